@@ -1,0 +1,127 @@
+//! Build and run: the server with its routes, the workers beside it, and how both stop.
+
+use std::net::{SocketAddr, TcpListener};
+
+use actix_cors::Cors;
+use actix_web::dev::ServerHandle;
+use actix_web::http::header;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpServer, web};
+use utoipa_actix_web::AppExt as _;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::openapi;
+use crate::routes::documentation::{self, Documentation};
+use crate::routes::{self, extract_settings, middleware};
+use crate::state::State;
+use crate::telemetry::Metrics;
+use crate::worker::Workers;
+
+/// A server that listens, and its workers.
+pub struct Running {
+    pub address: SocketAddr,
+    server: actix_web::dev::Server,
+    workers: Workers,
+}
+
+/// Threads that serve; each waits for the network only, the blocking work has threads of its own.
+const SERVING_THREADS: usize = 2;
+
+/// How long requests in flight may take to end when the server stops, in seconds.
+const SECONDS_TO_STOP: u64 = 30;
+
+impl Running {
+    /// Binds the address and starts the workers; requests are served once [`Running::serve`] is
+    /// awaited.
+    ///
+    /// # Errors
+    /// Where the address is taken, or the system gives no threads.
+    pub fn start(state: &State) -> Result<Self> {
+        let listener = TcpListener::bind(&state.config.listen).map_err(|error| {
+            Error::internal(format!("cannot listen on {}: {error}", state.config.listen))
+        })?;
+        let address = listener.local_addr().map_err(Error::internal)?;
+        let server = server(state, listener)?;
+        Ok(Self {
+            address,
+            server,
+            workers: Workers::start(state)?,
+        })
+    }
+
+    /// Stops the server from elsewhere, as a signal does.
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// Serves until a signal or the handle stops it: requests in flight end, then the workers hand
+    /// their imports over.
+    ///
+    /// # Errors
+    /// Where the server breaks.
+    pub async fn serve(self) -> Result<()> {
+        let served = self.server.await;
+        tracing::info!("no longer serving; the workers finish their batches");
+        let workers = self.workers;
+        tokio::task::spawn_blocking(|| workers.stop())
+            .await
+            .map_err(Error::internal)?;
+        served.map_err(Error::internal)
+    }
+}
+
+fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server> {
+    let documentation = web::Data::new(Documentation::new(&openapi::document())?);
+    let metrics = web::Data::new(Metrics::new()?);
+    let state = web::Data::new(state.clone());
+    let connections = usize::try_from(state.pool.size()).unwrap_or(1);
+    let blocking_threads = connections.div_ceil(SERVING_THREADS);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .app_data(metrics.clone())
+            .app_data(documentation.clone())
+            .configure(extract_settings)
+            .configure(documentation::mount)
+            .default_service(web::to(documentation::nothing_here))
+            .into_utoipa_app()
+            .configure(routes::mount)
+            .into_app()
+            .wrap(from_fn(middleware::observe))
+            .wrap(Compress::default())
+            .wrap(cors(&state.config))
+    })
+    .workers(SERVING_THREADS)
+    .worker_max_blocking_threads(blocking_threads)
+    .shutdown_timeout(SECONDS_TO_STOP)
+    .listen(listener)
+    .map_err(Error::internal)?;
+    Ok(server.run())
+}
+
+/// Browsers may call from the allowed origins, with the refresh cookie.
+fn cors(config: &Config) -> Cors {
+    let exposed = [
+        header::LINK,
+        header::LOCATION,
+        header::RETRY_AFTER,
+        header::CONTENT_DISPOSITION,
+        header::HeaderName::from_static("x-request-id"),
+    ];
+    let allowed = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::HeaderName::from_static("x-request-id"),
+    ];
+    config
+        .cors_origins
+        .iter()
+        .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin))
+        .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
+        .allowed_headers(allowed)
+        .expose_headers(exposed)
+        .supports_credentials()
+        .block_on_origin_mismatch(false)
+        .max_age(3600)
+}

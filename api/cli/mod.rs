@@ -1,0 +1,127 @@
+//! The command line.
+
+mod import;
+mod operator;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::Running;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::error::Error;
+use crate::openapi;
+use crate::state::{StartError, State};
+use crate::telemetry::start_logging;
+
+/// The open backend that gets people into an organization.
+#[derive(Parser)]
+#[command(name = "rollcall", version, about)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API and do the background work (also what plain `rollcall` does).
+    Serve,
+    /// Bring the database up to date, and end.
+    Migrate,
+    /// Print the OpenAPI document.
+    Openapi {
+        /// Write it to this file instead.
+        #[arg(long)]
+        output: Option<PathBuf>,
+    },
+    /// Print the effective configuration, secrets hidden.
+    Config,
+    /// Import accounts from a CSV file, without the API.
+    Import(import::ImportArguments),
+    /// Look after the operators of this installation.
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
+}
+
+/// Why a command did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    #[error("cannot start: {0}")]
+    Start(#[from] StartError),
+    #[error("{0}")]
+    Failed(#[from] Error),
+    #[error("{what}: {source}")]
+    File {
+        what: String,
+        source: std::io::Error,
+    },
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl CommandError {
+    fn file(what: impl std::fmt::Display, source: std::io::Error) -> Self {
+        Self::File {
+            what: what.to_string(),
+            source,
+        }
+    }
+}
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Why it could not.
+pub fn run(arguments: Arguments) -> Result<(), CommandError> {
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(),
+        Command::Migrate => open_state().map(drop),
+        Command::Openapi { output } => print_openapi(output),
+        Command::Config => {
+            print!("{}", Config::load()?);
+            Ok(())
+        }
+        Command::Import(arguments) => import::run(&arguments, &open_state()?),
+        Command::Operator(command) => operator::run(command, &open_state()?),
+    }
+}
+
+fn open_state() -> Result<State, CommandError> {
+    let config = Config::load()?;
+    start_logging(&config);
+    Ok(State::open(config, Clock::system())?)
+}
+
+fn serve() -> Result<(), CommandError> {
+    let state = open_state()?;
+    actix_web::rt::System::new().block_on(async {
+        let running = Running::start(&state)?;
+        announce(&state, &running)?;
+        Ok(running.serve().await?)
+    })
+}
+
+/// Tells where the server listens: in the first log line, and in a file for scripts.
+fn announce(state: &State, running: &Running) -> Result<(), CommandError> {
+    let address = running.address;
+    tracing::info!(%address, documentation = %format!("http://{address}/docs"), "listening");
+    let path = state.config.data_dir.join("listening");
+    if state.config.data_dir.is_dir() {
+        std::fs::write(&path, format!("{address}\n"))
+            .map_err(|error| CommandError::file(path.display(), error))?;
+    }
+    Ok(())
+}
+
+fn print_openapi(output: Option<PathBuf>) -> Result<(), CommandError> {
+    let document = openapi::to_json()?;
+    match output {
+        None => print!("{document}"),
+        Some(path) => std::fs::write(&path, document)
+            .map_err(|error| CommandError::file(path.display(), error))?,
+    }
+    Ok(())
+}

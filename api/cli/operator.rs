@@ -1,0 +1,72 @@
+//! `rollcall operator create`.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use clap::Subcommand;
+
+use super::CommandError;
+use crate::crypto::password_hash::{self, HashMemory};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::password::Password;
+use crate::domain::username::Username;
+use crate::error::Error;
+use crate::services::accounts::make_operator;
+use crate::services::act::Act;
+use crate::state::State;
+
+#[derive(Subcommand)]
+pub enum OperatorCommand {
+    /// Make an operator: a new account, whose password is asked for or read from standard input, or
+    /// an existing account, which keeps its password.
+    Create {
+        /// The address to sign in with.
+        #[arg(long)]
+        email: String,
+        /// What other people see; the address unless given.
+        #[arg(long)]
+        username: Option<String>,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// Where a value breaks a rule.
+pub fn run(command: OperatorCommand, state: &State) -> Result<(), CommandError> {
+    let OperatorCommand::Create { email, username } = command;
+    let email = EmailAddress::parse(&email).map_err(|error| usage("--email", &error))?;
+    let username = Username::parse(username.as_deref().unwrap_or(email.as_str()))
+        .map_err(|error| usage("--username", &error))?;
+    let password = Password::parse(ask_password()?).map_err(|error| usage("password", &error))?;
+    let hash = password_hash::hash(
+        password.to_hash_input().as_bytes(),
+        state.config.password_hash,
+        &mut HashMemory::default(),
+    )?;
+    let mut connection = state.pool.get()?;
+    let act = Act::at_console(state.clock.now());
+    let is_new = make_operator(&mut connection, email.clone(), username, hash, &act)?;
+    if is_new {
+        println!("{email} is an operator now, with a new account.");
+    } else {
+        println!("{email} is an operator now, and keeps the password it has.");
+    }
+    Ok(())
+}
+
+fn usage(what: &str, problem: &dyn std::fmt::Display) -> CommandError {
+    CommandError::Usage(format!("{what}: {problem}"))
+}
+
+fn ask_password() -> Result<String, CommandError> {
+    if std::io::stdin().is_terminal() {
+        return rpassword::prompt_password("Password: ")
+            .map_err(|error| CommandError::file("the terminal", error));
+    }
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|error| CommandError::Failed(Error::internal(error)))?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,42 @@
+//! The time, as the application sees it: the system's, or one that a test sets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::domain::instant::Instant;
+
+/// Tells the time. Clones of a set clock tell the same time.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    set_to: Option<Arc<AtomicI64>>,
+}
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self::default()
+    }
+
+    /// A clock that stands still until [`Clock::advance`] moves it.
+    pub fn starting_at(instant: Instant) -> Self {
+        Self {
+            set_to: Some(Arc::new(AtomicI64::new(instant.as_microseconds()))),
+        }
+    }
+
+    /// The time now, to the microsecond.
+    pub fn now(&self) -> Instant {
+        match &self.set_to {
+            None => Instant::now(),
+            Some(micros) => Instant::from_microseconds(micros.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a set clock forward; the system's clock is left alone.
+    pub fn advance(&self, by: std::time::Duration) {
+        if let Some(micros) = &self.set_to {
+            let step = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+            micros.fetch_add(step, Ordering::SeqCst);
+        }
+    }
+}

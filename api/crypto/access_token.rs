@@ -1,0 +1,275 @@
+//! Access tokens: JSON Web Tokens signed with Ed25519 (RFC 8037), valid for fifteen minutes.
+//!
+//! Other services check them with the public keys at `/.well-known/jwks.json`. This server looks up
+//! the session behind the token too, so that a sign-out holds at once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use serde::{Deserialize, Serialize};
+
+use super::key_file::{self, KeyError};
+use super::ring_provider;
+use crate::domain::ids::{AccountId, SessionId};
+use crate::domain::instant::Instant;
+use crate::error::{Error, Result};
+
+/// How long an access token is good for (PRODUCT 3.3).
+pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+/// The audience: no other kind of token of ours carries it.
+const AUDIENCE: &str = "rollcall:access";
+
+/// What an access token says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    iss: String,
+    aud: String,
+    /// The account.
+    pub sub: AccountId,
+    /// The session.
+    pub sid: SessionId,
+    iat: i64,
+    exp: i64,
+}
+
+/// The keys that sign access tokens: the first one signs, any of them verifies, so that keys can be
+/// changed.
+pub struct SigningKeys {
+    issuer: String,
+    keys: Vec<SigningKey>,
+}
+
+struct SigningKey {
+    id: String,
+    public: Vec<u8>,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+}
+
+/// A JSON Web Key Set (RFC 7517).
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct JwkSet {
+    #[schema(max_items = 16)]
+    pub keys: Vec<Jwk>,
+}
+
+/// A public Ed25519 key as a JSON Web Key (RFC 8037).
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Jwk {
+    #[schema(max_length = 8, examples("OKP"))]
+    kty: &'static str,
+    #[schema(max_length = 16, examples("Ed25519"))]
+    crv: &'static str,
+    #[schema(max_length = 8, examples("EdDSA"))]
+    alg: &'static str,
+    #[serde(rename = "use")]
+    #[schema(max_length = 8, examples("sig"))]
+    usage: &'static str,
+    /// The key's thumbprint (RFC 7638).
+    #[schema(max_length = 64, examples("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"))]
+    kid: String,
+    /// The public key.
+    #[schema(max_length = 64, examples("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"))]
+    x: String,
+}
+
+impl SigningKeys {
+    /// Reads the keys of a file: PEM blocks of PKCS#8, as `openssl genpkey -algorithm ed25519`
+    /// writes.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or a block is no such key.
+    pub fn load(
+        path: &Path,
+        make_if_missing: bool,
+        issuer: &str,
+    ) -> Result<Self, KeyError> {
+        ring_provider::install();
+        let unusable = |problem| KeyError::Unusable {
+            path: path.to_owned(),
+            problem,
+        };
+        let text = key_file::read_or_make(path, || {
+            if make_if_missing {
+                make()
+            } else {
+                Err(unusable(
+                    "it does not exist; make it with `openssl genpkey -algorithm ed25519`",
+                ))
+            }
+        })?;
+        let keys: Option<Vec<SigningKey>> = pem_blocks(&text)
+            .into_iter()
+            .map(|der| SigningKey::from_pkcs8(&der?))
+            .collect();
+        match keys {
+            Some(keys) if !keys.is_empty() => Ok(Self {
+                issuer: issuer.to_owned(),
+                keys,
+            }),
+            _ => Err(unusable(
+                "it has to hold Ed25519 keys in PEM, as `openssl genpkey -algorithm ed25519` writes",
+            )),
+        }
+    }
+
+    /// A token for this session, good from `now` on.
+    ///
+    /// # Errors
+    /// Never, with keys that [`SigningKeys::load`] let through.
+    pub fn sign(&self, account: AccountId, session: SessionId, now: Instant) -> Result<String> {
+        let key = self.keys.first().ok_or_else(|| Error::internal("no signing key"))?;
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(key.id.clone());
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: AUDIENCE.to_owned(),
+            sub: account,
+            sid: session,
+            iat: now.as_seconds(),
+            exp: now.plus(LIFETIME).as_seconds(),
+        };
+        jsonwebtoken::encode(&header, &claims, &key.encoding).map_err(Error::internal)
+    }
+
+    /// What a token says, if it is ours, unchanged and still good; else `None`, and no reason.
+    pub fn verify(&self, token: &str, now: Instant) -> Option<Claims> {
+        let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
+        let key = self.keys.iter().find(|key| key.id == kid)?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[&self.issuer]);
+        // Compared below, by the application's clock.
+        validation.validate_exp = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation)
+            .ok()?
+            .claims;
+        (now.as_seconds() < claims.exp).then_some(claims)
+    }
+
+    /// The public keys.
+    pub fn public(&self) -> JwkSet {
+        JwkSet {
+            keys: self.keys.iter().map(SigningKey::public_jwk).collect(),
+        }
+    }
+}
+
+impl SigningKey {
+    fn from_pkcs8(der: &[u8]) -> Option<Self> {
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok()?;
+        let public = pair.public_key().as_ref().to_vec();
+        Some(Self {
+            id: thumbprint(&public),
+            encoding: EncodingKey::from_ed_der(der),
+            decoding: DecodingKey::from_ed_der(&public),
+            public,
+        })
+    }
+
+    fn public_jwk(&self) -> Jwk {
+        Jwk {
+            kty: "OKP",
+            crv: "Ed25519",
+            alg: "EdDSA",
+            usage: "sig",
+            kid: self.id.clone(),
+            x: URL_SAFE_NO_PAD.encode(&self.public),
+        }
+    }
+}
+
+/// RFC 7638: the hash of the key's required members in lexicographic order.
+fn thumbprint(public: &[u8]) -> String {
+    let x = URL_SAFE_NO_PAD.encode(public);
+    let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+    let digest = ring::digest::digest(&ring::digest::SHA256, canonical.as_bytes());
+    URL_SAFE_NO_PAD.encode(digest)
+}
+
+const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+const PEM_END: &str = "-----END PRIVATE KEY-----";
+
+fn pem_blocks(text: &str) -> Vec<Option<Vec<u8>>> {
+    text.split(PEM_BEGIN)
+        .skip(1)
+        .map(|block| {
+            let body: String = block.split_once(PEM_END)?.0.split_whitespace().collect();
+            STANDARD.decode(body).ok()
+        })
+        .collect()
+}
+
+fn make() -> Result<String, KeyError> {
+    let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+        .map_err(|_| KeyError::NoRandomness)?;
+    Ok(format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", STANDARD.encode(der)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(pem: &str) -> SigningKeys {
+        ring_provider::install();
+        let keys = pem_blocks(pem)
+            .into_iter()
+            .map(|der| SigningKey::from_pkcs8(&der.unwrap()).unwrap())
+            .collect();
+        SigningKeys {
+            issuer: "https://rollcall.example".to_owned(),
+            keys,
+        }
+    }
+
+    #[test]
+    fn a_token_holds_for_fifteen_minutes() {
+        let keys = keys(&make().unwrap());
+        let (account, session, now) = (AccountId::new(), SessionId::new(), Instant::now());
+        let token = keys.sign(account, session, now).unwrap();
+        let claims = keys.verify(&token, now).unwrap();
+        assert_eq!((claims.sub, claims.sid), (account, session));
+        assert!(keys.verify(&token, now.plus(LIFETIME - Duration::from_secs(1))).is_some());
+        assert!(keys.verify(&token, now.plus(LIFETIME)).is_none());
+    }
+
+    #[test]
+    fn a_foreign_or_changed_token_is_none() {
+        let ours = keys(&make().unwrap());
+        let now = Instant::now();
+        let token = ours.sign(AccountId::new(), SessionId::new(), now).unwrap();
+        assert!(keys(&make().unwrap()).verify(&token, now).is_none());
+        assert!(ours.verify(&format!("{token}x"), now).is_none());
+        assert!(ours.verify("nonsense", now).is_none());
+        let unsigned = format!(
+            "{}.{}.",
+            URL_SAFE_NO_PAD.encode(br#"{"alg":"none","typ":"JWT"}"#),
+            token.split('.').nth(1).unwrap()
+        );
+        assert!(ours.verify(&unsigned, now).is_none());
+    }
+
+    #[test]
+    fn an_older_key_still_verifies() {
+        let (old, new) = (make().unwrap(), make().unwrap());
+        let now = Instant::now();
+        let token = keys(&old).sign(AccountId::new(), SessionId::new(), now).unwrap();
+        let both = keys(&format!("{new}{old}"));
+        assert!(both.verify(&token, now).is_some());
+        assert_eq!(both.public().keys.len(), 2);
+    }
+
+    #[test]
+    fn the_thumbprint_is_that_of_rfc_8037() {
+        let public = URL_SAFE_NO_PAD
+            .decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
+            .unwrap();
+        assert_eq!(thumbprint(&public), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+}

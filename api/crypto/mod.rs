@@ -1,0 +1,11 @@
+//! Secrets at work: hashing passwords, sealing what has to be readable again, signing access tokens.
+//!
+//! One crate, `ring`, gives randomness, SHA-256, Ed25519 and the AEAD; `argon2` gives the password
+//! hash.
+
+pub mod access_token;
+pub mod hasher;
+pub mod key_file;
+pub mod password_hash;
+pub mod sealing;
+mod ring_provider;

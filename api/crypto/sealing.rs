@@ -1,0 +1,159 @@
+//! Secrets that have to be readable again for a while: the passwords of an import's results.
+//!
+//! ChaCha20-Poly1305 (RFC 8439) with a key that lies outside the database. What is sealed is bound
+//! to its place by associated data, so that no row's secret can be moved to another.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::key_file::{self, KeyError};
+use crate::error::{Error, Result};
+
+/// How many bytes of a key's hash name it.
+const KEY_ID_LEN: usize = 4;
+
+/// The keys that seal: the first one seals, any of them opens, so that keys can be changed.
+pub struct SealingKeys {
+    keys: Vec<SealingKey>,
+    random: SystemRandom,
+}
+
+struct SealingKey {
+    id: [u8; KEY_ID_LEN],
+    key: LessSafeKey,
+}
+
+impl SealingKeys {
+    /// Reads the keys of a file: base64 of 32 bytes a line, as `openssl rand -base64 32` writes.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or a line is no such key.
+    pub fn load(path: &Path, make_if_missing: bool) -> Result<Self, KeyError> {
+        let text = if make_if_missing {
+            key_file::read_or_make(path, make)?
+        } else {
+            key_file::read_or_make(path, || {
+                Err(KeyError::Unusable {
+                    path: path.to_owned(),
+                    problem: "it does not exist; make it with `openssl rand -base64 32`",
+                })
+            })?
+        };
+        let keys: Option<Vec<SealingKey>> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(SealingKey::parse)
+            .collect();
+        match keys {
+            Some(keys) if !keys.is_empty() => Ok(Self {
+                keys,
+                random: SystemRandom::new(),
+            }),
+            _ => Err(KeyError::Unusable {
+                path: path.to_owned(),
+                problem: "each line has to be the base64 of 32 bytes, as `openssl rand -base64 32` \
+                          writes",
+            }),
+        }
+    }
+
+    /// Encrypts `secret` for the place that `context` names.
+    ///
+    /// # Errors
+    /// Where the system has no randomness to give.
+    pub fn seal(&self, context: &[u8], secret: &[u8]) -> Result<Vec<u8>> {
+        let key = self.keys.first().ok_or_else(|| Error::internal("no sealing key"))?;
+        let mut nonce = [0_u8; NONCE_LEN];
+        self.random
+            .fill(&mut nonce)
+            .map_err(|_| Error::internal("no randomness to seal with"))?;
+        let mut sealed = secret.to_vec();
+        key.key
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(context),
+                &mut sealed,
+            )
+            .map_err(|_| Error::internal("sealing failed"))?;
+        Ok([key.id.as_slice(), nonce.as_slice(), sealed.as_slice()].concat())
+    }
+
+    /// Decrypts what [`SealingKeys::seal`] made for the same context.
+    ///
+    /// # Errors
+    /// Where its key is not among ours, or it was changed or moved.
+    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
+        self.try_open(context, sealed)
+            .ok_or_else(|| Error::internal("a sealed value does not open: is its key still there?"))
+    }
+
+    fn try_open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (id, rest) = sealed.split_at_checked(KEY_ID_LEN)?;
+        let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN)?;
+        let key = self.keys.iter().find(|key| key.id == id)?;
+        let mut buffer = ciphertext.to_vec();
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let length = key
+            .key
+            .open_in_place(nonce, Aad::from(context), &mut buffer)
+            .ok()?
+            .len();
+        buffer.truncate(length);
+        Some(buffer)
+    }
+}
+
+impl SealingKey {
+    fn parse(line: &str) -> Option<Self> {
+        let bytes = STANDARD.decode(line.trim()).ok()?;
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &bytes).ok()?;
+        let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
+        Some(Self {
+            id: digest.as_ref().get(..KEY_ID_LEN)?.try_into().ok()?,
+            key: LessSafeKey::new(key),
+        })
+    }
+}
+
+fn make() -> Result<String, KeyError> {
+    let mut key = [0_u8; 32];
+    SystemRandom::new()
+        .fill(&mut key)
+        .map_err(|_| KeyError::NoRandomness)?;
+    Ok(format!("{}\n", STANDARD.encode(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(lines: &[&str]) -> SealingKeys {
+        SealingKeys {
+            keys: lines.iter().map(|line| SealingKey::parse(line).unwrap()).collect(),
+            random: SystemRandom::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_opens_in_its_place_only() {
+        let key = make().unwrap();
+        let keys = keys(&[key.trim()]);
+        let sealed = keys.seal(b"import 1, row 2", b"secret").unwrap();
+        assert_eq!(keys.open(b"import 1, row 2", &sealed).unwrap(), b"secret");
+        assert!(keys.open(b"import 1, row 3", &sealed).is_err());
+        assert!(!sealed.windows(6).any(|window| window == b"secret"));
+    }
+
+    #[test]
+    fn an_older_key_still_opens_and_a_foreign_one_does_not() {
+        let (old, new) = (make().unwrap(), make().unwrap());
+        let sealed = keys(&[old.trim()]).seal(b"here", b"secret").unwrap();
+        assert_eq!(keys(&[new.trim(), old.trim()]).open(b"here", &sealed).unwrap(), b"secret");
+        assert!(keys(&[new.trim()]).open(b"here", &sealed).is_err());
+        assert!(keys(&[old.trim()]).open(b"here", b"short").is_err());
+    }
+}

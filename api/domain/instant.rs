@@ -1,0 +1,100 @@
+//! A moment, to the microsecond: what both databases keep without loss.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A moment in UTC with microsecond precision, written as RFC 3339.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(from = "jiff::Timestamp", into = "jiff::Timestamp")]
+pub struct Instant(jiff::Timestamp);
+
+impl Instant {
+    /// 1970-01-01T00:00:00Z. In `last_active_at` columns it means "never".
+    pub const EPOCH: Self = Self(jiff::Timestamp::UNIX_EPOCH);
+
+    /// The system's time.
+    pub fn now() -> Self {
+        jiff::Timestamp::now().into()
+    }
+
+    /// From microseconds since 1970; what lies beyond the year 9999 becomes its end.
+    pub fn from_microseconds(micros: i64) -> Self {
+        Self(jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX))
+    }
+
+    /// Microseconds since 1970.
+    pub fn as_microseconds(self) -> i64 {
+        self.0.as_microsecond()
+    }
+
+    /// Whole seconds since 1970, as JSON Web Tokens count (RFC 7519).
+    pub fn as_seconds(self) -> i64 {
+        self.0.as_second()
+    }
+
+    /// This moment and so much more.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        Self::from_microseconds(self.as_microseconds().saturating_add(micros))
+    }
+
+    /// This moment and so much less.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        Self::from_microseconds(self.as_microseconds().saturating_sub(micros))
+    }
+
+    /// How long after `earlier` this is; zero if it is not after.
+    pub fn since(self, earlier: Self) -> Duration {
+        let micros = self.as_microseconds().saturating_sub(earlier.as_microseconds());
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+
+    /// Nothing where this is the epoch, which stands for "never".
+    pub fn unless_never(self) -> Option<Self> {
+        (self != Self::EPOCH).then_some(self)
+    }
+}
+
+impl From<jiff::Timestamp> for Instant {
+    fn from(timestamp: jiff::Timestamp) -> Self {
+        Self::from_microseconds(timestamp.as_microsecond())
+    }
+}
+
+impl From<Instant> for jiff::Timestamp {
+    fn from(instant: Instant) -> Self {
+        instant.0
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl utoipa::PartialSchema for Instant {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .format(Some(utoipa::openapi::SchemaFormat::KnownFormat(
+                utoipa::openapi::KnownFormat::DateTime,
+            )))
+            .description(Some("A moment in UTC (RFC 3339)."))
+            .examples(["2026-09-01T07:30:00.000000Z"])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Instant {}

@@ -1,0 +1,58 @@
+//! The orders in which members are listed, and where in one of them a page begins.
+
+use super::ids::AccountId;
+use super::instant::Instant;
+use super::words::words;
+
+words! {
+    /// What members are ordered by.
+    MemberOrder {
+        Name = "name",
+        Registered = "registered",
+        LastActive = "last_active",
+    }
+}
+
+words! {
+    /// Which way a list runs.
+    Direction {
+        Ascending = "asc",
+        Descending = "desc",
+    }
+}
+
+/// An order and its direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberSort {
+    pub by: MemberOrder,
+    pub direction: Direction,
+}
+
+/// The last member of a page: the next page begins behind it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MemberPosition {
+    pub key: MemberKey,
+    pub account: AccountId,
+}
+
+/// A member's place in one of the orders.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberKey {
+    /// The name, folded for order.
+    Name(String),
+    Registered(Instant),
+    /// 1970 where never.
+    LastActive(Instant),
+}
+
+impl MemberKey {
+    /// The order that this is a place in.
+    pub const fn order(&self) -> MemberOrder {
+        match self {
+            Self::Name(_) => MemberOrder::Name,
+            Self::Registered(_) => MemberOrder::Registered,
+            Self::LastActive(_) => MemberOrder::LastActive,
+        }
+    }
+}

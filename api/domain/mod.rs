@@ -1,0 +1,18 @@
+//! Pure values, parsed once at the edge and trusted from there on. No connection, no HTTP, no clock.
+
+pub mod audit;
+pub mod email_address;
+pub mod generated_password;
+pub mod ids;
+pub mod imports;
+pub mod instant;
+pub mod members;
+pub mod organization;
+pub mod password;
+pub mod search_key;
+pub mod seats;
+pub mod slug;
+pub mod spreadsheet;
+pub mod token;
+pub mod username;
+pub mod words;

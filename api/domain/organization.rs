@@ -1,0 +1,89 @@
+//! What an organization is and what a membership of one can be.
+
+use super::words::words;
+
+words! {
+    /// What kind of organization it is; fixed at its creation.
+    OrganizationKind {
+        School = "school",
+        Enterprise = "enterprise",
+    }
+}
+
+words! {
+    /// What a membership is licensed as. Schools have students and teachers, enterprises learners
+    /// and creators.
+    AccountType {
+        Student = "student",
+        Teacher = "teacher",
+        Learner = "learner",
+        Creator = "creator",
+    }
+}
+
+words! {
+    /// What a member may do beyond their account type.
+    Role {
+        Member = "member",
+        Admin = "admin",
+    }
+}
+
+words! {
+    /// Whether a membership counts: a deactivated one takes no seat and opens nothing.
+    MembershipStatus {
+        Active = "active",
+        Deactivated = "deactivated",
+    }
+}
+
+words! {
+    /// Which door a member came in by.
+    JoinedVia {
+        /// Made the organization.
+        Founder = "founder",
+        CsvImport = "csv_import",
+    }
+}
+
+words! {
+    /// What a person does in a group.
+    GroupRole {
+        Member = "member",
+        Manager = "manager",
+    }
+}
+
+impl OrganizationKind {
+    /// The account types of this kind: the least privileged first, then the staff's.
+    pub const fn account_types(self) -> [AccountType; 2] {
+        match self {
+            Self::School => [AccountType::Student, AccountType::Teacher],
+            Self::Enterprise => [AccountType::Learner, AccountType::Creator],
+        }
+    }
+
+    /// What joiners become unless the organization says otherwise.
+    pub const fn default_account_type(self) -> AccountType {
+        let [least_privileged, _] = self.account_types();
+        least_privileged
+    }
+
+    /// What staff, and so the founder, are.
+    pub const fn staff_account_type(self) -> AccountType {
+        let [_, staff] = self.account_types();
+        staff
+    }
+
+    /// Whether an organization of this kind has such members.
+    pub fn has(self, account_type: AccountType) -> bool {
+        self.account_types().contains(&account_type)
+    }
+}
+
+impl AccountType {
+    /// Teachers and creators: they may make groups and look after them.
+    pub const fn is_staff(self) -> bool {
+        matches!(self, Self::Teacher | Self::Creator)
+    }
+}

@@ -1,0 +1,253 @@
+//! What the columns of a table mean.
+
+use csv::StringRecord;
+use serde::{Deserialize, Serialize};
+
+use super::TEMPLATE_HEADER;
+use super::formula::restore;
+use super::refusal::FileRefused;
+use super::synonyms::{
+    DISPLAY_NAME, EMAIL, FIRST_NAME, FULL_NAME, LAST_NAME, NAME, PASSWORD, Synonyms, USERNAME,
+    is_known, key,
+};
+use super::wording::{listed, quoted};
+
+/// The columns that a reader uses, by their names in the header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DetectedColumns {
+    /// The column of the address.
+    pub email: String,
+    /// The column of the password, if the file has one.
+    pub password: Option<String>,
+    /// The column of the name, or the columns of the first name and of the last name, which
+    /// together make the user name.
+    pub username: Vec<String>,
+    /// The columns that are not used, in the order of the file. Those without a name are left out.
+    pub ignored: Vec<String>,
+}
+
+/// Where in a record the cells stand that the reader uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Columns {
+    email: usize,
+    password: Option<usize>,
+    username: NameColumns,
+    /// How many cells the header has.
+    width: usize,
+}
+
+/// Where a name stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NameColumns {
+    Whole(usize),
+    Halves { first: usize, last: usize },
+}
+
+impl Columns {
+    /// Finds the columns in the header that stands on `line`.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a header in which a column is missing, or several claim the same meaning.
+    pub(super) fn find(
+        header: &[String],
+        line: u64,
+        password_required: bool,
+    ) -> Result<Self, FileRefused> {
+        let width = header.len();
+        let header = Header::new(header, line);
+        let password = header.claim("password", PASSWORD)?;
+        match header.person()? {
+            (Some(email), Some(username)) if password.is_some() || !password_required => Ok(Self {
+                email,
+                password,
+                username,
+                width,
+            }),
+            (email, username) => Err(header.lacks(&[
+                ("email", email.is_none()),
+                ("password", password.is_none() && password_required),
+                ("username", username.is_none()),
+            ])),
+        }
+    }
+
+    /// Which cell of a record holds the password.
+    pub(super) fn password_column(&self) -> Option<usize> {
+        self.password
+    }
+
+    /// The address in a record.
+    pub(super) fn email(&self, cells: &StringRecord) -> String {
+        restored(cells, self.email).to_owned()
+    }
+
+    /// The password in a record, exactly as it stands there.
+    pub(super) fn password(&self, cells: &StringRecord) -> Option<String> {
+        let cell = cells.get(self.password?)?;
+        (!cell.is_empty()).then(|| cell.to_owned())
+    }
+
+    /// The user name in a record.
+    pub(super) fn username(&self, cells: &StringRecord) -> String {
+        match self.username {
+            NameColumns::Whole(column) => restored(cells, column).to_owned(),
+            NameColumns::Halves { first, last } => {
+                let halves = [first, last].map(|column| restored(cells, column).trim());
+                halves.join(" ").trim().to_owned()
+            }
+        }
+    }
+
+    /// Whether a record has filled cells beyond the header.
+    pub(super) fn has_surplus(&self, cells: &StringRecord) -> bool {
+        let mut surplus = cells.iter().skip(self.width);
+        surplus.any(|cell| !cell.trim().is_empty())
+    }
+
+    /// The columns by their names in `header`.
+    pub(super) fn detected(&self, header: &[String]) -> DetectedColumns {
+        let name = |column: usize| header.get(column).cloned().unwrap_or_default();
+        let username = self.username.columns();
+        let used = |column: usize| {
+            column == self.email || Some(column) == self.password || username.contains(&column)
+        };
+        let named = header
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| !name.trim().is_empty());
+        let ignored = named.filter(|(column, _)| !used(*column));
+        DetectedColumns {
+            email: name(self.email),
+            password: self.password.map(name),
+            ignored: ignored.map(|(_, name)| name.clone()).collect(),
+            username: username.into_iter().map(name).collect(),
+        }
+    }
+}
+
+impl NameColumns {
+    fn columns(self) -> Vec<usize> {
+        match self {
+            Self::Whole(column) => vec![column],
+            Self::Halves { first, last } => vec![first, last],
+        }
+    }
+}
+
+fn restored(cells: &StringRecord, column: usize) -> &str {
+    restore(cells.get(column).unwrap_or_default())
+}
+
+/// The header of a table, in which columns are looked for.
+struct Header<'a> {
+    names: &'a [String],
+    keys: Vec<String>,
+    line: u64,
+}
+
+impl<'a> Header<'a> {
+    fn new(names: &'a [String], line: u64) -> Self {
+        Self {
+            names,
+            keys: names.iter().map(|name| key(name)).collect(),
+            line,
+        }
+    }
+
+    /// The column that has a meaning: the one in the most specific group of names.
+    fn claim(&self, meaning: &str, synonyms: Synonyms) -> Result<Option<usize>, FileRefused> {
+        for names in synonyms {
+            let keys = self.keys.iter().enumerate();
+            let named = keys.filter(|(_, key)| names.contains(&key.as_str()));
+            let columns: Vec<_> = named.map(|(column, _)| column).collect();
+            match columns.as_slice() {
+                [] => {}
+                [column] => return Ok(Some(*column)),
+                equals => return Err(self.ambiguous(meaning, equals)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The columns of the address and of the name.
+    fn person(&self) -> Result<(Option<usize>, Option<NameColumns>), FileRefused> {
+        let email = self.claim("email", EMAIL)?;
+        let username = self.claim("username", USERNAME)?;
+        let display = self.claim("display name", DISPLAY_NAME)?;
+        // In the templates of Microsoft 365, the user name is an address.
+        if let (None, Some(address), Some(display)) = (email, username, display) {
+            return Ok((Some(address), Some(NameColumns::Whole(display))));
+        }
+        let name = match username.or(display) {
+            Some(column) => Some(NameColumns::Whole(column)),
+            None => self.name()?,
+        };
+        Ok((email, name))
+    }
+
+    /// The columns of the name of a person.
+    fn name(&self) -> Result<Option<NameColumns>, FileRefused> {
+        match self.claim("full name", FULL_NAME)? {
+            Some(column) => Ok(Some(NameColumns::Whole(column))),
+            None => self.plain_name(),
+        }
+    }
+
+    /// The columns of the name where no column is named as the whole one without doubt.
+    ///
+    /// Next to a first name alone, as in "Name; Vorname", a plain "name" is the last name; next to
+    /// a last name alone, as in "Nombre; Apellidos", it is the first.
+    fn plain_name(&self) -> Result<Option<NameColumns>, FileRefused> {
+        let name = self.claim("name", NAME)?;
+        let first = self.claim("first name", FIRST_NAME)?;
+        let last = self.claim("last name", LAST_NAME)?;
+        Ok(match (name, first, last) {
+            (Some(last), Some(first), None)
+            | (Some(first), None, Some(last))
+            | (None, Some(first), Some(last)) => Some(NameColumns::Halves { first, last }),
+            (Some(whole), _, _) => Some(NameColumns::Whole(whole)),
+            (None, _, _) => None,
+        })
+    }
+
+    fn ambiguous(&self, meaning: &str, columns: &[usize]) -> FileRefused {
+        let names = columns.iter().filter_map(|column| self.names.get(*column));
+        let names: Vec<_> = names.map(|name| quoted(name)).collect();
+        FileRefused::no_header(format!(
+            "Line {} has several columns for {meaning}: {}. Remove all but one of them, or rename \
+             them, and upload the file again.",
+            self.line,
+            listed(&names)
+        ))
+    }
+
+    /// The refusal of a header without all the columns that it needs.
+    fn lacks(&self, columns: &[(&str, bool)]) -> FileRefused {
+        let missing = columns.iter().filter(|(_, missing)| *missing);
+        let missing: Vec<_> = missing.map(|(meaning, _)| (*meaning).to_owned()).collect();
+        let known = self.names.iter().filter(|name| is_known(name));
+        let known: Vec<_> = known.map(|name| quoted(name)).collect();
+        if known.is_empty() {
+            return self.absent();
+        }
+        FileRefused::no_header(format!(
+            "Line {} has no column for {}; of its columns, {} can be used. Name the columns as in \
+             the template, whose first line is \"{TEMPLATE_HEADER}\", and upload the file again.",
+            self.line,
+            listed(&missing),
+            listed(&known)
+        ))
+    }
+
+    /// The refusal of a table without a header. The line may hold the data of a person, so that
+    /// none of it is repeated.
+    fn absent(&self) -> FileRefused {
+        FileRefused::no_header(format!(
+            "Line {} names none of the columns. If the names stand further down, remove the lines \
+             above them. If the file has no header, insert a first line as in the template, \
+             \"{TEMPLATE_HEADER}\". Then upload the file again.",
+            self.line
+        ))
+    }
+}

@@ -1,0 +1,213 @@
+//! Reading a table of people.
+
+use std::fmt;
+use std::io::{BufRead, Read};
+
+use serde::{Deserialize, Serialize};
+
+use super::Requirements;
+use super::columns::{Columns, DetectedColumns};
+use super::delimiter::Delimiter;
+use super::encoding::Encoding;
+use super::preamble::Preamble;
+use super::records::{Record, Records};
+use super::refusal::{FileRefused, ReadError, RefusalKind};
+use super::signature;
+use super::text::TextReader;
+use super::wording::grouped;
+
+/// What the reader has found out about a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Detected {
+    /// The encoding. A file that has shown nothing but ASCII so far counts as UTF-8, so that this
+    /// may turn from UTF-8 into Windows-1252 while rows are read; it is final at the last row.
+    pub encoding: Encoding,
+    /// The delimiter.
+    pub delimiter: Delimiter,
+    /// The columns in use.
+    pub columns: DetectedColumns,
+}
+
+/// One person in the file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The number of the row: 1 for the first below the header. Blank rows are not counted.
+    pub number: u32,
+    /// The number of the line on which the row begins.
+    pub line: u64,
+    /// All cells as they stand in the file: passwords as well, and formulas still defused.
+    pub cells: Vec<String>,
+    /// The address, not trimmed. Empty where the row is too short.
+    pub email: String,
+    /// The password, exactly as it stands in the file. None where the cell is empty.
+    pub password: Option<String>,
+    /// The user name, not trimmed unless it is put together. Empty where the row is too short.
+    pub username: String,
+    /// Whether the row has filled cells beyond the last column of the header. It then probably
+    /// holds a delimiter that should be in quotes, and its cells may stand in wrong columns.
+    pub surplus_cells: bool,
+}
+
+/// Shows where the row is, but none of its cells, for one of them may be a password.
+impl fmt::Debug for Row {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Row")
+            .field("number", &self.number)
+            .field("line", &self.line)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A table of people that is read row by row, in bounded memory.
+///
+/// It is an iterator over its rows as well. After an error or the last row, it gives no more.
+pub struct Spreadsheet<R> {
+    records: Records<TextReader<R>>,
+    delimiter: Delimiter,
+    header: Vec<String>,
+    columns: Columns,
+    max_rows: u32,
+    rows: u32,
+    ended: bool,
+}
+
+impl<R: Read> Spreadsheet<R> {
+    /// Reads the start of a file up to its header.
+    ///
+    /// The source may block and may give its bytes in pieces of any size. It needs no buffer.
+    ///
+    /// # Errors
+    ///
+    /// The error of the source, or a refusal: the file is of another kind, damaged, empty, too
+    /// large already, or has no usable header.
+    pub fn open(source: R, requirements: Requirements) -> Result<Self, ReadError> {
+        let mut text = TextReader::open(source, requirements.max_bytes)?;
+        let start = text.preview()?;
+        signature::refuse_markup(start)?;
+        let preamble = Preamble::read(start)?;
+        let table = start.get(preamble.length..).unwrap_or_default();
+        let delimiter = preamble
+            .delimiter
+            .unwrap_or_else(|| Delimiter::sniff(table));
+        text.consume(preamble.length);
+        let mut records = Records::new(text, delimiter, preamble.next_line);
+        let record = records.next()?.ok_or_else(empty)?;
+        let header: Vec<String> = record.cells.iter().map(str::to_owned).collect();
+        let columns = Columns::find(&header, record.line, requirements.password_required)?;
+        Ok(Self {
+            records,
+            delimiter,
+            header,
+            columns,
+            max_rows: requirements.max_rows,
+            rows: 0,
+            ended: false,
+        })
+    }
+
+    /// What has been found out about the file so far.
+    pub fn detected(&self) -> Detected {
+        Detected {
+            encoding: self.records.text().encoding(),
+            delimiter: self.delimiter,
+            columns: self.columns.detected(&self.header),
+        }
+    }
+
+    /// The cells of the header, as they stand in the file.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// Which of the cells of a row holds the password, if the file has passwords. Whoever hands
+    /// rows back writes this cell as it is, and the others as text that has been restored.
+    pub fn password_column(&self) -> Option<usize> {
+        self.columns.password_column()
+    }
+
+    /// The next row, or `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// The error of the source, or a refusal: the file is damaged, over a limit, or ends without
+    /// a row.
+    pub fn next_row(&mut self) -> Result<Option<Row>, ReadError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let row = self.read_row();
+        self.ended = !matches!(row, Ok(Some(_)));
+        row
+    }
+
+    fn read_row(&mut self) -> Result<Option<Row>, ReadError> {
+        match self.records.next()? {
+            None if self.rows == 0 => Err(without_rows().into()),
+            None => Ok(None),
+            Some(record) if self.rows >= self.max_rows => {
+                Err(too_many_rows(self.max_rows, record.line).into())
+            }
+            Some(record) => {
+                self.rows += 1;
+                Ok(Some(row(self.rows, &record, &self.columns)))
+            }
+        }
+    }
+}
+
+/// Shows how far the file has been read, but nothing of its content.
+impl<R> fmt::Debug for Spreadsheet<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Spreadsheet")
+            .field("rows", &self.rows)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Read> Iterator for Spreadsheet<R> {
+    type Item = Result<Row, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_row().transpose()
+    }
+}
+
+fn row(number: u32, record: &Record<'_>, columns: &Columns) -> Row {
+    Row {
+        number,
+        line: record.line,
+        email: columns.email(record.cells),
+        password: columns.password(record.cells),
+        username: columns.username(record.cells),
+        surplus_cells: columns.has_surplus(record.cells),
+        cells: record.cells.iter().map(str::to_owned).collect(),
+    }
+}
+
+fn empty() -> FileRefused {
+    FileRefused::new(
+        RefusalKind::Empty,
+        "The file is empty. Fill in the template, with a line for each person below its header, \
+         and upload that file.",
+    )
+}
+
+fn without_rows() -> FileRefused {
+    FileRefused::new(
+        RefusalKind::Empty,
+        "The file has a header, but no rows. Add a line for each person below the header and \
+         upload the file again.",
+    )
+}
+
+fn too_many_rows(most: u32, line: u64) -> FileRefused {
+    let detail = format!(
+        "The file has more than {} rows: one too many begins on line {line}. Split the table into \
+         several files, each with the header line, and upload them one after the other.",
+        grouped(most)
+    );
+    FileRefused::new(RefusalKind::TooManyRows, detail)
+}

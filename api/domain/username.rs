@@ -1,0 +1,261 @@
+//! The name that people see.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// The longest username, in characters (PRODUCT 3.3).
+pub const MAX_USERNAME_CHARS: usize = 100;
+
+/// A person's name as everybody sees it: 1 to 100 characters of any script, in Unicode NFC, without
+/// white space around it. Names are not unique.
+///
+/// It is always one line that shows something and that stays in its place: it holds no control
+/// characters and nothing that turns the direction of the text beside it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Username(String);
+
+/// Why a text is not a username. The message does not repeat the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UsernameError {
+    /// Nothing was given but white space.
+    #[error("A username is needed.")]
+    Missing,
+    /// It has more than [`MAX_USERNAME_CHARS`] characters.
+    #[error("A username has at most {MAX_USERNAME_CHARS} characters.")]
+    TooLong,
+    /// It has characters that a name cannot have, or none that show.
+    #[error("{reason}")]
+    Invalid {
+        /// What is wrong, as a sentence.
+        reason: &'static str,
+    },
+}
+
+impl Username {
+    /// The username that `text` spells, with the white space around it taken off.
+    ///
+    /// Joiners (U+200C, U+200D) and combining marks are letters' business in Persian, Hindi, emoji
+    /// and more, so they stay.
+    ///
+    /// # Errors
+    /// Where nothing is left after trimming, where it is longer than 100 characters, or where it
+    /// has a line break, a control character, a bidirectional control, or nothing to see.
+    pub fn parse(text: &str) -> Result<Self, UsernameError> {
+        let name: String = text.trim_matches(is_padding).nfc().collect();
+        if name.is_empty() {
+            return Err(UsernameError::Missing);
+        }
+        if name.chars().count() > MAX_USERNAME_CHARS {
+            return Err(UsernameError::TooLong);
+        }
+        match fault(&name) {
+            Some(reason) => Err(UsernameError::Invalid { reason }),
+            None => Ok(Self(name)),
+        }
+    }
+
+    /// The name as people see it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What spreadsheets and web pages leave around a name.
+fn is_padding(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}')
+}
+
+fn fault(name: &str) -> Option<&'static str> {
+    if name.contains(is_line_break) {
+        Some("A username is one line.")
+    } else if name.contains(char::is_control) {
+        Some("A username has no control characters.")
+    } else if name.contains(is_bidi_control) {
+        Some("A username has no invisible characters that turn the direction of text.")
+    } else if !name.contains(is_visible) {
+        Some("A username has at least one character that can be seen.")
+    } else {
+        None
+    }
+}
+
+const fn is_line_break(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Embeddings, overrides and isolates of the Unicode Bidirectional Algorithm (UAX #9, 2.1 to 2.5):
+/// an open one garbles what stands beside the name. Right-to-left letters need none of them.
+const fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn is_visible(c: char) -> bool {
+    !c.is_whitespace() && !is_combining_mark(c) && !is_blank(c)
+}
+
+/// Characters that are neither white space nor marks and still show nothing: zero-width characters,
+/// joiners, Hangul fillers, the empty Braille cell, tags.
+const fn is_blank(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for Username {
+    type Err = UsernameError;
+
+    fn from_str(text: &str) -> Result<Self, UsernameError> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for Username {
+    type Error = UsernameError;
+
+    fn try_from(text: String) -> Result<Self, UsernameError> {
+        Self::parse(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_invalid(text: &str) -> bool {
+        matches!(Username::parse(text), Err(UsernameError::Invalid { .. }))
+    }
+
+    #[test]
+    fn names_of_real_life_stay_as_they_are() {
+        for name in [
+            "X",
+            "Jane Doe",
+            "Nguyễn Thị Ánh",
+            "محمد بن سلمان",
+            "李明",
+            "Ääkkönen Yrjö-Åke",
+            "İpek Işık",
+            "Jürgen Groß",
+            "Γιώργος Παπαδόπουλος",
+            "दीक्षा शर्मा",
+            "علی\u{200c}رضا",
+            "ශ්\u{200d}රී",
+            "👩\u{200d}🏫 7b",
+            "שָׁלוֹם",
+            "O'Brien, Pat (7a) #3",
+            "=SUM(A1)",
+            "12345",
+            "?!",
+        ] {
+            assert_eq!(Username::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn white_space_around_is_trimmed_and_nfc_is_made() {
+        for (text, name) in [
+            ("  Jane  Doe \r\n", "Jane  Doe"),
+            ("\u{feff}Jane\u{a0}", "Jane"),
+            ("\u{3000}李明\u{200b}", "李明"),
+            ("Mu\u{308}ller", "Müller"),
+            ("Nguye\u{302}\u{303}n", "Nguyễn"),
+        ] {
+            assert_eq!(Username::parse(text).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn the_length_counts_characters() {
+        let longest = "é".repeat(MAX_USERNAME_CHARS);
+        assert_eq!(Username::parse(&longest).unwrap().as_str(), longest);
+        assert!(Username::parse(&"e\u{301}".repeat(MAX_USERNAME_CHARS)).is_ok());
+        assert!(Username::parse(&format!("  {longest}  ")).is_ok());
+        assert_eq!(
+            Username::parse(&format!("{longest}e")),
+            Err(UsernameError::TooLong)
+        );
+    }
+
+    #[test]
+    fn nothing_is_missing() {
+        for text in ["", " ", "\t\r\n", "\u{feff}", "\u{a0}\u{200b}\u{3000}"] {
+            assert_eq!(Username::parse(text), Err(UsernameError::Missing));
+        }
+    }
+
+    #[test]
+    fn what_breaks_a_line_or_a_page_is_refused() {
+        for c in [
+            "\0", "\t", "\n", "\r", "\u{1b}", "\u{7f}", "\u{85}", "\u{9f}",
+        ] {
+            assert!(is_invalid(&format!("Jane{c}Doe")), "{c:?}");
+        }
+        for c in [
+            "\u{2028}", "\u{2029}", "\u{202a}", "\u{202e}", "\u{2066}", "\u{2069}",
+        ] {
+            assert!(is_invalid(&format!("Jane{c}Doe")), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn something_must_show() {
+        for text in [
+            "\u{301}",
+            "\u{200d}",
+            "\u{3164}",
+            "\u{2800}\u{200c}\u{34f}",
+            "\u{fe0f}",
+        ] {
+            assert!(is_invalid(text), "{text:?}");
+        }
+        assert!(Username::parse("\u{3164}x").is_ok());
+    }
+
+    #[test]
+    fn a_parsed_name_parses_to_itself() {
+        for c in '\0'..='\u{1ffff}' {
+            for text in [
+                format!("{c}"),
+                format!("a{c}\u{323}b"),
+                format!(" {c}\u{301} "),
+            ] {
+                if let Ok(name) = Username::parse(&text) {
+                    assert_eq!(Username::parse(name.as_str()), Ok(name));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn messages_are_sentences() {
+        assert_eq!(
+            UsernameError::TooLong.to_string(),
+            "A username has at most 100 characters."
+        );
+        assert_eq!(UsernameError::Missing.to_string(), "A username is needed.");
+    }
+}

@@ -1,0 +1,51 @@
+//! The closed vocabularies of PRODUCT section 2, each written the same in JSON, in the database and
+//! on the command line.
+
+/// Declares an enum whose variants are words: `as_str`, `FromStr`, `Display`, serde and schema all
+/// come from the one list.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+
+        }
+
+        impl $name {
+            /// Every one, in the order of their declaration.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The word itself.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::domain::words::UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|word| word.as_str() == text).ok_or_else(|| {
+                    $crate::domain::words::UnknownWord {
+                        known: Self::ALL.iter().map(|word| word.as_str()).collect(),
+                    }
+                })
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+/// A word that is not in the vocabulary.
+#[derive(Debug, thiserror::Error)]
+#[error("expected one of: {}", .known.join(", "))]
+pub struct UnknownWord {
+    /// The words that are.
+    pub known: Vec<&'static str>,
+}

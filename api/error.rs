@@ -1,0 +1,168 @@
+//! What can go wrong, in the words that every layer shares.
+//!
+//! A [`Refusal`] is an expected ending that the caller can do something about; it carries a stable
+//! [`Code`]. Everything else is a fault of ours or of something we stand on: its text is for the
+//! log and never for the caller.
+
+use std::borrow::Cow;
+
+/// The stable codes of PRODUCT section 6. Once published, a code keeps its meaning.
+///
+/// How each is answered over HTTP stands in one table, in `routes/problem.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    ValidationFailed,
+    MalformedRequest,
+    NotSignedIn,
+    WrongCredentials,
+    AccountDeactivated,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    UnsupportedMediaType,
+    EmailTaken,
+    NameTaken,
+    NoSeat,
+    LastAdmin,
+    AccountTypeNotInKind,
+    ImportNotReady,
+    ImportFinished,
+    ResultsExpired,
+    FileUnreadable,
+    FileNoHeader,
+    FileEmpty,
+    TooManyRows,
+    PayloadTooLarge,
+    RateLimited,
+    Unavailable,
+    Internal,
+}
+
+/// The result of everything that can be refused or can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An expected ending: the caller did, or met, something that the rules name.
+    #[error("{}", .0.detail)]
+    Refused(Box<Refusal>),
+    /// Something we stand on is away for now (the database restarts, the pool is exhausted): the
+    /// same call may succeed in a moment.
+    #[error("unavailable: {0}")]
+    Unavailable(#[source] Source),
+    /// A fault of ours.
+    #[error("internal error: {0}")]
+    Internal(#[source] Source),
+}
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// An expected ending, in words that help.
+#[derive(Debug)]
+pub struct Refusal {
+    pub code: Code,
+    /// One or two English sentences: what is wrong and what to do next.
+    pub detail: Cow<'static, str>,
+    /// The fields at fault, where the request's body or query is.
+    pub fields: Vec<FieldError>,
+}
+
+/// One field at fault.
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct FieldError {
+    /// Where: a JSON pointer (RFC 6901) into the request's body, or `?name` for a query parameter.
+    #[schema(max_length = 200, examples("/email"))]
+    pub pointer: Cow<'static, str>,
+    /// What, for programs.
+    #[schema(max_length = 64, examples("email_invalid"))]
+    pub code: Cow<'static, str>,
+    /// What, for people.
+    #[schema(max_length = 500, examples("The address needs an @ between name and domain."))]
+    pub detail: Cow<'static, str>,
+}
+
+impl FieldError {
+    /// A field error from its three parts.
+    pub fn new(
+        pointer: impl Into<Cow<'static, str>>,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            pointer: pointer.into(),
+            code: code.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl Error {
+    /// A refusal with its code and its words.
+    pub fn refused(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Refused(Box::new(Refusal {
+            code,
+            detail: detail.into(),
+            fields: Vec::new(),
+        }))
+    }
+
+    /// Fields that break a rule, each with its own words.
+    pub fn invalid_fields(fields: Vec<FieldError>) -> Self {
+        Self::Refused(Box::new(Refusal {
+            code: Code::ValidationFailed,
+            detail: "Some fields are not as they have to be: see `errors`.".into(),
+            fields,
+        }))
+    }
+
+    /// One field that breaks a rule.
+    pub fn invalid(
+        pointer: impl Into<Cow<'static, str>>,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::invalid_fields(vec![FieldError::new(pointer, code, detail)])
+    }
+
+    /// What the caller may not see and what does not exist look the same (PRODUCT 3.2).
+    pub fn not_found(what: &'static str) -> Self {
+        Self::refused(
+            Code::NotFound,
+            format!("There is no such {what}, or you may not see it."),
+        )
+    }
+
+    /// The caller sees it but may not do this with it (PRODUCT 3.2).
+    pub fn forbidden(detail: &'static str) -> Self {
+        Self::refused(Code::Forbidden, detail)
+    }
+
+    /// No valid session comes with the request.
+    pub fn not_signed_in() -> Self {
+        Self::refused(
+            Code::NotSignedIn,
+            "Sign in first: send a valid access token as `Authorization: Bearer …`.",
+        )
+    }
+
+    /// A fault of ours, with its cause for the log.
+    pub fn internal(cause: impl Into<Source>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    /// Something we stand on is away for now.
+    pub fn unavailable(cause: impl Into<Source>) -> Self {
+        Self::Unavailable(cause.into())
+    }
+
+    /// The code that the caller gets.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Refused(refusal) => refusal.code,
+            Self::Unavailable(_) => Code::Unavailable,
+            Self::Internal(_) => Code::Internal,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Rollcall gets people into an organization: a JSON REST API over SQLite or PostgreSQL.
+//!
+//! Layers are folders, and a thing has the same file name in every layer. A file imports its own
+//! folder and what stands further right, never the other way; `tests/architecture.rs` holds this:
+//!
+//! ```text
+//! main → cli → app → openapi → routes → worker → state → services → store → crypto → domain
+//! ```
+//!
+//! `config`, `clock`, `error` and `telemetry` are leaves that everyone may use.
+
+pub mod app;
+pub mod cli;
+pub mod crypto;
+pub mod domain;
+pub mod openapi;
+pub mod routes;
+pub mod services;
+pub mod state;
+pub mod store;
+pub mod worker;
+
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod telemetry;

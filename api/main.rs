@@ -1,0 +1,16 @@
+//! The `rollcall` binary.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use rollcall::cli;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rollcall: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The audit log (PRODUCT 3.11).
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::extract::Caller;
+use super::page::{Limit, Paged, page_body, parse_cursor};
+use super::problem::{OfOrganization, OfQuery, Problem};
+use crate::domain::audit::{Action, ActorKind, SubjectType};
+use crate::domain::ids::{AccountId, AuditEventId, OrganizationId};
+use crate::domain::instant::Instant;
+use crate::services::audit;
+use crate::services::authorization::ReadAudit;
+use crate::store::audit_events::{AuditEvent, AuditFilter};
+
+/// Mounts these operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config.service(list_audit_events);
+}
+
+/// Who did what to what, when, in which request.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEvent, examples(json!({
+    "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13",
+    "action": "import.accepted",
+    "actor": {
+        "kind": "account",
+        "account_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "name": "jane.doe@school.example"
+    },
+    "subject": { "type": "import", "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c14" },
+    "details": { "rows": 412, "account_type": "student" },
+    "request_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c15",
+    "created_at": "2026-09-01T07:30:00Z"
+})))]
+pub struct AuditEventBody {
+    id: AuditEventId,
+    action: Action,
+    actor: Actor,
+    subject: Subject,
+    /// What changed, depending on the action; never a secret.
+    #[schema(value_type = Object)]
+    details: serde_json::Value,
+    /// Empty where no request was: the command line, or Rollcall itself.
+    #[schema(max_length = 100)]
+    request_id: String,
+    created_at: Instant,
+}
+
+/// Who did it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditActor)]
+pub struct Actor {
+    kind: ActorKind,
+    /// `null` where it is no account, or one that is deleted.
+    account_id: Option<AccountId>,
+    /// The address, at that time.
+    #[schema(max_length = 254)]
+    name: String,
+}
+
+/// On what it was done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditSubject)]
+pub struct Subject {
+    #[serde(rename = "type")]
+    kind: SubjectType,
+    #[schema(max_length = 64)]
+    id: String,
+}
+
+impl From<AuditEvent> for AuditEventBody {
+    fn from(event: AuditEvent) -> Self {
+        Self {
+            id: event.id,
+            action: event.action,
+            actor: Actor {
+                kind: event.actor_kind,
+                account_id: event.actor_account_id,
+                name: event.actor_name,
+            },
+            subject: Subject {
+                kind: event.subject_type,
+                id: event.subject,
+            },
+            details: event.details.0,
+            request_id: event.request,
+            created_at: event.created_at,
+        }
+    }
+}
+
+page_body! {
+    /// A page of audit events.
+    AuditEventPage of AuditEventBody
+}
+
+/// Which events.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    action: Option<Action>,
+    /// Whose deeds.
+    actor_id: Option<AccountId>,
+    subject_type: Option<SubjectType>,
+    /// The id of what it was done on.
+    #[param(max_length = 64)]
+    subject_id: Option<String>,
+    /// At this moment or later.
+    from: Option<Instant>,
+    /// Before this moment.
+    to: Option<Instant>,
+    /// How many entries: 1 to 200.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[param(max_length = 1000)]
+    cursor: Option<String>,
+}
+
+/// List audit events
+///
+/// The newest first. *Requires:* admin, or operator.
+#[utoipa::path(
+    tag = "Audit",
+    params(
+        ("organization_id" = OrganizationId, Path, description = "The organization."),
+        AuditQuery
+    ),
+    responses(
+        (status = 200, description = "A page.", body = AuditEventPage),
+        OfQuery, OfOrganization
+    )
+)]
+#[get("/v1/organizations/{organization_id}/audit-events")]
+async fn list_audit_events(
+    http: HttpRequest,
+    caller: Caller,
+    path: web::Path<(OrganizationId,)>,
+    query: web::Query<AuditQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (id,) = path.into_inner();
+    let query = query.into_inner();
+    let limit = Limit::parse(query.limit)?;
+    let before: Option<AuditEventId> = parse_cursor(query.cursor.as_deref())?;
+    let filter = AuditFilter {
+        action: query.action,
+        actor: query.actor_id,
+        subject_type: query.subject_type,
+        subject: query.subject_id,
+        from: query.from,
+        to: query.to,
+    };
+    let found = caller
+        .permitted::<ReadAudit, _>(id, move |connection, permit| {
+            audit::list(connection, &permit, &filter, before, limit.with_lookahead())
+        })
+        .await?;
+    let page = Paged::new(found, limit, |event| event.id, AuditEventBody::from)?;
+    Ok(page.respond(&http, AuditEventPage::new))
+}

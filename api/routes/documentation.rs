@@ -1,0 +1,100 @@
+//! `/openapi.json`, `/docs`, and what answers where nothing is mounted.
+
+use std::sync::Arc;
+
+use actix_web::dev::ResourceDef;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::{Config, SwaggerUi, Url};
+
+use super::problem::Problem;
+use crate::error::Error;
+
+/// The document as it is served, and what it tells of paths and their methods.
+#[derive(Clone)]
+pub struct Documentation {
+    text: Arc<str>,
+    paths: Arc<[DocumentedPath]>,
+}
+
+struct DocumentedPath {
+    pattern: ResourceDef,
+    methods: Vec<&'static str>,
+}
+
+impl Documentation {
+    /// Prepares a document for serving.
+    ///
+    /// # Errors
+    /// Never, for a document that the generator made.
+    pub fn new(document: &OpenApi) -> crate::error::Result<Self> {
+        let text = document.to_pretty_json().map_err(Error::internal)?;
+        let paths = document
+            .paths
+            .paths
+            .iter()
+            .map(|(path, item)| DocumentedPath {
+                pattern: ResourceDef::new(path.as_str()),
+                methods: [
+                    ("GET", &item.get),
+                    ("PUT", &item.put),
+                    ("POST", &item.post),
+                    ("DELETE", &item.delete),
+                    ("PATCH", &item.patch),
+                ]
+                .into_iter()
+                .filter_map(|(method, operation)| operation.as_ref().map(|_| method))
+                .collect(),
+            })
+            .collect();
+        Ok(Self {
+            text: text.into(),
+            paths,
+        })
+    }
+
+    /// Which methods are answered at this path, if any.
+    fn methods_at(&self, path: &str) -> Option<String> {
+        self.paths
+            .iter()
+            .find(|documented| documented.pattern.is_match(path))
+            .map(|documented| documented.methods.join(", "))
+    }
+}
+
+/// Mounts the document and its pages, which need nothing from any other host.
+pub fn mount(config: &mut web::ServiceConfig) {
+    let pages = SwaggerUi::new("/docs/{_:.*}").config(
+        Config::new([Url::new("Rollcall", "/openapi.json")])
+            .use_base_layout()
+            .try_it_out_enabled(true),
+    );
+    config
+        .route("/openapi.json", web::get().to(openapi_json))
+        .route("/docs", web::get().to(to_docs))
+        .service(pages);
+}
+
+async fn openapi_json(documentation: web::Data<Documentation>) -> impl Responder {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(documentation.text.to_string())
+}
+
+async fn to_docs() -> impl Responder {
+    HttpResponse::PermanentRedirect()
+        .insert_header((header::LOCATION, "/docs/"))
+        .finish()
+}
+
+/// Whatever no handler answers: 405 where another method would be, else 404.
+pub async fn nothing_here(
+    request: HttpRequest,
+    documentation: web::Data<Documentation>,
+) -> Result<HttpResponse, Problem> {
+    match documentation.methods_at(request.path()) {
+        Some(allowed) => Err(Problem::method_not_allowed(allowed)),
+        None => Err(Problem::of_framework(actix_web::http::StatusCode::NOT_FOUND)),
+    }
+}

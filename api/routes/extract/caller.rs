@@ -1,0 +1,91 @@
+//! Who calls: the bearer of a valid access token.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, web};
+
+use super::RequestInfo;
+use crate::crypto::access_token::Claims;
+use crate::domain::ids::OrganizationId;
+use crate::error::{Error, Result};
+use crate::routes::problem::Problem;
+use crate::services::authorization::{Action, Permit, permit};
+use crate::services::sessions::{SignedIn, authenticate};
+use crate::state::State;
+use crate::store::Connection;
+
+/// The bearer of an access token of ours that has not expired. Whether the session behind it still
+/// lives is asked on the connection that does the work, by [`Caller::signed_in`] and
+/// [`Caller::permitted`]: a handler can do nothing without one of them.
+pub struct Caller {
+    claims: Claims,
+    request: RequestInfo,
+    state: State,
+}
+
+impl Caller {
+    /// Does `work` as the caller, if the session lives.
+    ///
+    /// # Errors
+    /// `not_signed_in`, or the work's own.
+    pub async fn signed_in<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&mut Connection, SignedIn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let now = self.state.clock.now();
+        let (claims, act) = (self.claims, self.request.act_of(now));
+        self.state
+            .unit(move |connection| {
+                let caller = authenticate(connection, &claims, act, now)?;
+                work(connection, caller)
+            })
+            .await
+    }
+
+    /// Does `work` with the permit for `A` in this organization, if the caller gets it.
+    ///
+    /// # Errors
+    /// `not_signed_in`, `not_found`, `forbidden`, or the work's own.
+    pub async fn permitted<A: Action + 'static, T: Send + 'static>(
+        self,
+        organization: OrganizationId,
+        work: impl FnOnce(&mut Connection, Permit<A>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.signed_in(move |connection, caller| {
+            let permit = permit::<A>(connection, &caller, organization)?;
+            work(connection, permit)
+        })
+        .await
+    }
+
+    fn of(request: &HttpRequest) -> Result<Self> {
+        let state = request
+            .app_data::<web::Data<State>>()
+            .ok_or_else(|| Error::internal("no state"))?;
+        let claims = bearer(request)
+            .and_then(|token| state.signing.verify(token, state.clock.now()))
+            .ok_or_else(Error::not_signed_in)?;
+        Ok(Self {
+            claims,
+            request: RequestInfo::of(request),
+            state: State::clone(state),
+        })
+    }
+}
+
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let header = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request).map_err(Problem::from))
+    }
+}

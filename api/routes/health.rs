@@ -1,0 +1,108 @@
+//! For whoever runs the server: is it alive, is it ready, what does it count.
+
+use actix_web::{HttpResponse, get, web};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::problem::Problem;
+use crate::crypto::access_token::JwkSet;
+use crate::error::Error;
+use crate::state::State;
+use crate::store::{imports, migrations};
+use crate::telemetry::Metrics;
+
+/// Mounts these operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config
+        .service(get_liveness)
+        .service(get_readiness)
+        .service(get_metrics)
+        .service(get_jwks);
+}
+
+/// How the server is.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+#[schema(examples(json!({ "status": "ok" })))]
+pub struct Health {
+    #[schema(max_length = 10)]
+    status: &'static str,
+}
+
+const OK: Health = Health { status: "ok" };
+
+/// Is the process alive?
+///
+/// Answers as long as the process serves, whatever the database does: restart it when it does not.
+#[utoipa::path(
+    tag = "Operations",
+    security(()),
+    responses((status = 200, description = "Alive.", body = Health))
+)]
+#[get("/health/live")]
+async fn get_liveness() -> web::Json<Health> {
+    web::Json(OK)
+}
+
+/// Is the server ready for requests?
+///
+/// Answers 503 while the database is away or its schema is not this version's: send requests to
+/// another replica meanwhile.
+#[utoipa::path(
+    tag = "Operations",
+    security(()),
+    responses((status = 200, description = "Ready.", body = Health))
+)]
+#[get("/health/ready")]
+async fn get_readiness(state: web::Data<State>) -> Result<web::Json<Health>, Problem> {
+    state
+        .unit(|connection| {
+            if migrations::are_pending(connection)? {
+                return Err(Error::unavailable("migrations are pending"));
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(web::Json(OK))
+}
+
+/// Metrics in the Prometheus text format
+///
+/// Counts and levels of this process; `rollcall_imports_unfinished` is that of the database. They
+/// hold no personal data; still, publish them to your monitoring only.
+#[utoipa::path(
+    tag = "Operations",
+    security(()),
+    responses((
+        status = 200,
+        description = "The metrics.",
+        body = String,
+        content_type = "text/plain",
+        example = "rollcall_database_connections_in_use 1\n"
+    ))
+)]
+#[get("/metrics")]
+async fn get_metrics(
+    state: web::Data<State>,
+    metrics: web::Data<Metrics>,
+) -> Result<HttpResponse, Problem> {
+    let unfinished = state.unit(imports::unfinished).await?;
+    metrics.set_levels(state.pool.in_use(), state.pool.size(), unfinished);
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(metrics.render()?))
+}
+
+/// The public keys of access tokens
+///
+/// A JSON Web Key Set (RFC 7517): another service checks an access token with the key whose `kid`
+/// the token names. Keys may be cached for an hour.
+#[utoipa::path(
+    tag = "Operations",
+    security(()),
+    responses((status = 200, description = "The keys.", body = JwkSet))
+)]
+#[get("/.well-known/jwks.json")]
+async fn get_jwks(state: web::Data<State>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("Cache-Control", "public, max-age=3600"))
+        .json(state.signing.public())
+}

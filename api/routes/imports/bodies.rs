@@ -1,0 +1,206 @@
+//! Imports and their rows, as clients see them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::ids::{AccountId, ImportId};
+use crate::domain::imports::{ImportSource, ImportStatus, RowOutcome, StoredFailure};
+use crate::domain::instant::Instant;
+use crate::domain::organization::AccountType;
+use crate::domain::spreadsheet::Detected;
+use crate::routes::page::page_body;
+use crate::services::imports::ImportWithCounts;
+use crate::store::import_rows::ImportRow;
+
+/// When an import does its work.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportMode {
+    /// As soon as it is its turn.
+    Commit,
+}
+
+/// An import: how it was asked for, what the file turned out to be, how far it is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Import, examples(json!({
+    "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c14",
+    "source": "csv",
+    "account_type": "student",
+    "mode": "commit",
+    "detected": {
+        "encoding": "windows-1252",
+        "delimiter": "semicolon",
+        "columns": {
+            "email": "E-Mail",
+            "password": "Passwort",
+            "username": ["Vorname", "Nachname"],
+            "ignored": ["Klasse"]
+        }
+    },
+    "status": "running",
+    "failure": null,
+    "counts": {
+        "rows": 412,
+        "processed": 105,
+        "created": 100,
+        "failed": 5,
+        "by_outcome": { "created": 100, "email_invalid": 2, "password_too_short": 3 }
+    },
+    "rows_per_second": 86.4,
+    "estimated_end_at": "2026-09-01T07:30:08Z",
+    "created_at": "2026-09-01T07:30:00Z",
+    "started_at": "2026-09-01T07:30:00.2Z",
+    "finished_at": null,
+    "results_expire_at": null
+})))]
+pub struct ImportBody {
+    id: ImportId,
+    source: ImportSource,
+    account_type: AccountType,
+    mode: ImportMode,
+    detected: Option<Detected>,
+    status: ImportStatus,
+    /// Why all or nothing became nothing; `null` otherwise.
+    failure: Option<StoredFailure>,
+    counts: Counts,
+    /// Accounts a second since the work began; `null` before and after it.
+    #[schema(minimum = 0)]
+    rows_per_second: Option<f64>,
+    /// When it will be done, at that speed.
+    estimated_end_at: Option<Instant>,
+    created_at: Instant,
+    started_at: Option<Instant>,
+    finished_at: Option<Instant>,
+    /// Until when `userlist.csv` and `errors.csv` can be downloaded.
+    results_expire_at: Option<Instant>,
+}
+
+/// How many rows there are, and how they ended so far.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImportCounts)]
+pub struct Counts {
+    #[schema(minimum = 0, maximum = 100000)]
+    rows: i64,
+    /// Done with, well or not.
+    #[schema(minimum = 0, maximum = 100000)]
+    processed: i64,
+    #[schema(minimum = 0, maximum = 100000)]
+    created: i64,
+    #[schema(minimum = 0, maximum = 100000)]
+    failed: i64,
+    /// By the words of the row outcomes.
+    #[schema(value_type = BTreeMap<String, i64>)]
+    by_outcome: BTreeMap<RowOutcome, i64>,
+}
+
+page_body! {
+    /// A page of imports.
+    ImportPage of ImportBody
+}
+
+impl ImportBody {
+    /// An import as it is at this moment.
+    pub fn new(found: ImportWithCounts, now: Instant) -> Self {
+        let pace = Pace::of(&found, now);
+        let counts = Counts {
+            rows: found.import.rows_total,
+            processed: found.processed(),
+            created: found.created(),
+            failed: found.failed(),
+            by_outcome: found.by_outcome,
+        };
+        let import = found.import;
+        Self {
+            id: import.id,
+            source: import.source,
+            account_type: import.account_type,
+            mode: ImportMode::Commit,
+            detected: serde_json::from_value(import.detected.0).ok(),
+            status: import.status,
+            failure: import.failure,
+            counts,
+            rows_per_second: pace.as_ref().map(|pace| pace.rows_per_second),
+            estimated_end_at: pace.and_then(|pace| pace.estimated_end_at),
+            created_at: import.created_at,
+            started_at: import.started_at,
+            finished_at: import.finished_at,
+            results_expire_at: import.results_expire_at,
+        }
+    }
+}
+
+/// How fast an import goes and when it will be done so.
+struct Pace {
+    rows_per_second: f64,
+    estimated_end_at: Option<Instant>,
+}
+
+impl Pace {
+    fn of(found: &ImportWithCounts, now: Instant) -> Option<Self> {
+        if found.import.status != ImportStatus::Running {
+            return None;
+        }
+        let done = found.created() + found.import.rows_prepared;
+        let left = found.import.rows_total - found.processed();
+        let (done, left) = (f64::from(i32::try_from(done).ok()?), f64::from(i32::try_from(left).ok()?));
+        let elapsed = now.since(found.import.started_at?).as_secs_f64();
+        let rows_per_second = if elapsed > 0.0 { done / elapsed } else { 0.0 };
+        let estimated_end_at = (rows_per_second > 0.0)
+            .then(|| Duration::try_from_secs_f64(left / rows_per_second).ok())
+            .flatten()
+            .map(|remaining| now.plus(remaining));
+        Some(Self {
+            rows_per_second: (rows_per_second * 10.0).round() / 10.0,
+            estimated_end_at,
+        })
+    }
+}
+
+/// A row of an import.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImportRow, examples(json!({
+    "row": 17,
+    "email": "not-an-address",
+    "username": "Jane Doe",
+    "outcome": "email_invalid",
+    "error": "The address needs an @ between name and domain.",
+    "account_id": null
+})))]
+pub struct ImportRowBody {
+    /// 1 is the first row below the header; blank rows are not counted.
+    #[schema(minimum = 1, maximum = 100000)]
+    row: i64,
+    /// As it stands in the file where it is no address.
+    #[schema(max_length = 65536)]
+    email: String,
+    #[schema(max_length = 65536)]
+    username: String,
+    /// `null` while it waits for its turn.
+    outcome: Option<RowOutcome>,
+    /// What is wrong and what to do; `null` where nothing is.
+    #[schema(max_length = 1000)]
+    error: Option<String>,
+    /// The account that it became.
+    account_id: Option<AccountId>,
+}
+
+impl From<ImportRow> for ImportRowBody {
+    fn from(row: ImportRow) -> Self {
+        Self {
+            row: row.row_number,
+            email: row.email,
+            username: row.username,
+            outcome: row.outcome,
+            error: row.error,
+            account_id: row.account_id,
+        }
+    }
+}
+
+page_body! {
+    /// A page of rows.
+    ImportRowPage of ImportRowBody
+}

@@ -1,0 +1,227 @@
+//! Imports (PRODUCT 3.6).
+
+mod bodies;
+mod download;
+mod upload;
+
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use self::bodies::{ImportBody, ImportPage, ImportRowBody, ImportRowPage};
+use super::extract::Caller;
+use super::organizations::PageQuery;
+use super::page::{Limit, Paged, parse_cursor};
+use super::problem::{OfConflict, OfOrganization, OfQuery, OfResults, Problem};
+use crate::domain::ids::{ImportId, OrganizationId};
+use crate::domain::imports::RowOutcome;
+use crate::domain::spreadsheet::TEMPLATE_HEADER;
+use crate::services::authorization::ManageImports;
+use crate::services::imports::{self, results};
+use crate::state::State;
+use crate::store::import_rows::Which;
+
+/// Mounts these operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config
+        .service(get_import_template)
+        .service(upload::create_import)
+        .service(list_imports)
+        .service(get_import)
+        .service(list_import_rows)
+        .service(cancel_import)
+        .service(discard_import_credentials)
+        .service(download::download_userlist)
+        .service(download::download_errors);
+}
+
+/// Get the template of a file to import
+///
+/// A CSV file with the header only.
+#[utoipa::path(
+    tag = "Imports",
+    security(()),
+    responses((
+        status = 200,
+        description = "The template.",
+        body = String,
+        content_type = "text/csv",
+        example = "email,password,username\r\n"
+    ))
+)]
+#[get("/v1/imports/template.csv")]
+async fn get_import_template() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/csv; charset=utf-8")
+        .insert_header(("Content-Disposition", "attachment; filename=\"template.csv\""))
+        .body(format!("{TEMPLATE_HEADER}\r\n"))
+}
+
+/// List imports
+///
+/// The newest first. *Requires:* admin, or operator.
+#[utoipa::path(
+    tag = "Imports",
+    params(
+        ("organization_id" = OrganizationId, Path, description = "The organization."),
+        PageQuery
+    ),
+    responses(
+        (status = 200, description = "A page.", body = ImportPage),
+        OfQuery, OfOrganization
+    )
+)]
+#[get("/v1/organizations/{organization_id}/imports")]
+async fn list_imports(
+    state: web::Data<State>,
+    http: HttpRequest,
+    caller: Caller,
+    path: web::Path<(OrganizationId,)>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (id,) = path.into_inner();
+    let (limit, before) = (query.limit()?, query.after()?);
+    let found = caller
+        .permitted::<ManageImports, _>(id, move |connection, permit| {
+            imports::list(connection, &permit, before, limit.with_lookahead())
+        })
+        .await?;
+    let now = state.clock.now();
+    let page = Paged::new(found, limit, |found| found.import.id, |f| ImportBody::new(f, now))?;
+    Ok(page.respond(&http, ImportPage::new))
+}
+
+/// Watch an import
+///
+/// Its status, how far it is and how fast it goes. *Requires:* admin, or operator.
+#[utoipa::path(
+    tag = "Imports",
+    params(
+        ("organization_id" = OrganizationId, Path, description = "The organization."),
+        ("import_id" = ImportId, Path, description = "The import.")
+    ),
+    responses((status = 200, description = "The import.", body = ImportBody), OfOrganization)
+)]
+#[get("/v1/organizations/{organization_id}/imports/{import_id}")]
+async fn get_import(
+    state: web::Data<State>,
+    caller: Caller,
+    path: web::Path<(OrganizationId, ImportId)>,
+) -> Result<web::Json<ImportBody>, Problem> {
+    let (id, import) = path.into_inner();
+    let found = caller
+        .permitted::<ManageImports, _>(id, move |connection, permit| {
+            imports::find(connection, &permit, import)
+        })
+        .await?;
+    Ok(web::Json(ImportBody::new(found, state.clock.now())))
+}
+
+/// Which rows.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RowQuery {
+    /// Rows that ended so.
+    outcome: Option<RowOutcome>,
+    /// How many entries: 1 to 200.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[param(max_length = 1000)]
+    cursor: Option<String>,
+}
+
+/// List the rows of an import
+///
+/// In the order of the file, without passwords. *Requires:* admin, or operator.
+#[utoipa::path(
+    tag = "Imports",
+    params(
+        ("organization_id" = OrganizationId, Path, description = "The organization."),
+        ("import_id" = ImportId, Path, description = "The import."),
+        RowQuery
+    ),
+    responses(
+        (status = 200, description = "A page.", body = ImportRowPage),
+        OfQuery, OfOrganization
+    )
+)]
+#[get("/v1/organizations/{organization_id}/imports/{import_id}/rows")]
+async fn list_import_rows(
+    http: HttpRequest,
+    caller: Caller,
+    path: web::Path<(OrganizationId, ImportId)>,
+    query: web::Query<RowQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (id, import) = path.into_inner();
+    let limit = Limit::parse(query.limit)?;
+    let after: i64 = parse_cursor(query.cursor.as_deref())?.unwrap_or(0);
+    let which = query.outcome.map_or(Which::All, Which::Ended);
+    let found = caller
+        .permitted::<ManageImports, _>(id, move |connection, permit| {
+            let limit = limit.with_lookahead();
+            imports::rows(connection, &permit, import, which, after, limit)
+        })
+        .await?;
+    let page = Paged::new(found, limit, |row| row.row_number, ImportRowBody::from)?;
+    Ok(page.respond(&http, ImportRowPage::new))
+}
+
+/// Cancel an import
+///
+/// Stops it at once: what was created stays, all other rows end as `cancelled`. *Requires:* admin,
+/// or operator.
+#[utoipa::path(
+    tag = "Imports",
+    params(
+        ("organization_id" = OrganizationId, Path, description = "The organization."),
+        ("import_id" = ImportId, Path, description = "The import.")
+    ),
+    responses(
+        (status = 200, description = "What was done of it.", body = ImportBody),
+        OfOrganization, OfConflict
+    )
+)]
+#[post("/v1/organizations/{organization_id}/imports/{import_id}/cancel")]
+async fn cancel_import(
+    state: web::Data<State>,
+    caller: Caller,
+    path: web::Path<(OrganizationId, ImportId)>,
+) -> Result<web::Json<ImportBody>, Problem> {
+    let (id, import) = path.into_inner();
+    let lifetime = state.config.results_lifetime;
+    let found = caller
+        .permitted::<ManageImports, _>(id, move |connection, permit| {
+            imports::cancel(connection, &permit, import, lifetime)
+        })
+        .await?;
+    Ok(web::Json(ImportBody::new(found, state.clock.now())))
+}
+
+/// Discard the passwords of an import
+///
+/// Takes the results away before their time: `userlist.csv` and `errors.csv` are gone for good, and
+/// only a reset gives anybody a new password. *Requires:* admin, or operator.
+#[utoipa::path(
+    tag = "Imports",
+    params(
+        ("organization_id" = OrganizationId, Path, description = "The organization."),
+        ("import_id" = ImportId, Path, description = "The import.")
+    ),
+    responses((status = 204, description = "Gone."), OfOrganization, OfResults)
+)]
+#[delete("/v1/organizations/{organization_id}/imports/{import_id}/credentials")]
+async fn discard_import_credentials(
+    caller: Caller,
+    path: web::Path<(OrganizationId, ImportId)>,
+) -> Result<HttpResponse, Problem> {
+    let (id, import) = path.into_inner();
+    caller
+        .permitted::<ManageImports, _>(id, move |connection, permit| {
+            results::discard(connection, &permit, import)
+        })
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,439 @@
+//! The upload: the request's stream goes to a thread of its own that reads it as a file.
+//!
+//! The reader is synchronous and the stream is not. Between them is a short channel, so that neither
+//! runs ahead: the upload is never whole in memory.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use actix_multipart::{Field, Multipart};
+use actix_web::web::{Buf as _, Bytes};
+use actix_web::{HttpResponse, post, web};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use serde::Deserialize;
+use tokio::sync::{mpsc, oneshot};
+use utoipa::ToSchema;
+
+use super::bodies::{ImportBody, ImportMode};
+use crate::domain::ids::{GroupId, ImportId, OrganizationId};
+use crate::domain::imports::{OnRowError, OnSeatShortage};
+use crate::domain::organization::AccountType;
+use crate::error::{Code, Error, FieldError, Result};
+use crate::routes::extract::Caller;
+use crate::routes::problem::{OfOrganization, OfUpload, Problem};
+use crate::services::authorization::{ManageImports, Permit};
+use crate::services::imports::acceptance::{self, Options};
+use crate::services::imports::staging::{self, Surroundings};
+use crate::services::imports::{self, ImportWithCounts};
+use crate::state::State;
+
+/// The form of an upload, for the document.
+#[derive(ToSchema)]
+#[schema(as = ImportUpload)]
+#[allow(dead_code, reason = "read field by field from the stream")]
+pub struct ImportUpload {
+    /// A CSV file of at most 100,000 rows and 32 MiB.
+    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
+    file: Vec<u8>,
+    account_type: AccountType,
+    /// Groups that everybody joins; repeat the field, or separate the ids by commas.
+    #[schema(max_items = 100)]
+    group_ids: Option<Vec<GroupId>>,
+    mode: Option<ImportMode>,
+    /// `skip` unless given.
+    on_row_error: Option<OnRowError>,
+    /// `fill` unless given.
+    on_seat_shortage: Option<OnSeatShortage>,
+    /// Whether rows without a password get one; they are errors otherwise.
+    generate_missing_passwords: Option<bool>,
+    /// Whether people are asked for a password of their own at their first sign-in.
+    must_change_password: Option<bool>,
+}
+
+/// Import accounts from a CSV file
+///
+/// The file is taken as people have it: UTF-8, UTF-16 or Windows-1252; commas, semicolons or tabs;
+/// any order of columns, whose names are recognised in several languages. Every row becomes an
+/// account or gets an error of its own. The answer comes when the file is read; the accounts are
+/// created in the background: watch the import at its `Location`. *Requires:* admin, or operator.
+#[utoipa::path(
+    tag = "Imports",
+    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    request_body(content = ImportUpload, content_type = "multipart/form-data"),
+    responses(
+        (
+            status = 202,
+            description = "Accepted: the import waits for its turn, or has ended already.",
+            body = ImportBody,
+            headers(("Location" = String, description = "Where to watch the import."))
+        ),
+        OfUpload, OfOrganization
+    )
+)]
+#[post("/v1/organizations/{organization_id}/imports")]
+pub async fn create_import(
+    state: web::Data<State>,
+    caller: Caller,
+    path: web::Path<(OrganizationId,)>,
+    form: Multipart,
+) -> Result<HttpResponse, Problem> {
+    let (organization,) = path.into_inner();
+    let permit = caller
+        .permitted::<ManageImports, _>(organization, |_, permit| Ok(permit))
+        .await?;
+    let found = receive(&state, permit, form).await?;
+    let location = format!("/v1/organizations/{organization}/imports/{}", found.import.id);
+    Ok(HttpResponse::Accepted()
+        .insert_header(("Location", location))
+        .json(ImportBody::new(found, state.clock.now())))
+}
+
+async fn receive(
+    state: &State,
+    permit: Permit<ManageImports>,
+    form: Multipart,
+) -> Result<ImportWithCounts> {
+    let _place = state.uploads.clone().try_acquire_owned().map_err(|_| {
+        Error::refused(
+            Code::RateLimited,
+            "Many files are being uploaded at this moment. Try again in a few seconds.",
+        )
+    })?;
+    let reader = ReaderThread::start(state, permit)?;
+    let mut arriving = Arriving {
+        form,
+        answers: Answers::default(),
+        file_seen: false,
+    };
+    match arriving.read_all(&reader).await {
+        Ok(()) => {
+            let options = arriving.into_options(state.config.results_lifetime)?;
+            reader.accept(options).await
+        }
+        Err(Interrupted::ReaderEnded) => {
+            drain(arriving.form).await;
+            reader.verdict().await
+        }
+        Err(Interrupted::Refused(error)) => Err(error),
+    }
+}
+
+/// A client that is still sending would not read the answer: take a little more off its hands.
+async fn drain(form: Multipart) {
+    const MOST: usize = 64 * 1024 * 1024;
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let drained = form
+        .try_flatten()
+        .map_ok(|chunk| chunk.len())
+        .take_while(|chunk| std::future::ready(chunk.is_ok()))
+        .scan(0_usize, |total, chunk| {
+            *total = total.saturating_add(chunk.unwrap_or(0));
+            std::future::ready((*total < MOST).then_some(()))
+        })
+        .for_each(|()| std::future::ready(()));
+    // Whether all of it came or the patience ended makes no difference.
+    let _ = tokio::time::timeout(PATIENCE, drained).await;
+}
+
+/// Why reading the form stopped.
+enum Interrupted {
+    /// The reader has refused the file, and knows why.
+    ReaderEnded,
+    Refused(Error),
+}
+
+impl From<Error> for Interrupted {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// How long a client may be silent in the middle of an upload.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest field that is not the file, in bytes.
+const MOST_OF_FIELD: usize = 16 * 1024;
+
+struct Arriving {
+    form: Multipart,
+    answers: Answers,
+    file_seen: bool,
+}
+
+impl Arriving {
+    /// Fields may come before the file or behind it.
+    async fn read_all(&mut self, reader: &ReaderThread) -> Result<(), Interrupted> {
+        while let Some(field) = in_time(self.form.try_next()).await? {
+            let name = field.name().unwrap_or_default().to_owned();
+            if name != "file" {
+                let text = read_text(field).await?;
+                self.answers.add(name, text);
+            } else if std::mem::replace(&mut self.file_seen, true) {
+                let detail = "Upload one file at a time.";
+                return Err(Error::invalid("/file", "too_many", detail).into());
+            } else {
+                reader.feed(field).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn into_options(self, results_lifetime: Duration) -> Result<Options> {
+        self.answers.into_options(self.file_seen, results_lifetime)
+    }
+}
+
+async fn in_time<T>(
+    next: impl Future<Output = Result<T, actix_multipart::MultipartError>>,
+) -> Result<T> {
+    match tokio::time::timeout(PATIENCE, next).await {
+        Ok(Ok(next)) => Ok(next),
+        Ok(Err(error)) => Err(Error::refused(
+            Code::MalformedRequest,
+            format!("The form cannot be read: {error}. Nothing was imported."),
+        )),
+        Err(_) => Err(Error::refused(
+            Code::MalformedRequest,
+            "The upload stood still for too long. Nothing was imported: upload it again.",
+        )),
+    }
+}
+
+async fn read_text(mut field: Field) -> Result<String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = in_time(field.try_next()).await? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MOST_OF_FIELD {
+            let detail = "A form field other than the file is too large.";
+            return Err(Error::refused(Code::PayloadTooLarge, detail));
+        }
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Error::refused(Code::MalformedRequest, "A form field is not UTF-8."))
+}
+
+/// The form's fields beside the file.
+#[derive(Default)]
+struct Answers(Vec<(String, String)>);
+
+/// The same, as values.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParsedAnswers {
+    account_type: Option<AccountType>,
+    #[serde(default)]
+    group_ids: Vec<GroupId>,
+    #[allow(dead_code, reason = "one mode exists; parsing refuses others")]
+    mode: Option<ImportMode>,
+    on_row_error: Option<OnRowError>,
+    on_seat_shortage: Option<OnSeatShortage>,
+    #[serde(default)]
+    generate_missing_passwords: bool,
+    #[serde(default)]
+    must_change_password: bool,
+}
+
+impl Answers {
+    fn add(&mut self, name: String, text: String) {
+        self.0.push((name, text));
+    }
+
+    fn into_options(self, file_seen: bool, results_lifetime: Duration) -> Result<Options> {
+        let parsed = self.parse()?;
+        let mut missing = Vec::new();
+        if !file_seen {
+            let detail = "Send the file as a form field named file.";
+            missing.push(FieldError::new("/file", "missing", detail));
+        }
+        let Some(account_type) = parsed.account_type.filter(|_| file_seen) else {
+            if parsed.account_type.is_none() {
+                let detail = "Say what the people become: student, teacher, learner or creator.";
+                missing.push(FieldError::new("/account_type", "missing", detail));
+            }
+            return Err(Error::invalid_fields(missing));
+        };
+        Ok(Options {
+            account_type,
+            groups: parsed.group_ids,
+            on_row_error: parsed.on_row_error.unwrap_or(OnRowError::Skip),
+            on_seat_shortage: parsed.on_seat_shortage.unwrap_or(OnSeatShortage::Fill),
+            generate_missing_passwords: parsed.generate_missing_passwords,
+            must_change_password: parsed.must_change_password,
+            results_lifetime,
+        })
+    }
+
+    /// Through JSON, so that the words are read as they are everywhere else.
+    fn parse(self) -> Result<ParsedAnswers> {
+        let mut object = serde_json::Map::new();
+        for (name, text) in self.0 {
+            let text = text.trim();
+            let value = match name.as_str() {
+                "group_ids" => {
+                    let mut ids = match object.remove("group_ids") {
+                        Some(serde_json::Value::Array(ids)) => ids,
+                        _ => Vec::new(),
+                    };
+                    let given = text.split(',').map(str::trim).filter(|id| !id.is_empty());
+                    ids.extend(given.map(serde_json::Value::from));
+                    serde_json::Value::Array(ids)
+                }
+                "generate_missing_passwords" | "must_change_password" => match text {
+                    "true" => true.into(),
+                    "false" | "" => false.into(),
+                    _ => return Err(not_as_it_should_be(&name, "expected true or false")),
+                },
+                _ => text.into(),
+            };
+            object.insert(name, value);
+        }
+        let names: Vec<String> = object.keys().cloned().collect();
+        serde_json::from_value(object.into()).map_err(|error| {
+            let message = error.to_string();
+            let field = names.iter().find(|name| message.contains(name.as_str()));
+            not_as_it_should_be(field.map_or("", String::as_str), &message)
+        })
+    }
+}
+
+fn not_as_it_should_be(field: &str, problem: &str) -> Error {
+    let detail = format!("This form field is not as it has to be: {problem}.");
+    Error::invalid(format!("/{field}"), "invalid", detail)
+}
+
+/// What goes through the channel.
+enum Piece {
+    Chunk(Bytes),
+    EndOfFile,
+    Accept(Box<Options>),
+}
+
+/// The thread that reads the file, and the two ends that lead to it and back.
+struct ReaderThread {
+    pieces: mpsc::Sender<Piece>,
+    verdict: oneshot::Receiver<Result<ImportWithCounts>>,
+}
+
+/// Chunks between the stream and the reader; each is at most 64 KiB.
+const CHUNKS_AHEAD: usize = 4;
+
+impl ReaderThread {
+    fn start(state: &State, permit: Permit<ManageImports>) -> Result<Self> {
+        let (pieces, arriving) = mpsc::channel(CHUNKS_AHEAD);
+        let (verdict_sender, verdict) = oneshot::channel();
+        let state = state.clone();
+        std::thread::Builder::new()
+            .name("upload".to_owned())
+            .spawn(move || {
+                let verdict = read_and_accept(&state, &permit, arriving);
+                if let Err(Ok(found)) = verdict_sender.send(verdict) {
+                    // The client has gone, but its import was accepted and goes on.
+                    tracing::info!(import = %found.import.id, "accepted without a listener");
+                }
+            })
+            .map_err(Error::internal)?;
+        Ok(Self { pieces, verdict })
+    }
+
+    async fn feed(&self, mut field: Field) -> Result<(), Interrupted> {
+        while let Some(chunk) = in_time(field.try_next()).await? {
+            self.send(Piece::Chunk(chunk)).await?;
+        }
+        self.send(Piece::EndOfFile).await
+    }
+
+    async fn send(&self, piece: Piece) -> Result<(), Interrupted> {
+        let sent = self.pieces.send(piece).await;
+        sent.map_err(|_| Interrupted::ReaderEnded)
+    }
+
+    async fn accept(self, options: Options) -> Result<ImportWithCounts> {
+        // Where the reader has ended, its verdict tells why.
+        let _ = self.send(Piece::Accept(Box::new(options))).await;
+        self.verdict().await
+    }
+
+    async fn verdict(self) -> Result<ImportWithCounts> {
+        drop(self.pieces);
+        self.verdict.await.map_err(Error::internal)?
+    }
+}
+
+fn read_and_accept(
+    state: &State,
+    permit: &Permit<ManageImports>,
+    arriving: mpsc::Receiver<Piece>,
+) -> Result<ImportWithCounts> {
+    let mut source = ChannelReader {
+        arriving,
+        current: Bytes::new(),
+        ended: false,
+    };
+    let around = Surroundings {
+        pool: &state.pool,
+        keys: &state.sealing,
+        clock: &state.clock,
+    };
+    let staged = staging::stage(around, permit, &mut source)?;
+    let accepted = source
+        .options()
+        .and_then(|options| accept(state, permit, &staged, &options));
+    if accepted.is_err() {
+        staging::abandon(&state.pool, staged.import);
+    }
+    accepted
+}
+
+fn accept(
+    state: &State,
+    permit: &Permit<ManageImports>,
+    staged: &staging::Staged,
+    options: &Options,
+) -> Result<ImportWithCounts> {
+    let mut connection = state.pool.get()?;
+    let now = state.clock.now();
+    acceptance::accept(&mut connection, permit, staged, options, now)?;
+    state.bell.ring();
+    let id: ImportId = staged.import;
+    imports::find(&mut connection, permit, id)
+}
+
+/// The channel as the file that it carries.
+struct ChannelReader {
+    arriving: mpsc::Receiver<Piece>,
+    current: Bytes,
+    ended: bool,
+}
+
+impl ChannelReader {
+    /// What the client asked for, once its whole request has arrived.
+    fn options(&mut self) -> Result<Options> {
+        loop {
+            match self.arriving.blocking_recv() {
+                Some(Piece::Accept(options)) => return Ok(*options),
+                Some(Piece::Chunk(_) | Piece::EndOfFile) => {}
+                None => {
+                    let detail = "The request broke off. Nothing was imported: upload it again.";
+                    return Err(Error::refused(Code::MalformedRequest, detail));
+                }
+            }
+        }
+    }
+}
+
+impl Read for ChannelReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.ended && !self.current.has_remaining() {
+            match self.arriving.blocking_recv() {
+                Some(Piece::Chunk(chunk)) => self.current = chunk,
+                Some(Piece::EndOfFile) => self.ended = true,
+                Some(Piece::Accept(_)) | None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        let count = self.current.remaining().min(buffer.len());
+        if let Some(target) = buffer.get_mut(..count) {
+            self.current.copy_to_slice(target);
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,283 @@
+//! One's own account, memberships and sessions.
+
+use actix_web::{HttpResponse, delete, get, patch, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::extract::{Caller, Form};
+use super::organizations::OrganizationBody;
+use super::problem::{OfBody, OfConflict, OfOwnThing, OfSession, Problem};
+use crate::domain::ids::{AccountId, OrganizationId, SessionId};
+use crate::domain::instant::Instant;
+use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
+use crate::domain::username::Username;
+use crate::services::{accounts, members, sessions};
+use crate::store::accounts::Account;
+
+/// Mounts these operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config
+        .service(get_me)
+        .service(update_me)
+        .service(list_my_memberships)
+        .service(leave_organization)
+        .service(list_my_sessions)
+        .service(end_all_my_sessions)
+        .service(end_my_session);
+}
+
+/// An account, as its owner sees it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Account, examples(json!({
+    "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+    "email": "jane.doe@school.example",
+    "email_verified": false,
+    "username": "Jane Doe",
+    "generated_address": false,
+    "must_change_password": false,
+    "operator": false,
+    "created_at": "2026-09-01T07:30:00Z",
+    "last_active_at": "2026-09-01T07:30:00Z"
+})))]
+pub struct AccountBody {
+    id: AccountId,
+    /// The canonical address.
+    #[schema(max_length = 254)]
+    email: String,
+    /// Whether its owner has proved that the mailbox is theirs.
+    email_verified: bool,
+    #[schema(min_length = 1, max_length = 100)]
+    username: String,
+    /// Whether Rollcall made the address up: nothing is ever mailed to it.
+    generated_address: bool,
+    /// The organization asks that the person chooses a password of their own now.
+    must_change_password: bool,
+    /// Whether they run this installation.
+    operator: bool,
+    created_at: Instant,
+    last_active_at: Option<Instant>,
+}
+
+impl From<Account> for AccountBody {
+    fn from(account: Account) -> Self {
+        Self {
+            id: account.id,
+            email: account.email.to_string(),
+            email_verified: account.email_verified_at.is_some(),
+            username: account.username.to_string(),
+            generated_address: account.generated_address,
+            must_change_password: account.must_change_password,
+            operator: account.operator,
+            created_at: account.created_at,
+            last_active_at: account.last_active_at.unless_never(),
+        }
+    }
+}
+
+/// What to change of one's own account; absent fields stay.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "username": "Jane D." })))]
+pub struct UpdateMeRequest {
+    #[schema(min_length = 1, max_length = 100)]
+    username: Option<String>,
+}
+
+/// What the caller is in one organization.
+#[derive(Serialize, ToSchema)]
+pub struct MyMembership {
+    organization: OrganizationBody,
+    account_type: AccountType,
+    role: Role,
+    status: MembershipStatus,
+    joined_via: JoinedVia,
+    joined_at: Instant,
+}
+
+/// The caller's memberships.
+#[derive(Serialize, ToSchema)]
+pub struct MyMemberships {
+    #[schema(max_items = 10000)]
+    items: Vec<MyMembership>,
+}
+
+/// One of the caller's sessions.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "current": true,
+    "created_at": "2026-09-01T07:30:00Z",
+    "last_used_at": "2026-09-01T07:30:00Z",
+    "expires_at": "2026-10-01T07:30:00Z"
+})))]
+pub struct MySession {
+    id: SessionId,
+    /// What the client called itself when it signed in.
+    #[schema(max_length = 200)]
+    user_agent: Option<String>,
+    /// Whether this request comes from it.
+    current: bool,
+    created_at: Instant,
+    last_used_at: Instant,
+    expires_at: Instant,
+}
+
+/// The caller's live sessions.
+#[derive(Serialize, ToSchema)]
+pub struct MySessions {
+    #[schema(max_items = 200)]
+    items: Vec<MySession>,
+}
+
+/// Who am I?
+///
+/// *Requires:* a session.
+#[utoipa::path(
+    tag = "My account",
+    responses((status = 200, description = "The caller's account.", body = AccountBody), OfSession)
+)]
+#[get("/v1/me")]
+async fn get_me(caller: Caller) -> Result<web::Json<AccountBody>, Problem> {
+    let account = caller.signed_in(|_, caller| Ok(caller.account)).await?;
+    Ok(web::Json(account.into()))
+}
+
+/// Change one's own account
+///
+/// *Requires:* a session.
+#[utoipa::path(
+    tag = "My account",
+    responses(
+        (status = 200, description = "The account as it is now.", body = AccountBody),
+        OfBody, OfSession
+    )
+)]
+#[patch("/v1/me")]
+async fn update_me(
+    caller: Caller,
+    body: web::Json<UpdateMeRequest>,
+) -> Result<web::Json<AccountBody>, Problem> {
+    let mut form = Form::new();
+    let username = body.username.as_deref().map(Username::parse);
+    let username = form.take_optional("/username", username);
+    if form.has_errors() {
+        return Err(form.refusal().into());
+    }
+    let account = caller
+        .signed_in(move |connection, caller| match username {
+            Some(username) => accounts::rename(connection, &caller, &username),
+            None => Ok(caller.account),
+        })
+        .await?;
+    Ok(web::Json(account.into()))
+}
+
+/// List one's own memberships
+///
+/// *Requires:* a session.
+#[utoipa::path(
+    tag = "My account",
+    responses((status = 200, description = "All of them.", body = MyMemberships), OfSession)
+)]
+#[get("/v1/me/memberships")]
+async fn list_my_memberships(caller: Caller) -> Result<web::Json<MyMemberships>, Problem> {
+    let memberships = caller
+        .signed_in(|connection, caller| accounts::memberships(connection, &caller))
+        .await?;
+    let items = memberships
+        .into_iter()
+        .map(|(organization, membership)| MyMembership {
+            organization: organization.into(),
+            account_type: membership.account_type,
+            role: membership.role,
+            status: membership.status,
+            joined_via: membership.joined_via,
+            joined_at: membership.joined_at,
+        })
+        .collect();
+    Ok(web::Json(MyMemberships { items }))
+}
+
+/// Leave an organization
+///
+/// Ends the caller's membership and frees its seat. The last admin cannot leave: `last_admin`.
+/// *Requires:* membership.
+#[utoipa::path(
+    tag = "My account",
+    params(("organization_id" = OrganizationId, Path, description = "The organization to leave.")),
+    responses((status = 204, description = "Left."), OfOwnThing, OfConflict)
+)]
+#[delete("/v1/me/memberships/{organization_id}")]
+async fn leave_organization(
+    caller: Caller,
+    path: web::Path<(OrganizationId,)>,
+) -> Result<HttpResponse, Problem> {
+    let (organization,) = path.into_inner();
+    caller
+        .signed_in(move |connection, caller| members::leave(connection, &caller, organization))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// List one's own sessions
+///
+/// The live ones, the latest used first. *Requires:* a session.
+#[utoipa::path(
+    tag = "My account",
+    responses((status = 200, description = "The sessions.", body = MySessions), OfSession)
+)]
+#[get("/v1/me/sessions")]
+async fn list_my_sessions(caller: Caller) -> Result<web::Json<MySessions>, Problem> {
+    let (current, sessions) = caller
+        .signed_in(|connection, caller| Ok((caller.session, sessions::list(connection, &caller)?)))
+        .await?;
+    let items = sessions
+        .into_iter()
+        .map(|session| MySession {
+            id: session.id,
+            current: session.id == current,
+            user_agent: session.user_agent,
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            expires_at: session.expires_at,
+        })
+        .collect();
+    Ok(web::Json(MySessions { items }))
+}
+
+/// Sign out everywhere
+///
+/// Ends every session of the caller, this one too. *Requires:* a session.
+#[utoipa::path(
+    tag = "My account",
+    responses((status = 204, description = "All ended."), OfSession)
+)]
+#[delete("/v1/me/sessions")]
+async fn end_all_my_sessions(caller: Caller) -> Result<HttpResponse, Problem> {
+    caller
+        .signed_in(|connection, caller| sessions::end_all(connection, &caller))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// End one of one's own sessions
+///
+/// *Requires:* a session.
+#[utoipa::path(
+    tag = "My account",
+    params(("session_id" = SessionId, Path, description = "One of the caller's sessions.")),
+    responses((status = 204, description = "Ended."), OfOwnThing)
+)]
+#[delete("/v1/me/sessions/{session_id}")]
+async fn end_my_session(
+    caller: Caller,
+    path: web::Path<(SessionId,)>,
+) -> Result<HttpResponse, Problem> {
+    let (session,) = path.into_inner();
+    caller
+        .signed_in(move |connection, caller| sessions::end(connection, &caller, session))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

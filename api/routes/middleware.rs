@@ -1,0 +1,182 @@
+//! What surrounds every request: its id, its span and log line, its count, and the one place where
+//! problems are rendered, the framework's own and panics included.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error as ActixError, HttpMessage, ResponseError, web};
+use futures_util::FutureExt as _;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use super::extract::request_info::RequestId;
+use super::problem::Problem;
+use crate::error::Error;
+use crate::telemetry::Metrics;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the log line and the metrics tell of a request.
+struct Observed {
+    id: String,
+    method: String,
+    route: String,
+    started: Instant,
+}
+
+/// Surrounds a request.
+///
+/// # Errors
+/// Never: whatever went wrong is an answer by then.
+pub async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let observed = Observed {
+        id: request_id(&request),
+        method: request.method().to_string(),
+        route: request.match_pattern().unwrap_or_else(|| "none".to_owned()),
+        started: Instant::now(),
+    };
+    let metrics = request.app_data::<web::Data<Metrics>>().cloned();
+    request.extensions_mut().insert(RequestId(observed.id.clone()));
+    let span = tracing::info_span!("request", id = observed.id);
+    let outcome = AssertUnwindSafe(next.call(request))
+        .catch_unwind()
+        .instrument(span)
+        .await;
+    let answer = match outcome {
+        Ok(Ok(response)) => Ok(with_problem_rendered(response.map_into_boxed_body(), &observed)),
+        Ok(Err(error)) => Err(rendered_error(&error, &observed)),
+        Err(panic) => Err(rendered_panic(panic.as_ref(), &observed)),
+    };
+    let status = match &answer {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    };
+    note(&observed, status.as_u16(), metrics.as_deref().map(|metrics| &**metrics));
+    answer.map(|response| with_id(response, &observed.id))
+}
+
+/// The client's own id, if it is harmless in logs and headers, else a new one.
+fn request_id(request: &ServiceRequest) -> String {
+    let is_harmless = |id: &&str| {
+        (1..=64).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(is_harmless)
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+fn with_id(mut response: ServiceResponse, id: &str) -> ServiceResponse {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// Ours are rendered anew with the request's id; the framework's plain texts become problems.
+fn with_problem_rendered(response: ServiceResponse, observed: &Observed) -> ServiceResponse {
+    let status = response.status();
+    let ours = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<Problem>());
+    let rendered = match ours {
+        Some(problem) => render(problem, observed),
+        None if status.is_client_error() || status.is_server_error() => {
+            render(&Problem::of_framework(status), observed)
+        }
+        None => return response,
+    };
+    let request = response.into_parts().0;
+    ServiceResponse::new(request, rendered)
+}
+
+fn rendered_error(error: &ActixError, observed: &Observed) -> ActixError {
+    let rendered = match error.as_error::<Problem>() {
+        Some(problem) => render(problem, observed),
+        None => {
+            let status = error.as_response_error().status_code();
+            render(&Problem::of_framework(status), observed)
+        }
+    };
+    Rendered::error(rendered, &observed.id)
+}
+
+fn rendered_panic(panic: &(dyn std::any::Any + Send), observed: &Observed) -> ActixError {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without words");
+    let problem = Problem::from(Error::internal(format!("panic: {message}")));
+    Rendered::error(render(&problem, observed), &observed.id)
+}
+
+fn render(problem: &Problem, observed: &Observed) -> actix_web::HttpResponse {
+    if let Some(cause) = problem.cause() {
+        tracing::error!(id = observed.id, route = observed.route, %cause, "a request failed");
+    }
+    problem.render(&observed.id)
+}
+
+/// An answer on its way out as an error, because its request is gone.
+#[derive(Debug)]
+struct Rendered {
+    status: actix_web::http::StatusCode,
+    response: std::cell::RefCell<Option<actix_web::HttpResponse>>,
+}
+
+impl Rendered {
+    fn error(mut response: actix_web::HttpResponse, id: &str) -> ActixError {
+        if let Ok(value) = HeaderValue::from_str(id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        Self {
+            status: response.status(),
+            response: std::cell::RefCell::new(Some(response)),
+        }
+        .into()
+    }
+}
+
+impl std::fmt::Display for Rendered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.status.fmt(f)
+    }
+}
+
+impl ResponseError for Rendered {
+    fn status_code(&self) -> actix_web::http::StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> actix_web::HttpResponse {
+        let rendered = self.response.borrow_mut().take();
+        rendered.unwrap_or_else(|| actix_web::HttpResponse::new(self.status))
+    }
+}
+
+fn note(observed: &Observed, status: u16, metrics: Option<&Metrics>) {
+    let took = observed.started.elapsed();
+    if let Some(metrics) = metrics {
+        metrics.count_request(&observed.method, &observed.route, status, took);
+    }
+    tracing::info!(
+        id = observed.id,
+        method = observed.method,
+        route = observed.route,
+        status,
+        milliseconds = took.as_millis(),
+        "answered"
+    );
+}

@@ -1,0 +1,88 @@
+//! HTTP only: extract, call one service, shape the answer. Request and response types stand beside
+//! their handlers.
+
+pub mod auth;
+pub mod audit_events;
+pub mod documentation;
+pub mod extract;
+pub mod groups;
+pub mod health;
+pub mod imports;
+pub mod me;
+pub mod members;
+pub mod middleware;
+pub mod organizations;
+pub mod page;
+pub mod problem;
+pub mod seats;
+
+use actix_web::error::{JsonPayloadError, QueryPayloadError};
+use actix_web::http::StatusCode;
+use actix_web::web;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use self::problem::Problem;
+use crate::error::{Code, Error};
+
+/// Mounts every documented operation. The document is made from the same calls, so that nothing is
+/// served that is not documented.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    auth::mount(config);
+    me::mount(config);
+    organizations::mount(config);
+    seats::mount(config);
+    members::mount(config);
+    groups::mount(config);
+    imports::mount(config);
+    audit_events::mount(config);
+    health::mount(config);
+}
+
+/// The refusal of a body that is not the JSON it should be. What serde says names fields and types.
+pub(crate) fn json_refusal(error: serde_json::Error) -> Error {
+    Error::refused(
+        Code::MalformedRequest,
+        format!("The body is not the JSON that this path takes: {error}."),
+    )
+}
+
+/// The most bytes of a JSON body.
+const MOST_OF_BODY: usize = 1024 * 1024;
+
+/// How the framework's extractors refuse: as problems, in our words.
+pub fn extract_settings(config: &mut web::ServiceConfig) {
+    let json = web::JsonConfig::default()
+        .limit(MOST_OF_BODY)
+        .error_handler(|error, _| body_problem(error).into());
+    let path = web::PathConfig::default()
+        .error_handler(|_, _| Problem::of_framework(StatusCode::NOT_FOUND).into());
+    let query = web::QueryConfig::default().error_handler(|error, _| query_problem(&error).into());
+    config
+        .app_data(json)
+        .app_data(path)
+        .app_data(query)
+        .app_data(web::PayloadConfig::new(MOST_OF_BODY));
+}
+
+fn body_problem(error: JsonPayloadError) -> Problem {
+    match error {
+        JsonPayloadError::Deserialize(error) => json_refusal(error).into(),
+        JsonPayloadError::ContentType => Error::refused(
+            Code::UnsupportedMediaType,
+            "Send the body as JSON, with `Content-Type: application/json`.",
+        )
+        .into(),
+        JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
+            Problem::of_framework(StatusCode::PAYLOAD_TOO_LARGE)
+        }
+        _ => Error::refused(Code::MalformedRequest, "The body broke off, or is not JSON.").into(),
+    }
+}
+
+fn query_problem(error: &QueryPayloadError) -> Problem {
+    Error::refused(
+        Code::MalformedRequest,
+        format!("The query parameters cannot be read: {error}."),
+    )
+    .into()
+}

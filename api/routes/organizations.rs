@@ -1,0 +1,277 @@
+//! Organizations (PRODUCT 3.1).
+
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::extract::{Caller, Form};
+use super::page::{Limit, Paged, page_body, parse_cursor};
+use super::problem::{
+    OfBody, OfConflict, OfOperators, OfOrganization, OfQuery, OfSession, Problem,
+};
+use crate::domain::ids::OrganizationId;
+use crate::domain::instant::Instant;
+use crate::domain::organization::{AccountType, OrganizationKind};
+use crate::domain::slug::Slug;
+use crate::services::authorization::{ManageOrganization, SeeOrganization};
+use crate::services::organizations::{self, NewOrganization};
+use crate::state::State;
+use crate::store::organizations::{Organization, OrganizationChanges};
+
+/// Mounts these operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config
+        .service(create_organization)
+        .service(list_organizations)
+        .service(get_organization)
+        .service(update_organization)
+        .service(delete_organization);
+}
+
+/// The longest name, in characters.
+const MOST_OF_NAME: usize = 200;
+
+/// An organization.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Organization, examples(json!({
+    "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+    "name": "Hill Road School",
+    "kind": "school",
+    "slug": "hill-road-school",
+    "default_account_type": "student",
+    "created_at": "2026-09-01T07:30:00Z"
+})))]
+pub struct OrganizationBody {
+    id: OrganizationId,
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    kind: OrganizationKind,
+    /// Its short name in addresses and commands; unique.
+    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+    slug: String,
+    /// What joiners become.
+    default_account_type: AccountType,
+    created_at: Instant,
+}
+
+impl From<Organization> for OrganizationBody {
+    fn from(organization: Organization) -> Self {
+        Self {
+            id: organization.id,
+            name: organization.name,
+            kind: organization.kind,
+            slug: organization.slug.to_string(),
+            default_account_type: organization.default_account_type,
+            created_at: organization.created_at,
+        }
+    }
+}
+
+page_body! {
+    /// A page of organizations.
+    OrganizationPage of OrganizationBody
+}
+
+/// What a new organization is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "name": "Hill Road School", "kind": "school" })))]
+pub struct CreateOrganizationRequest {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// Cannot be changed later.
+    kind: OrganizationKind,
+}
+
+/// What to change of an organization; absent fields stay.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "name": "Hill Road Comprehensive", "slug": "hill-road" })))]
+pub struct UpdateOrganizationRequest {
+    #[schema(min_length = 1, max_length = 200)]
+    name: Option<String>,
+    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+    slug: Option<String>,
+    default_account_type: Option<AccountType>,
+}
+
+/// Which page of a list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// How many entries: 1 to 200.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[param(max_length = 1000)]
+    cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// The number asked for.
+    ///
+    /// # Errors
+    /// `validation_failed` outside 1 to 200.
+    pub fn limit(&self) -> crate::error::Result<Limit> {
+        Limit::parse(self.limit)
+    }
+
+    /// Where the page begins.
+    ///
+    /// # Errors
+    /// `validation_failed` for a cursor that is not of this list.
+    pub fn after<T: serde::de::DeserializeOwned>(&self) -> crate::error::Result<Option<T>> {
+        parse_cursor(self.cursor.as_deref())
+    }
+}
+
+/// Create an organization
+///
+/// The caller becomes its first admin, with the staff account type. Who may do this is
+/// configuration (`ROLLCALL_ORGANIZATION_CREATION`): anyone who is signed in, or operators only.
+/// *Requires:* a session.
+#[utoipa::path(
+    tag = "Organizations",
+    responses(
+        (status = 201, description = "The organization.", body = OrganizationBody),
+        OfBody, OfOperators
+    )
+)]
+#[post("/v1/organizations")]
+async fn create_organization(
+    state: web::Data<State>,
+    caller: Caller,
+    body: web::Json<CreateOrganizationRequest>,
+) -> Result<HttpResponse, Problem> {
+    let mut form = Form::new();
+    let Some(name) = form.text("/name", &body.name, MOST_OF_NAME) else {
+        return Err(form.refusal().into());
+    };
+    let new = NewOrganization {
+        name,
+        kind: body.kind,
+    };
+    let who_may = state.config.organization_creation;
+    let organization = caller
+        .signed_in(move |connection, caller| {
+            organizations::create(connection, &caller, who_may, new)
+        })
+        .await?;
+    Ok(HttpResponse::Created()
+        .insert_header(("Location", format!("/v1/organizations/{}", organization.id)))
+        .json(OrganizationBody::from(organization)))
+}
+
+/// List organizations
+///
+/// Those that the caller is an active member of, the oldest first; all of them for an operator.
+/// *Requires:* a session.
+#[utoipa::path(
+    tag = "Organizations",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "A page.", body = OrganizationPage),
+        OfQuery, OfSession
+    )
+)]
+#[get("/v1/organizations")]
+async fn list_organizations(
+    http: HttpRequest,
+    caller: Caller,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (limit, after) = (query.limit()?, query.after()?);
+    let found = caller
+        .signed_in(move |connection, caller| {
+            organizations::list(connection, &caller, after, limit.with_lookahead())
+        })
+        .await?;
+    let page = Paged::new(found, limit, |o| o.id, OrganizationBody::from)?;
+    Ok(page.respond(&http, OrganizationPage::new))
+}
+
+/// Get an organization
+///
+/// *Requires:* membership, or operator.
+#[utoipa::path(
+    tag = "Organizations",
+    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    responses(
+        (status = 200, description = "The organization.", body = OrganizationBody),
+        OfOrganization
+    )
+)]
+#[get("/v1/organizations/{organization_id}")]
+async fn get_organization(
+    caller: Caller,
+    path: web::Path<(OrganizationId,)>,
+) -> Result<web::Json<OrganizationBody>, Problem> {
+    let (id,) = path.into_inner();
+    let organization = caller
+        .permitted::<SeeOrganization, _>(id, |_, permit| Ok(permit.organization))
+        .await?;
+    Ok(web::Json(organization.into()))
+}
+
+/// Change an organization
+///
+/// *Requires:* admin, or operator.
+#[utoipa::path(
+    tag = "Organizations",
+    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    responses(
+        (status = 200, description = "The organization as it is now.", body = OrganizationBody),
+        OfBody, OfOrganization, OfConflict
+    )
+)]
+#[patch("/v1/organizations/{organization_id}")]
+async fn update_organization(
+    caller: Caller,
+    path: web::Path<(OrganizationId,)>,
+    body: web::Json<UpdateOrganizationRequest>,
+) -> Result<web::Json<OrganizationBody>, Problem> {
+    let (id,) = path.into_inner();
+    let mut form = Form::new();
+    let name = body.name.as_deref().map(|name| form.text("/name", name, MOST_OF_NAME));
+    let slug = form.take_optional("/slug", body.slug.as_deref().map(Slug::parse));
+    if form.has_errors() {
+        return Err(form.refusal().into());
+    }
+    let changes = OrganizationChanges {
+        name: name.flatten(),
+        slug,
+        default_account_type: body.default_account_type,
+    };
+    let organization = caller
+        .permitted::<ManageOrganization, _>(id, move |connection, permit| {
+            organizations::update(connection, &permit, &changes)
+        })
+        .await?;
+    Ok(web::Json(organization.into()))
+}
+
+/// Delete an organization
+///
+/// Deletes it with its groups, imports and memberships. Accounts that it created are deleted too,
+/// unless they are in another organization; everybody else only loses the membership. There is no
+/// way back. *Requires:* admin, or operator.
+#[utoipa::path(
+    tag = "Organizations",
+    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    responses((status = 204, description = "Deleted."), OfOrganization)
+)]
+#[delete("/v1/organizations/{organization_id}")]
+async fn delete_organization(
+    caller: Caller,
+    path: web::Path<(OrganizationId,)>,
+) -> Result<HttpResponse, Problem> {
+    let (id,) = path.into_inner();
+    caller
+        .permitted::<ManageOrganization, _>(id, |connection, permit| {
+            organizations::delete(connection, &permit)
+        })
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,293 @@
+//! Every refusal and failure as `application/problem+json` (RFC 9457).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+
+use crate::error::{Code, Error, FieldError, Refusal};
+
+/// How each code is answered: the one table.
+const fn answer(code: Code) -> (u16, &'static str) {
+    match code {
+        Code::MalformedRequest => (400, "The request cannot be read"),
+        Code::NotSignedIn => (401, "Not signed in"),
+        Code::WrongCredentials => (401, "Wrong address or password"),
+        Code::AccountDeactivated => (403, "The account is deactivated"),
+        Code::Forbidden => (403, "Not allowed"),
+        Code::NotFound => (404, "Not found"),
+        Code::MethodNotAllowed => (405, "Method not allowed"),
+        Code::EmailTaken => (409, "The address is taken"),
+        Code::NameTaken => (409, "The name is taken"),
+        Code::NoSeat => (409, "No seat is free"),
+        Code::LastAdmin => (409, "The last admin"),
+        Code::ImportNotReady => (409, "The import has not ended yet"),
+        Code::ImportFinished => (409, "The import has ended"),
+        Code::ResultsExpired => (410, "The results are gone"),
+        Code::PayloadTooLarge => (413, "Too large"),
+        Code::UnsupportedMediaType => (415, "Unsupported media type"),
+        Code::ValidationFailed => (422, "A field is not as it has to be"),
+        Code::AccountTypeNotInKind => (422, "Not an account type of this organization"),
+        Code::FileUnreadable => (422, "The file cannot be read"),
+        Code::FileNoHeader => (422, "The file has no usable header"),
+        Code::FileEmpty => (422, "The file has no rows"),
+        Code::TooManyRows => (422, "Too many rows"),
+        Code::RateLimited => (429, "Too many at once"),
+        Code::Internal => (500, "Internal error"),
+        Code::Unavailable => (503, "Unavailable for the moment"),
+    }
+}
+
+/// How long a client should wait before it tries again what is unavailable or limited, in seconds.
+const RETRY_AFTER: &str = "2";
+
+/// A problem as clients read it (RFC 9457).
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = Problem, examples(json!({
+    "type": "about:blank",
+    "title": "A field is not as it has to be",
+    "status": 422,
+    "code": "validation_failed",
+    "detail": "Some fields are not as they have to be: see `errors`.",
+    "request_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+    "errors": [{
+        "pointer": "/email",
+        "code": "email_invalid",
+        "detail": "The address needs an @ between name and domain."
+    }]
+})))]
+pub struct ProblemBody {
+    /// Always `about:blank`: `code` tells what it is.
+    #[serde(rename = "type")]
+    #[schema(max_length = 100)]
+    kind: &'static str,
+    /// The code in a few words.
+    #[schema(max_length = 100)]
+    title: &'static str,
+    /// The HTTP status, repeated.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    code: Code,
+    /// What is wrong here, and what to do next.
+    #[schema(max_length = 2000)]
+    detail: Cow<'static, str>,
+    /// The request, for whoever is asked for help.
+    #[schema(max_length = 100)]
+    request_id: String,
+    /// The fields at fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 1000)]
+    errors: Vec<FieldError>,
+}
+
+/// What a handler ends in when it does not end well.
+pub struct Problem {
+    error: Error,
+    allow: Option<String>,
+}
+
+impl Problem {
+    /// Another method would be answered here (RFC 9110 wants them named).
+    pub fn method_not_allowed(allowed: String) -> Self {
+        let detail = format!("This path answers {allowed} only.");
+        Self {
+            error: Error::refused(Code::MethodNotAllowed, detail),
+            allow: Some(allowed),
+        }
+    }
+
+    /// What the framework refused by itself, in our words.
+    pub fn of_framework(status: StatusCode) -> Self {
+        let (code, detail) = match status.as_u16() {
+            401 => return Error::not_signed_in().into(),
+            404 => (Code::NotFound, "There is nothing at this path."),
+            405 => (Code::MethodNotAllowed, "This path does not answer this method."),
+            408 => (Code::MalformedRequest, "The request took too long to arrive."),
+            413 => (Code::PayloadTooLarge, "The request's body is larger than this path takes."),
+            415 => (Code::UnsupportedMediaType, "This path takes another content type."),
+            400..=499 => (Code::MalformedRequest, "The request cannot be read."),
+            _ => return Error::internal(format!("the framework answered {status}")).into(),
+        };
+        Error::refused(code, detail).into()
+    }
+
+    /// The answer, whole.
+    pub fn render(&self, request_id: &str) -> HttpResponse {
+        let (status, title) = answer(self.error.code());
+        let (detail, errors) = self.words();
+        let body = ProblemBody {
+            kind: "about:blank",
+            title,
+            status,
+            code: self.error.code(),
+            detail,
+            request_id: request_id.to_owned(),
+            errors,
+        };
+        let mut response = HttpResponse::build(self.status_code());
+        if status == 401 {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        if matches!(status, 429 | 503) {
+            response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+        }
+        if let Some(allow) = &self.allow {
+            response.insert_header((header::ALLOW, allow.as_str()));
+        }
+        let mut response = response.json(body);
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+
+    fn words(&self) -> (Cow<'static, str>, Vec<FieldError>) {
+        match &self.error {
+            Error::Refused(refusal) => (refusal.detail.clone(), refusal.fields.clone()),
+            Error::Unavailable(_) => (
+                "Something this server needs is away for the moment. Try again soon.".into(),
+                Vec::new(),
+            ),
+            Error::Internal(_) => (
+                "That should not have happened. Whoever runs this server finds the cause in its \
+                 log under the request's id."
+                    .into(),
+                Vec::new(),
+            ),
+        }
+    }
+
+    /// The cause of a failure, for the log; a refusal has none.
+    pub fn cause(&self) -> Option<String> {
+        match &self.error {
+            Error::Refused(_) => None,
+            failure => Some(failure.to_string()),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self { error, allow: None }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Error::Refused(Box::new(refusal)).into()
+    }
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        let (status, _) = answer(self.error.code());
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The middleware renders it anew with the request's id.
+    fn error_response(&self) -> HttpResponse {
+        self.render("")
+    }
+}
+
+/// The statuses that problems come with, and what each means in the document.
+const STATUSES: [(u16, &str); 12] = [
+    (400, "The request cannot be read: `malformed_request`."),
+    (401, "Not signed in, or wrong credentials: `not_signed_in`, `wrong_credentials`."),
+    (403, "Seen but not allowed: `forbidden`, `account_deactivated`."),
+    (404, "Not there, or not for the caller to see: `not_found`."),
+    (409, "It does not fit with what is there: see `code`."),
+    (410, "It was there and is gone: `results_expired`."),
+    (413, "The body is too large: `payload_too_large`."),
+    (415, "The content type is not taken here: `unsupported_media_type`."),
+    (422, "A field or a file breaks a rule: see `code` and `errors`."),
+    (429, "Too many at once: `rate_limited`. Wait as long as `Retry-After` says."),
+    (500, "A fault of the server: `internal`."),
+    (503, "Away for the moment: `unavailable`. Wait as long as `Retry-After` says."),
+];
+
+/// The shared responses of the document, by their names.
+pub fn shared_responses() -> Vec<(String, Response)> {
+    STATUSES
+        .iter()
+        .map(|(status, description)| {
+            let content = ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name("Problem")))
+                .build();
+            let response = ResponseBuilder::new()
+                .description(*description)
+                .content("application/problem+json", content)
+                .build();
+            (shared_name(*status), response)
+        })
+        .collect()
+}
+
+fn shared_name(status: u16) -> String {
+    format!("Problem{status}")
+}
+
+/// References to the shared responses of these statuses.
+pub fn shared_references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
+    statuses
+        .iter()
+        .map(|status| {
+            let reference = Ref::from_response_name(shared_name(*status));
+            (status.to_string(), RefOr::Ref(reference))
+        })
+        .collect()
+}
+
+/// Sets of problems that operations name in their documentation.
+macro_rules! problems {
+    ($($(#[$doc:meta])* $name:ident: $($status:literal)+;)+) => {$(
+        $(#[$doc])*
+        pub struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                shared_references(&[$($status),+])
+            }
+        }
+    )+};
+}
+
+problems! {
+    /// Of whatever reads a JSON body.
+    OfBody: 400 413 415 422;
+    /// Of whatever reads query parameters.
+    OfQuery: 400 422;
+    /// Of whatever needs a session.
+    OfSession: 401;
+    /// Of whatever happens within an organization.
+    OfOrganization: 401 403 404;
+    /// Of whatever names one thing of the caller's own.
+    OfOwnThing: 401 404;
+    /// Of whatever can meet what is there already.
+    OfConflict: 409;
+    /// Of signing in.
+    OfSignIn: 401 403 429;
+    /// Of whatever hashes a password.
+    OfHashing: 429;
+    /// Of an upload.
+    OfUpload: 400 413 415 422 429;
+    /// Of what only operators may do, outside any organization.
+    OfOperators: 401 403;
+    /// Of downloads that end some time.
+    OfResults: 409 410;
+}

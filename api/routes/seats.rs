@@ -1,0 +1,127 @@
+//! The seat ledger (PRODUCT 3.1).
+
+use std::collections::BTreeMap;
+
+use actix_web::{get, put, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::extract::{Caller, Form};
+use super::problem::{OfBody, OfOrganization, Problem};
+use crate::domain::ids::OrganizationId;
+use crate::domain::organization::AccountType;
+use crate::domain::seats::SeatCount;
+use crate::services::authorization::{ReadSeats, SetSeatLimits};
+use crate::services::seats::{self, Ledger, Limits};
+
+/// Mounts these operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config.service(get_seats).service(set_seat_limits);
+}
+
+/// The most that a limit can be.
+const MOST_SEATS: i64 = 10_000_000;
+
+/// An organization's seats: in total and by account type.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Seats, examples(json!({
+    "total": { "limit": 500, "used": 312, "reserved": 20, "free": 168 },
+    "by_account_type": {
+        "student": { "limit": 450, "used": 290, "reserved": 20, "free": 140 },
+        "teacher": { "limit": null, "used": 22, "reserved": 0, "free": null }
+    }
+})))]
+pub struct SeatsBody {
+    total: SeatCount,
+    by_account_type: BTreeMap<AccountType, SeatCount>,
+}
+
+impl From<Ledger> for SeatsBody {
+    fn from(ledger: Ledger) -> Self {
+        Self {
+            total: ledger.total,
+            by_account_type: ledger.by_account_type,
+        }
+    }
+}
+
+/// The limits of the licence: numbers of seats, or `null` for unlimited. Absent ones are unlimited.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "total": 500, "by_account_type": { "student": 450, "teacher": null } })))]
+pub struct SetSeatLimitsRequest {
+    #[schema(minimum = 0, maximum = 10000000)]
+    total: Option<i64>,
+    #[serde(default)]
+    by_account_type: BTreeMap<AccountType, Option<i64>>,
+}
+
+/// Get the seat ledger
+///
+/// *Requires:* admin, or operator.
+#[utoipa::path(
+    tag = "Seats",
+    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    responses((status = 200, description = "The ledger.", body = SeatsBody), OfOrganization)
+)]
+#[get("/v1/organizations/{organization_id}/seats")]
+async fn get_seats(
+    caller: Caller,
+    path: web::Path<(OrganizationId,)>,
+) -> Result<web::Json<SeatsBody>, Problem> {
+    let (id,) = path.into_inner();
+    let ledger = caller
+        .permitted::<ReadSeats, _>(id, |connection, permit| seats::ledger(connection, &permit))
+        .await?;
+    Ok(web::Json(ledger.into()))
+}
+
+/// Set the seat limits
+///
+/// Sets all limits at once. One that is lower than what is taken already lets nobody new in; it
+/// takes no seat from anybody. *Requires:* operator.
+#[utoipa::path(
+    tag = "Seats",
+    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    responses(
+        (status = 200, description = "The ledger as it is now.", body = SeatsBody),
+        OfBody, OfOrganization
+    )
+)]
+#[put("/v1/organizations/{organization_id}/seats")]
+async fn set_seat_limits(
+    caller: Caller,
+    path: web::Path<(OrganizationId,)>,
+    body: web::Json<SetSeatLimitsRequest>,
+) -> Result<web::Json<SeatsBody>, Problem> {
+    let (id,) = path.into_inner();
+    let body = body.into_inner();
+    refuse_out_of_range(&body)?;
+    let limits = Limits {
+        total: body.total,
+        by_account_type: body.by_account_type,
+    };
+    let ledger = caller
+        .permitted::<SetSeatLimits, _>(id, move |connection, permit| {
+            seats::set_limits(connection, &permit, &limits)
+        })
+        .await?;
+    Ok(web::Json(ledger.into()))
+}
+
+fn refuse_out_of_range(body: &SetSeatLimitsRequest) -> Result<(), Problem> {
+    let mut form = Form::new();
+    let detail = || format!("A limit is a number from 0 to {MOST_SEATS}, or null.");
+    let is_out = |limit: Option<i64>| limit.is_some_and(|limit| !(0..=MOST_SEATS).contains(&limit));
+    if is_out(body.total) {
+        form.refuse("/total", "out_of_range", detail());
+    }
+    if body.by_account_type.values().copied().any(is_out) {
+        form.refuse("/by_account_type", "out_of_range", detail());
+    }
+    if form.has_errors() {
+        return Err(form.refusal().into());
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Who does something, in which request, and when: what every change needs to be told of.
+
+use crate::domain::audit::ActorKind;
+use crate::domain::ids::AccountId;
+use crate::domain::instant::Instant;
+use crate::store::accounts::Account;
+
+/// The author, the request and the time of a change.
+#[derive(Clone, Debug)]
+pub struct Act {
+    pub kind: ActorKind,
+    pub account: Option<AccountId>,
+    /// For people who read the log when the account is gone.
+    pub name: String,
+    /// The request's id.
+    pub request: String,
+    pub at: Instant,
+}
+
+impl Act {
+    /// What a signed-in person does.
+    pub fn of(account: &Account, request: impl Into<String>, at: Instant) -> Self {
+        let kind = if account.operator {
+            ActorKind::Operator
+        } else {
+            ActorKind::Account
+        };
+        Self {
+            kind,
+            account: Some(account.id),
+            name: account.email.to_string(),
+            request: request.into(),
+            at,
+        }
+    }
+
+    /// What somebody does at the machine itself.
+    pub fn at_console(at: Instant) -> Self {
+        Self {
+            kind: ActorKind::Console,
+            account: None,
+            name: "command line".to_owned(),
+            request: String::new(),
+            at,
+        }
+    }
+
+    /// What Rollcall does on its own.
+    pub fn of_system(at: Instant) -> Self {
+        Self {
+            kind: ActorKind::System,
+            account: None,
+            name: "rollcall".to_owned(),
+            request: String::new(),
+            at,
+        }
+    }
+}

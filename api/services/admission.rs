@@ -1,0 +1,90 @@
+//! The one door that every way into an organization ends in: seat, membership and groups, in the
+//! caller's transaction.
+
+use crate::domain::ids::GroupId;
+use crate::domain::organization::{GroupRole, Role};
+use crate::error::{Code, Error, Result};
+use crate::store::accounts::Account;
+use crate::store::groups::{self, GroupMembership};
+use crate::store::memberships::{self, Admission, Membership};
+use crate::store::{Connection, organizations, seats};
+
+/// Where an admission's seats come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeatSource {
+    /// The free ones.
+    Free,
+    /// Those that were reserved before.
+    Reserved,
+}
+
+/// Admits accounts, which are not members yet, to an organization.
+///
+/// # Errors
+/// `no_seat` where fewer are free; the caller's transaction then undoes everything.
+pub fn admit(
+    connection: &mut Connection,
+    accounts: &[Account],
+    admission: &Admission,
+    groups: &[GroupId],
+    source: SeatSource,
+) -> Result<()> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    take_seats(connection, accounts.len(), admission, source)?;
+    let members: Vec<_> = accounts
+        .iter()
+        .map(|account| Membership::new(account, admission))
+        .collect();
+    memberships::insert_all(connection, &members)?;
+    if admission.role == Role::Admin {
+        organizations::add_admin(connection, admission.organization)?;
+    }
+    join_groups(connection, accounts, admission, groups)
+}
+
+fn take_seats(
+    connection: &mut Connection,
+    count: usize,
+    admission: &Admission,
+    source: SeatSource,
+) -> Result<()> {
+    let (organization, account_type) = (admission.organization, admission.account_type);
+    let count = i64::try_from(count).map_err(Error::internal)?;
+    match source {
+        SeatSource::Reserved => seats::take_reserved(connection, organization, account_type, count),
+        SeatSource::Free if seats::claim(connection, organization, account_type, count)? => Ok(()),
+        SeatSource::Free => Err(no_seat()),
+    }
+}
+
+fn join_groups(
+    connection: &mut Connection,
+    accounts: &[Account],
+    admission: &Admission,
+    groups: &[GroupId],
+) -> Result<()> {
+    for group in groups {
+        let members: Vec<_> = accounts
+            .iter()
+            .map(|account| GroupMembership {
+                group_id: *group,
+                organization_id: admission.organization,
+                account_id: account.id,
+                role: GroupRole::Member,
+            })
+            .collect();
+        groups::insert_memberships(connection, &members)?;
+    }
+    Ok(())
+}
+
+/// The refusal where the licence has no room.
+pub fn no_seat() -> Error {
+    Error::refused(
+        Code::NoSeat,
+        "No seat is free for this account type. Deactivate somebody who no longer needs theirs, or \
+         ask for a larger licence.",
+    )
+}

@@ -1,0 +1,439 @@
+//! The work on an import, as one worker does it under its lease.
+//!
+//! Batch by batch: the next rows are taken and their passwords handed to the hashing threads; while
+//! these are at it, the batch before is written. What is written holds only while the lease does, so
+//! a worker that was thought dead, or whose import was cancelled, changes nothing any more.
+
+use std::time::Duration;
+
+use ring::rand::SystemRandom;
+
+use super::sealed_row::SealedRow;
+use super::staging::taken_error;
+use super::{end_pending, give_back_seats, record_end};
+use crate::clock::Clock;
+use crate::crypto::hasher::{BulkHashes, Hasher};
+use crate::crypto::sealing::SealingKeys;
+use crate::domain::audit::Action;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::generated_password;
+use crate::domain::ids::{GroupId, ImportId, WorkerId};
+use crate::domain::imports::{
+    ImportStatus, OnRowError, RowError, RowOutcome, StoredFailure,
+};
+use crate::domain::instant::Instant;
+use crate::domain::organization::{JoinedVia, Role};
+use crate::domain::password::Password;
+use crate::domain::username::Username;
+use crate::error::{Error, Result};
+use crate::services::act::Act;
+use crate::services::admission::{self, SeatSource};
+use crate::store::accounts::{self, Account};
+use crate::store::import_rows::{self, ImportRow};
+use crate::store::imports::{self, Ending, Import, Lease};
+use crate::store::memberships::Admission;
+use crate::store::transaction::with_patience;
+use crate::store::{Connection, Pool, groups, transaction};
+
+/// Rows that are hashed, and then written, together: about a second's worth on two cores.
+const BATCH: i64 = 100;
+
+/// Rows that the all-or-nothing end writes in one statement.
+const FINAL_BATCH: i64 = 500;
+
+/// What the work needs from around it.
+#[derive(Clone)]
+pub struct Workshop {
+    pub pool: Pool,
+    pub hasher: Hasher,
+    pub keys: std::sync::Arc<SealingKeys>,
+    pub clock: Clock,
+    pub worker: WorkerId,
+    pub results_lifetime: Duration,
+    /// How long a worker may be silent before another takes its import.
+    pub lease: Duration,
+}
+
+/// How a worker's turn at an import ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The import has ended.
+    Finished,
+    /// The import was cancelled, deleted, or taken over by another worker.
+    Lost,
+    /// This process is stopping: any worker may go on at once.
+    HandedOver,
+}
+
+/// An import under this worker's lease.
+pub struct Claimed {
+    import: Import,
+    groups: Vec<GroupId>,
+}
+
+impl Claimed {
+    /// Which import it is.
+    pub fn id(&self) -> ImportId {
+        self.import.id
+    }
+}
+
+/// The next import that any worker may take, if there is one.
+///
+/// # Errors
+/// Where the database is away.
+pub fn claim_next(workshop: &Workshop) -> Result<Option<Claimed>> {
+    const CANDIDATES: i64 = 8;
+    let mut connection = workshop.pool.get()?;
+    for id in imports::claimable(&mut connection, workshop.clock.now(), CANDIDATES)? {
+        if let Some(claimed) = claim(workshop, &mut connection, id)? {
+            return Ok(Some(claimed));
+        }
+    }
+    Ok(None)
+}
+
+/// This import, if it is there to be taken.
+///
+/// # Errors
+/// Where the database is away.
+pub fn claim(
+    workshop: &Workshop,
+    connection: &mut Connection,
+    import: ImportId,
+) -> Result<Option<Claimed>> {
+    let now = workshop.clock.now();
+    let worker = workshop.worker;
+    let claimed = transaction(connection, |connection| {
+        imports::claim(connection, Lease { import, worker }, now, now.plus(workshop.lease))
+    })?;
+    let Some(import) = claimed else {
+        return Ok(None);
+    };
+    let groups = groups::of_import(connection, import.id)?;
+    Ok(Some(Claimed { import, groups }))
+}
+
+/// Works on an import until it has ended, is lost, or `stop` says that the process is stopping.
+///
+/// # Errors
+/// Where the database stays away, or a row cannot be read: the lease runs out, and the import is
+/// tried again.
+pub fn carry_out(workshop: &Workshop, claimed: &Claimed, stop: &dyn Fn() -> bool) -> Result<Turn> {
+    let work = Work {
+        workshop,
+        import: &claimed.import,
+        groups: &claimed.groups,
+        lease: Lease {
+            import: claimed.import.id,
+            worker: workshop.worker,
+        },
+    };
+    match work.all_batches(stop)? {
+        Progress::Done => work.end(),
+        Progress::Lost => Ok(Turn::Lost),
+        Progress::Stopped => work.hand_over(),
+    }
+}
+
+enum Progress {
+    Done,
+    Lost,
+    Stopped,
+}
+
+struct Work<'a> {
+    workshop: &'a Workshop,
+    import: &'a Import,
+    groups: &'a [GroupId],
+    lease: Lease,
+}
+
+/// Rows whose passwords are being hashed.
+struct Batch {
+    rows: Vec<ImportRow>,
+    hashes: BulkHashes,
+}
+
+impl Work<'_> {
+    fn all_batches(&self, stop: &dyn Fn() -> bool) -> Result<Progress> {
+        let mut current = self.next_batch(0)?;
+        while let Some(batch) = current {
+            if stop() {
+                return Ok(Progress::Stopped);
+            }
+            let after = batch.rows.last().map_or(i64::MAX, |row| row.row_number);
+            let next = self.next_batch(after)?;
+            let rows = batch.rows;
+            let Some(hashes) = batch.hashes.wait(self.heartbeat(), || self.is_still_ours())? else {
+                return Ok(Progress::Lost);
+            };
+            if !with_patience(|| self.write(rows.clone(), &hashes))? {
+                return Ok(Progress::Lost);
+            }
+            current = next;
+        }
+        Ok(Progress::Done)
+    }
+
+    /// Often enough that a lease outlives two beats that are late, and that a cancelled import is
+    /// noticed soon.
+    fn heartbeat(&self) -> Duration {
+        (self.workshop.lease / 3).min(Duration::from_millis(500))
+    }
+
+    fn is_still_ours(&self) -> Result<bool> {
+        with_patience(|| {
+            let until = self.workshop.clock.now().plus(self.workshop.lease);
+            imports::renew(&mut *self.workshop.pool.get()?, self.lease, until)
+        })
+    }
+
+    /// Takes the next rows and has their passwords hashed.
+    fn next_batch(&self, after: i64) -> Result<Option<Batch>> {
+        let mut rows = with_patience(|| {
+            let mut connection = self.workshop.pool.get()?;
+            let unhashed = self.is_all_or_nothing();
+            import_rows::pending(&mut connection, self.import.id, after, BATCH, unhashed)
+        })?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let passwords: Result<Vec<String>> =
+            rows.iter_mut().map(|row| self.password_of(row)).collect();
+        Ok(Some(Batch {
+            rows,
+            hashes: self.workshop.hasher.hash_in_bulk(passwords?),
+        }))
+    }
+
+    /// The password to hash; where it is missing one is generated, and sealed in its place.
+    fn password_of(&self, row: &mut ImportRow) -> Result<String> {
+        let keys = &self.workshop.keys;
+        let sealed = row.sealed.as_deref().unwrap_or_default();
+        let mut secrets = SealedRow::open(sealed, keys, self.import.id, row.row_number)?;
+        let password = match &secrets.password {
+            Some(password) => Password::parse(password.clone()).map_err(Error::internal)?,
+            None => generated_password::generate(&SystemRandom::new())
+                .map_err(|_| Error::internal("no randomness for a password"))?,
+        };
+        if secrets.password.is_none() {
+            secrets.password = Some(password.reveal().to_owned());
+            row.sealed = Some(secrets.seal(keys, self.import.id, row.row_number)?);
+        }
+        Ok(password.to_hash_input().into_owned())
+    }
+
+    fn is_all_or_nothing(&self) -> bool {
+        self.import.on_row_error == OnRowError::RefuseAll
+    }
+
+    /// Writes one batch; `false` where the lease is lost.
+    fn write(&self, mut rows: Vec<ImportRow>, hashes: &[String]) -> Result<bool> {
+        for (row, hash) in rows.iter_mut().zip(hashes) {
+            row.password_hash = Some(hash.clone());
+        }
+        let mut connection = self.workshop.pool.get()?;
+        let now = self.workshop.clock.now();
+        transaction(&mut connection, |connection| {
+            if !imports::renew(connection, self.lease, now.plus(self.workshop.lease))? {
+                return Ok(false);
+            }
+            if self.is_all_or_nothing() {
+                let count = i64::try_from(rows.len()).map_err(Error::internal)?;
+                imports::add_prepared(connection, self.import.id, count)?;
+            } else {
+                self.create(connection, &mut rows, now)?;
+            }
+            import_rows::update_all(connection, &rows)?;
+            Ok(true)
+        })
+    }
+
+    /// Makes accounts of the rows, admits them, and gives every row its outcome.
+    fn create(
+        &self,
+        connection: &mut Connection,
+        rows: &mut [ImportRow],
+        now: Instant,
+    ) -> Result<()> {
+        let candidates: Result<Vec<Account>> =
+            rows.iter().map(|row| self.account_of(row, now)).collect();
+        let candidates = candidates?;
+        let new = accounts::insert_new(connection, &candidates)?;
+        let (created, refused): (Vec<Account>, Vec<Account>) = candidates
+            .into_iter()
+            .partition(|account| new.contains(&account.id));
+        let admission = self.admission(now);
+        admission::admit(connection, &created, &admission, self.groups, SeatSource::Reserved)?;
+        let count = i64::try_from(created.len()).map_err(Error::internal)?;
+        imports::move_reserved(connection, self.import.id, -count)?;
+        self.set_outcomes(connection, rows, &created, &refused)?;
+        imports::count_outcomes(connection, self.import.id, &tally(rows))
+    }
+
+    fn account_of(&self, row: &ImportRow, now: Instant) -> Result<Account> {
+        let email = EmailAddress::parse(&row.email).map_err(Error::internal)?;
+        let username = Username::parse(&row.username).map_err(Error::internal)?;
+        let mut account = Account::new(email, username, now);
+        account.password_hash = row.password_hash.clone();
+        account.must_change_password = self.import.must_change_password;
+        account.managed_by_organization_id = Some(self.import.organization_id);
+        Ok(account)
+    }
+
+    fn admission(&self, now: Instant) -> Admission {
+        Admission {
+            organization: self.import.organization_id,
+            account_type: self.import.account_type,
+            role: Role::Member,
+            joined_via: JoinedVia::CsvImport,
+            joined_at: now,
+        }
+    }
+
+    /// `refused` are those whose address got an account after the upload was judged.
+    fn set_outcomes(
+        &self,
+        connection: &mut Connection,
+        rows: &mut [ImportRow],
+        created: &[Account],
+        refused: &[Account],
+    ) -> Result<()> {
+        let emails: Vec<_> = refused.iter().map(|account| account.email.clone()).collect();
+        let taken = if emails.is_empty() {
+            Vec::new()
+        } else {
+            accounts::taken(connection, self.import.organization_id, &emails)?
+        };
+        let mut created = created.iter().peekable();
+        for row in rows {
+            let is_this = |account: &&Account| account.email.as_str() == row.email;
+            if let Some(account) = created.next_if(is_this) {
+                row.succeed(account.id);
+                continue;
+            }
+            let is_member = taken
+                .iter()
+                .any(|(email, is_member)| email.as_str() == row.email && *is_member);
+            row.password_hash = None;
+            row.fail(taken_error(is_member));
+        }
+        Ok(())
+    }
+
+    /// Every row has its turn behind it.
+    fn end(&self) -> Result<Turn> {
+        let held = if self.is_all_or_nothing() {
+            with_patience(|| self.create_all_or_nothing())?
+        } else {
+            with_patience(|| self.finish(ImportStatus::Completed, None))?
+        };
+        Ok(if held { Turn::Finished } else { Turn::Lost })
+    }
+
+    fn finish(&self, status: ImportStatus, failure: Option<StoredFailure>) -> Result<bool> {
+        let mut connection = self.workshop.pool.get()?;
+        transaction(&mut connection, |connection| {
+            self.finish_in_transaction(connection, status, failure)
+        })
+    }
+
+    fn finish_in_transaction(
+        &self,
+        connection: &mut Connection,
+        status: ImportStatus,
+        failure: Option<StoredFailure>,
+    ) -> Result<bool> {
+        let now = self.workshop.clock.now();
+        if !imports::renew(connection, self.lease, now)? {
+            return Ok(false);
+        }
+        let mut import = self.import.clone();
+        import.seats_reserved = imports::seats_reserved(connection, self.lease)?;
+        give_back_seats(connection, &import)?;
+        let ending = Ending {
+            status,
+            failure,
+            finished_at: now,
+            results_expire_at: now.plus(self.workshop.results_lifetime),
+        };
+        imports::finish(connection, self.lease, &ending)?;
+        import.status = status;
+        record_end(connection, &Act::of_system(now), &import, Action::ImportFinished)?;
+        Ok(true)
+    }
+
+    /// All rows in one transaction; if any of them meets an account that was not there before,
+    /// none.
+    fn create_all_or_nothing(&self) -> Result<bool> {
+        let mut conflicts = Vec::new();
+        let mut connection = self.workshop.pool.get()?;
+        let created = transaction(&mut connection, |connection| {
+            let now = self.workshop.clock.now();
+            if !imports::renew(connection, self.lease, now.plus(self.workshop.lease))? {
+                return Ok(false);
+            }
+            conflicts = self.create_prepared(connection, now)?;
+            if !conflicts.is_empty() {
+                return Err(Error::not_found("way to create all rows"));
+            }
+            self.finish_in_transaction(connection, ImportStatus::Completed, None)
+        });
+        match created {
+            Err(_) if !conflicts.is_empty() => self.refuse_all(&mut connection, &conflicts),
+            created => created,
+        }
+    }
+
+    /// Creates every prepared row, and gives those that could not be.
+    fn create_prepared(
+        &self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<Vec<ImportRow>> {
+        let mut conflicts = Vec::new();
+        let mut after = 0;
+        loop {
+            let import = self.import.id;
+            let mut rows = import_rows::pending(connection, import, after, FINAL_BATCH, false)?;
+            let Some(last) = rows.last() else {
+                return Ok(conflicts);
+            };
+            after = last.row_number;
+            self.create(connection, &mut rows, now)?;
+            import_rows::update_all(connection, &rows)?;
+            conflicts.extend(
+                rows.into_iter()
+                    .filter(|row| row.outcome != Some(RowOutcome::Created)),
+            );
+        }
+    }
+
+    fn refuse_all(&self, connection: &mut Connection, conflicts: &[ImportRow]) -> Result<bool> {
+        transaction(connection, |connection| {
+            let now = self.workshop.clock.now();
+            if !imports::renew(connection, self.lease, now.plus(self.workshop.lease))? {
+                return Ok(false);
+            }
+            import_rows::update_all(connection, conflicts)?;
+            imports::count_outcomes(connection, self.import.id, &tally(conflicts))?;
+            end_pending(connection, self.import, &RowError::new(RowOutcome::Refused))?;
+            let failure = Some(StoredFailure::RowErrors);
+            self.finish_in_transaction(connection, ImportStatus::Failed, failure)
+        })
+    }
+
+    fn hand_over(&self) -> Result<Turn> {
+        imports::release(&mut *self.workshop.pool.get()?, self.lease)?;
+        Ok(Turn::HandedOver)
+    }
+}
+
+fn tally(rows: &[ImportRow]) -> Vec<(RowOutcome, i64)> {
+    let mut counts = std::collections::BTreeMap::new();
+    for outcome in rows.iter().filter_map(|row| row.outcome) {
+        *counts.entry(outcome).or_insert(0_i64) += 1;
+    }
+    counts.into_iter().collect()
+}

@@ -1,0 +1,200 @@
+//! Imports: many accounts from one file (PRODUCT 3.6).
+//!
+//! | step | file | what it does |
+//! |---|---|---|
+//! | the upload | [`staging`] | reads the stream, judges each row, keeps it sealed |
+//! | its end | [`acceptance`] | reserves seats and queues, or refuses all |
+//! | the work | [`carrying_out`] | batch by batch, under a lease: accounts and outcomes together |
+//! | the results | [`results`] | `userlist.csv`, `errors.csv`, their end |
+//!
+//! What keeps every row at exactly one outcome, whatever dies when, is one rule: a row's outcome and
+//! its account are written in the same transaction, and that transaction holds only while the lease
+//! does.
+
+pub mod acceptance;
+pub mod carrying_out;
+pub mod results;
+mod sealed_row;
+pub mod staging;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::act::Act;
+use super::audit::{self, Event, Subject};
+use super::authorization::{ManageImports, Permit};
+use crate::domain::audit::Action;
+use crate::domain::ids::ImportId;
+use crate::domain::imports::{RowError, RowOutcome};
+use crate::error::{Code, Error, Result};
+use crate::store::import_rows::{ImportRow, Which};
+use crate::store::imports::Import;
+use crate::store::{Connection, import_rows, imports, seats, transaction};
+
+/// An import with what has become of its rows so far.
+pub struct ImportWithCounts {
+    pub import: Import,
+    pub by_outcome: BTreeMap<RowOutcome, i64>,
+}
+
+impl ImportWithCounts {
+    /// Rows that became accounts.
+    pub fn created(&self) -> i64 {
+        self.by_outcome.get(&RowOutcome::Created).copied().unwrap_or(0)
+    }
+
+    /// Rows that have an outcome.
+    pub fn ended(&self) -> i64 {
+        self.by_outcome.values().sum()
+    }
+
+    /// Rows that ended in an error: neither created nor cancelled.
+    pub fn failed(&self) -> i64 {
+        let cancelled = self.by_outcome.get(&RowOutcome::Cancelled).copied().unwrap_or(0);
+        self.ended() - self.created() - cancelled
+    }
+
+    /// Rows that are done with: ended, or waiting hashed for an all-or-nothing end.
+    pub fn processed(&self) -> i64 {
+        if self.import.status.is_finished() {
+            return self.ended();
+        }
+        self.ended() + self.import.rows_prepared
+    }
+}
+
+/// One import.
+///
+/// # Errors
+/// `not_found`.
+pub fn find(
+    connection: &mut Connection,
+    permit: &Permit<ManageImports>,
+    id: ImportId,
+) -> Result<ImportWithCounts> {
+    let import = load(connection, permit, id)?;
+    with_counts(connection, vec![import])?
+        .pop()
+        .ok_or_else(no_such_import)
+}
+
+/// A page of imports, the newest first.
+pub fn list(
+    connection: &mut Connection,
+    permit: &Permit<ManageImports>,
+    before: Option<ImportId>,
+    limit: i64,
+) -> Result<Vec<ImportWithCounts>> {
+    let page = imports::list(connection, permit.organization.id, before, limit)?;
+    with_counts(connection, page)
+}
+
+fn with_counts(connection: &mut Connection, page: Vec<Import>) -> Result<Vec<ImportWithCounts>> {
+    let ids: Vec<_> = page.iter().map(|import| import.id).collect();
+    let mut counts: HashMap<ImportId, BTreeMap<RowOutcome, i64>> = HashMap::new();
+    for (id, outcome, count) in imports::outcomes(connection, &ids)? {
+        counts.entry(id).or_default().insert(outcome, count);
+    }
+    Ok(page
+        .into_iter()
+        .map(|import| ImportWithCounts {
+            by_outcome: counts.remove(&import.id).unwrap_or_default(),
+            import,
+        })
+        .collect())
+}
+
+fn load(
+    connection: &mut Connection,
+    permit: &Permit<ManageImports>,
+    id: ImportId,
+) -> Result<Import> {
+    imports::find(connection, permit.organization.id, id)?.ok_or_else(no_such_import)
+}
+
+/// A page of an import's rows in the file's order, without their secrets.
+///
+/// # Errors
+/// `not_found`.
+pub fn rows(
+    connection: &mut Connection,
+    permit: &Permit<ManageImports>,
+    id: ImportId,
+    which: Which,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<ImportRow>> {
+    let import = load(connection, permit, id)?;
+    import_rows::list(connection, import.id, which, after, limit)
+}
+
+/// Stops an import at once: a batch that is being hashed is not written any more. What was created
+/// stays, every other row ends as `cancelled`, and the reserved seats are free again.
+///
+/// # Errors
+/// `import_finished` where it has ended already, `not_found`.
+pub fn cancel(
+    connection: &mut Connection,
+    permit: &Permit<ManageImports>,
+    id: ImportId,
+    results_lifetime: Duration,
+) -> Result<ImportWithCounts> {
+    let act = &permit.act;
+    let organization = permit.organization.id;
+    transaction(connection, |connection| {
+        let expiry = act.at.plus(results_lifetime);
+        if !imports::cancel(connection, organization, id, act.at, expiry)? {
+            let import = load(connection, permit, id)?;
+            return Err(finished_already(&import));
+        }
+        let import = load(connection, permit, id)?;
+        end_pending(connection, &import, &RowError::new(RowOutcome::Cancelled))?;
+        give_back_seats(connection, &import)?;
+        record_end(connection, act, &import, Action::ImportCancelled)
+    })?;
+    find(connection, permit, id)
+}
+
+fn finished_already(import: &Import) -> Error {
+    Error::refused(
+        Code::ImportFinished,
+        format!("This import has ended already: it is {}.", import.status),
+    )
+}
+
+/// Ends every row that has no outcome yet with this one.
+fn end_pending(connection: &mut Connection, import: &Import, error: &RowError) -> Result<()> {
+    let ended = import_rows::fail_pending(connection, import.id, error)?;
+    let ended = i64::try_from(ended).map_err(Error::internal)?;
+    imports::count_outcomes(connection, import.id, &[(error.outcome, ended)])
+}
+
+/// Frees what the import has reserved and not used; its row is locked by the transaction.
+fn give_back_seats(connection: &mut Connection, import: &Import) -> Result<()> {
+    let left = import.seats_reserved;
+    seats::release_reserved(connection, import.organization_id, import.account_type, left)?;
+    imports::move_reserved(connection, import.id, -left)
+}
+
+fn record_end(
+    connection: &mut Connection,
+    act: &Act,
+    import: &Import,
+    action: Action,
+) -> Result<()> {
+    let counts = imports::outcomes(connection, &[import.id])?;
+    let counts: BTreeMap<_, _> = counts
+        .into_iter()
+        .map(|(_, outcome, count)| (outcome, count))
+        .collect();
+    let details = json!({ "status": import.status, "rows": import.rows_total, "by_outcome": counts });
+    let subject = Subject::Import(import.id);
+    let event = Event::within(import.organization_id, action, subject, details);
+    audit::record(connection, act, event)
+}
+
+fn no_such_import() -> Error {
+    Error::not_found("import")
+}

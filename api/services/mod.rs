@@ -1,0 +1,14 @@
+//! The rules. Plain synchronous functions on one connection; each write is one transaction that
+//! holds the change and its audit event together.
+
+pub mod accounts;
+pub mod act;
+pub mod admission;
+pub mod audit;
+pub mod authorization;
+pub mod groups;
+pub mod imports;
+pub mod members;
+pub mod organizations;
+pub mod seats;
+pub mod sessions;

@@ -1,0 +1,238 @@
+//! Signing in and staying signed in (PRODUCT 3.3).
+//!
+//! A session is a family of refresh tokens, each good for one use. A second use of an old one means
+//! that somebody else has it: the family ends. Clients that refresh twice at the same moment are
+//! spared by a few seconds' grace.
+
+use std::time::Duration;
+
+use ring::rand::SystemRandom;
+use serde_json::json;
+
+use super::act::Act;
+use super::audit::{self, Event, Subject};
+use crate::crypto::access_token::Claims;
+use crate::domain::audit::Action;
+use crate::domain::ids::SessionId;
+use crate::domain::token::{Token, TokenHash, TokenKind};
+use crate::error::{Code, Error, Result};
+use crate::store::accounts::{self, Account};
+use crate::store::sessions::{self, Session};
+use crate::store::{Connection, transaction};
+
+/// How long a session lives without a refresh (PRODUCT 3.3).
+pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How long after its use a refresh token is taken for the same client's concurrent refresh.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Proof that the caller has a live session.
+#[derive(Clone)]
+pub struct SignedIn {
+    pub account: Account,
+    pub session: SessionId,
+    pub act: Act,
+}
+
+/// A session as its owner gets it: an access token can be signed for it, and the refresh token is
+/// shown this once.
+pub struct Granted {
+    pub account: Account,
+    pub session: SessionId,
+    pub refresh_token: Token,
+}
+
+/// Who the bearer of an access token is, if the session behind it still lives.
+///
+/// # Errors
+/// `not_signed_in` otherwise.
+pub fn authenticate(
+    connection: &mut Connection,
+    claims: &Claims,
+    act: impl FnOnce(&Account) -> Act,
+    now: crate::domain::instant::Instant,
+) -> Result<SignedIn> {
+    let account = sessions::find_account(connection, claims.sid, now)?
+        .filter(|account| account.id == claims.sub)
+        .ok_or_else(Error::not_signed_in)?;
+    Ok(SignedIn {
+        act: act(&account),
+        account,
+        session: claims.sid,
+    })
+}
+
+/// Begins a session for somebody who has proved the account's password.
+///
+/// # Errors
+/// `account_deactivated`: told only here, after the right password.
+pub fn start(
+    connection: &mut Connection,
+    account: Account,
+    act: &Act,
+    user_agent: Option<String>,
+) -> Result<Granted> {
+    if account.deactivated_at.is_some() {
+        return Err(Error::refused(
+            Code::AccountDeactivated,
+            "This account is deactivated. Ask the people who run your organization.",
+        ));
+    }
+    transaction(connection, |connection| {
+        let granted = start_in_transaction(connection, account, act, user_agent)?;
+        accounts::touch(connection, &granted.account, act.at)?;
+        Ok(granted)
+    })
+}
+
+/// Begins a session within the caller's transaction.
+pub(super) fn start_in_transaction(
+    connection: &mut Connection,
+    account: Account,
+    act: &Act,
+    user_agent: Option<String>,
+) -> Result<Granted> {
+    let session = Session {
+        id: SessionId::new(),
+        account_id: account.id,
+        user_agent,
+        created_at: act.at,
+        last_used_at: act.at,
+        expires_at: act.at.plus(LIFETIME),
+    };
+    sessions::insert(connection, &session)?;
+    let refresh_token = issue(connection, session.id)?;
+    let event = Event::outside(Action::SessionStarted, Subject::Session(session.id), json!({}));
+    audit::record(connection, act, event)?;
+    Ok(Granted {
+        account,
+        session: session.id,
+        refresh_token,
+    })
+}
+
+/// Exchanges a refresh token for the next one.
+///
+/// # Errors
+/// `not_signed_in` for a token that is unknown, expired, or was used before; in the last case the
+/// session has ended, for its owner and for whoever copied the token.
+pub fn refresh(
+    connection: &mut Connection,
+    presented: &str,
+    act: impl FnOnce(&Account) -> Act,
+    now: crate::domain::instant::Instant,
+) -> Result<Granted> {
+    let token = Token::presented(TokenKind::Refresh, presented).ok_or_else(not_refreshable)?;
+    let hash = token.hash();
+    let known = sessions::find_token(connection, &hash)?.ok_or_else(not_refreshable)?;
+    let session = known.session;
+    let account = sessions::find_account(connection, session.id, now)?
+        .ok_or_else(not_refreshable)?;
+    let act = act(&account);
+    let rotated = transaction(connection, |connection| {
+        if !may_rotate(connection, &hash, &act)? {
+            revoke_family(connection, &account, session.id, &act)?;
+            return Ok(None);
+        }
+        sessions::extend(connection, session.id, act.at, act.at.plus(LIFETIME))?;
+        accounts::touch(connection, &account, act.at)?;
+        issue(connection, session.id).map(Some)
+    })?;
+    let refresh_token = rotated.ok_or_else(not_refreshable)?;
+    Ok(Granted {
+        account,
+        session: session.id,
+        refresh_token,
+    })
+}
+
+/// The first use, or one so soon after it that the same client has sent two requests at once.
+fn may_rotate(connection: &mut Connection, hash: &TokenHash, act: &Act) -> Result<bool> {
+    if sessions::consume_token(connection, hash, act.at)? {
+        return Ok(true);
+    }
+    let used_at = sessions::find_token(connection, hash)?.and_then(|known| known.used_at);
+    Ok(used_at.is_some_and(|used_at| act.at.since(used_at) <= GRACE))
+}
+
+fn revoke_family(
+    connection: &mut Connection,
+    account: &Account,
+    session: SessionId,
+    act: &Act,
+) -> Result<()> {
+    sessions::delete(connection, account.id, session)?;
+    let details = json!({ "reason": "an old refresh token was used again" });
+    let event = Event::outside(Action::SessionRevoked, Subject::Session(session), details);
+    audit::record(connection, act, event)
+}
+
+fn issue(connection: &mut Connection, session: SessionId) -> Result<Token> {
+    let token = Token::generate(TokenKind::Refresh, &SystemRandom::new())
+        .map_err(|_| Error::internal("no randomness for a token"))?;
+    sessions::insert_token(connection, session, &token.hash())?;
+    Ok(token)
+}
+
+fn not_refreshable() -> Error {
+    Error::refused(
+        Code::NotSignedIn,
+        "This refresh token is not valid any more. Sign in again.",
+    )
+}
+
+/// Ends the session that a refresh token belongs to; a token that is unknown has none to end.
+pub fn end_by_token(
+    connection: &mut Connection,
+    presented: &str,
+    act: impl FnOnce(&Account) -> Act,
+) -> Result<()> {
+    let Some(token) = Token::presented(TokenKind::Refresh, presented) else {
+        return Ok(());
+    };
+    let Some(known) = sessions::find_token(connection, &token.hash())? else {
+        return Ok(());
+    };
+    let session = known.session;
+    let Some(account) = accounts::find(connection, session.account_id)? else {
+        return Ok(());
+    };
+    let act = act(&account);
+    transaction(connection, |connection| {
+        sessions::delete(connection, account.id, session.id)?;
+        record_end(connection, &act, session.id)
+    })
+}
+
+/// The caller's live sessions, the latest used first.
+pub fn list(connection: &mut Connection, caller: &SignedIn) -> Result<Vec<Session>> {
+    sessions::list(connection, caller.account.id, caller.act.at)
+}
+
+/// Ends one of the caller's sessions.
+///
+/// # Errors
+/// `not_found` where the caller has no such session.
+pub fn end(connection: &mut Connection, caller: &SignedIn, session: SessionId) -> Result<()> {
+    transaction(connection, |connection| {
+        if !sessions::delete(connection, caller.account.id, session)? {
+            return Err(Error::not_found("session"));
+        }
+        record_end(connection, &caller.act, session)
+    })
+}
+
+/// Ends every session of the caller, this one too: "sign out everywhere".
+pub fn end_all(connection: &mut Connection, caller: &SignedIn) -> Result<()> {
+    transaction(connection, |connection| {
+        let ended = sessions::delete_all(connection, caller.account.id, None)?;
+        let subject = Subject::Account(caller.account.id);
+        let event = Event::outside(Action::SessionEnded, subject, json!({ "sessions": ended }));
+        audit::record(connection, &caller.act, event)
+    })
+}
+
+fn record_end(connection: &mut Connection, act: &Act, session: SessionId) -> Result<()> {
+    let event = Event::outside(Action::SessionEnded, Subject::Session(session), json!({}));
+    audit::record(connection, act, event)
+}

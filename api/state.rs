@@ -1,0 +1,191 @@
+//! What every request and every worker shares: nothing that another replica would need.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::access_token::SigningKeys;
+use crate::crypto::hasher::Hasher;
+use crate::crypto::key_file::KeyError;
+use crate::crypto::sealing::SealingKeys;
+use crate::domain::ids::WorkerId;
+use crate::error::{Error, Result};
+use crate::services::imports::carrying_out::Workshop;
+use crate::store::{Connection, Pool, migrations};
+
+/// The shared parts; clones share them.
+#[derive(Clone)]
+pub struct State {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub pool: Pool,
+    pub hasher: Hasher,
+    pub signing: Arc<SigningKeys>,
+    pub sealing: Arc<SealingKeys>,
+    /// Tells the worker of this process that there is work.
+    pub bell: Bell,
+    /// Uploads that may arrive at a time: each has a thread.
+    pub uploads: Arc<tokio::sync::Semaphore>,
+}
+
+/// Uploads that one process takes at a time; the next ones are asked to come back.
+const MOST_UPLOADS: usize = 16;
+
+/// Why the shared parts cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the data folder {path}: {source}")]
+    DataDir {
+        path: std::path::PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{0}")]
+    Key(#[from] KeyError),
+    #[error(
+        "{variable} is not set: replicas have to share one key, so none is made by itself where \
+         the database is not the embedded one. Make it with `{command}` and name its file."
+    )]
+    KeyNotSet {
+        variable: &'static str,
+        command: &'static str,
+    },
+    #[error("the database: {0}")]
+    Database(#[source] Error),
+    #[error("{0}")]
+    Other(#[source] Error),
+}
+
+impl State {
+    /// Makes the shared parts: the data folder and keys where the database is embedded, the pool,
+    /// the hashing threads. The schema is brought up to date.
+    ///
+    /// # Errors
+    /// Where any of them cannot be had.
+    pub fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
+        if config.is_embedded() {
+            std::fs::create_dir_all(&config.data_dir).map_err(|source| StartError::DataDir {
+                path: config.data_dir.clone(),
+                source,
+            })?;
+        }
+        let keys = Keys::load(&config)?;
+        let pool = Pool::open(&config.database_url, config.database_connections)
+            .map_err(StartError::Database)?;
+        migrate(&pool).map_err(StartError::Database)?;
+        let hasher = Hasher::start(config.password_hash, config.hash_threads)
+            .map_err(StartError::Other)?;
+        Ok(Self {
+            config: Arc::new(config),
+            clock,
+            pool,
+            hasher,
+            signing: Arc::new(keys.signing),
+            sealing: Arc::new(keys.sealing),
+            bell: Bell::default(),
+            uploads: Arc::new(tokio::sync::Semaphore::new(MOST_UPLOADS)),
+        })
+    }
+
+    /// Does one unit of work on one connection, off the threads that serve.
+    ///
+    /// # Errors
+    /// The work's own, or that no connection is to be had.
+    pub async fn unit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let pool = self.pool.clone();
+        tokio::task::spawn_blocking(move || work(&mut *pool.get()?))
+            .await
+            .map_err(Error::internal)?
+    }
+
+    /// What the worker of this process needs.
+    pub fn workshop(&self) -> Workshop {
+        Workshop {
+            pool: self.pool.clone(),
+            hasher: self.hasher.clone(),
+            keys: self.sealing.clone(),
+            clock: self.clock.clone(),
+            worker: WorkerId::new(),
+            results_lifetime: self.config.results_lifetime,
+            lease: self.config.import_lease,
+        }
+    }
+}
+
+/// Applies the migrations, with some patience for a database that is just starting.
+fn migrate(pool: &Pool) -> Result<()> {
+    let applied = migrations::run(&mut *pool.get()?)?;
+    for migration in applied {
+        tracing::info!(migration, "migration applied");
+    }
+    Ok(())
+}
+
+struct Keys {
+    signing: SigningKeys,
+    sealing: SealingKeys,
+}
+
+impl Keys {
+    fn load(config: &Config) -> Result<Self, StartError> {
+        let embedded = config.is_embedded();
+        let in_data_dir = |name: &str| embedded.then(|| config.data_dir.join(name));
+        let not_set = |variable, command| StartError::KeyNotSet { variable, command };
+        let signing_file = config
+            .signing_key_file
+            .clone()
+            .or_else(|| in_data_dir("signing.pem"))
+            .ok_or_else(|| {
+                not_set("ROLLCALL_SIGNING_KEY_FILE", "openssl genpkey -algorithm ed25519")
+            })?;
+        let sealing_file = config
+            .sealing_key_file
+            .clone()
+            .or_else(|| in_data_dir("sealing.key"))
+            .ok_or_else(|| not_set("ROLLCALL_SEALING_KEY_FILE", "openssl rand -base64 32"))?;
+        let may_make_signing = embedded && config.signing_key_file.is_none();
+        let may_make_sealing = embedded && config.sealing_key_file.is_none();
+        Ok(Self {
+            signing: SigningKeys::load(&signing_file, may_make_signing, &issuer(config))?,
+            sealing: SealingKeys::load(&sealing_file, may_make_sealing)?,
+        })
+    }
+}
+
+/// The same on every replica, and after a restart on another port.
+fn issuer(config: &Config) -> String {
+    match &config.public_url {
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+        None => "rollcall".to_owned(),
+    }
+}
+
+
+/// Wakes the worker of this process; work that another process left is found by looking.
+#[derive(Clone, Default)]
+pub struct Bell {
+    rung: Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>,
+}
+
+impl Bell {
+    /// There is work.
+    pub fn ring(&self) {
+        let (rung, heard) = &*self.rung;
+        *rung.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+        heard.notify_all();
+    }
+
+    /// Waits until it rings, at most so long.
+    pub fn wait(&self, at_most: Duration) {
+        let (rung, heard) = &*self.rung;
+        let guard = rung.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (mut guard, _) = heard
+            .wait_timeout_while(guard, at_most, |rung| !*rung)
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        *guard = false;
+    }
+}

@@ -1,0 +1,196 @@
+//! Accounts: one person's sign-in each.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use super::backend::each_backend;
+use super::Connection;
+use super::schema::{accounts, memberships};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::instant::Instant;
+use crate::domain::search_key::search_key;
+use crate::domain::username::Username;
+use crate::error::Result;
+
+/// An account as it is kept.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = accounts, treat_none_as_default_value = false)]
+pub struct Account {
+    pub id: AccountId,
+    pub email: EmailAddress,
+    pub email_verified_at: Option<Instant>,
+    pub username: Username,
+    name_key: String,
+    pub password_hash: Option<String>,
+    pub must_change_password: bool,
+    pub generated_address: bool,
+    pub managed_by_organization_id: Option<OrganizationId>,
+    pub operator: bool,
+    pub deactivated_at: Option<Instant>,
+    pub created_at: Instant,
+    /// 1970: never.
+    pub last_active_at: Instant,
+}
+
+impl Account {
+    /// A new account that nobody has used and no organization manages.
+    pub fn new(email: EmailAddress, username: Username, created_at: Instant) -> Self {
+        Self {
+            id: AccountId::new(),
+            name_key: search_key(username.as_str()),
+            email,
+            email_verified_at: None,
+            username,
+            password_hash: None,
+            must_change_password: false,
+            generated_address: false,
+            managed_by_organization_id: None,
+            operator: false,
+            deactivated_at: None,
+            created_at,
+            last_active_at: Instant::EPOCH,
+        }
+    }
+
+    /// The username folded for search and order.
+    pub fn name_key(&self) -> &str {
+        &self.name_key
+    }
+}
+
+/// The account with this id.
+pub fn find(connection: &mut Connection, id: AccountId) -> Result<Option<Account>> {
+    Ok(accounts::table
+        .find(id)
+        .select(Account::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// The account with this canonical address.
+pub fn find_by_email(connection: &mut Connection, email: &EmailAddress) -> Result<Option<Account>> {
+    Ok(accounts::table
+        .filter(accounts::email.eq(email))
+        .select(Account::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// Adds an account; `false` where its address has one already.
+pub fn insert(connection: &mut Connection, account: &Account) -> Result<bool> {
+    Ok(insert_new(connection, std::slice::from_ref(account))?.contains(&account.id))
+}
+
+/// Adds those accounts whose address has none yet, and tells which these were.
+pub fn insert_new(connection: &mut Connection, new: &[Account]) -> Result<HashSet<AccountId>> {
+    let inserted: Vec<AccountId> = each_backend!(connection, c => diesel::insert_into(accounts::table)
+        .values(new)
+        .on_conflict_do_nothing()
+        .returning(accounts::id)
+        .get_results(c))?;
+    Ok(inserted.into_iter().collect())
+}
+
+/// Which of these addresses have an account, each with whether it is in the organization.
+pub fn taken(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    emails: &[EmailAddress],
+) -> Result<Vec<(EmailAddress, bool)>> {
+    let membership = memberships::table.on(memberships::account_id
+        .eq(accounts::id)
+        .and(memberships::organization_id.eq(organization)));
+    let rows: Vec<(EmailAddress, Option<AccountId>)> = accounts::table
+        .left_join(membership)
+        .filter(accounts::email.eq_any(emails))
+        .select((accounts::email, memberships::account_id.nullable()))
+        .load(connection)?;
+    Ok(rows
+        .into_iter()
+        .map(|(email, member)| (email, member.is_some()))
+        .collect())
+}
+
+/// Gives the account a new name, here and where memberships repeat it for their order.
+pub fn rename(connection: &mut Connection, id: AccountId, username: &Username) -> Result<()> {
+    let name_key = search_key(username.as_str());
+    diesel::update(accounts::table.find(id))
+        .set((
+            accounts::username.eq(username),
+            accounts::name_key.eq(&name_key),
+        ))
+        .execute(connection)?;
+    diesel::update(memberships::table.filter(memberships::account_id.eq(id)))
+        .set(memberships::name_key.eq(&name_key))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Puts a new hash in the place of `known`; `false` where another change was faster.
+pub fn replace_password_hash(
+    connection: &mut Connection,
+    id: AccountId,
+    known: &str,
+    new: &str,
+) -> Result<bool> {
+    let account = accounts::table
+        .find(id)
+        .filter(accounts::password_hash.eq(known));
+    let changed = diesel::update(account)
+        .set(accounts::password_hash.eq(new))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
+/// The person has chosen their own password.
+pub fn clear_must_change_password(connection: &mut Connection, id: AccountId) -> Result<()> {
+    diesel::update(accounts::table.find(id))
+        .set(accounts::must_change_password.eq(false))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Makes an account an operator's.
+pub fn promote_to_operator(connection: &mut Connection, id: AccountId) -> Result<()> {
+    diesel::update(accounts::table.find(id))
+        .set(accounts::operator.eq(true))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// "Last active" is this exact; finer would be a write at every request.
+const ACTIVITY_GRAIN: Duration = Duration::from_secs(5 * 60);
+
+/// Notes that the person is here, at most every five minutes.
+pub fn touch(connection: &mut Connection, account: &Account, now: Instant) -> Result<()> {
+    if now.since(account.last_active_at) < ACTIVITY_GRAIN {
+        return Ok(());
+    }
+    diesel::update(accounts::table.find(account.id))
+        .set(accounts::last_active_at.eq(now))
+        .execute(connection)?;
+    diesel::update(memberships::table.filter(memberships::account_id.eq(account.id)))
+        .set(memberships::last_active_at.eq(now))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Deletes the accounts that the organization manages and that are in no other.
+pub fn delete_managed_only_here(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> Result<usize> {
+    let elsewhere = memberships::table
+        .filter(memberships::organization_id.ne(organization))
+        .select(memberships::account_id);
+    Ok(diesel::delete(
+        accounts::table
+            .filter(accounts::managed_by_organization_id.eq(organization))
+            .filter(accounts::operator.eq(false))
+            .filter(accounts::id.ne_all(elsewhere)),
+    )
+    .execute(connection)?)
+}

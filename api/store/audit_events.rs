@@ -1,0 +1,85 @@
+//! The audit log: only ever added to.
+
+use diesel::prelude::*;
+
+use super::Connection;
+use super::schema::audit_events;
+use super::sql_types::JsonColumn;
+use crate::domain::audit::{Action, ActorKind, SubjectType};
+use crate::domain::ids::{AccountId, AuditEventId, OrganizationId};
+use crate::domain::instant::Instant;
+use crate::error::Result;
+
+/// An event as it is kept.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events)]
+pub struct AuditEvent {
+    pub id: AuditEventId,
+    pub organization_id: Option<OrganizationId>,
+    pub action: Action,
+    pub actor_kind: ActorKind,
+    pub actor_account_id: Option<AccountId>,
+    pub actor_name: String,
+    pub subject_type: SubjectType,
+    pub subject: String,
+    pub details: JsonColumn,
+    pub request: String,
+    pub created_at: Instant,
+}
+
+/// Which events a list shows; absent fields do not narrow it.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    pub action: Option<Action>,
+    pub actor: Option<AccountId>,
+    pub subject_type: Option<SubjectType>,
+    pub subject: Option<String>,
+    pub from: Option<Instant>,
+    pub to: Option<Instant>,
+}
+
+/// Adds an event.
+pub fn insert(connection: &mut Connection, event: &AuditEvent) -> Result<()> {
+    diesel::insert_into(audit_events::table)
+        .values(event)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// A page of an organization's events, the newest first.
+pub fn list(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    filter: &AuditFilter,
+    before: Option<AuditEventId>,
+    limit: i64,
+) -> Result<Vec<AuditEvent>> {
+    let mut query = audit_events::table
+        .filter(audit_events::organization_id.eq(organization))
+        .order(audit_events::id.desc())
+        .limit(limit)
+        .select(AuditEvent::as_select())
+        .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(audit_events::id.lt(before));
+    }
+    if let Some(action) = filter.action {
+        query = query.filter(audit_events::action.eq(action));
+    }
+    if let Some(actor) = filter.actor {
+        query = query.filter(audit_events::actor_account_id.eq(actor));
+    }
+    if let Some(subject_type) = filter.subject_type {
+        query = query.filter(audit_events::subject_type.eq(subject_type));
+    }
+    if let Some(subject) = &filter.subject {
+        query = query.filter(audit_events::subject.eq(subject));
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(audit_events::created_at.ge(from));
+    }
+    if let Some(to) = filter.to {
+        query = query.filter(audit_events::created_at.lt(to));
+    }
+    Ok(query.load(connection)?)
+}

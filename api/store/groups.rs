@@ -1,0 +1,188 @@
+//! Groups inside one organization, and who is in them.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::backend::each_backend;
+use super::Connection;
+use super::schema::{group_memberships, groups, import_groups};
+use crate::domain::ids::{AccountId, GroupId, ImportId, OrganizationId};
+use crate::domain::instant::Instant;
+use crate::domain::organization::GroupRole;
+use crate::error::Result;
+
+/// A group as it is kept.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = groups)]
+pub struct Group {
+    pub id: GroupId,
+    pub organization_id: OrganizationId,
+    pub name: String,
+    /// The name folded: unique in the organization whatever the case.
+    pub name_key: String,
+    pub description: Option<String>,
+    pub created_at: Instant,
+}
+
+/// Somebody in a group.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = group_memberships, treat_none_as_default_value = false)]
+pub struct GroupMembership {
+    pub group_id: GroupId,
+    pub organization_id: OrganizationId,
+    pub account_id: AccountId,
+    pub role: GroupRole,
+}
+
+/// Adds a group; `false`, and nothing changed, where its name is taken in the organization.
+pub fn insert(connection: &mut Connection, group: &Group) -> Result<bool> {
+    let inserted = each_backend!(connection, c => diesel::insert_into(groups::table)
+        .values(group)
+        .on_conflict((groups::organization_id, groups::name_key))
+        .do_nothing()
+        .execute(c))?;
+    Ok(inserted == 1)
+}
+
+/// A group of the organization.
+pub fn find(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: GroupId,
+) -> Result<Option<Group>> {
+    Ok(groups::table
+        .find(id)
+        .filter(groups::organization_id.eq(organization))
+        .select(Group::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// Which of these groups the organization has.
+pub fn existing(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    ids: &[GroupId],
+) -> Result<Vec<GroupId>> {
+    Ok(groups::table
+        .filter(groups::organization_id.eq(organization))
+        .filter(groups::id.eq_any(ids))
+        .select(groups::id)
+        .load(connection)?)
+}
+
+/// A page of groups, the oldest first; with `member`, only those that this account is in.
+pub fn list(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    member: Option<AccountId>,
+    after: Option<GroupId>,
+    limit: i64,
+) -> Result<Vec<Group>> {
+    let mut query = groups::table
+        .filter(groups::organization_id.eq(organization))
+        .order(groups::id.asc())
+        .limit(limit)
+        .select(Group::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(groups::id.gt(after));
+    }
+    if let Some(account) = member {
+        let theirs = group_memberships::table
+            .filter(group_memberships::organization_id.eq(organization))
+            .filter(group_memberships::account_id.eq(account))
+            .select(group_memberships::group_id);
+        query = query.filter(groups::id.eq_any(theirs));
+    }
+    Ok(query.load(connection)?)
+}
+
+/// How many people each of these groups has.
+pub fn member_counts(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    ids: &[GroupId],
+) -> Result<HashMap<GroupId, i64>> {
+    let counts: Vec<(GroupId, i64)> = group_memberships::table
+        .filter(group_memberships::organization_id.eq(organization))
+        .filter(group_memberships::group_id.eq_any(ids))
+        .group_by(group_memberships::group_id)
+        .select((group_memberships::group_id, diesel::dsl::count_star()))
+        .load(connection)?;
+    Ok(counts.into_iter().collect())
+}
+
+/// Adds people to groups; who is in already stays as they are.
+pub fn insert_memberships(connection: &mut Connection, new: &[GroupMembership]) -> Result<()> {
+    each_backend!(connection, c => diesel::insert_into(group_memberships::table)
+        .values(new)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(())
+}
+
+/// The groups of each of these people: id and name, in the order of the names.
+pub fn of_accounts(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, Vec<(GroupId, String)>>> {
+    let rows: Vec<(AccountId, GroupId, String)> = group_memberships::table
+        .inner_join(groups::table)
+        .filter(group_memberships::organization_id.eq(organization))
+        .filter(group_memberships::account_id.eq_any(accounts))
+        .order((groups::name_key.asc(), groups::id.asc()))
+        .select((group_memberships::account_id, groups::id, groups::name))
+        .load(connection)?;
+    let mut by_account: HashMap<AccountId, Vec<(GroupId, String)>> = HashMap::new();
+    for (account, id, name) in rows {
+        by_account.entry(account).or_default().push((id, name));
+    }
+    Ok(by_account)
+}
+
+/// The groups that this account manages.
+pub fn managed_by(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<Vec<GroupId>> {
+    Ok(group_memberships::table
+        .filter(group_memberships::organization_id.eq(organization))
+        .filter(group_memberships::account_id.eq(account))
+        .filter(group_memberships::role.eq(GroupRole::Manager))
+        .select(group_memberships::group_id)
+        .load(connection)?)
+}
+
+/// Notes that an import's people go into these groups.
+pub fn insert_of_import(
+    connection: &mut Connection,
+    import: ImportId,
+    ids: &[GroupId],
+) -> Result<()> {
+    let rows: Vec<_> = ids
+        .iter()
+        .map(|group| {
+            (
+                import_groups::import_id.eq(import),
+                import_groups::group_id.eq(*group),
+            )
+        })
+        .collect();
+    each_backend!(connection, c => diesel::insert_into(import_groups::table)
+        .values(&rows)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(())
+}
+
+/// The groups that an import's people go into.
+pub fn of_import(connection: &mut Connection, import: ImportId) -> Result<Vec<GroupId>> {
+    Ok(import_groups::table
+        .filter(import_groups::import_id.eq(import))
+        .select(import_groups::group_id)
+        .load(connection)?)
+}

@@ -1,0 +1,199 @@
+//! The rows of an import. Callers come by an import's id through [`super::imports`], which asks for
+//! the organization first, or as its worker.
+
+use diesel::prelude::*;
+
+use super::backend::each_backend;
+use super::Connection;
+use super::schema::import_rows;
+use crate::domain::ids::{AccountId, ImportId};
+use crate::domain::imports::{RowError, RowOutcome};
+use crate::error::Result;
+
+/// A row as it is kept.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = import_rows, treat_none_as_default_value = false)]
+pub struct ImportRow {
+    pub import_id: ImportId,
+    pub row_number: i64,
+    pub email: String,
+    pub username: String,
+    pub outcome: Option<RowOutcome>,
+    pub error: Option<String>,
+    pub account_id: Option<AccountId>,
+    pub password_hash: Option<String>,
+    pub sealed: Option<Vec<u8>>,
+}
+
+impl ImportRow {
+    /// The row, ended in an error.
+    pub fn fail(&mut self, error: RowError) {
+        self.outcome = Some(error.outcome);
+        self.error = Some(error.text);
+    }
+
+    /// The row, ended in an account.
+    pub fn succeed(&mut self, account: AccountId) {
+        self.outcome = Some(RowOutcome::Created);
+        self.account_id = Some(account);
+        self.password_hash = None;
+    }
+}
+
+/// Adds rows.
+pub fn insert_all(connection: &mut Connection, rows: &[ImportRow]) -> Result<()> {
+    each_backend!(connection, c => diesel::insert_into(import_rows::table)
+        .values(rows)
+        .execute(c))?;
+    Ok(())
+}
+
+/// Writes what has become of rows that are there, many in one statement.
+pub fn update_all(connection: &mut Connection, rows: &[ImportRow]) -> Result<()> {
+    use diesel::upsert::excluded;
+    each_backend!(connection, c => diesel::insert_into(import_rows::table)
+        .values(rows)
+        .on_conflict((import_rows::import_id, import_rows::row_number))
+        .do_update()
+        .set((
+            import_rows::outcome.eq(excluded(import_rows::outcome)),
+            import_rows::error.eq(excluded(import_rows::error)),
+            import_rows::account_id.eq(excluded(import_rows::account_id)),
+            import_rows::password_hash.eq(excluded(import_rows::password_hash)),
+            import_rows::sealed.eq(excluded(import_rows::sealed)),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// The next rows behind `after` that have not ended and, where `unhashed`, have no hash yet.
+pub fn pending(
+    connection: &mut Connection,
+    import: ImportId,
+    after: i64,
+    limit: i64,
+    unhashed: bool,
+) -> Result<Vec<ImportRow>> {
+    let mut query = import_rows::table
+        .filter(import_rows::import_id.eq(import))
+        .filter(import_rows::row_number.gt(after))
+        .filter(import_rows::outcome.is_null())
+        .order(import_rows::row_number.asc())
+        .limit(limit)
+        .select(ImportRow::as_select())
+        .into_boxed();
+    if unhashed {
+        query = query.filter(import_rows::password_hash.is_null());
+    }
+    Ok(query.load(connection)?)
+}
+
+/// Ends every row that has not ended with this error; tells how many these were.
+pub fn fail_pending(
+    connection: &mut Connection,
+    import: ImportId,
+    error: &RowError,
+) -> Result<usize> {
+    let pending = import_rows::table
+        .filter(import_rows::import_id.eq(import))
+        .filter(import_rows::outcome.is_null());
+    Ok(diesel::update(pending)
+        .set((
+            import_rows::outcome.eq(error.outcome),
+            import_rows::error.eq(&error.text),
+            import_rows::password_hash.eq(None::<String>),
+        ))
+        .execute(connection)?)
+}
+
+/// Opens rows again that ended with this outcome; tells how many these were.
+pub fn reopen(connection: &mut Connection, import: ImportId, outcome: RowOutcome) -> Result<usize> {
+    let ended = import_rows::table
+        .filter(import_rows::import_id.eq(import))
+        .filter(import_rows::outcome.eq(outcome));
+    Ok(diesel::update(ended)
+        .set((
+            import_rows::outcome.eq(None::<RowOutcome>),
+            import_rows::error.eq(None::<String>),
+        ))
+        .execute(connection)?)
+}
+
+/// Ends the pending rows behind the first `kept` ones with this error; tells how many these were.
+pub fn fail_pending_beyond(
+    connection: &mut Connection,
+    import: ImportId,
+    kept: i64,
+    error: &RowError,
+) -> Result<usize> {
+    let last_kept: Option<i64> = match kept {
+        0 => Some(0),
+        kept => import_rows::table
+            .filter(import_rows::import_id.eq(import))
+            .filter(import_rows::outcome.is_null())
+            .order(import_rows::row_number.asc())
+            .offset(kept - 1)
+            .limit(1)
+            .select(import_rows::row_number)
+            .first(connection)
+            .optional()?,
+    };
+    let Some(last_kept) = last_kept else {
+        return Ok(0);
+    };
+    let beyond = import_rows::table
+        .filter(import_rows::import_id.eq(import))
+        .filter(import_rows::outcome.is_null())
+        .filter(import_rows::row_number.gt(last_kept));
+    Ok(diesel::update(beyond)
+        .set((
+            import_rows::outcome.eq(error.outcome),
+            import_rows::error.eq(&error.text),
+        ))
+        .execute(connection)?)
+}
+
+/// Which rows a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    All,
+    /// Those that ended in an error: neither created nor cancelled.
+    Failed,
+    Ended(RowOutcome),
+}
+
+/// A page of rows in the file's order.
+pub fn list(
+    connection: &mut Connection,
+    import: ImportId,
+    which: Which,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<ImportRow>> {
+    let mut query = import_rows::table
+        .filter(import_rows::import_id.eq(import))
+        .filter(import_rows::row_number.gt(after))
+        .order(import_rows::row_number.asc())
+        .limit(limit)
+        .select(ImportRow::as_select())
+        .into_boxed();
+    match which {
+        Which::All => {}
+        Which::Failed => {
+            query = query.filter(
+                import_rows::outcome.ne_all([RowOutcome::Created, RowOutcome::Cancelled]),
+            );
+        }
+        Which::Ended(outcome) => query = query.filter(import_rows::outcome.eq(outcome)),
+    }
+    Ok(query.load(connection)?)
+}
+
+/// Takes the passwords and the original cells of an import away for good.
+pub fn erase_sealed(connection: &mut Connection, import: ImportId) -> Result<()> {
+    let rows = import_rows::table.filter(import_rows::import_id.eq(import));
+    diesel::update(rows)
+        .set(import_rows::sealed.eq(None::<Vec<u8>>))
+        .execute(connection)?;
+    Ok(())
+}

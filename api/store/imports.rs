@@ -1,0 +1,403 @@
+//! Imports: their life from the upload to the end of their results, and the leases under which
+//! workers carry them out.
+
+use diesel::prelude::*;
+
+use super::backend::each_backend;
+use super::Connection;
+use super::schema::{import_outcomes, imports};
+use super::sql_types::JsonColumn;
+use crate::domain::ids::{AccountId, ImportId, OrganizationId, WorkerId};
+use crate::domain::imports::{
+    ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
+};
+use crate::domain::instant::Instant;
+use crate::domain::organization::AccountType;
+use crate::error::Result;
+
+/// An import as it is kept.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = imports)]
+pub struct Import {
+    pub id: ImportId,
+    pub organization_id: OrganizationId,
+    pub created_by_account_id: Option<AccountId>,
+    pub source: ImportSource,
+    pub account_type: AccountType,
+    pub status: ImportStatus,
+    pub on_row_error: OnRowError,
+    pub on_seat_shortage: OnSeatShortage,
+    pub generate_missing_passwords: bool,
+    pub must_change_password: bool,
+    pub detected: JsonColumn,
+    pub header: JsonColumn,
+    pub rows_total: i64,
+    pub rows_prepared: i64,
+    pub seats_reserved: i64,
+    pub failure: Option<StoredFailure>,
+    pub leased_by: Option<WorkerId>,
+    pub leased_until: Instant,
+    pub created_at: Instant,
+    pub started_at: Option<Instant>,
+    pub finished_at: Option<Instant>,
+    pub results_expire_at: Option<Instant>,
+    pub results_discarded_at: Option<Instant>,
+}
+
+/// How many rows ended how.
+pub type OutcomeCounts = Vec<(RowOutcome, i64)>;
+
+/// A worker's hold on an import: whatever it writes holds only while the lease does.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease {
+    pub import: ImportId,
+    pub worker: WorkerId,
+}
+
+/// What an import ends as.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    pub status: ImportStatus,
+    pub failure: Option<StoredFailure>,
+    pub finished_at: Instant,
+    pub results_expire_at: Instant,
+}
+
+/// Adds an import.
+pub fn insert(connection: &mut Connection, import: &Import) -> Result<()> {
+    diesel::insert_into(imports::table)
+        .values(import)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// An import of the organization; one whose file is still arriving is nobody's to see.
+pub fn find(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: ImportId,
+) -> Result<Option<Import>> {
+    Ok(imports::table
+        .find(id)
+        .filter(imports::organization_id.eq(organization))
+        .filter(imports::status.ne(ImportStatus::Staging))
+        .select(Import::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// A page of the organization's imports, the newest first.
+pub fn list(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    before: Option<ImportId>,
+    limit: i64,
+) -> Result<Vec<Import>> {
+    let mut query = imports::table
+        .filter(imports::organization_id.eq(organization))
+        .filter(imports::status.ne(ImportStatus::Staging))
+        .order(imports::id.desc())
+        .limit(limit)
+        .select(Import::as_select())
+        .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(imports::id.lt(before));
+    }
+    Ok(query.load(connection)?)
+}
+
+/// Keeps an import that is still arriving from being taken for abandoned; `false` where it is gone.
+pub fn keep_staging(connection: &mut Connection, id: ImportId, until: Instant) -> Result<bool> {
+    Ok(diesel::update(staging(id))
+        .set(imports::leased_until.eq(until))
+        .execute(connection)?
+        == 1)
+}
+
+/// What the end of the upload settles.
+#[derive(Clone, Debug, AsChangeset)]
+#[diesel(table_name = imports)]
+pub struct Accepted {
+    pub account_type: AccountType,
+    pub status: ImportStatus,
+    pub on_row_error: OnRowError,
+    pub on_seat_shortage: OnSeatShortage,
+    pub generate_missing_passwords: bool,
+    pub must_change_password: bool,
+    pub detected: JsonColumn,
+    pub header: JsonColumn,
+    pub rows_total: i64,
+    pub seats_reserved: i64,
+    pub failure: Option<StoredFailure>,
+    pub leased_until: Instant,
+    pub created_at: Instant,
+    pub finished_at: Option<Instant>,
+    pub results_expire_at: Option<Instant>,
+}
+
+/// Ends the arrival of an import; `false` where it is gone.
+pub fn accept(connection: &mut Connection, id: ImportId, accepted: &Accepted) -> Result<bool> {
+    Ok(diesel::update(staging(id)).set(accepted).execute(connection)? == 1)
+}
+
+/// Forgets an import whose file did not arrive whole.
+pub fn delete_staging(connection: &mut Connection, id: ImportId) -> Result<()> {
+    diesel::delete(staging(id)).execute(connection)?;
+    Ok(())
+}
+
+/// Forgets imports whose upload died with its process.
+pub fn delete_abandoned(connection: &mut Connection, now: Instant) -> Result<usize> {
+    let abandoned = imports::table
+        .filter(imports::status.eq(ImportStatus::Staging))
+        .filter(imports::leased_until.lt(now));
+    Ok(diesel::delete(abandoned).execute(connection)?)
+}
+
+#[diesel::dsl::auto_type]
+fn staging(id: ImportId) -> _ {
+    let status: ImportStatus = ImportStatus::Staging;
+    imports::table
+        .filter(imports::id.eq(id))
+        .filter(imports::status.eq(status))
+}
+
+diesel::alias!(imports as siblings: Siblings);
+
+/// Imports that a worker may take now, the oldest first: those whose worker has let its lease run
+/// out, and those waiting while none of their organization runs.
+pub fn claimable(connection: &mut Connection, now: Instant, limit: i64) -> Result<Vec<ImportId>> {
+    let running_sibling = siblings
+        .filter(
+            siblings
+                .field(imports::organization_id)
+                .eq(imports::organization_id),
+        )
+        .filter(siblings.field(imports::status).eq(ImportStatus::Running));
+    let lapsed = imports::status
+        .eq(ImportStatus::Running)
+        .and(imports::leased_until.lt(now));
+    let next = imports::status
+        .eq(ImportStatus::Queued)
+        .and(diesel::dsl::not(diesel::dsl::exists(running_sibling)));
+    Ok(imports::table
+        .filter(lapsed.or(next))
+        .order(imports::id.asc())
+        .limit(limit)
+        .select(imports::id)
+        .load(connection)?)
+}
+
+/// Takes an import for a worker. `None` where another was faster, or where another import of the
+/// organization has begun to run meanwhile: the index of running imports refuses the second.
+pub fn claim(
+    connection: &mut Connection,
+    lease: Lease,
+    now: Instant,
+    until: Instant,
+) -> Result<Option<Import>> {
+    let free = imports::table
+        .filter(imports::id.eq(lease.import))
+        .filter(imports::status.eq_any([ImportStatus::Queued, ImportStatus::Running]))
+        .filter(imports::leased_until.lt(now));
+    let claimed = diesel::update(free)
+        .set((
+            imports::status.eq(ImportStatus::Running),
+            imports::leased_by.eq(lease.worker),
+            imports::leased_until.eq(until),
+        ))
+        .execute(connection);
+    match claimed {
+        Ok(0) => return Ok(None),
+        Err(error) if super::is_duplicate(&error) => return Ok(None),
+        claimed => claimed?,
+    };
+    diesel::update(
+        imports::table
+            .find(lease.import)
+            .filter(imports::started_at.is_null()),
+    )
+    .set(imports::started_at.eq(now))
+    .execute(connection)?;
+    Ok(Some(
+        imports::table
+            .find(lease.import)
+            .select(Import::as_select())
+            .first(connection)?,
+    ))
+}
+
+/// Extends a lease, and so locks the import for the transaction; `false` where it is lost: the
+/// import was cancelled, deleted or taken over.
+pub fn renew(connection: &mut Connection, lease: Lease, until: Instant) -> Result<bool> {
+    Ok(diesel::update(held(lease))
+        .set(imports::leased_until.eq(until))
+        .execute(connection)?
+        == 1)
+}
+
+/// Lets go of an import, for any worker to take it at once.
+pub fn release(connection: &mut Connection, lease: Lease) -> Result<()> {
+    diesel::update(held(lease))
+        .set(imports::leased_until.eq(Instant::EPOCH))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// The seats that a held import has left of its reservation.
+pub fn seats_reserved(connection: &mut Connection, lease: Lease) -> Result<i64> {
+    Ok(held(lease)
+        .select(imports::seats_reserved)
+        .first(connection)?)
+}
+
+/// Counts `change` seats to, or from, the reservation of an import.
+pub fn move_reserved(connection: &mut Connection, id: ImportId, change: i64) -> Result<()> {
+    diesel::update(imports::table.find(id))
+        .set(imports::seats_reserved.eq(imports::seats_reserved + change))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Counts rows whose hash is ready.
+pub fn add_prepared(connection: &mut Connection, id: ImportId, rows: i64) -> Result<()> {
+    diesel::update(imports::table.find(id))
+        .set(imports::rows_prepared.eq(imports::rows_prepared + rows))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Ends a held import.
+pub fn finish(connection: &mut Connection, lease: Lease, ending: &Ending) -> Result<bool> {
+    Ok(diesel::update(held(lease))
+        .set((
+            imports::status.eq(ending.status),
+            imports::failure.eq(ending.failure),
+            imports::finished_at.eq(ending.finished_at),
+            imports::results_expire_at.eq(ending.results_expire_at),
+            imports::seats_reserved.eq(0_i64),
+        ))
+        .execute(connection)?
+        == 1)
+}
+
+/// Cancels an import that has not ended, and so takes it from its worker; `false` where it has.
+pub fn cancel(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: ImportId,
+    now: Instant,
+    results_expire_at: Instant,
+) -> Result<bool> {
+    let unfinished = imports::table
+        .find(id)
+        .filter(imports::organization_id.eq(organization))
+        .filter(imports::status.eq_any([ImportStatus::Queued, ImportStatus::Running]));
+    Ok(diesel::update(unfinished)
+        .set((
+            imports::status.eq(ImportStatus::Cancelled),
+            imports::finished_at.eq(now),
+            imports::results_expire_at.eq(results_expire_at),
+        ))
+        .execute(connection)?
+        == 1)
+}
+
+#[diesel::dsl::auto_type]
+fn held(lease: Lease) -> _ {
+    let import: ImportId = lease.import;
+    let worker: WorkerId = lease.worker;
+    let status: ImportStatus = ImportStatus::Running;
+    imports::table
+        .filter(imports::id.eq(import))
+        .filter(imports::leased_by.eq(worker))
+        .filter(imports::status.eq(status))
+}
+
+/// Marks the results of an import as gone; `false` where they were.
+pub fn discard_results(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: ImportId,
+    now: Instant,
+) -> Result<bool> {
+    let kept = imports::table
+        .find(id)
+        .filter(imports::organization_id.eq(organization))
+        .filter(imports::results_discarded_at.is_null());
+    Ok(diesel::update(kept)
+        .set(imports::results_discarded_at.eq(now))
+        .execute(connection)?
+        == 1)
+}
+
+/// Imports whose results have run out and still are there.
+pub fn with_expired_results(
+    connection: &mut Connection,
+    now: Instant,
+    limit: i64,
+) -> Result<Vec<(OrganizationId, ImportId)>> {
+    Ok(imports::table
+        .filter(imports::results_discarded_at.is_null())
+        .filter(imports::results_expire_at.is_not_null())
+        .filter(imports::results_expire_at.le(now))
+        .order(imports::results_expire_at.asc())
+        .limit(limit)
+        .select((imports::organization_id, imports::id))
+        .load(connection)?)
+}
+
+/// Counts rows that ended.
+pub fn count_outcomes(
+    connection: &mut Connection,
+    id: ImportId,
+    counts: &[(RowOutcome, i64)],
+) -> Result<()> {
+    let rows: Vec<_> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(outcome, count)| {
+            (
+                import_outcomes::import_id.eq(id),
+                import_outcomes::outcome.eq(*outcome),
+                import_outcomes::row_count.eq(*count),
+            )
+        })
+        .collect();
+    let counted_before = import_outcomes::row_count;
+    each_backend!(connection, c => diesel::insert_into(import_outcomes::table)
+        .values(&rows)
+        .on_conflict((import_outcomes::import_id, import_outcomes::outcome))
+        .do_update()
+        .set(import_outcomes::row_count.eq(
+            counted_before + diesel::upsert::excluded(import_outcomes::row_count)))
+        .execute(c))?;
+    Ok(())
+}
+
+/// How the rows of these imports have ended so far.
+pub fn outcomes(
+    connection: &mut Connection,
+    ids: &[ImportId],
+) -> Result<Vec<(ImportId, RowOutcome, i64)>> {
+    Ok(import_outcomes::table
+        .filter(import_outcomes::import_id.eq_any(ids))
+        .order((
+            import_outcomes::import_id.asc(),
+            import_outcomes::outcome.asc(),
+        ))
+        .select((
+            import_outcomes::import_id,
+            import_outcomes::outcome,
+            import_outcomes::row_count,
+        ))
+        .load(connection)?)
+}
+
+/// Whether any import waits for a worker or is held by one, for the metrics.
+pub fn unfinished(connection: &mut Connection) -> Result<i64> {
+    Ok(imports::table
+        .filter(imports::status.eq_any([ImportStatus::Queued, ImportStatus::Running]))
+        .count()
+        .get_result(connection)?)
+}

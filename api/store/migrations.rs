@@ -1,0 +1,44 @@
+//! The schema's history, embedded in the binary.
+
+use diesel::connection::SimpleConnection;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::Connection;
+use super::transaction::transaction;
+use crate::error::{Error, Result};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// Whoever holds it migrates; any number that only we use.
+const ADVISORY_LOCK: i64 = 0x726f_6c6c_6361_6c6c;
+
+/// Brings the database up to date and tells which migrations it applied.
+///
+/// Any number of processes may do this at once: all of it is one write transaction, which SQLite
+/// serializes itself and PostgreSQL by an advisory lock. One applies, the others find nothing left.
+pub fn run(connection: &mut Connection) -> Result<Vec<String>> {
+    transaction(connection, |connection| {
+        if let Connection::Postgres(postgres) = connection {
+            postgres.batch_execute(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))?;
+        }
+        let applied = connection
+            .run_pending_migrations(MIGRATIONS)
+            .map_err(Error::internal)?;
+        Ok(applied.iter().map(ToString::to_string).collect())
+    })
+}
+
+/// Whether the database lacks any migration of this binary.
+pub fn are_pending(connection: &mut Connection) -> Result<bool> {
+    connection
+        .has_pending_migration(MIGRATIONS)
+        .map_err(Error::internal)
+}
+
+/// Undoes every migration, newest first: what a test of the way down needs.
+pub fn revert_all(connection: &mut Connection) -> Result<()> {
+    connection
+        .revert_all_migrations(MIGRATIONS)
+        .map_err(Error::internal)?;
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The only room with diesel in it: tables, queries, and everything that differs between SQLite and
+//! PostgreSQL.
+//!
+//! A function on an organization's data takes the organization's id first, so that no query can
+//! forget whose data it reads.
+
+pub mod accounts;
+pub mod audit_events;
+mod backend;
+pub mod connection;
+pub mod groups;
+pub mod import_rows;
+pub mod imports;
+pub mod memberships;
+pub mod migrations;
+pub mod organizations;
+pub mod pool;
+mod row_value;
+pub mod schema;
+pub mod seats;
+pub mod sessions;
+pub mod sql_types;
+pub mod transaction;
+
+pub use connection::AnyConnection as Connection;
+pub use pool::Pool;
+pub use transaction::transaction;
+
+use diesel::result::{DatabaseErrorKind, Error as Diesel};
+
+use crate::error::Error;
+
+impl From<Diesel> for Error {
+    fn from(error: Diesel) -> Self {
+        match error {
+            Diesel::DatabaseError(
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::SerializationFailure,
+                _,
+            )
+            | Diesel::BrokenTransactionManager => Self::unavailable(error),
+            Diesel::DatabaseError(_, ref information)
+                if transaction::is_passing(information.message()) =>
+            {
+                Self::unavailable(error)
+            }
+            other => Self::internal(other),
+        }
+    }
+}
+
+/// Whether an insert or update met a row that is there already. SQLite does not name the constraint,
+/// so the caller, who knows what it wrote, names the conflict.
+fn is_duplicate(error: &Diesel) -> bool {
+    matches!(
+        error,
+        Diesel::DatabaseError(DatabaseErrorKind::UniqueViolation, _)
+    )
+}

@@ -1,0 +1,234 @@
+//! Connections to whichever database the URL names.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
+use diesel::r2d2;
+use diesel::result::{DatabaseErrorKind, Error as Diesel};
+use diesel::{Connection as _, PgConnection, SqliteConnection};
+
+use super::Connection;
+use crate::error::{Error, Result};
+
+/// Which database, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file's path.
+    Sqlite(String),
+    /// A `postgres://` URL, as libpq reads it.
+    Postgres(String),
+}
+
+impl std::str::FromStr for DatabaseUrl {
+    type Err = &'static str;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return match path {
+                "" | ":memory:" => Err("names no file: SQLite in memory is not shared"),
+                path => Ok(Self::Sqlite(path.to_owned())),
+            };
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        Err("begins with neither sqlite: nor postgres://")
+    }
+}
+
+/// A pool of connections; clones share it.
+#[derive(Clone)]
+pub struct Pool {
+    connections: r2d2::Pool<Manager>,
+    size: u32,
+    embedded: bool,
+}
+
+/// A connection on loan from the pool.
+pub type Pooled = r2d2::PooledConnection<Manager>;
+
+impl Pool {
+    /// Opens a pool of at most `size` connections. Connections are made when they are needed, so a
+    /// database that is not there yet is no error here.
+    pub fn open(url: &DatabaseUrl, size: u32) -> Result<Self> {
+        let manager = Manager {
+            url: url.clone(),
+            losses: Arc::new(AtomicU64::new(0)),
+        };
+        let connections = r2d2::Pool::builder()
+            .max_size(size)
+            .min_idle(Some(0))
+            .connection_timeout(Duration::from_secs(5))
+            .error_handler(Box::new(LoggedErrors))
+            .build_unchecked(manager);
+        Ok(Self {
+            connections,
+            size,
+            embedded: matches!(url, DatabaseUrl::Sqlite(_)),
+        })
+    }
+
+    /// Takes a connection, waiting for one for at most five seconds.
+    pub fn get(&self) -> Result<Pooled> {
+        self.connections.get().map_err(Error::unavailable)
+    }
+
+    /// How many connections there can be.
+    pub fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// How many connections are at work now.
+    pub fn in_use(&self) -> u32 {
+        let state = self.connections.state();
+        state.connections.saturating_sub(state.idle_connections)
+    }
+
+    /// SQLite in the data folder: one process, one machine.
+    pub fn is_embedded(&self) -> bool {
+        self.embedded
+    }
+}
+
+#[derive(Debug)]
+struct LoggedErrors;
+
+impl r2d2::HandleError<ConnectError> for LoggedErrors {
+    fn handle_error(&self, error: ConnectError) {
+        tracing::warn!(%error, "no connection to the database");
+    }
+}
+
+/// Makes and judges connections.
+pub struct Manager {
+    url: DatabaseUrl,
+    /// How often a connection was found dead: after each time, every older one is suspect.
+    losses: Arc<AtomicU64>,
+}
+
+/// A connection and what the pool knows of its health.
+pub struct Guarded {
+    connection: Connection,
+    dead: Arc<AtomicBool>,
+    losses_seen: u64,
+    last_checked: Instant,
+}
+
+impl std::ops::Deref for Guarded {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl std::ops::DerefMut for Guarded {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
+/// Why no connection could be made or a test of one failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error(transparent)]
+    Connect(#[from] diesel::ConnectionError),
+    #[error(transparent)]
+    Query(#[from] Diesel),
+}
+
+/// A connection that was used so recently is taken to live; a round trip at every checkout would
+/// cost a busy server more than it tells.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Guarded;
+    type Error = ConnectError;
+
+    fn connect(&self) -> Result<Guarded, ConnectError> {
+        let losses_seen = self.losses.load(Ordering::Acquire);
+        let mut connection = match &self.url {
+            DatabaseUrl::Sqlite(path) => Connection::Sqlite(open_sqlite(path)?),
+            DatabaseUrl::Postgres(url) => Connection::Postgres(PgConnection::establish(url)?),
+        };
+        let dead = Arc::new(AtomicBool::new(false));
+        connection.set_instrumentation(LossWatch {
+            dead: dead.clone(),
+            losses: self.losses.clone(),
+        });
+        Ok(Guarded {
+            connection,
+            dead,
+            losses_seen,
+            last_checked: Instant::now(),
+        })
+    }
+
+    /// Called at each checkout: asks the server only where there is reason to.
+    fn is_valid(&self, guarded: &mut Guarded) -> Result<(), ConnectError> {
+        let losses = self.losses.load(Ordering::Acquire);
+        if guarded.losses_seen == losses && guarded.last_checked.elapsed() < TRUSTED_FOR {
+            return Ok(());
+        }
+        guarded.connection.batch_execute("SELECT 1")?;
+        guarded.losses_seen = losses;
+        guarded.last_checked = Instant::now();
+        Ok(())
+    }
+
+    fn has_broken(&self, guarded: &mut Guarded) -> bool {
+        guarded.dead.load(Ordering::Acquire) || std::thread::panicking()
+    }
+}
+
+/// Marks a connection dead as soon as a query on it tells so.
+struct LossWatch {
+    dead: Arc<AtomicBool>,
+    losses: Arc<AtomicU64>,
+}
+
+impl Instrumentation for LossWatch {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        let error = match event {
+            InstrumentationEvent::FinishQuery {
+                error: Some(error), ..
+            } => error,
+            _ => return,
+        };
+        if is_loss(error) && !self.dead.swap(true, Ordering::AcqRel) {
+            self.losses.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+fn is_loss(error: &Diesel) -> bool {
+    match error {
+        Diesel::BrokenTransactionManager => true,
+        Diesel::DatabaseError(
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+            _,
+        ) => true,
+        Diesel::DatabaseError(_, information) => {
+            let message = information.message();
+            message.contains("terminating connection")
+                || message.contains("server closed the connection")
+                || message.contains("no connection to the server")
+        }
+        _ => false,
+    }
+}
+
+/// `busy_timeout` comes first: switching to WAL already takes a lock.
+fn open_sqlite(path: &str) -> Result<SqliteConnection, ConnectError> {
+    let mut connection = SqliteConnection::establish(path)?;
+    connection.batch_execute(
+        "PRAGMA busy_timeout = 15000;
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = NORMAL;
+         PRAGMA foreign_keys = ON;",
+    )?;
+    Ok(connection)
+}

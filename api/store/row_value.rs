@@ -1,0 +1,103 @@
+//! `(a, b) > (x, y)`: the condition of a keyset page.
+//!
+//! Both databases take a comparison of row values as a condition on the index over `(a, b)`; the
+//! same thing spelled with `OR` is only a filter on PostgreSQL, which reads every row before the
+//! page.
+
+use diesel::backend::Backend;
+use diesel::expression::{
+    AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate,
+};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::sql_types::Bool;
+
+use crate::domain::members::Direction;
+
+/// `(columns) > (values)`, or `<` where the page descends.
+#[derive(Debug, Clone, Copy)]
+pub struct Beyond<A, B, X, Y> {
+    columns: (A, B),
+    values: (X, Y),
+    direction: Direction,
+}
+
+/// Rows that come after `values` in the order of `columns`.
+pub fn beyond<A, B, X, Y>(
+    columns: (A, B),
+    values: (X, Y),
+    direction: Direction,
+) -> Beyond<A, B, X::Expression, Y::Expression>
+where
+    A: Expression,
+    B: Expression,
+    A::SqlType: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType,
+    B::SqlType: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType,
+    X: diesel::expression::AsExpression<A::SqlType>,
+    Y: diesel::expression::AsExpression<B::SqlType>,
+{
+    let (x, y) = values;
+    Beyond {
+        columns,
+        values: (x.as_expression(), y.as_expression()),
+        direction,
+    }
+}
+
+impl<A, B, X, Y> Expression for Beyond<A, B, X, Y> {
+    type SqlType = Bool;
+}
+
+impl<A, B, X, Y, GB> ValidGrouping<GB> for Beyond<A, B, X, Y> {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl<A, B, X, Y> QueryId for Beyond<A, B, X, Y> {
+    // The operator is not part of the type, so the statement cannot be cached by it.
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<QS, A, B, X, Y> AppearsOnTable<QS> for Beyond<A, B, X, Y>
+where
+    A: AppearsOnTable<QS>,
+    B: AppearsOnTable<QS>,
+    X: AppearsOnTable<QS>,
+    Y: AppearsOnTable<QS>,
+{
+}
+
+impl<QS, A, B, X, Y> SelectableExpression<QS> for Beyond<A, B, X, Y>
+where
+    Self: AppearsOnTable<QS>,
+    A: SelectableExpression<QS>,
+    B: SelectableExpression<QS>,
+    X: SelectableExpression<QS>,
+    Y: SelectableExpression<QS>,
+{
+}
+
+impl<DB, A, B, X, Y> QueryFragment<DB> for Beyond<A, B, X, Y>
+where
+    DB: Backend,
+    A: QueryFragment<DB>,
+    B: QueryFragment<DB>,
+    X: QueryFragment<DB>,
+    Y: QueryFragment<DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("(");
+        self.columns.0.walk_ast(out.reborrow())?;
+        out.push_sql(", ");
+        self.columns.1.walk_ast(out.reborrow())?;
+        out.push_sql(match self.direction {
+            Direction::Ascending => ") > (",
+            Direction::Descending => ") < (",
+        });
+        self.values.0.walk_ast(out.reborrow())?;
+        out.push_sql(", ");
+        self.values.1.walk_ast(out.reborrow())?;
+        out.push_sql(")");
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! Sign-in sessions and the families of their refresh tokens.
+
+use diesel::prelude::*;
+
+use super::accounts::Account;
+use super::Connection;
+use super::schema::{accounts, refresh_tokens, sessions};
+use crate::domain::ids::{AccountId, SessionId};
+use crate::domain::instant::Instant;
+use crate::domain::token::TokenHash;
+use crate::error::Result;
+
+/// One sign-in on one device.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions)]
+pub struct Session {
+    pub id: SessionId,
+    pub account_id: AccountId,
+    pub user_agent: Option<String>,
+    pub created_at: Instant,
+    pub last_used_at: Instant,
+    pub expires_at: Instant,
+}
+
+/// A refresh token that is known, whatever has become of it.
+pub struct KnownToken {
+    pub session: Session,
+    pub used_at: Option<Instant>,
+}
+
+/// Begins a session.
+pub fn insert(connection: &mut Connection, session: &Session) -> Result<()> {
+    diesel::insert_into(sessions::table)
+        .values(session)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Adds a token to a session's family.
+pub fn insert_token(
+    connection: &mut Connection,
+    session: SessionId,
+    hash: &TokenHash,
+) -> Result<()> {
+    diesel::insert_into(refresh_tokens::table)
+        .values((
+            refresh_tokens::token_hash.eq(hash.as_bytes()),
+            refresh_tokens::session_id.eq(session),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Uses a token up; `false` where it was used before, or never was.
+pub fn consume_token(connection: &mut Connection, hash: &TokenHash, now: Instant) -> Result<bool> {
+    let unused = refresh_tokens::table
+        .find(hash.as_bytes())
+        .filter(refresh_tokens::used_at.is_null());
+    let consumed = diesel::update(unused)
+        .set(refresh_tokens::used_at.eq(now))
+        .execute(connection)?;
+    Ok(consumed == 1)
+}
+
+/// The token and the session that it belongs to.
+pub fn find_token(connection: &mut Connection, hash: &TokenHash) -> Result<Option<KnownToken>> {
+    let found: Option<(Session, Option<Instant>)> = refresh_tokens::table
+        .inner_join(sessions::table)
+        .filter(refresh_tokens::token_hash.eq(hash.as_bytes()))
+        .select((Session::as_select(), refresh_tokens::used_at))
+        .first(connection)
+        .optional()?;
+    Ok(found.map(|(session, used_at)| KnownToken { session, used_at }))
+}
+
+/// Notes the use of a session, which so lives on until `expires_at`.
+pub fn extend(
+    connection: &mut Connection,
+    id: SessionId,
+    now: Instant,
+    expires_at: Instant,
+) -> Result<()> {
+    diesel::update(sessions::table.find(id))
+        .set((
+            sessions::last_used_at.eq(now),
+            sessions::expires_at.eq(expires_at),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// The account whose live session this is.
+pub fn find_account(
+    connection: &mut Connection,
+    id: SessionId,
+    now: Instant,
+) -> Result<Option<Account>> {
+    Ok(sessions::table
+        .inner_join(accounts::table)
+        .filter(sessions::id.eq(id))
+        .filter(sessions::expires_at.gt(now))
+        .filter(accounts::deactivated_at.is_null())
+        .select(Account::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// An account's live sessions, the latest used first.
+pub fn list(connection: &mut Connection, account: AccountId, now: Instant) -> Result<Vec<Session>> {
+    Ok(sessions::table
+        .filter(sessions::account_id.eq(account))
+        .filter(sessions::expires_at.gt(now))
+        .order((sessions::last_used_at.desc(), sessions::id.desc()))
+        .limit(200)
+        .select(Session::as_select())
+        .load(connection)?)
+}
+
+/// Ends one of an account's sessions, and with it its tokens; `false` where there is none such.
+pub fn delete(connection: &mut Connection, account: AccountId, id: SessionId) -> Result<bool> {
+    let session = sessions::table
+        .find(id)
+        .filter(sessions::account_id.eq(account));
+    Ok(diesel::delete(session).execute(connection)? == 1)
+}
+
+/// Ends all of an account's sessions but, where given, one; tells how many.
+pub fn delete_all(
+    connection: &mut Connection,
+    account: AccountId,
+    except: Option<SessionId>,
+) -> Result<usize> {
+    let all = sessions::table.filter(sessions::account_id.eq(account));
+    Ok(match except {
+        Some(kept) => diesel::delete(all.filter(sessions::id.ne(kept))).execute(connection)?,
+        None => diesel::delete(all).execute(connection)?,
+    })
+}
+
+/// Forgets sessions that have run out.
+pub fn delete_expired(connection: &mut Connection, now: Instant) -> Result<usize> {
+    Ok(diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(connection)?)
+}

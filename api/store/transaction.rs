@@ -1,0 +1,120 @@
+//! One transaction for one fact.
+
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::SqliteConnection;
+
+use super::Connection;
+use crate::error::{Error, Result};
+
+/// Runs `work` in one write transaction: committed if it succeeds, undone if it does not.
+///
+/// On SQLite it begins `IMMEDIATE`, so that a transaction which reads first never finds, when it
+/// writes, that another was faster. Within a transaction it opens a savepoint.
+pub fn transaction<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<T>,
+) -> Result<T> {
+    begin(connection)?;
+    match work(connection) {
+        Ok(value) => {
+            commit(connection)?;
+            Ok(value)
+        }
+        Err(error) => {
+            if let Err(undone) = roll_back(connection) {
+                tracing::warn!(error = %undone, "a transaction could not be rolled back");
+            }
+            Err(error)
+        }
+    }
+}
+
+fn begin(connection: &mut Connection) -> Result<()> {
+    match connection {
+        Connection::Sqlite(sqlite) => begin_immediate(sqlite)?,
+        Connection::Postgres(postgres) => AnsiTransactionManager::begin_transaction(postgres)?,
+    }
+    Ok(())
+}
+
+fn begin_immediate(sqlite: &mut SqliteConnection) -> Result<()> {
+    if is_inside(sqlite)? {
+        AnsiTransactionManager::begin_transaction(sqlite)?;
+    } else {
+        AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")?;
+    }
+    Ok(())
+}
+
+fn is_inside(sqlite: &mut SqliteConnection) -> Result<bool> {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(sqlite);
+    Ok(status.transaction_depth()?.is_some())
+}
+
+fn commit(connection: &mut Connection) -> Result<()> {
+    match connection {
+        Connection::Sqlite(sqlite) => AnsiTransactionManager::commit_transaction(sqlite)?,
+        Connection::Postgres(postgres) => AnsiTransactionManager::commit_transaction(postgres)?,
+    }
+    Ok(())
+}
+
+fn roll_back(connection: &mut Connection) -> Result<()> {
+    match connection {
+        Connection::Sqlite(sqlite) => AnsiTransactionManager::rollback_transaction(sqlite)?,
+        Connection::Postgres(postgres) => AnsiTransactionManager::rollback_transaction(postgres)?,
+    }
+    Ok(())
+}
+
+/// Runs a read of several statements on one view of the data. SQLite and PostgreSQL both give a
+/// deferred transaction a stable snapshot here: PostgreSQL by `REPEATABLE READ`.
+pub fn snapshot<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<T>,
+) -> Result<T> {
+    match connection {
+        Connection::Postgres(postgres) => AnsiTransactionManager::begin_transaction_sql(
+            postgres,
+            "BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ",
+        )?,
+        Connection::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction(sqlite)?,
+    }
+    let outcome = work(connection);
+    roll_back(connection)?;
+    outcome
+}
+
+/// Whether a database's words tell of a passing state: a lock that stayed, a deadlock that it
+/// resolved against us, a server that is starting or stopping. Neither client library gives diesel
+/// a kind for these.
+pub(super) fn is_passing(message: &str) -> bool {
+    const PASSING: [&str; 7] = [
+        "database is locked",
+        "deadlock detected",
+        "the database system is",
+        "terminating connection",
+        "server closed the connection",
+        "no connection to the server",
+        "could not connect to server",
+    ];
+    PASSING.iter().any(|words| message.contains(words))
+}
+
+/// Runs `work` again, a few times, while what stops it is passing; for background work that nobody
+/// waits for.
+pub fn with_patience<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    const TRIES: u32 = 5;
+    let mut pause = std::time::Duration::from_millis(50);
+    for _ in 1..TRIES {
+        match work() {
+            Err(Error::Unavailable(cause)) => {
+                tracing::warn!(%cause, "trying again");
+                std::thread::sleep(pause);
+                pause = pause.saturating_mul(3);
+            }
+            ended => return ended,
+        }
+    }
+    work()
+}

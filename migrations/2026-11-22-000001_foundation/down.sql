@@ -1,0 +1,9 @@
+DROP TABLE audit_events;
+DROP TABLE group_memberships;
+DROP TABLE groups;
+DROP TABLE seats;
+DROP TABLE memberships;
+DROP TABLE refresh_tokens;
+DROP TABLE sessions;
+DROP TABLE accounts;
+DROP TABLE organizations;

@@ -1,0 +1,129 @@
+-- Accounts and their sessions, organizations with memberships, seats and groups, the audit log.
+--
+-- One tree of portable SQL for SQLite and PostgreSQL: SQLite keeps what it is given whatever the
+-- type is called (uuid: 16 bytes; timestamptz: microseconds since 1970; jsonb: text). Times come
+-- from the application's clock, ids from the application.
+
+CREATE TABLE organizations (
+    id uuid PRIMARY KEY NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('school', 'enterprise')),
+    slug text NOT NULL,
+    default_account_type text NOT NULL,
+    -- At least one from the founder on: a decrease is conditional (PRODUCT 3.1).
+    active_admins bigint NOT NULL CHECK (active_admins >= 0),
+    created_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX organizations_slug_key ON organizations (slug);
+
+CREATE TABLE accounts (
+    id uuid PRIMARY KEY NOT NULL,
+    -- Canonical (PRODUCT 3.3), so that plain equality is identity.
+    email text NOT NULL,
+    email_verified_at timestamptz,
+    username text NOT NULL,
+    -- The username folded for search and order.
+    name_key text NOT NULL,
+    -- A PHC string; none yet: no password opens the account.
+    password_hash text,
+    must_change_password boolean NOT NULL,
+    generated_address boolean NOT NULL,
+    -- The organization that created the account and may manage it (PRODUCT 2, "managed account").
+    managed_by_organization_id uuid REFERENCES organizations (id) ON DELETE SET NULL,
+    operator boolean NOT NULL,
+    deactivated_at timestamptz,
+    created_at timestamptz NOT NULL,
+    -- 1970 means never; never NULL, so that pages can be sought by it.
+    last_active_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX accounts_email_key ON accounts (email);
+CREATE INDEX accounts_managed_by ON accounts (managed_by_organization_id);
+
+CREATE TABLE sessions (
+    id uuid PRIMARY KEY NOT NULL,
+    account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    user_agent text,
+    created_at timestamptz NOT NULL,
+    last_used_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX sessions_account ON sessions (account_id);
+CREATE INDEX sessions_expiry ON sessions (expires_at);
+
+-- The tokens of a session are a family: a second use of an old one ends them all.
+CREATE TABLE refresh_tokens (
+    token_hash bytea PRIMARY KEY NOT NULL,
+    session_id uuid NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    used_at timestamptz
+);
+CREATE INDEX refresh_tokens_session ON refresh_tokens (session_id);
+
+-- name_key, registered_at and last_active_at repeat the account's: a page of one organization's
+-- members, in any of the three orders, is then one stretch of one index.
+CREATE TABLE memberships (
+    organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    account_type text NOT NULL,
+    role text NOT NULL,
+    status text NOT NULL,
+    joined_via text NOT NULL,
+    joined_at timestamptz NOT NULL,
+    name_key text NOT NULL,
+    registered_at timestamptz NOT NULL,
+    last_active_at timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, account_id)
+);
+CREATE INDEX memberships_account ON memberships (account_id);
+CREATE INDEX memberships_by_name ON memberships (organization_id, name_key, account_id);
+CREATE INDEX memberships_by_registration ON memberships (organization_id, registered_at, account_id);
+CREATE INDEX memberships_by_activity ON memberships (organization_id, last_active_at, account_id);
+
+-- The ledger: one row for the total and one for each account type (PRODUCT 3.1).
+CREATE TABLE seats (
+    organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    pool text NOT NULL,
+    seat_limit bigint CHECK (seat_limit >= 0),
+    used bigint NOT NULL CHECK (used >= 0),
+    reserved bigint NOT NULL CHECK (reserved >= 0),
+    PRIMARY KEY (organization_id, pool)
+);
+
+CREATE TABLE groups (
+    id uuid PRIMARY KEY NOT NULL,
+    organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name text NOT NULL,
+    name_key text NOT NULL,
+    description text,
+    created_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX groups_name_key ON groups (organization_id, name_key);
+
+CREATE TABLE group_memberships (
+    group_id uuid NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+    organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    role text NOT NULL,
+    PRIMARY KEY (group_id, account_id),
+    FOREIGN KEY (organization_id, account_id)
+        REFERENCES memberships (organization_id, account_id) ON DELETE CASCADE
+);
+CREATE INDEX group_memberships_member ON group_memberships (organization_id, account_id);
+CREATE INDEX group_memberships_account ON group_memberships (account_id);
+
+CREATE TABLE audit_events (
+    id uuid PRIMARY KEY NOT NULL,
+    organization_id uuid REFERENCES organizations (id) ON DELETE SET NULL,
+    action text NOT NULL,
+    -- The name stays readable when the account is gone.
+    actor_kind text NOT NULL,
+    actor_account_id uuid REFERENCES accounts (id) ON DELETE SET NULL,
+    actor_name text NOT NULL,
+    -- Not a reference: what happened to something outlives it.
+    subject_type text NOT NULL,
+    subject text NOT NULL,
+    details jsonb NOT NULL,
+    request text NOT NULL,
+    created_at timestamptz NOT NULL
+);
+CREATE INDEX audit_events_organization ON audit_events (organization_id, id);
+CREATE INDEX audit_events_actor ON audit_events (actor_account_id);
