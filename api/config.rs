@@ -236,7 +236,7 @@ impl Reader {
             import_lease: Duration::from_secs(u64::from(lease_seconds.0)),
             worker_poll: Duration::from_secs(1),
             results_lifetime: Duration::from_secs(u64::from(results_hours.0) * 60 * 60),
-            log: self.read("log", "info", "info,rollcall=debug")?,
+            log: self.read("log", "info,actix_server=warn", "info,rollcall=debug")?,
             log_format: self.read("log_format", "auto", "json")?,
             effective: Vec::new(),
         };

@@ -26,6 +26,8 @@ pub struct State {
     pub sealing: Arc<SealingKeys>,
     /// Tells the worker of this process that there is work.
     pub bell: Bell,
+    /// The migrations that this start applied.
+    pub migrations: Arc<[String]>,
     /// Uploads that may arrive at a time: each has a thread.
     pub uploads: Arc<tokio::sync::Semaphore>,
 }
@@ -73,7 +75,7 @@ impl State {
         let keys = Keys::load(&config)?;
         let pool = Pool::open(&config.database_url, config.database_connections)
             .map_err(StartError::Database)?;
-        migrate(&pool).map_err(StartError::Database)?;
+        let applied = migrate(&pool).map_err(StartError::Database)?;
         let hasher = Hasher::start(config.password_hash, config.hash_threads)
             .map_err(StartError::Other)?;
         Ok(Self {
@@ -84,6 +86,7 @@ impl State {
             signing: Arc::new(keys.signing),
             sealing: Arc::new(keys.sealing),
             bell: Bell::default(),
+            migrations: applied.into(),
             uploads: Arc::new(tokio::sync::Semaphore::new(MOST_UPLOADS)),
         })
     }
@@ -116,13 +119,8 @@ impl State {
     }
 }
 
-/// Applies the migrations, with some patience for a database that is just starting.
-fn migrate(pool: &Pool) -> Result<()> {
-    let applied = migrations::run(&mut *pool.get()?)?;
-    for migration in applied {
-        tracing::info!(migration, "migration applied");
-    }
-    Ok(())
+fn migrate(pool: &Pool) -> Result<Vec<String>> {
+    migrations::run(&mut *pool.get()?)
 }
 
 struct Keys {

@@ -78,7 +78,10 @@ impl CommandError {
 pub fn run(arguments: Arguments) -> Result<(), CommandError> {
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(),
-        Command::Migrate => open_state().map(drop),
+        Command::Migrate => {
+            print_migrations(&open_state()?);
+            Ok(())
+        }
         Command::Openapi { output } => print_openapi(output),
         Command::Config => {
             print!("{}", Config::load()?);
@@ -108,12 +111,22 @@ fn serve() -> Result<(), CommandError> {
 fn announce(state: &State, running: &Running) -> Result<(), CommandError> {
     let address = running.address;
     tracing::info!(%address, documentation = %format!("http://{address}/docs"), "listening");
+    for migration in state.migrations.iter() {
+        tracing::info!(migration, "migration applied");
+    }
     let path = state.config.data_dir.join("listening");
     if state.config.data_dir.is_dir() {
         std::fs::write(&path, format!("{address}\n"))
             .map_err(|error| CommandError::file(path.display(), error))?;
     }
     Ok(())
+}
+
+fn print_migrations(state: &State) {
+    for migration in state.migrations.iter() {
+        println!("applied {migration}");
+    }
+    println!("The database is up to date.");
 }
 
 fn print_openapi(output: Option<PathBuf>) -> Result<(), CommandError> {

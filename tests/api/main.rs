@@ -1,0 +1,11 @@
+//! The API, tested through HTTP on both databases.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod accounts;
+mod imports;
+mod members;
+mod organizations;
+mod protocol;
+mod seats;

@@ -1,0 +1,202 @@
+//! An application as a test has it: a real server on a free port, a database of its own, a clock
+//! that stands still until it is moved, workers that work when they are told to.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{OnceLock, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rollcall::app::Running;
+use rollcall::clock::Clock;
+use rollcall::config::Config;
+use rollcall::crypto::access_token::SigningKeys;
+use rollcall::crypto::password_hash::HashCost;
+use rollcall::crypto::sealing::SealingKeys;
+use rollcall::domain::instant::Instant;
+use rollcall::state::State;
+use rollcall::worker;
+
+use super::database::{self, Database};
+use super::people::Person;
+use super::postgres;
+
+/// Runs a test's road.
+pub fn block_on<T>(road: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("no runtime")
+        .block_on(road)
+}
+
+/// A running application.
+pub struct App {
+    pub state: State,
+    pub address: SocketAddr,
+    pub client: reqwest::Client,
+    server: Option<(actix_web::dev::ServerHandle, JoinHandle<()>)>,
+    database: Option<Database>,
+    folder: Option<tempfile::TempDir>,
+}
+
+impl App {
+    /// On an SQLite file of its own.
+    pub fn on_sqlite() -> Self {
+        Self::on_sqlite_with(|_| {})
+    }
+
+    /// On an SQLite file of its own, configured in its own way.
+    pub fn on_sqlite_with(configure: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().expect("no temporary folder");
+        std::fs::copy(
+            database::sqlite_template(),
+            folder.path().join("rollcall.sqlite"),
+        )
+        .expect("the template cannot be copied");
+        let mut app = Self::new(Database::Sqlite, folder.path().to_owned(), configure);
+        app.folder = Some(folder);
+        app
+    }
+
+    /// On a PostgreSQL database of its own; none where there is no server.
+    pub fn on_postgres() -> Option<Self> {
+        Self::on_postgres_with(|_| {})
+    }
+
+    /// On a PostgreSQL database of its own, configured in its own way.
+    pub fn on_postgres_with(configure: impl FnOnce(&mut Config)) -> Option<Self> {
+        let template = database::postgres_template()?;
+        let folder = tempfile::tempdir().expect("no temporary folder");
+        let database = postgres::server()?.create_database(Some(template));
+        let database = Database::Postgres(database);
+        let mut app = Self::new(database, folder.path().to_owned(), configure);
+        app.folder = Some(folder);
+        Some(app)
+    }
+
+    /// On this database, with its keys in this folder.
+    pub fn new(
+        database: Database,
+        data_dir: PathBuf,
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
+        let mut config = config(&database, data_dir);
+        configure(&mut config);
+        let clock = Clock::starting_at("2026-09-01T07:30:00Z".parse::<jiff::Timestamp>().expect("a time").into());
+        let state = State::open(config, clock).expect("the application does not start");
+        let (address, server) = serve(&state);
+        Self {
+            state,
+            address,
+            client: reqwest::Client::new(),
+            server: Some(server),
+            database: Some(database),
+            folder: None,
+        }
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Does all the background work that there is.
+    pub async fn drain(&self) {
+        let state = self.state.clone();
+        tokio::task::spawn_blocking(move || worker::drain(&state))
+            .await
+            .expect("the worker panics")
+            .expect("the worker fails");
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: Duration) {
+        self.state.clock.advance(by);
+    }
+
+    /// The time, as the application sees it.
+    pub fn now(&self) -> Instant {
+        self.state.clock.now()
+    }
+
+    /// Somebody without a session.
+    pub fn stranger(&self) -> Person<'_> {
+        Person::stranger(self)
+    }
+
+    /// Stops the server and closes every connection; the database stays where it is.
+    pub fn stop(mut self) {
+        self.shut_down();
+    }
+
+    /// As [`App::stop`], with a PostgreSQL database that is not dropped.
+    pub fn stop_and_keep_database(mut self) {
+        if let Some(database) = self.database.take() {
+            std::mem::forget(database);
+        }
+        self.shut_down();
+    }
+
+    fn shut_down(&mut self) {
+        if let Some((handle, thread)) = self.server.take() {
+            block_on(handle.stop(false));
+            thread.join().expect("the server panics");
+        }
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+fn config(database: &Database, data_dir: PathBuf) -> Config {
+    let mut settings = HashMap::from([
+        ("listen".to_owned(), "127.0.0.1:0".to_owned()),
+        ("data_dir".to_owned(), data_dir.display().to_string()),
+        ("organization_creation".to_owned(), "anyone".to_owned()),
+        ("database_connections".to_owned(), "6".to_owned()),
+    ]);
+    if let Some(url) = database.url() {
+        settings.insert("database_url".to_owned(), url.to_owned());
+        let (signing, sealing) = key_files();
+        settings.insert("signing_key_file".to_owned(), signing.display().to_string());
+        settings.insert("sealing_key_file".to_owned(), sealing.display().to_string());
+    }
+    let mut config = Config::from_environment(settings).expect("the configuration is refused");
+    config.password_hash = HashCost::FOR_TESTS;
+    // Work is done when a test says so.
+    config.import_workers = 0;
+    config
+}
+
+/// Keys as an installation at scale names them: one pair for all tests of this process.
+fn key_files() -> (PathBuf, PathBuf) {
+    static KEYS: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = KEYS.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("no temporary folder");
+        SigningKeys::load(&folder.path().join("signing.pem"), true, "").expect("no signing key");
+        SealingKeys::load(&folder.path().join("sealing.key"), true).expect("no sealing key");
+        folder
+    });
+    (folder.path().join("signing.pem"), folder.path().join("sealing.key"))
+}
+
+fn serve(state: &State) -> (SocketAddr, (actix_web::dev::ServerHandle, JoinHandle<()>)) {
+    let (sender, receiver) = mpsc::channel();
+    let state = state.clone();
+    let thread = std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let running = Running::start(&state).expect("the server does not start");
+            sender
+                .send((running.address, running.handle()))
+                .expect("nobody waits for the server");
+            running.serve().await.expect("the server breaks");
+        });
+    });
+    let (address, handle) = receiver.recv().expect("the server does not start");
+    (address, (handle, thread))
+}

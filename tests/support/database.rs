@@ -1,0 +1,53 @@
+//! A fresh database for each test, copied from a template that was migrated and populated once.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use super::app::{self, App};
+use super::postgres;
+
+/// A test's own database; it goes with it.
+pub enum Database {
+    Sqlite,
+    Postgres(postgres::Database),
+}
+
+impl Database {
+    /// The URL, as `ROLLCALL_DATABASE_URL` takes it; none: the file in the data folder.
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres(database) => Some(&database.url),
+        }
+    }
+}
+
+/// The populated SQLite file, to be copied.
+pub fn sqlite_template() -> &'static PathBuf {
+    static TEMPLATE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = TEMPLATE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("no temporary folder");
+        let app = App::new(Database::Sqlite, folder.path().to_owned(), |_| {});
+        app::block_on(app.populate());
+        app.stop();
+        let path = folder.path().join("rollcall.sqlite");
+        (folder, path)
+    });
+    path
+}
+
+/// The name of the populated PostgreSQL database, to be copied; none where there is no server.
+pub fn postgres_template() -> Option<&'static str> {
+    static TEMPLATE: OnceLock<Option<String>> = OnceLock::new();
+    TEMPLATE
+        .get_or_init(|| {
+            let database = postgres::server()?.create_database(None);
+            let name = database.name.clone();
+            let folder = tempfile::tempdir().expect("no temporary folder");
+            let app = App::new(Database::Postgres(database), folder.path().to_owned(), |_| {});
+            app::block_on(app.populate());
+            app.stop_and_keep_database();
+            Some(name)
+        })
+        .as_deref()
+}

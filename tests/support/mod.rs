@@ -1,0 +1,39 @@
+//! What the tests stand on: an application of its own for each test, on either database, with a
+//! second busy organization in it, and callers that ask and receive.
+
+pub mod answer;
+pub mod app;
+pub mod database;
+pub mod people;
+pub mod postgres;
+
+pub use answer::Answer;
+pub use app::App;
+pub use people::{Organization, Person};
+
+/// Runs a test on both databases: `road!(name, |app| async { … })` makes the tests `name::sqlite`
+/// and `name::postgres`.
+macro_rules! road {
+    ($(#[$meta:meta])* $name:ident, |$app:ident| $body:block) => {
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+
+            async fn road($app: &$crate::support::App) $body
+
+            #[test]
+            fn sqlite() {
+                let app = $crate::support::App::on_sqlite();
+                $crate::support::app::block_on(road(&app));
+            }
+
+            #[test]
+            fn postgres() {
+                if let Some(app) = $crate::support::App::on_postgres() {
+                    $crate::support::app::block_on(road(&app));
+                }
+            }
+        }
+    };
+}
+pub(crate) use road;
