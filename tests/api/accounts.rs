@@ -134,7 +134,7 @@ road!(a_client_that_refreshes_twice_at_once_is_spared, |app| {
     let stranger = app.stranger();
     let one = stranger.post("/v1/auth/refresh", body.clone());
     let two = stranger.post("/v1/auth/refresh", body);
-    let (one, two) = futures_util::join!(one, two);
+    let (one, two) = tokio::join!(one, two);
     for answer in [one, two] {
         let tokens = answer.expect_status(200);
         let body = json!({ "refresh_token": tokens["refresh_token"] });

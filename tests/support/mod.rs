@@ -9,7 +9,6 @@ pub mod postgres;
 
 pub use answer::Answer;
 pub use app::App;
-pub use people::{Organization, Person};
 
 /// Runs a test on both databases: `road!(name, |app| async { … })` makes the tests `name::sqlite`
 /// and `name::postgres`.
@@ -17,6 +16,7 @@ macro_rules! road {
     ($(#[$meta:meta])* $name:ident, |$app:ident| $body:block) => {
         $(#[$meta])*
         mod $name {
+            #[allow(unused_imports)]
             use super::*;
 
             async fn road($app: &$crate::support::App) $body
