@@ -11,6 +11,7 @@ use std::borrow::Cow;
 /// How each is answered over HTTP stands in one table, in `routes/problem.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ProblemCode)]
 pub enum Code {
     ValidationFailed,
     MalformedRequest,

@@ -1,12 +1,17 @@
 //! The OpenAPI document, made from the handlers themselves.
 
+use std::collections::BTreeMap;
+
 use actix_web::App;
+use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::schema::{ArrayItems, Object, Schema};
 use utoipa::openapi::{OpenApi, PathItem, RefOr};
 use utoipa::{OpenApi as _, ToSchema as _};
 use utoipa_actix_web::AppExt as _;
 
+use crate::domain::members::{Direction, MemberOrder};
 use crate::error::{Error, FieldError, Result};
 use crate::routes::{self, problem};
 
@@ -28,6 +33,8 @@ use crate::routes::{self, problem};
             the log."
     ),
     security(("access_token" = [])),
+    // Used in query parameters only, where the generator does not look for schemas.
+    components(schemas(MemberOrder, Direction)),
     tags(
         (name = "Signing in", description = "Accounts and sessions."),
         (name = "My account", description = "What concerns the caller alone."),
@@ -52,6 +59,7 @@ pub fn document() -> OpenApi {
         .configure(routes::mount)
         .split_for_parts();
     add_components(&mut document);
+    complete_schemas(&mut document);
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
             add_failures(operation);
@@ -95,6 +103,64 @@ fn add_components(document: &mut OpenApi) {
     components
         .security_schemes
         .insert("access_token".to_owned(), RefOr::T(SecurityScheme::Http(bearer)));
+}
+
+/// What the derive cannot know of our conventions.
+fn complete_schemas(document: &mut OpenApi) {
+    let Some(components) = document.components.as_mut() else {
+        return;
+    };
+    let examples: BTreeMap<String, Value> = components
+        .schemas
+        .iter()
+        .filter_map(|(name, schema)| Some((name.clone(), first_example(schema)?)))
+        .collect();
+    for (name, schema) in &mut components.schemas {
+        if let RefOr::T(Schema::Object(object)) = schema {
+            require_what_is_always_there(name, object);
+            exemplify_list(object, &examples);
+        }
+    }
+}
+
+fn first_example(schema: &RefOr<Schema>) -> Option<Value> {
+    match schema {
+        RefOr::T(Schema::Object(object)) => object.examples.first().cloned(),
+        RefOr::T(Schema::AllOf(all_of)) => all_of.examples.first().cloned(),
+        _ => None,
+    }
+}
+
+/// An answer names each of its fields, `null` where there is nothing; only a request may leave
+/// fields out. A problem without faulty fields has no `errors`.
+fn require_what_is_always_there(name: &str, object: &mut Object) {
+    if name.ends_with("Request") || name.ends_with("Upload") {
+        return;
+    }
+    let always = object.properties.keys().filter(|field| (name, field.as_str()) != ("Problem", "errors"));
+    object.required = always.cloned().collect();
+}
+
+/// The example of a list is a list of its items' example.
+fn exemplify_list(object: &mut Object, examples: &BTreeMap<String, Value>) {
+    let Some(RefOr::T(Schema::Array(items))) = object.properties.get("items") else {
+        return;
+    };
+    let ArrayItems::RefOrSchema(item) = &items.items else {
+        return;
+    };
+    let RefOr::Ref(reference) = item.as_ref() else {
+        return;
+    };
+    let item = reference.ref_location.rsplit('/').next().and_then(|name| examples.get(name));
+    let Some(item) = item else {
+        return;
+    };
+    let mut example = json!({ "items": [item] });
+    if object.properties.contains_key("next_cursor") {
+        example["next_cursor"] = Value::Null;
+    }
+    object.examples = vec![example];
 }
 
 /// The operations of a path.

@@ -54,6 +54,14 @@ struct SigningKey {
 
 /// A JSON Web Key Set (RFC 7517).
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(examples(json!({ "keys": [{
+    "kty": "OKP",
+    "crv": "Ed25519",
+    "alg": "EdDSA",
+    "use": "sig",
+    "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+}] })))]
 pub struct JwkSet {
     #[schema(max_items = 16)]
     pub keys: Vec<Jwk>,

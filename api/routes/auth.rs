@@ -126,6 +126,24 @@ pub struct Tokens {
 
 /// A new account and the session it begins with.
 #[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "account": {
+        "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "email": "jane.doe@school.example",
+        "email_verified": false,
+        "username": "Jane Doe",
+        "generated_address": false,
+        "must_change_password": false,
+        "operator": false,
+        "created_at": "2026-09-01T07:30:00Z",
+        "last_active_at": "2026-09-01T07:30:00Z"
+    },
+    "access_token": "eyJhbGciOiJFZERTQSIsImtpZCI6ImtQckt…",
+    "token_type": "Bearer",
+    "expires_in": 900,
+    "refresh_token": "rcr_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw",
+    "must_change_password": false
+})))]
 pub struct Registered {
     account: AccountBody,
     #[serde(flatten)]

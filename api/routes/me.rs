@@ -86,6 +86,21 @@ pub struct UpdateMeRequest {
 
 /// What the caller is in one organization.
 #[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "organization": {
+        "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "name": "Hill Road School",
+        "kind": "school",
+        "slug": "hill-road-school",
+        "default_account_type": "student",
+        "created_at": "2026-09-01T07:30:00Z"
+    },
+    "account_type": "teacher",
+    "role": "admin",
+    "status": "active",
+    "joined_via": "founder",
+    "joined_at": "2026-09-01T07:30:00Z"
+})))]
 pub struct MyMembership {
     organization: OrganizationBody,
     account_type: AccountType,
@@ -97,7 +112,7 @@ pub struct MyMembership {
 
 /// The caller's memberships.
 #[derive(Serialize, ToSchema)]
-pub struct MyMemberships {
+pub struct MyMembershipList {
     #[schema(max_items = 10000)]
     items: Vec<MyMembership>,
 }
@@ -126,7 +141,7 @@ pub struct MySession {
 
 /// The caller's live sessions.
 #[derive(Serialize, ToSchema)]
-pub struct MySessions {
+pub struct MySessionList {
     #[schema(max_items = 200)]
     items: Vec<MySession>,
 }
@@ -179,10 +194,10 @@ async fn update_me(
 /// *Requires:* a session.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 200, description = "All of them.", body = MyMemberships), OfSession)
+    responses((status = 200, description = "All of them.", body = MyMembershipList), OfSession)
 )]
 #[get("/v1/me/memberships")]
-async fn list_my_memberships(caller: Caller) -> Result<web::Json<MyMemberships>, Problem> {
+async fn list_my_memberships(caller: Caller) -> Result<web::Json<MyMembershipList>, Problem> {
     let memberships = caller
         .signed_in(|connection, caller| accounts::memberships(connection, &caller))
         .await?;
@@ -197,7 +212,7 @@ async fn list_my_memberships(caller: Caller) -> Result<web::Json<MyMemberships>,
             joined_at: membership.joined_at,
         })
         .collect();
-    Ok(web::Json(MyMemberships { items }))
+    Ok(web::Json(MyMembershipList { items }))
 }
 
 /// Leave an organization
@@ -226,10 +241,10 @@ async fn leave_organization(
 /// The live ones, the latest used first. *Requires:* a session.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 200, description = "The sessions.", body = MySessions), OfSession)
+    responses((status = 200, description = "The sessions.", body = MySessionList), OfSession)
 )]
 #[get("/v1/me/sessions")]
-async fn list_my_sessions(caller: Caller) -> Result<web::Json<MySessions>, Problem> {
+async fn list_my_sessions(caller: Caller) -> Result<web::Json<MySessionList>, Problem> {
     let (current, sessions) = caller
         .signed_in(|connection, caller| Ok((caller.session, sessions::list(connection, &caller)?)))
         .await?;
@@ -244,7 +259,7 @@ async fn list_my_sessions(caller: Caller) -> Result<web::Json<MySessions>, Probl
             expires_at: session.expires_at,
         })
         .collect();
-    Ok(web::Json(MySessions { items }))
+    Ok(web::Json(MySessionList { items }))
 }
 
 /// Sign out everywhere

@@ -121,9 +121,9 @@ pub struct MemberQuery {
     last_active_from: Option<Instant>,
     /// Last active before this moment.
     last_active_to: Option<Instant>,
-    #[param(inline, default = "name")]
+    /// `name` unless given.
     sort: Option<MemberOrder>,
-    #[param(inline, default = "asc")]
+    /// `asc` unless given.
     direction: Option<Direction>,
     /// How many entries: 1 to 200.
     #[param(minimum = 1, maximum = 200, default = 50)]

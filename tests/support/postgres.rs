@@ -15,7 +15,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::{env, fs, iter};
 
 use diesel::connection::SimpleConnection;
@@ -73,18 +73,20 @@ initialize() {
 }
 
 start() {
+    [ -z "$server" ] || return
     "$programs/postgres" -D data -p "$1" &
-    server=$! patience=1500
+    server=$! polls=0
     until grep -qs '^ready' data/postmaster.pid; do
-        patience=$((patience - 1))
-        [ $patience -gt 0 ] && kill -0 $server || return
+        polls=$((polls + 1))
+        [ $polls -lt 1500 ] && kill -0 $server || { stop QUIT; return 1; }
         sleep 0.02
     done
 }
 
 stop() {
     [ -n "$server" ] || return
-    kill -s "$1" $server && wait $server
+    kill -s "$1" $server
+    wait $server
     server=
 }
 
@@ -161,7 +163,7 @@ impl Server {
 
     /// A new database: a copy of `template`, to which nobody may be connected meanwhile, or empty.
     pub fn create_database(&self, template: Option<&str>) -> Database {
-        Admin::create_database(&self.admin, template)
+        self.admin.create_database(template)
     }
 }
 
@@ -187,19 +189,19 @@ impl PrivateServer {
 
     /// A new database: a copy of `template`, to which nobody may be connected meanwhile, or empty.
     pub fn create_database(&self, template: Option<&str>) -> Database {
-        Admin::create_database(&self.admin, template)
+        self.admin.create_database(template)
     }
 
     /// Cuts all connections, rolling back what they have not committed, and shuts the server down.
     pub fn stop(&mut self) {
         self.admin.disconnect();
-        self.cluster.expect("stop INT");
+        self.cluster.order("stop INT");
     }
 
     /// Starts the stopped server again, on the same port and with the same data.
     pub fn start(&mut self) {
         let port = self.cluster.port;
-        self.cluster.expect(&format!("start {port}"));
+        self.cluster.order(&format!("start {port}"));
     }
 }
 
@@ -254,25 +256,41 @@ impl Admin {
         }
     }
 
-    fn create_database(this: &Arc<Self>, template: Option<&str>) -> Database {
-        let number = this.databases.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}_{number}", this.run);
+    fn create_database(self: &Arc<Self>, template: Option<&str>) -> Database {
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}_{number}", self.run);
         // Unlike template1, template0 has nothing in it that somebody has put there.
         let template = template.unwrap_or("template0");
-        let strategy = this.strategy;
-        this.execute(&format!(
+        let strategy = self.strategy;
+        self.execute(&format!(
             r#"CREATE DATABASE "{name}" TEMPLATE "{template}" {strategy}"#
         ))
-        .unwrap_or_else(|error| this.fail(&format!("cannot copy database {template}"), &*error));
+        .unwrap_or_else(|error| self.fail(&format!("cannot copy database {template}"), &*error));
         Database {
-            url: this.address.url(&name),
+            url: self.address.url(&name),
             name,
-            admin: Arc::clone(this),
+            admin: Arc::clone(self),
         }
     }
 
     fn drop_database(&self, name: &str) -> Result<(), Box<dyn Error>> {
+        self.cut_connections(name)?;
         self.execute(&format!(r#"DROP DATABASE "{name}" WITH (FORCE)"#))
+    }
+
+    /// Ends the sessions in a database and waits for them to be gone. `DROP DATABASE` does so too,
+    /// but looks only every 100 ms whether they are, even where all have just been closed.
+    fn cut_connections(&self, database: &str) -> Result<(), Box<dyn Error>> {
+        self.execute(&format!(
+            "DO $$ BEGIN
+               FOR attempt IN 1..50 LOOP
+                 PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = '{database}' AND usename = current_user;
+                 EXIT WHEN NOT FOUND;
+                 PERFORM pg_sleep(0.002), pg_stat_clear_snapshot();
+               END LOOP;
+             END $$"
+        ))
     }
 
     /// Drops what test processes have left on a shared server, whether they were killed or kept a
@@ -321,7 +339,7 @@ impl Admin {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> impl std::ops::DerefMut<Target = Option<PgConnection>> {
+    fn lock(&self) -> MutexGuard<'_, Option<PgConnection>> {
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -381,7 +399,7 @@ impl Cluster {
             log: folder.join("log"),
             port: 0,
         };
-        cluster.expect("initialize");
+        cluster.order("initialize");
         cluster.start_on_free_port();
         cluster
     }
@@ -391,7 +409,7 @@ impl Cluster {
         const ATTEMPTS: u32 = 5;
         for attempt in 1..=ATTEMPTS {
             self.port = free_port();
-            match self.order(&format!("start {}", self.port)) {
+            match self.try_order(&format!("start {}", self.port)) {
                 Err(reply) if attempt == ATTEMPTS => self.fail("start", &reply),
                 Err(_) => {}
                 Ok(()) => return,
@@ -399,14 +417,14 @@ impl Cluster {
         }
     }
 
-    fn expect(&mut self, order: &str) {
-        if let Err(reply) = self.order(order) {
+    fn order(&mut self, order: &str) {
+        if let Err(reply) = self.try_order(order) {
             self.fail(order, &reply);
         }
     }
 
     /// Has the supervisor carry out an order; the error is its reply.
-    fn order(&mut self, order: &str) -> Result<(), String> {
+    fn try_order(&mut self, order: &str) -> Result<(), String> {
         let orders = self.supervisor.stdin.as_mut().expect("its input is piped");
         // A supervisor that has ended takes no order, but its last words can still be read.
         let _ = writeln!(orders, "{order}");
@@ -467,10 +485,9 @@ fn unprivileged_account() -> (u32, u32) {
 /// Finds the numbers of a user and their group in lines of `name:password:user:group:…`.
 fn find_account(accounts: &str, name: &str) -> Option<(u32, u32)> {
     accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let named = fields.next() == Some(name);
-        let (user, group) = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);
-        named.then_some((user, group))
+        let (_password, numbers) = line.strip_prefix(name)?.strip_prefix(':')?.split_once(':')?;
+        let mut numbers = numbers.split(':').map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     })
 }
 

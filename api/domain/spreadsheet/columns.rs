@@ -16,15 +16,25 @@ use super::wording::{listed, quoted};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DetectedColumns {
     /// The column of the address.
+    #[schema(max_length = 65536)]
     pub email: String,
     /// The column of the password, if the file has one.
+    #[schema(max_length = 65536)]
     pub password: Option<String>,
     /// The column of the name, or the columns of the first name and of the last name, which
     /// together make the user name.
+    #[schema(max_items = 2, value_type = Vec<ColumnName>)]
     pub username: Vec<String>,
     /// The columns that are not used, in the order of the file. Those without a name are left out.
+    #[schema(max_items = 1000, value_type = Vec<ColumnName>)]
     pub ignored: Vec<String>,
 }
+
+/// A column's name, as it stands in the header.
+#[derive(utoipa::ToSchema)]
+#[schema(max_length = 65536)]
+#[allow(dead_code, reason = "describes the names in the document")]
+struct ColumnName(String);
 
 /// Where in a record the cells stand that the reader uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

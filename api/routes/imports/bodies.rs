@@ -92,7 +92,6 @@ pub struct Counts {
     #[schema(minimum = 0, maximum = 100000)]
     failed: i64,
     /// By the words of the row outcomes.
-    #[schema(value_type = BTreeMap<String, i64>)]
     by_outcome: BTreeMap<RowOutcome, i64>,
 }
 

@@ -26,7 +26,14 @@ use crate::state::State;
         ("import_id" = ImportId, Path, description = "The import.")
     ),
     responses(
-        (status = 200, description = "The file.", body = String, content_type = "text/csv"),
+        (
+            status = 200,
+            description = "The file.",
+            body = String,
+            content_type = "text/csv",
+            example = "row,email,password,username,account_type,status,error_code,error\r\n\
+                1,jane.doe@school.example,seven green ducks 7,Jane Doe,student,created,,\r\n"
+        ),
         OfOrganization, OfResults
     )
 )]
@@ -50,7 +57,14 @@ pub async fn download_userlist(
         ("import_id" = ImportId, Path, description = "The import.")
     ),
     responses(
-        (status = 200, description = "The file.", body = String, content_type = "text/csv"),
+        (
+            status = 200,
+            description = "The file.",
+            body = String,
+            content_type = "text/csv",
+            example = "email,password,username,error_code,error\r\n\
+                jane,seven green ducks 7,Jane Doe,email_invalid,The address needs an @.\r\n"
+        ),
         OfOrganization, OfResults
     )
 )]

@@ -27,9 +27,13 @@ use crate::services::imports::staging::{self, Surroundings};
 use crate::services::imports::{self, ImportWithCounts};
 use crate::state::State;
 
-/// The form of an upload, for the document.
+/// The form of an upload.
 #[derive(ToSchema)]
-#[schema(as = ImportUpload)]
+#[schema(as = ImportUpload, examples(json!({
+    "file": "email,password,username\njane.doe@school.example,seven green ducks 7,Jane Doe\n",
+    "account_type": "student",
+    "on_row_error": "skip"
+})))]
 #[allow(dead_code, reason = "read field by field from the stream")]
 pub struct ImportUpload {
     /// A CSV file of at most 100,000 rows and 32 MiB.

@@ -1,0 +1,190 @@
+//! The OpenAPI document: the one that is kept is the one that is served, and clients can be made of
+//! it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/rollcall.json");
+
+fn document() -> Value {
+    serde_json::from_str(&rollcall::openapi::to_json().unwrap()).unwrap()
+}
+
+/// Every operation with its method and path.
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            operations.push((format!("{} {path}", method.to_uppercase()), operation));
+        }
+    }
+    operations
+}
+
+fn visit(value: &Value, at: &str, see: &mut dyn FnMut(&str, &Value)) {
+    see(at, value);
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(key, value)| visit(value, &format!("{at}/{key}"), see)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(place, value)| visit(value, &format!("{at}/{place}"), see)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_kept_document_is_the_one_that_is_served() {
+    let kept = std::fs::read_to_string(KEPT).unwrap_or_default();
+    assert!(
+        kept == rollcall::openapi::to_json().unwrap(),
+        "openapi/rollcall.json differs from the handlers: look at what has changed, then run\n    \
+         cargo run -- openapi --output openapi/rollcall.json"
+    );
+}
+
+#[test]
+fn every_reference_resolves() {
+    let document = document();
+    visit(&document, "", &mut |at, value| {
+        if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference} at {at}");
+        }
+    });
+}
+
+#[test]
+fn every_operation_has_a_name_a_summary_a_tag_and_its_security() {
+    let document = document();
+    let tags: BTreeSet<&str> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| tag["name"].as_str().unwrap())
+        .collect();
+    let mut ids = BTreeSet::new();
+    for (name, operation) in operations(&document) {
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(ids.insert(id), "{id} is not unique");
+        assert!(id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{id}");
+        let summary = operation["summary"].as_str().unwrap_or_default();
+        assert!((5..=80).contains(&summary.len()), "{name}: {summary:?}");
+        for tag in operation["tags"].as_array().unwrap() {
+            assert!(tags.contains(tag.as_str().unwrap()), "{name}: {tag}");
+        }
+        let needs_session = operation["responses"].get("401").is_some();
+        let is_public = operation["security"] == serde_json::json!([{}]);
+        let signs_in = name.contains("/v1/auth/login") || name.contains("/v1/auth/refresh");
+        assert!(needs_session != is_public || signs_in, "{name}: security and 401 do not agree");
+    }
+}
+
+#[test]
+fn every_status_is_described_and_failures_are_problems() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{name}");
+        for status in ["500", "503"] {
+            assert!(responses.contains_key(status), "{name} lacks {status}");
+        }
+        assert!(!responses.contains_key("default"), "{name}");
+        let has_body = operation.get("requestBody").is_some();
+        for status in ["400", "413", "422"] {
+            assert!(!has_body || responses.contains_key(status), "{name} lacks {status}");
+        }
+        let has_organization = name.contains("{organization_id}");
+        assert!(!has_organization || responses.contains_key("404"), "{name} lacks 404");
+        for (status, response) in responses {
+            if status.starts_with('2') {
+                assert!(!response["description"].as_str().unwrap().is_empty(), "{name} {status}");
+            } else {
+                let expected = format!("#/components/responses/Problem{status}");
+                assert_eq!(response["$ref"], expected, "{name} {status}");
+            }
+        }
+    }
+    for (name, response) in document["components"]["responses"].as_object().unwrap() {
+        let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+        assert_eq!(schema, "#/components/schemas/Problem", "{name}");
+    }
+}
+
+#[test]
+fn every_path_parameter_is_documented() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let documented: BTreeSet<String> = parameters
+            .iter()
+            .filter(|parameter| parameter["in"] == "path")
+            .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+            .collect();
+        let in_path: BTreeSet<String> = name
+            .split('{')
+            .skip(1)
+            .map(|rest| rest.split('}').next().unwrap().to_owned())
+            .collect();
+        assert_eq!(documented, in_path, "{name}");
+    }
+}
+
+#[test]
+fn every_body_has_an_example() {
+    let document = document();
+    let has_example = |content: &Value| {
+        let schema = &content["schema"];
+        let reference = schema["$ref"].as_str().or_else(|| schema["oneOf"][0]["$ref"].as_str());
+        let target = reference.and_then(|r| document.pointer(r.trim_start_matches('#')));
+        content.get("example").is_some()
+            || target.is_some_and(|schema| schema["examples"][0].is_object())
+    };
+    for (name, operation) in operations(&document) {
+        let bodies = std::iter::once(&operation["requestBody"]).chain(
+            operation["responses"]
+                .as_object()
+                .unwrap()
+                .iter()
+                .filter(|(status, _)| status.starts_with('2'))
+                .map(|(_, response)| response),
+        );
+        for content in bodies.filter_map(|body| body["content"].as_object()) {
+            for (kind, content) in content {
+                assert!(has_example(content), "{name} {kind}: {content}");
+            }
+        }
+    }
+}
+
+/// Generated clients make types of it: a text without a limit, a number without a range or an array
+/// without a length says nothing that a client could rely on.
+#[test]
+fn texts_numbers_and_arrays_have_limits() {
+    let document = document();
+    let mut faults = Vec::new();
+    visit(&document["components"]["schemas"], "", &mut |at, schema| {
+        let is = |kind: &str| match &schema["type"] {
+            Value::String(found) => found == kind,
+            Value::Array(kinds) => kinds.iter().any(|found| found == kind),
+            _ => false,
+        };
+        let has = |any: &[&str]| any.iter().any(|key| schema.get(key).is_some());
+        if at.contains("/examples") {
+            return;
+        }
+        if is("string") && !has(&["maxLength", "format", "pattern", "enum"]) {
+            faults.push(format!("{at}: a text without limit"));
+        }
+        if (is("integer") || is("number")) && !has(&["minimum"]) && !at.ends_with("additionalProperties") {
+            faults.push(format!("{at}: a number without range"));
+        }
+        if is("array") && !has(&["maxItems"]) {
+            faults.push(format!("{at}: an array without limit"));
+        }
+    });
+    assert!(faults.is_empty(), "{faults:#?}");
+}
