@@ -7,7 +7,7 @@
 
 use std::cmp::Reverse;
 use std::error::Error;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -140,7 +140,7 @@ impl Server {
     }
 
     fn named(url: &str) -> Self {
-        let admin = Admin::of_named_server(url);
+        let admin = Admin::at(url);
         admin.drop_strays();
         Self {
             admin: Arc::new(admin),
@@ -234,7 +234,7 @@ struct Admin {
 }
 
 impl Admin {
-    fn of_named_server(url: &str) -> Self {
+    fn at(url: &str) -> Self {
         Self {
             address: Address::parse(url),
             run: format!("rollcall_test_{:016x}", random()),
@@ -252,7 +252,7 @@ impl Admin {
         Self {
             strategy: "STRATEGY FILE_COPY",
             log: Some(cluster.log.clone()),
-            ..Self::of_named_server(&url)
+            ..Self::at(&url)
         }
     }
 
@@ -366,10 +366,10 @@ impl Address {
             .unwrap_or_else(|| panic!("{SERVER_URL} is not a URL: postgres://user@host/database"));
         let (rest, parameters) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
         let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-        let database = if database.is_empty() { "postgres" } else { database };
+        let named = Some(database).filter(|name| !name.is_empty());
         Self {
             server: format!("{scheme}://{authority}"),
-            maintenance_database: database.to_owned(),
+            maintenance_database: named.unwrap_or("postgres").to_owned(),
             parameters: parameters.to_owned(),
         }
     }
@@ -439,7 +439,7 @@ impl Cluster {
     fn fail(&self, order: &str, reply: &str) -> ! {
         let reply = reply.trim_end();
         let log = log_tail(&self.log);
-        panic!("PostgreSQL: the throw-away cluster's `{order}` failed: {reply}{log}")
+        panic!("PostgreSQL: the throw-away cluster's `{order}` failed ({reply}){log}")
     }
 }
 
@@ -484,11 +484,11 @@ fn unprivileged_account() -> (u32, u32) {
 
 /// Finds the numbers of a user and their group in lines of `name:password:user:group:…`.
 fn find_account(accounts: &str, name: &str) -> Option<(u32, u32)> {
-    accounts.lines().find_map(|line| {
-        let (_password, numbers) = line.strip_prefix(name)?.strip_prefix(':')?.split_once(':')?;
-        let mut numbers = numbers.split(':').map(str::parse);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-    })
+    let account = accounts
+        .lines()
+        .find(|line| line.split(':').next() == Some(name))?;
+    let mut numbers = account.split(':').skip(2).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// Where clusters are put: in memory if there is room and `TMPDIR` does not say otherwise, because
@@ -508,8 +508,8 @@ fn parent_folder() -> PathBuf {
 fn free_kib(folder: &Path) -> Option<u64> {
     let output = Command::new("df").arg("-Pk").arg(folder).output().ok()?;
     let table = String::from_utf8(output.stdout).ok()?;
-    let columns = table.lines().nth(1)?.split_whitespace();
-    columns.skip(3).next()?.parse().ok()
+    let figures = table.lines().nth(1)?;
+    figures.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// A port from below those that systems give to clients: while a server is stopped, no outgoing
@@ -535,7 +535,8 @@ fn log_tail(log: &Path) -> String {
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     let tail = &lines[lines.len().saturating_sub(LINES)..];
-    format!("\n--- the end of {} ---\n{}", log.display(), tail.join("\n"))
+    let tail = tail.join("\n");
+    format!("\n--- the end of {} ---\n{tail}", log.display())
 }
 
 fn installed_programs() -> Option<PathBuf> {
@@ -557,9 +558,10 @@ fn versions(place: &str) -> Vec<PathBuf> {
         return vec![place.into()];
     };
     let (parent, prefix) = before.rsplit_once('/').unwrap_or((".", before));
+    let version = |name: OsString| name.to_str()?.strip_prefix(prefix)?.parse().ok();
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let mut versions: Vec<u32> = entries
-        .filter_map(|entry| entry.file_name().to_str()?.strip_prefix(prefix)?.parse().ok())
+        .filter_map(|entry| version(entry.file_name()))
         .collect();
     versions.sort_unstable_by_key(|&version| Reverse(version));
     versions
