@@ -200,6 +200,20 @@ pub struct MemberPage {
 type Joined = diesel::dsl::InnerJoinQuerySource<memberships::table, accounts::table>;
 type Condition = Box<dyn BoxableExpression<Joined, MultiBackend, SqlType = Bool>>;
 
+type MemberQuery = diesel::dsl::IntoBoxed<
+    'static,
+    diesel::dsl::Limit<
+        diesel::dsl::Select<
+            diesel::dsl::Filter<
+                diesel::dsl::InnerJoin<memberships::table, accounts::table>,
+                diesel::dsl::Eq<memberships::organization_id, OrganizationId>,
+            >,
+            diesel::dsl::AsSelect<MemberRow, MultiBackend>,
+        >,
+    >,
+    MultiBackend,
+>;
+
 /// A page of an organization's members.
 pub fn list(
     connection: &mut Connection,
@@ -207,6 +221,10 @@ pub fn list(
     filter: &MemberFilter,
     page: &MemberPage,
 ) -> Result<Vec<MemberRow>> {
+    Ok(query(organization, filter, page).load(connection)?)
+}
+
+fn query(organization: OrganizationId, filter: &MemberFilter, page: &MemberPage) -> MemberQuery {
     let mut query = memberships::table
         .inner_join(accounts::table)
         .filter(memberships::organization_id.eq(organization))
@@ -220,7 +238,7 @@ pub fn list(
         query = query.filter(after(position, page.order.direction));
     }
     let id = memberships::account_id;
-    let query = match (page.order.by, page.order.direction) {
+    match (page.order.by, page.order.direction) {
         (MemberOrder::Name, Ascending) => query.order((memberships::name_key.asc(), id.asc())),
         (MemberOrder::Name, Descending) => query.order((memberships::name_key.desc(), id.desc())),
         (MemberOrder::Registered, Ascending) => {
@@ -235,8 +253,7 @@ pub fn list(
         (MemberOrder::LastActive, Descending) => {
             query.order((memberships::last_active_at.desc(), id.desc()))
         }
-    };
-    Ok(query.load(connection)?)
+    }
 }
 
 fn after(position: &MemberPosition, direction: Direction) -> Condition {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -50,11 +50,8 @@ impl App {
     /// On an SQLite file of its own, configured in its own way.
     pub fn on_sqlite_with(configure: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("no temporary folder");
-        std::fs::copy(
-            database::sqlite_template(),
-            folder.path().join("rollcall.sqlite"),
-        )
-        .expect("the template cannot be copied");
+        let file = folder.path().join("rollcall.sqlite");
+        std::fs::write(file, database::sqlite_template()).expect("the template cannot be copied");
         let mut app = Self::new(Database::Sqlite, folder.path().to_owned(), configure);
         app.folder = Some(folder);
         app
@@ -162,7 +159,7 @@ fn config(database: &Database, data_dir: PathBuf) -> Config {
     ]);
     if let Some(url) = database.url() {
         settings.insert("database_url".to_owned(), url.to_owned());
-        let (signing, sealing) = key_files();
+        let (signing, sealing) = key_files(&data_dir);
         settings.insert("signing_key_file".to_owned(), signing.display().to_string());
         settings.insert("sealing_key_file".to_owned(), sealing.display().to_string());
     }
@@ -174,15 +171,18 @@ fn config(database: &Database, data_dir: PathBuf) -> Config {
 }
 
 /// Keys as an installation at scale names them: one pair for all tests of this process.
-fn key_files() -> (PathBuf, PathBuf) {
-    static KEYS: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let folder = KEYS.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("no temporary folder");
-        SigningKeys::load(&folder.path().join("signing.pem"), true, "").expect("no signing key");
-        SealingKeys::load(&folder.path().join("sealing.key"), true).expect("no sealing key");
-        folder
+fn key_files(data_dir: &Path) -> (PathBuf, PathBuf) {
+    static KEYS: OnceLock<(String, String)> = OnceLock::new();
+    let (signing, sealing) = (data_dir.join("signing.pem"), data_dir.join("sealing.key"));
+    let (signing_key, sealing_key) = KEYS.get_or_init(|| {
+        SigningKeys::load(&signing, true, "").expect("no signing key");
+        SealingKeys::load(&sealing, true).expect("no sealing key");
+        let read = |path| std::fs::read_to_string(path).expect("no key");
+        (read(&signing), read(&sealing))
     });
-    (folder.path().join("signing.pem"), folder.path().join("sealing.key"))
+    std::fs::write(&signing, signing_key).expect("the key cannot be written");
+    std::fs::write(&sealing, sealing_key).expect("the key cannot be written");
+    (signing, sealing)
 }
 
 fn serve(state: &State) -> (SocketAddr, (actix_web::dev::ServerHandle, JoinHandle<()>)) {

@@ -1,6 +1,5 @@
 //! A fresh database for each test, copied from a template that was migrated and populated once.
 
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::app::{self, App};
@@ -22,18 +21,16 @@ impl Database {
     }
 }
 
-/// The populated SQLite file, to be copied.
-pub fn sqlite_template() -> &'static PathBuf {
-    static TEMPLATE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = TEMPLATE.get_or_init(|| {
+/// The populated SQLite file. It is kept in memory: nothing is left behind when the process ends.
+pub fn sqlite_template() -> &'static [u8] {
+    static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
         let folder = tempfile::tempdir().expect("no temporary folder");
         let app = App::new(Database::Sqlite, folder.path().to_owned(), |_| {});
         app::block_on(app.populate());
         app.stop();
-        let path = folder.path().join("rollcall.sqlite");
-        (folder, path)
-    });
-    path
+        std::fs::read(folder.path().join("rollcall.sqlite")).expect("no template")
+    })
 }
 
 /// The name of the populated PostgreSQL database, to be copied; none where there is no server.

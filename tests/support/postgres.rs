@@ -59,8 +59,9 @@ max_wal_size = 64MB
 /// The supervisor: carries out one order a line and answers each with its exit status.
 ///
 /// It ignores the signals that end a test run early, because it has to clean up after it. The
-/// server is its own child, so that `wait` tells when the folder is no longer in use. Only the
-/// server's own lock file tells that it is ready: on its port, somebody else's may answer.
+/// server is its own child, so that `wait` tells when the folder is no longer in use. The server
+/// has half a minute to be ready, and only its own lock file tells that it is: on its port, somebody
+/// else's may answer.
 const SUPERVISOR: &str = r#"
 trap '' HUP INT PIPE TERM
 exec 2>&1

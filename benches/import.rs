@@ -1,0 +1,117 @@
+//! An import against the bare hashing of the same passwords, on the same number of threads, in the
+//! same run: `cargo bench --bench import`.
+//!
+//! `ROLLCALL_BENCH_ROWS` and `ROLLCALL_BENCH_ROUNDS` change its size.
+
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rollcall::crypto::password_hash::{self, HashCost, HashMemory};
+use rollcall::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
+use rollcall::domain::organization::AccountType;
+use rollcall::services::authorization::ManageImports;
+use rollcall::services::imports::acceptance::{self, Options};
+use rollcall::services::imports::staging::{self, Surroundings};
+use rollcall::services::imports;
+use rollcall::worker;
+
+use support::{Bench, median, people, processor_time, seconds};
+
+fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+fn main() {
+    let rows = setting("ROLLCALL_BENCH_ROWS", 2_000);
+    let rounds = setting("ROLLCALL_BENCH_ROUNDS", 3);
+    let threads = std::thread::available_parallelism().unwrap().get();
+    println!("{rows} rows, {threads} hashing threads, {rounds} rounds, Argon2id {}", HashCost::DEFAULT);
+    for number in 0..support::on_each_database().len() {
+        compare(number, rows, rounds, threads);
+    }
+}
+
+fn compare(database: usize, rows: usize, rounds: usize, threads: usize) {
+    let mut ratios = Vec::new();
+    let mut overheads = Vec::new();
+    let mut name = "";
+    for round in 1..=rounds {
+        let bench = support::on_each_database().swap_remove(database);
+        name = bench.name;
+        let (bare, bare_time) = measured(|| hash_bare(rows, threads));
+        let (import, import_time) = measured(|| import_all(&bench, rows));
+        let per_second = |seconds: f64| rows as f64 / seconds;
+        let overhead = import_time.saturating_sub(bare_time).as_secs_f64() * 1e6 / rows as f64;
+        println!(
+            "{name} round {round}: bare hash {:.1}/s, import {:.1}/s, ratio {:.3}; processor beyond \
+             the hash {overhead:.0} µs an account (of this process)",
+            per_second(bare),
+            per_second(import),
+            bare / import,
+        );
+        ratios.push(bare / import);
+        overheads.push(overhead);
+    }
+    println!(
+        "{name}: median ratio {:.3} (wanted: at least 0.95), median overhead {:.0} µs an account",
+        median(ratios),
+        median(overheads)
+    );
+}
+
+fn measured(work: impl FnOnce()) -> (f64, Duration) {
+    let before = processor_time();
+    let wall = seconds(work);
+    (wall, processor_time().saturating_sub(before))
+}
+
+fn hash_bare(rows: usize, threads: usize) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut memory = HashMemory::default();
+                loop {
+                    let row = next.fetch_add(1, Ordering::Relaxed);
+                    if row >= rows {
+                        break;
+                    }
+                    let password = support::password(row);
+                    password_hash::derive_bare(password.as_bytes(), HashCost::DEFAULT, &mut memory)
+                        .unwrap();
+                }
+            });
+        }
+    });
+}
+
+/// From the first byte of the file to the end of the import.
+fn import_all(bench: &Bench, rows: usize) {
+    let permit = bench.permit::<ManageImports>();
+    let around = Surroundings {
+        pool: &bench.state.pool,
+        keys: &bench.state.sealing,
+        clock: &bench.state.clock,
+    };
+    let staged = staging::stage(around, &permit, people(rows).as_bytes()).unwrap();
+    let options = Options {
+        account_type: AccountType::Student,
+        groups: Vec::new(),
+        on_row_error: OnRowError::Skip,
+        on_seat_shortage: OnSeatShortage::Fill,
+        generate_missing_passwords: false,
+        must_change_password: false,
+        results_lifetime: bench.state.config.results_lifetime,
+    };
+    let mut connection = bench.state.pool.get().unwrap();
+    let now = bench.state.clock.now();
+    acceptance::accept(&mut connection, &permit, &staged, &options, now).unwrap();
+    drop(connection);
+    worker::drain(&bench.state).unwrap();
+    let mut connection = bench.state.pool.get().unwrap();
+    let found = imports::find(&mut connection, &permit, staged.import).unwrap();
+    assert_eq!(found.import.status, ImportStatus::Completed);
+    assert_eq!(found.created(), i64::try_from(rows).unwrap());
+}

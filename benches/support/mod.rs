@@ -1,0 +1,140 @@
+//! What the benchmarks stand on: an application at the real cost of a hash, on either database.
+
+#![allow(dead_code, reason = "each benchmark uses its part")]
+
+#[path = "../../tests/support/postgres.rs"]
+pub mod postgres;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rollcall::clock::Clock;
+use rollcall::config::Config;
+use rollcall::crypto::access_token::SigningKeys;
+use rollcall::crypto::sealing::SealingKeys;
+use rollcall::domain::ids::OrganizationId;
+use rollcall::domain::organization::OrganizationKind;
+use rollcall::domain::slug::{Slug, SlugFallback};
+use rollcall::services::act::Act;
+use rollcall::services::authorization::{Action, Permit};
+use rollcall::state::State;
+use rollcall::store::organizations::{self, Organization};
+use rollcall::store::{Connection, seats};
+
+/// An application and what has to live as long as it does.
+pub struct Bench {
+    pub name: &'static str,
+    pub state: State,
+    pub organization: Organization,
+    database: Option<postgres::Database>,
+    folder: tempfile::TempDir,
+}
+
+/// One on each database that there is.
+pub fn on_each_database() -> Vec<Bench> {
+    let sqlite = Bench::new("SQLite", None);
+    let postgres = postgres::server()
+        .map(|server| Bench::new("PostgreSQL", Some(server.create_database(None))));
+    std::iter::once(sqlite).chain(postgres).collect()
+}
+
+impl Bench {
+    fn new(name: &'static str, database: Option<postgres::Database>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = database.as_ref().map(|database| database.url.clone());
+        let config = Config::from_environment(settings(folder.path(), url)).unwrap();
+        let state = State::open(config, Clock::system()).unwrap();
+        let organization = organization(&mut state.pool.get().unwrap());
+        Self {
+            name,
+            state,
+            organization,
+            database,
+            folder,
+        }
+    }
+
+    /// A permit as the command line has it.
+    pub fn permit<A: Action>(&self) -> Permit<A> {
+        Permit::at_console(
+            self.organization.clone(),
+            Act::at_console(self.state.clock.now()),
+        )
+    }
+}
+
+fn settings(folder: &Path, url: Option<String>) -> HashMap<String, String> {
+    let mut settings = HashMap::from([
+        ("listen".to_owned(), "127.0.0.1:0".to_owned()),
+        ("data_dir".to_owned(), folder.display().to_string()),
+        ("organization_creation".to_owned(), "anyone".to_owned()),
+    ]);
+    if let Some(url) = url {
+        let signing = folder.join("signing.pem");
+        let sealing = folder.join("sealing.key");
+        SigningKeys::load(&signing, true, "").unwrap();
+        SealingKeys::load(&sealing, true).unwrap();
+        settings.insert("database_url".to_owned(), url);
+        settings.insert("signing_key_file".to_owned(), signing.display().to_string());
+        settings.insert("sealing_key_file".to_owned(), sealing.display().to_string());
+    }
+    settings
+}
+
+fn organization(connection: &mut Connection) -> Organization {
+    let kind = OrganizationKind::School;
+    let organization = Organization {
+        id: OrganizationId::new(),
+        name: "Hill Road School".to_owned(),
+        kind,
+        slug: Slug::from_name("Hill Road School", SlugFallback::Organization),
+        default_account_type: kind.default_account_type(),
+        active_admins: 0,
+        created_at: rollcall::domain::instant::Instant::now(),
+    };
+    assert!(organizations::insert(connection, &organization).unwrap());
+    seats::insert(connection, organization.id, &kind.account_types()).unwrap();
+    organization
+}
+
+/// A file of so many people, each with a password of their own.
+pub fn people(rows: usize) -> String {
+    let mut file = String::from("email,password,username\n");
+    for row in 0..rows {
+        file.push_str(&format!(
+            "{}@school.example,{},Person {row}\n",
+            address(row),
+            password(row)
+        ));
+    }
+    file
+}
+
+fn address(row: usize) -> String {
+    format!("person{row}")
+}
+
+/// The password of a row.
+pub fn password(row: usize) -> String {
+    format!("quiet rivers run {row}")
+}
+
+/// The middle one.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The processor time that this process has used.
+pub fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap())
+}
+
+/// How long it takes, in seconds.
+pub fn seconds(work: impl FnOnce()) -> f64 {
+    let started = Instant::now();
+    work();
+    started.elapsed().as_secs_f64()
+}
