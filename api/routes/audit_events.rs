@@ -11,9 +11,8 @@ use super::problem::{OfOrganization, OfQuery, Problem};
 use crate::domain::audit::{Action, ActorKind, SubjectType};
 use crate::domain::ids::{AccountId, AuditEventId, OrganizationId};
 use crate::domain::instant::Instant;
-use crate::services::audit;
 use crate::services::authorization::ReadAudit;
-use crate::store::audit_events::{AuditEvent, AuditFilter};
+use crate::store::audit_events::{self, AuditEvent, AuditFilter};
 
 /// Mounts these operations.
 pub fn mount(config: &mut ServiceConfig<'_>) {
@@ -156,7 +155,8 @@ async fn list_audit_events(
     };
     let found = caller
         .permitted::<ReadAudit, _>(id, move |connection, permit| {
-            audit::list(connection, &permit, &filter, before, limit.with_lookahead())
+            let organization = permit.organization.id;
+            audit_events::list(connection, organization, &filter, before, limit.with_lookahead())
         })
         .await?;
     let page = Paged::new(found, limit, |event| event.id, AuditEventBody::from)?;

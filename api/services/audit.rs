@@ -3,14 +3,13 @@
 use serde_json::Value;
 
 use super::act::Act;
-use super::authorization::{Permit, ReadAudit};
 use crate::domain::audit::{Action, SubjectType};
 use crate::domain::ids::{
     AccountId, AuditEventId, GroupId, ImportId, OrganizationId, SessionId,
 };
 use crate::error::Result;
 use crate::store::Connection;
-use crate::store::audit_events::{self, AuditEvent, AuditFilter};
+use crate::store::audit_events::{self, AuditEvent};
 use crate::store::sql_types::JsonColumn;
 
 /// On what something was done.
@@ -91,15 +90,4 @@ pub fn record(connection: &mut Connection, act: &Act, event: Event) -> Result<()
             created_at: act.at,
         },
     )
-}
-
-/// A page of the organization's log, the newest first.
-pub fn list(
-    connection: &mut Connection,
-    permit: &Permit<ReadAudit>,
-    filter: &AuditFilter,
-    before: Option<AuditEventId>,
-    limit: i64,
-) -> Result<Vec<AuditEvent>> {
-    audit_events::list(connection, permit.organization.id, filter, before, limit)
 }

@@ -1,12 +1,14 @@
 //! Imports: their life from the upload to the end of their results, and the leases under which
 //! workers carry them out.
 
+use diesel::dsl::case_when;
 use diesel::prelude::*;
+use diesel::sql_types::Nullable;
 
 use super::backend::each_backend;
 use super::Connection;
 use super::schema::{import_outcomes, imports};
-use super::sql_types::JsonColumn;
+use super::sql_types::{JsonColumn, Moment};
 use crate::domain::ids::{AccountId, ImportId, OrganizationId, WorkerId};
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
@@ -189,7 +191,8 @@ pub fn claimable(connection: &mut Connection, now: Instant, limit: i64) -> Resul
 }
 
 /// Takes an import for a worker. `None` where another was faster, or where another import of the
-/// organization has begun to run meanwhile: the index of running imports refuses the second.
+/// organization has begun to run meanwhile: the index of running imports refuses the second. Not
+/// within a transaction, which that refusal would spoil.
 pub fn claim(
     connection: &mut Connection,
     lease: Lease,
@@ -200,11 +203,14 @@ pub fn claim(
         .filter(imports::id.eq(lease.import))
         .filter(imports::status.eq_any([ImportStatus::Queued, ImportStatus::Running]))
         .filter(imports::leased_until.lt(now));
+    let first_start = now.into_sql::<Nullable<Moment>>();
+    let started_at = case_when(imports::started_at.is_null(), first_start);
     let claimed = diesel::update(free)
         .set((
             imports::status.eq(ImportStatus::Running),
             imports::leased_by.eq(lease.worker),
             imports::leased_until.eq(until),
+            imports::started_at.eq(started_at.otherwise(imports::started_at)),
         ))
         .execute(connection);
     match claimed {
@@ -212,13 +218,6 @@ pub fn claim(
         Err(error) if super::is_duplicate(&error) => return Ok(None),
         claimed => claimed?,
     };
-    diesel::update(
-        imports::table
-            .find(lease.import)
-            .filter(imports::started_at.is_null()),
-    )
-    .set(imports::started_at.eq(now))
-    .execute(connection)?;
     Ok(Some(
         imports::table
             .find(lease.import)

@@ -67,24 +67,6 @@ fn roll_back(connection: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-/// Runs a read of several statements on one view of the data. SQLite and PostgreSQL both give a
-/// deferred transaction a stable snapshot here: PostgreSQL by `REPEATABLE READ`.
-pub fn snapshot<T>(
-    connection: &mut Connection,
-    work: impl FnOnce(&mut Connection) -> Result<T>,
-) -> Result<T> {
-    match connection {
-        Connection::Postgres(postgres) => AnsiTransactionManager::begin_transaction_sql(
-            postgres,
-            "BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ",
-        )?,
-        Connection::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction(sqlite)?,
-    }
-    let outcome = work(connection);
-    roll_back(connection)?;
-    outcome
-}
-
 /// Whether a database's words tell of a passing state: a lock that stayed, a deadlock that it
 /// resolved against us, a server that is starting or stopping. Neither client library gives diesel
 /// a kind for these.

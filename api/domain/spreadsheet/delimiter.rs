@@ -1,10 +1,11 @@
 //! What separates the cells of a record.
 
+use std::io::Read;
+
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
 use super::MAX_COLUMNS;
-use super::records::parser;
 use super::synonyms::is_known;
 
 /// The characters that may separate cells.
@@ -38,6 +39,15 @@ impl Delimiter {
         Self::ALL.into_iter().find(delimits)
     }
 
+    /// The CSV parser with the settings that every reading here shares.
+    pub(super) fn parser<R: Read>(self, text: R) -> csv::Reader<R> {
+        csv::ReaderBuilder::new()
+            .delimiter(self.byte())
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(text)
+    }
+
     /// The delimiter under which the first record of a text has the most known columns, then the
     /// most cells; a comma where that does not tell.
     pub(super) fn sniff(text: &str) -> Self {
@@ -49,7 +59,7 @@ impl Delimiter {
 
     /// How many known columns, and how many cells, the first record has under this delimiter.
     fn fit(self, text: &str) -> (usize, usize) {
-        let records = parser(text.as_bytes(), self).into_records();
+        let records = self.parser(text.as_bytes()).into_records();
         // Of a blank record under another delimiter, the delimiters are left.
         let mut worded = records
             .map_while(Result::ok)

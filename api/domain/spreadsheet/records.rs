@@ -1,6 +1,6 @@
 //! Text split into records and cells.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use csv::StringRecord;
 
@@ -9,15 +9,6 @@ use super::delimiter::Delimiter;
 use super::guard::RecordGuard;
 use super::refusal::{FileRefused, ReadError};
 use super::wording::grouped;
-
-/// The CSV parser with the settings that every reading here shares.
-pub(super) fn parser<R: Read>(text: R, delimiter: Delimiter) -> csv::Reader<R> {
-    csv::ReaderBuilder::new()
-        .delimiter(delimiter.byte())
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(text)
-}
 
 /// Whether a record holds nothing to see.
 fn is_blank(record: &StringRecord) -> bool {
@@ -42,7 +33,7 @@ impl<T: BufRead> Records<T> {
     /// The records of a text that begins on `line`.
     pub(super) fn new(text: T, delimiter: Delimiter, line: u64) -> Self {
         Self {
-            parser: parser(RecordGuard::new(text, delimiter, line), delimiter),
+            parser: delimiter.parser(RecordGuard::new(text, delimiter, line)),
             cells: StringRecord::new(),
         }
     }

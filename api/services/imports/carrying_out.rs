@@ -104,10 +104,8 @@ pub fn claim(
 ) -> Result<Option<Claimed>> {
     let now = workshop.clock.now();
     let worker = workshop.worker;
-    let claimed = transaction(connection, |connection| {
-        imports::claim(connection, Lease { import, worker }, now, now.plus(workshop.lease))
-    })?;
-    let Some(import) = claimed else {
+    let lease = Lease { import, worker };
+    let Some(import) = imports::claim(connection, lease, now, now.plus(workshop.lease))? else {
         return Ok(None);
     };
     let groups = groups::of_import(connection, import.id)?;
