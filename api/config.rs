@@ -261,7 +261,14 @@ impl Reader {
     {
         match self.raw(key) {
             Some((value, origin)) => self.parse(key, value, origin, example).map(Some),
-            None => Ok(None),
+            None => {
+                self.effective.push(Effective {
+                    key,
+                    value: String::new(),
+                    origin: Origin::Default,
+                });
+                Ok(None)
+            }
         }
     }
 
@@ -302,15 +309,10 @@ impl Reader {
 
     /// A name with a typing error would otherwise be a setting that silently does nothing.
     fn refuse_unknown(&self) -> Result<(), ConfigError> {
-        const ALSO_KNOWN: [&str; 4] = [
-            "config_file",
-            "public_url",
-            "signing_key_file",
-            "sealing_key_file",
-        ];
         let is_known = |key: &str| {
-            ALSO_KNOWN.contains(&key)
+            key == "config_file"
                 || key.starts_with("test_")
+                || key.starts_with("bench_")
                 || self.effective.iter().any(|setting| setting.key == key)
         };
         let mut named = self.environment.iter().chain(&self.file);

@@ -209,7 +209,7 @@ fn private_file(path: &Path) -> std::io::Result<File> {
 
 fn report(arguments: &ImportArguments, finished: &ImportWithCounts) {
     println!(
-        "{}: {} of {} rows became accounts; their passwords are in {}",
+        "{}: {} of {} rows became accounts. Their passwords are in {}.",
         finished.import.status,
         finished.created(),
         finished.import.rows_total,
@@ -217,7 +217,7 @@ fn report(arguments: &ImportArguments, finished: &ImportWithCounts) {
     );
     if finished.failed() > 0 {
         println!(
-            "{} rows failed: correct them in {} and import that file again",
+            "Rows that failed: {}. Correct them in {} and import that file again.",
             finished.failed(),
             arguments.errors.display()
         );
