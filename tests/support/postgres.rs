@@ -508,8 +508,8 @@ fn parent_folder() -> PathBuf {
 fn free_kib(folder: &Path) -> Option<u64> {
     let output = Command::new("df").arg("-Pk").arg(folder).output().ok()?;
     let table = String::from_utf8(output.stdout).ok()?;
-    let columns = table.lines().nth(1)?.split_whitespace();
-    columns.skip(3).next()?.parse().ok()
+    let mut columns = table.lines().nth(1)?.split_whitespace();
+    columns.nth(3)?.parse().ok()
 }
 
 /// A port from below those that systems give to clients: while a server is stopped, no outgoing
