@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::crypto::password_hash::HashCost;
-use crate::store::pool::DatabaseUrl;
+use crate::domain::database_url::DatabaseUrl;
+use crate::domain::hash_cost::HashCost;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -139,7 +139,8 @@ impl Config {
     /// # Errors
     /// The first setting that cannot be used.
     pub fn from_environment(environment: HashMap<String, String>) -> Result<Self, ConfigError> {
-        let file = match environment.get("config_file") {
+        let named = environment.get("config_file").filter(|path| !path.is_empty());
+        let file = match named {
             Some(path) => read_file(Path::new(path))?,
             None if Path::new(DEFAULT_FILE).exists() => read_file(Path::new(DEFAULT_FILE))?,
             None => BTreeMap::new(),
@@ -332,15 +333,34 @@ fn variable(key: &str) -> String {
     format!("ROLLCALL_{}", key.to_uppercase())
 }
 
-/// A URL's password is not for logs or terminals.
+/// A URL's password is not for logs or terminals, wherever it stands: behind the user's name or, as
+/// libpq takes it too, among the parameters. The value may be anything that looks like a URL: one of
+/// several hosts is none, and libpq takes it.
 fn without_secret(value: &str) -> String {
-    let Ok(mut url) = Url::parse(value) else {
+    let Some((scheme, rest)) = value.split_once("://") else {
         return value.to_owned();
     };
-    if url.password().is_some() && url.set_password(Some("…")).is_ok() {
-        return url.to_string().replace("%E2%80%A6", "…");
+    let shown = match rest.rsplit_once('@') {
+        Some((credentials, place)) => match credentials.split_once(':') {
+            Some((user, _)) => format!("{user}:…@{place}"),
+            None => rest.to_owned(),
+        },
+        None => rest.to_owned(),
+    };
+    match shown.split_once('?') {
+        Some((place, parameters)) => {
+            let parameters: Vec<String> = parameters.split('&').map(without_value).collect();
+            format!("{scheme}://{place}?{}", parameters.join("&"))
+        }
+        None => format!("{scheme}://{shown}"),
     }
-    value.to_owned()
+}
+
+fn without_value(parameter: &str) -> String {
+    match parameter.split_once('=') {
+        Some((name, _)) if name.contains("password") => format!("{name}=…"),
+        _ => parameter.to_owned(),
+    }
 }
 
 fn origin_of(url: &Url) -> String {
@@ -462,9 +482,18 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let config = with(&[("database_url", "postgres://u:hunter2@db.example/r")]).unwrap();
-        let shown = config.to_string();
-        assert!(!shown.contains("hunter2"), "{shown}");
-        assert!(shown.contains("postgres://u:…@db.example/r"), "{shown}");
+        for (url, expected) in [
+            ("postgres://u:hunter2@db.example/r", "postgres://u:…@db.example/r"),
+            ("postgres://u:hunter2@a:5432,b:5432/r", "postgres://u:…@a:5432,b:5432/r"),
+            ("postgres://u:hunt@er2?@db.example/r", "postgres://u:…@db.example/r"),
+            (
+                "postgres://db.example/r?user=u&password=hunter2",
+                "postgres://db.example/r?user=u&password=…",
+            ),
+            ("postgres://u@db.example/r", "postgres://u@db.example/r"),
+        ] {
+            let shown = with(&[("database_url", url)]).unwrap().to_string();
+            assert!(shown.contains(&format!("\"{expected}\"")), "{shown}");
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! Rollcall gets people into an organization: a JSON REST API over SQLite or PostgreSQL.
 //!
 //! Layers are folders, and a thing has the same file name in every layer. A file imports its own
-//! folder and what stands further right, never the other way; `tests/architecture.rs` holds this:
+//! layer and what stands further right, never the other way; `tests/architecture.rs` holds this:
 //!
 //! ```text
-//! main → cli → app → openapi → routes → worker → state → services → store → crypto → domain
+//! main → cli → app → openapi → routes → worker → state → services → store → crypto
+//!      → telemetry → config → clock → error → domain
 //! ```
 //!
-//! `config`, `clock`, `error` and `telemetry` are leaves that everyone may use.
+//! `telemetry`, `config`, `clock` and `error` are leaves: of the house they know `domain` and each
+//! other only, so that everyone may use them. `ARCHITECTURE.md` tells why things are as they are.
 
 pub mod app;
 pub mod cli;

@@ -156,10 +156,11 @@ fn exemplify_list(object: &mut Object, examples: &BTreeMap<String, Value>) {
     let Some(item) = item else {
         return;
     };
-    let mut example = json!({ "items": [item] });
-    if object.properties.contains_key("next_cursor") {
-        example["next_cursor"] = Value::Null;
-    }
+    let example = if object.properties.contains_key("next_cursor") {
+        json!({ "items": [item], "next_cursor": null })
+    } else {
+        json!({ "items": [item] })
+    };
     object.examples = vec![example];
 }
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod health;
 mod import;
 mod operator;
 
@@ -37,6 +38,8 @@ enum Command {
     },
     /// Print the effective configuration, secrets hidden.
     Config,
+    /// Ask the server on this machine whether it is ready: for health checks.
+    Health,
     /// Import accounts from a CSV file, without the API.
     Import(import::ImportArguments),
     /// Look after the operators of this installation.
@@ -60,6 +63,8 @@ pub enum CommandError {
     },
     #[error("{0}")]
     Usage(String),
+    #[error("{0}")]
+    NotReady(String),
 }
 
 impl CommandError {
@@ -87,6 +92,7 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
             print!("{}", Config::load()?);
             Ok(())
         }
+        Command::Health => health::run(&Config::load()?),
         Command::Import(arguments) => import::run(&arguments, &open_state()?),
         Command::Operator(command) => operator::run(command, &open_state()?),
     }

@@ -1,8 +1,10 @@
 //! Pure values, parsed once at the edge and trusted from there on. No connection, no HTTP, no clock.
 
 pub mod audit;
+pub mod database_url;
 pub mod email_address;
 pub mod generated_password;
+pub mod hash_cost;
 pub mod ids;
 pub mod imports;
 pub mod instant;

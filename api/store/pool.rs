@@ -10,34 +10,8 @@ use diesel::result::{DatabaseErrorKind, Error as Diesel};
 use diesel::{Connection as _, PgConnection, SqliteConnection};
 
 use super::Connection;
+pub use crate::domain::database_url::DatabaseUrl;
 use crate::error::{Error, Result};
-
-/// Which database, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    /// A file's path.
-    Sqlite(String),
-    /// A `postgres://` URL, as libpq reads it.
-    Postgres(String),
-}
-
-impl std::str::FromStr for DatabaseUrl {
-    type Err = &'static str;
-
-    fn from_str(url: &str) -> Result<Self, Self::Err> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            return match path {
-                "" | ":memory:" => Err("names no file: SQLite in memory is not shared"),
-                path => Ok(Self::Sqlite(path.to_owned())),
-            };
-        }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Ok(Self::Postgres(url.to_owned()));
-        }
-        Err("begins with neither sqlite: nor postgres://")
-    }
-}
 
 /// A pool of connections; clones share it.
 #[derive(Clone)]

@@ -1,5 +1,14 @@
 //! The API, tested through HTTP on both databases.
 
+#![allow(
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what it expects in the shortest way"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -169,7 +169,7 @@ impl<'a> Staging<'a> {
             return Some(RowError::new(RowOutcome::TooManyCells));
         }
         match email {
-            Err(error) => return Some(error.clone().into()),
+            Err(error) => return Some((*error).into()),
             Ok(email) => {
                 if let Some(first) = self.seen_in(email, row.number) {
                     return Some(RowError::duplicate_of(first));

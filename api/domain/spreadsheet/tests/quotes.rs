@@ -3,12 +3,11 @@
 use std::io::Read;
 
 use super::super::guard::RecordGuard;
-use super::super::records::parser;
 use super::{Delimiter, Dice, RefusalKind, assert_refused, person, rows};
 
 /// The records of a text under the parser alone.
 fn parsed(text: &str) -> Vec<Vec<String>> {
-    let records = parser(text.as_bytes(), Delimiter::Comma).into_records();
+    let records = Delimiter::Comma.parser(text.as_bytes()).into_records();
     let cells = |record: csv::StringRecord| record.iter().map(str::to_owned).collect();
     records.map(|record| cells(record.unwrap())).collect()
 }
@@ -21,7 +20,7 @@ fn is_closed(text: &str) -> bool {
 
 /// The lines on which the records of a text with LF line ends begin, as the parser alone tells.
 fn parsed_lines(text: &str) -> Vec<u64> {
-    let records = parser(text.as_bytes(), Delimiter::Comma).into_records();
+    let records = Delimiter::Comma.parser(text.as_bytes()).into_records();
     let line = |record: csv::StringRecord| {
         let start = record.position().unwrap();
         let offset = usize::try_from(start.byte()).unwrap();
@@ -34,7 +33,7 @@ fn parsed_lines(text: &str) -> Vec<u64> {
 /// The line of each record, as the guard tells it while the parser reads through it.
 fn guarded_lines(text: &str) -> Vec<u64> {
     let guard = RecordGuard::new(text.as_bytes(), Delimiter::Comma, 1);
-    let mut parser = parser(guard, Delimiter::Comma);
+    let mut parser = Delimiter::Comma.parser(guard);
     let mut record = csv::StringRecord::new();
     let mut lines = Vec::new();
     while parser.read_record(&mut record).unwrap() {

@@ -1,0 +1,81 @@
+//! Which database, and where.
+
+/// Where the data is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file's path.
+    Sqlite(String),
+    /// A `postgres://` URL, as libpq reads it.
+    Postgres(String),
+}
+
+impl std::str::FromStr for DatabaseUrl {
+    type Err = &'static str;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return match path {
+                "" | ":memory:" => Err("names no file: SQLite in memory is not shared"),
+                path => Ok(Self::Sqlite(path.to_owned())),
+            };
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err("begins with neither sqlite: nor postgres://");
+        }
+        if requires_tls(url) && !cfg!(feature = "postgres-tls") {
+            return Err(
+                "asks for TLS, which this build has not: build it with `--features postgres-tls`, \
+                 or take the container image",
+            );
+        }
+        Ok(Self::Postgres(url.to_owned()))
+    }
+}
+
+/// Whether libpq would refuse to go on without TLS. Left to itself, it says so only at the first
+/// connection, and not what to do about it.
+fn requires_tls(url: &str) -> bool {
+    const DEMANDS: [&str; 5] = [
+        "sslmode=require",
+        "sslmode=verify-ca",
+        "sslmode=verify-full",
+        "sslrootcert=system",
+        "ssl=true",
+    ];
+    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+    parameters.split('&').any(|parameter| DEMANDS.contains(&parameter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_picks_the_database() {
+        for (url, expected) in [
+            ("sqlite:data/rollcall.sqlite", Ok(DatabaseUrl::Sqlite("data/rollcall.sqlite".into()))),
+            ("sqlite:///var/rollcall.sqlite", Ok(DatabaseUrl::Sqlite("/var/rollcall.sqlite".into()))),
+            ("postgres://db/r", Ok(DatabaseUrl::Postgres("postgres://db/r".into()))),
+            ("postgresql://db/r", Ok(DatabaseUrl::Postgres("postgresql://db/r".into()))),
+            ("sqlite::memory:", Err("names no file: SQLite in memory is not shared")),
+            ("mysql://db/r", Err("begins with neither sqlite: nor postgres://")),
+        ] {
+            assert_eq!(url.parse(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn tls_is_refused_by_a_build_without_it_and_only_then() {
+        for mode in ["disable", "allow", "prefer"] {
+            let url = format!("postgres://db/r?sslmode={mode}");
+            assert!(url.parse::<DatabaseUrl>().is_ok(), "{url}");
+        }
+        for parameter in ["sslmode=require", "sslmode=verify-full", "sslrootcert=system", "ssl=true"] {
+            let url = format!("postgres://db/r?connect_timeout=5&{parameter}");
+            let refused = url.parse::<DatabaseUrl>().err();
+            let names_the_feature = refused.is_some_and(|error| error.contains("postgres-tls"));
+            assert_eq!(names_the_feature, !cfg!(feature = "postgres-tls"), "{url}");
+        }
+    }
+}
