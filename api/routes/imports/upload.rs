@@ -106,15 +106,15 @@ async fn receive(
         has_file: false,
     };
     match arriving.read_all(&reader).await {
-        Ok(()) => {
-            let options = arriving.into_options(state.config.results_lifetime)?;
-            reader.accept(options).await
-        }
+        Ok(()) => match arriving.into_options(state.config.results_lifetime) {
+            Ok(options) => reader.accept(options).await,
+            Err(error) => Err(reader.dismiss(error).await),
+        },
         Err(Interrupted::ReaderEnded) => {
             drain(arriving.form).await;
             reader.verdict().await
         }
-        Err(Interrupted::Refused(error)) => Err(error),
+        Err(Interrupted::Refused(error)) => Err(reader.dismiss(error).await),
     }
 }
 
@@ -262,6 +262,16 @@ impl ReaderThread {
         // Where the reader has ended, its verdict tells why.
         let _ = self.send(Piece::Accept(Box::new(options))).await;
         self.verdict().await
+    }
+
+    /// Ends without an import, and gives the error to answer with: nothing is left of the file when
+    /// the client is told so. Where the file is at fault too, it is told of that, whether or not the
+    /// reader had come so far.
+    async fn dismiss(self, error: Error) -> Error {
+        match self.verdict().await {
+            Err(of_file) if of_file.code() != Code::MalformedRequest => of_file,
+            _ => error,
+        }
     }
 
     async fn verdict(self) -> Result<ImportWithCounts> {
