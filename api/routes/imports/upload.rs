@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::web::{Buf as _, Bytes};
 use actix_web::{HttpResponse, post, web};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -184,18 +184,30 @@ impl Arriving {
 }
 
 async fn in_time<T>(
-    next: impl Future<Output = Result<T, actix_multipart::MultipartError>>,
+    next: impl Future<Output = Result<T, MultipartError>>,
 ) -> Result<T> {
     match tokio::time::timeout(PATIENCE, next).await {
         Ok(Ok(next)) => Ok(next),
-        Ok(Err(error)) => Err(Error::refused(
-            Code::MalformedRequest,
-            format!("The form cannot be read: {error}. Nothing was imported."),
-        )),
+        Ok(Err(error)) => Err(unreadable_form(&error)),
         Err(_) => Err(Error::refused(
             Code::MalformedRequest,
             "The upload stood still for too long. Nothing was imported: upload it again.",
         )),
+    }
+}
+
+fn unreadable_form(error: &MultipartError) -> Error {
+    match error {
+        MultipartError::ContentTypeMissing
+        | MultipartError::ContentTypeParse
+        | MultipartError::ContentTypeIncompatible => Error::refused(
+            Code::UnsupportedMediaType,
+            "Send the file in a form, with `Content-Type: multipart/form-data`.",
+        ),
+        _ => Error::refused(
+            Code::MalformedRequest,
+            format!("The form cannot be read: {error}. Nothing was imported."),
+        ),
     }
 }
 
