@@ -2,6 +2,7 @@
 
 mod bodies;
 mod download;
+mod fields;
 mod upload;
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};

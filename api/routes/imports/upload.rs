@@ -6,19 +6,19 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::web::{Buf as _, Bytes};
 use actix_web::{HttpResponse, post, web};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 use utoipa::ToSchema;
 
 use super::bodies::{ImportBody, ImportMode};
+use super::fields::Fields;
 use crate::domain::ids::{GroupId, ImportId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
-use crate::error::{Code, Error, FieldError, Result};
+use crate::error::{Code, Error, Result};
 use crate::routes::extract::Caller;
 use crate::routes::problem::{OfOrganization, OfUpload, Problem};
 use crate::services::authorization::{ManageImports, Permit};
@@ -106,19 +106,19 @@ async fn receive(
     let reader = ReaderThread::start(state, permit)?;
     let mut arriving = Arriving {
         form,
-        answers: Answers::default(),
-        file_seen: false,
+        fields: Fields::default(),
+        has_file: false,
     };
     match arriving.read_all(&reader).await {
-        Ok(()) => {
-            let options = arriving.into_options(state.config.results_lifetime)?;
-            reader.accept(options).await
-        }
+        Ok(()) => match arriving.into_options(state.config.results_lifetime) {
+            Ok(options) => reader.accept(options).await,
+            Err(error) => Err(reader.dismiss(error).await),
+        },
         Err(Interrupted::ReaderEnded) => {
             drain(arriving.form).await;
             reader.verdict().await
         }
-        Err(Interrupted::Refused(error)) => Err(error),
+        Err(Interrupted::Refused(error)) => Err(reader.dismiss(error).await),
     }
 }
 
@@ -160,8 +160,8 @@ const MOST_OF_FIELD: usize = 16 * 1024;
 
 struct Arriving {
     form: Multipart,
-    answers: Answers,
-    file_seen: bool,
+    fields: Fields,
+    has_file: bool,
 }
 
 impl Arriving {
@@ -171,8 +171,8 @@ impl Arriving {
             let name = field.name().unwrap_or_default().to_owned();
             if name != "file" {
                 let text = read_text(field).await?;
-                self.answers.add(name, text);
-            } else if std::mem::replace(&mut self.file_seen, true) {
+                self.fields.take(&name, &text)?;
+            } else if std::mem::replace(&mut self.has_file, true) {
                 let detail = "Upload one file at a time.";
                 return Err(Error::invalid("/file", "too_many", detail).into());
             } else {
@@ -183,23 +183,35 @@ impl Arriving {
     }
 
     fn into_options(self, results_lifetime: Duration) -> Result<Options> {
-        self.answers.into_options(self.file_seen, results_lifetime)
+        self.fields.into_options(self.has_file, results_lifetime)
     }
 }
 
 async fn in_time<T>(
-    next: impl Future<Output = Result<T, actix_multipart::MultipartError>>,
+    next: impl Future<Output = Result<T, MultipartError>>,
 ) -> Result<T> {
     match tokio::time::timeout(PATIENCE, next).await {
         Ok(Ok(next)) => Ok(next),
-        Ok(Err(error)) => Err(Error::refused(
-            Code::MalformedRequest,
-            format!("The form cannot be read: {error}. Nothing was imported."),
-        )),
+        Ok(Err(error)) => Err(unreadable_form(&error)),
         Err(_) => Err(Error::refused(
             Code::MalformedRequest,
             "The upload stood still for too long. Nothing was imported: upload it again.",
         )),
+    }
+}
+
+fn unreadable_form(error: &MultipartError) -> Error {
+    match error {
+        MultipartError::ContentTypeMissing
+        | MultipartError::ContentTypeParse
+        | MultipartError::ContentTypeIncompatible => Error::refused(
+            Code::UnsupportedMediaType,
+            "Send the file in a form, with `Content-Type: multipart/form-data`.",
+        ),
+        _ => Error::refused(
+            Code::MalformedRequest,
+            format!("The form cannot be read: {error}. Nothing was imported."),
+        ),
     }
 }
 
@@ -214,95 +226,6 @@ async fn read_text(mut field: Field) -> Result<String> {
     }
     String::from_utf8(bytes)
         .map_err(|_| Error::refused(Code::MalformedRequest, "A form field is not UTF-8."))
-}
-
-/// The form's fields beside the file.
-#[derive(Default)]
-struct Answers(Vec<(String, String)>);
-
-/// The same, as values.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ParsedAnswers {
-    account_type: Option<AccountType>,
-    #[serde(default)]
-    group_ids: Vec<GroupId>,
-    #[allow(dead_code, reason = "one mode exists; parsing refuses others")]
-    mode: Option<ImportMode>,
-    on_row_error: Option<OnRowError>,
-    on_seat_shortage: Option<OnSeatShortage>,
-    #[serde(default)]
-    generate_missing_passwords: bool,
-    #[serde(default)]
-    must_change_password: bool,
-}
-
-impl Answers {
-    fn add(&mut self, name: String, text: String) {
-        self.0.push((name, text));
-    }
-
-    fn into_options(self, file_seen: bool, results_lifetime: Duration) -> Result<Options> {
-        let parsed = self.parse()?;
-        let mut missing = Vec::new();
-        if !file_seen {
-            let detail = "Send the file as a form field named file.";
-            missing.push(FieldError::new("/file", "missing", detail));
-        }
-        let Some(account_type) = parsed.account_type.filter(|_| file_seen) else {
-            if parsed.account_type.is_none() {
-                let detail = "Say what the people become: student, teacher, learner or creator.";
-                missing.push(FieldError::new("/account_type", "missing", detail));
-            }
-            return Err(Error::invalid_fields(missing));
-        };
-        Ok(Options {
-            account_type,
-            groups: parsed.group_ids,
-            on_row_error: parsed.on_row_error.unwrap_or(OnRowError::Skip),
-            on_seat_shortage: parsed.on_seat_shortage.unwrap_or(OnSeatShortage::Fill),
-            generate_missing_passwords: parsed.generate_missing_passwords,
-            must_change_password: parsed.must_change_password,
-            results_lifetime,
-        })
-    }
-
-    /// Through JSON, so that the words are read as they are everywhere else.
-    fn parse(self) -> Result<ParsedAnswers> {
-        let mut object = serde_json::Map::new();
-        for (name, text) in self.0 {
-            let text = text.trim();
-            let value = match name.as_str() {
-                "group_ids" => {
-                    let mut ids = match object.remove("group_ids") {
-                        Some(serde_json::Value::Array(ids)) => ids,
-                        _ => Vec::new(),
-                    };
-                    let given = text.split(',').map(str::trim).filter(|id| !id.is_empty());
-                    ids.extend(given.map(serde_json::Value::from));
-                    serde_json::Value::Array(ids)
-                }
-                "generate_missing_passwords" | "must_change_password" => match text {
-                    "true" => true.into(),
-                    "false" | "" => false.into(),
-                    _ => return Err(not_as_it_should_be(&name, "expected true or false")),
-                },
-                _ => text.into(),
-            };
-            object.insert(name, value);
-        }
-        let names: Vec<String> = object.keys().cloned().collect();
-        serde_json::from_value(object.into()).map_err(|error| {
-            let message = error.to_string();
-            let field = names.iter().find(|name| message.contains(name.as_str()));
-            not_as_it_should_be(field.map_or("", String::as_str), &message)
-        })
-    }
-}
-
-fn not_as_it_should_be(field: &str, problem: &str) -> Error {
-    let detail = format!("This form field is not as it has to be: {problem}.");
-    Error::invalid(format!("/{field}"), "invalid", detail)
 }
 
 /// What goes through the channel.
@@ -355,6 +278,16 @@ impl ReaderThread {
         // Where the reader has ended, its verdict tells why.
         let _ = self.send(Piece::Accept(Box::new(options))).await;
         self.verdict().await
+    }
+
+    /// Ends without an import, and gives the error to answer with: nothing is left of the file when
+    /// the client is told so. Where the file is at fault too, it is told of that, whether or not the
+    /// reader had come so far.
+    async fn dismiss(self, error: Error) -> Error {
+        match self.verdict().await {
+            Err(of_file) if of_file.code() != Code::MalformedRequest => of_file,
+            _ => error,
+        }
     }
 
     async fn verdict(self) -> Result<ImportWithCounts> {
