@@ -234,7 +234,7 @@ impl Reader {
             hash_threads: hash_threads.0.try_into().unwrap_or(1),
             import_workers: import_workers.0.try_into().unwrap_or(1),
             import_lease: Duration::from_secs(u64::from(lease_seconds.0)),
-            worker_poll: Duration::from_secs(1),
+            worker_poll: worker_poll(Duration::from_secs(u64::from(lease_seconds.0))),
             results_lifetime: Duration::from_secs(u64::from(results_hours.0) * 60 * 60),
             log: self.read("log", "info,actix_server=warn", "info,rollcall=debug")?,
             log_format: self.read("log_format", "auto", "json")?,
@@ -324,6 +324,11 @@ impl Reader {
             }),
         }
     }
+}
+
+/// Often enough that the looking adds little to the lease, which a dead worker's import waits for.
+fn worker_poll(lease: Duration) -> Duration {
+    (lease / 10).min(Duration::from_secs(1))
 }
 
 fn variable(key: &str) -> String {
@@ -427,6 +432,14 @@ mod tests {
     fn on_postgresql_only_operators_create_organizations() {
         let config = with(&[("database_url", "postgres://db.example/rollcall")]).unwrap();
         assert_eq!(config.organization_creation, OrganizationCreation::Operators);
+    }
+
+    #[test]
+    fn workers_look_for_work_at_least_every_second_and_ten_times_in_a_lease() {
+        let poll = |lease| with(&[("import_lease_seconds", lease)]).unwrap().worker_poll;
+        assert_eq!(poll("1"), Duration::from_millis(100));
+        assert_eq!(poll("10"), Duration::from_secs(1));
+        assert_eq!(poll("600"), Duration::from_secs(1));
     }
 
     #[test]
