@@ -4,6 +4,7 @@
 mod support;
 
 mod accounts;
+mod crash;
 mod imports;
 mod members;
 mod organizations;
