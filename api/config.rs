@@ -129,7 +129,9 @@ impl Config {
     /// The first setting that cannot be used.
     pub fn load() -> Result<Self, ConfigError> {
         let environment = std::env::vars()
-            .filter_map(|(name, value)| Some((name.strip_prefix("ROLLCALL_")?.to_lowercase(), value)))
+            .filter_map(|(name, value)| {
+                Some((name.strip_prefix("ROLLCALL_")?.to_lowercase(), value))
+            })
             .collect();
         Self::from_environment(environment)
     }
@@ -139,7 +141,9 @@ impl Config {
     /// # Errors
     /// The first setting that cannot be used.
     pub fn from_environment(environment: HashMap<String, String>) -> Result<Self, ConfigError> {
-        let named = environment.get("config_file").filter(|path| !path.is_empty());
+        let named = environment
+            .get("config_file")
+            .filter(|path| !path.is_empty());
         let file = match named {
             Some(path) => read_file(Path::new(path))?,
             None if Path::new(DEFAULT_FILE).exists() => read_file(Path::new(DEFAULT_FILE))?,
@@ -176,7 +180,9 @@ fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
         problem,
     };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| failed(error.to_string()))?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| failed(error.to_string()))?;
     table
         .into_iter()
         .map(|(key, value)| match value {
@@ -207,15 +213,32 @@ impl Reader {
         let listen: ListenAddress = self.read("listen", "127.0.0.1:8080", "0.0.0.0:8080")?;
         let data_dir: PathBuf = self.read("data_dir", "./data", "/var/lib/rollcall")?;
         let sqlite = format!("sqlite:{}", data_dir.join("rollcall.sqlite").display());
-        let database_url = self.read("database_url", &sqlite, "postgres://rollcall@db.example/rollcall")?;
+        let database_url = self.read(
+            "database_url",
+            &sqlite,
+            "postgres://rollcall@db.example/rollcall",
+        )?;
         let embedded = matches!(database_url, DatabaseUrl::Sqlite(_));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let connections = if embedded { cores * 2 } else { cores * 4 };
         let creation = if embedded { "anyone" } else { "operators" };
-        let database_connections: Count = self.read("database_connections", &connections.max(4).to_string(), "16")?;
-        let spa_url: WebUrl = self.read("spa_url", "http://localhost:3000", "https://app.school.example")?;
-        let cors: Origins = self.read("cors_origins", &origin_of(&spa_url.0), "https://app.school.example")?;
-        let public_url: Option<WebUrl> = self.read_optional("public_url", "https://rollcall.school.example")?;
+        let database_connections: Count = self.read(
+            "database_connections",
+            &connections.max(4).to_string(),
+            "16",
+        )?;
+        let spa_url: WebUrl = self.read(
+            "spa_url",
+            "http://localhost:3000",
+            "https://app.school.example",
+        )?;
+        let cors: Origins = self.read(
+            "cors_origins",
+            &origin_of(&spa_url.0),
+            "https://app.school.example",
+        )?;
+        let public_url: Option<WebUrl> =
+            self.read_optional("public_url", "https://rollcall.school.example")?;
         let hash_threads: Count = self.read("hash_threads", &cores.to_string(), "4")?;
         let import_workers: Count = self.read("import_workers", "4", "2")?;
         let lease_seconds: Count = self.read("import_lease_seconds", "10", "30")?;
@@ -231,11 +254,15 @@ impl Reader {
             organization_creation: self.read("organization_creation", creation, "operators")?,
             signing_key_file: self.read_optional("signing_key_file", "/run/secrets/signing.pem")?,
             sealing_key_file: self.read_optional("sealing_key_file", "/run/secrets/sealing.key")?,
-            password_hash: self.read("password_hash", &HashCost::DEFAULT.to_string(), "m=19456,t=2")?,
+            password_hash: self.read(
+                "password_hash",
+                &HashCost::DEFAULT.to_string(),
+                "m=19456,t=2",
+            )?,
             hash_threads: hash_threads.0.try_into().unwrap_or(1),
             import_workers: import_workers.0.try_into().unwrap_or(1),
             import_lease: Duration::from_secs(u64::from(lease_seconds.0)),
-            worker_poll: Duration::from_secs(1),
+            worker_poll: worker_poll(Duration::from_secs(u64::from(lease_seconds.0))),
             results_lifetime: Duration::from_secs(u64::from(results_hours.0) * 60 * 60),
             log: self.read("log", "info,actix_server=warn", "info,rollcall=debug")?,
             log_format: self.read("log_format", "auto", "json")?,
@@ -252,11 +279,17 @@ impl Reader {
     where
         T: FromStr<Err: fmt::Display>,
     {
-        let (value, origin) = self.raw(key).unwrap_or_else(|| (default.to_owned(), Origin::Default));
+        let (value, origin) = self
+            .raw(key)
+            .unwrap_or_else(|| (default.to_owned(), Origin::Default));
         self.parse(key, value, origin, example)
     }
 
-    fn read_optional<T>(&mut self, key: &'static str, example: &str) -> Result<Option<T>, ConfigError>
+    fn read_optional<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+    ) -> Result<Option<T>, ConfigError>
     where
         T: FromStr<Err: fmt::Display>,
     {
@@ -294,12 +327,14 @@ impl Reader {
         T: FromStr<Err: fmt::Display>,
     {
         let shown = without_secret(&value);
-        let parsed = value.parse().map_err(|problem: T::Err| ConfigError::Value {
-            name: variable(key),
-            value: shown.clone(),
-            problem: problem.to_string(),
-            example: example.to_owned(),
-        })?;
+        let parsed = value
+            .parse()
+            .map_err(|problem: T::Err| ConfigError::Value {
+                name: variable(key),
+                value: shown.clone(),
+                problem: problem.to_string(),
+                example: example.to_owned(),
+            })?;
         self.effective.push(Effective {
             key,
             value: shown,
@@ -327,6 +362,11 @@ impl Reader {
             }),
         }
     }
+}
+
+/// Often enough that the looking adds little to the lease, which a dead worker's import waits for.
+fn worker_poll(lease: Duration) -> Duration {
+    (lease / 10).min(Duration::from_secs(1))
 }
 
 fn variable(key: &str) -> String {
@@ -401,7 +441,9 @@ impl FromStr for WebUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let url: Url = text.parse().map_err(|error| format!("is no URL ({error})"))?;
+        let url: Url = text
+            .parse()
+            .map_err(|error| format!("is no URL ({error})"))?;
         match url.scheme() {
             "http" | "https" if url.has_host() => Ok(Self(url)),
             _ => Err("is no http:// or https:// URL".to_owned()),
@@ -440,7 +482,10 @@ mod tests {
     fn nothing_needs_to_be_set() {
         let config = with(&[]).unwrap();
         assert_eq!(config.listen, "127.0.0.1:8080");
-        assert_eq!(config.database_url, DatabaseUrl::Sqlite("./data/rollcall.sqlite".into()));
+        assert_eq!(
+            config.database_url,
+            DatabaseUrl::Sqlite("./data/rollcall.sqlite".into())
+        );
         assert_eq!(config.organization_creation, OrganizationCreation::Anyone);
         assert_eq!(config.cors_origins, ["http://localhost:3000"]);
     }
@@ -448,15 +493,38 @@ mod tests {
     #[test]
     fn on_postgresql_only_operators_create_organizations() {
         let config = with(&[("database_url", "postgres://db.example/rollcall")]).unwrap();
-        assert_eq!(config.organization_creation, OrganizationCreation::Operators);
+        assert_eq!(
+            config.organization_creation,
+            OrganizationCreation::Operators
+        );
+    }
+
+    #[test]
+    fn workers_look_for_work_at_least_every_second_and_ten_times_in_a_lease() {
+        let poll = |lease| {
+            with(&[("import_lease_seconds", lease)])
+                .unwrap()
+                .worker_poll
+        };
+        assert_eq!(poll("1"), Duration::from_millis(100));
+        assert_eq!(poll("10"), Duration::from_secs(1));
+        assert_eq!(poll("600"), Duration::from_secs(1));
     }
 
     #[test]
     fn a_bad_value_is_told_with_its_name_its_problem_and_an_example() {
         let error = with(&[("listen", "nowhere")]).unwrap_err().to_string();
-        assert!(error.starts_with("ROLLCALL_LISTEN = \"nowhere\" is no address"), "{error}");
-        assert!(error.ends_with("an example: ROLLCALL_LISTEN=0.0.0.0:8080"), "{error}");
-        let error = with(&[("database_url", "mysql://x")]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("ROLLCALL_LISTEN = \"nowhere\" is no address"),
+            "{error}"
+        );
+        assert!(
+            error.ends_with("an example: ROLLCALL_LISTEN=0.0.0.0:8080"),
+            "{error}"
+        );
+        let error = with(&[("database_url", "mysql://x")])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("neither sqlite: nor postgres://"), "{error}");
     }
 
@@ -474,18 +542,33 @@ mod tests {
         ]);
         let environment = HashMap::from([("listen".to_owned(), "127.0.0.1:2222".to_owned())]);
         let config = Reader::new(environment, file).config().unwrap();
-        assert_eq!((config.listen.as_str(), config.hash_threads), ("127.0.0.1:2222", 3));
+        assert_eq!(
+            (config.listen.as_str(), config.hash_threads),
+            ("127.0.0.1:2222", 3)
+        );
         let shown = config.to_string();
-        assert!(shown.contains("listen = \"127.0.0.1:2222\"  # environment"), "{shown}");
+        assert!(
+            shown.contains("listen = \"127.0.0.1:2222\"  # environment"),
+            "{shown}"
+        );
         assert!(shown.contains("hash_threads = \"3\"  # file"), "{shown}");
     }
 
     #[test]
     fn secrets_are_not_shown() {
         for (url, expected) in [
-            ("postgres://u:hunter2@db.example/r", "postgres://u:…@db.example/r"),
-            ("postgres://u:hunter2@a:5432,b:5432/r", "postgres://u:…@a:5432,b:5432/r"),
-            ("postgres://u:hunt@er2?@db.example/r", "postgres://u:…@db.example/r"),
+            (
+                "postgres://u:hunter2@db.example/r",
+                "postgres://u:…@db.example/r",
+            ),
+            (
+                "postgres://u:hunter2@a:5432,b:5432/r",
+                "postgres://u:…@a:5432,b:5432/r",
+            ),
+            (
+                "postgres://u:hunt@er2?@db.example/r",
+                "postgres://u:…@db.example/r",
+            ),
             (
                 "postgres://db.example/r?user=u&password=hunter2",
                 "postgres://db.example/r?user=u&password=…",

@@ -80,7 +80,10 @@ pub struct FieldError {
     #[schema(max_length = 64, examples("email_invalid"))]
     pub code: Cow<'static, str>,
     /// What, for people.
-    #[schema(max_length = 500, examples("The address needs an @ between name and domain."))]
+    #[schema(
+        max_length = 500,
+        examples("The address needs an @ between name and domain.")
+    )]
     pub detail: Cow<'static, str>,
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use actix_web::App;
 use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::schema::{ArrayItems, Object, Schema};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, PathItem, RefOr};
 use utoipa::{OpenApi as _, ToSchema as _};
 use utoipa_actix_web::AppExt as _;
@@ -100,9 +100,10 @@ fn add_components(document: &mut OpenApi) {
         .bearer_format("JWT")
         .description(Some("The access token that `login` gives."))
         .build();
-    components
-        .security_schemes
-        .insert("access_token".to_owned(), RefOr::T(SecurityScheme::Http(bearer)));
+    components.security_schemes.insert(
+        "access_token".to_owned(),
+        RefOr::T(SecurityScheme::Http(bearer)),
+    );
 }
 
 /// What the derive cannot know of our conventions.
@@ -137,7 +138,10 @@ fn require_what_is_always_there(name: &str, object: &mut Object) {
     if name.ends_with("Request") || name.ends_with("Upload") {
         return;
     }
-    let always = object.properties.keys().filter(|field| (name, field.as_str()) != ("Problem", "errors"));
+    let always = object
+        .properties
+        .keys()
+        .filter(|field| (name, field.as_str()) != ("Problem", "errors"));
     object.required = always.cloned().collect();
 }
 
@@ -152,7 +156,11 @@ fn exemplify_list(object: &mut Object, examples: &BTreeMap<String, Value>) {
     let RefOr::Ref(reference) = item.as_ref() else {
         return;
     };
-    let item = reference.ref_location.rsplit('/').next().and_then(|name| examples.get(name));
+    let item = reference
+        .ref_location
+        .rsplit('/')
+        .next()
+        .and_then(|name| examples.get(name));
     let Some(item) = item else {
         return;
     };

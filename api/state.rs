@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::access_token::SigningKeys;
@@ -76,8 +75,8 @@ impl State {
         let pool = Pool::open(&config.database_url, config.database_connections)
             .map_err(StartError::Database)?;
         let applied = migrate(&pool).map_err(StartError::Database)?;
-        let hasher = Hasher::start(config.password_hash, config.hash_threads)
-            .map_err(StartError::Other)?;
+        let hasher =
+            Hasher::start(config.password_hash, config.hash_threads).map_err(StartError::Other)?;
         Ok(Self {
             config: Arc::new(config),
             clock,
@@ -138,7 +137,10 @@ impl Keys {
             .clone()
             .or_else(|| in_data_dir("signing.pem"))
             .ok_or_else(|| {
-                not_set("ROLLCALL_SIGNING_KEY_FILE", "openssl genpkey -algorithm ed25519")
+                not_set(
+                    "ROLLCALL_SIGNING_KEY_FILE",
+                    "openssl genpkey -algorithm ed25519",
+                )
             })?;
         let sealing_file = config
             .sealing_key_file
@@ -162,7 +164,6 @@ fn issuer(config: &Config) -> String {
     }
 }
 
-
 /// Wakes the worker of this process; work that another process left is found by looking.
 #[derive(Clone, Default)]
 pub struct Bell {
@@ -173,14 +174,18 @@ impl Bell {
     /// There is work.
     pub fn ring(&self) {
         let (rung, heard) = &*self.rung;
-        *rung.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+        *rung
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = true;
         heard.notify_all();
     }
 
     /// Waits until it rings, at most so long.
     pub fn wait(&self, at_most: Duration) {
         let (rung, heard) = &*self.rung;
-        let guard = rung.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let guard = rung
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let (mut guard, _) = heard
             .wait_timeout_while(guard, at_most, |rung| !*rung)
             .unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -59,7 +59,10 @@ impl Metrics {
             &["method", "route", "status"],
         )?;
         let durations = HistogramVec::new(
-            HistogramOpts::new("rollcall_http_request_duration_seconds", "Time to the answer."),
+            HistogramOpts::new(
+                "rollcall_http_request_duration_seconds",
+                "Time to the answer.",
+            ),
             &["method", "route"],
         )?;
         let gauge = |name: &str, help: &str| IntGauge::new(name, help);
@@ -77,8 +80,12 @@ impl Metrics {
             durations,
             registry,
         };
-        metrics.registry.register(Box::new(metrics.requests.clone()))?;
-        metrics.registry.register(Box::new(metrics.durations.clone()))?;
+        metrics
+            .registry
+            .register(Box::new(metrics.requests.clone()))?;
+        metrics
+            .registry
+            .register(Box::new(metrics.durations.clone()))?;
         for gauge in [
             &metrics.connections_in_use,
             &metrics.connections_most,

@@ -3,6 +3,15 @@
 //!
 //! `ROLLCALL_BENCH_ROWS` and `ROLLCALL_BENCH_ROUNDS` change its size.
 
+#![allow(
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a benchmark that meets the unexpected has to fail"
+)]
+
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,22 +21,28 @@ use rollcall::crypto::password_hash::{self, HashCost, HashMemory};
 use rollcall::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
 use rollcall::domain::organization::AccountType;
 use rollcall::services::authorization::ManageImports;
+use rollcall::services::imports;
 use rollcall::services::imports::acceptance::{self, Options};
 use rollcall::services::imports::staging::{self, Surroundings};
-use rollcall::services::imports;
 use rollcall::worker;
 
 use support::{Bench, median, people, processor_time, seconds};
 
 fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
 }
 
 fn main() {
     let rows = setting("ROLLCALL_BENCH_ROWS", 2_000);
     let rounds = setting("ROLLCALL_BENCH_ROUNDS", 3);
     let threads = std::thread::available_parallelism().unwrap().get();
-    println!("{rows} rows, {threads} hashing threads, {rounds} rounds, Argon2id {}", HashCost::DEFAULT);
+    println!(
+        "{rows} rows, {threads} hashing threads, {rounds} rounds, Argon2id {}",
+        HashCost::DEFAULT
+    );
     for number in 0..support::on_each_database().len() {
         compare(number, rows, rounds, threads);
     }

@@ -1,6 +1,15 @@
 //! A page of members at the beginning and far behind, with the query plans:
 //! `cargo bench --bench members`.
 
+#![allow(
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a benchmark that meets the unexpected has to fail"
+)]
+
 mod support;
 
 use std::time::Instant;
@@ -63,8 +72,10 @@ fn populate(bench: &Bench) -> Vec<AccountId> {
     let mut ids = Vec::with_capacity(MEMBERS);
     for batch in (0..MEMBERS).collect::<Vec<_>>().chunks(1000) {
         let people: Vec<Account> = batch.iter().map(|number| person(*number, bench)).collect();
-        let memberships: Vec<_> =
-            people.iter().map(|account| Membership::new(account, &admission)).collect();
+        let memberships: Vec<_> = people
+            .iter()
+            .map(|account| Membership::new(account, &admission))
+            .collect();
         transaction(&mut connection, |connection| {
             accounts::insert_new(connection, &people)?;
             memberships::insert_all(connection, &memberships)
@@ -94,7 +105,10 @@ fn name(number: usize) -> String {
 
 fn moment(number: usize, bench: &Bench) -> rollcall::domain::instant::Instant {
     let seconds = u64::try_from(number).unwrap();
-    bench.organization.created_at.plus(std::time::Duration::from_secs(seconds))
+    bench
+        .organization
+        .created_at
+        .plus(std::time::Duration::from_secs(seconds))
 }
 
 fn key(order: MemberOrder, number: usize, bench: &Bench) -> MemberKey {
@@ -148,10 +162,14 @@ fn explain(bench: &Bench, last: &AccountId, far: usize) {
         Connection::Sqlite(c) => {
             let sql = format!("EXPLAIN QUERY PLAN {statement}");
             let lines: Vec<Line> = diesel::sql_query(sql).load(c).unwrap();
-            lines.iter().for_each(|line| println!("    {}", line.detail));
+            lines
+                .iter()
+                .for_each(|line| println!("    {}", line.detail));
         }
         Connection::Postgres(c) => {
-            diesel::sql_query(format!("PREPARE page AS {statement}")).execute(c).unwrap();
+            diesel::sql_query(format!("PREPARE page AS {statement}"))
+                .execute(c)
+                .unwrap();
             let organization = bench.organization.id;
             let sql = format!(
                 "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE page \
@@ -159,7 +177,9 @@ fn explain(bench: &Bench, last: &AccountId, far: usize) {
                 name(far)
             );
             let lines: Vec<PlanLine> = diesel::sql_query(sql).load(c).unwrap();
-            lines.iter().for_each(|line| println!("    {}", line.detail));
+            lines
+                .iter()
+                .for_each(|line| println!("    {}", line.detail));
         }
     }
 }

@@ -4,6 +4,15 @@
 //! The server is the real binary. It reads the file, works on it for `ROLLCALL_BENCH_SECONDS` (a
 //! minute unless given; 0: to the end, a quarter of an hour on two cores), and sends the results.
 
+#![allow(
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a benchmark that meets the unexpected has to fail"
+)]
+
 mod support;
 
 use std::process::{Child, Command, Stdio};
@@ -49,7 +58,10 @@ impl Server {
             if let Ok(address) = std::fs::read_to_string(&file) {
                 break address;
             }
-            assert!(started.elapsed() < Duration::from_secs(30), "the server does not start");
+            assert!(
+                started.elapsed() < Duration::from_secs(30),
+                "the server does not start"
+            );
             std::thread::sleep(Duration::from_millis(50));
         };
         Self {
@@ -78,12 +90,14 @@ impl Drop for Server {
 }
 
 async fn measure() {
-    let seconds: u64 = std::env::var("ROLLCALL_BENCH_SECONDS")
-        .map_or(60, |seconds| seconds.parse().unwrap());
+    let seconds: u64 =
+        std::env::var("ROLLCALL_BENCH_SECONDS").map_or(60, |seconds| seconds.parse().unwrap());
     let server = Server::start();
     let client = reqwest::Client::new();
     let ann = json!({ "email": "ann@x.org", "password": "seven green ducks 7", "username": "Ann" });
-    let register = client.post(format!("{}/v1/auth/register", server.base)).json(&ann);
+    let register = client
+        .post(format!("{}/v1/auth/register", server.base))
+        .json(&ann);
     let registered: Value = register.send().await.unwrap().json().await.unwrap();
     let token = registered["access_token"].as_str().unwrap().to_owned();
     let school = json!({ "name": "Large", "kind": "school" });
@@ -97,20 +111,46 @@ async fn measure() {
         .json()
         .await
         .unwrap();
-    let imports = format!("{}/v1/organizations/{}/imports", server.base, school["id"].as_str().unwrap());
+    let imports = format!(
+        "{}/v1/organizations/{}/imports",
+        server.base,
+        school["id"].as_str().unwrap()
+    );
     let idle = server.status("VmRSS");
     let file = file();
-    println!("idle: {idle:.1} MiB; uploading {ROWS} rows, {:.1} MiB", file.len() as f64 / 1048576.0);
+    println!(
+        "idle: {idle:.1} MiB; uploading {ROWS} rows, {:.1} MiB",
+        file.len() as f64 / 1048576.0
+    );
 
-    let form = Form::new().text("account_type", "student").part("file", Part::text(file));
+    let form = Form::new()
+        .text("account_type", "student")
+        .part("file", Part::text(file));
     let started = Instant::now();
-    let answer = client.post(&imports).bearer_auth(&token).multipart(form).send().await.unwrap();
+    let answer = client
+        .post(&imports)
+        .bearer_auth(&token)
+        .multipart(form)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 202);
     let import: Value = answer.json().await.unwrap();
-    report(&server, idle, &format!("after the upload ({:.1} s)", started.elapsed().as_secs_f64()));
+    report(
+        &server,
+        idle,
+        &format!(
+            "after the upload ({:.1} s)",
+            started.elapsed().as_secs_f64()
+        ),
+    );
     let path = format!("{imports}/{}", import["id"].as_str().unwrap());
     // A session lasts fifteen minutes without a refresh; the work to the end may take longer.
-    let limit = if seconds == 0 { Duration::from_secs(13 * 60) } else { Duration::from_secs(seconds) };
+    let limit = if seconds == 0 {
+        Duration::from_secs(13 * 60)
+    } else {
+        Duration::from_secs(seconds)
+    };
     let started = Instant::now();
     let get = async |path: String| client.get(path).bearer_auth(&token).send().await.unwrap();
     while started.elapsed() < limit {
@@ -124,9 +164,24 @@ async fn measure() {
     // Refused where it is complete: then there is nothing to cancel.
     let _ = cancel.send().await.unwrap();
     let import: Value = get(path.clone()).await.json().await.unwrap();
-    report(&server, idle, &format!("after the work: {}", import["counts"]));
-    let list = get(format!("{path}/userlist.csv")).await.bytes().await.unwrap();
-    report(&server, idle, &format!("after a download of {:.1} MiB", list.len() as f64 / 1048576.0));
+    report(
+        &server,
+        idle,
+        &format!("after the work: {}", import["counts"]),
+    );
+    let list = get(format!("{path}/userlist.csv"))
+        .await
+        .bytes()
+        .await
+        .unwrap();
+    report(
+        &server,
+        idle,
+        &format!(
+            "after a download of {:.1} MiB",
+            list.len() as f64 / 1048576.0
+        ),
+    );
 }
 
 fn report(server: &Server, idle: f64, when: &str) {

@@ -258,7 +258,10 @@ fn every_file_belongs_to_a_layer() {
         .filter(|source| place(source.layer()).is_none())
         .map(|source| format!("  {}", source.path))
         .collect();
-    assert_none(&strangers, "These files belong to no layer: give theirs a place in LAYERS.");
+    assert_none(
+        &strangers,
+        "These files belong to no layer: give theirs a place in LAYERS.",
+    );
 }
 
 #[test]
@@ -314,7 +317,10 @@ fn mentions(line: &str, library: &str) -> bool {
 #[test]
 fn errors_know_neither_http_nor_the_database() {
     let sources = sources();
-    let error = sources.iter().find(|source| source.path == "api/error.rs").unwrap();
+    let error = sources
+        .iter()
+        .find(|source| source.path == "api/error.rs")
+        .unwrap();
     let mut broken = Vec::new();
     for (number, line) in error.code.lines().enumerate() {
         for word in ["actix", "http", "diesel", "StatusCode"] {
@@ -323,14 +329,20 @@ fn errors_know_neither_http_nor_the_database() {
             }
         }
     }
-    assert_none(&broken, "An error tells what went wrong, not how it is answered or stored.");
+    assert_none(
+        &broken,
+        "An error tells what went wrong, not how it is answered or stored.",
+    );
 }
 
 /// A code that nobody gives is a promise of the document that nobody keeps.
 #[test]
 fn every_error_code_is_used() {
     let sources = sources();
-    let definition = sources.iter().find(|source| source.path == "api/error.rs").unwrap();
+    let definition = sources
+        .iter()
+        .find(|source| source.path == "api/error.rs")
+        .unwrap();
     let body = definition.code.split("pub enum Code {").nth(1).unwrap();
     let codes: Vec<&str> = body[..body.find('}').unwrap()]
         .split(',')
@@ -362,7 +374,10 @@ fn every_error_code_is_used() {
         })
         .map(|code| format!("  Code::{code}"))
         .collect();
-    assert_none(&unused, "These error codes are given nowhere: use them or take them out.");
+    assert_none(
+        &unused,
+        "These error codes are given nowhere: use them or take them out.",
+    );
 }
 
 mod reading {

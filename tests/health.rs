@@ -29,7 +29,12 @@ fn health(folder: &std::path::Path, listen: &str) -> Output {
 fn a_server_that_serves_is_ready_and_one_that_is_gone_is_not() {
     let folder = tempfile::tempdir().expect("no temporary folder");
     let server = server::Server::start(folder.path());
-    let port = server.address.rsplit(':').next().expect("a port").to_owned();
+    let port = server
+        .address
+        .rsplit(':')
+        .next()
+        .expect("a port")
+        .to_owned();
     for listen in ["127.0.0.1:0".to_owned(), format!("0.0.0.0:{port}")] {
         let ready = health(folder.path(), &listen);
         assert!(ready.status.success(), "{}", text(&ready.stderr));
@@ -38,5 +43,9 @@ fn a_server_that_serves_is_ready_and_one_that_is_gone_is_not() {
     drop(server);
     let gone = health(folder.path(), "127.0.0.1:0");
     assert!(!gone.status.success());
-    assert!(text(&gone.stderr).contains("no answer from 127.0.0.1:"), "{}", text(&gone.stderr));
+    assert!(
+        text(&gone.stderr).contains("no answer from 127.0.0.1:"),
+        "{}",
+        text(&gone.stderr)
+    );
 }

@@ -79,7 +79,11 @@ fn every_operation_has_a_name_a_summary_a_tag_and_its_security() {
     for (name, operation) in operations(&document) {
         let id = operation["operationId"].as_str().unwrap();
         assert!(ids.insert(id), "{id} is not unique");
-        assert!(id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{id}");
+        assert!(
+            id.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+            "{id}"
+        );
         let summary = operation["summary"].as_str().unwrap_or_default();
         assert!((5..=80).contains(&summary.len()), "{name}: {summary:?}");
         for tag in operation["tags"].as_array().unwrap() {
@@ -88,7 +92,10 @@ fn every_operation_has_a_name_a_summary_a_tag_and_its_security() {
         let needs_session = operation["responses"].get("401").is_some();
         let is_public = operation["security"] == serde_json::json!([{}]);
         let signs_in = name.contains("/v1/auth/login") || name.contains("/v1/auth/refresh");
-        assert!(needs_session != is_public || signs_in, "{name}: security and 401 do not agree");
+        assert!(
+            needs_session != is_public || signs_in,
+            "{name}: security and 401 do not agree"
+        );
     }
 }
 
@@ -97,20 +104,32 @@ fn every_status_is_described_and_failures_are_problems() {
     let document = document();
     for (name, operation) in operations(&document) {
         let responses = operation["responses"].as_object().unwrap();
-        assert!(responses.keys().any(|status| status.starts_with('2')), "{name}");
+        assert!(
+            responses.keys().any(|status| status.starts_with('2')),
+            "{name}"
+        );
         for status in ["500", "503"] {
             assert!(responses.contains_key(status), "{name} lacks {status}");
         }
         assert!(!responses.contains_key("default"), "{name}");
         let has_body = operation.get("requestBody").is_some();
         for status in ["400", "413", "422"] {
-            assert!(!has_body || responses.contains_key(status), "{name} lacks {status}");
+            assert!(
+                !has_body || responses.contains_key(status),
+                "{name} lacks {status}"
+            );
         }
         let has_organization = name.contains("{organization_id}");
-        assert!(!has_organization || responses.contains_key("404"), "{name} lacks 404");
+        assert!(
+            !has_organization || responses.contains_key("404"),
+            "{name} lacks 404"
+        );
         for (status, response) in responses {
             if status.starts_with('2') {
-                assert!(!response["description"].as_str().unwrap().is_empty(), "{name} {status}");
+                assert!(
+                    !response["description"].as_str().unwrap().is_empty(),
+                    "{name} {status}"
+                );
             } else {
                 let expected = format!("#/components/responses/Problem{status}");
                 assert_eq!(response["$ref"], expected, "{name} {status}");
@@ -127,7 +146,10 @@ fn every_status_is_described_and_failures_are_problems() {
 fn every_path_parameter_is_documented() {
     let document = document();
     for (name, operation) in operations(&document) {
-        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let parameters = operation["parameters"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let documented: BTreeSet<String> = parameters
             .iter()
             .filter(|parameter| parameter["in"] == "path")
@@ -147,7 +169,9 @@ fn every_body_has_an_example() {
     let document = document();
     let has_example = |content: &Value| {
         let schema = &content["schema"];
-        let reference = schema["$ref"].as_str().or_else(|| schema["oneOf"][0]["$ref"].as_str());
+        let reference = schema["$ref"]
+            .as_str()
+            .or_else(|| schema["oneOf"][0]["$ref"].as_str());
         let target = reference.and_then(|r| document.pointer(r.trim_start_matches('#')));
         content.get("example").is_some()
             || target.is_some_and(|schema| schema["examples"][0].is_object())
@@ -188,7 +212,10 @@ fn texts_numbers_and_arrays_have_limits() {
         if is("string") && !has(&["maxLength", "format", "pattern", "enum"]) {
             faults.push(format!("{at}: a text without limit"));
         }
-        if (is("integer") || is("number")) && !has(&["minimum"]) && !at.ends_with("additionalProperties") {
+        if (is("integer") || is("number"))
+            && !has(&["minimum"])
+            && !at.ends_with("additionalProperties")
+        {
             faults.push(format!("{at}: a number without range"));
         }
         if is("array") && !has(&["maxItems"]) {

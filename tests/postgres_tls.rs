@@ -61,10 +61,15 @@ mod with_tls {
         };
         let database = server.create_database(None);
         let required = format!("{}?sslmode=require", database.url);
-        assert!(PgConnection::establish(&required).is_err(), "the server has no TLS yet");
+        assert!(
+            PgConnection::establish(&required).is_err(),
+            "the server has no TLS yet"
+        );
 
         let mut plain = PgConnection::establish(&database.url).unwrap();
-        let folder: String = sql::<Text>("SHOW data_directory").get_result(&mut plain).unwrap();
+        let folder: String = sql::<Text>("SHOW data_directory")
+            .get_result(&mut plain)
+            .unwrap();
         plain
             .batch_execute(&format!("COPY (SELECT 1) TO PROGRAM '{MAKE_CERTIFICATE}'"))
             .unwrap();
@@ -75,10 +80,17 @@ mod with_tls {
 
         let checked = format!("{}?sslmode=verify-full", database.url);
         let unknown = migrate(&format!("{checked}&sslrootcert=system"));
-        assert!(!unknown.status.success(), "nobody has signed this certificate");
+        assert!(
+            !unknown.status.success(),
+            "nobody has signed this certificate"
+        );
         let root = Path::new(&folder).join("server.crt");
         let known = migrate(&format!("{checked}&sslrootcert={}", root.display()));
-        assert!(known.status.success(), "{}", String::from_utf8_lossy(&known.stderr));
+        assert!(
+            known.status.success(),
+            "{}",
+            String::from_utf8_lossy(&known.stderr)
+        );
     }
 
     /// The server takes new settings a moment after it is told to.
@@ -107,7 +119,10 @@ mod with_tls {
             ("sealing.key", "openssl rand -base64 32"),
         ] {
             let mut words = command.split(' ');
-            let made = Command::new(words.next().unwrap()).args(words).output().unwrap();
+            let made = Command::new(words.next().unwrap())
+                .args(words)
+                .output()
+                .unwrap();
             std::fs::write(folder.path().join(file), made.stdout).unwrap();
         }
         server::command(folder.path(), &["migrate"])

@@ -39,22 +39,35 @@ fn the_tour_ends_with_an_imported_person_who_is_signed_in() {
     let server = server::Server::start(folder.path());
     let tour = run(&shell_blocks("## Tour"), folder.path(), &server.address);
     let (said, complained) = (text(&tour.stdout), text(&tour.stderr));
-    assert!(tour.status.success(), "{}\n{said}\n{complained}", tour.status);
+    assert!(
+        tour.status.success(),
+        "{}\n{said}\n{complained}",
+        tour.status
+    );
     let last = said.lines().last().unwrap_or_default();
-    assert!(last.contains(r#""email":"ben.okafor@hill-road.example""#), "{said}\n{complained}");
+    assert!(
+        last.contains(r#""email":"ben.okafor@hill-road.example""#),
+        "{said}\n{complained}"
+    );
     for line in [
         "email,password,username",
         "1,ana.silva@hill-road.example,four brown bears 4,Ana Silva,student,created,,",
         r#""failed":1"#,
         r#""action":"import.finished""#,
     ] {
-        assert!(said.contains(line), "{line} is missing:\n{said}\n{complained}");
+        assert!(
+            said.contains(line),
+            "{line} is missing:\n{said}\n{complained}"
+        );
     }
 }
 
 /// The `sh` blocks of a section, one after the other.
 fn shell_blocks(heading: &str) -> String {
-    let section = README.split(&format!("\n{heading}\n")).nth(1).expect("no such section");
+    let section = README
+        .split(&format!("\n{heading}\n"))
+        .nth(1)
+        .expect("no such section");
     let section = section.split("\n## ").next().unwrap();
     section
         .split("\n```sh\n")
@@ -107,7 +120,10 @@ fn settings() -> BTreeMap<String, String> {
         .lines()
         .map(|line| {
             let (name, rest) = line.split_once(" = \"").unwrap();
-            (name.to_owned(), rest.split_once("\"  # ").unwrap().0.to_owned())
+            (
+                name.to_owned(),
+                rest.split_once("\"  # ").unwrap().0.to_owned(),
+            )
         })
         .collect();
     for depends in [
@@ -140,7 +156,10 @@ fn every_setting_stands_in_the_example_with_its_default() {
 fn every_setting_stands_in_the_table_with_its_default() {
     let section = README.split("\n## Configuration\n").nth(1).unwrap();
     let section = section.split("\n## ").next().unwrap();
-    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `ROLLCALL_")).collect();
+    let rows: Vec<&str> = section
+        .lines()
+        .filter(|line| line.starts_with("| `ROLLCALL_"))
+        .collect();
     let settings = settings();
     assert_eq!(rows.len(), settings.len());
     for (name, default) in settings {
@@ -150,7 +169,10 @@ fn every_setting_stands_in_the_table_with_its_default() {
             .find(|row| row.starts_with(&format!("| `ROLLCALL_{name}` |")))
             .unwrap_or_else(|| panic!("ROLLCALL_{name} is missing in the table of README.md"));
         let last = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
-        assert!(default.is_empty() || last.contains(&format!("`{default}`")), "{row}");
+        assert!(
+            default.is_empty() || last.contains(&format!("`{default}`")),
+            "{row}"
+        );
     }
 }
 

@@ -1,5 +1,14 @@
 //! The migrations and the schema that the queries are checked against say the same.
 
+#![allow(
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected has to fail"
+)]
+
 #[path = "support/postgres.rs"]
 #[allow(dead_code)]
 mod postgres;
@@ -42,7 +51,10 @@ fn tables(connection: &mut Connection) -> Tables {
     let mut tables = Tables::new();
     for name in names(connection, sql) {
         let (table, column) = name.split_once('.').unwrap();
-        tables.entry(table.to_owned()).or_default().insert(column.to_owned());
+        tables
+            .entry(table.to_owned())
+            .or_default()
+            .insert(column.to_owned());
     }
     tables
 }
@@ -72,7 +84,9 @@ fn declared() -> Tables {
         let body = block.split("\n}\n").next().unwrap();
         let head = body.lines().find(|line| line.ends_with(") {")).unwrap();
         let table = head.trim().split(' ').next().unwrap();
-        let columns = body.lines().filter_map(|line| line.trim().split_once(" -> "));
+        let columns = body
+            .lines()
+            .filter_map(|line| line.trim().split_once(" -> "));
         let columns = columns.map(|(column, _)| column.to_owned()).collect();
         tables.insert(table.to_owned(), columns);
     }

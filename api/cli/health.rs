@@ -23,7 +23,9 @@ pub fn run(config: &Config) -> Result<(), CommandError> {
         println!("ready");
         return Ok(());
     }
-    Err(CommandError::NotReady(format!("not ready: {address} answered {answer:?}")))
+    Err(CommandError::NotReady(format!(
+        "not ready: {address} answered {answer:?}"
+    )))
 }
 
 /// Where the server is reached from the machine that it runs on. A free port stands in the file that

@@ -67,9 +67,21 @@ pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandErro
         return Err(error.into());
     }
     let finished = carry_out(state, &permit, staged.import)?;
-    write_file(state, &permit, staged.import, ResultFile::UserList, &arguments.output)?;
+    write_file(
+        state,
+        &permit,
+        staged.import,
+        ResultFile::UserList,
+        &arguments.output,
+    )?;
     if finished.failed() > 0 {
-        write_file(state, &permit, staged.import, ResultFile::Errors, &arguments.errors)?;
+        write_file(
+            state,
+            &permit,
+            staged.import,
+            ResultFile::Errors,
+            &arguments.errors,
+        )?;
     }
     report(arguments, &finished);
     Ok(())
@@ -150,7 +162,8 @@ fn carry_out(
             std::thread::sleep(Duration::from_millis(100));
         };
         bar.finish();
-        work.join().map_err(|_| Error::internal("the work ended in a panic"))??;
+        work.join()
+            .map_err(|_| Error::internal("the work ended in a panic"))??;
         if finished.import.status.is_finished() {
             return Ok(finished);
         }

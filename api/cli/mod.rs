@@ -4,7 +4,7 @@ mod health;
 mod import;
 mod operator;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -120,12 +120,20 @@ fn announce(state: &State, running: &Running) -> Result<(), CommandError> {
     for migration in state.migrations.iter() {
         tracing::info!(migration, "migration applied");
     }
-    let path = state.config.data_dir.join("listening");
     if state.config.data_dir.is_dir() {
-        std::fs::write(&path, format!("{address}\n"))
+        let path = state.config.data_dir.join("listening");
+        write_whole(&path, &format!("{address}\n"))
             .map_err(|error| CommandError::file(path.display(), error))?;
     }
     Ok(())
+}
+
+/// Written beside its place and moved into it, so that a script that waits for the file never reads
+/// half of it.
+fn write_whole(path: &Path, content: &str) -> std::io::Result<()> {
+    let draft = path.with_extension("draft");
+    std::fs::write(&draft, content)?;
+    std::fs::rename(&draft, path)
 }
 
 fn print_migrations(state: &State) {

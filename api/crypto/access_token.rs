@@ -80,10 +80,16 @@ pub struct Jwk {
     #[schema(max_length = 8, examples("sig"))]
     usage: &'static str,
     /// The key's thumbprint (RFC 7638).
-    #[schema(max_length = 64, examples("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"))]
+    #[schema(
+        max_length = 64,
+        examples("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")
+    )]
     kid: String,
     /// The public key.
-    #[schema(max_length = 64, examples("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"))]
+    #[schema(
+        max_length = 64,
+        examples("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
+    )]
     x: String,
 }
 
@@ -93,11 +99,7 @@ impl SigningKeys {
     ///
     /// # Errors
     /// Where the file cannot be read or a block is no such key.
-    pub fn load(
-        path: &Path,
-        make_if_missing: bool,
-        issuer: &str,
-    ) -> Result<Self, KeyError> {
+    pub fn load(path: &Path, make_if_missing: bool, issuer: &str) -> Result<Self, KeyError> {
         ring_provider::install();
         let unusable = |problem| KeyError::Unusable {
             path: path.to_owned(),
@@ -132,7 +134,10 @@ impl SigningKeys {
     /// # Errors
     /// Never, with keys that [`SigningKeys::load`] let through.
     pub fn sign(&self, account: AccountId, session: SessionId, now: Instant) -> Result<String> {
-        let key = self.keys.first().ok_or_else(|| Error::internal("no signing key"))?;
+        let key = self
+            .keys
+            .first()
+            .ok_or_else(|| Error::internal("no signing key"))?;
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(key.id.clone());
         let claims = Claims {
@@ -215,9 +220,12 @@ fn pem_blocks(text: &str) -> Vec<Option<Vec<u8>>> {
 }
 
 fn make() -> Result<String, KeyError> {
-    let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
-        .map_err(|_| KeyError::NoRandomness)?;
-    Ok(format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", STANDARD.encode(der)))
+    let der =
+        Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeyError::NoRandomness)?;
+    Ok(format!(
+        "{PEM_BEGIN}\n{}\n{PEM_END}\n",
+        STANDARD.encode(der)
+    ))
 }
 
 #[cfg(test)]
@@ -243,7 +251,10 @@ mod tests {
         let token = keys.sign(account, session, now).unwrap();
         let claims = keys.verify(&token, now).unwrap();
         assert_eq!((claims.sub, claims.sid), (account, session));
-        assert!(keys.verify(&token, now.plus(LIFETIME - Duration::from_secs(1))).is_some());
+        assert!(
+            keys.verify(&token, now.plus(LIFETIME - Duration::from_secs(1)))
+                .is_some()
+        );
         assert!(keys.verify(&token, now.plus(LIFETIME)).is_none());
     }
 
@@ -267,7 +278,9 @@ mod tests {
     fn an_older_key_still_verifies() {
         let (old, new) = (make().unwrap(), make().unwrap());
         let now = Instant::now();
-        let token = keys(&old).sign(AccountId::new(), SessionId::new(), now).unwrap();
+        let token = keys(&old)
+            .sign(AccountId::new(), SessionId::new(), now)
+            .unwrap();
         let both = keys(&format!("{new}{old}"));
         assert!(both.verify(&token, now).is_some());
         assert_eq!(both.public().keys.len(), 2);
@@ -278,6 +291,9 @@ mod tests {
         let public = URL_SAFE_NO_PAD
             .decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
             .unwrap();
-        assert_eq!(thumbprint(&public), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!(
+            thumbprint(&public),
+            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+        );
     }
 }

@@ -7,5 +7,5 @@ pub mod access_token;
 pub mod hasher;
 pub mod key_file;
 pub mod password_hash;
-pub mod sealing;
 mod ring_provider;
+pub mod sealing;

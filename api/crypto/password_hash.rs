@@ -8,8 +8,13 @@ pub use crate::domain::hash_cost::HashCost;
 use crate::error::{Error, Result};
 
 fn params_of(cost: HashCost) -> Result<Params> {
-    Params::new(cost.memory_kib, cost.passes, 1, Some(Params::DEFAULT_OUTPUT_LEN))
-        .map_err(|error| Error::internal(error.to_string()))
+    Params::new(
+        cost.memory_kib,
+        cost.passes,
+        1,
+        Some(Params::DEFAULT_OUTPUT_LEN),
+    )
+    .map_err(|error| Error::internal(error.to_string()))
 }
 
 /// Working memory that one thread keeps from hash to hash: allocating and clearing it anew costs a
@@ -71,16 +76,21 @@ pub fn verify(
     let stored = PasswordHash::new(stored).map_err(broken)?;
     let params = Params::try_from(&stored).map_err(broken)?;
     let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else {
-        return Err(Error::internal("a stored password hash lacks its salt or its hash"));
+        return Err(Error::internal(
+            "a stored password hash lacks its salt or its hash",
+        ));
     };
     if derive(password, &salt, &params, memory)? != expected {
         return Ok(Verdict::Wrong);
     }
     let today = params_of(cost)?;
-    let is_current =
-        (params.m_cost(), params.t_cost(), params.p_cost())
-            == (today.m_cost(), today.t_cost(), today.p_cost());
-    Ok(if is_current { Verdict::Right } else { Verdict::RightButOutdated })
+    let is_current = (params.m_cost(), params.t_cost(), params.p_cost())
+        == (today.m_cost(), today.t_cost(), today.p_cost());
+    Ok(if is_current {
+        Verdict::Right
+    } else {
+        Verdict::RightButOutdated
+    })
 }
 
 /// The bare hash: what an import's throughput is measured against.
@@ -93,7 +103,12 @@ pub fn derive_bare(password: &[u8], cost: HashCost, memory: &mut HashMemory) -> 
     Ok(())
 }
 
-fn derive(password: &[u8], salt: &[u8], params: &Params, memory: &mut HashMemory) -> Result<Output> {
+fn derive(
+    password: &[u8],
+    salt: &[u8],
+    params: &Params,
+    memory: &mut HashMemory,
+) -> Result<Output> {
     let mut out = [0_u8; Params::DEFAULT_OUTPUT_LEN];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
         .hash_password_into_with_memory(password, salt, &mut out, memory.of(params.block_count()))
@@ -114,17 +129,40 @@ mod tests {
         let mut memory = HashMemory::default();
         let cost = HashCost::FOR_TESTS;
         let stored = hash(b"correct horse 7", cost, &mut memory).unwrap();
-        assert!(stored.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{stored}");
-        assert_eq!(verify(&stored, b"correct horse 7", cost, &mut memory).unwrap(), Verdict::Right);
-        assert_eq!(verify(&stored, b"correct horse 8", cost, &mut memory).unwrap(), Verdict::Wrong);
+        assert!(
+            stored.starts_with("$argon2id$v=19$m=8,t=1,p=1$"),
+            "{stored}"
+        );
+        assert_eq!(
+            verify(&stored, b"correct horse 7", cost, &mut memory).unwrap(),
+            Verdict::Right
+        );
+        assert_eq!(
+            verify(&stored, b"correct horse 8", cost, &mut memory).unwrap(),
+            Verdict::Wrong
+        );
     }
 
     #[test]
     fn a_hash_of_another_cost_is_right_but_outdated() {
         let mut memory = HashMemory::default();
-        let stored = hash(b"correct horse 7", HashCost { memory_kib: 16, passes: 2 }, &mut memory).unwrap();
+        let stored = hash(
+            b"correct horse 7",
+            HashCost {
+                memory_kib: 16,
+                passes: 2,
+            },
+            &mut memory,
+        )
+        .unwrap();
         assert_eq!(
-            verify(&stored, b"correct horse 7", HashCost::FOR_TESTS, &mut memory).unwrap(),
+            verify(
+                &stored,
+                b"correct horse 7",
+                HashCost::FOR_TESTS,
+                &mut memory
+            )
+            .unwrap(),
             Verdict::RightButOutdated
         );
     }

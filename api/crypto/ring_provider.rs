@@ -32,7 +32,9 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
     require_ed25519(*algorithm)?;
     let public = key.try_get_as_bytes()?.to_vec();
-    Ok(Box::new(Ed25519Verifier(UnparsedPublicKey::new(&ED25519, public))))
+    Ok(Box::new(Ed25519Verifier(UnparsedPublicKey::new(
+        &ED25519, public,
+    ))))
 }
 
 fn require_ed25519(algorithm: Algorithm) -> Result<()> {

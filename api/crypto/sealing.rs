@@ -66,7 +66,10 @@ impl SealingKeys {
     /// # Errors
     /// Where the system has no randomness to give.
     pub fn seal(&self, context: &[u8], secret: &[u8]) -> Result<Vec<u8>> {
-        let key = self.keys.first().ok_or_else(|| Error::internal("no sealing key"))?;
+        let key = self
+            .keys
+            .first()
+            .ok_or_else(|| Error::internal("no sealing key"))?;
         let mut nonce = [0_u8; NONCE_LEN];
         self.random
             .fill(&mut nonce)
@@ -133,7 +136,10 @@ mod tests {
 
     fn keys(lines: &[&str]) -> SealingKeys {
         SealingKeys {
-            keys: lines.iter().map(|line| SealingKey::parse(line).unwrap()).collect(),
+            keys: lines
+                .iter()
+                .map(|line| SealingKey::parse(line).unwrap())
+                .collect(),
             random: SystemRandom::new(),
         }
     }
@@ -152,7 +158,12 @@ mod tests {
     fn an_older_key_still_opens_and_a_foreign_one_does_not() {
         let (old, new) = (make().unwrap(), make().unwrap());
         let sealed = keys(&[old.trim()]).seal(b"here", b"secret").unwrap();
-        assert_eq!(keys(&[new.trim(), old.trim()]).open(b"here", &sealed).unwrap(), b"secret");
+        assert_eq!(
+            keys(&[new.trim(), old.trim()])
+                .open(b"here", &sealed)
+                .unwrap(),
+            b"secret"
+        );
         assert!(keys(&[new.trim()]).open(b"here", &sealed).is_err());
         assert!(keys(&[old.trim()]).open(b"here", b"short").is_err());
     }

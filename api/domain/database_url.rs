@@ -44,7 +44,9 @@ fn requires_tls(url: &str) -> bool {
         "ssl=true",
     ];
     let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
-    parameters.split('&').any(|parameter| DEMANDS.contains(&parameter))
+    parameters
+        .split('&')
+        .any(|parameter| DEMANDS.contains(&parameter))
 }
 
 #[cfg(test)]
@@ -54,12 +56,30 @@ mod tests {
     #[test]
     fn the_scheme_picks_the_database() {
         for (url, expected) in [
-            ("sqlite:data/rollcall.sqlite", Ok(DatabaseUrl::Sqlite("data/rollcall.sqlite".into()))),
-            ("sqlite:///var/rollcall.sqlite", Ok(DatabaseUrl::Sqlite("/var/rollcall.sqlite".into()))),
-            ("postgres://db/r", Ok(DatabaseUrl::Postgres("postgres://db/r".into()))),
-            ("postgresql://db/r", Ok(DatabaseUrl::Postgres("postgresql://db/r".into()))),
-            ("sqlite::memory:", Err("names no file: SQLite in memory is not shared")),
-            ("mysql://db/r", Err("begins with neither sqlite: nor postgres://")),
+            (
+                "sqlite:data/rollcall.sqlite",
+                Ok(DatabaseUrl::Sqlite("data/rollcall.sqlite".into())),
+            ),
+            (
+                "sqlite:///var/rollcall.sqlite",
+                Ok(DatabaseUrl::Sqlite("/var/rollcall.sqlite".into())),
+            ),
+            (
+                "postgres://db/r",
+                Ok(DatabaseUrl::Postgres("postgres://db/r".into())),
+            ),
+            (
+                "postgresql://db/r",
+                Ok(DatabaseUrl::Postgres("postgresql://db/r".into())),
+            ),
+            (
+                "sqlite::memory:",
+                Err("names no file: SQLite in memory is not shared"),
+            ),
+            (
+                "mysql://db/r",
+                Err("begins with neither sqlite: nor postgres://"),
+            ),
         ] {
             assert_eq!(url.parse(), expected, "{url}");
         }
@@ -71,7 +91,12 @@ mod tests {
             let url = format!("postgres://db/r?sslmode={mode}");
             assert!(url.parse::<DatabaseUrl>().is_ok(), "{url}");
         }
-        for parameter in ["sslmode=require", "sslmode=verify-full", "sslrootcert=system", "ssl=true"] {
+        for parameter in [
+            "sslmode=require",
+            "sslmode=verify-full",
+            "sslrootcert=system",
+            "ssl=true",
+        ] {
             let url = format!("postgres://db/r?connect_timeout=5&{parameter}");
             let refused = url.parse::<DatabaseUrl>().err();
             let names_the_feature = refused.is_some_and(|error| error.contains("postgres-tls"));

@@ -10,20 +10,41 @@ pub struct HashCost {
 /// Equivalent settings of the OWASP Password Storage Cheat Sheet (Argon2id, one lane). Ours must be
 /// at least as strong as one of these.
 const OWASP: [HashCost; 5] = [
-    HashCost { memory_kib: 47_104, passes: 1 },
-    HashCost { memory_kib: 19_456, passes: 2 },
-    HashCost { memory_kib: 12_288, passes: 3 },
-    HashCost { memory_kib: 9_216, passes: 4 },
-    HashCost { memory_kib: 7_168, passes: 5 },
+    HashCost {
+        memory_kib: 47_104,
+        passes: 1,
+    },
+    HashCost {
+        memory_kib: 19_456,
+        passes: 2,
+    },
+    HashCost {
+        memory_kib: 12_288,
+        passes: 3,
+    },
+    HashCost {
+        memory_kib: 9_216,
+        passes: 4,
+    },
+    HashCost {
+        memory_kib: 7_168,
+        passes: 5,
+    },
 ];
 
 impl HashCost {
     /// The OWASP setting that costs a server least for the same strength: 7 MiB, five passes.
-    pub const DEFAULT: Self = Self { memory_kib: 7_168, passes: 5 };
+    pub const DEFAULT: Self = Self {
+        memory_kib: 7_168,
+        passes: 5,
+    };
 
     /// The cheapest that Argon2 allows: for tests, where no secret is at stake. No configuration
     /// leads here.
-    pub const FOR_TESTS: Self = Self { memory_kib: 8, passes: 1 };
+    pub const FOR_TESTS: Self = Self {
+        memory_kib: 8,
+        passes: 1,
+    };
 
     fn is_strong(self) -> bool {
         OWASP

@@ -50,7 +50,9 @@ impl Instant {
 
     /// How long after `earlier` this is; zero if it is not after.
     pub fn since(self, earlier: Self) -> Duration {
-        let micros = self.as_microseconds().saturating_sub(earlier.as_microseconds());
+        let micros = self
+            .as_microseconds()
+            .saturating_sub(earlier.as_microseconds());
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
 

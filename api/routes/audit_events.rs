@@ -156,7 +156,13 @@ async fn list_audit_events(
     let found = caller
         .permitted::<ReadAudit, _>(id, move |connection, permit| {
             let organization = permit.organization.id;
-            audit_events::list(connection, organization, &filter, before, limit.with_lookahead())
+            audit_events::list(
+                connection,
+                organization,
+                &filter,
+                before,
+                limit.with_lookahead(),
+            )
         })
         .await?;
     let page = Paged::new(found, limit, |event| event.id, AuditEventBody::from)?;

@@ -176,7 +176,10 @@ async fn register_account(
     let (Some(email), Some(username), Some(password)) = (email, username, password) else {
         return Err(form.refusal().into());
     };
-    let password_hash = state.hasher.hash(password.to_hash_input().into_owned()).await?;
+    let password_hash = state
+        .hasher
+        .hash(password.to_hash_input().into_owned())
+        .await?;
     let registration = Registration {
         email,
         username,
@@ -220,7 +223,9 @@ async fn login(
     let account = state
         .unit(move |connection| accounts::find_for_sign_in(connection, email.as_ref()))
         .await?;
-    let stored = account.as_ref().and_then(|account| account.password_hash.clone());
+    let stored = account
+        .as_ref()
+        .and_then(|account| account.password_hash.clone());
     let verdict = verify(&state, stored, body.password.clone()).await?;
     let account = accounts::require_right(account, verdict)?;
     if verdict == Verdict::RightButOutdated {
@@ -253,7 +258,10 @@ async fn rehash(
     let Ok(attempt) = PasswordAttempt::parse(password) else {
         return Ok(());
     };
-    let hash = state.hasher.hash(attempt.to_hash_input().into_owned()).await?;
+    let hash = state
+        .hasher
+        .hash(attempt.to_hash_input().into_owned())
+        .await?;
     let account = account.clone();
     state
         .unit(move |connection| accounts::keep_rehash(connection, &account, &hash))
@@ -284,9 +292,7 @@ async fn refresh_session(
     let (token, kind) = presented_token(&http, &body)?.ok_or_else(Error::not_signed_in)?;
     let now = state.clock.now();
     let granted = state
-        .unit(move |connection| {
-            sessions::refresh(connection, &token, request.act_of(now), now)
-        })
+        .unit(move |connection| sessions::refresh(connection, &token, request.act_of(now), now))
         .await?;
     respond(&state, &granted, kind)
 }

@@ -95,6 +95,8 @@ pub async fn nothing_here(
 ) -> Result<HttpResponse, Problem> {
     match documentation.methods_at(request.path()) {
         Some(allowed) => Err(Problem::method_not_allowed(allowed)),
-        None => Err(Problem::of_framework(actix_web::http::StatusCode::NOT_FOUND)),
+        None => Err(Problem::of_framework(
+            actix_web::http::StatusCode::NOT_FOUND,
+        )),
     }
 }

@@ -144,7 +144,10 @@ impl MemberQuery {
     fn page(&self, limit: Limit) -> Result<MemberPage> {
         let order = self.order();
         let after: Option<MemberPosition> = parse_cursor(self.cursor.as_deref())?;
-        if after.as_ref().is_some_and(|position| position.key.order() != order.by) {
+        if after
+            .as_ref()
+            .is_some_and(|position| position.key.order() != order.by)
+        {
             return Err(bad_cursor());
         }
         Ok(MemberPage {
@@ -155,7 +158,11 @@ impl MemberQuery {
     }
 
     fn into_filter(self) -> Result<MemberFilter> {
-        if self.search.as_ref().is_some_and(|search| search.chars().count() > 100) {
+        if self
+            .search
+            .as_ref()
+            .is_some_and(|search| search.chars().count() > 100)
+        {
             let detail = "Search for at most 100 characters.";
             return Err(Error::invalid("?search", "too_long", detail));
         }
@@ -219,7 +226,12 @@ async fn list_members(
             members::list(connection, &permit, filter, &page)
         })
         .await?;
-    let page = Paged::new(found, limit, |member| position(member, order), MemberBody::from)?;
+    let page = Paged::new(
+        found,
+        limit,
+        |member| position(member, order),
+        MemberBody::from,
+    )?;
     Ok(page.respond(&http, MemberListPage::new))
 }
 

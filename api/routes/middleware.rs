@@ -43,14 +43,19 @@ pub async fn observe(
         started: Instant::now(),
     };
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
-    request.extensions_mut().insert(RequestId(observed.id.clone()));
+    request
+        .extensions_mut()
+        .insert(RequestId(observed.id.clone()));
     let span = tracing::info_span!("request", id = observed.id);
     let outcome = AssertUnwindSafe(next.call(request))
         .catch_unwind()
         .instrument(span)
         .await;
     let answer = match outcome {
-        Ok(Ok(response)) => Ok(with_problem_rendered(response.map_into_boxed_body(), &observed)),
+        Ok(Ok(response)) => Ok(with_problem_rendered(
+            response.map_into_boxed_body(),
+            &observed,
+        )),
         Ok(Err(error)) => Err(rendered_error(&error, &observed)),
         Err(panic) => Err(rendered_panic(panic.as_ref(), &observed)),
     };
@@ -58,7 +63,11 @@ pub async fn observe(
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
-    note(&observed, status.as_u16(), metrics.as_deref().map(|metrics| &**metrics));
+    note(
+        &observed,
+        status.as_u16(),
+        metrics.as_deref().map(|metrics| &**metrics),
+    );
     answer.map(|response| with_id(response, &observed.id))
 }
 
@@ -66,7 +75,9 @@ pub async fn observe(
 fn request_id(request: &ServiceRequest) -> String {
     let is_harmless = |id: &&str| {
         (1..=64).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
     request
         .headers()

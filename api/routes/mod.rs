@@ -1,8 +1,8 @@
 //! HTTP only: extract, call one service, shape the answer. Request and response types stand beside
 //! their handlers.
 
-pub mod auth;
 pub mod audit_events;
+pub mod auth;
 pub mod documentation;
 pub mod extract;
 pub mod groups;
@@ -75,7 +75,11 @@ fn body_problem(error: JsonPayloadError) -> Problem {
         JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
             Problem::of_framework(StatusCode::PAYLOAD_TOO_LARGE)
         }
-        _ => Error::refused(Code::MalformedRequest, "The body broke off, or is not JSON.").into(),
+        _ => Error::refused(
+            Code::MalformedRequest,
+            "The body broke off, or is not JSON.",
+        )
+        .into(),
     }
 }
 

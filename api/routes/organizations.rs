@@ -234,7 +234,10 @@ async fn update_organization(
 ) -> Result<web::Json<OrganizationBody>, Problem> {
     let (id,) = path.into_inner();
     let mut form = Form::new();
-    let name = body.name.as_deref().map(|name| form.text("/name", name, MOST_OF_NAME));
+    let name = body
+        .name
+        .as_deref()
+        .map(|name| form.text("/name", name, MOST_OF_NAME));
     let slug = form.take_optional("/slug", body.slug.as_deref().map(Slug::parse));
     if form.has_errors() {
         return Err(form.refusal().into());

@@ -105,10 +105,22 @@ impl Problem {
         let (code, detail) = match status.as_u16() {
             401 => return Error::not_signed_in().into(),
             404 => (Code::NotFound, "There is nothing at this path."),
-            405 => (Code::MethodNotAllowed, "This path does not answer this method."),
-            408 => (Code::MalformedRequest, "The request took too long to arrive."),
-            413 => (Code::PayloadTooLarge, "The request's body is larger than this path takes."),
-            415 => (Code::UnsupportedMediaType, "This path takes another content type."),
+            405 => (
+                Code::MethodNotAllowed,
+                "This path does not answer this method.",
+            ),
+            408 => (
+                Code::MalformedRequest,
+                "The request took too long to arrive.",
+            ),
+            413 => (
+                Code::PayloadTooLarge,
+                "The request's body is larger than this path takes.",
+            ),
+            415 => (
+                Code::UnsupportedMediaType,
+                "This path takes another content type.",
+            ),
             400..=499 => (Code::MalformedRequest, "The request cannot be read."),
             _ => return Error::internal(format!("the framework answered {status}")).into(),
         };
@@ -208,17 +220,35 @@ impl ResponseError for Problem {
 /// The statuses that problems come with, and what each means in the document.
 const STATUSES: [(u16, &str); 12] = [
     (400, "The request cannot be read: `malformed_request`."),
-    (401, "Not signed in, or wrong credentials: `not_signed_in`, `wrong_credentials`."),
-    (403, "Seen but not allowed: `forbidden`, `account_deactivated`."),
+    (
+        401,
+        "Not signed in, or wrong credentials: `not_signed_in`, `wrong_credentials`.",
+    ),
+    (
+        403,
+        "Seen but not allowed: `forbidden`, `account_deactivated`.",
+    ),
     (404, "Not there, or not for the caller to see: `not_found`."),
     (409, "It does not fit with what is there: see `code`."),
     (410, "It was there and is gone: `results_expired`."),
     (413, "The body is too large: `payload_too_large`."),
-    (415, "The content type is not taken here: `unsupported_media_type`."),
-    (422, "A field or a file breaks a rule: see `code` and `errors`."),
-    (429, "Too many at once: `rate_limited`. Wait as long as `Retry-After` says."),
+    (
+        415,
+        "The content type is not taken here: `unsupported_media_type`.",
+    ),
+    (
+        422,
+        "A field or a file breaks a rule: see `code` and `errors`.",
+    ),
+    (
+        429,
+        "Too many at once: `rate_limited`. Wait as long as `Retry-After` says.",
+    ),
     (500, "A fault of the server: `internal`."),
-    (503, "Away for the moment: `unavailable`. Wait as long as `Retry-After` says."),
+    (
+        503,
+        "Away for the moment: `unavailable`. Wait as long as `Retry-After` says.",
+    ),
 ];
 
 /// The shared responses of the document, by their names.

@@ -158,7 +158,11 @@ pub fn make_operator(
         }
         let subject = Subject::Account(account.id);
         let details = json!({ "email": email, "new_account": is_new });
-        audit::record(connection, act, Event::outside(Action::OperatorCreated, subject, details))?;
+        audit::record(
+            connection,
+            act,
+            Event::outside(Action::OperatorCreated, subject, details),
+        )?;
         Ok(is_new)
     })
 }

@@ -4,9 +4,7 @@ use serde_json::Value;
 
 use super::act::Act;
 use crate::domain::audit::{Action, SubjectType};
-use crate::domain::ids::{
-    AccountId, AuditEventId, GroupId, ImportId, OrganizationId, SessionId,
-};
+use crate::domain::ids::{AccountId, AuditEventId, GroupId, ImportId, OrganizationId, SessionId};
 use crate::error::Result;
 use crate::store::Connection;
 use crate::store::audit_events::{self, AuditEvent};

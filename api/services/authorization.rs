@@ -103,12 +103,7 @@ pub struct Permit<A> {
 }
 
 impl<A: Action> Permit<A> {
-    fn new(
-        organization: Organization,
-        act: Act,
-        reach: Reach,
-        holder: Option<AccountId>,
-    ) -> Self {
+    fn new(organization: Organization, act: Act, reach: Reach, holder: Option<AccountId>) -> Self {
         Self {
             organization,
             act,
@@ -143,8 +138,7 @@ pub fn permit<A: Action>(
     caller: &SignedIn,
     organization: OrganizationId,
 ) -> Result<Permit<A>> {
-    let found =
-        memberships::find_with_organization(connection, organization, caller.account.id)?;
+    let found = memberships::find_with_organization(connection, organization, caller.account.id)?;
     let (organization, membership) = found.ok_or_else(no_such_organization)?;
     let active = membership.filter(|m| m.status == MembershipStatus::Active);
     let standing = match active {

@@ -84,8 +84,8 @@ fn load(
     organization: OrganizationId,
     account: AccountId,
 ) -> Result<Member> {
-    let row = memberships::find_member(connection, organization, account)?
-        .ok_or_else(no_such_member)?;
+    let row =
+        memberships::find_member(connection, organization, account)?.ok_or_else(no_such_member)?;
     let mut groups = groups_of(connection, organization, &[account])?;
     Ok(Member {
         row,
@@ -108,8 +108,8 @@ pub fn update(
         require_account_type(&permit.organization, account_type)?;
     }
     transaction(connection, |connection| {
-        let known = memberships::find(connection, organization, account)?
-            .ok_or_else(no_such_member)?;
+        let known =
+            memberships::find(connection, organization, account)?.ok_or_else(no_such_member)?;
         if let Some(role) = changes.role {
             change_role(connection, &known, role)?;
         }
@@ -158,7 +158,9 @@ fn change_account_type(
     }
     let account = known.account_id;
     if !memberships::replace_account_type(connection, organization, account, old, account_type)? {
-        return Err(Error::unavailable("the member was changed at the same moment"));
+        return Err(Error::unavailable(
+            "the member was changed at the same moment",
+        ));
     }
     seats::release(connection, organization, old, 1)?;
     if seats::claim(connection, organization, account_type, 1)? {
@@ -182,7 +184,9 @@ pub fn leave(
         let known = memberships::find(connection, organization, account)?
             .ok_or_else(|| Error::not_found("membership"))?;
         if !memberships::delete(connection, &known)? {
-            return Err(Error::unavailable("the membership was changed at the same moment"));
+            return Err(Error::unavailable(
+                "the membership was changed at the same moment",
+            ));
         }
         if known.status == MembershipStatus::Active {
             seats::release(connection, organization, known.account_type, 1)?;

@@ -34,8 +34,9 @@ pub fn ledger(connection: &mut Connection, permit: &Permit<ReadSeats>) -> Result
 }
 
 fn load(connection: &mut Connection, organization: &Organization) -> Result<Ledger> {
-    let lines: BTreeMap<SeatPool, SeatCount> =
-        seats::list(connection, organization.id)?.into_iter().collect();
+    let lines: BTreeMap<SeatPool, SeatCount> = seats::list(connection, organization.id)?
+        .into_iter()
+        .collect();
     let line = |pool: SeatPool| {
         lines
             .get(&pool)

@@ -102,7 +102,11 @@ pub(super) fn start_in_transaction(
     };
     sessions::insert(connection, &session)?;
     let refresh_token = issue(connection, session.id)?;
-    let event = Event::outside(Action::SessionStarted, Subject::Session(session.id), json!({}));
+    let event = Event::outside(
+        Action::SessionStarted,
+        Subject::Session(session.id),
+        json!({}),
+    );
     audit::record(connection, act, event)?;
     Ok(Granted {
         account,
@@ -126,8 +130,8 @@ pub fn refresh(
     let hash = token.hash();
     let known = sessions::find_token(connection, &hash)?.ok_or_else(not_refreshable)?;
     let session = known.session;
-    let account = sessions::find_account(connection, session.id, now)?
-        .ok_or_else(not_refreshable)?;
+    let account =
+        sessions::find_account(connection, session.id, now)?.ok_or_else(not_refreshable)?;
     let act = act(&account);
     let rotated = transaction(connection, |connection| {
         if !may_rotate(connection, &hash, &act)? {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use super::backend::each_backend;
 use super::Connection;
+use super::backend::each_backend;
 use super::schema::{accounts, memberships};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, OrganizationId};

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use super::backend::each_backend;
 use super::Connection;
+use super::backend::each_backend;
 use super::schema::{group_memberships, groups, import_groups};
 use crate::domain::ids::{AccountId, GroupId, ImportId, OrganizationId};
 use crate::domain::instant::Instant;

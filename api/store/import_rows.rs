@@ -3,8 +3,8 @@
 
 use diesel::prelude::*;
 
-use super::backend::each_backend;
 use super::Connection;
+use super::backend::each_backend;
 use super::schema::import_rows;
 use crate::domain::ids::{AccountId, ImportId};
 use crate::domain::imports::{RowError, RowOutcome};
@@ -180,9 +180,8 @@ pub fn list(
     match which {
         Which::All => {}
         Which::Failed => {
-            query = query.filter(
-                import_rows::outcome.ne_all([RowOutcome::Created, RowOutcome::Cancelled]),
-            );
+            query = query
+                .filter(import_rows::outcome.ne_all([RowOutcome::Created, RowOutcome::Cancelled]));
         }
         Which::Ended(outcome) => query = query.filter(import_rows::outcome.eq(outcome)),
     }

@@ -5,8 +5,8 @@ use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::Nullable;
 
-use super::backend::each_backend;
 use super::Connection;
+use super::backend::each_backend;
 use super::schema::{import_outcomes, imports};
 use super::sql_types::{JsonColumn, Moment};
 use crate::domain::ids::{AccountId, ImportId, OrganizationId, WorkerId};
@@ -139,7 +139,10 @@ pub struct Accepted {
 
 /// Ends the arrival of an import; `false` where it is gone.
 pub fn accept(connection: &mut Connection, id: ImportId, accepted: &Accepted) -> Result<bool> {
-    Ok(diesel::update(staging(id)).set(accepted).execute(connection)? == 1)
+    Ok(diesel::update(staging(id))
+        .set(accepted)
+        .execute(connection)?
+        == 1)
 }
 
 /// Forgets an import whose file did not arrive whole.

@@ -3,9 +3,9 @@
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::Connection;
 use super::accounts::Account;
 use super::backend::each_backend;
-use super::Connection;
 use super::connection::MultiBackend;
 use super::row_value::beyond;
 use super::schema::{accounts, group_memberships, memberships, organizations};
@@ -95,10 +95,7 @@ pub fn find_with_organization(
     Ok(organizations::table
         .left_join(theirs)
         .filter(organizations::id.eq(organization))
-        .select((
-            Organization::as_select(),
-            Option::<Membership>::as_select(),
-        ))
+        .select((Organization::as_select(), Option::<Membership>::as_select()))
         .first(connection)
         .optional()?)
 }
@@ -327,7 +324,9 @@ fn membership_conditions(organization: OrganizationId, filter: &MemberFilter) ->
 fn account_conditions(filter: &MemberFilter) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
     if let Some(search) = &filter.search {
-        let name = accounts::name_key.like(like_pattern(&search_key(search))).escape('\\');
+        let name = accounts::name_key
+            .like(like_pattern(&search_key(search)))
+            .escape('\\');
         let address = like_pattern(&search.trim().to_lowercase());
         conditions.push(Box::new(
             name.or(accounts::email.like(address).escape('\\')),
@@ -382,7 +381,11 @@ diesel::alias!(group_memberships as managed: Managed);
 fn managed_groups(organization: OrganizationId, manager: AccountId) -> _ {
     let role: GroupRole = GroupRole::Manager;
     managed
-        .filter(managed.field(group_memberships::organization_id).eq(organization))
+        .filter(
+            managed
+                .field(group_memberships::organization_id)
+                .eq(organization),
+        )
         .filter(managed.field(group_memberships::account_id).eq(manager))
         .filter(managed.field(group_memberships::role).eq(role))
         .select(managed.field(group_memberships::group_id))
@@ -391,7 +394,9 @@ fn managed_groups(organization: OrganizationId, manager: AccountId) -> _ {
 /// An account that this membership's organization created (PRODUCT 2, "managed account").
 #[diesel::dsl::auto_type]
 fn is_managed_here() -> _ {
-    accounts::managed_by_organization_id
-        .is_not_null()
-        .and(accounts::managed_by_organization_id.assume_not_null().eq(memberships::organization_id))
+    accounts::managed_by_organization_id.is_not_null().and(
+        accounts::managed_by_organization_id
+            .assume_not_null()
+            .eq(memberships::organization_id),
+    )
 }

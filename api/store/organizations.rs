@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 
-use super::backend::each_backend;
 use super::Connection;
+use super::backend::each_backend;
 use super::schema::{memberships, organizations};
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::instant::Instant;

@@ -6,8 +6,8 @@
 
 use diesel::prelude::*;
 
-use super::backend::each_backend;
 use super::Connection;
+use super::backend::each_backend;
 use super::schema::seats;
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::AccountType;
@@ -20,8 +20,8 @@ pub fn insert(
     organization: OrganizationId,
     account_types: &[AccountType],
 ) -> Result<()> {
-    let pools = std::iter::once(SeatPool::Total)
-        .chain(account_types.iter().copied().map(SeatPool::from));
+    let pools =
+        std::iter::once(SeatPool::Total).chain(account_types.iter().copied().map(SeatPool::from));
     let lines: Vec<_> = pools
         .map(|pool| {
             (
@@ -76,7 +76,9 @@ pub fn claim(
         let has_room = seats::table.find((organization, pool)).filter(
             seats::seat_limit
                 .is_null()
-                .or((seats::used + seats::reserved + count).nullable().le(seats::seat_limit)),
+                .or((seats::used + seats::reserved + count)
+                    .nullable()
+                    .le(seats::seat_limit)),
         );
         let claimed = diesel::update(has_room)
             .set(seats::used.eq(seats::used + count))
@@ -132,7 +134,9 @@ pub fn release_reserved(
     if count == 0 {
         return Ok(());
     }
-    let released = count.checked_neg().ok_or_else(|| Error::internal("seat count overflow"))?;
+    let released = count
+        .checked_neg()
+        .ok_or_else(|| Error::internal("seat count overflow"))?;
     move_reserved(connection, organization, account_type, released)
 }
 

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 
-use super::accounts::Account;
 use super::Connection;
+use super::accounts::Account;
 use super::schema::{accounts, refresh_tokens, sessions};
 use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::instant::Instant;

@@ -19,6 +19,7 @@ use diesel::sqlite::{Sqlite, SqliteValue};
 use uuid::Uuid;
 
 use super::connection::MultiBackend;
+use crate::domain::audit::{Action, ActorKind, SubjectType};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{
     AccountId, AuditEventId, GroupId, ImportId, OrganizationId, SessionId, WorkerId,
@@ -33,21 +34,29 @@ use crate::domain::organization::{
 use crate::domain::seats::SeatPool;
 use crate::domain::slug::Slug;
 use crate::domain::username::Username;
-use crate::domain::audit::{Action, ActorKind, SubjectType};
 
 /// A UUID.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
-#[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Binary"))]
+#[diesel(
+    postgres_type(oid = 2950, array_oid = 2951),
+    sqlite_type(name = "Binary")
+)]
 pub struct Id;
 
 /// A moment with microsecond precision.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
-#[diesel(postgres_type(oid = 1184, array_oid = 1185), sqlite_type(name = "Long"))]
+#[diesel(
+    postgres_type(oid = 1184, array_oid = 1185),
+    sqlite_type(name = "Long")
+)]
 pub struct Moment;
 
 /// A JSON document.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
-#[diesel(postgres_type(oid = 3802, array_oid = 3807), sqlite_type(name = "Text"))]
+#[diesel(
+    postgres_type(oid = 3802, array_oid = 3807),
+    sqlite_type(name = "Text")
+)]
 pub struct Document;
 
 /// A JSON document in a column: any serde value.
@@ -273,7 +282,9 @@ impl ToSql<Moment, Pg> for Instant {
 impl FromSql<Moment, Pg> for Instant {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         let micros = i64::from_be_bytes(value.as_bytes().try_into()?);
-        Ok(Self::from_microseconds(micros.saturating_add(POSTGRES_EPOCH)))
+        Ok(Self::from_microseconds(
+            micros.saturating_add(POSTGRES_EPOCH),
+        ))
     }
 }
 

@@ -1,7 +1,7 @@
 //! One transaction for one fact.
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::SqliteConnection;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 use super::Connection;
 use crate::error::{Error, Result};

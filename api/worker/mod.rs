@@ -34,7 +34,9 @@ impl Workers {
             })?);
         }
         let (cleaner, stop) = (state.clone(), stopping.clone());
-        threads.push(spawn("cleanup".to_owned(), move || cleanup::work(&cleaner, &stop))?);
+        threads.push(spawn("cleanup".to_owned(), move || {
+            cleanup::work(&cleaner, &stop)
+        })?);
         Ok(Self {
             stopping,
             state: state.clone(),

@@ -14,6 +14,7 @@ mod support;
 
 mod accounts;
 mod audit;
+mod crash;
 mod imports;
 mod members;
 mod organizations;

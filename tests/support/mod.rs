@@ -3,9 +3,12 @@
 
 pub mod answer;
 pub mod app;
+pub mod books;
 pub mod database;
 pub mod people;
 pub mod postgres;
+pub mod process;
+pub mod sheet;
 
 pub use answer::Answer;
 pub use app::App;

@@ -131,7 +131,9 @@ mod tests {
     #[test]
     fn a_file_is_continued_without_a_second_mark() {
         let mut writer = CsvWriter::continuing(Vec::new());
-        writer.write_record([Cell::Text("a"), Cell::Text("b")]).unwrap();
+        writer
+            .write_record([Cell::Text("a"), Cell::Text("b")])
+            .unwrap();
         writer.write_record([Cell::Text("c")]).unwrap();
         assert_eq!(writer.finish().unwrap(), b"a,b\r\nc\r\n");
     }

@@ -57,7 +57,11 @@ impl Form {
         if text.is_empty() {
             self.refuse(pointer, "missing", "This must not be empty.".to_owned());
         } else if text.chars().count() > most {
-            self.refuse(pointer, "too_long", format!("This has at most {most} characters."));
+            self.refuse(
+                pointer,
+                "too_long",
+                format!("This has at most {most} characters."),
+            );
         } else if text.chars().any(char::is_control) {
             let detail = "This must not contain control characters.".to_owned();
             self.refuse(pointer, "invalid", detail);

@@ -144,7 +144,10 @@ impl Pace {
         }
         let done = found.created() + found.import.rows_prepared;
         let left = found.import.rows_total - found.processed();
-        let (done, left) = (f64::from(i32::try_from(done).ok()?), f64::from(i32::try_from(left).ok()?));
+        let (done, left) = (
+            f64::from(i32::try_from(done).ok()?),
+            f64::from(i32::try_from(left).ok()?),
+        );
         let elapsed = now.since(found.import.started_at?).as_secs_f64();
         let rows_per_second = if elapsed > 0.0 { done / elapsed } else { 0.0 };
         let estimated_end_at = (rows_per_second > 0.0)

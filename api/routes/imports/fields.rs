@@ -64,7 +64,11 @@ impl Fields {
                 once_flag(&mut self.generate_missing_passwords, name, text)
             }
             "must_change_password" => once_flag(&mut self.must_change_password, name, text),
-            _ => Err(fault(name, "unknown_field", "An upload has no such form field.")),
+            _ => Err(fault(
+                name,
+                "unknown_field",
+                "An upload has no such form field.",
+            )),
         }
     }
 
@@ -109,7 +113,10 @@ impl Fields {
             let detail = "Send the file as a form field named file.";
             self.faults.push(fault("file", "missing", detail));
         }
-        let is_at_fault = self.faults.iter().any(|fault| fault.pointer == "/account_type");
+        let is_at_fault = self
+            .faults
+            .iter()
+            .any(|fault| fault.pointer == "/account_type");
         if self.account_type.is_none() && !is_at_fault {
             let detail = "Say what the people become: student, teacher, learner or creator.";
             self.faults.push(fault("account_type", "missing", detail));

@@ -55,7 +55,10 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
 async fn get_import_template() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
-        .insert_header(("Content-Disposition", "attachment; filename=\"template.csv\""))
+        .insert_header((
+            "Content-Disposition",
+            "attachment; filename=\"template.csv\"",
+        ))
         .body(format!("{TEMPLATE_HEADER}\r\n"))
 }
 
@@ -89,7 +92,12 @@ async fn list_imports(
         })
         .await?;
     let now = state.clock.now();
-    let page = Paged::new(found, limit, |found| found.import.id, |f| ImportBody::new(f, now))?;
+    let page = Paged::new(
+        found,
+        limit,
+        |found| found.import.id,
+        |f| ImportBody::new(f, now),
+    )?;
     Ok(page.respond(&http, ImportPage::new))
 }
 

@@ -86,7 +86,10 @@ pub async fn create_import(
         .permitted::<ManageImports, _>(organization, |_, permit| Ok(permit))
         .await?;
     let found = receive(&state, permit, form).await?;
-    let location = format!("/v1/organizations/{organization}/imports/{}", found.import.id);
+    let location = format!(
+        "/v1/organizations/{organization}/imports/{}",
+        found.import.id
+    );
     Ok(HttpResponse::Accepted()
         .insert_header(("Location", location))
         .json(ImportBody::new(found, state.clock.now())))
@@ -187,9 +190,7 @@ impl Arriving {
     }
 }
 
-async fn in_time<T>(
-    next: impl Future<Output = Result<T, MultipartError>>,
-) -> Result<T> {
+async fn in_time<T>(next: impl Future<Output = Result<T, MultipartError>>) -> Result<T> {
     match tokio::time::timeout(PATIENCE, next).await {
         Ok(Ok(next)) => Ok(next),
         Ok(Err(error)) => Err(unreadable_form(&error)),

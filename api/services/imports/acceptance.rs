@@ -70,7 +70,10 @@ pub fn accept(
             return Err(Error::not_found("organization"));
         }
         // Whoever reads the log reads who imported, though a worker does the work.
-        let act = Act { at: now, ..permit.act.clone() };
+        let act = Act {
+            at: now,
+            ..permit.act.clone()
+        };
         carry_out_decision(connection, permit, staged, &decision, &act)
     })
 }
@@ -95,7 +98,10 @@ fn settle_missing_passwords(
     if options.generate_missing_passwords {
         import_rows::reopen(connection, staged.import, RowOutcome::PasswordMissing)?;
     }
-    let ended: i64 = ended_counts(staged, options).iter().map(|(_, count)| count).sum();
+    let ended: i64 = ended_counts(staged, options)
+        .iter()
+        .map(|(_, count)| count)
+        .sum();
     Ok(staged.rows - ended)
 }
 
@@ -200,7 +206,12 @@ fn carry_out_decision(
         .ok_or_else(|| Error::not_found("import"))?;
     let details = json!({ "rows": staged.rows, "account_type": import.account_type });
     let subject = Subject::Import(import.id);
-    let event = Event::within(import.organization_id, Action::ImportAccepted, subject, details);
+    let event = Event::within(
+        import.organization_id,
+        Action::ImportAccepted,
+        subject,
+        details,
+    );
     audit::record(connection, act, event)?;
     match decision {
         Decision::NothingToDo => {}

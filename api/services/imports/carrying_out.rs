@@ -18,9 +18,7 @@ use crate::domain::audit::Action;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::generated_password;
 use crate::domain::ids::{GroupId, ImportId, WorkerId};
-use crate::domain::imports::{
-    ImportStatus, OnRowError, RowError, RowOutcome, StoredFailure,
-};
+use crate::domain::imports::{ImportStatus, OnRowError, RowError, RowOutcome, StoredFailure};
 use crate::domain::instant::Instant;
 use crate::domain::organization::{JoinedVia, Role};
 use crate::domain::password::Password;
@@ -163,7 +161,10 @@ impl Work<'_> {
             let after = batch.rows.last().map_or(i64::MAX, |row| row.row_number);
             let next = self.next_batch(after)?;
             let rows = batch.rows;
-            let Some(hashes) = batch.hashes.wait(self.heartbeat(), || self.is_still_ours())? else {
+            let Some(hashes) = batch
+                .hashes
+                .wait(self.heartbeat(), || self.is_still_ours())?
+            else {
                 return Ok(Progress::Lost);
             };
             if !with_patience(|| self.write(rows.clone(), &hashes))? {
@@ -263,7 +264,13 @@ impl Work<'_> {
             .into_iter()
             .partition(|account| new.contains(&account.id));
         let admission = self.admission(now);
-        admission::admit(connection, &created, &admission, self.groups, SeatSource::Reserved)?;
+        admission::admit(
+            connection,
+            &created,
+            &admission,
+            self.groups,
+            SeatSource::Reserved,
+        )?;
         let count = i64::try_from(created.len()).map_err(Error::internal)?;
         imports::move_reserved(connection, self.import.id, -count)?;
         self.set_outcomes(connection, rows, &created, &refused)?;
@@ -298,7 +305,10 @@ impl Work<'_> {
         created: &[Account],
         refused: &[Account],
     ) -> Result<()> {
-        let emails: Vec<_> = refused.iter().map(|account| account.email.clone()).collect();
+        let emails: Vec<_> = refused
+            .iter()
+            .map(|account| account.email.clone())
+            .collect();
         let taken = if emails.is_empty() {
             Vec::new()
         } else {
@@ -358,7 +368,12 @@ impl Work<'_> {
         };
         imports::finish(connection, self.lease, &ending)?;
         import.status = status;
-        record_end(connection, &Act::of_system(now), &import, Action::ImportFinished)?;
+        record_end(
+            connection,
+            &Act::of_system(now),
+            &import,
+            Action::ImportFinished,
+        )?;
         Ok(true)
     }
 
@@ -385,11 +400,7 @@ impl Work<'_> {
     }
 
     /// Creates every prepared row, and gives those that could not be.
-    fn create_prepared(
-        &self,
-        connection: &mut Connection,
-        now: Instant,
-    ) -> Result<Vec<ImportRow>> {
+    fn create_prepared(&self, connection: &mut Connection, now: Instant) -> Result<Vec<ImportRow>> {
         let mut conflicts = Vec::new();
         let mut after = 0;
         loop {

@@ -42,7 +42,10 @@ pub struct ImportWithCounts {
 impl ImportWithCounts {
     /// Rows that became accounts.
     pub fn created(&self) -> i64 {
-        self.by_outcome.get(&RowOutcome::Created).copied().unwrap_or(0)
+        self.by_outcome
+            .get(&RowOutcome::Created)
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Rows that have an outcome.
@@ -52,7 +55,11 @@ impl ImportWithCounts {
 
     /// Rows that ended in an error: neither created nor cancelled.
     pub fn failed(&self) -> i64 {
-        let cancelled = self.by_outcome.get(&RowOutcome::Cancelled).copied().unwrap_or(0);
+        let cancelled = self
+            .by_outcome
+            .get(&RowOutcome::Cancelled)
+            .copied()
+            .unwrap_or(0);
         self.ended() - self.created() - cancelled
     }
 
@@ -174,7 +181,12 @@ fn end_pending(connection: &mut Connection, import: &Import, error: &RowError) -
 /// Frees what the import has reserved and not used; its row is locked by the transaction.
 fn give_back_seats(connection: &mut Connection, import: &Import) -> Result<()> {
     let left = import.seats_reserved;
-    seats::release_reserved(connection, import.organization_id, import.account_type, left)?;
+    seats::release_reserved(
+        connection,
+        import.organization_id,
+        import.account_type,
+        left,
+    )?;
     imports::move_reserved(connection, import.id, -left)
 }
 
@@ -189,7 +201,8 @@ fn record_end(
         .into_iter()
         .map(|(_, outcome, count)| (outcome, count))
         .collect();
-    let details = json!({ "status": import.status, "rows": import.rows_total, "by_outcome": counts });
+    let details =
+        json!({ "status": import.status, "rows": import.rows_total, "by_outcome": counts });
     let subject = Subject::Import(import.id);
     let event = Event::within(import.organization_id, action, subject, details);
     audit::record(connection, act, event)

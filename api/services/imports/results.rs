@@ -70,7 +70,12 @@ pub fn open(
     let details = json!({ "file": file.name() });
     let subject = Subject::Import(id);
     let organization = import.organization_id;
-    let event = Event::within(organization, Action::ImportResultsDownloaded, subject, details);
+    let event = Event::within(
+        organization,
+        Action::ImportResultsDownloaded,
+        subject,
+        details,
+    );
     audit::record(connection, &permit.act, event)?;
     let header = original_header(&import)?;
     Ok(Download {
@@ -131,7 +136,14 @@ impl Download {
 
     fn first_chunk(&self) -> Result<Vec<u8>> {
         const USER_LIST: [&str; 8] = [
-            "row", "email", "password", "username", "account_type", "status", "error_code", "error",
+            "row",
+            "email",
+            "password",
+            "username",
+            "account_type",
+            "status",
+            "error_code",
+            "error",
         ];
         let columns: Vec<&str> = match self.file {
             ResultFile::UserList => USER_LIST.to_vec(),
@@ -151,7 +163,10 @@ impl Download {
 
     fn record(&self, row: &ImportRow, keys: &SealingKeys) -> Result<Vec<Field>> {
         let sealed = row.sealed.as_deref().ok_or_else(|| {
-            Error::refused(Code::ResultsExpired, "The results of this import have just expired.")
+            Error::refused(
+                Code::ResultsExpired,
+                "The results of this import have just expired.",
+            )
         })?;
         let secrets = SealedRow::open(sealed, keys, self.import.id, row.row_number)?;
         Ok(match self.file {
@@ -264,8 +279,12 @@ pub fn discard(
         erase(connection, import.organization_id, id, permit.act.at)?;
         let subject = Subject::Import(id);
         let organization = import.organization_id;
-        let event =
-            Event::within(organization, Action::ImportResultsDiscarded, subject, json!({}));
+        let event = Event::within(
+            organization,
+            Action::ImportResultsDiscarded,
+            subject,
+            json!({}),
+        );
         audit::record(connection, &permit.act, event)
     })
 }
@@ -278,7 +297,9 @@ pub fn erase_expired(connection: &mut Connection, now: Instant) -> Result<usize>
     const AT_ONCE: i64 = 20;
     let expired = imports::with_expired_results(connection, now, AT_ONCE)?;
     for (organization, id) in &expired {
-        transaction(connection, |connection| erase(connection, *organization, *id, now))?;
+        transaction(connection, |connection| {
+            erase(connection, *organization, *id, now)
+        })?;
     }
     Ok(expired.len())
 }

@@ -23,8 +23,8 @@ use crate::domain::spreadsheet::{
 use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
-use crate::store::imports::Import;
 use crate::store::import_rows::ImportRow;
+use crate::store::imports::Import;
 use crate::store::sql_types::JsonColumn;
 use crate::store::{Pool, accounts, import_rows, imports, transaction};
 
@@ -231,7 +231,10 @@ fn fail_taken(
     organization: OrganizationId,
     batch: &mut [(ImportRow, Option<EmailAddress>)],
 ) -> Result<()> {
-    let emails: Vec<EmailAddress> = batch.iter().filter_map(|(_, email)| email.clone()).collect();
+    let emails: Vec<EmailAddress> = batch
+        .iter()
+        .filter_map(|(_, email)| email.clone())
+        .collect();
     let taken: HashMap<EmailAddress, bool> = accounts::taken(connection, organization, &emails)?
         .into_iter()
         .collect();
@@ -261,7 +264,9 @@ fn password_error(password: Option<&str>) -> Option<RowError> {
     if is_formula_like(password) {
         return Some(RowError::new(RowOutcome::PasswordFormulaLike));
     }
-    Password::parse(password.to_owned()).err().map(RowError::from)
+    Password::parse(password.to_owned())
+        .err()
+        .map(RowError::from)
 }
 
 /// What an import is while its file arrives; the acceptance puts its real options in place.

@@ -1,0 +1,387 @@
+//! The real binary as a child process: started, stopped, killed, started again on the same data.
+//!
+//! An [`Installation`] is what outlives its processes: a folder, keys and a database. A child sees
+//! a clean environment and the settings that the test gives it, and it never outlives the test.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use rollcall::crypto::access_token::SigningKeys;
+use rollcall::crypto::sealing::SealingKeys;
+use rollcall::store::Pool;
+use rollcall::store::pool::DatabaseUrl;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use super::people::{PASSWORD, send, text};
+use super::{Answer, postgres};
+
+/// How long anything may take that a process has to do: far longer than on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder, keys and a database, on which processes come and go.
+pub struct Installation {
+    settings: Vec<(String, String)>,
+    database: DatabaseUrl,
+    /// Goes with this value; none: it is somebody else's, or a file in the folder.
+    _postgres: Option<postgres::Database>,
+    folder: tempfile::TempDir,
+}
+
+impl Installation {
+    /// On an SQLite file that the first process makes.
+    pub fn on_sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("no temporary folder");
+        let file = folder.path().join("data/rollcall.sqlite");
+        Self::new(DatabaseUrl::Sqlite(file.display().to_string()), None, folder)
+    }
+
+    /// On an empty PostgreSQL database; none where there is no server.
+    pub fn on_postgres() -> Option<Self> {
+        Some(Self::on_database(postgres::server()?.create_database(None)))
+    }
+
+    /// On this PostgreSQL database.
+    pub fn on_database(database: postgres::Database) -> Self {
+        let folder = tempfile::tempdir().expect("no temporary folder");
+        let url = DatabaseUrl::Postgres(database.url.clone());
+        let mut installation = Self::new(url, Some(database), folder);
+        let (signing, sealing) = (installation.path("signing.pem"), installation.path("sealing.key"));
+        SigningKeys::load(&signing, true, "").expect("no signing key");
+        SealingKeys::load(&sealing, true).expect("no sealing key");
+        let url = match &installation.database {
+            DatabaseUrl::Sqlite(_) => unreachable!("the database is PostgreSQL's"),
+            DatabaseUrl::Postgres(url) => url.clone(),
+        };
+        installation.set("DATABASE_URL", url);
+        installation.set("SIGNING_KEY_FILE", signing.display());
+        installation.set("SEALING_KEY_FILE", sealing.display());
+        installation
+    }
+
+    fn new(
+        database: DatabaseUrl,
+        postgres: Option<postgres::Database>,
+        folder: tempfile::TempDir,
+    ) -> Self {
+        let mut installation = Self {
+            settings: Vec::new(),
+            database,
+            _postgres: postgres,
+            folder,
+        };
+        installation.set("LISTEN", "127.0.0.1:0");
+        installation.set("ORGANIZATION_CREATION", "anyone");
+        installation.set("IMPORT_LEASE_SECONDS", 1);
+        installation
+    }
+
+    /// Gives a setting, named without its prefix, to every process from now on.
+    pub fn set(&mut self, name: &str, value: impl ToString) {
+        let name = format!("ROLLCALL_{name}");
+        self.settings.retain(|(set, _)| *set != name);
+        self.settings.push((name, value.to_string()));
+    }
+
+    /// A file in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What a configuration made in this process needs to be the same, as
+    /// `Config::from_environment` takes it.
+    pub fn settings(&self) -> std::collections::HashMap<String, String> {
+        let data_dir = ("data_dir".to_owned(), self.path("data").display().to_string());
+        let named = |(name, value): &(String, String)| {
+            let name = name.trim_start_matches("ROLLCALL_").to_lowercase();
+            (name, value.clone())
+        };
+        self.settings.iter().map(named).chain([data_dir]).collect()
+    }
+
+    /// The database, seen past the processes.
+    pub fn pool(&self) -> Pool {
+        Pool::open(&self.database, 2).expect("no pool")
+    }
+
+    /// A command that is not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.command_in("data", arguments)
+    }
+
+    fn command_in(&self, data_dir: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("ROLLCALL_DATA_DIR", self.path(data_dir))
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary cannot be run")
+    }
+
+    /// Starts a server and waits until it listens.
+    pub fn start(&self) -> Process {
+        self.start_in("data")
+    }
+
+    /// Starts a server with a data folder of its own, as each of several replicas has it.
+    pub fn start_in(&self, data_dir: &str) -> Process {
+        self.spawn_in(data_dir).listening()
+    }
+
+    /// Starts a server and waits for nothing.
+    pub fn spawn_in(&self, data_dir: &str) -> Starting {
+        let folder = self.path(data_dir);
+        std::fs::create_dir_all(&folder).expect("no data folder");
+        let listening = folder.join("listening");
+        if let Err(error) = std::fs::remove_file(&listening) {
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+        }
+        let log = self.path(&format!("{data_dir}.log"));
+        let output = File::options().create(true).append(true).open(&log).expect("no log");
+        let errors = output.try_clone().expect("no log");
+        let child = self
+            .command_in(data_dir, &["serve"])
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .expect("the binary cannot be run");
+        Starting {
+            child: KilledOnDrop(child),
+            listening,
+            log,
+        }
+    }
+}
+
+/// A child that does not outlive this value.
+struct KilledOnDrop(Child);
+
+impl KilledOnDrop {
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).expect("no signal can be sent");
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().expect("the process cannot be killed");
+        self.0.wait().expect("the process is not ours");
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.0.try_wait().expect("the process is not ours") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the process does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A server that may not listen yet.
+pub struct Starting {
+    child: KilledOnDrop,
+    listening: PathBuf,
+    log: PathBuf,
+}
+
+impl Starting {
+    /// Waits until it listens.
+    pub fn listening(mut self) -> Process {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Ok(address) = std::fs::read_to_string(&self.listening) {
+                let address = address.trim().parse().expect("no address in `listening`");
+                return Process {
+                    child: self.child,
+                    address,
+                    log: self.log,
+                    client: reqwest::Client::new(),
+                };
+            }
+            let ended = self.child.0.try_wait().expect("the process is not ours");
+            if ended.is_some() || Instant::now() > deadline {
+                panic!("no server ({ended:?}):\n{}", read(&self.log));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill();
+    }
+}
+
+/// A server that listens.
+pub struct Process {
+    child: KilledOnDrop,
+    pub address: SocketAddr,
+    log: PathBuf,
+    client: reqwest::Client,
+}
+
+impl Process {
+    /// `kill -9`: it ends at whatever instruction it is.
+    pub fn kill(mut self) {
+        self.child.kill();
+    }
+
+    /// SIGTERM, as an orderly stop begins; [`Process::wait`] waits for its end.
+    pub fn terminate(&self) {
+        self.child.signal(Signal::TERM);
+    }
+
+    /// SIGSTOP: it stands still, as a machine does that swaps or is being moved.
+    pub fn pause(&self) {
+        self.child.signal(Signal::STOP);
+    }
+
+    /// SIGCONT: it goes on as if nothing had been.
+    pub fn resume(&self) {
+        self.child.signal(Signal::CONT);
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait()
+    }
+
+    /// What it, and those that ran with the same data folder before it, have logged.
+    pub fn log(&self) -> String {
+        read(&self.log)
+    }
+
+    /// A request to it, as whoever has this token.
+    pub fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
+        let url = format!("http://{}{path}", self.address);
+        let request = self.client.request(method, url);
+        if token.is_empty() { request } else { request.bearer_auth(token) }
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Answer {
+        send(self.request(Method::GET, path, token)).await
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
+        send(self.request(Method::POST, path, token).json(&body)).await
+    }
+
+    /// Whether this password opens the account with this address.
+    pub async fn signs_in(&self, email: &str, password: &str) -> bool {
+        let body = json!({ "email": email, "password": password });
+        self.post("/v1/auth/login", "", body).await.status == 200
+    }
+
+    /// A school and its first admin, who is registered here.
+    pub async fn school(&self, name: &str) -> School {
+        let email = format!("admin@{}.example", name.to_lowercase().replace(' ', "-"));
+        let body = json!({ "email": email, "password": PASSWORD, "username": name });
+        let registered = self.post("/v1/auth/register", "", body).await.expect_status(201);
+        let token = text(&registered["access_token"]);
+        let body = json!({ "name": name, "kind": "school" });
+        let created = self.post("/v1/organizations", &token, body).await.expect_status(201);
+        School {
+            id: text(&created["id"]),
+            slug: text(&created["slug"]),
+            token,
+        }
+    }
+}
+
+/// An organization, known to every process of its installation.
+#[derive(Clone)]
+pub struct School {
+    pub id: String,
+    pub slug: String,
+    /// Its first admin's.
+    pub token: String,
+}
+
+impl School {
+    /// A path below this organization's.
+    pub fn path(&self, below: &str) -> String {
+        format!("/v1/organizations/{}{below}", self.id)
+    }
+
+    pub async fn get(&self, process: &Process, below: &str) -> Answer {
+        process.get(&self.path(below), &self.token).await
+    }
+
+    /// An upload that is not sent yet.
+    pub fn upload(
+        &self,
+        process: &Process,
+        file: Part,
+        fields: &[(String, String)],
+    ) -> reqwest::RequestBuilder {
+        let form = Form::new().text("account_type", "student");
+        let form = fields
+            .iter()
+            .fold(form, |form, (name, value)| form.text(name.clone(), value.clone()))
+            .part("file", file.file_name("people.csv"));
+        process
+            .request(Method::POST, &self.path("/imports"), &self.token)
+            .multipart(form)
+    }
+
+    /// Uploads a file of students and gives the import's id.
+    pub async fn import(&self, process: &Process, file: String) -> String {
+        let answer = send(self.upload(process, Part::text(file), &[])).await;
+        text(&answer.expect_status(202)["id"])
+    }
+
+    /// An import as it is now.
+    pub async fn import_now(&self, process: &Process, id: &str) -> Value {
+        self.get(process, &format!("/imports/{id}")).await.expect_status(200)
+    }
+
+    /// Waits until an import is as `is_so` says, and gives it.
+    pub async fn watch(
+        &self,
+        process: &Process,
+        id: &str,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let import = self.import_now(process, id).await;
+            if is_so(&import) {
+                return import;
+            }
+            assert!(Instant::now() < deadline, "it takes too long: {import:#}\n{}", process.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until an import has ended, and gives it.
+    pub async fn finished(&self, process: &Process, id: &str) -> Value {
+        let is_finished = |import: &Value| !import["finished_at"].is_null();
+        self.watch(process, id, is_finished).await
+    }
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
