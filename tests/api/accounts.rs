@@ -32,7 +32,10 @@ road!(a_person_registers_and_signs_in_with_any_case, |app| {
         }),
     );
     let jane = app.sign_in("JANE.DOE@x.ORG", PASSWORD).await;
-    assert_eq!(jane.get("/v1/me").await.expect_status(200)["username"], "Jane Doe");
+    assert_eq!(
+        jane.get("/v1/me").await.expect_status(200)["username"],
+        "Jane Doe"
+    );
 });
 
 road!(one_address_is_one_account_whatever_its_case, |app| {
@@ -46,56 +49,75 @@ road!(one_address_is_one_account_whatever_its_case, |app| {
 
 road!(every_field_at_fault_is_told_at_once, |app| {
     let body = json!({ "email": "nobody", "password": "short1", "username": " " });
-    app.stranger().post("/v1/auth/register", body).await.expect_fields(&[
-        ("/email", "email_invalid"),
-        ("/username", "username_missing"),
-        ("/password", "password_too_short"),
-    ]);
+    app.stranger()
+        .post("/v1/auth/register", body)
+        .await
+        .expect_fields(&[
+            ("/email", "email_invalid"),
+            ("/username", "username_missing"),
+            ("/password", "password_too_short"),
+        ]);
 });
 
-road!(unknown_address_and_wrong_password_get_the_same_answer, |app| {
-    app.register("jane@x.org").await;
-    let mut details = Vec::new();
-    for (email, password) in [
-        ("jane@x.org", "not the password 1"),
-        ("nobody@x.org", PASSWORD),
-        ("no address at all", PASSWORD),
-        ("jane@x.org", &"long ".repeat(1000)),
-    ] {
-        let body = json!({ "email": email, "password": password });
-        let refused = app.stranger().post("/v1/auth/login", body).await;
-        let problem = refused.expect_problem(401, "wrong_credentials");
-        assert_eq!(refused.header("www-authenticate"), "Bearer");
-        details.push(problem["detail"].clone());
+road!(
+    unknown_address_and_wrong_password_get_the_same_answer,
+    |app| {
+        app.register("jane@x.org").await;
+        let mut details = Vec::new();
+        for (email, password) in [
+            ("jane@x.org", "not the password 1"),
+            ("nobody@x.org", PASSWORD),
+            ("no address at all", PASSWORD),
+            ("jane@x.org", &"long ".repeat(1000)),
+        ] {
+            let body = json!({ "email": email, "password": password });
+            let refused = app.stranger().post("/v1/auth/login", body).await;
+            let problem = refused.expect_problem(401, "wrong_credentials");
+            assert_eq!(refused.header("www-authenticate"), "Bearer");
+            details.push(problem["detail"].clone());
+        }
+        details.dedup();
+        assert_eq!(details.len(), 1);
     }
-    details.dedup();
-    assert_eq!(details.len(), 1);
-});
+);
 
-road!(a_deactivated_account_is_told_so_only_after_the_right_password, |app| {
-    use diesel::prelude::*;
-    use rollcall::store::schema::accounts;
-    let jane = app.register("jane@x.org").await;
-    let now = app.now();
-    let mut connection = app.state.pool.get().unwrap();
-    diesel::update(accounts::table.filter(accounts::email.eq("jane@x.org")))
-        .set(accounts::deactivated_at.eq(now))
-        .execute(&mut **connection)
-        .unwrap();
-    drop(connection);
-    let wrong = json!({ "email": "jane@x.org", "password": "not the password 1" });
-    app.stranger().post("/v1/auth/login", wrong).await.expect_problem(401, "wrong_credentials");
-    let right = json!({ "email": "jane@x.org", "password": PASSWORD });
-    app.stranger().post("/v1/auth/login", right).await.expect_problem(403, "account_deactivated");
-    jane.get("/v1/me").await.expect_problem(401, "not_signed_in");
-});
+road!(
+    a_deactivated_account_is_told_so_only_after_the_right_password,
+    |app| {
+        use diesel::prelude::*;
+        use rollcall::store::schema::accounts;
+        let jane = app.register("jane@x.org").await;
+        let now = app.now();
+        let mut connection = app.state.pool.get().unwrap();
+        diesel::update(accounts::table.filter(accounts::email.eq("jane@x.org")))
+            .set(accounts::deactivated_at.eq(now))
+            .execute(&mut **connection)
+            .unwrap();
+        drop(connection);
+        let wrong = json!({ "email": "jane@x.org", "password": "not the password 1" });
+        app.stranger()
+            .post("/v1/auth/login", wrong)
+            .await
+            .expect_problem(401, "wrong_credentials");
+        let right = json!({ "email": "jane@x.org", "password": PASSWORD });
+        app.stranger()
+            .post("/v1/auth/login", right)
+            .await
+            .expect_problem(403, "account_deactivated");
+        jane.get("/v1/me")
+            .await
+            .expect_problem(401, "not_signed_in");
+    }
+);
 
 road!(an_access_token_holds_for_fifteen_minutes, |app| {
     let jane = app.register("jane@x.org").await;
     app.advance(Duration::from_secs(15 * 60 - 1));
     jane.get("/v1/me").await.expect_status(200);
     app.advance(Duration::from_secs(1));
-    jane.get("/v1/me").await.expect_problem(401, "not_signed_in");
+    jane.get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
 });
 
 road!(a_forged_or_missing_token_opens_nothing, |app| {
@@ -107,26 +129,49 @@ road!(a_forged_or_missing_token_opens_nothing, |app| {
     parts[1] = other.split('.').nth(1).unwrap();
     for forged in [parts.join("."), String::new(), "nonsense".to_owned()] {
         forger.access_token = Some(forged);
-        forger.get("/v1/me").await.expect_problem(401, "not_signed_in");
+        forger
+            .get("/v1/me")
+            .await
+            .expect_problem(401, "not_signed_in");
     }
-    app.stranger().get("/v1/me").await.expect_problem(401, "not_signed_in");
+    app.stranger()
+        .get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
 });
 
-road!(a_refresh_token_is_rotated_and_its_second_use_ends_the_family, |app| {
-    let jane = app.register("jane@x.org").await;
-    let first = json!({ "refresh_token": jane.refresh_token });
-    let stranger = app.stranger();
-    let rotated = stranger.post("/v1/auth/refresh", first.clone()).await.expect_status(200);
-    let second = json!({ "refresh_token": rotated["refresh_token"] });
-    assert_ne!(first, second);
-    app.advance(Duration::from_secs(60));
-    let next = stranger.post("/v1/auth/refresh", second).await.expect_status(200);
-    // Somebody has copied the first one.
-    stranger.post("/v1/auth/refresh", first).await.expect_problem(401, "not_signed_in");
-    let third = json!({ "refresh_token": next["refresh_token"] });
-    stranger.post("/v1/auth/refresh", third).await.expect_problem(401, "not_signed_in");
-    jane.get("/v1/me").await.expect_problem(401, "not_signed_in");
-});
+road!(
+    a_refresh_token_is_rotated_and_its_second_use_ends_the_family,
+    |app| {
+        let jane = app.register("jane@x.org").await;
+        let first = json!({ "refresh_token": jane.refresh_token });
+        let stranger = app.stranger();
+        let rotated = stranger
+            .post("/v1/auth/refresh", first.clone())
+            .await
+            .expect_status(200);
+        let second = json!({ "refresh_token": rotated["refresh_token"] });
+        assert_ne!(first, second);
+        app.advance(Duration::from_secs(60));
+        let next = stranger
+            .post("/v1/auth/refresh", second)
+            .await
+            .expect_status(200);
+        // Somebody has copied the first one.
+        stranger
+            .post("/v1/auth/refresh", first)
+            .await
+            .expect_problem(401, "not_signed_in");
+        let third = json!({ "refresh_token": next["refresh_token"] });
+        stranger
+            .post("/v1/auth/refresh", third)
+            .await
+            .expect_problem(401, "not_signed_in");
+        jane.get("/v1/me")
+            .await
+            .expect_problem(401, "not_signed_in");
+    }
+);
 
 road!(a_client_that_refreshes_twice_at_once_is_spared, |app| {
     let jane = app.register("jane@x.org").await;
@@ -138,7 +183,10 @@ road!(a_client_that_refreshes_twice_at_once_is_spared, |app| {
     for answer in [one, two] {
         let tokens = answer.expect_status(200);
         let body = json!({ "refresh_token": tokens["refresh_token"] });
-        stranger.post("/v1/auth/refresh", body).await.expect_status(200);
+        stranger
+            .post("/v1/auth/refresh", body)
+            .await
+            .expect_status(200);
     }
 });
 
@@ -146,7 +194,10 @@ road!(a_session_ends_thirty_days_after_its_last_refresh, |app| {
     let jane = app.register("jane@x.org").await;
     app.advance(Duration::from_secs(30 * 24 * 3600));
     let body = json!({ "refresh_token": jane.refresh_token });
-    app.stranger().post("/v1/auth/refresh", body).await.expect_problem(401, "not_signed_in");
+    app.stranger()
+        .post("/v1/auth/refresh", body)
+        .await
+        .expect_problem(401, "not_signed_in");
 });
 
 road!(a_browser_keeps_its_refresh_token_in_a_cookie, |app| {
@@ -155,7 +206,13 @@ road!(a_browser_keeps_its_refresh_token_in_a_cookie, |app| {
     let answer = app.stranger().post("/v1/auth/login", body).await;
     assert!(answer.expect_status(200)["refresh_token"].is_null());
     let cookie = answer.header("set-cookie").to_owned();
-    for attribute in ["HttpOnly", "Secure", "SameSite=Strict", "Path=/v1/auth", "Max-Age=2592000"] {
+    for attribute in [
+        "HttpOnly",
+        "Secure",
+        "SameSite=Strict",
+        "Path=/v1/auth",
+        "Max-Age=2592000",
+    ] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
     let pair = cookie.split(';').next().unwrap().to_owned();
@@ -165,7 +222,12 @@ road!(a_browser_keeps_its_refresh_token_in_a_cookie, |app| {
         .header("cookie", &pair);
     let refreshed = send(refresh).await;
     assert!(refreshed.expect_status(200)["access_token"].is_string());
-    let pair = refreshed.header("set-cookie").split(';').next().unwrap().to_owned();
+    let pair = refreshed
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
     let logout = |pair: &str| {
         app.stranger()
             .request(reqwest::Method::POST, "/v1/auth/logout")
@@ -179,10 +241,20 @@ road!(a_browser_keeps_its_refresh_token_in_a_cookie, |app| {
 road!(signing_out_holds_at_once, |app| {
     let jane = app.register("jane@x.org").await;
     let body = json!({ "refresh_token": jane.refresh_token });
-    jane.post("/v1/auth/logout", body.clone()).await.expect_status(204);
-    jane.get("/v1/me").await.expect_problem(401, "not_signed_in");
-    app.stranger().post("/v1/auth/refresh", body.clone()).await.expect_problem(401, "not_signed_in");
-    app.stranger().post("/v1/auth/logout", body).await.expect_status(204);
+    jane.post("/v1/auth/logout", body.clone())
+        .await
+        .expect_status(204);
+    jane.get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
+    app.stranger()
+        .post("/v1/auth/refresh", body.clone())
+        .await
+        .expect_problem(401, "not_signed_in");
+    app.stranger()
+        .post("/v1/auth/logout", body)
+        .await
+        .expect_status(204);
 });
 
 road!(a_person_sees_and_ends_their_own_sessions_only, |app| {
@@ -192,14 +264,22 @@ road!(a_person_sees_and_ends_their_own_sessions_only, |app| {
     let sessions = jane.get("/v1/me/sessions").await.expect_status(200);
     let sessions = sessions["items"].as_array().unwrap();
     assert_eq!(sessions.len(), 2);
-    let of_phone = sessions.iter().find(|session| session["current"] == false).unwrap();
+    let of_phone = sessions
+        .iter()
+        .find(|session| session["current"] == false)
+        .unwrap();
     let path = format!("/v1/me/sessions/{}", of_phone["id"].as_str().unwrap());
     other.delete(&path).await.expect_problem(404, "not_found");
     jane.delete(&path).await.expect_status(204);
     jane.delete(&path).await.expect_problem(404, "not_found");
-    phone.get("/v1/me").await.expect_problem(401, "not_signed_in");
+    phone
+        .get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
     jane.delete("/v1/me/sessions").await.expect_status(204);
-    jane.get("/v1/me").await.expect_problem(401, "not_signed_in");
+    jane.get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
     other.get("/v1/me").await.expect_status(200);
 });
 
@@ -208,26 +288,46 @@ road!(changing_the_password_ends_the_other_sessions, |app| {
     let phone = app.sign_in("jane@x.org", PASSWORD).await;
     let new = "eight brown geese 8";
     let wrong = json!({ "current_password": "not the password 1", "new_password": new });
-    jane.post("/v1/auth/password/change", wrong).await.expect_problem(401, "wrong_credentials");
+    jane.post("/v1/auth/password/change", wrong)
+        .await
+        .expect_problem(401, "wrong_credentials");
     let weak = json!({ "current_password": PASSWORD, "new_password": "password123" });
     let refused = jane.post("/v1/auth/password/change", weak).await;
     refused.expect_fields(&[("/new_password", "password_too_common")]);
     let right = json!({ "current_password": PASSWORD, "new_password": new });
-    jane.post("/v1/auth/password/change", right).await.expect_status(204);
+    jane.post("/v1/auth/password/change", right)
+        .await
+        .expect_status(204);
     jane.get("/v1/me").await.expect_status(200);
-    phone.get("/v1/me").await.expect_problem(401, "not_signed_in");
+    phone
+        .get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
     let old = json!({ "email": "jane@x.org", "password": PASSWORD });
-    app.stranger().post("/v1/auth/login", old).await.expect_problem(401, "wrong_credentials");
+    app.stranger()
+        .post("/v1/auth/login", old)
+        .await
+        .expect_problem(401, "wrong_credentials");
     app.sign_in("jane@x.org", new).await;
 });
 
 road!(a_name_can_be_changed_and_lists_follow, |app| {
     let school = app.school().await;
-    let renamed = school.admin.patch("/v1/me", json!({ "username": "  Zoë  " })).await;
+    let renamed = school
+        .admin
+        .patch("/v1/me", json!({ "username": "  Zoë  " }))
+        .await;
     assert_eq!(renamed.expect_status(200)["username"], "Zoë");
-    let found = school.admin.get(&school.path("/members?search=ZOE")).await.expect_status(200);
+    let found = school
+        .admin
+        .get(&school.path("/members?search=ZOE"))
+        .await
+        .expect_status(200);
     assert_eq!(found["items"][0]["username"], "Zoë");
-    let bad = school.admin.patch("/v1/me", json!({ "username": "a\u{202e}b" })).await;
+    let bad = school
+        .admin
+        .patch("/v1/me", json!({ "username": "a\u{202e}b" }))
+        .await;
     bad.expect_fields(&[("/username", "username_invalid")]);
 });
 
@@ -248,9 +348,11 @@ fn a_hash_at_an_older_cost_is_renewed_at_sign_in() {
     };
     assert!(stored().starts_with("$argon2id$v=19$m=8,t=1,p=1$"));
     crate::support::app::block_on(async {
-        app.sign_in("person1@busy.example", "Busy bees 1 buzz").await;
+        app.sign_in("person1@busy.example", "Busy bees 1 buzz")
+            .await;
         assert!(stored().starts_with("$argon2id$v=19$m=7168,t=5,p=1$"));
-        app.sign_in("person1@busy.example", "Busy bees 1 buzz").await;
+        app.sign_in("person1@busy.example", "Busy bees 1 buzz")
+            .await;
     });
 }
 
@@ -268,7 +370,8 @@ road!(access_tokens_verify_with_the_published_key, |app| {
     validation.set_audience(&["rollcall:access"]);
     validation.validate_exp = false;
     let token = jane.access_token.as_deref().unwrap();
-    let claims: serde_json::Value =
-        jsonwebtoken::decode(token, &key.unwrap(), &validation).unwrap().claims;
+    let claims: serde_json::Value = jsonwebtoken::decode(token, &key.unwrap(), &validation)
+        .unwrap()
+        .claims;
     assert_eq!(claims["sub"], jane.id.as_str());
 });

@@ -16,7 +16,10 @@ road!(an_event_tells_who_what_when_and_in_which_request, |app| {
         .header("x-request-id", "the-request")
         .json(&json!({ "name": "Hill Road" }));
     send(change).await.expect_status(200);
-    let events = school.admin.get(&school.path("/audit-events?limit=1")).await;
+    let events = school
+        .admin
+        .get(&school.path("/audit-events?limit=1"))
+        .await;
     events.expect(
         200,
         json!({
@@ -42,16 +45,31 @@ road!(events_are_filtered_and_paged, |app| {
     let school = app.school().await;
     for number in 0..5 {
         let group = json!({ "name": format!("Group {number}") });
-        school.admin.post(&school.path("/groups"), group).await.expect_status(201);
+        school
+            .admin
+            .post(&school.path("/groups"), group)
+            .await
+            .expect_status(201);
     }
     let count = |query: String| {
-        let (admin, path) = (school.admin.clone(), school.path(&format!("/audit-events?{query}")));
-        async move { admin.get(&path).await.expect_status(200)["items"].as_array().unwrap().len() }
+        let (admin, path) = (
+            school.admin.clone(),
+            school.path(&format!("/audit-events?{query}")),
+        );
+        async move {
+            admin.get(&path).await.expect_status(200)["items"]
+                .as_array()
+                .unwrap()
+                .len()
+        }
     };
     assert_eq!(count("limit=200".to_owned()).await, 6);
     assert_eq!(count("action=group.created".to_owned()).await, 5);
     assert_eq!(count(format!("actor_id={}", school.admin.id)).await, 6);
-    assert_eq!(count("actor_id=01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11".to_owned()).await, 0);
+    assert_eq!(
+        count("actor_id=01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11".to_owned()).await,
+        0
+    );
     assert_eq!(count("subject_type=group".to_owned()).await, 5);
     assert_eq!(count(format!("subject_id={}", school.id)).await, 1);
     assert_eq!(count("from=2026-09-01T07:30:01Z".to_owned()).await, 0);
@@ -59,9 +77,16 @@ road!(events_are_filtered_and_paged, |app| {
     let mut seen = BTreeSet::new();
     let mut cursor = String::new();
     loop {
-        let page = school.admin.get(&school.path(&format!("/audit-events?limit=2{cursor}"))).await;
+        let page = school
+            .admin
+            .get(&school.path(&format!("/audit-events?limit=2{cursor}")))
+            .await;
         let page = page.expect_status(200);
-        let ids = page["items"].as_array().unwrap().iter().map(|event| event["id"].to_string());
+        let ids = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["id"].to_string());
         seen.extend(ids);
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
@@ -76,11 +101,14 @@ fn events(app: &crate::support::App) -> i64 {
     use diesel::prelude::*;
     use rollcall::store::schema::audit_events;
     let mut connection = app.state.pool.get().unwrap();
-    audit_events::table.count().get_result(&mut **connection).unwrap()
+    audit_events::table
+        .count()
+        .get_result(&mut **connection)
+        .unwrap()
 }
 
-/// Every operation of the document that changes something is done once here, and has to leave an
-/// event. What leaves none says why.
+// Every operation of the document that changes something is done once here, and has to leave an
+// event. What leaves none says why.
 road!(every_changing_operation_leaves_an_event, |app| {
     let leaves_none: BTreeSet<&str> = BTreeSet::from([
         // A new pair of tokens for the same session, each quarter of an hour: the session itself
@@ -88,15 +116,23 @@ road!(every_changing_operation_leaves_an_event, |app| {
         "refresh_session",
     ]);
     let mut done: BTreeSet<&str> = BTreeSet::new();
-    let mut do_and_see = async |operation: &'static str, request: reqwest::RequestBuilder| -> Value {
-        let before = events(app);
-        let answer = send(request).await;
-        assert!(answer.status.is_success(), "{operation}: {}", answer.text);
-        let left = events(app) - before;
-        assert!(left > 0 || leaves_none.contains(operation), "{operation} leaves no event");
-        done.insert(operation);
-        if answer.header("content-type").contains("json") { answer.json() } else { Value::Null }
-    };
+    let mut do_and_see =
+        async |operation: &'static str, request: reqwest::RequestBuilder| -> Value {
+            let before = events(app);
+            let answer = send(request).await;
+            assert!(answer.status.is_success(), "{operation}: {}", answer.text);
+            let left = events(app) - before;
+            assert!(
+                left > 0 || leaves_none.contains(operation),
+                "{operation} leaves no event"
+            );
+            done.insert(operation);
+            if answer.header("content-type").contains("json") {
+                answer.json()
+            } else {
+                Value::Null
+            }
+        };
     let stranger = app.stranger();
     let operator = app.operator().await;
     let post = |who: &crate::support::people::Person<'_>, path: &str, body: Value| {
@@ -104,34 +140,65 @@ road!(every_changing_operation_leaves_an_event, |app| {
     };
 
     let ann = json!({ "email": "ann@x.org", "password": PASSWORD, "username": "Ann" });
-    do_and_see("register_account", post(&stranger, "/v1/auth/register", ann)).await;
+    do_and_see(
+        "register_account",
+        post(&stranger, "/v1/auth/register", ann),
+    )
+    .await;
     let login = json!({ "email": "ann@x.org", "password": PASSWORD });
     let tokens = do_and_see("login", post(&stranger, "/v1/auth/login", login)).await;
     let refresh = json!({ "refresh_token": tokens["refresh_token"] });
-    let tokens = do_and_see("refresh_session", post(&stranger, "/v1/auth/refresh", refresh)).await;
+    let tokens = do_and_see(
+        "refresh_session",
+        post(&stranger, "/v1/auth/refresh", refresh),
+    )
+    .await;
     let out = json!({ "refresh_token": tokens["refresh_token"] });
     do_and_see("logout", post(&stranger, "/v1/auth/logout", out)).await;
 
     let ann = app.sign_in("ann@x.org", PASSWORD).await;
-    let rename = ann.request(Method::PATCH, "/v1/me").json(&json!({ "username": "Anna" }));
+    let rename = ann
+        .request(Method::PATCH, "/v1/me")
+        .json(&json!({ "username": "Anna" }));
     do_and_see("update_me", rename).await;
     let change = json!({ "current_password": PASSWORD, "new_password": "eight brown geese 8" });
-    do_and_see("change_password", post(&ann, "/v1/auth/password/change", change)).await;
+    do_and_see(
+        "change_password",
+        post(&ann, "/v1/auth/password/change", change),
+    )
+    .await;
     let other = app.sign_in("ann@x.org", "eight brown geese 8").await;
     let sessions = other.get("/v1/me/sessions").await.expect_status(200);
-    let old = sessions["items"].as_array().unwrap().iter().find(|s| s["current"] == false).unwrap();
+    let old = sessions["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|s| s["current"] == false)
+        .unwrap();
     let old = format!("/v1/me/sessions/{}", old["id"].as_str().unwrap());
     do_and_see("end_my_session", other.request(Method::DELETE, &old)).await;
-    do_and_see("end_all_my_sessions", other.request(Method::DELETE, "/v1/me/sessions")).await;
+    do_and_see(
+        "end_all_my_sessions",
+        other.request(Method::DELETE, "/v1/me/sessions"),
+    )
+    .await;
 
     let ann = app.sign_in("ann@x.org", "eight brown geese 8").await;
     let school = json!({ "name": "Hill Road", "kind": "school" });
-    let school = do_and_see("create_organization", post(&ann, "/v1/organizations", school)).await;
+    let school = do_and_see(
+        "create_organization",
+        post(&ann, "/v1/organizations", school),
+    )
+    .await;
     let base = format!("/v1/organizations/{}", school["id"].as_str().unwrap());
-    let patch = ann.request(Method::PATCH, &base).json(&json!({ "name": "Hill" }));
+    let patch = ann
+        .request(Method::PATCH, &base)
+        .json(&json!({ "name": "Hill" }));
     do_and_see("update_organization", patch).await;
     let limits = json!({ "total": 100 });
-    let put = operator.request(Method::PUT, &format!("{base}/seats")).json(&limits);
+    let put = operator
+        .request(Method::PUT, &format!("{base}/seats"))
+        .json(&limits);
     do_and_see("set_seat_limits", put).await;
     let group = post(&ann, &format!("{base}/groups"), json!({ "name": "7A" }));
     do_and_see("create_group", group).await;
@@ -147,7 +214,11 @@ road!(every_changing_operation_leaves_an_event, |app| {
     let import = do_and_see("create_import", upload).await;
     app.drain().await;
     let results = format!("{imports}/{}/credentials", import["id"].as_str().unwrap());
-    do_and_see("discard_import_credentials", ann.request(Method::DELETE, &results)).await;
+    do_and_see(
+        "discard_import_credentials",
+        ann.request(Method::DELETE, &results),
+    )
+    .await;
     let csv = "email,password,username\ncid@x.org,quiet rivers 12,Cid\n";
     let import = ann.upload(&imports, form(csv)).await.expect_status(202);
     let cancel = format!("{imports}/{}/cancel", import["id"].as_str().unwrap());
@@ -155,14 +226,19 @@ road!(every_changing_operation_leaves_an_event, |app| {
 
     let bob = app.sign_in("bob@x.org", "quiet rivers 11").await;
     let of_bob = format!("{base}/members/{}", bob.id);
-    let admin = ann.request(Method::PATCH, &of_bob).json(&json!({ "role": "admin" }));
+    let admin = ann
+        .request(Method::PATCH, &of_bob)
+        .json(&json!({ "role": "admin" }));
     do_and_see("update_member", admin).await;
     let leave = format!("/v1/me/memberships/{}", school["id"].as_str().unwrap());
     do_and_see("leave_organization", bob.request(Method::DELETE, &leave)).await;
     do_and_see("delete_organization", ann.request(Method::DELETE, &base)).await;
 
     for operation in changing_operations() {
-        assert!(done.contains(operation.as_str()), "{operation} is not tried here");
+        assert!(
+            done.contains(operation.as_str()),
+            "{operation} is not tried here"
+        );
     }
 });
 
@@ -181,17 +257,28 @@ road!(no_event_holds_a_secret, |app| {
     use diesel::prelude::*;
     use rollcall::store::schema::audit_events;
     let school = app.school().await;
-    school.import_students("email,password,username\nbob@x.org,quiet rivers 11,Bob\n").await;
+    school
+        .import_students("email,password,username\nbob@x.org,quiet rivers 11,Bob\n")
+        .await;
     let bob = app.sign_in("bob@x.org", "quiet rivers 11").await;
-    let change = json!({ "current_password": "quiet rivers 11", "new_password": "eight brown geese 8" });
-    bob.post("/v1/auth/password/change", change).await.expect_status(204);
+    let change =
+        json!({ "current_password": "quiet rivers 11", "new_password": "eight brown geese 8" });
+    bob.post("/v1/auth/password/change", change)
+        .await
+        .expect_status(204);
     let mut connection = app.state.pool.get().unwrap();
     let details: Vec<rollcall::store::sql_types::JsonColumn> = audit_events::table
         .select(audit_events::details)
         .load(&mut **connection)
         .unwrap();
     let all = format!("{details:?}");
-    for secret in ["quiet rivers", "brown geese", "green ducks", "rcr_", "$argon2id"] {
+    for secret in [
+        "quiet rivers",
+        "brown geese",
+        "green ducks",
+        "rcr_",
+        "$argon2id",
+    ] {
         assert!(!all.contains(secret), "{secret}");
     }
 });

@@ -81,7 +81,9 @@ struct Trial {
 
 impl Trial {
     fn new(installation: Installation) -> Self {
-        let seed = std::env::var("ROLLCALL_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = std::env::var("ROLLCALL_TEST_SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(|| fastrand::u64(..));
         println!("ROLLCALL_TEST_SEED={seed}");
         Self {
@@ -105,7 +107,12 @@ impl Trial {
         let mut process = self.installation.start();
         self.found_schools(&process).await;
         while self.hits < KILLS || self.killed_uploads < KILLED_UPLOADS {
-            assert!(self.kills < MOST_KILLS, "{} kills, {} hits", self.kills, self.hits);
+            assert!(
+                self.kills < MOST_KILLS,
+                "{} kills, {} hits",
+                self.kills,
+                self.hits
+            );
             if self.unfinished() < 2 {
                 self.upload_wave(&process).await;
             }
@@ -115,7 +122,9 @@ impl Trial {
         let killing = started.elapsed();
         let takeover = self.time_of_takeover().await;
         for import in &self.imports {
-            self.schools[import.order.school].finished(&process, &import.id).await;
+            self.schools[import.order.school]
+                .finished(&process, &import.id)
+                .await;
         }
         let working = started.elapsed() - killing;
         let created = self.check_everything(&process).await;
@@ -151,7 +160,10 @@ impl Trial {
         for name in ["7A", "7B"] {
             let path = school.path("/groups");
             let body = serde_json::json!({ "name": name });
-            let group = process.post(&path, &school.token, body).await.expect_status(201);
+            let group = process
+                .post(&path, &school.token, body)
+                .await
+                .expect_status(201);
             self.groups.push(text(&group["id"]));
         }
     }
@@ -162,8 +174,13 @@ impl Trial {
             let school = &self.schools[order.school];
             let part = Part::text(order.sheet.csv());
             let sent = school.upload(process, part, &order.fields).send().await;
-            let answer = Answer::read(sent.expect("no answer")).await.expect_status(202);
-            self.imports.push(Import { id: text(&answer["id"]), order });
+            let answer = Answer::read(sent.expect("no answer"))
+                .await
+                .expect_status(202);
+            self.imports.push(Import {
+                id: text(&answer["id"]),
+                order,
+            });
         }
     }
 
@@ -197,7 +214,11 @@ impl Trial {
     }
 
     fn order(&self, school: usize, sheet: Sheet, fields: &[(&str, &str)], groups: usize) -> Order {
-        let group_fields = self.groups.iter().take(groups).map(|id| ("group_ids", id.as_str()));
+        let group_fields = self
+            .groups
+            .iter()
+            .take(groups)
+            .map(|id| ("group_ids", id.as_str()));
         Order {
             school,
             sheet,
@@ -259,8 +280,13 @@ impl Trial {
         self.killed_uploads += 1;
         match answered {
             Ok(response) => {
-                let answer = Answer::read(response.expect("no answer")).await.expect_status(202);
-                self.imports.push(Import { id: text(&answer["id"]), order });
+                let answer = Answer::read(response.expect("no answer"))
+                    .await
+                    .expect_status(202);
+                self.imports.push(Import {
+                    id: text(&answer["id"]),
+                    order,
+                });
             }
             Err(_) => self.in_doubt = Some(order),
         }
@@ -285,14 +311,22 @@ impl Trial {
         }
         for import in &self.imports {
             // Whatever was answered once stays true.
-            self.schools[import.order.school].import_now(process, &import.id).await;
+            self.schools[import.order.school]
+                .import_now(process, &import.id)
+                .await;
         }
         if let Some(order) = self.in_doubt.take() {
             let school = &self.schools[order.school];
-            let newest = school.get(process, "/imports?limit=1").await.expect_status(200);
+            let newest = school
+                .get(process, "/imports?limit=1")
+                .await
+                .expect_status(200);
             let newest = newest["items"][0]["id"].as_str();
             if let Some(id) = newest.filter(|id| self.imports.iter().all(|known| known.id != *id)) {
-                self.imports.push(Import { id: id.to_owned(), order });
+                self.imports.push(Import {
+                    id: id.to_owned(),
+                    order,
+                });
             }
         }
         self.note_close_calls();
@@ -310,7 +344,8 @@ impl Trial {
             .expect("no rows");
         for (id, row) in last {
             let row = row.and_then(|row| usize::try_from(row).ok()).unwrap_or(1);
-            self.close_calls.extend([(id.to_string(), row), (id.to_string(), row + 1)]);
+            self.close_calls
+                .extend([(id.to_string(), row), (id.to_string(), row + 1)]);
         }
     }
 
@@ -324,7 +359,10 @@ impl Trial {
         let pool = self.installation.pool();
         let since = Instant::now();
         let before = leases(&pool);
-        while self.unfinished() > 0 && leases(&pool) == before && since.elapsed() < Duration::from_secs(10) {
+        while self.unfinished() > 0
+            && leases(&pool) == before
+            && since.elapsed() < Duration::from_secs(10)
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         since.elapsed()
@@ -335,7 +373,11 @@ impl Trial {
         let mut all = Vec::new();
         for (place, school) in self.schools.iter().enumerate() {
             let (mut created_here, mut in_groups) = (0, 0);
-            for import in self.imports.iter().filter(|import| import.order.school == place) {
+            for import in self
+                .imports
+                .iter()
+                .filter(|import| import.order.school == place)
+            {
                 let (id, sheet) = (import.id.as_str(), &import.order.sheet);
                 let statuses = import.order.statuses;
                 let created =
@@ -378,15 +420,27 @@ impl Trial {
             .count()
             .get_result(&mut **books::connect(&pool))
             .expect("no count");
-        let known: usize = self.imports.iter().map(|import| import.order.sheet.lines.len()).sum();
-        assert_eq!(usize::try_from(rows).ok(), Some(known), "rows of dead uploads are left");
+        let known: usize = self
+            .imports
+            .iter()
+            .map(|import| import.order.sheet.lines.len())
+            .sum();
+        assert_eq!(
+            usize::try_from(rows).ok(),
+            Some(known),
+            "rows of dead uploads are left"
+        );
     }
 }
 
 /// A file that takes half a second to arrive.
 fn slowly(file: String) -> Part {
     let piece = file.len().div_ceil(10);
-    let pieces: Vec<Vec<u8>> = file.into_bytes().chunks(piece).map(<[u8]>::to_vec).collect();
+    let pieces: Vec<Vec<u8>> = file
+        .into_bytes()
+        .chunks(piece)
+        .map(<[u8]>::to_vec)
+        .collect();
     let pieces = stream::unfold(pieces.into_iter(), |mut pieces| async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let piece = pieces.next()?;
@@ -397,7 +451,11 @@ fn slowly(file: String) -> Part {
 
 fn ended_rows(pool: &rollcall::store::Pool) -> i64 {
     import_rows::table
-        .filter(import_rows::outcome.is_not_null().or(import_rows::password_hash.is_not_null()))
+        .filter(
+            import_rows::outcome
+                .is_not_null()
+                .or(import_rows::password_hash.is_not_null()),
+        )
         .count()
         .get_result(&mut **books::connect(pool))
         .expect("no count")

@@ -53,75 +53,127 @@ road!(names_may_be_alike_and_slugs_are_numbered, |app| {
 road!(an_organization_is_changed_by_its_admin, |app| {
     let school = app.school().await;
     let path = school.path("");
-    let changes = json!({ "name": "Hill Road", "slug": "hill-road", "default_account_type": "teacher" });
+    let changes =
+        json!({ "name": "Hill Road", "slug": "hill-road", "default_account_type": "teacher" });
     let changed = school.admin.patch(&path, changes).await.expect_status(200);
     assert_eq!(changed["slug"], "hill-road");
     assert_eq!(changed["default_account_type"], "teacher");
-    school.admin.patch(&path, json!({})).await.expect(200, changed);
+    school
+        .admin
+        .patch(&path, json!({}))
+        .await
+        .expect(200, changed);
     let taken = json!({ "slug": "busy-company" });
-    school.admin.patch(&path, taken).await.expect_problem(409, "name_taken");
+    school
+        .admin
+        .patch(&path, taken)
+        .await
+        .expect_problem(409, "name_taken");
     let other_kind = json!({ "default_account_type": "learner" });
-    school.admin.patch(&path, other_kind).await.expect_problem(422, "account_type_not_in_kind");
+    school
+        .admin
+        .patch(&path, other_kind)
+        .await
+        .expect_problem(422, "account_type_not_in_kind");
     let kind = json!({ "kind": "enterprise" });
-    school.admin.patch(&path, kind).await.expect_problem(400, "malformed_request");
+    school
+        .admin
+        .patch(&path, kind)
+        .await
+        .expect_problem(400, "malformed_request");
     let bad = json!({ "name": " ", "slug": "No Slug" });
     let refused = school.admin.patch(&path, bad).await;
     refused.expect_fields(&[("/name", "missing"), ("/slug", "slug_invalid")]);
 });
 
-road!(deleting_takes_what_is_the_organizations_own_and_nothing_else, |app| {
-    let school = app.school().await;
-    let csv = "email,password,username\nann@x.org,quiet rivers 11,Ann\nbob@x.org,quiet rivers 12,Bob\n";
-    school.import_students(csv).await;
-    let bob = app.sign_in("bob@x.org", "quiet rivers 12").await;
-    let club = json!({ "name": "Bob's Club", "kind": "school" });
-    bob.post("/v1/organizations", club).await.expect_status(201);
-    school.admin.delete(&school.path("")).await.expect_status(204);
-    school.admin.get(&school.path("")).await.expect_problem(404, "not_found");
-    // Ann was the school's alone; Bob is in a club of his own; the admin had registered herself.
-    let ann = json!({ "email": "ann@x.org", "password": "quiet rivers 11" });
-    app.stranger().post("/v1/auth/login", ann).await.expect_problem(401, "wrong_credentials");
-    app.sign_in("bob@x.org", "quiet rivers 12").await;
-    app.sign_in(&school.admin.email, PASSWORD).await;
-    app.sign_in("person1@busy.example", "Busy bees 1 buzz").await;
-});
+road!(
+    deleting_takes_what_is_the_organizations_own_and_nothing_else,
+    |app| {
+        let school = app.school().await;
+        let csv = "email,password,username\nann@x.org,quiet rivers 11,Ann\nbob@x.org,quiet rivers 12,Bob\n";
+        school.import_students(csv).await;
+        let bob = app.sign_in("bob@x.org", "quiet rivers 12").await;
+        let club = json!({ "name": "Bob's Club", "kind": "school" });
+        bob.post("/v1/organizations", club).await.expect_status(201);
+        school
+            .admin
+            .delete(&school.path(""))
+            .await
+            .expect_status(204);
+        school
+            .admin
+            .get(&school.path(""))
+            .await
+            .expect_problem(404, "not_found");
+        // Ann was the school's alone; Bob is in a club of his own; the admin had registered herself.
+        let ann = json!({ "email": "ann@x.org", "password": "quiet rivers 11" });
+        app.stranger()
+            .post("/v1/auth/login", ann)
+            .await
+            .expect_problem(401, "wrong_credentials");
+        app.sign_in("bob@x.org", "quiet rivers 12").await;
+        app.sign_in(&school.admin.email, PASSWORD).await;
+        app.sign_in("person1@busy.example", "Busy bees 1 buzz")
+            .await;
+    }
+);
 
-road!(only_operators_create_where_the_configuration_says_so, |app| {
-    // The service is asked directly: the configuration of a running application stands.
-    use rollcall::config::OrganizationCreation;
-    use rollcall::domain::ids::SessionId;
-    use rollcall::domain::organization::OrganizationKind;
-    use rollcall::services::act::Act;
-    use rollcall::services::organizations::{self, NewOrganization};
-    use rollcall::services::sessions::SignedIn;
-    use rollcall::store::accounts;
-    let create = |email: &str| {
-        let mut connection = app.state.pool.get().unwrap();
-        let email = email.parse().unwrap();
-        let account = accounts::find_by_email(&mut connection, &email).unwrap().unwrap();
-        let caller = SignedIn {
-            act: Act::of(&account, "test", app.now()),
-            account,
-            session: SessionId::new(),
+road!(
+    only_operators_create_where_the_configuration_says_so,
+    |app| {
+        // The service is asked directly: the configuration of a running application stands.
+        use rollcall::config::OrganizationCreation;
+        use rollcall::domain::ids::SessionId;
+        use rollcall::domain::organization::OrganizationKind;
+        use rollcall::services::act::Act;
+        use rollcall::services::organizations::{self, NewOrganization};
+        use rollcall::services::sessions::SignedIn;
+        use rollcall::store::accounts;
+        let create = |email: &str| {
+            let mut connection = app.state.pool.get().unwrap();
+            let email = email.parse().unwrap();
+            let account = accounts::find_by_email(&mut connection, &email)
+                .unwrap()
+                .unwrap();
+            let caller = SignedIn {
+                act: Act::of(&account, "test", app.now()),
+                account,
+                session: SessionId::new(),
+            };
+            let new = NewOrganization {
+                name: "New".to_owned(),
+                kind: OrganizationKind::School,
+            };
+            organizations::create(
+                &mut connection,
+                &caller,
+                OrganizationCreation::Operators,
+                new,
+            )
         };
-        let new = NewOrganization { name: "New".to_owned(), kind: OrganizationKind::School };
-        organizations::create(&mut connection, &caller, OrganizationCreation::Operators, new)
-    };
-    app.register("ann@x.org").await;
-    app.operator().await;
-    let refused = create("ann@x.org").map(drop).unwrap_err();
-    assert_eq!(refused.code(), rollcall::error::Code::Forbidden);
-    assert!(create("operator@rollcall.example").is_ok());
-});
+        app.register("ann@x.org").await;
+        app.operator().await;
+        let refused = create("ann@x.org").map(drop).unwrap_err();
+        assert_eq!(refused.code(), rollcall::error::Code::Forbidden);
+        assert!(create("operator@rollcall.example").is_ok());
+    }
+);
 
 road!(lists_show_ones_own_and_an_operator_all, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let names = |page: serde_json::Value| -> Vec<String> {
         let items = page["items"].as_array().unwrap().clone();
-        items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+        items
+            .iter()
+            .map(|item| item["name"].as_str().unwrap().to_owned())
+            .collect()
     };
-    let own = school.admin.get("/v1/organizations").await.expect_status(200);
+    let own = school
+        .admin
+        .get("/v1/organizations")
+        .await
+        .expect_status(200);
     assert_eq!(names(own), ["Hill Road School"]);
     let first = operator.get("/v1/organizations?limit=1").await;
     let page = first.expect_status(200);
@@ -139,7 +191,9 @@ road!(lists_show_ones_own_and_an_operator_all, |app| {
 
 road!(groups_are_made_by_staff_and_seen_by_their_members, |app| {
     let school = app.school().await;
-    school.import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n").await;
+    school
+        .import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n")
+        .await;
     let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
     let groups = school.path("/groups");
     let body = json!({ "name": "7A", "description": "Ms Green's class" });
@@ -153,26 +207,41 @@ road!(groups_are_made_by_staff_and_seen_by_their_members, |app| {
             "created_at": "2026-09-01T07:30:00Z",
         }),
     );
-    school.admin.post(&groups, json!({ "name": "7a" })).await.expect_problem(409, "name_taken");
-    ann.post(&groups, body).await.expect_problem(403, "forbidden");
-    ann.get(&groups).await.expect(200, json!({ "items": [], "next_cursor": null }));
+    school
+        .admin
+        .post(&groups, json!({ "name": "7a" }))
+        .await
+        .expect_problem(409, "name_taken");
+    ann.post(&groups, body)
+        .await
+        .expect_problem(403, "forbidden");
+    ann.get(&groups)
+        .await
+        .expect(200, json!({ "items": [], "next_cursor": null }));
     let all = school.admin.get(&groups).await.expect_status(200);
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
 });
 
-/// PRODUCT 3.2 for every operation on an organization: what strangers may not see answers 404, what
-/// members see but may not do answers 403.
+// PRODUCT 3.2 for every operation on an organization: what strangers may not see answers 404, what
+// members see but may not do answers 403.
 road!(every_operation_on_an_organization_asks_who_calls, |app| {
     let school = app.school().await;
-    let csv = "email,password,username\nann@x.org,quiet rivers 11,Ann\ntom@x.org,quiet rivers 12,Tom\n";
+    let csv =
+        "email,password,username\nann@x.org,quiet rivers 11,Ann\ntom@x.org,quiet rivers 12,Tom\n";
     let import = school.import_students(csv).await;
     let student = app.sign_in("ann@x.org", "quiet rivers 11").await;
     let teacher = app.sign_in("tom@x.org", "quiet rivers 12").await;
     let teach = json!({ "account_type": "teacher" });
     let of_teacher = school.path(&format!("/members/{}", teacher.id));
-    school.admin.patch(&of_teacher, teach).await.expect_status(200);
+    school
+        .admin
+        .patch(&of_teacher, teach)
+        .await
+        .expect_status(200);
     let operator = app.operator().await;
-    let outsider = app.sign_in("person1@busy.example", "Busy bees 1 buzz").await;
+    let outsider = app
+        .sign_in("person1@busy.example", "Busy bees 1 buzz")
+        .await;
     let stranger = app.stranger();
 
     let import = import["id"].as_str().unwrap();
@@ -245,7 +314,9 @@ fn assert_covers_the_document(table: &[(&str, &str)], account: &str, import: &st
         let Some(below) = path.strip_prefix("/v1/organizations/{organization_id}") else {
             continue;
         };
-        let below = below.replace("{account_id}", account).replace("{import_id}", import);
+        let below = below
+            .replace("{account_id}", account)
+            .replace("{import_id}", import);
         for method in item.as_object().unwrap().keys() {
             let method = method.to_uppercase();
             assert!(

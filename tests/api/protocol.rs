@@ -8,10 +8,18 @@ use crate::support::road;
 
 road!(whatever_is_refused_is_a_problem, |app| {
     let stranger = app.stranger();
-    stranger.get("/nowhere").await.expect_problem(404, "not_found");
-    stranger.get("/v1/organizations/no-uuid").await.expect_problem(401, "not_signed_in");
+    stranger
+        .get("/nowhere")
+        .await
+        .expect_problem(404, "not_found");
+    stranger
+        .get("/v1/organizations/no-uuid")
+        .await
+        .expect_problem(401, "not_signed_in");
     let ann = app.register("ann@x.org").await;
-    ann.get("/v1/organizations/no-uuid").await.expect_problem(404, "not_found");
+    ann.get("/v1/organizations/no-uuid")
+        .await
+        .expect_problem(404, "not_found");
     let wrong_method = ann.put("/v1/me", json!({})).await;
     wrong_method.expect_problem(405, "method_not_allowed");
     assert_eq!(wrong_method.header("allow"), "GET, PATCH");
@@ -21,43 +29,85 @@ road!(whatever_is_refused_is_a_problem, |app| {
             .header("content-type", "application/json")
             .body(body)
     };
-    send(post("{")).await.expect_problem(400, "malformed_request");
-    send(post("")).await.expect_problem(400, "malformed_request");
-    send(post("[1]")).await.expect_problem(400, "malformed_request");
+    send(post("{"))
+        .await
+        .expect_problem(400, "malformed_request");
+    send(post(""))
+        .await
+        .expect_problem(400, "malformed_request");
+    send(post("[1]"))
+        .await
+        .expect_problem(400, "malformed_request");
     let unknown = json!({ "email": "a@x.org", "password": PASSWORD, "remember": true });
     let refused = stranger.post("/v1/auth/login", unknown).await;
     let problem = refused.expect_problem(400, "malformed_request");
-    assert!(problem["detail"].as_str().unwrap().contains("unknown field `remember`"));
-    let text = stranger.request(Method::POST, "/v1/auth/login").body("email=a");
-    send(text).await.expect_problem(415, "unsupported_media_type");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("unknown field `remember`")
+    );
+    let text = stranger
+        .request(Method::POST, "/v1/auth/login")
+        .body("email=a");
+    send(text)
+        .await
+        .expect_problem(415, "unsupported_media_type");
     let large = json!({ "email": "a@x.org", "password": "x".repeat(1024 * 1024) });
-    stranger.post("/v1/auth/login", large).await.expect_problem(413, "payload_too_large");
-    let form = ann.request(Method::POST, "/v1/organizations/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11/imports");
+    stranger
+        .post("/v1/auth/login", large)
+        .await
+        .expect_problem(413, "payload_too_large");
+    let form = ann.request(
+        Method::POST,
+        "/v1/organizations/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11/imports",
+    );
     send(form.body("x")).await.expect_problem(404, "not_found");
 });
 
 road!(a_request_id_is_taken_over_or_made, |app| {
     let with_id = |id: &'static str| {
-        app.stranger().request(Method::GET, "/health/live").header("x-request-id", id)
+        app.stranger()
+            .request(Method::GET, "/health/live")
+            .header("x-request-id", id)
     };
-    assert_eq!(send(with_id("my-id_7.8")).await.header("x-request-id"), "my-id_7.8");
-    for harmful in ["", "with space", "<script>", "0123456789012345678901234567890123456789012345678901234567890123456789"] {
+    assert_eq!(
+        send(with_id("my-id_7.8")).await.header("x-request-id"),
+        "my-id_7.8"
+    );
+    for harmful in [
+        "",
+        "with space",
+        "<script>",
+        "0123456789012345678901234567890123456789012345678901234567890123456789",
+    ] {
         let made = send(with_id(harmful)).await;
         assert!(uuid::Uuid::parse_str(made.header("x-request-id")).is_ok());
     }
-    let refused = app.stranger().request(Method::GET, "/v1/me").header("x-request-id", "mine");
+    let refused = app
+        .stranger()
+        .request(Method::GET, "/v1/me")
+        .header("x-request-id", "mine");
     let problem = send(refused).await.expect_problem(401, "not_signed_in");
     assert_eq!(problem["request_id"], "mine");
 });
 
 road!(browsers_may_call_from_the_apps_origin_only, |app| {
     let from = |origin: &'static str| {
-        app.stranger().request(Method::GET, "/v1/me").header("origin", origin)
+        app.stranger()
+            .request(Method::GET, "/v1/me")
+            .header("origin", origin)
     };
     let app_origin = send(from("http://localhost:3000")).await;
     app_origin.expect_problem(401, "not_signed_in");
-    assert_eq!(app_origin.header("access-control-allow-origin"), "http://localhost:3000");
-    assert_eq!(app_origin.header("access-control-allow-credentials"), "true");
+    assert_eq!(
+        app_origin.header("access-control-allow-origin"),
+        "http://localhost:3000"
+    );
+    assert_eq!(
+        app_origin.header("access-control-allow-credentials"),
+        "true"
+    );
     let other = send(from("https://evil.example")).await;
     assert_eq!(other.header("access-control-allow-origin"), "");
     let preflight = app
@@ -65,10 +115,17 @@ road!(browsers_may_call_from_the_apps_origin_only, |app| {
         .request(Method::OPTIONS, "/v1/me")
         .header("origin", "http://localhost:3000")
         .header("access-control-request-method", "PATCH")
-        .header("access-control-request-headers", "authorization,content-type");
+        .header(
+            "access-control-request-headers",
+            "authorization,content-type",
+        );
     let preflight = send(preflight).await;
     assert_eq!(preflight.status, 200);
-    assert!(preflight.header("access-control-allow-methods").contains("PATCH"));
+    assert!(
+        preflight
+            .header("access-control-allow-methods")
+            .contains("PATCH")
+    );
 });
 
 road!(answers_are_compressed_where_the_client_takes_it, |app| {
@@ -87,17 +144,31 @@ road!(the_documentation_needs_no_other_host, |app| {
     document.expect(200, kept);
     let page = app.stranger().get("/docs/").await;
     assert_eq!(page.status, 200);
-    for source in page.text.split("src=\"").chain(page.text.split("href=\"")).skip(1) {
+    for source in page
+        .text
+        .split("src=\"")
+        .chain(page.text.split("href=\""))
+        .skip(1)
+    {
         let target = source.split('"').next().unwrap();
-        assert!(!target.starts_with("http") && !target.starts_with("//"), "{target}");
+        assert!(
+            !target.starts_with("http") && !target.starts_with("//"),
+            "{target}"
+        );
     }
     let script = app.stranger().get("/docs/swagger-ui-bundle.js").await;
     assert_eq!(script.status, 200);
 });
 
 road!(health_and_metrics_are_there, |app| {
-    app.stranger().get("/health/live").await.expect(200, json!({ "status": "ok" }));
-    app.stranger().get("/health/ready").await.expect(200, json!({ "status": "ok" }));
+    app.stranger()
+        .get("/health/live")
+        .await
+        .expect(200, json!({ "status": "ok" }));
+    app.stranger()
+        .get("/health/ready")
+        .await
+        .expect(200, json!({ "status": "ok" }));
     app.register("ann@x.org").await;
     let metrics = app.stranger().get("/metrics").await;
     assert_eq!(metrics.status, 200);
@@ -106,7 +177,11 @@ road!(health_and_metrics_are_there, |app| {
         "rollcall_database_connections_max 6",
         "rollcall_imports_unfinished 0",
     ] {
-        assert!(metrics.text.contains(expected), "{expected} is not in {}", metrics.text);
+        assert!(
+            metrics.text.contains(expected),
+            "{expected} is not in {}",
+            metrics.text
+        );
     }
     assert!(!metrics.text.contains("ann@"));
 });

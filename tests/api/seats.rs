@@ -21,7 +21,11 @@ road!(the_ledger_counts_and_only_operators_limit_it, |app| {
         }),
     );
     let limits = json!({ "total": 500, "by_account_type": { "student": 450, "teacher": null } });
-    school.admin.put(&path, limits.clone()).await.expect_problem(403, "forbidden");
+    school
+        .admin
+        .put(&path, limits.clone())
+        .await
+        .expect_problem(403, "forbidden");
     operator.put(&path, limits).await.expect(
         200,
         json!({
@@ -30,10 +34,16 @@ road!(the_ledger_counts_and_only_operators_limit_it, |app| {
         }),
     );
     let other_kind = json!({ "total": null, "by_account_type": { "learner": 1 } });
-    operator.put(&path, other_kind).await.expect_problem(422, "account_type_not_in_kind");
+    operator
+        .put(&path, other_kind)
+        .await
+        .expect_problem(422, "account_type_not_in_kind");
     let bad = json!({ "total": -1, "by_account_type": { "student": 10_000_001 } });
     let refused = operator.put(&path, bad).await;
-    refused.expect_fields(&[("/total", "out_of_range"), ("/by_account_type", "out_of_range")]);
+    refused.expect_fields(&[
+        ("/total", "out_of_range"),
+        ("/by_account_type", "out_of_range"),
+    ]);
     // Absent is unlimited again; a limit below what is taken stands.
     operator.put(&path, json!({ "total": 0 })).await.expect(
         200,
@@ -44,51 +54,83 @@ road!(the_ledger_counts_and_only_operators_limit_it, |app| {
     );
 });
 
-road!(a_change_of_type_moves_the_seat_and_needs_a_free_one, |app| {
-    let school = app.school().await;
-    let operator = app.operator().await;
-    school.import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n").await;
-    let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
-    let path = school.path(&format!("/members/{}", ann.id));
-    let seats = school.path("/seats");
-    let limits = json!({ "by_account_type": { "teacher": 1 } });
-    operator.put(&seats, limits).await.expect_status(200);
-    let teach = json!({ "account_type": "teacher" });
-    school.admin.patch(&path, teach.clone()).await.expect_problem(409, "no_seat");
-    operator.put(&seats, json!({})).await.expect_status(200);
-    let member = school.admin.patch(&path, teach).await.expect_status(200);
-    assert_eq!(member["account_type"], "teacher");
-    let ledger = school.admin.get(&seats).await.expect_status(200);
-    assert_eq!(ledger["total"]["used"], 2);
-    assert_eq!(ledger["by_account_type"]["student"]["used"], 0);
-    assert_eq!(ledger["by_account_type"]["teacher"]["used"], 2);
-    let learner = json!({ "account_type": "learner" });
-    school.admin.patch(&path, learner).await.expect_problem(422, "account_type_not_in_kind");
-});
+road!(
+    a_change_of_type_moves_the_seat_and_needs_a_free_one,
+    |app| {
+        let school = app.school().await;
+        let operator = app.operator().await;
+        school
+            .import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n")
+            .await;
+        let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
+        let path = school.path(&format!("/members/{}", ann.id));
+        let seats = school.path("/seats");
+        let limits = json!({ "by_account_type": { "teacher": 1 } });
+        operator.put(&seats, limits).await.expect_status(200);
+        let teach = json!({ "account_type": "teacher" });
+        school
+            .admin
+            .patch(&path, teach.clone())
+            .await
+            .expect_problem(409, "no_seat");
+        operator.put(&seats, json!({})).await.expect_status(200);
+        let member = school.admin.patch(&path, teach).await.expect_status(200);
+        assert_eq!(member["account_type"], "teacher");
+        let ledger = school.admin.get(&seats).await.expect_status(200);
+        assert_eq!(ledger["total"]["used"], 2);
+        assert_eq!(ledger["by_account_type"]["student"]["used"], 0);
+        assert_eq!(ledger["by_account_type"]["teacher"]["used"], 2);
+        let learner = json!({ "account_type": "learner" });
+        school
+            .admin
+            .patch(&path, learner)
+            .await
+            .expect_problem(422, "account_type_not_in_kind");
+    }
+);
 
 road!(sixty_four_claims_at_once_never_pass_the_limit, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let mut csv = String::from("email,password,username\n");
     for number in 0..64 {
-        csv.push_str(&format!("p{number}@x.org,quiet rivers {number:02},P {number}\n"));
+        csv.push_str(&format!(
+            "p{number}@x.org,quiet rivers {number:02},P {number}\n"
+        ));
     }
     school.import_students(csv).await;
     let limits = json!({ "by_account_type": { "teacher": 11 } });
-    operator.put(&school.path("/seats"), limits).await.expect_status(200);
-    let page = school.admin.get(&school.path("/members?limit=200&account_type=student")).await;
+    operator
+        .put(&school.path("/seats"), limits)
+        .await
+        .expect_status(200);
+    let page = school
+        .admin
+        .get(&school.path("/members?limit=200&account_type=student"))
+        .await;
     let page = page.expect_status(200);
     let claims = page["items"].as_array().unwrap().iter().map(|member| {
-        let path = school.path(&format!("/members/{}", member["account_id"].as_str().unwrap()));
+        let path = school.path(&format!(
+            "/members/{}",
+            member["account_id"].as_str().unwrap()
+        ));
         let admin = school.admin.clone();
-        async move { admin.patch(&path, json!({ "account_type": "teacher" })).await }
+        async move {
+            admin
+                .patch(&path, json!({ "account_type": "teacher" }))
+                .await
+        }
     });
     let answers = futures_util::future::join_all(claims).await;
     let won = answers.iter().filter(|answer| answer.status == 200).count();
     let refused = answers.iter().filter(|answer| answer.status == 409).count();
     // One of the eleven is the admin's own.
     assert_eq!((won, refused), (10, 54));
-    let ledger = school.admin.get(&school.path("/seats")).await.expect_status(200);
+    let ledger = school
+        .admin
+        .get(&school.path("/seats"))
+        .await
+        .expect_status(200);
     assert_eq!(ledger["by_account_type"]["teacher"]["used"], 11);
     assert_eq!(ledger["by_account_type"]["student"]["used"], 54);
     assert_eq!(ledger["total"]["used"], 65);

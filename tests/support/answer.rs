@@ -30,9 +30,9 @@ impl Answer {
 
     /// A header's text; empty where it is absent.
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().expect("a header that is no text"))
+        self.headers.get(name).map_or("", |value| {
+            value.to_str().expect("a header that is no text")
+        })
     }
 
     /// Asserts status and body together and gives the body. In the expected body, `"<uuid>"`,
@@ -127,7 +127,9 @@ fn matches_kind(pattern: &str, found: &Value) -> bool {
         "<any>" => true,
         "<number>" => found.is_number(),
         "<text>" => found.as_str().is_some_and(|text| !text.is_empty()),
-        "<uuid>" => found.as_str().is_some_and(|text| uuid::Uuid::parse_str(text).is_ok()),
+        "<uuid>" => found
+            .as_str()
+            .is_some_and(|text| uuid::Uuid::parse_str(text).is_ok()),
         "<time>" => found
             .as_str()
             .is_some_and(|text| text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok()),

@@ -74,14 +74,15 @@ impl App {
     }
 
     /// On this database, with its keys in this folder.
-    pub fn new(
-        database: Database,
-        data_dir: PathBuf,
-        configure: impl FnOnce(&mut Config),
-    ) -> Self {
+    pub fn new(database: Database, data_dir: PathBuf, configure: impl FnOnce(&mut Config)) -> Self {
         let mut config = config(&database, data_dir);
         configure(&mut config);
-        let clock = Clock::starting_at("2026-09-01T07:30:00Z".parse::<jiff::Timestamp>().expect("a time").into());
+        let clock = Clock::starting_at(
+            "2026-09-01T07:30:00Z"
+                .parse::<jiff::Timestamp>()
+                .expect("a time")
+                .into(),
+        );
         let state = State::open(config, clock).expect("the application does not start");
         let (address, server) = serve(&state);
         Self {

@@ -61,7 +61,9 @@ async fn check_rows(process: &Process, school: &School, id: &str, sheet: &Sheet)
     let mut listed = Vec::new();
     let mut query = "?limit=200".to_owned();
     loop {
-        let page = school.get(process, &format!("/imports/{id}/rows{query}")).await;
+        let page = school
+            .get(process, &format!("/imports/{id}/rows{query}"))
+            .await;
         let page = page.expect_status(200);
         listed.extend(page["items"].as_array().expect("no items").iter().cloned());
         let Some(cursor) = page["next_cursor"].as_str() else {
@@ -74,8 +76,14 @@ async fn check_rows(process: &Process, school: &School, id: &str, sheet: &Sheet)
     rows.map(|(place, (row, line))| {
         assert_eq!(row["row"], place + 1);
         let outcome = row["outcome"].as_str().unwrap_or("pending").to_owned();
-        assert!(line.ends.contains(&outcome.as_str()), "{row:#} is not {:?}", line.ends);
-        let account = row["account_id"].as_str().map(|id| id.parse().expect("an id"));
+        assert!(
+            line.ends.contains(&outcome.as_str()),
+            "{row:#} is not {:?}",
+            line.ends
+        );
+        let account = row["account_id"]
+            .as_str()
+            .map(|id| id.parse().expect("an id"));
         assert_eq!(account.is_some(), outcome == "created", "{row:#}");
         assert_eq!(row["error"].is_null(), outcome == "created", "{row:#}");
         Listed {
@@ -93,7 +101,11 @@ fn check_counts(import: &Value, listed: &[Listed]) {
         *by_outcome.entry(row.outcome.clone()).or_insert(0) += 1;
     }
     let counts = &import["counts"];
-    assert_eq!(counts["by_outcome"], serde_json::json!(by_outcome), "{import:#}");
+    assert_eq!(
+        counts["by_outcome"],
+        serde_json::json!(by_outcome),
+        "{import:#}"
+    );
     let created = by_outcome.get("created").copied().unwrap_or(0);
     for (name, expected) in [
         ("rows", listed.len()),
@@ -112,7 +124,9 @@ async fn check_userlist(
     sheet: &Sheet,
     listed: &[Listed],
 ) -> Vec<Created> {
-    let file = school.get(process, &format!("/imports/{id}/userlist.csv")).await;
+    let file = school
+        .get(process, &format!("/imports/{id}/userlist.csv"))
+        .await;
     file.expect_status(200);
     let records = records_of(&file.text);
     assert_eq!(records.len(), listed.len(), "rows of {id}'s userlist.csv");
@@ -121,14 +135,23 @@ async fn check_userlist(
         let is_created = row.outcome == "created";
         assert_eq!(record["row"], (place + 1).to_string());
         assert_eq!(record["email"], row.email);
-        assert_eq!(record["status"], if is_created { "created" } else { "failed" });
-        assert_eq!(record["error_code"], if is_created { "" } else { &row.outcome });
+        assert_eq!(
+            record["status"],
+            if is_created { "created" } else { "failed" }
+        );
+        assert_eq!(
+            record["error_code"],
+            if is_created { "" } else { &row.outcome }
+        );
         let password = record["password"].clone();
         if !is_created {
             assert_eq!(password, "");
             continue;
         }
-        assert!(line.password.is_empty() || line.password == password, "{record:?}");
+        assert!(
+            line.password.is_empty() || line.password == password,
+            "{record:?}"
+        );
         created.push(Created {
             row: place + 1,
             email: row.email.clone(),
@@ -155,7 +178,11 @@ fn check_stored(pool: &Pool, school: &School, id: &str, listed: &[Listed]) {
     let organization: OrganizationId = school.id.parse().expect("an id");
     let id: ImportId = id.parse().expect("an id");
     let made: Vec<AccountId> = listed.iter().filter_map(|row| row.account).collect();
-    assert_eq!(made.iter().collect::<HashSet<_>>().len(), made.len(), "an account twice");
+    assert_eq!(
+        made.iter().collect::<HashSet<_>>().len(),
+        made.len(),
+        "an account twice"
+    );
     let found: HashMap<AccountId, String> = made
         .chunks(500)
         .flat_map(|made| {
@@ -171,7 +198,11 @@ fn check_stored(pool: &Pool, school: &School, id: &str, listed: &[Listed]) {
         .collect();
     for row in listed {
         if let Some(account) = row.account {
-            assert_eq!(found.get(&account), Some(&row.email), "the account of a row");
+            assert_eq!(
+                found.get(&account),
+                Some(&row.email),
+                "the account of a row"
+            );
         }
     }
     let left_hashes: i64 = import_rows::table
@@ -199,7 +230,11 @@ fn check_events(pool: &Pool, id: &str) {
         .load(&mut **connect(pool))
         .expect("no events");
     events.sort_unstable();
-    assert_eq!(events, [Action::ImportAccepted, Action::ImportFinished], "events of {id}");
+    assert_eq!(
+        events,
+        [Action::ImportAccepted, Action::ImportFinished],
+        "events of {id}"
+    );
 }
 
 fn with_hashes(pool: &Pool, created: Vec<Created>, listed: &[Listed]) -> Vec<Created> {
@@ -252,10 +287,17 @@ pub async fn check_school(
         .count()
         .get_result(&mut **connection)
         .expect("no count");
-    assert_eq!(usize::try_from(grouped).ok(), Some(in_groups), "group memberships");
+    assert_eq!(
+        usize::try_from(grouped).ok(),
+        Some(in_groups),
+        "group memberships"
+    );
     let seats = school.get(process, "/seats").await.expect_status(200);
     assert_eq!(seats["total"]["used"], members, "{seats:#}");
-    assert_eq!(seats["by_account_type"]["student"]["used"], created, "{seats:#}");
+    assert_eq!(
+        seats["by_account_type"]["student"]["used"], created,
+        "{seats:#}"
+    );
     for line in [&seats["total"], &seats["by_account_type"]["student"]] {
         assert_eq!(line["reserved"], 0, "{seats:#}");
     }

@@ -41,7 +41,11 @@ pub fn postgres_template() -> Option<&'static str> {
             let database = postgres::server()?.create_database(None);
             let name = database.name.clone();
             let folder = tempfile::tempdir().expect("no temporary folder");
-            let app = App::new(Database::Postgres(database), folder.path().to_owned(), |_| {});
+            let app = App::new(
+                Database::Postgres(database),
+                folder.path().to_owned(),
+                |_| {},
+            );
             app::block_on(app.populate());
             app.stop_and_keep_database();
             Some(name)

@@ -43,7 +43,11 @@ impl App {
     /// Signs somebody in with this password.
     pub async fn sign_in(&self, email: &str, password: &str) -> Person<'_> {
         let body = json!({ "email": email, "password": password });
-        let tokens = self.stranger().post("/v1/auth/login", body).await.expect_status(200);
+        let tokens = self
+            .stranger()
+            .post("/v1/auth/login", body)
+            .await
+            .expect_status(200);
         let mut person = self.person(email, &tokens, String::new());
         person.id = text(&person.get("/v1/me").await.expect_status(200)["id"]);
         person
@@ -87,10 +91,16 @@ impl App {
     /// An organization with its first admin.
     pub async fn organization(&self, name: &str, kind: &str) -> Organization<'_> {
         let admin = self
-            .register(&format!("admin@{}.example", name.to_lowercase().replace(' ', "-")))
+            .register(&format!(
+                "admin@{}.example",
+                name.to_lowercase().replace(' ', "-")
+            ))
             .await;
         let body = json!({ "name": name, "kind": kind });
-        let created = admin.post("/v1/organizations", body).await.expect_status(201);
+        let created = admin
+            .post("/v1/organizations", body)
+            .await
+            .expect_status(201);
         Organization {
             id: text(&created["id"]),
             slug: text(&created["slug"]),
@@ -109,12 +119,20 @@ impl App {
             ));
         }
         let group = json!({ "name": "7A" });
-        let group = company.admin.post(&company.path("/groups"), group).await.expect_status(201);
+        let group = company
+            .admin
+            .post(&company.path("/groups"), group)
+            .await
+            .expect_status(201);
         let form = Form::new()
             .text("account_type", "learner")
             .text("group_ids", text(&group["id"]))
             .part("file", Part::text(csv));
-        company.admin.upload(&company.path("/imports"), form).await.expect_status(202);
+        company
+            .admin
+            .upload(&company.path("/imports"), form)
+            .await
+            .expect_status(202);
         self.drain().await;
     }
 }
@@ -136,7 +154,10 @@ impl Organization<'_> {
 
     /// Imports students with this text, waits for the end, and gives the import.
     pub async fn import_students(&self, file: impl Into<Vec<u8>>) -> Value {
-        let accepted = self.import(file, &[("account_type", "student")]).await.expect_status(202);
+        let accepted = self
+            .import(file, &[("account_type", "student")])
+            .await
+            .expect_status(202);
         self.admin.app.drain().await;
         self.import_with(&accepted["id"]).await
     }
@@ -202,7 +223,10 @@ pub async fn send(request: reqwest::RequestBuilder) -> Answer {
 /// The text of a JSON string.
 #[track_caller]
 pub fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
+        .to_owned()
 }
 
 fn name_of(email: &str) -> String {

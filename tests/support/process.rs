@@ -38,7 +38,11 @@ impl Installation {
     pub fn on_sqlite() -> Self {
         let folder = tempfile::tempdir().expect("no temporary folder");
         let file = folder.path().join("data/rollcall.sqlite");
-        Self::new(DatabaseUrl::Sqlite(file.display().to_string()), None, folder)
+        Self::new(
+            DatabaseUrl::Sqlite(file.display().to_string()),
+            None,
+            folder,
+        )
     }
 
     /// On an empty PostgreSQL database; none where there is no server.
@@ -51,7 +55,10 @@ impl Installation {
         let folder = tempfile::tempdir().expect("no temporary folder");
         let url = DatabaseUrl::Postgres(database.url.clone());
         let mut installation = Self::new(url, Some(database), folder);
-        let (signing, sealing) = (installation.path("signing.pem"), installation.path("sealing.key"));
+        let (signing, sealing) = (
+            installation.path("signing.pem"),
+            installation.path("sealing.key"),
+        );
         SigningKeys::load(&signing, true, "").expect("no signing key");
         SealingKeys::load(&sealing, true).expect("no sealing key");
         let url = match &installation.database {
@@ -96,7 +103,10 @@ impl Installation {
     /// What a configuration made in this process needs to be the same, as
     /// `Config::from_environment` takes it.
     pub fn settings(&self) -> std::collections::HashMap<String, String> {
-        let data_dir = ("data_dir".to_owned(), self.path("data").display().to_string());
+        let data_dir = (
+            "data_dir".to_owned(),
+            self.path("data").display().to_string(),
+        );
         let named = |(name, value): &(String, String)| {
             let name = name.trim_start_matches("ROLLCALL_").to_lowercase();
             (name, value.clone())
@@ -128,7 +138,9 @@ impl Installation {
 
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().expect("the binary cannot be run")
+        self.command(arguments)
+            .output()
+            .expect("the binary cannot be run")
     }
 
     /// Starts a server and waits until it listens.
@@ -150,7 +162,11 @@ impl Installation {
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
         }
         let log = self.path(&format!("{data_dir}.log"));
-        let output = File::options().create(true).append(true).open(&log).expect("no log");
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("no log");
         let errors = output.try_clone().expect("no log");
         let child = self
             .command_in(data_dir, &["serve"])
@@ -277,7 +293,11 @@ impl Process {
     pub fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
         let url = format!("http://{}{path}", self.address);
         let request = self.client.request(method, url);
-        if token.is_empty() { request } else { request.bearer_auth(token) }
+        if token.is_empty() {
+            request
+        } else {
+            request.bearer_auth(token)
+        }
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Answer {
@@ -298,10 +318,16 @@ impl Process {
     pub async fn school(&self, name: &str) -> School {
         let email = format!("admin@{}.example", name.to_lowercase().replace(' ', "-"));
         let body = json!({ "email": email, "password": PASSWORD, "username": name });
-        let registered = self.post("/v1/auth/register", "", body).await.expect_status(201);
+        let registered = self
+            .post("/v1/auth/register", "", body)
+            .await
+            .expect_status(201);
         let token = text(&registered["access_token"]);
         let body = json!({ "name": name, "kind": "school" });
-        let created = self.post("/v1/organizations", &token, body).await.expect_status(201);
+        let created = self
+            .post("/v1/organizations", &token, body)
+            .await
+            .expect_status(201);
         School {
             id: text(&created["id"]),
             slug: text(&created["slug"]),
@@ -339,7 +365,9 @@ impl School {
         let form = Form::new().text("account_type", "student");
         let form = fields
             .iter()
-            .fold(form, |form, (name, value)| form.text(name.clone(), value.clone()))
+            .fold(form, |form, (name, value)| {
+                form.text(name.clone(), value.clone())
+            })
             .part("file", file.file_name("people.csv"));
         process
             .request(Method::POST, &self.path("/imports"), &self.token)
@@ -354,7 +382,9 @@ impl School {
 
     /// An import as it is now.
     pub async fn import_now(&self, process: &Process, id: &str) -> Value {
-        self.get(process, &format!("/imports/{id}")).await.expect_status(200)
+        self.get(process, &format!("/imports/{id}"))
+            .await
+            .expect_status(200)
     }
 
     /// Waits until an import is as `is_so` says, and gives it.
@@ -370,7 +400,11 @@ impl School {
             if is_so(&import) {
                 return import;
             }
-            assert!(Instant::now() < deadline, "it takes too long: {import:#}\n{}", process.log());
+            assert!(
+                Instant::now() < deadline,
+                "it takes too long: {import:#}\n{}",
+                process.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -1,0 +1,1 @@
+//! The CSV import (PRODUCT 3.6).
