@@ -19,7 +19,7 @@ use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::RowOutcome;
 use crate::domain::spreadsheet::TEMPLATE_HEADER;
 use crate::services::authorization::ManageImports;
-use crate::services::imports::{self, results};
+use crate::services::imports::{self, RowQuery, results};
 use crate::state::State;
 use crate::store::import_rows::Which;
 
@@ -131,7 +131,7 @@ async fn get_import(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct RowQuery {
+pub struct RowParameters {
     /// Rows that ended so.
     outcome: Option<RowOutcome>,
     /// How many entries: 1 to 200.
@@ -150,7 +150,7 @@ pub struct RowQuery {
     params(
         ("organization_id" = OrganizationId, Path, description = "The organization."),
         ("import_id" = ImportId, Path, description = "The import."),
-        RowQuery
+        RowParameters
     ),
     responses(
         (status = 200, description = "A page.", body = ImportRowPage),
@@ -159,19 +159,24 @@ pub struct RowQuery {
 )]
 #[get("/v1/organizations/{organization_id}/imports/{import_id}/rows")]
 async fn list_import_rows(
+    state: web::Data<State>,
     http: HttpRequest,
     caller: Caller,
     path: web::Path<(OrganizationId, ImportId)>,
-    query: web::Query<RowQuery>,
+    query: web::Query<RowParameters>,
 ) -> Result<HttpResponse, Problem> {
     let (id, import) = path.into_inner();
     let limit = Limit::parse(query.limit)?;
-    let after: i64 = parse_cursor(query.cursor.as_deref())?.unwrap_or(0);
-    let which = query.outcome.map_or(Which::All, Which::Ended);
+    let query = RowQuery {
+        import,
+        which: query.outcome.map_or(Which::All, Which::Ended),
+        after: parse_cursor(query.cursor.as_deref())?.unwrap_or(0),
+        limit: limit.with_lookahead(),
+    };
+    let keys = state.sealing.clone();
     let found = caller
         .permitted::<ManageImports, _>(id, move |connection, permit| {
-            let limit = limit.with_lookahead();
-            imports::rows(connection, &permit, import, which, after, limit)
+            imports::rows(connection, &permit, &keys, &query)
         })
         .await?;
     let page = Paged::new(found, limit, |row| row.row_number, ImportRowBody::from)?;

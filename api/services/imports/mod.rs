@@ -25,6 +25,7 @@ use serde_json::json;
 use super::act::Act;
 use super::audit::{self, Event, Subject};
 use super::authorization::{ManageImports, Permit};
+use crate::crypto::sealing::SealingKeys;
 use crate::domain::audit::Action;
 use crate::domain::ids::ImportId;
 use crate::domain::imports::{RowError, RowOutcome};
@@ -121,20 +122,32 @@ fn load(
     imports::find(connection, permit.organization.id, id)?.ok_or_else(no_such_import)
 }
 
-/// A page of an import's rows in the file's order, without their secrets.
+/// A page of an import's rows in the file's order, without their passwords.
 ///
 /// # Errors
 /// `not_found`.
 pub fn rows(
     connection: &mut Connection,
     permit: &Permit<ManageImports>,
-    id: ImportId,
-    which: Which,
-    after: i64,
-    limit: i64,
+    keys: &SealingKeys,
+    query: &RowQuery,
 ) -> Result<Vec<ImportRow>> {
-    let import = load(connection, permit, id)?;
-    import_rows::list(connection, import.id, which, after, limit)
+    let import = load(connection, permit, query.import)?;
+    let mut rows = import_rows::list(connection, import.id, query.which, query.after, query.limit)?;
+    for row in &mut rows {
+        sealed_row::show_given(row, keys)?;
+    }
+    Ok(rows)
+}
+
+/// Which rows of an import.
+#[derive(Clone, Copy, Debug)]
+pub struct RowQuery {
+    pub import: ImportId,
+    pub which: Which,
+    /// The number of the last row of the page before; 0 for the first page.
+    pub after: i64,
+    pub limit: i64,
 }
 
 /// Stops an import at once: a batch that is being hashed is not written any more. What was created

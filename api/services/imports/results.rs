@@ -170,12 +170,13 @@ impl Download {
         })?;
         let secrets = SealedRow::open(sealed, keys, self.import.id, row.row_number)?;
         Ok(match self.file {
-            ResultFile::UserList => self.user_record(row, secrets),
+            ResultFile::UserList => self.user_record(row.clone(), secrets),
             ResultFile::Errors => self.error_record(row, secrets),
         })
     }
 
-    fn user_record(&self, row: &ImportRow, secrets: SealedRow) -> Vec<Field> {
+    fn user_record(&self, mut row: ImportRow, secrets: SealedRow) -> Vec<Field> {
+        secrets.fill_in(&mut row);
         let is_created = row.outcome == Some(RowOutcome::Created);
         let password = secrets.password.filter(|_| is_created).unwrap_or_default();
         vec![
@@ -185,8 +186,8 @@ impl Download {
             Field::Text(row.username.clone()),
             Field::Text(self.import.account_type.to_string()),
             Field::Text(status_word(row.outcome).to_owned()),
-            Field::Text(error_code(row)),
-            Field::Text(row.error.clone().unwrap_or_default()),
+            Field::Text(error_code(&row)),
+            Field::Text(row.error.unwrap_or_default()),
         ]
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::crypto::sealing::SealingKeys;
-use crate::domain::email_address::EmailAddress;
+use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowError, RowOutcome,
@@ -20,7 +20,7 @@ use crate::domain::password::Password;
 use crate::domain::spreadsheet::{
     Detected, FileRefused, ReadError, RefusalKind, Requirements, Row, Spreadsheet, is_formula_like,
 };
-use crate::domain::username::Username;
+use crate::domain::username::{Username, UsernameError};
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
 use crate::store::import_rows::ImportRow;
@@ -135,9 +135,12 @@ impl<'a> Staging<'a> {
     /// What can be told of a row without the database.
     fn judge(&mut self, row: Row) -> Result<(ImportRow, Option<EmailAddress>)> {
         let email = EmailAddress::parse(&row.email);
-        let error = self.find_error(&row, &email);
+        let username = Username::parse(&row.username);
+        let error = self.find_error(&row, &email, &username);
         let number = i64::from(row.number);
         let secrets = SealedRow {
+            email: email.is_err().then_some(row.email),
+            username: username.is_err().then_some(row.username),
             password: row.password,
             cells: row.cells,
         };
@@ -145,8 +148,8 @@ impl<'a> Staging<'a> {
         let mut staged = ImportRow {
             import_id: self.import,
             row_number: number,
-            email: email.as_ref().map_or(row.email, ToString::to_string),
-            username: row.username.trim().to_owned(),
+            email: email.as_ref().map(ToString::to_string).unwrap_or_default(),
+            username: username.map(|name| name.to_string()).unwrap_or_default(),
             outcome: None,
             error: None,
             account_id: None,
@@ -163,7 +166,8 @@ impl<'a> Staging<'a> {
     fn find_error(
         &mut self,
         row: &Row,
-        email: &Result<EmailAddress, crate::domain::email_address::EmailAddressError>,
+        email: &Result<EmailAddress, EmailAddressError>,
+        username: &Result<Username, UsernameError>,
     ) -> Option<RowError> {
         if row.surplus_cells {
             return Some(RowError::new(RowOutcome::TooManyCells));
@@ -176,8 +180,8 @@ impl<'a> Staging<'a> {
                 }
             }
         }
-        if let Err(error) = Username::parse(&row.username) {
-            return Some(error.into());
+        if let Err(error) = username {
+            return Some((*error).into());
         }
         password_error(row.password.as_deref())
     }
