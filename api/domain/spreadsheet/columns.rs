@@ -4,6 +4,7 @@ use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
 use super::TEMPLATE_HEADER;
+use super::error_columns::{ERROR_COLUMNS, columns_before_errors};
 use super::formula::restore;
 use super::refusal::FileRefused;
 use super::synonyms::{
@@ -42,8 +43,14 @@ pub(super) struct Columns {
     email: usize,
     password: Option<usize>,
     username: NameColumns,
-    /// How many cells the header has.
+    /// How many cells a row has at most.
     width: usize,
+}
+
+/// How many cells a row has at most. Behind the errors of an `errors.csv` stand the cells that had no
+/// column, and they must not get one because a spreadsheet program has saved the file anew.
+fn width(header: &[String]) -> usize {
+    columns_before_errors(header).map_or(header.len(), |columns| columns + ERROR_COLUMNS.len())
 }
 
 /// Where a name stands.
@@ -64,7 +71,7 @@ impl Columns {
         line: u64,
         password_required: bool,
     ) -> Result<Self, FileRefused> {
-        let width = header.len();
+        let width = width(header);
         let header = Header::new(header, line);
         let password = header.claim("password", PASSWORD)?;
         match header.person()? {

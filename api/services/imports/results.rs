@@ -9,7 +9,9 @@ use crate::domain::audit::Action;
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::RowOutcome;
 use crate::domain::instant::Instant;
-use crate::domain::spreadsheet::{Cell, CsvWriter, Detected, restore};
+use crate::domain::spreadsheet::{
+    Cell, CsvWriter, Detected, ERROR_COLUMNS, columns_before_errors, is_formula_like, restore,
+};
 use crate::error::{Code, Error, Result};
 use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ManageImports, Permit};
@@ -51,6 +53,8 @@ pub struct Download {
     import: Import,
     file: ResultFile,
     header: Vec<String>,
+    /// How many columns of errors the file came with.
+    former_errors: usize,
     password_column: Option<usize>,
     after: Option<i64>,
 }
@@ -77,10 +81,11 @@ pub fn open(
         details,
     );
     audit::record(connection, &permit.act, event)?;
-    let header = original_header(&import)?;
+    let (header, former_errors) = original_header(&import)?;
     Ok(Download {
         password_column: password_column(&import, &header)?,
         header,
+        former_errors,
         import,
         file,
         after: None,
@@ -150,7 +155,7 @@ impl Download {
             ResultFile::Errors => self
                 .header
                 .iter()
-                .map(String::as_str)
+                .map(|name| restore(name))
                 .chain(ERROR_COLUMNS)
                 .collect(),
         };
@@ -191,42 +196,54 @@ impl Download {
         ]
     }
 
-    /// A password that a spreadsheet would run as a formula has to be replaced anyhow: its cell is
-    /// left empty rather than defused, since a password is never altered.
+    /// The columns of the file, its errors, and behind them the cells that had no column: so they
+    /// have none when the file comes back.
     fn error_record(&self, row: &ImportRow, secrets: SealedRow) -> Vec<Field> {
-        let is_formula = row.outcome == Some(RowOutcome::PasswordFormulaLike);
         let mut cells = secrets.cells;
-        cells.resize(cells.len().max(self.header.len()), String::new());
-        let surplus = cells.split_off(self.header.len());
+        let columns = self.header.len();
+        cells.resize(cells.len().max(columns), String::new());
+        let surplus = cells
+            .split_off(columns)
+            .into_iter()
+            .skip(self.former_errors);
         let mut fields: Vec<Field> = cells
             .into_iter()
             .enumerate()
-            .map(|(place, cell)| match self.password_column {
-                Some(column) if column == place && is_formula => Field::Password(String::new()),
-                Some(column) if column == place => Field::Password(cell),
-                _ => Field::Text(restore(&cell).to_owned()),
-            })
+            .map(|(place, cell)| self.original_field(place, cell))
             .collect();
         fields.push(Field::Text(error_code(row)));
         fields.push(Field::Text(row.error.clone().unwrap_or_default()));
         if row.outcome == Some(RowOutcome::TooManyCells) {
-            fields.extend(surplus.into_iter().map(Field::Text));
+            fields.extend(surplus.map(|cell| Field::Text(restore(&cell).to_owned())));
         }
         fields
     }
+
+    /// A password that a spreadsheet would run as a formula has to be replaced anyhow: its cell is
+    /// left empty rather than defused, since a password is never altered.
+    fn original_field(&self, place: usize, cell: String) -> Field {
+        match self.password_column {
+            Some(column) if column == place && is_formula_like(&cell) => {
+                Field::Password(String::new())
+            }
+            Some(column) if column == place => Field::Password(cell),
+            _ => Field::Text(restore(&cell).to_owned()),
+        }
+    }
 }
 
-/// The two columns that `errors.csv` has behind the original ones.
-const ERROR_COLUMNS: [&str; 2] = ["error_code", "error"];
-
-/// The header of the file, without the columns of an `errors.csv` that was uploaded again.
-fn original_header(import: &Import) -> Result<Vec<String>> {
+/// The header of the file without the columns of an `errors.csv` that was uploaded again, and how
+/// many these were.
+fn original_header(import: &Import) -> Result<(Vec<String>, usize)> {
     let mut header: Vec<String> =
         serde_json::from_value(import.header.0.clone()).map_err(Error::internal)?;
-    if header.ends_with(&ERROR_COLUMNS.map(str::to_owned)) {
-        header.truncate(header.len().saturating_sub(ERROR_COLUMNS.len()));
+    match columns_before_errors(&header) {
+        None => Ok((header, 0)),
+        Some(columns) => {
+            header.truncate(columns);
+            Ok((header, ERROR_COLUMNS.len()))
+        }
     }
-    Ok(header)
 }
 
 fn password_column(import: &Import, header: &[String]) -> Result<Option<usize>> {

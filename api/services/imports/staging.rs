@@ -133,7 +133,10 @@ impl<'a> Staging<'a> {
     }
 
     /// What can be told of a row without the database.
-    fn judge(&mut self, row: Row) -> Result<(ImportRow, Option<EmailAddress>)> {
+    fn judge(&mut self, mut row: Row) -> Result<(ImportRow, Option<EmailAddress>)> {
+        if row.surplus_cells {
+            hide_misplaced(&mut row);
+        }
         let email = EmailAddress::parse(&row.email);
         let username = Username::parse(&row.username);
         let error = self.find_error(&row, &email, &username);
@@ -162,7 +165,8 @@ impl<'a> Staging<'a> {
         Ok((staged, email))
     }
 
-    /// The first thing that is wrong with a row.
+    /// The first thing that is wrong with a row. Its address is taken for the rows below only where
+    /// it may become an account: a bad row must not stop a good one.
     fn find_error(
         &mut self,
         row: &Row,
@@ -172,33 +176,22 @@ impl<'a> Staging<'a> {
         if row.surplus_cells {
             return Some(RowError::new(RowOutcome::TooManyCells));
         }
-        match email {
+        let email = match email {
+            Ok(email) => email,
             Err(error) => return Some((*error).into()),
-            Ok(email) => {
-                if let Some(first) = self.seen_in(email, row.number) {
-                    return Some(RowError::duplicate_of(first));
-                }
-            }
+        };
+        if let Some(first) = self.first_with(email) {
+            return Some(RowError::duplicate_of(first));
         }
-        if let Err(error) = username {
-            return Some((*error).into());
+        let error = username_error(username).or_else(|| password_error(row));
+        if error.as_ref().is_none_or(may_be_mended) {
+            self.seen.insert(digest(email), row.number);
         }
-        password_error(row.password.as_deref())
+        error
     }
 
-    fn seen_in(&mut self, email: &EmailAddress, row: u32) -> Option<u32> {
-        let digest = ring::digest::digest(&ring::digest::SHA256, email.as_str().as_bytes());
-        let mut key = [0_u8; 16];
-        for (slot, byte) in key.iter_mut().zip(digest.as_ref()) {
-            *slot = *byte;
-        }
-        match self.seen.entry(key) {
-            std::collections::hash_map::Entry::Occupied(first) => Some(*first.get()),
-            std::collections::hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(row);
-                None
-            }
-        }
+    fn first_with(&self, email: &EmailAddress) -> Option<u32> {
+        self.seen.get(&digest(email)).copied()
     }
 
     fn write(&mut self, mut batch: Vec<(ImportRow, Option<EmailAddress>)>) -> Result<()> {
@@ -244,7 +237,9 @@ fn fail_taken(
         .collect();
     for (row, email) in batch {
         let known = email.as_ref().and_then(|email| taken.get(email));
-        if let (None, Some(is_member)) = (row.outcome, known) {
+        // A password would not help this row: it must not wait for one, with a seat reserved.
+        let is_open = matches!(row.outcome, None | Some(RowOutcome::PasswordMissing));
+        if let (true, Some(is_member)) = (is_open, known) {
             row.fail(taken_error(*is_member));
         }
     }
@@ -260,17 +255,43 @@ pub(super) fn taken_error(is_member: bool) -> RowError {
     })
 }
 
-/// An empty password may yet be generated: that is settled when the whole request has been read.
-fn password_error(password: Option<&str>) -> Option<RowError> {
-    let Some(password) = password else {
+fn username_error(username: &Result<Username, UsernameError>) -> Option<RowError> {
+    username.as_ref().err().map(|error| RowError::from(*error))
+}
+
+fn password_error(row: &Row) -> Option<RowError> {
+    let Some(password) = &row.password else {
         return Some(RowError::new(RowOutcome::PasswordMissing));
     };
     if is_formula_like(password) {
         return Some(RowError::new(RowOutcome::PasswordFormulaLike));
     }
-    Password::parse(password.to_owned())
-        .err()
-        .map(RowError::from)
+    Password::parse(password.clone()).err().map(RowError::from)
+}
+
+/// A password that is missing may yet be generated: that is settled when the whole request has been
+/// read.
+fn may_be_mended(error: &RowError) -> bool {
+    error.outcome == RowOutcome::PasswordMissing
+}
+
+/// A delimiter too many moves the cells behind it, so that a piece of a password may stand where the
+/// name or the address should. What is certainly an address is kept in sight; all cells stay sealed.
+fn hide_misplaced(row: &mut Row) {
+    row.username.clear();
+    if EmailAddress::parse(&row.email).is_err() {
+        row.email.clear();
+    }
+}
+
+/// Half of a hash: enough to tell addresses apart, whoever made them up.
+fn digest(email: &EmailAddress) -> [u8; 16] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, email.as_str().as_bytes());
+    let mut half = [0_u8; 16];
+    for (slot, byte) in half.iter_mut().zip(digest.as_ref()) {
+        *slot = *byte;
+    }
+    half
 }
 
 /// What an import is while its file arrives; the acceptance puts its real options in place.
