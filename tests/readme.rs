@@ -20,14 +20,6 @@ use std::time::{Duration, Instant};
 const README: &str = include_str!("../README.md");
 const ENVIRONMENT: &str = include_str!("../.env.example");
 
-/// Settings that have no default, so that the effective configuration does not name them.
-const OPTIONAL: [&str; 4] = [
-    "config_file",
-    "public_url",
-    "sealing_key_file",
-    "signing_key_file",
-];
-
 #[test]
 fn the_tour_ends_with_an_imported_person_who_is_signed_in() {
     if Command::new("curl").arg("--version").output().is_err() {
@@ -127,6 +119,7 @@ fn settings() -> BTreeMap<String, String> {
         })
         .collect();
     for depends in [
+        "config_file",
         "cors_origins",
         "database_connections",
         "database_url",
@@ -134,9 +127,6 @@ fn settings() -> BTreeMap<String, String> {
         "organization_creation",
     ] {
         settings.insert(depends.to_owned(), String::new());
-    }
-    for optional in OPTIONAL {
-        settings.insert(optional.to_owned(), String::new());
     }
     settings
 }

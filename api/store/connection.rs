@@ -6,7 +6,7 @@
 use diesel::{PgConnection, SqliteConnection};
 
 /// A connection to SQLite or to PostgreSQL. Most queries are written once, against this type; what
-/// it cannot express goes through [`crate::store::each_backend`].
+/// it cannot express goes through `each_backend!`.
 #[derive(diesel::MultiConnection)]
 pub enum AnyConnection {
     Sqlite(SqliteConnection),

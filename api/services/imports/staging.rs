@@ -2,7 +2,7 @@
 //!
 //! No connection is held while the stream is waited for, and no transaction spans two batches, so a
 //! slow client holds up nobody. Until it is accepted, the import is nobody's to see; if the upload
-//! dies, it is deleted, by [`Staging::abandon`] or by the clean-up.
+//! dies, it is deleted, by [`abandon`] or by the clean-up.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
