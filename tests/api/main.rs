@@ -16,6 +16,7 @@ mod accounts;
 mod audit;
 mod crash;
 mod imports;
+mod logs;
 mod members;
 mod organizations;
 mod protocol;
