@@ -20,7 +20,7 @@ use crate::domain::password::Password;
 use crate::domain::spreadsheet::{
     Detected, FileRefused, ReadError, RefusalKind, Requirements, Row, Spreadsheet, is_formula_like,
 };
-use crate::domain::username::Username;
+use crate::domain::username::{Username, UsernameError};
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
 use crate::store::imports::Import;
@@ -134,8 +134,12 @@ impl<'a> Staging<'a> {
 
     /// What can be told of a row without the database.
     fn judge(&mut self, mut row: Row) -> Result<(ImportRow, Option<EmailAddress>)> {
+        // A cell that shows nothing holds no password: spreadsheets leave spaces in empty ones.
+        row.password = row.password.filter(|password| !password.trim().is_empty());
         let email = EmailAddress::parse(&row.email);
-        let error = self.find_error(&row, &email);
+        let username = Username::parse(&row.username);
+        let error = self.find_error(&row, &email, &username);
+        row.username = shown(username, row.username.trim());
         if row.surplus_cells {
             hide_misplaced(&mut row);
         }
@@ -149,7 +153,7 @@ impl<'a> Staging<'a> {
             import_id: self.import,
             row_number: number,
             email: email.as_ref().map_or(row.email, ToString::to_string),
-            username: row.username.trim().to_owned(),
+            username: row.username,
             outcome: None,
             error: None,
             account_id: None,
@@ -168,6 +172,7 @@ impl<'a> Staging<'a> {
         &mut self,
         row: &Row,
         email: &Result<EmailAddress, EmailAddressError>,
+        username: &Result<Username, UsernameError>,
     ) -> Option<RowError> {
         if row.surplus_cells {
             return Some(RowError::new(RowOutcome::TooManyCells));
@@ -179,7 +184,10 @@ impl<'a> Staging<'a> {
         if let Some(first) = self.first_with(email) {
             return Some(RowError::duplicate_of(first));
         }
-        let error = username_error(&row.username).or_else(|| password_error(row));
+        let error = match username {
+            Ok(_) => password_error(row),
+            Err(error) => Some((*error).into()),
+        };
         if error.as_ref().is_none_or(may_be_mended) {
             self.seen.insert(digest(email), row.number);
         }
@@ -248,10 +256,6 @@ pub(super) fn taken_error(is_member: bool) -> RowError {
     })
 }
 
-fn username_error(username: &str) -> Option<RowError> {
-    Username::parse(username).err().map(RowError::from)
-}
-
 fn password_error(row: &Row) -> Option<RowError> {
     let Some(password) = &row.password else {
         return Some(RowError::new(RowOutcome::PasswordMissing));
@@ -275,6 +279,11 @@ fn hide_misplaced(row: &mut Row) {
     if EmailAddress::parse(&row.email).is_err() {
         row.email.clear();
     }
+}
+
+/// The name as an account would have it; as it was given where none can.
+fn shown(username: Result<Username, UsernameError>, given: &str) -> String {
+    username.map_or_else(|_| given.to_owned(), |username| username.to_string())
 }
 
 /// Half of a hash: enough to tell addresses apart, whoever made them up.
