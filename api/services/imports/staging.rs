@@ -134,6 +134,8 @@ impl<'a> Staging<'a> {
 
     /// What can be told of a row without the database.
     fn judge(&mut self, mut row: Row) -> Result<(ImportRow, Option<EmailAddress>)> {
+        // A cell that shows nothing holds no password: spreadsheets leave spaces in empty ones.
+        row.password = row.password.filter(|password| !password.trim().is_empty());
         if row.surplus_cells {
             hide_misplaced(&mut row);
         }
@@ -143,7 +145,7 @@ impl<'a> Staging<'a> {
         let number = i64::from(row.number);
         let secrets = SealedRow {
             email: email.is_err().then_some(row.email),
-            username: username.is_err().then_some(row.username),
+            username: username.is_err().then(|| row.username.trim().to_owned()),
             password: row.password,
             cells: row.cells,
         };
@@ -183,7 +185,10 @@ impl<'a> Staging<'a> {
         if let Some(first) = self.first_with(email) {
             return Some(RowError::duplicate_of(first));
         }
-        let error = username_error(username).or_else(|| password_error(row));
+        let error = match username {
+            Ok(_) => password_error(row),
+            Err(error) => Some((*error).into()),
+        };
         if error.as_ref().is_none_or(may_be_mended) {
             self.seen.insert(digest(email), row.number);
         }
@@ -253,10 +258,6 @@ pub(super) fn taken_error(is_member: bool) -> RowError {
     } else {
         RowOutcome::EmailTaken
     })
-}
-
-fn username_error(username: &Result<Username, UsernameError>) -> Option<RowError> {
-    username.as_ref().err().map(|error| RowError::from(*error))
 }
 
 fn password_error(row: &Row) -> Option<RowError> {

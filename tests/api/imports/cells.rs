@@ -146,8 +146,12 @@ road!(names_of_all_scripts_come_through, |app| {
     }
     let userlist = school.table(&import, "userlist.csv").await;
     assert_eq!(column(&userlist, "username")[..names.len()], names);
+    // A name is shown as its account has it, however it was composed.
     let composed = school.all("/members?search=composed@x.example").await;
     assert_eq!(composed[0]["username"], "é".repeat(100));
+    assert_eq!(userlist[names.len() + 1][3], "é".repeat(100));
+    let row = &school.rows(&import, "").await[names.len()];
+    assert_eq!(row["username"], composed[0]["username"]);
 });
 
 road!(passwords_are_taken_exactly_as_they_stand, |app| {

@@ -16,13 +16,13 @@ use crate::support::{App, road};
 
 /// How the length of a body is told.
 #[derive(Clone, Copy)]
-enum Framing {
+pub enum Framing {
     Sized,
     Chunked,
 }
 
 /// A connection on which the first half of an upload has been sent.
-fn half_an_upload(school: &Organization<'_>, framing: Framing) -> TcpStream {
+pub fn half_an_upload(school: &Organization<'_>, framing: Framing) -> TcpStream {
     let app = school.app();
     let length = match framing {
         Framing::Sized => "content-length: 1000000",
@@ -50,28 +50,15 @@ fn half_an_upload(school: &Organization<'_>, framing: Framing) -> TcpStream {
     connection
 }
 
-/// Waits until the traces of an upload are as they should be.
-async fn wait_for(school: &Organization<'_>, wanted: impl Fn((i64, i64)) -> bool) {
-    let patience = std::time::Instant::now() + Duration::from_secs(20);
-    while !wanted(school.traces()) {
-        assert!(
-            std::time::Instant::now() < patience,
-            "still {:?}",
-            school.traces()
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 road!(a_client_that_hangs_up_leaves_nothing, |app| {
     let school = app.school().await;
     for framing in [Framing::Sized, Framing::Chunked] {
         let connection = half_an_upload(&school, framing);
-        wait_for(&school, |(_, rows)| rows >= 1_000).await;
+        school.wait_for_traces(|(_, rows)| rows >= 1_000).await;
         // While the file arrives, the import is nobody's to see.
         assert!(school.all("/imports").await.is_empty());
         drop(connection);
-        wait_for(&school, |traces| traces == (0, 0)).await;
+        school.wait_for_traces(|traces| traces == (0, 0)).await;
         school.assert_untouched().await;
     }
     let import = school.imported(file(64), STUDENTS).await;
@@ -114,9 +101,7 @@ impl std::io::Read for Deadly {
 fn stage_and_die(app: &App, organization: &str) {
     let organization: OrganizationId = organization.parse().unwrap();
     let mut connection = app.state.pool.get().unwrap();
-    let organization = organizations::find(&mut connection, organization)
-        .unwrap()
-        .unwrap();
+    let organization = organizations::find(&mut connection, organization).unwrap().unwrap();
     drop(connection);
     let permit = Permit::at_console(organization, Act::at_console(app.now()));
     let around = Surroundings {
@@ -142,8 +127,6 @@ road!(what_a_dead_process_has_staged_is_cleaned_up, |app| {
     assert_eq!(school.traces(), (found, rows));
     app.advance(Duration::from_secs(1));
     app.drain().await;
-    school.admin = app
-        .sign_in(&school.admin.email, crate::support::people::PASSWORD)
-        .await;
+    school.admin = app.sign_in(&school.admin.email, crate::support::people::PASSWORD).await;
     school.assert_untouched().await;
 });

@@ -2,6 +2,7 @@
 
 mod access;
 mod addresses;
+mod at_once;
 mod audit;
 mod cancel;
 mod cells;
@@ -17,6 +18,8 @@ mod resume;
 mod seats;
 mod secrets;
 mod userlist;
+
+use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use reqwest::multipart::{Form, Part};
@@ -211,6 +214,15 @@ impl Organization<'_> {
             .get_result(&mut **connection)
             .unwrap();
         (found, rows)
+    }
+
+    /// Waits until the traces are as they should be.
+    async fn wait_for_traces(&self, wanted: impl Fn((i64, i64)) -> bool) {
+        let patience = Instant::now() + Duration::from_secs(20);
+        while !wanted(self.traces()) {
+            assert!(Instant::now() < patience, "still {:?}", self.traces());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Asserts that uploads have left nothing behind: no import, no row, no seat.

@@ -275,7 +275,7 @@ road!(a_bad_row_does_not_stop_a_good_one_with_its_address, |app| {
 road!(a_known_address_is_told_before_a_missing_password, |app| {
     let school = app.school().await;
     app.register("elsewhere@y.example").await;
-    let rows = ["elsewhere@y.example,,Pupil", "pupil@x.example,,Pupil"];
+    let rows = ["elsewhere@y.example,,Pupil", "pupil@x.example, ,Pupil"];
     for (fields, second) in [
         (students(&[]), "password_missing"),
         (
