@@ -9,4 +9,5 @@ mod imports;
 mod members;
 mod organizations;
 mod protocol;
+mod restart;
 mod seats;
