@@ -47,6 +47,10 @@ pub struct Pool {
     embedded: bool,
 }
 
+/// How long whoever needs a connection waits for one: long enough for a database that restarts
+/// quickly.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A connection on loan from the pool.
 pub type Pooled = r2d2::PooledConnection<Manager>;
 
@@ -61,7 +65,7 @@ impl Pool {
         let connections = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
-            .connection_timeout(Duration::from_secs(5))
+            .connection_timeout(PATIENCE)
             .error_handler(Box::new(LoggedErrors))
             .build_unchecked(manager);
         Ok(Self {
@@ -71,9 +75,15 @@ impl Pool {
         })
     }
 
-    /// Takes a connection, waiting for one for at most five seconds.
+    /// Takes a connection, waiting for one for at most [`PATIENCE`].
     pub fn get(&self) -> Result<Pooled> {
-        self.connections.get().map_err(Error::unavailable)
+        self.get_until(Instant::now() + PATIENCE)
+    }
+
+    /// Takes a connection; where none is to be had, waits for one until then.
+    pub fn get_until(&self, deadline: Instant) -> Result<Pooled> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.connections.get_timeout(left).map_err(Error::unavailable)
     }
 
     /// How many connections there can be.
