@@ -1,19 +1,20 @@
 //! The database goes away under a running server, and comes back (PRODUCT 3.6, 7).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::multipart::Part;
 use rollcall::domain::imports::ImportStatus;
 use rollcall::store::pool::DatabaseUrl;
 use rollcall::worker;
+use serde_json::json;
 
-use crate::support::App;
 use crate::support::app::block_on;
-use crate::support::books;
-use crate::support::people::{send, text};
-use crate::support::process::{Front, School};
+use crate::support::people::{PASSWORD, send, text};
+use crate::support::postgres::PrivateServer;
+use crate::support::process::{Front, Installation, Process, School};
 use crate::support::sheet::Sheet;
 use crate::support::wire::Wire;
+use crate::support::{App, books, postgres};
 
 /// An application whose database answers over a wire that can lose answers.
 fn app_behind_a_wire() -> Option<(App, Wire)> {
@@ -141,4 +142,123 @@ fn uploads_whose_answer_is_lost_are_whole_or_nothing() {
         let staged = books::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
         assert_eq!(staged, 0);
     });
+}
+
+/// What a request came to: its status, and how long it took.
+type Ended = (u16, Duration);
+
+/// Asks for the caller's organization, once.
+async fn ask(front: &Front, school: &School) -> Ended {
+    let since = Instant::now();
+    let answer = school.get(front, "").await;
+    if answer.status != 200 {
+        answer.expect_problem(503, "unavailable");
+        assert_ne!(answer.header("retry-after"), "");
+    }
+    (answer.status.as_u16(), since.elapsed())
+}
+
+/// Asks so many times at once.
+async fn ask_at_once(front: &Front, school: &School, count: usize) -> Vec<Ended> {
+    futures_util::future::join_all((0..count).map(|_| ask(front, school))).await
+}
+
+/// Requests wait a little for the database, and then say that it is away: none waits for as long as
+/// all those before it together.
+fn assert_all_away(ended: &[Ended]) {
+    for (status, took) in ended {
+        assert_eq!(*status, 503);
+        assert!(*took < Duration::from_secs(7), "{ended:?}");
+    }
+}
+
+async fn assert_away(process: &Process, school: &School) {
+    process.get("/health/live", "").await.expect_status(200);
+    let since = Instant::now();
+    let ready = process.get("/health/ready", "").await;
+    assert!(since.elapsed() < Duration::from_secs(2));
+    ready.expect_problem(503, "unavailable");
+    assert_ne!(ready.header("retry-after"), "");
+    let since = Instant::now();
+    let upload = school.upload(process, Part::text(Sheet::of("away", 3).csv()), &[]);
+    let (asked, signed_in, uploaded) = tokio::join!(
+        ask_at_once(process, school, 40),
+        process.post("/v1/auth/login", "", json!({ "email": "a@b.example", "password": PASSWORD })),
+        send(upload),
+    );
+    assert_all_away(&asked);
+    signed_in.expect_problem(503, "unavailable");
+    uploaded.expect_problem(503, "unavailable");
+    println!("44 requests to a server without its database: {:.1?}", since.elapsed());
+    process.get("/health/live", "").await.expect_status(200);
+}
+
+/// How many of these requests were refused.
+fn refused(ended: &[Ended]) -> usize {
+    ended.iter().filter(|(status, _)| *status != 200).count()
+}
+
+#[test]
+fn a_database_that_restarts_is_only_waited_for() {
+    let Some(mut postgres) = postgres::start_private() else {
+        return;
+    };
+    let installation = Installation::on_database(postgres.create_database(None));
+    let process = installation.start();
+    block_on(async {
+        let school = process.school("Hill Road School").await;
+        let sheet = Sheet::of("restart", 130).with_bad_rows(10);
+        let id = school.import(&process, sheet.csv()).await;
+        school.watch(&process, &id, |import| import["status"] == "running").await;
+        ask_at_once(&process, &school, 8).await;
+
+        postgres.stop();
+        assert_away(&process, &school).await;
+        postgres.start();
+        let since = Instant::now();
+        let mut ended = ask_at_once(&process, &school, 10).await;
+        println!("10 requests after the restart: {:.1?}", since.elapsed());
+        process.get("/health/ready", "").await.expect_status(200);
+        for _ in 0..10 {
+            ended.push(ask(&process, &school).await);
+        }
+        assert!(refused(&ended) <= 1, "{ended:?}");
+
+        school.finished(&process, &id).await;
+        println!("the import had ended {:.1?} after the restart", since.elapsed());
+        let pool = installation.pool();
+        let import = (id.as_str(), &sheet);
+        let created =
+            books::check_import(&process, &pool, &school, import, &["completed"]).await;
+        books::check_school(&process, &pool, &school, created.len(), 0).await;
+        books::check_passwords(&created);
+        let postgres = restart_quickly(postgres, &process, &school).await;
+        assert!(!process.log().contains("panic"), "{}", process.log());
+        process.kill();
+        drop(installation);
+        drop(postgres);
+    });
+}
+
+/// Those whose connection breaks under them are refused; those who come later wait for the new one.
+async fn restart_quickly(
+    mut postgres: PrivateServer,
+    process: &Process,
+    school: &School,
+) -> PrivateServer {
+    let restart = tokio::task::spawn_blocking(move || {
+        postgres.stop();
+        postgres.start();
+        postgres
+    });
+    let mut ended = Vec::new();
+    while !restart.is_finished() {
+        ended.extend(ask_at_once(process, school, 4).await);
+    }
+    let postgres = restart.await.expect("PostgreSQL does not restart");
+    println!("{} of {} refused in a quick restart", refused(&ended), ended.len());
+    assert!(refused(&ended) <= 8, "{ended:?}");
+    let after = ask_at_once(process, school, 8).await;
+    assert!(refused(&after) <= 1, "{after:?}");
+    postgres
 }

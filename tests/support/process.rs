@@ -287,11 +287,13 @@ pub struct Front {
 }
 
 impl Front {
-    /// The server that listens there.
+    /// The server that listens there. Each request has a connection of its own: a kept one may be
+    /// closed by the server just when it is used again, which would be the client's fault.
     pub fn at(address: SocketAddr) -> Self {
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0).build();
         Self {
             address,
-            client: reqwest::Client::new(),
+            client: client.expect("no client"),
         }
     }
 
