@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
-use diesel::r2d2;
+use diesel::r2d2::{self, R2D2Connection as _};
 use diesel::result::{DatabaseErrorKind, Error as Diesel};
 use diesel::{Connection as _, PgConnection, SqliteConnection};
 
@@ -189,8 +189,12 @@ impl r2d2::ManageConnection for Manager {
         Ok(())
     }
 
+    /// Called at each return. One that is still in a transaction would keep from everybody else
+    /// what the next borrower writes.
     fn has_broken(&self, guarded: &mut Guarded) -> bool {
-        guarded.dead.load(Ordering::Acquire) || std::thread::panicking()
+        guarded.dead.load(Ordering::Acquire)
+            || guarded.connection.is_broken()
+            || std::thread::panicking()
     }
 }
 

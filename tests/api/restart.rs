@@ -2,9 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
+use diesel::prelude::*;
 use reqwest::multipart::Part;
 use rollcall::domain::imports::ImportStatus;
 use rollcall::store::pool::DatabaseUrl;
+use rollcall::store::schema::accounts;
+use rollcall::store::{Connection, Pool};
 use rollcall::worker;
 use serde_json::json;
 
@@ -261,4 +265,55 @@ async fn restart_quickly(
     let after = ask_at_once(process, school, 8).await;
     assert!(refused(&after) <= 1, "{after:?}");
     postgres
+}
+
+/// SQLite ends the transaction by itself when it cannot write. The connection, which still takes
+/// itself to be in it, must not go back among the good ones.
+#[test]
+fn a_disk_that_was_full_is_no_trouble_afterwards() {
+    let app = App::on_sqlite_with(|config| config.database_connections = 1);
+    let limit_pages = |pages: &str| {
+        let mut connection = app.state.pool.get().expect("no connection");
+        connection.batch_execute(&format!("PRAGMA max_page_count = {pages}")).expect("a pragma");
+    };
+    block_on(async {
+        let front = Front::at(app.address);
+        let school = front.school("Hill Road School").await;
+        // It is never less than the file has already.
+        limit_pages("1");
+        let mut uploads = 0;
+        loop {
+            let sheet = Sheet::of(&format!("full{uploads}"), 20);
+            let answer = send(school.upload(&front, Part::text(sheet.csv()), &[])).await;
+            if answer.status != 202 {
+                answer.expect_status(500);
+                break;
+            }
+            uploads += 1;
+            assert!(uploads < 1000, "the disk is never full");
+        }
+        limit_pages("1000000");
+        for number in 0..3 {
+            front.register(&format!("after{number}@x.org")).await;
+        }
+    });
+}
+
+/// What is written in it would be answered, and never be there.
+#[test]
+fn a_connection_that_is_left_in_a_transaction_is_not_used_again() {
+    let app = App::on_sqlite_with(|config| config.database_connections = 1);
+    let mut connection = app.state.pool.get().expect("no connection");
+    if let Connection::Sqlite(sqlite) = &mut **connection {
+        AnsiTransactionManager::begin_transaction(sqlite).expect("no transaction");
+    }
+    drop(connection);
+    block_on(Front::at(app.address).register("jane@x.org"));
+    let elsewhere = Pool::open(&app.state.config.database_url, 1).expect("no pool");
+    let found: i64 = accounts::table
+        .filter(accounts::email.eq("jane@x.org"))
+        .count()
+        .get_result(&mut **books::connect(&elsewhere))
+        .expect("no count");
+    assert_eq!(found, 1);
 }
