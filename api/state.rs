@@ -1,7 +1,7 @@
 //! What every request and every worker shares: nothing that another replica would need.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -12,6 +12,7 @@ use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::WorkerId;
 use crate::error::{Error, Result};
 use crate::services::imports::carrying_out::Workshop;
+use crate::store::pool::PATIENCE;
 use crate::store::{Connection, Pool, migrations};
 
 /// The shared parts; clones share them.
@@ -92,6 +93,9 @@ impl State {
 
     /// Does one unit of work on one connection, off the threads that serve.
     ///
+    /// The wait for a connection counts from here, and not from when a thread is free: while the
+    /// database is away, those who come late would else wait for all before them in turn.
+    ///
     /// # Errors
     /// The work's own, or that no connection is to be had.
     pub async fn unit<T: Send + 'static>(
@@ -99,7 +103,8 @@ impl State {
         work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let pool = self.pool.clone();
-        tokio::task::spawn_blocking(move || work(&mut *pool.get()?))
+        let deadline = Instant::now() + PATIENCE;
+        tokio::task::spawn_blocking(move || work(&mut *pool.get_until(deadline)?))
             .await
             .map_err(Error::internal)?
     }

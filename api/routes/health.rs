@@ -1,5 +1,7 @@
 //! For whoever runs the server: is it alive, is it ready, what does it count.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, get, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -53,16 +55,20 @@ async fn get_liveness() -> web::Json<Health> {
 )]
 #[get("/health/ready")]
 async fn get_readiness(state: web::Data<State>) -> Result<web::Json<Health>, Problem> {
-    state
-        .unit(|connection| {
-            if migrations::are_pending(connection)? {
-                return Err(Error::unavailable("migrations are pending"));
-            }
-            Ok(())
-        })
-        .await?;
+    let schema = state.unit(|connection| {
+        if migrations::are_pending(connection)? {
+            return Err(Error::unavailable("migrations are pending"));
+        }
+        Ok(())
+    });
+    tokio::time::timeout(SOON, schema)
+        .await
+        .map_err(|_| Error::unavailable("the database does not answer"))??;
     Ok(web::Json(OK))
 }
+
+/// Whoever asks for readiness wants to know now, not when the database is back.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Metrics in the Prometheus text format
 ///

@@ -1,10 +1,13 @@
 //! The rows of an import. Callers come by an import's id through [`super::imports`], which asks for
 //! the organization first, or as its worker.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 
 use super::Connection;
 use super::backend::each_backend;
+use super::connection::MultiBackend;
 use super::schema::import_rows;
 use crate::domain::ids::{AccountId, ImportId};
 use crate::domain::imports::{RowError, RowOutcome};
@@ -74,18 +77,38 @@ pub fn pending(
     limit: i64,
     unhashed: bool,
 ) -> Result<Vec<ImportRow>> {
-    let mut query = import_rows::table
-        .filter(import_rows::import_id.eq(import))
+    Ok(open(import, unhashed)
         .filter(import_rows::row_number.gt(after))
-        .filter(import_rows::outcome.is_null())
         .order(import_rows::row_number.asc())
         .limit(limit)
         .select(ImportRow::as_select())
+        .load(connection)?)
+}
+
+/// Which of these rows are as [`pending`] gives them, by their numbers.
+pub fn still_pending(
+    connection: &mut Connection,
+    import: ImportId,
+    rows: &[ImportRow],
+    unhashed: bool,
+) -> Result<HashSet<i64>> {
+    let numbers = rows.iter().map(|row| row.row_number);
+    let found: Vec<i64> = open(import, unhashed)
+        .filter(import_rows::row_number.eq_any(numbers))
+        .select(import_rows::row_number)
+        .load(connection)?;
+    Ok(found.into_iter().collect())
+}
+
+fn open<'a>(import: ImportId, unhashed: bool) -> import_rows::BoxedQuery<'a, MultiBackend> {
+    let open = import_rows::table
+        .filter(import_rows::import_id.eq(import))
+        .filter(import_rows::outcome.is_null())
         .into_boxed();
     if unhashed {
-        query = query.filter(import_rows::password_hash.is_null());
+        return open.filter(import_rows::password_hash.is_null());
     }
-    Ok(query.load(connection)?)
+    open
 }
 
 /// Ends every row that has not ended with this error; tells how many these were.

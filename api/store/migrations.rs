@@ -23,22 +23,28 @@ pub fn run(connection: &mut Connection) -> Result<Vec<String>> {
         }
         let applied = connection
             .run_pending_migrations(MIGRATIONS)
-            .map_err(Error::internal)?;
+            .map_err(failed)?;
         Ok(applied.iter().map(ToString::to_string).collect())
     })
 }
 
 /// Whether the database lacks any migration of this binary.
 pub fn are_pending(connection: &mut Connection) -> Result<bool> {
-    connection
-        .has_pending_migration(MIGRATIONS)
-        .map_err(Error::internal)
+    connection.has_pending_migration(MIGRATIONS).map_err(failed)
 }
 
 /// Undoes every migration, newest first: what a test of the way down needs.
 pub fn revert_all(connection: &mut Connection) -> Result<()> {
     connection
         .revert_all_migrations(MIGRATIONS)
-        .map_err(Error::internal)?;
+        .map_err(failed)?;
     Ok(())
+}
+
+/// What diesel said comes in a box here: a database that is away is still only away.
+fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    match error.downcast::<diesel::result::Error>() {
+        Ok(error) => Error::from(*error),
+        Err(other) => Error::internal(other),
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
-use diesel::r2d2;
+use diesel::r2d2::{self, R2D2Connection as _};
 use diesel::result::{DatabaseErrorKind, Error as Diesel};
 use diesel::{Connection as _, PgConnection, SqliteConnection};
 
@@ -21,6 +21,10 @@ pub struct Pool {
     embedded: bool,
 }
 
+/// How long whoever needs a connection waits for one: long enough for a database that restarts
+/// quickly.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A connection on loan from the pool.
 pub type Pooled = r2d2::PooledConnection<Manager>;
 
@@ -35,7 +39,7 @@ impl Pool {
         let connections = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
-            .connection_timeout(Duration::from_secs(5))
+            .connection_timeout(PATIENCE)
             .error_handler(Box::new(LoggedErrors))
             .build_unchecked(manager);
         Ok(Self {
@@ -45,9 +49,17 @@ impl Pool {
         })
     }
 
-    /// Takes a connection, waiting for one for at most five seconds.
+    /// Takes a connection, waiting for one for at most [`PATIENCE`].
     pub fn get(&self) -> Result<Pooled> {
-        self.connections.get().map_err(Error::unavailable)
+        self.get_until(Instant::now() + PATIENCE)
+    }
+
+    /// Takes a connection; where none is to be had, waits for one until then.
+    pub fn get_until(&self, deadline: Instant) -> Result<Pooled> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.connections
+            .get_timeout(left)
+            .map_err(Error::unavailable)
     }
 
     /// How many connections there can be.
@@ -153,8 +165,12 @@ impl r2d2::ManageConnection for Manager {
         Ok(())
     }
 
+    /// Called at each return. One that is still in a transaction would keep from everybody else
+    /// what the next borrower writes.
     fn has_broken(&self, guarded: &mut Guarded) -> bool {
-        guarded.dead.load(Ordering::Acquire) || std::thread::panicking()
+        guarded.dead.load(Ordering::Acquire)
+            || guarded.connection.is_broken()
+            || std::thread::panicking()
     }
 }
 

@@ -20,4 +20,5 @@ mod logs;
 mod members;
 mod organizations;
 mod protocol;
+mod restart;
 mod seats;

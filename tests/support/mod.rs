@@ -9,6 +9,7 @@ pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod sheet;
+pub mod wire;
 
 pub use answer::Answer;
 pub use app::App;

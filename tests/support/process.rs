@@ -231,9 +231,8 @@ impl Starting {
                 let address = address.trim().parse().expect("no address in `listening`");
                 return Process {
                     child: self.child,
-                    address,
                     log: self.log,
-                    client: reqwest::Client::new(),
+                    front: Front::at(address),
                 };
             }
             let ended = self.child.0.try_wait().expect("the process is not ours");
@@ -253,9 +252,16 @@ impl Starting {
 /// A server that listens.
 pub struct Process {
     child: KilledOnDrop,
-    pub address: SocketAddr,
     log: PathBuf,
-    client: reqwest::Client,
+    front: Front,
+}
+
+impl std::ops::Deref for Process {
+    type Target = Front;
+
+    fn deref(&self) -> &Front {
+        &self.front
+    }
 }
 
 impl Process {
@@ -288,6 +294,24 @@ impl Process {
     pub fn log(&self) -> String {
         read(&self.log)
     }
+}
+
+/// A server as callers see it, whatever process it runs in.
+pub struct Front {
+    address: SocketAddr,
+    client: reqwest::Client,
+}
+
+impl Front {
+    /// The server that listens there. Each request has a connection of its own: a kept one may be
+    /// closed by the server just when it is used again, which would be the client's fault.
+    pub fn at(address: SocketAddr) -> Self {
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0).build();
+        Self {
+            address,
+            client: client.expect("no client"),
+        }
+    }
 
     /// A request to it, as whoever has this token.
     pub fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
@@ -314,15 +338,20 @@ impl Process {
         self.post("/v1/auth/login", "", body).await.status == 200
     }
 
-    /// A school and its first admin, who is registered here.
-    pub async fn school(&self, name: &str) -> School {
-        let email = format!("admin@{}.example", name.to_lowercase().replace(' ', "-"));
-        let body = json!({ "email": email, "password": PASSWORD, "username": name });
+    /// Registers somebody and gives their token.
+    pub async fn register(&self, email: &str) -> String {
+        let body = json!({ "email": email, "password": PASSWORD, "username": email });
         let registered = self
             .post("/v1/auth/register", "", body)
             .await
             .expect_status(201);
-        let token = text(&registered["access_token"]);
+        text(&registered["access_token"])
+    }
+
+    /// A school and its first admin, who is registered here.
+    pub async fn school(&self, name: &str) -> School {
+        let domain = name.to_lowercase().replace(' ', "-");
+        let token = self.register(&format!("admin@{domain}.example")).await;
         let body = json!({ "name": name, "kind": "school" });
         let created = self
             .post("/v1/organizations", &token, body)
@@ -351,14 +380,14 @@ impl School {
         format!("/v1/organizations/{}{below}", self.id)
     }
 
-    pub async fn get(&self, process: &Process, below: &str) -> Answer {
-        process.get(&self.path(below), &self.token).await
+    pub async fn get(&self, front: &Front, below: &str) -> Answer {
+        front.get(&self.path(below), &self.token).await
     }
 
     /// An upload that is not sent yet.
     pub fn upload(
         &self,
-        process: &Process,
+        front: &Front,
         file: Part,
         fields: &[(String, String)],
     ) -> reqwest::RequestBuilder {
@@ -369,50 +398,41 @@ impl School {
                 form.text(name.clone(), value.clone())
             })
             .part("file", file.file_name("people.csv"));
-        process
+        front
             .request(Method::POST, &self.path("/imports"), &self.token)
             .multipart(form)
     }
 
     /// Uploads a file of students and gives the import's id.
-    pub async fn import(&self, process: &Process, file: String) -> String {
-        let answer = send(self.upload(process, Part::text(file), &[])).await;
+    pub async fn import(&self, front: &Front, file: String) -> String {
+        let answer = send(self.upload(front, Part::text(file), &[])).await;
         text(&answer.expect_status(202)["id"])
     }
 
     /// An import as it is now.
-    pub async fn import_now(&self, process: &Process, id: &str) -> Value {
-        self.get(process, &format!("/imports/{id}"))
+    pub async fn import_now(&self, front: &Front, id: &str) -> Value {
+        self.get(front, &format!("/imports/{id}"))
             .await
             .expect_status(200)
     }
 
     /// Waits until an import is as `is_so` says, and gives it.
-    pub async fn watch(
-        &self,
-        process: &Process,
-        id: &str,
-        is_so: impl Fn(&Value) -> bool,
-    ) -> Value {
+    pub async fn watch(&self, front: &Front, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let import = self.import_now(process, id).await;
+            let import = self.import_now(front, id).await;
             if is_so(&import) {
                 return import;
             }
-            assert!(
-                Instant::now() < deadline,
-                "it takes too long: {import:#}\n{}",
-                process.log()
-            );
+            assert!(Instant::now() < deadline, "it takes too long: {import:#}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     /// Waits until an import has ended, and gives it.
-    pub async fn finished(&self, process: &Process, id: &str) -> Value {
+    pub async fn finished(&self, front: &Front, id: &str) -> Value {
         let is_finished = |import: &Value| !import["finished_at"].is_null();
-        self.watch(process, id, is_finished).await
+        self.watch(front, id, is_finished).await
     }
 }
 

@@ -228,6 +228,9 @@ impl Work<'_> {
     }
 
     /// Writes one batch; `false` where the lease is lost.
+    ///
+    /// Written again, it changes nothing: of a commit whose answer was lost on the way nobody knows
+    /// whether it holds, and accounts made twice would each be in the other's way.
     fn write(&self, mut rows: Vec<ImportRow>, hashes: &[String]) -> Result<bool> {
         for (row, hash) in rows.iter_mut().zip(hashes) {
             row.password_hash = Some(hash.clone());
@@ -237,6 +240,12 @@ impl Work<'_> {
         transaction(&mut connection, |connection| {
             if !imports::renew(connection, self.lease, now.plus(self.workshop.lease))? {
                 return Ok(false);
+            }
+            let (import, unhashed) = (self.import.id, self.is_all_or_nothing());
+            let open = import_rows::still_pending(connection, import, &rows, unhashed)?;
+            rows.retain(|row| open.contains(&row.row_number));
+            if rows.is_empty() {
+                return Ok(true);
             }
             if self.is_all_or_nothing() {
                 let count = i64::try_from(rows.len()).map_err(Error::internal)?;

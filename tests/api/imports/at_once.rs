@@ -13,11 +13,14 @@ use crate::support::road;
 road!(uploads_at_once_share_the_seats, |app| {
     let school = app.school().await;
     school.limit_students(100).await;
-    let files: Vec<String> =
-        ["a", "b", "c", "d", "e"].map(|prefix| file(64).replace("pupil", prefix)).into();
-    let answers =
-        join_all(files.into_iter().map(|file| school.import(file, STUDENTS))).await;
-    let imports: Vec<_> = answers.iter().map(|answer| answer.expect_status(202)).collect();
+    let files: Vec<String> = ["a", "b", "c", "d", "e"]
+        .map(|prefix| file(64).replace("pupil", prefix))
+        .into();
+    let answers = join_all(files.into_iter().map(|file| school.import(file, STUDENTS))).await;
+    let imports: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.expect_status(202))
+        .collect();
     assert_eq!(school.students_seats().await, (0, 100));
     let workers = (0..3).map(|_| work_as_another(app.state.workshop()));
     let done: Vec<_> = join_all(workers).await.concat();
@@ -35,33 +38,42 @@ road!(uploads_at_once_share_the_seats, |app| {
     assert_eq!(created, 100);
 });
 
-road!(organizations_that_import_the_same_people_at_once_share_them, |app| {
-    let school = app.school().await;
-    let other = app.organization("Valley School", "school").await;
-    let rows: Vec<String> =
-        (1..=300).map(|n| format!("pupil{n}@x.example,purple fox {n},Pupil {n}")).collect();
-    let mut rows: Vec<&str> = rows.iter().map(String::as_str).collect();
-    let one = school.accepted(file_of(&rows), STUDENTS).await;
-    // In the other order, so that two transactions can wait for each other.
-    rows.reverse();
-    let two = other.accepted(file_of(&rows), STUDENTS).await;
-    let workers = (0..2).map(|_| work_as_another(app.state.workshop()));
-    let mut done: Vec<_> = join_all(workers).await.concat();
-    done.sort();
-    assert_eq!(done, [id_of(&one), id_of(&two)]);
-    let one = school.import_with(&one["id"]).await;
-    let two = other.import_with(&two["id"]).await;
-    let count = |import: &serde_json::Value, outcome: &str| {
-        import["counts"]["by_outcome"][outcome].as_i64().unwrap_or(0)
-    };
-    assert_eq!(count(&one, "created") + count(&two, "created"), 300);
-    for (organization, import) in [(&school, &one), (&other, &two)] {
-        let created = count(import, "created");
-        assert_eq!(created + count(import, "email_taken"), 300, "{import:#}");
-        assert_eq!(organization.students_seats().await, (created, 0));
-        assert_eq!(organization.joined().await, usize::try_from(created).unwrap());
+road!(
+    organizations_that_import_the_same_people_at_once_share_them,
+    |app| {
+        let school = app.school().await;
+        let other = app.organization("Valley School", "school").await;
+        let rows: Vec<String> = (1..=300)
+            .map(|n| format!("pupil{n}@x.example,purple fox {n},Pupil {n}"))
+            .collect();
+        let mut rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        let one = school.accepted(file_of(&rows), STUDENTS).await;
+        // In the other order, so that two transactions can wait for each other.
+        rows.reverse();
+        let two = other.accepted(file_of(&rows), STUDENTS).await;
+        let workers = (0..2).map(|_| work_as_another(app.state.workshop()));
+        let mut done: Vec<_> = join_all(workers).await.concat();
+        done.sort();
+        assert_eq!(done, [id_of(&one), id_of(&two)]);
+        let one = school.import_with(&one["id"]).await;
+        let two = other.import_with(&two["id"]).await;
+        let count = |import: &serde_json::Value, outcome: &str| {
+            import["counts"]["by_outcome"][outcome]
+                .as_i64()
+                .unwrap_or(0)
+        };
+        assert_eq!(count(&one, "created") + count(&two, "created"), 300);
+        for (organization, import) in [(&school, &one), (&other, &two)] {
+            let created = count(import, "created");
+            assert_eq!(created + count(import, "email_taken"), 300, "{import:#}");
+            assert_eq!(organization.students_seats().await, (created, 0));
+            assert_eq!(
+                organization.joined().await,
+                usize::try_from(created).unwrap()
+            );
+        }
     }
-});
+);
 
 road!(workers_at_once_do_each_import_once, |app| {
     let mut expected = Vec::new();
@@ -88,20 +100,29 @@ road!(workers_at_once_do_each_import_once, |app| {
     }
 });
 
-road!(more_uploads_at_once_than_there_are_places_are_asked_to_come_back, |app| {
-    let school = app.school().await;
-    let held: Vec<_> = (0..16).map(|_| half_an_upload(&school, Framing::Sized)).collect();
-    school.wait_for_traces(|(imports, _)| imports == 16).await;
-    let refused = school.import(file(1), STUDENTS).await;
-    refused.expect_problem(429, "rate_limited");
-    assert!(refused.header("retry-after").parse::<u32>().is_ok());
-    // Others are served meanwhile.
-    school.admin.get(&school.path("/members")).await.expect_status(200);
-    drop(held);
-    school.wait_for_traces(|traces| traces == (0, 0)).await;
-    let import = school.imported(file(1), STUDENTS).await;
-    assert_counts(&import, json!({ "created": 1 }));
-});
+road!(
+    more_uploads_at_once_than_there_are_places_are_asked_to_come_back,
+    |app| {
+        let school = app.school().await;
+        let held: Vec<_> = (0..16)
+            .map(|_| half_an_upload(&school, Framing::Sized))
+            .collect();
+        school.wait_for_traces(|(imports, _)| imports == 16).await;
+        let refused = school.import(file(1), STUDENTS).await;
+        refused.expect_problem(429, "rate_limited");
+        assert!(refused.header("retry-after").parse::<u32>().is_ok());
+        // Others are served meanwhile.
+        school
+            .admin
+            .get(&school.path("/members"))
+            .await
+            .expect_status(200);
+        drop(held);
+        school.wait_for_traces(|traces| traces == (0, 0)).await;
+        let import = school.imported(file(1), STUDENTS).await;
+        assert_counts(&import, json!({ "created": 1 }));
+    }
+);
 
 road!(an_organization_can_be_deleted_while_it_imports, |app| {
     for (name, on_row_error) in [("North School", "skip"), ("South School", "refuse_all")] {
@@ -110,7 +131,11 @@ road!(an_organization_can_be_deleted_while_it_imports, |app| {
         let import = school.accepted(file(250), &fields).await;
         let mut worker = HaltingWorker::start(app).await;
         worker.write_one().await;
-        school.admin.delete(&school.path("")).await.expect_status(204);
+        school
+            .admin
+            .delete(&school.path(""))
+            .await
+            .expect_status(204);
         assert_eq!(worker.finish().await, Turn::Lost);
         app.drain().await;
         assert_eq!(school.traces(), (0, 0), "{import:#}");
@@ -124,7 +149,11 @@ road!(an_organization_can_be_deleted_while_a_file_arrives, |app| {
     let school = app.school().await;
     let arriving = half_an_upload(&school, Framing::Sized);
     school.wait_for_traces(|(_, rows)| rows >= 1_000).await;
-    school.admin.delete(&school.path("")).await.expect_status(204);
+    school
+        .admin
+        .delete(&school.path(""))
+        .await
+        .expect_status(204);
     assert_eq!(school.traces(), (0, 0));
     drop(arriving);
     app.drain().await;

@@ -58,7 +58,10 @@ road!(a_file_becomes_people_who_sign_in, |app| {
     assert_eq!(school.admin.get(&location).await.expect_status(200), import);
     assert_eq!(school.students_seats().await, (0, 64));
     assert_eq!(school.joined().await, 0);
-    let waiting = school.of_import(&import, "/rows?limit=1").await.expect_status(200);
+    let waiting = school
+        .of_import(&import, "/rows?limit=1")
+        .await
+        .expect_status(200);
     let row = json!({
         "row": 1, "email": "pupil1@x.example", "username": "Pupil 1",
         "outcome": null, "error": null, "account_id": null,

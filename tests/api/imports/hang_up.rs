@@ -101,7 +101,9 @@ impl std::io::Read for Deadly {
 fn stage_and_die(app: &App, organization: &str) {
     let organization: OrganizationId = organization.parse().unwrap();
     let mut connection = app.state.pool.get().unwrap();
-    let organization = organizations::find(&mut connection, organization).unwrap().unwrap();
+    let organization = organizations::find(&mut connection, organization)
+        .unwrap()
+        .unwrap();
     drop(connection);
     let permit = Permit::at_console(organization, Act::at_console(app.now()));
     let around = Surroundings {
@@ -127,6 +129,8 @@ road!(what_a_dead_process_has_staged_is_cleaned_up, |app| {
     assert_eq!(school.traces(), (found, rows));
     app.advance(Duration::from_secs(1));
     app.drain().await;
-    school.admin = app.sign_in(&school.admin.email, crate::support::people::PASSWORD).await;
+    school.admin = app
+        .sign_in(&school.admin.email, crate::support::people::PASSWORD)
+        .await;
     school.assert_untouched().await;
 });

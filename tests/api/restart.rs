@@ -1,0 +1,355 @@
+//! The database goes away under a running server, and comes back (PRODUCT 3.6, 7).
+
+use std::time::{Duration, Instant};
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
+use diesel::prelude::*;
+use reqwest::multipart::Part;
+use rollcall::domain::imports::ImportStatus;
+use rollcall::store::pool::DatabaseUrl;
+use rollcall::store::schema::accounts;
+use rollcall::store::{Connection, Pool};
+use rollcall::worker;
+use serde_json::json;
+
+use crate::support::app::block_on;
+use crate::support::people::{PASSWORD, send, text};
+use crate::support::postgres::PrivateServer;
+use crate::support::process::{Front, Installation, Process, School};
+use crate::support::sheet::Sheet;
+use crate::support::wire::Wire;
+use crate::support::{App, books, postgres};
+
+/// An application whose database answers over a wire that can lose answers.
+fn app_behind_a_wire() -> Option<(App, Wire)> {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut wire = None;
+    let app = App::on_postgres_with(|config| {
+        if let DatabaseUrl::Postgres(url) = &config.database_url {
+            let to_it = Wire::to(url, seed);
+            config.database_url = DatabaseUrl::Postgres(to_it.url());
+            wire = Some(to_it);
+        }
+    })?;
+    Some((app, wire?))
+}
+
+/// Works until nothing is left to do, as workers do whose database breaks off now and then.
+async fn work(app: &App) {
+    let state = app.state.clone();
+    let work = move || {
+        while let Err(error) = worker::drain(&state) {
+            println!("{error}");
+            state
+                .clock
+                .advance(state.config.import_lease + Duration::from_secs(1));
+        }
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .expect("the worker panics");
+}
+
+async fn import(front: &Front, school: &School, sheet: &Sheet, fields: &[(&str, &str)]) -> String {
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let upload = school.upload(front, Part::text(sheet.csv()), &fields);
+    text(&send(upload).await.expect_status(202)["id"])
+}
+
+/// The worker cannot know whether its batch was written. Writing it again would meet the accounts
+/// that it has just made.
+#[test]
+fn commits_whose_answer_is_lost_are_neither_lost_nor_repeated() {
+    let Some((app, wire)) = app_behind_a_wire() else {
+        return;
+    };
+    block_on(async {
+        let front = Front::at(app.address);
+        let school = front.school("Hill Road School").await;
+        let plain = Sheet::of("plain", 350).with_bad_rows(10);
+        let made = Sheet::of("made", 250).without_passwords();
+        let whole = Sheet::of("whole", 250);
+        let taken = Sheet::of("taken", 5).ending_in(&["email_taken"]);
+        let in_vain = taken
+            .clone()
+            .and(Sheet::of("vain", 150).ending_in(&["refused"]));
+        let orders = [
+            (&in_vain, vec![("on_row_error", "refuse_all")], "failed"),
+            (&plain, vec![], "completed"),
+            (
+                &made,
+                vec![("generate_missing_passwords", "true")],
+                "completed",
+            ),
+            (&whole, vec![("on_row_error", "refuse_all")], "completed"),
+        ];
+        let mut imports = Vec::new();
+        for (sheet, fields, status) in orders {
+            let id = import(&front, &school, sheet, &fields).await;
+            imports.push((id, sheet, status));
+        }
+        for line in &taken.lines {
+            front.register(&line.email).await;
+        }
+        wire.lose_one_in(2);
+        work(&app).await;
+        wire.lose_one_in(0);
+        assert!(wire.lost() >= 5, "only {} answers were lost", wire.lost());
+        println!("{} answers were lost", wire.lost());
+        let mut created = Vec::new();
+        for (id, sheet, status) in &imports {
+            let import = (id.as_str(), *sheet);
+            created.extend(
+                books::check_import(&front, &app.state.pool, &school, import, &[status]).await,
+            );
+        }
+        books::check_school(&front, &app.state.pool, &school, created.len(), 0).await;
+        books::check_passwords(&created);
+    });
+}
+
+/// Whoever gets no answer looks at the list of imports: what is not there has left nothing behind.
+#[test]
+fn uploads_whose_answer_is_lost_are_whole_or_nothing() {
+    let Some((app, wire)) = app_behind_a_wire() else {
+        return;
+    };
+    block_on(async {
+        let front = Front::at(app.address);
+        let school = front.school("Hill Road School").await;
+        wire.lose_one_in(3);
+        let mut sheets = Vec::new();
+        let mut accepted = 0;
+        for number in 0..20 {
+            let sheet = Sheet::of(&format!("upload{number}"), 3);
+            let answer = send(school.upload(&front, Part::text(sheet.csv()), &[])).await;
+            if answer.status == 202 {
+                accepted += 1;
+            } else {
+                answer.expect_problem(503, "unavailable");
+            }
+            sheets.push(sheet);
+        }
+        wire.lose_one_in(0);
+        let listed = school
+            .get(&front, "/imports?limit=200")
+            .await
+            .expect_status(200);
+        let listed = listed["items"].as_array().expect("no items").clone();
+        println!(
+            "{} lost, {accepted} answered, {} accepted",
+            wire.lost(),
+            listed.len()
+        );
+        assert!(listed.len() >= accepted && wire.lost() > 0);
+        let seats = school.get(&front, "/seats").await.expect_status(200);
+        assert_eq!(seats["total"]["reserved"], 3 * listed.len(), "{seats:#}");
+        work(&app).await;
+        let mut created = 0;
+        for import in &listed {
+            let id = text(&import["id"]);
+            let rows = school.get(&front, &format!("/imports/{id}/rows")).await;
+            let email = text(&rows.expect_status(200)["items"][0]["email"]);
+            let is_this = |sheet: &&Sheet| sheet.lines[0].email == email;
+            let sheet = sheets.iter().find(is_this).expect("a sheet");
+            let (pool, import) = (&app.state.pool, (id.as_str(), sheet));
+            created += books::check_import(&front, pool, &school, import, &["completed"])
+                .await
+                .len();
+        }
+        books::check_school(&front, &app.state.pool, &school, created, 0).await;
+        let staged = books::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
+        assert_eq!(staged, 0);
+    });
+}
+
+/// What a request came to: its status, and how long it took.
+type Ended = (u16, Duration);
+
+/// Asks for the caller's organization, once.
+async fn ask(front: &Front, school: &School) -> Ended {
+    let since = Instant::now();
+    let answer = school.get(front, "").await;
+    if answer.status != 200 {
+        answer.expect_problem(503, "unavailable");
+        assert_ne!(answer.header("retry-after"), "");
+    }
+    (answer.status.as_u16(), since.elapsed())
+}
+
+/// Asks so many times at once.
+async fn ask_at_once(front: &Front, school: &School, count: usize) -> Vec<Ended> {
+    futures_util::future::join_all((0..count).map(|_| ask(front, school))).await
+}
+
+/// Requests wait a little for the database, and then say that it is away: none waits for as long as
+/// all those before it together.
+fn assert_all_away(ended: &[Ended]) {
+    for (status, took) in ended {
+        assert_eq!(*status, 503);
+        assert!(*took < Duration::from_secs(7), "{ended:?}");
+    }
+}
+
+async fn assert_away(process: &Process, school: &School) {
+    process.get("/health/live", "").await.expect_status(200);
+    let since = Instant::now();
+    let ready = process.get("/health/ready", "").await;
+    assert!(since.elapsed() < Duration::from_secs(2));
+    ready.expect_problem(503, "unavailable");
+    assert_ne!(ready.header("retry-after"), "");
+    let since = Instant::now();
+    let upload = school.upload(process, Part::text(Sheet::of("away", 3).csv()), &[]);
+    let (asked, signed_in, uploaded) = tokio::join!(
+        ask_at_once(process, school, 40),
+        process.post(
+            "/v1/auth/login",
+            "",
+            json!({ "email": "a@b.example", "password": PASSWORD })
+        ),
+        send(upload),
+    );
+    assert_all_away(&asked);
+    signed_in.expect_problem(503, "unavailable");
+    uploaded.expect_problem(503, "unavailable");
+    println!(
+        "44 requests to a server without its database: {:.1?}",
+        since.elapsed()
+    );
+    process.get("/health/live", "").await.expect_status(200);
+}
+
+/// How many of these requests were refused.
+fn refused(ended: &[Ended]) -> usize {
+    ended.iter().filter(|(status, _)| *status != 200).count()
+}
+
+#[test]
+fn a_database_that_restarts_is_only_waited_for() {
+    let Some(mut postgres) = postgres::start_private() else {
+        return;
+    };
+    let installation = Installation::on_database(postgres.create_database(None));
+    let process = installation.start();
+    block_on(async {
+        let school = process.school("Hill Road School").await;
+        let sheet = Sheet::of("restart", 130).with_bad_rows(10);
+        let id = school.import(&process, sheet.csv()).await;
+        school
+            .watch(&process, &id, |import| import["status"] == "running")
+            .await;
+        ask_at_once(&process, &school, 8).await;
+
+        postgres.stop();
+        assert_away(&process, &school).await;
+        postgres.start();
+        let since = Instant::now();
+        let mut ended = ask_at_once(&process, &school, 10).await;
+        println!("10 requests after the restart: {:.1?}", since.elapsed());
+        process.get("/health/ready", "").await.expect_status(200);
+        for _ in 0..10 {
+            ended.push(ask(&process, &school).await);
+        }
+        assert!(refused(&ended) <= 1, "{ended:?}");
+
+        school.finished(&process, &id).await;
+        println!(
+            "the import had ended {:.1?} after the restart",
+            since.elapsed()
+        );
+        let pool = installation.pool();
+        let import = (id.as_str(), &sheet);
+        let created = books::check_import(&process, &pool, &school, import, &["completed"]).await;
+        books::check_school(&process, &pool, &school, created.len(), 0).await;
+        books::check_passwords(&created);
+        let postgres = restart_quickly(postgres, &process, &school).await;
+        assert!(!process.log().contains("panic"), "{}", process.log());
+        process.kill();
+        drop(installation);
+        drop(postgres);
+    });
+}
+
+/// Those whose connection breaks under them are refused; those who come later wait for the new one.
+async fn restart_quickly(
+    mut postgres: PrivateServer,
+    process: &Process,
+    school: &School,
+) -> PrivateServer {
+    let restart = tokio::task::spawn_blocking(move || {
+        postgres.stop();
+        postgres.start();
+        postgres
+    });
+    let mut ended = Vec::new();
+    while !restart.is_finished() {
+        ended.extend(ask_at_once(process, school, 4).await);
+    }
+    let postgres = restart.await.expect("PostgreSQL does not restart");
+    println!(
+        "{} of {} refused in a quick restart",
+        refused(&ended),
+        ended.len()
+    );
+    assert!(refused(&ended) <= 8, "{ended:?}");
+    let after = ask_at_once(process, school, 8).await;
+    assert!(refused(&after) <= 1, "{after:?}");
+    postgres
+}
+
+/// SQLite ends the transaction by itself when it cannot write. The connection, which still takes
+/// itself to be in it, must not go back among the good ones.
+#[test]
+fn a_disk_that_was_full_is_no_trouble_afterwards() {
+    let app = App::on_sqlite_with(|config| config.database_connections = 1);
+    let limit_pages = |pages: &str| {
+        let mut connection = app.state.pool.get().expect("no connection");
+        connection
+            .batch_execute(&format!("PRAGMA max_page_count = {pages}"))
+            .expect("a pragma");
+    };
+    block_on(async {
+        let front = Front::at(app.address);
+        let school = front.school("Hill Road School").await;
+        // It is never less than the file has already.
+        limit_pages("1");
+        let mut uploads = 0;
+        loop {
+            let sheet = Sheet::of(&format!("full{uploads}"), 20);
+            let answer = send(school.upload(&front, Part::text(sheet.csv()), &[])).await;
+            if answer.status != 202 {
+                answer.expect_status(500);
+                break;
+            }
+            uploads += 1;
+            assert!(uploads < 1000, "the disk is never full");
+        }
+        limit_pages("1000000");
+        for number in 0..3 {
+            front.register(&format!("after{number}@x.org")).await;
+        }
+    });
+}
+
+/// What is written in it would be answered, and never be there.
+#[test]
+fn a_connection_that_is_left_in_a_transaction_is_not_used_again() {
+    let app = App::on_sqlite_with(|config| config.database_connections = 1);
+    let mut connection = app.state.pool.get().expect("no connection");
+    if let Connection::Sqlite(sqlite) = &mut **connection {
+        AnsiTransactionManager::begin_transaction(sqlite).expect("no transaction");
+    }
+    drop(connection);
+    block_on(Front::at(app.address).register("jane@x.org"));
+    let elsewhere = Pool::open(&app.state.config.database_url, 1).expect("no pool");
+    let found: i64 = accounts::table
+        .filter(accounts::email.eq("jane@x.org"))
+        .count()
+        .get_result(&mut **books::connect(&elsewhere))
+        .expect("no count");
+    assert_eq!(found, 1);
+}

@@ -1,0 +1,109 @@
+//! A wire to PostgreSQL that breaks at the worst moment: when the server has committed and its
+//! answer is on the way.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A wire that loses some answers to `COMMIT`, and the connection with each.
+pub struct Wire {
+    url: String,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    server: String,
+    /// One answer in so many is lost; 0: none.
+    one_in: AtomicUsize,
+    dice: Mutex<fastrand::Rng>,
+    lost: AtomicUsize,
+}
+
+impl Wire {
+    /// A whole wire to this database.
+    pub fn to(url: &str, seed: u64) -> Self {
+        let mut url: url::Url = url.parse().expect("a URL");
+        let host = url.host_str().expect("a host").to_owned();
+        let shared = Arc::new(Shared {
+            server: format!("{host}:{}", url.port().unwrap_or(5432)),
+            one_in: AtomicUsize::new(0),
+            dice: Mutex::new(fastrand::Rng::with_seed(seed)),
+            lost: AtomicUsize::new(0),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").expect("no port");
+        let port = listener.local_addr().expect("no address").port();
+        url.set_host(Some("127.0.0.1")).expect("a host");
+        url.set_port(Some(port)).expect("a port");
+        // What is encrypted cannot be told apart.
+        url.query_pairs_mut().append_pair("sslmode", "disable");
+        let accepting = shared.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let shared = accepting.clone();
+                std::thread::spawn(move || shared.carry(client));
+            }
+        });
+        Self {
+            url: url.into(),
+            shared,
+        }
+    }
+
+    /// The database at the other end.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// From now on loses one answer to `COMMIT` in so many; 0: none.
+    pub fn lose_one_in(&self, count: usize) {
+        self.shared.one_in.store(count, Ordering::SeqCst);
+    }
+
+    /// How many answers were lost.
+    pub fn lost(&self) -> usize {
+        self.shared.lost.load(Ordering::SeqCst)
+    }
+}
+
+impl Shared {
+    /// Carries both directions of a connection until either end closes it.
+    fn carry(&self, client: TcpStream) {
+        let Ok(server) = TcpStream::connect(&self.server) else {
+            return;
+        };
+        let is_answer_lost = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                pump(&client, &server, |bytes| {
+                    if bytes.windows(7).any(|window| window == b"COMMIT\0") && self.loses() {
+                        is_answer_lost.store(true, Ordering::SeqCst);
+                    }
+                    true
+                });
+            });
+            pump(&server, &client, |_| !is_answer_lost.load(Ordering::SeqCst));
+        });
+    }
+
+    fn loses(&self) -> bool {
+        let one_in = self.one_in.load(Ordering::SeqCst);
+        let loses = one_in > 0 && self.dice.lock().expect("no dice").usize(..one_in) == 0;
+        self.lost.fetch_add(usize::from(loses), Ordering::SeqCst);
+        loses
+    }
+}
+
+/// Carries bytes until either end closes, or `passes` says that these do not arrive.
+fn pump(mut from: &TcpStream, mut to: &TcpStream, passes: impl Fn(&[u8]) -> bool) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let bytes = &buffer[..count];
+        if !passes(bytes) || to.write_all(bytes).is_err() {
+            break;
+        }
+    }
+    // Either may be closed already.
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}
