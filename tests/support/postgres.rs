@@ -157,11 +157,6 @@ impl Server {
         }
     }
 
-    /// Where a database of this server is reached.
-    pub fn url(&self, database: &str) -> String {
-        self.admin.address.url(database)
-    }
-
     /// A new database: a copy of `template`, to which nobody may be connected meanwhile, or empty.
     pub fn create_database(&self, template: Option<&str>) -> Database {
         self.admin.create_database(template)
@@ -181,11 +176,6 @@ impl PrivateServer {
             admin: Arc::new(Admin::of_cluster(&cluster)),
             cluster,
         }
-    }
-
-    /// Where a database of this server is reached, before and after a restart.
-    pub fn url(&self, database: &str) -> String {
-        self.admin.address.url(database)
     }
 
     /// A new database: a copy of `template`, to which nobody may be connected meanwhile, or empty.
