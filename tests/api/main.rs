@@ -9,5 +9,6 @@ mod imports;
 mod members;
 mod organizations;
 mod protocol;
+mod replicas;
 mod restart;
 mod seats;
