@@ -7,6 +7,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::http::header;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use utoipa_actix_web::AppExt as _;
 
 use crate::config::Config;
@@ -16,7 +17,7 @@ use crate::routes::documentation::{self, Documentation};
 use crate::routes::{self, extract_settings, middleware};
 use crate::state::State;
 use crate::telemetry::Metrics;
-use crate::worker::Workers;
+use crate::worker::{StopSign, Workers};
 
 /// A server that listens, and its workers.
 pub struct Running {
@@ -55,19 +56,66 @@ impl Running {
         self.server.handle()
     }
 
-    /// Serves until a signal or the handle stops it: requests in flight end, then the workers hand
-    /// their imports over.
+    /// Serves until SIGTERM or SIGINT: the workers hand their imports over while requests in flight
+    /// end. A second signal ends the process at once.
+    ///
+    /// # Errors
+    /// Where the server breaks, or the signals cannot be heard.
+    pub async fn serve_until_signal(self) -> Result<()> {
+        let signals = Signals::listen().map_err(Error::internal)?;
+        let (server, workers) = (self.server.handle(), self.workers.stop_sign());
+        let stopping = actix_web::rt::spawn(signals.stop(server, workers));
+        let served = self.serve().await;
+        stopping.abort();
+        served
+    }
+
+    /// Serves until the handle stops it: requests in flight end, then the workers hand their imports
+    /// over.
     ///
     /// # Errors
     /// Where the server breaks.
     pub async fn serve(self) -> Result<()> {
         let served = self.server.await;
-        tracing::info!("no longer serving; the workers finish their batches");
+        tracing::info!("no longer serving");
         let workers = self.workers;
         tokio::task::spawn_blocking(|| workers.stop())
             .await
             .map_err(Error::internal)?;
         served.map_err(Error::internal)
+    }
+}
+
+/// The signals that end the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    async fn stop(mut self, server: ServerHandle, workers: StopSign) {
+        self.next().await;
+        tracing::info!("stopping: requests in flight end, imports are handed over");
+        workers.set();
+        // It goes on without being waited for, so that the next signal is heard.
+        drop(server.stop(true));
+        self.next().await;
+        tracing::warn!("stopping at once");
+        std::process::exit(130);
     }
 }
 
@@ -95,6 +143,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
     .workers(SERVING_THREADS)
     .worker_max_blocking_threads(blocking_threads)
     .shutdown_timeout(SECONDS_TO_STOP)
+    .disable_signals()
     .listen(listener)
     .map_err(Error::internal)?;
     Ok(server.run())

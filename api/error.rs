@@ -156,6 +156,16 @@ impl Error {
         Self::Internal(cause.into())
     }
 
+    /// A fault of ours that ended in a panic.
+    pub fn of_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("without words");
+        Self::internal(format!("panic: {message}"))
+    }
+
     /// Something we stand on is away for now.
     pub fn unavailable(cause: impl Into<Source>) -> Self {
         Self::Unavailable(cause.into())

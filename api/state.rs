@@ -1,6 +1,6 @@
 //! What every request and every worker shares: nothing that another replica would need.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
@@ -24,7 +24,7 @@ pub struct State {
     pub hasher: Hasher,
     pub signing: Arc<SigningKeys>,
     pub sealing: Arc<SealingKeys>,
-    /// Tells the worker of this process that there is work.
+    /// Tells the workers of this process that there is work.
     pub bell: Bell,
     /// The migrations that this start applied.
     pub migrations: Arc<[String]>,
@@ -169,31 +169,63 @@ fn issuer(config: &Config) -> String {
     }
 }
 
-/// Wakes the worker of this process; work that another process left is found by looking.
+/// Wakes the workers of this process; work that another process left is found by looking.
 #[derive(Clone, Default)]
 pub struct Bell {
-    rung: Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>,
+    rung: Arc<(Mutex<u64>, Condvar)>,
+}
+
+/// Somebody who waits for the bell. Each hears every ring, however many others listen.
+pub struct Listener {
+    bell: Bell,
+    heard: u64,
 }
 
 impl Bell {
     /// There is work.
     pub fn ring(&self) {
         let (rung, heard) = &*self.rung;
-        *rung
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+        *rung.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         heard.notify_all();
     }
 
-    /// Waits until it rings, at most so long.
-    pub fn wait(&self, at_most: Duration) {
-        let (rung, heard) = &*self.rung;
-        let guard = rung
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (mut guard, _) = heard
-            .wait_timeout_while(guard, at_most, |rung| !*rung)
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        *guard = false;
+    /// Somebody who has heard nothing yet.
+    pub fn listener(&self) -> Listener {
+        Listener {
+            bell: self.clone(),
+            heard: 0,
+        }
+    }
+}
+
+impl Listener {
+    /// Waits until it rings, at most so long; not at all where it rang since the last wait.
+    pub fn wait(&mut self, at_most: Duration) {
+        let (rung, ringing) = &*self.bell.rung;
+        let guard = rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let (guard, _) = ringing
+            .wait_timeout_while(guard, at_most, |rung| *rung == self.heard)
+            .unwrap_or_else(PoisonError::into_inner);
+        self.heard = *guard;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listener_hears_each_ring_once() {
+        let bell = Bell::default();
+        let (mut one, mut other) = (bell.listener(), bell.listener());
+        bell.ring();
+        let waited = |listener: &mut Listener, at_most| {
+            let since = Instant::now();
+            listener.wait(Duration::from_millis(at_most));
+            since.elapsed() >= Duration::from_millis(at_most)
+        };
+        assert!(!waited(&mut one, 60_000));
+        assert!(!waited(&mut other, 60_000));
+        assert!(waited(&mut one, 20));
     }
 }

@@ -109,7 +109,7 @@ fn serve() -> Result<(), CommandError> {
     actix_web::rt::System::new().block_on(async {
         let running = Running::start(&state)?;
         announce(&state, &running)?;
-        Ok(running.serve().await?)
+        Ok(running.serve_until_signal().await?)
     })
 }
 

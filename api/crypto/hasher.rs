@@ -6,6 +6,7 @@
 //! lets a sign-in have nine tenths of a core even while an import uses all of them.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -224,10 +225,15 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A job that panics leaves whoever waits for it without an answer, and the thread to the next
+    /// job: without threads, nobody could sign in any more.
     fn work_off(&self) {
         let mut memory = HashMemory::default();
         while let Some(job) = self.next() {
-            job(&mut memory);
+            if catch_unwind(AssertUnwindSafe(|| job(&mut memory))).is_err() {
+                tracing::error!("a password hash ended in a panic");
+                memory = HashMemory::default();
+            }
         }
     }
 
@@ -256,5 +262,19 @@ fn be_nice(niceness: i32) {
     let thread = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(thread), niceness) {
         tracing::warn!(%error, "imports hash at the same priority as sign-ins");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_costs_no_thread() {
+        let lane = Lane::start("test", 1, 0).unwrap();
+        let (sender, done) = mpsc::channel();
+        lane.push(Box::new(|_| panic!("a broken job")));
+        lane.push(Box::new(move |_| sender.send(()).unwrap()));
+        done.recv_timeout(Duration::from_secs(60)).unwrap();
     }
 }

@@ -124,12 +124,7 @@ fn rendered_error(error: &ActixError, observed: &Observed) -> ActixError {
 }
 
 fn rendered_panic(panic: &(dyn std::any::Any + Send), observed: &Observed) -> ActixError {
-    let message = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without words");
-    let problem = Problem::from(Error::internal(format!("panic: {message}")));
+    let problem = Problem::from(Error::of_panic(panic));
     Rendered::error(render(&problem, observed), &observed.id)
 }
 

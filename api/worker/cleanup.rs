@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::without_panic;
 use crate::error::Result;
 use crate::services::imports::results;
 use crate::state::State;
@@ -14,14 +15,15 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Cleans up now and then until `stopping`.
 pub fn work(state: &State, stopping: &AtomicBool) {
     let mut due = Instant::now();
+    let mut bell = state.bell.listener();
     while !stopping.load(Ordering::Acquire) {
         if due <= Instant::now() {
             due = Instant::now() + EVERY;
-            if let Err(error) = once(state) {
+            if let Err(error) = without_panic(|| once(state)) {
                 tracing::warn!(%error, "cleaning up did not work; it is tried again");
             }
         }
-        state.bell.wait(state.config.worker_poll);
+        bell.wait(state.config.worker_poll);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::without_panic;
 use crate::error::Result;
 use crate::services::imports::carrying_out::{self, Turn, Workshop};
 use crate::state::State;
@@ -10,13 +11,14 @@ use crate::state::State;
 pub fn work(state: &State, stopping: &AtomicBool) {
     let workshop = state.workshop();
     let stop = || stopping.load(Ordering::Acquire);
+    let mut bell = state.bell.listener();
     while !stop() {
-        match next_turn(&workshop, &stop) {
+        match without_panic(|| next_turn(&workshop, &stop)) {
             Ok(Some(_)) => {}
-            Ok(None) => state.bell.wait(state.config.worker_poll),
+            Ok(None) => bell.wait(state.config.worker_poll),
             Err(error) => {
                 tracing::error!(%error, "an import stands still; its lease runs out and it is tried again");
-                std::thread::sleep(state.config.worker_poll);
+                bell.wait(state.config.worker_poll);
             }
         }
     }

@@ -4,18 +4,18 @@
 mod cleanup;
 mod imports;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use crate::error::{Error, Result};
 use crate::services::imports::carrying_out::Turn;
-use crate::state::State;
+use crate::state::{Bell, State};
 
 /// The worker threads of this process.
 pub struct Workers {
-    stopping: Arc<AtomicBool>,
-    state: State,
+    sign: StopSign,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -37,23 +37,49 @@ impl Workers {
         threads.push(spawn("cleanup".to_owned(), move || {
             cleanup::work(&cleaner, &stop)
         })?);
+        let bell = state.bell.clone();
         Ok(Self {
-            stopping,
-            state: state.clone(),
+            sign: StopSign { stopping, bell },
             threads,
         })
     }
 
-    /// Lets each finish the batch it is at, hand its import over, and end.
+    /// What tells them to stop before anybody waits for them.
+    pub fn stop_sign(&self) -> StopSign {
+        self.sign.clone()
+    }
+
+    /// Has each hand its import over, and waits for their end.
     pub fn stop(self) {
-        self.stopping.store(true, Ordering::Release);
-        self.state.bell.ring();
+        self.sign.set();
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a worker thread ended in a panic");
             }
         }
     }
+}
+
+/// Tells workers to hand over what they are at.
+#[derive(Clone)]
+pub struct StopSign {
+    stopping: Arc<AtomicBool>,
+    bell: Bell,
+}
+
+impl StopSign {
+    /// From now on they begin nothing, and give up the batch that they are at.
+    pub fn set(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.bell.ring();
+    }
+}
+
+/// A panic costs the work that met it, never the thread: with the last thread, all work would stand
+/// still in a process that looks alive.
+fn without_panic<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Error::of_panic(panic.as_ref())))
 }
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
@@ -76,4 +102,19 @@ pub fn drain(state: &State) -> Result<()> {
         }
     }
     cleanup::once(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_like_any_other() {
+        let panicked: Result<()> = without_panic(|| panic!("no row {}", 7));
+        assert_eq!(
+            panicked.unwrap_err().to_string(),
+            "internal error: panic: no row 7"
+        );
+        assert_eq!(without_panic(|| Ok(7)).unwrap(), 7);
+    }
 }

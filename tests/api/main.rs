@@ -20,5 +20,6 @@ mod logs;
 mod members;
 mod organizations;
 mod protocol;
+mod replicas;
 mod restart;
 mod seats;

@@ -106,11 +106,13 @@ pub fn claim(
     let Some(import) = imports::claim(connection, lease, now, now.plus(workshop.lease))? else {
         return Ok(None);
     };
+    tracing::info!(import = %import.id, %worker, "working on an import");
     let groups = groups::of_import(connection, import.id)?;
     Ok(Some(Claimed { import, groups }))
 }
 
-/// Works on an import until it has ended, is lost, or `stop` says that the process is stopping.
+/// Works on an import until it has ended, is lost, or `stop` says that the process is stopping: then
+/// the batch that is being hashed, a second's work, is left to whoever goes on.
 ///
 /// # Errors
 /// Where the database stays away, or a row cannot be read: the lease runs out, and the import is
@@ -161,11 +163,13 @@ impl Work<'_> {
             let after = batch.rows.last().map_or(i64::MAX, |row| row.row_number);
             let next = self.next_batch(after)?;
             let rows = batch.rows;
-            let Some(hashes) = batch
-                .hashes
-                .wait(self.heartbeat(), || self.is_still_ours())?
-            else {
-                return Ok(Progress::Lost);
+            let goes_on = || Ok(!stop() && self.is_still_ours()?);
+            let Some(hashes) = batch.hashes.wait(self.heartbeat(), goes_on)? else {
+                return Ok(if stop() {
+                    Progress::Stopped
+                } else {
+                    Progress::Lost
+                });
             };
             if !with_patience(|| self.write(rows.clone(), &hashes))? {
                 return Ok(Progress::Lost);
