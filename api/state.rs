@@ -24,7 +24,7 @@ pub struct State {
     pub hasher: Hasher,
     pub signing: Arc<SigningKeys>,
     pub sealing: Arc<SealingKeys>,
-    /// Tells the worker of this process that there is work.
+    /// Tells the workers of this process that there is work.
     pub bell: Bell,
     /// The migrations that this start applied.
     pub migrations: Arc<[String]>,
@@ -163,27 +163,33 @@ fn issuer(config: &Config) -> String {
 }
 
 
-/// Wakes the worker of this process; work that another process left is found by looking.
+/// Wakes the workers of this process; work that another process left is found by looking.
+///
+/// It counts, so that each of them hears each ring: also one that came while it was looking.
 #[derive(Clone, Default)]
 pub struct Bell {
-    rung: Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>,
+    rung: Arc<(std::sync::Mutex<u64>, std::sync::Condvar)>,
 }
 
 impl Bell {
-    /// There is work.
+    /// There is work, or an end of it.
     pub fn ring(&self) {
-        let (rung, heard) = &*self.rung;
-        *rung.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+        let (rings, heard) = &*self.rung;
+        let mut rings = rings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *rings = rings.wrapping_add(1);
         heard.notify_all();
     }
 
-    /// Waits until it rings, at most so long.
-    pub fn wait(&self, at_most: Duration) {
-        let (rung, heard) = &*self.rung;
-        let guard = rung.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (mut guard, _) = heard
-            .wait_timeout_while(guard, at_most, |rung| !*rung)
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        *guard = false;
+    /// How often it has rung: ask before you look for work.
+    pub fn rings(&self) -> u64 {
+        *self.rung.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Waits until it has rung more often than `known`, at most so long.
+    pub fn wait(&self, known: u64, at_most: Duration) {
+        let (rings, heard) = &*self.rung;
+        let guard = rings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Whether it rang or the time is over makes no difference to who looks again.
+        let _ = heard.wait_timeout_while(guard, at_most, |rings| *rings == known);
     }
 }

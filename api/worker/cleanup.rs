@@ -14,14 +14,18 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Cleans up now and then until `stopping`.
 pub fn work(state: &State, stopping: &AtomicBool) {
     let mut due = Instant::now();
-    while !stopping.load(Ordering::Acquire) {
+    loop {
+        let rings = state.bell.rings();
+        if stopping.load(Ordering::Acquire) {
+            return;
+        }
         if due <= Instant::now() {
             due = Instant::now() + EVERY;
             if let Err(error) = once(state) {
                 tracing::warn!(%error, "cleaning up did not work; it is tried again");
             }
         }
-        state.bell.wait(state.config.worker_poll);
+        state.bell.wait(rings, state.config.worker_poll);
     }
 }
 

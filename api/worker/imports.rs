@@ -10,10 +10,14 @@ use crate::state::State;
 pub fn work(state: &State, stopping: &AtomicBool) {
     let workshop = state.workshop();
     let stop = || stopping.load(Ordering::Acquire);
-    while !stop() {
+    loop {
+        let rings = state.bell.rings();
+        if stop() {
+            return;
+        }
         match next_turn(&workshop, &stop) {
             Ok(Some(_)) => {}
-            Ok(None) => state.bell.wait(state.config.worker_poll),
+            Ok(None) => state.bell.wait(rings, state.config.worker_poll),
             Err(error) => {
                 tracing::error!(%error, "an import stands still; its lease runs out and it is tried again");
                 std::thread::sleep(state.config.worker_poll);
