@@ -182,7 +182,7 @@ pub struct Listener {
 }
 
 impl Bell {
-    /// There is work.
+    /// There is work, or an end of it.
     pub fn ring(&self) {
         let (rung, heard) = &*self.rung;
         *rung.lock().unwrap_or_else(PoisonError::into_inner) += 1;

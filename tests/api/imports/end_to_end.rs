@@ -1,12 +1,12 @@
 //! An import as it goes when all is well: from the template to signing in.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::{HaltingWorker, STUDENTS, assert_counts, column, file, line, password, students};
 use crate::support::people::text;
-use crate::support::road;
+use crate::support::{App, road};
 
 road!(the_template_is_the_header_of_a_file, |app| {
     let template = app.stranger().get("/v1/imports/template.csv").await;
@@ -159,6 +159,30 @@ road!(progress_tells_the_pace_and_the_end, |app| {
     assert!(ended["estimated_end_at"].is_null());
     assert_eq!(school.students_seats().await, (250, 0));
 });
+
+/// With workers that do not look by themselves before the test is over.
+#[test]
+fn workers_begin_as_soon_as_there_is_work() {
+    let app = App::on_sqlite_with(|config| {
+        config.import_workers = 2;
+        config.worker_poll = Duration::from_secs(60 * 60);
+    });
+    crate::support::app::block_on(async {
+        let school = app.school().await;
+        for number in 0..10 {
+            let people = file(1).replace("pupil", &format!("pupil{number}-"));
+            let import = school.accepted(people, STUDENTS).await;
+            let patience = Instant::now() + Duration::from_secs(20);
+            while school.import_with(&import["id"]).await["status"] != "completed" {
+                assert!(
+                    Instant::now() < patience,
+                    "nobody has begun with file {number}"
+                );
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    });
+}
 
 road!(imports_are_listed_the_newest_first, |app| {
     let school = app.school().await;

@@ -3,6 +3,11 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
+use rollcall::error::Code;
+use rollcall::services::act::Act;
+use rollcall::services::authorization::Permit;
+use rollcall::services::imports::results::{self, ResultFile};
+use rollcall::store::organizations;
 use rollcall::store::schema::import_rows;
 use serde_json::{Value, json};
 
@@ -140,6 +145,38 @@ road!(discarded_results_are_gone_at_once, |app| {
     app.sign_in("pupil1@x.example", "purple fox 1").await;
     assert_eq!(sealed(app, &kept), 1);
     school.download(&kept, "userlist.csv").await;
+});
+
+road!(a_download_breaks_off_where_the_results_vanish, |app| {
+    let school = app.school().await;
+    let import = school.imported(file(600), STUDENTS).await;
+    let mut connection = app.state.pool.get().unwrap();
+    let organization = school.id.parse().unwrap();
+    let organization = organizations::find(&mut connection, organization)
+        .unwrap()
+        .unwrap();
+    let permit = Permit::at_console(organization, Act::at_console(app.now()));
+    let mut download = results::open(
+        &mut connection,
+        &permit,
+        id_of(&import),
+        ResultFile::UserList,
+    )
+    .unwrap();
+    let mut lines = 0;
+    for _ in 0..2 {
+        let chunk = download
+            .next_chunk(&mut connection, &app.state.sealing)
+            .unwrap()
+            .unwrap();
+        lines += String::from_utf8(chunk).unwrap().lines().count();
+    }
+    assert_eq!(lines, 501);
+    school.discard(&import).await.expect_status(204);
+    let broken = download
+        .next_chunk(&mut connection, &app.state.sealing)
+        .unwrap_err();
+    assert_eq!(broken.code(), Code::ResultsExpired);
 });
 
 road!(results_of_what_ended_otherwise_expire_too, |app| {
