@@ -123,7 +123,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
     let documentation = web::Data::new(Documentation::new(&openapi::document())?);
     let metrics = web::Data::new(Metrics::new()?);
     let state = web::Data::new(state.clone());
-    let connections = usize::try_from(state.pool.size()).unwrap_or(1);
+    let connections = usize::try_from(state.config.database_connections).unwrap_or(1);
     let blocking_threads = connections.div_ceil(SERVING_THREADS);
     let server = HttpServer::new(move || {
         App::new()

@@ -22,7 +22,7 @@ pub struct Config {
     /// The embedded database, keys and mail.
     pub data_dir: PathBuf,
     pub database_url: DatabaseUrl,
-    /// The most connections to the database.
+    /// The most connections to the database that requests take; workers have some more.
     pub database_connections: u32,
     /// Where this API is reached; none: where it listens.
     pub public_url: Option<Url>,

@@ -1,6 +1,8 @@
 //! What every request and every worker shares: nothing that another replica would need.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
@@ -9,7 +11,7 @@ use crate::crypto::access_token::SigningKeys;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::key_file::KeyError;
 use crate::crypto::sealing::SealingKeys;
-use crate::domain::ids::WorkerId;
+use crate::domain::ids::{OrganizationId, WorkerId};
 use crate::error::{Error, Result};
 use crate::services::imports::carrying_out::Workshop;
 use crate::store::pool::PATIENCE;
@@ -29,11 +31,8 @@ pub struct State {
     /// The migrations that this start applied.
     pub migrations: Arc<[String]>,
     /// Uploads that may arrive at a time: each has a thread.
-    pub uploads: Arc<tokio::sync::Semaphore>,
+    pub uploads: Uploads,
 }
-
-/// Uploads that one process takes at a time; the next ones are asked to come back.
-const MOST_UPLOADS: usize = 16;
 
 /// Why the shared parts cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -67,14 +66,14 @@ impl State {
     /// Where any of them cannot be had.
     pub fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
         if config.is_embedded() {
-            std::fs::create_dir_all(&config.data_dir).map_err(|source| StartError::DataDir {
+            make_private_folder(&config.data_dir).map_err(|source| StartError::DataDir {
                 path: config.data_dir.clone(),
                 source,
             })?;
         }
         let keys = Keys::load(&config)?;
-        let pool = Pool::open(&config.database_url, config.database_connections)
-            .map_err(StartError::Database)?;
+        let pool =
+            Pool::open(&config.database_url, connections(&config)).map_err(StartError::Database)?;
         let applied = migrate(&pool).map_err(StartError::Database)?;
         let hasher =
             Hasher::start(config.password_hash, config.hash_threads).map_err(StartError::Other)?;
@@ -87,7 +86,7 @@ impl State {
             sealing: Arc::new(keys.sealing),
             bell: Bell::default(),
             migrations: applied.into(),
-            uploads: Arc::new(tokio::sync::Semaphore::new(MOST_UPLOADS)),
+            uploads: Uploads::default(),
         })
     }
 
@@ -121,6 +120,26 @@ impl State {
             lease: self.config.import_lease,
         }
     }
+}
+
+/// Addresses and keys are in it: for its owner only. A folder that is there already stays as it is.
+fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Those of the requests, and those that work goes on with beside them: a request that has its turn
+/// waits for none of these.
+fn connections(config: &Config) -> u32 {
+    const CLEANUP_AND_UPLOADS: u32 = 3;
+    let workers = u32::try_from(config.import_workers).unwrap_or(u32::MAX);
+    config
+        .database_connections
+        .saturating_add(workers)
+        .saturating_add(CLEANUP_AND_UPLOADS)
 }
 
 fn migrate(pool: &Pool) -> Result<Vec<String>> {
@@ -166,6 +185,58 @@ fn issuer(config: &Config) -> String {
     match &config.public_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
         None => "rollcall".to_owned(),
+    }
+}
+
+/// Uploads that arrive at this process now. There is room for a few, and for fewer of one
+/// organization: nobody keeps the others out.
+#[derive(Clone, Default)]
+pub struct Uploads {
+    by_organization: Arc<Mutex<HashMap<OrganizationId, usize>>>,
+}
+
+/// Uploads that one process takes at a time: each has a thread.
+const MOST_UPLOADS: usize = 16;
+
+/// Of these, those of one organization.
+const MOST_UPLOADS_OF_ONE: usize = 4;
+
+/// A place among the uploads, until it is dropped.
+pub struct UploadPlace {
+    uploads: Uploads,
+    organization: OrganizationId,
+}
+
+impl Uploads {
+    /// Takes a place, if there is one.
+    pub fn take(&self, organization: OrganizationId) -> Option<UploadPlace> {
+        let mut counts = self.lock();
+        let all: usize = counts.values().sum();
+        let own = counts.entry(organization).or_insert(0);
+        if all >= MOST_UPLOADS || *own >= MOST_UPLOADS_OF_ONE {
+            return None;
+        }
+        *own += 1;
+        Some(UploadPlace {
+            uploads: self.clone(),
+            organization,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<OrganizationId, usize>> {
+        self.by_organization
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for UploadPlace {
+    fn drop(&mut self) {
+        let mut counts = self.uploads.lock();
+        if let Some(count) = counts.get_mut(&self.organization) {
+            *count = count.saturating_sub(1);
+        }
+        counts.retain(|_, count| *count > 0);
     }
 }
 

@@ -106,11 +106,15 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Sets what is looked up when it is asked for.
-    pub fn set_levels(&self, in_use: u32, most: u32, unfinished_imports: i64) {
+    /// How many connections are at work, and how many there can be.
+    pub fn set_connections(&self, in_use: u32, most: u32) {
         self.connections_in_use.set(in_use.into());
         self.connections_most.set(most.into());
-        self.imports_unfinished.set(unfinished_imports);
+    }
+
+    /// How many imports are queued or running, on all replicas.
+    pub fn set_unfinished_imports(&self, unfinished: i64) {
+        self.imports_unfinished.set(unfinished);
     }
 
     /// Everything in the Prometheus text format.

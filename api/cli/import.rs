@@ -61,27 +61,18 @@ pub struct ImportArguments {
 /// As the API's operation; or where a file cannot be read or written.
 pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandError> {
     let permit = permit(arguments, state)?;
+    let output = OutputFile::create(&arguments.output)?;
     let staged = stage(arguments, state, &permit)?;
+    let id = staged.import;
     if let Err(error) = accept(arguments, state, &permit, &staged) {
-        staging::abandon(&state.pool, staged.import);
+        staging::abandon(&state.pool, id);
         return Err(error.into());
     }
-    let finished = carry_out(state, &permit, staged.import)?;
-    write_file(
-        state,
-        &permit,
-        staged.import,
-        ResultFile::UserList,
-        &arguments.output,
-    )?;
+    let finished = carry_out(state, &permit, id)?;
+    output.write(state, &permit, id, ResultFile::UserList)?;
     if finished.failed() > 0 {
-        write_file(
-            state,
-            &permit,
-            staged.import,
-            ResultFile::Errors,
-            &arguments.errors,
-        )?;
+        let errors = OutputFile::create(&arguments.errors)?;
+        errors.write(state, &permit, id, ResultFile::Errors)?;
     }
     report(arguments, &finished);
     Ok(())
@@ -194,27 +185,62 @@ fn work_until_finished(
     }
 }
 
-fn write_file(
-    state: &State,
-    permit: &Permit<ManageImports>,
-    id: ImportId,
-    file: ResultFile,
-    path: &Path,
-) -> Result<(), CommandError> {
-    let failed = |error| CommandError::file(path.display(), error);
-    let mut connection = state.pool.get()?;
-    let mut download = results::open(&mut connection, permit, id, file)?;
-    let mut output = private_file(path).map_err(failed)?;
-    while let Some(chunk) = download.next_chunk(&mut connection, &state.sealing)? {
-        output.write_all(&chunk).map_err(failed)?;
-    }
-    output.sync_all().map_err(failed)
+/// A file that appears under its name when it is whole, and is its owner's only.
+struct OutputFile {
+    path: PathBuf,
+    draft: PathBuf,
+    file: File,
 }
 
-/// Passwords stand in it: for its owner only.
+impl OutputFile {
+    /// Begins it: a path that cannot be written is told before any account is made.
+    fn create(path: &Path) -> Result<Self, CommandError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".part");
+        let draft = PathBuf::from(name);
+        let file =
+            private_file(&draft).map_err(|error| CommandError::file(path.display(), error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            draft,
+            file,
+        })
+    }
+
+    fn write(
+        mut self,
+        state: &State,
+        permit: &Permit<ManageImports>,
+        id: ImportId,
+        file: ResultFile,
+    ) -> Result<(), CommandError> {
+        let mut connection = state.pool.get()?;
+        let mut download = results::open(&mut connection, permit, id, file)?;
+        while let Some(chunk) = download.next_chunk(&mut connection, &state.sealing)? {
+            self.file
+                .write_all(&chunk)
+                .map_err(|error| self.failed(error))?;
+        }
+        let ended = self
+            .file
+            .sync_all()
+            .and_then(|()| std::fs::rename(&self.draft, &self.path));
+        ended.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: std::io::Error) -> CommandError {
+        CommandError::file(self.path.display(), error)
+    }
+}
+
+/// Passwords will stand in it: a file of that name that others may read must not be used again.
 fn private_file(path: &Path) -> std::io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = File::options();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)

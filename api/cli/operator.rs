@@ -16,8 +16,8 @@ use crate::state::State;
 
 #[derive(Subcommand)]
 pub enum OperatorCommand {
-    /// Make an operator: a new account, whose password is asked for or read from standard input, or
-    /// an existing account, which keeps its password.
+    /// Make an operator, whose password is asked for or read from standard input. An account that
+    /// has the address already gets this password and is signed out everywhere.
     Create {
         /// The address to sign in with.
         #[arg(long)]
@@ -49,7 +49,10 @@ pub fn run(command: OperatorCommand, state: &State) -> Result<(), CommandError> 
     if is_new {
         println!("{email} is an operator now, with a new account.");
     } else {
-        println!("{email} is an operator now, and keeps the password it has.");
+        println!(
+            "{email} is an operator now. Its account was there: it has the new password, and its \
+             sessions have ended."
+        );
     }
     Ok(())
 }

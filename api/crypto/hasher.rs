@@ -111,7 +111,9 @@ impl Hasher {
         let (sender, result) = oneshot::channel();
         self.interactive.push(Box::new(move |memory| {
             // Nobody waits any more where the client has hung up.
-            let _ = sender.send(work(memory));
+            if !sender.is_closed() {
+                let _ = sender.send(work(memory));
+            }
         }));
         result.await.map_err(Error::internal)?
     }

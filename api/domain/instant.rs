@@ -19,8 +19,11 @@ impl Instant {
         jiff::Timestamp::now().into()
     }
 
-    /// From microseconds since 1970; what lies beyond the year 9999 becomes its end.
+    /// From microseconds since 1970; what lies outside the years 1 to 9999 becomes their end.
     pub fn from_microseconds(micros: i64) -> Self {
+        // PostgreSQL's times begin in 4713 BC, ours end before the year 10000.
+        const YEAR_1: i64 = -62_135_596_800_000_000;
+        let micros = micros.max(YEAR_1);
         Self(jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX))
     }
 
@@ -39,13 +42,6 @@ impl Instant {
     pub fn plus(self, span: Duration) -> Self {
         let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         Self::from_microseconds(self.as_microseconds().saturating_add(micros))
-    }
-
-    /// This moment and so much less.
-    #[must_use]
-    pub fn minus(self, span: Duration) -> Self {
-        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-        Self::from_microseconds(self.as_microseconds().saturating_sub(micros))
     }
 
     /// How long after `earlier` this is; zero if it is not after.

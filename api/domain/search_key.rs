@@ -30,6 +30,15 @@ pub fn search_key(text: &str) -> String {
     key
 }
 
+/// A name as it is compared with others that must differ from it: case does not matter, accents do.
+pub fn name_key(name: &str) -> String {
+    name.nfc()
+        .collect::<String>()
+        .to_lowercase()
+        .nfc()
+        .collect()
+}
+
 /// A pattern for SQL's `LIKE … ESCAPE '\'` that matches whatever contains `fragment`, taken
 /// literally.
 pub fn like_pattern(fragment: &str) -> String {

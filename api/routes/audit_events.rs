@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::Caller;
-use super::page::{Limit, Paged, page_body, parse_cursor};
+use super::page::{Limit, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::{OfOrganization, OfQuery, Problem};
 use crate::domain::audit::{Action, ActorKind, SubjectType};
 use crate::domain::ids::{AccountId, AuditEventId, OrganizationId};
@@ -145,6 +145,7 @@ async fn list_audit_events(
     let query = query.into_inner();
     let limit = Limit::parse(query.limit)?;
     let before: Option<AuditEventId> = parse_cursor(query.cursor.as_deref())?;
+    refuse_unusable("?subject_id", query.subject_id.as_deref(), 64)?;
     let filter = AuditFilter {
         action: query.action,
         actor: query.actor_id,

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::services::accounts::{self, Registration};
 use crate::services::sessions::{self, Granted};
 use crate::state::State;
+use crate::store::accounts::Account;
 
 /// Mounts these operations.
 pub fn mount(config: &mut ServiceConfig<'_>) {
@@ -194,10 +195,12 @@ async fn register_account(
         })
         .await?;
     let tokens = tokens(&state, &granted, SessionKind::Token)?;
-    Ok(HttpResponse::Created().json(Registered {
-        account: granted.account.into(),
-        tokens,
-    }))
+    Ok(HttpResponse::Created()
+        .insert_header(("Cache-Control", "no-store"))
+        .json(Registered {
+            account: granted.account.into(),
+            tokens,
+        }))
 }
 
 /// Sign in
@@ -227,9 +230,9 @@ async fn login(
         .as_ref()
         .and_then(|account| account.password_hash.clone());
     let verdict = verify(&state, stored, body.password.clone()).await?;
-    let account = accounts::require_right(account, verdict)?;
+    let mut account = accounts::require_right(account, verdict)?;
     if verdict == Verdict::RightButOutdated {
-        rehash(&state, &account, body.password).await?;
+        account = rehash(&state, account, body.password).await?;
     }
     let act = request.clone().act_of(state.clock.now())(&account);
     let user_agent = request.user_agent;
@@ -250,21 +253,16 @@ async fn verify(state: &State, stored: Option<String>, password: String) -> Resu
     }
 }
 
-async fn rehash(
-    state: &State,
-    account: &crate::store::accounts::Account,
-    password: String,
-) -> Result<()> {
+async fn rehash(state: &State, account: Account, password: String) -> Result<Account> {
     let Ok(attempt) = PasswordAttempt::parse(password) else {
-        return Ok(());
+        return Ok(account);
     };
     let hash = state
         .hasher
         .hash(attempt.to_hash_input().into_owned())
         .await?;
-    let account = account.clone();
     state
-        .unit(move |connection| accounts::keep_rehash(connection, &account, &hash))
+        .unit(move |connection| accounts::keep_rehash(connection, account, hash))
         .await
 }
 

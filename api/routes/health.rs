@@ -90,8 +90,11 @@ async fn get_metrics(
     state: web::Data<State>,
     metrics: web::Data<Metrics>,
 ) -> Result<HttpResponse, Problem> {
-    let unfinished = state.unit(imports::unfinished).await?;
-    metrics.set_levels(state.pool.in_use(), state.pool.size(), unfinished);
+    metrics.set_connections(state.pool.in_use(), state.pool.size());
+    // While the database is away the rest is worth reading more than ever.
+    if let Ok(unfinished) = state.unit(imports::unfinished).await {
+        metrics.set_unfinished_imports(unfinished);
+    }
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(metrics.render()?))

@@ -7,13 +7,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::Caller;
 use super::groups::GroupName;
-use super::page::{Limit, Paged, bad_cursor, page_body, parse_cursor};
+use super::page::{Limit, Paged, bad_cursor, page_body, parse_cursor, refuse_unusable};
 use super::problem::{OfBody, OfConflict, OfOrganization, OfQuery, Problem};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::instant::Instant;
-use crate::domain::members::{Direction, MemberKey, MemberOrder, MemberPosition, MemberSort};
+use crate::domain::members::{Direction, MemberOrder, MemberPosition, MemberSort};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::services::authorization::{ListMembers, ManageMembers};
 use crate::services::members::{self, Member, MemberChanges};
 use crate::store::memberships::{MemberFilter, MemberPage, MemberRow};
@@ -158,14 +158,8 @@ impl MemberQuery {
     }
 
     fn into_filter(self) -> Result<MemberFilter> {
-        if self
-            .search
-            .as_ref()
-            .is_some_and(|search| search.chars().count() > 100)
-        {
-            let detail = "Search for at most 100 characters.";
-            return Err(Error::invalid("?search", "too_long", detail));
-        }
+        refuse_unusable("?search", self.search.as_deref(), 100)?;
+        refuse_unusable("?email_domain", self.email_domain.as_deref(), 253)?;
         Ok(MemberFilter {
             search: self.search,
             account_type: self.account_type,
@@ -236,14 +230,10 @@ async fn list_members(
 }
 
 fn position(member: &Member, order: MemberOrder) -> MemberPosition {
-    let account = &member.row.account;
+    let membership = &member.row.membership;
     MemberPosition {
-        key: match order {
-            MemberOrder::Name => MemberKey::Name(account.name_key().to_owned()),
-            MemberOrder::Registered => MemberKey::Registered(account.created_at),
-            MemberOrder::LastActive => MemberKey::LastActive(account.last_active_at),
-        },
-        account: account.id,
+        key: membership.key(order),
+        account: membership.account_id,
     }
 }
 

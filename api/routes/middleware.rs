@@ -2,11 +2,12 @@
 //! problems are rendered, the framework's own and panics included.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, ResponseError, web};
 use futures_util::FutureExt as _;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use super::extract::request_info::RequestId;
 use super::problem::Problem;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::telemetry::Metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -23,7 +24,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What the log line and the metrics tell of a request.
 struct Observed {
     id: String,
-    method: String,
+    method: &'static str,
     route: String,
     started: Instant,
 }
@@ -38,7 +39,7 @@ pub async fn observe(
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let observed = Observed {
         id: request_id(&request),
-        method: request.method().to_string(),
+        method: known_method(request.method()),
         route: request.match_pattern().unwrap_or_else(|| "none".to_owned()),
         started: Instant::now(),
     };
@@ -47,10 +48,20 @@ pub async fn observe(
         .extensions_mut()
         .insert(RequestId(observed.id.clone()));
     let span = tracing::info_span!("request", id = observed.id);
-    let outcome = AssertUnwindSafe(next.call(request))
-        .catch_unwind()
-        .instrument(span)
-        .await;
+    let outcome = if is_compressed(&request) {
+        Ok(Err(compressed_body().into()))
+    } else {
+        let deadline = deadline(&request);
+        let answering = AssertUnwindSafe(next.call(request))
+            .catch_unwind()
+            .instrument(span);
+        let answered = tokio::time::timeout(deadline, answering).await;
+        answered.unwrap_or_else(|_| {
+            Ok(Err(
+                Problem::of_framework(StatusCode::REQUEST_TIMEOUT).into()
+            ))
+        })
+    };
     let answer = match outcome {
         Ok(Ok(response)) => Ok(with_problem_rendered(
             response.map_into_boxed_body(),
@@ -69,6 +80,31 @@ pub async fn observe(
         metrics.as_deref().map(|metrics| &**metrics),
     );
     answer.map(|response| with_id(response, &observed.id))
+}
+
+/// How long a request may take until its answer begins: a minute, or what a large file needs.
+fn deadline(request: &ServiceRequest) -> Duration {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let is_form = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
+    Duration::from_secs(if is_form { 15 * 60 } else { 60 })
+}
+
+/// A few compressed kilobytes can unfold to gigabytes before any limit sees them.
+fn is_compressed(request: &ServiceRequest) -> bool {
+    let encoding = request.headers().get(header::CONTENT_ENCODING);
+    encoding.is_some_and(|encoding| encoding.as_bytes() != b"identity")
+}
+
+fn compressed_body() -> Problem {
+    let detail = "Send the body as it is, without Content-Encoding.";
+    Error::refused(Code::UnsupportedMediaType, detail).into()
+}
+
+/// Clients may make methods up; a label for each would fill the memory.
+fn known_method(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let known = KNOWN.iter().find(|known| **known == method.as_str());
+    known.copied().unwrap_or("other")
 }
 
 /// The client's own id, if it is harmless in logs and headers, else a new one.
@@ -175,7 +211,7 @@ impl ResponseError for Rendered {
 fn note(observed: &Observed, status: u16, metrics: Option<&Metrics>) {
     let took = observed.started.elapsed();
     if let Some(metrics) = metrics {
-        metrics.count_request(&observed.method, &observed.route, status, took);
+        metrics.count_request(observed.method, &observed.route, status, took);
     }
     tracing::info!(
         id = observed.id,

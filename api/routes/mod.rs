@@ -38,12 +38,19 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     health::mount(config);
 }
 
-/// The refusal of a body that is not the JSON it should be. What serde says names fields and types.
+/// The refusal of a body that is not the JSON it should be. Serde repeats values, which may be
+/// secrets; it names fields only where they are unknown or missing.
 pub(crate) fn json_refusal(error: serde_json::Error) -> Error {
-    Error::refused(
-        Code::MalformedRequest,
-        format!("The body is not the JSON that this path takes: {error}."),
-    )
+    let words = error.to_string();
+    let names_fields = words.starts_with("unknown field") || words.starts_with("missing field");
+    let what = if names_fields {
+        words.chars().take(500).collect()
+    } else {
+        let (line, column) = (error.line(), error.column());
+        format!("look at line {line}, column {column}")
+    };
+    let detail = format!("The body is not the JSON that this path takes: {what}.");
+    Error::refused(Code::MalformedRequest, detail)
 }
 
 /// The most bytes of a JSON body.

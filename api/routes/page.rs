@@ -38,6 +38,24 @@ impl Limit {
     }
 }
 
+/// Refuses a text that no column holds: too long, or with a NUL, which PostgreSQL does not take.
+///
+/// # Errors
+/// `validation_failed`.
+pub fn refuse_unusable(name: &'static str, text: Option<&str>, most: usize) -> Result<()> {
+    match text {
+        Some(text) if text.chars().count() > most => {
+            let detail = format!("This has at most {most} characters.");
+            Err(Error::invalid(name, "too_long", detail))
+        }
+        Some(text) if text.contains('\0') => {
+            let detail = "This must not contain control characters.";
+            Err(Error::invalid(name, "invalid", detail))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads a cursor that an earlier page gave.
 ///
 /// # Errors
@@ -46,9 +64,12 @@ pub fn parse_cursor<T: DeserializeOwned>(cursor: Option<&str>) -> Result<Option<
     let Some(cursor) = cursor else {
         return Ok(None);
     };
+    // No name holds a NUL, so no cursor of ours does.
+    let has_nul = |json: &[u8]| json.windows(6).any(|window| window == b"\\u0000");
     let position = URL_SAFE_NO_PAD
         .decode(cursor)
         .ok()
+        .filter(|json| !has_nul(json))
         .and_then(|json| serde_json::from_slice(&json).ok());
     position.map(Some).ok_or_else(bad_cursor)
 }

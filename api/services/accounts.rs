@@ -76,20 +76,30 @@ pub fn find_for_sign_in(
 pub fn require_right(account: Option<Account>, verdict: Verdict) -> Result<Account> {
     match (account, verdict) {
         (Some(account), Verdict::Right | Verdict::RightButOutdated) => Ok(account),
-        _ => Err(Error::refused(
-            Code::WrongCredentials,
-            "The address or the password is wrong.",
-        )),
+        _ => Err(wrong_credentials()),
     }
 }
 
+/// The one answer to every sign-in that does not prove its password.
+pub(super) fn wrong_credentials() -> Error {
+    Error::refused(
+        Code::WrongCredentials,
+        "The address or the password is wrong.",
+    )
+}
+
 /// Keeps a hash at today's cost in the place of an older one, unless the password has changed
-/// meanwhile.
-pub fn keep_rehash(connection: &mut Connection, account: &Account, new: &str) -> Result<()> {
-    if let Some(known) = &account.password_hash {
-        accounts::replace_password_hash(connection, account.id, known, new)?;
+/// meanwhile; gives the account as it is then.
+pub fn keep_rehash(
+    connection: &mut Connection,
+    mut account: Account,
+    new: String,
+) -> Result<Account> {
+    let known = account.password_hash.as_deref().unwrap_or_default();
+    if accounts::replace_password_hash(connection, account.id, known, &new)? {
+        account.password_hash = Some(new);
     }
-    Ok(())
+    Ok(account)
 }
 
 /// Changes the caller's password, who has just proved the current one, and ends every other
@@ -102,7 +112,7 @@ pub fn change_password(connection: &mut Connection, caller: &SignedIn, new: &str
     transaction(connection, |connection| {
         let known = account.password_hash.as_deref().unwrap_or_default();
         if !accounts::replace_password_hash(connection, account.id, known, new)? {
-            return require_right(None, Verdict::Wrong).map(drop);
+            return Err(wrong_credentials());
         }
         accounts::clear_must_change_password(connection, account.id)?;
         let ended = session_store::delete_all(connection, account.id, Some(caller.session))?;
@@ -137,8 +147,12 @@ pub fn memberships(
     memberships::of_account(connection, caller.account.id)
 }
 
-/// Makes an operator: a new account with this password, or an existing account, whose password then
-/// stays as it is. Tells whether the account is new.
+/// Makes an operator with this password. An account that has the address already may be anybody's,
+/// since registration proves no mailbox: it gets the new password, loses its sessions, and is no
+/// organization's to manage any more. Tells whether the account is new.
+///
+/// # Errors
+/// Where the database is away.
 pub fn make_operator(
     connection: &mut Connection,
     email: EmailAddress,
@@ -148,21 +162,19 @@ pub fn make_operator(
 ) -> Result<bool> {
     transaction(connection, |connection| {
         let mut account = Account::new(email.clone(), username, act.at);
-        account.password_hash = Some(password_hash);
+        account.password_hash = Some(password_hash.clone());
         account.operator = true;
         let is_new = accounts::insert(connection, &account)?;
         if !is_new {
             account = accounts::find_by_email(connection, &email)?
                 .ok_or_else(|| Error::internal("the account has just vanished"))?;
-            accounts::promote_to_operator(connection, account.id)?;
+            accounts::turn_into_operator(connection, account.id, &password_hash)?;
+            session_store::delete_all(connection, account.id, None)?;
         }
         let subject = Subject::Account(account.id);
         let details = json!({ "email": email, "new_account": is_new });
-        audit::record(
-            connection,
-            act,
-            Event::outside(Action::OperatorCreated, subject, details),
-        )?;
+        let event = Event::outside(Action::OperatorCreated, subject, details);
+        audit::record(connection, act, event)?;
         Ok(is_new)
     })
 }

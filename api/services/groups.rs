@@ -9,7 +9,7 @@ use super::authorization::{CreateGroup, Permit, SeeGroups};
 use crate::domain::audit::Action;
 use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::organization::GroupRole;
-use crate::domain::search_key::search_key;
+use crate::domain::search_key::name_key;
 use crate::error::{Code, Error, Result};
 use crate::store::groups::{self, Group, GroupMembership};
 use crate::store::{Connection, memberships, transaction};
@@ -35,7 +35,7 @@ pub fn create(
     let group = Group {
         id: GroupId::new(),
         organization_id: organization,
-        name_key: search_key(&new.name),
+        name_key: name_key(&new.name),
         name: new.name,
         description: new.description,
         created_at: permit.act.at,

@@ -162,8 +162,7 @@ fn change_account_type(
             "the member was changed at the same moment",
         ));
     }
-    seats::release(connection, organization, old, 1)?;
-    if seats::claim(connection, organization, account_type, 1)? {
+    if seats::change_type(connection, organization, old, account_type)? {
         Ok(())
     } else {
         Err(no_seat())
@@ -189,10 +188,11 @@ pub fn leave(
             ));
         }
         if known.status == MembershipStatus::Active {
-            seats::release(connection, organization, known.account_type, 1)?;
+            // The organization before its seats, as everywhere: two who wait never form a ring.
             if known.role == Role::Admin {
                 require_another_admin(connection, organization)?;
             }
+            seats::release(connection, organization, known.account_type, 1)?;
         }
         let details = json!({ "account_type": known.account_type, "role": known.role });
         let subject = Subject::Account(account);

@@ -15,7 +15,7 @@ use crate::domain::slug::{Slug, SlugFallback};
 use crate::error::{Code, Error, Result};
 use crate::store::memberships::Admission;
 use crate::store::organizations::{Organization, OrganizationChanges, Visible};
-use crate::store::{Connection, accounts, organizations, seats, transaction};
+use crate::store::{Connection, accounts, imports, organizations, seats, transaction};
 
 /// What a new organization is to be.
 #[derive(Clone, Debug)]
@@ -71,11 +71,12 @@ fn insert_with_free_slug(
         created_at,
     };
     let numbers = (2..TRIES).chain(std::iter::once(organization.id.digits()));
-    for number in numbers {
+    let numbered = numbers.map(|number| slug.numbered(number));
+    for candidate in std::iter::once(slug.clone()).chain(numbered) {
+        organization.slug = candidate;
         if organizations::insert(connection, &organization)? {
             return Ok(organization);
         }
-        organization.slug = slug.numbered(number);
     }
     Err(Error::internal("no slug is free"))
 }
@@ -159,25 +160,24 @@ pub fn update(
 pub fn delete(connection: &mut Connection, permit: &Permit<ManageOrganization>) -> Result<()> {
     let organization = &permit.organization;
     transaction(connection, |connection| {
-        let deleted_accounts = accounts::delete_managed_only_here(connection, organization.id)?;
-        if !organizations::delete(connection, organization.id)? {
-            return Err(Error::not_found("organization"));
+        imports::delete_all(connection, organization.id)?;
+        record_deletion(connection, permit)?;
+        accounts::delete_managed_only_here(connection, organization.id)?;
+        if organizations::delete(connection, organization.id)? {
+            return Ok(());
         }
-        // The log of the organization is without an owner from here on, and so is this event.
-        audit::record(
-            connection,
-            &permit.act,
-            Event::outside(
-                Action::OrganizationDeleted,
-                Subject::Organization(organization.id),
-                json!({
-                    "name": organization.name,
-                    "slug": organization.slug,
-                    "deleted_accounts": deleted_accounts,
-                }),
-            ),
-        )
+        Err(Error::not_found("organization"))
     })
+}
+
+/// Before the deletion, which may take the actor's account with it: the event then keeps the name.
+/// It belongs to no organization's log, because there is none any more.
+fn record_deletion(connection: &mut Connection, permit: &Permit<ManageOrganization>) -> Result<()> {
+    let organization = &permit.organization;
+    let details = json!({ "name": organization.name, "slug": organization.slug });
+    let subject = Subject::Organization(organization.id);
+    let event = Event::outside(Action::OrganizationDeleted, subject, details);
+    audit::record(connection, &permit.act, event)
 }
 
 /// A type of the other kind is refused (PRODUCT 2).

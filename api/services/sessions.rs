@@ -62,10 +62,26 @@ pub fn authenticate(
     })
 }
 
+/// Asks again, later, whether the caller's session still lives.
+///
+/// # Errors
+/// `not_signed_in` where it does not.
+pub fn require_alive(
+    connection: &mut Connection,
+    caller: &SignedIn,
+    now: crate::domain::instant::Instant,
+) -> Result<()> {
+    match sessions::find_account(connection, caller.session, now)? {
+        Some(_) => Ok(()),
+        None => Err(Error::not_signed_in()),
+    }
+}
+
 /// Begins a session for somebody who has proved the account's password.
 ///
 /// # Errors
-/// `account_deactivated`: told only here, after the right password.
+/// `account_deactivated`: told only here, after the right password; `wrong_credentials` where the
+/// password that was proved is not the account's any more.
 pub fn start(
     connection: &mut Connection,
     account: Account,
@@ -79,6 +95,11 @@ pub fn start(
         ));
     }
     transaction(connection, |connection| {
+        // The hash took a while: a password that was changed meanwhile opens nothing any more.
+        let proved = account.password_hash.as_deref().unwrap_or_default();
+        if !accounts::replace_password_hash(connection, account.id, proved, proved)? {
+            return Err(super::accounts::wrong_credentials());
+        }
         let granted = start_in_transaction(connection, account, act, user_agent)?;
         accounts::touch(connection, &granted.account, act.at)?;
         Ok(granted)

@@ -153,10 +153,19 @@ pub fn clear_must_change_password(connection: &mut Connection, id: AccountId) ->
     Ok(())
 }
 
-/// Makes an account an operator's.
-pub fn promote_to_operator(connection: &mut Connection, id: AccountId) -> Result<()> {
+/// Makes an account an operator's own: with this password, and managed by nobody.
+pub fn turn_into_operator(
+    connection: &mut Connection,
+    id: AccountId,
+    password_hash: &str,
+) -> Result<()> {
     diesel::update(accounts::table.find(id))
-        .set(accounts::operator.eq(true))
+        .set((
+            accounts::operator.eq(true),
+            accounts::password_hash.eq(password_hash),
+            accounts::must_change_password.eq(false),
+            accounts::managed_by_organization_id.eq(None::<OrganizationId>),
+        ))
         .execute(connection)?;
     Ok(())
 }
@@ -184,13 +193,13 @@ pub fn delete_managed_only_here(
     organization: OrganizationId,
 ) -> Result<usize> {
     let elsewhere = memberships::table
-        .filter(memberships::organization_id.ne(organization))
-        .select(memberships::account_id);
+        .filter(memberships::account_id.eq(accounts::id))
+        .filter(memberships::organization_id.ne(organization));
     Ok(diesel::delete(
         accounts::table
             .filter(accounts::managed_by_organization_id.eq(organization))
             .filter(accounts::operator.eq(false))
-            .filter(accounts::id.ne_all(elsewhere)),
+            .filter(diesel::dsl::not(diesel::dsl::exists(elsewhere))),
     )
     .execute(connection)?)
 }

@@ -46,9 +46,6 @@ pub struct Import {
     pub results_discarded_at: Option<Instant>,
 }
 
-/// How many rows ended how.
-pub type OutcomeCounts = Vec<(RowOutcome, i64)>;
-
 /// A worker's hold on an import: whatever it writes holds only while the lease does.
 #[derive(Clone, Copy, Debug)]
 pub struct Lease {
@@ -316,6 +313,14 @@ fn held(lease: Lease) -> _ {
         .filter(imports::status.eq(status))
 }
 
+/// Forgets all imports of an organization, and so takes them from their workers: waits for a batch
+/// that is being written, after which none can be.
+pub fn delete_all(connection: &mut Connection, organization: OrganizationId) -> Result<()> {
+    let all = imports::table.filter(imports::organization_id.eq(organization));
+    diesel::delete(all).execute(connection)?;
+    Ok(())
+}
+
 /// Marks the results of an import as gone; `false` where they were.
 pub fn discard_results(
     connection: &mut Connection,
@@ -328,7 +333,10 @@ pub fn discard_results(
         .filter(imports::organization_id.eq(organization))
         .filter(imports::results_discarded_at.is_null());
     Ok(diesel::update(kept)
-        .set(imports::results_discarded_at.eq(now))
+        .set((
+            imports::results_discarded_at.eq(now),
+            imports::results_expire_at.eq(now),
+        ))
         .execute(connection)?
         == 1)
 }
@@ -396,7 +404,7 @@ pub fn outcomes(
         .load(connection)?)
 }
 
-/// Whether any import waits for a worker or is held by one, for the metrics.
+/// How many imports wait for a worker or are held by one, for the metrics.
 pub fn unfinished(connection: &mut Connection) -> Result<i64> {
     Ok(imports::table
         .filter(imports::status.eq_any([ImportStatus::Queued, ImportStatus::Running]))

@@ -62,6 +62,17 @@ impl Membership {
     }
 }
 
+impl Membership {
+    /// Where it stands in this order.
+    pub fn key(&self, order: MemberOrder) -> MemberKey {
+        match order {
+            MemberOrder::Name => MemberKey::Name(self.name_key.clone()),
+            MemberOrder::Registered => MemberKey::Registered(self.registered_at),
+            MemberOrder::LastActive => MemberKey::LastActive(self.last_active_at),
+        }
+    }
+}
+
 /// Adds memberships.
 pub fn insert_all(connection: &mut Connection, new: &[Membership]) -> Result<()> {
     each_backend!(connection, c => diesel::insert_into(memberships::table)
@@ -334,7 +345,7 @@ fn account_conditions(filter: &MemberFilter) -> Vec<Condition> {
     }
     if let Some(domain) = &filter.email_domain {
         let pattern = like_pattern(&format!("@{}", domain.to_lowercase()));
-        let ending = pattern.trim_end_matches('%').to_owned();
+        let ending = pattern.strip_suffix('%').unwrap_or_default().to_owned();
         conditions.push(Box::new(accounts::email.like(ending).escape('\\')));
     }
     match filter.managed {

@@ -73,13 +73,9 @@ pub fn claim(
     count: i64,
 ) -> Result<bool> {
     for pool in [SeatPool::Total, account_type.into()] {
-        let has_room = seats::table.find((organization, pool)).filter(
-            seats::seat_limit
-                .is_null()
-                .or((seats::used + seats::reserved + count)
-                    .nullable()
-                    .le(seats::seat_limit)),
-        );
+        let has_room = seats::table
+            .find((organization, pool))
+            .filter(room_for(count));
         let claimed = diesel::update(has_room)
             .set(seats::used.eq(seats::used + count))
             .execute(connection)?;
@@ -88,6 +84,41 @@ pub fn claim(
         }
     }
     Ok(true)
+}
+
+/// Moves one taken seat from one account type to another; `false`, with nothing moved, where the
+/// other has none free. The total stays, even where it is over its limit.
+pub fn change_type(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    from: AccountType,
+    to: AccountType,
+) -> Result<bool> {
+    // Whoever touches the lines of types holds that of the total first.
+    lock(connection, organization, SeatPool::Total)?;
+    let has_room = seats::table
+        .find((organization, SeatPool::from(to)))
+        .filter(room_for(1));
+    let claimed = diesel::update(has_room)
+        .set(seats::used.eq(seats::used + 1))
+        .execute(connection)?;
+    if claimed == 0 {
+        return Ok(false);
+    }
+    diesel::update(seats::table.find((organization, SeatPool::from(from))))
+        .set(seats::used.eq(seats::used - 1))
+        .execute(connection)?;
+    Ok(true)
+}
+
+/// Unlimited, or so many free.
+#[diesel::dsl::auto_type]
+fn room_for(count: i64) -> _ {
+    seats::seat_limit
+        .is_null()
+        .or((seats::used + seats::reserved + count)
+            .nullable()
+            .le(seats::seat_limit))
 }
 
 /// Gives `count` seats of active members back.

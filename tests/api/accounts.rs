@@ -375,3 +375,19 @@ road!(access_tokens_verify_with_the_published_key, |app| {
         .claims;
     assert_eq!(claims["sub"], jane.id.as_str());
 });
+
+road!(
+    an_operator_is_never_who_registered_the_address_before,
+    |app| {
+        let squatter = app.register("operator@rollcall.example").await;
+        let operator = app.operator().await;
+        squatter
+            .get("/v1/me")
+            .await
+            .expect_problem(401, "not_signed_in");
+        assert_eq!(
+            operator.get("/v1/me").await.expect_status(200)["operator"],
+            true
+        );
+    }
+);

@@ -326,3 +326,26 @@ fn assert_covers_the_document(table: &[(&str, &str)], account: &str, import: &st
         }
     }
 }
+
+road!(
+    an_admin_whose_account_the_organization_manages_can_delete_it,
+    |app| {
+        let school = app.school().await;
+        let csv = "email,password,username\nann@x.org,quiet rivers 11,Ann\n";
+        school.import_students(csv).await;
+        let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
+        let of_ann = school.path(&format!("/members/{}", ann.id));
+        let admin = json!({ "role": "admin" });
+        school.admin.patch(&of_ann, admin).await.expect_status(200);
+        ann.delete(&school.path("")).await.expect_status(204);
+        ann.get("/v1/me").await.expect_problem(401, "not_signed_in");
+    }
+);
+
+road!(any_number_of_organizations_may_have_one_name, |app| {
+    let ann = app.register("ann@x.org").await;
+    for _ in 0..23 {
+        let body = json!({ "name": "Test", "kind": "school" });
+        ann.post("/v1/organizations", body).await.expect_status(201);
+    }
+});

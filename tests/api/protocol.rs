@@ -174,7 +174,7 @@ road!(health_and_metrics_are_there, |app| {
     assert_eq!(metrics.status, 200);
     for expected in [
         "rollcall_http_requests_total{method=\"POST\",route=\"/v1/auth/register\",status=\"201\"} 1",
-        "rollcall_database_connections_max 6",
+        "rollcall_database_connections_max 9",
         "rollcall_imports_unfinished 0",
     ] {
         assert!(
@@ -191,5 +191,65 @@ road!(a_hundred_requests_at_once_are_answered, |app| {
     let requests = (0..100).map(|_| ann.get("/v1/me"));
     for answer in futures_util::future::join_all(requests).await {
         answer.expect_status(200);
+    }
+});
+
+road!(a_compressed_body_is_not_unfolded, |app| {
+    let request = app
+        .stranger()
+        .request(Method::POST, "/v1/auth/login")
+        .header("content-encoding", "gzip")
+        .header("content-type", "application/json")
+        .body(vec![0x1f, 0x8b, 8, 0]);
+    send(request)
+        .await
+        .expect_problem(415, "unsupported_media_type");
+});
+
+road!(methods_that_clients_make_up_are_counted_as_one, |app| {
+    for method in ["MADEUP", "MADEUPTOO"] {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        send(app.stranger().request(method, "/v1/me"))
+            .await
+            .expect_problem(405, "method_not_allowed");
+    }
+    let metrics = app.stranger().get("/metrics").await;
+    assert!(metrics.text.contains("method=\"other\""));
+    assert!(!metrics.text.contains("MADEUP"));
+});
+
+road!(a_problem_does_not_repeat_what_may_be_a_secret, |app| {
+    for password in [json!(918_273_645), json!(["a secret in a list"])] {
+        let body = json!({ "email": "a@x.org", "password": password });
+        let refused = app.stranger().post("/v1/auth/login", body).await;
+        refused.expect_problem(400, "malformed_request");
+        assert!(!refused.text.contains("918273645") && !refused.text.contains("secret in"));
+    }
+});
+
+road!(hostile_query_parameters_are_refused, |app| {
+    let school = app.school().await;
+    for (path, fields) in [
+        ("/members?search=%00", [("?search", "invalid")]),
+        ("/members?email_domain=a%00", [("?email_domain", "invalid")]),
+        ("/audit-events?subject_id=%00", [("?subject_id", "invalid")]),
+    ] {
+        school
+            .admin
+            .get(&school.path(path))
+            .await
+            .expect_fields(&fields);
+    }
+    for path in [
+        "/members?email_domain=%25",
+        "/members?search=%25%5C",
+        "/members?registered_from=-009999-01-01T00:00:00Z",
+        "/audit-events?to=-009999-01-01T00:00:00Z",
+    ] {
+        school
+            .admin
+            .get(&school.path(path))
+            .await
+            .expect_status(200);
     }
 });

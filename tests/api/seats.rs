@@ -135,3 +135,29 @@ road!(sixty_four_claims_at_once_never_pass_the_limit, |app| {
     assert_eq!(ledger["by_account_type"]["student"]["used"], 54);
     assert_eq!(ledger["total"]["used"], 65);
 });
+
+road!(
+    a_type_can_be_changed_while_the_total_is_over_its_limit,
+    |app| {
+        let school = app.school().await;
+        let operator = app.operator().await;
+        school
+            .import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n")
+            .await;
+        let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
+        operator
+            .put(&school.path("/seats"), json!({ "total": 0 }))
+            .await
+            .expect_status(200);
+        let path = school.path(&format!("/members/{}", ann.id));
+        let teach = json!({ "account_type": "teacher" });
+        school.admin.patch(&path, teach).await.expect_status(200);
+        let ledger = school
+            .admin
+            .get(&school.path("/seats"))
+            .await
+            .expect_status(200);
+        assert_eq!(ledger["total"]["used"], 2);
+        assert_eq!(ledger["by_account_type"]["teacher"]["used"], 2);
+    }
+);

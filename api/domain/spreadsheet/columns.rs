@@ -1,5 +1,7 @@
 //! What the columns of a table mean.
 
+use std::borrow::Cow;
+
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +98,7 @@ impl Columns {
 
     /// The address in a record.
     pub(super) fn email(&self, cells: &StringRecord) -> String {
-        restored(cells, self.email).to_owned()
+        restored(cells, self.email).into_owned()
     }
 
     /// The password in a record, exactly as it stands there.
@@ -108,9 +110,9 @@ impl Columns {
     /// The user name in a record.
     pub(super) fn username(&self, cells: &StringRecord) -> String {
         match self.username {
-            NameColumns::Whole(column) => restored(cells, column).to_owned(),
+            NameColumns::Whole(column) => restored(cells, column).into_owned(),
             NameColumns::Halves { first, last } => {
-                let halves = [first, last].map(|column| restored(cells, column).trim());
+                let halves = [first, last].map(|column| restored(cells, column).trim().to_owned());
                 halves.join(" ").trim().to_owned()
             }
         }
@@ -152,7 +154,7 @@ impl NameColumns {
     }
 }
 
-fn restored(cells: &StringRecord, column: usize) -> &str {
+fn restored(cells: &StringRecord, column: usize) -> Cow<'_, str> {
     restore(cells.get(column).unwrap_or_default())
 }
 

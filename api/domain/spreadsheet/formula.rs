@@ -17,23 +17,47 @@ pub fn is_formula_like(cell: &str) -> bool {
     cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }
 
+/// Where a program that splits a line in its own way may see the beginning of a cell: many take a
+/// semicolon for the delimiter of a file that has commas.
+const INNER_BEGINNINGS: [char; 4] = [';', '\t', '\r', '\n'];
+
 /// The cell as it is safe in a file that spreadsheet programs open.
 #[must_use]
 pub fn defuse(cell: &str) -> Cow<'_, str> {
-    if is_formula_like(cell.trim_start_matches(APOSTROPHE)) {
-        Cow::Owned(format!("{APOSTROPHE}{cell}"))
-    } else {
-        Cow::Borrowed(cell)
+    if !pieces(cell).any(is_armed) {
+        return Cow::Borrowed(cell);
     }
+    let mut defused = String::with_capacity(cell.len() + 1);
+    for piece in pieces(cell) {
+        if is_armed(piece) {
+            defused.push(APOSTROPHE);
+        }
+        defused.push_str(piece);
+    }
+    Cow::Owned(defused)
 }
 
 /// The cell as it was before [`defuse`].
 #[must_use]
-pub fn restore(cell: &str) -> &str {
-    match cell.strip_prefix(APOSTROPHE) {
-        Some(original) if is_formula_like(original.trim_start_matches(APOSTROPHE)) => original,
-        _ => cell,
+pub fn restore(cell: &str) -> Cow<'_, str> {
+    let original = |piece| match str::strip_prefix(piece, APOSTROPHE) {
+        Some(original) if is_armed(original) => original,
+        _ => piece,
+    };
+    if pieces(cell).all(|piece| original(piece) == piece) {
+        return Cow::Borrowed(cell);
     }
+    Cow::Owned(pieces(cell).map(original).collect())
+}
+
+/// The stretches of a cell that may be taken for cells; together they are the cell.
+fn pieces(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split_inclusive(INNER_BEGINNINGS)
+}
+
+/// A formula, or one that has been defused already.
+fn is_armed(piece: &str) -> bool {
+    is_formula_like(piece.trim_start_matches(APOSTROPHE))
 }
 
 #[cfg(test)]

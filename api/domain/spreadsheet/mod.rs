@@ -61,8 +61,9 @@ pub const MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// The most cells that one record may have.
 pub const MAX_COLUMNS: usize = 1_000;
 
-/// The longest that one record may be, in bytes of UTF-8: 64 KiB.
-pub const MAX_RECORD_BYTES: usize = 64 * 1024;
+/// The longest that one record may be, in bytes of UTF-8: 16 KiB, far more than people need. Pages of
+/// records are held in memory by their number, so that this bounds their size.
+pub const MAX_RECORD_BYTES: usize = 16 * 1024;
 
 /// What a file has to fulfil to be read.
 ///

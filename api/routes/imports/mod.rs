@@ -3,6 +3,7 @@
 mod bodies;
 mod download;
 mod fields;
+mod reader_thread;
 mod upload;
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};

@@ -1,30 +1,23 @@
-//! The upload: the request's stream goes to a thread of its own that reads it as a file.
-//!
-//! The reader is synchronous and the stream is not. Between them is a short channel, so that neither
-//! runs ahead: the upload is never whole in memory.
+//! The upload: a form whose file goes, piece by piece, to a thread that reads it.
 
-use std::io::{self, Read};
 use std::time::Duration;
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::web::{Buf as _, Bytes};
 use actix_web::{HttpResponse, post, web};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use tokio::sync::{mpsc, oneshot};
 use utoipa::ToSchema;
 
 use super::bodies::{ImportBody, ImportMode};
 use super::fields::Fields;
-use crate::domain::ids::{GroupId, ImportId, OrganizationId};
+use super::reader_thread::{ReaderThread, Uploader};
+use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::error::{Code, Error, Result};
 use crate::routes::extract::Caller;
 use crate::routes::problem::{OfOrganization, OfUpload, Problem};
-use crate::services::authorization::{ManageImports, Permit};
-use crate::services::imports::acceptance::{self, Options};
-use crate::services::imports::staging::{self, Surroundings};
-use crate::services::imports::{self, ImportWithCounts};
+use crate::services::imports::ImportWithCounts;
+use crate::services::imports::acceptance::Options;
 use crate::state::State;
 
 /// The form of an upload.
@@ -82,10 +75,10 @@ pub async fn create_import(
     form: Multipart,
 ) -> Result<HttpResponse, Problem> {
     let (organization,) = path.into_inner();
-    let permit = caller
-        .permitted::<ManageImports, _>(organization, |_, permit| Ok(permit))
+    let uploader = caller
+        .signed_in(move |connection, caller| Uploader::permitted(connection, caller, organization))
         .await?;
-    let found = receive(&state, permit, form).await?;
+    let found = receive(&state, uploader, form).await?;
     let location = format!(
         "/v1/organizations/{organization}/imports/{}",
         found.import.id
@@ -95,24 +88,21 @@ pub async fn create_import(
         .json(ImportBody::new(found, state.clock.now())))
 }
 
-async fn receive(
-    state: &State,
-    permit: Permit<ManageImports>,
-    form: Multipart,
-) -> Result<ImportWithCounts> {
-    let _place = state.uploads.clone().try_acquire_owned().map_err(|_| {
+async fn receive(state: &State, uploader: Uploader, form: Multipart) -> Result<ImportWithCounts> {
+    let _place = state.uploads.take(uploader.organization()).ok_or_else(|| {
         Error::refused(
             Code::RateLimited,
-            "Many files are being uploaded at this moment. Try again in a few seconds.",
+            "Other files are being uploaded at this moment. Try again in a few seconds.",
         )
     })?;
-    let reader = ReaderThread::start(state, permit)?;
+    let reader = ReaderThread::start(state, uploader)?;
     let mut arriving = Arriving {
         form,
         fields: Fields::default(),
         has_file: false,
     };
-    match arriving.read_all(&reader).await {
+    let arrived = tokio::time::timeout(DEADLINE, arriving.read_all(&reader)).await;
+    match arrived.unwrap_or_else(|_| Err(too_slow().into())) {
         Ok(()) => match arriving.into_options(state.config.results_lifetime) {
             Ok(options) => reader.accept(options).await,
             Err(error) => Err(reader.dismiss(error).await),
@@ -143,7 +133,7 @@ async fn drain(form: Multipart) {
 }
 
 /// Why reading the form stopped.
-enum Interrupted {
+pub(super) enum Interrupted {
     /// The reader has refused the file, and knows why.
     ReaderEnded,
     Refused(Error),
@@ -153,6 +143,14 @@ impl From<Error> for Interrupted {
     fn from(error: Error) -> Self {
         Self::Refused(error)
     }
+}
+
+/// How long an upload may take in all. Staged rows are kept for longer than that.
+const DEADLINE: Duration = Duration::from_secs(10 * 60);
+
+fn too_slow() -> Error {
+    let detail = "The upload took more than ten minutes. Nothing was imported: upload it again.";
+    Error::refused(Code::MalformedRequest, detail)
 }
 
 /// How long a client may be silent in the middle of an upload.
@@ -190,7 +188,7 @@ impl Arriving {
     }
 }
 
-async fn in_time<T>(next: impl Future<Output = Result<T, MultipartError>>) -> Result<T> {
+pub(super) async fn in_time<T>(next: impl Future<Output = Result<T, MultipartError>>) -> Result<T> {
     match tokio::time::timeout(PATIENCE, next).await {
         Ok(Ok(next)) => Ok(next),
         Ok(Err(error)) => Err(unreadable_form(&error)),
@@ -227,151 +225,4 @@ async fn read_text(mut field: Field) -> Result<String> {
     }
     String::from_utf8(bytes)
         .map_err(|_| Error::refused(Code::MalformedRequest, "A form field is not UTF-8."))
-}
-
-/// What goes through the channel.
-enum Piece {
-    Chunk(Bytes),
-    EndOfFile,
-    Accept(Box<Options>),
-}
-
-/// The thread that reads the file, and the two ends that lead to it and back.
-struct ReaderThread {
-    pieces: mpsc::Sender<Piece>,
-    verdict: oneshot::Receiver<Result<ImportWithCounts>>,
-}
-
-/// Chunks between the stream and the reader; each is at most 64 KiB.
-const CHUNKS_AHEAD: usize = 4;
-
-impl ReaderThread {
-    fn start(state: &State, permit: Permit<ManageImports>) -> Result<Self> {
-        let (pieces, arriving) = mpsc::channel(CHUNKS_AHEAD);
-        let (verdict_sender, verdict) = oneshot::channel();
-        let state = state.clone();
-        std::thread::Builder::new()
-            .name("upload".to_owned())
-            .spawn(move || {
-                let verdict = read_and_accept(&state, &permit, arriving);
-                if let Err(Ok(found)) = verdict_sender.send(verdict) {
-                    // The client has gone, but its import was accepted and goes on.
-                    tracing::info!(import = %found.import.id, "accepted without a listener");
-                }
-            })
-            .map_err(Error::internal)?;
-        Ok(Self { pieces, verdict })
-    }
-
-    async fn feed(&self, mut field: Field) -> Result<(), Interrupted> {
-        while let Some(chunk) = in_time(field.try_next()).await? {
-            self.send(Piece::Chunk(chunk)).await?;
-        }
-        self.send(Piece::EndOfFile).await
-    }
-
-    async fn send(&self, piece: Piece) -> Result<(), Interrupted> {
-        let sent = self.pieces.send(piece).await;
-        sent.map_err(|_| Interrupted::ReaderEnded)
-    }
-
-    async fn accept(self, options: Options) -> Result<ImportWithCounts> {
-        // Where the reader has ended, its verdict tells why.
-        let _ = self.send(Piece::Accept(Box::new(options))).await;
-        self.verdict().await
-    }
-
-    /// Ends without an import, and gives the error to answer with: nothing is left of the file when
-    /// the client is told so. Where the file is at fault too, it is told of that, whether or not the
-    /// reader had come so far.
-    async fn dismiss(self, error: Error) -> Error {
-        match self.verdict().await {
-            Err(of_file) if of_file.code() != Code::MalformedRequest => of_file,
-            _ => error,
-        }
-    }
-
-    async fn verdict(self) -> Result<ImportWithCounts> {
-        drop(self.pieces);
-        self.verdict.await.map_err(Error::internal)?
-    }
-}
-
-fn read_and_accept(
-    state: &State,
-    permit: &Permit<ManageImports>,
-    arriving: mpsc::Receiver<Piece>,
-) -> Result<ImportWithCounts> {
-    let mut source = ChannelReader {
-        arriving,
-        current: Bytes::new(),
-        ended: false,
-    };
-    let around = Surroundings {
-        pool: &state.pool,
-        keys: &state.sealing,
-        clock: &state.clock,
-    };
-    let staged = staging::stage(around, permit, &mut source)?;
-    let accepted = source
-        .options()
-        .and_then(|options| accept(state, permit, &staged, &options));
-    if accepted.is_err() {
-        staging::abandon(&state.pool, staged.import);
-    }
-    accepted
-}
-
-fn accept(
-    state: &State,
-    permit: &Permit<ManageImports>,
-    staged: &staging::Staged,
-    options: &Options,
-) -> Result<ImportWithCounts> {
-    let mut connection = state.pool.get()?;
-    let now = state.clock.now();
-    acceptance::accept(&mut connection, permit, staged, options, now)?;
-    state.bell.ring();
-    let id: ImportId = staged.import;
-    imports::find(&mut connection, permit, id)
-}
-
-/// The channel as the file that it carries.
-struct ChannelReader {
-    arriving: mpsc::Receiver<Piece>,
-    current: Bytes,
-    ended: bool,
-}
-
-impl ChannelReader {
-    /// What the client asked for, once its whole request has arrived.
-    fn options(&mut self) -> Result<Options> {
-        loop {
-            match self.arriving.blocking_recv() {
-                Some(Piece::Accept(options)) => return Ok(*options),
-                Some(Piece::Chunk(_) | Piece::EndOfFile) => {}
-                None => {
-                    let detail = "The request broke off. Nothing was imported: upload it again.";
-                    return Err(Error::refused(Code::MalformedRequest, detail));
-                }
-            }
-        }
-    }
-}
-
-impl Read for ChannelReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !self.ended && !self.current.has_remaining() {
-            match self.arriving.blocking_recv() {
-                Some(Piece::Chunk(chunk)) => self.current = chunk,
-                Some(Piece::EndOfFile) => self.ended = true,
-                Some(Piece::Accept(_)) | None => return Err(io::ErrorKind::UnexpectedEof.into()),
-            }
-        }
-        let count = self.current.remaining().min(buffer.len());
-        if let Some(target) = buffer.get_mut(..count) {
-            self.current.copy_to_slice(target);
-        }
-        Ok(count)
-    }
 }

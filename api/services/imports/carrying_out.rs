@@ -21,7 +21,7 @@ use crate::domain::ids::{GroupId, ImportId, WorkerId};
 use crate::domain::imports::{ImportStatus, OnRowError, RowError, RowOutcome, StoredFailure};
 use crate::domain::instant::Instant;
 use crate::domain::organization::{JoinedVia, Role};
-use crate::domain::password::Password;
+use crate::domain::password::PasswordAttempt;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
 use crate::services::act::Act;
@@ -38,6 +38,7 @@ const BATCH: i64 = 100;
 
 /// Rows that the all-or-nothing end writes in one statement.
 const FINAL_BATCH: i64 = 500;
+const FINAL_CHUNK: usize = 500;
 
 /// What the work needs from around it.
 #[derive(Clone)]
@@ -215,15 +216,15 @@ impl Work<'_> {
         let keys = &self.workshop.keys;
         let sealed = row.sealed.as_deref().unwrap_or_default();
         let mut secrets = SealedRow::open(sealed, keys, self.import.id, row.row_number)?;
-        let password = match &secrets.password {
-            Some(password) => Password::parse(password.clone()).map_err(Error::internal)?,
-            None => generated_password::generate(&SystemRandom::new())
-                .map_err(|_| Error::internal("no randomness for a password"))?,
-        };
         if secrets.password.is_none() {
-            secrets.password = Some(password.reveal().to_owned());
+            let generated = generated_password::generate(&SystemRandom::new())
+                .map_err(|_| Error::internal("no randomness for a password"))?;
+            secrets.password = Some(generated.reveal().to_owned());
             row.sealed = Some(secrets.seal(keys, self.import.id, row.row_number)?);
         }
+        // Judged when it was staged: rules that are stricter since then must not stop the import.
+        let password = PasswordAttempt::parse(secrets.password.unwrap_or_default())
+            .map_err(Error::internal)?;
         Ok(password.to_hash_input().into_owned())
     }
 
@@ -438,7 +439,10 @@ impl Work<'_> {
             if !imports::renew(connection, self.lease, now.plus(self.workshop.lease))? {
                 return Ok(false);
             }
-            import_rows::update_all(connection, conflicts)?;
+            // A statement takes only so many values.
+            for chunk in conflicts.chunks(FINAL_CHUNK) {
+                import_rows::update_all(connection, chunk)?;
+            }
             imports::count_outcomes(connection, self.import.id, &tally(conflicts))?;
             end_pending(connection, self.import, &RowError::new(RowOutcome::Refused))?;
             let failure = Some(StoredFailure::RowErrors);

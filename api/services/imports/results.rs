@@ -1,5 +1,7 @@
 //! What an import leaves to download, and when it is gone (PRODUCT 3.6).
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use super::load;
@@ -20,7 +22,7 @@ use crate::store::imports::Import;
 use crate::store::{Connection, import_rows, imports, transaction};
 
 /// Rows that are read and written together.
-const CHUNK: i64 = 500;
+const CHUNK: i64 = 100;
 
 /// Which file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,18 +152,18 @@ impl Download {
             "error_code",
             "error",
         ];
-        let columns: Vec<&str> = match self.file {
-            ResultFile::UserList => USER_LIST.to_vec(),
+        let columns: Vec<Cow<'_, str>> = match self.file {
+            ResultFile::UserList => USER_LIST.map(Cow::Borrowed).to_vec(),
             ResultFile::Errors => self
                 .header
                 .iter()
                 .map(|name| restore(name))
-                .chain(ERROR_COLUMNS)
+                .chain(ERROR_COLUMNS.map(Cow::Borrowed))
                 .collect(),
         };
         let mut writer = CsvWriter::new(Vec::new()).map_err(Error::internal)?;
         writer
-            .write_record(columns.into_iter().map(Cell::Text))
+            .write_record(columns.iter().map(|name| Cell::Text(name)))
             .map_err(Error::internal)?;
         writer.finish().map_err(Error::internal)
     }
@@ -214,7 +216,7 @@ impl Download {
         fields.push(Field::Text(error_code(row)));
         fields.push(Field::Text(row.error.clone().unwrap_or_default()));
         if row.outcome == Some(RowOutcome::TooManyCells) {
-            fields.extend(surplus.map(|cell| Field::Text(restore(&cell).to_owned())));
+            fields.extend(surplus.map(|cell| Field::Text(restore(&cell).into_owned())));
         }
         fields
     }
@@ -227,7 +229,7 @@ impl Download {
                 Field::Password(String::new())
             }
             Some(column) if column == place => Field::Password(cell),
-            _ => Field::Text(restore(&cell).to_owned()),
+            _ => Field::Text(restore(&cell).into_owned()),
         }
     }
 }

@@ -33,6 +33,9 @@ use super::sealed_row::SealedRow;
 /// Rows that are written together.
 const BATCH: usize = 500;
 
+/// Sealed bytes that are written together, about, where rows are large.
+const BATCH_BYTES: usize = 1024 * 1024;
+
 /// How long an upload may be silent before it is taken for dead.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
@@ -112,10 +115,14 @@ impl<'a> Staging<'a> {
     fn read(&mut self, source: impl Read) -> Result<(Detected, Vec<String>)> {
         let mut sheet = Spreadsheet::open(source, Requirements::default()).map_err(refused)?;
         let mut batch = Vec::with_capacity(BATCH);
+        let mut bytes = 0;
         while let Some(row) = sheet.next_row().map_err(refused)? {
-            batch.push(self.judge(row)?);
-            if batch.len() == BATCH {
+            let judged = self.judge(row)?;
+            bytes += judged.0.sealed.as_ref().map_or(0, Vec::len);
+            batch.push(judged);
+            if batch.len() == BATCH || bytes >= BATCH_BYTES {
                 self.write(std::mem::take(&mut batch))?;
+                bytes = 0;
             }
         }
         self.write(batch)?;

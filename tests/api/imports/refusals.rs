@@ -71,7 +71,7 @@ road!(a_file_that_is_no_table_is_refused, |app| {
         (
             with(&"x".repeat(70_000)),
             "file_unreadable",
-            "longer than 64 KiB",
+            "longer than 16 KiB",
         ),
     ] {
         let refused = school.import(file, STUDENTS).await;

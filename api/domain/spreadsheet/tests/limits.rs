@@ -110,7 +110,7 @@ fn a_record_may_have_64_kib() {
     assert_refused(
         file(65_537),
         RefusalKind::Unreadable,
-        &["line 2", "longer than 64 KiB"],
+        &["line 2", "longer than 16 KiB"],
     );
 }
 

@@ -1,0 +1,203 @@
+//! The thread that reads an uploaded file.
+//!
+//! The reader is synchronous and the request's stream is not. Between them is a short channel, so
+//! that neither runs ahead: the upload is never whole in memory.
+
+use std::io::{self, Read};
+
+use actix_multipart::Field;
+use actix_web::web::{Buf as _, Bytes};
+use futures_util::TryStreamExt as _;
+use tokio::sync::{mpsc, oneshot};
+
+use super::upload::{Interrupted, in_time};
+use crate::domain::ids::{ImportId, OrganizationId};
+use crate::domain::instant::Instant;
+use crate::error::{Code, Error, Result};
+use crate::services::authorization::{ManageImports, Permit, permit};
+use crate::services::imports::acceptance::{self, Options};
+use crate::services::imports::staging::{self, Surroundings};
+use crate::services::imports::{self, ImportWithCounts};
+use crate::services::sessions::{SignedIn, require_alive};
+use crate::state::State;
+use crate::store::Connection;
+
+/// Who uploads: asked again when the upload ends, which may be minutes later.
+pub(super) struct Uploader {
+    caller: SignedIn,
+    permit: Permit<ManageImports>,
+}
+
+impl Uploader {
+    /// Asks for the first time.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden`.
+    pub(super) fn permitted(
+        connection: &mut Connection,
+        caller: SignedIn,
+        organization: OrganizationId,
+    ) -> Result<Self> {
+        let permit = permit::<ManageImports>(connection, &caller, organization)?;
+        Ok(Self { caller, permit })
+    }
+
+    /// Into which organization.
+    pub(super) fn organization(&self) -> OrganizationId {
+        self.permit.organization.id
+    }
+
+    /// Whether the session still lives and the permit still holds.
+    fn require_still_permitted(&self, connection: &mut Connection, now: Instant) -> Result<()> {
+        require_alive(connection, &self.caller, now)?;
+        permit::<ManageImports>(connection, &self.caller, self.permit.organization.id).map(drop)
+    }
+}
+
+/// What goes through the channel.
+enum Piece {
+    Chunk(Bytes),
+    EndOfFile,
+    Accept(Box<Options>),
+}
+
+/// The thread that reads the file, and the two ends that lead to it and back.
+pub(super) struct ReaderThread {
+    pieces: mpsc::Sender<Piece>,
+    verdict: oneshot::Receiver<Result<ImportWithCounts>>,
+}
+
+/// Chunks between the stream and the reader; each is at most 64 KiB.
+const CHUNKS_AHEAD: usize = 4;
+
+impl ReaderThread {
+    pub(super) fn start(state: &State, uploader: Uploader) -> Result<Self> {
+        let (pieces, arriving) = mpsc::channel(CHUNKS_AHEAD);
+        let (verdict_sender, verdict) = oneshot::channel();
+        let state = state.clone();
+        std::thread::Builder::new()
+            .name("upload".to_owned())
+            .spawn(move || {
+                let verdict = read_and_accept(&state, &uploader, arriving);
+                if let Err(Ok(found)) = verdict_sender.send(verdict) {
+                    // The client has gone, but its import was accepted and goes on.
+                    tracing::info!(import = %found.import.id, "accepted without a listener");
+                }
+            })
+            .map_err(Error::internal)?;
+        Ok(Self { pieces, verdict })
+    }
+
+    pub(super) async fn feed(&self, mut field: Field) -> Result<(), Interrupted> {
+        while let Some(chunk) = in_time(field.try_next()).await? {
+            self.send(Piece::Chunk(chunk)).await?;
+        }
+        self.send(Piece::EndOfFile).await
+    }
+
+    async fn send(&self, piece: Piece) -> Result<(), Interrupted> {
+        let sent = self.pieces.send(piece).await;
+        sent.map_err(|_| Interrupted::ReaderEnded)
+    }
+
+    pub(super) async fn accept(self, options: Options) -> Result<ImportWithCounts> {
+        // Where the reader has ended, its verdict tells why.
+        let _ = self.send(Piece::Accept(Box::new(options))).await;
+        self.verdict().await
+    }
+
+    /// Ends without an import, and gives the error to answer with: nothing is left of the file when
+    /// the client is told so. Where the file is at fault too, it is told of that, whether or not the
+    /// reader had come so far.
+    pub(super) async fn dismiss(self, error: Error) -> Error {
+        match self.verdict().await {
+            Err(of_file) if of_file.code() != Code::MalformedRequest => of_file,
+            _ => error,
+        }
+    }
+
+    pub(super) async fn verdict(self) -> Result<ImportWithCounts> {
+        drop(self.pieces);
+        self.verdict.await.map_err(Error::internal)?
+    }
+}
+
+fn read_and_accept(
+    state: &State,
+    uploader: &Uploader,
+    arriving: mpsc::Receiver<Piece>,
+) -> Result<ImportWithCounts> {
+    let mut source = ChannelReader {
+        arriving,
+        current: Bytes::new(),
+        ended: false,
+    };
+    let around = Surroundings {
+        pool: &state.pool,
+        keys: &state.sealing,
+        clock: &state.clock,
+    };
+    let staged = staging::stage(around, &uploader.permit, &mut source)?;
+    let accepted = source
+        .options()
+        .and_then(|options| accept(state, uploader, &staged, &options));
+    if accepted.is_err() {
+        staging::abandon(&state.pool, staged.import);
+    }
+    accepted
+}
+
+fn accept(
+    state: &State,
+    uploader: &Uploader,
+    staged: &staging::Staged,
+    options: &Options,
+) -> Result<ImportWithCounts> {
+    let mut connection = state.pool.get()?;
+    let now = state.clock.now();
+    uploader.require_still_permitted(&mut connection, now)?;
+    acceptance::accept(&mut connection, &uploader.permit, staged, options, now)?;
+    state.bell.ring();
+    let id: ImportId = staged.import;
+    imports::find(&mut connection, &uploader.permit, id)
+}
+
+/// The channel as the file that it carries.
+struct ChannelReader {
+    arriving: mpsc::Receiver<Piece>,
+    current: Bytes,
+    ended: bool,
+}
+
+impl ChannelReader {
+    /// What the client asked for, once its whole request has arrived.
+    fn options(&mut self) -> Result<Options> {
+        loop {
+            match self.arriving.blocking_recv() {
+                Some(Piece::Accept(options)) => return Ok(*options),
+                Some(Piece::Chunk(_) | Piece::EndOfFile) => {}
+                None => {
+                    let detail = "The request broke off. Nothing was imported: upload it again.";
+                    return Err(Error::refused(Code::MalformedRequest, detail));
+                }
+            }
+        }
+    }
+}
+
+impl Read for ChannelReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.ended && !self.current.has_remaining() {
+            match self.arriving.blocking_recv() {
+                Some(Piece::Chunk(chunk)) => self.current = chunk,
+                Some(Piece::EndOfFile) => self.ended = true,
+                Some(Piece::Accept(_)) | None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        let count = self.current.remaining().min(buffer.len());
+        if let Some(target) = buffer.get_mut(..count) {
+            self.current.copy_to_slice(target);
+        }
+        Ok(count)
+    }
+}
