@@ -1,7 +1,8 @@
 //! `rollcall import`: the same job as the API's, without the API.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -198,13 +199,14 @@ fn write_file(
     output.sync_all().map_err(failed)
 }
 
-/// Passwords stand in it: for its owner only.
+/// Passwords stand in it: for its owner only, even where others could read what was there before.
 fn private_file(path: &Path) -> std::io::Result<File> {
+    const OWNER_ONLY: u32 = 0o600;
     let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    options.write(true).create(true).truncate(true).mode(OWNER_ONLY);
+    let file = options.open(path)?;
+    file.set_permissions(Permissions::from_mode(OWNER_ONLY))?;
+    Ok(file)
 }
 
 fn report(arguments: &ImportArguments, finished: &ImportWithCounts) {
