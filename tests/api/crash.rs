@@ -11,7 +11,8 @@ use rollcall::domain::ids::ImportId;
 use rollcall::domain::imports::ImportStatus;
 use rollcall::domain::instant;
 use rollcall::state::State;
-use rollcall::store::schema::{import_rows, imports};
+use rollcall::store::Pool;
+use rollcall::store::schema::{accounts, import_rows, imports};
 use rollcall::worker;
 
 use crate::support::Answer;
@@ -222,13 +223,15 @@ impl Trial {
     /// Kills the server some time and starts it again.
     async fn kill_some_time(&mut self, process: Process) -> Process {
         let uploads_left = self.killed_uploads < KILLED_UPLOADS;
-        match self.dice.usize(..6) {
+        let mut eyes = None;
+        match self.dice.usize(..8) {
             0 | 1 if uploads_left => self.kill_in_upload(&process).await,
-            0..=2 => self.sleep_milliseconds(0..1_500).await,
-            3 => self.sleep_milliseconds(1_500..3_000).await,
-            _ => self.sleep_until_something_is_written().await,
+            0 | 1 => self.sleep_milliseconds(0..1_500).await,
+            2 => self.sleep_milliseconds(1_500..3_000).await,
+            _ => eyes = Some(self.sleep_until_something_is_written()),
         }
         process.kill();
+        drop(eyes);
         self.kills += 1;
         self.installation.start()
     }
@@ -237,16 +240,18 @@ impl Trial {
         tokio::time::sleep(Duration::from_millis(self.dice.u64(range))).await;
     }
 
-    /// The moments around a commit are the ones that matter most.
-    async fn sleep_until_something_is_written(&mut self) {
+    /// The moments around a commit are the ones that matter most: what belongs together and was
+    /// written in two would be torn apart there. Closing the connection takes long, and is left to
+    /// the caller.
+    fn sleep_until_something_is_written(&mut self) -> Pool {
         let pool = self.installation.pool();
-        let before = ended_rows(&pool);
-        let deadline = Instant::now() + Duration::from_secs(4);
-        while ended_rows(&pool) == before && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+        let before = written(&pool);
+        let deadline = Instant::now() + Duration::from_secs(3);
+        while written(&pool) == before && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_micros(500));
         }
-        drop(pool);
-        self.sleep_milliseconds(0..20).await;
+        std::thread::sleep(Duration::from_micros(self.dice.u64(0..5_000)));
+        pool
     }
 
     /// A file that arrives slowly, or the very end of it: the answer may be under way already.
@@ -395,15 +400,20 @@ fn slowly(file: String) -> Part {
     Part::stream(reqwest::Body::wrap_stream(pieces))
 }
 
-fn ended_rows(pool: &rollcall::store::Pool) -> i64 {
-    import_rows::table
-        .filter(import_rows::outcome.is_not_null().or(import_rows::password_hash.is_not_null()))
+/// How many accounts there are, how many rows are done with, and how many imports.
+fn written(pool: &Pool) -> [i64; 3] {
+    let mut connection = books::connect(pool);
+    let done = import_rows::outcome.is_not_null().or(import_rows::password_hash.is_not_null());
+    let rows = import_rows::table.filter(done).count().get_result(&mut **connection);
+    let made = accounts::table.count().get_result(&mut **connection);
+    let ended = imports::table
+        .filter(imports::finished_at.is_not_null())
         .count()
-        .get_result(&mut **books::connect(pool))
-        .expect("no count")
+        .get_result(&mut **connection);
+    [made, rows, ended].map(|count| count.expect("no count"))
 }
 
-fn leases(pool: &rollcall::store::Pool) -> Vec<Option<rollcall::domain::ids::WorkerId>> {
+fn leases(pool: &Pool) -> Vec<Option<rollcall::domain::ids::WorkerId>> {
     imports::table
         .order(imports::id.asc())
         .select(imports::leased_by)
