@@ -7,7 +7,7 @@ use futures_util::stream;
 use reqwest::multipart::Part;
 use rollcall::clock::Clock;
 use rollcall::config::Config;
-use rollcall::domain::ids::ImportId;
+use rollcall::domain::ids::{ImportId, WorkerId};
 use rollcall::domain::imports::ImportStatus;
 use rollcall::domain::instant;
 use rollcall::state::State;
@@ -114,7 +114,7 @@ impl Trial {
             self.take_note(&process).await;
         }
         let killing = started.elapsed();
-        let takeover = self.time_of_takeover().await;
+        let (process, takeover) = self.kill_and_take_over(process).await;
         for import in &self.imports {
             self.schools[import.order.school].finished(&process, &import.id).await;
         }
@@ -324,15 +324,24 @@ impl Trial {
         books::imports_that_are(&self.installation.pool(), &unfinished)
     }
 
-    /// How long a restarted server leaves an import alone that was running.
-    async fn time_of_takeover(&self) -> Duration {
+    /// One more kill, to measure from it how long an import stands still that was running.
+    async fn kill_and_take_over(&mut self, process: Process) -> (Process, Duration) {
+        if self.unfinished() == 0 {
+            self.upload_wave(&process).await;
+        }
         let pool = self.installation.pool();
+        let mut before = running(&pool);
+        while before.is_empty() && self.unfinished() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            before = running(&pool);
+        }
+        process.kill();
         let since = Instant::now();
-        let before = leases(&pool);
-        while self.unfinished() > 0 && leases(&pool) == before && since.elapsed() < Duration::from_secs(10) {
+        let process = self.installation.start();
+        while running(&pool).iter().all(|lease| before.contains(lease)) && self.unfinished() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        since.elapsed()
+        (process, since.elapsed())
     }
 
     async fn check_everything(&self, process: &Process) -> usize {
@@ -413,10 +422,11 @@ fn written(pool: &Pool) -> [i64; 3] {
     [made, rows, ended].map(|count| count.expect("no count"))
 }
 
-fn leases(pool: &Pool) -> Vec<Option<rollcall::domain::ids::WorkerId>> {
+/// The imports that run, each with its worker.
+fn running(pool: &Pool) -> Vec<(ImportId, Option<WorkerId>)> {
     imports::table
-        .order(imports::id.asc())
-        .select(imports::leased_by)
+        .filter(imports::status.eq(ImportStatus::Running))
+        .select((imports::id, imports::leased_by))
         .load(&mut **books::connect(pool))
         .expect("no leases")
 }
