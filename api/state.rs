@@ -199,7 +199,7 @@ pub struct Uploads {
 const MOST_UPLOADS: usize = 16;
 
 /// Of these, those of one organization.
-const MOST_UPLOADS_OF_ONE: usize = 4;
+const MOST_UPLOADS_OF_ONE: usize = 8;
 
 /// A place among the uploads, until it is dropped.
 pub struct UploadPlace {

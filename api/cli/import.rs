@@ -24,6 +24,7 @@ use crate::services::imports::staging::{self, Staged, Surroundings};
 use crate::services::imports::{self, ImportWithCounts};
 use crate::state::State;
 use crate::store::organizations;
+use crate::store::transaction::with_patience;
 
 #[derive(Args)]
 pub struct ImportArguments {
@@ -144,7 +145,7 @@ fn carry_out(
     std::thread::scope(|scope| {
         let work = scope.spawn(|| work_until_finished(&workshop, permit, id));
         let finished = loop {
-            let found = imports::find(&mut *state.pool.get()?, permit, id)?;
+            let found = look(&workshop, permit, id)?;
             bar.set_length(u64::try_from(found.import.rows_total).unwrap_or(0));
             bar.set_position(u64::try_from(found.processed()).unwrap_or(0));
             if found.import.status.is_finished() || work.is_finished() {
@@ -158,8 +159,16 @@ fn carry_out(
         if finished.import.status.is_finished() {
             return Ok(finished);
         }
-        imports::find(&mut *state.pool.get()?, permit, id)
+        look(&workshop, permit, id)
     })
+}
+
+fn look(
+    workshop: &Workshop,
+    permit: &Permit<ManageImports>,
+    id: ImportId,
+) -> Result<ImportWithCounts> {
+    with_patience(|| imports::find(&mut *workshop.pool.get()?, permit, id))
 }
 
 fn work_until_finished(
@@ -167,22 +176,16 @@ fn work_until_finished(
     permit: &Permit<ManageImports>,
     id: ImportId,
 ) -> Result<()> {
-    loop {
-        let claimed = {
-            let mut connection = workshop.pool.get()?;
-            let found = imports::find(&mut connection, permit, id)?;
-            if found.import.status.is_finished() {
-                return Ok(());
-            }
-            carrying_out::claim(workshop, &mut connection, id)?
-        };
-        match claimed {
+    let organization = permit.organization.id;
+    while !look(workshop, permit, id)?.import.status.is_finished() {
+        match with_patience(|| carrying_out::claim_in_turn(workshop, organization, id))? {
             Some(claimed) => {
                 carrying_out::carry_out(workshop, &claimed, &|| false)?;
             }
             None => std::thread::sleep(Duration::from_millis(200)),
         }
     }
+    Ok(())
 }
 
 /// A file that appears under its name when it is whole, and is its owner's only.

@@ -190,6 +190,21 @@ pub fn claimable(connection: &mut Connection, now: Instant, limit: i64) -> Resul
         .load(connection)?)
 }
 
+/// The imports of an organization that have not ended, up to this one, the oldest first.
+pub fn unfinished_up_to(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    last: ImportId,
+) -> Result<Vec<ImportId>> {
+    Ok(imports::table
+        .filter(imports::organization_id.eq(organization))
+        .filter(imports::status.eq_any([ImportStatus::Queued, ImportStatus::Running]))
+        .filter(imports::id.le(last))
+        .order(imports::id.asc())
+        .select(imports::id)
+        .load(connection)?)
+}
+
 /// Takes an import for a worker. `None` where another was faster, or where another import of the
 /// organization has begun to run meanwhile: the index of running imports refuses the second. Not
 /// within a transaction, which that refusal would spoil.

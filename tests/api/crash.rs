@@ -7,11 +7,12 @@ use futures_util::stream;
 use reqwest::multipart::Part;
 use rollcall::clock::Clock;
 use rollcall::config::Config;
-use rollcall::domain::ids::ImportId;
+use rollcall::domain::ids::{ImportId, WorkerId};
 use rollcall::domain::imports::ImportStatus;
 use rollcall::domain::instant;
 use rollcall::state::State;
-use rollcall::store::schema::{import_rows, imports};
+use rollcall::store::Pool;
+use rollcall::store::schema::{accounts, import_rows, imports};
 use rollcall::worker;
 
 use crate::support::Answer;
@@ -120,7 +121,7 @@ impl Trial {
             self.take_note(&process).await;
         }
         let killing = started.elapsed();
-        let takeover = self.time_of_takeover().await;
+        let (process, takeover) = self.kill_and_take_over(process).await;
         for import in &self.imports {
             self.schools[import.order.school]
                 .finished(&process, &import.id)
@@ -243,13 +244,15 @@ impl Trial {
     /// Kills the server some time and starts it again.
     async fn kill_some_time(&mut self, process: Process) -> Process {
         let uploads_left = self.killed_uploads < KILLED_UPLOADS;
-        match self.dice.usize(..6) {
+        let mut eyes = None;
+        match self.dice.usize(..8) {
             0 | 1 if uploads_left => self.kill_in_upload(&process).await,
-            0..=2 => self.sleep_milliseconds(0..1_500).await,
-            3 => self.sleep_milliseconds(1_500..3_000).await,
-            _ => self.sleep_until_something_is_written().await,
+            0 | 1 => self.sleep_milliseconds(0..1_500).await,
+            2 => self.sleep_milliseconds(1_500..3_000).await,
+            _ => eyes = Some(self.sleep_until_something_is_written()),
         }
         process.kill();
+        drop(eyes);
         self.kills += 1;
         self.installation.start()
     }
@@ -258,16 +261,18 @@ impl Trial {
         tokio::time::sleep(Duration::from_millis(self.dice.u64(range))).await;
     }
 
-    /// The moments around a commit are the ones that matter most.
-    async fn sleep_until_something_is_written(&mut self) {
+    /// The moments around a commit are the ones that matter most: what belongs together and was
+    /// written in two would be torn apart there. Closing the connection takes long, and is left to
+    /// the caller.
+    fn sleep_until_something_is_written(&mut self) -> Pool {
         let pool = self.installation.pool();
-        let before = ended_rows(&pool);
-        let deadline = Instant::now() + Duration::from_secs(4);
-        while ended_rows(&pool) == before && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+        let before = written(&pool);
+        let deadline = Instant::now() + Duration::from_secs(3);
+        while written(&pool) == before && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_micros(500));
         }
-        drop(pool);
-        self.sleep_milliseconds(0..20).await;
+        std::thread::sleep(Duration::from_micros(self.dice.u64(0..5_000)));
+        pool
     }
 
     /// A file that arrives slowly, or the very end of it: the answer may be under way already.
@@ -354,18 +359,24 @@ impl Trial {
         books::imports_that_are(&self.installation.pool(), &unfinished)
     }
 
-    /// How long a restarted server leaves an import alone that was running.
-    async fn time_of_takeover(&self) -> Duration {
+    /// One more kill, to measure from it how long an import stands still that was running.
+    async fn kill_and_take_over(&mut self, process: Process) -> (Process, Duration) {
+        if self.unfinished() == 0 {
+            self.upload_wave(&process).await;
+        }
         let pool = self.installation.pool();
+        let mut before = running(&pool);
+        while before.is_empty() && self.unfinished() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            before = running(&pool);
+        }
+        process.kill();
         let since = Instant::now();
-        let before = leases(&pool);
-        while self.unfinished() > 0
-            && leases(&pool) == before
-            && since.elapsed() < Duration::from_secs(10)
-        {
+        let process = self.installation.start();
+        while running(&pool).iter().all(|lease| before.contains(lease)) && self.unfinished() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        since.elapsed()
+        (process, since.elapsed())
     }
 
     async fn check_everything(&self, process: &Process) -> usize {
@@ -449,22 +460,29 @@ fn slowly(file: String) -> Part {
     Part::stream(reqwest::Body::wrap_stream(pieces))
 }
 
-fn ended_rows(pool: &rollcall::store::Pool) -> i64 {
-    import_rows::table
-        .filter(
-            import_rows::outcome
-                .is_not_null()
-                .or(import_rows::password_hash.is_not_null()),
-        )
+/// How many accounts there are, how many rows are done with, and how many imports.
+fn written(pool: &Pool) -> [i64; 3] {
+    let mut connection = books::connect(pool);
+    let done = import_rows::outcome
+        .is_not_null()
+        .or(import_rows::password_hash.is_not_null());
+    let rows = import_rows::table
+        .filter(done)
         .count()
-        .get_result(&mut **books::connect(pool))
-        .expect("no count")
+        .get_result(&mut **connection);
+    let made = accounts::table.count().get_result(&mut **connection);
+    let ended = imports::table
+        .filter(imports::finished_at.is_not_null())
+        .count()
+        .get_result(&mut **connection);
+    [made, rows, ended].map(|count| count.expect("no count"))
 }
 
-fn leases(pool: &rollcall::store::Pool) -> Vec<Option<rollcall::domain::ids::WorkerId>> {
+/// The imports that run, each with its worker.
+fn running(pool: &Pool) -> Vec<(ImportId, Option<WorkerId>)> {
     imports::table
-        .order(imports::id.asc())
-        .select(imports::leased_by)
+        .filter(imports::status.eq(ImportStatus::Running))
+        .select((imports::id, imports::leased_by))
         .load(&mut **books::connect(pool))
         .expect("no leases")
 }

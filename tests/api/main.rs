@@ -14,6 +14,7 @@ mod support;
 
 mod accounts;
 mod audit;
+mod command_line;
 mod crash;
 mod imports;
 mod logs;

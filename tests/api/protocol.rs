@@ -243,8 +243,8 @@ road!(hostile_query_parameters_are_refused, |app| {
     for path in [
         "/members?email_domain=%25",
         "/members?search=%25%5C",
-        "/members?registered_from=-009999-01-01T00:00:00Z",
-        "/audit-events?to=-009999-01-01T00:00:00Z",
+        "/members?registered_from=-009998-01-01T00:00:00Z",
+        "/audit-events?to=-009998-01-01T00:00:00Z",
     ] {
         school
             .admin

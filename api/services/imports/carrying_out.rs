@@ -17,7 +17,7 @@ use crate::crypto::sealing::SealingKeys;
 use crate::domain::audit::Action;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::generated_password;
-use crate::domain::ids::{GroupId, ImportId, WorkerId};
+use crate::domain::ids::{GroupId, ImportId, OrganizationId, WorkerId};
 use crate::domain::imports::{ImportStatus, OnRowError, RowError, RowOutcome, StoredFailure};
 use crate::domain::instant::Instant;
 use crate::domain::organization::{JoinedVia, Role};
@@ -92,11 +92,26 @@ pub fn claim_next(workshop: &Workshop) -> Result<Option<Claimed>> {
     Ok(None)
 }
 
-/// This import, if it is there to be taken.
+/// This import or, where others of its organization stand before it, the first of them, if it is
+/// there to be taken: whoever wants this one done cannot wait for a worker that there may not be.
 ///
 /// # Errors
 /// Where the database is away.
-pub fn claim(
+pub fn claim_in_turn(
+    workshop: &Workshop,
+    organization: OrganizationId,
+    import: ImportId,
+) -> Result<Option<Claimed>> {
+    let mut connection = workshop.pool.get()?;
+    for id in imports::unfinished_up_to(&mut connection, organization, import)? {
+        if let Some(claimed) = claim(workshop, &mut connection, id)? {
+            return Ok(Some(claimed));
+        }
+    }
+    Ok(None)
+}
+
+fn claim(
     workshop: &Workshop,
     connection: &mut Connection,
     import: ImportId,

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::support::road;
 
+/// Uploads that one process takes of one organization at a time.
+const PLACES_OF_ONE: i64 = 8;
+
 road!(uploads_at_once_share_the_seats, |app| {
     let school = app.school().await;
     school.limit_students(100).await;
@@ -104,10 +107,12 @@ road!(
     more_uploads_at_once_than_there_are_places_are_asked_to_come_back,
     |app| {
         let school = app.school().await;
-        let held: Vec<_> = (0..16)
+        let held: Vec<_> = (0..PLACES_OF_ONE)
             .map(|_| half_an_upload(&school, Framing::Sized))
             .collect();
-        school.wait_for_traces(|(imports, _)| imports == 16).await;
+        school
+            .wait_for_traces(|(imports, _)| imports == PLACES_OF_ONE)
+            .await;
         let refused = school.import(file(1), STUDENTS).await;
         refused.expect_problem(429, "rate_limited");
         assert!(refused.header("retry-after").parse::<u32>().is_ok());

@@ -167,10 +167,9 @@ road!(an_organization_imports_one_file_at_a_time, |app| {
     );
     // Nor can a worker have it that had looked before the first began.
     let workshop = app.state.workshop();
-    let mut connection = app.state.pool.get().unwrap();
-    let claimed = carrying_out::claim(&workshop, &mut connection, id_of(&second)).unwrap();
+    let organization = school.id.parse().unwrap();
+    let claimed = carrying_out::claim_in_turn(&workshop, organization, id_of(&second)).unwrap();
     assert!(claimed.is_none());
-    drop(connection);
     assert_eq!(worker.finish().await, Turn::Finished);
     app.drain().await;
     let second = school.import_with(&second["id"]).await;

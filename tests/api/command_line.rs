@@ -1,0 +1,396 @@
+//! The binary on the command line, beside a server and without one (PRODUCT 5.1, 7).
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use rollcall::domain::imports::ImportStatus;
+use serde_json::json;
+
+use crate::support::app::block_on;
+use crate::support::books;
+use crate::support::people::{PASSWORD, text};
+use crate::support::process::{Installation, Process, School};
+use crate::support::sheet::Sheet;
+
+/// What a command has said, if it ended well.
+#[track_caller]
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Why a command did not end well.
+#[track_caller]
+fn refused(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The arguments of an import of students.
+fn import_arguments<'a>(file: &'a str, school: &'a School) -> Vec<&'a str> {
+    let [organization, output, errors] = ["--organization", "--output", "--errors"];
+    let options = [
+        organization,
+        &school.slug,
+        output,
+        "list.csv",
+        errors,
+        "bad.csv",
+    ];
+    ["import", file, "--account-type", "student"]
+        .into_iter()
+        .chain(options)
+        .collect()
+}
+
+fn write_sheet(installation: &Installation, name: &str, sheet: &Sheet) {
+    std::fs::write(installation.path(name), sheet.csv()).expect("no file");
+}
+
+async fn newest_import(process: &Process, school: &School) -> String {
+    let newest = school
+        .get(process, "/imports?limit=1")
+        .await
+        .expect_status(200);
+    text(&newest["items"][0]["id"])
+}
+
+#[test]
+fn an_import_works_beside_a_running_server_on_the_same_file() {
+    let installation = Installation::on_sqlite();
+    let process = installation.start();
+    block_on(async {
+        let school = process.school("Hill Road School").await;
+        let sheet = Sheet::of("hill", 70).with_bad_rows(7);
+        write_sheet(&installation, "people.csv", &sheet);
+        // A list from before, which others may read.
+        std::fs::write(installation.path("list.csv"), "old").expect("no file");
+        let mut command = installation.command(&import_arguments("people.csv", &school));
+        let command = tokio::task::spawn_blocking(move || command.output());
+        // Meanwhile the server reads and writes.
+        let mut requests = 0;
+        while !command.is_finished() {
+            process
+                .register(&format!("meanwhile{requests}@x.org"))
+                .await;
+            school.get(&process, "/members").await.expect_status(200);
+            requests += 1;
+        }
+        assert!(requests > 3);
+        let output = command.await.expect("no task").expect("no command");
+        let told = said(&output);
+        assert!(
+            told.contains("completed: 70 of 80 rows became accounts"),
+            "{told}"
+        );
+        assert!(
+            told.contains("list.csv") && told.contains("bad.csv"),
+            "{told}"
+        );
+        assert!(
+            !String::from_utf8_lossy(&output.stderr).contains("ERROR"),
+            "{output:?}"
+        );
+
+        for name in ["list.csv", "bad.csv"] {
+            let mode = installation
+                .path(name)
+                .metadata()
+                .expect("no file")
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        let id = newest_import(&process, &school).await;
+        let import = (id.as_str(), &sheet);
+        let pool = installation.pool();
+        let created = books::check_import(&process, &pool, &school, import, &["completed"]).await;
+        books::check_school(&process, &pool, &school, created.len(), 0).await;
+        let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
+        let list = books::records_of(&list);
+        assert_eq!(list.len(), sheet.lines.len());
+        for record in list
+            .iter()
+            .filter(|record| record["status"] == "created")
+            .take(5)
+        {
+            assert!(
+                process
+                    .signs_in(&record["email"], &record["password"])
+                    .await
+            );
+        }
+        let bad = std::fs::read_to_string(installation.path("bad.csv")).expect("no errors");
+        assert_eq!(books::records_of(&bad).len(), 10);
+    });
+}
+
+/// What a killed command leaves is done by the next one, where there is no server to do it.
+#[test]
+fn an_import_that_was_killed_does_not_hold_up_the_next_one() {
+    let installation = Installation::on_sqlite();
+    let process = installation.start();
+    let school = block_on(process.school("Hill Road School"));
+    process.kill();
+    let (killed_sheet, sheet) = (Sheet::of("killed", 150), Sheet::of("next", 20));
+    write_sheet(&installation, "killed.csv", &killed_sheet);
+    write_sheet(&installation, "next.csv", &sheet);
+    let mut command = installation.command(&import_arguments("killed.csv", &school));
+    let mut killed = command.stderr(Stdio::null()).spawn().expect("no command");
+    let pool = installation.pool();
+    while books::imports_that_are(&pool, &[ImportStatus::Running]) == 0 {
+        assert!(
+            killed.try_wait().expect("no child").is_none(),
+            "it ended too soon"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    killed.kill().expect("no kill");
+    killed.wait().expect("no child");
+
+    let mut command = installation.command(&import_arguments("next.csv", &school));
+    let mut next = command
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("no command");
+    let status = wait_for(&mut next, Duration::from_secs(60));
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
+    let process = installation.start();
+    block_on(async {
+        let imports = school.get(&process, "/imports").await.expect_status(200);
+        let ids = [0, 1].map(|place| text(&imports["items"][place]["id"]));
+        let mut all = Vec::new();
+        for import in [(ids[0].as_str(), &sheet), (ids[1].as_str(), &killed_sheet)] {
+            let statuses = &["completed"];
+            all.extend(books::check_import(&process, &pool, &school, import, statuses).await);
+        }
+        books::check_school(&process, &pool, &school, all.len(), 0).await;
+    });
+}
+
+fn wait_for(
+    child: &mut std::process::Child,
+    at_most: Duration,
+) -> Option<std::process::ExitStatus> {
+    let since = std::time::Instant::now();
+    while since.elapsed() < at_most {
+        if let Some(status) = child.try_wait().expect("no child") {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().expect("no kill");
+    child.wait().expect("no child");
+    None
+}
+
+#[test]
+fn an_import_without_its_organization_or_its_file_says_so() {
+    let installation = Installation::on_sqlite();
+    let arguments = [
+        "import",
+        "none.csv",
+        "--account-type",
+        "student",
+        "--organization",
+        "none",
+    ];
+    let told = refused(&installation.run(&arguments));
+    assert!(
+        told.contains("there is none with the slug \"none\""),
+        "{told}"
+    );
+    let process = installation.start();
+    let school = block_on(process.school("Hill Road School"));
+    let told = refused(&installation.run(&import_arguments("none.csv", &school)));
+    assert!(told.contains("none.csv: No such file"), "{told}");
+}
+
+fn create_operator(installation: &Installation, email: &str, password: &str) -> Output {
+    let mut child = installation
+        .command(&["operator", "create", "--email", email])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("no command");
+    let mut input = child.stdin.take().expect("no input");
+    writeln!(input, "{password}").expect("it does not read");
+    drop(input);
+    child.wait_with_output().expect("no child")
+}
+
+#[test]
+fn an_operator_is_made_with_a_password_from_standard_input() {
+    let installation = Installation::on_sqlite();
+    let told = said(&create_operator(
+        &installation,
+        "Op@Rollcall.Example",
+        PASSWORD,
+    ));
+    assert_eq!(
+        told,
+        "op@rollcall.example is an operator now, with a new account.\n"
+    );
+    let told = refused(&create_operator(
+        &installation,
+        "other@rollcall.example",
+        "short",
+    ));
+    assert!(
+        told.contains("rollcall: password: ") && told.contains("10"),
+        "{told}"
+    );
+    let told = refused(&create_operator(&installation, "nobody", PASSWORD));
+    assert!(told.contains("rollcall: --email: "), "{told}");
+    let process = installation.start();
+    block_on(async {
+        let told = said(&create_operator(
+            &installation,
+            "op@rollcall.example",
+            "eight brown geese 8",
+        ));
+        assert!(told.contains("keeps the password"), "{told}");
+        let body = json!({ "email": "op@rollcall.example", "password": PASSWORD });
+        let tokens = process
+            .post("/v1/auth/login", "", body)
+            .await
+            .expect_status(200);
+        let me = process
+            .get("/v1/me", &text(&tokens["access_token"]))
+            .await
+            .expect_status(200);
+        assert_eq!(me["operator"], true);
+        assert!(
+            !process
+                .signs_in("op@rollcall.example", "eight brown geese 8")
+                .await
+        );
+    });
+}
+
+#[test]
+fn the_configuration_is_shown_without_its_secrets() {
+    let mut installation = Installation::on_sqlite();
+    installation.set(
+        "DATABASE_URL",
+        "postgres://rollcall:hunter2@db.example/rollcall",
+    );
+    let told = said(&installation.run(&["config"]));
+    assert!(!told.contains("hunter2"), "{told}");
+    assert!(
+        told.contains("postgres://rollcall:…@db.example/rollcall"),
+        "{told}"
+    );
+    assert!(
+        told.contains("import_lease_seconds = \"1\"  # environment"),
+        "{told}"
+    );
+    assert!(told.contains("hash_threads = "), "{told}");
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_stops_the_start_and_says_why() {
+    let mut installation = Installation::on_sqlite();
+    for (listen, problem) in [
+        (
+            "nowhere",
+            "ROLLCALL_LISTEN = \"nowhere\" is no address with a port",
+        ),
+        ("203.0.113.1:80", "cannot listen on 203.0.113.1:80"),
+    ] {
+        installation.set("LISTEN", listen);
+        let output = installation.run(&["serve"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        let last = told.lines().last().unwrap_or_default();
+        assert!(
+            last.starts_with("rollcall: ") && last.contains(problem),
+            "{told}"
+        );
+    }
+    installation.set("LISTEN", "127.0.0.1:0");
+    installation.set("IMPORT_WORKER", "2");
+    let told = refused(&installation.run(&["serve"]));
+    assert!(told.contains("ROLLCALL_IMPORT_WORKER"), "{told}");
+}
+
+/// A key that each replica made for itself would open nothing that another has sealed.
+#[test]
+fn on_postgresql_the_keys_have_to_be_named() {
+    let mut installation = Installation::on_sqlite();
+    installation.set("DATABASE_URL", "postgres://rollcall@127.0.0.1:1/rollcall");
+    let told = refused(&installation.run(&["serve"]));
+    assert!(
+        told.contains("ROLLCALL_SIGNING_KEY_FILE is not set"),
+        "{told}"
+    );
+    assert!(
+        told.contains("openssl genpkey -algorithm ed25519"),
+        "{told}"
+    );
+    installation.set("SIGNING_KEY_FILE", "signing.pem");
+    let told = refused(&installation.run(&["serve"]));
+    assert!(
+        told.contains("ROLLCALL_SEALING_KEY_FILE is not set"),
+        "{told}"
+    );
+    installation.set("SEALING_KEY_FILE", "sealing.key");
+    let told = refused(&installation.run(&["serve"]));
+    assert!(
+        told.contains("signing.pem holds no usable key: it does not exist"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_database_that_is_not_there_is_told_within_seconds() {
+    let mut installation = Installation::on_sqlite();
+    said(&installation.run(&["migrate"]));
+    installation.set(
+        "DATABASE_URL",
+        "postgres://rollcall:hunter2@127.0.0.1:1/rollcall",
+    );
+    for (name, file) in [
+        ("SIGNING_KEY_FILE", "signing.pem"),
+        ("SEALING_KEY_FILE", "sealing.key"),
+    ] {
+        installation.set(name, installation.path("data").join(file).display());
+    }
+    let told = refused(&installation.run(&["migrate"]));
+    let is_answer = |line: &&str| line.starts_with("rollcall: cannot start: the database: ");
+    let answer = told.lines().find(is_answer).unwrap_or_default();
+    assert!(answer.contains("Connection refused"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+mod the_database_is_brought_up_to_date_once {
+    use super::*;
+
+    fn migrate_twice(installation: &Installation) {
+        let told = said(&installation.run(&["migrate"]));
+        let migrations = std::fs::read_dir("migrations")
+            .expect("no migrations")
+            .count();
+        assert_eq!(told.matches("applied ").count(), migrations, "{told}");
+        assert!(told.ends_with("The database is up to date.\n"), "{told}");
+        let told = said(&installation.run(&["migrate"]));
+        assert_eq!(told, "The database is up to date.\n");
+    }
+
+    #[test]
+    fn sqlite() {
+        migrate_twice(&Installation::on_sqlite());
+    }
+
+    #[test]
+    fn postgres() {
+        if let Some(installation) = Installation::on_postgres() {
+            migrate_twice(&installation);
+        }
+    }
+}
