@@ -38,7 +38,7 @@ fn a_build_without_tls_says_how_to_get_it() {
 #[cfg(feature = "postgres-tls")]
 mod with_tls {
     use std::path::Path;
-    use std::process::{Command, Output};
+    use std::process::Command;
     use std::time::{Duration, Instant};
 
     use diesel::connection::SimpleConnection as _;
@@ -78,19 +78,27 @@ mod with_tls {
 
         assert!(is_encrypted(&mut connect_soon(&required)));
 
+        let keys = tempfile::tempdir().unwrap();
+        make_keys(keys.path());
+        let migrate = |url: &str| migrate(keys.path(), url);
+        let certificate = Path::new(&folder).join("server.crt");
         let checked = format!("{}?sslmode=verify-full", database.url);
-        let unknown = migrate(&format!("{checked}&sslrootcert=system"));
+        let named = format!("{checked}&sslrootcert={}", certificate.display());
+        assert_success(&mut migrate(&named));
+        // The certificates of the system, which a variable names where they lie elsewhere.
+        let system = format!("{checked}&sslrootcert=system");
+        assert_success(migrate(&system).env("SSL_CERT_FILE", &certificate));
+        let unknown = migrate(&system).output().unwrap();
         assert!(
             !unknown.status.success(),
             "nobody has signed this certificate"
         );
-        let root = Path::new(&folder).join("server.crt");
-        let known = migrate(&format!("{checked}&sslrootcert={}", root.display()));
-        assert!(
-            known.status.success(),
-            "{}",
-            String::from_utf8_lossy(&known.stderr)
-        );
+    }
+
+    fn assert_success(command: &mut Command) {
+        let ended = command.output().unwrap();
+        let words = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{words}");
     }
 
     /// The server takes new settings a moment after it is told to.
@@ -111,9 +119,19 @@ mod with_tls {
             .unwrap()
     }
 
-    /// The binary itself, on this database.
-    fn migrate(url: &str) -> Output {
-        let folder = tempfile::tempdir().unwrap();
+    /// The binary itself, on this database, with the keys of this folder.
+    fn migrate(folder: &Path, url: &str) -> Command {
+        let mut command = server::command(folder, &["migrate"]);
+        command
+            .env_remove("SSL_CERT_FILE")
+            .env("ROLLCALL_DATABASE_URL", url)
+            .env("ROLLCALL_SIGNING_KEY_FILE", "signing.pem")
+            .env("ROLLCALL_SEALING_KEY_FILE", "sealing.key");
+        command
+    }
+
+    /// As an installation makes them.
+    fn make_keys(folder: &Path) {
         for (file, command) in [
             ("signing.pem", "openssl genpkey -algorithm ed25519"),
             ("sealing.key", "openssl rand -base64 32"),
@@ -123,13 +141,7 @@ mod with_tls {
                 .args(words)
                 .output()
                 .unwrap();
-            std::fs::write(folder.path().join(file), made.stdout).unwrap();
+            std::fs::write(folder.join(file), made.stdout).unwrap();
         }
-        server::command(folder.path(), &["migrate"])
-            .env("ROLLCALL_DATABASE_URL", url)
-            .env("ROLLCALL_SIGNING_KEY_FILE", "signing.pem")
-            .env("ROLLCALL_SEALING_KEY_FILE", "sealing.key")
-            .output()
-            .unwrap()
     }
 }
