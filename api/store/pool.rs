@@ -138,7 +138,7 @@ impl r2d2::ManageConnection for Manager {
         let losses_seen = self.losses.load(Ordering::Acquire);
         let mut connection = match &self.url {
             DatabaseUrl::Sqlite(path) => Connection::Sqlite(open_sqlite(path)?),
-            DatabaseUrl::Postgres(url) => Connection::Postgres(PgConnection::establish(url)?),
+            DatabaseUrl::Postgres(url) => Connection::Postgres(PgConnection::establish(&with_limits(url))?),
         };
         let dead = Arc::new(AtomicBool::new(false));
         connection.set_instrumentation(LossWatch {
@@ -211,6 +211,39 @@ fn is_loss(error: &Diesel) -> bool {
     }
 }
 
+/// For what libpq would wait without end, unless the URL says otherwise: that a server answers a new
+/// connection, and that a machine which has vanished shows a sign of life. In seconds, but the last,
+/// which is in milliseconds.
+const LIMITS: [(&str, u32); 5] = [
+    ("connect_timeout", 5),
+    ("keepalives_idle", 10),
+    ("keepalives_interval", 5),
+    ("keepalives_count", 3),
+    ("tcp_user_timeout", 25_000),
+];
+
+fn with_limits(url: &str) -> String {
+    let (_, rest) = url.split_once("://").unwrap_or_default();
+    // As libpq sees it, a password may have a question mark in it.
+    let place = match rest.split_once('@') {
+        Some((user, place)) if !user.contains('/') => place,
+        _ => rest,
+    };
+    let query = place.split_once('?').map(|(_, query)| query);
+    let is_set = |name: &str| {
+        let mut settings = query.unwrap_or_default().split('&');
+        settings.any(|setting| setting.split('=').next() == Some(name))
+    };
+    let limits = LIMITS.iter().filter(|(name, _)| !is_set(name));
+    let limits = limits.map(|(name, limit)| format!("{name}={limit}"));
+    let joint = match query {
+        None => "?",
+        Some("") => "",
+        Some(_) => "&",
+    };
+    format!("{url}{joint}{}", limits.collect::<Vec<_>>().join("&"))
+}
+
 /// `busy_timeout` comes first: switching to WAL already takes a lock.
 fn open_sqlite(path: &str) -> Result<SqliteConnection, ConnectError> {
     let mut connection = SqliteConnection::establish(path)?;
@@ -221,4 +254,25 @@ fn open_sqlite(path: &str) -> Result<SqliteConnection, ConnectError> {
          PRAGMA foreign_keys = ON;",
     )?;
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_stand_behind_what_a_url_says_itself() {
+        let all = "connect_timeout=5&keepalives_idle=10&keepalives_interval=5&keepalives_count=3\
+                   &tcp_user_timeout=25000";
+        for (url, joint) in [
+            ("postgres://db.example/rollcall", "?"),
+            ("postgres://rollcall:what?@db.example/rollcall", "?"),
+            ("postgres://db.example/rollcall?sslmode=require", "&"),
+            ("postgres:///rollcall?host=/run/postgresql&user=a@b", "&"),
+        ] {
+            assert_eq!(with_limits(url), format!("{url}{joint}{all}"));
+        }
+        let own = "postgres://db.example/rollcall?connect_timeout=60";
+        assert!(with_limits(own).starts_with(&format!("{own}&keepalives_idle=10")));
+    }
 }

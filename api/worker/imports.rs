@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::without_panic;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::services::imports::carrying_out::{self, Turn, Workshop};
 use crate::state::State;
 
@@ -16,6 +16,10 @@ pub fn work(state: &State, stopping: &AtomicBool) {
         match without_panic(|| next_turn(&workshop, &stop)) {
             Ok(Some(_)) => {}
             Ok(None) => bell.wait(state.config.worker_poll),
+            Err(error @ Error::Unavailable(_)) => {
+                tracing::warn!(%error, "imports wait until the database is back");
+                bell.wait(state.config.worker_poll);
+            }
             Err(error) => {
                 tracing::error!(%error, "an import stands still; its lease runs out and it is tried again");
                 bell.wait(state.config.worker_poll);

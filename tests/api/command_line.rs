@@ -382,9 +382,25 @@ mod the_database_is_brought_up_to_date_once {
         assert_eq!(told, "The database is up to date.\n");
     }
 
+    /// The first to come makes the file, the keys and the tables; the others find them.
+    fn migrate_many_times_at_once(installation: &Installation) {
+        let spawn = |_| {
+            let mut command = installation.command(&["migrate"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("no command")
+        };
+        let children: Vec<_> = (0..8).map(spawn).collect();
+        let mut told = String::new();
+        for child in children {
+            told += &said(&child.wait_with_output().expect("no child"));
+        }
+        let migrations = std::fs::read_dir("migrations").expect("no migrations").count();
+        assert_eq!(told.matches("applied ").count(), migrations, "{told}");
+    }
+
     #[test]
     fn sqlite() {
         migrate_twice(&Installation::on_sqlite());
+        migrate_many_times_at_once(&Installation::on_sqlite());
     }
 
     #[test]

@@ -167,6 +167,28 @@ fn uploads_whose_answer_is_lost_are_whole_or_nothing() {
     });
 }
 
+/// A server that hangs, or whose machine has vanished, answers nothing at all. Whoever went on
+/// waiting for it would not notice the one that takes its place.
+#[test]
+fn a_database_that_answers_nothing_is_given_up_and_found_again() {
+    let Some((app, wire)) = app_behind_a_wire() else {
+        return;
+    };
+    block_on(async {
+        let front = Front::at(app.address);
+        let school = front.school("Hill Road School").await;
+        wire.be_deaf(true);
+        wire.break_all();
+        assert_all_away(&ask_at_once(&front, &school, 8).await);
+        wire.be_deaf(false);
+        let since = Instant::now();
+        while refused(&ask_at_once(&front, &school, 1).await) > 0 {
+            assert!(since.elapsed() < Duration::from_secs(30), "it is never found again");
+        }
+        println!("found again after {:.1?}", since.elapsed());
+    });
+}
+
 /// What a request came to: its status, and how long it took.
 type Ended = (u16, Duration);
 

@@ -1,5 +1,5 @@
-//! A wire to PostgreSQL that breaks at the worst moment: when the server has committed and its
-//! answer is on the way.
+//! A wire to PostgreSQL that fails in the two worst ways: it breaks when the server has committed
+//! and its answer is on the way, or it takes everything and gives nothing back.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -18,6 +18,9 @@ struct Shared {
     one_in: AtomicUsize,
     dice: Mutex<fastrand::Rng>,
     lost: AtomicUsize,
+    /// New connections are taken, and nothing is ever answered on them.
+    is_deaf: AtomicBool,
+    clients: Mutex<Vec<TcpStream>>,
 }
 
 impl Wire {
@@ -30,6 +33,8 @@ impl Wire {
             one_in: AtomicUsize::new(0),
             dice: Mutex::new(fastrand::Rng::with_seed(seed)),
             lost: AtomicUsize::new(0),
+            is_deaf: AtomicBool::new(false),
+            clients: Mutex::new(Vec::new()),
         });
         let listener = TcpListener::bind("127.0.0.1:0").expect("no port");
         let port = listener.local_addr().expect("no address").port();
@@ -60,6 +65,19 @@ impl Wire {
         self.shared.one_in.store(count, Ordering::SeqCst);
     }
 
+    /// Breaks every connection that there is.
+    pub fn break_all(&self) {
+        for client in self.shared.clients.lock().expect("no clients").drain(..) {
+            // It may be closed already.
+            let _ = client.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// From now on answers nothing on new connections, or again does.
+    pub fn be_deaf(&self, is_deaf: bool) {
+        self.shared.is_deaf.store(is_deaf, Ordering::SeqCst);
+    }
+
     /// How many answers were lost.
     pub fn lost(&self) -> usize {
         self.shared.lost.load(Ordering::SeqCst)
@@ -68,10 +86,17 @@ impl Wire {
 
 impl Shared {
     /// Carries both directions of a connection until either end closes it.
-    fn carry(&self, client: TcpStream) {
+    fn carry(&self, mut client: TcpStream) {
+        if self.is_deaf.load(Ordering::SeqCst) {
+            // Until the client gives up.
+            while let Ok(1..) = client.read(&mut [0; 1024]) {}
+            return;
+        }
         let Ok(server) = TcpStream::connect(&self.server) else {
             return;
         };
+        let clone = client.try_clone().expect("no second handle");
+        self.clients.lock().expect("no clients").push(clone);
         let is_answer_lost = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
