@@ -138,7 +138,9 @@ impl r2d2::ManageConnection for Manager {
         let losses_seen = self.losses.load(Ordering::Acquire);
         let mut connection = match &self.url {
             DatabaseUrl::Sqlite(path) => Connection::Sqlite(open_sqlite(path)?),
-            DatabaseUrl::Postgres(url) => Connection::Postgres(PgConnection::establish(&with_limits(url))?),
+            DatabaseUrl::Postgres(url) => {
+                Connection::Postgres(PgConnection::establish(&with_limits(url))?)
+            }
         };
         let dead = Arc::new(AtomicBool::new(false));
         connection.set_instrumentation(LossWatch {

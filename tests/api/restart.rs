@@ -183,7 +183,10 @@ fn a_database_that_answers_nothing_is_given_up_and_found_again() {
         wire.be_deaf(false);
         let since = Instant::now();
         while refused(&ask_at_once(&front, &school, 1).await) > 0 {
-            assert!(since.elapsed() < Duration::from_secs(30), "it is never found again");
+            assert!(
+                since.elapsed() < Duration::from_secs(30),
+                "it is never found again"
+            );
         }
         println!("found again after {:.1?}", since.elapsed());
     });
