@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CommandError;
 use crate::domain::ids::ImportId;
-use crate::domain::imports::{OnRowError, OnSeatShortage};
+use crate::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::domain::slug::Slug;
 use crate::error::{Error, Result};
@@ -76,6 +76,10 @@ pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandErro
         errors.write(state, &permit, id, ResultFile::Errors)?;
     }
     report(arguments, &finished);
+    if finished.import.status == ImportStatus::Failed {
+        let told = "all or nothing was asked for, and it was nothing";
+        return Err(CommandError::Usage(told.to_owned()));
+    }
     Ok(())
 }
 

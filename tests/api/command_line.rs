@@ -412,3 +412,20 @@ mod the_database_is_brought_up_to_date_once {
         }
     }
 }
+
+#[test]
+fn an_import_that_became_nothing_ends_with_an_error() {
+    let installation = Installation::on_sqlite();
+    let process = installation.start();
+    let school = block_on(process.school("Hill Road"));
+    let people = "email,password,username\nbad,x,y\na@x.org,four brown bears 4,A\n";
+    std::fs::write(installation.path("people.csv"), people).expect("no file");
+    let mut arguments = import_arguments("people.csv", &school);
+    arguments.extend(["--on-row-error", "refuse_all"]);
+    let output = installation.run(&arguments);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("it was nothing"), "{told}");
+    let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
+    assert!(list.contains("refused"), "{list}");
+}

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ use super::people::{PASSWORD, send, text};
 use super::{Answer, postgres};
 
 /// How long anything may take that a process has to do: far longer than on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A folder, keys and a database, on which processes come and go.
 pub struct Installation {
@@ -168,37 +169,56 @@ impl Installation {
             .open(&log)
             .expect("no log");
         let errors = output.try_clone().expect("no log");
-        let child = self
-            .command_in(data_dir, &["serve"])
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
-            .expect("the binary cannot be run");
+        let mut command = self.command_in(data_dir, &["serve"]);
         Starting {
-            child: KilledOnDrop(child),
+            child: Guarded::spawn(command.stdout(output).stderr(errors)),
             listening,
             log,
         }
     }
 }
 
-/// A child that does not outlive this value.
-struct KilledOnDrop(Child);
+/// A child that outlives neither this value nor, however that ends, the process of the tests.
+struct Guarded {
+    child: Child,
+    /// Kills the child when its own input ends. Only this process holds the other end.
+    guard: Child,
+}
 
-impl KilledOnDrop {
+impl Guarded {
+    fn spawn(command: &mut Command) -> Self {
+        let child = command.spawn().expect("the binary cannot be run");
+        let guard = Command::new("/bin/sh")
+            .args([
+                "-c",
+                "read -r _; kill -9 \"$1\"",
+                "guard",
+                &child.id().to_string(),
+            ])
+            .stdin(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("/bin/sh cannot be run");
+        Self { child, guard }
+    }
+
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).expect("no signal can be sent");
+        kill_process(Pid::from_child(&self.child), signal).expect("no signal can be sent");
     }
 
     fn kill(&mut self) {
-        self.0.kill().expect("the process cannot be killed");
-        self.0.wait().expect("the process is not ours");
+        self.child.kill().expect("the process cannot be killed");
+        self.child.wait().expect("the process is not ours");
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the process is not ours")
     }
 
     fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.0.try_wait().expect("the process is not ours") {
+            if let Some(status) = self.ended() {
                 return status;
             }
             assert!(Instant::now() < deadline, "the process does not end");
@@ -207,17 +227,20 @@ impl KilledOnDrop {
     }
 }
 
-impl Drop for KilledOnDrop {
+impl Drop for Guarded {
     fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        // The guard goes first: the child's number may soon be somebody else's.
+        for process in [&mut self.guard, &mut self.child] {
+            // It may have ended.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 
 /// A server that may not listen yet.
 pub struct Starting {
-    child: KilledOnDrop,
+    child: Guarded,
     listening: PathBuf,
     log: PathBuf,
 }
@@ -235,7 +258,7 @@ impl Starting {
                     front: Front::at(address),
                 };
             }
-            let ended = self.child.0.try_wait().expect("the process is not ours");
+            let ended = self.child.ended();
             if ended.is_some() || Instant::now() > deadline {
                 panic!("no server ({ended:?}):\n{}", read(&self.log));
             }
@@ -251,7 +274,7 @@ impl Starting {
 
 /// A server that listens.
 pub struct Process {
-    child: KilledOnDrop,
+    child: Guarded,
     log: PathBuf,
     front: Front,
 }
