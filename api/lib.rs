@@ -4,7 +4,7 @@
 //! layer and what stands further right, never the other way; `tests/architecture.rs` holds this:
 //!
 //! ```text
-//! main → cli → app → openapi → routes → worker → state → services → store → crypto
+//! main → cli → app → openapi → routes → worker → state → services → mail → store → crypto
 //!      → telemetry → config → clock → error → domain
 //! ```
 //!
@@ -15,6 +15,7 @@ pub mod app;
 pub mod cli;
 pub mod crypto;
 pub mod domain;
+pub mod mail;
 pub mod openapi;
 pub mod routes;
 pub mod services;

@@ -13,6 +13,7 @@ use crate::crypto::key_file::KeyError;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{OrganizationId, WorkerId};
 use crate::error::{Error, Result};
+use crate::mail::{Links, Outbox};
 use crate::services::imports::carrying_out::Workshop;
 use crate::store::pool::PATIENCE;
 use crate::store::{Connection, Pool, migrations};
@@ -26,6 +27,8 @@ pub struct State {
     pub hasher: Hasher,
     pub signing: Arc<SigningKeys>,
     pub sealing: Arc<SealingKeys>,
+    /// Where mail is queued.
+    pub outbox: Arc<Outbox>,
     /// Tells the workers of this process that there is work.
     pub bell: Bell,
     /// The migrations that this start applied.
@@ -77,13 +80,16 @@ impl State {
         let applied = migrate(&pool).map_err(StartError::Database)?;
         let hasher =
             Hasher::start(config.password_hash, config.hash_threads).map_err(StartError::Other)?;
+        let sealing = Arc::new(keys.sealing);
+        let links = Links::into(&config.spa_url);
         Ok(Self {
+            outbox: Arc::new(Outbox::new(sealing.clone(), links)),
             config: Arc::new(config),
             clock,
             pool,
             hasher,
             signing: Arc::new(keys.signing),
-            sealing: Arc::new(keys.sealing),
+            sealing,
             bell: Bell::default(),
             migrations: applied.into(),
             uploads: Uploads::default(),

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 ///
 /// `telemetry` to `error` are leaves: of the house they know `domain` and each other, nothing else,
 /// so that every layer but `domain` may use them. `domain` is values only and uses nobody.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "main",
     "cli",
     "app",
@@ -27,6 +27,7 @@ const LAYERS: [&str; 15] = [
     "worker",
     "state",
     "services",
+    "mail",
     "store",
     "crypto",
     "telemetry",

@@ -97,7 +97,7 @@ fn check(url: &DatabaseUrl) {
     let pool = Pool::open(url, 1).unwrap();
     let connection = &mut *pool.get().unwrap();
     let connection = &mut **connection;
-    assert_eq!(migrations::run(connection).unwrap().len(), 2);
+    assert!(!migrations::run(connection).unwrap().is_empty());
     let up = tables(connection);
     assert_eq!(up, declared());
     let references = references(connection);

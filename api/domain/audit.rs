@@ -8,6 +8,10 @@ words! {
         AccountRegistered = "account.registered",
         AccountUpdated = "account.updated",
         AccountPasswordChanged = "account.password_changed",
+        /// A new password by a mailed link.
+        AccountPasswordReset = "account.password_reset",
+        AccountEmailVerified = "account.email_verified",
+        AccountDeleted = "account.deleted",
         SessionStarted = "session.started",
         SessionEnded = "session.ended",
         /// An old refresh token came back: its whole family was ended.
@@ -19,7 +23,30 @@ words! {
         SeatLimitsSet = "seats.limits_set",
         MemberUpdated = "member.updated",
         MemberLeft = "member.left",
+        /// By an invite code or an invitation.
+        MemberJoined = "member.joined",
+        MemberDeactivated = "member.deactivated",
+        MemberReactivated = "member.reactivated",
+        MemberRemoved = "member.removed",
+        /// A managed account, deleted by its organization.
+        MemberDeleted = "member.deleted",
+        /// A managed account's password, set by whoever looks after it.
+        MemberPasswordReset = "member.password_reset",
+        MembersExported = "members.exported",
         GroupCreated = "group.created",
+        GroupUpdated = "group.updated",
+        GroupDeleted = "group.deleted",
+        GroupMembersAdded = "group.members_added",
+        GroupMembersRemoved = "group.members_removed",
+        GroupMemberUpdated = "group.member_updated",
+        InviteCodeUpdated = "invite_code.updated",
+        InviteCodeReset = "invite_code.reset",
+        InvitationCreated = "invitation.created",
+        /// A new link in the place of the old one.
+        InvitationResent = "invitation.resent",
+        InvitationRevoked = "invitation.revoked",
+        InvitationAccepted = "invitation.accepted",
+        InvitationDeclined = "invitation.declined",
         ImportAccepted = "import.accepted",
         ImportCancelled = "import.cancelled",
         ImportFinished = "import.finished",
@@ -50,5 +77,7 @@ words! {
         Organization = "organization",
         Group = "group",
         Import = "import",
+        InviteCode = "invite_code",
+        Invitation = "invitation",
     }
 }

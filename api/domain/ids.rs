@@ -87,6 +87,14 @@ ids! {
     ImportId,
     /// An audit event's.
     AuditEventId,
+    /// An invite code's; it stays when the code is reset.
+    InviteCodeId,
+    /// One use of an invite code.
+    InviteCodeUseId,
+    /// An email invitation's: no secret, and opens nothing.
+    InvitationId,
+    /// A mail's in the outbox.
+    MailId,
     /// A worker's: made at its start, so that a lease tells who holds it.
     WorkerId,
 }

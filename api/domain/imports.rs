@@ -9,6 +9,8 @@ words! {
     /// Where an import's rows come from.
     ImportSource {
         Csv = "csv",
+        /// A list of names without addresses: Rollcall makes the addresses up.
+        Usernames = "usernames",
     }
 }
 

@@ -8,6 +8,8 @@ pub mod hash_cost;
 pub mod ids;
 pub mod imports;
 pub mod instant;
+pub mod language;
+pub mod mail;
 pub mod members;
 pub mod organization;
 pub mod password;

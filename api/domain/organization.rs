@@ -43,6 +43,11 @@ words! {
         /// Made the organization.
         Founder = "founder",
         CsvImport = "csv_import",
+        /// Manual creation, without a real address.
+        Manual = "manual",
+        OrganizationCode = "organization_code",
+        GroupCode = "group_code",
+        Invitation = "invitation",
     }
 }
 

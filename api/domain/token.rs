@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SecureRandom;
 
+use super::words::words;
+
 /// A secret of 256 random bits behind a prefix that tells its kind, so that scanners find leaks and
 /// one kind never passes for another.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,17 +17,27 @@ pub struct Token(String);
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenHash([u8; 32]);
 
-/// The kinds of tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenKind {
-    /// Gets the next access token.
-    Refresh,
+words! {
+    /// The kinds of tokens.
+    TokenKind {
+        /// Gets the next access token.
+        Refresh = "refresh",
+        /// Proves the mailbox of an account.
+        VerifyEmail = "verify_email",
+        /// Proves the mailbox, and sets a password.
+        SetPassword = "set_password",
+        /// Proves the mailbox that an invitation was sent to.
+        Invitation = "invitation",
+    }
 }
 
 impl TokenKind {
     const fn prefix(self) -> &'static str {
         match self {
             Self::Refresh => "rcr_",
+            Self::VerifyEmail => "rcv_",
+            Self::SetPassword => "rcp_",
+            Self::Invitation => "rci_",
         }
     }
 }

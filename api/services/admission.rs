@@ -1,13 +1,13 @@
 //! The one door that every way into an organization ends in: seat, membership and groups, in the
 //! caller's transaction.
 
-use crate::domain::ids::GroupId;
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::organization::{GroupRole, Role};
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
 use crate::store::groups::{self, GroupMembership};
 use crate::store::memberships::{self, Admission, Membership};
-use crate::store::{Connection, organizations, seats};
+use crate::store::{Connection, organizations, removals, seats};
 
 /// Where an admission's seats come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +18,12 @@ pub enum SeatSource {
     Reserved,
 }
 
-/// Admits accounts, which are not members yet, to an organization.
+/// Admits accounts, which are not members yet, to an organization. Whoever was removed from it is
+/// welcome again.
 ///
 /// # Errors
-/// `no_seat` where fewer are free; the caller's transaction then undoes everything.
+/// `no_seat` where fewer are free, `already_member` where one has become a member at the same moment;
+/// the caller's transaction then undoes everything.
 pub fn admit(
     connection: &mut Connection,
     accounts: &[Account],
@@ -37,11 +39,16 @@ pub fn admit(
         .iter()
         .map(|account| Membership::new(account, admission))
         .collect();
-    memberships::insert_all(connection, &members)?;
+    if memberships::insert_all(connection, &members)? != members.len() {
+        return Err(already_member());
+    }
+    let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
+    removals::delete(connection, admission.organization, &ids)?;
     if admission.role == Role::Admin {
         organizations::add_admin(connection, admission.organization)?;
     }
-    join_groups(connection, accounts, admission, groups)
+    join_groups(connection, &ids, admission.organization, groups)?;
+    Ok(())
 }
 
 fn take_seats(
@@ -59,25 +66,39 @@ fn take_seats(
     }
 }
 
-fn join_groups(
+/// Adds members of the organization to groups of it; who is in one already stays as they are. Tells
+/// how many times somebody was new in a group.
+pub fn join_groups(
     connection: &mut Connection,
-    accounts: &[Account],
-    admission: &Admission,
+    accounts: &[AccountId],
+    organization: OrganizationId,
     groups: &[GroupId],
-) -> Result<()> {
+) -> Result<usize> {
+    let mut joined = 0;
     for group in groups {
         let members: Vec<_> = accounts
             .iter()
             .map(|account| GroupMembership {
                 group_id: *group,
-                organization_id: admission.organization,
-                account_id: account.id,
+                organization_id: organization,
+                account_id: *account,
                 role: GroupRole::Member,
             })
             .collect();
-        groups::insert_memberships(connection, &members)?;
+        joined += groups::insert_memberships(connection, &members)?;
     }
-    Ok(())
+    if !groups.is_empty() {
+        removals::delete_of_groups(connection, groups, accounts)?;
+    }
+    Ok(joined)
+}
+
+/// The refusal where somebody is in already.
+pub fn already_member() -> Error {
+    Error::refused(
+        Code::AlreadyMember,
+        "This account is a member of the organization already. Nothing was changed.",
+    )
 }
 
 /// The refusal where the licence has no room.

@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use super::act::Act;
 use crate::domain::audit::{Action, SubjectType};
-use crate::domain::ids::{AccountId, AuditEventId, GroupId, ImportId, OrganizationId, SessionId};
+use crate::domain::ids::{
+    AccountId, AuditEventId, GroupId, ImportId, InvitationId, InviteCodeId, OrganizationId,
+    SessionId,
+};
 use crate::error::Result;
 use crate::store::Connection;
 use crate::store::audit_events::{self, AuditEvent};
@@ -18,6 +21,8 @@ pub enum Subject {
     Organization(OrganizationId),
     Group(GroupId),
     Import(ImportId),
+    InviteCode(InviteCodeId),
+    Invitation(InvitationId),
 }
 
 impl Subject {
@@ -28,6 +33,8 @@ impl Subject {
             Self::Organization(id) => (SubjectType::Organization, id.to_string()),
             Self::Group(id) => (SubjectType::Group, id.to_string()),
             Self::Import(id) => (SubjectType::Import, id.to_string()),
+            Self::InviteCode(id) => (SubjectType::InviteCode, id.to_string()),
+            Self::Invitation(id) => (SubjectType::Invitation, id.to_string()),
         }
     }
 }

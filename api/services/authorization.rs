@@ -7,9 +7,10 @@ use std::marker::PhantomData;
 
 use super::act::Act;
 use super::sessions::SignedIn;
-use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::organization::{MembershipStatus, Role};
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::organization::{AccountType, GroupRole, MembershipStatus, Role};
 use crate::error::{Error, Result};
+use crate::store::groups::{self, Group};
 use crate::store::organizations::Organization;
 use crate::store::{Connection, memberships};
 
@@ -75,12 +76,19 @@ permissions! {
     ManageOrganization:     All,      All,     Nothing,       Nothing;
     /// Read the audit log.
     ReadAudit:              All,      All,     Nothing,       Nothing;
-    /// Make, watch, cancel imports and take their results.
-    ManageImports:          All,      All,     Nothing,       Nothing;
+    /// Make, watch, cancel imports and take their results; staff those of their own into groups that
+    /// they manage.
+    ManageImports:          All,      All,     ManagedGroups, Nothing;
     /// Read the seat ledger.
     ReadSeats:              All,      All,     Nothing,       Nothing;
     /// Set the limits of the licence.
     SetSeatLimits:          All,      Nothing, Nothing,       Nothing;
+    /// Reset the password of a managed account; staff of students and learners only.
+    ResetPasswords:         All,      All,     ManagedGroups, Nothing;
+    /// Invite people by email, and look after the invitations.
+    Invite:                 All,      All,     ManagedGroups, Nothing;
+    /// See, change and reset the organization's invite code.
+    ManageInviteCode:       All,      All,     Nothing,       Nothing;
     /// List members and look at one.
     ListMembers:            All,      All,     ManagedGroups, Nothing;
     /// Change a member's role or account type.
@@ -89,6 +97,8 @@ permissions! {
     CreateGroup:            All,      All,     All,           Nothing;
     /// See groups.
     SeeGroups:              All,      All,     Own,           Own;
+    /// Change or delete a group, its members and its invite code.
+    ManageGroup:            All,      All,     ManagedGroups, Nothing;
 }
 
 /// Proof that the caller may do `A` in this organization.
@@ -163,4 +173,80 @@ pub fn permit<A: Action>(
 
 fn no_such_organization() -> Error {
     Error::not_found("organization")
+}
+
+/// Proof that the caller may do `A` with this group.
+#[derive(Clone, Debug)]
+pub struct GroupPermit<A> {
+    pub permit: Permit<A>,
+    pub group: Group,
+}
+
+/// Asks whether the caller may do `A` with this group of the organization.
+///
+/// # Errors
+/// `not_found` where the caller may not even see the group, `forbidden` where it sees it but may not
+/// do this.
+pub fn permit_in_group<A: Action>(
+    connection: &mut Connection,
+    caller: &SignedIn,
+    organization: OrganizationId,
+    group: GroupId,
+) -> Result<GroupPermit<A>> {
+    let permit = permit::<A>(connection, caller, organization)?;
+    let found = groups::find(connection, organization, group)?;
+    let group = found.ok_or_else(no_such_group)?;
+    if let Some(holder) = permit.confined_to() {
+        let role = groups::role_in(connection, organization, group.id, holder)?;
+        let role = role.ok_or_else(no_such_group)?;
+        if permit.reach == Reach::ManagedGroups && role != GroupRole::Manager {
+            return Err(Error::forbidden(
+                "Only the managers of this group and the organization's admins may do this.",
+            ));
+        }
+    }
+    Ok(GroupPermit { permit, group })
+}
+
+fn no_such_group() -> Error {
+    Error::not_found("group")
+}
+
+impl<A: Action> Permit<A> {
+    /// Refuses to let people into these groups with this account type where that is beyond the
+    /// permit: staff let in students and learners only, and only into groups that they manage.
+    ///
+    /// # Errors
+    /// `forbidden`, or `validation_failed` naming a group that the organization has not, or that is
+    /// not the caller's to manage.
+    pub fn require_within_reach(
+        &self,
+        connection: &mut Connection,
+        groups: &[GroupId],
+        account_type: AccountType,
+    ) -> Result<()> {
+        let organization = self.organization.id;
+        let within = match self.confined_to() {
+            None => groups::existing(connection, organization, groups)?,
+            Some(_) if account_type.is_staff() => {
+                return Err(Error::forbidden(
+                    "Only admins let in people of this account type.",
+                ));
+            }
+            Some(_) if groups.is_empty() => {
+                return Err(Error::forbidden(
+                    "Name at least one group that you manage: only admins let people in without.",
+                ));
+            }
+            Some(holder) => groups::managed_by(connection, organization, holder)?,
+        };
+        match groups.iter().find(|group| !within.contains(group)) {
+            None => Ok(()),
+            Some(missing) => Err(Error::invalid(
+                "/group_ids",
+                "group_unknown",
+                format!("There is no group {missing} here that you manage."),
+            )),
+        }
+    }
 }

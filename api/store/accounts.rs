@@ -11,6 +11,7 @@ use super::schema::{accounts, memberships};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::instant::Instant;
+use crate::domain::language::Language;
 use crate::domain::search_key::search_key;
 use crate::domain::username::Username;
 use crate::error::Result;
@@ -33,6 +34,8 @@ pub struct Account {
     pub created_at: Instant,
     /// 1970: never.
     pub last_active_at: Instant,
+    /// In which language its owner is written to.
+    pub language: Language,
 }
 
 impl Account {
@@ -52,6 +55,7 @@ impl Account {
             deactivated_at: None,
             created_at,
             last_active_at: Instant::EPOCH,
+            language: Language::English,
         }
     }
 

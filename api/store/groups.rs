@@ -59,6 +59,21 @@ pub fn find(
         .optional()?)
 }
 
+/// As what somebody is in a group, if they are.
+pub fn role_in(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    group: GroupId,
+    account: AccountId,
+) -> Result<Option<GroupRole>> {
+    Ok(group_memberships::table
+        .find((group, account))
+        .filter(group_memberships::organization_id.eq(organization))
+        .select(group_memberships::role)
+        .first(connection)
+        .optional()?)
+}
+
 /// Which of these groups the organization has.
 pub fn existing(
     connection: &mut Connection,
@@ -114,13 +129,14 @@ pub fn member_counts(
     Ok(counts.into_iter().collect())
 }
 
-/// Adds people to groups; who is in already stays as they are.
-pub fn insert_memberships(connection: &mut Connection, new: &[GroupMembership]) -> Result<()> {
-    each_backend!(connection, c => diesel::insert_into(group_memberships::table)
+/// Adds people to groups; who is in already stays as they are. Tells how many were new.
+pub fn insert_memberships(connection: &mut Connection, new: &[GroupMembership]) -> Result<usize> {
+    Ok(
+        each_backend!(connection, c => diesel::insert_into(group_memberships::table)
         .values(new)
         .on_conflict_do_nothing()
-        .execute(c))?;
-    Ok(())
+        .execute(c))?,
+    )
 }
 
 /// The groups of each of these people: id and name, in the order of the names.

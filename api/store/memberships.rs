@@ -73,12 +73,14 @@ impl Membership {
     }
 }
 
-/// Adds memberships.
-pub fn insert_all(connection: &mut Connection, new: &[Membership]) -> Result<()> {
-    each_backend!(connection, c => diesel::insert_into(memberships::table)
+/// Adds memberships; tells how many were new, since who is a member already stays as they are.
+pub fn insert_all(connection: &mut Connection, new: &[Membership]) -> Result<usize> {
+    Ok(
+        each_backend!(connection, c => diesel::insert_into(memberships::table)
         .values(new)
-        .execute(c))?;
-    Ok(())
+        .on_conflict_do_nothing()
+        .execute(c))?,
+    )
 }
 
 /// An account's membership of the organization.

@@ -11,10 +11,14 @@ pub mod connection;
 pub mod groups;
 pub mod import_rows;
 pub mod imports;
+pub mod mailed_tokens;
+pub mod mails;
 pub mod memberships;
 pub mod migrations;
 pub mod organizations;
 pub mod pool;
+pub mod rate_limits;
+pub mod removals;
 mod row_value;
 pub mod schema;
 pub mod seats;
@@ -33,10 +37,12 @@ use crate::error::Error;
 impl From<Diesel> for Error {
     fn from(error: Diesel) -> Self {
         match error {
+            // What a row was to stand on has been deleted at the same moment.
             Diesel::DatabaseError(
                 DatabaseErrorKind::ClosedConnection
                 | DatabaseErrorKind::UnableToSendCommand
-                | DatabaseErrorKind::SerializationFailure,
+                | DatabaseErrorKind::SerializationFailure
+                | DatabaseErrorKind::ForeignKeyViolation,
                 _,
             )
             | Diesel::BrokenTransactionManager => Self::unavailable(error),

@@ -20,6 +20,7 @@ table! {
         deactivated_at -> Nullable<Moment>,
         created_at -> Moment,
         last_active_at -> Moment,
+        language -> Text,
     }
 }
 
@@ -208,6 +209,178 @@ table! {
     }
 }
 
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    mails (id) {
+        id -> Id,
+        organization_id -> Nullable<Id>,
+        account_id -> Id,
+        kind -> Text,
+        cause -> Text,
+        recipient -> Text,
+        language -> Text,
+        sealed -> Nullable<Binary>,
+        status -> Text,
+        attempts -> BigInt,
+        last_error -> Nullable<Text>,
+        due_at -> Moment,
+        leased_by -> Nullable<Id>,
+        leased_until -> Moment,
+        handed_over_at -> Nullable<Moment>,
+        created_at -> Moment,
+        sent_at -> Nullable<Moment>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    invite_codes (id) {
+        id -> Id,
+        organization_id -> Id,
+        group_id -> Nullable<Id>,
+        code -> Text,
+        made_at -> Moment,
+        paused -> Bool,
+        expires_at -> Nullable<Moment>,
+        max_uses -> Nullable<BigInt>,
+        uses -> BigInt,
+        allowed_email_domains -> Document,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    invite_code_uses (id) {
+        id -> Id,
+        invite_code_id -> Id,
+        account_id -> Id,
+        code -> Text,
+        outcome -> Text,
+        used_at -> Moment,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    awaited_joins (account_id, invite_code_id) {
+        account_id -> Id,
+        invite_code_id -> Id,
+        code -> Text,
+        created_at -> Moment,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    removals (organization_id, account_id) {
+        organization_id -> Id,
+        account_id -> Id,
+        removed_at -> Moment,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    group_removals (group_id, account_id) {
+        group_id -> Id,
+        account_id -> Id,
+        removed_at -> Moment,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    invitations (id) {
+        id -> Id,
+        organization_id -> Id,
+        account_id -> Nullable<Id>,
+        invited_by_account_id -> Nullable<Id>,
+        email -> Text,
+        kind -> Text,
+        account_type -> Text,
+        language -> Text,
+        note -> Nullable<Text>,
+        status -> Text,
+        valid_days -> BigInt,
+        expires_at -> Moment,
+        mail_id -> Nullable<Id>,
+        created_at -> Moment,
+        ended_at -> Nullable<Moment>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    invitation_groups (invitation_id, group_id) {
+        invitation_id -> Id,
+        group_id -> Id,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    mailed_tokens (token_hash) {
+        token_hash -> Binary,
+        kind -> Text,
+        account_id -> Id,
+        invitation_id -> Nullable<Id>,
+        created_at -> Moment,
+        expires_at -> Moment,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    rate_limits (key_hash) {
+        key_hash -> Binary,
+        full_at -> BigInt,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    idempotent_answers (key_hash) {
+        key_hash -> Binary,
+        fingerprint -> Binary,
+        sealed -> Binary,
+        expires_at -> Moment,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    generated_addresses (email) {
+        email -> Text,
+        base -> Text,
+        domain -> Text,
+        number -> BigInt,
+    }
+}
+
 joinable!(sessions -> accounts (account_id));
 joinable!(refresh_tokens -> sessions (session_id));
 joinable!(memberships -> accounts (account_id));
@@ -216,19 +389,42 @@ joinable!(group_memberships -> groups (group_id));
 joinable!(import_groups -> imports (import_id));
 joinable!(import_groups -> groups (group_id));
 joinable!(import_rows -> imports (import_id));
+joinable!(mails -> accounts (account_id));
+joinable!(invite_codes -> organizations (organization_id));
+joinable!(invite_codes -> groups (group_id));
+joinable!(invite_code_uses -> invite_codes (invite_code_id));
+joinable!(invite_code_uses -> accounts (account_id));
+joinable!(awaited_joins -> invite_codes (invite_code_id));
+joinable!(invitations -> organizations (organization_id));
+joinable!(invitations -> mails (mail_id));
+joinable!(invitation_groups -> invitations (invitation_id));
+joinable!(invitation_groups -> groups (group_id));
+joinable!(mailed_tokens -> accounts (account_id));
 
 allow_tables_to_appear_in_same_query!(
     accounts,
     audit_events,
+    awaited_joins,
+    generated_addresses,
     group_memberships,
+    group_removals,
     groups,
+    idempotent_answers,
     import_groups,
     import_outcomes,
     import_rows,
     imports,
+    invitation_groups,
+    invitations,
+    invite_code_uses,
+    invite_codes,
+    mailed_tokens,
+    mails,
     memberships,
     organizations,
+    rate_limits,
     refresh_tokens,
+    removals,
     seats,
     sessions,
 );

@@ -22,17 +22,21 @@ use super::connection::MultiBackend;
 use crate::domain::audit::{Action, ActorKind, SubjectType};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{
-    AccountId, AuditEventId, GroupId, ImportId, OrganizationId, SessionId, WorkerId,
+    AccountId, AuditEventId, GroupId, ImportId, InvitationId, InviteCodeId, InviteCodeUseId,
+    MailId, OrganizationId, SessionId, WorkerId,
 };
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
 };
 use crate::domain::instant::Instant;
+use crate::domain::language::Language;
+use crate::domain::mail::{MailKind, MailStatus};
 use crate::domain::organization::{
     AccountType, GroupRole, JoinedVia, MembershipStatus, OrganizationKind, Role,
 };
 use crate::domain::seats::SeatPool;
 use crate::domain::slug::Slug;
+use crate::domain::token::TokenKind;
 use crate::domain::username::Username;
 
 /// A UUID.
@@ -196,6 +200,10 @@ id_columns!(
     AuditEventId,
     GroupId,
     ImportId,
+    InvitationId,
+    InviteCodeId,
+    InviteCodeUseId,
+    MailId,
     OrganizationId,
     SessionId,
     WorkerId,
@@ -252,6 +260,9 @@ text_columns!(
     ImportSource,
     ImportStatus,
     JoinedVia,
+    Language,
+    MailKind,
+    MailStatus,
     MembershipStatus,
     OnRowError,
     OnSeatShortage,
@@ -262,6 +273,7 @@ text_columns!(
     Slug,
     StoredFailure,
     SubjectType,
+    TokenKind,
     Username,
 );
 

@@ -4,14 +4,14 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 
-use super::RequestInfo;
+use super::{Once, Reply, RequestInfo};
 use crate::crypto::access_token::Claims;
-use crate::domain::ids::OrganizationId;
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::error::{Error, Result};
 use crate::routes::problem::Problem;
-use crate::services::authorization::{Action, Permit, permit};
+use crate::services::authorization::{Action, GroupPermit, Permit, permit, permit_in_group};
 use crate::services::sessions::{SignedIn, authenticate};
 use crate::state::State;
 use crate::store::Connection;
@@ -26,6 +26,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whose token it is, before anybody asked whether the session lives: a subject of limits.
+    pub fn claimed_account(&self) -> AccountId {
+        self.claims.sub
+    }
+
     /// Does `work` as the caller, if the session lives.
     ///
     /// # Errors
@@ -55,6 +60,79 @@ impl Caller {
     ) -> Result<T> {
         self.signed_in(move |connection, caller| {
             let permit = permit::<A>(connection, &caller, organization)?;
+            work(connection, permit)
+        })
+        .await
+    }
+
+    /// Does `work` with the permit for `A` with this group, if the caller gets it.
+    ///
+    /// # Errors
+    /// `not_signed_in`, `not_found`, `forbidden`, or the work's own.
+    pub async fn permitted_in_group<A: Action + 'static, T: Send + 'static>(
+        self,
+        organization: OrganizationId,
+        group: GroupId,
+        work: impl FnOnce(&mut Connection, GroupPermit<A>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.signed_in(move |connection, caller| {
+            let permit = permit_in_group::<A>(connection, &caller, organization, group)?;
+            work(connection, permit)
+        })
+        .await
+    }
+
+    /// As [`Caller::signed_in`], done once for each `Idempotency-Key` of the caller.
+    ///
+    /// # Errors
+    /// As there, and `idempotency_conflict`.
+    pub async fn signed_in_once(
+        self,
+        once: Once,
+        work: impl FnOnce(&mut Connection, SignedIn) -> Result<Reply> + Send + 'static,
+    ) -> Result<HttpResponse> {
+        let state = self.state.clone();
+        let reply = self
+            .signed_in(move |connection, caller| {
+                let scope = caller.account.id.to_string();
+                once.run(&state, connection, &scope, |connection| {
+                    work(connection, caller)
+                })
+            })
+            .await?;
+        Ok(reply.into())
+    }
+
+    /// As [`Caller::permitted`], done once for each `Idempotency-Key` of the caller.
+    ///
+    /// # Errors
+    /// As there, and `idempotency_conflict`.
+    pub async fn permitted_once<A: Action + 'static>(
+        self,
+        once: Once,
+        organization: OrganizationId,
+        work: impl FnOnce(&mut Connection, Permit<A>) -> Result<Reply> + Send + 'static,
+    ) -> Result<HttpResponse> {
+        self.signed_in_once(once, move |connection, caller| {
+            let permit = permit::<A>(connection, &caller, organization)?;
+            work(connection, permit)
+        })
+        .await
+    }
+
+    /// As [`Caller::permitted_in_group`], done once for each `Idempotency-Key` of the caller.
+    ///
+    /// # Errors
+    /// As there, and `idempotency_conflict`.
+    pub async fn permitted_in_group_once<A: Action + 'static>(
+        self,
+        once: Once,
+        organization: OrganizationId,
+        group: GroupId,
+        work: impl FnOnce(&mut Connection, GroupPermit<A>) -> Result<Reply> + Send + 'static,
+    ) -> Result<HttpResponse> {
+        self.signed_in_once(once, move |connection, caller| {
+            let permit = permit_in_group::<A>(connection, &caller, organization, group)?;
             work(connection, permit)
         })
         .await

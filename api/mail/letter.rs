@@ -1,0 +1,68 @@
+//! What a mail tells: the values of its template. They are kept sealed, since links open accounts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::instant::Instant;
+use crate::domain::mail::MailKind;
+
+/// What is told, and what the template needs for it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Letter {
+    VerifyEmail {
+        link: String,
+        expires_at: Instant,
+    },
+    SignInInstructions {
+        organization: String,
+        /// The person who invites, if one does.
+        invited_by: Option<String>,
+        note: Option<String>,
+        /// The address to sign in with.
+        login: String,
+        /// Where a password is chosen.
+        link: String,
+        expires_at: Instant,
+    },
+    JoinLink {
+        organization: String,
+        invited_by: Option<String>,
+        note: Option<String>,
+        link: String,
+        expires_at: Instant,
+    },
+    PasswordReset {
+        link: String,
+        expires_at: Instant,
+    },
+    PasswordChanged {
+        login: String,
+        /// The organization whose staff did it; the owner did where there is none.
+        by_organization: Option<String>,
+        at: Instant,
+    },
+    ImportFinished {
+        organization: String,
+        rows: i64,
+        created: i64,
+        failed: i64,
+        /// Rows that were cancelled before their turn.
+        cancelled: i64,
+        /// Until when the passwords can be downloaded.
+        results_expire_at: Instant,
+    },
+}
+
+impl Letter {
+    /// Its template.
+    pub const fn kind(&self) -> MailKind {
+        match self {
+            Self::VerifyEmail { .. } => MailKind::VerifyEmail,
+            Self::SignInInstructions { .. } => MailKind::SignInInstructions,
+            Self::JoinLink { .. } => MailKind::JoinLink,
+            Self::PasswordReset { .. } => MailKind::PasswordReset,
+            Self::PasswordChanged { .. } => MailKind::PasswordChanged,
+            Self::ImportFinished { .. } => MailKind::ImportFinished,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Links into the single-page app: it shows, asks, and posts the token (PRODUCT 5.1).
+
+use url::Url;
+
+use crate::domain::token::Token;
+
+/// Makes the links of one installation.
+#[derive(Clone, Debug)]
+pub struct Links {
+    spa: Url,
+}
+
+impl Links {
+    /// Links into the app at this address.
+    pub fn into(spa: &Url) -> Self {
+        Self { spa: spa.clone() }
+    }
+
+    /// Joins by an invite code.
+    pub fn join(&self, code: &str) -> String {
+        self.link("join", "code", code)
+    }
+
+    /// Shows an invitation.
+    pub fn invitation(&self, token: &Token) -> String {
+        self.link("invitation", "token", token.reveal())
+    }
+
+    /// Sets a password: of a new account, or a forgotten one.
+    pub fn set_password(&self, token: &Token) -> String {
+        self.link("set-password", "token", token.reveal())
+    }
+
+    /// Proves a mailbox.
+    pub fn verify_email(&self, token: &Token) -> String {
+        self.link("verify-email", "token", token.reveal())
+    }
+
+    /// Signs in with this address.
+    pub fn sign_in(&self, email: &str) -> String {
+        self.link("sign-in", "email", email)
+    }
+
+    /// The app may live below a path of its host.
+    fn link(&self, page: &str, name: &str, value: &str) -> String {
+        let mut link = self.spa.clone();
+        let path = format!("{}/{page}", link.path().trim_end_matches('/'));
+        link.set_path(&path);
+        link.query_pairs_mut().clear().append_pair(name, value);
+        link.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_stand_below_the_address_of_the_app() {
+        for (spa, link) in [
+            (
+                "http://localhost:3000",
+                "http://localhost:3000/join?code=ABCDE-FGHJK",
+            ),
+            (
+                "https://school.example/app/",
+                "https://school.example/app/join?code=ABCDE-FGHJK",
+            ),
+        ] {
+            let links = Links::into(&spa.parse().unwrap());
+            assert_eq!(links.join("ABCDE-FGHJK"), link);
+        }
+        let links = Links::into(&"https://app.example".parse().unwrap());
+        assert_eq!(
+            links.sign_in("a+b@x.org"),
+            "https://app.example/sign-in?email=a%2Bb%40x.org"
+        );
+    }
+}

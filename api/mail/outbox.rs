@@ -1,0 +1,98 @@
+//! The outbox: mail goes into it in the transaction of what it tells of, and never waits for a mail
+//! server.
+
+use std::sync::Arc;
+
+use super::letter::Letter;
+use super::links::Links;
+use crate::crypto::sealing::SealingKeys;
+use crate::domain::ids::{MailId, OrganizationId};
+use crate::domain::instant::Instant;
+use crate::domain::language::Language;
+use crate::domain::mail::MailStatus;
+use crate::error::{Error, Result};
+use crate::store::Connection;
+use crate::store::accounts::Account;
+use crate::store::mails::{self, Mail};
+
+/// Puts mail into the queue.
+#[derive(Clone)]
+pub struct Outbox {
+    keys: Arc<SealingKeys>,
+    pub links: Links,
+}
+
+/// A mail to be queued.
+pub struct Post<'a> {
+    pub to: &'a Account,
+    /// The account's, where none is given.
+    pub language: Option<Language>,
+    /// Whose mail it is; none for what concerns a person alone.
+    pub organization: Option<OrganizationId>,
+    /// What it tells of, in the whole installation: a second mail with the same cause is not queued.
+    pub cause: String,
+    pub letter: Letter,
+}
+
+impl Outbox {
+    /// An outbox whose mail is sealed with these keys.
+    pub fn new(keys: Arc<SealingKeys>, links: Links) -> Self {
+        Self { keys, links }
+    }
+
+    /// Queues a mail; call it in the transaction of what the mail tells of. Gives its id, or nothing
+    /// where the address was made up by Rollcall, to which nothing is ever mailed (PRODUCT 2), or
+    /// where the cause has had its mail.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub fn queue(
+        &self,
+        connection: &mut Connection,
+        post: &Post<'_>,
+        now: Instant,
+    ) -> Result<Option<MailId>> {
+        if post.to.generated_address {
+            return Ok(None);
+        }
+        let id = MailId::new();
+        let mail = Mail {
+            id,
+            organization_id: post.organization,
+            account_id: post.to.id,
+            kind: post.letter.kind(),
+            cause: post.cause.clone(),
+            recipient: post.to.email.clone(),
+            language: post.language.unwrap_or(post.to.language),
+            sealed: Some(self.seal(id, &post.letter)?),
+            status: MailStatus::Queued,
+            attempts: 0,
+            last_error: None,
+            due_at: now,
+            leased_by: None,
+            leased_until: Instant::EPOCH,
+            handed_over_at: None,
+            created_at: now,
+            sent_at: None,
+        };
+        Ok(mails::insert(connection, &mail)?.then_some(id))
+    }
+
+    fn seal(&self, id: MailId, letter: &Letter) -> Result<Vec<u8>> {
+        let plain = serde_json::to_vec(letter).map_err(Error::internal)?;
+        self.keys.seal(&place(id), &plain)
+    }
+
+    /// What was sealed into a mail.
+    ///
+    /// # Errors
+    /// Where the key is gone, or it was sealed for another place.
+    pub fn open(&self, id: MailId, sealed: &[u8]) -> Result<Letter> {
+        let plain = self.keys.open(&place(id), sealed)?;
+        serde_json::from_slice(&plain).map_err(Error::internal)
+    }
+}
+
+fn place(id: MailId) -> Vec<u8> {
+    format!("mail {id}").into_bytes()
+}

@@ -1,0 +1,88 @@
+//! How often something was done of late, shared by all replicas.
+//!
+//! The generic cell rate algorithm: a subject has an allowance, each use takes a piece of it, and it
+//! grows back steadily. All of that is one moment, at which the allowance will be whole again, so
+//! that a use is one conditional statement.
+
+use diesel::dsl::case_when;
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use super::Connection;
+use super::backend::each_backend;
+use super::schema::rate_limits;
+use crate::error::Result;
+
+/// One use of an allowance. All times are microseconds, those of moments since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Use {
+    pub key_hash: [u8; 32],
+    pub now: i64,
+    /// How long the allowance takes to grow back by one use.
+    pub interval: i64,
+    /// How long the whole allowance takes to grow back.
+    pub period: i64,
+}
+
+/// Whether a use was allowed, and when the allowance will be whole again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub allowed: bool,
+    pub full_at: i64,
+}
+
+/// Takes one use, if the allowance has it; else nothing changes.
+pub fn take(connection: &mut Connection, one: &Use) -> Result<Taken> {
+    // The condition of an upsert; in the whole file it would hide the one of queries.
+    use diesel::query_dsl::methods::FilterDsl as _;
+    let first = one.now + one.interval;
+    let grown_back = rate_limits::full_at.le(one.now);
+    let next = case_when(grown_back, excluded(rate_limits::full_at))
+        .otherwise(rate_limits::full_at + one.interval);
+    let latest = one.now + one.period - one.interval;
+    let taken: Option<i64> = each_backend!(connection, c => diesel::insert_into(rate_limits::table)
+        .values((
+            rate_limits::key_hash.eq(&one.key_hash[..]),
+            rate_limits::full_at.eq(first),
+        ))
+        .on_conflict(rate_limits::key_hash)
+        .do_update()
+        .set(rate_limits::full_at.eq(next))
+        .filter(rate_limits::full_at.le(latest))
+        .returning(rate_limits::full_at)
+        .get_result(c)
+        .optional())?;
+    match taken {
+        Some(full_at) => Ok(Taken {
+            allowed: true,
+            full_at,
+        }),
+        None => Ok(Taken {
+            allowed: false,
+            full_at: full_at(connection, one)?,
+        }),
+    }
+}
+
+fn full_at(connection: &mut Connection, one: &Use) -> Result<i64> {
+    let known: Option<i64> = rate_limits::table
+        .find(&one.key_hash[..])
+        .select(rate_limits::full_at)
+        .first(connection)
+        .optional()?;
+    Ok(known.unwrap_or(one.now))
+}
+
+/// Gives one use back: what it was taken for is not to be counted.
+pub fn give_back(connection: &mut Connection, one: &Use) -> Result<()> {
+    diesel::update(rate_limits::table.find(&one.key_hash[..]))
+        .set(rate_limits::full_at.eq(rate_limits::full_at - one.interval))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Forgets subjects whose allowance is whole again.
+pub fn delete_full(connection: &mut Connection, now: i64) -> Result<usize> {
+    let full = rate_limits::table.filter(rate_limits::full_at.le(now));
+    Ok(diesel::delete(full).execute(connection)?)
+}

@@ -1,0 +1,2 @@
+DROP TABLE mails;
+ALTER TABLE accounts DROP COLUMN language;

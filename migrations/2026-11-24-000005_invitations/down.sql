@@ -1,0 +1,3 @@
+DROP TABLE mailed_tokens;
+DROP TABLE invitation_groups;
+DROP TABLE invitations;

@@ -1,0 +1,2 @@
+DROP TABLE idempotent_answers;
+DROP TABLE rate_limits;

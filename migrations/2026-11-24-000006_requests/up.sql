@@ -1,0 +1,23 @@
+-- What all replicas have to know of requests: how often, and which were answered before (PRODUCT 4).
+
+-- A limit for a subject, as the generic cell rate algorithm keeps it: one moment.
+CREATE TABLE rate_limits (
+    -- SHA-256 of the limit's name and the subject: neither addresses nor names stand here.
+    key_hash bytea PRIMARY KEY NOT NULL,
+    -- When the subject will have its whole allowance again, in microseconds since 1970: it is
+    -- reckoned with, which the databases' types of moments do in different ways.
+    full_at bigint NOT NULL
+);
+CREATE INDEX rate_limits_full ON rate_limits (full_at);
+
+-- Answers to requests with an Idempotency-Key, written in the transaction of the work itself.
+CREATE TABLE idempotent_answers (
+    -- SHA-256 of who asked and the key.
+    key_hash bytea PRIMARY KEY NOT NULL,
+    -- Keyed hash of method, path and body: bodies hold passwords.
+    fingerprint bytea NOT NULL,
+    -- Status, location and body, encrypted: answers hold tokens and passwords.
+    sealed bytea NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX idempotent_answers_expiry ON idempotent_answers (expires_at);
