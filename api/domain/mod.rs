@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod database_url;
 pub mod email_address;
+pub mod generated_address;
 pub mod generated_password;
 pub mod hash_cost;
 pub mod ids;
