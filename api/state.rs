@@ -15,6 +15,7 @@ use crate::domain::ids::{OrganizationId, WorkerId};
 use crate::error::{Error, Result};
 use crate::mail::{Links, Outbox};
 use crate::services::imports::carrying_out::Workshop;
+use crate::services::imports::staging::Surroundings;
 use crate::store::pool::PATIENCE;
 use crate::store::{Connection, Pool, migrations};
 
@@ -114,6 +115,17 @@ impl State {
             .map_err(Error::internal)?
     }
 
+    /// What an import needs until it is accepted.
+    pub fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            pool: &self.pool,
+            keys: &self.sealing,
+            clock: &self.clock,
+            login_domain: &self.config.login_domain,
+            outbox: &self.outbox,
+        }
+    }
+
     /// What the worker of this process needs.
     pub fn workshop(&self) -> Workshop {
         Workshop {
@@ -121,6 +133,8 @@ impl State {
             hasher: self.hasher.clone(),
             keys: self.sealing.clone(),
             clock: self.clock.clone(),
+            outbox: self.outbox.clone(),
+            login_domain: self.config.login_domain.clone(),
             worker: WorkerId::new(),
             results_lifetime: self.config.results_lifetime,
             lease: self.config.import_lease,

@@ -20,4 +20,5 @@ pub mod slug;
 pub mod spreadsheet;
 pub mod token;
 pub mod username;
+pub mod username_list;
 pub mod words;

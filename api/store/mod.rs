@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod audit_events;
 mod backend;
 pub mod connection;
+pub mod generated_addresses;
 pub mod groups;
 pub mod import_rows;
 pub mod imports;

@@ -1,10 +1,12 @@
-//! Imports (PRODUCT 3.6).
+//! Imports (PRODUCT 3.6 and 3.7).
 
 mod bodies;
+mod create;
 mod download;
 mod fields;
 mod reader_thread;
 mod upload;
+mod usernames;
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use serde::Deserialize;
@@ -28,7 +30,7 @@ use crate::store::import_rows::Which;
 pub fn mount(config: &mut ServiceConfig<'_>) {
     config
         .service(get_import_template)
-        .service(upload::create_import)
+        .service(create::create_import)
         .service(list_imports)
         .service(get_import)
         .service(list_import_rows)

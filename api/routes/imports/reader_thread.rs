@@ -11,16 +11,16 @@ use futures_util::TryStreamExt as _;
 use tokio::sync::{mpsc, oneshot};
 
 use super::upload::{Interrupted, in_time};
-use crate::domain::ids::{ImportId, OrganizationId};
+use crate::domain::ids::OrganizationId;
 use crate::domain::instant::Instant;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageImports, Permit, permit};
 use crate::services::imports::acceptance::{self, Options};
-use crate::services::imports::staging::{self, Surroundings};
-use crate::services::imports::{self, ImportWithCounts};
+use crate::services::imports::staging::{self, Staged};
+use crate::services::imports::{self, ImportWithCounts, from_csv};
 use crate::services::sessions::{SignedIn, require_alive};
 use crate::state::State;
-use crate::store::Connection;
+use crate::store::{Connection, transaction};
 
 /// Who uploads: asked again when the upload ends, which may be minutes later.
 pub(super) struct Uploader {
@@ -39,6 +39,7 @@ impl Uploader {
         organization: OrganizationId,
     ) -> Result<Self> {
         let permit = permit::<ManageImports>(connection, &caller, organization)?;
+        imports::require_any_reach(connection, &permit)?;
         Ok(Self { caller, permit })
     }
 
@@ -47,10 +48,14 @@ impl Uploader {
         self.permit.organization.id
     }
 
-    /// Whether the session still lives and the permit still holds.
-    fn require_still_permitted(&self, connection: &mut Connection, now: Instant) -> Result<()> {
+    /// The permit as it is now, if the session still lives and there still is one.
+    fn permit_now(
+        &self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<Permit<ManageImports>> {
         require_alive(connection, &self.caller, now)?;
-        permit::<ManageImports>(connection, &self.caller, self.permit.organization.id).map(drop)
+        permit::<ManageImports>(connection, &self.caller, self.permit.organization.id)
     }
 }
 
@@ -132,12 +137,7 @@ fn read_and_accept(
         current: Bytes::new(),
         ended: false,
     };
-    let around = Surroundings {
-        pool: &state.pool,
-        keys: &state.sealing,
-        clock: &state.clock,
-    };
-    let staged = staging::stage(around, &uploader.permit, &mut source)?;
+    let staged = from_csv::stage(state.surroundings(), &uploader.permit, &mut source)?;
     let accepted = source
         .options()
         .and_then(|options| accept(state, uploader, &staged, &options));
@@ -150,16 +150,18 @@ fn read_and_accept(
 fn accept(
     state: &State,
     uploader: &Uploader,
-    staged: &staging::Staged,
+    staged: &Staged,
     options: &Options,
 ) -> Result<ImportWithCounts> {
     let mut connection = state.pool.get()?;
-    let now = state.clock.now();
-    uploader.require_still_permitted(&mut connection, now)?;
-    acceptance::accept(&mut connection, &uploader.permit, staged, options, now)?;
+    let around = state.surroundings();
+    let accepted = transaction(&mut connection, |connection| {
+        let permit = uploader.permit_now(connection, state.clock.now())?;
+        acceptance::accept(connection, around, &permit, staged, options)?;
+        imports::find(connection, &permit, staged.import)
+    })?;
     state.bell.ring();
-    let id: ImportId = staged.import;
-    imports::find(&mut connection, &uploader.permit, id)
+    Ok(accepted)
 }
 
 /// The channel as the file that it carries.
