@@ -6,13 +6,12 @@ use diesel::prelude::*;
 use diesel::sql_types::Nullable;
 
 use super::Connection;
-use super::backend::each_backend;
 use super::connection::MultiBackend;
-use super::schema::{group_memberships, import_groups, import_outcomes, imports};
+use super::schema::{group_memberships, import_groups, imports};
 use super::sql_types::{JsonColumn, Moment};
 use crate::domain::ids::{AccountId, ImportId, OrganizationId, WorkerId};
 use crate::domain::imports::{
-    ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
+    ImportSource, ImportStatus, OnRowError, OnSeatShortage, StoredFailure,
 };
 use crate::domain::instant::Instant;
 use crate::domain::organization::{AccountType, GroupRole};
@@ -393,53 +392,6 @@ pub fn with_expired_results(
         .order(imports::results_expire_at.asc())
         .limit(limit)
         .select((imports::organization_id, imports::id))
-        .load(connection)?)
-}
-
-/// Counts rows that ended.
-pub fn count_outcomes(
-    connection: &mut Connection,
-    id: ImportId,
-    counts: &[(RowOutcome, i64)],
-) -> Result<()> {
-    let rows: Vec<_> = counts
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(outcome, count)| {
-            (
-                import_outcomes::import_id.eq(id),
-                import_outcomes::outcome.eq(*outcome),
-                import_outcomes::row_count.eq(*count),
-            )
-        })
-        .collect();
-    let counted_before = import_outcomes::row_count;
-    each_backend!(connection, c => diesel::insert_into(import_outcomes::table)
-        .values(&rows)
-        .on_conflict((import_outcomes::import_id, import_outcomes::outcome))
-        .do_update()
-        .set(import_outcomes::row_count.eq(
-            counted_before + diesel::upsert::excluded(import_outcomes::row_count)))
-        .execute(c))?;
-    Ok(())
-}
-
-/// How the rows of these imports have ended so far.
-pub fn outcomes(
-    connection: &mut Connection,
-    ids: &[ImportId],
-) -> Result<Vec<(ImportId, RowOutcome, i64)>> {
-    Ok(import_outcomes::table
-        .filter(import_outcomes::import_id.eq_any(ids))
-        .order((
-            import_outcomes::import_id.asc(),
-            import_outcomes::outcome.asc(),
-        ))
-        .select((
-            import_outcomes::import_id,
-            import_outcomes::outcome,
-            import_outcomes::row_count,
-        ))
         .load(connection)?)
 }
 

@@ -19,7 +19,7 @@ use crate::services::authorization::{ManageImports, Permit};
 use crate::services::organizations::require_account_type;
 use crate::store::imports::{Accepted, Import};
 use crate::store::sql_types::JsonColumn;
-use crate::store::{Connection, groups, import_rows, imports, seats, transaction};
+use crate::store::{Connection, groups, import_outcomes, import_rows, imports, seats, transaction};
 
 /// What the caller asks of an import.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ pub fn accept(
     transaction(connection, |connection| {
         check(connection, permit, options)?;
         let pending = settle_missing_passwords(connection, staged, options)?;
-        imports::count_outcomes(connection, staged.import, &ended_counts(staged, options))?;
+        import_outcomes::add(connection, staged.import, &ended_counts(staged, options))?;
         groups::insert_of_import(connection, staged.import, &options.groups)?;
         let decision = decide(connection, permit, staged, options, pending)?;
         let accepted = accepted(staged, options, &decision, now)?;
@@ -242,5 +242,5 @@ fn end_without_seat(connection: &mut Connection, staged: &Staged, seats: i64) ->
     let error = RowError::new(RowOutcome::NoSeat);
     let ended = import_rows::fail_pending_beyond(connection, staged.import, seats, &error)?;
     let ended = i64::try_from(ended).map_err(Error::internal)?;
-    imports::count_outcomes(connection, staged.import, &[(RowOutcome::NoSeat, ended)])
+    import_outcomes::add(connection, staged.import, &[(RowOutcome::NoSeat, ended)])
 }

@@ -13,7 +13,7 @@ use crate::services::generated_addresses;
 use crate::store::accounts::{self, Account};
 use crate::store::import_rows::ImportRow;
 use crate::store::memberships::Admission;
-use crate::store::{Connection, groups, imports, organizations};
+use crate::store::{Connection, groups, import_outcomes, imports, organizations};
 
 impl Work<'_> {
     /// Makes accounts of the rows, admits them, and gives every row its outcome.
@@ -43,7 +43,7 @@ impl Work<'_> {
         let count = i64::try_from(created.len()).map_err(Error::internal)?;
         imports::move_reserved(connection, self.import.id, -count)?;
         self.set_outcomes(connection, rows, &created, &refused)?;
-        imports::count_outcomes(connection, self.import.id, &tally(rows))
+        import_outcomes::add(connection, self.import.id, &tally(rows))
     }
 
     fn makes_addresses(&self) -> bool {

@@ -12,7 +12,7 @@ use crate::services::act::Act;
 use crate::store::import_rows::{self, ImportRow};
 use crate::store::imports::{self, Ending};
 use crate::store::transaction::with_patience;
-use crate::store::{Connection, transaction};
+use crate::store::{Connection, import_outcomes, transaction};
 
 /// Rows that the all-or-nothing end writes in one statement.
 const FINAL_BATCH: i64 = 500;
@@ -120,7 +120,7 @@ impl Work<'_> {
             for chunk in conflicts.chunks(FINAL_CHUNK) {
                 import_rows::update_all(connection, chunk)?;
             }
-            imports::count_outcomes(connection, self.import.id, &tally(conflicts))?;
+            import_outcomes::add(connection, self.import.id, &tally(conflicts))?;
             end_pending(connection, self.import, &RowError::new(RowOutcome::Refused))?;
             let failure = Some(StoredFailure::RowErrors);
             self.finish_in_transaction(connection, ImportStatus::Failed, failure)

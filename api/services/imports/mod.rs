@@ -40,7 +40,7 @@ use crate::domain::imports::{RowError, RowOutcome};
 use crate::error::{Code, Error, Result};
 use crate::store::import_rows::{ImportRow, Which};
 use crate::store::imports::Import;
-use crate::store::{Connection, groups, import_rows, imports, seats, transaction};
+use crate::store::{Connection, groups, import_outcomes, import_rows, imports, seats, transaction};
 
 /// An import with what has become of its rows so far.
 pub struct ImportWithCounts {
@@ -131,7 +131,7 @@ pub fn list(
 fn with_counts(connection: &mut Connection, page: Vec<Import>) -> Result<Vec<ImportWithCounts>> {
     let ids: Vec<_> = page.iter().map(|import| import.id).collect();
     let mut counts: HashMap<ImportId, BTreeMap<RowOutcome, i64>> = HashMap::new();
-    for (id, outcome, count) in imports::outcomes(connection, &ids)? {
+    for (id, outcome, count) in import_outcomes::of_imports(connection, &ids)? {
         counts.entry(id).or_default().insert(outcome, count);
     }
     Ok(page
@@ -220,7 +220,7 @@ fn finished_already(import: &Import) -> Error {
 fn end_pending(connection: &mut Connection, import: &Import, error: &RowError) -> Result<()> {
     let ended = import_rows::fail_pending(connection, import.id, error)?;
     let ended = i64::try_from(ended).map_err(Error::internal)?;
-    imports::count_outcomes(connection, import.id, &[(error.outcome, ended)])
+    import_outcomes::add(connection, import.id, &[(error.outcome, ended)])
 }
 
 /// Frees what the import has reserved and not used; its row is locked by the transaction.
@@ -241,7 +241,7 @@ fn record_end(
     import: &Import,
     action: Action,
 ) -> Result<()> {
-    let counts = imports::outcomes(connection, &[import.id])?;
+    let counts = import_outcomes::of_imports(connection, &[import.id])?;
     let counts: BTreeMap<_, _> = counts
         .into_iter()
         .map(|(_, outcome, count)| (outcome, count))

@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::mail::outbox::Post;
 use crate::mail::{Letter, Outbox};
 use crate::store::accounts::{self, Account};
-use crate::store::imports::{self, Import};
-use crate::store::{Connection, memberships, organizations};
+use crate::store::imports::Import;
+use crate::store::{Connection, import_outcomes, memberships, organizations};
 
 use super::ImportWithCounts;
 
@@ -58,7 +58,7 @@ fn maker(connection: &mut Connection, import: &Import) -> Result<Option<Account>
 
 fn letter(connection: &mut Connection, import: &Import, now: Instant) -> Result<Letter> {
     let organization = organizations::find(connection, import.organization_id)?;
-    let counts = imports::outcomes(connection, &[import.id])?;
+    let counts = import_outcomes::of_imports(connection, &[import.id])?;
     let by_outcome: BTreeMap<RowOutcome, i64> = counts
         .into_iter()
         .map(|(_, outcome, count)| (outcome, count))

@@ -12,6 +12,7 @@ mod form;
 mod formats;
 mod hang_up;
 mod headers;
+mod lists;
 mod made_up_addresses;
 mod managers;
 mod notices;
