@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -58,8 +59,14 @@ const fn answer(code: Code) -> (u16, &'static str) {
     }
 }
 
-/// How long a client should wait before it tries again what is unavailable or limited, in seconds.
-const RETRY_AFTER: &str = "2";
+/// How long a client should wait before it tries again, where nobody knows better, in seconds.
+const RETRY_AFTER: u64 = 2;
+
+/// Seconds as headers have them, rounded up.
+pub fn whole_seconds(span: Duration) -> u64 {
+    let begun = u64::from(span.subsec_nanos() > 0);
+    span.as_secs().saturating_add(begun)
+}
 
 /// A problem as clients read it (RFC 9457).
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
@@ -161,7 +168,7 @@ impl Problem {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         if matches!(status, 429 | 503) {
-            response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+            response.insert_header((header::RETRY_AFTER, self.retry_after()));
         }
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
@@ -170,6 +177,15 @@ impl Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
+    }
+
+    /// In whole seconds, rounded up: whoever waits so long finds a use.
+    fn retry_after(&self) -> u64 {
+        let known = match &self.error {
+            Error::Refused(refusal) => refusal.retry_after,
+            _ => None,
+        };
+        known.map_or(RETRY_AFTER, |wait| whole_seconds(wait).max(1))
     }
 
     fn words(&self) -> (Cow<'static, str>, Vec<FieldError>) {

@@ -1,4 +1,5 @@
-//! What time makes useless: sessions that ran out, results that expired, uploads that died.
+//! What time makes useless: sessions that ran out, results that expired, uploads that died, answers
+//! that are not given again, limits that nobody has used of late.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use super::without_panic;
 use crate::error::Result;
 use crate::services::imports::results;
 use crate::state::State;
-use crate::store::{imports, sessions};
+use crate::store::{idempotent_answers, imports, rate_limits, sessions};
 
 /// Reading checks the time itself, so that this need not be prompt.
 const EVERY: Duration = Duration::from_secs(60);
@@ -36,6 +37,8 @@ pub fn once(state: &State) -> Result<()> {
     let mut connection = state.pool.get()?;
     sessions::delete_expired(&mut connection, now)?;
     imports::delete_abandoned(&mut connection, now)?;
+    idempotent_answers::delete_expired(&mut connection, now)?;
+    rate_limits::delete_full(&mut connection, now.as_microseconds())?;
     while results::erase_expired(&mut connection, now)? > 0 {}
     Ok(())
 }
