@@ -288,8 +288,7 @@ impl Reader {
         let mut quotas = Quotas::default();
         for limit in Limit::ALL {
             let default = limit.default_quota().to_string();
-            let setting: QuotaSetting =
-                self.read(&format!("limit_{limit}"), &default, &default)?;
+            let setting: QuotaSetting = self.read(&format!("limit_{limit}"), &default, &default)?;
             quotas.set(*limit, setting);
         }
         Ok(quotas)
@@ -550,11 +549,7 @@ mod tests {
 
     #[test]
     fn limits_are_quotas_or_off() {
-        let config = with(&[
-            ("limit_registration", "7/2h"),
-            ("limit_code_client", "off"),
-        ])
-        .unwrap();
+        let config = with(&[("limit_registration", "7/2h"), ("limit_code_client", "off")]).unwrap();
         let quota = config.limits.of(Limit::Registration).unwrap();
         assert_eq!((quota.uses, quota.seconds), (7, 7200));
         assert_eq!(config.limits.of(Limit::CodeClient), None);

@@ -87,12 +87,14 @@ impl Network {
 /// An address as proxies write it: with a port or not, in brackets and quotes or not.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim().trim_matches('"');
-    let bare = hop.strip_prefix('[').and_then(|rest| rest.split(']').next());
+    let bare = hop
+        .strip_prefix('[')
+        .and_then(|rest| rest.split(']').next());
     let address = bare
         .unwrap_or(hop)
         .parse()
         .ok()
-        .or_else(|| Some(hop.rsplit_once(':')?.0.parse().ok()?))?;
+        .or_else(|| hop.rsplit_once(':')?.0.parse().ok())?;
     Some(IpAddr::to_canonical(&address))
 }
 
@@ -133,7 +135,10 @@ mod tests {
     fn nobody_is_believed_who_is_not_trusted() {
         assert_eq!(client("", "203.0.113.9", "198.51.100.1"), "203.0.113.9");
         let trusted = "10.0.0.0/8";
-        assert_eq!(client(trusted, "203.0.113.9", "198.51.100.1"), "203.0.113.9");
+        assert_eq!(
+            client(trusted, "203.0.113.9", "198.51.100.1"),
+            "203.0.113.9"
+        );
         assert_eq!(client(trusted, "11.0.0.1", "198.51.100.1"), "11.0.0.1");
     }
 
@@ -144,7 +149,10 @@ mod tests {
             ("", "10.1.2.3"),
             ("198.51.100.1", "198.51.100.1"),
             ("1.1.1.1, 198.51.100.1", "198.51.100.1"),
-            ("1.1.1.1, 198.51.100.1, 10.9.9.9, 2001:db8::5", "198.51.100.1"),
+            (
+                "1.1.1.1, 198.51.100.1, 10.9.9.9, 2001:db8::5",
+                "198.51.100.1",
+            ),
             ("10.4.4.4, 10.9.9.9", "10.4.4.4"),
             ("198.51.100.1:4711", "198.51.100.1"),
             ("2001:470::1", "2001:470::1"),
@@ -154,25 +162,44 @@ mod tests {
             ("198.51.100.1, unknown", "10.1.2.3"),
             ("198.51.100.1, unknown, 10.9.9.9", "10.9.9.9"),
         ] {
-            assert_eq!(client(trusted, "10.1.2.3", forwarded), expected, "{forwarded}");
+            assert_eq!(
+                client(trusted, "10.1.2.3", forwarded),
+                expected,
+                "{forwarded}"
+            );
         }
-        assert_eq!(client(trusted, "::ffff:10.1.2.3", "198.51.100.1"), "198.51.100.1");
+        assert_eq!(
+            client(trusted, "::ffff:10.1.2.3", "198.51.100.1"),
+            "198.51.100.1"
+        );
     }
 
     #[test]
     fn forwarded_names_its_clients_among_other_things() {
-        let header = "for=192.0.2.60;proto=http;by=203.0.113.43, proto=https;For=\"[2001:470::1]:7\", by=x";
+        let header =
+            "for=192.0.2.60;proto=http;by=203.0.113.43, proto=https;For=\"[2001:470::1]:7\", by=x";
         let hops: Vec<&str> = forwarded_for(header).collect();
         assert_eq!(hops, ["192.0.2.60", "\"[2001:470::1]:7\"", ""]);
     }
 
     #[test]
     fn what_is_no_network_is_refused() {
-        for bad in ["10.0.0.0/33", "proxy.example", "::/129", "10.0.0", "10.0.0.0/-1"] {
+        for bad in [
+            "10.0.0.0/33",
+            "proxy.example",
+            "::/129",
+            "10.0.0",
+            "10.0.0.0/-1",
+        ] {
             assert!(bad.parse::<TrustedProxies>().is_err(), "{bad}");
         }
         assert!("".parse::<TrustedProxies>().unwrap().0.is_empty());
-        assert!("0.0.0.0/0".parse::<TrustedProxies>().unwrap().include([8, 8, 8, 8].into()));
+        assert!(
+            "0.0.0.0/0"
+                .parse::<TrustedProxies>()
+                .unwrap()
+                .include([8, 8, 8, 8].into())
+        );
     }
 
     #[test]

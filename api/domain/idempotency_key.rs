@@ -61,8 +61,18 @@ mod tests {
     fn anything_else_is_none() {
         let long = "k".repeat(256);
         for bad in [
-            "", " ", "\"\"", "a b", "\"a b\"", "kéy", "\"open", "\"a\"b", "\"a\";x=1", r#""a\b""#,
-            "a\u{7f}", &long,
+            "",
+            " ",
+            "\"\"",
+            "a b",
+            "\"a b\"",
+            "kéy",
+            "\"open",
+            "\"a\"b",
+            "\"a\";x=1",
+            r#""a\b""#,
+            "a\u{7f}",
+            &long,
         ] {
             assert_eq!(key(bad), None, "{bad:?}");
         }

@@ -7,16 +7,17 @@ use std::str::FromStr;
 use super::words::words;
 
 words! {
-    /// What is limited, each for its own subject.
+    /// What is limited, each for its own subject. Where several are taken together, they are taken in
+    /// this order: what most people share comes last.
     Limit {
         /// Registrations from one client address.
         Registration = "registration",
-        /// Failed sign-ins from one client address, to whatever accounts.
-        SignInClient = "sign_in_client",
-        /// Failed sign-ins to one account, by its address, from wherever.
-        SignInAddress = "sign_in_address",
         /// Failed sign-ins to one account from one client address.
         SignInAccount = "sign_in_account",
+        /// Failed sign-ins to one account, by its address, from wherever.
+        SignInAddress = "sign_in_address",
+        /// Failed sign-ins from one client address, to whatever accounts.
+        SignInClient = "sign_in_client",
         /// Wrong passwords that one account gave to confirm what it does, signed in.
         PasswordCheck = "password_check",
         /// Unknown invite codes that one account tried.
@@ -156,8 +157,21 @@ mod tests {
         assert_eq!(setting("1/366d"), Ok(Some((1, 31_622_400))));
         assert_eq!(setting("off"), Ok(None));
         for bad in [
-            "", "5", "5/", "/5m", "0/5m", "5/0", "5/0m", "-1/5m", "5/5w", "5/5 m", "5/m", "1/367d",
-            "1000001/1h", "5/99999999999d", "OFF",
+            "",
+            "5",
+            "5/",
+            "/5m",
+            "0/5m",
+            "5/0",
+            "5/0m",
+            "-1/5m",
+            "5/5w",
+            "5/5 m",
+            "5/m",
+            "1/367d",
+            "1000001/1h",
+            "5/99999999999d",
+            "OFF",
         ] {
             assert!(setting(bad).is_err(), "{bad}");
         }
@@ -181,8 +195,8 @@ mod tests {
             let quota = limit.default_quota();
             f64::from(quota.uses) * 3600.0 / f64::from(quota.seconds)
         };
-        let alone = f64::from(Limit::SignInAccount.default_quota().uses)
-            + hourly(Limit::SignInAccount);
+        let alone =
+            f64::from(Limit::SignInAccount.default_quota().uses) + hourly(Limit::SignInAccount);
         assert!(alone < hourly(Limit::SignInAddress));
     }
 }

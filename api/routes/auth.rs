@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::extract::throttle::Taken;
 use super::extract::{Caller, Form, Once, Reply, RequestInfo, Throttle};
 use super::me::AccountBody;
 use super::problem::{OfBody, OfConflict, OfHashing, OfSession, OfSignIn, Problem};
@@ -233,15 +234,14 @@ async fn login(
 ) -> Result<HttpResponse, Problem> {
     let body = body.into_inner();
     let taken = throttle.take_all(tries(&throttle, &body.email)).await?;
-    let proved = prove(&state, &body).await;
-    if !is_wrong(&proved) {
-        taken.give_back().await?;
-    }
-    let account = proved?;
+    let account = match prove(&state, &body).await {
+        Ok(account) => account,
+        Err(error) => return Err(settle(taken, error).await?.into()),
+    };
     let act = request.clone().act_of(state.clock.now())(&account);
     let user_agent = request.user_agent;
-    let granted = state
-        .unit(move |connection| sessions::start(connection, account, &act, user_agent))
+    let granted = taken
+        .give_back_with(move |connection| sessions::start(connection, account, &act, user_agent))
         .await?;
     respond(&state, &granted, body.session)
 }
@@ -253,16 +253,19 @@ fn tries(throttle: &Throttle, email: &str) -> Vec<Wanted> {
     let client = throttle.client();
     let pair = format!("{client} {address}");
     vec![
-        Wanted::one(Limit::SignInClient, client),
-        Wanted::one(Limit::SignInAddress, address),
         Wanted::one(Limit::SignInAccount, pair),
+        Wanted::one(Limit::SignInAddress, address),
+        Wanted::one(Limit::SignInClient, client),
     ]
 }
 
-/// Whether a password was tried and is wrong: whatever else goes wrong is no guess.
-fn is_wrong<T>(proved: &Result<T>) -> bool {
-    let refused = proved.as_ref().err();
-    refused.is_some_and(|error| error.code() == Code::WrongCredentials)
+/// Gives the uses back unless a password was tried and is wrong: whatever else went wrong is no
+/// guess. Gives the error to answer with.
+async fn settle(taken: Taken, error: Error) -> Result<Error> {
+    if error.code() != Code::WrongCredentials {
+        taken.give_back().await?;
+    }
+    Ok(error)
 }
 
 /// The account that the address and the password open.
@@ -426,11 +429,10 @@ async fn confirm(
     let subject = account.id.to_string();
     let taken = throttle.take(Limit::PasswordCheck, &subject).await?;
     let verdict = verify(state, account.password_hash.clone(), password).await;
-    let proved = verdict.and_then(|it| accounts::require_right(Some(account.clone()), it));
-    if !is_wrong(&proved) {
-        taken.give_back().await?;
+    match verdict.and_then(|it| accounts::require_right(Some(account.clone()), it)) {
+        Ok(_) => taken.give_back().await,
+        Err(error) => Err(settle(taken, error).await?),
     }
-    proved.map(drop)
 }
 
 const COOKIE: &str = "rollcall_refresh";

@@ -8,6 +8,8 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::error::{Code, Error, FieldError, Refusal};
@@ -293,11 +295,42 @@ pub fn shared_responses() -> Vec<(String, Response)> {
                 .build();
             let response = ResponseBuilder::new()
                 .description(*description)
-                .content("application/problem+json", content)
-                .build();
-            (shared_name(*status), response)
+                .content("application/problem+json", content);
+            (
+                shared_name(*status),
+                with_headers(response, *status).build(),
+            )
         })
         .collect()
+}
+
+/// What tells a client when to come back.
+fn with_headers(response: ResponseBuilder, status: u16) -> ResponseBuilder {
+    if !matches!(status, 429 | 503) {
+        return response;
+    }
+    let seconds = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1));
+    let wait = header_of(seconds, "How many seconds to wait.");
+    let response = response.header("Retry-After", wait);
+    if status == 503 {
+        return response;
+    }
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let policy = "The limits that the request met: quota `q`, which grows back in `w` seconds.";
+    let standing =
+        "Of each limit, the uses that are left, `r`, and the seconds until one more, `t`.";
+    response
+        .header("RateLimit-Policy", header_of(text(), policy))
+        .header("RateLimit", header_of(text(), standing))
+}
+
+fn header_of(schema: ObjectBuilder, description: &str) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(schema))
+        .description(Some(description))
+        .build()
 }
 
 fn shared_name(status: u16) -> String {

@@ -56,7 +56,7 @@ pub struct Standing {
 
 /// Takes uses of several limits, all or none. `seen` gets how each stands then, or how the one
 /// stands that is used up. The limits have to be named in the order of their declaration, so that
-/// nobody waits for each other in a ring.
+/// nobody waits for another in a ring.
 ///
 /// # Errors
 /// `rate_limited` where one of them has not as many left.
@@ -112,16 +112,18 @@ pub fn give_back(
     now: Instant,
     seen: &mut Vec<Standing>,
 ) -> Result<()> {
-    for wanted in taken {
-        let Some(quota) = quotas.of(wanted.limit) else {
-            continue;
-        };
-        let one = use_of(wanted, quota, now);
-        if let Some(full_at) = rate_limits::give_back(connection, &one)? {
-            seen.push(standing(wanted.limit, quota, &one, full_at));
+    transaction(connection, |connection| {
+        for wanted in taken {
+            let Some(quota) = quotas.of(wanted.limit) else {
+                continue;
+            };
+            let one = use_of(wanted, quota, now);
+            if let Some(full_at) = rate_limits::give_back(connection, &one)? {
+                seen.push(standing(wanted.limit, quota, &one, full_at));
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn use_of(wanted: &Wanted, quota: Quota, now: Instant) -> Use {

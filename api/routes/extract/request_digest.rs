@@ -144,7 +144,11 @@ mod tests {
             form(&[("file", &["a,b\n", "c"]), ("type", &["y"])]),
             form(&[("file", &["a,b\n", "c"]), ("kind", &["x"])]),
             form(&[("file", &["a,b\n", "c"])]),
-            form(&[("file", &["a,b\n", "c"]), ("type", &["x"]), ("type", &["x"])]),
+            form(&[
+                ("file", &["a,b\n", "c"]),
+                ("type", &["x"]),
+                ("type", &["x"]),
+            ]),
             form(&[("file", &["a,b\n", "c"]), ("typ", &["ex"])]),
         ] {
             assert_ne!(one, other);

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::routes::problem::{Problem, whole_seconds};
 use crate::services::limits::{self, Limit, Standing, Wanted};
 use crate::state::State;
+use crate::store::{Connection, transaction};
 
 /// The headers that tell how a caller stands (draft-ietf-httpapi-ratelimit-headers).
 pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -150,6 +151,39 @@ impl Taken {
     }
 }
 
+impl Taken {
+    /// Does what the uses were taken for, and gives them back, in one transaction; where the work is
+    /// refused, they are given back all the same.
+    ///
+    /// # Errors
+    /// The work's own.
+    pub async fn give_back_with<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let Throttle {
+            state, standings, ..
+        } = self.throttle;
+        let (config, now, uses) = (state.config.clone(), state.clock.now(), self.uses);
+        let (outcome, seen) = state
+            .unit(move |connection| {
+                let (quotas, mut seen) = (&config.limits, Vec::new());
+                let done = transaction(connection, |connection| {
+                    let done = work(connection)?;
+                    limits::give_back(connection, quotas, &uses, now, &mut seen)?;
+                    Ok(done)
+                });
+                if done.is_err() {
+                    limits::give_back(connection, quotas, &uses, now, &mut seen)?;
+                }
+                Ok((done, seen))
+            })
+            .await?;
+        standings.note(seen);
+        outcome
+    }
+}
+
 impl Standings {
     fn note(&self, seen: Vec<Standing>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -172,7 +206,10 @@ pub fn announce(response: &mut ServiceResponse) {
     };
     let policies = standings.list(|standing| {
         let quota = standing.quota;
-        format!("\"{}\";q={};w={}", standing.limit, quota.uses, quota.seconds)
+        format!(
+            "\"{}\";q={};w={}",
+            standing.limit, quota.uses, quota.seconds
+        )
     });
     let left = standings.list(|standing| {
         let next = whole_seconds(standing.next_in);

@@ -82,12 +82,7 @@ pub async fn create_import(
     Ok(receive(&state, uploader, once, form).await?.into())
 }
 
-async fn receive(
-    state: &State,
-    uploader: Uploader,
-    once: Once,
-    form: Multipart,
-) -> Result<Reply> {
+async fn receive(state: &State, uploader: Uploader, once: Once, form: Multipart) -> Result<Reply> {
     let _place = state.uploads.take(uploader.organization()).ok_or_else(|| {
         Error::refused(
             Code::RateLimited,
