@@ -1,17 +1,21 @@
-//! What time makes useless: sessions that ran out, results that expired, uploads that died, answers
-//! that are not given again, limits that nobody has used of late.
+//! What time makes useless: sessions that ran out, results that expired, uploads that died, mail that
+//! ended, answers that are not given again, limits that nobody has used of late.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::without_panic;
 use crate::error::Result;
+use crate::mail::sending;
 use crate::services::imports::results;
 use crate::state::State;
-use crate::store::{idempotent_answers, imports, rate_limits, sessions};
+use crate::store::{idempotent_answers, imports, mails, rate_limits, sessions};
 
 /// Reading checks the time itself, so that this need not be prompt.
 const EVERY: Duration = Duration::from_secs(60);
+
+/// How long it can be looked up how a mail ended.
+const MAIL_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Cleans up now and then until `stopping`.
 pub fn work(state: &State, stopping: &AtomicBool) {
@@ -39,6 +43,8 @@ pub fn once(state: &State) -> Result<()> {
     imports::delete_abandoned(&mut connection, now)?;
     idempotent_answers::delete_expired(&mut connection, now)?;
     rate_limits::delete_full(&mut connection, now.as_microseconds())?;
+    sending::give_up_lost(&mut connection, now)?;
+    mails::delete_ended_before(&mut connection, now.minus(MAIL_KEPT))?;
     while results::erase_expired(&mut connection, now)? > 0 {}
     Ok(())
 }

@@ -20,6 +20,7 @@ mod idempotency;
 mod imports;
 mod limits;
 mod logs;
+mod mail;
 mod members;
 mod organizations;
 mod protocol;
