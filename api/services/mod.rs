@@ -8,6 +8,7 @@ pub mod audit;
 pub mod authorization;
 pub mod generated_addresses;
 pub mod groups;
+pub mod idempotency;
 pub mod imports;
 pub mod limits;
 pub mod members;

@@ -10,6 +10,7 @@ mod backend;
 pub mod connection;
 pub mod generated_addresses;
 pub mod groups;
+pub mod idempotent_answers;
 pub mod import_outcomes;
 pub mod import_rows;
 pub mod imports;
