@@ -113,7 +113,7 @@ pub(super) fn from_text(
 ) -> Result<(UsernameList, Options)> {
     let parameters = web::Query::<Vec<(String, String)>>::from_query(query)
         .map_err(|error| crate::routes::query_refusal(&error))?;
-    let mut fields = Fields::without_passwords();
+    let mut fields = Fields::of_query();
     for (name, text) in parameters.into_inner() {
         fields.take(&name, &text)?;
     }
