@@ -44,8 +44,15 @@ mod tests {
     #[test]
     fn domains_are_compared_as_addresses_have_them() {
         let email = EmailAddress::parse("Jane@Bücher.example").unwrap();
-        for spelling in ["bücher.example", " @BÜCHER.example", "xn--bcher-kva.example"] {
-            assert!(EmailDomain::parse(spelling).unwrap().has(&email), "{spelling}");
+        for spelling in [
+            "bücher.example",
+            " @BÜCHER.example",
+            "xn--bcher-kva.example",
+        ] {
+            assert!(
+                EmailDomain::parse(spelling).unwrap().has(&email),
+                "{spelling}"
+            );
         }
         for other in ["example.org", "mail.bücher.example", "cher.example"] {
             assert!(!EmailDomain::parse(other).unwrap().has(&email), "{other}");
@@ -54,7 +61,15 @@ mod tests {
 
     #[test]
     fn what_no_address_has_is_no_domain() {
-        for text in ["", "@", "school", "*.school.example", "jane@school.example", "10.0.0.1", "[::1]"] {
+        for text in [
+            "",
+            "@",
+            "school",
+            "*.school.example",
+            "jane@school.example",
+            "10.0.0.1",
+            "[::1]",
+        ] {
             assert!(EmailDomain::parse(text).is_err(), "{text}");
         }
     }

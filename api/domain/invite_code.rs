@@ -182,7 +182,10 @@ mod tests {
         }
         assert_eq!(counts.len(), 30);
         // 200 are expected of each; a remainder would give two of them 375.
-        assert!(counts.values().all(|count| (100..310).contains(count)), "{counts:?}");
+        assert!(
+            counts.values().all(|count| (100..310).contains(count)),
+            "{counts:?}"
+        );
     }
 
     #[test]

@@ -24,8 +24,10 @@ impl Language {
             Some((primary.parse().ok()?, permille(weight)?))
         });
         // The first of equals: the order is the reader's.
-        let best = ranges.reduce(|best: (Self, u32), next| if next.1 > best.1 { next } else { best });
-        best.filter(|(_, weight)| *weight > 0).map(|(language, _)| language)
+        let best =
+            ranges.reduce(|best: (Self, u32), next| if next.1 > best.1 { next } else { best });
+        best.filter(|(_, weight)| *weight > 0)
+            .map(|(language, _)| language)
     }
 }
 

@@ -75,7 +75,10 @@ impl QrCode {
         let pixels = self.side * scale;
         let mut data = Vec::with_capacity(pixels * pixels.div_ceil(8));
         for row in self.modules.chunks(self.side) {
-            let line = bits(row.iter().flat_map(|is_dark| std::iter::repeat_n(!is_dark, scale)));
+            let line = bits(
+                row.iter()
+                    .flat_map(|is_dark| std::iter::repeat_n(!is_dark, scale)),
+            );
             for _ in 0..scale {
                 data.extend_from_slice(&line);
             }
@@ -97,7 +100,9 @@ fn bits(pixels: impl Iterator<Item = bool>) -> Vec<u8> {
     let pixels: Vec<bool> = pixels.collect();
     let byte = |eight: &[bool]| {
         let bits = eight.iter().zip([128_u8, 64, 32, 16, 8, 4, 2, 1]);
-        bits.filter(|(is_light, _)| **is_light).map(|(_, bit)| bit).sum()
+        bits.filter(|(is_light, _)| **is_light)
+            .map(|(_, bit)| bit)
+            .sum()
     };
     pixels.chunks(8).map(byte).collect()
 }

@@ -6,11 +6,13 @@
 
 pub mod accounts;
 pub mod audit_events;
+pub mod awaited_joins;
 mod backend;
 pub mod connection;
 pub mod groups;
 pub mod import_rows;
 pub mod imports;
+pub mod invite_codes;
 pub mod mailed_tokens;
 pub mod mails;
 pub mod memberships;

@@ -1,5 +1,7 @@
-//! Accounts and their sessions: registering, signing in and out, passwords (PRODUCT 3.3).
+//! Accounts and their sessions: registering, verifying an address, signing in and out, passwords
+//! (PRODUCT 3.3).
 
+mod email;
 mod password;
 mod registration;
 mod sign_in;
@@ -14,5 +16,9 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
         .service(sign_in::login)
         .service(sign_in::refresh_session)
         .service(sign_in::logout)
-        .service(password::change_password);
+        .service(password::change_password)
+        .service(password::forgot_password)
+        .service(password::reset_password)
+        .service(email::verify_email)
+        .service(email::resend_verification);
 }

@@ -1,14 +1,19 @@
-//! One's own password (PRODUCT 3.3).
+//! One's own password: changed, or forgotten and set by a mailed link (PRODUCT 3.3).
+
+use std::time::Duration;
 
 use actix_web::{HttpResponse, post, web};
 use serde::Deserialize;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::sign_in::verify;
+use crate::domain::email_address::EmailAddress;
 use crate::domain::password::Password;
-use crate::routes::extract::{Caller, Form};
-use crate::routes::problem::{OfBody, OfHashing, OfSession, Problem};
-use crate::services::accounts;
+use crate::routes::extract::{Caller, Form, Once, Reply, RequestInfo, Throttle};
+use crate::routes::problem::{OfBody, OfHashing, OfLink, OfMailing, OfSession, Problem};
+use crate::services::limits::Limit;
+use crate::services::{accounts, passwords};
 use crate::state::State;
 
 /// The old password and the one that takes its place.
@@ -26,9 +31,36 @@ pub struct ChangePasswordRequest {
     new_password: String,
 }
 
+/// Whose password is forgotten.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "email": "jane.doe@school.example" })))]
+pub struct ForgotPasswordRequest {
+    /// The address to sign in with; its case does not matter.
+    #[schema(max_length = 254, format = "email")]
+    email: String,
+}
+
+/// The token of a mailed link, and the password that it sets.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "token": "rcp_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw",
+    "password": "eight brown geese 8"
+})))]
+pub struct ResetPasswordRequest {
+    /// What stands behind `token=` in the link.
+    #[schema(max_length = 200, format = Password)]
+    token: String,
+    /// 10 to 128 characters with at least one letter and one digit, and not a common one.
+    #[schema(min_length = 10, max_length = 128, format = Password)]
+    password: String,
+}
+
 /// Change one's own password
 ///
-/// Ends every other session. *Requires:* a session and the current password.
+/// Ends every other session, and kills links that would set another password. The owner is told by
+/// mail. *Requires:* a session and the current password.
 #[utoipa::path(
     tag = "Signing in",
     responses(
@@ -52,8 +84,94 @@ pub(super) async fn change_password(
     let verdict = verify(&state, stored, body.current_password).await?;
     accounts::require_right(Some(caller.account.clone()), verdict)?;
     let hash = state.hasher.hash(new.to_hash_input().into_owned()).await?;
+    let outbox = state.outbox.clone();
     state
-        .unit(move |connection| accounts::change_password(connection, &caller, &hash))
+        .unit(move |connection| passwords::change(connection, &outbox, &caller, &hash))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// An answer of [`forgot_password`] takes at least so long, which hides whether there was mail to
+/// queue.
+const LEAST_TIME: Duration = Duration::from_millis(100);
+
+/// Ask for a link to choose a new password
+///
+/// Mails the link to the address if it has an account that can use it; it is good once, for an hour.
+/// The answer is the same, and takes the same time, whether or not there is such an account.
+#[utoipa::path(
+    tag = "Signing in",
+    security(()),
+    responses(
+        (status = 202, description = "If there is such an account, the mail is on its way."),
+        OfBody, OfMailing
+    )
+)]
+#[post("/v1/auth/password/forgot")]
+pub(super) async fn forgot_password(
+    state: web::Data<State>,
+    throttle: Throttle,
+    once: Once,
+    body: web::Json<ForgotPasswordRequest>,
+) -> Result<HttpResponse, Problem> {
+    let answered_at = Instant::now() + LEAST_TIME;
+    let mut form = Form::new();
+    let Some(email) = form.take("/email", EmailAddress::parse(&body.email)) else {
+        return Err(form.refusal().into());
+    };
+    // Before anybody has looked whether there is an account.
+    throttle.take_for_client(Limit::MailFromClient).await?;
+    throttle.take(Limit::MailToAddress, email.as_str()).await?;
+    let (outbox, now) = (state.outbox.clone(), state.clock.now());
+    let answer = once
+        .stranger(&state, move |connection| {
+            passwords::forgot(connection, &outbox, &email, now)?;
+            Ok(Reply::accepted_silently())
+        })
+        .await?;
+    tokio::time::sleep_until(answered_at).await;
+    Ok(answer)
+}
+
+/// Set a password by a mailed link
+///
+/// Takes the token of a link from a mail: of one that was asked for with `forgot`, or of the sign-in
+/// instructions for a new account. It is good once. Whoever has it has read the mailbox, so the
+/// address is verified by it, and joins that waited for that take effect. Every session ends; sign in
+/// with the new password then. A link that is used, replaced or expired gets `token_invalid`, and the
+/// detail tells where to ask for another.
+#[utoipa::path(
+    tag = "Signing in",
+    security(()),
+    responses(
+        (status = 204, description = "Set."),
+        OfBody, OfLink, OfHashing
+    )
+)]
+#[post("/v1/auth/password/reset")]
+pub(super) async fn reset_password(
+    state: web::Data<State>,
+    request: RequestInfo,
+    body: web::Json<ResetPasswordRequest>,
+) -> Result<HttpResponse, Problem> {
+    let ResetPasswordRequest { token, password } = body.into_inner();
+    let mut form = Form::new();
+    let Some(password) = form.take("/password", Password::parse(password)) else {
+        return Err(form.refusal().into());
+    };
+    let now = state.clock.now();
+    let presented = token.clone();
+    state
+        .unit(move |connection| passwords::require_good(connection, &presented, now))
+        .await?;
+    let input = password.to_hash_input().into_owned();
+    let hash = state.hasher.hash(input).await?;
+    let outbox = state.outbox.clone();
+    state
+        .unit(move |connection| {
+            let act = request.act_of(now);
+            passwords::reset(connection, &outbox, &token, &hash, act, now)
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -6,11 +6,14 @@ use utoipa::ToSchema;
 
 use super::tokens::{SessionKind, Tokens, tokens};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::language::Language;
 use crate::domain::password::Password;
 use crate::domain::username::Username;
-use crate::routes::extract::{Form, RequestInfo};
+use crate::routes::extract::{Form, RequestInfo, Throttle};
+use crate::routes::invite_codes::guessing;
+use crate::routes::invite_codes::joining::JoinedBody;
 use crate::routes::me::AccountBody;
-use crate::routes::problem::{OfBody, OfConflict, OfHashing, Problem};
+use crate::routes::problem::{OfBody, OfCode, OfConflict, OfHashing, Problem};
 use crate::services::accounts::{self, Registration};
 use crate::state::State;
 
@@ -20,7 +23,8 @@ use crate::state::State;
 #[schema(examples(json!({
     "email": "jane.doe@school.example",
     "password": "seven green ducks 7",
-    "username": "Jane Doe"
+    "username": "Jane Doe",
+    "invite_code": "ABCDE-FGHJK"
 })))]
 pub struct RegisterRequest {
     /// The address to sign in with; its case does not matter.
@@ -32,6 +36,12 @@ pub struct RegisterRequest {
     /// What other people see: 1 to 100 characters.
     #[schema(min_length = 1, max_length = 100)]
     username: String,
+    /// In which language Rollcall is to write to them; absent: the first of ours in
+    /// `Accept-Language`, else English.
+    language: Option<Language>,
+    /// The invite code to join with, in any case, with or without dashes and spaces.
+    #[schema(max_length = 100)]
+    invite_code: Option<String>,
 }
 
 /// A new account and the session it begins with.
@@ -45,6 +55,7 @@ pub struct RegisterRequest {
         "generated_address": false,
         "must_change_password": false,
         "operator": false,
+        "language": "en",
         "created_at": "2026-09-01T07:30:00Z",
         "last_active_at": "2026-09-01T07:30:00Z"
     },
@@ -52,10 +63,17 @@ pub struct RegisterRequest {
     "token_type": "Bearer",
     "expires_in": 900,
     "refresh_token": "rcr_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw",
-    "must_change_password": false
+    "must_change_password": false,
+    "joined": {
+        "organization": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12", "name": "Hill Road School" },
+        "group": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13", "name": "7A" },
+        "outcome": "joined"
+    }
 })))]
 pub struct Registered {
     account: AccountBody,
+    /// What came of the invite code; `null` where there was none.
+    joined: Option<JoinedBody>,
     #[serde(flatten)]
     tokens: Tokens,
 }
@@ -63,18 +81,26 @@ pub struct Registered {
 /// Make an account
 ///
 /// Registers an address with a password and a name, and signs in. The address counts with its case
-/// and Unicode form aside: `Jane.Doe@X.org` and `jane.doe@x.org` are one account.
+/// and Unicode form aside: `Jane.Doe@X.org` and `jane.doe@x.org` are one account. A link to verify
+/// the address is mailed to it.
+///
+/// With `invite_code` the account joins where the code leads, or is not made at all: a code that is
+/// unknown (`code_unknown`), paused (`code_paused`), expired (`code_expired`), used up
+/// (`code_used_up`) or for other email domains (`code_domain_not_allowed`), and an organization
+/// without a free seat (`no_seat`), make no account. A code that is limited to email domains takes
+/// effect when the address is verified: `waits_for_verification`.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
     responses(
         (status = 201, description = "The account, signed in.", body = Registered),
-        OfBody, OfConflict, OfHashing
+        OfBody, OfConflict, OfCode, OfHashing
     )
 )]
 #[post("/v1/auth/register")]
 pub(super) async fn register_account(
     state: web::Data<State>,
+    throttle: Throttle,
     request: RequestInfo,
     body: web::Json<RegisterRequest>,
 ) -> Result<HttpResponse, Problem> {
@@ -86,28 +112,37 @@ pub(super) async fn register_account(
     let (Some(email), Some(username), Some(password)) = (email, username, password) else {
         return Err(form.refusal().into());
     };
+    let invite_code = match body.invite_code {
+        Some(typed) => Some(guessing::known_code(&state, &throttle, None, &typed).await?),
+        None => None,
+    };
     let password_hash = state
         .hasher
         .hash(password.to_hash_input().into_owned())
         .await?;
+    let language = body.language.or(request.language);
     let registration = Registration {
         email,
         username,
         password_hash,
+        language: language.unwrap_or(Language::English),
+        invite_code,
+        user_agent: request.user_agent.clone(),
     };
     let now = state.clock.now();
-    let user_agent = request.user_agent.clone();
-    let granted = state
+    let outbox = state.outbox.clone();
+    let registered = state
         .unit(move |connection| {
             let act = request.act_of(now);
-            accounts::register(connection, registration, act, now, user_agent)
+            accounts::register(connection, &outbox, registration, act, now)
         })
         .await?;
-    let tokens = tokens(&state, &granted, SessionKind::Token)?;
+    let tokens = tokens(&state, &registered.granted, SessionKind::Token)?;
     Ok(HttpResponse::Created()
         .insert_header(("Cache-Control", "no-store"))
         .json(Registered {
-            account: granted.account.into(),
+            account: registered.granted.account.into(),
+            joined: registered.joined.map(JoinedBody::from),
             tokens,
         }))
 }

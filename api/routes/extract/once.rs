@@ -47,6 +47,15 @@ impl Reply {
         Self::with(StatusCode::ACCEPTED, body)
     }
 
+    /// 202 without a body.
+    pub fn accepted_silently() -> Self {
+        Self {
+            status: StatusCode::ACCEPTED,
+            location: None,
+            body: Vec::new(),
+        }
+    }
+
     /// 204.
     pub fn no_content() -> Self {
         Self {
