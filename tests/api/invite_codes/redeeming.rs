@@ -9,7 +9,6 @@ use crate::support::people::text;
 use crate::support::road;
 
 road!(a_code_joins_as_the_default_type, |app| {
-    app.populate().await;
     let school = app.school().await;
     let code = code_of(&school, None).await;
     let jane = app.register("jane@x.org").await;

@@ -7,7 +7,6 @@ use crate::support::people::{PASSWORD, text};
 use crate::support::road;
 
 road!(a_person_registers_and_is_in, |app| {
-    app.populate().await;
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     let code = code_of(&school, Some(&seven_a)).await;
