@@ -10,6 +10,7 @@ pub mod awaited_joins;
 mod backend;
 pub mod connection;
 pub mod groups;
+pub mod idempotent_answers;
 pub mod import_rows;
 pub mod imports;
 pub mod invite_codes;

@@ -7,14 +7,16 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::sign_in::verify;
+use super::sign_in::{settle, verify};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::password::Password;
+use crate::error::Result;
 use crate::routes::extract::{Caller, Form, Once, Reply, RequestInfo, Throttle};
 use crate::routes::problem::{OfBody, OfHashing, OfLink, OfMailing, OfSession, Problem};
-use crate::services::limits::Limit;
+use crate::services::limits::{Limit, Wanted};
 use crate::services::{accounts, passwords};
 use crate::state::State;
+use crate::store::accounts::Account;
 
 /// The old password and the one that takes its place.
 #[derive(Deserialize, ToSchema)]
@@ -72,6 +74,8 @@ pub struct ResetPasswordRequest {
 pub(super) async fn change_password(
     state: web::Data<State>,
     caller: Caller,
+    throttle: Throttle,
+    once: Once,
     body: web::Json<ChangePasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.into_inner();
@@ -79,16 +83,47 @@ pub(super) async fn change_password(
     let Some(new) = form.take("/new_password", Password::parse(body.new_password)) else {
         return Err(form.refusal().into());
     };
-    let caller = caller.signed_in(|_, caller| Ok(caller)).await?;
-    let stored = caller.account.password_hash.clone();
-    let verdict = verify(&state, stored, body.current_password).await?;
-    accounts::require_right(Some(caller.account.clone()), verdict)?;
-    let hash = state.hasher.hash(new.to_hash_input().into_owned()).await?;
-    let outbox = state.outbox.clone();
-    state
-        .unit(move |connection| passwords::change(connection, &outbox, &caller, &hash))
+    let shared = State::clone(&state);
+    // In this order: whoever has read the password that was, finds no answer yet, or its own.
+    let (caller, once, known) = caller
+        .signed_in(move |connection, caller| {
+            let scope = caller.account.id.to_string();
+            let known = once.known(&shared, connection, &scope)?;
+            Ok((caller, once, known))
+        })
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    if let Some(known) = known {
+        return Ok(known.into());
+    }
+    confirm(&state, &throttle, &caller.account, body.current_password).await?;
+    let hash = state.hasher.hash(new.to_hash_input().into_owned()).await?;
+    let shared = State::clone(&state);
+    let changed = state
+        .unit(move |connection| {
+            let scope = caller.account.id.to_string();
+            once.run(&shared, connection, &scope, |connection| {
+                passwords::change(connection, &shared.outbox, &caller, &hash)?;
+                Ok(Reply::no_content())
+            })
+        })
+        .await?;
+    Ok(changed.into())
+}
+
+/// Requires that somebody who is signed in gives their password once more; wrong ones are counted.
+async fn confirm(
+    state: &State,
+    throttle: &Throttle,
+    account: &Account,
+    password: String,
+) -> Result<()> {
+    let subject = account.id.to_string();
+    let taken = throttle.take(Limit::PasswordCheck, &subject).await?;
+    let verdict = verify(state, account.password_hash.clone(), password).await;
+    match verdict.and_then(|it| accounts::require_right(Some(account.clone()), it)) {
+        Ok(_) => taken.give_back().await,
+        Err(error) => Err(settle(taken, error).await?),
+    }
 }
 
 /// An answer of [`forgot_password`] takes at least so long, which hides whether there was mail to
@@ -119,9 +154,16 @@ pub(super) async fn forgot_password(
     let Some(email) = form.take("/email", EmailAddress::parse(&body.email)) else {
         return Err(form.refusal().into());
     };
+    let (once, known) = once.known_to_stranger(&state).await?;
+    if let Some(known) = known {
+        return Ok(known.into());
+    }
     // Before anybody has looked whether there is an account.
-    throttle.take_for_client(Limit::MailFromClient).await?;
-    throttle.take(Limit::MailToAddress, email.as_str()).await?;
+    let mails = vec![
+        Wanted::one(Limit::MailToAddress, email.as_str()),
+        Wanted::one(Limit::MailFromClient, throttle.client()),
+    ];
+    throttle.take_all(mails).await?;
     let (outbox, now) = (state.outbox.clone(), state.clock.now());
     let answer = once
         .stranger(&state, move |connection| {
@@ -152,6 +194,7 @@ pub(super) async fn forgot_password(
 pub(super) async fn reset_password(
     state: web::Data<State>,
     request: RequestInfo,
+    once: Once,
     body: web::Json<ResetPasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
     let ResetPasswordRequest { token, password } = body.into_inner();
@@ -159,6 +202,10 @@ pub(super) async fn reset_password(
     let Some(password) = form.take("/password", Password::parse(password)) else {
         return Err(form.refusal().into());
     };
+    let (once, known) = once.known_to_stranger(&state).await?;
+    if let Some(known) = known {
+        return Ok(known.into());
+    }
     let now = state.clock.now();
     let presented = token.clone();
     state
@@ -167,11 +214,12 @@ pub(super) async fn reset_password(
     let input = password.to_hash_input().into_owned();
     let hash = state.hasher.hash(input).await?;
     let outbox = state.outbox.clone();
-    state
-        .unit(move |connection| {
+    let answer = once
+        .stranger(&state, move |connection| {
             let act = request.act_of(now);
-            passwords::reset(connection, &outbox, &token, &hash, act, now)
+            passwords::reset(connection, &outbox, &token, &hash, act, now)?;
+            Ok(Reply::no_content())
         })
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(answer)
 }

@@ -9,12 +9,13 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::password::Password;
 use crate::domain::username::Username;
-use crate::routes::extract::{Form, RequestInfo, Throttle};
+use crate::routes::extract::{Form, Once, Reply, RequestInfo, Throttle};
 use crate::routes::invite_codes::guessing;
 use crate::routes::invite_codes::joining::JoinedBody;
 use crate::routes::me::AccountBody;
 use crate::routes::problem::{OfBody, OfCode, OfConflict, OfHashing, Problem};
 use crate::services::accounts::{self, Registration};
+use crate::services::limits::Limit;
 use crate::state::State;
 
 /// Who wants an account.
@@ -100,8 +101,9 @@ pub struct Registered {
 #[post("/v1/auth/register")]
 pub(super) async fn register_account(
     state: web::Data<State>,
-    throttle: Throttle,
     request: RequestInfo,
+    throttle: Throttle,
+    once: Once,
     body: web::Json<RegisterRequest>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.into_inner();
@@ -112,10 +114,15 @@ pub(super) async fn register_account(
     let (Some(email), Some(username), Some(password)) = (email, username, password) else {
         return Err(form.refusal().into());
     };
+    let (once, known) = once.known_to_stranger(&state).await?;
+    if let Some(known) = known {
+        return Ok(known.into());
+    }
     let invite_code = match body.invite_code {
-        Some(typed) => Some(guessing::known_code(&state, &throttle, None, &typed).await?),
+        Some(typed) => Some(guessing::known_code(&state, &throttle, &typed).await?),
         None => None,
     };
+    throttle.take_for_client(Limit::Registration).await?;
     let password_hash = state
         .hasher
         .hash(password.to_hash_input().into_owned())
@@ -130,19 +137,19 @@ pub(super) async fn register_account(
         user_agent: request.user_agent.clone(),
     };
     let now = state.clock.now();
-    let outbox = state.outbox.clone();
-    let registered = state
-        .unit(move |connection| {
+    let shared = State::clone(&state);
+    let answer = once
+        .stranger(&state, move |connection| {
             let act = request.act_of(now);
-            accounts::register(connection, &outbox, registration, act, now)
+            let registered =
+                accounts::register(connection, &shared.outbox, registration, act, now)?;
+            let tokens = tokens(&shared, &registered.granted, SessionKind::Token)?;
+            Reply::created(&Registered {
+                account: registered.granted.account.into(),
+                joined: registered.joined.map(JoinedBody::from),
+                tokens,
+            })
         })
         .await?;
-    let tokens = tokens(&state, &registered.granted, SessionKind::Token)?;
-    Ok(HttpResponse::Created()
-        .insert_header(("Cache-Control", "no-store"))
-        .json(Registered {
-            account: registered.granted.account.into(),
-            joined: registered.joined.map(JoinedBody::from),
-            tokens,
-        }))
+    Ok(answer)
 }

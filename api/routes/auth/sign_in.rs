@@ -11,9 +11,11 @@ use super::tokens::{
 use crate::crypto::password_hash::Verdict;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::password::PasswordAttempt;
-use crate::error::{Error, Result};
-use crate::routes::extract::RequestInfo;
+use crate::error::{Code, Error, Result};
+use crate::routes::extract::throttle::Taken;
+use crate::routes::extract::{RequestInfo, Throttle};
 use crate::routes::problem::{OfBody, OfSession, OfSignIn, Problem};
+use crate::services::limits::{Limit, Wanted};
 use crate::services::{accounts, sessions};
 use crate::state::State;
 use crate::store::accounts::Account;
@@ -35,7 +37,8 @@ pub struct LoginRequest {
 /// Sign in
 ///
 /// Exchanges address and password for an access token (15 minutes) and a refresh token (30 days). An
-/// unknown address, a wrong password and an account without a password get the same answer.
+/// unknown address, a wrong password and an account without a password get the same answer. Failures
+/// are limited, for the address, for the client and for both together; a right password costs nothing.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
@@ -48,9 +51,47 @@ pub struct LoginRequest {
 pub(super) async fn login(
     state: web::Data<State>,
     request: RequestInfo,
+    throttle: Throttle,
     body: web::Json<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.into_inner();
+    let taken = throttle.take_all(tries(&throttle, &body.email)).await?;
+    let account = match prove(&state, &body).await {
+        Ok(account) => account,
+        Err(error) => return Err(settle(taken, error).await?.into()),
+    };
+    let act = request.clone().act_of(state.clock.now())(&account);
+    let user_agent = request.user_agent;
+    let granted = taken
+        .give_back_with(move |connection| sessions::start(connection, account, &act, user_agent))
+        .await?;
+    respond(&state, &granted, body.session)
+}
+
+/// What a try is counted as, whether or not there is such an account. The client stands beside the
+/// address too, so that a stranger's failures do not lock the owner out who comes from elsewhere.
+fn tries(throttle: &Throttle, email: &str) -> Vec<Wanted> {
+    let address = EmailAddress::parse(email).map_or_else(|_| email.to_owned(), |it| it.to_string());
+    let client = throttle.client();
+    let pair = format!("{client} {address}");
+    vec![
+        Wanted::one(Limit::SignInAccount, pair),
+        Wanted::one(Limit::SignInAddress, address),
+        Wanted::one(Limit::SignInClient, client),
+    ]
+}
+
+/// Gives the uses back unless a password was tried and is wrong: whatever else went wrong is no
+/// guess. Gives the error to answer with.
+pub(super) async fn settle(taken: Taken, error: Error) -> Result<Error> {
+    if error.code() != Code::WrongCredentials {
+        taken.give_back().await?;
+    }
+    Ok(error)
+}
+
+/// The account that the address and the password open.
+async fn prove(state: &State, body: &LoginRequest) -> Result<Account> {
     let email = EmailAddress::parse(&body.email).ok();
     let account = state
         .unit(move |connection| accounts::find_for_sign_in(connection, email.as_ref()))
@@ -58,17 +99,12 @@ pub(super) async fn login(
     let stored = account
         .as_ref()
         .and_then(|account| account.password_hash.clone());
-    let verdict = verify(&state, stored, body.password.clone()).await?;
-    let mut account = accounts::require_right(account, verdict)?;
+    let verdict = verify(state, stored, body.password.clone()).await?;
+    let account = accounts::require_right(account, verdict)?;
     if verdict == Verdict::RightButOutdated {
-        account = rehash(&state, account, body.password).await?;
+        return rehash(state, account, body.password.clone()).await;
     }
-    let act = request.clone().act_of(state.clock.now())(&account);
-    let user_agent = request.user_agent;
-    let granted = state
-        .unit(move |connection| sessions::start(connection, account, &act, user_agent))
-        .await?;
-    respond(&state, &granted, body.session)
+    Ok(account)
 }
 
 /// A password that is too long for any account is hashed all the same: the time must not tell.

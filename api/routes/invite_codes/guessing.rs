@@ -3,26 +3,32 @@
 
 use crate::domain::ids::AccountId;
 use crate::domain::invite_code::InviteCode;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::routes::extract::Throttle;
 use crate::services::invite_codes::redemption;
 use crate::services::limits::Limit;
 use crate::state::State;
 use crate::store::invite_codes;
 
-/// The code that somebody typed, if there is such a code. One that is unknown costs its sender a
-/// try: the account where there is one, else the address that it comes from. What no code looks like
-/// is a slip of the keyboard, finds nothing, and costs nothing.
+/// The code that somebody typed. What no code looks like is a slip of the keyboard: it finds nothing,
+/// and costs nothing.
 ///
 /// # Errors
-/// `code_unknown`; `rate_limited` after too many, whatever the code.
-pub async fn known_code(
-    state: &State,
+/// `code_unknown`.
+pub fn typed_code(typed: &str) -> Result<InviteCode> {
+    InviteCode::parse(typed).map_err(|_| redemption::unknown())
+}
+
+/// Does what looks a code up. Where the code is unknown, that costs a try: the account where there is
+/// one, else the address that the request comes from.
+///
+/// # Errors
+/// `rate_limited` after too many, whatever the code; the work's own.
+pub async fn counted<T>(
     throttle: &Throttle,
     account: Option<AccountId>,
-    typed: &str,
-) -> Result<InviteCode> {
-    let code = InviteCode::parse(typed).map_err(|_| redemption::unknown())?;
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     // Taken before anybody looks: whoever has no try left does not learn which codes there are.
     let one_try = match account {
         Some(account) => {
@@ -31,13 +37,23 @@ pub async fn known_code(
         }
         None => throttle.take_for_client(Limit::CodeClient).await?,
     };
-    let sought = code.clone();
-    let is_known = state
-        .unit(move |connection| invite_codes::exists(connection, &sought))
-        .await?;
-    if !is_known {
-        return Err(redemption::unknown());
+    let ended = work.await;
+    let is_unknown = matches!(&ended, Err(error) if error.code() == Code::CodeUnknown);
+    if !is_unknown {
+        one_try.give_back().await?;
     }
-    one_try.give_back().await?;
-    Ok(code)
+    ended
+}
+
+/// The code that a stranger typed, if there is such a code: asked before their password is hashed.
+///
+/// # Errors
+/// `code_unknown`, `rate_limited`.
+pub async fn known_code(state: &State, throttle: &Throttle, typed: &str) -> Result<InviteCode> {
+    let code = typed_code(typed)?;
+    let found = state.unit(move |connection| {
+        let is_known = invite_codes::exists(connection, &code)?;
+        is_known.then_some(code).ok_or_else(redemption::unknown)
+    });
+    counted(throttle, None, found).await
 }

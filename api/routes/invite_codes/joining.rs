@@ -115,10 +115,9 @@ pub(super) async fn preview_invite_code(
     body: web::Json<InviteCodeRequest>,
 ) -> Result<web::Json<InviteCodePreview>, Problem> {
     let account = caller.map(|caller| caller.claimed_account());
-    let code = guessing::known_code(&state, &throttle, account, &body.code).await?;
-    let target = state
-        .unit(move |connection| redemption::preview(connection, &code))
-        .await?;
+    let code = guessing::typed_code(&body.code)?;
+    let found = state.unit(move |connection| redemption::preview(connection, &code));
+    let target = guessing::counted(&throttle, account, found).await?;
     Ok(web::Json(InviteCodePreview::of(target, state.clock.now())?))
 }
 
@@ -143,19 +142,16 @@ pub(super) async fn preview_invite_code(
 )]
 #[post("/v1/invite-codes/redeem")]
 pub(super) async fn redeem_invite_code(
-    state: web::Data<State>,
     throttle: Throttle,
     caller: Caller,
     once: Once,
     body: web::Json<InviteCodeRequest>,
 ) -> Result<HttpResponse, Problem> {
     let account = Some(caller.claimed_account());
-    let code = guessing::known_code(&state, &throttle, account, &body.code).await?;
-    let answer = caller
-        .signed_in_once(once, move |connection, caller| {
-            let redeemed = redemption::redeem(connection, &code, &caller.account, &caller.act)?;
-            Reply::ok(&JoinedBody::from(redeemed))
-        })
-        .await?;
-    Ok(answer)
+    let code = guessing::typed_code(&body.code)?;
+    let redeemed = caller.signed_in_once(once, move |connection, caller| {
+        let redeemed = redemption::redeem(connection, &code, &caller.account, &caller.act)?;
+        Reply::ok(&JoinedBody::from(redeemed))
+    });
+    Ok(guessing::counted(&throttle, account, redeemed).await?)
 }
