@@ -14,6 +14,7 @@ use url::Url;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::hash_cost::HashCost;
 use crate::domain::mail::Sender;
+use crate::domain::smtp_url::SmtpUrl;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct Config {
     pub worker_poll: Duration,
     /// How long an import's passwords can be downloaded.
     pub results_lifetime: Duration,
+    /// The mail server; none: mail is written into a folder.
+    pub smtp_url: Option<SmtpUrl>,
     /// Who mail is from.
     pub mail_from: Sender,
     /// The most mails in a minute, of all replicas together.
@@ -252,10 +255,15 @@ impl Reader {
         let import_workers: Count = self.read("import_workers", "4", "2")?;
         let lease_seconds: Count = self.read("import_lease_seconds", "10", "30")?;
         let results_hours: Count = self.read("results_hours", "24", "72")?;
+        let smtp_url: Option<SmtpUrl> =
+            self.read_optional("smtp_url", "smtp://user:password@mail.school.example:587")?;
+        if smtp_url.is_some() && self.raw("mail_from").is_none() {
+            return Err(mail_from_missing());
+        }
         let mail_from = self.read(
             "mail_from",
             "Rollcall <no-reply@rollcall.invalid>",
-            "Hill Road School <no-reply@school.example>",
+            EXAMPLE_OF_A_SENDER,
         )?;
         let mail_per_minute: Count = self.read("mail_per_minute", "600", "100")?;
         let mail_workers: Count = self.read("mail_workers", "2", "4")?;
@@ -281,6 +289,7 @@ impl Reader {
             import_lease: Duration::from_secs(u64::from(lease_seconds.0)),
             worker_poll: worker_poll(Duration::from_secs(u64::from(lease_seconds.0))),
             results_lifetime: Duration::from_secs(u64::from(results_hours.0) * 60 * 60),
+            smtp_url,
             mail_from,
             mail_per_minute: mail_per_minute.0,
             mail_workers: mail_workers.0.try_into().unwrap_or(1),
@@ -382,6 +391,18 @@ impl Reader {
                 example: "127.0.0.1:8080".to_owned(),
             }),
         }
+    }
+}
+
+const EXAMPLE_OF_A_SENDER: &str = "Hill Road School <no-reply@school.example>";
+
+/// A mail server takes mail from addresses that it knows, and readers trust one that they know.
+fn mail_from_missing() -> ConfigError {
+    ConfigError::Value {
+        name: variable("mail_from"),
+        value: String::new(),
+        problem: "has to name who mail is from where ROLLCALL_SMTP_URL is set".to_owned(),
+        example: EXAMPLE_OF_A_SENDER.to_owned(),
     }
 }
 
@@ -598,6 +619,23 @@ mod tests {
         ] {
             let shown = with(&[("database_url", url)]).unwrap().to_string();
             assert!(shown.contains(&format!("\"{expected}\"")), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_mail_server_needs_a_sender_and_its_password_is_not_shown() {
+        let url = "smtp://me%40x.org:hunt%40er2@mail.example:587";
+        let alone = with(&[("smtp_url", url)]).unwrap_err().to_string();
+        assert!(alone.starts_with("ROLLCALL_MAIL_FROM"), "{alone}");
+        let config = with(&[("smtp_url", url), ("mail_from", "a@school.example")]).unwrap();
+        let shown = format!("{config}{config:?}");
+        assert!(!shown.contains("hunt"), "{shown}");
+        for bad in [
+            "smtp://u:hunt#er2@mail.example",
+            "smtp://u:hunt/er2@mail.example",
+        ] {
+            let refused = with(&[("smtp_url", bad)]).unwrap_err().to_string();
+            assert!(!refused.contains("hunt"), "{refused}");
         }
     }
 }

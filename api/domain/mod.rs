@@ -16,6 +16,7 @@ pub mod password;
 pub mod search_key;
 pub mod seats;
 pub mod slug;
+pub mod smtp_url;
 pub mod spreadsheet;
 pub mod token;
 pub mod username;

@@ -59,7 +59,8 @@ pub fn write(
         name => to.name,
         sender => said_by_people(from.name()),
         organization => values.organization.map(said_by_people),
-        by => values.by.map(said_by_people),
+        // A note without a person is the organization's.
+        by => values.by.or(values.organization).map(said_by_people),
         date,
     };
     let sentences = sentences(catalogue, words, &values, to, context)?;
