@@ -47,7 +47,7 @@ pub fn compose(
     };
     let mut builder = Message::builder()
         .from(Mailbox::new(Some(one_line(from.name())), sender))
-        .to(Mailbox::new(Some(one_line(to.name)), receiver))
+        .to(Mailbox::new(name_of(to), receiver))
         .subject(one_line(&written.subject))
         .date(date_of(stamp))
         .message_id(Some(format!("<{}@{}>", stamp.id, from.address().domain())));
@@ -68,6 +68,10 @@ pub fn compose(
         to: to.address.clone(),
         text: message.formatted(),
     }))
+}
+
+fn name_of(to: &Recipient<'_>) -> Option<String> {
+    Some(one_line(to.name)).filter(|name| !name.is_empty())
 }
 
 fn parts(stamp: &Stamp, written: &Written) -> MultiPart {

@@ -76,7 +76,8 @@ impl ReceivedMail {
     #[track_caller]
     pub fn link(&self) -> String {
         let links = self.text.split_whitespace();
-        let mut links = links.filter(|word| word.starts_with("http://") || word.starts_with("https://"));
+        let mut links =
+            links.filter(|word| word.starts_with("http://") || word.starts_with("https://"));
         let link = links.next().map(str::to_owned);
         link.unwrap_or_else(|| panic!("no link in:\n{}", self.text))
     }

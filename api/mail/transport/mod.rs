@@ -66,4 +66,24 @@ impl Transport {
         let name = config.mail_from.address().domain();
         Self::Smtp(Smtp::at(url.clone(), name, patience))
     }
+
+    /// Sends one mail by itself.
+    ///
+    /// # Errors
+    /// Why it did not leave.
+    pub fn send(&self, parcel: &Parcel) -> Result<(), Setback> {
+        match self {
+            Self::Folder(folder) => folder.deliver(parcel),
+            Self::Smtp(smtp) => {
+                let mut line = None;
+                let sent = smtp
+                    .offer(&mut line, parcel)
+                    .and_then(|()| smtp.hand_over(&mut line, parcel));
+                if let Some(line) = line {
+                    line.close();
+                }
+                sent
+            }
+        }
+    }
 }
