@@ -46,9 +46,8 @@ fn killed_while_sending(mut installation: Installation) {
     installation.set("MAIL_LEASE_SECONDS", 4);
     // The first start makes keys and tables.
     installation.start().kill();
-    let config = Config::from_environment(installation.settings()).unwrap();
-    let state = State::open(config, Clock::system()).unwrap();
-    let queued = queue(&state);
+    let state = state(&installation);
+    let queued = queue(&state, MAILS);
 
     let mut in_hand_over = 0;
     for kill in 0..KILLS {
@@ -66,6 +65,10 @@ fn killed_while_sending(mut installation: Installation) {
         } else {
             server.wait_until_held();
         }
+        let log = process.log();
+        for secret in ["rcp_", "ada@hill.example"] {
+            assert!(!log.contains(secret), "{secret} is logged:\n{log}");
+        }
         process.kill();
         in_hand_over += usize::from(kill % 3 == 0);
         server.recover();
@@ -74,7 +77,18 @@ fn killed_while_sending(mut installation: Installation) {
     judge(&server, &queued, &ended, in_hand_over);
 }
 
-fn queue(state: &State) -> BTreeMap<MailId, String> {
+/// What a process of this installation has.
+fn state(installation: &Installation) -> State {
+    let config = Config::from_environment(installation.settings()).unwrap();
+    State::open(config, Clock::system()).unwrap()
+}
+
+/// Queues so many mails behind the back of the installation's processes.
+pub fn queue_in(installation: &Installation, mails: usize) -> Vec<MailId> {
+    queue(&state(installation), mails).into_keys().collect()
+}
+
+fn queue(state: &State, mails: usize) -> BTreeMap<MailId, String> {
     let now = state.clock.now();
     let address = EmailAddress::parse("ada@hill.example").unwrap();
     let account = Account::new(address, Username::parse("Ada").unwrap(), now);
@@ -95,7 +109,7 @@ fn queue(state: &State) -> BTreeMap<MailId, String> {
         let id = state.outbox.queue(&mut connection, &post, now).unwrap();
         (id.unwrap(), token)
     };
-    (0..MAILS).map(queue_one).collect()
+    (0..mails).map(queue_one).collect()
 }
 
 /// Sends what is left, and waits until what was handed over counts as lost.

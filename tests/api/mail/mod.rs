@@ -4,7 +4,9 @@ mod conversation;
 mod crash;
 mod folder;
 mod once;
+mod process;
 mod setbacks;
+mod tls;
 
 use std::time::Duration;
 

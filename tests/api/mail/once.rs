@@ -9,7 +9,7 @@ use rollcall::mail::sending::Turn;
 use rollcall::store::mails::{self, Lease};
 
 use super::{delivery, queue, reset_letter, sent};
-use crate::support::smtp::SmtpServer;
+use crate::support::smtp::{Reaction, SmtpServer, Step};
 
 const ADA: &str = "ada@hill.example";
 
@@ -157,6 +157,31 @@ sent!(all_workers_together_keep_the_pace, |app, server| {
     assert_eq!(send_all(), [Duration::from_millis(50); 2]);
     assert_eq!(server.taken().len(), before + 16);
 });
+
+sent!(
+    what_was_not_acknowledged_is_sent_again_as_the_same_mail,
+    |app, server| {
+        app.register(ADA).await;
+        app.drain().await;
+        let before = server.taken().len();
+        server.once(Step::Text, Reaction::TakeAndHangUp);
+        let mail = queue(app, ADA, "reset 1", reset_letter(app, "rcp_1")).unwrap();
+        app.drain().await;
+        app.advance(Duration::from_secs(120));
+        app.drain().await;
+        assert_eq!(delivery(app, mail).status, Sent);
+        // Nobody can tell this from a mail that was lost (RFC 5321, 4.5.4.1). It is the same to the byte,
+        // so that mail servers and programs can see that it is one.
+        let taken = &server.taken()[before..];
+        assert_eq!(taken.len(), 2);
+        assert_eq!(taken[0].text, taken[1].text);
+        assert!(
+            taken[0]
+                .text
+                .contains(&format!("Message-ID: <{mail}@hill.example>"))
+        );
+    }
+);
 
 sent!(old_mail_is_forgotten_once_it_has_ended, |app, server| {
     app.register(ADA).await;
