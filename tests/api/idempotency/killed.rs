@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::Method;
+use reqwest::multipart::Part;
 use serde_json::json;
 
 use super::expect_again;
@@ -40,10 +41,10 @@ async fn kills(installation: &Installation) {
     let school = process.school("Hill Road School").await;
     let mut answered_before = 0;
     for round in 0..ROUNDS {
-        let order = |number| Order::new(round * REQUESTS + number);
+        let orders = || (0..REQUESTS).map(|number| Order::new(round * REQUESTS + number));
         let moment = Duration::from_millis(dice.u64(5..250));
-        let sending = (0..REQUESTS).map(|number| {
-            let request = order(number).request(&process, &school);
+        let sending = orders().map(|order| {
+            let request = order.request(&process, &school);
             tokio::time::timeout(moment, async {
                 Some(Answer::read(request.send().await.ok()?).await)
             })
@@ -51,53 +52,63 @@ async fn kills(installation: &Installation) {
         let before = join_all(sending).await;
         process.kill();
         process = installation.start();
-        for (number, before) in before.into_iter().enumerate() {
-            let again = send(order(number).request(&process, &school)).await;
-            again.expect_status(201);
+        for (order, before) in orders().zip(before) {
+            let again = send(order.request(&process, &school)).await;
+            again.expect_status(order.status);
             if let Ok(Some(before)) = before {
                 answered_before += 1;
                 expect_again(&again, &before);
             }
-            let third = send(order(number).request(&process, &school)).await;
+            let third = send(order.request(&process, &school)).await;
             assert_eq!(third.text, again.text);
         }
     }
-    println!(
-        "{answered_before} of {} were answered before the kill",
-        ROUNDS * REQUESTS
-    );
-    // Organizations may share a name: each that was made twice would be one too many.
-    let page = process
-        .get("/v1/organizations?limit=200", &school.token)
-        .await;
-    let organizations = page.expect_status(200)["items"].as_array().unwrap().len();
-    assert_eq!(organizations, 1 + ROUNDS * REQUESTS / 2);
+    let all = ROUNDS * REQUESTS;
+    println!("{answered_before} of {all} were answered before the kill");
+    // Organizations may share a name, and a file may be imported twice: each that was made twice
+    // would be one too many. An address cannot be registered twice.
+    for (path, expected) in [
+        ("/v1/organizations".to_owned(), 1 + all / KINDS),
+        (school.path("/imports"), all / KINDS),
+    ] {
+        let page = process
+            .get(&format!("{path}?limit=200"), &school.token)
+            .await;
+        let page = page.expect_status(200);
+        assert_eq!(page["items"].as_array().unwrap().len(), expected, "{path}");
+    }
     process.kill();
 }
 
-/// One of many things to do: a registration or an organization.
+/// Registrations, organizations and uploads.
+const KINDS: usize = 3;
+
+/// One of many things to do.
 struct Order {
     number: usize,
+    status: u16,
 }
 
 impl Order {
     fn new(number: usize) -> Self {
-        Self { number }
+        let status = if number % KINDS == 0 { 202 } else { 201 };
+        Self { number, status }
     }
 
     fn request(&self, front: &Front, school: &School) -> reqwest::RequestBuilder {
-        let number = self.number;
-        let (path, token, body) = if number.is_multiple_of(2) {
-            let body = json!({ "name": "One of Many", "kind": "school" });
-            ("/v1/organizations", school.token.as_str(), body)
-        } else {
-            let email = format!("person{number}@x.example");
-            let body = json!({ "email": email, "password": PASSWORD, "username": "Person" });
-            ("/v1/auth/register", "", body)
+        let (number, email) = (self.number, format!("person{}@x.example", self.number));
+        let request = match number % KINDS {
+            0 => {
+                let csv = format!("email,password,username\n{email},{PASSWORD},Person\n");
+                school.upload(front, Part::text(csv), &[])
+            }
+            1 => front
+                .request(Method::POST, "/v1/organizations", &school.token)
+                .json(&json!({ "name": "One of Many", "kind": "school" })),
+            _ => front
+                .request(Method::POST, "/v1/auth/register", "")
+                .json(&json!({ "email": email, "password": PASSWORD, "username": "Person" })),
         };
-        let request = front.request(Method::POST, path, token);
-        request
-            .header("idempotency-key", format!("order-{number}"))
-            .json(&body)
+        request.header("idempotency-key", format!("order-{number}"))
     }
 }

@@ -105,6 +105,22 @@ road!(several_uses_are_taken_together_or_not_at_all, |app| {
     assert_eq!(of(3), (true, 2));
     assert_eq!(of(3), (false, 2));
     assert_eq!(of(2), (true, 0));
+    // More than there ever is takes all that there is.
+    let wanted = Wanted {
+        uses: 500,
+        ..Wanted::one(Limit::MailToAddress, "somebody else")
+    };
+    let mut many = || {
+        take(
+            &mut connection,
+            &quotas,
+            &[wanted.clone()],
+            now,
+            &mut Vec::new(),
+        )
+    };
+    assert!(many().is_ok());
+    assert!(many().is_err());
     let mut both = |first, second| {
         let wanted = [
             Wanted::one(Limit::CodeAccount, first),
