@@ -91,7 +91,11 @@ struct Order {
 
 impl Order {
     fn new(number: usize) -> Self {
-        let status = if number % KINDS == 0 { 202 } else { 201 };
+        let status = if number.is_multiple_of(KINDS) {
+            202
+        } else {
+            201
+        };
         Self { number, status }
     }
 

@@ -114,7 +114,7 @@ road!(several_uses_are_taken_together_or_not_at_all, |app| {
         take(
             &mut connection,
             &quotas,
-            &[wanted.clone()],
+            std::slice::from_ref(&wanted),
             now,
             &mut Vec::new(),
         )
