@@ -8,6 +8,7 @@ pub mod extract;
 pub mod groups;
 pub mod health;
 pub mod imports;
+pub mod invite_codes;
 pub mod me;
 pub mod members;
 pub mod middleware;
@@ -33,6 +34,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     seats::mount(config);
     members::mount(config);
     groups::mount(config);
+    invite_codes::mount(config);
     imports::mount(config);
     audit_events::mount(config);
     health::mount(config);
@@ -91,9 +93,13 @@ fn body_problem(error: JsonPayloadError) -> Problem {
 }
 
 fn query_problem(error: &QueryPayloadError) -> Problem {
+    query_refusal(error).into()
+}
+
+/// The refusal of query parameters that cannot be read.
+pub(crate) fn query_refusal(error: &QueryPayloadError) -> Error {
     Error::refused(
         Code::MalformedRequest,
         format!("The query parameters cannot be read: {error}."),
     )
-    .into()
 }
