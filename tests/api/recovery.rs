@@ -560,3 +560,34 @@ road!(nothing_secret_is_in_the_log_of_a_recovery, |app| {
     let words = format!("{events:?}");
     assert!(!words.contains(&to_verify[4..]) && !words.contains(&to_reset[4..]));
 });
+
+/// Sends a stranger's body with an `Idempotency-Key`.
+async fn once(app: &App, path: &str, body: &Value) -> Answer {
+    let request = app.stranger().request(reqwest::Method::POST, path);
+    let request = request.header("idempotency-key", "one").json(body);
+    crate::support::people::send(request).await
+}
+
+road!(a_repeated_request_sends_one_mail_and_uses_one_link, |app| {
+    app.register("jane@x.org").await;
+    let body = json!({ "email": "jane@x.org" });
+    for _ in 0..10 {
+        once(app, "/v1/auth/password/forgot", &body)
+            .await
+            .expect_status(202);
+    }
+    let links = tokens(app, "jane@x.org", "set-password").await;
+    assert_eq!(links.len(), 1);
+    let body = json!({ "token": links[0], "password": NEW });
+    for _ in 0..3 {
+        once(app, "/v1/auth/password/reset", &body)
+            .await
+            .expect_status(204);
+    }
+    let token = tokens(app, "jane@x.org", "verify-email").await.remove(0);
+    let body = json!({ "token": token });
+    for _ in 0..2 {
+        let verified = once(app, "/v1/auth/email/verify", &body).await;
+        assert_eq!(verified.expect_status(200)["email"], "jane@x.org");
+    }
+});
