@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::tokens::{SessionKind, Tokens, tokens};
-use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::password::Password;
 use crate::domain::username::Username;
@@ -108,7 +107,10 @@ pub(super) async fn register_account(
 ) -> Result<HttpResponse, Problem> {
     let body = body.into_inner();
     let mut form = Form::new();
-    let email = form.take("/email", EmailAddress::parse(&body.email));
+    let email = form.take(
+        "/email",
+        state.config.login_domain.parse_outside(&body.email),
+    );
     let username = form.take("/username", Username::parse(&body.username));
     let password = form.take("/password", Password::parse(body.password));
     let (Some(email), Some(username), Some(password)) = (email, username, password) else {
