@@ -42,6 +42,7 @@ use crate::routes::{self, problem};
         (name = "Seats", description = "What the licence allows."),
         (name = "Members", description = "The people of an organization."),
         (name = "Groups", description = "Groups of people inside one organization."),
+        (name = "Invitations", description = "Offers to email addresses."),
         (name = "Imports", description = "Many accounts from one file."),
         (name = "Audit", description = "Who did what, and when."),
         (name = "Operations", description = "For whoever runs the server.")

@@ -8,6 +8,7 @@ pub mod hash_cost;
 pub mod ids;
 pub mod imports;
 pub mod instant;
+pub mod invitations;
 pub mod language;
 pub mod mail;
 pub mod members;

@@ -8,6 +8,7 @@ pub mod extract;
 pub mod groups;
 pub mod health;
 pub mod imports;
+pub mod invitations;
 pub mod me;
 pub mod members;
 pub mod middleware;
@@ -33,6 +34,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     seats::mount(config);
     members::mount(config);
     groups::mount(config);
+    invitations::mount(config);
     imports::mount(config);
     audit_events::mount(config);
     health::mount(config);

@@ -326,6 +326,12 @@ problems! {
     OfOwnThing: 401 404;
     /// Of whatever can meet what is there already.
     OfConflict: 409;
+    /// Of whatever takes the secret of an invitation's mail.
+    OfMailedInvitation: 404 409;
+    /// Of answering an invitation.
+    OfInvitation: 403 404 409 410;
+    /// Of whatever sends mail for whoever asks.
+    OfMailing: 429;
     /// Of signing in.
     OfSignIn: 401 403 429;
     /// Of whatever hashes a password.

@@ -60,7 +60,27 @@ impl Limit {
 /// # Errors
 /// `rate_limited` where none is left.
 pub fn take(connection: &mut Connection, limit: Limit, subject: &str, now: Instant) -> Result<()> {
-    if rate_limits::take(connection, &one_use(limit, subject, now))?.allowed {
+    take_many(connection, limit, subject, 1, now)
+}
+
+/// Takes several uses at once, or none.
+///
+/// # Errors
+/// `rate_limited` where fewer are left.
+pub fn take_many(
+    connection: &mut Connection,
+    limit: Limit,
+    subject: &str,
+    count: usize,
+    now: Instant,
+) -> Result<()> {
+    let one = one_use(limit, subject, now);
+    let count = i64::try_from(count).map_err(Error::internal)?;
+    let several = Use {
+        interval: one.interval.saturating_mul(count),
+        ..one
+    };
+    if rate_limits::take(connection, &several)?.allowed {
         return Ok(());
     }
     Err(Error::refused(

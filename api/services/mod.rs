@@ -8,6 +8,7 @@ pub mod audit;
 pub mod authorization;
 pub mod groups;
 pub mod imports;
+pub mod invitations;
 pub mod limits;
 pub mod members;
 pub mod organizations;

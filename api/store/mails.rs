@@ -1,5 +1,7 @@
 //! The outbox: mail that waits, that was sent, that was given up.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::Connection;
@@ -35,6 +37,17 @@ pub struct Mail {
     pub sent_at: Option<Instant>,
 }
 
+/// How far a mail is, for those who had it sent.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = mails)]
+pub struct Delivery {
+    pub status: MailStatus,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// What the mail server, or the way to it, said last.
+    pub last_error: Option<String>,
+}
+
 /// Queues a mail; `false` where its cause has one already.
 pub fn insert(connection: &mut Connection, mail: &Mail) -> Result<bool> {
     let inserted = each_backend!(connection, c => diesel::insert_into(mails::table)
@@ -52,4 +65,16 @@ pub fn withdraw(connection: &mut Connection, ids: &[MailId]) -> Result<usize> {
         .filter(mails::status.eq_any([MailStatus::Queued, MailStatus::Deferred]))
         .filter(mails::handed_over_at.is_null());
     Ok(diesel::delete(waiting).execute(connection)?)
+}
+
+/// How far these mails are. One that was withdrawn, or sent long ago, is not among them.
+pub fn deliveries(
+    connection: &mut Connection,
+    ids: &[MailId],
+) -> Result<HashMap<MailId, Delivery>> {
+    let found: Vec<(MailId, Delivery)> = mails::table
+        .filter(mails::id.eq_any(ids))
+        .select((mails::id, Delivery::as_select()))
+        .load(connection)?;
+    Ok(found.into_iter().collect())
 }

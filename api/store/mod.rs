@@ -11,6 +11,7 @@ pub mod connection;
 pub mod groups;
 pub mod import_rows;
 pub mod imports;
+pub mod invitations;
 pub mod mailed_tokens;
 pub mod mails;
 pub mod memberships;

@@ -29,6 +29,7 @@ use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
 };
 use crate::domain::instant::Instant;
+use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
 use crate::domain::language::Language;
 use crate::domain::mail::{MailKind, MailStatus};
 use crate::domain::organization::{
@@ -259,11 +260,14 @@ text_columns!(
     GroupRole,
     ImportSource,
     ImportStatus,
+    InvitationKind,
+    InvitationStatus,
     JoinedVia,
     Language,
     MailKind,
     MailStatus,
     MembershipStatus,
+    Note,
     OnRowError,
     OnSeatShortage,
     OrganizationKind,

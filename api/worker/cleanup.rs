@@ -1,4 +1,5 @@
-//! What time makes useless: sessions that ran out, results that expired, uploads that died.
+//! What time makes useless: sessions that ran out, results and invitations that expired, uploads
+//! that died.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -6,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::without_panic;
 use crate::error::Result;
 use crate::services::imports::results;
+use crate::services::invitations;
 use crate::state::State;
 use crate::store::{imports, sessions};
 
@@ -37,5 +39,6 @@ pub fn once(state: &State) -> Result<()> {
     sessions::delete_expired(&mut connection, now)?;
     imports::delete_abandoned(&mut connection, now)?;
     while results::erase_expired(&mut connection, now)? > 0 {}
+    while invitations::settle_expired(&mut connection, now)? > 0 {}
     Ok(())
 }

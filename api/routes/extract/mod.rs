@@ -7,7 +7,7 @@ pub mod request_info;
 mod throttle;
 
 pub use caller::Caller;
-pub use form::Form;
+pub use form::{FieldReason, Form};
 pub use once::{Once, Reply};
 pub use request_info::RequestInfo;
 pub use throttle::Throttle;
