@@ -17,6 +17,7 @@ mod audit;
 mod command_line;
 mod crash;
 mod imports;
+mod invitations;
 mod logs;
 mod mail;
 mod members;
