@@ -1,15 +1,18 @@
 //! Pure values, parsed once at the edge and trusted from there on. No connection, no HTTP, no clock.
 
 pub mod audit;
+pub mod client_address;
 pub mod database_url;
 pub mod email_address;
 pub mod generated_password;
 pub mod hash_cost;
+pub mod idempotency_key;
 pub mod ids;
 pub mod imports;
 pub mod instant;
 pub mod invitations;
 pub mod language;
+pub mod limits;
 pub mod mail;
 pub mod members;
 pub mod organization;

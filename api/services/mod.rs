@@ -7,6 +7,7 @@ pub mod admission;
 pub mod audit;
 pub mod authorization;
 pub mod groups;
+pub mod idempotency;
 pub mod imports;
 pub mod invitations;
 pub mod limits;

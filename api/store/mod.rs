@@ -9,6 +9,7 @@ pub mod audit_events;
 mod backend;
 pub mod connection;
 pub mod groups;
+pub mod idempotent_answers;
 pub mod import_rows;
 pub mod imports;
 pub mod invitations;

@@ -3,11 +3,12 @@
 mod caller;
 mod form;
 mod once;
+pub mod request_digest;
 pub mod request_info;
-mod throttle;
+pub mod throttle;
 
 pub use caller::Caller;
 pub use form::{FieldReason, Form};
-pub use once::{Once, Reply};
+pub use once::{IDEMPOTENCY_KEY, Once, REPLAYED, Reply};
 pub use request_info::RequestInfo;
 pub use throttle::Throttle;

@@ -1,5 +1,6 @@
 //! Email invitations, as those who got them answer (PRODUCT 3.5).
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -11,7 +12,7 @@ use crate::routes::problem::{
     OfBody, OfInvitation, OfMailedInvitation, OfMailing, OfSession, Problem,
 };
 use crate::services::invitations::{self, Joining};
-use crate::services::limits::Limit;
+use crate::services::limits::{Limit, Wanted};
 use crate::state::State;
 
 /// Mounts these operations.
@@ -140,25 +141,29 @@ async fn renew_invitation(
     request: RequestInfo,
     body: web::Json<InvitationTokenRequest>,
 ) -> Result<HttpResponse, Problem> {
-    throttle.take_for_client(Limit::MailFromClient).await?;
+    // The old link is unknown once there is a new one: a repetition is answered before that.
+    let (once, known) = once.known_to_stranger(&state).await?;
+    if let Some(known) = known {
+        return Ok(known.into());
+    }
     let token = body.into_inner().token;
     let presented = token.clone();
     let address = state
         .unit(move |connection| invitations::address_of(connection, &presented))
         .await?;
-    throttle
-        .take(Limit::MailToAddress, address.as_str())
-        .await?;
-    let now = state.clock.now();
-    let outbox = state.outbox.clone();
+    let uses = vec![
+        Wanted::one(Limit::MailToAddress, address.as_str()),
+        Wanted::one(Limit::MailFromClient, throttle.client()),
+    ];
+    throttle.take_all(uses).await?;
+    let (outbox, now) = (state.outbox.clone(), state.clock.now());
     let answer = once
         .stranger(&state, move |connection| {
             let act = request.act_of(now);
             invitations::renew(connection, &outbox, &token, act, now)?;
             Ok(Reply {
-                status: actix_web::http::StatusCode::ACCEPTED,
-                location: None,
-                body: Vec::new(),
+                status: StatusCode::ACCEPTED,
+                ..Reply::no_content()
             })
         })
         .await?;

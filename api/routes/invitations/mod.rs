@@ -11,14 +11,14 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::bodies::{InvitationBody, InvitationPage, InvitationResults};
 use self::fields::CreateInvitationsRequest;
-use super::extract::{Caller, Once, Reply};
+use super::extract::{Caller, Once, Reply, Throttle};
 use super::page::{Limit, Paged, parse_cursor, refuse_unusable};
 use super::problem::{OfBody, OfConflict, OfMailing, OfOrganization, OfQuery, Problem};
 use crate::domain::ids::{InvitationId, OrganizationId};
 use crate::domain::invitations::InvitationStatus;
 use crate::error::Result;
 use crate::services::authorization::Invite;
-use crate::services::invitations;
+use crate::services::invitations::{self, Take};
 use crate::state::State;
 use crate::store::invitations::InvitationFilter;
 
@@ -43,7 +43,8 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
 /// an answer (`already_invited`), nothing is sent: send that one again. Seats go to the first, in the
 /// order given (`no_seat`).
 ///
-/// An organization can invite 5,000 addresses at once; that allowance grows back within a day.
+/// An organization can invite 5,000 addresses at once; that allowance grows back within a day, and
+/// only what is sent is counted.
 /// *Requires:* admin or operator; staff students and learners only, and into groups that they manage.
 #[utoipa::path(
     tag = "Invitations",
@@ -61,6 +62,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
 async fn create_invitations(
     state: web::Data<State>,
     caller: Caller,
+    throttle: Throttle,
     once: Once,
     path: web::Path<(OrganizationId,)>,
     body: web::Json<CreateInvitationsRequest>,
@@ -70,7 +72,8 @@ async fn create_invitations(
     let outbox = state.outbox.clone();
     let answer = caller
         .permitted_once::<Invite>(once, id, move |connection, permit| {
-            let results = invitations::create(connection, &outbox, &permit, &asked)?;
+            let take: Take<'_> = &|connection, uses| throttle.take_within(connection, uses);
+            let results = invitations::create(connection, &outbox, take, &permit, &asked)?;
             Reply::ok(&InvitationResults::from(results))
         })
         .await?;
@@ -173,8 +176,8 @@ async fn get_invitation(
 ///
 /// Sends a new link; the old one is dead, and the invitation has its whole time again. Pending ones
 /// and those that have expired can be sent again; one to join that has expired takes a seat again
-/// (`no_seat`). *Requires:* admin or operator; staff for those that they sent, into groups that they
-/// still manage.
+/// (`no_seat`). Five an hour to one address. *Requires:* admin or operator; staff for those that they
+/// sent, into groups that they still manage.
 #[utoipa::path(
     tag = "Invitations",
     params(
@@ -190,6 +193,7 @@ async fn get_invitation(
 async fn resend_invitation(
     state: web::Data<State>,
     caller: Caller,
+    throttle: Throttle,
     once: Once,
     path: web::Path<(OrganizationId, InvitationId)>,
 ) -> Result<HttpResponse, Problem> {
@@ -197,7 +201,8 @@ async fn resend_invitation(
     let outbox = state.outbox.clone();
     let answer = caller
         .permitted_once::<Invite>(once, organization, move |connection, permit| {
-            let shown = invitations::resend(connection, &outbox, &permit, id)?;
+            let take: Take<'_> = &|connection, uses| throttle.take_within(connection, uses);
+            let shown = invitations::resend(connection, &outbox, take, &permit, id)?;
             Reply::ok(&InvitationBody::from(shown))
         })
         .await?;

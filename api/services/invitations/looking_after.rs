@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::endings::{end, record};
-use super::{ended, links, no_such_invitation};
+use super::{Take, ended, links, no_such_invitation};
 use crate::domain::audit::Action;
 use crate::domain::ids::{AccountId, GroupId, InvitationId, MailId};
 use crate::domain::instant::Instant;
@@ -13,7 +13,7 @@ use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::mail::Outbox;
 use crate::services::authorization::{Invite, Permit};
-use crate::services::limits::{self, Limit};
+use crate::services::limits::{Limit, Wanted};
 use crate::store::invitations::{Invitation, InvitationFilter};
 use crate::store::mails::Delivery;
 use crate::store::memberships::Membership;
@@ -120,6 +120,7 @@ fn show_all(
 pub fn resend(
     connection: &mut Connection,
     outbox: &Outbox,
+    take: Take<'_>,
     permit: &Permit<Invite>,
     id: InvitationId,
 ) -> Result<Shown> {
@@ -142,14 +143,11 @@ pub fn resend(
             &invitation,
             Action::InvitationResent,
         )?;
-        let address = invitation.email.as_str();
-        limits::take(connection, Limit::MailToAddress, address, now)?;
-        limits::take(
-            connection,
-            Limit::Invitations,
-            &organization.to_string(),
-            now,
-        )?;
+        let uses = [
+            Wanted::one(Limit::MailToAddress, invitation.email.as_str()),
+            Wanted::one(Limit::Invitations, organization.to_string()),
+        ];
+        take(connection, &uses)?;
         let renewed = invitations::look(connection, id)?.ok_or_else(no_such_invitation)?;
         show(connection, renewed, now)
     })

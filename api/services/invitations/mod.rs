@@ -23,8 +23,12 @@ pub use looking_after::{Shown, find, list, resend, revoke};
 use crate::domain::ids::AccountId;
 use crate::domain::invitations::InvitationStatus;
 use crate::error::{Code, Error, Result};
+use crate::services::limits::Wanted;
 use crate::store::invitations::Invitation;
 use crate::store::{Connection, accounts};
+
+/// Takes uses of limits in the transaction of what they are for.
+pub type Take<'a> = &'a dyn Fn(&mut Connection, &[Wanted]) -> Result<()>;
 
 fn no_such_invitation() -> Error {
     Error::not_found("invitation")

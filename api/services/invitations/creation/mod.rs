@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use self::looking::Found;
 use self::offers::Offer;
+use super::Take;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{GroupId, InvitationId, OrganizationId};
 use crate::domain::instant::Instant;
@@ -76,6 +77,7 @@ impl Ended {
 pub fn create(
     connection: &mut Connection,
     outbox: &Outbox,
+    take: Take<'_>,
     permit: &Permit<Invite>,
     asked: &Asked,
 ) -> Result<Vec<AddressResult>> {
@@ -84,6 +86,7 @@ pub fn create(
     let emails: Vec<EmailAddress> = lines.iter().filter_map(Line::address).cloned().collect();
     let work = Work {
         outbox,
+        take,
         permit,
         asked,
         organization: permit.organization.id,
@@ -142,6 +145,7 @@ fn read(emails: &[String]) -> Vec<Line> {
 /// One call, with what it needs.
 struct Work<'a> {
     outbox: &'a Outbox,
+    take: Take<'a>,
     permit: &'a Permit<Invite>,
     asked: &'a Asked,
     organization: OrganizationId,

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::services::admission::{self, SeatSource};
 use crate::services::audit::{self, Event, Subject};
 use crate::services::invitations::links::{self, From};
-use crate::services::limits::{self, Limit};
+use crate::services::limits::{Limit, Wanted};
 use crate::store::accounts::{self, Account};
 use crate::store::invitations::{self, Invitation};
 use crate::store::memberships::Admission;
@@ -129,14 +129,11 @@ impl Work<'_> {
         }
         mailed_tokens::insert_all(connection, &tokens)?;
         audit::record_all(connection, &self.permit.act, events)?;
-        let subject = self.organization.to_string();
-        limits::take_many(
-            connection,
-            Limit::Invitations,
-            &subject,
-            new.len(),
-            self.now,
-        )
+        let sent = Wanted {
+            uses: u32::try_from(new.len()).map_err(Error::internal)?,
+            ..Wanted::one(Limit::Invitations, self.organization.to_string())
+        };
+        (self.take)(connection, &[sent])
     }
 
     fn admit_new_accounts(&self, connection: &mut Connection, offers: &[Offer]) -> Result<()> {
