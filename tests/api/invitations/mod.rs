@@ -5,6 +5,7 @@ mod at_once;
 mod joining;
 mod many;
 mod new_accounts;
+mod once;
 mod outcomes;
 mod sent_again;
 mod time;
