@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::domain::client_address::TrustedProxies;
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::generated_address::LoginDomain;
 use crate::domain::hash_cost::HashCost;
 use crate::domain::limits::{Limit, QuotaSetting, Quotas};
 use crate::domain::mail::Sender;
@@ -34,6 +35,8 @@ pub struct Config {
     /// Origins that browsers may call from.
     pub cors_origins: Vec<String>,
     pub organization_creation: OrganizationCreation,
+    /// Below which the login addresses stand that are made up.
+    pub login_domain: LoginDomain,
     pub signing_key_file: Option<PathBuf>,
     pub sealing_key_file: Option<PathBuf>,
     pub password_hash: HashCost,
@@ -275,6 +278,7 @@ impl Reader {
             spa_url: spa_url.0,
             cors_origins: cors.0,
             organization_creation: self.read("organization_creation", creation, "operators")?,
+            login_domain: self.read("login_domain", "login.invalid", "login.school.example")?,
             signing_key_file: self.read_optional("signing_key_file", "/run/secrets/signing.pem")?,
             sealing_key_file: self.read_optional("sealing_key_file", "/run/secrets/sealing.key")?,
             password_hash: self.read(
@@ -528,6 +532,7 @@ mod tests {
         );
         assert_eq!(config.organization_creation, OrganizationCreation::Anyone);
         assert_eq!(config.cors_origins, ["http://localhost:3000"]);
+        assert_eq!(config.login_domain.to_string(), "login.invalid");
     }
 
     #[test]

@@ -56,7 +56,7 @@ use crate::routes::{self, problem};
         (name = "Members", description = "The people of an organization."),
         (name = "Groups", description = "Groups of people inside one organization."),
         (name = "Invitations", description = "Offers to email addresses."),
-        (name = "Imports", description = "Many accounts from one file."),
+        (name = "Imports", description = "Many accounts from one file or list of names."),
         (name = "Audit", description = "Who did what, and when."),
         (name = "Operations", description = "For whoever runs the server.")
     )

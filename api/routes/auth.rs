@@ -175,7 +175,10 @@ async fn register_account(
 ) -> Result<HttpResponse, Problem> {
     let body = body.into_inner();
     let mut form = Form::new();
-    let email = form.take("/email", EmailAddress::parse(&body.email));
+    let email = form.take(
+        "/email",
+        state.config.login_domain.parse_outside(&body.email),
+    );
     let username = form.take("/username", Username::parse(&body.username));
     let password = form.take("/password", Password::parse(body.password));
     let (Some(email), Some(username), Some(password)) = (email, username, password) else {

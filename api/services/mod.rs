@@ -6,6 +6,7 @@ pub mod act;
 pub mod admission;
 pub mod audit;
 pub mod authorization;
+pub mod generated_addresses;
 pub mod groups;
 pub mod idempotency;
 pub mod imports;

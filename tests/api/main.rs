@@ -19,6 +19,7 @@ mod crash;
 mod idempotency;
 mod imports;
 mod invitations;
+mod killed_names;
 mod limits;
 mod logs;
 mod mail;

@@ -12,18 +12,19 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::bodies::ImportBody;
 use super::upload::{Interrupted, in_time};
-use crate::domain::ids::{ImportId, OrganizationId};
+use super::usernames::location;
+use crate::domain::ids::OrganizationId;
 use crate::domain::instant::Instant;
 use crate::error::{Code, Error, Result};
 use crate::routes::extract::request_digest::FieldDigest;
 use crate::routes::extract::{Once, Reply};
 use crate::services::authorization::{ManageImports, Permit, permit};
-use crate::services::imports;
 use crate::services::imports::acceptance::{self, Options};
-use crate::services::imports::staging::{self, Surroundings};
+use crate::services::imports::staging::{self, Staged};
+use crate::services::imports::{self, from_csv};
 use crate::services::sessions::{SignedIn, require_alive};
 use crate::state::State;
-use crate::store::Connection;
+use crate::store::{Connection, transaction};
 
 /// Who uploads: asked again when the upload ends, which may be minutes later.
 pub(super) struct Uploader {
@@ -42,6 +43,7 @@ impl Uploader {
         organization: OrganizationId,
     ) -> Result<Self> {
         let permit = permit::<ManageImports>(connection, &caller, organization)?;
+        imports::require_any_reach(connection, &permit)?;
         Ok(Self { caller, permit })
     }
 
@@ -50,10 +52,14 @@ impl Uploader {
         self.permit.organization.id
     }
 
-    /// Whether the session still lives and the permit still holds.
-    fn require_still_permitted(&self, connection: &mut Connection, now: Instant) -> Result<()> {
+    /// The permit as it is now, if the session still lives and there still is one.
+    fn permit_now(
+        &self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<Permit<ManageImports>> {
         require_alive(connection, &self.caller, now)?;
-        permit::<ManageImports>(connection, &self.caller, self.permit.organization.id).map(drop)
+        permit::<ManageImports>(connection, &self.caller, self.permit.organization.id)
     }
 }
 
@@ -147,12 +153,7 @@ fn read_and_accept(
         current: Bytes::new(),
         ended: false,
     };
-    let around = Surroundings {
-        pool: &state.pool,
-        keys: &state.sealing,
-        clock: &state.clock,
-    };
-    let staged = staging::stage(around, &uploader.permit, &mut source)?;
+    let staged = from_csv::stage(state.surroundings(), &uploader.permit, &mut source)?;
     let accepted = source
         .ordered()
         .and_then(|ordered| accept(state, uploader, &staged, ordered));
@@ -166,31 +167,24 @@ fn read_and_accept(
 fn accept(
     state: &State,
     uploader: &Uploader,
-    staged: &staging::Staged,
+    staged: &Staged,
     Ordered { options, once }: Ordered,
 ) -> Result<Reply> {
     let mut connection = state.pool.get()?;
-    let now = state.clock.now();
-    uploader.require_still_permitted(&mut connection, now)?;
+    let around = state.surroundings();
     let scope = uploader.caller.account.id.to_string();
     let reply = once.run(state, &mut connection, &scope, |connection| {
-        acceptance::accept(connection, &uploader.permit, staged, &options, now)?;
-        reply_of(connection, &uploader.permit, staged.import, now)
+        transaction(connection, |connection| {
+            let now = state.clock.now();
+            let permit = uploader.permit_now(connection, now)?;
+            acceptance::accept(connection, around, &permit, staged, &options)?;
+            let found = imports::find(connection, &permit, staged.import)?;
+            let location = location(permit.organization.id, staged.import);
+            Ok(Reply::accepted(&ImportBody::new(found, now))?.at(location))
+        })
     })?;
     state.bell.ring();
     Ok(reply)
-}
-
-fn reply_of(
-    connection: &mut Connection,
-    permit: &Permit<ManageImports>,
-    import: ImportId,
-    now: Instant,
-) -> Result<Reply> {
-    let found = imports::find(connection, permit, import)?;
-    let organization = permit.organization.id;
-    let location = format!("/v1/organizations/{organization}/imports/{import}");
-    Ok(Reply::accepted(&ImportBody::new(found, now))?.at(location))
 }
 
 /// The channel as the file that it carries.

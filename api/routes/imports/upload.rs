@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::{HttpResponse, post, web};
+use actix_web::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use utoipa::ToSchema;
 
-use super::bodies::{ImportBody, ImportMode};
+use super::bodies::ImportMode;
 use super::fields::Fields;
 use super::reader_thread::{ReaderThread, Uploader};
 use crate::domain::ids::{GroupId, OrganizationId};
@@ -16,7 +16,6 @@ use crate::domain::organization::AccountType;
 use crate::error::{Code, Error, Result};
 use crate::routes::extract::request_digest::FormDigest;
 use crate::routes::extract::{Caller, Once, Reply};
-use crate::routes::problem::{OfOrganization, OfUpload, Problem};
 use crate::services::imports::acceptance::Options;
 use crate::state::State;
 
@@ -47,39 +46,21 @@ pub struct ImportUpload {
     must_change_password: Option<bool>,
 }
 
-/// Import accounts from a CSV file
+/// Makes an import of an uploaded file.
 ///
-/// The file is taken as people have it: UTF-8, UTF-16 or Windows-1252; commas, semicolons or tabs;
-/// any order of columns, whose names are recognised in several languages. Every row becomes an
-/// account or gets an error of its own. The answer comes when the file is read; the accounts are
-/// created in the background: watch the import at its `Location`. *Requires:* admin, or operator.
-#[utoipa::path(
-    tag = "Imports",
-    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
-    request_body(content = ImportUpload, content_type = "multipart/form-data"),
-    responses(
-        (
-            status = 202,
-            description = "Accepted: the import waits for its turn, or has ended already.",
-            body = ImportBody,
-            headers(("Location" = String, description = "Where to watch the import."))
-        ),
-        OfUpload, OfOrganization
-    )
-)]
-#[post("/v1/organizations/{organization_id}/imports")]
-pub async fn create_import(
-    state: web::Data<State>,
+/// # Errors
+/// What is wrong with the form, the file or the options; `not_found`, `forbidden`.
+pub(super) async fn create(
+    state: &State,
     caller: Caller,
     once: Once,
-    path: web::Path<(OrganizationId,)>,
+    organization: OrganizationId,
     form: Multipart,
-) -> Result<HttpResponse, Problem> {
-    let (organization,) = path.into_inner();
+) -> Result<HttpResponse> {
     let uploader = caller
         .signed_in(move |connection, caller| Uploader::permitted(connection, caller, organization))
         .await?;
-    Ok(receive(&state, uploader, once, form).await?.into())
+    Ok(receive(state, uploader, once, form).await?.into())
 }
 
 async fn receive(state: &State, uploader: Uploader, once: Once, form: Multipart) -> Result<Reply> {

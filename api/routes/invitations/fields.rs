@@ -4,13 +4,14 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use crate::domain::generated_address::LoginDomain;
 use crate::domain::ids::{GroupId, InvitationId};
 use crate::domain::invitations::{Note, NoteError, ValidDays};
 use crate::domain::language::Language;
 use crate::domain::organization::AccountType;
 use crate::error::{Error, Result};
 use crate::routes::extract::{FieldReason, Form};
-use crate::services::invitations::Asked;
+use crate::services::invitations::{Asked, Typed};
 
 /// The most addresses of one call (PRODUCT 3.5), and the most groups.
 const MOST_OF_EMAILS: usize = 500;
@@ -71,7 +72,7 @@ impl CreateInvitationsRequest {
     ///
     /// # Errors
     /// `validation_failed`, naming each field at fault.
-    pub fn parse(self) -> Result<Asked> {
+    pub fn parse(self, login_domain: &LoginDomain) -> Result<Asked> {
         let mut form = Form::new();
         match self.emails.len() {
             0 => form.refuse(
@@ -103,11 +104,15 @@ impl CreateInvitationsRequest {
         if form.has_errors() {
             return Err(form.refusal());
         }
+        let emails = self.emails.into_iter().map(|TypedAddress(text)| Typed {
+            email: login_domain.parse_outside(&text),
+            text,
+        });
         let mut groups = self.group_ids;
         groups.sort();
         groups.dedup();
         Ok(Asked {
-            emails: self.emails.into_iter().map(|typed| typed.0).collect(),
+            emails: emails.collect(),
             account_type: self.account_type,
             groups,
             language: self.language,

@@ -68,7 +68,7 @@ async fn create_invitations(
     body: web::Json<CreateInvitationsRequest>,
 ) -> Result<HttpResponse, Problem> {
     let (id,) = path.into_inner();
-    let asked = body.into_inner().parse()?;
+    let asked = body.into_inner().parse(&state.config.login_domain)?;
     let outbox = state.outbox.clone();
     let answer = caller
         .permitted_once::<Invite>(once, id, move |connection, permit| {

@@ -16,7 +16,7 @@ pub use answering::{
     Accepted, Joining, Preview, accept, address_of, decline_mailed, decline_own, of_caller,
     preview, renew,
 };
-pub use creation::{AddressResult, Asked, create};
+pub use creation::{AddressResult, Asked, Typed, create};
 pub use endings::{end_all_of_account, end_for_departure, note_account_used, settle_expired};
 pub use looking_after::{Shown, find, list, resend, revoke};
 

@@ -8,6 +8,7 @@ use super::looking::Found;
 use super::{Ended, Outcomes, Work};
 use crate::domain::audit::Action;
 use crate::domain::email_address::EmailAddress;
+use crate::domain::generated_address::RESERVED;
 use crate::domain::ids::{AccountId, InvitationId};
 use crate::domain::invitations::{InvitationOutcome, InvitationStatus};
 use crate::error::Result;
@@ -53,10 +54,7 @@ impl Work<'_> {
                     InvitationOutcome::AlreadyMember,
                     "The member is deactivated: reactivate them to let them in again.",
                 ),
-                Found::MadeUp => Ended::because(
-                    InvitationOutcome::EmailInvalid,
-                    "This login address was made up by Rollcall: no mail reaches it.",
-                ),
+                Found::MadeUp => Ended::because(InvitationOutcome::EmailInvalid, RESERVED),
                 Found::Outsider(_) | Found::New(_) => continue,
             };
             outcomes.insert(email.clone(), ended);

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use self::looking::Found;
 use self::offers::Offer;
 use super::Take;
-use crate::domain::email_address::EmailAddress;
+use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::ids::{GroupId, InvitationId, OrganizationId};
 use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationOutcome, Note, ValidDays};
@@ -25,13 +25,18 @@ use crate::store::{Connection, accounts, transaction};
 
 /// What the caller asks for.
 pub struct Asked {
-    /// As they were typed.
-    pub emails: Vec<String>,
+    pub emails: Vec<Typed>,
     pub account_type: AccountType,
     pub groups: Vec<GroupId>,
     pub language: Option<Language>,
     pub note: Option<Note>,
     pub valid_days: ValidDays,
+}
+
+/// An address as it was typed, and what it spells.
+pub struct Typed {
+    pub text: String,
+    pub email: Result<EmailAddress, EmailAddressError>,
 }
 
 /// What came of one address.
@@ -98,7 +103,7 @@ pub fn create(
     })?;
     let results = lines.into_iter().zip(&asked.emails).map(|(line, typed)| {
         Ok(AddressResult {
-            email: typed.chars().take(MOST_OF_ECHO).collect(),
+            email: typed.text.chars().take(MOST_OF_ECHO).collect(),
             ended: match line {
                 Line::Ended(ended) => ended,
                 Line::Address(email) => ended
@@ -129,14 +134,14 @@ impl Line {
     }
 }
 
-fn read(emails: &[String]) -> Vec<Line> {
+fn read(emails: &[Typed]) -> Vec<Line> {
     let mut seen = HashSet::new();
-    let line = |text: &String| match EmailAddress::parse(text) {
+    let line = |typed: &Typed| match &typed.email {
         Err(error) => Line::Ended(Ended::because(
             InvitationOutcome::EmailInvalid,
             error.to_string(),
         )),
-        Ok(email) if seen.insert(email.clone()) => Line::Address(email),
+        Ok(email) if seen.insert(email) => Line::Address(email.clone()),
         Ok(_) => Line::Ended(Ended::plainly(InvitationOutcome::DuplicateInRequest)),
     };
     emails.iter().map(line).collect()
