@@ -234,7 +234,11 @@ road!(made_up_addresses_get_no_mail, |app| {
     let made_up = text(&school.member("jane").await.unwrap()["email"]);
     assert!(made_up.ends_with(".login.invalid"), "{made_up}");
     let sent = app.mails().await.len();
-    let emails = [made_up.as_str(), "new@hill.login.invalid", "new@LOGIN.invalid"];
+    let emails = [
+        made_up.as_str(),
+        "new@hill.login.invalid",
+        "new@LOGIN.invalid",
+    ];
     let answer = school.invite(&emails).await;
     assert_eq!(outcomes(&answer), ["email_invalid"; 3]);
     assert_eq!(school.students().await, (1, 0));

@@ -141,7 +141,7 @@ fn read(emails: &[Typed]) -> Vec<Line> {
             InvitationOutcome::EmailInvalid,
             error.to_string(),
         )),
-        Ok(email) if seen.insert(email) => Line::Address(email.clone()),
+        Ok(email) if seen.insert(email.clone()) => Line::Address(email.clone()),
         Ok(_) => Line::Ended(Ended::plainly(InvitationOutcome::DuplicateInRequest)),
     };
     emails.iter().map(line).collect()
