@@ -9,6 +9,7 @@ pub mod groups;
 pub mod health;
 pub mod imports;
 pub mod invitations;
+pub mod invite_codes;
 pub mod me;
 pub mod members;
 pub mod middleware;
@@ -35,6 +36,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     members::mount(config);
     groups::mount(config);
     invitations::mount(config);
+    invite_codes::mount(config);
     imports::mount(config);
     audit_events::mount(config);
     health::mount(config);

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::audit::{self, Event, Subject};
 use super::authorization::{CreateGroup, Permit, SeeGroups};
+use super::invite_codes;
 use crate::domain::audit::Action;
 use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::organization::GroupRole;
@@ -47,6 +48,7 @@ pub fn create(
                 "The organization has a group of this name already.",
             ));
         }
+        invite_codes::make(connection, organization, Some(group.id), permit.act.at)?;
         let member_count = make_manager(connection, permit, &group)?;
         let details = json!({ "name": group.name });
         let event = Event::within(

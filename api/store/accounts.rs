@@ -165,17 +165,6 @@ pub fn lock(connection: &mut Connection, id: AccountId) -> Result<Option<Account
     find(connection, id)
 }
 
-/// Notes that the owner has proved the mailbox; `false` where they had before.
-pub fn note_verified(connection: &mut Connection, id: AccountId, at: Instant) -> Result<bool> {
-    let unverified = accounts::table
-        .find(id)
-        .filter(accounts::email_verified_at.is_null());
-    Ok(diesel::update(unverified)
-        .set(accounts::email_verified_at.eq(at))
-        .execute(connection)?
-        == 1)
-}
-
 /// Takes back accounts that were added in this very transaction.
 pub fn delete_new(connection: &mut Connection, ids: &[AccountId]) -> Result<()> {
     diesel::delete(accounts::table.filter(accounts::id.eq_any(ids))).execute(connection)?;
@@ -252,6 +241,51 @@ pub fn replace_password_hash(
         .set(accounts::password_hash.eq(new))
         .execute(connection)?;
     Ok(changed == 1)
+}
+
+/// Gives the account a password that its owner has just chosen, whatever was there before; `false`
+/// where the account is gone or deactivated.
+pub fn set_own_password(connection: &mut Connection, id: AccountId, hash: &str) -> Result<bool> {
+    let active = accounts::table
+        .find(id)
+        .filter(accounts::deactivated_at.is_null());
+    let changed = diesel::update(active)
+        .set((
+            accounts::password_hash.eq(hash),
+            accounts::must_change_password.eq(false),
+        ))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
+/// Notes that the mailbox is the owner's; `false` where that was known.
+pub fn verify_email(connection: &mut Connection, id: AccountId, now: Instant) -> Result<bool> {
+    let unverified = accounts::table
+        .find(id)
+        .filter(accounts::email_verified_at.is_null());
+    let changed = diesel::update(unverified)
+        .set(accounts::email_verified_at.eq(now))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
+/// Has everybody wait who would verify the address; `false` where it is verified.
+pub fn lock_unverified(connection: &mut Connection, id: AccountId) -> Result<bool> {
+    let unverified = accounts::table
+        .find(id)
+        .filter(accounts::email_verified_at.is_null());
+    let changed = diesel::update(unverified)
+        .set(accounts::language.eq(accounts::language))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
+/// In which language the owner is written to from now on.
+pub fn set_language(connection: &mut Connection, id: AccountId, language: Language) -> Result<()> {
+    diesel::update(accounts::table.find(id))
+        .set(accounts::language.eq(language))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// The person has chosen their own password.

@@ -30,6 +30,7 @@ use crate::domain::imports::{
 };
 use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
+use crate::domain::invite_code::{CodeOutcome, InviteCode};
 use crate::domain::language::Language;
 use crate::domain::mail::{MailKind, MailStatus};
 use crate::domain::organization::{
@@ -256,12 +257,14 @@ text_columns!(
     AccountType,
     Action,
     ActorKind,
+    CodeOutcome,
     EmailAddress,
     GroupRole,
     ImportSource,
     ImportStatus,
     InvitationKind,
     InvitationStatus,
+    InviteCode,
     JoinedVia,
     Language,
     MailKind,

@@ -3,6 +3,7 @@
 mod caller;
 mod form;
 mod once;
+mod patch;
 pub mod request_digest;
 pub mod request_info;
 pub mod throttle;
@@ -10,5 +11,6 @@ pub mod throttle;
 pub use caller::Caller;
 pub use form::{FieldReason, Form};
 pub use once::{IDEMPOTENCY_KEY, Once, REPLAYED, Reply};
+pub use patch::nullable;
 pub use request_info::RequestInfo;
 pub use throttle::Throttle;

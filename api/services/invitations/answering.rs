@@ -13,9 +13,11 @@ use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::domain::token::{Token, TokenKind};
 use crate::error::{Code, Error, Result};
 use crate::mail::Outbox;
+use crate::services::accounts::prove_mailbox;
 use crate::services::act::Act;
 use crate::services::admission::{self, SeatSource};
 use crate::services::audit::{self, Event, Subject};
+use crate::services::invite_codes::redemption;
 use crate::services::sessions::SignedIn;
 use crate::store::accounts::Account;
 use crate::store::invitations::Invitation;
@@ -162,8 +164,9 @@ fn accept_now(
             accounts::lock(connection, caller.account.id)?.ok_or_else(Error::not_signed_in)?;
         let invitation = invitations::lock(connection, id)?.ok_or_else(unknown)?;
         require_addressed_to(&invitation, &account)?;
-        if matches!(joining, Joining::ById(_)) {
-            require_verified(&account)?;
+        match joining {
+            Joining::ById(_) => require_verified(&account)?,
+            Joining::ByToken(_) => redemption::hold_awaited(connection, account.id)?,
         }
         let joined = match invitation.status_at(act.at) {
             InvitationStatus::Pending => join(connection, &invitation, &account, act)?,
@@ -172,7 +175,7 @@ fn accept_now(
             status => return Err(ended(status)),
         };
         if matches!(joining, Joining::ByToken(_)) {
-            prove_mailbox_here(connection, &account, act)?;
+            prove_mailbox(connection, &account, act)?;
         }
         Ok(Accepted {
             invitation: id,
@@ -273,16 +276,6 @@ fn deactivated() -> Error {
         "Your membership of this organization is deactivated. Ask the people who run it to \
          reactivate it.",
     )
-}
-
-/// Whoever has the secret of a mail reads the mailbox.
-fn prove_mailbox_here(connection: &mut Connection, account: &Account, act: &Act) -> Result<()> {
-    if accounts::note_verified(connection, account.id, act.at)? {
-        let subject = Subject::Account(account.id);
-        let event = Event::outside(Action::AccountEmailVerified, subject, json!({}));
-        audit::record(connection, act, event)?;
-    }
-    Ok(())
 }
 
 /// Declines one of the caller's own invitations.
