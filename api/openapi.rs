@@ -56,6 +56,7 @@ use crate::routes::{self, problem};
         (name = "Seats", description = "What the licence allows."),
         (name = "Members", description = "The people of an organization."),
         (name = "Groups", description = "Groups of people inside one organization."),
+        (name = "Invitations", description = "Offers to email addresses."),
         (name = "Imports", description = "Many accounts from one file or list of names."),
         (name = "Invite codes", description = "Codes that let people in, looked after."),
         (name = "Joining by a code", description = "Codes that let people in, used."),
