@@ -4,6 +4,7 @@ pub mod audit;
 pub mod database_url;
 pub mod email_address;
 pub mod generated_password;
+pub mod group_members;
 pub mod hash_cost;
 pub mod ids;
 pub mod imports;

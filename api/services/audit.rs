@@ -78,21 +78,31 @@ impl Event {
 
 /// Writes an event down; call it in the transaction of the change itself.
 pub fn record(connection: &mut Connection, act: &Act, event: Event) -> Result<()> {
+    record_all(connection, act, vec![event])
+}
+
+/// Writes down what one act did to many.
+pub fn record_all(connection: &mut Connection, act: &Act, events: Vec<Event>) -> Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let events: Vec<_> = events.into_iter().map(|event| kept(act, event)).collect();
+    audit_events::insert(connection, &events)
+}
+
+fn kept(act: &Act, event: Event) -> AuditEvent {
     let (subject_type, subject) = event.subject.parts();
-    audit_events::insert(
-        connection,
-        &AuditEvent {
-            id: AuditEventId::new(),
-            organization_id: event.organization,
-            action: event.action,
-            actor_kind: act.kind,
-            actor_account_id: act.account,
-            actor_name: act.name.clone(),
-            subject_type,
-            subject,
-            details: JsonColumn(event.details),
-            request: act.request.clone(),
-            created_at: act.at,
-        },
-    )
+    AuditEvent {
+        id: AuditEventId::new(),
+        organization_id: event.organization,
+        action: event.action,
+        actor_kind: act.kind,
+        actor_account_id: act.account,
+        actor_name: act.name.clone(),
+        subject_type,
+        subject,
+        details: JsonColumn(event.details),
+        request: act.request.clone(),
+        created_at: act.at,
+    }
 }

@@ -6,6 +6,8 @@ pub mod act;
 pub mod admission;
 pub mod audit;
 pub mod authorization;
+pub mod departure;
+pub mod group_members;
 pub mod groups;
 pub mod imports;
 pub mod limits;

@@ -1,0 +1,140 @@
+//! The one way out of an organization: membership, seat, admin counter and groups, whether somebody
+//! leaves, is removed, or their account is deleted.
+
+use serde_json::json;
+
+use super::act::Act;
+use super::audit::{self, Event, Subject};
+use super::members::{changed_meanwhile, hold, settle};
+use super::sessions::SignedIn;
+use crate::domain::audit::Action;
+use crate::domain::ids::{AccountId, OrganizationId};
+use crate::error::{Code, Error, Result};
+use crate::store::memberships::Membership;
+use crate::store::organizations::Organization;
+use crate::store::{Connection, accounts, managed_accounts, memberships, transaction};
+
+/// Ends a membership within the caller's transaction, and tells what it was. An account that the
+/// organization created is its owner's own from now on, since nobody could look after it any more.
+///
+/// # Errors
+/// `last_admin`; `not_found` where it is no member.
+pub(super) fn end(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<Membership> {
+    let (_, known) = hold(connection, organization, account)?;
+    settle(connection, &known, None)?;
+    if !memberships::delete(connection, &known)? {
+        return Err(changed_meanwhile());
+    }
+    managed_accounts::release(connection, organization, account)?;
+    Ok(known)
+}
+
+/// The caller leaves an organization.
+///
+/// # Errors
+/// `last_admin`; `not_found` where the caller is not a member.
+pub fn leave(
+    connection: &mut Connection,
+    caller: &SignedIn,
+    organization: OrganizationId,
+) -> Result<()> {
+    let account = caller.account.id;
+    transaction(connection, |connection| {
+        let known = end(connection, organization, account)?;
+        record_leaving(connection, &known, &caller.act)
+    })
+}
+
+fn record_leaving(connection: &mut Connection, known: &Membership, act: &Act) -> Result<()> {
+    let details = json!({ "account_type": known.account_type, "role": known.role });
+    let subject = Subject::Account(known.account_id);
+    let event = Event::within(known.organization_id, Action::MemberLeft, subject, details);
+    audit::record(connection, act, event)
+}
+
+/// Who deletes an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    Owner,
+    /// The organization that created it.
+    Organization(OrganizationId),
+}
+
+/// Begins to delete an account: nothing new can refer to it until the transaction ends.
+///
+/// # Errors
+/// `not_found` where it is gone.
+pub(super) fn hold_for_deletion(connection: &mut Connection, account: AccountId) -> Result<()> {
+    if accounts::lock_for_deletion(connection, account)? {
+        Ok(())
+    } else {
+        Err(Error::not_found("account"))
+    }
+}
+
+/// Deletes a held account within the caller's transaction: each of its memberships ends, in the order
+/// of the organizations, so that two deletions never wait for each other in a ring.
+///
+/// # Errors
+/// `last_admin` where an organization would be left without an admin.
+pub(super) fn delete_account(
+    connection: &mut Connection,
+    account: AccountId,
+    author: Author,
+    act: &Act,
+) -> Result<()> {
+    for (organization, _) in memberships::of_account(connection, account)? {
+        let ended = end(connection, organization.id, account);
+        let known = ended.map_err(|error| naming(error, &organization, author))?;
+        match author {
+            Author::Owner => record_leaving(connection, &known, act)?,
+            Author::Organization(id) if id == organization.id => {}
+            // Who did it in their own organization is no other's to know.
+            Author::Organization(_) => {
+                record_leaving(connection, &known, &Act::of_system(act.at))?;
+            }
+        }
+    }
+    accounts::delete(connection, account)?;
+    Ok(())
+}
+
+/// The refusal names the organization that the owner has to look after first; who else deletes the
+/// account does not learn where its owner is besides.
+fn naming(error: Error, organization: &Organization, author: Author) -> Error {
+    if error.code() != Code::LastAdmin {
+        return error;
+    }
+    let detail = match author {
+        Author::Owner => format!(
+            "You are the last admin of {}. Make somebody else an admin first, or delete the \
+             organization.",
+            organization.name
+        ),
+        Author::Organization(_) => {
+            "This account is the last admin of another organization, so it cannot be deleted. \
+             Remove the member instead."
+                .to_owned()
+        }
+    };
+    Error::refused(Code::LastAdmin, detail)
+}
+
+/// Deletes the caller's own account.
+///
+/// # Errors
+/// `last_admin`, naming the organization.
+pub fn delete_own_account(connection: &mut Connection, caller: &SignedIn) -> Result<()> {
+    let account = caller.account.id;
+    transaction(connection, |connection| {
+        hold_for_deletion(connection, account)?;
+        let details = json!({ "email": caller.account.email });
+        let event = Event::outside(Action::AccountDeleted, Subject::Account(account), details);
+        audit::record(connection, &caller.act, event)?;
+        delete_account(connection, account, Author::Owner, &caller.act)
+    })
+}
