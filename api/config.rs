@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::hash_cost::HashCost;
+use crate::domain::mail::Sender;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -44,6 +45,14 @@ pub struct Config {
     pub worker_poll: Duration,
     /// How long an import's passwords can be downloaded.
     pub results_lifetime: Duration,
+    /// Who mail is from.
+    pub mail_from: Sender,
+    /// The most mails in a minute, of all replicas together.
+    pub mail_per_minute: u32,
+    /// How many mails one process sends at a time.
+    pub mail_workers: usize,
+    /// How long a worker may be at one mail before another takes it.
+    pub mail_lease: Duration,
     pub log: String,
     pub log_format: LogFormat,
     effective: Vec<Effective>,
@@ -243,6 +252,14 @@ impl Reader {
         let import_workers: Count = self.read("import_workers", "4", "2")?;
         let lease_seconds: Count = self.read("import_lease_seconds", "10", "30")?;
         let results_hours: Count = self.read("results_hours", "24", "72")?;
+        let mail_from = self.read(
+            "mail_from",
+            "Rollcall <no-reply@rollcall.invalid>",
+            "Hill Road School <no-reply@school.example>",
+        )?;
+        let mail_per_minute: Count = self.read("mail_per_minute", "600", "100")?;
+        let mail_workers: Count = self.read("mail_workers", "2", "4")?;
+        let mail_lease_seconds: Count = self.read("mail_lease_seconds", "300", "600")?;
         let config = Config {
             listen: listen.0,
             data_dir,
@@ -264,6 +281,10 @@ impl Reader {
             import_lease: Duration::from_secs(u64::from(lease_seconds.0)),
             worker_poll: worker_poll(Duration::from_secs(u64::from(lease_seconds.0))),
             results_lifetime: Duration::from_secs(u64::from(results_hours.0) * 60 * 60),
+            mail_from,
+            mail_per_minute: mail_per_minute.0,
+            mail_workers: mail_workers.0.try_into().unwrap_or(1),
+            mail_lease: Duration::from_secs(u64::from(mail_lease_seconds.0)),
             log: self.read("log", "info,actix_server=warn", "info,rollcall=debug")?,
             log_format: self.read("log_format", "auto", "json")?,
             effective: Vec::new(),

@@ -13,6 +13,8 @@ use crate::crypto::key_file::KeyError;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{OrganizationId, WorkerId};
 use crate::error::{Error, Result};
+use crate::mail::sending::Courier;
+use crate::mail::transport::Transport;
 use crate::mail::{Links, Outbox};
 use crate::services::imports::carrying_out::Workshop;
 use crate::store::pool::PATIENCE;
@@ -29,6 +31,8 @@ pub struct State {
     pub sealing: Arc<SealingKeys>,
     /// Where mail is queued.
     pub outbox: Arc<Outbox>,
+    /// How it leaves.
+    pub transport: Arc<Transport>,
     /// Tells the workers of this process that there is work.
     pub bell: Bell,
     /// The migrations that this start applied.
@@ -84,6 +88,7 @@ impl State {
         let links = Links::into(&config.spa_url);
         Ok(Self {
             outbox: Arc::new(Outbox::new(sealing.clone(), links)),
+            transport: Arc::new(Transport::configured(&config)),
             config: Arc::new(config),
             clock,
             pool,
@@ -126,6 +131,17 @@ impl State {
             lease: self.config.import_lease,
         }
     }
+
+    /// Somebody who takes mail from the queue to the transport.
+    pub fn courier(&self) -> Courier {
+        Courier::new(
+            self.pool.clone(),
+            self.clock.clone(),
+            self.outbox.clone(),
+            self.transport.clone(),
+            &self.config,
+        )
+    }
 }
 
 /// Addresses and keys are in it: for its owner only. A folder that is there already stays as it is.
@@ -141,7 +157,8 @@ fn make_private_folder(path: &Path) -> std::io::Result<()> {
 /// waits for none of these.
 fn connections(config: &Config) -> u32 {
     const CLEANUP_AND_UPLOADS: u32 = 3;
-    let workers = u32::try_from(config.import_workers).unwrap_or(u32::MAX);
+    let workers = config.import_workers.saturating_add(config.mail_workers);
+    let workers = u32::try_from(workers).unwrap_or(u32::MAX);
     config
         .database_connections
         .saturating_add(workers)

@@ -38,7 +38,7 @@ const LAYERS: [&str; 16] = [
 ];
 
 /// Libraries that belong to some layers only, by the beginning of their crates' names.
-const LIBRARIES: [(&str, &[&str]); 7] = [
+const LIBRARIES: [(&str, &[&str]); 9] = [
     ("actix", &["cli", "app", "openapi", "routes"]),
     ("utoipa_actix_web", &["app", "openapi", "routes"]),
     ("utoipa_swagger_ui", &["routes"]),
@@ -46,6 +46,8 @@ const LIBRARIES: [(&str, &[&str]); 7] = [
     ("clap", &["main", "cli"]),
     ("argon2", &["crypto"]),
     ("jsonwebtoken", &["crypto"]),
+    ("lettre", &["mail"]),
+    ("minijinja", &["mail"]),
 ];
 
 /// A source file: its path for people, its module path, and its code without comments and strings.

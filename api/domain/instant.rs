@@ -44,6 +44,13 @@ impl Instant {
         Self::from_microseconds(self.as_microseconds().saturating_add(micros))
     }
 
+    /// This moment and so much less.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        Self::from_microseconds(self.as_microseconds().saturating_sub(micros))
+    }
+
     /// How long after `earlier` this is; zero if it is not after.
     pub fn since(self, earlier: Self) -> Duration {
         let micros = self

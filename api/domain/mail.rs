@@ -1,5 +1,9 @@
-//! The words of the outbox (PRODUCT 3.10).
+//! The words of the outbox, and who its mail is from (PRODUCT 3.10).
 
+use std::fmt;
+use std::str::FromStr;
+
+use super::email_address::EmailAddress;
 use super::words::words;
 
 words! {
@@ -27,5 +31,93 @@ words! {
         Deferred = "deferred",
         /// It is given up.
         Failed = "failed",
+    }
+}
+
+/// Who mail is from: an address, and the name that people see beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    name: String,
+    address: EmailAddress,
+}
+
+/// The longest name of a sender, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
+impl Sender {
+    /// The name that people see.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is sent from.
+    pub const fn address(&self) -> &EmailAddress {
+        &self.address
+    }
+}
+
+impl FromStr for Sender {
+    type Err = String;
+
+    /// `Hill Road School <no-reply@school.example>`, or the address alone, whose name is then
+    /// Rollcall.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, address) = match text.trim().strip_suffix('>') {
+            Some(text) => text.rsplit_once('<').ok_or("has a > without a <")?,
+            None => ("", text),
+        };
+        let name = name.trim().trim_matches('"').trim();
+        if name.contains(char::is_control) || name.chars().count() > MAX_NAME_CHARS {
+            return Err("has a name that is no short line".to_owned());
+        }
+        let address = EmailAddress::parse(address).map_err(|error| format!("is none: {error}"))?;
+        let name = if name.is_empty() { "Rollcall" } else { name };
+        Ok(Self {
+            name: name.to_owned(),
+            address,
+        })
+    }
+}
+
+impl fmt::Display for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} <{}>", self.name, self.address.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_is_an_address_with_or_without_a_name() {
+        for (text, expected) in [
+            (
+                "no-reply@school.example",
+                "Rollcall <no-reply@school.example>",
+            ),
+            (
+                "<no-reply@school.example>",
+                "Rollcall <no-reply@school.example>",
+            ),
+            (
+                "Hill Road School <No-Reply@school.example>",
+                "Hill Road School <no-reply@school.example>",
+            ),
+            (
+                "\"School, Hill Road\" <a@b.example>",
+                "School, Hill Road <a@b.example>",
+            ),
+        ] {
+            assert_eq!(text.parse::<Sender>().unwrap().to_string(), expected);
+        }
+        for bad in [
+            "",
+            "School",
+            "School no-reply@x.org>",
+            "A\r\nBcc: b <a@x.org>",
+        ] {
+            assert!(bad.parse::<Sender>().is_err(), "{bad}");
+        }
     }
 }

@@ -1,11 +1,21 @@
 //! Mail: what it says, in which words, and how it leaves (PRODUCT 3.10).
 //!
-//! A [`Letter`] is queued in the transaction of what it tells of, by the [`Outbox`]; a worker writes
-//! it out and hands it to a transport later.
+//! | step | file | what it does |
+//! |---|---|---|
+//! | the cause | [`outbox`] | queues a [`Letter`], sealed, in the transaction of what it tells of |
+//! | the turn | [`sending`] | takes due mail under a lease, at the pace that is set |
+//! | the words | [`templates`] | the letter in the reader's language, as text and as HTML |
+//! | the form | [`message`] | headers and parts (RFC 5322, MIME) |
+//! | the way | [`transport`] | a mail server, or a folder |
 
 pub mod letter;
 pub mod links;
+pub mod message;
 pub mod outbox;
+mod pace;
+pub mod sending;
+pub mod templates;
+pub mod transport;
 
 pub use letter::Letter;
 pub use links::Links;

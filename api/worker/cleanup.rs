@@ -1,16 +1,20 @@
-//! What time makes useless: sessions that ran out, results that expired, uploads that died.
+//! What time makes useless: sessions that ran out, results that expired, uploads that died, mail that ended.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::without_panic;
 use crate::error::Result;
+use crate::mail::sending;
 use crate::services::imports::results;
 use crate::state::State;
-use crate::store::{imports, sessions};
+use crate::store::{imports, mails, sessions};
 
 /// Reading checks the time itself, so that this need not be prompt.
 const EVERY: Duration = Duration::from_secs(60);
+
+/// How long it can be looked up how a mail ended.
+const MAIL_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Cleans up now and then until `stopping`.
 pub fn work(state: &State, stopping: &AtomicBool) {
@@ -36,6 +40,8 @@ pub fn once(state: &State) -> Result<()> {
     let mut connection = state.pool.get()?;
     sessions::delete_expired(&mut connection, now)?;
     imports::delete_abandoned(&mut connection, now)?;
+    sending::give_up_lost(&mut connection, now)?;
+    mails::delete_ended_before(&mut connection, now.minus(MAIL_KEPT))?;
     while results::erase_expired(&mut connection, now)? > 0 {}
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! Background work: imports, and cleaning up. Any number of processes share it, each by leases in
+//! Background work: imports, mail, and cleaning up. Any number of processes share it, each by leases in
 //! the database.
 
 mod cleanup;
 mod imports;
+mod mail;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,7 +21,8 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts as many import threads as the configuration says, and one that cleans up.
+    /// Starts as many threads for imports and for mail as the configuration says, and one that cleans
+    /// up.
     ///
     /// # Errors
     /// Where the system gives no threads.
@@ -31,6 +33,12 @@ impl Workers {
             let (state, stopping) = (state.clone(), stopping.clone());
             threads.push(spawn(format!("import-{number}"), move || {
                 imports::work(&state, &stopping);
+            })?);
+        }
+        for number in 0..state.config.mail_workers {
+            let (state, stopping) = (state.clone(), stopping.clone());
+            threads.push(spawn(format!("mail-{number}"), move || {
+                mail::work(&state, &stopping);
             })?);
         }
         let (cleaner, stop) = (state.clone(), stopping.clone());
@@ -101,6 +109,7 @@ pub fn drain(state: &State) -> Result<()> {
             break;
         }
     }
+    mail::drain(&mut state.courier())?;
     cleanup::once(state)
 }
 

@@ -33,5 +33,6 @@ CREATE TABLE mails (
 );
 CREATE UNIQUE INDEX mails_cause_key ON mails (cause);
 CREATE INDEX mails_unsent ON mails (due_at, id) WHERE status IN ('queued', 'deferred');
+CREATE INDEX mails_ended ON mails (created_at) WHERE status IN ('sent', 'failed');
 CREATE INDEX mails_account ON mails (account_id);
 CREATE INDEX mails_organization ON mails (organization_id, id);

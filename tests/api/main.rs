@@ -18,6 +18,7 @@ mod command_line;
 mod crash;
 mod imports;
 mod logs;
+mod mail;
 mod members;
 mod organizations;
 mod protocol;

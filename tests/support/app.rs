@@ -168,6 +168,7 @@ fn config(database: &Database, data_dir: PathBuf) -> Config {
     config.password_hash = HashCost::FOR_TESTS;
     // Work is done when a test says so.
     config.import_workers = 0;
+    config.mail_workers = 0;
     config
 }
 

@@ -5,6 +5,7 @@ pub mod answer;
 pub mod app;
 pub mod books;
 pub mod database;
+pub mod mail;
 pub mod people;
 pub mod postgres;
 pub mod process;
@@ -13,6 +14,7 @@ pub mod wire;
 
 pub use answer::Answer;
 pub use app::App;
+pub use mail::ReceivedMail;
 
 /// Runs a test on both databases: `road!(name, |app| async { … })` makes the tests `name::sqlite`
 /// and `name::postgres`.

@@ -1,0 +1,106 @@
+//! A mail's text as it travels: headers and parts (RFC 5322, RFC 2045).
+
+use std::time::{Duration, SystemTime};
+
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
+use lettre::{Address, Message};
+
+use super::templates::Written;
+use super::transport::{Parcel, Setback};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::mail::Sender;
+use crate::error::{Error, Result};
+use crate::store::mails::Mail;
+
+/// Who a mail goes to.
+pub struct Recipient<'a> {
+    pub name: &'a str,
+    pub address: &'a EmailAddress,
+}
+
+/// The mail, ready to leave. It is the same whenever it is made: date, id and boundary come from what
+/// is kept of it.
+///
+/// # Errors
+/// A [`Setback`] where mail programs have no notation for the address; else, where the words of the
+/// mail cannot be written as a message.
+pub fn compose(
+    mail: &Mail,
+    written: &Written,
+    from: &Sender,
+    to: &Recipient<'_>,
+) -> Result<std::result::Result<Parcel, Setback>> {
+    let (Some(sender), Some(receiver)) = (address(from.address()), address(to.address)) else {
+        let reason = "the address cannot be written in a mail's header".to_owned();
+        return Ok(Err(Setback::Final(reason)));
+    };
+    let mut builder = Message::builder()
+        .from(Mailbox::new(Some(one_line(from.name())), sender))
+        .to(Mailbox::new(Some(one_line(to.name)), receiver))
+        .subject(one_line(&written.subject))
+        .date(date_of(mail))
+        .message_id(Some(format!("<{}@{}>", mail.id, from.address().domain())));
+    for (name, value) in [
+        // Nobody's vacation notice is to come back (RFC 3834).
+        ("Auto-Submitted", "auto-generated"),
+        ("Content-Language", mail.language.as_str()),
+    ] {
+        let name = HeaderName::new_from_ascii(name.to_owned()).map_err(Error::internal)?;
+        builder = builder.raw_header(HeaderValue::new(name, value.to_owned()));
+    }
+    let message = builder
+        .multipart(parts(mail, written))
+        .map_err(Error::internal)?;
+    Ok(Ok(Parcel {
+        name: file_name(mail),
+        from: from.address().clone(),
+        to: to.address.clone(),
+        text: message.formatted(),
+    }))
+}
+
+fn parts(mail: &Mail, written: &Written) -> MultiPart {
+    MultiPart::builder()
+        .kind(MultiPartKind::Alternative)
+        .boundary(format!("rollcall-{}", mail.id))
+        .build()
+        .singlepart(part(ContentType::TEXT_PLAIN, &written.text))
+        .singlepart(part(ContentType::TEXT_HTML, &written.html))
+}
+
+fn part(kind: ContentType, body: &str) -> SinglePart {
+    SinglePart::builder().header(kind).body(body.to_owned())
+}
+
+fn address(address: &EmailAddress) -> Option<Address> {
+    Address::new(address.local_part(), address.domain()).ok()
+}
+
+/// Nothing that somebody wrote ever begins another header.
+fn one_line(text: &str) -> String {
+    let line: String = text
+        .chars()
+        .map(|c| {
+            if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+                ' '
+            } else {
+                c
+            }
+        })
+        .collect();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn date_of(mail: &Mail) -> SystemTime {
+    let seconds = u64::try_from(mail.created_at.as_seconds()).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+/// Files sort by when they were queued.
+fn file_name(mail: &Mail) -> String {
+    let digits = |c: &char| c.is_ascii_digit() || *c == 'T';
+    let moment = mail.created_at.to_string();
+    let moment: String = moment.chars().take(19).filter(digits).collect();
+    format!("{moment}Z-{}", mail.id)
+}

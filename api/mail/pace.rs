@@ -1,0 +1,68 @@
+//! The sending rate, which all replicas hold together: mail providers count what an installation
+//! sends, not what a process sends.
+
+use std::time::Duration;
+
+use crate::domain::instant::Instant;
+use crate::error::Result;
+use crate::store::Connection;
+use crate::store::rate_limits::{self, Use};
+
+/// So many mails in a minute, at most a second's worth of them at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    interval: i64,
+    period: i64,
+}
+
+/// What the count of mails is kept under; a hash like all others of the table.
+const SUBJECT: &[u8] = b"mail\nsending rate";
+
+const MINUTE: i64 = 60_000_000;
+
+impl Pace {
+    /// So many in a minute.
+    pub fn per_minute(mails: u32) -> Self {
+        let mails = i64::from(mails.max(1));
+        let at_once = (mails / 60).max(1);
+        let interval = MINUTE / mails;
+        Self {
+            interval,
+            period: interval * at_once,
+        }
+    }
+
+    /// Takes the turn of one mail, or tells how long to wait for it.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub fn take(self, connection: &mut Connection, now: Instant) -> Result<Option<Duration>> {
+        let taken = rate_limits::take(connection, &self.one(now))?;
+        if taken.allowed {
+            return Ok(None);
+        }
+        let free_at = taken.full_at - self.period + self.interval;
+        let wait = u64::try_from(free_at - now.as_microseconds()).unwrap_or(0);
+        Ok(Some(Duration::from_micros(wait)))
+    }
+
+    /// Gives a turn back that was not used.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub fn give_back(self, connection: &mut Connection, now: Instant) -> Result<()> {
+        rate_limits::give_back(connection, &self.one(now))
+    }
+
+    fn one(self, now: Instant) -> Use {
+        let digest = ring::digest::digest(&ring::digest::SHA256, SUBJECT);
+        let mut key_hash = [0_u8; 32];
+        key_hash.copy_from_slice(digest.as_ref());
+        Use {
+            key_hash,
+            now: now.as_microseconds(),
+            interval: self.interval,
+            period: self.period,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What mail says: one layout, and the words of six languages, all embedded in the binary.
+//!
+//! A sentence is plain text in both parts of a mail. In the HTML part the layout escapes it as a
+//! whole, so nothing that a person wrote (a name, a note) is ever markup.
+
+mod people;
+mod words;
+
+use minijinja::{Value, context};
+
+use super::letter::Letter;
+use super::links::Links;
+use super::message::Recipient;
+use crate::domain::instant::Instant;
+use crate::domain::language::Language;
+use crate::domain::mail::Sender;
+use crate::error::Result;
+use people::{lines_of_note, said_by_people};
+use words::{Catalogue, Words, fill, lay_out};
+
+const TEXT_LAYOUT: &str = include_str!("mail.txt");
+const HTML_LAYOUT: &str = include_str!("mail.html");
+
+/// A mail in words.
+#[derive(Clone, Debug)]
+pub struct Written {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// The values of a letter, as the templates take them.
+struct Values<'a> {
+    organization: Option<&'a str>,
+    /// Who did it, where that is known.
+    by: Option<&'a str>,
+    note: Option<&'a str>,
+    facts: Vec<(&'a str, String)>,
+    link: String,
+    date: Option<Instant>,
+}
+
+/// A letter in the words of a language.
+///
+/// # Errors
+/// Never, with the templates that there are.
+pub fn write(
+    letter: &Letter,
+    language: Language,
+    to: &Recipient<'_>,
+    from: &Sender,
+    links: &Links,
+) -> Result<Written> {
+    let catalogue = Catalogue::of(language)?;
+    let words = catalogue.words(letter.kind());
+    let values = values(letter, catalogue, to, links);
+    let date = values.date.map(|date| catalogue.date(date)).transpose()?;
+    let context = context! {
+        name => to.name,
+        sender => said_by_people(from.name()),
+        organization => values.organization.map(said_by_people),
+        by => values.by.map(said_by_people),
+        date,
+    };
+    let sentences = sentences(catalogue, words, &values, to, context)?;
+    let subject = sentences.get_attr("subject").map_err(words::broken)?;
+    let language = language.as_str();
+    let as_text = context! { language, link => values.link.as_str(), ..sentences.clone() };
+    let as_html = context! { language, link => in_attribute(&values.link), ..sentences };
+    Ok(Written {
+        subject: subject.to_string(),
+        text: lay_out("mail.txt", TEXT_LAYOUT, as_text)?,
+        html: lay_out("mail.html", HTML_LAYOUT, as_html)?,
+    })
+}
+
+/// A link as HTML has it. The engine's own escape would spell each slash as a number, which is right
+/// and which filters take for a disguise.
+fn in_attribute(link: &str) -> Value {
+    let escaped = link
+        .replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    Value::from_safe_string(escaped)
+}
+
+/// Every sentence of the mail, with its values in it.
+fn sentences(
+    catalogue: &Catalogue,
+    words: &Words,
+    values: &Values<'_>,
+    to: &Recipient<'_>,
+    context: Value,
+) -> Result<Value> {
+    let filled = |sentence: &str| fill(sentence, context.clone());
+    let by = |general: &str, with_author: &Option<String>| match with_author {
+        Some(sentence) if values.by.is_some() => filled(sentence),
+        _ => filled(general),
+    };
+    let greeting = if people::is_plain_name(to.name) {
+        &catalogue.common.greeting
+    } else {
+        &catalogue.common.greeting_nobody
+    };
+    let note_from = values.note.map(|_| filled(&catalogue.common.note_from));
+    let facts: Vec<Value> = values
+        .facts
+        .iter()
+        .map(|(label, value)| context! { label => *label, value => value.as_str() })
+        .collect();
+    Ok(context! {
+        subject => filled(&words.subject)?,
+        preheader => filled(&words.preheader)?,
+        heading => filled(&words.heading)?,
+        greeting => filled(greeting)?,
+        opening => by(&words.opening, &words.opening_by)?,
+        note_from => note_from.transpose()?,
+        note => values.note.map(lines_of_note),
+        facts,
+        next => by(&words.next, &words.next_by)?,
+        button => filled(&words.button)?,
+        link_hint => filled(&catalogue.common.link_hint)?,
+        until => words.until.as_deref().map(filled).transpose()?,
+        aside => by(&words.aside, &words.aside_by)?,
+        why => filled(&words.why)?,
+        footer => filled(&catalogue.common.footer)?,
+    })
+}
+
+fn values<'a>(
+    letter: &'a Letter,
+    catalogue: &'a Catalogue,
+    to: &Recipient<'_>,
+    links: &Links,
+) -> Values<'a> {
+    let nothing = Values {
+        organization: None,
+        by: None,
+        note: None,
+        facts: Vec::new(),
+        link: links.sign_in(to.address.as_str()),
+        date: None,
+    };
+    let facts = &catalogue.facts;
+    match letter {
+        Letter::VerifyEmail { link, expires_at } | Letter::PasswordReset { link, expires_at } => {
+            Values {
+                link: link.clone(),
+                date: Some(*expires_at),
+                ..nothing
+            }
+        }
+        Letter::SignInInstructions {
+            organization,
+            invited_by,
+            note,
+            login,
+            link,
+            expires_at,
+        } => Values {
+            organization: Some(organization),
+            by: invited_by.as_deref(),
+            note: note.as_deref(),
+            facts: vec![(&facts.login, login.clone())],
+            link: link.clone(),
+            date: Some(*expires_at),
+        },
+        Letter::JoinLink {
+            organization,
+            invited_by,
+            note,
+            link,
+            expires_at,
+        } => Values {
+            organization: Some(organization),
+            by: invited_by.as_deref(),
+            note: note.as_deref(),
+            link: link.clone(),
+            date: Some(*expires_at),
+            ..nothing
+        },
+        Letter::PasswordChanged {
+            login,
+            by_organization,
+            at,
+        } => Values {
+            by: by_organization.as_deref(),
+            facts: vec![(&facts.login, login.clone())],
+            link: links.sign_in(login),
+            date: Some(*at),
+            ..nothing
+        },
+        Letter::ImportFinished {
+            organization,
+            rows,
+            created,
+            failed,
+            cancelled,
+            results_expire_at,
+        } => Values {
+            organization: Some(organization),
+            facts: vec![
+                (&facts.rows, rows.to_string()),
+                (&facts.created, created.to_string()),
+                (&facts.failed, failed.to_string()),
+                (&facts.cancelled, cancelled.to_string()),
+            ],
+            date: Some(*results_expire_at),
+            ..nothing
+        },
+    }
+}

@@ -1,0 +1,182 @@
+//! The words of each language, embedded as catalogues.
+
+use std::sync::LazyLock;
+
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use serde::Deserialize;
+
+use crate::domain::instant::Instant;
+use crate::domain::language::Language;
+use crate::domain::mail::MailKind;
+use crate::error::{Error, Result};
+
+/// All that mail says in one language.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Catalogue {
+    pub common: Common,
+    pub facts: Facts,
+    dates: Dates,
+    verify_email: Words,
+    sign_in_instructions: Words,
+    join_link: Words,
+    password_reset: Words,
+    password_changed: Words,
+    import_finished: Words,
+}
+
+/// What every mail has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Common {
+    pub greeting: String,
+    /// Where the name is one that could pass for something else.
+    pub greeting_nobody: String,
+    pub link_hint: String,
+    pub note_from: String,
+    pub footer: String,
+}
+
+/// What stands beside the facts of a mail.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    pub login: String,
+    pub rows: String,
+    pub created: String,
+    pub failed: String,
+    pub cancelled: String,
+}
+
+/// How a moment is written for people.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dates {
+    months: [String; 12],
+    /// The first of a month, which French writes in its own way.
+    first_day: String,
+    format: String,
+    two_digit_hour: bool,
+}
+
+/// The words of one kind of mail. Those that end in `_by` stand where it is known who did it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    pub subject: String,
+    /// What a list of mails shows behind the subject.
+    pub preheader: String,
+    pub heading: String,
+    pub opening: String,
+    pub opening_by: Option<String>,
+    pub next: String,
+    pub next_by: Option<String>,
+    pub button: String,
+    pub until: Option<String>,
+    /// What to do if one did not ask for it.
+    pub aside: String,
+    pub aside_by: Option<String>,
+    /// Why one gets it.
+    pub why: String,
+}
+
+const SOURCES: [(Language, &str); 6] = [
+    (Language::English, include_str!("languages/en.toml")),
+    (Language::Finnish, include_str!("languages/fi.toml")),
+    (Language::Spanish, include_str!("languages/es.toml")),
+    (Language::German, include_str!("languages/de.toml")),
+    (Language::French, include_str!("languages/fr.toml")),
+    (Language::Swedish, include_str!("languages/sv.toml")),
+];
+
+type Read = std::result::Result<Catalogue, toml::de::Error>;
+
+static CATALOGUES: LazyLock<Vec<(Language, Read)>> = LazyLock::new(|| {
+    let read = |(language, source): (Language, &str)| (language, toml::from_str(source));
+    SOURCES.into_iter().map(read).collect()
+});
+
+impl Catalogue {
+    /// The catalogue of a language.
+    ///
+    /// # Errors
+    /// Never: a test reads all of them.
+    pub fn of(language: Language) -> Result<&'static Self> {
+        let catalogue = CATALOGUES
+            .iter()
+            .find(|(of, _)| *of == language)
+            .map(|(_, read)| read);
+        match catalogue {
+            Some(Ok(catalogue)) => Ok(catalogue),
+            Some(Err(error)) => Err(Error::internal(error.to_string())),
+            None => Err(Error::internal(format!("no words in {language}"))),
+        }
+    }
+
+    /// The words of a kind of mail.
+    pub const fn words(&self, kind: MailKind) -> &Words {
+        match kind {
+            MailKind::VerifyEmail => &self.verify_email,
+            MailKind::SignInInstructions => &self.sign_in_instructions,
+            MailKind::JoinLink => &self.join_link,
+            MailKind::PasswordReset => &self.password_reset,
+            MailKind::PasswordChanged => &self.password_changed,
+            MailKind::ImportFinished => &self.import_finished,
+        }
+    }
+
+    /// A moment as people write it, to the minute, in UTC: whose clock the reader goes by is not
+    /// known.
+    ///
+    /// # Errors
+    /// Never, with the catalogues that there are.
+    pub fn date(&self, moment: Instant) -> Result<String> {
+        let moment = jiff::Timestamp::from(moment).to_zoned(jiff::tz::TimeZone::UTC);
+        let month = usize::try_from(moment.month())
+            .unwrap_or(1)
+            .saturating_sub(1);
+        let day = match moment.day() {
+            1 => self.dates.first_day.clone(),
+            day => day.to_string(),
+        };
+        let hour = if self.dates.two_digit_hour {
+            format!("{:02}", moment.hour())
+        } else {
+            moment.hour().to_string()
+        };
+        fill(
+            &self.dates.format,
+            minijinja::context! {
+                day,
+                month => self.dates.months.get(month),
+                year => moment.year(),
+                hour,
+                minute => format!("{:02}", moment.minute()),
+            },
+        )
+    }
+}
+
+/// A sentence with its values in it, as plain text. A value that is missing is an error: no mail
+/// leaves with a hole in it.
+pub fn fill(sentence: &str, values: Value) -> Result<String> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.render_str(sentence, values).map_err(broken)
+}
+
+/// A layout with sentences in it; as HTML, each is escaped.
+pub fn lay_out(name: &str, layout: &str, values: Value) -> Result<String> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_auto_escape_callback(minijinja::default_auto_escape_callback);
+    environment
+        .render_named_str(name, layout, values)
+        .map_err(broken)
+}
+
+/// A template that cannot be filled.
+pub fn broken(error: minijinja::Error) -> Error {
+    Error::internal(format!("{error:#}"))
+}

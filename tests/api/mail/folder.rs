@@ -1,0 +1,61 @@
+//! The folder of `.eml` files: the default of the embedded mode.
+
+use rollcall::domain::mail::MailStatus;
+use rollcall::store::mails;
+
+use super::{delivery, queue, reset_letter};
+use crate::support::road;
+
+road!(a_mail_is_written_into_the_folder_once, |app| {
+    app.register("ada@hill.example").await;
+    let mail = queue(
+        app,
+        "ada@hill.example",
+        "reset 1",
+        reset_letter(app, "rcp_secret"),
+    )
+    .unwrap();
+    assert_eq!(delivery(app, mail).status, MailStatus::Queued);
+
+    let received = app.last_mail_to("ada@hill.example").await;
+    assert_eq!(received.from, "no-reply@rollcall.invalid");
+    assert_eq!(received.subject, "Choose a new password for Rollcall");
+    assert_eq!(received.token(), "rcp_secret");
+    assert!(
+        received.html.contains(&received.link()),
+        "{}",
+        received.html
+    );
+    let ended = delivery(app, mail);
+    assert_eq!(
+        (ended.status, ended.attempts, ended.last_error),
+        (MailStatus::Sent, 1, None)
+    );
+
+    let before = app.mails().await.len();
+    let again = queue(
+        app,
+        "ada@hill.example",
+        "reset 1",
+        reset_letter(app, "rcp_other"),
+    );
+    assert!(again.is_none(), "one cause, one mail");
+    assert_eq!(app.mails().await.len(), before);
+});
+
+road!(what_was_withdrawn_is_not_sent, |app| {
+    app.register("ada@hill.example").await;
+    app.drain().await;
+    let before = app.mails().await.len();
+    let mail = queue(
+        app,
+        "ada@hill.example",
+        "reset 1",
+        reset_letter(app, "rcp_secret"),
+    )
+    .unwrap();
+    let mut connection = app.state.pool.get().unwrap();
+    assert_eq!(mails::withdraw(&mut connection, &[mail]).unwrap(), 1);
+    drop(connection);
+    assert_eq!(app.mails().await.len(), before);
+});

@@ -1,0 +1,62 @@
+//! Mail (PRODUCT 3.10): what arrives, how, and how often.
+
+mod folder;
+
+use std::time::Duration;
+
+use rollcall::domain::email_address::EmailAddress;
+use rollcall::domain::ids::MailId;
+use rollcall::domain::language::Language;
+use rollcall::mail::Letter;
+use rollcall::mail::outbox::Post;
+use rollcall::store::mails::{self, Delivery};
+use rollcall::store::{accounts, transaction};
+
+use crate::support::App;
+
+/// A letter with a link that carries this token.
+fn reset_letter(app: &App, token: &str) -> Letter {
+    Letter::PasswordReset {
+        link: format!("http://localhost:3000/set-password?token={token}"),
+        expires_at: app.now().plus(Duration::from_secs(72 * 60 * 60)),
+    }
+}
+
+/// Queues a letter to whoever has this address, as a service does.
+fn queue(app: &App, to: &str, cause: &str, letter: Letter) -> Option<MailId> {
+    queue_in(app, to, cause, letter, None)
+}
+
+fn queue_in(
+    app: &App,
+    to: &str,
+    cause: &str,
+    letter: Letter,
+    language: Option<Language>,
+) -> Option<MailId> {
+    let mut connection = app.state.pool.get().unwrap();
+    let address = EmailAddress::parse(to).unwrap();
+    let account = accounts::find_by_email(&mut connection, &address)
+        .unwrap()
+        .unwrap();
+    let post = Post {
+        to: &account,
+        language,
+        organization: None,
+        cause: cause.to_owned(),
+        letter,
+    };
+    transaction(&mut connection, |connection| {
+        app.state.outbox.queue(connection, &post, app.now())
+    })
+    .unwrap()
+}
+
+/// How far a mail is.
+fn delivery(app: &App, mail: MailId) -> Delivery {
+    let mut connection = app.state.pool.get().unwrap();
+    mails::deliveries(&mut connection, &[mail])
+        .unwrap()
+        .remove(&mail)
+        .unwrap()
+}
