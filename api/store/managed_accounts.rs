@@ -24,16 +24,17 @@ pub fn deactivate(
     Ok(closed == 1)
 }
 
-/// Opens the account again.
+/// Opens the account again; `false` where it is not this organization's, or open already.
 pub fn reactivate(
     connection: &mut Connection,
     organization: OrganizationId,
     account: AccountId,
-) -> Result<()> {
-    diesel::update(theirs(organization, account))
+) -> Result<bool> {
+    let closed = theirs(organization, account);
+    let opened = diesel::update(closed.filter(accounts::deactivated_at.is_not_null()))
         .set(accounts::deactivated_at.eq(None::<Instant>))
         .execute(connection)?;
-    Ok(())
+    Ok(opened == 1)
 }
 
 /// Makes the account its owner's own, and open: nobody could look after it any more.

@@ -4,8 +4,7 @@ use serde_json::json;
 
 use super::{Member, changes, hold, load};
 use crate::domain::audit::Action;
-use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::instant::Instant;
+use crate::domain::ids::AccountId;
 use crate::domain::organization::MembershipStatus;
 use crate::error::Result;
 use crate::services::audit::{self, Event, Subject};
@@ -54,15 +53,10 @@ fn change(
         new.status = status;
         changes::replace(connection, &known, &new)?;
         let action = match status {
-            MembershipStatus::Active => {
-                managed_accounts::reactivate(connection, organization, account)?;
-                Action::MemberReactivated
-            }
-            MembershipStatus::Deactivated => {
-                close(connection, organization, account, permit.act.at)?;
-                Action::MemberDeactivated
-            }
+            MembershipStatus::Active => Action::MemberReactivated,
+            MembershipStatus::Deactivated => Action::MemberDeactivated,
         };
+        open_or_close(connection, permit, account, status)?;
         let details = json!({ "account_type": known.account_type, "role": known.role });
         let event = Event::within(organization, action, Subject::Account(account), details);
         audit::record(connection, &permit.act, event)?;
@@ -70,13 +64,22 @@ fn change(
     })
 }
 
-fn close(
+/// An account of the organization's own, as a whole. No session outlives that: one that began while
+/// the account was being closed would open everything once it is open again.
+fn open_or_close(
     connection: &mut Connection,
-    organization: OrganizationId,
+    permit: &Permit<ManageMembers>,
     account: AccountId,
-    at: Instant,
+    status: MembershipStatus,
 ) -> Result<()> {
-    if managed_accounts::deactivate(connection, organization, account, at)? {
+    let (organization, at) = (permit.organization.id, permit.act.at);
+    let changed = match status {
+        MembershipStatus::Active => managed_accounts::reactivate(connection, organization, account),
+        MembershipStatus::Deactivated => {
+            managed_accounts::deactivate(connection, organization, account, at)
+        }
+    };
+    if changed? {
         sessions::delete_all(connection, account, None)?;
     }
     Ok(())
