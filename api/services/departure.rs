@@ -12,7 +12,9 @@ use crate::domain::ids::{AccountId, OrganizationId};
 use crate::error::{Code, Error, Result};
 use crate::store::memberships::Membership;
 use crate::store::organizations::Organization;
-use crate::store::{Connection, accounts, managed_accounts, memberships, transaction};
+use crate::store::{
+    Connection, accounts, managed_accounts, memberships, organizations, transaction,
+};
 
 /// Ends a membership within the caller's transaction, and tells what it was. An account that the
 /// organization created is its owner's own from now on, since nobody could look after it any more.
@@ -64,20 +66,42 @@ pub(super) enum Author {
     Organization(OrganizationId),
 }
 
-/// Begins to delete an account: nothing new can refer to it until the transaction ends.
+/// Begins to delete an account: its memberships stay as they are, and nothing new can refer to it,
+/// until the transaction ends. The organizations are held in their order and before the account, so
+/// that two deletions never wait for each other in a ring.
 ///
 /// # Errors
 /// `not_found` where it is gone.
 pub(super) fn hold_for_deletion(connection: &mut Connection, account: AccountId) -> Result<()> {
-    if accounts::lock_for_deletion(connection, account)? {
+    let held = organizations_of(connection, account)?;
+    for organization in &held {
+        organizations::lock(connection, *organization)?;
+    }
+    if !accounts::lock_for_deletion(connection, account)? {
+        return Err(Error::not_found("account"));
+    }
+    let is_held = |organization: &OrganizationId| held.contains(organization);
+    if organizations_of(connection, account)?.iter().all(is_held) {
         Ok(())
     } else {
-        Err(Error::not_found("account"))
+        Err(Error::unavailable(
+            "the account has just joined another organization",
+        ))
     }
 }
 
-/// Deletes a held account within the caller's transaction: each of its memberships ends, in the order
-/// of the organizations, so that two deletions never wait for each other in a ring.
+fn organizations_of(
+    connection: &mut Connection,
+    account: AccountId,
+) -> Result<Vec<OrganizationId>> {
+    let memberships = memberships::of_account(connection, account)?;
+    Ok(memberships
+        .into_iter()
+        .map(|(organization, _)| organization.id)
+        .collect())
+}
+
+/// Deletes a held account within the caller's transaction: each of its memberships ends.
 ///
 /// # Errors
 /// `last_admin` where an organization would be left without an admin.

@@ -112,9 +112,9 @@ pub(super) fn load(
     })
 }
 
-/// The account and its membership, which stay as they are until the transaction ends. The account is
-/// held before the organization, and both before the membership: two who change members never wait
-/// for each other in a ring.
+/// The account and its membership, which stay as they are until the transaction ends. The organization
+/// is held before the account, and both before seats and memberships: two who change members never
+/// wait for each other in a ring.
 ///
 /// # Errors
 /// `not_found` where it is no member.
@@ -123,8 +123,8 @@ pub(super) fn hold(
     organization: OrganizationId,
     account: AccountId,
 ) -> Result<(Account, Membership)> {
-    accounts::lock(connection, account)?;
     organizations::lock(connection, organization)?;
+    accounts::lock(connection, account)?;
     read(connection, organization, account)
 }
 

@@ -48,7 +48,6 @@ pub fn delete_account(
 ) -> Result<()> {
     let organization = permit.organization.id;
     transaction(connection, |connection| {
-        // Whoever deactivates or reactivates waits for the account too.
         departure::hold_for_deletion(connection, id)?;
         let (account, known) = read(connection, organization, id)?;
         require_managed(&account, organization)?;
