@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::openapi;
 use crate::routes::documentation::{self, Documentation};
+use crate::routes::extract::{IDEMPOTENCY_KEY, REPLAYED, throttle};
 use crate::routes::{self, extract_settings, middleware};
 use crate::state::State;
 use crate::telemetry::Metrics;
@@ -157,11 +158,15 @@ fn cors(config: &Config) -> Cors {
         header::RETRY_AFTER,
         header::CONTENT_DISPOSITION,
         header::HeaderName::from_static("x-request-id"),
+        REPLAYED,
+        throttle::POLICY,
+        throttle::STANDING,
     ];
     let allowed = [
         header::AUTHORIZATION,
         header::CONTENT_TYPE,
         header::HeaderName::from_static("x-request-id"),
+        IDEMPOTENCY_KEY,
     ];
     config
         .cors_origins

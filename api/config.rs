@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::domain::client_address::TrustedProxies;
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::generated_address::LoginDomain;
 use crate::domain::hash_cost::HashCost;
+use crate::domain::limits::{Limit, QuotaSetting, Quotas};
 use crate::domain::mail::Sender;
 
 /// Everything that can be set.
@@ -32,6 +35,8 @@ pub struct Config {
     /// Origins that browsers may call from.
     pub cors_origins: Vec<String>,
     pub organization_creation: OrganizationCreation,
+    /// Below which the login addresses stand that are made up.
+    pub login_domain: LoginDomain,
     pub signing_key_file: Option<PathBuf>,
     pub sealing_key_file: Option<PathBuf>,
     pub password_hash: HashCost,
@@ -45,6 +50,10 @@ pub struct Config {
     pub worker_poll: Duration,
     /// How long an import's passwords can be downloaded.
     pub results_lifetime: Duration,
+    /// How often callers may try what is limited.
+    pub limits: Quotas,
+    /// Who may say for whom they speak (`X-Forwarded-For`, `Forwarded`).
+    pub trusted_proxies: TrustedProxies,
     /// Who mail is from.
     pub mail_from: Sender,
     /// The most mails in a minute, of all replicas together.
@@ -116,7 +125,7 @@ pub enum ConfigError {
 /// A setting as `rollcall config` shows it.
 #[derive(Clone, Debug)]
 struct Effective {
-    key: &'static str,
+    key: String,
     value: String,
     origin: Origin,
 }
@@ -269,6 +278,7 @@ impl Reader {
             spa_url: spa_url.0,
             cors_origins: cors.0,
             organization_creation: self.read("organization_creation", creation, "operators")?,
+            login_domain: self.read("login_domain", "login.invalid", "login.school.example")?,
             signing_key_file: self.read_optional("signing_key_file", "/run/secrets/signing.pem")?,
             sealing_key_file: self.read_optional("sealing_key_file", "/run/secrets/sealing.key")?,
             password_hash: self.read(
@@ -281,6 +291,8 @@ impl Reader {
             import_lease: Duration::from_secs(u64::from(lease_seconds.0)),
             worker_poll: worker_poll(Duration::from_secs(u64::from(lease_seconds.0))),
             results_lifetime: Duration::from_secs(u64::from(results_hours.0) * 60 * 60),
+            limits: self.limits()?,
+            trusted_proxies: self.read("trusted_proxies", "", "10.0.0.0/8,192.0.2.7")?,
             mail_from,
             mail_per_minute: mail_per_minute.0,
             mail_workers: mail_workers.0.try_into().unwrap_or(1),
@@ -296,7 +308,18 @@ impl Reader {
         })
     }
 
-    fn read<T>(&mut self, key: &'static str, default: &str, example: &str) -> Result<T, ConfigError>
+    /// Each limit has a setting of its own.
+    fn limits(&mut self) -> Result<Quotas, ConfigError> {
+        let mut quotas = Quotas::default();
+        for limit in Limit::ALL {
+            let default = limit.default_quota().to_string();
+            let setting: QuotaSetting = self.read(&format!("limit_{limit}"), &default, &default)?;
+            quotas.set(*limit, setting);
+        }
+        Ok(quotas)
+    }
+
+    fn read<T>(&mut self, key: &str, default: &str, example: &str) -> Result<T, ConfigError>
     where
         T: FromStr<Err: fmt::Display>,
     {
@@ -318,7 +341,7 @@ impl Reader {
             Some((value, origin)) => self.parse(key, value, origin, example).map(Some),
             None => {
                 self.effective.push(Effective {
-                    key,
+                    key: key.to_owned(),
                     value: String::new(),
                     origin: Origin::Default,
                 });
@@ -339,7 +362,7 @@ impl Reader {
 
     fn parse<T>(
         &mut self,
-        key: &'static str,
+        key: &str,
         value: String,
         origin: Origin,
         example: &str,
@@ -357,7 +380,7 @@ impl Reader {
                 example: example.to_owned(),
             })?;
         self.effective.push(Effective {
-            key,
+            key: key.to_owned(),
             value: shown,
             origin,
         });
@@ -509,6 +532,7 @@ mod tests {
         );
         assert_eq!(config.organization_creation, OrganizationCreation::Anyone);
         assert_eq!(config.cors_origins, ["http://localhost:3000"]);
+        assert_eq!(config.login_domain.to_string(), "login.invalid");
     }
 
     #[test]
@@ -547,6 +571,22 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("neither sqlite: nor postgres://"), "{error}");
+    }
+
+    #[test]
+    fn limits_are_quotas_or_off() {
+        let config = with(&[("limit_registration", "7/2h"), ("limit_code_client", "off")]).unwrap();
+        let quota = config.limits.of(Limit::Registration).unwrap();
+        assert_eq!((quota.uses, quota.seconds), (7, 7200));
+        assert_eq!(config.limits.of(Limit::CodeClient), None);
+        let untouched = Limit::SignInAccount;
+        assert_eq!(config.limits.of(untouched), Some(untouched.default_quota()));
+        let error = with(&[("limit_registration", "many")]).unwrap_err();
+        assert!(
+            error.to_string().starts_with("ROLLCALL_LIMIT_REGISTRATION"),
+            "{error}"
+        );
+        with(&[("limit_nothing", "1/1s")]).unwrap_err();
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! log and never for the caller.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// The stable codes of PRODUCT section 6. Once published, a code keeps its meaning.
 ///
@@ -84,12 +85,15 @@ pub struct Refusal {
     pub detail: Cow<'static, str>,
     /// The fields at fault, where the request's body or query is.
     pub fields: Vec<FieldError>,
+    /// How long to wait before it makes sense to try again, where that is known.
+    pub retry_after: Option<Duration>,
 }
 
 /// One field at fault.
 #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct FieldError {
-    /// Where: a JSON pointer (RFC 6901) into the request's body, or `?name` for a query parameter.
+    /// Where: a JSON pointer (RFC 6901) into the request's body, `?name` for a query parameter, or
+    /// `Idempotency-Key`.
     #[schema(max_length = 200, examples("/email"))]
     pub pointer: Cow<'static, str>,
     /// What, for programs.
@@ -125,6 +129,7 @@ impl Error {
             code,
             detail: detail.into(),
             fields: Vec::new(),
+            retry_after: None,
         }))
     }
 
@@ -134,6 +139,7 @@ impl Error {
             code: Code::ValidationFailed,
             detail: "Some fields are not as they have to be: see `errors`.".into(),
             fields,
+            retry_after: None,
         }))
     }
 
@@ -165,6 +171,16 @@ impl Error {
             Code::NotSignedIn,
             "Sign in first: send a valid access token as `Authorization: Bearer …`.",
         )
+    }
+
+    /// A limit is used up for so long.
+    pub fn rate_limited(retry_after: Duration) -> Self {
+        Self::Refused(Box::new(Refusal {
+            code: Code::RateLimited,
+            detail: "Too many tries. Wait as long as `Retry-After` says, then try again.".into(),
+            fields: Vec::new(),
+            retry_after: Some(retry_after),
+        }))
     }
 
     /// A fault of ours, with its cause for the log.

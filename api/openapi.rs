@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use actix_web::App;
 use serde_json::{Value, json};
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::schema::{ArrayItems, Object, Schema};
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ArrayItems, Object, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{OpenApi, PathItem, RefOr};
+use utoipa::openapi::{OpenApi, PathItem, Ref, RefOr, Required};
 use utoipa::{OpenApi as _, ToSchema as _};
 use utoipa_actix_web::AppExt as _;
 
@@ -29,6 +30,18 @@ use crate::routes::{self, problem};
             stable `code` and the request's id.\n\n\
             **Lists** come in pages: send `next_cursor` back as `cursor` for the next one; a `Link` \
             header names it too.\n\n\
+            **Repetitions.** Operations that create or send take an `Idempotency-Key`: a name that you \
+            give to the request, a random UUID for example. Whatever happened to the answer, send the \
+            same request with the same key again: it is done once, and within 24 hours it gets the \
+            first answer again, with `Idempotent-Replayed: true`. The same key with another request \
+            is `idempotency_conflict`. A refused request leaves nothing behind, its key can be used \
+            again. Keys are your account's own.\n\n\
+            **Limits.** Where something could be guessed or flooded, uses are counted: registrations, \
+            wrong passwords, unknown invite codes, mails. What succeeds where guesses are counted \
+            costs nothing. Answers of limited operations tell how you stand: `RateLimit-Policy` names \
+            each limit with its quota (`q`) and the seconds in which that grows back (`w`), \
+            `RateLimit` the uses that are left (`r`) and the seconds until there is one more (`t`). \
+            With none left the answer is 429 `rate_limited`: wait as long as `Retry-After` says.\n\n\
             **Requests** carry an `X-Request-Id`, yours or one we make; it is in the answer and in \
             the log."
     ),
@@ -42,7 +55,7 @@ use crate::routes::{self, problem};
         (name = "Seats", description = "What the licence allows."),
         (name = "Members", description = "The people of an organization."),
         (name = "Groups", description = "Groups of people inside one organization."),
-        (name = "Imports", description = "Many accounts from one file."),
+        (name = "Imports", description = "Many accounts from one file or list of names."),
         (name = "Audit", description = "Who did what, and when."),
         (name = "Operations", description = "For whoever runs the server.")
     )
@@ -61,6 +74,9 @@ pub fn document() -> OpenApi {
     add_components(&mut document);
     complete_schemas(&mut document);
     for item in document.paths.paths.values_mut() {
+        if let Some(operation) = item.post.as_mut().filter(|it| is_done_once(it)) {
+            add_key(operation);
+        }
         for operation in operations(item) {
             add_failures(operation);
         }
@@ -95,6 +111,15 @@ fn add_components(document: &mut OpenApi) {
     for (name, response) in problem::shared_responses() {
         components.responses.insert(name, RefOr::T(response));
     }
+    components
+        .parameters
+        .insert(KEY.to_owned(), RefOr::T(key()));
+    let replayed = HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::Boolean)))
+        .description(Some("`true` where this answer was given before."));
+    components
+        .headers
+        .insert(REPLAYED.to_owned(), RefOr::T(replayed.build()));
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
@@ -183,6 +208,54 @@ pub fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     ]
     .into_iter()
     .flatten()
+}
+
+/// `POST` operations that neither create nor send: what they do may be done twice.
+const NOT_DONE_ONCE: [&str; 4] = ["login", "refresh_session", "logout", "cancel_import"];
+
+fn is_done_once(operation: &Operation) -> bool {
+    let id = operation.operation_id.as_deref().unwrap_or_default();
+    !NOT_DONE_ONCE.contains(&id)
+}
+
+/// The shared parts' names.
+const KEY: &str = "IdempotencyKey";
+const REPLAYED: &str = "IdempotentReplayed";
+
+fn key() -> Parameter {
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(255))
+        .pattern(Some("^[!-~]+$"))
+        .examples([json!("8e03978e-40d5-43dd-bc93-6894a57f9324")]);
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "A name for this request, so that it is done once however often it is sent: 1 to 255 \
+             visible ASCII characters, in quotes or bare. For 24 hours the same key with the same \
+             request gets the first answer again.",
+        ))
+        .schema(Some(text))
+        .build()
+}
+
+/// What an operation takes and answers that is done once for each key.
+fn add_key(operation: &mut Operation) {
+    let key = Ref::new(format!("#/components/parameters/{KEY}"));
+    let parameters = operation.parameters.get_or_insert_default();
+    parameters.push(RefOr::Ref(key));
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            let replayed = Ref::new(format!("#/components/headers/{REPLAYED}"));
+            let headers = &mut response.headers;
+            headers.insert("Idempotent-Replayed".to_owned(), RefOr::Ref(replayed));
+        }
+    }
+    let refusals = problem::shared_references(&[409, 422]);
+    operation.responses.responses.extend(refusals);
 }
 
 /// Every operation can meet a fault of the server and a database that is away.

@@ -17,6 +17,7 @@ use crate::mail::sending::Courier;
 use crate::mail::transport::Transport;
 use crate::mail::{Links, Outbox};
 use crate::services::imports::carrying_out::Workshop;
+use crate::services::imports::staging::Surroundings;
 use crate::store::pool::PATIENCE;
 use crate::store::{Connection, Pool, migrations};
 
@@ -119,6 +120,17 @@ impl State {
             .map_err(Error::internal)?
     }
 
+    /// What an import needs until it is accepted.
+    pub fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            pool: &self.pool,
+            keys: &self.sealing,
+            clock: &self.clock,
+            login_domain: &self.config.login_domain,
+            outbox: &self.outbox,
+        }
+    }
+
     /// What the worker of this process needs.
     pub fn workshop(&self) -> Workshop {
         Workshop {
@@ -126,6 +138,8 @@ impl State {
             hasher: self.hasher.clone(),
             keys: self.sealing.clone(),
             clock: self.clock.clone(),
+            outbox: self.outbox.clone(),
+            login_domain: self.config.login_domain.clone(),
             worker: WorkerId::new(),
             results_lifetime: self.config.results_lifetime,
             lease: self.config.import_lease,

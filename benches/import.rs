@@ -23,7 +23,7 @@ use rollcall::domain::organization::AccountType;
 use rollcall::services::authorization::ManageImports;
 use rollcall::services::imports;
 use rollcall::services::imports::acceptance::{self, Options};
-use rollcall::services::imports::staging::{self, Surroundings};
+use rollcall::services::imports::from_csv;
 use rollcall::worker;
 
 use support::{Bench, median, people, processor_time, seconds};
@@ -108,12 +108,8 @@ fn hash_bare(rows: usize, threads: usize) {
 /// From the first byte of the file to the end of the import.
 fn import_all(bench: &Bench, rows: usize) {
     let permit = bench.permit::<ManageImports>();
-    let around = Surroundings {
-        pool: &bench.state.pool,
-        keys: &bench.state.sealing,
-        clock: &bench.state.clock,
-    };
-    let staged = staging::stage(around, &permit, people(rows).as_bytes()).unwrap();
+    let around = bench.state.surroundings();
+    let staged = from_csv::stage(around, &permit, people(rows).as_bytes()).unwrap();
     let options = Options {
         account_type: AccountType::Student,
         groups: Vec::new(),
@@ -124,8 +120,7 @@ fn import_all(bench: &Bench, rows: usize) {
         results_lifetime: bench.state.config.results_lifetime,
     };
     let mut connection = bench.state.pool.get().unwrap();
-    let now = bench.state.clock.now();
-    acceptance::accept(&mut connection, &permit, &staged, &options, now).unwrap();
+    acceptance::accept(&mut connection, around, &permit, &staged, &options).unwrap();
     drop(connection);
     worker::drain(&bench.state).unwrap();
     let mut connection = bench.state.pool.get().unwrap();

@@ -144,10 +144,13 @@ fn every_setting_stands_in_the_example_with_its_default() {
 
 #[test]
 fn every_setting_stands_in_the_table_with_its_default() {
-    let section = README.split("\n## Configuration\n").nth(1).unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let rows: Vec<&str> = section
+    let section = |heading: &str| {
+        let section = README.split(&format!("\n## {heading}\n")).nth(1);
+        section.and_then(|it| it.split("\n## ").next()).unwrap()
+    };
+    let rows: Vec<&str> = section("Configuration")
         .lines()
+        .chain(section("Limits").lines())
         .filter(|line| line.starts_with("| `ROLLCALL_"))
         .collect();
     let settings = settings();

@@ -14,22 +14,25 @@ use crate::domain::ids::ImportId;
 use crate::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::domain::slug::Slug;
+use crate::domain::username_list::UsernameList;
 use crate::error::{Error, Result};
 use crate::services::act::Act;
 use crate::services::authorization::{ManageImports, Permit};
 use crate::services::imports::acceptance::{self, Options};
 use crate::services::imports::carrying_out::{self, Workshop};
 use crate::services::imports::results::{self, ResultFile};
-use crate::services::imports::staging::{self, Staged, Surroundings};
-use crate::services::imports::{self, ImportWithCounts};
+use crate::services::imports::{self, ImportWithCounts, from_csv, from_usernames, staging};
 use crate::state::State;
 use crate::store::organizations;
 use crate::store::transaction::with_patience;
 
 #[derive(Args)]
 pub struct ImportArguments {
-    /// The CSV file.
+    /// The CSV file, or with --usernames a list of names.
     file: PathBuf,
+    /// The file holds one name a line; addresses and passwords are made up.
+    #[arg(long, conflicts_with = "generate_missing_passwords")]
+    usernames: bool,
     /// The organization's slug.
     #[arg(long)]
     organization: String,
@@ -63,12 +66,11 @@ pub struct ImportArguments {
 pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandError> {
     let permit = permit(arguments, state)?;
     let output = OutputFile::create(&arguments.output)?;
-    let staged = stage(arguments, state, &permit)?;
-    let id = staged.import;
-    if let Err(error) = accept(arguments, state, &permit, &staged) {
-        staging::abandon(&state.pool, id);
-        return Err(error.into());
-    }
+    let id = if arguments.usernames {
+        accept_usernames(arguments, state, &permit)?
+    } else {
+        accept_csv(arguments, state, &permit)?
+    };
     let finished = carry_out(state, &permit, id)?;
     output.write(state, &permit, id, ResultFile::UserList)?;
     if finished.failed() > 0 {
@@ -102,38 +104,53 @@ fn permit(
     ))
 }
 
-fn stage(
+fn accept_csv(
     arguments: &ImportArguments,
     state: &State,
     permit: &Permit<ManageImports>,
-) -> Result<Staged, CommandError> {
+) -> Result<ImportId, CommandError> {
     let file = File::open(&arguments.file)
         .map_err(|error| CommandError::file(arguments.file.display(), error))?;
-    let around = Surroundings {
-        pool: &state.pool,
-        keys: &state.sealing,
-        clock: &state.clock,
-    };
-    Ok(staging::stage(around, permit, file)?)
+    let around = state.surroundings();
+    let staged = from_csv::stage(around, permit, file)?;
+    let options = options(arguments, state);
+    let mut connection = state.pool.get()?;
+    if let Err(error) = acceptance::accept(&mut connection, around, permit, &staged, &options) {
+        staging::abandon(&state.pool, staged.import);
+        return Err(error.into());
+    }
+    Ok(staged.import)
 }
 
-fn accept(
+fn accept_usernames(
     arguments: &ImportArguments,
     state: &State,
     permit: &Permit<ManageImports>,
-    staged: &Staged,
-) -> Result<()> {
-    let options = Options {
+) -> Result<ImportId, CommandError> {
+    let text = std::fs::read(&arguments.file)
+        .map_err(|error| CommandError::file(arguments.file.display(), error))?;
+    let list = UsernameList::of_lines(&text).map_err(Error::from)?;
+    let (around, options) = (state.surroundings(), options(arguments, state));
+    let mut connection = state.pool.get()?;
+    Ok(from_usernames::accept(
+        &mut connection,
+        around,
+        permit,
+        &list,
+        &options,
+    )?)
+}
+
+fn options(arguments: &ImportArguments, state: &State) -> Options {
+    Options {
         account_type: arguments.account_type,
         groups: Vec::new(),
         on_row_error: arguments.on_row_error,
         on_seat_shortage: arguments.on_seat_shortage,
-        generate_missing_passwords: arguments.generate_missing_passwords,
+        generate_missing_passwords: arguments.generate_missing_passwords || arguments.usernames,
         must_change_password: arguments.must_change_password,
         results_lifetime: state.config.results_lifetime,
-    };
-    let now = state.clock.now();
-    acceptance::accept(&mut *state.pool.get()?, permit, staged, &options, now)
+    }
 }
 
 /// Works on the import here, unless a server on the same database is faster; shows how far it is.

@@ -6,7 +6,6 @@ use clap::Subcommand;
 
 use super::CommandError;
 use crate::crypto::password_hash::{self, HashMemory};
-use crate::domain::email_address::EmailAddress;
 use crate::domain::password::Password;
 use crate::domain::username::Username;
 use crate::error::Error;
@@ -34,7 +33,11 @@ pub enum OperatorCommand {
 /// Where a value breaks a rule.
 pub fn run(command: OperatorCommand, state: &State) -> Result<(), CommandError> {
     let OperatorCommand::Create { email, username } = command;
-    let email = EmailAddress::parse(&email).map_err(|error| usage("--email", &error))?;
+    let email = state
+        .config
+        .login_domain
+        .parse_outside(&email)
+        .map_err(|error| usage("--email", &error))?;
     let username = Username::parse(username.as_deref().unwrap_or(email.as_str()))
         .map_err(|error| usage("--username", &error))?;
     let password = Password::parse(ask_password()?).map_err(|error| usage("password", &error))?;

@@ -1,13 +1,16 @@
-//! Secrets that have to be readable again for a while: the passwords of an import's results.
+//! Secrets that have to be readable again for a while: the passwords of an import's results, and
+//! answers that may have to be given again.
 //!
 //! ChaCha20-Poly1305 (RFC 8439) with a key that lies outside the database. What is sealed is bound
-//! to its place by associated data, so that no row's secret can be moved to another.
+//! to its place by associated data, so that no row's secret can be moved to another. What has only to
+//! be recognised again, and could be guessed from a plain hash, gets a MAC with a key of the same origin.
 
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::key_file::{self, KeyError};
@@ -25,6 +28,8 @@ pub struct SealingKeys {
 struct SealingKey {
     id: [u8; KEY_ID_LEN],
     key: LessSafeKey,
+    /// Derived, so that what one key does says nothing of the other.
+    mac: hmac::Key,
 }
 
 impl SealingKeys {
@@ -94,6 +99,23 @@ impl SealingKeys {
             .ok_or_else(|| Error::internal("a sealed value does not open: is its key still there?"))
     }
 
+    /// A keyed hash (HMAC-SHA256) of `message`, to recognise it by.
+    ///
+    /// # Errors
+    /// Never, for keys that were loaded.
+    pub fn mac(&self, message: &[u8]) -> Result<Vec<u8>> {
+        let key = self.keys.first();
+        let key = key.ok_or_else(|| Error::internal("no sealing key"))?;
+        Ok(hmac::sign(&key.mac, message).as_ref().to_vec())
+    }
+
+    /// Whether [`SealingKeys::mac`] made this of the same message, with whichever of the keys.
+    pub fn recognises(&self, message: &[u8], mac: &[u8]) -> bool {
+        self.keys
+            .iter()
+            .any(|key| hmac::verify(&key.mac, message, mac).is_ok())
+    }
+
     fn try_open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (id, rest) = sealed.split_at_checked(KEY_ID_LEN)?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN)?;
@@ -118,8 +140,15 @@ impl SealingKey {
         Some(Self {
             id: digest.as_ref().get(..KEY_ID_LEN)?.try_into().ok()?,
             key: LessSafeKey::new(key),
+            mac: mac_key(&bytes),
         })
     }
+}
+
+fn mac_key(sealing_key: &[u8]) -> hmac::Key {
+    let extract = hmac::Key::new(hmac::HMAC_SHA256, sealing_key);
+    let derived = hmac::sign(&extract, b"rollcall: recognising messages");
+    hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
 }
 
 fn make() -> Result<String, KeyError> {
@@ -166,5 +195,15 @@ mod tests {
         );
         assert!(keys(&[new.trim()]).open(b"here", &sealed).is_err());
         assert!(keys(&[old.trim()]).open(b"here", b"short").is_err());
+    }
+
+    #[test]
+    fn a_message_is_recognised_by_its_key_and_by_no_other() {
+        let (old, new) = (make().unwrap(), make().unwrap());
+        let mac = keys(&[old.trim()]).mac(b"message").unwrap();
+        assert!(keys(&[new.trim(), old.trim()]).recognises(b"message", &mac));
+        assert!(!keys(&[old.trim()]).recognises(b"another", &mac));
+        assert!(!keys(&[new.trim()]).recognises(b"message", &mac));
+        assert_ne!(keys(&[new.trim()]).mac(b"message").unwrap(), mac);
     }
 }

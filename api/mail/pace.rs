@@ -51,7 +51,7 @@ impl Pace {
     /// # Errors
     /// Where the database is away.
     pub fn give_back(self, connection: &mut Connection, now: Instant) -> Result<()> {
-        rate_limits::give_back(connection, &self.one(now))
+        rate_limits::give_back(connection, &self.one(now)).map(drop)
     }
 
     fn one(self, now: Instant) -> Use {
@@ -61,7 +61,7 @@ impl Pace {
         Use {
             key_hash,
             now: now.as_microseconds(),
-            interval: self.interval,
+            cost: self.interval,
             period: self.period,
         }
     }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Caller, Form, RequestInfo};
+use super::extract::throttle::Taken;
+use super::extract::{Caller, Form, Once, Reply, RequestInfo, Throttle};
 use super::me::AccountBody;
 use super::problem::{OfBody, OfConflict, OfHashing, OfSession, OfSignIn, Problem};
 use crate::crypto::access_token;
@@ -15,8 +16,9 @@ use crate::crypto::password_hash::Verdict;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::password::{Password, PasswordAttempt};
 use crate::domain::username::Username;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::services::accounts::{self, Registration};
+use crate::services::limits::{Limit, Wanted};
 use crate::services::sessions::{self, Granted};
 use crate::state::State;
 use crate::store::accounts::Account;
@@ -167,16 +169,26 @@ pub struct Registered {
 async fn register_account(
     state: web::Data<State>,
     request: RequestInfo,
+    throttle: Throttle,
+    once: Once,
     body: web::Json<RegisterRequest>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.into_inner();
     let mut form = Form::new();
-    let email = form.take("/email", EmailAddress::parse(&body.email));
+    let email = form.take(
+        "/email",
+        state.config.login_domain.parse_outside(&body.email),
+    );
     let username = form.take("/username", Username::parse(&body.username));
     let password = form.take("/password", Password::parse(body.password));
     let (Some(email), Some(username), Some(password)) = (email, username, password) else {
         return Err(form.refusal().into());
     };
+    let (once, known) = once.known_to_stranger(&state).await?;
+    if let Some(known) = known {
+        return Ok(known.into());
+    }
+    throttle.take_for_client(Limit::Registration).await?;
     let password_hash = state
         .hasher
         .hash(password.to_hash_input().into_owned())
@@ -188,25 +200,26 @@ async fn register_account(
     };
     let now = state.clock.now();
     let user_agent = request.user_agent.clone();
-    let granted = state
-        .unit(move |connection| {
+    let shared = State::clone(&state);
+    let registered = once
+        .stranger(&state, move |connection| {
             let act = request.act_of(now);
-            accounts::register(connection, registration, act, now, user_agent)
+            let granted = accounts::register(connection, registration, act, now, user_agent)?;
+            let tokens = tokens(&shared, &granted, SessionKind::Token)?;
+            Reply::created(&Registered {
+                account: granted.account.into(),
+                tokens,
+            })
         })
         .await?;
-    let tokens = tokens(&state, &granted, SessionKind::Token)?;
-    Ok(HttpResponse::Created()
-        .insert_header(("Cache-Control", "no-store"))
-        .json(Registered {
-            account: granted.account.into(),
-            tokens,
-        }))
+    Ok(registered)
 }
 
 /// Sign in
 ///
 /// Exchanges address and password for an access token (15 minutes) and a refresh token (30 days). An
-/// unknown address, a wrong password and an account without a password get the same answer.
+/// unknown address, a wrong password and an account without a password get the same answer. Failures
+/// are limited, for the address, for the client and for both together; a right password costs nothing.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
@@ -219,9 +232,47 @@ async fn register_account(
 async fn login(
     state: web::Data<State>,
     request: RequestInfo,
+    throttle: Throttle,
     body: web::Json<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.into_inner();
+    let taken = throttle.take_all(tries(&throttle, &body.email)).await?;
+    let account = match prove(&state, &body).await {
+        Ok(account) => account,
+        Err(error) => return Err(settle(taken, error).await?.into()),
+    };
+    let act = request.clone().act_of(state.clock.now())(&account);
+    let user_agent = request.user_agent;
+    let granted = taken
+        .give_back_with(move |connection| sessions::start(connection, account, &act, user_agent))
+        .await?;
+    respond(&state, &granted, body.session)
+}
+
+/// What a try is counted as, whether or not there is such an account. The client stands beside the
+/// address too, so that a stranger's failures do not lock the owner out who comes from elsewhere.
+fn tries(throttle: &Throttle, email: &str) -> Vec<Wanted> {
+    let address = EmailAddress::parse(email).map_or_else(|_| email.to_owned(), |it| it.to_string());
+    let client = throttle.client();
+    let pair = format!("{client} {address}");
+    vec![
+        Wanted::one(Limit::SignInAccount, pair),
+        Wanted::one(Limit::SignInAddress, address),
+        Wanted::one(Limit::SignInClient, client),
+    ]
+}
+
+/// Gives the uses back unless a password was tried and is wrong: whatever else went wrong is no
+/// guess. Gives the error to answer with.
+async fn settle(taken: Taken, error: Error) -> Result<Error> {
+    if error.code() != Code::WrongCredentials {
+        taken.give_back().await?;
+    }
+    Ok(error)
+}
+
+/// The account that the address and the password open.
+async fn prove(state: &State, body: &LoginRequest) -> Result<Account> {
     let email = EmailAddress::parse(&body.email).ok();
     let account = state
         .unit(move |connection| accounts::find_for_sign_in(connection, email.as_ref()))
@@ -229,17 +280,12 @@ async fn login(
     let stored = account
         .as_ref()
         .and_then(|account| account.password_hash.clone());
-    let verdict = verify(&state, stored, body.password.clone()).await?;
-    let mut account = accounts::require_right(account, verdict)?;
+    let verdict = verify(state, stored, body.password.clone()).await?;
+    let account = accounts::require_right(account, verdict)?;
     if verdict == Verdict::RightButOutdated {
-        account = rehash(&state, account, body.password).await?;
+        return rehash(state, account, body.password.clone()).await;
     }
-    let act = request.clone().act_of(state.clock.now())(&account);
-    let user_agent = request.user_agent;
-    let granted = state
-        .unit(move |connection| sessions::start(connection, account, &act, user_agent))
-        .await?;
-    respond(&state, &granted, body.session)
+    Ok(account)
 }
 
 /// A password that is too long for any account is hashed all the same: the time must not tell.
@@ -340,6 +386,8 @@ async fn logout(
 async fn change_password(
     state: web::Data<State>,
     caller: Caller,
+    throttle: Throttle,
+    once: Once,
     body: web::Json<ChangePasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.into_inner();
@@ -347,15 +395,47 @@ async fn change_password(
     let Some(new) = form.take("/new_password", Password::parse(body.new_password)) else {
         return Err(form.refusal().into());
     };
-    let caller = caller.signed_in(|_, caller| Ok(caller)).await?;
-    let stored = caller.account.password_hash.clone();
-    let verdict = verify(&state, stored, body.current_password).await?;
-    accounts::require_right(Some(caller.account.clone()), verdict)?;
-    let hash = state.hasher.hash(new.to_hash_input().into_owned()).await?;
-    state
-        .unit(move |connection| accounts::change_password(connection, &caller, &hash))
+    let shared = State::clone(&state);
+    // In this order: whoever has read the password that was, finds no answer yet, or its own.
+    let (caller, once, known) = caller
+        .signed_in(move |connection, caller| {
+            let scope = caller.account.id.to_string();
+            let known = once.known(&shared, connection, &scope)?;
+            Ok((caller, once, known))
+        })
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    if let Some(known) = known {
+        return Ok(known.into());
+    }
+    confirm(&state, &throttle, &caller.account, body.current_password).await?;
+    let hash = state.hasher.hash(new.to_hash_input().into_owned()).await?;
+    let shared = State::clone(&state);
+    let changed = state
+        .unit(move |connection| {
+            let scope = caller.account.id.to_string();
+            once.run(&shared, connection, &scope, |connection| {
+                accounts::change_password(connection, &caller, &hash)?;
+                Ok(Reply::no_content())
+            })
+        })
+        .await?;
+    Ok(changed.into())
+}
+
+/// Requires that somebody who is signed in gives their password once more; wrong ones are counted.
+async fn confirm(
+    state: &State,
+    throttle: &Throttle,
+    account: &Account,
+    password: String,
+) -> Result<()> {
+    let subject = account.id.to_string();
+    let taken = throttle.take(Limit::PasswordCheck, &subject).await?;
+    let verdict = verify(state, account.password_hash.clone(), password).await;
+    match verdict.and_then(|it| accounts::require_right(Some(account.clone()), it)) {
+        Ok(_) => taken.give_back().await,
+        Err(error) => Err(settle(taken, error).await?),
+    }
 }
 
 const COOKIE: &str = "rollcall_refresh";

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Caller, Form, present};
+use super::extract::{Caller, Form, Once, Reply, present};
 use super::page::{Limit, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::{OfBody, OfConflict, OfOrganization, OfQuery, Problem};
 use crate::domain::ids::{GroupId, OrganizationId};
@@ -147,6 +147,7 @@ pub struct GroupQuery {
 #[post("/v1/organizations/{organization_id}/groups")]
 async fn create_group(
     caller: Caller,
+    once: Once,
     path: web::Path<(OrganizationId,)>,
     body: web::Json<CreateGroupRequest>,
 ) -> Result<HttpResponse, Problem> {
@@ -164,12 +165,13 @@ async fn create_group(
         name,
         description: description.flatten(),
     };
-    let group = caller
-        .permitted::<CreateGroup, _>(id, move |connection, permit| {
-            groups::create(connection, &permit, new)
+    let created = caller
+        .permitted_once::<CreateGroup>(once, id, move |connection, permit| {
+            let group = groups::create(connection, &permit, new)?;
+            Reply::created(&GroupBody::from(group))
         })
         .await?;
-    Ok(HttpResponse::Created().json(GroupBody::from(group)))
+    Ok(created)
 }
 
 /// List groups

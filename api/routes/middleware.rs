@@ -14,7 +14,10 @@ use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::extract::IDEMPOTENCY_KEY;
+use super::extract::request_digest::BodyDigest;
 use super::extract::request_info::RequestId;
+use super::extract::throttle;
 use super::problem::Problem;
 use crate::error::{Code, Error};
 use crate::telemetry::Metrics;
@@ -34,7 +37,7 @@ struct Observed {
 /// # Errors
 /// Never: whatever went wrong is an answer by then.
 pub async fn observe(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let observed = Observed {
@@ -47,6 +50,9 @@ pub async fn observe(
     request
         .extensions_mut()
         .insert(RequestId(observed.id.clone()));
+    if request.headers().contains_key(IDEMPOTENCY_KEY) {
+        BodyDigest::watch(&mut request);
+    }
     let span = tracing::info_span!("request", id = observed.id);
     let outcome = if is_compressed(&request) {
         Ok(Err(compressed_body().into()))
@@ -79,7 +85,10 @@ pub async fn observe(
         status.as_u16(),
         metrics.as_deref().map(|metrics| &**metrics),
     );
-    answer.map(|response| with_id(response, &observed.id))
+    answer.map(|mut response| {
+        throttle::announce(&mut response);
+        with_id(response, &observed.id)
+    })
 }
 
 /// How long a request may take until its answer begins: a minute, or what a large file needs.

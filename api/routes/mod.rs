@@ -94,9 +94,13 @@ fn body_problem(error: JsonPayloadError) -> Problem {
 }
 
 fn query_problem(error: &QueryPayloadError) -> Problem {
+    query_refusal(error).into()
+}
+
+/// The refusal of query parameters that cannot be read.
+pub(crate) fn query_refusal(error: &QueryPayloadError) -> Error {
     Error::refused(
         Code::MalformedRequest,
         format!("The query parameters cannot be read: {error}."),
     )
-    .into()
 }

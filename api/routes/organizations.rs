@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Caller, Form};
+use super::extract::{Caller, Form, Once, Reply};
 use super::page::{Limit, Paged, page_body, parse_cursor};
 use super::problem::{
     OfBody, OfConflict, OfOperators, OfOrganization, OfQuery, OfSession, Problem,
@@ -143,6 +143,7 @@ impl PageQuery {
 async fn create_organization(
     state: web::Data<State>,
     caller: Caller,
+    once: Once,
     body: web::Json<CreateOrganizationRequest>,
 ) -> Result<HttpResponse, Problem> {
     let mut form = Form::new();
@@ -154,14 +155,14 @@ async fn create_organization(
         kind: body.kind,
     };
     let who_may = state.config.organization_creation;
-    let organization = caller
-        .signed_in(move |connection, caller| {
-            organizations::create(connection, &caller, who_may, new)
+    let created = caller
+        .signed_in_once(once, move |connection, caller| {
+            let organization = organizations::create(connection, &caller, who_may, new)?;
+            let location = format!("/v1/organizations/{}", organization.id);
+            Ok(Reply::created(&OrganizationBody::from(organization))?.at(location))
         })
         .await?;
-    Ok(HttpResponse::Created()
-        .insert_header(("Location", format!("/v1/organizations/{}", organization.id)))
-        .json(OrganizationBody::from(organization)))
+    Ok(created)
 }
 
 /// List organizations

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::error::{Code, Error, FieldError, Refusal};
@@ -58,8 +61,14 @@ const fn answer(code: Code) -> (u16, &'static str) {
     }
 }
 
-/// How long a client should wait before it tries again what is unavailable or limited, in seconds.
-const RETRY_AFTER: &str = "2";
+/// How long a client should wait before it tries again, where nobody knows better, in seconds.
+const RETRY_AFTER: u64 = 2;
+
+/// Seconds as headers have them, rounded up.
+pub fn whole_seconds(span: Duration) -> u64 {
+    let begun = u64::from(span.subsec_nanos() > 0);
+    span.as_secs().saturating_add(begun)
+}
 
 /// A problem as clients read it (RFC 9457).
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
@@ -161,7 +170,7 @@ impl Problem {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         if matches!(status, 429 | 503) {
-            response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+            response.insert_header((header::RETRY_AFTER, self.retry_after()));
         }
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
@@ -170,6 +179,15 @@ impl Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
+    }
+
+    /// In whole seconds, rounded up: whoever waits so long finds a use.
+    fn retry_after(&self) -> u64 {
+        let known = match &self.error {
+            Error::Refused(refusal) => refusal.retry_after,
+            _ => None,
+        };
+        known.map_or(RETRY_AFTER, |wait| whole_seconds(wait).max(1))
     }
 
     fn words(&self) -> (Cow<'static, str>, Vec<FieldError>) {
@@ -277,11 +295,42 @@ pub fn shared_responses() -> Vec<(String, Response)> {
                 .build();
             let response = ResponseBuilder::new()
                 .description(*description)
-                .content("application/problem+json", content)
-                .build();
-            (shared_name(*status), response)
+                .content("application/problem+json", content);
+            (
+                shared_name(*status),
+                with_headers(response, *status).build(),
+            )
         })
         .collect()
+}
+
+/// What tells a client when to come back.
+fn with_headers(response: ResponseBuilder, status: u16) -> ResponseBuilder {
+    if !matches!(status, 429 | 503) {
+        return response;
+    }
+    let seconds = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1));
+    let wait = header_of(seconds, "How many seconds to wait.");
+    let response = response.header("Retry-After", wait);
+    if status == 503 {
+        return response;
+    }
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let policy = "The limits that the request met: quota `q`, which grows back in `w` seconds.";
+    let standing =
+        "Of each limit, the uses that are left, `r`, and the seconds until one more, `t`.";
+    response
+        .header("RateLimit-Policy", header_of(text(), policy))
+        .header("RateLimit", header_of(text(), standing))
+}
+
+fn header_of(schema: ObjectBuilder, description: &str) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(schema))
+        .description(Some(description))
+        .build()
 }
 
 fn shared_name(status: u16) -> String {

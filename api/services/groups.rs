@@ -211,23 +211,11 @@ pub fn delete(connection: &mut Connection, permit: &GroupPermit<ManageGroup>) ->
     })
 }
 
-/// Refuses groups that the organization does not have.
+/// Refuses groups that the organization does not have, naming the field of the request.
 ///
 /// # Errors
-/// `validation_failed`, naming the first.
+/// `validation_failed`.
 pub fn require_all(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    ids: &[GroupId],
-) -> Result<()> {
-    require_all_at("/group_ids", connection, organization, ids)
-}
-
-/// As [`require_all`], for another field of the request.
-///
-/// # Errors
-/// As there.
-pub fn require_all_at(
     pointer: &'static str,
     connection: &mut Connection,
     organization: OrganizationId,

@@ -59,6 +59,7 @@ pub fn update_all(connection: &mut Connection, rows: &[ImportRow]) -> Result<()>
         .on_conflict((import_rows::import_id, import_rows::row_number))
         .do_update()
         .set((
+            import_rows::email.eq(excluded(import_rows::email)),
             import_rows::outcome.eq(excluded(import_rows::outcome)),
             import_rows::error.eq(excluded(import_rows::error)),
             import_rows::account_id.eq(excluded(import_rows::account_id)),

@@ -1,20 +1,20 @@
 //! Imports: their life from the upload to the end of their results, and the leases under which
 //! workers carry them out.
 
-use diesel::dsl::case_when;
+use diesel::dsl::{case_when, exists, not};
 use diesel::prelude::*;
 use diesel::sql_types::Nullable;
 
 use super::Connection;
-use super::backend::each_backend;
-use super::schema::{import_outcomes, imports};
+use super::connection::MultiBackend;
+use super::schema::{group_memberships, import_groups, imports};
 use super::sql_types::{JsonColumn, Moment};
 use crate::domain::ids::{AccountId, ImportId, OrganizationId, WorkerId};
 use crate::domain::imports::{
-    ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
+    ImportSource, ImportStatus, OnRowError, OnSeatShortage, StoredFailure,
 };
 use crate::domain::instant::Instant;
-use crate::domain::organization::AccountType;
+use crate::domain::organization::{AccountType, GroupRole};
 use crate::error::Result;
 
 /// An import as it is kept.
@@ -70,39 +70,62 @@ pub fn insert(connection: &mut Connection, import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// An import of the organization; one whose file is still arriving is nobody's to see.
+/// An import of the organization; one that is still arriving is nobody's to see. With `manager`, only
+/// one of theirs, as [`list`] has it.
 pub fn find(
     connection: &mut Connection,
     organization: OrganizationId,
     id: ImportId,
+    manager: Option<AccountId>,
 ) -> Result<Option<Import>> {
-    Ok(imports::table
-        .find(id)
-        .filter(imports::organization_id.eq(organization))
-        .filter(imports::status.ne(ImportStatus::Staging))
+    Ok(visible(organization, manager)
+        .filter(imports::id.eq(id))
         .select(Import::as_select())
         .first(connection)
         .optional()?)
 }
 
-/// A page of the organization's imports, the newest first.
+/// A page of the organization's imports, the newest first. With `manager`, only those that this
+/// account made itself, into groups that it manages all of.
 pub fn list(
     connection: &mut Connection,
     organization: OrganizationId,
+    manager: Option<AccountId>,
     before: Option<ImportId>,
     limit: i64,
 ) -> Result<Vec<Import>> {
-    let mut query = imports::table
-        .filter(imports::organization_id.eq(organization))
-        .filter(imports::status.ne(ImportStatus::Staging))
+    let mut query = visible(organization, manager)
         .order(imports::id.desc())
         .limit(limit)
-        .select(Import::as_select())
-        .into_boxed();
+        .select(Import::as_select());
     if let Some(before) = before {
         query = query.filter(imports::id.lt(before));
     }
     Ok(query.load(connection)?)
+}
+
+fn visible<'a>(
+    organization: OrganizationId,
+    manager: Option<AccountId>,
+) -> imports::BoxedQuery<'a, MultiBackend> {
+    let visible = imports::table
+        .filter(imports::organization_id.eq(organization))
+        .filter(imports::status.ne(ImportStatus::Staging))
+        .into_boxed();
+    let Some(manager) = manager else {
+        return visible;
+    };
+    let managed = group_memberships::table
+        .filter(group_memberships::organization_id.eq(organization))
+        .filter(group_memberships::account_id.eq(manager))
+        .filter(group_memberships::role.eq(GroupRole::Manager))
+        .select(group_memberships::group_id);
+    let groups = import_groups::table.filter(import_groups::import_id.eq(imports::id));
+    let others = groups.filter(import_groups::group_id.ne_all(managed));
+    visible
+        .filter(imports::created_by_account_id.eq(manager))
+        .filter(exists(groups))
+        .filter(not(exists(others)))
 }
 
 /// Keeps an import that is still arriving from being taken for abandoned; `false` where it is gone.
@@ -181,7 +204,7 @@ pub fn claimable(connection: &mut Connection, now: Instant, limit: i64) -> Resul
         .and(imports::leased_until.lt(now));
     let next = imports::status
         .eq(ImportStatus::Queued)
-        .and(diesel::dsl::not(diesel::dsl::exists(running_sibling)));
+        .and(not(exists(running_sibling)));
     Ok(imports::table
         .filter(lapsed.or(next))
         .order(imports::id.asc())
@@ -369,53 +392,6 @@ pub fn with_expired_results(
         .order(imports::results_expire_at.asc())
         .limit(limit)
         .select((imports::organization_id, imports::id))
-        .load(connection)?)
-}
-
-/// Counts rows that ended.
-pub fn count_outcomes(
-    connection: &mut Connection,
-    id: ImportId,
-    counts: &[(RowOutcome, i64)],
-) -> Result<()> {
-    let rows: Vec<_> = counts
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(outcome, count)| {
-            (
-                import_outcomes::import_id.eq(id),
-                import_outcomes::outcome.eq(*outcome),
-                import_outcomes::row_count.eq(*count),
-            )
-        })
-        .collect();
-    let counted_before = import_outcomes::row_count;
-    each_backend!(connection, c => diesel::insert_into(import_outcomes::table)
-        .values(&rows)
-        .on_conflict((import_outcomes::import_id, import_outcomes::outcome))
-        .do_update()
-        .set(import_outcomes::row_count.eq(
-            counted_before + diesel::upsert::excluded(import_outcomes::row_count)))
-        .execute(c))?;
-    Ok(())
-}
-
-/// How the rows of these imports have ended so far.
-pub fn outcomes(
-    connection: &mut Connection,
-    ids: &[ImportId],
-) -> Result<Vec<(ImportId, RowOutcome, i64)>> {
-    Ok(import_outcomes::table
-        .filter(import_outcomes::import_id.eq_any(ids))
-        .order((
-            import_outcomes::import_id.asc(),
-            import_outcomes::outcome.asc(),
-        ))
-        .select((
-            import_outcomes::import_id,
-            import_outcomes::outcome,
-            import_outcomes::row_count,
-        ))
         .load(connection)?)
 }
 

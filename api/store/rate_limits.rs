@@ -13,15 +13,23 @@ use super::backend::each_backend;
 use super::schema::rate_limits;
 use crate::error::Result;
 
-/// One use of an allowance. All times are microseconds, those of moments since 1970.
+/// One use of an allowance, or several at once. All times are microseconds, those of moments since
+/// 1970.
 #[derive(Clone, Copy, Debug)]
 pub struct Use {
     pub key_hash: [u8; 32],
     pub now: i64,
-    /// How long the allowance takes to grow back by one use.
-    pub interval: i64,
+    /// How long the allowance takes to grow back by so much.
+    pub cost: i64,
     /// How long the whole allowance takes to grow back.
     pub period: i64,
+}
+
+impl Use {
+    /// The allowance has enough for it where it will be whole by this moment.
+    pub fn latest(&self) -> i64 {
+        self.now + self.period - self.cost
+    }
 }
 
 /// Whether a use was allowed, and when the allowance will be whole again.
@@ -31,15 +39,14 @@ pub struct Taken {
     pub full_at: i64,
 }
 
-/// Takes one use, if the allowance has it; else nothing changes.
+/// Takes a use, if the allowance has it; else nothing changes.
 pub fn take(connection: &mut Connection, one: &Use) -> Result<Taken> {
     // The condition of an upsert; in the whole file it would hide the one of queries.
     use diesel::query_dsl::methods::FilterDsl as _;
-    let first = one.now + one.interval;
+    let first = one.now + one.cost;
     let grown_back = rate_limits::full_at.le(one.now);
     let next = case_when(grown_back, excluded(rate_limits::full_at))
-        .otherwise(rate_limits::full_at + one.interval);
-    let latest = one.now + one.period - one.interval;
+        .otherwise(rate_limits::full_at + one.cost);
     let taken: Option<i64> = each_backend!(connection, c => diesel::insert_into(rate_limits::table)
         .values((
             rate_limits::key_hash.eq(&one.key_hash[..]),
@@ -48,7 +55,7 @@ pub fn take(connection: &mut Connection, one: &Use) -> Result<Taken> {
         .on_conflict(rate_limits::key_hash)
         .do_update()
         .set(rate_limits::full_at.eq(next))
-        .filter(rate_limits::full_at.le(latest))
+        .filter(rate_limits::full_at.le(one.latest()))
         .returning(rate_limits::full_at)
         .get_result(c)
         .optional())?;
@@ -73,12 +80,16 @@ fn full_at(connection: &mut Connection, one: &Use) -> Result<i64> {
     Ok(known.unwrap_or(one.now))
 }
 
-/// Gives one use back: what it was taken for is not to be counted.
-pub fn give_back(connection: &mut Connection, one: &Use) -> Result<()> {
-    diesel::update(rate_limits::table.find(&one.key_hash[..]))
-        .set(rate_limits::full_at.eq(rate_limits::full_at - one.interval))
-        .execute(connection)?;
-    Ok(())
+/// Gives a use back: what it was taken for is not to be counted. Tells when the allowance will be
+/// whole then; nothing where it is whole already and forgotten.
+pub fn give_back(connection: &mut Connection, one: &Use) -> Result<Option<i64>> {
+    let subject = rate_limits::table.find(&one.key_hash[..]);
+    let given = diesel::update(subject)
+        .set(rate_limits::full_at.eq(rate_limits::full_at - one.cost))
+        .returning(rate_limits::full_at)
+        .get_result(connection)
+        .optional()?;
+    Ok(given)
 }
 
 /// Forgets subjects whose allowance is whole again.

@@ -1,4 +1,5 @@
-//! What time makes useless: sessions that ran out, results that expired, uploads that died, mail that ended.
+//! What time makes useless: sessions that ran out, results that expired, uploads that died, mail that
+//! ended, answers that are not given again, limits that nobody has used of late.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use crate::error::Result;
 use crate::mail::sending;
 use crate::services::imports::results;
 use crate::state::State;
-use crate::store::{imports, mails, sessions};
+use crate::store::{idempotent_answers, imports, mails, rate_limits, sessions};
 
 /// Reading checks the time itself, so that this need not be prompt.
 const EVERY: Duration = Duration::from_secs(60);
@@ -40,6 +41,8 @@ pub fn once(state: &State) -> Result<()> {
     let mut connection = state.pool.get()?;
     sessions::delete_expired(&mut connection, now)?;
     imports::delete_abandoned(&mut connection, now)?;
+    idempotent_answers::delete_expired(&mut connection, now)?;
+    rate_limits::delete_full(&mut connection, now.as_microseconds())?;
     sending::give_up_lost(&mut connection, now)?;
     mails::delete_ended_before(&mut connection, now.minus(MAIL_KEPT))?;
     while results::erase_expired(&mut connection, now)? > 0 {}

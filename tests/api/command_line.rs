@@ -210,6 +210,31 @@ fn an_import_without_its_organization_or_its_file_says_so() {
     assert!(told.contains("none.csv: No such file"), "{told}");
 }
 
+#[test]
+fn names_are_imported_as_well() {
+    let installation = Installation::on_sqlite();
+    let process = installation.start();
+    let school = block_on(process.school("Hill Road School"));
+    std::fs::write(installation.path("names.txt"), "Jane Doe\n\nJane Doe\n\0\n").expect("no file");
+    let arguments = [
+        &import_arguments("names.txt", &school)[..],
+        &["--usernames"],
+    ]
+    .concat();
+    let told = said(&installation.run(&arguments));
+    assert!(
+        told.contains("completed: 2 of 3 rows became accounts"),
+        "{told}"
+    );
+    let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
+    let list = books::records_of(&list);
+    let email = &list[1]["email"];
+    assert_eq!(email, "jane-doe-2@hill-road-school.login.invalid");
+    assert!(block_on(process.signs_in(email, &list[1]["password"])));
+    let errors = std::fs::read_to_string(installation.path("bad.csv")).expect("no errors");
+    assert!(errors.contains("username_invalid"), "{errors}");
+}
+
 fn create_operator(installation: &Installation, email: &str, password: &str) -> Output {
     let mut child = installation
         .command(&["operator", "create", "--email", email])
@@ -247,6 +272,9 @@ fn an_operator_is_made_with_a_password_from_standard_input() {
     );
     let told = refused(&create_operator(&installation, "nobody", PASSWORD));
     assert!(told.contains("rollcall: --email: "), "{told}");
+    let made_up = "op@hill-road.login.invalid";
+    let told = refused(&create_operator(&installation, made_up, PASSWORD));
+    assert!(told.contains("made up by Rollcall"), "{told}");
     let process = installation.start();
     block_on(async {
         let told = said(&create_operator(

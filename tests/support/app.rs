@@ -95,6 +95,21 @@ impl App {
         }
     }
 
+    /// Another server on the same database, with the same clock and settings.
+    pub fn replica(&self) -> Self {
+        let config = Config::clone(&self.state.config);
+        let state = State::open(config, self.state.clock.clone()).expect("no replica");
+        let (address, server) = serve(&state);
+        Self {
+            state,
+            address,
+            client: reqwest::Client::new(),
+            server: Some(server),
+            database: None,
+            folder: None,
+        }
+    }
+
     /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

@@ -115,11 +115,18 @@ impl Caller {
         organization: OrganizationId,
         work: impl FnOnce(&mut Connection, Permit<A>) -> Result<Reply> + Send + 'static,
     ) -> Result<HttpResponse> {
-        self.signed_in_once(once, move |connection, caller| {
-            let permit = permit::<A>(connection, &caller, organization)?;
-            work(connection, permit)
-        })
-        .await
+        let state = self.state.clone();
+        let reply = self
+            .signed_in(move |connection, caller| {
+                let scope = caller.account.id.to_string();
+                // Asked for a repetition too: what was answered to an admin is no former admin's.
+                let permit = permit::<A>(connection, &caller, organization)?;
+                once.run(&state, connection, &scope, |connection| {
+                    work(connection, permit)
+                })
+            })
+            .await?;
+        Ok(reply.into())
     }
 
     /// As [`Caller::permitted_in_group`], done once for each `Idempotency-Key` of the caller.
@@ -133,11 +140,17 @@ impl Caller {
         group: GroupId,
         work: impl FnOnce(&mut Connection, GroupPermit<A>) -> Result<Reply> + Send + 'static,
     ) -> Result<HttpResponse> {
-        self.signed_in_once(once, move |connection, caller| {
-            let permit = permit_in_group::<A>(connection, &caller, organization, group)?;
-            work(connection, permit)
-        })
-        .await
+        let state = self.state.clone();
+        let reply = self
+            .signed_in(move |connection, caller| {
+                let scope = caller.account.id.to_string();
+                let permit = permit_in_group::<A>(connection, &caller, organization, group)?;
+                once.run(&state, connection, &scope, |connection| {
+                    work(connection, permit)
+                })
+            })
+            .await?;
+        Ok(reply.into())
     }
 
     fn of(request: &HttpRequest) -> Result<Self> {

@@ -4,12 +4,13 @@ mod caller;
 mod form;
 mod once;
 mod patch;
+pub mod request_digest;
 pub mod request_info;
-mod throttle;
+pub mod throttle;
 
 pub use caller::Caller;
 pub use form::Form;
-pub use once::{Once, Reply};
+pub use once::{IDEMPOTENCY_KEY, Once, REPLAYED, Reply};
 pub use patch::present;
 pub use request_info::RequestInfo;
 pub use throttle::Throttle;

@@ -4,14 +4,24 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
 use serde::Serialize;
 
+use super::request_digest::{BodyDigest, Digest, of_request};
+use crate::domain::idempotency_key::IdempotencyKey;
 use crate::error::{Error, Result};
 use crate::routes::problem::Problem;
+use crate::services::idempotency::{Answer, Ending, KeyedRequest};
 use crate::state::State;
 use crate::store::Connection;
+
+/// The header by which a client names a request
+/// (draft-ietf-httpapi-idempotency-key-header).
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The header that tells an answer which was given before.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// An answer that can be kept and given again: what a `POST` that creates or sends ends in.
 #[derive(Clone, Debug)]
@@ -20,6 +30,8 @@ pub struct Reply {
     pub location: Option<String>,
     /// JSON; empty where there is nothing to say.
     pub body: Vec<u8>,
+    /// Whether it was given before, and nothing was done now.
+    pub replayed: bool,
 }
 
 impl Reply {
@@ -53,6 +65,7 @@ impl Reply {
             status: StatusCode::NO_CONTENT,
             location: None,
             body: Vec::new(),
+            replayed: false,
         }
     }
 
@@ -68,7 +81,24 @@ impl Reply {
             status,
             location: None,
             body: serde_json::to_vec(body).map_err(Error::internal)?,
+            replayed: false,
         })
+    }
+    fn known(answer: Answer) -> Result<Self> {
+        Ok(Self {
+            status: StatusCode::from_u16(answer.status).map_err(Error::internal)?,
+            location: answer.location,
+            body: answer.body,
+            replayed: true,
+        })
+    }
+
+    fn to_answer(&self) -> Answer {
+        Answer {
+            status: self.status.as_u16(),
+            location: self.location.clone(),
+            body: self.body.clone(),
+        }
     }
 }
 
@@ -77,6 +107,9 @@ impl From<Reply> for HttpResponse {
         let mut response = Self::build(reply.status);
         // Passwords and tokens may be in it.
         response.insert_header((header::CACHE_CONTROL, "no-store"));
+        if reply.replayed {
+            response.insert_header((REPLAYED, "true"));
+        }
         if let Some(location) = reply.location {
             response.insert_header((header::LOCATION, location));
         }
@@ -88,23 +121,56 @@ impl From<Reply> for HttpResponse {
 }
 
 /// What a handler takes whose work is done once for each `Idempotency-Key`.
-pub struct Once {}
+pub struct Once {
+    named: Option<Named>,
+}
+
+/// A request that its client has named.
+struct Named {
+    key: IdempotencyKey,
+    method: String,
+    path: String,
+    /// The path with its query.
+    target: String,
+    body: Body,
+}
+
+enum Body {
+    Passing(BodyDigest),
+    Digested(Digest),
+}
 
 impl Once {
     /// Does `work`, or gives the answer that the same request got before. The answer is kept in the
-    /// transaction of the work, so that a crash leaves both or neither. `scope` tells whose keys they
-    /// are.
+    /// transaction of the work, so that a crash leaves both or neither; what is refused is not kept.
+    /// `scope` tells whose keys they are. The body has to have been read by now.
     ///
     /// # Errors
     /// `idempotency_conflict` where the key came with another request; the work's own.
     pub fn run(
         self,
-        _state: &State,
+        state: &State,
         connection: &mut Connection,
-        _scope: &str,
+        scope: &str,
         work: impl FnOnce(&mut Connection) -> Result<Reply>,
     ) -> Result<Reply> {
-        work(connection)
+        let Some(named) = self.named else {
+            return work(connection);
+        };
+        let now = state.clock.now();
+        let ending =
+            named
+                .request_of(scope)
+                .once(connection, &state.sealing, now, |connection| {
+                    work(connection).map(|reply| reply.to_answer())
+                })?;
+        match ending {
+            Ending::Known(answer) => Reply::known(answer),
+            Ending::Done(answer) => Ok(Reply {
+                replayed: false,
+                ..Reply::known(answer)?
+            }),
+        }
     }
 
     /// As [`Once::run`], for somebody without a session.
@@ -118,14 +184,104 @@ impl Once {
     ) -> Result<HttpResponse> {
         let shared = state.clone();
         let reply = state
-            .unit(move |connection| self.run(&shared, connection, "", work))
+            .unit(move |connection| self.run(&shared, connection, STRANGERS, work))
             .await?;
         Ok(reply.into())
     }
 
-    fn of(_request: &HttpRequest) -> Result<Self> {
-        Ok(Self {})
+    /// The answer that the same request got before, if it did: for work that has to check or hash
+    /// something first, which a repetition would not pass, or do in vain. [`Once::run`] still has to
+    /// follow: the same request may be at work at the same moment.
+    ///
+    /// # Errors
+    /// `idempotency_conflict` where the key came with another request.
+    pub fn known(
+        &self,
+        state: &State,
+        connection: &mut Connection,
+        scope: &str,
+    ) -> Result<Option<Reply>> {
+        let Some(named) = &self.named else {
+            return Ok(None);
+        };
+        let (request, now) = (named.request_of(scope), state.clock.now());
+        let known = request.known(connection, &state.sealing, now)?;
+        known.map(Reply::known).transpose()
     }
+
+    /// As [`Once::known`], for somebody without a session.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn known_to_stranger(self, state: &State) -> Result<(Self, Option<Reply>)> {
+        if self.named.is_none() {
+            return Ok((self, None));
+        }
+        let shared = state.clone();
+        state
+            .unit(move |connection| {
+                let known = self.known(&shared, connection, STRANGERS)?;
+                Ok((self, known))
+            })
+            .await
+    }
+
+    /// For a form, whose bytes differ each time that it is sent: it is known by what it says.
+    #[must_use]
+    pub fn with_form(self, digest: Digest) -> Self {
+        let named = self.named.map(|named| Named {
+            body: Body::Digested(digest),
+            ..named
+        });
+        Self { named }
+    }
+
+    fn of(request: &HttpRequest) -> Result<Self> {
+        let mut headers = request.headers().get_all(IDEMPOTENCY_KEY);
+        let Some(header) = headers.next() else {
+            return Ok(Self { named: None });
+        };
+        let key = header.to_str().ok().and_then(IdempotencyKey::parse);
+        let key = key.filter(|_| headers.next().is_none());
+        let key = key.ok_or_else(unusable_key)?;
+        let body = request.extensions().get::<BodyDigest>().cloned();
+        let body = body.ok_or_else(|| Error::internal("nobody digests the body"))?;
+        let (path, uri) = (request.path().to_owned(), request.uri());
+        let named = Named {
+            key,
+            method: request.method().to_string(),
+            target: uri.path_and_query().map_or("", |it| it.as_str()).to_owned(),
+            path,
+            body: Body::Passing(body),
+        };
+        Ok(Self { named: Some(named) })
+    }
+}
+
+/// Whoever has no session shares the keys of an operation with all others.
+const STRANGERS: &str = "";
+
+impl Named {
+    fn request_of(&self, scope: &str) -> KeyedRequest {
+        let body = match &self.body {
+            Body::Passing(digest) => digest.so_far(),
+            Body::Digested(digest) => *digest,
+        };
+        let digest = of_request(&self.method, &self.target, &body);
+        if scope == STRANGERS {
+            let operation = format!("{} {}", self.method, self.path);
+            return KeyedRequest::new(&operation, &self.key, digest);
+        }
+        KeyedRequest::new(scope, &self.key, digest)
+    }
+}
+
+fn unusable_key() -> Error {
+    Error::invalid(
+        "Idempotency-Key",
+        "invalid",
+        "Send one key of 1 to 255 visible ASCII characters, a random UUID for example.",
+    )
 }
 
 impl FromRequest for Once {

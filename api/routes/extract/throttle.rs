@@ -1,31 +1,48 @@
 //! How often callers may try (PRODUCT 4).
 
+use std::collections::BTreeMap;
 use std::future::{Ready, ready};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::dev::{Payload, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
+use crate::domain::client_address::{counted_as, forwarded_for};
 use crate::error::{Error, Result};
-use crate::routes::problem::Problem;
-use crate::services::limits::{self, Limit};
+use crate::routes::problem::{Problem, whole_seconds};
+use crate::services::limits::{self, Limit, Standing, Wanted};
 use crate::state::State;
+use crate::store::{Connection, transaction};
 
-/// Takes uses of limits for a request.
+/// The headers that tell how a caller stands (draft-ietf-httpapi-ratelimit-headers).
+pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+pub const STANDING: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Takes uses of limits for a request; its answer tells how the caller stands with each.
 #[derive(Clone)]
 pub struct Throttle {
     state: State,
-    /// Where the request comes from: an address, or a network of one customer.
     client: String,
+    standings: Standings,
 }
 
-/// A use that was taken.
+/// Uses that were taken.
 pub struct Taken {
-    state: State,
-    limit: Limit,
-    subject: String,
+    throttle: Throttle,
+    uses: Vec<Wanted>,
 }
+
+/// How the caller of a request stands with each limit that it met.
+#[derive(Clone, Default)]
+struct Standings(Arc<Mutex<BTreeMap<Limit, Standing>>>);
 
 impl Throttle {
+    /// Where the request comes from: an address, or a network of one customer.
+    pub fn client(&self) -> &str {
+        &self.client
+    }
+
     /// Takes one use for the client's address.
     ///
     /// # Errors
@@ -39,43 +56,169 @@ impl Throttle {
     /// # Errors
     /// `rate_limited`.
     pub async fn take(&self, limit: Limit, subject: &str) -> Result<Taken> {
-        let taken = Taken {
-            state: self.state.clone(),
-            limit,
-            subject: subject.to_owned(),
+        self.take_all(vec![Wanted::one(limit, subject)]).await
+    }
+
+    /// Takes so many uses at once, or none.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub async fn take_many(&self, limit: Limit, subject: &str, uses: u32) -> Result<Taken> {
+        let wanted = Wanted {
+            uses,
+            ..Wanted::one(limit, subject)
         };
-        let (now, subject) = (self.state.clock.now(), subject.to_owned());
-        self.state
-            .unit(move |connection| limits::take(connection, limit, &subject, now))
+        self.take_all(vec![wanted]).await
+    }
+
+    /// Takes uses of several limits, all or none. They have to be named in the order of their
+    /// declaration.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub async fn take_all(&self, uses: Vec<Wanted>) -> Result<Taken> {
+        let taken = Taken {
+            throttle: self.clone(),
+            uses: uses.clone(),
+        };
+        let (config, now) = (self.state.config.clone(), self.state.clock.now());
+        let (outcome, seen) = self
+            .state
+            .unit(move |connection| {
+                let mut seen = Vec::new();
+                let outcome = limits::take(connection, &config.limits, &uses, now, &mut seen);
+                Ok((outcome, seen))
+            })
             .await?;
-        Ok(taken)
+        self.standings.note(seen);
+        outcome.map(|()| taken)
     }
 
     fn of(request: &HttpRequest) -> Result<Self> {
         let state = request
             .app_data::<web::Data<State>>()
             .ok_or_else(|| Error::internal("no state"))?;
-        let client = request
-            .peer_addr()
-            .map(|address| address.ip().to_string())
-            .unwrap_or_default();
+        let known = request.extensions().get::<Standings>().cloned();
+        let standings = known.unwrap_or_default();
+        request.extensions_mut().insert(standings.clone());
         Ok(Self {
+            client: client_of(request, state),
             state: State::clone(state),
-            client,
+            standings,
         })
     }
 }
 
+/// Proxies set the one header or the other; where both are there, the older one is the one that
+/// nearly all of them set.
+fn client_of(request: &HttpRequest, state: &State) -> String {
+    let Some(peer) = request.peer_addr() else {
+        return String::new();
+    };
+    let lines = |name: &str| {
+        let values = request.headers().get_all(name);
+        let lines: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+        lines.join(",")
+    };
+    let trusted = &state.config.trusted_proxies;
+    let (older, newer) = (lines("x-forwarded-for"), lines("forwarded"));
+    counted_as(if older.is_empty() {
+        trusted.client(peer.ip(), forwarded_for(&newer))
+    } else {
+        trusted.client(peer.ip(), older.split(','))
+    })
+}
+
 impl Taken {
-    /// Gives the use back: only what fails is counted.
+    /// Gives the uses back: only what fails is counted.
     ///
     /// # Errors
     /// Where the database is away.
     pub async fn give_back(self) -> Result<()> {
-        let (limit, subject, now) = (self.limit, self.subject, self.state.clock.now());
-        self.state
-            .unit(move |connection| limits::give_back(connection, limit, &subject, now))
-            .await
+        let Throttle {
+            state, standings, ..
+        } = self.throttle;
+        let (config, now, uses) = (state.config.clone(), state.clock.now(), self.uses);
+        let seen = state
+            .unit(move |connection| {
+                let mut seen = Vec::new();
+                limits::give_back(connection, &config.limits, &uses, now, &mut seen)?;
+                Ok(seen)
+            })
+            .await?;
+        standings.note(seen);
+        Ok(())
+    }
+}
+
+impl Taken {
+    /// Does what the uses were taken for, and gives them back, in one transaction; where the work is
+    /// refused, they are given back all the same.
+    ///
+    /// # Errors
+    /// The work's own.
+    pub async fn give_back_with<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let Throttle {
+            state, standings, ..
+        } = self.throttle;
+        let (config, now, uses) = (state.config.clone(), state.clock.now(), self.uses);
+        let (outcome, seen) = state
+            .unit(move |connection| {
+                let (quotas, mut seen) = (&config.limits, Vec::new());
+                let done = transaction(connection, |connection| {
+                    let done = work(connection)?;
+                    limits::give_back(connection, quotas, &uses, now, &mut seen)?;
+                    Ok(done)
+                });
+                if done.is_err() {
+                    limits::give_back(connection, quotas, &uses, now, &mut seen)?;
+                }
+                Ok((done, seen))
+            })
+            .await?;
+        standings.note(seen);
+        outcome
+    }
+}
+
+impl Standings {
+    fn note(&self, seen: Vec<Standing>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(seen.into_iter().map(|standing| (standing.limit, standing)));
+    }
+
+    /// Each standing in its own words, one after the other.
+    fn list(&self, words: impl Fn(&Standing) -> String) -> String {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let items: Vec<String> = known.values().map(words).collect();
+        items.join(", ")
+    }
+}
+
+/// Tells in an answer how its caller stands with the limits that the request met, if it met any.
+pub fn announce(response: &mut ServiceResponse) {
+    let standings = response.request().extensions().get::<Standings>().cloned();
+    let Some(standings) = standings else {
+        return;
+    };
+    let policies = standings.list(|standing| {
+        let quota = standing.quota;
+        format!(
+            "\"{}\";q={};w={}",
+            standing.limit, quota.uses, quota.seconds
+        )
+    });
+    let left = standings.list(|standing| {
+        let next = whole_seconds(standing.next_in);
+        format!("\"{}\";r={};t={next}", standing.limit, standing.left)
+    });
+    for (name, text) in [(POLICY, policies), (STANDING, left)] {
+        if let (false, Ok(value)) = (text.is_empty(), HeaderValue::from_str(&text)) {
+            response.headers_mut().insert(name, value);
+        }
     }
 }
 

@@ -61,6 +61,7 @@ pub struct ImportBody {
     source: ImportSource,
     account_type: AccountType,
     mode: ImportMode,
+    /// What the file turned out to be; `null` for a list of names.
     detected: Option<Detected>,
     status: ImportStatus,
     /// Why all or nothing became nothing; `null` otherwise.
@@ -172,10 +173,10 @@ impl Pace {
     "account_id": null
 })))]
 pub struct ImportRowBody {
-    /// 1 is the first row below the header; blank rows are not counted.
+    /// 1 is the first row below the header, or the first name; blank ones are not counted.
     #[schema(minimum = 1, maximum = 100000)]
     row: i64,
-    /// As it stands in the file where it is no address.
+    /// As it stands in the file where it is no address; empty until Rollcall has made one up.
     #[schema(max_length = 65536)]
     email: String,
     #[schema(max_length = 65536)]

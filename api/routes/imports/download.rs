@@ -18,7 +18,8 @@ use crate::state::State;
 /// `status` is `created`, `failed` or `cancelled`; the password stands only where an account was
 /// created. UTF-8 with a byte-order mark, which spreadsheet programs need. A cell that they would
 /// run as a formula begins with an apostrophe; an import takes it off again. It can be downloaded
-/// until the results expire; each download is in the audit log. *Requires:* admin, or operator.
+/// until the results expire; each download is in the audit log. *Requires:* admin, or operator; or
+/// staff, for an import of their own into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
     params(
@@ -49,7 +50,9 @@ pub async fn download_userlist(
 /// Download the rows that failed
 ///
 /// The original columns of each, and `error_code` and `error` behind them: correct the rows and
-/// upload the file again. Passwords stand in it as they were given. *Requires:* admin, or operator.
+/// upload the file again. Passwords stand in it as they were given. Of a list of names it has the names
+/// in a column `username`. *Requires:* admin, or operator; or staff, for an import of their own into
+/// groups that they manage.
 #[utoipa::path(
     tag = "Imports",
     params(

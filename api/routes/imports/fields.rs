@@ -1,4 +1,4 @@
-//! The fields of an upload's form beside the file.
+//! The options of an import, as the fields of a form or as query parameters.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::bodies::ImportMode;
+use super::usernames::UsernamesRequest;
 use crate::domain::ids::GroupId;
 use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
@@ -33,10 +34,33 @@ pub(super) struct Fields {
     on_seat_shortage: Option<OnSeatShortage>,
     generate_missing_passwords: Option<bool>,
     must_change_password: Option<bool>,
+    /// There is no word to be said about passwords.
+    without_passwords: bool,
     faults: Vec<FieldError>,
 }
 
 impl Fields {
+    /// Those of a list of names, all of whose passwords are made up.
+    pub(super) fn without_passwords() -> Self {
+        Self {
+            without_passwords: true,
+            ..Self::default()
+        }
+    }
+
+    /// Those that came with names as JSON.
+    pub(super) fn of_names(request: &UsernamesRequest) -> Self {
+        Self {
+            account_type: Some(request.account_type),
+            groups: request.group_ids.iter().flatten().copied().collect(),
+            mode: request.mode,
+            on_row_error: request.on_row_error,
+            on_seat_shortage: request.on_seat_shortage,
+            must_change_password: request.must_change_password,
+            ..Self::without_passwords()
+        }
+    }
+
     /// Takes a field. A browser sends what was left blank as an empty text: that is not given.
     ///
     /// # Errors
@@ -44,7 +68,7 @@ impl Fields {
     pub(super) fn take(&mut self, name: &str, text: &str) -> Result<()> {
         self.count += 1;
         if self.count > MOST_FIELDS {
-            let detail = "The form has more fields than an upload takes.";
+            let detail = "The request has more fields than an import takes.";
             return Err(Error::refused(Code::PayloadTooLarge, detail));
         }
         if let Err(fault) = self.read(name, text.trim()) {
@@ -60,15 +84,11 @@ impl Fields {
             "mode" => once(&mut self.mode, name, text),
             "on_row_error" => once(&mut self.on_row_error, name, text),
             "on_seat_shortage" => once(&mut self.on_seat_shortage, name, text),
-            "generate_missing_passwords" => {
+            "generate_missing_passwords" if !self.without_passwords => {
                 once_flag(&mut self.generate_missing_passwords, name, text)
             }
             "must_change_password" => once_flag(&mut self.must_change_password, name, text),
-            _ => Err(fault(
-                name,
-                "unknown_field",
-                "An upload has no such form field.",
-            )),
+            _ => Err(fault(name, "unknown_field", "There is no such field here.")),
         }
     }
 
@@ -134,7 +154,7 @@ fn once<T: DeserializeOwned>(
         return Ok(());
     }
     if slot.is_some() {
-        return Err(fault(name, "too_many", "Give this form field once."));
+        return Err(fault(name, "too_many", "Give this field once."));
     }
     *slot = Some(parse(name, text)?);
     Ok(())
@@ -148,7 +168,7 @@ fn once_flag(slot: &mut Option<bool>, name: &str, text: &str) -> Result<(), Fiel
         _ => return Err(not_as_it_should_be(name, "expected true or false")),
     };
     if slot.replace(word).is_some() {
-        return Err(fault(name, "too_many", "Give this form field once."));
+        return Err(fault(name, "too_many", "Give this field once."));
     }
     Ok(())
 }
@@ -161,7 +181,7 @@ fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, FieldError> {
 
 fn not_as_it_should_be(name: &str, problem: &str) -> FieldError {
     let problem: String = problem.chars().take(300).collect();
-    let detail = format!("This form field is not as it has to be: {problem}.");
+    let detail = format!("This field is not as it has to be: {problem}.");
     fault(name, "invalid", detail)
 }
 

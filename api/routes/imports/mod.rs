@@ -1,10 +1,12 @@
-//! Imports (PRODUCT 3.6).
+//! Imports (PRODUCT 3.6 and 3.7).
 
 mod bodies;
+mod create;
 mod download;
 mod fields;
 mod reader_thread;
 mod upload;
+mod usernames;
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use serde::Deserialize;
@@ -28,7 +30,7 @@ use crate::store::import_rows::Which;
 pub fn mount(config: &mut ServiceConfig<'_>) {
     config
         .service(get_import_template)
-        .service(upload::create_import)
+        .service(create::create_import)
         .service(list_imports)
         .service(get_import)
         .service(list_import_rows)
@@ -65,7 +67,8 @@ async fn get_import_template() -> HttpResponse {
 
 /// List imports
 ///
-/// The newest first. *Requires:* admin, or operator.
+/// The newest first. *Requires:* admin, or operator; or staff, who see those that they made themselves
+/// into groups all of which they manage.
 #[utoipa::path(
     tag = "Imports",
     params(
@@ -104,7 +107,8 @@ async fn list_imports(
 
 /// Watch an import
 ///
-/// Its status, how far it is and how fast it goes. *Requires:* admin, or operator.
+/// Its status, how far it is and how fast it goes. *Requires:* admin, or operator; or staff, for an
+/// import of their own into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
     params(
@@ -145,7 +149,8 @@ pub struct RowParameters {
 
 /// List the rows of an import
 ///
-/// In the order of the file, without passwords. *Requires:* admin, or operator.
+/// In the order of the file or list, without passwords. *Requires:* admin, or operator; or staff, for an
+/// import of their own into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
     params(
@@ -186,8 +191,8 @@ async fn list_import_rows(
 
 /// Cancel an import
 ///
-/// Stops it at once: what was created stays, all other rows end as `cancelled`. *Requires:* admin,
-/// or operator.
+/// Stops it at once: what was created stays, all other rows end as `cancelled`. *Requires:* admin, or
+/// operator; or staff, for an import of their own into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
     params(
@@ -218,7 +223,8 @@ async fn cancel_import(
 /// Discard the passwords of an import
 ///
 /// Takes the results away before their time: `userlist.csv` and `errors.csv` are gone for good, and
-/// only a reset gives anybody a new password. *Requires:* admin, or operator.
+/// only a reset gives anybody a new password. *Requires:* admin, or operator; or staff, for an import of
+/// their own into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
     params(

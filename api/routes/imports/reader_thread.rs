@@ -10,17 +10,21 @@ use actix_web::web::{Buf as _, Bytes};
 use futures_util::TryStreamExt as _;
 use tokio::sync::{mpsc, oneshot};
 
+use super::bodies::ImportBody;
 use super::upload::{Interrupted, in_time};
-use crate::domain::ids::{ImportId, OrganizationId};
+use super::usernames::location;
+use crate::domain::ids::OrganizationId;
 use crate::domain::instant::Instant;
 use crate::error::{Code, Error, Result};
+use crate::routes::extract::request_digest::FieldDigest;
+use crate::routes::extract::{Once, Reply};
 use crate::services::authorization::{ManageImports, Permit, permit};
 use crate::services::imports::acceptance::{self, Options};
-use crate::services::imports::staging::{self, Surroundings};
-use crate::services::imports::{self, ImportWithCounts};
+use crate::services::imports::staging::{self, Staged};
+use crate::services::imports::{self, from_csv};
 use crate::services::sessions::{SignedIn, require_alive};
 use crate::state::State;
-use crate::store::Connection;
+use crate::store::{Connection, transaction};
 
 /// Who uploads: asked again when the upload ends, which may be minutes later.
 pub(super) struct Uploader {
@@ -39,6 +43,7 @@ impl Uploader {
         organization: OrganizationId,
     ) -> Result<Self> {
         let permit = permit::<ManageImports>(connection, &caller, organization)?;
+        imports::require_any_reach(connection, &permit)?;
         Ok(Self { caller, permit })
     }
 
@@ -47,10 +52,14 @@ impl Uploader {
         self.permit.organization.id
     }
 
-    /// Whether the session still lives and the permit still holds.
-    fn require_still_permitted(&self, connection: &mut Connection, now: Instant) -> Result<()> {
+    /// The permit as it is now, if the session still lives and there still is one.
+    fn permit_now(
+        &self,
+        connection: &mut Connection,
+        now: Instant,
+    ) -> Result<Permit<ManageImports>> {
         require_alive(connection, &self.caller, now)?;
-        permit::<ManageImports>(connection, &self.caller, self.permit.organization.id).map(drop)
+        permit::<ManageImports>(connection, &self.caller, self.permit.organization.id)
     }
 }
 
@@ -58,13 +67,19 @@ impl Uploader {
 enum Piece {
     Chunk(Bytes),
     EndOfFile,
-    Accept(Box<Options>),
+    Accept(Box<Ordered>),
+}
+
+/// What is asked for in the end, and by what key.
+struct Ordered {
+    options: Options,
+    once: Once,
 }
 
 /// The thread that reads the file, and the two ends that lead to it and back.
 pub(super) struct ReaderThread {
     pieces: mpsc::Sender<Piece>,
-    verdict: oneshot::Receiver<Result<ImportWithCounts>>,
+    verdict: oneshot::Receiver<Result<Reply>>,
 }
 
 /// Chunks between the stream and the reader; each is at most 64 KiB.
@@ -79,17 +94,22 @@ impl ReaderThread {
             .name("upload".to_owned())
             .spawn(move || {
                 let verdict = read_and_accept(&state, &uploader, arriving);
-                if let Err(Ok(found)) = verdict_sender.send(verdict) {
+                if let Err(Ok(reply)) = verdict_sender.send(verdict) {
                     // The client has gone, but its import was accepted and goes on.
-                    tracing::info!(import = %found.import.id, "accepted without a listener");
+                    tracing::info!(import = reply.location, "accepted without a listener");
                 }
             })
             .map_err(Error::internal)?;
         Ok(Self { pieces, verdict })
     }
 
-    pub(super) async fn feed(&self, mut field: Field) -> Result<(), Interrupted> {
+    pub(super) async fn feed(
+        &self,
+        mut field: Field,
+        digest: &mut FieldDigest,
+    ) -> Result<(), Interrupted> {
         while let Some(chunk) = in_time(field.try_next()).await? {
+            digest.update(&chunk);
             self.send(Piece::Chunk(chunk)).await?;
         }
         self.send(Piece::EndOfFile).await
@@ -100,9 +120,10 @@ impl ReaderThread {
         sent.map_err(|_| Interrupted::ReaderEnded)
     }
 
-    pub(super) async fn accept(self, options: Options) -> Result<ImportWithCounts> {
+    pub(super) async fn accept(self, options: Options, once: Once) -> Result<Reply> {
+        let ordered = Box::new(Ordered { options, once });
         // Where the reader has ended, its verdict tells why.
-        let _ = self.send(Piece::Accept(Box::new(options))).await;
+        let _ = self.send(Piece::Accept(ordered)).await;
         self.verdict().await
     }
 
@@ -116,7 +137,7 @@ impl ReaderThread {
         }
     }
 
-    pub(super) async fn verdict(self) -> Result<ImportWithCounts> {
+    pub(super) async fn verdict(self) -> Result<Reply> {
         drop(self.pieces);
         self.verdict.await.map_err(Error::internal)?
     }
@@ -126,22 +147,18 @@ fn read_and_accept(
     state: &State,
     uploader: &Uploader,
     arriving: mpsc::Receiver<Piece>,
-) -> Result<ImportWithCounts> {
+) -> Result<Reply> {
     let mut source = ChannelReader {
         arriving,
         current: Bytes::new(),
         ended: false,
     };
-    let around = Surroundings {
-        pool: &state.pool,
-        keys: &state.sealing,
-        clock: &state.clock,
-    };
-    let staged = staging::stage(around, &uploader.permit, &mut source)?;
+    let staged = from_csv::stage(state.surroundings(), &uploader.permit, &mut source)?;
     let accepted = source
-        .options()
-        .and_then(|options| accept(state, uploader, &staged, &options));
-    if accepted.is_err() {
+        .ordered()
+        .and_then(|ordered| accept(state, uploader, &staged, ordered));
+    // A repetition leaves what it brought behind: it is the first import that is answered.
+    if accepted.as_ref().map_or(true, |reply| reply.replayed) {
         staging::abandon(&state.pool, staged.import);
     }
     accepted
@@ -150,16 +167,24 @@ fn read_and_accept(
 fn accept(
     state: &State,
     uploader: &Uploader,
-    staged: &staging::Staged,
-    options: &Options,
-) -> Result<ImportWithCounts> {
+    staged: &Staged,
+    Ordered { options, once }: Ordered,
+) -> Result<Reply> {
     let mut connection = state.pool.get()?;
-    let now = state.clock.now();
-    uploader.require_still_permitted(&mut connection, now)?;
-    acceptance::accept(&mut connection, &uploader.permit, staged, options, now)?;
+    let around = state.surroundings();
+    let scope = uploader.caller.account.id.to_string();
+    let reply = once.run(state, &mut connection, &scope, |connection| {
+        transaction(connection, |connection| {
+            let now = state.clock.now();
+            let permit = uploader.permit_now(connection, now)?;
+            acceptance::accept(connection, around, &permit, staged, &options)?;
+            let found = imports::find(connection, &permit, staged.import)?;
+            let location = location(permit.organization.id, staged.import);
+            Ok(Reply::accepted(&ImportBody::new(found, now))?.at(location))
+        })
+    })?;
     state.bell.ring();
-    let id: ImportId = staged.import;
-    imports::find(&mut connection, &uploader.permit, id)
+    Ok(reply)
 }
 
 /// The channel as the file that it carries.
@@ -171,10 +196,10 @@ struct ChannelReader {
 
 impl ChannelReader {
     /// What the client asked for, once its whole request has arrived.
-    fn options(&mut self) -> Result<Options> {
+    fn ordered(&mut self) -> Result<Ordered> {
         loop {
             match self.arriving.blocking_recv() {
-                Some(Piece::Accept(options)) => return Ok(*options),
+                Some(Piece::Accept(ordered)) => return Ok(*ordered),
                 Some(Piece::Chunk(_) | Piece::EndOfFile) => {}
                 None => {
                     let detail = "The request broke off. Nothing was imported: upload it again.";

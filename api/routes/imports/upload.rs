@@ -3,20 +3,19 @@
 use std::time::Duration;
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::{HttpResponse, post, web};
+use actix_web::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use utoipa::ToSchema;
 
-use super::bodies::{ImportBody, ImportMode};
+use super::bodies::ImportMode;
 use super::fields::Fields;
 use super::reader_thread::{ReaderThread, Uploader};
 use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::error::{Code, Error, Result};
-use crate::routes::extract::Caller;
-use crate::routes::problem::{OfOrganization, OfUpload, Problem};
-use crate::services::imports::ImportWithCounts;
+use crate::routes::extract::request_digest::FormDigest;
+use crate::routes::extract::{Caller, Once, Reply};
 use crate::services::imports::acceptance::Options;
 use crate::state::State;
 
@@ -47,48 +46,24 @@ pub struct ImportUpload {
     must_change_password: Option<bool>,
 }
 
-/// Import accounts from a CSV file
+/// Makes an import of an uploaded file.
 ///
-/// The file is taken as people have it: UTF-8, UTF-16 or Windows-1252; commas, semicolons or tabs;
-/// any order of columns, whose names are recognised in several languages. Every row becomes an
-/// account or gets an error of its own. The answer comes when the file is read; the accounts are
-/// created in the background: watch the import at its `Location`. *Requires:* admin, or operator.
-#[utoipa::path(
-    tag = "Imports",
-    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
-    request_body(content = ImportUpload, content_type = "multipart/form-data"),
-    responses(
-        (
-            status = 202,
-            description = "Accepted: the import waits for its turn, or has ended already.",
-            body = ImportBody,
-            headers(("Location" = String, description = "Where to watch the import."))
-        ),
-        OfUpload, OfOrganization
-    )
-)]
-#[post("/v1/organizations/{organization_id}/imports")]
-pub async fn create_import(
-    state: web::Data<State>,
+/// # Errors
+/// What is wrong with the form, the file or the options; `not_found`, `forbidden`.
+pub(super) async fn create(
+    state: &State,
     caller: Caller,
-    path: web::Path<(OrganizationId,)>,
+    once: Once,
+    organization: OrganizationId,
     form: Multipart,
-) -> Result<HttpResponse, Problem> {
-    let (organization,) = path.into_inner();
+) -> Result<HttpResponse> {
     let uploader = caller
         .signed_in(move |connection, caller| Uploader::permitted(connection, caller, organization))
         .await?;
-    let found = receive(&state, uploader, form).await?;
-    let location = format!(
-        "/v1/organizations/{organization}/imports/{}",
-        found.import.id
-    );
-    Ok(HttpResponse::Accepted()
-        .insert_header(("Location", location))
-        .json(ImportBody::new(found, state.clock.now())))
+    Ok(receive(state, uploader, once, form).await?.into())
 }
 
-async fn receive(state: &State, uploader: Uploader, form: Multipart) -> Result<ImportWithCounts> {
+async fn receive(state: &State, uploader: Uploader, once: Once, form: Multipart) -> Result<Reply> {
     let _place = state.uploads.take(uploader.organization()).ok_or_else(|| {
         Error::refused(
             Code::RateLimited,
@@ -100,13 +75,17 @@ async fn receive(state: &State, uploader: Uploader, form: Multipart) -> Result<I
         form,
         fields: Fields::default(),
         has_file: false,
+        digest: FormDigest::default(),
     };
     let arrived = tokio::time::timeout(DEADLINE, arriving.read_all(&reader)).await;
     match arrived.unwrap_or_else(|_| Err(too_slow().into())) {
-        Ok(()) => match arriving.into_options(state.config.results_lifetime) {
-            Ok(options) => reader.accept(options).await,
-            Err(error) => Err(reader.dismiss(error).await),
-        },
+        Ok(()) => {
+            let once = once.with_form(std::mem::take(&mut arriving.digest).finish());
+            match arriving.into_options(state.config.results_lifetime) {
+                Ok(options) => reader.accept(options, once).await,
+                Err(error) => Err(reader.dismiss(error).await),
+            }
+        }
         Err(Interrupted::ReaderEnded) => {
             drain(arriving.form).await;
             reader.verdict().await
@@ -163,6 +142,7 @@ struct Arriving {
     form: Multipart,
     fields: Fields,
     has_file: bool,
+    digest: FormDigest,
 }
 
 impl Arriving {
@@ -170,15 +150,18 @@ impl Arriving {
     async fn read_all(&mut self, reader: &ReaderThread) -> Result<(), Interrupted> {
         while let Some(field) = in_time(self.form.try_next()).await? {
             let name = field.name().unwrap_or_default().to_owned();
+            let mut digest = FormDigest::field(&name);
             if name != "file" {
                 let text = read_text(field).await?;
+                digest.update(text.as_bytes());
                 self.fields.take(&name, &text)?;
             } else if std::mem::replace(&mut self.has_file, true) {
                 let detail = "Upload one file at a time.";
                 return Err(Error::invalid("/file", "too_many", detail).into());
             } else {
-                reader.feed(field).await?;
+                reader.feed(field, &mut digest).await?;
             }
+            self.digest.add(digest);
         }
         Ok(())
     }

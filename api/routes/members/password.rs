@@ -86,12 +86,18 @@ pub async fn reset_member_password(
     let body = body.into_inner();
     let generated = body.password.is_none();
     let chosen = choose(body.password)?;
-    caller
+    let (shared, scope) = (State::clone(&state), caller.claimed_account().to_string());
+    let (once, known) = caller
         .clone()
         .permitted::<ResetPasswords, _>(id, move |connection, permit| {
-            password::require_resettable(connection, &permit, account)
+            password::require_resettable(connection, &permit, account)?;
+            let known = once.known(&shared, connection, &scope)?;
+            Ok((once, known))
         })
         .await?;
+    if let Some(known) = known {
+        return Ok(known.into());
+    }
     let hash = state
         .hasher
         .hash(chosen.to_hash_input().into_owned())

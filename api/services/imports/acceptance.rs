@@ -1,10 +1,10 @@
-//! The end of an upload: with all options known, the staged rows become an import that waits for
-//! its turn, or one that has ended because all or nothing was asked for.
+//! The end of the arrival: with all options known, the staged rows become an import that waits for
+//! its turn, or one that has ended because there is nothing to do or all or nothing was asked for.
 
 use serde_json::json;
 
-use super::staging::Staged;
-use super::{end_pending, record_end};
+use super::staging::{Staged, Surroundings};
+use super::{end_pending, notice, record_end};
 use crate::domain::audit::Action;
 use crate::domain::ids::GroupId;
 use crate::domain::imports::{
@@ -16,11 +16,10 @@ use crate::error::{Code, Error, Result};
 use crate::services::act::Act;
 use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ManageImports, Permit};
-use crate::services::groups::require_all;
 use crate::services::organizations::require_account_type;
-use crate::store::imports::Accepted;
+use crate::store::imports::{Accepted, Import};
 use crate::store::sql_types::JsonColumn;
-use crate::store::{Connection, groups, import_rows, imports, seats, transaction};
+use crate::store::{Connection, groups, import_outcomes, import_rows, imports, seats, transaction};
 
 /// What the caller asks of an import.
 #[derive(Clone, Debug)]
@@ -34,35 +33,34 @@ pub struct Options {
     pub results_lifetime: std::time::Duration,
 }
 
-/// Refuses options that this organization cannot have, before a long upload is read.
-///
-/// # Errors
-/// `account_type_not_in_kind`, or `validation_failed` for an unknown group.
-pub fn check(
+/// Refuses options that this organization cannot have, or that go beyond the permit.
+fn check(
     connection: &mut Connection,
     permit: &Permit<ManageImports>,
     options: &Options,
 ) -> Result<()> {
     require_account_type(&permit.organization, options.account_type)?;
-    require_all(connection, permit.organization.id, &options.groups)
+    permit.require_within_reach(connection, &options.groups, options.account_type)
 }
 
-/// Turns a staged file into an import.
+/// Turns staged rows into an import.
 ///
 /// # Errors
-/// As [`check`]; `file_no_header` where passwords are needed and there is no column of them.
+/// `account_type_not_in_kind`, `validation_failed` for an unknown group, `forbidden` where the permit
+/// does not reach so far; `file_no_header` where passwords are needed and there is no column of them.
 pub fn accept(
     connection: &mut Connection,
+    around: Surroundings<'_>,
     permit: &Permit<ManageImports>,
     staged: &Staged,
     options: &Options,
-    now: Instant,
 ) -> Result<()> {
     require_password_column(staged, options)?;
+    let now = around.clock.now();
     transaction(connection, |connection| {
         check(connection, permit, options)?;
         let pending = settle_missing_passwords(connection, staged, options)?;
-        imports::count_outcomes(connection, staged.import, &ended_counts(staged, options))?;
+        import_outcomes::add(connection, staged.import, &ended_counts(staged, options))?;
         groups::insert_of_import(connection, staged.import, &options.groups)?;
         let decision = decide(connection, permit, staged, options, pending)?;
         let accepted = accepted(staged, options, &decision, now)?;
@@ -74,12 +72,15 @@ pub fn accept(
             at: now,
             ..permit.act.clone()
         };
-        carry_out_decision(connection, permit, staged, &decision, &act)
+        let import = carry_out_decision(connection, permit, staged, &decision, &act)?;
+        notice::queue(connection, around.outbox, &import, now)
     })
 }
 
 fn require_password_column(staged: &Staged, options: &Options) -> Result<()> {
-    if options.generate_missing_passwords || staged.detected.columns.password.is_some() {
+    let detected = staged.form.detected.as_ref();
+    let has_column = detected.is_some_and(|detected| detected.columns.password.is_some());
+    if options.generate_missing_passwords || has_column {
         return Ok(());
     }
     Err(Error::refused(
@@ -183,8 +184,8 @@ fn accepted(
         on_seat_shortage: options.on_seat_shortage,
         generate_missing_passwords: options.generate_missing_passwords,
         must_change_password: options.must_change_password,
-        detected: JsonColumn(serde_json::to_value(&staged.detected).map_err(Error::internal)?),
-        header: JsonColumn(json!(staged.header)),
+        detected: JsonColumn(serde_json::to_value(&staged.form.detected).map_err(Error::internal)?),
+        header: JsonColumn(json!(staged.form.header)),
         rows_total: staged.rows,
         seats_reserved: seats,
         failure,
@@ -201,10 +202,14 @@ fn carry_out_decision(
     staged: &Staged,
     decision: &Decision,
     act: &Act,
-) -> Result<()> {
-    let import = imports::find(connection, permit.organization.id, staged.import)?
+) -> Result<Import> {
+    let import = imports::find(connection, permit.organization.id, staged.import, None)?
         .ok_or_else(|| Error::not_found("import"))?;
-    let details = json!({ "rows": staged.rows, "account_type": import.account_type });
+    let details = json!({
+        "source": staged.source,
+        "rows": staged.rows,
+        "account_type": import.account_type,
+    });
     let subject = Subject::Import(import.id);
     let event = Event::within(
         import.organization_id,
@@ -230,12 +235,12 @@ fn carry_out_decision(
     if import.status.is_finished() {
         record_end(connection, act, &import, Action::ImportFinished)?;
     }
-    Ok(())
+    Ok(import)
 }
 
 fn end_without_seat(connection: &mut Connection, staged: &Staged, seats: i64) -> Result<()> {
     let error = RowError::new(RowOutcome::NoSeat);
     let ended = import_rows::fail_pending_beyond(connection, staged.import, seats, &error)?;
     let ended = i64::try_from(ended).map_err(Error::internal)?;
-    imports::count_outcomes(connection, staged.import, &[(RowOutcome::NoSeat, ended)])
+    import_outcomes::add(connection, staged.import, &[(RowOutcome::NoSeat, ended)])
 }

@@ -9,36 +9,23 @@ use std::time::Duration;
 use ring::rand::SystemRandom;
 
 use super::sealed_row::SealedRow;
-use super::staging::taken_error;
-use super::{end_pending, give_back_seats, record_end};
 use crate::clock::Clock;
 use crate::crypto::hasher::{BulkHashes, Hasher};
 use crate::crypto::sealing::SealingKeys;
-use crate::domain::audit::Action;
-use crate::domain::email_address::EmailAddress;
+use crate::domain::generated_address::LoginDomain;
 use crate::domain::generated_password;
-use crate::domain::ids::{GroupId, ImportId, OrganizationId, WorkerId};
-use crate::domain::imports::{ImportStatus, OnRowError, RowError, RowOutcome, StoredFailure};
-use crate::domain::instant::Instant;
-use crate::domain::organization::{JoinedVia, Role};
+use crate::domain::ids::{ImportId, OrganizationId, WorkerId};
+use crate::domain::imports::OnRowError;
 use crate::domain::password::PasswordAttempt;
-use crate::domain::username::Username;
 use crate::error::{Error, Result};
-use crate::services::act::Act;
-use crate::services::admission::{self, SeatSource};
-use crate::store::accounts::{self, Account};
+use crate::mail::Outbox;
 use crate::store::import_rows::{self, ImportRow};
-use crate::store::imports::{self, Ending, Import, Lease};
-use crate::store::memberships::Admission;
+use crate::store::imports::{self, Import, Lease};
 use crate::store::transaction::with_patience;
-use crate::store::{Connection, Pool, groups, transaction};
+use crate::store::{Connection, Pool, transaction};
 
 /// Rows that are hashed, and then written, together: about a second's worth on two cores.
 const BATCH: i64 = 100;
-
-/// Rows that the all-or-nothing end writes in one statement.
-const FINAL_BATCH: i64 = 500;
-const FINAL_CHUNK: usize = 500;
 
 /// What the work needs from around it.
 #[derive(Clone)]
@@ -47,6 +34,9 @@ pub struct Workshop {
     pub hasher: Hasher,
     pub keys: std::sync::Arc<SealingKeys>,
     pub clock: Clock,
+    pub outbox: std::sync::Arc<Outbox>,
+    /// Below which addresses are made up.
+    pub login_domain: LoginDomain,
     pub worker: WorkerId,
     pub results_lifetime: Duration,
     /// How long a worker may be silent before another takes its import.
@@ -67,7 +57,6 @@ pub enum Turn {
 /// An import under this worker's lease.
 pub struct Claimed {
     import: Import,
-    groups: Vec<GroupId>,
 }
 
 impl Claimed {
@@ -123,8 +112,7 @@ fn claim(
         return Ok(None);
     };
     tracing::info!(import = %import.id, %worker, "working on an import");
-    let groups = groups::of_import(connection, import.id)?;
-    Ok(Some(Claimed { import, groups }))
+    Ok(Some(Claimed { import }))
 }
 
 /// Works on an import until it has ended, is lost, or `stop` says that the process is stopping: then
@@ -137,7 +125,6 @@ pub fn carry_out(workshop: &Workshop, claimed: &Claimed, stop: &dyn Fn() -> bool
     let work = Work {
         workshop,
         import: &claimed.import,
-        groups: &claimed.groups,
         lease: Lease {
             import: claimed.import.id,
             worker: workshop.worker,
@@ -156,11 +143,11 @@ enum Progress {
     Stopped,
 }
 
-struct Work<'a> {
-    workshop: &'a Workshop,
-    import: &'a Import,
-    groups: &'a [GroupId],
-    lease: Lease,
+/// A worker's turn at an import.
+pub(super) struct Work<'a> {
+    pub workshop: &'a Workshop,
+    pub import: &'a Import,
+    pub lease: Lease,
 }
 
 /// Rows whose passwords are being hashed.
@@ -243,7 +230,7 @@ impl Work<'_> {
         Ok(password.to_hash_input().into_owned())
     }
 
-    fn is_all_or_nothing(&self) -> bool {
+    pub(super) fn is_all_or_nothing(&self) -> bool {
         self.import.on_row_error == OnRowError::RefuseAll
     }
 
@@ -278,203 +265,8 @@ impl Work<'_> {
         })
     }
 
-    /// Makes accounts of the rows, admits them, and gives every row its outcome.
-    fn create(
-        &self,
-        connection: &mut Connection,
-        rows: &mut [ImportRow],
-        now: Instant,
-    ) -> Result<()> {
-        let candidates: Result<Vec<Account>> =
-            rows.iter().map(|row| self.account_of(row, now)).collect();
-        let candidates = candidates?;
-        let new = accounts::insert_new(connection, &candidates)?;
-        let (created, refused): (Vec<Account>, Vec<Account>) = candidates
-            .into_iter()
-            .partition(|account| new.contains(&account.id));
-        let admission = self.admission(now);
-        admission::admit(
-            connection,
-            &created,
-            &admission,
-            self.groups,
-            SeatSource::Reserved,
-        )?;
-        let count = i64::try_from(created.len()).map_err(Error::internal)?;
-        imports::move_reserved(connection, self.import.id, -count)?;
-        self.set_outcomes(connection, rows, &created, &refused)?;
-        imports::count_outcomes(connection, self.import.id, &tally(rows))
-    }
-
-    fn account_of(&self, row: &ImportRow, now: Instant) -> Result<Account> {
-        let email = EmailAddress::parse(&row.email).map_err(Error::internal)?;
-        let username = Username::parse(&row.username).map_err(Error::internal)?;
-        let mut account = Account::new(email, username, now);
-        account.password_hash = row.password_hash.clone();
-        account.must_change_password = self.import.must_change_password;
-        account.managed_by_organization_id = Some(self.import.organization_id);
-        Ok(account)
-    }
-
-    fn admission(&self, now: Instant) -> Admission {
-        Admission {
-            organization: self.import.organization_id,
-            account_type: self.import.account_type,
-            role: Role::Member,
-            joined_via: JoinedVia::CsvImport,
-            joined_at: now,
-        }
-    }
-
-    /// `refused` are those whose address got an account after the upload was judged.
-    fn set_outcomes(
-        &self,
-        connection: &mut Connection,
-        rows: &mut [ImportRow],
-        created: &[Account],
-        refused: &[Account],
-    ) -> Result<()> {
-        let emails: Vec<_> = refused
-            .iter()
-            .map(|account| account.email.clone())
-            .collect();
-        let taken = if emails.is_empty() {
-            Vec::new()
-        } else {
-            accounts::taken(connection, self.import.organization_id, &emails)?
-        };
-        let mut created = created.iter().peekable();
-        for row in rows {
-            let is_this = |account: &&Account| account.email.as_str() == row.email;
-            if let Some(account) = created.next_if(is_this) {
-                row.succeed(account.id);
-                continue;
-            }
-            let is_member = taken
-                .iter()
-                .any(|(email, is_member)| email.as_str() == row.email && *is_member);
-            row.password_hash = None;
-            row.fail(taken_error(is_member));
-        }
-        Ok(())
-    }
-
-    /// Every row has its turn behind it.
-    fn end(&self) -> Result<Turn> {
-        let held = if self.is_all_or_nothing() {
-            with_patience(|| self.create_all_or_nothing())?
-        } else {
-            with_patience(|| self.finish(ImportStatus::Completed, None))?
-        };
-        Ok(if held { Turn::Finished } else { Turn::Lost })
-    }
-
-    fn finish(&self, status: ImportStatus, failure: Option<StoredFailure>) -> Result<bool> {
-        let mut connection = self.workshop.pool.get()?;
-        transaction(&mut connection, |connection| {
-            self.finish_in_transaction(connection, status, failure)
-        })
-    }
-
-    fn finish_in_transaction(
-        &self,
-        connection: &mut Connection,
-        status: ImportStatus,
-        failure: Option<StoredFailure>,
-    ) -> Result<bool> {
-        let now = self.workshop.clock.now();
-        if !imports::renew(connection, self.lease, now)? {
-            return Ok(false);
-        }
-        let mut import = self.import.clone();
-        import.seats_reserved = imports::seats_reserved(connection, self.lease)?;
-        give_back_seats(connection, &import)?;
-        let ending = Ending {
-            status,
-            failure,
-            finished_at: now,
-            results_expire_at: now.plus(self.workshop.results_lifetime),
-        };
-        imports::finish(connection, self.lease, &ending)?;
-        import.status = status;
-        record_end(
-            connection,
-            &Act::of_system(now),
-            &import,
-            Action::ImportFinished,
-        )?;
-        Ok(true)
-    }
-
-    /// All rows in one transaction; if any of them meets an account that was not there before,
-    /// none.
-    fn create_all_or_nothing(&self) -> Result<bool> {
-        let mut conflicts = Vec::new();
-        let mut connection = self.workshop.pool.get()?;
-        let created = transaction(&mut connection, |connection| {
-            let now = self.workshop.clock.now();
-            if !imports::renew(connection, self.lease, now.plus(self.workshop.lease))? {
-                return Ok(false);
-            }
-            conflicts = self.create_prepared(connection, now)?;
-            if !conflicts.is_empty() {
-                return Err(Error::not_found("way to create all rows"));
-            }
-            self.finish_in_transaction(connection, ImportStatus::Completed, None)
-        });
-        match created {
-            Err(_) if !conflicts.is_empty() => self.refuse_all(&mut connection, &conflicts),
-            created => created,
-        }
-    }
-
-    /// Creates every prepared row, and gives those that could not be.
-    fn create_prepared(&self, connection: &mut Connection, now: Instant) -> Result<Vec<ImportRow>> {
-        let mut conflicts = Vec::new();
-        let mut after = 0;
-        loop {
-            let import = self.import.id;
-            let mut rows = import_rows::pending(connection, import, after, FINAL_BATCH, false)?;
-            let Some(last) = rows.last() else {
-                return Ok(conflicts);
-            };
-            after = last.row_number;
-            self.create(connection, &mut rows, now)?;
-            import_rows::update_all(connection, &rows)?;
-            conflicts.extend(
-                rows.into_iter()
-                    .filter(|row| row.outcome != Some(RowOutcome::Created)),
-            );
-        }
-    }
-
-    fn refuse_all(&self, connection: &mut Connection, conflicts: &[ImportRow]) -> Result<bool> {
-        transaction(connection, |connection| {
-            let now = self.workshop.clock.now();
-            if !imports::renew(connection, self.lease, now.plus(self.workshop.lease))? {
-                return Ok(false);
-            }
-            // A statement takes only so many values.
-            for chunk in conflicts.chunks(FINAL_CHUNK) {
-                import_rows::update_all(connection, chunk)?;
-            }
-            imports::count_outcomes(connection, self.import.id, &tally(conflicts))?;
-            end_pending(connection, self.import, &RowError::new(RowOutcome::Refused))?;
-            let failure = Some(StoredFailure::RowErrors);
-            self.finish_in_transaction(connection, ImportStatus::Failed, failure)
-        })
-    }
-
     fn hand_over(&self) -> Result<Turn> {
         imports::release(&mut *self.workshop.pool.get()?, self.lease)?;
         Ok(Turn::HandedOver)
     }
-}
-
-fn tally(rows: &[ImportRow]) -> Vec<(RowOutcome, i64)> {
-    let mut counts = std::collections::BTreeMap::new();
-    for outcome in rows.iter().filter_map(|row| row.outcome) {
-        *counts.entry(outcome).or_insert(0_i64) += 1;
-    }
-    counts.into_iter().collect()
 }

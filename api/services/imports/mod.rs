@@ -1,10 +1,13 @@
-//! Imports: many accounts from one file (PRODUCT 3.6).
+//! Imports: many accounts from one file or list (PRODUCT 3.6 and 3.7).
 //!
 //! | step | file | what it does |
 //! |---|---|---|
-//! | the upload | [`staging`] | reads the stream, judges each row, keeps it sealed |
+//! | the rows | [`from_csv`], [`from_usernames`] | read a stream or a list, judge each row |
+//! | the arrival | [`staging`] | keeps the rows, sealed |
 //! | its end | [`acceptance`] | reserves seats and queues, or refuses all |
-//! | the work | [`carrying_out`] | batch by batch, under a lease: accounts and outcomes together |
+//! | the work | [`carrying_out`] | batch by batch, under a lease |
+//! | the accounts | `creation` | addresses, accounts and outcomes together |
+//! | the end | `ending`, `notice` | gives seats back, all or nothing, a mail to whoever made it |
 //! | the results | [`results`] | `userlist.csv`, `errors.csv`, their end |
 //!
 //! What keeps every row at exactly one outcome, whatever dies when, is one rule: a row's outcome and
@@ -13,6 +16,11 @@
 
 pub mod acceptance;
 pub mod carrying_out;
+mod creation;
+mod ending;
+pub mod from_csv;
+pub mod from_usernames;
+mod notice;
 pub mod results;
 mod sealed_row;
 pub mod staging;
@@ -32,7 +40,7 @@ use crate::domain::imports::{RowError, RowOutcome};
 use crate::error::{Code, Error, Result};
 use crate::store::import_rows::{ImportRow, Which};
 use crate::store::imports::Import;
-use crate::store::{Connection, import_rows, imports, seats, transaction};
+use crate::store::{Connection, groups, import_outcomes, import_rows, imports, seats, transaction};
 
 /// An import with what has become of its rows so far.
 pub struct ImportWithCounts {
@@ -73,6 +81,26 @@ impl ImportWithCounts {
     }
 }
 
+/// Refuses those who import into groups that they manage, and manage none.
+///
+/// # Errors
+/// `forbidden`.
+pub fn require_any_reach(
+    connection: &mut Connection,
+    permit: &Permit<ManageImports>,
+) -> Result<()> {
+    match permit.confined_to() {
+        Some(holder)
+            if groups::managed_by(connection, permit.organization.id, holder)?.is_empty() =>
+        {
+            Err(Error::forbidden(
+                "Only admins and the managers of a group import people.",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// One import.
 ///
 /// # Errors
@@ -95,14 +123,15 @@ pub fn list(
     before: Option<ImportId>,
     limit: i64,
 ) -> Result<Vec<ImportWithCounts>> {
-    let page = imports::list(connection, permit.organization.id, before, limit)?;
+    let (organization, manager) = (permit.organization.id, permit.confined_to());
+    let page = imports::list(connection, organization, manager, before, limit)?;
     with_counts(connection, page)
 }
 
 fn with_counts(connection: &mut Connection, page: Vec<Import>) -> Result<Vec<ImportWithCounts>> {
     let ids: Vec<_> = page.iter().map(|import| import.id).collect();
     let mut counts: HashMap<ImportId, BTreeMap<RowOutcome, i64>> = HashMap::new();
-    for (id, outcome, count) in imports::outcomes(connection, &ids)? {
+    for (id, outcome, count) in import_outcomes::of_imports(connection, &ids)? {
         counts.entry(id).or_default().insert(outcome, count);
     }
     Ok(page
@@ -119,7 +148,8 @@ fn load(
     permit: &Permit<ManageImports>,
     id: ImportId,
 ) -> Result<Import> {
-    imports::find(connection, permit.organization.id, id)?.ok_or_else(no_such_import)
+    let (organization, manager) = (permit.organization.id, permit.confined_to());
+    imports::find(connection, organization, id, manager)?.ok_or_else(no_such_import)
 }
 
 /// A page of an import's rows in the file's order, without their passwords.
@@ -164,6 +194,8 @@ pub fn cancel(
     let act = &permit.act;
     let organization = permit.organization.id;
     transaction(connection, |connection| {
+        // Whether the caller sees it comes before whether it can be cancelled.
+        load(connection, permit, id)?;
         let expiry = act.at.plus(results_lifetime);
         if !imports::cancel(connection, organization, id, act.at, expiry)? {
             let import = load(connection, permit, id)?;
@@ -188,7 +220,7 @@ fn finished_already(import: &Import) -> Error {
 fn end_pending(connection: &mut Connection, import: &Import, error: &RowError) -> Result<()> {
     let ended = import_rows::fail_pending(connection, import.id, error)?;
     let ended = i64::try_from(ended).map_err(Error::internal)?;
-    imports::count_outcomes(connection, import.id, &[(error.outcome, ended)])
+    import_outcomes::add(connection, import.id, &[(error.outcome, ended)])
 }
 
 /// Frees what the import has reserved and not used; its row is locked by the transaction.
@@ -209,7 +241,7 @@ fn record_end(
     import: &Import,
     action: Action,
 ) -> Result<()> {
-    let counts = imports::outcomes(connection, &[import.id])?;
+    let counts = import_outcomes::of_imports(connection, &[import.id])?;
     let counts: BTreeMap<_, _> = counts
         .into_iter()
         .map(|(_, outcome, count)| (outcome, count))

@@ -9,7 +9,7 @@ use super::sealed_row::SealedRow;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::audit::Action;
 use crate::domain::ids::{ImportId, OrganizationId};
-use crate::domain::imports::RowOutcome;
+use crate::domain::imports::{ImportSource, RowOutcome};
 use crate::domain::instant::Instant;
 use crate::domain::spreadsheet::{
     Cell, CsvWriter, Detected, ERROR_COLUMNS, columns_before_errors, is_formula_like, restore,
@@ -229,6 +229,8 @@ impl Download {
                 Field::Password(String::new())
             }
             Some(column) if column == place => Field::Password(cell),
+            // What was no file has not been through a spreadsheet.
+            _ if self.import.source == ImportSource::Usernames => Field::Text(cell),
             _ => Field::Text(restore(&cell).into_owned()),
         }
     }
@@ -249,9 +251,9 @@ fn original_header(import: &Import) -> Result<(Vec<String>, usize)> {
 }
 
 fn password_column(import: &Import, header: &[String]) -> Result<Option<usize>> {
-    let detected: Detected =
+    let detected: Option<Detected> =
         serde_json::from_value(import.detected.0.clone()).map_err(Error::internal)?;
-    let name = detected.columns.password;
+    let name = detected.and_then(|detected| detected.columns.password);
     Ok(name.and_then(|name| header.iter().position(|cell| *cell == name)))
 }
 

@@ -1,34 +1,31 @@
-//! The upload: a stream of bytes becomes judged rows, staged batch by batch.
+//! The arrival of an import: judged rows are sealed and staged batch by batch, until it is accepted.
 //!
-//! No connection is held while the stream is waited for, and no transaction spans two batches, so a
-//! slow client holds up nobody. Until it is accepted, the import is nobody's to see; if the upload
-//! dies, it is deleted, by [`abandon`] or by the clean-up.
+//! Until then the import is nobody's to see. Where the rows come from a file that is still being sent,
+//! each batch is a transaction of its own, and what is left of an upload that died is deleted, by
+//! [`abandon`] or by the clean-up.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Read;
 use std::time::Duration;
 
+use super::sealed_row::SealedRow;
 use crate::clock::Clock;
 use crate::crypto::sealing::SealingKeys;
-use crate::domain::email_address::{EmailAddress, EmailAddressError};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::generated_address::LoginDomain;
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowError, RowOutcome,
 };
 use crate::domain::instant::Instant;
-use crate::domain::password::Password;
-use crate::domain::spreadsheet::{
-    Detected, FileRefused, ReadError, RefusalKind, Requirements, Row, Spreadsheet, is_formula_like,
-};
-use crate::domain::username::{Username, UsernameError};
-use crate::error::{Code, Error, Result};
+use crate::domain::spreadsheet::Detected;
+use crate::domain::username::Username;
+use crate::error::{Error, Result};
+use crate::mail::Outbox;
 use crate::services::authorization::{ManageImports, Permit};
 use crate::store::import_rows::ImportRow;
 use crate::store::imports::Import;
 use crate::store::sql_types::JsonColumn;
-use crate::store::{Pool, accounts, import_rows, imports, transaction};
-
-use super::sealed_row::SealedRow;
+use crate::store::{Connection, Pool, accounts, import_rows, imports, transaction};
 
 /// Rows that are written together.
 const BATCH: usize = 500;
@@ -39,45 +36,35 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// How long an upload may be silent before it is taken for dead.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// What staging needs from around it.
+/// What an import needs from around it until it is accepted.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     pub pool: &'a Pool,
     pub keys: &'a SealingKeys,
     pub clock: &'a Clock,
+    pub login_domain: &'a LoginDomain,
+    pub outbox: &'a Outbox,
 }
 
-/// A file whose rows are staged, waiting to be accepted.
+/// An import whose rows are staged, waiting to be accepted.
 pub struct Staged {
     pub import: ImportId,
-    pub detected: Detected,
-    pub header: Vec<String>,
+    pub source: ImportSource,
+    pub form: Form,
     pub rows: i64,
     /// Rows that ended already, in an error.
     pub counts: BTreeMap<RowOutcome, i64>,
 }
 
-/// Reads a file to its end and stages its rows.
-///
-/// # Errors
-/// The file's refusal (`file_unreadable`, `file_no_header`, `file_empty`, `too_many_rows`,
-/// `payload_too_large`), or that the source broke off. Nothing is left behind then.
-pub fn stage(
-    around: Surroundings<'_>,
-    permit: &Permit<ManageImports>,
-    source: impl Read,
-) -> Result<Staged> {
-    let mut staging = Staging::begin(around, permit)?;
-    match staging.read(source) {
-        Ok(detected_and_header) => Ok(staging.finish(detected_and_header)),
-        Err(error) => {
-            abandon(around.pool, staging.import);
-            Err(error)
-        }
-    }
+/// What the rows came in.
+pub struct Form {
+    /// What a file turned out to be.
+    pub detected: Option<Detected>,
+    /// The names of the columns of the original cells.
+    pub header: Vec<String>,
 }
 
-/// Forgets a staged file. Where that fails, the clean-up does it later.
+/// Forgets a staged import. Where that fails, the clean-up does it later.
 pub fn abandon(pool: &Pool, import: ImportId) {
     let deleted = pool
         .get()
@@ -87,141 +74,134 @@ pub fn abandon(pool: &Pool, import: ImportId) {
     }
 }
 
-struct Staging<'a> {
-    around: Surroundings<'a>,
-    organization: OrganizationId,
-    import: ImportId,
-    rows: i64,
-    counts: BTreeMap<RowOutcome, i64>,
-    /// In which row each address stood first, by a hash of it: a hundred thousand addresses would
-    /// take ten times the memory.
-    seen: HashMap<[u8; 16], u32>,
+/// A row with what can be told of it without the database.
+pub(super) struct JudgedRow {
+    pub number: u32,
+    pub email: Option<EmailAddress>,
+    pub username: Option<Username>,
+    pub secrets: SealedRow,
+    pub error: Option<RowError>,
 }
 
-impl<'a> Staging<'a> {
-    fn begin(around: Surroundings<'a>, permit: &Permit<ManageImports>) -> Result<Self> {
-        let import = placeholder(permit, around.clock.now());
-        imports::insert(&mut *around.pool.get()?, &import)?;
+/// Where batches are written.
+pub(super) trait Desk {
+    /// Does one step on a connection.
+    fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T>;
+}
+
+/// Each step has a connection of its own: none is held while a client is waited for.
+impl Desk for &Pool {
+    fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        work(&mut *self.get()?)
+    }
+}
+
+/// All steps are in the caller's transaction.
+impl Desk for &mut Connection {
+    fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        work(self)
+    }
+}
+
+/// An import whose rows arrive.
+pub(super) struct Staging<'a, D> {
+    desk: D,
+    around: Surroundings<'a>,
+    organization: OrganizationId,
+    source: ImportSource,
+    import: ImportId,
+    batch: Vec<(ImportRow, Option<EmailAddress>)>,
+    batch_bytes: usize,
+    rows: i64,
+    counts: BTreeMap<RowOutcome, i64>,
+}
+
+impl<'a, D: Desk> Staging<'a, D> {
+    pub fn begin(
+        mut desk: D,
+        around: Surroundings<'a>,
+        permit: &Permit<ManageImports>,
+        source: ImportSource,
+    ) -> Result<Self> {
+        let import = placeholder(permit, source, around.clock.now());
+        desk.with(|connection| imports::insert(connection, &import))?;
         Ok(Self {
+            desk,
             around,
             organization: permit.organization.id,
+            source,
             import: import.id,
+            batch: Vec::with_capacity(BATCH),
+            batch_bytes: 0,
             rows: 0,
             counts: BTreeMap::new(),
-            seen: HashMap::new(),
         })
     }
 
-    fn read(&mut self, source: impl Read) -> Result<(Detected, Vec<String>)> {
-        let mut sheet = Spreadsheet::open(source, Requirements::default()).map_err(refused)?;
-        let mut batch = Vec::with_capacity(BATCH);
-        let mut bytes = 0;
-        while let Some(row) = sheet.next_row().map_err(refused)? {
-            let judged = self.judge(row)?;
-            bytes += judged.0.sealed.as_ref().map_or(0, Vec::len);
-            batch.push(judged);
-            if batch.len() == BATCH || bytes >= BATCH_BYTES {
-                self.write(std::mem::take(&mut batch))?;
-                bytes = 0;
-            }
-        }
-        self.write(batch)?;
-        Ok((sheet.detected(), sheet.header().to_vec()))
+    pub fn import(&self) -> ImportId {
+        self.import
     }
 
-    fn finish(self, (detected, header): (Detected, Vec<String>)) -> Staged {
-        Staged {
-            import: self.import,
-            detected,
-            header,
-            rows: self.rows,
-            counts: self.counts,
-        }
-    }
-
-    /// What can be told of a row without the database.
-    fn judge(&mut self, mut row: Row) -> Result<(ImportRow, Option<EmailAddress>)> {
-        // A cell that shows nothing holds no password: spreadsheets leave spaces in empty ones.
-        row.password = row.password.filter(|password| !password.trim().is_empty());
-        if row.surplus_cells {
-            hide_misplaced(&mut row);
-        }
-        let email = EmailAddress::parse(&row.email);
-        let username = Username::parse(&row.username);
-        let error = self.find_error(&row, &email, &username);
-        let number = i64::from(row.number);
-        let secrets = SealedRow {
-            email: email.is_err().then_some(row.email),
-            username: username.is_err().then(|| row.username.trim().to_owned()),
-            password: row.password,
-            cells: row.cells,
-        };
-        let email = email.ok();
-        let mut staged = ImportRow {
+    /// Takes a row in.
+    pub fn add(&mut self, judged: JudgedRow) -> Result<()> {
+        let number = i64::from(judged.number);
+        let sealed = judged.secrets.seal(self.around.keys, self.import, number)?;
+        self.batch_bytes += sealed.len();
+        let text = |value: Option<String>| value.unwrap_or_default();
+        let mut row = ImportRow {
             import_id: self.import,
             row_number: number,
-            email: email.as_ref().map(ToString::to_string).unwrap_or_default(),
-            username: username.map(|name| name.to_string()).unwrap_or_default(),
+            email: text(judged.email.as_ref().map(ToString::to_string)),
+            username: text(judged.username.map(|name| name.to_string())),
             outcome: None,
             error: None,
             account_id: None,
             password_hash: None,
-            sealed: Some(secrets.seal(self.around.keys, self.import, number)?),
+            sealed: Some(sealed),
         };
-        if let Some(error) = error {
-            staged.fail(error);
+        if let Some(error) = judged.error {
+            row.fail(error);
         }
-        Ok((staged, email))
+        self.batch.push((row, judged.email));
+        if self.batch.len() == BATCH || self.batch_bytes >= BATCH_BYTES {
+            self.write()?;
+        }
+        Ok(())
     }
 
-    /// The first thing that is wrong with a row. Its address is taken for the rows below only where
-    /// it may become an account: a bad row must not stop a good one.
-    fn find_error(
-        &mut self,
-        row: &Row,
-        email: &Result<EmailAddress, EmailAddressError>,
-        username: &Result<Username, UsernameError>,
-    ) -> Option<RowError> {
-        if row.surplus_cells {
-            return Some(RowError::new(RowOutcome::TooManyCells));
-        }
-        let email = match email {
-            Ok(email) => email,
-            Err(error) => return Some((*error).into()),
-        };
-        if let Some(first) = self.first_with(email) {
-            return Some(RowError::duplicate_of(first));
-        }
-        let error = match username {
-            Ok(_) => password_error(row),
-            Err(error) => Some((*error).into()),
-        };
-        if error.as_ref().is_none_or(may_be_mended) {
-            self.seen.insert(digest(email), row.number);
-        }
-        error
+    /// No further row comes.
+    pub fn finish(mut self, form: Form) -> Result<Staged> {
+        self.write()?;
+        Ok(Staged {
+            import: self.import,
+            source: self.source,
+            form,
+            rows: self.rows,
+            counts: self.counts,
+        })
     }
 
-    fn first_with(&self, email: &EmailAddress) -> Option<u32> {
-        self.seen.get(&digest(email)).copied()
-    }
-
-    fn write(&mut self, mut batch: Vec<(ImportRow, Option<EmailAddress>)>) -> Result<()> {
+    fn write(&mut self) -> Result<()> {
+        let mut batch = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
         if batch.is_empty() {
             return Ok(());
         }
-        let mut connection = self.around.pool.get()?;
+        let (import, organization) = (self.import, self.organization);
         let until = self.around.clock.now().plus(PATIENCE);
-        transaction(&mut connection, |connection| {
-            if !imports::keep_staging(connection, self.import, until)? {
-                return Err(Error::not_found("organization"));
-            }
-            fail_taken(connection, self.organization, &mut batch)?;
-            let rows: Vec<ImportRow> = batch.into_iter().map(|(row, _)| row).collect();
-            import_rows::insert_all(connection, &rows)?;
-            self.count(&rows);
-            Ok(())
-        })
+        let rows = self.desk.with(|connection| {
+            transaction(connection, |connection| {
+                if !imports::keep_staging(connection, import, until)? {
+                    return Err(Error::not_found("organization"));
+                }
+                fail_taken(connection, organization, &mut batch)?;
+                let rows: Vec<ImportRow> = batch.into_iter().map(|(row, _)| row).collect();
+                import_rows::insert_all(connection, &rows)?;
+                Ok(rows)
+            })
+        })?;
+        self.count(&rows);
+        Ok(())
     }
 
     fn count(&mut self, rows: &[ImportRow]) {
@@ -236,7 +216,7 @@ impl<'a> Staging<'a> {
 
 /// Rows whose address has an account already, here or elsewhere.
 fn fail_taken(
-    connection: &mut crate::store::Connection,
+    connection: &mut Connection,
     organization: OrganizationId,
     batch: &mut [(ImportRow, Option<EmailAddress>)],
 ) -> Result<()> {
@@ -244,6 +224,9 @@ fn fail_taken(
         .iter()
         .filter_map(|(_, email)| email.clone())
         .collect();
+    if emails.is_empty() {
+        return Ok(());
+    }
     let taken: HashMap<EmailAddress, bool> = accounts::taken(connection, organization, &emails)?
         .into_iter()
         .collect();
@@ -267,48 +250,13 @@ pub(super) fn taken_error(is_member: bool) -> RowError {
     })
 }
 
-fn password_error(row: &Row) -> Option<RowError> {
-    let Some(password) = &row.password else {
-        return Some(RowError::new(RowOutcome::PasswordMissing));
-    };
-    if is_formula_like(password) {
-        return Some(RowError::new(RowOutcome::PasswordFormulaLike));
-    }
-    Password::parse(password.clone()).err().map(RowError::from)
-}
-
-/// A password that is missing may yet be generated: that is settled when the whole request has been
-/// read.
-fn may_be_mended(error: &RowError) -> bool {
-    error.outcome == RowOutcome::PasswordMissing
-}
-
-/// A delimiter too many moves the cells behind it, so that a piece of a password may stand where the
-/// name or the address should. What is certainly an address is kept in sight; all cells stay sealed.
-fn hide_misplaced(row: &mut Row) {
-    row.username.clear();
-    if EmailAddress::parse(&row.email).is_err() {
-        row.email.clear();
-    }
-}
-
-/// Half of a hash: enough to tell addresses apart, whoever made them up.
-fn digest(email: &EmailAddress) -> [u8; 16] {
-    let digest = ring::digest::digest(&ring::digest::SHA256, email.as_str().as_bytes());
-    let mut half = [0_u8; 16];
-    for (slot, byte) in half.iter_mut().zip(digest.as_ref()) {
-        *slot = *byte;
-    }
-    half
-}
-
-/// What an import is while its file arrives; the acceptance puts its real options in place.
-fn placeholder(permit: &Permit<ManageImports>, now: Instant) -> Import {
+/// What an import is while its rows arrive; the acceptance puts its real options in place.
+fn placeholder(permit: &Permit<ManageImports>, source: ImportSource, now: Instant) -> Import {
     Import {
         id: ImportId::new(),
         organization_id: permit.organization.id,
         created_by_account_id: permit.holder,
-        source: ImportSource::Csv,
+        source,
         account_type: permit.organization.default_account_type,
         status: ImportStatus::Staging,
         on_row_error: OnRowError::Skip,
@@ -328,24 +276,5 @@ fn placeholder(permit: &Permit<ManageImports>, now: Instant) -> Import {
         finished_at: None,
         results_expire_at: None,
         results_discarded_at: None,
-    }
-}
-
-fn refused(error: ReadError) -> Error {
-    match error {
-        ReadError::Refused(FileRefused { kind, detail }) => {
-            let code = match kind {
-                RefusalKind::Unreadable => Code::FileUnreadable,
-                RefusalKind::NoHeader => Code::FileNoHeader,
-                RefusalKind::Empty => Code::FileEmpty,
-                RefusalKind::TooManyRows => Code::TooManyRows,
-                RefusalKind::TooLarge => Code::PayloadTooLarge,
-            };
-            Error::refused(code, detail)
-        }
-        ReadError::Source(_) => Error::refused(
-            Code::MalformedRequest,
-            "The upload broke off before the end of the file. Nothing was imported: upload it again.",
-        ),
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::organization::{AccountType, GroupRole, Role};
 use crate::error::{Error, Result};
 use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ManageMembers, Permit};
-use crate::services::groups::require_all_at;
+use crate::services::groups::require_all;
 use crate::services::organizations::require_account_type;
 use crate::store::groups::GroupMembership;
 use crate::store::memberships::{self, Membership};
@@ -47,7 +47,7 @@ pub fn update(
             ("/add_group_ids", &changes.add_groups),
             ("/remove_group_ids", &changes.remove_groups),
         ] {
-            require_all_at(pointer, connection, organization, groups)?;
+            require_all(pointer, connection, organization, groups)?;
         }
         let known = memberships::of_accounts(connection, organization, asked)?;
         let mut bulk = Bulk {

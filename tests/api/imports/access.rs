@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::multipart::Part;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{STUDENTS, file, file_of, form, part};
 use crate::support::people::{Organization, Person, send, text};
@@ -75,12 +75,10 @@ fn forget(app: &App, import: &Value) {
         .unwrap();
 }
 
-road!(only_admins_and_operators_import, |app| {
+road!(admins_and_operators_import_and_learners_do_not, |app| {
     let (school, import) = school_with_people(app).await;
-    for email in ["student@x.example", "teacher@x.example"] {
-        let person = app.sign_in(email, "purple fox 1").await;
-        assert_all_refused(&person, &school, &import, (403, "forbidden")).await;
-    }
+    let student = app.sign_in("student@x.example", "purple fox 1").await;
+    assert_all_refused(&student, &school, &import, (403, "forbidden")).await;
     let operator = app.operator().await;
     let answers = ask_all(&operator, &school, &import).await;
     let statuses: Vec<_> = answers
@@ -89,6 +87,23 @@ road!(only_admins_and_operators_import, |app| {
         .collect();
     assert_eq!(statuses, [202, 200, 200, 200, 200, 200, 409, 204]);
 });
+
+road!(
+    staff_without_a_group_import_nothing_and_see_no_import,
+    |app| {
+        let (school, import) = school_with_people(app).await;
+        let teacher = app.sign_in("teacher@x.example", "purple fox 1").await;
+        let answers = ask_all(&teacher, &school, &import).await;
+        answers[0].expect_problem(403, "forbidden");
+        answers[1].expect(200, json!({ "items": [], "next_cursor": null }));
+        for answer in &answers[2..] {
+            answer.expect_problem(404, "not_found");
+        }
+        assert_eq!(school.traces().0, 1);
+        assert_eq!(school.import_with(&import["id"]).await, import);
+        school.download(&import, "userlist.csv").await;
+    }
+);
 
 road!(an_organization_that_is_not_yours_is_not_there, |app| {
     let (school, import) = school_with_people(app).await;

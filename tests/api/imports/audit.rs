@@ -49,7 +49,7 @@ road!(an_import_is_told_from_its_upload_to_its_discard, |app| {
         (
             "import.accepted",
             &admin,
-            json!({ "rows": 2, "account_type": "student" }),
+            json!({ "source": "csv", "rows": 2, "account_type": "student" }),
         ),
         (
             "import.finished",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rollcall::domain::ids::OrganizationId;
 use rollcall::services::act::Act;
 use rollcall::services::authorization::Permit;
-use rollcall::services::imports::staging::{self, Surroundings};
+use rollcall::services::imports::from_csv;
 use rollcall::store::organizations;
 
 use super::{STUDENTS, assert_counts, file};
@@ -106,14 +106,10 @@ fn stage_and_die(app: &App, organization: &str) {
         .unwrap();
     drop(connection);
     let permit = Permit::at_console(organization, Act::at_console(app.now()));
-    let around = Surroundings {
-        pool: &app.state.pool,
-        keys: &app.state.sealing,
-        clock: &app.state.clock,
-    };
+    let around = app.state.surroundings();
     let text = std::io::Cursor::new(file(8_000));
     let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        staging::stage(around, &permit, Deadly { text }).map(|_| ())
+        from_csv::stage(around, &permit, Deadly { text }).map(|_| ())
     }));
     died.expect_err("it lives");
 }

@@ -1,4 +1,4 @@
-//! Importing people from a CSV file (PRODUCT 3.6).
+//! Importing people from a CSV file (PRODUCT 3.6) or a list of names (PRODUCT 3.7).
 
 mod access;
 mod addresses;
@@ -12,12 +12,17 @@ mod form;
 mod formats;
 mod hang_up;
 mod headers;
+mod lists;
+mod made_up_addresses;
+mod managers;
+mod notices;
 mod outcomes;
 mod refusals;
 mod resume;
 mod seats;
 mod secrets;
 mod userlist;
+mod usernames;
 
 use std::time::{Duration, Instant};
 
@@ -91,6 +96,28 @@ impl Organization<'_> {
         let accepted = self.accepted(file, fields).await;
         self.app().drain().await;
         self.import_with(&accepted["id"]).await
+    }
+
+    /// Posts names of students that are accepted, and gives the import as the answer shows it.
+    async fn accepted_names(&self, names: &[&str]) -> Value {
+        let body = json!({ "usernames": names, "account_type": "student" });
+        self.admin
+            .post(&self.path("/imports"), body)
+            .await
+            .expect_status(202)
+    }
+
+    /// Makes students of names, waits for the end, and gives the import.
+    async fn imported_names(&self, names: &[&str]) -> Value {
+        let accepted = self.accepted_names(names).await;
+        self.app().drain().await;
+        self.import_with(&accepted["id"]).await
+    }
+
+    /// The addresses of an import's rows, in their order.
+    async fn addresses(&self, import: &Value) -> Vec<String> {
+        let rows = self.rows(import, "").await;
+        rows.iter().map(|row| text(&row["email"])).collect()
     }
 
     /// Asks for something below an import.

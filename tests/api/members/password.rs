@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{actions_on, students};
-use crate::support::people::{Person, text};
+use crate::support::people::{Person, send, text};
 use crate::support::{Answer, road};
 
 async fn reset(who: &Person<'_>, of: &str, body: Value) -> Answer {
@@ -219,4 +219,20 @@ road!(older_links_to_choose_a_password_are_dead, |app| {
         .load(&mut **connection)
         .unwrap();
     assert_eq!(left, [TokenKind::VerifyEmail]);
+});
+
+road!(a_repeated_request_gives_the_same_password_again, |app| {
+    let school = app.school().await;
+    let [ann, ..] = students(app, &school).await;
+    let path = format!("{}/password-reset", school.member(&ann.id));
+    let ask = async |key: &str| {
+        let request = school.admin.request(reqwest::Method::POST, &path);
+        let request = request.header("idempotency-key", key).json(&json!({}));
+        send(request).await.expect_status(200)
+    };
+    let first = ask("one").await;
+    assert_eq!(ask("one").await, first);
+    assert_eq!(actions_on(&school, &ann.id).await.len(), 1);
+    assert_ne!(ask("two").await["password"], first["password"]);
+    assert_eq!(actions_on(&school, &ann.id).await.len(), 2);
 });

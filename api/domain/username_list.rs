@@ -1,0 +1,140 @@
+//! A list of names to make accounts of (PRODUCT 3.7), as lines of a text or as a list of texts.
+
+use super::username::{Username, UsernameError};
+
+/// The most names of a list.
+pub const MAX_USERNAMES: usize = 10_000;
+
+/// The longest line that is taken for a name, in bytes: far more than any has. What is longer is a
+/// text without line breaks, or no text; pages of rows are held in memory by their number, so that
+/// this bounds their size.
+pub const MAX_LINE_BYTES: usize = 16 * 1024;
+
+/// Names that are not blank, in their order, as they were given; whether each is a username is not
+/// asked yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsernameList(Vec<String>);
+
+/// Why something is not a list of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UsernameListError {
+    #[error("The text is not UTF-8. Save it as UTF-8 and send it again.")]
+    NotUtf8,
+    #[error("There is no name in the list.")]
+    Empty,
+    #[error(
+        "The list has more than {MAX_USERNAMES} names. Divide it, and send the parts one by one."
+    )]
+    TooMany,
+    #[error("Name {number} is longer than any name. Write one name on each line.")]
+    EndlessLine {
+        /// Which name, counting from 1.
+        number: usize,
+    },
+}
+
+impl UsernameList {
+    /// The names in a UTF-8 text, one a line, whichever line breaks and whether or not with a
+    /// byte-order mark.
+    ///
+    /// # Errors
+    /// Where it is no such text, or as [`UsernameList::of_texts`].
+    pub fn of_lines(text: &[u8]) -> Result<Self, UsernameListError> {
+        let text = std::str::from_utf8(text).map_err(|_| UsernameListError::NotUtf8)?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Self::of_texts(text.split(['\r', '\n']))
+    }
+
+    /// The names among these texts.
+    ///
+    /// # Errors
+    /// Where there is none, where there are more than [`MAX_USERNAMES`], or where one has more than
+    /// [`MAX_LINE_BYTES`].
+    pub fn of_texts<T: Into<String> + AsRef<str>>(
+        texts: impl IntoIterator<Item = T>,
+    ) -> Result<Self, UsernameListError> {
+        let mut names = Vec::new();
+        for text in texts.into_iter().filter(|text| !is_blank(text.as_ref())) {
+            if names.len() == MAX_USERNAMES {
+                return Err(UsernameListError::TooMany);
+            }
+            if text.as_ref().len() > MAX_LINE_BYTES {
+                let number = names.len() + 1;
+                return Err(UsernameListError::EndlessLine { number });
+            }
+            names.push(text.into());
+        }
+        if names.is_empty() {
+            return Err(UsernameListError::Empty);
+        }
+        Ok(Self(names))
+    }
+
+    /// The names.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// What a name could not be made of because there is nothing: such lines are skipped.
+fn is_blank(text: &str) -> bool {
+    text.len() <= MAX_LINE_BYTES && Username::parse(text) == Err(UsernameError::Missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<String> {
+        UsernameList::of_lines(text.as_bytes()).unwrap().0
+    }
+
+    #[test]
+    fn lines_end_in_any_way() {
+        for text in [
+            "Jane\nLi Ming",
+            "Jane\r\nLi Ming\r\n",
+            "Jane\rLi Ming\r",
+            "\u{feff}Jane\n\n\nLi Ming",
+        ] {
+            assert_eq!(names(text), ["Jane", "Li Ming"], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn blank_lines_are_no_names_and_bad_names_are() {
+        assert_eq!(
+            names("\n  \n\u{feff}\n\t\u{a0}\u{3000}\nx\n\u{200d}\n\0\n"),
+            ["x", "\u{200d}", "\0"]
+        );
+    }
+
+    #[test]
+    fn names_stay_as_they_were_given() {
+        assert_eq!(names(" '=Jane  Doe, \"7\"\t\n"), [" '=Jane  Doe, \"7\"\t"]);
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused() {
+        let refused = |text: &[u8]| UsernameList::of_lines(text).unwrap_err();
+        assert_eq!(refused(b"J\xfcrgen\n"), UsernameListError::NotUtf8);
+        assert_eq!(refused(b"\xff\xfeJ\0a\0n\0e\0"), UsernameListError::NotUtf8);
+        assert_eq!(refused(b""), UsernameListError::Empty);
+        assert_eq!(refused(b"\xef\xbb\xbf \r\n\r\n"), UsernameListError::Empty);
+        let endless = format!("Jane\n{}", "x".repeat(MAX_LINE_BYTES + 1));
+        assert_eq!(
+            refused(endless.as_bytes()),
+            UsernameListError::EndlessLine { number: 2 }
+        );
+    }
+
+    #[test]
+    fn blank_lines_do_not_count_to_the_limit() {
+        let most = "x\n\n".repeat(MAX_USERNAMES);
+        assert_eq!(names(&most).len(), MAX_USERNAMES);
+        assert_eq!(
+            UsernameList::of_lines(format!("{most}x").as_bytes()),
+            Err(UsernameListError::TooMany)
+        );
+    }
+}

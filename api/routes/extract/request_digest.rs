@@ -1,0 +1,167 @@
+//! What a request asks, in 32 bytes: by it the same request is known again.
+//!
+//! The body is digested as it passes by, so that nothing is kept in memory for it and every handler
+//! reads it as it likes.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context as TaskContext, Poll};
+
+use actix_web::HttpMessage as _;
+use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::error::PayloadError;
+use actix_web::web::Bytes;
+use futures_util::Stream;
+use ring::digest::{Context, SHA256};
+
+/// A SHA-256.
+pub type Digest = [u8; 32];
+
+/// The digest of a body that is passing by, or has passed.
+#[derive(Clone)]
+pub struct BodyDigest(Arc<Mutex<Context>>);
+
+impl BodyDigest {
+    /// Lets the request's body pass by, and leaves the digest with the request.
+    pub fn watch(request: &mut ServiceRequest) {
+        let digest = Self(Arc::new(Mutex::new(Context::new(&SHA256))));
+        let watched = Watched {
+            body: request.take_payload(),
+            digest: digest.clone(),
+        };
+        request.set_payload(Payload::Stream {
+            payload: Box::pin(watched),
+        });
+        request.extensions_mut().insert(digest);
+    }
+
+    /// Of what has passed by: for a handler, all that it has read.
+    pub fn so_far(&self) -> Digest {
+        let context = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        finish(context.clone())
+    }
+
+    fn update(&self, chunk: &[u8]) {
+        let mut context = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        context.update(chunk);
+    }
+}
+
+struct Watched {
+    body: Payload,
+    digest: BodyDigest,
+}
+
+impl Stream for Watched {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        let watched = self.get_mut();
+        let polled = Pin::new(&mut watched.body).poll_next(task);
+        if let Poll::Ready(Some(Ok(chunk))) = &polled {
+            watched.digest.update(chunk);
+        }
+        polled
+    }
+}
+
+/// The digest of a form by its fields. The bytes of a form differ each time that it is sent, since
+/// its boundary does; what it says is the same, in whatever order.
+#[derive(Default)]
+pub struct FormDigest {
+    fields: Vec<Digest>,
+}
+
+/// The digest of one field as its value arrives.
+pub struct FieldDigest(Context);
+
+impl FormDigest {
+    /// Begins a field.
+    pub fn field(name: &str) -> FieldDigest {
+        let mut context = Context::new(&SHA256);
+        context.update(&digest(name.as_bytes()));
+        FieldDigest(context)
+    }
+
+    /// Takes a field whose value has arrived.
+    pub fn add(&mut self, field: FieldDigest) {
+        self.fields.push(finish(field.0));
+    }
+
+    /// Of the whole form.
+    pub fn finish(mut self) -> Digest {
+        self.fields.sort_unstable();
+        digest(&self.fields.concat())
+    }
+}
+
+impl FieldDigest {
+    /// Takes a piece of the value.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+}
+
+/// Of a request by its method, its path with the query, and its body's digest.
+pub fn of_request(method: &str, target: &str, body: &Digest) -> Digest {
+    let parts = [digest(method.as_bytes()), digest(target.as_bytes()), *body];
+    digest(&parts.concat())
+}
+
+fn digest(bytes: &[u8]) -> Digest {
+    let mut context = Context::new(&SHA256);
+    context.update(bytes);
+    finish(context)
+}
+
+fn finish(context: Context) -> Digest {
+    let mut digest = [0_u8; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(fields: &[(&str, &[&str])]) -> Digest {
+        let mut form = FormDigest::default();
+        for (name, pieces) in fields {
+            let mut field = FormDigest::field(name);
+            for piece in *pieces {
+                field.update(piece.as_bytes());
+            }
+            form.add(field);
+        }
+        form.finish()
+    }
+
+    #[test]
+    fn a_form_is_its_fields_in_whatever_order_and_pieces() {
+        let one = form(&[("file", &["a,b\n", "c"]), ("type", &["x"])]);
+        assert_eq!(one, form(&[("type", &["x"]), ("file", &["a,", "b\nc"])]));
+        for other in [
+            form(&[("file", &["a,b\n", "c"]), ("type", &["y"])]),
+            form(&[("file", &["a,b\n", "c"]), ("kind", &["x"])]),
+            form(&[("file", &["a,b\n", "c"])]),
+            form(&[
+                ("file", &["a,b\n", "c"]),
+                ("type", &["x"]),
+                ("type", &["x"]),
+            ]),
+            form(&[("file", &["a,b\n", "c"]), ("typ", &["ex"])]),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn method_path_and_body_are_told_apart() {
+        let body = digest(b"{}");
+        let one = of_request("POST", "/v1/x", &body);
+        assert_ne!(one, of_request("POST", "/v1/x?a=b", &body));
+        assert_ne!(one, of_request("PUT", "/v1/x", &body));
+        assert_ne!(one, of_request("POST", "/v1/x", &digest(b"{ }")));
+        assert_ne!(one, of_request("POST/v1", "/x", &body));
+    }
+}

@@ -1,0 +1,140 @@
+//! One path takes people in, whatever they come in: a form with a file, or a list of names.
+
+use actix_multipart::Multipart;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::mime::{self, Mime};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, post, web};
+
+use super::bodies::ImportBody;
+use super::upload::{self, ImportUpload};
+use super::usernames::{self, UsernameParameters, UsernamesRequest};
+use crate::domain::ids::OrganizationId;
+use crate::error::{Code, Error, Result};
+use crate::routes::extract::{Caller, Once};
+use crate::routes::problem::{OfConflict, OfOrganization, OfUpload, Problem};
+use crate::state::State;
+
+/// Import accounts from a file or a list of names
+///
+/// **A CSV file**, as `multipart/form-data`, is taken as people have it: UTF-8, UTF-16 or
+/// Windows-1252; commas, semicolons or tabs; any order of columns, whose names are recognised in
+/// several languages.
+///
+/// **A list of names**, as JSON or as `text/plain` with one name a line and the options as query
+/// parameters, is for people without an address (manual creation): Rollcall makes up a login address
+/// (`jane-doe@hill-road.login.invalid`, numbered where it is or ever was taken) and a password for
+/// each. Up to 10,000 names and 8 MiB; blank lines are skipped, and two people may share a name.
+///
+/// Every row becomes an account or gets an error of its own. The answer comes when the rows are read;
+/// the accounts are created in the background: watch the import at its `Location`. Whoever made it is
+/// told by mail when it has ended. *Requires:* admin, or operator; or staff, who import students or
+/// learners into groups that they manage.
+#[utoipa::path(
+    tag = "Imports",
+    params(
+        ("organization_id" = OrganizationId, Path, description = "The organization."),
+        UsernameParameters
+    ),
+    request_body(content(
+        (ImportUpload = "multipart/form-data"),
+        (UsernamesRequest = "application/json"),
+        (String = "text/plain", example = "Jane Doe\nLi Ming\nJane Doe\n")
+    )),
+    responses(
+        (
+            status = 202,
+            description = "Accepted: the import waits for its turn, or has ended already.",
+            body = ImportBody,
+            headers(("Location" = String, description = "Where to watch the import."))
+        ),
+        OfUpload, OfOrganization, OfConflict
+    )
+)]
+#[post("/v1/organizations/{organization_id}/imports")]
+pub async fn create_import(
+    state: web::Data<State>,
+    caller: Caller,
+    once: Once,
+    http: HttpRequest,
+    path: web::Path<(OrganizationId,)>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let (organization,) = path.into_inner();
+    let medium = Medium::of(&http)?;
+    if medium != Medium::Text && !http.query_string().is_empty() {
+        return Err(misplaced_parameters().into());
+    }
+    let answer = match medium {
+        Medium::Form => {
+            let form = Multipart::new(http.headers(), payload);
+            upload::create(&state, caller, once, organization, form).await
+        }
+        Medium::Json => {
+            let body = usernames::receive(payload).await?;
+            let (list, options) = usernames::from_json(&body, state.config.results_lifetime)?;
+            usernames::create(&state, caller, once, organization, list, options).await
+        }
+        Medium::Text => {
+            let body = usernames::receive(payload).await?;
+            let query = http.query_string();
+            let (list, options) =
+                usernames::from_text(&body, query, state.config.results_lifetime)?;
+            usernames::create(&state, caller, once, organization, list, options).await
+        }
+    };
+    Ok(answer?)
+}
+
+/// What people come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Medium {
+    Form,
+    Json,
+    Text,
+}
+
+impl Medium {
+    fn of(http: &HttpRequest) -> Result<Self> {
+        let medium = match http.mime_type() {
+            Ok(Some(kind)) => Self::of_kind(&kind),
+            // An empty form has no boundary to tell it by: that is told when it is read.
+            Ok(None) | Err(_) => None,
+        };
+        medium.ok_or_else(|| {
+            let kind = http.headers().contains_key(CONTENT_TYPE);
+            let but = if kind { "another one" } else { "none" };
+            Error::refused(
+                Code::UnsupportedMediaType,
+                format!(
+                    "Send a file in a form (`multipart/form-data`), or names as `application/json` \
+                     or `text/plain; charset=utf-8`; the Content-Type is {but}."
+                ),
+            )
+        })
+    }
+
+    fn of_kind(kind: &Mime) -> Option<Self> {
+        match kind.essence_str() {
+            "multipart/form-data" => Some(Self::Form),
+            "application/json" => Some(Self::Json),
+            "text/plain" if is_utf8(kind) => Some(Self::Text),
+            _ => None,
+        }
+    }
+}
+
+fn is_utf8(kind: &Mime) -> bool {
+    kind.get_param(mime::CHARSET).is_none_or(|charset| {
+        ["utf-8", "utf8", "us-ascii"]
+            .iter()
+            .any(|known| charset.as_str().eq_ignore_ascii_case(known))
+    })
+}
+
+fn misplaced_parameters() -> Error {
+    Error::refused(
+        Code::MalformedRequest,
+        "Query parameters go with names as `text/plain` only: a form and JSON hold the options \
+         themselves.",
+    )
+}

@@ -1,0 +1,182 @@
+//! An import from a CSV file (PRODUCT 3.6): a stream of bytes becomes judged rows, while it arrives.
+//!
+//! No connection is held while the stream is waited for, and no transaction spans two batches, so a
+//! slow client holds up nobody.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use super::sealed_row::SealedRow;
+use super::staging::{Desk, Form, JudgedRow, Staged, Staging, Surroundings, abandon};
+use crate::domain::email_address::{EmailAddress, EmailAddressError};
+use crate::domain::generated_address::LoginDomain;
+use crate::domain::imports::{ImportSource, RowError, RowOutcome};
+use crate::domain::password::Password;
+use crate::domain::spreadsheet::{
+    FileRefused, ReadError, RefusalKind, Requirements, Row, Spreadsheet, is_formula_like,
+};
+use crate::domain::username::{Username, UsernameError};
+use crate::error::{Code, Error, Result};
+use crate::services::authorization::{ManageImports, Permit};
+
+/// Reads a file to its end and stages its rows.
+///
+/// # Errors
+/// The file's refusal (`file_unreadable`, `file_no_header`, `file_empty`, `too_many_rows`,
+/// `payload_too_large`), or that the source broke off. Nothing is left behind then.
+pub fn stage(
+    around: Surroundings<'_>,
+    permit: &Permit<ManageImports>,
+    source: impl Read,
+) -> Result<Staged> {
+    let mut staging = Staging::begin(around.pool, around, permit, ImportSource::Csv)?;
+    let import = staging.import();
+    let staged = read(&mut staging, Judge::new(around.login_domain), source)
+        .and_then(|form| staging.finish(form));
+    if staged.is_err() {
+        abandon(around.pool, import);
+    }
+    staged
+}
+
+fn read(
+    staging: &mut Staging<'_, impl Desk>,
+    mut judge: Judge<'_>,
+    source: impl Read,
+) -> Result<Form> {
+    let mut sheet = Spreadsheet::open(source, Requirements::default()).map_err(refused)?;
+    while let Some(row) = sheet.next_row().map_err(refused)? {
+        staging.add(judge.judge(row))?;
+    }
+    Ok(Form {
+        detected: Some(sheet.detected()),
+        header: sheet.header().to_vec(),
+    })
+}
+
+/// Tells what can be told of a row without the database.
+struct Judge<'a> {
+    login_domain: &'a LoginDomain,
+    /// In which row each address stood first, by a hash of it: a hundred thousand addresses would
+    /// take ten times the memory.
+    seen: HashMap<[u8; 16], u32>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(login_domain: &'a LoginDomain) -> Self {
+        Self {
+            login_domain,
+            seen: HashMap::new(),
+        }
+    }
+
+    fn judge(&mut self, mut row: Row) -> JudgedRow {
+        // A cell that shows nothing holds no password: spreadsheets leave spaces in empty ones.
+        row.password = row.password.filter(|password| !password.trim().is_empty());
+        if row.surplus_cells {
+            hide_misplaced(&mut row);
+        }
+        let email = self.login_domain.parse_outside(&row.email);
+        let username = Username::parse(&row.username);
+        let error = self.find_error(&row, &email, &username);
+        let secrets = SealedRow {
+            email: email.is_err().then_some(row.email),
+            username: username.is_err().then(|| row.username.trim().to_owned()),
+            password: row.password,
+            cells: row.cells,
+        };
+        JudgedRow {
+            number: row.number,
+            email: email.ok(),
+            username: username.ok(),
+            secrets,
+            error,
+        }
+    }
+
+    /// The first thing that is wrong with a row. Its address is taken for the rows below only where
+    /// it may become an account: a bad row must not stop a good one.
+    fn find_error(
+        &mut self,
+        row: &Row,
+        email: &Result<EmailAddress, EmailAddressError>,
+        username: &Result<Username, UsernameError>,
+    ) -> Option<RowError> {
+        if row.surplus_cells {
+            return Some(RowError::new(RowOutcome::TooManyCells));
+        }
+        let email = match email {
+            Ok(email) => email,
+            Err(error) => return Some((*error).into()),
+        };
+        if let Some(first) = self.first_with(email) {
+            return Some(RowError::duplicate_of(first));
+        }
+        let error = match username {
+            Ok(_) => password_error(row),
+            Err(error) => Some((*error).into()),
+        };
+        if error.as_ref().is_none_or(may_be_mended) {
+            self.seen.insert(digest(email), row.number);
+        }
+        error
+    }
+
+    fn first_with(&self, email: &EmailAddress) -> Option<u32> {
+        self.seen.get(&digest(email)).copied()
+    }
+}
+
+fn password_error(row: &Row) -> Option<RowError> {
+    let Some(password) = &row.password else {
+        return Some(RowError::new(RowOutcome::PasswordMissing));
+    };
+    if is_formula_like(password) {
+        return Some(RowError::new(RowOutcome::PasswordFormulaLike));
+    }
+    Password::parse(password.clone()).err().map(RowError::from)
+}
+
+/// A password that is missing may yet be generated: that is settled when the whole request has been
+/// read.
+fn may_be_mended(error: &RowError) -> bool {
+    error.outcome == RowOutcome::PasswordMissing
+}
+
+/// A delimiter too many moves the cells behind it, so that a piece of a password may stand where the
+/// name or the address should. What is certainly an address is kept in sight; all cells stay sealed.
+fn hide_misplaced(row: &mut Row) {
+    row.username.clear();
+    if EmailAddress::parse(&row.email).is_err() {
+        row.email.clear();
+    }
+}
+
+/// Half of a hash: enough to tell addresses apart, whoever made them up.
+fn digest(email: &EmailAddress) -> [u8; 16] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, email.as_str().as_bytes());
+    let mut half = [0_u8; 16];
+    for (slot, byte) in half.iter_mut().zip(digest.as_ref()) {
+        *slot = *byte;
+    }
+    half
+}
+
+fn refused(error: ReadError) -> Error {
+    match error {
+        ReadError::Refused(FileRefused { kind, detail }) => {
+            let code = match kind {
+                RefusalKind::Unreadable => Code::FileUnreadable,
+                RefusalKind::NoHeader => Code::FileNoHeader,
+                RefusalKind::Empty => Code::FileEmpty,
+                RefusalKind::TooManyRows => Code::TooManyRows,
+                RefusalKind::TooLarge => Code::PayloadTooLarge,
+            };
+            Error::refused(code, detail)
+        }
+        ReadError::Source(_) => Error::refused(
+            Code::MalformedRequest,
+            "The upload broke off before the end of the file. Nothing was imported: upload it again.",
+        ),
+    }
+}

@@ -1,0 +1,78 @@
+//! The mail that tells whoever made an import that it has ended (PRODUCT 3.10).
+
+use std::collections::BTreeMap;
+
+use crate::domain::imports::{ImportStatus, RowOutcome};
+use crate::domain::instant::Instant;
+use crate::domain::organization::MembershipStatus;
+use crate::error::Result;
+use crate::mail::outbox::Post;
+use crate::mail::{Letter, Outbox};
+use crate::store::accounts::{self, Account};
+use crate::store::imports::Import;
+use crate::store::{Connection, import_outcomes, memberships, organizations};
+
+use super::ImportWithCounts;
+
+/// Queues it in the transaction in which the import ends; nothing where it has not ended, or was
+/// cancelled by somebody who so knows, or where its maker is not here any more.
+pub(super) fn queue(
+    connection: &mut Connection,
+    outbox: &Outbox,
+    import: &Import,
+    now: Instant,
+) -> Result<()> {
+    if !matches!(
+        import.status,
+        ImportStatus::Completed | ImportStatus::Failed
+    ) {
+        return Ok(());
+    }
+    let Some(maker) = maker(connection, import)? else {
+        return Ok(());
+    };
+    let post = Post {
+        to: &maker,
+        language: None,
+        organization: Some(import.organization_id),
+        cause: format!("import {} finished", import.id),
+        letter: letter(connection, import, now)?,
+    };
+    outbox.queue(connection, &post, now)?;
+    Ok(())
+}
+
+/// Who made the import, if they still belong to the organization or to the installation.
+fn maker(connection: &mut Connection, import: &Import) -> Result<Option<Account>> {
+    let Some(id) = import.created_by_account_id else {
+        return Ok(None);
+    };
+    let account = accounts::find(connection, id)?;
+    let Some(account) = account.filter(|account| account.deactivated_at.is_none()) else {
+        return Ok(None);
+    };
+    let membership = memberships::find(connection, import.organization_id, id)?;
+    let is_here = membership.is_some_and(|found| found.status == MembershipStatus::Active);
+    Ok((is_here || account.operator).then_some(account))
+}
+
+fn letter(connection: &mut Connection, import: &Import, now: Instant) -> Result<Letter> {
+    let organization = organizations::find(connection, import.organization_id)?;
+    let counts = import_outcomes::of_imports(connection, &[import.id])?;
+    let by_outcome: BTreeMap<RowOutcome, i64> = counts
+        .into_iter()
+        .map(|(_, outcome, count)| (outcome, count))
+        .collect();
+    let ended = ImportWithCounts {
+        import: import.clone(),
+        by_outcome,
+    };
+    Ok(Letter::ImportFinished {
+        organization: organization.map(|found| found.name).unwrap_or_default(),
+        rows: import.rows_total,
+        created: ended.created(),
+        failed: ended.failed(),
+        cancelled: ended.ended() - ended.created() - ended.failed(),
+        results_expire_at: import.results_expire_at.unwrap_or(now),
+    })
+}

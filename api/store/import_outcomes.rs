@@ -1,0 +1,53 @@
+//! How many rows of an import ended how: moved in the transaction that sets the outcomes.
+
+use diesel::prelude::*;
+
+use super::Connection;
+use super::backend::each_backend;
+use super::schema::import_outcomes;
+use crate::domain::ids::ImportId;
+use crate::domain::imports::RowOutcome;
+use crate::error::Result;
+
+/// Counts rows that ended.
+pub fn add(connection: &mut Connection, id: ImportId, counts: &[(RowOutcome, i64)]) -> Result<()> {
+    let rows: Vec<_> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(outcome, count)| {
+            (
+                import_outcomes::import_id.eq(id),
+                import_outcomes::outcome.eq(*outcome),
+                import_outcomes::row_count.eq(*count),
+            )
+        })
+        .collect();
+    let counted_before = import_outcomes::row_count;
+    each_backend!(connection, c => diesel::insert_into(import_outcomes::table)
+        .values(&rows)
+        .on_conflict((import_outcomes::import_id, import_outcomes::outcome))
+        .do_update()
+        .set(import_outcomes::row_count.eq(
+            counted_before + diesel::upsert::excluded(import_outcomes::row_count)))
+        .execute(c))?;
+    Ok(())
+}
+
+/// How the rows of these imports have ended so far.
+pub fn of_imports(
+    connection: &mut Connection,
+    ids: &[ImportId],
+) -> Result<Vec<(ImportId, RowOutcome, i64)>> {
+    Ok(import_outcomes::table
+        .filter(import_outcomes::import_id.eq_any(ids))
+        .order((
+            import_outcomes::import_id.asc(),
+            import_outcomes::outcome.asc(),
+        ))
+        .select((
+            import_outcomes::import_id,
+            import_outcomes::outcome,
+            import_outcomes::row_count,
+        ))
+        .load(connection)?)
+}

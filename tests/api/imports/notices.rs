@@ -1,0 +1,130 @@
+//! The mail that an import has ended (PRODUCT 3.10).
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use rollcall::domain::ids::AccountId;
+use rollcall::store::schema::{accounts, memberships};
+use serde_json::json;
+
+use super::{HaltingWorker, STUDENTS, file, file_of, students};
+use crate::support::ReceivedMail;
+use crate::support::people::text;
+use crate::support::{App, road};
+
+/// The notices to this address.
+async fn notices(app: &App, address: &str) -> Vec<ReceivedMail> {
+    let mails = app.mails().await;
+    let is_notice = |mail: &ReceivedMail| mail.to == address && mail.subject.contains("import");
+    mails.into_iter().filter(is_notice).collect()
+}
+
+road!(whoever_made_an_import_is_told_of_its_end, |app| {
+    let school = app.school().await;
+    let rows = [
+        "pupil1@x.example,purple fox 1,Pupil",
+        "pupil2@x.example,purple fox 2,Pupil",
+        "no address,purple fox 3,Pupil",
+    ];
+    school.imported(file_of(&rows), STUDENTS).await;
+    let notices = notices(app, &school.admin.email).await;
+    assert_eq!(notices.len(), 1);
+    let notice = &notices[0];
+    assert!(notice.text.contains("Hill Road School"), "{}", notice.text);
+    for number in ["3", "2", "1"] {
+        assert!(notice.text.contains(number), "{}", notice.text);
+    }
+    for secret in ["purple fox", "pupil1"] {
+        assert!(!notice.raw.contains(secret), "{}", notice.raw);
+    }
+});
+
+road!(an_import_that_ends_at_once_is_told_too, |app| {
+    let school = app.school().await;
+    school
+        .accepted(file_of(&["no address,purple fox 1,P"]), STUDENTS)
+        .await;
+    assert_eq!(notices(app, &school.admin.email).await.len(), 1);
+    let all_or_nothing = students(&[("on_row_error", "refuse_all")]);
+    let failed = school
+        .accepted(file_of(&["no address,purple fox 1,P"]), &all_or_nothing)
+        .await;
+    assert_eq!(failed["status"], "failed");
+    assert_eq!(notices(app, &school.admin.email).await.len(), 2);
+    school.imported_names(&["Jane"]).await;
+    assert_eq!(notices(app, &school.admin.email).await.len(), 3);
+});
+
+road!(who_cancels_knows_without_a_mail, |app| {
+    let school = app.school().await;
+    let import = school.accepted(file(64), STUDENTS).await;
+    school.cancel(&import).await.expect_status(200);
+    app.drain().await;
+    assert_eq!(notices(app, &school.admin.email).await.len(), 0);
+});
+
+road!(two_workers_tell_it_once, |app| {
+    let school = app.school().await;
+    for on_row_error in ["skip", "refuse_all"] {
+        let fields = students(&[("on_row_error", on_row_error)]);
+        let rows = file(150).replace("pupil", &format!("{on_row_error}.pupil"));
+        school.accepted(rows, &fields).await;
+        let mut worker = HaltingWorker::start(app).await;
+        worker.write_one().await;
+        app.advance(Duration::from_secs(11));
+        app.drain().await;
+        worker.finish().await;
+    }
+    assert_eq!(notices(app, &school.admin.email).await.len(), 2);
+});
+
+road!(who_is_gone_or_has_no_mailbox_is_not_written_to, |app| {
+    let school = app.school().await;
+    let group = school.group("7A").await;
+    let body = json!({ "usernames": ["Ada Teacher"], "account_type": "teacher" });
+    let path = school.path("/imports");
+    let teacher = school.admin.post(&path, body).await.expect_status(202);
+    app.drain().await;
+    let list = school.table(&teacher, "userlist.csv").await;
+    let teacher = app.sign_in(&list[1][1], &list[1][2]).await;
+    let own = json!({ "name": "Own" });
+    let own = teacher
+        .post(&school.path("/groups"), own)
+        .await
+        .expect_status(201);
+    let body = |group: &str| {
+        json!({
+            "usernames": ["Jane"], "account_type": "student", "group_ids": [group],
+        })
+    };
+    teacher
+        .post(&path, body(&text(&own["id"])))
+        .await
+        .expect_status(202);
+    let before = app.mails().await.len();
+    // Whoever is no member any more is not told what becomes of their import.
+    let operator = app.operator().await;
+    school
+        .admin
+        .post(&path, body(&group))
+        .await
+        .expect_status(202);
+    let admin: AccountId = school.admin.id.parse().unwrap();
+    let mut connection = app.state.pool.get().unwrap();
+    diesel::delete(memberships::table.filter(memberships::account_id.eq(admin)))
+        .execute(&mut **connection)
+        .unwrap();
+    drop(connection);
+    assert_eq!(app.mails().await.len(), before);
+    // An operator needs no membership; an account that is gone needs no mail.
+    operator.post(&path, body(&group)).await.expect_status(202);
+    assert_eq!(notices(app, &operator.email).await.len(), 1);
+    operator.post(&path, body(&group)).await.expect_status(202);
+    let mut connection = app.state.pool.get().unwrap();
+    let account: AccountId = operator.id.parse().unwrap();
+    diesel::delete(accounts::table.find(account))
+        .execute(&mut **connection)
+        .unwrap();
+    drop(connection);
+    assert_eq!(app.mails().await.len(), before + 1);
+});
