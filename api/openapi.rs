@@ -56,6 +56,8 @@ use crate::routes::{self, problem};
         (name = "Members", description = "The people of an organization."),
         (name = "Groups", description = "Groups of people inside one organization."),
         (name = "Imports", description = "Many accounts from one file or list of names."),
+        (name = "Invite codes", description = "Codes that let people in, looked after."),
+        (name = "Joining by a code", description = "Codes that let people in, used."),
         (name = "Audit", description = "Who did what, and when."),
         (name = "Operations", description = "For whoever runs the server.")
     )

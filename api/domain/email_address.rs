@@ -165,7 +165,7 @@ fn is_atom_text(c: char) -> bool {
     !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
 }
 
-fn canonical_domain(text: &str) -> Result<String, EmailAddressError> {
+pub(super) fn canonical_domain(text: &str) -> Result<String, EmailAddressError> {
     if text.is_empty() {
         return Err(invalid("Nothing stands behind the @."));
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Caller, Form, Once, Reply, present};
+use super::extract::{Caller, Form, Once, Reply, nullable};
 use super::page::{Limit, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::{OfBody, OfConflict, OfOrganization, OfQuery, Problem};
 use crate::domain::ids::{GroupId, OrganizationId};
@@ -111,7 +111,7 @@ pub struct UpdateGroupRequest {
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// `null` takes it away.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
     description: Option<Option<String>>,
 }

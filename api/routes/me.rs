@@ -10,9 +10,11 @@ use super::organizations::OrganizationBody;
 use super::problem::{OfBody, OfConflict, OfOwnThing, OfSession, Problem};
 use crate::domain::ids::{AccountId, OrganizationId, SessionId};
 use crate::domain::instant::Instant;
+use crate::domain::language::Language;
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::domain::username::Username;
-use crate::services::{accounts, departure, sessions};
+use crate::services::accounts::{self, AccountChanges};
+use crate::services::{departure, sessions};
 use crate::store::accounts::Account;
 
 /// Mounts these operations.
@@ -38,6 +40,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     "generated_address": false,
     "must_change_password": false,
     "operator": false,
+    "language": "en",
     "created_at": "2026-09-01T07:30:00Z",
     "last_active_at": "2026-09-01T07:30:00Z"
 })))]
@@ -56,6 +59,8 @@ pub struct AccountBody {
     must_change_password: bool,
     /// Whether they run this installation.
     operator: bool,
+    /// In which language Rollcall writes to them.
+    language: Language,
     created_at: Instant,
     last_active_at: Option<Instant>,
 }
@@ -70,6 +75,7 @@ impl From<Account> for AccountBody {
             generated_address: account.generated_address,
             must_change_password: account.must_change_password,
             operator: account.operator,
+            language: account.language,
             created_at: account.created_at,
             last_active_at: account.last_active_at.unless_never(),
         }
@@ -79,10 +85,12 @@ impl From<Account> for AccountBody {
 /// What to change of one's own account; absent fields stay.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(examples(json!({ "username": "Jane D." })))]
+#[schema(examples(json!({ "username": "Jane D.", "language": "fr" })))]
 pub struct UpdateMeRequest {
     #[schema(min_length = 1, max_length = 100)]
     username: Option<String>,
+    /// In which language Rollcall is to write to them.
+    language: Option<Language>,
 }
 
 /// What the caller is in one organization.
@@ -181,11 +189,12 @@ async fn update_me(
     if form.has_errors() {
         return Err(form.refusal().into());
     }
+    let changes = AccountChanges {
+        username,
+        language: body.language,
+    };
     let account = caller
-        .signed_in(move |connection, caller| match username {
-            Some(username) => accounts::rename(connection, &caller, &username),
-            None => Ok(caller.account),
-        })
+        .signed_in(move |connection, caller| accounts::update(connection, &caller, &changes))
         .await?;
     Ok(web::Json(account.into()))
 }

@@ -260,11 +260,14 @@ const STATUSES: [(u16, &str); 12] = [
     ),
     (
         403,
-        "Seen but not allowed: `forbidden`, `account_deactivated`.",
+        "Seen but not allowed: `forbidden`, `account_deactivated`, or another that `code` names.",
     ),
     (404, "Not there, or not for the caller to see: `not_found`."),
     (409, "It does not fit with what is there: see `code`."),
-    (410, "It was there and is gone: `results_expired`."),
+    (
+        410,
+        "It was there and is gone: `results_expired`, `code_expired`, `token_invalid`.",
+    ),
     (413, "The body is too large: `payload_too_large`."),
     (
         415,
@@ -375,6 +378,14 @@ problems! {
     OfOwnThing: 401 404;
     /// Of whatever can meet what is there already.
     OfConflict: 409;
+    /// Of whatever takes an invite code.
+    OfCode: 403 404 409 410 429;
+    /// Of whatever looks for an invite code.
+    OfTries: 404 429;
+    /// Of whatever takes a link from a mail.
+    OfLink: 403 410;
+    /// Of whatever sends mail for whoever asks.
+    OfMailing: 429;
     /// Of signing in.
     OfSignIn: 401 403 429;
     /// Of whatever hashes a password.

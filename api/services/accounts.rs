@@ -1,4 +1,4 @@
-//! Accounts: registered, signed in with, renamed, given a new password (PRODUCT 3.3).
+//! Accounts: registered, signed in with, renamed, their mailbox proved (PRODUCT 3.3).
 //!
 //! Hashing happens between these functions, never in them: a connection is not held meanwhile.
 
@@ -6,12 +6,18 @@ use serde_json::json;
 
 use super::act::Act;
 use super::audit::{self, Event, Subject};
+use super::invite_codes::redemption::{self, AwaitedEnding, Redeemed};
 use super::sessions::{self, Granted, SignedIn};
+use super::verification;
 use crate::crypto::password_hash::Verdict;
 use crate::domain::audit::Action;
 use crate::domain::email_address::EmailAddress;
+use crate::domain::instant::Instant;
+use crate::domain::invite_code::InviteCode;
+use crate::domain::language::Language;
 use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
+use crate::mail::Outbox;
 use crate::store::accounts::{self, Account};
 use crate::store::memberships::{self, Membership};
 use crate::store::organizations::Organization;
@@ -23,22 +29,34 @@ pub struct Registration {
     pub email: EmailAddress,
     pub username: Username,
     pub password_hash: String,
+    pub language: Language,
+    /// Where they join at once.
+    pub invite_code: Option<InviteCode>,
+    pub user_agent: Option<String>,
 }
 
-/// Makes an account and signs its owner in.
+/// A new account, signed in, and what came of its invite code.
+pub struct Registered {
+    pub granted: Granted,
+    pub joined: Option<Redeemed>,
+}
+
+/// Makes an account, joins it where its invite code leads, signs its owner in, and has a link to
+/// verify the address mailed: all of it, or nothing.
 ///
 /// # Errors
-/// `email_taken` where the address has an account.
+/// `email_taken` where the address has an account; those of [`redemption::redeem`].
 pub fn register(
     connection: &mut Connection,
+    outbox: &Outbox,
     registration: Registration,
     act: impl FnOnce(&Account) -> Act,
-    now: crate::domain::instant::Instant,
-    user_agent: Option<String>,
-) -> Result<Granted> {
+    now: Instant,
+) -> Result<Registered> {
     let mut account = Account::new(registration.email, registration.username, now);
     account.password_hash = Some(registration.password_hash);
     account.last_active_at = now;
+    account.language = registration.language;
     let act = act(&account);
     transaction(connection, |connection| {
         if !accounts::insert(connection, &account)? {
@@ -47,7 +65,14 @@ pub fn register(
         let subject = Subject::Account(account.id);
         let event = Event::outside(Action::AccountRegistered, subject, json!({}));
         audit::record(connection, &act, event)?;
-        sessions::start_in_transaction(connection, account, &act, user_agent)
+        let joined = registration
+            .invite_code
+            .map(|code| redemption::redeem(connection, &code, &account, &act))
+            .transpose()?;
+        verification::send(connection, outbox, &account, now)?;
+        let user_agent = registration.user_agent;
+        let granted = sessions::start_in_transaction(connection, account, &act, user_agent)?;
+        Ok(Registered { granted, joined })
     })
 }
 
@@ -102,41 +127,62 @@ pub fn keep_rehash(
     Ok(account)
 }
 
-/// Changes the caller's password, who has just proved the current one, and ends every other
-/// session.
+/// What may change of one's own account; absent fields stay.
+#[derive(Clone, Debug, Default)]
+pub struct AccountChanges {
+    pub username: Option<Username>,
+    pub language: Option<Language>,
+}
+
+/// Changes the caller's account, and gives it as it is then.
 ///
 /// # Errors
-/// `wrong_credentials` where the password has been changed meanwhile.
-pub fn change_password(connection: &mut Connection, caller: &SignedIn, new: &str) -> Result<()> {
-    let account = &caller.account;
+/// Where the database is away.
+pub fn update(
+    connection: &mut Connection,
+    caller: &SignedIn,
+    changes: &AccountChanges,
+) -> Result<Account> {
+    let id = caller.account.id;
+    let mut details = serde_json::Map::new();
     transaction(connection, |connection| {
-        let known = account.password_hash.as_deref().unwrap_or_default();
-        if !accounts::replace_password_hash(connection, account.id, known, new)? {
-            return Err(wrong_credentials());
+        if let Some(username) = &changes.username {
+            accounts::rename(connection, id, username)?;
+            details.insert("username".to_owned(), json!(username));
         }
-        accounts::clear_must_change_password(connection, account.id)?;
-        let ended = session_store::delete_all(connection, account.id, Some(caller.session))?;
-        let subject = Subject::Account(account.id);
-        let details = json!({ "ended_sessions": ended });
-        let event = Event::outside(Action::AccountPasswordChanged, subject, details);
-        audit::record(connection, &caller.act, event)
+        if let Some(language) = changes.language {
+            accounts::set_language(connection, id, language)?;
+            details.insert("language".to_owned(), json!(language));
+        }
+        if !details.is_empty() {
+            let subject = Subject::Account(id);
+            let event = Event::outside(Action::AccountUpdated, subject, details.into());
+            audit::record(connection, &caller.act, event)?;
+        }
+        accounts::find(connection, id)?.ok_or_else(Error::not_signed_in)
     })
 }
 
-/// Gives the caller another name.
-pub fn rename(
+/// Notes that the mailbox is the account's owner's, who has just shown a secret that was mailed
+/// there, and has the joins that waited for it take effect. Call it in the transaction that uses the
+/// secret up.
+///
+/// # Errors
+/// Where the database is away.
+pub fn prove_mailbox(
     connection: &mut Connection,
-    caller: &SignedIn,
-    username: &Username,
-) -> Result<Account> {
-    let id = caller.account.id;
-    transaction(connection, |connection| {
-        accounts::rename(connection, id, username)?;
-        let details = json!({ "username": username });
-        let event = Event::outside(Action::AccountUpdated, Subject::Account(id), details);
-        audit::record(connection, &caller.act, event)?;
-        accounts::find(connection, id)?.ok_or_else(Error::not_signed_in)
-    })
+    account: &Account,
+    act: &Act,
+) -> Result<Vec<AwaitedEnding>> {
+    if !accounts::verify_email(connection, account.id, act.at)? {
+        return Ok(Vec::new());
+    }
+    let subject = Subject::Account(account.id);
+    let event = Event::outside(Action::AccountEmailVerified, subject, json!({}));
+    audit::record(connection, act, event)?;
+    let mut proved = account.clone();
+    proved.email_verified_at = Some(act.at);
+    redemption::take_effect(connection, &proved, act)
 }
 
 /// The caller's memberships with their organizations.

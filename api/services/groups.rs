@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::audit::{self, Event, Subject};
 use super::authorization::{CreateGroup, GroupPermit, ManageGroup, Permit, SeeGroups};
+use super::invite_codes;
 use crate::domain::audit::Action;
 use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::organization::GroupRole;
@@ -52,6 +53,7 @@ pub fn create(
         if !groups::insert(connection, &group)? {
             return Err(name_taken());
         }
+        invite_codes::make(connection, organization, Some(group.id), permit.act.at)?;
         let my_role = make_manager(connection, permit, &group)?;
         let details = json!({ "name": group.name });
         let event = Event::within(

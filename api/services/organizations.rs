@@ -5,6 +5,7 @@ use serde_json::json;
 use super::admission::{self, SeatSource};
 use super::audit::{self, Event, Subject};
 use super::authorization::{ManageOrganization, Permit};
+use super::invite_codes;
 use super::sessions::SignedIn;
 use crate::config::OrganizationCreation;
 use crate::domain::audit::Action;
@@ -45,6 +46,7 @@ pub fn create(
         let organization = insert_with_free_slug(connection, new, caller.act.at)?;
         let id = organization.id;
         seats::insert(connection, id, &organization.kind.account_types())?;
+        invite_codes::make(connection, id, None, caller.act.at)?;
         admit_founder(connection, caller, &organization)?;
         let (name, kind, slug) = (&organization.name, organization.kind, &organization.slug);
         let details = json!({ "name": name, "kind": kind, "slug": slug });

@@ -89,10 +89,7 @@ pub fn start(
     user_agent: Option<String>,
 ) -> Result<Granted> {
     if account.deactivated_at.is_some() {
-        return Err(Error::refused(
-            Code::AccountDeactivated,
-            "This account is deactivated. Ask the people who run your organization.",
-        ));
+        return Err(super::passwords::deactivated());
     }
     transaction(connection, |connection| {
         // The hash took a while: a password that was changed meanwhile opens nothing any more.

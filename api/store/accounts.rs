@@ -149,6 +149,51 @@ pub fn replace_password_hash(
     Ok(changed == 1)
 }
 
+/// Gives the account a password that its owner has just chosen, whatever was there before; `false`
+/// where the account is gone or deactivated.
+pub fn set_own_password(connection: &mut Connection, id: AccountId, hash: &str) -> Result<bool> {
+    let active = accounts::table
+        .find(id)
+        .filter(accounts::deactivated_at.is_null());
+    let changed = diesel::update(active)
+        .set((
+            accounts::password_hash.eq(hash),
+            accounts::must_change_password.eq(false),
+        ))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
+/// Notes that the mailbox is the owner's; `false` where that was known.
+pub fn verify_email(connection: &mut Connection, id: AccountId, now: Instant) -> Result<bool> {
+    let unverified = accounts::table
+        .find(id)
+        .filter(accounts::email_verified_at.is_null());
+    let changed = diesel::update(unverified)
+        .set(accounts::email_verified_at.eq(now))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
+/// Has everybody wait who would verify the address; `false` where it is verified.
+pub fn lock_unverified(connection: &mut Connection, id: AccountId) -> Result<bool> {
+    let unverified = accounts::table
+        .find(id)
+        .filter(accounts::email_verified_at.is_null());
+    let changed = diesel::update(unverified)
+        .set(accounts::language.eq(accounts::language))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
+/// In which language the owner is written to from now on.
+pub fn set_language(connection: &mut Connection, id: AccountId, language: Language) -> Result<()> {
+    diesel::update(accounts::table.find(id))
+        .set(accounts::language.eq(language))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// The person has chosen their own password.
 pub fn clear_must_change_password(connection: &mut Connection, id: AccountId) -> Result<()> {
     diesel::update(accounts::table.find(id))

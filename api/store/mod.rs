@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod audit_events;
+pub mod awaited_joins;
 mod backend;
 pub mod connection;
 pub mod generated_addresses;
@@ -15,6 +16,7 @@ pub mod idempotent_answers;
 pub mod import_outcomes;
 pub mod import_rows;
 pub mod imports;
+pub mod invite_codes;
 pub mod mailed_tokens;
 pub mod mails;
 pub mod managed_accounts;

@@ -29,6 +29,7 @@ use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
 };
 use crate::domain::instant::Instant;
+use crate::domain::invite_code::{CodeOutcome, InviteCode};
 use crate::domain::language::Language;
 use crate::domain::mail::{MailKind, MailStatus};
 use crate::domain::organization::{
@@ -255,10 +256,12 @@ text_columns!(
     AccountType,
     Action,
     ActorKind,
+    CodeOutcome,
     EmailAddress,
     GroupRole,
     ImportSource,
     ImportStatus,
+    InviteCode,
     JoinedVia,
     Language,
     MailKind,

@@ -1,5 +1,5 @@
 //! What time makes useless: sessions that ran out, results that expired, uploads that died, mail that
-//! ended, answers that are not given again, limits that nobody has used of late.
+//! ended, links that expired, answers that are not given again, limits that nobody has used of late.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,13 +9,16 @@ use crate::error::Result;
 use crate::mail::sending;
 use crate::services::imports::results;
 use crate::state::State;
-use crate::store::{idempotent_answers, imports, mails, rate_limits, sessions};
+use crate::store::{idempotent_answers, imports, mailed_tokens, mails, rate_limits, sessions};
 
 /// Reading checks the time itself, so that this need not be prompt.
 const EVERY: Duration = Duration::from_secs(60);
 
 /// How long it can be looked up how a mail ended.
 const MAIL_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// How long the link of an expired invitation can ask for another.
+const LINKS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Cleans up now and then until `stopping`.
 pub fn work(state: &State, stopping: &AtomicBool) {
@@ -45,6 +48,7 @@ pub fn once(state: &State) -> Result<()> {
     rate_limits::delete_full(&mut connection, now.as_microseconds())?;
     sending::give_up_lost(&mut connection, now)?;
     mails::delete_ended_before(&mut connection, now.minus(MAIL_KEPT))?;
+    mailed_tokens::delete_expired(&mut connection, now.minus(LINKS_KEPT))?;
     while results::erase_expired(&mut connection, now)? > 0 {}
     Ok(())
 }

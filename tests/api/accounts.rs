@@ -21,6 +21,7 @@ road!(a_person_registers_and_signs_in_with_any_case, |app| {
                 "generated_address": false,
                 "must_change_password": false,
                 "operator": false,
+                "language": "en",
                 "created_at": "2026-09-01T07:30:00Z",
                 "last_active_at": "2026-09-01T07:30:00Z",
             },
@@ -29,6 +30,7 @@ road!(a_person_registers_and_signs_in_with_any_case, |app| {
             "expires_in": 900,
             "refresh_token": "<text>",
             "must_change_password": false,
+            "joined": null,
         }),
     );
     let jane = app.sign_in("JANE.DOE@x.ORG", PASSWORD).await;

@@ -11,6 +11,6 @@ pub mod throttle;
 pub use caller::Caller;
 pub use form::Form;
 pub use once::{IDEMPOTENCY_KEY, Once, REPLAYED, Reply};
-pub use patch::present;
+pub use patch::nullable;
 pub use request_info::RequestInfo;
 pub use throttle::Throttle;

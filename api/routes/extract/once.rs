@@ -59,6 +59,16 @@ impl Reply {
         Self::with(StatusCode::ACCEPTED, body)
     }
 
+    /// 202 without a body.
+    pub fn accepted_silently() -> Self {
+        Self {
+            status: StatusCode::ACCEPTED,
+            location: None,
+            body: Vec::new(),
+            replayed: false,
+        }
+    }
+
     /// 204.
     pub fn no_content() -> Self {
         Self {
@@ -84,6 +94,7 @@ impl Reply {
             replayed: false,
         })
     }
+
     fn known(answer: Answer) -> Result<Self> {
         Ok(Self {
             status: StatusCode::from_u16(answer.status).map_err(Error::internal)?,

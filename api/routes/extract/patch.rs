@@ -1,16 +1,15 @@
-//! What a `PATCH` leaves out and what it sets to `null` are two things.
+//! Fields of a `PATCH`: absent ones stay, `null` takes away.
 
 use serde::{Deserialize, Deserializer};
 
-/// Reads a field that may be absent (`None`), `null` (`Some(None)`), or a value. For
-/// `#[serde(default, deserialize_with = "present")]`.
+/// Tells `null` from an absent field; stands with `default` at an `Option<Option<T>>`.
 ///
 /// # Errors
 /// The value's own.
-pub fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+pub fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
-    D: Deserializer<'de>,
     T: Deserialize<'de>,
+    D: Deserializer<'de>,
 {
     Option::deserialize(deserializer).map(Some)
 }

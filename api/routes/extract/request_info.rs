@@ -7,6 +7,7 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use crate::domain::instant::Instant;
+use crate::domain::language::Language;
 use crate::services::act::Act;
 use crate::store::accounts::Account;
 
@@ -19,6 +20,8 @@ pub struct RequestId(pub String);
 pub struct RequestInfo {
     pub id: String,
     pub user_agent: Option<String>,
+    /// Of the languages that we write in, the one that the client prefers.
+    pub language: Option<Language>,
 }
 
 /// How much of a user agent is kept, in characters.
@@ -37,7 +40,16 @@ impl RequestInfo {
             .get(header::USER_AGENT)
             .and_then(|value| value.to_str().ok())
             .map(|agent| agent.chars().take(MOST_OF_USER_AGENT).collect());
-        Self { id, user_agent }
+        let language = request
+            .headers()
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(Language::accepted);
+        Self {
+            id,
+            user_agent,
+            language,
+        }
     }
 
     /// What a person does in this request, once it is known who it is.

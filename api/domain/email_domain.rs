@@ -1,0 +1,76 @@
+//! The part of an email address behind the `@`, as limits of invite codes name it (PRODUCT 3.4).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::email_address::{EmailAddress, EmailAddressError, canonical_domain};
+
+/// A domain name in the spelling that canonical addresses have: ASCII, lower case.
+///
+/// It stands for itself only, not for the domains below it: `school.example` is not
+/// `mail.school.example`, which may be anybody's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EmailDomain(String);
+
+impl EmailDomain {
+    /// The domain that `text` spells, with or without an `@` in front.
+    ///
+    /// # Errors
+    /// Where no address can have it.
+    pub fn parse(text: &str) -> Result<Self, EmailAddressError> {
+        let text = text.trim();
+        let domain = text.strip_prefix('@').unwrap_or(text);
+        canonical_domain(domain).map(Self)
+    }
+
+    /// Whether the address is of this domain.
+    pub fn has(&self, email: &EmailAddress) -> bool {
+        email.domain() == self.0
+    }
+}
+
+impl fmt::Display for EmailDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_are_compared_as_addresses_have_them() {
+        let email = EmailAddress::parse("Jane@Bücher.example").unwrap();
+        for spelling in [
+            "bücher.example",
+            " @BÜCHER.example",
+            "xn--bcher-kva.example",
+        ] {
+            assert!(
+                EmailDomain::parse(spelling).unwrap().has(&email),
+                "{spelling}"
+            );
+        }
+        for other in ["example.org", "mail.bücher.example", "cher.example"] {
+            assert!(!EmailDomain::parse(other).unwrap().has(&email), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_no_address_has_is_no_domain() {
+        for text in [
+            "",
+            "@",
+            "school",
+            "*.school.example",
+            "jane@school.example",
+            "10.0.0.1",
+            "[::1]",
+        ] {
+            assert!(EmailDomain::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Invite codes: what is typed from a blackboard (PRODUCT 3.4).
+
+use std::fmt;
+use std::str::FromStr;
+
+use ring::error::Unspecified;
+use ring::rand::SecureRandom;
+use unicode_normalization::UnicodeNormalization;
+
+use super::instant::Instant;
+use super::words::words;
+
+/// The letters and digits that nobody takes for another: no 0 O, no 1 I L, and no U, which in haste
+/// is a V.
+const ALPHABET: &[u8; 30] = b"ABCDEFGHJKMNPQRSTVWXYZ23456789";
+
+/// Ten characters of thirty are 49 bits.
+const CHARACTERS: usize = 10;
+
+/// Nobody types more for ten characters, however they are spaced.
+const MOST_TYPED: usize = 100;
+
+/// The characters of a code. They are shown as `ABCDE-FGHJK` and kept without the dash.
+///
+/// A code is no secret of its organization's admins, so `Debug` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InviteCode(String);
+
+/// A text that is no code: of another length, or with characters that no code has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an invite code has ten letters and digits")]
+pub struct NoInviteCode;
+
+impl InviteCode {
+    /// A new code from the secure random source.
+    ///
+    /// # Errors
+    /// Where the system has no randomness to give.
+    pub fn generate(random: &dyn SecureRandom) -> Result<Self, Unspecified> {
+        let mut code = String::with_capacity(CHARACTERS);
+        while code.len() < CHARACTERS {
+            code.push(draw(random)?);
+        }
+        Ok(Self(code))
+    }
+
+    /// The code that somebody typed or pasted: in any case, with dashes and spaces of any kind
+    /// wherever they like.
+    ///
+    /// # Errors
+    /// Where that is no code of ours, whatever is known.
+    pub fn parse(text: &str) -> Result<Self, NoInviteCode> {
+        let code: String = text
+            .chars()
+            .take(MOST_TYPED)
+            .nfkc()
+            .filter(|c| !is_spacing(*c))
+            .map(|c| c.to_ascii_uppercase())
+            .collect();
+        let is_whole = text.chars().nth(MOST_TYPED).is_none() && code.len() == CHARACTERS;
+        if is_whole && code.bytes().all(|byte| ALPHABET.contains(&byte)) {
+            return Ok(Self(code));
+        }
+        Err(NoInviteCode)
+    }
+
+    /// The ten characters, as they are kept.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One character, each as likely as any other: five random bits that point behind the end are drawn
+/// again, where a remainder would favour the first ones.
+fn draw(random: &dyn SecureRandom) -> Result<char, Unspecified> {
+    loop {
+        let mut byte = [0_u8];
+        random.fill(&mut byte)?;
+        let [byte] = byte;
+        if let Some(character) = ALPHABET.get(usize::from(byte & 0b1_1111)) {
+            return Ok(char::from(*character));
+        }
+    }
+}
+
+/// What separates nothing in a code: white space, the dashes of every keyboard and word processor,
+/// and what cannot be seen at all.
+fn is_spacing(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c,
+            '-' | '_' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+impl fmt::Display for InviteCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, second) = self.0.split_at(CHARACTERS / 2);
+        write!(f, "{first}-{second}")
+    }
+}
+
+impl FromStr for InviteCode {
+    type Err = NoInviteCode;
+
+    fn from_str(text: &str) -> Result<Self, NoInviteCode> {
+        Self::parse(text)
+    }
+}
+
+words! {
+    /// Whether a code lets people in.
+    CodeStatus {
+        Open = "open",
+        Paused = "paused",
+        Expired = "expired",
+        UsedUp = "used_up",
+    }
+}
+
+impl CodeStatus {
+    /// The one definition: what somebody paused is paused, whatever else it is.
+    pub fn of(
+        paused: bool,
+        expires_at: Option<Instant>,
+        uses: i64,
+        max_uses: Option<i64>,
+        now: Instant,
+    ) -> Self {
+        if paused {
+            Self::Paused
+        } else if expires_at.is_some_and(|end| end <= now) {
+            Self::Expired
+        } else if max_uses.is_some_and(|most| most <= uses) {
+            Self::UsedUp
+        } else {
+            Self::Open
+        }
+    }
+}
+
+words! {
+    /// What came of using a code.
+    CodeOutcome {
+        /// Is a member of the organization now, and of the group if it is a group's code.
+        Joined = "joined",
+        /// Was in already: nothing was changed.
+        AlreadyMember = "already_member",
+        /// Was a member of the organization, and is in the group now.
+        AddedToGroup = "added_to_group",
+        /// The code is limited to email domains: it takes effect when the address is verified.
+        WaitsForVerification = "waits_for_verification",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use ring::rand::SystemRandom;
+
+    use super::*;
+
+    #[test]
+    fn a_code_has_49_bits_without_look_alikes() {
+        let bits = 10.0 * f64::from(u32::try_from(ALPHABET.len()).unwrap()).log2();
+        assert!(bits > 49.0, "{bits}");
+        for look_alike in "0O1ILU".bytes() {
+            assert!(!ALPHABET.contains(&look_alike));
+        }
+        let code = InviteCode::generate(&SystemRandom::new()).unwrap();
+        assert_eq!(code.as_str().len(), 10);
+        assert_eq!(InviteCode::parse(code.as_str()), Ok(code.clone()));
+        assert_eq!(InviteCode::parse(&code.to_string()), Ok(code));
+    }
+
+    #[test]
+    fn every_character_is_as_likely_as_any_other() {
+        let random = SystemRandom::new();
+        let mut counts: HashMap<char, u32> = HashMap::new();
+        for _ in 0..6000 {
+            *counts.entry(draw(&random).unwrap()).or_default() += 1;
+        }
+        assert_eq!(counts.len(), 30);
+        // 200 are expected of each; a remainder would give two of them 375.
+        assert!(
+            counts.values().all(|count| (100..310).contains(count)),
+            "{counts:?}"
+        );
+    }
+
+    #[test]
+    fn a_code_may_be_typed_as_people_type() {
+        for typed in [
+            "ABCDE-FGHJK",
+            "abcdefghjk",
+            " aBcDe fGhJk ",
+            "ABCDE\u{2013}FGHJK",
+            "ABCDE\u{a0}\u{2014}\u{a0}FGHJK",
+            "AB-CD-EF-GH-JK",
+            "A B C D E F G H J K",
+            "\u{feff}ABCDE\u{2011}FGHJK\u{200b}\n",
+            "ＡＢＣＤＥ－ＦＧＨＪＫ",
+        ] {
+            let code = InviteCode::parse(typed).expect(typed);
+            assert_eq!(code.to_string(), "ABCDE-FGHJK", "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_codes() {
+        let long = format!("ABCDE{}FGHJK", " ".repeat(200));
+        for text in [
+            "",
+            "ABCDE-FGHJ",
+            "ABCDE-FGHJKM",
+            "ABCDE-FGH0K",
+            "ABCDE-FGHÄK",
+            "ABCDE.FGHJK",
+            "ÀBCDE-FGHJK",
+            long.as_str(),
+        ] {
+            assert_eq!(InviteCode::parse(text), Err(NoInviteCode), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_names_what_stands_in_the_way_first() {
+        let now = Instant::from_microseconds(1_000_000);
+        let end = Some(now);
+        for (paused, expires_at, uses, max_uses, status) in [
+            (false, None, 7, None, CodeStatus::Open),
+            (true, end, 7, Some(7), CodeStatus::Paused),
+            (false, end, 7, Some(7), CodeStatus::Expired),
+            (false, None, 7, Some(7), CodeStatus::UsedUp),
+            (false, None, 6, Some(7), CodeStatus::Open),
+        ] {
+            let found = CodeStatus::of(paused, expires_at, uses, max_uses, now);
+            assert_eq!(found, status);
+        }
+    }
+}

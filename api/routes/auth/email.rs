@@ -1,0 +1,164 @@
+//! Verifying one's address by a mailed link (PRODUCT 3.3).
+
+use actix_web::{HttpResponse, post, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::invite_code::CodeOutcome;
+use crate::error::Code;
+use crate::routes::extract::{Caller, Once, Reply, RequestInfo, Throttle};
+use crate::routes::groups::GroupName;
+use crate::routes::invite_codes::joining::OrganizationName;
+use crate::routes::problem::{OfBody, OfLink, OfMailing, OfSession, Problem};
+use crate::services::invite_codes::redemption::AwaitedEnding;
+use crate::services::limits::Limit;
+use crate::services::verification::{self, Verified};
+use crate::state::State;
+
+/// The token of a mailed link.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "token": "rcv_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw" })))]
+pub struct VerifyEmailRequest {
+    /// What stands behind `token=` in the link.
+    #[schema(max_length = 200, format = Password)]
+    token: String,
+}
+
+/// A verified address, and what came of the invite codes that waited for it.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "email": "jane.doe@school.example",
+    "joins": [{
+        "organization": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12", "name": "Hill Road School" },
+        "group": null,
+        "outcome": "joined",
+        "refusal": null
+    }]
+})))]
+pub struct VerifiedEmail {
+    #[schema(max_length = 254)]
+    email: String,
+    #[schema(max_items = 1000)]
+    joins: Vec<AwaitedJoinBody>,
+}
+
+/// How a join that waited for the address to be verified has ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AwaitedJoin)]
+pub struct AwaitedJoinBody {
+    organization: OrganizationName,
+    /// The group, where it was a group's code.
+    group: Option<GroupName>,
+    /// What it became; `null` where it was refused.
+    outcome: Option<CodeOutcome>,
+    /// Why it was refused; `null` where it was not.
+    refusal: Option<JoinRefusal>,
+}
+
+/// Why somebody was not let in.
+#[derive(Serialize, ToSchema)]
+pub struct JoinRefusal {
+    code: Code,
+    /// What is wrong, and what to do next.
+    #[schema(max_length = 2000)]
+    detail: String,
+}
+
+impl From<AwaitedEnding> for AwaitedJoinBody {
+    fn from(ended: AwaitedEnding) -> Self {
+        let (outcome, refusal) = match ended.ending {
+            Ok(outcome) => (Some(outcome), None),
+            Err(refusal) => (
+                None,
+                Some(JoinRefusal {
+                    code: refusal.code,
+                    detail: refusal.detail.into_owned(),
+                }),
+            ),
+        };
+        Self {
+            organization: ended.destination.organization.into(),
+            group: ended.destination.group.map(GroupName::from),
+            outcome,
+            refusal,
+        }
+    }
+}
+
+impl From<Verified> for VerifiedEmail {
+    fn from(verified: Verified) -> Self {
+        Self {
+            email: verified.account.email.to_string(),
+            joins: verified.joins.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// Verify an address by a mailed link
+///
+/// Takes the token of the link that was mailed at registration, which is good once, for seven days.
+/// Opening the link changes nothing: only this does. Invite codes that are limited to email domains
+/// and waited for it take effect now, by the rules as they are now; `joins` tells how each ended.
+#[utoipa::path(
+    tag = "Signing in",
+    security(()),
+    responses(
+        (status = 200, description = "Verified.", body = VerifiedEmail),
+        OfBody, OfLink
+    )
+)]
+#[post("/v1/auth/email/verify")]
+pub(super) async fn verify_email(
+    state: web::Data<State>,
+    request: RequestInfo,
+    once: Once,
+    body: web::Json<VerifyEmailRequest>,
+) -> Result<HttpResponse, Problem> {
+    let VerifyEmailRequest { token } = body.into_inner();
+    let now = state.clock.now();
+    let answer = once
+        .stranger(&state, move |connection| {
+            let verified = verification::verify(connection, &token, request.act_of(now), now)?;
+            Reply::ok(&VerifiedEmail::from(verified))
+        })
+        .await?;
+    Ok(answer)
+}
+
+/// Mail another link to verify one's address
+///
+/// The links that were mailed before are dead then. Nothing is mailed where the address is verified
+/// already. *Requires:* a session.
+#[utoipa::path(
+    tag = "Signing in",
+    responses(
+        (status = 202, description = "If the address is not verified, the mail is on its way."),
+        OfSession, OfMailing
+    )
+)]
+#[post("/v1/auth/email/resend")]
+pub(super) async fn resend_verification(
+    state: web::Data<State>,
+    throttle: Throttle,
+    caller: Caller,
+    once: Once,
+) -> Result<HttpResponse, Problem> {
+    let account = caller
+        .clone()
+        .signed_in(|_, caller| Ok(caller.account))
+        .await?;
+    if verification::is_wanted(&account) {
+        throttle
+            .take(Limit::MailToAddress, account.email.as_str())
+            .await?;
+    }
+    let outbox = state.outbox.clone();
+    let answer = caller
+        .signed_in_once(once, move |connection, caller| {
+            verification::resend(connection, &outbox, &caller)?;
+            Ok(Reply::accepted_silently())
+        })
+        .await?;
+    Ok(answer)
+}

@@ -1,0 +1,24 @@
+//! Accounts and their sessions: registering, verifying an address, signing in and out, passwords
+//! (PRODUCT 3.3).
+
+mod email;
+mod password;
+mod registration;
+mod sign_in;
+mod tokens;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Mounts these operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config
+        .service(registration::register_account)
+        .service(sign_in::login)
+        .service(sign_in::refresh_session)
+        .service(sign_in::logout)
+        .service(password::change_password)
+        .service(password::forgot_password)
+        .service(password::reset_password)
+        .service(email::verify_email)
+        .service(email::resend_verification);
+}

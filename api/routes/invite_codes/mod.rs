@@ -1,0 +1,26 @@
+//! Invite codes (PRODUCT 3.4): looked after, and used.
+
+mod bodies;
+mod group;
+pub mod guessing;
+pub mod joining;
+mod organization;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Mounts these operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config
+        .service(joining::preview_invite_code)
+        .service(joining::redeem_invite_code)
+        .service(organization::get_invite_code)
+        .service(organization::update_invite_code)
+        .service(organization::reset_invite_code)
+        .service(organization::get_invite_code_qr)
+        .service(organization::list_invite_code_uses)
+        .service(group::get_group_invite_code)
+        .service(group::update_group_invite_code)
+        .service(group::reset_group_invite_code)
+        .service(group::get_group_invite_code_qr)
+        .service(group::list_group_invite_code_uses);
+}

@@ -1,0 +1,61 @@
+//! Joins by codes that are limited to email domains, which wait until the mailbox is proved
+//! (PRODUCT 3.3).
+
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use super::Connection;
+use super::backend::each_backend;
+use super::schema::awaited_joins;
+use crate::domain::ids::{AccountId, InviteCodeId};
+use crate::domain::instant::Instant;
+use crate::domain::invite_code::InviteCode;
+use crate::error::Result;
+
+/// A join that waits.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = awaited_joins)]
+pub struct AwaitedJoin {
+    pub account_id: AccountId,
+    pub invite_code_id: InviteCodeId,
+    /// As it was entered: after a reset it lets nobody in.
+    pub code: InviteCode,
+    pub created_at: Instant,
+}
+
+/// Has a join wait; the latest code that was entered counts.
+pub fn insert(connection: &mut Connection, new: &AwaitedJoin) -> Result<()> {
+    each_backend!(connection, c => diesel::insert_into(awaited_joins::table)
+        .values(new)
+        .on_conflict((awaited_joins::account_id, awaited_joins::invite_code_id))
+        .do_update()
+        .set((
+            awaited_joins::code.eq(excluded(awaited_joins::code)),
+            awaited_joins::created_at.eq(excluded(awaited_joins::created_at)),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// What an account waits for, in the order of the codes: that is the order they are locked in.
+pub fn of_account(connection: &mut Connection, account: AccountId) -> Result<Vec<AwaitedJoin>> {
+    Ok(awaited_joins::table
+        .filter(awaited_joins::account_id.eq(account))
+        .order(awaited_joins::invite_code_id.asc())
+        .select(AwaitedJoin::as_select())
+        .load(connection)?)
+}
+
+/// The account waits for nothing any more.
+pub fn delete_of_account(connection: &mut Connection, account: AccountId) -> Result<()> {
+    let theirs = awaited_joins::table.filter(awaited_joins::account_id.eq(account));
+    diesel::delete(theirs).execute(connection)?;
+    Ok(())
+}
+
+/// Nobody waits for this code any more.
+pub fn delete_of_code(connection: &mut Connection, code: InviteCodeId) -> Result<()> {
+    let its = awaited_joins::table.filter(awaited_joins::invite_code_id.eq(code));
+    diesel::delete(its).execute(connection)?;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! A class gets in at once, a guesser does not get far.
+
+use serde_json::json;
+
+use super::{code_of, register_with};
+use crate::support::road;
+
+/// Codes that nobody has: the tests' own are drawn from 49 bits.
+fn guess(number: usize) -> String {
+    let alphabet = b"ABCDEFGHJK";
+    let digits = format!("{number:05}");
+    let letters = digits
+        .bytes()
+        .map(|digit| char::from(alphabet[usize::from(digit - b'0')]));
+    format!("22222-{}", letters.collect::<String>())
+}
+
+road!(a_class_behind_one_address_gets_in_within_a_minute, |app| {
+    let school = app.school().await;
+    let code = code_of(&school, None).await;
+    let class = (0..40).map(|n| {
+        let code = &code;
+        async move {
+            let previewed = app.stranger().preview(code).await;
+            previewed.expect_status(200);
+            let email = format!("pupil{n}@x.org");
+            register_with(app, &email, code).await
+        }
+    });
+    for registered in futures_util::future::join_all(class).await {
+        let registered = registered.expect_status(201);
+        assert_eq!(registered["joined"]["outcome"], "joined");
+    }
+    let seen = school.admin.get(&school.path("/invite-code")).await;
+    assert_eq!(seen.expect_status(200)["uses"], 40);
+});
+
+road!(
+    an_account_that_guesses_is_stopped_and_others_are_not,
+    |app| {
+        let school = app.school().await;
+        let code = code_of(&school, None).await;
+        let guesser = app.register("guesser@x.org").await;
+        let mut unknown = 0;
+        for number in 0..30 {
+            let answer = guesser.redeem(&guess(number)).await;
+            if answer.status == 429 {
+                answer.expect_problem(429, "rate_limited");
+                break;
+            }
+            answer.expect_problem(404, "code_unknown");
+            unknown += 1;
+        }
+        assert!((5..=20).contains(&unknown), "{unknown} guesses");
+        // The right code does not tell itself apart any more, by either door.
+        guesser
+            .redeem(&code)
+            .await
+            .expect_problem(429, "rate_limited");
+        guesser
+            .preview(&code)
+            .await
+            .expect_problem(429, "rate_limited");
+        let jane = app.register("jane@x.org").await;
+        jane.redeems(&code, "joined").await;
+        app.stranger().preview(&code).await.expect_status(200);
+        app.advance(std::time::Duration::from_secs(600));
+        guesser.redeems(&code, "joined").await;
+    }
+);
+
+road!(strangers_who_guess_are_stopped_by_their_address, |app| {
+    let school = app.school().await;
+    let code = code_of(&school, None).await;
+    let stranger = app.stranger();
+    let mut unknown = 0;
+    for number in 0..1000 {
+        let answer = stranger.preview(&guess(number)).await;
+        if answer.status == 429 {
+            break;
+        }
+        answer.expect_problem(404, "code_unknown");
+        unknown += 1;
+    }
+    assert!((20..=500).contains(&unknown), "{unknown} guesses");
+    stranger
+        .preview(&code)
+        .await
+        .expect_problem(429, "rate_limited");
+    let refused = register_with(app, "jane@x.org", &code).await;
+    refused.expect_problem(429, "rate_limited");
+    // Who is signed in stands for themselves, and who has no code needs none.
+    let jane = app.register("jane@x.org").await;
+    jane.redeems(&code, "joined").await;
+});
+
+road!(slips_of_the_keyboard_and_right_codes_cost_nothing, |app| {
+    let school = app.school().await;
+    let code = code_of(&school, None).await;
+    let jane = app.register("jane@x.org").await;
+    for _ in 0..30 {
+        jane.redeem(&code[..7])
+            .await
+            .expect_problem(404, "code_unknown");
+    }
+    for _ in 0..30 {
+        jane.preview(&code).await.expect_status(200);
+    }
+    let changes = json!({ "paused": true });
+    school
+        .admin
+        .patch(&school.path("/invite-code"), changes)
+        .await
+        .expect_status(200);
+    for _ in 0..30 {
+        jane.redeem(&code).await.expect_problem(409, "code_paused");
+    }
+});

@@ -1,0 +1,428 @@
+//! Who looks after codes, and how.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{change, code_of, code_path, group, register_with};
+use crate::support::people::text;
+use crate::support::road;
+
+const CODE: &str = "ABCDEFGHJKMNPQRSTVWXYZ23456789-";
+
+road!(
+    an_organization_and_each_group_have_a_code_from_the_start,
+    |app| {
+        let school = app.school().await;
+        let seven_a = group(&school, "7A").await;
+        let mut codes = Vec::new();
+        for group in [None, Some(seven_a.as_str())] {
+            let answer = school.admin.get(&code_path(&school, group)).await;
+            let found = answer.expect(
+                200,
+                json!({
+                    "code": "<text>",
+                    "join_url": "<text>",
+                    "status": "open",
+                    "uses": 0,
+                    "max_uses": null,
+                    "expires_at": null,
+                    "allowed_email_domains": [],
+                    "paused": false,
+                    "made_at": "2026-09-01T07:30:00Z",
+                }),
+            );
+            let code = text(&found["code"]);
+            assert_eq!((code.len(), code.find('-')), (11, Some(5)), "{code}");
+            assert!(code.chars().all(|c| CODE.contains(c)), "{code}");
+            let link = format!("http://localhost:3000/join?code={code}");
+            assert_eq!(found["join_url"], link);
+            codes.push(code);
+        }
+        assert_ne!(codes[0], codes[1]);
+    }
+);
+
+road!(
+    an_owner_from_before_the_codes_gets_one_when_it_is_asked_for,
+    |app| {
+        use diesel::prelude::*;
+        use rollcall::store::schema::invite_codes;
+        let school = app.school().await;
+        let seven_a = group(&school, "7A").await;
+        let mut connection = app.state.pool.get().unwrap();
+        diesel::delete(invite_codes::table)
+            .execute(&mut **connection)
+            .unwrap();
+        drop(connection);
+        for group in [None, Some(seven_a.as_str())] {
+            let path = code_path(&school, group);
+            let asked =
+                futures_util::future::join_all((0..8).map(|_| school.admin.get(&path))).await;
+            let codes: Vec<_> = asked
+                .iter()
+                .map(|answer| answer.expect_status(200)["code"].clone())
+                .collect();
+            assert!(codes.iter().all(|code| *code == codes[0]), "{codes:?}");
+        }
+    }
+);
+
+road!(only_who_may_let_people_in_sees_a_code, |app| {
+    let school = app.school().await;
+    let seven_a = group(&school, "7A").await;
+    let eight_b = group(&school, "8B").await;
+    let code = code_of(&school, Some(&seven_a)).await;
+    let pupil = app.register("pupil@x.org").await;
+    pupil.redeems(&code, "joined").await;
+    let teacher = app.register("teacher@x.org").await;
+    teacher.redeems(&code, "joined").await;
+    let (school_id, teacher_id) = (school.id.clone(), teacher.id.clone());
+    let as_teacher = json!({ "account_type": "teacher" });
+    let path = format!("/v1/organizations/{school_id}/members/{teacher_id}");
+    school
+        .admin
+        .patch(&path, as_teacher)
+        .await
+        .expect_status(200);
+    let made = json!({ "name": "Chess" });
+    let own = teacher.post(&school.path("/groups"), made).await;
+    let own = text(&own.expect_status(201)["id"]);
+    let attacker = app
+        .sign_in(
+            "admin@busy-company.example",
+            crate::support::people::PASSWORD,
+        )
+        .await;
+    let operator = app.operator().await;
+    let all = |group: Option<&str>| {
+        let path = code_path(&school, group);
+        [path.clone(), format!("{path}/qr"), format!("{path}/uses")]
+    };
+    for (group, owner) in [(None, "organization"), (Some(seven_a.as_str()), "group")] {
+        for path in all(group) {
+            operator.get(&path).await.expect_status(200);
+            school.admin.get(&path).await.expect_status(200);
+            teacher.get(&path).await.expect_problem(403, "forbidden");
+            pupil.get(&path).await.expect_problem(403, "forbidden");
+            attacker.get(&path).await.expect_problem(404, "not_found");
+            app.stranger()
+                .get(&path)
+                .await
+                .expect_problem(401, "not_signed_in");
+        }
+        let path = code_path(&school, group);
+        for person in [&teacher, &pupil] {
+            let pause = json!({ "paused": true });
+            person
+                .patch(&path, pause)
+                .await
+                .expect_problem(403, "forbidden");
+            let reset = format!("{path}/reset");
+            person
+                .post(&reset, json!({}))
+                .await
+                .expect_problem(403, "forbidden");
+        }
+        let reset = format!("{path}/reset");
+        attacker
+            .post(&reset, json!({}))
+            .await
+            .expect_problem(404, "not_found");
+        let unchanged = school.admin.get(&path).await.expect_status(200);
+        assert_eq!(unchanged["status"], "open", "{owner}");
+    }
+    // A group that somebody is not in is none that they see; one that they manage is theirs.
+    for path in all(Some(&eight_b)) {
+        teacher.get(&path).await.expect_problem(404, "not_found");
+        pupil.get(&path).await.expect_problem(403, "forbidden");
+    }
+    for path in all(Some(&own)) {
+        teacher.get(&path).await.expect_status(200);
+    }
+    let path = code_path(&school, Some(&own));
+    teacher
+        .patch(&path, json!({ "paused": true }))
+        .await
+        .expect_status(200);
+    teacher
+        .post(&format!("{path}/reset"), json!({}))
+        .await
+        .expect_status(200);
+    // A group of another organization has no code here.
+    let busy = attacker.get("/v1/organizations").await.expect_status(200);
+    let busy = text(&busy["items"][0]["id"]);
+    let path = format!("/v1/organizations/{busy}/groups/{seven_a}/invite-code");
+    attacker.get(&path).await.expect_problem(404, "not_found");
+});
+
+road!(limits_are_set_and_lifted_one_by_one, |app| {
+    let school = app.school().await;
+    let all = json!({
+        "max_uses": 30,
+        "expires_at": "2026-09-01T07:40:00Z",
+        "allowed_email_domains": ["@School.Example", "bücher.example", "school.example"],
+        "paused": true,
+    });
+    let limited = change(&school, None, all).await;
+    assert_eq!(limited["max_uses"], 30);
+    assert_eq!(limited["expires_at"], "2026-09-01T07:40:00Z");
+    let domains = json!(["school.example", "xn--bcher-kva.example"]);
+    assert_eq!(limited["allowed_email_domains"], domains);
+    assert_eq!(limited["status"], "paused");
+    let unpaused = change(&school, None, json!({ "paused": null })).await;
+    assert_eq!(unpaused["status"], "open");
+    assert_eq!(unpaused["max_uses"], 30);
+    app.advance(Duration::from_secs(600));
+    let path = school.path("/invite-code");
+    let expired = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(expired["status"], "expired");
+    let lifted = json!({ "max_uses": null, "expires_at": null, "allowed_email_domains": null });
+    let lifted = change(&school, None, lifted).await;
+    assert_eq!(lifted["status"], "open");
+    assert_eq!(lifted["max_uses"], json!(null));
+    assert_eq!(lifted["allowed_email_domains"], json!([]));
+    let same = change(&school, None, json!({})).await;
+    assert_eq!(same, lifted);
+});
+
+road!(a_window_opens_now_and_closes_by_itself, |app| {
+    let school = app.school().await;
+    change(&school, None, json!({ "paused": true })).await;
+    let open = change(
+        &school,
+        None,
+        json!({ "open_for_minutes": 15, "max_uses": 30 }),
+    )
+    .await;
+    assert_eq!(open["status"], "open");
+    assert_eq!(open["paused"], false);
+    assert_eq!(open["expires_at"], "2026-09-01T07:45:00Z");
+    let code = text(&open["code"]);
+    app.advance(Duration::from_secs(15 * 60 - 1));
+    app.register("in.time@x.org")
+        .await
+        .redeems(&code, "joined")
+        .await;
+    app.advance(Duration::from_secs(1));
+    let late = app.register("late@x.org").await;
+    late.redeem(&code).await.expect_problem(410, "code_expired");
+});
+
+road!(what_cannot_be_is_refused_field_by_field, |app| {
+    let school = app.school().await;
+    let path = school.path("/invite-code");
+    let many: Vec<_> = (0..51).map(|n| format!("d{n}.example")).collect();
+    for (changes, faults) in [
+        (
+            json!({ "max_uses": 0 }),
+            vec![("/max_uses", "out_of_range")],
+        ),
+        (
+            json!({ "max_uses": -5 }),
+            vec![("/max_uses", "out_of_range")],
+        ),
+        (
+            json!({ "expires_at": "2026-09-01T07:30:00Z" }),
+            vec![("/expires_at", "in_the_past")],
+        ),
+        (
+            json!({ "allowed_email_domains": ["x.org", "nonsense", "*.x.org"] }),
+            vec![
+                ("/allowed_email_domains/1", "domain_invalid"),
+                ("/allowed_email_domains/2", "domain_invalid"),
+            ],
+        ),
+        (
+            json!({ "allowed_email_domains": many }),
+            vec![("/allowed_email_domains", "too_many")],
+        ),
+        (
+            json!({ "open_for_minutes": 0 }),
+            vec![("/open_for_minutes", "out_of_range")],
+        ),
+        (
+            json!({ "open_for_minutes": 43_201 }),
+            vec![("/open_for_minutes", "out_of_range")],
+        ),
+        (
+            json!({ "open_for_minutes": 5, "expires_at": null, "paused": true }),
+            vec![
+                ("/open_for_minutes", "excludes_expires_at"),
+                ("/open_for_minutes", "excludes_paused"),
+            ],
+        ),
+        (
+            json!({ "max_uses": 0, "expires_at": "1990-01-01T00:00:00Z", "allowed_email_domains": [""] }),
+            vec![
+                ("/max_uses", "out_of_range"),
+                ("/expires_at", "in_the_past"),
+                ("/allowed_email_domains/0", "domain_invalid"),
+            ],
+        ),
+    ] {
+        school
+            .admin
+            .patch(&path, changes)
+            .await
+            .expect_fields(&faults);
+    }
+    for malformed in [
+        json!({ "max_uses": "thirty" }),
+        json!({ "expires_at": "tomorrow" }),
+        json!({ "code": "ABCDE-FGHJK" }),
+        json!([]),
+    ] {
+        let refused = school.admin.patch(&path, malformed).await;
+        refused.expect_problem(400, "malformed_request");
+    }
+    let format = format!("{path}/qr?format=gif");
+    school
+        .admin
+        .get(&format)
+        .await
+        .expect_problem(400, "malformed_request");
+});
+
+road!(a_maximum_below_the_uses_is_refused, |app| {
+    let school = app.school().await;
+    let code = code_of(&school, None).await;
+    for n in 0..2 {
+        app.register(&format!("p{n}@x.org"))
+            .await
+            .redeems(&code, "joined")
+            .await;
+    }
+    let path = school.path("/invite-code");
+    let below = school.admin.patch(&path, json!({ "max_uses": 1 })).await;
+    below.expect_fields(&[("/max_uses", "below_uses")]);
+    let just = change(&school, None, json!({ "max_uses": 2 })).await;
+    assert_eq!(just["status"], "used_up");
+});
+
+road!(
+    a_reset_kills_the_old_code_and_keeps_members_and_limits,
+    |app| {
+        let school = app.school().await;
+        let old = code_of(&school, None).await;
+        let jane = app.register("jane@x.org").await;
+        jane.redeems(&old, "joined").await;
+        let limits =
+            json!({ "max_uses": 1, "allowed_email_domains": ["y.org"], "open_for_minutes": 5 });
+        change(&school, None, limits).await;
+        change(&school, None, json!({ "paused": true })).await;
+        app.advance(Duration::from_secs(600));
+        let path = school.path("/invite-code/reset");
+        let reset = school.admin.post(&path, json!({})).await.expect_status(200);
+        assert_eq!(reset["status"], "open");
+        assert_eq!((&reset["uses"], &reset["max_uses"]), (&json!(0), &json!(1)));
+        assert_eq!(reset["allowed_email_domains"], json!(["y.org"]));
+        assert_eq!(reset["expires_at"], json!(null));
+        assert_eq!(reset["made_at"], "2026-09-01T07:40:00Z");
+        assert_ne!(reset["code"], old);
+        let late = app.register("late@y.org").await;
+        late.redeem(&old).await.expect_problem(404, "code_unknown");
+        late.preview(&old).await.expect_problem(404, "code_unknown");
+        jane.get(&school.path("")).await.expect_status(200);
+        // An end that is ahead stays.
+        change(&school, None, json!({ "open_for_minutes": 60 })).await;
+        let again = school.admin.post(&path, json!({})).await.expect_status(200);
+        assert_eq!(again["expires_at"], "2026-09-01T08:40:00Z");
+    }
+);
+
+road!(admins_see_who_used_a_code_and_when, |app| {
+    let school = app.school().await;
+    let seven_a = group(&school, "7A").await;
+    let code = code_of(&school, Some(&seven_a)).await;
+    for n in 0..3 {
+        let registered = register_with(app, &format!("p{n}@x.org"), &code).await;
+        registered.expect_status(201);
+        app.advance(Duration::from_secs(1));
+    }
+    let own = code_of(&school, None).await;
+    let member = app.register("member@x.org").await;
+    member.redeems(&own, "joined").await;
+    member.redeems(&code, "added_to_group").await;
+    member.redeems(&code, "already_member").await;
+    let path = format!("{}/uses", code_path(&school, Some(&seven_a)));
+    let first = school.admin.get(&format!("{path}?limit=3")).await;
+    let page = first.expect_status(200);
+    assert_eq!(
+        page["items"][0],
+        json!({
+            "account_id": member.id,
+            "username": "member",
+            "email": "member@x.org",
+            "outcome": "added_to_group",
+            "code": code,
+            "used_at": "2026-09-01T07:30:03Z",
+        })
+    );
+    assert!(first.header("link").contains("rel=\"next\""));
+    let next = format!("{path}?limit=3&cursor={}", text(&page["next_cursor"]));
+    let rest = school.admin.get(&next).await.expect_status(200);
+    assert_eq!(rest["items"][0]["email"], "p0@x.org");
+    assert_eq!(rest["items"][0]["outcome"], "joined");
+    assert_eq!(rest["items"].as_array().unwrap().len(), 1);
+    assert_eq!(rest["next_cursor"], json!(null));
+    let path = school.path("/invite-code/uses");
+    let own = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(own["items"].as_array().unwrap().len(), 1);
+});
+
+road!(
+    what_admins_and_joiners_do_is_in_the_log_without_the_code,
+    |app| {
+        let school = app.school().await;
+        let seven_a = group(&school, "7A").await;
+        let code = code_of(&school, Some(&seven_a)).await;
+        let jane = app.register("jane@x.org").await;
+        jane.redeems(&code, "joined").await;
+        let own = code_of(&school, None).await;
+        let member = app.register("member@x.org").await;
+        member.redeems(&own, "joined").await;
+        member.redeems(&code, "added_to_group").await;
+        change(
+            &school,
+            Some(&seven_a),
+            json!({ "max_uses": 5, "paused": true }),
+        )
+        .await;
+        let path = format!("{}/reset", code_path(&school, Some(&seven_a)));
+        school.admin.post(&path, json!({})).await.expect_status(200);
+        let log = school.admin.get(&school.path("/audit-events")).await;
+        assert!(!log.text.contains(&code[..5]), "{}", log.text);
+        let events = log.expect_status(200)["items"].clone();
+        let by_action = |action: &str| {
+            let mut found = events
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|event| event["action"] == action);
+            found
+                .next()
+                .unwrap_or_else(|| panic!("no {action} in {events:#}"))
+                .clone()
+        };
+        let joined = events.as_array().unwrap().iter();
+        let mut joined = joined.filter(|event| event["action"] == "member.joined");
+        let joined = joined.next_back().unwrap();
+        assert_eq!(joined["details"]["via"], "group_code");
+        assert_eq!(joined["details"]["group_id"], seven_a);
+        assert_eq!(joined["subject"]["id"], jane.id, "{joined:#}");
+        assert_eq!(
+            by_action("group.members_added")["details"]["account_ids"],
+            json!([member.id])
+        );
+        let updated = by_action("invite_code.updated");
+        assert_eq!(
+            updated["details"],
+            json!({ "max_uses": 5, "paused": true, "group_id": seven_a })
+        );
+        assert_eq!(
+            by_action("invite_code.reset")["details"],
+            json!({ "group_id": seven_a })
+        );
+    }
+);
