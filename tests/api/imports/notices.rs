@@ -35,7 +35,8 @@ road!(whoever_made_an_import_is_told_of_its_end, |app| {
         assert!(notice.text.contains(number), "{}", notice.text);
     }
     for secret in ["purple fox", "pupil1"] {
-        assert!(!notice.raw.contains(secret), "{}", notice.raw);
+        assert!(!notice.text.contains(secret), "{}", notice.text);
+        assert!(!notice.html.contains(secret), "{}", notice.html);
     }
 });
 
