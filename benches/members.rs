@@ -25,7 +25,8 @@ use rollcall::domain::username::Username;
 use rollcall::services::authorization::ListMembers;
 use rollcall::services::members;
 use rollcall::store::accounts::{self, Account};
-use rollcall::store::memberships::{self, Admission, MemberFilter, MemberPage, Membership};
+use rollcall::store::member_list::{self, MemberFilter, MemberPage};
+use rollcall::store::memberships::{self, Admission, Membership};
 use rollcall::store::{Connection, transaction};
 
 use support::{Bench, median};
@@ -210,7 +211,7 @@ fn statement_of_a_page(
         limit: PAGE,
     };
     let organization = bench.organization.id;
-    memberships::list(connection, organization, &MemberFilter::default(), &page).unwrap();
+    member_list::list(connection, organization, &MemberFilter::default(), &page).unwrap();
     let statement = heard.recv().unwrap();
     statement.split(" -- binds").next().unwrap().to_owned()
 }

@@ -1,4 +1,5 @@
-//! The orders in which members are listed, and where in one of them a page begins.
+//! The orders in which members are listed, where in one of them a page begins, and how each ends
+//! where many are changed.
 
 use super::ids::AccountId;
 use super::instant::Instant;
@@ -54,5 +55,20 @@ impl MemberKey {
             Self::Registered(_) => MemberOrder::Registered,
             Self::LastActive(_) => MemberOrder::LastActive,
         }
+    }
+}
+
+words! {
+    /// How one of many members who were to be changed ended.
+    BulkOutcome {
+        Updated = "updated",
+        /// It was so already.
+        Unchanged = "unchanged",
+        /// No member of the organization.
+        NotFound = "not_found",
+        /// No seat of the new account type is free: nothing of this member changed.
+        NoSeat = "no_seat",
+        /// Named before in the same request.
+        DuplicateInRequest = "duplicate_in_request",
     }
 }

@@ -7,6 +7,7 @@ pub mod email_address;
 pub mod email_domain;
 pub mod generated_address;
 pub mod generated_password;
+pub mod group_members;
 pub mod hash_cost;
 pub mod idempotency_key;
 pub mod ids;

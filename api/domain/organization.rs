@@ -80,6 +80,12 @@ impl OrganizationKind {
         staff
     }
 
+    /// The other account type of this kind.
+    pub fn other_than(self, account_type: AccountType) -> Option<AccountType> {
+        let mut others = self.account_types().into_iter();
+        others.find(|other| *other != account_type)
+    }
+
     /// Whether an organization of this kind has such members.
     pub fn has(self, account_type: AccountType) -> bool {
         self.account_types().contains(&account_type)

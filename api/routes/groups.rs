@@ -1,23 +1,28 @@
 //! Groups (PRODUCT 3.8).
 
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Caller, Form, Once, Reply};
-use super::organizations::PageQuery;
-use super::page::{Paged, page_body};
+use super::extract::{Caller, Form, Once, Reply, nullable};
+use super::page::{Limit, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::{OfBody, OfConflict, OfOrganization, OfQuery, Problem};
 use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::instant::Instant;
-use crate::services::authorization::{CreateGroup, SeeGroups};
-use crate::services::groups::{self, NewGroup};
-use crate::store::groups::Group;
+use crate::domain::organization::GroupRole;
+use crate::error::Error;
+use crate::services::authorization::{CreateGroup, ManageGroup, SeeGroups};
+use crate::services::groups::{self, NewGroup, Regrouping, SeenGroup};
 
 /// Mounts these operations.
 pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(create_group).service(list_groups);
+    config
+        .service(create_group)
+        .service(list_groups)
+        .service(get_group)
+        .service(update_group)
+        .service(delete_group);
 }
 
 /// The longest name and description, in characters.
@@ -31,6 +36,7 @@ const MOST_OF_DESCRIPTION: usize = 500;
     "name": "7A",
     "description": "Ms Green's class",
     "member_count": 27,
+    "my_role": "manager",
     "created_at": "2026-09-01T07:30:00Z"
 })))]
 pub struct GroupBody {
@@ -42,16 +48,24 @@ pub struct GroupBody {
     /// How many people are in it, managers included.
     #[schema(minimum = 0)]
     member_count: i64,
+    /// As what the caller is in it; `null` where they are not.
+    my_role: Option<GroupRole>,
     created_at: Instant,
 }
 
-impl From<(Group, i64)> for GroupBody {
-    fn from((group, member_count): (Group, i64)) -> Self {
+impl From<SeenGroup> for GroupBody {
+    fn from(seen: SeenGroup) -> Self {
+        let SeenGroup {
+            group,
+            member_count,
+            my_role,
+        } = seen;
         Self {
             id: group.id,
             name: group.name,
             description: group.description,
             member_count,
+            my_role,
             created_at: group.created_at,
         }
     }
@@ -88,9 +102,39 @@ pub struct CreateGroupRequest {
     description: Option<String>,
 }
 
+/// What to change of a group; absent fields stay.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "name": "8A", "description": null })))]
+pub struct UpdateGroupRequest {
+    /// Unique in the organization, whatever the case.
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    /// `null` takes it away.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
+    description: Option<Option<String>>,
+}
+
+/// Which groups.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct GroupQuery {
+    /// Any part of the name, whatever the case.
+    #[param(max_length = 100)]
+    search: Option<String>,
+    /// How many entries: 1 to 200.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[param(max_length = 1000)]
+    cursor: Option<String>,
+}
+
 /// Create a group
 ///
-/// The caller manages it, if they are a member of the organization. *Requires:* admin, staff, or
+/// The caller manages it, if they are staff or an admin of the organization. *Requires:* admin, staff, or
 /// operator.
 #[utoipa::path(
     tag = "Groups",
@@ -138,7 +182,7 @@ async fn create_group(
     tag = "Groups",
     params(
         ("organization_id" = OrganizationId, Path, description = "The organization."),
-        PageQuery
+        GroupQuery
     ),
     responses(
         (status = 200, description = "A page.", body = GroupPage),
@@ -150,15 +194,121 @@ async fn list_groups(
     http: HttpRequest,
     caller: Caller,
     path: web::Path<(OrganizationId,)>,
-    query: web::Query<PageQuery>,
+    query: web::Query<GroupQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (id,) = path.into_inner();
-    let (limit, after) = (query.limit()?, query.after()?);
+    let query = query.into_inner();
+    refuse_unusable("?search", query.search.as_deref(), MOST_OF_NAME)?;
+    let (limit, after) = (
+        Limit::parse(query.limit)?,
+        parse_cursor(query.cursor.as_deref())?,
+    );
     let found = caller
         .permitted::<SeeGroups, _>(id, move |connection, permit| {
-            groups::list(connection, &permit, after, limit.with_lookahead())
+            groups::list(
+                connection,
+                &permit,
+                query.search,
+                after,
+                limit.with_lookahead(),
+            )
         })
         .await?;
-    let page = Paged::new(found, limit, |(group, _)| group.id, GroupBody::from)?;
+    let page = Paged::new(found, limit, |seen| seen.group.id, GroupBody::from)?;
     Ok(page.respond(&http, GroupPage::new))
+}
+
+/// Get a group
+///
+/// *Requires:* admin or operator; everybody else for groups that they are in.
+#[utoipa::path(
+    tag = "Groups",
+    params(
+        ("organization_id" = OrganizationId, Path, description = "The organization."),
+        ("group_id" = GroupId, Path, description = "The group.")
+    ),
+    responses((status = 200, description = "The group.", body = GroupBody), OfOrganization)
+)]
+#[get("/v1/organizations/{organization_id}/groups/{group_id}")]
+async fn get_group(
+    caller: Caller,
+    path: web::Path<(OrganizationId, GroupId)>,
+) -> Result<web::Json<GroupBody>, Problem> {
+    let (id, group) = path.into_inner();
+    let group = caller
+        .permitted_in_group::<SeeGroups, _>(id, group, |connection, permit| {
+            groups::find(connection, &permit)
+        })
+        .await?;
+    Ok(web::Json(group.into()))
+}
+
+/// Change a group's name or description
+///
+/// *Requires:* admin, operator, or manager of the group.
+#[utoipa::path(
+    tag = "Groups",
+    params(
+        ("organization_id" = OrganizationId, Path, description = "The organization."),
+        ("group_id" = GroupId, Path, description = "The group.")
+    ),
+    responses(
+        (status = 200, description = "The group as it is now.", body = GroupBody),
+        OfBody, OfOrganization, OfConflict
+    )
+)]
+#[patch("/v1/organizations/{organization_id}/groups/{group_id}")]
+async fn update_group(
+    caller: Caller,
+    path: web::Path<(OrganizationId, GroupId)>,
+    body: web::Json<UpdateGroupRequest>,
+) -> Result<web::Json<GroupBody>, Problem> {
+    let (id, group) = path.into_inner();
+    let new = regrouping(&body)?;
+    let group = caller
+        .permitted_in_group::<ManageGroup, _>(id, group, move |connection, permit| {
+            groups::update(connection, &permit, new)
+        })
+        .await?;
+    Ok(web::Json(group.into()))
+}
+
+fn regrouping(body: &UpdateGroupRequest) -> Result<Regrouping, Error> {
+    let mut form = Form::new();
+    let name = body.name.as_deref();
+    let name = name.and_then(|name| form.text("/name", name, MOST_OF_NAME));
+    let description = body.description.as_ref().map(|description| {
+        let text = description.as_deref();
+        text.and_then(|text| form.text("/description", text, MOST_OF_DESCRIPTION))
+    });
+    if form.has_errors() {
+        return Err(form.refusal());
+    }
+    Ok(Regrouping { name, description })
+}
+
+/// Delete a group
+///
+/// Its members stay in the organization; its invite code dies. There is no way back. *Requires:*
+/// admin, operator, or manager of the group.
+#[utoipa::path(
+    tag = "Groups",
+    params(
+        ("organization_id" = OrganizationId, Path, description = "The organization."),
+        ("group_id" = GroupId, Path, description = "The group.")
+    ),
+    responses((status = 204, description = "Deleted."), OfOrganization)
+)]
+#[delete("/v1/organizations/{organization_id}/groups/{group_id}")]
+async fn delete_group(
+    caller: Caller,
+    path: web::Path<(OrganizationId, GroupId)>,
+) -> Result<HttpResponse, Problem> {
+    let (id, group) = path.into_inner();
+    caller
+        .permitted_in_group::<ManageGroup, _>(id, group, |connection, permit| {
+            groups::delete(connection, &permit)
+        })
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -14,7 +14,7 @@ use crate::domain::language::Language;
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::domain::username::Username;
 use crate::services::accounts::{self, AccountChanges};
-use crate::services::{members, sessions};
+use crate::services::{departure, sessions};
 use crate::store::accounts::Account;
 
 /// Mounts these operations.
@@ -22,6 +22,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     config
         .service(get_me)
         .service(update_me)
+        .service(delete_me)
         .service(list_my_memberships)
         .service(leave_organization)
         .service(list_my_sessions)
@@ -198,6 +199,23 @@ async fn update_me(
     Ok(web::Json(account.into()))
 }
 
+/// Delete one's own account
+///
+/// With its sessions and all its memberships, whose seats are freed. The last admin of an
+/// organization stays, until somebody else is one or the organization is deleted: `last_admin`. There
+/// is no way back. *Requires:* a session.
+#[utoipa::path(
+    tag = "My account",
+    responses((status = 204, description = "Deleted."), OfSession, OfConflict)
+)]
+#[delete("/v1/me")]
+async fn delete_me(caller: Caller) -> Result<HttpResponse, Problem> {
+    caller
+        .signed_in(|connection, caller| departure::delete_own_account(connection, &caller))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 /// List one's own memberships
 ///
 /// *Requires:* a session.
@@ -226,8 +244,8 @@ async fn list_my_memberships(caller: Caller) -> Result<web::Json<MyMembershipLis
 
 /// Leave an organization
 ///
-/// Ends the caller's membership and frees its seat. The last admin cannot leave: `last_admin`.
-/// *Requires:* membership.
+/// Ends the caller's membership and frees its seat. An account that the organization created is its
+/// owner's own from now on. The last admin cannot leave: `last_admin`. *Requires:* membership.
 #[utoipa::path(
     tag = "My account",
     params(("organization_id" = OrganizationId, Path, description = "The organization to leave.")),
@@ -240,7 +258,7 @@ async fn leave_organization(
 ) -> Result<HttpResponse, Problem> {
     let (organization,) = path.into_inner();
     caller
-        .signed_in(move |connection, caller| members::leave(connection, &caller, organization))
+        .signed_in(move |connection, caller| departure::leave(connection, &caller, organization))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

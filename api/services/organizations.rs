@@ -16,7 +16,9 @@ use crate::domain::slug::{Slug, SlugFallback};
 use crate::error::{Code, Error, Result};
 use crate::store::memberships::Admission;
 use crate::store::organizations::{Organization, OrganizationChanges, Visible};
-use crate::store::{Connection, accounts, imports, invitations, organizations, seats, transaction};
+use crate::store::{
+    Connection, accounts, imports, invitations, managed_accounts, organizations, seats, transaction,
+};
 
 /// What a new organization is to be.
 #[derive(Clone, Debug)]
@@ -158,14 +160,17 @@ pub fn update(
 }
 
 /// Deletes an organization with everything in it. Accounts that it manages go with it, unless they
-/// are in another organization too; everybody else only loses the membership.
+/// are in another organization too: these are their owners' own from then on. Everybody else only
+/// loses the membership.
 pub fn delete(connection: &mut Connection, permit: &Permit<ManageOrganization>) -> Result<()> {
     let organization = &permit.organization;
     transaction(connection, |connection| {
         imports::delete_all(connection, organization.id)?;
         invitations::delete_all(connection, organization.id)?;
+        organizations::lock(connection, organization.id)?;
         record_deletion(connection, permit)?;
         accounts::delete_managed_only_here(connection, organization.id)?;
+        managed_accounts::release_all(connection, organization.id)?;
         if organizations::delete(connection, organization.id)? {
             return Ok(());
         }

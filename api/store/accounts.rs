@@ -330,6 +330,22 @@ pub fn touch(connection: &mut Connection, account: &Account, now: Instant) -> Re
     Ok(())
 }
 
+/// Holds the account so that nothing new can refer to it, such as another membership, until the
+/// transaction ends; `false` where it is gone. SQLite has no other writers meanwhile.
+pub fn lock_for_deletion(connection: &mut Connection, id: AccountId) -> Result<bool> {
+    let account = accounts::table.find(id).select(accounts::id);
+    let found: Option<AccountId> = match connection {
+        Connection::Sqlite(sqlite) => account.first(sqlite).optional()?,
+        Connection::Postgres(postgres) => account.for_update().first(postgres).optional()?,
+    };
+    Ok(found.is_some())
+}
+
+/// Deletes an account with all that is its own; `false` where it is gone already.
+pub fn delete(connection: &mut Connection, id: AccountId) -> Result<bool> {
+    Ok(diesel::delete(accounts::table.find(id)).execute(connection)? == 1)
+}
+
 /// Deletes the accounts that the organization manages and that are in no other.
 pub fn delete_managed_only_here(
     connection: &mut Connection,

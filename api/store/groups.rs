@@ -10,6 +10,7 @@ use super::schema::{group_memberships, groups, import_groups};
 use crate::domain::ids::{AccountId, GroupId, ImportId, OrganizationId};
 use crate::domain::instant::Instant;
 use crate::domain::organization::GroupRole;
+use crate::domain::search_key::{like_pattern, name_key};
 use crate::error::Result;
 
 /// A group as it is kept.
@@ -43,6 +44,45 @@ pub fn insert(connection: &mut Connection, group: &Group) -> Result<bool> {
         .do_nothing()
         .execute(c))?;
     Ok(inserted == 1)
+}
+
+/// What may change of a group; absent fields stay.
+#[derive(Clone, Debug, Default, AsChangeset)]
+#[diesel(table_name = groups)]
+pub struct GroupChanges {
+    pub name: Option<String>,
+    /// Goes with the name.
+    pub name_key: Option<String>,
+    /// `Some(None)` takes it away.
+    pub description: Option<Option<String>>,
+}
+
+/// Changes a group; `false`, and the transaction spoiled, where its new name is taken.
+pub fn update(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: GroupId,
+    changes: &GroupChanges,
+) -> Result<bool> {
+    let group = groups::table
+        .find(id)
+        .filter(groups::organization_id.eq(organization));
+    match diesel::update(group).set(changes).execute(connection) {
+        Err(error) if super::is_duplicate(&error) => Ok(false),
+        updated => updated.map(|_| true).map_err(Into::into),
+    }
+}
+
+/// Deletes a group; its people stay in the organization.
+pub fn delete(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: GroupId,
+) -> Result<bool> {
+    let group = groups::table
+        .find(id)
+        .filter(groups::organization_id.eq(organization));
+    Ok(diesel::delete(group).execute(connection)? == 1)
 }
 
 /// A group of the organization.
@@ -87,11 +127,20 @@ pub fn existing(
         .load(connection)?)
 }
 
-/// A page of groups, the oldest first; with `member`, only those that this account is in.
+/// Which groups a list shows; absent fields do not narrow it.
+#[derive(Clone, Debug, Default)]
+pub struct GroupFilter {
+    /// Any part of the name, whatever the case.
+    pub search: Option<String>,
+    /// Only those that this account is in.
+    pub member: Option<AccountId>,
+}
+
+/// A page of groups, the oldest first.
 pub fn list(
     connection: &mut Connection,
     organization: OrganizationId,
-    member: Option<AccountId>,
+    filter: &GroupFilter,
     after: Option<GroupId>,
     limit: i64,
 ) -> Result<Vec<Group>> {
@@ -104,7 +153,11 @@ pub fn list(
     if let Some(after) = after {
         query = query.filter(groups::id.gt(after));
     }
-    if let Some(account) = member {
+    if let Some(search) = &filter.search {
+        let pattern = like_pattern(&name_key(search.trim()));
+        query = query.filter(groups::name_key.like(pattern).escape('\\'));
+    }
+    if let Some(account) = filter.member {
         let theirs = group_memberships::table
             .filter(group_memberships::organization_id.eq(organization))
             .filter(group_memberships::account_id.eq(account))

@@ -122,6 +122,15 @@ pub fn delete(connection: &mut Connection, id: OrganizationId) -> Result<bool> {
     Ok(diesel::delete(organizations::table.find(id)).execute(connection)? == 1)
 }
 
+/// Holds the organization's memberships as they are until the transaction ends: whoever changes one
+/// holds the organization first. An update that changes nothing locks on both databases.
+pub fn lock(connection: &mut Connection, id: OrganizationId) -> Result<()> {
+    diesel::update(organizations::table.find(id))
+        .set(organizations::active_admins.eq(organizations::active_admins))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// One active admin more.
 pub fn add_admin(connection: &mut Connection, id: OrganizationId) -> Result<()> {
     diesel::update(organizations::table.find(id))

@@ -86,29 +86,25 @@ pub fn claim(
     Ok(true)
 }
 
-/// Moves one taken seat from one account type to another; `false`, with nothing moved, where the
-/// other has none free. The total stays, even where it is over its limit.
+/// Moves taken seats from one account type to another: as many as the other has free, at most
+/// `wanted`; tells how many. The total stays, even where it is over its limit.
 pub fn change_type(
     connection: &mut Connection,
     organization: OrganizationId,
     from: AccountType,
     to: AccountType,
-) -> Result<bool> {
+    wanted: i64,
+) -> Result<i64> {
     // Whoever touches the lines of types holds that of the total first.
     lock(connection, organization, SeatPool::Total)?;
-    let has_room = seats::table
-        .find((organization, SeatPool::from(to)))
-        .filter(room_for(1));
-    let claimed = diesel::update(has_room)
-        .set(seats::used.eq(seats::used + 1))
-        .execute(connection)?;
-    if claimed == 0 {
-        return Ok(false);
+    let free = lock(connection, organization, to.into())?;
+    let moved = free.map_or(wanted, |free| wanted.min(free));
+    for (account_type, more) in [(to, moved), (from, moved.saturating_neg())] {
+        diesel::update(seats::table.find((organization, SeatPool::from(account_type))))
+            .set(seats::used.eq(seats::used + more))
+            .execute(connection)?;
     }
-    diesel::update(seats::table.find((organization, SeatPool::from(from))))
-        .set(seats::used.eq(seats::used - 1))
-        .execute(connection)?;
-    Ok(true)
+    Ok(moved)
 }
 
 /// Unlimited, or so many free.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::people::{PASSWORD, send};
+use crate::support::people::{PASSWORD, send, text};
 use crate::support::road;
 
 road!(an_event_tells_who_what_when_and_in_which_request, |app| {
@@ -278,8 +278,44 @@ road!(every_changing_operation_leaves_an_event, |app| {
         .request(Method::PATCH, &of_bob)
         .json(&json!({ "role": "admin" }));
     do_and_see("update_member", admin).await;
-    let leave = format!("/v1/me/memberships/{}", school["id"].as_str().unwrap());
+    let group = format!("{base}/groups/{}", text(&group["id"]));
+    let named = json!({ "account_ids": [bob.id] });
+    let patch = |path: &str, body: Value| ann.request(Method::PATCH, path).json(&body);
+    do_and_see("update_group", patch(&group, json!({ "name": "7B" }))).await;
+    let people = format!("{group}/members");
+    do_and_see("add_group_members", post(&ann, &people, named.clone())).await;
+    let manager = patch(
+        &format!("{people}/{}", bob.id),
+        json!({ "role": "manager" }),
+    );
+    do_and_see("update_group_member", manager).await;
+    let remove = post(&ann, &format!("{people}/remove"), named.clone());
+    do_and_see("remove_group_members", remove).await;
+    do_and_see("delete_group", ann.request(Method::DELETE, &group)).await;
+    let teach = json!({ "account_ids": [bob.id], "account_type": "teacher" });
+    let bulk = post(&ann, &format!("{base}/members/bulk-update"), teach);
+    do_and_see("update_members", bulk).await;
+    let leave = format!("/v1/me/memberships/{}", text(&school["id"]));
     do_and_see("leave_organization", bob.request(Method::DELETE, &leave)).await;
+    do_and_see("delete_me", bob.request(Method::DELETE, "/v1/me")).await;
+
+    let csv = "email,password,username\ndan@x.org,quiet rivers 13,Dan\n";
+    ann.upload(&imports, form(csv)).await.expect_status(202);
+    app.drain().await;
+    let dan = app.sign_in("dan@x.org", "quiet rivers 13").await;
+    let of_dan = format!("{base}/members/{}", dan.id);
+    for (operation, below) in [
+        ("reset_member_password", "/password-reset"),
+        ("deactivate_member", "/deactivate"),
+        ("reactivate_member", "/reactivate"),
+    ] {
+        do_and_see(
+            operation,
+            post(&ann, &format!("{of_dan}{below}"), json!({})),
+        )
+        .await;
+    }
+    do_and_see("remove_member", ann.request(Method::DELETE, &of_dan)).await;
     do_and_see("delete_organization", ann.request(Method::DELETE, &base)).await;
 
     for operation in changing_operations() {

@@ -16,6 +16,7 @@ mod accounts;
 mod audit;
 mod command_line;
 mod crash;
+mod groups;
 mod idempotency;
 mod imports;
 mod invitations;

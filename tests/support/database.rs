@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use diesel::connection::SimpleConnection as _;
+
 use super::app::{self, App};
 use super::postgres;
 
@@ -28,6 +30,12 @@ pub fn sqlite_template() -> &'static [u8] {
         let folder = tempfile::tempdir().expect("no temporary folder");
         let app = App::new(Database::Sqlite, folder.path().to_owned(), |_| {});
         app::block_on(app.populate());
+        // Whatever still holds a connection for a moment keeps what was written out of the file.
+        let mut connection = app.state.pool.get().expect("no connection");
+        connection
+            .batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            .expect("the file is not complete");
+        drop(connection);
         app.stop();
         std::fs::read(folder.path().join("rollcall.sqlite")).expect("no template")
     })

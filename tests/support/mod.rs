@@ -6,6 +6,7 @@ pub mod app;
 pub mod books;
 pub mod database;
 pub mod mail;
+pub mod members;
 pub mod people;
 pub mod postgres;
 pub mod process;

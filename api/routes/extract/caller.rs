@@ -18,7 +18,8 @@ use crate::store::Connection;
 
 /// The bearer of an access token of ours that has not expired. Whether the session behind it still
 /// lives is asked on the connection that does the work, by [`Caller::signed_in`] and
-/// [`Caller::permitted`]: a handler can do nothing without one of them.
+/// [`Caller::permitted`]: a handler can do nothing without one of them. One that hashes asks twice, on
+/// either side of it.
 #[derive(Clone)]
 pub struct Caller {
     claims: Claims,

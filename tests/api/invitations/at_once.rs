@@ -34,7 +34,7 @@ road!(an_invitation_ends_in_exactly_one_way, |app| {
             answers.4.status.as_u16(),
         ];
         let shown = school.admin.get(&path).await.expect_status(200);
-        let is_in = school.member(&email).await.is_some();
+        let is_in = school.member_by_address(&email).await.is_some();
         let status = text(&shown["status"]);
         assert_eq!(is_in, status == "accepted", "{statuses:?} {shown:#}");
         let (used, reserved) = school.students().await;

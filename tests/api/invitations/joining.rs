@@ -97,7 +97,7 @@ road!(a_link_to_join_is_followed_to_its_end, |app| {
     joe.post(ACCEPT, by_id)
         .await
         .expect(200, expected("already_member"));
-    let member = school.member("joe@x.example").await.unwrap();
+    let member = school.member_by_address("joe@x.example").await.unwrap();
     assert_eq!(member["account_type"], "teacher");
     assert_eq!(member["role"], "member");
     assert_eq!(member["managed"], false);
@@ -173,7 +173,7 @@ road!(nobody_else_can_use_it, |app| {
     let own = eve.get("/v1/me/invitations").await;
     own.expect(200, json!({ "items": [], "email_verified": true }));
     assert_eq!(school.students().await, (0, 1));
-    assert!(school.member("eve@x.example").await.is_none());
+    assert!(school.member_by_address("eve@x.example").await.is_none());
 });
 
 road!(by_its_id_it_takes_a_proved_address, |app| {
@@ -307,7 +307,7 @@ road!(who_came_in_by_another_door_is_in, |app| {
     refused.expect_problem(409, "already_member");
     let accepted = joe.post(ACCEPT, token(&secret)).await.expect_status(200);
     assert_eq!(accepted["outcome"], "already_member");
-    let member = school.member("joe@x.example").await.unwrap();
+    let member = school.member_by_address("joe@x.example").await.unwrap();
     assert_eq!(member["account_type"], "student");
     assert_eq!(member["joined_via"], "organization_code");
     assert_eq!(member["groups"][0]["name"], "7A");

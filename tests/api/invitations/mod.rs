@@ -52,7 +52,7 @@ impl Organization<'_> {
     }
 
     /// The one member with this address.
-    async fn member(&self, email: &str) -> Option<Value> {
+    async fn member_by_address(&self, email: &str) -> Option<Value> {
         let path = self.path(&format!("/members?search={email}"));
         let page = self.admin.get(&path).await.expect_status(200);
         page["items"].as_array().unwrap().first().cloned()

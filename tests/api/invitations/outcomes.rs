@@ -78,14 +78,17 @@ road!(every_address_gets_its_own_outcome, |app| {
     });
     answer.expect(200, expected);
     assert_eq!(school.students().await, (3, 1));
-    let made = school.member("new.person@x.example").await.unwrap();
+    let made = school
+        .member_by_address("new.person@x.example")
+        .await
+        .unwrap();
     assert_eq!(made["username"], "New Person");
     assert_eq!(made["managed"], true);
     assert_eq!(made["joined_via"], "invitation");
     assert_eq!(made["status"], "active");
     assert_eq!(made["last_active_at"], Value::Null);
     // Who got no seat has no account either.
-    assert!(school.member("late@x.example").await.is_none());
+    assert!(school.member_by_address("late@x.example").await.is_none());
     app.register("late@x.example").await;
     let mails: Vec<String> = app.mails().await.into_iter().map(|mail| mail.to).collect();
     assert_eq!(
@@ -125,7 +128,10 @@ road!(
         }
         let groups = json!([{ "id": first, "name": "7A" }, { "id": second, "name": "7B" }]);
         for email in ["member@x.example", "new@x.example"] {
-            assert_eq!(school.member(email).await.unwrap()["groups"], groups);
+            assert_eq!(
+                school.member_by_address(email).await.unwrap()["groups"],
+                groups
+            );
         }
         let id = text(&answer["results"][1]["invitation_id"]);
         let path = school.path(&format!("/invitations/{id}"));
@@ -231,7 +237,7 @@ road!(made_up_addresses_get_no_mail, |app| {
     let imports = school.path("/imports");
     school.admin.post(&imports, names).await.expect_status(202);
     app.drain().await;
-    let made_up = text(&school.member("jane").await.unwrap()["email"]);
+    let made_up = text(&school.member_by_address("jane").await.unwrap()["email"]);
     assert!(made_up.ends_with(".login.invalid"), "{made_up}");
     let sent = app.mails().await.len();
     let emails = [
@@ -316,7 +322,7 @@ road!(an_address_that_is_used_in_two_organizations, |app| {
         .post(&revoke, json!({}))
         .await
         .expect_status(200);
-    assert!(school.member("new@x.example").await.is_none());
+    assert!(school.member_by_address("new@x.example").await.is_none());
     assert_eq!(school.students().await, (0, 0));
     let preview = json!({ "token": join.token() });
     let preview = app
@@ -340,7 +346,7 @@ road!(an_address_that_is_used_in_two_organizations, |app| {
     let accept = json!({ "token": join.token() });
     let accepted = person.post("/v1/invitations/accept", accept).await;
     assert_eq!(accepted.expect_status(200)["outcome"], "joined");
-    let member = valley.member("new@x.example").await.unwrap();
+    let member = valley.member_by_address("new@x.example").await.unwrap();
     assert_eq!(member["managed"], false);
     assert_eq!(valley.students().await, (1, 0));
 });

@@ -130,7 +130,7 @@ road!(what_is_taken_back_leaves_nothing_behind, |app| {
         .post("/v1/invitations/preview", token(&choose))
         .await;
     gone.expect_problem(404, "invitation_unknown");
-    assert!(school.member("new@x.example").await.is_none());
+    assert!(school.member_by_address("new@x.example").await.is_none());
     // The address is free.
     app.register("new@x.example").await;
 });

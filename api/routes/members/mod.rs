@@ -1,29 +1,45 @@
 //! Members of an organization (PRODUCT 3.9).
 
+mod bulk;
+mod export;
+mod password;
+mod query;
+mod status;
+
 use actix_web::{HttpRequest, HttpResponse, get, patch, web};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::Caller;
+use super::extract::{Caller, Form};
 use super::groups::GroupName;
-use super::page::{Limit, Paged, bad_cursor, page_body, parse_cursor, refuse_unusable};
+use super::page::{Paged, page_body};
 use super::problem::{OfBody, OfConflict, OfOrganization, OfQuery, Problem};
-use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::instant::Instant;
-use crate::domain::members::{Direction, MemberOrder, MemberPosition, MemberSort};
+use crate::domain::members::{MemberOrder, MemberPosition};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
-use crate::error::Result;
+use crate::domain::username::Username;
 use crate::services::authorization::{ListMembers, ManageMembers};
-use crate::services::members::{self, Member, MemberChanges};
-use crate::store::memberships::{MemberFilter, MemberPage, MemberRow};
+use crate::services::members::update::{self, MemberChanges};
+use crate::services::members::{self, Member};
+use crate::store::member_list::MemberRow;
+
+use query::MemberQuery;
+pub use query::{order_of, page_of};
 
 /// Mounts these operations.
 pub fn mount(config: &mut ServiceConfig<'_>) {
     config
         .service(list_members)
+        .service(export::export_members)
+        .service(bulk::update_members)
         .service(get_member)
-        .service(update_member);
+        .service(update_member)
+        .service(status::remove_member)
+        .service(status::deactivate_member)
+        .service(status::reactivate_member)
+        .service(password::reset_member_password);
 }
 
 /// A member, as those who look after them see them.
@@ -95,96 +111,17 @@ page_body! {
     MemberListPage of MemberBody
 }
 
-/// Which members, in which order.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct MemberQuery {
-    /// Any part of the name or the address; case and accents do not matter.
-    #[param(max_length = 100)]
-    search: Option<String>,
-    account_type: Option<AccountType>,
-    role: Option<Role>,
-    status: Option<MembershipStatus>,
-    /// Members of this group.
-    group_id: Option<GroupId>,
-    /// The part of the address behind the `@`.
-    #[param(max_length = 253)]
-    email_domain: Option<String>,
-    /// Whether this organization created the account.
-    managed: Option<bool>,
-    /// Registered at this moment or later.
-    registered_from: Option<Instant>,
-    /// Registered before this moment.
-    registered_to: Option<Instant>,
-    /// Last active at this moment or later.
-    last_active_from: Option<Instant>,
-    /// Last active before this moment.
-    last_active_to: Option<Instant>,
-    /// `name` unless given.
-    sort: Option<MemberOrder>,
-    /// `asc` unless given.
-    direction: Option<Direction>,
-    /// How many entries: 1 to 200.
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<i64>,
-    /// The `next_cursor` of the page before, in the same order.
-    #[param(max_length = 1000)]
-    cursor: Option<String>,
-}
-
-impl MemberQuery {
-    fn order(&self) -> MemberSort {
-        MemberSort {
-            by: self.sort.unwrap_or(MemberOrder::Name),
-            direction: self.direction.unwrap_or(Direction::Ascending),
-        }
-    }
-
-    fn page(&self, limit: Limit) -> Result<MemberPage> {
-        let order = self.order();
-        let after: Option<MemberPosition> = parse_cursor(self.cursor.as_deref())?;
-        if after
-            .as_ref()
-            .is_some_and(|position| position.key.order() != order.by)
-        {
-            return Err(bad_cursor());
-        }
-        Ok(MemberPage {
-            order,
-            after,
-            limit: limit.with_lookahead(),
-        })
-    }
-
-    fn into_filter(self) -> Result<MemberFilter> {
-        refuse_unusable("?search", self.search.as_deref(), 100)?;
-        refuse_unusable("?email_domain", self.email_domain.as_deref(), 253)?;
-        Ok(MemberFilter {
-            search: self.search,
-            account_type: self.account_type,
-            role: self.role,
-            status: self.status,
-            group: self.group_id,
-            email_domain: self.email_domain,
-            managed: self.managed,
-            registered_from: self.registered_from,
-            registered_to: self.registered_to,
-            active_from: self.last_active_from,
-            active_to: self.last_active_to,
-            managed_by: None,
-        })
-    }
-}
-
 /// What to change of a member; absent fields stay.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(examples(json!({ "role": "admin" })))]
+#[schema(examples(json!({ "role": "admin", "account_type": "teacher" })))]
 pub struct UpdateMemberRequest {
     role: Option<Role>,
     /// Takes a seat of the new type and frees one of the old.
     account_type: Option<AccountType>,
+    /// Of accounts that this organization created only.
+    #[schema(min_length = 1, max_length = 100)]
+    username: Option<String>,
 }
 
 /// List members
@@ -211,8 +148,7 @@ async fn list_members(
 ) -> Result<HttpResponse, Problem> {
     let (id,) = path.into_inner();
     let query = query.into_inner();
-    let limit = Limit::parse(query.limit)?;
-    let page = query.page(limit)?;
+    let (limit, page) = page_of(query.order(), query.limit, query.cursor.as_deref())?;
     let order = page.order.by;
     let filter = query.into_filter()?;
     let found = caller
@@ -229,7 +165,8 @@ async fn list_members(
     Ok(page.respond(&http, MemberListPage::new))
 }
 
-fn position(member: &Member, order: MemberOrder) -> MemberPosition {
+/// Where a member stands in one of the orders.
+pub fn position(member: &Member, order: MemberOrder) -> MemberPosition {
     let membership = &member.row.membership;
     MemberPosition {
         key: membership.key(order),
@@ -262,10 +199,12 @@ async fn get_member(
     Ok(web::Json(member.into()))
 }
 
-/// Change a member's role or account type
+/// Change a member's role, account type or name
 ///
 /// The last admin cannot lose the role (`last_admin`); a type without a free seat is refused
-/// (`no_seat`). *Requires:* admin, or operator.
+/// (`no_seat`). Groups are managed by staff and admins: whoever is neither any more becomes a plain
+/// member of the groups that they managed. Only accounts that this organization created can be
+/// renamed (`not_managed_here`). *Requires:* admin, or operator.
 #[utoipa::path(
     tag = "Members",
     params(
@@ -284,13 +223,20 @@ async fn update_member(
     body: web::Json<UpdateMemberRequest>,
 ) -> Result<web::Json<MemberBody>, Problem> {
     let (id, account) = path.into_inner();
+    let mut form = Form::new();
+    let username = body.username.as_deref().map(Username::parse);
+    let username = form.take_optional("/username", username);
+    if form.has_errors() {
+        return Err(form.refusal().into());
+    }
     let changes = MemberChanges {
         role: body.role,
         account_type: body.account_type,
+        username,
     };
     let member = caller
         .permitted::<ManageMembers, _>(id, move |connection, permit| {
-            members::update(connection, &permit, account, changes)
+            update::update(connection, &permit, account, &changes)
         })
         .await?;
     Ok(web::Json(member.into()))

@@ -1,0 +1,112 @@
+//! Many members changed at once.
+
+use actix_web::{HttpResponse, post, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::members::BulkOutcome;
+use crate::domain::organization::AccountType;
+use crate::error::Error;
+use crate::routes::extract::{Caller, Once, Reply};
+use crate::routes::many::{outcomes_body, refuse_more_than, refuse_wrong_number};
+use crate::routes::problem::{OfBody, OfConflict, OfOrganization, Problem};
+use crate::services::authorization::ManageMembers;
+use crate::services::members::bulk::{self, BulkChanges};
+
+/// The most groups that one call adds people to, or takes them out of.
+const MOST_GROUPS: usize = 50;
+
+/// What to change of many members; absent fields stay.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "account_ids": [
+        "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13"
+    ],
+    "account_type": "student",
+    "add_group_ids": ["01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12"],
+    "remove_group_ids": []
+})))]
+pub struct UpdateMembersRequest {
+    #[schema(min_items = 1, max_items = 500)]
+    account_ids: Vec<AccountId>,
+    /// Takes a seat of the new type for each, and frees one of the old.
+    account_type: Option<AccountType>,
+    /// Groups that each joins.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    add_group_ids: Vec<GroupId>,
+    /// Groups that each is taken out of.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    remove_group_ids: Vec<GroupId>,
+}
+
+outcomes_body! {
+    /// How each ended.
+    #[schema(examples(json!({
+        "results": [
+            { "account_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11", "outcome": "updated" },
+            { "account_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13", "outcome": "no_seat" }
+        ],
+        "summary": { "updated": 1, "no_seat": 1 }
+    })))]
+    UpdatedMembers,
+    /// How one ended.
+    UpdatedMember of BulkOutcome
+}
+
+/// Change many members at once
+///
+/// Gives up to 500 members an account type, adds them to groups and takes them out of others. Each
+/// ends on its own: `updated`, `unchanged` where it was so already, `not_found`, `no_seat` where no
+/// seat of the new type is free (then nothing of this member changes; seats are given in the order in
+/// which members are named), `duplicate_in_request`. *Requires:* admin, or operator.
+#[utoipa::path(
+    tag = "Members",
+    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    responses(
+        (status = 200, description = "How each ended.", body = UpdatedMembers),
+        OfBody, OfOrganization, OfConflict
+    )
+)]
+#[post("/v1/organizations/{organization_id}/members/bulk-update")]
+pub async fn update_members(
+    caller: Caller,
+    once: Once,
+    path: web::Path<(OrganizationId,)>,
+    body: web::Json<UpdateMembersRequest>,
+) -> Result<HttpResponse, Problem> {
+    let (id,) = path.into_inner();
+    let body = body.into_inner();
+    refuse_wrong_number("/account_ids", &body.account_ids)?;
+    refuse_more_than(MOST_GROUPS, "/add_group_ids", &body.add_group_ids)?;
+    refuse_more_than(MOST_GROUPS, "/remove_group_ids", &body.remove_group_ids)?;
+    refuse_both_ways(&body)?;
+    let changes = BulkChanges {
+        account_type: body.account_type,
+        add_groups: body.add_group_ids,
+        remove_groups: body.remove_group_ids,
+    };
+    let answer = caller
+        .permitted_once::<ManageMembers>(once, id, move |connection, permit| {
+            let outcomes = bulk::update(connection, &permit, &body.account_ids, &changes)?;
+            Reply::ok(&UpdatedMembers::from(outcomes))
+        })
+        .await?;
+    Ok(answer)
+}
+
+fn refuse_both_ways(body: &UpdateMembersRequest) -> Result<(), Error> {
+    let both = |group: &&GroupId| body.add_group_ids.contains(group);
+    match body.remove_group_ids.iter().find(both) {
+        None => Ok(()),
+        Some(group) => Err(Error::invalid(
+            "/remove_group_ids",
+            "group_both_ways",
+            format!("People cannot join the group {group} and be taken out of it at once."),
+        )),
+    }
+}

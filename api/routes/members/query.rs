@@ -1,0 +1,130 @@
+//! Which members, in which order: the same questions for the list and for the file.
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::domain::ids::GroupId;
+use crate::domain::instant::Instant;
+use crate::domain::members::{Direction, MemberOrder, MemberPosition, MemberSort};
+use crate::domain::organization::{AccountType, MembershipStatus, Role};
+use crate::error::Result;
+use crate::routes::page::{Limit, bad_cursor, parse_cursor, refuse_unusable};
+use crate::store::member_list::{MemberFilter, MemberPage};
+
+/// Declares query parameters that filter and order members, with further ones where given. (Flattened
+/// into another struct, numbers and booleans of a query cannot be read.)
+macro_rules! member_query {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Deserialize, IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub struct $name {
+            /// Any part of the name or the address; case and accents do not matter.
+            #[param(max_length = 100)]
+            search: Option<String>,
+            account_type: Option<AccountType>,
+            role: Option<Role>,
+            status: Option<MembershipStatus>,
+            /// Members of this group.
+            group_id: Option<GroupId>,
+            /// The part of the address behind the `@`.
+            #[param(max_length = 253)]
+            email_domain: Option<String>,
+            /// Whether this organization created the account.
+            managed: Option<bool>,
+            /// Registered at this moment or later.
+            registered_from: Option<Instant>,
+            /// Registered before this moment.
+            registered_to: Option<Instant>,
+            /// Last active at this moment or later.
+            last_active_from: Option<Instant>,
+            /// Last active before this moment.
+            last_active_to: Option<Instant>,
+            /// `name` unless given.
+            sort: Option<MemberOrder>,
+            /// `asc` unless given.
+            direction: Option<Direction>,
+            $($(#[$field_meta])* pub $field: $kind,)*
+        }
+
+        impl $name {
+            /// The order asked for.
+            pub fn order(&self) -> MemberSort {
+                order_of(self.sort, self.direction)
+            }
+
+            /// Which members.
+            ///
+            /// # Errors
+            /// `validation_failed` for a text that cannot be looked for.
+            pub fn into_filter(self) -> Result<MemberFilter> {
+                refuse_unusable("?search", self.search.as_deref(), 100)?;
+                refuse_unusable("?email_domain", self.email_domain.as_deref(), 253)?;
+                Ok(MemberFilter {
+                    search: self.search,
+                    account_type: self.account_type,
+                    role: self.role,
+                    status: self.status,
+                    group: self.group_id,
+                    group_role: None,
+                    email_domain: self.email_domain,
+                    managed: self.managed,
+                    registered_from: self.registered_from,
+                    registered_to: self.registered_to,
+                    active_from: self.last_active_from,
+                    active_to: self.last_active_to,
+                    managed_by: None,
+                })
+            }
+        }
+    };
+}
+
+member_query! {
+    /// Which members, in which order, from where on.
+    MemberQuery {
+        /// How many entries: 1 to 200.
+        #[param(minimum = 1, maximum = 200, default = 50)]
+        limit: Option<i64>,
+        /// The `next_cursor` of the page before, in the same order.
+        #[param(max_length = 1000)]
+        cursor: Option<String>,
+    }
+}
+
+member_query! {
+    /// Which members, in which order.
+    ExportQuery {}
+}
+
+/// The order asked for, by name upwards unless given.
+pub fn order_of(sort: Option<MemberOrder>, direction: Option<Direction>) -> MemberSort {
+    MemberSort {
+        by: sort.unwrap_or(MemberOrder::Name),
+        direction: direction.unwrap_or(Direction::Ascending),
+    }
+}
+
+/// The page asked for, and how long it is.
+///
+/// # Errors
+/// `validation_failed` for a limit out of range and for a cursor of another list or order.
+pub fn page_of(
+    order: MemberSort,
+    limit: Option<i64>,
+    cursor: Option<&str>,
+) -> Result<(Limit, MemberPage)> {
+    let limit = Limit::parse(limit)?;
+    let after: Option<MemberPosition> = parse_cursor(cursor)?;
+    let is_of_another = |position: &MemberPosition| position.key.order() != order.by;
+    if after.as_ref().is_some_and(is_of_another) {
+        return Err(bad_cursor());
+    }
+    let page = MemberPage {
+        order,
+        after,
+        limit: limit.with_lookahead(),
+    };
+    Ok((limit, page))
+}

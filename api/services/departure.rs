@@ -1,0 +1,172 @@
+//! The one way out of an organization: membership, seat, admin counter and groups, whether somebody
+//! leaves, is removed, or their account is deleted.
+
+use serde_json::json;
+
+use super::act::Act;
+use super::audit::{self, Event, Subject};
+use super::invitations;
+use super::members::{changed_meanwhile, hold, settle};
+use super::sessions::SignedIn;
+use crate::domain::audit::Action;
+use crate::domain::ids::{AccountId, OrganizationId};
+use crate::error::{Code, Error, Result};
+use crate::store::memberships::Membership;
+use crate::store::organizations::Organization;
+use crate::store::{
+    Connection, accounts, managed_accounts, memberships, organizations, transaction,
+};
+
+/// Ends a membership within the caller's transaction, and tells what it was. What the organization has
+/// offered the person is taken back, and an account that it created is its owner's own from now on,
+/// since nobody could look after it any more.
+///
+/// # Errors
+/// `last_admin`; `not_found` where it is no member.
+pub(super) fn end(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    account: AccountId,
+    act: &Act,
+) -> Result<Membership> {
+    let (_, known) = hold(connection, organization, account)?;
+    invitations::end_for_departure(connection, organization, account, act)?;
+    settle(connection, &known, None)?;
+    if !memberships::delete(connection, &known)? {
+        return Err(changed_meanwhile());
+    }
+    managed_accounts::release(connection, organization, account)?;
+    Ok(known)
+}
+
+/// The caller leaves an organization.
+///
+/// # Errors
+/// `last_admin`; `not_found` where the caller is not a member.
+pub fn leave(
+    connection: &mut Connection,
+    caller: &SignedIn,
+    organization: OrganizationId,
+) -> Result<()> {
+    let account = caller.account.id;
+    transaction(connection, |connection| {
+        let known = end(connection, organization, account, &caller.act)?;
+        record_leaving(connection, &known, &caller.act)
+    })
+}
+
+fn record_leaving(connection: &mut Connection, known: &Membership, act: &Act) -> Result<()> {
+    let details = json!({ "account_type": known.account_type, "role": known.role });
+    let subject = Subject::Account(known.account_id);
+    let event = Event::within(known.organization_id, Action::MemberLeft, subject, details);
+    audit::record(connection, act, event)
+}
+
+/// Who deletes an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    Owner,
+    /// The organization that created it.
+    Organization(OrganizationId),
+}
+
+/// Begins to delete an account: its memberships stay as they are, and nothing new can refer to it,
+/// until the transaction ends. The organizations are held in their order and before the account, so
+/// that two deletions never wait for each other in a ring.
+///
+/// # Errors
+/// `not_found` where it is gone.
+pub(super) fn hold_for_deletion(connection: &mut Connection, account: AccountId) -> Result<()> {
+    let held = organizations_of(connection, account)?;
+    for organization in &held {
+        organizations::lock(connection, *organization)?;
+    }
+    if !accounts::lock_for_deletion(connection, account)? {
+        return Err(Error::not_found("account"));
+    }
+    let is_held = |organization: &OrganizationId| held.contains(organization);
+    if organizations_of(connection, account)?.iter().all(is_held) {
+        Ok(())
+    } else {
+        Err(Error::unavailable(
+            "the account has just joined another organization",
+        ))
+    }
+}
+
+fn organizations_of(
+    connection: &mut Connection,
+    account: AccountId,
+) -> Result<Vec<OrganizationId>> {
+    let memberships = memberships::of_account(connection, account)?;
+    Ok(memberships
+        .into_iter()
+        .map(|(organization, _)| organization.id)
+        .collect())
+}
+
+/// Deletes a held account within the caller's transaction: each of its memberships ends.
+///
+/// # Errors
+/// `last_admin` where an organization would be left without an admin.
+pub(super) fn delete_account(
+    connection: &mut Connection,
+    account: AccountId,
+    author: Author,
+    act: &Act,
+) -> Result<()> {
+    // Who did it in their own organization is no other's to know.
+    let elsewhere = match author {
+        Author::Owner => act.clone(),
+        Author::Organization(_) => Act::of_system(act.at),
+    };
+    for (organization, _) in memberships::of_account(connection, account)? {
+        let is_own = author == Author::Organization(organization.id);
+        let act = if is_own { act } else { &elsewhere };
+        let ended = end(connection, organization.id, account, act);
+        let known = ended.map_err(|error| naming(error, &organization, author))?;
+        // Its own log has the deletion itself.
+        if !is_own {
+            record_leaving(connection, &known, act)?;
+        }
+    }
+    invitations::end_all_of_account(connection, account, &elsewhere)?;
+    accounts::delete(connection, account)?;
+    Ok(())
+}
+
+/// The refusal names the organization that the owner has to look after first; who else deletes the
+/// account does not learn where its owner is besides.
+fn naming(error: Error, organization: &Organization, author: Author) -> Error {
+    if error.code() != Code::LastAdmin {
+        return error;
+    }
+    let detail = match author {
+        Author::Owner => format!(
+            "You are the last admin of {}. Make somebody else an admin first, or delete the \
+             organization.",
+            organization.name
+        ),
+        Author::Organization(_) => {
+            "This account is the last admin of another organization, so it cannot be deleted. \
+             Remove the member instead."
+                .to_owned()
+        }
+    };
+    Error::refused(Code::LastAdmin, detail)
+}
+
+/// Deletes the caller's own account.
+///
+/// # Errors
+/// `last_admin`, naming the organization.
+pub fn delete_own_account(connection: &mut Connection, caller: &SignedIn) -> Result<()> {
+    let account = caller.account.id;
+    transaction(connection, |connection| {
+        hold_for_deletion(connection, account)?;
+        let details = json!({ "email": caller.account.email });
+        let event = Event::outside(Action::AccountDeleted, Subject::Account(account), details);
+        audit::record(connection, &caller.act, event)?;
+        delete_account(connection, account, Author::Owner, &caller.act)
+    })
+}

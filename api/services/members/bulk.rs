@@ -1,0 +1,216 @@
+//! Account type and groups of many members at once (PRODUCT 3.9): each ends on its own, in a few
+//! statements for all of them.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::json;
+
+use crate::domain::audit::Action;
+use crate::domain::ids::{AccountId, GroupId};
+use crate::domain::members::BulkOutcome;
+use crate::domain::organization::{AccountType, GroupRole, Role};
+use crate::error::{Error, Result};
+use crate::services::audit::{self, Event, Subject};
+use crate::services::authorization::{ManageMembers, Permit};
+use crate::services::groups::require_all;
+use crate::services::organizations::require_account_type;
+use crate::store::groups::GroupMembership;
+use crate::store::memberships::{self, Membership};
+use crate::store::{Connection, group_members, organizations, removals, seats, transaction};
+
+/// What is to change of each; absent or empty fields change nothing.
+#[derive(Clone, Debug, Default)]
+pub struct BulkChanges {
+    pub account_type: Option<AccountType>,
+    pub add_groups: Vec<GroupId>,
+    pub remove_groups: Vec<GroupId>,
+}
+
+/// Changes many members and tells how each ended, in the order in which they were named. For whom no
+/// seat of the new type is free, nothing changes.
+///
+/// # Errors
+/// `account_type_not_in_kind`, and `validation_failed` for groups that are not there.
+pub fn update(
+    connection: &mut Connection,
+    permit: &Permit<ManageMembers>,
+    asked: &[AccountId],
+    changes: &BulkChanges,
+) -> Result<Vec<(AccountId, BulkOutcome)>> {
+    let organization = permit.organization.id;
+    if let Some(account_type) = changes.account_type {
+        require_account_type(&permit.organization, account_type)?;
+    }
+    transaction(connection, |connection| {
+        organizations::lock(connection, organization)?;
+        for (pointer, groups) in [
+            ("/add_group_ids", &changes.add_groups),
+            ("/remove_group_ids", &changes.remove_groups),
+        ] {
+            require_all(pointer, connection, organization, groups)?;
+        }
+        let known = memberships::of_accounts(connection, organization, asked)?;
+        let mut bulk = Bulk {
+            permit,
+            changes,
+            members: known.into_iter().map(|m| (m.account_id, m)).collect(),
+            changed: HashSet::new(),
+        };
+        let outcomes = bulk.carry_out(connection, asked)?;
+        bulk.record(connection, asked)?;
+        Ok(outcomes)
+    })
+}
+
+struct Bulk<'a> {
+    permit: &'a Permit<ManageMembers>,
+    changes: &'a BulkChanges,
+    members: HashMap<AccountId, Membership>,
+    changed: HashSet<AccountId>,
+}
+
+impl Bulk<'_> {
+    fn carry_out(
+        &mut self,
+        connection: &mut Connection,
+        asked: &[AccountId],
+    ) -> Result<Vec<(AccountId, BulkOutcome)>> {
+        let mut seen = HashSet::new();
+        let firsts: Vec<_> = asked
+            .iter()
+            .copied()
+            .filter(|id| seen.insert(*id))
+            .collect();
+        let without_seat = self.change_types(connection, &firsts)?;
+        let others: Vec<_> = firsts
+            .into_iter()
+            .filter(|id| self.members.contains_key(id) && !without_seat.contains(id))
+            .collect();
+        self.add_to_groups(connection, &others)?;
+        self.remove_from_groups(connection, &others)?;
+        let mut seen = HashSet::new();
+        let outcome = |id: &AccountId| {
+            if !seen.insert(*id) {
+                BulkOutcome::DuplicateInRequest
+            } else if !self.members.contains_key(id) {
+                BulkOutcome::NotFound
+            } else if without_seat.contains(id) {
+                BulkOutcome::NoSeat
+            } else if self.changed.contains(id) {
+                BulkOutcome::Updated
+            } else {
+                BulkOutcome::Unchanged
+            }
+        };
+        let outcomes: Vec<_> = asked.iter().map(outcome).collect();
+        Ok(asked.iter().copied().zip(outcomes).collect())
+    }
+
+    /// Gives everybody the new type, as long as seats are free, and tells for whom there was none.
+    /// Only active members take seats.
+    fn change_types(
+        &mut self,
+        connection: &mut Connection,
+        ids: &[AccountId],
+    ) -> Result<HashSet<AccountId>> {
+        let Some(to) = self.changes.account_type else {
+            return Ok(HashSet::new());
+        };
+        let organization = &self.permit.organization;
+        let others = |id: &&AccountId| {
+            self.members
+                .get(id)
+                .filter(|m| m.account_type != to)
+                .is_some()
+        };
+        let takes_seat = |id: &&AccountId| self.members.get(id).is_some_and(|m| m.seat().is_some());
+        let (takers, rest): (Vec<_>, Vec<_>) = ids.iter().filter(others).partition(takes_seat);
+        let mut granted = 0;
+        if let (Some(from), false) = (organization.kind.other_than(to), takers.is_empty()) {
+            let wanted = i64::try_from(takers.len()).map_err(Error::internal)?;
+            let moved = seats::change_type(connection, organization.id, from, to, wanted)?;
+            granted = usize::try_from(moved).map_err(Error::internal)?;
+        }
+        let refused = takers.iter().skip(granted).copied().copied().collect();
+        let movers: Vec<AccountId> = takers
+            .into_iter()
+            .take(granted)
+            .chain(rest)
+            .copied()
+            .collect();
+        memberships::set_account_type(connection, organization.id, &movers, to)?;
+        self.demote(connection, &movers, to)?;
+        self.changed.extend(movers);
+        Ok(refused)
+    }
+
+    /// Who may manage groups no more, becomes a plain member of theirs.
+    fn demote(
+        &self,
+        connection: &mut Connection,
+        movers: &[AccountId],
+        to: AccountType,
+    ) -> Result<()> {
+        let manages_no_more = |id: &&AccountId| {
+            let member = self.members.get(id);
+            !to.is_staff() && member.is_some_and(|member| member.role != Role::Admin)
+        };
+        let demoted: Vec<_> = movers.iter().filter(manages_no_more).copied().collect();
+        group_members::demote_managers(connection, self.permit.organization.id, &demoted)
+    }
+
+    fn add_to_groups(&mut self, connection: &mut Connection, ids: &[AccountId]) -> Result<()> {
+        let groups = &self.changes.add_groups;
+        for group in groups {
+            let new: Vec<_> = ids
+                .iter()
+                .map(|account| GroupMembership {
+                    group_id: *group,
+                    organization_id: self.permit.organization.id,
+                    account_id: *account,
+                    role: GroupRole::Member,
+                })
+                .collect();
+            self.changed
+                .extend(group_members::insert(connection, &new)?);
+        }
+        if !groups.is_empty() {
+            removals::delete_of_groups(connection, groups, ids)?;
+        }
+        Ok(())
+    }
+
+    fn remove_from_groups(&mut self, connection: &mut Connection, ids: &[AccountId]) -> Result<()> {
+        let (organization, at) = (self.permit.organization.id, self.permit.act.at);
+        for group in &self.changes.remove_groups {
+            let removed = group_members::delete(connection, organization, *group, ids)?;
+            let removed: Vec<_> = removed.into_iter().collect();
+            removals::insert_of_group(connection, *group, &removed, at)?;
+            self.changed.extend(removed);
+        }
+        Ok(())
+    }
+
+    /// One event for each, so that the log of one person is whole.
+    fn record(&self, connection: &mut Connection, asked: &[AccountId]) -> Result<()> {
+        let details = json!({
+            "account_type": self.changes.account_type,
+            "add_group_ids": self.changes.add_groups,
+            "remove_group_ids": self.changes.remove_groups,
+            "named": asked.len(),
+        });
+        let organization = self.permit.organization.id;
+        let mut changed: Vec<_> = self.changed.iter().copied().collect();
+        changed.sort_unstable();
+        let events = changed.into_iter().map(|id| {
+            let subject = Subject::Account(id);
+            Event::within(
+                organization,
+                Action::MemberUpdated,
+                subject,
+                details.clone(),
+            )
+        });
+        audit::record_all(connection, &self.permit.act, events.collect())
+    }
+}

@@ -1,0 +1,73 @@
+//! A member's role, account type and name.
+
+use serde_json::json;
+
+use super::{Member, changes, hold, load, require_managed};
+use crate::domain::audit::Action;
+use crate::domain::ids::AccountId;
+use crate::domain::organization::{AccountType, Role};
+use crate::domain::username::Username;
+use crate::error::Result;
+use crate::services::audit::{self, Event, Subject};
+use crate::services::authorization::{ManageMembers, Permit};
+use crate::services::organizations::require_account_type;
+use crate::store::memberships::Membership;
+use crate::store::{Connection, accounts, transaction};
+
+/// What may change of a member; absent fields stay.
+#[derive(Clone, Debug, Default)]
+pub struct MemberChanges {
+    pub role: Option<Role>,
+    pub account_type: Option<AccountType>,
+    pub username: Option<Username>,
+}
+
+/// Changes a member's role, account type or name, and gives the member as they are then. Who may
+/// manage groups no more, becomes a plain member of theirs.
+///
+/// # Errors
+/// `last_admin`, `no_seat` of the new type, `account_type_not_in_kind`, `not_managed_here` for the
+/// name of an account that this organization did not create.
+pub fn update(
+    connection: &mut Connection,
+    permit: &Permit<ManageMembers>,
+    id: AccountId,
+    changes: &MemberChanges,
+) -> Result<Member> {
+    let organization = permit.organization.id;
+    if let Some(account_type) = changes.account_type {
+        require_account_type(&permit.organization, account_type)?;
+    }
+    transaction(connection, |connection| {
+        let (account, known) = hold(connection, organization, id)?;
+        let mut new = known.clone();
+        new.role = changes.role.unwrap_or(known.role);
+        new.account_type = changes.account_type.unwrap_or(known.account_type);
+        if differ(&known, &new) {
+            changes::replace(connection, &known, &new)?;
+        }
+        if let Some(username) = &changes.username {
+            require_managed(&account, organization)?;
+            accounts::rename(connection, id, username)?;
+        }
+        let renamed = changes
+            .username
+            .as_ref()
+            .filter(|n| **n != account.username);
+        if differ(&known, &new) || renamed.is_some() {
+            let details = json!({
+                "role": changes.role,
+                "account_type": changes.account_type,
+                "username": renamed,
+            });
+            let subject = Subject::Account(id);
+            let event = Event::within(organization, Action::MemberUpdated, subject, details);
+            audit::record(connection, &permit.act, event)?;
+        }
+        load(connection, organization, id)
+    })
+}
+
+fn differ(known: &Membership, new: &Membership) -> bool {
+    (known.role, known.account_type) != (new.role, new.account_type)
+}

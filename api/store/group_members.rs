@@ -1,0 +1,109 @@
+//! Who is in which group, and as what.
+
+use std::collections::{HashMap, HashSet};
+
+use diesel::prelude::*;
+
+use super::Connection;
+use super::backend::each_backend;
+use super::groups::GroupMembership;
+use super::schema::group_memberships;
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::organization::GroupRole;
+use crate::error::Result;
+
+/// As what these people are in a group; who is not in it is not in the answer.
+pub fn roles(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    group: GroupId,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, GroupRole>> {
+    let roles: Vec<(AccountId, GroupRole)> = group_memberships::table
+        .filter(group_memberships::organization_id.eq(organization))
+        .filter(group_memberships::group_id.eq(group))
+        .filter(group_memberships::account_id.eq_any(accounts))
+        .select((group_memberships::account_id, group_memberships::role))
+        .load(connection)?;
+    Ok(roles.into_iter().collect())
+}
+
+/// As what somebody is in these groups.
+pub fn roles_of(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    account: AccountId,
+    groups: &[GroupId],
+) -> Result<HashMap<GroupId, GroupRole>> {
+    let roles: Vec<(GroupId, GroupRole)> = group_memberships::table
+        .filter(group_memberships::organization_id.eq(organization))
+        .filter(group_memberships::account_id.eq(account))
+        .filter(group_memberships::group_id.eq_any(groups))
+        .select((group_memberships::group_id, group_memberships::role))
+        .load(connection)?;
+    Ok(roles.into_iter().collect())
+}
+
+/// Adds people to groups; who is in already stays as they are. Tells who was new in at least one.
+pub fn insert(connection: &mut Connection, new: &[GroupMembership]) -> Result<HashSet<AccountId>> {
+    if new.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let inserted: Vec<AccountId> = each_backend!(connection, c => diesel::insert_into(group_memberships::table)
+        .values(new)
+        .on_conflict_do_nothing()
+        .returning(group_memberships::account_id)
+        .get_results(c))?;
+    Ok(inserted.into_iter().collect())
+}
+
+/// Takes people out of a group; tells who was in it.
+pub fn delete(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    group: GroupId,
+    accounts: &[AccountId],
+) -> Result<HashSet<AccountId>> {
+    let theirs = group_memberships::table
+        .filter(group_memberships::organization_id.eq(organization))
+        .filter(group_memberships::group_id.eq(group))
+        .filter(group_memberships::account_id.eq_any(accounts));
+    let deleted: Vec<AccountId> = diesel::delete(theirs)
+        .returning(group_memberships::account_id)
+        .get_results(connection)?;
+    Ok(deleted.into_iter().collect())
+}
+
+/// Gives somebody another role in a group; `false` where they have it already, or are not in it.
+pub fn set_role(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    group: GroupId,
+    account: AccountId,
+    role: GroupRole,
+) -> Result<bool> {
+    let other = group_memberships::table
+        .find((group, account))
+        .filter(group_memberships::organization_id.eq(organization))
+        .filter(group_memberships::role.ne(role));
+    let changed = diesel::update(other)
+        .set(group_memberships::role.eq(role))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
+/// Makes these people plain members wherever they manage a group.
+pub fn demote_managers(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    accounts: &[AccountId],
+) -> Result<()> {
+    let managing = group_memberships::table
+        .filter(group_memberships::organization_id.eq(organization))
+        .filter(group_memberships::account_id.eq_any(accounts))
+        .filter(group_memberships::role.eq(GroupRole::Manager));
+    diesel::update(managing)
+        .set(group_memberships::role.eq(GroupRole::Member))
+        .execute(connection)?;
+    Ok(())
+}

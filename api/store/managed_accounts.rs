@@ -1,0 +1,90 @@
+//! What an organization may do to the accounts that it created (PRODUCT 2, "managed account"). Each
+//! condition says whose account it is: an organization never reaches another's, or an operator's.
+
+use diesel::prelude::*;
+
+use super::Connection;
+use super::schema::accounts;
+use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::instant::Instant;
+use crate::error::Result;
+
+/// Closes the account as a whole: it opens nothing, anywhere. `false` where it is not this
+/// organization's, or closed already.
+pub fn deactivate(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    account: AccountId,
+    at: Instant,
+) -> Result<bool> {
+    let open = theirs(organization, account);
+    let closed = diesel::update(open.filter(accounts::deactivated_at.is_null()))
+        .set(accounts::deactivated_at.eq(at))
+        .execute(connection)?;
+    Ok(closed == 1)
+}
+
+/// Opens the account again; `false` where it is not this organization's, or open already.
+pub fn reactivate(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<bool> {
+    let closed = theirs(organization, account);
+    let opened = diesel::update(closed.filter(accounts::deactivated_at.is_not_null()))
+        .set(accounts::deactivated_at.eq(None::<Instant>))
+        .execute(connection)?;
+    Ok(opened == 1)
+}
+
+/// Makes the account its owner's own, and open: nobody could look after it any more.
+pub fn release(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<()> {
+    diesel::update(theirs(organization, account))
+        .set((
+            accounts::managed_by_organization_id.eq(None::<OrganizationId>),
+            accounts::deactivated_at.eq(None::<Instant>),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Makes all of an organization's accounts their owners' own, and open.
+pub fn release_all(connection: &mut Connection, organization: OrganizationId) -> Result<()> {
+    let all = accounts::table.filter(accounts::managed_by_organization_id.eq(organization));
+    diesel::update(all)
+        .set((
+            accounts::managed_by_organization_id.eq(None::<OrganizationId>),
+            accounts::deactivated_at.eq(None::<Instant>),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Sets the account's password; `false` where it is not this organization's.
+pub fn set_password(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    account: AccountId,
+    password_hash: &str,
+    must_change: bool,
+) -> Result<bool> {
+    let set = diesel::update(theirs(organization, account))
+        .set((
+            accounts::password_hash.eq(password_hash),
+            accounts::must_change_password.eq(must_change),
+        ))
+        .execute(connection)?;
+    Ok(set == 1)
+}
+
+#[diesel::dsl::auto_type]
+fn theirs(organization: OrganizationId, account: AccountId) -> _ {
+    accounts::table
+        .filter(accounts::id.eq(account))
+        .filter(accounts::managed_by_organization_id.eq(organization))
+        .filter(accounts::operator.eq(false))
+}

@@ -1,0 +1,318 @@
+//! Removed, gone, deleted: what is left of a membership and of an account (PRODUCT 3.9, 2).
+
+use serde_json::json;
+
+use super::{actions_on, check_books, students};
+use crate::support::people::PASSWORD;
+use crate::support::road;
+
+road!(a_removed_member_keeps_an_account_of_their_own, |app| {
+    let school = app.school().await;
+    let [ann, ..] = students(app, &school).await;
+    let of_ann = school.member(&ann.id);
+    let group = school.new_group("7A").await;
+    school.add_to_group(&group, &[&ann.id], "member").await;
+    school.admin.delete(&of_ann).await.expect_status(204);
+    school
+        .admin
+        .get(&of_ann)
+        .await
+        .expect_problem(404, "not_found");
+    school
+        .admin
+        .delete(&of_ann)
+        .await
+        .expect_problem(404, "not_found");
+    let seen = school.admin.get(&group).await.expect_status(200);
+    assert_eq!(seen["member_count"], 1);
+    // Signed in still, and nobody's to look after any more.
+    ann.get("/v1/me").await.expect_status(200);
+    ann.get(&school.path(""))
+        .await
+        .expect_problem(404, "not_found");
+    assert_eq!(app.account(&ann.id).managed_by_organization_id, None);
+    assert!(app.was_removed(&school, &ann.id));
+    check_books(app, &school);
+    assert_eq!(actions_on(&school, &ann.id).await, ["member.removed"]);
+});
+
+road!(
+    a_deactivated_account_is_open_again_once_it_is_its_owners,
+    |app| {
+        let school = app.school().await;
+        let [ann, ..] = students(app, &school).await;
+        let of_ann = school.member(&ann.id);
+        school
+            .admin
+            .post(&format!("{of_ann}/deactivate"), json!({}))
+            .await
+            .expect_status(200);
+        school.admin.delete(&of_ann).await.expect_status(204);
+        app.sign_in("ann@hill.example", "quiet rivers 11").await;
+        check_books(app, &school);
+    }
+);
+
+road!(who_leaves_owns_the_account_and_may_come_back, |app| {
+    let school = app.school().await;
+    let [ann, ..] = students(app, &school).await;
+    let leave = format!("/v1/me/memberships/{}", school.id);
+    ann.delete(&leave).await.expect_status(204);
+    ann.delete(&leave).await.expect_problem(404, "not_found");
+    assert_eq!(app.account(&ann.id).managed_by_organization_id, None);
+    assert!(!app.was_removed(&school, &ann.id));
+    check_books(app, &school);
+});
+
+road!(
+    a_managed_account_is_deleted_after_deactivation_only,
+    |app| {
+        let school = app.school().await;
+        let [ann, bob, _] = students(app, &school).await;
+        let of_ann = school.member(&ann.id);
+        let delete = format!("{of_ann}?delete_account=true");
+        school
+            .admin
+            .delete(&delete)
+            .await
+            .expect_problem(409, "member_active");
+        school
+            .admin
+            .post(&format!("{of_ann}/deactivate"), json!({}))
+            .await
+            .expect_status(200);
+        school.admin.delete(&delete).await.expect_status(204);
+        school
+            .admin
+            .delete(&delete)
+            .await
+            .expect_problem(404, "not_found");
+        app.stranger()
+            .post(
+                "/v1/auth/login",
+                json!({ "email": "ann@hill.example", "password": "quiet rivers 11" }),
+            )
+            .await
+            .expect_problem(401, "wrong_credentials");
+        check_books(app, &school);
+        let log = format!("/audit-events?subject_id={}", ann.id);
+        let log = school
+            .admin
+            .get(&school.path(&log))
+            .await
+            .expect_status(200);
+        assert_eq!(log["items"][0]["action"], "member.deleted");
+        assert_eq!(log["items"][0]["details"]["email"], "ann@hill.example");
+        // What referred to it is still readable.
+        let imports = school
+            .admin
+            .get(&school.path("/imports"))
+            .await
+            .expect_status(200);
+        let rows = format!(
+            "/imports/{}/rows",
+            imports["items"][0]["id"].as_str().unwrap()
+        );
+        let rows = school
+            .admin
+            .get(&school.path(&rows))
+            .await
+            .expect_status(200);
+        assert_eq!(rows["items"][0]["outcome"], "created");
+        assert!(rows["items"][0]["account_id"].is_null());
+        // The address is free again.
+        app.register("ann@hill.example").await;
+        for query in ["?delete_account=perhaps", "?force=true"] {
+            school
+                .admin
+                .delete(&format!("{}{query}", school.member(&bob.id)))
+                .await
+                .expect_problem(400, "malformed_request");
+        }
+    }
+);
+
+road!(a_deleted_account_frees_its_seats_everywhere, |app| {
+    let school = app.school().await;
+    let other = app.organization("Other School", "school").await;
+    let [ann, ..] = students(app, &school).await;
+    app.join(&other, &ann, "student").await;
+    check_books(app, &other);
+    let of_ann = school.member(&ann.id);
+    school
+        .admin
+        .post(&format!("{of_ann}/deactivate"), json!({}))
+        .await
+        .expect_status(200);
+    let delete = format!("{of_ann}?delete_account=true");
+    school.admin.delete(&delete).await.expect_status(204);
+    check_books(app, &school);
+    check_books(app, &other);
+    other
+        .admin
+        .get(&other.member(&ann.id))
+        .await
+        .expect_problem(404, "not_found");
+    // Who deleted it in their own organization is no other's to know.
+    let log = format!("/audit-events?subject_id={}", ann.id);
+    let log = other.admin.get(&other.path(&log)).await.expect_status(200);
+    assert_eq!(log["items"][0]["action"], "member.left");
+    assert_eq!(log["items"][0]["actor"]["kind"], "system");
+    assert!(!log.to_string().contains(&school.admin.email));
+});
+
+road!(
+    the_last_admin_of_another_organization_is_not_deleted,
+    |app| {
+        let school = app.school().await;
+        let [ann, ..] = students(app, &school).await;
+        let club = json!({ "name": "Secret Club", "kind": "enterprise" });
+        ann.post("/v1/organizations", club).await.expect_status(201);
+        let of_ann = school.member(&ann.id);
+        school
+            .admin
+            .post(&format!("{of_ann}/deactivate"), json!({}))
+            .await
+            .expect_status(200);
+        let delete = format!("{of_ann}?delete_account=true");
+        let refused = school
+            .admin
+            .delete(&delete)
+            .await
+            .expect_problem(409, "last_admin");
+        assert!(!refused.to_string().contains("Secret Club"));
+        check_books(app, &school);
+        school.admin.delete(&of_ann).await.expect_status(204);
+    }
+);
+
+road!(one_deletes_ones_own_account, |app| {
+    let school = app.school().await;
+    let other = app.organization("Other School", "school").await;
+    let [ann, bob, _] = students(app, &school).await;
+    app.join(&other, &ann, "teacher").await;
+    let group = school.new_group("7A").await;
+    school.add_to_group(&group, &[&ann.id], "member").await;
+    let group = ann
+        .post(&other.path("/groups"), json!({ "name": "8B" }))
+        .await;
+    group.expect_status(201);
+    ann.delete("/v1/me").await.expect_status(204);
+    ann.get("/v1/me").await.expect_problem(401, "not_signed_in");
+    ann.delete("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
+    check_books(app, &school);
+    check_books(app, &other);
+    // The event outlives its author, whose name it keeps.
+    let log = format!("/audit-events?subject_id={}", ann.id);
+    let log = school
+        .admin
+        .get(&school.path(&log))
+        .await
+        .expect_status(200);
+    assert_eq!(log["items"][0]["action"], "member.left");
+    assert_eq!(log["items"][0]["actor"]["name"], "ann@hill.example");
+    assert!(log["items"][0]["actor"]["account_id"].is_null());
+    let groups = other
+        .admin
+        .get(&other.path("/groups"))
+        .await
+        .expect_status(200);
+    assert_eq!(groups["items"][0]["member_count"], 0);
+    bob.get("/v1/me").await.expect_status(200);
+});
+
+road!(
+    the_last_admin_is_told_which_organization_needs_another,
+    |app| {
+        let school = app.school().await;
+        let [ann, ..] = students(app, &school).await;
+        let refused = school
+            .admin
+            .delete("/v1/me")
+            .await
+            .expect_problem(409, "last_admin");
+        assert!(
+            refused["detail"]
+                .as_str()
+                .unwrap()
+                .contains("Hill Road School")
+        );
+        school.admin.get("/v1/me").await.expect_status(200);
+        school
+            .admin
+            .patch(&school.member(&ann.id), json!({ "role": "admin" }))
+            .await
+            .expect_status(200);
+        // Of many organizations it is one that refuses: nothing has ended in the others.
+        let other = app.organization("Other School", "school").await;
+        app.join(&other, &school.admin, "student").await;
+        school
+            .admin
+            .post(
+                "/v1/organizations",
+                json!({ "name": "Own", "kind": "school" }),
+            )
+            .await
+            .expect_status(201);
+        school
+            .admin
+            .delete("/v1/me")
+            .await
+            .expect_problem(409, "last_admin");
+        school.admin.get(&school.path("")).await.expect_status(200);
+        school.admin.get(&other.path("")).await.expect_status(200);
+        check_books(app, &school);
+        check_books(app, &other);
+    }
+);
+
+road!(an_import_whose_author_is_gone_is_readable, |app| {
+    let school = app.school().await;
+    let [ann, ..] = students(app, &school).await;
+    school
+        .admin
+        .patch(&school.member(&ann.id), json!({ "role": "admin" }))
+        .await
+        .expect_status(200);
+    let accepted = school
+        .import(
+            "email,password,username\nz@x.org,quiet rivers 14,Z\n",
+            &[("account_type", "student")],
+        )
+        .await
+        .expect_status(202);
+    school.admin.delete("/v1/me").await.expect_status(204);
+    app.drain().await;
+    let import = format!("/imports/{}", accepted["id"].as_str().unwrap());
+    let import = ann.get(&school.path(&import)).await.expect_status(200);
+    assert_eq!(import["status"], "completed");
+    let log = ann
+        .get(&school.path("/audit-events?action=import.accepted"))
+        .await;
+    let log = log.expect_status(200);
+    assert_eq!(log["items"][0]["actor"]["name"], school.admin.email);
+    ann.get(&school.path("/members")).await.expect_status(200);
+    check_books(app, &school);
+});
+
+road!(
+    an_organization_that_is_deleted_leaves_no_closed_account_behind,
+    |app| {
+        let school = app.school().await;
+        let other = app.organization("Other School", "school").await;
+        let [ann, ..] = students(app, &school).await;
+        app.join(&other, &ann, "student").await;
+        let path = format!("{}/deactivate", school.member(&ann.id));
+        school.admin.post(&path, json!({})).await.expect_status(200);
+        school
+            .admin
+            .delete(&school.path(""))
+            .await
+            .expect_status(204);
+        let ann = app.sign_in("ann@hill.example", "quiet rivers 11").await;
+        ann.get(&other.path("")).await.expect_status(200);
+        app.sign_in(&school.admin.email, PASSWORD).await;
+    }
+);

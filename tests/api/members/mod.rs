@@ -1,0 +1,101 @@
+//! Members: listed, changed by many, deactivated, removed, helped, exported (PRODUCT 3.9).
+
+mod bulk;
+mod departure;
+mod export;
+mod list;
+mod managed_line;
+mod password;
+mod races;
+mod status;
+
+use serde_json::Value;
+
+use crate::support::App;
+use crate::support::people::{Organization, Person, text};
+
+/// Three students, each with a password of their own.
+const STUDENTS: &str = "email,password,username\n\
+    ann@hill.example,quiet rivers 11,Ann\n\
+    bob@hill.example,quiet rivers 12,Bob\n\
+    cid@hill.example,quiet rivers 13,Cid\n";
+
+/// The students of [`STUDENTS`], imported and signed in.
+async fn students<'a>(app: &'a App, school: &Organization<'_>) -> [Person<'a>; 3] {
+    school.import_students(STUDENTS).await;
+    [
+        app.sign_in("ann@hill.example", "quiet rivers 11").await,
+        app.sign_in("bob@hill.example", "quiet rivers 12").await,
+        app.sign_in("cid@hill.example", "quiet rivers 13").await,
+    ]
+}
+
+/// Some students without an account of a real person behind each: `p0@…`, `p1@…`, ….
+async fn crowd(school: &Organization<'_>, people: usize) -> Vec<String> {
+    let mut csv = String::from("email,password,username\n");
+    for number in 0..people {
+        csv.push_str(&format!(
+            "p{number}@crowd.example,quiet rivers {number},Pupil {number:04}\n"
+        ));
+    }
+    school.import_students(csv).await;
+    let mut ids = Vec::new();
+    let mut query = String::new();
+    loop {
+        let path = format!("/members?limit=200&email_domain=crowd.example{query}");
+        let page = school.admin.get(&school.path(&path)).await;
+        let page = page.expect_status(200);
+        let items = page["items"].as_array().unwrap();
+        ids.extend(items.iter().map(|member| text(&member["account_id"])));
+        match page["next_cursor"].as_str() {
+            Some(cursor) => query = format!("&cursor={cursor}"),
+            None => return ids,
+        }
+    }
+}
+
+/// The ledger says what the memberships are, and the admins are counted right.
+fn check_books(app: &App, school: &Organization<'_>) {
+    use diesel::prelude::*;
+    use rollcall::domain::ids::OrganizationId;
+    use rollcall::domain::organization::{AccountType, MembershipStatus, Role};
+    use rollcall::domain::seats::SeatPool;
+    use rollcall::store::schema::{memberships, organizations};
+    let id: OrganizationId = school.id.parse().unwrap();
+    let mut connection = app.state.pool.get().unwrap();
+    let active: Vec<(AccountType, Role)> = memberships::table
+        .filter(memberships::organization_id.eq(id))
+        .filter(memberships::status.eq(MembershipStatus::Active))
+        .select((memberships::account_type, memberships::role))
+        .load(&mut **connection)
+        .unwrap();
+    let admins: i64 = organizations::table
+        .find(id)
+        .select(organizations::active_admins)
+        .first(&mut **connection)
+        .unwrap();
+    let counted = active.iter().filter(|(_, role)| *role == Role::Admin);
+    assert_eq!(admins, i64::try_from(counted.count()).unwrap());
+    assert!(admins >= 1);
+    for (pool, count) in rollcall::store::seats::list(&mut connection, id).unwrap() {
+        let used = active.iter().filter(|(account_type, _)| {
+            pool == SeatPool::Total || pool == SeatPool::from(*account_type)
+        });
+        assert_eq!(count.used, i64::try_from(used.count()).unwrap(), "{pool}");
+        assert_eq!(count.reserved, 0, "{pool}");
+    }
+}
+
+/// Sets the limits of a licence as an operator.
+async fn limit_seats(operator: &Person<'_>, school: &Organization<'_>, limits: Value) {
+    let path = school.path("/seats");
+    operator.put(&path, limits).await.expect_status(200);
+}
+
+/// The actions of the organization's log on one account, the latest first.
+async fn actions_on(school: &Organization<'_>, account: &str) -> Vec<String> {
+    let path = school.path(&format!("/audit-events?subject_id={account}&limit=200"));
+    let page = school.admin.get(&path).await.expect_status(200);
+    let items = page["items"].as_array().unwrap();
+    items.iter().map(|event| text(&event["action"])).collect()
+}

@@ -1,0 +1,239 @@
+//! Help for people who lost access (PRODUCT 3.9).
+
+use serde_json::{Value, json};
+
+use super::{actions_on, students};
+use crate::support::people::{Person, send, text};
+use crate::support::{Answer, road};
+
+async fn reset(who: &Person<'_>, of: &str, body: Value) -> Answer {
+    who.post(&format!("{of}/password-reset"), body).await
+}
+
+road!(an_admin_gives_a_managed_account_a_new_password, |app| {
+    let school = app.school().await;
+    let [ann, ..] = students(app, &school).await;
+    let of_ann = school.member(&ann.id);
+    let answer = reset(&school.admin, &of_ann, json!({})).await;
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let shown = answer.expect(
+        200,
+        json!({
+            "account_id": ann.id,
+            "email": "ann@hill.example",
+            "username": "Ann",
+            "password": "<text>",
+            "must_change_password": true,
+        }),
+    );
+    ann.get("/v1/me").await.expect_problem(401, "not_signed_in");
+    let old = json!({ "email": "ann@hill.example", "password": "quiet rivers 11" });
+    app.stranger()
+        .post("/v1/auth/login", old)
+        .await
+        .expect_problem(401, "wrong_credentials");
+    let password = text(&shown["password"]);
+    let ann = app.sign_in("ann@hill.example", &password).await;
+    let me = ann.get("/v1/me").await.expect_status(200);
+    assert_eq!(me["must_change_password"], true);
+
+    let given = json!({ "password": "eight brown geese 8", "must_change_password": false });
+    let shown = reset(&school.admin, &of_ann, given)
+        .await
+        .expect_status(200);
+    assert!(shown["password"].is_null());
+    let ann = app.sign_in("ann@hill.example", "eight brown geese 8").await;
+    let me = ann.get("/v1/me").await.expect_status(200);
+    assert_eq!(me["must_change_password"], false);
+
+    assert_eq!(
+        actions_on(&school, &ann.id).await,
+        ["member.password_reset", "member.password_reset"]
+    );
+    let log = school.admin.get(&school.path("/audit-events")).await.text;
+    assert!(!log.contains(&password) && !log.contains("brown geese"));
+    let mail = app.last_mail_to("ann@hill.example").await;
+    assert!(mail.text.contains("Hill Road School"), "{}", mail.text);
+    let said = format!("{} {}", mail.text, mail.html);
+    assert!(!said.contains(&password) && !said.contains("brown geese"));
+    let of_hers = app.mails().await;
+    assert_eq!(
+        of_hers
+            .iter()
+            .filter(|m| m.to == "ann@hill.example")
+            .count(),
+        2
+    );
+});
+
+road!(a_given_password_is_judged_by_the_rule, |app| {
+    let school = app.school().await;
+    let [ann, ..] = students(app, &school).await;
+    let of_ann = school.member(&ann.id);
+    for (password, code) in [
+        ("short 1", "password_too_short"),
+        ("no digit at all", "password_needs_digit"),
+        ("1234567890123", "password_needs_letter"),
+        ("password123", "password_too_common"),
+    ] {
+        reset(&school.admin, &of_ann, json!({ "password": password }))
+            .await
+            .expect_fields(&[("/password", code)]);
+    }
+    reset(&school.admin, &of_ann, json!({ "new_password": "x" }))
+        .await
+        .expect_problem(400, "malformed_request");
+    ann.get("/v1/me").await.expect_status(200);
+});
+
+road!(
+    a_deactivated_member_gets_a_password_and_stays_deactivated,
+    |app| {
+        let school = app.school().await;
+        let [ann, ..] = students(app, &school).await;
+        let of_ann = school.member(&ann.id);
+        school
+            .admin
+            .post(&format!("{of_ann}/deactivate"), json!({}))
+            .await
+            .expect_status(200);
+        let given = json!({ "password": "eight brown geese 8" });
+        reset(&school.admin, &of_ann, given)
+            .await
+            .expect_status(200);
+        let login = json!({ "email": "ann@hill.example", "password": "eight brown geese 8" });
+        app.stranger()
+            .post("/v1/auth/login", login)
+            .await
+            .expect_problem(403, "account_deactivated");
+    }
+);
+
+road!(staff_help_the_students_of_the_groups_they_manage, |app| {
+    let school = app.school().await;
+    let [ann, bob, cid] = students(app, &school).await;
+    let csv =
+        "email,password,username\ntea@x.org,quiet rivers 21,Tea\ntim@x.org,quiet rivers 22,Tim\n";
+    school
+        .import(csv, &[("account_type", "teacher")])
+        .await
+        .expect_status(202);
+    app.drain().await;
+    let tea = app.sign_in("tea@x.org", "quiet rivers 21").await;
+    let tim = app.sign_in("tim@x.org", "quiet rivers 22").await;
+    let group = school.new_group("7A").await;
+    school.add_to_group(&group, &[&tea.id], "manager").await;
+    school
+        .add_to_group(&group, &[&ann.id, &bob.id, &tim.id], "member")
+        .await;
+    reset(&tea, &school.member(&ann.id), json!({}))
+        .await
+        .expect_status(200);
+    // Not in the group, so not to be seen.
+    reset(&tea, &school.member(&cid.id), json!({}))
+        .await
+        .expect_problem(404, "not_found");
+    // Staff, and whoever is an admin, are beyond a teacher.
+    reset(&tea, &school.member(&tim.id), json!({}))
+        .await
+        .expect_problem(403, "forbidden");
+    school
+        .admin
+        .patch(&school.member(&bob.id), json!({ "role": "admin" }))
+        .await
+        .expect_status(200);
+    reset(&tea, &school.member(&bob.id), json!({}))
+        .await
+        .expect_problem(403, "forbidden");
+    // A member of the group who does not manage it sees nobody.
+    reset(&tim, &school.member(&ann.id), json!({}))
+        .await
+        .expect_problem(404, "not_found");
+    reset(&cid, &school.member(&ann.id), json!({}))
+        .await
+        .expect_problem(403, "forbidden");
+    // Whoever is changed to a student loses the group, and its people.
+    let student = json!({ "account_type": "student" });
+    school
+        .admin
+        .patch(&school.member(&tea.id), student)
+        .await
+        .expect_status(200);
+    reset(&tea, &school.member(&ann.id), json!({}))
+        .await
+        .expect_problem(403, "forbidden");
+    let teacher = json!({ "account_type": "teacher" });
+    school
+        .admin
+        .patch(&school.member(&tea.id), teacher)
+        .await
+        .expect_status(200);
+    reset(&tea, &school.member(&ann.id), json!({}))
+        .await
+        .expect_problem(404, "not_found");
+});
+
+road!(ones_own_password_is_changed_with_the_current_one, |app| {
+    let school = app.school().await;
+    let [ann, bob, _] = students(app, &school).await;
+    for id in [&ann.id, &bob.id] {
+        school
+            .admin
+            .patch(&school.member(id), json!({ "role": "admin" }))
+            .await
+            .expect_status(200);
+    }
+    reset(&ann, &school.member(&ann.id), json!({}))
+        .await
+        .expect_problem(403, "forbidden");
+    reset(&ann, &school.member(&bob.id), json!({}))
+        .await
+        .expect_status(200);
+    bob.get("/v1/me").await.expect_problem(401, "not_signed_in");
+});
+
+road!(older_links_to_choose_a_password_are_dead, |app| {
+    use diesel::prelude::*;
+    use rollcall::domain::ids::AccountId;
+    use rollcall::domain::token::{Token, TokenKind};
+    use rollcall::store::mailed_tokens::{self, MailedToken};
+    use rollcall::store::schema;
+    let school = app.school().await;
+    let [ann, ..] = students(app, &school).await;
+    let mut connection = app.state.pool.get().unwrap();
+    for kind in [TokenKind::SetPassword, TokenKind::VerifyEmail] {
+        let token = Token::generate(kind, &ring::rand::SystemRandom::new()).unwrap();
+        let kept = MailedToken {
+            kind,
+            account_id: ann.id.parse::<AccountId>().unwrap(),
+            invitation_id: None,
+            created_at: app.now(),
+            expires_at: app.now().plus(std::time::Duration::from_secs(3600)),
+        };
+        mailed_tokens::insert(&mut connection, &token.hash(), &kept).unwrap();
+    }
+    reset(&school.admin, &school.member(&ann.id), json!({}))
+        .await
+        .expect_status(200);
+    let left: Vec<TokenKind> = schema::mailed_tokens::table
+        .select(schema::mailed_tokens::kind)
+        .load(&mut **connection)
+        .unwrap();
+    assert_eq!(left, [TokenKind::VerifyEmail]);
+});
+
+road!(a_repeated_request_gives_the_same_password_again, |app| {
+    let school = app.school().await;
+    let [ann, ..] = students(app, &school).await;
+    let path = format!("{}/password-reset", school.member(&ann.id));
+    let ask = async |key: &str| {
+        let request = school.admin.request(reqwest::Method::POST, &path);
+        let request = request.header("idempotency-key", key).json(&json!({}));
+        send(request).await.expect_status(200)
+    };
+    let first = ask("one").await;
+    assert_eq!(ask("one").await, first);
+    assert_eq!(actions_on(&school, &ann.id).await.len(), 1);
+    assert_ne!(ask("two").await["password"], first["password"]);
+    assert_eq!(actions_on(&school, &ann.id).await.len(), 2);
+});

@@ -1,0 +1,100 @@
+//! Members and groups as tests set them up and look behind them.
+
+use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
+use rollcall::domain::organization::{JoinedVia, Role};
+use rollcall::services::admission::{self, SeatSource};
+use rollcall::store::accounts::{self, Account};
+use rollcall::store::memberships::Admission;
+use rollcall::store::{removals, transaction};
+use serde_json::json;
+
+use super::App;
+use super::people::{Organization, Person, text};
+
+impl App {
+    /// Lets somebody who is there already into an organization, without asking anybody.
+    pub async fn join(
+        &self,
+        organization: &Organization<'_>,
+        who: &Person<'_>,
+        account_type: &str,
+    ) {
+        let admission = Admission {
+            organization: organization.id.parse().expect("an id"),
+            account_type: account_type.parse().expect("an account type"),
+            role: Role::Member,
+            joined_via: JoinedVia::OrganizationCode,
+            joined_at: self.now(),
+        };
+        let account = self.account(&who.id);
+        let mut connection = self.state.pool.get().expect("no connection");
+        transaction(&mut connection, |connection| {
+            admission::admit(connection, &[account], &admission, &[], SeatSource::Free)
+        })
+        .expect("not admitted");
+    }
+
+    /// An account as it is kept.
+    pub fn account(&self, id: &str) -> Account {
+        let id: AccountId = id.parse().expect("an id");
+        let mut connection = self.state.pool.get().expect("no connection");
+        let found = accounts::find(&mut connection, id).expect("no database");
+        found.expect("no account")
+    }
+
+    /// Whether codes that are there already do not let an account back into an organization.
+    pub fn was_removed(&self, organization: &Organization<'_>, account: &str) -> bool {
+        let id: OrganizationId = organization.id.parse().expect("an id");
+        let account: AccountId = account.parse().expect("an id");
+        let mut connection = self.state.pool.get().expect("no connection");
+        let found = removals::find(&mut connection, id, account);
+        found.expect("no database").is_some()
+    }
+
+    /// The same of a group.
+    pub fn was_removed_from_group(&self, group: &str, account: &str) -> bool {
+        let id: GroupId = group.parse().expect("an id");
+        let account: AccountId = account.parse().expect("an id");
+        let mut connection = self.state.pool.get().expect("no connection");
+        let found = removals::find_of_group(&mut connection, id, account);
+        found.expect("no database").is_some()
+    }
+}
+
+impl Organization<'_> {
+    /// The path of a member.
+    pub fn member(&self, id: &str) -> String {
+        self.path(&format!("/members/{id}"))
+    }
+
+    /// Makes a group as the admin, who manages it, and gives its path.
+    pub async fn new_group(&self, name: &str) -> String {
+        let body = json!({ "name": name });
+        let made = self.admin.post(&self.path("/groups"), body).await;
+        let id = text(&made.expect_status(201)["id"]);
+        self.path(&format!("/groups/{id}"))
+    }
+
+    /// The id of the group at this path.
+    pub fn id_of(&self, group: &str) -> String {
+        let id = group.rsplit('/').next();
+        id.expect("a path").to_owned()
+    }
+
+    /// Adds people to the group at this path, as the admin.
+    pub async fn add_to_group(&self, group: &str, ids: &[&String], role: &str) {
+        let body = json!({ "account_ids": ids, "role": role });
+        let added = self.admin.post(&format!("{group}/members"), body).await;
+        let added = added.expect_status(200);
+        assert_eq!(added["summary"], json!({ "added": ids.len() }));
+    }
+
+    /// As what somebody is in the group at this path.
+    pub async fn role_in_group(&self, group: &str, id: &str) -> String {
+        let page = self.admin.get(&format!("{group}/members?limit=200")).await;
+        let page = page.expect_status(200);
+        let people = page["items"].as_array().expect("no items");
+        let found = people.iter().find(|member| member["account_id"] == id);
+        text(&found.expect("not in the group")["group_role"])
+    }
+}
