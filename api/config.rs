@@ -17,6 +17,7 @@ use crate::domain::generated_address::LoginDomain;
 use crate::domain::hash_cost::HashCost;
 use crate::domain::limits::{Limit, QuotaSetting, Quotas};
 use crate::domain::mail::Sender;
+use crate::domain::smtp_url::SmtpUrl;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -50,6 +51,8 @@ pub struct Config {
     pub worker_poll: Duration,
     /// How long an import's passwords can be downloaded.
     pub results_lifetime: Duration,
+    /// The mail server; none: mail is written into a folder.
+    pub smtp_url: Option<SmtpUrl>,
     /// How often callers may try what is limited.
     pub limits: Quotas,
     /// Who may say for whom they speak (`X-Forwarded-For`, `Forwarded`).
@@ -261,10 +264,15 @@ impl Reader {
         let import_workers: Count = self.read("import_workers", "4", "2")?;
         let lease_seconds: Count = self.read("import_lease_seconds", "10", "30")?;
         let results_hours: Count = self.read("results_hours", "24", "72")?;
+        let smtp_url: Option<SmtpUrl> =
+            self.read_optional("smtp_url", "smtp://user:password@mail.school.example:587")?;
+        if smtp_url.is_some() && self.raw("mail_from").is_none() {
+            return Err(mail_from_missing());
+        }
         let mail_from = self.read(
             "mail_from",
             "Rollcall <no-reply@rollcall.invalid>",
-            "Hill Road School <no-reply@school.example>",
+            EXAMPLE_OF_A_SENDER,
         )?;
         let mail_per_minute: Count = self.read("mail_per_minute", "600", "100")?;
         let mail_workers: Count = self.read("mail_workers", "2", "4")?;
@@ -291,6 +299,7 @@ impl Reader {
             import_lease: Duration::from_secs(u64::from(lease_seconds.0)),
             worker_poll: worker_poll(Duration::from_secs(u64::from(lease_seconds.0))),
             results_lifetime: Duration::from_secs(u64::from(results_hours.0) * 60 * 60),
+            smtp_url,
             limits: self.limits()?,
             trusted_proxies: self.read("trusted_proxies", "", "10.0.0.0/8,192.0.2.7")?,
             mail_from,
@@ -405,6 +414,18 @@ impl Reader {
                 example: "127.0.0.1:8080".to_owned(),
             }),
         }
+    }
+}
+
+const EXAMPLE_OF_A_SENDER: &str = "Hill Road School <no-reply@school.example>";
+
+/// A mail server takes mail from addresses that it knows, and readers trust one that they know.
+fn mail_from_missing() -> ConfigError {
+    ConfigError::Value {
+        name: variable("mail_from"),
+        value: String::new(),
+        problem: "has to name who mail is from where ROLLCALL_SMTP_URL is set".to_owned(),
+        example: EXAMPLE_OF_A_SENDER.to_owned(),
     }
 }
 
@@ -638,6 +659,23 @@ mod tests {
         ] {
             let shown = with(&[("database_url", url)]).unwrap().to_string();
             assert!(shown.contains(&format!("\"{expected}\"")), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_mail_server_needs_a_sender_and_its_password_is_not_shown() {
+        let url = "smtp://me%40x.org:hunt%40er2@mail.example:587";
+        let alone = with(&[("smtp_url", url)]).unwrap_err().to_string();
+        assert!(alone.starts_with("ROLLCALL_MAIL_FROM"), "{alone}");
+        let config = with(&[("smtp_url", url), ("mail_from", "a@school.example")]).unwrap();
+        let shown = format!("{config}{config:?}");
+        assert!(!shown.contains("hunt"), "{shown}");
+        for bad in [
+            "smtp://u:hunt#er2@mail.example",
+            "smtp://u:hunt/er2@mail.example",
+        ] {
+            let refused = with(&[("smtp_url", bad)]).unwrap_err().to_string();
+            assert!(!refused.contains("hunt"), "{refused}");
         }
     }
 }

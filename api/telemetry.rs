@@ -41,6 +41,7 @@ pub struct Metrics {
     connections_in_use: IntGauge,
     connections_most: IntGauge,
     imports_unfinished: IntGauge,
+    mails_unsent: IntGauge,
 }
 
 impl Metrics {
@@ -76,6 +77,10 @@ impl Metrics {
                 "rollcall_imports_unfinished",
                 "Imports queued or running, on all replicas.",
             )?,
+            mails_unsent: gauge(
+                "rollcall_mails_unsent",
+                "Mails queued or deferred, on all replicas.",
+            )?,
             requests,
             durations,
             registry,
@@ -90,6 +95,7 @@ impl Metrics {
             &metrics.connections_in_use,
             &metrics.connections_most,
             &metrics.imports_unfinished,
+            &metrics.mails_unsent,
         ] {
             metrics.registry.register(Box::new(gauge.clone()))?;
         }
@@ -115,6 +121,11 @@ impl Metrics {
     /// How many imports are queued or running, on all replicas.
     pub fn set_unfinished_imports(&self, unfinished: i64) {
         self.imports_unfinished.set(unfinished);
+    }
+
+    /// How many mails are queued or deferred, on all replicas.
+    pub fn set_unsent_mails(&self, unsent: i64) {
+        self.mails_unsent.set(unsent);
     }
 
     /// Everything in the Prometheus text format.

@@ -2,6 +2,7 @@
 
 mod health;
 mod import;
+mod mail;
 mod operator;
 
 use std::path::{Path, PathBuf};
@@ -42,6 +43,9 @@ enum Command {
     Health,
     /// Import accounts from a CSV file, without the API.
     Import(import::ImportArguments),
+    /// Look at what mail says, and try the way that it leaves by.
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     /// Look after the operators of this installation.
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
@@ -65,6 +69,8 @@ pub enum CommandError {
     Usage(String),
     #[error("{0}")]
     NotReady(String),
+    #[error("the mail was not sent: {0}")]
+    NotSent(String),
 }
 
 impl CommandError {
@@ -94,6 +100,7 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
         }
         Command::Health => health::run(&Config::load()?),
         Command::Import(arguments) => import::run(&arguments, &open_state()?),
+        Command::Mail(command) => mail::run(&command, &Config::load()?),
         Command::Operator(command) => operator::run(command, &open_state()?),
     }
 }

@@ -24,6 +24,7 @@ pub mod qr_code;
 pub mod search_key;
 pub mod seats;
 pub mod slug;
+pub mod smtp_url;
 pub mod spreadsheet;
 pub mod token;
 pub mod username;

@@ -65,4 +65,15 @@ impl Letter {
             Self::ImportFinished { .. } => MailKind::ImportFinished,
         }
     }
+
+    /// Until when its link opens anything; none where it opens nothing by itself.
+    pub const fn link_holds_until(&self) -> Option<Instant> {
+        match self {
+            Self::VerifyEmail { expires_at, .. }
+            | Self::SignInInstructions { expires_at, .. }
+            | Self::JoinLink { expires_at, .. }
+            | Self::PasswordReset { expires_at, .. } => Some(*expires_at),
+            Self::PasswordChanged { .. } | Self::ImportFinished { .. } => None,
+        }
+    }
 }

@@ -41,6 +41,11 @@ impl Links {
         self.link("sign-in", "email", email)
     }
 
+    /// A link of an example, to this page.
+    pub fn sample(&self, page: &str, token: &str) -> String {
+        self.link(page, "token", token)
+    }
+
     /// The app may live below a path of its host.
     fn link(&self, page: &str, name: &str, value: &str) -> String {
         let mut link = self.spa.clone();

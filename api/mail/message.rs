@@ -9,9 +9,19 @@ use lettre::{Address, Message};
 use super::templates::Written;
 use super::transport::{Parcel, Setback};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::MailId;
+use crate::domain::instant::Instant;
+use crate::domain::language::Language;
 use crate::domain::mail::Sender;
 use crate::error::{Error, Result};
-use crate::store::mails::Mail;
+
+/// What is kept of a mail that its form comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    pub id: MailId,
+    pub language: Language,
+    pub created_at: Instant,
+}
 
 /// Who a mail goes to.
 pub struct Recipient<'a> {
@@ -26,7 +36,7 @@ pub struct Recipient<'a> {
 /// A [`Setback`] where mail programs have no notation for the address; else, where the words of the
 /// mail cannot be written as a message.
 pub fn compose(
-    mail: &Mail,
+    stamp: &Stamp,
     written: &Written,
     from: &Sender,
     to: &Recipient<'_>,
@@ -37,33 +47,37 @@ pub fn compose(
     };
     let mut builder = Message::builder()
         .from(Mailbox::new(Some(one_line(from.name())), sender))
-        .to(Mailbox::new(Some(one_line(to.name)), receiver))
+        .to(Mailbox::new(name_of(to), receiver))
         .subject(one_line(&written.subject))
-        .date(date_of(mail))
-        .message_id(Some(format!("<{}@{}>", mail.id, from.address().domain())));
+        .date(date_of(stamp))
+        .message_id(Some(format!("<{}@{}>", stamp.id, from.address().domain())));
     for (name, value) in [
         // Nobody's vacation notice is to come back (RFC 3834).
         ("Auto-Submitted", "auto-generated"),
-        ("Content-Language", mail.language.as_str()),
+        ("Content-Language", stamp.language.as_str()),
     ] {
         let name = HeaderName::new_from_ascii(name.to_owned()).map_err(Error::internal)?;
         builder = builder.raw_header(HeaderValue::new(name, value.to_owned()));
     }
     let message = builder
-        .multipart(parts(mail, written))
+        .multipart(parts(stamp, written))
         .map_err(Error::internal)?;
     Ok(Ok(Parcel {
-        name: file_name(mail),
+        name: file_name(stamp),
         from: from.address().clone(),
         to: to.address.clone(),
         text: message.formatted(),
     }))
 }
 
-fn parts(mail: &Mail, written: &Written) -> MultiPart {
+fn name_of(to: &Recipient<'_>) -> Option<String> {
+    Some(one_line(to.name)).filter(|name| !name.is_empty())
+}
+
+fn parts(stamp: &Stamp, written: &Written) -> MultiPart {
     MultiPart::builder()
         .kind(MultiPartKind::Alternative)
-        .boundary(format!("rollcall-{}", mail.id))
+        .boundary(format!("rollcall-{}", stamp.id))
         .build()
         .singlepart(part(ContentType::TEXT_PLAIN, &written.text))
         .singlepart(part(ContentType::TEXT_HTML, &written.html))
@@ -92,15 +106,15 @@ fn one_line(text: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn date_of(mail: &Mail) -> SystemTime {
-    let seconds = u64::try_from(mail.created_at.as_seconds()).unwrap_or(0);
+fn date_of(stamp: &Stamp) -> SystemTime {
+    let seconds = u64::try_from(stamp.created_at.as_seconds()).unwrap_or(0);
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
 /// Files sort by when they were queued.
-fn file_name(mail: &Mail) -> String {
+fn file_name(stamp: &Stamp) -> String {
     let digits = |c: &char| c.is_ascii_digit() || *c == 'T';
-    let moment = mail.created_at.to_string();
+    let moment = stamp.created_at.to_string();
     let moment: String = moment.chars().take(19).filter(digits).collect();
-    format!("{moment}Z-{}", mail.id)
+    format!("{moment}Z-{}", stamp.id)
 }

@@ -6,6 +6,7 @@
 //! | the turn | [`sending`] | takes due mail under a lease, at the pace that is set |
 //! | the words | [`templates`] | the letter in the reader's language, as text and as HTML |
 //! | the form | [`message`] | headers and parts (RFC 5322, MIME) |
+//! | the look | [`preview`] | every mail in every language, and a mail to try the way |
 //! | the way | [`transport`] | a mail server, or a folder |
 
 pub mod letter;
@@ -13,6 +14,7 @@ pub mod links;
 pub mod message;
 pub mod outbox;
 mod pace;
+pub mod preview;
 pub mod sending;
 pub mod templates;
 pub mod transport;

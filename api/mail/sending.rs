@@ -8,11 +8,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::message::{Recipient, compose};
+use super::letter::Letter;
+use super::message::{Recipient, Stamp, compose};
 use super::outbox::Outbox;
 use super::pace::Pace;
 use super::templates;
-use super::transport::{Parcel, Setback, Transport};
+use super::transport::{Line, Parcel, Setback, Smtp, Transport};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::ids::{MailId, WorkerId};
@@ -21,6 +22,7 @@ use crate::domain::mail::Sender;
 use crate::error::Result;
 use crate::store::accounts;
 use crate::store::mails::{self, Lease, Mail};
+use crate::store::transaction::with_patience;
 use crate::store::{Connection, Pool};
 
 /// How long a mail is tried before it is given up.
@@ -43,6 +45,8 @@ pub struct Courier {
     pace: Pace,
     lease: Duration,
     worker: WorkerId,
+    /// To the mail server, while a run of mails lasts.
+    line: Option<Line>,
 }
 
 /// What became of a turn.
@@ -52,7 +56,7 @@ pub enum Turn {
     Idle,
     /// Mail is due, and the sending rate lets the next leave after this.
     Wait(Duration),
-    /// Others took what was due.
+    /// Others took what was due, or it was withdrawn.
     Taken,
     /// A mail left.
     Sent,
@@ -78,6 +82,14 @@ impl Courier {
             pace: Pace::per_minute(config.mail_per_minute),
             lease: config.mail_lease,
             worker: WorkerId::new(),
+            line: None,
+        }
+    }
+
+    /// Lets go of the mail server: there is nothing to send for now.
+    pub fn rest(&mut self) {
+        if let Some(line) = self.line.take() {
+            line.close();
         }
     }
 
@@ -147,43 +159,63 @@ impl Courier {
     /// Brings a mail that is in hand on its way, and notes what became of it.
     fn carry(&mut self, mail: &Mail) -> Result<Turn> {
         let ended = match self.write_out(mail)? {
-            Ok(parcel) => self.deliver(&parcel),
-            Err(setback) => Err(setback),
+            Ok(parcel) => self.deliver(mail.id, &parcel)?,
+            Err(setback) => Ended::NotSent(setback),
         };
-        let mut connection = self.pool.get()?;
-        let (lease, now) = (self.lease_of(mail.id), self.clock.now());
+        let lease = self.lease_of(mail.id);
+        // What became of it is known here only, so a database that is busy is asked again.
         match ended {
-            Ok(()) => {
-                mails::mark_sent(&mut connection, lease, now)?;
+            Ended::Sent => {
+                let now = self.clock.now();
+                with_patience(|| mails::mark_sent(&mut *self.pool.get()?, lease, now))?;
                 tracing::info!(mail = %mail.id, kind = %mail.kind, "mail sent");
                 Ok(Turn::Sent)
             }
-            Err(setback) => {
-                settle(&mut connection, mail, lease, now, &setback)?;
+            Ended::NotSent(setback) => {
+                with_patience(|| self.settle(mail, lease, &setback))?;
                 Ok(Turn::NotSent(setback))
+            }
+            Ended::Lost => Ok(Turn::Taken),
+        }
+    }
+
+    fn deliver(&mut self, mail: MailId, parcel: &Parcel) -> Result<Ended> {
+        let transport = self.transport.clone();
+        match &*transport {
+            Transport::Folder(folder) => Ok(folder.deliver(parcel).into()),
+            Transport::Smtp(smtp) => self.deliver_to(smtp, mail, parcel),
+        }
+    }
+
+    fn deliver_to(&mut self, smtp: &Smtp, mail: MailId, parcel: &Parcel) -> Result<Ended> {
+        if let Err(setback) = smtp.offer(&mut self.line, parcel) {
+            return Ok(Ended::NotSent(setback));
+        }
+        let lease = self.lease_of(mail);
+        match self.note_hand_over(lease) {
+            Ok(true) => Ok(smtp.hand_over(&mut self.line, parcel).into()),
+            // The server waits for a text that it will not get: the line ends here.
+            Ok(false) => {
+                self.line = None;
+                Ok(Ended::Lost)
+            }
+            Err(error) => {
+                self.line = None;
+                Err(error)
             }
         }
     }
 
-    fn deliver(&mut self, parcel: &Parcel) -> std::result::Result<(), Setback> {
-        match &*self.transport {
-            Transport::Folder(folder) => folder.deliver(parcel),
-        }
+    fn note_hand_over(&self, lease: Lease) -> Result<bool> {
+        let now = self.clock.now();
+        mails::hand_over(&mut *self.pool.get()?, lease, now, now.plus(self.lease))
     }
 
     /// The mail as it travels.
     fn write_out(&self, mail: &Mail) -> Result<std::result::Result<Parcel, Setback>> {
-        let Some(sealed) = &mail.sealed else {
-            return Ok(Err(Setback::Final("its content is gone".to_owned())));
-        };
-        let letter = match self.outbox.open(mail.id, sealed) {
+        let letter = match self.open(mail) {
             Ok(letter) => letter,
-            // The key may be on its way to this replica.
-            Err(error) => {
-                return Ok(Err(Setback::Passing(format!(
-                    "it cannot be opened: {error}"
-                ))));
-            }
+            Err(setback) => return Ok(Err(setback)),
         };
         let account = accounts::find(&mut *self.pool.get()?, mail.account_id)?;
         let name = account.map(|account| account.username.as_str().to_owned());
@@ -193,27 +225,62 @@ impl Courier {
         };
         let written =
             templates::write(&letter, mail.language, &to, &self.from, &self.outbox.links)?;
-        compose(mail, &written, &self.from, &to)
+        let stamp = Stamp {
+            id: mail.id,
+            language: mail.language,
+            created_at: mail.created_at,
+        };
+        compose(&stamp, &written, &self.from, &to)
+    }
+
+    fn open(&self, mail: &Mail) -> std::result::Result<Letter, Setback> {
+        let Some(sealed) = &mail.sealed else {
+            return Err(Setback::Final("its content is gone".to_owned()));
+        };
+        let letter = self.outbox.open(mail.id, sealed).map_err(|error| {
+            // The key may be on its way to this replica.
+            Setback::Passing(format!("it cannot be opened: {error}"))
+        })?;
+        match letter.link_holds_until() {
+            Some(end) if end <= self.clock.now() => {
+                let reason = "its link ran out before it could be sent".to_owned();
+                Err(Setback::Final(reason))
+            }
+            _ => Ok(letter),
+        }
+    }
+
+    fn settle(&self, mail: &Mail, lease: Lease, setback: &Setback) -> Result<()> {
+        let now = self.clock.now();
+        let (next, reason) = (now.plus(pause_after(mail)), setback.reason());
+        let last_try = mail.created_at.plus(GIVE_UP_AFTER);
+        let connection = &mut *self.pool.get()?;
+        if matches!(setback, Setback::Final(_)) || next > last_try {
+            mails::fail(connection, lease, reason)?;
+            tracing::warn!(mail = %mail.id, kind = %mail.kind, reason, "mail given up");
+        } else {
+            mails::defer(connection, lease, next, reason)?;
+            tracing::warn!(mail = %mail.id, kind = %mail.kind, reason, "mail deferred");
+        }
+        Ok(())
     }
 }
 
-fn settle(
-    connection: &mut Connection,
-    mail: &Mail,
-    lease: Lease,
-    now: Instant,
-    setback: &Setback,
-) -> Result<()> {
-    let next = now.plus(pause_after(mail));
-    let last_try = mail.created_at.plus(GIVE_UP_AFTER);
-    if matches!(setback, Setback::Final(_)) || next > last_try {
-        mails::fail(connection, lease, setback.reason())?;
-        tracing::warn!(mail = %mail.id, kind = %mail.kind, reason = setback.reason(), "mail given up");
-    } else {
-        mails::defer(connection, lease, next, setback.reason())?;
-        tracing::warn!(mail = %mail.id, kind = %mail.kind, reason = setback.reason(), "mail deferred");
+/// What became of a mail that was in hand.
+enum Ended {
+    Sent,
+    NotSent(Setback),
+    /// It was withdrawn, or the lease ran out, before the server had the text.
+    Lost,
+}
+
+impl From<std::result::Result<(), Setback>> for Ended {
+    fn from(delivered: std::result::Result<(), Setback>) -> Self {
+        match delivered {
+            Ok(()) => Self::Sent,
+            Err(setback) => Self::NotSent(setback),
+        }
     }
-    Ok(())
 }
 
 /// How long a mail waits for its next try: longer each time, and not all mails equally long.

@@ -9,7 +9,7 @@ use super::problem::Problem;
 use crate::crypto::access_token::JwkSet;
 use crate::error::Error;
 use crate::state::State;
-use crate::store::{imports, migrations};
+use crate::store::{Connection, imports, mails, migrations};
 use crate::telemetry::Metrics;
 
 /// Mounts these operations.
@@ -72,8 +72,8 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// Metrics in the Prometheus text format
 ///
-/// Counts and levels of this process; `rollcall_imports_unfinished` is that of the database. They
-/// hold no personal data; still, publish them to your monitoring only.
+/// Counts and levels of this process; `rollcall_imports_unfinished` and `rollcall_mails_unsent` are
+/// those of the database. They hold no personal data; still, publish them to your monitoring only.
 #[utoipa::path(
     tag = "Operations",
     security(()),
@@ -92,8 +92,12 @@ async fn get_metrics(
 ) -> Result<HttpResponse, Problem> {
     metrics.set_connections(state.pool.in_use(), state.pool.size());
     // While the database is away the rest is worth reading more than ever.
-    if let Ok(unfinished) = state.unit(imports::unfinished).await {
+    let of_database = |connection: &mut Connection| {
+        Ok((imports::unfinished(connection)?, mails::unsent(connection)?))
+    };
+    if let Ok((unfinished, unsent)) = state.unit(of_database).await {
         metrics.set_unfinished_imports(unfinished);
+        metrics.set_unsent_mails(unsent);
     }
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")

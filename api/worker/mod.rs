@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::services::imports::carrying_out::Turn;
@@ -18,7 +19,12 @@ use crate::state::{Bell, State};
 pub struct Workers {
     sign: StopSign,
     threads: Vec<JoinHandle<()>>,
+    mail: Vec<JoinHandle<()>>,
 }
+
+/// How long a mail that is in hand may take when the process ends. A mail server that takes longer is
+/// left alone: what it had by then says so.
+const TO_FINISH_A_MAIL: Duration = Duration::from_secs(10);
 
 impl Workers {
     /// Starts as many threads for imports and for mail as the configuration says, and one that cleans
@@ -28,7 +34,7 @@ impl Workers {
     /// Where the system gives no threads.
     pub fn start(state: &State) -> Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
-        let mut threads = Vec::new();
+        let (mut threads, mut mail) = (Vec::new(), Vec::new());
         for number in 0..state.config.import_workers {
             let (state, stopping) = (state.clone(), stopping.clone());
             threads.push(spawn(format!("import-{number}"), move || {
@@ -37,7 +43,7 @@ impl Workers {
         }
         for number in 0..state.config.mail_workers {
             let (state, stopping) = (state.clone(), stopping.clone());
-            threads.push(spawn(format!("mail-{number}"), move || {
+            mail.push(spawn(format!("mail-{number}"), move || {
                 mail::work(&state, &stopping);
             })?);
         }
@@ -49,6 +55,7 @@ impl Workers {
         Ok(Self {
             sign: StopSign { stopping, bell },
             threads,
+            mail,
         })
     }
 
@@ -57,15 +64,33 @@ impl Workers {
         self.sign.clone()
     }
 
-    /// Has each hand its import over, and waits for their end.
+    /// Has each hand its import over and finish its mail, and waits for their end.
     pub fn stop(self) {
         self.sign.set();
-        for thread in self.threads {
+        let ended = finished_by(self.mail, Instant::now() + TO_FINISH_A_MAIL);
+        for thread in self.threads.into_iter().chain(ended) {
             if thread.join().is_err() {
                 tracing::error!("a worker thread ended in a panic");
             }
         }
     }
+}
+
+/// The threads that end in time; the others are left behind.
+fn finished_by(threads: Vec<JoinHandle<()>>, deadline: Instant) -> Vec<JoinHandle<()>> {
+    const LOOK_EVERY: Duration = Duration::from_millis(10);
+    while threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < deadline {
+        std::thread::sleep(LOOK_EVERY);
+    }
+    let (ended, left): (Vec<_>, Vec<_>) = threads.into_iter().partition(JoinHandle::is_finished);
+    for thread in &left {
+        let name = thread.thread().name().unwrap_or_default();
+        tracing::warn!(
+            thread = name,
+            "the mail server takes too long to wait for it"
+        );
+    }
+    ended
 }
 
 /// Tells workers to hand over what they are at.

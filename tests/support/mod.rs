@@ -10,6 +10,7 @@ pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod sheet;
+pub mod smtp;
 pub mod wire;
 
 pub use answer::Answer;

@@ -35,7 +35,8 @@ struct Values<'a> {
     /// Who did it, where that is known.
     by: Option<&'a str>,
     note: Option<&'a str>,
-    facts: Vec<(&'a str, String)>,
+    login: Option<String>,
+    counts: Vec<(&'a str, i64)>,
     link: String,
     date: Option<Instant>,
 }
@@ -59,14 +60,22 @@ pub fn write(
         name => to.name,
         sender => said_by_people(from.name()),
         organization => values.organization.map(said_by_people),
-        by => values.by.map(said_by_people),
+        // A note without a person is the organization's.
+        by => values.by.or(values.organization).map(said_by_people),
         date,
     };
     let sentences = sentences(catalogue, words, &values, to, context)?;
     let subject = sentences.get_attr("subject").map_err(words::broken)?;
     let language = language.as_str();
     let as_text = context! { language, link => values.link.as_str(), ..sentences.clone() };
-    let as_html = context! { language, link => in_attribute(&values.link), ..sentences };
+    let as_html = context! {
+        language,
+        direction => "ltr",
+        link => in_attribute(&values.link),
+        // Keeps what follows out of the line that a list of mails shows.
+        padding => vec![(); 60],
+        ..sentences
+    };
     Ok(Written {
         subject: subject.to_string(),
         text: lay_out("mail.txt", TEXT_LAYOUT, as_text)?,
@@ -104,10 +113,11 @@ fn sentences(
         &catalogue.common.greeting_nobody
     };
     let note_from = values.note.map(|_| filled(&catalogue.common.note_from));
-    let facts: Vec<Value> = values
-        .facts
-        .iter()
-        .map(|(label, value)| context! { label => *label, value => value.as_str() })
+    let login = values.login.as_deref();
+    let login = login.map(|value| context! { label => &*catalogue.facts.login, value });
+    let counts = values.counts.iter();
+    let counts: Vec<Value> = counts
+        .map(|(label, value)| context! { label => *label, value => *value })
         .collect();
     Ok(context! {
         subject => filled(&words.subject)?,
@@ -117,7 +127,9 @@ fn sentences(
         opening => by(&words.opening, &words.opening_by)?,
         note_from => note_from.transpose()?,
         note => values.note.map(lines_of_note),
-        facts,
+        login,
+        counts,
+        colon => &*catalogue.common.colon,
         next => by(&words.next, &words.next_by)?,
         button => filled(&words.button)?,
         link_hint => filled(&catalogue.common.link_hint)?,
@@ -138,7 +150,8 @@ fn values<'a>(
         organization: None,
         by: None,
         note: None,
-        facts: Vec::new(),
+        login: None,
+        counts: Vec::new(),
         link: links.sign_in(to.address.as_str()),
         date: None,
     };
@@ -162,9 +175,10 @@ fn values<'a>(
             organization: Some(organization),
             by: invited_by.as_deref(),
             note: note.as_deref(),
-            facts: vec![(&facts.login, login.clone())],
+            login: Some(login.clone()),
             link: link.clone(),
             date: Some(*expires_at),
+            ..nothing
         },
         Letter::JoinLink {
             organization,
@@ -186,7 +200,7 @@ fn values<'a>(
             at,
         } => Values {
             by: by_organization.as_deref(),
-            facts: vec![(&facts.login, login.clone())],
+            login: Some(login.clone()),
             link: links.sign_in(login),
             date: Some(*at),
             ..nothing
@@ -200,14 +214,17 @@ fn values<'a>(
             results_expire_at,
         } => Values {
             organization: Some(organization),
-            facts: vec![
-                (&facts.rows, rows.to_string()),
-                (&facts.created, created.to_string()),
-                (&facts.failed, failed.to_string()),
-                (&facts.cancelled, cancelled.to_string()),
+            counts: vec![
+                (&facts.rows, *rows),
+                (&facts.created, *created),
+                (&facts.failed, *failed),
+                (&facts.cancelled, *cancelled),
             ],
             date: Some(*results_expire_at),
             ..nothing
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

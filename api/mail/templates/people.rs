@@ -1,9 +1,6 @@
 //! What people wrote, as a mail repeats it: never something that a mail program turns into a link, so
 //! that nobody borrows our name for an address of theirs.
 
-/// The longest line of a note; what is longer is folded.
-const LINE: usize = 72;
-
 /// A text in which no mail program finds an address to link: an invisible joiner stands behind each
 /// dot, colon and slash that something follows.
 pub fn said_by_people(text: &str) -> String {
@@ -26,10 +23,7 @@ pub fn said_by_people(text: &str) -> String {
 
 /// The lines of a note.
 pub fn lines_of_note(note: &str) -> Vec<String> {
-    note.trim()
-        .lines()
-        .flat_map(|line| folded(&said_by_people(line)))
-        .collect()
+    note.trim().lines().map(said_by_people).collect()
 }
 
 /// A name that nobody takes for anything else: it has no address in it.
@@ -43,18 +37,43 @@ fn is_unseen(c: char) -> bool {
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn folded(line: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in line.split_whitespace() {
-        let Some(last) = lines.last_mut() else { break };
-        if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > LINE {
-            lines.push(word.to_owned());
-        } else {
-            if !last.is_empty() {
-                last.push(' ');
-            }
-            last.push_str(word);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_wrote_has_no_address_that_a_mail_program_finds() {
+        for text in [
+            "https://evil.example/x",
+            "www.evil.example",
+            "evil.example",
+            "mailto:eve@evil.example",
+        ] {
+            let said = said_by_people(text);
+            assert!(!said.contains(".example"), "{said}");
+            assert!(!said.contains("://"), "{said}");
+            assert!(!is_plain_name(text), "{text}");
         }
     }
-    lines
+
+    #[test]
+    fn ordinary_words_stay_as_they_are() {
+        for text in [
+            "Ada Head",
+            "Dr. Ada M. Head",
+            "See you at 8. Bring: pens",
+            "Hill Road School",
+            "日本 太郎",
+        ] {
+            assert_eq!(said_by_people(text), text);
+            assert!(is_plain_name(text), "{text}");
+        }
+        assert!(!is_plain_name("  "));
+    }
+
+    #[test]
+    fn a_note_keeps_its_lines_and_nothing_unseen() {
+        let note = "\n Hello,\r\n\r\nwelcome\u{202e}!\u{0}  \n";
+        assert_eq!(lines_of_note(note), ["Hello,", "", "welcome ! "]);
+    }
 }

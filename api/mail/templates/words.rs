@@ -32,6 +32,8 @@ pub struct Common {
     pub greeting: String,
     /// Where the name is one that could pass for something else.
     pub greeting_nobody: String,
+    /// What stands between a label and what it is of.
+    pub colon: String,
     pub link_hint: String,
     pub note_from: String,
     pub footer: String,
@@ -80,7 +82,7 @@ pub struct Words {
     pub why: String,
 }
 
-const SOURCES: [(Language, &str); 6] = [
+pub const SOURCES: [(Language, &str); 6] = [
     (Language::English, include_str!("languages/en.toml")),
     (Language::Finnish, include_str!("languages/fi.toml")),
     (Language::Spanish, include_str!("languages/es.toml")),

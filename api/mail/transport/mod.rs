@@ -1,17 +1,26 @@
 //! How mail leaves: to a mail server, or into a folder.
 
 mod folder;
+mod smtp;
+
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::domain::email_address::EmailAddress;
 
 pub use folder::Folder;
+pub use smtp::{Line, Patience, Smtp};
 
 /// Where mail goes.
 pub enum Transport {
     /// Into a folder of `.eml` files.
     Folder(Folder),
+    /// To a mail server.
+    Smtp(Smtp),
 }
+
+/// The longest that a server may take for one step: it is slow, or somebody holds it up.
+const LONGEST_STEP: Duration = Duration::from_secs(30);
 
 /// A mail, ready to leave.
 pub struct Parcel {
@@ -46,6 +55,35 @@ impl Setback {
 impl Transport {
     /// The one that the configuration asks for.
     pub fn configured(config: &Config) -> Self {
-        Self::Folder(Folder::at(config.data_dir.join("mail")))
+        let Some(url) = &config.smtp_url else {
+            return Self::Folder(Folder::at(config.data_dir.join("mail")));
+        };
+        // The text's ends before the lease does; a mail that comes that far late is not handed over.
+        let patience = Patience {
+            step: LONGEST_STEP.min(config.mail_lease / 2),
+            text: config.mail_lease * 4 / 5,
+        };
+        let name = config.mail_from.address().domain();
+        Self::Smtp(Smtp::at(url.clone(), name, patience))
+    }
+
+    /// Sends one mail by itself.
+    ///
+    /// # Errors
+    /// Why it did not leave.
+    pub fn send(&self, parcel: &Parcel) -> Result<(), Setback> {
+        match self {
+            Self::Folder(folder) => folder.deliver(parcel),
+            Self::Smtp(smtp) => {
+                let mut line = None;
+                let sent = smtp
+                    .offer(&mut line, parcel)
+                    .and_then(|()| smtp.hand_over(&mut line, parcel));
+                if let Some(line) = line {
+                    line.close();
+                }
+                sent
+            }
+        }
     }
 }

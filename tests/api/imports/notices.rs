@@ -35,7 +35,8 @@ road!(whoever_made_an_import_is_told_of_its_end, |app| {
         assert!(notice.text.contains(number), "{}", notice.text);
     }
     for secret in ["purple fox", "pupil1"] {
-        assert!(!notice.raw.contains(secret), "{}", notice.raw);
+        assert!(!notice.text.contains(secret), "{}", notice.text);
+        assert!(!notice.html.contains(secret), "{}", notice.html);
     }
 });
 
@@ -127,4 +128,24 @@ road!(who_is_gone_or_has_no_mailbox_is_not_written_to, |app| {
         .unwrap();
     drop(connection);
     assert_eq!(app.mails().await.len(), before + 1);
+});
+
+road!(an_address_that_nobody_has_proved_is_not_flooded, |app| {
+    let school = app.school().await;
+    let import = || school.accepted(file_of(&["no address,purple fox 1,P"]), STUDENTS);
+    for _ in 0..8 {
+        import().await;
+    }
+    assert_eq!(notices(app, &school.admin.email).await.len(), 5);
+    let admin: AccountId = school.admin.id.parse().unwrap();
+    let mut connection = app.state.pool.get().unwrap();
+    diesel::update(accounts::table.find(admin))
+        .set(accounts::email_verified_at.eq(app.now()))
+        .execute(&mut **connection)
+        .unwrap();
+    drop(connection);
+    for _ in 0..8 {
+        import().await;
+    }
+    assert_eq!(notices(app, &school.admin.email).await.len(), 13);
 });

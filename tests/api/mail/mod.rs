@@ -1,9 +1,16 @@
 //! Mail (PRODUCT 3.10): what arrives, how, and how often.
 
+mod conversation;
+mod crash;
 mod folder;
+mod once;
+mod process;
+mod setbacks;
+mod tls;
 
 use std::time::Duration;
 
+use rollcall::config::Config;
 use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::ids::MailId;
 use rollcall::domain::language::Language;
@@ -13,6 +20,43 @@ use rollcall::store::mails::{self, Delivery};
 use rollcall::store::{accounts, transaction};
 
 use crate::support::App;
+use crate::support::smtp::SmtpServer;
+
+/// Runs a test on both databases with a mail server: `sent!(name, |app, server| { … })`.
+macro_rules! sent {
+    ($(#[$meta:meta])* $name:ident, |$app:ident, $server:ident| $body:block) => {
+        $(#[$meta])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn road($app: &$crate::support::App, $server: &$crate::support::smtp::SmtpServer) $body
+
+            #[test]
+            fn sqlite() {
+                let server = SmtpServer::plain();
+                let app = $crate::support::App::on_sqlite_with(|config| super::super::mail_to(config, &server));
+                $crate::support::app::block_on(road(&app, &server));
+            }
+
+            #[test]
+            fn postgres() {
+                let server = SmtpServer::plain();
+                let app = $crate::support::App::on_postgres_with(|config| super::super::mail_to(config, &server));
+                if let Some(app) = app {
+                    $crate::support::app::block_on(road(&app, &server));
+                }
+            }
+        }
+    };
+}
+use sent;
+
+/// Has mail sent to this server.
+fn mail_to(config: &mut Config, server: &SmtpServer) {
+    config.smtp_url = Some(server.url().parse().unwrap());
+    config.mail_from = "Hill Road School <no-reply@hill.example>".parse().unwrap();
+}
 
 /// A letter with a link that carries this token.
 fn reset_letter(app: &App, token: &str) -> Letter {

@@ -1,0 +1,141 @@
+//! Every mail in every language is whole.
+
+use std::collections::BTreeMap;
+
+use super::super::preview::samples;
+use super::*;
+use crate::domain::email_address::EmailAddress;
+
+fn written(visit: impl Fn(&str, Language, &Letter, &Written)) {
+    let address = EmailAddress::parse("ana@hill.example").unwrap();
+    let to = Recipient {
+        name: "Ana",
+        address: &address,
+    };
+    let from = "School <no-reply@hill.example>".parse().unwrap();
+    let links = Links::into(&"https://app.example".parse().unwrap());
+    let now = "2026-09-01T07:05:00Z".parse::<jiff::Timestamp>().unwrap();
+    for (name, letter) in samples(&links, &to, now.into()) {
+        for language in Language::ALL {
+            let mail = write(&letter, *language, &to, &from, &links).unwrap();
+            visit(name, *language, &letter, &mail);
+        }
+    }
+}
+
+#[test]
+fn every_mail_has_its_link_in_both_parts_and_no_holes() {
+    written(|name, language, letter, mail| {
+        let place = format!("{name} in {language}");
+        let link = mail
+            .text
+            .split_whitespace()
+            .find(|word| word.starts_with("https://"))
+            .unwrap();
+        assert!(link.starts_with("https://app.example/"), "{place}: {link}");
+        let in_html = mail.html.matches(&format!("href=\"{link}\"")).count();
+        assert_eq!(in_html, 2, "{place}: a button and the link itself");
+        assert!(mail.html.contains(&format!(">{link}<")), "{place}");
+        for part in [&mail.subject, &mail.text, &mail.html] {
+            for hole in ["{{", "{%", "}}", "undefined", "none", "None"] {
+                let css = part
+                    .replace("display:none", "")
+                    .replace("text-decoration:none", "");
+                assert!(!css.contains(hole), "{place}: {hole}\n{css}");
+            }
+        }
+        assert!(
+            mail.html.contains(&format!("<html lang=\"{language}\"")),
+            "{place}"
+        );
+        let is_dated = letter.link_holds_until().is_none() || mail.text.contains("2026");
+        assert!(is_dated && mail.text.contains("Ana"), "{place}");
+    });
+}
+
+#[test]
+fn no_mail_fetches_anything() {
+    written(|name, _, _, mail| {
+        for fetches in ["src=", "<img", "@import", "url(", "<script", "<link"] {
+            assert!(!mail.html.contains(fetches), "{name}: {fetches}");
+        }
+    });
+}
+
+#[test]
+fn subjects_name_the_organization_or_the_sender() {
+    written(|name, language, _, mail| {
+        let named = ["Hill Road School", "School"];
+        assert!(
+            named.iter().any(|it| mail.subject.contains(it)),
+            "{name} in {language}"
+        );
+    });
+}
+
+/// Every entry of a catalogue with the names of the values in it.
+fn entries(source: &str) -> BTreeMap<String, Vec<String>> {
+    let table: toml::Table = source.parse().unwrap();
+    let mut entries = BTreeMap::new();
+    for (section, words) in &table {
+        for (name, sentence) in words.as_table().unwrap() {
+            let sentence = sentence.to_string();
+            let mut values: Vec<String> = sentence
+                .split("{{ ")
+                .skip(1)
+                .map(|rest| rest.split(" }}").next().unwrap().to_owned())
+                .collect();
+            values.sort();
+            values.dedup();
+            entries.insert(format!("{section}.{name}"), values);
+        }
+    }
+    entries
+}
+
+#[test]
+fn every_language_says_the_same_with_the_same_values() {
+    let english = entries(words::SOURCES[0].1);
+    assert!(english.len() > 70, "{}", english.len());
+    for (language, source) in words::SOURCES {
+        let theirs = entries(source);
+        for (name, values) in &english {
+            // Dates are put together in each language's way.
+            let their_values = theirs.get(name);
+            assert_eq!(their_values, Some(values), "{name} in {language}");
+        }
+        assert_eq!(
+            theirs.len(),
+            english.len(),
+            "{language} has entries of its own"
+        );
+    }
+}
+
+#[test]
+fn moments_are_written_as_people_write_them() {
+    let date = |language, text: &str| {
+        let moment = text.parse::<jiff::Timestamp>().unwrap();
+        Catalogue::of(language)
+            .unwrap()
+            .date(moment.into())
+            .unwrap()
+    };
+    for (language, expected) in [
+        (Language::English, "1 September 2026 at 07:05 UTC"),
+        (Language::Finnish, "1. syyskuuta 2026 klo 7.05 (UTC)"),
+        (Language::Spanish, "1 de septiembre de 2026, 07:05 h (UTC)"),
+        (Language::German, "1. September 2026, 07:05 Uhr (UTC)"),
+        (
+            Language::French,
+            "1er septembre 2026 à 7\u{a0}h\u{a0}05 (UTC)",
+        ),
+        (Language::Swedish, "1 september 2026 kl. 07.05 (UTC)"),
+    ] {
+        assert_eq!(date(language, "2026-09-01T07:05:00Z"), expected);
+    }
+    assert_eq!(
+        date(Language::French, "2026-12-31T23:59:00Z"),
+        "31 décembre 2026 à 23\u{a0}h\u{a0}59 (UTC)"
+    );
+}

@@ -1,0 +1,130 @@
+//! The command line, and processes whose mail server does not answer.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::support::app::block_on;
+use crate::support::mail::received_in;
+use crate::support::process::Installation;
+use crate::support::smtp::{Reaction, SmtpServer, Step};
+
+#[test]
+fn preview_writes_every_mail_in_every_language() {
+    let installation = Installation::on_sqlite();
+    let folder = installation.path("previews");
+    let output = folder.display().to_string();
+    let written = installation.run(&["mail", "preview", "--output", &output]);
+    assert!(
+        written.status.success(),
+        "{}",
+        String::from_utf8_lossy(&written.stderr)
+    );
+    let mut count: HashMap<String, usize> = HashMap::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let extension = path.extension().unwrap().to_str().unwrap().to_owned();
+        *count.entry(extension).or_default() += 1;
+    }
+    assert_eq!((count["html"], count["txt"], count["eml"]), (49, 48, 48));
+    let index = std::fs::read_to_string(folder.join("index.html")).unwrap();
+    for name in [
+        "verify_email",
+        "sign_in_instructions",
+        "join_link",
+        "password_reset",
+        "password_changed",
+        "import_finished",
+    ] {
+        for language in ["en", "fi", "es", "de", "fr", "sv"] {
+            let file = format!("{name}.{language}.html");
+            assert!(index.contains(&format!("href=\"{file}\"")), "{file}");
+            assert!(folder.join(&file).exists(), "{file}");
+        }
+    }
+    assert_eq!(received_in(&folder).len(), 48);
+}
+
+#[test]
+fn a_trial_goes_into_the_folder_where_there_is_no_server() {
+    let installation = Installation::on_sqlite();
+    let sent = installation.run(&["mail", "test", "--to", "Ada@Hill.Example"]);
+    assert!(
+        sent.status.success(),
+        "{}",
+        String::from_utf8_lossy(&sent.stderr)
+    );
+    let mails = received_in(&installation.path("data/mail"));
+    assert_eq!(mails.len(), 1);
+    assert_eq!(
+        (&*mails[0].to, &*mails[0].subject),
+        ("ada@hill.example", "Test mail from Rollcall")
+    );
+}
+
+/// Three mails wait for a server that hangs: the process serves, and ends when it is told to.
+#[test]
+fn a_mail_server_that_hangs_holds_up_nothing_else() {
+    let server = SmtpServer::plain();
+    server.always(Step::Text, Reaction::Hang);
+    let mut installation = Installation::on_sqlite();
+    installation.set("SMTP_URL", server.url());
+    installation.set("MAIL_FROM", "no-reply@hill.example");
+    block_on(async {
+        let process = installation.start();
+        super::crash::queue_in(&installation, 3);
+        server.wait_until_held();
+        let since = Instant::now();
+        process.school("Hill Road School").await;
+        let metrics = process
+            .request(reqwest::Method::GET, "/metrics", "")
+            .send()
+            .await
+            .unwrap();
+        let metrics = metrics.text().await.unwrap();
+        let unsent = metrics
+            .lines()
+            .find(|line| line.starts_with("rollcall_mails_unsent "))
+            .unwrap();
+        assert!(
+            unsent.split(' ').nth(1).unwrap().parse::<usize>().unwrap() >= 3,
+            "{unsent}"
+        );
+        process.terminate();
+        assert!(process.wait().success());
+        assert!(
+            since.elapsed() < Duration::from_secs(40),
+            "{:?}",
+            since.elapsed()
+        );
+    });
+}
+
+/// What is in hand is finished, and nothing else is begun.
+#[test]
+fn a_process_that_ends_finishes_its_mail() {
+    let server = SmtpServer::plain();
+    let mut installation = Installation::on_sqlite();
+    installation.set("SMTP_URL", server.url());
+    installation.set("MAIL_FROM", "no-reply@hill.example");
+    installation.set("MAIL_WORKERS", 1);
+    server.once(Step::Text, Reaction::TakeAndWait);
+    let process = installation.start();
+    let ids = super::crash::queue_in(&installation, 5);
+    server.wait_until_held();
+    process.terminate();
+    server.recover();
+    assert!(process.wait().success());
+    let pool = installation.pool();
+    let mut connection = pool.get().unwrap();
+    let now = rollcall::store::mails::deliveries(&mut connection, &ids).unwrap();
+    let sent = now
+        .values()
+        .filter(|delivery| delivery.status == rollcall::domain::mail::MailStatus::Sent);
+    assert_eq!(
+        sent.count(),
+        server.taken().len(),
+        "what was taken is known to be"
+    );
+    let waiting = now.values().filter(|delivery| delivery.attempts == 0);
+    assert_eq!(waiting.count(), 5 - server.taken().len());
+}
