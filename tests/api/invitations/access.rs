@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::outcomes;
+use super::{outcomes, sent};
 use crate::support::people::{Organization, Person, send, text};
 use crate::support::{Answer, App, road};
 
@@ -71,7 +71,7 @@ road!(strangers_learners_and_others_may_nothing, |app| {
     let foreign = valley.invite_with(body).await;
     foreign.expect_fields(&[("/group_ids", "group_unknown")]);
     assert_eq!(school.admin.get(&path).await.expect_status(200), before);
-    assert_eq!(app.mails().await.len(), 1);
+    assert_eq!(sent(app).await.len(), 1);
     let operator = app.operator().await;
     let statuses: Vec<u16> = ask_all(&operator, &school, &path)
         .await

@@ -9,7 +9,7 @@ use rollcall::store::schema::groups;
 use rollcall::store::{accounts, removals, transaction};
 use serde_json::{Value, json};
 
-use super::{outcomes, verify};
+use super::{outcomes, sent, verify};
 use crate::support::people::{Organization, Person, text};
 use crate::support::{App, road};
 
@@ -249,7 +249,7 @@ road!(it_can_be_declined, |app| {
         .await;
     let page = page.expect_status(200);
     assert_eq!(page["items"].as_array().unwrap().len(), 2);
-    assert_eq!(app.mails().await.len(), 2);
+    assert_eq!(sent(app).await.len(), 2);
     // They can be invited again.
     let answer = school.invite(&["joe@x.example"]).await;
     assert_eq!(outcomes(&answer), ["join_link_sent"]);
@@ -401,5 +401,26 @@ road!(a_departure_takes_offers_back, |app| {
     }
     assert_eq!(valley.students().await, (0, 0));
     // What was not sent yet is not sent any more.
-    assert_eq!(app.mails().await.len(), 1);
+    assert_eq!(sent(app).await.len(), 1);
+});
+
+road!(an_invitation_counts_before_a_code_that_waited, |app| {
+    let school = app.school().await;
+    let code = json!({ "allowed_email_domains": ["x.example"] });
+    let path = school.path("/invite-code");
+    let code = school.admin.patch(&path, code).await.expect_status(200);
+    let joe = app.register("joe@x.example").await;
+    let redeem = json!({ "code": code["code"] });
+    let redeemed = joe.post("/v1/invite-codes/redeem", redeem).await;
+    assert!(redeemed.status.as_u16() < 500, "{}", redeemed.text);
+    assert!(school.member("joe@x.example").await.is_none());
+    let body = json!({ "emails": ["joe@x.example"], "account_type": "teacher" });
+    let answer = school.invite_with(body).await.expect_status(200);
+    assert_eq!(outcomes(&answer), ["join_link_sent"]);
+    let secret = app.last_mail_to("joe@x.example").await.token();
+    let accepted = joe.post(ACCEPT, token(&secret)).await.expect_status(200);
+    assert_eq!(accepted["outcome"], "joined");
+    let member = school.member("joe@x.example").await.unwrap();
+    assert_eq!(member["account_type"], "teacher");
+    assert_eq!(school.students().await, (0, 0));
 });

@@ -21,7 +21,7 @@ use rollcall::store::schema::{accounts, invitations, memberships};
 use serde_json::{Value, json};
 
 use crate::support::people::{Organization, Person, text};
-use crate::support::{Answer, App};
+use crate::support::{Answer, App, ReceivedMail};
 
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
@@ -137,6 +137,13 @@ fn verify(app: &App, person: &Person<'_>) {
 async fn choose_password(app: &App, token: &str, password: &str) -> Answer {
     let body = json!({ "token": token, "password": password });
     app.stranger().post("/v1/auth/password/reset", body).await
+}
+
+/// The mails of invitations, after all mail that is due was sent.
+async fn sent(app: &App) -> Vec<ReceivedMail> {
+    let mut mails = app.mails().await;
+    mails.retain(|mail| mail.text.contains("token=rci_") || mail.text.contains("token=rcp_"));
+    mails
 }
 
 /// Whoever signs in again, because the clock was moved.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{DAY, again, choose_password, outcomes};
+use super::{DAY, again, choose_password, outcomes, sent};
 use crate::support::people::text;
 use crate::support::road;
 
@@ -115,7 +115,7 @@ road!(an_expired_account_can_be_taken_back, |app| {
         .post("/v1/invitations/renew", token(&old))
         .await
         .expect_problem(404, "invitation_unknown");
-    assert_eq!(app.mails().await.len(), 1);
+    assert_eq!(sent(app).await.len(), 1);
 });
 
 road!(a_forgotten_password_opens_it_too, |app| {
@@ -142,7 +142,7 @@ road!(mails_speak_the_language_and_show_the_note_as_text, |app| {
         "note": note,
     });
     school.invite_with(body).await.expect_status(200);
-    let mails = app.mails().await;
+    let mails = sent(app).await;
     assert_eq!(mails.len(), 2);
     for mail in mails {
         assert_ne!(mail.to, "eve@x.example");
@@ -157,5 +157,34 @@ road!(mails_speak_the_language_and_show_the_note_as_text, |app| {
         assert!(!head.contains("Bcc"), "{head}");
         assert!(!mail.subject.contains("hi"), "{}", mail.subject);
         assert!(mail.link().starts_with("http://localhost:3000/"));
+    }
+});
+
+road!(an_account_is_taken_back_or_used_never_both, |app| {
+    for round in 0..5 {
+        let school = app.organization(&format!("School {round}"), "school").await;
+        let email = format!("new{round}@x.example");
+        let path = school.invite_one(&email).await;
+        let secret = app.last_mail_to(&email).await.token();
+        let revoke = format!("{path}/revoke");
+        let (chosen, revoked) = tokio::join!(
+            choose_password(app, &secret, "quiet rivers 11"),
+            school.admin.post(&revoke, json!({})),
+        );
+        let statuses = (chosen.status.as_u16(), revoked.status.as_u16());
+        let invitation = school.admin.get(&path).await.expect_status(200);
+        match statuses {
+            (204, 409) => {
+                assert_eq!(invitation["status"], "accepted");
+                app.sign_in(&email, "quiet rivers 11").await;
+                assert_eq!(school.students().await, (1, 0));
+            }
+            (410, 200) => {
+                assert_eq!(invitation["status"], "revoked");
+                assert!(school.member(&email).await.is_none());
+                assert_eq!(school.students().await, (0, 0));
+            }
+            other => panic!("{other:?} {} {}", chosen.text, revoked.text),
+        }
     }
 });

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::DAY;
+use super::{DAY, sent};
 use crate::support::people::{Person, send, text};
 use crate::support::{Answer, road};
 
@@ -27,7 +27,7 @@ road!(what_is_sent_twice_is_done_once, |app| {
     keyed(&school.admin, "one", &all, &other)
         .await
         .expect_problem(409, "idempotency_conflict");
-    assert_eq!(app.mails().await.len(), 2);
+    assert_eq!(sent(app).await.len(), 2);
     assert_eq!(school.students().await, (1, 1));
     let id = text(&first.json()["results"][0]["invitation_id"]);
     let resend = school.path(&format!("/invitations/{id}/resend"));
@@ -35,7 +35,7 @@ road!(what_is_sent_twice_is_done_once, |app| {
         let resent = keyed(&school.admin, "two", &resend, &json!({})).await;
         resent.expect_status(200);
     }
-    assert_eq!(app.mails().await.len(), 3);
+    assert_eq!(sent(app).await.len(), 3);
     let token = json!({ "token": app.last_mail_to("joe@x.example").await.token() });
     for _ in 0..2 {
         let accepted = keyed(&joe, "three", "/v1/invitations/accept", &token).await;
@@ -53,7 +53,7 @@ road!(many_that_come_at_once_with_one_key_send_once, |app| {
     for answer in &answers {
         assert_eq!(answer.expect_status(200), answers[0].json());
     }
-    assert_eq!(app.mails().await.len(), 1);
+    assert_eq!(sent(app).await.len(), 1);
     assert_eq!(school.students().await, (1, 0));
 });
 
@@ -66,7 +66,7 @@ road!(a_new_link_is_asked_for_once, |app| {
         let renewed = keyed(&app.stranger(), "one", "/v1/invitations/renew", &token).await;
         assert_eq!((renewed.status.as_u16(), renewed.text.as_str()), (202, ""));
     }
-    assert_eq!(app.mails().await.len(), 2);
+    assert_eq!(sent(app).await.len(), 2);
 });
 
 road!(what_an_organization_sends_is_limited_and_told, |app| {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{DAY, again};
+use super::{DAY, again, sent};
 use crate::support::road;
 
 fn token(token: &str) -> Value {
@@ -33,7 +33,7 @@ road!(a_new_link_kills_the_old_one, |app| {
         .await
         .expect_status(200);
     let new = app.last_mail_to("joe@x.example").await.token();
-    assert_eq!(app.mails().await.len(), 2);
+    assert_eq!(sent(app).await.len(), 2);
     for path in ["/v1/invitations/accept", "/v1/invitations/preview"] {
         let dead = joe.post(path, token(&old)).await;
         dead.expect_problem(404, "invitation_unknown");
@@ -146,7 +146,7 @@ road!(mail_that_is_still_here_does_not_leave, |app| {
             .await;
         assert_eq!(revoked.expect_status(200)["delivery"], Value::Null);
     }
-    assert!(app.mails().await.is_empty());
+    assert!(sent(app).await.is_empty());
 });
 
 road!(a_deleted_organization_takes_its_invitations_along, |app| {

@@ -3,7 +3,7 @@
 use rollcall::services::invitations::settle_expired;
 use serde_json::{Value, json};
 
-use super::{DAY, again};
+use super::{DAY, again, sent};
 use crate::support::road;
 
 const RENEW: &str = "/v1/invitations/renew";
@@ -20,7 +20,7 @@ road!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
     let stranger = app.stranger();
     // Still good: nothing is sent.
     stranger.post(RENEW, token(&old)).await.expect_status(202);
-    assert_eq!(app.mails().await.len(), 1);
+    assert_eq!(sent(app).await.len(), 1);
     app.advance(DAY * 7);
     school.admin = again(&school.admin).await;
     let joe = again(&joe).await;
@@ -52,7 +52,7 @@ road!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
     assert_eq!(school.students().await, (0, 1));
     let new = app.last_mail_to("joe@x.example").await.token();
     assert_ne!(old, new);
-    assert_eq!(app.mails().await.len(), 2);
+    assert_eq!(sent(app).await.len(), 2);
     joe.post("/v1/invitations/accept", token(&old))
         .await
         .expect_problem(404, "invitation_unknown");
@@ -95,7 +95,7 @@ road!(a_renewal_says_nothing_of_why_there_is_none, |app| {
         .post(RENEW, token("rci_guess"))
         .await
         .expect_problem(404, "invitation_unknown");
-    assert_eq!(app.mails().await.len(), 2);
+    assert_eq!(sent(app).await.len(), 2);
     assert_eq!(school.students().await, (0, 0));
     let operator = again(&operator).await;
     operator.put(&seats, json!({})).await.expect_status(200);
@@ -103,7 +103,7 @@ road!(a_renewal_says_nothing_of_why_there_is_none, |app| {
         .post(RENEW, token(&ann))
         .await
         .expect_status(202);
-    assert_eq!(app.mails().await.len(), 3);
+    assert_eq!(sent(app).await.len(), 3);
     assert_eq!(school.students().await, (0, 1));
 });
 
