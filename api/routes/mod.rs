@@ -9,6 +9,7 @@ pub mod group_members;
 pub mod groups;
 pub mod health;
 pub mod imports;
+pub mod invitations;
 pub mod invite_codes;
 pub mod many;
 pub mod me;
@@ -37,6 +38,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     members::mount(config);
     groups::mount(config);
     group_members::mount(config);
+    invitations::mount(config);
     invite_codes::mount(config);
     imports::mount(config);
     audit_events::mount(config);

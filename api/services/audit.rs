@@ -78,19 +78,19 @@ impl Event {
 
 /// Writes an event down; call it in the transaction of the change itself.
 pub fn record(connection: &mut Connection, act: &Act, event: Event) -> Result<()> {
-    record_all(connection, act, vec![event])
+    audit_events::insert(connection, &written(act, event))
 }
 
-/// Writes down what one act did to many.
+/// Writes many events down, as [`record`] does with one.
 pub fn record_all(connection: &mut Connection, act: &Act, events: Vec<Event>) -> Result<()> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let events: Vec<_> = events.into_iter().map(|event| kept(act, event)).collect();
-    audit_events::insert(connection, &events)
+    let events: Vec<_> = events
+        .into_iter()
+        .map(|event| written(act, event))
+        .collect();
+    audit_events::insert_all(connection, &events)
 }
 
-fn kept(act: &Act, event: Event) -> AuditEvent {
+fn written(act: &Act, event: Event) -> AuditEvent {
     let (subject_type, subject) = event.subject.parts();
     AuditEvent {
         id: AuditEventId::new(),

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::act::Act;
 use super::audit::{self, Event, Subject};
+use super::invitations;
 use super::members::{changed_meanwhile, hold, settle};
 use super::sessions::SignedIn;
 use crate::domain::audit::Action;
@@ -16,8 +17,9 @@ use crate::store::{
     Connection, accounts, managed_accounts, memberships, organizations, transaction,
 };
 
-/// Ends a membership within the caller's transaction, and tells what it was. An account that the
-/// organization created is its owner's own from now on, since nobody could look after it any more.
+/// Ends a membership within the caller's transaction, and tells what it was. What the organization has
+/// offered to the account is taken back; an account that it created is its owner's own from now on,
+/// since nobody could look after it any more.
 ///
 /// # Errors
 /// `last_admin`; `not_found` where it is no member.
@@ -25,14 +27,27 @@ pub(super) fn end(
     connection: &mut Connection,
     organization: OrganizationId,
     account: AccountId,
+    act: &Act,
 ) -> Result<Membership> {
+    organizations::lock(connection, organization)?;
+    invitations::end_for_departure(connection, organization, account, act)?;
     let (_, known) = hold(connection, organization, account)?;
-    settle(connection, &known, None)?;
-    if !memberships::delete(connection, &known)? {
-        return Err(changed_meanwhile());
-    }
+    end_membership(connection, &known)?;
     managed_accounts::release(connection, organization, account)?;
     Ok(known)
+}
+
+/// Ends a held membership with its seat and its places in groups.
+///
+/// # Errors
+/// `last_admin`.
+pub(super) fn end_membership(connection: &mut Connection, known: &Membership) -> Result<()> {
+    settle(connection, known, None)?;
+    if memberships::delete(connection, known)? {
+        Ok(())
+    } else {
+        Err(changed_meanwhile())
+    }
 }
 
 /// The caller leaves an organization.
@@ -46,7 +61,7 @@ pub fn leave(
 ) -> Result<()> {
     let account = caller.account.id;
     transaction(connection, |connection| {
-        let known = end(connection, organization, account)?;
+        let known = end(connection, organization, account, &caller.act)?;
         record_leaving(connection, &known, &caller.act)
     })
 }
@@ -64,6 +79,16 @@ pub(super) enum Author {
     Owner,
     /// The organization that created it.
     Organization(OrganizationId),
+}
+
+impl Author {
+    /// In the logs of other organizations: who did it in their own is no other's to know.
+    fn act_elsewhere(self, act: &Act) -> Act {
+        match self {
+            Self::Owner => act.clone(),
+            Self::Organization(_) => Act::of_system(act.at),
+        }
+    }
 }
 
 /// Begins to delete an account: its memberships stay as they are, and nothing new can refer to it,
@@ -111,18 +136,17 @@ pub(super) fn delete_account(
     author: Author,
     act: &Act,
 ) -> Result<()> {
+    let elsewhere = author.act_elsewhere(act);
     for (organization, _) in memberships::of_account(connection, account)? {
-        let ended = end(connection, organization.id, account);
+        let is_authors = author == Author::Organization(organization.id);
+        let act = if is_authors { act } else { &elsewhere };
+        let ended = end(connection, organization.id, account, act);
         let known = ended.map_err(|error| naming(error, &organization, author))?;
-        match author {
-            Author::Owner => record_leaving(connection, &known, act)?,
-            Author::Organization(id) if id == organization.id => {}
-            // Who did it in their own organization is no other's to know.
-            Author::Organization(_) => {
-                record_leaving(connection, &known, &Act::of_system(act.at))?;
-            }
+        if !is_authors {
+            record_leaving(connection, &known, act)?;
         }
     }
+    invitations::end_all_of_account(connection, account, &elsewhere)?;
     accounts::delete(connection, account)?;
     Ok(())
 }

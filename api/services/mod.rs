@@ -12,6 +12,7 @@ pub mod group_members;
 pub mod groups;
 pub mod idempotency;
 pub mod imports;
+pub mod invitations;
 pub mod invite_codes;
 pub mod limits;
 pub mod members;

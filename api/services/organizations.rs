@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::memberships::Admission;
 use crate::store::organizations::{Organization, OrganizationChanges, Visible};
 use crate::store::{
-    Connection, accounts, imports, managed_accounts, organizations, seats, transaction,
+    Connection, accounts, imports, invitations, managed_accounts, organizations, seats, transaction,
 };
 
 /// What a new organization is to be.
@@ -167,6 +167,7 @@ pub fn delete(connection: &mut Connection, permit: &Permit<ManageOrganization>) 
     transaction(connection, |connection| {
         imports::delete_all(connection, organization.id)?;
         organizations::lock(connection, organization.id)?;
+        invitations::delete_all(connection, organization.id)?;
         record_deletion(connection, permit)?;
         accounts::delete_managed_only_here(connection, organization.id)?;
         managed_accounts::release_all(connection, organization.id)?;

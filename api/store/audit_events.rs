@@ -39,8 +39,16 @@ pub struct AuditFilter {
     pub to: Option<Instant>,
 }
 
-/// Adds events.
-pub fn insert(connection: &mut Connection, events: &[AuditEvent]) -> Result<()> {
+/// Adds an event.
+pub fn insert(connection: &mut Connection, event: &AuditEvent) -> Result<()> {
+    diesel::insert_into(audit_events::table)
+        .values(event)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Adds many events.
+pub fn insert_all(connection: &mut Connection, events: &[AuditEvent]) -> Result<()> {
     each_backend!(connection, c => diesel::insert_into(audit_events::table)
         .values(events)
         .execute(c))?;

@@ -114,6 +114,11 @@ road!(every_changing_operation_leaves_an_event, |app| {
         // A new pair of tokens for the same session, each quarter of an hour: the session itself
         // remembers its last use, and a misuse is an event.
         "refresh_session",
+        // Anybody may ask for a link; what is done with it is an event.
+        "forgot_password",
+        "resend_verification",
+        // Only looks: a code does not belong into a URL.
+        "preview_invite_code",
     ]);
     let mut done: BTreeSet<&str> = BTreeSet::new();
     let mut do_and_see =
@@ -167,6 +172,24 @@ road!(every_changing_operation_leaves_an_event, |app| {
         post(&ann, "/v1/auth/password/change", change),
     )
     .await;
+    let resend = post(&ann, "/v1/auth/email/resend", json!({}));
+    do_and_see("resend_verification", resend).await;
+    let token = app.last_mail_to("ann@x.org").await.token();
+    let verify = post(
+        &stranger,
+        "/v1/auth/email/verify",
+        json!({ "token": token }),
+    );
+    do_and_see("verify_email", verify).await;
+    app.advance(std::time::Duration::from_secs(1));
+    let forgot = json!({ "email": "ann@x.org" });
+    let forgot = post(&stranger, "/v1/auth/password/forgot", forgot);
+    do_and_see("forgot_password", forgot).await;
+    let token = app.last_mail_to("ann@x.org").await.token();
+    let reset = json!({ "token": token, "password": "eight brown geese 8" });
+    let reset = post(&stranger, "/v1/auth/password/reset", reset);
+    do_and_see("reset_password", reset).await;
+    app.sign_in("ann@x.org", "eight brown geese 8").await;
     let other = app.sign_in("ann@x.org", "eight brown geese 8").await;
     let sessions = other.get("/v1/me/sessions").await.expect_status(200);
     let old = sessions["items"]
@@ -202,6 +225,31 @@ road!(every_changing_operation_leaves_an_event, |app| {
     do_and_see("set_seat_limits", put).await;
     let group = post(&ann, &format!("{base}/groups"), json!({ "name": "7A" }));
     let group = do_and_see("create_group", group).await;
+    let own = format!("{base}/invite-code");
+    let groups = format!(
+        "{base}/groups/{}/invite-code",
+        group["id"].as_str().unwrap()
+    );
+    let operations = [
+        (&own, "update_invite_code", "reset_invite_code"),
+        (
+            &groups,
+            "update_group_invite_code",
+            "reset_group_invite_code",
+        ),
+    ];
+    for (path, update, reset) in operations {
+        let pause = ann.request(Method::PATCH, path);
+        do_and_see(update, pause.json(&json!({ "paused": true }))).await;
+        do_and_see(reset, ann.request(Method::POST, &format!("{path}/reset"))).await;
+    }
+    let code = ann.get(&own).await.expect_status(200)["code"].clone();
+    let code = json!({ "code": code });
+    let dan = app.register("dan@x.org").await;
+    let preview = post(&stranger, "/v1/invite-codes/preview", code.clone());
+    do_and_see("preview_invite_code", preview).await;
+    let redeem = post(&dan, "/v1/invite-codes/redeem", code);
+    do_and_see("redeem_invite_code", redeem).await;
 
     let form = |csv: &'static str| {
         reqwest::multipart::Form::new()

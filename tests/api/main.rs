@@ -19,6 +19,7 @@ mod crash;
 mod groups;
 mod idempotency;
 mod imports;
+mod invitations;
 mod invite_codes;
 mod killed_names;
 mod limits;

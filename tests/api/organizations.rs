@@ -245,11 +245,13 @@ road!(every_operation_on_an_organization_asks_who_calls, |app| {
         .await;
     let stranger = app.stranger();
 
-    let group = json!({ "name": "Choir" });
-    let group = school.admin.post(&school.path("/groups"), group).await;
-    let group = group.expect_status(201)["id"].as_str().unwrap().to_owned();
     let import = import["id"].as_str().unwrap();
     let account = student.id.as_str();
+    let group = json!({ "name": "8C" });
+    let group = school.admin.post(&school.path("/groups"), group).await;
+    let group = group.expect_status(201)["id"].clone();
+    let group = group.as_str().unwrap();
+    let code = format!("/groups/{group}/invite-code");
     // Method and path; then what operator, admin, teacher and student are answered: `y` for well,
     // `n` for 403, `-` for 404, which for a teacher is "not in a group of theirs".
     let table = [
@@ -278,7 +280,16 @@ road!(every_operation_on_an_organization_asks_who_calls, |app| {
             format!("/groups/{group}/members/{account}"),
             "yy-n",
         ),
-        ("DELETE", format!("/groups/{group}"), "yy-n"),
+        ("GET", "/invite-code".to_owned(), "yynn"),
+        ("PATCH", "/invite-code".to_owned(), "yynn"),
+        ("POST", "/invite-code/reset".to_owned(), "yynn"),
+        ("GET", "/invite-code/qr".to_owned(), "yynn"),
+        ("GET", "/invite-code/uses".to_owned(), "yynn"),
+        ("GET", code.clone(), "yy-n"),
+        ("PATCH", code.clone(), "yy-n"),
+        ("POST", format!("{code}/reset"), "yy-n"),
+        ("GET", format!("{code}/qr"), "yy-n"),
+        ("GET", format!("{code}/uses"), "yy-n"),
         ("GET", "/imports".to_owned(), "yynn"),
         ("POST", "/imports".to_owned(), "yynn"),
         ("GET", format!("/imports/{import}"), "yynn"),
@@ -287,11 +298,12 @@ road!(every_operation_on_an_organization_asks_who_calls, |app| {
         ("GET", format!("/imports/{import}/errors.csv"), "yynn"),
         ("POST", format!("/imports/{import}/cancel"), "yynn"),
         ("DELETE", format!("/imports/{import}/credentials"), "yynn"),
+        ("DELETE", format!("/groups/{group}"), "yy-n"),
         ("GET", "/audit-events".to_owned(), "yynn"),
         ("DELETE", String::new(), "yynn"),
     ];
     let lines: Vec<(&str, &str)> = table.iter().map(|(m, p, _)| (*m, p.as_str())).collect();
-    assert_covers_the_document(&lines, account, import, &group);
+    assert_covers_the_document(&lines, account, group, import);
     for (method, below, answers) in &table {
         let method: Method = method.parse().unwrap();
         let ask = async |who: &Person<'_>| send(request(who, &method, &school.path(below))).await;
@@ -338,7 +350,7 @@ fn request(who: &Person<'_>, method: &Method, path: &str) -> reqwest::RequestBui
 }
 
 /// A new operation without a line in the table fails here.
-fn assert_covers_the_document(table: &[(&str, &str)], account: &str, import: &str, group: &str) {
+fn assert_covers_the_document(table: &[(&str, &str)], account: &str, group: &str, import: &str) {
     let document: serde_json::Value =
         serde_json::from_str(&rollcall::openapi::to_json().unwrap()).unwrap();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -347,8 +359,8 @@ fn assert_covers_the_document(table: &[(&str, &str)], account: &str, import: &st
         };
         let below = below
             .replace("{account_id}", account)
-            .replace("{import_id}", import)
-            .replace("{group_id}", group);
+            .replace("{group_id}", group)
+            .replace("{import_id}", import);
         for method in item.as_object().unwrap().keys() {
             let method = method.to_uppercase();
             assert!(

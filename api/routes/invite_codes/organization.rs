@@ -111,7 +111,7 @@ pub(super) async fn reset_invite_code(
             status = 200,
             description = "The picture.",
             content(
-                (String = "image/svg+xml", example = "<svg xmlns=\"http://www.w3.org/2000/svg\">…</svg>"),
+                (String = "image/svg+xml", example = "(the text of the drawing)"),
                 (Vec<u8> = "image/png", example = "(the bytes of the picture)")
             )
         ),

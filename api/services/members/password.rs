@@ -14,6 +14,7 @@ use crate::mail::outbox::Post;
 use crate::mail::{Letter, Outbox};
 use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{Permit, ResetPasswords};
+use crate::services::invitations;
 use crate::store::accounts::Account;
 use crate::store::{Connection, mailed_tokens, managed_accounts, sessions, transaction};
 
@@ -80,6 +81,7 @@ pub fn reset(
         }
         let ended = sessions::delete_all(connection, id, None)?;
         mailed_tokens::delete_of_account(connection, id, TokenKind::SetPassword)?;
+        invitations::note_account_used(connection, id, &permit.act)?;
         tell_owner(connection, permit, outbox, &account)?;
         let details = json!({
             "generated": new.generated,

@@ -24,7 +24,7 @@ pub fn remove(
 ) -> Result<()> {
     let organization = permit.organization.id;
     transaction(connection, |connection| {
-        let known = departure::end(connection, organization, account)?;
+        let known = departure::end(connection, organization, account, &permit.act)?;
         if permit.holder != Some(account) {
             removals::insert(connection, organization, account, permit.act.at)?;
         }

@@ -1,5 +1,6 @@
 //! Invite codes (PRODUCT 3.4): looked after and used, by everybody who may and by some who may not.
 
+mod access;
 mod domains;
 mod guessing;
 mod looking_after;

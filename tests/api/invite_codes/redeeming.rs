@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{change, code_of, group, limit_seats, member, remove, seats_used};
-use crate::support::people::text;
+use crate::support::Answer;
+use crate::support::people::{Person, send, text};
 use crate::support::road;
 
 road!(a_code_joins_as_the_default_type, |app| {
@@ -292,4 +293,29 @@ road!(who_left_by_themselves_may_come_back, |app| {
     let path = format!("/v1/me/memberships/{}", school.id);
     jane.delete(&path).await.expect_status(204);
     jane.redeems(&code, "joined").await;
+});
+
+/// Sends a body with this `Idempotency-Key`.
+async fn with_key(person: &Person<'_>, path: &str, body: &Value) -> Answer {
+    let request = person.request(reqwest::Method::POST, path);
+    send(request.header("idempotency-key", "one").json(body)).await
+}
+
+road!(a_repeated_request_gets_its_first_answer, |app| {
+    let school = app.school().await;
+    let code = code_of(&school, None).await;
+    let jane = app.register("jane@x.org").await;
+    let body = json!({ "code": code });
+    let first = with_key(&jane, "/v1/invite-codes/redeem", &body).await;
+    assert_eq!(first.expect_status(200)["outcome"], "joined");
+    let path = school.path("/invite-code/reset");
+    let reset = with_key(&school.admin, &path, &json!({})).await;
+    let again = with_key(&school.admin, &path, &json!({})).await;
+    assert_eq!(reset.expect_status(200), again.expect_status(200));
+    assert_eq!(code_of(&school, None).await, text(&again.json()["code"]));
+    let again = with_key(&jane, "/v1/invite-codes/redeem", &body).await;
+    assert_eq!(again.expect_status(200)["outcome"], "joined");
+    let other = json!({ "code": code_of(&school, None).await });
+    let other = with_key(&jane, "/v1/invite-codes/redeem", &other).await;
+    other.expect_problem(409, "idempotency_conflict");
 });

@@ -1,0 +1,61 @@
+//! Verifying an address, and getting back into an account (PRODUCT 3.3).
+
+mod links;
+mod passwords;
+mod verifying;
+
+use std::time::{Duration, Instant};
+
+use rollcall::domain::token::{Token, TokenKind};
+use rollcall::store::mailed_tokens::{self, MailedToken};
+use serde_json::{Value, json};
+
+use crate::support::people::{PASSWORD, Person, text};
+use crate::support::{Answer, App, road};
+
+const NEW: &str = "eight brown geese 8";
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+async fn forgot(app: &App, email: &str) -> Answer {
+    let body = json!({ "email": email });
+    app.stranger().post("/v1/auth/password/forgot", body).await
+}
+
+async fn reset(app: &App, token: &str, password: &str) -> Answer {
+    let body = json!({ "token": token, "password": password });
+    app.stranger().post("/v1/auth/password/reset", body).await
+}
+
+async fn verify(app: &App, token: &str) -> Answer {
+    let body = json!({ "token": token });
+    app.stranger().post("/v1/auth/email/verify", body).await
+}
+
+async fn login(app: &App, email: &str, password: &str) -> Answer {
+    let body = json!({ "email": email, "password": password });
+    app.stranger().post("/v1/auth/login", body).await
+}
+
+async fn me(person: &Person<'_>) -> Value {
+    person.get("/v1/me").await.expect_status(200)
+}
+
+/// The tokens in the mails to somebody, with a link to this page.
+async fn tokens(app: &App, email: &str, page: &str) -> Vec<String> {
+    let mails = app.mails().await;
+    let theirs = mails.iter().filter(|mail| mail.to == email);
+    let with_link = theirs.filter(|mail| mail.text.contains(page));
+    with_link.map(|mail| mail.token()).collect()
+}
+
+fn set_deactivated(app: &App, person: &Person<'_>) {
+    use diesel::prelude::*;
+    use rollcall::store::schema::accounts;
+    let now = app.now();
+    let mut connection = app.state.pool.get().unwrap();
+    diesel::update(accounts::table.filter(accounts::email.eq(&person.email)))
+        .set(accounts::deactivated_at.eq(now))
+        .execute(&mut **connection)
+        .unwrap();
+}
