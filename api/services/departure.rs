@@ -18,7 +18,7 @@ use crate::store::{
 };
 
 /// Ends a membership within the caller's transaction, and tells what it was. What the organization has
-/// offered the person is taken back, and an account that it created is its owner's own from now on,
+/// offered to the account is taken back; an account that it created is its owner's own from now on,
 /// since nobody could look after it any more.
 ///
 /// # Errors
@@ -29,14 +29,25 @@ pub(super) fn end(
     account: AccountId,
     act: &Act,
 ) -> Result<Membership> {
-    let (_, known) = hold(connection, organization, account)?;
+    organizations::lock(connection, organization)?;
     invitations::end_for_departure(connection, organization, account, act)?;
-    settle(connection, &known, None)?;
-    if !memberships::delete(connection, &known)? {
-        return Err(changed_meanwhile());
-    }
+    let (_, known) = hold(connection, organization, account)?;
+    end_membership(connection, &known)?;
     managed_accounts::release(connection, organization, account)?;
     Ok(known)
+}
+
+/// Ends a held membership with its seat and its places in groups.
+///
+/// # Errors
+/// `last_admin`.
+pub(super) fn end_membership(connection: &mut Connection, known: &Membership) -> Result<()> {
+    settle(connection, known, None)?;
+    if memberships::delete(connection, known)? {
+        Ok(())
+    } else {
+        Err(changed_meanwhile())
+    }
 }
 
 /// The caller leaves an organization.
@@ -68,6 +79,16 @@ pub(super) enum Author {
     Owner,
     /// The organization that created it.
     Organization(OrganizationId),
+}
+
+impl Author {
+    /// In the logs of other organizations: who did it in their own is no other's to know.
+    fn act_elsewhere(self, act: &Act) -> Act {
+        match self {
+            Self::Owner => act.clone(),
+            Self::Organization(_) => Act::of_system(act.at),
+        }
+    }
 }
 
 /// Begins to delete an account: its memberships stay as they are, and nothing new can refer to it,
@@ -115,18 +136,13 @@ pub(super) fn delete_account(
     author: Author,
     act: &Act,
 ) -> Result<()> {
-    // Who did it in their own organization is no other's to know.
-    let elsewhere = match author {
-        Author::Owner => act.clone(),
-        Author::Organization(_) => Act::of_system(act.at),
-    };
+    let elsewhere = author.act_elsewhere(act);
     for (organization, _) in memberships::of_account(connection, account)? {
-        let is_own = author == Author::Organization(organization.id);
-        let act = if is_own { act } else { &elsewhere };
+        let is_authors = author == Author::Organization(organization.id);
+        let act = if is_authors { act } else { &elsewhere };
         let ended = end(connection, organization.id, account, act);
         let known = ended.map_err(|error| naming(error, &organization, author))?;
-        // Its own log has the deletion itself.
-        if !is_own {
+        if !is_authors {
             record_leaving(connection, &known, act)?;
         }
     }

@@ -166,8 +166,8 @@ pub fn delete(connection: &mut Connection, permit: &Permit<ManageOrganization>) 
     let organization = &permit.organization;
     transaction(connection, |connection| {
         imports::delete_all(connection, organization.id)?;
-        invitations::delete_all(connection, organization.id)?;
         organizations::lock(connection, organization.id)?;
+        invitations::delete_all(connection, organization.id)?;
         record_deletion(connection, permit)?;
         accounts::delete_managed_only_here(connection, organization.id)?;
         managed_accounts::release_all(connection, organization.id)?;

@@ -197,21 +197,6 @@ pub fn delete_unused(
     Ok(diesel::delete(unused).execute(connection)? == 1)
 }
 
-/// The organization does not manage the account any more.
-pub fn stop_managing(
-    connection: &mut Connection,
-    id: AccountId,
-    organization: OrganizationId,
-) -> Result<()> {
-    let managed = accounts::table
-        .find(id)
-        .filter(accounts::managed_by_organization_id.eq(organization));
-    diesel::update(managed)
-        .set(accounts::managed_by_organization_id.eq(None::<OrganizationId>))
-        .execute(connection)?;
-    Ok(())
-}
-
 /// Gives the account a new name, here and where memberships repeat it for their order.
 pub fn rename(connection: &mut Connection, id: AccountId, username: &Username) -> Result<()> {
     let name_key = search_key(username.as_str());

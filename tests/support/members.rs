@@ -63,7 +63,7 @@ impl App {
 
 impl Organization<'_> {
     /// The path of a member.
-    pub fn member(&self, id: &str) -> String {
+    pub fn path_of(&self, id: &str) -> String {
         self.path(&format!("/members/{id}"))
     }
 

@@ -8,17 +8,17 @@ use crate::domain::audit::Action;
 use crate::domain::ids::{AccountId, GroupId, InvitationId, MailId};
 use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
-use crate::domain::organization::{MembershipStatus, Role};
 use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::mail::Outbox;
 use crate::services::authorization::{Invite, Permit};
+use crate::services::departure;
 use crate::services::limits::{Limit, Wanted};
 use crate::store::invitations::{Invitation, InvitationFilter};
 use crate::store::mails::Delivery;
-use crate::store::memberships::Membership;
 use crate::store::{
-    Connection, accounts, invitations, mails, memberships, organizations, seats, transaction,
+    Connection, accounts, invitations, mails, managed_accounts, memberships, organizations,
+    transaction,
 };
 
 /// An invitation with all that is shown of it.
@@ -166,6 +166,7 @@ pub fn revoke(
     let now = permit.act.at;
     transaction(connection, |connection| {
         let known = seen(connection, permit, id)?;
+        organizations::lock(connection, permit.organization.id)?;
         if let Some(account) = known.account_id {
             accounts::lock(connection, account)?;
         }
@@ -205,29 +206,10 @@ fn take_account_back(connection: &mut Connection, invitation: &Invitation) -> Re
         ));
     }
     if let Some(membership) = memberships::find(connection, organization, id)? {
-        end_membership(connection, &membership)?;
+        departure::end_membership(connection, &membership)?;
     }
     if !accounts::delete_unused(connection, id, organization)? {
-        accounts::stop_managing(connection, id, organization)?;
+        managed_accounts::release(connection, organization, id)?;
     }
     Ok(())
-}
-
-fn end_membership(connection: &mut Connection, known: &Membership) -> Result<()> {
-    let organization = known.organization_id;
-    if known.status == MembershipStatus::Active {
-        if known.role == Role::Admin && !organizations::remove_admin(connection, organization)? {
-            return Err(Error::refused(
-                Code::LastAdmin,
-                "This is the organization's last admin. Make somebody else an admin first.",
-            ));
-        }
-        seats::release(connection, organization, known.account_type, 1)?;
-    }
-    if memberships::delete(connection, known)? {
-        return Ok(());
-    }
-    Err(Error::unavailable(
-        "the member was changed at the same moment",
-    ))
 }

@@ -4,7 +4,7 @@
 //! reserves a seat while it is pending, and whatever ends it, under the lock on its row, gives the seat
 //! back or turns it into a member's: exactly once, whoever else is at it.
 //!
-//! Locks are taken in one order: account, invitation, seats, membership.
+//! Locks are taken in one order: organization, account, invitation, seats, membership.
 
 mod answering;
 mod creation;

@@ -193,6 +193,9 @@ impl Bulk<'_> {
 
     /// One event for each, so that the log of one person is whole.
     fn record(&self, connection: &mut Connection, asked: &[AccountId]) -> Result<()> {
+        if self.changed.is_empty() {
+            return Ok(());
+        }
         let details = json!({
             "account_type": self.changes.account_type,
             "add_group_ids": self.changes.add_groups,

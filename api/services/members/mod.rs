@@ -124,6 +124,7 @@ pub(super) fn hold(
     account: AccountId,
 ) -> Result<(Account, Membership)> {
     organizations::lock(connection, organization)?;
+    // Where the account is gone, so is its membership.
     accounts::lock(connection, account)?;
     read(connection, organization, account)
 }

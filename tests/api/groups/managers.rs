@@ -134,7 +134,7 @@ road!(groups_are_managed_by_staff_and_admins_only, |app| {
     // An admin may, whatever their type.
     school
         .admin
-        .patch(&school.member(&ann.id), json!({ "role": "admin" }))
+        .patch(&school.path_of(&ann.id), json!({ "role": "admin" }))
         .await
         .expect_status(200);
     school
@@ -144,7 +144,7 @@ road!(groups_are_managed_by_staff_and_admins_only, |app| {
         .expect_status(200);
     school
         .admin
-        .patch(&school.member(&ann.id), json!({ "role": "member" }))
+        .patch(&school.path_of(&ann.id), json!({ "role": "member" }))
         .await
         .expect_status(200);
     assert_eq!(school.role_in_group(&group, &ann.id).await, "member");
@@ -173,7 +173,7 @@ road!(
         let [_, tim, ..] = people(app, &school).await;
         let group = school.new_group("7A").await;
         let (of_tim, in_group) = (
-            school.member(&tim.id),
+            school.path_of(&tim.id),
             format!("{group}/members/{}", tim.id),
         );
         for _ in 0..5 {

@@ -33,7 +33,7 @@ road!(many_are_added_each_with_an_outcome, |app| {
     let busy = app
         .sign_in("person1@busy.example", "Busy bees 1 buzz")
         .await;
-    let path = format!("{}/deactivate", school.member(&cid.id));
+    let path = format!("{}/deactivate", school.path_of(&cid.id));
     school.admin.post(&path, json!({})).await.expect_status(200);
     let group = school.new_group("7A").await;
     school.add_to_group(&group, &[&bob.id], "member").await;
@@ -88,7 +88,7 @@ road!(
         // In the organization still, and welcome again once they are added.
         school
             .admin
-            .get(&school.member(&ann.id))
+            .get(&school.path_of(&ann.id))
             .await
             .expect_status(200);
         school.add_to_group(&group, &[&ann.id], "member").await;
@@ -168,7 +168,7 @@ road!(the_people_of_a_group_are_listed_with_their_roles, |app| {
     // The member as the list of members shows them, and the role.
     let mut as_member = school
         .admin
-        .get(&school.member(&ann.id))
+        .get(&school.path_of(&ann.id))
         .await
         .expect_status(200);
     as_member["group_role"] = json!("member");
@@ -221,7 +221,7 @@ road!(the_same_people_added_and_removed_at_once, |app| {
         format!("{group}/members"),
         format!("{group}/members/remove"),
     );
-    let nobody = school.member("01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11");
+    let nobody = school.path_of("01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11");
     for _ in 0..5 {
         let (one, two, three, gone) = tokio::join!(
             school.admin.post(&add, body.clone()),

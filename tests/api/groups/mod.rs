@@ -59,7 +59,7 @@ road!(a_group_is_looked_at_changed_and_deleted, |app| {
         .expect_problem(404, "not_found");
     school
         .admin
-        .get(&school.member(&school.admin.id))
+        .get(&school.path_of(&school.admin.id))
         .await
         .expect_status(200);
     let log = format!("/audit-events?subject_id={}", text(&made["id"]));

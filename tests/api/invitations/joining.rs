@@ -413,14 +413,14 @@ road!(an_invitation_counts_before_a_code_that_waited, |app| {
     let redeem = json!({ "code": code["code"] });
     let redeemed = joe.post("/v1/invite-codes/redeem", redeem).await;
     assert!(redeemed.status.as_u16() < 500, "{}", redeemed.text);
-    assert!(school.member("joe@x.example").await.is_none());
+    assert!(school.member_by_address("joe@x.example").await.is_none());
     let body = json!({ "emails": ["joe@x.example"], "account_type": "teacher" });
     let answer = school.invite_with(body).await.expect_status(200);
     assert_eq!(outcomes(&answer), ["join_link_sent"]);
     let secret = app.last_mail_to("joe@x.example").await.token();
     let accepted = joe.post(ACCEPT, token(&secret)).await.expect_status(200);
     assert_eq!(accepted["outcome"], "joined");
-    let member = school.member("joe@x.example").await.unwrap();
+    let member = school.member_by_address("joe@x.example").await.unwrap();
     assert_eq!(member["account_type"], "teacher");
     assert_eq!(school.students().await, (0, 0));
 });

@@ -181,7 +181,7 @@ road!(an_account_is_taken_back_or_used_never_both, |app| {
             }
             (410, 200) => {
                 assert_eq!(invitation["status"], "revoked");
-                assert!(school.member(&email).await.is_none());
+                assert!(school.member_by_address(&email).await.is_none());
                 assert_eq!(school.students().await, (0, 0));
             }
             other => panic!("{other:?} {} {}", chosen.text, revoked.text),

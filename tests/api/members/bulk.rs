@@ -28,7 +28,7 @@ road!(each_ends_on_its_own, |app| {
     school
         .admin
         .patch(
-            &school.member(&bob.id),
+            &school.path_of(&bob.id),
             json!({ "account_type": "teacher" }),
         )
         .await
@@ -77,7 +77,10 @@ road!(seats_go_to_those_who_are_named_first, |app| {
     // A deactivated member needs none.
     school
         .admin
-        .post(&format!("{}/deactivate", school.member(&cid.id)), json!({}))
+        .post(
+            &format!("{}/deactivate", school.path_of(&cid.id)),
+            json!({}),
+        )
         .await
         .expect_status(200);
     let teach = json!({
@@ -91,14 +94,14 @@ road!(seats_go_to_those_who_are_named_first, |app| {
     // Nothing changed for whom there was none.
     let shown = school
         .admin
-        .get(&school.member(&ann.id))
+        .get(&school.path_of(&ann.id))
         .await
         .expect_status(200);
     assert_eq!(shown["account_type"], "student");
     assert_eq!(shown["groups"], json!([]));
     let shown = school
         .admin
-        .get(&school.member(&bob.id))
+        .get(&school.path_of(&bob.id))
         .await
         .expect_status(200);
     assert_eq!(shown["groups"][0]["name"], "7A");
@@ -139,7 +142,7 @@ road!(whoever_is_no_staff_any_more_manages_no_group, |app| {
     .await;
     school
         .admin
-        .patch(&school.member(&bob.id), json!({ "role": "admin" }))
+        .patch(&school.path_of(&bob.id), json!({ "role": "admin" }))
         .await
         .expect_status(200);
     let group = school.new_group("7A").await;
@@ -162,7 +165,7 @@ road!(whoever_is_no_staff_any_more_manages_no_group, |app| {
     assert_eq!(school.role_in_group(&group, &bob.id).await, "manager");
     school
         .admin
-        .patch(&school.member(&bob.id), json!({ "role": "member" }))
+        .patch(&school.path_of(&bob.id), json!({ "role": "member" }))
         .await
         .expect_status(200);
     assert_eq!(school.role_in_group(&group, &bob.id).await, "member");

@@ -9,7 +9,7 @@ use crate::support::road;
 road!(a_removed_member_keeps_an_account_of_their_own, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
-    let of_ann = school.member(&ann.id);
+    let of_ann = school.path_of(&ann.id);
     let group = school.new_group("7A").await;
     school.add_to_group(&group, &[&ann.id], "member").await;
     school.admin.delete(&of_ann).await.expect_status(204);
@@ -41,7 +41,7 @@ road!(
     |app| {
         let school = app.school().await;
         let [ann, ..] = students(app, &school).await;
-        let of_ann = school.member(&ann.id);
+        let of_ann = school.path_of(&ann.id);
         school
             .admin
             .post(&format!("{of_ann}/deactivate"), json!({}))
@@ -69,7 +69,7 @@ road!(
     |app| {
         let school = app.school().await;
         let [ann, bob, _] = students(app, &school).await;
-        let of_ann = school.member(&ann.id);
+        let of_ann = school.path_of(&ann.id);
         let delete = format!("{of_ann}?delete_account=true");
         school
             .admin
@@ -125,7 +125,7 @@ road!(
         for query in ["?delete_account=perhaps", "?force=true"] {
             school
                 .admin
-                .delete(&format!("{}{query}", school.member(&bob.id)))
+                .delete(&format!("{}{query}", school.path_of(&bob.id)))
                 .await
                 .expect_problem(400, "malformed_request");
         }
@@ -138,7 +138,7 @@ road!(a_deleted_account_frees_its_seats_everywhere, |app| {
     let [ann, ..] = students(app, &school).await;
     app.join(&other, &ann, "student").await;
     check_books(app, &other);
-    let of_ann = school.member(&ann.id);
+    let of_ann = school.path_of(&ann.id);
     school
         .admin
         .post(&format!("{of_ann}/deactivate"), json!({}))
@@ -150,7 +150,7 @@ road!(a_deleted_account_frees_its_seats_everywhere, |app| {
     check_books(app, &other);
     other
         .admin
-        .get(&other.member(&ann.id))
+        .get(&other.path_of(&ann.id))
         .await
         .expect_problem(404, "not_found");
     // Who deleted it in their own organization is no other's to know.
@@ -168,7 +168,7 @@ road!(
         let [ann, ..] = students(app, &school).await;
         let club = json!({ "name": "Secret Club", "kind": "enterprise" });
         ann.post("/v1/organizations", club).await.expect_status(201);
-        let of_ann = school.member(&ann.id);
+        let of_ann = school.path_of(&ann.id);
         school
             .admin
             .post(&format!("{of_ann}/deactivate"), json!({}))
@@ -242,7 +242,7 @@ road!(
         school.admin.get("/v1/me").await.expect_status(200);
         school
             .admin
-            .patch(&school.member(&ann.id), json!({ "role": "admin" }))
+            .patch(&school.path_of(&ann.id), json!({ "role": "admin" }))
             .await
             .expect_status(200);
         // Of many organizations it is one that refuses: nothing has ended in the others.
@@ -273,7 +273,7 @@ road!(an_import_whose_author_is_gone_is_readable, |app| {
     let [ann, ..] = students(app, &school).await;
     school
         .admin
-        .patch(&school.member(&ann.id), json!({ "role": "admin" }))
+        .patch(&school.path_of(&ann.id), json!({ "role": "admin" }))
         .await
         .expect_status(200);
     let accepted = school
@@ -304,7 +304,7 @@ road!(
         let other = app.organization("Other School", "school").await;
         let [ann, ..] = students(app, &school).await;
         app.join(&other, &ann, "student").await;
-        let path = format!("{}/deactivate", school.member(&ann.id));
+        let path = format!("{}/deactivate", school.path_of(&ann.id));
         school.admin.post(&path, json!({})).await.expect_status(200);
         school
             .admin

@@ -125,7 +125,7 @@ road!(staff_get_their_groups_and_pupils_nothing, |app| {
     school
         .admin
         .patch(
-            &school.member(&ann.id),
+            &school.path_of(&ann.id),
             json!({ "account_type": "teacher" }),
         )
         .await

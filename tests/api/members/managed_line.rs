@@ -14,7 +14,7 @@ road!(
         let other = app.organization("Other School", "school").await;
         let [ann, ..] = students(app, &school).await;
         app.join(&other, &ann, "student").await;
-        let of_ann = other.member(&ann.id);
+        let of_ann = other.path_of(&ann.id);
         let shown = other.admin.get(&of_ann).await.expect_status(200);
         assert_eq!(shown["managed"], false);
         other
@@ -45,7 +45,7 @@ road!(
             .await
             .expect_problem(403, "not_managed_here");
         // Reactivating here does not open what its own organization closed.
-        let own = school.member(&ann.id);
+        let own = school.path_of(&ann.id);
         school
             .admin
             .post(&format!("{own}/deactivate"), json!({}))
@@ -74,7 +74,7 @@ road!(whoever_registered_themself_is_nobodys_to_manage, |app| {
     let school = app.school().await;
     let eve = app.register("eve@x.org").await;
     app.join(&school, &eve, "student").await;
-    let of_eve = school.member(&eve.id);
+    let of_eve = school.path_of(&eve.id);
     school
         .admin
         .patch(&of_eve, json!({ "username": "Mine" }))
@@ -113,7 +113,7 @@ road!(
     |app| {
         let school = app.school().await;
         let [ann, ..] = students(app, &school).await;
-        let of_ann = school.member(&ann.id);
+        let of_ann = school.path_of(&ann.id);
         let renamed = school
             .admin
             .patch(&of_ann, json!({ "username": "  Änne Zett " }))
@@ -150,7 +150,7 @@ road!(members_of_other_organizations_are_not_there, |app| {
     let busy = app
         .sign_in("person1@busy.example", "Busy bees 1 buzz")
         .await;
-    let of_busy = school.member(&busy.id);
+    let of_busy = school.path_of(&busy.id);
     school
         .admin
         .get(&of_busy)
@@ -189,7 +189,7 @@ road!(members_of_other_organizations_are_not_there, |app| {
     );
     busy.get("/v1/me").await.expect_status(200);
     // Nor is their admin one here.
-    let of_admin = school.member(&school.admin.id);
+    let of_admin = school.path_of(&school.admin.id);
     let attacker = app.sign_in("admin@busy-company.example", PASSWORD).await;
     attacker
         .delete(&of_admin)

@@ -13,7 +13,7 @@ async fn reset(who: &Person<'_>, of: &str, body: Value) -> Answer {
 road!(an_admin_gives_a_managed_account_a_new_password, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
-    let of_ann = school.member(&ann.id);
+    let of_ann = school.path_of(&ann.id);
     let answer = reset(&school.admin, &of_ann, json!({})).await;
     assert_eq!(answer.header("cache-control"), "no-store");
     let shown = answer.expect(
@@ -69,7 +69,7 @@ road!(an_admin_gives_a_managed_account_a_new_password, |app| {
 road!(a_given_password_is_judged_by_the_rule, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
-    let of_ann = school.member(&ann.id);
+    let of_ann = school.path_of(&ann.id);
     for (password, code) in [
         ("short 1", "password_too_short"),
         ("no digit at all", "password_needs_digit"),
@@ -91,7 +91,7 @@ road!(
     |app| {
         let school = app.school().await;
         let [ann, ..] = students(app, &school).await;
-        let of_ann = school.member(&ann.id);
+        let of_ann = school.path_of(&ann.id);
         school
             .admin
             .post(&format!("{of_ann}/deactivate"), json!({}))
@@ -126,49 +126,49 @@ road!(staff_help_the_students_of_the_groups_they_manage, |app| {
     school
         .add_to_group(&group, &[&ann.id, &bob.id, &tim.id], "member")
         .await;
-    reset(&tea, &school.member(&ann.id), json!({}))
+    reset(&tea, &school.path_of(&ann.id), json!({}))
         .await
         .expect_status(200);
     // Not in the group, so not to be seen.
-    reset(&tea, &school.member(&cid.id), json!({}))
+    reset(&tea, &school.path_of(&cid.id), json!({}))
         .await
         .expect_problem(404, "not_found");
     // Staff, and whoever is an admin, are beyond a teacher.
-    reset(&tea, &school.member(&tim.id), json!({}))
+    reset(&tea, &school.path_of(&tim.id), json!({}))
         .await
         .expect_problem(403, "forbidden");
     school
         .admin
-        .patch(&school.member(&bob.id), json!({ "role": "admin" }))
+        .patch(&school.path_of(&bob.id), json!({ "role": "admin" }))
         .await
         .expect_status(200);
-    reset(&tea, &school.member(&bob.id), json!({}))
+    reset(&tea, &school.path_of(&bob.id), json!({}))
         .await
         .expect_problem(403, "forbidden");
     // A member of the group who does not manage it sees nobody.
-    reset(&tim, &school.member(&ann.id), json!({}))
+    reset(&tim, &school.path_of(&ann.id), json!({}))
         .await
         .expect_problem(404, "not_found");
-    reset(&cid, &school.member(&ann.id), json!({}))
+    reset(&cid, &school.path_of(&ann.id), json!({}))
         .await
         .expect_problem(403, "forbidden");
     // Whoever is changed to a student loses the group, and its people.
     let student = json!({ "account_type": "student" });
     school
         .admin
-        .patch(&school.member(&tea.id), student)
+        .patch(&school.path_of(&tea.id), student)
         .await
         .expect_status(200);
-    reset(&tea, &school.member(&ann.id), json!({}))
+    reset(&tea, &school.path_of(&ann.id), json!({}))
         .await
         .expect_problem(403, "forbidden");
     let teacher = json!({ "account_type": "teacher" });
     school
         .admin
-        .patch(&school.member(&tea.id), teacher)
+        .patch(&school.path_of(&tea.id), teacher)
         .await
         .expect_status(200);
-    reset(&tea, &school.member(&ann.id), json!({}))
+    reset(&tea, &school.path_of(&ann.id), json!({}))
         .await
         .expect_problem(404, "not_found");
 });
@@ -179,14 +179,14 @@ road!(ones_own_password_is_changed_with_the_current_one, |app| {
     for id in [&ann.id, &bob.id] {
         school
             .admin
-            .patch(&school.member(id), json!({ "role": "admin" }))
+            .patch(&school.path_of(id), json!({ "role": "admin" }))
             .await
             .expect_status(200);
     }
-    reset(&ann, &school.member(&ann.id), json!({}))
+    reset(&ann, &school.path_of(&ann.id), json!({}))
         .await
         .expect_problem(403, "forbidden");
-    reset(&ann, &school.member(&bob.id), json!({}))
+    reset(&ann, &school.path_of(&bob.id), json!({}))
         .await
         .expect_status(200);
     bob.get("/v1/me").await.expect_problem(401, "not_signed_in");
@@ -212,7 +212,7 @@ road!(older_links_to_choose_a_password_are_dead, |app| {
         };
         mailed_tokens::insert(&mut connection, &token.hash(), &kept).unwrap();
     }
-    reset(&school.admin, &school.member(&ann.id), json!({}))
+    reset(&school.admin, &school.path_of(&ann.id), json!({}))
         .await
         .expect_status(200);
     let left: Vec<TokenKind> = schema::mailed_tokens::table
@@ -225,7 +225,7 @@ road!(older_links_to_choose_a_password_are_dead, |app| {
 road!(a_repeated_request_gives_the_same_password_again, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
-    let path = format!("{}/password-reset", school.member(&ann.id));
+    let path = format!("{}/password-reset", school.path_of(&ann.id));
     let ask = async |key: &str| {
         let request = school.admin.request(reqwest::Method::POST, &path);
         let request = request.header("idempotency-key", key).json(&json!({}));

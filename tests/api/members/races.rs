@@ -17,7 +17,7 @@ async fn with_second_admin<'a>(app: &'a App, round: usize) -> (Organization<'a>,
     let admin = json!({ "role": "admin" });
     school
         .admin
-        .patch(&school.member(&second.id), admin)
+        .patch(&school.path_of(&second.id), admin)
         .await
         .expect_status(200);
     (school, second)
@@ -26,7 +26,7 @@ async fn with_second_admin<'a>(app: &'a App, round: usize) -> (Organization<'a>,
 road!(of_two_admins_who_remove_each_other_one_stays, |app| {
     for round in 0..6 {
         let (school, second) = with_second_admin(app, round).await;
-        let (of_first, of_second) = (school.member(&school.admin.id), school.member(&second.id));
+        let (of_first, of_second) = (school.path_of(&school.admin.id), school.path_of(&second.id));
         let (one, two) = match round % 3 {
             0 => tokio::join!(school.admin.delete(&of_second), second.delete(&of_first)),
             1 => {
@@ -82,7 +82,7 @@ road!(
         let ids = crowd(&school, 12).await;
         let admin = &school.admin;
         for id in &ids[..6] {
-            let path = format!("{}/deactivate", school.member(id));
+            let path = format!("{}/deactivate", school.path_of(id));
             school.admin.post(&path, json!({})).await.expect_status(200);
         }
         // Seven are active; there is room for three more.
@@ -90,7 +90,7 @@ road!(
         let paths: Vec<_> = ids
             .iter()
             .flat_map(|id| {
-                ["deactivate", "reactivate"].map(|word| format!("{}/{word}", school.member(id)))
+                ["deactivate", "reactivate"].map(|word| format!("{}/{word}", school.path_of(id)))
             })
             .collect();
         let calls = paths.iter().map(|path| school.admin.post(path, json!({})));
@@ -103,7 +103,7 @@ road!(
         }
         check_books(app, &school);
         let calls = ids.iter().map(|id| {
-            let path = format!("{}/reactivate", school.member(id));
+            let path = format!("{}/reactivate", school.path_of(id));
             async move { admin.post(&path, json!({})).await }
         });
         let answers = join_all(calls).await;
@@ -127,7 +127,7 @@ road!(everything_at_once_on_the_same_people_ends_well, |app| {
     let mut calls: Vec<std::pin::Pin<Box<dyn Future<Output = crate::support::Answer> + '_>>> =
         Vec::new();
     for id in &ids {
-        let member = school.member(id);
+        let member = school.path_of(id);
         for word in ["deactivate", "reactivate", "password-reset"] {
             let path = format!("{member}/{word}");
             calls.push(Box::pin(async move { admin.post(&path, json!({})).await }));
@@ -172,7 +172,7 @@ road!(
             let csv = format!("email,password,username\n{email},quiet rivers 11,Ann\n");
             school.import_students(csv).await;
             let ann = app.sign_in(&email, "quiet rivers 11").await;
-            let path = format!("{}/deactivate", school.member(&ann.id));
+            let path = format!("{}/deactivate", school.path_of(&ann.id));
             let login = json!({ "email": email, "password": "quiet rivers 11" });
             let stranger = app.stranger();
             let (closed, tokens) = tokio::join!(
@@ -187,7 +187,7 @@ road!(
             });
             // Neither now, nor when the account is open again.
             for word in ["deactivate", "reactivate"] {
-                let path = format!("{}/{word}", school.member(&ann.id));
+                let path = format!("{}/{word}", school.path_of(&ann.id));
                 school.admin.post(&path, json!({})).await.expect_status(200);
                 for session in late.iter().chain([&ann]) {
                     session

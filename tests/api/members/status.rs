@@ -9,7 +9,7 @@ use crate::support::road;
 road!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
-    let of_ann = school.member(&ann.id);
+    let of_ann = school.path_of(&ann.id);
     let closed = school
         .admin
         .post(&format!("{of_ann}/deactivate"), json!({}))
@@ -53,7 +53,7 @@ road!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
 road!(doing_it_again_changes_nothing, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
-    let of_ann = school.member(&ann.id);
+    let of_ann = school.path_of(&ann.id);
     for (word, status) in [
         ("reactivate", "active"),
         ("deactivate", "deactivated"),
@@ -67,7 +67,7 @@ road!(doing_it_again_changes_nothing, |app| {
         check_books(app, &school);
     }
     assert_eq!(actions_on(&school, &ann.id).await.len(), 2);
-    let nobody = school.member("01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11");
+    let nobody = school.path_of("01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11");
     for word in ["deactivate", "reactivate"] {
         school
             .admin
@@ -83,7 +83,7 @@ road!(
         let school = app.school().await;
         let operator = app.operator().await;
         let [ann, bob, _] = students(app, &school).await;
-        let of_ann = school.member(&ann.id);
+        let of_ann = school.path_of(&ann.id);
         let group = school.new_group("7A").await;
         school
             .admin
@@ -112,7 +112,7 @@ road!(
             .await
             .expect_status(200);
         check_books(app, &school);
-        let of_bob = school.member(&bob.id);
+        let of_bob = school.path_of(&bob.id);
         school
             .admin
             .post(&format!("{of_bob}/deactivate"), json!({}))
@@ -133,7 +133,7 @@ road!(
 road!(the_last_admin_cannot_be_deactivated_or_removed, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
-    let of_admin = school.member(&school.admin.id);
+    let of_admin = school.path_of(&school.admin.id);
     let deactivate = format!("{of_admin}/deactivate");
     for _ in 0..2 {
         school
@@ -147,7 +147,7 @@ road!(the_last_admin_cannot_be_deactivated_or_removed, |app| {
         .delete(&of_admin)
         .await
         .expect_problem(409, "last_admin");
-    let of_ann = school.member(&ann.id);
+    let of_ann = school.path_of(&ann.id);
     school
         .admin
         .patch(&of_ann, json!({ "role": "admin" }))
@@ -189,10 +189,10 @@ road!(
         let [ann, ..] = students(app, &school).await;
         school
             .admin
-            .patch(&school.member(&ann.id), json!({ "role": "admin" }))
+            .patch(&school.path_of(&ann.id), json!({ "role": "admin" }))
             .await
             .expect_status(200);
-        let of_admin = school.member(&school.admin.id);
+        let of_admin = school.path_of(&school.admin.id);
         ann.post(&format!("{of_admin}/deactivate"), json!({}))
             .await
             .expect_status(200);
@@ -220,7 +220,7 @@ road!(an_operators_account_is_never_closed, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     app.join(&school, &operator, "teacher").await;
-    let of_operator = school.member(&operator.id);
+    let of_operator = school.path_of(&operator.id);
     school
         .admin
         .post(&format!("{of_operator}/deactivate"), json!({}))
