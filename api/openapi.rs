@@ -213,7 +213,13 @@ pub fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 /// `POST` operations that neither create nor send: what they do may be done twice.
-const NOT_DONE_ONCE: [&str; 4] = ["login", "refresh_session", "logout", "cancel_import"];
+const NOT_DONE_ONCE: [&str; 5] = [
+    "login",
+    "refresh_session",
+    "logout",
+    "preview_invite_code",
+    "cancel_import",
+];
 
 fn is_done_once(operation: &Operation) -> bool {
     let id = operation.operation_id.as_deref().unwrap_or_default();
