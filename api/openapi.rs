@@ -12,6 +12,7 @@ use utoipa::openapi::{OpenApi, PathItem, Ref, RefOr, Required};
 use utoipa::{OpenApi as _, ToSchema as _};
 use utoipa_actix_web::AppExt as _;
 
+use crate::domain::limits::Limit;
 use crate::domain::members::{Direction, MemberOrder};
 use crate::error::{Error, FieldError, Result};
 use crate::routes::{self, problem};
@@ -55,6 +56,7 @@ use crate::routes::{self, problem};
         (name = "Seats", description = "What the licence allows."),
         (name = "Members", description = "The people of an organization."),
         (name = "Groups", description = "Groups of people inside one organization."),
+        (name = "Invitations", description = "Offers to email addresses."),
         (name = "Imports", description = "Many accounts from one file or list of names."),
         (name = "Invite codes", description = "Codes that let people in, looked after."),
         (name = "Joining by a code", description = "Codes that let people in, used."),
@@ -68,6 +70,9 @@ struct Head;
 pub fn document() -> OpenApi {
     let mut head = Head::openapi();
     head.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    if let Some(description) = &mut head.info.description {
+        description.push_str(&quotas());
+    }
     let (_, mut document) = App::new()
         .into_utoipa_app()
         .openapi(head)
@@ -94,6 +99,19 @@ pub fn to_json() -> Result<String> {
     let mut text = document().to_pretty_json().map_err(Error::internal)?;
     text.push('\n');
     Ok(text)
+}
+
+/// The limits' quotas, unless an installation sets others.
+fn quotas() -> String {
+    let quotas: Vec<String> = Limit::ALL
+        .iter()
+        .map(|limit| format!("`{limit}` {}", limit.default_quota()))
+        .collect();
+    format!(
+        "\n\n**Quotas**, unless an installation sets others: {}. (`10/10m`: ten at once, which grow \
+         back evenly in ten minutes.)",
+        quotas.join(", ")
+    )
 }
 
 /// What only shared responses refer to would be missing otherwise.
@@ -213,12 +231,13 @@ pub fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 /// `POST` operations that neither create nor send: what they do may be done twice.
-const NOT_DONE_ONCE: [&str; 5] = [
+const NOT_DONE_ONCE: [&str; 6] = [
     "login",
     "refresh_session",
     "logout",
-    "preview_invite_code",
     "cancel_import",
+    "preview_invite_code",
+    "preview_invitation",
 ];
 
 fn is_done_once(operation: &Operation) -> bool {

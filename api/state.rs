@@ -128,6 +128,7 @@ impl State {
             clock: &self.clock,
             login_domain: &self.config.login_domain,
             outbox: &self.outbox,
+            quotas: &self.config.limits,
         }
     }
 
@@ -139,6 +140,7 @@ impl State {
             keys: self.sealing.clone(),
             clock: self.clock.clone(),
             outbox: self.outbox.clone(),
+            quotas: self.config.limits.clone(),
             login_domain: self.config.login_domain.clone(),
             worker: WorkerId::new(),
             results_lifetime: self.config.results_lifetime,

@@ -12,6 +12,7 @@ pub mod idempotency_key;
 pub mod ids;
 pub mod imports;
 pub mod instant;
+pub mod invitations;
 pub mod invite_code;
 pub mod language;
 pub mod limits;

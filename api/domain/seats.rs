@@ -35,7 +35,8 @@ pub struct SeatCount {
     /// Taken by active members.
     #[schema(minimum = 0)]
     pub used: i64,
-    /// Promised to accepted import rows that are not created yet.
+    /// Promised to invitations that wait for an answer, and to accepted import rows that are not
+    /// created yet.
     #[schema(minimum = 0)]
     pub reserved: i64,
     /// What is left; `null` means unlimited.

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::email_address::EmailAddress;
+
 /// The longest username, in characters (PRODUCT 3.3).
 pub const MAX_USERNAME_CHARS: usize = 100;
 
@@ -59,6 +61,21 @@ impl Username {
         }
     }
 
+    /// A name for somebody of whom only the address is known: `jane.doe+7a@x.org` gives `Jane Doe`.
+    pub fn of_address(address: &EmailAddress) -> Self {
+        let local_part = address.local_part();
+        let person = local_part.split('+').next().unwrap_or_default();
+        let words: Vec<_> = person
+            .split(['.', '_'])
+            .filter(|word| !word.is_empty())
+            .map(capitalized)
+            .collect();
+        Self::parse(&words.join(" "))
+            .or_else(|_| Self::parse(local_part))
+            // A domain is ASCII: it can always be seen.
+            .unwrap_or_else(|_| Self(address.domain().chars().take(MAX_USERNAME_CHARS).collect()))
+    }
+
     /// The name as people see it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -68,6 +85,19 @@ impl Username {
 /// What spreadsheets and web pages leave around a name.
 fn is_padding(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}')
+}
+
+/// With a capital at the start, and behind each dash.
+fn capitalized(word: &str) -> String {
+    let parts: Vec<String> = word
+        .split('-')
+        .map(|part| {
+            let mut characters = part.chars();
+            let first = characters.next().map(char::to_uppercase);
+            first.into_iter().flatten().chain(characters).collect()
+        })
+        .collect();
+    parts.join("-")
 }
 
 fn fault(name: &str) -> Option<&'static str> {
@@ -172,6 +202,25 @@ mod tests {
             "?!",
         ] {
             assert_eq!(Username::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn an_address_gives_a_name_that_can_be_shown() {
+        for (address, name) in [
+            ("jane.doe@x.org", "Jane Doe"),
+            ("jane_van.der_berg+7a@x.org", "Jane Van Der Berg"),
+            ("anna-maria@x.org", "Anna-Maria"),
+            ("jd1987@x.org", "Jd1987"),
+            ("-@x.org", "-"),
+            ("+7a@x.org", "+7a"),
+            ("_@x.org", "_"),
+            ("émile@x.org", "Émile"),
+            ("老师@x.org", "老师"),
+            ("\u{3164}@x.org", "x.org"),
+        ] {
+            let address = EmailAddress::parse(address).unwrap();
+            assert_eq!(Username::of_address(&address).as_str(), name);
         }
     }
 

@@ -8,6 +8,7 @@ pub mod extract;
 pub mod groups;
 pub mod health;
 pub mod imports;
+pub mod invitations;
 pub mod invite_codes;
 pub mod me;
 pub mod members;
@@ -34,6 +35,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     seats::mount(config);
     members::mount(config);
     groups::mount(config);
+    invitations::mount(config);
     invite_codes::mount(config);
     imports::mount(config);
     audit_events::mount(config);

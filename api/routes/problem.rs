@@ -378,6 +378,10 @@ problems! {
     OfOwnThing: 401 404;
     /// Of whatever can meet what is there already.
     OfConflict: 409;
+    /// Of whatever takes the secret of an invitation's mail.
+    OfMailedInvitation: 404 409;
+    /// Of answering an invitation.
+    OfInvitation: 403 404 409 410;
     /// Of whatever takes an invite code.
     OfCode: 403 404 409 410 429;
     /// Of whatever looks for an invite code.

@@ -78,21 +78,31 @@ impl Event {
 
 /// Writes an event down; call it in the transaction of the change itself.
 pub fn record(connection: &mut Connection, act: &Act, event: Event) -> Result<()> {
+    audit_events::insert(connection, &written(act, event))
+}
+
+/// Writes many events down, as [`record`] does with one.
+pub fn record_all(connection: &mut Connection, act: &Act, events: Vec<Event>) -> Result<()> {
+    let events: Vec<_> = events
+        .into_iter()
+        .map(|event| written(act, event))
+        .collect();
+    audit_events::insert_all(connection, &events)
+}
+
+fn written(act: &Act, event: Event) -> AuditEvent {
     let (subject_type, subject) = event.subject.parts();
-    audit_events::insert(
-        connection,
-        &AuditEvent {
-            id: AuditEventId::new(),
-            organization_id: event.organization,
-            action: event.action,
-            actor_kind: act.kind,
-            actor_account_id: act.account,
-            actor_name: act.name.clone(),
-            subject_type,
-            subject,
-            details: JsonColumn(event.details),
-            request: act.request.clone(),
-            created_at: act.at,
-        },
-    )
+    AuditEvent {
+        id: AuditEventId::new(),
+        organization_id: event.organization,
+        action: event.action,
+        actor_kind: act.kind,
+        actor_account_id: act.account,
+        actor_name: act.name.clone(),
+        subject_type,
+        subject,
+        details: JsonColumn(event.details),
+        request: act.request.clone(),
+        created_at: act.at,
+    }
 }

@@ -10,6 +10,7 @@ pub mod generated_addresses;
 pub mod groups;
 pub mod idempotency;
 pub mod imports;
+pub mod invitations;
 pub mod invite_codes;
 pub mod limits;
 pub mod members;

@@ -16,7 +16,7 @@ use crate::domain::slug::{Slug, SlugFallback};
 use crate::error::{Code, Error, Result};
 use crate::store::memberships::Admission;
 use crate::store::organizations::{Organization, OrganizationChanges, Visible};
-use crate::store::{Connection, accounts, imports, organizations, seats, transaction};
+use crate::store::{Connection, accounts, imports, invitations, organizations, seats, transaction};
 
 /// What a new organization is to be.
 #[derive(Clone, Debug)]
@@ -163,6 +163,7 @@ pub fn delete(connection: &mut Connection, permit: &Permit<ManageOrganization>) 
     let organization = &permit.organization;
     transaction(connection, |connection| {
         imports::delete_all(connection, organization.id)?;
+        invitations::delete_all(connection, organization.id)?;
         record_deletion(connection, permit)?;
         accounts::delete_managed_only_here(connection, organization.id)?;
         if organizations::delete(connection, organization.id)? {

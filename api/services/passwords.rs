@@ -11,6 +11,7 @@ use serde_json::json;
 use super::accounts::{prove_mailbox, wrong_credentials};
 use super::act::Act;
 use super::audit::{self, Event, Subject};
+use super::invitations;
 use super::sessions::SignedIn;
 use crate::domain::audit::Action;
 use crate::domain::email_address::EmailAddress;
@@ -175,6 +176,7 @@ pub fn reset(
         let subject = Subject::Account(account.id);
         let event = Event::outside(Action::AccountPasswordReset, subject, details);
         audit::record(connection, &act, event)?;
+        invitations::note_account_used(connection, account.id, &act)?;
         prove_mailbox(connection, &account, &act)?;
         match account.password_hash {
             Some(_) => tell_of_change(connection, outbox, &account, now),

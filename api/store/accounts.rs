@@ -1,17 +1,19 @@
 //! Accounts: one person's sign-in each.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use diesel::prelude::*;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::{accounts, memberships};
+use super::schema::{accounts, invitations, memberships};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::instant::Instant;
+use crate::domain::invitations::InvitationStatus;
 use crate::domain::language::Language;
+use crate::domain::organization::MembershipStatus;
 use crate::domain::search_key::search_key;
 use crate::domain::username::Username;
 use crate::error::Result;
@@ -57,6 +59,14 @@ impl Account {
             last_active_at: Instant::EPOCH,
             language: Language::English,
         }
+    }
+
+    /// Whether its owner has used it in any way.
+    pub fn is_used(&self) -> bool {
+        self.password_hash.is_some()
+            || self.last_active_at != Instant::EPOCH
+            || self.email_verified_at.is_some()
+            || self.operator
     }
 
     /// The username folded for search and order.
@@ -116,6 +126,90 @@ pub fn taken(
         .into_iter()
         .map(|(email, member)| (email, member.is_some()))
         .collect())
+}
+
+/// The accounts of these addresses, each with how its membership of the organization stands.
+pub fn of_addresses(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    emails: &[EmailAddress],
+) -> Result<Vec<(Account, Option<MembershipStatus>)>> {
+    let membership = memberships::table.on(memberships::account_id
+        .eq(accounts::id)
+        .and(memberships::organization_id.eq(organization)));
+    Ok(accounts::table
+        .left_join(membership)
+        .filter(accounts::email.eq_any(emails))
+        .select((Account::as_select(), memberships::status.nullable()))
+        .load(connection)?)
+}
+
+/// What these accounts' owners are called.
+pub fn usernames(
+    connection: &mut Connection,
+    ids: &[AccountId],
+) -> Result<HashMap<AccountId, Username>> {
+    let rows: Vec<(AccountId, Username)> = accounts::table
+        .filter(accounts::id.eq_any(ids))
+        .select((accounts::id, accounts::username))
+        .load(connection)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Locks an account until the transaction ends and gives it as it is then. An update that changes
+/// nothing locks on both databases.
+pub fn lock(connection: &mut Connection, id: AccountId) -> Result<Option<Account>> {
+    diesel::update(accounts::table.find(id))
+        .set(accounts::operator.eq(accounts::operator))
+        .execute(connection)?;
+    find(connection, id)
+}
+
+/// Takes back accounts that were added in this very transaction.
+pub fn delete_new(connection: &mut Connection, ids: &[AccountId]) -> Result<()> {
+    diesel::delete(accounts::table.filter(accounts::id.eq_any(ids))).execute(connection)?;
+    Ok(())
+}
+
+/// Deletes an account that nobody has used and in which no other organization has a share: no
+/// membership, no pending invitation. `false`, and nothing changed, where it is not so.
+pub fn delete_unused(
+    connection: &mut Connection,
+    id: AccountId,
+    organization: OrganizationId,
+) -> Result<bool> {
+    let elsewhere = memberships::table
+        .filter(memberships::account_id.eq(accounts::id))
+        .filter(memberships::organization_id.ne(organization));
+    let invited_elsewhere = invitations::table
+        .filter(invitations::account_id.eq(accounts::id.nullable()))
+        .filter(invitations::organization_id.ne(organization))
+        .filter(invitations::status.eq(InvitationStatus::Pending));
+    let unused = accounts::table
+        .find(id)
+        .filter(accounts::password_hash.is_null())
+        .filter(accounts::last_active_at.eq(Instant::EPOCH))
+        .filter(accounts::email_verified_at.is_null())
+        .filter(accounts::managed_by_organization_id.eq(organization))
+        .filter(accounts::operator.eq(false))
+        .filter(diesel::dsl::not(diesel::dsl::exists(elsewhere)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(invited_elsewhere)));
+    Ok(diesel::delete(unused).execute(connection)? == 1)
+}
+
+/// The organization does not manage the account any more.
+pub fn stop_managing(
+    connection: &mut Connection,
+    id: AccountId,
+    organization: OrganizationId,
+) -> Result<()> {
+    let managed = accounts::table
+        .find(id)
+        .filter(accounts::managed_by_organization_id.eq(organization));
+    diesel::update(managed)
+        .set(accounts::managed_by_organization_id.eq(None::<OrganizationId>))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Gives the account a new name, here and where memberships repeat it for their order.

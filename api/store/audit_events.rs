@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::Connection;
+use super::backend::each_backend;
 use super::schema::audit_events;
 use super::sql_types::JsonColumn;
 use crate::domain::audit::{Action, ActorKind, SubjectType};
@@ -12,7 +13,7 @@ use crate::error::Result;
 
 /// An event as it is kept.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit_events)]
+#[diesel(table_name = audit_events, treat_none_as_default_value = false)]
 pub struct AuditEvent {
     pub id: AuditEventId,
     pub organization_id: Option<OrganizationId>,
@@ -43,6 +44,14 @@ pub fn insert(connection: &mut Connection, event: &AuditEvent) -> Result<()> {
     diesel::insert_into(audit_events::table)
         .values(event)
         .execute(connection)?;
+    Ok(())
+}
+
+/// Adds many events.
+pub fn insert_all(connection: &mut Connection, events: &[AuditEvent]) -> Result<()> {
+    each_backend!(connection, c => diesel::insert_into(audit_events::table)
+        .values(events)
+        .execute(c))?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::Connection;
+use super::backend::each_backend;
 use super::schema::mailed_tokens;
 use crate::domain::ids::{AccountId, InvitationId};
 use crate::domain::instant::Instant;
@@ -32,6 +33,27 @@ pub fn insert(connection: &mut Connection, hash: &TokenHash, token: &MailedToken
             mailed_tokens::expires_at.eq(token.expires_at),
         ))
         .execute(connection)?;
+    Ok(())
+}
+
+/// Keeps the hashes of many tokens.
+pub fn insert_all(connection: &mut Connection, new: &[(TokenHash, MailedToken)]) -> Result<()> {
+    let rows: Vec<_> = new
+        .iter()
+        .map(|(hash, token)| {
+            (
+                mailed_tokens::token_hash.eq(hash.as_bytes()),
+                mailed_tokens::kind.eq(token.kind),
+                mailed_tokens::account_id.eq(token.account_id),
+                mailed_tokens::invitation_id.eq(token.invitation_id),
+                mailed_tokens::created_at.eq(token.created_at),
+                mailed_tokens::expires_at.eq(token.expires_at),
+            )
+        })
+        .collect();
+    each_backend!(connection, c => diesel::insert_into(mailed_tokens::table)
+        .values(&rows)
+        .execute(c))?;
     Ok(())
 }
 

@@ -204,17 +204,6 @@ pub fn defer(
         == 1)
 }
 
-/// Lets go of a mail that was not tried after all.
-pub fn release(connection: &mut Connection, lease: Lease) -> Result<()> {
-    diesel::update(held(lease).filter(mails::handed_over_at.is_null()))
-        .set((
-            mails::leased_until.eq(Instant::EPOCH),
-            mails::attempts.eq(mails::attempts - 1_i64),
-        ))
-        .execute(connection)?;
-    Ok(())
-}
-
 /// It is given up. What it said is erased.
 pub fn fail(connection: &mut Connection, lease: Lease, reason: &str) -> Result<bool> {
     Ok(diesel::update(held(lease))

@@ -15,6 +15,7 @@ pub mod idempotent_answers;
 pub mod import_outcomes;
 pub mod import_rows;
 pub mod imports;
+pub mod invitations;
 pub mod invite_codes;
 pub mod mailed_tokens;
 pub mod mails;

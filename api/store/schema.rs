@@ -317,6 +317,7 @@ table! {
         status -> Text,
         valid_days -> BigInt,
         expires_at -> Moment,
+        links -> BigInt,
         mail_id -> Nullable<Id>,
         created_at -> Moment,
         ended_at -> Nullable<Moment>,

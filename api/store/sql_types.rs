@@ -29,6 +29,7 @@ use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
 };
 use crate::domain::instant::Instant;
+use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
 use crate::domain::invite_code::{CodeOutcome, InviteCode};
 use crate::domain::language::Language;
 use crate::domain::mail::{MailKind, MailStatus};
@@ -261,12 +262,15 @@ text_columns!(
     GroupRole,
     ImportSource,
     ImportStatus,
+    InvitationKind,
+    InvitationStatus,
     InviteCode,
     JoinedVia,
     Language,
     MailKind,
     MailStatus,
     MembershipStatus,
+    Note,
     OnRowError,
     OnSeatShortage,
     OrganizationKind,

@@ -1,5 +1,6 @@
-//! What time makes useless: sessions that ran out, results that expired, uploads that died, mail that
-//! ended, links that expired, answers that are not given again, limits that nobody has used of late.
+//! What time makes useless: sessions that ran out, results and invitations that expired, uploads that
+//! died, mail that ended, links that expired, answers that are not given again, limits that nobody has
+//! used of late.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use super::without_panic;
 use crate::error::Result;
 use crate::mail::sending;
 use crate::services::imports::results;
+use crate::services::invitations;
 use crate::state::State;
 use crate::store::{idempotent_answers, imports, mailed_tokens, mails, rate_limits, sessions};
 
@@ -50,5 +52,6 @@ pub fn once(state: &State) -> Result<()> {
     mails::delete_ended_before(&mut connection, now.minus(MAIL_KEPT))?;
     mailed_tokens::delete_expired(&mut connection, now.minus(LINKS_KEPT))?;
     while results::erase_expired(&mut connection, now)? > 0 {}
+    while invitations::settle_expired(&mut connection, now)? > 0 {}
     Ok(())
 }

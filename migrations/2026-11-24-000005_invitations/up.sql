@@ -16,6 +16,8 @@ CREATE TABLE invitations (
     status text NOT NULL,
     valid_days bigint NOT NULL,
     expires_at timestamptz NOT NULL,
+    -- How many links were made for it; only the latest opens it.
+    links bigint NOT NULL CHECK (links >= 1),
     -- The latest mail about it.
     mail_id uuid REFERENCES mails (id) ON DELETE SET NULL,
     created_at timestamptz NOT NULL,

@@ -18,6 +18,7 @@ mod command_line;
 mod crash;
 mod idempotency;
 mod imports;
+mod invitations;
 mod invite_codes;
 mod killed_names;
 mod limits;

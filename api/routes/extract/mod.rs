@@ -9,7 +9,7 @@ pub mod request_info;
 pub mod throttle;
 
 pub use caller::Caller;
-pub use form::Form;
+pub use form::{FieldReason, Form};
 pub use once::{IDEMPOTENCY_KEY, Once, REPLAYED, Reply};
 pub use patch::nullable;
 pub use request_info::RequestInfo;

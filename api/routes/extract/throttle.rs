@@ -94,6 +94,19 @@ impl Throttle {
         outcome.map(|()| taken)
     }
 
+    /// Takes uses on the connection of the work that they are for: where that is refused and undone,
+    /// nothing was taken. They have to be named in the order of their declaration.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub fn take_within(&self, connection: &mut Connection, uses: &[Wanted]) -> Result<()> {
+        let (quotas, now) = (&self.state.config.limits, self.state.clock.now());
+        let mut seen = Vec::new();
+        let outcome = limits::take(connection, quotas, uses, now, &mut seen);
+        self.standings.note(seen);
+        outcome
+    }
+
     fn of(request: &HttpRequest) -> Result<Self> {
         let state = request
             .app_data::<web::Data<State>>()

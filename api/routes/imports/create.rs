@@ -8,11 +8,15 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, post, web};
 use super::bodies::ImportBody;
 use super::upload::{self, ImportUpload};
 use super::usernames::{self, UsernameParameters, UsernamesRequest};
-use crate::domain::ids::OrganizationId;
+use crate::domain::ids::{ImportId, OrganizationId};
+use crate::domain::instant::Instant;
 use crate::error::{Code, Error, Result};
-use crate::routes::extract::{Caller, Once};
+use crate::routes::extract::{Caller, Once, Reply};
 use crate::routes::problem::{OfConflict, OfOrganization, OfUpload, Problem};
+use crate::services::authorization::{ManageImports, Permit};
+use crate::services::imports;
 use crate::state::State;
+use crate::store::Connection;
 
 /// Import accounts from a file or a list of names
 ///
@@ -137,4 +141,17 @@ fn misplaced_parameters() -> Error {
         "Query parameters go with names as `text/plain` only: a form and JSON hold the options \
          themselves.",
     )
+}
+
+/// The answer to an import that was accepted.
+pub(super) fn accepted(
+    connection: &mut Connection,
+    permit: &Permit<ManageImports>,
+    import: ImportId,
+    now: Instant,
+) -> Result<Reply> {
+    let found = imports::find(connection, permit, import)?;
+    let organization = permit.organization.id;
+    let location = format!("/v1/organizations/{organization}/imports/{import}");
+    Ok(Reply::accepted(&ImportBody::new(found, now))?.at(location))
 }

@@ -36,12 +36,13 @@ pub(super) struct Fields {
     must_change_password: Option<bool>,
     /// There is no word to be said about passwords.
     without_passwords: bool,
+    in_query: bool,
     faults: Vec<FieldError>,
 }
 
 impl Fields {
     /// Those of a list of names, all of whose passwords are made up.
-    pub(super) fn without_passwords() -> Self {
+    fn without_passwords() -> Self {
         Self {
             without_passwords: true,
             ..Self::default()
@@ -57,6 +58,14 @@ impl Fields {
             on_row_error: request.on_row_error,
             on_seat_shortage: request.on_seat_shortage,
             must_change_password: request.must_change_password,
+            ..Self::without_passwords()
+        }
+    }
+
+    /// Those that come as query parameters beside a list of names.
+    pub(super) fn of_query() -> Self {
+        Self {
+            in_query: true,
             ..Self::without_passwords()
         }
     }
@@ -111,7 +120,7 @@ impl Fields {
     ) -> Result<Options> {
         self.note_what_is_missing(has_file);
         let Some(account_type) = self.account_type.filter(|_| self.faults.is_empty()) else {
-            return Err(Error::invalid_fields(self.faults));
+            return Err(self.refusal());
         };
         Ok(Options {
             account_type,
@@ -122,6 +131,14 @@ impl Fields {
             must_change_password: self.must_change_password.unwrap_or(false),
             results_lifetime,
         })
+    }
+
+    fn refusal(self) -> Error {
+        let mut faults = self.faults;
+        for fault in faults.iter_mut().filter(|_| self.in_query) {
+            fault.pointer = fault.pointer.replacen('/', "?", 1).into();
+        }
+        Error::invalid_fields(faults)
     }
 
     fn note_what_is_missing(&mut self, has_file: bool) {

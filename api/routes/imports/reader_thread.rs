@@ -10,11 +10,9 @@ use actix_web::web::{Buf as _, Bytes};
 use futures_util::TryStreamExt as _;
 use tokio::sync::{mpsc, oneshot};
 
-use super::bodies::ImportBody;
+use super::create::accepted;
 use super::upload::{Interrupted, in_time};
-use super::usernames::location;
 use crate::domain::ids::OrganizationId;
-use crate::domain::instant::Instant;
 use crate::error::{Code, Error, Result};
 use crate::routes::extract::request_digest::FieldDigest;
 use crate::routes::extract::{Once, Reply};
@@ -52,13 +50,8 @@ impl Uploader {
         self.permit.organization.id
     }
 
-    /// The permit as it is now, if the session still lives and there still is one.
-    fn permit_now(
-        &self,
-        connection: &mut Connection,
-        now: Instant,
-    ) -> Result<Permit<ManageImports>> {
-        require_alive(connection, &self.caller, now)?;
+    /// The permit as it is now, if there still is one.
+    fn permit_now(&self, connection: &mut Connection) -> Result<Permit<ManageImports>> {
         permit::<ManageImports>(connection, &self.caller, self.permit.organization.id)
     }
 }
@@ -171,16 +164,14 @@ fn accept(
     Ordered { options, once }: Ordered,
 ) -> Result<Reply> {
     let mut connection = state.pool.get()?;
-    let around = state.surroundings();
+    let now = state.clock.now();
+    require_alive(&mut connection, &uploader.caller, now)?;
     let scope = uploader.caller.account.id.to_string();
     let reply = once.run(state, &mut connection, &scope, |connection| {
         transaction(connection, |connection| {
-            let now = state.clock.now();
-            let permit = uploader.permit_now(connection, now)?;
-            acceptance::accept(connection, around, &permit, staged, &options)?;
-            let found = imports::find(connection, &permit, staged.import)?;
-            let location = location(permit.organization.id, staged.import);
-            Ok(Reply::accepted(&ImportBody::new(found, now))?.at(location))
+            let permit = uploader.permit_now(connection)?;
+            acceptance::accept(connection, state.surroundings(), &permit, staged, &options)?;
+            accepted(connection, &permit, staged.import, now)
         })
     })?;
     state.bell.ring();

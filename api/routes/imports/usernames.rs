@@ -7,9 +7,10 @@ use actix_web::web::{self, Bytes};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::bodies::{ImportBody, ImportMode};
+use super::bodies::ImportMode;
+use super::create::accepted;
 use super::fields::Fields;
-use crate::domain::ids::{GroupId, ImportId, OrganizationId};
+use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::domain::username_list::UsernameList;
@@ -18,7 +19,7 @@ use crate::routes::extract::{Caller, Once, Reply};
 use crate::routes::json_refusal;
 use crate::services::authorization::{ManageImports, permit};
 use crate::services::imports::acceptance::Options;
-use crate::services::imports::{self, ImportWithCounts, from_usernames};
+use crate::services::imports::{self, from_usernames};
 use crate::services::sessions::SignedIn;
 use crate::state::State;
 use crate::store::{Connection, transaction};
@@ -112,7 +113,7 @@ pub(super) fn from_text(
 ) -> Result<(UsernameList, Options)> {
     let parameters = web::Query::<Vec<(String, String)>>::from_query(query)
         .map_err(|error| crate::routes::query_refusal(&error))?;
-    let mut fields = Fields::without_passwords();
+    let mut fields = Fields::of_query();
     for (name, text) in parameters.into_inner() {
         fields.take(&name, &text)?;
     }
@@ -143,10 +144,7 @@ pub(super) async fn create(
     let shared = state.clone();
     let answer = caller
         .signed_in_once(once, move |connection, caller| {
-            let found = accept(&shared, connection, &caller, organization, &list, &options)?;
-            let location = location(organization, found.import.id);
-            let body = ImportBody::new(found, shared.clock.now());
-            Ok(Reply::accepted(&body)?.at(location))
+            accept(&shared, connection, &caller, organization, &list, &options)
         })
         .await?;
     state.bell.ring();
@@ -161,17 +159,12 @@ fn accept(
     organization: OrganizationId,
     list: &UsernameList,
     options: &Options,
-) -> Result<ImportWithCounts> {
-    let around = state.surroundings();
+) -> Result<Reply> {
     transaction(connection, |connection| {
         let permit = permit::<ManageImports>(connection, caller, organization)?;
         imports::require_any_reach(connection, &permit)?;
+        let around = state.surroundings();
         let id = from_usernames::accept(connection, around, &permit, list, options)?;
-        imports::find(connection, &permit, id)
+        accepted(connection, &permit, id, state.clock.now())
     })
-}
-
-/// Where an import is watched.
-pub(super) fn location(organization: OrganizationId, import: ImportId) -> String {
-    format!("/v1/organizations/{organization}/imports/{import}")
 }

@@ -73,7 +73,7 @@ pub fn accept(
             ..permit.act.clone()
         };
         let import = carry_out_decision(connection, permit, staged, &decision, &act)?;
-        notice::queue(connection, around.outbox, &import, now)
+        notice::queue(connection, around.outbox, around.quotas, &import, now)
     })
 }
 

@@ -16,6 +16,7 @@ use crate::domain::generated_address::LoginDomain;
 use crate::domain::generated_password;
 use crate::domain::ids::{ImportId, OrganizationId, WorkerId};
 use crate::domain::imports::OnRowError;
+use crate::domain::limits::Quotas;
 use crate::domain::password::PasswordAttempt;
 use crate::error::{Error, Result};
 use crate::mail::Outbox;
@@ -35,6 +36,7 @@ pub struct Workshop {
     pub keys: std::sync::Arc<SealingKeys>,
     pub clock: Clock,
     pub outbox: std::sync::Arc<Outbox>,
+    pub quotas: Quotas,
     /// Below which addresses are made up.
     pub login_domain: LoginDomain,
     pub worker: WorkerId,

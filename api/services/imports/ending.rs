@@ -64,7 +64,8 @@ impl Work<'_> {
             &import,
             Action::ImportFinished,
         )?;
-        notice::queue(connection, &self.workshop.outbox, &import, now)?;
+        let (outbox, quotas) = (&self.workshop.outbox, &self.workshop.quotas);
+        notice::queue(connection, outbox, quotas, &import, now)?;
         Ok(true)
     }
 

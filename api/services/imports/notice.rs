@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::domain::imports::{ImportStatus, RowOutcome};
 use crate::domain::instant::Instant;
+use crate::domain::limits::{Limit, Quotas};
 use crate::domain::organization::MembershipStatus;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::mail::outbox::Post;
 use crate::mail::{Letter, Outbox};
+use crate::services::limits::{self, Wanted};
 use crate::store::accounts::{self, Account};
 use crate::store::imports::Import;
 use crate::store::{Connection, import_outcomes, memberships, organizations};
@@ -19,6 +21,7 @@ use super::ImportWithCounts;
 pub(super) fn queue(
     connection: &mut Connection,
     outbox: &Outbox,
+    quotas: &Quotas,
     import: &Import,
     now: Instant,
 ) -> Result<()> {
@@ -31,6 +34,9 @@ pub(super) fn queue(
     let Some(maker) = maker(connection, import)? else {
         return Ok(());
     };
+    if !may_write_to(connection, quotas, &maker, now)? {
+        return Ok(());
+    }
     let post = Post {
         to: &maker,
         language: None,
@@ -42,18 +48,40 @@ pub(super) fn queue(
     Ok(())
 }
 
+/// An address that nobody has proved to be theirs may be anybody's: it gets no more of these mails than
+/// of others that strangers can cause.
+fn may_write_to(
+    connection: &mut Connection,
+    quotas: &Quotas,
+    maker: &Account,
+    now: Instant,
+) -> Result<bool> {
+    if maker.email_verified_at.is_some() {
+        return Ok(true);
+    }
+    let wanted = [Wanted::one(Limit::MailToAddress, maker.email.as_str())];
+    match limits::take(connection, quotas, &wanted, now, &mut Vec::new()) {
+        Err(error) if error.code() == Code::RateLimited => Ok(false),
+        taken => taken.map(|()| true),
+    }
+}
+
 /// Who made the import, if they still belong to the organization or to the installation.
 fn maker(connection: &mut Connection, import: &Import) -> Result<Option<Account>> {
     let Some(id) = import.created_by_account_id else {
         return Ok(None);
     };
     let account = accounts::find(connection, id)?;
-    let Some(account) = account.filter(|account| account.deactivated_at.is_none()) else {
+    let Some(account) = account.filter(has_mailbox) else {
         return Ok(None);
     };
     let membership = memberships::find(connection, import.organization_id, id)?;
     let is_here = membership.is_some_and(|found| found.status == MembershipStatus::Active);
     Ok((is_here || account.operator).then_some(account))
+}
+
+fn has_mailbox(account: &Account) -> bool {
+    account.deactivated_at.is_none() && !account.generated_address
 }
 
 fn letter(connection: &mut Connection, import: &Import, now: Instant) -> Result<Letter> {

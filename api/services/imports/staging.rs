@@ -17,6 +17,7 @@ use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowError, RowOutcome,
 };
 use crate::domain::instant::Instant;
+use crate::domain::limits::Quotas;
 use crate::domain::spreadsheet::Detected;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
@@ -44,6 +45,7 @@ pub struct Surroundings<'a> {
     pub clock: &'a Clock,
     pub login_domain: &'a LoginDomain,
     pub outbox: &'a Outbox,
+    pub quotas: &'a Quotas,
 }
 
 /// An import whose rows are staged, waiting to be accepted.

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use crate::domain::audit::Action;
-use crate::domain::ids::{GroupId, InviteCodeUseId, OrganizationId};
+use crate::domain::ids::{AccountId, GroupId, InviteCodeUseId, OrganizationId};
 use crate::domain::instant::Instant;
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
@@ -322,6 +322,24 @@ pub struct AwaitedEnding {
     pub ending: Result<CodeOutcome, Box<Refusal>>,
 }
 
+/// Holds the codes of the joins that wait for the address, for whoever takes a seat before the
+/// address is proved in the same transaction.
+///
+/// # Errors
+/// Where the database is away.
+pub fn hold_awaited(connection: &mut Connection, account: AccountId) -> Result<()> {
+    let awaited = awaited_joins::of_account(connection, account)?;
+    hold(connection, &awaited)
+}
+
+/// All codes before any seat, as everywhere: two who wait never form a ring.
+fn hold(connection: &mut Connection, awaited: &[AwaitedJoin]) -> Result<()> {
+    for join in awaited {
+        invite_codes::lock(connection, join.invite_code_id)?;
+    }
+    Ok(())
+}
+
 /// Has the joins that an account waits for take effect, each by the rules as they are now. One that
 /// is refused ends no less, and the others go on.
 ///
@@ -333,10 +351,7 @@ pub fn take_effect(
     act: &Act,
 ) -> Result<Vec<AwaitedEnding>> {
     let awaited = awaited_joins::of_account(connection, account.id)?;
-    // All codes before any seat, as everywhere: two who wait never form a ring.
-    for join in &awaited {
-        invite_codes::lock(connection, join.invite_code_id)?;
-    }
+    hold(connection, &awaited)?;
     awaited_joins::delete_of_account(connection, account.id)?;
     let mut endings = Vec::new();
     for join in awaited {

@@ -1,5 +1,6 @@
 //! Lists of names on their way in, as text and as JSON: what is taken and what is not (PRODUCT 3.7).
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
@@ -161,6 +162,12 @@ road!(what_is_no_list_is_refused, |app| {
         );
         answer.expect_problem(status, code);
     }
+    let misspelt = post(&school, "?acount_type=student&mode=now", text, "Jane").await;
+    misspelt.expect_fields(&[
+        ("?acount_type", "unknown_field"),
+        ("?mode", "invalid"),
+        ("?account_type", "missing"),
+    ]);
     let latin = post(&school, student, text, b"J\xfcrgen\n".to_vec()).await;
     latin.expect_problem(422, "file_unreadable");
     let utf16 = post(&school, student, text, b"\xff\xfeJ\0a\0".to_vec()).await;
@@ -220,4 +227,75 @@ road!(a_strangers_list_is_refused, |app| {
         .await
         .expect_problem(403, "forbidden");
     assert_eq!(school.joined().await, 1);
+});
+
+/// Posts a body of this kind under a key as the admin.
+async fn post_once(
+    school: &Organization<'_>,
+    key: &str,
+    query: &str,
+    kind: &str,
+    body: String,
+) -> Answer {
+    let path = school.path(&format!("/imports{query}"));
+    let request = school.admin.request(Method::POST, &path);
+    let request = request.header("idempotency-key", key);
+    send(request.header("content-type", kind).body(body)).await
+}
+
+road!(a_list_with_a_key_is_taken_once, |app| {
+    let school = app.school().await;
+    let json =
+        |names: &[&str]| json!({ "usernames": names, "account_type": "student" }).to_string();
+    for (key, query, kind, body, other) in [
+        (
+            "json",
+            "",
+            "application/json",
+            json(&["Jane", "Li"]),
+            json(&["Jane"]),
+        ),
+        (
+            "text",
+            "?account_type=student",
+            "text/plain",
+            "Jane\nLi".to_owned(),
+            "Jane".to_owned(),
+        ),
+    ] {
+        let same = || post_once(&school, key, query, kind, body.clone());
+        let answers = join_all((0..4).map(|_| same())).await;
+        let first = answers[0].expect_status(202);
+        let replayed = answers
+            .iter()
+            .filter(|answer| answer.header("idempotent-replayed") == "true");
+        assert_eq!(replayed.count(), 3);
+        app.drain().await;
+        let later = same().await;
+        assert_eq!(later.expect_status(202), first);
+        assert!(answers.iter().all(|answer| answer.text == later.text));
+        let path = school.path(&format!("/imports/{}", first["id"].as_str().unwrap()));
+        assert_eq!(later.header("location"), path);
+        let conflict = post_once(&school, key, query, kind, other).await;
+        conflict.expect_problem(409, "idempotency_conflict");
+    }
+    assert_eq!(school.all("/imports").await.len(), 2);
+    assert_eq!(school.joined().await, 4);
+});
+
+road!(a_refused_list_leaves_its_key_free, |app| {
+    let school = app.school().await;
+    let (student, text) = ("?account_type=student", "text/plain");
+    let nobody = post_once(
+        &school,
+        "key",
+        "?account_type=learner",
+        text,
+        "Jane".to_owned(),
+    )
+    .await;
+    nobody.expect_problem(422, "account_type_not_in_kind");
+    school.assert_untouched().await;
+    let taken = post_once(&school, "key", student, text, "Jane".to_owned()).await;
+    taken.expect_status(202);
 });

@@ -129,3 +129,23 @@ road!(who_is_gone_or_has_no_mailbox_is_not_written_to, |app| {
     drop(connection);
     assert_eq!(app.mails().await.len(), before + 1);
 });
+
+road!(an_address_that_nobody_has_proved_is_not_flooded, |app| {
+    let school = app.school().await;
+    let import = || school.accepted(file_of(&["no address,purple fox 1,P"]), STUDENTS);
+    for _ in 0..8 {
+        import().await;
+    }
+    assert_eq!(notices(app, &school.admin.email).await.len(), 5);
+    let admin: AccountId = school.admin.id.parse().unwrap();
+    let mut connection = app.state.pool.get().unwrap();
+    diesel::update(accounts::table.find(admin))
+        .set(accounts::email_verified_at.eq(app.now()))
+        .execute(&mut **connection)
+        .unwrap();
+    drop(connection);
+    for _ in 0..8 {
+        import().await;
+    }
+    assert_eq!(notices(app, &school.admin.email).await.len(), 13);
+});

@@ -4,18 +4,18 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use futures_util::future::join_all;
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use rollcall::domain::imports::ImportStatus;
 use rollcall::store::schema::{accounts, idempotent_answers};
 use serde_json::{Value, json};
 
-use crate::support::app::block_on;
 use crate::support::books;
 use crate::support::people::{Organization, PASSWORD, Person, send, text};
-use crate::support::process::{Front, Installation, School};
 use crate::support::{Answer, App, road};
+
+mod at_once;
+mod killed;
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
@@ -306,48 +306,6 @@ road!(a_body_has_the_same_limit_with_a_key, |app| {
     refused.expect_problem(413, "payload_too_large");
 });
 
-road!(ten_at_once_have_one_effect_and_one_answer, |app| {
-    let school = app.school().await;
-    let registrations = join_all(
-        (0..10).map(|_| async { post(&app.stranger(), KEY, "/v1/auth/register", ann()).await }),
-    );
-    expect_one_answer(&registrations.await, 201);
-    assert_eq!(accounts_with(app, "ann@x.example"), 1);
-    let body = json!({ "name": "Lake Side School", "kind": "school" });
-    let organizations =
-        join_all((0..10).map(|_| post(&school.admin, KEY, "/v1/organizations", body.clone())));
-    expect_one_answer(&organizations.await, 201);
-    assert_eq!(listed(&school.admin, "/v1/organizations").await, 2);
-    let change = json!({ "current_password": PASSWORD, "new_password": "eight brown geese 8" });
-    let changes = join_all((0..10).map(|_| {
-        post(
-            &school.admin,
-            "change",
-            "/v1/auth/password/change",
-            change.clone(),
-        )
-    }));
-    expect_one_answer(&changes.await, 204);
-    let csv = "email,password,username\nben@x.example,seven green ducks 7,Ben\n";
-    let uploads =
-        join_all((0..5).map(|_| upload(&school, "file", &[("account_type", "student")], csv)));
-    expect_one_answer(&uploads.await, 202);
-    assert_eq!(listed(&school.admin, &school.path("/imports")).await, 1);
-    let staging = books::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
-    assert_eq!(staging, 0);
-});
-
-fn expect_one_answer(answers: &[Answer], status: u16) {
-    let new = answers
-        .iter()
-        .filter(|answer| answer.header("idempotent-replayed").is_empty());
-    assert_eq!(new.count(), 1, "{answers:?}");
-    for answer in answers {
-        answer.expect_status(status);
-        assert_eq!(answer.text, answers[0].text);
-    }
-}
-
 fn kept(app: &App) -> Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> {
     let mut connection = books::connect(&app.state.pool);
     let columns = (
@@ -386,109 +344,3 @@ road!(nothing_of_an_answer_or_its_request_is_readable, |app| {
         assert_ne!(stored.as_slice(), plain_hash.as_ref());
     }
 });
-
-mod whenever_a_server_is_killed_a_key_is_done_once {
-    use super::*;
-
-    #[test]
-    fn sqlite() {
-        block_on(kills(&Installation::on_sqlite()));
-    }
-
-    #[test]
-    fn postgres() {
-        if let Some(installation) = Installation::on_postgres() {
-            block_on(kills(&installation));
-        }
-    }
-}
-
-/// How often the server is killed.
-const ROUNDS: usize = 6;
-
-/// How many requests are under way then.
-const REQUESTS: usize = 12;
-
-async fn kills(installation: &Installation) {
-    let mut dice = fastrand::Rng::new();
-    let mut process = installation.start();
-    let school = process.school("Hill Road School").await;
-    let mut answered_before = 0;
-    for round in 0..ROUNDS {
-        let order = |number| Order::new(round * REQUESTS + number);
-        let moment = Duration::from_millis(dice.u64(5..250));
-        let sending = (0..REQUESTS).map(|number| {
-            let request = order(number).request(&process, &school);
-            tokio::time::timeout(moment, async {
-                Some(Answer::read(request.send().await.ok()?).await)
-            })
-        });
-        let before = join_all(sending).await;
-        process.kill();
-        process = installation.start();
-        for (number, before) in before.into_iter().enumerate() {
-            let again = send(order(number).request(&process, &school)).await;
-            again.expect_status(201);
-            if let Ok(Some(before)) = before {
-                answered_before += 1;
-                expect_again(&again, &before);
-            }
-            let third = send(order(number).request(&process, &school)).await;
-            assert_eq!(third.text, again.text);
-        }
-    }
-    println!(
-        "{answered_before} of {} were answered before the kill",
-        ROUNDS * REQUESTS
-    );
-    // Organizations may share a name: each that was made twice would be one too many.
-    let page = process
-        .get("/v1/organizations?limit=200", &school.token)
-        .await;
-    let organizations = page.expect_status(200)["items"].as_array().unwrap().len();
-    assert_eq!(organizations, 1 + ROUNDS * REQUESTS / 2);
-    process.kill();
-}
-
-/// One of many things to do: a registration or an organization.
-struct Order {
-    number: usize,
-}
-
-impl Order {
-    fn new(number: usize) -> Self {
-        Self { number }
-    }
-
-    fn request(&self, front: &Front, school: &School) -> reqwest::RequestBuilder {
-        let number = self.number;
-        let (path, token, body) = if number.is_multiple_of(2) {
-            let body = json!({ "name": "One of Many", "kind": "school" });
-            ("/v1/organizations", school.token.as_str(), body)
-        } else {
-            let email = format!("person{number}@x.example");
-            let body = json!({ "email": email, "password": PASSWORD, "username": "Person" });
-            ("/v1/auth/register", "", body)
-        };
-        let request = front.request(Method::POST, path, token);
-        request
-            .header("idempotency-key", format!("order-{number}"))
-            .json(&body)
-    }
-}
-
-#[test]
-fn two_servers_at_once_do_it_once() {
-    let apps = [Some(App::on_sqlite()), App::on_postgres()];
-    for app in apps.iter().flatten() {
-        let replica = app.replica();
-        block_on(async {
-            let registrations = (0..10).map(|number| {
-                let stranger = if number % 2 == 0 { app } else { &replica }.stranger();
-                async move { post(&stranger, KEY, "/v1/auth/register", ann()).await }
-            });
-            expect_one_answer(&join_all(registrations).await, 201);
-            assert_eq!(accounts_with(app, "ann@x.example"), 1);
-        });
-    }
-}

@@ -7,8 +7,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use rollcall::config::Config;
 use rollcall::domain::limits::{Limit, Quota, QuotaSetting};
-use rollcall::services::limits::{Quotas, Wanted, give_back, take};
-use rollcall::store::schema::{accounts, rate_limits};
+use rollcall::store::schema::accounts;
 use serde_json::{Value, json};
 
 use crate::support::app::block_on;
@@ -16,16 +15,15 @@ use crate::support::books;
 use crate::support::people::{PASSWORD, send};
 use crate::support::{Answer, App, road};
 
+mod counts;
+mod proxies;
+
 /// Runs a road on both databases, configured in its own way.
 fn on_both(configure: fn(&mut Config), road: impl AsyncFn(&App)) {
     block_on(road(&App::on_sqlite_with(configure)));
     if let Some(app) = App::on_postgres_with(configure) {
         block_on(road(&app));
     }
-}
-
-fn trust_this_machine(config: &mut Config) {
-    config.trusted_proxies = "127.0.0.1".parse().unwrap();
 }
 
 async fn sign_in(app: &App, email: &str, password: &str) -> Answer {
@@ -48,12 +46,6 @@ fn registration(number: usize) -> Value {
 fn statuses(answers: &[Answer], status: u16) -> usize {
     let has = |answer: &&Answer| answer.status.as_u16() == status;
     answers.iter().filter(has).count()
-}
-
-fn stored(app: &App) -> i64 {
-    let mut connection = books::connect(&app.state.pool);
-    let count = rate_limits::table.count().get_result(&mut **connection);
-    count.expect("no count")
 }
 
 road!(a_class_of_forty_registers_at_once_from_one_address, |app| {
@@ -160,100 +152,6 @@ road!(guesses_at_once_are_counted_each, |app| {
     assert_eq!((statuses(&answers, 401), statuses(&answers, 429)), (10, 20));
 });
 
-#[test]
-fn a_stranger_elsewhere_does_not_lock_the_owner_out() {
-    on_both(trust_this_machine, async |app| {
-        app.register("ann@x.example").await;
-        for number in 0..11 {
-            let client = "203.0.113.66";
-            let guess = sign_in_from(app, client, "ann@x.example", "wrong guess 1").await;
-            guess.expect_status(if number < 10 { 401 } else { 429 });
-        }
-        let owner = sign_in_from(app, "198.51.100.1", "ann@x.example", PASSWORD).await;
-        owner.expect_status(200);
-    });
-}
-
-#[test]
-fn guesses_from_many_places_are_stopped_together() {
-    on_both(trust_this_machine, async |app| {
-        app.register("ann@x.example").await;
-        let guesses = (0..110).map(|number| async move {
-            let client = format!("203.0.113.{number}");
-            sign_in_from(app, &client, "ann@x.example", "wrong guess 1").await
-        });
-        let answers = join_all(guesses).await;
-        assert_eq!(
-            (statuses(&answers, 401), statuses(&answers, 429)),
-            (100, 10)
-        );
-        let limited = answers.iter().find(|answer| answer.status == 429).unwrap();
-        assert_eq!(limited.header("ratelimit"), r#""sign_in_address";r=0;t=36"#);
-        assert_eq!(limited.header("retry-after"), "36");
-    });
-}
-
-#[test]
-fn a_client_is_whom_a_trusted_proxy_names_and_nobody_else() {
-    on_both(trust_this_machine, async |app| {
-        // What stands before the proxy's own word, the client has made up.
-        for number in 0..10 {
-            let client = format!("192.0.2.{number}, 203.0.113.66");
-            let guess = sign_in_from(app, &client, "ann@x.example", "wrong guess 1").await;
-            guess.expect_status(401);
-        }
-        for (client, status) in [
-            ("203.0.113.66", 429),
-            ("203.0.113.66, 127.0.0.1", 429),
-            ("203.0.113.66:4711", 429),
-            ("203.0.113.67", 401),
-        ] {
-            let guess = sign_in_from(app, client, "ann@x.example", "wrong guess 1").await;
-            guess.expect_status(status);
-        }
-    });
-}
-
-#[test]
-fn addresses_of_one_network_are_one_client() {
-    on_both(trust_this_machine, async |app| {
-        for number in 0..12 {
-            let body = json!({ "email": "ann@x.example", "password": "wrong guess 1" });
-            let forwarded = format!("for=\"[2001:db8:1:2::{number:x}]:443\";proto=https");
-            let request = app.stranger().request(Method::POST, "/v1/auth/login");
-            let guess = send(request.header("forwarded", forwarded).json(&body)).await;
-            guess.expect_status(if number < 10 { 401 } else { 429 });
-        }
-    });
-}
-
-road!(headers_of_whoever_is_not_trusted_are_ignored, |app| {
-    for number in 0..12 {
-        let client = format!("203.0.113.{number}");
-        let guess = sign_in_from(app, &client, "ann@x.example", "wrong guess 1").await;
-        guess.expect_status(if number < 10 { 401 } else { 429 });
-    }
-});
-
-#[test]
-fn replicas_share_the_counts() {
-    let apps = [Some(App::on_sqlite()), App::on_postgres()];
-    for app in apps.iter().flatten() {
-        let replica = app.replica();
-        block_on(guess_at_both(app, &replica));
-    }
-}
-
-async fn guess_at_both(app: &App, replica: &App) {
-    app.register("ann@x.example").await;
-    let guesses = (0..24).map(|number| {
-        let server = if number % 2 == 0 { app } else { replica };
-        sign_in(server, "ann@x.example", "wrong guess 1")
-    });
-    let answers = join_all(guesses).await;
-    assert_eq!((statuses(&answers, 401), statuses(&answers, 429)), (10, 14));
-}
-
 road!(whoever_has_a_session_cannot_guess_its_password, |app| {
     let (ann, ben) = (
         app.register("ann@x.example").await,
@@ -314,87 +212,6 @@ fn a_limit_can_be_changed_and_switched_off() {
         }
     });
 }
-
-road!(what_has_grown_back_is_forgotten, |app| {
-    app.drain().await;
-    let before = stored(app);
-    sign_in(app, "ann@x.example", "wrong guess 1")
-        .await
-        .expect_status(401);
-    app.drain().await;
-    assert_eq!(stored(app), before + 3);
-    app.advance(Duration::from_secs(3600));
-    app.drain().await;
-    assert_eq!(stored(app), 0);
-});
-
-road!(never_more_uses_than_the_quota_are_taken, |app| {
-    let (now, quotas) = (app.now(), Quotas::default());
-    let wanted = Wanted::one(Limit::CodeAccount, "somebody");
-    let grab = |connections: usize, each: usize| -> usize {
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..connections)
-                .map(|_| {
-                    scope.spawn(|| {
-                        let mut connection = books::connect(&app.state.pool);
-                        let allowed = || {
-                            let seen = &mut Vec::new();
-                            let wanted = std::slice::from_ref(&wanted);
-                            take(&mut connection, &quotas, wanted, now, seen).is_ok()
-                        };
-                        std::iter::repeat_with(allowed)
-                            .take(each)
-                            .filter(|it| *it)
-                            .count()
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .sum()
-        })
-    };
-    assert_eq!(grab(6, 8), 10);
-    let mut connection = books::connect(&app.state.pool);
-    let mut seen = Vec::new();
-    for _ in 0..4 {
-        let taken = std::slice::from_ref(&wanted);
-        give_back(&mut connection, &quotas, taken, now, &mut seen).unwrap();
-    }
-    assert_eq!(seen.last().unwrap().left, 4);
-    drop(connection);
-    assert_eq!(grab(6, 8), 4);
-});
-
-road!(several_uses_are_taken_together_or_not_at_all, |app| {
-    let (now, quotas) = (app.now(), Quotas::default());
-    let mut connection = books::connect(&app.state.pool);
-    let mut of = |uses| {
-        let wanted = Wanted {
-            uses,
-            ..Wanted::one(Limit::MailToAddress, "somebody")
-        };
-        let mut seen = Vec::new();
-        let taken = take(&mut connection, &quotas, &[wanted], now, &mut seen).is_ok();
-        (taken, seen[0].left)
-    };
-    assert_eq!(of(3), (true, 2));
-    assert_eq!(of(3), (false, 2));
-    assert_eq!(of(2), (true, 0));
-    let mut both = |first, second| {
-        let wanted = [
-            Wanted::one(Limit::CodeAccount, first),
-            Wanted::one(Limit::MailToAddress, second),
-        ];
-        take(&mut connection, &quotas, &wanted, now, &mut Vec::new()).is_ok()
-    };
-    // What is taken of the first goes back with the second: ten times is not too often.
-    for _ in 0..20 {
-        assert!(!both("ann", "somebody"));
-    }
-    assert!(both("ann", "ben"));
-});
 
 road!(browsers_may_name_requests_and_read_how_they_stand, |app| {
     let preflight = app

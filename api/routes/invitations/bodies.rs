@@ -1,0 +1,355 @@
+//! What the operations on invitations answer.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::ids::{AccountId, InvitationId, OrganizationId};
+use crate::domain::instant::Instant;
+use crate::domain::invitations::{InvitationKind, InvitationOutcome, InvitationStatus};
+use crate::domain::language::Language;
+use crate::domain::mail::MailStatus;
+use crate::domain::organization::AccountType;
+use crate::domain::words::words;
+use crate::routes::groups::GroupName;
+use crate::routes::page::page_body;
+use crate::services::invitations::{Accepted, AddressResult, Preview, Shown};
+use crate::store::mails::Delivery;
+use crate::store::organizations::Organization;
+
+/// What came of one address.
+#[derive(Serialize, ToSchema)]
+pub struct InvitationResult {
+    /// As it was sent.
+    #[schema(max_length = 1000)]
+    email: String,
+    outcome: InvitationOutcome,
+    /// The invitation that was made, or the one that waits for an answer; `null` where there is none,
+    /// or none that the caller may see.
+    invitation_id: Option<InvitationId>,
+    /// Of the groups that were asked for, those that somebody who was in already, or invited already,
+    /// has been added to.
+    #[schema(minimum = 0, maximum = 100)]
+    groups_added: usize,
+    /// For people, where the outcome alone does not say what to do.
+    #[schema(max_length = 500)]
+    detail: Option<Cow<'static, str>>,
+}
+
+/// What came of all addresses.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "results": [{
+        "email": "jane.doe@school.example",
+        "outcome": "account_created",
+        "invitation_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "groups_added": 0,
+        "detail": null
+    }],
+    "summary": { "account_created": 1 }
+})))]
+pub struct InvitationResults {
+    /// In the order given.
+    #[schema(max_items = 500)]
+    results: Vec<InvitationResult>,
+    /// How many addresses had which outcome; outcomes that nobody had are not named.
+    summary: BTreeMap<InvitationOutcome, usize>,
+}
+
+impl From<Vec<AddressResult>> for InvitationResults {
+    fn from(results: Vec<AddressResult>) -> Self {
+        let mut summary = BTreeMap::new();
+        for result in &results {
+            *summary.entry(result.ended.outcome).or_insert(0) += 1;
+        }
+        let results = results.into_iter().map(|result| InvitationResult {
+            email: result.email,
+            outcome: result.ended.outcome,
+            invitation_id: result.ended.invitation,
+            groups_added: result.ended.groups_added,
+            detail: result.ended.detail,
+        });
+        Self {
+            results: results.collect(),
+            summary,
+        }
+    }
+}
+
+/// How far an invitation's mail is.
+#[derive(Serialize, ToSchema)]
+pub struct DeliveryBody {
+    status: MailStatus,
+    /// How often it was tried.
+    #[schema(minimum = 0)]
+    attempts: i64,
+    /// What the mail server, or the way to it, said last.
+    #[schema(max_length = 2000)]
+    last_error: Option<String>,
+}
+
+impl From<Delivery> for DeliveryBody {
+    fn from(delivery: Delivery) -> Self {
+        Self {
+            status: delivery.status,
+            attempts: delivery.attempts,
+            last_error: delivery.last_error,
+        }
+    }
+}
+
+/// Who sent an invitation.
+#[derive(Serialize, ToSchema)]
+pub struct InviterBody {
+    account_id: AccountId,
+    #[schema(min_length = 1, max_length = 100)]
+    username: String,
+}
+
+/// An invitation, as those who send them see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Invitation, examples(json!({
+    "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+    "email": "jane.doe@school.example",
+    "kind": "new_account",
+    "account_type": "student",
+    "groups": [{ "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12", "name": "7A" }],
+    "language": "fi",
+    "note": "Welcome to 7A!",
+    "status": "pending",
+    "delivery": { "status": "sent", "attempts": 1, "last_error": null },
+    "invited_by": {
+        "account_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13",
+        "username": "Ms Green"
+    },
+    "expires_at": "2026-09-08T07:30:00Z",
+    "created_at": "2026-09-01T07:30:00Z",
+    "ended_at": null
+})))]
+pub struct InvitationBody {
+    id: InvitationId,
+    #[schema(max_length = 254)]
+    email: String,
+    kind: InvitationKind,
+    account_type: AccountType,
+    #[schema(max_items = 10000)]
+    groups: Vec<GroupName>,
+    /// Of its mail.
+    language: Language,
+    #[schema(max_length = 500)]
+    note: Option<String>,
+    status: InvitationStatus,
+    /// Of its latest mail; `null` where that was taken back, or is long gone.
+    delivery: Option<DeliveryBody>,
+    /// `null` where it was the command line, or where the account is gone.
+    invited_by: Option<InviterBody>,
+    expires_at: Instant,
+    created_at: Instant,
+    /// When it was answered, taken back, or expired.
+    ended_at: Option<Instant>,
+}
+
+impl From<Shown> for InvitationBody {
+    fn from(shown: Shown) -> Self {
+        let invitation = shown.invitation;
+        Self {
+            id: invitation.id,
+            email: invitation.email.to_string(),
+            kind: invitation.kind,
+            account_type: invitation.account_type,
+            groups: shown.groups.into_iter().map(GroupName::from).collect(),
+            language: invitation.language,
+            note: invitation.note.map(|note| note.to_string()),
+            status: shown.status,
+            delivery: shown.delivery.map(DeliveryBody::from),
+            invited_by: shown.invited_by.map(|(account_id, username)| InviterBody {
+                account_id,
+                username: username.to_string(),
+            }),
+            expires_at: invitation.expires_at,
+            created_at: invitation.created_at,
+            ended_at: shown.ended_at,
+        }
+    }
+}
+
+page_body! {
+    /// A page of invitations.
+    InvitationPage of InvitationBody
+}
+
+/// The organization that invites.
+#[derive(Serialize, ToSchema)]
+pub struct InvitingOrganization {
+    id: OrganizationId,
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+}
+
+impl From<Organization> for InvitingOrganization {
+    fn from(organization: Organization) -> Self {
+        Self {
+            id: organization.id,
+            name: organization.name,
+        }
+    }
+}
+
+/// An invitation, as the person sees it that got the mail.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "organization": {
+        "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "name": "Hill Road School"
+    },
+    "email": "jane.doe@school.example",
+    "kind": "join",
+    "account_type": "student",
+    "groups": [{ "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12", "name": "7A" }],
+    "invited_by": "Ms Green",
+    "note": "Welcome to 7A!",
+    "status": "pending",
+    "expires_at": "2026-09-08T07:30:00Z"
+})))]
+pub struct InvitationPreview {
+    organization: InvitingOrganization,
+    /// The address that it is for.
+    #[schema(max_length = 254)]
+    email: String,
+    /// `join`: to be accepted. `new_account`: a password is to be chosen.
+    kind: InvitationKind,
+    account_type: AccountType,
+    #[schema(max_items = 10000)]
+    groups: Vec<GroupName>,
+    /// The person's name.
+    #[schema(max_length = 100)]
+    invited_by: Option<String>,
+    #[schema(max_length = 500)]
+    note: Option<String>,
+    /// `pending`, `accepted`, or `expired`: then a new link can be asked for.
+    status: InvitationStatus,
+    expires_at: Instant,
+}
+
+impl From<Preview> for InvitationPreview {
+    fn from(preview: Preview) -> Self {
+        let invitation = preview.invitation;
+        Self {
+            organization: preview.organization.into(),
+            email: invitation.email.to_string(),
+            kind: invitation.kind,
+            account_type: invitation.account_type,
+            groups: preview.groups.into_iter().map(GroupName::from).collect(),
+            invited_by: preview.invited_by,
+            note: invitation.note.map(|note| note.to_string()),
+            status: preview.status,
+            expires_at: invitation.expires_at,
+        }
+    }
+}
+
+/// One of the caller's own invitations.
+#[derive(Serialize, ToSchema)]
+pub struct MyInvitation {
+    /// Accept it with this as `invitation_id`.
+    id: InvitationId,
+    organization: InvitingOrganization,
+    account_type: AccountType,
+    #[schema(max_items = 10000)]
+    groups: Vec<GroupName>,
+    /// The person's name.
+    #[schema(max_length = 100)]
+    invited_by: Option<String>,
+    #[schema(max_length = 500)]
+    note: Option<String>,
+    created_at: Instant,
+    expires_at: Instant,
+}
+
+impl From<Preview> for MyInvitation {
+    fn from(preview: Preview) -> Self {
+        let invitation = preview.invitation;
+        Self {
+            id: invitation.id,
+            organization: preview.organization.into(),
+            account_type: invitation.account_type,
+            groups: preview.groups.into_iter().map(GroupName::from).collect(),
+            invited_by: preview.invited_by,
+            note: invitation.note.map(|note| note.to_string()),
+            created_at: invitation.created_at,
+            expires_at: invitation.expires_at,
+        }
+    }
+}
+
+/// The caller's own invitations.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "items": [{
+        "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "organization": {
+            "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13",
+            "name": "Hill Road School"
+        },
+        "account_type": "student",
+        "groups": [{ "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12", "name": "7A" }],
+        "invited_by": "Ms Green",
+        "note": null,
+        "created_at": "2026-09-01T07:30:00Z",
+        "expires_at": "2026-09-08T07:30:00Z"
+    }],
+    "email_verified": true
+})))]
+pub struct MyInvitationList {
+    /// The newest first.
+    #[schema(max_items = 200)]
+    pub items: Vec<MyInvitation>,
+    /// Whether the caller has proved their address: without that, nothing is shown here.
+    pub email_verified: bool,
+}
+
+words! {
+    /// What came of accepting.
+    AcceptOutcome {
+        Joined = "joined",
+        /// In the organization already; groups that came with the invitation were added.
+        AlreadyMember = "already_member",
+    }
+}
+
+/// An invitation that is accepted.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "invitation_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+    "organization": {
+        "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13",
+        "name": "Hill Road School"
+    },
+    "groups": [{ "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12", "name": "7A" }],
+    "outcome": "joined"
+})))]
+pub struct AcceptedInvitation {
+    invitation_id: InvitationId,
+    organization: InvitingOrganization,
+    /// Those that came with the invitation.
+    #[schema(max_items = 10000)]
+    groups: Vec<GroupName>,
+    outcome: AcceptOutcome,
+}
+
+impl From<Accepted> for AcceptedInvitation {
+    fn from(accepted: Accepted) -> Self {
+        Self {
+            invitation_id: accepted.invitation,
+            organization: accepted.organization.into(),
+            groups: accepted.groups.into_iter().map(GroupName::from).collect(),
+            outcome: if accepted.joined {
+                AcceptOutcome::Joined
+            } else {
+                AcceptOutcome::AlreadyMember
+            },
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Those who get no mail, because they are in, or because an invitation waits for them already.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+
+use super::looking::Found;
+use super::{Ended, Outcomes, Work};
+use crate::domain::audit::Action;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::generated_address::RESERVED;
+use crate::domain::ids::{AccountId, InvitationId};
+use crate::domain::invitations::{InvitationOutcome, InvitationStatus};
+use crate::error::Result;
+use crate::services::admission;
+use crate::services::audit::{self, Event, Subject};
+use crate::store::invitations::{self, Invitation};
+use crate::store::{Connection, groups};
+
+impl Work<'_> {
+    /// Settles those who get no invitation, and adds those who are in to the groups.
+    pub(super) fn welcome_those_inside(
+        &self,
+        connection: &mut Connection,
+        found: &HashMap<EmailAddress, Found>,
+        outcomes: &mut Outcomes,
+    ) -> Result<()> {
+        let mut members = Vec::new();
+        let mut waiting = Vec::new();
+        for kind in found.values() {
+            match kind {
+                Found::Member(account) => members.push(account.id),
+                Found::Invited(_, Some(member)) => members.push(*member),
+                Found::Invited(invitation, None) => waiting.push(invitation.id),
+                _ => {}
+            }
+        }
+        let added = self.add_members(connection, members)?;
+        let noted = self.add_to_waiting(connection, waiting)?;
+        for (email, kind) in found {
+            let ended = match kind {
+                Found::Member(account) => Ended {
+                    groups_added: added.get(&account.id).copied().unwrap_or(0),
+                    ..Ended::plainly(InvitationOutcome::AlreadyMember)
+                },
+                Found::Invited(invitation, member) => Ended {
+                    groups_added: match member {
+                        Some(member) => added.get(member).copied().unwrap_or(0),
+                        None => noted.get(&invitation.id).copied().unwrap_or(0),
+                    },
+                    ..self.invited_before(invitation)
+                },
+                Found::Deactivated => Ended::because(
+                    InvitationOutcome::AlreadyMember,
+                    "The member is deactivated: reactivate them to let them in again.",
+                ),
+                Found::MadeUp => Ended::because(InvitationOutcome::EmailInvalid, RESERVED),
+                Found::Outsider(_) | Found::New(_) => continue,
+            };
+            outcomes.insert(email.clone(), ended);
+        }
+        Ok(())
+    }
+
+    /// Staff are not led to an invitation that they may not see.
+    fn invited_before(&self, invitation: &Invitation) -> Ended {
+        let is_theirs = self
+            .permit
+            .confined_to()
+            .is_none_or(|sender| invitation.invited_by_account_id == Some(sender));
+        let detail = match invitation.status_at(self.now) {
+            InvitationStatus::Expired => "Their invitation has expired: send it again.",
+            _ => "Their invitation is pending: send it again if they need another link.",
+        };
+        Ended {
+            invitation: is_theirs.then_some(invitation.id),
+            ..Ended::because(InvitationOutcome::AlreadyInvited, detail)
+        }
+    }
+
+    /// To how many groups each was added.
+    fn add_members(
+        &self,
+        connection: &mut Connection,
+        mut members: Vec<AccountId>,
+    ) -> Result<HashMap<AccountId, usize>> {
+        let mut added = HashMap::new();
+        if self.asked.groups.is_empty() || members.is_empty() {
+            return Ok(added);
+        }
+        members.sort();
+        let known = groups::of_accounts(connection, self.organization, &members)?;
+        for group in &self.asked.groups {
+            let is_in = |account: &AccountId| {
+                known
+                    .get(account)
+                    .is_some_and(|groups| groups.iter().any(|(id, _)| id == group))
+            };
+            let new: Vec<AccountId> = members.iter().copied().filter(|id| !is_in(id)).collect();
+            if new.is_empty() {
+                continue;
+            }
+            admission::join_groups(connection, &new, self.organization, &[*group])?;
+            for account in &new {
+                *added.entry(*account).or_insert(0) += 1;
+            }
+            let details = json!({ "account_ids": new });
+            let subject = Subject::Group(*group);
+            let event = Event::within(
+                self.organization,
+                Action::GroupMembersAdded,
+                subject,
+                details,
+            );
+            audit::record(connection, &self.permit.act, event)?;
+        }
+        Ok(added)
+    }
+
+    /// Groups that are asked for now come with a pending invitation too.
+    fn add_to_waiting(
+        &self,
+        connection: &mut Connection,
+        waiting: Vec<InvitationId>,
+    ) -> Result<HashMap<InvitationId, usize>> {
+        let mut added = HashMap::new();
+        if self.asked.groups.is_empty() || waiting.is_empty() {
+            return Ok(added);
+        }
+        let known = invitations::groups_of(connection, &waiting)?;
+        let mut new = Vec::new();
+        for invitation in waiting {
+            let known = known.get(&invitation);
+            for group in &self.asked.groups {
+                if !known.is_some_and(|groups| groups.iter().any(|(id, _)| id == group)) {
+                    new.push((invitation, *group));
+                    *added.entry(invitation).or_insert(0) += 1;
+                }
+            }
+        }
+        if !new.is_empty() {
+            invitations::insert_groups(connection, &new)?;
+        }
+        Ok(added)
+    }
+}

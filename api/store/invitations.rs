@@ -1,0 +1,327 @@
+//! Email invitations. Callers come by an invitation's id through the organization, or through a
+//! secret or an account that it was sent to.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::Connection;
+use super::backend::each_backend;
+use super::schema::{groups, invitation_groups, invitations, organizations};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::{AccountId, GroupId, InvitationId, MailId, OrganizationId};
+use crate::domain::instant::Instant;
+use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
+use crate::domain::language::Language;
+use crate::domain::organization::AccountType;
+use crate::domain::search_key::like_pattern;
+use crate::error::Result;
+use crate::store::organizations::Organization;
+
+/// An invitation as it is kept.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = invitations, treat_none_as_default_value = false)]
+pub struct Invitation {
+    pub id: InvitationId,
+    pub organization_id: OrganizationId,
+    /// The account with the address; none once it is gone.
+    pub account_id: Option<AccountId>,
+    pub invited_by_account_id: Option<AccountId>,
+    pub email: EmailAddress,
+    pub kind: InvitationKind,
+    pub account_type: AccountType,
+    pub language: Language,
+    pub note: Option<Note>,
+    /// As it was written last: [`Invitation::status_at`] tells how it stands.
+    pub status: InvitationStatus,
+    pub valid_days: i64,
+    pub expires_at: Instant,
+    /// How many links were made for it.
+    pub links: i64,
+    pub mail_id: Option<MailId>,
+    pub created_at: Instant,
+    pub ended_at: Option<Instant>,
+}
+
+impl Invitation {
+    /// How it stands at this moment.
+    pub fn status_at(&self, now: Instant) -> InvitationStatus {
+        self.status.at(now, self.expires_at)
+    }
+
+    /// Whether a seat waits for it: of the pending ones that have to be accepted, those too that have
+    /// expired and were not cleaned up yet.
+    pub fn holds_seat(&self) -> bool {
+        self.kind == InvitationKind::Join && self.status == InvitationStatus::Pending
+    }
+}
+
+/// Which invitations a list shows; absent fields do not narrow it.
+#[derive(Clone, Debug, Default)]
+pub struct InvitationFilter {
+    pub status: Option<InvitationStatus>,
+    /// Any part of the address.
+    pub search: Option<String>,
+    /// Only those that this account sent.
+    pub sender: Option<AccountId>,
+}
+
+/// Adds invitations.
+pub fn insert_all(connection: &mut Connection, new: &[Invitation]) -> Result<()> {
+    each_backend!(connection, c => diesel::insert_into(invitations::table).values(new).execute(c))?;
+    Ok(())
+}
+
+/// Notes which groups come with which invitation; tells how many were not noted before.
+pub fn insert_groups(
+    connection: &mut Connection,
+    new: &[(InvitationId, GroupId)],
+) -> Result<usize> {
+    let rows: Vec<_> = new
+        .iter()
+        .map(|(invitation, group)| {
+            (
+                invitation_groups::invitation_id.eq(*invitation),
+                invitation_groups::group_id.eq(*group),
+            )
+        })
+        .collect();
+    Ok(
+        each_backend!(connection, c => diesel::insert_into(invitation_groups::table)
+        .values(&rows)
+        .on_conflict_do_nothing()
+        .execute(c))?,
+    )
+}
+
+/// The groups that come with each of these invitations: id and name, in the order of the names.
+pub fn groups_of(
+    connection: &mut Connection,
+    ids: &[InvitationId],
+) -> Result<HashMap<InvitationId, Vec<(GroupId, String)>>> {
+    let rows: Vec<(InvitationId, GroupId, String)> = invitation_groups::table
+        .inner_join(groups::table)
+        .filter(invitation_groups::invitation_id.eq_any(ids))
+        .order((groups::name_key.asc(), groups::id.asc()))
+        .select((invitation_groups::invitation_id, groups::id, groups::name))
+        .load(connection)?;
+    let mut by_invitation: HashMap<InvitationId, Vec<(GroupId, String)>> = HashMap::new();
+    for (invitation, id, name) in rows {
+        by_invitation
+            .entry(invitation)
+            .or_default()
+            .push((id, name));
+    }
+    Ok(by_invitation)
+}
+
+/// An invitation of the organization; with `sender`, only one that this account sent.
+pub fn find(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: InvitationId,
+    sender: Option<AccountId>,
+) -> Result<Option<Invitation>> {
+    let mut query = invitations::table
+        .filter(invitations::organization_id.eq(organization))
+        .filter(invitations::id.eq(id))
+        .select(Invitation::as_select())
+        .into_boxed();
+    if let Some(sender) = sender {
+        query = query.filter(invitations::invited_by_account_id.eq(sender));
+    }
+    Ok(query.first(connection).optional()?)
+}
+
+/// A page of an organization's invitations, the newest first.
+pub fn list(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    filter: &InvitationFilter,
+    now: Instant,
+    before: Option<InvitationId>,
+    limit: i64,
+) -> Result<Vec<Invitation>> {
+    let mut query = invitations::table
+        .filter(invitations::organization_id.eq(organization))
+        .order(invitations::id.desc())
+        .limit(limit)
+        .select(Invitation::as_select())
+        .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(invitations::id.lt(before));
+    }
+    if let Some(sender) = filter.sender {
+        query = query.filter(invitations::invited_by_account_id.eq(sender));
+    }
+    if let Some(search) = &filter.search {
+        let pattern = like_pattern(&search.trim().to_lowercase());
+        query = query.filter(invitations::email.like(pattern).escape('\\'));
+    }
+    // As `InvitationStatus::at` has it.
+    query = match filter.status {
+        None => query,
+        Some(InvitationStatus::Pending) => query
+            .filter(invitations::status.eq(InvitationStatus::Pending))
+            .filter(invitations::expires_at.gt(now)),
+        Some(InvitationStatus::Expired) => query.filter(
+            invitations::status
+                .eq(InvitationStatus::Expired)
+                .or(invitations::status
+                    .eq(InvitationStatus::Pending)
+                    .and(invitations::expires_at.le(now))),
+        ),
+        Some(ended) => query.filter(invitations::status.eq(ended)),
+    };
+    Ok(query.load(connection)?)
+}
+
+/// The pending invitations of an account that have to be accepted and have not expired, each with
+/// its organization, the newest first.
+pub fn open_of_account(
+    connection: &mut Connection,
+    account: AccountId,
+    now: Instant,
+    limit: i64,
+) -> Result<Vec<(Invitation, Organization)>> {
+    Ok(invitations::table
+        .inner_join(organizations::table)
+        .filter(invitations::account_id.eq(account))
+        .filter(invitations::kind.eq(InvitationKind::Join))
+        .filter(invitations::status.eq(InvitationStatus::Pending))
+        .filter(invitations::expires_at.gt(now))
+        .order(invitations::id.desc())
+        .limit(limit)
+        .select((Invitation::as_select(), Organization::as_select()))
+        .load(connection)?)
+}
+
+/// An invitation, whoever asks.
+pub fn look(connection: &mut Connection, id: InvitationId) -> Result<Option<Invitation>> {
+    Ok(invitations::table
+        .find(id)
+        .select(Invitation::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// Locks an invitation until the transaction ends and gives it as it is then. An update that changes
+/// nothing locks on both databases.
+pub fn lock(connection: &mut Connection, id: InvitationId) -> Result<Option<Invitation>> {
+    diesel::update(invitations::table.find(id))
+        .set(invitations::status.eq(invitations::status))
+        .execute(connection)?;
+    look(connection, id)
+}
+
+/// Locks the invitations to these addresses that are pending or have expired, and gives them, the
+/// oldest first: always in that order, so that two who do it never wait for each other in a ring.
+pub fn lock_unended(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    emails: &[EmailAddress],
+) -> Result<Vec<Invitation>> {
+    let unended = invitations::table
+        .filter(invitations::organization_id.eq(organization))
+        .filter(invitations::email.eq_any(emails))
+        .filter(invitations::status.eq_any([InvitationStatus::Pending, InvitationStatus::Expired]))
+        .order(invitations::id.asc());
+    Ok(match connection {
+        Connection::Postgres(c) => unended
+            .select(Invitation::as_select())
+            .for_update()
+            .load(c)?,
+        Connection::Sqlite(c) => unended.select(Invitation::as_select()).load(c)?,
+    })
+}
+
+/// Which of these addresses have a pending invitation, expired or not.
+pub fn pending_among(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    emails: &[EmailAddress],
+) -> Result<Vec<EmailAddress>> {
+    Ok(invitations::table
+        .filter(invitations::organization_id.eq(organization))
+        .filter(invitations::email.eq_any(emails))
+        .filter(invitations::status.eq(InvitationStatus::Pending))
+        .select(invitations::email)
+        .load(connection)?)
+}
+
+/// Ends an invitation, from one status to another; `false` where it was not in the first.
+pub fn end(
+    connection: &mut Connection,
+    id: InvitationId,
+    from: InvitationStatus,
+    to: InvitationStatus,
+    at: Instant,
+) -> Result<bool> {
+    let known = invitations::table
+        .find(id)
+        .filter(invitations::status.eq(from));
+    Ok(diesel::update(known)
+        .set((invitations::status.eq(to), invitations::ended_at.eq(at)))
+        .execute(connection)?
+        == 1)
+}
+
+/// What a new link makes of an invitation.
+#[derive(Clone, Copy, Debug, AsChangeset)]
+#[diesel(table_name = invitations, treat_none_as_null = true)]
+pub struct Reopened {
+    pub status: InvitationStatus,
+    pub expires_at: Instant,
+    pub links: i64,
+    pub mail_id: Option<MailId>,
+    pub ended_at: Option<Instant>,
+}
+
+/// Gives an invitation that is locked a new link and a new time.
+pub fn reopen(connection: &mut Connection, id: InvitationId, reopened: &Reopened) -> Result<()> {
+    diesel::update(invitations::table.find(id))
+        .set(reopened)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Invitations that have expired and still are written down as pending.
+pub fn unsettled(
+    connection: &mut Connection,
+    now: Instant,
+    limit: i64,
+) -> Result<Vec<InvitationId>> {
+    Ok(invitations::table
+        .filter(invitations::status.eq(InvitationStatus::Pending))
+        .filter(invitations::expires_at.le(now))
+        .order(invitations::expires_at.asc())
+        .limit(limit)
+        .select(invitations::id)
+        .load(connection)?)
+}
+
+/// The invitations of an account that are pending or have expired; with `organization`, its only.
+pub fn unended_of_account(
+    connection: &mut Connection,
+    account: AccountId,
+    organization: Option<OrganizationId>,
+) -> Result<Vec<InvitationId>> {
+    let mut query = invitations::table
+        .filter(invitations::account_id.eq(account))
+        .filter(invitations::status.eq_any([InvitationStatus::Pending, InvitationStatus::Expired]))
+        .order(invitations::id.asc())
+        .select(invitations::id)
+        .into_boxed();
+    if let Some(organization) = organization {
+        query = query.filter(invitations::organization_id.eq(organization));
+    }
+    Ok(query.load(connection)?)
+}
+
+/// Forgets all invitations of an organization, and so waits for an answer to one that is being
+/// written.
+pub fn delete_all(connection: &mut Connection, organization: OrganizationId) -> Result<()> {
+    let all = invitations::table.filter(invitations::organization_id.eq(organization));
+    diesel::delete(all).execute(connection)?;
+    Ok(())
+}

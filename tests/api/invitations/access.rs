@@ -1,0 +1,191 @@
+//! Who may invite, and whose invitations can be seen (PRODUCT 3.2).
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::outcomes;
+use crate::support::people::{Organization, Person, send, text};
+use crate::support::{Answer, App, road};
+
+/// Asks for everything there is about an invitation, as `person`.
+async fn ask_all(person: &Person<'_>, school: &Organization<'_>, path: &str) -> Vec<Answer> {
+    let body = json!({ "emails": ["attack@x.example"], "account_type": "student" });
+    let all = school.path("/invitations");
+    vec![
+        person.post(&all, body).await,
+        person.get(&all).await,
+        person.get(path).await,
+        person.post(&format!("{path}/resend"), json!({})).await,
+        person.post(&format!("{path}/revoke"), json!({})).await,
+    ]
+}
+
+/// A school with a teacher, who manages a group, and a student.
+async fn school_with_staff(app: &App) -> (Organization<'_>, Person<'_>, Person<'_>, String) {
+    let school = app.school().await;
+    let teacher = "email,password,username\nteacher@x.example,quiet rivers 11,Teacher\n";
+    let fields = [("account_type", "teacher")];
+    school.import(teacher, &fields).await.expect_status(202);
+    app.drain().await;
+    let student = "email,password,username\nstudent@x.example,quiet rivers 11,Student\n";
+    school.import_students(student).await;
+    let teacher = app.sign_in("teacher@x.example", "quiet rivers 11").await;
+    let student = app.sign_in("student@x.example", "quiet rivers 11").await;
+    let group = json!({ "name": "7A" });
+    let group = teacher.post(&school.path("/groups"), group).await;
+    let group = text(&group.expect_status(201)["id"]);
+    (school, teacher, student, group)
+}
+
+road!(strangers_learners_and_others_may_nothing, |app| {
+    let (school, _, student, _) = school_with_staff(app).await;
+    let valley = app.organization("Valley School", "school").await;
+    let path = school.invite_one("new@x.example").await;
+    let before = school.admin.get(&path).await.expect_status(200);
+    for (person, status, code) in [
+        (&app.stranger(), 401, "not_signed_in"),
+        (&student, 403, "forbidden"),
+        (&valley.admin, 404, "not_found"),
+    ] {
+        for answer in ask_all(person, &school, &path).await {
+            answer.expect_problem(status, code);
+        }
+    }
+    // Nor does it open through an organization of one's own.
+    let id = path.rsplit('/').next().unwrap();
+    for id in [id, &uuid::Uuid::now_v7().to_string(), "7"] {
+        let path = valley.path(&format!("/invitations/{id}"));
+        for (method, below) in [
+            (Method::GET, ""),
+            (Method::POST, "/resend"),
+            (Method::POST, "/revoke"),
+        ] {
+            let request = valley.admin.request(method, &format!("{path}{below}"));
+            send(request).await.expect_problem(404, "not_found");
+        }
+    }
+    let group = school.class("8B").await;
+    let body = json!({
+        "emails": ["a@x.example"], "account_type": "student", "group_ids": [group],
+    });
+    let foreign = valley.invite_with(body).await;
+    foreign.expect_fields(&[("/group_ids", "group_unknown")]);
+    assert_eq!(school.admin.get(&path).await.expect_status(200), before);
+    assert_eq!(app.mails().await.len(), 1);
+    let operator = app.operator().await;
+    let statuses: Vec<u16> = ask_all(&operator, &school, &path)
+        .await
+        .iter()
+        .map(|answer| answer.status.as_u16())
+        .collect();
+    assert_eq!(statuses, [200; 5]);
+    school.students().await;
+});
+
+road!(staff_invite_learners_into_their_own_groups, |app| {
+    let (school, teacher, _, group) = school_with_staff(app).await;
+    let not_theirs = school.class("8B").await;
+    let all = school.path("/invitations");
+    let invite = |account_type: &str, groups: Value| {
+        json!({
+            "emails": ["new@x.example", "admins@x.example"], "account_type": account_type,
+            "group_ids": groups,
+        })
+    };
+    let refused = teacher.post(&all, invite("teacher", json!([group]))).await;
+    refused.expect_problem(403, "forbidden");
+    let refused = teacher.post(&all, invite("student", json!([]))).await;
+    refused.expect_problem(403, "forbidden");
+    let refused = teacher
+        .post(&all, invite("student", json!([group, not_theirs])))
+        .await;
+    refused.expect_fields(&[("/group_ids", "group_unknown")]);
+    let of_admin = school.invite_one("admins@x.example").await;
+    let answer = teacher.post(&all, invite("student", json!([group]))).await;
+    let answer = answer.expect_status(200);
+    assert_eq!(outcomes(&answer), ["account_created", "already_invited"]);
+    // Not theirs to see: they are not led there.
+    assert_eq!(answer["results"][1]["invitation_id"], Value::Null);
+    let theirs = text(&answer["results"][0]["invitation_id"]);
+    let page = teacher.get(&all).await.expect_status(200);
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+    assert_eq!(page["items"][0]["id"], theirs);
+    assert_eq!(page["items"][0]["invited_by"]["username"], "Teacher");
+    for answer in ask_all(&teacher, &school, &of_admin).await.split_off(2) {
+        answer.expect_problem(404, "not_found");
+    }
+    let theirs = school.path(&format!("/invitations/{theirs}"));
+    let resend = format!("{theirs}/resend");
+    teacher.post(&resend, json!({})).await.expect_status(200);
+    // A group that is not theirs any more is none to send people into.
+    stop_managing(app, &group);
+    let refused = teacher.post(&resend, json!({})).await;
+    refused.expect_fields(&[("/group_ids", "group_unknown")]);
+    let revoke = format!("{theirs}/revoke");
+    teacher.post(&revoke, json!({})).await.expect_status(200);
+    let page = school.admin.get(&all).await.expect_status(200);
+    assert_eq!(page["items"].as_array().unwrap().len(), 2);
+    assert_eq!(school.students().await, (2, 0));
+});
+
+fn stop_managing(app: &App, group: &str) {
+    use diesel::prelude::*;
+    use rollcall::domain::ids::GroupId;
+    use rollcall::domain::organization::GroupRole;
+    use rollcall::store::schema::group_memberships;
+    let mut connection = app.state.pool.get().unwrap();
+    let group: GroupId = group.parse().unwrap();
+    diesel::update(group_memberships::table.filter(group_memberships::group_id.eq(group)))
+        .set(group_memberships::role.eq(GroupRole::Member))
+        .execute(&mut **connection)
+        .unwrap();
+}
+
+road!(invitations_are_listed_searched_and_filtered, |app| {
+    let school = app.school().await;
+    app.register("b_2%@x.example").await;
+    let emails = ["a1@x.example", "b_2%@x.example", "c3@y.example"];
+    school.invite(&emails).await;
+    let newest_first = ["c3@y.example", "b_2%@x.example", "a1@x.example"];
+    let shown = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap();
+        items.iter().map(|item| text(&item["email"])).collect()
+    };
+    let list = |query: &str| {
+        let path = school.path(&format!("/invitations?{query}"));
+        let admin = school.admin.clone();
+        async move { admin.get(&path).await }
+    };
+    assert_eq!(shown(&list("").await.expect_status(200)), newest_first);
+    let page = list("limit=2").await.expect_status(200);
+    assert_eq!(shown(&page), newest_first[..2]);
+    let cursor = text(&page["next_cursor"]);
+    let rest = list(&format!("limit=2&cursor={cursor}"))
+        .await
+        .expect_status(200);
+    assert_eq!(shown(&rest), newest_first[2..]);
+    assert_eq!(rest["next_cursor"], Value::Null);
+    for (query, expected) in [
+        ("search=X.EXAMPLE", &newest_first[1..]),
+        ("search=_2%25", &newest_first[1..2]),
+        ("search=nobody", &[]),
+        ("status=pending", &newest_first[..]),
+        ("status=accepted", &[]),
+        ("status=expired", &[]),
+    ] {
+        let page = list(query).await.expect_status(200);
+        assert_eq!(shown(&page), expected, "{query}");
+    }
+    for query in ["status=lost", "color=red"] {
+        list(query).await.expect_problem(400, "malformed_request");
+    }
+    list("limit=0")
+        .await
+        .expect_fields(&[("?limit", "out_of_range")]);
+    list("cursor=x")
+        .await
+        .expect_fields(&[("?cursor", "cursor_invalid")]);
+    list("search=a%00")
+        .await
+        .expect_fields(&[("?search", "invalid")]);
+});

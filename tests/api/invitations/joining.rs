@@ -1,0 +1,405 @@
+//! People with an account: their link, their answer.
+
+use diesel::prelude::*;
+use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
+use rollcall::domain::organization::{AccountType, JoinedVia, Role};
+use rollcall::services::admission::{self, SeatSource};
+use rollcall::store::memberships::Admission;
+use rollcall::store::schema::groups;
+use rollcall::store::{accounts, removals, transaction};
+use serde_json::{Value, json};
+
+use super::{outcomes, verify};
+use crate::support::people::{Organization, Person, text};
+use crate::support::{App, road};
+
+const PREVIEW: &str = "/v1/invitations/preview";
+const ACCEPT: &str = "/v1/invitations/accept";
+const DECLINE: &str = "/v1/invitations/decline";
+
+fn token(token: &str) -> Value {
+    json!({ "token": token })
+}
+
+road!(a_link_to_join_is_followed_to_its_end, |app| {
+    let school = app.school().await;
+    let group = school.class("7A").await;
+    let joe = app.register("joe@x.example").await;
+    let body = json!({
+        "emails": ["joe@x.example"], "account_type": "teacher", "group_ids": [group],
+        "note": "Welcome!\nSee you.", "valid_days": 3,
+    });
+    let answer = school.invite_with(body).await.expect_status(200);
+    let id = text(&answer["results"][0]["invitation_id"]);
+    let path = school.path(&format!("/invitations/{id}"));
+    let expected = json!({
+        "id": id,
+        "email": "joe@x.example",
+        "kind": "join",
+        "account_type": "teacher",
+        "groups": [{ "id": group, "name": "7A" }],
+        "language": "en",
+        "note": "Welcome!\nSee you.",
+        "status": "pending",
+        "delivery": { "status": "queued", "attempts": 0, "last_error": null },
+        "invited_by": { "account_id": school.admin.id, "username": "admin" },
+        "expires_at": "2026-09-04T07:30:00Z",
+        "created_at": "2026-09-01T07:30:00Z",
+        "ended_at": null,
+    });
+    school.admin.get(&path).await.expect(200, expected);
+    let mail = app.last_mail_to("joe@x.example").await;
+    assert!(
+        mail.link()
+            .starts_with("http://localhost:3000/invitation?token=rci_")
+    );
+    assert!(mail.text.contains("Hill Road School"), "{}", mail.text);
+    assert!(mail.text.contains("See you."), "{}", mail.text);
+    let invitation = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(invitation["delivery"]["status"], "sent");
+    let secret = mail.token();
+    let expected = json!({
+        "organization": { "id": school.id, "name": "Hill Road School" },
+        "email": "joe@x.example",
+        "kind": "join",
+        "account_type": "teacher",
+        "groups": [{ "id": group, "name": "7A" }],
+        "invited_by": "admin",
+        "note": "Welcome!\nSee you.",
+        "status": "pending",
+        "expires_at": "2026-09-04T07:30:00Z",
+    });
+    let stranger = app.stranger();
+    stranger
+        .post(PREVIEW, token(&secret))
+        .await
+        .expect(200, expected);
+    stranger
+        .post(ACCEPT, token(&secret))
+        .await
+        .expect_problem(401, "not_signed_in");
+    let expected = |outcome: &str| {
+        json!({
+            "invitation_id": id,
+            "organization": { "id": school.id, "name": "Hill Road School" },
+            "groups": [{ "id": group, "name": "7A" }],
+            "outcome": outcome,
+        })
+    };
+    joe.post(ACCEPT, token(&secret))
+        .await
+        .expect(200, expected("joined"));
+    for _ in 0..2 {
+        let again = joe.post(ACCEPT, token(&secret)).await;
+        again.expect(200, expected("already_member"));
+    }
+    let by_id = json!({ "invitation_id": id });
+    joe.post(ACCEPT, by_id)
+        .await
+        .expect(200, expected("already_member"));
+    let member = school.member("joe@x.example").await.unwrap();
+    assert_eq!(member["account_type"], "teacher");
+    assert_eq!(member["role"], "member");
+    assert_eq!(member["managed"], false);
+    assert_eq!(member["joined_via"], "invitation");
+    assert_eq!(member["groups"][0]["name"], "7A");
+    let me = joe.get("/v1/me").await.expect_status(200);
+    assert_eq!(me["email_verified"], true);
+    let preview = stranger.post(PREVIEW, token(&secret)).await;
+    assert_eq!(preview.expect_status(200)["status"], "accepted");
+    let invitation = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(invitation["status"], "accepted");
+    assert_eq!(invitation["ended_at"], "2026-09-01T07:30:00Z");
+    assert_eq!(school.students().await, (0, 0));
+    let audit = school
+        .admin
+        .get(&school.path("/audit-events?limit=3"))
+        .await;
+    assert!(!audit.text.contains("rci_"));
+    let audit = audit.expect_status(200);
+    let actions: Vec<&str> = audit["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        actions,
+        ["member.joined", "invitation.accepted", "invitation.created"]
+    );
+    for answer in ["decline", "accept"] {
+        let ended = stranger
+            .post(&format!("/v1/invitations/{answer}"), token("rci_unknown"))
+            .await;
+        match answer {
+            "decline" => ended.expect_problem(404, "invitation_unknown"),
+            _ => ended.expect_problem(401, "not_signed_in"),
+        };
+    }
+    let declined = stranger.post(DECLINE, token(&secret)).await;
+    declined.expect_problem(409, "invitation_ended");
+});
+
+road!(nobody_else_can_use_it, |app| {
+    let school = app.school().await;
+    app.register("joe@x.example").await;
+    let eve = app.register("eve@x.example").await;
+    verify(app, &eve);
+    let answer = school.invite(&["joe@x.example"]).await;
+    let id = text(&answer["results"][0]["invitation_id"]);
+    let secret = app.last_mail_to("joe@x.example").await.token();
+    for person in [&eve, &school.admin] {
+        let refused = person.post(ACCEPT, token(&secret)).await;
+        refused.expect_problem(403, "invitation_for_another_address");
+        for path in [ACCEPT, DECLINE] {
+            let refused = person.post(path, json!({ "invitation_id": id })).await;
+            refused.expect_problem(403, "invitation_for_another_address");
+        }
+    }
+    for nothing in ["rci_guess", "rcp_guess", "", "rci_\u{0}", id.as_str()] {
+        let unknown = eve.post(ACCEPT, token(nothing)).await;
+        unknown.expect_problem(404, "invitation_unknown");
+        let unknown = app.stranger().post(PREVIEW, token(nothing)).await;
+        unknown.expect_problem(404, "invitation_unknown");
+    }
+    let unknown = json!({ "invitation_id": uuid::Uuid::now_v7() });
+    let unknown = eve.post(ACCEPT, unknown).await;
+    unknown.expect_problem(404, "invitation_unknown");
+    let both = json!({ "invitation_id": id, "token": secret });
+    let refused = eve.post(ACCEPT, both).await;
+    refused.expect_fields(&[("/invitation_id", "invalid")]);
+    let refused = eve.post(ACCEPT, json!({})).await;
+    refused.expect_fields(&[("/token", "missing")]);
+    let own = eve.get("/v1/me/invitations").await;
+    own.expect(200, json!({ "items": [], "email_verified": true }));
+    assert_eq!(school.students().await, (0, 1));
+    assert!(school.member("eve@x.example").await.is_none());
+});
+
+road!(by_its_id_it_takes_a_proved_address, |app| {
+    let school = app.school().await;
+    let joe = app.register("joe@x.example").await;
+    let answer = school.invite(&["joe@x.example"]).await;
+    let id = text(&answer["results"][0]["invitation_id"]);
+    let by_id = json!({ "invitation_id": id });
+    for path in [ACCEPT, DECLINE] {
+        let refused = joe.post(path, by_id.clone()).await;
+        refused.expect_problem(403, "email_not_verified");
+    }
+    let nothing = json!({ "items": [], "email_verified": false });
+    joe.get("/v1/me/invitations").await.expect(200, nothing);
+    verify(app, &joe);
+    let expected = json!({
+        "items": [{
+            "id": id,
+            "organization": { "id": school.id, "name": "Hill Road School" },
+            "account_type": "student",
+            "groups": [],
+            "invited_by": "admin",
+            "note": null,
+            "created_at": "2026-09-01T07:30:00Z",
+            "expires_at": "2026-09-08T07:30:00Z",
+        }],
+        "email_verified": true,
+    });
+    joe.get("/v1/me/invitations").await.expect(200, expected);
+    app.stranger()
+        .get("/v1/me/invitations")
+        .await
+        .expect_problem(401, "not_signed_in");
+    let accepted = joe.post(ACCEPT, by_id).await.expect_status(200);
+    assert_eq!(accepted["outcome"], "joined");
+    let own = joe.get("/v1/me/invitations").await.expect_status(200);
+    assert_eq!(own["items"], json!([]));
+    assert_eq!(school.students().await, (1, 0));
+});
+
+road!(it_can_be_declined, |app| {
+    let school = app.school().await;
+    let joe = app.register("joe@x.example").await;
+    let ann = app.register("ann@x.example").await;
+    verify(app, &ann);
+    let answer = school.invite(&["joe@x.example", "ann@x.example"]).await;
+    let secret = app.last_mail_to("joe@x.example").await.token();
+    assert_eq!(school.students().await, (0, 2));
+    // Whoever has the mail needs no session; twice is once.
+    for _ in 0..2 {
+        let declined = app.stranger().post(DECLINE, token(&secret)).await;
+        declined.expect_status(204);
+    }
+    joe.post(ACCEPT, token(&secret))
+        .await
+        .expect_problem(409, "invitation_ended");
+    let seen = app.stranger().post(PREVIEW, token(&secret)).await;
+    seen.expect_problem(409, "invitation_ended");
+    let renewed = app
+        .stranger()
+        .post("/v1/invitations/renew", token(&secret))
+        .await;
+    renewed.expect_status(202);
+    assert_eq!(school.students().await, (0, 1));
+    let by_id = json!({ "invitation_id": answer["results"][1]["invitation_id"] });
+    let stranger = app.stranger().post(DECLINE, by_id.clone()).await;
+    stranger.expect_problem(401, "not_signed_in");
+    ann.post(DECLINE, by_id).await.expect_status(204);
+    assert_eq!(school.students().await, (0, 0));
+    let page = school
+        .admin
+        .get(&school.path("/invitations?status=declined"))
+        .await;
+    let page = page.expect_status(200);
+    assert_eq!(page["items"].as_array().unwrap().len(), 2);
+    assert_eq!(app.mails().await.len(), 2);
+    // They can be invited again.
+    let answer = school.invite(&["joe@x.example"]).await;
+    assert_eq!(outcomes(&answer), ["join_link_sent"]);
+});
+
+road!(whoever_looks_first_changes_nothing, |app| {
+    let school = app.school().await;
+    let joe = app.register("joe@x.example").await;
+    school.invite(&["joe@x.example"]).await;
+    let secret = app.last_mail_to("joe@x.example").await.token();
+    for word in ["preview", "accept", "decline", "renew"] {
+        let path = format!("/v1/invitations/{word}?token={secret}");
+        let scanner = app.stranger().get(&path).await;
+        scanner.expect_problem(405, "method_not_allowed");
+    }
+    for _ in 0..3 {
+        let seen = app.stranger().post(PREVIEW, token(&secret)).await;
+        seen.expect_status(200);
+    }
+    let accepted = joe.post(ACCEPT, token(&secret)).await.expect_status(200);
+    assert_eq!(accepted["outcome"], "joined");
+});
+
+/// Lets somebody in by another door.
+fn let_in(app: &App, school: &Organization<'_>, person: &Person<'_>) {
+    let mut connection = app.state.pool.get().unwrap();
+    let id: AccountId = person.id.parse().unwrap();
+    let account = accounts::find(&mut connection, id).unwrap().unwrap();
+    let admission = Admission {
+        organization: school.id.parse().unwrap(),
+        account_type: AccountType::Student,
+        role: Role::Member,
+        joined_via: JoinedVia::OrganizationCode,
+        joined_at: app.now(),
+    };
+    transaction(&mut connection, |connection| {
+        admission::admit(connection, &[account], &admission, &[], SeatSource::Free)
+    })
+    .unwrap();
+}
+
+road!(who_came_in_by_another_door_is_in, |app| {
+    let school = app.school().await;
+    let group = school.class("7A").await;
+    let joe = app.register("joe@x.example").await;
+    let body = json!({
+        "emails": ["joe@x.example"], "account_type": "teacher", "group_ids": [group],
+    });
+    let answer = school.invite_with(body).await.expect_status(200);
+    let id = text(&answer["results"][0]["invitation_id"]);
+    let secret = app.last_mail_to("joe@x.example").await.token();
+    let_in(app, &school, &joe);
+    let resend = school.path(&format!("/invitations/{id}/resend"));
+    let refused = school.admin.post(&resend, json!({})).await;
+    refused.expect_problem(409, "already_member");
+    let accepted = joe.post(ACCEPT, token(&secret)).await.expect_status(200);
+    assert_eq!(accepted["outcome"], "already_member");
+    let member = school.member("joe@x.example").await.unwrap();
+    assert_eq!(member["account_type"], "student");
+    assert_eq!(member["joined_via"], "organization_code");
+    assert_eq!(member["groups"][0]["name"], "7A");
+    assert_eq!(school.students().await, (1, 0));
+});
+
+road!(a_group_that_is_gone_does_not_stop_anybody, |app| {
+    let school = app.school().await;
+    let (stays, goes) = (school.class("7A").await, school.class("7B").await);
+    let joe = app.register("joe@x.example").await;
+    let body = json!({
+        "emails": ["joe@x.example"], "account_type": "student", "group_ids": [stays, goes],
+    });
+    school.invite_with(body).await.expect_status(200);
+    let secret = app.last_mail_to("joe@x.example").await.token();
+    {
+        let mut connection = app.state.pool.get().unwrap();
+        let goes: GroupId = goes.parse().unwrap();
+        diesel::delete(groups::table.find(goes))
+            .execute(&mut **connection)
+            .unwrap();
+    }
+    let accepted = joe.post(ACCEPT, token(&secret)).await.expect_status(200);
+    assert_eq!(accepted["outcome"], "joined");
+    assert_eq!(accepted["groups"], json!([{ "id": stays, "name": "7A" }]));
+    assert_eq!(school.students().await, (1, 0));
+});
+
+road!(who_has_left_does_not_come_back_by_an_old_link, |app| {
+    let school = app.school().await;
+    let joe = app.register("joe@x.example").await;
+    school.invite(&["joe@x.example"]).await;
+    let secret = app.last_mail_to("joe@x.example").await.token();
+    joe.post(ACCEPT, token(&secret)).await.expect_status(200);
+    let leave = format!("/v1/me/memberships/{}", school.id);
+    joe.delete(&leave).await.expect_status(204);
+    joe.post(ACCEPT, token(&secret))
+        .await
+        .expect_problem(409, "invitation_ended");
+    assert_eq!(school.students().await, (0, 0));
+});
+
+road!(an_invitation_forgets_a_removal, |app| {
+    let school = app.school().await;
+    let joe = app.register("joe@x.example").await;
+    let organization: OrganizationId = school.id.parse().unwrap();
+    let account: AccountId = joe.id.parse().unwrap();
+    let removed = || {
+        let mut connection = app.state.pool.get().unwrap();
+        removals::find(&mut connection, organization, account).unwrap()
+    };
+    {
+        let mut connection = app.state.pool.get().unwrap();
+        removals::insert(&mut connection, organization, account, app.now()).unwrap();
+    }
+    assert!(removed().is_some());
+    school.invite(&["joe@x.example"]).await;
+    assert!(removed().is_none());
+});
+
+road!(a_departure_takes_offers_back, |app| {
+    use rollcall::services::act::Act;
+    use rollcall::services::invitations::{end_all_of_account, end_for_departure};
+    let school = app.school().await;
+    let valley = app.organization("Valley School", "school").await;
+    let joe = app.register("joe@x.example").await;
+    school.invite(&["joe@x.example"]).await;
+    let secret = app.last_mail_to("joe@x.example").await.token();
+    valley.invite(&["joe@x.example"]).await;
+    let account: AccountId = joe.id.parse().unwrap();
+    let act = Act::of_system(app.now());
+    {
+        let mut connection = app.state.pool.get().unwrap();
+        let organization: OrganizationId = school.id.parse().unwrap();
+        transaction(&mut connection, |connection| {
+            end_for_departure(connection, organization, account, &act)
+        })
+        .unwrap();
+    }
+    assert_eq!(school.students().await, (0, 0));
+    assert_eq!(valley.students().await, (0, 1));
+    joe.post(ACCEPT, token(&secret))
+        .await
+        .expect_problem(409, "invitation_ended");
+    {
+        let mut connection = app.state.pool.get().unwrap();
+        transaction(&mut connection, |connection| {
+            end_all_of_account(connection, account, &act)
+        })
+        .unwrap();
+    }
+    assert_eq!(valley.students().await, (0, 0));
+    // What was not sent yet is not sent any more.
+    assert_eq!(app.mails().await.len(), 1);
+});

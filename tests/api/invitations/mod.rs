@@ -1,0 +1,146 @@
+//! Email invitations (PRODUCT 3.5).
+
+mod access;
+mod at_once;
+mod joining;
+mod many;
+mod new_accounts;
+mod once;
+mod outcomes;
+mod sent_again;
+mod time;
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use rollcall::domain::ids::OrganizationId;
+use rollcall::domain::instant::Instant;
+use rollcall::domain::invitations::{InvitationKind, InvitationStatus};
+use rollcall::domain::organization::{AccountType, MembershipStatus};
+use rollcall::store::schema::{accounts, invitations, memberships};
+use serde_json::{Value, json};
+
+use crate::support::people::{Organization, Person, text};
+use crate::support::{Answer, App};
+
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+
+impl Organization<'_> {
+    /// Invites students, as the admin, and gives the whole answer.
+    async fn invite(&self, emails: &[&str]) -> Value {
+        let body = json!({ "emails": emails, "account_type": "student" });
+        self.invite_with(body).await.expect_status(200)
+    }
+
+    /// Invites as the admin.
+    async fn invite_with(&self, body: Value) -> Answer {
+        self.admin.post(&self.path("/invitations"), body).await
+    }
+
+    /// Invites one student, as the admin, and gives the path of the invitation.
+    async fn invite_one(&self, email: &str) -> String {
+        let answer = self.invite(&[email]).await;
+        let id = text(&answer["results"][0]["invitation_id"]);
+        self.path(&format!("/invitations/{id}"))
+    }
+
+    /// A new group.
+    async fn class(&self, name: &str) -> String {
+        let path = self.path("/groups");
+        let group = self.admin.post(&path, json!({ "name": name })).await;
+        text(&group.expect_status(201)["id"])
+    }
+
+    /// The one member with this address.
+    async fn member(&self, email: &str) -> Option<Value> {
+        let path = self.path(&format!("/members?search={email}"));
+        let page = self.admin.get(&path).await.expect_status(200);
+        page["items"].as_array().unwrap().first().cloned()
+    }
+
+    /// `used` and `reserved` of students, after the whole ledger was compared with who is in and who
+    /// is waited for.
+    async fn students(&self) -> (i64, i64) {
+        let path = self.path("/seats");
+        let ledger = self.admin.get(&path).await.expect_status(200);
+        let (members, waiting) = books(self.admin.app, &self.id);
+        let mut all = (0, 0);
+        for (account_type, line) in ledger["by_account_type"].as_object().unwrap() {
+            let account_type: AccountType = account_type.parse().unwrap();
+            let used = members.get(&account_type).copied().unwrap_or(0);
+            let reserved = waiting.get(&account_type).copied().unwrap_or(0);
+            assert_eq!(line["used"], used, "{account_type} in {ledger:#}");
+            assert_eq!(line["reserved"], reserved, "{account_type} in {ledger:#}");
+            all = (all.0 + used, all.1 + reserved);
+        }
+        assert_eq!(ledger["total"]["used"], all.0, "{ledger:#}");
+        assert_eq!(ledger["total"]["reserved"], all.1, "{ledger:#}");
+        let line = &ledger["by_account_type"]["student"];
+        (
+            line["used"].as_i64().unwrap(),
+            line["reserved"].as_i64().unwrap(),
+        )
+    }
+}
+
+/// How many active members of each type there are, and how many are waited for.
+fn books(
+    app: &App,
+    organization: &str,
+) -> (BTreeMap<AccountType, i64>, BTreeMap<AccountType, i64>) {
+    let id: OrganizationId = organization.parse().unwrap();
+    let mut connection = app.state.pool.get().unwrap();
+    let members: Vec<AccountType> = memberships::table
+        .filter(memberships::organization_id.eq(id))
+        .filter(memberships::status.eq(MembershipStatus::Active))
+        .select(memberships::account_type)
+        .load(&mut **connection)
+        .unwrap();
+    let waiting: Vec<AccountType> = invitations::table
+        .filter(invitations::organization_id.eq(id))
+        .filter(invitations::status.eq(InvitationStatus::Pending))
+        .filter(invitations::kind.eq(InvitationKind::Join))
+        .select(invitations::account_type)
+        .load(&mut **connection)
+        .unwrap();
+    (count(members), count(waiting))
+}
+
+fn count(types: Vec<AccountType>) -> BTreeMap<AccountType, i64> {
+    let mut counts = BTreeMap::new();
+    for account_type in types {
+        *counts.entry(account_type).or_insert(0) += 1;
+    }
+    counts
+}
+
+/// The outcomes, in the order given.
+fn outcomes(answer: &Value) -> Vec<&str> {
+    let results = answer["results"].as_array().unwrap();
+    results
+        .iter()
+        .map(|result| result["outcome"].as_str().unwrap())
+        .collect()
+}
+
+/// Marks an address as proved, as its mailed link would.
+fn verify(app: &App, person: &Person<'_>) {
+    let mut connection = app.state.pool.get().unwrap();
+    let at: Instant = app.now();
+    diesel::update(accounts::table.filter(accounts::email.eq(&person.email)))
+        .set(accounts::email_verified_at.eq(at))
+        .execute(&mut **connection)
+        .unwrap();
+}
+
+/// Chooses the password of a new account by the link of its mail.
+async fn choose_password(app: &App, token: &str, password: &str) -> Answer {
+    let body = json!({ "token": token, "password": password });
+    app.stranger().post("/v1/auth/password/reset", body).await
+}
+
+/// Whoever signs in again, because the clock was moved.
+async fn again<'a>(person: &Person<'a>) -> Person<'a> {
+    let password = crate::support::people::PASSWORD;
+    person.app.sign_in(&person.email, password).await
+}

@@ -1,0 +1,160 @@
+//! Invitations whose time is over.
+
+use rollcall::services::invitations::settle_expired;
+use serde_json::{Value, json};
+
+use super::{DAY, again};
+use crate::support::road;
+
+const RENEW: &str = "/v1/invitations/renew";
+
+fn token(token: &str) -> Value {
+    json!({ "token": token })
+}
+
+road!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
+    let mut school = app.school().await;
+    let joe = app.register("joe@x.example").await;
+    let path = school.invite_one("joe@x.example").await;
+    let old = app.last_mail_to("joe@x.example").await.token();
+    let stranger = app.stranger();
+    // Still good: nothing is sent.
+    stranger.post(RENEW, token(&old)).await.expect_status(202);
+    assert_eq!(app.mails().await.len(), 1);
+    app.advance(DAY * 7);
+    school.admin = again(&school.admin).await;
+    let joe = again(&joe).await;
+    // Nobody has cleaned up yet: it has expired all the same.
+    let shown = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(shown["status"], "expired");
+    assert_eq!(shown["ended_at"], "2026-09-08T07:30:00Z");
+    for (status, count) in [("expired", 1), ("pending", 0)] {
+        let page = school.path(&format!("/invitations?status={status}"));
+        let page = school.admin.get(&page).await.expect_status(200);
+        assert_eq!(page["items"].as_array().unwrap().len(), count, "{status}");
+    }
+    joe.post("/v1/invitations/accept", token(&old))
+        .await
+        .expect_problem(410, "invitation_expired");
+    stranger
+        .post("/v1/invitations/decline", token(&old))
+        .await
+        .expect_problem(410, "invitation_expired");
+    let preview = stranger.post("/v1/invitations/preview", token(&old)).await;
+    assert_eq!(preview.expect_status(200)["status"], "expired");
+    assert_eq!(school.students().await, (0, 1));
+    app.drain().await;
+    assert_eq!(school.students().await, (0, 0));
+    let settled = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(settled["status"], "expired");
+    assert_eq!(settled["ended_at"], "2026-09-08T07:30:00Z");
+    stranger.post(RENEW, token(&old)).await.expect_status(202);
+    assert_eq!(school.students().await, (0, 1));
+    let new = app.last_mail_to("joe@x.example").await.token();
+    assert_ne!(old, new);
+    assert_eq!(app.mails().await.len(), 2);
+    joe.post("/v1/invitations/accept", token(&old))
+        .await
+        .expect_problem(404, "invitation_unknown");
+    let renewed = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(renewed["status"], "pending");
+    assert_eq!(renewed["expires_at"], "2026-09-15T07:30:00Z");
+    assert_eq!(renewed["ended_at"], Value::Null);
+    let accepted = joe.post("/v1/invitations/accept", token(&new)).await;
+    assert_eq!(accepted.expect_status(200)["outcome"], "joined");
+    assert_eq!(school.students().await, (1, 0));
+});
+
+road!(a_renewal_says_nothing_of_why_there_is_none, |app| {
+    let mut school = app.school().await;
+    let operator = app.operator().await;
+    let seats = school.path("/seats");
+    for email in ["joe@x.example", "ann@x.example"] {
+        app.register(email).await;
+    }
+    let revoked = school.invite_one("joe@x.example").await;
+    school.invite_one("ann@x.example").await;
+    let joe = app.last_mail_to("joe@x.example").await.token();
+    let ann = app.last_mail_to("ann@x.example").await.token();
+    let limit = json!({ "total": 1 });
+    operator.put(&seats, limit).await.expect_status(200);
+    app.advance(DAY * 8);
+    app.drain().await;
+    school.admin = again(&school.admin).await;
+    let revoke = format!("{revoked}/revoke");
+    school
+        .admin
+        .post(&revoke, json!({}))
+        .await
+        .expect_status(200);
+    for secret in [&joe, &ann] {
+        let answer = app.stranger().post(RENEW, token(secret)).await;
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (202, ""));
+    }
+    app.stranger()
+        .post(RENEW, token("rci_guess"))
+        .await
+        .expect_problem(404, "invitation_unknown");
+    assert_eq!(app.mails().await.len(), 2);
+    assert_eq!(school.students().await, (0, 0));
+    let operator = again(&operator).await;
+    operator.put(&seats, json!({})).await.expect_status(200);
+    app.stranger()
+        .post(RENEW, token(&ann))
+        .await
+        .expect_status(202);
+    assert_eq!(app.mails().await.len(), 3);
+    assert_eq!(school.students().await, (0, 1));
+});
+
+road!(mails_to_one_address_are_limited, |app| {
+    let school = app.school().await;
+    app.register("joe@x.example").await;
+    let path = school.invite_one("joe@x.example").await;
+    let secret = app.last_mail_to("joe@x.example").await.token();
+    for _ in 0..5 {
+        let answer = app.stranger().post(RENEW, token(&secret)).await;
+        answer.expect_status(202);
+    }
+    let limited = app.stranger().post(RENEW, token(&secret)).await;
+    limited.expect_problem(429, "rate_limited");
+    let limited = school
+        .admin
+        .post(&format!("{path}/resend"), json!({}))
+        .await;
+    limited.expect_problem(429, "rate_limited");
+    // The old link is as good as before.
+    let seen = app
+        .stranger()
+        .post("/v1/invitations/preview", token(&secret))
+        .await;
+    assert_eq!(seen.expect_status(200)["status"], "pending");
+});
+
+road!(many_that_clean_up_at_once_give_a_seat_back_once, |app| {
+    let mut school = app.school().await;
+    let emails: Vec<String> = (0..8)
+        .map(|number| format!("p{number}@x.example"))
+        .collect();
+    for email in &emails {
+        app.register(email).await;
+    }
+    let emails: Vec<&str> = emails.iter().map(String::as_str).collect();
+    school.invite(&emails).await;
+    assert_eq!(school.students().await, (0, 8));
+    app.advance(DAY * 7);
+    school.admin = again(&school.admin).await;
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let (pool, now) = (app.state.pool.clone(), app.now());
+            std::thread::spawn(move || {
+                let mut connection = pool.get().unwrap();
+                while settle_expired(&mut connection, now).unwrap() > 0 {}
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    assert_eq!(school.students().await, (0, 0));
+});

@@ -1,0 +1,136 @@
+//! The counts themselves: exact, shared, and forgotten.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use futures_util::future::join_all;
+use rollcall::domain::limits::Limit;
+use rollcall::services::limits::{Quotas, Wanted, give_back, take};
+use rollcall::store::schema::rate_limits;
+
+use super::{sign_in, statuses};
+use crate::support::app::block_on;
+use crate::support::books;
+use crate::support::{App, road};
+
+fn stored(app: &App) -> i64 {
+    let mut connection = books::connect(&app.state.pool);
+    let count = rate_limits::table.count().get_result(&mut **connection);
+    count.expect("no count")
+}
+
+#[test]
+fn replicas_share_the_counts() {
+    let apps = [Some(App::on_sqlite()), App::on_postgres()];
+    for app in apps.iter().flatten() {
+        let replica = app.replica();
+        block_on(guess_at_both(app, &replica));
+    }
+}
+
+async fn guess_at_both(app: &App, replica: &App) {
+    app.register("ann@x.example").await;
+    let guesses = (0..24).map(|number| {
+        let server = if number % 2 == 0 { app } else { replica };
+        sign_in(server, "ann@x.example", "wrong guess 1")
+    });
+    let answers = join_all(guesses).await;
+    assert_eq!((statuses(&answers, 401), statuses(&answers, 429)), (10, 14));
+}
+
+road!(what_has_grown_back_is_forgotten, |app| {
+    app.drain().await;
+    let before = stored(app);
+    sign_in(app, "ann@x.example", "wrong guess 1")
+        .await
+        .expect_status(401);
+    app.drain().await;
+    assert_eq!(stored(app), before + 3);
+    app.advance(Duration::from_secs(3600));
+    app.drain().await;
+    assert_eq!(stored(app), 0);
+});
+
+road!(never_more_uses_than_the_quota_are_taken, |app| {
+    let (now, quotas) = (app.now(), Quotas::default());
+    let wanted = Wanted::one(Limit::CodeAccount, "somebody");
+    let grab = |connections: usize, each: usize| -> usize {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..connections)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut connection = books::connect(&app.state.pool);
+                        let allowed = || {
+                            let seen = &mut Vec::new();
+                            let wanted = std::slice::from_ref(&wanted);
+                            take(&mut connection, &quotas, wanted, now, seen).is_ok()
+                        };
+                        std::iter::repeat_with(allowed)
+                            .take(each)
+                            .filter(|it| *it)
+                            .count()
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .sum()
+        })
+    };
+    assert_eq!(grab(6, 8), 10);
+    let mut connection = books::connect(&app.state.pool);
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        let taken = std::slice::from_ref(&wanted);
+        give_back(&mut connection, &quotas, taken, now, &mut seen).unwrap();
+    }
+    assert_eq!(seen.last().unwrap().left, 4);
+    drop(connection);
+    assert_eq!(grab(6, 8), 4);
+});
+
+road!(several_uses_are_taken_together_or_not_at_all, |app| {
+    let (now, quotas) = (app.now(), Quotas::default());
+    let mut connection = books::connect(&app.state.pool);
+    let mut of = |uses| {
+        let wanted = Wanted {
+            uses,
+            ..Wanted::one(Limit::MailToAddress, "somebody")
+        };
+        let mut seen = Vec::new();
+        let taken = take(&mut connection, &quotas, &[wanted], now, &mut seen).is_ok();
+        (taken, seen[0].left)
+    };
+    assert_eq!(of(3), (true, 2));
+    assert_eq!(of(3), (false, 2));
+    assert_eq!(of(2), (true, 0));
+    // More than there ever is takes all that there is.
+    let wanted = Wanted {
+        uses: 500,
+        ..Wanted::one(Limit::MailToAddress, "somebody else")
+    };
+    let mut many = || {
+        take(
+            &mut connection,
+            &quotas,
+            std::slice::from_ref(&wanted),
+            now,
+            &mut Vec::new(),
+        )
+    };
+    assert!(many().is_ok());
+    assert!(many().is_err());
+    let mut both = |first, second| {
+        let wanted = [
+            Wanted::one(Limit::CodeAccount, first),
+            Wanted::one(Limit::MailToAddress, second),
+        ];
+        take(&mut connection, &quotas, &wanted, now, &mut Vec::new()).is_ok()
+    };
+    // What is taken of the first goes back with the second: ten times is not too often.
+    for _ in 0..20 {
+        assert!(!both("ann", "somebody"));
+    }
+    assert!(both("ann", "ben"));
+});
