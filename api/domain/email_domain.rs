@@ -37,6 +37,19 @@ impl fmt::Display for EmailDomain {
     }
 }
 
+impl utoipa::PartialSchema for EmailDomain {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("What stands behind the @ of an address."))
+            .max_length(Some(254))
+            .examples(["school.example"])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for EmailDomain {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

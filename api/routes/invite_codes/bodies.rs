@@ -48,7 +48,7 @@ pub struct InviteCodeBody {
     /// From when on it lets nobody in; `null`: never.
     expires_at: Option<Instant>,
     /// The only domains whose addresses it lets in; empty: any.
-    #[schema(max_items = 50, value_type = Vec<String>)]
+    #[schema(max_items = 50)]
     allowed_email_domains: Vec<EmailDomain>,
     paused: bool,
     /// When it took the place of the one before: whom an admin removed since, it does not let in.
@@ -133,7 +133,7 @@ pub struct UpdateInviteCodeRequest {
     /// The only domains whose addresses it lets in, once they are verified. A domain stands for
     /// itself and not for those below it.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<Vec<String>>, max_items = 50)]
+    #[schema(value_type = Option<Vec<EmailDomain>>, max_items = 50)]
     allowed_email_domains: Option<Option<Vec<String>>>,
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<bool>)]

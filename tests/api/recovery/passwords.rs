@@ -39,8 +39,8 @@ road!(
     |app| {
         app.register("jane@x.org").await;
         forgot(app, "jane@x.org").await.expect_status(202);
-        app.advance(HOUR);
         let old = tokens(app, "jane@x.org", "set-password").await;
+        app.advance(HOUR);
         let expired = reset(app, &old[0], NEW)
             .await
             .expect_problem(410, "token_invalid");
