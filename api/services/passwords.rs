@@ -165,7 +165,9 @@ pub fn reset(
     transaction(connection, |connection| {
         // The account before its links: of two links that are used at once, one waits for the other.
         if !accounts::set_own_password(connection, account.id, hash)? {
-            return Err(deactivated());
+            // Deactivated at this moment, or gone with the invitation that had made it.
+            let now_refused = bearer(connection, presented, now).err();
+            return Err(now_refused.unwrap_or_else(deactivated));
         }
         if !mailed_tokens::consume(connection, TokenKind::SetPassword, &token.hash(), now)? {
             return Err(not_good());

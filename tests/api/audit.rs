@@ -119,6 +119,10 @@ road!(every_changing_operation_leaves_an_event, |app| {
         "resend_verification",
         // Only looks: a code does not belong into a URL.
         "preview_invite_code",
+        // Only looks: the token does not belong into a URL.
+        "preview_invitation",
+        // Does nothing while the old link is good; `invitations::time` has the event otherwise.
+        "renew_invitation",
     ]);
     let mut done: BTreeSet<&str> = BTreeSet::new();
     let mut do_and_see =
@@ -250,6 +254,31 @@ road!(every_changing_operation_leaves_an_event, |app| {
     do_and_see("preview_invite_code", preview).await;
     let redeem = post(&dan, "/v1/invite-codes/redeem", code);
     do_and_see("redeem_invite_code", redeem).await;
+
+    let eve = app.register("eve@x.org").await;
+    let invitations = format!("{base}/invitations");
+    let invite = json!({ "emails": ["eve@x.org", "fay@x.org"], "account_type": "student" });
+    let made = post(&ann, &invitations, invite.clone());
+    let made = do_and_see("create_invitations", made).await;
+    let answered = |place: usize, word: &str| {
+        let id = made["results"][place]["invitation_id"].as_str().unwrap();
+        post(&ann, &format!("{invitations}/{id}/{word}"), json!({}))
+    };
+    do_and_see("resend_invitation", answered(0, "resend")).await;
+    do_and_see("revoke_invitation", answered(1, "revoke")).await;
+    let token = json!({ "token": app.last_mail_to("eve@x.org").await.token() });
+    for (operation, word) in [
+        ("preview_invitation", "preview"),
+        ("renew_invitation", "renew"),
+        ("decline_invitation", "decline"),
+    ] {
+        let path = format!("/v1/invitations/{word}");
+        do_and_see(operation, post(&stranger, &path, token.clone())).await;
+    }
+    ann.post(&invitations, invite).await.expect_status(200);
+    let token = json!({ "token": app.last_mail_to("eve@x.org").await.token() });
+    let accept = post(&eve, "/v1/invitations/accept", token);
+    do_and_see("accept_invitation", accept).await;
 
     let form = |csv: &'static str| {
         reqwest::multipart::Form::new()

@@ -251,6 +251,13 @@ road!(every_operation_on_an_organization_asks_who_calls, |app| {
     let import = import["id"].as_str().unwrap();
     let account = student.id.as_str();
     let code = format!("/groups/{group}/invite-code");
+    let invite = json!({ "emails": ["new@x.org"], "account_type": "student" });
+    let invited = school
+        .admin
+        .post(&school.path("/invitations"), invite)
+        .await;
+    let invited = invited.expect_status(200)["results"][0]["invitation_id"].clone();
+    let invited = invited.as_str().unwrap();
     // Method and path; then what operator, admin, teacher and student are answered: `y` for well,
     // `n` for 403, `-` for 404, which for a teacher is "not in a group of theirs".
     let table = [
@@ -290,6 +297,11 @@ road!(every_operation_on_an_organization_asks_who_calls, |app| {
             "yy-n",
         ),
         ("DELETE", format!("/groups/{group}"), "yy-n"),
+        ("GET", "/invitations".to_owned(), "yyyn"),
+        ("POST", "/invitations".to_owned(), "yyyn"),
+        ("GET", format!("/invitations/{invited}"), "yy-n"),
+        ("POST", format!("/invitations/{invited}/resend"), "yy-n"),
+        ("POST", format!("/invitations/{invited}/revoke"), "yy-n"),
         ("GET", "/imports".to_owned(), "yynn"),
         ("POST", "/imports".to_owned(), "yynn"),
         ("GET", format!("/imports/{import}"), "yynn"),
@@ -302,7 +314,13 @@ road!(every_operation_on_an_organization_asks_who_calls, |app| {
         ("DELETE", String::new(), "yynn"),
     ];
     let lines: Vec<(&str, &str)> = table.iter().map(|(m, p, _)| (*m, p.as_str())).collect();
-    assert_covers_the_document(&lines, account, import, &group);
+    let ids = [
+        ("{account_id}", account),
+        ("{group_id}", &group),
+        ("{import_id}", import),
+        ("{invitation_id}", invited),
+    ];
+    assert_covers_the_document(&lines, &ids);
     for (method, below, answers) in &table {
         let method: Method = method.parse().unwrap();
         let ask = async |who: &Person<'_>| send(request(who, &method, &school.path(below))).await;
@@ -345,21 +363,24 @@ fn request(who: &Person<'_>, method: &Method, path: &str) -> reqwest::RequestBui
     if *method == Method::PATCH && path.contains("/groups/") && path.contains("/members/") {
         return request.json(&json!({ "role": "member" }));
     }
+    if *method == Method::POST && path.ends_with("/invitations") {
+        let body = json!({ "emails": ["other@x.org"], "account_type": "student" });
+        return request.json(&body);
+    }
     request.json(&json!({}))
 }
 
 /// A new operation without a line in the table fails here.
-fn assert_covers_the_document(table: &[(&str, &str)], account: &str, import: &str, group: &str) {
+fn assert_covers_the_document(table: &[(&str, &str)], ids: &[(&str, &str)]) {
     let document: serde_json::Value =
         serde_json::from_str(&rollcall::openapi::to_json().unwrap()).unwrap();
     for (path, item) in document["paths"].as_object().unwrap() {
         let Some(below) = path.strip_prefix("/v1/organizations/{organization_id}") else {
             continue;
         };
-        let below = below
-            .replace("{account_id}", account)
-            .replace("{import_id}", import)
-            .replace("{group_id}", group);
+        let below = ids.iter().fold(below.to_owned(), |below, (name, id)| {
+            below.replace(name, id)
+        });
         for method in item.as_object().unwrap().keys() {
             let method = method.to_uppercase();
             assert!(

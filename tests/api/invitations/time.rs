@@ -60,6 +60,9 @@ road!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
     assert_eq!(renewed["status"], "pending");
     assert_eq!(renewed["expires_at"], "2026-09-15T07:30:00Z");
     assert_eq!(renewed["ended_at"], Value::Null);
+    let audit = school.path("/audit-events?action=invitation.resent");
+    let audit = school.admin.get(&audit).await.expect_status(200);
+    assert_eq!(audit["items"][0]["actor"]["name"], "joe@x.example");
     let accepted = joe.post("/v1/invitations/accept", token(&new)).await;
     assert_eq!(accepted.expect_status(200)["outcome"], "joined");
     assert_eq!(school.students().await, (1, 0));

@@ -177,6 +177,7 @@ fn instructions(app: &App, person: &Person<'_>, invited: bool) -> String {
                 invitations::language.eq("en"),
                 invitations::status.eq("pending"),
                 invitations::valid_days.eq(7),
+                invitations::links.eq(1),
                 invitations::expires_at.eq(expires_at),
                 invitations::created_at.eq(now),
             ))
