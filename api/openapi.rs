@@ -231,13 +231,14 @@ pub fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 /// `POST` operations that neither create nor send: what they do may be done twice.
-const NOT_DONE_ONCE: [&str; 6] = [
+const NOT_DONE_ONCE: [&str; 7] = [
     "login",
     "refresh_session",
     "logout",
     "cancel_import",
     "preview_invite_code",
     "preview_invitation",
+    "decline_invitation",
 ];
 
 fn is_done_once(operation: &Operation) -> bool {

@@ -328,11 +328,11 @@ road!(every_changing_operation_leaves_an_event, |app| {
     do_and_see("leave_organization", bob.request(Method::DELETE, &leave)).await;
     do_and_see("delete_me", bob.request(Method::DELETE, "/v1/me")).await;
 
-    let csv = "email,password,username\ndan@x.org,quiet rivers 13,Dan\n";
+    let csv = "email,password,username\nfay@x.org,quiet rivers 13,Fay\n";
     ann.upload(&imports, form(csv)).await.expect_status(202);
     app.drain().await;
-    let dan = app.sign_in("dan@x.org", "quiet rivers 13").await;
-    let of_dan = format!("{base}/members/{}", dan.id);
+    let fay = app.sign_in("fay@x.org", "quiet rivers 13").await;
+    let of_fay = format!("{base}/members/{}", fay.id);
     for (operation, below) in [
         ("reset_member_password", "/password-reset"),
         ("deactivate_member", "/deactivate"),
@@ -340,11 +340,11 @@ road!(every_changing_operation_leaves_an_event, |app| {
     ] {
         do_and_see(
             operation,
-            post(&ann, &format!("{of_dan}{below}"), json!({})),
+            post(&ann, &format!("{of_fay}{below}"), json!({})),
         )
         .await;
     }
-    do_and_see("remove_member", ann.request(Method::DELETE, &of_dan)).await;
+    do_and_see("remove_member", ann.request(Method::DELETE, &of_fay)).await;
     do_and_see("delete_organization", ann.request(Method::DELETE, &base)).await;
 
     for operation in changing_operations() {

@@ -22,7 +22,7 @@ road!(whatever_is_refused_is_a_problem, |app| {
         .expect_problem(404, "not_found");
     let wrong_method = ann.put("/v1/me", json!({})).await;
     wrong_method.expect_problem(405, "method_not_allowed");
-    assert_eq!(wrong_method.header("allow"), "GET, PATCH");
+    assert_eq!(wrong_method.header("allow"), "GET, DELETE, PATCH");
     let post = |body: &'static str| {
         stranger
             .request(Method::POST, "/v1/auth/login")

@@ -179,6 +179,7 @@ road!(
     |app| {
         let mut school = app.school().await;
         school.invite(&["new@x.example"]).await;
+        app.drain().await;
         app.advance(DAY * 8);
         school.admin = again(&school.admin).await;
         for _ in 0..2 {

@@ -5,6 +5,7 @@ mod departure;
 mod export;
 mod list;
 mod managed_line;
+mod other_doors;
 mod password;
 mod races;
 mod status;

@@ -216,6 +216,7 @@ road!(older_links_to_choose_a_password_are_dead, |app| {
         .await
         .expect_status(200);
     let left: Vec<TokenKind> = schema::mailed_tokens::table
+        .filter(schema::mailed_tokens::account_id.eq(ann.id.parse::<AccountId>().unwrap()))
         .select(schema::mailed_tokens::kind)
         .load(&mut **connection)
         .unwrap();
