@@ -328,11 +328,11 @@ road!(every_changing_operation_leaves_an_event, |app| {
     do_and_see("leave_organization", bob.request(Method::DELETE, &leave)).await;
     do_and_see("delete_me", bob.request(Method::DELETE, "/v1/me")).await;
 
-    let csv = "email,password,username\nfay@x.org,quiet rivers 13,Fay\n";
+    let csv = "email,password,username\ngil@x.org,quiet rivers 13,Gil\n";
     ann.upload(&imports, form(csv)).await.expect_status(202);
     app.drain().await;
-    let fay = app.sign_in("fay@x.org", "quiet rivers 13").await;
-    let of_fay = format!("{base}/members/{}", fay.id);
+    let gil = app.sign_in("gil@x.org", "quiet rivers 13").await;
+    let of_gil = format!("{base}/members/{}", gil.id);
     for (operation, below) in [
         ("reset_member_password", "/password-reset"),
         ("deactivate_member", "/deactivate"),
@@ -340,11 +340,11 @@ road!(every_changing_operation_leaves_an_event, |app| {
     ] {
         do_and_see(
             operation,
-            post(&ann, &format!("{of_fay}{below}"), json!({})),
+            post(&ann, &format!("{of_gil}{below}"), json!({})),
         )
         .await;
     }
-    do_and_see("remove_member", ann.request(Method::DELETE, &of_fay)).await;
+    do_and_see("remove_member", ann.request(Method::DELETE, &of_gil)).await;
     do_and_see("delete_organization", ann.request(Method::DELETE, &base)).await;
 
     for operation in changing_operations() {

@@ -62,6 +62,7 @@ road!(whatever_is_refused_is_a_problem, |app| {
         Method::POST,
         "/v1/organizations/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11/imports",
     );
+    let form = form.header("content-type", "multipart/form-data; boundary=x");
     send(form.body("x")).await.expect_problem(404, "not_found");
 });
 
