@@ -91,7 +91,7 @@ permissions! {
     ManageInviteCode:       All,      All,     Nothing,       Nothing;
     /// List members and look at one.
     ListMembers:            All,      All,     ManagedGroups, Nothing;
-    /// Change a member's role or account type.
+    /// Change members, one or many; deactivate, remove, delete them.
     ManageMembers:          All,      All,     Nothing,       Nothing;
     /// Create a group, and manage it.
     CreateGroup:            All,      All,     All,           Nothing;

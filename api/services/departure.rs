@@ -10,11 +10,12 @@ use super::members::{changed_meanwhile, hold, settle};
 use super::sessions::SignedIn;
 use crate::domain::audit::Action;
 use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::organization::MembershipStatus;
 use crate::error::{Code, Error, Result};
 use crate::store::memberships::Membership;
 use crate::store::organizations::Organization;
 use crate::store::{
-    Connection, accounts, managed_accounts, memberships, organizations, transaction,
+    Connection, accounts, managed_accounts, memberships, organizations, removals, transaction,
 };
 
 /// Ends a membership within the caller's transaction, and tells what it was. What the organization has
@@ -62,6 +63,10 @@ pub fn leave(
     let account = caller.account.id;
     transaction(connection, |connection| {
         let known = end(connection, organization, account, &caller.act)?;
+        if known.status == MembershipStatus::Deactivated {
+            // No way round the deactivation: a code that is there already does not let them back in.
+            removals::insert(connection, organization, account, caller.act.at)?;
+        }
         record_leaving(connection, &known, &caller.act)
     })
 }

@@ -13,6 +13,7 @@ use crate::domain::organization::GroupRole;
 use crate::domain::search_key::name_key;
 use crate::error::{Code, Error, Result};
 use crate::store::groups::{self, Group, GroupChanges, GroupFilter, GroupMembership};
+use crate::store::invite_codes as code_store;
 use crate::store::memberships;
 use crate::store::{Connection, group_members, transaction};
 
@@ -203,6 +204,10 @@ pub fn update(
 pub fn delete(connection: &mut Connection, permit: &GroupPermit<ManageGroup>) -> Result<()> {
     let (organization, id) = (permit.permit.organization.id, permit.group.id);
     transaction(connection, |connection| {
+        // The code before its group, as whoever joins by it holds them.
+        if let Some(code) = code_store::find(connection, organization, Some(id))? {
+            code_store::lock(connection, code.id)?;
+        }
         if !groups::delete(connection, organization, id)? {
             return Err(Error::not_found("group"));
         }

@@ -160,7 +160,7 @@ pub fn update(
 }
 
 /// Deletes an organization with everything in it. Accounts that it manages go with it, unless they
-/// are in another organization too: these are their owners' own from then on. Everybody else only
+/// are in another organization too, or invited there: these are their owners' own from then on. Everybody else only
 /// loses the membership.
 pub fn delete(connection: &mut Connection, permit: &Permit<ManageOrganization>) -> Result<()> {
     let organization = &permit.organization;
@@ -169,6 +169,7 @@ pub fn delete(connection: &mut Connection, permit: &Permit<ManageOrganization>) 
         organizations::lock(connection, organization.id)?;
         invitations::delete_all(connection, organization.id)?;
         record_deletion(connection, permit)?;
+        accounts::lock_managed_for_deletion(connection, organization.id)?;
         accounts::delete_managed_only_here(connection, organization.id)?;
         managed_accounts::release_all(connection, organization.id)?;
         if organizations::delete(connection, organization.id)? {

@@ -152,12 +152,13 @@ pub fn refresh(
         sessions::find_account(connection, session.id, now)?.ok_or_else(not_refreshable)?;
     let act = act(&account);
     let rotated = transaction(connection, |connection| {
+        // The account before its sessions, as whoever ends them holds both.
+        accounts::touch(connection, &account, act.at)?;
         if !may_rotate(connection, &hash, &act)? {
             revoke_family(connection, &account, session.id, &act)?;
             return Ok(None);
         }
         sessions::extend(connection, session.id, act.at, act.at.plus(LIFETIME))?;
-        accounts::touch(connection, &account, act.at)?;
         issue(connection, session.id).map(Some)
     })?;
     let refresh_token = rotated.ok_or_else(not_refreshable)?;

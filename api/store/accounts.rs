@@ -331,7 +331,24 @@ pub fn delete(connection: &mut Connection, id: AccountId) -> Result<bool> {
     Ok(diesel::delete(accounts::table.find(id)).execute(connection)? == 1)
 }
 
-/// Deletes the accounts that the organization manages and that are in no other.
+/// Holds the accounts that the organization manages, so that nobody can let them in elsewhere until the
+/// transaction ends. SQLite has no other writers meanwhile.
+pub fn lock_managed_for_deletion(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> Result<()> {
+    let managed = accounts::table
+        .filter(accounts::managed_by_organization_id.eq(organization))
+        .order(accounts::id.asc())
+        .select(accounts::id);
+    if let Connection::Postgres(postgres) = connection {
+        managed.for_update().load::<AccountId>(postgres)?;
+    }
+    Ok(())
+}
+
+/// Deletes the accounts that the organization manages and in which no other has a share: no membership,
+/// no pending invitation. Hold them first: the condition is looked at once.
 pub fn delete_managed_only_here(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -339,11 +356,16 @@ pub fn delete_managed_only_here(
     let elsewhere = memberships::table
         .filter(memberships::account_id.eq(accounts::id))
         .filter(memberships::organization_id.ne(organization));
+    let invited_elsewhere = invitations::table
+        .filter(invitations::account_id.eq(accounts::id.nullable()))
+        .filter(invitations::organization_id.ne(organization))
+        .filter(invitations::status.eq(InvitationStatus::Pending));
     Ok(diesel::delete(
         accounts::table
             .filter(accounts::managed_by_organization_id.eq(organization))
             .filter(accounts::operator.eq(false))
-            .filter(diesel::dsl::not(diesel::dsl::exists(elsewhere))),
+            .filter(diesel::dsl::not(diesel::dsl::exists(elsewhere)))
+            .filter(diesel::dsl::not(diesel::dsl::exists(invited_elsewhere))),
     )
     .execute(connection)?)
 }

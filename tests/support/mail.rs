@@ -12,8 +12,6 @@ pub struct ReceivedMail {
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// As it travelled.
-    pub raw: String,
 }
 
 impl App {
@@ -71,7 +69,6 @@ impl ReceivedMail {
             subject: message.subject().expect("no subject").to_owned(),
             text: message.body_text(0).expect("no text").into_owned(),
             html: message.body_html(0).expect("no HTML").into_owned(),
-            raw: String::from_utf8_lossy(raw).into_owned(),
         }
     }
 

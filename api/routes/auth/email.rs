@@ -150,7 +150,7 @@ pub(super) async fn resend_verification(
         .await?;
     if verification::is_wanted(&account) {
         throttle
-            .take(Limit::MailToAddress, account.email.as_str())
+            .take(Limit::MailToAddress, &format!("verify {}", account.email))
             .await?;
     }
     let outbox = state.outbox.clone();

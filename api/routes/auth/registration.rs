@@ -14,7 +14,7 @@ use crate::routes::invite_codes::joining::JoinedBody;
 use crate::routes::me::AccountBody;
 use crate::routes::problem::{OfBody, OfCode, OfConflict, OfHashing, Problem};
 use crate::services::accounts::{self, Registration};
-use crate::services::limits::Limit;
+use crate::services::limits::{Limit, Wanted};
 use crate::state::State;
 
 /// Who wants an account.
@@ -124,7 +124,12 @@ pub(super) async fn register_account(
         Some(typed) => Some(guessing::known_code(&state, &throttle, &typed).await?),
         None => None,
     };
-    throttle.take_for_client(Limit::Registration).await?;
+    // A mail goes to the address each time, however often the account is deleted again.
+    let uses = vec![
+        Wanted::one(Limit::Registration, throttle.client()),
+        Wanted::one(Limit::MailToAddress, format!("register {email}")),
+    ];
+    throttle.take_all(uses).await?;
     let password_hash = state
         .hasher
         .hash(password.to_hash_input().into_owned())

@@ -152,7 +152,7 @@ async fn renew_invitation(
         .unit(move |connection| invitations::address_of(connection, &presented))
         .await?;
     let uses = vec![
-        Wanted::one(Limit::MailToAddress, address.as_str()),
+        Wanted::one(Limit::MailToAddress, format!("invitation {address}")),
         Wanted::one(Limit::MailFromClient, throttle.client()),
     ];
     throttle.take_all(uses).await?;

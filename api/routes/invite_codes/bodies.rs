@@ -273,3 +273,9 @@ pub fn picture(code: &StoredCode, links: &Links, format: QrFormat) -> Result<Htt
         .insert_header(("Cache-Control", "no-store"))
         .body(file))
 }
+
+/// A picture of a code's link.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "what the document says of bytes")]
+pub struct QrPicture(Vec<u8>);

@@ -3,7 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 
 use super::bodies::{
-    InviteCodeBody, InviteCodeUseBody, InviteCodeUsePage, QrQuery, UpdateInviteCodeRequest, picture,
+    InviteCodeBody, InviteCodeUseBody, InviteCodeUsePage, QrPicture, QrQuery,
+    UpdateInviteCodeRequest, picture,
 };
 use crate::domain::ids::{GroupId, OrganizationId};
 use crate::routes::extract::{Caller, Once, Reply};
@@ -112,7 +113,7 @@ pub(super) async fn reset_group_invite_code(
             description = "The picture.",
             content(
                 (String = "image/svg+xml", example = "(the text of the drawing)"),
-                (Vec<u8> = "image/png", example = "(the bytes of the picture)")
+                (QrPicture = "image/png", example = "(the bytes of the picture)")
             )
         ),
         OfQuery, OfOrganization

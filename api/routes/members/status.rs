@@ -24,10 +24,10 @@ pub struct RemovalQuery {
 
 /// Deactivate a member
 ///
-/// The seat is freed, the person signed out, and nothing of this organization opens any more. An
-/// account that this organization created is closed as a whole: it cannot sign in. Reversible;
-/// deactivating again changes nothing. The last admin stays: `last_admin`. *Requires:* admin, or
-/// operator.
+/// The seat is freed, and nothing of this organization opens any more. An account that this
+/// organization created is closed as a whole: it is signed out everywhere and cannot sign in; any other
+/// keeps its session and finds nothing of this organization. Reversible; deactivating again changes
+/// nothing. The last admin stays: `last_admin`. *Requires:* admin, or operator.
 #[utoipa::path(
     tag = "Members",
     params(

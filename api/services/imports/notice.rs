@@ -59,7 +59,10 @@ fn may_write_to(
     if maker.email_verified_at.is_some() {
         return Ok(true);
     }
-    let wanted = [Wanted::one(Limit::MailToAddress, maker.email.as_str())];
+    let wanted = [Wanted::one(
+        Limit::MailToAddress,
+        format!("import {}", maker.email),
+    )];
     match limits::take(connection, quotas, &wanted, now, &mut Vec::new()) {
         Err(error) if error.code() == Code::RateLimited => Ok(false),
         taken => taken.map(|()| true),

@@ -58,16 +58,21 @@ pub(super) fn expire(connection: &mut Connection, invitation: &Invitation) -> Re
 const BATCH: i64 = 100;
 
 /// Settles invitations that have expired: written down as such, their seats given back. Any number of
-/// processes may do so at once. Tells how many were found.
+/// processes may do so at once. Tells how many were settled.
 ///
 /// # Errors
 /// Where the database is away.
 pub fn settle_expired(connection: &mut Connection, now: Instant) -> Result<usize> {
     let due = invitations::unsettled(connection, now, BATCH)?;
+    let mut settled = 0;
     for id in &due {
-        transaction(connection, |connection| settle(connection, *id, now))?;
+        // One that cannot be settled does not keep the others waiting.
+        match transaction(connection, |connection| settle(connection, *id, now)) {
+            Ok(()) => settled += 1,
+            Err(error) => tracing::error!(%error, invitation = %id, "an invitation is not settled"),
+        }
     }
-    Ok(due.len())
+    Ok(settled)
 }
 
 fn settle(connection: &mut Connection, id: InvitationId, now: Instant) -> Result<()> {

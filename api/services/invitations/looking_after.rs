@@ -8,6 +8,7 @@ use crate::domain::audit::Action;
 use crate::domain::ids::{AccountId, GroupId, InvitationId, MailId};
 use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
+use crate::domain::organization::Role;
 use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::mail::Outbox;
@@ -144,7 +145,10 @@ pub fn resend(
             Action::InvitationResent,
         )?;
         let uses = [
-            Wanted::one(Limit::MailToAddress, invitation.email.as_str()),
+            Wanted::one(
+                Limit::MailToAddress,
+                format!("invitation {}", invitation.email),
+            ),
             Wanted::one(Limit::Invitations, organization.to_string()),
         ];
         take(connection, &uses)?;
@@ -177,7 +181,7 @@ pub fn revoke(
         }
         end(connection, &invitation, InvitationStatus::Revoked, now)?;
         if invitation.kind == InvitationKind::NewAccount {
-            take_account_back(connection, &invitation)?;
+            take_account_back(connection, permit, &invitation)?;
         }
         record(
             connection,
@@ -191,7 +195,11 @@ pub fn revoke(
 }
 
 /// An account in which another organization has a share by now stays, as nobody's to manage.
-fn take_account_back(connection: &mut Connection, invitation: &Invitation) -> Result<()> {
+fn take_account_back(
+    connection: &mut Connection,
+    permit: &Permit<Invite>,
+    invitation: &Invitation,
+) -> Result<()> {
     let organization = invitation.organization_id;
     let Some(id) = invitation.account_id else {
         return Ok(());
@@ -206,8 +214,15 @@ fn take_account_back(connection: &mut Connection, invitation: &Invitation) -> Re
         ));
     }
     if let Some(membership) = memberships::find(connection, organization, id)? {
+        let is_staff = membership.account_type.is_staff() || membership.role == Role::Admin;
+        if permit.confined_to().is_some() && is_staff {
+            return Err(Error::forbidden(
+                "They have become staff or an admin meanwhile: only admins take that back.",
+            ));
+        }
         departure::end_membership(connection, &membership)?;
     }
+    accounts::lock_for_deletion(connection, id)?;
     if !accounts::delete_unused(connection, id, organization)? {
         managed_accounts::release(connection, organization, id)?;
     }

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ManageMembers, Permit};
 use crate::services::groups::require_all;
+use crate::services::members::changed_meanwhile;
 use crate::services::organizations::require_account_type;
 use crate::store::groups::GroupMembership;
 use crate::store::memberships::{self, Membership};
@@ -138,7 +139,10 @@ impl Bulk<'_> {
             .chain(rest)
             .copied()
             .collect();
-        memberships::set_account_type(connection, organization.id, &movers, to)?;
+        let moved = memberships::set_account_type(connection, organization.id, &movers, to)?;
+        if moved != movers.len() {
+            return Err(changed_meanwhile());
+        }
         self.demote(connection, &movers, to)?;
         self.changed.extend(movers);
         Ok(refused)

@@ -1,6 +1,6 @@
 //! Those who get no mail, because they are in, or because an invitation waits for them already.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::services::admission;
 use crate::services::audit::{self, Event, Subject};
 use crate::store::invitations::{self, Invitation};
-use crate::store::{Connection, groups};
+use crate::store::{Connection, groups, member_list};
 
 impl Work<'_> {
     /// Settles those who get no invitation, and adds those who are in to the groups.
@@ -31,14 +31,22 @@ impl Work<'_> {
             match kind {
                 Found::Member(account) => members.push(account.id),
                 Found::Invited(_, Some(member)) => members.push(*member),
-                Found::Invited(invitation, None) => waiting.push(invitation.id),
+                Found::Invited(invitation, None) if self.may_see(invitation) => {
+                    waiting.push(invitation.id);
+                }
                 _ => {}
             }
         }
-        let added = self.add_members(connection, members)?;
+        let members = self.seen(connection, members)?;
+        let added = self.add_members(connection, members.iter().copied().collect())?;
         let noted = self.add_to_waiting(connection, waiting)?;
         for (email, kind) in found {
             let ended = match kind {
+                Found::Member(account) if !members.contains(&account.id) => Ended::because(
+                    InvitationOutcome::AlreadyMember,
+                    "They are in the organization already, and in no group that you manage. Give them \
+                     your group's invite code, or ask an admin to add them.",
+                ),
                 Found::Member(account) => Ended {
                     groups_added: added.get(&account.id).copied().unwrap_or(0),
                     ..Ended::plainly(InvitationOutcome::AlreadyMember)
@@ -64,17 +72,33 @@ impl Work<'_> {
 
     /// Staff are not led to an invitation that they may not see.
     fn invited_before(&self, invitation: &Invitation) -> Ended {
-        let is_theirs = self
-            .permit
-            .confined_to()
-            .is_none_or(|sender| invitation.invited_by_account_id == Some(sender));
         let detail = match invitation.status_at(self.now) {
             InvitationStatus::Expired => "Their invitation has expired: send it again.",
             _ => "Their invitation is pending: send it again if they need another link.",
         };
         Ended {
-            invitation: is_theirs.then_some(invitation.id),
+            invitation: self.may_see(invitation).then_some(invitation.id),
             ..Ended::because(InvitationOutcome::AlreadyInvited, detail)
+        }
+    }
+
+    fn may_see(&self, invitation: &Invitation) -> bool {
+        let confined_to = self.permit.confined_to();
+        confined_to.is_none_or(|sender| invitation.invited_by_account_id == Some(sender))
+    }
+
+    /// Those of the members whom the sender sees. Staff would else take anybody into a group of theirs,
+    /// and could set the password of a managed account then.
+    fn seen(
+        &self,
+        connection: &mut Connection,
+        members: Vec<AccountId>,
+    ) -> Result<HashSet<AccountId>> {
+        match self.permit.confined_to() {
+            None => Ok(members.into_iter().collect()),
+            Some(manager) => {
+                member_list::within_reach(connection, self.organization, manager, &members)
+            }
         }
     }
 
