@@ -16,6 +16,7 @@ use crate::routes::problem::{OfBody, OfCode, OfConflict, OfHashing, Problem};
 use crate::services::accounts::{self, Registration};
 use crate::services::limits::{Limit, Wanted};
 use crate::state::State;
+use crate::store::transaction;
 
 /// Who wants an account.
 #[derive(Deserialize, ToSchema)]
@@ -124,12 +125,9 @@ pub(super) async fn register_account(
         Some(typed) => Some(guessing::known_code(&state, &throttle, &typed).await?),
         None => None,
     };
+    throttle.take_for_client(Limit::Registration).await?;
     // A mail goes to the address each time, however often the account is deleted again.
-    let uses = vec![
-        Wanted::one(Limit::Registration, throttle.client()),
-        Wanted::one(Limit::MailToAddress, format!("register {email}")),
-    ];
-    throttle.take_all(uses).await?;
+    let mail = Wanted::one(Limit::MailToAddress, format!("register {email}"));
     let password_hash = state
         .hasher
         .hash(password.to_hash_input().into_owned())
@@ -148,8 +146,11 @@ pub(super) async fn register_account(
     let answer = once
         .stranger(&state, move |connection| {
             let act = request.act_of(now);
-            let registered =
-                accounts::register(connection, &shared.outbox, registration, act, now)?;
+            // What is refused mails nothing, and costs nothing.
+            let registered = transaction(connection, |connection| {
+                throttle.take_within(connection, std::slice::from_ref(&mail))?;
+                accounts::register(connection, &shared.outbox, registration, act, now)
+            })?;
             let tokens = tokens(&shared, &registered.granted, SessionKind::Token)?;
             Reply::created(&Registered {
                 account: registered.granted.account.into(),

@@ -6,7 +6,7 @@ use crate::domain::invite_code::InviteCode;
 use crate::error::{Code, Result};
 use crate::routes::extract::Throttle;
 use crate::services::invite_codes::redemption;
-use crate::services::limits::{Limit, Wanted};
+use crate::services::limits::Limit;
 use crate::state::State;
 use crate::store::invite_codes;
 
@@ -19,8 +19,8 @@ pub fn typed_code(typed: &str) -> Result<InviteCode> {
     InviteCode::parse(typed).map_err(|_| redemption::unknown())
 }
 
-/// Does what looks a code up. Where the code is unknown, that costs a try: of the account, where there is
-/// one, and of the address that the request comes from, which could register many.
+/// Does what looks a code up. Where the code is unknown, that costs a try: the account where there is
+/// one, else the address that the request comes from.
 ///
 /// # Errors
 /// `rate_limited` after too many, whatever the code; the work's own.
@@ -30,10 +30,13 @@ pub async fn counted<T>(
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     // Taken before anybody looks: whoever has no try left does not learn which codes there are.
-    let of_account = account.map(|account| Wanted::one(Limit::CodeAccount, account.to_string()));
-    let of_client = Wanted::one(Limit::CodeClient, throttle.client());
-    let uses = of_account.into_iter().chain([of_client]).collect();
-    let one_try = throttle.take_all(uses).await?;
+    let one_try = match account {
+        Some(account) => {
+            let subject = account.to_string();
+            throttle.take(Limit::CodeAccount, &subject).await?
+        }
+        None => throttle.take_for_client(Limit::CodeClient).await?,
+    };
     let ended = work.await;
     let is_unknown = matches!(&ended, Err(error) if error.code() == Code::CodeUnknown);
     if !is_unknown {

@@ -189,3 +189,51 @@ road!(invitations_are_listed_searched_and_filtered, |app| {
         .await
         .expect_fields(&[("?search", "invalid")]);
 });
+
+road!(
+    staff_take_nobody_into_their_group_whom_they_do_not_see,
+    |app| {
+        let (school, teacher, student, group) = school_with_staff(app).await;
+        let body = json!({
+            "emails": ["student@x.example", school.admin.email],
+            "account_type": "student",
+            "group_ids": [group],
+        });
+        let all = school.path("/invitations");
+        let answer = teacher.post(&all, body.clone()).await.expect_status(200);
+        assert_eq!(outcomes(&answer), ["already_member", "already_member"]);
+        for result in answer["results"].as_array().unwrap() {
+            assert_eq!(result["groups_added"], 0, "{result}");
+            assert!(text(&result["detail"]).contains("in no group that you manage"));
+        }
+        let reset = school.path(&format!("/members/{}/password-reset", student.id));
+        let reset = teacher.post(&reset, json!({})).await;
+        reset.expect_problem(404, "not_found");
+        let answer = school.admin.post(&all, body).await.expect_status(200);
+        assert_eq!(answer["results"][0]["groups_added"], 1);
+    }
+);
+
+road!(staff_take_back_nobody_who_is_an_admin_by_now, |app| {
+    let (school, teacher, _, group) = school_with_staff(app).await;
+    let body = json!({
+        "emails": ["new@x.example"], "account_type": "student", "group_ids": [group],
+    });
+    let invited = teacher.post(&school.path("/invitations"), body).await;
+    let invited = text(&invited.expect_status(200)["results"][0]["invitation_id"]);
+    let member = school.member_by_address("new@x.example").await.unwrap();
+    let member = school.path(&format!("/members/{}", text(&member["account_id"])));
+    let admin = json!({ "role": "admin" });
+    school.admin.patch(&member, admin).await.expect_status(200);
+    let revoke = school.path(&format!("/invitations/{invited}/revoke"));
+    let refused = teacher.post(&revoke, json!({})).await;
+    refused.expect_problem(403, "forbidden");
+    assert!(school.member_by_address("new@x.example").await.is_some());
+    school
+        .admin
+        .post(&revoke, json!({}))
+        .await
+        .expect_status(200);
+    assert!(school.member_by_address("new@x.example").await.is_none());
+    school.students().await;
+});

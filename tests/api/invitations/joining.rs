@@ -9,7 +9,7 @@ use rollcall::store::schema::groups;
 use rollcall::store::{accounts, removals, transaction};
 use serde_json::{Value, json};
 
-use super::{outcomes, sent, verify};
+use super::{choose_password, outcomes, sent, verify};
 use crate::support::people::{Organization, Person, text};
 use crate::support::{App, road};
 
@@ -424,3 +424,35 @@ road!(an_invitation_counts_before_a_code_that_waited, |app| {
     assert_eq!(member["account_type"], "teacher");
     assert_eq!(school.students().await, (0, 0));
 });
+
+road!(
+    an_account_that_others_wait_for_outlives_who_made_it,
+    |app| {
+        let school = app.school().await;
+        let valley = app.organization("Valley School", "school").await;
+        school.invite_one("new@x.example").await;
+        valley.invite_one("new@x.example").await;
+        let link = app.last_mail_to("new@x.example").await.token();
+        school
+            .admin
+            .delete(&school.path(""))
+            .await
+            .expect_status(204);
+        app.advance(std::time::Duration::from_secs(1));
+        let forgot = json!({ "email": "new@x.example" });
+        let forgot = app
+            .stranger()
+            .post("/v1/auth/password/forgot", forgot)
+            .await;
+        forgot.expect_status(202);
+        let secret = app.last_mail_to("new@x.example").await.token();
+        let chosen = choose_password(app, &secret, "quiet rivers 11").await;
+        chosen.expect_status(204);
+        let new = app.sign_in("new@x.example", "quiet rivers 11").await;
+        let accept = new
+            .post("/v1/invitations/accept", json!({ "token": link }))
+            .await;
+        assert_eq!(accept.expect_status(200)["outcome"], "joined");
+        assert_eq!(valley.students().await, (1, 0));
+    }
+);

@@ -285,6 +285,20 @@ road!(whom_an_admin_deactivated_no_code_brings_back, |app| {
     assert_eq!(member(&school, &jane.id).await["status"], "deactivated");
 });
 
+road!(who_leaves_while_deactivated_does_not_come_back, |app| {
+    let school = app.school().await;
+    let code = code_of(&school, None).await;
+    let jane = app.register("jane@x.org").await;
+    jane.redeems(&code, "joined").await;
+    let path = school.path(&format!("/members/{}/deactivate", jane.id));
+    school.admin.post(&path, json!({})).await.expect_status(200);
+    let path = format!("/v1/me/memberships/{}", school.id);
+    jane.delete(&path).await.expect_status(204);
+    jane.redeem(&code)
+        .await
+        .expect_problem(403, "code_blocked_for_you");
+});
+
 road!(who_left_by_themselves_may_come_back, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;

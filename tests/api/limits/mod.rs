@@ -197,7 +197,8 @@ fn a_limit_can_be_changed_and_switched_off() {
                 .await;
             answer.expect_status(201);
             let left = format!(r#""registration";r={};t=1200"#, 2 - number);
-            assert_eq!(answer.header("ratelimit"), left);
+            let standing = answer.header("ratelimit").to_owned();
+            assert!(standing.contains(&left), "{standing}");
         }
         let answer = app
             .stranger()
