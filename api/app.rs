@@ -14,11 +14,11 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::openapi;
 use crate::routes::documentation::{self, Documentation};
-use crate::routes::extract::{IDEMPOTENCY_KEY, REPLAYED, throttle};
+use crate::routes::extract::{IDEMPOTENCY_KEY, REPLAYED, rate_limiter};
 use crate::routes::{self, extract_settings, middleware};
 use crate::state::State;
 use crate::telemetry::Metrics;
-use crate::worker::{StopSign, Workers};
+use crate::worker::{Shutdown, Workers};
 
 /// A server that listens, and its workers.
 pub struct Running {
@@ -64,7 +64,7 @@ impl Running {
     /// Where the server breaks, or the signals cannot be heard.
     pub async fn serve_until_signal(self) -> Result<()> {
         let signals = Signals::listen().map_err(Error::internal)?;
-        let (server, workers) = (self.server.handle(), self.workers.stop_sign());
+        let (server, workers) = (self.server.handle(), self.workers.shutdown());
         let stopping = actix_web::rt::spawn(signals.stop(server, workers));
         let served = self.serve().await;
         stopping.abort();
@@ -108,7 +108,7 @@ impl Signals {
         }
     }
 
-    async fn stop(mut self, server: ServerHandle, workers: StopSign) {
+    async fn stop(mut self, server: ServerHandle, workers: Shutdown) {
         self.next().await;
         tracing::info!("stopping: requests in flight end, imports are handed over");
         workers.set();
@@ -159,8 +159,8 @@ fn cors(config: &Config) -> Cors {
         header::CONTENT_DISPOSITION,
         header::HeaderName::from_static("x-request-id"),
         REPLAYED,
-        throttle::POLICY,
-        throttle::STANDING,
+        rate_limiter::POLICY,
+        rate_limiter::LIMIT_STATE,
     ];
     let allowed = [
         header::AUTHORIZATION,

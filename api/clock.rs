@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 
 /// Tells the time. Clones of a set clock tell the same time.
 #[derive(Clone, Debug, Default)]
@@ -18,17 +18,17 @@ impl Clock {
     }
 
     /// A clock that stands still until [`Clock::advance`] moves it.
-    pub fn starting_at(instant: Instant) -> Self {
+    pub fn starting_at(timestamp: Timestamp) -> Self {
         Self {
-            set_to: Some(Arc::new(AtomicI64::new(instant.as_microseconds()))),
+            set_to: Some(Arc::new(AtomicI64::new(timestamp.as_microseconds()))),
         }
     }
 
     /// The time now, to the microsecond.
-    pub fn now(&self) -> Instant {
+    pub fn now(&self) -> Timestamp {
         match &self.set_to {
-            None => Instant::now(),
-            Some(micros) => Instant::from_microseconds(micros.load(Ordering::SeqCst)),
+            None => Timestamp::now(),
+            Some(micros) => Timestamp::from_microseconds(micros.load(Ordering::SeqCst)),
         }
     }
 

@@ -13,12 +13,12 @@ use crate::crypto::key_file::KeyError;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{OrganizationId, WorkerId};
 use crate::error::{Error, Result};
-use crate::mail::sending::Courier;
+use crate::mail::sending::MailSender;
 use crate::mail::transport::Transport;
 use crate::mail::{Links, Outbox};
-use crate::services::imports::carrying_out::Workshop;
-use crate::services::imports::staging::Surroundings;
-use crate::store::pool::PATIENCE;
+use crate::services::imports::execution::ImportWorker;
+use crate::services::imports::staging::ImportContext;
+use crate::store::pool::TIMEOUT;
 use crate::store::{Connection, Pool, migrations};
 
 /// The shared parts; clones share them.
@@ -35,7 +35,7 @@ pub struct State {
     /// How it leaves.
     pub transport: Arc<Transport>,
     /// Tells the workers of this process that there is work.
-    pub bell: Bell,
+    pub signal: WorkSignal,
     /// The migrations that this start applied.
     pub migrations: Arc<[String]>,
     /// Uploads that may arrive at a time: each has a thread.
@@ -96,7 +96,7 @@ impl State {
             hasher,
             signing: Arc::new(keys.signing),
             sealing,
-            bell: Bell::default(),
+            signal: WorkSignal::default(),
             migrations: applied.into(),
             uploads: Uploads::default(),
         })
@@ -109,20 +109,20 @@ impl State {
     ///
     /// # Errors
     /// The work's own, or that no connection is to be had.
-    pub async fn unit<T: Send + 'static>(
+    pub async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let pool = self.pool.clone();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         tokio::task::spawn_blocking(move || work(&mut *pool.get_until(deadline)?))
             .await
             .map_err(Error::internal)?
     }
 
     /// What an import needs until it is accepted.
-    pub fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings {
+    pub fn surroundings(&self) -> ImportContext<'_> {
+        ImportContext {
             pool: &self.pool,
             keys: &self.sealing,
             clock: &self.clock,
@@ -133,8 +133,8 @@ impl State {
     }
 
     /// What the worker of this process needs.
-    pub fn workshop(&self) -> Workshop {
-        Workshop {
+    pub fn worker_context(&self) -> ImportWorker {
+        ImportWorker {
             pool: self.pool.clone(),
             hasher: self.hasher.clone(),
             keys: self.sealing.clone(),
@@ -149,8 +149,8 @@ impl State {
     }
 
     /// Somebody who takes mail from the queue to the transport.
-    pub fn courier(&self) -> Courier {
-        Courier::new(
+    pub fn mail_sender(&self) -> MailSender {
+        MailSender::new(
             self.pool.clone(),
             self.clock.clone(),
             self.outbox.clone(),
@@ -235,10 +235,10 @@ pub struct Uploads {
 }
 
 /// Uploads that one process takes at a time: each has a thread.
-const MOST_UPLOADS: usize = 16;
+const MAX_UPLOADS: usize = 16;
 
 /// Of these, those of one organization.
-const MOST_UPLOADS_OF_ONE: usize = 8;
+const MAX_UPLOADS_OF_ONE: usize = 8;
 
 /// A place among the uploads, until it is dropped.
 pub struct UploadPlace {
@@ -252,7 +252,7 @@ impl Uploads {
         let mut counts = self.lock();
         let all: usize = counts.values().sum();
         let own = counts.entry(organization).or_insert(0);
-        if all >= MOST_UPLOADS || *own >= MOST_UPLOADS_OF_ONE {
+        if all >= MAX_UPLOADS || *own >= MAX_UPLOADS_OF_ONE {
             return None;
         }
         *own += 1;
@@ -281,19 +281,19 @@ impl Drop for UploadPlace {
 
 /// Wakes the workers of this process; work that another process left is found by looking.
 #[derive(Clone, Default)]
-pub struct Bell {
+pub struct WorkSignal {
     rung: Arc<(Mutex<u64>, Condvar)>,
 }
 
-/// Somebody who waits for the bell. Each hears every ring, however many others listen.
+/// Somebody who waits for the signal. Each hears every ring, however many others listen.
 pub struct Listener {
-    bell: Bell,
+    signal: WorkSignal,
     heard: u64,
 }
 
-impl Bell {
+impl WorkSignal {
     /// There is work, or an end of it.
-    pub fn ring(&self) {
+    pub fn notify(&self) {
         let (rung, heard) = &*self.rung;
         *rung.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         heard.notify_all();
@@ -302,7 +302,7 @@ impl Bell {
     /// Somebody who has heard nothing yet.
     pub fn listener(&self) -> Listener {
         Listener {
-            bell: self.clone(),
+            signal: self.clone(),
             heard: 0,
         }
     }
@@ -311,7 +311,7 @@ impl Bell {
 impl Listener {
     /// Waits until it rings, at most so long; not at all where it rang since the last wait.
     pub fn wait(&mut self, at_most: Duration) {
-        let (rung, ringing) = &*self.bell.rung;
+        let (rung, ringing) = &*self.signal.rung;
         let guard = rung.lock().unwrap_or_else(PoisonError::into_inner);
         let (guard, _) = ringing
             .wait_timeout_while(guard, at_most, |rung| *rung == self.heard)
@@ -326,9 +326,9 @@ mod tests {
 
     #[test]
     fn every_listener_hears_each_ring_once() {
-        let bell = Bell::default();
-        let (mut one, mut other) = (bell.listener(), bell.listener());
-        bell.ring();
+        let signal = WorkSignal::default();
+        let (mut one, mut other) = (signal.listener(), signal.listener());
+        signal.notify();
         let waited = |listener: &mut Listener, at_most| {
             let since = Instant::now();
             listener.wait(Duration::from_millis(at_most));

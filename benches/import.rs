@@ -22,8 +22,8 @@ use rollcall::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
 use rollcall::domain::organization::AccountType;
 use rollcall::services::authorization::ManageImports;
 use rollcall::services::imports;
-use rollcall::services::imports::acceptance::{self, Options};
 use rollcall::services::imports::from_csv;
+use rollcall::services::imports::submission::{self, Options};
 use rollcall::worker;
 
 use support::{Bench, median, people, processor_time, seconds};
@@ -120,7 +120,7 @@ fn import_all(bench: &Bench, rows: usize) {
         results_lifetime: bench.state.config.results_lifetime,
     };
     let mut connection = bench.state.pool.get().unwrap();
-    acceptance::accept(&mut connection, around, &permit, &staged, &options).unwrap();
+    submission::accept(&mut connection, around, &permit, &staged, &options).unwrap();
     drop(connection);
     worker::drain(&bench.state).unwrap();
     let mut connection = bench.state.pool.get().unwrap();

@@ -104,7 +104,7 @@ fn name(number: usize) -> String {
     format!("person {number:06}")
 }
 
-fn moment(number: usize, bench: &Bench) -> rollcall::domain::instant::Instant {
+fn moment(number: usize, bench: &Bench) -> rollcall::domain::timestamp::Timestamp {
     let seconds = u64::try_from(number).unwrap();
     bench
         .organization

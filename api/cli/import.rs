@@ -18,13 +18,13 @@ use crate::domain::username_list::UsernameList;
 use crate::error::{Error, Result};
 use crate::services::act::Act;
 use crate::services::authorization::{ManageImports, Permit};
-use crate::services::imports::acceptance::{self, Options};
-use crate::services::imports::carrying_out::{self, Workshop};
+use crate::services::imports::execution::{self, ImportWorker};
 use crate::services::imports::results::{self, ResultFile};
+use crate::services::imports::submission::{self, Options};
 use crate::services::imports::{self, ImportWithCounts, from_csv, from_usernames, staging};
 use crate::state::State;
 use crate::store::organizations;
-use crate::store::transaction::with_patience;
+use crate::store::transaction::with_retries;
 
 #[derive(Args)]
 pub struct ImportArguments {
@@ -98,10 +98,7 @@ fn permit(
     let slug = Slug::parse(&arguments.organization).map_err(|_| unknown())?;
     let organization =
         organizations::find_by_slug(&mut *state.pool.get()?, &slug)?.ok_or_else(unknown)?;
-    Ok(Permit::at_console(
-        organization,
-        Act::at_console(state.clock.now()),
-    ))
+    Ok(Permit::cli(organization, Act::cli(state.clock.now())))
 }
 
 fn accept_csv(
@@ -115,7 +112,7 @@ fn accept_csv(
     let staged = from_csv::stage(around, permit, file)?;
     let options = options(arguments, state);
     let mut connection = state.pool.get()?;
-    if let Err(error) = acceptance::accept(&mut connection, around, permit, &staged, &options) {
+    if let Err(error) = submission::accept(&mut connection, around, permit, &staged, &options) {
         staging::abandon(&state.pool, staged.import);
         return Err(error.into());
     }
@@ -159,14 +156,14 @@ fn carry_out(
     permit: &Permit<ManageImports>,
     id: ImportId,
 ) -> Result<ImportWithCounts> {
-    let workshop = state.workshop();
+    let worker_context = state.worker_context();
     let bar = ProgressBar::new(0);
     let style = "{bar:40} {pos}/{len} accounts, {per_sec}, {eta} left";
     bar.set_style(ProgressStyle::with_template(style).map_err(Error::internal)?);
     std::thread::scope(|scope| {
-        let work = scope.spawn(|| work_until_finished(&workshop, permit, id));
+        let work = scope.spawn(|| work_until_finished(&worker_context, permit, id));
         let finished = loop {
-            let found = look(&workshop, permit, id)?;
+            let found = look(&worker_context, permit, id)?;
             bar.set_length(u64::try_from(found.import.rows_total).unwrap_or(0));
             bar.set_position(u64::try_from(found.processed()).unwrap_or(0));
             if found.import.status.is_finished() || work.is_finished() {
@@ -180,28 +177,32 @@ fn carry_out(
         if finished.import.status.is_finished() {
             return Ok(finished);
         }
-        look(&workshop, permit, id)
+        look(&worker_context, permit, id)
     })
 }
 
 fn look(
-    workshop: &Workshop,
+    worker_context: &ImportWorker,
     permit: &Permit<ManageImports>,
     id: ImportId,
 ) -> Result<ImportWithCounts> {
-    with_patience(|| imports::find(&mut *workshop.pool.get()?, permit, id))
+    with_retries(|| imports::find(&mut *worker_context.pool.get()?, permit, id))
 }
 
 fn work_until_finished(
-    workshop: &Workshop,
+    worker_context: &ImportWorker,
     permit: &Permit<ManageImports>,
     id: ImportId,
 ) -> Result<()> {
     let organization = permit.organization.id;
-    while !look(workshop, permit, id)?.import.status.is_finished() {
-        match with_patience(|| carrying_out::claim_in_turn(workshop, organization, id))? {
+    while !look(worker_context, permit, id)?
+        .import
+        .status
+        .is_finished()
+    {
+        match with_retries(|| execution::claim_in_turn(worker_context, organization, id))? {
             Some(claimed) => {
-                carrying_out::carry_out(workshop, &claimed, &|| false)?;
+                execution::carry_out(worker_context, &claimed, &|| false)?;
             }
             None => std::thread::sleep(Duration::from_millis(200)),
         }

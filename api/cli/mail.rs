@@ -58,7 +58,7 @@ fn write_previews(folder: &Path, config: &Config) -> Result<(), CommandError> {
             &format!("{name}.txt"),
             preview.written.text.as_bytes(),
         )?;
-        write(folder, &format!("{name}.eml"), &preview.parcel.text)?;
+        write(folder, &format!("{name}.eml"), &preview.mail.text)?;
     }
     write(folder, "index.html", index(&previews).as_bytes())?;
     println!(
@@ -107,7 +107,7 @@ fn send_trial(to: &str, config: &Config) -> Result<(), CommandError> {
     let trial = preview::trial(&config.mail_from, &to, Clock::system().now())?;
     trial
         .and_then(|parcel| Transport::configured(config).send(&parcel))
-        .map_err(|setback| CommandError::NotSent(setback.reason().to_owned()))?;
+        .map_err(|delivery_error| CommandError::NotSent(delivery_error.reason().to_owned()))?;
     match &config.smtp_url {
         Some(server) => println!("{} took the mail to {}.", server.host, to.as_str()),
         None => println!(

@@ -47,7 +47,7 @@ pub fn run(command: OperatorCommand, state: &State) -> Result<(), CommandError> 
         &mut HashMemory::default(),
     )?;
     let mut connection = state.pool.get()?;
-    let act = Act::at_console(state.clock.now());
+    let act = Act::cli(state.clock.now());
     let is_new = make_operator(&mut connection, email.clone(), username, hash, &act)?;
     if is_new {
         println!("{email} is an operator now, with a new account.");

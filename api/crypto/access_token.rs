@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::key_file::{self, KeyError};
 use super::ring_provider;
 use crate::domain::ids::{AccountId, SessionId};
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 
 /// How long an access token is good for (PRODUCT 3.3).
@@ -133,7 +133,7 @@ impl SigningKeys {
     ///
     /// # Errors
     /// Never, with keys that [`SigningKeys::load`] let through.
-    pub fn sign(&self, account: AccountId, session: SessionId, now: Instant) -> Result<String> {
+    pub fn sign(&self, account: AccountId, session: SessionId, now: Timestamp) -> Result<String> {
         let key = self
             .keys
             .first()
@@ -152,7 +152,7 @@ impl SigningKeys {
     }
 
     /// What a token says, if it is ours, unchanged and still good; else `None`, and no reason.
-    pub fn verify(&self, token: &str, now: Instant) -> Option<Claims> {
+    pub fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {
         let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
         let key = self.keys.iter().find(|key| key.id == kid)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_token_holds_for_fifteen_minutes() {
         let keys = keys(&make().unwrap());
-        let (account, session, now) = (AccountId::new(), SessionId::new(), Instant::now());
+        let (account, session, now) = (AccountId::new(), SessionId::new(), Timestamp::now());
         let token = keys.sign(account, session, now).unwrap();
         let claims = keys.verify(&token, now).unwrap();
         assert_eq!((claims.sub, claims.sid), (account, session));
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_foreign_or_changed_token_is_none() {
         let ours = keys(&make().unwrap());
-        let now = Instant::now();
+        let now = Timestamp::now();
         let token = ours.sign(AccountId::new(), SessionId::new(), now).unwrap();
         assert!(keys(&make().unwrap()).verify(&token, now).is_none());
         assert!(ours.verify(&format!("{token}x"), now).is_none());
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn an_older_key_still_verifies() {
         let (old, new) = (make().unwrap(), make().unwrap());
-        let now = Instant::now();
+        let now = Timestamp::now();
         let token = keys(&old)
             .sign(AccountId::new(), SessionId::new(), now)
             .unwrap();

@@ -27,7 +27,7 @@ pub struct Hasher {
 }
 
 /// At about fifty hashes a second and core, a longer queue would only hold people who have given up.
-const MOST_WAITING: usize = 1_000;
+const MAX_WAITING: usize = 1_000;
 
 /// How nice bulk work is (`setpriority(2)`).
 const BULK_NICENESS: i32 = 10;
@@ -102,7 +102,7 @@ impl Hasher {
         &self,
         work: impl FnOnce(&mut HashMemory) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        if self.interactive.waiting() >= MOST_WAITING {
+        if self.interactive.waiting() >= MAX_WAITING {
             return Err(Error::refused(
                 Code::RateLimited,
                 "Very many people are signing in at this moment. Try again in a few seconds.",

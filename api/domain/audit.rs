@@ -1,10 +1,10 @@
 //! The words of the audit log (PRODUCT 3.11).
 
-use super::words::words;
+use super::string_enum::string_enum;
 
-words! {
+string_enum! {
     /// What was done.
-    Action {
+    AuditAction {
         AccountRegistered = "account.registered",
         AccountUpdated = "account.updated",
         AccountPasswordChanged = "account.password_changed",
@@ -55,7 +55,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// Who did it.
     ActorKind {
         /// A person, by their account.
@@ -69,7 +69,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// On what it was done.
     SubjectType {
         Account = "account",

@@ -1,8 +1,8 @@
 //! How people who are added to a group, or taken out of it, end.
 
-use super::words::words;
+use super::string_enum::string_enum;
 
-words! {
+string_enum! {
     /// How somebody who was to be added to a group ended.
     AddOutcome {
         Added = "added",
@@ -17,7 +17,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// How somebody who was to be taken out of a group ended.
     RemoveOutcome {
         Removed = "removed",

@@ -2,10 +2,10 @@
 
 use super::email_address::EmailAddressError;
 use super::password::PasswordError;
+use super::string_enum::string_enum;
 use super::username::UsernameError;
-use super::words::words;
 
-words! {
+string_enum! {
     /// Where an import's rows come from.
     ImportSource {
         Csv = "csv",
@@ -14,7 +14,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// Where an import stands.
     ImportStatus {
         /// Its file is still arriving: nobody sees it yet.
@@ -29,7 +29,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What becomes of good rows when there are bad ones.
     OnRowError {
         /// Good rows are created, bad ones are reported.
@@ -39,7 +39,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What becomes of an import that is larger than the free seats.
     OnSeatShortage {
         /// The first rows take the seats that there are, the others end with `no_seat`.
@@ -49,7 +49,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// How a row of an import ended.
     RowOutcome {
         Created = "created",
@@ -77,7 +77,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// Why an import as a whole became nothing.
     StoredFailure {
         RowErrors = "row_errors",

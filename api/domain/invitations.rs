@@ -4,10 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::instant::Instant;
-use super::words::words;
+use super::string_enum::string_enum;
+use super::timestamp::Timestamp;
 
-words! {
+string_enum! {
     /// What an invitation offers.
     InvitationKind {
         /// An account was made for the address: a password is to be chosen.
@@ -17,7 +17,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// How an invitation stands.
     InvitationStatus {
         Pending = "pending",
@@ -31,7 +31,7 @@ words! {
 impl InvitationStatus {
     /// How an invitation stands at this moment, whose stored status is `self`: the one definition of
     /// "expired". The clean-up writes it down later.
-    pub fn at(self, now: Instant, expires_at: Instant) -> Self {
+    pub fn at(self, now: Timestamp, expires_at: Timestamp) -> Self {
         match self {
             Self::Pending if expires_at <= now => Self::Expired,
             stored => stored,
@@ -39,7 +39,7 @@ impl InvitationStatus {
     }
 }
 
-words! {
+string_enum! {
     /// What came of one address of a call.
     InvitationOutcome {
         /// Account and membership were made, and sign-in instructions mailed.
@@ -86,7 +86,7 @@ impl ValidDays {
     }
 
     /// When an invitation ends that begins now.
-    pub fn after(self, now: Instant) -> Instant {
+    pub fn after(self, now: Timestamp) -> Timestamp {
         const DAY: u64 = 24 * 60 * 60;
         let days = u64::try_from(self.0).unwrap_or_default();
         now.plus(Duration::from_secs(days.saturating_mul(DAY)))
@@ -153,8 +153,8 @@ mod tests {
 
     #[test]
     fn an_invitation_expires_at_its_moment_unless_it_has_ended() {
-        let end = Instant::EPOCH.plus(Duration::from_secs(60));
-        let before = Instant::EPOCH.plus(Duration::from_secs(59));
+        let end = Timestamp::EPOCH.plus(Duration::from_secs(60));
+        let before = Timestamp::EPOCH.plus(Duration::from_secs(59));
         assert_eq!(
             InvitationStatus::Pending.at(before, end),
             InvitationStatus::Pending
@@ -194,7 +194,7 @@ mod tests {
         }
         let days = ValidDays::new(30).unwrap();
         assert_eq!(
-            days.after(Instant::EPOCH).since(Instant::EPOCH),
+            days.after(Timestamp::EPOCH).since(Timestamp::EPOCH),
             Duration::from_secs(30 * 24 * 60 * 60)
         );
     }

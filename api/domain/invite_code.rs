@@ -7,8 +7,8 @@ use ring::error::Unspecified;
 use ring::rand::SecureRandom;
 use unicode_normalization::UnicodeNormalization;
 
-use super::instant::Instant;
-use super::words::words;
+use super::string_enum::string_enum;
+use super::timestamp::Timestamp;
 
 /// The letters and digits that nobody takes for another: no 0 O, no 1 I L, and no U, which in haste
 /// is a V.
@@ -18,7 +18,7 @@ const ALPHABET: &[u8; 30] = b"ABCDEFGHJKMNPQRSTVWXYZ23456789";
 const CHARACTERS: usize = 10;
 
 /// Nobody types more for ten characters, however they are spaced.
-const MOST_TYPED: usize = 100;
+const MAX_TYPED: usize = 100;
 
 /// The characters of a code. They are shown as `ABCDE-FGHJK` and kept without the dash.
 ///
@@ -52,12 +52,12 @@ impl InviteCode {
     pub fn parse(text: &str) -> Result<Self, NoInviteCode> {
         let code: String = text
             .chars()
-            .take(MOST_TYPED)
+            .take(MAX_TYPED)
             .nfkc()
             .filter(|c| !is_spacing(*c))
             .map(|c| c.to_ascii_uppercase())
             .collect();
-        let is_whole = text.chars().nth(MOST_TYPED).is_none() && code.len() == CHARACTERS;
+        let is_whole = text.chars().nth(MAX_TYPED).is_none() && code.len() == CHARACTERS;
         if is_whole && code.bytes().all(|byte| ALPHABET.contains(&byte)) {
             return Ok(Self(code));
         }
@@ -107,7 +107,7 @@ impl FromStr for InviteCode {
     }
 }
 
-words! {
+string_enum! {
     /// Whether a code lets people in.
     CodeStatus {
         Open = "open",
@@ -121,10 +121,10 @@ impl CodeStatus {
     /// The one definition: what somebody paused is paused, whatever else it is.
     pub fn of(
         paused: bool,
-        expires_at: Option<Instant>,
+        expires_at: Option<Timestamp>,
         uses: i64,
         max_uses: Option<i64>,
-        now: Instant,
+        now: Timestamp,
     ) -> Self {
         if paused {
             Self::Paused
@@ -138,7 +138,7 @@ impl CodeStatus {
     }
 }
 
-words! {
+string_enum! {
     /// What came of using a code.
     CodeOutcome {
         /// Is a member of the organization now, and of the group if it is a group's code.
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_status_names_what_stands_in_the_way_first() {
-        let now = Instant::from_microseconds(1_000_000);
+        let now = Timestamp::from_microseconds(1_000_000);
         let end = Some(now);
         for (paused, expires_at, uses, max_uses, status) in [
             (false, None, 7, None, CodeStatus::Open),

@@ -1,8 +1,8 @@
 //! The languages that Rollcall writes mail in (PRODUCT 3.10).
 
-use super::words::words;
+use super::string_enum::string_enum;
 
-words! {
+string_enum! {
     /// In which language somebody is written to (ISO 639-1).
     Language {
         English = "en",

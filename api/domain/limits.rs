@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::words::words;
+use super::string_enum::string_enum;
 
-words! {
+string_enum! {
     /// What is limited, each for its own subject. Where several are taken together, they are taken in
     /// this order: what most people share comes last.
     Limit {
@@ -64,7 +64,7 @@ pub struct Quota {
 const UNITS: [(char, u32); 4] = [('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
 
 /// A longer one would be a ban, not a limit.
-const MOST_SECONDS: u32 = 366 * 86_400;
+const MAX_SECONDS: u32 = 366 * 86_400;
 
 impl fmt::Display for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,7 +104,7 @@ fn parse_quota(text: &str) -> Option<Quota> {
         seconds: number.parse::<u32>().ok()?.checked_mul(unit)?,
     };
     let is_usable =
-        (1..=1_000_000).contains(&quota.uses) && (1..=MOST_SECONDS).contains(&quota.seconds);
+        (1..=1_000_000).contains(&quota.uses) && (1..=MAX_SECONDS).contains(&quota.seconds);
     is_usable.then_some(quota)
 }
 

@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::email_address::EmailAddress;
-use super::words::words;
+use super::string_enum::string_enum;
 
-words! {
+string_enum! {
     /// What a mail is about: its template.
     MailKind {
         VerifyEmail = "verify_email",
@@ -20,7 +20,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// How far a mail is.
     MailStatus {
         /// Waits for its turn.

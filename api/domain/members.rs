@@ -2,10 +2,10 @@
 //! where many are changed.
 
 use super::ids::AccountId;
-use super::instant::Instant;
-use super::words::words;
+use super::string_enum::string_enum;
+use super::timestamp::Timestamp;
 
-words! {
+string_enum! {
     /// What members are ordered by.
     MemberOrder {
         Name = "name",
@@ -14,7 +14,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// Which way a list runs.
     Direction {
         Ascending = "asc",
@@ -42,9 +42,9 @@ pub struct MemberPosition {
 pub enum MemberKey {
     /// The name, folded for order.
     Name(String),
-    Registered(Instant),
+    Registered(Timestamp),
     /// 1970 where never.
-    LastActive(Instant),
+    LastActive(Timestamp),
 }
 
 impl MemberKey {
@@ -58,7 +58,7 @@ impl MemberKey {
     }
 }
 
-words! {
+string_enum! {
     /// How one of many members who were to be changed ended.
     BulkOutcome {
         Updated = "updated",

@@ -1,8 +1,8 @@
 //! What an organization is and what a membership of one can be.
 
-use super::words::words;
+use super::string_enum::string_enum;
 
-words! {
+string_enum! {
     /// What kind of organization it is; fixed at its creation.
     OrganizationKind {
         School = "school",
@@ -10,7 +10,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What a membership is licensed as. Schools have students and teachers, enterprises learners
     /// and creators.
     AccountType {
@@ -21,7 +21,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What a member may do beyond their account type.
     Role {
         Member = "member",
@@ -29,7 +29,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// Whether a membership counts: a deactivated one takes no seat and opens nothing.
     MembershipStatus {
         Active = "active",
@@ -37,7 +37,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// Which door a member came in by.
     JoinedVia {
         /// Made the organization.
@@ -51,7 +51,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What a person does in a group.
     GroupRole {
         Member = "member",

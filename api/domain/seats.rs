@@ -1,9 +1,9 @@
 //! The pools of the seat ledger (PRODUCT 3.1): the total, and one for each account type.
 
 use super::organization::AccountType;
-use super::words::words;
+use super::string_enum::string_enum;
 
-words! {
+string_enum! {
     /// What a line of the seat ledger counts.
     SeatPool {
         /// Every active member, whatever their account type.

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SecureRandom;
 
-use super::words::words;
+use super::string_enum::string_enum;
 
 /// A secret of 256 random bits behind a prefix that tells its kind, so that scanners find leaks and
 /// one kind never passes for another.
@@ -17,7 +17,7 @@ pub struct Token(String);
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenHash([u8; 32]);
 
-words! {
+string_enum! {
     /// The kinds of tokens.
     TokenKind {
         /// Gets the next access token.

@@ -7,20 +7,20 @@ use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
 use lettre::{Address, Message};
 
 use super::templates::Written;
-use super::transport::{Parcel, Setback};
+use super::transport::{DeliveryError, RenderedMail};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::MailId;
-use crate::domain::instant::Instant;
 use crate::domain::language::Language;
 use crate::domain::mail::Sender;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 
 /// What is kept of a mail that its form comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Stamp {
+pub struct MailHeaders {
     pub id: MailId,
     pub language: Language,
-    pub created_at: Instant,
+    pub created_at: Timestamp,
 }
 
 /// Who a mail goes to.
@@ -33,37 +33,41 @@ pub struct Recipient<'a> {
 /// is kept of it.
 ///
 /// # Errors
-/// A [`Setback`] where mail programs have no notation for the address; else, where the words of the
+/// A [`DeliveryError`] where mail programs have no notation for the address; else, where the words of the
 /// mail cannot be written as a message.
 pub fn compose(
-    stamp: &Stamp,
+    headers: &MailHeaders,
     written: &Written,
     from: &Sender,
     to: &Recipient<'_>,
-) -> Result<std::result::Result<Parcel, Setback>> {
+) -> Result<std::result::Result<RenderedMail, DeliveryError>> {
     let (Some(sender), Some(receiver)) = (address(from.address()), address(to.address)) else {
         let reason = "the address cannot be written in a mail's header".to_owned();
-        return Ok(Err(Setback::Final(reason)));
+        return Ok(Err(DeliveryError::Permanent(reason)));
     };
     let mut builder = Message::builder()
         .from(Mailbox::new(Some(one_line(from.name())), sender))
         .to(Mailbox::new(name_of(to), receiver))
         .subject(one_line(&written.subject))
-        .date(date_of(stamp))
-        .message_id(Some(format!("<{}@{}>", stamp.id, from.address().domain())));
+        .date(date_of(headers))
+        .message_id(Some(format!(
+            "<{}@{}>",
+            headers.id,
+            from.address().domain()
+        )));
     for (name, value) in [
         // Nobody's vacation notice is to come back (RFC 3834).
         ("Auto-Submitted", "auto-generated"),
-        ("Content-Language", stamp.language.as_str()),
+        ("Content-Language", headers.language.as_str()),
     ] {
         let name = HeaderName::new_from_ascii(name.to_owned()).map_err(Error::internal)?;
         builder = builder.raw_header(HeaderValue::new(name, value.to_owned()));
     }
     let message = builder
-        .multipart(parts(stamp, written))
+        .multipart(parts(headers, written))
         .map_err(Error::internal)?;
-    Ok(Ok(Parcel {
-        name: file_name(stamp),
+    Ok(Ok(RenderedMail {
+        name: file_name(headers),
         from: from.address().clone(),
         to: to.address.clone(),
         text: message.formatted(),
@@ -74,10 +78,10 @@ fn name_of(to: &Recipient<'_>) -> Option<String> {
     Some(one_line(to.name)).filter(|name| !name.is_empty())
 }
 
-fn parts(stamp: &Stamp, written: &Written) -> MultiPart {
+fn parts(headers: &MailHeaders, written: &Written) -> MultiPart {
     MultiPart::builder()
         .kind(MultiPartKind::Alternative)
-        .boundary(format!("rollcall-{}", stamp.id))
+        .boundary(format!("rollcall-{}", headers.id))
         .build()
         .singlepart(part(ContentType::TEXT_PLAIN, &written.text))
         .singlepart(part(ContentType::TEXT_HTML, &written.html))
@@ -106,15 +110,15 @@ fn one_line(text: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn date_of(stamp: &Stamp) -> SystemTime {
-    let seconds = u64::try_from(stamp.created_at.as_seconds()).unwrap_or(0);
+fn date_of(headers: &MailHeaders) -> SystemTime {
+    let seconds = u64::try_from(headers.created_at.as_seconds()).unwrap_or(0);
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
 /// Files sort by when they were queued.
-fn file_name(stamp: &Stamp) -> String {
+fn file_name(headers: &MailHeaders) -> String {
     let digits = |c: &char| c.is_ascii_digit() || *c == 'T';
-    let moment = stamp.created_at.to_string();
+    let moment = headers.created_at.to_string();
     let moment: String = moment.chars().take(19).filter(digits).collect();
-    format!("{moment}Z-{}", stamp.id)
+    format!("{moment}Z-{}", headers.id)
 }

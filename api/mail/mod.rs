@@ -2,23 +2,23 @@
 //!
 //! | step | file | what it does |
 //! |---|---|---|
-//! | the cause | [`outbox`] | queues a [`Letter`], sealed, in the transaction of what it tells of |
-//! | the turn | [`sending`] | takes due mail under a lease, at the pace that is set |
-//! | the words | [`templates`] | the letter in the reader's language, as text and as HTML |
+//! | the cause | [`outbox`] | queues a [`MailContent`], sealed, in the transaction of what it tells of |
+//! | the turn | [`sending`] | takes due mail under a lease, at the send_rate that is set |
+//! | the words | [`templates`] | the content in the reader's language, as text and as HTML |
 //! | the form | [`message`] | headers and parts (RFC 5322, MIME) |
 //! | the look | [`preview`] | every mail in every language, and a mail to try the way |
 //! | the way | [`transport`] | a mail server, or a folder |
 
-pub mod letter;
+pub mod content;
 pub mod links;
 pub mod message;
 pub mod outbox;
-mod pace;
 pub mod preview;
+mod send_rate;
 pub mod sending;
 pub mod templates;
 pub mod transport;
 
-pub use letter::Letter;
+pub use content::MailContent;
 pub use links::Links;
 pub use outbox::Outbox;

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::letter::Letter;
+use super::content::MailContent;
 use super::links::Links;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{MailId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::language::Language;
 use crate::domain::mail::MailStatus;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::Connection;
 use crate::store::accounts::Account;
@@ -23,7 +23,7 @@ pub struct Outbox {
 }
 
 /// A mail to be queued.
-pub struct Post<'a> {
+pub struct QueuedMail<'a> {
     pub to: &'a Account,
     /// The account's, where none is given.
     pub language: Option<Language>,
@@ -31,7 +31,7 @@ pub struct Post<'a> {
     pub organization: Option<OrganizationId>,
     /// What it tells of, in the whole installation: a second mail with the same cause is not queued.
     pub cause: String,
-    pub letter: Letter,
+    pub content: MailContent,
 }
 
 impl Outbox {
@@ -49,28 +49,28 @@ impl Outbox {
     pub fn queue(
         &self,
         connection: &mut Connection,
-        post: &Post<'_>,
-        now: Instant,
+        mail: &QueuedMail<'_>,
+        now: Timestamp,
     ) -> Result<Option<MailId>> {
-        if post.to.generated_address {
+        if mail.to.generated_address {
             return Ok(None);
         }
         let id = MailId::new();
         let mail = Mail {
             id,
-            organization_id: post.organization,
-            account_id: post.to.id,
-            kind: post.letter.kind(),
-            cause: post.cause.clone(),
-            recipient: post.to.email.clone(),
-            language: post.language.unwrap_or(post.to.language),
-            sealed: Some(self.seal(id, &post.letter)?),
+            organization_id: mail.organization,
+            account_id: mail.to.id,
+            kind: mail.content.kind(),
+            cause: mail.cause.clone(),
+            recipient: mail.to.email.clone(),
+            language: mail.language.unwrap_or(mail.to.language),
+            sealed: Some(self.seal(id, &mail.content)?),
             status: MailStatus::Queued,
             attempts: 0,
             last_error: None,
             due_at: now,
             leased_by: None,
-            leased_until: Instant::EPOCH,
+            leased_until: Timestamp::EPOCH,
             handed_over_at: None,
             created_at: now,
             sent_at: None,
@@ -78,8 +78,8 @@ impl Outbox {
         Ok(mails::insert(connection, &mail)?.then_some(id))
     }
 
-    fn seal(&self, id: MailId, letter: &Letter) -> Result<Vec<u8>> {
-        let plain = serde_json::to_vec(letter).map_err(Error::internal)?;
+    fn seal(&self, id: MailId, content: &MailContent) -> Result<Vec<u8>> {
+        let plain = serde_json::to_vec(content).map_err(Error::internal)?;
         self.keys.seal(&place(id), &plain)
     }
 
@@ -87,7 +87,7 @@ impl Outbox {
     ///
     /// # Errors
     /// Where the key is gone, or it was sealed for another place.
-    pub fn open(&self, id: MailId, sealed: &[u8]) -> Result<Letter> {
+    pub fn open(&self, id: MailId, sealed: &[u8]) -> Result<MailContent> {
         let plain = self.keys.open(&place(id), sealed)?;
         serde_json::from_slice(&plain).map_err(Error::internal)
     }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::letter::Letter;
+use super::content::MailContent;
 use super::links::Links;
-use super::message::{Recipient, Stamp, compose};
+use super::message::{MailHeaders, Recipient, compose};
 use super::templates::{self, Written};
-use super::transport::{Parcel, Setback};
+use super::transport::{DeliveryError, RenderedMail};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::MailId;
-use crate::domain::instant::Instant;
 use crate::domain::language::Language;
 use crate::domain::mail::Sender;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 
 /// A mail that is not sent.
@@ -21,14 +21,14 @@ pub struct Preview {
     pub language: Language,
     pub written: Written,
     /// As it would travel.
-    pub parcel: Parcel,
+    pub mail: RenderedMail,
 }
 
 /// Every mail in every language, with people and numbers that are made up.
 ///
 /// # Errors
 /// Where the example's address is none; a test says that it is one.
-pub fn all(from: &Sender, links: &Links, now: Instant) -> Result<Vec<Preview>> {
+pub fn all(from: &Sender, links: &Links, now: Timestamp) -> Result<Vec<Preview>> {
     let address = EmailAddress::parse("ana.silva@hill-road.example").map_err(Error::internal)?;
     let to = Recipient {
         name: "Ana Silva",
@@ -36,28 +36,32 @@ pub fn all(from: &Sender, links: &Links, now: Instant) -> Result<Vec<Preview>> {
     };
     let mut previews = Vec::new();
     for language in Language::ALL {
-        for (name, letter) in samples(links, &to, now) {
-            let written = templates::write(&letter, *language, &to, from, links)?;
-            let stamp = Stamp {
+        for (name, content) in samples(links, &to, now) {
+            let written = templates::write(&content, *language, &to, from, links)?;
+            let headers = MailHeaders {
                 id: MailId::new(),
                 language: *language,
                 created_at: now,
             };
-            let parcel = compose(&stamp, &written, from, &to)?
-                .map_err(|setback| Error::internal(setback.reason().to_owned()))?;
+            let mail = compose(&headers, &written, from, &to)?
+                .map_err(|delivery_error| Error::internal(delivery_error.reason().to_owned()))?;
             previews.push(Preview {
                 name,
                 language: *language,
                 written,
-                parcel,
+                mail,
             });
         }
     }
     Ok(previews)
 }
 
-/// A letter of each kind, and a second one where a kind has other words for another case.
-pub fn samples(links: &Links, to: &Recipient<'_>, now: Instant) -> Vec<(&'static str, Letter)> {
+/// A content of each kind, and a second one where a kind has other words for another case.
+pub fn samples(
+    links: &Links,
+    to: &Recipient<'_>,
+    now: Timestamp,
+) -> Vec<(&'static str, MailContent)> {
     const HOUR: Duration = Duration::from_secs(60 * 60);
     const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
     let link = |page: &str| {
@@ -66,19 +70,20 @@ pub fn samples(links: &Links, to: &Recipient<'_>, now: Instant) -> Vec<(&'static
     };
     let organization = || "Hill Road School".to_owned();
     let login = || to.address.as_str().to_owned();
-    let instructions = |invited_by: Option<&str>, note: Option<&str>| Letter::SignInInstructions {
-        organization: organization(),
-        invited_by: invited_by.map(str::to_owned),
-        note: note.map(str::to_owned),
-        login: login(),
-        link: link("set-password"),
-        expires_at: now.plus(WEEK),
-    };
-    let note = "Welcome to 7A!\nYour books are in the library, shelf 4. See you on Monday.";
+    let instructions =
+        |invited_by: Option<&str>, note: Option<&str>| MailContent::SignInInstructions {
+            organization: organization(),
+            invited_by: invited_by.map(str::to_owned),
+            note: note.map(str::to_owned),
+            login: login(),
+            link: link("set-password"),
+            expires_at: now.plus(WEEK),
+        };
+    let note = "Welcome to 7A!\nYour invariants are in the library, shelf 4. See you on Monday.";
     vec![
         (
             "verify_email",
-            Letter::VerifyEmail {
+            MailContent::VerifyEmail {
                 link: link("verify-email"),
                 expires_at: now.plus(WEEK),
             },
@@ -93,7 +98,7 @@ pub fn samples(links: &Links, to: &Recipient<'_>, now: Instant) -> Vec<(&'static
         ),
         (
             "join_link",
-            Letter::JoinLink {
+            MailContent::JoinLink {
                 organization: organization(),
                 invited_by: Some("Ada Head".to_owned()),
                 note: Some(note.to_owned()),
@@ -103,14 +108,14 @@ pub fn samples(links: &Links, to: &Recipient<'_>, now: Instant) -> Vec<(&'static
         ),
         (
             "password_reset",
-            Letter::PasswordReset {
+            MailContent::PasswordReset {
                 link: link("set-password"),
                 expires_at: now.plus(HOUR),
             },
         ),
         (
             "password_changed",
-            Letter::PasswordChanged {
+            MailContent::PasswordChanged {
                 login: login(),
                 by_organization: None,
                 at: now,
@@ -118,7 +123,7 @@ pub fn samples(links: &Links, to: &Recipient<'_>, now: Instant) -> Vec<(&'static
         ),
         (
             "password_changed_by_staff",
-            Letter::PasswordChanged {
+            MailContent::PasswordChanged {
                 login: login(),
                 by_organization: Some(organization()),
                 at: now,
@@ -126,7 +131,7 @@ pub fn samples(links: &Links, to: &Recipient<'_>, now: Instant) -> Vec<(&'static
         ),
         (
             "import_finished",
-            Letter::ImportFinished {
+            MailContent::ImportFinished {
                 organization: organization(),
                 rows: 240,
                 created: 231,
@@ -141,12 +146,12 @@ pub fn samples(links: &Links, to: &Recipient<'_>, now: Instant) -> Vec<(&'static
 /// A mail that only shows that mail arrives.
 ///
 /// # Errors
-/// A [`Setback`] where the address has no notation in a header.
+/// A [`DeliveryError`] where the address has no notation in a header.
 pub fn trial(
     from: &Sender,
     to: &EmailAddress,
-    now: Instant,
-) -> Result<std::result::Result<Parcel, Setback>> {
+    now: Timestamp,
+) -> Result<std::result::Result<RenderedMail, DeliveryError>> {
     let text = format!(
         "This mail was sent by `rollcall mail test`.\n\nWhere you can read it, mail from {} leaves and \
          arrives as it is configured.\n",
@@ -157,7 +162,7 @@ pub fn trial(
         html: format!("<!DOCTYPE html>\n<html lang=\"en\"><body><pre>{text}</pre></body></html>\n"),
         text,
     };
-    let stamp = Stamp {
+    let headers = MailHeaders {
         id: MailId::new(),
         language: Language::English,
         created_at: now,
@@ -166,5 +171,5 @@ pub fn trial(
         name: "",
         address: to,
     };
-    compose(&stamp, &written, from, &to)
+    compose(&headers, &written, from, &to)
 }

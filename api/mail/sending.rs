@@ -8,21 +8,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::letter::Letter;
-use super::message::{Recipient, Stamp, compose};
+use super::content::MailContent;
+use super::message::{MailHeaders, Recipient, compose};
 use super::outbox::Outbox;
-use super::pace::Pace;
+use super::send_rate::SendRate;
 use super::templates;
-use super::transport::{Line, Parcel, Setback, Smtp, Transport};
+use super::transport::{DeliveryError, RenderedMail, Smtp, SmtpSession, Transport};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::ids::{MailId, WorkerId};
-use crate::domain::instant::Instant;
 use crate::domain::mail::Sender;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::accounts;
 use crate::store::mails::{self, Lease, Mail};
-use crate::store::transaction::with_patience;
+use crate::store::transaction::with_retries;
 use crate::store::{Connection, Pool};
 
 /// How long a mail is tried before it is given up.
@@ -36,22 +36,22 @@ const LOST: &str = "Sending was interrupted while the mail server had the mail: 
                     Send it again if it did not.";
 
 /// Somebody who takes mail from the queue to the transport. Each thread has its own.
-pub struct Courier {
+pub struct MailSender {
     pool: Pool,
     clock: Clock,
     outbox: Arc<Outbox>,
     transport: Arc<Transport>,
     from: Sender,
-    pace: Pace,
+    send_rate: SendRate,
     lease: Duration,
     worker: WorkerId,
     /// To the mail server, while a run of mails lasts.
-    line: Option<Line>,
+    session: Option<SmtpSession>,
 }
 
 /// What became of a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum Step {
     /// No mail is due.
     Idle,
     /// Mail is due, and the sending rate lets the next leave after this.
@@ -61,10 +61,10 @@ pub enum Turn {
     /// A mail left.
     Sent,
     /// A mail did not leave.
-    NotSent(Setback),
+    NotSent(DeliveryError),
 }
 
-impl Courier {
+impl MailSender {
     /// One with nothing in hand.
     pub fn new(
         pool: Pool,
@@ -79,17 +79,17 @@ impl Courier {
             outbox,
             transport,
             from: config.mail_from.clone(),
-            pace: Pace::per_minute(config.mail_per_minute),
+            send_rate: SendRate::per_minute(config.mail_per_minute),
             lease: config.mail_lease,
             worker: WorkerId::new(),
-            line: None,
+            session: None,
         }
     }
 
     /// Lets go of the mail server: there is nothing to send for now.
     pub fn rest(&mut self) {
-        if let Some(line) = self.line.take() {
-            line.close();
+        if let Some(session) = self.session.take() {
+            session.close();
         }
     }
 
@@ -97,19 +97,19 @@ impl Courier {
     ///
     /// # Errors
     /// Where the database is away.
-    pub fn next_turn(&mut self) -> Result<Turn> {
+    pub fn next_turn(&mut self) -> Result<Step> {
         let mut connection = self.pool.get()?;
         let now = self.clock.now();
         let due = mails::claimable(&mut connection, now, LOOK_AT)?;
         if due.is_empty() {
-            return Ok(Turn::Idle);
+            return Ok(Step::Idle);
         }
-        if let Some(wait) = self.pace.take(&mut connection, now)? {
-            return Ok(Turn::Wait(wait));
+        if let Some(wait) = self.send_rate.take(&mut connection, now)? {
+            return Ok(Step::Wait(wait));
         }
         let Some(mail) = self.claim_one(&mut connection, &due, now)? else {
-            self.pace.give_back(&mut connection, now)?;
-            return Ok(Turn::Taken);
+            self.send_rate.refund(&mut connection, now)?;
+            return Ok(Step::Taken);
         };
         drop(connection);
         self.carry(&mail)
@@ -119,7 +119,7 @@ impl Courier {
     ///
     /// # Errors
     /// Where the database is away.
-    pub fn next_at_once(&mut self) -> Result<Option<Turn>> {
+    pub fn next_at_once(&mut self) -> Result<Option<Step>> {
         let mut connection = self.pool.get()?;
         let now = self.clock.now();
         let due = mails::claimable(&mut connection, now, LOOK_AT)?;
@@ -130,7 +130,7 @@ impl Courier {
         drop(connection);
         match claimed {
             Some(mail) => self.carry(&mail).map(Some),
-            None => Ok(Some(Turn::Taken)),
+            None => Ok(Some(Step::Taken)),
         }
     }
 
@@ -138,7 +138,7 @@ impl Courier {
         &self,
         connection: &mut Connection,
         due: &[MailId],
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Option<Mail>> {
         for id in due {
             let claimed = mails::claim(connection, self.lease_of(*id), now, now.plus(self.lease))?;
@@ -157,50 +157,55 @@ impl Courier {
     }
 
     /// Brings a mail that is in hand on its way, and notes what became of it.
-    fn carry(&mut self, mail: &Mail) -> Result<Turn> {
+    fn carry(&mut self, mail: &Mail) -> Result<Step> {
         let ended = match self.write_out(mail)? {
-            Ok(parcel) => self.deliver(mail.id, &parcel)?,
-            Err(setback) => Ended::NotSent(setback),
+            Ok(rendered) => self.deliver(mail.id, &rendered)?,
+            Err(delivery_error) => Delivered::NotSent(delivery_error),
         };
         let lease = self.lease_of(mail.id);
         // What became of it is known here only, so a database that is busy is asked again.
         match ended {
-            Ended::Sent => {
+            Delivered::Sent => {
                 let now = self.clock.now();
-                with_patience(|| mails::mark_sent(&mut *self.pool.get()?, lease, now))?;
+                with_retries(|| mails::mark_sent(&mut *self.pool.get()?, lease, now))?;
                 tracing::info!(mail = %mail.id, kind = %mail.kind, "mail sent");
-                Ok(Turn::Sent)
+                Ok(Step::Sent)
             }
-            Ended::NotSent(setback) => {
-                with_patience(|| self.settle(mail, lease, &setback))?;
-                Ok(Turn::NotSent(setback))
+            Delivered::NotSent(delivery_error) => {
+                with_retries(|| self.settle(mail, lease, &delivery_error))?;
+                Ok(Step::NotSent(delivery_error))
             }
-            Ended::Lost => Ok(Turn::Taken),
+            Delivered::Lost => Ok(Step::Taken),
         }
     }
 
-    fn deliver(&mut self, mail: MailId, parcel: &Parcel) -> Result<Ended> {
+    fn deliver(&mut self, mail: MailId, rendered: &RenderedMail) -> Result<Delivered> {
         let transport = self.transport.clone();
         match &*transport {
-            Transport::Folder(folder) => Ok(folder.deliver(parcel).into()),
-            Transport::Smtp(smtp) => self.deliver_to(smtp, mail, parcel),
+            Transport::Folder(folder) => Ok(folder.deliver(rendered).into()),
+            Transport::Smtp(smtp) => self.deliver_to(smtp, mail, rendered),
         }
     }
 
-    fn deliver_to(&mut self, smtp: &Smtp, mail: MailId, parcel: &Parcel) -> Result<Ended> {
-        if let Err(setback) = smtp.offer(&mut self.line, parcel) {
-            return Ok(Ended::NotSent(setback));
+    fn deliver_to(
+        &mut self,
+        smtp: &Smtp,
+        mail: MailId,
+        rendered: &RenderedMail,
+    ) -> Result<Delivered> {
+        if let Err(delivery_error) = smtp.offer(&mut self.session, rendered) {
+            return Ok(Delivered::NotSent(delivery_error));
         }
         let lease = self.lease_of(mail);
         match self.note_hand_over(lease) {
-            Ok(true) => Ok(smtp.hand_over(&mut self.line, parcel).into()),
+            Ok(true) => Ok(smtp.hand_over(&mut self.session, rendered).into()),
             // The server waits for a text that it will not get: the line ends here.
             Ok(false) => {
-                self.line = None;
-                Ok(Ended::Lost)
+                self.session = None;
+                Ok(Delivered::Lost)
             }
             Err(error) => {
-                self.line = None;
+                self.session = None;
                 Err(error)
             }
         }
@@ -212,10 +217,10 @@ impl Courier {
     }
 
     /// The mail as it travels.
-    fn write_out(&self, mail: &Mail) -> Result<std::result::Result<Parcel, Setback>> {
-        let letter = match self.open(mail) {
-            Ok(letter) => letter,
-            Err(setback) => return Ok(Err(setback)),
+    fn write_out(&self, mail: &Mail) -> Result<std::result::Result<RenderedMail, DeliveryError>> {
+        let content = match self.open(mail) {
+            Ok(content) => content,
+            Err(delivery_error) => return Ok(Err(delivery_error)),
         };
         let account = accounts::find(&mut *self.pool.get()?, mail.account_id)?;
         let name = account.map(|account| account.username.as_str().to_owned());
@@ -224,38 +229,38 @@ impl Courier {
             address: &mail.recipient,
         };
         let written =
-            templates::write(&letter, mail.language, &to, &self.from, &self.outbox.links)?;
-        let stamp = Stamp {
+            templates::write(&content, mail.language, &to, &self.from, &self.outbox.links)?;
+        let headers = MailHeaders {
             id: mail.id,
             language: mail.language,
             created_at: mail.created_at,
         };
-        compose(&stamp, &written, &self.from, &to)
+        compose(&headers, &written, &self.from, &to)
     }
 
-    fn open(&self, mail: &Mail) -> std::result::Result<Letter, Setback> {
+    fn open(&self, mail: &Mail) -> std::result::Result<MailContent, DeliveryError> {
         let Some(sealed) = &mail.sealed else {
-            return Err(Setback::Final("its content is gone".to_owned()));
+            return Err(DeliveryError::Permanent("its content is gone".to_owned()));
         };
-        let letter = self.outbox.open(mail.id, sealed).map_err(|error| {
+        let content = self.outbox.open(mail.id, sealed).map_err(|error| {
             // The key may be on its way to this replica.
-            Setback::Passing(format!("it cannot be opened: {error}"))
+            DeliveryError::Transient(format!("it cannot be opened: {error}"))
         })?;
-        match letter.link_holds_until() {
+        match content.link_holds_until() {
             Some(end) if end <= self.clock.now() => {
                 let reason = "its link ran out before it could be sent".to_owned();
-                Err(Setback::Final(reason))
+                Err(DeliveryError::Permanent(reason))
             }
-            _ => Ok(letter),
+            _ => Ok(content),
         }
     }
 
-    fn settle(&self, mail: &Mail, lease: Lease, setback: &Setback) -> Result<()> {
+    fn settle(&self, mail: &Mail, lease: Lease, delivery_error: &DeliveryError) -> Result<()> {
         let now = self.clock.now();
-        let (next, reason) = (now.plus(pause_after(mail)), setback.reason());
+        let (next, reason) = (now.plus(pause_after(mail)), delivery_error.reason());
         let last_try = mail.created_at.plus(GIVE_UP_AFTER);
         let connection = &mut *self.pool.get()?;
-        if matches!(setback, Setback::Final(_)) || next > last_try {
+        if matches!(delivery_error, DeliveryError::Permanent(_)) || next > last_try {
             mails::fail(connection, lease, reason)?;
             tracing::warn!(mail = %mail.id, kind = %mail.kind, reason, "mail given up");
         } else {
@@ -267,18 +272,18 @@ impl Courier {
 }
 
 /// What became of a mail that was in hand.
-enum Ended {
+enum Delivered {
     Sent,
-    NotSent(Setback),
+    NotSent(DeliveryError),
     /// It was withdrawn, or the lease ran out, before the server had the text.
     Lost,
 }
 
-impl From<std::result::Result<(), Setback>> for Ended {
-    fn from(delivered: std::result::Result<(), Setback>) -> Self {
+impl From<std::result::Result<(), DeliveryError>> for Delivered {
+    fn from(delivered: std::result::Result<(), DeliveryError>) -> Self {
         match delivered {
             Ok(()) => Self::Sent,
-            Err(setback) => Self::NotSent(setback),
+            Err(delivery_error) => Self::NotSent(delivery_error),
         }
     }
 }
@@ -298,7 +303,7 @@ fn pause_after(mail: &Mail) -> Duration {
 ///
 /// # Errors
 /// Where the database is away.
-pub fn give_up_lost(connection: &mut Connection, now: Instant) -> Result<()> {
+pub fn give_up_lost(connection: &mut Connection, now: Timestamp) -> Result<()> {
     for mail in mails::fail_lost(connection, now, LOST)? {
         tracing::warn!(%mail, "mail given up: its worker died while the mail server had it");
     }

@@ -7,10 +7,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::Caller;
 use super::page::{Limit, Paged, page_body, parse_cursor, refuse_unusable};
-use super::problem::{OfOrganization, OfQuery, Problem};
-use crate::domain::audit::{Action, ActorKind, SubjectType};
+use super::problem::{OrganizationErrors, Problem, QueryErrors};
+use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::ids::{AccountId, AuditEventId, OrganizationId};
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::services::authorization::ReadAudit;
 use crate::store::audit_events::{self, AuditEvent, AuditFilter};
 
@@ -36,7 +36,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
 })))]
 pub struct AuditEventBody {
     id: AuditEventId,
-    action: Action,
+    action: AuditAction,
     actor: Actor,
     subject: Subject,
     /// What changed, depending on the action; never a secret.
@@ -45,7 +45,7 @@ pub struct AuditEventBody {
     /// Empty where no request was: the command line, or Rollcall itself.
     #[schema(max_length = 100)]
     request_id: String,
-    created_at: Instant,
+    created_at: Timestamp,
 }
 
 /// Who did it.
@@ -101,7 +101,7 @@ page_body! {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
-    action: Option<Action>,
+    action: Option<AuditAction>,
     /// Whose deeds.
     actor_id: Option<AccountId>,
     subject_type: Option<SubjectType>,
@@ -109,9 +109,9 @@ pub struct AuditQuery {
     #[param(max_length = 64)]
     subject_id: Option<String>,
     /// At this moment or later.
-    from: Option<Instant>,
+    from: Option<Timestamp>,
     /// Before this moment.
-    to: Option<Instant>,
+    to: Option<Timestamp>,
     /// How many entries: 1 to 200.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
@@ -131,7 +131,7 @@ pub struct AuditQuery {
     ),
     responses(
         (status = 200, description = "A page.", body = AuditEventPage),
-        OfQuery, OfOrganization
+        QueryErrors, OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/audit-events")]

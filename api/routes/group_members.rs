@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::bulk::{outcomes_body, refuse_wrong_number};
 use super::extract::{Caller, Once, Reply};
-use super::many::{outcomes_body, refuse_wrong_number};
 use super::members::{MemberBody, order_of, page_of, position};
 use super::page::{Paged, page_body, refuse_unusable};
-use super::problem::{OfBody, OfConflict, OfOrganization, OfQuery, Problem};
+use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::domain::group_members::{AddOutcome, RemoveOutcome};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::members::{Direction, MemberOrder};
@@ -158,7 +158,7 @@ outcomes_body! {
     ),
     responses(
         (status = 200, description = "A page.", body = GroupMemberListPage),
-        OfQuery, OfOrganization
+        QueryErrors, OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}/members")]
@@ -209,7 +209,7 @@ async fn list_group_members(
     ),
     responses(
         (status = 200, description = "How each ended.", body = AddedGroupMembers),
-        OfBody, OfOrganization, OfConflict
+        BodyErrors, OrganizationErrors, ConflictErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/groups/{group_id}/members")]
@@ -245,7 +245,7 @@ async fn add_group_members(
     ),
     responses(
         (status = 200, description = "How each ended.", body = RemovedGroupMembers),
-        OfBody, OfOrganization, OfConflict
+        BodyErrors, OrganizationErrors, ConflictErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/groups/{group_id}/members/remove")]
@@ -280,7 +280,7 @@ async fn remove_group_members(
     ),
     responses(
         (status = 200, description = "As they are now.", body = GroupMemberBody),
-        OfBody, OfOrganization
+        BodyErrors, OrganizationErrors
     )
 )]
 #[patch("/v1/organizations/{organization_id}/groups/{group_id}/members/{account_id}")]

@@ -7,13 +7,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Caller, Form, Once, Reply, nullable};
 use super::page::{Limit, Paged, page_body, parse_cursor, refuse_unusable};
-use super::problem::{OfBody, OfConflict, OfOrganization, OfQuery, Problem};
+use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::domain::ids::{GroupId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::organization::GroupRole;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Error;
 use crate::services::authorization::{CreateGroup, ManageGroup, SeeGroups};
-use crate::services::groups::{self, NewGroup, Regrouping, SeenGroup};
+use crate::services::groups::{self, GroupUpdate, GroupView, NewGroup};
 
 /// Mounts these operations.
 pub fn mount(config: &mut ServiceConfig<'_>) {
@@ -26,8 +26,8 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
 }
 
 /// The longest name and description, in characters.
-const MOST_OF_NAME: usize = 100;
-const MOST_OF_DESCRIPTION: usize = 500;
+const MAX_NAME: usize = 100;
+const MAX_DESCRIPTION: usize = 500;
 
 /// A group.
 #[derive(Serialize, ToSchema)]
@@ -50,12 +50,12 @@ pub struct GroupBody {
     member_count: i64,
     /// As what the caller is in it; `null` where they are not.
     my_role: Option<GroupRole>,
-    created_at: Instant,
+    created_at: Timestamp,
 }
 
-impl From<SeenGroup> for GroupBody {
-    fn from(seen: SeenGroup) -> Self {
-        let SeenGroup {
+impl From<GroupView> for GroupBody {
+    fn from(seen: GroupView) -> Self {
+        let GroupView {
             group,
             member_count,
             my_role,
@@ -141,7 +141,7 @@ pub struct GroupQuery {
     params(("organization_id" = OrganizationId, Path, description = "The organization.")),
     responses(
         (status = 201, description = "The group.", body = GroupBody),
-        OfBody, OfOrganization, OfConflict
+        BodyErrors, OrganizationErrors, ConflictErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/groups")]
@@ -153,11 +153,11 @@ async fn create_group(
 ) -> Result<HttpResponse, Problem> {
     let (id,) = path.into_inner();
     let mut form = Form::new();
-    let name = form.text("/name", &body.name, MOST_OF_NAME);
+    let name = form.text("/name", &body.name, MAX_NAME);
     let description = body
         .description
         .as_deref()
-        .map(|text| form.text("/description", text, MOST_OF_DESCRIPTION));
+        .map(|text| form.text("/description", text, MAX_DESCRIPTION));
     let (Some(name), false) = (name, form.has_errors()) else {
         return Err(form.refusal().into());
     };
@@ -186,7 +186,7 @@ async fn create_group(
     ),
     responses(
         (status = 200, description = "A page.", body = GroupPage),
-        OfQuery, OfOrganization
+        QueryErrors, OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/groups")]
@@ -198,7 +198,7 @@ async fn list_groups(
 ) -> Result<HttpResponse, Problem> {
     let (id,) = path.into_inner();
     let query = query.into_inner();
-    refuse_unusable("?search", query.search.as_deref(), MOST_OF_NAME)?;
+    refuse_unusable("?search", query.search.as_deref(), MAX_NAME)?;
     let (limit, after) = (
         Limit::parse(query.limit)?,
         parse_cursor(query.cursor.as_deref())?,
@@ -227,7 +227,7 @@ async fn list_groups(
         ("organization_id" = OrganizationId, Path, description = "The organization."),
         ("group_id" = GroupId, Path, description = "The group.")
     ),
-    responses((status = 200, description = "The group.", body = GroupBody), OfOrganization)
+    responses((status = 200, description = "The group.", body = GroupBody), OrganizationErrors)
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}")]
 async fn get_group(
@@ -254,7 +254,7 @@ async fn get_group(
     ),
     responses(
         (status = 200, description = "The group as it is now.", body = GroupBody),
-        OfBody, OfOrganization, OfConflict
+        BodyErrors, OrganizationErrors, ConflictErrors
     )
 )]
 #[patch("/v1/organizations/{organization_id}/groups/{group_id}")]
@@ -273,18 +273,18 @@ async fn update_group(
     Ok(web::Json(group.into()))
 }
 
-fn regrouping(body: &UpdateGroupRequest) -> Result<Regrouping, Error> {
+fn regrouping(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
     let mut form = Form::new();
     let name = body.name.as_deref();
-    let name = name.and_then(|name| form.text("/name", name, MOST_OF_NAME));
+    let name = name.and_then(|name| form.text("/name", name, MAX_NAME));
     let description = body.description.as_ref().map(|description| {
         let text = description.as_deref();
-        text.and_then(|text| form.text("/description", text, MOST_OF_DESCRIPTION))
+        text.and_then(|text| form.text("/description", text, MAX_DESCRIPTION))
     });
     if form.has_errors() {
         return Err(form.refusal());
     }
-    Ok(Regrouping { name, description })
+    Ok(GroupUpdate { name, description })
 }
 
 /// Delete a group
@@ -297,7 +297,7 @@ fn regrouping(body: &UpdateGroupRequest) -> Result<Regrouping, Error> {
         ("organization_id" = OrganizationId, Path, description = "The organization."),
         ("group_id" = GroupId, Path, description = "The group.")
     ),
-    responses((status = 204, description = "Deleted."), OfOrganization)
+    responses((status = 204, description = "Deleted."), OrganizationErrors)
 )]
 #[delete("/v1/organizations/{organization_id}/groups/{group_id}")]
 async fn delete_group(

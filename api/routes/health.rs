@@ -55,7 +55,7 @@ async fn get_liveness() -> web::Json<Health> {
 )]
 #[get("/health/ready")]
 async fn get_readiness(state: web::Data<State>) -> Result<web::Json<Health>, Problem> {
-    let schema = state.unit(|connection| {
+    let schema = state.run_blocking(|connection| {
         if migrations::are_pending(connection)? {
             return Err(Error::unavailable("migrations are pending"));
         }
@@ -95,7 +95,7 @@ async fn get_metrics(
     let of_database = |connection: &mut Connection| {
         Ok((imports::unfinished(connection)?, mails::unsent(connection)?))
     };
-    if let Ok((unfinished, unsent)) = state.unit(of_database).await {
+    if let Ok((unfinished, unsent)) = state.run_blocking(of_database).await {
         metrics.set_unfinished_imports(unfinished);
         metrics.set_unsent_mails(unsent);
     }

@@ -7,14 +7,14 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Caller, Form};
 use super::organizations::OrganizationBody;
-use super::problem::{OfBody, OfConflict, OfOwnThing, OfSession, Problem};
+use super::problem::{BodyErrors, ConflictErrors, OwnResourceErrors, Problem, SessionErrors};
 use crate::domain::ids::{AccountId, OrganizationId, SessionId};
-use crate::domain::instant::Instant;
 use crate::domain::language::Language;
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
+use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::services::accounts::{self, AccountChanges};
-use crate::services::{departure, sessions};
+use crate::services::{offboarding, sessions};
 use crate::store::accounts::Account;
 
 /// Mounts these operations.
@@ -61,8 +61,8 @@ pub struct AccountBody {
     operator: bool,
     /// In which language Rollcall writes to them.
     language: Language,
-    created_at: Instant,
-    last_active_at: Option<Instant>,
+    created_at: Timestamp,
+    last_active_at: Option<Timestamp>,
 }
 
 impl From<Account> for AccountBody {
@@ -116,7 +116,7 @@ pub struct MyMembership {
     role: Role,
     status: MembershipStatus,
     joined_via: JoinedVia,
-    joined_at: Instant,
+    joined_at: Timestamp,
 }
 
 /// The caller's memberships.
@@ -143,9 +143,9 @@ pub struct MySession {
     user_agent: Option<String>,
     /// Whether this request comes from it.
     current: bool,
-    created_at: Instant,
-    last_used_at: Instant,
-    expires_at: Instant,
+    created_at: Timestamp,
+    last_used_at: Timestamp,
+    expires_at: Timestamp,
 }
 
 /// The caller's live sessions.
@@ -160,7 +160,7 @@ pub struct MySessionList {
 /// *Requires:* a session.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 200, description = "The caller's account.", body = AccountBody), OfSession)
+    responses((status = 200, description = "The caller's account.", body = AccountBody), SessionErrors)
 )]
 #[get("/v1/me")]
 async fn get_me(caller: Caller) -> Result<web::Json<AccountBody>, Problem> {
@@ -175,7 +175,7 @@ async fn get_me(caller: Caller) -> Result<web::Json<AccountBody>, Problem> {
     tag = "My account",
     responses(
         (status = 200, description = "The account as it is now.", body = AccountBody),
-        OfBody, OfSession
+        BodyErrors, SessionErrors
     )
 )]
 #[patch("/v1/me")]
@@ -206,12 +206,12 @@ async fn update_me(
 /// is no way back. *Requires:* a session.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 204, description = "Deleted."), OfSession, OfConflict)
+    responses((status = 204, description = "Deleted."), SessionErrors, ConflictErrors)
 )]
 #[delete("/v1/me")]
 async fn delete_me(caller: Caller) -> Result<HttpResponse, Problem> {
     caller
-        .signed_in(|connection, caller| departure::delete_own_account(connection, &caller))
+        .signed_in(|connection, caller| offboarding::delete_own_account(connection, &caller))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -221,7 +221,7 @@ async fn delete_me(caller: Caller) -> Result<HttpResponse, Problem> {
 /// *Requires:* a session.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 200, description = "All of them.", body = MyMembershipList), OfSession)
+    responses((status = 200, description = "All of them.", body = MyMembershipList), SessionErrors)
 )]
 #[get("/v1/me/memberships")]
 async fn list_my_memberships(caller: Caller) -> Result<web::Json<MyMembershipList>, Problem> {
@@ -249,7 +249,7 @@ async fn list_my_memberships(caller: Caller) -> Result<web::Json<MyMembershipLis
 #[utoipa::path(
     tag = "My account",
     params(("organization_id" = OrganizationId, Path, description = "The organization to leave.")),
-    responses((status = 204, description = "Left."), OfOwnThing, OfConflict)
+    responses((status = 204, description = "Left."), OwnResourceErrors, ConflictErrors)
 )]
 #[delete("/v1/me/memberships/{organization_id}")]
 async fn leave_organization(
@@ -258,7 +258,7 @@ async fn leave_organization(
 ) -> Result<HttpResponse, Problem> {
     let (organization,) = path.into_inner();
     caller
-        .signed_in(move |connection, caller| departure::leave(connection, &caller, organization))
+        .signed_in(move |connection, caller| offboarding::leave(connection, &caller, organization))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -268,7 +268,7 @@ async fn leave_organization(
 /// The live ones, the latest used first. *Requires:* a session.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 200, description = "The sessions.", body = MySessionList), OfSession)
+    responses((status = 200, description = "The sessions.", body = MySessionList), SessionErrors)
 )]
 #[get("/v1/me/sessions")]
 async fn list_my_sessions(caller: Caller) -> Result<web::Json<MySessionList>, Problem> {
@@ -294,7 +294,7 @@ async fn list_my_sessions(caller: Caller) -> Result<web::Json<MySessionList>, Pr
 /// Ends every session of the caller, this one too. *Requires:* a session.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 204, description = "All ended."), OfSession)
+    responses((status = 204, description = "All ended."), SessionErrors)
 )]
 #[delete("/v1/me/sessions")]
 async fn end_all_my_sessions(caller: Caller) -> Result<HttpResponse, Problem> {
@@ -310,7 +310,7 @@ async fn end_all_my_sessions(caller: Caller) -> Result<HttpResponse, Problem> {
 #[utoipa::path(
     tag = "My account",
     params(("session_id" = SessionId, Path, description = "One of the caller's sessions.")),
-    responses((status = 204, description = "Ended."), OfOwnThing)
+    responses((status = 204, description = "Ended."), OwnResourceErrors)
 )]
 #[delete("/v1/me/sessions/{session_id}")]
 async fn end_my_session(

@@ -15,9 +15,9 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::extract::IDEMPOTENCY_KEY;
-use super::extract::request_digest::BodyDigest;
+use super::extract::fingerprint::BodyDigest;
+use super::extract::rate_limiter;
 use super::extract::request_info::RequestId;
-use super::extract::throttle;
 use super::problem::Problem;
 use crate::error::{Code, Error};
 use crate::telemetry::Metrics;
@@ -86,7 +86,7 @@ pub async fn observe(
         metrics.as_deref().map(|metrics| &**metrics),
     );
     answer.map(|mut response| {
-        throttle::announce(&mut response);
+        rate_limiter::announce(&mut response);
         with_id(response, &observed.id)
     })
 }

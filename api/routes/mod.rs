@@ -3,6 +3,7 @@
 
 pub mod audit_events;
 pub mod auth;
+pub mod bulk;
 pub mod documentation;
 pub mod extract;
 pub mod group_members;
@@ -11,7 +12,6 @@ pub mod health;
 pub mod imports;
 pub mod invitations;
 pub mod invite_codes;
-pub mod many;
 pub mod me;
 pub mod members;
 pub mod middleware;
@@ -61,12 +61,12 @@ pub(crate) fn json_refusal(error: serde_json::Error) -> Error {
 }
 
 /// The most bytes of a JSON body.
-const MOST_OF_BODY: usize = 1024 * 1024;
+const MAX_BODY: usize = 1024 * 1024;
 
 /// How the framework's extractors refuse: as problems, in our words.
 pub fn extract_settings(config: &mut web::ServiceConfig) {
     let json = web::JsonConfig::default()
-        .limit(MOST_OF_BODY)
+        .limit(MAX_BODY)
         .error_handler(|error, _| body_problem(error).into());
     let path = web::PathConfig::default()
         .error_handler(|_, _| Problem::of_framework(StatusCode::NOT_FOUND).into());
@@ -75,7 +75,7 @@ pub fn extract_settings(config: &mut web::ServiceConfig) {
         .app_data(json)
         .app_data(path)
         .app_data(query)
-        .app_data(web::PayloadConfig::new(MOST_OF_BODY));
+        .app_data(web::PayloadConfig::new(MAX_BODY));
 }
 
 fn body_problem(error: JsonPayloadError) -> Problem {

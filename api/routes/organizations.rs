@@ -8,12 +8,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::extract::{Caller, Form, Once, Reply};
 use super::page::{Limit, Paged, page_body, parse_cursor};
 use super::problem::{
-    OfBody, OfConflict, OfOperators, OfOrganization, OfQuery, OfSession, Problem,
+    BodyErrors, ConflictErrors, OperatorErrors, OrganizationErrors, Problem, QueryErrors,
+    SessionErrors,
 };
 use crate::domain::ids::OrganizationId;
-use crate::domain::instant::Instant;
 use crate::domain::organization::{AccountType, OrganizationKind};
 use crate::domain::slug::Slug;
+use crate::domain::timestamp::Timestamp;
 use crate::services::authorization::{ManageOrganization, SeeOrganization};
 use crate::services::organizations::{self, NewOrganization};
 use crate::state::State;
@@ -30,7 +31,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
 }
 
 /// The longest name, in characters.
-const MOST_OF_NAME: usize = 200;
+const MAX_NAME: usize = 200;
 
 /// An organization.
 #[derive(Serialize, ToSchema)]
@@ -52,7 +53,7 @@ pub struct OrganizationBody {
     slug: String,
     /// What joiners become.
     default_account_type: AccountType,
-    created_at: Instant,
+    created_at: Timestamp,
 }
 
 impl From<Organization> for OrganizationBody {
@@ -136,7 +137,7 @@ impl PageQuery {
     tag = "Organizations",
     responses(
         (status = 201, description = "The organization.", body = OrganizationBody),
-        OfBody, OfOperators
+        BodyErrors, OperatorErrors
     )
 )]
 #[post("/v1/organizations")]
@@ -147,7 +148,7 @@ async fn create_organization(
     body: web::Json<CreateOrganizationRequest>,
 ) -> Result<HttpResponse, Problem> {
     let mut form = Form::new();
-    let Some(name) = form.text("/name", &body.name, MOST_OF_NAME) else {
+    let Some(name) = form.text("/name", &body.name, MAX_NAME) else {
         return Err(form.refusal().into());
     };
     let new = NewOrganization {
@@ -174,7 +175,7 @@ async fn create_organization(
     params(PageQuery),
     responses(
         (status = 200, description = "A page.", body = OrganizationPage),
-        OfQuery, OfSession
+        QueryErrors, SessionErrors
     )
 )]
 #[get("/v1/organizations")]
@@ -201,7 +202,7 @@ async fn list_organizations(
     params(("organization_id" = OrganizationId, Path, description = "The organization.")),
     responses(
         (status = 200, description = "The organization.", body = OrganizationBody),
-        OfOrganization
+        OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}")]
@@ -224,7 +225,7 @@ async fn get_organization(
     params(("organization_id" = OrganizationId, Path, description = "The organization.")),
     responses(
         (status = 200, description = "The organization as it is now.", body = OrganizationBody),
-        OfBody, OfOrganization, OfConflict
+        BodyErrors, OrganizationErrors, ConflictErrors
     )
 )]
 #[patch("/v1/organizations/{organization_id}")]
@@ -238,7 +239,7 @@ async fn update_organization(
     let name = body
         .name
         .as_deref()
-        .map(|name| form.text("/name", name, MOST_OF_NAME));
+        .map(|name| form.text("/name", name, MAX_NAME));
     let slug = form.take_optional("/slug", body.slug.as_deref().map(Slug::parse));
     if form.has_errors() {
         return Err(form.refusal().into());
@@ -264,7 +265,7 @@ async fn update_organization(
 #[utoipa::path(
     tag = "Organizations",
     params(("organization_id" = OrganizationId, Path, description = "The organization.")),
-    responses((status = 204, description = "Deleted."), OfOrganization)
+    responses((status = 204, description = "Deleted."), OrganizationErrors)
 )]
 #[delete("/v1/organizations/{organization_id}")]
 async fn delete_organization(

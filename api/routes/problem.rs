@@ -367,37 +367,37 @@ macro_rules! problems {
 
 problems! {
     /// Of whatever reads a JSON body.
-    OfBody: 400 413 415 422;
+    BodyErrors: 400 413 415 422;
     /// Of whatever reads query parameters.
-    OfQuery: 400 422;
+    QueryErrors: 400 422;
     /// Of whatever needs a session.
-    OfSession: 401;
+    SessionErrors: 401;
     /// Of whatever happens within an organization.
-    OfOrganization: 401 403 404;
+    OrganizationErrors: 401 403 404;
     /// Of whatever names one thing of the caller's own.
-    OfOwnThing: 401 404;
+    OwnResourceErrors: 401 404;
     /// Of whatever can meet what is there already.
-    OfConflict: 409;
+    ConflictErrors: 409;
     /// Of whatever takes the secret of an invitation's mail.
-    OfMailedInvitation: 404 409;
+    InvitationLinkErrors: 404 409;
     /// Of answering an invitation.
-    OfInvitation: 403 404 409 410;
+    InvitationErrors: 403 404 409 410;
     /// Of whatever takes an invite code.
-    OfCode: 403 404 409 410 429;
+    InviteCodeErrors: 403 404 409 410 429;
     /// Of whatever looks for an invite code.
-    OfTries: 404 429;
+    CodeLookupErrors: 404 429;
     /// Of whatever takes a link from a mail.
-    OfLink: 403 410;
+    LinkErrors: 403 410;
     /// Of whatever sends mail for whoever asks.
-    OfMailing: 429;
+    MailErrors: 429;
     /// Of signing in.
-    OfSignIn: 401 403 429;
+    SignInErrors: 401 403 429;
     /// Of whatever hashes a password.
-    OfHashing: 429;
+    HashingErrors: 429;
     /// Of an upload.
-    OfUpload: 400 413 415 422 429;
+    UploadErrors: 400 413 415 422 429;
     /// Of what only operators may do, outside any organization.
-    OfOperators: 401 403;
+    OperatorErrors: 401 403;
     /// Of downloads that end some time.
-    OfResults: 409 410;
+    ResultErrors: 409 410;
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Caller, Form};
-use super::problem::{OfBody, OfOrganization, Problem};
+use super::problem::{BodyErrors, OrganizationErrors, Problem};
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::AccountType;
 use crate::domain::seats::SeatCount;
@@ -21,7 +21,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
 }
 
 /// The most that a limit can be.
-const MOST_SEATS: i64 = 10_000_000;
+const MAX_SEATS: i64 = 10_000_000;
 
 /// An organization's seats: in total and by account type.
 #[derive(Serialize, ToSchema)]
@@ -63,7 +63,7 @@ pub struct SetSeatLimitsRequest {
 #[utoipa::path(
     tag = "Seats",
     params(("organization_id" = OrganizationId, Path, description = "The organization.")),
-    responses((status = 200, description = "The ledger.", body = SeatsBody), OfOrganization)
+    responses((status = 200, description = "The ledger.", body = SeatsBody), OrganizationErrors)
 )]
 #[get("/v1/organizations/{organization_id}/seats")]
 async fn get_seats(
@@ -86,7 +86,7 @@ async fn get_seats(
     params(("organization_id" = OrganizationId, Path, description = "The organization.")),
     responses(
         (status = 200, description = "The ledger as it is now.", body = SeatsBody),
-        OfBody, OfOrganization
+        BodyErrors, OrganizationErrors
     )
 )]
 #[put("/v1/organizations/{organization_id}/seats")]
@@ -112,8 +112,8 @@ async fn set_seat_limits(
 
 fn refuse_out_of_range(body: &SetSeatLimitsRequest) -> Result<(), Problem> {
     let mut form = Form::new();
-    let detail = || format!("A limit is a number from 0 to {MOST_SEATS}, or null.");
-    let is_out = |limit: Option<i64>| limit.is_some_and(|limit| !(0..=MOST_SEATS).contains(&limit));
+    let detail = || format!("A limit is a number from 0 to {MAX_SEATS}, or null.");
+    let is_out = |limit: Option<i64>| limit.is_some_and(|limit| !(0..=MAX_SEATS).contains(&limit));
     if is_out(body.total) {
         form.refuse("/total", "out_of_range", detail());
     }

@@ -6,15 +6,15 @@ use serde_json::json;
 
 use super::act::Act;
 use super::audit::{self, Event, Subject};
-use super::invite_codes::redemption::{self, AwaitedEnding, Redeemed};
-use super::sessions::{self, Granted, SignedIn};
+use super::invite_codes::redemption::{self, Redeemed, SettledJoin};
+use super::sessions::{self, IssuedSession, SignedIn};
 use super::verification;
 use crate::crypto::password_hash::Verdict;
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::instant::Instant;
 use crate::domain::invite_code::InviteCode;
 use crate::domain::language::Language;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::mail::Outbox;
@@ -37,7 +37,7 @@ pub struct Registration {
 
 /// A new account, signed in, and what came of its invite code.
 pub struct Registered {
-    pub granted: Granted,
+    pub issued: IssuedSession,
     pub joined: Option<Redeemed>,
 }
 
@@ -51,7 +51,7 @@ pub fn register(
     outbox: &Outbox,
     registration: Registration,
     act: impl FnOnce(&Account) -> Act,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Registered> {
     let mut account = Account::new(registration.email, registration.username, now);
     account.password_hash = Some(registration.password_hash);
@@ -63,7 +63,7 @@ pub fn register(
             return Err(email_taken());
         }
         let subject = Subject::Account(account.id);
-        let event = Event::outside(Action::AccountRegistered, subject, json!({}));
+        let event = Event::outside(AuditAction::AccountRegistered, subject, json!({}));
         audit::record(connection, &act, event)?;
         let joined = registration
             .invite_code
@@ -71,8 +71,8 @@ pub fn register(
             .transpose()?;
         verification::send(connection, outbox, &account, now)?;
         let user_agent = registration.user_agent;
-        let granted = sessions::start_in_transaction(connection, account, &act, user_agent)?;
-        Ok(Registered { granted, joined })
+        let issued = sessions::start_in_transaction(connection, account, &act, user_agent)?;
+        Ok(Registered { issued, joined })
     })
 }
 
@@ -98,7 +98,7 @@ pub fn find_for_sign_in(
 ///
 /// # Errors
 /// `wrong_credentials`, the same for an unknown address, a wrong password and no password yet.
-pub fn require_right(account: Option<Account>, verdict: Verdict) -> Result<Account> {
+pub fn verify_password(account: Option<Account>, verdict: Verdict) -> Result<Account> {
     match (account, verdict) {
         (Some(account), Verdict::Right | Verdict::RightButOutdated) => Ok(account),
         _ => Err(wrong_credentials()),
@@ -156,7 +156,7 @@ pub fn update(
         }
         if !details.is_empty() {
             let subject = Subject::Account(id);
-            let event = Event::outside(Action::AccountUpdated, subject, details.into());
+            let event = Event::outside(AuditAction::AccountUpdated, subject, details.into());
             audit::record(connection, &caller.act, event)?;
         }
         accounts::find(connection, id)?.ok_or_else(Error::not_signed_in)
@@ -169,16 +169,16 @@ pub fn update(
 ///
 /// # Errors
 /// Where the database is away.
-pub fn prove_mailbox(
+pub fn verify_email(
     connection: &mut Connection,
     account: &Account,
     act: &Act,
-) -> Result<Vec<AwaitedEnding>> {
+) -> Result<Vec<SettledJoin>> {
     if !accounts::verify_email(connection, account.id, act.at)? {
         return Ok(Vec::new());
     }
     let subject = Subject::Account(account.id);
-    let event = Event::outside(Action::AccountEmailVerified, subject, json!({}));
+    let event = Event::outside(AuditAction::AccountEmailVerified, subject, json!({}));
     audit::record(connection, act, event)?;
     let mut proved = account.clone();
     proved.email_verified_at = Some(act.at);
@@ -219,7 +219,7 @@ pub fn make_operator(
         }
         let subject = Subject::Account(account.id);
         let details = json!({ "email": email, "new_account": is_new });
-        let event = Event::outside(Action::OperatorCreated, subject, details);
+        let event = Event::outside(AuditAction::OperatorCreated, subject, details);
         audit::record(connection, act, event)?;
         Ok(is_new)
     })

@@ -2,7 +2,7 @@
 
 use crate::domain::audit::ActorKind;
 use crate::domain::ids::AccountId;
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::store::accounts::Account;
 
 /// The author, the request and the time of a change.
@@ -14,12 +14,12 @@ pub struct Act {
     pub name: String,
     /// The request's id.
     pub request: String,
-    pub at: Instant,
+    pub at: Timestamp,
 }
 
 impl Act {
     /// What a signed-in person does.
-    pub fn of(account: &Account, request: impl Into<String>, at: Instant) -> Self {
+    pub fn of(account: &Account, request: impl Into<String>, at: Timestamp) -> Self {
         let kind = if account.operator {
             ActorKind::Operator
         } else {
@@ -35,7 +35,7 @@ impl Act {
     }
 
     /// What somebody does at the machine itself.
-    pub fn at_console(at: Instant) -> Self {
+    pub fn cli(at: Timestamp) -> Self {
         Self {
             kind: ActorKind::Console,
             account: None,
@@ -46,7 +46,7 @@ impl Act {
     }
 
     /// What Rollcall does on its own.
-    pub fn of_system(at: Instant) -> Self {
+    pub fn of_system(at: Timestamp) -> Self {
         Self {
             kind: ActorKind::System,
             account: None,

@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
 use crate::store::groups::{self, GroupMembership};
 use crate::store::memberships::{self, Admission, Membership};
-use crate::store::{Connection, organizations, removals, seats};
+use crate::store::{Connection, organizations, removed_members, seats};
 
 /// Where an admission's seats come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub fn admit(
         return Err(already_member());
     }
     let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
-    removals::delete(connection, admission.organization, &ids)?;
+    removed_members::delete(connection, admission.organization, &ids)?;
     if admission.role == Role::Admin {
         organizations::add_admin(connection, admission.organization)?;
     }
@@ -88,7 +88,7 @@ pub fn join_groups(
         joined += groups::insert_memberships(connection, &members)?;
     }
     if !groups.is_empty() {
-        removals::delete_of_groups(connection, groups, accounts)?;
+        removed_members::delete_of_groups(connection, groups, accounts)?;
     }
     Ok(joined)
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::act::Act;
-use crate::domain::audit::{Action, SubjectType};
+use crate::domain::audit::{AuditAction, SubjectType};
 use crate::domain::ids::{
     AccountId, AuditEventId, GroupId, ImportId, InvitationId, InviteCodeId, OrganizationId,
     SessionId,
@@ -44,7 +44,7 @@ impl Subject {
 pub struct Event {
     /// Whose log it belongs to; none for what concerns a person or the installation.
     pub organization: Option<OrganizationId>,
-    pub action: Action,
+    pub action: AuditAction,
     pub subject: Subject,
     pub details: Value,
 }
@@ -53,7 +53,7 @@ impl Event {
     /// Something done within an organization.
     pub fn within(
         organization: OrganizationId,
-        action: Action,
+        action: AuditAction,
         subject: Subject,
         details: Value,
     ) -> Self {
@@ -66,7 +66,7 @@ impl Event {
     }
 
     /// Something that concerns a person or the installation, and no organization.
-    pub fn outside(action: Action, subject: Subject, details: Value) -> Self {
+    pub fn outside(action: AuditAction, subject: Subject, details: Value) -> Self {
         Self {
             organization: None,
             action,

@@ -16,7 +16,7 @@ use crate::store::{Connection, memberships};
 
 /// As what a caller stands before an organization. Whoever is none of these does not see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum EffectiveRole {
     Operator,
     Admin,
     /// Teacher or creator.
@@ -27,7 +27,7 @@ pub enum Standing {
 
 /// How far an action reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum AccessLevel {
     /// All of the organization.
     All,
     /// The groups that the caller manages.
@@ -39,29 +39,29 @@ pub enum Reach {
 }
 
 /// Something that may be permitted.
-pub trait Action {
+pub trait Permission {
     /// What it is called in documents and tests.
     const NAME: &'static str;
 
     /// How far it reaches for each.
-    fn reach(standing: Standing) -> Reach;
+    fn access_level(role: EffectiveRole) -> AccessLevel;
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $action:ident: $operator:ident, $admin:ident, $staff:ident, $learner:ident;)+) => {$(
+    ($($(#[$doc:meta])* $permission:ident: $operator:ident, $admin:ident, $staff:ident, $learner:ident;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
-        pub struct $action;
+        pub struct $permission;
 
-        impl Action for $action {
-            const NAME: &'static str = stringify!($action);
+        impl Permission for $permission {
+            const NAME: &'static str = stringify!($permission);
 
-            fn reach(standing: Standing) -> Reach {
-                match standing {
-                    Standing::Operator => Reach::$operator,
-                    Standing::Admin => Reach::$admin,
-                    Standing::Staff => Reach::$staff,
-                    Standing::Learner => Reach::$learner,
+            fn access_level(role: EffectiveRole) -> AccessLevel {
+                match role {
+                    EffectiveRole::Operator => AccessLevel::$operator,
+                    EffectiveRole::Admin => AccessLevel::$admin,
+                    EffectiveRole::Staff => AccessLevel::$staff,
+                    EffectiveRole::Learner => AccessLevel::$learner,
                 }
             }
         }
@@ -103,37 +103,42 @@ permissions! {
 
 /// Proof that the caller may do `A` in this organization.
 #[derive(Clone, Debug)]
-pub struct Permit<A> {
+pub struct Permit<P> {
     pub organization: Organization,
     pub act: Act,
-    pub reach: Reach,
+    pub access_level: AccessLevel,
     /// Who holds it; nobody at the console.
-    pub holder: Option<AccountId>,
-    action: PhantomData<A>,
+    pub account_id: Option<AccountId>,
+    permission: PhantomData<P>,
 }
 
-impl<A: Action> Permit<A> {
-    fn new(organization: Organization, act: Act, reach: Reach, holder: Option<AccountId>) -> Self {
+impl<P: Permission> Permit<P> {
+    fn new(
+        organization: Organization,
+        act: Act,
+        access_level: AccessLevel,
+        account_id: Option<AccountId>,
+    ) -> Self {
         Self {
             organization,
             act,
-            reach,
-            holder,
-            action: PhantomData,
+            access_level,
+            account_id,
+            permission: PhantomData,
         }
     }
 
     /// The permit of whoever is at the machine itself: an operator.
-    pub fn at_console(organization: Organization, act: Act) -> Self {
-        let reach = A::reach(Standing::Operator);
-        Self::new(organization, act, reach, None)
+    pub fn cli(organization: Organization, act: Act) -> Self {
+        let access_level = P::access_level(EffectiveRole::Operator);
+        Self::new(organization, act, access_level, None)
     }
 
     /// The manager to whose groups this permit is confined, if it is.
-    pub fn confined_to(&self) -> Option<AccountId> {
-        match self.reach {
-            Reach::All => None,
-            Reach::ManagedGroups | Reach::Own | Reach::Nothing => self.holder,
+    pub fn restricted_to_manager(&self) -> Option<AccountId> {
+        match self.access_level {
+            AccessLevel::All => None,
+            AccessLevel::ManagedGroups | AccessLevel::Own | AccessLevel::Nothing => self.account_id,
         }
     }
 }
@@ -143,29 +148,29 @@ impl<A: Action> Permit<A> {
 /// # Errors
 /// `not_found` where the caller may not even see the organization, `forbidden` where it sees it but
 /// may not do this.
-pub fn permit<A: Action>(
+pub fn permit<P: Permission>(
     connection: &mut Connection,
     caller: &SignedIn,
     organization: OrganizationId,
-) -> Result<Permit<A>> {
+) -> Result<Permit<P>> {
     let found = memberships::find_with_organization(connection, organization, caller.account.id)?;
     let (organization, membership) = found.ok_or_else(no_such_organization)?;
     let active = membership.filter(|m| m.status == MembershipStatus::Active);
-    let standing = match active {
-        _ if caller.account.operator => Standing::Operator,
-        Some(membership) if membership.role == Role::Admin => Standing::Admin,
-        Some(membership) if membership.account_type.is_staff() => Standing::Staff,
-        Some(_) => Standing::Learner,
+    let role = match active {
+        _ if caller.account.operator => EffectiveRole::Operator,
+        Some(membership) if membership.role == Role::Admin => EffectiveRole::Admin,
+        Some(membership) if membership.account_type.is_staff() => EffectiveRole::Staff,
+        Some(_) => EffectiveRole::Learner,
         None => return Err(no_such_organization()),
     };
-    match A::reach(standing) {
-        Reach::Nothing => Err(Error::forbidden(
+    match P::access_level(role) {
+        AccessLevel::Nothing => Err(Error::forbidden(
             "Your role in this organization does not allow this.",
         )),
-        reach => Ok(Permit::new(
+        access_level => Ok(Permit::new(
             organization,
             caller.act.clone(),
-            reach,
+            access_level,
             Some(caller.account.id),
         )),
     }
@@ -177,8 +182,8 @@ fn no_such_organization() -> Error {
 
 /// Proof that the caller may do `A` with this group.
 #[derive(Clone, Debug)]
-pub struct GroupPermit<A> {
-    pub permit: Permit<A>,
+pub struct GroupPermit<P> {
+    pub permit: Permit<P>,
     pub group: Group,
 }
 
@@ -187,19 +192,19 @@ pub struct GroupPermit<A> {
 /// # Errors
 /// `not_found` where the caller may not even see the group, `forbidden` where it sees it but may not
 /// do this.
-pub fn permit_in_group<A: Action>(
+pub fn permit_in_group<P: Permission>(
     connection: &mut Connection,
     caller: &SignedIn,
     organization: OrganizationId,
     group: GroupId,
-) -> Result<GroupPermit<A>> {
-    let permit = permit::<A>(connection, caller, organization)?;
+) -> Result<GroupPermit<P>> {
+    let permit = permit::<P>(connection, caller, organization)?;
     let found = groups::find(connection, organization, group)?;
     let group = found.ok_or_else(no_such_group)?;
-    if let Some(holder) = permit.confined_to() {
-        let role = groups::role_in(connection, organization, group.id, holder)?;
+    if let Some(account_id) = permit.restricted_to_manager() {
+        let role = groups::role_in(connection, organization, group.id, account_id)?;
         let role = role.ok_or_else(no_such_group)?;
-        if permit.reach == Reach::ManagedGroups && role != GroupRole::Manager {
+        if permit.access_level == AccessLevel::ManagedGroups && role != GroupRole::Manager {
             return Err(Error::forbidden(
                 "Only the managers of this group and the organization's admins may do this.",
             ));
@@ -212,7 +217,7 @@ fn no_such_group() -> Error {
     Error::not_found("group")
 }
 
-impl<A: Action> Permit<A> {
+impl<P: Permission> Permit<P> {
     /// Refuses to let people into these groups with this account type where that is beyond the
     /// permit: staff let in students and learners only, and only into groups that they manage.
     ///
@@ -226,7 +231,7 @@ impl<A: Action> Permit<A> {
         account_type: AccountType,
     ) -> Result<()> {
         let organization = self.organization.id;
-        let within = match self.confined_to() {
+        let within = match self.restricted_to_manager() {
             None => groups::existing(connection, organization, groups)?,
             Some(_) if account_type.is_staff() => {
                 return Err(Error::forbidden(
@@ -238,7 +243,7 @@ impl<A: Action> Permit<A> {
                     "Name at least one group that you manage: only admins let people in without.",
                 ));
             }
-            Some(holder) => groups::managed_by(connection, organization, holder)?,
+            Some(account_id) => groups::managed_by(connection, organization, account_id)?,
         };
         match groups.iter().find(|group| !within.contains(group)) {
             None => Ok(()),

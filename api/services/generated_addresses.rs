@@ -46,7 +46,7 @@ struct Waiting {
 }
 
 /// The most numbers that are tried at once for one beginning, unless more people wait.
-const MOST_TRIED: usize = 1_000;
+const MAX_TRIED: usize = 1_000;
 
 impl<'a> Claims<'a> {
     fn new(connection: &mut Connection, domain: &'a str, names: &[Username]) -> Result<Self> {
@@ -101,7 +101,7 @@ impl<'a> Claims<'a> {
         let mut tried = Vec::new();
         for (base, waiting) in &mut self.waiting {
             let people = waiting.places.len();
-            let count = (people * waiting.width).min(MOST_TRIED).max(people);
+            let count = (people * waiting.width).min(MAX_TRIED).max(people);
             for _ in 0..count {
                 let number = waiting.next;
                 tried.push(GeneratedAddress {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::audit::{self, Event, Subject};
 use super::authorization::{GroupPermit, ListMembers, ManageGroup};
 use super::members::{self, Member};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::group_members::{AddOutcome, RemoveOutcome};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::organization::{GroupRole, MembershipStatus};
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::store::groups::GroupMembership;
 use crate::store::member_list::{self, MemberFilter, MemberPage};
 use crate::store::memberships::{self, Membership};
-use crate::store::{Connection, group_members, organizations, removals, transaction};
+use crate::store::{Connection, group_members, organizations, removed_members, transaction};
 
 /// A member of the organization, and as what they are in a group.
 pub struct GroupMember {
@@ -80,7 +80,13 @@ pub fn add(
             .collect();
         insert(connection, organization, group, &new, role)?;
         let details = json!({ "name": permit.group.name, "account_ids": new, "role": role });
-        record_many(connection, permit, Action::GroupMembersAdded, &new, details)?;
+        record_many(
+            connection,
+            permit,
+            AuditAction::GroupMembersAdded,
+            &new,
+            details,
+        )?;
         Ok(outcomes)
     })
 }
@@ -94,7 +100,7 @@ fn candidates(
     let organization = permit.permit.organization.id;
     let mut members = memberships::of_accounts(connection, organization, asked)?;
     members.retain(|member| member.status == MembershipStatus::Active);
-    if let Some(manager) = permit.permit.confined_to() {
+    if let Some(manager) = permit.permit.restricted_to_manager() {
         let seen = member_list::within_reach(connection, organization, manager, asked)?;
         members.retain(|member| seen.contains(&member.account_id));
     }
@@ -121,13 +127,13 @@ fn insert(
         })
         .collect();
     group_members::insert(connection, &new)?;
-    removals::delete_of_groups(connection, &[group], accounts)
+    removed_members::delete_of_groups(connection, &[group], accounts)
 }
 
 fn record_many(
     connection: &mut Connection,
     permit: &GroupPermit<ManageGroup>,
-    action: Action,
+    action: AuditAction,
     changed: &[AccountId],
     details: serde_json::Value,
 ) -> Result<()> {
@@ -173,13 +179,13 @@ pub fn remove(
         record_many(
             connection,
             permit,
-            Action::GroupMembersRemoved,
+            AuditAction::GroupMembersRemoved,
             &removed,
             details,
         )?;
         // Whoever takes themself out may come back.
-        removed.retain(|id| Some(*id) != permit.permit.holder);
-        removals::insert_of_group(connection, group, &removed, act.at)?;
+        removed.retain(|id| Some(*id) != permit.permit.account_id);
+        removed_members::insert_of_group(connection, group, &removed, act.at)?;
         Ok(outcomes)
     })
 }
@@ -212,7 +218,7 @@ pub fn set_role(
         }
         if group_members::set_role(connection, organization, group, account, role)? {
             let details = json!({ "name": permit.group.name, "account_id": account, "role": role });
-            let action = Action::GroupMemberUpdated;
+            let action = AuditAction::GroupMemberUpdated;
             record_many(connection, permit, action, &[account], details)?;
         }
         let member = members::load(connection, organization, account)?;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::audit::{self, Event, Subject};
 use super::authorization::{CreateGroup, GroupPermit, ManageGroup, Permit, SeeGroups};
 use super::invite_codes;
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::organization::GroupRole;
 use crate::domain::search_key::name_key;
@@ -25,7 +25,7 @@ pub struct NewGroup {
 }
 
 /// A group as somebody sees it.
-pub struct SeenGroup {
+pub struct GroupView {
     pub group: Group,
     pub member_count: i64,
     /// As what the caller is in it.
@@ -40,7 +40,7 @@ pub fn create(
     connection: &mut Connection,
     permit: &Permit<CreateGroup>,
     new: NewGroup,
-) -> Result<SeenGroup> {
+) -> Result<GroupView> {
     let organization = permit.organization.id;
     let group = Group {
         id: GroupId::new(),
@@ -59,14 +59,14 @@ pub fn create(
         let details = json!({ "name": group.name });
         let event = Event::within(
             organization,
-            Action::GroupCreated,
+            AuditAction::GroupCreated,
             Subject::Group(group.id),
             details,
         );
         audit::record(connection, &permit.act, event)?;
         Ok(my_role)
     })
-    .map(|my_role| SeenGroup {
+    .map(|my_role| GroupView {
         group,
         member_count: my_role.map_or(0, |_| 1),
         my_role,
@@ -87,7 +87,7 @@ fn make_manager(
     group: &Group,
 ) -> Result<Option<GroupRole>> {
     let organization = permit.organization.id;
-    let Some(maker) = permit.holder else {
+    let Some(maker) = permit.account_id else {
         return Ok(None);
     };
     let membership = memberships::find(connection, organization, maker)?;
@@ -111,21 +111,21 @@ pub fn list(
     search: Option<String>,
     after: Option<GroupId>,
     limit: i64,
-) -> Result<Vec<SeenGroup>> {
+) -> Result<Vec<GroupView>> {
     let filter = GroupFilter {
         search,
-        member: permit.confined_to(),
+        member: permit.restricted_to_manager(),
     };
     let page = groups::list(connection, permit.organization.id, &filter, after, limit)?;
     seen(connection, permit, page)
 }
 
 /// One group.
-pub fn find(connection: &mut Connection, permit: &GroupPermit<SeeGroups>) -> Result<SeenGroup> {
+pub fn find(connection: &mut Connection, permit: &GroupPermit<SeeGroups>) -> Result<GroupView> {
     one(connection, &permit.permit, permit.group.clone())
 }
 
-fn one<A>(connection: &mut Connection, permit: &Permit<A>, group: Group) -> Result<SeenGroup> {
+fn one<A>(connection: &mut Connection, permit: &Permit<A>, group: Group) -> Result<GroupView> {
     let found = seen(connection, permit, vec![group])?.pop();
     found.ok_or_else(|| Error::not_found("group"))
 }
@@ -134,17 +134,17 @@ fn seen<A>(
     connection: &mut Connection,
     permit: &Permit<A>,
     page: Vec<Group>,
-) -> Result<Vec<SeenGroup>> {
+) -> Result<Vec<GroupView>> {
     let organization = permit.organization.id;
     let ids: Vec<_> = page.iter().map(|group| group.id).collect();
     let counts: HashMap<GroupId, i64> = groups::member_counts(connection, organization, &ids)?;
-    let roles = match permit.holder {
+    let roles = match permit.account_id {
         Some(holder) => group_members::roles_of(connection, organization, holder, &ids)?,
         None => HashMap::new(),
     };
     Ok(page
         .into_iter()
-        .map(|group| SeenGroup {
+        .map(|group| GroupView {
             member_count: counts.get(&group.id).copied().unwrap_or(0),
             my_role: roles.get(&group.id).copied(),
             group,
@@ -154,7 +154,7 @@ fn seen<A>(
 
 /// Another name and description; an absent one stays, `Some(None)` takes a description away.
 #[derive(Clone, Debug, Default)]
-pub struct Regrouping {
+pub struct GroupUpdate {
     pub name: Option<String>,
     pub description: Option<Option<String>>,
 }
@@ -166,8 +166,8 @@ pub struct Regrouping {
 pub fn update(
     connection: &mut Connection,
     permit: &GroupPermit<ManageGroup>,
-    new: Regrouping,
-) -> Result<SeenGroup> {
+    new: GroupUpdate,
+) -> Result<GroupView> {
     let (organization, id) = (permit.permit.organization.id, permit.group.id);
     let changes = GroupChanges {
         name_key: new.name.as_deref().map(name_key),
@@ -189,7 +189,12 @@ pub fn update(
             details.insert("description".to_owned(), json!(description));
         }
         let subject = Subject::Group(id);
-        let event = Event::within(organization, Action::GroupUpdated, subject, details.into());
+        let event = Event::within(
+            organization,
+            AuditAction::GroupUpdated,
+            subject,
+            details.into(),
+        );
         audit::record(connection, &permit.permit.act, event)?;
         let group = groups::find(connection, organization, id)?;
         let group = group.ok_or_else(|| Error::not_found("group"))?;
@@ -213,7 +218,7 @@ pub fn delete(connection: &mut Connection, permit: &GroupPermit<ManageGroup>) ->
         }
         let details = json!({ "name": permit.group.name });
         let subject = Subject::Group(id);
-        let event = Event::within(organization, Action::GroupDeleted, subject, details);
+        let event = Event::within(organization, AuditAction::GroupDeleted, subject, details);
         audit::record(connection, &permit.permit.act, event)
     })
 }

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::idempotency_key::IdempotencyKey;
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::store::idempotent_answers::{self, KeptAnswer, KeyHash};
+use crate::store::idempotency_keys::{self, KeptAnswer, KeyHash};
 use crate::store::{Connection, transaction};
 
 /// How long an answer is given again (PRODUCT 4).
@@ -61,20 +61,20 @@ impl KeyedRequest {
         &self,
         connection: &mut Connection,
         keys: &SealingKeys,
-        now: Instant,
+        now: Timestamp,
         work: impl FnOnce(&mut Connection) -> Result<Answer>,
     ) -> Result<Ending> {
         // Bodies hold passwords, which a plain hash would let be guessed.
         let fingerprint = keys.mac(&self.digest)?;
         let expiry = now.plus(KEPT_FOR);
         transaction(connection, |connection| {
-            if !idempotent_answers::claim(connection, &self.key, &fingerprint, expiry, now)? {
+            if !idempotency_keys::claim(connection, &self.key, &fingerprint, expiry, now)? {
                 let known = self.known(connection, keys, now)?;
                 return known.map(Ending::Known).ok_or_else(vanished);
             }
             let answer = work(connection)?;
             let sealed = keys.seal(&self.key, &answer.to_bytes()?)?;
-            idempotent_answers::keep(connection, &self.key, &sealed)?;
+            idempotency_keys::keep(connection, &self.key, &sealed)?;
             Ok(Ending::Done(answer))
         })
     }
@@ -87,9 +87,9 @@ impl KeyedRequest {
         &self,
         connection: &mut Connection,
         keys: &SealingKeys,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Option<Answer>> {
-        let kept = idempotent_answers::find(connection, &self.key, now)?;
+        let kept = idempotency_keys::find(connection, &self.key, now)?;
         kept.map(|kept| self.read(keys, &kept)).transpose()
     }
 

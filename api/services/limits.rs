@@ -18,21 +18,21 @@ use ring::digest::{Context, SHA256};
 
 pub use crate::domain::limits::{Limit, Quota, Quotas};
 
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::rate_limits::{self, Use};
 use crate::store::{Connection, transaction};
 
 /// Uses of a limit that somebody wants to take.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct LimitRequest {
     pub limit: Limit,
     /// An account's id, an address: only a hash of it is kept.
     pub subject: String,
     pub uses: u32,
 }
 
-impl Wanted {
+impl LimitRequest {
     /// One use.
     pub fn one(limit: Limit, subject: impl Into<String>) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Wanted {
 
 /// How a subject stands with a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct LimitState {
     pub limit: Limit,
     pub quota: Quota,
     /// Uses that are left.
@@ -63,9 +63,9 @@ pub struct Standing {
 pub fn take(
     connection: &mut Connection,
     quotas: &Quotas,
-    wanted: &[Wanted],
-    now: Instant,
-    seen: &mut Vec<Standing>,
+    wanted: &[LimitRequest],
+    now: Timestamp,
+    seen: &mut Vec<LimitState>,
 ) -> Result<()> {
     if let [only] = wanted {
         return take_one(connection, quotas, only, now, seen);
@@ -80,21 +80,21 @@ pub fn take(
 fn take_one(
     connection: &mut Connection,
     quotas: &Quotas,
-    wanted: &Wanted,
-    now: Instant,
-    seen: &mut Vec<Standing>,
+    wanted: &LimitRequest,
+    now: Timestamp,
+    seen: &mut Vec<LimitState>,
 ) -> Result<()> {
     let Some(quota) = quotas.of(wanted.limit) else {
         return Ok(());
     };
     let one = use_of(wanted, quota, now);
     let taken = rate_limits::take(connection, &one)?;
-    let standing = standing(wanted.limit, quota, &one, taken.full_at);
+    let limit_state = limit_state(wanted.limit, quota, &one, taken.full_at);
     if taken.allowed {
-        seen.push(standing);
+        seen.push(limit_state);
         return Ok(());
     }
-    *seen = vec![standing];
+    *seen = vec![limit_state];
     Err(Error::rate_limited(microseconds(
         taken.full_at - one.latest(),
     )))
@@ -105,12 +105,12 @@ fn take_one(
 ///
 /// # Errors
 /// Where the database is away.
-pub fn give_back(
+pub fn refund(
     connection: &mut Connection,
     quotas: &Quotas,
-    taken: &[Wanted],
-    now: Instant,
-    seen: &mut Vec<Standing>,
+    taken: &[LimitRequest],
+    now: Timestamp,
+    seen: &mut Vec<LimitState>,
 ) -> Result<()> {
     transaction(connection, |connection| {
         for wanted in taken {
@@ -118,15 +118,15 @@ pub fn give_back(
                 continue;
             };
             let one = use_of(wanted, quota, now);
-            if let Some(full_at) = rate_limits::give_back(connection, &one)? {
-                seen.push(standing(wanted.limit, quota, &one, full_at));
+            if let Some(full_at) = rate_limits::refund(connection, &one)? {
+                seen.push(limit_state(wanted.limit, quota, &one, full_at));
             }
         }
         Ok(())
     })
 }
 
-fn use_of(wanted: &Wanted, quota: Quota, now: Instant) -> Use {
+fn use_of(wanted: &LimitRequest, quota: Quota, now: Timestamp) -> Use {
     let mut context = Context::new(&SHA256);
     context.update(wanted.limit.as_str().as_bytes());
     context.update(b"\n");
@@ -147,11 +147,11 @@ fn use_of(wanted: &Wanted, quota: Quota, now: Instant) -> Use {
     }
 }
 
-fn standing(limit: Limit, quota: Quota, one: &Use, full_at: i64) -> Standing {
+fn limit_state(limit: Limit, quota: Quota, one: &Use, full_at: i64) -> LimitState {
     let interval = (one.period / i64::from(quota.uses)).max(1);
     let grown = one.now + one.period - full_at.max(one.now);
     let left = grown.div_euclid(interval);
-    Standing {
+    LimitState {
         limit,
         quota,
         left: u32::try_from(left).unwrap_or(0),

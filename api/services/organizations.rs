@@ -8,11 +8,11 @@ use super::authorization::{ManageOrganization, Permit};
 use super::invite_codes;
 use super::sessions::SignedIn;
 use crate::config::OrganizationCreation;
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::OrganizationId;
-use crate::domain::instant::Instant;
 use crate::domain::organization::{AccountType, JoinedVia, OrganizationKind, Role};
 use crate::domain::slug::{Slug, SlugFallback};
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::store::memberships::Admission;
 use crate::store::organizations::{Organization, OrganizationChanges, Visible};
@@ -51,7 +51,7 @@ pub fn create(
         let (name, kind, slug) = (&organization.name, organization.kind, &organization.slug);
         let details = json!({ "name": name, "kind": kind, "slug": slug });
         let subject = Subject::Organization(id);
-        let event = Event::within(id, Action::OrganizationCreated, subject, details);
+        let event = Event::within(id, AuditAction::OrganizationCreated, subject, details);
         audit::record(connection, &caller.act, event)?;
         Ok(organization)
     })
@@ -61,7 +61,7 @@ pub fn create(
 fn insert_with_free_slug(
     connection: &mut Connection,
     new: NewOrganization,
-    created_at: Instant,
+    created_at: Timestamp,
 ) -> Result<Organization> {
     const TRIES: u32 = 20;
     let slug = Slug::from_name(&new.name, SlugFallback::Organization);
@@ -145,7 +145,7 @@ pub fn update(
             &permit.act,
             Event::within(
                 organization.id,
-                Action::OrganizationUpdated,
+                AuditAction::OrganizationUpdated,
                 Subject::Organization(organization.id),
                 json!({
                     "name": changes.name,
@@ -185,7 +185,7 @@ fn record_deletion(connection: &mut Connection, permit: &Permit<ManageOrganizati
     let organization = &permit.organization;
     let details = json!({ "name": organization.name, "slug": organization.slug });
     let subject = Subject::Organization(organization.id);
-    let event = Event::outside(Action::OrganizationDeleted, subject, details);
+    let event = Event::outside(AuditAction::OrganizationDeleted, subject, details);
     audit::record(connection, &permit.act, event)
 }
 

@@ -8,19 +8,19 @@ use std::time::Duration;
 use ring::rand::SystemRandom;
 use serde_json::json;
 
-use super::accounts::{prove_mailbox, wrong_credentials};
+use super::accounts::{verify_email, wrong_credentials};
 use super::act::Act;
 use super::audit::{self, Event, Subject};
 use super::invitations;
 use super::sessions::SignedIn;
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::MailId;
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Token, TokenKind};
 use crate::error::{Code, Error, Result};
-use crate::mail::outbox::Post;
-use crate::mail::{Letter, Outbox};
+use crate::mail::outbox::QueuedMail;
+use crate::mail::{MailContent, Outbox};
 use crate::store::accounts::{self, Account};
 use crate::store::mailed_tokens::{self, MailedToken};
 use crate::store::{Connection, sessions, transaction};
@@ -50,7 +50,7 @@ pub fn change(
         let ended = sessions::delete_all(connection, account.id, Some(caller.session))?;
         let details = json!({ "ended_sessions": ended });
         let subject = Subject::Account(account.id);
-        let event = Event::outside(Action::AccountPasswordChanged, subject, details);
+        let event = Event::outside(AuditAction::AccountPasswordChanged, subject, details);
         audit::record(connection, act, event)?;
         tell_of_change(connection, outbox, account, act.at)
     })
@@ -60,20 +60,20 @@ fn tell_of_change(
     connection: &mut Connection,
     outbox: &Outbox,
     account: &Account,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
-    let post = Post {
+    let mail = QueuedMail {
         to: account,
         language: None,
         organization: None,
         cause: format!("password changed {} {}", account.id, MailId::new()),
-        letter: Letter::PasswordChanged {
+        content: MailContent::PasswordChanged {
             login: account.email.to_string(),
             by_organization: None,
             at: now,
         },
     };
-    outbox.queue(connection, &post, now)?;
+    outbox.queue(connection, &mail, now)?;
     Ok(())
 }
 
@@ -87,7 +87,7 @@ pub fn forgot(
     connection: &mut Connection,
     outbox: &Outbox,
     email: &EmailAddress,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
     let account = accounts::find_by_email(connection, email)?
         .filter(|account| account.deactivated_at.is_none() && !account.generated_address);
@@ -97,12 +97,12 @@ pub fn forgot(
     let token = Token::generate(TokenKind::SetPassword, &SystemRandom::new())
         .map_err(|_| Error::internal("no randomness for a token"))?;
     let expires_at = now.plus(RESET_LIFETIME);
-    let post = Post {
+    let mail = QueuedMail {
         to: &account,
         language: None,
         organization: None,
         cause: format!("password forgotten {} {}", account.id, MailId::new()),
-        letter: Letter::PasswordReset {
+        content: MailContent::PasswordReset {
             link: outbox.links.set_password(&token),
             expires_at,
         },
@@ -116,7 +116,7 @@ pub fn forgot(
     };
     transaction(connection, |connection| {
         mailed_tokens::insert(connection, &token.hash(), &kept)?;
-        outbox.queue(connection, &post, now)?;
+        outbox.queue(connection, &mail, now)?;
         Ok(())
     })
 }
@@ -125,11 +125,15 @@ pub fn forgot(
 ///
 /// # Errors
 /// `token_invalid`; `account_deactivated`, which only who has the mailbox learns.
-pub fn require_good(connection: &mut Connection, presented: &str, now: Instant) -> Result<()> {
+pub fn require_good(connection: &mut Connection, presented: &str, now: Timestamp) -> Result<()> {
     bearer(connection, presented, now).map(|_| ())
 }
 
-fn bearer(connection: &mut Connection, presented: &str, now: Instant) -> Result<(Token, Account)> {
+fn bearer(
+    connection: &mut Connection,
+    presented: &str,
+    now: Timestamp,
+) -> Result<(Token, Account)> {
     let token = Token::presented(TokenKind::SetPassword, presented).ok_or_else(not_good)?;
     let known = mailed_tokens::find(connection, TokenKind::SetPassword, &token.hash())?
         .ok_or_else(not_good)?;
@@ -158,7 +162,7 @@ pub fn reset(
     presented: &str,
     hash: &str,
     act: impl FnOnce(&Account) -> Act,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
     let (token, account) = bearer(connection, presented, now)?;
     let act = act(&account);
@@ -176,10 +180,10 @@ pub fn reset(
         let ended = sessions::delete_all(connection, account.id, None)?;
         let details = json!({ "ended_sessions": ended });
         let subject = Subject::Account(account.id);
-        let event = Event::outside(Action::AccountPasswordReset, subject, details);
+        let event = Event::outside(AuditAction::AccountPasswordReset, subject, details);
         audit::record(connection, &act, event)?;
         invitations::note_account_used(connection, account.id, &act)?;
-        prove_mailbox(connection, &account, &act)?;
+        verify_email(connection, &account, &act)?;
         match account.password_hash {
             Some(_) => tell_of_change(connection, outbox, &account, now),
             None => Ok(()),

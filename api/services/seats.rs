@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::audit::{self, Event, Subject};
 use super::authorization::{Permit, ReadSeats, SetSeatLimits};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::organization::AccountType;
 use crate::domain::seats::{SeatCount, SeatPool};
 use crate::error::{Error, Result};
@@ -77,7 +77,7 @@ pub fn set_limits(
             &permit.act,
             Event::within(
                 organization.id,
-                Action::SeatLimitsSet,
+                AuditAction::SeatLimitsSet,
                 Subject::Organization(organization.id),
                 json!({ "total": limits.total, "by_account_type": limits.by_account_type }),
             ),

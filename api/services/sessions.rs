@@ -12,7 +12,7 @@ use serde_json::json;
 use super::act::Act;
 use super::audit::{self, Event, Subject};
 use crate::crypto::access_token::Claims;
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::SessionId;
 use crate::domain::token::{Token, TokenHash, TokenKind};
 use crate::error::{Code, Error, Result};
@@ -36,7 +36,7 @@ pub struct SignedIn {
 
 /// A session as its owner gets it: an access token can be signed for it, and the refresh token is
 /// shown this once.
-pub struct Granted {
+pub struct IssuedSession {
     pub account: Account,
     pub session: SessionId,
     pub refresh_token: Token,
@@ -50,7 +50,7 @@ pub fn authenticate(
     connection: &mut Connection,
     claims: &Claims,
     act: impl FnOnce(&Account) -> Act,
-    now: crate::domain::instant::Instant,
+    now: crate::domain::timestamp::Timestamp,
 ) -> Result<SignedIn> {
     let account = sessions::find_account(connection, claims.sid, now)?
         .filter(|account| account.id == claims.sub)
@@ -66,10 +66,10 @@ pub fn authenticate(
 ///
 /// # Errors
 /// `not_signed_in` where it does not.
-pub fn require_alive(
+pub fn require_active_session(
     connection: &mut Connection,
     caller: &SignedIn,
-    now: crate::domain::instant::Instant,
+    now: crate::domain::timestamp::Timestamp,
 ) -> Result<()> {
     match sessions::find_account(connection, caller.session, now)? {
         Some(_) => Ok(()),
@@ -87,7 +87,7 @@ pub fn start(
     account: Account,
     act: &Act,
     user_agent: Option<String>,
-) -> Result<Granted> {
+) -> Result<IssuedSession> {
     if account.deactivated_at.is_some() {
         return Err(super::passwords::deactivated());
     }
@@ -97,9 +97,9 @@ pub fn start(
         if !accounts::replace_password_hash(connection, account.id, proved, proved)? {
             return Err(super::accounts::wrong_credentials());
         }
-        let granted = start_in_transaction(connection, account, act, user_agent)?;
-        accounts::touch(connection, &granted.account, act.at)?;
-        Ok(granted)
+        let issued = start_in_transaction(connection, account, act, user_agent)?;
+        accounts::touch(connection, &issued.account, act.at)?;
+        Ok(issued)
     })
 }
 
@@ -109,7 +109,7 @@ pub(super) fn start_in_transaction(
     account: Account,
     act: &Act,
     user_agent: Option<String>,
-) -> Result<Granted> {
+) -> Result<IssuedSession> {
     let session = Session {
         id: SessionId::new(),
         account_id: account.id,
@@ -121,12 +121,12 @@ pub(super) fn start_in_transaction(
     sessions::insert(connection, &session)?;
     let refresh_token = issue(connection, session.id)?;
     let event = Event::outside(
-        Action::SessionStarted,
+        AuditAction::SessionStarted,
         Subject::Session(session.id),
         json!({}),
     );
     audit::record(connection, act, event)?;
-    Ok(Granted {
+    Ok(IssuedSession {
         account,
         session: session.id,
         refresh_token,
@@ -142,8 +142,8 @@ pub fn refresh(
     connection: &mut Connection,
     presented: &str,
     act: impl FnOnce(&Account) -> Act,
-    now: crate::domain::instant::Instant,
-) -> Result<Granted> {
+    now: crate::domain::timestamp::Timestamp,
+) -> Result<IssuedSession> {
     let token = Token::presented(TokenKind::Refresh, presented).ok_or_else(not_refreshable)?;
     let hash = token.hash();
     let known = sessions::find_token(connection, &hash)?.ok_or_else(not_refreshable)?;
@@ -162,7 +162,7 @@ pub fn refresh(
         issue(connection, session.id).map(Some)
     })?;
     let refresh_token = rotated.ok_or_else(not_refreshable)?;
-    Ok(Granted {
+    Ok(IssuedSession {
         account,
         session: session.id,
         refresh_token,
@@ -186,7 +186,11 @@ fn revoke_family(
 ) -> Result<()> {
     sessions::delete(connection, account.id, session)?;
     let details = json!({ "reason": "an old refresh token was used again" });
-    let event = Event::outside(Action::SessionRevoked, Subject::Session(session), details);
+    let event = Event::outside(
+        AuditAction::SessionRevoked,
+        Subject::Session(session),
+        details,
+    );
     audit::record(connection, act, event)
 }
 
@@ -250,12 +254,20 @@ pub fn end_all(connection: &mut Connection, caller: &SignedIn) -> Result<()> {
     transaction(connection, |connection| {
         let ended = sessions::delete_all(connection, caller.account.id, None)?;
         let subject = Subject::Account(caller.account.id);
-        let event = Event::outside(Action::SessionEnded, subject, json!({ "sessions": ended }));
+        let event = Event::outside(
+            AuditAction::SessionEnded,
+            subject,
+            json!({ "sessions": ended }),
+        );
         audit::record(connection, &caller.act, event)
     })
 }
 
 fn record_end(connection: &mut Connection, act: &Act, session: SessionId) -> Result<()> {
-    let event = Event::outside(Action::SessionEnded, Subject::Session(session), json!({}));
+    let event = Event::outside(
+        AuditAction::SessionEnded,
+        Subject::Session(session),
+        json!({}),
+    );
     audit::record(connection, act, event)
 }

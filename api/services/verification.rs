@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use ring::rand::SystemRandom;
 
-use super::accounts::prove_mailbox;
+use super::accounts::verify_email;
 use super::act::Act;
-use super::invite_codes::redemption::AwaitedEnding;
+use super::invite_codes::redemption::SettledJoin;
 use super::passwords::deactivated;
 use super::sessions::SignedIn;
 use crate::domain::ids::MailId;
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Token, TokenKind};
 use crate::error::{Code, Error, Result};
-use crate::mail::outbox::Post;
-use crate::mail::{Letter, Outbox};
+use crate::mail::outbox::QueuedMail;
+use crate::mail::{MailContent, Outbox};
 use crate::store::accounts::{self, Account};
 use crate::store::mailed_tokens::{self, MailedToken};
 use crate::store::{Connection, transaction};
@@ -31,7 +31,7 @@ pub fn send(
     connection: &mut Connection,
     outbox: &Outbox,
     account: &Account,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
     let token = Token::generate(TokenKind::VerifyEmail, &SystemRandom::new())
         .map_err(|_| Error::internal("no randomness for a token"))?;
@@ -44,17 +44,17 @@ pub fn send(
         expires_at,
     };
     mailed_tokens::insert(connection, &token.hash(), &kept)?;
-    let post = Post {
+    let mail = QueuedMail {
         to: account,
         language: None,
         organization: None,
         cause: format!("verify address {} {}", account.id, MailId::new()),
-        letter: Letter::VerifyEmail {
+        content: MailContent::VerifyEmail {
             link: outbox.links.verify_email(&token),
             expires_at,
         },
     };
-    outbox.queue(connection, &post, now)?;
+    outbox.queue(connection, &mail, now)?;
     Ok(())
 }
 
@@ -82,7 +82,7 @@ pub fn resend(connection: &mut Connection, outbox: &Outbox, caller: &SignedIn) -
 /// A verified account, and how the joins that waited for it have ended.
 pub struct Verified {
     pub account: Account,
-    pub joins: Vec<AwaitedEnding>,
+    pub joins: Vec<SettledJoin>,
 }
 
 /// Verifies an address by a mailed link, which is good once.
@@ -93,7 +93,7 @@ pub fn verify(
     connection: &mut Connection,
     presented: &str,
     act: impl FnOnce(&Account) -> Act,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Verified> {
     let token = Token::presented(TokenKind::VerifyEmail, presented).ok_or_else(not_good)?;
     let known = mailed_tokens::find(connection, TokenKind::VerifyEmail, &token.hash())?
@@ -107,7 +107,7 @@ pub fn verify(
         if !mailed_tokens::consume(connection, TokenKind::VerifyEmail, &token.hash(), now)? {
             return Err(not_good());
         }
-        let joins = prove_mailbox(connection, &account, &act)?;
+        let joins = verify_email(connection, &account, &act)?;
         Ok(Verified { account, joins })
     })
 }

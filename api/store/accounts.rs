@@ -10,11 +10,11 @@ use super::backend::each_backend;
 use super::schema::{accounts, invitations, memberships};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::invitations::InvitationStatus;
 use crate::domain::language::Language;
 use crate::domain::organization::MembershipStatus;
 use crate::domain::search_key::search_key;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::Result;
 
@@ -24,7 +24,7 @@ use crate::error::Result;
 pub struct Account {
     pub id: AccountId,
     pub email: EmailAddress,
-    pub email_verified_at: Option<Instant>,
+    pub email_verified_at: Option<Timestamp>,
     pub username: Username,
     name_key: String,
     pub password_hash: Option<String>,
@@ -32,17 +32,17 @@ pub struct Account {
     pub generated_address: bool,
     pub managed_by_organization_id: Option<OrganizationId>,
     pub operator: bool,
-    pub deactivated_at: Option<Instant>,
-    pub created_at: Instant,
+    pub deactivated_at: Option<Timestamp>,
+    pub created_at: Timestamp,
     /// 1970: never.
-    pub last_active_at: Instant,
+    pub last_active_at: Timestamp,
     /// In which language its owner is written to.
     pub language: Language,
 }
 
 impl Account {
     /// A new account that nobody has used and no organization manages.
-    pub fn new(email: EmailAddress, username: Username, created_at: Instant) -> Self {
+    pub fn new(email: EmailAddress, username: Username, created_at: Timestamp) -> Self {
         Self {
             id: AccountId::new(),
             name_key: search_key(username.as_str()),
@@ -56,7 +56,7 @@ impl Account {
             operator: false,
             deactivated_at: None,
             created_at,
-            last_active_at: Instant::EPOCH,
+            last_active_at: Timestamp::EPOCH,
             language: Language::English,
         }
     }
@@ -64,7 +64,7 @@ impl Account {
     /// Whether its owner has used it in any way.
     pub fn is_used(&self) -> bool {
         self.password_hash.is_some()
-            || self.last_active_at != Instant::EPOCH
+            || self.last_active_at != Timestamp::EPOCH
             || self.email_verified_at.is_some()
             || self.operator
     }
@@ -188,7 +188,7 @@ pub fn delete_unused(
     let unused = accounts::table
         .find(id)
         .filter(accounts::password_hash.is_null())
-        .filter(accounts::last_active_at.eq(Instant::EPOCH))
+        .filter(accounts::last_active_at.eq(Timestamp::EPOCH))
         .filter(accounts::email_verified_at.is_null())
         .filter(accounts::managed_by_organization_id.eq(organization))
         .filter(accounts::operator.eq(false))
@@ -244,7 +244,7 @@ pub fn set_own_password(connection: &mut Connection, id: AccountId, hash: &str) 
 }
 
 /// Notes that the mailbox is the owner's; `false` where that was known.
-pub fn verify_email(connection: &mut Connection, id: AccountId, now: Instant) -> Result<bool> {
+pub fn verify_email(connection: &mut Connection, id: AccountId, now: Timestamp) -> Result<bool> {
     let unverified = accounts::table
         .find(id)
         .filter(accounts::email_verified_at.is_null());
@@ -302,7 +302,7 @@ pub fn turn_into_operator(
 const ACTIVITY_GRAIN: Duration = Duration::from_secs(5 * 60);
 
 /// Notes that the person is here, at most every five minutes.
-pub fn touch(connection: &mut Connection, account: &Account, now: Instant) -> Result<()> {
+pub fn touch(connection: &mut Connection, account: &Account, now: Timestamp) -> Result<()> {
     if now.since(account.last_active_at) < ACTIVITY_GRAIN {
         return Ok(());
     }

@@ -6,9 +6,9 @@ use super::Connection;
 use super::backend::each_backend;
 use super::schema::audit_events;
 use super::sql_types::JsonColumn;
-use crate::domain::audit::{Action, ActorKind, SubjectType};
+use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::ids::{AccountId, AuditEventId, OrganizationId};
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// An event as it is kept.
@@ -17,7 +17,7 @@ use crate::error::Result;
 pub struct AuditEvent {
     pub id: AuditEventId,
     pub organization_id: Option<OrganizationId>,
-    pub action: Action,
+    pub action: AuditAction,
     pub actor_kind: ActorKind,
     pub actor_account_id: Option<AccountId>,
     pub actor_name: String,
@@ -25,18 +25,18 @@ pub struct AuditEvent {
     pub subject: String,
     pub details: JsonColumn,
     pub request: String,
-    pub created_at: Instant,
+    pub created_at: Timestamp,
 }
 
 /// Which events a list shows; absent fields do not narrow it.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
-    pub action: Option<Action>,
+    pub action: Option<AuditAction>,
     pub actor: Option<AccountId>,
     pub subject_type: Option<SubjectType>,
     pub subject: Option<String>,
-    pub from: Option<Instant>,
-    pub to: Option<Instant>,
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
 }
 
 /// Adds events.

@@ -8,9 +8,9 @@ use super::Connection;
 use super::backend::each_backend;
 use super::schema::{group_memberships, groups, import_groups};
 use crate::domain::ids::{AccountId, GroupId, ImportId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::organization::GroupRole;
 use crate::domain::search_key::{like_pattern, name_key};
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// A group as it is kept.
@@ -23,7 +23,7 @@ pub struct Group {
     /// The name folded: unique in the organization whatever the case.
     pub name_key: String,
     pub description: Option<String>,
-    pub created_at: Instant,
+    pub created_at: Timestamp,
 }
 
 /// Somebody in a group.

@@ -8,13 +8,13 @@ use diesel::sql_types::Nullable;
 use super::Connection;
 use super::connection::MultiBackend;
 use super::schema::{group_memberships, import_groups, imports};
-use super::sql_types::{JsonColumn, Moment};
+use super::sql_types::{JsonColumn, UtcTimestamp};
 use crate::domain::ids::{AccountId, ImportId, OrganizationId, WorkerId};
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, StoredFailure,
 };
-use crate::domain::instant::Instant;
 use crate::domain::organization::{AccountType, GroupRole};
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// An import as it is kept.
@@ -38,12 +38,12 @@ pub struct Import {
     pub seats_reserved: i64,
     pub failure: Option<StoredFailure>,
     pub leased_by: Option<WorkerId>,
-    pub leased_until: Instant,
-    pub created_at: Instant,
-    pub started_at: Option<Instant>,
-    pub finished_at: Option<Instant>,
-    pub results_expire_at: Option<Instant>,
-    pub results_discarded_at: Option<Instant>,
+    pub leased_until: Timestamp,
+    pub created_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub results_expire_at: Option<Timestamp>,
+    pub results_discarded_at: Option<Timestamp>,
 }
 
 /// A worker's hold on an import: whatever it writes holds only while the lease does.
@@ -58,8 +58,8 @@ pub struct Lease {
 pub struct Ending {
     pub status: ImportStatus,
     pub failure: Option<StoredFailure>,
-    pub finished_at: Instant,
-    pub results_expire_at: Instant,
+    pub finished_at: Timestamp,
+    pub results_expire_at: Timestamp,
 }
 
 /// Adds an import.
@@ -129,7 +129,7 @@ fn visible<'a>(
 }
 
 /// Keeps an import that is still arriving from being taken for abandoned; `false` where it is gone.
-pub fn keep_staging(connection: &mut Connection, id: ImportId, until: Instant) -> Result<bool> {
+pub fn keep_staging(connection: &mut Connection, id: ImportId, until: Timestamp) -> Result<bool> {
     Ok(diesel::update(staging(id))
         .set(imports::leased_until.eq(until))
         .execute(connection)?
@@ -151,10 +151,10 @@ pub struct Accepted {
     pub rows_total: i64,
     pub seats_reserved: i64,
     pub failure: Option<StoredFailure>,
-    pub leased_until: Instant,
-    pub created_at: Instant,
-    pub finished_at: Option<Instant>,
-    pub results_expire_at: Option<Instant>,
+    pub leased_until: Timestamp,
+    pub created_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub results_expire_at: Option<Timestamp>,
 }
 
 /// Ends the arrival of an import; `false` where it is gone.
@@ -172,7 +172,7 @@ pub fn delete_staging(connection: &mut Connection, id: ImportId) -> Result<()> {
 }
 
 /// Forgets imports whose upload died with its process.
-pub fn delete_abandoned(connection: &mut Connection, now: Instant) -> Result<usize> {
+pub fn delete_abandoned(connection: &mut Connection, now: Timestamp) -> Result<usize> {
     let abandoned = imports::table
         .filter(imports::status.eq(ImportStatus::Staging))
         .filter(imports::leased_until.lt(now));
@@ -191,7 +191,7 @@ diesel::alias!(imports as siblings: Siblings);
 
 /// Imports that a worker may take now, the oldest first: those whose worker has let its lease run
 /// out, and those waiting while none of their organization runs.
-pub fn claimable(connection: &mut Connection, now: Instant, limit: i64) -> Result<Vec<ImportId>> {
+pub fn claimable(connection: &mut Connection, now: Timestamp, limit: i64) -> Result<Vec<ImportId>> {
     let running_sibling = siblings
         .filter(
             siblings
@@ -234,14 +234,14 @@ pub fn unfinished_up_to(
 pub fn claim(
     connection: &mut Connection,
     lease: Lease,
-    now: Instant,
-    until: Instant,
+    now: Timestamp,
+    until: Timestamp,
 ) -> Result<Option<Import>> {
     let free = imports::table
         .filter(imports::id.eq(lease.import))
         .filter(imports::status.eq_any([ImportStatus::Queued, ImportStatus::Running]))
         .filter(imports::leased_until.lt(now));
-    let first_start = now.into_sql::<Nullable<Moment>>();
+    let first_start = now.into_sql::<Nullable<UtcTimestamp>>();
     let started_at = case_when(imports::started_at.is_null(), first_start);
     let claimed = diesel::update(free)
         .set((
@@ -266,7 +266,7 @@ pub fn claim(
 
 /// Extends a lease, and so locks the import for the transaction; `false` where it is lost: the
 /// import was cancelled, deleted or taken over.
-pub fn renew(connection: &mut Connection, lease: Lease, until: Instant) -> Result<bool> {
+pub fn renew(connection: &mut Connection, lease: Lease, until: Timestamp) -> Result<bool> {
     Ok(diesel::update(held(lease))
         .set(imports::leased_until.eq(until))
         .execute(connection)?
@@ -276,7 +276,7 @@ pub fn renew(connection: &mut Connection, lease: Lease, until: Instant) -> Resul
 /// Lets go of an import, for any worker to take it at once.
 pub fn release(connection: &mut Connection, lease: Lease) -> Result<()> {
     diesel::update(held(lease))
-        .set(imports::leased_until.eq(Instant::EPOCH))
+        .set(imports::leased_until.eq(Timestamp::EPOCH))
         .execute(connection)?;
     Ok(())
 }
@@ -323,8 +323,8 @@ pub fn cancel(
     connection: &mut Connection,
     organization: OrganizationId,
     id: ImportId,
-    now: Instant,
-    results_expire_at: Instant,
+    now: Timestamp,
+    results_expire_at: Timestamp,
 ) -> Result<bool> {
     let unfinished = imports::table
         .find(id)
@@ -364,7 +364,7 @@ pub fn discard_results(
     connection: &mut Connection,
     organization: OrganizationId,
     id: ImportId,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<bool> {
     let kept = imports::table
         .find(id)
@@ -382,7 +382,7 @@ pub fn discard_results(
 /// Imports whose results have run out and still are there.
 pub fn with_expired_results(
     connection: &mut Connection,
-    now: Instant,
+    now: Timestamp,
     limit: i64,
 ) -> Result<Vec<(OrganizationId, ImportId)>> {
     Ok(imports::table

@@ -10,11 +10,11 @@ use super::backend::each_backend;
 use super::schema::{groups, invitation_groups, invitations, organizations};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, GroupId, InvitationId, MailId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
 use crate::domain::language::Language;
 use crate::domain::organization::AccountType;
 use crate::domain::search_key::like_pattern;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::organizations::Organization;
 
@@ -35,17 +35,17 @@ pub struct Invitation {
     /// As it was written last: [`Invitation::status_at`] tells how it stands.
     pub status: InvitationStatus,
     pub valid_days: i64,
-    pub expires_at: Instant,
+    pub expires_at: Timestamp,
     /// How many links were made for it.
     pub links: i64,
     pub mail_id: Option<MailId>,
-    pub created_at: Instant,
-    pub ended_at: Option<Instant>,
+    pub created_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
 }
 
 impl Invitation {
     /// How it stands at this moment.
-    pub fn status_at(&self, now: Instant) -> InvitationStatus {
+    pub fn status_at(&self, now: Timestamp) -> InvitationStatus {
         self.status.at(now, self.expires_at)
     }
 
@@ -138,7 +138,7 @@ pub fn list(
     connection: &mut Connection,
     organization: OrganizationId,
     filter: &InvitationFilter,
-    now: Instant,
+    now: Timestamp,
     before: Option<InvitationId>,
     limit: i64,
 ) -> Result<Vec<Invitation>> {
@@ -181,7 +181,7 @@ pub fn list(
 pub fn open_of_account(
     connection: &mut Connection,
     account: AccountId,
-    now: Instant,
+    now: Timestamp,
     limit: i64,
 ) -> Result<Vec<(Invitation, Organization)>> {
     Ok(invitations::table
@@ -255,7 +255,7 @@ pub fn end(
     id: InvitationId,
     from: InvitationStatus,
     to: InvitationStatus,
-    at: Instant,
+    at: Timestamp,
 ) -> Result<bool> {
     let known = invitations::table
         .find(id)
@@ -271,10 +271,10 @@ pub fn end(
 #[diesel(table_name = invitations, treat_none_as_null = true)]
 pub struct Reopened {
     pub status: InvitationStatus,
-    pub expires_at: Instant,
+    pub expires_at: Timestamp,
     pub links: i64,
     pub mail_id: Option<MailId>,
-    pub ended_at: Option<Instant>,
+    pub ended_at: Option<Timestamp>,
 }
 
 /// Gives an invitation that is locked a new link and a new time.
@@ -288,7 +288,7 @@ pub fn reopen(connection: &mut Connection, id: InvitationId, reopened: &Reopened
 /// Invitations that have expired and still are written down as pending.
 pub fn unsettled(
     connection: &mut Connection,
-    now: Instant,
+    now: Timestamp,
     limit: i64,
 ) -> Result<Vec<InvitationId>> {
     Ok(invitations::table

@@ -11,8 +11,8 @@ use super::schema::{accounts, groups, invite_code_uses, invite_codes, organizati
 use super::sql_types::JsonColumn;
 use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{AccountId, GroupId, InviteCodeId, InviteCodeUseId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 
 /// A code as it is kept.
@@ -24,9 +24,9 @@ pub struct StoredCode {
     /// None: the organization's own.
     pub group_id: Option<GroupId>,
     pub code: InviteCode,
-    pub made_at: Instant,
+    pub issued_at: Timestamp,
     pub paused: bool,
-    pub expires_at: Option<Instant>,
+    pub expires_at: Option<Timestamp>,
     pub max_uses: Option<i64>,
     pub uses: i64,
     allowed_email_domains: JsonColumn,
@@ -38,14 +38,14 @@ impl StoredCode {
         organization: OrganizationId,
         group: Option<GroupId>,
         code: InviteCode,
-        made_at: Instant,
+        issued_at: Timestamp,
     ) -> Self {
         Self {
             id: InviteCodeId::new(),
             organization_id: organization,
             group_id: group,
             code,
-            made_at,
+            issued_at,
             paused: false,
             expires_at: None,
             max_uses: None,
@@ -55,7 +55,7 @@ impl StoredCode {
     }
 
     /// Whether it lets people in. [`take_use`] asks the same of the database.
-    pub fn status(&self, now: Instant) -> CodeStatus {
+    pub fn status(&self, now: Timestamp) -> CodeStatus {
         CodeStatus::of(self.paused, self.expires_at, self.uses, self.max_uses, now)
     }
 
@@ -73,7 +73,7 @@ impl StoredCode {
 #[diesel(table_name = invite_codes)]
 pub struct CodeChanges {
     pub max_uses: Option<Option<i64>>,
-    pub expires_at: Option<Option<Instant>>,
+    pub expires_at: Option<Option<Timestamp>>,
     pub paused: Option<bool>,
     allowed_email_domains: Option<JsonColumn>,
 }
@@ -169,7 +169,7 @@ pub fn take_use(
     connection: &mut Connection,
     organization: OrganizationId,
     known: &StoredCode,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<bool> {
     let open = invite_codes::table
         .find(known.id)
@@ -222,7 +222,7 @@ pub fn reset(
     organization: OrganizationId,
     id: InviteCodeId,
     code: &InviteCode,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
     let same = invite_codes::table
         .find(id)
@@ -235,10 +235,10 @@ pub fn reset(
     diesel::update(same)
         .set((
             invite_codes::code.eq(code),
-            invite_codes::made_at.eq(now),
+            invite_codes::issued_at.eq(now),
             invite_codes::uses.eq(0),
             invite_codes::paused.eq(false),
-            invite_codes::expires_at.eq(end.otherwise(None::<Instant>)),
+            invite_codes::expires_at.eq(end.otherwise(None::<Timestamp>)),
         ))
         .execute(connection)?;
     Ok(())
@@ -254,7 +254,7 @@ pub struct CodeUse {
     /// As it was then.
     pub code: InviteCode,
     pub outcome: CodeOutcome,
-    pub used_at: Instant,
+    pub used_at: Timestamp,
 }
 
 /// Notes a use.

@@ -6,7 +6,7 @@ use super::Connection;
 use super::backend::each_backend;
 use super::schema::mailed_tokens;
 use crate::domain::ids::{AccountId, InvitationId};
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{TokenHash, TokenKind};
 use crate::error::Result;
 
@@ -17,8 +17,8 @@ pub struct MailedToken {
     pub kind: TokenKind,
     pub account_id: AccountId,
     pub invitation_id: Option<InvitationId>,
-    pub created_at: Instant,
-    pub expires_at: Instant,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
 }
 
 /// Keeps the hash of a token.
@@ -76,7 +76,7 @@ pub fn consume(
     connection: &mut Connection,
     kind: TokenKind,
     hash: &TokenHash,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<bool> {
     let good = mailed_tokens::table
         .find(hash.as_bytes())
@@ -105,7 +105,7 @@ pub fn delete_of_invitation(connection: &mut Connection, invitation: InvitationI
 }
 
 /// Forgets tokens that expired before this moment.
-pub fn delete_expired(connection: &mut Connection, before: Instant) -> Result<usize> {
+pub fn delete_expired(connection: &mut Connection, before: Timestamp) -> Result<usize> {
     let old = mailed_tokens::table.filter(mailed_tokens::expires_at.le(before));
     Ok(diesel::delete(old).execute(connection)?)
 }

@@ -17,9 +17,9 @@ use super::backend::each_backend;
 use super::schema::mails;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, MailId, OrganizationId, WorkerId};
-use crate::domain::instant::Instant;
 use crate::domain::language::Language;
 use crate::domain::mail::{MailKind, MailStatus};
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// A mail as it is kept.
@@ -37,12 +37,12 @@ pub struct Mail {
     pub status: MailStatus,
     pub attempts: i64,
     pub last_error: Option<String>,
-    pub due_at: Instant,
+    pub due_at: Timestamp,
     pub leased_by: Option<WorkerId>,
-    pub leased_until: Instant,
-    pub handed_over_at: Option<Instant>,
-    pub created_at: Instant,
-    pub sent_at: Option<Instant>,
+    pub leased_until: Timestamp,
+    pub handed_over_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub sent_at: Option<Timestamp>,
 }
 
 /// How far a mail is, for those who had it sent.
@@ -109,7 +109,7 @@ pub fn deliveries(
 }
 
 /// Mails that a worker may take now, those that have waited longest first.
-pub fn claimable(connection: &mut Connection, now: Instant, limit: i64) -> Result<Vec<MailId>> {
+pub fn claimable(connection: &mut Connection, now: Timestamp, limit: i64) -> Result<Vec<MailId>> {
     Ok(mails::table
         .filter(unsent_as_indexed())
         .filter(mails::due_at.le(now))
@@ -125,8 +125,8 @@ pub fn claimable(connection: &mut Connection, now: Instant, limit: i64) -> Resul
 pub fn claim(
     connection: &mut Connection,
     lease: Lease,
-    now: Instant,
-    until: Instant,
+    now: Timestamp,
+    until: Timestamp,
 ) -> Result<Option<Mail>> {
     let free = mails::table
         .filter(mails::id.eq(lease.mail))
@@ -155,8 +155,8 @@ pub fn claim(
 pub fn hand_over(
     connection: &mut Connection,
     lease: Lease,
-    now: Instant,
-    until: Instant,
+    now: Timestamp,
+    until: Timestamp,
 ) -> Result<bool> {
     let ready = held(lease)
         .filter(mails::leased_until.ge(now))
@@ -169,7 +169,7 @@ pub fn hand_over(
 
 /// The mail server has it. Whoever handed it over knows, even where it was given up meanwhile
 /// because that took long. What it said is erased.
-pub fn mark_sent(connection: &mut Connection, lease: Lease, now: Instant) -> Result<bool> {
+pub fn mark_sent(connection: &mut Connection, lease: Lease, now: Timestamp) -> Result<bool> {
     let theirs = mails::table
         .filter(mails::id.eq(lease.mail))
         .filter(mails::leased_by.eq(lease.worker))
@@ -189,7 +189,7 @@ pub fn mark_sent(connection: &mut Connection, lease: Lease, now: Instant) -> Res
 pub fn defer(
     connection: &mut Connection,
     lease: Lease,
-    due_at: Instant,
+    due_at: Timestamp,
     reason: &str,
 ) -> Result<bool> {
     Ok(diesel::update(held(lease))
@@ -197,8 +197,8 @@ pub fn defer(
             mails::status.eq(MailStatus::Deferred),
             mails::due_at.eq(due_at),
             mails::last_error.eq(reason),
-            mails::leased_until.eq(Instant::EPOCH),
-            mails::handed_over_at.eq(None::<Instant>),
+            mails::leased_until.eq(Timestamp::EPOCH),
+            mails::handed_over_at.eq(None::<Timestamp>),
         ))
         .execute(connection)?
         == 1)
@@ -228,7 +228,7 @@ fn held(lease: Lease) -> _ {
 }
 
 /// Gives up what was handed over by a worker that has not been heard of since; gives which these are.
-pub fn fail_lost(connection: &mut Connection, now: Instant, reason: &str) -> Result<Vec<MailId>> {
+pub fn fail_lost(connection: &mut Connection, now: Timestamp, reason: &str) -> Result<Vec<MailId>> {
     let lost: Vec<MailId> = mails::table
         .filter(unsent_as_indexed())
         .filter(mails::handed_over_at.is_not_null())
@@ -255,7 +255,7 @@ pub fn fail_lost(connection: &mut Connection, now: Instant, reason: &str) -> Res
 }
 
 /// Forgets mails that ended and were queued before this moment.
-pub fn delete_ended_before(connection: &mut Connection, before: Instant) -> Result<usize> {
+pub fn delete_ended_before(connection: &mut Connection, before: Timestamp) -> Result<usize> {
     let old = mails::table
         .filter(ended_as_indexed())
         .filter(mails::created_at.lt(before));

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use super::Connection;
 use super::schema::accounts;
 use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// Closes the account as a whole: it opens nothing, anywhere. `false` where it is not this
@@ -15,7 +15,7 @@ pub fn deactivate(
     connection: &mut Connection,
     organization: OrganizationId,
     account: AccountId,
-    at: Instant,
+    at: Timestamp,
 ) -> Result<bool> {
     let open = theirs(organization, account);
     let closed = diesel::update(open.filter(accounts::deactivated_at.is_null()))
@@ -32,7 +32,7 @@ pub fn reactivate(
 ) -> Result<bool> {
     let closed = theirs(organization, account);
     let opened = diesel::update(closed.filter(accounts::deactivated_at.is_not_null()))
-        .set(accounts::deactivated_at.eq(None::<Instant>))
+        .set(accounts::deactivated_at.eq(None::<Timestamp>))
         .execute(connection)?;
     Ok(opened == 1)
 }
@@ -46,7 +46,7 @@ pub fn release(
     diesel::update(theirs(organization, account))
         .set((
             accounts::managed_by_organization_id.eq(None::<OrganizationId>),
-            accounts::deactivated_at.eq(None::<Instant>),
+            accounts::deactivated_at.eq(None::<Timestamp>),
         ))
         .execute(connection)?;
     Ok(())
@@ -58,7 +58,7 @@ pub fn release_all(connection: &mut Connection, organization: OrganizationId) ->
     diesel::update(all)
         .set((
             accounts::managed_by_organization_id.eq(None::<OrganizationId>),
-            accounts::deactivated_at.eq(None::<Instant>),
+            accounts::deactivated_at.eq(None::<Timestamp>),
         ))
         .execute(connection)?;
     Ok(())

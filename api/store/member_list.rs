@@ -12,11 +12,11 @@ use super::memberships::Membership;
 use super::row_value::beyond;
 use super::schema::{accounts, group_memberships, memberships};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::members::Direction::{self, Ascending, Descending};
 use crate::domain::members::{MemberKey, MemberOrder, MemberPosition, MemberSort};
 use crate::domain::organization::{AccountType, GroupRole, MembershipStatus, Role};
 use crate::domain::search_key::{like_pattern, search_key};
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// A member, as lists show them: the account and its membership.
@@ -41,10 +41,10 @@ pub struct MemberFilter {
     pub group_role: Option<GroupRole>,
     pub email_domain: Option<String>,
     pub managed: Option<bool>,
-    pub registered_from: Option<Instant>,
-    pub registered_to: Option<Instant>,
-    pub active_from: Option<Instant>,
-    pub active_to: Option<Instant>,
+    pub registered_from: Option<Timestamp>,
+    pub registered_to: Option<Timestamp>,
+    pub active_from: Option<Timestamp>,
+    pub active_to: Option<Timestamp>,
     /// Only people in a group that this account manages.
     pub managed_by: Option<AccountId>,
 }

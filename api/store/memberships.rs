@@ -7,9 +7,9 @@ use super::accounts::Account;
 use super::backend::each_backend;
 use super::schema::{memberships, organizations};
 use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::members::{MemberKey, MemberOrder};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::organizations::Organization;
 
@@ -23,10 +23,10 @@ pub struct Membership {
     pub role: Role,
     pub status: MembershipStatus,
     pub joined_via: JoinedVia,
-    pub joined_at: Instant,
+    pub joined_at: Timestamp,
     name_key: String,
-    registered_at: Instant,
-    last_active_at: Instant,
+    registered_at: Timestamp,
+    last_active_at: Timestamp,
 }
 
 /// How a person becomes a member.
@@ -36,7 +36,7 @@ pub struct Admission {
     pub account_type: AccountType,
     pub role: Role,
     pub joined_via: JoinedVia,
-    pub joined_at: Instant,
+    pub joined_at: Timestamp,
 }
 
 impl Membership {

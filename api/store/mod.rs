@@ -6,13 +6,12 @@
 
 pub mod accounts;
 pub mod audit_events;
-pub mod awaited_joins;
 mod backend;
 pub mod connection;
 pub mod generated_addresses;
 pub mod group_members;
 pub mod groups;
-pub mod idempotent_answers;
+pub mod idempotency_keys;
 pub mod import_outcomes;
 pub mod import_rows;
 pub mod imports;
@@ -25,9 +24,10 @@ pub mod member_list;
 pub mod memberships;
 pub mod migrations;
 pub mod organizations;
+pub mod pending_joins;
 pub mod pool;
 pub mod rate_limits;
-pub mod removals;
+pub mod removed_members;
 mod row_value;
 pub mod schema;
 pub mod seats;

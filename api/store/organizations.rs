@@ -6,9 +6,9 @@ use super::Connection;
 use super::backend::each_backend;
 use super::schema::{memberships, organizations};
 use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::organization::{AccountType, MembershipStatus, OrganizationKind};
 use crate::domain::slug::Slug;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// An organization as it is kept.
@@ -21,7 +21,7 @@ pub struct Organization {
     pub slug: Slug,
     pub default_account_type: AccountType,
     pub active_admins: i64,
-    pub created_at: Instant,
+    pub created_at: Timestamp,
 }
 
 /// What may change of an organization; absent fields stay.

@@ -23,7 +23,7 @@ pub struct Pool {
 
 /// How long whoever needs a connection waits for one: long enough for a database that restarts
 /// quickly.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection on loan from the pool.
 pub type Pooled = r2d2::PooledConnection<Manager>;
@@ -39,7 +39,7 @@ impl Pool {
         let connections = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
-            .connection_timeout(PATIENCE)
+            .connection_timeout(TIMEOUT)
             .error_handler(Box::new(LoggedErrors))
             .build_unchecked(manager);
         Ok(Self {
@@ -49,9 +49,9 @@ impl Pool {
         })
     }
 
-    /// Takes a connection, waiting for one for at most [`PATIENCE`].
+    /// Takes a connection, waiting for one for at most [`TIMEOUT`].
     pub fn get(&self) -> Result<Pooled> {
-        self.get_until(Instant::now() + PATIENCE)
+        self.get_until(Instant::now() + TIMEOUT)
     }
 
     /// Takes a connection; where none is to be had, waits for one until then.

@@ -82,7 +82,7 @@ fn full_at(connection: &mut Connection, one: &Use) -> Result<i64> {
 
 /// Gives a use back: what it was taken for is not to be counted. Tells when the allowance will be
 /// whole then; nothing where it is whole already and forgotten.
-pub fn give_back(connection: &mut Connection, one: &Use) -> Result<Option<i64>> {
+pub fn refund(connection: &mut Connection, one: &Use) -> Result<Option<i64>> {
     let subject = rate_limits::table.find(&one.key_hash[..]);
     let given = diesel::update(subject)
         .set(rate_limits::full_at.eq(rate_limits::full_at - one.cost))

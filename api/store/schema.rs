@@ -9,7 +9,7 @@ table! {
     accounts (id) {
         id -> Id,
         email -> Text,
-        email_verified_at -> Nullable<Moment>,
+        email_verified_at -> Nullable<UtcTimestamp>,
         username -> Text,
         name_key -> Text,
         password_hash -> Nullable<Text>,
@@ -17,9 +17,9 @@ table! {
         generated_address -> Bool,
         managed_by_organization_id -> Nullable<Id>,
         operator -> Bool,
-        deactivated_at -> Nullable<Moment>,
-        created_at -> Moment,
-        last_active_at -> Moment,
+        deactivated_at -> Nullable<UtcTimestamp>,
+        created_at -> UtcTimestamp,
+        last_active_at -> UtcTimestamp,
         language -> Text,
     }
 }
@@ -32,9 +32,9 @@ table! {
         id -> Id,
         account_id -> Id,
         user_agent -> Nullable<Text>,
-        created_at -> Moment,
-        last_used_at -> Moment,
-        expires_at -> Moment,
+        created_at -> UtcTimestamp,
+        last_used_at -> UtcTimestamp,
+        expires_at -> UtcTimestamp,
     }
 }
 
@@ -45,7 +45,7 @@ table! {
     refresh_tokens (token_hash) {
         token_hash -> Binary,
         session_id -> Id,
-        used_at -> Nullable<Moment>,
+        used_at -> Nullable<UtcTimestamp>,
     }
 }
 
@@ -60,7 +60,7 @@ table! {
         slug -> Text,
         default_account_type -> Text,
         active_admins -> BigInt,
-        created_at -> Moment,
+        created_at -> UtcTimestamp,
     }
 }
 
@@ -75,10 +75,10 @@ table! {
         role -> Text,
         status -> Text,
         joined_via -> Text,
-        joined_at -> Moment,
+        joined_at -> UtcTimestamp,
         name_key -> Text,
-        registered_at -> Moment,
-        last_active_at -> Moment,
+        registered_at -> UtcTimestamp,
+        last_active_at -> UtcTimestamp,
     }
 }
 
@@ -105,7 +105,7 @@ table! {
         name -> Text,
         name_key -> Text,
         description -> Nullable<Text>,
-        created_at -> Moment,
+        created_at -> UtcTimestamp,
     }
 }
 
@@ -136,7 +136,7 @@ table! {
         subject -> Text,
         details -> Document,
         request -> Text,
-        created_at -> Moment,
+        created_at -> UtcTimestamp,
     }
 }
 
@@ -162,12 +162,12 @@ table! {
         seats_reserved -> BigInt,
         failure -> Nullable<Text>,
         leased_by -> Nullable<Id>,
-        leased_until -> Moment,
-        created_at -> Moment,
-        started_at -> Nullable<Moment>,
-        finished_at -> Nullable<Moment>,
-        results_expire_at -> Nullable<Moment>,
-        results_discarded_at -> Nullable<Moment>,
+        leased_until -> UtcTimestamp,
+        created_at -> UtcTimestamp,
+        started_at -> Nullable<UtcTimestamp>,
+        finished_at -> Nullable<UtcTimestamp>,
+        results_expire_at -> Nullable<UtcTimestamp>,
+        results_discarded_at -> Nullable<UtcTimestamp>,
     }
 }
 
@@ -225,12 +225,12 @@ table! {
         status -> Text,
         attempts -> BigInt,
         last_error -> Nullable<Text>,
-        due_at -> Moment,
+        due_at -> UtcTimestamp,
         leased_by -> Nullable<Id>,
-        leased_until -> Moment,
-        handed_over_at -> Nullable<Moment>,
-        created_at -> Moment,
-        sent_at -> Nullable<Moment>,
+        leased_until -> UtcTimestamp,
+        handed_over_at -> Nullable<UtcTimestamp>,
+        created_at -> UtcTimestamp,
+        sent_at -> Nullable<UtcTimestamp>,
     }
 }
 
@@ -243,9 +243,9 @@ table! {
         organization_id -> Id,
         group_id -> Nullable<Id>,
         code -> Text,
-        made_at -> Moment,
+        issued_at -> UtcTimestamp,
         paused -> Bool,
-        expires_at -> Nullable<Moment>,
+        expires_at -> Nullable<UtcTimestamp>,
         max_uses -> Nullable<BigInt>,
         uses -> BigInt,
         allowed_email_domains -> Document,
@@ -262,7 +262,7 @@ table! {
         account_id -> Id,
         code -> Text,
         outcome -> Text,
-        used_at -> Moment,
+        used_at -> UtcTimestamp,
     }
 }
 
@@ -270,11 +270,11 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
-    awaited_joins (account_id, invite_code_id) {
+    pending_joins (account_id, invite_code_id) {
         account_id -> Id,
         invite_code_id -> Id,
         code -> Text,
-        created_at -> Moment,
+        created_at -> UtcTimestamp,
     }
 }
 
@@ -282,10 +282,10 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
-    removals (organization_id, account_id) {
+    removed_members (organization_id, account_id) {
         organization_id -> Id,
         account_id -> Id,
-        removed_at -> Moment,
+        removed_at -> UtcTimestamp,
     }
 }
 
@@ -293,10 +293,10 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
-    group_removals (group_id, account_id) {
+    removed_group_members (group_id, account_id) {
         group_id -> Id,
         account_id -> Id,
-        removed_at -> Moment,
+        removed_at -> UtcTimestamp,
     }
 }
 
@@ -316,11 +316,11 @@ table! {
         note -> Nullable<Text>,
         status -> Text,
         valid_days -> BigInt,
-        expires_at -> Moment,
+        expires_at -> UtcTimestamp,
         links -> BigInt,
         mail_id -> Nullable<Id>,
-        created_at -> Moment,
-        ended_at -> Nullable<Moment>,
+        created_at -> UtcTimestamp,
+        ended_at -> Nullable<UtcTimestamp>,
     }
 }
 
@@ -343,8 +343,8 @@ table! {
         kind -> Text,
         account_id -> Id,
         invitation_id -> Nullable<Id>,
-        created_at -> Moment,
-        expires_at -> Moment,
+        created_at -> UtcTimestamp,
+        expires_at -> UtcTimestamp,
     }
 }
 
@@ -362,11 +362,11 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
-    idempotent_answers (key_hash) {
+    idempotency_keys (key_hash) {
         key_hash -> Binary,
         fingerprint -> Binary,
         sealed -> Binary,
-        expires_at -> Moment,
+        expires_at -> UtcTimestamp,
     }
 }
 
@@ -395,7 +395,7 @@ joinable!(invite_codes -> organizations (organization_id));
 joinable!(invite_codes -> groups (group_id));
 joinable!(invite_code_uses -> invite_codes (invite_code_id));
 joinable!(invite_code_uses -> accounts (account_id));
-joinable!(awaited_joins -> invite_codes (invite_code_id));
+joinable!(pending_joins -> invite_codes (invite_code_id));
 joinable!(invitations -> organizations (organization_id));
 joinable!(invitations -> mails (mail_id));
 joinable!(invitation_groups -> invitations (invitation_id));
@@ -405,12 +405,12 @@ joinable!(mailed_tokens -> accounts (account_id));
 allow_tables_to_appear_in_same_query!(
     accounts,
     audit_events,
-    awaited_joins,
+    pending_joins,
     generated_addresses,
     group_memberships,
-    group_removals,
+    removed_group_members,
     groups,
-    idempotent_answers,
+    idempotency_keys,
     import_groups,
     import_outcomes,
     import_rows,
@@ -425,7 +425,7 @@ allow_tables_to_appear_in_same_query!(
     organizations,
     rate_limits,
     refresh_tokens,
-    removals,
+    removed_members,
     seats,
     sessions,
 );

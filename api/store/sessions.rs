@@ -6,7 +6,7 @@ use super::Connection;
 use super::accounts::Account;
 use super::schema::{accounts, refresh_tokens, sessions};
 use crate::domain::ids::{AccountId, SessionId};
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::token::TokenHash;
 use crate::error::Result;
 
@@ -17,15 +17,15 @@ pub struct Session {
     pub id: SessionId,
     pub account_id: AccountId,
     pub user_agent: Option<String>,
-    pub created_at: Instant,
-    pub last_used_at: Instant,
-    pub expires_at: Instant,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub expires_at: Timestamp,
 }
 
 /// A refresh token that is known, whatever has become of it.
 pub struct KnownToken {
     pub session: Session,
-    pub used_at: Option<Instant>,
+    pub used_at: Option<Timestamp>,
 }
 
 /// Begins a session.
@@ -52,7 +52,11 @@ pub fn insert_token(
 }
 
 /// Uses a token up; `false` where it was used before, or never was.
-pub fn consume_token(connection: &mut Connection, hash: &TokenHash, now: Instant) -> Result<bool> {
+pub fn consume_token(
+    connection: &mut Connection,
+    hash: &TokenHash,
+    now: Timestamp,
+) -> Result<bool> {
     let unused = refresh_tokens::table
         .find(hash.as_bytes())
         .filter(refresh_tokens::used_at.is_null());
@@ -64,7 +68,7 @@ pub fn consume_token(connection: &mut Connection, hash: &TokenHash, now: Instant
 
 /// The token and the session that it belongs to.
 pub fn find_token(connection: &mut Connection, hash: &TokenHash) -> Result<Option<KnownToken>> {
-    let found: Option<(Session, Option<Instant>)> = refresh_tokens::table
+    let found: Option<(Session, Option<Timestamp>)> = refresh_tokens::table
         .inner_join(sessions::table)
         .filter(refresh_tokens::token_hash.eq(hash.as_bytes()))
         .select((Session::as_select(), refresh_tokens::used_at))
@@ -77,8 +81,8 @@ pub fn find_token(connection: &mut Connection, hash: &TokenHash) -> Result<Optio
 pub fn extend(
     connection: &mut Connection,
     id: SessionId,
-    now: Instant,
-    expires_at: Instant,
+    now: Timestamp,
+    expires_at: Timestamp,
 ) -> Result<()> {
     diesel::update(sessions::table.find(id))
         .set((
@@ -93,7 +97,7 @@ pub fn extend(
 pub fn find_account(
     connection: &mut Connection,
     id: SessionId,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Option<Account>> {
     Ok(sessions::table
         .inner_join(accounts::table)
@@ -106,7 +110,11 @@ pub fn find_account(
 }
 
 /// An account's live sessions, the latest used first.
-pub fn list(connection: &mut Connection, account: AccountId, now: Instant) -> Result<Vec<Session>> {
+pub fn list(
+    connection: &mut Connection,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<Vec<Session>> {
     Ok(sessions::table
         .filter(sessions::account_id.eq(account))
         .filter(sessions::expires_at.gt(now))
@@ -138,6 +146,6 @@ pub fn delete_all(
 }
 
 /// Forgets sessions that have run out.
-pub fn delete_expired(connection: &mut Connection, now: Instant) -> Result<usize> {
+pub fn delete_expired(connection: &mut Connection, now: Timestamp) -> Result<usize> {
     Ok(diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(connection)?)
 }

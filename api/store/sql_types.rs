@@ -3,7 +3,7 @@
 //! | here | PostgreSQL | SQLite |
 //! |---|---|---|
 //! | [`Id`] | `uuid` | 16 bytes |
-//! | [`Moment`] | `timestamptz` | microseconds since 1970 |
+//! | [`UtcTimestamp`] | `timestamptz` | microseconds since 1970 |
 //! | [`Document`] | `jsonb` | text |
 
 use std::error::Error;
@@ -19,7 +19,7 @@ use diesel::sqlite::{Sqlite, SqliteValue};
 use uuid::Uuid;
 
 use super::connection::MultiBackend;
-use crate::domain::audit::{Action, ActorKind, SubjectType};
+use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{
     AccountId, AuditEventId, GroupId, ImportId, InvitationId, InviteCodeId, InviteCodeUseId,
@@ -28,7 +28,6 @@ use crate::domain::ids::{
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
 };
-use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
 use crate::domain::invite_code::{CodeOutcome, InviteCode};
 use crate::domain::language::Language;
@@ -38,6 +37,7 @@ use crate::domain::organization::{
 };
 use crate::domain::seats::SeatPool;
 use crate::domain::slug::Slug;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::token::TokenKind;
 use crate::domain::username::Username;
 
@@ -55,7 +55,7 @@ pub struct Id;
     postgres_type(oid = 1184, array_oid = 1185),
     sqlite_type(name = "Long")
 )]
-pub struct Moment;
+pub struct UtcTimestamp;
 
 /// A JSON document.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
@@ -80,7 +80,7 @@ macro_rules! multi_sql_type {
     )+};
 }
 
-multi_sql_type!(Id, Moment, Document);
+multi_sql_type!(Id, UtcTimestamp, Document);
 
 /// What lets a value of ours stand for a column: as an expression, in a row, and on the enum of
 /// both databases.
@@ -255,7 +255,7 @@ where
 
 text_columns!(
     AccountType,
-    Action,
+    AuditAction,
     ActorKind,
     CodeOutcome,
     EmailAddress,
@@ -284,13 +284,13 @@ text_columns!(
     Username,
 );
 
-expression!(Moment: Instant);
-column_value!(Moment: Instant);
+expression!(UtcTimestamp: Timestamp);
+column_value!(UtcTimestamp: Timestamp);
 
 /// PostgreSQL counts microseconds from 2000-01-01, we from 1970-01-01.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
-impl ToSql<Moment, Pg> for Instant {
+impl ToSql<UtcTimestamp, Pg> for Timestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         let micros = self.as_microseconds().saturating_sub(POSTGRES_EPOCH);
         out.write_all(&micros.to_be_bytes())?;
@@ -298,7 +298,7 @@ impl ToSql<Moment, Pg> for Instant {
     }
 }
 
-impl FromSql<Moment, Pg> for Instant {
+impl FromSql<UtcTimestamp, Pg> for Timestamp {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         let micros = i64::from_be_bytes(value.as_bytes().try_into()?);
         Ok(Self::from_microseconds(
@@ -307,14 +307,14 @@ impl FromSql<Moment, Pg> for Instant {
     }
 }
 
-impl ToSql<Moment, Sqlite> for Instant {
+impl ToSql<UtcTimestamp, Sqlite> for Timestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         out.set_value(self.as_microseconds());
         Ok(IsNull::No)
     }
 }
 
-impl FromSql<Moment, Sqlite> for Instant {
+impl FromSql<UtcTimestamp, Sqlite> for Timestamp {
     fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
         <i64 as FromSql<BigInt, Sqlite>>::from_sql(value).map(Self::from_microseconds)
     }

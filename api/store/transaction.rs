@@ -85,7 +85,7 @@ pub(super) fn is_passing(message: &str) -> bool {
 
 /// Runs `work` again, a few times, while what stops it is passing; for background work that nobody
 /// waits for.
-pub fn with_patience<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
+pub fn with_retries<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
     const TRIES: u32 = 5;
     let mut pause = std::time::Duration::from_millis(50);
     for _ in 1..TRIES {

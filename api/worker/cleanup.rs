@@ -11,7 +11,7 @@ use crate::mail::sending;
 use crate::services::imports::results;
 use crate::services::invitations;
 use crate::state::State;
-use crate::store::{idempotent_answers, imports, mailed_tokens, mails, rate_limits, sessions};
+use crate::store::{idempotency_keys, imports, mailed_tokens, mails, rate_limits, sessions};
 
 /// Reading checks the time itself, so that this need not be prompt.
 const EVERY: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ const LINKS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Cleans up now and then until `stopping`.
 pub fn work(state: &State, stopping: &AtomicBool) {
     let mut due = Instant::now();
-    let mut bell = state.bell.listener();
+    let mut signal = state.signal.listener();
     while !stopping.load(Ordering::Acquire) {
         if due <= Instant::now() {
             due = Instant::now() + EVERY;
@@ -33,7 +33,7 @@ pub fn work(state: &State, stopping: &AtomicBool) {
                 tracing::warn!(%error, "cleaning up did not work; it is tried again");
             }
         }
-        bell.wait(state.config.worker_poll);
+        signal.wait(state.config.worker_poll);
     }
 }
 
@@ -46,7 +46,7 @@ pub fn once(state: &State) -> Result<()> {
     let mut connection = state.pool.get()?;
     sessions::delete_expired(&mut connection, now)?;
     imports::delete_abandoned(&mut connection, now)?;
-    idempotent_answers::delete_expired(&mut connection, now)?;
+    idempotency_keys::delete_expired(&mut connection, now)?;
     rate_limits::delete_full(&mut connection, now.as_microseconds())?;
     sending::give_up_lost(&mut connection, now)?;
     mails::delete_ended_before(&mut connection, now.minus(MAIL_KEPT))?;

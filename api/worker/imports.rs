@@ -4,25 +4,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::without_panic;
 use crate::error::{Error, Result};
-use crate::services::imports::carrying_out::{self, Turn, Workshop};
+use crate::services::imports::execution::{self, ImportWorker, Step};
 use crate::state::State;
 
 /// Works on imports until `stopping`.
 pub fn work(state: &State, stopping: &AtomicBool) {
-    let workshop = state.workshop();
+    let worker_context = state.worker_context();
     let stop = || stopping.load(Ordering::Acquire);
-    let mut bell = state.bell.listener();
+    let mut signal = state.signal.listener();
     while !stop() {
-        match without_panic(|| next_turn(&workshop, &stop)) {
+        match without_panic(|| next_turn(&worker_context, &stop)) {
             Ok(Some(_)) => {}
-            Ok(None) => bell.wait(state.config.worker_poll),
+            Ok(None) => signal.wait(state.config.worker_poll),
             Err(error @ Error::Unavailable(_)) => {
                 tracing::warn!(%error, "imports wait until the database is back");
-                bell.wait(state.config.worker_poll);
+                signal.wait(state.config.worker_poll);
             }
             Err(error) => {
                 tracing::error!(%error, "an import stands still; its lease runs out and it is tried again");
-                bell.wait(state.config.worker_poll);
+                signal.wait(state.config.worker_poll);
             }
         }
     }
@@ -32,11 +32,11 @@ pub fn work(state: &State, stopping: &AtomicBool) {
 ///
 /// # Errors
 /// Where the database is away.
-pub fn next_turn(workshop: &Workshop, stop: &dyn Fn() -> bool) -> Result<Option<Turn>> {
-    let Some(claimed) = carrying_out::claim_next(workshop)? else {
+pub fn next_turn(worker_context: &ImportWorker, stop: &dyn Fn() -> bool) -> Result<Option<Step>> {
+    let Some(claimed) = execution::claim_next(worker_context)? else {
         return Ok(None);
     };
-    let turn = carrying_out::carry_out(workshop, &claimed, stop)?;
+    let turn = execution::carry_out(worker_context, &claimed, stop)?;
     tracing::info!(import = %claimed.id(), ?turn, "import");
     Ok(Some(turn))
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::without_panic;
 use crate::error::Result;
-use crate::mail::sending::{Courier, Turn};
-use crate::mail::transport::Setback;
+use crate::mail::sending::{MailSender, Step};
+use crate::mail::transport::DeliveryError;
 use crate::state::{Listener, State};
 
 /// How long no mail is tried where the last one showed that none can leave: longer each time.
@@ -15,45 +15,47 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Sends mail until `stopping`.
 pub fn work(state: &State, stopping: &AtomicBool) {
-    let mut courier = state.courier();
-    let mut bell = state.bell.listener();
+    let mut mail_sender = state.mail_sender();
+    let mut signal = state.signal.listener();
     let mut pause = FIRST_PAUSE;
     while !stopping.load(Ordering::Acquire) {
-        let turn = without_panic(|| courier.next_turn());
-        if !matches!(turn, Ok(Turn::NotSent(Setback::Outage(_)))) {
+        let turn = without_panic(|| mail_sender.next_turn());
+        if !matches!(turn, Ok(Step::NotSent(DeliveryError::Unavailable(_)))) {
             pause = FIRST_PAUSE;
         }
         match turn {
             Ok(
-                Turn::Sent | Turn::Taken | Turn::NotSent(Setback::Passing(_) | Setback::Final(_)),
+                Step::Sent
+                | Step::Taken
+                | Step::NotSent(DeliveryError::Transient(_) | DeliveryError::Permanent(_)),
             ) => {}
-            Ok(Turn::NotSent(Setback::Outage(_))) => {
-                wait(&mut bell, pause, stopping);
+            Ok(Step::NotSent(DeliveryError::Unavailable(_))) => {
+                wait(&mut signal, pause, stopping);
                 pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
             }
-            Ok(Turn::Idle) => {
-                courier.rest();
-                bell.wait(state.config.worker_poll);
+            Ok(Step::Idle) => {
+                mail_sender.rest();
+                signal.wait(state.config.worker_poll);
             }
-            Ok(Turn::Wait(long)) => bell.wait(long),
+            Ok(Step::Wait(long)) => signal.wait(long),
             Err(error) => {
                 tracing::warn!(%error, "mail waits");
-                bell.wait(state.config.worker_poll);
+                signal.wait(state.config.worker_poll);
             }
         }
     }
-    courier.rest();
+    mail_sender.rest();
 }
 
-/// Waits even where the bell rings for others, unless it rings for the end.
-fn wait(bell: &mut Listener, long: Duration, stopping: &AtomicBool) {
+/// Waits even where the signal rings for others, unless it rings for the end.
+fn wait(signal: &mut Listener, long: Duration, stopping: &AtomicBool) {
     let until = Instant::now() + long;
     while !stopping.load(Ordering::Acquire) {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
         }
-        bell.wait(left);
+        signal.wait(left);
     }
 }
 
@@ -61,8 +63,8 @@ fn wait(bell: &mut Listener, long: Duration, stopping: &AtomicBool) {
 ///
 /// # Errors
 /// Where the database is away.
-pub fn drain(courier: &mut Courier) -> Result<()> {
-    while courier.next_at_once()?.is_some() {}
-    courier.rest();
+pub fn drain(mail_sender: &mut MailSender) -> Result<()> {
+    while mail_sender.next_at_once()?.is_some() {}
+    mail_sender.rest();
     Ok(())
 }

@@ -12,12 +12,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::services::imports::carrying_out::Turn;
-use crate::state::{Bell, State};
+use crate::services::imports::execution::Step;
+use crate::state::{State, WorkSignal};
 
 /// The worker threads of this process.
 pub struct Workers {
-    sign: StopSign,
+    sign: Shutdown,
     threads: Vec<JoinHandle<()>>,
     mail: Vec<JoinHandle<()>>,
 }
@@ -51,16 +51,16 @@ impl Workers {
         threads.push(spawn("cleanup".to_owned(), move || {
             cleanup::work(&cleaner, &stop)
         })?);
-        let bell = state.bell.clone();
+        let signal = state.signal.clone();
         Ok(Self {
-            sign: StopSign { stopping, bell },
+            sign: Shutdown { stopping, signal },
             threads,
             mail,
         })
     }
 
     /// What tells them to stop before anybody waits for them.
-    pub fn stop_sign(&self) -> StopSign {
+    pub fn shutdown(&self) -> Shutdown {
         self.sign.clone()
     }
 
@@ -95,16 +95,16 @@ fn finished_by(threads: Vec<JoinHandle<()>>, deadline: Instant) -> Vec<JoinHandl
 
 /// Tells workers to hand over what they are at.
 #[derive(Clone)]
-pub struct StopSign {
+pub struct Shutdown {
     stopping: Arc<AtomicBool>,
-    bell: Bell,
+    signal: WorkSignal,
 }
 
-impl StopSign {
+impl Shutdown {
     /// From now on they begin nothing, and give up the batch that they are at.
     pub fn set(&self) {
         self.stopping.store(true, Ordering::Release);
-        self.bell.ring();
+        self.signal.notify();
     }
 }
 
@@ -128,13 +128,13 @@ fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandl
 /// # Errors
 /// The first that any of it met.
 pub fn drain(state: &State) -> Result<()> {
-    let workshop = state.workshop();
-    while let Some(turn) = imports::next_turn(&workshop, &|| false)? {
-        if turn == Turn::HandedOver {
+    let worker_context = state.worker_context();
+    while let Some(turn) = imports::next_turn(&worker_context, &|| false)? {
+        if turn == Step::HandedOver {
             break;
         }
     }
-    mail::drain(&mut state.courier())?;
+    mail::drain(&mut state.mail_sender())?;
     cleanup::once(state)
 }
 

@@ -17,7 +17,7 @@ use rollcall::domain::ids::OrganizationId;
 use rollcall::domain::organization::OrganizationKind;
 use rollcall::domain::slug::{Slug, SlugFallback};
 use rollcall::services::act::Act;
-use rollcall::services::authorization::{Action, Permit};
+use rollcall::services::authorization::{Permission, Permit};
 use rollcall::state::State;
 use rollcall::store::organizations::{self, Organization};
 use rollcall::store::{Connection, seats};
@@ -56,11 +56,8 @@ impl Bench {
     }
 
     /// A permit as the command line has it.
-    pub fn permit<A: Action>(&self) -> Permit<A> {
-        Permit::at_console(
-            self.organization.clone(),
-            Act::at_console(self.state.clock.now()),
-        )
+    pub fn permit<A: Permission>(&self) -> Permit<A> {
+        Permit::cli(self.organization.clone(), Act::cli(self.state.clock.now()))
     }
 }
 
@@ -91,7 +88,7 @@ fn organization(connection: &mut Connection) -> Organization {
         slug: Slug::from_name("Hill Road School", SlugFallback::Organization),
         default_account_type: kind.default_account_type(),
         active_admins: 0,
-        created_at: rollcall::domain::instant::Instant::now(),
+        created_at: rollcall::domain::timestamp::Timestamp::now(),
     };
     assert!(organizations::insert(connection, &organization).unwrap());
     seats::insert(connection, organization.id, &kind.account_types()).unwrap();

@@ -10,7 +10,7 @@ CREATE TABLE invite_codes (
     -- and throttling.
     code text NOT NULL,
     -- When this code took the place of the one before.
-    made_at timestamptz NOT NULL,
+    issued_at timestamptz NOT NULL,
     paused boolean NOT NULL,
     expires_at timestamptz,
     max_uses bigint CHECK (max_uses >= 1),
@@ -36,7 +36,7 @@ CREATE INDEX invite_code_uses_code ON invite_code_uses (invite_code_id, id);
 CREATE INDEX invite_code_uses_account ON invite_code_uses (account_id);
 
 -- A code that is limited to email domains takes effect when the address is verified.
-CREATE TABLE awaited_joins (
+CREATE TABLE pending_joins (
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     invite_code_id uuid NOT NULL REFERENCES invite_codes (id) ON DELETE CASCADE,
     -- The code as it was then: after a reset it lets nobody in.
@@ -44,21 +44,21 @@ CREATE TABLE awaited_joins (
     created_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, invite_code_id)
 );
-CREATE INDEX awaited_joins_code ON awaited_joins (invite_code_id);
+CREATE INDEX awaited_joins_code ON pending_joins (invite_code_id);
 
 -- Whom an admin removed does not come back with a code that was made before.
-CREATE TABLE removals (
+CREATE TABLE removed_members (
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     removed_at timestamptz NOT NULL,
     PRIMARY KEY (organization_id, account_id)
 );
-CREATE INDEX removals_account ON removals (account_id);
+CREATE INDEX removals_account ON removed_members (account_id);
 
-CREATE TABLE group_removals (
+CREATE TABLE removed_group_members (
     group_id uuid NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     removed_at timestamptz NOT NULL,
     PRIMARY KEY (group_id, account_id)
 );
-CREATE INDEX group_removals_account ON group_removals (account_id);
+CREATE INDEX group_removals_account ON removed_group_members (account_id);

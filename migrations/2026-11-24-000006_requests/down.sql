@@ -1,2 +1,2 @@
-DROP TABLE idempotent_answers;
+DROP TABLE idempotency_keys;
 DROP TABLE rate_limits;

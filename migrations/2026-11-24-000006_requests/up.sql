@@ -11,7 +11,7 @@ CREATE TABLE rate_limits (
 CREATE INDEX rate_limits_full ON rate_limits (full_at);
 
 -- Answers to requests with an Idempotency-Key, written in the transaction of the work itself.
-CREATE TABLE idempotent_answers (
+CREATE TABLE idempotency_keys (
     -- SHA-256 of who asked and the key.
     key_hash bytea PRIMARY KEY NOT NULL,
     -- Keyed hash of method, path and body: bodies hold passwords.
@@ -20,4 +20,4 @@ CREATE TABLE idempotent_answers (
     sealed bytea NOT NULL,
     expires_at timestamptz NOT NULL
 );
-CREATE INDEX idempotent_answers_expiry ON idempotent_answers (expires_at);
+CREATE INDEX idempotent_answers_expiry ON idempotency_keys (expires_at);

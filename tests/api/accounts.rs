@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::support::both_databases;
 use crate::support::people::{PASSWORD, send};
-use crate::support::road;
 
-road!(a_person_registers_and_signs_in_with_any_case, |app| {
+both_databases!(a_person_registers_and_signs_in_with_any_case, |app| {
     let body = json!({ "email": " Jane.Doe@X.org ", "password": PASSWORD, "username": "Jane Doe" });
-    let registered = app.stranger().post("/v1/auth/register", body).await;
+    let registered = app.anonymous().post("/v1/auth/register", body).await;
     registered.expect(
         201,
         json!({
@@ -40,18 +40,18 @@ road!(a_person_registers_and_signs_in_with_any_case, |app| {
     );
 });
 
-road!(one_address_is_one_account_whatever_its_case, |app| {
+both_databases!(one_address_is_one_account_whatever_its_case, |app| {
     app.register("jane@x.org").await;
     let again = json!({ "email": "JANE@X.ORG", "password": PASSWORD, "username": "Other" });
-    app.stranger()
+    app.anonymous()
         .post("/v1/auth/register", again)
         .await
         .expect_problem(409, "email_taken");
 });
 
-road!(every_field_at_fault_is_told_at_once, |app| {
+both_databases!(every_field_at_fault_is_told_at_once, |app| {
     let body = json!({ "email": "nobody", "password": "short1", "username": " " });
-    app.stranger()
+    app.anonymous()
         .post("/v1/auth/register", body)
         .await
         .expect_fields(&[
@@ -61,7 +61,7 @@ road!(every_field_at_fault_is_told_at_once, |app| {
         ]);
 });
 
-road!(
+both_databases!(
     unknown_address_and_wrong_password_get_the_same_answer,
     |app| {
         app.register("jane@x.org").await;
@@ -73,7 +73,7 @@ road!(
             ("jane@x.org", &"long ".repeat(1000)),
         ] {
             let body = json!({ "email": email, "password": password });
-            let refused = app.stranger().post("/v1/auth/login", body).await;
+            let refused = app.anonymous().post("/v1/auth/login", body).await;
             let problem = refused.expect_problem(401, "wrong_credentials");
             assert_eq!(refused.header("www-authenticate"), "Bearer");
             details.push(problem["detail"].clone());
@@ -83,7 +83,7 @@ road!(
     }
 );
 
-road!(
+both_databases!(
     a_deactivated_account_is_told_so_only_after_the_right_password,
     |app| {
         use diesel::prelude::*;
@@ -97,12 +97,12 @@ road!(
             .unwrap();
         drop(connection);
         let wrong = json!({ "email": "jane@x.org", "password": "not the password 1" });
-        app.stranger()
+        app.anonymous()
             .post("/v1/auth/login", wrong)
             .await
             .expect_problem(401, "wrong_credentials");
         let right = json!({ "email": "jane@x.org", "password": PASSWORD });
-        app.stranger()
+        app.anonymous()
             .post("/v1/auth/login", right)
             .await
             .expect_problem(403, "account_deactivated");
@@ -112,7 +112,7 @@ road!(
     }
 );
 
-road!(an_access_token_holds_for_fifteen_minutes, |app| {
+both_databases!(an_access_token_holds_for_fifteen_minutes, |app| {
     let jane = app.register("jane@x.org").await;
     app.advance(Duration::from_secs(15 * 60 - 1));
     jane.get("/v1/me").await.expect_status(200);
@@ -122,7 +122,7 @@ road!(an_access_token_holds_for_fifteen_minutes, |app| {
         .expect_problem(401, "not_signed_in");
 });
 
-road!(a_forged_or_missing_token_opens_nothing, |app| {
+both_databases!(a_forged_or_missing_token_opens_nothing, |app| {
     let jane = app.register("jane@x.org").await;
     let mut forger = jane.clone();
     let token = jane.access_token.clone().unwrap();
@@ -136,18 +136,18 @@ road!(a_forged_or_missing_token_opens_nothing, |app| {
             .await
             .expect_problem(401, "not_signed_in");
     }
-    app.stranger()
+    app.anonymous()
         .get("/v1/me")
         .await
         .expect_problem(401, "not_signed_in");
 });
 
-road!(
+both_databases!(
     a_refresh_token_is_rotated_and_its_second_use_ends_the_family,
     |app| {
         let jane = app.register("jane@x.org").await;
         let first = json!({ "refresh_token": jane.refresh_token });
-        let stranger = app.stranger();
+        let stranger = app.anonymous();
         let rotated = stranger
             .post("/v1/auth/refresh", first.clone())
             .await
@@ -175,10 +175,10 @@ road!(
     }
 );
 
-road!(a_client_that_refreshes_twice_at_once_is_spared, |app| {
+both_databases!(a_client_that_refreshes_twice_at_once_is_spared, |app| {
     let jane = app.register("jane@x.org").await;
     let body = json!({ "refresh_token": jane.refresh_token });
-    let stranger = app.stranger();
+    let stranger = app.anonymous();
     let one = stranger.post("/v1/auth/refresh", body.clone());
     let two = stranger.post("/v1/auth/refresh", body);
     let (one, two) = tokio::join!(one, two);
@@ -192,20 +192,20 @@ road!(a_client_that_refreshes_twice_at_once_is_spared, |app| {
     }
 });
 
-road!(a_session_ends_thirty_days_after_its_last_refresh, |app| {
+both_databases!(a_session_ends_thirty_days_after_its_last_refresh, |app| {
     let jane = app.register("jane@x.org").await;
     app.advance(Duration::from_secs(30 * 24 * 3600));
     let body = json!({ "refresh_token": jane.refresh_token });
-    app.stranger()
+    app.anonymous()
         .post("/v1/auth/refresh", body)
         .await
         .expect_problem(401, "not_signed_in");
 });
 
-road!(a_browser_keeps_its_refresh_token_in_a_cookie, |app| {
+both_databases!(a_browser_keeps_its_refresh_token_in_a_cookie, |app| {
     app.register("jane@x.org").await;
     let body = json!({ "email": "jane@x.org", "password": PASSWORD, "session": "cookie" });
-    let answer = app.stranger().post("/v1/auth/login", body).await;
+    let answer = app.anonymous().post("/v1/auth/login", body).await;
     assert!(answer.expect_status(200)["refresh_token"].is_null());
     let cookie = answer.header("set-cookie").to_owned();
     for attribute in [
@@ -219,7 +219,7 @@ road!(a_browser_keeps_its_refresh_token_in_a_cookie, |app| {
     }
     let pair = cookie.split(';').next().unwrap().to_owned();
     let refresh = app
-        .stranger()
+        .anonymous()
         .request(reqwest::Method::POST, "/v1/auth/refresh")
         .header("cookie", &pair);
     let refreshed = send(refresh).await;
@@ -231,7 +231,7 @@ road!(a_browser_keeps_its_refresh_token_in_a_cookie, |app| {
         .unwrap()
         .to_owned();
     let logout = |pair: &str| {
-        app.stranger()
+        app.anonymous()
             .request(reqwest::Method::POST, "/v1/auth/logout")
             .header("cookie", pair)
     };
@@ -240,7 +240,7 @@ road!(a_browser_keeps_its_refresh_token_in_a_cookie, |app| {
     assert!(out.header("set-cookie").contains("Max-Age=0"));
 });
 
-road!(signing_out_holds_at_once, |app| {
+both_databases!(signing_out_holds_at_once, |app| {
     let jane = app.register("jane@x.org").await;
     let body = json!({ "refresh_token": jane.refresh_token });
     jane.post("/v1/auth/logout", body.clone())
@@ -249,17 +249,17 @@ road!(signing_out_holds_at_once, |app| {
     jane.get("/v1/me")
         .await
         .expect_problem(401, "not_signed_in");
-    app.stranger()
+    app.anonymous()
         .post("/v1/auth/refresh", body.clone())
         .await
         .expect_problem(401, "not_signed_in");
-    app.stranger()
+    app.anonymous()
         .post("/v1/auth/logout", body)
         .await
         .expect_status(204);
 });
 
-road!(a_person_sees_and_ends_their_own_sessions_only, |app| {
+both_databases!(a_person_sees_and_ends_their_own_sessions_only, |app| {
     let jane = app.register("jane@x.org").await;
     let phone = app.sign_in("jane@x.org", PASSWORD).await;
     let other = app.register("other@x.org").await;
@@ -285,7 +285,7 @@ road!(a_person_sees_and_ends_their_own_sessions_only, |app| {
     other.get("/v1/me").await.expect_status(200);
 });
 
-road!(changing_the_password_ends_the_other_sessions, |app| {
+both_databases!(changing_the_password_ends_the_other_sessions, |app| {
     let jane = app.register("jane@x.org").await;
     let phone = app.sign_in("jane@x.org", PASSWORD).await;
     let new = "eight brown geese 8";
@@ -306,14 +306,14 @@ road!(changing_the_password_ends_the_other_sessions, |app| {
         .await
         .expect_problem(401, "not_signed_in");
     let old = json!({ "email": "jane@x.org", "password": PASSWORD });
-    app.stranger()
+    app.anonymous()
         .post("/v1/auth/login", old)
         .await
         .expect_problem(401, "wrong_credentials");
     app.sign_in("jane@x.org", new).await;
 });
 
-road!(a_name_can_be_changed_and_lists_follow, |app| {
+both_databases!(a_name_can_be_changed_and_lists_follow, |app| {
     let school = app.school().await;
     let renamed = school
         .admin
@@ -358,9 +358,9 @@ fn a_hash_at_an_older_cost_is_renewed_at_sign_in() {
     });
 }
 
-road!(access_tokens_verify_with_the_published_key, |app| {
+both_databases!(access_tokens_verify_with_the_published_key, |app| {
     let jane = app.register("jane@x.org").await;
-    let keys = app.stranger().get("/.well-known/jwks.json").await;
+    let keys = app.anonymous().get("/.well-known/jwks.json").await;
     let keys = keys.expect(
         200,
         json!({ "keys": [{
@@ -378,7 +378,7 @@ road!(access_tokens_verify_with_the_published_key, |app| {
     assert_eq!(claims["sub"], jane.id.as_str());
 });
 
-road!(
+both_databases!(
     an_operator_is_never_who_registered_the_address_before,
     |app| {
         let squatter = app.register("operator@rollcall.example").await;

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::both_databases;
 use crate::support::people::{PASSWORD, send, text};
-use crate::support::road;
 
-road!(an_event_tells_who_what_when_and_in_which_request, |app| {
+both_databases!(an_event_tells_who_what_when_and_in_which_request, |app| {
     let school = app.school().await;
     let change = school
         .admin
@@ -41,7 +41,7 @@ road!(an_event_tells_who_what_when_and_in_which_request, |app| {
     );
 });
 
-road!(events_are_filtered_and_paged, |app| {
+both_databases!(events_are_filtered_and_paged, |app| {
     let school = app.school().await;
     for number in 0..5 {
         let group = json!({ "name": format!("Group {number}") });
@@ -109,7 +109,7 @@ fn events(app: &crate::support::App) -> i64 {
 
 // Every operation of the document that changes something is done once here, and has to leave an
 // event. What leaves none says why.
-road!(every_changing_operation_leaves_an_event, |app| {
+both_databases!(every_changing_operation_leaves_an_event, |app| {
     let leaves_none: BTreeSet<&str> = BTreeSet::from([
         // A new pair of tokens for the same session, each quarter of an hour: the session itself
         // remembers its last use, and a misuse is an event.
@@ -142,7 +142,7 @@ road!(every_changing_operation_leaves_an_event, |app| {
                 Value::Null
             }
         };
-    let stranger = app.stranger();
+    let stranger = app.anonymous();
     let operator = app.operator().await;
     let post = |who: &crate::support::people::Person<'_>, path: &str, body: Value| {
         who.request(Method::POST, path).json(&body)
@@ -366,7 +366,7 @@ fn changing_operations() -> Vec<String> {
         .collect()
 }
 
-road!(no_event_holds_a_secret, |app| {
+both_databases!(no_event_holds_a_secret, |app| {
     use diesel::prelude::*;
     use rollcall::store::schema::audit_events;
     let school = app.school().await;

@@ -9,7 +9,7 @@ use rollcall::domain::imports::ImportStatus;
 use serde_json::json;
 
 use crate::support::app::block_on;
-use crate::support::books;
+use crate::support::invariants;
 use crate::support::people::{PASSWORD, text};
 use crate::support::process::{Installation, Process, School};
 use crate::support::sheet::Sheet;
@@ -107,10 +107,11 @@ fn an_import_works_beside_a_running_server_on_the_same_file() {
         let id = newest_import(&process, &school).await;
         let import = (id.as_str(), &sheet);
         let pool = installation.pool();
-        let created = books::check_import(&process, &pool, &school, import, &["completed"]).await;
-        books::check_school(&process, &pool, &school, created.len(), 0).await;
+        let created =
+            invariants::check_import(&process, &pool, &school, import, &["completed"]).await;
+        invariants::check_school(&process, &pool, &school, created.len(), 0).await;
         let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
-        let list = books::records_of(&list);
+        let list = invariants::records_of(&list);
         assert_eq!(list.len(), sheet.lines.len());
         for record in list
             .iter()
@@ -124,7 +125,7 @@ fn an_import_works_beside_a_running_server_on_the_same_file() {
             );
         }
         let bad = std::fs::read_to_string(installation.path("bad.csv")).expect("no errors");
-        assert_eq!(books::records_of(&bad).len(), 10);
+        assert_eq!(invariants::records_of(&bad).len(), 10);
     });
 }
 
@@ -141,7 +142,7 @@ fn an_import_that_was_killed_does_not_hold_up_the_next_one() {
     let mut command = installation.command(&import_arguments("killed.csv", &school));
     let mut killed = command.stderr(Stdio::null()).spawn().expect("no command");
     let pool = installation.pool();
-    while books::imports_that_are(&pool, &[ImportStatus::Running]) == 0 {
+    while invariants::imports_that_are(&pool, &[ImportStatus::Running]) == 0 {
         assert!(
             killed.try_wait().expect("no child").is_none(),
             "it ended too soon"
@@ -166,9 +167,9 @@ fn an_import_that_was_killed_does_not_hold_up_the_next_one() {
         let mut all = Vec::new();
         for import in [(ids[0].as_str(), &sheet), (ids[1].as_str(), &killed_sheet)] {
             let statuses = &["completed"];
-            all.extend(books::check_import(&process, &pool, &school, import, statuses).await);
+            all.extend(invariants::check_import(&process, &pool, &school, import, statuses).await);
         }
-        books::check_school(&process, &pool, &school, all.len(), 0).await;
+        invariants::check_school(&process, &pool, &school, all.len(), 0).await;
     });
 }
 
@@ -227,7 +228,7 @@ fn names_are_imported_as_well() {
         "{told}"
     );
     let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
-    let list = books::records_of(&list);
+    let list = invariants::records_of(&list);
     let email = &list[1]["email"];
     assert_eq!(email, "jane-doe-2@hill-road-school.login.invalid");
     assert!(block_on(process.signs_in(email, &list[1]["password"])));

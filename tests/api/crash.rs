@@ -9,15 +9,15 @@ use rollcall::clock::Clock;
 use rollcall::config::Config;
 use rollcall::domain::ids::{ImportId, WorkerId};
 use rollcall::domain::imports::ImportStatus;
-use rollcall::domain::instant;
+use rollcall::domain::timestamp;
 use rollcall::state::State;
 use rollcall::store::Pool;
 use rollcall::store::schema::{accounts, import_rows, imports};
 use rollcall::worker;
 
-use crate::support::Answer;
+use crate::support::TestResponse;
 use crate::support::app::block_on;
-use crate::support::books::{self, Created};
+use crate::support::invariants::{self, Created};
 use crate::support::people::text;
 use crate::support::process::{Installation, Process, School};
 use crate::support::sheet::Sheet;
@@ -29,7 +29,7 @@ const KILLS: usize = 22;
 const KILLED_UPLOADS: usize = 4;
 
 /// Kills that may hit nothing at all, before the test gives up.
-const MOST_KILLS: usize = 3 * KILLS;
+const MAX_KILLS: usize = 3 * KILLS;
 
 mod whenever_a_server_is_killed_every_row_ends_once {
     use super::*;
@@ -109,7 +109,7 @@ impl Trial {
         self.found_schools(&process).await;
         while self.hits < KILLS || self.killed_uploads < KILLED_UPLOADS {
             assert!(
-                self.kills < MOST_KILLS,
+                self.kills < MAX_KILLS,
                 "{} kills, {} hits",
                 self.kills,
                 self.hits
@@ -175,7 +175,7 @@ impl Trial {
             let school = &self.schools[order.school];
             let part = Part::text(order.sheet.csv());
             let sent = school.upload(process, part, &order.fields).send().await;
-            let answer = Answer::read(sent.expect("no answer"))
+            let answer = TestResponse::read(sent.expect("no answer"))
                 .await
                 .expect_status(202);
             self.imports.push(Import {
@@ -285,7 +285,7 @@ impl Trial {
         self.killed_uploads += 1;
         match answered {
             Ok(response) => {
-                let answer = Answer::read(response.expect("no answer"))
+                let answer = TestResponse::read(response.expect("no answer"))
                     .await
                     .expect_status(202);
                 self.imports.push(Import {
@@ -345,7 +345,7 @@ impl Trial {
             .filter(import_rows::outcome.eq("created"))
             .group_by(imports::id)
             .select((imports::id, diesel::dsl::max(import_rows::row_number)))
-            .load(&mut **books::connect(&pool))
+            .load(&mut **invariants::connect(&pool))
             .expect("no rows");
         for (id, row) in last {
             let row = row.and_then(|row| usize::try_from(row).ok()).unwrap_or(1);
@@ -356,7 +356,7 @@ impl Trial {
 
     fn unfinished(&self) -> i64 {
         let unfinished = [ImportStatus::Queued, ImportStatus::Running];
-        books::imports_that_are(&self.installation.pool(), &unfinished)
+        invariants::imports_that_are(&self.installation.pool(), &unfinished)
     }
 
     /// One more kill, to measure from it how long an import stands still that was running.
@@ -392,15 +392,15 @@ impl Trial {
                 let (id, sheet) = (import.id.as_str(), &import.order.sheet);
                 let statuses = import.order.statuses;
                 let created =
-                    books::check_import(process, &pool, school, (id, sheet), statuses).await;
+                    invariants::check_import(process, &pool, school, (id, sheet), statuses).await;
                 created_here += created.len();
                 in_groups += created.len() * import.order.groups;
                 self.check_sample(process, id, &created).await;
                 all.extend(created);
             }
-            books::check_school(process, &pool, school, created_here, in_groups).await;
+            invariants::check_school(process, &pool, school, created_here, in_groups).await;
         }
-        books::check_passwords(&all);
+        invariants::check_passwords(&all);
         all.len()
     }
 
@@ -420,16 +420,19 @@ impl Trial {
     /// Uploads that died leave something behind, for as long as they might be alive.
     fn check_clean_up(&self) {
         let pool = self.installation.pool();
-        let staged = books::imports_that_are(&pool, &[ImportStatus::Staging]);
+        let staged = invariants::imports_that_are(&pool, &[ImportStatus::Staging]);
         println!("{staged} staged uploads were left behind");
         let config = Config::from_environment(self.installation.settings()).expect("settings");
-        let later = instant::Instant::now().plus(Duration::from_secs(16 * 60));
+        let later = timestamp::Timestamp::now().plus(Duration::from_secs(16 * 60));
         let state = State::open(config, Clock::starting_at(later)).expect("no state");
         worker::drain(&state).expect("the clean-up fails");
-        assert_eq!(books::imports_that_are(&pool, &[ImportStatus::Staging]), 0);
+        assert_eq!(
+            invariants::imports_that_are(&pool, &[ImportStatus::Staging]),
+            0
+        );
         let rows: i64 = import_rows::table
             .count()
-            .get_result(&mut **books::connect(&pool))
+            .get_result(&mut **invariants::connect(&pool))
             .expect("no count");
         let known: usize = self
             .imports
@@ -462,7 +465,7 @@ fn slowly(file: String) -> Part {
 
 /// How many accounts there are, how many rows are done with, and how many imports.
 fn written(pool: &Pool) -> [i64; 3] {
-    let mut connection = books::connect(pool);
+    let mut connection = invariants::connect(pool);
     let done = import_rows::outcome
         .is_not_null()
         .or(import_rows::password_hash.is_not_null());
@@ -483,6 +486,6 @@ fn running(pool: &Pool) -> Vec<(ImportId, Option<WorkerId>)> {
     imports::table
         .filter(imports::status.eq(ImportStatus::Running))
         .select((imports::id, imports::leased_by))
-        .load(&mut **books::connect(pool))
+        .load(&mut **invariants::connect(pool))
         .expect("no leases")
 }

@@ -6,7 +6,7 @@ use rollcall::store::schema::generated_addresses;
 use serde_json::json;
 
 use crate::support::app::block_on;
-use crate::support::books;
+use crate::support::invariants;
 use crate::support::people::text;
 use crate::support::process::Installation;
 
@@ -51,7 +51,7 @@ async fn road(installation: &Installation) {
     let import = school.finished(&process, &id).await;
     assert_eq!(import["counts"]["created"], NAMES, "{import:#}");
     let list = format!("/imports/{id}/userlist.csv");
-    let list = books::records_of(&school.get(&process, &list).await.text);
+    let list = invariants::records_of(&school.get(&process, &list).await.text);
     assert_eq!(list.len(), NAMES);
     for (place, record) in list.iter().enumerate() {
         let number = match place {
@@ -72,5 +72,5 @@ async fn road(installation: &Installation) {
         .get_result(&mut **installation.pool().get().unwrap())
         .unwrap();
     assert_eq!(remembered, i64::try_from(NAMES).unwrap());
-    books::check_school(&process, &installation.pool(), &school, NAMES, 0).await;
+    invariants::check_school(&process, &installation.pool(), &school, NAMES, 0).await;
 }

@@ -4,10 +4,10 @@ use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::json;
 
+use crate::support::both_databases;
 use crate::support::people::{PASSWORD, Person, send};
-use crate::support::road;
 
-road!(who_creates_an_organization_is_its_first_admin, |app| {
+both_databases!(who_creates_an_organization_is_its_first_admin, |app| {
     let ann = app.register("ann@x.org").await;
     let body = json!({ "name": "  Hill Road School ", "kind": "school" });
     let created = ann.post("/v1/organizations", body).await;
@@ -39,7 +39,7 @@ road!(who_creates_an_organization_is_its_first_admin, |app| {
     );
 });
 
-road!(names_may_be_alike_and_slugs_are_numbered, |app| {
+both_databases!(names_may_be_alike_and_slugs_are_numbered, |app| {
     let mut slugs = Vec::new();
     for number in 0..3 {
         let ann = app.register(&format!("ann{number}@x.org")).await;
@@ -50,7 +50,7 @@ road!(names_may_be_alike_and_slugs_are_numbered, |app| {
     assert_eq!(slugs, ["aiti-sohne", "aiti-sohne-2", "aiti-sohne-3"]);
 });
 
-road!(an_organization_is_changed_by_its_admin, |app| {
+both_databases!(an_organization_is_changed_by_its_admin, |app| {
     let school = app.school().await;
     let path = school.path("");
     let changes =
@@ -86,7 +86,7 @@ road!(an_organization_is_changed_by_its_admin, |app| {
     refused.expect_fields(&[("/name", "missing"), ("/slug", "slug_invalid")]);
 });
 
-road!(
+both_databases!(
     deleting_takes_what_is_the_organizations_own_and_nothing_else,
     |app| {
         let school = app.school().await;
@@ -107,7 +107,7 @@ road!(
             .expect_problem(404, "not_found");
         // Ann was the school's alone; Bob is in a club of his own; the admin had registered herself.
         let ann = json!({ "email": "ann@x.org", "password": "quiet rivers 11" });
-        app.stranger()
+        app.anonymous()
             .post("/v1/auth/login", ann)
             .await
             .expect_problem(401, "wrong_credentials");
@@ -118,7 +118,7 @@ road!(
     }
 );
 
-road!(
+both_databases!(
     only_operators_create_where_the_configuration_says_so,
     |app| {
         // The service is asked directly: the configuration of a running application stands.
@@ -159,7 +159,7 @@ road!(
     }
 );
 
-road!(lists_show_ones_own_and_an_operator_all, |app| {
+both_databases!(lists_show_ones_own_and_an_operator_all, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let names = |page: serde_json::Value| -> Vec<String> {
@@ -189,7 +189,7 @@ road!(lists_show_ones_own_and_an_operator_all, |app| {
     assert_eq!(names(second), ["Hill Road School"]);
 });
 
-road!(groups_are_made_by_staff_and_seen_by_their_members, |app| {
+both_databases!(groups_are_made_by_staff_and_seen_by_their_members, |app| {
     let school = app.school().await;
     school
         .import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n")
@@ -225,7 +225,7 @@ road!(groups_are_made_by_staff_and_seen_by_their_members, |app| {
 
 // PRODUCT 3.2 for every operation on an organization: what strangers may not see answers 404, what
 // members see but may not do answers 403.
-road!(every_operation_on_an_organization_asks_who_calls, |app| {
+both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
     let school = app.school().await;
     let csv =
         "email,password,username\nann@x.org,quiet rivers 11,Ann\ntom@x.org,quiet rivers 12,Tom\n";
@@ -243,7 +243,7 @@ road!(every_operation_on_an_organization_asks_who_calls, |app| {
     let outsider = app
         .sign_in("person1@busy.example", "Busy bees 1 buzz")
         .await;
-    let stranger = app.stranger();
+    let stranger = app.anonymous();
 
     let group = json!({ "name": "Choir" });
     let group = school.admin.post(&school.path("/groups"), group).await;
@@ -391,7 +391,7 @@ fn assert_covers_the_document(table: &[(&str, &str)], ids: &[(&str, &str)]) {
     }
 }
 
-road!(
+both_databases!(
     an_admin_whose_account_the_organization_manages_can_delete_it,
     |app| {
         let school = app.school().await;
@@ -406,7 +406,7 @@ road!(
     }
 );
 
-road!(any_number_of_organizations_may_have_one_name, |app| {
+both_databases!(any_number_of_organizations_may_have_one_name, |app| {
     let ann = app.register("ann@x.org").await;
     for _ in 0..23 {
         let body = json!({ "name": "Test", "kind": "school" });

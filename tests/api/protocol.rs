@@ -3,11 +3,11 @@
 use reqwest::Method;
 use serde_json::json;
 
+use crate::support::both_databases;
 use crate::support::people::{PASSWORD, send};
-use crate::support::road;
 
-road!(whatever_is_refused_is_a_problem, |app| {
-    let stranger = app.stranger();
+both_databases!(whatever_is_refused_is_a_problem, |app| {
+    let stranger = app.anonymous();
     stranger
         .get("/nowhere")
         .await
@@ -66,9 +66,9 @@ road!(whatever_is_refused_is_a_problem, |app| {
     send(form.body("x")).await.expect_problem(404, "not_found");
 });
 
-road!(a_request_id_is_taken_over_or_made, |app| {
+both_databases!(a_request_id_is_taken_over_or_made, |app| {
     let with_id = |id: &'static str| {
-        app.stranger()
+        app.anonymous()
             .request(Method::GET, "/health/live")
             .header("x-request-id", id)
     };
@@ -86,16 +86,16 @@ road!(a_request_id_is_taken_over_or_made, |app| {
         assert!(uuid::Uuid::parse_str(made.header("x-request-id")).is_ok());
     }
     let refused = app
-        .stranger()
+        .anonymous()
         .request(Method::GET, "/v1/me")
         .header("x-request-id", "mine");
     let problem = send(refused).await.expect_problem(401, "not_signed_in");
     assert_eq!(problem["request_id"], "mine");
 });
 
-road!(browsers_may_call_from_the_apps_origin_only, |app| {
+both_databases!(browsers_may_call_from_the_apps_origin_only, |app| {
     let from = |origin: &'static str| {
-        app.stranger()
+        app.anonymous()
             .request(Method::GET, "/v1/me")
             .header("origin", origin)
     };
@@ -112,7 +112,7 @@ road!(browsers_may_call_from_the_apps_origin_only, |app| {
     let other = send(from("https://evil.example")).await;
     assert_eq!(other.header("access-control-allow-origin"), "");
     let preflight = app
-        .stranger()
+        .anonymous()
         .request(Method::OPTIONS, "/v1/me")
         .header("origin", "http://localhost:3000")
         .header("access-control-request-method", "PATCH")
@@ -129,21 +129,21 @@ road!(browsers_may_call_from_the_apps_origin_only, |app| {
     );
 });
 
-road!(answers_are_compressed_where_the_client_takes_it, |app| {
+both_databases!(answers_are_compressed_where_the_client_takes_it, |app| {
     let document = app
-        .stranger()
+        .anonymous()
         .request(Method::GET, "/openapi.json")
         .header("accept-encoding", "gzip");
     let response = document.send().await.unwrap();
     assert_eq!(response.headers()["content-encoding"], "gzip");
 });
 
-road!(the_documentation_needs_no_other_host, |app| {
-    let document = app.stranger().get("/openapi.json").await;
+both_databases!(the_documentation_needs_no_other_host, |app| {
+    let document = app.anonymous().get("/openapi.json").await;
     let kept: serde_json::Value =
         serde_json::from_str(&rollcall::openapi::to_json().unwrap()).unwrap();
     document.expect(200, kept);
-    let page = app.stranger().get("/docs/").await;
+    let page = app.anonymous().get("/docs/").await;
     assert_eq!(page.status, 200);
     for source in page
         .text
@@ -157,21 +157,21 @@ road!(the_documentation_needs_no_other_host, |app| {
             "{target}"
         );
     }
-    let script = app.stranger().get("/docs/swagger-ui-bundle.js").await;
+    let script = app.anonymous().get("/docs/swagger-ui-bundle.js").await;
     assert_eq!(script.status, 200);
 });
 
-road!(health_and_metrics_are_there, |app| {
-    app.stranger()
+both_databases!(health_and_metrics_are_there, |app| {
+    app.anonymous()
         .get("/health/live")
         .await
         .expect(200, json!({ "status": "ok" }));
-    app.stranger()
+    app.anonymous()
         .get("/health/ready")
         .await
         .expect(200, json!({ "status": "ok" }));
     app.register("ann@x.org").await;
-    let metrics = app.stranger().get("/metrics").await;
+    let metrics = app.anonymous().get("/metrics").await;
     assert_eq!(metrics.status, 200);
     for expected in [
         "rollcall_http_requests_total{method=\"POST\",route=\"/v1/auth/register\",status=\"201\"} 1",
@@ -187,7 +187,7 @@ road!(health_and_metrics_are_there, |app| {
     assert!(!metrics.text.contains("ann@"));
 });
 
-road!(a_hundred_requests_at_once_are_answered, |app| {
+both_databases!(a_hundred_requests_at_once_are_answered, |app| {
     let ann = app.register("ann@x.org").await;
     let requests = (0..100).map(|_| ann.get("/v1/me"));
     for answer in futures_util::future::join_all(requests).await {
@@ -195,9 +195,9 @@ road!(a_hundred_requests_at_once_are_answered, |app| {
     }
 });
 
-road!(a_compressed_body_is_not_unfolded, |app| {
+both_databases!(a_compressed_body_is_not_unfolded, |app| {
     let request = app
-        .stranger()
+        .anonymous()
         .request(Method::POST, "/v1/auth/login")
         .header("content-encoding", "gzip")
         .header("content-type", "application/json")
@@ -207,28 +207,28 @@ road!(a_compressed_body_is_not_unfolded, |app| {
         .expect_problem(415, "unsupported_media_type");
 });
 
-road!(methods_that_clients_make_up_are_counted_as_one, |app| {
+both_databases!(methods_that_clients_make_up_are_counted_as_one, |app| {
     for method in ["MADEUP", "MADEUPTOO"] {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        send(app.stranger().request(method, "/v1/me"))
+        send(app.anonymous().request(method, "/v1/me"))
             .await
             .expect_problem(405, "method_not_allowed");
     }
-    let metrics = app.stranger().get("/metrics").await;
+    let metrics = app.anonymous().get("/metrics").await;
     assert!(metrics.text.contains("method=\"other\""));
     assert!(!metrics.text.contains("MADEUP"));
 });
 
-road!(a_problem_does_not_repeat_what_may_be_a_secret, |app| {
+both_databases!(a_problem_does_not_repeat_what_may_be_a_secret, |app| {
     for password in [json!(918_273_645), json!(["a secret in a list"])] {
         let body = json!({ "email": "a@x.org", "password": password });
-        let refused = app.stranger().post("/v1/auth/login", body).await;
+        let refused = app.anonymous().post("/v1/auth/login", body).await;
         refused.expect_problem(400, "malformed_request");
         assert!(!refused.text.contains("918273645") && !refused.text.contains("secret in"));
     }
 });
 
-road!(hostile_query_parameters_are_refused, |app| {
+both_databases!(hostile_query_parameters_are_refused, |app| {
     let school = app.school().await;
     for (path, fields) in [
         ("/members?search=%00", [("?search", "invalid")]),

@@ -10,9 +10,9 @@ use rollcall::domain::imports::ImportStatus;
 use rollcall::store::schema::imports;
 use serde_json::{Value, json};
 
-use crate::support::Answer;
+use crate::support::TestResponse;
 use crate::support::app::block_on;
-use crate::support::books;
+use crate::support::invariants;
 use crate::support::people::{PASSWORD, text};
 use crate::support::process::{Installation, Process, School};
 use crate::support::sheet::Sheet;
@@ -23,7 +23,7 @@ fn workers(installation: &Installation) -> Vec<WorkerId> {
         .filter(imports::status.eq(ImportStatus::Running))
         .order(imports::id.asc())
         .select(imports::leased_by.assume_not_null())
-        .load(&mut **books::connect(&installation.pool()))
+        .load(&mut **invariants::connect(&installation.pool()))
         .expect("no leases")
 }
 
@@ -51,11 +51,11 @@ async fn check(installation: &Installation, process: &Process, all: &[(&School, 
     for (school, id, sheet) in all {
         school.finished(process, id).await;
         let created =
-            books::check_import(process, &pool, school, (id, sheet), &["completed"]).await;
-        books::check_school(process, &pool, school, created.len(), 0).await;
+            invariants::check_import(process, &pool, school, (id, sheet), &["completed"]).await;
+        invariants::check_school(process, &pool, school, created.len(), 0).await;
         everybody.extend(created);
     }
-    books::check_passwords(&everybody);
+    invariants::check_passwords(&everybody);
 }
 
 #[test]
@@ -190,9 +190,9 @@ fn a_server_that_is_stopped_ends_its_requests_and_hands_its_import_over_at_once(
             .await
             .expect("no task")
             .expect("the sign-in broke off");
-        Answer::read(sign_in).await.expect_status(200);
+        TestResponse::read(sign_in).await.expect_status(200);
         let late = late.await.expect("no task").expect("the upload broke off");
-        let late = text(&Answer::read(late).await.expect_status(202)["id"]);
+        let late = text(&TestResponse::read(late).await.expect_status(202)["id"]);
         assert!(one.wait().success());
         println!("ended after {:.1?}", since.elapsed());
         check(

@@ -18,7 +18,7 @@ use crate::support::postgres::PrivateServer;
 use crate::support::process::{Front, Installation, Process, School};
 use crate::support::sheet::Sheet;
 use crate::support::wire::Wire;
-use crate::support::{App, books, postgres};
+use crate::support::{App, invariants, postgres};
 
 /// An application whose database answers over a wire that can lose answers.
 fn app_behind_a_wire() -> Option<(App, Wire)> {
@@ -104,11 +104,11 @@ fn commits_whose_answer_is_lost_are_neither_lost_nor_repeated() {
         for (id, sheet, status) in &imports {
             let import = (id.as_str(), *sheet);
             created.extend(
-                books::check_import(&front, &app.state.pool, &school, import, &[status]).await,
+                invariants::check_import(&front, &app.state.pool, &school, import, &[status]).await,
             );
         }
-        books::check_school(&front, &app.state.pool, &school, created.len(), 0).await;
-        books::check_passwords(&created);
+        invariants::check_school(&front, &app.state.pool, &school, created.len(), 0).await;
+        invariants::check_passwords(&created);
     });
 }
 
@@ -157,12 +157,12 @@ fn uploads_whose_answer_is_lost_are_whole_or_nothing() {
             let is_this = |sheet: &&Sheet| sheet.lines[0].email == email;
             let sheet = sheets.iter().find(is_this).expect("a sheet");
             let (pool, import) = (&app.state.pool, (id.as_str(), sheet));
-            created += books::check_import(&front, pool, &school, import, &["completed"])
+            created += invariants::check_import(&front, pool, &school, import, &["completed"])
                 .await
                 .len();
         }
-        books::check_school(&front, &app.state.pool, &school, created, 0).await;
-        let staged = books::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
+        invariants::check_school(&front, &app.state.pool, &school, created, 0).await;
+        let staged = invariants::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
         assert_eq!(staged, 0);
     });
 }
@@ -288,9 +288,10 @@ fn a_database_that_restarts_is_only_waited_for() {
         );
         let pool = installation.pool();
         let import = (id.as_str(), &sheet);
-        let created = books::check_import(&process, &pool, &school, import, &["completed"]).await;
-        books::check_school(&process, &pool, &school, created.len(), 0).await;
-        books::check_passwords(&created);
+        let created =
+            invariants::check_import(&process, &pool, &school, import, &["completed"]).await;
+        invariants::check_school(&process, &pool, &school, created.len(), 0).await;
+        invariants::check_passwords(&created);
         let postgres = restart_quickly(postgres, &process, &school).await;
         assert!(!process.log().contains("panic"), "{}", process.log());
         process.kill();
@@ -374,7 +375,7 @@ fn a_connection_that_is_left_in_a_transaction_is_not_used_again() {
     let found: i64 = accounts::table
         .filter(accounts::email.eq("jane@x.org"))
         .count()
-        .get_result(&mut **books::connect(&elsewhere))
+        .get_result(&mut **invariants::connect(&elsewhere))
         .expect("no count");
     assert_eq!(found, 1);
 }

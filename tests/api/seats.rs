@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::support::road;
+use crate::support::both_databases;
 
 fn line(limit: Option<i64>, used: i64, reserved: i64) -> Value {
     let free = limit.map(|limit| (limit - used - reserved).max(0));
     json!({ "limit": limit, "used": used, "reserved": reserved, "free": free })
 }
 
-road!(the_ledger_counts_and_only_operators_limit_it, |app| {
+both_databases!(the_ledger_counts_and_only_operators_limit_it, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let path = school.path("/seats");
@@ -54,7 +54,7 @@ road!(the_ledger_counts_and_only_operators_limit_it, |app| {
     );
 });
 
-road!(
+both_databases!(
     a_change_of_type_moves_the_seat_and_needs_a_free_one,
     |app| {
         let school = app.school().await;
@@ -89,7 +89,7 @@ road!(
     }
 );
 
-road!(sixty_four_claims_at_once_never_pass_the_limit, |app| {
+both_databases!(sixty_four_claims_at_once_never_pass_the_limit, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let mut csv = String::from("email,password,username\n");
@@ -136,7 +136,7 @@ road!(sixty_four_claims_at_once_never_pass_the_limit, |app| {
     assert_eq!(ledger["total"]["used"], 65);
 });
 
-road!(
+both_databases!(
     a_type_can_be_changed_while_the_total_is_over_its_limit,
     |app| {
         let school = app.school().await;

@@ -14,7 +14,7 @@ use rollcall::config::Config;
 use rollcall::crypto::access_token::SigningKeys;
 use rollcall::crypto::password_hash::HashCost;
 use rollcall::crypto::sealing::SealingKeys;
-use rollcall::domain::instant::Instant;
+use rollcall::domain::timestamp::Timestamp;
 use rollcall::state::State;
 use rollcall::worker;
 
@@ -130,13 +130,13 @@ impl App {
     }
 
     /// The time, as the application sees it.
-    pub fn now(&self) -> Instant {
+    pub fn now(&self) -> Timestamp {
         self.state.clock.now()
     }
 
     /// Somebody without a session.
-    pub fn stranger(&self) -> Person<'_> {
-        Person::stranger(self)
+    pub fn anonymous(&self) -> Person<'_> {
+        Person::anonymous(self)
     }
 
     /// Stops the server and closes every connection; the database stays where it is.

@@ -5,7 +5,7 @@ use rollcall::domain::organization::{JoinedVia, Role};
 use rollcall::services::admission::{self, SeatSource};
 use rollcall::store::accounts::{self, Account};
 use rollcall::store::memberships::Admission;
-use rollcall::store::{removals, transaction};
+use rollcall::store::{removed_members, transaction};
 use serde_json::json;
 
 use super::App;
@@ -47,7 +47,7 @@ impl App {
         let id: OrganizationId = organization.id.parse().expect("an id");
         let account: AccountId = account.parse().expect("an id");
         let mut connection = self.state.pool.get().expect("no connection");
-        let found = removals::find(&mut connection, id, account);
+        let found = removed_members::find(&mut connection, id, account);
         found.expect("no database").is_some()
     }
 
@@ -56,7 +56,7 @@ impl App {
         let id: GroupId = group.parse().expect("an id");
         let account: AccountId = account.parse().expect("an id");
         let mut connection = self.state.pool.get().expect("no connection");
-        let found = removals::find_of_group(&mut connection, id, account);
+        let found = removed_members::find_of_group(&mut connection, id, account);
         found.expect("no database").is_some()
     }
 }

@@ -1,26 +1,26 @@
 //! What the tests stand on: an application of its own for each test, on either database, with a
 //! second busy organization in it, and callers that ask and receive.
 
-pub mod answer;
 pub mod app;
-pub mod books;
 pub mod database;
+pub mod invariants;
 pub mod mail;
 pub mod members;
 pub mod people;
 pub mod postgres;
 pub mod process;
+pub mod response;
 pub mod sheet;
 pub mod smtp;
 pub mod wire;
 
-pub use answer::Answer;
 pub use app::App;
 pub use mail::ReceivedMail;
+pub use response::TestResponse;
 
-/// Runs a test on both databases: `road!(name, |app| async { … })` makes the tests `name::sqlite`
+/// Runs a test on both databases: `both_databases!(name, |app| async { … })` makes the tests `name::sqlite`
 /// and `name::postgres`.
-macro_rules! road {
+macro_rules! both_databases {
     ($(#[$meta:meta])* $name:ident, |$app:ident| $body:block) => {
         $(#[$meta])*
         mod $name {
@@ -44,4 +44,4 @@ macro_rules! road {
         }
     };
 }
-pub(crate) use road;
+pub(crate) use both_databases;

@@ -1,4 +1,4 @@
-//! The callers: `school.admin.post(…)`, `app.stranger().get(…)`.
+//! The callers: `school.admin.post(…)`, `app.anonymous().get(…)`.
 
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
@@ -9,7 +9,7 @@ use rollcall::services::accounts::make_operator;
 use rollcall::services::act::Act;
 use serde_json::{Value, json};
 
-use super::{Answer, App};
+use super::{App, TestResponse};
 
 /// What everybody's password is unless a test says otherwise.
 pub const PASSWORD: &str = "seven green ducks 7";
@@ -35,7 +35,7 @@ impl App {
     /// Registers somebody.
     pub async fn register(&self, email: &str) -> Person<'_> {
         let body = json!({ "email": email, "password": PASSWORD, "username": name_of(email) });
-        let registered = self.stranger().post("/v1/auth/register", body).await;
+        let registered = self.anonymous().post("/v1/auth/register", body).await;
         let registered = registered.expect_status(201);
         self.person(email, &registered, text(&registered["account"]["id"]))
     }
@@ -44,7 +44,7 @@ impl App {
     pub async fn sign_in(&self, email: &str, password: &str) -> Person<'_> {
         let body = json!({ "email": email, "password": password });
         let tokens = self
-            .stranger()
+            .anonymous()
             .post("/v1/auth/login", body)
             .await
             .expect_status(200);
@@ -72,7 +72,7 @@ impl App {
             &mut HashMemory::default(),
         )
         .expect("no hash");
-        let act = Act::at_console(self.now());
+        let act = Act::cli(self.now());
         let (email_address, username) = (
             EmailAddress::parse(email).expect("an address"),
             Username::parse("Operator").expect("a name"),
@@ -144,7 +144,7 @@ impl Organization<'_> {
     }
 
     /// Uploads a file as the admin.
-    pub async fn import(&self, file: impl Into<Vec<u8>>, fields: &[(&str, &str)]) -> Answer {
+    pub async fn import(&self, file: impl Into<Vec<u8>>, fields: &[(&str, &str)]) -> TestResponse {
         let form = fields.iter().fold(Form::new(), |form, (name, value)| {
             form.text((*name).to_owned(), (*value).to_owned())
         });
@@ -171,7 +171,7 @@ impl Organization<'_> {
 
 impl<'a> Person<'a> {
     /// Somebody without a session.
-    pub fn stranger(app: &'a App) -> Self {
+    pub fn anonymous(app: &'a App) -> Self {
         Self {
             app,
             id: String::new(),
@@ -190,34 +190,34 @@ impl<'a> Person<'a> {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> TestResponse {
         send(self.request(Method::GET, path)).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, body: Value) -> TestResponse {
         send(self.request(Method::POST, path).json(&body)).await
     }
 
-    pub async fn put(&self, path: &str, body: Value) -> Answer {
+    pub async fn put(&self, path: &str, body: Value) -> TestResponse {
         send(self.request(Method::PUT, path).json(&body)).await
     }
 
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+    pub async fn patch(&self, path: &str, body: Value) -> TestResponse {
         send(self.request(Method::PATCH, path).json(&body)).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> TestResponse {
         send(self.request(Method::DELETE, path)).await
     }
 
-    pub async fn upload(&self, path: &str, form: Form) -> Answer {
+    pub async fn upload(&self, path: &str, form: Form) -> TestResponse {
         send(self.request(Method::POST, path).multipart(form)).await
     }
 }
 
 /// Sends a request and reads the answer.
-pub async fn send(request: reqwest::RequestBuilder) -> Answer {
-    Answer::read(request.send().await.expect("no answer")).await
+pub async fn send(request: reqwest::RequestBuilder) -> TestResponse {
+    TestResponse::read(request.send().await.expect("no answer")).await
 }
 
 /// The text of a JSON string.

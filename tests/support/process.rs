@@ -20,10 +20,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::people::{PASSWORD, send, text};
-use super::{Answer, postgres};
+use super::{TestResponse, postgres};
 
 /// How long anything may take that a process has to do: far longer than on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// A folder, keys and a database, on which processes come and go.
 pub struct Installation {
@@ -216,7 +216,7 @@ impl Guarded {
     }
 
     fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = self.ended() {
                 return status;
@@ -248,7 +248,7 @@ pub struct Starting {
 impl Starting {
     /// Waits until it listens.
     pub fn listening(mut self) -> Process {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Ok(address) = std::fs::read_to_string(&self.listening) {
                 let address = address.trim().parse().expect("no address in `listening`");
@@ -347,11 +347,11 @@ impl Front {
         }
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> Answer {
+    pub async fn get(&self, path: &str, token: &str) -> TestResponse {
         send(self.request(Method::GET, path, token)).await
     }
 
-    pub async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, token: &str, body: Value) -> TestResponse {
         send(self.request(Method::POST, path, token).json(&body)).await
     }
 
@@ -403,7 +403,7 @@ impl School {
         format!("/v1/organizations/{}{below}", self.id)
     }
 
-    pub async fn get(&self, front: &Front, below: &str) -> Answer {
+    pub async fn get(&self, front: &Front, below: &str) -> TestResponse {
         front.get(&self.path(below), &self.token).await
     }
 
@@ -441,7 +441,7 @@ impl School {
 
     /// Waits until an import is as `is_so` says, and gives it.
     pub async fn watch(&self, front: &Front, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let import = self.import_now(front, id).await;
             if is_so(&import) {

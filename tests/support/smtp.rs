@@ -17,7 +17,7 @@ use super::ReceivedMail;
 
 /// A step of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum Phase {
     Greeting,
     Ehlo,
     StartTls,
@@ -32,7 +32,7 @@ pub enum Step {
 /// What the server does at a step.
 #[derive(Clone, Copy, Debug)]
 pub enum Reaction {
-    /// Answers so, and at [`Step::Text`] does not take the mail.
+    /// Answers so, and at [`Phase::Text`] does not take the mail.
     Say(&'static str),
     /// Answers nothing until the server is dropped.
     Hang,
@@ -79,8 +79,8 @@ struct Shared {
 #[derive(Default)]
 struct Book {
     /// What the next conversations meet, in turn.
-    once: HashMap<Step, Vec<Reaction>>,
-    always: HashMap<Step, Reaction>,
+    once: HashMap<Phase, Vec<Reaction>>,
+    always: HashMap<Phase, Reaction>,
     connections: usize,
     commands: Vec<String>,
     taken: Vec<Taken>,
@@ -136,7 +136,7 @@ impl SmtpServer {
     }
 
     /// Reacts so the next time that this step is reached; called again, the time after that.
-    pub fn once(&self, step: Step, reaction: Reaction) {
+    pub fn once(&self, step: Phase, reaction: Reaction) {
         self.shared
             .book()
             .once
@@ -146,7 +146,7 @@ impl SmtpServer {
     }
 
     /// Reacts so whenever this step is reached.
-    pub fn always(&self, step: Step, reaction: Reaction) {
+    pub fn always(&self, step: Phase, reaction: Reaction) {
         self.shared.book().always.insert(step, reaction);
     }
 
@@ -301,7 +301,7 @@ impl Shared {
         drop(raw.shutdown(std::net::Shutdown::Both));
     }
 
-    fn reaction(&self, step: Step) -> Option<Reaction> {
+    fn reaction(&self, step: Phase) -> Option<Reaction> {
         let mut book = self.book();
         let once = book
             .once
@@ -333,7 +333,7 @@ fn encrypted(tls: &Arc<ServerConfig>, stream: TcpStream) -> Box<dyn Wire> {
 
 impl Conversation<'_> {
     fn greet_and_listen(&mut self, raw: &TcpStream) -> Said<()> {
-        self.react(Step::Greeting, "220 mail.test ready")?;
+        self.react(Phase::Greeting, "220 mail.test ready")?;
         while let Some(line) = self.line() {
             self.shared.book().commands.push(line.clone());
             match self.obey(&line)? {
@@ -358,20 +358,20 @@ impl Conversation<'_> {
         match verb.as_str() {
             "EHLO" => self.offer()?,
             "STARTTLS" => {
-                self.react(Step::StartTls, "220 go ahead")?;
+                self.react(Phase::StartTls, "220 go ahead")?;
                 return Ok(Next::StartTls);
             }
             "AUTH" => self.sign_in(line)?,
             "MAIL" => {
                 self.from = between(line);
-                self.react(Step::Mail, "250 2.1.0 ok")?;
+                self.react(Phase::Mail, "250 2.1.0 ok")?;
             }
             "RCPT" => {
                 self.to = between(line);
-                self.react(Step::Rcpt, "250 2.1.5 ok")?;
+                self.react(Phase::Rcpt, "250 2.1.5 ok")?;
             }
             "DATA" => {
-                if self.react(Step::Data, "354 go on")? {
+                if self.react(Phase::Data, "354 go on")? {
                     self.take()?;
                 }
             }
@@ -399,7 +399,7 @@ impl Conversation<'_> {
             .enumerate()
             .map(|(place, offer)| format!("250{}{offer}", if place == last { ' ' } else { '-' }))
             .collect();
-        self.react(Step::Ehlo, &lines.join("\r\n")).map(drop)
+        self.react(Phase::Ehlo, &lines.join("\r\n")).map(drop)
     }
 
     fn sign_in(&mut self, line: &str) -> Said<()> {
@@ -408,12 +408,12 @@ impl Conversation<'_> {
         let mut parts = decoded.split(|byte| *byte == 0).skip(1);
         let mut next = || String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
         self.signed_in = Some((next(), next()));
-        self.react(Step::Auth, "235 2.7.0 welcome").map(drop)
+        self.react(Phase::Auth, "235 2.7.0 welcome").map(drop)
     }
 
     fn take(&mut self) -> Said<()> {
         let text = self.text().ok_or(End)?;
-        let reaction = self.shared.reaction(Step::Text);
+        let reaction = self.shared.reaction(Phase::Text);
         if matches!(
             reaction,
             None | Some(Reaction::TakeAndHangUp | Reaction::TakeAndWait)
@@ -445,7 +445,7 @@ impl Conversation<'_> {
     }
 
     /// Whether it went on as usual.
-    fn react(&mut self, step: Step, usual: &str) -> Said<bool> {
+    fn react(&mut self, step: Phase, usual: &str) -> Said<bool> {
         let reaction = self.shared.reaction(step);
         self.carry_out(reaction, usual)
     }

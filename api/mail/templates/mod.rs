@@ -8,12 +8,12 @@ mod words;
 
 use minijinja::{Value, context};
 
-use super::letter::Letter;
+use super::content::MailContent;
 use super::links::Links;
 use super::message::Recipient;
-use crate::domain::instant::Instant;
 use crate::domain::language::Language;
 use crate::domain::mail::Sender;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use people::{lines_of_note, said_by_people};
 use words::{Catalogue, Words, fill, lay_out};
@@ -29,7 +29,7 @@ pub struct Written {
     pub html: String,
 }
 
-/// The values of a letter, as the templates take them.
+/// The values of a content, as the templates take them.
 struct Values<'a> {
     organization: Option<&'a str>,
     /// Who did it, where that is known.
@@ -38,23 +38,23 @@ struct Values<'a> {
     login: Option<String>,
     counts: Vec<(&'a str, i64)>,
     link: String,
-    date: Option<Instant>,
+    date: Option<Timestamp>,
 }
 
-/// A letter in the words of a language.
+/// A content in the words of a language.
 ///
 /// # Errors
 /// Never, with the templates that there are.
 pub fn write(
-    letter: &Letter,
+    content: &MailContent,
     language: Language,
     to: &Recipient<'_>,
     from: &Sender,
     links: &Links,
 ) -> Result<Written> {
     let catalogue = Catalogue::of(language)?;
-    let words = catalogue.words(letter.kind());
-    let values = values(letter, catalogue, to, links);
+    let words = catalogue.words(content.kind());
+    let values = values(content, catalogue, to, links);
     let date = values.date.map(|date| catalogue.date(date)).transpose()?;
     let context = context! {
         name => to.name,
@@ -141,7 +141,7 @@ fn sentences(
 }
 
 fn values<'a>(
-    letter: &'a Letter,
+    content: &'a MailContent,
     catalogue: &'a Catalogue,
     to: &Recipient<'_>,
     links: &Links,
@@ -156,15 +156,14 @@ fn values<'a>(
         date: None,
     };
     let facts = &catalogue.facts;
-    match letter {
-        Letter::VerifyEmail { link, expires_at } | Letter::PasswordReset { link, expires_at } => {
-            Values {
-                link: link.clone(),
-                date: Some(*expires_at),
-                ..nothing
-            }
-        }
-        Letter::SignInInstructions {
+    match content {
+        MailContent::VerifyEmail { link, expires_at }
+        | MailContent::PasswordReset { link, expires_at } => Values {
+            link: link.clone(),
+            date: Some(*expires_at),
+            ..nothing
+        },
+        MailContent::SignInInstructions {
             organization,
             invited_by,
             note,
@@ -180,7 +179,7 @@ fn values<'a>(
             date: Some(*expires_at),
             ..nothing
         },
-        Letter::JoinLink {
+        MailContent::JoinLink {
             organization,
             invited_by,
             note,
@@ -194,7 +193,7 @@ fn values<'a>(
             date: Some(*expires_at),
             ..nothing
         },
-        Letter::PasswordChanged {
+        MailContent::PasswordChanged {
             login,
             by_organization,
             at,
@@ -205,7 +204,7 @@ fn values<'a>(
             date: Some(*at),
             ..nothing
         },
-        Letter::ImportFinished {
+        MailContent::ImportFinished {
             organization,
             rows,
             created,

@@ -31,7 +31,7 @@ pub fn is_plain_name(name: &str) -> bool {
     !name.trim().is_empty() && said_by_people(name) == name
 }
 
-/// Line breaks and what turns the direction of the text beside it.
+/// SmtpSession breaks and what turns the direction of the text beside it.
 fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -6,7 +6,7 @@ use super::super::preview::samples;
 use super::*;
 use crate::domain::email_address::EmailAddress;
 
-fn written(visit: impl Fn(&str, Language, &Letter, &Written)) {
+fn written(visit: impl Fn(&str, Language, &MailContent, &Written)) {
     let address = EmailAddress::parse("ana@hill.example").unwrap();
     let to = Recipient {
         name: "Ana",
@@ -15,17 +15,17 @@ fn written(visit: impl Fn(&str, Language, &Letter, &Written)) {
     let from = "School <no-reply@hill.example>".parse().unwrap();
     let links = Links::into(&"https://app.example".parse().unwrap());
     let now = "2026-09-01T07:05:00Z".parse::<jiff::Timestamp>().unwrap();
-    for (name, letter) in samples(&links, &to, now.into()) {
+    for (name, content) in samples(&links, &to, now.into()) {
         for language in Language::ALL {
-            let mail = write(&letter, *language, &to, &from, &links).unwrap();
-            visit(name, *language, &letter, &mail);
+            let mail = write(&content, *language, &to, &from, &links).unwrap();
+            visit(name, *language, &content, &mail);
         }
     }
 }
 
 #[test]
 fn every_mail_has_its_link_in_both_parts_and_no_holes() {
-    written(|name, language, letter, mail| {
+    written(|name, language, content, mail| {
         let place = format!("{name} in {language}");
         let link = mail
             .text
@@ -48,7 +48,7 @@ fn every_mail_has_its_link_in_both_parts_and_no_holes() {
             mail.html.contains(&format!("<html lang=\"{language}\"")),
             "{place}"
         );
-        let is_dated = letter.link_holds_until().is_none() || mail.text.contains("2026");
+        let is_dated = content.link_holds_until().is_none() || mail.text.contains("2026");
         assert!(is_dated && mail.text.contains("Ana"), "{place}");
     });
 }

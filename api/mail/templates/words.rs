@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Deserialize;
 
-use crate::domain::instant::Instant;
 use crate::domain::language::Language;
 use crate::domain::mail::MailKind;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 
 /// All that mail says in one language.
@@ -132,7 +132,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// Never, with the catalogues that there are.
-    pub fn date(&self, moment: Instant) -> Result<String> {
+    pub fn date(&self, moment: Timestamp) -> Result<String> {
         let moment = jiff::Timestamp::from(moment).to_zoned(jiff::tz::TimeZone::UTC);
         let month = usize::try_from(moment.month())
             .unwrap_or(1)

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use super::{Parcel, Setback};
+use super::{DeliveryError, RenderedMail};
 
 /// A folder that mail is written into. Writing a mail again overwrites it, so that one whose worker
 /// died is written once in the end.
@@ -23,25 +23,25 @@ impl Folder {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn deliver(&self, parcel: &Parcel) -> Result<(), Setback> {
-        self.write(parcel).map_err(|error| {
-            Setback::Outage(format!(
+    pub fn deliver(&self, mail: &RenderedMail) -> Result<(), DeliveryError> {
+        self.write(mail).map_err(|error| {
+            DeliveryError::Unavailable(format!(
                 "the mail cannot be written to {}: {error}",
                 self.path.display()
             ))
         })
     }
 
-    fn write(&self, parcel: &Parcel) -> io::Result<()> {
+    fn write(&self, mail: &RenderedMail) -> io::Result<()> {
         self.make()?;
-        let place = self.path.join(format!("{}.eml", parcel.name));
-        let draft = self.path.join(format!(".{}.draft", parcel.name));
+        let place = self.path.join(format!("{}.eml", mail.name));
+        let draft = self.path.join(format!(".{}.draft", mail.name));
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&draft)?;
-        file.write_all(&parcel.text)?;
+        file.write_all(&mail.text)?;
         fs::rename(draft, place)
     }
 

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::domain::email_address::EmailAddress;
 
 pub use folder::Folder;
-pub use smtp::{Line, Patience, Smtp};
+pub use smtp::{Smtp, SmtpSession, Timeouts};
 
 /// Where mail goes.
 pub enum Transport {
@@ -23,7 +23,7 @@ pub enum Transport {
 const LONGEST_STEP: Duration = Duration::from_secs(30);
 
 /// A mail, ready to leave.
-pub struct Parcel {
+pub struct RenderedMail {
     /// What a folder calls it; the same whenever it is sent.
     pub name: String,
     pub from: EmailAddress,
@@ -34,20 +34,20 @@ pub struct Parcel {
 
 /// Why a mail did not leave, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Setback {
+pub enum DeliveryError {
     /// This mail may leave later.
-    Passing(String),
+    Transient(String),
     /// No mail can leave for now: the way to the server, or the server itself, is at fault.
-    Outage(String),
+    Unavailable(String),
     /// This mail can never leave.
-    Final(String),
+    Permanent(String),
 }
 
-impl Setback {
+impl DeliveryError {
     /// What went wrong.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Passing(reason) | Self::Outage(reason) | Self::Final(reason) => reason,
+            Self::Transient(reason) | Self::Unavailable(reason) | Self::Permanent(reason) => reason,
         }
     }
 }
@@ -59,26 +59,26 @@ impl Transport {
             return Self::Folder(Folder::at(config.data_dir.join("mail")));
         };
         // The text's ends before the lease does; a mail that comes that far late is not handed over.
-        let patience = Patience {
+        let timeouts = Timeouts {
             step: LONGEST_STEP.min(config.mail_lease / 2),
             text: config.mail_lease * 4 / 5,
         };
         let name = config.mail_from.address().domain();
-        Self::Smtp(Smtp::at(url.clone(), name, patience))
+        Self::Smtp(Smtp::at(url.clone(), name, timeouts))
     }
 
     /// Sends one mail by itself.
     ///
     /// # Errors
     /// Why it did not leave.
-    pub fn send(&self, parcel: &Parcel) -> Result<(), Setback> {
+    pub fn send(&self, mail: &RenderedMail) -> Result<(), DeliveryError> {
         match self {
-            Self::Folder(folder) => folder.deliver(parcel),
+            Self::Folder(folder) => folder.deliver(mail),
             Self::Smtp(smtp) => {
                 let mut line = None;
                 let sent = smtp
-                    .offer(&mut line, parcel)
-                    .and_then(|()| smtp.hand_over(&mut line, parcel));
+                    .offer(&mut line, mail)
+                    .and_then(|()| smtp.hand_over(&mut line, mail));
                 if let Some(line) = line {
                     line.close();
                 }

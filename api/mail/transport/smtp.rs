@@ -14,7 +14,7 @@ use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 
-use super::{Parcel, Setback};
+use super::{DeliveryError, RenderedMail};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::smtp_url::{Security, SmtpUrl};
 
@@ -24,12 +24,12 @@ pub struct Smtp {
     ehlo: ClientId,
     /// The system's certificates are read once, when they are first needed.
     tls: OnceLock<TlsParameters>,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 /// How long a server may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Timeouts {
     /// For each step.
     pub step: Duration,
     /// To take a whole mail: longer, since a mail that was taken and not acknowledged arrives twice.
@@ -37,7 +37,7 @@ pub struct Patience {
 }
 
 /// A line to the server, kept for a run of mails.
-pub struct Line {
+pub struct SmtpSession {
     connection: SmtpConnection,
     mails: u32,
 }
@@ -48,17 +48,17 @@ const MAILS_OF_A_LINE: u32 = 100;
 /// Nobody waits for a server's good-bye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-type Attempt<T> = Result<T, Setback>;
+type Attempt<T> = Result<T, DeliveryError>;
 
 impl Smtp {
     /// The server at this URL; `name` is how we call ourselves unless the URL says otherwise.
-    pub fn at(url: SmtpUrl, name: &str, patience: Patience) -> Self {
+    pub fn at(url: SmtpUrl, name: &str, timeouts: Timeouts) -> Self {
         let ehlo = ClientId::Domain(url.ehlo.clone().unwrap_or_else(|| name.to_owned()));
         Self {
             url,
             ehlo,
             tls: OnceLock::new(),
-            patience,
+            timeouts,
         }
     }
 
@@ -67,30 +67,30 @@ impl Smtp {
     ///
     /// # Errors
     /// Where the server cannot be reached or does not take the mail.
-    pub fn offer(&self, line: &mut Option<Line>, parcel: &Parcel) -> Attempt<()> {
+    pub fn offer(&self, line: &mut Option<SmtpSession>, mail: &RenderedMail) -> Attempt<()> {
         let kept = line.take().filter(|line| line.mails < MAILS_OF_A_LINE);
         let (mut current, sender) = match kept {
             // A server may end a connection between two mails whenever it likes.
-            Some(mut kept) => match self.name_sender(&mut kept, parcel) {
-                Err(Named::Broken(_)) => self.begin(parcel)?,
+            Some(mut kept) => match self.name_sender(&mut kept, mail) {
+                Err(Named::Broken(_)) => self.begin(mail)?,
                 named => (kept, named),
             },
-            None => self.begin(parcel)?,
+            None => self.begin(mail)?,
         };
         let offered = sender
             .map_err(Named::into_setback)
-            .and_then(|()| name_recipient(&mut current, &parcel.to))
+            .and_then(|()| name_recipient(&mut current, &mail.to))
             .and_then(|()| ask_to_send(&mut current));
         self.keep_unless_broken(line, current, offered.as_ref().err());
         offered
     }
 
-    fn begin(&self, parcel: &Parcel) -> Attempt<(Line, Result<(), Named>)> {
-        let mut line = Line {
+    fn begin(&self, mail: &RenderedMail) -> Attempt<(SmtpSession, Result<(), Named>)> {
+        let mut line = SmtpSession {
             connection: self.connect().map_err(|error| outage(&error))?,
             mails: 0,
         };
-        let named = self.name_sender(&mut line, parcel);
+        let named = self.name_sender(&mut line, mail);
         Ok((line, named))
     }
 
@@ -98,18 +98,18 @@ impl Smtp {
     ///
     /// # Errors
     /// Where it does not: whatever it is, the mail was not acknowledged (RFC 5321, 4.2.5).
-    pub fn hand_over(&self, line: &mut Option<Line>, parcel: &Parcel) -> Attempt<()> {
+    pub fn hand_over(&self, line: &mut Option<SmtpSession>, mail: &RenderedMail) -> Attempt<()> {
         let Some(mut current) = line.take() else {
-            return Err(Setback::Outage("the line is gone".to_owned()));
+            return Err(DeliveryError::Unavailable("the line is gone".to_owned()));
         };
         let taken = current
-            .patiently(self.patience.text, |connection| {
-                connection.message(&parcel.text)
+            .patiently(self.timeouts.text, |connection| {
+                connection.message(&mail.text)
             })
             .map(drop)
             .map_err(|error| of_mail(&error));
         current.mails += 1;
-        let still_patient = current.connection.set_timeout(Some(self.patience.step));
+        let still_patient = current.connection.set_timeout(Some(self.timeouts.step));
         if still_patient.is_ok() {
             self.keep_unless_broken(line, current, taken.as_ref().err());
         }
@@ -119,13 +119,13 @@ impl Smtp {
     /// A refused mail leaves the line usable, once the server has forgotten it.
     fn keep_unless_broken(
         &self,
-        line: &mut Option<Line>,
-        mut current: Line,
-        setback: Option<&Setback>,
+        line: &mut Option<SmtpSession>,
+        mut current: SmtpSession,
+        delivery_error: Option<&DeliveryError>,
     ) {
-        let usable = match setback {
+        let usable = match delivery_error {
             None => true,
-            Some(Setback::Outage(_)) => false,
+            Some(DeliveryError::Unavailable(_)) => false,
             Some(_) => current.connection.command(Rset).is_ok(),
         };
         *line = usable.then_some(current);
@@ -139,7 +139,7 @@ impl Smtp {
         };
         let mut connection = SmtpConnection::connect(
             address,
-            Some(self.patience.step),
+            Some(self.timeouts.step),
             &self.ehlo,
             implicit,
             None,
@@ -173,37 +173,39 @@ impl Smtp {
         Ok(self.tls.get_or_init(|| tls))
     }
 
-    fn name_sender(&self, line: &mut Line, parcel: &Parcel) -> Result<(), Named> {
+    fn name_sender(&self, line: &mut SmtpSession, mail: &RenderedMail) -> Result<(), Named> {
         let mut parameters = Vec::new();
-        if !parcel.to.as_str().is_ascii() || !parcel.from.as_str().is_ascii() {
+        if !mail.to.as_str().is_ascii() || !mail.from.as_str().is_ascii() {
             if !line
                 .connection
                 .server_info()
                 .supports_feature(Extension::SmtpUtfEight)
             {
                 let reason = "the mail server takes no addresses with letters beyond ASCII";
-                return Err(Named::Setback(Setback::Final(reason.to_owned())));
+                return Err(Named::DeliveryError(DeliveryError::Permanent(
+                    reason.to_owned(),
+                )));
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
-        let from = address(&parcel.from).map_err(Named::Setback)?;
+        let from = address(&mail.from).map_err(Named::DeliveryError)?;
         match line.connection.command(Mail::new(Some(from), parameters)) {
             Ok(_) => Ok(()),
             Err(error) if is_ending(&error) => Err(Named::Broken(outage(&error.into()))),
             // Whatever it is that the server has against the sender, it has against all mail.
-            Err(error) => Err(Named::Setback(outage(&error.into()))),
+            Err(error) => Err(Named::DeliveryError(outage(&error.into()))),
         }
     }
 }
 
-impl Line {
+impl SmtpSession {
     fn patiently<T>(
         &mut self,
-        patience: Duration,
+        timeouts: Duration,
         work: impl FnOnce(&mut SmtpConnection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         // Where the time cannot be set, the one before holds.
-        drop(self.connection.set_timeout(Some(patience)));
+        drop(self.connection.set_timeout(Some(timeouts)));
         work(&mut self.connection)
     }
 
@@ -228,47 +230,50 @@ impl From<Error> for Refused {
 /// Why the sender could not be named.
 enum Named {
     /// The line has ended, maybe since the last mail.
-    Broken(Setback),
-    Setback(Setback),
+    Broken(DeliveryError),
+    DeliveryError(DeliveryError),
 }
 
 impl Named {
-    fn into_setback(self) -> Setback {
+    fn into_setback(self) -> DeliveryError {
         match self {
-            Self::Broken(setback) | Self::Setback(setback) => setback,
+            Self::Broken(delivery_error) | Self::DeliveryError(delivery_error) => delivery_error,
         }
     }
 }
 
-fn name_recipient(line: &mut Line, to: &EmailAddress) -> Attempt<()> {
+fn name_recipient(line: &mut SmtpSession, to: &EmailAddress) -> Attempt<()> {
     let to = address(to)?;
     let named = line.connection.command(Rcpt::new(to, Vec::new()));
     named.map(drop).map_err(|error| of_mail(&error))
 }
 
-fn ask_to_send(line: &mut Line) -> Attempt<()> {
+fn ask_to_send(line: &mut SmtpSession) -> Attempt<()> {
     let asked = line.connection.command(Data);
     asked.map(drop).map_err(|error| of_mail(&error))
 }
 
 fn address(address: &EmailAddress) -> Attempt<Address> {
-    Address::new(address.local_part(), address.domain())
-        .map_err(|error| Setback::Final(format!("the address cannot be mailed to: {error}")))
+    Address::new(address.local_part(), address.domain()).map_err(|error| {
+        DeliveryError::Permanent(format!("the address cannot be mailed to: {error}"))
+    })
 }
 
 /// What a refusal means for a mail. Some replies are about the whole line, wherever they come: it is
 /// closing, out of order, or wants a password.
-fn of_mail(error: &Error) -> Setback {
+fn of_mail(error: &Error) -> DeliveryError {
     const OF_THE_LINE: [u16; 7] = [421, 500, 502, 503, 530, 535, 538];
     match error.status().map(u16::from) {
-        Some(code) if !OF_THE_LINE.contains(&code) && code >= 500 => Setback::Final(words(error)),
-        Some(code) if !OF_THE_LINE.contains(&code) => Setback::Passing(words(error)),
-        _ => Setback::Outage(words(error)),
+        Some(code) if !OF_THE_LINE.contains(&code) && code >= 500 => {
+            DeliveryError::Permanent(words(error))
+        }
+        Some(code) if !OF_THE_LINE.contains(&code) => DeliveryError::Transient(words(error)),
+        _ => DeliveryError::Unavailable(words(error)),
     }
 }
 
-fn outage(refused: &Refused) -> Setback {
-    Setback::Outage(match refused {
+fn outage(refused: &Refused) -> DeliveryError {
+    DeliveryError::Unavailable(match refused {
         Refused::Smtp(error) => words(error),
         Refused::Unencrypted => {
             "the mail server offers no STARTTLS, without which no mail is sent; \

@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 
 use crate::domain::invite_code::CodeOutcome;
 use crate::error::Code;
-use crate::routes::extract::{Caller, Once, Reply, RequestInfo, Throttle};
+use crate::routes::extract::{Caller, Once, RateLimiter, Reply, RequestInfo};
 use crate::routes::groups::GroupName;
 use crate::routes::invite_codes::joining::OrganizationName;
-use crate::routes::problem::{OfBody, OfLink, OfMailing, OfSession, Problem};
-use crate::services::invite_codes::redemption::AwaitedEnding;
+use crate::routes::problem::{BodyErrors, LinkErrors, MailErrors, Problem, SessionErrors};
+use crate::services::invite_codes::redemption::SettledJoin;
 use crate::services::limits::Limit;
 use crate::services::verification::{self, Verified};
 use crate::state::State;
@@ -40,13 +40,13 @@ pub struct VerifiedEmail {
     #[schema(max_length = 254)]
     email: String,
     #[schema(max_items = 1000)]
-    joins: Vec<AwaitedJoinBody>,
+    joins: Vec<PendingJoinBody>,
 }
 
 /// How a join that waited for the address to be verified has ended.
 #[derive(Serialize, ToSchema)]
-#[schema(as = AwaitedJoin)]
-pub struct AwaitedJoinBody {
+#[schema(as = PendingJoin)]
+pub struct PendingJoinBody {
     organization: OrganizationName,
     /// The group, where it was a group's code.
     group: Option<GroupName>,
@@ -65,8 +65,8 @@ pub struct JoinRefusal {
     detail: String,
 }
 
-impl From<AwaitedEnding> for AwaitedJoinBody {
-    fn from(ended: AwaitedEnding) -> Self {
+impl From<SettledJoin> for PendingJoinBody {
+    fn from(ended: SettledJoin) -> Self {
         let (outcome, refusal) = match ended.ending {
             Ok(outcome) => (Some(outcome), None),
             Err(refusal) => (
@@ -105,7 +105,7 @@ impl From<Verified> for VerifiedEmail {
     security(()),
     responses(
         (status = 200, description = "Verified.", body = VerifiedEmail),
-        OfBody, OfLink
+        BodyErrors, LinkErrors
     )
 )]
 #[post("/v1/auth/email/verify")]
@@ -118,7 +118,7 @@ pub(super) async fn verify_email(
     let VerifyEmailRequest { token } = body.into_inner();
     let now = state.clock.now();
     let answer = once
-        .stranger(&state, move |connection| {
+        .anonymous(&state, move |connection| {
             let verified = verification::verify(connection, &token, request.act_of(now), now)?;
             Reply::ok(&VerifiedEmail::from(verified))
         })
@@ -134,13 +134,13 @@ pub(super) async fn verify_email(
     tag = "Signing in",
     responses(
         (status = 202, description = "If the address is not verified, the mail is on its way."),
-        OfSession, OfMailing
+        SessionErrors, MailErrors
     )
 )]
 #[post("/v1/auth/email/resend")]
 pub(super) async fn resend_verification(
     state: web::Data<State>,
-    throttle: Throttle,
+    rate_limiter: RateLimiter,
     caller: Caller,
     once: Once,
 ) -> Result<HttpResponse, Problem> {
@@ -149,7 +149,7 @@ pub(super) async fn resend_verification(
         .signed_in(|_, caller| Ok(caller.account))
         .await?;
     if verification::is_wanted(&account) {
-        throttle
+        rate_limiter
             .take(Limit::MailToAddress, &format!("verify {}", account.email))
             .await?;
     }

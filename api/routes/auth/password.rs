@@ -11,9 +11,11 @@ use super::sign_in::{settle, verify};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::password::Password;
 use crate::error::Result;
-use crate::routes::extract::{Caller, Form, Once, Reply, RequestInfo, Throttle};
-use crate::routes::problem::{OfBody, OfHashing, OfLink, OfMailing, OfSession, Problem};
-use crate::services::limits::{Limit, Wanted};
+use crate::routes::extract::{Caller, Form, Once, RateLimiter, Reply, RequestInfo};
+use crate::routes::problem::{
+    BodyErrors, HashingErrors, LinkErrors, MailErrors, Problem, SessionErrors,
+};
+use crate::services::limits::{Limit, LimitRequest};
 use crate::services::{accounts, passwords};
 use crate::state::State;
 use crate::store::accounts::Account;
@@ -67,14 +69,14 @@ pub struct ResetPasswordRequest {
     tag = "Signing in",
     responses(
         (status = 204, description = "Changed."),
-        OfBody, OfSession, OfHashing
+        BodyErrors, SessionErrors, HashingErrors
     )
 )]
 #[post("/v1/auth/password/change")]
 pub(super) async fn change_password(
     state: web::Data<State>,
     caller: Caller,
-    throttle: Throttle,
+    rate_limiter: RateLimiter,
     once: Once,
     body: web::Json<ChangePasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
@@ -95,11 +97,17 @@ pub(super) async fn change_password(
     if let Some(known) = known {
         return Ok(known.into());
     }
-    confirm(&state, &throttle, &caller.account, body.current_password).await?;
+    confirm(
+        &state,
+        &rate_limiter,
+        &caller.account,
+        body.current_password,
+    )
+    .await?;
     let hash = state.hasher.hash(new.to_hash_input().into_owned()).await?;
     let shared = State::clone(&state);
     let changed = state
-        .unit(move |connection| {
+        .run_blocking(move |connection| {
             let scope = caller.account.id.to_string();
             once.run(&shared, connection, &scope, |connection| {
                 passwords::change(connection, &shared.outbox, &caller, &hash)?;
@@ -113,15 +121,15 @@ pub(super) async fn change_password(
 /// Requires that somebody who is signed in gives their password once more; wrong ones are counted.
 async fn confirm(
     state: &State,
-    throttle: &Throttle,
+    rate_limiter: &RateLimiter,
     account: &Account,
     password: String,
 ) -> Result<()> {
     let subject = account.id.to_string();
-    let taken = throttle.take(Limit::PasswordCheck, &subject).await?;
+    let taken = rate_limiter.take(Limit::PasswordCheck, &subject).await?;
     let verdict = verify(state, account.password_hash.clone(), password).await;
-    match verdict.and_then(|it| accounts::require_right(Some(account.clone()), it)) {
-        Ok(_) => taken.give_back().await,
+    match verdict.and_then(|it| accounts::verify_password(Some(account.clone()), it)) {
+        Ok(_) => taken.refund().await,
         Err(error) => Err(settle(taken, error).await?),
     }
 }
@@ -139,13 +147,13 @@ const LEAST_TIME: Duration = Duration::from_millis(100);
     security(()),
     responses(
         (status = 202, description = "If there is such an account, the mail is on its way."),
-        OfBody, OfMailing
+        BodyErrors, MailErrors
     )
 )]
 #[post("/v1/auth/password/forgot")]
 pub(super) async fn forgot_password(
     state: web::Data<State>,
-    throttle: Throttle,
+    rate_limiter: RateLimiter,
     once: Once,
     body: web::Json<ForgotPasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
@@ -154,19 +162,19 @@ pub(super) async fn forgot_password(
     let Some(email) = form.take("/email", EmailAddress::parse(&body.email)) else {
         return Err(form.refusal().into());
     };
-    let (once, known) = once.known_to_stranger(&state).await?;
+    let (once, known) = once.replay_to_anonymous(&state).await?;
     if let Some(known) = known {
         return Ok(known.into());
     }
     // Before anybody has looked whether there is an account.
     let mails = vec![
-        Wanted::one(Limit::MailToAddress, email.as_str()),
-        Wanted::one(Limit::MailFromClient, throttle.client()),
+        LimitRequest::one(Limit::MailToAddress, email.as_str()),
+        LimitRequest::one(Limit::MailFromClient, rate_limiter.client()),
     ];
-    throttle.take_all(mails).await?;
+    rate_limiter.take_all(mails).await?;
     let (outbox, now) = (state.outbox.clone(), state.clock.now());
     let answer = once
-        .stranger(&state, move |connection| {
+        .anonymous(&state, move |connection| {
             passwords::forgot(connection, &outbox, &email, now)?;
             Ok(Reply::accepted_silently())
         })
@@ -187,7 +195,7 @@ pub(super) async fn forgot_password(
     security(()),
     responses(
         (status = 204, description = "Set."),
-        OfBody, OfLink, OfHashing
+        BodyErrors, LinkErrors, HashingErrors
     )
 )]
 #[post("/v1/auth/password/reset")]
@@ -202,20 +210,20 @@ pub(super) async fn reset_password(
     let Some(password) = form.take("/password", Password::parse(password)) else {
         return Err(form.refusal().into());
     };
-    let (once, known) = once.known_to_stranger(&state).await?;
+    let (once, known) = once.replay_to_anonymous(&state).await?;
     if let Some(known) = known {
         return Ok(known.into());
     }
     let now = state.clock.now();
     let presented = token.clone();
     state
-        .unit(move |connection| passwords::require_good(connection, &presented, now))
+        .run_blocking(move |connection| passwords::require_good(connection, &presented, now))
         .await?;
     let input = password.to_hash_input().into_owned();
     let hash = state.hasher.hash(input).await?;
     let outbox = state.outbox.clone();
     let answer = once
-        .stranger(&state, move |connection| {
+        .anonymous(&state, move |connection| {
             let act = request.act_of(now);
             passwords::reset(connection, &outbox, &token, &hash, act, now)?;
             Ok(Reply::no_content())

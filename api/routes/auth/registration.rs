@@ -8,13 +8,15 @@ use super::tokens::{SessionKind, Tokens, tokens};
 use crate::domain::language::Language;
 use crate::domain::password::Password;
 use crate::domain::username::Username;
-use crate::routes::extract::{Form, Once, Reply, RequestInfo, Throttle};
+use crate::routes::extract::{Form, Once, RateLimiter, Reply, RequestInfo};
 use crate::routes::invite_codes::guessing;
 use crate::routes::invite_codes::joining::JoinedBody;
 use crate::routes::me::AccountBody;
-use crate::routes::problem::{OfBody, OfCode, OfConflict, OfHashing, Problem};
+use crate::routes::problem::{
+    BodyErrors, ConflictErrors, HashingErrors, InviteCodeErrors, Problem,
+};
 use crate::services::accounts::{self, Registration};
-use crate::services::limits::{Limit, Wanted};
+use crate::services::limits::{Limit, LimitRequest};
 use crate::state::State;
 use crate::store::transaction;
 
@@ -95,14 +97,14 @@ pub struct Registered {
     security(()),
     responses(
         (status = 201, description = "The account, signed in.", body = Registered),
-        OfBody, OfConflict, OfCode, OfHashing
+        BodyErrors, ConflictErrors, InviteCodeErrors, HashingErrors
     )
 )]
 #[post("/v1/auth/register")]
 pub(super) async fn register_account(
     state: web::Data<State>,
     request: RequestInfo,
-    throttle: Throttle,
+    rate_limiter: RateLimiter,
     once: Once,
     body: web::Json<RegisterRequest>,
 ) -> Result<HttpResponse, Problem> {
@@ -117,17 +119,17 @@ pub(super) async fn register_account(
     let (Some(email), Some(username), Some(password)) = (email, username, password) else {
         return Err(form.refusal().into());
     };
-    let (once, known) = once.known_to_stranger(&state).await?;
+    let (once, known) = once.replay_to_anonymous(&state).await?;
     if let Some(known) = known {
         return Ok(known.into());
     }
     let invite_code = match body.invite_code {
-        Some(typed) => Some(guessing::known_code(&state, &throttle, &typed).await?),
+        Some(typed) => Some(guessing::known_code(&state, &rate_limiter, &typed).await?),
         None => None,
     };
-    throttle.take_for_client(Limit::Registration).await?;
+    rate_limiter.take_for_client(Limit::Registration).await?;
     // A mail goes to the address each time, however often the account is deleted again.
-    let mail = Wanted::one(Limit::MailToAddress, format!("register {email}"));
+    let mail = LimitRequest::one(Limit::MailToAddress, format!("register {email}"));
     let password_hash = state
         .hasher
         .hash(password.to_hash_input().into_owned())
@@ -144,16 +146,16 @@ pub(super) async fn register_account(
     let now = state.clock.now();
     let shared = State::clone(&state);
     let answer = once
-        .stranger(&state, move |connection| {
+        .anonymous(&state, move |connection| {
             let act = request.act_of(now);
             // What is refused mails nothing, and costs nothing.
             let registered = transaction(connection, |connection| {
-                throttle.take_within(connection, std::slice::from_ref(&mail))?;
+                rate_limiter.take_within(connection, std::slice::from_ref(&mail))?;
                 accounts::register(connection, &shared.outbox, registration, act, now)
             })?;
-            let tokens = tokens(&shared, &registered.granted, SessionKind::Token)?;
+            let tokens = tokens(&shared, &registered.issued, SessionKind::Token)?;
             Reply::created(&Registered {
-                account: registered.granted.account.into(),
+                account: registered.issued.account.into(),
                 joined: registered.joined.map(JoinedBody::from),
                 tokens,
             })

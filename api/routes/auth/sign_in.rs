@@ -12,10 +12,10 @@ use crate::crypto::password_hash::Verdict;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::password::PasswordAttempt;
 use crate::error::{Code, Error, Result};
-use crate::routes::extract::throttle::Taken;
-use crate::routes::extract::{RequestInfo, Throttle};
-use crate::routes::problem::{OfBody, OfSession, OfSignIn, Problem};
-use crate::services::limits::{Limit, Wanted};
+use crate::routes::extract::rate_limiter::Taken;
+use crate::routes::extract::{RateLimiter, RequestInfo};
+use crate::routes::problem::{BodyErrors, Problem, SessionErrors, SignInErrors};
+use crate::services::limits::{Limit, LimitRequest};
 use crate::services::{accounts, sessions};
 use crate::state::State;
 use crate::store::accounts::Account;
@@ -44,40 +44,42 @@ pub struct LoginRequest {
     security(()),
     responses(
         (status = 200, description = "Signed in.", body = Tokens),
-        OfBody, OfSignIn
+        BodyErrors, SignInErrors
     )
 )]
 #[post("/v1/auth/login")]
 pub(super) async fn login(
     state: web::Data<State>,
     request: RequestInfo,
-    throttle: Throttle,
+    rate_limiter: RateLimiter,
     body: web::Json<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.into_inner();
-    let taken = throttle.take_all(tries(&throttle, &body.email)).await?;
+    let taken = rate_limiter
+        .take_all(tries(&rate_limiter, &body.email))
+        .await?;
     let account = match prove(&state, &body).await {
         Ok(account) => account,
         Err(error) => return Err(settle(taken, error).await?.into()),
     };
     let act = request.clone().act_of(state.clock.now())(&account);
     let user_agent = request.user_agent;
-    let granted = taken
-        .give_back_with(move |connection| sessions::start(connection, account, &act, user_agent))
+    let issued = taken
+        .refund_with(move |connection| sessions::start(connection, account, &act, user_agent))
         .await?;
-    respond(&state, &granted, body.session)
+    respond(&state, &issued, body.session)
 }
 
 /// What a try is counted as, whether or not there is such an account. The client stands beside the
 /// address too, so that a stranger's failures do not lock the owner out who comes from elsewhere.
-fn tries(throttle: &Throttle, email: &str) -> Vec<Wanted> {
+fn tries(rate_limiter: &RateLimiter, email: &str) -> Vec<LimitRequest> {
     let address = EmailAddress::parse(email).map_or_else(|_| email.to_owned(), |it| it.to_string());
-    let client = throttle.client();
+    let client = rate_limiter.client();
     let pair = format!("{client} {address}");
     vec![
-        Wanted::one(Limit::SignInAccount, pair),
-        Wanted::one(Limit::SignInAddress, address),
-        Wanted::one(Limit::SignInClient, client),
+        LimitRequest::one(Limit::SignInAccount, pair),
+        LimitRequest::one(Limit::SignInAddress, address),
+        LimitRequest::one(Limit::SignInClient, client),
     ]
 }
 
@@ -85,7 +87,7 @@ fn tries(throttle: &Throttle, email: &str) -> Vec<Wanted> {
 /// guess. Gives the error to answer with.
 pub(super) async fn settle(taken: Taken, error: Error) -> Result<Error> {
     if error.code() != Code::WrongCredentials {
-        taken.give_back().await?;
+        taken.refund().await?;
     }
     Ok(error)
 }
@@ -94,13 +96,13 @@ pub(super) async fn settle(taken: Taken, error: Error) -> Result<Error> {
 async fn prove(state: &State, body: &LoginRequest) -> Result<Account> {
     let email = EmailAddress::parse(&body.email).ok();
     let account = state
-        .unit(move |connection| accounts::find_for_sign_in(connection, email.as_ref()))
+        .run_blocking(move |connection| accounts::find_for_sign_in(connection, email.as_ref()))
         .await?;
     let stored = account
         .as_ref()
         .and_then(|account| account.password_hash.clone());
     let verdict = verify(state, stored, body.password.clone()).await?;
-    let account = accounts::require_right(account, verdict)?;
+    let account = accounts::verify_password(account, verdict)?;
     if verdict == Verdict::RightButOutdated {
         return rehash(state, account, body.password.clone()).await;
     }
@@ -131,7 +133,7 @@ async fn rehash(state: &State, account: Account, password: String) -> Result<Acc
         .hash(attempt.to_hash_input().into_owned())
         .await?;
     state
-        .unit(move |connection| accounts::keep_rehash(connection, account, hash))
+        .run_blocking(move |connection| accounts::keep_rehash(connection, account, hash))
         .await
 }
 
@@ -146,7 +148,7 @@ async fn rehash(state: &State, account: Account, password: String) -> Result<Acc
     request_body = Option<RefreshRequest>,
     responses(
         (status = 200, description = "The next pair.", body = Tokens),
-        OfBody, OfSession
+        BodyErrors, SessionErrors
     )
 )]
 #[post("/v1/auth/refresh")]
@@ -158,10 +160,12 @@ pub(super) async fn refresh_session(
 ) -> Result<HttpResponse, Problem> {
     let (token, kind) = presented_token(&http, &body)?.ok_or_else(Error::not_signed_in)?;
     let now = state.clock.now();
-    let granted = state
-        .unit(move |connection| sessions::refresh(connection, &token, request.act_of(now), now))
+    let issued = state
+        .run_blocking(move |connection| {
+            sessions::refresh(connection, &token, request.act_of(now), now)
+        })
         .await?;
-    respond(&state, &granted, kind)
+    respond(&state, &issued, kind)
 }
 
 /// Sign out
@@ -172,7 +176,7 @@ pub(super) async fn refresh_session(
     tag = "Signing in",
     security(()),
     request_body = Option<RefreshRequest>,
-    responses((status = 204, description = "No such session lives."), OfBody)
+    responses((status = 204, description = "No such session lives."), BodyErrors)
 )]
 #[post("/v1/auth/logout")]
 pub(super) async fn logout(
@@ -187,7 +191,9 @@ pub(super) async fn logout(
     };
     let now = state.clock.now();
     state
-        .unit(move |connection| sessions::end_by_token(connection, &token, request.act_of(now)))
+        .run_blocking(move |connection| {
+            sessions::end_by_token(connection, &token, request.act_of(now))
+        })
         .await?;
     if kind == SessionKind::Cookie {
         response.cookie(refresh_cookie(String::new(), CookieDuration::ZERO));

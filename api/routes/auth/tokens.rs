@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::crypto::access_token;
 use crate::error::Result;
 use crate::routes::problem::Problem;
-use crate::services::sessions::{self, Granted};
+use crate::services::sessions::{self, IssuedSession};
 use crate::state::State;
 
 /// Where the refresh token goes.
@@ -76,28 +76,28 @@ pub(super) fn presented_token(
 
 pub(super) fn respond(
     state: &State,
-    granted: &Granted,
+    issued: &IssuedSession,
     kind: SessionKind,
 ) -> Result<HttpResponse, Problem> {
     let mut response = HttpResponse::Ok();
     if kind == SessionKind::Cookie {
-        let token = granted.refresh_token.reveal().to_owned();
+        let token = issued.refresh_token.reveal().to_owned();
         let lifetime = i64::try_from(sessions::LIFETIME.as_secs()).unwrap_or(i64::MAX);
         response.cookie(refresh_cookie(token, CookieDuration::seconds(lifetime)));
     }
     response.insert_header(("Cache-Control", "no-store"));
-    Ok(response.json(tokens(state, granted, kind)?))
+    Ok(response.json(tokens(state, issued, kind)?))
 }
 
-pub(super) fn tokens(state: &State, granted: &Granted, kind: SessionKind) -> Result<Tokens> {
-    let (account, session) = (granted.account.id, granted.session);
+pub(super) fn tokens(state: &State, issued: &IssuedSession, kind: SessionKind) -> Result<Tokens> {
+    let (account, session) = (issued.account.id, issued.session);
     let in_body = kind == SessionKind::Token;
     Ok(Tokens {
         access_token: state.signing.sign(account, session, state.clock.now())?,
         token_type: "Bearer",
         expires_in: access_token::LIFETIME.as_secs(),
-        refresh_token: in_body.then(|| granted.refresh_token.reveal().to_owned()),
-        must_change_password: granted.account.must_change_password,
+        refresh_token: in_body.then(|| issued.refresh_token.reveal().to_owned()),
+        must_change_password: issued.account.must_change_password,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::crypto::access_token::Claims;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::error::{Error, Result};
 use crate::routes::problem::Problem;
-use crate::services::authorization::{Action, GroupPermit, Permit, permit, permit_in_group};
+use crate::services::authorization::{GroupPermit, Permission, Permit, permit, permit_in_group};
 use crate::services::sessions::{SignedIn, authenticate};
 use crate::state::State;
 use crate::store::Connection;
@@ -44,7 +44,7 @@ impl Caller {
         let now = self.state.clock.now();
         let (claims, act) = (self.claims, self.request.act_of(now));
         self.state
-            .unit(move |connection| {
+            .run_blocking(move |connection| {
                 let caller = authenticate(connection, &claims, act, now)?;
                 work(connection, caller)
             })
@@ -55,7 +55,7 @@ impl Caller {
     ///
     /// # Errors
     /// `not_signed_in`, `not_found`, `forbidden`, or the work's own.
-    pub async fn permitted<A: Action + 'static, T: Send + 'static>(
+    pub async fn permitted<A: Permission + 'static, T: Send + 'static>(
         self,
         organization: OrganizationId,
         work: impl FnOnce(&mut Connection, Permit<A>) -> Result<T> + Send + 'static,
@@ -71,7 +71,7 @@ impl Caller {
     ///
     /// # Errors
     /// `not_signed_in`, `not_found`, `forbidden`, or the work's own.
-    pub async fn permitted_in_group<A: Action + 'static, T: Send + 'static>(
+    pub async fn permitted_in_group<A: Permission + 'static, T: Send + 'static>(
         self,
         organization: OrganizationId,
         group: GroupId,
@@ -109,7 +109,7 @@ impl Caller {
     ///
     /// # Errors
     /// As there, and `idempotency_conflict`.
-    pub async fn permitted_once<A: Action + 'static>(
+    pub async fn permitted_once<A: Permission + 'static>(
         self,
         once: Once,
         organization: OrganizationId,
@@ -133,7 +133,7 @@ impl Caller {
     ///
     /// # Errors
     /// As there, and `idempotency_conflict`.
-    pub async fn permitted_in_group_once<A: Action + 'static>(
+    pub async fn permitted_in_group_once<A: Permission + 'static>(
         self,
         once: Once,
         organization: OrganizationId,

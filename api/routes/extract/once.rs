@@ -8,7 +8,7 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use super::request_digest::{BodyDigest, Digest, of_request};
+use super::fingerprint::{BodyDigest, Digest, of_request};
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::error::{Error, Result};
 use crate::routes::problem::Problem;
@@ -188,14 +188,14 @@ impl Once {
     ///
     /// # Errors
     /// As there.
-    pub async fn stranger(
+    pub async fn anonymous(
         self,
         state: &State,
         work: impl FnOnce(&mut Connection) -> Result<Reply> + Send + 'static,
     ) -> Result<HttpResponse> {
         let shared = state.clone();
         let reply = state
-            .unit(move |connection| self.run(&shared, connection, STRANGERS, work))
+            .run_blocking(move |connection| self.run(&shared, connection, ANONYMOUS, work))
             .await?;
         Ok(reply.into())
     }
@@ -224,14 +224,14 @@ impl Once {
     ///
     /// # Errors
     /// As there.
-    pub async fn known_to_stranger(self, state: &State) -> Result<(Self, Option<Reply>)> {
+    pub async fn replay_to_anonymous(self, state: &State) -> Result<(Self, Option<Reply>)> {
         if self.named.is_none() {
             return Ok((self, None));
         }
         let shared = state.clone();
         state
-            .unit(move |connection| {
-                let known = self.known(&shared, connection, STRANGERS)?;
+            .run_blocking(move |connection| {
+                let known = self.known(&shared, connection, ANONYMOUS)?;
                 Ok((self, known))
             })
             .await
@@ -270,7 +270,7 @@ impl Once {
 }
 
 /// Whoever has no session shares the keys of an operation with all others.
-const STRANGERS: &str = "";
+const ANONYMOUS: &str = "";
 
 impl Named {
     fn request_of(&self, scope: &str) -> KeyedRequest {
@@ -279,7 +279,7 @@ impl Named {
             Body::Digested(digest) => *digest,
         };
         let digest = of_request(&self.method, &self.target, &body);
-        if scope == STRANGERS {
+        if scope == ANONYMOUS {
             let operation = format!("{} {}", self.method, self.path);
             return KeyedRequest::new(&operation, &self.key, digest);
         }

@@ -6,8 +6,8 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
-use crate::domain::instant::Instant;
 use crate::domain::language::Language;
+use crate::domain::timestamp::Timestamp;
 use crate::services::act::Act;
 use crate::store::accounts::Account;
 
@@ -25,7 +25,7 @@ pub struct RequestInfo {
 }
 
 /// How much of a user agent is kept, in characters.
-const MOST_OF_USER_AGENT: usize = 200;
+const MAX_USER_AGENT: usize = 200;
 
 impl RequestInfo {
     /// Reads them off a request that the middleware has seen.
@@ -39,7 +39,7 @@ impl RequestInfo {
             .headers()
             .get(header::USER_AGENT)
             .and_then(|value| value.to_str().ok())
-            .map(|agent| agent.chars().take(MOST_OF_USER_AGENT).collect());
+            .map(|agent| agent.chars().take(MAX_USER_AGENT).collect());
         let language = request
             .headers()
             .get(header::ACCEPT_LANGUAGE)
@@ -53,7 +53,7 @@ impl RequestInfo {
     }
 
     /// What a person does in this request, once it is known who it is.
-    pub fn act_of(self, at: Instant) -> impl FnOnce(&Account) -> Act {
+    pub fn act_of(self, at: Timestamp) -> impl FnOnce(&Account) -> Act {
         move |account| Act::of(account, self.id, at)
     }
 }

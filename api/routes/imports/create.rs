@@ -5,14 +5,14 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::mime::{self, Mime};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, post, web};
 
-use super::bodies::ImportBody;
+use super::responses::ImportBody;
 use super::upload::{self, ImportUpload};
 use super::usernames::{self, UsernameParameters, UsernamesRequest};
 use crate::domain::ids::{ImportId, OrganizationId};
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::routes::extract::{Caller, Once, Reply};
-use crate::routes::problem::{OfConflict, OfOrganization, OfUpload, Problem};
+use crate::routes::problem::{ConflictErrors, OrganizationErrors, Problem, UploadErrors};
 use crate::services::authorization::{ManageImports, Permit};
 use crate::services::imports;
 use crate::state::State;
@@ -51,7 +51,7 @@ use crate::store::Connection;
             body = ImportBody,
             headers(("Location" = String, description = "Where to watch the import."))
         ),
-        OfUpload, OfOrganization, OfConflict
+        UploadErrors, OrganizationErrors, ConflictErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/imports")]
@@ -148,7 +148,7 @@ pub(super) fn accepted(
     connection: &mut Connection,
     permit: &Permit<ManageImports>,
     import: ImportId,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Reply> {
     let found = imports::find(connection, permit, import)?;
     let organization = permit.organization.id;

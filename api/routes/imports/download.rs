@@ -7,7 +7,7 @@ use futures_util::stream;
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::error::Result;
 use crate::routes::extract::Caller;
-use crate::routes::problem::{OfOrganization, OfResults, Problem};
+use crate::routes::problem::{OrganizationErrors, Problem, ResultErrors};
 use crate::services::authorization::ManageImports;
 use crate::services::imports::results::{self, Download, ResultFile};
 use crate::state::State;
@@ -35,7 +35,7 @@ use crate::state::State;
             example = "row,email,password,username,account_type,status,error_code,error\r\n\
                 1,jane.doe@school.example,seven green ducks 7,Jane Doe,student,created,,\r\n"
         ),
-        OfOrganization, OfResults
+        OrganizationErrors, ResultErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/imports/{import_id}/userlist.csv")]
@@ -68,7 +68,7 @@ pub async fn download_userlist(
             example = "email,password,username,error_code,error\r\n\
                 jane,seven green ducks 7,Jane Doe,email_invalid,The address needs an @.\r\n"
         ),
-        OfOrganization, OfResults
+        OrganizationErrors, ResultErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/imports/{import_id}/errors.csv")]
@@ -119,7 +119,7 @@ fn chunks(state: State, download: Download) -> impl stream::Stream<Item = Result
 async fn next_chunk(state: &State, mut download: Download) -> Result<(Option<Vec<u8>>, Download)> {
     let keys = state.sealing.clone();
     state
-        .unit(move |connection| {
+        .run_blocking(move |connection| {
             let chunk = download.next_chunk(connection, &keys)?;
             Ok((chunk, download))
         })

@@ -1,10 +1,10 @@
 //! Imports (PRODUCT 3.6 and 3.7).
 
-mod bodies;
 mod create;
 mod download;
-mod fields;
 mod reader_thread;
+mod requests;
+mod responses;
 mod upload;
 mod usernames;
 
@@ -13,11 +13,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use self::bodies::{ImportBody, ImportPage, ImportRowBody, ImportRowPage};
+use self::responses::{ImportBody, ImportPage, ImportRowBody, ImportRowPage};
 use super::extract::Caller;
 use super::organizations::PageQuery;
 use super::page::{Limit, Paged, parse_cursor};
-use super::problem::{OfConflict, OfOrganization, OfQuery, OfResults, Problem};
+use super::problem::{ConflictErrors, OrganizationErrors, Problem, QueryErrors, ResultErrors};
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::RowOutcome;
 use crate::domain::spreadsheet::TEMPLATE_HEADER;
@@ -77,7 +77,7 @@ async fn get_import_template() -> HttpResponse {
     ),
     responses(
         (status = 200, description = "A page.", body = ImportPage),
-        OfQuery, OfOrganization
+        QueryErrors, OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/imports")]
@@ -115,7 +115,7 @@ async fn list_imports(
         ("organization_id" = OrganizationId, Path, description = "The organization."),
         ("import_id" = ImportId, Path, description = "The import.")
     ),
-    responses((status = 200, description = "The import.", body = ImportBody), OfOrganization)
+    responses((status = 200, description = "The import.", body = ImportBody), OrganizationErrors)
 )]
 #[get("/v1/organizations/{organization_id}/imports/{import_id}")]
 async fn get_import(
@@ -160,7 +160,7 @@ pub struct RowParameters {
     ),
     responses(
         (status = 200, description = "A page.", body = ImportRowPage),
-        OfQuery, OfOrganization
+        QueryErrors, OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/imports/{import_id}/rows")]
@@ -201,7 +201,7 @@ async fn list_import_rows(
     ),
     responses(
         (status = 200, description = "What was done of it.", body = ImportBody),
-        OfOrganization, OfConflict
+        OrganizationErrors, ConflictErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/imports/{import_id}/cancel")]
@@ -231,7 +231,7 @@ async fn cancel_import(
         ("organization_id" = OrganizationId, Path, description = "The organization."),
         ("import_id" = ImportId, Path, description = "The import.")
     ),
-    responses((status = 204, description = "Gone."), OfOrganization, OfResults)
+    responses((status = 204, description = "Gone."), OrganizationErrors, ResultErrors)
 )]
 #[delete("/v1/organizations/{organization_id}/imports/{import_id}/credentials")]
 async fn discard_import_credentials(

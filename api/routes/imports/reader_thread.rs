@@ -14,13 +14,13 @@ use super::create::accepted;
 use super::upload::{Interrupted, in_time};
 use crate::domain::ids::OrganizationId;
 use crate::error::{Code, Error, Result};
-use crate::routes::extract::request_digest::FieldDigest;
+use crate::routes::extract::fingerprint::FieldDigest;
 use crate::routes::extract::{Once, Reply};
 use crate::services::authorization::{ManageImports, Permit, permit};
-use crate::services::imports::acceptance::{self, Options};
 use crate::services::imports::staging::{self, Staged};
+use crate::services::imports::submission::{self, Options};
 use crate::services::imports::{self, from_csv};
-use crate::services::sessions::{SignedIn, require_alive};
+use crate::services::sessions::{SignedIn, require_active_session};
 use crate::state::State;
 use crate::store::{Connection, transaction};
 
@@ -165,16 +165,16 @@ fn accept(
 ) -> Result<Reply> {
     let mut connection = state.pool.get()?;
     let now = state.clock.now();
-    require_alive(&mut connection, &uploader.caller, now)?;
+    require_active_session(&mut connection, &uploader.caller, now)?;
     let scope = uploader.caller.account.id.to_string();
     let reply = once.run(state, &mut connection, &scope, |connection| {
         transaction(connection, |connection| {
             let permit = uploader.permit_now(connection)?;
-            acceptance::accept(connection, state.surroundings(), &permit, staged, &options)?;
+            submission::accept(connection, state.surroundings(), &permit, staged, &options)?;
             accepted(connection, &permit, staged.import, now)
         })
     })?;
-    state.bell.ring();
+    state.signal.notify();
     Ok(reply)
 }
 

@@ -7,16 +7,16 @@ use actix_web::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use utoipa::ToSchema;
 
-use super::bodies::ImportMode;
-use super::fields::Fields;
 use super::reader_thread::{ReaderThread, Uploader};
+use super::requests::Fields;
+use super::responses::ImportMode;
 use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::error::{Code, Error, Result};
-use crate::routes::extract::request_digest::FormDigest;
+use crate::routes::extract::fingerprint::FormDigest;
 use crate::routes::extract::{Caller, Once, Reply};
-use crate::services::imports::acceptance::Options;
+use crate::services::imports::submission::Options;
 use crate::state::State;
 
 /// The form of an upload.
@@ -97,7 +97,7 @@ async fn receive(state: &State, uploader: Uploader, once: Once, form: Multipart)
 /// A client that is still sending would not read the answer: take a little more off its hands.
 async fn drain(form: Multipart) {
     const MOST: usize = 64 * 1024 * 1024;
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const TIMEOUT: Duration = Duration::from_secs(10);
     let drained = form
         .try_flatten()
         .map_ok(|chunk| chunk.len())
@@ -108,7 +108,7 @@ async fn drain(form: Multipart) {
         })
         .for_each(|()| std::future::ready(()));
     // Whether all of it came or the patience ended makes no difference.
-    let _ = tokio::time::timeout(PATIENCE, drained).await;
+    let _ = tokio::time::timeout(TIMEOUT, drained).await;
 }
 
 /// Why reading the form stopped.
@@ -133,10 +133,10 @@ fn too_slow() -> Error {
 }
 
 /// How long a client may be silent in the middle of an upload.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest field that is not the file, in bytes.
-const MOST_OF_FIELD: usize = 16 * 1024;
+const MAX_FIELD: usize = 16 * 1024;
 
 struct Arriving {
     form: Multipart,
@@ -172,7 +172,7 @@ impl Arriving {
 }
 
 pub(super) async fn in_time<T>(next: impl Future<Output = Result<T, MultipartError>>) -> Result<T> {
-    match tokio::time::timeout(PATIENCE, next).await {
+    match tokio::time::timeout(TIMEOUT, next).await {
         Ok(Ok(next)) => Ok(next),
         Ok(Err(error)) => Err(unreadable_form(&error)),
         Err(_) => Err(Error::refused(
@@ -201,7 +201,7 @@ async fn read_text(mut field: Field) -> Result<String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = in_time(field.try_next()).await? {
         bytes.extend_from_slice(&chunk);
-        if bytes.len() > MOST_OF_FIELD {
+        if bytes.len() > MAX_FIELD {
             let detail = "A form field other than the file is too large.";
             return Err(Error::refused(Code::PayloadTooLarge, detail));
         }

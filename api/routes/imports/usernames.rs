@@ -7,9 +7,9 @@ use actix_web::web::{self, Bytes};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::bodies::ImportMode;
 use super::create::accepted;
-use super::fields::Fields;
+use super::requests::Fields;
+use super::responses::ImportMode;
 use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
@@ -18,14 +18,14 @@ use crate::error::{Code, Error, Result};
 use crate::routes::extract::{Caller, Once, Reply};
 use crate::routes::json_refusal;
 use crate::services::authorization::{ManageImports, permit};
-use crate::services::imports::acceptance::Options;
+use crate::services::imports::submission::Options;
 use crate::services::imports::{self, from_usernames};
 use crate::services::sessions::SignedIn;
 use crate::state::State;
 use crate::store::{Connection, transaction};
 
 /// The most bytes of a list.
-const MOST_OF_LIST: usize = 8 * 1024 * 1024;
+const MAX_LIST: usize = 8 * 1024 * 1024;
 
 /// People to make accounts of who have no address.
 #[derive(Deserialize, ToSchema)]
@@ -78,7 +78,7 @@ pub struct UsernameParameters {
 /// # Errors
 /// `payload_too_large`, or `malformed_request` where it broke off.
 pub(super) async fn receive(payload: web::Payload) -> Result<Bytes> {
-    let received = payload.to_bytes_limited(MOST_OF_LIST).await;
+    let received = payload.to_bytes_limited(MAX_LIST).await;
     let received = received.map_err(|_| {
         let detail = "A list of names has at most 8 MiB. Divide it, and send the parts one by one.";
         Error::refused(Code::PayloadTooLarge, detail)
@@ -147,7 +147,7 @@ pub(super) async fn create(
             accept(&shared, connection, &caller, organization, &list, &options)
         })
         .await?;
-    state.bell.ring();
+    state.signal.notify();
     Ok(answer)
 }
 

@@ -1,19 +1,21 @@
 //! Email invitations, as those who send them handle them (PRODUCT 3.5).
 
-mod answers;
-mod bodies;
-mod fields;
+mod recipient;
+mod requests;
+mod responses;
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use self::bodies::{InvitationBody, InvitationPage, InvitationResults};
-use self::fields::CreateInvitationsRequest;
-use super::extract::{Caller, Once, Reply, Throttle};
+use self::requests::CreateInvitationsRequest;
+use self::responses::{InvitationBody, InvitationPage, InvitationResults};
+use super::extract::{Caller, Once, RateLimiter, Reply};
 use super::page::{Limit, Paged, parse_cursor, refuse_unusable};
-use super::problem::{OfBody, OfConflict, OfMailing, OfOrganization, OfQuery, Problem};
+use super::problem::{
+    BodyErrors, ConflictErrors, MailErrors, OrganizationErrors, Problem, QueryErrors,
+};
 use crate::domain::ids::{InvitationId, OrganizationId};
 use crate::domain::invitations::InvitationStatus;
 use crate::error::Result;
@@ -30,7 +32,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
         .service(get_invitation)
         .service(resend_invitation)
         .service(revoke_invitation);
-    answers::mount(config);
+    recipient::mount(config);
 }
 
 /// Invite people by email
@@ -55,14 +57,14 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
             description = "What came of each address, in the order given.",
             body = InvitationResults
         ),
-        OfBody, OfOrganization, OfConflict, OfMailing
+        BodyErrors, OrganizationErrors, ConflictErrors, MailErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/invitations")]
 async fn create_invitations(
     state: web::Data<State>,
     caller: Caller,
-    throttle: Throttle,
+    rate_limiter: RateLimiter,
     once: Once,
     path: web::Path<(OrganizationId,)>,
     body: web::Json<CreateInvitationsRequest>,
@@ -72,12 +74,12 @@ async fn create_invitations(
     let outbox = state.outbox.clone();
     let answer = caller
         .permitted_once::<Invite>(once, id, move |connection, permit| {
-            let take: Take<'_> = &|connection, uses| throttle.take_within(connection, uses);
+            let take: Take<'_> = &|connection, uses| rate_limiter.take_within(connection, uses);
             let results = invitations::create(connection, &outbox, take, &permit, &asked)?;
             Reply::ok(&InvitationResults::from(results))
         })
         .await?;
-    state.bell.ring();
+    state.signal.notify();
     Ok(answer)
 }
 
@@ -110,7 +112,7 @@ struct InvitationQuery {
     ),
     responses(
         (status = 200, description = "A page.", body = InvitationPage),
-        OfQuery, OfOrganization
+        QueryErrors, OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/invitations")]
@@ -155,7 +157,7 @@ async fn list_invitations(
     ),
     responses(
         (status = 200, description = "The invitation.", body = InvitationBody),
-        OfOrganization
+        OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/invitations/{invitation_id}")]
@@ -186,14 +188,14 @@ async fn get_invitation(
     ),
     responses(
         (status = 200, description = "The invitation as it is now.", body = InvitationBody),
-        OfOrganization, OfConflict, OfMailing
+        OrganizationErrors, ConflictErrors, MailErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/invitations/{invitation_id}/resend")]
 async fn resend_invitation(
     state: web::Data<State>,
     caller: Caller,
-    throttle: Throttle,
+    rate_limiter: RateLimiter,
     once: Once,
     path: web::Path<(OrganizationId, InvitationId)>,
 ) -> Result<HttpResponse, Problem> {
@@ -201,12 +203,12 @@ async fn resend_invitation(
     let outbox = state.outbox.clone();
     let answer = caller
         .permitted_once::<Invite>(once, organization, move |connection, permit| {
-            let take: Take<'_> = &|connection, uses| throttle.take_within(connection, uses);
+            let take: Take<'_> = &|connection, uses| rate_limiter.take_within(connection, uses);
             let shown = invitations::resend(connection, &outbox, take, &permit, id)?;
             Reply::ok(&InvitationBody::from(shown))
         })
         .await?;
-    state.bell.ring();
+    state.signal.notify();
     Ok(answer)
 }
 
@@ -224,7 +226,7 @@ async fn resend_invitation(
     ),
     responses(
         (status = 200, description = "The invitation as it is now.", body = InvitationBody),
-        OfOrganization, OfConflict
+        OrganizationErrors, ConflictErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/invitations/{invitation_id}/revoke")]

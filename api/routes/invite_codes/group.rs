@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 
-use super::bodies::{
+use super::responses::{
     InviteCodeBody, InviteCodeUseBody, InviteCodeUsePage, QrPicture, QrQuery,
     UpdateInviteCodeRequest, picture,
 };
@@ -10,7 +10,7 @@ use crate::domain::ids::{GroupId, OrganizationId};
 use crate::routes::extract::{Caller, Once, Reply};
 use crate::routes::organizations::PageQuery;
 use crate::routes::page::Paged;
-use crate::routes::problem::{OfBody, OfOrganization, OfQuery, Problem};
+use crate::routes::problem::{BodyErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::services::authorization::ManageGroup;
 use crate::services::invite_codes;
 use crate::state::State;
@@ -21,7 +21,7 @@ use crate::state::State;
 #[utoipa::path(
     tag = "Invite codes",
     params(("organization_id" = OrganizationId, Path, description = "The organization."), ("group_id" = GroupId, Path, description = "The group.")),
-    responses((status = 200, description = "The code.", body = InviteCodeBody), OfOrganization)
+    responses((status = 200, description = "The code.", body = InviteCodeBody), OrganizationErrors)
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}/invite-code")]
 pub(super) async fn get_group_invite_code(
@@ -48,7 +48,7 @@ pub(super) async fn get_group_invite_code(
     params(("organization_id" = OrganizationId, Path, description = "The organization."), ("group_id" = GroupId, Path, description = "The group.")),
     responses(
         (status = 200, description = "The code as it is now.", body = InviteCodeBody),
-        OfBody, OfOrganization
+        BodyErrors, OrganizationErrors
     )
 )]
 #[patch("/v1/organizations/{organization_id}/groups/{group_id}/invite-code")]
@@ -81,7 +81,7 @@ pub(super) async fn update_group_invite_code(
 #[utoipa::path(
     tag = "Invite codes",
     params(("organization_id" = OrganizationId, Path, description = "The organization."), ("group_id" = GroupId, Path, description = "The group.")),
-    responses((status = 200, description = "The new code.", body = InviteCodeBody), OfOrganization)
+    responses((status = 200, description = "The new code.", body = InviteCodeBody), OrganizationErrors)
 )]
 #[post("/v1/organizations/{organization_id}/groups/{group_id}/invite-code/reset")]
 pub(super) async fn reset_group_invite_code(
@@ -116,7 +116,7 @@ pub(super) async fn reset_group_invite_code(
                 (QrPicture = "image/png", example = "(the bytes of the picture)")
             )
         ),
-        OfQuery, OfOrganization
+        QueryErrors, OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}/invite-code/qr")]
@@ -144,7 +144,7 @@ pub(super) async fn get_group_invite_code_qr(
     params(("organization_id" = OrganizationId, Path, description = "The organization."), ("group_id" = GroupId, Path, description = "The group."), PageQuery),
     responses(
         (status = 200, description = "A page.", body = InviteCodeUsePage),
-        OfQuery, OfOrganization
+        QueryErrors, OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}/invite-code/uses")]

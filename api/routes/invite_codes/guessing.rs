@@ -4,7 +4,7 @@
 use crate::domain::ids::AccountId;
 use crate::domain::invite_code::InviteCode;
 use crate::error::{Code, Result};
-use crate::routes::extract::Throttle;
+use crate::routes::extract::RateLimiter;
 use crate::services::invite_codes::redemption;
 use crate::services::limits::Limit;
 use crate::state::State;
@@ -25,7 +25,7 @@ pub fn typed_code(typed: &str) -> Result<InviteCode> {
 /// # Errors
 /// `rate_limited` after too many, whatever the code; the work's own.
 pub async fn counted<T>(
-    throttle: &Throttle,
+    rate_limiter: &RateLimiter,
     account: Option<AccountId>,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
@@ -33,14 +33,14 @@ pub async fn counted<T>(
     let one_try = match account {
         Some(account) => {
             let subject = account.to_string();
-            throttle.take(Limit::CodeAccount, &subject).await?
+            rate_limiter.take(Limit::CodeAccount, &subject).await?
         }
-        None => throttle.take_for_client(Limit::CodeClient).await?,
+        None => rate_limiter.take_for_client(Limit::CodeClient).await?,
     };
     let ended = work.await;
     let is_unknown = matches!(&ended, Err(error) if error.code() == Code::CodeUnknown);
     if !is_unknown {
-        one_try.give_back().await?;
+        one_try.refund().await?;
     }
     ended
 }
@@ -49,11 +49,15 @@ pub async fn counted<T>(
 ///
 /// # Errors
 /// `code_unknown`, `rate_limited`.
-pub async fn known_code(state: &State, throttle: &Throttle, typed: &str) -> Result<InviteCode> {
+pub async fn known_code(
+    state: &State,
+    rate_limiter: &RateLimiter,
+    typed: &str,
+) -> Result<InviteCode> {
     let code = typed_code(typed)?;
-    let found = state.unit(move |connection| {
+    let found = state.run_blocking(move |connection| {
         let is_known = invite_codes::exists(connection, &code)?;
         is_known.then_some(code).ok_or_else(redemption::unknown)
     });
-    counted(throttle, None, found).await
+    counted(rate_limiter, None, found).await
 }

@@ -6,11 +6,13 @@ use utoipa::ToSchema;
 
 use super::guessing;
 use crate::domain::ids::OrganizationId;
-use crate::domain::instant::Instant;
 use crate::domain::invite_code::{CodeOutcome, CodeStatus};
-use crate::routes::extract::{Caller, Once, Reply, Throttle};
+use crate::domain::timestamp::Timestamp;
+use crate::routes::extract::{Caller, Once, RateLimiter, Reply};
 use crate::routes::groups::GroupName;
-use crate::routes::problem::{OfBody, OfCode, OfSession, OfTries, Problem};
+use crate::routes::problem::{
+    BodyErrors, CodeLookupErrors, InviteCodeErrors, Problem, SessionErrors,
+};
 use crate::services::invite_codes::redemption::{self, Destination, Redeemed};
 use crate::state::State;
 use crate::store::invite_codes::CodeTarget;
@@ -58,7 +60,7 @@ pub struct InviteCodePreview {
 }
 
 impl InviteCodePreview {
-    fn of(target: CodeTarget, now: Instant) -> crate::error::Result<Self> {
+    fn of(target: CodeTarget, now: Timestamp) -> crate::error::Result<Self> {
         let status = target.code.status(now);
         let limited_to_email_domains = !target.code.allowed_email_domains()?.is_empty();
         let destination = Destination::from(target);
@@ -104,20 +106,20 @@ impl From<Redeemed> for JoinedBody {
     security(()),
     responses(
         (status = 200, description = "Where it leads.", body = InviteCodePreview),
-        OfBody, OfTries
+        BodyErrors, CodeLookupErrors
     )
 )]
 #[post("/v1/invite-codes/preview")]
 pub(super) async fn preview_invite_code(
     state: web::Data<State>,
-    throttle: Throttle,
+    rate_limiter: RateLimiter,
     caller: Option<Caller>,
     body: web::Json<InviteCodeRequest>,
 ) -> Result<web::Json<InviteCodePreview>, Problem> {
     let account = caller.map(|caller| caller.claimed_account());
     let code = guessing::typed_code(&body.code)?;
-    let found = state.unit(move |connection| redemption::preview(connection, &code));
-    let target = guessing::counted(&throttle, account, found).await?;
+    let found = state.run_blocking(move |connection| redemption::preview(connection, &code));
+    let target = guessing::counted(&rate_limiter, account, found).await?;
     Ok(web::Json(InviteCodePreview::of(target, state.clock.now())?))
 }
 
@@ -137,12 +139,12 @@ pub(super) async fn preview_invite_code(
     tag = "Joining by a code",
     responses(
         (status = 200, description = "What came of it.", body = JoinedBody),
-        OfBody, OfSession, OfCode
+        BodyErrors, SessionErrors, InviteCodeErrors
     )
 )]
 #[post("/v1/invite-codes/redeem")]
 pub(super) async fn redeem_invite_code(
-    throttle: Throttle,
+    rate_limiter: RateLimiter,
     caller: Caller,
     once: Once,
     body: web::Json<InviteCodeRequest>,
@@ -153,5 +155,5 @@ pub(super) async fn redeem_invite_code(
         let redeemed = redemption::redeem(connection, &code, &caller.account, &caller.act)?;
         Reply::ok(&JoinedBody::from(redeemed))
     });
-    Ok(guessing::counted(&throttle, account, redeemed).await?)
+    Ok(guessing::counted(&rate_limiter, account, redeemed).await?)
 }

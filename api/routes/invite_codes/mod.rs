@@ -1,10 +1,10 @@
 //! Invite codes (PRODUCT 3.4): looked after, and used.
 
-mod bodies;
 mod group;
 pub mod guessing;
 pub mod joining;
 mod organization;
+mod responses;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

@@ -8,14 +8,14 @@ use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::members::BulkOutcome;
 use crate::domain::organization::AccountType;
 use crate::error::Error;
+use crate::routes::bulk::{outcomes_body, refuse_more_than, refuse_wrong_number};
 use crate::routes::extract::{Caller, Once, Reply};
-use crate::routes::many::{outcomes_body, refuse_more_than, refuse_wrong_number};
-use crate::routes::problem::{OfBody, OfConflict, OfOrganization, Problem};
+use crate::routes::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem};
 use crate::services::authorization::ManageMembers;
 use crate::services::members::bulk::{self, BulkChanges};
 
 /// The most groups that one call adds people to, or takes them out of.
-const MOST_GROUPS: usize = 50;
+const MAX_GROUPS: usize = 50;
 
 /// What to change of many members; absent fields stay.
 #[derive(Deserialize, ToSchema)]
@@ -69,7 +69,7 @@ outcomes_body! {
     params(("organization_id" = OrganizationId, Path, description = "The organization.")),
     responses(
         (status = 200, description = "How each ended.", body = UpdatedMembers),
-        OfBody, OfOrganization, OfConflict
+        BodyErrors, OrganizationErrors, ConflictErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/members/bulk-update")]
@@ -82,8 +82,8 @@ pub async fn update_members(
     let (id,) = path.into_inner();
     let body = body.into_inner();
     refuse_wrong_number("/account_ids", &body.account_ids)?;
-    refuse_more_than(MOST_GROUPS, "/add_group_ids", &body.add_group_ids)?;
-    refuse_more_than(MOST_GROUPS, "/remove_group_ids", &body.remove_group_ids)?;
+    refuse_more_than(MAX_GROUPS, "/add_group_ids", &body.add_group_ids)?;
+    refuse_more_than(MAX_GROUPS, "/remove_group_ids", &body.remove_group_ids)?;
     refuse_both_ways(&body)?;
     let changes = BulkChanges {
         account_type: body.account_type,

@@ -8,7 +8,7 @@ use super::query::ExportQuery;
 use crate::domain::ids::OrganizationId;
 use crate::error::Result;
 use crate::routes::extract::Caller;
-use crate::routes::problem::{OfOrganization, OfQuery, Problem};
+use crate::routes::problem::{OrganizationErrors, Problem, QueryErrors};
 use crate::services::authorization::ListMembers;
 use crate::services::members::export::{self, Export};
 use crate::state::State;
@@ -37,7 +37,7 @@ use crate::state::State;
                 member,active,true,false,csv_import,2026-09-01T07:30:00Z,2026-09-01T07:30:00Z,,\
                 7A; Choir\r\n"
         ),
-        OfQuery, OfOrganization
+        QueryErrors, OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/members.csv")]
@@ -85,7 +85,7 @@ fn chunks(
 
 async fn next_chunk(state: &State, mut export: Export) -> Result<(Option<Vec<u8>>, Export)> {
     state
-        .unit(move |connection| {
+        .run_blocking(move |connection| {
             let chunk = export.next_chunk(connection)?;
             Ok((chunk, export))
         })

@@ -14,11 +14,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::extract::{Caller, Form};
 use super::groups::GroupName;
 use super::page::{Paged, page_body};
-use super::problem::{OfBody, OfConflict, OfOrganization, OfQuery, Problem};
+use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::members::{MemberOrder, MemberPosition};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
+use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::services::authorization::{ListMembers, ManageMembers};
 use crate::services::members::update::{self, MemberChanges};
@@ -74,10 +74,10 @@ pub struct MemberBody {
     /// Whether Rollcall made the address up: nothing is ever mailed to it.
     generated_address: bool,
     joined_via: JoinedVia,
-    joined_at: Instant,
-    registered_at: Instant,
+    joined_at: Timestamp,
+    registered_at: Timestamp,
     /// To five minutes; `null`: never.
-    last_active_at: Option<Instant>,
+    last_active_at: Option<Timestamp>,
     #[schema(max_items = 10000)]
     groups: Vec<GroupName>,
 }
@@ -136,7 +136,7 @@ pub struct UpdateMemberRequest {
     ),
     responses(
         (status = 200, description = "A page.", body = MemberListPage),
-        OfQuery, OfOrganization
+        QueryErrors, OrganizationErrors
     )
 )]
 #[get("/v1/organizations/{organization_id}/members")]
@@ -183,7 +183,7 @@ pub fn position(member: &Member, order: MemberOrder) -> MemberPosition {
         ("organization_id" = OrganizationId, Path, description = "The organization."),
         ("account_id" = AccountId, Path, description = "The member's account.")
     ),
-    responses((status = 200, description = "The member.", body = MemberBody), OfOrganization)
+    responses((status = 200, description = "The member.", body = MemberBody), OrganizationErrors)
 )]
 #[get("/v1/organizations/{organization_id}/members/{account_id}")]
 async fn get_member(
@@ -213,7 +213,7 @@ async fn get_member(
     ),
     responses(
         (status = 200, description = "The member as it is now.", body = MemberBody),
-        OfBody, OfOrganization, OfConflict
+        BodyErrors, OrganizationErrors, ConflictErrors
     )
 )]
 #[patch("/v1/organizations/{organization_id}/members/{account_id}")]

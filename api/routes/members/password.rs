@@ -10,7 +10,9 @@ use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::password::Password;
 use crate::error::Error;
 use crate::routes::extract::{Caller, Form, Once, Reply};
-use crate::routes::problem::{OfBody, OfConflict, OfHashing, OfOrganization, Problem};
+use crate::routes::problem::{
+    BodyErrors, ConflictErrors, HashingErrors, OrganizationErrors, Problem,
+};
 use crate::services::authorization::ResetPasswords;
 use crate::services::members::password::{self, NewPassword};
 use crate::state::State;
@@ -71,7 +73,7 @@ pub struct MemberPassword {
     ),
     responses(
         (status = 200, description = "What to sign in with.", body = MemberPassword),
-        OfBody, OfOrganization, OfConflict, OfHashing
+        BodyErrors, OrganizationErrors, ConflictErrors, HashingErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/members/{account_id}/password-reset")]

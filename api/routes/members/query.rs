@@ -4,9 +4,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::domain::ids::GroupId;
-use crate::domain::instant::Instant;
 use crate::domain::members::{Direction, MemberOrder, MemberPosition, MemberSort};
 use crate::domain::organization::{AccountType, MembershipStatus, Role};
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::routes::page::{Limit, bad_cursor, parse_cursor, refuse_unusable};
 use crate::store::member_list::{MemberFilter, MemberPage};
@@ -34,13 +34,13 @@ macro_rules! member_query {
             /// Whether this organization created the account.
             managed: Option<bool>,
             /// Registered at this moment or later.
-            registered_from: Option<Instant>,
+            registered_from: Option<Timestamp>,
             /// Registered before this moment.
-            registered_to: Option<Instant>,
+            registered_to: Option<Timestamp>,
             /// Last active at this moment or later.
-            last_active_from: Option<Instant>,
+            last_active_from: Option<Timestamp>,
             /// Last active before this moment.
-            last_active_to: Option<Instant>,
+            last_active_to: Option<Timestamp>,
             /// `name` unless given.
             sort: Option<MemberOrder>,
             /// `asc` unless given.

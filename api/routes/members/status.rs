@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 use super::MemberBody;
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::routes::extract::{Caller, Once, Reply};
-use crate::routes::problem::{OfConflict, OfOrganization, OfQuery, Problem};
+use crate::routes::problem::{ConflictErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::services::authorization::ManageMembers;
 use crate::services::members::{removal, status};
 
@@ -36,7 +36,7 @@ pub struct RemovalQuery {
     ),
     responses(
         (status = 200, description = "The member as it is now.", body = MemberBody),
-        OfOrganization, OfConflict
+        OrganizationErrors, ConflictErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/members/{account_id}/deactivate")]
@@ -67,7 +67,7 @@ pub async fn deactivate_member(
     ),
     responses(
         (status = 200, description = "The member as it is now.", body = MemberBody),
-        OfOrganization, OfConflict
+        OrganizationErrors, ConflictErrors
     )
 )]
 #[post("/v1/organizations/{organization_id}/members/{account_id}/reactivate")]
@@ -105,7 +105,7 @@ pub async fn reactivate_member(
     ),
     responses(
         (status = 204, description = "Removed, or deleted."),
-        OfQuery, OfOrganization, OfConflict
+        QueryErrors, OrganizationErrors, ConflictErrors
     )
 )]
 #[delete("/v1/organizations/{organization_id}/members/{account_id}")]

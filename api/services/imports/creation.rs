@@ -1,11 +1,11 @@
 //! The accounts of an import: made, admitted, and told of in their rows in one transaction.
 
-use super::carrying_out::Work;
+use super::execution::ImportRun;
 use super::staging::taken_error;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::imports::{ImportSource, RowOutcome};
-use crate::domain::instant::Instant;
 use crate::domain::organization::{JoinedVia, Role};
+use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
 use crate::services::admission::{self, SeatSource};
@@ -15,13 +15,13 @@ use crate::store::import_rows::ImportRow;
 use crate::store::memberships::Admission;
 use crate::store::{Connection, groups, import_outcomes, imports, organizations};
 
-impl Work<'_> {
+impl ImportRun<'_> {
     /// Makes accounts of the rows, admits them, and gives every row its outcome.
     pub(super) fn create(
         &self,
         connection: &mut Connection,
         rows: &mut [ImportRow],
-        now: Instant,
+        now: Timestamp,
     ) -> Result<()> {
         if self.makes_addresses() {
             self.make_addresses(connection, rows)?;
@@ -55,7 +55,7 @@ impl Work<'_> {
         let organization = organizations::find(connection, self.import.organization_id)?
             .ok_or_else(|| Error::not_found("organization"))?;
         let domain = self
-            .workshop
+            .worker_context
             .login_domain
             .of_organization(&organization.slug);
         let names: Result<Vec<Username>, _> = rows
@@ -70,7 +70,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn account_of(&self, row: &ImportRow, now: Instant) -> Result<Account> {
+    fn account_of(&self, row: &ImportRow, now: Timestamp) -> Result<Account> {
         let email = EmailAddress::parse(&row.email).map_err(Error::internal)?;
         let username = Username::parse(&row.username).map_err(Error::internal)?;
         let mut account = Account::new(email, username, now);
@@ -81,7 +81,7 @@ impl Work<'_> {
         Ok(account)
     }
 
-    fn admission(&self, now: Instant) -> Admission {
+    fn admission(&self, now: Timestamp) -> Admission {
         Admission {
             organization: self.import.organization_id,
             account_type: self.import.account_type,

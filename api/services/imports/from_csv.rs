@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use super::sealed_row::SealedRow;
-use super::staging::{Desk, Form, JudgedRow, Staged, Staging, Surroundings, abandon};
+use super::staging::{Desk, FileLayout, ImportContext, Staged, Staging, ValidatedRow, abandon};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::generated_address::LoginDomain;
 use crate::domain::imports::{ImportSource, RowError, RowOutcome};
@@ -25,14 +25,14 @@ use crate::services::authorization::{ManageImports, Permit};
 /// The file's refusal (`file_unreadable`, `file_no_header`, `file_empty`, `too_many_rows`,
 /// `payload_too_large`), or that the source broke off. Nothing is left behind then.
 pub fn stage(
-    around: Surroundings<'_>,
+    around: ImportContext<'_>,
     permit: &Permit<ManageImports>,
     source: impl Read,
 ) -> Result<Staged> {
     let mut staging = Staging::begin(around.pool, around, permit, ImportSource::Csv)?;
     let import = staging.import();
-    let staged = read(&mut staging, Judge::new(around.login_domain), source)
-        .and_then(|form| staging.finish(form));
+    let staged = read(&mut staging, RowValidator::new(around.login_domain), source)
+        .and_then(|layout| staging.finish(layout));
     if staged.is_err() {
         abandon(around.pool, import);
     }
@@ -41,28 +41,28 @@ pub fn stage(
 
 fn read(
     staging: &mut Staging<'_, impl Desk>,
-    mut judge: Judge<'_>,
+    mut judge: RowValidator<'_>,
     source: impl Read,
-) -> Result<Form> {
+) -> Result<FileLayout> {
     let mut sheet = Spreadsheet::open(source, Requirements::default()).map_err(refused)?;
     while let Some(row) = sheet.next_row().map_err(refused)? {
         staging.add(judge.judge(row))?;
     }
-    Ok(Form {
+    Ok(FileLayout {
         detected: Some(sheet.detected()),
         header: sheet.header().to_vec(),
     })
 }
 
 /// Tells what can be told of a row without the database.
-struct Judge<'a> {
+struct RowValidator<'a> {
     login_domain: &'a LoginDomain,
     /// In which row each address stood first, by a hash of it: a hundred thousand addresses would
     /// take ten times the memory.
     seen: HashMap<[u8; 16], u32>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> RowValidator<'a> {
     fn new(login_domain: &'a LoginDomain) -> Self {
         Self {
             login_domain,
@@ -70,7 +70,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn judge(&mut self, mut row: Row) -> JudgedRow {
+    fn judge(&mut self, mut row: Row) -> ValidatedRow {
         // A cell that shows nothing holds no password: spreadsheets leave spaces in empty ones.
         row.password = row.password.filter(|password| !password.trim().is_empty());
         if row.surplus_cells {
@@ -85,7 +85,7 @@ impl<'a> Judge<'a> {
             password: row.password,
             cells: row.cells,
         };
-        JudgedRow {
+        ValidatedRow {
             number: row.number,
             email: email.ok(),
             username: username.ok(),

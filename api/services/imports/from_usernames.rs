@@ -1,9 +1,9 @@
 //! An import from a list of names (PRODUCT 3.7): the addresses and passwords are made up when the
 //! accounts are. The list is there as a whole, so that it is staged and accepted in one transaction.
 
-use super::acceptance::{self, Options};
 use super::sealed_row::SealedRow;
-use super::staging::{Form, JudgedRow, Staging, Surroundings};
+use super::staging::{FileLayout, ImportContext, Staging, ValidatedRow};
+use super::submission::{self, Options};
 use crate::domain::ids::ImportId;
 use crate::domain::imports::{ImportSource, RowError};
 use crate::domain::username::Username;
@@ -18,10 +18,10 @@ const COLUMN: &str = "username";
 /// Makes an import of a list of names.
 ///
 /// # Errors
-/// As [`acceptance::accept`].
+/// As [`submission::accept`].
 pub fn accept(
     connection: &mut Connection,
-    around: Surroundings<'_>,
+    around: ImportContext<'_>,
     permit: &Permit<ManageImports>,
     list: &UsernameList,
     options: &Options,
@@ -32,18 +32,18 @@ pub fn accept(
         for (number, name) in (1..).zip(list.names()) {
             staging.add(judge(number, name))?;
         }
-        let staged = staging.finish(Form {
+        let staged = staging.finish(FileLayout {
             detected: None,
             header: vec![COLUMN.to_owned()],
         })?;
-        acceptance::accept(connection, around, permit, &staged, options)?;
+        submission::accept(connection, around, permit, &staged, options)?;
         Ok(staged.import)
     })
 }
 
-fn judge(number: u32, name: &str) -> JudgedRow {
+fn judge(number: u32, name: &str) -> ValidatedRow {
     let username = Username::parse(name);
-    JudgedRow {
+    ValidatedRow {
         number,
         email: None,
         error: username.as_ref().err().map(|error| RowError::from(*error)),

@@ -4,26 +4,26 @@
 //! |---|---|---|
 //! | the rows | [`from_csv`], [`from_usernames`] | read a stream or a list, judge each row |
 //! | the arrival | [`staging`] | keeps the rows, sealed |
-//! | its end | [`acceptance`] | reserves seats and queues, or refuses all |
-//! | the work | [`carrying_out`] | batch by batch, under a lease |
+//! | its end | [`submission`] | reserves seats and queues, or refuses all |
+//! | the work | [`execution`] | batch by batch, under a lease |
 //! | the accounts | `creation` | addresses, accounts and outcomes together |
-//! | the end | `ending`, `notice` | gives seats back, all or nothing, a mail to whoever made it |
+//! | the end | `completion`, `notice` | gives seats back, all or nothing, a mail to whoever made it |
 //! | the results | [`results`] | `userlist.csv`, `errors.csv`, their end |
 //!
 //! What keeps every row at exactly one outcome, whatever dies when, is one rule: a row's outcome and
 //! its account are written in the same transaction, and that transaction holds only while the lease
 //! does.
 
-pub mod acceptance;
-pub mod carrying_out;
+mod completion;
 mod creation;
-mod ending;
+pub mod execution;
 pub mod from_csv;
 pub mod from_usernames;
 mod notice;
 pub mod results;
 mod sealed_row;
 pub mod staging;
+pub mod submission;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -34,7 +34,7 @@ use super::act::Act;
 use super::audit::{self, Event, Subject};
 use super::authorization::{ManageImports, Permit};
 use crate::crypto::sealing::SealingKeys;
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::ImportId;
 use crate::domain::imports::{RowError, RowOutcome};
 use crate::error::{Code, Error, Result};
@@ -89,7 +89,7 @@ pub fn require_any_reach(
     connection: &mut Connection,
     permit: &Permit<ManageImports>,
 ) -> Result<()> {
-    match permit.confined_to() {
+    match permit.restricted_to_manager() {
         Some(holder)
             if groups::managed_by(connection, permit.organization.id, holder)?.is_empty() =>
         {
@@ -123,7 +123,7 @@ pub fn list(
     before: Option<ImportId>,
     limit: i64,
 ) -> Result<Vec<ImportWithCounts>> {
-    let (organization, manager) = (permit.organization.id, permit.confined_to());
+    let (organization, manager) = (permit.organization.id, permit.restricted_to_manager());
     let page = imports::list(connection, organization, manager, before, limit)?;
     with_counts(connection, page)
 }
@@ -148,7 +148,7 @@ fn load(
     permit: &Permit<ManageImports>,
     id: ImportId,
 ) -> Result<Import> {
-    let (organization, manager) = (permit.organization.id, permit.confined_to());
+    let (organization, manager) = (permit.organization.id, permit.restricted_to_manager());
     imports::find(connection, organization, id, manager)?.ok_or_else(no_such_import)
 }
 
@@ -203,8 +203,8 @@ pub fn cancel(
         }
         let import = load(connection, permit, id)?;
         end_pending(connection, &import, &RowError::new(RowOutcome::Cancelled))?;
-        give_back_seats(connection, &import)?;
-        record_end(connection, act, &import, Action::ImportCancelled)
+        release_seats(connection, &import)?;
+        record_end(connection, act, &import, AuditAction::ImportCancelled)
     })?;
     find(connection, permit, id)
 }
@@ -224,7 +224,7 @@ fn end_pending(connection: &mut Connection, import: &Import, error: &RowError) -
 }
 
 /// Frees what the import has reserved and not used; its row is locked by the transaction.
-fn give_back_seats(connection: &mut Connection, import: &Import) -> Result<()> {
+fn release_seats(connection: &mut Connection, import: &Import) -> Result<()> {
     let left = import.seats_reserved;
     seats::release_reserved(
         connection,
@@ -239,7 +239,7 @@ fn record_end(
     connection: &mut Connection,
     act: &Act,
     import: &Import,
-    action: Action,
+    action: AuditAction,
 ) -> Result<()> {
     let counts = import_outcomes::of_imports(connection, &[import.id])?;
     let counts: BTreeMap<_, _> = counts

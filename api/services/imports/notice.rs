@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::domain::imports::{ImportStatus, RowOutcome};
-use crate::domain::instant::Instant;
 use crate::domain::limits::{Limit, Quotas};
 use crate::domain::organization::MembershipStatus;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Result};
-use crate::mail::outbox::Post;
-use crate::mail::{Letter, Outbox};
-use crate::services::limits::{self, Wanted};
+use crate::mail::outbox::QueuedMail;
+use crate::mail::{MailContent, Outbox};
+use crate::services::limits::{self, LimitRequest};
 use crate::store::accounts::{self, Account};
 use crate::store::imports::Import;
 use crate::store::{Connection, import_outcomes, memberships, organizations};
@@ -23,7 +23,7 @@ pub(super) fn queue(
     outbox: &Outbox,
     quotas: &Quotas,
     import: &Import,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
     if !matches!(
         import.status,
@@ -37,14 +37,14 @@ pub(super) fn queue(
     if !may_write_to(connection, quotas, &maker, now)? {
         return Ok(());
     }
-    let post = Post {
+    let mail = QueuedMail {
         to: &maker,
         language: None,
         organization: Some(import.organization_id),
         cause: format!("import {} finished", import.id),
-        letter: letter(connection, import, now)?,
+        content: content(connection, import, now)?,
     };
-    outbox.queue(connection, &post, now)?;
+    outbox.queue(connection, &mail, now)?;
     Ok(())
 }
 
@@ -54,12 +54,12 @@ fn may_write_to(
     connection: &mut Connection,
     quotas: &Quotas,
     maker: &Account,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<bool> {
     if maker.email_verified_at.is_some() {
         return Ok(true);
     }
-    let wanted = [Wanted::one(
+    let wanted = [LimitRequest::one(
         Limit::MailToAddress,
         format!("import {}", maker.email),
     )];
@@ -87,7 +87,7 @@ fn has_mailbox(account: &Account) -> bool {
     account.deactivated_at.is_none() && !account.generated_address
 }
 
-fn letter(connection: &mut Connection, import: &Import, now: Instant) -> Result<Letter> {
+fn content(connection: &mut Connection, import: &Import, now: Timestamp) -> Result<MailContent> {
     let organization = organizations::find(connection, import.organization_id)?;
     let counts = import_outcomes::of_imports(connection, &[import.id])?;
     let by_outcome: BTreeMap<RowOutcome, i64> = counts
@@ -98,7 +98,7 @@ fn letter(connection: &mut Connection, import: &Import, now: Instant) -> Result<
         import: import.clone(),
         by_outcome,
     };
-    Ok(Letter::ImportFinished {
+    Ok(MailContent::ImportFinished {
         organization: organization.map(|found| found.name).unwrap_or_default(),
         rows: import.rows_total,
         created: ended.created(),

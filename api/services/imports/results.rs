@@ -7,13 +7,13 @@ use serde_json::json;
 use super::load;
 use super::sealed_row::SealedRow;
 use crate::crypto::sealing::SealingKeys;
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{ImportSource, RowOutcome};
-use crate::domain::instant::Instant;
 use crate::domain::spreadsheet::{
     Cell, CsvWriter, Detected, ERROR_COLUMNS, columns_before_errors, is_formula_like, restore,
 };
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ManageImports, Permit};
@@ -78,7 +78,7 @@ pub fn open(
     let organization = import.organization_id;
     let event = Event::within(
         organization,
-        Action::ImportResultsDownloaded,
+        AuditAction::ImportResultsDownloaded,
         subject,
         details,
     );
@@ -94,7 +94,7 @@ pub fn open(
     })
 }
 
-fn require_readable(import: &Import, now: Instant) -> Result<()> {
+fn require_readable(import: &Import, now: Timestamp) -> Result<()> {
     if !import.status.is_finished() {
         return Err(Error::refused(
             Code::ImportNotReady,
@@ -303,7 +303,7 @@ pub fn discard(
         let organization = import.organization_id;
         let event = Event::within(
             organization,
-            Action::ImportResultsDiscarded,
+            AuditAction::ImportResultsDiscarded,
             subject,
             json!({}),
         );
@@ -315,7 +315,7 @@ pub fn discard(
 ///
 /// # Errors
 /// Where the database is away.
-pub fn erase_expired(connection: &mut Connection, now: Instant) -> Result<usize> {
+pub fn erase_expired(connection: &mut Connection, now: Timestamp) -> Result<usize> {
     const AT_ONCE: i64 = 20;
     let expired = imports::with_expired_results(connection, now, AT_ONCE)?;
     for (organization, id) in &expired {
@@ -330,7 +330,7 @@ fn erase(
     connection: &mut Connection,
     organization: OrganizationId,
     id: ImportId,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
     if imports::discard_results(connection, organization, id, now)? {
         import_rows::erase_sealed(connection, id)?;

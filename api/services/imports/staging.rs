@@ -16,9 +16,9 @@ use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowError, RowOutcome,
 };
-use crate::domain::instant::Instant;
 use crate::domain::limits::Quotas;
 use crate::domain::spreadsheet::Detected;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
 use crate::mail::Outbox;
@@ -35,11 +35,11 @@ const BATCH: usize = 500;
 const BATCH_BYTES: usize = 1024 * 1024;
 
 /// How long an upload may be silent before it is taken for dead.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// What an import needs from around it until it is accepted.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct ImportContext<'a> {
     pub pool: &'a Pool,
     pub keys: &'a SealingKeys,
     pub clock: &'a Clock,
@@ -52,14 +52,14 @@ pub struct Surroundings<'a> {
 pub struct Staged {
     pub import: ImportId,
     pub source: ImportSource,
-    pub form: Form,
+    pub layout: FileLayout,
     pub rows: i64,
     /// Rows that ended already, in an error.
     pub counts: BTreeMap<RowOutcome, i64>,
 }
 
 /// What the rows came in.
-pub struct Form {
+pub struct FileLayout {
     /// What a file turned out to be.
     pub detected: Option<Detected>,
     /// The names of the columns of the original cells.
@@ -77,7 +77,7 @@ pub fn abandon(pool: &Pool, import: ImportId) {
 }
 
 /// A row with what can be told of it without the database.
-pub(super) struct JudgedRow {
+pub(super) struct ValidatedRow {
     pub number: u32,
     pub email: Option<EmailAddress>,
     pub username: Option<Username>,
@@ -108,7 +108,7 @@ impl Desk for &mut Connection {
 /// An import whose rows arrive.
 pub(super) struct Staging<'a, D> {
     desk: D,
-    around: Surroundings<'a>,
+    around: ImportContext<'a>,
     organization: OrganizationId,
     source: ImportSource,
     import: ImportId,
@@ -121,7 +121,7 @@ pub(super) struct Staging<'a, D> {
 impl<'a, D: Desk> Staging<'a, D> {
     pub fn begin(
         mut desk: D,
-        around: Surroundings<'a>,
+        around: ImportContext<'a>,
         permit: &Permit<ManageImports>,
         source: ImportSource,
     ) -> Result<Self> {
@@ -145,7 +145,7 @@ impl<'a, D: Desk> Staging<'a, D> {
     }
 
     /// Takes a row in.
-    pub fn add(&mut self, judged: JudgedRow) -> Result<()> {
+    pub fn add(&mut self, judged: ValidatedRow) -> Result<()> {
         let number = i64::from(judged.number);
         let sealed = judged.secrets.seal(self.around.keys, self.import, number)?;
         self.batch_bytes += sealed.len();
@@ -172,12 +172,12 @@ impl<'a, D: Desk> Staging<'a, D> {
     }
 
     /// No further row comes.
-    pub fn finish(mut self, form: Form) -> Result<Staged> {
+    pub fn finish(mut self, layout: FileLayout) -> Result<Staged> {
         self.write()?;
         Ok(Staged {
             import: self.import,
             source: self.source,
-            form,
+            layout,
             rows: self.rows,
             counts: self.counts,
         })
@@ -190,7 +190,7 @@ impl<'a, D: Desk> Staging<'a, D> {
             return Ok(());
         }
         let (import, organization) = (self.import, self.organization);
-        let until = self.around.clock.now().plus(PATIENCE);
+        let until = self.around.clock.now().plus(TIMEOUT);
         let rows = self.desk.with(|connection| {
             transaction(connection, |connection| {
                 if !imports::keep_staging(connection, import, until)? {
@@ -253,11 +253,11 @@ pub(super) fn taken_error(is_member: bool) -> RowError {
 }
 
 /// What an import is while its rows arrive; the acceptance puts its real options in place.
-fn placeholder(permit: &Permit<ManageImports>, source: ImportSource, now: Instant) -> Import {
+fn placeholder(permit: &Permit<ManageImports>, source: ImportSource, now: Timestamp) -> Import {
     Import {
         id: ImportId::new(),
         organization_id: permit.organization.id,
-        created_by_account_id: permit.holder,
+        created_by_account_id: permit.account_id,
         source,
         account_type: permit.organization.default_account_type,
         status: ImportStatus::Staging,
@@ -272,7 +272,7 @@ fn placeholder(permit: &Permit<ManageImports>, source: ImportSource, now: Instan
         seats_reserved: 0,
         failure: None,
         leased_by: None,
-        leased_until: now.plus(PATIENCE),
+        leased_until: now.plus(TIMEOUT),
         created_at: now,
         started_at: None,
         finished_at: None,

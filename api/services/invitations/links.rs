@@ -4,13 +4,13 @@ use ring::rand::SystemRandom;
 
 use super::{ended, sender_name};
 use crate::domain::ids::MailId;
-use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationStatus, ValidDays};
 use crate::domain::organization::MembershipStatus;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Token, TokenHash, TokenKind};
 use crate::error::{Code, Error, Result};
-use crate::mail::outbox::Post;
-use crate::mail::{Letter, Outbox};
+use crate::mail::outbox::QueuedMail;
+use crate::mail::{MailContent, Outbox};
 use crate::services::admission::{already_member, no_seat};
 use crate::store::accounts::Account;
 use crate::store::invitations::{Invitation, Reopened};
@@ -39,7 +39,7 @@ pub(super) fn send(
     from: &From<'_>,
     invitation: &Invitation,
     to: &Account,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Sent> {
     let kind = match invitation.kind {
         InvitationKind::NewAccount => TokenKind::SetPassword,
@@ -47,16 +47,16 @@ pub(super) fn send(
     };
     let token = Token::generate(kind, &SystemRandom::new())
         .map_err(|_| Error::internal("no randomness for a token"))?;
-    let post = Post {
+    let mail = QueuedMail {
         to,
         language: Some(invitation.language),
         organization: Some(from.organization.id),
         // Each link is a cause of its own.
         cause: format!("invitation {} link {}", invitation.id, invitation.links),
-        letter: letter(outbox, from, invitation, to, &token),
+        content: content(outbox, from, invitation, to, &token),
     };
     Ok(Sent {
-        mail: outbox.queue(connection, &post, now)?,
+        mail: outbox.queue(connection, &mail, now)?,
         token: (
             token.hash(),
             MailedToken {
@@ -70,19 +70,19 @@ pub(super) fn send(
     })
 }
 
-fn letter(
+fn content(
     outbox: &Outbox,
     from: &From<'_>,
     invitation: &Invitation,
     to: &Account,
     token: &Token,
-) -> Letter {
+) -> MailContent {
     let organization = from.organization.name.clone();
     let invited_by = from.person.map(str::to_owned);
     let note = invitation.note.as_ref().map(ToString::to_string);
     let expires_at = invitation.expires_at;
     match invitation.kind {
-        InvitationKind::NewAccount => Letter::SignInInstructions {
+        InvitationKind::NewAccount => MailContent::SignInInstructions {
             organization,
             invited_by,
             note,
@@ -90,7 +90,7 @@ fn letter(
             link: outbox.links.set_password(token),
             expires_at,
         },
-        InvitationKind::Join => Letter::JoinLink {
+        InvitationKind::Join => MailContent::JoinLink {
             organization,
             invited_by,
             note,
@@ -110,7 +110,7 @@ pub(super) fn renew(
     connection: &mut Connection,
     outbox: &Outbox,
     invitation: &Invitation,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
     match invitation.status_at(now) {
         InvitationStatus::Pending | InvitationStatus::Expired => {}

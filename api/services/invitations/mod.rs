@@ -6,29 +6,29 @@
 //!
 //! Locks are taken in one order: organization, account, invitation, seats, membership.
 
-mod answering;
 mod creation;
-mod endings;
+mod lifecycle;
 mod links;
-mod looking_after;
+mod manage;
+mod recipient;
 
-pub use answering::{
-    Accepted, Joining, Preview, accept, address_of, decline_mailed, decline_own, of_caller,
-    preview, renew,
+pub use creation::{AddressResult, NewInvitations, Typed, create};
+pub use lifecycle::{end_all_of_account, end_for_departure, note_account_used, settle_expired};
+pub use manage::{InvitationView, find, list, resend, revoke};
+pub use recipient::{
+    Acceptance, Joining, ReceivedInvitation, accept, address_of, decline_mailed, decline_own,
+    of_caller, preview, renew,
 };
-pub use creation::{AddressResult, Asked, Typed, create};
-pub use endings::{end_all_of_account, end_for_departure, note_account_used, settle_expired};
-pub use looking_after::{Shown, find, list, resend, revoke};
 
 use crate::domain::ids::AccountId;
 use crate::domain::invitations::InvitationStatus;
 use crate::error::{Code, Error, Result};
-use crate::services::limits::Wanted;
+use crate::services::limits::LimitRequest;
 use crate::store::invitations::Invitation;
 use crate::store::{Connection, accounts};
 
 /// Takes uses of limits in the transaction of what they are for.
-pub type Take<'a> = &'a dyn Fn(&mut Connection, &[Wanted]) -> Result<()>;
+pub type Take<'a> = &'a dyn Fn(&mut Connection, &[LimitRequest]) -> Result<()>;
 
 fn no_such_invitation() -> Error {
     Error::not_found("invitation")

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::act::Act;
 use super::audit::{self, Event, Subject};
 use super::authorization::{GroupPermit, ManageGroup, ManageInviteCode, Permit};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::{GroupId, InviteCodeUseId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::invite_code::InviteCode;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::invite_codes::{self, CodeChanges, NamedUse, StoredCode};
-use crate::store::{Connection, awaited_joins, transaction};
+use crate::store::{Connection, pending_joins, transaction};
 
 /// Whose code it is about, and who acts: the organization's own or a group's, by the permit for it.
 pub struct CodeScope {
@@ -52,7 +52,7 @@ pub fn make(
     connection: &mut Connection,
     organization: OrganizationId,
     group: Option<GroupId>,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
     let new = StoredCode::new(organization, group, generate()?, now);
     // Nothing is inserted where the owner has a code already, and where the same 49 bits were drawn
@@ -103,7 +103,7 @@ pub fn update(
                 "The code has been used more often already. Pause or reset it to let nobody in.",
             ));
         }
-        let event = scope.event(Action::InviteCodeUpdated, &known, named(changes));
+        let event = scope.event(AuditAction::InviteCodeUpdated, &known, named(changes));
         audit::record(connection, &scope.act, event)?;
         get(connection, scope)
     })
@@ -137,8 +137,8 @@ pub fn reset(connection: &mut Connection, scope: &CodeScope) -> Result<StoredCod
     let new = generate()?;
     transaction(connection, |connection| {
         invite_codes::reset(connection, scope.organization, known.id, &new, scope.act.at)?;
-        awaited_joins::delete_of_code(connection, known.id)?;
-        let event = scope.event(Action::InviteCodeReset, &known, json!({}));
+        pending_joins::delete_of_code(connection, known.id)?;
+        let event = scope.event(AuditAction::InviteCodeReset, &known, json!({}));
         audit::record(connection, &scope.act, event)?;
         get(connection, scope)
     })
@@ -156,7 +156,7 @@ pub fn uses(
 }
 
 impl CodeScope {
-    fn event(&self, action: Action, code: &StoredCode, mut details: Value) -> Event {
+    fn event(&self, action: AuditAction, code: &StoredCode, mut details: Value) -> Event {
         if let (Some(group), Some(details)) = (self.group, details.as_object_mut()) {
             details.insert("group_id".to_owned(), json!(group));
         }

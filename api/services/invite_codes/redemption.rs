@@ -5,20 +5,20 @@
 
 use serde_json::json;
 
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::{AccountId, GroupId, InviteCodeUseId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Refusal, Result};
 use crate::services::act::Act;
 use crate::services::admission::{self, SeatSource};
 use crate::services::audit::{self, Event, Subject};
 use crate::store::accounts::{self, Account};
-use crate::store::awaited_joins::{self, AwaitedJoin};
 use crate::store::invite_codes::{self, CodeTarget, CodeUse};
 use crate::store::memberships::{self, Admission, Membership};
-use crate::store::{Connection, groups, removals, transaction};
+use crate::store::pending_joins::{self, PendingJoin};
+use crate::store::{Connection, groups, removed_members, transaction};
 
 /// Where a code leads, by id and name.
 #[derive(Clone, Debug)]
@@ -154,7 +154,7 @@ fn require_open(status: CodeStatus) -> Result<()> {
 }
 
 /// The answer where the code was open a moment ago.
-fn why_closed(connection: &mut Connection, target: &CodeTarget, now: Instant) -> Result<Error> {
+fn why_closed(connection: &mut Connection, target: &CodeTarget, now: Timestamp) -> Result<Error> {
     let latest = invite_codes::find_target(connection, &target.code.code)?;
     let refused = latest.map(|latest| require_open(latest.code.status(now)));
     Ok(match refused {
@@ -172,12 +172,14 @@ fn require_welcome(
     membership: Option<&Membership>,
     account: &Account,
 ) -> Result<()> {
-    let mut removed_at = removals::find(connection, target.organization.id, account.id)?;
+    let mut removed_at = removed_members::find(connection, target.organization.id, account.id)?;
     if let Some(group) = &target.group {
-        removed_at = removed_at.max(removals::find_of_group(connection, group.id, account.id)?);
+        removed_at = removed_at.max(removed_members::find_of_group(
+            connection, group.id, account.id,
+        )?);
     }
     let is_deactivated = membership.is_some_and(|m| m.status == MembershipStatus::Deactivated);
-    let is_removed = removed_at.is_some_and(|removed_at| target.code.made_at <= removed_at);
+    let is_removed = removed_at.is_some_and(|removed_at| target.code.issued_at <= removed_at);
     if is_deactivated || is_removed {
         return Err(Error::refused(
             Code::CodeBlockedForYou,
@@ -196,7 +198,7 @@ fn waits(
     connection: &mut Connection,
     target: &CodeTarget,
     account: &Account,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<bool> {
     let domains = target.code.allowed_email_domains()?;
     if domains.is_empty() {
@@ -216,13 +218,13 @@ fn waits(
     if !accounts::lock_unverified(connection, account.id)? {
         return Ok(false);
     }
-    let join = AwaitedJoin {
+    let join = PendingJoin {
         account_id: account.id,
         invite_code_id: target.code.id,
         code: target.code.code.clone(),
         created_at: now,
     };
-    awaited_joins::insert(connection, &join)?;
+    pending_joins::insert(connection, &join)?;
     Ok(true)
 }
 
@@ -255,7 +257,7 @@ fn admit(
     let subject = Subject::Account(account.id);
     let event = Event::within(
         admission.organization,
-        Action::MemberJoined,
+        AuditAction::MemberJoined,
         subject,
         details,
     );
@@ -283,7 +285,12 @@ fn add_to_group(
         "account_ids": [account.id],
     });
     let subject = Subject::Group(group.id);
-    let event = Event::within(organization, Action::GroupMembersAdded, subject, details);
+    let event = Event::within(
+        organization,
+        AuditAction::GroupMembersAdded,
+        subject,
+        details,
+    );
     audit::record(connection, act, event)?;
     Ok(CodeOutcome::AddedToGroup)
 }
@@ -293,7 +300,7 @@ fn note_use(
     target: &CodeTarget,
     account: &Account,
     outcome: CodeOutcome,
-    used_at: Instant,
+    used_at: Timestamp,
 ) -> Result<()> {
     let one = CodeUse {
         id: InviteCodeUseId::new(),
@@ -317,7 +324,7 @@ pub fn unknown() -> Error {
 
 /// How a join that waited for the mailbox has ended.
 #[derive(Debug)]
-pub struct AwaitedEnding {
+pub struct SettledJoin {
     pub destination: Destination,
     pub ending: Result<CodeOutcome, Box<Refusal>>,
 }
@@ -327,14 +334,14 @@ pub struct AwaitedEnding {
 ///
 /// # Errors
 /// Where the database is away.
-pub fn hold_awaited(connection: &mut Connection, account: AccountId) -> Result<()> {
-    let awaited = awaited_joins::of_account(connection, account)?;
-    hold(connection, &awaited)
+pub fn lock_pending_joins(connection: &mut Connection, account: AccountId) -> Result<()> {
+    let pending = pending_joins::of_account(connection, account)?;
+    hold(connection, &pending)
 }
 
 /// All codes before any seat, as everywhere: two who wait never form a ring.
-fn hold(connection: &mut Connection, awaited: &[AwaitedJoin]) -> Result<()> {
-    for join in awaited {
+fn hold(connection: &mut Connection, pending: &[PendingJoin]) -> Result<()> {
+    for join in pending {
         invite_codes::lock(connection, join.invite_code_id)?;
     }
     Ok(())
@@ -349,12 +356,12 @@ pub fn take_effect(
     connection: &mut Connection,
     account: &Account,
     act: &Act,
-) -> Result<Vec<AwaitedEnding>> {
-    let awaited = awaited_joins::of_account(connection, account.id)?;
-    hold(connection, &awaited)?;
-    awaited_joins::delete_of_account(connection, account.id)?;
+) -> Result<Vec<SettledJoin>> {
+    let pending = pending_joins::of_account(connection, account.id)?;
+    hold(connection, &pending)?;
+    pending_joins::delete_of_account(connection, account.id)?;
     let mut endings = Vec::new();
-    for join in awaited {
+    for join in pending {
         // A code that was reset at this moment leads nowhere.
         if let Some(target) = invite_codes::find_target(connection, &join.code)? {
             endings.push(end(connection, target, account, act)?);
@@ -368,13 +375,13 @@ fn end(
     target: CodeTarget,
     account: &Account,
     act: &Act,
-) -> Result<AwaitedEnding> {
+) -> Result<SettledJoin> {
     let ending = match redeem(connection, &target.code.code, account, act) {
         Ok(redeemed) => Ok(redeemed.outcome),
         Err(Error::Refused(refusal)) => Err(refusal),
         Err(failure) => return Err(failure),
     };
-    Ok(AwaitedEnding {
+    Ok(SettledJoin {
         destination: target.into(),
         ending,
     })

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::{AccountId, GroupId};
 use crate::domain::members::BulkOutcome;
 use crate::domain::organization::{AccountType, GroupRole, Role};
@@ -17,7 +17,7 @@ use crate::services::members::changed_meanwhile;
 use crate::services::organizations::require_account_type;
 use crate::store::groups::GroupMembership;
 use crate::store::memberships::{self, Membership};
-use crate::store::{Connection, group_members, organizations, removals, seats, transaction};
+use crate::store::{Connection, group_members, organizations, removed_members, seats, transaction};
 
 /// What is to change of each; absent or empty fields change nothing.
 #[derive(Clone, Debug, Default)]
@@ -179,7 +179,7 @@ impl Bulk<'_> {
                 .extend(group_members::insert(connection, &new)?);
         }
         if !groups.is_empty() {
-            removals::delete_of_groups(connection, groups, ids)?;
+            removed_members::delete_of_groups(connection, groups, ids)?;
         }
         Ok(())
     }
@@ -189,7 +189,7 @@ impl Bulk<'_> {
         for group in &self.changes.remove_groups {
             let removed = group_members::delete(connection, organization, *group, ids)?;
             let removed: Vec<_> = removed.into_iter().collect();
-            removals::insert_of_group(connection, *group, &removed, at)?;
+            removed_members::insert_of_group(connection, *group, &removed, at)?;
             self.changed.extend(removed);
         }
         Ok(())
@@ -213,7 +213,7 @@ impl Bulk<'_> {
             let subject = Subject::Account(id);
             Event::within(
                 organization,
-                Action::MemberUpdated,
+                AuditAction::MemberUpdated,
                 subject,
                 details.clone(),
             )

@@ -25,7 +25,7 @@ pub(super) fn replace(
     Ok(())
 }
 
-/// Brings the books from what a membership is to what it becomes, or to its end. The organization
+/// Brings the invariants from what a membership is to what it becomes, or to its end. The organization
 /// comes before its seats, as everywhere: two who wait never form a ring.
 ///
 /// # Errors

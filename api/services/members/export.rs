@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{Member, with_groups};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::OrganizationId;
-use crate::domain::instant::Instant;
 use crate::domain::members::{MemberPosition, MemberSort};
 use crate::domain::spreadsheet::{Cell, CsvWriter};
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ListMembers, Permit};
@@ -59,10 +59,10 @@ pub fn open(
     order: MemberSort,
 ) -> Result<Export> {
     let organization = permit.organization.id;
-    filter.managed_by = permit.confined_to();
+    filter.managed_by = permit.restricted_to_manager();
     let details = json!({ "filter": asked(&filter)? });
     let subject = Subject::Organization(organization);
-    let event = Event::within(organization, Action::MembersExported, subject, details);
+    let event = Event::within(organization, AuditAction::MembersExported, subject, details);
     audit::record(connection, &permit.act, event)?;
     Ok(Export {
         organization,
@@ -153,7 +153,7 @@ fn record(member: &Member) -> [String; COLUMNS.len()] {
         account.created_at.to_string(),
         last_active
             .as_ref()
-            .map(Instant::to_string)
+            .map(Timestamp::to_string)
             .unwrap_or_default(),
         groups.join("; "),
     ]

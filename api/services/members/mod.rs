@@ -33,7 +33,7 @@ pub fn list(
     mut filter: MemberFilter,
     page: &MemberPage,
 ) -> Result<Vec<Member>> {
-    filter.managed_by = permit.confined_to();
+    filter.managed_by = permit.restricted_to_manager();
     let organization = permit.organization.id;
     let rows = member_list::list(connection, organization, &filter, page)?;
     with_groups(connection, organization, rows)
@@ -81,12 +81,12 @@ pub fn find(
 }
 
 /// Staff see the members of the groups that they manage.
-fn require_seen<A: super::authorization::Action>(
+fn require_seen<A: super::authorization::Permission>(
     connection: &mut Connection,
     permit: &Permit<A>,
     account: AccountId,
 ) -> Result<()> {
-    let Some(manager) = permit.confined_to() else {
+    let Some(manager) = permit.restricted_to_manager() else {
         return Ok(());
     };
     let organization = permit.organization.id;

@@ -5,13 +5,13 @@
 use serde_json::json;
 
 use super::{no_such_member, read, require_managed, require_seen};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::{AccountId, AuditEventId};
 use crate::domain::organization::Role;
 use crate::domain::token::TokenKind;
 use crate::error::{Error, Result};
-use crate::mail::outbox::Post;
-use crate::mail::{Letter, Outbox};
+use crate::mail::outbox::QueuedMail;
+use crate::mail::{MailContent, Outbox};
 use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{Permit, ResetPasswords};
 use crate::services::invitations;
@@ -40,13 +40,13 @@ pub fn require_resettable(
 ) -> Result<Account> {
     require_seen(connection, permit, id)?;
     let (account, membership) = read(connection, permit.organization.id, id)?;
-    if permit.holder == Some(id) {
+    if permit.account_id == Some(id) {
         return Err(Error::forbidden(
             "This is your own account: change its password with the current one.",
         ));
     }
     let is_staff = membership.account_type.is_staff() || membership.role == Role::Admin;
-    if permit.confined_to().is_some() && is_staff {
+    if permit.restricted_to_manager().is_some() && is_staff {
         return Err(Error::forbidden(
             "Only admins set the password of staff and of admins.",
         ));
@@ -91,7 +91,7 @@ pub fn reset(
         let subject = Subject::Account(id);
         let event = Event::within(
             organization.id,
-            Action::MemberPasswordReset,
+            AuditAction::MemberPasswordReset,
             subject,
             details,
         );
@@ -107,18 +107,18 @@ fn tell_owner(
     account: &Account,
 ) -> Result<()> {
     let at = permit.act.at;
-    let post = Post {
+    let mail = QueuedMail {
         to: account,
         language: None,
         organization: Some(permit.organization.id),
         // Each time is a cause of its own.
         cause: format!("member password reset {}", AuditEventId::new()),
-        letter: Letter::PasswordChanged {
+        content: MailContent::PasswordChanged {
             login: account.email.to_string(),
             by_organization: Some(permit.organization.name.clone()),
             at,
         },
     };
-    outbox.queue(connection, &post, at)?;
+    outbox.queue(connection, &mail, at)?;
     Ok(())
 }

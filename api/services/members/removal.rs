@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use super::{read, require_managed};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::MembershipStatus;
 use crate::error::{Code, Error, Result};
 use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ManageMembers, Permit};
-use crate::services::departure::{self, Author};
-use crate::store::{Connection, removals, transaction};
+use crate::services::offboarding::{self, Author};
+use crate::store::{Connection, removed_members, transaction};
 
 /// Ends a membership. Codes that are there already do not let the person back in; an account that
 /// this organization created is its owner's own from now on.
@@ -24,13 +24,13 @@ pub fn remove(
 ) -> Result<()> {
     let organization = permit.organization.id;
     transaction(connection, |connection| {
-        let known = departure::end(connection, organization, account, &permit.act)?;
-        if permit.holder != Some(account) {
-            removals::insert(connection, organization, account, permit.act.at)?;
+        let known = offboarding::end(connection, organization, account, &permit.act)?;
+        if permit.account_id != Some(account) {
+            removed_members::insert(connection, organization, account, permit.act.at)?;
         }
         let details = json!({ "account_type": known.account_type, "role": known.role });
         let subject = Subject::Account(account);
-        let event = Event::within(organization, Action::MemberRemoved, subject, details);
+        let event = Event::within(organization, AuditAction::MemberRemoved, subject, details);
         audit::record(connection, &permit.act, event)
     })
 }
@@ -48,7 +48,7 @@ pub fn delete_account(
 ) -> Result<()> {
     let organization = permit.organization.id;
     transaction(connection, |connection| {
-        departure::hold_for_deletion(connection, id)?;
+        offboarding::hold_for_deletion(connection, id)?;
         let (account, known) = read(connection, organization, id)?;
         require_managed(&account, organization)?;
         if known.status == MembershipStatus::Active {
@@ -59,9 +59,9 @@ pub fn delete_account(
         }
         let details = json!({ "email": account.email, "account_type": known.account_type });
         let subject = Subject::Account(id);
-        let event = Event::within(organization, Action::MemberDeleted, subject, details);
+        let event = Event::within(organization, AuditAction::MemberDeleted, subject, details);
         audit::record(connection, &permit.act, event)?;
-        departure::delete_account(
+        offboarding::delete_account(
             connection,
             id,
             Author::Organization(organization),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Member, changes, hold, load};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::MembershipStatus;
 use crate::error::Result;
@@ -53,8 +53,8 @@ fn change(
         new.status = status;
         changes::replace(connection, &known, &new)?;
         let action = match status {
-            MembershipStatus::Active => Action::MemberReactivated,
-            MembershipStatus::Deactivated => Action::MemberDeactivated,
+            MembershipStatus::Active => AuditAction::MemberReactivated,
+            MembershipStatus::Deactivated => AuditAction::MemberDeactivated,
         };
         open_or_close(connection, permit, account, status)?;
         let details = json!({ "account_type": known.account_type, "role": known.role });

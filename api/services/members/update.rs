@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Member, changes, hold, load, require_managed};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::{AccountType, Role};
 use crate::domain::username::Username;
@@ -61,7 +61,7 @@ pub fn update(
                 "username": renamed,
             });
             let subject = Subject::Account(id);
-            let event = Event::within(organization, Action::MemberUpdated, subject, details);
+            let event = Event::within(organization, AuditAction::MemberUpdated, subject, details);
             audit::record(connection, &permit.act, event)?;
         }
         load(connection, organization, id)

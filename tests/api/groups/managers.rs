@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::people::{Organization, Person};
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
 /// Two teachers and two students.
 async fn people<'a>(app: &'a App, school: &Organization<'_>) -> [Person<'a>; 4] {
@@ -33,7 +33,7 @@ async fn group_of(who: &Person<'_>, school: &Organization<'_>, name: &str) -> St
     school.path(&format!("/groups/{id}"))
 }
 
-road!(a_manager_looks_after_the_group, |app| {
+both_databases!(a_manager_looks_after_the_group, |app| {
     let school = app.school().await;
     let [tea, tim, ann, bob] = people(app, &school).await;
     let group = group_of(&tea, &school, "7A").await;
@@ -75,7 +75,7 @@ road!(a_manager_looks_after_the_group, |app| {
     tim.delete(&group).await.expect_status(204);
 });
 
-road!(whoever_does_not_manage_it_changes_nothing, |app| {
+both_databases!(whoever_does_not_manage_it_changes_nothing, |app| {
     let school = app.school().await;
     let [tea, tim, ann, _] = people(app, &school).await;
     let group = group_of(&tea, &school, "7A").await;
@@ -108,11 +108,11 @@ road!(whoever_does_not_manage_it_changes_nothing, |app| {
         .sign_in("person1@busy.example", "Busy bees 1 buzz")
         .await;
     ask(&outsider, 404, "not_found").await;
-    ask(&app.stranger(), 401, "not_signed_in").await;
+    ask(&app.anonymous(), 401, "not_signed_in").await;
     tim.get(&group).await.expect_status(200);
 });
 
-road!(groups_are_managed_by_staff_and_admins_only, |app| {
+both_databases!(groups_are_managed_by_staff_and_admins_only, |app| {
     let school = app.school().await;
     let [_, tim, ann, bob] = people(app, &school).await;
     let group = school.new_group("7A").await;
@@ -166,7 +166,7 @@ road!(groups_are_managed_by_staff_and_admins_only, |app| {
         .expect_problem(400, "malformed_request");
 });
 
-road!(
+both_databases!(
     a_manager_who_becomes_a_student_at_the_same_moment_manages_nothing,
     |app| {
         let school = app.school().await;

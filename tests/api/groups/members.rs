@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::people::{Organization, Person, text};
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
 const STUDENTS: &str = "email,password,username\n\
     ann@hill.example,quiet rivers 11,Ann\n\
@@ -27,7 +27,7 @@ fn outcomes(answer: &Value) -> Vec<&str> {
         .collect()
 }
 
-road!(many_are_added_each_with_an_outcome, |app| {
+both_databases!(many_are_added_each_with_an_outcome, |app| {
     let school = app.school().await;
     let [ann, bob, cid] = students(app, &school).await;
     let busy = app
@@ -68,7 +68,7 @@ road!(many_are_added_each_with_an_outcome, |app| {
     assert_eq!(log["items"][0]["details"]["account_ids"], json!([ann.id]));
 });
 
-road!(
+both_databases!(
     many_are_removed_and_do_not_come_back_by_the_same_code,
     |app| {
         let school = app.school().await;
@@ -102,7 +102,7 @@ road!(
     }
 );
 
-road!(lists_of_people_have_bounds, |app| {
+both_databases!(lists_of_people_have_bounds, |app| {
     let school = app.school().await;
     let group = school.new_group("7A").await;
     let many = vec![school.admin.id.clone(); 501];
@@ -139,7 +139,7 @@ road!(lists_of_people_have_bounds, |app| {
         .expect_problem(400, "malformed_request");
 });
 
-road!(the_people_of_a_group_are_listed_with_their_roles, |app| {
+both_databases!(the_people_of_a_group_are_listed_with_their_roles, |app| {
     let school = app.school().await;
     let [ann, bob, cid] = students(app, &school).await;
     let group = school.new_group("7A").await;
@@ -212,7 +212,7 @@ road!(the_people_of_a_group_are_listed_with_their_roles, |app| {
     ann.get(&members).await.expect_problem(403, "forbidden");
 });
 
-road!(the_same_people_added_and_removed_at_once, |app| {
+both_databases!(the_same_people_added_and_removed_at_once, |app| {
     let school = app.school().await;
     let [ann, bob, cid] = students(app, &school).await;
     let group = school.new_group("7A").await;

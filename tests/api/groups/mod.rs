@@ -5,10 +5,10 @@ mod members;
 
 use serde_json::json;
 
+use crate::support::both_databases;
 use crate::support::people::text;
-use crate::support::road;
 
-road!(a_group_is_looked_at_changed_and_deleted, |app| {
+both_databases!(a_group_is_looked_at_changed_and_deleted, |app| {
     let school = app.school().await;
     let body = json!({ "name": "7A", "description": "Ms Green's class" });
     let made = school
@@ -87,7 +87,7 @@ road!(a_group_is_looked_at_changed_and_deleted, |app| {
     assert_eq!(log["items"][1]["details"], json!({ "description": null }));
 });
 
-road!(names_differ_whatever_their_case, |app| {
+both_databases!(names_differ_whatever_their_case, |app| {
     let school = app.school().await;
     school.new_group("Ünit 1").await;
     let group = school.new_group("Other").await;
@@ -130,7 +130,7 @@ road!(names_differ_whatever_their_case, |app| {
         .expect_problem(400, "malformed_request");
 });
 
-road!(groups_are_searched_and_show_ones_own_role, |app| {
+both_databases!(groups_are_searched_and_show_ones_own_role, |app| {
     let school = app.school().await;
     let csv = "email,password,username\nann@x.org,quiet rivers 11,Ann\n";
     school.import_students(csv).await;
@@ -171,7 +171,7 @@ road!(groups_are_searched_and_show_ones_own_role, |app| {
     assert!(seen["my_role"].is_null());
 });
 
-road!(groups_of_other_organizations_are_not_there, |app| {
+both_databases!(groups_of_other_organizations_are_not_there, |app| {
     let school = app.school().await;
     let other = app.organization("Other School", "school").await;
     let theirs = other.new_group("8B").await;

@@ -6,14 +6,14 @@ use serde_json::json;
 
 use super::{KEY, accounts_with, ann, listed, post, upload};
 use crate::support::app::block_on;
-use crate::support::books;
+use crate::support::invariants;
 use crate::support::people::PASSWORD;
-use crate::support::{Answer, App, road};
+use crate::support::{App, TestResponse, both_databases};
 
-road!(ten_at_once_have_one_effect_and_one_answer, |app| {
+both_databases!(ten_at_once_have_one_effect_and_one_answer, |app| {
     let school = app.school().await;
     let registrations = join_all(
-        (0..10).map(|_| async { post(&app.stranger(), KEY, "/v1/auth/register", ann()).await }),
+        (0..10).map(|_| async { post(&app.anonymous(), KEY, "/v1/auth/register", ann()).await }),
     );
     expect_one_answer(&registrations.await, 201);
     assert_eq!(accounts_with(app, "ann@x.example"), 1);
@@ -37,11 +37,11 @@ road!(ten_at_once_have_one_effect_and_one_answer, |app| {
         join_all((0..5).map(|_| upload(&school, "file", &[("account_type", "student")], csv)));
     expect_one_answer(&uploads.await, 202);
     assert_eq!(listed(&school.admin, &school.path("/imports")).await, 1);
-    let staging = books::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
+    let staging = invariants::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
     assert_eq!(staging, 0);
 });
 
-fn expect_one_answer(answers: &[Answer], status: u16) {
+fn expect_one_answer(answers: &[TestResponse], status: u16) {
     let new = answers
         .iter()
         .filter(|answer| answer.header("idempotent-replayed").is_empty());
@@ -59,7 +59,7 @@ fn two_servers_at_once_do_it_once() {
         let replica = app.replica();
         block_on(async {
             let registrations = (0..10).map(|number| {
-                let stranger = if number % 2 == 0 { app } else { &replica }.stranger();
+                let stranger = if number % 2 == 0 { app } else { &replica }.anonymous();
                 async move { post(&stranger, KEY, "/v1/auth/register", ann()).await }
             });
             expect_one_answer(&join_all(registrations).await, 201);

@@ -8,7 +8,7 @@ use reqwest::multipart::Part;
 use serde_json::json;
 
 use super::expect_again;
-use crate::support::Answer;
+use crate::support::TestResponse;
 use crate::support::app::block_on;
 use crate::support::people::{PASSWORD, send};
 use crate::support::process::{Front, Installation, School};
@@ -46,7 +46,7 @@ async fn kills(installation: &Installation) {
         let sending = orders().map(|order| {
             let request = order.request(&process, &school);
             tokio::time::timeout(moment, async {
-                Some(Answer::read(request.send().await.ok()?).await)
+                Some(TestResponse::read(request.send().await.ok()?).await)
             })
         });
         let before = join_all(sending).await;

@@ -7,12 +7,12 @@ use diesel::prelude::*;
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use rollcall::domain::imports::ImportStatus;
-use rollcall::store::schema::{accounts, idempotent_answers};
+use rollcall::store::schema::{accounts, idempotency_keys};
 use serde_json::{Value, json};
 
-use crate::support::books;
+use crate::support::invariants;
 use crate::support::people::{Organization, PASSWORD, Person, send, text};
-use crate::support::{Answer, App, road};
+use crate::support::{App, TestResponse, both_databases};
 
 mod at_once;
 mod killed;
@@ -20,7 +20,7 @@ mod killed;
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 /// A request with a key.
-async fn post(person: &Person<'_>, key: &str, path: &str, body: Value) -> Answer {
+async fn post(person: &Person<'_>, key: &str, path: &str, body: Value) -> TestResponse {
     let request = person.request(Method::POST, path);
     send(request.header("idempotency-key", key).json(&body)).await
 }
@@ -31,7 +31,7 @@ async fn upload(
     key: &str,
     fields: &[(&str, &str)],
     csv: &str,
-) -> Answer {
+) -> TestResponse {
     let form = Form::new().part("file", Part::text(csv.to_owned()).file_name("people.csv"));
     let form = fields.iter().fold(form, |form, (name, value)| {
         form.text((*name).to_owned(), (*value).to_owned())
@@ -42,7 +42,7 @@ async fn upload(
 
 /// Asserts that this is the first answer, given again.
 #[track_caller]
-fn expect_again(again: &Answer, first: &Answer) {
+fn expect_again(again: &TestResponse, first: &TestResponse) {
     assert_eq!(again.status, first.status, "{}", again.text);
     assert_eq!(again.text, first.text);
     assert_eq!(again.header("location"), first.header("location"));
@@ -57,7 +57,7 @@ fn ann() -> Value {
 }
 
 fn accounts_with(app: &App, email: &str) -> i64 {
-    let mut connection = books::connect(&app.state.pool);
+    let mut connection = invariants::connect(&app.state.pool);
     let found = accounts::table.filter(accounts::email.eq(email)).count();
     found.get_result(&mut **connection).expect("no count")
 }
@@ -70,10 +70,10 @@ async fn listed(person: &Person<'_>, path: &str) -> usize {
     page["items"].as_array().unwrap().len()
 }
 
-road!(
+both_databases!(
     a_registration_that_is_repeated_gives_the_same_tokens,
     |app| {
-        let stranger = app.stranger();
+        let stranger = app.anonymous();
         let first = post(&stranger, KEY, "/v1/auth/register", ann()).await;
         let registered = first.expect_status(201);
         let again = post(&stranger, KEY, "/v1/auth/register", ann()).await;
@@ -101,7 +101,7 @@ road!(
 );
 
 /// How many uses of the limit on registrations an answer tells of.
-fn left(answer: &Answer) -> u32 {
+fn left(answer: &TestResponse) -> u32 {
     let standing = answer.header("ratelimit");
     let left = standing
         .strip_prefix("\"registration\";r=")
@@ -109,19 +109,19 @@ fn left(answer: &Answer) -> u32 {
     left.split(';').next().unwrap().parse().unwrap()
 }
 
-road!(a_repeated_registration_is_no_use_of_the_limit, |app| {
-    let first = post(&app.stranger(), KEY, "/v1/auth/register", ann()).await;
+both_databases!(a_repeated_registration_is_no_use_of_the_limit, |app| {
+    let first = post(&app.anonymous(), KEY, "/v1/auth/register", ann()).await;
     for _ in 0..5 {
-        let again = post(&app.stranger(), KEY, "/v1/auth/register", ann()).await;
+        let again = post(&app.anonymous(), KEY, "/v1/auth/register", ann()).await;
         expect_again(&again, &first);
         assert_eq!(again.header("ratelimit"), "");
     }
     let ben = json!({ "email": "ben@x.example", "password": PASSWORD, "username": "Ben" });
-    let next = app.stranger().post("/v1/auth/register", ben).await;
+    let next = app.anonymous().post("/v1/auth/register", ben).await;
     assert_eq!(left(&next), left(&first) - 1);
 });
 
-road!(an_organization_and_a_group_are_created_once, |app| {
+both_databases!(an_organization_and_a_group_are_created_once, |app| {
     let school = app.school().await;
     let body = json!({ "name": "Lake Side School", "kind": "school" });
     let first = post(&school.admin, KEY, "/v1/organizations", body.clone()).await;
@@ -152,7 +152,7 @@ road!(an_organization_and_a_group_are_created_once, |app| {
     assert_eq!(listed(&school.admin, "/v1/organizations").await, 5);
 });
 
-road!(a_password_is_changed_once, |app| {
+both_databases!(a_password_is_changed_once, |app| {
     let ann = app.register("ann@x.example").await;
     let body = json!({ "current_password": PASSWORD, "new_password": "eight brown geese 8" });
     let first = post(&ann, KEY, "/v1/auth/password/change", body.clone()).await;
@@ -164,7 +164,7 @@ road!(a_password_is_changed_once, |app| {
     app.sign_in("ann@x.example", "eight brown geese 8").await;
 });
 
-road!(a_file_is_imported_once, |app| {
+both_databases!(a_file_is_imported_once, |app| {
     let school = app.school().await;
     let csv = "email,password,username\nann@x.example,seven green ducks 7,Ann\n";
     let fields = [("account_type", "student"), ("on_row_error", "skip")];
@@ -191,11 +191,11 @@ road!(a_file_is_imported_once, |app| {
         other.expect_problem(409, "idempotency_conflict");
     }
     assert_eq!(listed(&school.admin, &school.path("/imports")).await, 1);
-    let staging = books::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
+    let staging = invariants::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
     assert_eq!(staging, 0);
 });
 
-road!(keys_are_their_owners_own, |app| {
+both_databases!(keys_are_their_owners_own, |app| {
     let (ann, ben) = (
         app.register("ann@x.example").await,
         app.register("ben@x.example").await,
@@ -209,11 +209,11 @@ road!(keys_are_their_owners_own, |app| {
         .expect_status(201);
     assert_ne!(of_ann["id"], of_ben["id"]);
     let registered = json!({ "email": "cid@x.example", "password": PASSWORD, "username": "Cid" });
-    let of_nobody = post(&app.stranger(), KEY, "/v1/auth/register", registered).await;
+    let of_nobody = post(&app.anonymous(), KEY, "/v1/auth/register", registered).await;
     of_nobody.expect_status(201);
 });
 
-road!(what_was_refused_may_be_tried_again, |app| {
+both_databases!(what_was_refused_may_be_tried_again, |app| {
     let school = app.school().await;
     let groups = school.path("/groups");
     post(&school.admin, "first", &groups, json!({ "name": "7A" }))
@@ -226,7 +226,7 @@ road!(what_was_refused_may_be_tried_again, |app| {
     assert_eq!(next.header("idempotent-replayed"), "");
 });
 
-road!(an_answer_is_nobodys_who_has_lost_the_right, |app| {
+both_databases!(an_answer_is_nobodys_who_has_lost_the_right, |app| {
     let school = app.school().await;
     let groups = school.path("/groups");
     school
@@ -258,7 +258,7 @@ road!(an_answer_is_nobodys_who_has_lost_the_right, |app| {
     expect_again(&post(&ben, KEY, &groups, body).await, &first);
 });
 
-road!(a_key_is_free_again_after_a_day, |app| {
+both_databases!(a_key_is_free_again_after_a_day, |app| {
     let ann = app.register("ann@x.example").await;
     let body = json!({ "name": "Hill Road School", "kind": "school" });
     let first = post(&ann, KEY, "/v1/organizations", body.clone()).await;
@@ -279,7 +279,7 @@ road!(a_key_is_free_again_after_a_day, |app| {
     assert_eq!(kept(app).len(), 0);
 });
 
-road!(a_key_has_to_be_one, |app| {
+both_databases!(a_key_has_to_be_one, |app| {
     let ann = app.register("ann@x.example").await;
     let body = json!({ "name": "Hill Road School", "kind": "school" });
     let long = "k".repeat(256);
@@ -299,7 +299,7 @@ road!(a_key_has_to_be_one, |app| {
     longest.expect_status(201);
 });
 
-road!(a_body_has_the_same_limit_with_a_key, |app| {
+both_databases!(a_body_has_the_same_limit_with_a_key, |app| {
     let ann = app.register("ann@x.example").await;
     let body = json!({ "name": "x".repeat(2 * 1024 * 1024), "kind": "school" });
     let refused = post(&ann, KEY, "/v1/organizations", body).await;
@@ -307,18 +307,18 @@ road!(a_body_has_the_same_limit_with_a_key, |app| {
 });
 
 fn kept(app: &App) -> Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> {
-    let mut connection = books::connect(&app.state.pool);
+    let mut connection = invariants::connect(&app.state.pool);
     let columns = (
-        idempotent_answers::key_hash,
-        idempotent_answers::fingerprint,
-        idempotent_answers::sealed,
+        idempotency_keys::key_hash,
+        idempotency_keys::fingerprint,
+        idempotency_keys::sealed,
     );
-    let rows = idempotent_answers::table.select(columns);
+    let rows = idempotency_keys::table.select(columns);
     rows.load(&mut **connection).expect("no rows")
 }
 
-road!(nothing_of_an_answer_or_its_request_is_readable, |app| {
-    let first = post(&app.stranger(), KEY, "/v1/auth/register", ann()).await;
+both_databases!(nothing_of_an_answer_or_its_request_is_readable, |app| {
+    let first = post(&app.anonymous(), KEY, "/v1/auth/register", ann()).await;
     let registered = first.expect_status(201);
     let (access, refresh) = (
         text(&registered["access_token"]),

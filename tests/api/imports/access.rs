@@ -8,10 +8,14 @@ use serde_json::{Value, json};
 
 use super::{STUDENTS, file, file_of, form, part};
 use crate::support::people::{Organization, Person, send, text};
-use crate::support::{Answer, App, road};
+use crate::support::{App, TestResponse, both_databases};
 
 /// Asks for everything there is about imports, as `person`.
-async fn ask_all(person: &Person<'_>, school: &Organization<'_>, import: &Value) -> Vec<Answer> {
+async fn ask_all(
+    person: &Person<'_>,
+    school: &Organization<'_>,
+    import: &Value,
+) -> Vec<TestResponse> {
     let upload = form(STUDENTS).part("file", part(file(64)));
     let mut answers = vec![
         person.upload(&school.path("/imports"), upload).await,
@@ -75,7 +79,7 @@ fn forget(app: &App, import: &Value) {
         .unwrap();
 }
 
-road!(admins_and_operators_import_and_learners_do_not, |app| {
+both_databases!(admins_and_operators_import_and_learners_do_not, |app| {
     let (school, import) = school_with_people(app).await;
     let student = app.sign_in("student@x.example", "purple fox 1").await;
     assert_all_refused(&student, &school, &import, (403, "forbidden")).await;
@@ -88,7 +92,7 @@ road!(admins_and_operators_import_and_learners_do_not, |app| {
     assert_eq!(statuses, [202, 200, 200, 200, 200, 200, 409, 204]);
 });
 
-road!(
+both_databases!(
     staff_without_a_group_import_nothing_and_see_no_import,
     |app| {
         let (school, import) = school_with_people(app).await;
@@ -105,7 +109,7 @@ road!(
     }
 );
 
-road!(an_organization_that_is_not_yours_is_not_there, |app| {
+both_databases!(an_organization_that_is_not_yours_is_not_there, |app| {
     let (school, import) = school_with_people(app).await;
     let other = app.organization("Valley School", "school").await;
     let lonely = app.register("lonely@x.example").await;
@@ -150,7 +154,7 @@ fn busy_import(app: &App) -> String {
     import.to_string()
 }
 
-road!(without_a_valid_session_there_is_no_import, |app| {
+both_databases!(without_a_valid_session_there_is_no_import, |app| {
     let (mut school, import) = school_with_people(app).await;
     let mut forger = school.admin.clone();
     let other = app.register("other@x.example").await.access_token.unwrap();
@@ -159,7 +163,7 @@ road!(without_a_valid_session_there_is_no_import, |app| {
     parts[1] = other.split('.').nth(1).unwrap();
     forger.access_token = Some(parts.join("."));
     assert_all_refused(&forger, &school, &import, (401, "not_signed_in")).await;
-    assert_all_refused(&app.stranger(), &school, &import, (401, "not_signed_in")).await;
+    assert_all_refused(&app.anonymous(), &school, &import, (401, "not_signed_in")).await;
     let expired = school.admin.clone();
     app.advance(Duration::from_secs(15 * 60));
     school.admin = app
@@ -168,11 +172,11 @@ road!(without_a_valid_session_there_is_no_import, |app| {
     assert_all_refused(&expired, &school, &import, (401, "not_signed_in")).await;
 });
 
-road!(a_refusal_reaches_a_client_that_is_still_sending, |app| {
+both_databases!(a_refusal_reaches_a_client_that_is_still_sending, |app| {
     let (school, _) = school_with_people(app).await;
     let student = app.sign_in("student@x.example", "purple fox 1").await;
     for (person, status, code) in [
-        (app.stranger(), 401, "not_signed_in"),
+        (app.anonymous(), 401, "not_signed_in"),
         (student, 403, "forbidden"),
     ] {
         let form = form(STUDENTS).part("file", Part::bytes(vec![b'x'; 8 * 1024 * 1024]));

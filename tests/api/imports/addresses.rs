@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{STUDENTS, assert_counts, file_of};
-use crate::support::road;
+use crate::support::both_databases;
 
-road!(spellings_of_one_address_are_duplicates, |app| {
+both_databases!(spellings_of_one_address_are_duplicates, |app| {
     let school = app.school().await;
     let rows = [
         "M\u{e4}rta@m\u{fc}nchen.example,purple fox 1,One",
@@ -28,7 +28,7 @@ road!(spellings_of_one_address_are_duplicates, |app| {
         .await;
 });
 
-road!(
+both_databases!(
     duplicates_are_found_across_the_batches_of_a_large_file,
     |app| {
         let school = app.school().await;
@@ -53,7 +53,7 @@ road!(
     }
 );
 
-road!(known_addresses_are_found_in_any_spelling, |app| {
+both_databases!(known_addresses_are_found_in_any_spelling, |app| {
     let school = app.school().await;
     app.register("\u{e5}sa@m\u{fc}nchen.example").await;
     let here = ["Bj\u{f6}rn@m\u{fc}nchen.example,purple fox 1,Here"];
@@ -74,7 +74,7 @@ road!(known_addresses_are_found_in_any_spelling, |app| {
     assert_eq!(school.outcomes(&import).await, outcomes);
 });
 
-road!(an_address_taken_after_the_acceptance_is_told_so, |app| {
+both_databases!(an_address_taken_after_the_acceptance_is_told_so, |app| {
     let school = app.school().await;
     let rows: Vec<String> = (1..=130)
         .map(|n| format!("pupil{n}@x.example,purple fox {n},Pupil {n}"))
@@ -105,13 +105,13 @@ road!(an_address_taken_after_the_acceptance_is_told_so, |app| {
     app.sign_in("pupil64@x.example", crate::support::people::PASSWORD)
         .await;
     let intruder = json!({ "email": "pupil64@x.example", "password": "purple fox 64" });
-    let refused = app.stranger().post("/v1/auth/login", intruder).await;
+    let refused = app.anonymous().post("/v1/auth/login", intruder).await;
     refused.expect_problem(401, "wrong_credentials");
     // They are in no organization, and nobody manages them.
     assert!(school.all("/members?search=pupil64").await.is_empty());
 });
 
-road!(two_organizations_cannot_both_have_made_an_account, |app| {
+both_databases!(two_organizations_cannot_both_have_made_an_account, |app| {
     let school = app.school().await;
     let other = app.organization("Valley School", "school").await;
     let rows = [

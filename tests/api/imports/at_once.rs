@@ -1,19 +1,19 @@
 //! Many at once: nothing is lost, doubled or exceeded.
 
 use futures_util::future::join_all;
-use rollcall::services::imports::carrying_out::Turn;
+use rollcall::services::imports::execution::Step;
 use serde_json::json;
 
 use super::hang_up::{Framing, half_an_upload};
 use super::{
     HaltingWorker, STUDENTS, assert_counts, file, file_of, id_of, students, work_as_another,
 };
-use crate::support::road;
+use crate::support::both_databases;
 
 /// Uploads that one process takes of one organization at a time.
 const PLACES_OF_ONE: i64 = 8;
 
-road!(uploads_at_once_share_the_seats, |app| {
+both_databases!(uploads_at_once_share_the_seats, |app| {
     let school = app.school().await;
     school.limit_students(100).await;
     let files: Vec<String> = ["a", "b", "c", "d", "e"]
@@ -25,7 +25,7 @@ road!(uploads_at_once_share_the_seats, |app| {
         .map(|answer| answer.expect_status(202))
         .collect();
     assert_eq!(school.students_seats().await, (0, 100));
-    let workers = (0..3).map(|_| work_as_another(app.state.workshop()));
+    let workers = (0..3).map(|_| work_as_another(app.state.worker_context()));
     let done: Vec<_> = join_all(workers).await.concat();
     // Two of them have seats; the others ended as soon as they had arrived.
     assert_eq!(done.len(), 2);
@@ -41,7 +41,7 @@ road!(uploads_at_once_share_the_seats, |app| {
     assert_eq!(created, 100);
 });
 
-road!(
+both_databases!(
     organizations_that_import_the_same_people_at_once_share_them,
     |app| {
         let school = app.school().await;
@@ -54,7 +54,7 @@ road!(
         // In the other order, so that two transactions can wait for each other.
         rows.reverse();
         let two = other.accepted(file_of(&rows), STUDENTS).await;
-        let workers = (0..2).map(|_| work_as_another(app.state.workshop()));
+        let workers = (0..2).map(|_| work_as_another(app.state.worker_context()));
         let mut done: Vec<_> = join_all(workers).await.concat();
         done.sort();
         assert_eq!(done, [id_of(&one), id_of(&two)]);
@@ -78,7 +78,7 @@ road!(
     }
 );
 
-road!(workers_at_once_do_each_import_once, |app| {
+both_databases!(workers_at_once_do_each_import_once, |app| {
     let mut expected = Vec::new();
     let mut schools = Vec::new();
     for name in ["North School", "East School", "South School"] {
@@ -92,7 +92,7 @@ road!(workers_at_once_do_each_import_once, |app| {
     let mut done = Vec::new();
     // A worker finds nothing to do, and leaves, while others have the rest in hand.
     for _ in 0..4 {
-        let workers = (0..3).map(|_| work_as_another(app.state.workshop()));
+        let workers = (0..3).map(|_| work_as_another(app.state.worker_context()));
         done.extend(join_all(workers).await.concat());
     }
     done.sort();
@@ -103,7 +103,7 @@ road!(workers_at_once_do_each_import_once, |app| {
     }
 });
 
-road!(
+both_databases!(
     more_uploads_at_once_than_there_are_places_are_asked_to_come_back,
     |app| {
         let school = app.school().await;
@@ -129,7 +129,7 @@ road!(
     }
 );
 
-road!(an_organization_can_be_deleted_while_it_imports, |app| {
+both_databases!(an_organization_can_be_deleted_while_it_imports, |app| {
     for (name, on_row_error) in [("North School", "skip"), ("South School", "refuse_all")] {
         let school = app.organization(name, "school").await;
         let fields = students(&[("on_row_error", on_row_error)]);
@@ -141,16 +141,16 @@ road!(an_organization_can_be_deleted_while_it_imports, |app| {
             .delete(&school.path(""))
             .await
             .expect_status(204);
-        assert_eq!(worker.finish().await, Turn::Lost);
+        assert_eq!(worker.finish().await, Step::Lost);
         app.drain().await;
         assert_eq!(school.traces(), (0, 0), "{import:#}");
         let gone = json!({ "email": "pupil1@x.example", "password": "purple fox 1" });
-        let refused = app.stranger().post("/v1/auth/login", gone).await;
+        let refused = app.anonymous().post("/v1/auth/login", gone).await;
         refused.expect_problem(401, "wrong_credentials");
     }
 });
 
-road!(an_organization_can_be_deleted_while_a_file_arrives, |app| {
+both_databases!(an_organization_can_be_deleted_while_a_file_arrives, |app| {
     let school = app.school().await;
     let arriving = half_an_upload(&school, Framing::Sized);
     school.wait_for_traces(|(_, rows)| rows >= 1_000).await;

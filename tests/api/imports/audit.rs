@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{STUDENTS, file, file_of, form, part, students};
+use crate::support::both_databases;
 use crate::support::people::Organization;
-use crate::support::road;
 
 /// The events about an import, the oldest first.
 async fn events(school: &Organization<'_>, import: &Value) -> Vec<Value> {
@@ -21,7 +21,7 @@ fn actions(events: &[Value]) -> Vec<&str> {
         .collect()
 }
 
-road!(an_import_is_told_from_its_upload_to_its_discard, |app| {
+both_databases!(an_import_is_told_from_its_upload_to_its_discard, |app| {
     let school = app.school().await;
     let rows = [
         "pupil1@x.example,purple fox 1,Pupil",
@@ -83,7 +83,7 @@ road!(an_import_is_told_from_its_upload_to_its_discard, |app| {
     assert_eq!(events[4]["request_id"], discard.header("x-request-id"));
 });
 
-road!(other_ends_are_told_too, |app| {
+both_databases!(other_ends_are_told_too, |app| {
     let school = app.school().await;
     let cancelled = school.accepted(file(2), STUDENTS).await;
     school.cancel(&cancelled).await.expect_status(200);
@@ -126,7 +126,7 @@ road!(other_ends_are_told_too, |app| {
     );
 });
 
-road!(an_operator_is_named_as_one, |app| {
+both_databases!(an_operator_is_named_as_one, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let form = form(STUDENTS).part("file", part(file(1)));

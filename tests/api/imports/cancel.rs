@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{HaltingWorker, Order, STUDENTS, assert_counts, column, file, students};
-use crate::support::{App, road};
-use rollcall::services::imports::carrying_out::Turn;
+use crate::support::{App, both_databases};
+use rollcall::services::imports::execution::Step;
 
-road!(an_import_that_waits_is_cancelled_whole, |app| {
+both_databases!(an_import_that_waits_is_cancelled_whole, |app| {
     let school = app.school().await;
     let import = school
         .accepted(file(64) + "no address,purple fox 1,Bad\n", STUDENTS)
@@ -42,7 +42,7 @@ road!(an_import_that_waits_is_cancelled_whole, |app| {
     assert_eq!(school.table(&import, "errors.csv").await.len(), 2);
 });
 
-road!(an_import_that_runs_is_cancelled_where_it_is, |app| {
+both_databases!(an_import_that_runs_is_cancelled_where_it_is, |app| {
     let school = app.school().await;
     let import = school.accepted(file(250), STUDENTS).await;
     let mut worker = HaltingWorker::start(app).await;
@@ -51,7 +51,7 @@ road!(an_import_that_runs_is_cancelled_where_it_is, |app| {
     assert_eq!(cancelled["status"], "cancelled");
     assert_counts(&cancelled, json!({ "created": 100, "cancelled": 150 }));
     assert_eq!(school.students_seats().await, (100, 0));
-    assert_eq!(worker.finish().await, Turn::Lost);
+    assert_eq!(worker.finish().await, Step::Lost);
     app.drain().await;
     assert_eq!(school.import_with(&import["id"]).await, cancelled);
     assert_eq!(school.students_seats().await, (100, 0));
@@ -65,7 +65,7 @@ road!(an_import_that_runs_is_cancelled_where_it_is, |app| {
     assert_counts(&rest, json!({ "already_member": 100, "created": 150 }));
 });
 
-road!(all_or_nothing_is_cancelled_to_nothing, |app| {
+both_databases!(all_or_nothing_is_cancelled_to_nothing, |app| {
     let school = app.school().await;
     let fields = students(&[("on_row_error", "refuse_all")]);
     let import = school.accepted(file(150), &fields).await;
@@ -73,13 +73,13 @@ road!(all_or_nothing_is_cancelled_to_nothing, |app| {
     worker.write_one().await;
     let cancelled = school.cancel(&import).await.expect_status(200);
     assert_counts(&cancelled, json!({ "cancelled": 150 }));
-    assert_eq!(worker.finish().await, Turn::Lost);
+    assert_eq!(worker.finish().await, Step::Lost);
     assert_eq!(school.students_seats().await, (0, 0));
     assert_eq!(school.joined().await, 0);
     assert_eq!(school.import_with(&import["id"]).await, cancelled);
 });
 
-road!(what_has_ended_cannot_be_cancelled, |app| {
+both_databases!(what_has_ended_cannot_be_cancelled, |app| {
     let school = app.school().await;
     let cancelled = school.accepted(file(2), STUDENTS).await;
     school.cancel(&cancelled).await.expect_status(200);
@@ -103,7 +103,7 @@ road!(what_has_ended_cannot_be_cancelled, |app| {
     assert_eq!(school.students_seats().await, (2, 0));
 });
 
-road!(cancelling_lets_the_next_import_run, |app| {
+both_databases!(cancelling_lets_the_next_import_run, |app| {
     let school = app.school().await;
     let first = school.accepted(file(150), STUDENTS).await;
     let second = school
@@ -116,7 +116,7 @@ road!(cancelling_lets_the_next_import_run, |app| {
     app.drain().await;
     let second = school.import_with(&second["id"]).await;
     assert_counts(&second, json!({ "created": 2 }));
-    assert_eq!(worker.finish().await, Turn::Lost);
+    assert_eq!(worker.finish().await, Step::Lost);
     assert_eq!(school.students_seats().await, (2, 0));
 });
 
@@ -134,7 +134,7 @@ fn a_worker_notices_within_a_second() {
         let asked = Instant::now();
         let cancelled = school.cancel(&import).await.expect_status(200);
         assert_counts(&cancelled, json!({ "cancelled": 200 }));
-        assert_eq!(worker.finish().await, Turn::Lost);
+        assert_eq!(worker.finish().await, Step::Lost);
         let took = asked.elapsed();
         // The batch would take ten times as long.
         assert!(took < Duration::from_secs(2), "{took:?}");

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{STUDENTS, assert_counts, column, file_of, records};
-use crate::support::road;
+use crate::support::both_databases;
 
 /// Names that a spreadsheet would run, as they stand in a file and as they are exported.
 const FORMULAS: &[(&str, &str)] = &[
@@ -15,7 +15,7 @@ const FORMULAS: &[(&str, &str)] = &[
     ("'=1", "''=1"),
 ];
 
-road!(names_like_formulas_are_defused_and_restored, |app| {
+both_databases!(names_like_formulas_are_defused_and_restored, |app| {
     let school = app.school().await;
     let rows: Vec<String> = FORMULAS
         .iter()
@@ -67,7 +67,7 @@ road!(names_like_formulas_are_defused_and_restored, |app| {
     }
 });
 
-road!(passwords_like_formulas_are_errors_and_never_leave, |app| {
+both_databases!(passwords_like_formulas_are_errors_and_never_leave, |app| {
     let school = app.school().await;
     let passwords = [
         "=purple fox 1",
@@ -108,7 +108,7 @@ road!(passwords_like_formulas_are_errors_and_never_leave, |app| {
     assert_eq!(userlist[7][2], "'=purple fox 7");
 });
 
-road!(names_of_all_scripts_come_through, |app| {
+both_databases!(names_of_all_scripts_come_through, |app| {
     let school = app.school().await;
     let names = [
         "محمد بن سلمان",
@@ -154,7 +154,7 @@ road!(names_of_all_scripts_come_through, |app| {
     assert_eq!(row["username"], composed[0]["username"]);
 });
 
-road!(passwords_are_taken_exactly_as_they_stand, |app| {
+both_databases!(passwords_are_taken_exactly_as_they_stand, |app| {
     let school = app.school().await;
     let passwords = [
         " two spaces 2  ",

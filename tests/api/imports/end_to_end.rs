@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::{HaltingWorker, STUDENTS, assert_counts, column, file, line, password, students};
 use crate::support::people::text;
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
-road!(the_template_is_the_header_of_a_file, |app| {
-    let template = app.stranger().get("/v1/imports/template.csv").await;
+both_databases!(the_template_is_the_header_of_a_file, |app| {
+    let template = app.anonymous().get("/v1/imports/template.csv").await;
     assert_eq!(template.status, 200);
     assert_eq!(template.text, "email,password,username\r\n");
     assert_eq!(template.header("content-type"), "text/csv; charset=utf-8");
@@ -22,7 +22,7 @@ road!(the_template_is_the_header_of_a_file, |app| {
     assert_counts(&import, json!({ "created": 1 }));
 });
 
-road!(a_file_becomes_people_who_sign_in, |app| {
+both_databases!(a_file_becomes_people_who_sign_in, |app| {
     let school = app.school().await;
     let accepted = school.import(file(64), STUDENTS).await;
     let import = accepted.expect(
@@ -107,14 +107,14 @@ road!(a_file_becomes_people_who_sign_in, |app| {
     }
 });
 
-road!(whoever_must_change_the_password_is_told_at_sign_in, |app| {
+both_databases!(whoever_must_change_the_password_is_told_at_sign_in, |app| {
     let school = app.school().await;
     school
         .imported(file(1), &students(&[("must_change_password", "true")]))
         .await;
     let body = json!({ "email": "pupil1@x.example", "password": password(1) });
     let tokens = app
-        .stranger()
+        .anonymous()
         .post("/v1/auth/login", body)
         .await
         .expect_status(200);
@@ -129,7 +129,7 @@ road!(whoever_must_change_the_password_is_told_at_sign_in, |app| {
     assert_eq!(me["must_change_password"], false);
 });
 
-road!(progress_tells_the_pace_and_the_end, |app| {
+both_databases!(progress_tells_the_pace_and_the_end, |app| {
     let school = app.school().await;
     let import = school.accepted(file(250), STUDENTS).await;
     let mut worker = HaltingWorker::start(app).await;
@@ -184,7 +184,7 @@ fn workers_begin_as_soon_as_there_is_work() {
     });
 }
 
-road!(imports_are_listed_the_newest_first, |app| {
+both_databases!(imports_are_listed_the_newest_first, |app| {
     let school = app.school().await;
     let mut ids = Vec::new();
     for number in 1..=5 {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{STUDENTS, assert_counts, column, records, students};
-use crate::support::road;
+use crate::support::both_databases;
 
 const FILE: &str = "Class;Kennwort;E-Mail;Name;\n\
                     7A;purple fox 1;pupil1@x.example;Pupil 1;\n\
@@ -11,7 +11,7 @@ const FILE: &str = "Class;Kennwort;E-Mail;Name;\n\
                     7C;purple fox 3;pupil3;Pupil 3;\n\
                     \"7\nD\";purple fox 4;pupil4@x.example;;\n";
 
-road!(
+both_databases!(
     failed_rows_come_back_as_they_were_with_their_errors,
     |app| {
         let school = app.school().await;
@@ -58,7 +58,7 @@ road!(
     }
 );
 
-road!(errors_do_not_pile_up, |app| {
+both_databases!(errors_do_not_pile_up, |app| {
     let school = app.school().await;
     let file = "email,password,username\n\
                 pupil1@x.example,short,Pupil 1\n\
@@ -90,7 +90,7 @@ road!(errors_do_not_pile_up, |app| {
     assert_eq!(school.download(&again, "errors.csv").await, first);
 });
 
-road!(an_error_is_replaced_by_what_is_wrong_now, |app| {
+both_databases!(an_error_is_replaced_by_what_is_wrong_now, |app| {
     let school = app.school().await;
     let file = "email,password,username\npupil1@x.example,short,Pupil 1\n";
     let import = school.imported(file, STUDENTS).await;
@@ -114,7 +114,7 @@ road!(an_error_is_replaced_by_what_is_wrong_now, |app| {
     assert_eq!(errors[1].len(), 5);
 });
 
-road!(
+both_databases!(
     rows_without_a_seat_and_refused_rows_can_be_uploaded_again,
     |app| {
         let school = app.school().await;

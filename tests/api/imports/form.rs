@@ -4,10 +4,10 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 use super::{STUDENTS, assert_counts, file, form, part, students};
+use crate::support::both_databases;
 use crate::support::people::text;
-use crate::support::road;
 
-road!(fields_may_stand_before_the_file_and_behind_it, |app| {
+both_databases!(fields_may_stand_before_the_file_and_behind_it, |app| {
     let school = app.school().await;
     let before = form(STUDENTS).part("file", part(file(1)));
     let behind = Form::new()
@@ -21,7 +21,7 @@ road!(fields_may_stand_before_the_file_and_behind_it, |app| {
     assert_eq!(behind["account_type"], "teacher");
 });
 
-road!(a_file_needs_no_name_and_no_type, |app| {
+both_databases!(a_file_needs_no_name_and_no_type, |app| {
     let school = app.school().await;
     let path = school.path("/imports");
     for part in [
@@ -36,7 +36,7 @@ road!(a_file_needs_no_name_and_no_type, |app| {
     }
 });
 
-road!(people_join_the_groups_of_their_import, |app| {
+both_databases!(people_join_the_groups_of_their_import, |app| {
     let school = app.school().await;
     let groups = [
         school.group("7A").await,
@@ -82,7 +82,7 @@ road!(people_join_the_groups_of_their_import, |app| {
     assert_eq!(in_7a.len(), 6);
 });
 
-road!(each_field_at_fault_is_named, |app| {
+both_databases!(each_field_at_fault_is_named, |app| {
     let school = app.school().await;
     let other = "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12";
     for (fields, expected) in [
@@ -147,7 +147,7 @@ road!(each_field_at_fault_is_named, |app| {
     school.assert_untouched().await;
 });
 
-road!(what_is_left_blank_is_not_given, |app| {
+both_databases!(what_is_left_blank_is_not_given, |app| {
     let school = app.school().await;
     let fields = students(&[
         ("account_type", ""),
@@ -162,7 +162,7 @@ road!(what_is_left_blank_is_not_given, |app| {
     assert_counts(&import, json!({ "created": 1 }));
 });
 
-road!(a_bad_file_is_told_before_a_bad_field, |app| {
+both_databases!(a_bad_file_is_told_before_a_bad_field, |app| {
     let school = app.school().await;
     for _ in 0..10 {
         let refused = school.import("nonsense\nx\n", &[("mode", "plan")]).await;
@@ -171,7 +171,7 @@ road!(a_bad_file_is_told_before_a_bad_field, |app| {
     school.assert_untouched().await;
 });
 
-road!(defaults_can_be_said_aloud, |app| {
+both_databases!(defaults_can_be_said_aloud, |app| {
     let school = app.school().await;
     let fields = students(&[
         ("mode", "commit"),
@@ -184,7 +184,7 @@ road!(defaults_can_be_said_aloud, |app| {
     assert_counts(&import, json!({ "created": 1 }));
 });
 
-road!(a_form_without_a_file_is_refused, |app| {
+both_databases!(a_form_without_a_file_is_refused, |app| {
     let school = app.school().await;
     let path = school.path("/imports");
     let refused = school.admin.upload(&path, form(STUDENTS)).await;
@@ -200,7 +200,7 @@ road!(a_form_without_a_file_is_refused, |app| {
     school.assert_untouched().await;
 });
 
-road!(one_file_at_a_time, |app| {
+both_databases!(one_file_at_a_time, |app| {
     let school = app.school().await;
     let second = file(64).repeat(2_000);
     let two = form(STUDENTS)
@@ -211,7 +211,7 @@ road!(one_file_at_a_time, |app| {
     school.assert_untouched().await;
 });
 
-road!(
+both_databases!(
     types_of_the_other_kind_and_groups_of_others_are_refused,
     |app| {
         let school = app.school().await;
@@ -259,7 +259,7 @@ fn busy_group(app: &crate::support::App) -> String {
     group.to_string()
 }
 
-road!(a_form_of_very_many_or_very_large_fields_is_refused, |app| {
+both_databases!(a_form_of_very_many_or_very_large_fields_is_refused, |app| {
     let school = app.school().await;
     let path = school.path("/imports");
     let large = form(STUDENTS)
@@ -284,7 +284,7 @@ road!(a_form_of_very_many_or_very_large_fields_is_refused, |app| {
     school.assert_untouched().await;
 });
 
-road!(what_is_no_form_is_refused, |app| {
+both_databases!(what_is_no_form_is_refused, |app| {
     let school = app.school().await;
     let path = school.path("/imports");
     for (kind, body, status, code) in [
@@ -331,7 +331,7 @@ road!(what_is_no_form_is_refused, |app| {
     school.assert_untouched().await;
 });
 
-road!(a_field_that_is_no_text_is_refused, |app| {
+both_databases!(a_field_that_is_no_text_is_refused, |app| {
     let school = app.school().await;
     let form = Form::new()
         .part("account_type", Part::bytes(vec![0xff, 0xfe]))

@@ -4,7 +4,7 @@ use encoding_rs::WINDOWS_1252;
 use serde_json::{Value, json};
 
 use super::{STUDENTS, assert_counts};
-use crate::support::road;
+use crate::support::both_databases;
 
 /// A text as bytes, and what it is detected as.
 type Encode = (fn(&str) -> Vec<u8>, &'static str);
@@ -55,7 +55,7 @@ fn table(number: usize, delimiter: &str, line_end: &str, east: &str) -> String {
     .concat()
 }
 
-road!(every_encoding_with_every_delimiter_and_line_end, |app| {
+both_databases!(every_encoding_with_every_delimiter_and_line_end, |app| {
     let school = app.school().await;
     let mut imports = Vec::new();
     for (encode, encoding) in ENCODINGS {
@@ -107,7 +107,7 @@ async fn detected(school: &crate::support::people::Organization<'_>, file: &str)
     school.accepted(file, STUDENTS).await["detected"].clone()
 }
 
-road!(a_separator_line_is_obeyed, |app| {
+both_databases!(a_separator_line_is_obeyed, |app| {
     let school = app.school().await;
     for (number, line) in ["sep=;\r\n", "\u{feff}SEP=;\n", "\"sep=;\"\r"]
         .into_iter()
@@ -130,7 +130,7 @@ road!(a_separator_line_is_obeyed, |app| {
     refused.expect_problem(422, "file_unreadable");
 });
 
-road!(line_breaks_in_quotes_do_not_end_a_row, |app| {
+both_databases!(line_breaks_in_quotes_do_not_end_a_row, |app| {
     let school = app.school().await;
     let file = "email,\"Notes\r\nof the year\",password,username\r\n\
                 a@x.example,\"one\r\ntwo\n\nthree\",purple fox 1,A\r\n\
@@ -150,7 +150,7 @@ road!(line_breaks_in_quotes_do_not_end_a_row, |app| {
     app.sign_in("b@x.example", "purple\nfox 2").await;
 });
 
-road!(a_last_line_needs_no_end, |app| {
+both_databases!(a_last_line_needs_no_end, |app| {
     let school = app.school().await;
     let import = school
         .imported(

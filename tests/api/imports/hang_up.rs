@@ -12,7 +12,7 @@ use rollcall::store::organizations;
 
 use super::{STUDENTS, assert_counts, file};
 use crate::support::people::Organization;
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
 /// How the length of a body is told.
 #[derive(Clone, Copy)]
@@ -50,7 +50,7 @@ pub fn half_an_upload(school: &Organization<'_>, framing: Framing) -> TcpStream 
     connection
 }
 
-road!(a_client_that_hangs_up_leaves_nothing, |app| {
+both_databases!(a_client_that_hangs_up_leaves_nothing, |app| {
     let school = app.school().await;
     for framing in [Framing::Sized, Framing::Chunked] {
         let connection = half_an_upload(&school, framing);
@@ -65,7 +65,7 @@ road!(a_client_that_hangs_up_leaves_nothing, |app| {
     assert_counts(&import, serde_json::json!({ "created": 64 }));
 });
 
-road!(a_client_that_stops_sending_is_told, |app| {
+both_databases!(a_client_that_stops_sending_is_told, |app| {
     let school = app.school().await;
     let mut connection = half_an_upload(&school, Framing::Chunked);
     // The body ends, as chunks do, before the form has.
@@ -105,7 +105,7 @@ fn stage_and_die(app: &App, organization: &str) {
         .unwrap()
         .unwrap();
     drop(connection);
-    let permit = Permit::at_console(organization, Act::at_console(app.now()));
+    let permit = Permit::cli(organization, Act::cli(app.now()));
     let around = app.state.surroundings();
     let text = std::io::Cursor::new(file(8_000));
     let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -114,7 +114,7 @@ fn stage_and_die(app: &App, organization: &str) {
     died.expect_err("it lives");
 }
 
-road!(what_a_dead_process_has_staged_is_cleaned_up, |app| {
+both_databases!(what_a_dead_process_has_staged_is_cleaned_up, |app| {
     let mut school = app.school().await;
     stage_and_die(app, &school.id);
     let (found, rows) = school.traces();

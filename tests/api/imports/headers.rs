@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{STUDENTS, assert_counts, students};
-use crate::support::road;
+use crate::support::both_databases;
 
 /// A header, a row below it, what is detected, and who signs in as whom.
 struct Case {
@@ -106,7 +106,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-road!(columns_are_known_by_many_names_in_any_order, |app| {
+both_databases!(columns_are_known_by_many_names_in_any_order, |app| {
     let school = app.school().await;
     let mut imports = Vec::new();
     for case in CASES {
@@ -133,7 +133,7 @@ road!(columns_are_known_by_many_names_in_any_order, |app| {
     }
 });
 
-road!(a_header_that_cannot_be_used_is_refused_with_advice, |app| {
+both_databases!(a_header_that_cannot_be_used_is_refused_with_advice, |app| {
     let school = app.school().await;
     for (header, words) in [
         ("a,b,c", "Line 1 names none of the columns."),

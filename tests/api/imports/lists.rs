@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::assert_counts;
 use crate::support::people::{Organization, send};
-use crate::support::{Answer, road};
+use crate::support::{TestResponse, both_databases};
 
 /// Posts a body of this kind as the admin.
 pub async fn post(
@@ -14,13 +14,13 @@ pub async fn post(
     query: &str,
     kind: &str,
     body: impl Into<Vec<u8>>,
-) -> Answer {
+) -> TestResponse {
     let path = school.path(&format!("/imports{query}"));
     let request = school.admin.request(Method::POST, &path);
     send(request.header("content-type", kind).body(body.into())).await
 }
 
-road!(what_is_no_list_is_refused, |app| {
+both_databases!(what_is_no_list_is_refused, |app| {
     let school = app.school().await;
     let text = "text/plain";
     let json = "application/json";
@@ -181,7 +181,7 @@ road!(what_is_no_list_is_refused, |app| {
     school.assert_untouched().await;
 });
 
-road!(a_list_has_its_limits, |app| {
+both_databases!(a_list_has_its_limits, |app| {
     let school = app.school().await;
     let student = "?account_type=student";
     let most = "Jane Doe\n\n".repeat(10_000);
@@ -210,12 +210,12 @@ road!(a_list_has_its_limits, |app| {
     assert_counts(&cancelled, json!({ "cancelled": 10_000 }));
 });
 
-road!(a_strangers_list_is_refused, |app| {
+both_databases!(a_strangers_list_is_refused, |app| {
     let school = app.school().await;
     let other = app.organization("Valley School", "school").await;
     let body = json!({ "usernames": ["Jane"], "account_type": "student" });
     let path = school.path("/imports");
-    let refused = app.stranger().post(&path, body.clone()).await;
+    let refused = app.anonymous().post(&path, body.clone()).await;
     refused.expect_problem(401, "not_signed_in");
     let refused = other.admin.post(&path, body.clone()).await;
     refused.expect_problem(404, "not_found");
@@ -236,14 +236,14 @@ async fn post_once(
     query: &str,
     kind: &str,
     body: String,
-) -> Answer {
+) -> TestResponse {
     let path = school.path(&format!("/imports{query}"));
     let request = school.admin.request(Method::POST, &path);
     let request = request.header("idempotency-key", key);
     send(request.header("content-type", kind).body(body)).await
 }
 
-road!(a_list_with_a_key_is_taken_once, |app| {
+both_databases!(a_list_with_a_key_is_taken_once, |app| {
     let school = app.school().await;
     let json =
         |names: &[&str]| json!({ "usernames": names, "account_type": "student" }).to_string();
@@ -283,7 +283,7 @@ road!(a_list_with_a_key_is_taken_once, |app| {
     assert_eq!(school.joined().await, 4);
 });
 
-road!(a_refused_list_leaves_its_key_free, |app| {
+both_databases!(a_refused_list_leaves_its_key_free, |app| {
     let school = app.school().await;
     let (student, text) = ("?account_type=student", "text/plain");
     let nobody = post_once(

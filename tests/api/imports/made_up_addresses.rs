@@ -8,16 +8,16 @@ use futures_util::future::join_all;
 use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::username::Username;
 use rollcall::services::generated_addresses::claim;
-use rollcall::services::imports::carrying_out::Turn;
+use rollcall::services::imports::execution::Step;
 use rollcall::store::accounts::{self, Account};
 use rollcall::store::schema::{accounts as account_table, generated_addresses};
 use rollcall::store::transaction;
-use rollcall::store::transaction::with_patience;
+use rollcall::store::transaction::with_retries;
 use serde_json::json;
 
 use super::{HaltingWorker, STUDENTS, assert_counts, file_of, id_of, work_as_another};
 use crate::support::people::text;
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
 const DOMAIN: &str = "hill-road-school.login.invalid";
 
@@ -41,7 +41,7 @@ fn remembered(app: &App, domain: &str) -> i64 {
 /// Claims addresses for these names, as the work on an import does.
 fn claimed(app: &App, names: &[String]) -> Vec<EmailAddress> {
     let names: Vec<Username> = names.iter().map(|name| name.parse().unwrap()).collect();
-    with_patience(|| {
+    with_retries(|| {
         let mut connection = app.state.pool.get()?;
         transaction(&mut connection, |connection| {
             claim(connection, DOMAIN, &names)
@@ -50,7 +50,7 @@ fn claimed(app: &App, names: &[String]) -> Vec<EmailAddress> {
     .unwrap()
 }
 
-road!(people_of_one_name_are_numbered, |app| {
+both_databases!(people_of_one_name_are_numbered, |app| {
     let school = app.school().await;
     let names = ["Jane Doe", "jane doe", "Jäne Döe", "Li", "Jane-Doe"];
     let import = school.imported_names(&names).await;
@@ -63,7 +63,7 @@ road!(people_of_one_name_are_numbered, |app| {
     );
 });
 
-road!(whoever_has_a_number_in_their_name_keeps_it, |app| {
+both_databases!(whoever_has_a_number_in_their_name_keeps_it, |app| {
     let school = app.school().await;
     let import = school
         .imported_names(&["Room", "Room", "Room 2", "Room 2026", "Room"])
@@ -77,7 +77,7 @@ road!(whoever_has_a_number_in_their_name_keeps_it, |app| {
     );
 });
 
-road!(
+both_databases!(
     an_address_of_somebody_who_is_gone_is_not_given_out_again,
     |app| {
         let school = app.school().await;
@@ -91,7 +91,7 @@ road!(
     }
 );
 
-road!(a_slug_that_changes_hands_carries_no_address_along, |app| {
+both_databases!(a_slug_that_changes_hands_carries_no_address_along, |app| {
     let school = app.school().await;
     school.imported_names(&["Jane Doe"]).await;
     let slug = |slug: &str| json!({ "slug": slug });
@@ -134,7 +134,7 @@ road!(a_slug_that_changes_hands_carries_no_address_along, |app| {
     );
 });
 
-road!(the_slug_counts_that_holds_when_the_account_is_made, |app| {
+both_databases!(the_slug_counts_that_holds_when_the_account_is_made, |app| {
     let school = app.school().await;
     let import = school.accepted_names(&["Jane Doe"]).await;
     let slug = json!({ "slug": "hill" });
@@ -150,7 +150,7 @@ road!(the_slug_counts_that_holds_when_the_account_is_made, |app| {
     );
 });
 
-road!(an_address_that_an_account_has_is_not_given_out, |app| {
+both_databases!(an_address_that_an_account_has_is_not_given_out, |app| {
     let school = app.school().await;
     // From a time when the login domain was another one.
     for name in ["jane-doe", "jane-doe-2", "jane-doe-4"] {
@@ -167,7 +167,7 @@ road!(an_address_that_an_account_has_is_not_given_out, |app| {
     );
 });
 
-road!(what_was_cancelled_in_time_has_taken_no_address, |app| {
+both_databases!(what_was_cancelled_in_time_has_taken_no_address, |app| {
     let school = app.school().await;
     let import = school.accepted_names(&["Jane Doe"]).await;
     assert_eq!(remembered(app, DOMAIN), 0);
@@ -176,7 +176,7 @@ road!(what_was_cancelled_in_time_has_taken_no_address, |app| {
     assert_eq!(remembered(app, DOMAIN), 0);
 });
 
-road!(
+both_databases!(
     ten_thousand_people_of_one_name_have_an_address_each,
     |app| {
         let names: Vec<String> = vec!["Jane Doe".to_owned(); 500];
@@ -189,7 +189,7 @@ road!(
     }
 );
 
-road!(
+both_databases!(
     numbers_that_names_have_taken_are_passed_over_quickly,
     |app| {
         for hundred in 0..20 {
@@ -204,7 +204,7 @@ road!(
     }
 );
 
-road!(those_who_claim_at_once_never_share_an_address, |app| {
+both_databases!(those_who_claim_at_once_never_share_an_address, |app| {
     let names = |offset: usize| -> Vec<String> {
         let names = (0..60).map(|number| format!("Jane {}", (number + offset) % 3));
         names.collect()
@@ -216,7 +216,7 @@ road!(those_who_claim_at_once_never_share_an_address, |app| {
             .map(|name| name.parse().unwrap())
             .collect();
         tokio::task::spawn_blocking(move || {
-            with_patience(|| {
+            with_retries(|| {
                 let mut connection = state.pool.get()?;
                 transaction(&mut connection, |connection| {
                     claim(connection, DOMAIN, &names)
@@ -235,7 +235,7 @@ road!(those_who_claim_at_once_never_share_an_address, |app| {
     assert_eq!(remembered(app, DOMAIN), 360);
 });
 
-road!(organizations_that_create_at_once_do_not_meet, |app| {
+both_databases!(organizations_that_create_at_once_do_not_meet, |app| {
     let school = app.school().await;
     let other = app.organization("Valley School", "school").await;
     let names = vec!["Jane Doe"; 230];
@@ -243,7 +243,7 @@ road!(organizations_that_create_at_once_do_not_meet, |app| {
         school.accepted_names(&names).await,
         other.accepted_names(&names).await,
     );
-    let workers = (0..3).map(|_| work_as_another(app.state.workshop()));
+    let workers = (0..3).map(|_| work_as_another(app.state.worker_context()));
     let mut done = join_all(workers).await.concat();
     done.sort();
     assert_eq!(done, [id_of(&one), id_of(&two)]);
@@ -260,7 +260,7 @@ road!(organizations_that_create_at_once_do_not_meet, |app| {
     }
 });
 
-road!(names_whose_worker_died_are_taken_up_where_it_was, |app| {
+both_databases!(names_whose_worker_died_are_taken_up_where_it_was, |app| {
     let school = app.school().await;
     for refuse_all in [false, true] {
         let on_row_error = if refuse_all { "refuse_all" } else { "skip" };
@@ -282,10 +282,10 @@ road!(names_whose_worker_died_are_taken_up_where_it_was, |app| {
         thought_dead.write_one().await;
         app.advance(Duration::from_secs(11));
         assert_eq!(
-            work_as_another(app.state.workshop()).await,
+            work_as_another(app.state.worker_context()).await,
             [id_of(&import)]
         );
-        assert_eq!(thought_dead.finish().await, Turn::Lost);
+        assert_eq!(thought_dead.finish().await, Step::Lost);
         let import = school.import_with(&import["id"]).await;
         assert_counts(&import, json!({ "created": 250 }));
         let addresses = school.addresses(&import).await;
@@ -301,7 +301,7 @@ road!(names_whose_worker_died_are_taken_up_where_it_was, |app| {
     assert_eq!(remembered(app, DOMAIN), 500);
 });
 
-road!(nobody_else_gives_out_addresses_of_the_login_domain, |app| {
+both_databases!(nobody_else_gives_out_addresses_of_the_login_domain, |app| {
     let school = app.school().await;
     for email in [
         "jane-doe@hill-road-school.login.invalid",
@@ -309,7 +309,7 @@ road!(nobody_else_gives_out_addresses_of_the_login_domain, |app| {
         "jane@login.invalid",
     ] {
         let body = json!({ "email": email, "password": "seven green ducks 7", "username": "J" });
-        let refused = app.stranger().post("/v1/auth/register", body).await;
+        let refused = app.anonymous().post("/v1/auth/register", body).await;
         refused.expect_fields(&[("/email", "email_invalid")]);
         let row = format!("{email},purple fox 1,Jane");
         let import = school.imported(file_of(&[&row]), STUDENTS).await;

@@ -7,14 +7,14 @@ use diesel::prelude::*;
 use reqwest::Method;
 use rollcall::domain::ids::{AccountId, GroupId};
 use rollcall::domain::organization::{AccountType, GroupRole, Role};
-use rollcall::services::imports::carrying_out::Turn;
+use rollcall::services::imports::execution::Step;
 use rollcall::store::schema::{group_memberships, groups, memberships};
 use serde_json::{Value, json};
 
 use super::hang_up::{Framing, half_an_upload};
 use super::{HaltingWorker, assert_counts, file, form, part};
 use crate::support::people::{Organization, Person, send, text};
-use crate::support::{Answer, App, road};
+use crate::support::{App, TestResponse, both_databases};
 
 /// A teacher of the school with a group of their own.
 async fn teacher<'a>(school: &Organization<'a>, name: &str) -> (Person<'a>, String) {
@@ -39,13 +39,17 @@ async fn post_name(
     school: &Organization<'_>,
     account_type: &str,
     groups: &[&str],
-) -> Answer {
+) -> TestResponse {
     let body = json!({ "usernames": ["Jane"], "account_type": account_type, "group_ids": groups });
     person.post(&school.path("/imports"), body).await
 }
 
 /// Everything that can be asked of an import, in an order in which each can succeed.
-async fn ask_all(person: &Person<'_>, school: &Organization<'_>, import: &Value) -> Vec<Answer> {
+async fn ask_all(
+    person: &Person<'_>,
+    school: &Organization<'_>,
+    import: &Value,
+) -> Vec<TestResponse> {
     let path = school.path(&format!("/imports/{}", text(&import["id"])));
     let mut answers = Vec::new();
     for (method, below) in [
@@ -100,7 +104,7 @@ fn delete_group(app: &App, group: &str) {
     assert_eq!(deleted, 1);
 }
 
-road!(managers_of_a_group_import_into_it, |app| {
+both_databases!(managers_of_a_group_import_into_it, |app| {
     let school = app.school().await;
     let (teacher, group) = teacher(&school, "Ada Teacher").await;
     let upload =
@@ -143,7 +147,7 @@ road!(managers_of_a_group_import_into_it, |app| {
     teacher.post(&path, json!({})).await.expect_status(200);
 });
 
-road!(
+both_databases!(
     managers_import_learners_into_groups_that_they_manage_only,
     |app| {
         let school = app.school().await;
@@ -186,7 +190,7 @@ road!(
     }
 );
 
-road!(managers_see_only_what_they_imported_themselves, |app| {
+both_databases!(managers_see_only_what_they_imported_themselves, |app| {
     let school = app.school().await;
     let (ada, group) = teacher(&school, "Ada Teacher").await;
     let (bob, _) = teacher(&school, "Bob Teacher").await;
@@ -205,7 +209,7 @@ road!(managers_see_only_what_they_imported_themselves, |app| {
     assert_eq!(answers[2].status, 200);
 });
 
-road!(
+both_databases!(
     who_does_not_manage_all_groups_any_more_does_not_see_the_import,
     |app| {
         let school = app.school().await;
@@ -249,7 +253,7 @@ async fn interrupted(uploader: &Organization<'_>, group: &str, meanwhile: impl F
     tokio::task::spawn_blocking(read).await.unwrap()
 }
 
-road!(who_loses_the_group_during_an_upload_is_refused, |app| {
+both_databases!(who_loses_the_group_during_an_upload_is_refused, |app| {
     let school = app.school().await;
     let (teacher, group) = teacher(&school, "Ada Teacher").await;
     let uploader = Organization {
@@ -265,7 +269,7 @@ road!(who_loses_the_group_during_an_upload_is_refused, |app| {
     assert_eq!(school.joined().await, 1);
 });
 
-road!(
+both_databases!(
     an_admin_who_becomes_a_teacher_during_an_upload_has_a_teachers_reach,
     |app| {
         let school = app.school().await;
@@ -289,7 +293,7 @@ road!(
     }
 );
 
-road!(groups_that_are_deleted_meanwhile_are_left_out, |app| {
+both_databases!(groups_that_are_deleted_meanwhile_are_left_out, |app| {
     let school = app.school().await;
     for on_row_error in ["skip", "refuse_all"] {
         let names: Vec<_> = ["queued", "running", "left"]
@@ -312,7 +316,7 @@ road!(groups_that_are_deleted_meanwhile_are_left_out, |app| {
         let mut worker = HaltingWorker::start(app).await;
         worker.write_one().await;
         delete_group(app, &ids[1]);
-        assert_eq!(worker.finish().await, Turn::Finished);
+        assert_eq!(worker.finish().await, Step::Finished);
         let import = school.import_with(&import["id"]).await;
         assert_eq!(import["status"], "completed");
         assert_counts(&import, json!({ "created": 250 }));
@@ -331,7 +335,7 @@ road!(groups_that_are_deleted_meanwhile_are_left_out, |app| {
     }
 });
 
-road!(an_import_goes_on_without_any_group, |app| {
+both_databases!(an_import_goes_on_without_any_group, |app| {
     let school = app.school().await;
     let group = school.group("7A").await;
     let upload =
@@ -344,7 +348,7 @@ road!(an_import_goes_on_without_any_group, |app| {
     let mut worker = HaltingWorker::start(app).await;
     worker.write_one().await;
     delete_group(app, &group);
-    assert_eq!(worker.finish().await, Turn::Finished);
+    assert_eq!(worker.finish().await, Step::Finished);
     let import = school.import_with(&import["id"]).await;
     assert_counts(&import, json!({ "created": 150 }));
     assert_eq!(school.students_seats().await, (150, 0));

@@ -29,12 +29,12 @@ use std::time::{Duration, Instant};
 use diesel::prelude::*;
 use reqwest::multipart::{Form, Part};
 use rollcall::domain::ids::{ImportId, OrganizationId};
-use rollcall::services::imports::carrying_out::{self, Turn, Workshop};
+use rollcall::services::imports::execution::{self, ImportWorker, Step};
 use rollcall::store::schema::{import_rows, imports};
 use serde_json::{Value, json};
 
 use crate::support::people::{Organization, text};
-use crate::support::{Answer, App};
+use crate::support::{App, TestResponse};
 
 /// The field that every upload to a school needs.
 const STUDENTS: &[(&str, &str)] = &[("account_type", "student")];
@@ -121,19 +121,19 @@ impl Organization<'_> {
     }
 
     /// Asks for something below an import.
-    async fn of_import(&self, import: &Value, below: &str) -> Answer {
+    async fn of_import(&self, import: &Value, below: &str) -> TestResponse {
         let path = format!("/imports/{}{below}", text(&import["id"]));
         self.admin.get(&self.path(&path)).await
     }
 
     /// Cancels an import.
-    async fn cancel(&self, import: &Value) -> Answer {
+    async fn cancel(&self, import: &Value) -> TestResponse {
         let path = format!("/imports/{}/cancel", text(&import["id"]));
         self.admin.post(&self.path(&path), json!({})).await
     }
 
     /// Discards an import's results.
-    async fn discard(&self, import: &Value) -> Answer {
+    async fn discard(&self, import: &Value) -> TestResponse {
         let path = format!("/imports/{}/credentials", text(&import["id"]));
         self.admin.delete(&self.path(&path)).await
     }
@@ -313,7 +313,7 @@ fn id_of(import: &Value) -> ImportId {
 struct HaltingWorker {
     halts: tokio::sync::mpsc::UnboundedReceiver<()>,
     orders: std::sync::mpsc::Sender<Order>,
-    thread: tokio::task::JoinHandle<Turn>,
+    thread: tokio::task::JoinHandle<Step>,
 }
 
 /// What a halting worker is told.
@@ -326,8 +326,8 @@ enum Order {
 impl HaltingWorker {
     /// Takes the next import and halts before its first batch is written.
     async fn start(app: &App) -> Self {
-        let workshop = app.state.workshop();
-        let claimed = carrying_out::claim_next(&workshop)
+        let worker_context = app.state.worker_context();
+        let claimed = execution::claim_next(&worker_context)
             .unwrap()
             .expect("nothing to do");
         let (halted, halts) = tokio::sync::mpsc::unbounded_channel();
@@ -341,7 +341,7 @@ impl HaltingWorker {
                 Ok(Order::GoOn) | Err(_) => false,
             }
         };
-        let work = move || carrying_out::carry_out(&workshop, &claimed, &stop).unwrap();
+        let work = move || execution::carry_out(&worker_context, &claimed, &stop).unwrap();
         let mut worker = Self {
             halts,
             orders,
@@ -362,13 +362,13 @@ impl HaltingWorker {
     }
 
     /// Lets it go on to its end.
-    async fn finish(self) -> Turn {
+    async fn finish(self) -> Step {
         drop(self.orders);
         self.thread.await.expect("the worker panics")
     }
 
     /// Tells it that its process is stopping.
-    async fn stop(self) -> Turn {
+    async fn stop(self) -> Step {
         self.orders.send(Order::Stop).unwrap();
         self.thread.await.expect("the worker panics")
     }
@@ -381,13 +381,13 @@ impl HaltingWorker {
 }
 
 /// Works on whatever there is for another worker, to its end.
-async fn work_as_another(workshop: Workshop) -> Vec<ImportId> {
+async fn work_as_another(worker_context: ImportWorker) -> Vec<ImportId> {
     let work = move || {
         let mut done = Vec::new();
-        while let Some(claimed) = carrying_out::claim_next(&workshop).unwrap() {
+        while let Some(claimed) = execution::claim_next(&worker_context).unwrap() {
             assert_eq!(
-                carrying_out::carry_out(&workshop, &claimed, &|| false).unwrap(),
-                Turn::Finished
+                execution::carry_out(&worker_context, &claimed, &|| false).unwrap(),
+                Step::Finished
             );
             done.push(claimed.id());
         }

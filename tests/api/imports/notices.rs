@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{HaltingWorker, STUDENTS, file, file_of, students};
 use crate::support::ReceivedMail;
 use crate::support::people::text;
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
 /// The notices to this address.
 async fn notices(app: &App, address: &str) -> Vec<ReceivedMail> {
@@ -19,7 +19,7 @@ async fn notices(app: &App, address: &str) -> Vec<ReceivedMail> {
     mails.into_iter().filter(is_notice).collect()
 }
 
-road!(whoever_made_an_import_is_told_of_its_end, |app| {
+both_databases!(whoever_made_an_import_is_told_of_its_end, |app| {
     let school = app.school().await;
     let rows = [
         "pupil1@x.example,purple fox 1,Pupil",
@@ -40,7 +40,7 @@ road!(whoever_made_an_import_is_told_of_its_end, |app| {
     }
 });
 
-road!(an_import_that_ends_at_once_is_told_too, |app| {
+both_databases!(an_import_that_ends_at_once_is_told_too, |app| {
     let school = app.school().await;
     school
         .accepted(file_of(&["no address,purple fox 1,P"]), STUDENTS)
@@ -56,7 +56,7 @@ road!(an_import_that_ends_at_once_is_told_too, |app| {
     assert_eq!(notices(app, &school.admin.email).await.len(), 3);
 });
 
-road!(who_cancels_knows_without_a_mail, |app| {
+both_databases!(who_cancels_knows_without_a_mail, |app| {
     let school = app.school().await;
     let import = school.accepted(file(64), STUDENTS).await;
     school.cancel(&import).await.expect_status(200);
@@ -64,7 +64,7 @@ road!(who_cancels_knows_without_a_mail, |app| {
     assert_eq!(notices(app, &school.admin.email).await.len(), 0);
 });
 
-road!(two_workers_tell_it_once, |app| {
+both_databases!(two_workers_tell_it_once, |app| {
     let school = app.school().await;
     for on_row_error in ["skip", "refuse_all"] {
         let fields = students(&[("on_row_error", on_row_error)]);
@@ -79,7 +79,7 @@ road!(two_workers_tell_it_once, |app| {
     assert_eq!(notices(app, &school.admin.email).await.len(), 2);
 });
 
-road!(who_is_gone_or_has_no_mailbox_is_not_written_to, |app| {
+both_databases!(who_is_gone_or_has_no_mailbox_is_not_written_to, |app| {
     let school = app.school().await;
     let group = school.group("7A").await;
     let body = json!({ "usernames": ["Ada Teacher"], "account_type": "teacher" });
@@ -130,7 +130,7 @@ road!(who_is_gone_or_has_no_mailbox_is_not_written_to, |app| {
     assert_eq!(app.mails().await.len(), before + 1);
 });
 
-road!(an_address_that_nobody_has_proved_is_not_flooded, |app| {
+both_databases!(an_address_that_nobody_has_proved_is_not_flooded, |app| {
     let school = app.school().await;
     let import = || school.accepted(file_of(&["no address,purple fox 1,P"]), STUDENTS);
     for _ in 0..8 {

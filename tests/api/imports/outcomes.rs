@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{STUDENTS, assert_counts, file_of, password, students};
+use crate::support::both_databases;
 use crate::support::people::{PASSWORD, text};
-use crate::support::road;
 
 /// Rows that an upload can meet, each with its outcome and error. `pupil1@x.example` is the first
 /// row's address, `here@` is a member already, `elsewhere@` has an account outside.
@@ -121,7 +121,7 @@ fn long(row: &str) -> String {
         .replace("<101>", &"n".repeat(101))
 }
 
-road!(each_row_has_its_outcome_and_its_words, |app| {
+both_databases!(each_row_has_its_outcome_and_its_words, |app| {
     let school = app.school().await;
     school
         .imported(file_of(&["here@y.example,purple fox 0,Here"]), STUDENTS)
@@ -159,7 +159,7 @@ road!(each_row_has_its_outcome_and_its_words, |app| {
     assert_eq!(school.students_seats().await, (3, 0));
 });
 
-road!(a_row_shows_what_it_is_and_no_password, |app| {
+both_databases!(a_row_shows_what_it_is_and_no_password, |app| {
     let school = app.school().await;
     let rows = [
         "Zoë@MÜLLER.example,purple fox 1,  Zoë ",
@@ -202,7 +202,7 @@ road!(a_row_shows_what_it_is_and_no_password, |app| {
     none.expect(200, json!({ "items": [], "next_cursor": null }));
 });
 
-road!(rows_are_paged_in_the_order_of_the_file, |app| {
+both_databases!(rows_are_paged_in_the_order_of_the_file, |app| {
     let school = app.school().await;
     let rows: Vec<String> = (1..=130)
         .map(|n| match n % 2 {
@@ -256,7 +256,7 @@ fn numbers(items: &Value) -> Vec<u64> {
         .collect()
 }
 
-road!(a_bad_row_does_not_stop_a_good_one_with_its_address, |app| {
+both_databases!(a_bad_row_does_not_stop_a_good_one_with_its_address, |app| {
     let school = app.school().await;
     let rows = [
         "pupil@x.example,short,Pupil",
@@ -272,7 +272,7 @@ road!(a_bad_row_does_not_stop_a_good_one_with_its_address, |app| {
     app.sign_in("pupil@x.example", "purple fox 2").await;
 });
 
-road!(a_known_address_is_told_before_a_missing_password, |app| {
+both_databases!(a_known_address_is_told_before_a_missing_password, |app| {
     let school = app.school().await;
     app.register("elsewhere@y.example").await;
     let rows = ["elsewhere@y.example,,Pupil", "pupil@x.example, ,Pupil"];
@@ -288,7 +288,7 @@ road!(a_known_address_is_told_before_a_missing_password, |app| {
     }
 });
 
-road!(passwords_are_generated_where_they_are_missing, |app| {
+both_databases!(passwords_are_generated_where_they_are_missing, |app| {
     let school = app.school().await;
     let mut rows: Vec<String> = (1..=64)
         .map(|n| format!("pupil{n}@x.example,,Pupil {n}"))
@@ -321,7 +321,7 @@ fn keeps_the_rule(password: &str) -> bool {
         && !password.contains(['0', '1', 'l', 'I', 'O'])
 }
 
-road!(
+both_databases!(
     a_file_without_passwords_is_fine_where_they_are_generated,
     |app| {
         let school = app.school().await;
@@ -340,7 +340,7 @@ road!(
     }
 );
 
-road!(nothing_to_create_ends_at_once, |app| {
+both_databases!(nothing_to_create_ends_at_once, |app| {
     let school = app.school().await;
     let rows = ["pupil1,purple fox 1,Pupil", ",purple fox 2,Pupil"];
     let import = school.accepted(file_of(&rows), STUDENTS).await;

@@ -7,9 +7,9 @@ use reqwest::multipart::Part;
 use serde_json::json;
 
 use super::{STUDENTS, assert_counts, file, form, line};
-use crate::support::road;
+use crate::support::both_databases;
 
-road!(a_file_that_is_no_table_is_refused, |app| {
+both_databases!(a_file_that_is_no_table_is_refused, |app| {
     let school = app.school().await;
     let png = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0".to_vec();
     let xlsx =
@@ -82,7 +82,7 @@ road!(a_file_that_is_no_table_is_refused, |app| {
     school.assert_untouched().await;
 });
 
-road!(a_late_fault_takes_back_what_was_staged, |app| {
+both_databases!(a_late_fault_takes_back_what_was_staged, |app| {
     let school = app.school().await;
     let late = file(1_200) + "\"never closed";
     school
@@ -100,7 +100,7 @@ fn streamed(pieces: impl Iterator<Item = Vec<u8>> + Send + 'static) -> Part {
     Part::stream(reqwest::Body::wrap_stream(pieces)).file_name("people.csv")
 }
 
-road!(more_than_32_mib_are_refused, |app| {
+both_databases!(more_than_32_mib_are_refused, |app| {
     let school = app.school().await;
     // In UTF-16, in which a byte is half as much work as in UTF-8.
     let utf16 = |text: &str| {
@@ -124,7 +124,7 @@ road!(more_than_32_mib_are_refused, |app| {
     school.assert_untouched().await;
 });
 
-road!(more_than_100_000_rows_are_refused, |app| {
+both_databases!(more_than_100_000_rows_are_refused, |app| {
     let school = app.school().await;
     let rows = "x\n".repeat(1_000).into_bytes();
     let pieces = std::iter::once(b"email,password,username\n".to_vec())

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use rollcall::services::imports::carrying_out::{self, Turn};
+use rollcall::services::imports::execution::{self, Step};
 use serde_json::{Value, json};
 
 use super::{
     HaltingWorker, STUDENTS, assert_counts, column, file, id_of, students, work_as_another,
 };
+use crate::support::both_databases;
 use crate::support::people::Organization;
-use crate::support::road;
 
 /// Longer than a worker may be silent.
 const LEASE: Duration = Duration::from_secs(11);
@@ -44,24 +44,24 @@ async fn assert_each_once(school: &Organization<'_>, import: &Value) {
     }
 }
 
-road!(a_worker_that_was_thought_dead_writes_nothing, |app| {
+both_databases!(a_worker_that_was_thought_dead_writes_nothing, |app| {
     let school = app.school().await;
     let import = school.accepted(file(250), STUDENTS).await;
     let mut worker = HaltingWorker::start(app).await;
     worker.write_one().await;
     // Within its lease nobody else takes the import.
-    assert_eq!(work_as_another(app.state.workshop()).await, []);
+    assert_eq!(work_as_another(app.state.worker_context()).await, []);
     app.advance(LEASE);
     assert_eq!(
-        work_as_another(app.state.workshop()).await,
+        work_as_another(app.state.worker_context()).await,
         [id_of(&import)]
     );
     assert_each_once(&school, &import).await;
-    assert_eq!(worker.finish().await, Turn::Lost);
+    assert_eq!(worker.finish().await, Step::Lost);
     assert_each_once(&school, &import).await;
 });
 
-road!(two_workers_in_turns_write_each_row_once, |app| {
+both_databases!(two_workers_in_turns_write_each_row_once, |app| {
     let school = app.school().await;
     let import = school.accepted(file(250), STUDENTS).await;
     let mut first = HaltingWorker::start(app).await;
@@ -69,14 +69,14 @@ road!(two_workers_in_turns_write_each_row_once, |app| {
     app.advance(LEASE);
     let mut second = HaltingWorker::start(app).await;
     second.write_one().await;
-    assert_eq!(first.finish().await, Turn::Lost);
+    assert_eq!(first.finish().await, Step::Lost);
     let running = school.import_with(&import["id"]).await;
     assert_eq!(running["counts"]["created"], 200);
-    assert_eq!(second.finish().await, Turn::Finished);
+    assert_eq!(second.finish().await, Step::Finished);
     assert_each_once(&school, &import).await;
 });
 
-road!(what_a_dead_worker_left_is_taken_up, |app| {
+both_databases!(what_a_dead_worker_left_is_taken_up, |app| {
     let school = app.school().await;
     let import = school.accepted(file(250), STUDENTS).await;
     let mut worker = HaltingWorker::start(app).await;
@@ -91,21 +91,21 @@ road!(what_a_dead_worker_left_is_taken_up, |app| {
     assert_each_once(&school, &import).await;
 });
 
-road!(a_process_that_stops_hands_its_import_over, |app| {
+both_databases!(a_process_that_stops_hands_its_import_over, |app| {
     let school = app.school().await;
     let import = school.accepted(file(250), STUDENTS).await;
     let mut worker = HaltingWorker::start(app).await;
     worker.write_one().await;
-    assert_eq!(worker.stop().await, Turn::HandedOver);
+    assert_eq!(worker.stop().await, Step::HandedOver);
     // At once: no lease has to run out.
     assert_eq!(
-        work_as_another(app.state.workshop()).await,
+        work_as_another(app.state.worker_context()).await,
         [id_of(&import)]
     );
     assert_each_once(&school, &import).await;
 });
 
-road!(all_or_nothing_is_taken_up_as_well, |app| {
+both_databases!(all_or_nothing_is_taken_up_as_well, |app| {
     let school = app.school().await;
     let fields = students(&[("on_row_error", "refuse_all")]);
     let import = school.accepted(file(250), &fields).await;
@@ -119,11 +119,11 @@ road!(all_or_nothing_is_taken_up_as_well, |app| {
     second.write_one().await;
     let running = school.import_with(&import["id"]).await;
     assert_eq!(running["counts"]["processed"], 200);
-    assert_eq!(second.finish().await, Turn::Finished);
+    assert_eq!(second.finish().await, Step::Finished);
     assert_each_once(&school, &import).await;
 });
 
-road!(
+both_databases!(
     generated_passwords_are_those_of_the_worker_that_wrote,
     |app| {
         let school = app.school().await;
@@ -137,13 +137,13 @@ road!(
         let mut worker = HaltingWorker::start(app).await;
         worker.write_one().await;
         app.advance(LEASE);
-        work_as_another(app.state.workshop()).await;
-        assert_eq!(worker.finish().await, Turn::Lost);
+        work_as_another(app.state.worker_context()).await;
+        assert_eq!(worker.finish().await, Step::Lost);
         assert_each_once(&school, &import).await;
     }
 );
 
-road!(an_organization_imports_one_file_at_a_time, |app| {
+both_databases!(an_organization_imports_one_file_at_a_time, |app| {
     let school = app.school().await;
     let other = app.organization("Valley School", "school").await;
     let first = school.accepted(file(150), STUDENTS).await;
@@ -156,7 +156,7 @@ road!(an_organization_imports_one_file_at_a_time, |app| {
     let worker = HaltingWorker::start(app).await;
     // The other organization does not wait, and the second file does.
     assert_eq!(
-        work_as_another(app.state.workshop()).await,
+        work_as_another(app.state.worker_context()).await,
         [id_of(&elsewhere)]
     );
     assert_eq!(school.import_with(&first["id"]).await["status"], "running");
@@ -166,18 +166,18 @@ road!(an_organization_imports_one_file_at_a_time, |app| {
         "completed"
     );
     // Nor can a worker have it that had looked before the first began.
-    let workshop = app.state.workshop();
+    let worker_context = app.state.worker_context();
     let organization = school.id.parse().unwrap();
-    let claimed = carrying_out::claim_in_turn(&workshop, organization, id_of(&second)).unwrap();
+    let claimed = execution::claim_in_turn(&worker_context, organization, id_of(&second)).unwrap();
     assert!(claimed.is_none());
-    assert_eq!(worker.finish().await, Turn::Finished);
+    assert_eq!(worker.finish().await, Step::Finished);
     app.drain().await;
     let second = school.import_with(&second["id"]).await;
     assert_counts(&second, json!({ "created": 2 }));
     assert_eq!(school.students_seats().await, (152, 0));
 });
 
-road!(
+both_databases!(
     imports_of_an_organization_run_in_the_order_of_their_upload,
     |app| {
         let school = app.school().await;
@@ -189,6 +189,6 @@ road!(
                     .await,
             ));
         }
-        assert_eq!(work_as_another(app.state.workshop()).await, accepted);
+        assert_eq!(work_as_another(app.state.worker_context()).await, accepted);
     }
 );

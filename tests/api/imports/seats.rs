@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::{HaltingWorker, STUDENTS, assert_counts, file, file_of, password, students};
+use crate::support::both_databases;
 use crate::support::people::Organization;
-use crate::support::road;
 
 const ALL_OR_NOTHING: (&str, &str) = ("on_row_error", "refuse_all");
 const ALL_SEATED: (&str, &str) = ("on_seat_shortage", "refuse_all");
 
-road!(the_first_rows_take_the_seats_there_are, |app| {
+both_databases!(the_first_rows_take_the_seats_there_are, |app| {
     let school = app.school().await;
     school.limit_students(130).await;
     let bad = "pupil,purple fox 1,Bad\n";
@@ -41,7 +41,7 @@ road!(the_first_rows_take_the_seats_there_are, |app| {
     assert_eq!(unseated[0]["error"], error);
 });
 
-road!(the_total_limit_counts_as_well, |app| {
+both_databases!(the_total_limit_counts_as_well, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let body = json!({ "total": 3, "by_account_type": { "student": 10 } });
@@ -54,7 +54,7 @@ road!(the_total_limit_counts_as_well, |app| {
     assert_counts(&import, json!({ "created": 2, "no_seat": 3 }));
 });
 
-road!(without_any_seat_an_import_ends_at_once, |app| {
+both_databases!(without_any_seat_an_import_ends_at_once, |app| {
     let school = app.school().await;
     school.limit_students(0).await;
     let import = school.accepted(file(3), STUDENTS).await;
@@ -63,7 +63,7 @@ road!(without_any_seat_an_import_ends_at_once, |app| {
     assert_eq!(school.students_seats().await, (0, 0));
 });
 
-road!(reserved_seats_are_nobody_elses, |app| {
+both_databases!(reserved_seats_are_nobody_elses, |app| {
     let school = app.school().await;
     school.limit_students(5).await;
     let first = school.accepted(file(3), STUDENTS).await;
@@ -78,7 +78,7 @@ road!(reserved_seats_are_nobody_elses, |app| {
     assert_eq!(school.students_seats().await, (2, 0));
 });
 
-road!(too_few_seats_refuse_all_where_that_was_asked, |app| {
+both_databases!(too_few_seats_refuse_all_where_that_was_asked, |app| {
     let school = app.school().await;
     school.limit_students(63).await;
     let import = school.accepted(file(64), &students(&[ALL_SEATED])).await;
@@ -103,7 +103,7 @@ async fn assert_nothing_came_of(school: &Organization<'_>) {
     assert_eq!(school.joined().await, 0);
 }
 
-road!(one_bad_row_refuses_all_where_that_was_asked, |app| {
+both_databases!(one_bad_row_refuses_all_where_that_was_asked, |app| {
     let school = app.school().await;
     let rows = file(150) + "no address,purple fox 1,Bad\n";
     let import = school.accepted(rows, &students(&[ALL_OR_NOTHING])).await;
@@ -116,7 +116,7 @@ road!(one_bad_row_refuses_all_where_that_was_asked, |app| {
     assert_nothing_came_of(&school).await;
 });
 
-road!(all_good_rows_are_created_together, |app| {
+both_databases!(all_good_rows_are_created_together, |app| {
     let school = app.school().await;
     let import = school
         .accepted(file(150), &students(&[ALL_OR_NOTHING]))
@@ -142,7 +142,7 @@ road!(all_good_rows_are_created_together, |app| {
     }
 });
 
-road!(generated_passwords_survive_all_or_nothing, |app| {
+both_databases!(generated_passwords_survive_all_or_nothing, |app| {
     let school = app.school().await;
     let rows: Vec<String> = (1..=130)
         .map(|n| format!("pupil{n}@x.example,,Pupil {n}"))
@@ -158,7 +158,7 @@ road!(generated_passwords_survive_all_or_nothing, |app| {
     }
 });
 
-road!(a_conflict_after_the_acceptance_refuses_all, |app| {
+both_databases!(a_conflict_after_the_acceptance_refuses_all, |app| {
     let school = app.school().await;
     let import = school
         .accepted(file(150), &students(&[ALL_OR_NOTHING]))
@@ -182,11 +182,11 @@ road!(a_conflict_after_the_acceptance_refuses_all, |app| {
             .all(|record| record[2].is_empty() && record[5] == "failed")
     );
     let nobody = json!({ "email": "pupil1@x.example", "password": "purple fox 1" });
-    let refused = app.stranger().post("/v1/auth/login", nobody).await;
+    let refused = app.anonymous().post("/v1/auth/login", nobody).await;
     refused.expect_problem(401, "wrong_credentials");
 });
 
-road!(a_limit_lowered_meanwhile_takes_no_reserved_seat, |app| {
+both_databases!(a_limit_lowered_meanwhile_takes_no_reserved_seat, |app| {
     let school = app.school().await;
     let import = school.accepted(file(64), STUDENTS).await;
     school.limit_students(10).await;

@@ -7,7 +7,7 @@ use rollcall::store::Connection;
 use serde_json::json;
 
 use super::{HaltingWorker, STUDENTS, assert_counts, file_of, students};
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
 /// Everything that a database keeps, as bytes: SQLite's files as they are, PostgreSQL's tables as
 /// text and once more with their binary columns as bytes.
@@ -83,7 +83,7 @@ const GIVEN: &str = "violet-narwhal-4711";
 const BAD: &str = "violetnarwhalnodigit";
 const SPLIT: &str = "crimson-ostrich-17";
 
-road!(no_password_can_be_read_in_the_database, |app| {
+both_databases!(no_password_can_be_read_in_the_database, |app| {
     let school = app.school().await;
     let mut rows: Vec<String> = (1..=150)
         .map(|n| format!("pupil{n}@x.example,{GIVEN}{n},Pupil {n}"))
@@ -115,7 +115,7 @@ road!(no_password_can_be_read_in_the_database, |app| {
     assert_counts(&import, counts);
 });
 
-road!(cells_that_may_stand_in_wrong_columns_are_not_shown, |app| {
+both_databases!(cells_that_may_stand_in_wrong_columns_are_not_shown, |app| {
     let school = app.school().await;
     let rows = [
         format!("split@x.example,first half,{SPLIT},Split"),
@@ -137,7 +137,7 @@ road!(cells_that_may_stand_in_wrong_columns_are_not_shown, |app| {
     assert!(!userlist.contains(SPLIT));
 });
 
-road!(no_answer_and_no_event_tells_a_password, |app| {
+both_databases!(no_answer_and_no_event_tells_a_password, |app| {
     let school = app.school().await;
     let rows = [
         format!("pupil@x.example,{GIVEN},Pupil"),

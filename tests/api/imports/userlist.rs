@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use super::{STUDENTS, assert_counts, file, file_of, id_of, records, students};
 use crate::support::people::{Organization, PASSWORD};
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-road!(the_list_has_every_row_in_the_order_of_the_file, |app| {
+both_databases!(the_list_has_every_row_in_the_order_of_the_file, |app| {
     let school = app.school().await;
     let rows = [
         "Pupil3@x.example,purple fox 1,\"Doe, Jane\"",
@@ -36,7 +36,7 @@ road!(the_list_has_every_row_in_the_order_of_the_file, |app| {
     );
 });
 
-road!(two_thousand_rows_come_in_pieces, |app| {
+both_databases!(two_thousand_rows_come_in_pieces, |app| {
     let school = app.school().await;
     let import = school.imported(file(2_000), STUDENTS).await;
     assert_counts(&import, json!({ "created": 2_000 }));
@@ -61,7 +61,7 @@ road!(two_thousand_rows_come_in_pieces, |app| {
     }
 });
 
-road!(results_are_there_when_the_import_has_ended, |app| {
+both_databases!(results_are_there_when_the_import_has_ended, |app| {
     let school = app.school().await;
     let import = school.accepted(file(2), STUDENTS).await;
     for below in ["/userlist.csv", "/errors.csv"] {
@@ -114,7 +114,7 @@ const PAIR: [&str; 2] = [
     ",purple fox 2,Pupil 2",
 ];
 
-road!(
+both_databases!(
     results_expire_after_a_day_whether_or_not_they_are_cleaned_up,
     |app| {
         let mut school = app.school().await;
@@ -133,7 +133,7 @@ road!(
     }
 );
 
-road!(discarded_results_are_gone_at_once, |app| {
+both_databases!(discarded_results_are_gone_at_once, |app| {
     let school = app.school().await;
     let import = school.imported(file_of(&PAIR), STUDENTS).await;
     let kept = school
@@ -150,7 +150,7 @@ road!(discarded_results_are_gone_at_once, |app| {
     school.download(&kept, "userlist.csv").await;
 });
 
-road!(a_download_breaks_off_where_the_results_vanish, |app| {
+both_databases!(a_download_breaks_off_where_the_results_vanish, |app| {
     let school = app.school().await;
     let import = school.imported(file(600), STUDENTS).await;
     let mut connection = app.state.pool.get().unwrap();
@@ -158,7 +158,7 @@ road!(a_download_breaks_off_where_the_results_vanish, |app| {
     let organization = organizations::find(&mut connection, organization)
         .unwrap()
         .unwrap();
-    let permit = Permit::at_console(organization, Act::at_console(app.now()));
+    let permit = Permit::cli(organization, Act::cli(app.now()));
     let mut download = results::open(
         &mut connection,
         &permit,
@@ -182,7 +182,7 @@ road!(a_download_breaks_off_where_the_results_vanish, |app| {
     assert_eq!(broken.code(), Code::ResultsExpired);
 });
 
-road!(results_of_what_ended_otherwise_expire_too, |app| {
+both_databases!(results_of_what_ended_otherwise_expire_too, |app| {
     let mut school = app.school().await;
     let cancelled = school.accepted(file(2), STUDENTS).await;
     school.cancel(&cancelled).await.expect_status(200);

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::lists::post;
 use super::{HaltingWorker, assert_counts, column};
+use crate::support::both_databases;
 use crate::support::people::text;
-use crate::support::road;
 
 /// Names of real life with what their addresses begin with.
 const NAMES: &[(&str, &str)] = &[
@@ -20,7 +20,7 @@ const NAMES: &[(&str, &str)] = &[
     ("12345", "12345"),
 ];
 
-road!(names_become_people_who_can_sign_in, |app| {
+both_databases!(names_become_people_who_can_sign_in, |app| {
     let school = app.school().await;
     let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
     let body = json!({ "usernames": names, "account_type": "student" });
@@ -77,7 +77,7 @@ road!(names_become_people_who_can_sign_in, |app| {
     }
 });
 
-road!(people_made_of_names_are_managed_and_get_no_mail, |app| {
+both_databases!(people_made_of_names_are_managed_and_get_no_mail, |app| {
     let school = app.school().await;
     let import = school.imported_names(&["Jane Doe"]).await;
     let members = school.all("/members?account_type=student").await;
@@ -98,7 +98,7 @@ road!(people_made_of_names_are_managed_and_get_no_mail, |app| {
     );
 });
 
-road!(a_text_has_one_name_a_line, |app| {
+both_databases!(a_text_has_one_name_a_line, |app| {
     let school = app.school().await;
     let (one, other) = (school.group("7A").await, school.group("7B").await);
     let query = format!("?account_type=student&group_ids={one},{other}&must_change_password=true");
@@ -131,7 +131,7 @@ road!(a_text_has_one_name_a_line, |app| {
     assert_eq!(me["must_change_password"], true);
 });
 
-road!(what_is_no_name_is_a_row_with_an_error, |app| {
+both_databases!(what_is_no_name_is_a_row_with_an_error, |app| {
     let school = app.school().await;
     let long = "x".repeat(101);
     let names = [
@@ -174,7 +174,7 @@ road!(what_is_no_name_is_a_row_with_an_error, |app| {
     assert_eq!(rows[4]["username"], "'=Jane");
 });
 
-road!(all_or_nothing_holds_for_names_too, |app| {
+both_databases!(all_or_nothing_holds_for_names_too, |app| {
     let school = app.school().await;
     let body = |names: Value| {
         json!({
@@ -210,7 +210,7 @@ road!(all_or_nothing_holds_for_names_too, |app| {
     app.sign_in(&list[620][1], &list[620][2]).await;
 });
 
-road!(seats_count_for_names, |app| {
+both_databases!(seats_count_for_names, |app| {
     let school = app.school().await;
     school.limit_students(2).await;
     let import = school.imported_names(&["A", "B", "C"]).await;
@@ -228,7 +228,7 @@ road!(seats_count_for_names, |app| {
     assert_counts(&refused, json!({ "no_seat": 1 }));
 });
 
-road!(a_list_is_cancelled_between_two_batches, |app| {
+both_databases!(a_list_is_cancelled_between_two_batches, |app| {
     let school = app.school().await;
     let names = vec!["Jane Doe"; 250];
     let accepted = school.accepted_names(&names).await;
@@ -246,7 +246,7 @@ road!(a_list_is_cancelled_between_two_batches, |app| {
     assert_eq!(school.addresses(&again).await, [expected]);
 });
 
-road!(a_list_is_told_in_the_audit_log, |app| {
+both_databases!(a_list_is_told_in_the_audit_log, |app| {
     let school = app.school().await;
     let import = school.imported_names(&["Jane Doe", "x\u{0}"]).await;
     let id = text(&import["id"]);

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::{outcomes, sent};
 use crate::support::people::{Organization, Person, send, text};
-use crate::support::{Answer, App, road};
+use crate::support::{App, TestResponse, both_databases};
 
 /// Asks for everything there is about an invitation, as `person`.
-async fn ask_all(person: &Person<'_>, school: &Organization<'_>, path: &str) -> Vec<Answer> {
+async fn ask_all(person: &Person<'_>, school: &Organization<'_>, path: &str) -> Vec<TestResponse> {
     let body = json!({ "emails": ["attack@x.example"], "account_type": "student" });
     let all = school.path("/invitations");
     vec![
@@ -37,13 +37,13 @@ async fn school_with_staff(app: &App) -> (Organization<'_>, Person<'_>, Person<'
     (school, teacher, student, group)
 }
 
-road!(strangers_learners_and_others_may_nothing, |app| {
+both_databases!(strangers_learners_and_others_may_nothing, |app| {
     let (school, _, student, _) = school_with_staff(app).await;
     let valley = app.organization("Valley School", "school").await;
     let path = school.invite_one("new@x.example").await;
     let before = school.admin.get(&path).await.expect_status(200);
     for (person, status, code) in [
-        (&app.stranger(), 401, "not_signed_in"),
+        (&app.anonymous(), 401, "not_signed_in"),
         (&student, 403, "forbidden"),
         (&valley.admin, 404, "not_found"),
     ] {
@@ -82,7 +82,7 @@ road!(strangers_learners_and_others_may_nothing, |app| {
     school.students().await;
 });
 
-road!(staff_invite_learners_into_their_own_groups, |app| {
+both_databases!(staff_invite_learners_into_their_own_groups, |app| {
     let (school, teacher, _, group) = school_with_staff(app).await;
     let not_theirs = school.class("8B").await;
     let all = school.path("/invitations");
@@ -141,7 +141,7 @@ fn stop_managing(app: &App, group: &str) {
         .unwrap();
 }
 
-road!(invitations_are_listed_searched_and_filtered, |app| {
+both_databases!(invitations_are_listed_searched_and_filtered, |app| {
     let school = app.school().await;
     app.register("b_2%@x.example").await;
     let emails = ["a1@x.example", "b_2%@x.example", "c3@y.example"];
@@ -190,7 +190,7 @@ road!(invitations_are_listed_searched_and_filtered, |app| {
         .expect_fields(&[("?search", "invalid")]);
 });
 
-road!(
+both_databases!(
     staff_take_nobody_into_their_group_whom_they_do_not_see,
     |app| {
         let (school, teacher, student, group) = school_with_staff(app).await;
@@ -214,7 +214,7 @@ road!(
     }
 );
 
-road!(staff_take_back_nobody_who_is_an_admin_by_now, |app| {
+both_databases!(staff_take_back_nobody_who_is_an_admin_by_now, |app| {
     let (school, teacher, _, group) = school_with_staff(app).await;
     let body = json!({
         "emails": ["new@x.example"], "account_type": "student", "group_ids": [group],

@@ -4,10 +4,10 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{outcomes, sent, verify};
+use crate::support::both_databases;
 use crate::support::people::text;
-use crate::support::road;
 
-road!(an_invitation_ends_in_exactly_one_way, |app| {
+both_databases!(an_invitation_ends_in_exactly_one_way, |app| {
     for round in 0..6 {
         let school = app.organization(&format!("School {round}"), "school").await;
         let email = format!("joe{round}@x.example");
@@ -18,7 +18,7 @@ road!(an_invitation_ends_in_exactly_one_way, |app| {
         let token = json!({ "token": secret });
         let id = json!({ "invitation_id": path.rsplit('/').next().unwrap() });
         let (revoke, resend) = (format!("{path}/revoke"), format!("{path}/resend"));
-        let stranger = app.stranger();
+        let stranger = app.anonymous();
         let answers = tokio::join!(
             joe.post("/v1/invitations/accept", token.clone()),
             joe.post("/v1/invitations/accept", id),
@@ -52,7 +52,7 @@ road!(an_invitation_ends_in_exactly_one_way, |app| {
     }
 });
 
-road!(many_accept_the_same_at_once, |app| {
+both_databases!(many_accept_the_same_at_once, |app| {
     let school = app.school().await;
     let joe = app.register("joe@x.example").await;
     school.invite(&["joe@x.example"]).await;
@@ -69,7 +69,7 @@ road!(many_accept_the_same_at_once, |app| {
     assert_eq!(school.students().await, (1, 0));
 });
 
-road!(the_last_seats_are_given_once, |app| {
+both_databases!(the_last_seats_are_given_once, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let limit = json!({ "by_account_type": { "student": 5 } });
@@ -103,7 +103,7 @@ road!(the_last_seats_are_given_once, |app| {
     assert_eq!(used + reserved, 5);
 });
 
-road!(the_same_addresses_from_many_sides_at_once, |app| {
+both_databases!(the_same_addresses_from_many_sides_at_once, |app| {
     let school = app.school().await;
     let valley = app.organization("Valley School", "school").await;
     let mut emails: Vec<String> = (0..10)

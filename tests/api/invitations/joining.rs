@@ -6,12 +6,12 @@ use rollcall::domain::organization::{AccountType, JoinedVia, Role};
 use rollcall::services::admission::{self, SeatSource};
 use rollcall::store::memberships::Admission;
 use rollcall::store::schema::groups;
-use rollcall::store::{accounts, removals, transaction};
+use rollcall::store::{accounts, removed_members, transaction};
 use serde_json::{Value, json};
 
 use super::{choose_password, outcomes, sent, verify};
 use crate::support::people::{Organization, Person, text};
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
 const PREVIEW: &str = "/v1/invitations/preview";
 const ACCEPT: &str = "/v1/invitations/accept";
@@ -21,7 +21,7 @@ fn token(token: &str) -> Value {
     json!({ "token": token })
 }
 
-road!(a_link_to_join_is_followed_to_its_end, |app| {
+both_databases!(a_link_to_join_is_followed_to_its_end, |app| {
     let school = app.school().await;
     let group = school.class("7A").await;
     let joe = app.register("joe@x.example").await;
@@ -69,7 +69,7 @@ road!(a_link_to_join_is_followed_to_its_end, |app| {
         "status": "pending",
         "expires_at": "2026-09-04T07:30:00Z",
     });
-    let stranger = app.stranger();
+    let stranger = app.anonymous();
     stranger
         .post(PREVIEW, token(&secret))
         .await
@@ -140,7 +140,7 @@ road!(a_link_to_join_is_followed_to_its_end, |app| {
     declined.expect_problem(409, "invitation_ended");
 });
 
-road!(nobody_else_can_use_it, |app| {
+both_databases!(nobody_else_can_use_it, |app| {
     let school = app.school().await;
     app.register("joe@x.example").await;
     let eve = app.register("eve@x.example").await;
@@ -159,7 +159,7 @@ road!(nobody_else_can_use_it, |app| {
     for nothing in ["rci_guess", "rcp_guess", "", "rci_\u{0}", id.as_str()] {
         let unknown = eve.post(ACCEPT, token(nothing)).await;
         unknown.expect_problem(404, "invitation_unknown");
-        let unknown = app.stranger().post(PREVIEW, token(nothing)).await;
+        let unknown = app.anonymous().post(PREVIEW, token(nothing)).await;
         unknown.expect_problem(404, "invitation_unknown");
     }
     let unknown = json!({ "invitation_id": uuid::Uuid::now_v7() });
@@ -176,7 +176,7 @@ road!(nobody_else_can_use_it, |app| {
     assert!(school.member_by_address("eve@x.example").await.is_none());
 });
 
-road!(by_its_id_it_takes_a_proved_address, |app| {
+both_databases!(by_its_id_it_takes_a_proved_address, |app| {
     let school = app.school().await;
     let joe = app.register("joe@x.example").await;
     let answer = school.invite(&["joe@x.example"]).await;
@@ -203,7 +203,7 @@ road!(by_its_id_it_takes_a_proved_address, |app| {
         "email_verified": true,
     });
     joe.get("/v1/me/invitations").await.expect(200, expected);
-    app.stranger()
+    app.anonymous()
         .get("/v1/me/invitations")
         .await
         .expect_problem(401, "not_signed_in");
@@ -214,7 +214,7 @@ road!(by_its_id_it_takes_a_proved_address, |app| {
     assert_eq!(school.students().await, (1, 0));
 });
 
-road!(it_can_be_declined, |app| {
+both_databases!(it_can_be_declined, |app| {
     let school = app.school().await;
     let joe = app.register("joe@x.example").await;
     let ann = app.register("ann@x.example").await;
@@ -224,22 +224,22 @@ road!(it_can_be_declined, |app| {
     assert_eq!(school.students().await, (0, 2));
     // Whoever has the mail needs no session; twice is once.
     for _ in 0..2 {
-        let declined = app.stranger().post(DECLINE, token(&secret)).await;
+        let declined = app.anonymous().post(DECLINE, token(&secret)).await;
         declined.expect_status(204);
     }
     joe.post(ACCEPT, token(&secret))
         .await
         .expect_problem(409, "invitation_ended");
-    let seen = app.stranger().post(PREVIEW, token(&secret)).await;
+    let seen = app.anonymous().post(PREVIEW, token(&secret)).await;
     seen.expect_problem(409, "invitation_ended");
     let renewed = app
-        .stranger()
+        .anonymous()
         .post("/v1/invitations/renew", token(&secret))
         .await;
     renewed.expect_status(202);
     assert_eq!(school.students().await, (0, 1));
     let by_id = json!({ "invitation_id": answer["results"][1]["invitation_id"] });
-    let stranger = app.stranger().post(DECLINE, by_id.clone()).await;
+    let stranger = app.anonymous().post(DECLINE, by_id.clone()).await;
     stranger.expect_problem(401, "not_signed_in");
     ann.post(DECLINE, by_id).await.expect_status(204);
     assert_eq!(school.students().await, (0, 0));
@@ -255,18 +255,18 @@ road!(it_can_be_declined, |app| {
     assert_eq!(outcomes(&answer), ["join_link_sent"]);
 });
 
-road!(whoever_looks_first_changes_nothing, |app| {
+both_databases!(whoever_looks_first_changes_nothing, |app| {
     let school = app.school().await;
     let joe = app.register("joe@x.example").await;
     school.invite(&["joe@x.example"]).await;
     let secret = app.last_mail_to("joe@x.example").await.token();
     for word in ["preview", "accept", "decline", "renew"] {
         let path = format!("/v1/invitations/{word}?token={secret}");
-        let scanner = app.stranger().get(&path).await;
+        let scanner = app.anonymous().get(&path).await;
         scanner.expect_problem(405, "method_not_allowed");
     }
     for _ in 0..3 {
-        let seen = app.stranger().post(PREVIEW, token(&secret)).await;
+        let seen = app.anonymous().post(PREVIEW, token(&secret)).await;
         seen.expect_status(200);
     }
     let accepted = joe.post(ACCEPT, token(&secret)).await.expect_status(200);
@@ -291,7 +291,7 @@ fn let_in(app: &App, school: &Organization<'_>, person: &Person<'_>) {
     .unwrap();
 }
 
-road!(who_came_in_by_another_door_is_in, |app| {
+both_databases!(who_came_in_by_another_door_is_in, |app| {
     let school = app.school().await;
     let group = school.class("7A").await;
     let joe = app.register("joe@x.example").await;
@@ -314,7 +314,7 @@ road!(who_came_in_by_another_door_is_in, |app| {
     assert_eq!(school.students().await, (1, 0));
 });
 
-road!(a_group_that_is_gone_does_not_stop_anybody, |app| {
+both_databases!(a_group_that_is_gone_does_not_stop_anybody, |app| {
     let school = app.school().await;
     let (stays, goes) = (school.class("7A").await, school.class("7B").await);
     let joe = app.register("joe@x.example").await;
@@ -336,7 +336,7 @@ road!(a_group_that_is_gone_does_not_stop_anybody, |app| {
     assert_eq!(school.students().await, (1, 0));
 });
 
-road!(who_has_left_does_not_come_back_by_an_old_link, |app| {
+both_databases!(who_has_left_does_not_come_back_by_an_old_link, |app| {
     let school = app.school().await;
     let joe = app.register("joe@x.example").await;
     school.invite(&["joe@x.example"]).await;
@@ -350,25 +350,25 @@ road!(who_has_left_does_not_come_back_by_an_old_link, |app| {
     assert_eq!(school.students().await, (0, 0));
 });
 
-road!(an_invitation_forgets_a_removal, |app| {
+both_databases!(an_invitation_forgets_a_removal, |app| {
     let school = app.school().await;
     let joe = app.register("joe@x.example").await;
     let organization: OrganizationId = school.id.parse().unwrap();
     let account: AccountId = joe.id.parse().unwrap();
     let removed = || {
         let mut connection = app.state.pool.get().unwrap();
-        removals::find(&mut connection, organization, account).unwrap()
+        removed_members::find(&mut connection, organization, account).unwrap()
     };
     {
         let mut connection = app.state.pool.get().unwrap();
-        removals::insert(&mut connection, organization, account, app.now()).unwrap();
+        removed_members::insert(&mut connection, organization, account, app.now()).unwrap();
     }
     assert!(removed().is_some());
     school.invite(&["joe@x.example"]).await;
     assert!(removed().is_none());
 });
 
-road!(a_departure_takes_offers_back, |app| {
+both_databases!(a_departure_takes_offers_back, |app| {
     use rollcall::services::act::Act;
     use rollcall::services::invitations::{end_all_of_account, end_for_departure};
     let school = app.school().await;
@@ -404,7 +404,7 @@ road!(a_departure_takes_offers_back, |app| {
     assert_eq!(sent(app).await.len(), 1);
 });
 
-road!(an_invitation_counts_before_a_code_that_waited, |app| {
+both_databases!(an_invitation_counts_before_a_code_that_waited, |app| {
     let school = app.school().await;
     let code = json!({ "allowed_email_domains": ["x.example"] });
     let path = school.path("/invite-code");
@@ -425,7 +425,7 @@ road!(an_invitation_counts_before_a_code_that_waited, |app| {
     assert_eq!(school.students().await, (0, 0));
 });
 
-road!(
+both_databases!(
     an_account_that_others_wait_for_outlives_who_made_it,
     |app| {
         let school = app.school().await;
@@ -441,7 +441,7 @@ road!(
         app.advance(std::time::Duration::from_secs(1));
         let forgot = json!({ "email": "new@x.example" });
         let forgot = app
-            .stranger()
+            .anonymous()
             .post("/v1/auth/password/forgot", forgot)
             .await;
         forgot.expect_status(202);

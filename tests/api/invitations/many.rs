@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::sent;
-use crate::support::road;
+use crate::support::both_databases;
 
-road!(five_hundred_addresses_are_one_short_transaction, |app| {
+both_databases!(five_hundred_addresses_are_one_short_transaction, |app| {
     let school = app.school().await;
     let groups = [school.class("7A").await, school.class("7B").await];
     let csv: String = (0..100)

@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use rollcall::domain::ids::OrganizationId;
-use rollcall::domain::instant::Instant;
 use rollcall::domain::invitations::{InvitationKind, InvitationStatus};
 use rollcall::domain::organization::{AccountType, MembershipStatus};
+use rollcall::domain::timestamp::Timestamp;
 use rollcall::store::schema::{accounts, invitations, memberships};
 use serde_json::{Value, json};
 
 use crate::support::people::{Organization, Person, text};
-use crate::support::{Answer, App, ReceivedMail};
+use crate::support::{App, ReceivedMail, TestResponse};
 
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
@@ -33,7 +33,7 @@ impl Organization<'_> {
     }
 
     /// Invites as the admin.
-    async fn invite_with(&self, body: Value) -> Answer {
+    async fn invite_with(&self, body: Value) -> TestResponse {
         self.admin.post(&self.path("/invitations"), body).await
     }
 
@@ -63,7 +63,7 @@ impl Organization<'_> {
     async fn students(&self) -> (i64, i64) {
         let path = self.path("/seats");
         let ledger = self.admin.get(&path).await.expect_status(200);
-        let (members, waiting) = books(self.admin.app, &self.id);
+        let (members, waiting) = invariants(self.admin.app, &self.id);
         let mut all = (0, 0);
         for (account_type, line) in ledger["by_account_type"].as_object().unwrap() {
             let account_type: AccountType = account_type.parse().unwrap();
@@ -84,7 +84,7 @@ impl Organization<'_> {
 }
 
 /// How many active members of each type there are, and how many are waited for.
-fn books(
+fn invariants(
     app: &App,
     organization: &str,
 ) -> (BTreeMap<AccountType, i64>, BTreeMap<AccountType, i64>) {
@@ -126,7 +126,7 @@ fn outcomes(answer: &Value) -> Vec<&str> {
 /// Marks an address as proved, as its mailed link would.
 fn verify(app: &App, person: &Person<'_>) {
     let mut connection = app.state.pool.get().unwrap();
-    let at: Instant = app.now();
+    let at: Timestamp = app.now();
     diesel::update(accounts::table.filter(accounts::email.eq(&person.email)))
         .set(accounts::email_verified_at.eq(at))
         .execute(&mut **connection)
@@ -134,9 +134,9 @@ fn verify(app: &App, person: &Person<'_>) {
 }
 
 /// Chooses the password of a new account by the link of its mail.
-async fn choose_password(app: &App, token: &str, password: &str) -> Answer {
+async fn choose_password(app: &App, token: &str, password: &str) -> TestResponse {
     let body = json!({ "token": token, "password": password });
-    app.stranger().post("/v1/auth/password/reset", body).await
+    app.anonymous().post("/v1/auth/password/reset", body).await
 }
 
 /// The mails of invitations, after all mail that is due was sent.

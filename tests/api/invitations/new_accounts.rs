@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{DAY, again, choose_password, outcomes, sent};
+use crate::support::both_databases;
 use crate::support::people::text;
-use crate::support::road;
 
 fn token(token: &str) -> Value {
     json!({ "token": token })
 }
 
-road!(sign_in_instructions_are_followed_to_their_end, |app| {
+both_databases!(sign_in_instructions_are_followed_to_their_end, |app| {
     let school = app.school().await;
     let group = school.class("7A").await;
     let body = json!({
@@ -29,7 +29,7 @@ road!(sign_in_instructions_are_followed_to_their_end, |app| {
     );
     let secret = mail.token();
     let preview = app
-        .stranger()
+        .anonymous()
         .post("/v1/invitations/preview", token(&secret))
         .await;
     let preview = preview.expect_status(200);
@@ -38,7 +38,7 @@ road!(sign_in_instructions_are_followed_to_their_end, |app| {
     assert_eq!(preview["status"], "pending");
     // The link to choose a password is none to join.
     let declined = app
-        .stranger()
+        .anonymous()
         .post("/v1/invitations/decline", token(&secret))
         .await;
     declined.expect_problem(404, "invitation_unknown");
@@ -67,7 +67,7 @@ road!(sign_in_instructions_are_followed_to_their_end, |app| {
     assert_eq!(school.students().await, (1, 0));
 });
 
-road!(an_expired_link_to_choose_a_password_can_be_renewed, |app| {
+both_databases!(an_expired_link_to_choose_a_password_can_be_renewed, |app| {
     let mut school = app.school().await;
     let path = school.invite_one("new@x.example").await;
     let old = app.last_mail_to("new@x.example").await.token();
@@ -78,12 +78,12 @@ road!(an_expired_link_to_choose_a_password_can_be_renewed, |app| {
         .await
         .expect_problem(410, "token_invalid");
     let preview = app
-        .stranger()
+        .anonymous()
         .post("/v1/invitations/preview", token(&old))
         .await;
     assert_eq!(preview.expect_status(200)["status"], "expired");
     let renewed = app
-        .stranger()
+        .anonymous()
         .post("/v1/invitations/renew", token(&old))
         .await;
     renewed.expect_status(202);
@@ -97,7 +97,7 @@ road!(an_expired_link_to_choose_a_password_can_be_renewed, |app| {
     assert_eq!(school.students().await, (1, 0));
 });
 
-road!(an_expired_account_can_be_taken_back, |app| {
+both_databases!(an_expired_account_can_be_taken_back, |app| {
     let mut school = app.school().await;
     let path = school.invite_one("new@x.example").await;
     let old = app.last_mail_to("new@x.example").await.token();
@@ -111,18 +111,18 @@ road!(an_expired_account_can_be_taken_back, |app| {
         .await;
     assert_eq!(revoked.expect_status(200)["status"], "revoked");
     assert_eq!(school.students().await, (0, 0));
-    app.stranger()
+    app.anonymous()
         .post("/v1/invitations/renew", token(&old))
         .await
         .expect_problem(404, "invitation_unknown");
     assert_eq!(sent(app).await.len(), 1);
 });
 
-road!(a_forgotten_password_opens_it_too, |app| {
+both_databases!(a_forgotten_password_opens_it_too, |app| {
     let school = app.school().await;
     let path = school.invite_one("new@x.example").await;
     let body = json!({ "email": "new@x.example" });
-    let forgot = app.stranger().post("/v1/auth/password/forgot", body).await;
+    let forgot = app.anonymous().post("/v1/auth/password/forgot", body).await;
     forgot.expect_status(202);
     let reset = app.last_mail_to("new@x.example").await.token();
     choose_password(app, &reset, "quiet rivers 11")
@@ -132,7 +132,7 @@ road!(a_forgotten_password_opens_it_too, |app| {
     assert_eq!(invitation["status"], "accepted");
 });
 
-road!(mails_speak_the_language_and_show_the_note_as_text, |app| {
+both_databases!(mails_speak_the_language_and_show_the_note_as_text, |app| {
     let school = app.school().await;
     app.register("joe@x.example").await;
     let note =
@@ -158,7 +158,7 @@ road!(mails_speak_the_language_and_show_the_note_as_text, |app| {
     }
 });
 
-road!(an_account_is_taken_back_or_used_never_both, |app| {
+both_databases!(an_account_is_taken_back_or_used_never_both, |app| {
     for round in 0..5 {
         let school = app.organization(&format!("School {round}"), "school").await;
         let email = format!("new{round}@x.example");

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use super::{DAY, sent};
 use crate::support::people::{Person, send, text};
-use crate::support::{Answer, road};
+use crate::support::{TestResponse, both_databases};
 
-async fn keyed(person: &Person<'_>, key: &str, path: &str, body: &Value) -> Answer {
+async fn keyed(person: &Person<'_>, key: &str, path: &str, body: &Value) -> TestResponse {
     let request = person.request(Method::POST, path).json(body);
     send(request.header("Idempotency-Key", key)).await
 }
 
-road!(what_is_sent_twice_is_done_once, |app| {
+both_databases!(what_is_sent_twice_is_done_once, |app| {
     let school = app.school().await;
     let joe = app.register("joe@x.example").await;
     let body = json!({
@@ -44,7 +44,7 @@ road!(what_is_sent_twice_is_done_once, |app| {
     assert_eq!(school.students().await, (2, 0));
 });
 
-road!(many_that_come_at_once_with_one_key_send_once, |app| {
+both_databases!(many_that_come_at_once_with_one_key_send_once, |app| {
     let school = app.school().await;
     let body = json!({ "emails": ["new@x.example"], "account_type": "student" });
     let all = school.path("/invitations");
@@ -57,19 +57,19 @@ road!(many_that_come_at_once_with_one_key_send_once, |app| {
     assert_eq!(school.students().await, (1, 0));
 });
 
-road!(a_new_link_is_asked_for_once, |app| {
+both_databases!(a_new_link_is_asked_for_once, |app| {
     let school = app.school().await;
     school.invite(&["new@x.example"]).await;
     let token = json!({ "token": app.last_mail_to("new@x.example").await.token() });
     app.advance(DAY * 8);
     for _ in 0..2 {
-        let renewed = keyed(&app.stranger(), "one", "/v1/invitations/renew", &token).await;
+        let renewed = keyed(&app.anonymous(), "one", "/v1/invitations/renew", &token).await;
         assert_eq!((renewed.status.as_u16(), renewed.text.as_str()), (202, ""));
     }
     assert_eq!(sent(app).await.len(), 2);
 });
 
-road!(what_an_organization_sends_is_limited_and_told, |app| {
+both_databases!(what_an_organization_sends_is_limited_and_told, |app| {
     let school = app.school().await;
     let body = json!({ "emails": ["a@x.example", "b@x.example"], "account_type": "student" });
     let answer = school.invite_with(body.clone()).await;

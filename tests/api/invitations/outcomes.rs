@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{DAY, again, choose_password, outcomes, sent};
 use crate::support::people::{Organization, Person, text};
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
 /// A member who was imported.
 async fn member<'a>(school: &Organization<'a>, email: &str) -> Person<'a> {
@@ -16,7 +16,7 @@ async fn member<'a>(school: &Organization<'a>, email: &str) -> Person<'a> {
     school.admin.app.sign_in(email, "quiet rivers 11").await
 }
 
-road!(every_address_gets_its_own_outcome, |app| {
+both_databases!(every_address_gets_its_own_outcome, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     member(&school, "member@x.example").await;
@@ -101,7 +101,7 @@ road!(every_address_gets_its_own_outcome, |app| {
     );
 });
 
-road!(
+both_databases!(
     members_and_those_who_are_waited_for_are_added_to_groups,
     |app| {
         let school = app.school().await;
@@ -145,7 +145,7 @@ road!(
     }
 );
 
-road!(a_deactivated_member_is_not_let_in_again, |app| {
+both_databases!(a_deactivated_member_is_not_let_in_again, |app| {
     let school = app.school().await;
     let group = school.class("7A").await;
     let member = member(&school, "member@x.example").await;
@@ -174,7 +174,7 @@ fn deactivate(app: &App, school: &Organization<'_>, member: &Person<'_>) {
     rollcall::store::seats::release(&mut connection, id, AccountType::Student, 1).unwrap();
 }
 
-road!(
+both_databases!(
     an_account_that_nobody_came_to_is_sent_its_link_again,
     |app| {
         let mut school = app.school().await;
@@ -199,7 +199,7 @@ road!(
     }
 );
 
-road!(an_expired_offer_gives_way_to_a_new_one, |app| {
+both_databases!(an_expired_offer_gives_way_to_a_new_one, |app| {
     let mut school = app.school().await;
     let operator = app.operator().await;
     let seats = school.path("/seats");
@@ -232,7 +232,7 @@ road!(an_expired_offer_gives_way_to_a_new_one, |app| {
     assert_eq!(school.students().await, (0, 1));
 });
 
-road!(made_up_addresses_get_no_mail, |app| {
+both_databases!(made_up_addresses_get_no_mail, |app| {
     let school = app.school().await;
     let names = json!({ "usernames": ["Jane Doe"], "account_type": "student" });
     let imports = school.path("/imports");
@@ -264,7 +264,7 @@ road!(made_up_addresses_get_no_mail, |app| {
     assert_eq!(sent(app).await.len(), before);
 });
 
-road!(fields_that_cannot_be_used_are_refused, |app| {
+both_databases!(fields_that_cannot_be_used_are_refused, |app| {
     let school = app.school().await;
     let many: Vec<String> = (0..501)
         .map(|number| format!("p{number}@x.example"))
@@ -309,7 +309,7 @@ road!(fields_that_cannot_be_used_are_refused, |app| {
     assert!(sent(app).await.is_empty());
 });
 
-road!(an_address_that_is_used_in_two_organizations, |app| {
+both_databases!(an_address_that_is_used_in_two_organizations, |app| {
     let school = app.school().await;
     let valley = app.organization("Valley School", "school").await;
     let path = school.invite_one("new@x.example").await;
@@ -327,7 +327,7 @@ road!(an_address_that_is_used_in_two_organizations, |app| {
     assert_eq!(school.students().await, (0, 0));
     let preview = json!({ "token": join.token() });
     let preview = app
-        .stranger()
+        .anonymous()
         .post("/v1/invitations/preview", preview)
         .await;
     assert_eq!(preview.expect_status(200)["status"], "pending");
@@ -335,7 +335,7 @@ road!(an_address_that_is_used_in_two_organizations, |app| {
     let answer = school.invite(&["new@x.example"]).await;
     assert_eq!(outcomes(&answer), ["join_link_sent"]);
     let body = json!({ "email": "new@x.example" });
-    let forgot = app.stranger().post("/v1/auth/password/forgot", body).await;
+    let forgot = app.anonymous().post("/v1/auth/password/forgot", body).await;
     forgot.expect_status(202);
     let reset = app.last_mail_to("new@x.example").await;
     choose_password(app, &reset.token(), "quiet rivers 12")

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{DAY, again, sent};
-use crate::support::road;
+use crate::support::both_databases;
 
 fn token(token: &str) -> Value {
     json!({ "token": token })
 }
 
-road!(a_new_link_kills_the_old_one, |app| {
+both_databases!(a_new_link_kills_the_old_one, |app| {
     let mut school = app.school().await;
     let joe = app.register("joe@x.example").await;
     let path = school.invite_one("joe@x.example").await;
@@ -54,7 +54,7 @@ road!(a_new_link_kills_the_old_one, |app| {
     assert_eq!(audit["items"].as_array().unwrap().len(), 2);
 });
 
-road!(an_expired_one_needs_a_seat_again, |app| {
+both_databases!(an_expired_one_needs_a_seat_again, |app| {
     let mut school = app.school().await;
     let operator = app.operator().await;
     let seats = school.path("/seats");
@@ -93,7 +93,7 @@ road!(an_expired_one_needs_a_seat_again, |app| {
     assert_eq!(school.students().await, (0, 1));
 });
 
-road!(what_is_taken_back_leaves_nothing_behind, |app| {
+both_databases!(what_is_taken_back_leaves_nothing_behind, |app| {
     let school = app.school().await;
     let joe = app.register("joe@x.example").await;
     let (joins, new) = (
@@ -126,7 +126,7 @@ road!(what_is_taken_back_leaves_nothing_behind, |app| {
         ended.expect_problem(409, "invitation_ended");
     }
     let gone = app
-        .stranger()
+        .anonymous()
         .post("/v1/invitations/preview", token(&choose))
         .await;
     gone.expect_problem(404, "invitation_unknown");
@@ -135,7 +135,7 @@ road!(what_is_taken_back_leaves_nothing_behind, |app| {
     app.register("new@x.example").await;
 });
 
-road!(mail_that_is_still_here_does_not_leave, |app| {
+both_databases!(mail_that_is_still_here_does_not_leave, |app| {
     let school = app.school().await;
     app.register("joe@x.example").await;
     for email in ["joe@x.example", "new@x.example"] {
@@ -149,7 +149,7 @@ road!(mail_that_is_still_here_does_not_leave, |app| {
     assert!(sent(app).await.is_empty());
 });
 
-road!(a_deleted_organization_takes_its_invitations_along, |app| {
+both_databases!(a_deleted_organization_takes_its_invitations_along, |app| {
     let school = app.school().await;
     let joe = app.register("joe@x.example").await;
     school.invite(&["joe@x.example", "new@x.example"]).await;

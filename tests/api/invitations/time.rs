@@ -4,7 +4,7 @@ use rollcall::services::invitations::settle_expired;
 use serde_json::{Value, json};
 
 use super::{DAY, again, sent};
-use crate::support::road;
+use crate::support::both_databases;
 
 const RENEW: &str = "/v1/invitations/renew";
 
@@ -12,12 +12,12 @@ fn token(token: &str) -> Value {
     json!({ "token": token })
 }
 
-road!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
+both_databases!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
     let mut school = app.school().await;
     let joe = app.register("joe@x.example").await;
     let path = school.invite_one("joe@x.example").await;
     let old = app.last_mail_to("joe@x.example").await.token();
-    let stranger = app.stranger();
+    let stranger = app.anonymous();
     // Still good: nothing is sent.
     stranger.post(RENEW, token(&old)).await.expect_status(202);
     assert_eq!(sent(app).await.len(), 1);
@@ -68,7 +68,7 @@ road!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
     assert_eq!(school.students().await, (1, 0));
 });
 
-road!(a_renewal_says_nothing_of_why_there_is_none, |app| {
+both_databases!(a_renewal_says_nothing_of_why_there_is_none, |app| {
     let mut school = app.school().await;
     let operator = app.operator().await;
     let seats = school.path("/seats");
@@ -91,10 +91,10 @@ road!(a_renewal_says_nothing_of_why_there_is_none, |app| {
         .await
         .expect_status(200);
     for secret in [&joe, &ann] {
-        let answer = app.stranger().post(RENEW, token(secret)).await;
+        let answer = app.anonymous().post(RENEW, token(secret)).await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (202, ""));
     }
-    app.stranger()
+    app.anonymous()
         .post(RENEW, token("rci_guess"))
         .await
         .expect_problem(404, "invitation_unknown");
@@ -102,7 +102,7 @@ road!(a_renewal_says_nothing_of_why_there_is_none, |app| {
     assert_eq!(school.students().await, (0, 0));
     let operator = again(&operator).await;
     operator.put(&seats, json!({})).await.expect_status(200);
-    app.stranger()
+    app.anonymous()
         .post(RENEW, token(&ann))
         .await
         .expect_status(202);
@@ -110,16 +110,16 @@ road!(a_renewal_says_nothing_of_why_there_is_none, |app| {
     assert_eq!(school.students().await, (0, 1));
 });
 
-road!(mails_to_one_address_are_limited, |app| {
+both_databases!(mails_to_one_address_are_limited, |app| {
     let school = app.school().await;
     app.register("joe@x.example").await;
     let path = school.invite_one("joe@x.example").await;
     let secret = app.last_mail_to("joe@x.example").await.token();
     for _ in 0..5 {
-        let answer = app.stranger().post(RENEW, token(&secret)).await;
+        let answer = app.anonymous().post(RENEW, token(&secret)).await;
         answer.expect_status(202);
     }
-    let limited = app.stranger().post(RENEW, token(&secret)).await;
+    let limited = app.anonymous().post(RENEW, token(&secret)).await;
     limited.expect_problem(429, "rate_limited");
     let limited = school
         .admin
@@ -128,13 +128,13 @@ road!(mails_to_one_address_are_limited, |app| {
     limited.expect_problem(429, "rate_limited");
     // The old link is as good as before.
     let seen = app
-        .stranger()
+        .anonymous()
         .post("/v1/invitations/preview", token(&secret))
         .await;
     assert_eq!(seen.expect_status(200)["status"], "pending");
 });
 
-road!(many_that_clean_up_at_once_give_a_seat_back_once, |app| {
+both_databases!(many_that_clean_up_at_once_give_a_seat_back_once, |app| {
     let mut school = app.school().await;
     let emails: Vec<String> = (0..8)
         .map(|number| format!("p{number}@x.example"))

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::{code_of, code_path, group};
+use crate::support::both_databases;
 use crate::support::people::text;
-use crate::support::road;
 
-road!(only_who_may_let_people_in_sees_a_code, |app| {
+both_databases!(only_who_may_let_people_in_sees_a_code, |app| {
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     let eight_b = group(&school, "8B").await;
@@ -44,7 +44,7 @@ road!(only_who_may_let_people_in_sees_a_code, |app| {
             teacher.get(&path).await.expect_problem(403, "forbidden");
             pupil.get(&path).await.expect_problem(403, "forbidden");
             attacker.get(&path).await.expect_problem(404, "not_found");
-            app.stranger()
+            app.anonymous()
                 .get(&path)
                 .await
                 .expect_problem(401, "not_signed_in");

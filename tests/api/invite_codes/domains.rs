@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{change, code_of, group, limit_seats, member, register_with, remove, verify};
+use crate::support::both_databases;
 use crate::support::people::{PASSWORD, text};
-use crate::support::road;
 
-road!(
+both_databases!(
     such_a_code_takes_effect_when_the_address_is_verified,
     |app| {
         let school = app.school().await;
@@ -52,7 +52,7 @@ road!(
     }
 );
 
-road!(addresses_of_other_domains_are_refused, |app| {
+both_databases!(addresses_of_other_domains_are_refused, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     change(
@@ -74,7 +74,7 @@ road!(addresses_of_other_domains_are_refused, |app| {
     }
 });
 
-road!(
+both_databases!(
     what_waits_goes_by_the_rules_of_the_moment_that_it_ends,
     |app| {
         let school = app.school().await;
@@ -119,7 +119,7 @@ road!(
     }
 );
 
-road!(a_reset_ends_what_waited_for_the_old_code, |app| {
+both_databases!(a_reset_ends_what_waited_for_the_old_code, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     change(&school, None, json!({ "allowed_email_domains": ["x.org"] })).await;
@@ -137,7 +137,7 @@ road!(a_reset_ends_what_waited_for_the_old_code, |app| {
         .expect_problem(404, "not_found");
 });
 
-road!(whoever_was_removed_waits_for_nothing, |app| {
+both_databases!(whoever_was_removed_waits_for_nothing, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     let jane = app.register("jane@x.org").await;
@@ -150,21 +150,21 @@ road!(whoever_was_removed_waits_for_nothing, |app| {
         .expect_problem(403, "code_blocked_for_you");
 });
 
-road!(a_reset_of_the_password_proves_the_mailbox_too, |app| {
+both_databases!(a_reset_of_the_password_proves_the_mailbox_too, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     change(&school, None, json!({ "allowed_email_domains": ["x.org"] })).await;
     let jane = app.register("jane@x.org").await;
     jane.redeems(&code, "waits_for_verification").await;
     let forgot = json!({ "email": "jane@x.org" });
-    app.stranger()
+    app.anonymous()
         .post("/v1/auth/password/forgot", forgot)
         .await
         .expect_status(202);
     app.advance(Duration::from_secs(1));
     let token = app.last_mail_to("jane@x.org").await.token();
     let reset = json!({ "token": token, "password": "eight brown geese 8" });
-    app.stranger()
+    app.anonymous()
         .post("/v1/auth/password/reset", reset)
         .await
         .expect_status(204);

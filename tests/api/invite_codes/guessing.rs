@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{code_of, register_with};
-use crate::support::road;
+use crate::support::both_databases;
 
 /// Codes that nobody has: the tests' own are drawn from 49 bits.
 fn guess(number: usize) -> String {
@@ -15,13 +15,13 @@ fn guess(number: usize) -> String {
     format!("22222-{}", letters.collect::<String>())
 }
 
-road!(a_class_behind_one_address_gets_in_within_a_minute, |app| {
+both_databases!(a_class_behind_one_address_gets_in_within_a_minute, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     let class = (0..40).map(|n| {
         let code = &code;
         async move {
-            let previewed = app.stranger().preview(code).await;
+            let previewed = app.anonymous().preview(code).await;
             previewed.expect_status(200);
             let email = format!("pupil{n}@x.org");
             register_with(app, &email, code).await
@@ -35,7 +35,7 @@ road!(a_class_behind_one_address_gets_in_within_a_minute, |app| {
     assert_eq!(seen.expect_status(200)["uses"], 40);
 });
 
-road!(
+both_databases!(
     an_account_that_guesses_is_stopped_and_others_are_not,
     |app| {
         let school = app.school().await;
@@ -63,16 +63,16 @@ road!(
             .expect_problem(429, "rate_limited");
         let jane = app.register("jane@x.org").await;
         jane.redeems(&code, "joined").await;
-        app.stranger().preview(&code).await.expect_status(200);
+        app.anonymous().preview(&code).await.expect_status(200);
         app.advance(std::time::Duration::from_secs(600));
         guesser.redeems(&code, "joined").await;
     }
 );
 
-road!(strangers_who_guess_are_stopped_by_their_address, |app| {
+both_databases!(strangers_who_guess_are_stopped_by_their_address, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
-    let stranger = app.stranger();
+    let stranger = app.anonymous();
     let mut unknown = 0;
     for number in 0..1000 {
         let answer = stranger.preview(&guess(number)).await;
@@ -94,7 +94,7 @@ road!(strangers_who_guess_are_stopped_by_their_address, |app| {
     jane.redeems(&code, "joined").await;
 });
 
-road!(slips_of_the_keyboard_and_right_codes_cost_nothing, |app| {
+both_databases!(slips_of_the_keyboard_and_right_codes_cost_nothing, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     let jane = app.register("jane@x.org").await;

@@ -3,7 +3,7 @@
 mod access;
 mod domains;
 mod guessing;
-mod looking_after;
+mod manage;
 mod pictures;
 mod races;
 mod redeeming;
@@ -12,7 +12,7 @@ mod registering;
 use serde_json::{Value, json};
 
 use crate::support::people::{Organization, PASSWORD, Person, text};
-use crate::support::{Answer, App};
+use crate::support::{App, TestResponse};
 
 /// The code that an organization, or a group of it, has now.
 async fn code_of(school: &Organization<'_>, group: Option<&str>) -> String {
@@ -41,12 +41,12 @@ async fn group(school: &Organization<'_>, name: &str) -> String {
 }
 
 impl Person<'_> {
-    async fn redeem(&self, code: &str) -> Answer {
+    async fn redeem(&self, code: &str) -> TestResponse {
         self.post("/v1/invite-codes/redeem", json!({ "code": code }))
             .await
     }
 
-    async fn preview(&self, code: &str) -> Answer {
+    async fn preview(&self, code: &str) -> TestResponse {
         self.post("/v1/invite-codes/preview", json!({ "code": code }))
             .await
     }
@@ -64,14 +64,14 @@ impl Person<'_> {
 }
 
 /// Registers somebody with a code.
-async fn register_with(app: &App, email: &str, code: &str) -> Answer {
+async fn register_with(app: &App, email: &str, code: &str) -> TestResponse {
     let body = json!({
         "email": email,
         "password": PASSWORD,
         "username": "Somebody",
         "invite_code": code,
     });
-    app.stranger().post("/v1/auth/register", body).await
+    app.anonymous().post("/v1/auth/register", body).await
 }
 
 /// A member, as the admin sees them.
@@ -98,14 +98,14 @@ async fn limit_seats(app: &App, school: &Organization<'_>, total: u32) {
 
 /// Ends a membership as an admin's removal does, and notes it.
 fn remove(app: &App, school: &Organization<'_>, person: &Person<'_>) {
-    use rollcall::store::{memberships, removals, transaction};
+    use rollcall::store::{memberships, removed_members, transaction};
     let mut connection = app.state.pool.get().unwrap();
     let (organization, account) = (school.id.parse().unwrap(), person.id.parse().unwrap());
     transaction(&mut connection, |connection| {
         let known = memberships::find(connection, organization, account)?.unwrap();
         assert!(memberships::delete(connection, &known)?);
         rollcall::store::seats::release(connection, organization, known.account_type, 1)?;
-        removals::insert(connection, organization, account, app.now())
+        removed_members::insert(connection, organization, account, app.now())
     })
     .unwrap();
 }
@@ -114,6 +114,6 @@ fn remove(app: &App, school: &Organization<'_>, person: &Person<'_>) {
 async fn verify(app: &App, email: &str) -> Value {
     let token = app.last_mail_to(email).await.token();
     let body = json!({ "token": token });
-    let verified = app.stranger().post("/v1/auth/email/verify", body).await;
+    let verified = app.anonymous().post("/v1/auth/email/verify", body).await;
     verified.expect_status(200)
 }

@@ -1,8 +1,8 @@
 //! QR codes: what a camera reads is the join link.
 
 use super::{code_path, group};
+use crate::support::both_databases;
 use crate::support::people::text;
-use crate::support::road;
 
 /// Decodes a PNG of one bit a pixel and reads the QR code in it.
 fn read(png: &[u8]) -> (usize, String) {
@@ -44,7 +44,7 @@ fn draw(svg: &str) -> (usize, Vec<bool>) {
     (side, dark)
 }
 
-road!(both_pictures_lead_to_the_join_link, |app| {
+both_databases!(both_pictures_lead_to_the_join_link, |app| {
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     for group in [None, Some(seven_a.as_str())] {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{change, code_of, code_path, group, limit_seats, register_with, seats_used};
 use crate::support::people::Person;
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
 async fn people(app: &App, count: usize) -> Vec<Person<'_>> {
     join_all((0..count).map(|n| async move { app.register(&format!("p{n}@x.org")).await })).await
@@ -44,7 +44,7 @@ fn counts(expected: &[(&str, usize)]) -> Vec<(String, usize)> {
         .collect()
 }
 
-road!(thirty_people_on_a_code_with_ten_uses_are_ten, |app| {
+both_databases!(thirty_people_on_a_code_with_ten_uses_are_ten, |app| {
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     let code = code_of(&school, Some(&seven_a)).await;
@@ -63,7 +63,7 @@ road!(thirty_people_on_a_code_with_ten_uses_are_ten, |app| {
     assert_eq!(uses["items"].as_array().unwrap().len(), 10);
 });
 
-road!(the_last_seats_are_taken_once, |app| {
+both_databases!(the_last_seats_are_taken_once, |app| {
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     let own = code_of(&school, None).await;
@@ -97,7 +97,7 @@ road!(the_last_seats_are_taken_once, |app| {
     assert_eq!(uses[0] + uses[1], 3);
 });
 
-road!(twins_of_one_person_are_in_once, |app| {
+both_databases!(twins_of_one_person_are_in_once, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     // The last use and the last seat: no twin may hear that there was none.
@@ -109,7 +109,7 @@ road!(twins_of_one_person_are_in_once, |app| {
     assert_eq!(ended, counts(&[("already_member", 7), ("joined", 1)]));
 });
 
-road!(twins_with_different_codes_are_in_once, |app| {
+both_databases!(twins_with_different_codes_are_in_once, |app| {
     let school = app.school().await;
     let mut codes = vec![code_of(&school, None).await];
     for name in ["7A", "7B", "7C"] {
@@ -130,7 +130,7 @@ road!(twins_with_different_codes_are_in_once, |app| {
     assert_eq!(member["groups"].as_array().unwrap().len(), 3);
 });
 
-road!(registrations_at_once_pass_no_maximum, |app| {
+both_databases!(registrations_at_once_pass_no_maximum, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     change(&school, None, json!({ "max_uses": 5 })).await;
@@ -147,7 +147,7 @@ road!(registrations_at_once_pass_no_maximum, |app| {
     assert_eq!(seats_used(&school).await, 6);
 });
 
-road!(
+both_databases!(
     a_code_that_is_reset_meanwhile_lets_in_before_or_not_at_all,
     |app| {
         let school = app.school().await;
@@ -176,7 +176,7 @@ road!(
     }
 );
 
-road!(
+both_databases!(
     verifying_and_entering_a_code_at_once_never_strands_anybody,
     |app| {
         let school = app.school().await;
@@ -185,7 +185,7 @@ road!(
         for person in people(app, 6).await {
             let token = app.last_mail_to(&person.email).await.token();
             let body = json!({ "token": token });
-            let stranger = app.stranger();
+            let stranger = app.anonymous();
             let (entered, verified) = futures_util::future::join(
                 person.redeem(&code),
                 stranger.post("/v1/auth/email/verify", body),

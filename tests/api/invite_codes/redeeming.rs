@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{change, code_of, group, limit_seats, member, remove, seats_used};
-use crate::support::Answer;
+use crate::support::TestResponse;
+use crate::support::both_databases;
 use crate::support::people::{Person, send, text};
-use crate::support::road;
 
-road!(a_code_joins_as_the_default_type, |app| {
+both_databases!(a_code_joins_as_the_default_type, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     let jane = app.register("jane@x.org").await;
@@ -42,7 +42,7 @@ road!(a_code_joins_as_the_default_type, |app| {
     assert_eq!(member(&school, &john.id).await["account_type"], "teacher");
 });
 
-road!(a_groups_code_joins_the_organization_and_the_group, |app| {
+both_databases!(a_groups_code_joins_the_organization_and_the_group, |app| {
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     let code = code_of(&school, Some(&seven_a)).await;
@@ -60,7 +60,7 @@ road!(a_groups_code_joins_the_organization_and_the_group, |app| {
     assert_eq!(joined["groups"], json!([{ "id": seven_a, "name": "7A" }]));
 });
 
-road!(members_gain_what_the_code_adds_and_nothing_else, |app| {
+both_databases!(members_gain_what_the_code_adds_and_nothing_else, |app| {
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     let own = code_of(&school, None).await;
@@ -93,7 +93,7 @@ road!(members_gain_what_the_code_adds_and_nothing_else, |app| {
     jane.redeems(&own, "already_member").await;
 });
 
-road!(a_closed_code_lets_nobody_in_and_says_why, |app| {
+both_databases!(a_closed_code_lets_nobody_in_and_says_why, |app| {
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     for group in [None, Some(seven_a.as_str())] {
@@ -122,14 +122,14 @@ road!(a_closed_code_lets_nobody_in_and_says_why, |app| {
     }
 });
 
-road!(
+both_databases!(
     a_preview_shows_where_a_code_leads_and_changes_nothing,
     |app| {
         let school = app.school().await;
         let seven_a = group(&school, "7A").await;
         let own = code_of(&school, None).await;
         let code = code_of(&school, Some(&seven_a)).await;
-        app.stranger()
+        app.anonymous()
             .preview(&code.replace('-', "\u{2013}"))
             .await
             .expect(
@@ -155,7 +155,7 @@ road!(
         );
         assert_eq!(seats_used(&school).await, 1);
         for nothing in ["ABCDE-FGHJK", "ABCDE", "", "ABCDE-FGH0K", &"A".repeat(5000)] {
-            let unknown = app.stranger().preview(nothing).await;
+            let unknown = app.anonymous().preview(nothing).await;
             unknown.expect_problem(404, "code_unknown");
             jane.redeem(nothing)
                 .await
@@ -167,19 +167,19 @@ road!(
             json!({ "code": "A", "group": "7A" }),
         ] {
             let refused = app
-                .stranger()
+                .anonymous()
                 .post("/v1/invite-codes/preview", malformed.clone())
                 .await;
             refused.expect_problem(400, "malformed_request");
             let refused = jane.post("/v1/invite-codes/redeem", malformed).await;
             refused.expect_problem(400, "malformed_request");
         }
-        let refused = app.stranger().redeem(&code).await;
+        let refused = app.anonymous().redeem(&code).await;
         refused.expect_problem(401, "not_signed_in");
     }
 );
 
-road!(without_a_seat_nobody_comes_in, |app| {
+both_databases!(without_a_seat_nobody_comes_in, |app| {
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     let code = code_of(&school, Some(&seven_a)).await;
@@ -197,7 +197,7 @@ road!(without_a_seat_nobody_comes_in, |app| {
     jane.redeems(&code, "added_to_group").await;
 });
 
-road!(
+both_databases!(
     whom_an_admin_removed_the_same_code_does_not_bring_back,
     |app| {
         let school = app.school().await;
@@ -229,7 +229,7 @@ road!(
     }
 );
 
-road!(whom_a_group_removed_its_code_does_not_bring_back, |app| {
+both_databases!(whom_a_group_removed_its_code_does_not_bring_back, |app| {
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     let code = code_of(&school, Some(&seven_a)).await;
@@ -246,8 +246,13 @@ road!(whom_a_group_removed_its_code_does_not_bring_back, |app| {
         diesel::delete(group_memberships::table.find((group, account)))
             .execute(&mut **connection)
             .unwrap();
-        rollcall::store::removals::insert_of_group(&mut connection, group, &[account], app.now())
-            .unwrap();
+        rollcall::store::removed_members::insert_of_group(
+            &mut connection,
+            group,
+            &[account],
+            app.now(),
+        )
+        .unwrap();
     }
     jane.redeem(&code)
         .await
@@ -261,7 +266,7 @@ road!(whom_a_group_removed_its_code_does_not_bring_back, |app| {
     jane.redeems(&text(&reset["code"]), "added_to_group").await;
 });
 
-road!(whom_an_admin_deactivated_no_code_brings_back, |app| {
+both_databases!(whom_an_admin_deactivated_no_code_brings_back, |app| {
     use diesel::prelude::*;
     use rollcall::domain::organization::MembershipStatus;
     use rollcall::store::schema::memberships;
@@ -285,7 +290,7 @@ road!(whom_an_admin_deactivated_no_code_brings_back, |app| {
     assert_eq!(member(&school, &jane.id).await["status"], "deactivated");
 });
 
-road!(who_leaves_while_deactivated_does_not_come_back, |app| {
+both_databases!(who_leaves_while_deactivated_does_not_come_back, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     let jane = app.register("jane@x.org").await;
@@ -299,7 +304,7 @@ road!(who_leaves_while_deactivated_does_not_come_back, |app| {
         .expect_problem(403, "code_blocked_for_you");
 });
 
-road!(who_left_by_themselves_may_come_back, |app| {
+both_databases!(who_left_by_themselves_may_come_back, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     let jane = app.register("jane@x.org").await;
@@ -310,12 +315,12 @@ road!(who_left_by_themselves_may_come_back, |app| {
 });
 
 /// Sends a body with this `Idempotency-Key`.
-async fn with_key(person: &Person<'_>, path: &str, body: &Value) -> Answer {
+async fn with_key(person: &Person<'_>, path: &str, body: &Value) -> TestResponse {
     let request = person.request(reqwest::Method::POST, path);
     send(request.header("idempotency-key", "one").json(body)).await
 }
 
-road!(a_repeated_request_gets_its_first_answer, |app| {
+both_databases!(a_repeated_request_gets_its_first_answer, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     let jane = app.register("jane@x.org").await;

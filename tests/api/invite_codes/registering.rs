@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::{change, code_of, group, limit_seats, member, register_with};
+use crate::support::both_databases;
 use crate::support::people::{PASSWORD, text};
-use crate::support::road;
 
-road!(a_person_registers_and_is_in, |app| {
+both_databases!(a_person_registers_and_is_in, |app| {
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     let code = code_of(&school, Some(&seven_a)).await;
@@ -29,12 +29,12 @@ road!(a_person_registers_and_is_in, |app| {
     jane.get(&school.path("")).await.expect_status(200);
 });
 
-road!(a_bad_code_makes_no_account, |app| {
+both_databases!(a_bad_code_makes_no_account, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     let expect_no_account = async || {
         let body = json!({ "email": "jane@x.org", "password": PASSWORD });
-        let refused = app.stranger().post("/v1/auth/login", body).await;
+        let refused = app.anonymous().post("/v1/auth/login", body).await;
         refused.expect_problem(401, "wrong_credentials");
         let mails = app.mails().await;
         assert!(mails.iter().all(|mail| mail.to != "jane@x.org"));
@@ -82,7 +82,7 @@ road!(a_bad_code_makes_no_account, |app| {
     assert_eq!(registered["joined"]["outcome"], "joined");
 });
 
-road!(a_taken_address_uses_nothing_up, |app| {
+both_databases!(a_taken_address_uses_nothing_up, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     app.register("jane@x.org").await;

@@ -5,16 +5,16 @@ use std::time::Duration;
 use diesel::prelude::*;
 use futures_util::future::join_all;
 use rollcall::domain::limits::Limit;
-use rollcall::services::limits::{Quotas, Wanted, give_back, take};
+use rollcall::services::limits::{LimitRequest, Quotas, refund, take};
 use rollcall::store::schema::rate_limits;
 
 use super::{sign_in, statuses};
 use crate::support::app::block_on;
-use crate::support::books;
-use crate::support::{App, road};
+use crate::support::invariants;
+use crate::support::{App, both_databases};
 
 fn stored(app: &App) -> i64 {
-    let mut connection = books::connect(&app.state.pool);
+    let mut connection = invariants::connect(&app.state.pool);
     let count = rate_limits::table.count().get_result(&mut **connection);
     count.expect("no count")
 }
@@ -38,7 +38,7 @@ async fn guess_at_both(app: &App, replica: &App) {
     assert_eq!((statuses(&answers, 401), statuses(&answers, 429)), (10, 14));
 }
 
-road!(what_has_grown_back_is_forgotten, |app| {
+both_databases!(what_has_grown_back_is_forgotten, |app| {
     app.drain().await;
     let before = stored(app);
     sign_in(app, "ann@x.example", "wrong guess 1")
@@ -51,15 +51,15 @@ road!(what_has_grown_back_is_forgotten, |app| {
     assert_eq!(stored(app), 0);
 });
 
-road!(never_more_uses_than_the_quota_are_taken, |app| {
+both_databases!(never_more_uses_than_the_quota_are_taken, |app| {
     let (now, quotas) = (app.now(), Quotas::default());
-    let wanted = Wanted::one(Limit::CodeAccount, "somebody");
+    let wanted = LimitRequest::one(Limit::CodeAccount, "somebody");
     let grab = |connections: usize, each: usize| -> usize {
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..connections)
                 .map(|_| {
                     scope.spawn(|| {
-                        let mut connection = books::connect(&app.state.pool);
+                        let mut connection = invariants::connect(&app.state.pool);
                         let allowed = || {
                             let seen = &mut Vec::new();
                             let wanted = std::slice::from_ref(&wanted);
@@ -79,24 +79,24 @@ road!(never_more_uses_than_the_quota_are_taken, |app| {
         })
     };
     assert_eq!(grab(6, 8), 10);
-    let mut connection = books::connect(&app.state.pool);
+    let mut connection = invariants::connect(&app.state.pool);
     let mut seen = Vec::new();
     for _ in 0..4 {
         let taken = std::slice::from_ref(&wanted);
-        give_back(&mut connection, &quotas, taken, now, &mut seen).unwrap();
+        refund(&mut connection, &quotas, taken, now, &mut seen).unwrap();
     }
     assert_eq!(seen.last().unwrap().left, 4);
     drop(connection);
     assert_eq!(grab(6, 8), 4);
 });
 
-road!(several_uses_are_taken_together_or_not_at_all, |app| {
+both_databases!(several_uses_are_taken_together_or_not_at_all, |app| {
     let (now, quotas) = (app.now(), Quotas::default());
-    let mut connection = books::connect(&app.state.pool);
+    let mut connection = invariants::connect(&app.state.pool);
     let mut of = |uses| {
-        let wanted = Wanted {
+        let wanted = LimitRequest {
             uses,
-            ..Wanted::one(Limit::MailToAddress, "somebody")
+            ..LimitRequest::one(Limit::MailToAddress, "somebody")
         };
         let mut seen = Vec::new();
         let taken = take(&mut connection, &quotas, &[wanted], now, &mut seen).is_ok();
@@ -106,9 +106,9 @@ road!(several_uses_are_taken_together_or_not_at_all, |app| {
     assert_eq!(of(3), (false, 2));
     assert_eq!(of(2), (true, 0));
     // More than there ever is takes all that there is.
-    let wanted = Wanted {
+    let wanted = LimitRequest {
         uses: 500,
-        ..Wanted::one(Limit::MailToAddress, "somebody else")
+        ..LimitRequest::one(Limit::MailToAddress, "somebody else")
     };
     let mut many = || {
         take(
@@ -123,8 +123,8 @@ road!(several_uses_are_taken_together_or_not_at_all, |app| {
     assert!(many().is_err());
     let mut both = |first, second| {
         let wanted = [
-            Wanted::one(Limit::CodeAccount, first),
-            Wanted::one(Limit::MailToAddress, second),
+            LimitRequest::one(Limit::CodeAccount, first),
+            LimitRequest::one(Limit::MailToAddress, second),
         ];
         take(&mut connection, &quotas, &wanted, now, &mut Vec::new()).is_ok()
     };

@@ -11,9 +11,9 @@ use rollcall::store::schema::accounts;
 use serde_json::{Value, json};
 
 use crate::support::app::block_on;
-use crate::support::books;
+use crate::support::invariants;
 use crate::support::people::{PASSWORD, send};
-use crate::support::{Answer, App, road};
+use crate::support::{App, TestResponse, both_databases};
 
 mod counts;
 mod proxies;
@@ -26,15 +26,15 @@ fn on_both(configure: fn(&mut Config), road: impl AsyncFn(&App)) {
     }
 }
 
-async fn sign_in(app: &App, email: &str, password: &str) -> Answer {
+async fn sign_in(app: &App, email: &str, password: &str) -> TestResponse {
     let body = json!({ "email": email, "password": password });
-    app.stranger().post("/v1/auth/login", body).await
+    app.anonymous().post("/v1/auth/login", body).await
 }
 
 /// A sign-in that somebody sends through a proxy.
-async fn sign_in_from(app: &App, client: &str, email: &str, password: &str) -> Answer {
+async fn sign_in_from(app: &App, client: &str, email: &str, password: &str) -> TestResponse {
     let body = json!({ "email": email, "password": password });
-    let request = app.stranger().request(Method::POST, "/v1/auth/login");
+    let request = app.anonymous().request(Method::POST, "/v1/auth/login");
     send(request.header("x-forwarded-for", client).json(&body)).await
 }
 
@@ -43,14 +43,14 @@ fn registration(number: usize) -> Value {
     json!({ "email": email, "password": PASSWORD, "username": "Pupil" })
 }
 
-fn statuses(answers: &[Answer], status: u16) -> usize {
-    let has = |answer: &&Answer| answer.status.as_u16() == status;
+fn statuses(answers: &[TestResponse], status: u16) -> usize {
+    let has = |answer: &&TestResponse| answer.status.as_u16() == status;
     answers.iter().filter(has).count()
 }
 
-road!(a_class_of_forty_registers_at_once_from_one_address, |app| {
+both_databases!(a_class_of_forty_registers_at_once_from_one_address, |app| {
     let pupils = (0..40).map(|number| async move {
-        app.stranger()
+        app.anonymous()
             .post("/v1/auth/register", registration(number))
             .await
     });
@@ -58,7 +58,7 @@ road!(a_class_of_forty_registers_at_once_from_one_address, |app| {
     assert_eq!(statuses(&answers, 201), 40, "{answers:?}");
 });
 
-road!(
+both_databases!(
     a_school_signs_in_from_one_address_typing_errors_and_all,
     |app| {
         let names: Vec<String> = (0..20)
@@ -66,7 +66,7 @@ road!(
             .collect();
         for (number, _) in names.iter().enumerate() {
             let pupil = registration(number);
-            app.stranger()
+            app.anonymous()
                 .post("/v1/auth/register", pupil)
                 .await
                 .expect_status(201);
@@ -83,7 +83,7 @@ road!(
     }
 );
 
-road!(a_guesser_is_stopped_and_let_go_on_when_it_was_said, |app| {
+both_databases!(a_guesser_is_stopped_and_let_go_on_when_it_was_said, |app| {
     app.register("ann@x.example").await;
     let mut known = Vec::new();
     for email in ["ann@x.example", "nobody@x.example"] {
@@ -122,7 +122,7 @@ road!(a_guesser_is_stopped_and_let_go_on_when_it_was_said, |app| {
         .expect_status(200);
 });
 
-road!(a_right_password_costs_nothing, |app| {
+both_databases!(a_right_password_costs_nothing, |app| {
     app.register("ann@x.example").await;
     for _ in 0..3 {
         sign_in(app, "ann@x.example", "wrong guess 1")
@@ -143,7 +143,7 @@ road!(a_right_password_costs_nothing, |app| {
     }
 });
 
-road!(guesses_at_once_are_counted_each, |app| {
+both_databases!(guesses_at_once_are_counted_each, |app| {
     app.register("ann@x.example").await;
     let guesses = (0..30).map(|number| async move {
         sign_in(app, "ann@x.example", &format!("wrong guess {number}")).await
@@ -152,7 +152,7 @@ road!(guesses_at_once_are_counted_each, |app| {
     assert_eq!((statuses(&answers, 401), statuses(&answers, 429)), (10, 20));
 });
 
-road!(whoever_has_a_session_cannot_guess_its_password, |app| {
+both_databases!(whoever_has_a_session_cannot_guess_its_password, |app| {
     let (ann, ben) = (
         app.register("ann@x.example").await,
         app.register("ben@x.example").await,
@@ -192,7 +192,7 @@ fn a_limit_can_be_changed_and_switched_off() {
     on_both(few, async |app| {
         for number in 0..3 {
             let answer = app
-                .stranger()
+                .anonymous()
                 .post("/v1/auth/register", registration(number))
                 .await;
             answer.expect_status(201);
@@ -201,7 +201,7 @@ fn a_limit_can_be_changed_and_switched_off() {
             assert!(standing.contains(&left), "{standing}");
         }
         let answer = app
-            .stranger()
+            .anonymous()
             .post("/v1/auth/register", registration(3))
             .await;
         answer.expect_problem(429, "rate_limited");
@@ -214,9 +214,9 @@ fn a_limit_can_be_changed_and_switched_off() {
     });
 }
 
-road!(browsers_may_name_requests_and_read_how_they_stand, |app| {
+both_databases!(browsers_may_name_requests_and_read_how_they_stand, |app| {
     let preflight = app
-        .stranger()
+        .anonymous()
         .request(Method::OPTIONS, "/v1/auth/register")
         .header("origin", "http://localhost:3000")
         .header("access-control-request-method", "POST")
@@ -226,7 +226,7 @@ road!(browsers_may_name_requests_and_read_how_they_stand, |app| {
         );
     assert_eq!(send(preflight).await.status, 200);
     let request = app
-        .stranger()
+        .anonymous()
         .request(Method::POST, "/v1/auth/register")
         .header("origin", "http://localhost:3000")
         .json(&registration(1));
@@ -247,14 +247,14 @@ road!(browsers_may_name_requests_and_read_how_they_stand, |app| {
     }
 });
 
-road!(
+both_databases!(
     a_deactivated_account_with_the_right_password_is_no_guess,
     |app| {
         let school = app.school().await;
         school
             .import_students("email,password,username\nben@x.example,seven green ducks 7,Ben\n")
             .await;
-        let mut connection = books::connect(&app.state.pool);
+        let mut connection = invariants::connect(&app.state.pool);
         let ben = accounts::table.filter(accounts::email.eq("ben@x.example"));
         diesel::update(ben)
             .set(accounts::deactivated_at.eq(Some(app.now())))

@@ -6,8 +6,8 @@ use rollcall::config::Config;
 use serde_json::json;
 
 use super::{on_both, sign_in_from, statuses};
+use crate::support::both_databases;
 use crate::support::people::{PASSWORD, send};
-use crate::support::road;
 
 fn trust_this_machine(config: &mut Config) {
     config.trusted_proxies = "127.0.0.1".parse().unwrap();
@@ -73,14 +73,14 @@ fn addresses_of_one_network_are_one_client() {
         for number in 0..12 {
             let body = json!({ "email": "ann@x.example", "password": "wrong guess 1" });
             let forwarded = format!("for=\"[2001:db8:1:2::{number:x}]:443\";proto=https");
-            let request = app.stranger().request(Method::POST, "/v1/auth/login");
+            let request = app.anonymous().request(Method::POST, "/v1/auth/login");
             let guess = send(request.header("forwarded", forwarded).json(&body)).await;
             guess.expect_status(if number < 10 { 401 } else { 429 });
         }
     });
 }
 
-road!(headers_of_whoever_is_not_trusted_are_ignored, |app| {
+both_databases!(headers_of_whoever_is_not_trusted_are_ignored, |app| {
     for number in 0..12 {
         let client = format!("203.0.113.{number}");
         let guess = sign_in_from(app, &client, "ann@x.example", "wrong guess 1").await;

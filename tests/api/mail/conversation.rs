@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use rollcall::domain::language::Language;
 use rollcall::domain::mail::MailStatus;
-use rollcall::mail::Letter;
+use rollcall::mail::MailContent;
 
 use super::{delivery, queue, queue_in, reset_letter, sent};
 use crate::support::App;
-use crate::support::smtp::{Reaction, SmtpServer, Step};
+use crate::support::smtp::{Phase, Reaction, SmtpServer};
 
 const ADA: &str = "ada@hill.example";
 
@@ -56,13 +56,13 @@ sent!(names_of_any_script_arrive_as_they_are, |app, server| {
     let body = serde_json::json!({
         "email": ADA, "password": crate::support::people::PASSWORD, "username": "Äijä \"Ö\" Ωμέγα, 7A",
     });
-    let stranger = app.stranger();
+    let stranger = app.anonymous();
     stranger
         .post("/v1/auth/register", body)
         .await
         .expect_status(201);
-    let letter = reset_letter(app, "rcp_secret");
-    queue_in(app, ADA, "reset 1", letter, Some(Language::Finnish)).unwrap();
+    let content = reset_letter(app, "rcp_secret");
+    queue_in(app, ADA, "reset 1", content, Some(Language::Finnish)).unwrap();
     app.drain().await;
     let taken = server.taken().pop().unwrap();
     assert!(taken.text.is_ascii(), "{}", taken.text);
@@ -79,9 +79,9 @@ sent!(names_of_any_script_arrive_as_they_are, |app, server| {
     assert_eq!(to.address(), Some(ADA));
 });
 
-/// A letter whose every text wants to be a header, markup or a link.
-fn hostile_letter(app: &App) -> Letter {
-    Letter::SignInInstructions {
+/// A content whose every text wants to be a header, markup or a link.
+fn hostile_letter(app: &App) -> MailContent {
+    MailContent::SignInInstructions {
         organization: "Hill\r\nBcc: all@evil.example\r\n\r\n<b>Road</b>".to_owned(),
         invited_by: Some("Eve\r\nReply-To: eve@evil.example <img src=x>".to_owned()),
         note: Some(
@@ -160,13 +160,13 @@ sent!(a_run_of_mails_takes_one_connection, |app, server| {
         .unwrap();
     }
     let taken = server.taken().len();
-    let mut courier = app.state.courier();
-    courier.next_at_once().unwrap();
-    server.once(Step::Mail, Reaction::HangUp);
-    courier.next_at_once().unwrap();
-    server.once(Step::Mail, Reaction::Say("421 4.4.2 idle too long"));
-    courier.next_at_once().unwrap();
-    courier.rest();
+    let mut mail_sender = app.state.mail_sender();
+    mail_sender.next_at_once().unwrap();
+    server.once(Phase::Mail, Reaction::HangUp);
+    mail_sender.next_at_once().unwrap();
+    server.once(Phase::Mail, Reaction::Say("421 4.4.2 idle too long"));
+    mail_sender.next_at_once().unwrap();
+    mail_sender.rest();
     assert_eq!(server.taken().len(), taken + 3);
     assert_eq!(server.connections(), before + 4);
 });

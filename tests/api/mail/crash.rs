@@ -9,15 +9,15 @@ use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::ids::MailId;
 use rollcall::domain::mail::MailStatus;
 use rollcall::domain::username::Username;
-use rollcall::mail::Letter;
-use rollcall::mail::outbox::Post;
+use rollcall::mail::MailContent;
+use rollcall::mail::outbox::QueuedMail;
 use rollcall::state::State;
 use rollcall::store::accounts::{self, Account};
 use rollcall::store::mails;
 use rollcall::worker;
 
 use crate::support::process::Installation;
-use crate::support::smtp::{Reaction, SmtpServer, Step};
+use crate::support::smtp::{Phase, Reaction, SmtpServer};
 
 const MAILS: usize = 150;
 const KILLS: usize = 12;
@@ -53,9 +53,9 @@ fn killed_while_sending(mut installation: Installation) {
     for kill in 0..KILLS {
         match kill % 3 {
             // While the server waits for the text's end to be acknowledged…
-            0 => server.once(Step::Text, Reaction::TakeAndWait),
+            0 => server.once(Phase::Text, Reaction::TakeAndWait),
             // …and before it has anything.
-            1 => server.once(Step::Rcpt, Reaction::Hang),
+            1 => server.once(Phase::Rcpt, Reaction::Hang),
             _ => {}
         }
         let before = server.taken().len();
@@ -96,12 +96,12 @@ fn queue(state: &State, mails: usize) -> BTreeMap<MailId, String> {
     accounts::insert(&mut connection, &account).unwrap();
     let queue_one = |number: usize| {
         let token = format!("rcp_{number}");
-        let post = Post {
+        let post = QueuedMail {
             to: &account,
             language: None,
             organization: None,
             cause: token.clone(),
-            letter: Letter::PasswordReset {
+            content: MailContent::PasswordReset {
                 link: format!("http://localhost:3000/set-password?token={token}"),
                 expires_at: now.plus(Duration::from_secs(24 * 60 * 60)),
             },

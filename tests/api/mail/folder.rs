@@ -4,9 +4,9 @@ use rollcall::domain::mail::MailStatus;
 use rollcall::store::mails;
 
 use super::{delivery, queue, reset_letter};
-use crate::support::road;
+use crate::support::both_databases;
 
-road!(a_mail_is_written_into_the_folder_once, |app| {
+both_databases!(a_mail_is_written_into_the_folder_once, |app| {
     app.register("ada@hill.example").await;
     let mail = queue(
         app,
@@ -43,7 +43,7 @@ road!(a_mail_is_written_into_the_folder_once, |app| {
     assert_eq!(app.mails().await.len(), before);
 });
 
-road!(what_was_withdrawn_is_not_sent, |app| {
+both_databases!(what_was_withdrawn_is_not_sent, |app| {
     app.register("ada@hill.example").await;
     app.drain().await;
     let before = app.mails().await.len();

@@ -2,10 +2,10 @@
 
 mod conversation;
 mod crash;
+mod delivery_errors;
 mod folder;
 mod once;
 mod process;
-mod setbacks;
 mod tls;
 
 use std::time::Duration;
@@ -14,8 +14,8 @@ use rollcall::config::Config;
 use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::ids::MailId;
 use rollcall::domain::language::Language;
-use rollcall::mail::Letter;
-use rollcall::mail::outbox::Post;
+use rollcall::mail::MailContent;
+use rollcall::mail::outbox::QueuedMail;
 use rollcall::store::mails::{self, Delivery};
 use rollcall::store::{accounts, transaction};
 
@@ -58,24 +58,24 @@ fn mail_to(config: &mut Config, server: &SmtpServer) {
     config.mail_from = "Hill Road School <no-reply@hill.example>".parse().unwrap();
 }
 
-/// A letter with a link that carries this token.
-fn reset_letter(app: &App, token: &str) -> Letter {
-    Letter::PasswordReset {
+/// A content with a link that carries this token.
+fn reset_letter(app: &App, token: &str) -> MailContent {
+    MailContent::PasswordReset {
         link: format!("http://localhost:3000/set-password?token={token}"),
         expires_at: app.now().plus(Duration::from_secs(72 * 60 * 60)),
     }
 }
 
-/// Queues a letter to whoever has this address, as a service does.
-fn queue(app: &App, to: &str, cause: &str, letter: Letter) -> Option<MailId> {
-    queue_in(app, to, cause, letter, None)
+/// Queues a content to whoever has this address, as a service does.
+fn queue(app: &App, to: &str, cause: &str, content: MailContent) -> Option<MailId> {
+    queue_in(app, to, cause, content, None)
 }
 
 fn queue_in(
     app: &App,
     to: &str,
     cause: &str,
-    letter: Letter,
+    content: MailContent,
     language: Option<Language>,
 ) -> Option<MailId> {
     let mut connection = app.state.pool.get().unwrap();
@@ -83,12 +83,12 @@ fn queue_in(
     let account = accounts::find_by_email(&mut connection, &address)
         .unwrap()
         .unwrap();
-    let post = Post {
+    let post = QueuedMail {
         to: &account,
         language,
         organization: None,
         cause: cause.to_owned(),
-        letter,
+        content,
     };
     transaction(&mut connection, |connection| {
         app.state.outbox.queue(connection, &post, app.now())

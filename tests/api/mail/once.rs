@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use rollcall::domain::ids::WorkerId;
 use rollcall::domain::mail::MailStatus::{Failed, Queued, Sent};
-use rollcall::mail::sending::Turn;
+use rollcall::mail::sending::Step;
 use rollcall::store::mails::{self, Lease};
 
 use super::{delivery, queue, reset_letter, sent};
-use crate::support::smtp::{Reaction, SmtpServer, Step};
+use crate::support::smtp::{Phase, Reaction, SmtpServer};
 
 const ADA: &str = "ada@hill.example";
 
@@ -28,9 +28,9 @@ sent!(several_workers_send_each_mail_once, |app, server| {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let mut courier = app.state.courier();
-                while courier.next_at_once().unwrap().is_some() {}
-                courier.rest();
+                let mut mail_sender = app.state.mail_sender();
+                while mail_sender.next_at_once().unwrap().is_some() {}
+                mail_sender.rest();
             });
         }
     });
@@ -125,7 +125,7 @@ sent!(all_workers_together_keep_the_pace, |app, server| {
     let mut couriers = {
         // 600 a minute: ten at once, and one each tenth of a second from then on.
         assert_eq!(app.state.config.mail_per_minute, 600);
-        [app.state.courier(), app.state.courier()]
+        [app.state.mail_sender(), app.state.mail_sender()]
     };
     for number in 0..30 {
         queue(
@@ -137,11 +137,11 @@ sent!(all_workers_together_keep_the_pace, |app, server| {
     }
     let mut send_all = || {
         let mut waits = Vec::new();
-        for courier in &mut couriers {
+        for mail_sender in &mut couriers {
             loop {
-                match courier.next_turn().unwrap() {
-                    Turn::Sent => {}
-                    Turn::Wait(wait) => break waits.push(wait),
+                match mail_sender.next_turn().unwrap() {
+                    Step::Sent => {}
+                    Step::Wait(wait) => break waits.push(wait),
                     other => panic!("{other:?}"),
                 }
             }
@@ -164,7 +164,7 @@ sent!(
         app.register(ADA).await;
         app.drain().await;
         let before = server.taken().len();
-        server.once(Step::Text, Reaction::TakeAndHangUp);
+        server.once(Phase::Text, Reaction::TakeAndHangUp);
         let mail = queue(app, ADA, "reset 1", reset_letter(app, "rcp_1")).unwrap();
         app.drain().await;
         app.advance(Duration::from_secs(120));

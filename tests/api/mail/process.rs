@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::support::app::block_on;
 use crate::support::mail::received_in;
 use crate::support::process::Installation;
-use crate::support::smtp::{Reaction, SmtpServer, Step};
+use crate::support::smtp::{Phase, Reaction, SmtpServer};
 
 #[test]
 fn preview_writes_every_mail_in_every_language() {
@@ -65,7 +65,7 @@ fn a_trial_goes_into_the_folder_where_there_is_no_server() {
 #[test]
 fn a_mail_server_that_hangs_holds_up_nothing_else() {
     let server = SmtpServer::plain();
-    server.always(Step::Text, Reaction::Hang);
+    server.always(Phase::Text, Reaction::Hang);
     let mut installation = Installation::on_sqlite();
     installation.set("SMTP_URL", server.url());
     installation.set("MAIL_FROM", "no-reply@hill.example");
@@ -107,7 +107,7 @@ fn a_process_that_ends_finishes_its_mail() {
     installation.set("SMTP_URL", server.url());
     installation.set("MAIL_FROM", "no-reply@hill.example");
     installation.set("MAIL_WORKERS", 1);
-    server.once(Step::Text, Reaction::TakeAndWait);
+    server.once(Phase::Text, Reaction::TakeAndWait);
     let process = installation.start();
     let ids = super::crash::queue_in(&installation, 5);
     server.wait_until_held();

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{check_books, crowd, limit_seats, students};
+use crate::support::both_databases;
 use crate::support::people::{Organization, text};
-use crate::support::road;
 
 async fn bulk(school: &Organization<'_>, body: Value) -> Value {
     let path = school.path("/members/bulk-update");
@@ -19,7 +19,7 @@ fn outcomes(answer: &Value) -> Vec<&str> {
         .collect()
 }
 
-road!(each_ends_on_its_own, |app| {
+both_databases!(each_ends_on_its_own, |app| {
     let school = app.school().await;
     let [ann, bob, cid] = students(app, &school).await;
     let busy = app
@@ -62,7 +62,7 @@ road!(each_ends_on_its_own, |app| {
     assert_eq!(log["items"][0]["details"]["account_type"], "teacher");
 });
 
-road!(seats_go_to_those_who_are_named_first, |app| {
+both_databases!(seats_go_to_those_who_are_named_first, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let [ann, bob, cid] = students(app, &school).await;
@@ -107,7 +107,7 @@ road!(seats_go_to_those_who_are_named_first, |app| {
     assert_eq!(shown["groups"][0]["name"], "7A");
 });
 
-road!(groups_are_joined_and_left_by_many, |app| {
+both_databases!(groups_are_joined_and_left_by_many, |app| {
     let school = app.school().await;
     let [ann, bob, cid] = students(app, &school).await;
     let (old, new) = (school.new_group("7A").await, school.new_group("8A").await);
@@ -131,7 +131,7 @@ road!(groups_are_joined_and_left_by_many, |app| {
     assert!(!app.was_removed_from_group(&school.id_of(&new), &ann.id));
 });
 
-road!(whoever_is_no_staff_any_more_manages_no_group, |app| {
+both_databases!(whoever_is_no_staff_any_more_manages_no_group, |app| {
     let school = app.school().await;
     let [ann, bob, _] = students(app, &school).await;
     let ids = json!([ann.id, bob.id]);
@@ -171,7 +171,7 @@ road!(whoever_is_no_staff_any_more_manages_no_group, |app| {
     assert_eq!(school.role_in_group(&group, &bob.id).await, "member");
 });
 
-road!(five_hundred_are_changed_at_once_and_no_more, |app| {
+both_databases!(five_hundred_are_changed_at_once_and_no_more, |app| {
     let school = app.school().await;
     let ids = crowd(&school, 501).await;
     let group = school.new_group("Everybody").await;
@@ -190,7 +190,7 @@ road!(five_hundred_are_changed_at_once_and_no_more, |app| {
         .expect_fields(&[("/account_ids", "too_many")]);
 });
 
-road!(what_cannot_be_meant_is_refused, |app| {
+both_databases!(what_cannot_be_meant_is_refused, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     let path = school.path("/members/bulk-update");

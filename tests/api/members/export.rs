@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{crowd, students};
-use crate::support::road;
+use crate::support::both_databases;
 
 /// The lines of a file, without its byte-order mark.
 fn lines(file: &str) -> Vec<&str> {
@@ -14,7 +14,7 @@ fn lines(file: &str) -> Vec<&str> {
 const HEADER: &str = "account_id,username,email,account_type,role,status,managed,\
     generated_address,joined_via,joined_at,registered_at,last_active_at,groups";
 
-road!(the_file_has_what_the_list_has, |app| {
+both_databases!(the_file_has_what_the_list_has, |app| {
     let school = app.school().await;
     school
         .import_students(
@@ -74,7 +74,7 @@ road!(the_file_has_what_the_list_has, |app| {
     assert_eq!(lines(&none.text), [HEADER]);
 });
 
-road!(a_name_that_is_a_formula_is_defused, |app| {
+both_databases!(a_name_that_is_a_formula_is_defused, |app| {
     let school = app.school().await;
     let eve = app.register("eve@x.org").await;
     eve.patch(
@@ -99,7 +99,7 @@ road!(a_name_that_is_a_formula_is_defused, |app| {
     assert!(found[1].ends_with(",'@SUM(1)"), "{}", found[1]);
 });
 
-road!(many_are_streamed_once_each_in_every_order, |app| {
+both_databases!(many_are_streamed_once_each_in_every_order, |app| {
     let school = app.school().await;
     // More than two chunks.
     let mut ids = crowd(&school, 1203).await;
@@ -119,7 +119,7 @@ road!(many_are_streamed_once_each_in_every_order, |app| {
     }
 });
 
-road!(staff_get_their_groups_and_pupils_nothing, |app| {
+both_databases!(staff_get_their_groups_and_pupils_nothing, |app| {
     let school = app.school().await;
     let [ann, bob, cid] = students(app, &school).await;
     school
@@ -143,7 +143,7 @@ road!(staff_get_their_groups_and_pupils_nothing, |app| {
     assert_eq!(lines(&file.text).len(), 3);
     assert!(file.text.contains("bob@") && !file.text.contains("cid@"));
     cid.get(&path).await.expect_problem(403, "forbidden");
-    app.stranger()
+    app.anonymous()
         .get(&path)
         .await
         .expect_problem(401, "not_signed_in");

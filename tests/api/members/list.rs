@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::both_databases;
 use crate::support::people::PASSWORD;
-use crate::support::road;
 
 /// Uploaded in two parts, an hour apart.
 const FIRST: &str = "email,password,username\n\
@@ -25,7 +25,7 @@ fn names(page: &Value) -> Vec<&str> {
         .collect()
 }
 
-road!(members_are_searched_filtered_and_sorted, |app| {
+both_databases!(members_are_searched_filtered_and_sorted, |app| {
     let mut school = app.school().await;
     school.import_students(FIRST).await;
     app.advance(Duration::from_secs(3600));
@@ -93,7 +93,7 @@ road!(members_are_searched_filtered_and_sorted, |app| {
     assert_eq!(names(&page.expect_status(200)).len(), 4);
 });
 
-road!(a_member_is_shown_with_all_that_helps, |app| {
+both_databases!(a_member_is_shown_with_all_that_helps, |app| {
     let school = app.school().await;
     let group = json!({ "name": "7A" });
     let group = school
@@ -144,7 +144,7 @@ road!(a_member_is_shown_with_all_that_helps, |app| {
     );
 });
 
-road!(pages_go_through_everybody_once_in_every_order, |app| {
+both_databases!(pages_go_through_everybody_once_in_every_order, |app| {
     let school = app.school().await;
     let mut csv = String::from("email,password,username\n");
     for number in 0..25 {
@@ -182,7 +182,7 @@ road!(pages_go_through_everybody_once_in_every_order, |app| {
     }
 });
 
-road!(a_cursor_of_another_order_or_of_nobody_is_refused, |app| {
+both_databases!(a_cursor_of_another_order_or_of_nobody_is_refused, |app| {
     let school = app.school().await;
     school.import_students(FIRST).await;
     let page = school
@@ -218,7 +218,7 @@ road!(a_cursor_of_another_order_or_of_nobody_is_refused, |app| {
     }
 });
 
-road!(staff_see_the_members_of_the_groups_they_manage, |app| {
+both_databases!(staff_see_the_members_of_the_groups_they_manage, |app| {
     let school = app.school().await;
     school.import_students(FIRST).await;
     let tom = app.sign_in("zoe@hill.example", "quiet rivers 11").await;
@@ -254,7 +254,7 @@ road!(staff_see_the_members_of_the_groups_they_manage, |app| {
         .expect_problem(404, "not_found");
 });
 
-road!(the_last_admin_stays, |app| {
+both_databases!(the_last_admin_stays, |app| {
     let school = app.school().await;
     school.import_students(FIRST).await;
     let zoe = app.sign_in("zoe@hill.example", "quiet rivers 11").await;
@@ -298,7 +298,7 @@ road!(the_last_admin_stays, |app| {
     assert_eq!(ledger["by_account_type"]["teacher"]["used"], 0);
 });
 
-road!(of_two_admins_who_leave_at_once_one_stays, |app| {
+both_databases!(of_two_admins_who_leave_at_once_one_stays, |app| {
     for round in 0..5 {
         let school = app.organization(&format!("School {round}"), "school").await;
         let email = format!("second{round}@x.org");

@@ -4,10 +4,10 @@
 use serde_json::json;
 
 use super::{check_books, students};
+use crate::support::both_databases;
 use crate::support::people::PASSWORD;
-use crate::support::road;
 
-road!(
+both_databases!(
     another_organizations_admin_can_only_end_the_membership,
     |app| {
         let school = app.school().await;
@@ -57,7 +57,7 @@ road!(
             .await
             .expect_status(200);
         let login = json!({ "email": "ann@hill.example", "password": "quiet rivers 11" });
-        app.stranger()
+        app.anonymous()
             .post("/v1/auth/login", login)
             .await
             .expect_problem(403, "account_deactivated");
@@ -70,7 +70,7 @@ road!(
     }
 );
 
-road!(whoever_registered_themself_is_nobodys_to_manage, |app| {
+both_databases!(whoever_registered_themself_is_nobodys_to_manage, |app| {
     let school = app.school().await;
     let eve = app.register("eve@x.org").await;
     app.join(&school, &eve, "student").await;
@@ -108,7 +108,7 @@ road!(whoever_registered_themself_is_nobodys_to_manage, |app| {
     assert_eq!(still["username"], "eve");
 });
 
-road!(
+both_databases!(
     a_managed_account_is_renamed_and_found_by_its_new_name,
     |app| {
         let school = app.school().await;
@@ -145,7 +145,7 @@ road!(
     }
 );
 
-road!(members_of_other_organizations_are_not_there, |app| {
+both_databases!(members_of_other_organizations_are_not_there, |app| {
     let school = app.school().await;
     let busy = app
         .sign_in("person1@busy.example", "Busy bees 1 buzz")

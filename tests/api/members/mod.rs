@@ -1,10 +1,10 @@
 //! Members: listed, changed by many, deactivated, removed, helped, exported (PRODUCT 3.9).
 
 mod bulk;
-mod departure;
 mod export;
 mod list;
 mod managed_line;
+mod offboarding;
 mod other_doors;
 mod password;
 mod races;

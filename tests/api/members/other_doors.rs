@@ -1,14 +1,14 @@
-//! What a departure, a removal and a new password mean for invite codes and invitations
+//! What a offboarding, a removal and a new password mean for invite codes and invitations
 //! (PRODUCT 3.4, 3.5).
 
 use serde_json::{Value, json};
 
 use super::{check_books, students};
 use crate::support::people::{Organization, Person, text};
-use crate::support::{Answer, road};
+use crate::support::{TestResponse, both_databases};
 
 /// Redeems the code at this path, as it is now.
-async fn redeem(who: &Person<'_>, school: &Organization<'_>, path: &str) -> Answer {
+async fn redeem(who: &Person<'_>, school: &Organization<'_>, path: &str) -> TestResponse {
     let code = school.admin.get(path).await.expect_status(200)["code"].clone();
     who.post("/v1/invite-codes/redeem", json!({ "code": code }))
         .await
@@ -31,7 +31,7 @@ async fn member_with(school: &Organization<'_>, email: &str) -> (Value, String) 
     (member, path)
 }
 
-road!(
+both_databases!(
     who_was_removed_needs_another_code_who_left_does_not,
     |app| {
         let school = app.school().await;
@@ -61,7 +61,7 @@ road!(
     }
 );
 
-road!(
+both_databases!(
     who_was_taken_out_of_a_group_needs_another_code_of_it,
     |app| {
         let school = app.school().await;
@@ -100,7 +100,7 @@ road!(
     }
 );
 
-road!(a_removed_member_is_offered_nothing_any_more, |app| {
+both_databases!(a_removed_member_is_offered_nothing_any_more, |app| {
     let school = app.school().await;
     let invitation = invite(&school, "new@x.example").await;
     let token = app.last_mail_to("new@x.example").await.token();
@@ -109,12 +109,15 @@ road!(a_removed_member_is_offered_nothing_any_more, |app| {
     let ended = school.admin.get(&invitation).await.expect_status(200);
     assert_eq!(ended["status"], "revoked");
     let choose = json!({ "token": token, "password": "eight brown geese 8" });
-    let dead = app.stranger().post("/v1/auth/password/reset", choose).await;
+    let dead = app
+        .anonymous()
+        .post("/v1/auth/password/reset", choose)
+        .await;
     dead.expect_problem(410, "token_invalid");
     check_books(app, &school);
 });
 
-road!(
+both_databases!(
     a_deleted_account_gives_the_seats_of_its_invitations_back,
     |app| {
         let school = app.school().await;
@@ -158,7 +161,7 @@ road!(
     }
 );
 
-road!(a_password_from_the_admin_accepts_the_invitation, |app| {
+both_databases!(a_password_from_the_admin_accepts_the_invitation, |app| {
     let school = app.school().await;
     let invitation = invite(&school, "new@x.example").await;
     let token = app.last_mail_to("new@x.example").await.token();
@@ -172,12 +175,15 @@ road!(a_password_from_the_admin_accepts_the_invitation, |app| {
     let accepted = school.admin.get(&invitation).await.expect_status(200);
     assert_eq!(accepted["status"], "accepted");
     let choose = json!({ "token": token, "password": "eight brown geese 8" });
-    let dead = app.stranger().post("/v1/auth/password/reset", choose).await;
+    let dead = app
+        .anonymous()
+        .post("/v1/auth/password/reset", choose)
+        .await;
     dead.expect_problem(410, "token_invalid");
     app.sign_in("new@x.example", &password).await;
 });
 
-road!(
+both_databases!(
     a_revoked_invitation_and_a_removal_at_once_free_one_seat,
     |app| {
         let school = app.school().await;

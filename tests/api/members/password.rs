@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::{actions_on, students};
 use crate::support::people::{Person, send, text};
-use crate::support::{Answer, road};
+use crate::support::{TestResponse, both_databases};
 
-async fn reset(who: &Person<'_>, of: &str, body: Value) -> Answer {
+async fn reset(who: &Person<'_>, of: &str, body: Value) -> TestResponse {
     who.post(&format!("{of}/password-reset"), body).await
 }
 
-road!(an_admin_gives_a_managed_account_a_new_password, |app| {
+both_databases!(an_admin_gives_a_managed_account_a_new_password, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     let of_ann = school.path_of(&ann.id);
@@ -28,7 +28,7 @@ road!(an_admin_gives_a_managed_account_a_new_password, |app| {
     );
     ann.get("/v1/me").await.expect_problem(401, "not_signed_in");
     let old = json!({ "email": "ann@hill.example", "password": "quiet rivers 11" });
-    app.stranger()
+    app.anonymous()
         .post("/v1/auth/login", old)
         .await
         .expect_problem(401, "wrong_credentials");
@@ -66,7 +66,7 @@ road!(an_admin_gives_a_managed_account_a_new_password, |app| {
     );
 });
 
-road!(a_given_password_is_judged_by_the_rule, |app| {
+both_databases!(a_given_password_is_judged_by_the_rule, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     let of_ann = school.path_of(&ann.id);
@@ -86,7 +86,7 @@ road!(a_given_password_is_judged_by_the_rule, |app| {
     ann.get("/v1/me").await.expect_status(200);
 });
 
-road!(
+both_databases!(
     a_deactivated_member_gets_a_password_and_stays_deactivated,
     |app| {
         let school = app.school().await;
@@ -102,14 +102,14 @@ road!(
             .await
             .expect_status(200);
         let login = json!({ "email": "ann@hill.example", "password": "eight brown geese 8" });
-        app.stranger()
+        app.anonymous()
             .post("/v1/auth/login", login)
             .await
             .expect_problem(403, "account_deactivated");
     }
 );
 
-road!(staff_help_the_students_of_the_groups_they_manage, |app| {
+both_databases!(staff_help_the_students_of_the_groups_they_manage, |app| {
     let school = app.school().await;
     let [ann, bob, cid] = students(app, &school).await;
     let csv =
@@ -173,7 +173,7 @@ road!(staff_help_the_students_of_the_groups_they_manage, |app| {
         .expect_problem(404, "not_found");
 });
 
-road!(ones_own_password_is_changed_with_the_current_one, |app| {
+both_databases!(ones_own_password_is_changed_with_the_current_one, |app| {
     let school = app.school().await;
     let [ann, bob, _] = students(app, &school).await;
     for id in [&ann.id, &bob.id] {
@@ -192,7 +192,7 @@ road!(ones_own_password_is_changed_with_the_current_one, |app| {
     bob.get("/v1/me").await.expect_problem(401, "not_signed_in");
 });
 
-road!(older_links_to_choose_a_password_are_dead, |app| {
+both_databases!(older_links_to_choose_a_password_are_dead, |app| {
     use diesel::prelude::*;
     use rollcall::domain::ids::AccountId;
     use rollcall::domain::token::{Token, TokenKind};
@@ -223,7 +223,7 @@ road!(older_links_to_choose_a_password_are_dead, |app| {
     assert_eq!(left, [TokenKind::VerifyEmail]);
 });
 
-road!(a_repeated_request_gives_the_same_password_again, |app| {
+both_databases!(a_repeated_request_gives_the_same_password_again, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     let path = format!("{}/password-reset", school.path_of(&ann.id));

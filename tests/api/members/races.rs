@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{check_books, crowd, limit_seats};
 use crate::support::people::{Organization, Person, text};
-use crate::support::{App, road};
+use crate::support::{App, both_databases};
 
 /// A school with a second admin.
 async fn with_second_admin<'a>(app: &'a App, round: usize) -> (Organization<'a>, Person<'a>) {
@@ -23,7 +23,7 @@ async fn with_second_admin<'a>(app: &'a App, round: usize) -> (Organization<'a>,
     (school, second)
 }
 
-road!(of_two_admins_who_remove_each_other_one_stays, |app| {
+both_databases!(of_two_admins_who_remove_each_other_one_stays, |app| {
     for round in 0..6 {
         let (school, second) = with_second_admin(app, round).await;
         let (of_first, of_second) = (school.path_of(&school.admin.id), school.path_of(&second.id));
@@ -63,7 +63,7 @@ road!(of_two_admins_who_remove_each_other_one_stays, |app| {
     }
 });
 
-road!(the_last_two_admins_delete_their_accounts_at_once, |app| {
+both_databases!(the_last_two_admins_delete_their_accounts_at_once, |app| {
     for round in 0..4 {
         let (school, second) = with_second_admin(app, round).await;
         let (one, two) = tokio::join!(school.admin.delete("/v1/me"), second.delete("/v1/me"));
@@ -74,7 +74,7 @@ road!(the_last_two_admins_delete_their_accounts_at_once, |app| {
     }
 });
 
-road!(
+both_databases!(
     deactivated_and_reactivated_at_once_the_ledger_is_right,
     |app| {
         let school = app.school().await;
@@ -119,12 +119,12 @@ road!(
     }
 );
 
-road!(everything_at_once_on_the_same_people_ends_well, |app| {
+both_databases!(everything_at_once_on_the_same_people_ends_well, |app| {
     let school = app.school().await;
     let ids = crowd(&school, 6).await;
     let admin = &school.admin;
     let group = school.new_group("7A").await;
-    let mut calls: Vec<std::pin::Pin<Box<dyn Future<Output = crate::support::Answer> + '_>>> =
+    let mut calls: Vec<std::pin::Pin<Box<dyn Future<Output = crate::support::TestResponse> + '_>>> =
         Vec::new();
     for id in &ids {
         let member = school.path_of(id);
@@ -163,7 +163,7 @@ road!(everything_at_once_on_the_same_people_ends_well, |app| {
     check_books(app, &school);
 });
 
-road!(
+both_databases!(
     a_session_ends_for_good_however_the_deactivation_falls,
     |app| {
         for round in 0..4 {
@@ -174,14 +174,14 @@ road!(
             let ann = app.sign_in(&email, "quiet rivers 11").await;
             let path = format!("{}/deactivate", school.path_of(&ann.id));
             let login = json!({ "email": email, "password": "quiet rivers 11" });
-            let stranger = app.stranger();
+            let stranger = app.anonymous();
             let (closed, tokens) = tokio::join!(
                 school.admin.post(&path, json!({})),
                 stranger.post("/v1/auth/login", login)
             );
             closed.expect_status(200);
             let late = (tokens.status == 200).then(|| {
-                let mut late = app.stranger();
+                let mut late = app.anonymous();
                 late.access_token = Some(text(&tokens.json()["access_token"]));
                 late
             });

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::{actions_on, check_books, limit_seats, students};
+use crate::support::both_databases;
 use crate::support::people::PASSWORD;
-use crate::support::road;
 
-road!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
+both_databases!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     let of_ann = school.path_of(&ann.id);
@@ -22,7 +22,7 @@ road!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
         .await
         .expect_problem(401, "not_signed_in");
     let login = |password: &str| json!({ "email": "ann@hill.example", "password": password });
-    let stranger = app.stranger();
+    let stranger = app.anonymous();
     stranger
         .post("/v1/auth/login", login("quiet rivers 11"))
         .await
@@ -50,7 +50,7 @@ road!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
     );
 });
 
-road!(doing_it_again_changes_nothing, |app| {
+both_databases!(doing_it_again_changes_nothing, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     let of_ann = school.path_of(&ann.id);
@@ -77,7 +77,7 @@ road!(doing_it_again_changes_nothing, |app| {
     }
 });
 
-road!(
+both_databases!(
     reactivation_needs_a_seat_and_keeps_type_role_and_groups,
     |app| {
         let school = app.school().await;
@@ -130,7 +130,7 @@ road!(
     }
 );
 
-road!(the_last_admin_cannot_be_deactivated_or_removed, |app| {
+both_databases!(the_last_admin_cannot_be_deactivated_or_removed, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     let of_admin = school.path_of(&school.admin.id);
@@ -182,7 +182,7 @@ road!(the_last_admin_cannot_be_deactivated_or_removed, |app| {
     check_books(app, &school);
 });
 
-road!(
+both_databases!(
     an_account_that_is_not_managed_here_only_finds_nothing_open_here,
     |app| {
         let school = app.school().await;
@@ -216,7 +216,7 @@ road!(
     }
 );
 
-road!(an_operators_account_is_never_closed, |app| {
+both_databases!(an_operators_account_is_never_closed, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     app.join(&school, &operator, "teacher").await;

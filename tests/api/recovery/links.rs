@@ -2,7 +2,7 @@
 
 use super::*;
 
-road!(a_link_that_is_opened_changes_nothing, |app| {
+both_databases!(a_link_that_is_opened_changes_nothing, |app| {
     let jane = app.register("jane@x.org").await;
     forgot(app, "jane@x.org").await.expect_status(202);
     for page in ["verify", "reset"] {
@@ -10,13 +10,13 @@ road!(a_link_that_is_opened_changes_nothing, |app| {
             "verify" => "/v1/auth/email/verify",
             _ => "/v1/auth/password/reset",
         };
-        let opened = app.stranger().get(path).await;
+        let opened = app.anonymous().get(path).await;
         opened.expect_problem(405, "method_not_allowed");
     }
     assert_eq!(me(&jane).await["email_verified"], false);
 });
 
-road!(tokens_of_one_kind_never_pass_for_another, |app| {
+both_databases!(tokens_of_one_kind_never_pass_for_another, |app| {
     let jane = app.register("jane@x.org").await;
     forgot(app, "jane@x.org").await.expect_status(202);
     let to_verify = tokens(app, "jane@x.org", "verify-email").await.remove(0);
@@ -46,12 +46,12 @@ road!(tokens_of_one_kind_never_pass_for_another, |app| {
         json!({ "code": "x" }),
     ] {
         let refused = app
-            .stranger()
+            .anonymous()
             .post("/v1/auth/password/reset", malformed.clone())
             .await;
         refused.expect_problem(400, "malformed_request");
         let refused = app
-            .stranger()
+            .anonymous()
             .post("/v1/auth/email/verify", malformed)
             .await;
         assert_eq!(refused.status, 400);
@@ -60,7 +60,7 @@ road!(tokens_of_one_kind_never_pass_for_another, |app| {
     reset(app, &to_reset, NEW).await.expect_status(204);
 });
 
-road!(a_generated_address_is_never_mailed_to, |app| {
+both_databases!(a_generated_address_is_never_mailed_to, |app| {
     use diesel::prelude::*;
     use rollcall::store::schema::accounts;
     let jane = app.register("jane@school.example").await;
@@ -82,7 +82,7 @@ road!(a_generated_address_is_never_mailed_to, |app| {
     assert_eq!(app.mails().await.len(), before);
 });
 
-road!(
+both_databases!(
     a_deactivated_account_gets_no_password_and_no_session,
     |app| {
         let jane = app.register("jane@x.org").await;
@@ -105,7 +105,7 @@ road!(
     }
 );
 
-road!(links_are_forgotten_thirty_days_after_their_end, |app| {
+both_databases!(links_are_forgotten_thirty_days_after_their_end, |app| {
     use diesel::prelude::*;
     use rollcall::store::schema::mailed_tokens;
     let jane = app.register("jane@x.org").await;
@@ -126,13 +126,13 @@ road!(links_are_forgotten_thirty_days_after_their_end, |app| {
     assert_eq!(kept(), 0);
 });
 
-road!(people_are_written_to_in_their_language, |app| {
+both_databases!(people_are_written_to_in_their_language, |app| {
     let register = async |email: &str, language: Value, accepted: &str| {
         let mut body = json!({ "email": email, "password": PASSWORD, "username": "Jane" });
         if !language.is_null() {
             body["language"] = language;
         }
-        let stranger = app.stranger();
+        let stranger = app.anonymous();
         let request = stranger.request(reqwest::Method::POST, "/v1/auth/register");
         let request = request.header("accept-language", accepted).json(&body);
         crate::support::people::send(request).await
@@ -175,7 +175,7 @@ road!(people_are_written_to_in_their_language, |app| {
     refused.expect_problem(400, "malformed_request");
 });
 
-road!(nothing_secret_is_in_the_log_of_a_recovery, |app| {
+both_databases!(nothing_secret_is_in_the_log_of_a_recovery, |app| {
     use diesel::prelude::*;
     use rollcall::store::schema::audit_events;
     app.register("jane@x.org").await;
@@ -203,13 +203,13 @@ road!(nothing_secret_is_in_the_log_of_a_recovery, |app| {
 });
 
 /// Sends a stranger's body with an `Idempotency-Key`.
-async fn once(app: &App, path: &str, body: &Value) -> Answer {
-    let request = app.stranger().request(reqwest::Method::POST, path);
+async fn once(app: &App, path: &str, body: &Value) -> TestResponse {
+    let request = app.anonymous().request(reqwest::Method::POST, path);
     let request = request.header("idempotency-key", "one").json(body);
     crate::support::people::send(request).await
 }
 
-road!(a_repeated_request_sends_one_mail_and_uses_one_link, |app| {
+both_databases!(a_repeated_request_sends_one_mail_and_uses_one_link, |app| {
     app.register("jane@x.org").await;
     let body = json!({ "email": "jane@x.org" });
     for _ in 0..10 {

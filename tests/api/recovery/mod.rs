@@ -11,30 +11,30 @@ use rollcall::store::mailed_tokens::{self, MailedToken};
 use serde_json::{Value, json};
 
 use crate::support::people::{PASSWORD, Person, text};
-use crate::support::{Answer, App, road};
+use crate::support::{App, TestResponse, both_databases};
 
 const NEW: &str = "eight brown geese 8";
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-async fn forgot(app: &App, email: &str) -> Answer {
+async fn forgot(app: &App, email: &str) -> TestResponse {
     let body = json!({ "email": email });
-    app.stranger().post("/v1/auth/password/forgot", body).await
+    app.anonymous().post("/v1/auth/password/forgot", body).await
 }
 
-async fn reset(app: &App, token: &str, password: &str) -> Answer {
+async fn reset(app: &App, token: &str, password: &str) -> TestResponse {
     let body = json!({ "token": token, "password": password });
-    app.stranger().post("/v1/auth/password/reset", body).await
+    app.anonymous().post("/v1/auth/password/reset", body).await
 }
 
-async fn verify(app: &App, token: &str) -> Answer {
+async fn verify(app: &App, token: &str) -> TestResponse {
     let body = json!({ "token": token });
-    app.stranger().post("/v1/auth/email/verify", body).await
+    app.anonymous().post("/v1/auth/email/verify", body).await
 }
 
-async fn login(app: &App, email: &str, password: &str) -> Answer {
+async fn login(app: &App, email: &str, password: &str) -> TestResponse {
     let body = json!({ "email": email, "password": password });
-    app.stranger().post("/v1/auth/login", body).await
+    app.anonymous().post("/v1/auth/login", body).await
 }
 
 async fn me(person: &Person<'_>) -> Value {

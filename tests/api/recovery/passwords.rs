@@ -2,7 +2,7 @@
 
 use super::*;
 
-road!(a_forgotten_password_is_set_by_a_mailed_link, |app| {
+both_databases!(a_forgotten_password_is_set_by_a_mailed_link, |app| {
     let jane = app.register("jane@x.org").await;
     let other = app.sign_in("jane@x.org", PASSWORD).await;
     forgot(app, " Jane@X.org ").await.expect_status(202);
@@ -20,7 +20,7 @@ road!(a_forgotten_password_is_set_by_a_mailed_link, |app| {
     assert_eq!(me(&jane_again).await["email_verified"], true);
     for session in [jane, other] {
         let body = json!({ "refresh_token": session.refresh_token });
-        let ended = app.stranger().post("/v1/auth/refresh", body).await;
+        let ended = app.anonymous().post("/v1/auth/refresh", body).await;
         ended.expect_problem(401, "not_signed_in");
     }
     reset(app, token, NEW)
@@ -34,7 +34,7 @@ road!(a_forgotten_password_is_set_by_a_mailed_link, |app| {
     assert_eq!(theirs, 3, "to verify, to reset, and that it was changed");
 });
 
-road!(
+both_databases!(
     a_link_to_reset_lives_for_an_hour_and_dies_with_its_siblings,
     |app| {
         app.register("jane@x.org").await;
@@ -58,7 +58,7 @@ road!(
     }
 );
 
-road!(two_links_at_once_set_one_password, |app| {
+both_databases!(two_links_at_once_set_one_password, |app| {
     app.register("jane@x.org").await;
     for _ in 0..2 {
         forgot(app, "jane@x.org").await.expect_status(202);
@@ -80,7 +80,7 @@ road!(two_links_at_once_set_one_password, |app| {
         .await;
 });
 
-road!(
+both_databases!(
     the_password_rule_holds_and_a_slip_does_not_use_the_link_up,
     |app| {
         app.register("jane@x.org").await;
@@ -99,7 +99,7 @@ road!(
     }
 );
 
-road!(
+both_databases!(
     nobody_learns_by_asking_whether_an_address_has_an_account,
     |app| {
         app.register("jane@x.org").await;
@@ -195,7 +195,7 @@ fn instructions(app: &App, person: &Person<'_>, invited: bool) -> String {
     token.reveal().to_owned()
 }
 
-road!(a_first_password_is_no_news_to_its_owner, |app| {
+both_databases!(a_first_password_is_no_news_to_its_owner, |app| {
     let jane = app.register("jane@x.org").await;
     let before = app.mails().await.len();
     let token = instructions(app, &jane, false);
@@ -210,7 +210,7 @@ road!(a_first_password_is_no_news_to_its_owner, |app| {
     assert_eq!(app.mails().await.len(), before);
 });
 
-road!(
+both_databases!(
     an_expired_invitation_tells_where_to_ask_for_another_link,
     |app| {
         app.school().await;
@@ -224,7 +224,7 @@ road!(
     }
 );
 
-road!(a_changed_password_kills_links_and_is_told_by_mail, |app| {
+both_databases!(a_changed_password_kills_links_and_is_told_by_mail, |app| {
     let jane = app.register("jane@x.org").await;
     forgot(app, "jane@x.org").await.expect_status(202);
     let token = tokens(app, "jane@x.org", "set-password").await.remove(0);

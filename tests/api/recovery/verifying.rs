@@ -2,7 +2,7 @@
 
 use super::*;
 
-road!(registering_mails_a_link_that_verifies_once, |app| {
+both_databases!(registering_mails_a_link_that_verifies_once, |app| {
     let jane = app.register("jane@x.org").await;
     assert_eq!(me(&jane).await["email_verified"], false);
     let mail = app.last_mail_to("jane@x.org").await;
@@ -20,7 +20,7 @@ road!(registering_mails_a_link_that_verifies_once, |app| {
         .expect_problem(410, "token_invalid");
 });
 
-road!(a_link_to_verify_lives_for_seven_days, |app| {
+both_databases!(a_link_to_verify_lives_for_seven_days, |app| {
     for (email, wait, status) in [
         ("in.time@x.org", 7 * 24 * HOUR - Duration::from_secs(1), 200),
         ("late@x.org", 7 * 24 * HOUR, 410),
@@ -32,7 +32,7 @@ road!(a_link_to_verify_lives_for_seven_days, |app| {
     }
 });
 
-road!(a_new_link_kills_the_old_ones, |app| {
+both_databases!(a_new_link_kills_the_old_ones, |app| {
     let jane = app.register("jane@x.org").await;
     let resend = async || jane.post("/v1/auth/email/resend", json!({})).await;
     resend().await.expect_status(202);
@@ -47,13 +47,13 @@ road!(a_new_link_kills_the_old_ones, |app| {
     resend().await.expect_status(202);
     assert_eq!(tokens(app, "jane@x.org", "verify-email").await.len(), 2);
     let stranger = app
-        .stranger()
+        .anonymous()
         .post("/v1/auth/email/resend", json!({}))
         .await;
     stranger.expect_problem(401, "not_signed_in");
 });
 
-road!(nobody_fills_a_mailbox, |app| {
+both_databases!(nobody_fills_a_mailbox, |app| {
     let jane = app.register("jane@x.org").await;
     let mut sent = 0;
     for _ in 0..20 {

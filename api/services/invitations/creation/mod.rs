@@ -1,22 +1,22 @@
 //! Invitations to many addresses at once: each address gets its own outcome, and all that comes of
 //! them is one transaction of a few statements, however many they are.
 
-mod insiders;
-mod looking;
-mod offers;
+mod existing_members;
+mod issue;
+mod resolve;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use self::looking::Found;
-use self::offers::Offer;
+use self::issue::Offer;
+use self::resolve::Found;
 use super::Take;
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::ids::{GroupId, InvitationId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationOutcome, Note, ValidDays};
 use crate::domain::language::Language;
 use crate::domain::organization::AccountType;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::mail::Outbox;
 use crate::services::authorization::{Invite, Permit};
@@ -24,7 +24,7 @@ use crate::services::organizations::require_account_type;
 use crate::store::{Connection, accounts, transaction};
 
 /// What the caller asks for.
-pub struct Asked {
+pub struct NewInvitations {
     pub emails: Vec<Typed>,
     pub account_type: AccountType,
     pub groups: Vec<GroupId>,
@@ -43,12 +43,12 @@ pub struct Typed {
 pub struct AddressResult {
     /// As it was typed.
     pub email: String,
-    pub ended: Ended,
+    pub ended: Outcome,
 }
 
 /// How an address ended, with words where these help.
 #[derive(Clone)]
-pub struct Ended {
+pub struct Outcome {
     pub outcome: InvitationOutcome,
     pub invitation: Option<InvitationId>,
     /// Of the groups that were asked for, those that somebody was not in before.
@@ -56,7 +56,7 @@ pub struct Ended {
     pub detail: Option<Cow<'static, str>>,
 }
 
-impl Ended {
+impl Outcome {
     fn plainly(outcome: InvitationOutcome) -> Self {
         Self {
             outcome,
@@ -84,12 +84,12 @@ pub fn create(
     outbox: &Outbox,
     take: Take<'_>,
     permit: &Permit<Invite>,
-    asked: &Asked,
+    asked: &NewInvitations,
 ) -> Result<Vec<AddressResult>> {
     require_account_type(&permit.organization, asked.account_type)?;
     let lines = read(&asked.emails);
     let emails: Vec<EmailAddress> = lines.iter().filter_map(Line::address).cloned().collect();
-    let work = Work {
+    let work = InvitationBatch {
         outbox,
         take,
         permit,
@@ -103,9 +103,9 @@ pub fn create(
     })?;
     let results = lines.into_iter().zip(&asked.emails).map(|(line, typed)| {
         Ok(AddressResult {
-            email: typed.text.chars().take(MOST_OF_ECHO).collect(),
+            email: typed.text.chars().take(MAX_ECHO).collect(),
             ended: match line {
-                Line::Ended(ended) => ended,
+                Line::Outcome(ended) => ended,
                 Line::Address(email) => ended
                     .get(&email)
                     .cloned()
@@ -117,19 +117,19 @@ pub fn create(
 }
 
 /// How much of what was typed is said back, in characters: more is no address.
-const MOST_OF_ECHO: usize = 1_000;
+const MAX_ECHO: usize = 1_000;
 
 /// What was typed as one address.
 enum Line {
     Address(EmailAddress),
-    Ended(Ended),
+    Outcome(Outcome),
 }
 
 impl Line {
     fn address(&self) -> Option<&EmailAddress> {
         match self {
             Self::Address(email) => Some(email),
-            Self::Ended(_) => None,
+            Self::Outcome(_) => None,
         }
     }
 }
@@ -137,33 +137,33 @@ impl Line {
 fn read(emails: &[Typed]) -> Vec<Line> {
     let mut seen = HashSet::new();
     let line = |typed: &Typed| match &typed.email {
-        Err(error) => Line::Ended(Ended::because(
+        Err(error) => Line::Outcome(Outcome::because(
             InvitationOutcome::EmailInvalid,
             error.to_string(),
         )),
         Ok(email) if seen.insert(email.clone()) => Line::Address(email.clone()),
-        Ok(_) => Line::Ended(Ended::plainly(InvitationOutcome::DuplicateInRequest)),
+        Ok(_) => Line::Outcome(Outcome::plainly(InvitationOutcome::DuplicateInRequest)),
     };
     emails.iter().map(line).collect()
 }
 
 /// One call, with what it needs.
-struct Work<'a> {
+struct InvitationBatch<'a> {
     outbox: &'a Outbox,
     take: Take<'a>,
     permit: &'a Permit<Invite>,
-    asked: &'a Asked,
+    asked: &'a NewInvitations,
     organization: OrganizationId,
-    now: Instant,
+    now: Timestamp,
 }
 
-type Outcomes = HashMap<EmailAddress, Ended>;
+type Outcomes = HashMap<EmailAddress, Outcome>;
 
-impl Work<'_> {
+impl InvitationBatch<'_> {
     /// Accounts come before seats here, as everywhere, so that two who wait never form a ring.
     fn carry_out(&self, connection: &mut Connection, emails: &[EmailAddress]) -> Result<Outcomes> {
         let mut stale = Vec::new();
-        let sender = match self.permit.holder {
+        let sender = match self.permit.account_id {
             Some(holder) => accounts::find(connection, holder)?,
             None => None,
         };

@@ -6,9 +6,9 @@ use diesel::upsert::excluded;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::{group_removals, removals};
+use super::schema::{removed_group_members, removed_members};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// Notes that somebody was removed from the organization.
@@ -16,17 +16,17 @@ pub fn insert(
     connection: &mut Connection,
     organization: OrganizationId,
     account: AccountId,
-    at: Instant,
+    at: Timestamp,
 ) -> Result<()> {
-    each_backend!(connection, c => diesel::insert_into(removals::table)
+    each_backend!(connection, c => diesel::insert_into(removed_members::table)
         .values((
-            removals::organization_id.eq(organization),
-            removals::account_id.eq(account),
-            removals::removed_at.eq(at),
+            removed_members::organization_id.eq(organization),
+            removed_members::account_id.eq(account),
+            removed_members::removed_at.eq(at),
         ))
-        .on_conflict((removals::organization_id, removals::account_id))
+        .on_conflict((removed_members::organization_id, removed_members::account_id))
         .do_update()
-        .set(removals::removed_at.eq(excluded(removals::removed_at)))
+        .set(removed_members::removed_at.eq(excluded(removed_members::removed_at)))
         .execute(c))?;
     Ok(())
 }
@@ -36,23 +36,23 @@ pub fn find(
     connection: &mut Connection,
     organization: OrganizationId,
     account: AccountId,
-) -> Result<Option<Instant>> {
-    Ok(removals::table
+) -> Result<Option<Timestamp>> {
+    Ok(removed_members::table
         .find((organization, account))
-        .select(removals::removed_at)
+        .select(removed_members::removed_at)
         .first(connection)
         .optional()?)
 }
 
-/// Forgets removals: these people are welcome again.
+/// Forgets removed_members: these people are welcome again.
 pub fn delete(
     connection: &mut Connection,
     organization: OrganizationId,
     accounts: &[AccountId],
 ) -> Result<()> {
-    let theirs = removals::table
-        .filter(removals::organization_id.eq(organization))
-        .filter(removals::account_id.eq_any(accounts));
+    let theirs = removed_members::table
+        .filter(removed_members::organization_id.eq(organization))
+        .filter(removed_members::account_id.eq_any(accounts));
     diesel::delete(theirs).execute(connection)?;
     Ok(())
 }
@@ -62,23 +62,23 @@ pub fn insert_of_group(
     connection: &mut Connection,
     group: GroupId,
     accounts: &[AccountId],
-    at: Instant,
+    at: Timestamp,
 ) -> Result<()> {
     let rows: Vec<_> = accounts
         .iter()
         .map(|account| {
             (
-                group_removals::group_id.eq(group),
-                group_removals::account_id.eq(*account),
-                group_removals::removed_at.eq(at),
+                removed_group_members::group_id.eq(group),
+                removed_group_members::account_id.eq(*account),
+                removed_group_members::removed_at.eq(at),
             )
         })
         .collect();
-    each_backend!(connection, c => diesel::insert_into(group_removals::table)
+    each_backend!(connection, c => diesel::insert_into(removed_group_members::table)
         .values(&rows)
-        .on_conflict((group_removals::group_id, group_removals::account_id))
+        .on_conflict((removed_group_members::group_id, removed_group_members::account_id))
         .do_update()
-        .set(group_removals::removed_at.eq(excluded(group_removals::removed_at)))
+        .set(removed_group_members::removed_at.eq(excluded(removed_group_members::removed_at)))
         .execute(c))?;
     Ok(())
 }
@@ -88,23 +88,23 @@ pub fn find_of_group(
     connection: &mut Connection,
     group: GroupId,
     account: AccountId,
-) -> Result<Option<Instant>> {
-    Ok(group_removals::table
+) -> Result<Option<Timestamp>> {
+    Ok(removed_group_members::table
         .find((group, account))
-        .select(group_removals::removed_at)
+        .select(removed_group_members::removed_at)
         .first(connection)
         .optional()?)
 }
 
-/// Forgets removals from groups: these people are welcome there again.
+/// Forgets removed_members from groups: these people are welcome there again.
 pub fn delete_of_groups(
     connection: &mut Connection,
     groups: &[GroupId],
     accounts: &[AccountId],
 ) -> Result<()> {
-    let theirs = group_removals::table
-        .filter(group_removals::group_id.eq_any(groups))
-        .filter(group_removals::account_id.eq_any(accounts));
+    let theirs = removed_group_members::table
+        .filter(removed_group_members::group_id.eq_any(groups))
+        .filter(removed_group_members::account_id.eq_any(accounts));
     diesel::delete(theirs).execute(connection)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The books of an installation, whatever its processes went through: that every row of an import
+//! The invariants of an installation, whatever its processes went through: that every row of an import
 //! has exactly one end, every account is there once and opens with its password, and that seats,
 //! groups and the audit log agree with them.
 
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::prelude::*;
 use rollcall::crypto::password_hash::{HashCost, HashMemory, Verdict, verify};
-use rollcall::domain::audit::Action;
+use rollcall::domain::audit::AuditAction;
 use rollcall::domain::ids::{AccountId, ImportId, OrganizationId};
 use rollcall::domain::imports::{ImportStatus, RowOutcome};
 use rollcall::domain::password::Password;
@@ -223,16 +223,16 @@ fn check_stored(pool: &Pool, school: &School, id: &str, listed: &[Listed]) {
 }
 
 fn check_events(pool: &Pool, id: &str) {
-    let mut events: Vec<Action> = audit_events::table
+    let mut events: Vec<AuditAction> = audit_events::table
         .filter(audit_events::subject.eq(id))
-        .filter(audit_events::action.ne(Action::ImportResultsDownloaded))
+        .filter(audit_events::action.ne(AuditAction::ImportResultsDownloaded))
         .select(audit_events::action)
         .load(&mut **connect(pool))
         .expect("no events");
     events.sort_unstable();
     assert_eq!(
         events,
-        [Action::ImportAccepted, Action::ImportFinished],
+        [AuditAction::ImportAccepted, AuditAction::ImportFinished],
         "events of {id}"
     );
 }

@@ -2,19 +2,19 @@
 
 use std::collections::HashMap;
 
-use super::endings::{end, record};
+use super::lifecycle::{end, record};
 use super::{Take, ended, links, no_such_invitation};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::{AccountId, GroupId, InvitationId, MailId};
-use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::Role;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::mail::Outbox;
 use crate::services::authorization::{Invite, Permit};
-use crate::services::departure;
-use crate::services::limits::{Limit, Wanted};
+use crate::services::limits::{Limit, LimitRequest};
+use crate::services::offboarding;
 use crate::store::invitations::{Invitation, InvitationFilter};
 use crate::store::mails::Delivery;
 use crate::store::{
@@ -23,10 +23,10 @@ use crate::store::{
 };
 
 /// An invitation with all that is shown of it.
-pub struct Shown {
+pub struct InvitationView {
     pub invitation: Invitation,
     pub status: InvitationStatus,
-    pub ended_at: Option<Instant>,
+    pub ended_at: Option<Timestamp>,
     pub groups: Vec<(GroupId, String)>,
     /// How far its latest mail is; none where there is none any more.
     pub delivery: Option<Delivery>,
@@ -40,8 +40,8 @@ pub fn list(
     mut filter: InvitationFilter,
     before: Option<InvitationId>,
     limit: i64,
-) -> Result<Vec<Shown>> {
-    filter.sender = permit.confined_to();
+) -> Result<Vec<InvitationView>> {
+    filter.sender = permit.restricted_to_manager();
     let (organization, now) = (permit.organization.id, permit.act.at);
     let found = invitations::list(connection, organization, &filter, now, before, limit)?;
     show_all(connection, found, now)
@@ -55,7 +55,7 @@ pub fn find(
     connection: &mut Connection,
     permit: &Permit<Invite>,
     id: InvitationId,
-) -> Result<Shown> {
+) -> Result<InvitationView> {
     let found = seen(connection, permit, id)?;
     show(connection, found, permit.act.at)
 }
@@ -65,12 +65,12 @@ fn seen(
     permit: &Permit<Invite>,
     id: InvitationId,
 ) -> Result<Invitation> {
-    let sender = permit.confined_to();
+    let sender = permit.restricted_to_manager();
     invitations::find(connection, permit.organization.id, id, sender)?
         .ok_or_else(no_such_invitation)
 }
 
-fn show(connection: &mut Connection, found: Invitation, now: Instant) -> Result<Shown> {
+fn show(connection: &mut Connection, found: Invitation, now: Timestamp) -> Result<InvitationView> {
     let mut shown = show_all(connection, vec![found], now)?;
     shown.pop().ok_or_else(no_such_invitation)
 }
@@ -78,8 +78,8 @@ fn show(connection: &mut Connection, found: Invitation, now: Instant) -> Result<
 fn show_all(
     connection: &mut Connection,
     found: Vec<Invitation>,
-    now: Instant,
-) -> Result<Vec<Shown>> {
+    now: Timestamp,
+) -> Result<Vec<InvitationView>> {
     if found.is_empty() {
         return Ok(Vec::new());
     }
@@ -96,7 +96,7 @@ fn show_all(
         let status = invitation.status_at(now);
         let is_expired = status == InvitationStatus::Expired;
         let sender = invitation.invited_by_account_id;
-        Shown {
+        InvitationView {
             status,
             ended_at: invitation
                 .ended_at
@@ -124,7 +124,7 @@ pub fn resend(
     take: Take<'_>,
     permit: &Permit<Invite>,
     id: InvitationId,
-) -> Result<Shown> {
+) -> Result<InvitationView> {
     let (organization, now) = (permit.organization.id, permit.act.at);
     transaction(connection, |connection| {
         seen(connection, permit, id)?;
@@ -142,14 +142,14 @@ pub fn resend(
             connection,
             &permit.act,
             &invitation,
-            Action::InvitationResent,
+            AuditAction::InvitationResent,
         )?;
         let uses = [
-            Wanted::one(
+            LimitRequest::one(
                 Limit::MailToAddress,
                 format!("invitation {}", invitation.email),
             ),
-            Wanted::one(Limit::Invitations, organization.to_string()),
+            LimitRequest::one(Limit::Invitations, organization.to_string()),
         ];
         take(connection, &uses)?;
         let renewed = invitations::look(connection, id)?.ok_or_else(no_such_invitation)?;
@@ -166,7 +166,7 @@ pub fn revoke(
     connection: &mut Connection,
     permit: &Permit<Invite>,
     id: InvitationId,
-) -> Result<Shown> {
+) -> Result<InvitationView> {
     let now = permit.act.at;
     transaction(connection, |connection| {
         let known = seen(connection, permit, id)?;
@@ -187,7 +187,7 @@ pub fn revoke(
             connection,
             &permit.act,
             &invitation,
-            Action::InvitationRevoked,
+            AuditAction::InvitationRevoked,
         )?;
         let revoked = invitations::look(connection, id)?.ok_or_else(no_such_invitation)?;
         show(connection, revoked, now)
@@ -215,12 +215,12 @@ fn take_account_back(
     }
     if let Some(membership) = memberships::find(connection, organization, id)? {
         let is_staff = membership.account_type.is_staff() || membership.role == Role::Admin;
-        if permit.confined_to().is_some() && is_staff {
+        if permit.restricted_to_manager().is_some() && is_staff {
             return Err(Error::forbidden(
                 "They have become staff or an admin meanwhile: only admins take that back.",
             ));
         }
-        departure::end_membership(connection, &membership)?;
+        offboarding::end_membership(connection, &membership)?;
     }
     accounts::lock_for_deletion(connection, id)?;
     if !accounts::delete_unused(connection, id, organization)? {

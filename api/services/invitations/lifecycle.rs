@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::{AccountId, InvitationId, MailId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::services::act::Act;
 use crate::services::audit::{self, Event, Subject};
@@ -19,7 +19,7 @@ pub(super) fn end(
     connection: &mut Connection,
     invitation: &Invitation,
     to: InvitationStatus,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
     if invitation.holds_seat() {
         let (organization, account_type) = (invitation.organization_id, invitation.account_type);
@@ -33,7 +33,7 @@ pub(super) fn end_beside_seat(
     connection: &mut Connection,
     invitation: &Invitation,
     to: InvitationStatus,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
     if !invitations::end(connection, invitation.id, invitation.status, to, now)? {
         return Err(Error::unavailable(
@@ -62,7 +62,7 @@ const BATCH: i64 = 100;
 ///
 /// # Errors
 /// Where the database is away.
-pub fn settle_expired(connection: &mut Connection, now: Instant) -> Result<usize> {
+pub fn settle_expired(connection: &mut Connection, now: Timestamp) -> Result<usize> {
     let due = invitations::unsettled(connection, now, BATCH)?;
     let mut settled = 0;
     for id in &due {
@@ -75,7 +75,7 @@ pub fn settle_expired(connection: &mut Connection, now: Instant) -> Result<usize
     Ok(settled)
 }
 
-fn settle(connection: &mut Connection, id: InvitationId, now: Instant) -> Result<()> {
+fn settle(connection: &mut Connection, id: InvitationId, now: Timestamp) -> Result<()> {
     match invitations::lock(connection, id)? {
         Some(invitation)
             if invitation.status == InvitationStatus::Pending
@@ -100,14 +100,19 @@ pub fn note_account_used(connection: &mut Connection, account: AccountId, act: &
         };
         if invitation.kind == InvitationKind::NewAccount {
             end(connection, &invitation, InvitationStatus::Accepted, act.at)?;
-            record(connection, act, &invitation, Action::InvitationAccepted)?;
+            record(
+                connection,
+                act,
+                &invitation,
+                AuditAction::InvitationAccepted,
+            )?;
         }
     }
     Ok(())
 }
 
 /// Takes back whatever the organization has offered to somebody who leaves it or is removed from it:
-/// no old link lets them in again. Call it in the transaction of the departure, before the membership
+/// no old link lets them in again. Call it in the transaction of the offboarding, before the membership
 /// ends.
 ///
 /// # Errors
@@ -144,7 +149,7 @@ fn take_back(
     for id in invitations::unended_of_account(connection, account, organization)? {
         if let Some(invitation) = lock_unended(connection, id)? {
             end(connection, &invitation, InvitationStatus::Revoked, act.at)?;
-            record(connection, act, &invitation, Action::InvitationRevoked)?;
+            record(connection, act, &invitation, AuditAction::InvitationRevoked)?;
         }
     }
     Ok(())
@@ -165,7 +170,7 @@ pub(super) fn record(
     connection: &mut Connection,
     act: &Act,
     invitation: &Invitation,
-    action: Action,
+    action: AuditAction,
 ) -> Result<()> {
     let details = json!({ "email": invitation.email, "account_type": invitation.account_type });
     let subject = Subject::Invitation(invitation.id);

@@ -7,15 +7,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::ids::{AccountId, InvitationId, OrganizationId};
-use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationOutcome, InvitationStatus};
 use crate::domain::language::Language;
 use crate::domain::mail::MailStatus;
 use crate::domain::organization::AccountType;
-use crate::domain::words::words;
+use crate::domain::string_enum::string_enum;
+use crate::domain::timestamp::Timestamp;
 use crate::routes::groups::GroupName;
 use crate::routes::page::page_body;
-use crate::services::invitations::{Accepted, AddressResult, Preview, Shown};
+use crate::services::invitations::{Acceptance, AddressResult, InvitationView, ReceivedInvitation};
 use crate::store::mails::Delivery;
 use crate::store::organizations::Organization;
 
@@ -145,14 +145,14 @@ pub struct InvitationBody {
     delivery: Option<DeliveryBody>,
     /// `null` where it was the command line, or where the account is gone.
     invited_by: Option<InviterBody>,
-    expires_at: Instant,
-    created_at: Instant,
+    expires_at: Timestamp,
+    created_at: Timestamp,
     /// When it was answered, taken back, or expired.
-    ended_at: Option<Instant>,
+    ended_at: Option<Timestamp>,
 }
 
-impl From<Shown> for InvitationBody {
-    fn from(shown: Shown) -> Self {
+impl From<InvitationView> for InvitationBody {
+    fn from(shown: InvitationView) -> Self {
         let invitation = shown.invitation;
         Self {
             id: invitation.id,
@@ -230,11 +230,11 @@ pub struct InvitationPreview {
     note: Option<String>,
     /// `pending`, `accepted`, or `expired`: then a new link can be asked for.
     status: InvitationStatus,
-    expires_at: Instant,
+    expires_at: Timestamp,
 }
 
-impl From<Preview> for InvitationPreview {
-    fn from(preview: Preview) -> Self {
+impl From<ReceivedInvitation> for InvitationPreview {
+    fn from(preview: ReceivedInvitation) -> Self {
         let invitation = preview.invitation;
         Self {
             organization: preview.organization.into(),
@@ -264,12 +264,12 @@ pub struct MyInvitation {
     invited_by: Option<String>,
     #[schema(max_length = 500)]
     note: Option<String>,
-    created_at: Instant,
-    expires_at: Instant,
+    created_at: Timestamp,
+    expires_at: Timestamp,
 }
 
-impl From<Preview> for MyInvitation {
-    fn from(preview: Preview) -> Self {
+impl From<ReceivedInvitation> for MyInvitation {
+    fn from(preview: ReceivedInvitation) -> Self {
         let invitation = preview.invitation;
         Self {
             id: invitation.id,
@@ -310,7 +310,7 @@ pub struct MyInvitationList {
     pub email_verified: bool,
 }
 
-words! {
+string_enum! {
     /// What came of accepting.
     AcceptOutcome {
         Joined = "joined",
@@ -339,8 +339,8 @@ pub struct AcceptedInvitation {
     outcome: AcceptOutcome,
 }
 
-impl From<Accepted> for AcceptedInvitation {
-    fn from(accepted: Accepted) -> Self {
+impl From<Acceptance> for AcceptedInvitation {
+    fn from(accepted: Acceptance) -> Self {
         Self {
             invitation_id: accepted.invitation,
             organization: accepted.organization.into(),

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::Connection;
 use crate::store::rate_limits::{self, Use};
 
 /// So many mails in a minute, at most a second's worth of them at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct SendRate {
     interval: i64,
     period: i64,
 }
@@ -20,7 +20,7 @@ const SUBJECT: &[u8] = b"mail\nsending rate";
 
 const MINUTE: i64 = 60_000_000;
 
-impl Pace {
+impl SendRate {
     /// So many in a minute.
     pub fn per_minute(mails: u32) -> Self {
         let mails = i64::from(mails.max(1));
@@ -36,7 +36,7 @@ impl Pace {
     ///
     /// # Errors
     /// Where the database is away.
-    pub fn take(self, connection: &mut Connection, now: Instant) -> Result<Option<Duration>> {
+    pub fn take(self, connection: &mut Connection, now: Timestamp) -> Result<Option<Duration>> {
         let taken = rate_limits::take(connection, &self.one(now))?;
         if taken.allowed {
             return Ok(None);
@@ -50,11 +50,11 @@ impl Pace {
     ///
     /// # Errors
     /// Where the database is away.
-    pub fn give_back(self, connection: &mut Connection, now: Instant) -> Result<()> {
-        rate_limits::give_back(connection, &self.one(now)).map(drop)
+    pub fn refund(self, connection: &mut Connection, now: Timestamp) -> Result<()> {
+        rate_limits::refund(connection, &self.one(now)).map(drop)
     }
 
-    fn one(self, now: Instant) -> Use {
+    fn one(self, now: Timestamp) -> Use {
         let digest = ring::digest::digest(&ring::digest::SHA256, SUBJECT);
         let mut key_hash = [0_u8; 32];
         key_hash.copy_from_slice(digest.as_ref());

@@ -4,15 +4,15 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::bodies::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
-use super::fields::{AnswerInvitationRequest, InvitationTokenRequest, Named};
+use super::requests::{AnswerInvitationRequest, InvitationKey, InvitationTokenRequest};
+use super::responses::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
 use crate::error::{Error, Result};
-use crate::routes::extract::{Caller, Once, Reply, RequestInfo, Throttle};
+use crate::routes::extract::{Caller, Once, RateLimiter, Reply, RequestInfo};
 use crate::routes::problem::{
-    OfBody, OfInvitation, OfMailedInvitation, OfMailing, OfSession, Problem,
+    BodyErrors, InvitationErrors, InvitationLinkErrors, MailErrors, Problem, SessionErrors,
 };
 use crate::services::invitations::{self, Joining};
-use crate::services::limits::{Limit, Wanted};
+use crate::services::limits::{Limit, LimitRequest};
 use crate::state::State;
 
 /// Mounts these operations.
@@ -35,7 +35,7 @@ pub(super) fn mount(config: &mut ServiceConfig<'_>) {
     security(()),
     responses(
         (status = 200, description = "The invitation.", body = InvitationPreview),
-        OfBody, OfMailedInvitation
+        BodyErrors, InvitationLinkErrors
     )
 )]
 #[post("/v1/invitations/preview")]
@@ -45,7 +45,7 @@ async fn preview_invitation(
 ) -> Result<web::Json<InvitationPreview>, Problem> {
     let (token, now) = (body.into_inner().token, state.clock.now());
     let preview = state
-        .unit(move |connection| invitations::preview(connection, &token, now))
+        .run_blocking(move |connection| invitations::preview(connection, &token, now))
         .await?;
     Ok(web::Json(preview.into()))
 }
@@ -60,7 +60,7 @@ async fn preview_invitation(
     tag = "Invitations",
     responses(
         (status = 200, description = "In.", body = AcceptedInvitation),
-        OfBody, OfSession, OfInvitation
+        BodyErrors, SessionErrors, InvitationErrors
     )
 )]
 #[post("/v1/invitations/accept")]
@@ -70,8 +70,8 @@ async fn accept_invitation(
     body: web::Json<AnswerInvitationRequest>,
 ) -> Result<HttpResponse, Problem> {
     let joining = match body.into_inner().named()? {
-        Named::Token(token) => Joining::ByToken(token),
-        Named::Id(id) => Joining::ById(id),
+        InvitationKey::Token(token) => Joining::ByToken(token),
+        InvitationKey::Id(id) => Joining::ById(id),
     };
     let answer = caller
         .signed_in_once(once, move |connection, caller| {
@@ -91,7 +91,7 @@ async fn accept_invitation(
     security((), ("access_token" = [])),
     responses(
         (status = 204, description = "Declined."),
-        OfBody, OfSession, OfInvitation
+        BodyErrors, SessionErrors, InvitationErrors
     )
 )]
 #[post("/v1/invitations/decline")]
@@ -102,13 +102,15 @@ async fn decline_invitation(
     body: web::Json<AnswerInvitationRequest>,
 ) -> Result<HttpResponse, Problem> {
     match body.into_inner().named()? {
-        Named::Token(token) => {
+        InvitationKey::Token(token) => {
             let act = request.act_of(state.clock.now());
             state
-                .unit(move |connection| invitations::decline_mailed(connection, &token, act))
+                .run_blocking(move |connection| {
+                    invitations::decline_mailed(connection, &token, act)
+                })
                 .await?;
         }
-        Named::Id(id) => {
+        InvitationKey::Id(id) => {
             let caller = caller.ok_or_else(Error::not_signed_in)?;
             caller
                 .signed_in(move |connection, caller| {
@@ -130,35 +132,35 @@ async fn decline_invitation(
     security(()),
     responses(
         (status = 202, description = "If there is still something to be invited to, a mail is on its way."),
-        OfBody, OfMailedInvitation, OfMailing
+        BodyErrors, InvitationLinkErrors, MailErrors
     )
 )]
 #[post("/v1/invitations/renew")]
 async fn renew_invitation(
     state: web::Data<State>,
-    throttle: Throttle,
+    rate_limiter: RateLimiter,
     once: Once,
     request: RequestInfo,
     body: web::Json<InvitationTokenRequest>,
 ) -> Result<HttpResponse, Problem> {
     // The old link is unknown once there is a new one: a repetition is answered before that.
-    let (once, known) = once.known_to_stranger(&state).await?;
+    let (once, known) = once.replay_to_anonymous(&state).await?;
     if let Some(known) = known {
         return Ok(known.into());
     }
     let token = body.into_inner().token;
     let presented = token.clone();
     let address = state
-        .unit(move |connection| invitations::address_of(connection, &presented))
+        .run_blocking(move |connection| invitations::address_of(connection, &presented))
         .await?;
     let uses = vec![
-        Wanted::one(Limit::MailToAddress, format!("invitation {address}")),
-        Wanted::one(Limit::MailFromClient, throttle.client()),
+        LimitRequest::one(Limit::MailToAddress, format!("invitation {address}")),
+        LimitRequest::one(Limit::MailFromClient, rate_limiter.client()),
     ];
-    throttle.take_all(uses).await?;
+    rate_limiter.take_all(uses).await?;
     let (outbox, now) = (state.outbox.clone(), state.clock.now());
     let answer = once
-        .stranger(&state, move |connection| {
+        .anonymous(&state, move |connection| {
             let act = request.act_of(now);
             invitations::renew(connection, &outbox, &token, act, now)?;
             Ok(Reply {
@@ -167,7 +169,7 @@ async fn renew_invitation(
             })
         })
         .await?;
-    state.bell.ring();
+    state.signal.notify();
     Ok(answer)
 }
 
@@ -177,7 +179,7 @@ async fn renew_invitation(
 /// address is shown none, whoever typed it: `email_verified` tells. *Requires:* a session.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 200, description = "The invitations.", body = MyInvitationList), OfSession)
+    responses((status = 200, description = "The invitations.", body = MyInvitationList), SessionErrors)
 )]
 #[get("/v1/me/invitations")]
 async fn list_my_invitations(caller: Caller) -> Result<web::Json<MyInvitationList>, Problem> {

@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::instant::Instant;
 use crate::domain::mail::MailKind;
+use crate::domain::timestamp::Timestamp;
 
 /// What is told, and what the template needs for it.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Letter {
+pub enum MailContent {
     VerifyEmail {
         link: String,
-        expires_at: Instant,
+        expires_at: Timestamp,
     },
     SignInInstructions {
         organization: String,
@@ -22,24 +22,24 @@ pub enum Letter {
         login: String,
         /// Where a password is chosen.
         link: String,
-        expires_at: Instant,
+        expires_at: Timestamp,
     },
     JoinLink {
         organization: String,
         invited_by: Option<String>,
         note: Option<String>,
         link: String,
-        expires_at: Instant,
+        expires_at: Timestamp,
     },
     PasswordReset {
         link: String,
-        expires_at: Instant,
+        expires_at: Timestamp,
     },
     PasswordChanged {
         login: String,
         /// The organization whose staff did it; the owner did where there is none.
         by_organization: Option<String>,
-        at: Instant,
+        at: Timestamp,
     },
     ImportFinished {
         organization: String,
@@ -49,11 +49,11 @@ pub enum Letter {
         /// Rows that were cancelled before their turn.
         cancelled: i64,
         /// Until when the passwords can be downloaded.
-        results_expire_at: Instant,
+        results_expire_at: Timestamp,
     },
 }
 
-impl Letter {
+impl MailContent {
     /// Its template.
     pub const fn kind(&self) -> MailKind {
         match self {
@@ -67,7 +67,7 @@ impl Letter {
     }
 
     /// Until when its link opens anything; none where it opens nothing by itself.
-    pub const fn link_holds_until(&self) -> Option<Instant> {
+    pub const fn link_holds_until(&self) -> Option<Timestamp> {
         match self {
             Self::VerifyEmail { expires_at, .. }
             | Self::SignInInstructions { expires_at, .. }

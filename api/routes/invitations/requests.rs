@@ -11,11 +11,11 @@ use crate::domain::language::Language;
 use crate::domain::organization::AccountType;
 use crate::error::{Error, Result};
 use crate::routes::extract::{FieldReason, Form};
-use crate::services::invitations::{Asked, Typed};
+use crate::services::invitations::{NewInvitations, Typed};
 
 /// The most addresses of one call (PRODUCT 3.5), and the most groups.
-const MOST_OF_EMAILS: usize = 500;
-const MOST_OF_GROUPS: usize = 100;
+const MAX_EMAILS: usize = 500;
+const MAX_GROUPS: usize = 100;
 
 /// An address as people type it: what is none gets its own outcome.
 #[derive(Deserialize)]
@@ -72,7 +72,7 @@ impl CreateInvitationsRequest {
     ///
     /// # Errors
     /// `validation_failed`, naming each field at fault.
-    pub fn parse(self, login_domain: &LoginDomain) -> Result<Asked> {
+    pub fn parse(self, login_domain: &LoginDomain) -> Result<NewInvitations> {
         let mut form = Form::new();
         match self.emails.len() {
             0 => form.refuse(
@@ -80,13 +80,13 @@ impl CreateInvitationsRequest {
                 "missing",
                 "Name at least one address.".to_owned(),
             ),
-            1..=MOST_OF_EMAILS => {}
+            1..=MAX_EMAILS => {}
             _ => {
                 let detail = "One call takes at most 500 addresses.".to_owned();
                 form.refuse("/emails", "out_of_range", detail);
             }
         }
-        if self.group_ids.len() > MOST_OF_GROUPS {
+        if self.group_ids.len() > MAX_GROUPS {
             let detail = "One call takes at most 100 groups.".to_owned();
             form.refuse("/group_ids", "out_of_range", detail);
         }
@@ -111,7 +111,7 @@ impl CreateInvitationsRequest {
         let mut groups = self.group_ids;
         groups.sort();
         groups.dedup();
-        Ok(Asked {
+        Ok(NewInvitations {
             emails: emails.collect(),
             account_type: self.account_type,
             groups,
@@ -156,7 +156,7 @@ pub struct AnswerInvitationRequest {
 }
 
 /// By what an invitation is named.
-pub enum Named {
+pub enum InvitationKey {
     Token(String),
     Id(InvitationId),
 }
@@ -166,10 +166,10 @@ impl AnswerInvitationRequest {
     ///
     /// # Errors
     /// `validation_failed` where both are, or none.
-    pub fn named(self) -> Result<Named> {
+    pub fn named(self) -> Result<InvitationKey> {
         match (self.token, self.invitation_id) {
-            (Some(token), None) => Ok(Named::Token(token)),
-            (None, Some(id)) => Ok(Named::Id(id)),
+            (Some(token), None) => Ok(InvitationKey::Token(token)),
+            (None, Some(id)) => Ok(InvitationKey::Id(id)),
             (None, None) => Err(Error::invalid(
                 "/token",
                 "missing",

@@ -5,8 +5,8 @@ use diesel::upsert::excluded;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::idempotent_answers;
-use crate::domain::instant::Instant;
+use super::schema::idempotency_keys;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// SHA-256 of whose key it is and the key.
@@ -14,7 +14,7 @@ pub type KeyHash = [u8; 32];
 
 /// An answer that is kept.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = idempotent_answers)]
+#[diesel(table_name = idempotency_keys)]
 pub struct KeptAnswer {
     /// Keyed hash of the request.
     pub fingerprint: Vec<u8>,
@@ -28,34 +28,34 @@ pub fn claim(
     connection: &mut Connection,
     key: &KeyHash,
     fingerprint: &[u8],
-    expires_at: Instant,
-    now: Instant,
+    expires_at: Timestamp,
+    now: Timestamp,
 ) -> Result<bool> {
     // The condition of an upsert; in the whole file it would hide the one of queries.
     use diesel::query_dsl::methods::FilterDsl as _;
-    let claimed = each_backend!(connection, c => diesel::insert_into(idempotent_answers::table)
+    let claimed = each_backend!(connection, c => diesel::insert_into(idempotency_keys::table)
         .values((
-            idempotent_answers::key_hash.eq(&key[..]),
-            idempotent_answers::fingerprint.eq(fingerprint),
-            idempotent_answers::sealed.eq(&[][..]),
-            idempotent_answers::expires_at.eq(expires_at),
+            idempotency_keys::key_hash.eq(&key[..]),
+            idempotency_keys::fingerprint.eq(fingerprint),
+            idempotency_keys::sealed.eq(&[][..]),
+            idempotency_keys::expires_at.eq(expires_at),
         ))
-        .on_conflict(idempotent_answers::key_hash)
+        .on_conflict(idempotency_keys::key_hash)
         .do_update()
         .set((
-            idempotent_answers::fingerprint.eq(excluded(idempotent_answers::fingerprint)),
-            idempotent_answers::sealed.eq(excluded(idempotent_answers::sealed)),
-            idempotent_answers::expires_at.eq(excluded(idempotent_answers::expires_at)),
+            idempotency_keys::fingerprint.eq(excluded(idempotency_keys::fingerprint)),
+            idempotency_keys::sealed.eq(excluded(idempotency_keys::sealed)),
+            idempotency_keys::expires_at.eq(excluded(idempotency_keys::expires_at)),
         ))
-        .filter(idempotent_answers::expires_at.le(now))
+        .filter(idempotency_keys::expires_at.le(now))
         .execute(c))?;
     Ok(claimed == 1)
 }
 
 /// Keeps the answer under the key that the transaction has claimed.
 pub fn keep(connection: &mut Connection, key: &KeyHash, sealed: &[u8]) -> Result<()> {
-    diesel::update(idempotent_answers::table.find(&key[..]))
-        .set(idempotent_answers::sealed.eq(sealed))
+    diesel::update(idempotency_keys::table.find(&key[..]))
+        .set(idempotency_keys::sealed.eq(sealed))
         .execute(connection)?;
     Ok(())
 }
@@ -64,18 +64,18 @@ pub fn keep(connection: &mut Connection, key: &KeyHash, sealed: &[u8]) -> Result
 pub fn find(
     connection: &mut Connection,
     key: &KeyHash,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Option<KeptAnswer>> {
-    Ok(idempotent_answers::table
+    Ok(idempotency_keys::table
         .find(&key[..])
-        .filter(idempotent_answers::expires_at.gt(now))
+        .filter(idempotency_keys::expires_at.gt(now))
         .select(KeptAnswer::as_select())
         .first(connection)
         .optional()?)
 }
 
 /// Forgets answers that have expired.
-pub fn delete_expired(connection: &mut Connection, now: Instant) -> Result<usize> {
-    let expired = idempotent_answers::table.filter(idempotent_answers::expires_at.le(now));
+pub fn delete_expired(connection: &mut Connection, now: Timestamp) -> Result<usize> {
+    let expired = idempotency_keys::table.filter(idempotency_keys::expires_at.le(now));
     Ok(diesel::delete(expired).execute(connection)?)
 }

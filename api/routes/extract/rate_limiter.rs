@@ -11,33 +11,33 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use crate::domain::client_address::{counted_as, forwarded_for};
 use crate::error::{Error, Result};
 use crate::routes::problem::{Problem, whole_seconds};
-use crate::services::limits::{self, Limit, Standing, Wanted};
+use crate::services::limits::{self, Limit, LimitRequest, LimitState};
 use crate::state::State;
 use crate::store::{Connection, transaction};
 
 /// The headers that tell how a caller stands (draft-ietf-httpapi-ratelimit-headers).
 pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-pub const STANDING: HeaderName = HeaderName::from_static("ratelimit");
+pub const LIMIT_STATE: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Takes uses of limits for a request; its answer tells how the caller stands with each.
 #[derive(Clone)]
-pub struct Throttle {
+pub struct RateLimiter {
     state: State,
     client: String,
-    standings: Standings,
+    limit_states: LimitStates,
 }
 
 /// Uses that were taken.
 pub struct Taken {
-    throttle: Throttle,
-    uses: Vec<Wanted>,
+    rate_limiter: RateLimiter,
+    uses: Vec<LimitRequest>,
 }
 
 /// How the caller of a request stands with each limit that it met.
 #[derive(Clone, Default)]
-struct Standings(Arc<Mutex<BTreeMap<Limit, Standing>>>);
+struct LimitStates(Arc<Mutex<BTreeMap<Limit, LimitState>>>);
 
-impl Throttle {
+impl RateLimiter {
     /// Where the request comes from: an address, or a network of one customer.
     pub fn client(&self) -> &str {
         &self.client
@@ -56,7 +56,7 @@ impl Throttle {
     /// # Errors
     /// `rate_limited`.
     pub async fn take(&self, limit: Limit, subject: &str) -> Result<Taken> {
-        self.take_all(vec![Wanted::one(limit, subject)]).await
+        self.take_all(vec![LimitRequest::one(limit, subject)]).await
     }
 
     /// Takes so many uses at once, or none.
@@ -64,9 +64,9 @@ impl Throttle {
     /// # Errors
     /// `rate_limited`.
     pub async fn take_many(&self, limit: Limit, subject: &str, uses: u32) -> Result<Taken> {
-        let wanted = Wanted {
+        let wanted = LimitRequest {
             uses,
-            ..Wanted::one(limit, subject)
+            ..LimitRequest::one(limit, subject)
         };
         self.take_all(vec![wanted]).await
     }
@@ -76,21 +76,21 @@ impl Throttle {
     ///
     /// # Errors
     /// `rate_limited`.
-    pub async fn take_all(&self, uses: Vec<Wanted>) -> Result<Taken> {
+    pub async fn take_all(&self, uses: Vec<LimitRequest>) -> Result<Taken> {
         let taken = Taken {
-            throttle: self.clone(),
+            rate_limiter: self.clone(),
             uses: uses.clone(),
         };
         let (config, now) = (self.state.config.clone(), self.state.clock.now());
         let (outcome, seen) = self
             .state
-            .unit(move |connection| {
+            .run_blocking(move |connection| {
                 let mut seen = Vec::new();
                 let outcome = limits::take(connection, &config.limits, &uses, now, &mut seen);
                 Ok((outcome, seen))
             })
             .await?;
-        self.standings.note(seen);
+        self.limit_states.note(seen);
         outcome.map(|()| taken)
     }
 
@@ -99,11 +99,11 @@ impl Throttle {
     ///
     /// # Errors
     /// `rate_limited`.
-    pub fn take_within(&self, connection: &mut Connection, uses: &[Wanted]) -> Result<()> {
+    pub fn take_within(&self, connection: &mut Connection, uses: &[LimitRequest]) -> Result<()> {
         let (quotas, now) = (&self.state.config.limits, self.state.clock.now());
         let mut seen = Vec::new();
         let outcome = limits::take(connection, quotas, uses, now, &mut seen);
-        self.standings.note(seen);
+        self.limit_states.note(seen);
         outcome
     }
 
@@ -111,13 +111,13 @@ impl Throttle {
         let state = request
             .app_data::<web::Data<State>>()
             .ok_or_else(|| Error::internal("no state"))?;
-        let known = request.extensions().get::<Standings>().cloned();
-        let standings = known.unwrap_or_default();
-        request.extensions_mut().insert(standings.clone());
+        let known = request.extensions().get::<LimitStates>().cloned();
+        let limit_states = known.unwrap_or_default();
+        request.extensions_mut().insert(limit_states.clone());
         Ok(Self {
             client: client_of(request, state),
             state: State::clone(state),
-            standings,
+            limit_states,
         })
     }
 }
@@ -147,19 +147,21 @@ impl Taken {
     ///
     /// # Errors
     /// Where the database is away.
-    pub async fn give_back(self) -> Result<()> {
-        let Throttle {
-            state, standings, ..
-        } = self.throttle;
+    pub async fn refund(self) -> Result<()> {
+        let RateLimiter {
+            state,
+            limit_states,
+            ..
+        } = self.rate_limiter;
         let (config, now, uses) = (state.config.clone(), state.clock.now(), self.uses);
         let seen = state
-            .unit(move |connection| {
+            .run_blocking(move |connection| {
                 let mut seen = Vec::new();
-                limits::give_back(connection, &config.limits, &uses, now, &mut seen)?;
+                limits::refund(connection, &config.limits, &uses, now, &mut seen)?;
                 Ok(seen)
             })
             .await?;
-        standings.note(seen);
+        limit_states.note(seen);
         Ok(())
     }
 }
@@ -170,41 +172,46 @@ impl Taken {
     ///
     /// # Errors
     /// The work's own.
-    pub async fn give_back_with<T: Send + 'static>(
+    pub async fn refund_with<T: Send + 'static>(
         self,
         work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let Throttle {
-            state, standings, ..
-        } = self.throttle;
+        let RateLimiter {
+            state,
+            limit_states,
+            ..
+        } = self.rate_limiter;
         let (config, now, uses) = (state.config.clone(), state.clock.now(), self.uses);
         let (outcome, seen) = state
-            .unit(move |connection| {
+            .run_blocking(move |connection| {
                 let (quotas, mut seen) = (&config.limits, Vec::new());
                 let done = transaction(connection, |connection| {
                     let done = work(connection)?;
-                    limits::give_back(connection, quotas, &uses, now, &mut seen)?;
+                    limits::refund(connection, quotas, &uses, now, &mut seen)?;
                     Ok(done)
                 });
                 if done.is_err() {
-                    limits::give_back(connection, quotas, &uses, now, &mut seen)?;
+                    limits::refund(connection, quotas, &uses, now, &mut seen)?;
                 }
                 Ok((done, seen))
             })
             .await?;
-        standings.note(seen);
+        limit_states.note(seen);
         outcome
     }
 }
 
-impl Standings {
-    fn note(&self, seen: Vec<Standing>) {
+impl LimitStates {
+    fn note(&self, seen: Vec<LimitState>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(seen.into_iter().map(|standing| (standing.limit, standing)));
+        known.extend(
+            seen.into_iter()
+                .map(|limit_state| (limit_state.limit, limit_state)),
+        );
     }
 
-    /// Each standing in its own words, one after the other.
-    fn list(&self, words: impl Fn(&Standing) -> String) -> String {
+    /// Each limit_state in its own words, one after the other.
+    fn list(&self, words: impl Fn(&LimitState) -> String) -> String {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let items: Vec<String> = known.values().map(words).collect();
         items.join(", ")
@@ -213,29 +220,33 @@ impl Standings {
 
 /// Tells in an answer how its caller stands with the limits that the request met, if it met any.
 pub fn announce(response: &mut ServiceResponse) {
-    let standings = response.request().extensions().get::<Standings>().cloned();
-    let Some(standings) = standings else {
+    let limit_states = response
+        .request()
+        .extensions()
+        .get::<LimitStates>()
+        .cloned();
+    let Some(limit_states) = limit_states else {
         return;
     };
-    let policies = standings.list(|standing| {
-        let quota = standing.quota;
+    let policies = limit_states.list(|limit_state| {
+        let quota = limit_state.quota;
         format!(
             "\"{}\";q={};w={}",
-            standing.limit, quota.uses, quota.seconds
+            limit_state.limit, quota.uses, quota.seconds
         )
     });
-    let left = standings.list(|standing| {
-        let next = whole_seconds(standing.next_in);
-        format!("\"{}\";r={};t={next}", standing.limit, standing.left)
+    let left = limit_states.list(|limit_state| {
+        let next = whole_seconds(limit_state.next_in);
+        format!("\"{}\";r={};t={next}", limit_state.limit, limit_state.left)
     });
-    for (name, text) in [(POLICY, policies), (STANDING, left)] {
+    for (name, text) in [(POLICY, policies), (LIMIT_STATE, left)] {
         if let (false, Ok(value)) = (text.is_empty(), HeaderValue::from_str(&text)) {
             response.headers_mut().insert(name, value);
         }
     }
 }
 
-impl FromRequest for Throttle {
+impl FromRequest for RateLimiter {
     type Error = Problem;
     type Future = Ready<std::result::Result<Self, Problem>>;
 

@@ -3,15 +3,15 @@
 
 use serde_json::json;
 
-use super::staging::{Staged, Surroundings};
+use super::staging::{ImportContext, Staged};
 use super::{end_pending, notice, record_end};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::GroupId;
 use crate::domain::imports::{
     ImportStatus, OnRowError, OnSeatShortage, RowError, RowOutcome, StoredFailure,
 };
-use crate::domain::instant::Instant;
 use crate::domain::organization::AccountType;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::services::act::Act;
 use crate::services::audit::{self, Event, Subject};
@@ -50,7 +50,7 @@ fn check(
 /// does not reach so far; `file_no_header` where passwords are needed and there is no column of them.
 pub fn accept(
     connection: &mut Connection,
-    around: Surroundings<'_>,
+    around: ImportContext<'_>,
     permit: &Permit<ManageImports>,
     staged: &Staged,
     options: &Options,
@@ -78,7 +78,7 @@ pub fn accept(
 }
 
 fn require_password_column(staged: &Staged, options: &Options) -> Result<()> {
-    let detected = staged.form.detected.as_ref();
+    let detected = staged.layout.detected.as_ref();
     let has_column = detected.is_some_and(|detected| detected.columns.password.is_some());
     if options.generate_missing_passwords || has_column {
         return Ok(());
@@ -167,7 +167,7 @@ fn accepted(
     staged: &Staged,
     options: &Options,
     decision: &Decision,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Accepted> {
     let (status, failure, seats) = match decision {
         Decision::Queue { seats: 0, .. } | Decision::NothingToDo => {
@@ -184,12 +184,14 @@ fn accepted(
         on_seat_shortage: options.on_seat_shortage,
         generate_missing_passwords: options.generate_missing_passwords,
         must_change_password: options.must_change_password,
-        detected: JsonColumn(serde_json::to_value(&staged.form.detected).map_err(Error::internal)?),
-        header: JsonColumn(json!(staged.form.header)),
+        detected: JsonColumn(
+            serde_json::to_value(&staged.layout.detected).map_err(Error::internal)?,
+        ),
+        header: JsonColumn(json!(staged.layout.header)),
         rows_total: staged.rows,
         seats_reserved: seats,
         failure,
-        leased_until: Instant::EPOCH,
+        leased_until: Timestamp::EPOCH,
         created_at: now,
         finished_at: ended_at,
         results_expire_at: ended_at.map(|at| at.plus(options.results_lifetime)),
@@ -213,7 +215,7 @@ fn carry_out_decision(
     let subject = Subject::Import(import.id);
     let event = Event::within(
         import.organization_id,
-        Action::ImportAccepted,
+        AuditAction::ImportAccepted,
         subject,
         details,
     );
@@ -233,7 +235,7 @@ fn carry_out_decision(
         }
     }
     if import.status.is_finished() {
-        record_end(connection, act, &import, Action::ImportFinished)?;
+        record_end(connection, act, &import, AuditAction::ImportFinished)?;
     }
     Ok(import)
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{Ended, Outcomes, Work};
-use crate::domain::audit::Action;
+use super::{InvitationBatch, Outcome, Outcomes};
+use crate::domain::audit::AuditAction;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, GroupId, InvitationId};
 use crate::domain::invitations::{InvitationKind, InvitationOutcome, InvitationStatus};
@@ -12,11 +12,11 @@ use crate::error::{Error, Result};
 use crate::services::admission::{self, SeatSource};
 use crate::services::audit::{self, Event, Subject};
 use crate::services::invitations::links::{self, From};
-use crate::services::limits::{Limit, Wanted};
+use crate::services::limits::{Limit, LimitRequest};
 use crate::store::accounts::{self, Account};
 use crate::store::invitations::{self, Invitation};
 use crate::store::memberships::Admission;
-use crate::store::{Connection, mailed_tokens, removals, seats};
+use crate::store::{Connection, mailed_tokens, removed_members, seats};
 
 /// Somebody who is to be invited.
 pub(super) struct Offer {
@@ -25,9 +25,9 @@ pub(super) struct Offer {
 }
 
 /// Rows that one statement adds: SQLite takes at most 32,766 values.
-const MOST_OF_PAIRS: usize = 5_000;
+const MAX_PAIRS: usize = 5_000;
 
-impl Work<'_> {
+impl InvitationBatch<'_> {
     /// Those who get a seat: the first, in the order given.
     pub(super) fn seat(
         &self,
@@ -50,7 +50,7 @@ impl Work<'_> {
             .collect();
         accounts::delete_new(connection, &in_vain)?;
         for offer in without {
-            let ended = Ended::plainly(InvitationOutcome::NoSeat);
+            let ended = Outcome::plainly(InvitationOutcome::NoSeat);
             outcomes.insert(offer.account.email, ended);
         }
         self.without_those_invited_meanwhile(connection, offers, outcomes)
@@ -79,7 +79,7 @@ impl Work<'_> {
         let account_type = self.asked.account_type;
         seats::release_reserved(connection, self.organization, account_type, given_back)?;
         for offer in late {
-            let ended = Ended::because(
+            let ended = Outcome::because(
                 InvitationOutcome::AlreadyInvited,
                 "They were invited at the same moment.",
             );
@@ -123,15 +123,15 @@ impl Work<'_> {
             .collect();
         invitations::insert_all(connection, &new)?;
         if !with_groups.is_empty() {
-            for some in with_groups.chunks(MOST_OF_PAIRS) {
+            for some in with_groups.chunks(MAX_PAIRS) {
                 invitations::insert_groups(connection, some)?;
             }
         }
         mailed_tokens::insert_all(connection, &tokens)?;
         audit::record_all(connection, &self.permit.act, events)?;
-        let sent = Wanted {
+        let sent = LimitRequest {
             uses: u32::try_from(new.len()).map_err(Error::internal)?,
-            ..Wanted::one(Limit::Invitations, self.organization.to_string())
+            ..LimitRequest::one(Limit::Invitations, self.organization.to_string())
         };
         (self.take)(connection, &[sent])
     }
@@ -169,8 +169,8 @@ impl Work<'_> {
         if ids.is_empty() {
             return Ok(());
         }
-        removals::delete(connection, self.organization, &ids)?;
-        removals::delete_of_groups(connection, &self.asked.groups, &ids)
+        removed_members::delete(connection, self.organization, &ids)?;
+        removed_members::delete_of_groups(connection, &self.asked.groups, &ids)
     }
 
     fn invitation(&self, offer: &Offer) -> Invitation {
@@ -178,7 +178,7 @@ impl Work<'_> {
             id: InvitationId::new(),
             organization_id: self.organization,
             account_id: Some(offer.account.id),
-            invited_by_account_id: self.permit.holder,
+            invited_by_account_id: self.permit.account_id,
             email: offer.account.email.clone(),
             kind: offer.kind,
             account_type: self.asked.account_type,
@@ -205,17 +205,17 @@ impl Work<'_> {
         let subject = Subject::Invitation(invitation.id);
         Event::within(
             self.organization,
-            Action::InvitationCreated,
+            AuditAction::InvitationCreated,
             subject,
             details,
         )
     }
 }
 
-fn sent_out(invitation: &Invitation) -> Ended {
-    Ended {
+fn sent_out(invitation: &Invitation) -> Outcome {
+    Outcome {
         invitation: Some(invitation.id),
-        ..Ended::plainly(match invitation.kind {
+        ..Outcome::plainly(match invitation.kind {
             InvitationKind::NewAccount => InvitationOutcome::AccountCreated,
             InvitationKind::Join => InvitationOutcome::JoinLinkSent,
         })

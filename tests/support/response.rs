@@ -6,13 +6,13 @@ use serde_json::Value;
 
 /// An answer, read to its end.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct TestResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
 }
 
-impl Answer {
+impl TestResponse {
     /// Reads an answer to its end.
     pub async fn read(response: reqwest::Response) -> Self {
         Self {

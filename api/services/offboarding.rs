@@ -8,14 +8,15 @@ use super::audit::{self, Event, Subject};
 use super::invitations;
 use super::members::{changed_meanwhile, hold, settle};
 use super::sessions::SignedIn;
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::organization::MembershipStatus;
 use crate::error::{Code, Error, Result};
 use crate::store::memberships::Membership;
 use crate::store::organizations::Organization;
 use crate::store::{
-    Connection, accounts, managed_accounts, memberships, organizations, removals, transaction,
+    Connection, accounts, managed_accounts, memberships, organizations, removed_members,
+    transaction,
 };
 
 /// Ends a membership within the caller's transaction, and tells what it was. What the organization has
@@ -65,7 +66,7 @@ pub fn leave(
         let known = end(connection, organization, account, &caller.act)?;
         if known.status == MembershipStatus::Deactivated {
             // No way round the deactivation: a code that is there already does not let them back in.
-            removals::insert(connection, organization, account, caller.act.at)?;
+            removed_members::insert(connection, organization, account, caller.act.at)?;
         }
         record_leaving(connection, &known, &caller.act)
     })
@@ -74,7 +75,12 @@ pub fn leave(
 fn record_leaving(connection: &mut Connection, known: &Membership, act: &Act) -> Result<()> {
     let details = json!({ "account_type": known.account_type, "role": known.role });
     let subject = Subject::Account(known.account_id);
-    let event = Event::within(known.organization_id, Action::MemberLeft, subject, details);
+    let event = Event::within(
+        known.organization_id,
+        AuditAction::MemberLeft,
+        subject,
+        details,
+    );
     audit::record(connection, act, event)
 }
 
@@ -186,7 +192,11 @@ pub fn delete_own_account(connection: &mut Connection, caller: &SignedIn) -> Res
     transaction(connection, |connection| {
         hold_for_deletion(connection, account)?;
         let details = json!({ "email": caller.account.email });
-        let event = Event::outside(Action::AccountDeleted, Subject::Account(account), details);
+        let event = Event::outside(
+            AuditAction::AccountDeleted,
+            Subject::Account(account),
+            details,
+        );
         audit::record(connection, &caller.act, event)?;
         delete_account(connection, account, Author::Owner, &caller.act)
     })

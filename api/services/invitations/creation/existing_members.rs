@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
-use super::looking::Found;
-use super::{Ended, Outcomes, Work};
-use crate::domain::audit::Action;
+use super::resolve::Found;
+use super::{InvitationBatch, Outcome, Outcomes};
+use crate::domain::audit::AuditAction;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::generated_address::RESERVED;
 use crate::domain::ids::{AccountId, InvitationId};
@@ -17,7 +17,7 @@ use crate::services::audit::{self, Event, Subject};
 use crate::store::invitations::{self, Invitation};
 use crate::store::{Connection, groups, member_list};
 
-impl Work<'_> {
+impl InvitationBatch<'_> {
     /// Settles those who get no invitation, and adds those who are in to the groups.
     pub(super) fn welcome_those_inside(
         &self,
@@ -42,27 +42,27 @@ impl Work<'_> {
         let noted = self.add_to_waiting(connection, waiting)?;
         for (email, kind) in found {
             let ended = match kind {
-                Found::Member(account) if !members.contains(&account.id) => Ended::because(
+                Found::Member(account) if !members.contains(&account.id) => Outcome::because(
                     InvitationOutcome::AlreadyMember,
                     "They are in the organization already, and in no group that you manage. Give them \
                      your group's invite code, or ask an admin to add them.",
                 ),
-                Found::Member(account) => Ended {
+                Found::Member(account) => Outcome {
                     groups_added: added.get(&account.id).copied().unwrap_or(0),
-                    ..Ended::plainly(InvitationOutcome::AlreadyMember)
+                    ..Outcome::plainly(InvitationOutcome::AlreadyMember)
                 },
-                Found::Invited(invitation, member) => Ended {
+                Found::Invited(invitation, member) => Outcome {
                     groups_added: match member {
                         Some(member) => added.get(member).copied().unwrap_or(0),
                         None => noted.get(&invitation.id).copied().unwrap_or(0),
                     },
                     ..self.invited_before(invitation)
                 },
-                Found::Deactivated => Ended::because(
+                Found::Deactivated => Outcome::because(
                     InvitationOutcome::AlreadyMember,
                     "The member is deactivated: reactivate them to let them in again.",
                 ),
-                Found::MadeUp => Ended::because(InvitationOutcome::EmailInvalid, RESERVED),
+                Found::MadeUp => Outcome::because(InvitationOutcome::EmailInvalid, RESERVED),
                 Found::Outsider(_) | Found::New(_) => continue,
             };
             outcomes.insert(email.clone(), ended);
@@ -71,20 +71,20 @@ impl Work<'_> {
     }
 
     /// Staff are not led to an invitation that they may not see.
-    fn invited_before(&self, invitation: &Invitation) -> Ended {
+    fn invited_before(&self, invitation: &Invitation) -> Outcome {
         let detail = match invitation.status_at(self.now) {
             InvitationStatus::Expired => "Their invitation has expired: send it again.",
             _ => "Their invitation is pending: send it again if they need another link.",
         };
-        Ended {
+        Outcome {
             invitation: self.may_see(invitation).then_some(invitation.id),
-            ..Ended::because(InvitationOutcome::AlreadyInvited, detail)
+            ..Outcome::because(InvitationOutcome::AlreadyInvited, detail)
         }
     }
 
     fn may_see(&self, invitation: &Invitation) -> bool {
-        let confined_to = self.permit.confined_to();
-        confined_to.is_none_or(|sender| invitation.invited_by_account_id == Some(sender))
+        let restricted_to_manager = self.permit.restricted_to_manager();
+        restricted_to_manager.is_none_or(|sender| invitation.invited_by_account_id == Some(sender))
     }
 
     /// Those of the members whom the sender sees. Staff would else take anybody into a group of theirs,
@@ -94,7 +94,7 @@ impl Work<'_> {
         connection: &mut Connection,
         members: Vec<AccountId>,
     ) -> Result<HashSet<AccountId>> {
-        match self.permit.confined_to() {
+        match self.permit.restricted_to_manager() {
             None => Ok(members.into_iter().collect()),
             Some(manager) => {
                 member_list::within_reach(connection, self.organization, manager, &members)
@@ -132,7 +132,7 @@ impl Work<'_> {
             let subject = Subject::Group(*group);
             let event = Event::within(
                 self.organization,
-                Action::GroupMembersAdded,
+                AuditAction::GroupMembersAdded,
                 subject,
                 details,
             );

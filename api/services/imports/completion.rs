@@ -1,36 +1,36 @@
 //! The end of the work on an import: what is left of its reservation goes back, and where all or
 //! nothing was asked for, it is all or nothing.
 
-use super::carrying_out::{Turn, Work};
 use super::creation::tally;
-use super::{end_pending, give_back_seats, notice, record_end};
-use crate::domain::audit::Action;
+use super::execution::{ImportRun, Step};
+use super::{end_pending, notice, record_end, release_seats};
+use crate::domain::audit::AuditAction;
 use crate::domain::imports::{ImportStatus, RowError, RowOutcome, StoredFailure};
-use crate::domain::instant::Instant;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::services::act::Act;
 use crate::store::import_rows::{self, ImportRow};
 use crate::store::imports::{self, Ending};
-use crate::store::transaction::with_patience;
+use crate::store::transaction::with_retries;
 use crate::store::{Connection, import_outcomes, transaction};
 
 /// Rows that the all-or-nothing end writes in one statement.
 const FINAL_BATCH: i64 = 500;
 const FINAL_CHUNK: usize = 500;
 
-impl Work<'_> {
+impl ImportRun<'_> {
     /// Every row has its turn behind it.
-    pub(super) fn end(&self) -> Result<Turn> {
+    pub(super) fn end(&self) -> Result<Step> {
         let held = if self.is_all_or_nothing() {
-            with_patience(|| self.create_all_or_nothing())?
+            with_retries(|| self.create_all_or_nothing())?
         } else {
-            with_patience(|| self.finish(ImportStatus::Completed, None))?
+            with_retries(|| self.finish(ImportStatus::Completed, None))?
         };
-        Ok(if held { Turn::Finished } else { Turn::Lost })
+        Ok(if held { Step::Finished } else { Step::Lost })
     }
 
     fn finish(&self, status: ImportStatus, failure: Option<StoredFailure>) -> Result<bool> {
-        let mut connection = self.workshop.pool.get()?;
+        let mut connection = self.worker_context.pool.get()?;
         transaction(&mut connection, |connection| {
             self.finish_in_transaction(connection, status, failure)
         })
@@ -42,18 +42,18 @@ impl Work<'_> {
         status: ImportStatus,
         failure: Option<StoredFailure>,
     ) -> Result<bool> {
-        let now = self.workshop.clock.now();
+        let now = self.worker_context.clock.now();
         if !imports::renew(connection, self.lease, now)? {
             return Ok(false);
         }
         let mut import = self.import.clone();
         import.seats_reserved = imports::seats_reserved(connection, self.lease)?;
-        give_back_seats(connection, &import)?;
+        release_seats(connection, &import)?;
         let ending = Ending {
             status,
             failure,
             finished_at: now,
-            results_expire_at: now.plus(self.workshop.results_lifetime),
+            results_expire_at: now.plus(self.worker_context.results_lifetime),
         };
         imports::finish(connection, self.lease, &ending)?;
         import.status = status;
@@ -62,9 +62,9 @@ impl Work<'_> {
             connection,
             &Act::of_system(now),
             &import,
-            Action::ImportFinished,
+            AuditAction::ImportFinished,
         )?;
-        let (outbox, quotas) = (&self.workshop.outbox, &self.workshop.quotas);
+        let (outbox, quotas) = (&self.worker_context.outbox, &self.worker_context.quotas);
         notice::queue(connection, outbox, quotas, &import, now)?;
         Ok(true)
     }
@@ -73,10 +73,10 @@ impl Work<'_> {
     /// none.
     fn create_all_or_nothing(&self) -> Result<bool> {
         let mut conflicts = Vec::new();
-        let mut connection = self.workshop.pool.get()?;
+        let mut connection = self.worker_context.pool.get()?;
         let created = transaction(&mut connection, |connection| {
-            let now = self.workshop.clock.now();
-            if !imports::renew(connection, self.lease, now.plus(self.workshop.lease))? {
+            let now = self.worker_context.clock.now();
+            if !imports::renew(connection, self.lease, now.plus(self.worker_context.lease))? {
                 return Ok(false);
             }
             conflicts = self.create_prepared(connection, now)?;
@@ -92,7 +92,11 @@ impl Work<'_> {
     }
 
     /// Creates every prepared row, and gives those that could not be.
-    fn create_prepared(&self, connection: &mut Connection, now: Instant) -> Result<Vec<ImportRow>> {
+    fn create_prepared(
+        &self,
+        connection: &mut Connection,
+        now: Timestamp,
+    ) -> Result<Vec<ImportRow>> {
         let mut conflicts = Vec::new();
         let mut after = 0;
         loop {
@@ -113,8 +117,8 @@ impl Work<'_> {
 
     fn refuse_all(&self, connection: &mut Connection, conflicts: &[ImportRow]) -> Result<bool> {
         transaction(connection, |connection| {
-            let now = self.workshop.clock.now();
-            if !imports::renew(connection, self.lease, now.plus(self.workshop.lease))? {
+            let now = self.worker_context.clock.now();
+            if !imports::renew(connection, self.lease, now.plus(self.worker_context.lease))? {
                 return Ok(false);
             }
             // A statement takes only so many values.

@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 
 use crate::domain::ids::{AccountId, ImportId};
 use crate::domain::imports::{ImportSource, ImportStatus, RowOutcome, StoredFailure};
-use crate::domain::instant::Instant;
 use crate::domain::organization::AccountType;
 use crate::domain::spreadsheet::Detected;
+use crate::domain::timestamp::Timestamp;
 use crate::routes::page::page_body;
 use crate::services::imports::ImportWithCounts;
 use crate::store::import_rows::ImportRow;
@@ -71,12 +71,12 @@ pub struct ImportBody {
     #[schema(minimum = 0)]
     rows_per_second: Option<f64>,
     /// When it will be done, at that speed.
-    estimated_end_at: Option<Instant>,
-    created_at: Instant,
-    started_at: Option<Instant>,
-    finished_at: Option<Instant>,
+    estimated_end_at: Option<Timestamp>,
+    created_at: Timestamp,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
     /// Until when `userlist.csv` and `errors.csv` can be downloaded.
-    results_expire_at: Option<Instant>,
+    results_expire_at: Option<Timestamp>,
 }
 
 /// How many rows there are, and how they ended so far.
@@ -103,8 +103,8 @@ page_body! {
 
 impl ImportBody {
     /// An import as it is at this moment.
-    pub fn new(found: ImportWithCounts, now: Instant) -> Self {
-        let pace = Pace::of(&found, now);
+    pub fn new(found: ImportWithCounts, now: Timestamp) -> Self {
+        let pace = ImportSpeed::of(&found, now);
         let counts = Counts {
             rows: found.import.rows_total,
             processed: found.processed(),
@@ -133,13 +133,13 @@ impl ImportBody {
 }
 
 /// How fast an import goes and when it will be done so.
-struct Pace {
+struct ImportSpeed {
     rows_per_second: f64,
-    estimated_end_at: Option<Instant>,
+    estimated_end_at: Option<Timestamp>,
 }
 
-impl Pace {
-    fn of(found: &ImportWithCounts, now: Instant) -> Option<Self> {
+impl ImportSpeed {
+    fn of(found: &ImportWithCounts, now: Timestamp) -> Option<Self> {
         if found.import.status != ImportStatus::Running {
             return None;
         }

@@ -3,14 +3,14 @@
 use crate::error::{Error, Result};
 
 /// The most people that one call names.
-const MOST_PEOPLE: usize = 500;
+const MAX_PEOPLE: usize = 500;
 
 /// Refuses a list that names nobody, or too many.
 ///
 /// # Errors
 /// `validation_failed`.
 pub fn refuse_wrong_number<T>(pointer: &'static str, named: &[T]) -> Result<()> {
-    refuse_more_than(MOST_PEOPLE, pointer, named)?;
+    refuse_more_than(MAX_PEOPLE, pointer, named)?;
     if named.is_empty() {
         return Err(Error::invalid(pointer, "missing", "Name at least one."));
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 #[serde(from = "jiff::Timestamp", into = "jiff::Timestamp")]
-pub struct Instant(jiff::Timestamp);
+pub struct Timestamp(jiff::Timestamp);
 
-impl Instant {
+impl Timestamp {
     /// 1970-01-01T00:00:00Z. In `last_active_at` columns it means "never".
     pub const EPOCH: Self = Self(jiff::Timestamp::UNIX_EPOCH);
 
@@ -65,31 +65,31 @@ impl Instant {
     }
 }
 
-impl From<jiff::Timestamp> for Instant {
+impl From<jiff::Timestamp> for Timestamp {
     fn from(timestamp: jiff::Timestamp) -> Self {
         Self::from_microseconds(timestamp.as_microsecond())
     }
 }
 
-impl From<Instant> for jiff::Timestamp {
-    fn from(instant: Instant) -> Self {
-        instant.0
+impl From<Timestamp> for jiff::Timestamp {
+    fn from(timestamp: Timestamp) -> Self {
+        timestamp.0
     }
 }
 
-impl fmt::Display for Instant {
+impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl fmt::Debug for Instant {
+impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl utoipa::PartialSchema for Instant {
+impl utoipa::PartialSchema for Timestamp {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
         utoipa::openapi::ObjectBuilder::new()
             .schema_type(utoipa::openapi::schema::Type::String)
@@ -102,4 +102,4 @@ impl utoipa::PartialSchema for Instant {
     }
 }
 
-impl utoipa::ToSchema for Instant {}
+impl utoipa::ToSchema for Timestamp {}

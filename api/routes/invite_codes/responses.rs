@@ -8,9 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::AccountId;
-use crate::domain::instant::Instant;
 use crate::domain::invite_code::{CodeOutcome, CodeStatus};
 use crate::domain::qr_code::QrCode;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, FieldError, Result};
 use crate::mail::Links;
 use crate::routes::extract::nullable;
@@ -28,7 +28,7 @@ use crate::store::invite_codes::{CodeChanges, NamedUse, StoredCode};
     "expires_at": "2026-09-01T08:00:00Z",
     "allowed_email_domains": ["school.example"],
     "paused": false,
-    "made_at": "2026-08-15T10:00:00Z"
+    "issued_at": "2026-08-15T10:00:00Z"
 })))]
 pub struct InviteCodeBody {
     /// To be typed in any case, with or without the dash.
@@ -46,18 +46,18 @@ pub struct InviteCodeBody {
     #[schema(minimum = 1)]
     max_uses: Option<i64>,
     /// From when on it lets nobody in; `null`: never.
-    expires_at: Option<Instant>,
+    expires_at: Option<Timestamp>,
     /// The only domains whose addresses it lets in; empty: any.
     #[schema(max_items = 50)]
     allowed_email_domains: Vec<EmailDomain>,
     paused: bool,
     /// When it took the place of the one before: whom an admin removed since, it does not let in.
-    made_at: Instant,
+    issued_at: Timestamp,
 }
 
 impl InviteCodeBody {
     /// The code as it is now.
-    pub fn of(code: &StoredCode, links: &Links, now: Instant) -> Result<Self> {
+    pub fn of(code: &StoredCode, links: &Links, now: Timestamp) -> Result<Self> {
         Ok(Self {
             code: code.code.to_string(),
             join_url: links.join(&code.code.to_string()),
@@ -67,7 +67,7 @@ impl InviteCodeBody {
             expires_at: code.expires_at,
             allowed_email_domains: code.allowed_email_domains()?,
             paused: code.paused,
-            made_at: code.made_at,
+            issued_at: code.issued_at,
         })
     }
 }
@@ -92,7 +92,7 @@ pub struct InviteCodeUseBody {
     /// The code as it was then.
     #[schema(pattern = "^[A-HJKMNP-TV-Z2-9]{5}-[A-HJKMNP-TV-Z2-9]{5}$")]
     code: String,
-    used_at: Instant,
+    used_at: Timestamp,
 }
 
 impl From<NamedUse> for InviteCodeUseBody {
@@ -128,8 +128,8 @@ pub struct UpdateInviteCodeRequest {
     max_uses: Option<Option<i64>>,
     /// When it ends, which has to be ahead.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<Instant>)]
-    expires_at: Option<Option<Instant>>,
+    #[schema(value_type = Option<Timestamp>)]
+    expires_at: Option<Option<Timestamp>>,
     /// The only domains whose addresses it lets in, once they are verified. A domain stands for
     /// itself and not for those below it.
     #[serde(default, deserialize_with = "nullable")]
@@ -146,14 +146,14 @@ pub struct UpdateInviteCodeRequest {
 
 const USES: std::ops::RangeInclusive<i64> = 1..=10_000_000;
 const MINUTES: std::ops::RangeInclusive<i64> = 1..=43_200;
-const MOST_DOMAINS: usize = 50;
+const MAX_DOMAINS: usize = 50;
 
 impl UpdateInviteCodeRequest {
     /// What is to change, seen from `now`.
     ///
     /// # Errors
     /// `validation_failed`, naming every field at fault.
-    pub fn into_changes(self, now: Instant) -> Result<CodeChanges> {
+    pub fn into_changes(self, now: Timestamp) -> Result<CodeChanges> {
         let mut faults = Vec::new();
         let mut changes = CodeChanges::default();
         changes.max_uses = self.max_uses;
@@ -185,7 +185,7 @@ impl UpdateInviteCodeRequest {
     }
 }
 
-fn open_for(minutes: i64, changes: &mut CodeChanges, now: Instant, faults: &mut Vec<FieldError>) {
+fn open_for(minutes: i64, changes: &mut CodeChanges, now: Timestamp, faults: &mut Vec<FieldError>) {
     let mut refuse = |code: &'static str, detail: &'static str| {
         faults.push(FieldError::new("/open_for_minutes", code, detail));
     };
@@ -211,7 +211,7 @@ fn open_for(minutes: i64, changes: &mut CodeChanges, now: Instant, faults: &mut 
 
 /// Each once, in the order they were given in.
 fn domains(texts: &[String], faults: &mut Vec<FieldError>) -> Vec<EmailDomain> {
-    if texts.len() > MOST_DOMAINS {
+    if texts.len() > MAX_DOMAINS {
         let detail = "A code is limited to at most 50 domains.";
         faults.push(FieldError::new(
             "/allowed_email_domains",

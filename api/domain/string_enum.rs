@@ -3,7 +3,7 @@
 
 /// Declares an enum whose variants are words: `as_str`, `FromStr`, `Display`, serde and schema all
 /// come from the one list.
-macro_rules! words {
+macro_rules! string_enum {
     ($(#[doc = $doc:literal])+ $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -40,11 +40,11 @@ macro_rules! words {
         }
 
         impl std::str::FromStr for $name {
-            type Err = $crate::domain::words::UnknownWord;
+            type Err = $crate::domain::string_enum::UnknownWord;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Self::ALL.iter().copied().find(|word| word.as_str() == text).ok_or_else(|| {
-                    $crate::domain::words::UnknownWord {
+                    $crate::domain::string_enum::UnknownWord {
                         known: Self::ALL.iter().map(|word| word.as_str()).collect(),
                     }
                 })
@@ -52,7 +52,7 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
+pub(crate) use string_enum;
 
 /// A word that is not in the vocabulary.
 #[derive(Debug, thiserror::Error)]

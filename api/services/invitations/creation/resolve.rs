@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Work;
+use super::InvitationBatch;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AccountId;
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
@@ -10,7 +10,7 @@ use crate::domain::language::Language;
 use crate::domain::organization::MembershipStatus;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
-use crate::services::invitations::endings;
+use crate::services::invitations::lifecycle;
 use crate::store::Connection;
 use crate::store::accounts::{self, Account};
 use crate::store::invitations::{self, Invitation};
@@ -29,7 +29,7 @@ pub(super) enum Found {
     MadeUp,
 }
 
-impl Work<'_> {
+impl InvitationBatch<'_> {
     /// What each address belongs to; those that are not in the answer belong to nobody. Invitations
     /// that stand in the way and wait for nobody any more go to `stale`.
     pub(super) fn look(
@@ -82,8 +82,8 @@ impl Work<'_> {
         invitation: &Invitation,
     ) -> Result<()> {
         match invitation.status_at(self.now) {
-            InvitationStatus::Expired => endings::expire(connection, invitation),
-            _ => endings::end(connection, invitation, InvitationStatus::Revoked, self.now),
+            InvitationStatus::Expired => lifecycle::expire(connection, invitation),
+            _ => lifecycle::end(connection, invitation, InvitationStatus::Revoked, self.now),
         }
     }
 

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::{actions_on, check_books, students};
+use crate::support::both_databases;
 use crate::support::people::PASSWORD;
-use crate::support::road;
 
-road!(a_removed_member_keeps_an_account_of_their_own, |app| {
+both_databases!(a_removed_member_keeps_an_account_of_their_own, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     let of_ann = school.path_of(&ann.id);
@@ -36,7 +36,7 @@ road!(a_removed_member_keeps_an_account_of_their_own, |app| {
     assert_eq!(actions_on(&school, &ann.id).await, ["member.removed"]);
 });
 
-road!(
+both_databases!(
     a_deactivated_account_is_open_again_once_it_is_its_owners,
     |app| {
         let school = app.school().await;
@@ -53,7 +53,7 @@ road!(
     }
 );
 
-road!(who_leaves_owns_the_account_and_may_come_back, |app| {
+both_databases!(who_leaves_owns_the_account_and_may_come_back, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     let leave = format!("/v1/me/memberships/{}", school.id);
@@ -64,7 +64,7 @@ road!(who_leaves_owns_the_account_and_may_come_back, |app| {
     check_books(app, &school);
 });
 
-road!(
+both_databases!(
     a_managed_account_is_deleted_after_deactivation_only,
     |app| {
         let school = app.school().await;
@@ -87,7 +87,7 @@ road!(
             .delete(&delete)
             .await
             .expect_problem(404, "not_found");
-        app.stranger()
+        app.anonymous()
             .post(
                 "/v1/auth/login",
                 json!({ "email": "ann@hill.example", "password": "quiet rivers 11" }),
@@ -132,7 +132,7 @@ road!(
     }
 );
 
-road!(a_deleted_account_frees_its_seats_everywhere, |app| {
+both_databases!(a_deleted_account_frees_its_seats_everywhere, |app| {
     let school = app.school().await;
     let other = app.organization("Other School", "school").await;
     let [ann, ..] = students(app, &school).await;
@@ -161,7 +161,7 @@ road!(a_deleted_account_frees_its_seats_everywhere, |app| {
     assert!(!log.to_string().contains(&school.admin.email));
 });
 
-road!(
+both_databases!(
     the_last_admin_of_another_organization_is_not_deleted,
     |app| {
         let school = app.school().await;
@@ -186,7 +186,7 @@ road!(
     }
 );
 
-road!(one_deletes_ones_own_account, |app| {
+both_databases!(one_deletes_ones_own_account, |app| {
     let school = app.school().await;
     let other = app.organization("Other School", "school").await;
     let [ann, bob, _] = students(app, &school).await;
@@ -223,7 +223,7 @@ road!(one_deletes_ones_own_account, |app| {
     bob.get("/v1/me").await.expect_status(200);
 });
 
-road!(
+both_databases!(
     the_last_admin_is_told_which_organization_needs_another,
     |app| {
         let school = app.school().await;
@@ -268,7 +268,7 @@ road!(
     }
 );
 
-road!(an_import_whose_author_is_gone_is_readable, |app| {
+both_databases!(an_import_whose_author_is_gone_is_readable, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     school
@@ -297,7 +297,7 @@ road!(an_import_whose_author_is_gone_is_readable, |app| {
     check_books(app, &school);
 });
 
-road!(
+both_databases!(
     an_organization_that_is_deleted_leaves_no_closed_account_behind,
     |app| {
         let school = app.school().await;

@@ -9,7 +9,7 @@ use rollcall::store::schema::mails;
 
 use super::{delivery, queue, reset_letter, sent};
 use crate::support::App;
-use crate::support::smtp::{Kind, Reaction, SmtpServer, Step};
+use crate::support::smtp::{Kind, Phase, Reaction, SmtpServer};
 
 const ADA: &str = "ada@hill.example";
 
@@ -20,7 +20,7 @@ fn is_erased(app: &App, mail: MailId) -> bool {
     let sealed: Option<Vec<u8>> = mails::table
         .find(mail)
         .select(mails::sealed)
-        .first(&mut **crate::support::books::connect(&app.state.pool))
+        .first(&mut **crate::support::invariants::connect(&app.state.pool))
         .unwrap();
     sealed.is_none()
 }
@@ -30,7 +30,7 @@ sent!(a_refusal_for_now_is_tried_again_later, |app, server| {
     app.drain().await;
     let before = server.taken().len();
     server.once(
-        Step::Rcpt,
+        Phase::Rcpt,
         Reaction::Say("451 4.7.1 Greylisted, try again in a minute"),
     );
     let mail = queue(app, ADA, "reset 1", reset_letter(app, "rcp_1")).unwrap();
@@ -61,7 +61,10 @@ sent!(a_final_refusal_is_visible_and_final, |app, server| {
     app.register(ADA).await;
     app.drain().await;
     let before = server.taken().len();
-    for (number, step) in [Step::Rcpt, Step::Data, Step::Text].into_iter().enumerate() {
+    for (number, step) in [Phase::Rcpt, Phase::Data, Phase::Text]
+        .into_iter()
+        .enumerate()
+    {
         let reply = "550-5.1.1 There is no\r\n550 5.1.1 such\tmailbox here";
         server.once(step, Reaction::Say(reply));
         let cause = format!("reset {number}");
@@ -98,12 +101,12 @@ sent!(
         let before = server.taken().len();
         let mut mails = Vec::new();
         for (number, (step, reply)) in [
-            (Step::Greeting, "554 5.3.2 No service"),
-            (Step::Ehlo, "550 5.7.1 Go away"),
-            (Step::Mail, "550 5.7.1 Sender not allowed"),
-            (Step::Rcpt, "530 5.7.0 Authentication required"),
-            (Step::Data, "421 4.3.2 Shutting down"),
-            (Step::Text, "421 4.3.2 Shutting down"),
+            (Phase::Greeting, "554 5.3.2 No service"),
+            (Phase::Ehlo, "550 5.7.1 Go away"),
+            (Phase::Mail, "550 5.7.1 Sender not allowed"),
+            (Phase::Rcpt, "530 5.7.0 Authentication required"),
+            (Phase::Data, "421 4.3.2 Shutting down"),
+            (Phase::Text, "421 4.3.2 Shutting down"),
         ]
         .into_iter()
         .enumerate()
@@ -136,12 +139,12 @@ sent!(a_broken_connection_acknowledges_nothing, |app, server| {
     app.register(ADA).await;
     app.drain().await;
     for (number, step) in [
-        Step::Greeting,
-        Step::Ehlo,
-        Step::Mail,
-        Step::Rcpt,
-        Step::Data,
-        Step::Text,
+        Phase::Greeting,
+        Phase::Ehlo,
+        Phase::Mail,
+        Phase::Rcpt,
+        Phase::Data,
+        Phase::Text,
     ]
     .into_iter()
     .enumerate()
@@ -185,12 +188,12 @@ fn a_server_that_hangs_is_left_at_every_step() {
         app.register(ADA).await;
         app.drain().await;
         for (number, step) in [
-            Step::Greeting,
-            Step::Ehlo,
-            Step::Mail,
-            Step::Rcpt,
-            Step::Data,
-            Step::Text,
+            Phase::Greeting,
+            Phase::Ehlo,
+            Phase::Mail,
+            Phase::Rcpt,
+            Phase::Data,
+            Phase::Text,
         ]
         .into_iter()
         .enumerate()
@@ -234,7 +237,10 @@ fn mail_waits_until_the_password_is_right() {
         config.smtp_url = Some(url.parse().unwrap());
     });
     crate::support::app::block_on(async {
-        server.always(Step::Auth, Reaction::Say("535 5.7.8 Authentication failed"));
+        server.always(
+            Phase::Auth,
+            Reaction::Say("535 5.7.8 Authentication failed"),
+        );
         app.register(ADA).await;
         let mail = queue(&app, ADA, "reset 1", reset_letter(&app, "rcp_1")).unwrap();
         app.drain().await;
@@ -261,7 +267,7 @@ sent!(
     |app, server| {
         app.register(ADA).await;
         app.drain().await;
-        server.always(Step::Rcpt, Reaction::Say("450 4.2.0 Mailbox busy"));
+        server.always(Phase::Rcpt, Reaction::Say("450 4.2.0 Mailbox busy"));
         let mail = queue(app, ADA, "reset 1", reset_letter(app, "rcp_1")).unwrap();
         let mut hours = 0;
         while delivery(app, mail).status != Failed {
@@ -282,12 +288,12 @@ sent!(a_link_that_has_run_out_is_not_sent, |app, server| {
     app.register(ADA).await;
     app.drain().await;
     let before = server.taken().len();
-    server.always(Step::Greeting, Reaction::Say("421 4.3.2 Not now"));
+    server.always(Phase::Greeting, Reaction::Say("421 4.3.2 Not now"));
     let mail = queue(
         app,
         ADA,
         "reset 1",
-        rollcall::mail::Letter::PasswordReset {
+        rollcall::mail::MailContent::PasswordReset {
             link: "http://localhost:3000/set-password?token=rcp_1".to_owned(),
             expires_at: app.now().plus(Duration::from_secs(3600)),
         },

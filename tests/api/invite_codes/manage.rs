@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{change, code_of, code_path, group, register_with};
+use crate::support::both_databases;
 use crate::support::people::text;
-use crate::support::road;
 
 const CODE: &str = "ABCDEFGHJKMNPQRSTVWXYZ23456789-";
 
-road!(
+both_databases!(
     an_organization_and_each_group_have_a_code_from_the_start,
     |app| {
         let school = app.school().await;
@@ -29,7 +29,7 @@ road!(
                     "expires_at": null,
                     "allowed_email_domains": [],
                     "paused": false,
-                    "made_at": "2026-09-01T07:30:00Z",
+                    "issued_at": "2026-09-01T07:30:00Z",
                 }),
             );
             let code = text(&found["code"]);
@@ -43,7 +43,7 @@ road!(
     }
 );
 
-road!(
+both_databases!(
     an_owner_from_before_the_codes_gets_one_when_it_is_asked_for,
     |app| {
         use diesel::prelude::*;
@@ -68,7 +68,7 @@ road!(
     }
 );
 
-road!(limits_are_set_and_lifted_one_by_one, |app| {
+both_databases!(limits_are_set_and_lifted_one_by_one, |app| {
     let school = app.school().await;
     let all = json!({
         "max_uses": 30,
@@ -98,7 +98,7 @@ road!(limits_are_set_and_lifted_one_by_one, |app| {
     assert_eq!(same, lifted);
 });
 
-road!(a_window_opens_now_and_closes_by_itself, |app| {
+both_databases!(a_window_opens_now_and_closes_by_itself, |app| {
     let school = app.school().await;
     change(&school, None, json!({ "paused": true })).await;
     let open = change(
@@ -121,7 +121,7 @@ road!(a_window_opens_now_and_closes_by_itself, |app| {
     late.redeem(&code).await.expect_problem(410, "code_expired");
 });
 
-road!(what_cannot_be_is_refused_field_by_field, |app| {
+both_databases!(what_cannot_be_is_refused_field_by_field, |app| {
     let school = app.school().await;
     let path = school.path("/invite-code");
     let many: Vec<_> = (0..51).map(|n| format!("d{n}.example")).collect();
@@ -196,7 +196,7 @@ road!(what_cannot_be_is_refused_field_by_field, |app| {
         .expect_problem(400, "malformed_request");
 });
 
-road!(a_maximum_below_the_uses_is_refused, |app| {
+both_databases!(a_maximum_below_the_uses_is_refused, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
     for n in 0..2 {
@@ -212,7 +212,7 @@ road!(a_maximum_below_the_uses_is_refused, |app| {
     assert_eq!(just["status"], "used_up");
 });
 
-road!(
+both_databases!(
     a_reset_kills_the_old_code_and_keeps_members_and_limits,
     |app| {
         let school = app.school().await;
@@ -230,7 +230,7 @@ road!(
         assert_eq!((&reset["uses"], &reset["max_uses"]), (&json!(0), &json!(1)));
         assert_eq!(reset["allowed_email_domains"], json!(["y.org"]));
         assert_eq!(reset["expires_at"], json!(null));
-        assert_eq!(reset["made_at"], "2026-09-01T07:40:00Z");
+        assert_eq!(reset["issued_at"], "2026-09-01T07:40:00Z");
         assert_ne!(reset["code"], old);
         let late = app.register("late@y.org").await;
         late.redeem(&old).await.expect_problem(404, "code_unknown");
@@ -243,7 +243,7 @@ road!(
     }
 );
 
-road!(admins_see_who_used_a_code_and_when, |app| {
+both_databases!(admins_see_who_used_a_code_and_when, |app| {
     let school = app.school().await;
     let seven_a = group(&school, "7A").await;
     let code = code_of(&school, Some(&seven_a)).await;
@@ -283,7 +283,7 @@ road!(admins_see_who_used_a_code_and_when, |app| {
     assert_eq!(own["items"].as_array().unwrap().len(), 1);
 });
 
-road!(
+both_databases!(
     what_admins_and_joiners_do_is_in_the_log_without_the_code,
     |app| {
         let school = app.school().await;

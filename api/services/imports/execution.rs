@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::mail::Outbox;
 use crate::store::import_rows::{self, ImportRow};
 use crate::store::imports::{self, Import, Lease};
-use crate::store::transaction::with_patience;
+use crate::store::transaction::with_retries;
 use crate::store::{Connection, Pool, transaction};
 
 /// Rows that are hashed, and then written, together: about a second's worth on two cores.
@@ -30,7 +30,7 @@ const BATCH: i64 = 100;
 
 /// What the work needs from around it.
 #[derive(Clone)]
-pub struct Workshop {
+pub struct ImportWorker {
     pub pool: Pool,
     pub hasher: Hasher,
     pub keys: std::sync::Arc<SealingKeys>,
@@ -47,7 +47,7 @@ pub struct Workshop {
 
 /// How a worker's turn at an import ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum Step {
     /// The import has ended.
     Finished,
     /// The import was cancelled, deleted, or taken over by another worker.
@@ -72,11 +72,11 @@ impl Claimed {
 ///
 /// # Errors
 /// Where the database is away.
-pub fn claim_next(workshop: &Workshop) -> Result<Option<Claimed>> {
+pub fn claim_next(worker_context: &ImportWorker) -> Result<Option<Claimed>> {
     const CANDIDATES: i64 = 8;
-    let mut connection = workshop.pool.get()?;
-    for id in imports::claimable(&mut connection, workshop.clock.now(), CANDIDATES)? {
-        if let Some(claimed) = claim(workshop, &mut connection, id)? {
+    let mut connection = worker_context.pool.get()?;
+    for id in imports::claimable(&mut connection, worker_context.clock.now(), CANDIDATES)? {
+        if let Some(claimed) = claim(worker_context, &mut connection, id)? {
             return Ok(Some(claimed));
         }
     }
@@ -89,13 +89,13 @@ pub fn claim_next(workshop: &Workshop) -> Result<Option<Claimed>> {
 /// # Errors
 /// Where the database is away.
 pub fn claim_in_turn(
-    workshop: &Workshop,
+    worker_context: &ImportWorker,
     organization: OrganizationId,
     import: ImportId,
 ) -> Result<Option<Claimed>> {
-    let mut connection = workshop.pool.get()?;
+    let mut connection = worker_context.pool.get()?;
     for id in imports::unfinished_up_to(&mut connection, organization, import)? {
-        if let Some(claimed) = claim(workshop, &mut connection, id)? {
+        if let Some(claimed) = claim(worker_context, &mut connection, id)? {
             return Ok(Some(claimed));
         }
     }
@@ -103,14 +103,15 @@ pub fn claim_in_turn(
 }
 
 fn claim(
-    workshop: &Workshop,
+    worker_context: &ImportWorker,
     connection: &mut Connection,
     import: ImportId,
 ) -> Result<Option<Claimed>> {
-    let now = workshop.clock.now();
-    let worker = workshop.worker;
+    let now = worker_context.clock.now();
+    let worker = worker_context.worker;
     let lease = Lease { import, worker };
-    let Some(import) = imports::claim(connection, lease, now, now.plus(workshop.lease))? else {
+    let Some(import) = imports::claim(connection, lease, now, now.plus(worker_context.lease))?
+    else {
         return Ok(None);
     };
     tracing::info!(import = %import.id, %worker, "working on an import");
@@ -123,18 +124,22 @@ fn claim(
 /// # Errors
 /// Where the database stays away, or a row cannot be read: the lease runs out, and the import is
 /// tried again.
-pub fn carry_out(workshop: &Workshop, claimed: &Claimed, stop: &dyn Fn() -> bool) -> Result<Turn> {
-    let work = Work {
-        workshop,
+pub fn carry_out(
+    worker_context: &ImportWorker,
+    claimed: &Claimed,
+    stop: &dyn Fn() -> bool,
+) -> Result<Step> {
+    let work = ImportRun {
+        worker_context,
         import: &claimed.import,
         lease: Lease {
             import: claimed.import.id,
-            worker: workshop.worker,
+            worker: worker_context.worker,
         },
     };
     match work.all_batches(stop)? {
         Progress::Done => work.end(),
-        Progress::Lost => Ok(Turn::Lost),
+        Progress::Lost => Ok(Step::Lost),
         Progress::Stopped => work.hand_over(),
     }
 }
@@ -146,8 +151,8 @@ enum Progress {
 }
 
 /// A worker's turn at an import.
-pub(super) struct Work<'a> {
-    pub workshop: &'a Workshop,
+pub(super) struct ImportRun<'a> {
+    pub worker_context: &'a ImportWorker,
     pub import: &'a Import,
     pub lease: Lease,
 }
@@ -158,7 +163,7 @@ struct Batch {
     hashes: BulkHashes,
 }
 
-impl Work<'_> {
+impl ImportRun<'_> {
     fn all_batches(&self, stop: &dyn Fn() -> bool) -> Result<Progress> {
         let mut current = self.next_batch(0)?;
         while let Some(batch) = current {
@@ -176,7 +181,7 @@ impl Work<'_> {
                     Progress::Lost
                 });
             };
-            if !with_patience(|| self.write(rows.clone(), &hashes))? {
+            if !with_retries(|| self.write(rows.clone(), &hashes))? {
                 return Ok(Progress::Lost);
             }
             current = next;
@@ -187,20 +192,24 @@ impl Work<'_> {
     /// Often enough that a lease outlives two beats that are late, and that a cancelled import is
     /// noticed soon.
     fn heartbeat(&self) -> Duration {
-        (self.workshop.lease / 3).min(Duration::from_millis(500))
+        (self.worker_context.lease / 3).min(Duration::from_millis(500))
     }
 
     fn is_still_ours(&self) -> Result<bool> {
-        with_patience(|| {
-            let until = self.workshop.clock.now().plus(self.workshop.lease);
-            imports::renew(&mut *self.workshop.pool.get()?, self.lease, until)
+        with_retries(|| {
+            let until = self
+                .worker_context
+                .clock
+                .now()
+                .plus(self.worker_context.lease);
+            imports::renew(&mut *self.worker_context.pool.get()?, self.lease, until)
         })
     }
 
     /// Takes the next rows and has their passwords hashed.
     fn next_batch(&self, after: i64) -> Result<Option<Batch>> {
-        let mut rows = with_patience(|| {
-            let mut connection = self.workshop.pool.get()?;
+        let mut rows = with_retries(|| {
+            let mut connection = self.worker_context.pool.get()?;
             let unhashed = self.is_all_or_nothing();
             import_rows::pending(&mut connection, self.import.id, after, BATCH, unhashed)
         })?;
@@ -211,13 +220,13 @@ impl Work<'_> {
             rows.iter_mut().map(|row| self.password_of(row)).collect();
         Ok(Some(Batch {
             rows,
-            hashes: self.workshop.hasher.hash_in_bulk(passwords?),
+            hashes: self.worker_context.hasher.hash_in_bulk(passwords?),
         }))
     }
 
     /// The password to hash; where it is missing one is generated, and sealed in its place.
     fn password_of(&self, row: &mut ImportRow) -> Result<String> {
-        let keys = &self.workshop.keys;
+        let keys = &self.worker_context.keys;
         let sealed = row.sealed.as_deref().unwrap_or_default();
         let mut secrets = SealedRow::open(sealed, keys, self.import.id, row.row_number)?;
         if secrets.password.is_none() {
@@ -244,10 +253,10 @@ impl Work<'_> {
         for (row, hash) in rows.iter_mut().zip(hashes) {
             row.password_hash = Some(hash.clone());
         }
-        let mut connection = self.workshop.pool.get()?;
-        let now = self.workshop.clock.now();
+        let mut connection = self.worker_context.pool.get()?;
+        let now = self.worker_context.clock.now();
         transaction(&mut connection, |connection| {
-            if !imports::renew(connection, self.lease, now.plus(self.workshop.lease))? {
+            if !imports::renew(connection, self.lease, now.plus(self.worker_context.lease))? {
                 return Ok(false);
             }
             let (import, unhashed) = (self.import.id, self.is_all_or_nothing());
@@ -267,8 +276,8 @@ impl Work<'_> {
         })
     }
 
-    fn hand_over(&self) -> Result<Turn> {
-        imports::release(&mut *self.workshop.pool.get()?, self.lease)?;
-        Ok(Turn::HandedOver)
+    fn hand_over(&self) -> Result<Step> {
+        imports::release(&mut *self.worker_context.pool.get()?, self.lease)?;
+        Ok(Step::HandedOver)
     }
 }

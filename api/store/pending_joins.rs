@@ -6,56 +6,56 @@ use diesel::upsert::excluded;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::awaited_joins;
+use super::schema::pending_joins;
 use crate::domain::ids::{AccountId, InviteCodeId};
-use crate::domain::instant::Instant;
 use crate::domain::invite_code::InviteCode;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// A join that waits.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = awaited_joins)]
-pub struct AwaitedJoin {
+#[diesel(table_name = pending_joins)]
+pub struct PendingJoin {
     pub account_id: AccountId,
     pub invite_code_id: InviteCodeId,
     /// As it was entered: after a reset it lets nobody in.
     pub code: InviteCode,
-    pub created_at: Instant,
+    pub created_at: Timestamp,
 }
 
 /// Has a join wait; the latest code that was entered counts.
-pub fn insert(connection: &mut Connection, new: &AwaitedJoin) -> Result<()> {
-    each_backend!(connection, c => diesel::insert_into(awaited_joins::table)
+pub fn insert(connection: &mut Connection, new: &PendingJoin) -> Result<()> {
+    each_backend!(connection, c => diesel::insert_into(pending_joins::table)
         .values(new)
-        .on_conflict((awaited_joins::account_id, awaited_joins::invite_code_id))
+        .on_conflict((pending_joins::account_id, pending_joins::invite_code_id))
         .do_update()
         .set((
-            awaited_joins::code.eq(excluded(awaited_joins::code)),
-            awaited_joins::created_at.eq(excluded(awaited_joins::created_at)),
+            pending_joins::code.eq(excluded(pending_joins::code)),
+            pending_joins::created_at.eq(excluded(pending_joins::created_at)),
         ))
         .execute(c))?;
     Ok(())
 }
 
 /// What an account waits for, in the order of the codes: that is the order they are locked in.
-pub fn of_account(connection: &mut Connection, account: AccountId) -> Result<Vec<AwaitedJoin>> {
-    Ok(awaited_joins::table
-        .filter(awaited_joins::account_id.eq(account))
-        .order(awaited_joins::invite_code_id.asc())
-        .select(AwaitedJoin::as_select())
+pub fn of_account(connection: &mut Connection, account: AccountId) -> Result<Vec<PendingJoin>> {
+    Ok(pending_joins::table
+        .filter(pending_joins::account_id.eq(account))
+        .order(pending_joins::invite_code_id.asc())
+        .select(PendingJoin::as_select())
         .load(connection)?)
 }
 
 /// The account waits for nothing any more.
 pub fn delete_of_account(connection: &mut Connection, account: AccountId) -> Result<()> {
-    let theirs = awaited_joins::table.filter(awaited_joins::account_id.eq(account));
+    let theirs = pending_joins::table.filter(pending_joins::account_id.eq(account));
     diesel::delete(theirs).execute(connection)?;
     Ok(())
 }
 
 /// Nobody waits for this code any more.
 pub fn delete_of_code(connection: &mut Connection, code: InviteCodeId) -> Result<()> {
-    let its = awaited_joins::table.filter(awaited_joins::invite_code_id.eq(code));
+    let its = pending_joins::table.filter(pending_joins::invite_code_id.eq(code));
     diesel::delete(its).execute(connection)?;
     Ok(())
 }

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::bodies::ImportMode;
+use super::responses::ImportMode;
 use super::usernames::UsernamesRequest;
 use crate::domain::ids::GroupId;
 use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::error::{Code, Error, FieldError, Result};
-use crate::services::imports::acceptance::Options;
+use crate::services::imports::submission::Options;
 
 /// The most fields that a form has: room for a hundred groups, each in a field of its own.
-const MOST_FIELDS: usize = 200;
+const MAX_FIELDS: usize = 200;
 
 /// The most groups that people join by one import.
-const MOST_GROUPS: usize = 100;
+const MAX_GROUPS: usize = 100;
 
 /// The longest name that a refusal repeats, in characters.
-const MOST_OF_NAME: usize = 100;
+const MAX_NAME: usize = 100;
 
 /// The fields as they arrive: what is wrong with each is kept until all are there, to be told at
 /// once.
@@ -76,7 +76,7 @@ impl Fields {
     /// `payload_too_large` where there are far more than any form has.
     pub(super) fn take(&mut self, name: &str, text: &str) -> Result<()> {
         self.count += 1;
-        if self.count > MOST_FIELDS {
+        if self.count > MAX_FIELDS {
             let detail = "The request has more fields than an import takes.";
             return Err(Error::refused(Code::PayloadTooLarge, detail));
         }
@@ -142,8 +142,8 @@ impl Fields {
     }
 
     fn note_what_is_missing(&mut self, has_file: bool) {
-        if self.groups.len() > MOST_GROUPS {
-            let detail = format!("People join at most {MOST_GROUPS} groups by one import.");
+        if self.groups.len() > MAX_GROUPS {
+            let detail = format!("People join at most {MAX_GROUPS} groups by one import.");
             self.faults.push(fault("group_ids", "too_many", detail));
         }
         if !has_file {
@@ -207,7 +207,7 @@ fn fault(
     code: &'static str,
     detail: impl Into<std::borrow::Cow<'static, str>>,
 ) -> FieldError {
-    let name: String = name.chars().take(MOST_OF_NAME).collect();
+    let name: String = name.chars().take(MAX_NAME).collect();
     let pointer = name.replace('~', "~0").replace('/', "~1");
     FieldError::new(format!("/{pointer}"), code, detail)
 }

@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-use super::endings::{end, end_beside_seat, record};
+use super::lifecycle::{end, end_beside_seat, record};
 use super::{ended, expired, links, sender_name, unknown};
-use crate::domain::audit::Action;
+use crate::domain::audit::AuditAction;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{GroupId, InvitationId};
-use crate::domain::instant::Instant;
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
+use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{Token, TokenKind};
 use crate::error::{Code, Error, Result};
 use crate::mail::Outbox;
-use crate::services::accounts::prove_mailbox;
+use crate::services::accounts::verify_email;
 use crate::services::act::Act;
 use crate::services::admission::{self, SeatSource};
 use crate::services::audit::{self, Event, Subject};
@@ -28,7 +28,7 @@ use crate::store::{
 };
 
 /// An invitation, as the person sees it that it was sent to.
-pub struct Preview {
+pub struct ReceivedInvitation {
     pub invitation: Invitation,
     pub status: InvitationStatus,
     pub organization: Organization,
@@ -45,7 +45,7 @@ pub enum Joining {
 }
 
 /// What came of accepting.
-pub struct Accepted {
+pub struct Acceptance {
     pub invitation: InvitationId,
     pub organization: Organization,
     pub groups: Vec<(GroupId, String)>,
@@ -74,7 +74,11 @@ const ANY_KIND: [TokenKind; 2] = [TokenKind::Invitation, TokenKind::SetPassword]
 ///
 /// # Errors
 /// `invitation_unknown`; `invitation_ended` where it was declined or taken back.
-pub fn preview(connection: &mut Connection, token: &str, now: Instant) -> Result<Preview> {
+pub fn preview(
+    connection: &mut Connection,
+    token: &str,
+    now: Timestamp,
+) -> Result<ReceivedInvitation> {
     let id = mailed(connection, token, &ANY_KIND)?;
     let invitation = invitations::look(connection, id)?.ok_or_else(unknown)?;
     match invitation.status_at(now) {
@@ -90,9 +94,9 @@ fn show(
     connection: &mut Connection,
     invitation: Invitation,
     organization: Organization,
-    now: Instant,
-) -> Result<Preview> {
-    Ok(Preview {
+    now: Timestamp,
+) -> Result<ReceivedInvitation> {
+    Ok(ReceivedInvitation {
         status: invitation.status_at(now),
         groups: groups_of(connection, &invitation)?,
         invited_by: sender_name(connection, &invitation)?,
@@ -114,16 +118,19 @@ fn groups_of(
 }
 
 /// How many of one's own invitations are shown.
-const MOST_OF_OWN: i64 = 200;
+const MAX_OWN: i64 = 200;
 
 /// What waits for the caller's answer, the newest first. An account that has not proved its address
 /// may be anybody's who typed it: it is shown nothing.
-pub fn of_caller(connection: &mut Connection, caller: &SignedIn) -> Result<Vec<Preview>> {
+pub fn of_caller(
+    connection: &mut Connection,
+    caller: &SignedIn,
+) -> Result<Vec<ReceivedInvitation>> {
     if caller.account.email_verified_at.is_none() {
         return Ok(Vec::new());
     }
     let now = caller.act.at;
-    invitations::open_of_account(connection, caller.account.id, now, MOST_OF_OWN)?
+    invitations::open_of_account(connection, caller.account.id, now, MAX_OWN)?
         .into_iter()
         .map(|(invitation, organization)| show(connection, invitation, organization, now))
         .collect()
@@ -139,7 +146,7 @@ pub fn accept(
     connection: &mut Connection,
     caller: &SignedIn,
     joining: &Joining,
-) -> Result<Accepted> {
+) -> Result<Acceptance> {
     match accept_now(connection, caller, joining) {
         // They have come in by another door at the same moment: now that is seen.
         Err(error) if error.code() == Code::AlreadyMember => {
@@ -153,7 +160,7 @@ fn accept_now(
     connection: &mut Connection,
     caller: &SignedIn,
     joining: &Joining,
-) -> Result<Accepted> {
+) -> Result<Acceptance> {
     let act = &caller.act;
     transaction(connection, |connection| {
         let id = match joining {
@@ -166,7 +173,7 @@ fn accept_now(
         require_addressed_to(&invitation, &account)?;
         match joining {
             Joining::ById(_) => require_verified(&account)?,
-            Joining::ByToken(_) => redemption::hold_awaited(connection, account.id)?,
+            Joining::ByToken(_) => redemption::lock_pending_joins(connection, account.id)?,
         }
         let joined = match invitation.status_at(act.at) {
             InvitationStatus::Pending => join(connection, &invitation, &account, act)?,
@@ -175,9 +182,9 @@ fn accept_now(
             status => return Err(ended(status)),
         };
         if matches!(joining, Joining::ByToken(_)) {
-            prove_mailbox(connection, &account, act)?;
+            verify_email(connection, &account, act)?;
         }
-        Ok(Accepted {
+        Ok(Acceptance {
             invitation: id,
             organization: organization_of(connection, &invitation)?,
             groups: groups_of(connection, &invitation)?,
@@ -247,7 +254,7 @@ fn join(
             true
         }
     };
-    record(connection, act, invitation, Action::InvitationAccepted)?;
+    record(connection, act, invitation, AuditAction::InvitationAccepted)?;
     if joined {
         record_joined(connection, invitation, account, act)?;
     }
@@ -267,7 +274,7 @@ fn record_joined(
     });
     let subject = Subject::Account(account.id);
     let organization = invitation.organization_id;
-    let event = Event::within(organization, Action::MemberJoined, subject, details);
+    let event = Event::within(organization, AuditAction::MemberJoined, subject, details);
     audit::record(connection, act, event)
 }
 
@@ -317,7 +324,7 @@ fn decline(connection: &mut Connection, invitation: &Invitation, act: &Act) -> R
     match invitation.status_at(act.at) {
         InvitationStatus::Pending if invitation.kind == InvitationKind::Join => {
             end(connection, invitation, InvitationStatus::Declined, act.at)?;
-            record(connection, act, invitation, Action::InvitationDeclined)
+            record(connection, act, invitation, AuditAction::InvitationDeclined)
         }
         InvitationStatus::Declined => Ok(()),
         // The account that was made is a member already.
@@ -348,7 +355,7 @@ pub fn renew(
     outbox: &Outbox,
     token: &str,
     act: impl FnOnce(&Account) -> Act,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<()> {
     let renewed = transaction(connection, |connection| {
         let id = mailed(connection, token, &ANY_KIND)?;
@@ -358,7 +365,7 @@ pub fn renew(
         }
         let act = act(&recipient(connection, &invitation)?);
         links::renew(connection, outbox, &invitation, now)?;
-        record(connection, &act, &invitation, Action::InvitationResent)
+        record(connection, &act, &invitation, AuditAction::InvitationResent)
     });
     match renewed {
         Err(error)
