@@ -40,8 +40,11 @@ impl Running {
     /// # Errors
     /// Where the address is taken, or the system gives no threads.
     pub fn start(state: &State) -> Result<Self> {
-        let listener = TcpListener::bind(&state.config.listen).map_err(|error| {
-            Error::internal(format!("cannot listen on {}: {error}", state.config.listen))
+        let listener = TcpListener::bind(&state.services.config.listen).map_err(|error| {
+            Error::internal(format!(
+                "cannot listen on {}: {error}",
+                state.services.config.listen
+            ))
         })?;
         let address = listener.local_addr().map_err(Error::internal)?;
         let server = server(state, listener)?;
@@ -124,7 +127,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
     let documentation = web::Data::new(Documentation::new(&openapi::document())?);
     let metrics = web::Data::new(Metrics::new()?);
     let state = web::Data::new(state.clone());
-    let connections = usize::try_from(state.config.database_connections).unwrap_or(1);
+    let connections = usize::try_from(state.services.config.database_connections).unwrap_or(1);
     let blocking_threads = connections.div_ceil(SERVING_THREADS);
     let server = HttpServer::new(move || {
         App::new()
@@ -139,7 +142,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
             .into_app()
             .wrap(from_fn(middleware::observe))
             .wrap(Compress::default())
-            .wrap(cors(&state.config))
+            .wrap(cors(&state.services.config))
     })
     .workers(SERVING_THREADS)
     .worker_max_blocking_threads(blocking_threads)

@@ -160,6 +160,11 @@ impl Error {
         )
     }
 
+    /// Nothing is served at this path.
+    pub fn nothing_at_path() -> Self {
+        Self::refused(Code::NotFound, "There is nothing at this path.")
+    }
+
     /// The caller sees it but may not do this with it (PRODUCT 3.2).
     pub fn forbidden(detail: &'static str) -> Self {
         Self::refused(Code::Forbidden, detail)

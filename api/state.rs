@@ -16,23 +16,18 @@ use crate::error::{Error, Result};
 use crate::mail::sending::MailSender;
 use crate::mail::transport::Transport;
 use crate::mail::{Links, Outbox};
+use crate::services::context::RequestContext;
 use crate::services::imports::execution::ImportWorker;
-use crate::services::imports::staging::ImportContext;
+use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::store::pool::TIMEOUT;
 use crate::store::{Connection, Pool, migrations};
 
 /// The shared parts; clones share them.
 #[derive(Clone)]
 pub struct State {
-    pub config: Arc<Config>,
-    pub clock: Clock,
-    pub pool: Pool,
-    pub hasher: Hasher,
+    pub services: Services,
     pub signing: Arc<SigningKeys>,
-    pub sealing: Arc<SealingKeys>,
-    /// Where mail is queued.
-    pub outbox: Arc<Outbox>,
-    /// How it leaves.
+    /// How mail leaves.
     pub transport: Arc<Transport>,
     /// Tells the workers of this process that there is work.
     pub signal: WorkSignal,
@@ -88,14 +83,16 @@ impl State {
         let sealing = Arc::new(keys.sealing);
         let links = Links::into(&config.spa_url);
         Ok(Self {
-            outbox: Arc::new(Outbox::new(sealing.clone(), links)),
             transport: Arc::new(Transport::configured(&config)),
-            config: Arc::new(config),
-            clock,
-            pool,
-            hasher,
+            services: Services {
+                outbox: Arc::new(Outbox::new(sealing.clone(), links)),
+                config: Arc::new(config),
+                clock,
+                pool,
+                hasher,
+                sealing,
+            },
             signing: Arc::new(keys.signing),
-            sealing,
             signal: WorkSignal::default(),
             migrations: applied.into(),
             uploads: Uploads::default(),
@@ -113,49 +110,48 @@ impl State {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let pool = self.pool.clone();
+        let pool = self.services.pool.clone();
         let deadline = Instant::now() + TIMEOUT;
         tokio::task::spawn_blocking(move || work(&mut *pool.get_until(deadline)?))
             .await
             .map_err(Error::internal)?
     }
 
-    /// What an import needs until it is accepted.
-    pub fn surroundings(&self) -> ImportContext<'_> {
-        ImportContext {
-            pool: &self.pool,
-            keys: &self.sealing,
-            clock: &self.clock,
-            login_domain: &self.config.login_domain,
-            outbox: &self.outbox,
-            quotas: &self.config.limits,
-        }
+    /// Runs one unit of work on one connection, off the threads that serve.
+    ///
+    /// The wait for a connection counts from here, and not from when a thread is free: while the
+    /// database is away, those who come late would else wait for all before them in turn.
+    ///
+    /// # Errors
+    /// The work's own, or `unavailable` where no connection is to be had.
+    pub async fn unit_of_work<T: Send + 'static>(
+        &self,
+        context: RequestContext,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let services = self.services.clone();
+        self.run_blocking(move |connection| {
+            work(&mut UnitOfWork::new(connection, &services, &context))
+        })
+        .await
     }
 
-    /// What the worker of this process needs.
+    /// What the import worker of this process needs.
     pub fn worker_context(&self) -> ImportWorker {
         ImportWorker {
-            pool: self.pool.clone(),
-            hasher: self.hasher.clone(),
-            keys: self.sealing.clone(),
-            clock: self.clock.clone(),
-            outbox: self.outbox.clone(),
-            quotas: self.config.limits.clone(),
-            login_domain: self.config.login_domain.clone(),
+            services: self.services.clone(),
             worker: WorkerId::new(),
-            results_lifetime: self.config.results_lifetime,
-            lease: self.config.import_lease,
         }
     }
 
     /// Somebody who takes mail from the queue to the transport.
     pub fn mail_sender(&self) -> MailSender {
         MailSender::new(
-            self.pool.clone(),
-            self.clock.clone(),
-            self.outbox.clone(),
+            self.services.pool.clone(),
+            self.services.clock.clone(),
+            self.services.outbox.clone(),
             self.transport.clone(),
-            &self.config,
+            &self.services.config,
         )
     }
 }

@@ -108,8 +108,8 @@ fn hash_bare(rows: usize, threads: usize) {
 /// From the first byte of the file to the end of the import.
 fn import_all(bench: &Bench, rows: usize) {
     let permit = bench.permit::<ManageImports>();
-    let around = bench.state.surroundings();
-    let staged = from_csv::stage(around, &permit, people(rows).as_bytes()).unwrap();
+    let services = &bench.state.services;
+    let staged = from_csv::stage(services, &permit, people(rows).as_bytes()).unwrap();
     let options = Options {
         account_type: AccountType::Student,
         groups: Vec::new(),
@@ -117,13 +117,13 @@ fn import_all(bench: &Bench, rows: usize) {
         on_seat_shortage: OnSeatShortage::Fill,
         generate_missing_passwords: false,
         must_change_password: false,
-        results_lifetime: bench.state.config.results_lifetime,
+        results_lifetime: bench.state.services.config.results_lifetime,
     };
-    let mut connection = bench.state.pool.get().unwrap();
-    submission::accept(&mut connection, around, &permit, &staged, &options).unwrap();
+    let mut connection = bench.state.services.pool.get().unwrap();
+    submission::accept(&mut connection, services, &permit, &staged, &options).unwrap();
     drop(connection);
     worker::drain(&bench.state).unwrap();
-    let mut connection = bench.state.pool.get().unwrap();
+    let mut connection = bench.state.services.pool.get().unwrap();
     let found = imports::find(&mut connection, &permit, staged.import).unwrap();
     assert_eq!(found.import.status, ImportStatus::Completed);
     assert_eq!(found.created(), i64::try_from(rows).unwrap());

@@ -62,7 +62,7 @@ fn main() {
 
 /// Everybody registered, and was last active, a second after the one before: each order is theirs.
 fn populate(bench: &Bench) -> Vec<AccountId> {
-    let mut connection = bench.state.pool.get().unwrap();
+    let mut connection = bench.state.services.pool.get().unwrap();
     let admission = Admission {
         organization: bench.organization.id,
         account_type: AccountType::Student,
@@ -131,7 +131,7 @@ fn page_time(bench: &Bench, order: MemberOrder, after: Option<MemberPosition>) -
         after,
         limit: PAGE,
     };
-    let mut connection = bench.state.pool.get().unwrap();
+    let mut connection = bench.state.services.pool.get().unwrap();
     let times = (0..REQUESTS).map(|_| {
         let started = Instant::now();
         let found =
@@ -156,7 +156,7 @@ struct PlanLine {
 
 /// How each database finds the far page: one stretch of the index, from the cursor on.
 fn explain(bench: &Bench, last: &AccountId, far: usize) {
-    let mut connection = bench.state.pool.get().unwrap();
+    let mut connection = bench.state.services.pool.get().unwrap();
     let statement = statement_of_a_page(&mut connection, bench, last, far);
     println!("the plan of page {FAR} by name:");
     match &mut **connection {

@@ -16,8 +16,8 @@ use crate::domain::organization::AccountType;
 use crate::domain::slug::Slug;
 use crate::domain::username_list::UsernameList;
 use crate::error::{Error, Result};
-use crate::services::act::Act;
-use crate::services::authorization::{ManageImports, Permit};
+use crate::services::authorization::{ManageImports, Permit, permit};
+use crate::services::context::RequestContext;
 use crate::services::imports::execution::{self, ImportWorker};
 use crate::services::imports::results::{self, ResultFile};
 use crate::services::imports::submission::{self, Options};
@@ -64,7 +64,7 @@ pub struct ImportArguments {
 /// # Errors
 /// As the API's operation; or where a file cannot be read or written.
 pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandError> {
-    let permit = permit(arguments, state)?;
+    let permit = permit_of(arguments, state)?;
     let output = OutputFile::create(&arguments.output)?;
     let id = if arguments.usernames {
         accept_usernames(arguments, state, &permit)?
@@ -85,7 +85,7 @@ pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandErro
     Ok(())
 }
 
-fn permit(
+fn permit_of(
     arguments: &ImportArguments,
     state: &State,
 ) -> Result<Permit<ManageImports>, CommandError> {
@@ -96,9 +96,14 @@ fn permit(
         ))
     };
     let slug = Slug::parse(&arguments.organization).map_err(|_| unknown())?;
-    let organization =
-        organizations::find_by_slug(&mut *state.pool.get()?, &slug)?.ok_or_else(unknown)?;
-    Ok(Permit::cli(organization, Act::cli(state.clock.now())))
+    let context = RequestContext::command_line(state.services.clock.now());
+    state
+        .services
+        .run(&context, |tx| {
+            let found = organizations::find_by_slug(tx.connection, &slug)?;
+            found.map(|found| permit(tx, found.id)).transpose()
+        })?
+        .ok_or_else(unknown)
 }
 
 fn accept_csv(
@@ -108,12 +113,12 @@ fn accept_csv(
 ) -> Result<ImportId, CommandError> {
     let file = File::open(&arguments.file)
         .map_err(|error| CommandError::file(arguments.file.display(), error))?;
-    let around = state.surroundings();
-    let staged = from_csv::stage(around, permit, file)?;
+    let services = &state.services;
+    let staged = from_csv::stage(services, permit, file)?;
     let options = options(arguments, state);
-    let mut connection = state.pool.get()?;
-    if let Err(error) = submission::accept(&mut connection, around, permit, &staged, &options) {
-        staging::abandon(&state.pool, staged.import);
+    let mut connection = state.services.pool.get()?;
+    if let Err(error) = submission::accept(&mut connection, services, permit, &staged, &options) {
+        staging::abandon(&state.services.pool, staged.import);
         return Err(error.into());
     }
     Ok(staged.import)
@@ -127,11 +132,11 @@ fn accept_usernames(
     let text = std::fs::read(&arguments.file)
         .map_err(|error| CommandError::file(arguments.file.display(), error))?;
     let list = UsernameList::of_lines(&text).map_err(Error::from)?;
-    let (around, options) = (state.surroundings(), options(arguments, state));
-    let mut connection = state.pool.get()?;
+    let (services, options) = (&state.services, options(arguments, state));
+    let mut connection = state.services.pool.get()?;
     Ok(from_usernames::accept(
         &mut connection,
-        around,
+        services,
         permit,
         &list,
         &options,
@@ -146,7 +151,7 @@ fn options(arguments: &ImportArguments, state: &State) -> Options {
         on_seat_shortage: arguments.on_seat_shortage,
         generate_missing_passwords: arguments.generate_missing_passwords || arguments.usernames,
         must_change_password: arguments.must_change_password,
-        results_lifetime: state.config.results_lifetime,
+        results_lifetime: state.services.config.results_lifetime,
     }
 }
 
@@ -186,7 +191,7 @@ fn look(
     permit: &Permit<ManageImports>,
     id: ImportId,
 ) -> Result<ImportWithCounts> {
-    with_retries(|| imports::find(&mut *worker_context.pool.get()?, permit, id))
+    with_retries(|| imports::find(&mut *worker_context.services.pool.get()?, permit, id))
 }
 
 fn work_until_finished(
@@ -239,9 +244,9 @@ impl OutputFile {
         id: ImportId,
         file: ResultFile,
     ) -> Result<(), CommandError> {
-        let mut connection = state.pool.get()?;
+        let mut connection = state.services.pool.get()?;
         let mut download = results::open(&mut connection, permit, id, file)?;
-        while let Some(chunk) = download.next_chunk(&mut connection, &state.sealing)? {
+        while let Some(chunk) = download.next_chunk(&mut connection, &state.services.sealing)? {
             self.file
                 .write_all(&chunk)
                 .map_err(|error| self.failed(error))?;

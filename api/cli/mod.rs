@@ -127,8 +127,8 @@ fn announce(state: &State, running: &Running) -> Result<(), CommandError> {
     for migration in state.migrations.iter() {
         tracing::info!(migration, "migration applied");
     }
-    if state.config.data_dir.is_dir() {
-        let path = state.config.data_dir.join("listening");
+    if state.services.config.data_dir.is_dir() {
+        let path = state.services.config.data_dir.join("listening");
         write_whole(&path, &format!("{address}\n"))
             .map_err(|error| CommandError::file(path.display(), error))?;
     }

@@ -34,6 +34,7 @@ pub enum OperatorCommand {
 pub fn run(command: OperatorCommand, state: &State) -> Result<(), CommandError> {
     let OperatorCommand::Create { email, username } = command;
     let email = state
+        .services
         .config
         .login_domain
         .parse_outside(&email)
@@ -43,11 +44,11 @@ pub fn run(command: OperatorCommand, state: &State) -> Result<(), CommandError> 
     let password = Password::parse(ask_password()?).map_err(|error| usage("password", &error))?;
     let hash = password_hash::hash(
         password.to_hash_input().as_bytes(),
-        state.config.password_hash,
+        state.services.config.password_hash,
         &mut HashMemory::default(),
     )?;
-    let mut connection = state.pool.get()?;
-    let act = Act::cli(state.clock.now());
+    let mut connection = state.services.pool.get()?;
+    let act = Act::cli(state.services.clock.now());
     let is_new = make_operator(&mut connection, email.clone(), username, hash, &act)?;
     if is_new {
         println!("{email} is an operator now, with a new account.");

@@ -52,6 +52,8 @@ string_enum! {
         ImportFinished = "import.finished",
         ImportResultsDownloaded = "import.results_downloaded",
         ImportResultsDiscarded = "import.results_discarded",
+        ApiKeyCreated = "api_key.created",
+        ApiKeyRevoked = "api_key.revoked",
     }
 }
 
@@ -62,8 +64,12 @@ string_enum! {
         Account = "account",
         /// An operator of the installation, by their account.
         Operator = "operator",
+        /// An integration, by an API key; the account is the one that created the key.
+        ApiKey = "api_key",
+        /// Somebody without a session.
+        Anonymous = "anonymous",
         /// The command line, on the machine itself.
-        Console = "console",
+        CommandLine = "command_line",
         /// Rollcall on its own: a worker, a limit, a clean-up.
         System = "system",
     }
@@ -79,5 +85,6 @@ string_enum! {
         Import = "import",
         InviteCode = "invite_code",
         Invitation = "invitation",
+        ApiKey = "api_key",
     }
 }

@@ -85,6 +85,8 @@ ids! {
     GroupId,
     /// An import's.
     ImportId,
+    /// An API key's.
+    ApiKeyId,
     /// An audit event's.
     AuditEventId,
     /// An invite code's; it stays when the code is reset.

@@ -1,10 +1,12 @@
 //! Pure values, parsed once at the edge and trusted from there on. No connection, no HTTP, no clock.
 
+pub mod api_key;
 pub mod audit;
 pub mod client_address;
 pub mod database_url;
 pub mod email_address;
 pub mod email_domain;
+pub mod events;
 pub mod generated_address;
 pub mod generated_password;
 pub mod group_members;

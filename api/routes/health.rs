@@ -90,7 +90,7 @@ async fn get_metrics(
     state: web::Data<State>,
     metrics: web::Data<Metrics>,
 ) -> Result<HttpResponse, Problem> {
-    metrics.set_connections(state.pool.in_use(), state.pool.size());
+    metrics.set_connections(state.services.pool.in_use(), state.services.pool.size());
     // While the database is away the rest is worth reading more than ever.
     let of_database = |connection: &mut Connection| {
         Ok((imports::unfinished(connection)?, mails::unsent(connection)?))

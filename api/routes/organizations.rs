@@ -155,7 +155,7 @@ async fn create_organization(
         name,
         kind: body.kind,
     };
-    let who_may = state.config.organization_creation;
+    let who_may = state.services.config.organization_creation;
     let created = caller
         .signed_in_once(once, move |connection, caller| {
             let organization = organizations::create(connection, &caller, who_may, new)?;

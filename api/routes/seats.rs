@@ -1,4 +1,4 @@
-//! The seat ledger (PRODUCT 3.1).
+//! The seat ledger.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Caller, Form};
+use super::extract::{Form, Guard as _, InOrganization, OrganizationPath};
 use super::problem::{BodyErrors, OrganizationErrors, Problem};
-use crate::domain::ids::OrganizationId;
 use crate::domain::organization::AccountType;
 use crate::domain::seats::SeatCount;
-use crate::services::authorization::{ReadSeats, SetSeatLimits};
+use crate::services::authorization::{Permission as _, ReadSeats, SetSeatLimits};
 use crate::services::seats::{self, Ledger, Limits};
 
 /// Mounts these operations.
@@ -58,54 +57,44 @@ pub struct SetSeatLimitsRequest {
 }
 
 /// Get the seat ledger
-///
-/// *Requires:* admin, or operator.
 #[utoipa::path(
     tag = "Seats",
-    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
-    responses((status = 200, description = "The ledger.", body = SeatsBody), OrganizationErrors)
+    params(OrganizationPath),
+    responses((status = 200, description = "The ledger.", body = SeatsBody), OrganizationErrors),
+    extensions(("x-permission" = json!(ReadSeats::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/seats")]
-async fn get_seats(
-    caller: Caller,
-    path: web::Path<(OrganizationId,)>,
-) -> Result<web::Json<SeatsBody>, Problem> {
-    let (id,) = path.into_inner();
-    let ledger = caller
-        .permitted::<ReadSeats, _>(id, |connection, permit| seats::ledger(connection, &permit))
-        .await?;
+async fn get_seats(request: InOrganization<ReadSeats>) -> Result<web::Json<SeatsBody>, Problem> {
+    let ledger = request.run(|tx, permit| seats::ledger(tx, &permit)).await?;
     Ok(web::Json(ledger.into()))
 }
 
 /// Set the seat limits
 ///
 /// Sets all limits at once. One that is lower than what is taken already lets nobody new in; it
-/// takes no seat from anybody. *Requires:* operator.
+/// takes no seat from anybody.
 #[utoipa::path(
     tag = "Seats",
-    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    params(OrganizationPath),
     responses(
         (status = 200, description = "The ledger as it is now.", body = SeatsBody),
         BodyErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(SetSeatLimits::NAME)))
 )]
 #[put("/v1/organizations/{organization_id}/seats")]
 async fn set_seat_limits(
-    caller: Caller,
-    path: web::Path<(OrganizationId,)>,
+    request: InOrganization<SetSeatLimits>,
     body: web::Json<SetSeatLimitsRequest>,
 ) -> Result<web::Json<SeatsBody>, Problem> {
-    let (id,) = path.into_inner();
     let body = body.into_inner();
     refuse_out_of_range(&body)?;
     let limits = Limits {
         total: body.total,
         by_account_type: body.by_account_type,
     };
-    let ledger = caller
-        .permitted::<SetSeatLimits, _>(id, move |connection, permit| {
-            seats::set_limits(connection, &permit, &limits)
-        })
+    let ledger = request
+        .run(move |tx, permit| seats::set_limits(tx, &permit, &limits))
         .await?;
     Ok(web::Json(ledger.into()))
 }

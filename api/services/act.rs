@@ -1,5 +1,6 @@
 //! Who does something, in which request, and when: what every change needs to be told of.
 
+use super::context::RequestContext;
 use crate::domain::audit::ActorKind;
 use crate::domain::ids::AccountId;
 use crate::domain::timestamp::Timestamp;
@@ -37,7 +38,7 @@ impl Act {
     /// What somebody does at the machine itself.
     pub fn cli(at: Timestamp) -> Self {
         Self {
-            kind: ActorKind::Console,
+            kind: ActorKind::CommandLine,
             account: None,
             name: "command line".to_owned(),
             request: String::new(),
@@ -53,6 +54,19 @@ impl Act {
             name: "rollcall".to_owned(),
             request: String::new(),
             at,
+        }
+    }
+}
+
+impl From<&RequestContext> for Act {
+    fn from(context: &RequestContext) -> Self {
+        let (kind, account, name) = context.principal.actor();
+        Self {
+            kind,
+            account,
+            name,
+            request: context.request_id.to_string(),
+            at: context.now,
         }
     }
 }

@@ -6,12 +6,15 @@
 use std::marker::PhantomData;
 
 use super::act::Act;
-use super::sessions::SignedIn;
+use super::context::Principal;
+use super::unit_of_work::UnitOfWork;
+use crate::domain::api_key::Scope;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::organization::{AccountType, GroupRole, MembershipStatus, Role};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
+use crate::store::accounts::Account;
 use crate::store::groups::{self, Group};
-use crate::store::organizations::Organization;
+use crate::store::organizations::{self, Organization};
 use crate::store::{Connection, memberships};
 
 /// As what a caller stands before an organization. Whoever is none of these does not see it.
@@ -43,18 +46,22 @@ pub trait Permission {
     /// What it is called in documents and tests.
     const NAME: &'static str;
 
+    /// The scope that an API key needs; none where no API key may do this.
+    const SCOPE: Option<Scope>;
+
     /// How far it reaches for each.
     fn access_level(role: EffectiveRole) -> AccessLevel;
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $permission:ident: $operator:ident, $admin:ident, $staff:ident, $learner:ident;)+) => {$(
+    ($($(#[$doc:meta])* $permission:ident: $scope:expr; $operator:ident, $admin:ident, $staff:ident, $learner:ident;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $permission;
 
         impl Permission for $permission {
             const NAME: &'static str = stringify!($permission);
+            const SCOPE: Option<Scope> = $scope;
 
             fn access_level(role: EffectiveRole) -> AccessLevel {
                 match role {
@@ -69,42 +76,54 @@ macro_rules! permissions {
 }
 
 permissions! {
-    //                      operator  admin    staff          student, learner
+    //                      scope of an API key             operator  admin    staff          student, learner
     /// See the organization itself.
-    SeeOrganization:        All,      All,     All,           All;
+    SeeOrganization:        Some(Scope::OrganizationRead);  All,      All,     All,           All;
     /// Change or delete it.
-    ManageOrganization:     All,      All,     Nothing,       Nothing;
+    ManageOrganization:     None;                           All,      All,     Nothing,       Nothing;
+    /// Create, list and revoke API keys.
+    ManageApiKeys:          None;                           All,      All,     Nothing,       Nothing;
     /// Read the audit log.
-    ReadAudit:              All,      All,     Nothing,       Nothing;
-    /// Make, watch, cancel imports and take their results; staff those of their own into groups that
-    /// they manage.
-    ManageImports:          All,      All,     ManagedGroups, Nothing;
+    ReadAudit:              Some(Scope::AuditRead);         All,      All,     Nothing,       Nothing;
+    /// Watch imports and take their results; staff those of their own into groups that they manage.
+    ReadImports:            Some(Scope::ImportsRead);       All,      All,     ManagedGroups, Nothing;
+    /// Make and cancel imports, discard their results; staff as above.
+    ManageImports:          Some(Scope::ImportsWrite);      All,      All,     ManagedGroups, Nothing;
     /// Read the seat ledger.
-    ReadSeats:              All,      All,     Nothing,       Nothing;
+    ReadSeats:              Some(Scope::OrganizationRead);  All,      All,     Nothing,       Nothing;
     /// Set the limits of the licence.
-    SetSeatLimits:          All,      Nothing, Nothing,       Nothing;
+    SetSeatLimits:          None;                           All,      Nothing, Nothing,       Nothing;
     /// Reset the password of a managed account; staff of students and learners only.
-    ResetPasswords:         All,      All,     ManagedGroups, Nothing;
-    /// Invite people by email, and look after the invitations.
-    Invite:                 All,      All,     ManagedGroups, Nothing;
-    /// See, change and reset the organization's invite code.
-    ManageInviteCode:       All,      All,     Nothing,       Nothing;
+    ResetPasswords:         Some(Scope::MembersWrite);      All,      All,     ManagedGroups, Nothing;
+    /// List email invitations; staff those that they sent.
+    ReadInvitations:        Some(Scope::InvitationsRead);   All,      All,     ManagedGroups, Nothing;
+    /// Invite people by email; resend and revoke invitations.
+    Invite:                 Some(Scope::InvitationsWrite);  All,      All,     ManagedGroups, Nothing;
+    /// See the organization's invite code and who used it.
+    ReadInviteCode:         Some(Scope::CodesRead);         All,      All,     Nothing,       Nothing;
+    /// Change and reset the organization's invite code.
+    ManageInviteCode:       Some(Scope::CodesWrite);        All,      All,     Nothing,       Nothing;
+    /// See a group's invite code and who used it.
+    ReadGroupInviteCode:    Some(Scope::CodesRead);         All,      All,     ManagedGroups, Nothing;
+    /// Change and reset a group's invite code.
+    ManageGroupInviteCode:  Some(Scope::CodesWrite);        All,      All,     ManagedGroups, Nothing;
     /// List members and look at one.
-    ListMembers:            All,      All,     ManagedGroups, Nothing;
+    ListMembers:            Some(Scope::MembersRead);       All,      All,     ManagedGroups, Nothing;
     /// Change members, one or many; deactivate, remove, delete them.
-    ManageMembers:          All,      All,     Nothing,       Nothing;
+    ManageMembers:          Some(Scope::MembersWrite);      All,      All,     Nothing,       Nothing;
     /// Create a group, and manage it.
-    CreateGroup:            All,      All,     All,           Nothing;
+    CreateGroup:            Some(Scope::GroupsWrite);       All,      All,     All,           Nothing;
     /// See groups.
-    SeeGroups:              All,      All,     Own,           Own;
-    /// Change or delete a group, its members and its invite code.
-    ManageGroup:            All,      All,     ManagedGroups, Nothing;
+    SeeGroups:              Some(Scope::GroupsRead);        All,      All,     Own,           Own;
+    /// Change or delete a group, and its members.
+    ManageGroup:            Some(Scope::GroupsWrite);       All,      All,     ManagedGroups, Nothing;
 }
 
 /// Proof that the caller may do `A` in this organization.
 #[derive(Clone, Debug)]
 pub struct Permit<P> {
     pub organization: Organization,
+    /// The author of what services that do not take a unit of work yet record.
     pub act: Act,
     pub access_level: AccessLevel,
     /// Who holds it; nobody at the console.
@@ -113,27 +132,6 @@ pub struct Permit<P> {
 }
 
 impl<P: Permission> Permit<P> {
-    fn new(
-        organization: Organization,
-        act: Act,
-        access_level: AccessLevel,
-        account_id: Option<AccountId>,
-    ) -> Self {
-        Self {
-            organization,
-            act,
-            access_level,
-            account_id,
-            permission: PhantomData,
-        }
-    }
-
-    /// The permit of whoever is at the machine itself: an operator.
-    pub fn cli(organization: Organization, act: Act) -> Self {
-        let access_level = P::access_level(EffectiveRole::Operator);
-        Self::new(organization, act, access_level, None)
-    }
-
     /// The manager to whose groups this permit is confined, if it is.
     pub fn restricted_to_manager(&self) -> Option<AccountId> {
         match self.access_level {
@@ -143,36 +141,90 @@ impl<P: Permission> Permit<P> {
     }
 }
 
-/// Asks whether the caller may do `A` in this organization.
+/// Asks whether the principal may use the permission `P` in this organization.
 ///
 /// # Errors
-/// `not_found` where the caller may not even see the organization, `forbidden` where it sees it but
+/// `not_found` where the principal may not even see the organization, `forbidden` where it sees it but
 /// may not do this.
 pub fn permit<P: Permission>(
-    connection: &mut Connection,
-    caller: &SignedIn,
+    tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
 ) -> Result<Permit<P>> {
-    let found = memberships::find_with_organization(connection, organization, caller.account.id)?;
-    let (organization, membership) = found.ok_or_else(no_such_organization)?;
-    let active = membership.filter(|m| m.status == MembershipStatus::Active);
-    let role = match active {
-        _ if caller.account.operator => EffectiveRole::Operator,
-        Some(membership) if membership.role == Role::Admin => EffectiveRole::Admin,
-        Some(membership) if membership.account_type.is_staff() => EffectiveRole::Staff,
-        Some(_) => EffectiveRole::Learner,
-        None => return Err(no_such_organization()),
+    require_scope::<P>(&tx.context.principal, organization)?;
+    let account = tx.context.principal.account();
+    let (organization, role) = match account {
+        Some(account) => role_of(tx.connection, account, organization)?,
+        None => role_without_account(tx, organization)?,
     };
     match P::access_level(role) {
         AccessLevel::Nothing => Err(Error::forbidden(
             "Your role in this organization does not allow this.",
         )),
-        access_level => Ok(Permit::new(
+        access_level => Ok(Permit {
             organization,
-            caller.act.clone(),
+            act: Act::from(tx.context),
             access_level,
-            Some(caller.account.id),
+            account_id: tx.account_id(),
+            permission: PhantomData,
+        }),
+    }
+}
+
+/// An API key belongs to one organization, and does what its scopes name and nothing else.
+fn require_scope<P: Permission>(principal: &Principal, organization: OrganizationId) -> Result<()> {
+    let Principal::ApiKey(key) = principal else {
+        return Ok(());
+    };
+    if key.organization != organization {
+        return Err(no_such_organization());
+    }
+    match P::SCOPE {
+        Some(scope) if key.scopes.contains(&scope) => Ok(()),
+        Some(scope) => Err(Error::refused(
+            Code::Forbidden,
+            format!("This API key does not have the scope `{scope}`."),
         )),
+        None => Err(Error::forbidden(
+            "No API key does this, whatever its scopes. Sign in as an admin.",
+        )),
+    }
+}
+
+/// What an account may do in an organization, by its membership as it is now.
+fn role_of(
+    connection: &mut Connection,
+    account: &Account,
+    organization: OrganizationId,
+) -> Result<(Organization, EffectiveRole)> {
+    let found = memberships::find_with_organization(connection, organization, account.id)?;
+    let (organization, membership) = found.ok_or_else(no_such_organization)?;
+    let active = membership.filter(|m| m.status == MembershipStatus::Active);
+    let role = match active {
+        _ if account.operator => EffectiveRole::Operator,
+        Some(membership) if membership.role == Role::Admin => EffectiveRole::Admin,
+        Some(membership) if membership.account_type.is_staff() => EffectiveRole::Staff,
+        Some(_) => EffectiveRole::Learner,
+        None => return Err(no_such_organization()),
+    };
+    Ok((organization, role))
+}
+
+/// Whoever is at the machine itself is an operator.
+fn role_without_account(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+) -> Result<(Organization, EffectiveRole)> {
+    match &tx.context.principal {
+        Principal::CommandLine => {
+            let found = organizations::find(tx.connection, organization)?;
+            let organization = found.ok_or_else(no_such_organization)?;
+            Ok((organization, EffectiveRole::Operator))
+        }
+        Principal::Anonymous
+        | Principal::Session(_)
+        | Principal::Owner(_)
+        | Principal::ApiKey(_)
+        | Principal::System => Err(Error::not_signed_in()),
     }
 }
 
@@ -180,29 +232,28 @@ fn no_such_organization() -> Error {
     Error::not_found("organization")
 }
 
-/// Proof that the caller may do `A` with this group.
+/// Proof that the principal has the permission `P` in this group.
 #[derive(Clone, Debug)]
 pub struct GroupPermit<P> {
     pub permit: Permit<P>,
     pub group: Group,
 }
 
-/// Asks whether the caller may do `A` with this group of the organization.
+/// Asks whether the principal may use the permission `P` in this group of the organization.
 ///
 /// # Errors
-/// `not_found` where the caller may not even see the group, `forbidden` where it sees it but may not
+/// `not_found` where the principal may not even see the group, `forbidden` where it sees it but may not
 /// do this.
 pub fn permit_in_group<P: Permission>(
-    connection: &mut Connection,
-    caller: &SignedIn,
+    tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
     group: GroupId,
 ) -> Result<GroupPermit<P>> {
-    let permit = permit::<P>(connection, caller, organization)?;
-    let found = groups::find(connection, organization, group)?;
+    let permit = permit::<P>(tx, organization)?;
+    let found = groups::find(tx.connection, organization, group)?;
     let group = found.ok_or_else(no_such_group)?;
-    if let Some(account_id) = permit.restricted_to_manager() {
-        let role = groups::role_in(connection, organization, group.id, account_id)?;
+    if let Some(manager) = permit.restricted_to_manager() {
+        let role = groups::role_in(tx.connection, organization, group.id, manager)?;
         let role = role.ok_or_else(no_such_group)?;
         if permit.access_level == AccessLevel::ManagedGroups && role != GroupRole::Manager {
             return Err(Error::forbidden(

@@ -1,113 +1,180 @@
-//! Requests that are done once however often they are sent (PRODUCT 4, `Idempotency-Key`).
+//! Requests that are executed once however often they are sent (`Idempotency-Key`).
 //!
-//! The work and the answer that is kept of it are one transaction, so that whatever dies when leaves
-//! both or neither. What was refused is not kept: nothing was done, and the same key may be tried
-//! again.
+//! The work and the response that is stored for it are one transaction, so that a crash leaves both or
+//! neither. The response to a refused request is not stored: nothing was done, and the same key may be
+//! tried again.
 
 use std::time::Duration;
 
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use crate::crypto::sealing::SealingKeys;
+use super::unit_of_work::UnitOfWork;
 use crate::domain::idempotency_key::IdempotencyKey;
-use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::store::idempotency_keys::{self, KeptAnswer, KeyHash};
-use crate::store::{Connection, transaction};
 
-/// How long an answer is given again (PRODUCT 4).
-pub const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a response is given again.
+pub const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A request with a key.
+#[derive(Clone)]
 pub struct KeyedRequest {
     key: KeyHash,
-    digest: [u8; 32],
+    fingerprint: [u8; 32],
 }
 
-/// An answer, as it is kept.
+/// A response that can be stored and given again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct StoredResponse {
+    /// The HTTP status.
     pub status: u16,
+    /// The path of what was created.
     pub location: Option<String>,
+    /// JSON; empty for a response without a body.
     pub body: Vec<u8>,
 }
 
-/// How a request ended.
-pub enum Ending {
-    /// It was done now.
-    Done(Answer),
-    /// It had been done before, and this is what it was answered.
-    Known(Answer),
+/// How a request was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Execution {
+    /// The work was done now.
+    Executed(StoredResponse),
+    /// The work had been done before; this is the response it got then.
+    Replayed(StoredResponse),
+}
+
+impl Execution {
+    /// Whether the work had been done before.
+    pub const fn is_replayed(&self) -> bool {
+        matches!(self, Self::Replayed(_))
+    }
+}
+
+impl StoredResponse {
+    /// 200 with a body.
+    ///
+    /// # Errors
+    /// `internal` for what cannot be written as JSON.
+    pub fn ok(body: &impl Serialize) -> Result<Self> {
+        Self::with_body(200, body)
+    }
+
+    /// 201 with what was created.
+    ///
+    /// # Errors
+    /// As [`StoredResponse::ok`].
+    pub fn created(body: &impl Serialize) -> Result<Self> {
+        Self::with_body(201, body)
+    }
+
+    /// 202 with what was accepted.
+    ///
+    /// # Errors
+    /// As [`StoredResponse::ok`].
+    pub fn accepted(body: &impl Serialize) -> Result<Self> {
+        Self::with_body(202, body)
+    }
+
+    /// 202 without a body.
+    pub const fn accepted_without_body() -> Self {
+        Self::without_body(202)
+    }
+
+    /// 204.
+    pub const fn no_content() -> Self {
+        Self::without_body(204)
+    }
+
+    /// Adds the path of what was created.
+    #[must_use]
+    pub fn at(mut self, location: String) -> Self {
+        self.location = Some(location);
+        self
+    }
+
+    fn with_body(status: u16, body: &impl Serialize) -> Result<Self> {
+        Ok(Self {
+            status,
+            location: None,
+            body: serde_json::to_vec(body).map_err(Error::internal)?,
+        })
+    }
+
+    const fn without_body(status: u16) -> Self {
+        Self {
+            status,
+            location: None,
+            body: Vec::new(),
+        }
+    }
 }
 
 impl KeyedRequest {
-    /// A request by its key, whose key that is, and a SHA-256 of everything that it asks.
-    pub fn new(owner: &str, key: &IdempotencyKey, digest: [u8; 32]) -> Self {
+    /// A request by its key, whose key that is, and its fingerprint: a SHA-256 of everything it asks.
+    pub fn new(owner: &str, key: &IdempotencyKey, fingerprint: [u8; 32]) -> Self {
         let mut context = Context::new(&SHA256);
         context.update(owner.as_bytes());
         context.update(b"\n");
         context.update(key.as_str().as_bytes());
         let mut hash = [0_u8; 32];
         hash.copy_from_slice(context.finish().as_ref());
-        Self { key: hash, digest }
+        Self {
+            key: hash,
+            fingerprint,
+        }
     }
 
-    /// Does `work`, or gives the answer that it got before.
+    /// Executes `work` in one transaction with its stored response, or gives the response that the
+    /// request got before.
     ///
     /// # Errors
     /// `idempotency_conflict` where the key came with another request; the work's own.
-    pub fn once(
+    pub fn execute(
         &self,
-        connection: &mut Connection,
-        keys: &SealingKeys,
-        now: Timestamp,
-        work: impl FnOnce(&mut Connection) -> Result<Answer>,
-    ) -> Result<Ending> {
-        // Bodies hold passwords, which a plain hash would let be guessed.
-        let fingerprint = keys.mac(&self.digest)?;
-        let expiry = now.plus(KEPT_FOR);
-        transaction(connection, |connection| {
-            if !idempotency_keys::claim(connection, &self.key, &fingerprint, expiry, now)? {
-                let known = self.known(connection, keys, now)?;
-                return known.map(Ending::Known).ok_or_else(vanished);
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<StoredResponse>,
+    ) -> Result<Execution> {
+        // A keyed hash: bodies hold passwords, which a plain hash would let somebody guess.
+        let fingerprint = tx.services.sealing.mac(&self.fingerprint)?;
+        tx.transaction(|tx| {
+            let (now, expiry) = (tx.now(), tx.now().plus(RETENTION));
+            if !idempotency_keys::claim(tx.connection, &self.key, &fingerprint, expiry, now)? {
+                let known = self.replay(tx)?;
+                return known.map(Execution::Replayed).ok_or_else(vanished);
             }
-            let answer = work(connection)?;
-            let sealed = keys.seal(&self.key, &answer.to_bytes()?)?;
-            idempotency_keys::keep(connection, &self.key, &sealed)?;
-            Ok(Ending::Done(answer))
+            let response = work(tx)?;
+            let sealed = tx.services.sealing.seal(&self.key, &response.to_bytes()?)?;
+            idempotency_keys::keep(tx.connection, &self.key, &sealed)?;
+            Ok(Execution::Executed(response))
         })
     }
 
-    /// The answer that the request got before, if it did.
+    /// The response that the request got before, if it did.
     ///
     /// # Errors
     /// `idempotency_conflict` where the key came with another request.
-    pub fn known(
-        &self,
-        connection: &mut Connection,
-        keys: &SealingKeys,
-        now: Timestamp,
-    ) -> Result<Option<Answer>> {
-        let kept = idempotency_keys::find(connection, &self.key, now)?;
-        kept.map(|kept| self.read(keys, &kept)).transpose()
+    pub fn replay(&self, tx: &mut UnitOfWork<'_>) -> Result<Option<StoredResponse>> {
+        let kept = idempotency_keys::find(tx.connection, &self.key, tx.now())?;
+        kept.map(|kept| self.open(tx, &kept)).transpose()
     }
 
-    fn read(&self, keys: &SealingKeys, kept: &KeptAnswer) -> Result<Answer> {
-        if !keys.recognises(&self.digest, &kept.fingerprint) {
+    fn open(&self, tx: &UnitOfWork<'_>, kept: &KeptAnswer) -> Result<StoredResponse> {
+        let keys = &tx.services.sealing;
+        if !keys.recognises(&self.fingerprint, &kept.fingerprint) {
             return Err(Error::refused(
                 Code::IdempotencyConflict,
                 "This Idempotency-Key was sent with another request before. Take a new key for \
                  each thing that is to be done, and the same one only to repeat it.",
             ));
         }
-        Answer::from_bytes(&keys.open(&self.key, &kept.sealed)?)
+        StoredResponse::from_bytes(&keys.open(&self.key, &kept.sealed)?)
     }
 }
 
-/// Expired and swept away between two statements: the client may send it again.
+/// The response expired and was deleted between two statements: the client may send it again.
 fn vanished() -> Error {
-    Error::unavailable("a kept answer has expired at this very moment")
+    Error::unavailable("a stored response expired at this very moment")
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,7 +183,7 @@ struct Head {
     location: Option<String>,
 }
 
-impl Answer {
+impl StoredResponse {
     /// A line of JSON, and the body as it is.
     fn to_bytes(&self) -> Result<Vec<u8>> {
         let head = Head {
@@ -146,19 +213,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_kept_whole() {
+    fn a_response_is_stored_whole() {
         for (location, body) in [
             (None, ""),
             (Some("/v1/x\n"), "{\"a\":\n\"b\"}\n"),
             (None, "\n"),
         ] {
-            let answer = Answer {
+            let response = StoredResponse {
                 status: 201,
                 location: location.map(str::to_owned),
                 body: body.into(),
             };
-            let kept = answer.to_bytes().unwrap();
-            assert_eq!(Answer::from_bytes(&kept).unwrap(), answer);
+            let stored = response.to_bytes().unwrap();
+            assert_eq!(StoredResponse::from_bytes(&stored).unwrap(), response);
         }
     }
 }

@@ -12,16 +12,18 @@
 //! of their own, 75 million tries a day, finds one in twenty years, and has then joined one
 //! organization as a learner.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::digest::{Context, SHA256};
 
 pub use crate::domain::limits::{Limit, Quota, Quotas};
 
+use super::unit_of_work::UnitOfWork;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::rate_limits::{self, Use};
-use crate::store::{Connection, transaction};
 
 /// Uses of a limit that somebody wants to take.
 #[derive(Clone, Debug)]
@@ -54,76 +56,88 @@ pub struct LimitState {
     pub next_in: Duration,
 }
 
-/// Takes uses of several limits, all or none. `seen` gets how each stands then, or how the one
-/// stands that is used up. The limits have to be named in the order of their declaration, so that
-/// nobody waits for another in a ring.
+/// How the sender of a request stands with each limit that the request met. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct LimitStates(Arc<Mutex<BTreeMap<Limit, LimitState>>>);
+
+impl LimitStates {
+    /// Notes the latest states.
+    pub fn note(&self, states: impl IntoIterator<Item = LimitState>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(states.into_iter().map(|state| (state.limit, state)));
+    }
+
+    /// The states noted so far, in the order of the limits' declaration.
+    pub fn list(&self) -> Vec<LimitState> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.values().copied().collect()
+    }
+}
+
+/// Takes uses of several limits, all or none, and notes how each stands then, or how the one stands
+/// that is used up. The limits have to be named in the order of their declaration, so that two
+/// requests never lock the same rows in different orders.
 ///
 /// # Errors
 /// `rate_limited` where one of them has not as many left.
-pub fn take(
-    connection: &mut Connection,
-    quotas: &Quotas,
-    wanted: &[LimitRequest],
-    now: Timestamp,
-    seen: &mut Vec<LimitState>,
-) -> Result<()> {
-    if let [only] = wanted {
-        return take_one(connection, quotas, only, now, seen);
-    }
-    transaction(connection, |connection| {
-        wanted
-            .iter()
-            .try_for_each(|one| take_one(connection, quotas, one, now, seen))
-    })
-}
-
-fn take_one(
-    connection: &mut Connection,
-    quotas: &Quotas,
-    wanted: &LimitRequest,
-    now: Timestamp,
-    seen: &mut Vec<LimitState>,
-) -> Result<()> {
-    let Some(quota) = quotas.of(wanted.limit) else {
-        return Ok(());
-    };
-    let one = use_of(wanted, quota, now);
-    let taken = rate_limits::take(connection, &one)?;
-    let limit_state = limit_state(wanted.limit, quota, &one, taken.full_at);
-    if taken.allowed {
-        seen.push(limit_state);
-        return Ok(());
-    }
-    *seen = vec![limit_state];
-    Err(Error::rate_limited(microseconds(
-        taken.full_at - one.latest(),
-    )))
-}
-
-/// Gives uses back: what they were taken for is not to be counted. `seen` gets how each limit stands
-/// then.
-///
-/// # Errors
-/// Where the database is away.
-pub fn refund(
-    connection: &mut Connection,
-    quotas: &Quotas,
-    taken: &[LimitRequest],
-    now: Timestamp,
-    seen: &mut Vec<LimitState>,
-) -> Result<()> {
-    transaction(connection, |connection| {
-        for wanted in taken {
-            let Some(quota) = quotas.of(wanted.limit) else {
-                continue;
-            };
-            let one = use_of(wanted, quota, now);
-            if let Some(full_at) = rate_limits::refund(connection, &one)? {
-                seen.push(limit_state(wanted.limit, quota, &one, full_at));
+pub fn take(tx: &mut UnitOfWork<'_>, requests: &[LimitRequest]) -> Result<()> {
+    let mut states = Vec::with_capacity(requests.len());
+    let refused = tx.transaction(|tx| {
+        for request in requests {
+            match take_one(tx, request)? {
+                Taken::Unlimited => {}
+                Taken::Allowed(state) => states.push(state),
+                Taken::Refused(state, wait) => {
+                    states = vec![state];
+                    return Err(Error::rate_limited(wait));
+                }
             }
         }
         Ok(())
+    });
+    tx.context.limit_states.note(states);
+    refused
+}
+
+enum Taken {
+    /// The installation has switched this limit off.
+    Unlimited,
+    Allowed(LimitState),
+    /// The uses will be there after this time.
+    Refused(LimitState, Duration),
+}
+
+fn take_one(tx: &mut UnitOfWork<'_>, request: &LimitRequest) -> Result<Taken> {
+    let Some(quota) = tx.services.config.limits.of(request.limit) else {
+        return Ok(Taken::Unlimited);
+    };
+    let wanted = use_of(request, quota, tx.now());
+    let taken = rate_limits::take(tx.connection, &wanted)?;
+    let state = limit_state(request.limit, quota, &wanted, taken.full_at);
+    Ok(if taken.allowed {
+        Taken::Allowed(state)
+    } else {
+        Taken::Refused(state, microseconds(taken.full_at - wanted.latest()))
     })
+}
+
+/// Gives uses back, because what they were taken for is not to be counted.
+pub fn refund(tx: &mut UnitOfWork<'_>, taken: &[LimitRequest]) -> Result<()> {
+    let states = tx.transaction(|tx| {
+        let mut states = Vec::with_capacity(taken.len());
+        for request in taken {
+            let Some(quota) = tx.services.config.limits.of(request.limit) else {
+                continue;
+            };
+            let given = use_of(request, quota, tx.now());
+            if let Some(full_at) = rate_limits::refund(tx.connection, &given)? {
+                states.push(limit_state(request.limit, quota, &given, full_at));
+            }
+        }
+        Ok(states)
+    })?;
+    tx.context.limit_states.note(states);
+    Ok(())
 }
 
 fn use_of(wanted: &LimitRequest, quota: Quota, now: Timestamp) -> Use {

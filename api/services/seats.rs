@@ -1,18 +1,17 @@
-//! The seat ledger, read and limited (PRODUCT 3.1).
+//! The seat ledger, read and limited (`docs/organizations.md`).
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
-use super::audit::{self, Event, Subject};
 use super::authorization::{Permit, ReadSeats, SetSeatLimits};
-use crate::domain::audit::AuditAction;
+use super::events;
+use super::unit_of_work::UnitOfWork;
+use crate::domain::events::{DomainEvent, OrganizationEvent};
 use crate::domain::organization::AccountType;
 use crate::domain::seats::{SeatCount, SeatPool};
 use crate::error::{Error, Result};
 use crate::services::organizations::require_account_type;
 use crate::store::organizations::Organization;
-use crate::store::{Connection, seats, transaction};
+use crate::store::seats;
 
 /// An organization's ledger.
 #[derive(Clone, Debug)]
@@ -28,13 +27,13 @@ pub struct Limits {
     pub by_account_type: BTreeMap<AccountType, Option<i64>>,
 }
 
-/// The ledger as it stands.
-pub fn ledger(connection: &mut Connection, permit: &Permit<ReadSeats>) -> Result<Ledger> {
-    load(connection, &permit.organization)
+/// The ledger as it is now.
+pub fn ledger(tx: &mut UnitOfWork<'_>, permit: &Permit<ReadSeats>) -> Result<Ledger> {
+    load(tx, &permit.organization)
 }
 
-fn load(connection: &mut Connection, organization: &Organization) -> Result<Ledger> {
-    let lines: BTreeMap<SeatPool, SeatCount> = seats::list(connection, organization.id)?
+fn load(tx: &mut UnitOfWork<'_>, organization: &Organization) -> Result<Ledger> {
+    let lines: BTreeMap<SeatPool, SeatCount> = seats::list(tx.connection, organization.id)?
         .into_iter()
         .collect();
     let line = |pool: SeatPool| {
@@ -58,7 +57,7 @@ fn load(connection: &mut Connection, organization: &Organization) -> Result<Ledg
 /// # Errors
 /// `account_type_not_in_kind` for a type of the other kind.
 pub fn set_limits(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<SetSeatLimits>,
     limits: &Limits,
 ) -> Result<Ledger> {
@@ -66,22 +65,29 @@ pub fn set_limits(
     for account_type in limits.by_account_type.keys() {
         require_account_type(organization, *account_type)?;
     }
-    transaction(connection, |connection| {
-        seats::set_limit(connection, organization.id, SeatPool::Total, limits.total)?;
+    tx.transaction(|tx| {
+        seats::set_limit(
+            tx.connection,
+            organization.id,
+            SeatPool::Total,
+            limits.total,
+        )?;
         for account_type in organization.kind.account_types() {
             let limit = limits.by_account_type.get(&account_type).copied().flatten();
-            seats::set_limit(connection, organization.id, account_type.into(), limit)?;
+            seats::set_limit(tx.connection, organization.id, account_type.into(), limit)?;
         }
-        audit::record(
-            connection,
-            &permit.act,
-            Event::within(
-                organization.id,
-                AuditAction::SeatLimitsSet,
-                Subject::Organization(organization.id),
-                json!({ "total": limits.total, "by_account_type": limits.by_account_type }),
-            ),
+        let event = OrganizationEvent::SeatLimitsSet {
+            total: limits.total,
+            by_account_type: limits.by_account_type.clone(),
+        };
+        let organization_id = organization.id;
+        events::publish(
+            tx,
+            DomainEvent::Organization {
+                organization: organization_id,
+                event,
+            },
         )?;
-        load(connection, organization)
+        load(tx, organization)
     })
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::act::Act;
 use super::audit::{self, Event, Subject};
+use super::context::{Principal, RequestContext, SessionPrincipal};
 use crate::crypto::access_token::Claims;
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::SessionId;
@@ -32,6 +33,17 @@ pub struct SignedIn {
     pub account: Account,
     pub session: SessionId,
     pub act: Act,
+}
+
+impl SignedIn {
+    /// The context of a unit of work by this person.
+    pub fn context(&self) -> RequestContext {
+        let principal = Principal::Session(SessionPrincipal {
+            account: self.account.clone(),
+            session: self.session,
+        });
+        RequestContext::anonymous(&self.act.request, self.act.at).with_principal(principal)
+    }
 }
 
 /// A session as its owner gets it: an access token can be signed for it, and the refresh token is

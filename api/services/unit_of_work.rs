@@ -1,0 +1,117 @@
+//! One unit of work: what every service takes as its first argument.
+
+use std::sync::Arc;
+
+use super::context::{Principal, RequestContext};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::hasher::Hasher;
+use crate::crypto::sealing::SealingKeys;
+use crate::domain::ids::AccountId;
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+use crate::mail::Outbox;
+use crate::store::{self, Connection, Pool};
+
+/// What services need besides a connection. Clones share it.
+#[derive(Clone)]
+pub struct Services {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub pool: Pool,
+    pub hasher: Hasher,
+    pub sealing: Arc<SealingKeys>,
+    /// Where mail is queued.
+    pub outbox: Arc<Outbox>,
+}
+
+impl Services {
+    /// Runs `work` on a connection of its own.
+    ///
+    /// # Errors
+    /// The work's own, or `unavailable` where no connection is to be had.
+    pub fn run<T>(
+        &self,
+        context: &RequestContext,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut connection = self.pool.get()?;
+        work(&mut UnitOfWork::new(&mut connection, self, context))
+    }
+
+    /// Runs `work` as a step that Rollcall takes by itself, at this moment.
+    ///
+    /// # Errors
+    /// As [`Services::run`].
+    pub fn run_as_system<T>(
+        &self,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.run(&RequestContext::system(self.clock.now()), work)
+    }
+}
+
+/// A connection, what services need, and the request that is being served.
+pub struct UnitOfWork<'a> {
+    pub connection: &'a mut Connection,
+    pub services: &'a Services,
+    pub context: &'a RequestContext,
+}
+
+impl<'a> UnitOfWork<'a> {
+    /// Begins a unit of work on a connection.
+    pub const fn new(
+        connection: &'a mut Connection,
+        services: &'a Services,
+        context: &'a RequestContext,
+    ) -> Self {
+        Self {
+            connection,
+            services,
+            context,
+        }
+    }
+
+    /// The time of the request.
+    pub const fn now(&self) -> Timestamp {
+        self.context.now
+    }
+
+    /// The account that acts, or for which an API key acts.
+    pub fn account_id(&self) -> Option<AccountId> {
+        self.context.principal.account_id()
+    }
+
+    /// Runs `work` in one write transaction: committed if it succeeds, undone if it does not. Within a
+    /// transaction it opens a savepoint.
+    ///
+    /// # Errors
+    /// The work's own.
+    pub fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let (services, context) = (self.services, self.context);
+        store::transaction(self.connection, |connection| {
+            work(&mut UnitOfWork::new(connection, services, context))
+        })
+    }
+
+    /// Runs `work` as another principal of the same request: the owner whom a mailed secret has just
+    /// proved, or Rollcall itself.
+    ///
+    /// # Errors
+    /// The work's own.
+    pub fn acting_as<T>(
+        &mut self,
+        principal: Principal,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let context = self.context.with_principal(principal);
+        work(&mut UnitOfWork::new(
+            self.connection,
+            self.services,
+            &context,
+        ))
+    }
+}

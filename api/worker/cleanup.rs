@@ -33,7 +33,7 @@ pub fn work(state: &State, stopping: &AtomicBool) {
                 tracing::warn!(%error, "cleaning up did not work; it is tried again");
             }
         }
-        signal.wait(state.config.worker_poll);
+        signal.wait(state.services.config.worker_poll);
     }
 }
 
@@ -42,8 +42,8 @@ pub fn work(state: &State, stopping: &AtomicBool) {
 /// # Errors
 /// Where the database is away.
 pub fn once(state: &State) -> Result<()> {
-    let now = state.clock.now();
-    let mut connection = state.pool.get()?;
+    let now = state.services.clock.now();
+    let mut connection = state.services.pool.get()?;
     sessions::delete_expired(&mut connection, now)?;
     imports::delete_abandoned(&mut connection, now)?;
     idempotency_keys::delete_expired(&mut connection, now)?;

@@ -15,14 +15,14 @@ pub fn work(state: &State, stopping: &AtomicBool) {
     while !stop() {
         match without_panic(|| next_turn(&worker_context, &stop)) {
             Ok(Some(_)) => {}
-            Ok(None) => signal.wait(state.config.worker_poll),
+            Ok(None) => signal.wait(state.services.config.worker_poll),
             Err(error @ Error::Unavailable(_)) => {
                 tracing::warn!(%error, "imports wait until the database is back");
-                signal.wait(state.config.worker_poll);
+                signal.wait(state.services.config.worker_poll);
             }
             Err(error) => {
                 tracing::error!(%error, "an import stands still; its lease runs out and it is tried again");
-                signal.wait(state.config.worker_poll);
+                signal.wait(state.services.config.worker_poll);
             }
         }
     }

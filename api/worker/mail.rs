@@ -35,12 +35,12 @@ pub fn work(state: &State, stopping: &AtomicBool) {
             }
             Ok(Step::Idle) => {
                 mail_sender.rest();
-                signal.wait(state.config.worker_poll);
+                signal.wait(state.services.config.worker_poll);
             }
             Ok(Step::Wait(long)) => signal.wait(long),
             Err(error) => {
                 tracing::warn!(%error, "mail waits");
-                signal.wait(state.config.worker_poll);
+                signal.wait(state.services.config.worker_poll);
             }
         }
     }

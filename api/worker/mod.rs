@@ -35,13 +35,13 @@ impl Workers {
     pub fn start(state: &State) -> Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
         let (mut threads, mut mail) = (Vec::new(), Vec::new());
-        for number in 0..state.config.import_workers {
+        for number in 0..state.services.config.import_workers {
             let (state, stopping) = (state.clone(), stopping.clone());
             threads.push(spawn(format!("import-{number}"), move || {
                 imports::work(&state, &stopping);
             })?);
         }
-        for number in 0..state.config.mail_workers {
+        for number in 0..state.services.config.mail_workers {
             let (state, stopping) = (state.clone(), stopping.clone());
             mail.push(spawn(format!("mail-{number}"), move || {
                 mail::work(&state, &stopping);

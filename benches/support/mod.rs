@@ -16,8 +16,8 @@ use rollcall::crypto::sealing::SealingKeys;
 use rollcall::domain::ids::OrganizationId;
 use rollcall::domain::organization::OrganizationKind;
 use rollcall::domain::slug::{Slug, SlugFallback};
-use rollcall::services::act::Act;
-use rollcall::services::authorization::{Permission, Permit};
+use rollcall::services::authorization::{Permission, Permit, permit};
+use rollcall::services::context::RequestContext;
 use rollcall::state::State;
 use rollcall::store::organizations::{self, Organization};
 use rollcall::store::{Connection, seats};
@@ -45,7 +45,7 @@ impl Bench {
         let url = database.as_ref().map(|database| database.url.clone());
         let config = Config::from_environment(settings(folder.path(), url)).unwrap();
         let state = State::open(config, Clock::system()).unwrap();
-        let organization = organization(&mut state.pool.get().unwrap());
+        let organization = organization(&mut state.services.pool.get().unwrap());
         Self {
             name,
             state,
@@ -57,7 +57,11 @@ impl Bench {
 
     /// A permit as the command line has it.
     pub fn permit<A: Permission>(&self) -> Permit<A> {
-        Permit::cli(self.organization.clone(), Act::cli(self.state.clock.now()))
+        let services = &self.state.services;
+        let context = RequestContext::command_line(services.clock.now());
+        services
+            .run(&context, |tx| permit(tx, self.organization.id))
+            .unwrap()
     }
 }
 

@@ -90,7 +90,7 @@ both_databases!(
         use rollcall::store::schema::accounts;
         let jane = app.register("jane@x.org").await;
         let now = app.now();
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         diesel::update(accounts::table.filter(accounts::email.eq("jane@x.org")))
             .set(accounts::deactivated_at.eq(now))
             .execute(&mut **connection)
@@ -341,7 +341,7 @@ fn a_hash_at_an_older_cost_is_renewed_at_sign_in() {
         config.password_hash = "m=7168,t=5".parse().unwrap();
     });
     let stored = || -> String {
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         accounts::table
             .filter(accounts::email.eq("person1@busy.example"))
             .select(accounts::password_hash.assume_not_null())

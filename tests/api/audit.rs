@@ -100,7 +100,7 @@ both_databases!(events_are_filtered_and_paged, |app| {
 fn events(app: &crate::support::App) -> i64 {
     use diesel::prelude::*;
     use rollcall::store::schema::audit_events;
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     audit_events::table
         .count()
         .get_result(&mut **connection)
@@ -379,7 +379,7 @@ both_databases!(no_event_holds_a_secret, |app| {
     bob.post("/v1/auth/password/change", change)
         .await
         .expect_status(204);
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let details: Vec<rollcall::store::sql_types::JsonColumn> = audit_events::table
         .select(audit_events::details)
         .load(&mut **connection)

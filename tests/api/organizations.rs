@@ -130,7 +130,7 @@ both_databases!(
         use rollcall::services::sessions::SignedIn;
         use rollcall::store::accounts;
         let create = |email: &str| {
-            let mut connection = app.state.pool.get().unwrap();
+            let mut connection = app.state.services.pool.get().unwrap();
             let email = email.parse().unwrap();
             let account = accounts::find_by_email(&mut connection, &email)
                 .unwrap()

@@ -42,8 +42,9 @@ async fn work(app: &App) {
         while let Err(error) = worker::drain(&state) {
             println!("{error}");
             state
+                .services
                 .clock
-                .advance(state.config.import_lease + Duration::from_secs(1));
+                .advance(state.services.config.import_lease + Duration::from_secs(1));
         }
     };
     tokio::task::spawn_blocking(work)
@@ -104,10 +105,17 @@ fn commits_whose_answer_is_lost_are_neither_lost_nor_repeated() {
         for (id, sheet, status) in &imports {
             let import = (id.as_str(), *sheet);
             created.extend(
-                invariants::check_import(&front, &app.state.pool, &school, import, &[status]).await,
+                invariants::check_import(
+                    &front,
+                    &app.state.services.pool,
+                    &school,
+                    import,
+                    &[status],
+                )
+                .await,
             );
         }
-        invariants::check_school(&front, &app.state.pool, &school, created.len(), 0).await;
+        invariants::check_school(&front, &app.state.services.pool, &school, created.len(), 0).await;
         invariants::check_passwords(&created);
     });
 }
@@ -156,13 +164,14 @@ fn uploads_whose_answer_is_lost_are_whole_or_nothing() {
             let email = text(&rows.expect_status(200)["items"][0]["email"]);
             let is_this = |sheet: &&Sheet| sheet.lines[0].email == email;
             let sheet = sheets.iter().find(is_this).expect("a sheet");
-            let (pool, import) = (&app.state.pool, (id.as_str(), sheet));
+            let (pool, import) = (&app.state.services.pool, (id.as_str(), sheet));
             created += invariants::check_import(&front, pool, &school, import, &["completed"])
                 .await
                 .len();
         }
-        invariants::check_school(&front, &app.state.pool, &school, created, 0).await;
-        let staged = invariants::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
+        invariants::check_school(&front, &app.state.services.pool, &school, created, 0).await;
+        let staged =
+            invariants::imports_that_are(&app.state.services.pool, &[ImportStatus::Staging]);
         assert_eq!(staged, 0);
     });
 }
@@ -333,7 +342,7 @@ async fn restart_quickly(
 fn a_disk_that_was_full_is_no_trouble_afterwards() {
     let app = App::on_sqlite_with(|config| config.database_connections = 1);
     let limit_pages = |pages: &str| {
-        let mut connection = app.state.pool.get().expect("no connection");
+        let mut connection = app.state.services.pool.get().expect("no connection");
         connection
             .batch_execute(&format!("PRAGMA max_page_count = {pages}"))
             .expect("a pragma");
@@ -365,13 +374,13 @@ fn a_disk_that_was_full_is_no_trouble_afterwards() {
 #[test]
 fn a_connection_that_is_left_in_a_transaction_is_not_used_again() {
     let app = App::on_sqlite_with(|config| config.database_connections = 1);
-    let mut connection = app.state.pool.get().expect("no connection");
+    let mut connection = app.state.services.pool.get().expect("no connection");
     if let Connection::Sqlite(sqlite) = &mut **connection {
         AnsiTransactionManager::begin_transaction(sqlite).expect("no transaction");
     }
     drop(connection);
     block_on(Front::at(app.address).register("jane@x.org"));
-    let elsewhere = Pool::open(&app.state.config.database_url, 1).expect("no pool");
+    let elsewhere = Pool::open(&app.state.services.config.database_url, 1).expect("no pool");
     let found: i64 = accounts::table
         .filter(accounts::email.eq("jane@x.org"))
         .count()

@@ -14,7 +14,11 @@ use rollcall::config::Config;
 use rollcall::crypto::access_token::SigningKeys;
 use rollcall::crypto::password_hash::HashCost;
 use rollcall::crypto::sealing::SealingKeys;
+use rollcall::domain::ids::OrganizationId;
 use rollcall::domain::timestamp::Timestamp;
+use rollcall::services::authorization::{Permission, Permit, permit};
+use rollcall::services::context::RequestContext;
+use rollcall::services::unit_of_work::UnitOfWork;
 use rollcall::state::State;
 use rollcall::worker;
 
@@ -97,8 +101,8 @@ impl App {
 
     /// Another server on the same database, with the same clock and settings.
     pub fn replica(&self) -> Self {
-        let config = Config::clone(&self.state.config);
-        let state = State::open(config, self.state.clock.clone()).expect("no replica");
+        let config = Config::clone(&self.state.services.config);
+        let state = State::open(config, self.state.services.clock.clone()).expect("no replica");
         let (address, server) = serve(&state);
         Self {
             state,
@@ -126,12 +130,27 @@ impl App {
 
     /// Moves the clock.
     pub fn advance(&self, by: Duration) {
-        self.state.clock.advance(by);
+        self.state.services.clock.advance(by);
     }
 
     /// The time, as the application sees it.
     pub fn now(&self) -> Timestamp {
-        self.state.clock.now()
+        self.state.services.clock.now()
+    }
+
+    /// Runs `work` as the command line does.
+    pub fn as_cli<T>(
+        &self,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> rollcall::error::Result<T>,
+    ) -> rollcall::error::Result<T> {
+        let context = RequestContext::command_line(self.now());
+        self.state.services.run(&context, work)
+    }
+
+    /// A permit as the command line has it.
+    pub fn cli_permit<P: Permission>(&self, organization: OrganizationId) -> Permit<P> {
+        self.as_cli(|tx| permit(tx, organization))
+            .expect("no permit")
     }
 
     /// Somebody without a session.

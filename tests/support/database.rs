@@ -31,7 +31,7 @@ pub fn sqlite_template() -> &'static [u8] {
         let app = App::new(Database::Sqlite, folder.path().to_owned(), |_| {});
         app::block_on(app.populate());
         // Whatever still holds a connection for a moment keeps what was written out of the file.
-        let mut connection = app.state.pool.get().expect("no connection");
+        let mut connection = app.state.services.pool.get().expect("no connection");
         connection
             .batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")
             .expect("the file is not complete");

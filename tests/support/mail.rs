@@ -18,7 +18,7 @@ impl App {
     /// Sends all mail that is due, and gives all that was ever sent, in the order of its causes.
     pub async fn mails(&self) -> Vec<ReceivedMail> {
         self.drain().await;
-        received_in(&self.state.config.data_dir.join("mail"))
+        received_in(&self.state.services.config.data_dir.join("mail"))
     }
 
     /// The last mail to an address, after all mail that is due was sent.

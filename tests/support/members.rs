@@ -27,7 +27,7 @@ impl App {
             joined_at: self.now(),
         };
         let account = self.account(&who.id);
-        let mut connection = self.state.pool.get().expect("no connection");
+        let mut connection = self.state.services.pool.get().expect("no connection");
         transaction(&mut connection, |connection| {
             admission::admit(connection, &[account], &admission, &[], SeatSource::Free)
         })
@@ -37,7 +37,7 @@ impl App {
     /// An account as it is kept.
     pub fn account(&self, id: &str) -> Account {
         let id: AccountId = id.parse().expect("an id");
-        let mut connection = self.state.pool.get().expect("no connection");
+        let mut connection = self.state.services.pool.get().expect("no connection");
         let found = accounts::find(&mut connection, id).expect("no database");
         found.expect("no account")
     }
@@ -46,7 +46,7 @@ impl App {
     pub fn was_removed(&self, organization: &Organization<'_>, account: &str) -> bool {
         let id: OrganizationId = organization.id.parse().expect("an id");
         let account: AccountId = account.parse().expect("an id");
-        let mut connection = self.state.pool.get().expect("no connection");
+        let mut connection = self.state.services.pool.get().expect("no connection");
         let found = removed_members::find(&mut connection, id, account);
         found.expect("no database").is_some()
     }
@@ -55,7 +55,7 @@ impl App {
     pub fn was_removed_from_group(&self, group: &str, account: &str) -> bool {
         let id: GroupId = group.parse().expect("an id");
         let account: AccountId = account.parse().expect("an id");
-        let mut connection = self.state.pool.get().expect("no connection");
+        let mut connection = self.state.services.pool.get().expect("no connection");
         let found = removed_members::find_of_group(&mut connection, id, account);
         found.expect("no database").is_some()
     }

@@ -77,7 +77,7 @@ impl App {
             EmailAddress::parse(email).expect("an address"),
             Username::parse("Operator").expect("a name"),
         );
-        let mut connection = self.state.pool.get().expect("no connection");
+        let mut connection = self.state.services.pool.get().expect("no connection");
         make_operator(&mut connection, email_address, username, hash, &act).expect("no operator");
         drop(connection);
         self.sign_in(email, PASSWORD).await

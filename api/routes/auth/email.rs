@@ -116,7 +116,7 @@ pub(super) async fn verify_email(
     body: web::Json<VerifyEmailRequest>,
 ) -> Result<HttpResponse, Problem> {
     let VerifyEmailRequest { token } = body.into_inner();
-    let now = state.clock.now();
+    let now = state.services.clock.now();
     let answer = once
         .anonymous(&state, move |connection| {
             let verified = verification::verify(connection, &token, request.act_of(now), now)?;
@@ -153,7 +153,7 @@ pub(super) async fn resend_verification(
             .take(Limit::MailToAddress, &format!("verify {}", account.email))
             .await?;
     }
-    let outbox = state.outbox.clone();
+    let outbox = state.services.outbox.clone();
     let answer = caller
         .signed_in_once(once, move |connection, caller| {
             verification::resend(connection, &outbox, &caller)?;

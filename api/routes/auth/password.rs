@@ -104,13 +104,17 @@ pub(super) async fn change_password(
         body.current_password,
     )
     .await?;
-    let hash = state.hasher.hash(new.to_hash_input().into_owned()).await?;
+    let hash = state
+        .services
+        .hasher
+        .hash(new.to_hash_input().into_owned())
+        .await?;
     let shared = State::clone(&state);
     let changed = state
         .run_blocking(move |connection| {
             let scope = caller.account.id.to_string();
             once.run(&shared, connection, &scope, |connection| {
-                passwords::change(connection, &shared.outbox, &caller, &hash)?;
+                passwords::change(connection, &shared.services.outbox, &caller, &hash)?;
                 Ok(Reply::no_content())
             })
         })
@@ -172,7 +176,7 @@ pub(super) async fn forgot_password(
         LimitRequest::one(Limit::MailFromClient, rate_limiter.client()),
     ];
     rate_limiter.take_all(mails).await?;
-    let (outbox, now) = (state.outbox.clone(), state.clock.now());
+    let (outbox, now) = (state.services.outbox.clone(), state.services.clock.now());
     let answer = once
         .anonymous(&state, move |connection| {
             passwords::forgot(connection, &outbox, &email, now)?;
@@ -214,14 +218,14 @@ pub(super) async fn reset_password(
     if let Some(known) = known {
         return Ok(known.into());
     }
-    let now = state.clock.now();
+    let now = state.services.clock.now();
     let presented = token.clone();
     state
         .run_blocking(move |connection| passwords::require_good(connection, &presented, now))
         .await?;
     let input = password.to_hash_input().into_owned();
-    let hash = state.hasher.hash(input).await?;
-    let outbox = state.outbox.clone();
+    let hash = state.services.hasher.hash(input).await?;
+    let outbox = state.services.outbox.clone();
     let answer = once
         .anonymous(&state, move |connection| {
             let act = request.act_of(now);

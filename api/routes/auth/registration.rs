@@ -112,7 +112,11 @@ pub(super) async fn register_account(
     let mut form = Form::new();
     let email = form.take(
         "/email",
-        state.config.login_domain.parse_outside(&body.email),
+        state
+            .services
+            .config
+            .login_domain
+            .parse_outside(&body.email),
     );
     let username = form.take("/username", Username::parse(&body.username));
     let password = form.take("/password", Password::parse(body.password));
@@ -131,6 +135,7 @@ pub(super) async fn register_account(
     // A mail goes to the address each time, however often the account is deleted again.
     let mail = LimitRequest::one(Limit::MailToAddress, format!("register {email}"));
     let password_hash = state
+        .services
         .hasher
         .hash(password.to_hash_input().into_owned())
         .await?;
@@ -143,7 +148,7 @@ pub(super) async fn register_account(
         invite_code,
         user_agent: request.user_agent.clone(),
     };
-    let now = state.clock.now();
+    let now = state.services.clock.now();
     let shared = State::clone(&state);
     let answer = once
         .anonymous(&state, move |connection| {
@@ -151,7 +156,7 @@ pub(super) async fn register_account(
             // What is refused mails nothing, and costs nothing.
             let registered = transaction(connection, |connection| {
                 rate_limiter.take_within(connection, std::slice::from_ref(&mail))?;
-                accounts::register(connection, &shared.outbox, registration, act, now)
+                accounts::register(connection, &shared.services.outbox, registration, act, now)
             })?;
             let tokens = tokens(&shared, &registered.issued, SessionKind::Token)?;
             Reply::created(&Registered {

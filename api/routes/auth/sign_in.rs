@@ -62,10 +62,10 @@ pub(super) async fn login(
         Ok(account) => account,
         Err(error) => return Err(settle(taken, error).await?.into()),
     };
-    let act = request.clone().act_of(state.clock.now())(&account);
+    let act = request.clone().act_of(state.services.clock.now())(&account);
     let user_agent = request.user_agent;
     let issued = taken
-        .refund_with(move |connection| sessions::start(connection, account, &act, user_agent))
+        .refund_with(move |tx| sessions::start(tx.connection, account, &act, user_agent))
         .await?;
     respond(&state, &issued, body.session)
 }
@@ -118,9 +118,9 @@ pub(super) async fn verify(
     match PasswordAttempt::parse(password) {
         Ok(attempt) => {
             let input = attempt.to_hash_input().into_owned();
-            state.hasher.verify(stored, input).await
+            state.services.hasher.verify(stored, input).await
         }
-        Err(_) => state.hasher.verify(None, String::new()).await,
+        Err(_) => state.services.hasher.verify(None, String::new()).await,
     }
 }
 
@@ -129,6 +129,7 @@ async fn rehash(state: &State, account: Account, password: String) -> Result<Acc
         return Ok(account);
     };
     let hash = state
+        .services
         .hasher
         .hash(attempt.to_hash_input().into_owned())
         .await?;
@@ -159,7 +160,7 @@ pub(super) async fn refresh_session(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let (token, kind) = presented_token(&http, &body)?.ok_or_else(Error::not_signed_in)?;
-    let now = state.clock.now();
+    let now = state.services.clock.now();
     let issued = state
         .run_blocking(move |connection| {
             sessions::refresh(connection, &token, request.act_of(now), now)
@@ -189,7 +190,7 @@ pub(super) async fn logout(
     let Some((token, kind)) = presented_token(&http, &body)? else {
         return Ok(response.finish());
     };
-    let now = state.clock.now();
+    let now = state.services.clock.now();
     state
         .run_blocking(move |connection| {
             sessions::end_by_token(connection, &token, request.act_of(now))

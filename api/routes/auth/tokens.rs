@@ -93,7 +93,9 @@ pub(super) fn tokens(state: &State, issued: &IssuedSession, kind: SessionKind) -
     let (account, session) = (issued.account.id, issued.session);
     let in_body = kind == SessionKind::Token;
     Ok(Tokens {
-        access_token: state.signing.sign(account, session, state.clock.now())?,
+        access_token: state
+            .signing
+            .sign(account, session, state.services.clock.now())?,
         token_type: "Bearer",
         expires_in: access_token::LIFETIME.as_secs(),
         refresh_token: in_body.then(|| issued.refresh_token.reveal().to_owned()),

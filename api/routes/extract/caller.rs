@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::routes::problem::Problem;
 use crate::services::authorization::{GroupPermit, Permission, Permit, permit, permit_in_group};
 use crate::services::sessions::{SignedIn, authenticate};
+use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 use crate::store::Connection;
 
@@ -41,7 +42,7 @@ impl Caller {
         self,
         work: impl FnOnce(&mut Connection, SignedIn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let now = self.state.clock.now();
+        let now = self.state.services.clock.now();
         let (claims, act) = (self.claims, self.request.act_of(now));
         self.state
             .run_blocking(move |connection| {
@@ -60,8 +61,13 @@ impl Caller {
         organization: OrganizationId,
         work: impl FnOnce(&mut Connection, Permit<A>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let services = self.state.services.clone();
         self.signed_in(move |connection, caller| {
-            let permit = permit::<A>(connection, &caller, organization)?;
+            let context = caller.context();
+            let permit = permit::<A>(
+                &mut UnitOfWork::new(connection, &services, &context),
+                organization,
+            )?;
             work(connection, permit)
         })
         .await
@@ -77,8 +83,14 @@ impl Caller {
         group: GroupId,
         work: impl FnOnce(&mut Connection, GroupPermit<A>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let services = self.state.services.clone();
         self.signed_in(move |connection, caller| {
-            let permit = permit_in_group::<A>(connection, &caller, organization, group)?;
+            let context = caller.context();
+            let permit = permit_in_group::<A>(
+                &mut UnitOfWork::new(connection, &services, &context),
+                organization,
+                group,
+            )?;
             work(connection, permit)
         })
         .await
@@ -116,11 +128,16 @@ impl Caller {
         work: impl FnOnce(&mut Connection, Permit<A>) -> Result<Reply> + Send + 'static,
     ) -> Result<HttpResponse> {
         let state = self.state.clone();
+        let services = state.services.clone();
         let reply = self
             .signed_in(move |connection, caller| {
                 let scope = caller.account.id.to_string();
                 // Asked for a repetition too: what was answered to an admin is no former admin's.
-                let permit = permit::<A>(connection, &caller, organization)?;
+                let context = caller.context();
+                let permit = permit::<A>(
+                    &mut UnitOfWork::new(connection, &services, &context),
+                    organization,
+                )?;
                 once.run(&state, connection, &scope, |connection| {
                     work(connection, permit)
                 })
@@ -141,10 +158,16 @@ impl Caller {
         work: impl FnOnce(&mut Connection, GroupPermit<A>) -> Result<Reply> + Send + 'static,
     ) -> Result<HttpResponse> {
         let state = self.state.clone();
+        let services = state.services.clone();
         let reply = self
             .signed_in(move |connection, caller| {
                 let scope = caller.account.id.to_string();
-                let permit = permit_in_group::<A>(connection, &caller, organization, group)?;
+                let context = caller.context();
+                let permit = permit_in_group::<A>(
+                    &mut UnitOfWork::new(connection, &services, &context),
+                    organization,
+                    group,
+                )?;
                 once.run(&state, connection, &scope, |connection| {
                     work(connection, permit)
                 })
@@ -158,7 +181,7 @@ impl Caller {
             .app_data::<web::Data<State>>()
             .ok_or_else(|| Error::internal("no state"))?;
         let claims = bearer(request)
-            .and_then(|token| state.signing.verify(token, state.clock.now()))
+            .and_then(|token| state.signing.verify(token, state.services.clock.now()))
             .ok_or_else(Error::not_signed_in)?;
         Ok(Self {
             claims,

@@ -79,7 +79,7 @@ impl FormDigest {
     /// Begins a field.
     pub fn field(name: &str) -> FieldDigest {
         let mut context = Context::new(&SHA256);
-        context.update(&digest(name.as_bytes()));
+        context.update(&digest_of(name.as_bytes()));
         FieldDigest(context)
     }
 
@@ -91,7 +91,7 @@ impl FormDigest {
     /// Of the whole form.
     pub fn finish(mut self) -> Digest {
         self.fields.sort_unstable();
-        digest(&self.fields.concat())
+        digest_of(&self.fields.concat())
     }
 }
 
@@ -104,11 +104,16 @@ impl FieldDigest {
 
 /// Of a request by its method, its path with the query, and its body's digest.
 pub fn of_request(method: &str, target: &str, body: &Digest) -> Digest {
-    let parts = [digest(method.as_bytes()), digest(target.as_bytes()), *body];
-    digest(&parts.concat())
+    let parts = [
+        digest_of(method.as_bytes()),
+        digest_of(target.as_bytes()),
+        *body,
+    ];
+    digest_of(&parts.concat())
 }
 
-fn digest(bytes: &[u8]) -> Digest {
+/// The SHA-256 of some bytes.
+pub fn digest_of(bytes: &[u8]) -> Digest {
     let mut context = Context::new(&SHA256);
     context.update(bytes);
     finish(context)
@@ -157,11 +162,11 @@ mod tests {
 
     #[test]
     fn method_path_and_body_are_told_apart() {
-        let body = digest(b"{}");
+        let body = digest_of(b"{}");
         let one = of_request("POST", "/v1/x", &body);
         assert_ne!(one, of_request("POST", "/v1/x?a=b", &body));
         assert_ne!(one, of_request("PUT", "/v1/x", &body));
-        assert_ne!(one, of_request("POST", "/v1/x", &digest(b"{ }")));
+        assert_ne!(one, of_request("POST", "/v1/x", &digest_of(b"{ }")));
         assert_ne!(one, of_request("POST/v1", "/x", &body));
     }
 }

@@ -3,6 +3,8 @@
 mod caller;
 pub mod fingerprint;
 mod form;
+mod guard;
+pub mod idempotency;
 mod once;
 mod patch;
 pub mod rate_limiter;
@@ -10,7 +12,12 @@ pub mod request_info;
 
 pub use caller::Caller;
 pub use form::{FieldReason, Form};
-pub use once::{IDEMPOTENCY_KEY, Once, REPLAYED, Reply};
+pub use guard::{
+    Anonymous, Authenticated, GroupPath, Guard, InGroup, InOrganization, MemberPath,
+    OrganizationPath,
+};
+pub use idempotency::{IDEMPOTENCY_KEY, Idempotency, IdempotencyHeader, REPLAYED};
+pub use once::{Once, Reply};
 pub use patch::nullable;
 pub use rate_limiter::RateLimiter;
 pub use request_info::RequestInfo;

@@ -4,24 +4,20 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::fingerprint::{BodyDigest, Digest, of_request};
+use super::idempotency::{IDEMPOTENCY_KEY, REPLAYED};
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::error::{Error, Result};
 use crate::routes::problem::Problem;
-use crate::services::idempotency::{Answer, Ending, KeyedRequest};
+use crate::services::context::RequestContext;
+use crate::services::idempotency::{Execution, KeyedRequest, StoredResponse};
+use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 use crate::store::Connection;
-
-/// The header by which a client names a request
-/// (draft-ietf-httpapi-idempotency-key-header).
-pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// The header that tells an answer which was given before.
-pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// An answer that can be kept and given again: what a `POST` that creates or sends ends in.
 #[derive(Clone, Debug)]
@@ -95,7 +91,7 @@ impl Reply {
         })
     }
 
-    fn known(answer: Answer) -> Result<Self> {
+    fn known(answer: StoredResponse) -> Result<Self> {
         Ok(Self {
             status: StatusCode::from_u16(answer.status).map_err(Error::internal)?,
             location: answer.location,
@@ -104,8 +100,8 @@ impl Reply {
         })
     }
 
-    fn to_answer(&self) -> Answer {
-        Answer {
+    fn to_answer(&self) -> StoredResponse {
+        StoredResponse {
             status: self.status.as_u16(),
             location: self.location.clone(),
             body: self.body.clone(),
@@ -168,16 +164,15 @@ impl Once {
         let Some(named) = self.named else {
             return work(connection);
         };
-        let now = state.clock.now();
-        let ending =
-            named
-                .request_of(scope)
-                .once(connection, &state.sealing, now, |connection| {
-                    work(connection).map(|reply| reply.to_answer())
-                })?;
-        match ending {
-            Ending::Known(answer) => Reply::known(answer),
-            Ending::Done(answer) => Ok(Reply {
+        let now = state.services.clock.now();
+        let context = RequestContext::anonymous("", now);
+        let mut tx = UnitOfWork::new(connection, &state.services, &context);
+        let execution = named.request_of(scope).execute(&mut tx, |tx| {
+            work(tx.connection).map(|reply| reply.to_answer())
+        })?;
+        match execution {
+            Execution::Replayed(answer) => Reply::known(answer),
+            Execution::Executed(answer) => Ok(Reply {
                 replayed: false,
                 ..Reply::known(answer)?
             }),
@@ -215,8 +210,9 @@ impl Once {
         let Some(named) = &self.named else {
             return Ok(None);
         };
-        let (request, now) = (named.request_of(scope), state.clock.now());
-        let known = request.known(connection, &state.sealing, now)?;
+        let (request, now) = (named.request_of(scope), state.services.clock.now());
+        let context = RequestContext::anonymous("", now);
+        let known = request.replay(&mut UnitOfWork::new(connection, &state.services, &context))?;
         known.map(Reply::known).transpose()
     }
 

@@ -1,30 +1,31 @@
-//! How often callers may try (PRODUCT 4).
+//! How often senders may try.
 
-use std::collections::BTreeMap;
 use std::future::{Ready, ready};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
+use super::request_info::RequestInfo;
 use crate::domain::client_address::{counted_as, forwarded_for};
 use crate::error::{Error, Result};
 use crate::routes::problem::{Problem, whole_seconds};
-use crate::services::limits::{self, Limit, LimitRequest, LimitState};
+use crate::services::context::RequestContext;
+use crate::services::limits::{self, Limit, LimitRequest, LimitState, LimitStates};
+use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
-use crate::store::{Connection, transaction};
+use crate::store::Connection;
 
-/// The headers that tell how a caller stands (draft-ietf-httpapi-ratelimit-headers).
+/// The headers that tell how a sender stands (draft-ietf-httpapi-ratelimit-headers).
 pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 pub const LIMIT_STATE: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Takes uses of limits for a request; its answer tells how the caller stands with each.
+/// Takes uses of limits for a request; its response headers tell how the sender stands with each.
 #[derive(Clone)]
 pub struct RateLimiter {
     state: State,
+    info: RequestInfo,
     client: String,
-    limit_states: LimitStates,
 }
 
 /// Uses that were taken.
@@ -32,10 +33,6 @@ pub struct Taken {
     rate_limiter: RateLimiter,
     uses: Vec<LimitRequest>,
 }
-
-/// How the caller of a request stands with each limit that it met.
-#[derive(Clone, Default)]
-struct LimitStates(Arc<Mutex<BTreeMap<Limit, LimitState>>>);
 
 impl RateLimiter {
     /// Where the request comes from: an address, or a network of one customer.
@@ -59,18 +56,6 @@ impl RateLimiter {
         self.take_all(vec![LimitRequest::one(limit, subject)]).await
     }
 
-    /// Takes so many uses at once, or none.
-    ///
-    /// # Errors
-    /// `rate_limited`.
-    pub async fn take_many(&self, limit: Limit, subject: &str, uses: u32) -> Result<Taken> {
-        let wanted = LimitRequest {
-            uses,
-            ..LimitRequest::one(limit, subject)
-        };
-        self.take_all(vec![wanted]).await
-    }
-
     /// Takes uses of several limits, all or none. They have to be named in the order of their
     /// declaration.
     ///
@@ -81,17 +66,14 @@ impl RateLimiter {
             rate_limiter: self.clone(),
             uses: uses.clone(),
         };
-        let (config, now) = (self.state.config.clone(), self.state.clock.now());
-        let (outcome, seen) = self
-            .state
-            .run_blocking(move |connection| {
-                let mut seen = Vec::new();
-                let outcome = limits::take(connection, &config.limits, &uses, now, &mut seen);
-                Ok((outcome, seen))
-            })
+        self.state
+            .unit_of_work(self.context(), move |tx| limits::take(tx, &uses))
             .await?;
-        self.limit_states.note(seen);
-        outcome.map(|()| taken)
+        Ok(taken)
+    }
+
+    fn context(&self) -> RequestContext {
+        self.info.context(self.state.services.clock.now())
     }
 
     /// Takes uses on the connection of the work that they are for: where that is refused and undone,
@@ -100,24 +82,18 @@ impl RateLimiter {
     /// # Errors
     /// `rate_limited`.
     pub fn take_within(&self, connection: &mut Connection, uses: &[LimitRequest]) -> Result<()> {
-        let (quotas, now) = (&self.state.config.limits, self.state.clock.now());
-        let mut seen = Vec::new();
-        let outcome = limits::take(connection, quotas, uses, now, &mut seen);
-        self.limit_states.note(seen);
-        outcome
+        let context = self.context();
+        let mut tx = UnitOfWork::new(connection, &self.state.services, &context);
+        limits::take(&mut tx, uses)
     }
 
     fn of(request: &HttpRequest) -> Result<Self> {
-        let state = request
-            .app_data::<web::Data<State>>()
-            .ok_or_else(|| Error::internal("no state"))?;
-        let known = request.extensions().get::<LimitStates>().cloned();
-        let limit_states = known.unwrap_or_default();
-        request.extensions_mut().insert(limit_states.clone());
+        let state = request.app_data::<web::Data<State>>();
+        let state = state.ok_or_else(|| Error::internal("the application has no state"))?;
         Ok(Self {
             client: client_of(request, state),
             state: State::clone(state),
-            limit_states,
+            info: RequestInfo::of(request),
         })
     }
 }
@@ -133,7 +109,7 @@ fn client_of(request: &HttpRequest, state: &State) -> String {
         let lines: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
         lines.join(",")
     };
-    let trusted = &state.config.trusted_proxies;
+    let trusted = &state.services.config.trusted_proxies;
     let (older, newer) = (lines("x-forwarded-for"), lines("forwarded"));
     counted_as(if older.is_empty() {
         trusted.client(peer.ip(), forwarded_for(&newer))
@@ -144,29 +120,14 @@ fn client_of(request: &HttpRequest, state: &State) -> String {
 
 impl Taken {
     /// Gives the uses back: only what fails is counted.
-    ///
-    /// # Errors
-    /// Where the database is away.
     pub async fn refund(self) -> Result<()> {
-        let RateLimiter {
-            state,
-            limit_states,
-            ..
-        } = self.rate_limiter;
-        let (config, now, uses) = (state.config.clone(), state.clock.now(), self.uses);
-        let seen = state
-            .run_blocking(move |connection| {
-                let mut seen = Vec::new();
-                limits::refund(connection, &config.limits, &uses, now, &mut seen)?;
-                Ok(seen)
-            })
-            .await?;
-        limit_states.note(seen);
-        Ok(())
+        let (context, uses) = (self.rate_limiter.context(), self.uses);
+        let state = self.rate_limiter.state;
+        state
+            .unit_of_work(context, move |tx| limits::refund(tx, &uses))
+            .await
     }
-}
 
-impl Taken {
     /// Does what the uses were taken for, and gives them back, in one transaction; where the work is
     /// refused, they are given back all the same.
     ///
@@ -174,76 +135,52 @@ impl Taken {
     /// The work's own.
     pub async fn refund_with<T: Send + 'static>(
         self,
-        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let RateLimiter {
-            state,
-            limit_states,
-            ..
-        } = self.rate_limiter;
-        let (config, now, uses) = (state.config.clone(), state.clock.now(), self.uses);
-        let (outcome, seen) = state
-            .run_blocking(move |connection| {
-                let (quotas, mut seen) = (&config.limits, Vec::new());
-                let done = transaction(connection, |connection| {
-                    let done = work(connection)?;
-                    limits::refund(connection, quotas, &uses, now, &mut seen)?;
+        let (context, uses) = (self.rate_limiter.context(), self.uses);
+        let state = self.rate_limiter.state;
+        state
+            .unit_of_work(context, move |tx| {
+                let done = tx.transaction(|tx| {
+                    let done = work(tx)?;
+                    limits::refund(tx, &uses)?;
                     Ok(done)
                 });
                 if done.is_err() {
-                    limits::refund(connection, quotas, &uses, now, &mut seen)?;
+                    limits::refund(tx, &uses)?;
                 }
-                Ok((done, seen))
+                done
             })
-            .await?;
-        limit_states.note(seen);
-        outcome
+            .await
     }
 }
 
-impl LimitStates {
-    fn note(&self, seen: Vec<LimitState>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(
-            seen.into_iter()
-                .map(|limit_state| (limit_state.limit, limit_state)),
-        );
-    }
-
-    /// Each limit_state in its own words, one after the other.
-    fn list(&self, words: impl Fn(&LimitState) -> String) -> String {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let items: Vec<String> = known.values().map(words).collect();
-        items.join(", ")
-    }
-}
-
-/// Tells in an answer how its caller stands with the limits that the request met, if it met any.
+/// Adds the headers that tell how the sender stands with the limits that the request met, if any.
 pub fn announce(response: &mut ServiceResponse) {
-    let limit_states = response
+    let known = response
         .request()
         .extensions()
         .get::<LimitStates>()
         .cloned();
-    let Some(limit_states) = limit_states else {
-        return;
-    };
-    let policies = limit_states.list(|limit_state| {
-        let quota = limit_state.quota;
-        format!(
-            "\"{}\";q={};w={}",
-            limit_state.limit, quota.uses, quota.seconds
-        )
+    let states = known.map(|states| states.list()).unwrap_or_default();
+    let policies = joined(&states, |state| {
+        let (limit, quota) = (state.limit, state.quota);
+        format!("\"{limit}\";q={};w={}", quota.uses, quota.seconds)
     });
-    let left = limit_states.list(|limit_state| {
-        let next = whole_seconds(limit_state.next_in);
-        format!("\"{}\";r={};t={next}", limit_state.limit, limit_state.left)
+    let left = joined(&states, |state| {
+        let next = whole_seconds(state.next_in);
+        format!("\"{}\";r={};t={next}", state.limit, state.left)
     });
     for (name, text) in [(POLICY, policies), (LIMIT_STATE, left)] {
         if let (false, Ok(value)) = (text.is_empty(), HeaderValue::from_str(&text)) {
             response.headers_mut().insert(name, value);
         }
     }
+}
+
+fn joined(states: &[LimitState], words: impl Fn(&LimitState) -> String) -> String {
+    let items: Vec<String> = states.iter().map(words).collect();
+    items.join(", ")
 }
 
 impl FromRequest for RateLimiter {

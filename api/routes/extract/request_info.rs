@@ -1,4 +1,4 @@
-//! What a request tells of itself.
+//! What a request tells of itself, whoever sent it.
 
 use std::future::{Ready, ready};
 
@@ -9,6 +9,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use crate::domain::language::Language;
 use crate::domain::timestamp::Timestamp;
 use crate::services::act::Act;
+use crate::services::context::RequestContext;
+use crate::services::limits::LimitStates;
 use crate::store::accounts::Account;
 
 /// A request's id, which the client may have chosen.
@@ -22,6 +24,7 @@ pub struct RequestInfo {
     pub user_agent: Option<String>,
     /// Of the languages that we write in, the one that the client prefers.
     pub language: Option<Language>,
+    limit_states: LimitStates,
 }
 
 /// How much of a user agent is kept, in characters.
@@ -35,20 +38,20 @@ impl RequestInfo {
             .get::<RequestId>()
             .map(|id| id.0.clone())
             .unwrap_or_default();
-        let user_agent = request
-            .headers()
-            .get(header::USER_AGENT)
-            .and_then(|value| value.to_str().ok())
-            .map(|agent| agent.chars().take(MAX_USER_AGENT).collect());
-        let language = request
-            .headers()
-            .get(header::ACCEPT_LANGUAGE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(Language::accepted);
         Self {
             id,
-            user_agent,
-            language,
+            user_agent: text_of(request, header::USER_AGENT)
+                .map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
+            language: text_of(request, header::ACCEPT_LANGUAGE).and_then(Language::accepted),
+            limit_states: limit_states_of(request),
+        }
+    }
+
+    /// The context of a unit of work for this request, before it is known who sent it.
+    pub fn context(&self, now: Timestamp) -> RequestContext {
+        RequestContext {
+            limit_states: self.limit_states.clone(),
+            ..RequestContext::anonymous(&self.id, now)
         }
     }
 
@@ -56,6 +59,21 @@ impl RequestInfo {
     pub fn act_of(self, at: Timestamp) -> impl FnOnce(&Account) -> Act {
         move |account| Act::of(account, self.id, at)
     }
+}
+
+fn text_of(request: &HttpRequest, name: header::HeaderName) -> Option<&str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+/// The limits that this request met so far; everything that serves it shares one list.
+pub fn limit_states_of(request: &HttpRequest) -> LimitStates {
+    let mut extensions = request.extensions_mut();
+    if let Some(known) = extensions.get::<LimitStates>() {
+        return known.clone();
+    }
+    let states = LimitStates::default();
+    extensions.insert(states.clone());
+    states
 }
 
 impl FromRequest for RequestInfo {

@@ -75,14 +75,15 @@ pub async fn create_import(
         }
         Medium::Json => {
             let body = usernames::receive(payload).await?;
-            let (list, options) = usernames::from_json(&body, state.config.results_lifetime)?;
+            let (list, options) =
+                usernames::from_json(&body, state.services.config.results_lifetime)?;
             usernames::create(&state, caller, once, organization, list, options).await
         }
         Medium::Text => {
             let body = usernames::receive(payload).await?;
             let query = http.query_string();
             let (list, options) =
-                usernames::from_text(&body, query, state.config.results_lifetime)?;
+                usernames::from_text(&body, query, state.services.config.results_lifetime)?;
             usernames::create(&state, caller, once, organization, list, options).await
         }
     };

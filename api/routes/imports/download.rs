@@ -117,7 +117,7 @@ fn chunks(state: State, download: Download) -> impl stream::Stream<Item = Result
 }
 
 async fn next_chunk(state: &State, mut download: Download) -> Result<(Option<Vec<u8>>, Download)> {
-    let keys = state.sealing.clone();
+    let keys = state.services.sealing.clone();
     state
         .run_blocking(move |connection| {
             let chunk = download.next_chunk(connection, &keys)?;

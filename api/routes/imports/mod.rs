@@ -95,7 +95,7 @@ async fn list_imports(
             imports::list(connection, &permit, before, limit.with_lookahead())
         })
         .await?;
-    let now = state.clock.now();
+    let now = state.services.clock.now();
     let page = Paged::new(
         found,
         limit,
@@ -129,7 +129,10 @@ async fn get_import(
             imports::find(connection, &permit, import)
         })
         .await?;
-    Ok(web::Json(ImportBody::new(found, state.clock.now())))
+    Ok(web::Json(ImportBody::new(
+        found,
+        state.services.clock.now(),
+    )))
 }
 
 /// Which rows.
@@ -179,7 +182,7 @@ async fn list_import_rows(
         after: parse_cursor(query.cursor.as_deref())?.unwrap_or(0),
         limit: limit.with_lookahead(),
     };
-    let keys = state.sealing.clone();
+    let keys = state.services.sealing.clone();
     let found = caller
         .permitted::<ManageImports, _>(id, move |connection, permit| {
             imports::rows(connection, &permit, &keys, &query)
@@ -211,13 +214,16 @@ async fn cancel_import(
     path: web::Path<(OrganizationId, ImportId)>,
 ) -> Result<web::Json<ImportBody>, Problem> {
     let (id, import) = path.into_inner();
-    let lifetime = state.config.results_lifetime;
+    let lifetime = state.services.config.results_lifetime;
     let found = caller
         .permitted::<ManageImports, _>(id, move |connection, permit| {
             imports::cancel(connection, &permit, import, lifetime)
         })
         .await?;
-    Ok(web::Json(ImportBody::new(found, state.clock.now())))
+    Ok(web::Json(ImportBody::new(
+        found,
+        state.services.clock.now(),
+    )))
 }
 
 /// Discard the passwords of an import

@@ -21,6 +21,7 @@ use crate::services::imports::staging::{self, Staged};
 use crate::services::imports::submission::{self, Options};
 use crate::services::imports::{self, from_csv};
 use crate::services::sessions::{SignedIn, require_active_session};
+use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::state::State;
 use crate::store::{Connection, transaction};
 
@@ -36,11 +37,14 @@ impl Uploader {
     /// # Errors
     /// `not_found`, `forbidden`.
     pub(super) fn permitted(
+        services: &Services,
         connection: &mut Connection,
         caller: SignedIn,
         organization: OrganizationId,
     ) -> Result<Self> {
-        let permit = permit::<ManageImports>(connection, &caller, organization)?;
+        let context = caller.context();
+        let mut tx = UnitOfWork::new(connection, services, &context);
+        let permit = permit::<ManageImports>(&mut tx, organization)?;
         imports::require_any_reach(connection, &permit)?;
         Ok(Self { caller, permit })
     }
@@ -51,8 +55,14 @@ impl Uploader {
     }
 
     /// The permit as it is now, if there still is one.
-    fn permit_now(&self, connection: &mut Connection) -> Result<Permit<ManageImports>> {
-        permit::<ManageImports>(connection, &self.caller, self.permit.organization.id)
+    fn permit_now(
+        &self,
+        services: &Services,
+        connection: &mut Connection,
+    ) -> Result<Permit<ManageImports>> {
+        let context = self.caller.context();
+        let mut tx = UnitOfWork::new(connection, services, &context);
+        permit::<ManageImports>(&mut tx, self.permit.organization.id)
     }
 }
 
@@ -146,13 +156,13 @@ fn read_and_accept(
         current: Bytes::new(),
         ended: false,
     };
-    let staged = from_csv::stage(state.surroundings(), &uploader.permit, &mut source)?;
+    let staged = from_csv::stage(&state.services, &uploader.permit, &mut source)?;
     let accepted = source
         .ordered()
         .and_then(|ordered| accept(state, uploader, &staged, ordered));
     // A repetition leaves what it brought behind: it is the first import that is answered.
     if accepted.as_ref().map_or(true, |reply| reply.replayed) {
-        staging::abandon(&state.pool, staged.import);
+        staging::abandon(&state.services.pool, staged.import);
     }
     accepted
 }
@@ -163,14 +173,14 @@ fn accept(
     staged: &Staged,
     Ordered { options, once }: Ordered,
 ) -> Result<Reply> {
-    let mut connection = state.pool.get()?;
-    let now = state.clock.now();
+    let mut connection = state.services.pool.get()?;
+    let now = state.services.clock.now();
     require_active_session(&mut connection, &uploader.caller, now)?;
     let scope = uploader.caller.account.id.to_string();
     let reply = once.run(state, &mut connection, &scope, |connection| {
         transaction(connection, |connection| {
-            let permit = uploader.permit_now(connection)?;
-            submission::accept(connection, state.surroundings(), &permit, staged, &options)?;
+            let permit = uploader.permit_now(&state.services, connection)?;
+            submission::accept(connection, &state.services, &permit, staged, &options)?;
             accepted(connection, &permit, staged.import, now)
         })
     })?;

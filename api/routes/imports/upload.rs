@@ -57,8 +57,11 @@ pub(super) async fn create(
     organization: OrganizationId,
     form: Multipart,
 ) -> Result<HttpResponse> {
+    let services = state.services.clone();
     let uploader = caller
-        .signed_in(move |connection, caller| Uploader::permitted(connection, caller, organization))
+        .signed_in(move |connection, caller| {
+            Uploader::permitted(&services, connection, caller, organization)
+        })
         .await?;
     Ok(receive(state, uploader, once, form).await?.into())
 }
@@ -81,7 +84,7 @@ async fn receive(state: &State, uploader: Uploader, once: Once, form: Multipart)
     match arrived.unwrap_or_else(|_| Err(too_slow().into())) {
         Ok(()) => {
             let once = once.with_form(std::mem::take(&mut arriving.digest).finish());
-            match arriving.into_options(state.config.results_lifetime) {
+            match arriving.into_options(state.services.config.results_lifetime) {
                 Ok(options) => reader.accept(options, once).await,
                 Err(error) => Err(reader.dismiss(error).await),
             }

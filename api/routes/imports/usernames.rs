@@ -21,6 +21,7 @@ use crate::services::authorization::{ManageImports, permit};
 use crate::services::imports::submission::Options;
 use crate::services::imports::{self, from_usernames};
 use crate::services::sessions::SignedIn;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 use crate::store::{Connection, transaction};
 
@@ -161,10 +162,13 @@ fn accept(
     options: &Options,
 ) -> Result<Reply> {
     transaction(connection, |connection| {
-        let permit = permit::<ManageImports>(connection, caller, organization)?;
+        let permit = permit::<ManageImports>(
+            &mut UnitOfWork::new(connection, &state.services, &caller.context()),
+            organization,
+        )?;
         imports::require_any_reach(connection, &permit)?;
-        let around = state.surroundings();
-        let id = from_usernames::accept(connection, around, &permit, list, options)?;
-        accepted(connection, &permit, id, state.clock.now())
+        let services = &state.services;
+        let id = from_usernames::accept(connection, services, &permit, list, options)?;
+        accepted(connection, &permit, id, state.services.clock.now())
     })
 }

@@ -70,8 +70,10 @@ async fn create_invitations(
     body: web::Json<CreateInvitationsRequest>,
 ) -> Result<HttpResponse, Problem> {
     let (id,) = path.into_inner();
-    let asked = body.into_inner().parse(&state.config.login_domain)?;
-    let outbox = state.outbox.clone();
+    let asked = body
+        .into_inner()
+        .parse(&state.services.config.login_domain)?;
+    let outbox = state.services.outbox.clone();
     let answer = caller
         .permitted_once::<Invite>(once, id, move |connection, permit| {
             let take: Take<'_> = &|connection, uses| rate_limiter.take_within(connection, uses);
@@ -200,7 +202,7 @@ async fn resend_invitation(
     path: web::Path<(OrganizationId, InvitationId)>,
 ) -> Result<HttpResponse, Problem> {
     let (organization, id) = path.into_inner();
-    let outbox = state.outbox.clone();
+    let outbox = state.services.outbox.clone();
     let answer = caller
         .permitted_once::<Invite>(once, organization, move |connection, permit| {
             let take: Take<'_> = &|connection, uses| rate_limiter.take_within(connection, uses);

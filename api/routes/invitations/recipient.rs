@@ -43,7 +43,7 @@ async fn preview_invitation(
     state: web::Data<State>,
     body: web::Json<InvitationTokenRequest>,
 ) -> Result<web::Json<InvitationPreview>, Problem> {
-    let (token, now) = (body.into_inner().token, state.clock.now());
+    let (token, now) = (body.into_inner().token, state.services.clock.now());
     let preview = state
         .run_blocking(move |connection| invitations::preview(connection, &token, now))
         .await?;
@@ -103,7 +103,7 @@ async fn decline_invitation(
 ) -> Result<HttpResponse, Problem> {
     match body.into_inner().named()? {
         InvitationKey::Token(token) => {
-            let act = request.act_of(state.clock.now());
+            let act = request.act_of(state.services.clock.now());
             state
                 .run_blocking(move |connection| {
                     invitations::decline_mailed(connection, &token, act)
@@ -158,7 +158,7 @@ async fn renew_invitation(
         LimitRequest::one(Limit::MailFromClient, rate_limiter.client()),
     ];
     rate_limiter.take_all(uses).await?;
-    let (outbox, now) = (state.outbox.clone(), state.clock.now());
+    let (outbox, now) = (state.services.outbox.clone(), state.services.clock.now());
     let answer = once
         .anonymous(&state, move |connection| {
             let act = request.act_of(now);

@@ -120,7 +120,10 @@ pub(super) async fn preview_invite_code(
     let code = guessing::typed_code(&body.code)?;
     let found = state.run_blocking(move |connection| redemption::preview(connection, &code));
     let target = guessing::counted(&rate_limiter, account, found).await?;
-    Ok(web::Json(InviteCodePreview::of(target, state.clock.now())?))
+    Ok(web::Json(InviteCodePreview::of(
+        target,
+        state.services.clock.now(),
+    )?))
 }
 
 /// Use an invite code

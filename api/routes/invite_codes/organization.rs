@@ -35,7 +35,11 @@ pub(super) async fn get_invite_code(
             invite_codes::get(connection, &permit.into())
         })
         .await?;
-    let body = InviteCodeBody::of(&code, &state.outbox.links, state.clock.now())?;
+    let body = InviteCodeBody::of(
+        &code,
+        &state.services.outbox.links,
+        state.services.clock.now(),
+    )?;
     Ok(web::Json(body))
 }
 
@@ -59,7 +63,7 @@ pub(super) async fn update_invite_code(
     body: web::Json<UpdateInviteCodeRequest>,
 ) -> Result<web::Json<InviteCodeBody>, Problem> {
     let (id,) = path.into_inner();
-    let now = state.clock.now();
+    let now = state.services.clock.now();
     let changes = body.into_inner().into_changes(now)?;
     let code = caller
         .permitted::<ManageInviteCode, _>(id, move |connection, permit| {
@@ -68,7 +72,7 @@ pub(super) async fn update_invite_code(
         .await?;
     Ok(web::Json(InviteCodeBody::of(
         &code,
-        &state.outbox.links,
+        &state.services.outbox.links,
         now,
     )?))
 }
@@ -91,7 +95,7 @@ pub(super) async fn reset_invite_code(
     path: web::Path<(OrganizationId,)>,
 ) -> Result<HttpResponse, Problem> {
     let (id,) = path.into_inner();
-    let (outbox, now) = (state.outbox.clone(), state.clock.now());
+    let (outbox, now) = (state.services.outbox.clone(), state.services.clock.now());
     let answer = caller
         .permitted_once::<ManageInviteCode>(once, id, move |connection, permit| {
             let code = invite_codes::reset(connection, &permit.into())?;
@@ -132,7 +136,7 @@ pub(super) async fn get_invite_code_qr(
             invite_codes::get(connection, &permit.into())
         })
         .await?;
-    Ok(picture(&code, &state.outbox.links, query.format)?)
+    Ok(picture(&code, &state.services.outbox.links, query.format)?)
 }
 
 /// List who used the organization's invite code

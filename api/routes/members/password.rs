@@ -101,6 +101,7 @@ pub async fn reset_member_password(
         return Ok(known.into());
     }
     let hash = state
+        .services
         .hasher
         .hash(chosen.to_hash_input().into_owned())
         .await?;
@@ -109,7 +110,7 @@ pub async fn reset_member_password(
         generated,
         must_change: body.must_change_password,
     };
-    let outbox = state.outbox.clone();
+    let outbox = state.services.outbox.clone();
     let answer = caller
         .permitted_once::<ResetPasswords>(once, id, move |connection, permit| {
             let account = password::reset(connection, &permit, &outbox, account, &new)?;

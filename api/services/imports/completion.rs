@@ -30,7 +30,7 @@ impl ImportRun<'_> {
     }
 
     fn finish(&self, status: ImportStatus, failure: Option<StoredFailure>) -> Result<bool> {
-        let mut connection = self.worker_context.pool.get()?;
+        let mut connection = self.worker_context.services.pool.get()?;
         transaction(&mut connection, |connection| {
             self.finish_in_transaction(connection, status, failure)
         })
@@ -42,7 +42,7 @@ impl ImportRun<'_> {
         status: ImportStatus,
         failure: Option<StoredFailure>,
     ) -> Result<bool> {
-        let now = self.worker_context.clock.now();
+        let now = self.worker_context.services.clock.now();
         if !imports::renew(connection, self.lease, now)? {
             return Ok(false);
         }
@@ -53,7 +53,7 @@ impl ImportRun<'_> {
             status,
             failure,
             finished_at: now,
-            results_expire_at: now.plus(self.worker_context.results_lifetime),
+            results_expire_at: now.plus(self.worker_context.services.config.results_lifetime),
         };
         imports::finish(connection, self.lease, &ending)?;
         import.status = status;
@@ -64,8 +64,7 @@ impl ImportRun<'_> {
             &import,
             AuditAction::ImportFinished,
         )?;
-        let (outbox, quotas) = (&self.worker_context.outbox, &self.worker_context.quotas);
-        notice::queue(connection, outbox, quotas, &import, now)?;
+        notice::queue(connection, &self.worker_context.services, &import, now)?;
         Ok(true)
     }
 
@@ -73,10 +72,14 @@ impl ImportRun<'_> {
     /// none.
     fn create_all_or_nothing(&self) -> Result<bool> {
         let mut conflicts = Vec::new();
-        let mut connection = self.worker_context.pool.get()?;
+        let mut connection = self.worker_context.services.pool.get()?;
         let created = transaction(&mut connection, |connection| {
-            let now = self.worker_context.clock.now();
-            if !imports::renew(connection, self.lease, now.plus(self.worker_context.lease))? {
+            let now = self.worker_context.services.clock.now();
+            if !imports::renew(
+                connection,
+                self.lease,
+                now.plus(self.worker_context.services.config.import_lease),
+            )? {
                 return Ok(false);
             }
             conflicts = self.create_prepared(connection, now)?;
@@ -117,8 +120,12 @@ impl ImportRun<'_> {
 
     fn refuse_all(&self, connection: &mut Connection, conflicts: &[ImportRow]) -> Result<bool> {
         transaction(connection, |connection| {
-            let now = self.worker_context.clock.now();
-            if !imports::renew(connection, self.lease, now.plus(self.worker_context.lease))? {
+            let now = self.worker_context.services.clock.now();
+            if !imports::renew(
+                connection,
+                self.lease,
+                now.plus(self.worker_context.services.config.import_lease),
+            )? {
                 return Ok(false);
             }
             // A statement takes only so many values.

@@ -56,6 +56,8 @@ impl ImportRun<'_> {
             .ok_or_else(|| Error::not_found("organization"))?;
         let domain = self
             .worker_context
+            .services
+            .config
             .login_domain
             .of_organization(&organization.slug);
         let names: Result<Vec<Username>, _> = rows

@@ -9,40 +9,26 @@ use std::time::Duration;
 use ring::rand::SystemRandom;
 
 use super::sealed_row::SealedRow;
-use crate::clock::Clock;
-use crate::crypto::hasher::{BulkHashes, Hasher};
-use crate::crypto::sealing::SealingKeys;
-use crate::domain::generated_address::LoginDomain;
+use crate::crypto::hasher::BulkHashes;
 use crate::domain::generated_password;
 use crate::domain::ids::{ImportId, OrganizationId, WorkerId};
 use crate::domain::imports::OnRowError;
-use crate::domain::limits::Quotas;
 use crate::domain::password::PasswordAttempt;
 use crate::error::{Error, Result};
-use crate::mail::Outbox;
+use crate::services::unit_of_work::Services;
 use crate::store::import_rows::{self, ImportRow};
 use crate::store::imports::{self, Import, Lease};
 use crate::store::transaction::with_retries;
-use crate::store::{Connection, Pool, transaction};
+use crate::store::{Connection, transaction};
 
 /// Rows that are hashed, and then written, together: about a second's worth on two cores.
 const BATCH: i64 = 100;
 
-/// What the work needs from around it.
+/// What the work needs: the services, and a name for the leases.
 #[derive(Clone)]
 pub struct ImportWorker {
-    pub pool: Pool,
-    pub hasher: Hasher,
-    pub keys: std::sync::Arc<SealingKeys>,
-    pub clock: Clock,
-    pub outbox: std::sync::Arc<Outbox>,
-    pub quotas: Quotas,
-    /// Below which addresses are made up.
-    pub login_domain: LoginDomain,
+    pub services: Services,
     pub worker: WorkerId,
-    pub results_lifetime: Duration,
-    /// How long a worker may be silent before another takes its import.
-    pub lease: Duration,
 }
 
 /// How a worker's turn at an import ended.
@@ -74,8 +60,12 @@ impl Claimed {
 /// Where the database is away.
 pub fn claim_next(worker_context: &ImportWorker) -> Result<Option<Claimed>> {
     const CANDIDATES: i64 = 8;
-    let mut connection = worker_context.pool.get()?;
-    for id in imports::claimable(&mut connection, worker_context.clock.now(), CANDIDATES)? {
+    let mut connection = worker_context.services.pool.get()?;
+    for id in imports::claimable(
+        &mut connection,
+        worker_context.services.clock.now(),
+        CANDIDATES,
+    )? {
         if let Some(claimed) = claim(worker_context, &mut connection, id)? {
             return Ok(Some(claimed));
         }
@@ -93,7 +83,7 @@ pub fn claim_in_turn(
     organization: OrganizationId,
     import: ImportId,
 ) -> Result<Option<Claimed>> {
-    let mut connection = worker_context.pool.get()?;
+    let mut connection = worker_context.services.pool.get()?;
     for id in imports::unfinished_up_to(&mut connection, organization, import)? {
         if let Some(claimed) = claim(worker_context, &mut connection, id)? {
             return Ok(Some(claimed));
@@ -107,10 +97,15 @@ fn claim(
     connection: &mut Connection,
     import: ImportId,
 ) -> Result<Option<Claimed>> {
-    let now = worker_context.clock.now();
+    let now = worker_context.services.clock.now();
     let worker = worker_context.worker;
     let lease = Lease { import, worker };
-    let Some(import) = imports::claim(connection, lease, now, now.plus(worker_context.lease))?
+    let Some(import) = imports::claim(
+        connection,
+        lease,
+        now,
+        now.plus(worker_context.services.config.import_lease),
+    )?
     else {
         return Ok(None);
     };
@@ -192,24 +187,29 @@ impl ImportRun<'_> {
     /// Often enough that a lease outlives two beats that are late, and that a cancelled import is
     /// noticed soon.
     fn heartbeat(&self) -> Duration {
-        (self.worker_context.lease / 3).min(Duration::from_millis(500))
+        (self.worker_context.services.config.import_lease / 3).min(Duration::from_millis(500))
     }
 
     fn is_still_ours(&self) -> Result<bool> {
         with_retries(|| {
             let until = self
                 .worker_context
+                .services
                 .clock
                 .now()
-                .plus(self.worker_context.lease);
-            imports::renew(&mut *self.worker_context.pool.get()?, self.lease, until)
+                .plus(self.worker_context.services.config.import_lease);
+            imports::renew(
+                &mut *self.worker_context.services.pool.get()?,
+                self.lease,
+                until,
+            )
         })
     }
 
     /// Takes the next rows and has their passwords hashed.
     fn next_batch(&self, after: i64) -> Result<Option<Batch>> {
         let mut rows = with_retries(|| {
-            let mut connection = self.worker_context.pool.get()?;
+            let mut connection = self.worker_context.services.pool.get()?;
             let unhashed = self.is_all_or_nothing();
             import_rows::pending(&mut connection, self.import.id, after, BATCH, unhashed)
         })?;
@@ -220,13 +220,13 @@ impl ImportRun<'_> {
             rows.iter_mut().map(|row| self.password_of(row)).collect();
         Ok(Some(Batch {
             rows,
-            hashes: self.worker_context.hasher.hash_in_bulk(passwords?),
+            hashes: self.worker_context.services.hasher.hash_in_bulk(passwords?),
         }))
     }
 
     /// The password to hash; where it is missing one is generated, and sealed in its place.
     fn password_of(&self, row: &mut ImportRow) -> Result<String> {
-        let keys = &self.worker_context.keys;
+        let keys = &self.worker_context.services.sealing;
         let sealed = row.sealed.as_deref().unwrap_or_default();
         let mut secrets = SealedRow::open(sealed, keys, self.import.id, row.row_number)?;
         if secrets.password.is_none() {
@@ -253,10 +253,14 @@ impl ImportRun<'_> {
         for (row, hash) in rows.iter_mut().zip(hashes) {
             row.password_hash = Some(hash.clone());
         }
-        let mut connection = self.worker_context.pool.get()?;
-        let now = self.worker_context.clock.now();
+        let mut connection = self.worker_context.services.pool.get()?;
+        let now = self.worker_context.services.clock.now();
         transaction(&mut connection, |connection| {
-            if !imports::renew(connection, self.lease, now.plus(self.worker_context.lease))? {
+            if !imports::renew(
+                connection,
+                self.lease,
+                now.plus(self.worker_context.services.config.import_lease),
+            )? {
                 return Ok(false);
             }
             let (import, unhashed) = (self.import.id, self.is_all_or_nothing());
@@ -277,7 +281,7 @@ impl ImportRun<'_> {
     }
 
     fn hand_over(&self) -> Result<Step> {
-        imports::release(&mut *self.worker_context.pool.get()?, self.lease)?;
+        imports::release(&mut *self.worker_context.services.pool.get()?, self.lease)?;
         Ok(Step::HandedOver)
     }
 }

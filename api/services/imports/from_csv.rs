@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use super::sealed_row::SealedRow;
-use super::staging::{Desk, FileLayout, ImportContext, Staged, Staging, ValidatedRow, abandon};
+use super::staging::{Desk, FileLayout, Staged, Staging, ValidatedRow, abandon};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::generated_address::LoginDomain;
 use crate::domain::imports::{ImportSource, RowError, RowOutcome};
@@ -18,6 +18,7 @@ use crate::domain::spreadsheet::{
 use crate::domain::username::{Username, UsernameError};
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
+use crate::services::unit_of_work::Services;
 
 /// Reads a file to its end and stages its rows.
 ///
@@ -25,16 +26,20 @@ use crate::services::authorization::{ManageImports, Permit};
 /// The file's refusal (`file_unreadable`, `file_no_header`, `file_empty`, `too_many_rows`,
 /// `payload_too_large`), or that the source broke off. Nothing is left behind then.
 pub fn stage(
-    around: ImportContext<'_>,
+    services: &Services,
     permit: &Permit<ManageImports>,
     source: impl Read,
 ) -> Result<Staged> {
-    let mut staging = Staging::begin(around.pool, around, permit, ImportSource::Csv)?;
+    let mut staging = Staging::begin(&services.pool, services, permit, ImportSource::Csv)?;
     let import = staging.import();
-    let staged = read(&mut staging, RowValidator::new(around.login_domain), source)
-        .and_then(|layout| staging.finish(layout));
+    let staged = read(
+        &mut staging,
+        RowValidator::new(&services.config.login_domain),
+        source,
+    )
+    .and_then(|layout| staging.finish(layout));
     if staged.is_err() {
-        abandon(around.pool, import);
+        abandon(&services.pool, import);
     }
     staged
 }

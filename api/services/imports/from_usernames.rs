@@ -2,7 +2,7 @@
 //! accounts are. The list is there as a whole, so that it is staged and accepted in one transaction.
 
 use super::sealed_row::SealedRow;
-use super::staging::{FileLayout, ImportContext, Staging, ValidatedRow};
+use super::staging::{FileLayout, Staging, ValidatedRow};
 use super::submission::{self, Options};
 use crate::domain::ids::ImportId;
 use crate::domain::imports::{ImportSource, RowError};
@@ -10,6 +10,7 @@ use crate::domain::username::Username;
 use crate::domain::username_list::{UsernameList, UsernameListError};
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
+use crate::services::unit_of_work::Services;
 use crate::store::{Connection, transaction};
 
 /// The one column of such a list, as `errors.csv` names it.
@@ -21,14 +22,14 @@ const COLUMN: &str = "username";
 /// As [`submission::accept`].
 pub fn accept(
     connection: &mut Connection,
-    around: ImportContext<'_>,
+    services: &Services,
     permit: &Permit<ManageImports>,
     list: &UsernameList,
     options: &Options,
 ) -> Result<ImportId> {
     transaction(connection, |connection| {
         let source = ImportSource::Usernames;
-        let mut staging = Staging::begin(&mut *connection, around, permit, source)?;
+        let mut staging = Staging::begin(&mut *connection, services, permit, source)?;
         for (number, name) in (1..).zip(list.names()) {
             staging.add(judge(number, name))?;
         }
@@ -36,7 +37,7 @@ pub fn accept(
             detected: None,
             header: vec![COLUMN.to_owned()],
         })?;
-        submission::accept(connection, around, permit, &staged, options)?;
+        submission::accept(connection, services, permit, &staged, options)?;
         Ok(staged.import)
     })
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::domain::imports::{ImportStatus, RowOutcome};
-use crate::domain::limits::{Limit, Quotas};
+use crate::domain::limits::Limit;
 use crate::domain::organization::MembershipStatus;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Result};
+use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
-use crate::mail::{MailContent, Outbox};
+use crate::services::context::RequestContext;
 use crate::services::limits::{self, LimitRequest};
+use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::store::accounts::{self, Account};
 use crate::store::imports::Import;
 use crate::store::{Connection, import_outcomes, memberships, organizations};
@@ -20,8 +22,7 @@ use super::ImportWithCounts;
 /// cancelled by somebody who so knows, or where its maker is not here any more.
 pub(super) fn queue(
     connection: &mut Connection,
-    outbox: &Outbox,
-    quotas: &Quotas,
+    services: &Services,
     import: &Import,
     now: Timestamp,
 ) -> Result<()> {
@@ -34,7 +35,7 @@ pub(super) fn queue(
     let Some(maker) = maker(connection, import)? else {
         return Ok(());
     };
-    if !may_write_to(connection, quotas, &maker, now)? {
+    if !may_write_to(connection, services, &maker, now)? {
         return Ok(());
     }
     let mail = QueuedMail {
@@ -44,7 +45,7 @@ pub(super) fn queue(
         cause: format!("import {} finished", import.id),
         content: content(connection, import, now)?,
     };
-    outbox.queue(connection, &mail, now)?;
+    services.outbox.queue(connection, &mail, now)?;
     Ok(())
 }
 
@@ -52,7 +53,7 @@ pub(super) fn queue(
 /// of others that strangers can cause.
 fn may_write_to(
     connection: &mut Connection,
-    quotas: &Quotas,
+    services: &Services,
     maker: &Account,
     now: Timestamp,
 ) -> Result<bool> {
@@ -63,7 +64,9 @@ fn may_write_to(
         Limit::MailToAddress,
         format!("import {}", maker.email),
     )];
-    match limits::take(connection, quotas, &wanted, now, &mut Vec::new()) {
+    let context = RequestContext::system(now);
+    let mut tx = UnitOfWork::new(connection, services, &context);
+    match limits::take(&mut tx, &wanted) {
         Err(error) if error.code() == Code::RateLimited => Ok(false),
         taken => taken.map(|()| true),
     }

@@ -8,21 +8,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::sealed_row::SealedRow;
-use crate::clock::Clock;
-use crate::crypto::sealing::SealingKeys;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::generated_address::LoginDomain;
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowError, RowOutcome,
 };
-use crate::domain::limits::Quotas;
 use crate::domain::spreadsheet::Detected;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
-use crate::mail::Outbox;
 use crate::services::authorization::{ManageImports, Permit};
+use crate::services::unit_of_work::Services;
 use crate::store::import_rows::ImportRow;
 use crate::store::imports::Import;
 use crate::store::sql_types::JsonColumn;
@@ -36,17 +32,6 @@ const BATCH_BYTES: usize = 1024 * 1024;
 
 /// How long an upload may be silent before it is taken for dead.
 const TIMEOUT: Duration = Duration::from_secs(15 * 60);
-
-/// What an import needs from around it until it is accepted.
-#[derive(Clone, Copy)]
-pub struct ImportContext<'a> {
-    pub pool: &'a Pool,
-    pub keys: &'a SealingKeys,
-    pub clock: &'a Clock,
-    pub login_domain: &'a LoginDomain,
-    pub outbox: &'a Outbox,
-    pub quotas: &'a Quotas,
-}
 
 /// An import whose rows are staged, waiting to be accepted.
 pub struct Staged {
@@ -108,7 +93,7 @@ impl Desk for &mut Connection {
 /// An import whose rows arrive.
 pub(super) struct Staging<'a, D> {
     desk: D,
-    around: ImportContext<'a>,
+    services: &'a Services,
     organization: OrganizationId,
     source: ImportSource,
     import: ImportId,
@@ -121,15 +106,15 @@ pub(super) struct Staging<'a, D> {
 impl<'a, D: Desk> Staging<'a, D> {
     pub fn begin(
         mut desk: D,
-        around: ImportContext<'a>,
+        services: &'a Services,
         permit: &Permit<ManageImports>,
         source: ImportSource,
     ) -> Result<Self> {
-        let import = placeholder(permit, source, around.clock.now());
+        let import = placeholder(permit, source, services.clock.now());
         desk.with(|connection| imports::insert(connection, &import))?;
         Ok(Self {
             desk,
-            around,
+            services,
             organization: permit.organization.id,
             source,
             import: import.id,
@@ -147,7 +132,9 @@ impl<'a, D: Desk> Staging<'a, D> {
     /// Takes a row in.
     pub fn add(&mut self, judged: ValidatedRow) -> Result<()> {
         let number = i64::from(judged.number);
-        let sealed = judged.secrets.seal(self.around.keys, self.import, number)?;
+        let sealed = judged
+            .secrets
+            .seal(&self.services.sealing, self.import, number)?;
         self.batch_bytes += sealed.len();
         let text = |value: Option<String>| value.unwrap_or_default();
         let mut row = ImportRow {
@@ -190,7 +177,7 @@ impl<'a, D: Desk> Staging<'a, D> {
             return Ok(());
         }
         let (import, organization) = (self.import, self.organization);
-        let until = self.around.clock.now().plus(TIMEOUT);
+        let until = self.services.clock.now().plus(TIMEOUT);
         let rows = self.desk.with(|connection| {
             transaction(connection, |connection| {
                 if !imports::keep_staging(connection, import, until)? {

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::staging::{ImportContext, Staged};
+use super::staging::Staged;
 use super::{end_pending, notice, record_end};
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::GroupId;
@@ -17,6 +17,7 @@ use crate::services::act::Act;
 use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ManageImports, Permit};
 use crate::services::organizations::require_account_type;
+use crate::services::unit_of_work::Services;
 use crate::store::imports::{Accepted, Import};
 use crate::store::sql_types::JsonColumn;
 use crate::store::{Connection, groups, import_outcomes, import_rows, imports, seats, transaction};
@@ -50,13 +51,13 @@ fn check(
 /// does not reach so far; `file_no_header` where passwords are needed and there is no column of them.
 pub fn accept(
     connection: &mut Connection,
-    around: ImportContext<'_>,
+    services: &Services,
     permit: &Permit<ManageImports>,
     staged: &Staged,
     options: &Options,
 ) -> Result<()> {
     require_password_column(staged, options)?;
-    let now = around.clock.now();
+    let now = services.clock.now();
     transaction(connection, |connection| {
         check(connection, permit, options)?;
         let pending = settle_missing_passwords(connection, staged, options)?;
@@ -73,7 +74,7 @@ pub fn accept(
             ..permit.act.clone()
         };
         let import = carry_out_decision(connection, permit, staged, &decision, &act)?;
-        notice::queue(connection, around.outbox, around.quotas, &import, now)
+        notice::queue(connection, services, &import, now)
     })
 }
 

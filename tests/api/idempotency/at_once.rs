@@ -37,7 +37,7 @@ both_databases!(ten_at_once_have_one_effect_and_one_answer, |app| {
         join_all((0..5).map(|_| upload(&school, "file", &[("account_type", "student")], csv)));
     expect_one_answer(&uploads.await, 202);
     assert_eq!(listed(&school.admin, &school.path("/imports")).await, 1);
-    let staging = invariants::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
+    let staging = invariants::imports_that_are(&app.state.services.pool, &[ImportStatus::Staging]);
     assert_eq!(staging, 0);
 });
 

@@ -57,7 +57,7 @@ fn ann() -> Value {
 }
 
 fn accounts_with(app: &App, email: &str) -> i64 {
-    let mut connection = invariants::connect(&app.state.pool);
+    let mut connection = invariants::connect(&app.state.services.pool);
     let found = accounts::table.filter(accounts::email.eq(email)).count();
     found.get_result(&mut **connection).expect("no count")
 }
@@ -191,7 +191,7 @@ both_databases!(a_file_is_imported_once, |app| {
         other.expect_problem(409, "idempotency_conflict");
     }
     assert_eq!(listed(&school.admin, &school.path("/imports")).await, 1);
-    let staging = invariants::imports_that_are(&app.state.pool, &[ImportStatus::Staging]);
+    let staging = invariants::imports_that_are(&app.state.services.pool, &[ImportStatus::Staging]);
     assert_eq!(staging, 0);
 });
 
@@ -307,7 +307,7 @@ both_databases!(a_body_has_the_same_limit_with_a_key, |app| {
 });
 
 fn kept(app: &App) -> Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> {
-    let mut connection = invariants::connect(&app.state.pool);
+    let mut connection = invariants::connect(&app.state.services.pool);
     let columns = (
         idempotency_keys::key_hash,
         idempotency_keys::fingerprint,

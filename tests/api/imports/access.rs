@@ -73,7 +73,7 @@ async fn school_with_people(app: &App) -> (Organization<'_>, Value) {
 fn forget(app: &App, import: &Value) {
     use diesel::prelude::*;
     use rollcall::store::schema::imports;
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     diesel::delete(imports::table.find(super::id_of(import)))
         .execute(&mut **connection)
         .unwrap();
@@ -145,7 +145,7 @@ fn busy_import(app: &App) -> String {
     use diesel::prelude::*;
     use rollcall::domain::ids::ImportId;
     use rollcall::store::schema::imports;
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let import: ImportId = imports::table
         .order(imports::id.asc())
         .select(imports::id)

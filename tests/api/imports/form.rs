@@ -245,7 +245,7 @@ fn busy_group(app: &crate::support::App) -> String {
     use diesel::prelude::*;
     use rollcall::domain::ids::{GroupId, OrganizationId};
     use rollcall::store::schema::{groups, organizations};
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let busy: OrganizationId = organizations::table
         .filter(organizations::name.eq("Busy Company"))
         .select(organizations::id)

@@ -5,8 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use rollcall::domain::ids::OrganizationId;
-use rollcall::services::act::Act;
-use rollcall::services::authorization::Permit;
+use rollcall::services::authorization::ManageImports;
 use rollcall::services::imports::from_csv;
 use rollcall::store::organizations;
 
@@ -100,16 +99,16 @@ impl std::io::Read for Deadly {
 
 fn stage_and_die(app: &App, organization: &str) {
     let organization: OrganizationId = organization.parse().unwrap();
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let organization = organizations::find(&mut connection, organization)
         .unwrap()
         .unwrap();
     drop(connection);
-    let permit = Permit::cli(organization, Act::cli(app.now()));
-    let around = app.state.surroundings();
+    let permit = app.cli_permit::<ManageImports>(organization.id);
+    let services = &app.state.services;
     let text = std::io::Cursor::new(file(8_000));
     let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        from_csv::stage(around, &permit, Deadly { text }).map(|_| ())
+        from_csv::stage(services, &permit, Deadly { text }).map(|_| ())
     }));
     died.expect_err("it lives");
 }

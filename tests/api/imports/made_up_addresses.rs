@@ -30,7 +30,7 @@ fn at_school(names: &[&str]) -> Vec<String> {
 
 /// How many addresses of this domain were ever given out.
 fn remembered(app: &App, domain: &str) -> i64 {
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     generated_addresses::table
         .filter(generated_addresses::domain.eq(domain))
         .count()
@@ -42,7 +42,7 @@ fn remembered(app: &App, domain: &str) -> i64 {
 fn claimed(app: &App, names: &[String]) -> Vec<EmailAddress> {
     let names: Vec<Username> = names.iter().map(|name| name.parse().unwrap()).collect();
     with_retries(|| {
-        let mut connection = app.state.pool.get()?;
+        let mut connection = app.state.services.pool.get()?;
         transaction(&mut connection, |connection| {
             claim(connection, DOMAIN, &names)
         })
@@ -82,7 +82,7 @@ both_databases!(
     |app| {
         let school = app.school().await;
         school.imported_names(&["Jane Doe", "Jane Doe"]).await;
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         let gone = account_table::table.filter(account_table::email.like(format!("%@{DOMAIN}")));
         assert_eq!(diesel::delete(gone).execute(&mut **connection).unwrap(), 2);
         drop(connection);
@@ -156,7 +156,7 @@ both_databases!(an_address_that_an_account_has_is_not_given_out, |app| {
     for name in ["jane-doe", "jane-doe-2", "jane-doe-4"] {
         let email = EmailAddress::parse(&format!("{name}@{DOMAIN}")).unwrap();
         let account = Account::new(email, "Jane".parse().unwrap(), app.now());
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         assert!(accounts::insert(&mut connection, &account).unwrap());
     }
     let import = school.imported_names(&["Jane Doe", "Jane Doe"]).await;
@@ -217,7 +217,7 @@ both_databases!(those_who_claim_at_once_never_share_an_address, |app| {
             .collect();
         tokio::task::spawn_blocking(move || {
             with_retries(|| {
-                let mut connection = state.pool.get()?;
+                let mut connection = state.services.pool.get()?;
                 transaction(&mut connection, |connection| {
                     claim(connection, DOMAIN, &names)
                 })

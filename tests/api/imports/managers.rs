@@ -86,7 +86,7 @@ async fn assert_unseen(person: &Person<'_>, school: &Organization<'_>, import: &
 fn demote(app: &App, person: &Person<'_>, group: &str) {
     let (group, account): (GroupId, AccountId) =
         (group.parse().unwrap(), person.id.parse().unwrap());
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let changed = diesel::update(group_memberships::table.find((group, account)))
         .set(group_memberships::role.eq(GroupRole::Member))
         .execute(&mut **connection)
@@ -97,7 +97,7 @@ fn demote(app: &App, person: &Person<'_>, group: &str) {
 /// Deletes a group.
 fn delete_group(app: &App, group: &str) {
     let group: GroupId = group.parse().unwrap();
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let deleted = diesel::delete(groups::table.find(group))
         .execute(&mut **connection)
         .unwrap();
@@ -276,7 +276,7 @@ both_databases!(
         let group = school.group("7A").await;
         let demoted = || {
             let account: AccountId = school.admin.id.parse().unwrap();
-            let mut connection = app.state.pool.get().unwrap();
+            let mut connection = app.state.services.pool.get().unwrap();
             diesel::update(memberships::table.filter(memberships::account_id.eq(account)))
                 .set((
                     memberships::role.eq(Role::Member),

@@ -230,7 +230,7 @@ impl Organization<'_> {
 
     /// Imports and rows in the database, those that nobody may see included.
     fn traces(&self) -> (i64, i64) {
-        let mut connection = self.app().state.pool.get().unwrap();
+        let mut connection = self.app().state.services.pool.get().unwrap();
         let organization: OrganizationId = self.id.parse().unwrap();
         let mine = imports::table.filter(imports::organization_id.eq(organization));
         let found = mine.count().get_result(&mut **connection).unwrap();

@@ -111,7 +111,7 @@ both_databases!(who_is_gone_or_has_no_mailbox_is_not_written_to, |app| {
         .await
         .expect_status(202);
     let admin: AccountId = school.admin.id.parse().unwrap();
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     diesel::delete(memberships::table.filter(memberships::account_id.eq(admin)))
         .execute(&mut **connection)
         .unwrap();
@@ -121,7 +121,7 @@ both_databases!(who_is_gone_or_has_no_mailbox_is_not_written_to, |app| {
     operator.post(&path, body(&group)).await.expect_status(202);
     assert_eq!(notices(app, &operator.email).await.len(), 1);
     operator.post(&path, body(&group)).await.expect_status(202);
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let account: AccountId = operator.id.parse().unwrap();
     diesel::delete(accounts::table.find(account))
         .execute(&mut **connection)
@@ -138,7 +138,7 @@ both_databases!(an_address_that_nobody_has_proved_is_not_flooded, |app| {
     }
     assert_eq!(notices(app, &school.admin.email).await.len(), 5);
     let admin: AccountId = school.admin.id.parse().unwrap();
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     diesel::update(accounts::table.find(admin))
         .set(accounts::email_verified_at.eq(app.now()))
         .execute(&mut **connection)

@@ -12,7 +12,7 @@ use crate::support::{App, both_databases};
 /// Everything that a database keeps, as bytes: SQLite's files as they are, PostgreSQL's tables as
 /// text and once more with their binary columns as bytes.
 fn everything(app: &App) -> Vec<u8> {
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     match &mut **connection {
         Connection::Sqlite(_) => sqlite_files(app),
         Connection::Postgres(postgres) => postgres_tables(postgres),
@@ -22,7 +22,7 @@ fn everything(app: &App) -> Vec<u8> {
 fn sqlite_files(app: &App) -> Vec<u8> {
     ["rollcall.sqlite", "rollcall.sqlite-wal"]
         .iter()
-        .flat_map(|name| std::fs::read(app.state.config.data_dir.join(name)).unwrap())
+        .flat_map(|name| std::fs::read(app.state.services.config.data_dir.join(name)).unwrap())
         .collect()
 }
 

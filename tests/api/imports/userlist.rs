@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use rollcall::error::Code;
-use rollcall::services::act::Act;
-use rollcall::services::authorization::Permit;
+use rollcall::services::authorization::ManageImports;
 use rollcall::services::imports::results::{self, ResultFile};
 use rollcall::store::organizations;
 use rollcall::store::schema::import_rows;
@@ -100,7 +99,7 @@ async fn assert_expired(school: &Organization<'_>, import: &Value) {
 
 /// How many rows of an import keep something sealed.
 fn sealed(app: &App, import: &Value) -> i64 {
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     import_rows::table
         .filter(import_rows::import_id.eq(id_of(import)))
         .filter(import_rows::sealed.is_not_null())
@@ -153,12 +152,12 @@ both_databases!(discarded_results_are_gone_at_once, |app| {
 both_databases!(a_download_breaks_off_where_the_results_vanish, |app| {
     let school = app.school().await;
     let import = school.imported(file(600), STUDENTS).await;
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let organization = school.id.parse().unwrap();
     let organization = organizations::find(&mut connection, organization)
         .unwrap()
         .unwrap();
-    let permit = Permit::cli(organization, Act::cli(app.now()));
+    let permit = app.cli_permit::<ManageImports>(organization.id);
     let mut download = results::open(
         &mut connection,
         &permit,
@@ -169,7 +168,7 @@ both_databases!(a_download_breaks_off_where_the_results_vanish, |app| {
     let mut lines = 0;
     for _ in 0..2 {
         let chunk = download
-            .next_chunk(&mut connection, &app.state.sealing)
+            .next_chunk(&mut connection, &app.state.services.sealing)
             .unwrap()
             .unwrap();
         lines += String::from_utf8(chunk).unwrap().lines().count();
@@ -177,7 +176,7 @@ both_databases!(a_download_breaks_off_where_the_results_vanish, |app| {
     assert_eq!(lines, 101);
     school.discard(&import).await.expect_status(204);
     let broken = download
-        .next_chunk(&mut connection, &app.state.sealing)
+        .next_chunk(&mut connection, &app.state.services.sealing)
         .unwrap_err();
     assert_eq!(broken.code(), Code::ResultsExpired);
 });

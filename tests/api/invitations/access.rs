@@ -133,7 +133,7 @@ fn stop_managing(app: &App, group: &str) {
     use rollcall::domain::ids::GroupId;
     use rollcall::domain::organization::GroupRole;
     use rollcall::store::schema::group_memberships;
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let group: GroupId = group.parse().unwrap();
     diesel::update(group_memberships::table.filter(group_memberships::group_id.eq(group)))
         .set(group_memberships::role.eq(GroupRole::Member))

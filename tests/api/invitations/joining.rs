@@ -275,7 +275,7 @@ both_databases!(whoever_looks_first_changes_nothing, |app| {
 
 /// Lets somebody in by another door.
 fn let_in(app: &App, school: &Organization<'_>, person: &Person<'_>) {
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let id: AccountId = person.id.parse().unwrap();
     let account = accounts::find(&mut connection, id).unwrap().unwrap();
     let admission = Admission {
@@ -324,7 +324,7 @@ both_databases!(a_group_that_is_gone_does_not_stop_anybody, |app| {
     school.invite_with(body).await.expect_status(200);
     let secret = app.last_mail_to("joe@x.example").await.token();
     {
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         let goes: GroupId = goes.parse().unwrap();
         diesel::delete(groups::table.find(goes))
             .execute(&mut **connection)
@@ -356,11 +356,11 @@ both_databases!(an_invitation_forgets_a_removal, |app| {
     let organization: OrganizationId = school.id.parse().unwrap();
     let account: AccountId = joe.id.parse().unwrap();
     let removed = || {
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         removed_members::find(&mut connection, organization, account).unwrap()
     };
     {
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         removed_members::insert(&mut connection, organization, account, app.now()).unwrap();
     }
     assert!(removed().is_some());
@@ -380,7 +380,7 @@ both_databases!(a_departure_takes_offers_back, |app| {
     let account: AccountId = joe.id.parse().unwrap();
     let act = Act::of_system(app.now());
     {
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         let organization: OrganizationId = school.id.parse().unwrap();
         transaction(&mut connection, |connection| {
             end_for_departure(connection, organization, account, &act)
@@ -393,7 +393,7 @@ both_databases!(a_departure_takes_offers_back, |app| {
         .await
         .expect_problem(409, "invitation_ended");
     {
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         transaction(&mut connection, |connection| {
             end_all_of_account(connection, account, &act)
         })

@@ -89,7 +89,7 @@ fn invariants(
     organization: &str,
 ) -> (BTreeMap<AccountType, i64>, BTreeMap<AccountType, i64>) {
     let id: OrganizationId = organization.parse().unwrap();
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let members: Vec<AccountType> = memberships::table
         .filter(memberships::organization_id.eq(id))
         .filter(memberships::status.eq(MembershipStatus::Active))
@@ -125,7 +125,7 @@ fn outcomes(answer: &Value) -> Vec<&str> {
 
 /// Marks an address as proved, as its mailed link would.
 fn verify(app: &App, person: &Person<'_>) {
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let at: Timestamp = app.now();
     diesel::update(accounts::table.filter(accounts::email.eq(&person.email)))
         .set(accounts::email_verified_at.eq(at))

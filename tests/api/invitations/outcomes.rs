@@ -164,7 +164,7 @@ both_databases!(a_deactivated_member_is_not_let_in_again, |app| {
 
 /// As an admin does it.
 fn deactivate(app: &App, school: &Organization<'_>, member: &Person<'_>) {
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let id: rollcall::domain::ids::OrganizationId = school.id.parse().unwrap();
     let account: rollcall::domain::ids::AccountId = member.id.parse().unwrap();
     diesel::update(memberships::table.find((id, account)))
@@ -253,7 +253,7 @@ both_databases!(made_up_addresses_get_no_mail, |app| {
     let other = app.register("made.up@x.example").await;
     {
         use rollcall::store::schema::accounts;
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         diesel::update(accounts::table.filter(accounts::email.eq(&other.email)))
             .set(accounts::generated_address.eq(true))
             .execute(&mut **connection)

@@ -149,7 +149,7 @@ both_databases!(many_that_clean_up_at_once_give_a_seat_back_once, |app| {
     school.admin = again(&school.admin).await;
     let threads: Vec<_> = (0..4)
         .map(|_| {
-            let (pool, now) = (app.state.pool.clone(), app.now());
+            let (pool, now) = (app.state.services.pool.clone(), app.now());
             std::thread::spawn(move || {
                 let mut connection = pool.get().unwrap();
                 while settle_expired(&mut connection, now).unwrap() > 0 {}

@@ -50,7 +50,7 @@ both_databases!(
         use rollcall::store::schema::invite_codes;
         let school = app.school().await;
         let seven_a = group(&school, "7A").await;
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         diesel::delete(invite_codes::table)
             .execute(&mut **connection)
             .unwrap();

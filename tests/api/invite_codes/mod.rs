@@ -99,7 +99,7 @@ async fn limit_seats(app: &App, school: &Organization<'_>, total: u32) {
 /// Ends a membership as an admin's removal does, and notes it.
 fn remove(app: &App, school: &Organization<'_>, person: &Person<'_>) {
     use rollcall::store::{memberships, removed_members, transaction};
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let (organization, account) = (school.id.parse().unwrap(), person.id.parse().unwrap());
     transaction(&mut connection, |connection| {
         let known = memberships::find(connection, organization, account)?.unwrap();

@@ -240,7 +240,7 @@ both_databases!(whom_a_group_removed_its_code_does_not_bring_back, |app| {
         use diesel::prelude::*;
         use rollcall::domain::ids::{AccountId, GroupId};
         use rollcall::store::schema::group_memberships;
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         let group: GroupId = seven_a.parse().unwrap();
         let account: AccountId = jane.id.parse().unwrap();
         diesel::delete(group_memberships::table.find((group, account)))
@@ -276,7 +276,7 @@ both_databases!(whom_an_admin_deactivated_no_code_brings_back, |app| {
     let jane = app.register("jane@x.org").await;
     jane.redeems(&own, "joined").await;
     let account: rollcall::domain::ids::AccountId = jane.id.parse().unwrap();
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     diesel::update(memberships::table.filter(memberships::account_id.eq(account)))
         .set(memberships::status.eq(MembershipStatus::Deactivated))
         .execute(&mut **connection)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use futures_util::future::join_all;
 use rollcall::domain::limits::Limit;
-use rollcall::services::limits::{LimitRequest, Quotas, refund, take};
+use rollcall::services::limits::{LimitRequest, refund, take};
 use rollcall::store::schema::rate_limits;
 
 use super::{sign_in, statuses};
@@ -14,7 +14,7 @@ use crate::support::invariants;
 use crate::support::{App, both_databases};
 
 fn stored(app: &App) -> i64 {
-    let mut connection = invariants::connect(&app.state.pool);
+    let mut connection = invariants::connect(&app.state.services.pool);
     let count = rate_limits::table.count().get_result(&mut **connection);
     count.expect("no count")
 }
@@ -52,23 +52,18 @@ both_databases!(what_has_grown_back_is_forgotten, |app| {
 });
 
 both_databases!(never_more_uses_than_the_quota_are_taken, |app| {
-    let (now, quotas) = (app.now(), Quotas::default());
     let wanted = LimitRequest::one(Limit::CodeAccount, "somebody");
     let grab = |connections: usize, each: usize| -> usize {
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..connections)
                 .map(|_| {
                     scope.spawn(|| {
-                        let mut connection = invariants::connect(&app.state.pool);
-                        let allowed = || {
-                            let seen = &mut Vec::new();
-                            let wanted = std::slice::from_ref(&wanted);
-                            take(&mut connection, &quotas, wanted, now, seen).is_ok()
-                        };
-                        std::iter::repeat_with(allowed)
-                            .take(each)
-                            .filter(|it| *it)
-                            .count()
+                        let wanted = std::slice::from_ref(&wanted);
+                        app.as_cli(|tx| {
+                            let allowed = std::iter::repeat_with(|| take(tx, wanted).is_ok());
+                            Ok(allowed.take(each).filter(|it| *it).count())
+                        })
+                        .unwrap()
                     })
                 })
                 .collect();
@@ -79,28 +74,27 @@ both_databases!(never_more_uses_than_the_quota_are_taken, |app| {
         })
     };
     assert_eq!(grab(6, 8), 10);
-    let mut connection = invariants::connect(&app.state.pool);
-    let mut seen = Vec::new();
-    for _ in 0..4 {
-        let taken = std::slice::from_ref(&wanted);
-        refund(&mut connection, &quotas, taken, now, &mut seen).unwrap();
-    }
-    assert_eq!(seen.last().unwrap().left, 4);
-    drop(connection);
+    let left = app.as_cli(|tx| {
+        for _ in 0..4 {
+            refund(tx, std::slice::from_ref(&wanted))?;
+        }
+        Ok(tx.context.limit_states.list()[0].left)
+    });
+    assert_eq!(left.unwrap(), 4);
     assert_eq!(grab(6, 8), 4);
 });
 
 both_databases!(several_uses_are_taken_together_or_not_at_all, |app| {
-    let (now, quotas) = (app.now(), Quotas::default());
-    let mut connection = invariants::connect(&app.state.pool);
-    let mut of = |uses| {
+    let of = |uses| {
         let wanted = LimitRequest {
             uses,
             ..LimitRequest::one(Limit::MailToAddress, "somebody")
         };
-        let mut seen = Vec::new();
-        let taken = take(&mut connection, &quotas, &[wanted], now, &mut seen).is_ok();
-        (taken, seen[0].left)
+        app.as_cli(|tx| {
+            let taken = take(tx, &[wanted]).is_ok();
+            Ok((taken, tx.context.limit_states.list()[0].left))
+        })
+        .unwrap()
     };
     assert_eq!(of(3), (true, 2));
     assert_eq!(of(3), (false, 2));
@@ -110,23 +104,15 @@ both_databases!(several_uses_are_taken_together_or_not_at_all, |app| {
         uses: 500,
         ..LimitRequest::one(Limit::MailToAddress, "somebody else")
     };
-    let mut many = || {
-        take(
-            &mut connection,
-            &quotas,
-            std::slice::from_ref(&wanted),
-            now,
-            &mut Vec::new(),
-        )
-    };
+    let many = || app.as_cli(|tx| take(tx, std::slice::from_ref(&wanted)));
     assert!(many().is_ok());
     assert!(many().is_err());
-    let mut both = |first, second| {
+    let both = |first, second| {
         let wanted = [
             LimitRequest::one(Limit::CodeAccount, first),
             LimitRequest::one(Limit::MailToAddress, second),
         ];
-        take(&mut connection, &quotas, &wanted, now, &mut Vec::new()).is_ok()
+        app.as_cli(|tx| take(tx, &wanted)).is_ok()
     };
     // What is taken of the first goes back with the second: ten times is not too often.
     for _ in 0..20 {

@@ -254,7 +254,7 @@ both_databases!(
         school
             .import_students("email,password,username\nben@x.example,seven green ducks 7,Ben\n")
             .await;
-        let mut connection = invariants::connect(&app.state.pool);
+        let mut connection = invariants::connect(&app.state.services.pool);
         let ben = accounts::table.filter(accounts::email.eq("ben@x.example"));
         diesel::update(ben)
             .set(accounts::deactivated_at.eq(Some(app.now())))

@@ -89,10 +89,10 @@ pub fn queue_in(installation: &Installation, mails: usize) -> Vec<MailId> {
 }
 
 fn queue(state: &State, mails: usize) -> BTreeMap<MailId, String> {
-    let now = state.clock.now();
+    let now = state.services.clock.now();
     let address = EmailAddress::parse("ada@hill.example").unwrap();
     let account = Account::new(address, Username::parse("Ada").unwrap(), now);
-    let mut connection = state.pool.get().unwrap();
+    let mut connection = state.services.pool.get().unwrap();
     accounts::insert(&mut connection, &account).unwrap();
     let queue_one = |number: usize| {
         let token = format!("rcp_{number}");
@@ -106,7 +106,11 @@ fn queue(state: &State, mails: usize) -> BTreeMap<MailId, String> {
                 expires_at: now.plus(Duration::from_secs(24 * 60 * 60)),
             },
         };
-        let id = state.outbox.queue(&mut connection, &post, now).unwrap();
+        let id = state
+            .services
+            .outbox
+            .queue(&mut connection, &post, now)
+            .unwrap();
         (id.unwrap(), token)
     };
     (0..mails).map(queue_one).collect()
@@ -118,7 +122,7 @@ fn end(state: &State, queued: &BTreeMap<MailId, String>) -> BTreeMap<MailId, mai
     let deadline = Instant::now() + Duration::from_secs(180);
     loop {
         worker::drain(state).unwrap();
-        let now = mails::deliveries(&mut state.pool.get().unwrap(), &ids).unwrap();
+        let now = mails::deliveries(&mut state.services.pool.get().unwrap(), &ids).unwrap();
         let has_ended = |status| matches!(status, MailStatus::Sent | MailStatus::Failed);
         if now.values().all(|delivery| has_ended(delivery.status)) {
             return now.into_iter().collect();

@@ -20,7 +20,9 @@ fn is_erased(app: &App, mail: MailId) -> bool {
     let sealed: Option<Vec<u8>> = mails::table
         .find(mail)
         .select(mails::sealed)
-        .first(&mut **crate::support::invariants::connect(&app.state.pool))
+        .first(&mut **crate::support::invariants::connect(
+            &app.state.services.pool,
+        ))
         .unwrap();
     sealed.is_none()
 }

@@ -54,7 +54,7 @@ both_databases!(what_was_withdrawn_is_not_sent, |app| {
         reset_letter(app, "rcp_secret"),
     )
     .unwrap();
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     assert_eq!(mails::withdraw(&mut connection, &[mail]).unwrap(), 1);
     drop(connection);
     assert_eq!(app.mails().await.len(), before);

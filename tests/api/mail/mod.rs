@@ -78,7 +78,7 @@ fn queue_in(
     content: MailContent,
     language: Option<Language>,
 ) -> Option<MailId> {
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let address = EmailAddress::parse(to).unwrap();
     let account = accounts::find_by_email(&mut connection, &address)
         .unwrap()
@@ -91,14 +91,17 @@ fn queue_in(
         content,
     };
     transaction(&mut connection, |connection| {
-        app.state.outbox.queue(connection, &post, app.now())
+        app.state
+            .services
+            .outbox
+            .queue(connection, &post, app.now())
     })
     .unwrap()
 }
 
 /// How far a mail is.
 fn delivery(app: &App, mail: MailId) -> Delivery {
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     mails::deliveries(&mut connection, &[mail])
         .unwrap()
         .remove(&mail)

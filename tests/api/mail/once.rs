@@ -53,8 +53,8 @@ sent!(
             mail,
             worker: WorkerId::new(),
         };
-        let (now, lease) = (app.now(), app.state.config.mail_lease);
-        let mut connection = app.state.pool.get().unwrap();
+        let (now, lease) = (app.now(), app.state.services.config.mail_lease);
+        let mut connection = app.state.services.pool.get().unwrap();
         mails::claim(&mut connection, dead, now, now.plus(lease))
             .unwrap()
             .unwrap();
@@ -88,8 +88,8 @@ sent!(
             mail,
             worker: WorkerId::new(),
         };
-        let (now, lease) = (app.now(), app.state.config.mail_lease);
-        let mut connection = app.state.pool.get().unwrap();
+        let (now, lease) = (app.now(), app.state.services.config.mail_lease);
+        let mut connection = app.state.services.pool.get().unwrap();
         mails::claim(&mut connection, dead, now, now.plus(lease))
             .unwrap()
             .unwrap();
@@ -124,7 +124,7 @@ sent!(all_workers_together_keep_the_pace, |app, server| {
     let before = server.taken().len();
     let mut couriers = {
         // 600 a minute: ten at once, and one each tenth of a second from then on.
-        assert_eq!(app.state.config.mail_per_minute, 600);
+        assert_eq!(app.state.services.config.mail_per_minute, 600);
         [app.state.mail_sender(), app.state.mail_sender()]
     };
     for number in 0..30 {
@@ -193,7 +193,7 @@ sent!(old_mail_is_forgotten_once_it_has_ended, |app, server| {
     assert_eq!(delivery(app, mail).status, Sent);
     app.advance(Duration::from_secs(2 * 24 * 60 * 60));
     app.drain().await;
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     assert!(
         mails::deliveries(&mut connection, &[mail])
             .unwrap()

@@ -63,7 +63,7 @@ fn check_books(app: &App, school: &Organization<'_>) {
     use rollcall::domain::seats::SeatPool;
     use rollcall::store::schema::{memberships, organizations};
     let id: OrganizationId = school.id.parse().unwrap();
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let active: Vec<(AccountType, Role)> = memberships::table
         .filter(memberships::organization_id.eq(id))
         .filter(memberships::status.eq(MembershipStatus::Active))

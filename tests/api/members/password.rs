@@ -200,7 +200,7 @@ both_databases!(older_links_to_choose_a_password_are_dead, |app| {
     use rollcall::store::schema;
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     for kind in [TokenKind::SetPassword, TokenKind::VerifyEmail] {
         let token = Token::generate(kind, &ring::rand::SystemRandom::new()).unwrap();
         let kept = MailedToken {

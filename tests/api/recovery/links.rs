@@ -65,7 +65,7 @@ both_databases!(a_generated_address_is_never_mailed_to, |app| {
     use rollcall::store::schema::accounts;
     let jane = app.register("jane@school.example").await;
     let before = app.mails().await.len();
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     diesel::update(accounts::table.filter(accounts::email.eq(&jane.email)))
         .set(accounts::generated_address.eq(true))
         .execute(&mut **connection)
@@ -111,7 +111,7 @@ both_databases!(links_are_forgotten_thirty_days_after_their_end, |app| {
     let jane = app.register("jane@x.org").await;
     let jane: rollcall::domain::ids::AccountId = jane.id.parse().unwrap();
     let kept = || -> i64 {
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         mailed_tokens::table
             .filter(mailed_tokens::account_id.eq(jane))
             .count()
@@ -153,7 +153,7 @@ both_databases!(people_are_written_to_in_their_language, |app| {
     let written_in = |email: &str| -> String {
         use diesel::prelude::*;
         use rollcall::store::schema::mails;
-        let mut connection = app.state.pool.get().unwrap();
+        let mut connection = app.state.services.pool.get().unwrap();
         mails::table
             .filter(mails::recipient.eq(email))
             .select(mails::language)
@@ -184,7 +184,7 @@ both_databases!(nothing_secret_is_in_the_log_of_a_recovery, |app| {
     let to_reset = tokens(app, "jane@x.org", "set-password").await.remove(0);
     verify(app, &to_verify).await.expect_status(200);
     reset(app, &to_reset, NEW).await.expect_status(204);
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     let events: Vec<(String, rollcall::store::sql_types::JsonColumn)> = audit_events::table
         .order(audit_events::id.asc())
         .select((audit_events::action, audit_events::details))

@@ -53,7 +53,7 @@ fn set_deactivated(app: &App, person: &Person<'_>) {
     use diesel::prelude::*;
     use rollcall::store::schema::accounts;
     let now = app.now();
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     diesel::update(accounts::table.filter(accounts::email.eq(&person.email)))
         .set(accounts::deactivated_at.eq(now))
         .execute(&mut **connection)

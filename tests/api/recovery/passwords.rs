@@ -151,7 +151,7 @@ fn instructions(app: &App, person: &Person<'_>, invited: bool) -> String {
     let token = Token::generate(TokenKind::SetPassword, &ring::rand::SystemRandom::new()).unwrap();
     let (now, account) = (app.now(), person.id.parse().unwrap());
     let expires_at = now.plus(HOUR);
-    let mut connection = app.state.pool.get().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
     diesel::update(accounts::table.find::<rollcall::domain::ids::AccountId>(account))
         .set((
             accounts::password_hash.eq(None::<String>),

@@ -1,0 +1,303 @@
+//! What happened: the events that services publish in the transaction of the change.
+//!
+//! An event names facts, never a secret. The audit log is a subscriber; others may be added without a
+//! change in any service.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::email_address::EmailAddress;
+use super::ids::{
+    AccountId, ApiKeyId, GroupId, ImportId, InvitationId, InviteCodeId, OrganizationId, SessionId,
+};
+use super::imports::{ImportSource, ImportStatus, RowOutcome};
+use super::invitations::InvitationKind;
+use super::language::Language;
+use super::organization::{AccountType, GroupRole, JoinedVia, OrganizationKind, Role};
+use super::slug::Slug;
+use super::username::Username;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum DomainEvent {
+    /// What concerns a person or the installation, and no organization.
+    Account {
+        account: AccountId,
+        event: AccountEvent,
+    },
+    Session {
+        session: SessionId,
+        event: SessionEvent,
+    },
+    Organization {
+        organization: OrganizationId,
+        event: OrganizationEvent,
+    },
+    Member {
+        organization: OrganizationId,
+        account: AccountId,
+        event: MemberEvent,
+    },
+    Group {
+        organization: OrganizationId,
+        group: GroupId,
+        event: GroupEvent,
+    },
+    InviteCode {
+        organization: OrganizationId,
+        /// The group whose code it is; the organization's own otherwise.
+        group: Option<GroupId>,
+        invite_code: InviteCodeId,
+        event: InviteCodeEvent,
+    },
+    Invitation {
+        organization: OrganizationId,
+        invitation: InvitationId,
+        event: InvitationEvent,
+    },
+    Import {
+        organization: OrganizationId,
+        import: ImportId,
+        event: ImportEvent,
+    },
+    ApiKey {
+        organization: OrganizationId,
+        api_key: ApiKeyId,
+        event: ApiKeyEvent,
+    },
+}
+
+/// What happened to an account.
+#[derive(Clone, Debug)]
+pub enum AccountEvent {
+    Registered,
+    Updated {
+        username: Option<Username>,
+        language: Option<Language>,
+    },
+    PasswordChanged {
+        ended_sessions: usize,
+    },
+    /// A new password by a mailed link.
+    PasswordReset {
+        ended_sessions: usize,
+    },
+    EmailVerified,
+    Deleted {
+        email: EmailAddress,
+    },
+    /// Every session at once: "sign out everywhere".
+    SessionsEnded {
+        sessions: usize,
+    },
+    MadeOperator {
+        email: EmailAddress,
+        new_account: bool,
+    },
+}
+
+/// What happened to a session.
+#[derive(Clone, Debug)]
+pub enum SessionEvent {
+    Started,
+    Ended,
+    /// An old refresh token came back: its whole family was ended.
+    Revoked,
+}
+
+/// What happened to an organization.
+#[derive(Clone, Debug)]
+pub enum OrganizationEvent {
+    Created {
+        name: String,
+        kind: OrganizationKind,
+        slug: Slug,
+    },
+    Updated {
+        name: Option<String>,
+        slug: Option<Slug>,
+        default_account_type: Option<AccountType>,
+    },
+    /// Its log is no organization's any more: there is none.
+    Deleted { name: String, slug: Slug },
+    SeatLimitsSet {
+        total: Option<i64>,
+        by_account_type: BTreeMap<AccountType, Option<i64>>,
+    },
+    MembersExported {
+        /// What narrowed the list.
+        filter: Value,
+    },
+}
+
+/// By what somebody came in.
+#[derive(Clone, Copy, Debug)]
+pub enum JoinedBy {
+    /// The organization's first admin.
+    Founding,
+    InviteCode {
+        invite_code: InviteCodeId,
+        group: Option<GroupId>,
+    },
+    Invitation(InvitationId),
+    Import(ImportId),
+}
+
+/// What happened to a membership.
+#[derive(Clone, Debug)]
+pub enum MemberEvent {
+    Joined {
+        via: JoinedVia,
+        by: JoinedBy,
+        account_type: AccountType,
+    },
+    Updated {
+        role: Option<Role>,
+        account_type: Option<AccountType>,
+        username: Option<Username>,
+    },
+    /// One of many that were changed in one call.
+    BulkUpdated {
+        account_type: Option<AccountType>,
+        add_groups: Vec<GroupId>,
+        remove_groups: Vec<GroupId>,
+        /// How many people the call named.
+        named: usize,
+    },
+    Left {
+        account_type: AccountType,
+        role: Role,
+    },
+    Deactivated {
+        account_type: AccountType,
+        role: Role,
+    },
+    Reactivated {
+        account_type: AccountType,
+        role: Role,
+    },
+    Removed {
+        account_type: AccountType,
+        role: Role,
+    },
+    /// A managed account, deleted by its organization.
+    Deleted {
+        email: EmailAddress,
+        account_type: AccountType,
+    },
+    PasswordReset {
+        generated: bool,
+        must_change_password: bool,
+        ended_sessions: usize,
+    },
+}
+
+/// By what members came into a group.
+#[derive(Clone, Copy, Debug)]
+pub enum AddedBy {
+    /// Somebody added them with this role.
+    Manager {
+        role: GroupRole,
+    },
+    InviteCode(InviteCodeId),
+    /// They were invited, and were members already.
+    Invitation,
+}
+
+/// What happened to a group.
+#[derive(Clone, Debug)]
+pub enum GroupEvent {
+    Created {
+        name: String,
+    },
+    Updated {
+        name: Option<String>,
+        description: Option<Option<String>>,
+    },
+    Deleted {
+        name: String,
+    },
+    MembersAdded {
+        accounts: Vec<AccountId>,
+        by: AddedBy,
+    },
+    MembersRemoved {
+        accounts: Vec<AccountId>,
+    },
+    MemberUpdated {
+        account: AccountId,
+        role: GroupRole,
+    },
+}
+
+/// What happened to an invite code.
+#[derive(Clone, Debug)]
+pub enum InviteCodeEvent {
+    Updated {
+        /// What was set, by its name in the API.
+        changes: serde_json::Map<String, Value>,
+    },
+    Reset,
+}
+
+/// What happened to an invitation.
+#[derive(Clone, Debug)]
+pub enum InvitationEvent {
+    Created {
+        email: EmailAddress,
+        kind: InvitationKind,
+        account: Option<AccountId>,
+        account_type: AccountType,
+        groups: Vec<GroupId>,
+    },
+    /// A new link in the place of the old one.
+    Resent(InvitationSummary),
+    Revoked(InvitationSummary),
+    Accepted(InvitationSummary),
+    Declined(InvitationSummary),
+}
+
+/// What an invitation was about.
+#[derive(Clone, Debug)]
+pub struct InvitationSummary {
+    pub email: EmailAddress,
+    pub account_type: AccountType,
+}
+
+/// What happened to an import.
+#[derive(Clone, Debug)]
+pub enum ImportEvent {
+    Accepted {
+        source: ImportSource,
+        rows: i64,
+        account_type: AccountType,
+    },
+    Cancelled(ImportSummary),
+    Finished(ImportSummary),
+    ResultsDownloaded {
+        /// Which of the files.
+        file: &'static str,
+    },
+    ResultsDiscarded,
+}
+
+/// How an import ended.
+#[derive(Clone, Debug)]
+pub struct ImportSummary {
+    pub status: ImportStatus,
+    pub rows: i64,
+    pub by_outcome: BTreeMap<RowOutcome, i64>,
+}
+
+/// What happened to an API key.
+#[derive(Clone, Debug)]
+pub enum ApiKeyEvent {
+    Created {
+        name: String,
+        scopes: Vec<super::api_key::Scope>,
+    },
+    Revoked {
+        name: String,
+    },
+}

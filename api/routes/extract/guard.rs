@@ -1,0 +1,336 @@
+//! Guards: who sends a request, and what they may do. A handler acts by one of them or not at all.
+//!
+//! A guard recognises a credential without the database. The session or the key behind it, and the
+//! permission, are checked on the connection and in the unit of work that does the work.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::idempotency::Idempotency;
+use super::request_info::RequestInfo;
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::error::{Error, Result};
+use crate::routes::problem::Problem;
+use crate::services::authentication::{Credential, authenticate};
+use crate::services::authorization::{GroupPermit, Permission, Permit, permit, permit_in_group};
+use crate::services::idempotency::{Execution, StoredResponse};
+use crate::services::unit_of_work::UnitOfWork;
+use crate::state::State;
+
+/// What serves a request: the shared state, and what the request tells of itself.
+#[derive(Clone)]
+pub struct Sender {
+    pub state: State,
+    pub info: RequestInfo,
+}
+
+impl Sender {
+    fn of(request: &HttpRequest) -> Result<Self> {
+        let state = request.app_data::<web::Data<State>>();
+        let state = state.ok_or_else(|| Error::internal("the application has no state"))?;
+        Ok(Self {
+            state: State::clone(state),
+            info: RequestInfo::of(request),
+        })
+    }
+}
+
+/// What a handler takes to act. It asks for the permit on the connection that does the work.
+pub trait Guard: Sized + Send + 'static {
+    /// What the sender is permitted.
+    type Permit;
+
+    /// What serves the request.
+    fn sender(&self) -> &Sender;
+
+    /// Recognises the sender and asks for the permit, then runs `work` as the sender.
+    ///
+    /// # Errors
+    /// `not_signed_in`, `not_found`, `forbidden`, or the work's own.
+    fn authorize<T>(
+        self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T>,
+    ) -> Result<T>;
+
+    /// Runs `work` in one unit of work, with the permit.
+    ///
+    /// # Errors
+    /// As [`Guard::authorize`].
+    fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T>> {
+        let Sender { state, info } = self.sender().clone();
+        let context = info.context(state.services.clock.now());
+        async move {
+            state
+                .unit_of_work(context, move |tx| self.authorize(tx, work))
+                .await
+        }
+    }
+
+    /// As [`Guard::run`], executed once for each `Idempotency-Key` of the sender. The permit is asked
+    /// for a repetition too: what an admin was answered is no former admin's.
+    ///
+    /// # Errors
+    /// As [`Guard::authorize`], and `idempotency_conflict`.
+    fn run_once(
+        self,
+        idempotency: Idempotency,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<StoredResponse> + Send + 'static,
+    ) -> impl Future<Output = Result<HttpResponse>> {
+        let execution = self.run(move |tx, permit| idempotency.execute(tx, |tx| work(tx, permit)));
+        async move { execution.await.map(HttpResponse::from) }
+    }
+
+    /// The response that the same request got before, if it did: for work that has to check or hash
+    /// something first, which a repetition would not pass or do in vain. [`Guard::run_once`] still has
+    /// to follow, because the same request may be at work at the same moment.
+    ///
+    /// # Errors
+    /// As [`Guard::authorize`], and `idempotency_conflict`.
+    fn replay(
+        self,
+        idempotency: &Idempotency,
+    ) -> impl Future<Output = Result<Option<HttpResponse>>> {
+        let idempotency = idempotency.clone();
+        let replay = self.run(move |tx, _| idempotency.replay(tx));
+        async move {
+            let response = replay.await?;
+            Ok(response.map(|response| Execution::Replayed(response).into()))
+        }
+    }
+}
+
+/// Anybody: an operation that needs no credential.
+#[derive(Clone)]
+pub struct Anonymous(Sender);
+
+impl Guard for Anonymous {
+    type Permit = ();
+
+    fn sender(&self) -> &Sender {
+        &self.0
+    }
+
+    fn authorize<T>(
+        self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
+    ) -> Result<T> {
+        work(tx, ())
+    }
+}
+
+/// The bearer of a credential of ours.
+#[derive(Clone)]
+pub struct Authenticated {
+    sender: Sender,
+    credential: Credential,
+}
+
+impl Authenticated {
+    /// Whose credential it is, before anybody asked whether it is still good: a subject of limits.
+    pub fn claimed_subject(&self) -> String {
+        self.credential.subject()
+    }
+
+    fn of(request: &HttpRequest) -> Result<Self> {
+        let sender = Sender::of(request)?;
+        let now = sender.state.services.clock.now();
+        let credential = bearer(request)
+            .and_then(|text| Credential::recognise(text, &sender.state.signing, now))
+            .ok_or_else(Error::not_signed_in)?;
+        Ok(Self { sender, credential })
+    }
+}
+
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let header = request
+        .headers()
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?;
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl Guard for Authenticated {
+    type Permit = ();
+
+    fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    fn authorize<T>(
+        self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
+    ) -> Result<T> {
+        let principal = authenticate(tx, &self.credential)?;
+        tx.acting_as(principal, |tx| work(tx, ()))
+    }
+}
+
+/// The organization that a request is about.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct OrganizationPath {
+    /// The organization.
+    pub organization_id: OrganizationId,
+}
+
+/// The bearer of a credential, in the organization of the path, where they need the permission `P`.
+#[derive(Clone)]
+pub struct InOrganization<P> {
+    authenticated: Authenticated,
+    organization: OrganizationId,
+    permission: PhantomData<fn() -> P>,
+}
+
+impl<P> InOrganization<P> {
+    /// The organization of the path.
+    pub const fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    /// Whose credential it is, before anybody asked whether it is still good: a subject of limits.
+    pub fn claimed_subject(&self) -> String {
+        self.authenticated.claimed_subject()
+    }
+}
+
+impl<P: Permission + 'static> Guard for InOrganization<P> {
+    type Permit = Permit<P>;
+
+    fn sender(&self) -> &Sender {
+        self.authenticated.sender()
+    }
+
+    fn authorize<T>(
+        self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Permit<P>) -> Result<T>,
+    ) -> Result<T> {
+        self.authenticated.authorize(tx, |tx, ()| {
+            let permit = permit::<P>(tx, self.organization)?;
+            work(tx, permit)
+        })
+    }
+}
+
+/// The group of an organization that a request is about.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct GroupPath {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The group.
+    pub group_id: GroupId,
+}
+
+/// The bearer of a credential, in the group of the path, where they need the permission `P`.
+#[derive(Clone)]
+pub struct InGroup<P> {
+    authenticated: Authenticated,
+    path: GroupPath,
+    permission: PhantomData<fn() -> P>,
+}
+
+impl<P: Permission + 'static> Guard for InGroup<P> {
+    type Permit = GroupPermit<P>;
+
+    fn sender(&self) -> &Sender {
+        self.authenticated.sender()
+    }
+
+    fn authorize<T>(
+        self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, GroupPermit<P>) -> Result<T>,
+    ) -> Result<T> {
+        let GroupPath {
+            organization_id,
+            group_id,
+        } = self.path;
+        self.authenticated.authorize(tx, |tx, ()| {
+            let permit = permit_in_group::<P>(tx, organization_id, group_id)?;
+            work(tx, permit)
+        })
+    }
+}
+
+/// The member of an organization that a request is about.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct MemberPath {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The member's account.
+    pub account_id: AccountId,
+}
+
+/// The part of a path that a guard needs.
+fn path_of<T: for<'de> Deserialize<'de>>(request: &HttpRequest) -> Result<T> {
+    let path = web::Path::<T>::extract(request).into_inner();
+    path.map(web::Path::into_inner)
+        .map_err(|_| Error::nothing_at_path())
+}
+
+impl FromRequest for Anonymous {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Sender::of(request).map(Self).map_err(Problem::from))
+    }
+}
+
+impl FromRequest for Authenticated {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request).map_err(Problem::from))
+    }
+}
+
+impl<P: 'static> FromRequest for InOrganization<P> {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let guard = Authenticated::of(request).and_then(|authenticated| {
+            let path: OrganizationPath = path_of(request)?;
+            Ok(Self {
+                authenticated,
+                organization: path.organization_id,
+                permission: PhantomData,
+            })
+        });
+        ready(guard.map_err(Problem::from))
+    }
+}
+
+impl<P: 'static> FromRequest for InGroup<P> {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let guard = Authenticated::of(request).and_then(|authenticated| {
+            Ok(Self {
+                authenticated,
+                path: path_of(request)?,
+                permission: PhantomData,
+            })
+        });
+        ready(guard.map_err(Problem::from))
+    }
+}

@@ -1,0 +1,239 @@
+//! `Idempotency-Key`: requests that are executed once however often they are sent.
+//!
+//! An [`Idempotency`] knows the fingerprint of the whole request, so it can only be had from what has
+//! read the body: [`Json`] and [`NoBody`] read it, [`UnreadBody`] is told the digest of a form.
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+
+use super::fingerprint::{Digest, digest_of, of_request};
+use crate::domain::idempotency_key::IdempotencyKey;
+use crate::error::{Code, Error, Result};
+use crate::routes::json_refusal;
+use crate::routes::problem::Problem;
+use crate::services::context::Principal;
+use crate::services::idempotency::{Execution, KeyedRequest, StoredResponse};
+use crate::services::unit_of_work::UnitOfWork;
+
+/// The header by which a client names a request (draft-ietf-httpapi-idempotency-key-header).
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The header that marks a response which was given before.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The header as the document describes it; named by every operation whose handler takes an
+/// [`Idempotency`].
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "describes the header in the document")]
+pub struct IdempotencyHeader {
+    #[param(rename = "Idempotency-Key")]
+    key: Option<String>,
+}
+
+/// A request's `Idempotency-Key` with the request's fingerprint, if the client sent one.
+#[derive(Clone)]
+pub struct Idempotency {
+    keyed: Option<Keyed>,
+}
+
+#[derive(Clone)]
+struct Keyed {
+    key: IdempotencyKey,
+    /// Method and path: anonymous senders share the keys of an operation.
+    operation: String,
+    fingerprint: Digest,
+}
+
+impl Idempotency {
+    /// Executes `work`, or gives the response that the same request got before. The response is stored
+    /// in the transaction of the work, so that a crash leaves both or neither; what is refused is not
+    /// stored.
+    ///
+    /// # Errors
+    /// `idempotency_conflict` where the key came with another request; the work's own.
+    pub fn execute(
+        self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<StoredResponse>,
+    ) -> Result<Execution> {
+        match self.keyed {
+            Some(keyed) => keyed.request_of(&tx.context.principal).execute(tx, work),
+            None => work(tx).map(Execution::Executed),
+        }
+    }
+
+    /// The response that the same request got before, if it did.
+    ///
+    /// # Errors
+    /// `idempotency_conflict` where the key came with another request.
+    pub fn replay(&self, tx: &mut UnitOfWork<'_>) -> Result<Option<StoredResponse>> {
+        match &self.keyed {
+            Some(keyed) => keyed.request_of(&tx.context.principal).replay(tx),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Keyed {
+    fn request_of(&self, principal: &Principal) -> KeyedRequest {
+        let owner = principal.idempotency_owner();
+        let owner = owner.as_deref().unwrap_or(&self.operation);
+        KeyedRequest::new(owner, &self.key, self.fingerprint)
+    }
+}
+
+/// A request whose body nobody has read yet.
+pub struct UnreadBody {
+    head: Option<Head>,
+}
+
+struct Head {
+    key: IdempotencyKey,
+    method: String,
+    path: String,
+    /// The path with its query.
+    target: String,
+}
+
+impl UnreadBody {
+    /// The request, once its body has been read and digested.
+    pub fn with_digest(self, body: &Digest) -> Idempotency {
+        Idempotency {
+            keyed: self.head.map(|head| Keyed {
+                fingerprint: of_request(&head.method, &head.target, body),
+                operation: format!("{} {}", head.method, head.path),
+                key: head.key,
+            }),
+        }
+    }
+
+    fn of(request: &HttpRequest) -> Result<Self> {
+        let mut headers = request.headers().get_all(IDEMPOTENCY_KEY);
+        let Some(header) = headers.next() else {
+            return Ok(Self { head: None });
+        };
+        let key = header.to_str().ok().and_then(IdempotencyKey::parse);
+        let key = key.filter(|_| headers.next().is_none());
+        let target = request.uri().path_and_query();
+        let head = Head {
+            key: key.ok_or_else(unusable_key)?,
+            method: request.method().to_string(),
+            path: request.path().to_owned(),
+            target: target.map_or("", |target| target.as_str()).to_owned(),
+        };
+        Ok(Self { head: Some(head) })
+    }
+}
+
+fn unusable_key() -> Error {
+    Error::invalid(
+        "Idempotency-Key",
+        "invalid",
+        "Send one key of 1 to 255 visible ASCII characters, a random UUID for example.",
+    )
+}
+
+/// A JSON body, read whole, with the request's [`Idempotency`].
+pub struct Json<T> {
+    pub idempotency: Idempotency,
+    pub body: T,
+}
+
+/// A request that needs no body, read all the same, with its [`Idempotency`].
+pub struct NoBody(pub Idempotency);
+
+impl FromRequest for UnreadBody {
+    type Error = Problem;
+    type Future = std::future::Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Self::of(request).map_err(Problem::from))
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let unread = UnreadBody::of(request);
+        let is_json = is_json(request);
+        let bytes = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let unread = unread?;
+            if !is_json {
+                return Err(not_json().into());
+            }
+            let bytes = bytes.await.map_err(|error| unreadable(&error))?;
+            Ok(Self {
+                idempotency: unread.with_digest(&digest_of(&bytes)),
+                body: serde_json::from_slice(&bytes).map_err(json_refusal)?,
+            })
+        })
+    }
+}
+
+impl FromRequest for NoBody {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let unread = UnreadBody::of(request);
+        let bytes = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let unread = unread?;
+            let bytes = bytes.await.map_err(|error| unreadable(&error))?;
+            Ok(Self(unread.with_digest(&digest_of(&bytes))))
+        })
+    }
+}
+
+fn is_json(request: &HttpRequest) -> bool {
+    request.mime_type().ok().flatten().is_some_and(|kind| {
+        let json = actix_web::mime::JSON;
+        kind.subtype() == json || kind.suffix() == Some(json)
+    })
+}
+
+fn not_json() -> Error {
+    Error::refused(
+        Code::UnsupportedMediaType,
+        "Send the body as JSON, with `Content-Type: application/json`.",
+    )
+}
+
+fn unreadable(error: &actix_web::Error) -> Problem {
+    if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::of_framework(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let detail = "The body broke off, or is not JSON.";
+    Error::refused(Code::MalformedRequest, detail).into()
+}
+
+impl From<Execution> for HttpResponse {
+    fn from(execution: Execution) -> Self {
+        let replayed = execution.is_replayed();
+        let (Execution::Executed(stored) | Execution::Replayed(stored)) = execution;
+        let status = StatusCode::from_u16(stored.status);
+        let mut response = Self::build(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        // Passwords and tokens may be in it.
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        if replayed {
+            response.insert_header((REPLAYED, "true"));
+        }
+        if let Some(location) = stored.location {
+            response.insert_header((header::LOCATION, location));
+        }
+        if stored.body.is_empty() {
+            return response.finish();
+        }
+        response.content_type("application/json").body(stored.body)
+    }
+}

@@ -1,0 +1,160 @@
+//! Who acts, in which request, at what time.
+
+use std::sync::Arc;
+
+use super::limits::LimitStates;
+use crate::domain::api_key::Scope;
+use crate::domain::audit::ActorKind;
+use crate::domain::ids::{AccountId, ApiKeyId, OrganizationId, SessionId};
+use crate::domain::timestamp::Timestamp;
+use crate::error::{Error, Result};
+use crate::store::accounts::Account;
+
+/// Who acts.
+#[derive(Clone)]
+pub enum Principal {
+    /// Nobody in particular: no credential came with the request.
+    Anonymous,
+    /// A person, by a session.
+    Session(SessionPrincipal),
+    /// A person without a session, proved by a password or by the secret of a mailed link.
+    Owner(Account),
+    /// An integration, by an API key.
+    ApiKey(ApiKeyPrincipal),
+    /// The command line, on the machine itself.
+    CommandLine,
+    /// Rollcall itself: a worker, the clean-up.
+    System,
+}
+
+/// A person with an active session.
+#[derive(Clone)]
+pub struct SessionPrincipal {
+    pub account: Account,
+    pub session: SessionId,
+}
+
+/// An integration that acts for the account which created its key, in one organization.
+#[derive(Clone)]
+pub struct ApiKeyPrincipal {
+    pub id: ApiKeyId,
+    pub name: String,
+    pub organization: OrganizationId,
+    pub scopes: Vec<Scope>,
+    /// The key never permits more than its creator may do at the moment of use.
+    pub creator: Account,
+}
+
+impl Principal {
+    /// The account that acts, or for which an API key acts.
+    pub const fn account(&self) -> Option<&Account> {
+        match self {
+            Self::Session(session) => Some(&session.account),
+            Self::Owner(account) => Some(account),
+            Self::ApiKey(key) => Some(&key.creator),
+            Self::Anonymous | Self::CommandLine | Self::System => None,
+        }
+    }
+
+    /// As [`Principal::account`], by its id.
+    pub fn account_id(&self) -> Option<AccountId> {
+        self.account().map(|account| account.id)
+    }
+
+    /// The person with a session.
+    ///
+    /// # Errors
+    /// `forbidden` for an API key, `not_signed_in` for everybody else without a session.
+    pub fn session(&self) -> Result<&SessionPrincipal> {
+        match self {
+            Self::Session(session) => Ok(session),
+            Self::ApiKey(_) => Err(Error::forbidden(
+                "An API key does not do this: it belongs to a person. Sign in.",
+            )),
+            Self::Anonymous | Self::Owner(_) | Self::CommandLine | Self::System => {
+                Err(Error::not_signed_in())
+            }
+        }
+    }
+
+    /// Whose `Idempotency-Key`s a request's key is one of; none for anonymous senders.
+    pub fn idempotency_owner(&self) -> Option<String> {
+        match self {
+            Self::Session(session) => Some(session.account.id.to_string()),
+            Self::Owner(account) => Some(account.id.to_string()),
+            Self::ApiKey(key) => Some(key.id.to_string()),
+            Self::Anonymous | Self::CommandLine | Self::System => None,
+        }
+    }
+
+    /// How the audit log names this principal: kind, account, and a name for people who read the log
+    /// when the account is gone.
+    pub fn actor(&self) -> (ActorKind, Option<AccountId>, String) {
+        match self {
+            Self::Session(SessionPrincipal { account, .. }) | Self::Owner(account) => {
+                let kind = if account.operator {
+                    ActorKind::Operator
+                } else {
+                    ActorKind::Account
+                };
+                (kind, Some(account.id), account.email.to_string())
+            }
+            Self::ApiKey(key) => (ActorKind::ApiKey, Some(key.creator.id), key.name.clone()),
+            Self::CommandLine => (ActorKind::CommandLine, None, "command line".to_owned()),
+            Self::System => (ActorKind::System, None, "rollcall".to_owned()),
+            Self::Anonymous => (ActorKind::Anonymous, None, "anonymous".to_owned()),
+        }
+    }
+}
+
+/// What a unit of work knows of the request, or of the background step, that it belongs to.
+#[derive(Clone)]
+pub struct RequestContext {
+    pub principal: Principal,
+    /// Empty where there is no request: the command line, a worker.
+    pub request_id: Arc<str>,
+    /// The one time of everything that the request does.
+    pub now: Timestamp,
+    /// The limits that the request met, for its response headers.
+    pub limit_states: LimitStates,
+}
+
+impl RequestContext {
+    /// A request whose sender is not known yet.
+    pub fn anonymous(request_id: &str, now: Timestamp) -> Self {
+        Self {
+            principal: Principal::Anonymous,
+            request_id: request_id.into(),
+            now,
+            limit_states: LimitStates::default(),
+        }
+    }
+
+    /// A step that Rollcall takes by itself.
+    pub fn system(now: Timestamp) -> Self {
+        Self::anonymous("", now).with_principal(Principal::System)
+    }
+
+    /// A command at the machine itself.
+    pub fn command_line(now: Timestamp) -> Self {
+        Self::anonymous("", now).with_principal(Principal::CommandLine)
+    }
+
+    /// The same request, by this principal.
+    #[must_use]
+    pub fn with_principal(&self, principal: Principal) -> Self {
+        Self {
+            principal,
+            ..self.clone()
+        }
+    }
+
+    /// The same request at a later time: an upload that has arrived.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Self {
+        Self {
+            now,
+            ..self.clone()
+        }
+    }
+}
