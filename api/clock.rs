@@ -1,9 +1,18 @@
-//! The time, as the application sees it: the system's, or one that a test sets.
+//! The time, as the application sees it: the system's, or one that a test sets; and ids, which are made
+//! from it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use uuid::Uuid;
+
 use crate::domain::timestamp::Timestamp;
+
+/// A new id, which sorts after those made before it: a UUID of version 7 (RFC 9562) from the system's
+/// clock and randomness.
+pub fn new_id<T: From<Uuid>>() -> T {
+    Uuid::now_v7().into()
+}
 
 /// Tells the time. Clones of a set clock tell the same time.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +36,7 @@ impl Clock {
     /// The time now, to the microsecond.
     pub fn now(&self) -> Timestamp {
         match &self.set_to {
-            None => Timestamp::now(),
+            None => jiff::Timestamp::now().into(),
             Some(micros) => Timestamp::from_microseconds(micros.load(Ordering::SeqCst)),
         }
     }

@@ -14,6 +14,7 @@
 pub mod app;
 pub mod cli;
 pub mod crypto;
+pub mod documents;
 pub mod domain;
 pub mod mail;
 pub mod openapi;

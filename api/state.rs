@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
+use crate::clock::new_id;
 use crate::config::Config;
 use crate::crypto::access_token::SigningKeys;
 use crate::crypto::hasher::Hasher;
@@ -140,7 +141,7 @@ impl State {
     pub fn worker_context(&self) -> ImportWorker {
         ImportWorker {
             services: self.services.clone(),
-            worker: WorkerId::new(),
+            worker: new_id::<WorkerId>(),
         }
     }
 

@@ -11,8 +11,11 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
 
+use super::digest::sha256;
 use super::key_file::{self, KeyError};
 use super::ring_provider;
 use crate::domain::ids::{AccountId, SessionId};
@@ -114,10 +117,7 @@ impl SigningKeys {
                 ))
             }
         })?;
-        let keys: Option<Vec<SigningKey>> = pem_blocks(&text)
-            .into_iter()
-            .map(|der| SigningKey::from_pkcs8(&der?))
-            .collect();
+        let keys = signing_keys(&text);
         match keys {
             Some(keys) if !keys.is_empty() => Ok(Self {
                 issuer: issuer.to_owned(),
@@ -202,22 +202,18 @@ impl SigningKey {
 fn thumbprint(public: &[u8]) -> String {
     let x = URL_SAFE_NO_PAD.encode(public);
     let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
-    let digest = ring::digest::digest(&ring::digest::SHA256, canonical.as_bytes());
-    URL_SAFE_NO_PAD.encode(digest)
+    URL_SAFE_NO_PAD.encode(sha256(canonical.as_bytes()))
+}
+
+/// The keys of a text; none where a block of it is no such key.
+fn signing_keys(pem: &str) -> Option<Vec<SigningKey>> {
+    PrivatePkcs8KeyDer::pem_slice_iter(pem.as_bytes())
+        .map(|der| SigningKey::from_pkcs8(der.ok()?.secret_pkcs8_der()))
+        .collect()
 }
 
 const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_END: &str = "-----END PRIVATE KEY-----";
-
-fn pem_blocks(text: &str) -> Vec<Option<Vec<u8>>> {
-    text.split(PEM_BEGIN)
-        .skip(1)
-        .map(|block| {
-            let body: String = block.split_once(PEM_END)?.0.split_whitespace().collect();
-            STANDARD.decode(body).ok()
-        })
-        .collect()
-}
 
 fn make() -> Result<String, KeyError> {
     let der =
@@ -231,23 +227,24 @@ fn make() -> Result<String, KeyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Clock, new_id};
 
     fn keys(pem: &str) -> SigningKeys {
         ring_provider::install();
-        let keys = pem_blocks(pem)
-            .into_iter()
-            .map(|der| SigningKey::from_pkcs8(&der.unwrap()).unwrap())
-            .collect();
         SigningKeys {
             issuer: "https://rollcall.example".to_owned(),
-            keys,
+            keys: signing_keys(pem).unwrap(),
         }
     }
 
     #[test]
     fn a_token_holds_for_fifteen_minutes() {
         let keys = keys(&make().unwrap());
-        let (account, session, now) = (AccountId::new(), SessionId::new(), Timestamp::now());
+        let (account, session, now) = (
+            new_id::<AccountId>(),
+            new_id::<SessionId>(),
+            Clock::system().now(),
+        );
         let token = keys.sign(account, session, now).unwrap();
         let claims = keys.verify(&token, now).unwrap();
         assert_eq!((claims.sub, claims.sid), (account, session));
@@ -261,8 +258,10 @@ mod tests {
     #[test]
     fn a_foreign_or_changed_token_is_none() {
         let ours = keys(&make().unwrap());
-        let now = Timestamp::now();
-        let token = ours.sign(AccountId::new(), SessionId::new(), now).unwrap();
+        let now = Clock::system().now();
+        let token = ours
+            .sign(new_id::<AccountId>(), new_id::<SessionId>(), now)
+            .unwrap();
         assert!(keys(&make().unwrap()).verify(&token, now).is_none());
         assert!(ours.verify(&format!("{token}x"), now).is_none());
         assert!(ours.verify("nonsense", now).is_none());
@@ -277,9 +276,9 @@ mod tests {
     #[test]
     fn an_older_key_still_verifies() {
         let (old, new) = (make().unwrap(), make().unwrap());
-        let now = Timestamp::now();
+        let now = Clock::system().now();
         let token = keys(&old)
-            .sign(AccountId::new(), SessionId::new(), now)
+            .sign(new_id::<AccountId>(), new_id::<SessionId>(), now)
             .unwrap();
         let both = keys(&format!("{new}{old}"));
         assert!(both.verify(&token, now).is_some());

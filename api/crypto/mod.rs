@@ -4,8 +4,11 @@
 //! hash.
 
 pub mod access_token;
+pub mod digest;
 pub mod hasher;
 pub mod key_file;
 pub mod password_hash;
+pub mod random;
 mod ring_provider;
 pub mod sealing;
+pub mod token;

@@ -10,10 +10,12 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf;
 use ring::hmac;
-use ring::rand::{SecureRandom, SystemRandom};
 
+use super::digest::sha256;
 use super::key_file::{self, KeyError};
+use super::random;
 use crate::error::{Error, Result};
 
 /// How many bytes of a key's hash name it.
@@ -22,13 +24,11 @@ const KEY_ID_LEN: usize = 4;
 /// The keys that seal: the first one seals, any of them opens, so that keys can be changed.
 pub struct SealingKeys {
     keys: Vec<SealingKey>,
-    random: SystemRandom,
 }
 
 struct SealingKey {
     id: [u8; KEY_ID_LEN],
     key: LessSafeKey,
-    /// Derived, so that what one key does says nothing of the other.
     mac: hmac::Key,
 }
 
@@ -54,10 +54,7 @@ impl SealingKeys {
             .map(SealingKey::parse)
             .collect();
         match keys {
-            Some(keys) if !keys.is_empty() => Ok(Self {
-                keys,
-                random: SystemRandom::new(),
-            }),
+            Some(keys) if !keys.is_empty() => Ok(Self { keys }),
             _ => Err(KeyError::Unusable {
                 path: path.to_owned(),
                 problem: "each line has to be the base64 of 32 bytes, as `openssl rand -base64 32` \
@@ -76,9 +73,7 @@ impl SealingKeys {
             .first()
             .ok_or_else(|| Error::internal("no sealing key"))?;
         let mut nonce = [0_u8; NONCE_LEN];
-        self.random
-            .fill(&mut nonce)
-            .map_err(|_| Error::internal("no randomness to seal with"))?;
+        random::fill(&mut nonce)?;
         let mut sealed = secret.to_vec();
         key.key
             .seal_in_place_append_tag(
@@ -136,26 +131,24 @@ impl SealingKey {
     fn parse(line: &str) -> Option<Self> {
         let bytes = STANDARD.decode(line.trim()).ok()?;
         let key = UnboundKey::new(&CHACHA20_POLY1305, &bytes).ok()?;
-        let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
         Some(Self {
-            id: digest.as_ref().get(..KEY_ID_LEN)?.try_into().ok()?,
+            id: sha256(&bytes).get(..KEY_ID_LEN)?.try_into().ok()?,
             key: LessSafeKey::new(key),
-            mac: mac_key(&bytes),
+            mac: mac_key(&bytes)?,
         })
     }
 }
 
-fn mac_key(sealing_key: &[u8]) -> hmac::Key {
-    let extract = hmac::Key::new(hmac::HMAC_SHA256, sealing_key);
-    let derived = hmac::sign(&extract, b"rollcall: recognising messages");
-    hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
+/// Derives the key for MACs (HKDF, RFC 5869), so that what one key does says nothing of the other.
+fn mac_key(sealing_key: &[u8]) -> Option<hmac::Key> {
+    let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(sealing_key);
+    let derived = extracted.expand(&[b"rollcall: recognising messages"], hmac::HMAC_SHA256);
+    derived.ok().map(hmac::Key::from)
 }
 
 fn make() -> Result<String, KeyError> {
     let mut key = [0_u8; 32];
-    SystemRandom::new()
-        .fill(&mut key)
-        .map_err(|_| KeyError::NoRandomness)?;
+    random::fill(&mut key).map_err(|_| KeyError::NoRandomness)?;
     Ok(format!("{}\n", STANDARD.encode(key)))
 }
 
@@ -169,7 +162,6 @@ mod tests {
                 .iter()
                 .map(|line| SealingKey::parse(line).unwrap())
                 .collect(),
-            random: SystemRandom::new(),
         }
     }
 

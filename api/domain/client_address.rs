@@ -3,16 +3,12 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
 /// The proxies whose word is taken for whom they speak; nobody else's is, since any client can send
 /// a header.
 #[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Vec<Network>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Network {
-    address: IpAddr,
-    bits: u32,
-}
+pub struct TrustedProxies(Vec<IpNet>);
 
 impl FromStr for TrustedProxies {
     type Err = String;
@@ -22,7 +18,7 @@ impl FromStr for TrustedProxies {
             .map(str::trim)
             .filter(|network| !network.is_empty())
             .map(|network| {
-                Network::parse(network)
+                network_of(network)
                     .ok_or_else(|| format!("names {network:?}, which is no address or network"))
             })
             .collect::<Result<_, _>>()
@@ -32,7 +28,7 @@ impl FromStr for TrustedProxies {
 
 impl TrustedProxies {
     fn include(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(address))
+        self.0.iter().any(|network| network.contains(&address))
     }
 
     /// Who a request comes from: the peer, or, where that is one of these, whoever they say. Each
@@ -57,31 +53,10 @@ impl TrustedProxies {
     }
 }
 
-impl Network {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse().ok()?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(most);
-        (bits <= most).then_some(Self { address, bits })
-    }
-
-    fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= self.bits
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= self.bits
-            }
-            _ => false,
-        }
-    }
+/// A network, or the network of a single address.
+fn network_of(text: &str) -> Option<IpNet> {
+    let network = text.parse().ok();
+    network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 /// An address as proxies write it: with a port or not, in brackets and quotes or not.

@@ -43,6 +43,11 @@ pub enum EmailAddressError {
 }
 
 impl EmailAddress {
+    /// Takes back what this application has stored: it was parsed before it was written.
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The address that `text` spells, with the white space and the invisible characters around it
     /// taken off: spreadsheets and mail programs leave both behind.
     ///

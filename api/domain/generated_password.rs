@@ -2,9 +2,6 @@
 
 use std::sync::LazyLock;
 
-use ring::error::Unspecified;
-use ring::rand::SecureRandom;
-
 use super::password::Password;
 
 const WORDS_IN_A_PASSWORD: usize = 3;
@@ -26,28 +23,28 @@ static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 /// Makes a password like `maple-tiger-kite-4279`: three words and four digits, joined by dashes
 /// (PRODUCT 3.7).
 ///
-/// It has more than 41 bits, all of them from `random`, and keeps the rule for new passwords. It
+/// It has more than 41 bits, all of them from `fill`, and keeps the rule for new passwords. It
 /// begins with a word, so that no spreadsheet takes it for a number, a date or a formula.
 ///
 /// # Errors
-/// Where the system has no randomness to give.
-pub fn generate(random: &dyn SecureRandom) -> Result<Password, Unspecified> {
+/// Those of `fill`, which draws from a secure random source.
+pub fn generate<E>(fill: impl Fn(&mut [u8]) -> Result<(), E>) -> Result<Password, E> {
     loop {
         // Of the rule it can only break the last part, by being a common password: then another.
-        if let Ok(password) = Password::parse(draw(random)?) {
+        if let Ok(password) = Password::parse(draw(&fill)?) {
             return Ok(password);
         }
     }
 }
 
-fn draw(random: &dyn SecureRandom) -> Result<String, Unspecified> {
+fn draw<E>(fill: impl Fn(&mut [u8]) -> Result<(), E>) -> Result<String, E> {
     let mut password = String::new();
     for _ in 0..WORDS_IN_A_PASSWORD {
-        password.push_str(choose(&WORDS, random)?);
+        password.push_str(choose(&WORDS, &fill)?);
         password.push('-');
     }
     for _ in 0..DIGITS_IN_A_PASSWORD {
-        password.push(*choose(&DIGITS, random)?);
+        password.push(*choose(&DIGITS, &fill)?);
     }
     Ok(password)
 }
@@ -56,11 +53,11 @@ fn draw(random: &dyn SecureRandom) -> Result<String, Unspecified> {
 ///
 /// A number of just enough random bits that points behind the end is drawn again: a remainder would
 /// favour the first items.
-fn choose<'a, T>(items: &'a [T], random: &dyn SecureRandom) -> Result<&'a T, Unspecified> {
+fn choose<'a, T, E>(items: &'a [T], fill: impl Fn(&mut [u8]) -> Result<(), E>) -> Result<&'a T, E> {
     let mask = items.len().next_power_of_two() - 1;
     loop {
         let mut bytes = [0; size_of::<usize>()];
-        random.fill(&mut bytes)?;
+        fill(&mut bytes)?;
         if let Some(item) = items.get(usize::from_ne_bytes(bytes) & mask) {
             return Ok(item);
         }
@@ -71,12 +68,15 @@ fn choose<'a, T>(items: &'a [T], random: &dyn SecureRandom) -> Result<&'a T, Uns
 mod tests {
     use std::collections::{HashMap, HashSet};
 
-    use ring::rand::SystemRandom;
-
     use super::*;
 
+    fn random(bytes: &mut [u8]) -> Result<(), std::convert::Infallible> {
+        fastrand::fill(bytes);
+        Ok(())
+    }
+
     fn generated() -> String {
-        let password = generate(&SystemRandom::new()).unwrap();
+        let password = generate(random).unwrap();
         password.reveal().to_owned()
     }
 
@@ -151,12 +151,9 @@ mod tests {
 
     #[test]
     fn each_item_is_as_likely_as_any_other() {
-        let random = SystemRandom::new();
         let mut counts = HashMap::new();
         for _ in 0..60_000 {
-            *counts
-                .entry(*choose(&DIGITS, &random).unwrap())
-                .or_insert(0) += 1;
+            *counts.entry(*choose(&DIGITS, random).unwrap()).or_insert(0) += 1;
         }
         // 10,000 each are expected; 500 off are more than five standard deviations.
         assert_eq!(counts.len(), DIGITS.len());
@@ -170,6 +167,6 @@ mod tests {
 
     #[test]
     fn one_item_is_always_chosen() {
-        assert_eq!(choose(&["only"], &SystemRandom::new()), Ok(&"only"));
+        assert_eq!(choose(&["only"], random), Ok(&"only"));
     }
 }

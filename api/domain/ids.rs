@@ -1,4 +1,5 @@
-//! The ids of things: UUIDs of version 7 (RFC 9562), which sort by the time they were made.
+//! The ids of things: UUIDs of version 7 (RFC 9562), which sort by the time they were made; the clock
+//! makes them (`clock::new_id`).
 //!
 //! Each kind of thing has its own type, so that an account's id never stands where a group's is
 //! asked for.
@@ -15,12 +16,6 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new one, which sorts after those made before it.
-            #[allow(clippy::new_without_default, reason = "two defaults would not be equal")]
-            pub fn new() -> Self {
-                Self(Uuid::now_v7())
-            }
-
             /// Some of its random digits, where a short distinct number is wanted.
             pub fn digits(self) -> u32 {
                 let (_, random) = self.0.as_u64_pair();

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ring::error::Unspecified;
-use ring::rand::SecureRandom;
 use unicode_normalization::UnicodeNormalization;
 
 use super::string_enum::string_enum;
@@ -32,14 +30,19 @@ pub struct InviteCode(String);
 pub struct NoInviteCode;
 
 impl InviteCode {
+    /// Takes back what this application has stored: it was parsed before it was written.
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// A new code from the secure random source.
     ///
     /// # Errors
-    /// Where the system has no randomness to give.
-    pub fn generate(random: &dyn SecureRandom) -> Result<Self, Unspecified> {
+    /// Those of `fill`, which draws from a secure random source.
+    pub fn generate<E>(fill: impl Fn(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
         let mut code = String::with_capacity(CHARACTERS);
         while code.len() < CHARACTERS {
-            code.push(draw(random)?);
+            code.push(draw(&fill)?);
         }
         Ok(Self(code))
     }
@@ -72,10 +75,10 @@ impl InviteCode {
 
 /// One character, each as likely as any other: five random bits that point behind the end are drawn
 /// again, where a remainder would favour the first ones.
-fn draw(random: &dyn SecureRandom) -> Result<char, Unspecified> {
+fn draw<E>(fill: impl Fn(&mut [u8]) -> Result<(), E>) -> Result<char, E> {
     loop {
         let mut byte = [0_u8];
-        random.fill(&mut byte)?;
+        fill(&mut byte)?;
         let [byte] = byte;
         if let Some(character) = ALPHABET.get(usize::from(byte & 0b1_1111)) {
             return Ok(char::from(*character));
@@ -156,9 +159,12 @@ string_enum! {
 mod tests {
     use std::collections::HashMap;
 
-    use ring::rand::SystemRandom;
-
     use super::*;
+
+    fn random(bytes: &mut [u8]) -> Result<(), std::convert::Infallible> {
+        fastrand::fill(bytes);
+        Ok(())
+    }
 
     #[test]
     fn a_code_has_49_bits_without_look_alikes() {
@@ -167,7 +173,7 @@ mod tests {
         for look_alike in "0O1ILU".bytes() {
             assert!(!ALPHABET.contains(&look_alike));
         }
-        let code = InviteCode::generate(&SystemRandom::new()).unwrap();
+        let code = InviteCode::generate(random).unwrap();
         assert_eq!(code.as_str().len(), 10);
         assert_eq!(InviteCode::parse(code.as_str()), Ok(code.clone()));
         assert_eq!(InviteCode::parse(&code.to_string()), Ok(code));
@@ -175,10 +181,9 @@ mod tests {
 
     #[test]
     fn every_character_is_as_likely_as_any_other() {
-        let random = SystemRandom::new();
         let mut counts: HashMap<char, u32> = HashMap::new();
         for _ in 0..6000 {
-            *counts.entry(draw(&random).unwrap()).or_default() += 1;
+            *counts.entry(draw(random).unwrap()).or_default() += 1;
         }
         assert_eq!(counts.len(), 30);
         // 200 are expected of each; a remainder would give two of them 375.

@@ -44,6 +44,11 @@ impl SlugFallback {
 }
 
 impl Slug {
+    /// Takes back what this application has stored: it was parsed before it was written.
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// Takes a text that is a slug already; nothing is trimmed or changed.
     ///
     /// # Errors

@@ -14,11 +14,6 @@ impl Timestamp {
     /// 1970-01-01T00:00:00Z. In `last_active_at` columns it means "never".
     pub const EPOCH: Self = Self(jiff::Timestamp::UNIX_EPOCH);
 
-    /// The system's time.
-    pub fn now() -> Self {
-        jiff::Timestamp::now().into()
-    }
-
     /// From microseconds since 1970; what lies outside the years 1 to 9999 becomes their end.
     pub fn from_microseconds(micros: i64) -> Self {
         // PostgreSQL's times begin in 4713 BC, ours end before the year 10000.

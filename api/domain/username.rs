@@ -39,6 +39,11 @@ pub enum UsernameError {
 }
 
 impl Username {
+    /// Takes back what this application has stored: it was parsed before it was written.
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The username that `text` spells, with the white space around it taken off.
     ///
     /// Joiners (U+200C, U+200D) and combining marks are letters' business in Persian, Hindi, emoji

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::domain::token::Token;
+use crate::crypto::token::Token;
 
 /// Makes the links of one installation.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::content::MailContent;
 use super::links::Links;
+use crate::clock::new_id;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{MailId, OrganizationId};
 use crate::domain::language::Language;
@@ -55,7 +56,7 @@ impl Outbox {
         if mail.to.generated_address {
             return Ok(None);
         }
-        let id = MailId::new();
+        let id = new_id::<MailId>();
         let mail = Mail {
             id,
             organization_id: mail.organization,

@@ -7,6 +7,7 @@ use super::links::Links;
 use super::message::{MailHeaders, Recipient, compose};
 use super::templates::{self, Written};
 use super::transport::{DeliveryError, RenderedMail};
+use crate::clock::new_id;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::MailId;
 use crate::domain::language::Language;
@@ -39,7 +40,7 @@ pub fn all(from: &Sender, links: &Links, now: Timestamp) -> Result<Vec<Preview>>
         for (name, content) in samples(links, &to, now) {
             let written = templates::write(&content, *language, &to, from, links)?;
             let headers = MailHeaders {
-                id: MailId::new(),
+                id: new_id::<MailId>(),
                 language: *language,
                 created_at: now,
             };
@@ -163,7 +164,7 @@ pub fn trial(
         text,
     };
     let headers = MailHeaders {
-        id: MailId::new(),
+        id: new_id::<MailId>(),
         language: Language::English,
         created_at: now,
     };

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::crypto::digest::sha256;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::Connection;
@@ -55,11 +56,8 @@ impl SendRate {
     }
 
     fn one(self, now: Timestamp) -> Use {
-        let digest = ring::digest::digest(&ring::digest::SHA256, SUBJECT);
-        let mut key_hash = [0_u8; 32];
-        key_hash.copy_from_slice(digest.as_ref());
         Use {
-            key_hash,
+            key_hash: sha256(SUBJECT),
             now: now.as_microseconds(),
             cost: self.interval,
             period: self.period,

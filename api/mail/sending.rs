@@ -15,6 +15,7 @@ use super::send_rate::SendRate;
 use super::templates;
 use super::transport::{DeliveryError, RenderedMail, Smtp, SmtpSession, Transport};
 use crate::clock::Clock;
+use crate::clock::new_id;
 use crate::config::Config;
 use crate::domain::ids::{MailId, WorkerId};
 use crate::domain::mail::Sender;
@@ -81,7 +82,7 @@ impl MailSender {
             from: config.mail_from.clone(),
             send_rate: SendRate::per_minute(config.mail_per_minute),
             lease: config.mail_lease,
-            worker: WorkerId::new(),
+            worker: new_id::<WorkerId>(),
             session: None,
         }
     }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::act::Act;
 use super::unit_of_work::UnitOfWork;
+use crate::clock::new_id;
 use crate::domain::audit::{AuditAction, SubjectType};
 use crate::domain::events::{
     AccountEvent, AddedBy, ApiKeyEvent, DomainEvent, GroupEvent, ImportEvent, ImportSummary,
@@ -102,7 +103,7 @@ pub fn record_all(connection: &mut Connection, act: &Act, events: Vec<Event>) ->
 fn kept(act: &Act, event: Event) -> AuditEvent {
     let (subject_type, subject) = event.subject.parts();
     AuditEvent {
-        id: AuditEventId::new(),
+        id: new_id::<AuditEventId>(),
         organization_id: event.organization,
         action: event.action,
         actor_kind: act.kind,
@@ -131,7 +132,7 @@ fn entry(tx: &UnitOfWork<'_>, event: &DomainEvent) -> AuditEvent {
     let (action, details) = describe(event);
     let (actor_kind, actor_account_id, actor_name) = tx.context.principal.actor();
     AuditEvent {
-        id: AuditEventId::new(),
+        id: new_id::<AuditEventId>(),
         organization_id: organization,
         action,
         actor_kind,

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::audit::{self, Event, Subject};
 use super::authorization::{CreateGroup, GroupPermit, ManageGroup, Permit, SeeGroups};
 use super::invite_codes;
+use crate::clock::new_id;
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::organization::GroupRole;
@@ -43,7 +44,7 @@ pub fn create(
 ) -> Result<GroupView> {
     let organization = permit.organization.id;
     let group = Group {
-        id: GroupId::new(),
+        id: new_id::<GroupId>(),
         organization_id: organization,
         name_key: name_key(&new.name),
         name: new.name,

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use super::unit_of_work::UnitOfWork;
+use crate::crypto::digest::Sha256;
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::error::{Code, Error, Result};
 use crate::store::idempotency_keys::{self, KeptAnswer, KeyHash};
@@ -113,14 +113,12 @@ impl StoredResponse {
 impl KeyedRequest {
     /// A request by its key, whose key that is, and its fingerprint: a SHA-256 of everything it asks.
     pub fn new(owner: &str, key: &IdempotencyKey, fingerprint: [u8; 32]) -> Self {
-        let mut context = Context::new(&SHA256);
-        context.update(owner.as_bytes());
-        context.update(b"\n");
-        context.update(key.as_str().as_bytes());
-        let mut hash = [0_u8; 32];
-        hash.copy_from_slice(context.finish().as_ref());
+        let mut hash = Sha256::new();
+        hash.update(owner.as_bytes());
+        hash.update(b"\n");
+        hash.update(key.as_str().as_bytes());
         Self {
-            key: hash,
+            key: hash.finish(),
             fingerprint,
         }
     }

@@ -16,11 +16,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ring::digest::{Context, SHA256};
-
 pub use crate::domain::limits::{Limit, Quota, Quotas};
 
 use super::unit_of_work::UnitOfWork;
+use crate::crypto::digest::Sha256;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::rate_limits::{self, Use};
@@ -141,18 +140,16 @@ pub fn refund(tx: &mut UnitOfWork<'_>, taken: &[LimitRequest]) -> Result<()> {
 }
 
 fn use_of(wanted: &LimitRequest, quota: Quota, now: Timestamp) -> Use {
-    let mut context = Context::new(&SHA256);
-    context.update(wanted.limit.as_str().as_bytes());
-    context.update(b"\n");
+    let mut key = Sha256::new();
+    key.update(wanted.limit.as_str().as_bytes());
+    key.update(b"\n");
     // Whoever changes a quota begins anew: what an old one left may be longer than the new one.
-    context.update(quota.to_string().as_bytes());
-    context.update(b"\n");
-    context.update(wanted.subject.as_bytes());
-    let mut key_hash = [0_u8; 32];
-    key_hash.copy_from_slice(context.finish().as_ref());
+    key.update(quota.to_string().as_bytes());
+    key.update(b"\n");
+    key.update(wanted.subject.as_bytes());
     let interval = i64::from(quota.seconds) * 1_000_000 / i64::from(quota.uses);
     Use {
-        key_hash,
+        key_hash: key.finish(),
         now: now.as_microseconds(),
         // More than there ever is would never be had.
         cost: interval * i64::from(wanted.uses.min(quota.uses)),

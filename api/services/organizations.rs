@@ -7,6 +7,7 @@ use super::audit::{self, Event, Subject};
 use super::authorization::{ManageOrganization, Permit};
 use super::invite_codes;
 use super::sessions::SignedIn;
+use crate::clock::new_id;
 use crate::config::OrganizationCreation;
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::OrganizationId;
@@ -66,7 +67,7 @@ fn insert_with_free_slug(
     const TRIES: u32 = 20;
     let slug = Slug::from_name(&new.name, SlugFallback::Organization);
     let mut organization = Organization {
-        id: OrganizationId::new(),
+        id: new_id::<OrganizationId>(),
         slug: slug.clone(),
         name: new.name,
         kind: new.kind,

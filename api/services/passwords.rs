@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use ring::rand::SystemRandom;
 use serde_json::json;
 
 use super::accounts::{verify_email, wrong_credentials};
@@ -13,11 +12,12 @@ use super::act::Act;
 use super::audit::{self, Event, Subject};
 use super::invitations;
 use super::sessions::SignedIn;
+use crate::clock::new_id;
+use crate::crypto::token::{Token, TokenKind};
 use crate::domain::audit::AuditAction;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::MailId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::token::{Token, TokenKind};
 use crate::error::{Code, Error, Result};
 use crate::mail::outbox::QueuedMail;
 use crate::mail::{MailContent, Outbox};
@@ -66,7 +66,7 @@ fn tell_of_change(
         to: account,
         language: None,
         organization: None,
-        cause: format!("password changed {} {}", account.id, MailId::new()),
+        cause: format!("password changed {} {}", account.id, new_id::<MailId>()),
         content: MailContent::PasswordChanged {
             login: account.email.to_string(),
             by_organization: None,
@@ -94,14 +94,13 @@ pub fn forgot(
     let Some(account) = account else {
         return Ok(());
     };
-    let token = Token::generate(TokenKind::SetPassword, &SystemRandom::new())
-        .map_err(|_| Error::internal("no randomness for a token"))?;
+    let token = Token::generate(TokenKind::SetPassword)?;
     let expires_at = now.plus(RESET_LIFETIME);
     let mail = QueuedMail {
         to: &account,
         language: None,
         organization: None,
-        cause: format!("password forgotten {} {}", account.id, MailId::new()),
+        cause: format!("password forgotten {} {}", account.id, new_id::<MailId>()),
         content: MailContent::PasswordReset {
             link: outbox.links.set_password(&token),
             expires_at,

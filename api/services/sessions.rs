@@ -6,16 +6,16 @@
 
 use std::time::Duration;
 
-use ring::rand::SystemRandom;
 use serde_json::json;
 
 use super::act::Act;
 use super::audit::{self, Event, Subject};
 use super::context::{Principal, RequestContext, SessionPrincipal};
+use crate::clock::new_id;
 use crate::crypto::access_token::Claims;
+use crate::crypto::token::{Token, TokenHash, TokenKind};
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::SessionId;
-use crate::domain::token::{Token, TokenHash, TokenKind};
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::{self, Account};
 use crate::store::sessions::{self, Session};
@@ -123,7 +123,7 @@ pub(super) fn start_in_transaction(
     user_agent: Option<String>,
 ) -> Result<IssuedSession> {
     let session = Session {
-        id: SessionId::new(),
+        id: new_id::<SessionId>(),
         account_id: account.id,
         user_agent,
         created_at: act.at,
@@ -207,8 +207,7 @@ fn revoke_family(
 }
 
 fn issue(connection: &mut Connection, session: SessionId) -> Result<Token> {
-    let token = Token::generate(TokenKind::Refresh, &SystemRandom::new())
-        .map_err(|_| Error::internal("no randomness for a token"))?;
+    let token = Token::generate(TokenKind::Refresh)?;
     sessions::insert_token(connection, session, &token.hash())?;
     Ok(token)
 }

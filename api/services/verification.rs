@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use ring::rand::SystemRandom;
-
 use super::accounts::verify_email;
 use super::act::Act;
 use super::invite_codes::redemption::SettledJoin;
 use super::passwords::deactivated;
 use super::sessions::SignedIn;
+use crate::clock::new_id;
+use crate::crypto::token::{Token, TokenKind};
 use crate::domain::ids::MailId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::token::{Token, TokenKind};
 use crate::error::{Code, Error, Result};
 use crate::mail::outbox::QueuedMail;
 use crate::mail::{MailContent, Outbox};
@@ -33,8 +32,7 @@ pub fn send(
     account: &Account,
     now: Timestamp,
 ) -> Result<()> {
-    let token = Token::generate(TokenKind::VerifyEmail, &SystemRandom::new())
-        .map_err(|_| Error::internal("no randomness for a token"))?;
+    let token = Token::generate(TokenKind::VerifyEmail)?;
     let expires_at = now.plus(LIFETIME);
     let kept = MailedToken {
         kind: TokenKind::VerifyEmail,
@@ -48,7 +46,7 @@ pub fn send(
         to: account,
         language: None,
         organization: None,
-        cause: format!("verify address {} {}", account.id, MailId::new()),
+        cause: format!("verify address {} {}", account.id, new_id::<MailId>()),
         content: MailContent::VerifyEmail {
             link: outbox.links.verify_email(&token),
             expires_at,

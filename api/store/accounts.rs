@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use super::Connection;
 use super::backend::each_backend;
 use super::schema::{accounts, invitations, memberships};
+use crate::clock::new_id;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::invitations::InvitationStatus;
@@ -44,7 +45,7 @@ impl Account {
     /// A new account that nobody has used and no organization manages.
     pub fn new(email: EmailAddress, username: Username, created_at: Timestamp) -> Self {
         Self {
-            id: AccountId::new(),
+            id: new_id::<AccountId>(),
             name_key: search_key(username.as_str()),
             email,
             email_verified_at: None,

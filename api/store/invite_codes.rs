@@ -9,6 +9,7 @@ use super::groups::Group;
 use super::organizations::Organization;
 use super::schema::{accounts, groups, invite_code_uses, invite_codes, organizations};
 use super::sql_types::JsonColumn;
+use crate::clock::new_id;
 use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{AccountId, GroupId, InviteCodeId, InviteCodeUseId, OrganizationId};
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
@@ -41,7 +42,7 @@ impl StoredCode {
         issued_at: Timestamp,
     ) -> Self {
         Self {
-            id: InviteCodeId::new(),
+            id: new_id::<InviteCodeId>(),
             organization_id: organization,
             group_id: group,
             code,

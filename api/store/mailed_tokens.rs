@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use super::Connection;
 use super::backend::each_backend;
 use super::schema::mailed_tokens;
+use crate::crypto::token::{TokenHash, TokenKind};
 use crate::domain::ids::{AccountId, InvitationId};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::token::{TokenHash, TokenKind};
 use crate::error::Result;
 
 /// A token that was mailed.

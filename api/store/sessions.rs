@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use super::Connection;
 use super::accounts::Account;
 use super::schema::{accounts, refresh_tokens, sessions};
+use crate::crypto::token::TokenHash;
 use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::token::TokenHash;
 use crate::error::Result;
 
 /// One sign-in on one device.

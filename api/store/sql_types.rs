@@ -19,6 +19,7 @@ use diesel::sqlite::{Sqlite, SqliteValue};
 use uuid::Uuid;
 
 use super::connection::MultiBackend;
+use crate::crypto::token::TokenKind;
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{
@@ -38,7 +39,6 @@ use crate::domain::organization::{
 use crate::domain::seats::SeatPool;
 use crate::domain::slug::Slug;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::token::TokenKind;
 use crate::domain::username::Username;
 
 /// A UUID.
@@ -211,9 +211,24 @@ id_columns!(
     WorkerId,
 );
 
-/// Values that are text in the database and are parsed back by [`std::str::FromStr`].
+/// Reads a word of a closed vocabulary back, by [`std::str::FromStr`].
+macro_rules! parse {
+    ($text:ty, $stored:expr) => {
+        parsed($stored)
+    };
+}
+
+/// Takes a value as it was stored: it was parsed before it was written, and parsing it again at each
+/// read shows in a profile.
+macro_rules! trust {
+    ($text:ty, $stored:expr) => {
+        Ok(<$text>::from_stored(str::to_owned($stored)))
+    };
+}
+
+/// Values that are text in the database, and how they are read back.
 macro_rules! text_columns {
-    ($($text:ty),+ $(,)?) => {
+    ($read:ident: $($text:ty),+ $(,)?) => {
         expression!(Text: $($text),+);
         column_value!(Text: $($text),+);
         $(
@@ -226,7 +241,7 @@ macro_rules! text_columns {
 
             impl FromSql<Text, Pg> for $text {
                 fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-                    parsed(std::str::from_utf8(value.as_bytes())?)
+                    $read!($text, std::str::from_utf8(value.as_bytes())?)
                 }
             }
 
@@ -239,7 +254,7 @@ macro_rules! text_columns {
 
             impl FromSql<Text, Sqlite> for $text {
                 fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
-                    parsed(&<String as FromSql<Text, Sqlite>>::from_sql(value)?)
+                    $read!($text, &*<String as FromSql<Text, Sqlite>>::from_sql(value)?)
                 }
             }
         )+
@@ -254,17 +269,16 @@ where
 }
 
 text_columns!(
+    parse:
     AccountType,
     AuditAction,
     ActorKind,
     CodeOutcome,
-    EmailAddress,
     GroupRole,
     ImportSource,
     ImportStatus,
     InvitationKind,
     InvitationStatus,
-    InviteCode,
     JoinedVia,
     Language,
     MailKind,
@@ -277,12 +291,12 @@ text_columns!(
     Role,
     RowOutcome,
     SeatPool,
-    Slug,
     StoredFailure,
     SubjectType,
     TokenKind,
-    Username,
 );
+
+text_columns!(trust: EmailAddress, InviteCode, Slug, Username);
 
 expression!(UtcTimestamp: Timestamp);
 column_value!(UtcTimestamp: Timestamp);

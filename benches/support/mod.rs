@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rollcall::clock::Clock;
+use rollcall::clock::new_id;
 use rollcall::config::Config;
 use rollcall::crypto::access_token::SigningKeys;
 use rollcall::crypto::sealing::SealingKeys;
@@ -86,13 +87,13 @@ fn settings(folder: &Path, url: Option<String>) -> HashMap<String, String> {
 fn organization(connection: &mut Connection) -> Organization {
     let kind = OrganizationKind::School;
     let organization = Organization {
-        id: OrganizationId::new(),
+        id: new_id::<OrganizationId>(),
         name: "Hill Road School".to_owned(),
         kind,
         slug: Slug::from_name("Hill Road School", SlugFallback::Organization),
         default_account_type: kind.default_account_type(),
         active_admins: 0,
-        created_at: rollcall::domain::timestamp::Timestamp::now(),
+        created_at: rollcall::clock::Clock::system().now(),
     };
     assert!(organizations::insert(connection, &organization).unwrap());
     seats::insert(connection, organization.id, &kind.account_types()).unwrap();

@@ -9,7 +9,6 @@ use rollcall::clock::Clock;
 use rollcall::config::Config;
 use rollcall::domain::ids::{ImportId, WorkerId};
 use rollcall::domain::imports::ImportStatus;
-use rollcall::domain::timestamp;
 use rollcall::state::State;
 use rollcall::store::Pool;
 use rollcall::store::schema::{accounts, import_rows, imports};
@@ -423,7 +422,9 @@ impl Trial {
         let staged = invariants::imports_that_are(&pool, &[ImportStatus::Staging]);
         println!("{staged} staged uploads were left behind");
         let config = Config::from_environment(self.installation.settings()).expect("settings");
-        let later = timestamp::Timestamp::now().plus(Duration::from_secs(16 * 60));
+        let later = rollcall::clock::Clock::system()
+            .now()
+            .plus(Duration::from_secs(16 * 60));
         let state = State::open(config, Clock::starting_at(later)).expect("no state");
         worker::drain(&state).expect("the clean-up fails");
         assert_eq!(

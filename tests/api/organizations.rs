@@ -138,7 +138,7 @@ both_databases!(
             let caller = SignedIn {
                 act: Act::of(&account, "test", app.now()),
                 account,
-                session: SessionId::new(),
+                session: rollcall::clock::new_id::<SessionId>(),
             };
             let new = NewOrganization {
                 name: "New".to_owned(),

@@ -12,19 +12,17 @@ use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::error::PayloadError;
 use actix_web::web::Bytes;
 use futures_util::Stream;
-use ring::digest::{Context, SHA256};
 
-/// A SHA-256.
-pub type Digest = [u8; 32];
+use crate::crypto::digest::{Digest, Sha256, sha256};
 
 /// The digest of a body that is passing by, or has passed.
 #[derive(Clone)]
-pub struct BodyDigest(Arc<Mutex<Context>>);
+pub struct BodyDigest(Arc<Mutex<Sha256>>);
 
 impl BodyDigest {
     /// Lets the request's body pass by, and leaves the digest with the request.
     pub fn watch(request: &mut ServiceRequest) {
-        let digest = Self(Arc::new(Mutex::new(Context::new(&SHA256))));
+        let digest = Self(Arc::new(Mutex::new(Sha256::new())));
         let watched = Watched {
             body: request.take_payload(),
             digest: digest.clone(),
@@ -38,7 +36,7 @@ impl BodyDigest {
     /// Of what has passed by: for a handler, all that it has read.
     pub fn so_far(&self) -> Digest {
         let context = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        finish(context.clone())
+        context.clone().finish()
     }
 
     fn update(&self, chunk: &[u8]) {
@@ -73,25 +71,25 @@ pub struct FormDigest {
 }
 
 /// The digest of one field as its value arrives.
-pub struct FieldDigest(Context);
+pub struct FieldDigest(Sha256);
 
 impl FormDigest {
     /// Begins a field.
     pub fn field(name: &str) -> FieldDigest {
-        let mut context = Context::new(&SHA256);
-        context.update(&digest_of(name.as_bytes()));
+        let mut context = Sha256::new();
+        context.update(&sha256(name.as_bytes()));
         FieldDigest(context)
     }
 
     /// Takes a field whose value has arrived.
     pub fn add(&mut self, field: FieldDigest) {
-        self.fields.push(finish(field.0));
+        self.fields.push(field.0.finish());
     }
 
     /// Of the whole form.
     pub fn finish(mut self) -> Digest {
         self.fields.sort_unstable();
-        digest_of(&self.fields.concat())
+        sha256(&self.fields.concat())
     }
 }
 
@@ -104,25 +102,8 @@ impl FieldDigest {
 
 /// Of a request by its method, its path with the query, and its body's digest.
 pub fn of_request(method: &str, target: &str, body: &Digest) -> Digest {
-    let parts = [
-        digest_of(method.as_bytes()),
-        digest_of(target.as_bytes()),
-        *body,
-    ];
-    digest_of(&parts.concat())
-}
-
-/// The SHA-256 of some bytes.
-pub fn digest_of(bytes: &[u8]) -> Digest {
-    let mut context = Context::new(&SHA256);
-    context.update(bytes);
-    finish(context)
-}
-
-fn finish(context: Context) -> Digest {
-    let mut digest = [0_u8; 32];
-    digest.copy_from_slice(context.finish().as_ref());
-    digest
+    let parts = [sha256(method.as_bytes()), sha256(target.as_bytes()), *body];
+    sha256(&parts.concat())
 }
 
 #[cfg(test)]
@@ -162,11 +143,11 @@ mod tests {
 
     #[test]
     fn method_path_and_body_are_told_apart() {
-        let body = digest_of(b"{}");
+        let body = sha256(b"{}");
         let one = of_request("POST", "/v1/x", &body);
         assert_ne!(one, of_request("POST", "/v1/x?a=b", &body));
         assert_ne!(one, of_request("PUT", "/v1/x", &body));
-        assert_ne!(one, of_request("POST", "/v1/x", &digest_of(b"{ }")));
+        assert_ne!(one, of_request("POST", "/v1/x", &sha256(b"{ }")));
         assert_ne!(one, of_request("POST/v1", "/x", &body));
     }
 }

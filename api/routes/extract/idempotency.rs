@@ -12,7 +12,8 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use super::fingerprint::{Digest, digest_of, of_request};
+use super::fingerprint::of_request;
+use crate::crypto::digest::{Digest, sha256};
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::error::{Code, Error, Result};
 use crate::routes::json_refusal;
@@ -173,7 +174,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
             }
             let bytes = bytes.await.map_err(|error| unreadable(&error))?;
             Ok(Self {
-                idempotency: unread.with_digest(&digest_of(&bytes)),
+                idempotency: unread.with_digest(&sha256(&bytes)),
                 body: serde_json::from_slice(&bytes).map_err(json_refusal)?,
             })
         })
@@ -190,7 +191,7 @@ impl FromRequest for NoBody {
         Box::pin(async move {
             let unread = unread?;
             let bytes = bytes.await.map_err(|error| unreadable(&error))?;
-            Ok(Self(unread.with_digest(&digest_of(&bytes))))
+            Ok(Self(unread.with_digest(&sha256(&bytes))))
         })
     }
 }

@@ -8,7 +8,8 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use super::fingerprint::{BodyDigest, Digest, of_request};
+use super::fingerprint::{BodyDigest, of_request};
+use crate::crypto::digest::Digest;
 use super::idempotency::{IDEMPOTENCY_KEY, REPLAYED};
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::error::{Error, Result};

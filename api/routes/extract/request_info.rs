@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::header::{self, Header as _};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use crate::domain::language::Language;
@@ -42,7 +42,7 @@ impl RequestInfo {
             id,
             user_agent: text_of(request, header::USER_AGENT)
                 .map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
-            language: text_of(request, header::ACCEPT_LANGUAGE).and_then(Language::accepted),
+            language: accepted_language(request),
             limit_states: limit_states_of(request),
         }
     }
@@ -59,6 +59,18 @@ impl RequestInfo {
     pub fn act_of(self, at: Timestamp) -> impl FnOnce(&Account) -> Act {
         move |account| Act::of(account, self.id, at)
     }
+}
+
+/// Of our languages, the one that `Accept-Language` prefers (RFC 9110, 12.5.4), the first of equals.
+fn accepted_language(request: &HttpRequest) -> Option<Language> {
+    let header = header::AcceptLanguage::parse(request).ok()?;
+    let ours = header.0.into_iter().filter_map(|range| {
+        let tag = range.item.into_item()?;
+        let language = Language::of_primary_subtag(tag.primary_language())?;
+        (range.quality > header::Quality::ZERO).then_some((language, range.quality))
+    });
+    let best = ours.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.map(|(language, _)| language)
 }
 
 fn text_of(request: &HttpRequest, name: header::HeaderName) -> Option<&str> {
@@ -82,5 +94,31 @@ impl FromRequest for RequestInfo {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Ok(Self::of(request)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn the_preferred_language_is_taken_if_it_is_ours() {
+        for (header, language) in [
+            ("fi", Some(Language::Finnish)),
+            ("de-CH, fr;q=0.9", Some(Language::German)),
+            ("nl, sv-FI;q=0.8, en;q=0.7", Some(Language::Swedish)),
+            ("en;q=0.5, ES ; q=0.6", Some(Language::Spanish)),
+            ("fr;q=0, *", None),
+            ("nl", None),
+            ("", None),
+            ("fr;q=high,,;;, \u{1f986}", None),
+        ] {
+            let request = TestRequest::default()
+                .insert_header((header::ACCEPT_LANGUAGE, header))
+                .to_http_request();
+            assert_eq!(accepted_language(&request), language, "{header}");
+        }
     }
 }

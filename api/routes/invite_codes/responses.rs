@@ -6,10 +6,10 @@ use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::documents::qr_code::QrCode;
 use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::AccountId;
 use crate::domain::invite_code::{CodeOutcome, CodeStatus};
-use crate::domain::qr_code::QrCode;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, FieldError, Result};
 use crate::mail::Links;
@@ -263,7 +263,7 @@ pub fn picture(code: &StoredCode, links: &Links, format: QrFormat) -> Result<Htt
     let shown = code.code.to_string();
     let qr = QrCode::of(&links.join(&shown)).map_err(Error::internal)?;
     let (kind, ending, file) = match format {
-        QrFormat::Svg => ("image/svg+xml", "svg", qr.to_svg().into_bytes()),
+        QrFormat::Svg => ("image/svg+xml", "svg", qr.to_svg().as_bytes().to_vec()),
         QrFormat::Png => ("image/png", "png", qr.to_png().map_err(Error::internal)?),
     };
     let disposition = format!("inline; filename=\"invite-code-{shown}.{ending}\"");

@@ -1,11 +1,10 @@
 //! A new password for a member who lost access.
 
 use actix_web::{HttpResponse, post, web};
-use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::generated_password;
+use crate::crypto::random;
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::password::Password;
 use crate::error::Error;
@@ -122,9 +121,7 @@ pub async fn reset_member_password(
 
 fn choose(given: Option<String>) -> Result<Password, Error> {
     let Some(given) = given else {
-        let random = SystemRandom::new();
-        return generated_password::generate(&random)
-            .map_err(|_| Error::internal("no randomness for a password"));
+        return random::password();
     };
     let mut form = Form::new();
     form.take("/password", Password::parse(given))

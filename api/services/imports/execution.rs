@@ -6,11 +6,9 @@
 
 use std::time::Duration;
 
-use ring::rand::SystemRandom;
-
 use super::sealed_row::SealedRow;
 use crate::crypto::hasher::BulkHashes;
-use crate::domain::generated_password;
+use crate::crypto::random;
 use crate::domain::ids::{ImportId, OrganizationId, WorkerId};
 use crate::domain::imports::OnRowError;
 use crate::domain::password::PasswordAttempt;
@@ -230,8 +228,7 @@ impl ImportRun<'_> {
         let sealed = row.sealed.as_deref().unwrap_or_default();
         let mut secrets = SealedRow::open(sealed, keys, self.import.id, row.row_number)?;
         if secrets.password.is_none() {
-            let generated = generated_password::generate(&SystemRandom::new())
-                .map_err(|_| Error::internal("no randomness for a password"))?;
+            let generated = random::password()?;
             secrets.password = Some(generated.reveal().to_owned());
             row.sealed = Some(secrets.seal(keys, self.import.id, row.row_number)?);
         }

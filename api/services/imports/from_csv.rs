@@ -8,6 +8,7 @@ use std::io::Read;
 
 use super::sealed_row::SealedRow;
 use super::staging::{Desk, FileLayout, Staged, Staging, ValidatedRow, abandon};
+use crate::crypto::digest::sha256;
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::generated_address::LoginDomain;
 use crate::domain::imports::{ImportSource, RowError, RowOutcome};
@@ -159,10 +160,10 @@ fn hide_misplaced(row: &mut Row) {
 
 /// Half of a hash: enough to tell addresses apart, whoever made them up.
 fn digest(email: &EmailAddress) -> [u8; 16] {
-    let digest = ring::digest::digest(&ring::digest::SHA256, email.as_str().as_bytes());
+    let digest = sha256(email.as_str().as_bytes());
     let mut half = [0_u8; 16];
-    for (slot, byte) in half.iter_mut().zip(digest.as_ref()) {
-        *slot = *byte;
+    for (slot, byte) in half.iter_mut().zip(digest) {
+        *slot = byte;
     }
     half
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::sealed_row::SealedRow;
+use crate::clock::new_id;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{
@@ -242,7 +243,7 @@ pub(super) fn taken_error(is_member: bool) -> RowError {
 /// What an import is while its rows arrive; the acceptance puts its real options in place.
 fn placeholder(permit: &Permit<ManageImports>, source: ImportSource, now: Timestamp) -> Import {
     Import {
-        id: ImportId::new(),
+        id: new_id::<ImportId>(),
         organization_id: permit.organization.id,
         created_by_account_id: permit.account_id,
         source,

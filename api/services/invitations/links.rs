@@ -1,13 +1,11 @@
 //! The links of invitations: made, mailed, and made anew.
 
-use ring::rand::SystemRandom;
-
 use super::{ended, sender_name};
+use crate::crypto::token::{Token, TokenHash, TokenKind};
 use crate::domain::ids::MailId;
 use crate::domain::invitations::{InvitationKind, InvitationStatus, ValidDays};
 use crate::domain::organization::MembershipStatus;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::token::{Token, TokenHash, TokenKind};
 use crate::error::{Code, Error, Result};
 use crate::mail::outbox::QueuedMail;
 use crate::mail::{MailContent, Outbox};
@@ -45,8 +43,7 @@ pub(super) fn send(
         InvitationKind::NewAccount => TokenKind::SetPassword,
         InvitationKind::Join => TokenKind::Invitation,
     };
-    let token = Token::generate(kind, &SystemRandom::new())
-        .map_err(|_| Error::internal("no randomness for a token"))?;
+    let token = Token::generate(kind)?;
     let mail = QueuedMail {
         to,
         language: Some(invitation.language),

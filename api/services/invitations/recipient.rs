@@ -4,13 +4,13 @@ use serde_json::json;
 
 use super::lifecycle::{end, end_beside_seat, record};
 use super::{ended, expired, links, sender_name, unknown};
+use crate::crypto::token::{Token, TokenKind};
 use crate::domain::audit::AuditAction;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{GroupId, InvitationId};
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::token::{Token, TokenKind};
 use crate::error::{Code, Error, Result};
 use crate::mail::Outbox;
 use crate::services::accounts::verify_email;

@@ -2,12 +2,12 @@
 
 pub mod redemption;
 
-use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 
 use super::act::Act;
 use super::audit::{self, Event, Subject};
 use super::authorization::{GroupPermit, ManageGroup, ManageInviteCode, Permit};
+use crate::crypto::random;
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::{GroupId, InviteCodeUseId, OrganizationId};
 use crate::domain::invite_code::InviteCode;
@@ -62,8 +62,7 @@ pub fn make(
 }
 
 fn generate() -> Result<InviteCode> {
-    InviteCode::generate(&SystemRandom::new())
-        .map_err(|_| Error::internal("no randomness for a code"))
+    random::invite_code()
 }
 
 /// The code. An owner that is older than the codes gets its own now.

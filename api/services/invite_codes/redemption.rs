@@ -5,6 +5,7 @@
 
 use serde_json::json;
 
+use crate::clock::new_id;
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::{AccountId, GroupId, InviteCodeUseId, OrganizationId};
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
@@ -303,7 +304,7 @@ fn note_use(
     used_at: Timestamp,
 ) -> Result<()> {
     let one = CodeUse {
-        id: InviteCodeUseId::new(),
+        id: new_id::<InviteCodeUseId>(),
         invite_code_id: target.code.id,
         account_id: account.id,
         code: target.code.code.clone(),

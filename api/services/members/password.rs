@@ -5,10 +5,11 @@
 use serde_json::json;
 
 use super::{no_such_member, read, require_managed, require_seen};
+use crate::clock::new_id;
+use crate::crypto::token::TokenKind;
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::{AccountId, AuditEventId};
 use crate::domain::organization::Role;
-use crate::domain::token::TokenKind;
 use crate::error::{Error, Result};
 use crate::mail::outbox::QueuedMail;
 use crate::mail::{MailContent, Outbox};
@@ -112,7 +113,7 @@ fn tell_owner(
         language: None,
         organization: Some(permit.organization.id),
         // Each time is a cause of its own.
-        cause: format!("member password reset {}", AuditEventId::new()),
+        cause: format!("member password reset {}", new_id::<AuditEventId>()),
         content: MailContent::PasswordChanged {
             login: account.email.to_string(),
             by_organization: Some(permit.organization.name.clone()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rollcall::clock::new_id;
 use rollcall::domain::ids::WorkerId;
 use rollcall::domain::mail::MailStatus::{Failed, Queued, Sent};
 use rollcall::mail::sending::Step;
@@ -51,7 +52,7 @@ sent!(
         let mail = queue(app, ADA, "reset 1", reset_letter(app, "rcp_1")).unwrap();
         let dead = Lease {
             mail,
-            worker: WorkerId::new(),
+            worker: new_id::<WorkerId>(),
         };
         let (now, lease) = (app.now(), app.state.services.config.mail_lease);
         let mut connection = app.state.services.pool.get().unwrap();
@@ -86,7 +87,7 @@ sent!(
         let mail = queue(app, ADA, "reset 1", reset_letter(app, "rcp_1")).unwrap();
         let dead = Lease {
             mail,
-            worker: WorkerId::new(),
+            worker: new_id::<WorkerId>(),
         };
         let (now, lease) = (app.now(), app.state.services.config.mail_lease);
         let mut connection = app.state.services.pool.get().unwrap();

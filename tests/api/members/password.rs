@@ -194,15 +194,15 @@ both_databases!(ones_own_password_is_changed_with_the_current_one, |app| {
 
 both_databases!(older_links_to_choose_a_password_are_dead, |app| {
     use diesel::prelude::*;
+    use rollcall::crypto::token::{Token, TokenKind};
     use rollcall::domain::ids::AccountId;
-    use rollcall::domain::token::{Token, TokenKind};
     use rollcall::store::mailed_tokens::{self, MailedToken};
     use rollcall::store::schema;
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     let mut connection = app.state.services.pool.get().unwrap();
     for kind in [TokenKind::SetPassword, TokenKind::VerifyEmail] {
-        let token = Token::generate(kind, &ring::rand::SystemRandom::new()).unwrap();
+        let token = Token::generate(kind).unwrap();
         let kept = MailedToken {
             kind,
             account_id: ann.id.parse::<AccountId>().unwrap(),

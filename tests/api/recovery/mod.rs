@@ -6,7 +6,7 @@ mod verifying;
 
 use std::time::{Duration, Instant};
 
-use rollcall::domain::token::{Token, TokenKind};
+use rollcall::crypto::token::{Token, TokenKind};
 use rollcall::store::mailed_tokens::{self, MailedToken};
 use serde_json::{Value, json};
 

@@ -148,7 +148,7 @@ both_databases!(
 fn instructions(app: &App, person: &Person<'_>, invited: bool) -> String {
     use diesel::prelude::*;
     use rollcall::store::schema::{accounts, invitations};
-    let token = Token::generate(TokenKind::SetPassword, &ring::rand::SystemRandom::new()).unwrap();
+    let token = Token::generate(TokenKind::SetPassword).unwrap();
     let (now, account) = (app.now(), person.id.parse().unwrap());
     let expires_at = now.plus(HOUR);
     let mut connection = app.state.services.pool.get().unwrap();
@@ -159,7 +159,7 @@ fn instructions(app: &App, person: &Person<'_>, invited: bool) -> String {
         ))
         .execute(&mut **connection)
         .unwrap();
-    let invitation = invited.then(rollcall::domain::ids::InvitationId::new);
+    let invitation = invited.then(rollcall::clock::new_id::<rollcall::domain::ids::InvitationId>);
     if let Some(invitation) = invitation {
         let organization: rollcall::domain::ids::OrganizationId =
             rollcall::store::schema::organizations::table

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{InvitationBatch, Outcome, Outcomes};
+use crate::clock::new_id;
 use crate::domain::audit::AuditAction;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, GroupId, InvitationId};
@@ -175,7 +176,7 @@ impl InvitationBatch<'_> {
 
     fn invitation(&self, offer: &Offer) -> Invitation {
         Invitation {
-            id: InvitationId::new(),
+            id: new_id::<InvitationId>(),
             organization_id: self.organization,
             account_id: Some(offer.account.id),
             invited_by_account_id: self.permit.account_id,

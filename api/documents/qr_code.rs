@@ -1,7 +1,6 @@
 //! QR codes (ISO/IEC 18004) of links, for screens and for print.
 
-use std::fmt::Write as _;
-
+use qrcode::render::svg;
 use qrcode::types::QrError;
 use qrcode::{Color, EcLevel};
 
@@ -12,6 +11,8 @@ pub struct QrCode {
     modules: Vec<bool>,
     /// How many modules a row has.
     side: usize,
+    /// A drawing that can be of any size.
+    svg: String,
 }
 
 /// How many light modules the standard wants around a code.
@@ -37,6 +38,7 @@ impl QrCode {
     pub fn of(text: &str) -> Result<Self, QrCodeError> {
         let code = qrcode::QrCode::with_error_correction_level(text, EcLevel::M)
             .map_err(QrCodeError::TooLong)?;
+        let svg = drawing_of(&code);
         let (width, colors) = (code.width(), code.into_colors());
         let side = width + 2 * QUIET_ZONE;
         let mut modules = vec![false; side * QUIET_ZONE];
@@ -46,24 +48,12 @@ impl QrCode {
             modules.extend([false; QUIET_ZONE]);
         }
         modules.resize(side * side, false);
-        Ok(Self { modules, side })
+        Ok(Self { modules, side, svg })
     }
 
-    /// As a drawing that can be of any size.
-    pub fn to_svg(&self) -> String {
-        let side = self.side;
-        let mut path = String::new();
-        for (y, row) in self.modules.chunks(side).enumerate() {
-            for (x, _) in row.iter().enumerate().filter(|(_, is_dark)| **is_dark) {
-                // Writing to a text cannot fail.
-                let _ = write!(path, "M{x} {y}h1v1h-1z");
-            }
-        }
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" width=\"512\" \
-             height=\"512\" shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 \
-             0h{side}v{side}H0z\"/><path d=\"{path}\"/></svg>\n"
-        )
+    /// As a drawing that can be of any size (SVG 1.1).
+    pub fn to_svg(&self) -> &str {
+        &self.svg
     }
 
     /// As a picture that is large enough to print: black and white, one bit a pixel.
@@ -93,6 +83,12 @@ impl QrCode {
         writer.finish()?;
         Ok(file)
     }
+}
+
+fn drawing_of(code: &qrcode::QrCode) -> String {
+    code.render::<svg::Color<'_>>()
+        .min_dimensions(512, 512)
+        .build()
 }
 
 /// Eight a byte, the first in the highest bit, the last byte filled up.

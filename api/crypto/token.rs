@@ -1,12 +1,14 @@
-//! Secrets that we hand out once and keep only as hashes (PRODUCT 3.3, DESIGN of secrets).
+//! Secrets that we hand out once and keep only as hashes.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::SecureRandom;
 
-use super::string_enum::string_enum;
+use super::digest::sha256;
+use super::random;
+use crate::domain::string_enum::string_enum;
+use crate::error::Result;
 
 /// A secret of 256 random bits behind a prefix that tells its kind, so that scanners find leaks and
 /// one kind never passes for another.
@@ -46,18 +48,12 @@ impl Token {
     /// A new token from the secure random source.
     ///
     /// # Errors
-    /// Where the system has no randomness to give.
-    pub fn generate(
-        kind: TokenKind,
-        random: &dyn SecureRandom,
-    ) -> Result<Self, ring::error::Unspecified> {
+    /// `internal` where the system has no randomness to give.
+    pub fn generate(kind: TokenKind) -> Result<Self> {
         let mut secret = [0_u8; 32];
-        random.fill(&mut secret)?;
-        Ok(Self(format!(
-            "{}{}",
-            kind.prefix(),
-            URL_SAFE_NO_PAD.encode(secret)
-        )))
+        random::fill(&mut secret)?;
+        let secret = URL_SAFE_NO_PAD.encode(secret);
+        Ok(Self(format!("{}{secret}", kind.prefix())))
     }
 
     /// A token as a caller presents it; `None` where it is not even of this kind.
@@ -68,10 +64,7 @@ impl Token {
 
     /// What of it is kept and looked for.
     pub fn hash(&self) -> TokenHash {
-        let digest = ring::digest::digest(&ring::digest::SHA256, self.0.as_bytes());
-        let mut hash = [0_u8; 32];
-        hash.copy_from_slice(digest.as_ref());
-        TokenHash(hash)
+        TokenHash(sha256(self.0.as_bytes()))
     }
 
     /// The token itself, to hand out.
