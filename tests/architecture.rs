@@ -12,6 +12,7 @@
     reason = "a test says what it expects in the shortest way"
 )]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The layers from the left to the right. A file may import its own layer and those to its right.
@@ -75,7 +76,9 @@ impl Source {
         Self {
             path: format!("api/{}", below.display()),
             module,
-            code: without_comments_and_strings(&std::fs::read_to_string(path).unwrap()),
+            code: without_tests(without_comments_and_strings(
+                &std::fs::read_to_string(path).unwrap(),
+            )),
         }
     }
 
@@ -83,7 +86,7 @@ impl Source {
         &self.module[0]
     }
 
-    /// Every mention of another module: the line, and the module's path from the crate's root.
+    /// Every path into the crate that the file mentions: the line, and the path from the crate's root.
     fn imports(&self) -> Vec<(usize, Vec<String>)> {
         let mut found = Vec::new();
         for (keyword, place) in path_heads(&self.code) {
@@ -94,13 +97,42 @@ impl Source {
                 0 => Vec::new(),
                 supers => self.module[..self.module.len().saturating_sub(supers)].to_vec(),
             };
-            for segment in first_segments(rest) {
-                let mut path = base.clone();
-                path.push(segment);
-                found.push((line, path));
+            for path in paths(rest) {
+                found.push((line, [base.clone(), path].concat()));
             }
         }
         found
+    }
+
+    /// The names that a `mod.rs` passes on from its children, and where each is defined.
+    fn reexports(&self) -> BTreeMap<String, Vec<String>> {
+        let mut names = BTreeMap::new();
+        for (place, keyword) in self.code.match_indices(" use ") {
+            let begin = self.code[..place].rfind('\n').map_or(0, |line| line + 1);
+            if !self.code[begin..place].starts_with("pub") {
+                continue;
+            }
+            let rest = &self.code[place + keyword.len()..];
+            let alias = rest[..rest.find(';').unwrap_or(0)].rsplit_once(" as ");
+            for path in paths(rest.strip_prefix("self::").unwrap_or(rest)) {
+                let name = alias.map_or_else(|| path.last().cloned(), |(_, name)| Some(word(name)));
+                let target = [self.module.clone(), path].concat();
+                names.extend(name.map(|name| (name, target)));
+            }
+        }
+        names
+    }
+
+    /// What the file takes from the modules that it declares: `child::item`.
+    fn from_children(&self) -> Vec<Vec<String>> {
+        let declared = self.code.match_indices("mod ").map(|(place, keyword)| {
+            let rest = &self.code[place + keyword.len()..];
+            (word(rest), rest[word(rest).len()..].starts_with(';'))
+        });
+        declared
+            .filter(|(child, is_file)| *is_file && mentions(&self.code, child))
+            .map(|(child, _)| [self.module.clone(), vec![child]].concat())
+            .collect()
     }
 }
 
@@ -133,28 +165,45 @@ fn leading_supers<'a>(keyword: &str, mut rest: &'a str) -> (usize, &'a str) {
     (supers, rest)
 }
 
-/// The names right behind a path's head: one, or those of a group.
-fn first_segments(rest: &str) -> Vec<String> {
-    let Some(group) = rest.strip_prefix('{') else {
-        return vec![word(rest)];
-    };
-    let mut depth = 0_u32;
-    let mut segments = Vec::new();
-    let mut begins = true;
+/// The paths that a path's head opens: one, or those of a group, to their ends.
+fn paths(rest: &str) -> Vec<Vec<String>> {
+    let rest = rest.trim_start();
+    if let Some(group) = rest.strip_prefix('{') {
+        return items(group).into_iter().flat_map(paths).collect();
+    }
+    let first = word(rest);
+    if first.is_empty() || first == "self" {
+        return vec![Vec::new()];
+    }
+    match rest[first.len()..].strip_prefix("::") {
+        Some(deeper) if !deeper.starts_with('<') => paths(deeper)
+            .into_iter()
+            .map(|path| [vec![first.clone()], path].concat())
+            .collect(),
+        _ => vec![vec![first]],
+    }
+}
+
+/// The items of a group behind its opening brace.
+fn items(group: &str) -> Vec<&str> {
+    let (mut depth, mut begin, mut items) = (0_u32, 0, Vec::new());
     for (place, c) in group.char_indices() {
         match c {
             '{' => depth += 1,
-            '}' if depth == 0 => break,
+            '}' if depth == 0 => {
+                items.push(&group[begin..place]);
+                break;
+            }
             '}' => depth -= 1,
-            ',' if depth == 0 => begins = true,
-            c if begins && !c.is_whitespace() => {
-                segments.push(word(&group[place..]));
-                begins = false;
+            ',' if depth == 0 => {
+                items.push(&group[begin..place]);
+                begin = place + 1;
             }
             _ => {}
         }
     }
-    segments
+    items.retain(|item| !item.trim().is_empty());
+    items
 }
 
 fn word(text: &str) -> String {
@@ -225,7 +274,15 @@ fn closing(rest: &str, quote: char) -> usize {
     rest.len()
 }
 
-/// Every source file but `lib.rs`, which only names the layers.
+/// The code before its unit tests, which stand at the end of a file.
+fn without_tests(mut code: String) -> String {
+    if let Some(place) = code.find("#[cfg(test)]\nmod tests {") {
+        code.truncate(place);
+    }
+    code
+}
+
+/// Every source file but `lib.rs`, which only names the layers, and files of unit tests.
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("api");
     let mut paths = Vec::new();
@@ -234,6 +291,11 @@ fn sources() -> Vec<Source> {
     paths
         .iter()
         .filter(|path| **path != root.join("lib.rs"))
+        .filter(|path| {
+            !path
+                .iter()
+                .any(|part| part == "tests" || part == "tests.rs")
+        })
         .map(|path| Source::read(&root, path))
         .collect()
 }
@@ -276,11 +338,12 @@ fn nobody_imports_what_stands_to_the_left() {
     let mut broken = Vec::new();
     for source in sources() {
         for (line, target) in source.imports() {
-            let (Some(from), Some(to)) = (place(source.layer()), place(&target[0])) else {
+            let first = target.first().map_or("", String::as_str);
+            let (Some(from), Some(to)) = (place(source.layer()), place(first)) else {
                 continue;
             };
             if to < from {
-                let (path, layer, target) = (&source.path, source.layer(), &target[0]);
+                let (path, layer, target) = (&source.path, source.layer(), first);
                 broken.push(format!("  {path}:{line}: {layer} imports {target}"));
             }
         }
@@ -288,6 +351,194 @@ fn nobody_imports_what_stands_to_the_left() {
     let order = LAYERS.join(" → ");
     let rule = format!("A file imports its own layer and what stands to its right:\n  {order}");
     assert_none(&broken, &rule);
+}
+
+/// The order inside the layers that have the most files, from the highest to the lowest. A module
+/// imports those behind it and never one before it.
+const ORDER_INSIDE: [(&str, &[&str]); 3] = [
+    (
+        "services",
+        &[
+            "imports",
+            "organizations",
+            "group_members",
+            "groups",
+            "members",
+            "api_keys",
+            "registration",
+            "passwords",
+            "offboarding",
+            "invitations",
+            "operators",
+            "accounts",
+            "verification",
+            "invite_codes",
+            "generated_addresses",
+            "admission",
+            "memberships",
+            "sessions",
+            "seats",
+            "limits",
+            "authorization",
+            "authentication",
+            "idempotency",
+            "events",
+            "audit",
+            "unit_of_work",
+            "context",
+            "limit_states",
+        ],
+    ),
+    (
+        "routes",
+        &[
+            "auth",
+            "imports",
+            "invitations",
+            "invite_codes",
+            "members",
+            "group_members",
+            "groups",
+            "seats",
+            "me",
+            "organizations",
+            "api_keys",
+            "audit_events",
+            "documentation",
+            "health",
+            "middleware",
+            "extract",
+            "page",
+            "bulk",
+            "problem",
+        ],
+    ),
+    (
+        "mail",
+        &[
+            "preview",
+            "sending",
+            "send_rate",
+            "transport",
+            "message",
+            "templates",
+            "outbox",
+            "content",
+            "links",
+        ],
+    ),
+];
+
+#[test]
+fn layers_have_an_order_inside() {
+    let mut broken = Vec::new();
+    for source in sources() {
+        let Some((layer, order)) = ORDER_INSIDE
+            .iter()
+            .find(|(layer, _)| *layer == source.layer())
+        else {
+            continue;
+        };
+        let Some(module) = source.module.get(1) else {
+            continue;
+        };
+        let place = |name: &str| order.iter().position(|known| *known == name);
+        let Some(from) = place(module) else {
+            broken.push(format!(
+                "  {}: {layer} has no place for {module}",
+                source.path
+            ));
+            continue;
+        };
+        for (line, target) in source.imports() {
+            if target.first().is_some_and(|first| first == layer)
+                && let Some(to) = target.get(1).and_then(|target| place(target))
+                && to < from
+            {
+                let (path, target) = (&source.path, &target[1]);
+                broken.push(format!("  {path}:{line}: {module} imports {target}"));
+            }
+        }
+    }
+    assert_none(
+        &broken,
+        "Inside a layer a module imports those behind it in ORDER_INSIDE.",
+    );
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let sources = sources();
+    let reexports: Vec<BTreeMap<String, Vec<String>>> =
+        sources.iter().map(Source::reexports).collect();
+    let file_at = |path: &[String]| {
+        let lengths = (1..=path.len()).rev();
+        lengths.into_iter().find_map(|length| {
+            let is_it = |source: &Source| source.module == path[..length];
+            Some((sources.iter().position(is_it)?, length))
+        })
+    };
+    let file_of = |path: &[String]| {
+        let (file, length) = file_at(path)?;
+        let passed_on = path.get(length).and_then(|name| reexports[file].get(name));
+        passed_on
+            .and_then(|target| file_at(target))
+            .or(Some((file, length)))
+            .map(|(file, _)| file)
+    };
+    let targets = |source: &Source| -> BTreeSet<usize> {
+        let imports = source.imports().into_iter().map(|(_, path)| path);
+        let files = imports.chain(source.from_children());
+        files.filter_map(|path| file_of(&path)).collect()
+    };
+    let graph: Vec<BTreeSet<usize>> = sources
+        .iter()
+        .enumerate()
+        .map(|(own, source)| {
+            targets(source)
+                .into_iter()
+                .filter(|to| *to != own)
+                .collect()
+        })
+        .collect();
+    let reach: Vec<BTreeSet<usize>> = (0..graph.len())
+        .map(|from| reachable(&graph, from))
+        .collect();
+    let mut circles: BTreeSet<Vec<usize>> = BTreeSet::new();
+    for from in 0..graph.len() {
+        let circle: Vec<usize> = reach[from]
+            .iter()
+            .copied()
+            .filter(|to| reach[*to].contains(&from))
+            .collect();
+        if circle.len() > 1 {
+            circles.insert(circle);
+        }
+    }
+    let broken: Vec<String> = circles
+        .iter()
+        .map(|circle| {
+            let edges = circle.iter().flat_map(|from| {
+                let inside = graph[*from].iter().filter(|to| circle.contains(to));
+                inside.map(|to| format!("\n    {} → {}", sources[*from].path, sources[*to].path))
+            });
+            format!("  a circle:{}", edges.collect::<String>())
+        })
+        .collect();
+    assert_none(&broken, "No file imports another that leads back to it.");
+}
+
+/// The files that `from` leads to, itself only by a circle.
+fn reachable(graph: &[BTreeSet<usize>], from: usize) -> BTreeSet<usize> {
+    let (mut reached, mut open) = (BTreeSet::new(), vec![from]);
+    while let Some(file) = open.pop() {
+        for next in &graph[file] {
+            if reached.insert(*next) {
+                open.push(*next);
+            }
+        }
+    }
+    reached
 }
 
 #[test]
@@ -415,13 +666,16 @@ mod reading {
         assert_eq!(
             imports_of("routes::members", code),
             [
-                "1 store",
-                "2 routes::page",
-                "3 domain",
-                "3 error",
-                "4 app",
-                "4 state",
-                "5 worker"
+                "1 store::accounts",
+                "1 store::seats",
+                "2 routes::page::Limit",
+                "2 routes::page::Paged",
+                "3 domain::ids",
+                "3 error::Code",
+                "3 error::Error",
+                "4 app::start",
+                "4 state::State",
+                "5 worker::drain"
             ]
         );
     }
@@ -432,7 +686,7 @@ mod reading {
              /* crate::app */ let text = \"crate::app \\\" crate::app\";\n\
              let raw = r#\"crate::app \" crate::app\"#; let quote = '\"'; crate::store::x();\n\
              fn f<'a>(a: &'a str) -> &'a str { crate::clock::x(a) }\n";
-        assert_eq!(imports_of("domain::x", code), ["3 store", "4 clock"]);
+        assert_eq!(imports_of("domain::x", code), ["3 store::x", "4 clock::x"]);
     }
 
     #[test]

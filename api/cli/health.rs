@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
-use super::CommandError;
+use super::error::CommandError;
 use crate::config::Config;
 
 /// Longer than the server itself waits for its database before it says that it is not ready.

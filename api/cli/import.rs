@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::CommandError;
+use super::error::CommandError;
 use crate::domain::ids::ImportId;
 use crate::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::CommandError;
+use super::error::CommandError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::email_address::EmailAddress;

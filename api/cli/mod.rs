@@ -1,9 +1,12 @@
 //! The command line.
 
+mod error;
 mod health;
 mod import;
 mod mail;
 mod operator;
+
+pub use self::error::CommandError;
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +14,9 @@ use clap::{Parser, Subcommand};
 
 use crate::app::Running;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
-use crate::error::Error;
+use crate::config::Config;
 use crate::openapi;
-use crate::state::{StartError, State};
+use crate::state::State;
 use crate::telemetry::start_logging;
 
 /// The open backend that gets people into an organization.
@@ -49,37 +51,6 @@ enum Command {
     /// Look after the operators of this installation.
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
-}
-
-/// Why a command did not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    #[error("{0}")]
-    Config(#[from] ConfigError),
-    #[error("cannot start: {0}")]
-    Start(#[from] StartError),
-    #[error("{0}")]
-    Failed(#[from] Error),
-    #[error("{what}: {source}")]
-    File {
-        what: String,
-        source: std::io::Error,
-    },
-    #[error("{0}")]
-    Usage(String),
-    #[error("{0}")]
-    NotReady(String),
-    #[error("the mail was not sent: {0}")]
-    NotSent(String),
-}
-
-impl CommandError {
-    fn file(what: impl std::fmt::Display, source: std::io::Error) -> Self {
-        Self::File {
-            what: what.to_string(),
-            source,
-        }
-    }
 }
 
 /// Does what the command line asks for.

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use clap::Subcommand;
 
-use super::CommandError;
+use super::error::CommandError;
 use crate::crypto::password_hash::{self, HashMemory};
 use crate::domain::password::Password;
 use crate::domain::username::Username;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::limits::LimitStates;
+use super::limit_states::LimitStates;
 use crate::domain::api_key::Scope;
 use crate::domain::audit::ActorKind;
 use crate::domain::ids::{AccountId, ApiKeyId, OrganizationId, SessionId};

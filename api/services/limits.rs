@@ -12,10 +12,9 @@
 //! of their own, 75 million tries a day, finds one in twenty years, and has then joined one
 //! organization as a learner.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use super::limit_states::{LimitState, LimitStates};
 pub use crate::domain::limits::{Limit, Quota, Quotas};
 
 use super::unit_of_work::UnitOfWork;
@@ -41,35 +40,6 @@ impl LimitRequest {
             subject: subject.into(),
             uses: 1,
         }
-    }
-}
-
-/// How a subject stands with a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimitState {
-    pub limit: Limit,
-    pub quota: Quota,
-    /// Uses that are left.
-    pub left: u32,
-    /// How long until there is one more.
-    pub next_in: Duration,
-}
-
-/// How the sender of a request stands with each limit that the request met. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct LimitStates(Arc<Mutex<BTreeMap<Limit, LimitState>>>);
-
-impl LimitStates {
-    /// Notes the latest states.
-    pub fn note(&self, states: impl IntoIterator<Item = LimitState>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.extend(states.into_iter().map(|state| (state.limit, state)));
-    }
-
-    /// The states noted so far, in the order of the limits' declaration.
-    pub fn list(&self) -> Vec<LimitState> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.values().copied().collect()
     }
 }
 

@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod invitations;
 pub mod invite_codes;
+pub mod limit_states;
 pub mod limits;
 pub mod members;
 pub mod offboarding;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
-use super::TEMPLATE_HEADER;
 use super::error_columns::{ERROR_COLUMNS, columns_before_errors};
 use super::formula::restore;
+use super::limits::TEMPLATE_HEADER;
 use super::refusal::FileRefused;
 use super::synonyms::{
     DISPLAY_NAME, EMAIL, FIRST_NAME, FULL_NAME, LAST_NAME, NAME, PASSWORD, Synonyms, USERNAME,

@@ -5,7 +5,7 @@ use std::io::Read;
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
-use super::MAX_COLUMNS;
+use super::limits::MAX_COLUMNS;
 use super::synonyms::is_known;
 
 /// The characters that may separate cells.

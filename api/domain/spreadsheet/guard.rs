@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::MAX_RECORD_BYTES;
 use super::delimiter::Delimiter;
+use super::limits::MAX_RECORD_BYTES;
 use super::lines::LineCounter;
 use super::refusal::FileRefused;
 use super::wording::size;

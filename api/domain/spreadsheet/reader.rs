@@ -5,10 +5,10 @@ use std::io::{BufRead, Read};
 
 use serde::{Deserialize, Serialize};
 
-use super::Requirements;
 use super::columns::{Columns, DetectedColumns};
 use super::delimiter::Delimiter;
 use super::encoding::Encoding;
+use super::limits::Requirements;
 use super::preamble::Preamble;
 use super::records::{Record, Records};
 use super::refusal::{FileRefused, ReadError, RefusalKind};

@@ -4,9 +4,9 @@ use std::io::BufRead;
 
 use csv::StringRecord;
 
-use super::MAX_COLUMNS;
 use super::delimiter::Delimiter;
 use super::guard::RecordGuard;
+use super::limits::MAX_COLUMNS;
 use super::refusal::{FileRefused, ReadError};
 use super::wording::grouped;
 

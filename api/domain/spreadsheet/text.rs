@@ -12,7 +12,7 @@ use super::signature;
 use super::wording::SAVE_ANEW;
 
 /// How much text [`TextReader::preview`] shows: room for the longest header.
-const PREVIEW: usize = super::MAX_RECORD_BYTES;
+const PREVIEW: usize = super::limits::MAX_RECORD_BYTES;
 
 /// A byte becomes at most three bytes of UTF-8.
 const DECODED_BLOCK: usize = 3 * BLOCK;

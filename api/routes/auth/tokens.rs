@@ -65,8 +65,8 @@ pub(super) fn presented_token(
     body: &[u8],
 ) -> Result<Option<(String, SessionKind)>> {
     if !body.is_empty() {
-        let body: RefreshRequest =
-            serde_json::from_slice(body).map_err(crate::routes::json_refusal)?;
+        let body: RefreshRequest = serde_json::from_slice(body)
+            .map_err(crate::routes::extract::framework::json_refusal)?;
         return Ok(Some((body.refresh_token, SessionKind::Token)));
     }
     Ok(http

@@ -13,10 +13,10 @@ use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use super::fingerprint::of_request;
+use super::framework::json_refusal;
 use crate::crypto::digest::{Digest, sha256};
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::error::{Code, Error, Result};
-use crate::routes::json_refusal;
 use crate::routes::problem::Problem;
 use crate::services::context::Principal;
 use crate::services::idempotency::{Execution, KeyedRequest, StoredResponse};

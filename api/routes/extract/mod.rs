@@ -3,6 +3,7 @@
 mod caller;
 pub mod fingerprint;
 mod form;
+pub mod framework;
 mod guard;
 pub mod idempotency;
 mod once;

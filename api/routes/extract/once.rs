@@ -9,8 +9,8 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::fingerprint::{BodyDigest, of_request};
-use crate::crypto::digest::Digest;
 use super::idempotency::{IDEMPOTENCY_KEY, REPLAYED};
+use crate::crypto::digest::Digest;
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::error::{Error, Result};
 use crate::routes::problem::Problem;

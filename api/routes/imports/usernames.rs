@@ -15,8 +15,8 @@ use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::domain::username_list::UsernameList;
 use crate::error::{Code, Error, Result};
+use crate::routes::extract::framework::json_refusal;
 use crate::routes::extract::{Caller, Once, Reply};
-use crate::routes::json_refusal;
 use crate::services::authorization::{ManageImports, permit};
 use crate::services::imports::submission::Options;
 use crate::services::imports::{self, from_usernames};
@@ -113,7 +113,7 @@ pub(super) fn from_text(
     results_lifetime: Duration,
 ) -> Result<(UsernameList, Options)> {
     let parameters = web::Query::<Vec<(String, String)>>::from_query(query)
-        .map_err(|error| crate::routes::query_refusal(&error))?;
+        .map_err(|error| crate::routes::extract::framework::query_refusal(&error))?;
     let mut fields = Fields::of_query();
     for (name, text) in parameters.into_inner() {
         fields.take(&name, &text)?;

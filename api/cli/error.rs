@@ -1,0 +1,36 @@
+//! Why commands fail.
+
+use crate::config::ConfigError;
+use crate::error::Error;
+use crate::state::StartError;
+
+/// Why a command did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    #[error("cannot start: {0}")]
+    Start(#[from] StartError),
+    #[error("{0}")]
+    Failed(#[from] Error),
+    #[error("{what}: {source}")]
+    File {
+        what: String,
+        source: std::io::Error,
+    },
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    NotReady(String),
+    #[error("the mail was not sent: {0}")]
+    NotSent(String),
+}
+
+impl CommandError {
+    pub(super) fn file(what: impl std::fmt::Display, source: std::io::Error) -> Self {
+        Self::File {
+            what: what.to_string(),
+            source,
+        }
+    }
+}
