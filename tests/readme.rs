@@ -1,4 +1,5 @@
-//! README.md holds: its tour is run as it is written, and no setting is missing from it.
+//! The documents hold: their commands run as written, their links lead somewhere, and no setting is
+//! missing from the example.
 
 #![allow(
     clippy::as_conversions,
@@ -19,27 +20,27 @@ use std::time::{Duration, Instant};
 
 const README: &str = include_str!("../README.md");
 const ENVIRONMENT: &str = include_str!("../.env.example");
+const LIMITS: &str = include_str!("../docs/limits.md");
+
+/// What a block needs that a test does not have: the only reasons to mark it `sh no-run`.
+const NOT_HERE: [&str; 6] = [
+    "cargo ",
+    "docker ",
+    "postgres://",
+    "smtp://",
+    "smtps://",
+    ".ci/",
+];
 
 #[test]
 fn the_tour_ends_with_an_imported_person_who_is_signed_in() {
-    if Command::new("curl").arg("--version").output().is_err() {
-        assert!(std::env::var_os("CI").is_none(), "the tour needs curl");
-        eprintln!("The tour was skipped: there is no curl.");
+    let Some(tour) = run(&shell_blocks(README)) else {
         return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let server = server::Server::start(folder.path());
-    let tour = run(&shell_blocks("## Tour"), folder.path(), &server.address);
-    let (said, complained) = (text(&tour.stdout), text(&tour.stderr));
-    assert!(
-        tour.status.success(),
-        "{}\n{said}\n{complained}",
-        tour.status
-    );
-    let last = said.lines().last().unwrap_or_default();
+    };
+    let last = tour.output.lines().last().unwrap_or_default();
     assert!(
         last.contains(r#""email":"ben.okafor@hill-road.example""#),
-        "{said}\n{complained}"
+        "{tour:?}"
     );
     for line in [
         "email,password,username",
@@ -47,42 +48,205 @@ fn the_tour_ends_with_an_imported_person_who_is_signed_in() {
         r#""failed":1"#,
         r#""action":"import.finished""#,
     ] {
-        assert!(
-            said.contains(line),
-            "{line} is missing:\n{said}\n{complained}"
-        );
+        assert!(tour.output.contains(line), "{line} is missing:\n{tour:?}");
     }
 }
 
-/// The `sh` blocks of a section, one after the other.
-fn shell_blocks(heading: &str) -> String {
-    let section = README
-        .split(&format!("\n{heading}\n"))
-        .nth(1)
-        .expect("no such section");
-    let section = section.split("\n## ").next().unwrap();
-    section
-        .split("\n```sh\n")
-        .skip(1)
-        .map(|block| block.split_once("\n```").expect("a block without an end").0)
-        .collect::<Vec<_>>()
-        .join("\n")
+/// Each page continues the shell session of the tour.
+#[test]
+fn the_commands_of_every_page_run_as_written() {
+    let tour = shell_blocks(README);
+    for (name, page) in pages() {
+        let commands = shell_blocks(&page);
+        if !commands.is_empty() {
+            eprintln!("{name}");
+            run(&format!("{tour}\n{commands}"));
+        }
+    }
 }
 
-/// Runs a script with the server's address; one that hangs is stopped.
-fn run(script: &str, folder: &Path, address: &str) -> Output {
-    let patience = Duration::from_secs(60);
-    let mut shell = Command::new("sh")
+/// `sh` is run, `sh no-run` is not; other blocks hold no commands.
+#[test]
+fn a_block_is_left_out_only_where_a_test_cannot_run_it() {
+    for (name, page) in documents() {
+        for (info, block) in blocks(&page) {
+            let is_known = match info.as_str() {
+                "sh no-run" => NOT_HERE.iter().any(|need| block.contains(need)),
+                info => ["sh", "text", "json", "toml", "rust", "sql"].contains(&info),
+            };
+            assert!(is_known, "{name}: a block is marked {info:?}:\n{block}");
+        }
+    }
+}
+
+/// A link to a file, or to a heading in one, leads somewhere.
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (name, page) in documents() {
+        let folder = root.join(&name);
+        let folder = folder.parent().unwrap();
+        for link in links(&page) {
+            let (file, heading) = link.split_once('#').unwrap_or((&link, ""));
+            let target = match file {
+                "" => root.join(&name),
+                file => folder.join(file),
+            };
+            assert!(
+                target.exists(),
+                "{name} links to {link}, which is not there"
+            );
+            if !heading.is_empty() {
+                let text = std::fs::read_to_string(&target).unwrap();
+                assert!(
+                    anchors(&text).contains(&heading.to_owned()),
+                    "{name} links to {link}, a heading that is not there"
+                );
+            }
+        }
+    }
+}
+
+/// The pages below `docs/`, by their names.
+fn pages() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = Vec::new();
+    for folder in ["docs", "docs/decisions"] {
+        for file in std::fs::read_dir(root.join(folder)).unwrap() {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".md") {
+                let name = format!("{folder}/{name}");
+                let text = std::fs::read_to_string(root.join(&name)).unwrap();
+                pages.push((name, text));
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// Every document, by its path.
+fn documents() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let above = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ];
+    let above = above.iter().map(|name| {
+        let text = std::fs::read_to_string(root.join(name)).unwrap();
+        ((*name).to_owned(), text)
+    });
+    above.chain(pages()).collect()
+}
+
+/// The fenced blocks of a page, each with what stands behind its fence.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let mut blocks: Vec<(String, String)> = Vec::new();
+    let mut is_open = false;
+    for line in page.lines() {
+        match line.strip_prefix("```") {
+            Some(_) if is_open => is_open = false,
+            Some(info) => {
+                is_open = true;
+                blocks.push((info.to_owned(), String::new()));
+            }
+            None if is_open => {
+                let (_, block) = blocks.last_mut().unwrap();
+                block.push_str(line);
+                block.push('\n');
+            }
+            None => {}
+        }
+    }
+    assert!(!is_open, "a block without an end");
+    blocks
+}
+
+/// The commands of a page, one block after the other.
+fn shell_blocks(page: &str) -> String {
+    let commands = blocks(page).into_iter().filter(|(info, _)| info == "sh");
+    commands.map(|(_, block)| block).collect()
+}
+
+/// The targets of a page's links to files and headings.
+fn links(page: &str) -> Vec<String> {
+    let targets = page.split("](").skip(1);
+    targets
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(target, _)| target.to_owned())
+        .filter(|target| !target.contains("://") && !target.contains(' '))
+        .collect()
+}
+
+/// The anchors of a page's headings, as GitHub makes them.
+fn anchors(page: &str) -> Vec<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| {
+            let heading = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = heading.replace(|c: char| !c.is_alphanumeric() && !" -_".contains(c), "");
+            kept.replace(' ', "-")
+        })
+        .collect()
+}
+
+/// What a script has written.
+#[derive(Debug)]
+struct Session {
+    output: String,
+}
+
+/// Runs commands beside a new server; `None` where this machine lacks what they call.
+fn run(script: &str) -> Option<Session> {
+    for program in ["curl", "openssl"] {
+        if Command::new(program).arg("--version").output().is_err()
+            && Command::new(program).arg("version").output().is_err()
+        {
+            assert!(std::env::var_os("CI").is_none(), "{program} is missing");
+            eprintln!("Skipped: there is no {program}.");
+            return None;
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = server::Server::start(folder.path());
+    let ended = shell(script, folder.path(), &server.address);
+    let (output, errors) = (text(&ended.stdout), text(&ended.stderr));
+    // curl tells of an answer of 400 and above by its error 22.
+    let is_refused = errors.contains("curl: (22)");
+    assert!(
+        ended.status.success() && !is_refused,
+        "{}\n{output}\n{errors}",
+        ended.status
+    );
+    Some(Session { output })
+}
+
+/// Runs a script with the server's address and the binary at hand; one that hangs is stopped.
+fn shell(script: &str, folder: &Path, address: &str) -> Output {
+    let timeout = Duration::from_secs(60);
+    std::fs::write(folder.join(".curlrc"), "fail-with-body\n").unwrap();
+    let mut shell = Command::new("sh");
+    for (name, value) in server::command(folder, &[]).get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let mut shell = shell
         .args(["-eu", "-c", script])
         .current_dir(folder)
+        .env("PATH", path_with_binary())
         .env("API", format!("http://{address}"))
         .env("TMPDIR", folder)
+        .env("CURL_HOME", folder)
         .stdin(Stdio::null())
         .stdout(std::fs::File::create(folder.join("said")).unwrap())
         .stderr(std::fs::File::create(folder.join("complained")).unwrap())
         .spawn()
         .unwrap();
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + timeout;
     let status = loop {
         match shell.try_wait().unwrap() {
             Some(status) => break status,
@@ -98,6 +262,15 @@ fn run(script: &str, folder: &Path, address: &str) -> Output {
         stdout: std::fs::read(folder.join("said")).unwrap(),
         stderr: std::fs::read(folder.join("complained")).unwrap(),
     }
+}
+
+/// Where `rollcall` is found, before all else.
+fn path_with_binary() -> std::ffi::OsString {
+    let binary = Path::new(env!("CARGO_BIN_EXE_rollcall"));
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&others);
+    let folders = std::iter::once(binary.parent().unwrap().to_owned()).chain(folders);
+    std::env::join_paths(folders).unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -143,29 +316,22 @@ fn every_setting_stands_in_the_example_with_its_default() {
 }
 
 #[test]
-fn every_setting_stands_in_the_table_with_its_default() {
-    let section = |heading: &str| {
-        let section = README.split(&format!("\n## {heading}\n")).nth(1);
-        section.and_then(|it| it.split("\n## ").next()).unwrap()
-    };
-    let rows: Vec<&str> = section("Configuration")
+fn every_limit_stands_in_the_table_with_its_default() {
+    let rows: Vec<&str> = LIMITS
         .lines()
-        .chain(section("Limits").lines())
-        .filter(|line| line.starts_with("| `ROLLCALL_"))
+        .filter(|line| line.starts_with("| `ROLLCALL_LIMIT_"))
         .collect();
-    let settings = settings();
-    assert_eq!(rows.len(), settings.len());
-    for (name, default) in settings {
+    let mut limits = settings();
+    limits.retain(|name, _| name.starts_with("limit_"));
+    assert_eq!(rows.len(), limits.len());
+    for (name, default) in limits {
         let name = name.to_uppercase();
         let row = rows
             .iter()
             .find(|row| row.starts_with(&format!("| `ROLLCALL_{name}` |")))
-            .unwrap_or_else(|| panic!("ROLLCALL_{name} is missing in the table of README.md"));
+            .unwrap_or_else(|| panic!("docs/limits.md has no ROLLCALL_{name}"));
         let last = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
-        assert!(
-            default.is_empty() || last.contains(&format!("`{default}`")),
-            "{row}"
-        );
+        assert_eq!(last, format!("`{default}`"), "{row}");
     }
 }
 
