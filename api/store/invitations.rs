@@ -1,12 +1,14 @@
-//! Email invitations. Callers come by an invitation's id through the organization, or through a
-//! secret or an account that it was sent to.
+//! Email invitations. Callers get an invitation's id through its organization, or through the mailed
+//! secret or the account that it was sent to.
 
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::Connection;
 use super::backend::each_backend;
+use super::connection::MultiBackend;
 use super::schema::{groups, invitation_groups, invitations, organizations};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, GroupId, InvitationId, MailId, OrganizationId};
@@ -24,7 +26,7 @@ use crate::store::organizations::Organization;
 pub struct Invitation {
     pub id: InvitationId,
     pub organization_id: OrganizationId,
-    /// The account with the address; none once it is gone.
+    /// The account with the address; none once that account is deleted.
     pub account_id: Option<AccountId>,
     pub invited_by_account_id: Option<AccountId>,
     pub email: EmailAddress,
@@ -32,11 +34,11 @@ pub struct Invitation {
     pub account_type: AccountType,
     pub language: Language,
     pub note: Option<Note>,
-    /// As it was written last: [`Invitation::status_at`] tells how it stands.
+    /// The stored status: [`Invitation::status_at`] gives the one that holds at a moment.
     pub status: InvitationStatus,
     pub valid_days: i64,
     pub expires_at: Timestamp,
-    /// How many links were made for it.
+    /// How many links were made for it so far.
     pub links: i64,
     pub mail_id: Option<MailId>,
     pub created_at: Timestamp,
@@ -44,26 +46,29 @@ pub struct Invitation {
 }
 
 impl Invitation {
-    /// How it stands at this moment.
+    /// The status that holds at this moment.
     pub fn status_at(&self, now: Timestamp) -> InvitationStatus {
         self.status.at(now, self.expires_at)
     }
 
-    /// Whether a seat waits for it: of the pending ones that have to be accepted, those too that have
-    /// expired and were not cleaned up yet.
+    /// Whether a seat is reserved for it: true for each pending one that has to be accepted, also for
+    /// one that has expired and was not cleaned up yet.
     pub fn holds_seat(&self) -> bool {
         self.kind == InvitationKind::Join && self.status == InvitationStatus::Pending
     }
 }
 
-/// Which invitations a list shows; absent fields do not narrow it.
-#[derive(Clone, Debug, Default)]
-pub struct InvitationFilter {
+/// Which invitations a list shows, and which page of them; absent fields do not narrow it.
+#[derive(Clone, Debug)]
+pub struct InvitationQuery {
     pub status: Option<InvitationStatus>,
     /// Any part of the address.
     pub search: Option<String>,
     /// Only those that this account sent.
     pub sender: Option<AccountId>,
+    /// Only those that are older than this one.
+    pub before: Option<InvitationId>,
+    pub limit: i64,
 }
 
 /// Adds invitations.
@@ -72,11 +77,8 @@ pub fn insert_all(connection: &mut Connection, new: &[Invitation]) -> Result<()>
     Ok(())
 }
 
-/// Notes which groups come with which invitation; tells how many were not noted before.
-pub fn insert_groups(
-    connection: &mut Connection,
-    new: &[(InvitationId, GroupId)],
-) -> Result<usize> {
+/// Adds groups to invitations; pairs that are stored already stay as they are.
+pub fn insert_groups(connection: &mut Connection, new: &[(InvitationId, GroupId)]) -> Result<()> {
     let rows: Vec<_> = new
         .iter()
         .map(|(invitation, group)| {
@@ -86,12 +88,11 @@ pub fn insert_groups(
             )
         })
         .collect();
-    Ok(
-        each_backend!(connection, c => diesel::insert_into(invitation_groups::table)
+    each_backend!(connection, c => diesel::insert_into(invitation_groups::table)
         .values(&rows)
         .on_conflict_do_nothing()
-        .execute(c))?,
-    )
+        .execute(c))?;
+    Ok(())
 }
 
 /// The groups that come with each of these invitations: id and name, in the order of the names.
@@ -116,7 +117,7 @@ pub fn groups_of(
 }
 
 /// An invitation of the organization; with `sender`, only one that this account sent.
-pub fn find(
+pub fn find_in_organization(
     connection: &mut Connection,
     organization: OrganizationId,
     id: InvitationId,
@@ -137,43 +138,49 @@ pub fn find(
 pub fn list(
     connection: &mut Connection,
     organization: OrganizationId,
-    filter: &InvitationFilter,
+    query: &InvitationQuery,
     now: Timestamp,
-    before: Option<InvitationId>,
-    limit: i64,
 ) -> Result<Vec<Invitation>> {
-    let mut query = invitations::table
+    let mut found = invitations::table
         .filter(invitations::organization_id.eq(organization))
         .order(invitations::id.desc())
-        .limit(limit)
+        .limit(query.limit)
         .select(Invitation::as_select())
         .into_boxed();
-    if let Some(before) = before {
-        query = query.filter(invitations::id.lt(before));
+    if let Some(before) = query.before {
+        found = found.filter(invitations::id.lt(before));
     }
-    if let Some(sender) = filter.sender {
-        query = query.filter(invitations::invited_by_account_id.eq(sender));
+    if let Some(sender) = query.sender {
+        found = found.filter(invitations::invited_by_account_id.eq(sender));
     }
-    if let Some(search) = &filter.search {
+    if let Some(search) = &query.search {
         let pattern = like_pattern(&search.trim().to_lowercase());
-        query = query.filter(invitations::email.like(pattern).escape('\\'));
+        found = found.filter(invitations::email.like(pattern).escape('\\'));
     }
-    // As `InvitationStatus::at` has it.
-    query = match filter.status {
-        None => query,
-        Some(InvitationStatus::Pending) => query
-            .filter(invitations::status.eq(InvitationStatus::Pending))
-            .filter(invitations::expires_at.gt(now)),
-        Some(InvitationStatus::Expired) => query.filter(
-            invitations::status
-                .eq(InvitationStatus::Expired)
-                .or(invitations::status
-                    .eq(InvitationStatus::Pending)
-                    .and(invitations::expires_at.le(now))),
-        ),
-        Some(ended) => query.filter(invitations::status.eq(ended)),
-    };
-    Ok(query.load(connection)?)
+    if let Some(status) = query.status {
+        found = found.filter(has_status(status, now));
+    }
+    Ok(found.load(connection)?)
+}
+
+/// The condition that an invitation has this status now, as `InvitationStatus::at` defines it.
+fn has_status(
+    status: InvitationStatus,
+    now: Timestamp,
+) -> Box<dyn BoxableExpression<invitations::table, MultiBackend, SqlType = Bool>> {
+    let stored = invitations::status.eq(status);
+    match status {
+        InvitationStatus::Pending => Box::new(stored.and(invitations::expires_at.gt(now))),
+        InvitationStatus::Expired => {
+            let overdue = invitations::status
+                .eq(InvitationStatus::Pending)
+                .and(invitations::expires_at.le(now));
+            Box::new(stored.or(overdue))
+        }
+        InvitationStatus::Accepted | InvitationStatus::Declined | InvitationStatus::Revoked => {
+            Box::new(stored)
+        }
+    }
 }
 
 /// The pending invitations of an account that have to be accepted and have not expired, each with
@@ -196,8 +203,8 @@ pub fn open_of_account(
         .load(connection)?)
 }
 
-/// An invitation, whoever asks.
-pub fn look(connection: &mut Connection, id: InvitationId) -> Result<Option<Invitation>> {
+/// An invitation by its id alone.
+pub fn find(connection: &mut Connection, id: InvitationId) -> Result<Option<Invitation>> {
     Ok(invitations::table
         .find(id)
         .select(Invitation::as_select())
@@ -211,11 +218,11 @@ pub fn lock(connection: &mut Connection, id: InvitationId) -> Result<Option<Invi
     diesel::update(invitations::table.find(id))
         .set(invitations::status.eq(invitations::status))
         .execute(connection)?;
-    look(connection, id)
+    find(connection, id)
 }
 
 /// Locks the invitations to these addresses that are pending or have expired, and gives them, the
-/// oldest first: always in that order, so that two who do it never wait for each other in a ring.
+/// oldest first. The fixed order prevents deadlocks.
 pub fn lock_unended(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -249,24 +256,23 @@ pub fn pending_among(
         .load(connection)?)
 }
 
-/// Ends an invitation, from one status to another; `false` where it was not in the first.
+/// Gives an invitation its last status; `false` where its status is no longer the known one.
 pub fn end(
     connection: &mut Connection,
-    id: InvitationId,
-    from: InvitationStatus,
+    known: &Invitation,
     to: InvitationStatus,
     at: Timestamp,
 ) -> Result<bool> {
     let known = invitations::table
-        .find(id)
-        .filter(invitations::status.eq(from));
+        .find(known.id)
+        .filter(invitations::status.eq(known.status));
     Ok(diesel::update(known)
         .set((invitations::status.eq(to), invitations::ended_at.eq(at)))
         .execute(connection)?
         == 1)
 }
 
-/// What a new link makes of an invitation.
+/// The columns that a new link changes.
 #[derive(Clone, Copy, Debug, AsChangeset)]
 #[diesel(table_name = invitations, treat_none_as_null = true)]
 pub struct Reopened {
@@ -277,7 +283,7 @@ pub struct Reopened {
     pub ended_at: Option<Timestamp>,
 }
 
-/// Gives an invitation that is locked a new link and a new time.
+/// Makes a locked invitation pending again, with a new link and a new time.
 pub fn reopen(connection: &mut Connection, id: InvitationId, reopened: &Reopened) -> Result<()> {
     diesel::update(invitations::table.find(id))
         .set(reopened)
@@ -285,8 +291,8 @@ pub fn reopen(connection: &mut Connection, id: InvitationId, reopened: &Reopened
     Ok(())
 }
 
-/// Invitations that have expired and still are written down as pending.
-pub fn unsettled(
+/// Invitations that have expired and whose stored status still is pending.
+pub fn overdue(
     connection: &mut Connection,
     now: Timestamp,
     limit: i64,
@@ -300,7 +306,8 @@ pub fn unsettled(
         .load(connection)?)
 }
 
-/// The invitations of an account that are pending or have expired; with `organization`, its only.
+/// The invitations of an account that are pending or have expired; with `organization`, only those of
+/// this organization.
 pub fn unended_of_account(
     connection: &mut Connection,
     account: AccountId,
@@ -318,8 +325,7 @@ pub fn unended_of_account(
     Ok(query.load(connection)?)
 }
 
-/// Forgets all invitations of an organization, and so waits for an answer to one that is being
-/// written.
+/// Deletes all invitations of an organization. It waits for a transaction that is answering one.
 pub fn delete_all(connection: &mut Connection, organization: OrganizationId) -> Result<()> {
     let all = invitations::table.filter(invitations::organization_id.eq(organization));
     diesel::delete(all).execute(connection)?;

@@ -11,8 +11,8 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// A token that was mailed.
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = mailed_tokens)]
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = mailed_tokens, treat_none_as_default_value = false)]
 pub struct MailedToken {
     pub kind: TokenKind,
     pub account_id: AccountId,
@@ -21,38 +21,40 @@ pub struct MailedToken {
     pub expires_at: Timestamp,
 }
 
-/// Keeps the hash of a token.
-pub fn insert(connection: &mut Connection, hash: &TokenHash, token: &MailedToken) -> Result<()> {
-    diesel::insert_into(mailed_tokens::table)
-        .values((
-            mailed_tokens::token_hash.eq(hash.as_bytes()),
-            mailed_tokens::kind.eq(token.kind),
-            mailed_tokens::account_id.eq(token.account_id),
-            mailed_tokens::invitation_id.eq(token.invitation_id),
-            mailed_tokens::created_at.eq(token.created_at),
-            mailed_tokens::expires_at.eq(token.expires_at),
-        ))
-        .execute(connection)?;
-    Ok(())
+#[derive(Insertable)]
+#[diesel(table_name = mailed_tokens, treat_none_as_default_value = false)]
+struct NewRow<'a> {
+    token_hash: &'a [u8],
+    #[diesel(embed)]
+    token: MailedToken,
 }
 
-/// Keeps the hashes of many tokens.
+impl<'a> NewRow<'a> {
+    fn new(hash: &'a TokenHash, token: &MailedToken) -> Self {
+        Self {
+            token_hash: hash.as_bytes(),
+            token: token.clone(),
+        }
+    }
+}
+
+/// Adds a token by its hash.
+pub fn insert(connection: &mut Connection, hash: &TokenHash, token: &MailedToken) -> Result<()> {
+    insert_rows(connection, &[NewRow::new(hash, token)])
+}
+
+/// Adds many tokens by their hashes, in one statement.
 pub fn insert_all(connection: &mut Connection, new: &[(TokenHash, MailedToken)]) -> Result<()> {
     let rows: Vec<_> = new
         .iter()
-        .map(|(hash, token)| {
-            (
-                mailed_tokens::token_hash.eq(hash.as_bytes()),
-                mailed_tokens::kind.eq(token.kind),
-                mailed_tokens::account_id.eq(token.account_id),
-                mailed_tokens::invitation_id.eq(token.invitation_id),
-                mailed_tokens::created_at.eq(token.created_at),
-                mailed_tokens::expires_at.eq(token.expires_at),
-            )
-        })
+        .map(|(hash, token)| NewRow::new(hash, token))
         .collect();
+    insert_rows(connection, &rows)
+}
+
+fn insert_rows(connection: &mut Connection, rows: &[NewRow<'_>]) -> Result<()> {
     each_backend!(connection, c => diesel::insert_into(mailed_tokens::table)
-        .values(&rows)
+        .values(rows)
         .execute(c))?;
     Ok(())
 }
@@ -71,7 +73,7 @@ pub fn find(
         .optional()?)
 }
 
-/// Uses a token up; `false` where it has expired, was used before, or never was.
+/// Deletes a token because it is used; `false` where it has expired, was used before, or never was.
 pub fn consume(
     connection: &mut Connection,
     kind: TokenKind,
@@ -85,7 +87,7 @@ pub fn consume(
     Ok(diesel::delete(good).execute(connection)? == 1)
 }
 
-/// Kills every token of this kind of an account.
+/// Deletes every token of this kind of an account.
 pub fn delete_of_account(
     connection: &mut Connection,
     account: AccountId,
@@ -97,14 +99,14 @@ pub fn delete_of_account(
     Ok(diesel::delete(theirs).execute(connection)?)
 }
 
-/// Kills every token of an invitation.
+/// Deletes every token of an invitation.
 pub fn delete_of_invitation(connection: &mut Connection, invitation: InvitationId) -> Result<()> {
     let its = mailed_tokens::table.filter(mailed_tokens::invitation_id.eq(invitation));
     diesel::delete(its).execute(connection)?;
     Ok(())
 }
 
-/// Forgets tokens that expired before this moment.
+/// Deletes tokens that expired before this moment.
 pub fn delete_expired(connection: &mut Connection, before: Timestamp) -> Result<usize> {
     let old = mailed_tokens::table.filter(mailed_tokens::expires_at.le(before));
     Ok(diesel::delete(old).execute(connection)?)

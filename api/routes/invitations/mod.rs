@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::services::authorization::Invite;
 use crate::services::invitations::{self, Take};
 use crate::state::State;
-use crate::store::invitations::InvitationFilter;
+use crate::store::invitations::InvitationQuery;
 
 /// Mounts these operations.
 pub fn mount(config: &mut ServiceConfig<'_>) {
@@ -89,7 +89,7 @@ async fn create_invitations(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct InvitationQuery {
+struct ListInvitationsParams {
     status: Option<InvitationStatus>,
     /// Any part of the address; case does not matter.
     #[param(max_length = 254)]
@@ -110,7 +110,7 @@ struct InvitationQuery {
     tag = "Invitations",
     params(
         ("organization_id" = OrganizationId, Path, description = "The organization."),
-        InvitationQuery
+        ListInvitationsParams
     ),
     responses(
         (status = 200, description = "A page.", body = InvitationPage),
@@ -122,21 +122,23 @@ async fn list_invitations(
     http: HttpRequest,
     caller: Caller,
     path: web::Path<(OrganizationId,)>,
-    query: web::Query<InvitationQuery>,
+    query: web::Query<ListInvitationsParams>,
 ) -> Result<HttpResponse, Problem> {
     let (id,) = path.into_inner();
     let query = query.into_inner();
     let limit = Limit::parse(query.limit)?;
     let before: Option<InvitationId> = parse_cursor(query.cursor.as_deref())?;
     refuse_unusable("?search", query.search.as_deref(), 254)?;
-    let filter = InvitationFilter {
+    let query = InvitationQuery {
         status: query.status,
         search: query.search,
         sender: None,
+        before,
+        limit: limit.with_lookahead(),
     };
     let found = caller
         .permitted::<Invite, _>(id, move |connection, permit| {
-            invitations::list(connection, &permit, filter, before, limit.with_lookahead())
+            invitations::list(connection, &permit, query)
         })
         .await?;
     let page = Paged::new(

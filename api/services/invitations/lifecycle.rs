@@ -35,7 +35,7 @@ pub(super) fn end_beside_seat(
     to: InvitationStatus,
     now: Timestamp,
 ) -> Result<()> {
-    if !invitations::end(connection, invitation.id, invitation.status, to, now)? {
+    if !invitations::end(connection, invitation, to, now)? {
         return Err(Error::unavailable(
             "the invitation was answered at the same moment",
         ));
@@ -63,7 +63,7 @@ const BATCH: i64 = 100;
 /// # Errors
 /// Where the database is away.
 pub fn settle_expired(connection: &mut Connection, now: Timestamp) -> Result<usize> {
-    let due = invitations::unsettled(connection, now, BATCH)?;
+    let due = invitations::overdue(connection, now, BATCH)?;
     let mut settled = 0;
     for id in &due {
         // One that cannot be settled does not keep the others waiting.

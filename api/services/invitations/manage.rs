@@ -15,7 +15,7 @@ use crate::mail::Outbox;
 use crate::services::authorization::{Invite, Permit};
 use crate::services::limits::{Limit, LimitRequest};
 use crate::services::offboarding;
-use crate::store::invitations::{Invitation, InvitationFilter};
+use crate::store::invitations::{Invitation, InvitationQuery};
 use crate::store::mails::Delivery;
 use crate::store::{
     Connection, accounts, invitations, mails, managed_accounts, memberships, organizations,
@@ -37,13 +37,11 @@ pub struct InvitationView {
 pub fn list(
     connection: &mut Connection,
     permit: &Permit<Invite>,
-    mut filter: InvitationFilter,
-    before: Option<InvitationId>,
-    limit: i64,
+    mut query: InvitationQuery,
 ) -> Result<Vec<InvitationView>> {
-    filter.sender = permit.restricted_to_manager();
+    query.sender = permit.restricted_to_manager();
     let (organization, now) = (permit.organization.id, permit.act.at);
-    let found = invitations::list(connection, organization, &filter, now, before, limit)?;
+    let found = invitations::list(connection, organization, &query, now)?;
     show_all(connection, found, now)
 }
 
@@ -66,7 +64,7 @@ fn seen(
     id: InvitationId,
 ) -> Result<Invitation> {
     let sender = permit.restricted_to_manager();
-    invitations::find(connection, permit.organization.id, id, sender)?
+    invitations::find_in_organization(connection, permit.organization.id, id, sender)?
         .ok_or_else(no_such_invitation)
 }
 
@@ -152,7 +150,7 @@ pub fn resend(
             LimitRequest::one(Limit::Invitations, organization.to_string()),
         ];
         take(connection, &uses)?;
-        let renewed = invitations::look(connection, id)?.ok_or_else(no_such_invitation)?;
+        let renewed = invitations::find(connection, id)?.ok_or_else(no_such_invitation)?;
         show(connection, renewed, now)
     })
 }
@@ -189,7 +187,7 @@ pub fn revoke(
             &invitation,
             AuditAction::InvitationRevoked,
         )?;
-        let revoked = invitations::look(connection, id)?.ok_or_else(no_such_invitation)?;
+        let revoked = invitations::find(connection, id)?.ok_or_else(no_such_invitation)?;
         show(connection, revoked, now)
     })
 }

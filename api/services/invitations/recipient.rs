@@ -80,7 +80,7 @@ pub fn preview(
     now: Timestamp,
 ) -> Result<ReceivedInvitation> {
     let id = mailed(connection, token, &ANY_KIND)?;
-    let invitation = invitations::look(connection, id)?.ok_or_else(unknown)?;
+    let invitation = invitations::find(connection, id)?.ok_or_else(unknown)?;
     match invitation.status_at(now) {
         status @ (InvitationStatus::Declined | InvitationStatus::Revoked) => Err(ended(status)),
         _ => {
@@ -340,7 +340,7 @@ fn decline(connection: &mut Connection, invitation: &Invitation, act: &Act) -> R
 /// `invitation_unknown`.
 pub fn address_of(connection: &mut Connection, token: &str) -> Result<EmailAddress> {
     let id = mailed(connection, token, &ANY_KIND)?;
-    let invitation = invitations::look(connection, id)?.ok_or_else(unknown)?;
+    let invitation = invitations::find(connection, id)?.ok_or_else(unknown)?;
     Ok(invitation.email)
 }
 
