@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use super::without_panic;
 use crate::error::Result;
 use crate::mail::sending;
+use crate::services::context::RequestContext;
 use crate::services::imports::results;
 use crate::services::invitations;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 use crate::store::{idempotency_keys, imports, mailed_tokens, mails, rate_limits, sessions};
 
@@ -52,6 +54,8 @@ pub fn once(state: &State) -> Result<()> {
     mails::delete_ended_before(&mut connection, now.minus(MAIL_KEPT))?;
     mailed_tokens::delete_expired(&mut connection, now.minus(LINKS_KEPT))?;
     while results::erase_expired(&mut connection, now)? > 0 {}
-    while invitations::settle_expired(&mut connection, now)? > 0 {}
+    let context = RequestContext::system(now);
+    let mut tx = UnitOfWork::new(&mut connection, &state.services, &context);
+    while invitations::expire_overdue(&mut tx)? > 0 {}
     Ok(())
 }

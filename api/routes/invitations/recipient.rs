@@ -1,17 +1,20 @@
-//! Email invitations, as those who got them answer (PRODUCT 3.5).
+//! Email invitations as the people handle them whom they were sent to.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::requests::{AnswerInvitationRequest, InvitationKey, InvitationTokenRequest};
+use super::requests::{AnswerInvitationRequest, InvitationTokenRequest};
 use super::responses::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
 use crate::error::{Error, Result};
-use crate::routes::extract::{Caller, Once, RateLimiter, Reply, RequestInfo};
+use crate::routes::extract::idempotency::Json;
+use crate::routes::extract::{
+    Anonymous, Authenticated, Guard as _, IdempotencyHeader, RateLimiter,
+};
 use crate::routes::problem::{
     BodyErrors, InvitationErrors, InvitationLinkErrors, MailErrors, Problem, SessionErrors,
 };
-use crate::services::invitations::{self, Joining};
+use crate::services::idempotency::StoredResponse;
+use crate::services::invitations::{self, InvitationKey};
 use crate::services::limits::{Limit, LimitRequest};
 use crate::state::State;
 
@@ -25,11 +28,11 @@ pub(super) fn mount(config: &mut ServiceConfig<'_>) {
         .service(list_my_invitations);
 }
 
-/// Look at an invitation
+/// Preview an invitation
 ///
-/// Shows what the mailed link offers; nothing changes by it. Takes the token of a link to join, and
-/// that of sign-in instructions. One that has expired is shown too: ask for a new link with `renew`.
-/// A link that was used up, or that a newer one has replaced, is unknown.
+/// Shows what the mailed link offers and changes nothing. Takes the token of a link to join, and that
+/// of sign-in instructions. One that has expired is shown too: ask for a new link with `renew`. A link
+/// that was used up, or that a newer one has replaced, is unknown.
 #[utoipa::path(
     tag = "Invitations",
     security(()),
@@ -40,24 +43,24 @@ pub(super) fn mount(config: &mut ServiceConfig<'_>) {
 )]
 #[post("/v1/invitations/preview")]
 async fn preview_invitation(
-    state: web::Data<State>,
+    request: Anonymous,
     body: web::Json<InvitationTokenRequest>,
 ) -> Result<web::Json<InvitationPreview>, Problem> {
-    let (token, now) = (body.into_inner().token, state.services.clock.now());
-    let preview = state
-        .run_blocking(move |connection| invitations::preview(connection, &token, now))
+    let token = body.into_inner().token;
+    let received = request
+        .run(move |tx, ()| invitations::preview(tx, &token))
         .await?;
-    Ok(web::Json(preview.into()))
+    Ok(web::Json(received.into()))
 }
 
 /// Accept an invitation
 ///
 /// Joins the organization and the groups of the invitation, as the account that it was sent to.
-/// Accepting again answers `already_member`. With the token of the mail the caller has proved the
-/// mailbox by that; with the id alone, the address has to be verified (`email_not_verified`).
-/// *Requires:* a session of the account that was invited.
+/// Accepting again answers `already_member`. The token of the mail proves that the address is the
+/// caller's; with the id alone, the address has to be verified (`email_not_verified`).
 #[utoipa::path(
     tag = "Invitations",
+    params(IdempotencyHeader),
     responses(
         (status = 200, description = "In.", body = AcceptedInvitation),
         BodyErrors, SessionErrors, InvitationErrors
@@ -65,27 +68,24 @@ async fn preview_invitation(
 )]
 #[post("/v1/invitations/accept")]
 async fn accept_invitation(
-    caller: Caller,
-    once: Once,
-    body: web::Json<AnswerInvitationRequest>,
+    request: Authenticated,
+    json: Json<AnswerInvitationRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let joining = match body.into_inner().named()? {
-        InvitationKey::Token(token) => Joining::ByToken(token),
-        InvitationKey::Id(id) => Joining::ById(id),
-    };
-    let answer = caller
-        .signed_in_once(once, move |connection, caller| {
-            let accepted = invitations::accept(connection, &caller, &joining)?;
-            Reply::ok(&AcceptedInvitation::from(accepted))
+    let Json { idempotency, body } = json;
+    let key = body.key()?;
+    let response = request
+        .run_once(idempotency, move |tx, ()| {
+            let acceptance = invitations::accept(tx, &key)?;
+            StoredResponse::ok(&AcceptedInvitation::from(acceptance))
         })
         .await?;
-    Ok(answer)
+    Ok(response)
 }
 
 /// Decline an invitation
 ///
-/// Frees the seat that waits. Declining again changes nothing. *Requires:* the token of the mail, or
-/// a session of the account that was invited, with its address verified.
+/// Releases the reserved seat. Declining again changes nothing. Takes the token of the mail without a
+/// session, or the id with a session of the account that was invited, whose address is verified.
 #[utoipa::path(
     tag = "Invitations",
     security((), ("access_token" = [])),
@@ -96,27 +96,19 @@ async fn accept_invitation(
 )]
 #[post("/v1/invitations/decline")]
 async fn decline_invitation(
-    state: web::Data<State>,
-    caller: Option<Caller>,
-    request: RequestInfo,
+    anonymous: Anonymous,
+    caller: Option<Authenticated>,
     body: web::Json<AnswerInvitationRequest>,
 ) -> Result<HttpResponse, Problem> {
-    match body.into_inner().named()? {
+    match body.into_inner().key()? {
         InvitationKey::Token(token) => {
-            let act = request.act_of(state.services.clock.now());
-            state
-                .run_blocking(move |connection| {
-                    invitations::decline_mailed(connection, &token, act)
-                })
-                .await?;
+            let decline = anonymous.run(move |tx, ()| invitations::decline_mailed(tx, &token));
+            decline.await?;
         }
         InvitationKey::Id(id) => {
             let caller = caller.ok_or_else(Error::not_signed_in)?;
-            caller
-                .signed_in(move |connection, caller| {
-                    invitations::decline_own(connection, &caller, id)
-                })
-                .await?;
+            let decline = caller.run(move |tx, ()| invitations::decline_own(tx, id));
+            decline.await?;
         }
     }
     Ok(HttpResponse::NoContent().finish())
@@ -126,10 +118,11 @@ async fn decline_invitation(
 ///
 /// In the place of one that has expired; it is sent to the mailbox that the old one was sent to, and
 /// nowhere else. The answer is the same where nothing is sent: the old link is still good, or the
-/// invitation has been answered or taken back, or no seat is free. Five an hour to one address.
+/// invitation has been answered or revoked, or no seat is free. Five an hour to one address.
 #[utoipa::path(
     tag = "Invitations",
     security(()),
+    params(IdempotencyHeader),
     responses(
         (status = 202, description = "If there is still something to be invited to, a mail is on its way."),
         BodyErrors, InvitationLinkErrors, MailErrors
@@ -138,57 +131,60 @@ async fn decline_invitation(
 #[post("/v1/invitations/renew")]
 async fn renew_invitation(
     state: web::Data<State>,
+    request: Anonymous,
     rate_limiter: RateLimiter,
-    once: Once,
-    request: RequestInfo,
-    body: web::Json<InvitationTokenRequest>,
+    json: Json<InvitationTokenRequest>,
 ) -> Result<HttpResponse, Problem> {
-    // The old link is unknown once there is a new one: a repetition is answered before that.
-    let (once, known) = once.replay_to_anonymous(&state).await?;
-    if let Some(known) = known {
-        return Ok(known.into());
+    let Json { idempotency, body } = json;
+    // A new link makes the old one unknown, so a repetition is answered before the link is looked up.
+    if let Some(response) = request.clone().replay(&idempotency).await? {
+        return Ok(response);
     }
-    let token = body.into_inner().token;
-    let presented = token.clone();
-    let address = state
-        .run_blocking(move |connection| invitations::address_of(connection, &presented))
+    let token = body.token;
+    take_uses(&request, &rate_limiter, token.clone()).await?;
+    let response = request
+        .run_once(idempotency, move |tx, ()| {
+            invitations::renew(tx, &token)?;
+            Ok(StoredResponse::accepted_without_body())
+        })
+        .await?;
+    state.signal.notify();
+    Ok(response)
+}
+
+/// Counts a request for a new link, whatever comes of it.
+async fn take_uses(request: &Anonymous, rate_limiter: &RateLimiter, token: String) -> Result<()> {
+    let address = request
+        .clone()
+        .run(move |tx, ()| invitations::address_of(tx, &token))
         .await?;
     let uses = vec![
         LimitRequest::one(Limit::MailToAddress, format!("invitation {address}")),
         LimitRequest::one(Limit::MailFromClient, rate_limiter.client()),
     ];
     rate_limiter.take_all(uses).await?;
-    let (outbox, now) = (state.services.outbox.clone(), state.services.clock.now());
-    let answer = once
-        .anonymous(&state, move |connection| {
-            let act = request.act_of(now);
-            invitations::renew(connection, &outbox, &token, act, now)?;
-            Ok(Reply {
-                status: StatusCode::ACCEPTED,
-                ..Reply::no_content()
-            })
-        })
-        .await?;
-    state.signal.notify();
-    Ok(answer)
+    Ok(())
 }
 
 /// List one's own invitations
 ///
-/// Those that wait for the caller's answer, the newest first. An account that has not proved its
-/// address is shown none, whoever typed it: `email_verified` tells. *Requires:* a session.
+/// Those that wait for the caller's answer, the newest first. An account whose address is not verified
+/// is shown none, because anybody may have typed that address: `email_verified` tells.
 #[utoipa::path(
     tag = "My account",
     responses((status = 200, description = "The invitations.", body = MyInvitationList), SessionErrors)
 )]
 #[get("/v1/me/invitations")]
-async fn list_my_invitations(caller: Caller) -> Result<web::Json<MyInvitationList>, Problem> {
-    let list = caller
-        .signed_in(|connection, caller| {
-            let found = invitations::of_caller(connection, &caller)?;
+async fn list_my_invitations(
+    request: Authenticated,
+) -> Result<web::Json<MyInvitationList>, Problem> {
+    let list = request
+        .run(|tx, ()| {
+            let received = invitations::of_caller(tx)?;
+            let account = &tx.context.principal.session()?.account;
             Ok(MyInvitationList {
-                items: found.into_iter().map(MyInvitation::from).collect(),
-                email_verified: caller.account.email_verified_at.is_some(),
+                items: received.into_iter().map(MyInvitation::from).collect(),
+                email_verified: account.email_verified_at.is_some(),
             })
         })
         .await?;

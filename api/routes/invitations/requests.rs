@@ -1,23 +1,25 @@
-//! What is sent to the operations on invitations.
+//! The requests of the operations on invitations.
 
 use serde::Deserialize;
-use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::generated_address::LoginDomain;
 use crate::domain::ids::{GroupId, InvitationId};
-use crate::domain::invitations::{Note, NoteError, ValidDays};
+use crate::domain::invitations::{InvitationStatus, Note, NoteError, ValidDays};
 use crate::domain::language::Language;
 use crate::domain::organization::AccountType;
 use crate::error::{Error, Result};
 use crate::routes::extract::{FieldReason, Form};
-use crate::services::invitations::{NewInvitations, Typed};
+use crate::routes::page::{Limit, parse_cursor, refuse_unusable};
+use crate::services::invitations::{GivenAddress, InvitationKey, NewInvitations};
+use crate::store::invitations::InvitationQuery;
 
-/// The most addresses of one call (PRODUCT 3.5), and the most groups.
+/// The most addresses and the most groups of one call.
 const MAX_EMAILS: usize = 500;
 const MAX_GROUPS: usize = 100;
 
-/// An address as people type it: what is none gets its own outcome.
+/// An address as people type it: a text that is no address gets its own outcome.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub struct TypedAddress(String);
@@ -74,40 +76,20 @@ impl CreateInvitationsRequest {
     /// `validation_failed`, naming each field at fault.
     pub fn parse(self, login_domain: &LoginDomain) -> Result<NewInvitations> {
         let mut form = Form::new();
-        match self.emails.len() {
-            0 => form.refuse(
-                "/emails",
-                "missing",
-                "Name at least one address.".to_owned(),
-            ),
-            1..=MAX_EMAILS => {}
-            _ => {
-                let detail = "One call takes at most 500 addresses.".to_owned();
-                form.refuse("/emails", "out_of_range", detail);
-            }
-        }
-        if self.group_ids.len() > MAX_GROUPS {
-            let detail = "One call takes at most 100 groups.".to_owned();
-            form.refuse("/group_ids", "out_of_range", detail);
-        }
+        refuse_out_of_range(&mut form, self.emails.len(), self.group_ids.len());
         let note = self.note.as_deref().map(Note::parse);
         let note = form.take_optional("/note", note).flatten();
-        let valid_days = match self.valid_days.map(ValidDays::new) {
-            None => ValidDays::default(),
-            Some(Some(days)) => days,
-            Some(None) => {
-                let detail = "An invitation is good for 1 to 30 days.".to_owned();
-                form.refuse("/valid_days", "out_of_range", detail);
-                ValidDays::default()
-            }
-        };
+        let valid_days = valid_days(&mut form, self.valid_days);
         if form.has_errors() {
             return Err(form.refusal());
         }
-        let emails = self.emails.into_iter().map(|TypedAddress(text)| Typed {
-            email: login_domain.parse_outside(&text),
-            text,
-        });
+        let emails = self
+            .emails
+            .into_iter()
+            .map(|TypedAddress(text)| GivenAddress {
+                email: login_domain.parse_outside(&text),
+                text,
+            });
         let mut groups = self.group_ids;
         groups.sort();
         groups.dedup();
@@ -119,6 +101,69 @@ impl CreateInvitationsRequest {
             note,
             valid_days,
         })
+    }
+}
+
+fn refuse_out_of_range(form: &mut Form, emails: usize, groups: usize) {
+    if emails == 0 {
+        let detail = "Name at least one address.".to_owned();
+        form.refuse("/emails", "missing", detail);
+    }
+    if emails > MAX_EMAILS {
+        let detail = format!("One call takes at most {MAX_EMAILS} addresses.");
+        form.refuse("/emails", "out_of_range", detail);
+    }
+    if groups > MAX_GROUPS {
+        let detail = format!("One call takes at most {MAX_GROUPS} groups.");
+        form.refuse("/group_ids", "out_of_range", detail);
+    }
+}
+
+fn valid_days(form: &mut Form, days: Option<i64>) -> ValidDays {
+    let Some(days) = days else {
+        return ValidDays::default();
+    };
+    ValidDays::new(days).unwrap_or_else(|| {
+        let detail = "An invitation is good for 1 to 30 days.".to_owned();
+        form.refuse("/valid_days", "out_of_range", detail);
+        ValidDays::default()
+    })
+}
+
+/// Which invitations, and which page of them.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListInvitationsParams {
+    status: Option<InvitationStatus>,
+    /// Any part of the address; case does not matter.
+    #[param(max_length = 254)]
+    search: Option<String>,
+    /// How many entries: 1 to 200.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[param(max_length = 1000)]
+    cursor: Option<String>,
+}
+
+impl ListInvitationsParams {
+    /// The size of the page, and the query.
+    ///
+    /// # Errors
+    /// `validation_failed`, naming the parameter at fault.
+    pub fn parse(self) -> Result<(Limit, InvitationQuery)> {
+        let limit = Limit::parse(self.limit)?;
+        let before = parse_cursor(self.cursor.as_deref())?;
+        refuse_unusable("?search", self.search.as_deref(), 254)?;
+        let query = InvitationQuery {
+            status: self.status,
+            search: self.search,
+            sender: None,
+            before,
+            limit: limit.with_lookahead(),
+        };
+        Ok((limit, query))
     }
 }
 
@@ -155,18 +200,12 @@ pub struct AnswerInvitationRequest {
     invitation_id: Option<InvitationId>,
 }
 
-/// By what an invitation is named.
-pub enum InvitationKey {
-    Token(String),
-    Id(InvitationId),
-}
-
 impl AnswerInvitationRequest {
-    /// The one that is given.
+    /// The token or the id that is given.
     ///
     /// # Errors
     /// `validation_failed` where both are, or none.
-    pub fn named(self) -> Result<InvitationKey> {
+    pub fn key(self) -> Result<InvitationKey> {
         match (self.token, self.invitation_id) {
             (Some(token), None) => Ok(InvitationKey::Token(token)),
             (None, Some(id)) => Ok(InvitationKey::Id(id)),

@@ -1,4 +1,4 @@
-//! What the operations on invitations answer.
+//! The responses of the operations on invitations.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -62,14 +62,14 @@ impl From<Vec<AddressResult>> for InvitationResults {
     fn from(results: Vec<AddressResult>) -> Self {
         let mut summary = BTreeMap::new();
         for result in &results {
-            *summary.entry(result.ended.outcome).or_insert(0) += 1;
+            *summary.entry(result.outcome.kind).or_insert(0) += 1;
         }
         let results = results.into_iter().map(|result| InvitationResult {
             email: result.email,
-            outcome: result.ended.outcome,
-            invitation_id: result.ended.invitation,
-            groups_added: result.ended.groups_added,
-            detail: result.ended.detail,
+            outcome: result.outcome.kind,
+            invitation_id: result.outcome.invitation,
+            groups_added: result.outcome.groups_added,
+            detail: result.outcome.detail,
         });
         Self {
             results: results.collect(),
@@ -152,25 +152,25 @@ pub struct InvitationBody {
 }
 
 impl From<InvitationView> for InvitationBody {
-    fn from(shown: InvitationView) -> Self {
-        let invitation = shown.invitation;
+    fn from(view: InvitationView) -> Self {
+        let invitation = view.invitation;
         Self {
             id: invitation.id,
             email: invitation.email.to_string(),
             kind: invitation.kind,
             account_type: invitation.account_type,
-            groups: shown.groups.into_iter().map(GroupName::from).collect(),
+            groups: view.groups.into_iter().map(GroupName::from).collect(),
             language: invitation.language,
             note: invitation.note.map(|note| note.to_string()),
-            status: shown.status,
-            delivery: shown.delivery.map(DeliveryBody::from),
-            invited_by: shown.invited_by.map(|(account_id, username)| InviterBody {
+            status: view.status,
+            delivery: view.delivery.map(DeliveryBody::from),
+            invited_by: view.invited_by.map(|(account_id, username)| InviterBody {
                 account_id,
                 username: username.to_string(),
             }),
             expires_at: invitation.expires_at,
             created_at: invitation.created_at,
-            ended_at: shown.ended_at,
+            ended_at: view.ended_at,
         }
     }
 }
@@ -234,17 +234,17 @@ pub struct InvitationPreview {
 }
 
 impl From<ReceivedInvitation> for InvitationPreview {
-    fn from(preview: ReceivedInvitation) -> Self {
-        let invitation = preview.invitation;
+    fn from(received: ReceivedInvitation) -> Self {
+        let invitation = received.invitation;
         Self {
-            organization: preview.organization.into(),
+            organization: received.organization.into(),
             email: invitation.email.to_string(),
             kind: invitation.kind,
             account_type: invitation.account_type,
-            groups: preview.groups.into_iter().map(GroupName::from).collect(),
-            invited_by: preview.invited_by,
+            groups: received.groups.into_iter().map(GroupName::from).collect(),
+            invited_by: received.invited_by,
             note: invitation.note.map(|note| note.to_string()),
-            status: preview.status,
+            status: received.status,
             expires_at: invitation.expires_at,
         }
     }
@@ -269,14 +269,14 @@ pub struct MyInvitation {
 }
 
 impl From<ReceivedInvitation> for MyInvitation {
-    fn from(preview: ReceivedInvitation) -> Self {
-        let invitation = preview.invitation;
+    fn from(received: ReceivedInvitation) -> Self {
+        let invitation = received.invitation;
         Self {
             id: invitation.id,
-            organization: preview.organization.into(),
+            organization: received.organization.into(),
             account_type: invitation.account_type,
-            groups: preview.groups.into_iter().map(GroupName::from).collect(),
-            invited_by: preview.invited_by,
+            groups: received.groups.into_iter().map(GroupName::from).collect(),
+            invited_by: received.invited_by,
             note: invitation.note.map(|note| note.to_string()),
             created_at: invitation.created_at,
             expires_at: invitation.expires_at,
@@ -340,12 +340,12 @@ pub struct AcceptedInvitation {
 }
 
 impl From<Acceptance> for AcceptedInvitation {
-    fn from(accepted: Acceptance) -> Self {
+    fn from(acceptance: Acceptance) -> Self {
         Self {
-            invitation_id: accepted.invitation,
-            organization: accepted.organization.into(),
-            groups: accepted.groups.into_iter().map(GroupName::from).collect(),
-            outcome: if accepted.joined {
+            invitation_id: acceptance.invitation,
+            organization: acceptance.organization.into(),
+            groups: acceptance.groups.into_iter().map(GroupName::from).collect(),
+            outcome: if acceptance.joined {
                 AcceptOutcome::Joined
             } else {
                 AcceptOutcome::AlreadyMember

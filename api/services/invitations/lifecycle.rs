@@ -1,41 +1,46 @@
-//! How invitations end, and what goes with them.
+//! How invitations end, and what ends with them.
 
-use serde_json::json;
-
-use crate::domain::audit::AuditAction;
+use super::publication::publish;
+use crate::domain::events::InvitationEvent;
 use crate::domain::ids::{AccountId, InvitationId, MailId, OrganizationId};
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::services::act::Act;
-use crate::services::audit::{self, Event, Subject};
+use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::Invitation;
-use crate::store::{Connection, accounts, invitations, mailed_tokens, mails, seats, transaction};
+use crate::store::{Connection, accounts, invitations, mailed_tokens, mails, seats};
 
-/// Ends an invitation that is locked, and gives the seat back that waits for it. What its mail says
-/// does not hold any more, so it does not leave if it is still here. A link to join stays known, so
-/// that whoever follows it is told how it ended; one that sets a password is killed.
+/// Ends a locked invitation and releases the seat that is reserved for it. Its mail is withdrawn if it
+/// was not sent yet. A link to join stays known, so that its bearer learns how the invitation ended; a
+/// link that sets a password is deleted.
+///
+/// # Errors
+/// `unavailable` where the invitation was answered at the same moment.
 pub(super) fn end(
     connection: &mut Connection,
     invitation: &Invitation,
     to: InvitationStatus,
-    now: Timestamp,
+    at: Timestamp,
 ) -> Result<()> {
     if invitation.holds_seat() {
         let (organization, account_type) = (invitation.organization_id, invitation.account_type);
         seats::release_reserved(connection, organization, account_type, 1)?;
     }
-    end_beside_seat(connection, invitation, to, now)
+    end_keeping_seat(connection, invitation, to, at)
 }
 
-/// As [`end`], where the caller turns the reserved seat into a member's.
-pub(super) fn end_beside_seat(
+/// Ends a locked invitation as [`end`] does, but leaves the reserved seat to the caller, who turns it
+/// into a member's.
+///
+/// # Errors
+/// As [`end`].
+pub(super) fn end_keeping_seat(
     connection: &mut Connection,
     invitation: &Invitation,
     to: InvitationStatus,
-    now: Timestamp,
+    at: Timestamp,
 ) -> Result<()> {
-    if !invitations::end(connection, invitation, to, now)? {
+    if !invitations::end(connection, invitation, to, at)? {
         return Err(Error::unavailable(
             "the invitation was answered at the same moment",
         ));
@@ -48,114 +53,109 @@ pub(super) fn end_beside_seat(
     Ok(())
 }
 
-/// Writes down that an invitation has expired; its link can still ask for a new one.
+/// Stores that an invitation has expired; its link can still ask for a new one.
+///
+/// # Errors
+/// As [`end`].
 pub(super) fn expire(connection: &mut Connection, invitation: &Invitation) -> Result<()> {
     let at = invitation.expires_at;
     end(connection, invitation, InvitationStatus::Expired, at)
 }
 
-/// How many are settled at a time.
+/// How many invitations one call of [`expire_overdue`] handles.
 const BATCH: i64 = 100;
 
-/// Settles invitations that have expired: written down as such, their seats given back. Any number of
-/// processes may do so at once. Tells how many were settled.
-///
-/// # Errors
-/// Where the database is away.
-pub fn settle_expired(connection: &mut Connection, now: Timestamp) -> Result<usize> {
-    let due = invitations::overdue(connection, now, BATCH)?;
-    let mut settled = 0;
-    for id in &due {
-        // One that cannot be settled does not keep the others waiting.
-        match transaction(connection, |connection| settle(connection, *id, now)) {
-            Ok(()) => settled += 1,
-            Err(error) => tracing::error!(%error, invitation = %id, "an invitation is not settled"),
+/// Stores the expiry of invitations that have expired and releases their seats. Any number of processes
+/// may do so at once. Gives how many were handled.
+pub fn expire_overdue(tx: &mut UnitOfWork<'_>) -> Result<usize> {
+    let mut handled = 0;
+    for id in invitations::overdue(tx.connection, tx.now(), BATCH)? {
+        // One that cannot be handled does not keep the others waiting.
+        match tx.transaction(|tx| expire_if_overdue(tx, id)) {
+            Ok(()) => handled += 1,
+            Err(error) => {
+                tracing::error!(%error, invitation = %id, "the expiry of an invitation is not stored");
+            }
         }
     }
-    Ok(settled)
+    Ok(handled)
 }
 
-fn settle(connection: &mut Connection, id: InvitationId, now: Timestamp) -> Result<()> {
-    match invitations::lock(connection, id)? {
-        Some(invitation)
-            if invitation.status == InvitationStatus::Pending
-                && invitation.status_at(now) == InvitationStatus::Expired =>
-        {
-            expire(connection, &invitation)
-        }
-        // Answered or renewed meanwhile.
-        _ => Ok(()),
+/// Checks again under the lock: the invitation may have been answered or renewed meanwhile.
+fn expire_if_overdue(tx: &mut UnitOfWork<'_>, id: InvitationId) -> Result<()> {
+    let now = tx.now();
+    let locked = invitations::lock(tx.connection, id)?;
+    let overdue = locked.filter(|invitation| {
+        invitation.status == InvitationStatus::Pending
+            && invitation.status_at(now) == InvitationStatus::Expired
+    });
+    match overdue {
+        Some(invitation) => expire(tx.connection, &invitation),
+        None => Ok(()),
     }
 }
 
-/// Notes that the owner of an account that an invitation made has begun to use it; call it in the
+/// Accepts the invitations that made an account, because its owner has begun to use it; call it in the
 /// transaction that gives the account its password.
 ///
 /// # Errors
-/// Where the database is away.
-pub fn note_account_used(connection: &mut Connection, account: AccountId, act: &Act) -> Result<()> {
-    for id in invitations::unended_of_account(connection, account, None)? {
-        let Some(invitation) = lock_unended(connection, id)? else {
-            continue;
-        };
-        if invitation.kind == InvitationKind::NewAccount {
-            end(connection, &invitation, InvitationStatus::Accepted, act.at)?;
-            record(
-                connection,
-                act,
-                &invitation,
-                AuditAction::InvitationAccepted,
-            )?;
+/// As [`end`].
+pub fn accept_by_use(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
+    for id in invitations::unended_of_account(tx.connection, account, None)? {
+        if let Some(invitation) = lock_unended(tx.connection, id)?
+            && invitation.kind == InvitationKind::NewAccount
+        {
+            let now = tx.now();
+            end(tx.connection, &invitation, InvitationStatus::Accepted, now)?;
+            publish(tx, &invitation, InvitationEvent::Accepted)?;
         }
     }
     Ok(())
 }
 
-/// Takes back whatever the organization has offered to somebody who leaves it or is removed from it:
-/// no old link lets them in again. Call it in the transaction of the offboarding, before the membership
-/// ends.
+/// Revokes what the organization has offered to somebody who leaves it or is removed from it, so that
+/// no old link lets them in again. Call it in the transaction that ends the membership, before that.
 ///
 /// # Errors
-/// Where the database is away.
-pub fn end_for_departure(
-    connection: &mut Connection,
+/// As [`end`].
+pub fn revoke_of_member(
+    tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
     account: AccountId,
-    act: &Act,
 ) -> Result<()> {
-    take_back(connection, account, Some(organization), act)
+    revoke_of(tx, account, Some(organization))
 }
 
-/// Takes back whatever any organization has offered to an account; call it in the transaction that
-/// deletes the account, before that.
+/// Revokes what any organization has offered to an account; call it in the transaction that deletes the
+/// account, before that.
 ///
 /// # Errors
-/// Where the database is away.
-pub fn end_all_of_account(
-    connection: &mut Connection,
-    account: AccountId,
-    act: &Act,
-) -> Result<()> {
-    take_back(connection, account, None, act)
+/// As [`end`].
+pub fn revoke_of_account(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
+    revoke_of(tx, account, None)
 }
 
-fn take_back(
-    connection: &mut Connection,
+fn revoke_of(
+    tx: &mut UnitOfWork<'_>,
     account: AccountId,
     organization: Option<OrganizationId>,
-    act: &Act,
 ) -> Result<()> {
-    accounts::lock(connection, account)?;
-    for id in invitations::unended_of_account(connection, account, organization)? {
-        if let Some(invitation) = lock_unended(connection, id)? {
-            end(connection, &invitation, InvitationStatus::Revoked, act.at)?;
-            record(connection, act, &invitation, AuditAction::InvitationRevoked)?;
+    accounts::lock(tx.connection, account)?;
+    for id in invitations::unended_of_account(tx.connection, account, organization)? {
+        if let Some(invitation) = lock_unended(tx.connection, id)? {
+            let now = tx.now();
+            end(tx.connection, &invitation, InvitationStatus::Revoked, now)?;
+            publish(tx, &invitation, InvitationEvent::Revoked)?;
         }
     }
     Ok(())
 }
 
-fn lock_unended(connection: &mut Connection, id: InvitationId) -> Result<Option<Invitation>> {
+/// Locks an invitation; none where it has been answered or revoked meanwhile.
+pub(super) fn lock_unended(
+    connection: &mut Connection,
+    id: InvitationId,
+) -> Result<Option<Invitation>> {
     let locked = invitations::lock(connection, id)?;
     Ok(locked.filter(|invitation| {
         matches!(
@@ -163,17 +163,4 @@ fn lock_unended(connection: &mut Connection, id: InvitationId) -> Result<Option<
             InvitationStatus::Pending | InvitationStatus::Expired
         )
     }))
-}
-
-/// Writes down in the organization's log what was done to an invitation.
-pub(super) fn record(
-    connection: &mut Connection,
-    act: &Act,
-    invitation: &Invitation,
-    action: AuditAction,
-) -> Result<()> {
-    let details = json!({ "email": invitation.email, "account_type": invitation.account_type });
-    let subject = Subject::Invitation(invitation.id);
-    let event = Event::within(invitation.organization_id, action, subject, details);
-    audit::record(connection, act, event)
 }

@@ -1,4 +1,4 @@
-//! Who may invite, and whose invitations can be seen (PRODUCT 3.2).
+//! Who may invite, and whose invitations can be seen.
 
 use reqwest::Method;
 use serde_json::{Value, json};

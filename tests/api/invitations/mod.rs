@@ -1,4 +1,4 @@
-//! Email invitations (PRODUCT 3.5).
+//! Email invitations.
 
 mod access;
 mod at_once;

@@ -1,4 +1,4 @@
-//! Requests on invitations that are sent twice with the same key (PRODUCT 4).
+//! Requests on invitations that are sent twice with the same key.
 
 use reqwest::Method;
 use serde_json::{Value, json};

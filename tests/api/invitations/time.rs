@@ -1,6 +1,6 @@
 //! Invitations whose time is over.
 
-use rollcall::services::invitations::settle_expired;
+use rollcall::services::invitations::expire_overdue;
 use serde_json::{Value, json};
 
 use super::{DAY, again, sent};
@@ -149,11 +149,12 @@ both_databases!(many_that_clean_up_at_once_give_a_seat_back_once, |app| {
     school.admin = again(&school.admin).await;
     let threads: Vec<_> = (0..4)
         .map(|_| {
-            let (pool, now) = (app.state.services.pool.clone(), app.now());
-            std::thread::spawn(move || {
-                let mut connection = pool.get().unwrap();
-                while settle_expired(&mut connection, now).unwrap() > 0 {}
-            })
+            let services = app.state.services.clone();
+            std::thread::spawn(
+                move || {
+                    while services.run_as_system(expire_overdue).unwrap() > 0 {}
+                },
+            )
         })
         .collect();
     for thread in threads {

@@ -1,224 +1,198 @@
-//! Those who are invited: a seat for each, as far as there are any, and a mail.
+//! Invitations for those who have a seat: stored, mailed, published.
 
-use serde_json::json;
-
-use super::{InvitationBatch, Outcome, Outcomes};
+use super::outcome::{Outcome, Outcomes};
+use super::request::NewInvitations;
+use super::resolve::Invitee;
 use crate::clock::new_id;
-use crate::domain::audit::AuditAction;
 use crate::domain::email_address::EmailAddress;
+use crate::domain::events::{DomainEvent, InvitationEvent};
 use crate::domain::ids::{AccountId, GroupId, InvitationId};
 use crate::domain::invitations::{InvitationKind, InvitationOutcome, InvitationStatus};
 use crate::domain::organization::{JoinedVia, Role};
 use crate::error::{Error, Result};
 use crate::services::admission::{self, SeatSource};
-use crate::services::audit::{self, Event, Subject};
-use crate::services::invitations::links::{self, From};
-use crate::services::limits::{Limit, LimitRequest};
-use crate::store::accounts::{self, Account};
+use crate::services::authorization::{Invite, Permit};
+use crate::services::events;
+use crate::services::invitations::inviter::Inviter;
+use crate::services::invitations::links::{self, QueuedLink};
+use crate::services::invitations::publication::event_of;
+use crate::services::limits::{self, Limit, LimitRequest};
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::accounts::Account;
 use crate::store::invitations::{self, Invitation};
 use crate::store::memberships::Admission;
-use crate::store::{Connection, mailed_tokens, removed_members, seats};
+use crate::store::{mailed_tokens, removed_members};
 
-/// Somebody who is to be invited.
-pub(super) struct Offer {
-    pub account: Account,
-    pub kind: InvitationKind,
+/// Issues an invitation to each; gives their outcomes.
+///
+/// # Errors
+/// `rate_limited`.
+pub(super) fn issue(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    new: &NewInvitations,
+    seated: &[Invitee],
+) -> Result<Outcomes> {
+    if seated.is_empty() {
+        return Ok(Outcomes::new());
+    }
+    admit_new_accounts(tx, permit, new, seated)?;
+    forget_removals(tx, permit, new, seated)?;
+    let issued = queue_mails(tx, permit, new, seated)?;
+    let outcomes = issued.iter().map(outcome_of).collect();
+    store(tx, &new.groups, issued)?;
+    let sent = LimitRequest {
+        uses: u32::try_from(seated.len()).map_err(Error::internal)?,
+        ..LimitRequest::one(Limit::Invitations, permit.organization.id.to_string())
+    };
+    limits::take(tx, &[sent])?;
+    Ok(outcomes)
 }
 
-/// Rows that one statement adds: SQLite takes at most 32,766 values.
-const MAX_PAIRS: usize = 5_000;
+/// Accounts that were created for their invitation are members from the start.
+fn admit_new_accounts(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    new: &NewInvitations,
+    seated: &[Invitee],
+) -> Result<()> {
+    let accounts: Vec<Account> = of_kind(seated, InvitationKind::NewAccount)
+        .cloned()
+        .collect();
+    let admission = Admission {
+        organization: permit.organization.id,
+        account_type: new.account_type,
+        role: Role::Member,
+        joined_via: JoinedVia::Invitation,
+        joined_at: tx.now(),
+    };
+    let source = SeatSource::Reserved;
+    admission::admit(tx.connection, &accounts, &admission, &new.groups, source)
+}
 
-impl InvitationBatch<'_> {
-    /// Those who get a seat: the first, in the order given.
-    pub(super) fn seat(
-        &self,
-        connection: &mut Connection,
-        mut offers: Vec<Offer>,
-        outcomes: &mut Outcomes,
-    ) -> Result<Vec<Offer>> {
-        if offers.is_empty() {
-            return Ok(offers);
-        }
-        let wanted = i64::try_from(offers.len()).map_err(Error::internal)?;
-        let account_type = self.asked.account_type;
-        let granted = seats::reserve_up_to(connection, self.organization, account_type, wanted)?;
-        let granted = usize::try_from(granted).map_err(Error::internal)?;
-        let without = offers.split_off(granted.min(offers.len()));
-        let in_vain: Vec<AccountId> = without
-            .iter()
-            .filter(|offer| offer.kind == InvitationKind::NewAccount)
-            .map(|offer| offer.account.id)
-            .collect();
-        accounts::delete_new(connection, &in_vain)?;
-        for offer in without {
-            let ended = Outcome::plainly(InvitationOutcome::NoSeat);
-            outcomes.insert(offer.account.email, ended);
-        }
-        self.without_those_invited_meanwhile(connection, offers, outcomes)
+/// Forgets that invited people were removed once: they may join by invite codes again too.
+fn forget_removals(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    new: &NewInvitations,
+    seated: &[Invitee],
+) -> Result<()> {
+    let joining: Vec<AccountId> = of_kind(seated, InvitationKind::Join)
+        .map(|account| account.id)
+        .collect();
+    if joining.is_empty() {
+        return Ok(());
     }
+    removed_members::delete(tx.connection, permit.organization.id, &joining)?;
+    removed_members::delete_of_groups(tx.connection, &new.groups, &joining)
+}
 
-    /// Whoever invites somebody of this organization holds its seats: what is seen now stays so.
-    fn without_those_invited_meanwhile(
-        &self,
-        connection: &mut Connection,
-        offers: Vec<Offer>,
-        outcomes: &mut Outcomes,
-    ) -> Result<Vec<Offer>> {
-        let joining: Vec<EmailAddress> = offers
-            .iter()
-            .filter(|offer| offer.kind == InvitationKind::Join)
-            .map(|offer| offer.account.email.clone())
-            .collect();
-        if joining.is_empty() {
-            return Ok(offers);
-        }
-        let invited = invitations::pending_among(connection, self.organization, &joining)?;
-        let (late, offers): (Vec<_>, Vec<_>) = offers
-            .into_iter()
-            .partition(|offer| invited.contains(&offer.account.email));
-        let given_back = i64::try_from(late.len()).map_err(Error::internal)?;
-        let account_type = self.asked.account_type;
-        seats::release_reserved(connection, self.organization, account_type, given_back)?;
-        for offer in late {
-            let ended = Outcome::because(
-                InvitationOutcome::AlreadyInvited,
-                "They were invited at the same moment.",
-            );
-            outcomes.insert(offer.account.email, ended);
-        }
-        Ok(offers)
-    }
+fn of_kind(seated: &[Invitee], kind: InvitationKind) -> impl Iterator<Item = &Account> {
+    seated
+        .iter()
+        .filter(move |invitee| invitee.kind == kind)
+        .map(|invitee| &invitee.account)
+}
 
-    pub(super) fn invite(
-        &self,
-        connection: &mut Connection,
-        sender: Option<&Account>,
-        offers: &[Offer],
-        outcomes: &mut Outcomes,
-    ) -> Result<()> {
-        if offers.is_empty() {
-            return Ok(());
-        }
-        self.admit_new_accounts(connection, offers)?;
-        self.forget_removals(connection, offers)?;
-        let name = sender.map(|sender| sender.username.to_string());
-        let from = From {
-            organization: &self.permit.organization,
-            person: name.as_deref(),
-        };
-        let (mut new, mut tokens, mut events) = (Vec::new(), Vec::new(), Vec::new());
-        for offer in offers {
-            let mut invitation = self.invitation(offer);
-            let to = &offer.account;
-            let sent = links::send(connection, self.outbox, &from, &invitation, to, self.now)?;
-            invitation.mail_id = sent.mail;
-            tokens.push(sent.token);
-            events.push(self.event(&invitation));
-            outcomes.insert(invitation.email.clone(), sent_out(&invitation));
-            new.push(invitation);
-        }
-        let groups = &self.asked.groups;
-        let with_groups: Vec<(InvitationId, GroupId)> = new
-            .iter()
-            .flat_map(|invitation| groups.iter().map(|group| (invitation.id, *group)))
-            .collect();
-        invitations::insert_all(connection, &new)?;
-        if !with_groups.is_empty() {
-            for some in with_groups.chunks(MAX_PAIRS) {
-                invitations::insert_groups(connection, some)?;
-            }
-        }
-        mailed_tokens::insert_all(connection, &tokens)?;
-        audit::record_all(connection, &self.permit.act, events)?;
-        let sent = LimitRequest {
-            uses: u32::try_from(new.len()).map_err(Error::internal)?,
-            ..LimitRequest::one(Limit::Invitations, self.organization.to_string())
-        };
-        (self.take)(connection, &[sent])
-    }
+/// An invitation with its queued link.
+struct Issued {
+    invitation: Invitation,
+    link: QueuedLink,
+}
 
-    fn admit_new_accounts(&self, connection: &mut Connection, offers: &[Offer]) -> Result<()> {
-        let accounts: Vec<Account> = offers
-            .iter()
-            .filter(|offer| offer.kind == InvitationKind::NewAccount)
-            .map(|offer| offer.account.clone())
-            .collect();
-        let admission = Admission {
-            organization: self.organization,
-            account_type: self.asked.account_type,
-            role: Role::Member,
-            joined_via: JoinedVia::Invitation,
-            joined_at: self.now,
-        };
-        let groups = &self.asked.groups;
-        admission::admit(
-            connection,
-            &accounts,
-            &admission,
-            groups,
-            SeatSource::Reserved,
-        )
-    }
+fn queue_mails(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    new: &NewInvitations,
+    seated: &[Invitee],
+) -> Result<Vec<Issued>> {
+    let sender = tx.context.principal.account();
+    let inviter = Inviter {
+        organization: permit.organization.clone(),
+        username: sender.map(|sender| sender.username.to_string()),
+    };
+    seated
+        .iter()
+        .map(|invitee| {
+            let mut invitation = invitation(tx, permit, new, invitee);
+            let link = links::queue(tx, &inviter, &invitation, &invitee.account)?;
+            invitation.mail_id = link.mail;
+            Ok(Issued { invitation, link })
+        })
+        .collect()
+}
 
-    /// Whoever is invited is welcome again, by codes too.
-    fn forget_removals(&self, connection: &mut Connection, offers: &[Offer]) -> Result<()> {
-        let ids: Vec<AccountId> = offers
-            .iter()
-            .filter(|offer| offer.kind == InvitationKind::Join)
-            .map(|offer| offer.account.id)
-            .collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        removed_members::delete(connection, self.organization, &ids)?;
-        removed_members::delete_of_groups(connection, &self.asked.groups, &ids)
-    }
-
-    fn invitation(&self, offer: &Offer) -> Invitation {
-        Invitation {
-            id: new_id::<InvitationId>(),
-            organization_id: self.organization,
-            account_id: Some(offer.account.id),
-            invited_by_account_id: self.permit.account_id,
-            email: offer.account.email.clone(),
-            kind: offer.kind,
-            account_type: self.asked.account_type,
-            language: self.asked.language.unwrap_or(offer.account.language),
-            note: self.asked.note.clone(),
-            status: InvitationStatus::Pending,
-            valid_days: self.asked.valid_days.get(),
-            expires_at: self.asked.valid_days.after(self.now),
-            links: 1,
-            mail_id: None,
-            created_at: self.now,
-            ended_at: None,
-        }
-    }
-
-    fn event(&self, invitation: &Invitation) -> Event {
-        let details = json!({
-            "email": invitation.email,
-            "kind": invitation.kind,
-            "account_id": invitation.account_id,
-            "account_type": invitation.account_type,
-            "group_ids": self.asked.groups,
-        });
-        let subject = Subject::Invitation(invitation.id);
-        Event::within(
-            self.organization,
-            AuditAction::InvitationCreated,
-            subject,
-            details,
-        )
+fn invitation(
+    tx: &UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    new: &NewInvitations,
+    invitee: &Invitee,
+) -> Invitation {
+    let account = &invitee.account;
+    Invitation {
+        id: new_id::<InvitationId>(),
+        organization_id: permit.organization.id,
+        account_id: Some(account.id),
+        invited_by_account_id: tx.account_id(),
+        email: account.email.clone(),
+        kind: invitee.kind,
+        account_type: new.account_type,
+        language: new.language.unwrap_or(account.language),
+        note: new.note.clone(),
+        status: InvitationStatus::Pending,
+        valid_days: new.valid_days.get(),
+        expires_at: new.valid_days.after(tx.now()),
+        links: 1,
+        mail_id: None,
+        created_at: tx.now(),
+        ended_at: None,
     }
 }
 
-fn sent_out(invitation: &Invitation) -> Outcome {
-    Outcome {
+fn outcome_of(issued: &Issued) -> (EmailAddress, Outcome) {
+    let invitation = &issued.invitation;
+    let outcome = Outcome {
         invitation: Some(invitation.id),
-        ..Outcome::plainly(match invitation.kind {
+        ..Outcome::plain(match invitation.kind {
             InvitationKind::NewAccount => InvitationOutcome::AccountCreated,
             InvitationKind::Join => InvitationOutcome::JoinLinkSent,
         })
+    };
+    (invitation.email.clone(), outcome)
+}
+
+/// The number of rows in one statement: SQLite takes at most 32,766 values.
+const MAX_PAIRS: usize = 5_000;
+
+/// Stores the invitations with their groups and tokens, and publishes them.
+fn store(tx: &mut UnitOfWork<'_>, groups: &[GroupId], issued: Vec<Issued>) -> Result<()> {
+    let (invitations, tokens): (Vec<_>, Vec<_>) = issued
+        .into_iter()
+        .map(|issued| (issued.invitation, issued.link.token))
+        .unzip();
+    let pairs: Vec<(InvitationId, GroupId)> = invitations
+        .iter()
+        .flat_map(|invitation| groups.iter().map(|group| (invitation.id, *group)))
+        .collect();
+    invitations::insert_all(tx.connection, &invitations)?;
+    for some in pairs.chunks(MAX_PAIRS) {
+        invitations::insert_groups(tx.connection, some)?;
     }
+    mailed_tokens::insert_all(tx.connection, &tokens)?;
+    let events: Vec<DomainEvent> = invitations
+        .iter()
+        .map(|invitation| created(invitation, groups))
+        .collect();
+    events::publish_all(tx, &events)
+}
+
+fn created(invitation: &Invitation, groups: &[GroupId]) -> DomainEvent {
+    let event = InvitationEvent::Created {
+        email: invitation.email.clone(),
+        kind: invitation.kind,
+        account: invitation.account_id,
+        account_type: invitation.account_type,
+        groups: groups.to_vec(),
+    };
+    event_of(invitation, event)
 }

@@ -1,0 +1,203 @@
+//! Email invitations as those who send them manage them.
+
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::requests::{CreateInvitationsRequest, ListInvitationsParams};
+use super::responses::{InvitationBody, InvitationPage, InvitationResults};
+use crate::domain::ids::{InvitationId, OrganizationId};
+use crate::error::Result;
+use crate::routes::extract::idempotency::{Json, NoBody};
+use crate::routes::extract::{Guard as _, IdempotencyHeader, InOrganization, OrganizationPath};
+use crate::routes::page::Paged;
+use crate::routes::problem::{
+    BodyErrors, ConflictErrors, MailErrors, OrganizationErrors, Problem, QueryErrors,
+};
+use crate::services::authorization::{Invite, Permission as _, ReadInvitations};
+use crate::services::idempotency::StoredResponse;
+use crate::services::invitations;
+use crate::state::State;
+
+/// Mounts these operations.
+pub(super) fn mount(config: &mut ServiceConfig<'_>) {
+    config
+        .service(create_invitations)
+        .service(list_invitations)
+        .service(get_invitation)
+        .service(resend_invitation)
+        .service(revoke_invitation);
+}
+
+/// The invitation of an organization that a request is about.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct InvitationPath {
+    /// The organization.
+    #[allow(dead_code, reason = "the guard reads it")]
+    organization_id: OrganizationId,
+    /// The invitation.
+    invitation_id: InvitationId,
+}
+
+/// Invite people by email
+///
+/// Up to 500 addresses, each with its own outcome: one that cannot be invited never stops the others.
+/// A person without an account gets one at once, managed by the organization and without a password,
+/// and sign-in instructions by mail (`account_created`). A person with an account gets a link to join
+/// (`join_link_sent`), and a seat is reserved for them. Members are added to the groups
+/// (`already_member`); a deactivated one is not, and `detail` says so. Where an invitation waits for
+/// an answer (`already_invited`), nothing is sent: send that one again. Seats go to the first, in the
+/// order given (`no_seat`). Staff invite students and learners only, and into groups that they manage.
+///
+/// An organization can invite 5,000 addresses at once; that allowance grows back within a day, and
+/// only what is sent is counted.
+#[utoipa::path(
+    tag = "Invitations",
+    params(OrganizationPath, IdempotencyHeader),
+    responses(
+        (
+            status = 200,
+            description = "What came of each address, in the order given.",
+            body = InvitationResults
+        ),
+        BodyErrors, OrganizationErrors, ConflictErrors, MailErrors
+    ),
+    extensions(("x-permission" = json!(Invite::NAME)))
+)]
+#[post("/v1/organizations/{organization_id}/invitations")]
+async fn create_invitations(
+    state: web::Data<State>,
+    request: InOrganization<Invite>,
+    json: Json<CreateInvitationsRequest>,
+) -> Result<HttpResponse, Problem> {
+    let Json { idempotency, body } = json;
+    let new = body.parse(&state.services.config.login_domain)?;
+    let response = request
+        .run_once(idempotency, move |tx, permit| {
+            let results = invitations::create(tx, &permit, &new)?;
+            StoredResponse::ok(&InvitationResults::from(results))
+        })
+        .await?;
+    state.signal.notify();
+    Ok(response)
+}
+
+/// List invitations
+///
+/// The newest first, each with its status and the state of its mail. Staff see those that they sent.
+#[utoipa::path(
+    tag = "Invitations",
+    params(OrganizationPath, ListInvitationsParams),
+    responses(
+        (status = 200, description = "A page.", body = InvitationPage),
+        QueryErrors, OrganizationErrors
+    ),
+    extensions(("x-permission" = json!(ReadInvitations::NAME)))
+)]
+#[get("/v1/organizations/{organization_id}/invitations")]
+async fn list_invitations(
+    http: HttpRequest,
+    request: InOrganization<ReadInvitations>,
+    params: web::Query<ListInvitationsParams>,
+) -> Result<HttpResponse, Problem> {
+    let (limit, query) = params.into_inner().parse()?;
+    let found = request
+        .run(move |tx, permit| invitations::list(tx, &permit, query))
+        .await?;
+    let page = Paged::new(
+        found,
+        limit,
+        |view| view.invitation.id,
+        InvitationBody::from,
+    )?;
+    Ok(page.respond(&http, InvitationPage::new))
+}
+
+/// Get an invitation
+///
+/// Staff get those that they sent.
+#[utoipa::path(
+    tag = "Invitations",
+    params(InvitationPath),
+    responses(
+        (status = 200, description = "The invitation.", body = InvitationBody),
+        OrganizationErrors
+    ),
+    extensions(("x-permission" = json!(ReadInvitations::NAME)))
+)]
+#[get("/v1/organizations/{organization_id}/invitations/{invitation_id}")]
+async fn get_invitation(
+    request: InOrganization<ReadInvitations>,
+    path: web::Path<InvitationPath>,
+) -> Result<web::Json<InvitationBody>, Problem> {
+    let id = path.invitation_id;
+    let view = request
+        .run(move |tx, permit| invitations::find(tx, &permit, id))
+        .await?;
+    Ok(web::Json(view.into()))
+}
+
+/// Send an invitation again
+///
+/// Sends a new link, which replaces the old one, and gives the invitation its whole time again. Pending
+/// ones and those that have expired can be sent again; one to join that has expired reserves a seat
+/// again (`no_seat`). Five an hour to one address. Staff send those again that they sent, into groups
+/// that they still manage.
+#[utoipa::path(
+    tag = "Invitations",
+    params(InvitationPath, IdempotencyHeader),
+    responses(
+        (status = 200, description = "The invitation as it is now.", body = InvitationBody),
+        OrganizationErrors, ConflictErrors, MailErrors
+    ),
+    extensions(("x-permission" = json!(Invite::NAME)))
+)]
+#[post("/v1/organizations/{organization_id}/invitations/{invitation_id}/resend")]
+async fn resend_invitation(
+    state: web::Data<State>,
+    request: InOrganization<Invite>,
+    path: web::Path<InvitationPath>,
+    NoBody(idempotency): NoBody,
+) -> Result<HttpResponse, Problem> {
+    let id = path.invitation_id;
+    let response = request
+        .run_once(idempotency, move |tx, permit| {
+            let view = invitations::resend(tx, &permit, id)?;
+            StoredResponse::ok(&InvitationBody::from(view))
+        })
+        .await?;
+    state.signal.notify();
+    Ok(response)
+}
+
+/// Revoke an invitation
+///
+/// Its link is dead and its seat free; mail that is still waiting is not sent. An account that the
+/// invitation made and nobody has used goes with it; one that is in use counts as accepted
+/// (`invitation_ended`): remove the member instead. Staff revoke those that they sent.
+#[utoipa::path(
+    tag = "Invitations",
+    params(InvitationPath, IdempotencyHeader),
+    responses(
+        (status = 200, description = "The invitation as it is now.", body = InvitationBody),
+        OrganizationErrors, ConflictErrors
+    ),
+    extensions(("x-permission" = json!(Invite::NAME)))
+)]
+#[post("/v1/organizations/{organization_id}/invitations/{invitation_id}/revoke")]
+async fn revoke_invitation(
+    request: InOrganization<Invite>,
+    path: web::Path<InvitationPath>,
+    NoBody(idempotency): NoBody,
+) -> Result<HttpResponse, Problem> {
+    let id = path.invitation_id;
+    let response = request
+        .run_once(idempotency, move |tx, permit| {
+            let view = invitations::revoke(tx, &permit, id)?;
+            StoredResponse::ok(&InvitationBody::from(view))
+        })
+        .await?;
+    Ok(response)
+}

@@ -1,0 +1,83 @@
+//! The pipeline from addresses to outcomes.
+
+use super::addresses;
+use super::existing_members;
+use super::issue;
+use super::new_accounts;
+use super::outcome::{AddressResult, Outcomes};
+use super::request::NewInvitations;
+use super::resolve::{self, Resolved};
+use super::seating;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::invitations::InvitationStatus;
+use crate::error::Result;
+use crate::services::authorization::{Invite, Permit};
+use crate::services::invitations::lifecycle;
+use crate::services::organizations::require_account_type;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::invitations::Invitation;
+
+/// Invites addresses; gives what came of each, in the order given.
+///
+/// # Errors
+/// Of the whole call: `account_type_not_in_kind`, `forbidden` and `validation_failed` for groups and
+/// an account type that the caller may not invite to, `rate_limited`.
+pub fn create(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    new: &NewInvitations,
+) -> Result<Vec<AddressResult>> {
+    require_account_type(&permit.organization, new.account_type)?;
+    let parsed = addresses::parse(&new.emails);
+    let emails = addresses::valid(&parsed);
+    let outcomes = tx.transaction(|tx| {
+        permit.require_within_reach(tx.connection, &new.groups, new.account_type)?;
+        invite(tx, permit, new, &emails)
+    })?;
+    addresses::results(&new.emails, parsed, &outcomes)
+}
+
+/// Invites valid addresses. Accounts are locked before seats, as in every transaction, which prevents
+/// deadlocks.
+fn invite(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    new: &NewInvitations,
+    emails: &[EmailAddress],
+) -> Result<Outcomes> {
+    let known = resolve::resolve(tx, permit.organization.id, emails)?;
+    let Resolved {
+        existing,
+        mut invitees,
+        stale,
+        ..
+    } = new_accounts::complete(tx, permit, new, known)?;
+    end_stale(tx, &stale)?;
+    let mut outcomes = existing_members::add_to_groups(tx, permit, new, &existing)?;
+    // Seats go to the first addresses in the order given.
+    let invitees = emails
+        .iter()
+        .filter_map(|email| invitees.remove(email))
+        .collect();
+    let seating = seating::reserve(tx, permit, new, invitees)?;
+    outcomes.extend(issue::issue(tx, permit, new, &seating.seated)?);
+    outcomes.extend(seating.unseated);
+    Ok(outcomes)
+}
+
+/// Ends pending invitations that nobody can answer any more.
+fn end_stale(tx: &mut UnitOfWork<'_>, stale: &[Invitation]) -> Result<()> {
+    let now = tx.now();
+    for invitation in stale {
+        match invitation.status_at(now) {
+            InvitationStatus::Expired => lifecycle::expire(tx.connection, invitation)?,
+            InvitationStatus::Pending
+            | InvitationStatus::Accepted
+            | InvitationStatus::Declined
+            | InvitationStatus::Revoked => {
+                lifecycle::end(tx.connection, invitation, InvitationStatus::Revoked, now)?;
+            }
+        }
+    }
+    Ok(())
+}

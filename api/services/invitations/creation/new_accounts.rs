@@ -1,0 +1,73 @@
+//! Accounts for addresses that have none.
+
+use super::request::NewInvitations;
+use super::resolve::{Invitee, Resolved, resolve};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::OrganizationId;
+use crate::domain::invitations::InvitationKind;
+use crate::domain::language::Language;
+use crate::domain::username::Username;
+use crate::error::{Error, Result};
+use crate::services::authorization::{Invite, Permit};
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::accounts::{self, Account};
+
+/// Creates accounts for the unknown addresses. Where another transaction creates one at the same
+/// moment, the address is resolved again.
+///
+/// # Errors
+/// `unavailable` where such an account is deleted again at the same moment.
+pub(super) fn complete(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    new: &NewInvitations,
+    mut resolved: Resolved,
+) -> Result<Resolved> {
+    let organization = permit.organization.id;
+    let unknown = std::mem::take(&mut resolved.unknown);
+    let (created, conflicting) = create(tx, organization, new.language, unknown)?;
+    for account in created {
+        let invitee = Invitee {
+            kind: InvitationKind::NewAccount,
+            account,
+        };
+        let email = invitee.account.email.clone();
+        resolved.invitees.insert(email, invitee);
+    }
+    resolved.extend(resolve(tx, organization, &conflicting)?);
+    if resolved.unknown.is_empty() {
+        return Ok(resolved);
+    }
+    Err(Error::unavailable("an account came and went"))
+}
+
+/// Inserts accounts in the order of their addresses, which prevents deadlocks. Gives those that were
+/// created, and the addresses of which another transaction has created the account.
+fn create(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    language: Option<Language>,
+    mut emails: Vec<EmailAddress>,
+) -> Result<(Vec<Account>, Vec<EmailAddress>)> {
+    if emails.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    emails.sort();
+    let sender = tx.context.principal.account();
+    let language = language.or(sender.map(|sender| sender.language));
+    let now = tx.now();
+    let managed = emails.into_iter().map(|email| {
+        let username = Username::of_address(&email);
+        let mut account = Account::new(email, username, now);
+        account.managed_by_organization_id = Some(organization);
+        account.language = language.unwrap_or(Language::English);
+        account
+    });
+    let new: Vec<Account> = managed.collect();
+    let inserted = accounts::insert_new(tx.connection, &new)?;
+    let (created, conflicting): (Vec<_>, Vec<_>) = new
+        .into_iter()
+        .partition(|account| inserted.contains(&account.id));
+    let conflicting = conflicting.into_iter().map(|account| account.email);
+    Ok((created, conflicting.collect()))
+}

@@ -1,0 +1,168 @@
+//! Invitations accepted by the people whom they were sent to.
+
+use super::key::{
+    InvitationKey, JOIN_LINKS, find_by_secret, require_addressed_to, require_verified,
+};
+use super::view::{groups_of, organization_of};
+use crate::domain::events::{DomainEvent, InvitationEvent, JoinedBy, MemberEvent};
+use crate::domain::ids::{GroupId, InvitationId};
+use crate::domain::invitations::{InvitationKind, InvitationStatus};
+use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
+use crate::error::{Code, Error, Result};
+use crate::services::accounts::verify_email;
+use crate::services::act::Act;
+use crate::services::admission::{self, SeatSource};
+use crate::services::events;
+use crate::services::invitations::errors::{ended, expired, unknown};
+use crate::services::invitations::lifecycle::{end, end_keeping_seat};
+use crate::services::invitations::publication::publish;
+use crate::services::invite_codes::redemption;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::accounts::Account;
+use crate::store::invitations::Invitation;
+use crate::store::memberships::Admission;
+use crate::store::organizations::Organization;
+use crate::store::{accounts, invitations, memberships};
+
+/// What came of accepting.
+pub struct Acceptance {
+    pub invitation: InvitationId,
+    pub organization: Organization,
+    pub groups: Vec<(GroupId, String)>,
+    /// Whether the person joined by it; otherwise they were a member before.
+    pub joined: bool,
+}
+
+/// Accepts an invitation as the account that it was sent to. Accepting again changes nothing.
+///
+/// # Errors
+/// `invitation_unknown`, `invitation_for_another_address`, `invitation_ended`, `invitation_expired`;
+/// `email_not_verified` where only the id is given and the address is not verified; `forbidden` where
+/// the caller is a deactivated member.
+pub fn accept(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<Acceptance> {
+    match accept_once(tx, key) {
+        // They have joined in another way at the same moment: the second try sees the membership.
+        Err(error) if error.code() == Code::AlreadyMember => accept_once(tx, key),
+        accepted => accepted,
+    }
+}
+
+fn accept_once(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<Acceptance> {
+    tx.transaction(|tx| {
+        let (invitation, account) = lock(tx, key)?;
+        let joined = match invitation.status_at(tx.now()) {
+            InvitationStatus::Pending => join(tx, &invitation, &account)?,
+            InvitationStatus::Accepted if is_member(tx, &invitation, &account)? => false,
+            InvitationStatus::Expired => return Err(expired()),
+            status @ (InvitationStatus::Accepted
+            | InvitationStatus::Declined
+            | InvitationStatus::Revoked) => return Err(ended(status)),
+        };
+        if let InvitationKey::Token(_) = key {
+            verify_email(tx.connection, &account, &Act::from(tx.context))?;
+        }
+        Ok(Acceptance {
+            invitation: invitation.id,
+            organization: organization_of(tx.connection, &invitation)?,
+            groups: groups_of(tx.connection, &invitation)?,
+            joined,
+        })
+    })
+}
+
+/// Locks the caller's account, then the invitation, which has to be theirs to accept.
+fn lock(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<(Invitation, Account)> {
+    let caller = tx.context.principal.session()?.account.id;
+    let id = match key {
+        InvitationKey::Token(secret) => find_by_secret(tx.connection, secret, JOIN_LINKS)?,
+        InvitationKey::Id(id) => *id,
+    };
+    let account = accounts::lock(tx.connection, caller)?.ok_or_else(Error::not_signed_in)?;
+    let invitation = invitations::lock(tx.connection, id)?.ok_or_else(unknown)?;
+    require_addressed_to(&invitation, &account)?;
+    match key {
+        InvitationKey::Id(_) => require_verified(&account)?,
+        InvitationKey::Token(_) => redemption::lock_pending_joins(tx.connection, account.id)?,
+    }
+    Ok((invitation, account))
+}
+
+fn is_member(tx: &mut UnitOfWork<'_>, invitation: &Invitation, account: &Account) -> Result<bool> {
+    let membership = memberships::find(tx.connection, invitation.organization_id, account.id)?;
+    Ok(membership.is_some_and(|member| member.status == MembershipStatus::Active))
+}
+
+/// Admits the person, or adds the groups to a member; tells whether they joined.
+fn join(tx: &mut UnitOfWork<'_>, invitation: &Invitation, account: &Account) -> Result<bool> {
+    let groups = groups_of(tx.connection, invitation)?;
+    let groups: Vec<GroupId> = groups.into_iter().map(|(group, _)| group).collect();
+    let membership = memberships::find(tx.connection, invitation.organization_id, account.id)?;
+    match membership.map(|member| member.status) {
+        Some(MembershipStatus::Deactivated) => return Err(deactivated()),
+        Some(MembershipStatus::Active) => {
+            add_groups(tx, invitation, account, &groups)?;
+            return Ok(false);
+        }
+        None if invitation.kind == InvitationKind::NewAccount => {
+            return Err(ended(InvitationStatus::Revoked));
+        }
+        None => {}
+    }
+    admit(tx, invitation, account, &groups)?;
+    Ok(true)
+}
+
+fn add_groups(
+    tx: &mut UnitOfWork<'_>,
+    invitation: &Invitation,
+    account: &Account,
+    groups: &[GroupId],
+) -> Result<()> {
+    let now = tx.now();
+    end(tx.connection, invitation, InvitationStatus::Accepted, now)?;
+    let organization = invitation.organization_id;
+    admission::join_groups(tx.connection, &[account.id], organization, groups)?;
+    publish(tx, invitation, InvitationEvent::Accepted)
+}
+
+/// Turns the seat that is reserved for the invitation into the new member's.
+fn admit(
+    tx: &mut UnitOfWork<'_>,
+    invitation: &Invitation,
+    account: &Account,
+    groups: &[GroupId],
+) -> Result<()> {
+    let now = tx.now();
+    end_keeping_seat(tx.connection, invitation, InvitationStatus::Accepted, now)?;
+    let admission = Admission {
+        organization: invitation.organization_id,
+        account_type: invitation.account_type,
+        role: Role::Member,
+        joined_via: JoinedVia::Invitation,
+        joined_at: now,
+    };
+    let accounts = std::slice::from_ref(account);
+    let source = SeatSource::Reserved;
+    admission::admit(tx.connection, accounts, &admission, groups, source)?;
+    publish(tx, invitation, InvitationEvent::Accepted)?;
+    events::publish(tx, joined(invitation, account))
+}
+
+fn joined(invitation: &Invitation, account: &Account) -> DomainEvent {
+    DomainEvent::Member {
+        organization: invitation.organization_id,
+        account: account.id,
+        event: MemberEvent::Joined {
+            via: JoinedVia::Invitation,
+            by: JoinedBy::Invitation(invitation.id),
+            account_type: invitation.account_type,
+        },
+    }
+}
+
+fn deactivated() -> Error {
+    Error::forbidden(
+        "Your membership of this organization is deactivated. Ask the people who run it to \
+         reactivate it.",
+    )
+}

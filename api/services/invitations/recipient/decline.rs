@@ -1,0 +1,57 @@
+//! Invitations declined by the people whom they were sent to.
+
+use super::key::{JOIN_LINKS, find_by_secret, owner, require_addressed_to, require_verified};
+use crate::domain::events::InvitationEvent;
+use crate::domain::ids::InvitationId;
+use crate::domain::invitations::{InvitationKind, InvitationStatus};
+use crate::error::Result;
+use crate::services::context::Principal;
+use crate::services::invitations::errors::{ended, expired, unknown};
+use crate::services::invitations::lifecycle::end;
+use crate::services::invitations::publication::publish;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::invitations::{self, Invitation};
+
+/// Declines one of the caller's own invitations.
+///
+/// # Errors
+/// `invitation_unknown`, `invitation_for_another_address`, `invitation_ended`, `invitation_expired`;
+/// `email_not_verified`.
+pub fn decline_own(tx: &mut UnitOfWork<'_>, id: InvitationId) -> Result<()> {
+    tx.transaction(|tx| {
+        let account = &tx.context.principal.session()?.account;
+        let invitation = invitations::lock(tx.connection, id)?.ok_or_else(unknown)?;
+        require_addressed_to(&invitation, account)?;
+        require_verified(account)?;
+        decline(tx, &invitation)
+    })
+}
+
+/// Declines the invitation behind a mailed secret, whose bearer needs no session.
+///
+/// # Errors
+/// `invitation_unknown`, `invitation_ended`, `invitation_expired`.
+pub fn decline_mailed(tx: &mut UnitOfWork<'_>, secret: &str) -> Result<()> {
+    tx.transaction(|tx| {
+        let id = find_by_secret(tx.connection, secret, JOIN_LINKS)?;
+        let invitation = invitations::lock(tx.connection, id)?.ok_or_else(unknown)?;
+        let owner = owner(tx.connection, &invitation)?;
+        tx.acting_as(Principal::Owner(owner), |tx| decline(tx, &invitation))
+    })
+}
+
+/// Declines a locked invitation. Declining again changes nothing.
+fn decline(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<()> {
+    let now = tx.now();
+    match invitation.status_at(now) {
+        InvitationStatus::Pending if invitation.kind == InvitationKind::Join => {
+            end(tx.connection, invitation, InvitationStatus::Declined, now)?;
+            publish(tx, invitation, InvitationEvent::Declined)
+        }
+        InvitationStatus::Declined => Ok(()),
+        // The account that was made is a member already.
+        InvitationStatus::Pending => Err(ended(InvitationStatus::Accepted)),
+        InvitationStatus::Expired => Err(expired()),
+        status @ (InvitationStatus::Accepted | InvitationStatus::Revoked) => Err(ended(status)),
+    }
+}

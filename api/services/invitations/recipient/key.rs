@@ -1,0 +1,94 @@
+//! How recipients name an invitation, and what their key proves.
+
+use crate::crypto::token::{Token, TokenKind};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::InvitationId;
+use crate::error::{Code, Error, Result};
+use crate::services::invitations::errors::unknown;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::accounts::Account;
+use crate::store::invitations::Invitation;
+use crate::store::{Connection, accounts, invitations, mailed_tokens};
+
+/// How a recipient names an invitation.
+pub enum InvitationKey {
+    /// The secret of the mail, which proves that its bearer reads the mailbox.
+    Token(String),
+    /// The id of one of the caller's own invitations.
+    Id(InvitationId),
+}
+
+/// The kind of the links that are answered: those to join.
+pub(super) const JOIN_LINKS: &[TokenKind] = &[TokenKind::Invitation];
+
+/// Links to join, and links of new accounts, which set a password.
+pub(super) const ALL_LINKS: &[TokenKind] = &[TokenKind::Invitation, TokenKind::SetPassword];
+
+/// The invitation behind a secret of one of these kinds.
+///
+/// # Errors
+/// `invitation_unknown`.
+pub(super) fn find_by_secret(
+    connection: &mut Connection,
+    secret: &str,
+    kinds: &[TokenKind],
+) -> Result<InvitationId> {
+    for kind in kinds {
+        let Some(token) = Token::presented(*kind, secret) else {
+            continue;
+        };
+        let known = mailed_tokens::find(connection, *kind, &token.hash())?;
+        if let Some(id) = known.and_then(|token| token.invitation_id) {
+            return Ok(id);
+        }
+    }
+    Err(unknown())
+}
+
+/// The address that a mailed secret was sent to, so that mails to it can be limited.
+///
+/// # Errors
+/// `invitation_unknown`.
+pub fn address_of(tx: &mut UnitOfWork<'_>, secret: &str) -> Result<EmailAddress> {
+    let id = find_by_secret(tx.connection, secret, ALL_LINKS)?;
+    let invitation = invitations::find(tx.connection, id)?.ok_or_else(unknown)?;
+    Ok(invitation.email)
+}
+
+/// The account that an invitation was sent to, which a secret from its mail proves to be the bearer's.
+///
+/// # Errors
+/// `invitation_unknown` where the account is deleted.
+pub(super) fn owner(connection: &mut Connection, invitation: &Invitation) -> Result<Account> {
+    let account = invitation.account_id.ok_or_else(unknown)?;
+    accounts::find(connection, account)?.ok_or_else(unknown)
+}
+
+/// Refuses an account other than the one that the invitation was sent to.
+///
+/// # Errors
+/// `invitation_for_another_address`.
+pub(super) fn require_addressed_to(invitation: &Invitation, account: &Account) -> Result<()> {
+    if invitation.account_id == Some(account.id) {
+        return Ok(());
+    }
+    Err(Error::refused(
+        Code::InvitationForAnotherAddress,
+        "This invitation is for another address. Sign in with the address that it was sent to.",
+    ))
+}
+
+/// Refuses an account whose address is not verified.
+///
+/// # Errors
+/// `email_not_verified`.
+pub(super) fn require_verified(account: &Account) -> Result<()> {
+    if account.email_verified_at.is_some() {
+        return Ok(());
+    }
+    Err(Error::refused(
+        Code::EmailNotVerified,
+        "Nothing has proved yet that this address is yours. Follow the link in the invitation's \
+         mail, or verify the address first.",
+    ))
+}
