@@ -20,7 +20,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::organizations::Organization;
 
-/// An invitation as it is kept.
+/// A stored invitation.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = invitations, treat_none_as_default_value = false)]
 pub struct Invitation {

@@ -174,9 +174,9 @@ async fn resend_invitation(
 
 /// Revoke an invitation
 ///
-/// Its link is dead and its seat free; mail that is still waiting is not sent. An account that the
-/// invitation made and nobody has used goes with it; one that is in use counts as accepted
-/// (`invitation_ended`): remove the member instead. Staff revoke those that they sent.
+/// Its link stops working, its seat is released, and mail that is still queued is not sent. An account
+/// that the invitation made and nobody has used is deleted with it; one that is in use counts as
+/// accepted (`invitation_ended`): remove the member instead. Staff revoke those that they sent.
 #[utoipa::path(
     tag = "Invitations",
     params(InvitationPath, IdempotencyHeader),

@@ -116,8 +116,8 @@ async fn decline_invitation(
 
 /// Ask for a new link
 ///
-/// In the place of one that has expired; it is sent to the mailbox that the old one was sent to, and
-/// nowhere else. The answer is the same where nothing is sent: the old link is still good, or the
+/// The new link replaces one that has expired; it is sent to the mailbox that the old one was sent to,
+/// and nowhere else. The answer is the same where nothing is sent: the old link is still good, or the
 /// invitation has been answered or revoked, or no seat is free. Five an hour to one address.
 #[utoipa::path(
     tag = "Invitations",
@@ -168,7 +168,7 @@ async fn take_uses(request: &Anonymous, rate_limiter: &RateLimiter, token: Strin
 
 /// List one's own invitations
 ///
-/// Those that wait for the caller's answer, the newest first. An account whose address is not verified
+/// Lists those that wait for the caller's answer, the newest first. An account whose address is not verified
 /// is shown none, because anybody may have typed that address: `email_verified` tells.
 #[utoipa::path(
     tag = "My account",

@@ -58,8 +58,8 @@ pub struct CreateInvitationsRequest {
     #[serde(default)]
     #[schema(max_items = 100)]
     group_ids: Vec<GroupId>,
-    /// Of the mail. Unless given, people who have an account are written to in its language, others in
-    /// the caller's.
+    /// The language of the mail. Unless given, it is the account's where there is one, and the caller's
+    /// otherwise.
     language: Option<Language>,
     /// Personal words in the mail: plain text, line breaks allowed.
     #[schema(max_length = 500)]
@@ -189,8 +189,8 @@ pub struct InvitationTokenRequest {
     pub token: String,
 }
 
-/// Which invitation is answered: by the secret of its mail, or, of the caller's own, by its id.
-/// Exactly one of them.
+/// Which invitation is answered: named by the secret of its mail, or by the id of one of the caller's
+/// own invitations. Give exactly one of them.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "token": "rci_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw" })))]

@@ -26,14 +26,13 @@ pub struct InvitationResult {
     #[schema(max_length = 1000)]
     email: String,
     outcome: InvitationOutcome,
-    /// The invitation that was made, or the one that waits for an answer; `null` where there is none,
-    /// or none that the caller may see.
+    /// The new invitation, or the pending one; `null` where there is none, or none that the caller may
+    /// see.
     invitation_id: Option<InvitationId>,
-    /// Of the groups that were asked for, those that somebody who was in already, or invited already,
-    /// has been added to.
+    /// How many of the requested groups a member, or somebody who was invited before, was added to.
     #[schema(minimum = 0, maximum = 100)]
     groups_added: usize,
-    /// For people, where the outcome alone does not say what to do.
+    /// A text for people, where the outcome alone does not say what to do.
     #[schema(max_length = 500)]
     detail: Option<Cow<'static, str>>,
 }
@@ -54,7 +53,7 @@ pub struct InvitationResults {
     /// In the order given.
     #[schema(max_items = 500)]
     results: Vec<InvitationResult>,
-    /// How many addresses had which outcome; outcomes that nobody had are not named.
+    /// The number of addresses by outcome; outcomes that did not occur are left out.
     summary: BTreeMap<InvitationOutcome, usize>,
 }
 
@@ -78,14 +77,14 @@ impl From<Vec<AddressResult>> for InvitationResults {
     }
 }
 
-/// How far an invitation's mail is.
+/// The state of an invitation's mail.
 #[derive(Serialize, ToSchema)]
 pub struct DeliveryBody {
     status: MailStatus,
-    /// How often it was tried.
+    /// The number of attempts to send it.
     #[schema(minimum = 0)]
     attempts: i64,
-    /// What the mail server, or the way to it, said last.
+    /// The last error of the mail server or of the connection to it.
     #[schema(max_length = 2000)]
     last_error: Option<String>,
 }
@@ -108,7 +107,7 @@ pub struct InviterBody {
     username: String,
 }
 
-/// An invitation, as those who send them see it.
+/// An invitation as those who send invitations see it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Invitation, examples(json!({
     "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
@@ -136,18 +135,18 @@ pub struct InvitationBody {
     account_type: AccountType,
     #[schema(max_items = 10000)]
     groups: Vec<GroupName>,
-    /// Of its mail.
+    /// The language of its mail.
     language: Language,
     #[schema(max_length = 500)]
     note: Option<String>,
     status: InvitationStatus,
-    /// Of its latest mail; `null` where that was taken back, or is long gone.
+    /// The state of its latest mail; `null` where that was withdrawn or is deleted.
     delivery: Option<DeliveryBody>,
-    /// `null` where it was the command line, or where the account is gone.
+    /// `null` for the command line, and where the account is deleted.
     invited_by: Option<InviterBody>,
     expires_at: Timestamp,
     created_at: Timestamp,
-    /// When it was answered, taken back, or expired.
+    /// When it was answered, was revoked, or expired.
     ended_at: Option<Timestamp>,
 }
 
@@ -197,7 +196,7 @@ impl From<Organization> for InvitingOrganization {
     }
 }
 
-/// An invitation, as the person sees it that got the mail.
+/// An invitation as the person sees it who got the mail.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "organization": {
@@ -218,12 +217,12 @@ pub struct InvitationPreview {
     /// The address that it is for.
     #[schema(max_length = 254)]
     email: String,
-    /// `join`: to be accepted. `new_account`: a password is to be chosen.
+    /// `join`: accept it. `new_account`: choose a password.
     kind: InvitationKind,
     account_type: AccountType,
     #[schema(max_items = 10000)]
     groups: Vec<GroupName>,
-    /// The person's name.
+    /// The username of the person who sent it.
     #[schema(max_length = 100)]
     invited_by: Option<String>,
     #[schema(max_length = 500)]
@@ -253,13 +252,13 @@ impl From<ReceivedInvitation> for InvitationPreview {
 /// One of the caller's own invitations.
 #[derive(Serialize, ToSchema)]
 pub struct MyInvitation {
-    /// Accept it with this as `invitation_id`.
+    /// Accept or decline it with this as `invitation_id`.
     id: InvitationId,
     organization: InvitingOrganization,
     account_type: AccountType,
     #[schema(max_items = 10000)]
     groups: Vec<GroupName>,
-    /// The person's name.
+    /// The username of the person who sent it.
     #[schema(max_length = 100)]
     invited_by: Option<String>,
     #[schema(max_length = 500)]
@@ -306,7 +305,7 @@ pub struct MyInvitationList {
     /// The newest first.
     #[schema(max_items = 200)]
     pub items: Vec<MyInvitation>,
-    /// Whether the caller has proved their address: without that, nothing is shown here.
+    /// Whether the caller's address is verified: if it is not, no invitations are listed.
     pub email_verified: bool,
 }
 
@@ -314,12 +313,12 @@ string_enum! {
     /// What came of accepting.
     AcceptOutcome {
         Joined = "joined",
-        /// In the organization already; groups that came with the invitation were added.
+        /// A member already, who was added to the groups of the invitation.
         AlreadyMember = "already_member",
     }
 }
 
-/// An invitation that is accepted.
+/// An accepted invitation.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "invitation_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
@@ -333,7 +332,7 @@ string_enum! {
 pub struct AcceptedInvitation {
     invitation_id: InvitationId,
     organization: InvitingOrganization,
-    /// Those that came with the invitation.
+    /// The groups of the invitation.
     #[schema(max_items = 10000)]
     groups: Vec<GroupName>,
     outcome: AcceptOutcome,

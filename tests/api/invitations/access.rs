@@ -7,7 +7,7 @@ use super::{outcomes, sent};
 use crate::support::people::{Organization, Person, send, text};
 use crate::support::{App, TestResponse, both_databases};
 
-/// Asks for everything there is about an invitation, as `person`.
+/// Sends every request on an invitation as `person`.
 async fn ask_all(person: &Person<'_>, school: &Organization<'_>, path: &str) -> Vec<TestResponse> {
     let body = json!({ "emails": ["attack@x.example"], "account_type": "student" });
     let all = school.path("/invitations");
@@ -37,7 +37,7 @@ async fn school_with_staff(app: &App) -> (Organization<'_>, Person<'_>, Person<'
     (school, teacher, student, group)
 }
 
-both_databases!(strangers_learners_and_others_may_nothing, |app| {
+both_databases!(anonymous_learners_and_outsiders_are_refused, |app| {
     let (school, _, student, _) = school_with_staff(app).await;
     let valley = app.organization("Valley School", "school").await;
     let path = school.invite_one("new@x.example").await;
@@ -51,7 +51,7 @@ both_databases!(strangers_learners_and_others_may_nothing, |app| {
             answer.expect_problem(status, code);
         }
     }
-    // Nor does it open through an organization of one's own.
+    // Admins of another organization do not reach it through their own either.
     let id = path.rsplit('/').next().unwrap();
     for id in [id, &uuid::Uuid::now_v7().to_string(), "7"] {
         let path = valley.path(&format!("/invitations/{id}"));
@@ -104,7 +104,7 @@ both_databases!(staff_invite_learners_into_their_own_groups, |app| {
     let answer = teacher.post(&all, invite("student", json!([group]))).await;
     let answer = answer.expect_status(200);
     assert_eq!(outcomes(&answer), ["account_created", "already_invited"]);
-    // Not theirs to see: they are not led there.
+    // They may not see that invitation, so its id is not given.
     assert_eq!(answer["results"][1]["invitation_id"], Value::Null);
     let theirs = text(&answer["results"][0]["invitation_id"]);
     let page = teacher.get(&all).await.expect_status(200);
@@ -117,7 +117,7 @@ both_databases!(staff_invite_learners_into_their_own_groups, |app| {
     let theirs = school.path(&format!("/invitations/{theirs}"));
     let resend = format!("{theirs}/resend");
     teacher.post(&resend, json!({})).await.expect_status(200);
-    // A group that is not theirs any more is none to send people into.
+    // They may not invite to a group that they no longer manage.
     stop_managing(app, &group);
     let refused = teacher.post(&resend, json!({})).await;
     refused.expect_fields(&[("/group_ids", "group_unknown")]);

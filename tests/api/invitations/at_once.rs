@@ -18,11 +18,11 @@ both_databases!(an_invitation_ends_in_exactly_one_way, |app| {
         let token = json!({ "token": secret });
         let id = json!({ "invitation_id": path.rsplit('/').next().unwrap() });
         let (revoke, resend) = (format!("{path}/revoke"), format!("{path}/resend"));
-        let stranger = app.anonymous();
+        let anonymous = app.anonymous();
         let answers = tokio::join!(
             joe.post("/v1/invitations/accept", token.clone()),
             joe.post("/v1/invitations/accept", id),
-            stranger.post("/v1/invitations/decline", token.clone()),
+            anonymous.post("/v1/invitations/decline", token.clone()),
             school.admin.post(&revoke, json!({})),
             school.admin.post(&resend, json!({})),
         );

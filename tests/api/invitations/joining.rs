@@ -1,4 +1,4 @@
-//! People with an account: their link, their answer.
+//! People with an account: their link and their answer.
 
 use diesel::prelude::*;
 use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
@@ -69,12 +69,12 @@ both_databases!(a_link_to_join_is_followed_to_its_end, |app| {
         "status": "pending",
         "expires_at": "2026-09-04T07:30:00Z",
     });
-    let stranger = app.anonymous();
-    stranger
+    let anonymous = app.anonymous();
+    anonymous
         .post(PREVIEW, token(&secret))
         .await
         .expect(200, expected);
-    stranger
+    anonymous
         .post(ACCEPT, token(&secret))
         .await
         .expect_problem(401, "not_signed_in");
@@ -105,7 +105,7 @@ both_databases!(a_link_to_join_is_followed_to_its_end, |app| {
     assert_eq!(member["groups"][0]["name"], "7A");
     let me = joe.get("/v1/me").await.expect_status(200);
     assert_eq!(me["email_verified"], true);
-    let preview = stranger.post(PREVIEW, token(&secret)).await;
+    let preview = anonymous.post(PREVIEW, token(&secret)).await;
     assert_eq!(preview.expect_status(200)["status"], "accepted");
     let invitation = school.admin.get(&path).await.expect_status(200);
     assert_eq!(invitation["status"], "accepted");
@@ -128,7 +128,7 @@ both_databases!(a_link_to_join_is_followed_to_its_end, |app| {
         ["member.joined", "invitation.accepted", "invitation.created"]
     );
     for answer in ["decline", "accept"] {
-        let ended = stranger
+        let ended = anonymous
             .post(&format!("/v1/invitations/{answer}"), token("rci_unknown"))
             .await;
         match answer {
@@ -136,7 +136,7 @@ both_databases!(a_link_to_join_is_followed_to_its_end, |app| {
             _ => ended.expect_problem(401, "not_signed_in"),
         };
     }
-    let declined = stranger.post(DECLINE, token(&secret)).await;
+    let declined = anonymous.post(DECLINE, token(&secret)).await;
     declined.expect_problem(409, "invitation_ended");
 });
 
@@ -222,7 +222,7 @@ both_databases!(it_can_be_declined, |app| {
     let answer = school.invite(&["joe@x.example", "ann@x.example"]).await;
     let secret = app.last_mail_to("joe@x.example").await.token();
     assert_eq!(school.students().await, (0, 2));
-    // Whoever has the mail needs no session; twice is once.
+    // The bearer of the mail needs no session; declining again changes nothing.
     for _ in 0..2 {
         let declined = app.anonymous().post(DECLINE, token(&secret)).await;
         declined.expect_status(204);
@@ -239,8 +239,8 @@ both_databases!(it_can_be_declined, |app| {
     renewed.expect_status(202);
     assert_eq!(school.students().await, (0, 1));
     let by_id = json!({ "invitation_id": answer["results"][1]["invitation_id"] });
-    let stranger = app.anonymous().post(DECLINE, by_id.clone()).await;
-    stranger.expect_problem(401, "not_signed_in");
+    let answer = app.anonymous().post(DECLINE, by_id.clone()).await;
+    answer.expect_problem(401, "not_signed_in");
     ann.post(DECLINE, by_id).await.expect_status(204);
     assert_eq!(school.students().await, (0, 0));
     let page = school
@@ -273,7 +273,7 @@ both_databases!(whoever_looks_first_changes_nothing, |app| {
     assert_eq!(accepted["outcome"], "joined");
 });
 
-/// Lets somebody in by another door.
+/// Admits somebody without an invitation.
 fn let_in(app: &App, school: &Organization<'_>, person: &Person<'_>) {
     let mut connection = app.state.services.pool.get().unwrap();
     let id: AccountId = person.id.parse().unwrap();
@@ -400,7 +400,7 @@ both_databases!(a_departure_takes_offers_back, |app| {
         .unwrap();
     }
     assert_eq!(valley.students().await, (0, 0));
-    // What was not sent yet is not sent any more.
+    // Mail that was still queued is not sent any more.
     assert_eq!(sent(app).await.len(), 1);
 });
 

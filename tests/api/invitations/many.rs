@@ -1,4 +1,4 @@
-//! As many as one call takes.
+//! The most addresses that one call takes.
 
 use serde_json::json;
 

@@ -58,8 +58,8 @@ impl Organization<'_> {
         page["items"].as_array().unwrap().first().cloned()
     }
 
-    /// `used` and `reserved` of students, after the whole ledger was compared with who is in and who
-    /// is waited for.
+    /// `used` and `reserved` of students, after the whole ledger was compared with the members and the
+    /// pending invitations.
     async fn students(&self) -> (i64, i64) {
         let path = self.path("/seats");
         let ledger = self.admin.get(&path).await.expect_status(200);
@@ -83,7 +83,7 @@ impl Organization<'_> {
     }
 }
 
-/// How many active members of each type there are, and how many are waited for.
+/// The active members of each type, and the invitations that hold a seat of it.
 fn invariants(
     app: &App,
     organization: &str,
@@ -123,7 +123,7 @@ fn outcomes(answer: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// Marks an address as proved, as its mailed link would.
+/// Marks an address as verified, as its mailed link would.
 fn verify(app: &App, person: &Person<'_>) {
     let mut connection = app.state.services.pool.get().unwrap();
     let at: Timestamp = app.now();
@@ -146,7 +146,7 @@ async fn sent(app: &App) -> Vec<ReceivedMail> {
     mails
 }
 
-/// Whoever signs in again, because the clock was moved.
+/// Signs a person in again, because the clock was moved.
 async fn again<'a>(person: &Person<'a>) -> Person<'a> {
     let password = crate::support::people::PASSWORD;
     person.app.sign_in(&person.email, password).await

@@ -1,4 +1,4 @@
-//! People without an account: theirs is made at once, and waits for a password.
+//! People without an account: theirs is created at once, without a password.
 
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ both_databases!(sign_in_instructions_are_followed_to_their_end, |app| {
     assert_eq!(preview["kind"], "new_account");
     assert_eq!(preview["email"], "jane.doe@x.example");
     assert_eq!(preview["status"], "pending");
-    // The link to choose a password is none to join.
+    // The link to choose a password does not accept an invitation.
     let declined = app
         .anonymous()
         .post("/v1/invitations/decline", token(&secret))
@@ -146,7 +146,7 @@ both_databases!(mails_speak_the_language_and_show_the_note_as_text, |app| {
     assert_eq!(mails.len(), 2);
     for mail in mails {
         assert_ne!(mail.to, "eve@x.example");
-        // What a mail program would make a link of is broken up invisibly.
+        // Text that a mail program would turn into a link is broken up invisibly.
         let text = mail.text.replace('\u{2060}', "");
         for line in note.lines().filter(|line| !line.is_empty()) {
             assert!(text.contains(line), "{line} in {text}");

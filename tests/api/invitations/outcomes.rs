@@ -23,7 +23,7 @@ both_databases!(every_address_gets_its_own_outcome, |app| {
     app.register("outsider@x.example").await;
     app.register("second@x.example").await;
     school.invite(&["waiting@x.example"]).await;
-    // The admin's own seat, the member's, the waiting one's, and two more.
+    // The admin's seat, the member's, the invited person's, and two more.
     let limit = json!({ "total": 5 });
     let seats = school.path("/seats");
     operator.put(&seats, limit).await.expect_status(200);
@@ -87,7 +87,7 @@ both_databases!(every_address_gets_its_own_outcome, |app| {
     assert_eq!(made["joined_via"], "invitation");
     assert_eq!(made["status"], "active");
     assert_eq!(made["last_active_at"], Value::Null);
-    // Who got no seat has no account either.
+    // People without a seat have no account either.
     assert!(school.member_by_address("late@x.example").await.is_none());
     app.register("late@x.example").await;
     let mails: Vec<String> = sent(app).await.into_iter().map(|mail| mail.to).collect();
@@ -162,7 +162,7 @@ both_databases!(a_deactivated_member_is_not_let_in_again, |app| {
     assert!(sent(app).await.is_empty());
 });
 
-/// As an admin does it.
+/// Deactivates a member.
 fn deactivate(app: &App, school: &Organization<'_>, member: &Person<'_>) {
     let mut connection = app.state.services.pool.get().unwrap();
     let id: rollcall::domain::ids::OrganizationId = school.id.parse().unwrap();
@@ -191,7 +191,7 @@ both_databases!(
             let path = school.path(&format!("/invitations/{id}"));
             let shown = school.admin.get(&path).await.expect_status(200);
             assert_eq!(shown["status"], "expired");
-            // The second time it is written down as expired.
+            // The second time its stored status is expired.
             app.drain().await;
         }
         assert_eq!(sent(app).await.len(), 1);
@@ -216,7 +216,7 @@ both_databases!(an_expired_offer_gives_way_to_a_new_one, |app| {
     let shown = school.admin.get(&first).await.expect_status(200);
     assert_eq!(shown["status"], "expired");
     assert_eq!(school.students().await, (0, 1));
-    // The older one cannot come back beside it.
+    // The older one cannot become pending again beside it.
     school
         .admin
         .post(&format!("{first}/resend"), json!({}))
@@ -249,7 +249,7 @@ both_databases!(made_up_addresses_get_no_mail, |app| {
     let answer = school.invite(&emails).await;
     assert_eq!(outcomes(&answer), ["email_invalid"; 3]);
     assert_eq!(school.students().await, (1, 0));
-    // Nor where the login domain was another one when the address was made up.
+    // The same holds where the login domain was another one when the address was generated.
     let other = app.register("made.up@x.example").await;
     {
         use rollcall::store::schema::accounts;
@@ -316,7 +316,7 @@ both_databases!(an_address_that_is_used_in_two_organizations, |app| {
     let answer = valley.invite(&["new@x.example"]).await;
     assert_eq!(outcomes(&answer), ["join_link_sent"]);
     let join = app.last_mail_to("new@x.example").await;
-    // Taken back by the one, it stays for the other: as nobody's to manage.
+    // Revoked by the one, it stays for the other, and nobody manages it.
     let revoke = format!("{path}/revoke");
     school
         .admin

@@ -1,4 +1,4 @@
-//! Invitations that are sent again, or taken back.
+//! Invitations that are sent again or revoked.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ both_databases!(a_new_link_kills_the_old_one, |app| {
     assert_eq!(resent["status"], "pending");
     assert_eq!(resent["expires_at"], "2026-09-10T07:30:00Z");
     assert_eq!(resent["delivery"]["status"], "queued");
-    // The mail that is still here is taken back: one leaves, with the latest link.
+    // The queued mail is withdrawn: one mail is sent, with the latest link.
     school
         .admin
         .post(&resend, json!({}))
@@ -64,7 +64,7 @@ both_databases!(an_expired_one_needs_a_seat_again, |app| {
     let joe = school.invite_one("joe@x.example").await;
     app.advance(DAY * 7);
     school.admin = again(&school.admin).await;
-    // Not cleaned up yet: its seat still waits.
+    // Not cleaned up yet: its seat is still reserved.
     let resend = format!("{joe}/resend");
     school
         .admin
@@ -131,7 +131,7 @@ both_databases!(what_is_taken_back_leaves_nothing_behind, |app| {
         .await;
     gone.expect_problem(404, "invitation_unknown");
     assert!(school.member_by_address("new@x.example").await.is_none());
-    // The address is free.
+    // The address has no account any more.
     app.register("new@x.example").await;
 });
 

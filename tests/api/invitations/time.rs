@@ -1,4 +1,4 @@
-//! Invitations whose time is over.
+//! Invitations that expire.
 
 use rollcall::services::invitations::expire_overdue;
 use serde_json::{Value, json};
@@ -17,14 +17,14 @@ both_databases!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
     let joe = app.register("joe@x.example").await;
     let path = school.invite_one("joe@x.example").await;
     let old = app.last_mail_to("joe@x.example").await.token();
-    let stranger = app.anonymous();
+    let anonymous = app.anonymous();
     // Still good: nothing is sent.
-    stranger.post(RENEW, token(&old)).await.expect_status(202);
+    anonymous.post(RENEW, token(&old)).await.expect_status(202);
     assert_eq!(sent(app).await.len(), 1);
     app.advance(DAY * 7);
     school.admin = again(&school.admin).await;
     let joe = again(&joe).await;
-    // Nobody has cleaned up yet: it has expired all the same.
+    // It has expired although the clean-up did not run yet.
     let shown = school.admin.get(&path).await.expect_status(200);
     assert_eq!(shown["status"], "expired");
     assert_eq!(shown["ended_at"], "2026-09-08T07:30:00Z");
@@ -36,11 +36,11 @@ both_databases!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
     joe.post("/v1/invitations/accept", token(&old))
         .await
         .expect_problem(410, "invitation_expired");
-    stranger
+    anonymous
         .post("/v1/invitations/decline", token(&old))
         .await
         .expect_problem(410, "invitation_expired");
-    let preview = stranger.post("/v1/invitations/preview", token(&old)).await;
+    let preview = anonymous.post("/v1/invitations/preview", token(&old)).await;
     assert_eq!(preview.expect_status(200)["status"], "expired");
     assert_eq!(school.students().await, (0, 1));
     app.drain().await;
@@ -48,7 +48,7 @@ both_databases!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
     let settled = school.admin.get(&path).await.expect_status(200);
     assert_eq!(settled["status"], "expired");
     assert_eq!(settled["ended_at"], "2026-09-08T07:30:00Z");
-    stranger.post(RENEW, token(&old)).await.expect_status(202);
+    anonymous.post(RENEW, token(&old)).await.expect_status(202);
     assert_eq!(school.students().await, (0, 1));
     let new = app.last_mail_to("joe@x.example").await.token();
     assert_ne!(old, new);
@@ -126,7 +126,7 @@ both_databases!(mails_to_one_address_are_limited, |app| {
         .post(&format!("{path}/resend"), json!({}))
         .await;
     limited.expect_problem(429, "rate_limited");
-    // The old link is as good as before.
+    // The old link still works.
     let seen = app
         .anonymous()
         .post("/v1/invitations/preview", token(&secret))
