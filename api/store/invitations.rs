@@ -77,21 +77,26 @@ pub fn insert_all(connection: &mut Connection, new: &[Invitation]) -> Result<()>
     Ok(())
 }
 
+/// The number of pairs in one statement: SQLite takes at most 32,766 values.
+const MAX_PAIRS: usize = 5_000;
+
 /// Adds groups to invitations; pairs that are stored already stay as they are.
 pub fn insert_groups(connection: &mut Connection, new: &[(InvitationId, GroupId)]) -> Result<()> {
-    let rows: Vec<_> = new
-        .iter()
-        .map(|(invitation, group)| {
-            (
-                invitation_groups::invitation_id.eq(*invitation),
-                invitation_groups::group_id.eq(*group),
-            )
-        })
-        .collect();
-    each_backend!(connection, c => diesel::insert_into(invitation_groups::table)
-        .values(&rows)
-        .on_conflict_do_nothing()
-        .execute(c))?;
+    for some in new.chunks(MAX_PAIRS) {
+        let rows: Vec<_> = some
+            .iter()
+            .map(|(invitation, group)| {
+                (
+                    invitation_groups::invitation_id.eq(*invitation),
+                    invitation_groups::group_id.eq(*group),
+                )
+            })
+            .collect();
+        each_backend!(connection, c => diesel::insert_into(invitation_groups::table)
+            .values(&rows)
+            .on_conflict_do_nothing()
+            .execute(c))?;
+    }
     Ok(())
 }
 

@@ -1,13 +1,9 @@
 //! The pipeline from addresses to outcomes.
 
-use super::addresses;
-use super::existing_members;
-use super::issue;
-use super::new_accounts;
 use super::outcome::{AddressResult, Outcomes};
 use super::request::NewInvitations;
 use super::resolve::{self, Resolved};
-use super::seating;
+use super::{addresses, existing_members, issue, new_accounts, seating};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::invitations::InvitationStatus;
 use crate::error::Result;
@@ -55,11 +51,8 @@ fn invite(
     end_stale(tx, &stale)?;
     let mut outcomes = existing_members::add_to_groups(tx, permit, new, &existing)?;
     // Seats go to the first addresses in the order given.
-    let invitees = emails
-        .iter()
-        .filter_map(|email| invitees.remove(email))
-        .collect();
-    let seating = seating::reserve(tx, permit, new, invitees)?;
+    let in_order = emails.iter().filter_map(|email| invitees.remove(email));
+    let seating = seating::reserve(tx, permit, new, in_order.collect())?;
     outcomes.extend(issue::issue(tx, permit, new, &seating.seated)?);
     outcomes.extend(seating.unseated);
     Ok(outcomes)

@@ -161,9 +161,6 @@ fn outcome_of(issued: &Issued) -> (EmailAddress, Outcome) {
     (invitation.email.clone(), outcome)
 }
 
-/// The number of rows in one statement: SQLite takes at most 32,766 values.
-const MAX_PAIRS: usize = 5_000;
-
 /// Stores the invitations with their groups and tokens, and publishes them.
 fn store(tx: &mut UnitOfWork<'_>, groups: &[GroupId], issued: Vec<Issued>) -> Result<()> {
     let (invitations, tokens): (Vec<_>, Vec<_>) = issued
@@ -175,9 +172,7 @@ fn store(tx: &mut UnitOfWork<'_>, groups: &[GroupId], issued: Vec<Issued>) -> Re
         .flat_map(|invitation| groups.iter().map(|group| (invitation.id, *group)))
         .collect();
     invitations::insert_all(tx.connection, &invitations)?;
-    for some in pairs.chunks(MAX_PAIRS) {
-        invitations::insert_groups(tx.connection, some)?;
-    }
+    invitations::insert_groups(tx.connection, &pairs)?;
     mailed_tokens::insert_all(tx.connection, &tokens)?;
     let events: Vec<DomainEvent> = invitations
         .iter()
