@@ -178,6 +178,39 @@ impl Error {
         )
     }
 
+    /// A sign-in that does not prove the password, whatever the reason.
+    pub fn wrong_credentials() -> Self {
+        Self::refused(
+            Code::WrongCredentials,
+            "The address or the password is wrong.",
+        )
+    }
+
+    /// The organization that manages the account deactivated it.
+    pub fn account_deactivated() -> Self {
+        Self::refused(
+            Code::AccountDeactivated,
+            "This account is deactivated. Ask the people who run your organization.",
+        )
+    }
+
+    /// The account is a member of the organization already.
+    pub fn already_member() -> Self {
+        Self::refused(
+            Code::AlreadyMember,
+            "This account is a member of the organization already. Nothing was changed.",
+        )
+    }
+
+    /// The licence has no free seat for the account type.
+    pub fn no_seat() -> Self {
+        Self::refused(
+            Code::NoSeat,
+            "No seat is free for this account type. Deactivate somebody who no longer needs theirs, \
+             or ask for a larger licence.",
+        )
+    }
+
     /// A limit is used up for so long.
     pub fn rate_limited(retry_after: Duration) -> Self {
         Self::Refused(Box::new(Refusal {

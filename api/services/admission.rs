@@ -3,7 +3,7 @@
 
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::organization::{GroupRole, Role};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::store::accounts::Account;
 use crate::store::groups::{self, GroupMembership};
 use crate::store::memberships::{self, Admission, Membership};
@@ -40,7 +40,7 @@ pub fn admit(
         .map(|account| Membership::new(account, admission))
         .collect();
     if memberships::insert_all(connection, &members)? != members.len() {
-        return Err(already_member());
+        return Err(Error::already_member());
     }
     let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
     removed_members::delete(connection, admission.organization, &ids)?;
@@ -62,7 +62,7 @@ fn take_seats(
     match source {
         SeatSource::Reserved => seats::take_reserved(connection, organization, account_type, count),
         SeatSource::Free if seats::claim(connection, organization, account_type, count)? => Ok(()),
-        SeatSource::Free => Err(no_seat()),
+        SeatSource::Free => Err(Error::no_seat()),
     }
 }
 
@@ -91,21 +91,4 @@ pub fn join_groups(
         removed_members::delete_of_groups(connection, groups, accounts)?;
     }
     Ok(joined)
-}
-
-/// The refusal where somebody is in already.
-pub fn already_member() -> Error {
-    Error::refused(
-        Code::AlreadyMember,
-        "This account is a member of the organization already. Nothing was changed.",
-    )
-}
-
-/// The refusal where the licence has no room.
-pub fn no_seat() -> Error {
-    Error::refused(
-        Code::NoSeat,
-        "No seat is free for this account type. Deactivate somebody who no longer needs theirs, or \
-         ask for a larger licence.",
-    )
 }

@@ -9,7 +9,6 @@ use crate::domain::ids::MailId;
 use crate::domain::invitations::{InvitationKind, InvitationStatus, ValidDays};
 use crate::domain::organization::MembershipStatus;
 use crate::error::{Code, Error, Result};
-use crate::services::admission::{already_member, no_seat};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::invitations::{Invitation, Reopened};
@@ -59,7 +58,7 @@ fn recipient(connection: &mut Connection, invitation: &Invitation) -> Result<Acc
             Ok(account)
         }
         (InvitationKind::NewAccount, _) => Err(gone()),
-        (InvitationKind::Join, Some(_)) => Err(already_member()),
+        (InvitationKind::Join, Some(_)) => Err(Error::already_member()),
         (InvitationKind::Join, None) => Ok(account),
     }
 }
@@ -71,7 +70,7 @@ fn reserve_again(connection: &mut Connection, invitation: &Invitation) -> Result
     if invitation.kind == InvitationKind::Join
         && seats::reserve_up_to(connection, organization, invitation.account_type, 1)? == 0
     {
-        return Err(no_seat());
+        return Err(Error::no_seat());
     }
     let address = std::slice::from_ref(&invitation.email);
     if invitations::pending_among(connection, organization, address)?.is_empty() {

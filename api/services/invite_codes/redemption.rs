@@ -274,11 +274,11 @@ fn add_to_group(
 ) -> Result<CodeOutcome> {
     let organization = target.organization.id;
     let Some(group) = &target.group else {
-        return Err(admission::already_member());
+        return Err(Error::already_member());
     };
     let joined = admission::join_groups(connection, &[account.id], organization, &[group.id])?;
     if joined == 0 {
-        return Err(admission::already_member());
+        return Err(Error::already_member());
     }
     let details = json!({
         "via": JoinedVia::GroupCode,

@@ -1,6 +1,5 @@
 //! What a change of a membership changes beside it: the admin counter, the seats, groups managed.
 
-use super::super::admission::no_seat;
 use crate::domain::ids::OrganizationId;
 use crate::error::{Code, Error, Result};
 use crate::store::memberships::{self, Membership};
@@ -50,7 +49,7 @@ pub(in crate::services) fn settle(
         }
         _ => true,
     };
-    if has_seat { Ok(()) } else { Err(no_seat()) }
+    if has_seat { Ok(()) } else { Err(Error::no_seat()) }
 }
 
 fn require_another_admin(connection: &mut Connection, organization: OrganizationId) -> Result<()> {
