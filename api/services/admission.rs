@@ -2,11 +2,12 @@
 //! caller's transaction.
 
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
-use crate::domain::organization::{GroupRole, Role};
-use crate::error::{Error, Result};
+use crate::domain::organization::{AccountType, GroupRole, Role};
+use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
 use crate::store::groups::{self, GroupMembership};
 use crate::store::memberships::{self, Admission, Membership};
+use crate::store::organizations::Organization;
 use crate::store::{Connection, organizations, removed_members, seats};
 
 /// Where an admission's seats come from.
@@ -91,4 +92,23 @@ pub fn join_groups(
         removed_members::delete_of_groups(connection, groups, accounts)?;
     }
     Ok(joined)
+}
+
+/// Refuses an account type of the other kind of organization (`docs/organizations.md`).
+///
+/// # Errors
+/// `account_type_not_in_kind`.
+pub fn require_account_type(organization: &Organization, account_type: AccountType) -> Result<()> {
+    if organization.kind.has(account_type) {
+        return Ok(());
+    }
+    let [first, second] = organization.kind.account_types();
+    Err(Error::refused(
+        Code::AccountTypeNotInKind,
+        format!(
+            "This organization is a {}, whose members are {first} or {second}; {account_type} is \
+             not among them.",
+            organization.kind
+        ),
+    ))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::admission::{self, SeatSource};
+use super::admission::{self, SeatSource, require_account_type};
 use super::audit::{self, Event, Subject};
 use super::authorization::{ManageOrganization, Permit};
 use super::invite_codes;
@@ -11,7 +11,7 @@ use crate::clock::new_id;
 use crate::config::OrganizationCreation;
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::OrganizationId;
-use crate::domain::organization::{AccountType, JoinedVia, OrganizationKind, Role};
+use crate::domain::organization::{JoinedVia, OrganizationKind, Role};
 use crate::domain::slug::{Slug, SlugFallback};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -188,23 +188,4 @@ fn record_deletion(connection: &mut Connection, permit: &Permit<ManageOrganizati
     let subject = Subject::Organization(organization.id);
     let event = Event::outside(AuditAction::OrganizationDeleted, subject, details);
     audit::record(connection, &permit.act, event)
-}
-
-/// A type of the other kind is refused (PRODUCT 2).
-///
-/// # Errors
-/// `account_type_not_in_kind`.
-pub fn require_account_type(organization: &Organization, account_type: AccountType) -> Result<()> {
-    if organization.kind.has(account_type) {
-        return Ok(());
-    }
-    let [first, second] = organization.kind.account_types();
-    Err(Error::refused(
-        Code::AccountTypeNotInKind,
-        format!(
-            "This organization is a {}, whose members are {first} or {second}; {account_type} is \
-             not among them.",
-            organization.kind
-        ),
-    ))
 }

@@ -9,7 +9,7 @@ use crate::domain::events::{DomainEvent, OrganizationEvent};
 use crate::domain::organization::AccountType;
 use crate::domain::seats::{SeatCount, SeatPool};
 use crate::error::{Error, Result};
-use crate::services::organizations::require_account_type;
+use crate::services::admission::require_account_type;
 use crate::store::organizations::Organization;
 use crate::store::seats;
 

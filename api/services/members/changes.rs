@@ -49,7 +49,11 @@ pub(in crate::services) fn settle(
         }
         _ => true,
     };
-    if has_seat { Ok(()) } else { Err(Error::no_seat()) }
+    if has_seat {
+        Ok(())
+    } else {
+        Err(Error::no_seat())
+    }
 }
 
 fn require_another_admin(connection: &mut Connection, organization: OrganizationId) -> Result<()> {

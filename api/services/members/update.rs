@@ -8,9 +8,9 @@ use crate::domain::ids::AccountId;
 use crate::domain::organization::{AccountType, Role};
 use crate::domain::username::Username;
 use crate::error::Result;
+use crate::services::admission::require_account_type;
 use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ManageMembers, Permit};
-use crate::services::organizations::require_account_type;
 use crate::store::memberships::Membership;
 use crate::store::{Connection, accounts, transaction};
 
