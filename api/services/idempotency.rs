@@ -12,7 +12,7 @@ use super::unit_of_work::UnitOfWork;
 use crate::crypto::digest::Sha256;
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::error::{Code, Error, Result};
-use crate::store::idempotency_keys::{self, KeptAnswer, KeyHash};
+use crate::store::idempotency_keys::{self, Claim, KeyHash, SealedResponse};
 
 /// How long a response is given again.
 pub const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
@@ -136,8 +136,13 @@ impl KeyedRequest {
         // A keyed hash: bodies hold passwords, which a plain hash would let somebody guess.
         let fingerprint = tx.services.sealing.mac(&self.fingerprint)?;
         tx.transaction(|tx| {
-            let (now, expiry) = (tx.now(), tx.now().plus(RETENTION));
-            if !idempotency_keys::claim(tx.connection, &self.key, &fingerprint, expiry, now)? {
+            let now = tx.now();
+            let claim = Claim {
+                key: &self.key,
+                fingerprint: &fingerprint,
+                expires_at: now.plus(RETENTION),
+            };
+            if !idempotency_keys::claim(tx.connection, &claim, now)? {
                 let known = self.replay(tx)?;
                 return known.map(Execution::Replayed).ok_or_else(vanished);
             }
@@ -157,7 +162,7 @@ impl KeyedRequest {
         kept.map(|kept| self.open(tx, &kept)).transpose()
     }
 
-    fn open(&self, tx: &UnitOfWork<'_>, kept: &KeptAnswer) -> Result<StoredResponse> {
+    fn open(&self, tx: &UnitOfWork<'_>, kept: &SealedResponse) -> Result<StoredResponse> {
         let keys = &tx.services.sealing;
         if !keys.recognises(&self.fingerprint, &kept.fingerprint) {
             return Err(Error::refused(

@@ -1,4 +1,4 @@
-//! Answers to requests that carry a key, each written in the transaction of its work.
+//! Responses to requests that carry a key, each written in the transaction of its work.
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -12,33 +12,35 @@ use crate::error::Result;
 /// SHA-256 of whose key it is and the key.
 pub type KeyHash = [u8; 32];
 
-/// An answer that is kept.
+/// A stored response, sealed.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = idempotency_keys)]
-pub struct KeptAnswer {
+pub struct SealedResponse {
     /// Keyed hash of the request.
     pub fingerprint: Vec<u8>,
     pub sealed: Vec<u8>,
 }
 
-/// Takes a key for a request, for the rest of the transaction; `false` where it belongs to one that
-/// was answered and has not expired. On PostgreSQL it waits here for another transaction that has
-/// the key; SQLite's write transactions are alone.
-pub fn claim(
-    connection: &mut Connection,
-    key: &KeyHash,
-    fingerprint: &[u8],
-    expires_at: Timestamp,
-    now: Timestamp,
-) -> Result<bool> {
-    // The condition of an upsert; in the whole file it would hide the one of queries.
+/// A request that wants its key.
+pub struct Claim<'a> {
+    pub key: &'a KeyHash,
+    /// Keyed hash of the request.
+    pub fingerprint: &'a [u8],
+    pub expires_at: Timestamp,
+}
+
+/// Claims a key for a request until the transaction ends; `false` where another request has it and its
+/// response has not expired. On PostgreSQL this waits for another transaction that has claimed the
+/// key; SQLite runs one write transaction at a time.
+pub fn claim(connection: &mut Connection, new: &Claim<'_>, now: Timestamp) -> Result<bool> {
+    // Imported here only: in the whole file it would shadow the `filter` of queries.
     use diesel::query_dsl::methods::FilterDsl as _;
     let claimed = each_backend!(connection, c => diesel::insert_into(idempotency_keys::table)
         .values((
-            idempotency_keys::key_hash.eq(&key[..]),
-            idempotency_keys::fingerprint.eq(fingerprint),
+            idempotency_keys::key_hash.eq(&new.key[..]),
+            idempotency_keys::fingerprint.eq(new.fingerprint),
             idempotency_keys::sealed.eq(&[][..]),
-            idempotency_keys::expires_at.eq(expires_at),
+            idempotency_keys::expires_at.eq(new.expires_at),
         ))
         .on_conflict(idempotency_keys::key_hash)
         .do_update()
@@ -52,7 +54,7 @@ pub fn claim(
     Ok(claimed == 1)
 }
 
-/// Keeps the answer under the key that the transaction has claimed.
+/// Stores the response under the key that the transaction has claimed.
 pub fn keep(connection: &mut Connection, key: &KeyHash, sealed: &[u8]) -> Result<()> {
     diesel::update(idempotency_keys::table.find(&key[..]))
         .set(idempotency_keys::sealed.eq(sealed))
@@ -60,21 +62,21 @@ pub fn keep(connection: &mut Connection, key: &KeyHash, sealed: &[u8]) -> Result
     Ok(())
 }
 
-/// The answer that a key's request got, unless it has expired.
+/// The response that a key's request got, unless it has expired.
 pub fn find(
     connection: &mut Connection,
     key: &KeyHash,
     now: Timestamp,
-) -> Result<Option<KeptAnswer>> {
+) -> Result<Option<SealedResponse>> {
     Ok(idempotency_keys::table
         .find(&key[..])
         .filter(idempotency_keys::expires_at.gt(now))
-        .select(KeptAnswer::as_select())
+        .select(SealedResponse::as_select())
         .first(connection)
         .optional()?)
 }
 
-/// Forgets answers that have expired.
+/// Deletes responses that have expired.
 pub fn delete_expired(connection: &mut Connection, now: Timestamp) -> Result<usize> {
     let expired = idempotency_keys::table.filter(idempotency_keys::expires_at.le(now));
     Ok(diesel::delete(expired).execute(connection)?)

@@ -1,8 +1,8 @@
 //! How often something was done of late, shared by all replicas.
 //!
 //! The generic cell rate algorithm: a subject has an allowance, each use takes a piece of it, and it
-//! grows back steadily. All of that is one moment, at which the allowance will be whole again, so
-//! that a use is one conditional statement.
+//! grows back steadily. One time describes the state, that at which the allowance will be whole again,
+//! so that a use is one conditional statement.
 
 use diesel::dsl::case_when;
 use diesel::prelude::*;
@@ -13,20 +13,19 @@ use super::backend::each_backend;
 use super::schema::rate_limits;
 use crate::error::Result;
 
-/// One use of an allowance, or several at once. All times are microseconds, those of moments since
-/// 1970.
+/// One use of an allowance, or several at once. All times are microseconds, `now` since 1970.
 #[derive(Clone, Copy, Debug)]
 pub struct Use {
     pub key_hash: [u8; 32],
     pub now: i64,
-    /// How long the allowance takes to grow back by so much.
+    /// How long the allowance takes to grow back what is used.
     pub cost: i64,
     /// How long the whole allowance takes to grow back.
     pub period: i64,
 }
 
 impl Use {
-    /// The allowance has enough for it where it will be whole by this moment.
+    /// The latest time at which the allowance may become whole if it has enough for this use.
     pub fn latest(&self) -> i64 {
         self.now + self.period - self.cost
     }
@@ -41,7 +40,7 @@ pub struct Taken {
 
 /// Takes a use, if the allowance has it; else nothing changes.
 pub fn take(connection: &mut Connection, one: &Use) -> Result<Taken> {
-    // The condition of an upsert; in the whole file it would hide the one of queries.
+    // Imported here only: in the whole file it would shadow the `filter` of queries.
     use diesel::query_dsl::methods::FilterDsl as _;
     let first = one.now + one.cost;
     let grown_back = rate_limits::full_at.le(one.now);
@@ -80,8 +79,8 @@ fn full_at(connection: &mut Connection, one: &Use) -> Result<i64> {
     Ok(known.unwrap_or(one.now))
 }
 
-/// Gives a use back: what it was taken for is not to be counted. Tells when the allowance will be
-/// whole then; nothing where it is whole already and forgotten.
+/// Gives a use back and tells when the allowance will be whole then; nothing where it is whole already
+/// and its row is gone.
 pub fn refund(connection: &mut Connection, one: &Use) -> Result<Option<i64>> {
     let subject = rate_limits::table.find(&one.key_hash[..]);
     let given = diesel::update(subject)
@@ -92,7 +91,7 @@ pub fn refund(connection: &mut Connection, one: &Use) -> Result<Option<i64>> {
     Ok(given)
 }
 
-/// Forgets subjects whose allowance is whole again.
+/// Deletes subjects whose allowance is whole again.
 pub fn delete_full(connection: &mut Connection, now: i64) -> Result<usize> {
     let full = rate_limits::table.filter(rate_limits::full_at.le(now));
     Ok(diesel::delete(full).execute(connection)?)
