@@ -13,6 +13,7 @@ use crate::crypto::hasher::Hasher;
 use crate::crypto::key_file::KeyError;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{OrganizationId, WorkerId};
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::mail::sending::MailSender;
 use crate::mail::transport::Transport;
@@ -78,7 +79,7 @@ impl State {
         let keys = Keys::load(&config)?;
         let pool =
             Pool::open(&config.database_url, connections(&config)).map_err(StartError::Database)?;
-        let applied = migrate(&pool).map_err(StartError::Database)?;
+        let applied = migrate(&pool, clock.now()).map_err(StartError::Database)?;
         let hasher =
             Hasher::start(config.password_hash, config.hash_threads).map_err(StartError::Other)?;
         let sealing = Arc::new(keys.sealing);
@@ -178,8 +179,8 @@ fn connections(config: &Config) -> u32 {
         .saturating_add(CLEANUP_AND_UPLOADS)
 }
 
-fn migrate(pool: &Pool) -> Result<Vec<String>> {
-    migrations::run(&mut *pool.get()?)
+fn migrate(pool: &Pool, now: Timestamp) -> Result<Vec<String>> {
+    migrations::run(&mut *pool.get()?, now)
 }
 
 struct Keys {

@@ -613,6 +613,8 @@ fn every_error_code_is_used() {
         ("NotFound", "Error::not_found"),
         ("Forbidden", "Error::forbidden"),
         ("NotSignedIn", "Error::not_signed_in"),
+        ("WrongCredentials", "Error::wrong_credentials"),
+        ("AccountDeactivated", "Error::account_deactivated"),
         ("MethodNotAllowed", "Problem::method_not_allowed"),
         ("Unavailable", "Error::unavailable"),
         ("Internal", "Error::internal"),

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use rollcall::domain::timestamp::Timestamp;
 use rollcall::store::pool::DatabaseUrl;
 use rollcall::store::{Connection, Pool, migrations};
 
@@ -97,7 +98,11 @@ fn check(url: &DatabaseUrl) {
     let pool = Pool::open(url, 1).unwrap();
     let connection = &mut *pool.get().unwrap();
     let connection = &mut **connection;
-    assert!(!migrations::run(connection).unwrap().is_empty());
+    assert!(
+        !migrations::run(connection, Timestamp::EPOCH)
+            .unwrap()
+            .is_empty()
+    );
     let up = tables(connection);
     assert_eq!(up, declared());
     let references = references(connection);
@@ -110,9 +115,13 @@ fn check(url: &DatabaseUrl) {
     migrations::revert_all(connection).unwrap();
     assert_eq!(tables(connection), Tables::new());
     assert!(migrations::are_pending(connection).unwrap());
-    migrations::run(connection).unwrap();
+    migrations::run(connection, Timestamp::EPOCH).unwrap();
     assert_eq!(tables(connection), up);
-    assert!(migrations::run(connection).unwrap().is_empty());
+    assert!(
+        migrations::run(connection, Timestamp::EPOCH)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]

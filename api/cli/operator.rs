@@ -9,8 +9,8 @@ use crate::crypto::password_hash::{self, HashMemory};
 use crate::domain::password::Password;
 use crate::domain::username::Username;
 use crate::error::Error;
-use crate::services::accounts::make_operator;
-use crate::services::act::Act;
+use crate::services::context::RequestContext;
+use crate::services::operators::{self, NewOperator};
 use crate::state::State;
 
 #[derive(Subcommand)]
@@ -27,7 +27,7 @@ pub enum OperatorCommand {
     },
 }
 
-/// Does it.
+/// Runs the command.
 ///
 /// # Errors
 /// Where a value breaks a rule.
@@ -42,14 +42,20 @@ pub fn run(command: OperatorCommand, state: &State) -> Result<(), CommandError> 
     let username = Username::parse(username.as_deref().unwrap_or(email.as_str()))
         .map_err(|error| usage("--username", &error))?;
     let password = Password::parse(ask_password()?).map_err(|error| usage("password", &error))?;
-    let hash = password_hash::hash(
+    let password_hash = password_hash::hash(
         password.to_hash_input().as_bytes(),
         state.services.config.password_hash,
         &mut HashMemory::default(),
     )?;
-    let mut connection = state.services.pool.get()?;
-    let act = Act::cli(state.services.clock.now());
-    let is_new = make_operator(&mut connection, email.clone(), username, hash, &act)?;
+    let new = NewOperator {
+        email: email.clone(),
+        username,
+        password_hash,
+    };
+    let context = RequestContext::command_line(state.services.clock.now());
+    let is_new = state
+        .services
+        .run(&context, |tx| operators::create(tx, new))?;
     if is_new {
         println!("{email} is an operator now, with a new account.");
     } else {

@@ -2,19 +2,20 @@
 
 use actix_web::{HttpResponse, delete, get, patch, web};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Caller, Form};
+use super::extract::{Authenticated, Form, Guard as _, OrganizationPath};
 use super::organizations::OrganizationBody;
 use super::problem::{BodyErrors, ConflictErrors, OwnResourceErrors, Problem, SessionErrors};
-use crate::domain::ids::{AccountId, OrganizationId, SessionId};
+use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::language::Language;
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::services::accounts::{self, AccountChanges};
-use crate::services::{offboarding, sessions};
+use crate::services::offboarding;
+use crate::services::sessions::{self, SignedIn};
 use crate::store::accounts::Account;
 
 /// Mounts these operations.
@@ -148,29 +149,27 @@ pub struct MySession {
     expires_at: Timestamp,
 }
 
-/// The caller's live sessions.
+/// The caller's active sessions.
 #[derive(Serialize, ToSchema)]
 pub struct MySessionList {
     #[schema(max_items = 200)]
     items: Vec<MySession>,
 }
 
-/// Who am I?
-///
-/// *Requires:* a session.
+/// Get the current account
 #[utoipa::path(
     tag = "My account",
     responses((status = 200, description = "The caller's account.", body = AccountBody), SessionErrors)
 )]
 #[get("/v1/me")]
-async fn get_me(caller: Caller) -> Result<web::Json<AccountBody>, Problem> {
-    let account = caller.signed_in(|_, caller| Ok(caller.account)).await?;
+async fn get_me(request: Authenticated) -> Result<web::Json<AccountBody>, Problem> {
+    let account = request
+        .run(|tx, ()| Ok(tx.context.principal.session()?.account.clone()))
+        .await?;
     Ok(web::Json(account.into()))
 }
 
 /// Change one's own account
-///
-/// *Requires:* a session.
 #[utoipa::path(
     tag = "My account",
     responses(
@@ -180,7 +179,7 @@ async fn get_me(caller: Caller) -> Result<web::Json<AccountBody>, Problem> {
 )]
 #[patch("/v1/me")]
 async fn update_me(
-    caller: Caller,
+    request: Authenticated,
     body: web::Json<UpdateMeRequest>,
 ) -> Result<web::Json<AccountBody>, Problem> {
     let mut form = Form::new();
@@ -193,8 +192,8 @@ async fn update_me(
         username,
         language: body.language,
     };
-    let account = caller
-        .signed_in(move |connection, caller| accounts::update(connection, &caller, &changes))
+    let account = request
+        .run(move |tx, ()| accounts::update(tx, changes))
         .await?;
     Ok(web::Json(account.into()))
 }
@@ -203,31 +202,32 @@ async fn update_me(
 ///
 /// With its sessions and all its memberships, whose seats are freed. The last admin of an
 /// organization stays, until somebody else is one or the organization is deleted: `last_admin`. There
-/// is no way back. *Requires:* a session.
+/// is no way back.
 #[utoipa::path(
     tag = "My account",
     responses((status = 204, description = "Deleted."), SessionErrors, ConflictErrors)
 )]
 #[delete("/v1/me")]
-async fn delete_me(caller: Caller) -> Result<HttpResponse, Problem> {
-    caller
-        .signed_in(|connection, caller| offboarding::delete_own_account(connection, &caller))
+async fn delete_me(request: Authenticated) -> Result<HttpResponse, Problem> {
+    request
+        .run(|tx, ()| {
+            let caller = SignedIn::of(tx.context)?;
+            offboarding::delete_own_account(tx.connection, &caller)
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// List one's own memberships
-///
-/// *Requires:* a session.
 #[utoipa::path(
     tag = "My account",
     responses((status = 200, description = "All of them.", body = MyMembershipList), SessionErrors)
 )]
 #[get("/v1/me/memberships")]
-async fn list_my_memberships(caller: Caller) -> Result<web::Json<MyMembershipList>, Problem> {
-    let memberships = caller
-        .signed_in(|connection, caller| accounts::memberships(connection, &caller))
-        .await?;
+async fn list_my_memberships(
+    request: Authenticated,
+) -> Result<web::Json<MyMembershipList>, Problem> {
+    let memberships = request.run(|tx, ()| accounts::memberships(tx)).await?;
     let items = memberships
         .into_iter()
         .map(|(organization, membership)| MyMembership {
@@ -245,35 +245,40 @@ async fn list_my_memberships(caller: Caller) -> Result<web::Json<MyMembershipLis
 /// Leave an organization
 ///
 /// Ends the caller's membership and frees its seat. An account that the organization created is its
-/// owner's own from now on. The last admin cannot leave: `last_admin`. *Requires:* membership.
+/// owner's own from now on. The last admin cannot leave: `last_admin`.
 #[utoipa::path(
     tag = "My account",
-    params(("organization_id" = OrganizationId, Path, description = "The organization to leave.")),
+    params(OrganizationPath),
     responses((status = 204, description = "Left."), OwnResourceErrors, ConflictErrors)
 )]
 #[delete("/v1/me/memberships/{organization_id}")]
 async fn leave_organization(
-    caller: Caller,
-    path: web::Path<(OrganizationId,)>,
+    request: Authenticated,
+    path: web::Path<OrganizationPath>,
 ) -> Result<HttpResponse, Problem> {
-    let (organization,) = path.into_inner();
-    caller
-        .signed_in(move |connection, caller| offboarding::leave(connection, &caller, organization))
+    request
+        .run(move |tx, ()| {
+            let caller = SignedIn::of(tx.context)?;
+            offboarding::leave(tx.connection, &caller, path.organization_id)
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// List one's own sessions
 ///
-/// The live ones, the latest used first. *Requires:* a session.
+/// The active ones, the latest used first.
 #[utoipa::path(
     tag = "My account",
     responses((status = 200, description = "The sessions.", body = MySessionList), SessionErrors)
 )]
 #[get("/v1/me/sessions")]
-async fn list_my_sessions(caller: Caller) -> Result<web::Json<MySessionList>, Problem> {
-    let (current, sessions) = caller
-        .signed_in(|connection, caller| Ok((caller.session, sessions::list(connection, &caller)?)))
+async fn list_my_sessions(request: Authenticated) -> Result<web::Json<MySessionList>, Problem> {
+    let (current, sessions) = request
+        .run(|tx, ()| {
+            let current = tx.context.principal.session()?.session;
+            Ok((current, sessions::list(tx)?))
+        })
         .await?;
     let items = sessions
         .into_iter()
@@ -291,35 +296,38 @@ async fn list_my_sessions(caller: Caller) -> Result<web::Json<MySessionList>, Pr
 
 /// Sign out everywhere
 ///
-/// Ends every session of the caller, this one too. *Requires:* a session.
+/// Ends every session of the caller, this one too.
 #[utoipa::path(
     tag = "My account",
     responses((status = 204, description = "All ended."), SessionErrors)
 )]
 #[delete("/v1/me/sessions")]
-async fn end_all_my_sessions(caller: Caller) -> Result<HttpResponse, Problem> {
-    caller
-        .signed_in(|connection, caller| sessions::end_all(connection, &caller))
-        .await?;
+async fn end_all_my_sessions(request: Authenticated) -> Result<HttpResponse, Problem> {
+    request.run(|tx, ()| sessions::end_all(tx)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// The session that a request is about.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct SessionPath {
+    /// One of the caller's sessions.
+    session_id: SessionId,
+}
+
 /// End one of one's own sessions
-///
-/// *Requires:* a session.
 #[utoipa::path(
     tag = "My account",
-    params(("session_id" = SessionId, Path, description = "One of the caller's sessions.")),
+    params(SessionPath),
     responses((status = 204, description = "Ended."), OwnResourceErrors)
 )]
 #[delete("/v1/me/sessions/{session_id}")]
 async fn end_my_session(
-    caller: Caller,
-    path: web::Path<(SessionId,)>,
+    request: Authenticated,
+    path: web::Path<SessionPath>,
 ) -> Result<HttpResponse, Problem> {
-    let (session,) = path.into_inner();
-    caller
-        .signed_in(move |connection, caller| sessions::end(connection, &caller, session))
+    request
+        .run(move |tx, ()| sessions::end(tx, path.session_id))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

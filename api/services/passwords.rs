@@ -1,67 +1,60 @@
-//! Passwords: changed by who knows the old one, set by who shows a link from their mailbox
-//! (PRODUCT 3.3).
+//! Passwords: changed by a person who knows the old one, set by a person who shows a link from their
+//! mailbox (`docs/accounts.md`).
 //!
-//! Hashing happens between these functions, never in them: a connection is not held meanwhile.
+//! Hashing happens between these functions, never in them: no connection is held meanwhile.
 
 use std::time::Duration;
 
-use serde_json::json;
-
-use super::accounts::{verify_email, wrong_credentials};
 use super::act::Act;
-use super::audit::{self, Event, Subject};
+use super::context::Principal;
+use super::events;
 use super::invitations;
-use super::sessions::SignedIn;
+use super::limits::{self, Limit, LimitRequest};
+use super::unit_of_work::UnitOfWork;
+use super::verification::verify_email;
 use crate::clock::new_id;
-use crate::crypto::token::{Token, TokenKind};
-use crate::domain::audit::AuditAction;
 use crate::domain::email_address::EmailAddress;
+use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::MailId;
-use crate::domain::timestamp::Timestamp;
+use crate::crypto::token::{Token, TokenKind};
 use crate::error::{Code, Error, Result};
+use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
-use crate::mail::{MailContent, Outbox};
 use crate::store::accounts::{self, Account};
 use crate::store::mailed_tokens::{self, MailedToken};
-use crate::store::{Connection, sessions, transaction};
+use crate::store::sessions;
 
 /// How long a link for a forgotten password is good.
 pub const RESET_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// Changes the caller's password, who has just proved the current one, ends every other session, and
-/// kills the links that would set another. The owner is told by mail.
+/// Changes the signed-in person's password, ends every other session, and revokes the links that would
+/// set another. The owner is told by mail. `proved` is the account whose password they have just given.
 ///
 /// # Errors
 /// `wrong_credentials` where the password has been changed meanwhile.
-pub fn change(
-    connection: &mut Connection,
-    outbox: &Outbox,
-    caller: &SignedIn,
-    new: &str,
-) -> Result<()> {
-    let (account, act) = (&caller.account, &caller.act);
-    transaction(connection, |connection| {
-        let known = account.password_hash.as_deref().unwrap_or_default();
-        if !accounts::replace_password_hash(connection, account.id, known, new)? {
-            return Err(wrong_credentials());
+pub fn change(tx: &mut UnitOfWork<'_>, proved: &Account, new: &str) -> Result<()> {
+    let current = tx.context.principal.session()?.session;
+    tx.transaction(|tx| {
+        let (id, known) = (proved.id, proved.password_hash.as_deref());
+        let known = known.unwrap_or_default();
+        if !accounts::replace_password_hash(tx.connection, id, known, new)? {
+            return Err(Error::wrong_credentials());
         }
-        accounts::clear_must_change_password(connection, account.id)?;
-        mailed_tokens::delete_of_account(connection, account.id, TokenKind::SetPassword)?;
-        let ended = sessions::delete_all(connection, account.id, Some(caller.session))?;
-        let details = json!({ "ended_sessions": ended });
-        let subject = Subject::Account(account.id);
-        let event = Event::outside(AuditAction::AccountPasswordChanged, subject, details);
-        audit::record(connection, act, event)?;
-        tell_of_change(connection, outbox, account, act.at)
+        accounts::clear_must_change_password(tx.connection, id)?;
+        mailed_tokens::delete_of_account(tx.connection, id, TokenKind::SetPassword)?;
+        let ended_sessions = sessions::delete_all(tx.connection, id, Some(current))?;
+        publish(tx, proved, AccountEvent::PasswordChanged { ended_sessions })?;
+        mail_change(tx, proved)
     })
 }
 
-fn tell_of_change(
-    connection: &mut Connection,
-    outbox: &Outbox,
-    account: &Account,
-    now: Timestamp,
-) -> Result<()> {
+fn publish(tx: &mut UnitOfWork<'_>, account: &Account, event: AccountEvent) -> Result<()> {
+    let account = account.id;
+    events::publish(tx, DomainEvent::Account { account, event })
+}
+
+fn mail_change(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
+    let now = tx.now();
     let mail = QueuedMail {
         to: account,
         language: None,
@@ -73,31 +66,47 @@ fn tell_of_change(
             at: now,
         },
     };
-    outbox.queue(connection, &mail, now)?;
+    tx.services.outbox.queue(tx.connection, &mail, now)?;
     Ok(())
 }
 
-/// Has a link to choose a new password mailed to this address, if it has an account that can use it.
-/// Whoever asks does not learn whether. Links that were mailed before stay good for their hour:
-/// asking must not take from the owner what they have in their hands.
+/// Mails a link to choose a new password to this address, if it has an account that can use it. The
+/// client does not learn whether. Links that were mailed before stay good for their hour: a stranger
+/// who asks must not take them from the owner.
 ///
 /// # Errors
-/// Where the database is away.
-pub fn forgot(
-    connection: &mut Connection,
-    outbox: &Outbox,
-    email: &EmailAddress,
-    now: Timestamp,
-) -> Result<()> {
-    let account = accounts::find_by_email(connection, email)?
-        .filter(|account| account.deactivated_at.is_none() && !account.generated_address);
-    let Some(account) = account else {
-        return Ok(());
-    };
+/// `rate_limited` after too many mails to the address, or for the client.
+pub fn forgot(tx: &mut UnitOfWork<'_>, email: &EmailAddress, client: &str) -> Result<()> {
+    tx.transaction(|tx| {
+        // Counted before the account is looked up.
+        let mails = [
+            LimitRequest::one(Limit::MailToAddress, email.as_str()),
+            LimitRequest::one(Limit::MailFromClient, client),
+        ];
+        limits::take(tx, &mails)?;
+        let account = accounts::find_by_email(tx.connection, email)?
+            .filter(|account| account.deactivated_at.is_none() && !account.generated_address);
+        match account {
+            Some(account) => mail_link(tx, &account),
+            None => Ok(()),
+        }
+    })
+}
+
+fn mail_link(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
     let token = Token::generate(TokenKind::SetPassword)?;
+    let (now, outbox) = (tx.now(), &tx.services.outbox);
     let expires_at = now.plus(RESET_LIFETIME);
+    let stored = MailedToken {
+        kind: TokenKind::SetPassword,
+        account_id: account.id,
+        invitation_id: None,
+        created_at: now,
+        expires_at,
+    };
+    mailed_tokens::insert(tx.connection, &token.hash(), &stored)?;
     let mail = QueuedMail {
-        to: &account,
+        to: account,
         language: None,
         organization: None,
         cause: format!("password forgotten {} {}", account.id, new_id::<MailId>()),
@@ -106,88 +115,73 @@ pub fn forgot(
             expires_at,
         },
     };
-    let kept = MailedToken {
-        kind: TokenKind::SetPassword,
-        account_id: account.id,
-        invitation_id: None,
-        created_at: now,
-        expires_at,
-    };
-    transaction(connection, |connection| {
-        mailed_tokens::insert(connection, &token.hash(), &kept)?;
-        outbox.queue(connection, &mail, now)?;
-        Ok(())
-    })
+    outbox.queue(tx.connection, &mail, now)?;
+    Ok(())
 }
 
-/// Refuses a link that sets no password any more, before anybody hashes one for it.
+/// Refuses a link that sets no password any more, before a password is hashed for it.
 ///
 /// # Errors
-/// `token_invalid`; `account_deactivated`, which only who has the mailbox learns.
-pub fn require_good(connection: &mut Connection, presented: &str, now: Timestamp) -> Result<()> {
-    bearer(connection, presented, now).map(|_| ())
+/// `token_invalid`; `account_deactivated`, which only the owner of the mailbox learns.
+pub fn require_good(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<()> {
+    bearer(tx, presented).map(|_| ())
 }
 
-fn bearer(
-    connection: &mut Connection,
-    presented: &str,
-    now: Timestamp,
-) -> Result<(Token, Account)> {
+fn bearer(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<(Token, Account)> {
     let token = Token::presented(TokenKind::SetPassword, presented).ok_or_else(not_good)?;
-    let known = mailed_tokens::find(connection, TokenKind::SetPassword, &token.hash())?
+    let known = mailed_tokens::find(tx.connection, TokenKind::SetPassword, &token.hash())?
         .ok_or_else(not_good)?;
-    if known.expires_at <= now {
+    if known.expires_at <= tx.now() {
         return Err(match known.invitation_id {
             Some(_) => invitation_over(),
             None => not_good(),
         });
     }
-    let account = accounts::find(connection, known.account_id)?.ok_or_else(not_good)?;
+    let account = accounts::find(tx.connection, known.account_id)?.ok_or_else(not_good)?;
     if account.deactivated_at.is_some() {
-        return Err(deactivated());
+        return Err(Error::account_deactivated());
     }
     Ok((token, account))
 }
 
-/// Sets the password by a mailed link, which is good once. That proves the mailbox; every other such
-/// link is dead by it, every session ends, and the owner is told by mail, unless it is the first
-/// password of an account that was made for them.
+/// Sets the password by a mailed link, which is good once. That proves the mailbox; it revokes every
+/// other such link and ends every session. The owner is told by mail, unless it is the first password
+/// of an account that was made for them.
 ///
 /// # Errors
 /// `token_invalid` where it was used, replaced or has expired; `account_deactivated`.
-pub fn reset(
-    connection: &mut Connection,
-    outbox: &Outbox,
-    presented: &str,
-    hash: &str,
-    act: impl FnOnce(&Account) -> Act,
-    now: Timestamp,
-) -> Result<()> {
-    let (token, account) = bearer(connection, presented, now)?;
-    let act = act(&account);
-    transaction(connection, |connection| {
-        // The account before its links: of two links that are used at once, one waits for the other.
-        if !accounts::set_own_password(connection, account.id, hash)? {
-            // Deactivated at this moment, or gone with the invitation that had made it.
-            let now_refused = bearer(connection, presented, now).err();
-            return Err(now_refused.unwrap_or_else(deactivated));
-        }
-        if !mailed_tokens::consume(connection, TokenKind::SetPassword, &token.hash(), now)? {
-            return Err(not_good());
-        }
-        mailed_tokens::delete_of_account(connection, account.id, TokenKind::SetPassword)?;
-        let ended = sessions::delete_all(connection, account.id, None)?;
-        let details = json!({ "ended_sessions": ended });
-        let subject = Subject::Account(account.id);
-        let event = Event::outside(AuditAction::AccountPasswordReset, subject, details);
-        audit::record(connection, &act, event)?;
-        invitations::note_account_used(connection, account.id, &act)?;
-        verify_email(connection, &account, &act)?;
-        match account.password_hash {
-            Some(_) => tell_of_change(connection, outbox, &account, now),
-            None => Ok(()),
-        }
+pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str) -> Result<()> {
+    let (token, account) = bearer(tx, presented)?;
+    tx.acting_as(Principal::Owner(account.clone()), |tx| {
+        tx.transaction(|tx| {
+            // The account before its links: of two links that are used at once, one waits for the
+            // other.
+            if !accounts::set_own_password(tx.connection, account.id, hash)? {
+                // Deactivated at this moment, or gone with the invitation that had made it.
+                let refusal = bearer(tx, presented).err();
+                return Err(refusal.unwrap_or_else(Error::account_deactivated));
+            }
+            use_up(tx, &token, &account)?;
+            let ended_sessions = sessions::delete_all(tx.connection, account.id, None)?;
+            publish(tx, &account, AccountEvent::PasswordReset { ended_sessions })?;
+            invitations::note_account_used(tx.connection, account.id, &Act::from(tx.context))?;
+            verify_email(tx, &account)?;
+            match account.password_hash {
+                Some(_) => mail_change(tx, &account),
+                None => Ok(()),
+            }
+        })
     })
+}
+
+/// Uses a link up and revokes the account's others.
+fn use_up(tx: &mut UnitOfWork<'_>, token: &Token, account: &Account) -> Result<()> {
+    let (kind, now) = (TokenKind::SetPassword, tx.now());
+    if !mailed_tokens::consume(tx.connection, kind, &token.hash(), now)? {
+        return Err(not_good());
+    }
+    mailed_tokens::delete_of_account(tx.connection, account.id, kind)?;
+    Ok(())
 }
 
 fn not_good() -> Error {
@@ -203,12 +197,5 @@ fn invitation_over() -> Error {
         Code::TokenInvalid,
         "The invitation that this link belongs to has expired. Ask for a new link at \
          /v1/invitations/renew: it goes to the same mailbox.",
-    )
-}
-
-pub(super) fn deactivated() -> Error {
-    Error::refused(
-        Code::AccountDeactivated,
-        "This account is deactivated. Ask the people who run your organization.",
     )
 }

@@ -1,47 +1,40 @@
-//! Links that verify an address (PRODUCT 3.3).
+//! Verifying the address of an account: links that are mailed for it, and what follows from it
+//! (`docs/accounts.md`).
 
 use std::time::Duration;
 
-use super::accounts::verify_email;
-use super::act::Act;
-use super::invite_codes::redemption::SettledJoin;
-use super::passwords::deactivated;
-use super::sessions::SignedIn;
+use super::context::Principal;
+use super::events;
+use super::invite_codes::redemption::{self, SettledJoin};
+use super::limits::{self, Limit, LimitRequest};
+use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
-use crate::crypto::token::{Token, TokenKind};
+use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::MailId;
-use crate::domain::timestamp::Timestamp;
+use crate::crypto::token::{Token, TokenKind};
 use crate::error::{Code, Error, Result};
+use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
-use crate::mail::{MailContent, Outbox};
 use crate::store::accounts::{self, Account};
 use crate::store::mailed_tokens::{self, MailedToken};
-use crate::store::{Connection, transaction};
 
 /// How long a link is good.
 pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Has a link mailed that verifies the account's address; call it in the transaction of what asks
-/// for it.
-///
-/// # Errors
-/// Where the database is away.
-pub fn send(
-    connection: &mut Connection,
-    outbox: &Outbox,
-    account: &Account,
-    now: Timestamp,
-) -> Result<()> {
+/// Queues a mail with a link that verifies the account's address; call it in the transaction of what
+/// asks for it.
+pub fn send(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
     let token = Token::generate(TokenKind::VerifyEmail)?;
+    let (now, outbox) = (tx.now(), &tx.services.outbox);
     let expires_at = now.plus(LIFETIME);
-    let kept = MailedToken {
+    let stored = MailedToken {
         kind: TokenKind::VerifyEmail,
         account_id: account.id,
         invitation_id: None,
         created_at: now,
         expires_at,
     };
-    mailed_tokens::insert(connection, &token.hash(), &kept)?;
+    mailed_tokens::insert(tx.connection, &token.hash(), &stored)?;
     let mail = QueuedMail {
         to: account,
         language: None,
@@ -52,32 +45,34 @@ pub fn send(
             expires_at,
         },
     };
-    outbox.queue(connection, &mail, now)?;
+    outbox.queue(tx.connection, &mail, now)?;
     Ok(())
 }
 
-/// Whether there is anything to verify: Rollcall mails nothing to addresses that it made up.
-pub fn is_wanted(account: &Account) -> bool {
+/// Whether there is anything to verify: Rollcall mails nothing to addresses that it generated.
+fn is_wanted(account: &Account) -> bool {
     account.email_verified_at.is_none() && !account.generated_address
 }
 
-/// Has a new link mailed to the caller and kills the old ones; does nothing where the address is
+/// Mails a new link to the signed-in person and revokes the old ones; does nothing where the address is
 /// verified.
 ///
 /// # Errors
-/// Where the database is away.
-pub fn resend(connection: &mut Connection, outbox: &Outbox, caller: &SignedIn) -> Result<()> {
-    let account = &caller.account;
-    if !is_wanted(account) {
+/// `rate_limited` after too many mails to the address.
+pub fn resend(tx: &mut UnitOfWork<'_>) -> Result<()> {
+    let account = tx.context.principal.session()?.account.clone();
+    if !is_wanted(&account) {
         return Ok(());
     }
-    transaction(connection, |connection| {
-        mailed_tokens::delete_of_account(connection, account.id, TokenKind::VerifyEmail)?;
-        send(connection, outbox, account, caller.act.at)
+    tx.transaction(|tx| {
+        let mail = format!("verify {}", account.email);
+        limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, mail)])?;
+        mailed_tokens::delete_of_account(tx.connection, account.id, TokenKind::VerifyEmail)?;
+        send(tx, &account)
     })
 }
 
-/// A verified account, and how the joins that waited for it have ended.
+/// A verified account, and the outcomes of the joins that were pending until then.
 pub struct Verified {
     pub account: Account,
     pub joins: Vec<SettledJoin>,
@@ -87,27 +82,42 @@ pub struct Verified {
 ///
 /// # Errors
 /// `token_invalid` where it was used, replaced or has expired; `account_deactivated`.
-pub fn verify(
-    connection: &mut Connection,
-    presented: &str,
-    act: impl FnOnce(&Account) -> Act,
-    now: Timestamp,
-) -> Result<Verified> {
+pub fn verify(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Verified> {
     let token = Token::presented(TokenKind::VerifyEmail, presented).ok_or_else(not_good)?;
-    let known = mailed_tokens::find(connection, TokenKind::VerifyEmail, &token.hash())?
-        .ok_or_else(not_good)?;
-    let account = accounts::find(connection, known.account_id)?.ok_or_else(not_good)?;
+    let hash = token.hash();
+    let known = mailed_tokens::find(tx.connection, TokenKind::VerifyEmail, &hash)?;
+    let owner = known.ok_or_else(not_good)?.account_id;
+    let account = accounts::find(tx.connection, owner)?.ok_or_else(not_good)?;
     if account.deactivated_at.is_some() {
-        return Err(deactivated());
+        return Err(Error::account_deactivated());
     }
-    let act = act(&account);
-    transaction(connection, |connection| {
-        if !mailed_tokens::consume(connection, TokenKind::VerifyEmail, &token.hash(), now)? {
-            return Err(not_good());
-        }
-        let joins = verify_email(connection, &account, &act)?;
-        Ok(Verified { account, joins })
+    tx.acting_as(Principal::Owner(account.clone()), |tx| {
+        tx.transaction(|tx| {
+            let now = tx.now();
+            if !mailed_tokens::consume(tx.connection, TokenKind::VerifyEmail, &hash, now)? {
+                return Err(not_good());
+            }
+            let joins = verify_email(tx, &account)?;
+            Ok(Verified { account, joins })
+        })
     })
+}
+
+/// Marks the address as verified and settles the joins that were pending until then; call it in the
+/// transaction that uses up the mailed secret which the owner has shown.
+pub fn verify_email(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<Vec<SettledJoin>> {
+    let now = tx.now();
+    if !accounts::verify_email(tx.connection, account.id, now)? {
+        return Ok(Vec::new());
+    }
+    let event = DomainEvent::Account {
+        account: account.id,
+        event: AccountEvent::EmailVerified,
+    };
+    events::publish(tx, event)?;
+    let mut verified = account.clone();
+    verified.email_verified_at = Some(now);
+    redemption::settle_pending_joins(tx, &verified)
 }
 
 fn not_good() -> Error {

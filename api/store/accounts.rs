@@ -109,7 +109,7 @@ pub fn insert_new(connection: &mut Connection, new: &[Account]) -> Result<HashSe
     Ok(inserted.into_iter().collect())
 }
 
-/// Which of these addresses have an account, each with whether it is in the organization.
+/// Those of these addresses that have an account, each with whether it is in the organization.
 pub fn taken(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -129,7 +129,7 @@ pub fn taken(
         .collect())
 }
 
-/// The accounts of these addresses, each with how its membership of the organization stands.
+/// The accounts of these addresses, each with the status of its membership of the organization.
 pub fn of_addresses(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -145,7 +145,7 @@ pub fn of_addresses(
         .load(connection)?)
 }
 
-/// What these accounts' owners are called.
+/// The usernames of these accounts.
 pub fn usernames(
     connection: &mut Connection,
     ids: &[AccountId],
@@ -166,7 +166,7 @@ pub fn lock(connection: &mut Connection, id: AccountId) -> Result<Option<Account
     find(connection, id)
 }
 
-/// Takes back accounts that were added in this very transaction.
+/// Deletes accounts that were added in the same transaction.
 pub fn delete_new(connection: &mut Connection, ids: &[AccountId]) -> Result<()> {
     diesel::delete(accounts::table.filter(accounts::id.eq_any(ids))).execute(connection)?;
     Ok(())
@@ -198,7 +198,7 @@ pub fn delete_unused(
     Ok(diesel::delete(unused).execute(connection)? == 1)
 }
 
-/// Gives the account a new name, here and where memberships repeat it for their order.
+/// Renames the account, here and where memberships repeat the name for their order.
 pub fn rename(connection: &mut Connection, id: AccountId, username: &Username) -> Result<()> {
     let name_key = search_key(username.as_str());
     diesel::update(accounts::table.find(id))
@@ -244,7 +244,7 @@ pub fn set_own_password(connection: &mut Connection, id: AccountId, hash: &str) 
     Ok(changed == 1)
 }
 
-/// Notes that the mailbox is the owner's; `false` where that was known.
+/// Marks the address as verified; `false` where it was.
 pub fn verify_email(connection: &mut Connection, id: AccountId, now: Timestamp) -> Result<bool> {
     let unverified = accounts::table
         .find(id)
@@ -255,7 +255,7 @@ pub fn verify_email(connection: &mut Connection, id: AccountId, now: Timestamp) 
     Ok(changed == 1)
 }
 
-/// Has everybody wait who would verify the address; `false` where it is verified.
+/// Locks the account against concurrent verification; `false` where its address is verified.
 pub fn lock_unverified(connection: &mut Connection, id: AccountId) -> Result<bool> {
     let unverified = accounts::table
         .find(id)
@@ -266,7 +266,7 @@ pub fn lock_unverified(connection: &mut Connection, id: AccountId) -> Result<boo
     Ok(changed == 1)
 }
 
-/// In which language the owner is written to from now on.
+/// Sets the language in which the owner is written to.
 pub fn set_language(connection: &mut Connection, id: AccountId, language: Language) -> Result<()> {
     diesel::update(accounts::table.find(id))
         .set(accounts::language.eq(language))
@@ -274,7 +274,7 @@ pub fn set_language(connection: &mut Connection, id: AccountId, language: Langua
     Ok(())
 }
 
-/// The person has chosen their own password.
+/// Clears the mark that the person has to choose a password of their own.
 pub fn clear_must_change_password(connection: &mut Connection, id: AccountId) -> Result<()> {
     diesel::update(accounts::table.find(id))
         .set(accounts::must_change_password.eq(false))
@@ -282,7 +282,7 @@ pub fn clear_must_change_password(connection: &mut Connection, id: AccountId) ->
     Ok(())
 }
 
-/// Makes an account an operator's own: with this password, and managed by nobody.
+/// Makes an account an operator's own, with this password and managed by no organization.
 pub fn turn_into_operator(
     connection: &mut Connection,
     id: AccountId,
@@ -299,10 +299,10 @@ pub fn turn_into_operator(
     Ok(())
 }
 
-/// "Last active" is this exact; finer would be a write at every request.
+/// The precision of "last active"; a finer one would be a write at every request.
 const ACTIVITY_GRAIN: Duration = Duration::from_secs(5 * 60);
 
-/// Notes that the person is here, at most every five minutes.
+/// Notes that the person is active, at most every five minutes.
 pub fn touch(connection: &mut Connection, account: &Account, now: Timestamp) -> Result<()> {
     if now.since(account.last_active_at) < ACTIVITY_GRAIN {
         return Ok(());
@@ -316,8 +316,8 @@ pub fn touch(connection: &mut Connection, account: &Account, now: Timestamp) -> 
     Ok(())
 }
 
-/// Holds the account so that nothing new can refer to it, such as another membership, until the
-/// transaction ends; `false` where it is gone. SQLite has no other writers meanwhile.
+/// Locks the account so that nothing new can refer to it, such as another membership, until the
+/// transaction ends; `false` where it is gone. SQLite runs one write transaction at a time.
 pub fn lock_for_deletion(connection: &mut Connection, id: AccountId) -> Result<bool> {
     let account = accounts::table.find(id).select(accounts::id);
     let found: Option<AccountId> = match connection {
@@ -327,13 +327,13 @@ pub fn lock_for_deletion(connection: &mut Connection, id: AccountId) -> Result<b
     Ok(found.is_some())
 }
 
-/// Deletes an account with all that is its own; `false` where it is gone already.
+/// Deletes an account with everything that belongs to it; `false` where it is gone already.
 pub fn delete(connection: &mut Connection, id: AccountId) -> Result<bool> {
     Ok(diesel::delete(accounts::table.find(id)).execute(connection)? == 1)
 }
 
-/// Holds the accounts that the organization manages, so that nobody can let them in elsewhere until the
-/// transaction ends. SQLite has no other writers meanwhile.
+/// Locks the accounts that the organization manages, so that nobody can let them in elsewhere until the
+/// transaction ends. SQLite runs one write transaction at a time.
 pub fn lock_managed_for_deletion(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -349,7 +349,7 @@ pub fn lock_managed_for_deletion(
 }
 
 /// Deletes the accounts that the organization manages and in which no other has a share: no membership,
-/// no pending invitation. Hold them first: the condition is looked at once.
+/// no pending invitation. Lock them first: the condition is evaluated once.
 pub fn delete_managed_only_here(
     connection: &mut Connection,
     organization: OrganizationId,

@@ -1,8 +1,7 @@
-//! Invite codes: the organization's own, and one for each group (PRODUCT 3.4).
+//! Invite codes: the organization's own, and one for each group (`docs/invite-codes.md`).
 
-use diesel::dsl::case_when;
+use diesel::dsl::{self, case_when, not};
 use diesel::prelude::*;
-
 use super::Connection;
 use super::backend::each_backend;
 use super::groups::Group;
@@ -10,10 +9,13 @@ use super::organizations::Organization;
 use super::schema::{accounts, groups, invite_code_uses, invite_codes, organizations};
 use super::sql_types::JsonColumn;
 use crate::clock::new_id;
+use crate::crypto::random;
+use crate::domain::email_address::EmailAddress;
 use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{AccountId, GroupId, InviteCodeId, InviteCodeUseId, OrganizationId};
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::username::Username;
 use crate::error::{Error, Result};
 
 /// A code as it is kept.
@@ -104,8 +106,82 @@ impl CodeChanges {
     }
 }
 
+/// Gives an owner without a code a new one; call it in the transaction that makes the owner.
+pub fn create(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    group: Option<GroupId>,
+    now: Timestamp,
+) -> Result<()> {
+    let new = StoredCode::new(organization, group, generate()?, now);
+    create_with(connection, new, generate)
+}
+
+/// How many codes are drawn for one owner. One in 2^49 clashes with a given other.
+const MAX_DRAWS: usize = 10;
+
+/// As [`create`], with a first code and a source of others: where the code is another owner's, the
+/// next one is tried.
+///
+/// # Errors
+/// `internal` where every code that was drawn is another's.
+pub fn create_with(
+    connection: &mut Connection,
+    mut new: StoredCode,
+    mut draw: impl FnMut() -> Result<InviteCode>,
+) -> Result<()> {
+    let (organization, group) = (new.organization_id, new.group_id);
+    for _ in 0..MAX_DRAWS {
+        if insert(connection, &new)? || find(connection, organization, group)?.is_some() {
+            return Ok(());
+        }
+        new.code = draw()?;
+    }
+    Err(Error::internal("no invite code is free"))
+}
+
+/// A random code.
+///
+/// # Errors
+/// `internal` where the system has no randomness to give.
+pub fn generate() -> Result<InviteCode> {
+    random::invite_code()
+}
+
+/// Gives every organization and every group that has no code a new one, and tells how many.
+pub fn create_missing(connection: &mut Connection, now: Timestamp) -> Result<usize> {
+    let missing = without_code(connection)?;
+    for (organization, group) in &missing {
+        create(connection, *organization, *group, now)?;
+    }
+    Ok(missing.len())
+}
+
+fn without_code(connection: &mut Connection) -> Result<Vec<(OrganizationId, Option<GroupId>)>> {
+    let own = invite_codes::table
+        .filter(invite_codes::organization_id.eq(organizations::id))
+        .filter(invite_codes::group_id.is_null());
+    let organizations: Vec<OrganizationId> = organizations::table
+        .filter(not(dsl::exists(own)))
+        .select(organizations::id)
+        .load(connection)?;
+    let of_group = invite_codes::table.filter(invite_codes::group_id.eq(groups::id.nullable()));
+    let groups: Vec<(OrganizationId, GroupId)> = groups::table
+        .filter(not(dsl::exists(of_group)))
+        .select((groups::organization_id, groups::id))
+        .load(connection)?;
+    let groups = groups
+        .into_iter()
+        .map(|(organization, id)| (organization, Some(id)));
+    Ok(organizations
+        .into_iter()
+        .map(|id| (id, None))
+        .chain(groups)
+        .collect())
+}
+
 /// Adds a code; `false` where its owner has one already, or where the code is another's.
-pub fn insert(connection: &mut Connection, new: &StoredCode) -> Result<bool> {
+fn insert(connection: &mut Connection, new: &StoredCode) -> Result<bool> {
     let inserted = each_backend!(connection, c => diesel::insert_into(invite_codes::table)
         .values(new)
         .on_conflict_do_nothing()
@@ -161,20 +237,15 @@ pub fn find_target(connection: &mut Connection, code: &InviteCode) -> Result<Opt
 /// Whether there is such a code.
 pub fn exists(connection: &mut Connection, code: &InviteCode) -> Result<bool> {
     let same = invite_codes::table.filter(invite_codes::code.eq(code));
-    Ok(diesel::select(diesel::dsl::exists(same)).get_result(connection)?)
+    Ok(diesel::select(dsl::exists(same)).get_result(connection)?)
 }
 
 /// Counts a use of a code that is still the same and open; `false`, and nothing changed, where it is
 /// not. [`StoredCode::status`] tells what of it.
-pub fn take_use(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    known: &StoredCode,
-    now: Timestamp,
-) -> Result<bool> {
+pub fn take_use(connection: &mut Connection, known: &StoredCode, now: Timestamp) -> Result<bool> {
     let open = invite_codes::table
         .find(known.id)
-        .filter(invite_codes::organization_id.eq(organization))
+        .filter(invite_codes::organization_id.eq(known.organization_id))
         .filter(invite_codes::code.eq(&known.code))
         .filter(invite_codes::paused.eq(false))
         .filter(
@@ -193,7 +264,7 @@ pub fn take_use(
     Ok(changed == 1)
 }
 
-/// Has everybody else wait who would use this code.
+/// Locks a code against concurrent use until the transaction ends.
 pub fn lock(connection: &mut Connection, id: InviteCodeId) -> Result<()> {
     diesel::update(invite_codes::table.find(id))
         .set(invite_codes::uses.eq(invite_codes::uses))
@@ -204,14 +275,13 @@ pub fn lock(connection: &mut Connection, id: InviteCodeId) -> Result<()> {
 /// Changes a code; `false`, and nothing changed, where the new maximum is below the uses.
 pub fn update(
     connection: &mut Connection,
-    organization: OrganizationId,
-    id: InviteCodeId,
+    known: &StoredCode,
     changes: &CodeChanges,
 ) -> Result<bool> {
     let least = changes.max_uses.flatten().unwrap_or(i64::MAX);
     let fitting = invite_codes::table
-        .find(id)
-        .filter(invite_codes::organization_id.eq(organization))
+        .find(known.id)
+        .filter(invite_codes::organization_id.eq(known.organization_id))
         .filter(invite_codes::uses.le(least));
     Ok(diesel::update(fitting).set(changes).execute(connection)? == 1)
 }
@@ -220,14 +290,13 @@ pub fn update(
 /// dropped; the maximum and the domains stay.
 pub fn reset(
     connection: &mut Connection,
-    organization: OrganizationId,
-    id: InviteCodeId,
+    known: &StoredCode,
     code: &InviteCode,
     now: Timestamp,
 ) -> Result<()> {
     let same = invite_codes::table
-        .find(id)
-        .filter(invite_codes::organization_id.eq(organization));
+        .find(known.id)
+        .filter(invite_codes::organization_id.eq(known.organization_id));
     let still_ahead = invite_codes::expires_at.assume_not_null().gt(now);
     let end = case_when(
         invite_codes::expires_at.is_not_null().and(still_ahead),
@@ -245,14 +314,14 @@ pub fn reset(
     Ok(())
 }
 
-/// Somebody used a code.
+/// A use of a code.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = invite_code_uses)]
 pub struct CodeUse {
     pub id: InviteCodeUseId,
     pub invite_code_id: InviteCodeId,
     pub account_id: AccountId,
-    /// As it was then.
+    /// The code as it was then.
     pub code: InviteCode,
     pub outcome: CodeOutcome,
     pub used_at: Timestamp,
@@ -266,26 +335,21 @@ pub fn insert_use(connection: &mut Connection, new: &CodeUse) -> Result<()> {
     Ok(())
 }
 
-/// A use with the name and the address of whoever it was.
-pub type NamedUse = (
-    CodeUse,
-    crate::domain::username::Username,
-    crate::domain::email_address::EmailAddress,
-);
+/// A use with the name and the address of the person who joined by it.
+pub type NamedUse = (CodeUse, Username, EmailAddress);
 
 /// A page of a code's uses, the newest first.
 pub fn uses(
     connection: &mut Connection,
-    organization: OrganizationId,
-    id: InviteCodeId,
+    known: &StoredCode,
     after: Option<InviteCodeUseId>,
     limit: i64,
 ) -> Result<Vec<NamedUse>> {
     let mut query = invite_code_uses::table
         .inner_join(accounts::table)
         .inner_join(invite_codes::table)
-        .filter(invite_codes::organization_id.eq(organization))
-        .filter(invite_code_uses::invite_code_id.eq(id))
+        .filter(invite_codes::organization_id.eq(known.organization_id))
+        .filter(invite_code_uses::invite_code_id.eq(known.id))
         .order(invite_code_uses::id.desc())
         .limit(limit)
         .select((CodeUse::as_select(), accounts::username, accounts::email))

@@ -4,19 +4,23 @@ use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Connection;
+use super::invite_codes;
 use super::transaction::transaction;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
-/// Whoever holds it migrates; any number that only we use.
+/// The advisory lock of migrations: any number that only Rollcall uses.
 const ADVISORY_LOCK: i64 = 0x726f_6c6c_6361_6c6c;
 
-/// Brings the database up to date and tells which migrations it applied.
+/// Brings the database up to date and tells which migrations it applied. Then every organization and
+/// every group has an invite code: those that are older than the codes get theirs here, since SQL has
+/// no secure randomness.
 ///
 /// Any number of processes may do this at once: all of it is one write transaction, which SQLite
 /// serializes itself and PostgreSQL by an advisory lock. One applies, the others find nothing left.
-pub fn run(connection: &mut Connection) -> Result<Vec<String>> {
+pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
     transaction(connection, |connection| {
         if let Connection::Postgres(postgres) = connection {
             postgres.batch_execute(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))?;
@@ -24,7 +28,9 @@ pub fn run(connection: &mut Connection) -> Result<Vec<String>> {
         let applied = connection
             .run_pending_migrations(MIGRATIONS)
             .map_err(failed)?;
-        Ok(applied.iter().map(ToString::to_string).collect())
+        let applied = applied.iter().map(ToString::to_string).collect();
+        invite_codes::create_missing(connection, now)?;
+        Ok(applied)
     })
 }
 

@@ -1,5 +1,5 @@
-//! Joins by codes that are limited to email domains, which wait until the mailbox is proved
-//! (PRODUCT 3.3).
+//! Joins by codes that are limited to email domains: pending until the address is verified
+//! (`docs/invite-codes.md`).
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -12,7 +12,7 @@ use crate::domain::invite_code::InviteCode;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
-/// A join that waits.
+/// A pending join.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = pending_joins)]
 pub struct PendingJoin {
@@ -23,7 +23,7 @@ pub struct PendingJoin {
     pub created_at: Timestamp,
 }
 
-/// Has a join wait; the latest code that was entered counts.
+/// Adds a pending join; the code that was entered last counts.
 pub fn insert(connection: &mut Connection, new: &PendingJoin) -> Result<()> {
     each_backend!(connection, c => diesel::insert_into(pending_joins::table)
         .values(new)
@@ -37,7 +37,7 @@ pub fn insert(connection: &mut Connection, new: &PendingJoin) -> Result<()> {
     Ok(())
 }
 
-/// What an account waits for, in the order of the codes: that is the order they are locked in.
+/// An account's pending joins, in the order of the codes, which is the order of their locks.
 pub fn of_account(connection: &mut Connection, account: AccountId) -> Result<Vec<PendingJoin>> {
     Ok(pending_joins::table
         .filter(pending_joins::account_id.eq(account))
@@ -46,14 +46,14 @@ pub fn of_account(connection: &mut Connection, account: AccountId) -> Result<Vec
         .load(connection)?)
 }
 
-/// The account waits for nothing any more.
+/// Deletes an account's pending joins.
 pub fn delete_of_account(connection: &mut Connection, account: AccountId) -> Result<()> {
     let theirs = pending_joins::table.filter(pending_joins::account_id.eq(account));
     diesel::delete(theirs).execute(connection)?;
     Ok(())
 }
 
-/// Nobody waits for this code any more.
+/// Deletes the pending joins of a code.
 pub fn delete_of_code(connection: &mut Connection, code: InviteCodeId) -> Result<()> {
     let its = pending_joins::table.filter(pending_joins::invite_code_id.eq(code));
     diesel::delete(its).execute(connection)?;

@@ -22,13 +22,13 @@ pub struct Session {
     pub expires_at: Timestamp,
 }
 
-/// A refresh token that is known, whatever has become of it.
+/// A refresh token of ours, used or not.
 pub struct KnownToken {
     pub session: Session,
     pub used_at: Option<Timestamp>,
 }
 
-/// Begins a session.
+/// Adds a session.
 pub fn insert(connection: &mut Connection, session: &Session) -> Result<()> {
     diesel::insert_into(sessions::table)
         .values(session)
@@ -51,7 +51,7 @@ pub fn insert_token(
     Ok(())
 }
 
-/// Uses a token up; `false` where it was used before, or never was.
+/// Uses a token up; `false` where it was used before, or does not exist.
 pub fn consume_token(
     connection: &mut Connection,
     hash: &TokenHash,
@@ -77,7 +77,7 @@ pub fn find_token(connection: &mut Connection, hash: &TokenHash) -> Result<Optio
     Ok(found.map(|(session, used_at)| KnownToken { session, used_at }))
 }
 
-/// Notes the use of a session, which so lives on until `expires_at`.
+/// Notes the use of a session and extends it until `expires_at`.
 pub fn extend(
     connection: &mut Connection,
     id: SessionId,
@@ -93,7 +93,7 @@ pub fn extend(
     Ok(())
 }
 
-/// The account whose live session this is.
+/// The account whose active session this is.
 pub fn find_account(
     connection: &mut Connection,
     id: SessionId,
@@ -109,7 +109,7 @@ pub fn find_account(
         .optional()?)
 }
 
-/// An account's live sessions, the latest used first.
+/// An account's active sessions, the latest used first.
 pub fn list(
     connection: &mut Connection,
     account: AccountId,
@@ -124,7 +124,7 @@ pub fn list(
         .load(connection)?)
 }
 
-/// Ends one of an account's sessions, and with it its tokens; `false` where there is none such.
+/// Ends one of an account's sessions with its tokens; `false` where the account has no such session.
 pub fn delete(connection: &mut Connection, account: AccountId, id: SessionId) -> Result<bool> {
     let session = sessions::table
         .find(id)
@@ -132,7 +132,7 @@ pub fn delete(connection: &mut Connection, account: AccountId, id: SessionId) ->
     Ok(diesel::delete(session).execute(connection)? == 1)
 }
 
-/// Ends all of an account's sessions but, where given, one; tells how many.
+/// Ends all of an account's sessions except, where given, one; tells how many.
 pub fn delete_all(
     connection: &mut Connection,
     account: AccountId,
@@ -145,7 +145,7 @@ pub fn delete_all(
     })
 }
 
-/// Forgets sessions that have run out.
+/// Deletes sessions that have expired.
 pub fn delete_expired(connection: &mut Connection, now: Timestamp) -> Result<usize> {
     Ok(diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(connection)?)
 }

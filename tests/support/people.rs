@@ -5,8 +5,8 @@ use reqwest::multipart::{Form, Part};
 use rollcall::crypto::password_hash::{self, HashCost, HashMemory};
 use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::username::Username;
-use rollcall::services::accounts::make_operator;
-use rollcall::services::act::Act;
+use rollcall::services::context::RequestContext;
+use rollcall::services::operators::{self, NewOperator};
 use serde_json::{Value, json};
 
 use super::{App, TestResponse};
@@ -66,20 +66,23 @@ impl App {
     /// An operator of this installation.
     pub async fn operator(&self) -> Person<'_> {
         let email = "operator@rollcall.example";
-        let hash = password_hash::hash(
+        let password_hash = password_hash::hash(
             PASSWORD.as_bytes(),
             HashCost::FOR_TESTS,
             &mut HashMemory::default(),
         )
         .expect("no hash");
-        let act = Act::cli(self.now());
-        let (email_address, username) = (
-            EmailAddress::parse(email).expect("an address"),
-            Username::parse("Operator").expect("a name"),
-        );
-        let mut connection = self.state.services.pool.get().expect("no connection");
-        make_operator(&mut connection, email_address, username, hash, &act).expect("no operator");
-        drop(connection);
+        let new = NewOperator {
+            email: EmailAddress::parse(email).expect("an address"),
+            username: Username::parse("Operator").expect("a name"),
+            password_hash,
+        };
+        let context = RequestContext::command_line(self.now());
+        let created = self
+            .state
+            .services
+            .run(&context, |tx| operators::create(tx, new));
+        created.expect("no operator");
         self.sign_in(email, PASSWORD).await
     }
 

@@ -1,19 +1,19 @@
-//! Verifying one's address by a mailed link (PRODUCT 3.3).
+//! Verifying one's address by a mailed link (`docs/accounts.md`).
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpResponse, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::invite_code::CodeOutcome;
 use crate::error::Code;
-use crate::routes::extract::{Caller, Once, RateLimiter, Reply, RequestInfo};
+use crate::routes::extract::idempotency::{Json, NoBody};
+use crate::routes::extract::{Anonymous, Authenticated, Guard as _, IdempotencyHeader};
 use crate::routes::groups::GroupName;
 use crate::routes::invite_codes::joining::OrganizationName;
 use crate::routes::problem::{BodyErrors, LinkErrors, MailErrors, Problem, SessionErrors};
+use crate::services::idempotency::StoredResponse;
 use crate::services::invite_codes::redemption::SettledJoin;
-use crate::services::limits::Limit;
 use crate::services::verification::{self, Verified};
-use crate::state::State;
 
 /// The token of a mailed link.
 #[derive(Deserialize, ToSchema)]
@@ -66,8 +66,8 @@ pub struct JoinRefusal {
 }
 
 impl From<SettledJoin> for PendingJoinBody {
-    fn from(ended: SettledJoin) -> Self {
-        let (outcome, refusal) = match ended.ending {
+    fn from(settled: SettledJoin) -> Self {
+        let (outcome, refusal) = match settled.result {
             Ok(outcome) => (Some(outcome), None),
             Err(refusal) => (
                 None,
@@ -78,8 +78,8 @@ impl From<SettledJoin> for PendingJoinBody {
             ),
         };
         Self {
-            organization: ended.destination.organization.into(),
-            group: ended.destination.group.map(GroupName::from),
+            organization: settled.destination.organization.into(),
+            group: settled.destination.group.map(GroupName::from),
             outcome,
             refusal,
         }
@@ -103,6 +103,7 @@ impl From<Verified> for VerifiedEmail {
 #[utoipa::path(
     tag = "Signing in",
     security(()),
+    params(IdempotencyHeader),
     responses(
         (status = 200, description = "Verified.", body = VerifiedEmail),
         BodyErrors, LinkErrors
@@ -110,28 +111,25 @@ impl From<Verified> for VerifiedEmail {
 )]
 #[post("/v1/auth/email/verify")]
 pub(super) async fn verify_email(
-    state: web::Data<State>,
-    request: RequestInfo,
-    once: Once,
-    body: web::Json<VerifyEmailRequest>,
+    request: Anonymous,
+    Json { idempotency, body }: Json<VerifyEmailRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let VerifyEmailRequest { token } = body.into_inner();
-    let now = state.services.clock.now();
-    let answer = once
-        .anonymous(&state, move |connection| {
-            let verified = verification::verify(connection, &token, request.act_of(now), now)?;
-            Reply::ok(&VerifiedEmail::from(verified))
+    let response = request
+        .run_once(idempotency, move |tx, ()| {
+            let verified = verification::verify(tx, &body.token)?;
+            StoredResponse::ok(&VerifiedEmail::from(verified))
         })
         .await?;
-    Ok(answer)
+    Ok(response)
 }
 
 /// Mail another link to verify one's address
 ///
 /// The links that were mailed before are dead then. Nothing is mailed where the address is verified
-/// already. *Requires:* a session.
+/// already.
 #[utoipa::path(
     tag = "Signing in",
+    params(IdempotencyHeader),
     responses(
         (status = 202, description = "If the address is not verified, the mail is on its way."),
         SessionErrors, MailErrors
@@ -139,26 +137,14 @@ pub(super) async fn verify_email(
 )]
 #[post("/v1/auth/email/resend")]
 pub(super) async fn resend_verification(
-    state: web::Data<State>,
-    rate_limiter: RateLimiter,
-    caller: Caller,
-    once: Once,
+    request: Authenticated,
+    NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
-    let account = caller
-        .clone()
-        .signed_in(|_, caller| Ok(caller.account))
-        .await?;
-    if verification::is_wanted(&account) {
-        rate_limiter
-            .take(Limit::MailToAddress, &format!("verify {}", account.email))
-            .await?;
-    }
-    let outbox = state.services.outbox.clone();
-    let answer = caller
-        .signed_in_once(once, move |connection, caller| {
-            verification::resend(connection, &outbox, &caller)?;
-            Ok(Reply::accepted_silently())
+    let response = request
+        .run_once(idempotency, |tx, ()| {
+            verification::resend(tx)?;
+            Ok(StoredResponse::accepted_without_body())
         })
         .await?;
-    Ok(answer)
+    Ok(response)
 }

@@ -1,5 +1,5 @@
 //! Accounts and their sessions: registering, verifying an address, signing in and out, passwords
-//! (PRODUCT 3.3).
+//! (`docs/accounts.md`).
 
 mod email;
 mod password;

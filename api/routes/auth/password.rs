@@ -1,23 +1,26 @@
-//! One's own password: changed, or forgotten and set by a mailed link (PRODUCT 3.3).
+//! One's own password: changed, or forgotten and set by a mailed link (`docs/accounts.md`).
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpResponse, post};
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::sign_in::{settle, verify};
+use super::sign_in::compare;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::password::Password;
 use crate::error::Result;
-use crate::routes::extract::{Caller, Form, Once, RateLimiter, Reply, RequestInfo};
+use crate::routes::extract::idempotency::Json;
+use crate::routes::extract::{
+    Anonymous, Authenticated, ClientAddress, Form, Guard as _, Idempotency, IdempotencyHeader,
+};
 use crate::routes::problem::{
     BodyErrors, HashingErrors, LinkErrors, MailErrors, Problem, SessionErrors,
 };
-use crate::services::limits::{Limit, LimitRequest};
-use crate::services::{accounts, passwords};
-use crate::state::State;
+use crate::services::idempotency::{Execution, StoredResponse};
+use crate::services::sign_in::PasswordCheck;
+use crate::services::{passwords, sign_in};
 use crate::store::accounts::Account;
 
 /// The old password and the one that takes its place.
@@ -64,9 +67,10 @@ pub struct ResetPasswordRequest {
 /// Change one's own password
 ///
 /// Ends every other session, and kills links that would set another password. The owner is told by
-/// mail. *Requires:* a session and the current password.
+/// mail. It takes the current password, too.
 #[utoipa::path(
     tag = "Signing in",
+    params(IdempotencyHeader),
     responses(
         (status = 204, description = "Changed."),
         BodyErrors, SessionErrors, HashingErrors
@@ -74,72 +78,59 @@ pub struct ResetPasswordRequest {
 )]
 #[post("/v1/auth/password/change")]
 pub(super) async fn change_password(
-    state: web::Data<State>,
-    caller: Caller,
-    rate_limiter: RateLimiter,
-    once: Once,
-    body: web::Json<ChangePasswordRequest>,
+    request: Authenticated,
+    Json { idempotency, body }: Json<ChangePasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let body = body.into_inner();
     let mut form = Form::new();
     let Some(new) = form.take("/new_password", Password::parse(body.new_password)) else {
         return Err(form.refusal().into());
     };
-    let shared = State::clone(&state);
-    // In this order: whoever has read the password that was, finds no answer yet, or its own.
-    let (caller, once, known) = caller
-        .signed_in(move |connection, caller| {
-            let scope = caller.account.id.to_string();
-            let known = once.known(&shared, connection, &scope)?;
-            Ok((caller, once, known))
+    let check = match begin_change(request.clone(), idempotency.clone()).await? {
+        BegunChange::Check(check) => check,
+        BegunChange::Replayed(response) => return Ok(Execution::Replayed(response).into()),
+    };
+    let proved = confirm(request.clone(), check, body.current_password).await?;
+    let hasher = request.sender().state.services.hasher.clone();
+    let hash = hasher.hash(new.to_hash_input().into_owned()).await?;
+    let response = request
+        .run_once(idempotency, move |tx, ()| {
+            passwords::change(tx, &proved, &hash)?;
+            Ok(StoredResponse::no_content())
         })
         .await?;
-    if let Some(known) = known {
-        return Ok(known.into());
-    }
-    confirm(
-        &state,
-        &rate_limiter,
-        &caller.account,
-        body.current_password,
-    )
-    .await?;
-    let hash = state
-        .services
-        .hasher
-        .hash(new.to_hash_input().into_owned())
-        .await?;
-    let shared = State::clone(&state);
-    let changed = state
-        .run_blocking(move |connection| {
-            let scope = caller.account.id.to_string();
-            once.run(&shared, connection, &scope, |connection| {
-                passwords::change(connection, &shared.services.outbox, &caller, &hash)?;
-                Ok(Reply::no_content())
-            })
-        })
-        .await?;
-    Ok(changed.into())
+    Ok(response)
 }
 
-/// Requires that somebody who is signed in gives their password once more; wrong ones are counted.
+enum BegunChange {
+    Check(PasswordCheck),
+    Replayed(StoredResponse),
+}
+
+/// Reads the account before it looks for a stored response: a twin of the request that has changed the
+/// password since has left its response, too.
+async fn begin_change(request: Authenticated, idempotency: Idempotency) -> Result<BegunChange> {
+    request
+        .run(move |tx, ()| match idempotency.replay(tx)? {
+            Some(response) => Ok(BegunChange::Replayed(response)),
+            None => sign_in::begin_confirmation(tx).map(BegunChange::Check),
+        })
+        .await
+}
+
+/// Checks the password of a signed-in person, and gives the account as it was checked.
 async fn confirm(
-    state: &State,
-    rate_limiter: &RateLimiter,
-    account: &Account,
+    request: Authenticated,
+    check: PasswordCheck,
     password: String,
-) -> Result<()> {
-    let subject = account.id.to_string();
-    let taken = rate_limiter.take(Limit::PasswordCheck, &subject).await?;
-    let verdict = verify(state, account.password_hash.clone(), password).await;
-    match verdict.and_then(|it| accounts::verify_password(Some(account.clone()), it)) {
-        Ok(_) => taken.refund().await,
-        Err(error) => Err(settle(taken, error).await?),
-    }
+) -> Result<Account> {
+    let hasher = request.sender().state.services.hasher.clone();
+    let comparison = compare(&hasher, check.stored_hash(), password).await;
+    request
+        .run(move |tx, ()| sign_in::complete_confirmation(tx, check, comparison))
+        .await
 }
 
-/// An answer of [`forgot_password`] takes at least so long, which hides whether there was mail to
-/// queue.
+/// The least time that [`forgot_password`] takes, which hides whether there was mail to queue.
 const LEAST_TIME: Duration = Duration::from_millis(100);
 
 /// Ask for a link to choose a new password
@@ -149,6 +140,7 @@ const LEAST_TIME: Duration = Duration::from_millis(100);
 #[utoipa::path(
     tag = "Signing in",
     security(()),
+    params(IdempotencyHeader),
     responses(
         (status = 202, description = "If there is such an account, the mail is on its way."),
         BodyErrors, MailErrors
@@ -156,35 +148,23 @@ const LEAST_TIME: Duration = Duration::from_millis(100);
 )]
 #[post("/v1/auth/password/forgot")]
 pub(super) async fn forgot_password(
-    state: web::Data<State>,
-    rate_limiter: RateLimiter,
-    once: Once,
-    body: web::Json<ForgotPasswordRequest>,
+    request: Anonymous,
+    ClientAddress(client): ClientAddress,
+    Json { idempotency, body }: Json<ForgotPasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
     let answered_at = Instant::now() + LEAST_TIME;
     let mut form = Form::new();
     let Some(email) = form.take("/email", EmailAddress::parse(&body.email)) else {
         return Err(form.refusal().into());
     };
-    let (once, known) = once.replay_to_anonymous(&state).await?;
-    if let Some(known) = known {
-        return Ok(known.into());
-    }
-    // Before anybody has looked whether there is an account.
-    let mails = vec![
-        LimitRequest::one(Limit::MailToAddress, email.as_str()),
-        LimitRequest::one(Limit::MailFromClient, rate_limiter.client()),
-    ];
-    rate_limiter.take_all(mails).await?;
-    let (outbox, now) = (state.services.outbox.clone(), state.services.clock.now());
-    let answer = once
-        .anonymous(&state, move |connection| {
-            passwords::forgot(connection, &outbox, &email, now)?;
-            Ok(Reply::accepted_silently())
+    let response = request
+        .run_once(idempotency, move |tx, ()| {
+            passwords::forgot(tx, &email, &client)?;
+            Ok(StoredResponse::accepted_without_body())
         })
         .await?;
     tokio::time::sleep_until(answered_at).await;
-    Ok(answer)
+    Ok(response)
 }
 
 /// Set a password by a mailed link
@@ -197,6 +177,7 @@ pub(super) async fn forgot_password(
 #[utoipa::path(
     tag = "Signing in",
     security(()),
+    params(IdempotencyHeader),
     responses(
         (status = 204, description = "Set."),
         BodyErrors, LinkErrors, HashingErrors
@@ -204,34 +185,29 @@ pub(super) async fn forgot_password(
 )]
 #[post("/v1/auth/password/reset")]
 pub(super) async fn reset_password(
-    state: web::Data<State>,
-    request: RequestInfo,
-    once: Once,
-    body: web::Json<ResetPasswordRequest>,
+    request: Anonymous,
+    Json { idempotency, body }: Json<ResetPasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let ResetPasswordRequest { token, password } = body.into_inner();
+    let ResetPasswordRequest { token, password } = body;
     let mut form = Form::new();
     let Some(password) = form.take("/password", Password::parse(password)) else {
         return Err(form.refusal().into());
     };
-    let (once, known) = once.replay_to_anonymous(&state).await?;
-    if let Some(known) = known {
-        return Ok(known.into());
+    if let Some(response) = request.clone().replay(&idempotency).await? {
+        return Ok(response);
     }
-    let now = state.services.clock.now();
     let presented = token.clone();
-    state
-        .run_blocking(move |connection| passwords::require_good(connection, &presented, now))
+    request
+        .clone()
+        .run(move |tx, ()| passwords::require_good(tx, &presented))
         .await?;
-    let input = password.to_hash_input().into_owned();
-    let hash = state.services.hasher.hash(input).await?;
-    let outbox = state.services.outbox.clone();
-    let answer = once
-        .anonymous(&state, move |connection| {
-            let act = request.act_of(now);
-            passwords::reset(connection, &outbox, &token, &hash, act, now)?;
-            Ok(Reply::no_content())
+    let hasher = request.sender().state.services.hasher.clone();
+    let hash = hasher.hash(password.to_hash_input().into_owned()).await?;
+    let response = request
+        .run_once(idempotency, move |tx, ()| {
+            passwords::reset(tx, &token, &hash)?;
+            Ok(StoredResponse::no_content())
         })
         .await?;
-    Ok(answer)
+    Ok(response)
 }

@@ -1,24 +1,25 @@
-//! Making an account (PRODUCT 3.3).
+//! Registering an account (`docs/accounts.md`).
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpResponse, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::tokens::{SessionKind, Tokens, tokens};
+use super::tokens::{SessionKind, Tokens};
+use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::password::Password;
 use crate::domain::username::Username;
-use crate::routes::extract::{Form, Once, RateLimiter, Reply, RequestInfo};
-use crate::routes::invite_codes::guessing;
+use crate::error::Result;
+use crate::routes::extract::idempotency::Json;
+use crate::routes::extract::{Anonymous, ClientAddress, Form, Guard as _, IdempotencyHeader};
 use crate::routes::invite_codes::joining::JoinedBody;
 use crate::routes::me::AccountBody;
 use crate::routes::problem::{
     BodyErrors, ConflictErrors, HashingErrors, InviteCodeErrors, Problem,
 };
-use crate::services::accounts::{self, Registration};
-use crate::services::limits::{Limit, LimitRequest};
+use crate::services::idempotency::StoredResponse;
+use crate::services::registration::{self, Registration};
 use crate::state::State;
-use crate::store::transaction;
 
 /// Who wants an account.
 #[derive(Deserialize, ToSchema)]
@@ -39,7 +40,7 @@ pub struct RegisterRequest {
     /// What other people see: 1 to 100 characters.
     #[schema(min_length = 1, max_length = 100)]
     username: String,
-    /// In which language Rollcall is to write to them; absent: the first of ours in
+    /// The language in which Rollcall writes to them; absent: the first of ours in
     /// `Accept-Language`, else English.
     language: Option<Language>,
     /// The invite code to join with, in any case, with or without dashes and spaces.
@@ -81,7 +82,43 @@ pub struct Registered {
     tokens: Tokens,
 }
 
-/// Make an account
+impl Registered {
+    fn new(state: &State, registered: registration::Registered) -> Result<Self> {
+        let registration::Registered { issued, joined } = registered;
+        Ok(Self {
+            tokens: Tokens::new(state, &issued, SessionKind::Token)?,
+            account: issued.account.into(),
+            joined: joined.map(JoinedBody::from),
+        })
+    }
+}
+
+/// What has to be right before anything else is asked.
+struct Fields {
+    email: EmailAddress,
+    username: Username,
+    password: Password,
+}
+
+impl Fields {
+    fn parse(body: &RegisterRequest, state: &State) -> Result<Self> {
+        let mut form = Form::new();
+        let login_domain = &state.services.config.login_domain;
+        let email = form.take("/email", login_domain.parse_outside(&body.email));
+        let username = form.take("/username", Username::parse(&body.username));
+        let password = form.take("/password", Password::parse(body.password.clone()));
+        match (email, username, password) {
+            (Some(email), Some(username), Some(password)) => Ok(Self {
+                email,
+                username,
+                password,
+            }),
+            (None, _, _) | (_, None, _) | (_, _, None) => Err(form.refusal()),
+        }
+    }
+}
+
+/// Register an account
 ///
 /// Registers an address with a password and a name, and signs in. The address counts with its case
 /// and Unicode form aside: `Jane.Doe@X.org` and `jane.doe@x.org` are one account. A link to verify
@@ -95,6 +132,7 @@ pub struct Registered {
 #[utoipa::path(
     tag = "Signing in",
     security(()),
+    params(IdempotencyHeader),
     responses(
         (status = 201, description = "The account, signed in.", body = Registered),
         BodyErrors, ConflictErrors, InviteCodeErrors, HashingErrors
@@ -102,69 +140,45 @@ pub struct Registered {
 )]
 #[post("/v1/auth/register")]
 pub(super) async fn register_account(
-    state: web::Data<State>,
-    request: RequestInfo,
-    rate_limiter: RateLimiter,
-    once: Once,
-    body: web::Json<RegisterRequest>,
+    request: Anonymous,
+    ClientAddress(client): ClientAddress,
+    Json { idempotency, body }: Json<RegisterRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let body = body.into_inner();
-    let mut form = Form::new();
-    let email = form.take(
-        "/email",
-        state
-            .services
-            .config
-            .login_domain
-            .parse_outside(&body.email),
+    let (state, info) = (
+        request.sender().state.clone(),
+        request.sender().info.clone(),
     );
-    let username = form.take("/username", Username::parse(&body.username));
-    let password = form.take("/password", Password::parse(body.password));
-    let (Some(email), Some(username), Some(password)) = (email, username, password) else {
-        return Err(form.refusal().into());
-    };
-    let (once, known) = once.replay_to_anonymous(&state).await?;
-    if let Some(known) = known {
-        return Ok(known.into());
+    let Fields {
+        email,
+        username,
+        password,
+    } = Fields::parse(&body, &state)?;
+    if let Some(response) = request.clone().replay(&idempotency).await? {
+        return Ok(response);
     }
-    let invite_code = match body.invite_code {
-        Some(typed) => Some(guessing::known_code(&state, &rate_limiter, &typed).await?),
-        None => None,
-    };
-    rate_limiter.take_for_client(Limit::Registration).await?;
-    // A mail goes to the address each time, however often the account is deleted again.
-    let mail = LimitRequest::one(Limit::MailToAddress, format!("register {email}"));
-    let password_hash = state
-        .services
-        .hasher
-        .hash(password.to_hash_input().into_owned())
+    let typed = body.invite_code;
+    let invite_code = request
+        .clone()
+        .run(move |tx, ()| {
+            let code = registration::look_up_code(tx, typed.as_deref(), &client)?;
+            registration::count(tx, &client)?;
+            Ok(code)
+        })
         .await?;
-    let language = body.language.or(request.language);
+    let input = password.to_hash_input().into_owned();
     let registration = Registration {
         email,
         username,
-        password_hash,
-        language: language.unwrap_or(Language::English),
+        password_hash: state.services.hasher.hash(input).await?,
+        language: body.language.or(info.language).unwrap_or(Language::English),
         invite_code,
-        user_agent: request.user_agent.clone(),
+        user_agent: info.user_agent,
     };
-    let now = state.services.clock.now();
-    let shared = State::clone(&state);
-    let answer = once
-        .anonymous(&state, move |connection| {
-            let act = request.act_of(now);
-            // What is refused mails nothing, and costs nothing.
-            let registered = transaction(connection, |connection| {
-                rate_limiter.take_within(connection, std::slice::from_ref(&mail))?;
-                accounts::register(connection, &shared.services.outbox, registration, act, now)
-            })?;
-            let tokens = tokens(&shared, &registered.issued, SessionKind::Token)?;
-            Reply::created(&Registered {
-                account: registered.issued.account.into(),
-                joined: registered.joined.map(JoinedBody::from),
-                tokens,
-            })
+    let response = request
+        .run_once(idempotency, move |tx, ()| {
+            let registered = registration::register(tx, registration)?;
+            StoredResponse::created(&Registered::new(&state, registered)?)
         })
         .await?;
-    Ok(answer)
+    Ok(response)
 }

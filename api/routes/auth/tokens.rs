@@ -57,6 +57,21 @@ pub struct Tokens {
     must_change_password: bool,
 }
 
+impl Tokens {
+    /// Signs an access token for a session.
+    pub(super) fn new(state: &State, issued: &IssuedSession, kind: SessionKind) -> Result<Self> {
+        let now = state.services.clock.now();
+        let in_body = kind == SessionKind::Token;
+        Ok(Self {
+            access_token: state.signing.sign(issued.account.id, issued.session, now)?,
+            token_type: "Bearer",
+            expires_in: access_token::LIFETIME.as_secs(),
+            refresh_token: in_body.then(|| issued.refresh_token.reveal().to_owned()),
+            must_change_password: issued.account.must_change_password,
+        })
+    }
+}
+
 const COOKIE: &str = "rollcall_refresh";
 
 /// The refresh token of the body, else of the cookie.
@@ -74,6 +89,7 @@ pub(super) fn presented_token(
         .map(|cookie| (cookie.value().to_owned(), SessionKind::Cookie)))
 }
 
+/// The response to signing in: with the refresh token in the body or in the cookie.
 pub(super) fn respond(
     state: &State,
     issued: &IssuedSession,
@@ -86,21 +102,7 @@ pub(super) fn respond(
         response.cookie(refresh_cookie(token, CookieDuration::seconds(lifetime)));
     }
     response.insert_header(("Cache-Control", "no-store"));
-    Ok(response.json(tokens(state, issued, kind)?))
-}
-
-pub(super) fn tokens(state: &State, issued: &IssuedSession, kind: SessionKind) -> Result<Tokens> {
-    let (account, session) = (issued.account.id, issued.session);
-    let in_body = kind == SessionKind::Token;
-    Ok(Tokens {
-        access_token: state
-            .signing
-            .sign(account, session, state.services.clock.now())?,
-        token_type: "Bearer",
-        expires_in: access_token::LIFETIME.as_secs(),
-        refresh_token: in_body.then(|| issued.refresh_token.reveal().to_owned()),
-        must_change_password: issued.account.must_change_password,
-    })
+    Ok(response.json(Tokens::new(state, issued, kind)?))
 }
 
 /// Sent to these paths only, by the same site only, and never shown to a script. Browsers keep

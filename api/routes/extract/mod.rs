@@ -20,5 +20,5 @@ pub use guard::{
 pub use idempotency::{IDEMPOTENCY_KEY, Idempotency, IdempotencyHeader, REPLAYED};
 pub use once::{Once, Reply};
 pub use patch::nullable;
-pub use rate_limiter::RateLimiter;
+pub use rate_limiter::{ClientAddress, RateLimiter};
 pub use request_info::RequestInfo;

@@ -11,7 +11,7 @@ use crate::domain::client_address::{counted_as, forwarded_for};
 use crate::error::{Error, Result};
 use crate::routes::problem::{Problem, whole_seconds};
 use crate::services::context::RequestContext;
-use crate::services::limits::{self, Limit, LimitRequest, LimitState, LimitStates};
+use crate::services::limits::{self, LimitRequest, LimitState, LimitStates};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 use crate::store::Connection;
@@ -19,6 +19,9 @@ use crate::store::Connection;
 /// The headers that tell how a sender stands (draft-ietf-httpapi-ratelimit-headers).
 pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 pub const LIMIT_STATE: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Where a request comes from: an address, or the network of one customer. A subject of limits.
+pub struct ClientAddress(pub String);
 
 /// Takes uses of limits for a request; its response headers tell how the sender stands with each.
 #[derive(Clone)]
@@ -28,32 +31,10 @@ pub struct RateLimiter {
     client: String,
 }
 
-/// Uses that were taken.
-pub struct Taken {
-    rate_limiter: RateLimiter,
-    uses: Vec<LimitRequest>,
-}
-
 impl RateLimiter {
     /// Where the request comes from: an address, or a network of one customer.
     pub fn client(&self) -> &str {
         &self.client
-    }
-
-    /// Takes one use for the client's address.
-    ///
-    /// # Errors
-    /// `rate_limited`.
-    pub async fn take_for_client(&self, limit: Limit) -> Result<Taken> {
-        self.take(limit, &self.client).await
-    }
-
-    /// Takes one use for a subject: an account's id, an address.
-    ///
-    /// # Errors
-    /// `rate_limited`.
-    pub async fn take(&self, limit: Limit, subject: &str) -> Result<Taken> {
-        self.take_all(vec![LimitRequest::one(limit, subject)]).await
     }
 
     /// Takes uses of several limits, all or none. They have to be named in the order of their
@@ -61,15 +42,10 @@ impl RateLimiter {
     ///
     /// # Errors
     /// `rate_limited`.
-    pub async fn take_all(&self, uses: Vec<LimitRequest>) -> Result<Taken> {
-        let taken = Taken {
-            rate_limiter: self.clone(),
-            uses: uses.clone(),
-        };
+    pub async fn take_all(&self, uses: Vec<LimitRequest>) -> Result<()> {
         self.state
             .unit_of_work(self.context(), move |tx| limits::take(tx, &uses))
-            .await?;
-        Ok(taken)
+            .await
     }
 
     fn context(&self) -> RequestContext {
@@ -118,43 +94,6 @@ fn client_of(request: &HttpRequest, state: &State) -> String {
     })
 }
 
-impl Taken {
-    /// Gives the uses back: only what fails is counted.
-    pub async fn refund(self) -> Result<()> {
-        let (context, uses) = (self.rate_limiter.context(), self.uses);
-        let state = self.rate_limiter.state;
-        state
-            .unit_of_work(context, move |tx| limits::refund(tx, &uses))
-            .await
-    }
-
-    /// Does what the uses were taken for, and gives them back, in one transaction; where the work is
-    /// refused, they are given back all the same.
-    ///
-    /// # Errors
-    /// The work's own.
-    pub async fn refund_with<T: Send + 'static>(
-        self,
-        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let (context, uses) = (self.rate_limiter.context(), self.uses);
-        let state = self.rate_limiter.state;
-        state
-            .unit_of_work(context, move |tx| {
-                let done = tx.transaction(|tx| {
-                    let done = work(tx)?;
-                    limits::refund(tx, &uses)?;
-                    Ok(done)
-                });
-                if done.is_err() {
-                    limits::refund(tx, &uses)?;
-                }
-                done
-            })
-            .await
-    }
-}
-
 /// Adds the headers that tell how the sender stands with the limits that the request met, if any.
 pub fn announce(response: &mut ServiceResponse) {
     let known = response
@@ -181,6 +120,17 @@ pub fn announce(response: &mut ServiceResponse) {
 fn joined(states: &[LimitState], words: impl Fn(&LimitState) -> String) -> String {
     let items: Vec<String> = states.iter().map(words).collect();
     items.join(", ")
+}
+
+impl FromRequest for ClientAddress {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let state = request.app_data::<web::Data<State>>();
+        let state = state.ok_or_else(|| Error::internal("the application has no state").into());
+        ready(state.map(|state| Self(client_of(request, state))))
+    }
 }
 
 impl FromRequest for RateLimiter {

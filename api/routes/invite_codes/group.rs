@@ -1,4 +1,4 @@
-//! The invite code of a group (PRODUCT 3.4).
+//! The invite code of a group (`docs/invite-codes.md`).
 
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 
@@ -6,111 +6,97 @@ use super::responses::{
     InviteCodeBody, InviteCodeUseBody, InviteCodeUsePage, QrPicture, QrQuery,
     UpdateInviteCodeRequest, picture,
 };
-use crate::domain::ids::{GroupId, OrganizationId};
-use crate::routes::extract::{Caller, Once, Reply};
+use crate::routes::extract::idempotency::NoBody;
+use crate::routes::extract::{GroupPath, Guard as _, IdempotencyHeader, InGroup};
 use crate::routes::organizations::PageQuery;
 use crate::routes::page::Paged;
 use crate::routes::problem::{BodyErrors, OrganizationErrors, Problem, QueryErrors};
-use crate::services::authorization::ManageGroup;
+use crate::services::authorization::{ManageGroupInviteCode, Permission as _, ReadGroupInviteCode};
+use crate::services::idempotency::StoredResponse;
 use crate::services::invite_codes;
-use crate::state::State;
 
 /// Get a group's invite code
 ///
-/// It joins whoever enters it to the organization and to the group. *Requires:* admin, manager of the group, or operator.
+/// It joins whoever enters it to the organization and to the group.
 #[utoipa::path(
     tag = "Invite codes",
-    params(("organization_id" = OrganizationId, Path, description = "The organization."), ("group_id" = GroupId, Path, description = "The group.")),
-    responses((status = 200, description = "The code.", body = InviteCodeBody), OrganizationErrors)
+    params(GroupPath),
+    responses((status = 200, description = "The code.", body = InviteCodeBody), OrganizationErrors),
+    extensions(("x-permission" = json!(ReadGroupInviteCode::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}/invite-code")]
 pub(super) async fn get_group_invite_code(
-    state: web::Data<State>,
-    caller: Caller,
-    path: web::Path<(OrganizationId, GroupId)>,
+    request: InGroup<ReadGroupInviteCode>,
 ) -> Result<web::Json<InviteCodeBody>, Problem> {
-    let (id, group) = path.into_inner();
-    let code = caller
-        .permitted_in_group::<ManageGroup, _>(id, group, |connection, permit| {
-            invite_codes::get(connection, &permit.into())
+    let body = request
+        .run(|tx, permit| {
+            let code = invite_codes::get(tx, &permit.into())?;
+            InviteCodeBody::of(tx, &code)
         })
         .await?;
-    let body = InviteCodeBody::of(
-        &code,
-        &state.services.outbox.links,
-        state.services.clock.now(),
-    )?;
     Ok(web::Json(body))
 }
 
 /// Change a group's invite code
 ///
 /// Pauses it, has it end, limits how often and by whom it is used, or opens it for some minutes. What
-/// is absent stays as it is, `null` lifts a limit. *Requires:* admin, manager of the group, or operator.
+/// is absent stays as it is, `null` lifts a limit.
 #[utoipa::path(
     tag = "Invite codes",
-    params(("organization_id" = OrganizationId, Path, description = "The organization."), ("group_id" = GroupId, Path, description = "The group.")),
+    params(GroupPath),
     responses(
         (status = 200, description = "The code as it is now.", body = InviteCodeBody),
         BodyErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageGroupInviteCode::NAME)))
 )]
 #[patch("/v1/organizations/{organization_id}/groups/{group_id}/invite-code")]
 pub(super) async fn update_group_invite_code(
-    state: web::Data<State>,
-    caller: Caller,
-    path: web::Path<(OrganizationId, GroupId)>,
+    request: InGroup<ManageGroupInviteCode>,
     body: web::Json<UpdateInviteCodeRequest>,
 ) -> Result<web::Json<InviteCodeBody>, Problem> {
-    let (id, group) = path.into_inner();
-    let now = state.services.clock.now();
+    let now = request.sender().state.services.clock.now();
     let changes = body.into_inner().into_changes(now)?;
-    let code = caller
-        .permitted_in_group::<ManageGroup, _>(id, group, move |connection, permit| {
-            invite_codes::update(connection, &permit.into(), &changes)
+    let body = request
+        .run(move |tx, permit| {
+            let code = invite_codes::update(tx, &permit.into(), &changes)?;
+            InviteCodeBody::of(tx, &code)
         })
         .await?;
-    Ok(web::Json(InviteCodeBody::of(
-        &code,
-        &state.services.outbox.links,
-        now,
-    )?))
+    Ok(web::Json(body))
 }
 
 /// Reset a group's invite code
 ///
 /// A new code takes the place of the old one, which is dead at once; members stay. It is open: a
 /// pause and an end that is over are dropped, and the uses begin at 0. The maximum and the domains
-/// stay. *Requires:* admin, manager of the group, or operator.
+/// stay.
 #[utoipa::path(
     tag = "Invite codes",
-    params(("organization_id" = OrganizationId, Path, description = "The organization."), ("group_id" = GroupId, Path, description = "The group.")),
-    responses((status = 200, description = "The new code.", body = InviteCodeBody), OrganizationErrors)
+    params(GroupPath, IdempotencyHeader),
+    responses((status = 200, description = "The new code.", body = InviteCodeBody), OrganizationErrors),
+    extensions(("x-permission" = json!(ManageGroupInviteCode::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/groups/{group_id}/invite-code/reset")]
 pub(super) async fn reset_group_invite_code(
-    state: web::Data<State>,
-    caller: Caller,
-    once: Once,
-    path: web::Path<(OrganizationId, GroupId)>,
+    request: InGroup<ManageGroupInviteCode>,
+    NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
-    let (id, group) = path.into_inner();
-    let (outbox, now) = (state.services.outbox.clone(), state.services.clock.now());
-    let answer = caller
-        .permitted_in_group_once::<ManageGroup>(once, id, group, move |connection, permit| {
-            let code = invite_codes::reset(connection, &permit.into())?;
-            Reply::ok(&InviteCodeBody::of(&code, &outbox.links, now)?)
+    let response = request
+        .run_once(idempotency, |tx, permit| {
+            let code = invite_codes::reset(tx, &permit.into())?;
+            StoredResponse::ok(&InviteCodeBody::of(tx, &code)?)
         })
         .await?;
-    Ok(answer)
+    Ok(response)
 }
 
 /// Get a QR code of a group's invite code
 ///
-/// Of the app's page that joins by the code, to show or to print. *Requires:* admin, manager of the group, or operator.
+/// Of the app's page that joins by the code, to show or to print.
 #[utoipa::path(
     tag = "Invite codes",
-    params(("organization_id" = OrganizationId, Path, description = "The organization."), ("group_id" = GroupId, Path, description = "The group."), QrQuery),
+    params(GroupPath, QrQuery),
     responses(
         (
             status = 200,
@@ -121,48 +107,44 @@ pub(super) async fn reset_group_invite_code(
             )
         ),
         QueryErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ReadGroupInviteCode::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}/invite-code/qr")]
 pub(super) async fn get_group_invite_code_qr(
-    state: web::Data<State>,
-    caller: Caller,
-    path: web::Path<(OrganizationId, GroupId)>,
+    request: InGroup<ReadGroupInviteCode>,
     query: web::Query<QrQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, group) = path.into_inner();
-    let code = caller
-        .permitted_in_group::<ManageGroup, _>(id, group, |connection, permit| {
-            invite_codes::get(connection, &permit.into())
-        })
+    let outbox = request.sender().state.services.outbox.clone();
+    let code = request
+        .run(|tx, permit| invite_codes::get(tx, &permit.into()))
         .await?;
-    Ok(picture(&code, &state.services.outbox.links, query.format)?)
+    Ok(picture(&code, &outbox.links, query.format)?)
 }
 
 /// List who used a group's invite code
 ///
 /// Whom it let in, the newest first; those that earlier codes let in before a reset are in the list
-/// too. *Requires:* admin, manager of the group, or operator.
+/// too.
 #[utoipa::path(
     tag = "Invite codes",
-    params(("organization_id" = OrganizationId, Path, description = "The organization."), ("group_id" = GroupId, Path, description = "The group."), PageQuery),
+    params(GroupPath, PageQuery),
     responses(
         (status = 200, description = "A page.", body = InviteCodeUsePage),
         QueryErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ReadGroupInviteCode::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}/invite-code/uses")]
 pub(super) async fn list_group_invite_code_uses(
     http: HttpRequest,
-    caller: Caller,
-    path: web::Path<(OrganizationId, GroupId)>,
+    request: InGroup<ReadGroupInviteCode>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, group) = path.into_inner();
     let (limit, after) = (query.limit()?, query.after()?);
-    let found = caller
-        .permitted_in_group::<ManageGroup, _>(id, group, move |connection, permit| {
-            invite_codes::uses(connection, &permit.into(), after, limit.with_lookahead())
+    let found = request
+        .run(move |tx, permit| {
+            invite_codes::uses(tx, &permit.into(), after, limit.with_lookahead())
         })
         .await?;
     let page = Paged::new(found, limit, |(one, ..)| one.id, InviteCodeUseBody::from)?;

@@ -1,20 +1,23 @@
-//! Using a code: what it leads to, and going there (PRODUCT 3.4).
+//! Using a code: what it leads to, and going there (`docs/invite-codes.md`).
 
 use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::guessing;
 use crate::domain::ids::OrganizationId;
 use crate::domain::invite_code::{CodeOutcome, CodeStatus};
 use crate::domain::timestamp::Timestamp;
-use crate::routes::extract::{Caller, Once, RateLimiter, Reply};
+use crate::routes::extract::idempotency::Json;
+use crate::routes::extract::{
+    Anonymous, Authenticated, ClientAddress, Guard as _, IdempotencyHeader,
+};
 use crate::routes::groups::GroupName;
 use crate::routes::problem::{
     BodyErrors, CodeLookupErrors, InviteCodeErrors, Problem, SessionErrors,
 };
+use crate::services::idempotency::StoredResponse;
+use crate::services::invite_codes::guessing::{self, Guesser};
 use crate::services::invite_codes::redemption::{self, Destination, Redeemed};
-use crate::state::State;
 use crate::store::invite_codes::CodeTarget;
 
 /// An invite code, as somebody types it.
@@ -111,19 +114,23 @@ impl From<Redeemed> for JoinedBody {
 )]
 #[post("/v1/invite-codes/preview")]
 pub(super) async fn preview_invite_code(
-    state: web::Data<State>,
-    rate_limiter: RateLimiter,
-    caller: Option<Caller>,
+    request: Anonymous,
+    bearer: Option<Authenticated>,
+    ClientAddress(client): ClientAddress,
     body: web::Json<InviteCodeRequest>,
 ) -> Result<web::Json<InviteCodePreview>, Problem> {
-    let account = caller.map(|caller| caller.claimed_account());
     let code = guessing::typed_code(&body.code)?;
-    let found = state.run_blocking(move |connection| redemption::preview(connection, &code));
-    let target = guessing::counted(&rate_limiter, account, found).await?;
-    Ok(web::Json(InviteCodePreview::of(
-        target,
-        state.services.clock.now(),
-    )?))
+    let guesser = match bearer {
+        Some(bearer) => Guesser::Account(bearer.claimed_subject()),
+        None => Guesser::Client(client),
+    };
+    let preview = request
+        .run(move |tx, ()| {
+            let target = guessing::counted(tx, &guesser, |tx| redemption::preview(tx, &code))?;
+            InviteCodePreview::of(target, tx.now())
+        })
+        .await?;
+    Ok(web::Json(preview))
 }
 
 /// Use an invite code
@@ -136,10 +143,9 @@ pub(super) async fn preview_invite_code(
 /// (`code_domain_not_allowed`) and has the others wait until their address is verified
 /// (`waits_for_verification`). Whom an admin deactivated, or removed since the code was made, it does
 /// not let back in: `code_blocked_for_you`. Without a free seat: `no_seat`.
-///
-/// *Requires:* a session.
 #[utoipa::path(
     tag = "Joining by a code",
+    params(IdempotencyHeader),
     responses(
         (status = 200, description = "What came of it.", body = JoinedBody),
         BodyErrors, SessionErrors, InviteCodeErrors
@@ -147,16 +153,22 @@ pub(super) async fn preview_invite_code(
 )]
 #[post("/v1/invite-codes/redeem")]
 pub(super) async fn redeem_invite_code(
-    rate_limiter: RateLimiter,
-    caller: Caller,
-    once: Once,
-    body: web::Json<InviteCodeRequest>,
+    request: Authenticated,
+    Json { idempotency, body }: Json<InviteCodeRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let account = Some(caller.claimed_account());
     let code = guessing::typed_code(&body.code)?;
-    let redeemed = caller.signed_in_once(once, move |connection, caller| {
-        let redeemed = redemption::redeem(connection, &code, &caller.account, &caller.act)?;
-        Reply::ok(&JoinedBody::from(redeemed))
-    });
-    Ok(guessing::counted(&rate_limiter, account, redeemed).await?)
+    let guesser = Guesser::Account(request.claimed_subject());
+    // The attempt is counted outside of the transaction that the response is stored in.
+    let execution = request
+        .run(move |tx, ()| {
+            let account = tx.context.principal.session()?.account.clone();
+            guessing::counted(tx, &guesser, |tx| {
+                idempotency.execute(tx, |tx| {
+                    let redeemed = redemption::redeem(tx, &code, &account)?;
+                    StoredResponse::ok(&JoinedBody::from(redeemed))
+                })
+            })
+        })
+        .await?;
+    Ok(execution.into())
 }

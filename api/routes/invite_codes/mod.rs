@@ -1,7 +1,6 @@
-//! Invite codes (PRODUCT 3.4): looked after, and used.
+//! Invite codes: managed, and used (`docs/invite-codes.md`).
 
 mod group;
-pub mod guessing;
 pub mod joining;
 mod organization;
 mod responses;

@@ -1,4 +1,4 @@
-//! Codes as those see them who look after them.
+//! Codes as their managers see them.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::error::{Error, FieldError, Result};
 use crate::mail::Links;
 use crate::routes::extract::nullable;
 use crate::routes::page::page_body;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invite_codes::{CodeChanges, NamedUse, StoredCode};
 
 /// An invite code.
@@ -57,11 +58,12 @@ pub struct InviteCodeBody {
 
 impl InviteCodeBody {
     /// The code as it is now.
-    pub fn of(code: &StoredCode, links: &Links, now: Timestamp) -> Result<Self> {
+    pub fn of(tx: &UnitOfWork<'_>, code: &StoredCode) -> Result<Self> {
+        let shown = code.code.to_string();
         Ok(Self {
-            code: code.code.to_string(),
-            join_url: links.join(&code.code.to_string()),
-            status: code.status(now),
+            join_url: tx.services.outbox.links.join(&shown),
+            code: shown,
+            status: code.status(tx.now()),
             uses: code.uses,
             max_uses: code.max_uses,
             expires_at: code.expires_at,

@@ -1,116 +1,129 @@
-//! Invite codes: looked after by those who may let people in (PRODUCT 3.4).
+//! Invite codes: managed by those who may let people in (`docs/invite-codes.md`).
 
+pub mod guessing;
 pub mod redemption;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::act::Act;
-use super::audit::{self, Event, Subject};
-use super::authorization::{GroupPermit, ManageGroup, ManageInviteCode, Permit};
-use crate::crypto::random;
-use crate::domain::audit::AuditAction;
+use super::authorization::{
+    GroupPermit, ManageGroupInviteCode, ManageInviteCode, Permit, ReadGroupInviteCode,
+    ReadInviteCode,
+};
+use super::events;
+use super::unit_of_work::UnitOfWork;
+use crate::domain::events::{DomainEvent, InviteCodeEvent};
 use crate::domain::ids::{GroupId, InviteCodeUseId, OrganizationId};
-use crate::domain::invite_code::InviteCode;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::invite_codes::{self, CodeChanges, NamedUse, StoredCode};
-use crate::store::{Connection, pending_joins, transaction};
+use crate::store::{Connection, pending_joins};
 
-/// Whose code it is about, and who acts: the organization's own or a group's, by the permit for it.
-pub struct CodeScope {
+/// Whose code it is: the organization's own or a group's.
+#[derive(Clone, Copy)]
+struct Owner {
     organization: OrganizationId,
     group: Option<GroupId>,
-    act: Act,
 }
 
-impl From<Permit<ManageInviteCode>> for CodeScope {
-    fn from(permit: Permit<ManageInviteCode>) -> Self {
+impl Owner {
+    fn organization<P>(permit: &Permit<P>) -> Self {
         Self {
             organization: permit.organization.id,
             group: None,
-            act: permit.act,
+        }
+    }
+
+    fn group<P>(permit: &GroupPermit<P>) -> Self {
+        Self {
+            organization: permit.permit.organization.id,
+            group: Some(permit.group.id),
         }
     }
 }
 
-impl From<GroupPermit<ManageGroup>> for CodeScope {
-    fn from(permit: GroupPermit<ManageGroup>) -> Self {
-        Self {
-            organization: permit.permit.organization.id,
-            group: Some(permit.group.id),
-            act: permit.permit.act,
-        }
+/// Proof that the principal may read a code.
+pub struct ReadableCode(Owner);
+
+/// Proof that the principal may change a code.
+pub struct ManagedCode(Owner);
+
+impl From<Permit<ReadInviteCode>> for ReadableCode {
+    fn from(permit: Permit<ReadInviteCode>) -> Self {
+        Self(Owner::organization(&permit))
+    }
+}
+
+impl From<GroupPermit<ReadGroupInviteCode>> for ReadableCode {
+    fn from(permit: GroupPermit<ReadGroupInviteCode>) -> Self {
+        Self(Owner::group(&permit))
+    }
+}
+
+impl From<Permit<ManageInviteCode>> for ManagedCode {
+    fn from(permit: Permit<ManageInviteCode>) -> Self {
+        Self(Owner::organization(&permit))
+    }
+}
+
+impl From<GroupPermit<ManageGroupInviteCode>> for ManagedCode {
+    fn from(permit: GroupPermit<ManageGroupInviteCode>) -> Self {
+        Self(Owner::group(&permit))
     }
 }
 
 /// Gives a new organization, or a new group of it, its code; call it in the transaction that makes
 /// the owner.
-///
-/// # Errors
-/// Where the system has no randomness to give.
 pub fn make(
     connection: &mut Connection,
     organization: OrganizationId,
     group: Option<GroupId>,
     now: Timestamp,
 ) -> Result<()> {
-    let new = StoredCode::new(organization, group, generate()?, now);
-    // Nothing is inserted where the owner has a code already, and where the same 49 bits were drawn
-    // before; then it is made when it is asked for.
-    invite_codes::insert(connection, &new)?;
-    Ok(())
+    invite_codes::create(connection, organization, group, now)
 }
 
-fn generate() -> Result<InviteCode> {
-    random::invite_code()
+/// The code as it is now.
+pub fn get(tx: &mut UnitOfWork<'_>, code: &ReadableCode) -> Result<StoredCode> {
+    find(tx, code.0)
 }
 
-/// The code. An owner that is older than the codes gets its own now.
-///
-/// # Errors
-/// Where the database is away.
-pub fn get(connection: &mut Connection, scope: &CodeScope) -> Result<StoredCode> {
-    let (organization, group) = (scope.organization, scope.group);
-    if let Some(code) = invite_codes::find(connection, organization, group)? {
-        return Ok(code);
-    }
-    transaction(connection, |connection| {
-        make(connection, organization, group, scope.act.at)
-    })?;
-    invite_codes::find(connection, organization, group)?
-        .ok_or_else(|| Error::unavailable("the code's owner is gone, or the code was drawn before"))
+/// Every owner has a code from the transaction that makes it, or from the migration of the database:
+/// an owner without one has just been deleted.
+fn find(tx: &mut UnitOfWork<'_>, owner: Owner) -> Result<StoredCode> {
+    invite_codes::find(tx.connection, owner.organization, owner.group)?
+        .ok_or_else(|| Error::not_found("invite code"))
 }
 
-/// Changes what the code's limits are, and gives it as it is then.
+/// Changes the limits of a code, and gives it as it is then.
 ///
 /// # Errors
 /// `validation_failed` for a maximum below the uses that were counted already.
 pub fn update(
-    connection: &mut Connection,
-    scope: &CodeScope,
+    tx: &mut UnitOfWork<'_>,
+    code: &ManagedCode,
     changes: &CodeChanges,
 ) -> Result<StoredCode> {
-    let known = get(connection, scope)?;
+    let known = find(tx, code.0)?;
     if changes.is_empty() {
         return Ok(known);
     }
-    transaction(connection, |connection| {
-        if !invite_codes::update(connection, scope.organization, known.id, changes)? {
+    tx.transaction(|tx| {
+        if !invite_codes::update(tx.connection, &known, changes)? {
             return Err(Error::invalid(
                 "/max_uses",
                 "below_uses",
                 "The code has been used more often already. Pause or reset it to let nobody in.",
             ));
         }
-        let event = scope.event(AuditAction::InviteCodeUpdated, &known, named(changes));
-        audit::record(connection, &scope.act, event)?;
-        get(connection, scope)
+        let changes = named(changes);
+        publish(tx, &known, InviteCodeEvent::Updated { changes })?;
+        find(tx, code.0)
     })
 }
 
 /// What was set, by its name in the API.
-fn named(changes: &CodeChanges) -> Value {
-    let mut details = serde_json::Map::new();
+fn named(changes: &CodeChanges) -> Map<String, Value> {
+    let mut details = Map::new();
     if let Some(max_uses) = changes.max_uses {
         details.insert("max_uses".to_owned(), json!(max_uses));
     }
@@ -123,47 +136,40 @@ fn named(changes: &CodeChanges) -> Value {
     if let Some(domains) = changes.allowed_email_domains() {
         details.insert("allowed_email_domains".to_owned(), domains.clone());
     }
-    Value::Object(details)
+    details
 }
 
-/// Puts a new code in the place of the old one, which is dead at once, also for those who have
-/// entered it and wait for their verification.
-///
-/// # Errors
-/// Where the system has no randomness to give.
-pub fn reset(connection: &mut Connection, scope: &CodeScope) -> Result<StoredCode> {
-    let known = get(connection, scope)?;
-    let new = generate()?;
-    transaction(connection, |connection| {
-        invite_codes::reset(connection, scope.organization, known.id, &new, scope.act.at)?;
-        pending_joins::delete_of_code(connection, known.id)?;
-        let event = scope.event(AuditAction::InviteCodeReset, &known, json!({}));
-        audit::record(connection, &scope.act, event)?;
-        get(connection, scope)
+/// Replaces the code by a new one. The old one is dead at once, also for those who have entered it and
+/// have not verified their address yet.
+pub fn reset(tx: &mut UnitOfWork<'_>, code: &ManagedCode) -> Result<StoredCode> {
+    let known = find(tx, code.0)?;
+    let new = invite_codes::generate()?;
+    tx.transaction(|tx| {
+        let now = tx.now();
+        invite_codes::reset(tx.connection, &known, &new, now)?;
+        pending_joins::delete_of_code(tx.connection, known.id)?;
+        publish(tx, &known, InviteCodeEvent::Reset)?;
+        find(tx, code.0)
     })
 }
 
-/// Who used the code, and when: a page, the newest first.
+fn publish(tx: &mut UnitOfWork<'_>, code: &StoredCode, event: InviteCodeEvent) -> Result<()> {
+    let event = DomainEvent::InviteCode {
+        organization: code.organization_id,
+        group: code.group_id,
+        invite_code: code.id,
+        event,
+    };
+    events::publish(tx, event)
+}
+
+/// A page of the uses of a code, the newest first.
 pub fn uses(
-    connection: &mut Connection,
-    scope: &CodeScope,
+    tx: &mut UnitOfWork<'_>,
+    code: &ReadableCode,
     after: Option<InviteCodeUseId>,
     limit: i64,
 ) -> Result<Vec<NamedUse>> {
-    let code = get(connection, scope)?;
-    invite_codes::uses(connection, scope.organization, code.id, after, limit)
-}
-
-impl CodeScope {
-    fn event(&self, action: AuditAction, code: &StoredCode, mut details: Value) -> Event {
-        if let (Some(group), Some(details)) = (self.group, details.as_object_mut()) {
-            details.insert("group_id".to_owned(), json!(group));
-        }
-        Event::within(
-            self.organization,
-            action,
-            Subject::InviteCode(code.id),
-            details,
-        )
-    }
+    let code = find(tx, code.0)?;
+    invite_codes::uses(tx.connection, &code, after, limit)
 }

@@ -1,25 +1,22 @@
-//! Invite codes: used by whoever has one (PRODUCT 3.4).
+//! Invite codes: used by whoever has one (`docs/invite-codes.md`).
 //!
-//! What a stranger learns from a refusal is no more than the preview shows: whether the code is open
-//! comes first, whom it is for only then, and whether there is room last.
-
-use serde_json::json;
+//! A refusal tells a stranger no more than the preview: whether the code is open is checked first, whom
+//! it is for next, and whether a seat is free last.
 
 use crate::clock::new_id;
-use crate::domain::audit::AuditAction;
+use crate::domain::events::{AddedBy, DomainEvent, GroupEvent, JoinedBy, MemberEvent};
 use crate::domain::ids::{AccountId, GroupId, InviteCodeUseId, OrganizationId};
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
-use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Refusal, Result};
-use crate::services::act::Act;
 use crate::services::admission::{self, SeatSource};
-use crate::services::audit::{self, Event, Subject};
+use crate::services::events;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
 use crate::store::invite_codes::{self, CodeTarget, CodeUse};
 use crate::store::memberships::{self, Admission, Membership};
 use crate::store::pending_joins::{self, PendingJoin};
-use crate::store::{Connection, groups, removed_members, transaction};
+use crate::store::{groups, removed_members};
 
 /// Where a code leads, by id and name.
 #[derive(Clone, Debug)]
@@ -48,8 +45,8 @@ pub struct Redeemed {
 ///
 /// # Errors
 /// `code_unknown`.
-pub fn preview(connection: &mut Connection, code: &InviteCode) -> Result<CodeTarget> {
-    invite_codes::find_target(connection, code)?.ok_or_else(unknown)
+pub fn preview(tx: &mut UnitOfWork<'_>, code: &InviteCode) -> Result<CodeTarget> {
+    invite_codes::find_target(tx.connection, code)?.ok_or_else(unknown)
 }
 
 /// Lets an account in by a code, in one transaction.
@@ -57,18 +54,11 @@ pub fn preview(connection: &mut Connection, code: &InviteCode) -> Result<CodeTar
 /// # Errors
 /// `code_unknown`, `code_paused`, `code_expired`, `code_used_up`, `code_blocked_for_you`,
 /// `code_domain_not_allowed`, `no_seat`: nothing was changed.
-pub fn redeem(
-    connection: &mut Connection,
-    code: &InviteCode,
-    account: &Account,
-    act: &Act,
-) -> Result<Redeemed> {
-    match attempt(connection, code, account, act) {
+pub fn redeem(tx: &mut UnitOfWork<'_>, code: &InviteCode, account: &Account) -> Result<Redeemed> {
+    match attempt(tx, code, account) {
         // Another request of the same person may have been faster: then they are in.
-        Err(Error::Refused(refusal)) if may_be_a_twin(refusal.code) => {
-            attempt(connection, code, account, act)
-        }
-        ended => ended,
+        Err(Error::Refused(refusal)) if may_be_a_twin(refusal.code) => attempt(tx, code, account),
+        result => result,
     }
 }
 
@@ -76,15 +66,10 @@ const fn may_be_a_twin(code: Code) -> bool {
     matches!(code, Code::AlreadyMember | Code::CodeUsedUp | Code::NoSeat)
 }
 
-fn attempt(
-    connection: &mut Connection,
-    code: &InviteCode,
-    account: &Account,
-    act: &Act,
-) -> Result<Redeemed> {
-    transaction(connection, |connection| {
-        let target = preview(connection, code)?;
-        let outcome = enter(connection, &target, account, act)?;
+fn attempt(tx: &mut UnitOfWork<'_>, code: &InviteCode, account: &Account) -> Result<Redeemed> {
+    tx.transaction(|tx| {
+        let target = preview(tx, code)?;
+        let outcome = enter(tx, &target, account)?;
         Ok(Redeemed {
             destination: target.into(),
             outcome,
@@ -92,35 +77,31 @@ fn attempt(
     })
 }
 
-fn enter(
-    connection: &mut Connection,
-    target: &CodeTarget,
-    account: &Account,
-    act: &Act,
-) -> Result<CodeOutcome> {
-    let membership = memberships::find(connection, target.organization.id, account.id)?;
-    if is_in(connection, target, membership.as_ref())? {
+fn enter(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Result<CodeOutcome> {
+    let now = tx.now();
+    let membership = memberships::find(tx.connection, target.organization.id, account.id)?;
+    if is_in(tx, target, membership.as_ref())? {
         return Ok(CodeOutcome::AlreadyMember);
     }
-    require_open(target.code.status(act.at))?;
-    require_welcome(connection, target, membership.as_ref(), account)?;
-    if waits(connection, target, account, act.at)? {
+    require_open(target.code.status(now))?;
+    require_welcome(tx, target, membership.as_ref(), account.id)?;
+    if is_pending(tx, target, account)? {
         return Ok(CodeOutcome::WaitsForVerification);
     }
-    if !invite_codes::take_use(connection, target.organization.id, &target.code, act.at)? {
-        return Err(why_closed(connection, target, act.at)?);
+    if !invite_codes::take_use(tx.connection, &target.code, now)? {
+        return Err(why_closed(tx, target)?);
     }
     let outcome = match membership {
-        Some(_) => add_to_group(connection, target, account, act)?,
-        None => admit(connection, target, account, act)?,
+        Some(_) => add_to_group(tx, target, account)?,
+        None => admit(tx, target, account)?,
     };
-    note_use(connection, target, account, outcome, act.at)?;
+    insert_use(tx, target, account, outcome)?;
     Ok(outcome)
 }
 
 /// Whether an active member would gain nothing by the code.
 fn is_in(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     target: &CodeTarget,
     membership: Option<&Membership>,
 ) -> Result<bool> {
@@ -131,7 +112,7 @@ fn is_in(
         return Ok(true);
     };
     let organization = target.organization.id;
-    let role = groups::role_in(connection, organization, group.id, membership.account_id)?;
+    let role = groups::role_in(tx.connection, organization, group.id, membership.account_id)?;
     Ok(role.is_some())
 }
 
@@ -154,10 +135,10 @@ fn require_open(status: CodeStatus) -> Result<()> {
     Err(Error::refused(code, detail))
 }
 
-/// The answer where the code was open a moment ago.
-fn why_closed(connection: &mut Connection, target: &CodeTarget, now: Timestamp) -> Result<Error> {
-    let latest = invite_codes::find_target(connection, &target.code.code)?;
-    let refused = latest.map(|latest| require_open(latest.code.status(now)));
+/// The refusal where the code was open a moment ago.
+fn why_closed(tx: &mut UnitOfWork<'_>, target: &CodeTarget) -> Result<Error> {
+    let latest = invite_codes::find_target(tx.connection, &target.code.code)?;
+    let refused = latest.map(|latest| require_open(latest.code.status(tx.now())));
     Ok(match refused {
         Some(Err(refusal)) => refusal,
         // It was changed back and forth within this moment.
@@ -166,18 +147,17 @@ fn why_closed(connection: &mut Connection, target: &CodeTarget, now: Timestamp) 
     })
 }
 
-/// Whom an admin deactivated, or removed since the code was made, the code does not bring back.
+/// Refuses people whom an admin deactivated, or removed since the code was issued.
 fn require_welcome(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     target: &CodeTarget,
     membership: Option<&Membership>,
-    account: &Account,
+    account: AccountId,
 ) -> Result<()> {
-    let mut removed_at = removed_members::find(connection, target.organization.id, account.id)?;
+    let mut removed_at = removed_members::find(tx.connection, target.organization.id, account)?;
     if let Some(group) = &target.group {
-        removed_at = removed_at.max(removed_members::find_of_group(
-            connection, group.id, account.id,
-        )?);
+        let of_group = removed_members::find_of_group(tx.connection, group.id, account)?;
+        removed_at = removed_at.max(of_group);
     }
     let is_deactivated = membership.is_some_and(|m| m.status == MembershipStatus::Deactivated);
     let is_removed = removed_at.is_some_and(|removed_at| target.code.issued_at <= removed_at);
@@ -190,17 +170,12 @@ fn require_welcome(
     Ok(())
 }
 
-/// Whether a code for certain domains has to wait until the address is verified. Addresses that
-/// Rollcall made up are nobody else's.
+/// Whether the join has to wait until the address is verified, as a code for certain domains asks.
+/// Generated addresses need no verification: they belong to nobody else.
 ///
 /// # Errors
 /// `code_domain_not_allowed`.
-fn waits(
-    connection: &mut Connection,
-    target: &CodeTarget,
-    account: &Account,
-    now: Timestamp,
-) -> Result<bool> {
+fn is_pending(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Result<bool> {
     let domains = target.code.allowed_email_domains()?;
     if domains.is_empty() {
         return Ok(false);
@@ -215,26 +190,21 @@ fn waits(
     if account.email_verified_at.is_some() || account.generated_address {
         return Ok(false);
     }
-    // The mailbox may be proved at this very moment: whoever does that is waited for, or waits.
-    if !accounts::lock_unverified(connection, account.id)? {
+    // The address may be verified at this very moment: the lock orders the two.
+    if !accounts::lock_unverified(tx.connection, account.id)? {
         return Ok(false);
     }
     let join = PendingJoin {
         account_id: account.id,
         invite_code_id: target.code.id,
         code: target.code.code.clone(),
-        created_at: now,
+        created_at: tx.now(),
     };
-    pending_joins::insert(connection, &join)?;
+    pending_joins::insert(tx.connection, &join)?;
     Ok(true)
 }
 
-fn admit(
-    connection: &mut Connection,
-    target: &CodeTarget,
-    account: &Account,
-    act: &Act,
-) -> Result<CodeOutcome> {
+fn admit(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Result<CodeOutcome> {
     let joined_via = match target.group {
         Some(_) => JoinedVia::GroupCode,
         None => JoinedVia::OrganizationCode,
@@ -244,64 +214,63 @@ fn admit(
         account_type: target.organization.default_account_type,
         role: Role::Member,
         joined_via,
-        joined_at: act.at,
+        joined_at: tx.now(),
     };
     let groups: Vec<_> = target.group.iter().map(|group| group.id).collect();
     let accounts = std::slice::from_ref(account);
-    admission::admit(connection, accounts, &admission, &groups, SeatSource::Free)?;
-    let details = json!({
-        "via": joined_via,
-        "account_type": admission.account_type,
-        "invite_code_id": target.code.id,
-        "group_id": target.group.as_ref().map(|group| group.id),
-    });
-    let subject = Subject::Account(account.id);
-    let event = Event::within(
-        admission.organization,
-        AuditAction::MemberJoined,
-        subject,
-        details,
-    );
-    audit::record(connection, act, event)?;
+    admission::admit(
+        tx.connection,
+        accounts,
+        &admission,
+        &groups,
+        SeatSource::Free,
+    )?;
+    let event = DomainEvent::Member {
+        organization: admission.organization,
+        account: account.id,
+        event: MemberEvent::Joined {
+            via: joined_via,
+            by: JoinedBy::InviteCode {
+                invite_code: target.code.id,
+                group: target.group.as_ref().map(|group| group.id),
+            },
+            account_type: admission.account_type,
+        },
+    };
+    events::publish(tx, event)?;
     Ok(CodeOutcome::Joined)
 }
 
 fn add_to_group(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     target: &CodeTarget,
     account: &Account,
-    act: &Act,
 ) -> Result<CodeOutcome> {
     let organization = target.organization.id;
     let Some(group) = &target.group else {
-        return Err(Error::already_member());
+        return Err(admission::already_member());
     };
-    let joined = admission::join_groups(connection, &[account.id], organization, &[group.id])?;
+    let joined = admission::join_groups(tx.connection, &[account.id], organization, &[group.id])?;
     if joined == 0 {
-        return Err(Error::already_member());
+        return Err(admission::already_member());
     }
-    let details = json!({
-        "via": JoinedVia::GroupCode,
-        "invite_code_id": target.code.id,
-        "account_ids": [account.id],
-    });
-    let subject = Subject::Group(group.id);
-    let event = Event::within(
+    let event = DomainEvent::Group {
         organization,
-        AuditAction::GroupMembersAdded,
-        subject,
-        details,
-    );
-    audit::record(connection, act, event)?;
+        group: group.id,
+        event: GroupEvent::MembersAdded {
+            accounts: vec![account.id],
+            by: AddedBy::InviteCode(target.code.id),
+        },
+    };
+    events::publish(tx, event)?;
     Ok(CodeOutcome::AddedToGroup)
 }
 
-fn note_use(
-    connection: &mut Connection,
+fn insert_use(
+    tx: &mut UnitOfWork<'_>,
     target: &CodeTarget,
     account: &Account,
     outcome: CodeOutcome,
-    used_at: Timestamp,
 ) -> Result<()> {
     let one = CodeUse {
         id: new_id::<InviteCodeUseId>(),
@@ -309,9 +278,9 @@ fn note_use(
         account_id: account.id,
         code: target.code.code.clone(),
         outcome,
-        used_at,
+        used_at: tx.now(),
     };
-    invite_codes::insert_use(connection, &one)
+    invite_codes::insert_use(tx.connection, &one)
 }
 
 /// The refusal of a code that nobody has.
@@ -323,67 +292,54 @@ pub fn unknown() -> Error {
     )
 }
 
-/// How a join that waited for the mailbox has ended.
+/// How a pending join has ended.
 #[derive(Debug)]
 pub struct SettledJoin {
     pub destination: Destination,
-    pub ending: Result<CodeOutcome, Box<Refusal>>,
+    pub result: Result<CodeOutcome, Box<Refusal>>,
 }
 
-/// Holds the codes of the joins that wait for the address, for whoever takes a seat before the
-/// address is proved in the same transaction.
-///
-/// # Errors
-/// Where the database is away.
-pub fn lock_pending_joins(connection: &mut Connection, account: AccountId) -> Result<()> {
-    let pending = pending_joins::of_account(connection, account)?;
-    hold(connection, &pending)
+/// Locks the codes of an account's pending joins, for a transaction that takes a seat before it
+/// verifies the address. A fixed lock order (all codes before any seat) prevents deadlocks.
+pub fn lock_pending_joins(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
+    let pending = pending_joins::of_account(tx.connection, account)?;
+    lock(tx, &pending)
 }
 
-/// All codes before any seat, as everywhere: two who wait never form a ring.
-fn hold(connection: &mut Connection, pending: &[PendingJoin]) -> Result<()> {
+fn lock(tx: &mut UnitOfWork<'_>, pending: &[PendingJoin]) -> Result<()> {
     for join in pending {
-        invite_codes::lock(connection, join.invite_code_id)?;
+        invite_codes::lock(tx.connection, join.invite_code_id)?;
     }
     Ok(())
 }
 
-/// Has the joins that an account waits for take effect, each by the rules as they are now. One that
-/// is refused ends no less, and the others go on.
-///
-/// # Errors
-/// Where the database is away.
-pub fn take_effect(
-    connection: &mut Connection,
+/// Settles the pending joins of an account whose address has just been verified, each by the rules as
+/// they are now. A refusal of one ends it and leaves the others alone.
+pub fn settle_pending_joins(
+    tx: &mut UnitOfWork<'_>,
     account: &Account,
-    act: &Act,
 ) -> Result<Vec<SettledJoin>> {
-    let pending = pending_joins::of_account(connection, account.id)?;
-    hold(connection, &pending)?;
-    pending_joins::delete_of_account(connection, account.id)?;
-    let mut endings = Vec::new();
+    let pending = pending_joins::of_account(tx.connection, account.id)?;
+    lock(tx, &pending)?;
+    pending_joins::delete_of_account(tx.connection, account.id)?;
+    let mut settled = Vec::new();
     for join in pending {
         // A code that was reset at this moment leads nowhere.
-        if let Some(target) = invite_codes::find_target(connection, &join.code)? {
-            endings.push(end(connection, target, account, act)?);
+        if let Some(target) = invite_codes::find_target(tx.connection, &join.code)? {
+            settled.push(settle(tx, target, account)?);
         }
     }
-    Ok(endings)
+    Ok(settled)
 }
 
-fn end(
-    connection: &mut Connection,
-    target: CodeTarget,
-    account: &Account,
-    act: &Act,
-) -> Result<SettledJoin> {
-    let ending = match redeem(connection, &target.code.code, account, act) {
+fn settle(tx: &mut UnitOfWork<'_>, target: CodeTarget, account: &Account) -> Result<SettledJoin> {
+    let result = match redeem(tx, &target.code.code, account) {
         Ok(redeemed) => Ok(redeemed.outcome),
         Err(Error::Refused(refusal)) => Err(refusal),
         Err(failure) => return Err(failure),
     };
     Ok(SettledJoin {
         destination: target.into(),
-        ending,
+        result,
     })
 }

@@ -1,0 +1,51 @@
+//! The operators of the installation (`docs/permissions.md`).
+
+use super::events;
+use super::unit_of_work::UnitOfWork;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::events::{AccountEvent, DomainEvent};
+use crate::domain::ids::AccountId;
+use crate::domain::username::Username;
+use crate::error::{Error, Result};
+use crate::store::accounts::{self, Account};
+use crate::store::sessions;
+
+/// Who is to be an operator, with the hash of their password.
+pub struct NewOperator {
+    pub email: EmailAddress,
+    pub username: Username,
+    pub password_hash: String,
+}
+
+/// Creates an operator and tells whether the account is new. An account that has the address already
+/// may be anybody's, since registration proves no mailbox: it gets the new password, loses its
+/// sessions, and is managed by no organization any more.
+pub fn create(tx: &mut UnitOfWork<'_>, new: NewOperator) -> Result<bool> {
+    let mut account = Account::new(new.email, new.username, tx.now());
+    account.password_hash = Some(new.password_hash);
+    account.operator = true;
+    tx.transaction(|tx| {
+        let is_new = accounts::insert(tx.connection, &account)?;
+        let id = if is_new {
+            account.id
+        } else {
+            promote(tx, &account)?
+        };
+        let event = AccountEvent::MadeOperator {
+            email: account.email,
+            new_account: is_new,
+        };
+        events::publish(tx, DomainEvent::Account { account: id, event })?;
+        Ok(is_new)
+    })
+}
+
+/// Makes the account that has the address an operator.
+fn promote(tx: &mut UnitOfWork<'_>, operator: &Account) -> Result<AccountId> {
+    let known = accounts::find_by_email(tx.connection, &operator.email)?
+        .ok_or_else(|| Error::internal("the account has just vanished"))?;
+    let hash = operator.password_hash.as_deref().unwrap_or_default();
+    accounts::turn_into_operator(tx.connection, known.id, hash)?;
+    sessions::delete_all(tx.connection, known.id, None)?;
+    Ok(known.id)
+}

@@ -1,0 +1,105 @@
+//! Accounts, registered by their owners (`docs/accounts.md`).
+//!
+//! Hashing happens between these functions, never in them: no connection is held meanwhile.
+
+use super::context::Principal;
+use super::events;
+use super::invite_codes::guessing::{self, Guesser};
+use super::invite_codes::redemption::{self, Redeemed};
+use super::limits::{self, Limit, LimitRequest};
+use super::sessions::{self, IssuedSession};
+use super::unit_of_work::UnitOfWork;
+use super::verification;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::events::{AccountEvent, DomainEvent};
+use crate::domain::invite_code::InviteCode;
+use crate::domain::language::Language;
+use crate::domain::username::Username;
+use crate::error::{Code, Error, Result};
+use crate::store::accounts::{self, Account};
+
+/// Who registers, with the hash of the password they chose.
+pub struct Registration {
+    pub email: EmailAddress,
+    pub username: Username,
+    pub password_hash: String,
+    pub language: Language,
+    /// The code to join with at once.
+    pub invite_code: Option<InviteCode>,
+    pub user_agent: Option<String>,
+}
+
+/// A new account, signed in, and what came of its invite code.
+pub struct Registered {
+    pub issued: IssuedSession,
+    pub joined: Option<Redeemed>,
+}
+
+/// Looks the invite code up, if one was typed.
+///
+/// # Errors
+/// `code_unknown`, `rate_limited`.
+pub fn look_up_code(
+    tx: &mut UnitOfWork<'_>,
+    typed: Option<&str>,
+    client: &str,
+) -> Result<Option<InviteCode>> {
+    let guesser = Guesser::Client(client.to_owned());
+    typed
+        .map(|typed| guessing::known_code(tx, typed, &guesser))
+        .transpose()
+}
+
+/// Counts a registration by this client, before its password is hashed.
+///
+/// # Errors
+/// `rate_limited`.
+pub fn count(tx: &mut UnitOfWork<'_>, client: &str) -> Result<()> {
+    limits::take(tx, &[LimitRequest::one(Limit::Registration, client)])
+}
+
+/// Registers an account, joins it by its invite code, signs its owner in, and queues a mail with a link
+/// to verify the address: all of it, or nothing.
+///
+/// # Errors
+/// `email_taken` where the address has an account; `rate_limited` where too many mails went to it,
+/// however often the account was deleted again; those of [`redemption::redeem`].
+pub fn register(tx: &mut UnitOfWork<'_>, registration: Registration) -> Result<Registered> {
+    let now = tx.now();
+    let mut account = Account::new(registration.email, registration.username, now);
+    account.password_hash = Some(registration.password_hash);
+    account.last_active_at = now;
+    account.language = registration.language;
+    let (code, user_agent) = (registration.invite_code, registration.user_agent);
+    tx.acting_as(Principal::Owner(account.clone()), |tx| {
+        tx.transaction(|tx| {
+            let mail = format!("register {}", account.email);
+            limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, mail)])?;
+            insert(tx, &account)?;
+            let joined = code
+                .map(|code| redemption::redeem(tx, &code, &account))
+                .transpose()?;
+            verification::send(tx, &account)?;
+            let issued = sessions::insert(tx, account, user_agent)?;
+            Ok(Registered { issued, joined })
+        })
+    })
+}
+
+fn insert(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
+    if !accounts::insert(tx.connection, account)? {
+        return Err(email_taken());
+    }
+    let event = DomainEvent::Account {
+        account: account.id,
+        event: AccountEvent::Registered,
+    };
+    events::publish(tx, event)
+}
+
+fn email_taken() -> Error {
+    Error::refused(
+        Code::EmailTaken,
+        "An account with this address exists already. Sign in, or ask for a new password.",
+    )
+}
