@@ -1,17 +1,17 @@
-//! The audit log (PRODUCT 3.11).
+//! The audit log.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::Caller;
+use super::extract::{Guard as _, InOrganization, OrganizationPath};
 use super::page::{Limit, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::{OrganizationErrors, Problem, QueryErrors};
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
-use crate::domain::ids::{AccountId, AuditEventId, OrganizationId};
+use crate::domain::ids::{AccountId, AuditEventId};
 use crate::domain::timestamp::Timestamp;
-use crate::services::authorization::ReadAudit;
+use crate::services::authorization::{Permission as _, ReadAudit};
 use crate::store::audit_events::{self, AuditEvent, AuditFilter};
 
 /// Mounts these operations.
@@ -122,26 +122,22 @@ pub struct AuditQuery {
 
 /// List audit events
 ///
-/// The newest first. *Requires:* admin, or operator.
+/// The newest first.
 #[utoipa::path(
     tag = "Audit",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        AuditQuery
-    ),
+    params(OrganizationPath, AuditQuery),
     responses(
         (status = 200, description = "A page.", body = AuditEventPage),
         QueryErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ReadAudit::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/audit-events")]
 async fn list_audit_events(
     http: HttpRequest,
-    caller: Caller,
-    path: web::Path<(OrganizationId,)>,
+    request: InOrganization<ReadAudit>,
     query: web::Query<AuditQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (id,) = path.into_inner();
     let query = query.into_inner();
     let limit = Limit::parse(query.limit)?;
     let before: Option<AuditEventId> = parse_cursor(query.cursor.as_deref())?;
@@ -154,16 +150,10 @@ async fn list_audit_events(
         from: query.from,
         to: query.to,
     };
-    let found = caller
-        .permitted::<ReadAudit, _>(id, move |connection, permit| {
+    let found = request
+        .run(move |tx, permit| {
             let organization = permit.organization.id;
-            audit_events::list(
-                connection,
-                organization,
-                &filter,
-                before,
-                limit.with_lookahead(),
-            )
+            audit_events::list(tx.connection, organization, &filter, limit.page(before))
         })
         .await?;
     let page = Paged::new(found, limit, |event| event.id, AuditEventBody::from)?;

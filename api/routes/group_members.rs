@@ -6,7 +6,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::bulk::{outcomes_body, refuse_wrong_number};
-use super::extract::{Caller, Once, Reply};
+use super::extract::{
+    GroupPath, Guard as _, IdempotencyHeader, InGroup, StoredResponse, idempotency,
+};
 use super::members::{MemberBody, order_of, page_of, position};
 use super::page::{Paged, page_body, refuse_unusable};
 use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
@@ -14,9 +16,21 @@ use crate::domain::group_members::{AddOutcome, RemoveOutcome};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::members::{Direction, MemberOrder};
 use crate::domain::organization::{AccountType, GroupRole, MembershipStatus};
-use crate::services::authorization::{ListMembers, ManageGroup};
+use crate::services::authorization::{ListMembers, ManageGroup, Permission as _};
 use crate::services::group_members::{self, GroupMember};
 use crate::store::member_list::MemberFilter;
+
+/// The member of a group that a request is about.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct GroupMemberPath {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The group.
+    pub group_id: GroupId,
+    /// The account of a member of the group.
+    pub account_id: AccountId,
+}
 
 /// Mounts these operations.
 pub fn mount(config: &mut ServiceConfig<'_>) {
@@ -148,27 +162,22 @@ outcomes_body! {
 
 /// List the people of a group
 ///
-/// Searched, filtered, in any of three orders. *Requires:* admin, operator, or manager of the group.
+/// Searched, filtered, in any of three orders.
 #[utoipa::path(
     tag = "Groups",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("group_id" = GroupId, Path, description = "The group."),
-        GroupMemberQuery
-    ),
+    params(GroupPath, GroupMemberQuery),
     responses(
         (status = 200, description = "A page.", body = GroupMemberListPage),
         QueryErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}/members")]
 async fn list_group_members(
     http: HttpRequest,
-    caller: Caller,
-    path: web::Path<(OrganizationId, GroupId)>,
+    request: InGroup<ListMembers>,
     query: web::Query<GroupMemberQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, group) = path.into_inner();
     let query = query.into_inner();
     refuse_unusable("?search", query.search.as_deref(), 100)?;
     let order = order_of(query.sort, query.direction);
@@ -180,10 +189,8 @@ async fn list_group_members(
         status: query.status,
         ..MemberFilter::default()
     };
-    let found = caller
-        .permitted_in_group::<ListMembers, _>(id, group, move |connection, permit| {
-            group_members::list(connection, &permit, filter, &page)
-        })
+    let found = request
+        .run(move |tx, permit| group_members::list(tx, &permit, filter, &page))
         .await?;
     let page = Paged::new(
         found,
@@ -203,30 +210,25 @@ async fn list_group_members(
 /// of any group that they manage.
 #[utoipa::path(
     tag = "Groups",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("group_id" = GroupId, Path, description = "The group.")
-    ),
+    params(GroupPath, IdempotencyHeader),
     responses(
         (status = 200, description = "How each ended.", body = AddedGroupMembers),
         BodyErrors, OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/groups/{group_id}/members")]
 async fn add_group_members(
-    caller: Caller,
-    once: Once,
-    path: web::Path<(OrganizationId, GroupId)>,
-    body: web::Json<AddGroupMembersRequest>,
+    request: InGroup<ManageGroup>,
+    body: idempotency::Json<AddGroupMembersRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, group) = path.into_inner();
-    let body = body.into_inner();
+    let idempotency::Json { idempotency, body } = body;
     refuse_wrong_number("/account_ids", &body.account_ids)?;
     let role = body.role.unwrap_or(GroupRole::Member);
-    let answer = caller
-        .permitted_in_group_once::<ManageGroup>(once, id, group, move |connection, permit| {
-            let outcomes = group_members::add(connection, &permit, &body.account_ids, role)?;
-            Reply::ok(&AddedGroupMembers::from(outcomes))
+    let answer = request
+        .run_once(idempotency, move |tx, permit| {
+            let outcomes = group_members::add(tx, &permit, &body.account_ids, role)?;
+            StoredResponse::ok(&AddedGroupMembers::from(outcomes))
         })
         .await?;
     Ok(answer)
@@ -236,32 +238,27 @@ async fn add_group_members(
 ///
 /// Up to 500 at once; they stay in the organization. Each ends on its own: `removed`,
 /// `not_in_group`, `duplicate_in_request`. The group's invite code, as it is, does not let them back
-/// in. *Requires:* admin, operator, or manager of the group.
+/// in.
 #[utoipa::path(
     tag = "Groups",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("group_id" = GroupId, Path, description = "The group.")
-    ),
+    params(GroupPath, IdempotencyHeader),
     responses(
         (status = 200, description = "How each ended.", body = RemovedGroupMembers),
         BodyErrors, OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/groups/{group_id}/members/remove")]
 async fn remove_group_members(
-    caller: Caller,
-    once: Once,
-    path: web::Path<(OrganizationId, GroupId)>,
-    body: web::Json<RemoveGroupMembersRequest>,
+    request: InGroup<ManageGroup>,
+    body: idempotency::Json<RemoveGroupMembersRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, group) = path.into_inner();
-    let body = body.into_inner();
+    let idempotency::Json { idempotency, body } = body;
     refuse_wrong_number("/account_ids", &body.account_ids)?;
-    let answer = caller
-        .permitted_in_group_once::<ManageGroup>(once, id, group, move |connection, permit| {
-            let outcomes = group_members::remove(connection, &permit, &body.account_ids)?;
-            Reply::ok(&RemovedGroupMembers::from(outcomes))
+    let answer = request
+        .run_once(idempotency, move |tx, permit| {
+            let outcomes = group_members::remove(tx, &permit, &body.account_ids)?;
+            StoredResponse::ok(&RemovedGroupMembers::from(outcomes))
         })
         .await?;
     Ok(answer)
@@ -270,31 +267,25 @@ async fn remove_group_members(
 /// Make somebody a manager or a plain member of a group
 ///
 /// Groups are managed by staff and admins: `manager_needs_staff_type` in `errors` for anybody else.
-/// *Requires:* admin, operator, or manager of the group.
 #[utoipa::path(
     tag = "Groups",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("group_id" = GroupId, Path, description = "The group."),
-        ("account_id" = AccountId, Path, description = "The account of somebody in it.")
-    ),
+    params(GroupMemberPath),
     responses(
         (status = 200, description = "As they are now.", body = GroupMemberBody),
         BodyErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
 #[patch("/v1/organizations/{organization_id}/groups/{group_id}/members/{account_id}")]
 async fn update_group_member(
-    caller: Caller,
-    path: web::Path<(OrganizationId, GroupId, AccountId)>,
+    request: InGroup<ManageGroup>,
+    path: web::Path<GroupMemberPath>,
     body: web::Json<UpdateGroupMemberRequest>,
 ) -> Result<web::Json<GroupMemberBody>, Problem> {
-    let (id, group, account) = path.into_inner();
+    let account = path.account_id;
     let role = body.role;
-    let member = caller
-        .permitted_in_group::<ManageGroup, _>(id, group, move |connection, permit| {
-            group_members::set_role(connection, &permit, account, role)
-        })
+    let member = request
+        .run(move |tx, permit| group_members::set_role(tx, &permit, account, role))
         .await?;
     Ok(web::Json(member.into()))
 }

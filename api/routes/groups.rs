@@ -5,14 +5,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Caller, Form, Once, Reply, nullable};
+use super::extract::{
+    Form, GroupPath, Guard as _, IdempotencyHeader, InGroup, InOrganization, OrganizationPath,
+    StoredResponse, idempotency, nullable,
+};
 use super::page::{Limit, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
-use crate::domain::ids::{GroupId, OrganizationId};
+use crate::domain::ids::GroupId;
 use crate::domain::organization::GroupRole;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Error;
-use crate::services::authorization::{CreateGroup, ManageGroup, SeeGroups};
+use crate::services::authorization::{CreateGroup, ManageGroup, Permission as _, SeeGroups};
 use crate::services::groups::{self, GroupUpdate, GroupView, NewGroup};
 
 /// Mounts these operations.
@@ -138,20 +141,19 @@ pub struct GroupQuery {
 /// operator.
 #[utoipa::path(
     tag = "Groups",
-    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    params(OrganizationPath, IdempotencyHeader),
     responses(
         (status = 201, description = "The group.", body = GroupBody),
         BodyErrors, OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(CreateGroup::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/groups")]
 async fn create_group(
-    caller: Caller,
-    once: Once,
-    path: web::Path<(OrganizationId,)>,
-    body: web::Json<CreateGroupRequest>,
+    request: InOrganization<CreateGroup>,
+    body: idempotency::Json<CreateGroupRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let (id,) = path.into_inner();
+    let idempotency::Json { idempotency, body } = body;
     let mut form = Form::new();
     let name = form.text("/name", &body.name, MAX_NAME);
     let description = body
@@ -165,10 +167,10 @@ async fn create_group(
         name,
         description: description.flatten(),
     };
-    let created = caller
-        .permitted_once::<CreateGroup>(once, id, move |connection, permit| {
-            let group = groups::create(connection, &permit, new)?;
-            Reply::created(&GroupBody::from(group))
+    let created = request
+        .run_once(idempotency, move |tx, permit| {
+            let group = groups::create(tx, &permit, new)?;
+            StoredResponse::created(&GroupBody::from(group))
         })
         .await?;
     Ok(created)
@@ -180,39 +182,27 @@ async fn create_group(
 /// that they are in.
 #[utoipa::path(
     tag = "Groups",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        GroupQuery
-    ),
+    params(OrganizationPath, GroupQuery),
     responses(
         (status = 200, description = "A page.", body = GroupPage),
         QueryErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(SeeGroups::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/groups")]
 async fn list_groups(
     http: HttpRequest,
-    caller: Caller,
-    path: web::Path<(OrganizationId,)>,
+    request: InOrganization<SeeGroups>,
     query: web::Query<GroupQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (id,) = path.into_inner();
     let query = query.into_inner();
     refuse_unusable("?search", query.search.as_deref(), MAX_NAME)?;
     let (limit, after) = (
         Limit::parse(query.limit)?,
         parse_cursor(query.cursor.as_deref())?,
     );
-    let found = caller
-        .permitted::<SeeGroups, _>(id, move |connection, permit| {
-            groups::list(
-                connection,
-                &permit,
-                query.search,
-                after,
-                limit.with_lookahead(),
-            )
-        })
+    let found = request
+        .run(move |tx, permit| groups::list(tx, &permit, query.search, limit.page(after)))
         .await?;
     let page = Paged::new(found, limit, |seen| seen.group.id, GroupBody::from)?;
     Ok(page.respond(&http, GroupPage::new))
@@ -220,55 +210,37 @@ async fn list_groups(
 
 /// Get a group
 ///
-/// *Requires:* admin or operator; everybody else for groups that they are in.
 #[utoipa::path(
     tag = "Groups",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("group_id" = GroupId, Path, description = "The group.")
-    ),
-    responses((status = 200, description = "The group.", body = GroupBody), OrganizationErrors)
+    params(GroupPath),
+    responses((status = 200, description = "The group.", body = GroupBody), OrganizationErrors),
+    extensions(("x-permission" = json!(SeeGroups::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}")]
-async fn get_group(
-    caller: Caller,
-    path: web::Path<(OrganizationId, GroupId)>,
-) -> Result<web::Json<GroupBody>, Problem> {
-    let (id, group) = path.into_inner();
-    let group = caller
-        .permitted_in_group::<SeeGroups, _>(id, group, |connection, permit| {
-            groups::find(connection, &permit)
-        })
-        .await?;
+async fn get_group(request: InGroup<SeeGroups>) -> Result<web::Json<GroupBody>, Problem> {
+    let group = request.run(|tx, permit| groups::find(tx, &permit)).await?;
     Ok(web::Json(group.into()))
 }
 
 /// Change a group's name or description
 ///
-/// *Requires:* admin, operator, or manager of the group.
 #[utoipa::path(
     tag = "Groups",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("group_id" = GroupId, Path, description = "The group.")
-    ),
+    params(GroupPath),
     responses(
         (status = 200, description = "The group as it is now.", body = GroupBody),
         BodyErrors, OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
 #[patch("/v1/organizations/{organization_id}/groups/{group_id}")]
 async fn update_group(
-    caller: Caller,
-    path: web::Path<(OrganizationId, GroupId)>,
+    request: InGroup<ManageGroup>,
     body: web::Json<UpdateGroupRequest>,
 ) -> Result<web::Json<GroupBody>, Problem> {
-    let (id, group) = path.into_inner();
     let new = regrouping(&body)?;
-    let group = caller
-        .permitted_in_group::<ManageGroup, _>(id, group, move |connection, permit| {
-            groups::update(connection, &permit, new)
-        })
+    let group = request
+        .run(move |tx, permit| groups::update(tx, &permit, new))
         .await?;
     Ok(web::Json(group.into()))
 }
@@ -293,22 +265,14 @@ fn regrouping(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
 /// admin, operator, or manager of the group.
 #[utoipa::path(
     tag = "Groups",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("group_id" = GroupId, Path, description = "The group.")
-    ),
-    responses((status = 204, description = "Deleted."), OrganizationErrors)
+    params(GroupPath),
+    responses((status = 204, description = "Deleted."), OrganizationErrors),
+    extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
 #[delete("/v1/organizations/{organization_id}/groups/{group_id}")]
-async fn delete_group(
-    caller: Caller,
-    path: web::Path<(OrganizationId, GroupId)>,
-) -> Result<HttpResponse, Problem> {
-    let (id, group) = path.into_inner();
-    caller
-        .permitted_in_group::<ManageGroup, _>(id, group, |connection, permit| {
-            groups::delete(connection, &permit)
-        })
+async fn delete_group(request: InGroup<ManageGroup>) -> Result<HttpResponse, Problem> {
+    request
+        .run(|tx, permit| groups::delete(tx, &permit))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -15,7 +15,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::services::accounts::{self, AccountChanges};
 use crate::services::offboarding;
-use crate::services::sessions::{self, SignedIn};
+use crate::services::sessions;
 use crate::store::accounts::Account;
 
 /// Mounts these operations.
@@ -210,10 +210,7 @@ async fn update_me(
 #[delete("/v1/me")]
 async fn delete_me(request: Authenticated) -> Result<HttpResponse, Problem> {
     request
-        .run(|tx, ()| {
-            let caller = SignedIn::of(tx.context)?;
-            offboarding::delete_own_account(tx.connection, &caller)
-        })
+        .run(|tx, ()| offboarding::delete_own_account(tx))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -257,10 +254,7 @@ async fn leave_organization(
     path: web::Path<OrganizationPath>,
 ) -> Result<HttpResponse, Problem> {
     request
-        .run(move |tx, ()| {
-            let caller = SignedIn::of(tx.context)?;
-            offboarding::leave(tx.connection, &caller, path.organization_id)
-        })
+        .run(move |tx, ()| offboarding::leave(tx, path.organization_id))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

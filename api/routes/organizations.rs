@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Caller, Form, Once, Reply};
+use super::extract::{
+    Authenticated, Form, Guard as _, IdempotencyHeader, InOrganization, OrganizationPath,
+    StoredResponse, idempotency,
+};
 use super::page::{Limit, Paged, page_body, parse_cursor};
 use super::problem::{
     BodyErrors, ConflictErrors, OperatorErrors, OrganizationErrors, Problem, QueryErrors,
@@ -15,9 +18,8 @@ use crate::domain::ids::OrganizationId;
 use crate::domain::organization::{AccountType, OrganizationKind};
 use crate::domain::slug::Slug;
 use crate::domain::timestamp::Timestamp;
-use crate::services::authorization::{ManageOrganization, SeeOrganization};
+use crate::services::authorization::{ManageOrganization, Permission as _, SeeOrganization};
 use crate::services::organizations::{self, NewOrganization};
-use crate::state::State;
 use crate::store::organizations::{Organization, OrganizationChanges};
 
 /// Mounts these operations.
@@ -132,9 +134,9 @@ impl PageQuery {
 ///
 /// The caller becomes its first admin, with the staff account type. Who may do this is
 /// configuration (`ROLLCALL_ORGANIZATION_CREATION`): anyone who is signed in, or operators only.
-/// *Requires:* a session.
 #[utoipa::path(
     tag = "Organizations",
+    params(IdempotencyHeader),
     responses(
         (status = 201, description = "The organization.", body = OrganizationBody),
         BodyErrors, OperatorErrors
@@ -142,11 +144,10 @@ impl PageQuery {
 )]
 #[post("/v1/organizations")]
 async fn create_organization(
-    state: web::Data<State>,
-    caller: Caller,
-    once: Once,
-    body: web::Json<CreateOrganizationRequest>,
+    request: Authenticated,
+    body: idempotency::Json<CreateOrganizationRequest>,
 ) -> Result<HttpResponse, Problem> {
+    let idempotency::Json { idempotency, body } = body;
     let mut form = Form::new();
     let Some(name) = form.text("/name", &body.name, MAX_NAME) else {
         return Err(form.refusal().into());
@@ -155,12 +156,11 @@ async fn create_organization(
         name,
         kind: body.kind,
     };
-    let who_may = state.services.config.organization_creation;
-    let created = caller
-        .signed_in_once(once, move |connection, caller| {
-            let organization = organizations::create(connection, &caller, who_may, new)?;
+    let created = request
+        .run_once(idempotency, move |tx, ()| {
+            let organization = organizations::create(tx, new)?;
             let location = format!("/v1/organizations/{}", organization.id);
-            Ok(Reply::created(&OrganizationBody::from(organization))?.at(location))
+            Ok(StoredResponse::created(&OrganizationBody::from(organization))?.at(location))
         })
         .await?;
     Ok(created)
@@ -169,7 +169,6 @@ async fn create_organization(
 /// List organizations
 ///
 /// Those that the caller is an active member of, the oldest first; all of them for an operator.
-/// *Requires:* a session.
 #[utoipa::path(
     tag = "Organizations",
     params(PageQuery),
@@ -181,14 +180,12 @@ async fn create_organization(
 #[get("/v1/organizations")]
 async fn list_organizations(
     http: HttpRequest,
-    caller: Caller,
+    request: Authenticated,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (limit, after) = (query.limit()?, query.after()?);
-    let found = caller
-        .signed_in(move |connection, caller| {
-            organizations::list(connection, &caller, after, limit.with_lookahead())
-        })
+    let found = request
+        .run(move |tx, ()| organizations::list(tx, limit.page(after)))
         .await?;
     let page = Paged::new(found, limit, |o| o.id, OrganizationBody::from)?;
     Ok(page.respond(&http, OrganizationPage::new))
@@ -196,45 +193,39 @@ async fn list_organizations(
 
 /// Get an organization
 ///
-/// *Requires:* membership, or operator.
 #[utoipa::path(
     tag = "Organizations",
-    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    params(OrganizationPath),
     responses(
         (status = 200, description = "The organization.", body = OrganizationBody),
         OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(SeeOrganization::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}")]
 async fn get_organization(
-    caller: Caller,
-    path: web::Path<(OrganizationId,)>,
+    request: InOrganization<SeeOrganization>,
 ) -> Result<web::Json<OrganizationBody>, Problem> {
-    let (id,) = path.into_inner();
-    let organization = caller
-        .permitted::<SeeOrganization, _>(id, |_, permit| Ok(permit.organization))
-        .await?;
+    let organization = request.run(|_, permit| Ok(permit.organization)).await?;
     Ok(web::Json(organization.into()))
 }
 
 /// Change an organization
 ///
-/// *Requires:* admin, or operator.
 #[utoipa::path(
     tag = "Organizations",
-    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    params(OrganizationPath),
     responses(
         (status = 200, description = "The organization as it is now.", body = OrganizationBody),
         BodyErrors, OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageOrganization::NAME)))
 )]
 #[patch("/v1/organizations/{organization_id}")]
 async fn update_organization(
-    caller: Caller,
-    path: web::Path<(OrganizationId,)>,
+    request: InOrganization<ManageOrganization>,
     body: web::Json<UpdateOrganizationRequest>,
 ) -> Result<web::Json<OrganizationBody>, Problem> {
-    let (id,) = path.into_inner();
     let mut form = Form::new();
     let name = body
         .name
@@ -249,10 +240,8 @@ async fn update_organization(
         slug,
         default_account_type: body.default_account_type,
     };
-    let organization = caller
-        .permitted::<ManageOrganization, _>(id, move |connection, permit| {
-            organizations::update(connection, &permit, &changes)
-        })
+    let organization = request
+        .run(move |tx, permit| organizations::update(tx, &permit, &changes))
         .await?;
     Ok(web::Json(organization.into()))
 }
@@ -261,22 +250,19 @@ async fn update_organization(
 ///
 /// Deletes it with its groups, imports and memberships. Accounts that it created are deleted too,
 /// unless they are in another organization; everybody else only loses the membership. There is no
-/// way back. *Requires:* admin, or operator.
+/// way back.
 #[utoipa::path(
     tag = "Organizations",
-    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
-    responses((status = 204, description = "Deleted."), OrganizationErrors)
+    params(OrganizationPath),
+    responses((status = 204, description = "Deleted."), OrganizationErrors),
+    extensions(("x-permission" = json!(ManageOrganization::NAME)))
 )]
 #[delete("/v1/organizations/{organization_id}")]
 async fn delete_organization(
-    caller: Caller,
-    path: web::Path<(OrganizationId,)>,
+    request: InOrganization<ManageOrganization>,
 ) -> Result<HttpResponse, Problem> {
-    let (id,) = path.into_inner();
-    caller
-        .permitted::<ManageOrganization, _>(id, |connection, permit| {
-            organizations::delete(connection, &permit)
-        })
+    request
+        .run(|tx, permit| organizations::delete(tx, &permit))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
+use crate::store::Page;
 
 /// The fewest and the most entries of a page, and how many it has unless asked (PRODUCT 4).
 const LIMITS: std::ops::RangeInclusive<i64> = 1..=200;
@@ -30,6 +31,15 @@ impl Limit {
         }
         let detail = "A page has at least 1 and at most 200 entries.";
         Err(Error::invalid("?limit", "out_of_range", detail))
+    }
+
+    /// The page behind this entry, with one entry more: whether it is there tells whether a next page
+    /// is.
+    pub fn page<K>(self, after: Option<K>) -> Page<K> {
+        Page {
+            after,
+            limit: self.with_lookahead(),
+        }
     }
 
     /// One entry more than the page has: whether it is there tells whether a next page is.

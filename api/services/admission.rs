@@ -1,12 +1,15 @@
 //! The one door that every way into an organization ends in: seat, membership and groups, in the
 //! caller's transaction.
 
+use super::events;
+use super::unit_of_work::UnitOfWork;
+use crate::domain::events::{DomainEvent, JoinedBy, MemberEvent};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
-use crate::domain::organization::{AccountType, GroupRole, Role};
+use crate::domain::organization::{AccountType, GroupRole, JoinedVia, Role};
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
 use crate::store::groups::{self, GroupMembership};
-use crate::store::memberships::{self, Admission, Membership};
+use crate::store::memberships::{self, Membership, Terms};
 use crate::store::organizations::Organization;
 use crate::store::{Connection, organizations, removed_members, seats};
 
@@ -19,51 +22,97 @@ pub enum SeatSource {
     Reserved,
 }
 
-/// Admits accounts, which are not members yet, to an organization. Whoever was removed from it is
-/// welcome again.
+/// How people become members.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    pub organization: OrganizationId,
+    pub account_type: AccountType,
+    pub role: Role,
+    pub via: JoinedVia,
+    pub groups: Vec<GroupId>,
+    pub seats: SeatSource,
+}
+
+/// Who becomes a member, and by what.
+pub type Newcomer<'a> = (&'a Account, JoinedBy);
+
+/// Admits accounts, which are not members yet, to an organization, and publishes it. Whoever was removed
+/// from it is welcome again.
 ///
 /// # Errors
 /// `no_seat` where fewer are free, `already_member` where one has become a member at the same moment;
 /// the caller's transaction then undoes everything.
 pub fn admit(
-    connection: &mut Connection,
-    accounts: &[Account],
+    tx: &mut UnitOfWork<'_>,
+    newcomers: &[Newcomer<'_>],
     admission: &Admission,
-    groups: &[GroupId],
-    source: SeatSource,
 ) -> Result<()> {
-    if accounts.is_empty() {
+    if newcomers.is_empty() {
         return Ok(());
     }
-    take_seats(connection, accounts.len(), admission, source)?;
-    let members: Vec<_> = accounts
+    take_seats(tx, newcomers.len(), admission)?;
+    let members: Vec<_> = newcomers
         .iter()
-        .map(|account| Membership::new(account, admission))
+        .map(|(account, _)| Membership::new(account, &terms(admission, tx)))
         .collect();
-    if memberships::insert_all(connection, &members)? != members.len() {
+    if memberships::insert_all(tx.connection, &members)? != members.len() {
         return Err(Error::already_member());
     }
-    let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
-    removed_members::delete(connection, admission.organization, &ids)?;
+    let ids: Vec<_> = newcomers.iter().map(|(account, _)| account.id).collect();
+    removed_members::delete(tx.connection, admission.organization, &ids)?;
     if admission.role == Role::Admin {
-        organizations::add_admin(connection, admission.organization)?;
+        organizations::add_admin(tx.connection, admission.organization)?;
     }
-    join_groups(connection, &ids, admission.organization, groups)?;
-    Ok(())
+    join_groups(
+        tx.connection,
+        &ids,
+        admission.organization,
+        &admission.groups,
+    )?;
+    let events: Vec<_> = newcomers
+        .iter()
+        .map(|(account, by)| joined(account.id, *by, admission))
+        .collect();
+    events::publish_all(tx, &events)
 }
 
-fn take_seats(
-    connection: &mut Connection,
-    count: usize,
-    admission: &Admission,
-    source: SeatSource,
-) -> Result<()> {
+fn terms(admission: &Admission, tx: &UnitOfWork<'_>) -> Terms {
+    Terms {
+        organization: admission.organization,
+        account_type: admission.account_type,
+        role: admission.role,
+        joined_via: admission.via,
+        joined_at: tx.now(),
+    }
+}
+
+fn joined(account: AccountId, by: JoinedBy, admission: &Admission) -> DomainEvent {
+    DomainEvent::Member {
+        organization: admission.organization,
+        account,
+        event: MemberEvent::Joined {
+            via: admission.via,
+            by,
+            account_type: admission.account_type,
+        },
+    }
+}
+
+fn take_seats(tx: &mut UnitOfWork<'_>, count: usize, admission: &Admission) -> Result<()> {
     let (organization, account_type) = (admission.organization, admission.account_type);
     let count = i64::try_from(count).map_err(Error::internal)?;
-    match source {
-        SeatSource::Reserved => seats::take_reserved(connection, organization, account_type, count),
-        SeatSource::Free if seats::claim(connection, organization, account_type, count)? => Ok(()),
-        SeatSource::Free => Err(Error::no_seat()),
+    match admission.seats {
+        SeatSource::Reserved => {
+            seats::take_reserved(tx.connection, organization, account_type, count)
+        }
+        SeatSource::Free => {
+            let claimed = seats::claim(tx.connection, organization, account_type, count)?;
+            if claimed {
+                Ok(())
+            } else {
+                Err(Error::no_seat())
+            }
+        }
     }
 }
 

@@ -1,21 +1,21 @@
-//! Who is in a group: listed, added and removed by many, made managers (PRODUCT 3.8).
+//! Who is in a group: listed, added and removed by many, made managers.
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::json;
-
-use super::audit::{self, Event, Subject};
 use super::authorization::{GroupPermit, ListMembers, ManageGroup};
+use super::events;
 use super::members::{self, Member};
-use crate::domain::audit::AuditAction;
+use super::memberships::no_such_member;
+use super::unit_of_work::UnitOfWork;
+use crate::domain::events::{AddedBy, DomainEvent, GroupEvent};
 use crate::domain::group_members::{AddOutcome, RemoveOutcome};
-use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::ids::AccountId;
 use crate::domain::organization::{GroupRole, MembershipStatus};
 use crate::error::{Error, Result};
 use crate::store::groups::GroupMembership;
 use crate::store::member_list::{self, MemberFilter, MemberPage};
 use crate::store::memberships::{self, Membership};
-use crate::store::{Connection, group_members, organizations, removed_members, transaction};
+use crate::store::{group_members, organizations, removed_members};
 
 /// A member of the organization, and as what they are in a group.
 pub struct GroupMember {
@@ -25,17 +25,17 @@ pub struct GroupMember {
 
 /// A page of a group's people.
 pub fn list(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &GroupPermit<ListMembers>,
     mut filter: MemberFilter,
     page: &MemberPage,
 ) -> Result<Vec<GroupMember>> {
     let (organization, group) = (permit.permit.organization.id, permit.group.id);
     filter.group = Some(group);
-    let rows = member_list::list(connection, organization, &filter, page)?;
+    let rows = member_list::list(tx.connection, organization, &filter, page)?;
     let ids: Vec<_> = rows.iter().map(|row| row.account.id).collect();
-    let roles = group_members::roles(connection, organization, group, &ids)?;
-    let members = members::with_groups(connection, organization, rows)?;
+    let roles = group_members::roles(tx.connection, organization, group, &ids)?;
+    let members = members::with_groups(tx, organization, rows)?;
     // Who left the group between the two queries is not on the page.
     let with_role = members.into_iter().filter_map(|member| {
         let role = roles.get(&member.row.account.id).copied()?;
@@ -50,17 +50,17 @@ pub fn list(
 /// # Errors
 /// Where the database is away.
 pub fn add(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &GroupPermit<ManageGroup>,
     asked: &[AccountId],
     role: GroupRole,
 ) -> Result<Vec<(AccountId, AddOutcome)>> {
     let (organization, group) = (permit.permit.organization.id, permit.group.id);
-    transaction(connection, |connection| {
+    tx.transaction(|tx| {
         // Their account types stay as they are meanwhile.
-        organizations::lock(connection, organization)?;
-        let candidates = candidates(connection, permit, asked)?;
-        let already = group_members::roles(connection, organization, group, asked)?;
+        organizations::lock(tx.connection, organization)?;
+        let candidates = candidates(tx, permit, asked)?;
+        let already = group_members::roles(tx.connection, organization, group, asked)?;
         let mut seen = HashSet::new();
         let judge = |id: &AccountId| match candidates.get(id) {
             _ if !seen.insert(*id) => AddOutcome::DuplicateInRequest,
@@ -78,30 +78,26 @@ pub fn add(
             .filter(|(_, outcome)| *outcome == AddOutcome::Added)
             .map(|(id, _)| *id)
             .collect();
-        insert(connection, organization, group, &new, role)?;
-        let details = json!({ "name": permit.group.name, "account_ids": new, "role": role });
-        record_many(
-            connection,
-            permit,
-            AuditAction::GroupMembersAdded,
-            &new,
-            details,
-        )?;
+        insert(tx, permit, &new, role)?;
+        publish_unless_empty(tx, permit, new, |accounts| GroupEvent::MembersAdded {
+            accounts,
+            by: AddedBy::Manager { role },
+        })?;
         Ok(outcomes)
     })
 }
 
 /// The active members among these whom the caller sees.
 fn candidates(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &GroupPermit<ManageGroup>,
     asked: &[AccountId],
 ) -> Result<HashMap<AccountId, Membership>> {
     let organization = permit.permit.organization.id;
-    let mut members = memberships::of_accounts(connection, organization, asked)?;
+    let mut members = memberships::of_accounts(tx.connection, organization, asked)?;
     members.retain(|member| member.status == MembershipStatus::Active);
     if let Some(manager) = permit.permit.restricted_to_manager() {
-        let seen = member_list::within_reach(connection, organization, manager, asked)?;
+        let seen = member_list::within_reach(tx.connection, organization, manager, asked)?;
         members.retain(|member| seen.contains(&member.account_id));
     }
     Ok(members
@@ -111,12 +107,12 @@ fn candidates(
 }
 
 fn insert(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    group: GroupId,
+    tx: &mut UnitOfWork<'_>,
+    permit: &GroupPermit<ManageGroup>,
     accounts: &[AccountId],
     role: GroupRole,
 ) -> Result<()> {
+    let (organization, group) = (permit.permit.organization.id, permit.group.id);
     let new: Vec<_> = accounts
         .iter()
         .map(|account| GroupMembership {
@@ -126,28 +122,25 @@ fn insert(
             role,
         })
         .collect();
-    group_members::insert(connection, &new)?;
-    removed_members::delete_of_groups(connection, &[group], accounts)
+    group_members::insert(tx.connection, &new)?;
+    removed_members::delete_of_groups(tx.connection, &[group], accounts)
 }
 
-fn record_many(
-    connection: &mut Connection,
+fn publish_unless_empty(
+    tx: &mut UnitOfWork<'_>,
     permit: &GroupPermit<ManageGroup>,
-    action: AuditAction,
-    changed: &[AccountId],
-    details: serde_json::Value,
+    changed: Vec<AccountId>,
+    event: impl FnOnce(Vec<AccountId>) -> GroupEvent,
 ) -> Result<()> {
     if changed.is_empty() {
         return Ok(());
     }
-    let organization = permit.permit.organization.id;
-    let event = Event::within(
-        organization,
-        action,
-        Subject::Group(permit.group.id),
-        details,
-    );
-    audit::record(connection, &permit.permit.act, event)
+    let event = DomainEvent::Group {
+        organization: permit.permit.organization.id,
+        group: permit.group.id,
+        event: event(changed),
+    };
+    events::publish(tx, event)
 }
 
 /// Takes people out of a group, and tells how each ended, in the order in which they were named. The
@@ -156,15 +149,14 @@ fn record_many(
 /// # Errors
 /// Where the database is away.
 pub fn remove(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &GroupPermit<ManageGroup>,
     asked: &[AccountId],
 ) -> Result<Vec<(AccountId, RemoveOutcome)>> {
     let (organization, group) = (permit.permit.organization.id, permit.group.id);
-    let act = &permit.permit.act;
-    transaction(connection, |connection| {
-        organizations::lock(connection, organization)?;
-        let removed = group_members::delete(connection, organization, group, asked)?;
+    tx.transaction(|tx| {
+        organizations::lock(tx.connection, organization)?;
+        let removed = group_members::delete(tx.connection, organization, group, asked)?;
         let mut seen = HashSet::new();
         let judge = |id: &AccountId| match (seen.insert(*id), removed.contains(id)) {
             (false, _) => RemoveOutcome::DuplicateInRequest,
@@ -175,17 +167,13 @@ pub fn remove(
         let outcomes: Vec<_> = asked.iter().copied().zip(judged).collect();
         let mut removed: Vec<_> = removed.into_iter().collect();
         removed.sort_unstable();
-        let details = json!({ "name": permit.group.name, "account_ids": removed });
-        record_many(
-            connection,
-            permit,
-            AuditAction::GroupMembersRemoved,
-            &removed,
-            details,
-        )?;
+        publish_unless_empty(tx, permit, removed.clone(), |accounts| {
+            GroupEvent::MembersRemoved { accounts }
+        })?;
         // Whoever takes themself out may come back.
-        removed.retain(|id| Some(*id) != permit.permit.account_id);
-        removed_members::insert_of_group(connection, group, &removed, act.at)?;
+        let own = tx.account_id();
+        removed.retain(|id| Some(*id) != own);
+        removed_members::insert_of_group(tx.connection, group, &removed, tx.now())?;
         Ok(outcomes)
     })
 }
@@ -196,18 +184,18 @@ pub fn remove(
 /// `not_found` where they are not in it; `validation_failed` for a manager who is neither staff nor
 /// admin.
 pub fn set_role(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &GroupPermit<ManageGroup>,
     account: AccountId,
     role: GroupRole,
 ) -> Result<GroupMember> {
     let (organization, group) = (permit.permit.organization.id, permit.group.id);
-    transaction(connection, |connection| {
-        organizations::lock(connection, organization)?;
-        let membership = memberships::find(connection, organization, account)?;
-        let current = group_members::roles(connection, organization, group, &[account])?;
+    tx.transaction(|tx| {
+        organizations::lock(tx.connection, organization)?;
+        let membership = memberships::find(tx.connection, organization, account)?;
+        let current = group_members::roles(tx.connection, organization, group, &[account])?;
         let (Some(membership), Some(_)) = (membership, current.get(&account)) else {
-            return Err(members::no_such_member());
+            return Err(no_such_member());
         };
         if role == GroupRole::Manager && !membership.may_manage_groups() {
             return Err(Error::invalid(
@@ -216,12 +204,11 @@ pub fn set_role(
                 "Groups are managed by staff and admins. Change the member's account type first.",
             ));
         }
-        if group_members::set_role(connection, organization, group, account, role)? {
-            let details = json!({ "name": permit.group.name, "account_id": account, "role": role });
-            let action = AuditAction::GroupMemberUpdated;
-            record_many(connection, permit, action, &[account], details)?;
+        if group_members::set_role(tx.connection, organization, (group, account), role)? {
+            let event = |_| GroupEvent::MemberUpdated { account, role };
+            publish_unless_empty(tx, permit, vec![account], event)?;
         }
-        let member = members::load(connection, organization, account)?;
+        let member = members::load(tx, organization, account)?;
         Ok(GroupMember { member, role })
     })
 }

@@ -1,22 +1,20 @@
-//! Groups: made, listed, changed, deleted (PRODUCT 3.8).
+//! Groups: made, listed, changed, deleted.
 
 use std::collections::HashMap;
 
-use serde_json::json;
-
-use super::audit::{self, Event, Subject};
 use super::authorization::{CreateGroup, GroupPermit, ManageGroup, Permit, SeeGroups};
-use super::invite_codes;
+use super::unit_of_work::UnitOfWork;
+use super::{events, invite_codes};
 use crate::clock::new_id;
-use crate::domain::audit::AuditAction;
-use crate::domain::ids::{GroupId, OrganizationId};
+use crate::domain::events::{DomainEvent, GroupEvent};
+use crate::domain::ids::GroupId;
 use crate::domain::organization::GroupRole;
 use crate::domain::search_key::name_key;
 use crate::error::{Code, Error, Result};
 use crate::store::groups::{self, Group, GroupChanges, GroupFilter, GroupMembership};
 use crate::store::invite_codes as code_store;
 use crate::store::memberships;
-use crate::store::{Connection, group_members, transaction};
+use crate::store::{Page, group_members};
 
 /// What a new group is to be.
 #[derive(Clone, Debug)]
@@ -38,7 +36,7 @@ pub struct GroupView {
 /// # Errors
 /// `name_taken`: names are unique in an organization whatever their case.
 pub fn create(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<CreateGroup>,
     new: NewGroup,
 ) -> Result<GroupView> {
@@ -49,22 +47,18 @@ pub fn create(
         name_key: name_key(&new.name),
         name: new.name,
         description: new.description,
-        created_at: permit.act.at,
+        created_at: tx.now(),
     };
-    transaction(connection, |connection| {
-        if !groups::insert(connection, &group)? {
+    tx.transaction(|tx| {
+        if !groups::insert(tx.connection, &group)? {
             return Err(name_taken());
         }
-        invite_codes::make(connection, organization, Some(group.id), permit.act.at)?;
-        let my_role = make_manager(connection, permit, &group)?;
-        let details = json!({ "name": group.name });
-        let event = Event::within(
-            organization,
-            AuditAction::GroupCreated,
-            Subject::Group(group.id),
-            details,
-        );
-        audit::record(connection, &permit.act, event)?;
+        invite_codes::make(tx.connection, organization, Some(group.id), tx.now())?;
+        let my_role = make_manager(tx, permit, &group)?;
+        let event = GroupEvent::Created {
+            name: group.name.clone(),
+        };
+        events::publish(tx, about(&group, event))?;
         Ok(my_role)
     })
     .map(|my_role| GroupView {
@@ -83,15 +77,15 @@ fn name_taken() -> Error {
 
 /// As what its maker is in it by that.
 fn make_manager(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<CreateGroup>,
     group: &Group,
 ) -> Result<Option<GroupRole>> {
     let organization = permit.organization.id;
-    let Some(maker) = permit.account_id else {
+    let Some(maker) = tx.account_id() else {
         return Ok(None);
     };
-    let membership = memberships::find(connection, organization, maker)?;
+    let membership = memberships::find(tx.connection, organization, maker)?;
     if !membership.is_some_and(|membership| membership.may_manage_groups()) {
         return Ok(None);
     }
@@ -101,46 +95,45 @@ fn make_manager(
         account_id: maker,
         role: GroupRole::Manager,
     };
-    groups::insert_memberships(connection, &[manager])?;
+    groups::insert_memberships(tx.connection, &[manager])?;
     Ok(Some(GroupRole::Manager))
 }
 
 /// A page of groups: all for admins, one's own otherwise.
 pub fn list(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<SeeGroups>,
     search: Option<String>,
-    after: Option<GroupId>,
-    limit: i64,
+    page: Page<GroupId>,
 ) -> Result<Vec<GroupView>> {
     let filter = GroupFilter {
         search,
         member: permit.restricted_to_manager(),
     };
-    let page = groups::list(connection, permit.organization.id, &filter, after, limit)?;
-    seen(connection, permit, page)
+    let found = groups::list(tx.connection, permit.organization.id, &filter, page)?;
+    seen(tx, permit, found)
 }
 
 /// One group.
-pub fn find(connection: &mut Connection, permit: &GroupPermit<SeeGroups>) -> Result<GroupView> {
-    one(connection, &permit.permit, permit.group.clone())
+pub fn find(tx: &mut UnitOfWork<'_>, permit: &GroupPermit<SeeGroups>) -> Result<GroupView> {
+    one(tx, &permit.permit, permit.group.clone())
 }
 
-fn one<A>(connection: &mut Connection, permit: &Permit<A>, group: Group) -> Result<GroupView> {
-    let found = seen(connection, permit, vec![group])?.pop();
+fn one<A>(tx: &mut UnitOfWork<'_>, permit: &Permit<A>, group: Group) -> Result<GroupView> {
+    let found = seen(tx, permit, vec![group])?.pop();
     found.ok_or_else(|| Error::not_found("group"))
 }
 
 fn seen<A>(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<A>,
     page: Vec<Group>,
 ) -> Result<Vec<GroupView>> {
     let organization = permit.organization.id;
     let ids: Vec<_> = page.iter().map(|group| group.id).collect();
-    let counts: HashMap<GroupId, i64> = groups::member_counts(connection, organization, &ids)?;
-    let roles = match permit.account_id {
-        Some(holder) => group_members::roles_of(connection, organization, holder, &ids)?,
+    let counts: HashMap<GroupId, i64> = groups::member_counts(tx.connection, organization, &ids)?;
+    let roles = match tx.account_id() {
+        Some(holder) => group_members::roles_of(tx.connection, organization, holder, &ids)?,
         None => HashMap::new(),
     };
     Ok(page
@@ -165,7 +158,7 @@ pub struct GroupUpdate {
 /// # Errors
 /// `name_taken`.
 pub fn update(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &GroupPermit<ManageGroup>,
     new: GroupUpdate,
 ) -> Result<GroupView> {
@@ -176,30 +169,20 @@ pub fn update(
         description: new.description,
     };
     if changes.name.is_none() && changes.description.is_none() {
-        return one(connection, &permit.permit, permit.group.clone());
+        return one(tx, &permit.permit, permit.group.clone());
     }
-    transaction(connection, |connection| {
-        if !groups::update(connection, organization, id, &changes)? {
+    tx.transaction(|tx| {
+        if !groups::update(tx.connection, organization, id, &changes)? {
             return Err(name_taken());
         }
-        let mut details = serde_json::Map::new();
-        if let Some(name) = &changes.name {
-            details.insert("name".to_owned(), json!(name));
-        }
-        if let Some(description) = &changes.description {
-            details.insert("description".to_owned(), json!(description));
-        }
-        let subject = Subject::Group(id);
-        let event = Event::within(
-            organization,
-            AuditAction::GroupUpdated,
-            subject,
-            details.into(),
-        );
-        audit::record(connection, &permit.permit.act, event)?;
-        let group = groups::find(connection, organization, id)?;
+        let event = GroupEvent::Updated {
+            name: changes.name.clone(),
+            description: changes.description.clone(),
+        };
+        events::publish(tx, about(&permit.group, event))?;
+        let group = groups::find(tx.connection, organization, id)?;
         let group = group.ok_or_else(|| Error::not_found("group"))?;
-        one(connection, &permit.permit, group)
+        one(tx, &permit.permit, group)
     })
 }
 
@@ -207,43 +190,27 @@ pub fn update(
 ///
 /// # Errors
 /// `not_found` where somebody else was faster.
-pub fn delete(connection: &mut Connection, permit: &GroupPermit<ManageGroup>) -> Result<()> {
+pub fn delete(tx: &mut UnitOfWork<'_>, permit: &GroupPermit<ManageGroup>) -> Result<()> {
     let (organization, id) = (permit.permit.organization.id, permit.group.id);
-    transaction(connection, |connection| {
+    tx.transaction(|tx| {
         // The code before its group, as whoever joins by it holds them.
-        if let Some(code) = code_store::find(connection, organization, Some(id))? {
-            code_store::lock(connection, code.id)?;
+        if let Some(code) = code_store::find(tx.connection, organization, Some(id))? {
+            code_store::lock(tx.connection, code.id)?;
         }
-        if !groups::delete(connection, organization, id)? {
+        if !groups::delete(tx.connection, organization, id)? {
             return Err(Error::not_found("group"));
         }
-        let details = json!({ "name": permit.group.name });
-        let subject = Subject::Group(id);
-        let event = Event::within(organization, AuditAction::GroupDeleted, subject, details);
-        audit::record(connection, &permit.permit.act, event)
+        let event = GroupEvent::Deleted {
+            name: permit.group.name.clone(),
+        };
+        events::publish(tx, about(&permit.group, event))
     })
 }
 
-/// Refuses groups that the organization does not have, naming the field of the request.
-///
-/// # Errors
-/// `validation_failed`.
-pub fn require_all(
-    pointer: &'static str,
-    connection: &mut Connection,
-    organization: OrganizationId,
-    ids: &[GroupId],
-) -> Result<()> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let existing = groups::existing(connection, organization, ids)?;
-    match ids.iter().find(|id| !existing.contains(id)) {
-        None => Ok(()),
-        Some(missing) => Err(Error::invalid(
-            pointer,
-            "group_unknown",
-            format!("This organization has no group {missing}."),
-        )),
+fn about(group: &Group, event: GroupEvent) -> DomainEvent {
+    DomainEvent::Group {
+        organization: group.organization_id,
+        group: group.id,
+        event,
     }
 }

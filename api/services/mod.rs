@@ -19,6 +19,7 @@ pub mod invite_codes;
 pub mod limit_states;
 pub mod limits;
 pub mod members;
+pub mod memberships;
 pub mod offboarding;
 pub mod operators;
 pub mod organizations;

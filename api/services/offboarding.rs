@@ -1,123 +1,117 @@
 //! The one way out of an organization: membership, seat, admin counter and groups, whether somebody
 //! leaves, is removed, or their account is deleted.
 
-use serde_json::json;
-
-use super::act::Act;
-use super::audit::{self, Event, Subject};
-use super::invitations;
-use super::members::{changed_meanwhile, hold, settle};
-use super::sessions::SignedIn;
-use crate::domain::audit::AuditAction;
+use super::context::Principal;
+use super::unit_of_work::UnitOfWork;
+use super::{events, invitations, memberships};
+use crate::domain::events::{AccountEvent, DomainEvent, MemberEvent};
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::organization::MembershipStatus;
 use crate::error::{Code, Error, Result};
 use crate::store::memberships::Membership;
 use crate::store::organizations::Organization;
 use crate::store::{
-    Connection, accounts, managed_accounts, memberships, organizations, removed_members,
-    transaction,
+    accounts, managed_accounts, memberships as membership_store, organizations, removed_members,
 };
 
-/// Ends a membership within the caller's transaction, and tells what it was. What the organization has
-/// offered to the account is taken back; an account that it created is its owner's own from now on,
-/// since nobody could look after it any more.
+/// How a membership ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Departure {
+    /// The member left, or deleted the account.
+    Left,
+    /// An admin removed them.
+    Removed,
+    /// The organization deletes the account that it manages, and has published that.
+    AccountDeleted,
+}
+
+/// Ends a membership within the caller's transaction, publishes it, and tells what it was. Revokes what
+/// the organization has offered to the account; an account that it manages is its owner's own from now
+/// on.
 ///
 /// # Errors
 /// `last_admin`; `not_found` where it is no member.
 pub(super) fn end(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
     account: AccountId,
-    act: &Act,
+    departure: Departure,
 ) -> Result<Membership> {
-    organizations::lock(connection, organization)?;
-    invitations::end_for_departure(connection, organization, account, act)?;
-    let (_, known) = hold(connection, organization, account)?;
-    end_membership(connection, &known)?;
-    managed_accounts::release(connection, organization, account)?;
+    organizations::lock(tx.connection, organization)?;
+    invitations::revoke_of_member(tx, organization, account)?;
+    let (_, known) = memberships::lock(tx, organization, account)?;
+    memberships::end(tx, &known)?;
+    managed_accounts::release(tx.connection, organization, account)?;
+    publish(tx, &known, departure)?;
     Ok(known)
 }
 
-/// Ends a held membership with its seat and its places in groups.
-///
-/// # Errors
-/// `last_admin`.
-pub(super) fn end_membership(connection: &mut Connection, known: &Membership) -> Result<()> {
-    settle(connection, known, None)?;
-    if memberships::delete(connection, known)? {
-        Ok(())
-    } else {
-        Err(changed_meanwhile())
-    }
+fn publish(tx: &mut UnitOfWork<'_>, known: &Membership, departure: Departure) -> Result<()> {
+    let (account_type, role) = (known.account_type, known.role);
+    let event = match departure {
+        Departure::Left => MemberEvent::Left { account_type, role },
+        Departure::Removed => MemberEvent::Removed { account_type, role },
+        Departure::AccountDeleted => return Ok(()),
+    };
+    let event = DomainEvent::Member {
+        organization: known.organization_id,
+        account: known.account_id,
+        event,
+    };
+    events::publish(tx, event)
 }
 
-/// The caller leaves an organization.
+/// Ends the caller's own membership.
 ///
 /// # Errors
 /// `last_admin`; `not_found` where the caller is not a member.
-pub fn leave(
-    connection: &mut Connection,
-    caller: &SignedIn,
-    organization: OrganizationId,
-) -> Result<()> {
-    let account = caller.account.id;
-    transaction(connection, |connection| {
-        let known = end(connection, organization, account, &caller.act)?;
+pub fn leave(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
+    let account = tx.context.principal.session()?.account.id;
+    tx.transaction(|tx| {
+        let known = end(tx, organization, account, Departure::Left)?;
         if known.status == MembershipStatus::Deactivated {
-            // No way round the deactivation: a code that is there already does not let them back in.
-            removed_members::insert(connection, organization, account, caller.act.at)?;
+            // Leaving is no way around a deactivation: existing codes do not let them back in.
+            removed_members::insert(tx.connection, organization, account, tx.now())?;
         }
-        record_leaving(connection, &known, &caller.act)
+        Ok(())
     })
-}
-
-fn record_leaving(connection: &mut Connection, known: &Membership, act: &Act) -> Result<()> {
-    let details = json!({ "account_type": known.account_type, "role": known.role });
-    let subject = Subject::Account(known.account_id);
-    let event = Event::within(
-        known.organization_id,
-        AuditAction::MemberLeft,
-        subject,
-        details,
-    );
-    audit::record(connection, act, event)
 }
 
 /// Who deletes an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Author {
     Owner,
-    /// The organization that created it.
+    /// The organization that manages it.
     Organization(OrganizationId),
 }
 
 impl Author {
-    /// In the logs of other organizations: who did it in their own is no other's to know.
-    fn act_elsewhere(self, act: &Act) -> Act {
+    /// Who acts in the logs of other organizations: the owner, or nobody by name. Who did it in their
+    /// own organization is no other's to know.
+    fn principal_elsewhere(self, tx: &UnitOfWork<'_>) -> Principal {
         match self {
-            Self::Owner => act.clone(),
-            Self::Organization(_) => Act::of_system(act.at),
+            Self::Owner => tx.context.principal.clone(),
+            Self::Organization(_) => Principal::System,
         }
     }
 }
 
-/// Begins to delete an account: its memberships stay as they are, and nothing new can refer to it,
-/// until the transaction ends. The organizations are held in their order and before the account, so
-/// that two deletions never wait for each other in a ring.
+/// Locks an account for its deletion: its memberships stay as they are, and nothing new can refer to
+/// it, until the transaction ends. The organizations are locked in their order and before the account,
+/// which prevents deadlocks between two deletions.
 ///
 /// # Errors
 /// `not_found` where it is gone.
-pub(super) fn hold_for_deletion(connection: &mut Connection, account: AccountId) -> Result<()> {
-    let held = organizations_of(connection, account)?;
-    for organization in &held {
-        organizations::lock(connection, *organization)?;
+pub(super) fn lock_for_deletion(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
+    let locked = organizations_of(tx, account)?;
+    for organization in &locked {
+        organizations::lock(tx.connection, *organization)?;
     }
-    if !accounts::lock_for_deletion(connection, account)? {
+    if !accounts::lock_for_deletion(tx.connection, account)? {
         return Err(Error::not_found("account"));
     }
-    let is_held = |organization: &OrganizationId| held.contains(organization);
-    if organizations_of(connection, account)?.iter().all(is_held) {
+    let is_locked = |organization: &OrganizationId| locked.contains(organization);
+    if organizations_of(tx, account)?.iter().all(is_locked) {
         Ok(())
     } else {
         Err(Error::unavailable(
@@ -126,44 +120,42 @@ pub(super) fn hold_for_deletion(connection: &mut Connection, account: AccountId)
     }
 }
 
-fn organizations_of(
-    connection: &mut Connection,
-    account: AccountId,
-) -> Result<Vec<OrganizationId>> {
-    let memberships = memberships::of_account(connection, account)?;
+fn organizations_of(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<Vec<OrganizationId>> {
+    let memberships = membership_store::of_account(tx.connection, account)?;
     Ok(memberships
         .into_iter()
         .map(|(organization, _)| organization.id)
         .collect())
 }
 
-/// Deletes a held account within the caller's transaction: each of its memberships ends.
+/// Deletes a locked account within the caller's transaction: each of its memberships ends.
 ///
 /// # Errors
 /// `last_admin` where an organization would be left without an admin.
 pub(super) fn delete_account(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     account: AccountId,
     author: Author,
-    act: &Act,
 ) -> Result<()> {
-    let elsewhere = author.act_elsewhere(act);
-    for (organization, _) in memberships::of_account(connection, account)? {
-        let is_authors = author == Author::Organization(organization.id);
-        let act = if is_authors { act } else { &elsewhere };
-        let ended = end(connection, organization.id, account, act);
-        let known = ended.map_err(|error| naming(error, &organization, author))?;
-        if !is_authors {
-            record_leaving(connection, &known, act)?;
-        }
+    let elsewhere = author.principal_elsewhere(tx);
+    for (organization, _) in membership_store::of_account(tx.connection, account)? {
+        let id = organization.id;
+        let ended = if author == Author::Organization(id) {
+            end(tx, id, account, Departure::AccountDeleted)
+        } else {
+            tx.acting_as(elsewhere.clone(), |tx| {
+                end(tx, id, account, Departure::Left)
+            })
+        };
+        ended.map_err(|error| naming(error, &organization, author))?;
     }
-    invitations::end_all_of_account(connection, account, &elsewhere)?;
-    accounts::delete(connection, account)?;
+    tx.acting_as(elsewhere, |tx| invitations::revoke_of_account(tx, account))?;
+    accounts::delete(tx.connection, account)?;
     Ok(())
 }
 
 /// The refusal names the organization that the owner has to look after first; who else deletes the
-/// account does not learn where its owner is besides.
+/// account does not learn where its owner is a member besides.
 fn naming(error: Error, organization: &Organization, author: Author) -> Error {
     if error.code() != Code::LastAdmin {
         return error;
@@ -187,17 +179,17 @@ fn naming(error: Error, organization: &Organization, author: Author) -> Error {
 ///
 /// # Errors
 /// `last_admin`, naming the organization.
-pub fn delete_own_account(connection: &mut Connection, caller: &SignedIn) -> Result<()> {
-    let account = caller.account.id;
-    transaction(connection, |connection| {
-        hold_for_deletion(connection, account)?;
-        let details = json!({ "email": caller.account.email });
-        let event = Event::outside(
-            AuditAction::AccountDeleted,
-            Subject::Account(account),
-            details,
-        );
-        audit::record(connection, &caller.act, event)?;
-        delete_account(connection, account, Author::Owner, &caller.act)
+pub fn delete_own_account(tx: &mut UnitOfWork<'_>) -> Result<()> {
+    let account = tx.context.principal.session()?.account.clone();
+    tx.transaction(|tx| {
+        lock_for_deletion(tx, account.id)?;
+        let event = DomainEvent::Account {
+            account: account.id,
+            event: AccountEvent::Deleted {
+                email: account.email,
+            },
+        };
+        events::publish(tx, event)?;
+        delete_account(tx, account.id, Author::Owner)
     })
 }

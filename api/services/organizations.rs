@@ -1,25 +1,19 @@
-//! Organizations: made by their first admin, changed, deleted (PRODUCT 3.1).
+//! Organizations: made by their first admin, changed, deleted.
 
-use serde_json::json;
-
-use super::admission::{self, SeatSource, require_account_type};
-use super::audit::{self, Event, Subject};
+use super::admission::{self, Admission, SeatSource, require_account_type};
 use super::authorization::{ManageOrganization, Permit};
-use super::invite_codes;
-use super::sessions::SignedIn;
+use super::unit_of_work::UnitOfWork;
+use super::{events, invite_codes};
 use crate::clock::new_id;
 use crate::config::OrganizationCreation;
-use crate::domain::audit::AuditAction;
+use crate::domain::events::{DomainEvent, JoinedBy, OrganizationEvent};
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::{JoinedVia, OrganizationKind, Role};
 use crate::domain::slug::{Slug, SlugFallback};
-use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::store::memberships::Admission;
+use crate::store::accounts::Account;
 use crate::store::organizations::{Organization, OrganizationChanges, Visible};
-use crate::store::{
-    Connection, accounts, imports, invitations, managed_accounts, organizations, seats, transaction,
-};
+use crate::store::{Page, accounts, imports, invitations, managed_accounts, organizations, seats};
 
 /// What a new organization is to be.
 #[derive(Clone, Debug)]
@@ -32,38 +26,39 @@ pub struct NewOrganization {
 ///
 /// # Errors
 /// `forbidden` where only operators may.
-pub fn create(
-    connection: &mut Connection,
-    caller: &SignedIn,
-    who_may: OrganizationCreation,
-    new: NewOrganization,
-) -> Result<Organization> {
-    if who_may == OrganizationCreation::Operators && !caller.account.operator {
+pub fn create(tx: &mut UnitOfWork<'_>, new: NewOrganization) -> Result<Organization> {
+    let founder = tx.context.principal.session()?.account.clone();
+    let who_may = tx.services.config.organization_creation;
+    if who_may == OrganizationCreation::Operators && !founder.operator {
         return Err(Error::forbidden(
             "Only the operators of this installation create organizations. Ask them for one.",
         ));
     }
-    transaction(connection, |connection| {
-        let organization = insert_with_free_slug(connection, new, caller.act.at)?;
+    tx.transaction(|tx| {
+        let organization = insert_with_free_slug(tx, new)?;
         let id = organization.id;
-        seats::insert(connection, id, &organization.kind.account_types())?;
-        invite_codes::make(connection, id, None, caller.act.at)?;
-        admit_founder(connection, caller, &organization)?;
-        let (name, kind, slug) = (&organization.name, organization.kind, &organization.slug);
-        let details = json!({ "name": name, "kind": kind, "slug": slug });
-        let subject = Subject::Organization(id);
-        let event = Event::within(id, AuditAction::OrganizationCreated, subject, details);
-        audit::record(connection, &caller.act, event)?;
+        seats::insert(tx.connection, id, &organization.kind.account_types())?;
+        invite_codes::make(tx.connection, id, None, tx.context.now)?;
+        admit_founder(tx, &founder, &organization)?;
+        let event = OrganizationEvent::Created {
+            name: organization.name.clone(),
+            kind: organization.kind,
+            slug: organization.slug.clone(),
+        };
+        events::publish(tx, about(&organization, event))?;
         Ok(organization)
     })
 }
 
+fn about(organization: &Organization, event: OrganizationEvent) -> DomainEvent {
+    DomainEvent::Organization {
+        organization: organization.id,
+        event,
+    }
+}
+
 /// Tries `name`, `name-2`, `name-3`, … until one is free; after many, the id's digits settle it.
-fn insert_with_free_slug(
-    connection: &mut Connection,
-    new: NewOrganization,
-    created_at: Timestamp,
-) -> Result<Organization> {
+fn insert_with_free_slug(tx: &mut UnitOfWork<'_>, new: NewOrganization) -> Result<Organization> {
     const TRIES: u32 = 20;
     let slug = Slug::from_name(&new.name, SlugFallback::Organization);
     let mut organization = Organization {
@@ -73,13 +68,13 @@ fn insert_with_free_slug(
         kind: new.kind,
         default_account_type: new.kind.default_account_type(),
         active_admins: 0,
-        created_at,
+        created_at: tx.now(),
     };
     let numbers = (2..TRIES).chain(std::iter::once(organization.id.digits()));
     let numbered = numbers.map(|number| slug.numbered(number));
     for candidate in std::iter::once(slug.clone()).chain(numbered) {
         organization.slug = candidate;
-        if organizations::insert(connection, &organization)? {
+        if organizations::insert(tx.connection, &organization)? {
             return Ok(organization);
         }
     }
@@ -87,35 +82,30 @@ fn insert_with_free_slug(
 }
 
 fn admit_founder(
-    connection: &mut Connection,
-    caller: &SignedIn,
+    tx: &mut UnitOfWork<'_>,
+    founder: &Account,
     organization: &Organization,
 ) -> Result<()> {
     let admission = Admission {
         organization: organization.id,
         account_type: organization.kind.staff_account_type(),
         role: Role::Admin,
-        joined_via: JoinedVia::Founder,
-        joined_at: caller.act.at,
+        via: JoinedVia::Founder,
+        groups: Vec::new(),
+        seats: SeatSource::Free,
     };
-    let founder = std::slice::from_ref(&caller.account);
-    admission::admit(connection, founder, &admission, &[], SeatSource::Free)?;
-    Ok(())
+    admission::admit(tx, &[(founder, JoinedBy::Founding)], &admission)
 }
 
 /// A page of the organizations that the caller sees: their own, or all for an operator.
-pub fn list(
-    connection: &mut Connection,
-    caller: &SignedIn,
-    after: Option<OrganizationId>,
-    limit: i64,
-) -> Result<Vec<Organization>> {
-    let visible = if caller.account.operator {
+pub fn list(tx: &mut UnitOfWork<'_>, page: Page<OrganizationId>) -> Result<Vec<Organization>> {
+    let account = &tx.context.principal.session()?.account;
+    let visible = if account.operator {
         Visible::All
     } else {
-        Visible::Of(caller.account.id)
+        Visible::Of(account.id)
     };
-    organizations::list(connection, visible, after, limit)
+    organizations::list(tx.connection, visible, page)
 }
 
 /// Changes an organization and gives it as it is then.
@@ -123,7 +113,7 @@ pub fn list(
 /// # Errors
 /// `account_type_not_in_kind`, or `name_taken` for a slug.
 pub fn update(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageOrganization>,
     changes: &OrganizationChanges,
 ) -> Result<Organization> {
@@ -134,28 +124,20 @@ pub fn update(
     if changes.is_empty() {
         return Ok(organization.clone());
     }
-    transaction(connection, |connection| {
-        if !organizations::update(connection, organization.id, changes)? {
+    tx.transaction(|tx| {
+        if !organizations::update(tx.connection, organization.id, changes)? {
             return Err(Error::refused(
                 Code::NameTaken,
                 "Another organization has this slug. Choose a different one.",
             ));
         }
-        audit::record(
-            connection,
-            &permit.act,
-            Event::within(
-                organization.id,
-                AuditAction::OrganizationUpdated,
-                Subject::Organization(organization.id),
-                json!({
-                    "name": changes.name,
-                    "slug": changes.slug,
-                    "default_account_type": changes.default_account_type,
-                }),
-            ),
-        )?;
-        organizations::find(connection, organization.id)?
+        let event = OrganizationEvent::Updated {
+            name: changes.name.clone(),
+            slug: changes.slug.clone(),
+            default_account_type: changes.default_account_type,
+        };
+        events::publish(tx, about(organization, event))?;
+        organizations::find(tx.connection, organization.id)?
             .ok_or_else(|| Error::not_found("organization"))
     })
 }
@@ -163,17 +145,17 @@ pub fn update(
 /// Deletes an organization with everything in it. Accounts that it manages go with it, unless they
 /// are in another organization too, or invited there: these are their owners' own from then on. Everybody else only
 /// loses the membership.
-pub fn delete(connection: &mut Connection, permit: &Permit<ManageOrganization>) -> Result<()> {
+pub fn delete(tx: &mut UnitOfWork<'_>, permit: &Permit<ManageOrganization>) -> Result<()> {
     let organization = &permit.organization;
-    transaction(connection, |connection| {
-        imports::delete_all(connection, organization.id)?;
-        organizations::lock(connection, organization.id)?;
-        invitations::delete_all(connection, organization.id)?;
-        record_deletion(connection, permit)?;
-        accounts::lock_managed_for_deletion(connection, organization.id)?;
-        accounts::delete_managed_only_here(connection, organization.id)?;
-        managed_accounts::release_all(connection, organization.id)?;
-        if organizations::delete(connection, organization.id)? {
+    tx.transaction(|tx| {
+        imports::delete_all(tx.connection, organization.id)?;
+        organizations::lock(tx.connection, organization.id)?;
+        invitations::delete_all(tx.connection, organization.id)?;
+        record_deletion(tx, permit)?;
+        accounts::lock_managed_for_deletion(tx.connection, organization.id)?;
+        accounts::delete_managed_only_here(tx.connection, organization.id)?;
+        managed_accounts::release_all(tx.connection, organization.id)?;
+        if organizations::delete(tx.connection, organization.id)? {
             return Ok(());
         }
         Err(Error::not_found("organization"))
@@ -182,10 +164,11 @@ pub fn delete(connection: &mut Connection, permit: &Permit<ManageOrganization>) 
 
 /// Before the deletion, which may take the actor's account with it: the event then keeps the name.
 /// It belongs to no organization's log, because there is none any more.
-fn record_deletion(connection: &mut Connection, permit: &Permit<ManageOrganization>) -> Result<()> {
+fn record_deletion(tx: &mut UnitOfWork<'_>, permit: &Permit<ManageOrganization>) -> Result<()> {
     let organization = &permit.organization;
-    let details = json!({ "name": organization.name, "slug": organization.slug });
-    let subject = Subject::Organization(organization.id);
-    let event = Event::outside(AuditAction::OrganizationDeleted, subject, details);
-    audit::record(connection, &permit.act, event)
+    let event = OrganizationEvent::Deleted {
+        name: organization.name.clone(),
+        slug: organization.slug.clone(),
+    };
+    events::publish(tx, about(organization, event))
 }

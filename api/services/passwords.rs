@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::act::Act;
 use super::context::Principal;
 use super::events;
 use super::invitations;
@@ -13,10 +12,10 @@ use super::limits::{self, Limit, LimitRequest};
 use super::unit_of_work::UnitOfWork;
 use super::verification::verify_email;
 use crate::clock::new_id;
+use crate::crypto::token::{Token, TokenKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::MailId;
-use crate::crypto::token::{Token, TokenKind};
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
@@ -164,7 +163,7 @@ pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str) -> Result<()>
             use_up(tx, &token, &account)?;
             let ended_sessions = sessions::delete_all(tx.connection, account.id, None)?;
             publish(tx, &account, AccountEvent::PasswordReset { ended_sessions })?;
-            invitations::note_account_used(tx.connection, account.id, &Act::from(tx.context))?;
+            invitations::accept_by_use(tx, account.id)?;
             verify_email(tx, &account)?;
             match account.password_hash {
                 Some(_) => mail_change(tx, &account),

@@ -2,10 +2,10 @@
 
 use diesel::prelude::*;
 
-use super::Connection;
 use super::backend::each_backend;
 use super::schema::audit_events;
 use super::sql_types::JsonColumn;
+use super::{Connection, Page};
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::ids::{AccountId, AuditEventId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
@@ -52,16 +52,15 @@ pub fn list(
     connection: &mut Connection,
     organization: OrganizationId,
     filter: &AuditFilter,
-    before: Option<AuditEventId>,
-    limit: i64,
+    page: Page<AuditEventId>,
 ) -> Result<Vec<AuditEvent>> {
     let mut query = audit_events::table
         .filter(audit_events::organization_id.eq(organization))
         .order(audit_events::id.desc())
-        .limit(limit)
+        .limit(page.limit)
         .select(AuditEvent::as_select())
         .into_boxed();
-    if let Some(before) = before {
+    if let Some(before) = page.after {
         query = query.filter(audit_events::id.lt(before));
     }
     if let Some(action) = filter.action {

@@ -78,8 +78,7 @@ pub fn delete(
 pub fn set_role(
     connection: &mut Connection,
     organization: OrganizationId,
-    group: GroupId,
-    account: AccountId,
+    (group, account): (GroupId, AccountId),
     role: GroupRole,
 ) -> Result<bool> {
     let other = group_memberships::table

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use super::Connection;
 use super::backend::each_backend;
 use super::schema::{group_memberships, groups, import_groups};
+use super::{Connection, Page};
 use crate::domain::ids::{AccountId, GroupId, ImportId, OrganizationId};
 use crate::domain::organization::GroupRole;
 use crate::domain::search_key::{like_pattern, name_key};
@@ -141,16 +141,15 @@ pub fn list(
     connection: &mut Connection,
     organization: OrganizationId,
     filter: &GroupFilter,
-    after: Option<GroupId>,
-    limit: i64,
+    page: Page<GroupId>,
 ) -> Result<Vec<Group>> {
     let mut query = groups::table
         .filter(groups::organization_id.eq(organization))
         .order(groups::id.asc())
-        .limit(limit)
+        .limit(page.limit)
         .select(Group::as_select())
         .into_boxed();
-    if let Some(after) = after {
+    if let Some(after) = page.after {
         query = query.filter(groups::id.gt(after));
     }
     if let Some(search) = &filter.search {

@@ -1,7 +1,5 @@
 //! Invite codes: the organization's own, and one for each group (`docs/invite-codes.md`).
 
-use diesel::dsl::{self, case_when, not};
-use diesel::prelude::*;
 use super::Connection;
 use super::backend::each_backend;
 use super::groups::Group;
@@ -17,6 +15,8 @@ use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
+use diesel::dsl::{self, case_when, not};
+use diesel::prelude::*;
 
 /// A code as it is kept.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]

@@ -64,18 +64,24 @@ pub fn release_all(connection: &mut Connection, organization: OrganizationId) ->
     Ok(())
 }
 
+/// The hash of a password that the organization sets.
+pub struct NewPasswordHash<'a> {
+    pub hash: &'a str,
+    /// Whether the owner has to choose another.
+    pub must_change: bool,
+}
+
 /// Sets the account's password; `false` where it is not this organization's.
 pub fn set_password(
     connection: &mut Connection,
     organization: OrganizationId,
     account: AccountId,
-    password_hash: &str,
-    must_change: bool,
+    password: &NewPasswordHash<'_>,
 ) -> Result<bool> {
     let set = diesel::update(theirs(organization, account))
         .set((
-            accounts::password_hash.eq(password_hash),
-            accounts::must_change_password.eq(must_change),
+            accounts::password_hash.eq(password.hash),
+            accounts::must_change_password.eq(password.must_change),
         ))
         .execute(connection)?;
     Ok(set == 1)

@@ -29,9 +29,9 @@ pub struct Membership {
     last_active_at: Timestamp,
 }
 
-/// How a person becomes a member.
+/// The terms on which an account becomes a member.
 #[derive(Clone, Copy, Debug)]
-pub struct Admission {
+pub struct Terms {
     pub organization: OrganizationId,
     pub account_type: AccountType,
     pub role: Role,
@@ -40,16 +40,16 @@ pub struct Admission {
 }
 
 impl Membership {
-    /// The active membership that an admission gives to an account.
-    pub fn new(account: &Account, admission: &Admission) -> Self {
+    /// The active membership of an account on these terms.
+    pub fn new(account: &Account, terms: &Terms) -> Self {
         Self {
-            organization_id: admission.organization,
+            organization_id: terms.organization,
             account_id: account.id,
-            account_type: admission.account_type,
-            role: admission.role,
+            account_type: terms.account_type,
+            role: terms.role,
             status: MembershipStatus::Active,
-            joined_via: admission.joined_via,
-            joined_at: admission.joined_at,
+            joined_via: terms.joined_via,
+            joined_at: terms.joined_at,
             name_key: account.name_key().to_owned(),
             registered_at: account.created_at,
             last_active_at: account.last_active_at,

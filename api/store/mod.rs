@@ -24,6 +24,7 @@ pub mod member_list;
 pub mod memberships;
 pub mod migrations;
 pub mod organizations;
+pub mod page;
 pub mod pending_joins;
 pub mod pool;
 pub mod rate_limits;
@@ -36,6 +37,7 @@ pub mod sql_types;
 pub mod transaction;
 
 pub use connection::AnyConnection as Connection;
+pub use page::Page;
 pub use pool::Pool;
 pub use transaction::transaction;
 

@@ -2,9 +2,9 @@
 
 use diesel::prelude::*;
 
-use super::Connection;
 use super::backend::each_backend;
 use super::schema::{memberships, organizations};
+use super::{Connection, Page};
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::organization::{AccountType, MembershipStatus, OrganizationKind};
 use crate::domain::slug::Slug;
@@ -81,15 +81,14 @@ pub enum Visible {
 pub fn list(
     connection: &mut Connection,
     visible: Visible,
-    after: Option<OrganizationId>,
-    limit: i64,
+    page: Page<OrganizationId>,
 ) -> Result<Vec<Organization>> {
     let mut query = organizations::table
         .order(organizations::id.asc())
-        .limit(limit)
+        .limit(page.limit)
         .select(Organization::as_select())
         .into_boxed();
-    if let Some(after) = after {
+    if let Some(after) = page.after {
         query = query.filter(organizations::id.gt(after));
     }
     if let Visible::Of(account) = visible {

@@ -91,8 +91,7 @@ pub fn claim(
 pub fn change_type(
     connection: &mut Connection,
     organization: OrganizationId,
-    from: AccountType,
-    to: AccountType,
+    (from, to): (AccountType, AccountType),
     wanted: i64,
 ) -> Result<i64> {
     // Whoever touches the lines of types holds that of the total first.

@@ -125,31 +125,27 @@ both_databases!(
         use rollcall::config::OrganizationCreation;
         use rollcall::domain::ids::SessionId;
         use rollcall::domain::organization::OrganizationKind;
-        use rollcall::services::act::Act;
+        use rollcall::services::context::{Principal, RequestContext, SessionPrincipal};
         use rollcall::services::organizations::{self, NewOrganization};
-        use rollcall::services::sessions::SignedIn;
         use rollcall::store::accounts;
+        let mut services = app.state.services.clone();
+        let mut config = (*services.config).clone();
+        config.organization_creation = OrganizationCreation::Operators;
+        services.config = config.into();
         let create = |email: &str| {
-            let mut connection = app.state.services.pool.get().unwrap();
             let email = email.parse().unwrap();
-            let account = accounts::find_by_email(&mut connection, &email)
-                .unwrap()
-                .unwrap();
-            let caller = SignedIn {
-                act: Act::of(&account, "test", app.now()),
-                account,
+            let found = app.as_cli(|tx| accounts::find_by_email(tx.connection, &email));
+            let session = SessionPrincipal {
+                account: found.unwrap().unwrap(),
                 session: rollcall::clock::new_id::<SessionId>(),
             };
+            let context = RequestContext::anonymous("test", app.now())
+                .with_principal(Principal::Session(session));
             let new = NewOrganization {
                 name: "New".to_owned(),
                 kind: OrganizationKind::School,
             };
-            organizations::create(
-                &mut connection,
-                &caller,
-                OrganizationCreation::Operators,
-                new,
-            )
+            services.run(&context, |tx| organizations::create(tx, new))
         };
         app.register("ann@x.org").await;
         app.operator().await;

@@ -1,11 +1,11 @@
 //! Members and groups as tests set them up and look behind them.
 
+use rollcall::domain::events::JoinedBy;
 use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
 use rollcall::domain::organization::{JoinedVia, Role};
-use rollcall::services::admission::{self, SeatSource};
+use rollcall::services::admission::{self, Admission, SeatSource};
 use rollcall::store::accounts::{self, Account};
-use rollcall::store::memberships::Admission;
-use rollcall::store::{removed_members, transaction};
+use rollcall::store::removed_members;
 use serde_json::json;
 
 use super::App;
@@ -23,15 +23,14 @@ impl App {
             organization: organization.id.parse().expect("an id"),
             account_type: account_type.parse().expect("an account type"),
             role: Role::Member,
-            joined_via: JoinedVia::OrganizationCode,
-            joined_at: self.now(),
+            via: JoinedVia::OrganizationCode,
+            groups: Vec::new(),
+            seats: SeatSource::Free,
         };
         let account = self.account(&who.id);
-        let mut connection = self.state.services.pool.get().expect("no connection");
-        transaction(&mut connection, |connection| {
-            admission::admit(connection, &[account], &admission, &[], SeatSource::Free)
-        })
-        .expect("not admitted");
+        let newcomers = [(&account, JoinedBy::Founding)];
+        self.as_cli(|tx| tx.transaction(|tx| admission::admit(tx, &newcomers, &admission)))
+            .expect("not admitted");
     }
 
     /// An account as it is kept.

@@ -11,6 +11,7 @@ mod patch;
 pub mod rate_limiter;
 pub mod request_info;
 
+pub use crate::services::idempotency::StoredResponse;
 pub use caller::Caller;
 pub use form::{FieldReason, Form};
 pub use guard::{

@@ -1,17 +1,19 @@
 //! Many members changed at once.
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpResponse, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::ids::{AccountId, GroupId};
 use crate::domain::members::BulkOutcome;
 use crate::domain::organization::AccountType;
 use crate::error::Error;
 use crate::routes::bulk::{outcomes_body, refuse_more_than, refuse_wrong_number};
-use crate::routes::extract::{Caller, Once, Reply};
+use crate::routes::extract::{
+    Guard as _, IdempotencyHeader, InOrganization, OrganizationPath, StoredResponse, idempotency,
+};
 use crate::routes::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem};
-use crate::services::authorization::ManageMembers;
+use crate::services::authorization::{ManageMembers, Permission as _};
 use crate::services::members::bulk::{self, BulkChanges};
 
 /// The most groups that one call adds people to, or takes them out of.
@@ -63,24 +65,22 @@ outcomes_body! {
 /// Gives up to 500 members an account type, adds them to groups and takes them out of others. Each
 /// ends on its own: `updated`, `unchanged` where it was so already, `not_found`, `no_seat` where no
 /// seat of the new type is free (then nothing of this member changes; seats are given in the order in
-/// which members are named), `duplicate_in_request`. *Requires:* admin, or operator.
+/// which members are named), `duplicate_in_request`.
 #[utoipa::path(
     tag = "Members",
-    params(("organization_id" = OrganizationId, Path, description = "The organization.")),
+    params(OrganizationPath, IdempotencyHeader),
     responses(
         (status = 200, description = "How each ended.", body = UpdatedMembers),
         BodyErrors, OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/members/bulk-update")]
 pub async fn update_members(
-    caller: Caller,
-    once: Once,
-    path: web::Path<(OrganizationId,)>,
-    body: web::Json<UpdateMembersRequest>,
+    request: InOrganization<ManageMembers>,
+    body: idempotency::Json<UpdateMembersRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let (id,) = path.into_inner();
-    let body = body.into_inner();
+    let idempotency::Json { idempotency, body } = body;
     refuse_wrong_number("/account_ids", &body.account_ids)?;
     refuse_more_than(MAX_GROUPS, "/add_group_ids", &body.add_group_ids)?;
     refuse_more_than(MAX_GROUPS, "/remove_group_ids", &body.remove_group_ids)?;
@@ -90,10 +90,10 @@ pub async fn update_members(
         add_groups: body.add_group_ids,
         remove_groups: body.remove_group_ids,
     };
-    let answer = caller
-        .permitted_once::<ManageMembers>(once, id, move |connection, permit| {
-            let outcomes = bulk::update(connection, &permit, &body.account_ids, &changes)?;
-            Reply::ok(&UpdatedMembers::from(outcomes))
+    let answer = request
+        .run_once(idempotency, move |tx, permit| {
+            let outcomes = bulk::update(tx, &permit, &body.account_ids, &changes)?;
+            StoredResponse::ok(&UpdatedMembers::from(outcomes))
         })
         .await?;
     Ok(answer)

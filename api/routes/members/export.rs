@@ -5,11 +5,11 @@ use actix_web::{HttpResponse, get, web};
 use futures_util::stream;
 
 use super::query::ExportQuery;
-use crate::domain::ids::OrganizationId;
 use crate::error::Result;
-use crate::routes::extract::Caller;
+use crate::routes::extract::{Guard as _, InOrganization, OrganizationPath};
 use crate::routes::problem::{OrganizationErrors, Problem, QueryErrors};
-use crate::services::authorization::ListMembers;
+use crate::services::authorization::{ListMembers, Permission as _};
+use crate::services::context::RequestContext;
 use crate::services::members::export::{self, Export};
 use crate::state::State;
 
@@ -21,10 +21,7 @@ use crate::state::State;
 /// operator; staff get the members of the groups they manage.
 #[utoipa::path(
     tag = "Members",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ExportQuery
-    ),
+    params(OrganizationPath, ExportQuery),
     responses(
         (
             status = 200,
@@ -38,23 +35,20 @@ use crate::state::State;
                 7A; Choir\r\n"
         ),
         QueryErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/members.csv")]
 pub async fn export_members(
     state: web::Data<State>,
-    caller: Caller,
-    path: web::Path<(OrganizationId,)>,
+    request: InOrganization<ListMembers>,
     query: web::Query<ExportQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (id,) = path.into_inner();
     let query = query.into_inner();
     let order = query.order();
     let filter = query.into_filter()?;
-    let export = caller
-        .permitted::<ListMembers, _>(id, move |connection, permit| {
-            export::open(connection, &permit, filter, order)
-        })
+    let export = request
+        .run(move |tx, permit| export::open(tx, &permit, filter, order))
         .await?;
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
@@ -84,9 +78,10 @@ fn chunks(
 }
 
 async fn next_chunk(state: &State, mut export: Export) -> Result<(Option<Vec<u8>>, Export)> {
+    let context = RequestContext::system(state.services.clock.now());
     state
-        .run_blocking(move |connection| {
-            let chunk = export.next_chunk(connection)?;
+        .unit_of_work(context, move |tx| {
+            let chunk = export.next_chunk(tx)?;
             Ok((chunk, export))
         })
         .await

@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Caller, Form};
+use super::extract::{Form, Guard as _, InOrganization, MemberPath, OrganizationPath};
 use super::groups::GroupName;
 use super::page::{Paged, page_body};
 use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
-use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::ids::AccountId;
 use crate::domain::members::{MemberOrder, MemberPosition};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
-use crate::services::authorization::{ListMembers, ManageMembers};
+use crate::services::authorization::{ListMembers, ManageMembers, Permission as _};
 use crate::services::members::update::{self, MemberChanges};
 use crate::services::members::{self, Member};
 use crate::store::member_list::MemberRow;
@@ -130,31 +130,25 @@ pub struct UpdateMemberRequest {
 /// of the groups they manage.
 #[utoipa::path(
     tag = "Members",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        MemberQuery
-    ),
+    params(OrganizationPath, MemberQuery),
     responses(
         (status = 200, description = "A page.", body = MemberListPage),
         QueryErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/members")]
 async fn list_members(
     http: HttpRequest,
-    caller: Caller,
-    path: web::Path<(OrganizationId,)>,
+    request: InOrganization<ListMembers>,
     query: web::Query<MemberQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (id,) = path.into_inner();
     let query = query.into_inner();
     let (limit, page) = page_of(query.order(), query.limit, query.cursor.as_deref())?;
     let order = page.order.by;
     let filter = query.into_filter()?;
-    let found = caller
-        .permitted::<ListMembers, _>(id, move |connection, permit| {
-            members::list(connection, &permit, filter, &page)
-        })
+    let found = request
+        .run(move |tx, permit| members::list(tx, &permit, filter, &page))
         .await?;
     let page = Paged::new(
         found,
@@ -176,25 +170,20 @@ pub fn position(member: &Member, order: MemberOrder) -> MemberPosition {
 
 /// Get a member
 ///
-/// *Requires:* admin or operator; staff for members of the groups they manage.
 #[utoipa::path(
     tag = "Members",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("account_id" = AccountId, Path, description = "The member's account.")
-    ),
-    responses((status = 200, description = "The member.", body = MemberBody), OrganizationErrors)
+    params(MemberPath),
+    responses((status = 200, description = "The member.", body = MemberBody), OrganizationErrors),
+    extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/members/{account_id}")]
 async fn get_member(
-    caller: Caller,
-    path: web::Path<(OrganizationId, AccountId)>,
+    request: InOrganization<ListMembers>,
+    path: web::Path<MemberPath>,
 ) -> Result<web::Json<MemberBody>, Problem> {
-    let (id, account) = path.into_inner();
-    let member = caller
-        .permitted::<ListMembers, _>(id, move |connection, permit| {
-            members::find(connection, &permit, account)
-        })
+    let account = path.account_id;
+    let member = request
+        .run(move |tx, permit| members::find(tx, &permit, account))
         .await?;
     Ok(web::Json(member.into()))
 }
@@ -204,25 +193,23 @@ async fn get_member(
 /// The last admin cannot lose the role (`last_admin`); a type without a free seat is refused
 /// (`no_seat`). Groups are managed by staff and admins: whoever is neither any more becomes a plain
 /// member of the groups that they managed. Only accounts that this organization created can be
-/// renamed (`not_managed_here`). *Requires:* admin, or operator.
+/// renamed (`not_managed_here`).
 #[utoipa::path(
     tag = "Members",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("account_id" = AccountId, Path, description = "The member's account.")
-    ),
+    params(MemberPath),
     responses(
         (status = 200, description = "The member as it is now.", body = MemberBody),
         BodyErrors, OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
 #[patch("/v1/organizations/{organization_id}/members/{account_id}")]
 async fn update_member(
-    caller: Caller,
-    path: web::Path<(OrganizationId, AccountId)>,
+    request: InOrganization<ManageMembers>,
+    path: web::Path<MemberPath>,
     body: web::Json<UpdateMemberRequest>,
 ) -> Result<web::Json<MemberBody>, Problem> {
-    let (id, account) = path.into_inner();
+    let account = path.account_id;
     let mut form = Form::new();
     let username = body.username.as_deref().map(Username::parse);
     let username = form.take_optional("/username", username);
@@ -234,10 +221,8 @@ async fn update_member(
         account_type: body.account_type,
         username,
     };
-    let member = caller
-        .permitted::<ManageMembers, _>(id, move |connection, permit| {
-            update::update(connection, &permit, account, &changes)
-        })
+    let member = request
+        .run(move |tx, permit| update::update(tx, &permit, account, &changes))
         .await?;
     Ok(web::Json(member.into()))
 }

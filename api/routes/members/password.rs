@@ -5,16 +5,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::crypto::random;
-use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::ids::AccountId;
 use crate::domain::password::Password;
 use crate::error::Error;
-use crate::routes::extract::{Caller, Form, Once, Reply};
+use crate::routes::extract::{
+    Form, Guard as _, IdempotencyHeader, InOrganization, MemberPath, StoredResponse, idempotency,
+};
 use crate::routes::problem::{
     BodyErrors, ConflictErrors, HashingErrors, OrganizationErrors, Problem,
 };
-use crate::services::authorization::ResetPasswords;
+use crate::services::authorization::{Permission as _, ResetPasswords};
+use crate::services::idempotency::Execution;
 use crate::services::members::password::{self, NewPassword};
-use crate::state::State;
 use crate::store::accounts::Account;
 
 /// The new password; without one, Rollcall makes one up.
@@ -62,61 +64,47 @@ pub struct MemberPassword {
 /// For accounts that this organization created only; everybody else gets help by their own mail
 /// (`not_managed_here`). The person is signed out everywhere, older links to choose a password are
 /// dead, and an account with a real address is told by mail. A deactivated member stays deactivated.
-/// One's own password is changed with the current one. *Requires:* admin, or operator; staff for the
-/// students and learners of the groups that they manage.
+/// One's own password is changed with the current one. Staff reset those of students and learners only.
 #[utoipa::path(
     tag = "Members",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("account_id" = AccountId, Path, description = "The member's account.")
-    ),
+    params(MemberPath, IdempotencyHeader),
     responses(
         (status = 200, description = "What to sign in with.", body = MemberPassword),
         BodyErrors, OrganizationErrors, ConflictErrors, HashingErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ResetPasswords::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/members/{account_id}/password-reset")]
 pub async fn reset_member_password(
-    state: web::Data<State>,
-    caller: Caller,
-    once: Once,
-    path: web::Path<(OrganizationId, AccountId)>,
-    body: web::Json<ResetMemberPasswordRequest>,
+    request: InOrganization<ResetPasswords>,
+    path: web::Path<MemberPath>,
+    body: idempotency::Json<ResetMemberPasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, account) = path.into_inner();
-    let body = body.into_inner();
+    let idempotency::Json { idempotency, body } = body;
+    let account = path.account_id;
     let generated = body.password.is_none();
     let chosen = choose(body.password)?;
-    let (shared, scope) = (State::clone(&state), caller.claimed_account().to_string());
-    let (once, known) = caller
-        .clone()
-        .permitted::<ResetPasswords, _>(id, move |connection, permit| {
-            password::require_resettable(connection, &permit, account)?;
-            let known = once.known(&shared, connection, &scope)?;
-            Ok((once, known))
-        })
-        .await?;
-    if let Some(known) = known {
-        return Ok(known.into());
+    let known = idempotency.clone();
+    let replayed = request.clone().run(move |tx, permit| {
+        password::require_resettable(tx, &permit, account)?;
+        known.replay(tx)
+    });
+    if let Some(response) = replayed.await? {
+        return Ok(Execution::Replayed(response).into());
     }
-    let hash = state
-        .services
-        .hasher
-        .hash(chosen.to_hash_input().into_owned())
-        .await?;
+    let hasher = &request.sender().state.services.hasher;
     let new = NewPassword {
-        hash,
+        hash: hasher.hash(chosen.to_hash_input().into_owned()).await?,
         generated,
         must_change: body.must_change_password,
     };
-    let outbox = state.services.outbox.clone();
-    let answer = caller
-        .permitted_once::<ResetPasswords>(once, id, move |connection, permit| {
-            let account = password::reset(connection, &permit, &outbox, account, &new)?;
-            Reply::ok(&shown(account, &chosen, &new))
+    let response = request
+        .run_once(idempotency, move |tx, permit| {
+            let account = password::reset(tx, &permit, account, &new)?;
+            StoredResponse::ok(&shown(account, &chosen, &new))
         })
         .await?;
-    Ok(answer)
+    Ok(response)
 }
 
 fn choose(given: Option<String>) -> Result<Password, Error> {

@@ -5,10 +5,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::MemberBody;
-use crate::domain::ids::{AccountId, OrganizationId};
-use crate::routes::extract::{Caller, Once, Reply};
+use crate::routes::extract::idempotency::NoBody;
+use crate::routes::extract::{
+    Guard as _, IdempotencyHeader, InOrganization, MemberPath, StoredResponse,
+};
 use crate::routes::problem::{ConflictErrors, OrganizationErrors, Problem, QueryErrors};
-use crate::services::authorization::ManageMembers;
+use crate::services::authorization::{ManageMembers, Permission as _};
 use crate::services::members::{removal, status};
 
 /// How far a removal goes.
@@ -27,29 +29,27 @@ pub struct RemovalQuery {
 /// The seat is freed, and nothing of this organization opens any more. An account that this
 /// organization created is closed as a whole: it is signed out everywhere and cannot sign in; any other
 /// keeps its session and finds nothing of this organization. Reversible; deactivating again changes
-/// nothing. The last admin stays: `last_admin`. *Requires:* admin, or operator.
+/// nothing. The last admin stays: `last_admin`.
 #[utoipa::path(
     tag = "Members",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("account_id" = AccountId, Path, description = "The member's account.")
-    ),
+    params(MemberPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The member as it is now.", body = MemberBody),
         OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/members/{account_id}/deactivate")]
 pub async fn deactivate_member(
-    caller: Caller,
-    once: Once,
-    path: web::Path<(OrganizationId, AccountId)>,
+    request: InOrganization<ManageMembers>,
+    NoBody(idempotency): NoBody,
+    path: web::Path<MemberPath>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, account) = path.into_inner();
-    let answer = caller
-        .permitted_once::<ManageMembers>(once, id, move |connection, permit| {
-            let member = status::deactivate(connection, &permit, account)?;
-            Reply::ok(&MemberBody::from(member))
+    let account = path.account_id;
+    let answer = request
+        .run_once(idempotency, move |tx, permit| {
+            let member = status::deactivate(tx, &permit, account)?;
+            StoredResponse::ok(&MemberBody::from(member))
         })
         .await?;
     Ok(answer)
@@ -58,29 +58,27 @@ pub async fn deactivate_member(
 /// Reactivate a member
 ///
 /// Takes a seat, or answers `no_seat`. Account type, role and groups are what they were.
-/// Reactivating an active member changes nothing. *Requires:* admin, or operator.
+/// Reactivating an active member changes nothing.
 #[utoipa::path(
     tag = "Members",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("account_id" = AccountId, Path, description = "The member's account.")
-    ),
+    params(MemberPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The member as it is now.", body = MemberBody),
         OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/members/{account_id}/reactivate")]
 pub async fn reactivate_member(
-    caller: Caller,
-    once: Once,
-    path: web::Path<(OrganizationId, AccountId)>,
+    request: InOrganization<ManageMembers>,
+    NoBody(idempotency): NoBody,
+    path: web::Path<MemberPath>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, account) = path.into_inner();
-    let answer = caller
-        .permitted_once::<ManageMembers>(once, id, move |connection, permit| {
-            let member = status::reactivate(connection, &permit, account)?;
-            Reply::ok(&MemberBody::from(member))
+    let account = path.account_id;
+    let answer = request
+        .run_once(idempotency, move |tx, permit| {
+            let member = status::reactivate(tx, &permit, account)?;
+            StoredResponse::ok(&MemberBody::from(member))
         })
         .await?;
     Ok(answer)
@@ -98,29 +96,26 @@ pub async fn reactivate_member(
 /// admin, or operator.
 #[utoipa::path(
     tag = "Members",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("account_id" = AccountId, Path, description = "The member's account."),
-        RemovalQuery
-    ),
+    params(MemberPath, RemovalQuery),
     responses(
         (status = 204, description = "Removed, or deleted."),
         QueryErrors, OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
 #[delete("/v1/organizations/{organization_id}/members/{account_id}")]
 pub async fn remove_member(
-    caller: Caller,
-    path: web::Path<(OrganizationId, AccountId)>,
+    request: InOrganization<ManageMembers>,
+    path: web::Path<MemberPath>,
     query: web::Query<RemovalQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, account) = path.into_inner();
-    caller
-        .permitted::<ManageMembers, _>(id, move |connection, permit| {
+    let account = path.account_id;
+    request
+        .run(move |tx, permit| {
             if query.delete_account {
-                removal::delete_account(connection, &permit, account)
+                removal::delete_account(tx, &permit, account)
             } else {
-                removal::remove(connection, &permit, account)
+                removal::remove(tx, &permit, account)
             }
         })
         .await?;

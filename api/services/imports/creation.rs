@@ -3,16 +3,19 @@
 use super::execution::ImportRun;
 use super::staging::taken_error;
 use crate::domain::email_address::EmailAddress;
+use crate::domain::events::JoinedBy;
+use crate::domain::ids::GroupId;
 use crate::domain::imports::{ImportSource, RowOutcome};
 use crate::domain::organization::{JoinedVia, Role};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
-use crate::services::admission::{self, SeatSource};
+use crate::services::admission::{self, Admission, Newcomer, SeatSource};
+use crate::services::context::RequestContext;
 use crate::services::generated_addresses;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
 use crate::store::import_rows::ImportRow;
-use crate::store::memberships::Admission;
 use crate::store::{Connection, groups, import_outcomes, imports, organizations};
 
 impl ImportRun<'_> {
@@ -38,8 +41,16 @@ impl ImportRun<'_> {
         }
         // Asked anew each time: a group may be deleted while the import waits or runs.
         let groups = groups::of_import(connection, self.import.id)?;
-        let (admission, source) = (self.admission(now), SeatSource::Reserved);
-        admission::admit(connection, &created, &admission, &groups, source)?;
+        let admission = self.admission(groups);
+        let by = JoinedBy::Import(self.import.id);
+        let newcomers: Vec<Newcomer<'_>> = created.iter().map(|account| (account, by)).collect();
+        let context = RequestContext::system(now);
+        let services = &self.worker_context.services;
+        admission::admit(
+            &mut UnitOfWork::new(connection, services, &context),
+            &newcomers,
+            &admission,
+        )?;
         let count = i64::try_from(created.len()).map_err(Error::internal)?;
         imports::move_reserved(connection, self.import.id, -count)?;
         self.set_outcomes(connection, rows, &created, &refused)?;
@@ -83,16 +94,17 @@ impl ImportRun<'_> {
         Ok(account)
     }
 
-    fn admission(&self, now: Timestamp) -> Admission {
+    fn admission(&self, groups: Vec<GroupId>) -> Admission {
         Admission {
             organization: self.import.organization_id,
             account_type: self.import.account_type,
             role: Role::Member,
-            joined_via: match self.import.source {
+            via: match self.import.source {
                 ImportSource::Csv => JoinedVia::CsvImport,
                 ImportSource::Usernames => JoinedVia::Manual,
             },
-            joined_at: now,
+            groups,
+            seats: SeatSource::Reserved,
         }
     }
 

@@ -16,7 +16,6 @@ mod publication;
 mod recipient;
 mod renewal;
 mod revocation;
-mod unconverted;
 mod view;
 
 pub use creation::{AddressResult, GivenAddress, NewInvitations, Outcome, create};
@@ -27,5 +26,4 @@ pub use recipient::{
     of_caller, preview, renew,
 };
 pub use revocation::revoke;
-pub use unconverted::{end_all_of_account, end_for_departure, note_account_used};
 pub use view::InvitationView;

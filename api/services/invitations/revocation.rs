@@ -11,11 +11,13 @@ use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::Role;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{Invite, Permit};
-use crate::services::offboarding;
+use crate::services::memberships;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::Invitation;
 use crate::store::memberships::Membership;
-use crate::store::{accounts, invitations, managed_accounts, memberships, organizations};
+use crate::store::{
+    accounts, invitations, managed_accounts, memberships as membership_store, organizations,
+};
 
 /// Ends an invitation. An account that it made and nobody has used is deleted with it.
 ///
@@ -72,9 +74,9 @@ fn delete_account_of(
     if account.is_used() {
         return Err(in_use());
     }
-    if let Some(membership) = memberships::find(tx.connection, organization, id)? {
+    if let Some(membership) = membership_store::find(tx.connection, organization, id)? {
         require_may_remove(permit, &membership)?;
-        offboarding::end_membership(tx.connection, &membership)?;
+        memberships::end(tx, &membership)?;
     }
     accounts::lock_for_deletion(tx.connection, id)?;
     if !accounts::delete_unused(tx.connection, id, organization)? {

@@ -4,17 +4,17 @@
 //! it is for next, and whether a seat is free last.
 
 use crate::clock::new_id;
-use crate::domain::events::{AddedBy, DomainEvent, GroupEvent, JoinedBy, MemberEvent};
+use crate::domain::events::{AddedBy, DomainEvent, GroupEvent, JoinedBy};
 use crate::domain::ids::{AccountId, GroupId, InviteCodeUseId, OrganizationId};
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::error::{Code, Error, Refusal, Result};
-use crate::services::admission::{self, SeatSource};
+use crate::services::admission::{self, Admission, SeatSource};
 use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
 use crate::store::invite_codes::{self, CodeTarget, CodeUse};
-use crate::store::memberships::{self, Admission, Membership};
+use crate::store::memberships::{self, Membership};
 use crate::store::pending_joins::{self, PendingJoin};
 use crate::store::{groups, removed_members};
 
@@ -205,39 +205,24 @@ fn is_pending(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -
 }
 
 fn admit(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Result<CodeOutcome> {
-    let joined_via = match target.group {
+    let via = match target.group {
         Some(_) => JoinedVia::GroupCode,
         None => JoinedVia::OrganizationCode,
     };
+    let group = target.group.as_ref().map(|group| group.id);
     let admission = Admission {
         organization: target.organization.id,
         account_type: target.organization.default_account_type,
         role: Role::Member,
-        joined_via,
-        joined_at: tx.now(),
+        via,
+        groups: group.into_iter().collect(),
+        seats: SeatSource::Free,
     };
-    let groups: Vec<_> = target.group.iter().map(|group| group.id).collect();
-    let accounts = std::slice::from_ref(account);
-    admission::admit(
-        tx.connection,
-        accounts,
-        &admission,
-        &groups,
-        SeatSource::Free,
-    )?;
-    let event = DomainEvent::Member {
-        organization: admission.organization,
-        account: account.id,
-        event: MemberEvent::Joined {
-            via: joined_via,
-            by: JoinedBy::InviteCode {
-                invite_code: target.code.id,
-                group: target.group.as_ref().map(|group| group.id),
-            },
-            account_type: admission.account_type,
-        },
+    let by = JoinedBy::InviteCode {
+        invite_code: target.code.id,
+        group,
     };
-    events::publish(tx, event)?;
+    admission::admit(tx, &[(account, by)], &admission)?;
     Ok(CodeOutcome::Joined)
 }
 
@@ -248,11 +233,11 @@ fn add_to_group(
 ) -> Result<CodeOutcome> {
     let organization = target.organization.id;
     let Some(group) = &target.group else {
-        return Err(admission::already_member());
+        return Err(Error::already_member());
     };
     let joined = admission::join_groups(tx.connection, &[account.id], organization, &[group.id])?;
     if joined == 0 {
-        return Err(admission::already_member());
+        return Err(Error::already_member());
     }
     let event = DomainEvent::Group {
         organization,

@@ -1,23 +1,22 @@
-//! Account type and groups of many members at once (PRODUCT 3.9): each ends on its own, in a few
+//! Account type and groups of many members at once: each ends on its own, in a few
 //! statements for all of them.
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::json;
-
-use crate::domain::audit::AuditAction;
-use crate::domain::ids::{AccountId, GroupId};
+use super::about;
+use crate::domain::events::MemberEvent;
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::members::BulkOutcome;
 use crate::domain::organization::{AccountType, GroupRole, Role};
 use crate::error::{Error, Result};
 use crate::services::admission::require_account_type;
-use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ManageMembers, Permit};
-use crate::services::groups::require_all;
-use crate::services::members::changed_meanwhile;
-use crate::store::groups::GroupMembership;
+use crate::services::events;
+use crate::services::memberships::changed_meanwhile;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::groups::{self, GroupMembership};
 use crate::store::memberships::{self, Membership};
-use crate::store::{Connection, group_members, organizations, removed_members, seats, transaction};
+use crate::store::{group_members, organizations, removed_members, seats};
 
 /// What is to change of each; absent or empty fields change nothing.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +32,7 @@ pub struct BulkChanges {
 /// # Errors
 /// `account_type_not_in_kind`, and `validation_failed` for groups that are not there.
 pub fn update(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
     asked: &[AccountId],
     changes: &BulkChanges,
@@ -42,23 +41,23 @@ pub fn update(
     if let Some(account_type) = changes.account_type {
         require_account_type(&permit.organization, account_type)?;
     }
-    transaction(connection, |connection| {
-        organizations::lock(connection, organization)?;
+    tx.transaction(|tx| {
+        organizations::lock(tx.connection, organization)?;
         for (pointer, groups) in [
             ("/add_group_ids", &changes.add_groups),
             ("/remove_group_ids", &changes.remove_groups),
         ] {
-            require_all(pointer, connection, organization, groups)?;
+            require_all(tx, pointer, organization, groups)?;
         }
-        let known = memberships::of_accounts(connection, organization, asked)?;
+        let known = memberships::of_accounts(tx.connection, organization, asked)?;
         let mut bulk = Bulk {
             permit,
             changes,
             members: known.into_iter().map(|m| (m.account_id, m)).collect(),
             changed: HashSet::new(),
         };
-        let outcomes = bulk.carry_out(connection, asked)?;
-        bulk.record(connection, asked)?;
+        let outcomes = bulk.carry_out(tx, asked)?;
+        bulk.record(tx, asked)?;
         Ok(outcomes)
     })
 }
@@ -73,7 +72,7 @@ struct Bulk<'a> {
 impl Bulk<'_> {
     fn carry_out(
         &mut self,
-        connection: &mut Connection,
+        tx: &mut UnitOfWork<'_>,
         asked: &[AccountId],
     ) -> Result<Vec<(AccountId, BulkOutcome)>> {
         let mut seen = HashSet::new();
@@ -82,13 +81,13 @@ impl Bulk<'_> {
             .copied()
             .filter(|id| seen.insert(*id))
             .collect();
-        let without_seat = self.change_types(connection, &firsts)?;
+        let without_seat = self.change_types(tx, &firsts)?;
         let others: Vec<_> = firsts
             .into_iter()
             .filter(|id| self.members.contains_key(id) && !without_seat.contains(id))
             .collect();
-        self.add_to_groups(connection, &others)?;
-        self.remove_from_groups(connection, &others)?;
+        self.add_to_groups(tx, &others)?;
+        self.remove_from_groups(tx, &others)?;
         let mut seen = HashSet::new();
         let outcome = |id: &AccountId| {
             if !seen.insert(*id) {
@@ -111,7 +110,7 @@ impl Bulk<'_> {
     /// Only active members take seats.
     fn change_types(
         &mut self,
-        connection: &mut Connection,
+        tx: &mut UnitOfWork<'_>,
         ids: &[AccountId],
     ) -> Result<HashSet<AccountId>> {
         let Some(to) = self.changes.account_type else {
@@ -129,7 +128,7 @@ impl Bulk<'_> {
         let mut granted = 0;
         if let (Some(from), false) = (organization.kind.other_than(to), takers.is_empty()) {
             let wanted = i64::try_from(takers.len()).map_err(Error::internal)?;
-            let moved = seats::change_type(connection, organization.id, from, to, wanted)?;
+            let moved = seats::change_type(tx.connection, organization.id, (from, to), wanted)?;
             granted = usize::try_from(moved).map_err(Error::internal)?;
         }
         let refused = takers.iter().skip(granted).copied().copied().collect();
@@ -139,31 +138,26 @@ impl Bulk<'_> {
             .chain(rest)
             .copied()
             .collect();
-        let moved = memberships::set_account_type(connection, organization.id, &movers, to)?;
+        let moved = memberships::set_account_type(tx.connection, organization.id, &movers, to)?;
         if moved != movers.len() {
             return Err(changed_meanwhile());
         }
-        self.demote(connection, &movers, to)?;
+        self.demote(tx, &movers, to)?;
         self.changed.extend(movers);
         Ok(refused)
     }
 
     /// Who may manage groups no more, becomes a plain member of theirs.
-    fn demote(
-        &self,
-        connection: &mut Connection,
-        movers: &[AccountId],
-        to: AccountType,
-    ) -> Result<()> {
+    fn demote(&self, tx: &mut UnitOfWork<'_>, movers: &[AccountId], to: AccountType) -> Result<()> {
         let manages_no_more = |id: &&AccountId| {
             let member = self.members.get(id);
             !to.is_staff() && member.is_some_and(|member| member.role != Role::Admin)
         };
         let demoted: Vec<_> = movers.iter().filter(manages_no_more).copied().collect();
-        group_members::demote_managers(connection, self.permit.organization.id, &demoted)
+        group_members::demote_managers(tx.connection, self.permit.organization.id, &demoted)
     }
 
-    fn add_to_groups(&mut self, connection: &mut Connection, ids: &[AccountId]) -> Result<()> {
+    fn add_to_groups(&mut self, tx: &mut UnitOfWork<'_>, ids: &[AccountId]) -> Result<()> {
         let groups = &self.changes.add_groups;
         for group in groups {
             let new: Vec<_> = ids
@@ -176,48 +170,69 @@ impl Bulk<'_> {
                 })
                 .collect();
             self.changed
-                .extend(group_members::insert(connection, &new)?);
+                .extend(group_members::insert(tx.connection, &new)?);
         }
         if !groups.is_empty() {
-            removed_members::delete_of_groups(connection, groups, ids)?;
+            removed_members::delete_of_groups(tx.connection, groups, ids)?;
         }
         Ok(())
     }
 
-    fn remove_from_groups(&mut self, connection: &mut Connection, ids: &[AccountId]) -> Result<()> {
-        let (organization, at) = (self.permit.organization.id, self.permit.act.at);
+    fn remove_from_groups(&mut self, tx: &mut UnitOfWork<'_>, ids: &[AccountId]) -> Result<()> {
+        let (organization, now) = (self.permit.organization.id, tx.now());
         for group in &self.changes.remove_groups {
-            let removed = group_members::delete(connection, organization, *group, ids)?;
+            let removed = group_members::delete(tx.connection, organization, *group, ids)?;
             let removed: Vec<_> = removed.into_iter().collect();
-            removed_members::insert_of_group(connection, *group, &removed, at)?;
+            removed_members::insert_of_group(tx.connection, *group, &removed, now)?;
             self.changed.extend(removed);
         }
         Ok(())
     }
 
     /// One event for each, so that the log of one person is whole.
-    fn record(&self, connection: &mut Connection, asked: &[AccountId]) -> Result<()> {
+    fn record(&self, tx: &mut UnitOfWork<'_>, asked: &[AccountId]) -> Result<()> {
         if self.changed.is_empty() {
             return Ok(());
         }
-        let details = json!({
-            "account_type": self.changes.account_type,
-            "add_group_ids": self.changes.add_groups,
-            "remove_group_ids": self.changes.remove_groups,
-            "named": asked.len(),
-        });
-        let organization = self.permit.organization.id;
         let mut changed: Vec<_> = self.changed.iter().copied().collect();
         changed.sort_unstable();
-        let events = changed.into_iter().map(|id| {
-            let subject = Subject::Account(id);
-            Event::within(
-                organization,
-                AuditAction::MemberUpdated,
-                subject,
-                details.clone(),
-            )
-        });
-        audit::record_all(connection, &self.permit.act, events.collect())
+        let events: Vec<_> = changed
+            .into_iter()
+            .map(|id| about(self.permit, id, self.event(asked)))
+            .collect();
+        events::publish_all(tx, &events)
+    }
+
+    fn event(&self, asked: &[AccountId]) -> MemberEvent {
+        MemberEvent::BulkUpdated {
+            account_type: self.changes.account_type,
+            add_groups: self.changes.add_groups.clone(),
+            remove_groups: self.changes.remove_groups.clone(),
+            named: asked.len(),
+        }
+    }
+}
+
+/// Refuses groups that the organization does not have, naming the field of the request.
+///
+/// # Errors
+/// `validation_failed`.
+fn require_all(
+    tx: &mut UnitOfWork<'_>,
+    pointer: &'static str,
+    organization: OrganizationId,
+    ids: &[GroupId],
+) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let existing = groups::existing(tx.connection, organization, ids)?;
+    match ids.iter().find(|id| !existing.contains(id)) {
+        None => Ok(()),
+        Some(missing) => Err(Error::invalid(
+            pointer,
+            "group_unknown",
+            format!("This organization has no group {missing}."),
+        )),
     }
 }

@@ -1,17 +1,17 @@
-//! Members as a CSV file, streamed: it is never whole in memory (PRODUCT 3.9).
+//! Members as a CSV file, streamed: it is never whole in memory.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Member, with_groups};
-use crate::domain::audit::AuditAction;
+use crate::domain::events::{DomainEvent, OrganizationEvent};
 use crate::domain::ids::OrganizationId;
 use crate::domain::members::{MemberPosition, MemberSort};
 use crate::domain::spreadsheet::{Cell, CsvWriter};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ListMembers, Permit};
-use crate::store::Connection;
+use crate::services::events;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::store::member_list::{self, MemberFilter, MemberPage};
 
 /// Members that are read and written together.
@@ -53,17 +53,23 @@ enum Next {
 /// # Errors
 /// Where the database is away.
 pub fn open(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ListMembers>,
     mut filter: MemberFilter,
     order: MemberSort,
 ) -> Result<Export> {
     let organization = permit.organization.id;
     filter.managed_by = permit.restricted_to_manager();
-    let details = json!({ "filter": asked(&filter)? });
-    let subject = Subject::Organization(organization);
-    let event = Event::within(organization, AuditAction::MembersExported, subject, details);
-    audit::record(connection, &permit.act, event)?;
+    let event = OrganizationEvent::MembersExported {
+        filter: asked(&filter)?,
+    };
+    events::publish(
+        tx,
+        DomainEvent::Organization {
+            organization,
+            event,
+        },
+    )?;
     Ok(Export {
         organization,
         filter,
@@ -86,7 +92,7 @@ impl Export {
     ///
     /// # Errors
     /// Where the database is away.
-    pub fn next_chunk(&mut self, connection: &mut Connection) -> Result<Option<Vec<u8>>> {
+    pub fn next_chunk(&mut self, tx: &mut UnitOfWork<'_>) -> Result<Option<Vec<u8>>> {
         match std::mem::replace(&mut self.next, Next::End) {
             Next::Header => {
                 self.next = Next::After(None);
@@ -96,14 +102,14 @@ impl Export {
                     .map_err(Error::internal)?;
                 writer.finish().map(Some).map_err(Error::internal)
             }
-            Next::After(after) => self.members_after(connection, after),
+            Next::After(after) => self.members_after(tx, after),
             Next::End => Ok(None),
         }
     }
 
     fn members_after(
         &mut self,
-        connection: &mut Connection,
+        tx: &mut UnitOfWork<'_>,
         after: Option<MemberPosition>,
     ) -> Result<Option<Vec<u8>>> {
         let page = MemberPage {
@@ -111,7 +117,7 @@ impl Export {
             after,
             limit: CHUNK.into(),
         };
-        let rows = member_list::list(connection, self.organization, &self.filter, &page)?;
+        let rows = member_list::list(tx.connection, self.organization, &self.filter, &page)?;
         let Some(last) = rows.last() else {
             return Ok(None);
         };
@@ -120,7 +126,7 @@ impl Export {
             account: last.account.id,
         }));
         let mut writer = CsvWriter::continuing(Vec::new());
-        for member in with_groups(connection, self.organization, rows)? {
+        for member in with_groups(tx, self.organization, rows)? {
             let record = record(&member);
             writer
                 .write_record(record.iter().map(|cell| Cell::Text(cell)))

@@ -1,23 +1,23 @@
-//! Help for people who lost access: a new password for a managed account (PRODUCT 3.9).
+//! Help for people who lost access: a new password for a managed account.
 //!
 //! Hashing happens between the two functions: no connection is held meanwhile.
 
-use serde_json::json;
-
-use super::{no_such_member, read, require_managed, require_seen};
+use super::{about, require_managed, require_seen};
 use crate::clock::new_id;
 use crate::crypto::token::TokenKind;
-use crate::domain::audit::AuditAction;
+use crate::domain::events::MemberEvent;
 use crate::domain::ids::{AccountId, AuditEventId};
 use crate::domain::organization::Role;
 use crate::error::{Error, Result};
+use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
-use crate::mail::{MailContent, Outbox};
-use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{Permit, ResetPasswords};
-use crate::services::invitations;
+use crate::services::memberships::{self, no_such_member};
+use crate::services::unit_of_work::UnitOfWork;
+use crate::services::{events, invitations};
 use crate::store::accounts::Account;
-use crate::store::{Connection, mailed_tokens, managed_accounts, sessions, transaction};
+use crate::store::managed_accounts::NewPasswordHash;
+use crate::store::{mailed_tokens, managed_accounts, sessions};
 
 /// The hash of a password that somebody else sets for an account.
 #[derive(Clone)]
@@ -35,13 +35,13 @@ pub struct NewPassword {
 /// # Errors
 /// `not_found`, `forbidden`, `not_managed_here`.
 pub fn require_resettable(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ResetPasswords>,
     id: AccountId,
 ) -> Result<Account> {
-    require_seen(connection, permit, id)?;
-    let (account, membership) = read(connection, permit.organization.id, id)?;
-    if permit.account_id == Some(id) {
+    require_seen(tx, permit, id)?;
+    let (account, membership) = memberships::find(tx, permit.organization.id, id)?;
+    if tx.account_id() == Some(id) {
         return Err(Error::forbidden(
             "This is your own account: change its password with the current one.",
         ));
@@ -62,52 +62,41 @@ pub fn require_resettable(
 /// # Errors
 /// As [`require_resettable`], which is asked again: hashing took a while.
 pub fn reset(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ResetPasswords>,
-    outbox: &Outbox,
     id: AccountId,
     new: &NewPassword,
 ) -> Result<Account> {
     let organization = &permit.organization;
-    transaction(connection, |connection| {
-        let account = require_resettable(connection, permit, id)?;
-        if !managed_accounts::set_password(
-            connection,
-            organization.id,
-            id,
-            &new.hash,
-            new.must_change,
-        )? {
+    tx.transaction(|tx| {
+        let account = require_resettable(tx, permit, id)?;
+        let password = NewPasswordHash {
+            hash: &new.hash,
+            must_change: new.must_change,
+        };
+        if !managed_accounts::set_password(tx.connection, organization.id, id, &password)? {
             return Err(no_such_member());
         }
-        let ended = sessions::delete_all(connection, id, None)?;
-        mailed_tokens::delete_of_account(connection, id, TokenKind::SetPassword)?;
-        invitations::note_account_used(connection, id, &permit.act)?;
-        tell_owner(connection, permit, outbox, &account)?;
-        let details = json!({
-            "generated": new.generated,
-            "must_change_password": new.must_change,
-            "ended_sessions": ended,
-        });
-        let subject = Subject::Account(id);
-        let event = Event::within(
-            organization.id,
-            AuditAction::MemberPasswordReset,
-            subject,
-            details,
-        );
-        audit::record(connection, &permit.act, event)?;
+        let ended = sessions::delete_all(tx.connection, id, None)?;
+        mailed_tokens::delete_of_account(tx.connection, id, TokenKind::SetPassword)?;
+        invitations::accept_by_use(tx, id)?;
+        tell_owner(tx, permit, &account)?;
+        let event = MemberEvent::PasswordReset {
+            generated: new.generated,
+            must_change_password: new.must_change,
+            ended_sessions: ended,
+        };
+        events::publish(tx, about(permit, id, event))?;
         Ok(account)
     })
 }
 
 fn tell_owner(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ResetPasswords>,
-    outbox: &Outbox,
     account: &Account,
 ) -> Result<()> {
-    let at = permit.act.at;
+    let at = tx.now();
     let mail = QueuedMail {
         to: account,
         language: None,
@@ -120,6 +109,6 @@ fn tell_owner(
             at,
         },
     };
-    outbox.queue(connection, &mail, at)?;
+    tx.services.outbox.queue(tx.connection, &mail, at)?;
     Ok(())
 }

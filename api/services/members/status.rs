@@ -1,15 +1,14 @@
 //! Members deactivated and let in again (PRODUCT 3.9).
 
-use serde_json::json;
-
-use super::{Member, changes, hold, load};
-use crate::domain::audit::AuditAction;
+use super::{Member, about, load};
+use crate::domain::events::MemberEvent;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::MembershipStatus;
 use crate::error::Result;
-use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ManageMembers, Permit};
-use crate::store::{Connection, managed_accounts, sessions, transaction};
+use crate::services::unit_of_work::UnitOfWork;
+use crate::services::{events, memberships};
+use crate::store::{managed_accounts, sessions};
 
 /// Deactivates a member and frees the seat. An account that this organization created is closed as a
 /// whole and signed out everywhere; any other only finds nothing open here any more. Whoever is
@@ -18,11 +17,11 @@ use crate::store::{Connection, managed_accounts, sessions, transaction};
 /// # Errors
 /// `last_admin`.
 pub fn deactivate(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
     account: AccountId,
 ) -> Result<Member> {
-    change(connection, permit, account, MembershipStatus::Deactivated)
+    change(tx, permit, account, MembershipStatus::Deactivated)
 }
 
 /// Lets a deactivated member in again. Whoever is active stays so.
@@ -30,57 +29,58 @@ pub fn deactivate(
 /// # Errors
 /// `no_seat`.
 pub fn reactivate(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
     account: AccountId,
 ) -> Result<Member> {
-    change(connection, permit, account, MembershipStatus::Active)
+    change(tx, permit, account, MembershipStatus::Active)
 }
 
 fn change(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
     account: AccountId,
     status: MembershipStatus,
 ) -> Result<Member> {
     let organization = permit.organization.id;
-    transaction(connection, |connection| {
-        let (_, known) = hold(connection, organization, account)?;
+    tx.transaction(|tx| {
+        let (_, known) = memberships::lock(tx, organization, account)?;
         if known.status == status {
-            return load(connection, organization, account);
+            return load(tx, organization, account);
         }
         let mut new = known.clone();
         new.status = status;
-        changes::replace(connection, &known, &new)?;
-        let action = match status {
-            MembershipStatus::Active => AuditAction::MemberReactivated,
-            MembershipStatus::Deactivated => AuditAction::MemberDeactivated,
+        memberships::replace(tx, &known, &new)?;
+        open_or_close(tx, permit, account, status)?;
+        let (account_type, role) = (known.account_type, known.role);
+        let event = match status {
+            MembershipStatus::Active => MemberEvent::Reactivated { account_type, role },
+            MembershipStatus::Deactivated => MemberEvent::Deactivated { account_type, role },
         };
-        open_or_close(connection, permit, account, status)?;
-        let details = json!({ "account_type": known.account_type, "role": known.role });
-        let event = Event::within(organization, action, Subject::Account(account), details);
-        audit::record(connection, &permit.act, event)?;
-        load(connection, organization, account)
+        events::publish(tx, about(permit, account, event))?;
+        load(tx, organization, account)
     })
 }
 
 /// An account of the organization's own, as a whole. No session outlives that: one that began while
 /// the account was being closed would open everything once it is open again.
 fn open_or_close(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
     account: AccountId,
     status: MembershipStatus,
 ) -> Result<()> {
-    let (organization, at) = (permit.organization.id, permit.act.at);
+    let (organization, at) = (permit.organization.id, tx.now());
     let changed = match status {
-        MembershipStatus::Active => managed_accounts::reactivate(connection, organization, account),
+        MembershipStatus::Active => {
+            managed_accounts::reactivate(tx.connection, organization, account)
+        }
         MembershipStatus::Deactivated => {
-            managed_accounts::deactivate(connection, organization, account, at)
+            managed_accounts::deactivate(tx.connection, organization, account, at)
         }
     };
     if changed? {
-        sessions::delete_all(connection, account, None)?;
+        sessions::delete_all(tx.connection, account, None)?;
     }
     Ok(())
 }

@@ -1,18 +1,17 @@
 //! A member's role, account type and name.
 
-use serde_json::json;
-
-use super::{Member, changes, hold, load, require_managed};
-use crate::domain::audit::AuditAction;
+use super::{Member, about, load, require_managed};
+use crate::domain::events::MemberEvent;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::{AccountType, Role};
 use crate::domain::username::Username;
 use crate::error::Result;
 use crate::services::admission::require_account_type;
-use crate::services::audit::{self, Event, Subject};
 use crate::services::authorization::{ManageMembers, Permit};
+use crate::services::unit_of_work::UnitOfWork;
+use crate::services::{events, memberships};
+use crate::store::accounts;
 use crate::store::memberships::Membership;
-use crate::store::{Connection, accounts, transaction};
 
 /// What may change of a member; absent fields stay.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +28,7 @@ pub struct MemberChanges {
 /// `last_admin`, `no_seat` of the new type, `account_type_not_in_kind`, `not_managed_here` for the
 /// name of an account that this organization did not create.
 pub fn update(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
     id: AccountId,
     changes: &MemberChanges,
@@ -38,33 +37,31 @@ pub fn update(
     if let Some(account_type) = changes.account_type {
         require_account_type(&permit.organization, account_type)?;
     }
-    transaction(connection, |connection| {
-        let (account, known) = hold(connection, organization, id)?;
+    tx.transaction(|tx| {
+        let (account, known) = memberships::lock(tx, organization, id)?;
         let mut new = known.clone();
         new.role = changes.role.unwrap_or(known.role);
         new.account_type = changes.account_type.unwrap_or(known.account_type);
         if differ(&known, &new) {
-            changes::replace(connection, &known, &new)?;
+            memberships::replace(tx, &known, &new)?;
         }
         if let Some(username) = &changes.username {
             require_managed(&account, organization)?;
-            accounts::rename(connection, id, username)?;
+            accounts::rename(tx.connection, id, username)?;
         }
         let renamed = changes
             .username
             .as_ref()
             .filter(|n| **n != account.username);
         if differ(&known, &new) || renamed.is_some() {
-            let details = json!({
-                "role": changes.role,
-                "account_type": changes.account_type,
-                "username": renamed,
-            });
-            let subject = Subject::Account(id);
-            let event = Event::within(organization, AuditAction::MemberUpdated, subject, details);
-            audit::record(connection, &permit.act, event)?;
+            let event = MemberEvent::Updated {
+                role: changes.role,
+                account_type: changes.account_type,
+                username: renamed.cloned(),
+            };
+            events::publish(tx, about(permit, id, event))?;
         }
-        load(connection, organization, id)
+        load(tx, organization, id)
     })
 }
 

@@ -2,11 +2,8 @@
 
 use diesel::prelude::*;
 use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
-use rollcall::domain::organization::{AccountType, JoinedVia, Role};
-use rollcall::services::admission::{self, SeatSource};
-use rollcall::store::memberships::Admission;
 use rollcall::store::schema::groups;
-use rollcall::store::{accounts, removed_members, transaction};
+use rollcall::store::removed_members;
 use serde_json::{Value, json};
 
 use super::{choose_password, outcomes, sent, verify};
@@ -274,21 +271,8 @@ both_databases!(whoever_looks_first_changes_nothing, |app| {
 });
 
 /// Admits somebody without an invitation.
-fn let_in(app: &App, school: &Organization<'_>, person: &Person<'_>) {
-    let mut connection = app.state.services.pool.get().unwrap();
-    let id: AccountId = person.id.parse().unwrap();
-    let account = accounts::find(&mut connection, id).unwrap().unwrap();
-    let admission = Admission {
-        organization: school.id.parse().unwrap(),
-        account_type: AccountType::Student,
-        role: Role::Member,
-        joined_via: JoinedVia::OrganizationCode,
-        joined_at: app.now(),
-    };
-    transaction(&mut connection, |connection| {
-        admission::admit(connection, &[account], &admission, &[], SeatSource::Free)
-    })
-    .unwrap();
+async fn let_in(app: &App, school: &Organization<'_>, person: &Person<'_>) {
+    app.join(school, person, "student").await;
 }
 
 both_databases!(who_came_in_by_another_door_is_in, |app| {
@@ -301,7 +285,7 @@ both_databases!(who_came_in_by_another_door_is_in, |app| {
     let answer = school.invite_with(body).await.expect_status(200);
     let id = text(&answer["results"][0]["invitation_id"]);
     let secret = app.last_mail_to("joe@x.example").await.token();
-    let_in(app, &school, &joe);
+    let_in(app, &school, &joe).await;
     let resend = school.path(&format!("/invitations/{id}/resend"));
     let refused = school.admin.post(&resend, json!({})).await;
     refused.expect_problem(409, "already_member");
@@ -369,8 +353,7 @@ both_databases!(an_invitation_forgets_a_removal, |app| {
 });
 
 both_databases!(a_departure_takes_offers_back, |app| {
-    use rollcall::services::act::Act;
-    use rollcall::services::invitations::{end_all_of_account, end_for_departure};
+    use rollcall::services::invitations::{revoke_of_account, revoke_of_member};
     let school = app.school().await;
     let valley = app.organization("Valley School", "school").await;
     let joe = app.register("joe@x.example").await;
@@ -378,27 +361,16 @@ both_databases!(a_departure_takes_offers_back, |app| {
     let secret = app.last_mail_to("joe@x.example").await.token();
     valley.invite(&["joe@x.example"]).await;
     let account: AccountId = joe.id.parse().unwrap();
-    let act = Act::of_system(app.now());
-    {
-        let mut connection = app.state.services.pool.get().unwrap();
-        let organization: OrganizationId = school.id.parse().unwrap();
-        transaction(&mut connection, |connection| {
-            end_for_departure(connection, organization, account, &act)
-        })
+    let organization: OrganizationId = school.id.parse().unwrap();
+    app.as_cli(|tx| tx.transaction(|tx| revoke_of_member(tx, organization, account)))
         .unwrap();
-    }
     assert_eq!(school.students().await, (0, 0));
     assert_eq!(valley.students().await, (0, 1));
     joe.post(ACCEPT, token(&secret))
         .await
         .expect_problem(409, "invitation_ended");
-    {
-        let mut connection = app.state.services.pool.get().unwrap();
-        transaction(&mut connection, |connection| {
-            end_all_of_account(connection, account, &act)
-        })
+    app.as_cli(|tx| tx.transaction(|tx| revoke_of_account(tx, account)))
         .unwrap();
-    }
     assert_eq!(valley.students().await, (0, 0));
     // Mail that was still queued is not sent any more.
     assert_eq!(sent(app).await.len(), 1);

@@ -7,9 +7,9 @@ use super::{addresses, existing_members, issue, new_accounts, seating};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::invitations::InvitationStatus;
 use crate::error::Result;
+use crate::services::admission::require_account_type;
 use crate::services::authorization::{Invite, Permit};
 use crate::services::invitations::lifecycle;
-use crate::services::admission::require_account_type;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::Invitation;
 

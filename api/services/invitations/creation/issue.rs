@@ -5,12 +5,12 @@ use super::request::NewInvitations;
 use super::resolve::Invitee;
 use crate::clock::new_id;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::events::{DomainEvent, InvitationEvent};
+use crate::domain::events::{DomainEvent, InvitationEvent, JoinedBy};
 use crate::domain::ids::{AccountId, GroupId, InvitationId};
 use crate::domain::invitations::{InvitationKind, InvitationOutcome, InvitationStatus};
 use crate::domain::organization::{JoinedVia, Role};
 use crate::error::{Error, Result};
-use crate::services::admission::{self, SeatSource};
+use crate::services::admission::{self, Admission, Newcomer, SeatSource};
 use crate::services::authorization::{Invite, Permit};
 use crate::services::events;
 use crate::services::invitations::inviter::Inviter;
@@ -20,7 +20,6 @@ use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::invitations::{self, Invitation};
-use crate::store::memberships::Admission;
 use crate::store::{mailed_tokens, removed_members};
 
 /// Issues an invitation to each; gives their outcomes.
@@ -36,9 +35,13 @@ pub(super) fn issue(
     if seated.is_empty() {
         return Ok(Outcomes::new());
     }
-    admit_new_accounts(tx, permit, new, seated)?;
+    let invitations: Vec<(Invitation, &Account)> = seated
+        .iter()
+        .map(|invitee| (invitation(tx, permit, new, invitee), &invitee.account))
+        .collect();
+    admit_new_accounts(tx, new, &invitations)?;
     forget_removals(tx, permit, new, seated)?;
-    let issued = queue_mails(tx, permit, new, seated)?;
+    let issued = queue_mails(tx, permit, invitations)?;
     let outcomes = issued.iter().map(outcome_of).collect();
     store(tx, &new.groups, issued)?;
     let sent = LimitRequest {
@@ -52,22 +55,26 @@ pub(super) fn issue(
 /// Accounts that were created for their invitation are members from the start.
 fn admit_new_accounts(
     tx: &mut UnitOfWork<'_>,
-    permit: &Permit<Invite>,
     new: &NewInvitations,
-    seated: &[Invitee],
+    invitations: &[(Invitation, &Account)],
 ) -> Result<()> {
-    let accounts: Vec<Account> = of_kind(seated, InvitationKind::NewAccount)
-        .cloned()
+    let newcomers: Vec<Newcomer<'_>> = invitations
+        .iter()
+        .filter(|(invitation, _)| invitation.kind == InvitationKind::NewAccount)
+        .map(|(invitation, account)| (*account, JoinedBy::Invitation(invitation.id)))
         .collect();
+    let Some((first, _)) = invitations.first() else {
+        return Ok(());
+    };
     let admission = Admission {
-        organization: permit.organization.id,
+        organization: first.organization_id,
         account_type: new.account_type,
         role: Role::Member,
-        joined_via: JoinedVia::Invitation,
-        joined_at: tx.now(),
+        via: JoinedVia::Invitation,
+        groups: new.groups.clone(),
+        seats: SeatSource::Reserved,
     };
-    let source = SeatSource::Reserved;
-    admission::admit(tx.connection, &accounts, &admission, &new.groups, source)
+    admission::admit(tx, &newcomers, &admission)
 }
 
 /// Forgets that invited people were removed once: they may join by invite codes again too.
@@ -103,19 +110,17 @@ struct Issued {
 fn queue_mails(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<Invite>,
-    new: &NewInvitations,
-    seated: &[Invitee],
+    invitations: Vec<(Invitation, &Account)>,
 ) -> Result<Vec<Issued>> {
     let sender = tx.context.principal.account();
     let inviter = Inviter {
         organization: permit.organization.clone(),
         username: sender.map(|sender| sender.username.to_string()),
     };
-    seated
-        .iter()
-        .map(|invitee| {
-            let mut invitation = invitation(tx, permit, new, invitee);
-            let link = links::queue(tx, &inviter, &invitation, &invitee.account)?;
+    invitations
+        .into_iter()
+        .map(|(mut invitation, account)| {
+            let link = links::queue(tx, &inviter, &invitation, account)?;
             invitation.mail_id = link.mail;
             Ok(Issued { invitation, link })
         })

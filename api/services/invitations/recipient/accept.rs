@@ -4,23 +4,20 @@ use super::key::{
     InvitationKey, JOIN_LINKS, find_by_secret, require_addressed_to, require_verified,
 };
 use super::view::{groups_of, organization_of};
-use crate::domain::events::{DomainEvent, InvitationEvent, JoinedBy, MemberEvent};
+use crate::domain::events::{InvitationEvent, JoinedBy};
 use crate::domain::ids::{GroupId, InvitationId};
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::error::{Code, Error, Result};
-use crate::services::accounts::verify_email;
-use crate::services::act::Act;
-use crate::services::admission::{self, SeatSource};
-use crate::services::events;
+use crate::services::admission::{self, Admission, SeatSource};
 use crate::services::invitations::errors::{ended, expired, unknown};
 use crate::services::invitations::lifecycle::{end, end_keeping_seat};
 use crate::services::invitations::publication::publish;
 use crate::services::invite_codes::redemption;
 use crate::services::unit_of_work::UnitOfWork;
+use crate::services::verification::verify_email;
 use crate::store::accounts::Account;
 use crate::store::invitations::Invitation;
-use crate::store::memberships::Admission;
 use crate::store::organizations::Organization;
 use crate::store::{accounts, invitations, memberships};
 
@@ -59,7 +56,7 @@ fn accept_once(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<Acceptanc
             | InvitationStatus::Revoked) => return Err(ended(status)),
         };
         if let InvitationKey::Token(_) = key {
-            verify_email(tx.connection, &account, &Act::from(tx.context))?;
+            verify_email(tx, &account)?;
         }
         Ok(Acceptance {
             invitation: invitation.id,
@@ -82,7 +79,7 @@ fn lock(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<(Invitation, Acc
     require_addressed_to(&invitation, &account)?;
     match key {
         InvitationKey::Id(_) => require_verified(&account)?,
-        InvitationKey::Token(_) => redemption::lock_pending_joins(tx.connection, account.id)?,
+        InvitationKey::Token(_) => redemption::lock_pending_joins(tx, account.id)?,
     }
     Ok((invitation, account))
 }
@@ -134,30 +131,17 @@ fn admit(
 ) -> Result<()> {
     let now = tx.now();
     end_keeping_seat(tx.connection, invitation, InvitationStatus::Accepted, now)?;
+    publish(tx, invitation, InvitationEvent::Accepted)?;
     let admission = Admission {
         organization: invitation.organization_id,
         account_type: invitation.account_type,
         role: Role::Member,
-        joined_via: JoinedVia::Invitation,
-        joined_at: now,
+        via: JoinedVia::Invitation,
+        groups: groups.to_vec(),
+        seats: SeatSource::Reserved,
     };
-    let accounts = std::slice::from_ref(account);
-    let source = SeatSource::Reserved;
-    admission::admit(tx.connection, accounts, &admission, groups, source)?;
-    publish(tx, invitation, InvitationEvent::Accepted)?;
-    events::publish(tx, joined(invitation, account))
-}
-
-fn joined(invitation: &Invitation, account: &Account) -> DomainEvent {
-    DomainEvent::Member {
-        organization: invitation.organization_id,
-        account: account.id,
-        event: MemberEvent::Joined {
-            via: JoinedVia::Invitation,
-            by: JoinedBy::Invitation(invitation.id),
-            account_type: invitation.account_type,
-        },
-    }
+    let by = JoinedBy::Invitation(invitation.id);
+    admission::admit(tx, &[(account, by)], &admission)
 }
 
 fn deactivated() -> Error {

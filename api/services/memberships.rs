@@ -1,0 +1,121 @@
+//! Memberships of one account each: locked, changed, ended, with the counters that depend on them.
+
+use super::unit_of_work::UnitOfWork;
+use crate::domain::ids::{AccountId, OrganizationId};
+use crate::error::{Code, Error, Result};
+use crate::store::accounts::{self, Account};
+use crate::store::memberships::{self, Membership};
+use crate::store::{group_members, organizations, seats};
+
+/// Locks the organization, the account and so its membership until the transaction ends.
+///
+/// A fixed lock order (organization, account, seats, memberships) prevents deadlocks between two who
+/// change members.
+///
+/// # Errors
+/// `not_found` where the account is no member.
+pub(super) fn lock(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<(Account, Membership)> {
+    organizations::lock(tx.connection, organization)?;
+    // Where the account is gone, so is its membership.
+    accounts::lock(tx.connection, account)?;
+    find(tx, organization, account)
+}
+
+/// The account and its membership.
+///
+/// # Errors
+/// As [`lock`].
+pub(super) fn find(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<(Account, Membership)> {
+    let membership = memberships::find(tx.connection, organization, account)?;
+    let account = accounts::find(tx.connection, account)?;
+    account.zip(membership).ok_or_else(no_such_member)
+}
+
+/// Replaces account type, role and status of a locked membership.
+///
+/// # Errors
+/// `last_admin`, `no_seat`.
+pub(super) fn replace(tx: &mut UnitOfWork<'_>, known: &Membership, new: &Membership) -> Result<()> {
+    update_counters(tx, known, Some(new))?;
+    if !memberships::replace(tx.connection, known, new)? {
+        return Err(changed_meanwhile());
+    }
+    if known.may_manage_groups() && !new.may_manage_groups() {
+        let demoted = [new.account_id];
+        group_members::demote_managers(tx.connection, new.organization_id, &demoted)?;
+    }
+    Ok(())
+}
+
+/// Ends a locked membership with its seat and its places in groups.
+///
+/// # Errors
+/// `last_admin`.
+pub(super) fn end(tx: &mut UnitOfWork<'_>, known: &Membership) -> Result<()> {
+    update_counters(tx, known, None)?;
+    if memberships::delete(tx.connection, known)? {
+        Ok(())
+    } else {
+        Err(changed_meanwhile())
+    }
+}
+
+/// Moves the number of admins and the seats from what a membership is to what it becomes, or to its
+/// end.
+fn update_counters(
+    tx: &mut UnitOfWork<'_>,
+    known: &Membership,
+    new: Option<&Membership>,
+) -> Result<()> {
+    let organization = known.organization_id;
+    let will_be_admin = new.is_some_and(Membership::is_active_admin);
+    match (known.is_active_admin(), will_be_admin) {
+        (true, false) => require_another_admin(tx, organization)?,
+        (false, true) => organizations::add_admin(tx.connection, organization)?,
+        (true, true) | (false, false) => {}
+    }
+    let has_seat = match (known.seat(), new.and_then(Membership::seat)) {
+        (Some(old), None) => {
+            seats::release(tx.connection, organization, old, 1)?;
+            true
+        }
+        (None, Some(new)) => seats::claim(tx.connection, organization, new, 1)?,
+        (Some(old), Some(new)) if old != new => {
+            seats::change_type(tx.connection, organization, (old, new), 1)? == 1
+        }
+        (Some(_), Some(_)) | (None, None) => true,
+    };
+    if has_seat {
+        Ok(())
+    } else {
+        Err(Error::no_seat())
+    }
+}
+
+fn require_another_admin(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
+    if organizations::remove_admin(tx.connection, organization)? {
+        return Ok(());
+    }
+    Err(Error::refused(
+        Code::LastAdmin,
+        "This is the organization's last admin. Make somebody else an admin first.",
+    ))
+}
+
+/// Whoever locks the organization keeps the membership as it was read, so this should not happen.
+pub(super) fn changed_meanwhile() -> Error {
+    Error::unavailable("the membership was changed at the same moment")
+}
+
+/// The refusal where an account is no member, or none that the caller may see.
+pub(super) fn no_such_member() -> Error {
+    Error::not_found("member")
+}
