@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rollcall::domain::ids::GroupId;
 use serde_json::json;
 
 use super::{change, code_of, code_path, group, register_with};
@@ -44,9 +45,10 @@ both_databases!(
 );
 
 both_databases!(
-    an_owner_from_before_the_codes_gets_one_when_it_is_asked_for,
+    owners_from_before_the_codes_get_theirs_by_the_migration,
     |app| {
         use diesel::prelude::*;
+        use rollcall::store::migrations;
         use rollcall::store::schema::invite_codes;
         let school = app.school().await;
         let seven_a = group(&school, "7A").await;
@@ -54,19 +56,53 @@ both_databases!(
         diesel::delete(invite_codes::table)
             .execute(&mut **connection)
             .unwrap();
-        drop(connection);
-        for group in [None, Some(seven_a.as_str())] {
+        let owners = [None, Some(seven_a.as_str())];
+        for group in owners {
             let path = code_path(&school, group);
-            let asked =
-                futures_util::future::join_all((0..8).map(|_| school.admin.get(&path))).await;
-            let codes: Vec<_> = asked
-                .iter()
-                .map(|answer| answer.expect_status(200)["code"].clone())
-                .collect();
-            assert!(codes.iter().all(|code| *code == codes[0]), "{codes:?}");
+            school.admin.get(&path).await.expect_status(404);
+        }
+        let applied = migrations::run(&mut connection, app.now()).unwrap();
+        assert!(applied.is_empty(), "{applied:?}");
+        let mut codes = Vec::new();
+        for group in owners {
+            codes.push(code_of(&school, group).await);
+        }
+        assert_ne!(codes[0], codes[1]);
+        migrations::run(&mut connection, app.now()).unwrap();
+        drop(connection);
+        for (group, code) in owners.into_iter().zip(codes) {
+            assert_eq!(code_of(&school, group).await, code);
         }
     }
 );
+
+both_databases!(a_code_that_was_drawn_before_is_drawn_again, |app| {
+    use rollcall::domain::invite_code::InviteCode;
+    use rollcall::store::invite_codes::{self, StoredCode};
+    let school = app.school().await;
+    let taken = InviteCode::parse(&code_of(&school, None).await).unwrap();
+    let seven_a = group(&school, "7A").await;
+    let (organization, group) = (school.id.parse().unwrap(), seven_a.parse().unwrap());
+    let mut connection = app.state.services.pool.get().unwrap();
+    delete_code(&mut connection, group);
+    let new = || StoredCode::new(organization, Some(group), taken.clone(), app.now());
+    let always_taken = || Ok(taken.clone());
+    assert!(invite_codes::create_with(&mut connection, new(), always_taken).is_err());
+    let free = InviteCode::parse("ABCDE-FGHJK").unwrap();
+    let mut draws = vec![free.clone(), taken.clone()];
+    let draw = || Ok(draws.pop().unwrap());
+    invite_codes::create_with(&mut connection, new(), draw).unwrap();
+    drop(connection);
+    assert_eq!(code_of(&school, Some(&seven_a)).await, free.to_string());
+});
+
+fn delete_code(connection: &mut rollcall::store::Connection, group: GroupId) {
+    use diesel::prelude::*;
+    use rollcall::store::schema::invite_codes;
+    diesel::delete(invite_codes::table.filter(invite_codes::group_id.eq(group)))
+        .execute(connection)
+        .unwrap();
+}
 
 both_databases!(limits_are_set_and_lifted_one_by_one, |app| {
     let school = app.school().await;
