@@ -1,10 +1,12 @@
 //! The command line.
 
+mod config;
 mod error;
 mod health;
 mod import;
 mod mail;
 mod operator;
+mod output;
 
 pub use self::error::CommandError;
 
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
+use self::output::print_or_write;
 use crate::app::Running;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -39,8 +42,8 @@ enum Command {
         #[arg(long)]
         output: Option<PathBuf>,
     },
-    /// Print the effective configuration, secrets hidden.
-    Config,
+    /// Print the effective configuration without secrets, or the documentation of the settings.
+    Config(config::ConfigArguments),
     /// Ask the server on this machine whether it is ready: for health checks.
     Health,
     /// Import accounts from a CSV file, without the API.
@@ -64,11 +67,8 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
             print_migrations(&open_state()?);
             Ok(())
         }
-        Command::Openapi { output } => print_openapi(output),
-        Command::Config => {
-            print!("{}", Config::load()?);
-            Ok(())
-        }
+        Command::Openapi { output } => print_or_write(&openapi::to_json()?, output.as_deref()),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Health => health::run(&Config::load()?),
         Command::Import(arguments) => import::run(&arguments, &open_state()?),
         Command::Mail(command) => mail::run(&command, &Config::load()?),
@@ -79,6 +79,9 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
 fn open_state() -> Result<State, CommandError> {
     let config = Config::load()?;
     start_logging(&config);
+    for unknown in config.unknown_variables() {
+        tracing::warn!("{unknown}");
+    }
     Ok(State::open(config, Clock::system())?)
 }
 
@@ -119,14 +122,4 @@ fn print_migrations(state: &State) {
         println!("applied {migration}");
     }
     println!("The database is up to date.");
-}
-
-fn print_openapi(output: Option<PathBuf>) -> Result<(), CommandError> {
-    let document = openapi::to_json()?;
-    match output {
-        None => print!("{document}"),
-        Some(path) => std::fs::write(&path, document)
-            .map_err(|error| CommandError::file(path.display(), error))?,
-    }
-    Ok(())
 }

@@ -298,52 +298,6 @@ fn an_operator_is_made_with_a_password_from_standard_input() {
     });
 }
 
-#[test]
-fn the_configuration_is_shown_without_its_secrets() {
-    let mut installation = Installation::on_sqlite();
-    installation.set(
-        "DATABASE_URL",
-        "postgres://rollcall:hunter2@db.example/rollcall",
-    );
-    let told = said(&installation.run(&["config"]));
-    assert!(!told.contains("hunter2"), "{told}");
-    assert!(
-        told.contains("postgres://rollcall:…@db.example/rollcall"),
-        "{told}"
-    );
-    assert!(
-        told.contains("import_lease_seconds = \"1\"  # environment"),
-        "{told}"
-    );
-    assert!(told.contains("hash_threads = "), "{told}");
-}
-
-#[test]
-fn a_setting_that_cannot_be_used_stops_the_start_and_says_why() {
-    let mut installation = Installation::on_sqlite();
-    for (listen, problem) in [
-        (
-            "nowhere",
-            "ROLLCALL_LISTEN = \"nowhere\" is no address with a port",
-        ),
-        ("203.0.113.1:80", "cannot listen on 203.0.113.1:80"),
-    ] {
-        installation.set("LISTEN", listen);
-        let output = installation.run(&["serve"]);
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let told = String::from_utf8_lossy(&output.stderr);
-        let last = told.lines().last().unwrap_or_default();
-        assert!(
-            last.starts_with("rollcall: ") && last.contains(problem),
-            "{told}"
-        );
-    }
-    installation.set("LISTEN", "127.0.0.1:0");
-    installation.set("IMPORT_WORKER", "2");
-    let told = refused(&installation.run(&["serve"]));
-    assert!(told.contains("ROLLCALL_IMPORT_WORKER"), "{told}");
-}
-
 /// A key that each replica made for itself would open nothing that another has sealed.
 #[test]
 fn on_postgresql_the_keys_have_to_be_named() {

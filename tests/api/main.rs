@@ -15,6 +15,7 @@ mod support;
 mod accounts;
 mod audit;
 mod command_line;
+mod configuration;
 mod crash;
 mod groups;
 mod idempotency;

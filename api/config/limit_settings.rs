@@ -1,0 +1,89 @@
+//! The settings of the limits: one for each.
+
+use super::setting::{DefaultValue, Section, Setting, SettingInfo};
+use super::values::parsed;
+use crate::domain::limits::{Limit, QuotaSetting};
+
+/// The setting of a limit.
+pub const fn of_limit(limit: Limit) -> Setting<QuotaSetting> {
+    let (name, example, documentation) = row(limit);
+    Setting {
+        info: SettingInfo {
+            name,
+            section: Section::Limits,
+            default: DefaultValue::Quota(limit),
+            example,
+            is_secret: false,
+            documentation,
+        },
+        parse: parsed,
+    }
+}
+
+/// The name, an example and the documentation.
+const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
+    match limit {
+        Limit::Registration => (
+            "limit_registration",
+            "100/1h",
+            "Registrations from one client address.",
+        ),
+        Limit::SignInAccount => (
+            "limit_sign_in_account",
+            "5/10m",
+            "Failed sign-ins to one account from one client address.",
+        ),
+        Limit::SignInAddress => (
+            "limit_sign_in_address",
+            "50/1h",
+            "Failed sign-ins to one account, from all client addresses together.",
+        ),
+        Limit::SignInClient => (
+            "limit_sign_in_client",
+            "500/1h",
+            "Failed sign-ins from one client address, to all accounts together.",
+        ),
+        Limit::PasswordCheck => (
+            "limit_password_check",
+            "5/10m",
+            "Wrong passwords of one signed-in account that has to confirm something.",
+        ),
+        Limit::CodeAccount => (
+            "limit_code_account",
+            "5/10m",
+            "Unknown invite codes tried by one account.",
+        ),
+        Limit::CodeClient => (
+            "limit_code_client",
+            "100/1h",
+            "Unknown invite codes tried from one client address without a session.",
+        ),
+        Limit::MailToAddress => (
+            "limit_mail_to_address",
+            "3/1h",
+            "Mails to one address, for each purpose, that were requested without a session.",
+        ),
+        Limit::MailFromClient => (
+            "limit_mail_from_client",
+            "100/1h",
+            "Mails that one client address requested without a session.",
+        ),
+        Limit::Invitations => (
+            "limit_invitations",
+            "1000/1d",
+            "Invitations of one organization.",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_named_after_their_limits() {
+        for limit in Limit::ALL {
+            assert_eq!(of_limit(*limit).info.name, format!("limit_{limit}"));
+        }
+    }
+}

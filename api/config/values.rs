@@ -1,0 +1,140 @@
+//! How the texts of settings are read.
+
+use std::fmt::Display;
+use std::net::ToSocketAddrs as _;
+use std::str::FromStr;
+use std::time::Duration;
+
+use url::Url;
+
+/// Who may create organizations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrganizationCreation {
+    Anyone,
+    Operators,
+}
+
+impl FromStr for OrganizationCreation {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "anyone" => Ok(Self::Anyone),
+            "operators" => Ok(Self::Operators),
+            _ => Err("is neither anyone nor operators"),
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    Text,
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("is none of auto, text, json"),
+        }
+    }
+}
+
+/// Reads what the type itself can read.
+///
+/// # Errors
+/// Those of the type.
+pub fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|problem: T::Err| problem.to_string())
+}
+
+/// Reads a value that may be absent; an empty text is none.
+///
+/// # Errors
+/// Those of `parse`.
+pub fn optional<T>(text: &str, parse: fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    parse(text).map(Some)
+}
+
+/// Reads an address with a port; the name of a host has to resolve.
+///
+/// # Errors
+/// A text that is not such an address.
+pub fn listen_address(text: &str) -> Result<String, String> {
+    match text.to_socket_addrs() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("is no address with a port ({error})")),
+    }
+}
+
+/// Reads a number of at least one.
+///
+/// # Errors
+/// Anything else, and more than 10,000.
+pub fn count<T: TryFrom<u32>>(text: &str) -> Result<T, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=10_000).contains(number));
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| "is no whole number from 1 to 10000".to_owned())
+}
+
+/// Reads a number of seconds.
+///
+/// # Errors
+/// Those of [`count`].
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    Ok(Duration::from_secs(count(text)?))
+}
+
+/// Reads a number of hours.
+///
+/// # Errors
+/// Those of [`count`].
+pub fn hours(text: &str) -> Result<Duration, String> {
+    Ok(Duration::from_secs(count::<u64>(text)? * 60 * 60))
+}
+
+/// Reads a URL of the web.
+///
+/// # Errors
+/// Another scheme, or no host.
+pub fn web_url(text: &str) -> Result<Url, String> {
+    let url: Url = text
+        .parse()
+        .map_err(|error| format!("is no URL ({error})"))?;
+    match url.scheme() {
+        "http" | "https" if url.has_host() => Ok(url),
+        _ => Err("is no http:// or https:// URL".to_owned()),
+    }
+}
+
+/// Reads the origins of URLs that are separated by commas.
+///
+/// # Errors
+/// Those of [`web_url`].
+pub fn origins(text: &str) -> Result<Vec<String>, String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|origin| !origin.is_empty())
+        .map(|origin| web_url(origin).map(|url| origin_of(&url)))
+        .collect()
+}
+
+/// The origin of a URL, as browsers send it.
+pub fn origin_of(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
