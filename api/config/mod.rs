@@ -3,6 +3,7 @@
 //! [`settings`] is the table of all settings. `docs/configuration.md` is made from it and tells how
 //! values are set.
 
+mod defaults;
 mod documentation;
 mod error;
 mod file;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use self::defaults::{connections, cores, creation, sqlite_in, worker_poll};
 use self::limit_settings::of_limit;
 use self::names::is_known;
 use self::reader::{EffectiveSetting, Reader, refusal};
@@ -196,7 +198,7 @@ impl Config {
 
     /// Whether the database is the embedded one.
     pub fn is_embedded(&self) -> bool {
-        is_embedded(&self.database_url)
+        matches!(self.database_url, DatabaseUrl::Sqlite(_))
     }
 
     /// The variables with our prefix that are no setting, to warn of.
@@ -232,39 +234,6 @@ fn limits(from: &mut Reader) -> Result<Quotas, ConfigError> {
     Ok(quotas)
 }
 
-fn is_embedded(database_url: &DatabaseUrl) -> bool {
-    matches!(database_url, DatabaseUrl::Sqlite(_))
-}
-
-fn sqlite_in(data_dir: &Path) -> String {
-    format!("sqlite:{}", data_dir.join("rollcall.sqlite").display())
-}
-
-/// A server with a database of its own is somebody's who tries it or runs it for one organization.
-const fn creation(database_url: &DatabaseUrl) -> &'static str {
-    match database_url {
-        DatabaseUrl::Sqlite(_) => "anyone",
-        DatabaseUrl::Postgres(_) => "operators",
-    }
-}
-
-fn connections(database_url: &DatabaseUrl) -> usize {
-    let for_each_core = match database_url {
-        DatabaseUrl::Sqlite(_) => 2,
-        DatabaseUrl::Postgres(_) => 4,
-    };
-    (cores() * for_each_core).max(4)
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// A tenth of the lease adds little to the time that a dead worker's import waits.
-fn worker_poll(lease: Duration) -> Duration {
-    (lease / 10).min(Duration::from_secs(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -296,18 +265,6 @@ mod tests {
             config.organization_creation,
             OrganizationCreation::Operators
         );
-    }
-
-    #[test]
-    fn workers_look_for_work_at_least_every_second_and_ten_times_in_a_lease() {
-        let poll = |lease| {
-            with(&[("import_lease_seconds", lease)])
-                .unwrap()
-                .worker_poll
-        };
-        assert_eq!(poll("1"), Duration::from_millis(100));
-        assert_eq!(poll("10"), Duration::from_secs(1));
-        assert_eq!(poll("600"), Duration::from_secs(1));
     }
 
     #[test]
@@ -408,7 +365,9 @@ mod tests {
     #[test]
     fn a_database_s_password_is_not_shown() {
         let url = "postgres://u:hunter2@db.example/r";
-        let shown = with(&[("database_url", url)]).unwrap().to_string();
+        let config = with(&[("database_url", url)]).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
+        let shown = config.to_string();
         assert!(shown.contains("\"postgres://u:…@db.example/r\""), "{shown}");
         for bad in ["postgre://u:hunter2@db.example/r", "u:hunter2@db.example"] {
             let refused = with(&[("database_url", bad)]).unwrap_err().to_string();

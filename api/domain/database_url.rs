@@ -1,12 +1,22 @@
 //! Which database, and where.
 
 /// Where the data is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// A file's path.
     Sqlite(String),
     /// A `postgres://` URL, as libpq reads it.
     Postgres(String),
+}
+
+/// Hides the URL, which may hold a password.
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Postgres(_) => f.write_str("Postgres(…)"),
+        }
+    }
 }
 
 impl std::str::FromStr for DatabaseUrl {
