@@ -30,6 +30,8 @@ string_enum! {
         SetPassword = "set_password",
         /// Proves the mailbox that an invitation was sent to.
         Invitation = "invitation",
+        /// Lets an integration act for the account that created it.
+        ApiKey = "api_key",
     }
 }
 
@@ -40,6 +42,7 @@ impl TokenKind {
             Self::VerifyEmail => "rcv_",
             Self::SetPassword => "rcp_",
             Self::Invitation => "rci_",
+            Self::ApiKey => "rck_",
         }
     }
 }
@@ -67,6 +70,12 @@ impl Token {
         TokenHash(sha256(self.0.as_bytes()))
     }
 
+    /// The last four characters, by which people tell one token from another.
+    pub fn hint(&self) -> &str {
+        let start = self.0.len().saturating_sub(4);
+        self.0.get(start..).unwrap_or_default()
+    }
+
     /// The token itself, to hand out.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -77,6 +86,11 @@ impl TokenHash {
     /// The hash's 32 bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The hash as text.
+    pub fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
     }
 }
 

@@ -9,7 +9,7 @@ use super::extract::{Guard as _, InOrganization, OrganizationPath};
 use super::page::{Limit, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::{OrganizationErrors, Problem, QueryErrors};
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
-use crate::domain::ids::{AccountId, AuditEventId};
+use crate::domain::ids::{AccountId, ApiKeyId, AuditEventId};
 use crate::domain::timestamp::Timestamp;
 use crate::services::authorization::{Permission as _, ReadAudit};
 use crate::store::audit_events::{self, AuditEvent, AuditFilter};
@@ -27,6 +27,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     "actor": {
         "kind": "account",
         "account_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "api_key_id": null,
         "name": "jane.doe@school.example"
     },
     "subject": { "type": "import", "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c14" },
@@ -55,7 +56,9 @@ pub struct Actor {
     kind: ActorKind,
     /// `null` where it is no account, or one that is deleted.
     account_id: Option<AccountId>,
-    /// The address, at that time.
+    /// The API key by which the account acted.
+    api_key_id: Option<ApiKeyId>,
+    /// The address, or the name of the API key, at that time.
     #[schema(max_length = 254)]
     name: String,
 }
@@ -78,6 +81,7 @@ impl From<AuditEvent> for AuditEventBody {
             actor: Actor {
                 kind: event.actor_kind,
                 account_id: event.actor_account_id,
+                api_key_id: event.actor_api_key,
                 name: event.actor_name,
             },
             subject: Subject {

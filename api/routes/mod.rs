@@ -1,6 +1,7 @@
 //! HTTP only: extract, call one service, shape the answer. Request and response types stand beside
 //! their handlers.
 
+pub mod api_keys;
 pub mod audit_events;
 pub mod auth;
 pub mod bulk;
@@ -35,6 +36,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     group_members::mount(config);
     invite_codes::mount(config);
     imports::mount(config);
+    api_keys::mount(config);
     audit_events::mount(config);
     health::mount(config);
 }

@@ -1,11 +1,19 @@
 //! Who a credential belongs to: the one place that recognises each kind.
 
-use super::context::{Principal, SessionPrincipal};
+use std::time::Duration;
+
+use super::context::{ApiKeyPrincipal, Principal, SessionPrincipal};
 use super::unit_of_work::UnitOfWork;
 use crate::crypto::access_token::{Claims, SigningKeys};
+use crate::crypto::token::{Token, TokenHash, TokenKind};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
+use crate::store::api_keys::{self, ApiKey};
 use crate::store::sessions;
+
+/// How exactly the last use of an API key is known. Requests within it write nothing, so that reading
+/// by a key does not become writing.
+const LAST_USE_GRAIN: Duration = Duration::from_secs(5 * 60);
 
 /// A credential whose form, and signature where it has one, is good. What stands behind it is checked
 /// by [`authenticate`].
@@ -13,18 +21,24 @@ use crate::store::sessions;
 pub enum Credential {
     /// A JSON Web Token that `login` gave.
     AccessToken(Claims),
+    /// An API key, by its hash.
+    ApiKey(TokenHash),
 }
 
 impl Credential {
     /// The credential that a text is, if it is one of ours.
     pub fn recognise(text: &str, signing: &SigningKeys, now: Timestamp) -> Option<Self> {
-        signing.verify(text, now).map(Self::AccessToken)
+        match Token::presented(TokenKind::ApiKey, text) {
+            Some(key) => Some(Self::ApiKey(key.hash())),
+            None => signing.verify(text, now).map(Self::AccessToken),
+        }
     }
 
     /// Whose it claims to be: a subject of limits.
     pub fn subject(&self) -> String {
         match self {
             Self::AccessToken(claims) => claims.sub.to_string(),
+            Self::ApiKey(hash) => hash.to_text(),
         }
     }
 }
@@ -32,10 +46,12 @@ impl Credential {
 /// The principal behind a credential.
 ///
 /// # Errors
-/// `not_signed_in` where the session has ended.
+/// `not_signed_in` where the session has ended, or the key is unknown, revoked or expired or acts for
+/// an account that is deactivated.
 pub fn authenticate(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal> {
     match credential {
         Credential::AccessToken(claims) => session_of(tx, claims).map(Principal::Session),
+        Credential::ApiKey(hash) => api_key_of(tx, hash).map(Principal::ApiKey),
     }
 }
 
@@ -47,4 +63,25 @@ fn session_of(tx: &mut UnitOfWork<'_>, claims: &Claims) -> Result<SessionPrincip
         account,
         session: claims.sid,
     })
+}
+
+fn api_key_of(tx: &mut UnitOfWork<'_>, hash: &TokenHash) -> Result<ApiKeyPrincipal> {
+    let found = api_keys::find_usable(tx.connection, hash, tx.now())?;
+    let (key, creator) = found.ok_or_else(Error::not_signed_in)?;
+    note_use(tx, &key)?;
+    Ok(ApiKeyPrincipal {
+        scopes: key.scopes()?,
+        id: key.id,
+        name: key.name,
+        organization: key.organization_id,
+        creator,
+    })
+}
+
+fn note_use(tx: &mut UnitOfWork<'_>, key: &ApiKey) -> Result<()> {
+    let (now, earlier) = (tx.now(), tx.now().minus(LAST_USE_GRAIN));
+    if key.last_used_at.is_some_and(|last| last >= earlier) {
+        return Ok(());
+    }
+    api_keys::note_use(tx.connection, key.id, now, earlier)
 }

@@ -61,6 +61,18 @@ impl Principal {
         self.account().map(|account| account.id)
     }
 
+    /// The API key that acts.
+    pub const fn api_key_id(&self) -> Option<ApiKeyId> {
+        match self {
+            Self::ApiKey(key) => Some(key.id),
+            Self::Anonymous
+            | Self::Session(_)
+            | Self::Owner(_)
+            | Self::CommandLine
+            | Self::System => None,
+        }
+    }
+
     /// The person with a session.
     ///
     /// # Errors

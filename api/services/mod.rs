@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod act;
 pub mod admission;
+pub mod api_keys;
 pub mod audit;
 pub mod authentication;
 pub mod authorization;

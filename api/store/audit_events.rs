@@ -7,7 +7,7 @@ use super::schema::audit_events;
 use super::sql_types::JsonColumn;
 use super::{Connection, Page};
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
-use crate::domain::ids::{AccountId, AuditEventId, OrganizationId};
+use crate::domain::ids::{AccountId, ApiKeyId, AuditEventId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -20,6 +20,8 @@ pub struct AuditEvent {
     pub action: AuditAction,
     pub actor_kind: ActorKind,
     pub actor_account_id: Option<AccountId>,
+    /// The API key by which the account acted.
+    pub actor_api_key: Option<ApiKeyId>,
     pub actor_name: String,
     pub subject_type: SubjectType,
     pub subject: String,

@@ -5,6 +5,7 @@
 //! forget whose data it reads.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod audit_events;
 mod backend;
 pub mod connection;

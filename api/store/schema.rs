@@ -131,6 +131,7 @@ table! {
         action -> Text,
         actor_kind -> Text,
         actor_account_id -> Nullable<Id>,
+        actor_api_key -> Nullable<Id>,
         actor_name -> Text,
         subject_type -> Text,
         subject -> Text,
@@ -382,7 +383,26 @@ table! {
     }
 }
 
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    api_keys (id) {
+        id -> Id,
+        organization_id -> Id,
+        created_by_account_id -> Id,
+        name -> Text,
+        key_hash -> Binary,
+        hint -> Text,
+        scopes -> Document,
+        expires_at -> Nullable<UtcTimestamp>,
+        created_at -> UtcTimestamp,
+        last_used_at -> Nullable<UtcTimestamp>,
+    }
+}
+
 joinable!(sessions -> accounts (account_id));
+joinable!(api_keys -> accounts (created_by_account_id));
 joinable!(refresh_tokens -> sessions (session_id));
 joinable!(memberships -> accounts (account_id));
 joinable!(memberships -> organizations (organization_id));
@@ -404,6 +424,7 @@ joinable!(mailed_tokens -> accounts (account_id));
 
 allow_tables_to_appear_in_same_query!(
     accounts,
+    api_keys,
     audit_events,
     pending_joins,
     generated_addresses,

@@ -23,8 +23,8 @@ use crate::crypto::token::TokenKind;
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{
-    AccountId, AuditEventId, GroupId, ImportId, InvitationId, InviteCodeId, InviteCodeUseId,
-    MailId, OrganizationId, SessionId, WorkerId,
+    AccountId, ApiKeyId, AuditEventId, GroupId, ImportId, InvitationId, InviteCodeId,
+    InviteCodeUseId, MailId, OrganizationId, SessionId, WorkerId,
 };
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
@@ -199,6 +199,7 @@ macro_rules! id_columns {
 
 id_columns!(
     AccountId,
+    ApiKeyId,
     AuditEventId,
     GroupId,
     ImportId,

@@ -29,6 +29,7 @@ both_databases!(an_event_tells_who_what_when_and_in_which_request, |app| {
                 "actor": {
                     "kind": "account",
                     "account_id": school.admin.id,
+                    "api_key_id": null,
                     "name": "admin@hill-road-school.example",
                 },
                 "subject": { "type": "organization", "id": school.id },
@@ -390,6 +391,7 @@ both_databases!(no_event_holds_a_secret, |app| {
         "brown geese",
         "green ducks",
         "rcr_",
+        "rck_",
         "$argon2id",
     ] {
         assert!(!all.contains(secret), "{secret}");
