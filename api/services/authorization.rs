@@ -53,8 +53,30 @@ pub trait Permission {
     fn access_level(role: EffectiveRole) -> AccessLevel;
 }
 
+/// A row of the table: what a permission is called, the scope that an API key needs, and how far it
+/// reaches for each role.
+#[derive(Clone, Copy, Debug)]
+pub struct PermissionRule {
+    pub name: &'static str,
+    pub scope: Option<Scope>,
+    pub operator: AccessLevel,
+    pub admin: AccessLevel,
+    pub staff: AccessLevel,
+    pub learner: AccessLevel,
+}
+
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $permission:ident: $scope:expr; $operator:ident, $admin:ident, $staff:ident, $learner:ident;)+) => {$(
+    ($($(#[$doc:meta])* $permission:ident: $scope:expr; $operator:ident, $admin:ident, $staff:ident, $learner:ident;)+) => {
+        /// The table as data, for the document.
+        pub const PERMISSIONS: &[PermissionRule] = &[$(PermissionRule {
+            name: stringify!($permission),
+            scope: $scope,
+            operator: AccessLevel::$operator,
+            admin: AccessLevel::$admin,
+            staff: AccessLevel::$staff,
+            learner: AccessLevel::$learner,
+        }),+];
+        $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $permission;
@@ -72,7 +94,8 @@ macro_rules! permissions {
                 }
             }
         }
-    )+};
+        )+
+    };
 }
 
 permissions! {

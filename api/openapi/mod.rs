@@ -1,14 +1,15 @@
 //! The OpenAPI document, made from the handlers themselves.
 
+mod access;
+mod idempotency;
+
 use std::collections::BTreeMap;
 
 use actix_web::App;
 use serde_json::{Value, json};
-use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ArrayItems, Object, ObjectBuilder, Schema, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{OpenApi, PathItem, Ref, RefOr, Required};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{ArrayItems, Object, Schema};
+use utoipa::openapi::{OpenApi, PathItem, RefOr};
 use utoipa::{OpenApi as _, ToSchema as _};
 use utoipa_actix_web::AppExt as _;
 
@@ -26,7 +27,8 @@ use crate::routes::{self, problem};
             All bodies are JSON, names are `snake_case`, ids are UUIDs, times are RFC 3339 in UTC. \
             Unknown fields are refused.\n\n\
             **Signing in.** Exchange address and password for tokens (`login`), then send \
-            `Authorization: Bearer <access_token>`.\n\n\
+            `Authorization: Bearer <access_token>`. Integrations send an API key instead: \
+            `Authorization: Bearer rck_…`.\n\n\
             **Problems.** Whatever does not end well is `application/problem+json` (RFC 9457) with a \
             stable `code` and the request's id.\n\n\
             **Lists** come in pages: send `next_cursor` back as `cursor` for the next one; a `Link` \
@@ -60,6 +62,7 @@ use crate::routes::{self, problem};
         (name = "Imports", description = "Many accounts from one file or list of names."),
         (name = "Invite codes", description = "Codes that let people in, looked after."),
         (name = "Joining by a code", description = "Codes that let people in, used."),
+        (name = "API keys", description = "Keys for integrations."),
         (name = "Audit", description = "Who did what, and when."),
         (name = "Operations", description = "For whoever runs the server.")
     )
@@ -81,10 +84,11 @@ pub fn document() -> OpenApi {
     add_components(&mut document);
     complete_schemas(&mut document);
     for item in document.paths.paths.values_mut() {
-        if let Some(operation) = item.post.as_mut().filter(|it| is_done_once(it)) {
-            add_key(operation);
+        if let Some(operation) = item.post.as_mut().filter(|it| idempotency::takes_key(it)) {
+            idempotency::describe(operation);
         }
         for operation in operations(item) {
+            access::describe(operation);
             add_failures(operation);
         }
     }
@@ -131,24 +135,11 @@ fn add_components(document: &mut OpenApi) {
     for (name, response) in problem::shared_responses() {
         components.responses.insert(name, RefOr::T(response));
     }
-    components
-        .parameters
-        .insert(KEY.to_owned(), RefOr::T(key()));
-    let replayed = HeaderBuilder::new()
-        .schema(Some(ObjectBuilder::new().schema_type(Type::Boolean)))
-        .description(Some("`true` where this answer was given before."));
-    components
-        .headers
-        .insert(REPLAYED.to_owned(), RefOr::T(replayed.build()));
-    let bearer = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .description(Some("The access token that `login` gives."))
-        .build();
-    components.security_schemes.insert(
-        "access_token".to_owned(),
-        RefOr::T(SecurityScheme::Http(bearer)),
-    );
+    idempotency::add_components(components);
+    for (name, scheme) in access::security_schemes() {
+        let schemes = &mut components.security_schemes;
+        schemes.insert(name.to_owned(), RefOr::T(scheme));
+    }
 }
 
 /// What the derive cannot know of our conventions.
@@ -228,62 +219,6 @@ pub fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     ]
     .into_iter()
     .flatten()
-}
-
-/// `POST` operations that neither create nor send: what they do may be done twice.
-const NOT_DONE_ONCE: [&str; 7] = [
-    "login",
-    "refresh_session",
-    "logout",
-    "cancel_import",
-    "preview_invite_code",
-    "preview_invitation",
-    "decline_invitation",
-];
-
-fn is_done_once(operation: &Operation) -> bool {
-    let id = operation.operation_id.as_deref().unwrap_or_default();
-    !NOT_DONE_ONCE.contains(&id)
-}
-
-/// The shared parts' names.
-const KEY: &str = "IdempotencyKey";
-const REPLAYED: &str = "IdempotentReplayed";
-
-fn key() -> Parameter {
-    let text = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(255))
-        .pattern(Some("^[!-~]+$"))
-        .examples([json!("8e03978e-40d5-43dd-bc93-6894a57f9324")]);
-    ParameterBuilder::new()
-        .name("Idempotency-Key")
-        .parameter_in(ParameterIn::Header)
-        .required(Required::False)
-        .description(Some(
-            "A name for this request, so that it is done once however often it is sent: 1 to 255 \
-             visible ASCII characters, in quotes or bare. For 24 hours the same key with the same \
-             request gets the first answer again.",
-        ))
-        .schema(Some(text))
-        .build()
-}
-
-/// What an operation takes and answers that is done once for each key.
-fn add_key(operation: &mut Operation) {
-    let key = Ref::new(format!("#/components/parameters/{KEY}"));
-    let parameters = operation.parameters.get_or_insert_default();
-    parameters.push(RefOr::Ref(key));
-    for response in operation.responses.responses.values_mut() {
-        if let RefOr::T(response) = response {
-            let replayed = Ref::new(format!("#/components/headers/{REPLAYED}"));
-            let headers = &mut response.headers;
-            headers.insert("Idempotent-Replayed".to_owned(), RefOr::Ref(replayed));
-        }
-    }
-    let refusals = problem::shared_references(&[409, 422]);
-    operation.responses.responses.extend(refusals);
 }
 
 /// Every operation can meet a fault of the server and a database that is away.

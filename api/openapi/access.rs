@@ -1,0 +1,138 @@
+//! Who may call an operation, written into the document from the table of permissions.
+
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+
+use crate::domain::api_key::Scope;
+use crate::services::authorization::{AccessLevel, PERMISSIONS, PermissionRule};
+
+/// The names of the security schemes.
+const ACCESS_TOKEN: &str = "access_token";
+const API_KEY: &str = "api_key";
+
+/// Where the description of an operation says who may call it.
+const REQUIRES: &str = "*Requires:*";
+
+/// The extension by which a handler names its permission. The document does not show it.
+const PERMISSION: &str = "x-permission";
+
+/// The security schemes with their names.
+pub fn security_schemes() -> [(&'static str, SecurityScheme); 2] {
+    let bearer = |format: &str, description: String| {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format(format)
+            .description(Some(description));
+        SecurityScheme::Http(scheme.build())
+    };
+    let scopes: Vec<String> = Scope::ALL.iter().map(|it| format!("`{it}`")).collect();
+    let api_key = format!(
+        "An API key of one organization: `rck_…`. It needs the scope that the operation names, and \
+         never does more than its creator may do at that moment. The scopes are {}.",
+        scopes.join(", ")
+    );
+    let access_token = "The access token that `login` gives.".to_owned();
+    [
+        (ACCESS_TOKEN, bearer("JWT", access_token)),
+        (API_KEY, bearer("rck_…", api_key)),
+    ]
+}
+
+/// Says who may call an operation: in words, and by its security schemes. An operation that names its
+/// security itself, as the anonymous ones do, stays as it is.
+pub fn describe(operation: &mut Operation) {
+    let rule = take_permission(operation);
+    if let Some(rule) = rule {
+        append(operation, &words_of(rule));
+        operation.security = Some(security_of(rule.scope));
+    } else if operation.security.is_none() {
+        append(operation, &format!("{REQUIRES} a session."));
+        operation.security = Some(security_of(None));
+    }
+}
+
+/// The permission that the handler names; the document does not keep the name.
+fn take_permission(operation: &mut Operation) -> Option<&'static PermissionRule> {
+    let extensions = operation.extensions.as_mut()?;
+    let name = extensions.remove(PERMISSION)?;
+    if extensions.is_empty() {
+        operation.extensions = None;
+    }
+    let name = name.as_str().map(str::to_owned)?;
+    PERMISSIONS.iter().find(|rule| rule.name == name)
+}
+
+/// Ends the description with this paragraph.
+fn append(operation: &mut Operation, paragraph: &str) {
+    let description = operation.description.get_or_insert_default();
+    // Operations that do not name their permission yet say by hand who may call them.
+    if description.contains(REQUIRES) {
+        return;
+    }
+    if !description.is_empty() {
+        description.push_str("\n\n");
+    }
+    description.push_str(paragraph);
+}
+
+fn words_of(rule: &PermissionRule) -> String {
+    let keys = rule.scope.map_or_else(
+        || "No API key does this.".to_owned(),
+        |scope| format!("API keys need the scope `{scope}`."),
+    );
+    format!("{REQUIRES} {}. {keys}", roles(rule))
+}
+
+/// The roles of a permission, by how far it reaches for each.
+fn roles(rule: &PermissionRule) -> String {
+    let everything = people(
+        rule,
+        AccessLevel::All,
+        ["admin", "staff", "student", "learner"],
+    );
+    let phrase = |level, reach: &str| {
+        let people = people(rule, level, ["admins", "staff", "students", "learners"]);
+        (!people.is_empty()).then(|| format!("{} {reach}", joined(&people, "and")))
+    };
+    let phrases = [
+        Some(joined(&everything, "or")).filter(|words| !words.is_empty()),
+        phrase(AccessLevel::ManagedGroups, "within the groups they manage"),
+        phrase(AccessLevel::Own, "for what is their own"),
+    ];
+    let phrases: Vec<String> = phrases.into_iter().flatten().collect();
+    phrases.join("; ")
+}
+
+/// Those for whom the permission reaches so far, by their names. Students and learners are one role.
+fn people(
+    rule: &PermissionRule,
+    level: AccessLevel,
+    names: [&'static str; 4],
+) -> Vec<&'static str> {
+    let [admin, staff, student, learner] = names;
+    let levels = [
+        (rule.admin, admin),
+        (rule.staff, staff),
+        (rule.learner, student),
+        (rule.learner, learner),
+        (rule.operator, "operator"),
+    ];
+    let reached = levels.into_iter().filter(|(reach, _)| *reach == level);
+    reached.map(|(_, name)| name).collect()
+}
+
+/// `a`, `a or b`, `a, b or c`.
+fn joined(words: &[&str], last: &str) -> String {
+    match words {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [others @ .., end] => format!("{} {last} {end}", others.join(", ")),
+    }
+}
+
+fn security_of(scope: Option<Scope>) -> Vec<SecurityRequirement> {
+    let none: [&str; 0] = [];
+    let session = SecurityRequirement::new(ACCESS_TOKEN, none);
+    let key = scope.map(|scope| SecurityRequirement::new(API_KEY, [scope.as_str()]));
+    std::iter::once(session).chain(key).collect()
+}

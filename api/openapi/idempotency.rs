@@ -1,0 +1,91 @@
+//! `Idempotency-Key` in the document: shared parts in place of what each operation would repeat.
+
+use serde_json::json;
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Components, Ref, RefOr, Required};
+
+use crate::routes::problem;
+
+/// The shared parts' names.
+const KEY: &str = "IdempotencyKey";
+const REPLAYED: &str = "IdempotentReplayed";
+
+/// The header that the parameters of an operation name whose handler takes a key.
+const HEADER: &str = "Idempotency-Key";
+
+/// `POST` operations that neither create nor send: what they do may be done twice. Only needed while
+/// handlers take a key without naming its header among their parameters.
+const NOT_DONE_ONCE: [&str; 7] = [
+    "login",
+    "refresh_session",
+    "logout",
+    "cancel_import",
+    "preview_invite_code",
+    "preview_invitation",
+    "decline_invitation",
+];
+
+/// Adds the parts that operations share.
+pub fn add_components(components: &mut Components) {
+    let parameters = &mut components.parameters;
+    parameters.insert(KEY.to_owned(), RefOr::T(parameter()));
+    let headers = &mut components.headers;
+    headers.insert(REPLAYED.to_owned(), RefOr::T(replayed()));
+}
+
+/// Whether the handler of a `POST` operation takes a key.
+pub fn takes_key(operation: &Operation) -> bool {
+    let id = operation.operation_id.as_deref().unwrap_or_default();
+    let parameters = operation.parameters.iter().flatten();
+    parameters.into_iter().any(is_key) || !NOT_DONE_ONCE.contains(&id)
+}
+
+fn is_key(parameter: &RefOr<Parameter>) -> bool {
+    matches!(parameter, RefOr::T(parameter) if parameter.name == HEADER)
+}
+
+/// Describes what an operation that takes a key takes and answers.
+pub fn describe(operation: &mut Operation) {
+    let parameters = operation.parameters.get_or_insert_default();
+    parameters.retain(|parameter| !is_key(parameter));
+    let key = Ref::new(format!("#/components/parameters/{KEY}"));
+    parameters.push(RefOr::Ref(key));
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            let replayed = Ref::new(format!("#/components/headers/{REPLAYED}"));
+            let headers = &mut response.headers;
+            headers.insert("Idempotent-Replayed".to_owned(), RefOr::Ref(replayed));
+        }
+    }
+    let refusals = problem::shared_references(&[409, 422]);
+    operation.responses.responses.extend(refusals);
+}
+
+fn parameter() -> Parameter {
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(255))
+        .pattern(Some("^[!-~]+$"))
+        .examples([json!("8e03978e-40d5-43dd-bc93-6894a57f9324")]);
+    ParameterBuilder::new()
+        .name(HEADER)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "A name for this request, so that it is done once however often it is sent: 1 to 255 \
+             visible ASCII characters, in quotes or bare. For 24 hours the same key with the same \
+             request gets the first answer again.",
+        ))
+        .schema(Some(text))
+        .build()
+}
+
+fn replayed() -> Header {
+    HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::Boolean)))
+        .description(Some("`true` where this answer was given before."))
+        .build()
+}
