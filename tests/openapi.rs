@@ -142,42 +142,51 @@ fn every_status_is_described_and_failures_are_problems() {
     }
 }
 
-/// What a handler takes is not seen by the generator: its code is asked.
 #[test]
-fn exactly_the_operations_that_are_done_once_document_their_key() {
+fn every_operation_says_who_may_call_it() {
     let document = document();
-    let key = serde_json::json!({ "$ref": "#/components/parameters/IdempotencyKey" });
-    let documented: BTreeSet<String> = operations(&document)
-        .iter()
-        .filter(|(_, operation)| {
-            let parameters = operation["parameters"].as_array();
-            parameters.is_some_and(|parameters| parameters.contains(&key))
-        })
-        .map(|(_, operation)| operation["operationId"].as_str().unwrap().to_owned())
-        .collect();
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("api/routes");
-    let mut taken = BTreeSet::new();
-    handlers_with_a_key(&folder, &mut taken);
-    assert!(taken.len() > 3, "the handlers are not found: {taken:?}");
-    assert_eq!(documented, taken, "see NOT_DONE_ONCE in api/openapi.rs");
-}
-
-fn handlers_with_a_key(folder: &std::path::Path, found: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            handlers_with_a_key(&path, found);
-            continue;
-        }
-        let source = std::fs::read_to_string(path).unwrap();
-        for handler in source.split("\n#[post(").skip(1) {
-            let signature = handler.split("async fn ").nth(1).unwrap();
-            let (name, rest) = signature.split_once('(').unwrap();
-            if rest.split(") ->").next().unwrap().contains(": Once") {
-                found.insert(name.to_owned());
+    for (name, operation) in operations(&document) {
+        assert!(operation.get("x-permission").is_none(), "{name}");
+        let description = operation["description"].as_str().unwrap_or_default();
+        let lines = description.matches("*Requires:*").count();
+        let security = operation["security"].as_array().unwrap();
+        let is_public = security.contains(&serde_json::json!({}));
+        assert!(lines <= 1, "{name} says it {lines} times");
+        assert!(is_public || lines == 1, "{name} does not say it");
+        for scheme in security {
+            if let Some(scope) = scheme.get("api_key") {
+                let scope = scope[0].as_str().unwrap();
+                let sentence = format!("API keys need the scope `{scope}`.");
+                assert!(description.ends_with(&sentence), "{name}: {description}");
             }
         }
     }
+}
+
+#[test]
+fn what_an_operation_requires_comes_from_the_table() {
+    let document = document();
+    let at = |path: &str, method: &str| {
+        let operation = &document["paths"][path][method];
+        let description = operation["description"].as_str().unwrap();
+        let (_, words) = description.split_once("*Requires:* ").unwrap();
+        (words.to_owned(), operation["security"].clone())
+    };
+    let seats = "/v1/organizations/{organization_id}/seats";
+    let session = serde_json::json!({ "access_token": [] });
+    let (words, security) = at(seats, "get");
+    let scope = "organization:read";
+    assert_eq!(
+        words,
+        format!("admin or operator. API keys need the scope `{scope}`.")
+    );
+    assert_eq!(
+        security,
+        serde_json::json!([session, { "api_key": [scope] }])
+    );
+    let (words, security) = at(seats, "put");
+    assert_eq!(words, "operator. No API key does this.");
+    assert_eq!(security, serde_json::json!([session]));
 }
 
 #[test]

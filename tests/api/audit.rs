@@ -228,6 +228,11 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
         .request(Method::PUT, &format!("{base}/seats"))
         .json(&limits);
     do_and_see("set_seat_limits", put).await;
+    let keys = format!("{base}/api-keys");
+    let key = json!({ "name": "Timetable", "scopes": ["audit:read"] });
+    let key = do_and_see("create_api_key", post(&ann, &keys, key)).await;
+    let key = format!("{keys}/{}", text(&key["id"]));
+    do_and_see("revoke_api_key", ann.request(Method::DELETE, &key)).await;
     let group = post(&ann, &format!("{base}/groups"), json!({ "name": "7A" }));
     let group = do_and_see("create_group", group).await;
     let own = format!("{base}/invite-code");

@@ -6,6 +6,7 @@ pub mod database;
 pub mod invariants;
 pub mod mail;
 pub mod members;
+pub mod operations;
 pub mod people;
 pub mod postgres;
 pub mod process;

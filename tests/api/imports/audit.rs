@@ -41,9 +41,12 @@ both_databases!(an_import_is_told_from_its_upload_to_its_discard, |app| {
         .expect_problem(410, "results_expired");
     let events = events(&school, &import).await;
     let admin = json!({
-        "kind": "account", "account_id": school.admin.id, "name": school.admin.email,
+        "kind": "account", "account_id": school.admin.id, "api_key_id": null,
+        "name": school.admin.email,
     });
-    let system = json!({ "kind": "system", "account_id": null, "name": "rollcall" });
+    let system = json!({
+        "kind": "system", "account_id": null, "api_key_id": null, "name": "rollcall",
+    });
     let counts = json!({ "created": 1, "email_invalid": 1 });
     let expected = [
         (

@@ -1,0 +1,114 @@
+//! The operations of the OpenAPI document, as requests that a test can send.
+
+use std::collections::HashMap;
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::people::{Person, text};
+
+/// Ids by the names of path parameters.
+pub type Ids = HashMap<&'static str, String>;
+
+/// An operation, and how the document describes it.
+pub struct Operation {
+    pub id: String,
+    pub method: Method,
+    path: String,
+    description: Value,
+    /// The body of its example: a file, or JSON.
+    body: Option<Body>,
+}
+
+enum Body {
+    Json(Value),
+    File,
+}
+
+/// Every operation of the document.
+pub fn operations() -> Vec<Operation> {
+    let document: Value =
+        serde_json::from_str(&rollcall::openapi::to_json().expect("no document")).expect("JSON");
+    let paths = document["paths"].as_object().expect("no paths");
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let methods = item.as_object().expect("no operations");
+            methods
+                .iter()
+                .map(|(method, description)| Operation::new(&document, path, method, description))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+impl Operation {
+    fn new(document: &Value, path: &str, method: &str, description: &Value) -> Self {
+        Self {
+            id: text(&description["operationId"]),
+            method: method.to_uppercase().parse().expect("a method"),
+            path: path.to_owned(),
+            description: description.clone(),
+            body: body_of(document, &description["requestBody"]["content"]),
+        }
+    }
+
+    /// The scope that an API key needs; none where no key does it.
+    pub fn scope(&self) -> Option<String> {
+        let mut schemes = self.security().iter();
+        schemes.find_map(|scheme| Some(text(scheme.get("api_key")?.get(0)?)))
+    }
+
+    /// Whether it needs no credential.
+    pub fn is_anonymous(&self) -> bool {
+        self.security().contains(&json!({}))
+    }
+
+    /// Whether the document names `Idempotency-Key` among its parameters.
+    pub fn takes_idempotency_key(&self) -> bool {
+        let key = json!({ "$ref": "#/components/parameters/IdempotencyKey" });
+        let parameters = self.description["parameters"].as_array();
+        parameters.is_some_and(|parameters| parameters.contains(&key))
+    }
+
+    fn security(&self) -> &Vec<Value> {
+        let security = self.description["security"].as_array();
+        security.expect("an operation without security")
+    }
+
+    /// A request for it, with the body of the document's example.
+    pub fn request(&self, who: &Person<'_>, ids: &Ids) -> RequestBuilder {
+        let path = ids.iter().fold(self.path.clone(), |path, (name, id)| {
+            path.replace(&format!("{{{name}}}"), id)
+        });
+        assert!(!path.contains('{'), "no id for {path}");
+        let request = who.request(self.method.clone(), &path);
+        match &self.body {
+            None => request,
+            Some(Body::Json(body)) => request.json(body),
+            Some(Body::File) => request.multipart(
+                Form::new()
+                    .text("account_type", "student")
+                    .part("file", Part::text("email,password,username\n")),
+            ),
+        }
+    }
+}
+
+fn body_of(document: &Value, content: &Value) -> Option<Body> {
+    let content = content.as_object()?;
+    let Some(json) = content.get("application/json") else {
+        return Some(Body::File);
+    };
+    if let Some(example) = json.get("example") {
+        return Some(Body::Json(example.clone()));
+    }
+    let schema = &json["schema"];
+    let reference = schema.get("$ref").unwrap_or(&schema["oneOf"][0]["$ref"]);
+    let reference = text(reference);
+    let schema = document.pointer(reference.trim_start_matches('#'));
+    Some(Body::Json(
+        schema.expect("no schema")["examples"][0].clone(),
+    ))
+}
