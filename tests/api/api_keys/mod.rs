@@ -4,13 +4,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use reqwest::Method;
-use rollcall::domain::audit::{ActorKind, AuditAction};
-use rollcall::domain::events::{DomainEvent, OrganizationEvent};
-use rollcall::domain::ids::ApiKeyId;
-use rollcall::services::authentication::{Credential, authenticate};
-use rollcall::services::context::RequestContext;
-use rollcall::services::events;
-use rollcall::store::schema::{api_keys, audit_events};
+use rollcall::store::schema::api_keys;
 use serde_json::{Value, json};
 
 use crate::support::people::{Organization, Person, send, text};
@@ -316,35 +310,22 @@ both_databases!(a_repeated_request_makes_one_key, |app| {
 
 both_databases!(what_a_key_does_is_logged_with_the_key, |app| {
     let school = app.school().await;
-    let created = create(&school.admin, &school, &["organization:read"]).await;
-    let services = &app.state.services;
-    let token = text(&created["key"]);
-    let credential = Credential::recognise(&token, &app.state.signing, app.now()).unwrap();
-    let context = RequestContext::anonymous("the-request", app.now());
-    let event = DomainEvent::Organization {
-        organization: school.id.parse().unwrap(),
-        event: OrganizationEvent::MembersExported { filter: json!({}) },
-    };
-    let published = services.run(&context, |tx| {
-        let principal = authenticate(tx, &credential)?;
-        tx.acting_as(principal, |tx| events::publish(tx, event))
-    });
-    published.unwrap();
-    let mut connection = services.pool.get().unwrap();
-    let actor: (ActorKind, Option<ApiKeyId>) = audit_events::table
-        .filter(audit_events::action.eq(AuditAction::MembersExported))
-        .select((audit_events::actor_kind, audit_events::actor_api_key))
-        .first(&mut **connection)
-        .unwrap();
-    let id: ApiKeyId = text(&created["id"]).parse().unwrap();
-    assert_eq!(actor, (ActorKind::ApiKey, Some(id)));
-    let path = school.path("/audit-events?action=members.exported");
-    let log = school.admin.get(&path).await.expect_status(200);
+    let created = create(&school.admin, &school, &["invitations:write"]).await;
+    let invite = json!({ "emails": ["eve@x.example"], "account_type": "student" });
+    let path = school.path("/invitations");
+    let invited = bearer(app, &created).post(&path, invite).await;
+    invited.expect_status(200);
     let actor = json!({
         "kind": "api_key",
         "account_id": school.admin.id,
         "api_key_id": created["id"],
         "name": "Timetable",
     });
+    let of_key = school.path(&format!("/api-keys/{}", text(&created["id"])));
+    let path = school.path("/audit-events?action=invitation.created");
+    let log = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(log["items"][0]["actor"], actor);
+    school.admin.delete(&of_key).await.expect_status(204);
+    let log = school.admin.get(&path).await.expect_status(200);
     assert_eq!(log["items"][0]["actor"], actor);
 });
