@@ -254,6 +254,10 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
         .await;
     let invited = invited.expect_status(200)["results"][0]["invitation_id"].clone();
     let invited = invited.as_str().unwrap();
+    let key = json!({ "name": "Timetable", "scopes": ["audit:read"] });
+    let key = school.admin.post(&school.path("/api-keys"), key).await;
+    let key = key.expect_status(201)["id"].clone();
+    let key = key.as_str().unwrap();
     // Method and path; then what operator, admin, teacher and student are answered: `y` for well,
     // `n` for 403, `-` for 404, which for a teacher is "not in a group of theirs".
     let table = [
@@ -306,12 +310,16 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
         ("GET", format!("/imports/{import}/errors.csv"), "yy-n"),
         ("POST", format!("/imports/{import}/cancel"), "yy-n"),
         ("DELETE", format!("/imports/{import}/credentials"), "yy-n"),
+        ("GET", "/api-keys".to_owned(), "yynn"),
+        ("POST", "/api-keys".to_owned(), "yynn"),
+        ("DELETE", format!("/api-keys/{key}"), "yynn"),
         ("GET", "/audit-events".to_owned(), "yynn"),
         ("DELETE", String::new(), "yynn"),
     ];
     let lines: Vec<(&str, &str)> = table.iter().map(|(m, p, _)| (*m, p.as_str())).collect();
     let ids = [
         ("{account_id}", account),
+        ("{api_key_id}", key),
         ("{group_id}", &group),
         ("{import_id}", import),
         ("{invitation_id}", invited),
@@ -348,6 +356,9 @@ fn request(who: &Person<'_>, method: &Method, path: &str) -> reqwest::RequestBui
     }
     if *method == Method::POST && path.ends_with("/groups") {
         return request.json(&json!({ "name": "7A" }));
+    }
+    if *method == Method::POST && path.ends_with("/api-keys") {
+        return request.json(&json!({ "name": "Timetable", "scopes": ["audit:read"] }));
     }
     if *method == Method::POST
         && ["/bulk-update", "/members", "/remove"]
