@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
-use rollcall::store::schema::groups;
 use rollcall::store::removed_members;
+use rollcall::store::schema::groups;
 use serde_json::{Value, json};
 
 use super::{choose_password, outcomes, sent, verify};
