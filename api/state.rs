@@ -6,20 +6,18 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
-use crate::clock::new_id;
 use crate::config::Config;
 use crate::crypto::access_token::SigningKeys;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::key_file::KeyError;
 use crate::crypto::sealing::SealingKeys;
-use crate::domain::ids::{OrganizationId, WorkerId};
+use crate::domain::ids::OrganizationId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::mail::sending::MailSender;
+use crate::mail::sending::MailRoute;
 use crate::mail::transport::Transport;
 use crate::mail::{Links, Outbox};
 use crate::services::context::RequestContext;
-use crate::services::imports::execution::ImportWorker;
 use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::store::pool::TIMEOUT;
 use crate::store::{Connection, Pool, migrations};
@@ -138,23 +136,15 @@ impl State {
         .await
     }
 
-    /// What the import worker of this process needs.
-    pub fn worker_context(&self) -> ImportWorker {
-        ImportWorker {
-            services: self.services.clone(),
-            worker: new_id::<WorkerId>(),
+    /// What a mail needs on its way.
+    pub fn mail_route(&self) -> MailRoute {
+        MailRoute {
+            pool: self.services.pool.clone(),
+            clock: self.services.clock.clone(),
+            outbox: self.services.outbox.clone(),
+            transport: self.transport.clone(),
+            from: self.services.config.mail_from.clone(),
         }
-    }
-
-    /// Somebody who takes mail from the queue to the transport.
-    pub fn mail_sender(&self) -> MailSender {
-        MailSender::new(
-            self.services.pool.clone(),
-            self.services.clock.clone(),
-            self.services.outbox.clone(),
-            self.transport.clone(),
-            &self.services.config,
-        )
     }
 }
 
@@ -170,13 +160,13 @@ fn make_private_folder(path: &Path) -> std::io::Result<()> {
 /// Those of the requests, and those that work goes on with beside them: a request that has its turn
 /// waits for none of these.
 fn connections(config: &Config) -> u32 {
-    const CLEANUP_AND_UPLOADS: u32 = 3;
+    const UPLOADS: u32 = 3;
     let workers = config.import_workers.saturating_add(config.mail_workers);
     let workers = u32::try_from(workers).unwrap_or(u32::MAX);
     config
         .database_connections
         .saturating_add(workers)
-        .saturating_add(CLEANUP_AND_UPLOADS)
+        .saturating_add(UPLOADS)
 }
 
 fn migrate(pool: &Pool, now: Timestamp) -> Result<Vec<String>> {

@@ -18,13 +18,13 @@ use crate::domain::username_list::UsernameList;
 use crate::error::{Error, Result};
 use crate::services::authorization::{ManageImports, Permit, permit};
 use crate::services::context::RequestContext;
-use crate::services::imports::execution::{self, ImportWorker};
 use crate::services::imports::results::{self, ResultFile};
 use crate::services::imports::submission::{self, Options};
 use crate::services::imports::{self, ImportWithCounts, from_csv, from_usernames, staging};
 use crate::state::State;
 use crate::store::organizations;
 use crate::store::transaction::with_retries;
+use crate::worker::{IMPORTS, Step, Worker};
 
 #[derive(Args)]
 pub struct ImportArguments {
@@ -161,55 +161,50 @@ fn carry_out(
     permit: &Permit<ManageImports>,
     id: ImportId,
 ) -> Result<ImportWithCounts> {
-    let worker_context = state.worker_context();
     let bar = ProgressBar::new(0);
     let style = "{bar:40} {pos}/{len} accounts, {per_sec}, {eta} left";
     bar.set_style(ProgressStyle::with_template(style).map_err(Error::internal)?);
     std::thread::scope(|scope| {
-        let work = scope.spawn(|| work_until_finished(&worker_context, permit, id));
+        let config = &state.services.config;
+        let threads = config.hash_threads.min(config.import_workers).max(1);
+        let work: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| work_until_finished(state, permit, id)))
+            .collect();
         let finished = loop {
-            let found = look(&worker_context, permit, id)?;
+            let found = look(state, permit, id)?;
             bar.set_length(u64::try_from(found.import.rows_total).unwrap_or(0));
             bar.set_position(u64::try_from(found.processed()).unwrap_or(0));
-            if found.import.status.is_finished() || work.is_finished() {
+            if found.import.status.is_finished() || work.iter().all(|thread| thread.is_finished()) {
                 break found;
             }
             std::thread::sleep(Duration::from_millis(100));
         };
         bar.finish();
-        work.join()
-            .map_err(|_| Error::internal("the work ended in a panic"))??;
+        for thread in work {
+            thread
+                .join()
+                .map_err(|_| Error::internal("the work ended in a panic"))??;
+        }
         if finished.import.status.is_finished() {
             return Ok(finished);
         }
-        look(&worker_context, permit, id)
+        look(state, permit, id)
     })
 }
 
-fn look(
-    worker_context: &ImportWorker,
-    permit: &Permit<ManageImports>,
-    id: ImportId,
-) -> Result<ImportWithCounts> {
-    with_retries(|| imports::find(&mut *worker_context.services.pool.get()?, permit, id))
+fn look(state: &State, permit: &Permit<ManageImports>, id: ImportId) -> Result<ImportWithCounts> {
+    with_retries(|| imports::find(&mut *state.services.pool.get()?, permit, id))
 }
 
-fn work_until_finished(
-    worker_context: &ImportWorker,
-    permit: &Permit<ManageImports>,
-    id: ImportId,
-) -> Result<()> {
-    let organization = permit.organization.id;
-    while !look(worker_context, permit, id)?
-        .import
-        .status
-        .is_finished()
-    {
-        match with_retries(|| execution::claim_in_turn(worker_context, organization, id))? {
-            Some(claimed) => {
-                execution::carry_out(worker_context, &claimed, &|| false)?;
+/// Works on the organization's imports, which come in their order, until this one has ended.
+fn work_until_finished(state: &State, permit: &Permit<ManageImports>, id: ImportId) -> Result<()> {
+    let mut worker = Worker::new(state, &IMPORTS).only_for(permit.organization.id);
+    while !look(state, permit, id)?.import.status.is_finished() {
+        match worker.next(&|| false)? {
+            Step::Done => {}
+            Step::Idle | Step::Wait(_) | Step::Taken | Step::HandedOver | Step::Outage => {
+                std::thread::sleep(Duration::from_millis(200));
             }
-            None => std::thread::sleep(Duration::from_millis(200)),
         }
     }
     Ok(())

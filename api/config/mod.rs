@@ -74,9 +74,10 @@ pub struct Config {
     pub password_hash: HashCost,
     /// Threads that hash passwords, for each of the two lanes.
     pub hash_threads: usize,
-    /// Imports that one process works on at a time.
+    /// Batches of imports that one process has in hand at a time; never more than it has threads that
+    /// hash.
     pub import_workers: usize,
-    /// How long a worker may be silent before another takes its import over.
+    /// How long a worker may be silent before another takes its batch of an import.
     pub import_lease: Duration,
     /// How often a worker looks for work that no signal announced.
     pub worker_poll: Duration,
@@ -154,6 +155,7 @@ impl Config {
         let public_url = from.read(&PUBLIC_URL)?;
         let spa_url = from.read(&SPA_URL)?;
         let import_lease = from.read(&IMPORT_LEASE_SECONDS)?;
+        let hash_threads = from.read_or(&HASH_THREADS, cores())?;
         Ok(Self {
             cors_origins: from.read_or(&CORS_ORIGINS, origin_of(&spa_url))?,
             organization_creation: from.read_or(&ORGANIZATION_CREATION, creation(&database_url))?,
@@ -167,9 +169,9 @@ impl Config {
             mail_lease: from.read(&MAIL_LEASE_SECONDS)?,
             database_connections: from
                 .read_or(&DATABASE_CONNECTIONS, connections(&database_url))?,
-            hash_threads: from.read_or(&HASH_THREADS, cores())?,
+            hash_threads,
             password_hash: from.read(&PASSWORD_HASH)?,
-            import_workers: from.read(&IMPORT_WORKERS)?,
+            import_workers: from.read_or(&IMPORT_WORKERS, hash_threads)?,
             results_lifetime: from.read(&RESULTS_HOURS)?,
             trusted_proxies: from.read(&TRUSTED_PROXIES)?,
             limits: limits(from)?,

@@ -255,17 +255,18 @@ settings! {
         is_secret: false,
     }
 
-    /// Imports that one process works on at a time.
+    /// Batches of imports that one process has in hand at a time; never more than it has threads that
+    /// hash, which is the default.
     IMPORT_WORKERS: usize {
         name: "import_workers",
         section: Capacity,
         parse: count,
-        default: Fixed("4"),
+        default: Computed("as many as `hash_threads`"),
         example: "2",
         is_secret: false,
     }
 
-    /// Seconds that a worker may be silent before another worker takes its import over.
+    /// Seconds that a worker may be silent before another worker takes its batch of an import.
     IMPORT_LEASE_SECONDS: std::time::Duration {
         name: "import_lease_seconds",
         section: Capacity,

@@ -92,6 +92,10 @@ ids! {
     InvitationId,
     /// A mail's in the outbox.
     MailId,
+    /// A job's in the queue.
+    JobId,
+    /// What a job is about: an import's id or a mail's, as its kind says.
+    JobSubject,
     /// A worker's: made at its start, so that a lease tells who holds it.
     WorkerId,
 }

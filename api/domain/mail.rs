@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::email_address::EmailAddress;
+use super::jobs::Priority;
 use super::string_enum::string_enum;
 
 string_enum! {
@@ -17,6 +18,16 @@ string_enum! {
         PasswordReset = "password_reset",
         PasswordChanged = "password_changed",
         ImportFinished = "import_finished",
+    }
+}
+
+impl MailKind {
+    /// Mail that a person waits for goes before mail that an organization sends to many.
+    pub const fn priority(self) -> Priority {
+        match self {
+            Self::VerifyEmail | Self::PasswordReset | Self::PasswordChanged => Priority::Urgent,
+            Self::SignInInstructions | Self::JoinLink | Self::ImportFinished => Priority::Bulk,
+        }
     }
 }
 

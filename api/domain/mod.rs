@@ -16,6 +16,7 @@ pub mod ids;
 pub mod imports;
 pub mod invitations;
 pub mod invite_code;
+pub mod jobs;
 pub mod language;
 pub mod limits;
 pub mod mail;

@@ -3,7 +3,8 @@
 //! | step | file | what it does |
 //! |---|---|---|
 //! | the cause | [`outbox`] | queues a [`MailContent`], sealed, in the transaction of what it tells of |
-//! | the turn | [`sending`] | takes due mail under a lease, at the send_rate that is set |
+//! | the pace | [`send_rate`] | how many mails leave in a minute |
+//! | the turn | [`sending`] | sends one mail under the lease of its job |
 //! | the words | [`templates`] | the content in the reader's language, as text and as HTML |
 //! | the form | [`message`] | headers and parts (RFC 5322, MIME) |
 //! | the look | [`preview`] | every mail in every language, and a mail to try the way |
@@ -14,7 +15,7 @@ pub mod links;
 pub mod message;
 pub mod outbox;
 pub mod preview;
-mod send_rate;
+pub mod send_rate;
 pub mod sending;
 pub mod templates;
 pub mod transport;

@@ -1,5 +1,5 @@
 //! The rows of an import. Callers come by an import's id through [`super::imports`], which asks for
-//! the organization first, or as its worker.
+//! the organization first, or through a job of the queue.
 
 use std::collections::HashSet;
 
@@ -70,15 +70,22 @@ pub fn update_all(connection: &mut Connection, rows: &[ImportRow]) -> Result<()>
     Ok(())
 }
 
-/// The next rows behind `after` that have not ended and, where `unhashed`, have no hash yet.
+/// Rows of an import that have not ended.
+#[derive(Clone, Copy, Debug)]
+pub struct PendingRows {
+    pub import: ImportId,
+    /// Only those without a hash.
+    pub unhashed: bool,
+}
+
+/// The first pending rows behind the number `after`.
 pub fn pending(
     connection: &mut Connection,
-    import: ImportId,
+    rows: PendingRows,
     after: i64,
     limit: i64,
-    unhashed: bool,
 ) -> Result<Vec<ImportRow>> {
-    Ok(open(import, unhashed)
+    Ok(open(rows)
         .filter(import_rows::row_number.gt(after))
         .order(import_rows::row_number.asc())
         .limit(limit)
@@ -86,27 +93,34 @@ pub fn pending(
         .load(connection)?)
 }
 
-/// Which of these rows are as [`pending`] gives them, by their numbers.
+/// The numbers of all pending rows, in order.
+pub fn pending_numbers(connection: &mut Connection, rows: PendingRows) -> Result<Vec<i64>> {
+    Ok(open(rows)
+        .order(import_rows::row_number.asc())
+        .select(import_rows::row_number)
+        .load(connection)?)
+}
+
+/// Which of these rows are still pending, by their numbers.
 pub fn still_pending(
     connection: &mut Connection,
-    import: ImportId,
+    pending: PendingRows,
     rows: &[ImportRow],
-    unhashed: bool,
 ) -> Result<HashSet<i64>> {
     let numbers = rows.iter().map(|row| row.row_number);
-    let found: Vec<i64> = open(import, unhashed)
+    let found: Vec<i64> = open(pending)
         .filter(import_rows::row_number.eq_any(numbers))
         .select(import_rows::row_number)
         .load(connection)?;
     Ok(found.into_iter().collect())
 }
 
-fn open<'a>(import: ImportId, unhashed: bool) -> import_rows::BoxedQuery<'a, MultiBackend> {
+fn open<'a>(rows: PendingRows) -> import_rows::BoxedQuery<'a, MultiBackend> {
     let open = import_rows::table
-        .filter(import_rows::import_id.eq(import))
+        .filter(import_rows::import_id.eq(rows.import))
         .filter(import_rows::outcome.is_null())
         .into_boxed();
-    if unhashed {
+    if rows.unhashed {
         return open.filter(import_rows::password_hash.is_null());
     }
     open

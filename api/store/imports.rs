@@ -1,15 +1,14 @@
-//! Imports: their life from the upload to the end of their results, and the leases under which
-//! workers carry them out.
+//! Imports: their life from the upload to the end of their results. Their batches are jobs of the queue
+//! ([`super::jobs`]).
 
-use diesel::dsl::{case_when, exists, not};
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
-use diesel::sql_types::Nullable;
 
 use super::Connection;
 use super::connection::MultiBackend;
 use super::schema::{group_memberships, import_groups, imports};
-use super::sql_types::{JsonColumn, UtcTimestamp};
-use crate::domain::ids::{AccountId, ImportId, OrganizationId, WorkerId};
+use super::sql_types::JsonColumn;
+use crate::domain::ids::{AccountId, ImportId, OrganizationId};
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, StoredFailure,
 };
@@ -37,20 +36,12 @@ pub struct Import {
     pub rows_prepared: i64,
     pub seats_reserved: i64,
     pub failure: Option<StoredFailure>,
-    pub leased_by: Option<WorkerId>,
-    pub leased_until: Timestamp,
+    pub staged_until: Timestamp,
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub results_expire_at: Option<Timestamp>,
     pub results_discarded_at: Option<Timestamp>,
-}
-
-/// A worker's hold on an import: whatever it writes holds only while the lease does.
-#[derive(Clone, Copy, Debug)]
-pub struct Lease {
-    pub import: ImportId,
-    pub worker: WorkerId,
 }
 
 /// What an import ends as.
@@ -61,6 +52,9 @@ pub struct Ending {
     pub finished_at: Timestamp,
     pub results_expire_at: Timestamp,
 }
+
+/// Statuses of an import that waits or runs.
+const UNFINISHED: [ImportStatus; 2] = [ImportStatus::Queued, ImportStatus::Running];
 
 /// Adds an import.
 pub fn insert(connection: &mut Connection, import: &Import) -> Result<()> {
@@ -131,7 +125,7 @@ fn visible<'a>(
 /// Keeps an import that is still arriving from being taken for abandoned; `false` where it is gone.
 pub fn keep_staging(connection: &mut Connection, id: ImportId, until: Timestamp) -> Result<bool> {
     Ok(diesel::update(staging(id))
-        .set(imports::leased_until.eq(until))
+        .set(imports::staged_until.eq(until))
         .execute(connection)?
         == 1)
 }
@@ -151,7 +145,6 @@ pub struct Accepted {
     pub rows_total: i64,
     pub seats_reserved: i64,
     pub failure: Option<StoredFailure>,
-    pub leased_until: Timestamp,
     pub created_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     pub results_expire_at: Option<Timestamp>,
@@ -175,7 +168,7 @@ pub fn delete_staging(connection: &mut Connection, id: ImportId) -> Result<()> {
 pub fn delete_abandoned(connection: &mut Connection, now: Timestamp) -> Result<usize> {
     let abandoned = imports::table
         .filter(imports::status.eq(ImportStatus::Staging))
-        .filter(imports::leased_until.lt(now));
+        .filter(imports::staged_until.lt(now));
     Ok(diesel::delete(abandoned).execute(connection)?)
 }
 
@@ -187,103 +180,61 @@ fn staging(id: ImportId) -> _ {
         .filter(imports::status.eq(status))
 }
 
-diesel::alias!(imports as siblings: Siblings);
-
-/// Imports that a worker may take now, the oldest first: those whose worker has let its lease run
-/// out, and those waiting while none of their organization runs.
-pub fn claimable(connection: &mut Connection, now: Timestamp, limit: i64) -> Result<Vec<ImportId>> {
-    let running_sibling = siblings
-        .filter(
-            siblings
-                .field(imports::organization_id)
-                .eq(imports::organization_id),
-        )
-        .filter(siblings.field(imports::status).eq(ImportStatus::Running));
-    let lapsed = imports::status
-        .eq(ImportStatus::Running)
-        .and(imports::leased_until.lt(now));
-    let next = imports::status
-        .eq(ImportStatus::Queued)
-        .and(not(exists(running_sibling)));
-    Ok(imports::table
-        .filter(lapsed.or(next))
-        .order(imports::id.asc())
-        .limit(limit)
-        .select(imports::id)
-        .load(connection)?)
-}
-
-/// The imports of an organization that have not ended, up to this one, the oldest first.
-pub fn unfinished_up_to(
+/// The import that an organization's workers are at, or that comes next.
+pub fn oldest_unfinished(
     connection: &mut Connection,
     organization: OrganizationId,
-    last: ImportId,
-) -> Result<Vec<ImportId>> {
+) -> Result<Option<Import>> {
     Ok(imports::table
         .filter(imports::organization_id.eq(organization))
-        .filter(imports::status.eq_any([ImportStatus::Queued, ImportStatus::Running]))
-        .filter(imports::id.le(last))
+        .filter(imports::status.eq_any(UNFINISHED))
         .order(imports::id.asc())
-        .select(imports::id)
-        .load(connection)?)
+        .select(Import::as_select())
+        .first(connection)
+        .optional()?)
 }
 
-/// Takes an import for a worker. `None` where another was faster, or where another import of the
-/// organization has begun to run meanwhile: the index of running imports refuses the second. Not
-/// within a transaction, which that refusal would spoil.
-pub fn claim(
-    connection: &mut Connection,
-    lease: Lease,
-    now: Timestamp,
-    until: Timestamp,
-) -> Result<Option<Import>> {
-    let free = imports::table
-        .filter(imports::id.eq(lease.import))
-        .filter(imports::status.eq_any([ImportStatus::Queued, ImportStatus::Running]))
-        .filter(imports::leased_until.lt(now));
-    let first_start = now.into_sql::<Nullable<UtcTimestamp>>();
-    let started_at = case_when(imports::started_at.is_null(), first_start);
-    let claimed = diesel::update(free)
+/// Begins the work on an import, or goes on with it; `None` where it has ended or is gone.
+pub fn begin(connection: &mut Connection, id: ImportId, now: Timestamp) -> Result<Option<Import>> {
+    let waiting = imports::table
+        .find(id)
+        .filter(imports::status.eq(ImportStatus::Queued));
+    diesel::update(waiting)
         .set((
             imports::status.eq(ImportStatus::Running),
-            imports::leased_by.eq(lease.worker),
-            imports::leased_until.eq(until),
-            imports::started_at.eq(started_at.otherwise(imports::started_at)),
+            imports::started_at.eq(now),
         ))
-        .execute(connection);
-    match claimed {
-        Ok(0) => return Ok(None),
-        Err(error) if super::is_duplicate(&error) => return Ok(None),
-        claimed => claimed?,
-    };
-    Ok(Some(
-        imports::table
-            .find(lease.import)
-            .select(Import::as_select())
-            .first(connection)?,
-    ))
-}
-
-/// Extends a lease, and so locks the import for the transaction; `false` where it is lost: the
-/// import was cancelled, deleted or taken over.
-pub fn renew(connection: &mut Connection, lease: Lease, until: Timestamp) -> Result<bool> {
-    Ok(diesel::update(held(lease))
-        .set(imports::leased_until.eq(until))
-        .execute(connection)?
-        == 1)
-}
-
-/// Lets go of an import, for any worker to take it at once.
-pub fn release(connection: &mut Connection, lease: Lease) -> Result<()> {
-    diesel::update(held(lease))
-        .set(imports::leased_until.eq(Timestamp::EPOCH))
         .execute(connection)?;
-    Ok(())
+    Ok(running(id)
+        .select(Import::as_select())
+        .first(connection)
+        .optional()?)
 }
 
-/// The seats that a held import has left of its reservation.
-pub fn seats_reserved(connection: &mut Connection, lease: Lease) -> Result<i64> {
-    Ok(held(lease)
+/// Locks a running import until the transaction ends; `None` where it has ended or is gone. An update
+/// that changes nothing locks on both databases.
+pub fn lock_running(connection: &mut Connection, id: ImportId) -> Result<Option<Import>> {
+    diesel::update(running(id))
+        .set(imports::rows_prepared.eq(imports::rows_prepared))
+        .execute(connection)?;
+    Ok(running(id)
+        .select(Import::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+#[diesel::dsl::auto_type]
+fn running(id: ImportId) -> _ {
+    let status: ImportStatus = ImportStatus::Running;
+    imports::table
+        .filter(imports::id.eq(id))
+        .filter(imports::status.eq(status))
+}
+
+/// The seats that an import has left of its reservation.
+pub fn seats_reserved(connection: &mut Connection, id: ImportId) -> Result<i64> {
+    Ok(imports::table
+        .find(id)
         .select(imports::seats_reserved)
         .first(connection)?)
 }
@@ -296,7 +247,7 @@ pub fn move_reserved(connection: &mut Connection, id: ImportId, change: i64) -> 
     Ok(())
 }
 
-/// Counts rows whose hash is ready.
+/// Counts rows whose hash is ready and whose account does not exist yet.
 pub fn add_prepared(connection: &mut Connection, id: ImportId, rows: i64) -> Result<()> {
     diesel::update(imports::table.find(id))
         .set(imports::rows_prepared.eq(imports::rows_prepared + rows))
@@ -304,9 +255,9 @@ pub fn add_prepared(connection: &mut Connection, id: ImportId, rows: i64) -> Res
     Ok(())
 }
 
-/// Ends a held import.
-pub fn finish(connection: &mut Connection, lease: Lease, ending: &Ending) -> Result<bool> {
-    Ok(diesel::update(held(lease))
+/// Ends a running import.
+pub fn finish(connection: &mut Connection, id: ImportId, ending: &Ending) -> Result<()> {
+    diesel::update(running(id))
         .set((
             imports::status.eq(ending.status),
             imports::failure.eq(ending.failure),
@@ -314,11 +265,11 @@ pub fn finish(connection: &mut Connection, lease: Lease, ending: &Ending) -> Res
             imports::results_expire_at.eq(ending.results_expire_at),
             imports::seats_reserved.eq(0_i64),
         ))
-        .execute(connection)?
-        == 1)
+        .execute(connection)?;
+    Ok(())
 }
 
-/// Cancels an import that has not ended, and so takes it from its worker; `false` where it has.
+/// Cancels an import that has not ended, so that nothing more of it is written; `false` where it has.
 pub fn cancel(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -329,7 +280,7 @@ pub fn cancel(
     let unfinished = imports::table
         .find(id)
         .filter(imports::organization_id.eq(organization))
-        .filter(imports::status.eq_any([ImportStatus::Queued, ImportStatus::Running]));
+        .filter(imports::status.eq_any(UNFINISHED));
     Ok(diesel::update(unfinished)
         .set((
             imports::status.eq(ImportStatus::Cancelled),
@@ -338,17 +289,6 @@ pub fn cancel(
         ))
         .execute(connection)?
         == 1)
-}
-
-#[diesel::dsl::auto_type]
-fn held(lease: Lease) -> _ {
-    let import: ImportId = lease.import;
-    let worker: WorkerId = lease.worker;
-    let status: ImportStatus = ImportStatus::Running;
-    imports::table
-        .filter(imports::id.eq(import))
-        .filter(imports::leased_by.eq(worker))
-        .filter(imports::status.eq(status))
 }
 
 /// Forgets all imports of an organization, and so takes them from their workers: waits for a batch
@@ -398,7 +338,7 @@ pub fn with_expired_results(
 /// How many imports wait for a worker or are held by one, for the metrics.
 pub fn unfinished(connection: &mut Connection) -> Result<i64> {
     Ok(imports::table
-        .filter(imports::status.eq_any([ImportStatus::Queued, ImportStatus::Running]))
+        .filter(imports::status.eq_any(UNFINISHED))
         .count()
         .get_result(connection)?)
 }

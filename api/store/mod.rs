@@ -18,6 +18,7 @@ pub mod import_rows;
 pub mod imports;
 pub mod invitations;
 pub mod invite_codes;
+pub mod jobs;
 pub mod mailed_tokens;
 pub mod mails;
 pub mod managed_accounts;

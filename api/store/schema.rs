@@ -162,8 +162,7 @@ table! {
         rows_prepared -> BigInt,
         seats_reserved -> BigInt,
         failure -> Nullable<Text>,
-        leased_by -> Nullable<Id>,
-        leased_until -> UtcTimestamp,
+        staged_until -> UtcTimestamp,
         created_at -> UtcTimestamp,
         started_at -> Nullable<UtcTimestamp>,
         finished_at -> Nullable<UtcTimestamp>,
@@ -226,9 +225,6 @@ table! {
         status -> Text,
         attempts -> BigInt,
         last_error -> Nullable<Text>,
-        due_at -> UtcTimestamp,
-        leased_by -> Nullable<Id>,
-        leased_until -> UtcTimestamp,
         handed_over_at -> Nullable<UtcTimestamp>,
         created_at -> UtcTimestamp,
         sent_at -> Nullable<UtcTimestamp>,
@@ -401,6 +397,37 @@ table! {
     }
 }
 
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    jobs (id) {
+        id -> Id,
+        kind -> Text,
+        priority -> Text,
+        tenant -> Id,
+        subject -> Id,
+        part -> BigInt,
+        due_at -> UtcTimestamp,
+        attempts -> BigInt,
+        leased_by -> Nullable<Id>,
+        leased_until -> UtcTimestamp,
+        created_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    job_turns (kind, priority, tenant) {
+        kind -> Text,
+        priority -> Text,
+        tenant -> Id,
+        turn -> BigInt,
+    }
+}
+
 joinable!(sessions -> accounts (account_id));
 joinable!(api_keys -> accounts (created_by_account_id));
 joinable!(refresh_tokens -> sessions (session_id));
@@ -440,6 +467,8 @@ allow_tables_to_appear_in_same_query!(
     invitations,
     invite_code_uses,
     invite_codes,
+    job_turns,
+    jobs,
     mailed_tokens,
     mails,
     memberships,

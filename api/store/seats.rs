@@ -184,6 +184,12 @@ pub fn take_reserved(
     Ok(())
 }
 
+/// Locks an organization's ledger until the transaction ends.
+pub fn lock_all(connection: &mut Connection, organization: OrganizationId) -> Result<()> {
+    lock(connection, organization, SeatPool::Total)?;
+    Ok(())
+}
+
 /// Locks a line until the transaction ends and tells how many seats it has free; `None` is
 /// unlimited. An update that changes nothing locks on both databases.
 fn lock(

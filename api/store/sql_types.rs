@@ -24,13 +24,14 @@ use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{
     AccountId, ApiKeyId, AuditEventId, GroupId, ImportId, InvitationId, InviteCodeId,
-    InviteCodeUseId, MailId, OrganizationId, SessionId, WorkerId,
+    InviteCodeUseId, JobId, JobSubject, MailId, OrganizationId, SessionId, WorkerId,
 };
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
 };
 use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
 use crate::domain::invite_code::{CodeOutcome, InviteCode};
+use crate::domain::jobs::{JobKind, Priority};
 use crate::domain::language::Language;
 use crate::domain::mail::{MailKind, MailStatus};
 use crate::domain::organization::{
@@ -206,6 +207,8 @@ id_columns!(
     InvitationId,
     InviteCodeId,
     InviteCodeUseId,
+    JobId,
+    JobSubject,
     MailId,
     OrganizationId,
     SessionId,
@@ -280,6 +283,7 @@ text_columns!(
     ImportStatus,
     InvitationKind,
     InvitationStatus,
+    JobKind,
     JoinedVia,
     Language,
     MailKind,
@@ -289,6 +293,7 @@ text_columns!(
     OnRowError,
     OnSeatShortage,
     OrganizationKind,
+    Priority,
     Role,
     RowOutcome,
     SeatPool,

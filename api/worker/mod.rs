@@ -1,141 +1,283 @@
-//! Background work: imports, mail, and cleaning up. Any number of processes share it, each by leases in
-//! the database.
+//! Background work: imports, mail, and cleaning up, all of it jobs of one queue. Any number of
+//! processes share it by leases in the database.
+//!
+//! A new kind of work is a [`JobKind`], a function that [`Worker::run`] calls, and a lane of the
+//! threads that do it.
 
 mod cleanup;
-mod imports;
-mod mail;
+mod threads;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use uuid::Uuid;
+
+pub use threads::{Shutdown, Workers};
+
+use crate::clock::new_id;
+use crate::config::Config;
+use crate::domain::ids::{OrganizationId, WorkerId};
+use crate::domain::jobs::{JobKind, Priority};
 use crate::error::{Error, Result};
-use crate::services::imports::execution::Step;
-use crate::state::{State, WorkSignal};
+use crate::mail::send_rate::SendRate;
+use crate::mail::sending::{self, MailSender};
+use crate::mail::transport::DeliveryError;
+use crate::services::imports::execution;
+use crate::services::unit_of_work::Services;
+use crate::state::State;
+use crate::store::Connection;
+use crate::store::jobs::{self, Claim, Lane, Lease, NewJob, Turn};
 
-/// The worker threads of this process.
-pub struct Workers {
-    sign: Shutdown,
-    threads: Vec<JoinHandle<()>>,
-    mail: Vec<JoinHandle<()>>,
+const fn lane(kind: JobKind, priority: Priority) -> Lane {
+    Lane { kind, priority }
 }
 
-/// How long a mail that is in hand may take when the process ends. A mail server that takes longer is
-/// left alone: what it had by then says so.
-const TO_FINISH_A_MAIL: Duration = Duration::from_secs(10);
+/// The lane of imports.
+pub const IMPORTS: [Lane; 1] = [lane(JobKind::ImportBatch, Priority::Bulk)];
 
-impl Workers {
-    /// Starts as many threads for imports and for mail as the configuration says, and one that cleans
-    /// up.
+/// The lanes of the threads that import.
+const BACKGROUND: [Lane; 2] = [
+    lane(JobKind::CleanUp, Priority::Bulk),
+    lane(JobKind::ImportBatch, Priority::Bulk),
+];
+
+/// The lanes of mail: what a person waits for goes first.
+pub const MAILS: [Lane; 2] = [
+    lane(JobKind::Mail, Priority::Urgent),
+    lane(JobKind::Mail, Priority::Bulk),
+];
+
+/// Longer than any clean-up takes.
+const CLEAN_UP_LEASE: Duration = Duration::from_secs(5 * 60);
+
+/// Takes jobs of some lanes and runs them. Each thread has its own.
+pub struct Worker {
+    state: State,
+    id: WorkerId,
+    lanes: &'static [Lane],
+    /// Whose jobs it takes; none: everybody's, in turn.
+    tenant: Option<OrganizationId>,
+    mail: MailSender,
+}
+
+/// What a worker did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// No job is due.
+    Idle,
+    /// Mail is due, and the sending rate lets the next leave after this.
+    Wait(Duration),
+    /// Others took what was due, or it was withdrawn.
+    Taken,
+    /// A job has had its turn.
+    Done,
+    /// This process is stopping: any worker may take the job at once.
+    HandedOver,
+    /// The job showed that none of its kind can be done for now.
+    Outage,
+}
+
+impl Worker {
+    /// Makes a worker with nothing in hand, for jobs of these lanes; those of the first lane go first.
+    pub fn new(state: &State, lanes: &'static [Lane]) -> Self {
+        let rate = SendRate::per_minute(state.services.config.mail_per_minute);
+        Self {
+            id: new_id::<WorkerId>(),
+            lanes,
+            tenant: None,
+            mail: MailSender::new(state.mail_route(), Some(rate)),
+            state: state.clone(),
+        }
+    }
+
+    /// The same, sending mail as fast as the mail server takes it.
+    #[must_use]
+    pub fn without_send_rate(self) -> Self {
+        Self {
+            mail: MailSender::new(self.state.mail_route(), None),
+            ..self
+        }
+    }
+
+    /// The same, for jobs of this organization only.
+    #[must_use]
+    pub fn only_for(self, tenant: OrganizationId) -> Self {
+        Self {
+            tenant: Some(tenant),
+            ..self
+        }
+    }
+
+    /// Who holds its leases.
+    pub const fn id(&self) -> WorkerId {
+        self.id
+    }
+
+    /// Lets go of the mail server: there is nothing to do for now.
+    pub fn rest(&mut self) {
+        self.mail.rest();
+    }
+
+    /// Takes the next job and runs it to its end, or until `stop` says that the process is stopping.
     ///
     /// # Errors
-    /// Where the system gives no threads.
-    pub fn start(state: &State) -> Result<Self> {
-        let stopping = Arc::new(AtomicBool::new(false));
-        let (mut threads, mut mail) = (Vec::new(), Vec::new());
-        for number in 0..state.services.config.import_workers {
-            let (state, stopping) = (state.clone(), stopping.clone());
-            threads.push(spawn(format!("import-{number}"), move || {
-                imports::work(&state, &stopping);
-            })?);
+    /// What the job met: its lease runs out, and it is tried again.
+    pub fn next(&mut self, stop: &dyn Fn() -> bool) -> Result<Step> {
+        let mut connection = self.state.services.pool.get()?;
+        let turns = self.turns(&mut connection)?;
+        let Some(first) = turns.first() else {
+            return Ok(Step::Idle);
+        };
+        let is_mail = first.lane.kind == JobKind::Mail;
+        if is_mail && let Some(wait) = self.mail.take_rate(&mut connection)? {
+            return Ok(Step::Wait(wait));
         }
-        for number in 0..state.services.config.mail_workers {
-            let (state, stopping) = (state.clone(), stopping.clone());
-            mail.push(spawn(format!("mail-{number}"), move || {
-                mail::work(&state, &stopping);
-            })?);
+        let lease = self.take_first_of(&mut connection, &turns)?;
+        drop(connection);
+        let step = match &lease {
+            Some(lease) => self.run(lease, stop)?,
+            None => Step::Taken,
+        };
+        if is_mail && step == Step::Taken {
+            self.mail
+                .refund_rate(&mut *self.state.services.pool.get()?)?;
         }
-        let (cleaner, stop) = (state.clone(), stopping.clone());
-        threads.push(spawn("cleanup".to_owned(), move || {
-            cleanup::work(&cleaner, &stop)
-        })?);
-        let signal = state.signal.clone();
-        Ok(Self {
-            sign: Shutdown { stopping, signal },
-            threads,
-            mail,
+        Ok(step)
+    }
+
+    /// Takes the next job without running it.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub fn take(&self) -> Result<Option<Lease>> {
+        let connection = &mut *self.state.services.pool.get()?;
+        let turns = self.turns(connection)?;
+        self.take_first_of(connection, &turns)
+    }
+
+    /// Whose turn it is, in the first lane in which anything is due.
+    fn turns(&self, connection: &mut Connection) -> Result<Vec<Turn>> {
+        if let Some(tenant) = self.tenant {
+            let turn_in = |lane: &Lane| Turn {
+                lane: *lane,
+                tenant,
+            };
+            return Ok(self.lanes.iter().map(turn_in).collect());
+        }
+        let now = self.state.services.clock.now();
+        for lane in self.lanes {
+            let turns = jobs::turns(connection, *lane, now)?;
+            if !turns.is_empty() {
+                return Ok(turns);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn take_first_of(&self, connection: &mut Connection, turns: &[Turn]) -> Result<Option<Lease>> {
+        for turn in turns {
+            let claim = Claim {
+                worker: self.id,
+                now: self.state.services.clock.now(),
+                length: lease_of(turn.lane.kind, &self.state.services.config),
+            };
+            if let Some(lease) = jobs::take(connection, turn, &claim)? {
+                return Ok(Some(lease));
+            }
+        }
+        Ok(None)
+    }
+
+    fn run(&mut self, lease: &Lease, stop: &dyn Fn() -> bool) -> Result<Step> {
+        match lease.job.kind {
+            JobKind::ImportBatch => self.import(lease, stop),
+            JobKind::Mail => self.send(lease),
+            JobKind::CleanUp => clean_up(&self.state.services, lease),
+        }
+    }
+
+    fn import(&self, lease: &Lease, stop: &dyn Fn() -> bool) -> Result<Step> {
+        let step = execution::carry_out(&self.state.services, lease, stop)?;
+        tracing::debug!(import = %lease.job.subject, row = lease.job.part, ?step, "batch");
+        Ok(match step {
+            execution::Step::Written => Step::Done,
+            execution::Step::Finished => {
+                tracing::info!(import = %lease.job.subject, "import finished");
+                // The batches of the organization's next import are due now.
+                self.state.signal.notify();
+                Step::Done
+            }
+            execution::Step::Lost => Step::Taken,
+            execution::Step::HandedOver => Step::HandedOver,
         })
     }
 
-    /// What tells them to stop before anybody waits for them.
-    pub fn shutdown(&self) -> Shutdown {
-        self.sign.clone()
-    }
-
-    /// Has each hand its import over and finish its mail, and waits for their end.
-    pub fn stop(self) {
-        self.sign.set();
-        let ended = finished_by(self.mail, Instant::now() + TO_FINISH_A_MAIL);
-        for thread in self.threads.into_iter().chain(ended) {
-            if thread.join().is_err() {
-                tracing::error!("a worker thread ended in a panic");
+    fn send(&mut self, lease: &Lease) -> Result<Step> {
+        Ok(match self.mail.send(lease)? {
+            sending::Step::NotSent(DeliveryError::Unavailable(_)) => Step::Outage,
+            sending::Step::Sent
+            | sending::Step::NotSent(DeliveryError::Transient(_) | DeliveryError::Permanent(_)) => {
+                Step::Done
             }
-        }
+            sending::Step::Lost => Step::Taken,
+        })
     }
 }
 
-/// The threads that end in time; the others are left behind.
-fn finished_by(threads: Vec<JoinHandle<()>>, deadline: Instant) -> Vec<JoinHandle<()>> {
-    const LOOK_EVERY: Duration = Duration::from_millis(10);
-    while threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < deadline {
-        std::thread::sleep(LOOK_EVERY);
-    }
-    let (ended, left): (Vec<_>, Vec<_>) = threads.into_iter().partition(JoinHandle::is_finished);
-    for thread in &left {
-        let name = thread.thread().name().unwrap_or_default();
-        tracing::warn!(
-            thread = name,
-            "the mail server takes too long to wait for it"
-        );
-    }
-    ended
-}
-
-/// Tells workers to hand over what they are at.
-#[derive(Clone)]
-pub struct Shutdown {
-    stopping: Arc<AtomicBool>,
-    signal: WorkSignal,
-}
-
-impl Shutdown {
-    /// From now on they begin nothing, and give up the batch that they are at.
-    pub fn set(&self) {
-        self.stopping.store(true, Ordering::Release);
-        self.signal.notify();
+const fn lease_of(kind: JobKind, config: &Config) -> Duration {
+    match kind {
+        JobKind::ImportBatch => config.import_lease,
+        JobKind::Mail => config.mail_lease,
+        JobKind::CleanUp => CLEAN_UP_LEASE,
     }
 }
 
-/// A panic costs the work that met it, never the thread: with the last thread, all work would stand
-/// still in a process that looks alive.
+/// Queues the clean-up, unless it is queued already.
+fn queue_clean_up(services: &Services) -> Result<()> {
+    let job = NewJob {
+        kind: JobKind::CleanUp,
+        priority: Priority::Bulk,
+        tenant: None,
+        subject: Uuid::nil().into(),
+        part: 0,
+    };
+    services.run_as_system(|tx| jobs::enqueue(tx.connection, &[job], tx.now()))
+}
+
+/// Cleans up, and again after a while, however that went.
+fn clean_up(services: &Services, lease: &Lease) -> Result<Step> {
+    let cleaned = cleanup::once(services);
+    let next = services.clock.now().plus(cleanup::INTERVAL);
+    services.run_as_system(|tx| jobs::defer(tx.connection, lease, next))?;
+    cleaned.map(|()| Step::Done)
+}
+
+/// A panic costs the job that met it its turn, never the thread: with the last thread, all work would
+/// stand still in a process that looks alive.
 fn without_panic<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(Error::of_panic(panic.as_ref())))
 }
 
-fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name(name)
-        .spawn(work)
-        .map_err(Error::internal)
-}
-
 /// Does whatever work there is, in this thread, and returns when there is none: for tests, and for
-/// commands that wait for their import.
+/// commands.
 ///
 /// # Errors
 /// The first that any of it met.
 pub fn drain(state: &State) -> Result<()> {
-    let worker_context = state.worker_context();
-    while let Some(turn) = imports::next_turn(&worker_context, &|| false)? {
-        if turn == Step::HandedOver {
-            break;
-        }
-    }
-    mail::drain(&mut state.mail_sender())?;
-    cleanup::once(state)
+    run_all(&mut Worker::new(state, &IMPORTS))?;
+    run_all(&mut Worker::new(state, &MAILS).without_send_rate())?;
+    cleanup::once(&state.services)
+}
+
+/// Runs every job that is due.
+///
+/// # Errors
+/// The first that any of them met.
+pub fn run_all(worker: &mut Worker) -> Result<()> {
+    while worker.next(&|| false)? != Step::Idle {}
+    worker.rest();
+    Ok(())
 }
 
 #[cfg(test)]

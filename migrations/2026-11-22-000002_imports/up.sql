@@ -21,9 +21,8 @@ CREATE TABLE imports (
     -- Seats that this import still holds in the ledger's `reserved`.
     seats_reserved bigint NOT NULL CHECK (seats_reserved >= 0),
     failure text,
-    -- Which worker has it, until when; any worker may take it after that.
-    leased_by uuid,
-    leased_until timestamptz NOT NULL,
+    -- While its file arrives: until when it is not taken for abandoned.
+    staged_until timestamptz NOT NULL,
     created_at timestamptz NOT NULL,
     started_at timestamptz,
     finished_at timestamptz,
@@ -36,7 +35,7 @@ CREATE INDEX imports_unfinished ON imports (status, id)
 CREATE INDEX imports_sealed ON imports (results_expire_at)
     WHERE results_discarded_at IS NULL AND results_expire_at IS NOT NULL;
 CREATE INDEX imports_created_by ON imports (created_by_account_id);
--- One at a time for an organization, whoever claims it.
+-- One at a time for an organization.
 CREATE UNIQUE INDEX imports_one_running ON imports (organization_id) WHERE status = 'running';
 
 CREATE TABLE import_groups (

@@ -20,11 +20,6 @@ CREATE TABLE mails (
     attempts bigint NOT NULL,
     -- What the mail server, or the way to it, said last.
     last_error text,
-    -- When it may be tried next.
-    due_at timestamptz NOT NULL,
-    -- Which worker has it, until when; any worker may take it after that, unless it was handed over.
-    leased_by uuid,
-    leased_until timestamptz NOT NULL,
     -- Set right before its text goes to the mail server: a worker that dies after that leaves a mail
     -- of which nobody knows whether it was taken, and which is not sent again.
     handed_over_at timestamptz,
@@ -32,7 +27,7 @@ CREATE TABLE mails (
     sent_at timestamptz
 );
 CREATE UNIQUE INDEX mails_cause_key ON mails (cause);
-CREATE INDEX mails_unsent ON mails (due_at, id) WHERE status IN ('queued', 'deferred');
+CREATE INDEX mails_unsent ON mails (id) WHERE status IN ('queued', 'deferred');
 CREATE INDEX mails_ended ON mails (created_at) WHERE status IN ('sent', 'failed');
 CREATE INDEX mails_account ON mails (account_id);
 CREATE INDEX mails_organization ON mails (organization_id, id);

@@ -7,11 +7,12 @@ use futures_util::stream;
 use reqwest::multipart::Part;
 use rollcall::clock::Clock;
 use rollcall::config::Config;
-use rollcall::domain::ids::{ImportId, WorkerId};
+use rollcall::domain::ids::{ImportId, JobSubject, WorkerId};
 use rollcall::domain::imports::ImportStatus;
+use rollcall::domain::jobs::JobKind;
 use rollcall::state::State;
 use rollcall::store::Pool;
-use rollcall::store::schema::{accounts, import_rows, imports};
+use rollcall::store::schema::{accounts, import_rows, imports, jobs};
 use rollcall::worker;
 
 use crate::support::TestResponse;
@@ -482,11 +483,12 @@ fn written(pool: &Pool) -> [i64; 3] {
     [made, rows, ended].map(|count| count.expect("no count"))
 }
 
-/// The imports that run, each with its worker.
-fn running(pool: &Pool) -> Vec<(ImportId, Option<WorkerId>)> {
-    imports::table
-        .filter(imports::status.eq(ImportStatus::Running))
-        .select((imports::id, imports::leased_by))
+/// The batches that are in hand, each with its import and its worker.
+fn running(pool: &Pool) -> Vec<(JobSubject, i64, Option<WorkerId>)> {
+    jobs::table
+        .filter(jobs::kind.eq(JobKind::ImportBatch))
+        .filter(jobs::leased_by.is_not_null())
+        .select((jobs::subject, jobs::part, jobs::leased_by))
         .load(&mut **invariants::connect(pool))
         .expect("no leases")
 }

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use futures_util::stream;
 use reqwest::multipart::Part;
 use rollcall::domain::ids::WorkerId;
-use rollcall::domain::imports::ImportStatus;
-use rollcall::store::schema::imports;
+use rollcall::domain::jobs::JobKind;
+use rollcall::store::schema::jobs;
 use serde_json::{Value, json};
 
 use crate::support::TestResponse;
@@ -19,10 +19,10 @@ use crate::support::sheet::Sheet;
 
 /// Whoever works on imports now.
 fn workers(installation: &Installation) -> Vec<WorkerId> {
-    imports::table
-        .filter(imports::status.eq(ImportStatus::Running))
-        .order(imports::id.asc())
-        .select(imports::leased_by.assume_not_null())
+    jobs::table
+        .filter(jobs::kind.eq(JobKind::ImportBatch))
+        .filter(jobs::leased_by.is_not_null())
+        .select(jobs::leased_by.assume_not_null())
         .load(&mut **invariants::connect(&installation.pool()))
         .expect("no leases")
 }

@@ -5,15 +5,17 @@
 //! | the rows | [`from_csv`], [`from_usernames`] | read a stream or a list, judge each row |
 //! | the arrival | [`staging`] | keeps the rows, sealed |
 //! | its end | [`submission`] | reserves seats and queues, or refuses all |
-//! | the work | [`execution`] | batch by batch, under a lease |
+//! | the queue | `batches` | its batches as jobs, one import of an organization at a time |
+//! | the work | [`execution`] | one batch, under a lease |
 //! | the accounts | `creation` | addresses, accounts and outcomes together |
 //! | the end | `completion`, `notice` | gives seats back, all or nothing, a mail to whoever made it |
 //! | the results | [`results`] | `userlist.csv`, `errors.csv`, their end |
 //!
 //! What keeps every row at exactly one outcome, whatever dies when, is one rule: a row's outcome and
 //! its account are written in the same transaction, and that transaction holds only while the lease
-//! does.
+//! of the batch does.
 
+mod batches;
 mod completion;
 mod creation;
 pub mod execution;
@@ -37,10 +39,13 @@ use crate::crypto::sealing::SealingKeys;
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::ImportId;
 use crate::domain::imports::{RowError, RowOutcome};
+use crate::domain::jobs::JobKind;
 use crate::error::{Code, Error, Result};
 use crate::store::import_rows::{ImportRow, Which};
 use crate::store::imports::Import;
-use crate::store::{Connection, groups, import_outcomes, import_rows, imports, seats, transaction};
+use crate::store::{
+    Connection, groups, import_outcomes, import_rows, imports, jobs, seats, transaction,
+};
 
 /// An import with what has become of its rows so far.
 pub struct ImportWithCounts {
@@ -204,6 +209,8 @@ pub fn cancel(
         let import = load(connection, permit, id)?;
         end_pending(connection, &import, &RowError::new(RowOutcome::Cancelled))?;
         release_seats(connection, &import)?;
+        jobs::delete(connection, JobKind::ImportBatch, batches::subject_of(id))?;
+        batches::queue_next(connection, organization, act.at)?;
         record_end(connection, act, &import, AuditAction::ImportCancelled)
     })?;
     find(connection, permit, id)

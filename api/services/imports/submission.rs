@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::staging::Staged;
-use super::{end_pending, notice, record_end};
+use super::{batches, end_pending, notice, record_end};
 use crate::domain::audit::AuditAction;
 use crate::domain::ids::GroupId;
 use crate::domain::imports::{
@@ -74,6 +74,7 @@ pub fn accept(
             ..permit.act.clone()
         };
         let import = carry_out_decision(connection, permit, staged, &decision, &act)?;
+        batches::queue_next(connection, import.organization_id, now)?;
         notice::queue(connection, services, &import, now)
     })
 }
@@ -192,7 +193,6 @@ fn accepted(
         rows_total: staged.rows,
         seats_reserved: seats,
         failure,
-        leased_until: Timestamp::EPOCH,
         created_at: now,
         finished_at: ended_at,
         results_expire_at: ended_at.map(|at| at.plus(options.results_lifetime)),

@@ -25,7 +25,7 @@ both_databases!(uploads_at_once_share_the_seats, |app| {
         .map(|answer| answer.expect_status(202))
         .collect();
     assert_eq!(school.students_seats().await, (0, 100));
-    let workers = (0..3).map(|_| work_as_another(app.state.worker_context()));
+    let workers = (0..3).map(|_| work_as_another(app.state.clone()));
     let done: Vec<_> = join_all(workers).await.concat();
     // Two of them have seats; the others ended as soon as they had arrived.
     assert_eq!(done.len(), 2);
@@ -54,7 +54,7 @@ both_databases!(
         // In the other order, so that two transactions can wait for each other.
         rows.reverse();
         let two = other.accepted(file_of(&rows), STUDENTS).await;
-        let workers = (0..2).map(|_| work_as_another(app.state.worker_context()));
+        let workers = (0..2).map(|_| work_as_another(app.state.clone()));
         let mut done: Vec<_> = join_all(workers).await.concat();
         done.sort();
         assert_eq!(done, [id_of(&one), id_of(&two)]);
@@ -92,7 +92,7 @@ both_databases!(workers_at_once_do_each_import_once, |app| {
     let mut done = Vec::new();
     // A worker finds nothing to do, and leaves, while others have the rest in hand.
     for _ in 0..4 {
-        let workers = (0..3).map(|_| work_as_another(app.state.worker_context()));
+        let workers = (0..3).map(|_| work_as_another(app.state.clone()));
         done.extend(join_all(workers).await.concat());
     }
     done.sort();

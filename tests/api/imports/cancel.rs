@@ -105,7 +105,7 @@ both_databases!(what_has_ended_cannot_be_cancelled, |app| {
 
 both_databases!(cancelling_lets_the_next_import_run, |app| {
     let school = app.school().await;
-    let first = school.accepted(file(150), STUDENTS).await;
+    let first = school.accepted(file(90), STUDENTS).await;
     let second = school
         .accepted(file(2).replace("pupil", "other"), STUDENTS)
         .await;

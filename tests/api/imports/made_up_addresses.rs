@@ -243,7 +243,7 @@ both_databases!(organizations_that_create_at_once_do_not_meet, |app| {
         school.accepted_names(&names).await,
         other.accepted_names(&names).await,
     );
-    let workers = (0..3).map(|_| work_as_another(app.state.worker_context()));
+    let workers = (0..3).map(|_| work_as_another(app.state.clone()));
     let mut done = join_all(workers).await.concat();
     done.sort();
     assert_eq!(done, [id_of(&one), id_of(&two)]);
@@ -281,10 +281,7 @@ both_databases!(names_whose_worker_died_are_taken_up_where_it_was, |app| {
         let mut thought_dead = HaltingWorker::start(app).await;
         thought_dead.write_one().await;
         app.advance(Duration::from_secs(11));
-        assert_eq!(
-            work_as_another(app.state.worker_context()).await,
-            [id_of(&import)]
-        );
+        assert_eq!(work_as_another(app.state.clone()).await, [id_of(&import)]);
         assert_eq!(thought_dead.finish().await, Step::Lost);
         let import = school.import_with(&import["id"]).await;
         assert_counts(&import, json!({ "created": 250 }));

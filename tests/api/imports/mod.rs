@@ -29,9 +29,12 @@ use std::time::{Duration, Instant};
 use diesel::prelude::*;
 use reqwest::multipart::{Form, Part};
 use rollcall::domain::ids::{ImportId, OrganizationId};
-use rollcall::services::imports::execution::{self, ImportWorker, Step};
+use rollcall::services::imports::execution::{self, Step};
+use rollcall::state::State;
 use rollcall::store::schema::{import_rows, imports};
+use rollcall::worker::{IMPORTS, Worker};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::people::{Organization, text};
 use crate::support::{App, TestResponse};
@@ -309,7 +312,8 @@ fn id_of(import: &Value) -> ImportId {
     text(&import["id"]).parse().unwrap()
 }
 
-/// A worker in a thread of its own that halts before it writes each batch.
+/// A worker in a thread of its own that halts before it writes each batch. It works on one import and
+/// ends with it.
 struct HaltingWorker {
     halts: tokio::sync::mpsc::UnboundedReceiver<()>,
     orders: std::sync::mpsc::Sender<Order>,
@@ -324,12 +328,11 @@ enum Order {
 }
 
 impl HaltingWorker {
-    /// Takes the next import and halts before its first batch is written.
+    /// Takes the next batch and halts before it is written.
     async fn start(app: &App) -> Self {
-        let worker_context = app.state.worker_context();
-        let claimed = execution::claim_next(&worker_context)
-            .unwrap()
-            .expect("nothing to do");
+        let state = app.state.clone();
+        let worker = Worker::new(&state, &IMPORTS);
+        let mut lease = worker.take().unwrap().expect("nothing to do");
         let (halted, halts) = tokio::sync::mpsc::unbounded_channel();
         let (orders, ordered) = std::sync::mpsc::channel();
         let stop = move || {
@@ -341,7 +344,18 @@ impl HaltingWorker {
                 Ok(Order::GoOn) | Err(_) => false,
             }
         };
-        let work = move || execution::carry_out(&worker_context, &claimed, &stop).unwrap();
+        let work = move || {
+            loop {
+                let step = execution::carry_out(&state.services, &lease, &stop).unwrap();
+                if step != Step::Written {
+                    return step;
+                }
+                match worker.take().unwrap() {
+                    Some(next) => lease = next,
+                    None => return step,
+                }
+            }
+        };
         let mut worker = Self {
             halts,
             orders,
@@ -380,18 +394,19 @@ impl HaltingWorker {
     }
 }
 
-/// Works on whatever there is for another worker, to its end.
-async fn work_as_another(worker_context: ImportWorker) -> Vec<ImportId> {
+/// Works on whatever there is for another worker; tells which imports it ended.
+async fn work_as_another(state: State) -> Vec<ImportId> {
     let work = move || {
-        let mut done = Vec::new();
-        while let Some(claimed) = execution::claim_next(&worker_context).unwrap() {
-            assert_eq!(
-                execution::carry_out(&worker_context, &claimed, &|| false).unwrap(),
-                Step::Finished
-            );
-            done.push(claimed.id());
+        let worker = Worker::new(&state, &IMPORTS);
+        let mut ended = Vec::new();
+        while let Some(lease) = worker.take().unwrap() {
+            match execution::carry_out(&state.services, &lease, &|| false).unwrap() {
+                Step::Written => {}
+                Step::Finished => ended.push(Uuid::from(lease.job.subject).into()),
+                other => panic!("{other:?}"),
+            }
         }
-        done
+        ended
     };
     tokio::task::spawn_blocking(work).await.unwrap()
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rollcall::services::imports::execution::{self, Step};
+use rollcall::services::imports::execution::Step;
+use rollcall::worker::{IMPORTS, Worker};
 use serde_json::{Value, json};
 
 use super::{
@@ -49,13 +50,10 @@ both_databases!(a_worker_that_was_thought_dead_writes_nothing, |app| {
     let import = school.accepted(file(250), STUDENTS).await;
     let mut worker = HaltingWorker::start(app).await;
     worker.write_one().await;
-    // Within its lease nobody else takes the import.
-    assert_eq!(work_as_another(app.state.worker_context()).await, []);
+    // Within its lease nobody else takes its batch, and so ends the import.
+    assert_eq!(work_as_another(app.state.clone()).await, []);
     app.advance(LEASE);
-    assert_eq!(
-        work_as_another(app.state.worker_context()).await,
-        [id_of(&import)]
-    );
+    assert_eq!(work_as_another(app.state.clone()).await, [id_of(&import)]);
     assert_each_once(&school, &import).await;
     assert_eq!(worker.finish().await, Step::Lost);
     assert_each_once(&school, &import).await;
@@ -85,7 +83,8 @@ both_databases!(what_a_dead_worker_left_is_taken_up, |app| {
     app.drain().await;
     let waiting = school.import_with(&import["id"]).await;
     assert_eq!(waiting["status"], "running");
-    assert_eq!(waiting["counts"]["created"], 100);
+    // Only the batch that the dead worker has in hand waits for its lease.
+    assert_eq!(waiting["counts"]["created"], 150);
     app.advance(LEASE);
     app.drain().await;
     assert_each_once(&school, &import).await;
@@ -98,10 +97,7 @@ both_databases!(a_process_that_stops_hands_its_import_over, |app| {
     worker.write_one().await;
     assert_eq!(worker.stop().await, Step::HandedOver);
     // At once: no lease has to run out.
-    assert_eq!(
-        work_as_another(app.state.worker_context()).await,
-        [id_of(&import)]
-    );
+    assert_eq!(work_as_another(app.state.clone()).await, [id_of(&import)]);
     assert_each_once(&school, &import).await;
 });
 
@@ -137,7 +133,7 @@ both_databases!(
         let mut worker = HaltingWorker::start(app).await;
         worker.write_one().await;
         app.advance(LEASE);
-        work_as_another(app.state.worker_context()).await;
+        work_as_another(app.state.clone()).await;
         assert_eq!(worker.finish().await, Step::Lost);
         assert_each_once(&school, &import).await;
     }
@@ -153,10 +149,10 @@ both_databases!(an_organization_imports_one_file_at_a_time, |app| {
     let elsewhere = other
         .accepted(file(2).replace("pupil", "elsewhere"), STUDENTS)
         .await;
-    let worker = HaltingWorker::start(app).await;
+    let halting = HaltingWorker::start(app).await;
     // The other organization does not wait, and the second file does.
     assert_eq!(
-        work_as_another(app.state.worker_context()).await,
+        work_as_another(app.state.clone()).await,
         [id_of(&elsewhere)]
     );
     assert_eq!(school.import_with(&first["id"]).await["status"], "running");
@@ -165,12 +161,11 @@ both_databases!(an_organization_imports_one_file_at_a_time, |app| {
         other.import_with(&elsewhere["id"]).await["status"],
         "completed"
     );
-    // Nor can a worker have it that had looked before the first began.
-    let worker_context = app.state.worker_context();
-    let organization = school.id.parse().unwrap();
-    let claimed = execution::claim_in_turn(&worker_context, organization, id_of(&second)).unwrap();
+    // Nor can a worker have it that looks for this organization only.
+    let worker = Worker::new(&app.state, &IMPORTS).only_for(school.id.parse().unwrap());
+    let claimed = worker.take().unwrap();
     assert!(claimed.is_none());
-    assert_eq!(worker.finish().await, Step::Finished);
+    assert_eq!(halting.finish().await, Step::Finished);
     app.drain().await;
     let second = school.import_with(&second["id"]).await;
     assert_counts(&second, json!({ "created": 2 }));
@@ -189,6 +184,6 @@ both_databases!(
                     .await,
             ));
         }
-        assert_eq!(work_as_another(app.state.worker_context()).await, accepted);
+        assert_eq!(work_as_another(app.state.clone()).await, accepted);
     }
 );

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rollcall::domain::language::Language;
 use rollcall::domain::mail::MailStatus;
 use rollcall::mail::MailContent;
+use rollcall::worker::{MAILS, Step, Worker};
 
 use super::{delivery, queue, queue_in, reset_letter, sent};
 use crate::support::App;
@@ -160,13 +161,14 @@ sent!(a_run_of_mails_takes_one_connection, |app, server| {
         .unwrap();
     }
     let taken = server.taken().len();
-    let mut mail_sender = app.state.mail_sender();
-    mail_sender.next_at_once().unwrap();
+    let mut worker = Worker::new(&app.state, &MAILS).without_send_rate();
+    let mut send_one = || assert_eq!(worker.next(&|| false).unwrap(), Step::Done);
+    send_one();
     server.once(Phase::Mail, Reaction::HangUp);
-    mail_sender.next_at_once().unwrap();
+    send_one();
     server.once(Phase::Mail, Reaction::Say("421 4.4.2 idle too long"));
-    mail_sender.next_at_once().unwrap();
-    mail_sender.rest();
+    send_one();
+    worker.rest();
     assert_eq!(server.taken().len(), taken + 3);
     assert_eq!(server.connections(), before + 4);
 });

@@ -3,16 +3,28 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rollcall::clock::new_id;
-use rollcall::domain::ids::WorkerId;
+use rollcall::domain::ids::MailId;
 use rollcall::domain::mail::MailStatus::{Failed, Queued, Sent};
-use rollcall::mail::sending::Step;
-use rollcall::store::mails::{self, Lease};
+use rollcall::mail::sending;
+use rollcall::store::jobs::Lease;
+use rollcall::store::mails;
+use rollcall::worker::{self, MAILS, Step, Worker};
+use uuid::Uuid;
 
 use super::{delivery, queue, reset_letter, sent};
+use crate::support::App;
 use crate::support::smtp::{Phase, Reaction, SmtpServer};
 
 const ADA: &str = "ada@hill.example";
+
+/// Takes this mail, which is the next one, for a worker that dies.
+fn taken(app: &App, mail: MailId) -> Lease {
+    let lease = Worker::new(&app.state, &MAILS).take().unwrap().unwrap();
+    assert_eq!(Uuid::from(lease.job.subject), Uuid::from(mail));
+    let mut connection = app.state.services.pool.get().unwrap();
+    assert!(mails::begin(&mut connection, mail, lease.job.attempts).unwrap());
+    lease
+}
 
 sent!(several_workers_send_each_mail_once, |app, server| {
     app.register(ADA).await;
@@ -29,9 +41,8 @@ sent!(several_workers_send_each_mail_once, |app, server| {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let mut mail_sender = app.state.mail_sender();
-                while mail_sender.next_at_once().unwrap().is_some() {}
-                mail_sender.rest();
+                let mut worker = Worker::new(&app.state, &MAILS).without_send_rate();
+                worker::run_all(&mut worker).unwrap();
             });
         }
     });
@@ -50,15 +61,9 @@ sent!(
         app.drain().await;
         let before = server.taken().len();
         let mail = queue(app, ADA, "reset 1", reset_letter(app, "rcp_1")).unwrap();
-        let dead = Lease {
-            mail,
-            worker: new_id::<WorkerId>(),
-        };
-        let (now, lease) = (app.now(), app.state.services.config.mail_lease);
+        let lease = app.state.services.config.mail_lease;
+        let dead = taken(app, mail);
         let mut connection = app.state.services.pool.get().unwrap();
-        mails::claim(&mut connection, dead, now, now.plus(lease))
-            .unwrap()
-            .unwrap();
         app.drain().await;
         assert_eq!(
             (delivery(app, mail).status, server.taken().len()),
@@ -66,8 +71,7 @@ sent!(
         );
 
         app.advance(lease + Duration::from_secs(1));
-        let late =
-            mails::hand_over(&mut connection, dead, app.now(), app.now().plus(lease)).unwrap();
+        let late = sending::hand_over(&mut connection, &dead, app.now()).unwrap();
         assert!(!late, "its lease has run out");
         app.drain().await;
         let sent = delivery(app, mail);
@@ -85,16 +89,10 @@ sent!(
         app.drain().await;
         let before = server.taken().len();
         let mail = queue(app, ADA, "reset 1", reset_letter(app, "rcp_1")).unwrap();
-        let dead = Lease {
-            mail,
-            worker: new_id::<WorkerId>(),
-        };
-        let (now, lease) = (app.now(), app.state.services.config.mail_lease);
+        let lease = app.state.services.config.mail_lease;
+        let dead = taken(app, mail);
         let mut connection = app.state.services.pool.get().unwrap();
-        mails::claim(&mut connection, dead, now, now.plus(lease))
-            .unwrap()
-            .unwrap();
-        assert!(mails::hand_over(&mut connection, dead, now, now.plus(lease)).unwrap());
+        assert!(sending::hand_over(&mut connection, &dead, app.now()).unwrap());
         assert_eq!(
             mails::withdraw(&mut connection, &[mail]).unwrap(),
             0,
@@ -111,7 +109,7 @@ sent!(
         assert_eq!(server.taken().len(), before, "it is never tried again");
 
         // The worker was not dead: it had been held up, and knows that the server took the mail.
-        assert!(mails::mark_sent(&mut connection, dead, app.now()).unwrap());
+        assert!(mails::mark_sent(&mut connection, mail, app.now()).unwrap());
         assert_eq!(
             (delivery(app, mail).status, delivery(app, mail).last_error),
             (Sent, None)
@@ -123,10 +121,10 @@ sent!(all_workers_together_keep_the_pace, |app, server| {
     app.register(ADA).await;
     app.drain().await;
     let before = server.taken().len();
-    let mut couriers = {
+    let mut workers = {
         // 600 a minute: ten at once, and one each tenth of a second from then on.
         assert_eq!(app.state.services.config.mail_per_minute, 600);
-        [app.state.mail_sender(), app.state.mail_sender()]
+        [0, 1].map(|_| Worker::new(&app.state, &MAILS))
     };
     for number in 0..30 {
         queue(
@@ -138,10 +136,10 @@ sent!(all_workers_together_keep_the_pace, |app, server| {
     }
     let mut send_all = || {
         let mut waits = Vec::new();
-        for mail_sender in &mut couriers {
+        for worker in &mut workers {
             loop {
-                match mail_sender.next_turn().unwrap() {
-                    Step::Sent => {}
+                match worker.next(&|| false).unwrap() {
+                    Step::Done => {}
                     Step::Wait(wait) => break waits.push(wait),
                     other => panic!("{other:?}"),
                 }

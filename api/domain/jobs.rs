@@ -1,0 +1,24 @@
+//! The vocabulary of the job queue.
+
+use super::string_enum::string_enum;
+
+string_enum! {
+    /// What a job does.
+    JobKind {
+        /// Turns some rows of an import into accounts.
+        ImportBatch = "import_batch",
+        /// Sends a mail.
+        Mail = "mail",
+        /// Deletes what has expired; there is one such job, which comes again.
+        CleanUp = "clean_up",
+    }
+}
+
+string_enum! {
+    /// Which jobs of a kind go first, whoever they are for.
+    Priority {
+        /// A person waits for it.
+        Urgent = "urgent",
+        Bulk = "bulk",
+    }
+}

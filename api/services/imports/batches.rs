@@ -1,0 +1,59 @@
+//! The batches of an import, as jobs of the queue.
+
+use uuid::Uuid;
+
+use crate::domain::ids::{ImportId, JobSubject, OrganizationId};
+use crate::domain::jobs::{JobKind, Priority};
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+use crate::store::import_rows::{self, PendingRows};
+use crate::store::jobs::{self, NewJob};
+use crate::store::{Connection, imports, seats};
+
+/// Rows that are hashed, and then written, together: about a second's worth on two cores.
+pub(super) const BATCH: usize = 100;
+
+/// What the jobs of an import are about.
+pub(super) fn subject_of(import: ImportId) -> JobSubject {
+    Uuid::from(import).into()
+}
+
+/// The import that a job is about.
+pub(super) fn import_of(subject: JobSubject) -> ImportId {
+    Uuid::from(subject).into()
+}
+
+/// Queues the batches of the organization's oldest import, unless they are queued already: an
+/// organization imports one list at a time. Call it in the transaction in which an import is accepted
+/// or ends.
+///
+/// The lock on the seats makes those who end an import and those who accept the next wait for each
+/// other: else neither would see what the other does, and nobody would begin with it.
+pub(super) fn queue_next(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    now: Timestamp,
+) -> Result<()> {
+    seats::lock_all(connection, organization)?;
+    let Some(import) = imports::oldest_unfinished(connection, organization)? else {
+        return Ok(());
+    };
+    let subject = subject_of(import.id);
+    if jobs::is_queued(connection, JobKind::ImportBatch, subject)? {
+        return Ok(());
+    }
+    let rows = PendingRows {
+        import: import.id,
+        unhashed: false,
+    };
+    let numbers = import_rows::pending_numbers(connection, rows)?;
+    let job = |first: &i64| NewJob {
+        kind: JobKind::ImportBatch,
+        priority: Priority::Bulk,
+        tenant: Some(organization),
+        subject,
+        part: *first,
+    };
+    let batches: Vec<_> = numbers.iter().step_by(BATCH).map(job).collect();
+    jobs::enqueue(connection, &batches, now)
+}

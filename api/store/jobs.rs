@@ -1,0 +1,328 @@
+//! The queue of all background work: leases, turns among tenants, deferral and hand-over.
+//!
+//! A job is queued in the transaction of what it is about. A worker takes it under a lease, and
+//! deletes it in the transaction that does it: that transaction holds only while the lease does, so
+//! a worker that was thought dead changes nothing any more. A lease that runs out leaves the job to
+//! any other worker.
+//!
+//! Within a lane, tenants take turns: the next job is the first one of the tenant whose last turn is
+//! the longest ago. Taking a job is a single statement that skips what others are taking, so workers
+//! do not wait for each other.
+//!
+//! Lock order: what the job is about (an import's row), then the job, then the mail.
+
+use std::time::Duration;
+
+use diesel::dsl::{exists, max, not};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use uuid::Uuid;
+
+use super::Connection;
+use super::backend::each_backend;
+use super::schema::{job_turns, jobs};
+use super::sql_types::{Id, UtcTimestamp};
+use crate::clock::new_id;
+use crate::domain::ids::{JobId, JobSubject, OrganizationId, WorkerId};
+use crate::domain::jobs::{JobKind, Priority};
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+
+/// A job to queue.
+#[derive(Clone, Copy, Debug)]
+pub struct NewJob {
+    pub kind: JobKind,
+    pub priority: Priority,
+    /// Whose turn it takes; none for work that is for no organization.
+    pub tenant: Option<OrganizationId>,
+    pub subject: JobSubject,
+    /// Which part of the subject; 0 where the job is about all of it.
+    pub part: i64,
+}
+
+/// A job that a worker has taken.
+#[derive(Clone, Debug, QueryableByName)]
+#[diesel(table_name = jobs)]
+pub struct Job {
+    pub id: JobId,
+    pub kind: JobKind,
+    pub subject: JobSubject,
+    pub part: i64,
+    /// How often it was taken, this time included.
+    pub attempts: i64,
+}
+
+/// A worker's hold on a job.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    pub job: Job,
+    pub worker: WorkerId,
+    /// For how long each renewal is.
+    pub length: Duration,
+}
+
+impl Lease {
+    /// How often it is renewed: it outlives two renewals that are late, and a job whose subject was
+    /// cancelled is noticed soon.
+    pub fn heartbeat(&self) -> Duration {
+        (self.length / 3).min(Duration::from_millis(500))
+    }
+}
+
+/// Jobs of one kind and priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane {
+    pub kind: JobKind,
+    pub priority: Priority,
+}
+
+/// A tenant with a job in a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub lane: Lane,
+    pub tenant: OrganizationId,
+}
+
+/// What a worker takes a job for.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    pub worker: WorkerId,
+    pub now: Timestamp,
+    pub length: Duration,
+}
+
+/// The tenant of work that is for no organization.
+fn nobody() -> OrganizationId {
+    Uuid::nil().into()
+}
+
+/// A statement takes only so many values.
+const AT_ONCE: usize = 500;
+
+/// Queues jobs in this order, due from `due_at` on. One that is queued already stays as it is.
+pub fn enqueue(connection: &mut Connection, new: &[NewJob], due_at: Timestamp) -> Result<()> {
+    for chunk in new.chunks(AT_ONCE) {
+        let rows: Vec<_> = chunk.iter().map(|job| row(job, due_at)).collect();
+        each_backend!(connection, c => diesel::insert_into(jobs::table)
+            .values(&rows)
+            .on_conflict_do_nothing()
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = jobs, treat_none_as_default_value = false)]
+struct QueuedJob {
+    id: JobId,
+    kind: JobKind,
+    priority: Priority,
+    tenant: OrganizationId,
+    subject: JobSubject,
+    part: i64,
+    due_at: Timestamp,
+    attempts: i64,
+    leased_until: Timestamp,
+    created_at: Timestamp,
+}
+
+fn row(job: &NewJob, due_at: Timestamp) -> QueuedJob {
+    QueuedJob {
+        id: new_id::<JobId>(),
+        kind: job.kind,
+        priority: job.priority,
+        tenant: job.tenant.unwrap_or_else(nobody),
+        subject: job.subject,
+        part: job.part,
+        due_at,
+        attempts: 0,
+        leased_until: Timestamp::EPOCH,
+        created_at: due_at,
+    }
+}
+
+/// Leaps from tenant to tenant in the index, however many jobs each of them has. SQLite numbers `$n`
+/// by their first appearance, which is why the first four appear in order.
+const TENANTS_IN_TURN: &str = "
+    WITH RECURSIVE tenants (tenant) AS (
+        SELECT (
+            SELECT jobs.tenant FROM jobs WHERE jobs.kind = $1 AND jobs.priority = $2
+            ORDER BY jobs.tenant LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT jobs.tenant FROM jobs
+            WHERE jobs.kind = $1 AND jobs.priority = $2 AND jobs.tenant > tenants.tenant
+            ORDER BY jobs.tenant LIMIT 1
+        )
+        FROM tenants WHERE tenants.tenant IS NOT NULL
+    )
+    SELECT tenants.tenant AS tenant
+    FROM tenants
+    LEFT JOIN job_turns ON job_turns.kind = $1 AND job_turns.priority = $2
+        AND job_turns.tenant = tenants.tenant
+    WHERE tenants.tenant IS NOT NULL AND EXISTS (
+        SELECT 1 FROM jobs
+        WHERE jobs.kind = $1 AND jobs.priority = $2 AND jobs.tenant = tenants.tenant
+            AND jobs.due_at <= $3 AND jobs.leased_until < $3
+    )
+    ORDER BY COALESCE(job_turns.turn, 0), tenants.tenant
+    LIMIT $4";
+
+#[derive(QueryableByName)]
+struct Tenant {
+    #[diesel(sql_type = Id)]
+    tenant: OrganizationId,
+}
+
+/// The tenants that have a job to take in this lane, the one whose turn it is first.
+pub fn turns(connection: &mut Connection, lane: Lane, now: Timestamp) -> Result<Vec<Turn>> {
+    /// More than one, since others may be taking the first one's last job.
+    const CANDIDATES: i64 = 8;
+    let tenants: Vec<Tenant> = each_backend!(connection, c => diesel::sql_query(TENANTS_IN_TURN)
+        .bind::<Text, _>(lane.kind)
+        .bind::<Text, _>(lane.priority)
+        .bind::<UtcTimestamp, _>(now)
+        .bind::<BigInt, _>(CANDIDATES)
+        .load(c))?;
+    let turn_of = |Tenant { tenant }| Turn { lane, tenant };
+    Ok(tenants.into_iter().map(turn_of).collect())
+}
+
+const TAKE_FIRST: &str = "
+    UPDATE jobs SET leased_by = $1, leased_until = $2, attempts = attempts + 1
+    WHERE id = (
+        SELECT id FROM jobs
+        WHERE kind = $3 AND priority = $4 AND tenant = $5 AND due_at <= $6 AND leased_until < $6
+        ORDER BY due_at, id LIMIT 1";
+
+const RETURNING: &str = ") RETURNING id, kind, subject, part, attempts";
+
+/// Takes the first job of a tenant and counts its turn; `None` where others have taken what there was.
+pub fn take(connection: &mut Connection, turn: &Turn, claim: &Claim) -> Result<Option<Lease>> {
+    let skip_locked = match connection {
+        Connection::Sqlite(_) => "",
+        Connection::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+    };
+    let sql = format!("{TAKE_FIRST}{skip_locked}{RETURNING}");
+    let taken: Option<Job> = each_backend!(connection, c => diesel::sql_query(sql)
+        .bind::<Id, _>(claim.worker)
+        .bind::<UtcTimestamp, _>(claim.now.plus(claim.length))
+        .bind::<Text, _>(turn.lane.kind)
+        .bind::<Text, _>(turn.lane.priority)
+        .bind::<Id, _>(turn.tenant)
+        .bind::<UtcTimestamp, _>(claim.now)
+        .get_result(c)
+        .optional())?;
+    let Some(job) = taken else {
+        return Ok(None);
+    };
+    count_turn(connection, turn)?;
+    Ok(Some(Lease {
+        job,
+        worker: claim.worker,
+        length: claim.length,
+    }))
+}
+
+/// Puts a tenant behind all others of its lane.
+fn count_turn(connection: &mut Connection, turn: &Turn) -> Result<()> {
+    let last: Option<i64> = job_turns::table
+        .filter(job_turns::kind.eq(turn.lane.kind))
+        .filter(job_turns::priority.eq(turn.lane.priority))
+        .select(max(job_turns::turn))
+        .first(connection)?;
+    let next = last.unwrap_or(0) + 1;
+    each_backend!(connection, c => diesel::insert_into(job_turns::table)
+        .values((
+            job_turns::kind.eq(turn.lane.kind),
+            job_turns::priority.eq(turn.lane.priority),
+            job_turns::tenant.eq(turn.tenant),
+            job_turns::turn.eq(next),
+        ))
+        .on_conflict((job_turns::kind, job_turns::priority, job_turns::tenant))
+        .do_update()
+        .set(job_turns::turn.eq(next))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Extends a lease; `false` where it is lost: the job was taken over, or its subject ended.
+pub fn renew(connection: &mut Connection, lease: &Lease, now: Timestamp) -> Result<bool> {
+    Ok(diesel::update(held(lease.job.id, lease.worker))
+        .set(jobs::leased_until.eq(now.plus(lease.length)))
+        .execute(connection)?
+        == 1)
+}
+
+/// As [`renew`], but not for a lease that has run out, even where nobody has taken the job since.
+pub fn renew_in_time(connection: &mut Connection, lease: &Lease, now: Timestamp) -> Result<bool> {
+    let in_time = held(lease.job.id, lease.worker).filter(jobs::leased_until.ge(now));
+    Ok(diesel::update(in_time)
+        .set(jobs::leased_until.eq(now.plus(lease.length)))
+        .execute(connection)?
+        == 1)
+}
+
+/// Deletes a job, in the transaction that has done it; `false` where the lease is lost: then nothing
+/// of the work may hold.
+pub fn finish(connection: &mut Connection, lease: &Lease) -> Result<bool> {
+    Ok(diesel::delete(held(lease.job.id, lease.worker)).execute(connection)? == 1)
+}
+
+/// Puts a job off until then; `false` where the lease is lost.
+pub fn defer(connection: &mut Connection, lease: &Lease, due_at: Timestamp) -> Result<bool> {
+    Ok(diesel::update(held(lease.job.id, lease.worker))
+        .set((
+            jobs::due_at.eq(due_at),
+            jobs::leased_by.eq(None::<WorkerId>),
+            jobs::leased_until.eq(Timestamp::EPOCH),
+        ))
+        .execute(connection)?
+        == 1)
+}
+
+/// Hands a job over: any worker may take it at once.
+pub fn hand_over(connection: &mut Connection, lease: &Lease) -> Result<()> {
+    diesel::update(held(lease.job.id, lease.worker))
+        .set((
+            jobs::leased_by.eq(None::<WorkerId>),
+            jobs::leased_until.eq(Timestamp::EPOCH),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+#[diesel::dsl::auto_type]
+fn held(job: JobId, worker: WorkerId) -> _ {
+    jobs::table
+        .filter(jobs::id.eq(job))
+        .filter(jobs::leased_by.eq(worker))
+}
+
+/// Whether anything of this kind is queued, or in hand, for this subject.
+pub fn is_queued(connection: &mut Connection, kind: JobKind, subject: JobSubject) -> Result<bool> {
+    let queued = jobs::table
+        .filter(jobs::subject.eq(subject))
+        .filter(jobs::kind.eq(kind));
+    Ok(diesel::select(exists(queued)).get_result(connection)?)
+}
+
+/// Deletes all jobs of this kind for this subject, and so takes them from their workers.
+pub fn delete(connection: &mut Connection, kind: JobKind, subject: JobSubject) -> Result<()> {
+    let queued = jobs::table
+        .filter(jobs::subject.eq(subject))
+        .filter(jobs::kind.eq(kind));
+    diesel::delete(queued).execute(connection)?;
+    Ok(())
+}
+
+/// Forgets the turns of tenants without a job, so that there are never more than tenants at work.
+pub fn forget_turns(connection: &mut Connection) -> Result<usize> {
+    let queued = jobs::table
+        .filter(jobs::kind.eq(job_turns::kind))
+        .filter(jobs::priority.eq(job_turns::priority))
+        .filter(jobs::tenant.eq(job_turns::tenant));
+    let idle = job_turns::table.filter(not(exists(queued)));
+    Ok(diesel::delete(idle).execute(connection)?)
+}
