@@ -21,6 +21,7 @@ mod refusals;
 mod resume;
 mod seats;
 mod secrets;
+mod turns;
 mod userlist;
 mod usernames;
 

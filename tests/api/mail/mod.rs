@@ -7,6 +7,7 @@ mod folder;
 mod once;
 mod process;
 mod tls;
+mod turns;
 
 use std::time::Duration;
 
