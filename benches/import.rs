@@ -122,9 +122,18 @@ fn import_all(bench: &Bench, rows: usize) {
     let mut connection = bench.state.services.pool.get().unwrap();
     submission::accept(&mut connection, services, &permit, &staged, &options).unwrap();
     drop(connection);
-    worker::drain(&bench.state).unwrap();
+    work(bench);
     let mut connection = bench.state.services.pool.get().unwrap();
     let found = imports::find(&mut connection, &permit, staged.import).unwrap();
     assert_eq!(found.import.status, ImportStatus::Completed);
     assert_eq!(found.created(), i64::try_from(rows).unwrap());
+}
+
+/// Works off what is queued, as a server does: with one worker for each thread that hashes.
+fn work(bench: &Bench) {
+    std::thread::scope(|scope| {
+        for _ in 0..bench.state.services.config.hash_threads {
+            scope.spawn(|| worker::drain(&bench.state).unwrap());
+        }
+    });
 }

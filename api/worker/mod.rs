@@ -50,6 +50,10 @@ pub const MAILS: [Lane; 2] = [
 /// Longer than any clean-up takes.
 const CLEAN_UP_LEASE: Duration = Duration::from_secs(5 * 60);
 
+/// How long a worker leaves jobs alone that others are taking. Most of them are gone then; one that is
+/// being finished late stays locked until that transaction ends.
+const WHILE_OTHERS_TAKE: Duration = Duration::from_millis(50);
+
 /// Takes jobs of some lanes and runs them. Each thread has its own.
 pub struct Worker {
     state: State,
@@ -65,9 +69,10 @@ pub struct Worker {
 pub enum Step {
     /// No job is due.
     Idle,
-    /// Mail is due, and the sending rate lets the next leave after this.
+    /// Jobs are due, but for so long none can be taken: the sending rate forbids it, or others are
+    /// taking them.
     Wait(Duration),
-    /// Others took what was due, or it was withdrawn.
+    /// There was nothing to do for the job any more, or another worker took it over.
     Taken,
     /// A job has had its turn.
     Done,
@@ -136,9 +141,9 @@ impl Worker {
         drop(connection);
         let step = match &lease {
             Some(lease) => self.run(lease, stop)?,
-            None => Step::Taken,
+            None => Step::Wait(WHILE_OTHERS_TAKE),
         };
-        if is_mail && step == Step::Taken {
+        if is_mail && matches!(step, Step::Taken | Step::Wait(_)) {
             self.mail
                 .refund_rate(&mut *self.state.services.pool.get()?)?;
         }
@@ -275,7 +280,13 @@ pub fn drain(state: &State) -> Result<()> {
 /// # Errors
 /// The first that any of them met.
 pub fn run_all(worker: &mut Worker) -> Result<()> {
-    while worker.next(&|| false)? != Step::Idle {}
+    loop {
+        match worker.next(&|| false)? {
+            Step::Idle => break,
+            Step::Wait(long) => std::thread::sleep(long),
+            Step::Taken | Step::Done | Step::HandedOver | Step::Outage => {}
+        }
+    }
     worker.rest();
     Ok(())
 }

@@ -293,6 +293,11 @@ impl Process {
         self.child.kill();
     }
 
+    /// Its number in the system.
+    pub fn id(&self) -> u32 {
+        self.child.child.id()
+    }
+
     /// SIGTERM, as an orderly stop begins; [`Process::wait`] waits for its end.
     pub fn terminate(&self) {
         self.child.signal(Signal::TERM);
