@@ -20,7 +20,8 @@ use std::time::Duration;
 use rollcall::crypto::password_hash::{self, HashCost, HashMemory};
 use rollcall::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
 use rollcall::domain::organization::AccountType;
-use rollcall::services::authorization::ManageImports;
+use rollcall::services::authorization::{ManageImports, ReadImports};
+use rollcall::services::context::RequestContext;
 use rollcall::services::imports;
 use rollcall::services::imports::from_csv;
 use rollcall::services::imports::submission::{self, Options};
@@ -109,7 +110,8 @@ fn hash_bare(rows: usize, threads: usize) {
 fn import_all(bench: &Bench, rows: usize) {
     let permit = bench.permit::<ManageImports>();
     let services = &bench.state.services;
-    let staged = from_csv::stage(services, &permit, people(rows).as_bytes()).unwrap();
+    let context = RequestContext::command_line(services.clock.now());
+    let staged = from_csv::stage(services, &context, &permit, people(rows).as_bytes()).unwrap();
     let options = Options {
         account_type: AccountType::Student,
         groups: Vec::new(),
@@ -117,14 +119,15 @@ fn import_all(bench: &Bench, rows: usize) {
         on_seat_shortage: OnSeatShortage::Fill,
         generate_missing_passwords: false,
         must_change_password: false,
-        results_lifetime: bench.state.services.config.results_lifetime,
     };
-    let mut connection = bench.state.services.pool.get().unwrap();
-    submission::accept(&mut connection, services, &permit, &staged, &options).unwrap();
-    drop(connection);
+    services
+        .run(&context, |tx| submission::submit(tx, permit.organization.id, &staged, &options))
+        .unwrap();
     work(bench);
-    let mut connection = bench.state.services.pool.get().unwrap();
-    let found = imports::find(&mut connection, &permit, staged.import).unwrap();
+    let found = services.run(&context, |tx| {
+        imports::find(tx, &bench.permit::<ReadImports>(), staged.import)
+    });
+    let found = found.unwrap();
     assert_eq!(found.import.status, ImportStatus::Completed);
     assert_eq!(found.created(), i64::try_from(rows).unwrap());
 }

@@ -1,4 +1,4 @@
-//! `rollcall import`: the same job as the API's, without the API.
+//! `rollcall import`: the API's import, without the API.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -10,17 +10,18 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::error::CommandError;
-use crate::domain::ids::ImportId;
+use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::domain::slug::Slug;
 use crate::domain::username_list::UsernameList;
 use crate::error::{Error, Result};
-use crate::services::authorization::{ManageImports, Permit, permit};
+use crate::services::authorization::{ManageImports, Permission, Permit, permit};
 use crate::services::context::RequestContext;
 use crate::services::imports::results::{self, ResultFile};
 use crate::services::imports::submission::{self, Options};
 use crate::services::imports::{self, ImportWithCounts, from_csv, from_usernames, staging};
+use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 use crate::store::organizations;
 use crate::store::transaction::with_retries;
@@ -59,23 +60,28 @@ pub struct ImportArguments {
     on_seat_shortage: OnSeatShortage,
 }
 
-/// Does it.
+/// Imports the file, works on the import and writes its results.
 ///
 /// # Errors
 /// As the API's operation; or where a file cannot be read or written.
 pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandError> {
-    let permit = permit_of(arguments, state)?;
+    let organization = find_organization(arguments, state)?;
     let output = OutputFile::create(&arguments.output)?;
-    let id = if arguments.usernames {
-        accept_usernames(arguments, state, &permit)?
+    let import = if arguments.usernames {
+        submit_usernames(arguments, state, organization)?
     } else {
-        accept_csv(arguments, state, &permit)?
+        submit_csv(arguments, state, organization)?
     };
-    let finished = carry_out(state, &permit, id)?;
-    output.write(state, &permit, id, ResultFile::UserList)?;
+    let job = Job {
+        state,
+        organization,
+        import,
+    };
+    let finished = job.carry_out()?;
+    output.write(&job, ResultFile::UserList)?;
     if finished.failed() > 0 {
         let errors = OutputFile::create(&arguments.errors)?;
-        errors.write(state, &permit, id, ResultFile::Errors)?;
+        errors.write(&job, ResultFile::Errors)?;
     }
     report(arguments, &finished);
     if finished.import.status == ImportStatus::Failed {
@@ -85,10 +91,19 @@ pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandErro
     Ok(())
 }
 
-fn permit_of(
+/// Runs one unit of work as the command line.
+fn at_console<T>(state: &State, work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>) -> Result<T> {
+    state.services.run(&console(state), work)
+}
+
+fn console(state: &State) -> RequestContext {
+    RequestContext::command_line(state.services.clock.now())
+}
+
+fn find_organization(
     arguments: &ImportArguments,
     state: &State,
-) -> Result<Permit<ManageImports>, CommandError> {
+) -> Result<OrganizationId, CommandError> {
     let unknown = || {
         CommandError::Usage(format!(
             "--organization: there is none with the slug {:?}",
@@ -96,54 +111,50 @@ fn permit_of(
         ))
     };
     let slug = Slug::parse(&arguments.organization).map_err(|_| unknown())?;
-    let context = RequestContext::command_line(state.services.clock.now());
-    state
-        .services
-        .run(&context, |tx| {
-            let found = organizations::find_by_slug(tx.connection, &slug)?;
-            found.map(|found| permit(tx, found.id)).transpose()
-        })?
+    let found = at_console(state, |tx| {
+        organizations::find_by_slug(tx.connection, &slug)
+    })?;
+    found
+        .map(|organization| organization.id)
         .ok_or_else(unknown)
 }
 
-fn accept_csv(
+fn submit_csv(
     arguments: &ImportArguments,
     state: &State,
-    permit: &Permit<ManageImports>,
+    organization: OrganizationId,
 ) -> Result<ImportId, CommandError> {
     let file = File::open(&arguments.file)
         .map_err(|error| CommandError::file(arguments.file.display(), error))?;
-    let services = &state.services;
-    let staged = from_csv::stage(services, permit, file)?;
-    let options = options(arguments, state);
-    let mut connection = state.services.pool.get()?;
-    if let Err(error) = submission::accept(&mut connection, services, permit, &staged, &options) {
+    let permit = at_console(state, |tx| permit::<ManageImports>(tx, organization))?;
+    let staged = from_csv::stage(&state.services, &console(state), &permit, file)?;
+    let options = options(arguments);
+    let submitted = at_console(state, |tx| {
+        submission::submit(tx, organization, &staged, &options)
+    });
+    if let Err(error) = submitted {
         staging::abandon(&state.services.pool, staged.import);
         return Err(error.into());
     }
     Ok(staged.import)
 }
 
-fn accept_usernames(
+fn submit_usernames(
     arguments: &ImportArguments,
     state: &State,
-    permit: &Permit<ManageImports>,
+    organization: OrganizationId,
 ) -> Result<ImportId, CommandError> {
     let text = std::fs::read(&arguments.file)
         .map_err(|error| CommandError::file(arguments.file.display(), error))?;
     let list = UsernameList::of_lines(&text).map_err(Error::from)?;
-    let (services, options) = (&state.services, options(arguments, state));
-    let mut connection = state.services.pool.get()?;
-    Ok(from_usernames::accept(
-        &mut connection,
-        services,
-        permit,
-        &list,
-        &options,
-    )?)
+    let options = options(arguments);
+    let submitted = at_console(state, |tx| {
+        from_usernames::submit(tx, organization, &list, &options)
+    })?;
+    Ok(submitted.import.id)
 }
 
-fn options(arguments: &ImportArguments, state: &State) -> Options {
+fn options(arguments: &ImportArguments) -> Options {
     Options {
         account_type: arguments.account_type,
         groups: Vec::new(),
@@ -151,66 +162,82 @@ fn options(arguments: &ImportArguments, state: &State) -> Options {
         on_seat_shortage: arguments.on_seat_shortage,
         generate_missing_passwords: arguments.generate_missing_passwords || arguments.usernames,
         must_change_password: arguments.must_change_password,
-        results_lifetime: state.services.config.results_lifetime,
     }
 }
 
-/// Works on the import here, unless a server on the same database is faster; shows how far it is.
-fn carry_out(
-    state: &State,
-    permit: &Permit<ManageImports>,
-    id: ImportId,
-) -> Result<ImportWithCounts> {
-    let bar = ProgressBar::new(0);
-    let style = "{bar:40} {pos}/{len} accounts, {per_sec}, {eta} left";
-    bar.set_style(ProgressStyle::with_template(style).map_err(Error::internal)?);
-    std::thread::scope(|scope| {
-        let config = &state.services.config;
-        let threads = config.hash_threads.min(config.import_workers).max(1);
-        let work: Vec<_> = (0..threads)
-            .map(|_| scope.spawn(|| work_until_finished(state, permit, id)))
-            .collect();
-        let finished = loop {
-            let found = look(state, permit, id)?;
-            bar.set_length(u64::try_from(found.import.rows_total).unwrap_or(0));
-            bar.set_position(u64::try_from(found.processed()).unwrap_or(0));
-            if found.import.status.is_finished() || work.iter().all(|thread| thread.is_finished()) {
-                break found;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        };
-        bar.finish();
-        for thread in work {
-            thread
-                .join()
-                .map_err(|_| Error::internal("the work ended in a panic"))??;
-        }
-        if finished.import.status.is_finished() {
-            return Ok(finished);
-        }
-        look(state, permit, id)
-    })
+/// An import that this process works on.
+struct Job<'a> {
+    state: &'a State,
+    organization: OrganizationId,
+    import: ImportId,
 }
 
-fn look(state: &State, permit: &Permit<ManageImports>, id: ImportId) -> Result<ImportWithCounts> {
-    with_retries(|| imports::find(&mut *state.services.pool.get()?, permit, id))
-}
-
-/// Works on the organization's imports, which come in their order, until this one has ended.
-fn work_until_finished(state: &State, permit: &Permit<ManageImports>, id: ImportId) -> Result<()> {
-    let mut worker = Worker::new(state, &IMPORTS).only_for(permit.organization.id);
-    while !look(state, permit, id)?.import.status.is_finished() {
-        match worker.next(&|| false)? {
-            Step::Done => {}
-            Step::Idle | Step::Wait(_) | Step::Taken | Step::HandedOver | Step::Outage => {
-                std::thread::sleep(Duration::from_millis(200));
+impl Job<'_> {
+    /// Works on the import here, unless a server on the same database is faster, and shows the
+    /// progress.
+    fn carry_out(&self) -> Result<ImportWithCounts> {
+        let bar = ProgressBar::new(0);
+        let style = "{bar:40} {pos}/{len} accounts, {per_sec}, {eta} left";
+        bar.set_style(ProgressStyle::with_template(style).map_err(Error::internal)?);
+        std::thread::scope(|scope| {
+            let config = &self.state.services.config;
+            let threads = config.hash_threads.min(config.import_workers).max(1);
+            let work: Vec<_> = (0..threads)
+                .map(|_| scope.spawn(|| self.work_until_finished()))
+                .collect();
+            let finished = loop {
+                let found = self.progress()?;
+                bar.set_length(u64::try_from(found.import.rows_total).unwrap_or(0));
+                bar.set_position(u64::try_from(found.processed()).unwrap_or(0));
+                if found.import.status.is_finished() || work.iter().all(|thread| thread.is_finished()) {
+                    break found;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            };
+            bar.finish();
+            for thread in work {
+                thread
+                    .join()
+                    .map_err(|_| Error::internal("the work ended in a panic"))??;
             }
-        }
+            if finished.import.status.is_finished() {
+                return Ok(finished);
+            }
+            self.progress()
+        })
     }
-    Ok(())
+
+    fn progress(&self) -> Result<ImportWithCounts> {
+        with_retries(|| self.permitted(|tx, permit| imports::find(tx, &permit, self.import)))
+    }
+
+    /// Works on the organization's imports, which come in their order, until this one has ended.
+    fn work_until_finished(&self) -> Result<()> {
+        let mut worker = Worker::new(self.state, &IMPORTS).only_for(self.organization);
+        while !self.progress()?.import.status.is_finished() {
+            match worker.next(&|| false)? {
+                Step::Done => {}
+                Step::Idle | Step::Wait(_) | Step::Taken | Step::HandedOver | Step::Outage => {
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one unit of work with a permit in the organization.
+    fn permitted<P: Permission, T>(
+        &self,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Permit<P>) -> Result<T>,
+    ) -> Result<T> {
+        at_console(self.state, |tx| {
+            let permit = permit::<P>(tx, self.organization)?;
+            work(tx, permit)
+        })
+    }
 }
 
-/// A file that appears under its name when it is whole, and is its owner's only.
+/// A file that gets its name when it is whole, and that only its owner may read.
 struct OutputFile {
     path: PathBuf,
     draft: PathBuf,
@@ -218,7 +245,7 @@ struct OutputFile {
 }
 
 impl OutputFile {
-    /// Begins it: a path that cannot be written is told before any account is made.
+    /// Creates the draft: a path that cannot be written is refused before any account is created.
     fn create(path: &Path) -> Result<Self, CommandError> {
         let mut name = path.as_os_str().to_owned();
         name.push(".part");
@@ -232,16 +259,10 @@ impl OutputFile {
         })
     }
 
-    fn write(
-        mut self,
-        state: &State,
-        permit: &Permit<ManageImports>,
-        id: ImportId,
-        file: ResultFile,
-    ) -> Result<(), CommandError> {
-        let mut connection = state.services.pool.get()?;
-        let mut download = results::open(&mut connection, permit, id, file)?;
-        while let Some(chunk) = download.next_chunk(&mut connection, &state.services.sealing)? {
+    fn write(mut self, job: &Job<'_>, file: ResultFile) -> Result<(), CommandError> {
+        let mut download =
+            job.permitted(|tx, permit| results::open(tx, &permit, job.import, file))?;
+        while let Some(chunk) = at_console(job.state, |tx| download.next_chunk(tx))? {
             self.file
                 .write_all(&chunk)
                 .map_err(|error| self.failed(error))?;
@@ -258,7 +279,7 @@ impl OutputFile {
     }
 }
 
-/// Passwords will stand in it: a file of that name that others may read must not be used again.
+/// Creates a new file for passwords: an existing one may be readable for others.
 fn private_file(path: &Path) -> std::io::Result<File> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),

@@ -1,4 +1,5 @@
-//! How many rows of an import ended how: moved in the transaction that sets the outcomes.
+//! How many rows of an import ended with each outcome, updated in the transaction that sets the
+//! outcomes.
 
 use diesel::prelude::*;
 
@@ -9,7 +10,7 @@ use crate::domain::ids::ImportId;
 use crate::domain::imports::RowOutcome;
 use crate::error::Result;
 
-/// Counts rows that ended.
+/// Adds to the counts of ended rows.
 pub fn add(connection: &mut Connection, id: ImportId, counts: &[(RowOutcome, i64)]) -> Result<()> {
     let rows: Vec<_> = counts
         .iter()
@@ -33,7 +34,7 @@ pub fn add(connection: &mut Connection, id: ImportId, counts: &[(RowOutcome, i64
     Ok(())
 }
 
-/// How the rows of these imports have ended so far.
+/// Loads how many rows of these imports have ended with each outcome so far.
 pub fn of_imports(
     connection: &mut Connection,
     ids: &[ImportId],

@@ -9,18 +9,22 @@ use super::Connection;
 use super::backend::each_backend;
 use super::connection::MultiBackend;
 use super::schema::import_rows;
+use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, ImportId};
 use crate::domain::imports::{RowError, RowOutcome};
+use crate::domain::username::Username;
 use crate::error::Result;
 
-/// A row as it is kept.
+/// A row as it is stored.
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = import_rows, treat_none_as_default_value = false)]
 pub struct ImportRow {
     pub import_id: ImportId,
     pub row_number: i64,
-    pub email: String,
-    pub username: String,
+    /// None where what was given is no address, or until one is generated.
+    pub email: Option<EmailAddress>,
+    /// None where what was given is no name.
+    pub username: Option<Username>,
     pub outcome: Option<RowOutcome>,
     pub error: Option<String>,
     pub account_id: Option<AccountId>,
@@ -29,13 +33,13 @@ pub struct ImportRow {
 }
 
 impl ImportRow {
-    /// The row, ended in an error.
+    /// Ends the row in an error.
     pub fn fail(&mut self, error: RowError) {
         self.outcome = Some(error.outcome);
         self.error = Some(error.text);
     }
 
-    /// The row, ended in an account.
+    /// Ends the row in an account.
     pub fn succeed(&mut self, account: AccountId) {
         self.outcome = Some(RowOutcome::Created);
         self.account_id = Some(account);
@@ -51,7 +55,7 @@ pub fn insert_all(connection: &mut Connection, rows: &[ImportRow]) -> Result<()>
     Ok(())
 }
 
-/// Writes what has become of rows that are there, many in one statement.
+/// Updates existing rows, many in one statement.
 pub fn update_all(connection: &mut Connection, rows: &[ImportRow]) -> Result<()> {
     use diesel::upsert::excluded;
     each_backend!(connection, c => diesel::insert_into(import_rows::table)
@@ -126,7 +130,7 @@ fn open<'a>(rows: PendingRows) -> import_rows::BoxedQuery<'a, MultiBackend> {
     open
 }
 
-/// Ends every row that has not ended with this error; tells how many these were.
+/// Ends every pending row with this error; returns how many.
 pub fn fail_pending(
     connection: &mut Connection,
     import: ImportId,
@@ -144,7 +148,7 @@ pub fn fail_pending(
         .execute(connection)?)
 }
 
-/// Opens rows again that ended with this outcome; tells how many these were.
+/// Reopens the rows that ended with this outcome; returns how many.
 pub fn reopen(connection: &mut Connection, import: ImportId, outcome: RowOutcome) -> Result<usize> {
     let ended = import_rows::table
         .filter(import_rows::import_id.eq(import))
@@ -157,7 +161,7 @@ pub fn reopen(connection: &mut Connection, import: ImportId, outcome: RowOutcome
         .execute(connection)?)
 }
 
-/// Ends the pending rows behind the first `kept` ones with this error; tells how many these were.
+/// Ends the pending rows after the first `kept` ones with this error; returns how many.
 pub fn fail_pending_beyond(
     connection: &mut Connection,
     import: ImportId,
@@ -200,22 +204,26 @@ pub enum Which {
     Ended(RowOutcome),
 }
 
-/// A page of rows in the file's order.
-pub fn list(
-    connection: &mut Connection,
-    import: ImportId,
-    which: Which,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<ImportRow>> {
+/// A page of an import's rows.
+#[derive(Clone, Copy, Debug)]
+pub struct RowQuery {
+    pub import: ImportId,
+    pub which: Which,
+    /// The number of the last row of the previous page; 0 for the first page.
+    pub after: i64,
+    pub limit: i64,
+}
+
+/// Loads a page of rows in the file's order.
+pub fn list(connection: &mut Connection, page: &RowQuery) -> Result<Vec<ImportRow>> {
     let mut query = import_rows::table
-        .filter(import_rows::import_id.eq(import))
-        .filter(import_rows::row_number.gt(after))
+        .filter(import_rows::import_id.eq(page.import))
+        .filter(import_rows::row_number.gt(page.after))
         .order(import_rows::row_number.asc())
-        .limit(limit)
+        .limit(page.limit)
         .select(ImportRow::as_select())
         .into_boxed();
-    match which {
+    match page.which {
         Which::All => {}
         Which::Failed => {
             query = query
@@ -226,7 +234,7 @@ pub fn list(
     Ok(query.load(connection)?)
 }
 
-/// Takes the passwords and the original cells of an import away for good.
+/// Deletes the passwords and the original cells of an import.
 pub fn erase_sealed(connection: &mut Connection, import: ImportId) -> Result<()> {
     let rows = import_rows::table.filter(import_rows::import_id.eq(import));
     diesel::update(rows)

@@ -64,8 +64,8 @@ pub fn insert(connection: &mut Connection, import: &Import) -> Result<()> {
     Ok(())
 }
 
-/// An import of the organization; one that is still arriving is nobody's to see. With `manager`, only
-/// one of theirs, as [`list`] has it.
+/// Finds an import of the organization; nobody sees one that is still arriving. With `manager`, only
+/// one of theirs, as [`ImportsQuery`] describes.
 pub fn find(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -79,20 +79,23 @@ pub fn find(
         .optional()?)
 }
 
-/// A page of the organization's imports, the newest first. With `manager`, only those that this
-/// account made itself, into groups that it manages all of.
-pub fn list(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    manager: Option<AccountId>,
-    before: Option<ImportId>,
-    limit: i64,
-) -> Result<Vec<Import>> {
-    let mut query = visible(organization, manager)
+/// A page of an organization's imports.
+#[derive(Clone, Copy, Debug)]
+pub struct ImportsQuery {
+    pub organization: OrganizationId,
+    /// Only imports that this account made itself, into groups all of which it manages.
+    pub manager: Option<AccountId>,
+    pub before: Option<ImportId>,
+    pub limit: i64,
+}
+
+/// Loads a page of imports, the newest first.
+pub fn list(connection: &mut Connection, page: &ImportsQuery) -> Result<Vec<Import>> {
+    let mut query = visible(page.organization, page.manager)
         .order(imports::id.desc())
-        .limit(limit)
+        .limit(page.limit)
         .select(Import::as_select());
-    if let Some(before) = before {
+    if let Some(before) = page.before {
         query = query.filter(imports::id.lt(before));
     }
     Ok(query.load(connection)?)
@@ -272,14 +275,13 @@ pub fn finish(connection: &mut Connection, id: ImportId, ending: &Ending) -> Res
 /// Cancels an import that has not ended, so that nothing more of it is written; `false` where it has.
 pub fn cancel(
     connection: &mut Connection,
-    organization: OrganizationId,
-    id: ImportId,
+    import: &Import,
     now: Timestamp,
     results_expire_at: Timestamp,
 ) -> Result<bool> {
     let unfinished = imports::table
-        .find(id)
-        .filter(imports::organization_id.eq(organization))
+        .find(import.id)
+        .filter(imports::organization_id.eq(import.organization_id))
         .filter(imports::status.eq_any(UNFINISHED));
     Ok(diesel::update(unfinished)
         .set((

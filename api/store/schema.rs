@@ -188,8 +188,8 @@ table! {
     import_rows (import_id, row_number) {
         import_id -> Id,
         row_number -> BigInt,
-        email -> Text,
-        username -> Text,
+        email -> Nullable<Text>,
+        username -> Nullable<Text>,
         outcome -> Nullable<Text>,
         error -> Nullable<Text>,
         account_id -> Nullable<Id>,

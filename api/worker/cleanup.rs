@@ -35,9 +35,9 @@ pub fn once(services: &Services) -> Result<()> {
     mails::delete_ended_before(&mut connection, now.minus(MAIL_KEPT))?;
     mailed_tokens::delete_expired(&mut connection, now.minus(LINKS_KEPT))?;
     jobs::forget_turns(&mut connection)?;
-    while results::erase_expired(&mut connection, now)? > 0 {}
     let context = RequestContext::system(now);
     let mut tx = UnitOfWork::new(&mut connection, services, &context);
+    while results::erase_expired(&mut tx)? > 0 {}
     while invitations::expire_overdue(&mut tx)? > 0 {}
     Ok(())
 }

@@ -48,10 +48,10 @@ CREATE INDEX import_groups_group ON import_groups (group_id);
 CREATE TABLE import_rows (
     import_id uuid NOT NULL REFERENCES imports (id) ON DELETE CASCADE,
     row_number bigint NOT NULL,
-    -- Empty where what was given is no address or no name: it may be a password in the wrong
-    -- column, and stands in `sealed` only.
-    email text NOT NULL,
-    username text NOT NULL,
+    -- NULL where what was given is no address or no name: it may be a password in the wrong
+    -- column, and is kept in `sealed` only. Also NULL until an address is generated.
+    email text,
+    username text,
     -- NULL: pending. Set once, in the transaction that makes it true.
     outcome text,
     error text,

@@ -294,6 +294,7 @@ impl Process {
     }
 
     /// Its number in the system.
+    #[allow(dead_code, reason = "benchmarks use it")]
     pub fn id(&self) -> u32 {
         self.child.child.id()
     }

@@ -1,22 +1,19 @@
-//! One path takes people in, whatever they come in: a form with a file, or a list of names.
+//! The operation that makes an import, of a form with a file or of a list of names.
 
 use actix_multipart::Multipart;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::mime::{self, Mime};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, post, web};
 
+use super::requests::{ImportUpload, UsernameParameters, UsernamesRequest};
 use super::responses::ImportBody;
-use super::upload::{self, ImportUpload};
-use super::usernames::{self, UsernameParameters, UsernamesRequest};
-use crate::domain::ids::{ImportId, OrganizationId};
-use crate::domain::timestamp::Timestamp;
+use super::{upload, usernames};
 use crate::error::{Code, Error, Result};
-use crate::routes::extract::{Caller, Once, Reply};
+use crate::crypto::digest::sha256;
+use crate::routes::extract::idempotency::UnreadBody;
+use crate::routes::extract::{IdempotencyHeader, InOrganization, OrganizationPath};
 use crate::routes::problem::{ConflictErrors, OrganizationErrors, Problem, UploadErrors};
-use crate::services::authorization::{ManageImports, Permit};
-use crate::services::imports;
-use crate::state::State;
-use crate::store::Connection;
+use crate::services::authorization::{ManageImports, Permission as _};
 
 /// Import accounts from a file or a list of names
 ///
@@ -31,13 +28,11 @@ use crate::store::Connection;
 ///
 /// Every row becomes an account or gets an error of its own. The answer comes when the rows are read;
 /// the accounts are created in the background: watch the import at its `Location`. Whoever made it is
-/// told by mail when it has ended. *Requires:* admin, or operator; or staff, who import students or
-/// learners into groups that they manage.
+/// told by mail when it has ended. Staff import students and learners into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
     params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        UsernameParameters
+        OrganizationPath, UsernameParameters, IdempotencyHeader
     ),
     request_body(content(
         (ImportUpload = "multipart/form-data"),
@@ -52,45 +47,35 @@ use crate::store::Connection;
             headers(("Location" = String, description = "Where to watch the import."))
         ),
         UploadErrors, OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/imports")]
 pub async fn create_import(
-    state: web::Data<State>,
-    caller: Caller,
-    once: Once,
+    request: InOrganization<ManageImports>,
+    unread: UnreadBody,
     http: HttpRequest,
-    path: web::Path<(OrganizationId,)>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let (organization,) = path.into_inner();
     let medium = Medium::of(&http)?;
     if medium != Medium::Text && !http.query_string().is_empty() {
         return Err(misplaced_parameters().into());
     }
-    let answer = match medium {
-        Medium::Form => {
-            let form = Multipart::new(http.headers(), payload);
-            upload::create(&state, caller, once, organization, form).await
-        }
-        Medium::Json => {
-            let body = usernames::receive(payload).await?;
-            let (list, options) =
-                usernames::from_json(&body, state.services.config.results_lifetime)?;
-            usernames::create(&state, caller, once, organization, list, options).await
-        }
-        Medium::Text => {
-            let body = usernames::receive(payload).await?;
-            let query = http.query_string();
-            let (list, options) =
-                usernames::from_text(&body, query, state.services.config.results_lifetime)?;
-            usernames::create(&state, caller, once, organization, list, options).await
-        }
+    if medium == Medium::Form {
+        let form = Multipart::new(http.headers(), payload);
+        return Ok(upload::create(request, unread, form).await?);
+    }
+    let body = usernames::receive(payload).await?;
+    let idempotency = unread.with_digest(&sha256(&body));
+    let (list, options) = if medium == Medium::Json {
+        usernames::from_json(&body)?
+    } else {
+        usernames::from_text(&body, http.query_string())?
     };
-    Ok(answer?)
+    Ok(usernames::create(request, idempotency, list, options).await?)
 }
 
-/// What people come in.
+/// The form in which people are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Medium {
     Form,
@@ -142,17 +127,4 @@ fn misplaced_parameters() -> Error {
         "Query parameters go with names as `text/plain` only: a form and JSON hold the options \
          themselves.",
     )
-}
-
-/// The answer to an import that was accepted.
-pub(super) fn accepted(
-    connection: &mut Connection,
-    permit: &Permit<ManageImports>,
-    import: ImportId,
-    now: Timestamp,
-) -> Result<Reply> {
-    let found = imports::find(connection, permit, import)?;
-    let organization = permit.organization.id;
-    let location = format!("/v1/organizations/{organization}/imports/{import}");
-    Ok(Reply::accepted(&ImportBody::new(found, now))?.at(location))
 }

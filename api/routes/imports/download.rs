@@ -1,14 +1,16 @@
-//! `userlist.csv` and `errors.csv`, streamed: no file is ever whole in memory.
+//! `userlist.csv` and `errors.csv`, streamed: a file is never whole in memory.
 
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get, web};
 use futures_util::stream;
 
-use crate::domain::ids::{ImportId, OrganizationId};
+use super::requests::ImportPath;
+use crate::domain::ids::ImportId;
 use crate::error::Result;
-use crate::routes::extract::Caller;
+use crate::routes::extract::{Guard as _, InOrganization};
 use crate::routes::problem::{OrganizationErrors, Problem, ResultErrors};
-use crate::services::authorization::ManageImports;
+use crate::services::authorization::{Permission as _, ReadImports};
+use crate::services::context::RequestContext;
 use crate::services::imports::results::{self, Download, ResultFile};
 use crate::state::State;
 
@@ -18,14 +20,11 @@ use crate::state::State;
 /// `status` is `created`, `failed` or `cancelled`; the password stands only where an account was
 /// created. UTF-8 with a byte-order mark, which spreadsheet programs need. A cell that they would
 /// run as a formula begins with an apostrophe; an import takes it off again. It can be downloaded
-/// until the results expire; each download is in the audit log. *Requires:* admin, or operator; or
-/// staff, for an import of their own into groups that they manage.
+/// until the results expire; each download is in the audit log. Staff download the results of their own
+/// imports into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("import_id" = ImportId, Path, description = "The import.")
-    ),
+    params(ImportPath),
     responses(
         (
             status = 200,
@@ -36,29 +35,25 @@ use crate::state::State;
                 1,jane.doe@school.example,seven green ducks 7,Jane Doe,student,created,,\r\n"
         ),
         OrganizationErrors, ResultErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/imports/{import_id}/userlist.csv")]
 pub async fn download_userlist(
-    state: web::Data<State>,
-    caller: Caller,
-    path: web::Path<(OrganizationId, ImportId)>,
+    request: InOrganization<ReadImports>,
+    path: web::Path<ImportPath>,
 ) -> Result<HttpResponse, Problem> {
-    send(&state, caller, path.into_inner(), ResultFile::UserList).await
+    send(request, path.import_id, ResultFile::UserList).await
 }
 
 /// Download the rows that failed
 ///
 /// The original columns of each, and `error_code` and `error` behind them: correct the rows and
 /// upload the file again. Passwords stand in it as they were given. Of a list of names it has the names
-/// in a column `username`. *Requires:* admin, or operator; or staff, for an import of their own into
-/// groups that they manage.
+/// in a column `username`. Staff download the results of their own imports into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("import_id" = ImportId, Path, description = "The import.")
-    ),
+    params(ImportPath),
     responses(
         (
             status = 200,
@@ -69,26 +64,27 @@ pub async fn download_userlist(
                 jane,seven green ducks 7,Jane Doe,email_invalid,The address needs an @.\r\n"
         ),
         OrganizationErrors, ResultErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/imports/{import_id}/errors.csv")]
 pub async fn download_errors(
-    state: web::Data<State>,
-    caller: Caller,
-    path: web::Path<(OrganizationId, ImportId)>,
+    request: InOrganization<ReadImports>,
+    path: web::Path<ImportPath>,
 ) -> Result<HttpResponse, Problem> {
-    send(&state, caller, path.into_inner(), ResultFile::Errors).await
+    send(request, path.import_id, ResultFile::Errors).await
 }
 
 async fn send(
-    state: &State,
-    caller: Caller,
-    (organization, import): (OrganizationId, ImportId),
+    request: InOrganization<ReadImports>,
+    import: ImportId,
     file: ResultFile,
 ) -> Result<HttpResponse, Problem> {
-    let download = caller
-        .permitted::<ManageImports, _>(organization, move |connection, permit| {
-            results::open(connection, &permit, import, file)
+    let state = request.sender().state.clone();
+    let (context, download) = request
+        .run(move |tx, permit| {
+            let download = results::open(tx, &permit, import, file)?;
+            Ok((tx.context.clone(), download))
         })
         .await?;
     let disposition = format!("attachment; filename=\"{}\"", file.name());
@@ -96,32 +92,52 @@ async fn send(
         .content_type("text/csv; charset=utf-8")
         .insert_header(("Content-Disposition", disposition))
         .insert_header(("Cache-Control", "no-store"))
-        .streaming(chunks(state.clone(), download)))
+        .streaming(chunks(Reading {
+            state,
+            context,
+            download,
+        })))
 }
 
-/// An error in the middle breaks the transfer off, which clients notice: half a list would pass for
-/// a whole one otherwise.
-fn chunks(state: State, download: Download) -> impl stream::Stream<Item = Result<Bytes>> {
-    stream::try_unfold(Some(download), move |download| {
-        let state = state.clone();
-        async move {
-            let Some(download) = download else {
-                return Ok(None);
-            };
-            let (chunk, download) = next_chunk(&state, download).await.inspect_err(|error| {
-                tracing::error!(%error, "a download broke off");
-            })?;
-            Ok(chunk.map(|chunk| (Bytes::from(chunk), Some(download))))
-        }
+/// A download and what reads it.
+struct Reading {
+    state: State,
+    context: RequestContext,
+    download: Download,
+}
+
+/// Streams a download. An error breaks the transfer off, which clients notice: half a list would pass
+/// for a whole one otherwise.
+fn chunks(reading: Reading) -> impl stream::Stream<Item = Result<Bytes>> {
+    stream::try_unfold(Some(reading), |reading| async move {
+        let Some(reading) = reading else {
+            return Ok(None);
+        };
+        let (chunk, reading) = reading.next_chunk().await.inspect_err(|error| {
+            tracing::error!(%error, "a download broke off");
+        })?;
+        Ok(chunk.map(|chunk| (Bytes::from(chunk), Some(reading))))
     })
 }
 
-async fn next_chunk(state: &State, mut download: Download) -> Result<(Option<Vec<u8>>, Download)> {
-    let keys = state.services.sealing.clone();
-    state
-        .run_blocking(move |connection| {
-            let chunk = download.next_chunk(connection, &keys)?;
-            Ok((chunk, download))
-        })
-        .await
+impl Reading {
+    async fn next_chunk(self) -> Result<(Option<Vec<u8>>, Self)> {
+        let Self {
+            state,
+            context,
+            mut download,
+        } = self;
+        let (chunk, download) = state
+            .unit_of_work(context.clone(), move |tx| {
+                let chunk = download.next_chunk(tx)?;
+                Ok((chunk, download))
+            })
+            .await?;
+        let reading = Self {
+            state,
+            context,
+            download,
+        };
+        Ok((chunk, reading))
+    }
 }

@@ -1,4 +1,4 @@
-//! Imports (PRODUCT 3.6 and 3.7).
+//! Imports (`docs/imports.md`).
 
 mod create;
 mod download;
@@ -13,18 +13,17 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use self::requests::ImportPath;
 use self::responses::{ImportBody, ImportPage, ImportRowBody, ImportRowPage};
-use super::extract::Caller;
+use super::extract::{Guard as _, InOrganization, OrganizationPath};
 use super::organizations::PageQuery;
 use super::page::{Limit, Paged, parse_cursor};
 use super::problem::{ConflictErrors, OrganizationErrors, Problem, QueryErrors, ResultErrors};
-use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::RowOutcome;
 use crate::domain::spreadsheet::TEMPLATE_HEADER;
-use crate::services::authorization::ManageImports;
-use crate::services::imports::{self, RowQuery, results};
-use crate::state::State;
-use crate::store::import_rows::Which;
+use crate::services::authorization::{ManageImports, Permission as _, ReadImports};
+use crate::services::imports::{self, results};
+use crate::store::import_rows::{RowQuery, Which};
 
 /// Mounts these operations.
 pub fn mount(config: &mut ServiceConfig<'_>) {
@@ -67,72 +66,60 @@ async fn get_import_template() -> HttpResponse {
 
 /// List imports
 ///
-/// The newest first. *Requires:* admin, or operator; or staff, who see those that they made themselves
-/// into groups all of which they manage.
+/// The newest first. Staff see those that they made themselves into groups all of which they manage.
 #[utoipa::path(
     tag = "Imports",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        PageQuery
-    ),
+    params(OrganizationPath, PageQuery),
     responses(
         (status = 200, description = "A page.", body = ImportPage),
         QueryErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/imports")]
 async fn list_imports(
-    state: web::Data<State>,
+    request: InOrganization<ReadImports>,
     http: HttpRequest,
-    caller: Caller,
-    path: web::Path<(OrganizationId,)>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (id,) = path.into_inner();
     let (limit, before) = (query.limit()?, query.after()?);
-    let found = caller
-        .permitted::<ManageImports, _>(id, move |connection, permit| {
-            imports::list(connection, &permit, before, limit.with_lookahead())
+    let (found, now) = request
+        .run(move |tx, permit| {
+            let found = imports::list(tx, &permit, before, limit.with_lookahead())?;
+            Ok((found, tx.now()))
         })
         .await?;
-    let now = state.services.clock.now();
     let page = Paged::new(
         found,
         limit,
         |found| found.import.id,
-        |f| ImportBody::new(f, now),
+        |found| ImportBody::new(found, now),
     )?;
     Ok(page.respond(&http, ImportPage::new))
 }
 
 /// Watch an import
 ///
-/// Its status, how far it is and how fast it goes. *Requires:* admin, or operator; or staff, for an
-/// import of their own into groups that they manage.
+/// Its status, how far it is and how fast it goes. Staff watch their own imports into groups that they
+/// manage.
 #[utoipa::path(
     tag = "Imports",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("import_id" = ImportId, Path, description = "The import.")
-    ),
-    responses((status = 200, description = "The import.", body = ImportBody), OrganizationErrors)
+    params(ImportPath),
+    responses((status = 200, description = "The import.", body = ImportBody), OrganizationErrors),
+    extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/imports/{import_id}")]
 async fn get_import(
-    state: web::Data<State>,
-    caller: Caller,
-    path: web::Path<(OrganizationId, ImportId)>,
+    request: InOrganization<ReadImports>,
+    path: web::Path<ImportPath>,
 ) -> Result<web::Json<ImportBody>, Problem> {
-    let (id, import) = path.into_inner();
-    let found = caller
-        .permitted::<ManageImports, _>(id, move |connection, permit| {
-            imports::find(connection, &permit, import)
+    let import = request
+        .run(move |tx, permit| {
+            let found = imports::find(tx, &permit, path.import_id)?;
+            Ok(ImportBody::new(found, tx.now()))
         })
         .await?;
-    Ok(web::Json(ImportBody::new(
-        found,
-        state.services.clock.now(),
-    )))
+    Ok(web::Json(import))
 }
 
 /// Which rows.
@@ -152,103 +139,88 @@ pub struct RowParameters {
 
 /// List the rows of an import
 ///
-/// In the order of the file or list, without passwords. *Requires:* admin, or operator; or staff, for an
-/// import of their own into groups that they manage.
+/// In the order of the file or list, without passwords. Staff see the rows of their own imports into
+/// groups that they manage.
 #[utoipa::path(
     tag = "Imports",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("import_id" = ImportId, Path, description = "The import."),
-        RowParameters
-    ),
+    params(ImportPath, RowParameters),
     responses(
         (status = 200, description = "A page.", body = ImportRowPage),
         QueryErrors, OrganizationErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/imports/{import_id}/rows")]
 async fn list_import_rows(
-    state: web::Data<State>,
+    request: InOrganization<ReadImports>,
     http: HttpRequest,
-    caller: Caller,
-    path: web::Path<(OrganizationId, ImportId)>,
+    path: web::Path<ImportPath>,
     query: web::Query<RowParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, import) = path.into_inner();
     let limit = Limit::parse(query.limit)?;
     let query = RowQuery {
-        import,
+        import: path.import_id,
         which: query.outcome.map_or(Which::All, Which::Ended),
         after: parse_cursor(query.cursor.as_deref())?.unwrap_or(0),
         limit: limit.with_lookahead(),
     };
-    let keys = state.services.sealing.clone();
-    let found = caller
-        .permitted::<ManageImports, _>(id, move |connection, permit| {
-            imports::rows(connection, &permit, &keys, &query)
-        })
+    let found = request
+        .run(move |tx, permit| imports::rows(tx, &permit, &query))
         .await?;
-    let page = Paged::new(found, limit, |row| row.row_number, ImportRowBody::from)?;
+    let page = Paged::new(
+        found,
+        limit,
+        |view| view.row.row_number,
+        ImportRowBody::from,
+    )?;
     Ok(page.respond(&http, ImportRowPage::new))
 }
 
 /// Cancel an import
 ///
-/// Stops it at once: what was created stays, all other rows end as `cancelled`. *Requires:* admin, or
-/// operator; or staff, for an import of their own into groups that they manage.
+/// Stops it at once: what was created stays, all other rows end as `cancelled`. Staff cancel their
+/// own imports into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("import_id" = ImportId, Path, description = "The import.")
-    ),
+    params(ImportPath),
     responses(
         (status = 200, description = "What was done of it.", body = ImportBody),
         OrganizationErrors, ConflictErrors
-    )
+    ),
+    extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/imports/{import_id}/cancel")]
 async fn cancel_import(
-    state: web::Data<State>,
-    caller: Caller,
-    path: web::Path<(OrganizationId, ImportId)>,
+    request: InOrganization<ManageImports>,
+    path: web::Path<ImportPath>,
 ) -> Result<web::Json<ImportBody>, Problem> {
-    let (id, import) = path.into_inner();
-    let lifetime = state.services.config.results_lifetime;
-    let found = caller
-        .permitted::<ManageImports, _>(id, move |connection, permit| {
-            imports::cancel(connection, &permit, import, lifetime)
+    let import = request
+        .run(move |tx, permit| {
+            let found = imports::cancel(tx, &permit, path.import_id)?;
+            Ok(ImportBody::new(found, tx.now()))
         })
         .await?;
-    Ok(web::Json(ImportBody::new(
-        found,
-        state.services.clock.now(),
-    )))
+    Ok(web::Json(import))
 }
 
 /// Discard the passwords of an import
 ///
 /// Takes the results away before their time: `userlist.csv` and `errors.csv` are gone for good, and
-/// only a reset gives anybody a new password. *Requires:* admin, or operator; or staff, for an import of
-/// their own into groups that they manage.
+/// only a reset gives anybody a new password. Staff discard those of their own imports into groups that
+/// they manage.
 #[utoipa::path(
     tag = "Imports",
-    params(
-        ("organization_id" = OrganizationId, Path, description = "The organization."),
-        ("import_id" = ImportId, Path, description = "The import.")
-    ),
-    responses((status = 204, description = "Gone."), OrganizationErrors, ResultErrors)
+    params(ImportPath),
+    responses((status = 204, description = "Gone."), OrganizationErrors, ResultErrors),
+    extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
 #[delete("/v1/organizations/{organization_id}/imports/{import_id}/credentials")]
 async fn discard_import_credentials(
-    caller: Caller,
-    path: web::Path<(OrganizationId, ImportId)>,
+    request: InOrganization<ManageImports>,
+    path: web::Path<ImportPath>,
 ) -> Result<HttpResponse, Problem> {
-    let (id, import) = path.into_inner();
-    caller
-        .permitted::<ManageImports, _>(id, move |connection, permit| {
-            results::discard(connection, &permit, import)
-        })
+    request
+        .run(move |tx, permit| results::discard(tx, &permit, path.import_id))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -5,190 +5,173 @@
 
 use std::io::{self, Read};
 
-use actix_multipart::Field;
 use actix_web::web::{Buf as _, Bytes};
-use futures_util::TryStreamExt as _;
 use tokio::sync::{mpsc, oneshot};
 
-use super::create::accepted;
-use super::upload::{Interrupted, in_time};
-use crate::domain::ids::OrganizationId;
+use super::responses::accepted;
 use crate::error::{Code, Error, Result};
-use crate::routes::extract::fingerprint::FieldDigest;
-use crate::routes::extract::{Once, Reply};
-use crate::services::authorization::{ManageImports, Permit, permit};
+use crate::routes::extract::{Guard as _, Idempotency, InOrganization};
+use crate::services::authorization::{ManageImports, Permit};
+use crate::services::context::RequestContext;
+use crate::services::idempotency::Execution;
 use crate::services::imports::staging::{self, Staged};
 use crate::services::imports::submission::{self, Options};
 use crate::services::imports::{self, from_csv};
-use crate::services::sessions::{SignedIn, require_active_session};
-use crate::services::unit_of_work::{Services, UnitOfWork};
-use crate::state::State;
-use crate::store::{Connection, transaction};
 
-/// Who uploads: asked again when the upload ends, which may be minutes later.
+/// Who uploads. The session and the permit are asked for again when the upload ends, which may be
+/// minutes later.
 pub(super) struct Uploader {
-    caller: SignedIn,
+    request: InOrganization<ManageImports>,
+    context: RequestContext,
     permit: Permit<ManageImports>,
 }
 
 impl Uploader {
-    /// Asks for the first time.
+    /// Asks for the permit before the upload.
     ///
     /// # Errors
-    /// `not_found`, `forbidden`.
-    pub(super) fn permitted(
-        services: &Services,
-        connection: &mut Connection,
-        caller: SignedIn,
-        organization: OrganizationId,
-    ) -> Result<Self> {
-        let context = caller.context();
-        let mut tx = UnitOfWork::new(connection, services, &context);
-        let permit = permit::<ManageImports>(&mut tx, organization)?;
-        imports::require_any_reach(connection, &permit)?;
-        Ok(Self { caller, permit })
-    }
-
-    /// Into which organization.
-    pub(super) fn organization(&self) -> OrganizationId {
-        self.permit.organization.id
-    }
-
-    /// The permit as it is now, if there still is one.
-    fn permit_now(
-        &self,
-        services: &Services,
-        connection: &mut Connection,
-    ) -> Result<Permit<ManageImports>> {
-        let context = self.caller.context();
-        let mut tx = UnitOfWork::new(connection, services, &context);
-        permit::<ManageImports>(&mut tx, self.permit.organization.id)
+    /// `not_signed_in`, `not_found`, `forbidden`.
+    pub(super) async fn permitted(request: InOrganization<ManageImports>) -> Result<Self> {
+        let (context, permit) = request
+            .clone()
+            .run(|tx, permit| {
+                imports::require_any_reach(tx, &permit)?;
+                Ok((tx.context.clone(), permit))
+            })
+            .await?;
+        Ok(Self {
+            request,
+            context,
+            permit,
+        })
     }
 }
 
 /// What goes through the channel.
-enum Piece {
+pub(super) enum Piece {
     Chunk(Bytes),
     EndOfFile,
-    Accept(Box<Ordered>),
+    Submit(Box<Submission>),
 }
 
-/// What is asked for in the end, and by what key.
-struct Ordered {
+/// The end of a request: the options, and the `Idempotency-Key` with the fingerprint of the whole.
+pub(super) struct Submission {
     options: Options,
-    once: Once,
+    idempotency: Idempotency,
 }
 
-/// The thread that reads the file, and the two ends that lead to it and back.
+/// The reader has ended: its verdict tells why.
+pub(super) struct ReaderEnded;
+
+/// The thread that reads the file: the channel to it and the one back.
 pub(super) struct ReaderThread {
     pieces: mpsc::Sender<Piece>,
-    verdict: oneshot::Receiver<Result<Reply>>,
+    verdict: oneshot::Receiver<Result<Execution>>,
 }
 
 /// Chunks between the stream and the reader; each is at most 64 KiB.
 const CHUNKS_AHEAD: usize = 4;
 
 impl ReaderThread {
-    pub(super) fn start(state: &State, uploader: Uploader) -> Result<Self> {
+    pub(super) fn start(uploader: Uploader) -> Result<Self> {
         let (pieces, arriving) = mpsc::channel(CHUNKS_AHEAD);
         let (verdict_sender, verdict) = oneshot::channel();
-        let state = state.clone();
         std::thread::Builder::new()
             .name("upload".to_owned())
             .spawn(move || {
-                let verdict = read_and_accept(&state, &uploader, arriving);
-                if let Err(Ok(reply)) = verdict_sender.send(verdict) {
-                    // The client has gone, but its import was accepted and goes on.
-                    tracing::info!(import = reply.location, "accepted without a listener");
+                let verdict = read_and_submit(&uploader, arriving);
+                if let Err(Ok(_)) = verdict_sender.send(verdict) {
+                    tracing::info!("the client of an upload has gone, but its import goes on");
                 }
             })
             .map_err(Error::internal)?;
         Ok(Self { pieces, verdict })
     }
 
-    pub(super) async fn feed(
-        &self,
-        mut field: Field,
-        digest: &mut FieldDigest,
-    ) -> Result<(), Interrupted> {
-        while let Some(chunk) = in_time(field.try_next()).await? {
-            digest.update(&chunk);
-            self.send(Piece::Chunk(chunk)).await?;
-        }
-        self.send(Piece::EndOfFile).await
-    }
-
-    async fn send(&self, piece: Piece) -> Result<(), Interrupted> {
+    /// Passes a piece on.
+    ///
+    /// # Errors
+    /// Where the reader has ended.
+    pub(super) async fn send(&self, piece: Piece) -> Result<(), ReaderEnded> {
         let sent = self.pieces.send(piece).await;
-        sent.map_err(|_| Interrupted::ReaderEnded)
+        sent.map_err(|_| ReaderEnded)
     }
 
-    pub(super) async fn accept(self, options: Options, once: Once) -> Result<Reply> {
-        let ordered = Box::new(Ordered { options, once });
+    /// Ends the upload with an import.
+    ///
+    /// # Errors
+    /// The file's refusal, or as [`submission::submit`].
+    pub(super) async fn submit(
+        self,
+        options: Options,
+        idempotency: Idempotency,
+    ) -> Result<Execution> {
+        let submission = Box::new(Submission {
+            options,
+            idempotency,
+        });
         // Where the reader has ended, its verdict tells why.
-        let _ = self.send(Piece::Accept(ordered)).await;
+        let _ = self.send(Piece::Submit(submission)).await;
         self.verdict().await
     }
 
-    /// Ends without an import, and gives the error to answer with: nothing is left of the file when
-    /// the client is told so. Where the file is at fault too, it is told of that, whether or not the
-    /// reader had come so far.
+    /// Ends the upload without an import, and gives the error to respond with: nothing is left of the
+    /// file by then. If the file is at fault too, that error comes first, whether or not the reader had
+    /// reached it.
     pub(super) async fn dismiss(self, error: Error) -> Error {
         match self.verdict().await {
             Err(of_file) if of_file.code() != Code::MalformedRequest => of_file,
-            _ => error,
+            Ok(_) | Err(_) => error,
         }
     }
 
-    pub(super) async fn verdict(self) -> Result<Reply> {
+    /// Waits for the end of the reader.
+    pub(super) async fn verdict(self) -> Result<Execution> {
         drop(self.pieces);
         self.verdict.await.map_err(Error::internal)?
     }
 }
 
-fn read_and_accept(
-    state: &State,
-    uploader: &Uploader,
-    arriving: mpsc::Receiver<Piece>,
-) -> Result<Reply> {
+fn read_and_submit(uploader: &Uploader, arriving: mpsc::Receiver<Piece>) -> Result<Execution> {
+    let services = &uploader.request.sender().state.services;
     let mut source = ChannelReader {
         arriving,
         current: Bytes::new(),
         ended: false,
     };
-    let staged = from_csv::stage(&state.services, &uploader.permit, &mut source)?;
-    let accepted = source
-        .ordered()
-        .and_then(|ordered| accept(state, uploader, &staged, ordered));
-    // A repetition leaves what it brought behind: it is the first import that is answered.
-    if accepted.as_ref().map_or(true, |reply| reply.replayed) {
-        staging::abandon(&state.services.pool, staged.import);
+    let staged = from_csv::stage(services, &uploader.context, &uploader.permit, &mut source)?;
+    let execution = source
+        .submission()
+        .and_then(|submission| submit(uploader, &staged, submission));
+    // A repetition gets the response of the first import, and leaves its own rows behind.
+    if execution.as_ref().map_or(true, Execution::is_replayed) {
+        staging::abandon(&services.pool, staged.import);
     }
-    accepted
+    execution
 }
 
-fn accept(
-    state: &State,
-    uploader: &Uploader,
-    staged: &Staged,
-    Ordered { options, once }: Ordered,
-) -> Result<Reply> {
-    let mut connection = state.services.pool.get()?;
-    let now = state.services.clock.now();
-    require_active_session(&mut connection, &uploader.caller, now)?;
-    let scope = uploader.caller.account.id.to_string();
-    let reply = once.run(state, &mut connection, &scope, |connection| {
-        transaction(connection, |connection| {
-            let permit = uploader.permit_now(&state.services, connection)?;
-            submission::accept(connection, &state.services, &permit, staged, &options)?;
-            accepted(connection, &permit, staged.import, now)
+fn submit(uploader: &Uploader, staged: &Staged, submission: Submission) -> Result<Execution> {
+    let request = uploader.request.clone();
+    let state = request.sender().state.clone();
+    let Submission {
+        options,
+        idempotency,
+    } = submission;
+    let organization = request.organization();
+    let context = uploader.context.at(state.services.clock.now());
+    let execution = state.services.run(&context, |tx| {
+        request.authorize(tx, |tx, _| {
+            idempotency.execute(tx, |tx| {
+                let import = submission::submit(tx, organization, staged, &options)?;
+                accepted(import, tx.now())
+            })
         })
     })?;
     state.signal.notify();
-    Ok(reply)
+    Ok(execution)
 }
 
-/// The channel as the file that it carries.
+/// Reads the file from the channel.
 struct ChannelReader {
     arriving: mpsc::Receiver<Piece>,
     current: Bytes,
@@ -196,11 +179,11 @@ struct ChannelReader {
 }
 
 impl ChannelReader {
-    /// What the client asked for, once its whole request has arrived.
-    fn ordered(&mut self) -> Result<Ordered> {
+    /// Waits until the whole request has arrived.
+    fn submission(&mut self) -> Result<Submission> {
         loop {
             match self.arriving.blocking_recv() {
-                Some(Piece::Accept(ordered)) => return Ok(*ordered),
+                Some(Piece::Submit(submission)) => return Ok(*submission),
                 Some(Piece::Chunk(_) | Piece::EndOfFile) => {}
                 None => {
                     let detail = "The request broke off. Nothing was imported: upload it again.";
@@ -217,7 +200,7 @@ impl Read for ChannelReader {
             match self.arriving.blocking_recv() {
                 Some(Piece::Chunk(chunk)) => self.current = chunk,
                 Some(Piece::EndOfFile) => self.ended = true,
-                Some(Piece::Accept(_)) | None => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Some(Piece::Submit(_)) | None => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
         }
         let count = self.current.remaining().min(buffer.len());

@@ -1,13 +1,14 @@
-//! The options of an import, as the fields of a form or as query parameters.
+//! What requests about imports send: their paths, and the options of an import as the fields of a
+//! form, as JSON or as query parameters.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::{IntoParams, ToSchema};
 
 use super::responses::ImportMode;
-use super::usernames::UsernamesRequest;
-use crate::domain::ids::GroupId;
+use crate::domain::ids::{GroupId, ImportId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::error::{Code, Error, FieldError, Result};
@@ -22,8 +23,91 @@ const MAX_GROUPS: usize = 100;
 /// The longest name that a refusal repeats, in characters.
 const MAX_NAME: usize = 100;
 
-/// The fields as they arrive: what is wrong with each is kept until all are there, to be told at
-/// once.
+/// The import that a request is about.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ImportPath {
+    /// The organization.
+    #[allow(dead_code, reason = "the guard reads it")]
+    organization_id: OrganizationId,
+    /// The import.
+    pub import_id: ImportId,
+}
+
+/// The form of an upload.
+#[derive(ToSchema)]
+#[schema(as = ImportUpload, examples(json!({
+    "file": "email,password,username\njane.doe@school.example,seven green ducks 7,Jane Doe\n",
+    "account_type": "student",
+    "on_row_error": "skip"
+})))]
+#[allow(dead_code, reason = "read field by field from the stream")]
+pub struct ImportUpload {
+    /// A CSV file of at most 100,000 rows and 32 MiB.
+    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
+    file: Vec<u8>,
+    account_type: AccountType,
+    /// Groups that everybody joins; repeat the field, or separate the ids by commas.
+    #[schema(max_items = 100)]
+    group_ids: Option<Vec<GroupId>>,
+    mode: Option<ImportMode>,
+    /// `skip` unless given.
+    on_row_error: Option<OnRowError>,
+    /// `fill` unless given.
+    on_seat_shortage: Option<OnSeatShortage>,
+    /// Whether rows without a password get one; they are errors otherwise.
+    generate_missing_passwords: Option<bool>,
+    /// Whether people are asked for a password of their own at their first sign-in.
+    must_change_password: Option<bool>,
+}
+
+/// People to make accounts of who have no address.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "usernames": ["Jane Doe", "Li Ming", "Jane Doe"],
+    "account_type": "student",
+    "group_ids": ["01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c15"]
+})))]
+pub struct UsernamesRequest {
+    /// Names of 1 to 100 characters; blank ones are skipped, and those that are none become rows with
+    /// an error.
+    #[schema(min_items = 1, max_items = 10000, max_length = 16384)]
+    pub(super) usernames: Vec<String>,
+    account_type: AccountType,
+    /// Groups that everybody joins.
+    #[schema(max_items = 100)]
+    group_ids: Option<Vec<GroupId>>,
+    mode: Option<ImportMode>,
+    /// `skip` unless given.
+    on_row_error: Option<OnRowError>,
+    /// `fill` unless given.
+    on_seat_shortage: Option<OnSeatShortage>,
+    /// Whether people are asked for a password of their own at their first sign-in.
+    must_change_password: Option<bool>,
+}
+
+/// The options of names that come as `text/plain`; a form and JSON have none of these parameters.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "read one by one, as the fields of a form are")]
+pub struct UsernameParameters {
+    /// What the people become: needed for `text/plain`, not taken for anything else.
+    account_type: Option<AccountType>,
+    /// For `text/plain`: groups that everybody joins, separated by commas.
+    #[param(max_items = 100, style = Form, explode = false)]
+    group_ids: Option<Vec<GroupId>>,
+    /// For `text/plain`.
+    mode: Option<ImportMode>,
+    /// For `text/plain`: `skip` unless given.
+    on_row_error: Option<OnRowError>,
+    /// For `text/plain`: `fill` unless given.
+    on_seat_shortage: Option<OnSeatShortage>,
+    /// For `text/plain`: whether people are asked for a password of their own at their first sign-in.
+    must_change_password: Option<bool>,
+}
+
+/// The fields as they arrive. The errors of all fields are collected, to be refused together.
 #[derive(Default)]
 pub(super) struct Fields {
     count: usize,
@@ -34,14 +118,14 @@ pub(super) struct Fields {
     on_seat_shortage: Option<OnSeatShortage>,
     generate_missing_passwords: Option<bool>,
     must_change_password: Option<bool>,
-    /// There is no word to be said about passwords.
+    /// The request has no option about passwords.
     without_passwords: bool,
     in_query: bool,
     faults: Vec<FieldError>,
 }
 
 impl Fields {
-    /// Those of a list of names, all of whose passwords are made up.
+    /// Fields of a list of names, whose passwords are all generated.
     fn without_passwords() -> Self {
         Self {
             without_passwords: true,
@@ -49,7 +133,7 @@ impl Fields {
         }
     }
 
-    /// Those that came with names as JSON.
+    /// Fields that come with names as JSON.
     pub(super) fn of_names(request: &UsernamesRequest) -> Self {
         Self {
             account_type: Some(request.account_type),
@@ -62,7 +146,7 @@ impl Fields {
         }
     }
 
-    /// Those that come as query parameters beside a list of names.
+    /// Fields that come as query parameters of a list of names.
     pub(super) fn of_query() -> Self {
         Self {
             in_query: true,
@@ -70,7 +154,7 @@ impl Fields {
         }
     }
 
-    /// Takes a field. A browser sends what was left blank as an empty text: that is not given.
+    /// Takes a field. An empty text counts as absent: a browser sends it for a blank field.
     ///
     /// # Errors
     /// `payload_too_large` where there are far more than any form has.
@@ -109,15 +193,11 @@ impl Fields {
         Ok(())
     }
 
-    /// What the caller asks for.
+    /// The options that the fields ask for.
     ///
     /// # Errors
     /// `validation_failed` with every field that is at fault or missing.
-    pub(super) fn into_options(
-        mut self,
-        has_file: bool,
-        results_lifetime: Duration,
-    ) -> Result<Options> {
+    pub(super) fn into_options(mut self, has_file: bool) -> Result<Options> {
         self.note_what_is_missing(has_file);
         let Some(account_type) = self.account_type.filter(|_| self.faults.is_empty()) else {
             return Err(self.refusal());
@@ -129,7 +209,6 @@ impl Fields {
             on_seat_shortage: self.on_seat_shortage.unwrap_or(OnSeatShortage::Fill),
             generate_missing_passwords: self.generate_missing_passwords.unwrap_or(false),
             must_change_password: self.must_change_password.unwrap_or(false),
-            results_lifetime,
         })
     }
 

@@ -11,9 +11,10 @@ use crate::domain::imports::{ImportSource, ImportStatus, RowOutcome, StoredFailu
 use crate::domain::organization::AccountType;
 use crate::domain::spreadsheet::Detected;
 use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
 use crate::routes::page::page_body;
-use crate::services::imports::ImportWithCounts;
-use crate::store::import_rows::ImportRow;
+use crate::services::idempotency::StoredResponse;
+use crate::services::imports::{ImportWithCounts, RowView};
 
 /// When an import does its work.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -102,9 +103,9 @@ page_body! {
 }
 
 impl ImportBody {
-    /// An import as it is at this moment.
+    /// An import as it is at this time.
     pub fn new(found: ImportWithCounts, now: Timestamp) -> Self {
-        let pace = ImportSpeed::of(&found, now);
+        let speed = ImportSpeed::of(&found, now);
         let counts = Counts {
             rows: found.import.rows_total,
             processed: found.processed(),
@@ -122,8 +123,8 @@ impl ImportBody {
             status: import.status,
             failure: import.failure,
             counts,
-            rows_per_second: pace.as_ref().map(|pace| pace.rows_per_second),
-            estimated_end_at: pace.and_then(|pace| pace.estimated_end_at),
+            rows_per_second: speed.as_ref().map(|speed| speed.rows_per_second),
+            estimated_end_at: speed.and_then(|speed| speed.estimated_end_at),
             created_at: import.created_at,
             started_at: import.started_at,
             finished_at: import.finished_at,
@@ -132,7 +133,17 @@ impl ImportBody {
     }
 }
 
-/// How fast an import goes and when it will be done so.
+/// The response to an import that was accepted.
+pub(super) fn accepted(found: ImportWithCounts, now: Timestamp) -> Result<StoredResponse> {
+    let import = &found.import;
+    let location = format!(
+        "/v1/organizations/{}/imports/{}",
+        import.organization_id, import.id
+    );
+    Ok(StoredResponse::accepted(&ImportBody::new(found, now))?.at(location))
+}
+
+/// How fast an import goes, and when it ends at that speed.
 struct ImportSpeed {
     rows_per_second: f64,
     estimated_end_at: Option<Timestamp>,
@@ -190,12 +201,12 @@ pub struct ImportRowBody {
     account_id: Option<AccountId>,
 }
 
-impl From<ImportRow> for ImportRowBody {
-    fn from(row: ImportRow) -> Self {
+impl From<RowView> for ImportRowBody {
+    fn from(RowView { row, texts }: RowView) -> Self {
         Self {
             row: row.row_number,
-            email: row.email,
-            username: row.username,
+            email: texts.email,
+            username: texts.username,
             outcome: row.outcome,
             error: row.error,
             account_id: row.account_id,

@@ -5,75 +5,40 @@ use std::time::Duration;
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use utoipa::ToSchema;
 
-use super::reader_thread::{ReaderThread, Uploader};
+use super::reader_thread::{Piece, ReaderEnded, ReaderThread, Uploader};
 use super::requests::Fields;
-use super::responses::ImportMode;
-use crate::domain::ids::{GroupId, OrganizationId};
-use crate::domain::imports::{OnRowError, OnSeatShortage};
-use crate::domain::organization::AccountType;
 use crate::error::{Code, Error, Result};
-use crate::routes::extract::fingerprint::FormDigest;
-use crate::routes::extract::{Caller, Once, Reply};
+use crate::routes::extract::fingerprint::{FieldDigest, FormDigest};
+use crate::routes::extract::idempotency::UnreadBody;
+use crate::routes::extract::{Guard as _, InOrganization};
+use crate::services::authorization::ManageImports;
+use crate::services::idempotency::Execution;
 use crate::services::imports::submission::Options;
-use crate::state::State;
-
-/// The form of an upload.
-#[derive(ToSchema)]
-#[schema(as = ImportUpload, examples(json!({
-    "file": "email,password,username\njane.doe@school.example,seven green ducks 7,Jane Doe\n",
-    "account_type": "student",
-    "on_row_error": "skip"
-})))]
-#[allow(dead_code, reason = "read field by field from the stream")]
-pub struct ImportUpload {
-    /// A CSV file of at most 100,000 rows and 32 MiB.
-    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
-    file: Vec<u8>,
-    account_type: AccountType,
-    /// Groups that everybody joins; repeat the field, or separate the ids by commas.
-    #[schema(max_items = 100)]
-    group_ids: Option<Vec<GroupId>>,
-    mode: Option<ImportMode>,
-    /// `skip` unless given.
-    on_row_error: Option<OnRowError>,
-    /// `fill` unless given.
-    on_seat_shortage: Option<OnSeatShortage>,
-    /// Whether rows without a password get one; they are errors otherwise.
-    generate_missing_passwords: Option<bool>,
-    /// Whether people are asked for a password of their own at their first sign-in.
-    must_change_password: Option<bool>,
-}
 
 /// Makes an import of an uploaded file.
 ///
 /// # Errors
 /// What is wrong with the form, the file or the options; `not_found`, `forbidden`.
 pub(super) async fn create(
-    state: &State,
-    caller: Caller,
-    once: Once,
-    organization: OrganizationId,
+    request: InOrganization<ManageImports>,
+    unread: UnreadBody,
     form: Multipart,
 ) -> Result<HttpResponse> {
-    let services = state.services.clone();
-    let uploader = caller
-        .signed_in(move |connection, caller| {
-            Uploader::permitted(&services, connection, caller, organization)
-        })
-        .await?;
-    Ok(receive(state, uploader, once, form).await?.into())
-}
-
-async fn receive(state: &State, uploader: Uploader, once: Once, form: Multipart) -> Result<Reply> {
-    let _place = state.uploads.take(uploader.organization()).ok_or_else(|| {
+    let uploads = request.sender().state.uploads.clone();
+    let organization = request.organization();
+    let uploader = Uploader::permitted(request).await?;
+    let _place = uploads.take(organization).ok_or_else(|| {
         Error::refused(
             Code::RateLimited,
             "Other files are being uploaded at this moment. Try again in a few seconds.",
         )
     })?;
-    let reader = ReaderThread::start(state, uploader)?;
+    let reader = ReaderThread::start(uploader)?;
+    Ok(receive(reader, unread, form).await?.into())
+}
+
+async fn receive(reader: ReaderThread, unread: UnreadBody, form: Multipart) -> Result<Execution> {
     let mut arriving = Arriving {
         form,
         fields: Fields::default(),
@@ -83,9 +48,10 @@ async fn receive(state: &State, uploader: Uploader, once: Once, form: Multipart)
     let arrived = tokio::time::timeout(DEADLINE, arriving.read_all(&reader)).await;
     match arrived.unwrap_or_else(|_| Err(too_slow().into())) {
         Ok(()) => {
-            let once = once.with_form(std::mem::take(&mut arriving.digest).finish());
-            match arriving.into_options(state.services.config.results_lifetime) {
-                Ok(options) => reader.accept(options, once).await,
+            let digest = std::mem::take(&mut arriving.digest).finish();
+            let idempotency = unread.with_digest(&digest);
+            match arriving.into_options() {
+                Ok(options) => reader.submit(options, idempotency).await,
                 Err(error) => Err(reader.dismiss(error).await),
             }
         }
@@ -97,7 +63,7 @@ async fn receive(state: &State, uploader: Uploader, once: Once, form: Multipart)
     }
 }
 
-/// A client that is still sending would not read the answer: take a little more off its hands.
+/// Reads a little more of the form: a client that is still sending would not read the response.
 async fn drain(form: Multipart) {
     const MOST: usize = 64 * 1024 * 1024;
     const TIMEOUT: Duration = Duration::from_secs(10);
@@ -110,12 +76,12 @@ async fn drain(form: Multipart) {
             std::future::ready((*total < MOST).then_some(()))
         })
         .for_each(|()| std::future::ready(()));
-    // Whether all of it came or the patience ended makes no difference.
+    // Whether all of it came or the time is up makes no difference.
     let _ = tokio::time::timeout(TIMEOUT, drained).await;
 }
 
 /// Why reading the form stopped.
-pub(super) enum Interrupted {
+enum Interrupted {
     /// The reader has refused the file, and knows why.
     ReaderEnded,
     Refused(Error),
@@ -124,6 +90,12 @@ pub(super) enum Interrupted {
 impl From<Error> for Interrupted {
     fn from(error: Error) -> Self {
         Self::Refused(error)
+    }
+}
+
+impl From<ReaderEnded> for Interrupted {
+    fn from(ReaderEnded: ReaderEnded) -> Self {
+        Self::ReaderEnded
     }
 }
 
@@ -149,7 +121,7 @@ struct Arriving {
 }
 
 impl Arriving {
-    /// Fields may come before the file or behind it.
+    /// Reads the fields, which may come before the file or behind it.
     async fn read_all(&mut self, reader: &ReaderThread) -> Result<(), Interrupted> {
         while let Some(field) = in_time(self.form.try_next()).await? {
             let name = field.name().unwrap_or_default().to_owned();
@@ -162,19 +134,32 @@ impl Arriving {
                 let detail = "Upload one file at a time.";
                 return Err(Error::invalid("/file", "too_many", detail).into());
             } else {
-                reader.feed(field, &mut digest).await?;
+                feed(reader, field, &mut digest).await?;
             }
             self.digest.add(digest);
         }
         Ok(())
     }
 
-    fn into_options(self, results_lifetime: Duration) -> Result<Options> {
-        self.fields.into_options(self.has_file, results_lifetime)
+    fn into_options(self) -> Result<Options> {
+        self.fields.into_options(self.has_file)
     }
 }
 
-pub(super) async fn in_time<T>(next: impl Future<Output = Result<T, MultipartError>>) -> Result<T> {
+/// Passes a file on as it arrives.
+async fn feed(
+    reader: &ReaderThread,
+    mut field: Field,
+    digest: &mut FieldDigest,
+) -> Result<(), Interrupted> {
+    while let Some(chunk) = in_time(field.try_next()).await? {
+        digest.update(&chunk);
+        reader.send(Piece::Chunk(chunk)).await?;
+    }
+    Ok(reader.send(Piece::EndOfFile).await?)
+}
+
+async fn in_time<T>(next: impl Future<Output = Result<T, MultipartError>>) -> Result<T> {
     match tokio::time::timeout(TIMEOUT, next).await {
         Ok(Ok(next)) => Ok(next),
         Ok(Err(error)) => Err(unreadable_form(&error)),

@@ -2,11 +2,10 @@
 //! reservation goes back, and where all or nothing was asked for, it is all or nothing.
 
 use super::creation::{self, tally};
-use super::{batches, end_pending, notice, record_end, release_seats};
-use crate::domain::audit::AuditAction;
+use super::{batches, end_pending, notice, publish_end, release_seats};
+use crate::domain::events::ImportEvent;
 use crate::domain::imports::{ImportStatus, OnRowError, RowError, RowOutcome, StoredFailure};
 use crate::error::{Error, Result};
-use crate::services::act::Act;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::import_outcomes;
 use crate::store::import_rows::{self, ImportRow, PendingRows};
@@ -68,7 +67,7 @@ fn refuse_all(tx: &mut UnitOfWork<'_>, import: &Import, conflicts: &[ImportRow])
     }
     import_outcomes::add(tx.connection, import.id, &tally(conflicts))?;
     let refused = RowError::new(RowOutcome::Refused);
-    end_pending(tx.connection, import, &refused)?;
+    end_pending(tx, import, &refused)?;
     finish(tx, import, Some(StoredFailure::RowErrors))
 }
 
@@ -76,7 +75,7 @@ fn finish(tx: &mut UnitOfWork<'_>, import: &Import, failure: Option<StoredFailur
     let (id, now) = (import.id, tx.now());
     let mut import = import.clone();
     import.seats_reserved = imports::seats_reserved(tx.connection, id)?;
-    release_seats(tx.connection, &import)?;
+    release_seats(tx, &import)?;
     let status = match failure {
         None => ImportStatus::Completed,
         Some(_) => ImportStatus::Failed,
@@ -90,8 +89,7 @@ fn finish(tx: &mut UnitOfWork<'_>, import: &Import, failure: Option<StoredFailur
     imports::finish(tx.connection, id, &ending)?;
     import.status = status;
     import.results_expire_at = Some(ending.results_expire_at);
-    let act = Act::of_system(now);
-    record_end(tx.connection, &act, &import, AuditAction::ImportFinished)?;
-    notice::queue(tx.connection, tx.services, &import, now)?;
+    publish_end(tx, &import, ImportEvent::Finished)?;
+    notice::queue(tx, &import)?;
     batches::queue_next(tx.connection, import.organization_id, now)
 }

@@ -1,7 +1,6 @@
 //! The accounts of an import: created, admitted, and told of in their rows in one transaction.
 
 use super::staging::taken_error;
-use crate::domain::email_address::EmailAddress;
 use crate::domain::events::JoinedBy;
 use crate::domain::imports::{ImportSource, RowOutcome};
 use crate::domain::organization::{JoinedVia, Role};
@@ -52,14 +51,10 @@ fn claim_addresses(tx: &mut UnitOfWork<'_>, import: &Import, rows: &mut [ImportR
         .ok_or_else(|| Error::not_found("organization"))?;
     let login_domain = &tx.services.config.login_domain;
     let domain = login_domain.of_organization(&organization.slug);
-    let names: Result<Vec<Username>, _> = rows
-        .iter()
-        .map(|row| Username::parse(&row.username))
-        .collect();
-    let names = names.map_err(Error::internal)?;
-    let addresses = generated_addresses::claim(tx.connection, &domain, &names)?;
+    let names: Result<Vec<Username>> = rows.iter().map(name_of).collect();
+    let addresses = generated_addresses::claim(tx.connection, &domain, &names?)?;
     for (row, address) in rows.iter_mut().zip(addresses) {
-        row.email = address.to_string();
+        row.email = Some(address);
     }
     Ok(())
 }
@@ -83,14 +78,19 @@ fn insert_accounts(
 }
 
 fn account_of(import: &Import, row: &ImportRow, now: Timestamp) -> Result<Account> {
-    let email = EmailAddress::parse(&row.email).map_err(Error::internal)?;
-    let username = Username::parse(&row.username).map_err(Error::internal)?;
-    let mut account = Account::new(email, username, now);
+    let email = row.email.clone();
+    let email = email.ok_or_else(|| Error::internal("a pending row has no address"))?;
+    let mut account = Account::new(email, name_of(row)?, now);
     account.password_hash = row.password_hash.clone();
     account.must_change_password = import.must_change_password;
     account.generated_address = generates_addresses(import);
     account.managed_by_organization_id = Some(import.organization_id);
     Ok(account)
+}
+
+fn name_of(row: &ImportRow) -> Result<Username> {
+    let name = row.username.clone();
+    name.ok_or_else(|| Error::internal("a pending row has no name"))
 }
 
 /// Admits accounts on the seats that the import has reserved.
@@ -132,14 +132,14 @@ fn set_outcomes(
     };
     let mut created = inserted.created.iter().peekable();
     for row in rows {
-        let is_this = |account: &&Account| account.email.as_str() == row.email;
+        let is_this = |account: &&Account| Some(&account.email) == row.email.as_ref();
         if let Some(account) = created.next_if(is_this) {
             row.succeed(account.id);
             continue;
         }
         let is_member = taken
             .iter()
-            .any(|(email, is_member)| email.as_str() == row.email && *is_member);
+            .any(|(email, is_member)| Some(email) == row.email.as_ref() && *is_member);
         row.password_hash = None;
         row.fail(taken_error(is_member));
     }

@@ -1,4 +1,5 @@
-//! An import from a CSV file (PRODUCT 3.6): a stream of bytes becomes judged rows, while it arrives.
+//! An import from a CSV file (`docs/imports.md`): a stream of bytes becomes validated rows while it
+//! arrives.
 //!
 //! No connection is held while the stream is waited for, and no transaction spans two batches, so a
 //! slow client holds up nobody.
@@ -7,7 +8,7 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use super::sealed_row::SealedRow;
-use super::staging::{Desk, FileLayout, Staged, Staging, ValidatedRow, abandon};
+use super::staging::{FileLayout, Staged, Staging, ValidatedRow, abandon};
 use crate::crypto::digest::sha256;
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::generated_address::LoginDomain;
@@ -19,52 +20,72 @@ use crate::domain::spreadsheet::{
 use crate::domain::username::{Username, UsernameError};
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
+use crate::services::context::RequestContext;
 use crate::services::unit_of_work::Services;
 
-/// Reads a file to its end and stages its rows.
+/// Reads a file to its end and stages its rows, each batch in a unit of work of its own.
 ///
 /// # Errors
 /// The file's refusal (`file_unreadable`, `file_no_header`, `file_empty`, `too_many_rows`,
 /// `payload_too_large`), or that the source broke off. Nothing is left behind then.
 pub fn stage(
     services: &Services,
+    context: &RequestContext,
     permit: &Permit<ManageImports>,
     source: impl Read,
 ) -> Result<Staged> {
-    let mut staging = Staging::begin(&services.pool, services, permit, ImportSource::Csv)?;
-    let import = staging.import();
-    let staged = read(
-        &mut staging,
-        RowValidator::new(&services.config.login_domain),
-        source,
-    )
-    .and_then(|layout| staging.finish(layout));
-    if staged.is_err() {
-        abandon(&services.pool, import);
+    let mut arrival = Arrival {
+        services,
+        context,
+        staging: services.run(context, |tx| Staging::begin(tx, permit, ImportSource::Csv))?,
+    };
+    match arrival.read(source) {
+        Ok(layout) => Ok(arrival.staging.finish(layout)),
+        Err(error) => {
+            abandon(&services.pool, arrival.staging.import());
+            Err(error)
+        }
     }
-    staged
 }
 
-fn read(
-    staging: &mut Staging<'_, impl Desk>,
-    mut judge: RowValidator<'_>,
-    source: impl Read,
-) -> Result<FileLayout> {
-    let mut sheet = Spreadsheet::open(source, Requirements::default()).map_err(refused)?;
-    while let Some(row) = sheet.next_row().map_err(refused)? {
-        staging.add(judge.judge(row))?;
-    }
-    Ok(FileLayout {
-        detected: Some(sheet.detected()),
-        header: sheet.header().to_vec(),
-    })
+/// A file that is being staged.
+struct Arrival<'a> {
+    services: &'a Services,
+    context: &'a RequestContext,
+    staging: Staging,
 }
 
-/// Tells what can be told of a row without the database.
+impl Arrival<'_> {
+    fn read(&mut self, source: impl Read) -> Result<FileLayout> {
+        let services = self.services;
+        let mut validator = RowValidator::new(&services.config.login_domain);
+        let mut sheet = Spreadsheet::open(source, Requirements::default()).map_err(refused)?;
+        while let Some(row) = sheet.next_row().map_err(refused)? {
+            self.staging
+                .add(&services.sealing, validator.validate(row))?;
+            if self.staging.is_full() {
+                self.write()?;
+            }
+        }
+        self.write()?;
+        Ok(FileLayout {
+            detected: Some(sheet.detected()),
+            header: sheet.header().to_vec(),
+        })
+    }
+
+    /// Writes the batch at the present time: an upload may take minutes.
+    fn write(&mut self) -> Result<()> {
+        let context = self.context.at(self.services.clock.now());
+        self.services.run(&context, |tx| self.staging.write(tx))
+    }
+}
+
+/// Validates rows as far as that is possible without the database.
 struct RowValidator<'a> {
     login_domain: &'a LoginDomain,
-    /// In which row each address stood first, by a hash of it: a hundred thousand addresses would
-    /// take ten times the memory.
+    /// The row in which each address came first, by a hash of the address: a hundred thousand addresses
+    /// would take ten times the memory.
     seen: HashMap<[u8; 16], u32>,
 }
 
@@ -76,7 +97,7 @@ impl<'a> RowValidator<'a> {
         }
     }
 
-    fn judge(&mut self, mut row: Row) -> ValidatedRow {
+    fn validate(&mut self, mut row: Row) -> ValidatedRow {
         // A cell that shows nothing holds no password: spreadsheets leave spaces in empty ones.
         row.password = row.password.filter(|password| !password.trim().is_empty());
         if row.surplus_cells {
@@ -100,8 +121,8 @@ impl<'a> RowValidator<'a> {
         }
     }
 
-    /// The first thing that is wrong with a row. Its address is taken for the rows below only where
-    /// it may become an account: a bad row must not stop a good one.
+    /// Finds the first error of a row. Rows below are duplicates of its address only where the row may
+    /// become an account: a bad row must not stop a good one.
     fn find_error(
         &mut self,
         row: &Row,
@@ -143,14 +164,14 @@ fn password_error(row: &Row) -> Option<RowError> {
     Password::parse(password.clone()).err().map(RowError::from)
 }
 
-/// A password that is missing may yet be generated: that is settled when the whole request has been
+/// A missing password may still be generated: the options are known when the whole request has been
 /// read.
 fn may_be_mended(error: &RowError) -> bool {
     error.outcome == RowOutcome::PasswordMissing
 }
 
-/// A delimiter too many moves the cells behind it, so that a piece of a password may stand where the
-/// name or the address should. What is certainly an address is kept in sight; all cells stay sealed.
+/// Clears the name, and the address unless it certainly is one: a surplus delimiter moves the cells
+/// behind it, so that they may hold a piece of a password. All cells stay sealed.
 fn hide_misplaced(row: &mut Row) {
     row.username.clear();
     if EmailAddress::parse(&row.email).is_err() {
@@ -158,7 +179,7 @@ fn hide_misplaced(row: &mut Row) {
     }
 }
 
-/// Half of a hash: enough to tell addresses apart, whoever made them up.
+/// Half of a SHA-256: enough to tell addresses apart, even if somebody chose them to collide.
 fn digest(email: &EmailAddress) -> [u8; 16] {
     let digest = sha256(email.as_str().as_bytes());
     let mut half = [0_u8; 16];

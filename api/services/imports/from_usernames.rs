@@ -1,48 +1,51 @@
-//! An import from a list of names (PRODUCT 3.7): the addresses and passwords are made up when the
-//! accounts are. The list is there as a whole, so that it is staged and accepted in one transaction.
+//! An import from a list of names (`docs/imports.md`): the addresses and passwords are generated when
+//! the accounts are created. The list is staged and accepted in one transaction.
 
 use super::sealed_row::SealedRow;
 use super::staging::{FileLayout, Staging, ValidatedRow};
 use super::submission::{self, Options};
-use crate::domain::ids::ImportId;
+use super::{ImportWithCounts, require_any_reach};
+use crate::domain::ids::OrganizationId;
 use crate::domain::imports::{ImportSource, RowError};
 use crate::domain::username::Username;
 use crate::domain::username_list::{UsernameList, UsernameListError};
 use crate::error::{Code, Error, Result};
-use crate::services::authorization::{ManageImports, Permit};
-use crate::services::unit_of_work::Services;
-use crate::store::{Connection, transaction};
+use crate::services::authorization::{ManageImports, permit};
+use crate::services::unit_of_work::UnitOfWork;
 
-/// The one column of such a list, as `errors.csv` names it.
+/// The only column of such a list, as `errors.csv` names it.
 const COLUMN: &str = "username";
 
-/// Makes an import of a list of names.
+/// Makes an import of a list of names. The permit is asked for in the transaction that accepts.
 ///
 /// # Errors
-/// As [`submission::accept`].
-pub fn accept(
-    connection: &mut Connection,
-    services: &Services,
-    permit: &Permit<ManageImports>,
+/// As [`submission::submit`].
+pub fn submit(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
     list: &UsernameList,
     options: &Options,
-) -> Result<ImportId> {
-    transaction(connection, |connection| {
-        let source = ImportSource::Usernames;
-        let mut staging = Staging::begin(&mut *connection, services, permit, source)?;
+) -> Result<ImportWithCounts> {
+    tx.transaction(|tx| {
+        let permit = permit::<ManageImports>(tx, organization)?;
+        require_any_reach(tx, &permit)?;
+        let mut staging = Staging::begin(tx, &permit, ImportSource::Usernames)?;
         for (number, name) in (1..).zip(list.names()) {
-            staging.add(judge(number, name))?;
+            staging.add(&tx.services.sealing, validate(number, name))?;
+            if staging.is_full() {
+                staging.write(tx)?;
+            }
         }
+        staging.write(tx)?;
         let staged = staging.finish(FileLayout {
             detected: None,
             header: vec![COLUMN.to_owned()],
-        })?;
-        submission::accept(connection, services, permit, &staged, options)?;
-        Ok(staged.import)
+        });
+        submission::submit_permitted(tx, &permit, &staged, options)
     })
 }
 
-fn judge(number: u32, name: &str) -> ValidatedRow {
+fn validate(number: u32, name: &str) -> ValidatedRow {
     let username = Username::parse(name);
     ValidatedRow {
         number,
@@ -58,7 +61,7 @@ fn judge(number: u32, name: &str) -> ValidatedRow {
     }
 }
 
-/// A list that is none, in the words of every import.
+/// The refusal of a list, by the codes of every import.
 impl From<UsernameListError> for Error {
     fn from(error: UsernameListError) -> Self {
         let code = match error {

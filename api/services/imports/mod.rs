@@ -1,9 +1,9 @@
-//! Imports: many accounts from one file or list (PRODUCT 3.6 and 3.7).
+//! Imports: many accounts from one file or list (`docs/imports.md`).
 //!
 //! | step | file | what it does |
 //! |---|---|---|
-//! | the rows | [`from_csv`], [`from_usernames`] | read a stream or a list, judge each row |
-//! | the arrival | [`staging`] | keeps the rows, sealed |
+//! | the rows | [`from_csv`], [`from_usernames`] | read a stream or a list, validate each row |
+//! | the arrival | [`staging`] | stores the rows, sealed |
 //! | its end | [`submission`] | reserves seats and queues, or refuses all |
 //! | the queue | `batches` | its batches as jobs, one import of an organization at a time |
 //! | the work | [`execution`] | one batch, under a lease |
@@ -28,26 +28,21 @@ pub mod staging;
 pub mod submission;
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
-use serde_json::json;
-
-use super::act::Act;
-use super::audit::{self, Event, Subject};
-use super::authorization::{ManageImports, Permit};
-use crate::crypto::sealing::SealingKeys;
-use crate::domain::audit::AuditAction;
+pub use self::sealed_row::RowTexts;
+use super::authorization::{ManageImports, Permission, Permit, ReadImports};
+use super::events;
+use super::unit_of_work::UnitOfWork;
+use crate::domain::events::{DomainEvent, ImportEvent, ImportSummary};
 use crate::domain::ids::ImportId;
 use crate::domain::imports::{RowError, RowOutcome};
 use crate::domain::jobs::JobKind;
 use crate::error::{Code, Error, Result};
-use crate::store::import_rows::{ImportRow, Which};
-use crate::store::imports::Import;
-use crate::store::{
-    Connection, groups, import_outcomes, import_rows, imports, jobs, seats, transaction,
-};
+use crate::store::import_rows::{self, ImportRow, RowQuery};
+use crate::store::imports::{self, Import, ImportsQuery};
+use crate::store::{groups, import_outcomes, jobs, seats};
 
-/// An import with what has become of its rows so far.
+/// An import with the outcomes of its rows so far.
 pub struct ImportWithCounts {
     pub import: Import,
     pub by_outcome: BTreeMap<RowOutcome, i64>,
@@ -56,10 +51,12 @@ pub struct ImportWithCounts {
 impl ImportWithCounts {
     /// Rows that became accounts.
     pub fn created(&self) -> i64 {
-        self.by_outcome
-            .get(&RowOutcome::Created)
-            .copied()
-            .unwrap_or(0)
+        self.count(RowOutcome::Created)
+    }
+
+    /// Rows that were cancelled.
+    pub fn cancelled(&self) -> i64 {
+        self.count(RowOutcome::Cancelled)
     }
 
     /// Rows that have an outcome.
@@ -69,74 +66,81 @@ impl ImportWithCounts {
 
     /// Rows that ended in an error: neither created nor cancelled.
     pub fn failed(&self) -> i64 {
-        let cancelled = self
-            .by_outcome
-            .get(&RowOutcome::Cancelled)
-            .copied()
-            .unwrap_or(0);
-        self.ended() - self.created() - cancelled
+        self.ended() - self.created() - self.cancelled()
     }
 
-    /// Rows that are done with: ended, or waiting hashed for an all-or-nothing end.
+    /// Rows that are processed: ended, or hashed and waiting for an all-or-nothing end.
     pub fn processed(&self) -> i64 {
         if self.import.status.is_finished() {
             return self.ended();
         }
         self.ended() + self.import.rows_prepared
     }
-}
 
-/// Refuses those who import into groups that they manage, and manage none.
-///
-/// # Errors
-/// `forbidden`.
-pub fn require_any_reach(
-    connection: &mut Connection,
-    permit: &Permit<ManageImports>,
-) -> Result<()> {
-    match permit.restricted_to_manager() {
-        Some(holder)
-            if groups::managed_by(connection, permit.organization.id, holder)?.is_empty() =>
-        {
-            Err(Error::forbidden(
-                "Only admins and the managers of a group import people.",
-            ))
-        }
-        _ => Ok(()),
+    fn count(&self, outcome: RowOutcome) -> i64 {
+        self.by_outcome.get(&outcome).copied().unwrap_or(0)
     }
 }
 
-/// One import.
+/// Refuses staff who manage no group: they import only into groups that they manage.
+///
+/// # Errors
+/// `forbidden`.
+pub fn require_any_reach(tx: &mut UnitOfWork<'_>, permit: &Permit<ManageImports>) -> Result<()> {
+    let Some(manager) = permit.restricted_to_manager() else {
+        return Ok(());
+    };
+    if groups::managed_by(tx.connection, permit.organization.id, manager)?.is_empty() {
+        return Err(Error::forbidden(
+            "Only admins and the managers of a group import people.",
+        ));
+    }
+    Ok(())
+}
+
+/// Finds one import.
 ///
 /// # Errors
 /// `not_found`.
 pub fn find(
-    connection: &mut Connection,
-    permit: &Permit<ManageImports>,
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ReadImports>,
     id: ImportId,
 ) -> Result<ImportWithCounts> {
-    let import = load(connection, permit, id)?;
-    with_counts(connection, vec![import])?
-        .pop()
-        .ok_or_else(no_such_import)
+    let import = load(tx, permit, id)?;
+    with_counts(tx, import)
 }
 
-/// A page of imports, the newest first.
+/// Lists a page of imports, the newest first.
 pub fn list(
-    connection: &mut Connection,
-    permit: &Permit<ManageImports>,
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ReadImports>,
     before: Option<ImportId>,
     limit: i64,
 ) -> Result<Vec<ImportWithCounts>> {
-    let (organization, manager) = (permit.organization.id, permit.restricted_to_manager());
-    let page = imports::list(connection, organization, manager, before, limit)?;
-    with_counts(connection, page)
+    let query = ImportsQuery {
+        organization: permit.organization.id,
+        manager: permit.restricted_to_manager(),
+        before,
+        limit,
+    };
+    let page = imports::list(tx.connection, &query)?;
+    all_with_counts(tx, page)
 }
 
-fn with_counts(connection: &mut Connection, page: Vec<Import>) -> Result<Vec<ImportWithCounts>> {
+fn with_counts(tx: &mut UnitOfWork<'_>, import: Import) -> Result<ImportWithCounts> {
+    let counts = import_outcomes::of_imports(tx.connection, &[import.id])?;
+    let counts = counts.into_iter();
+    Ok(ImportWithCounts {
+        import,
+        by_outcome: counts.map(|(_, outcome, count)| (outcome, count)).collect(),
+    })
+}
+
+fn all_with_counts(tx: &mut UnitOfWork<'_>, page: Vec<Import>) -> Result<Vec<ImportWithCounts>> {
     let ids: Vec<_> = page.iter().map(|import| import.id).collect();
     let mut counts: HashMap<ImportId, BTreeMap<RowOutcome, i64>> = HashMap::new();
-    for (id, outcome, count) in import_outcomes::of_imports(connection, &ids)? {
+    for (id, outcome, count) in import_outcomes::of_imports(tx.connection, &ids)? {
         counts.entry(id).or_default().insert(outcome, count);
     }
     Ok(page
@@ -148,41 +152,37 @@ fn with_counts(connection: &mut Connection, page: Vec<Import>) -> Result<Vec<Imp
         .collect())
 }
 
-fn load(
-    connection: &mut Connection,
-    permit: &Permit<ManageImports>,
+fn load<P: Permission>(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<P>,
     id: ImportId,
 ) -> Result<Import> {
     let (organization, manager) = (permit.organization.id, permit.restricted_to_manager());
-    imports::find(connection, organization, id, manager)?.ok_or_else(no_such_import)
+    imports::find(tx.connection, organization, id, manager)?.ok_or_else(no_such_import)
 }
 
-/// A page of an import's rows in the file's order, without their passwords.
+/// A row as people see it.
+pub struct RowView {
+    pub row: ImportRow,
+    pub texts: RowTexts,
+}
+
+/// Lists a page of an import's rows in the file's order, without their passwords.
 ///
 /// # Errors
 /// `not_found`.
 pub fn rows(
-    connection: &mut Connection,
-    permit: &Permit<ManageImports>,
-    keys: &SealingKeys,
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ReadImports>,
     query: &RowQuery,
-) -> Result<Vec<ImportRow>> {
-    let import = load(connection, permit, query.import)?;
-    let mut rows = import_rows::list(connection, import.id, query.which, query.after, query.limit)?;
-    for row in &mut rows {
-        sealed_row::show_given(row, keys)?;
-    }
-    Ok(rows)
-}
-
-/// Which rows of an import.
-#[derive(Clone, Copy, Debug)]
-pub struct RowQuery {
-    pub import: ImportId,
-    pub which: Which,
-    /// The number of the last row of the page before; 0 for the first page.
-    pub after: i64,
-    pub limit: i64,
+) -> Result<Vec<RowView>> {
+    load(tx, permit, query.import)?;
+    let rows = import_rows::list(tx.connection, query)?;
+    let view = |row: ImportRow| {
+        let texts = sealed_row::texts_of(&row, &tx.services.sealing)?;
+        Ok(RowView { row, texts })
+    };
+    rows.into_iter().map(view).collect()
 }
 
 /// Stops an import at once: a batch that is being hashed is not written any more. What was created
@@ -191,29 +191,26 @@ pub struct RowQuery {
 /// # Errors
 /// `import_finished` where it has ended already, `not_found`.
 pub fn cancel(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageImports>,
     id: ImportId,
-    results_lifetime: Duration,
 ) -> Result<ImportWithCounts> {
-    let act = &permit.act;
-    let organization = permit.organization.id;
-    transaction(connection, |connection| {
-        // Whether the caller sees it comes before whether it can be cancelled.
-        load(connection, permit, id)?;
-        let expiry = act.at.plus(results_lifetime);
-        if !imports::cancel(connection, organization, id, act.at, expiry)? {
-            let import = load(connection, permit, id)?;
-            return Err(finished_already(&import));
+    tx.transaction(|tx| {
+        // `not_found` comes before `import_finished`.
+        let import = load(tx, permit, id)?;
+        let results_expire_at = tx.now().plus(tx.services.config.results_lifetime);
+        if !imports::cancel(tx.connection, &import, tx.now(), results_expire_at)? {
+            return Err(finished_already(&load(tx, permit, id)?));
         }
-        let import = load(connection, permit, id)?;
-        end_pending(connection, &import, &RowError::new(RowOutcome::Cancelled))?;
-        release_seats(connection, &import)?;
-        jobs::delete(connection, JobKind::ImportBatch, batches::subject_of(id))?;
-        batches::queue_next(connection, organization, act.at)?;
-        record_end(connection, act, &import, AuditAction::ImportCancelled)
-    })?;
-    find(connection, permit, id)
+        let import = load(tx, permit, id)?;
+        end_pending(tx, &import, &RowError::new(RowOutcome::Cancelled))?;
+        release_seats(tx, &import)?;
+        jobs::delete(tx.connection, JobKind::ImportBatch, batches::subject_of(id))?;
+        batches::queue_next(tx.connection, import.organization_id, tx.context.now)?;
+        publish_end(tx, &import, ImportEvent::Cancelled)?;
+        let import = load(tx, permit, id)?;
+        with_counts(tx, import)
+    })
 }
 
 fn finished_already(import: &Import) -> Error {
@@ -224,40 +221,48 @@ fn finished_already(import: &Import) -> Error {
 }
 
 /// Ends every row that has no outcome yet with this one.
-fn end_pending(connection: &mut Connection, import: &Import, error: &RowError) -> Result<()> {
-    let ended = import_rows::fail_pending(connection, import.id, error)?;
+fn end_pending(tx: &mut UnitOfWork<'_>, import: &Import, error: &RowError) -> Result<()> {
+    let ended = import_rows::fail_pending(tx.connection, import.id, error)?;
     let ended = i64::try_from(ended).map_err(Error::internal)?;
-    import_outcomes::add(connection, import.id, &[(error.outcome, ended)])
+    import_outcomes::add(tx.connection, import.id, &[(error.outcome, ended)])
 }
 
-/// Frees what the import has reserved and not used; its row is locked by the transaction.
-fn release_seats(connection: &mut Connection, import: &Import) -> Result<()> {
+/// Releases the seats that the import has reserved and not used; the transaction holds its row's lock.
+fn release_seats(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
     let left = import.seats_reserved;
     seats::release_reserved(
-        connection,
+        tx.connection,
         import.organization_id,
         import.account_type,
         left,
     )?;
-    imports::move_reserved(connection, import.id, -left)
+    imports::move_reserved(tx.connection, import.id, -left)
 }
 
-fn record_end(
-    connection: &mut Connection,
-    act: &Act,
+/// Publishes that an import has ended, and how.
+fn publish_end(
+    tx: &mut UnitOfWork<'_>,
     import: &Import,
-    action: AuditAction,
+    event: impl FnOnce(ImportSummary) -> ImportEvent,
 ) -> Result<()> {
-    let counts = import_outcomes::of_imports(connection, &[import.id])?;
-    let counts: BTreeMap<_, _> = counts
-        .into_iter()
-        .map(|(_, outcome, count)| (outcome, count))
-        .collect();
-    let details =
-        json!({ "status": import.status, "rows": import.rows_total, "by_outcome": counts });
-    let subject = Subject::Import(import.id);
-    let event = Event::within(import.organization_id, action, subject, details);
-    audit::record(connection, act, event)
+    let ended = with_counts(tx, import.clone())?;
+    let summary = ImportSummary {
+        status: import.status,
+        rows: import.rows_total,
+        by_outcome: ended.by_outcome,
+    };
+    publish(tx, import, event(summary))
+}
+
+fn publish(tx: &mut UnitOfWork<'_>, import: &Import, event: ImportEvent) -> Result<()> {
+    events::publish(
+        tx,
+        DomainEvent::Import {
+            organization: import.organization_id,
+            import: import.id,
+            event,
+        },
+    )
 }
 
 fn no_such_import() -> Error {

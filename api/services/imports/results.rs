@@ -1,13 +1,10 @@
-//! What an import leaves to download, and when it is gone (PRODUCT 3.6).
+//! The files that an import leaves to download, and the end of them (`docs/imports.md`).
 
 use std::borrow::Cow;
 
-use serde_json::json;
-
-use super::load;
 use super::sealed_row::SealedRow;
-use crate::crypto::sealing::SealingKeys;
-use crate::domain::audit::AuditAction;
+use super::{load, publish};
+use crate::domain::events::ImportEvent;
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{ImportSource, RowOutcome};
 use crate::domain::spreadsheet::{
@@ -15,11 +12,11 @@ use crate::domain::spreadsheet::{
 };
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::services::audit::{self, Event, Subject};
-use crate::services::authorization::{ManageImports, Permit};
-use crate::store::import_rows::{ImportRow, Which};
+use crate::services::authorization::{ManageImports, Permit, ReadImports};
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::import_rows::{ImportRow, RowQuery, Which};
 use crate::store::imports::Import;
-use crate::store::{Connection, import_rows, imports, transaction};
+use crate::store::{import_rows, imports};
 
 /// Rows that are read and written together.
 const CHUNK: i64 = 100;
@@ -61,28 +58,23 @@ pub struct Download {
     after: Option<i64>,
 }
 
-/// Begins a download and notes it in the audit log.
+/// Begins a download, which the audit log records.
 ///
 /// # Errors
 /// `import_not_ready`, `results_expired`, `not_found`.
 pub fn open(
-    connection: &mut Connection,
-    permit: &Permit<ManageImports>,
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ReadImports>,
     id: ImportId,
     file: ResultFile,
 ) -> Result<Download> {
-    let import = load(connection, permit, id)?;
-    require_readable(&import, permit.act.at)?;
-    let details = json!({ "file": file.name() });
-    let subject = Subject::Import(id);
-    let organization = import.organization_id;
-    let event = Event::within(
-        organization,
-        AuditAction::ImportResultsDownloaded,
-        subject,
-        details,
-    );
-    audit::record(connection, &permit.act, event)?;
+    let import = load(tx, permit, id)?;
+    require_readable(&import, tx.now())?;
+    publish(
+        tx,
+        &import,
+        ImportEvent::ResultsDownloaded { file: file.name() },
+    )?;
     let (header, former_errors) = original_header(&import)?;
     Ok(Download {
         password_column: password_column(&import, &header)?,
@@ -113,32 +105,37 @@ fn require_readable(import: &Import, now: Timestamp) -> Result<()> {
 }
 
 impl Download {
-    /// The next piece of the file; `None` behind its end.
+    /// Reads the next piece of the file; `None` behind its end.
     ///
     /// # Errors
-    /// Where the database is away, or the results expired while they were read.
-    pub fn next_chunk(
-        &mut self,
-        connection: &mut Connection,
-        keys: &SealingKeys,
-    ) -> Result<Option<Vec<u8>>> {
+    /// `results_expired` where the results expired while they were read.
+    pub fn next_chunk(&mut self, tx: &mut UnitOfWork<'_>) -> Result<Option<Vec<u8>>> {
         let Some(after) = self.after else {
             self.after = Some(0);
             return self.first_chunk().map(Some);
         };
-        let rows = import_rows::list(connection, self.import.id, self.file.rows(), after, CHUNK)?;
+        let rows = import_rows::list(tx.connection, &self.rows_after(after))?;
         let Some(last) = rows.last() else {
             return Ok(None);
         };
         self.after = Some(last.row_number);
         let mut writer = CsvWriter::continuing(Vec::new());
-        for row in &rows {
-            let record = self.record(row, keys)?;
+        for row in rows {
+            let record = self.record(tx, row)?;
             writer
                 .write_record(record.iter().map(Field::cell))
                 .map_err(Error::internal)?;
         }
         writer.finish().map(Some).map_err(Error::internal)
+    }
+
+    const fn rows_after(&self, after: i64) -> RowQuery {
+        RowQuery {
+            import: self.import.id,
+            which: self.file.rows(),
+            after,
+            limit: CHUNK,
+        }
     }
 
     fn first_chunk(&self) -> Result<Vec<u8>> {
@@ -168,29 +165,30 @@ impl Download {
         writer.finish().map_err(Error::internal)
     }
 
-    fn record(&self, row: &ImportRow, keys: &SealingKeys) -> Result<Vec<Field>> {
+    fn record(&self, tx: &UnitOfWork<'_>, row: ImportRow) -> Result<Vec<Field>> {
         let sealed = row.sealed.as_deref().ok_or_else(|| {
             Error::refused(
                 Code::ResultsExpired,
                 "The results of this import have just expired.",
             )
         })?;
+        let keys = &tx.services.sealing;
         let secrets = SealedRow::open(sealed, keys, self.import.id, row.row_number)?;
         Ok(match self.file {
-            ResultFile::UserList => self.user_record(row.clone(), secrets),
-            ResultFile::Errors => self.error_record(row, secrets),
+            ResultFile::UserList => self.user_record(row, secrets),
+            ResultFile::Errors => self.error_record(&row, secrets),
         })
     }
 
-    fn user_record(&self, mut row: ImportRow, secrets: SealedRow) -> Vec<Field> {
-        secrets.fill_in(&mut row);
+    fn user_record(&self, row: ImportRow, secrets: SealedRow) -> Vec<Field> {
+        let texts = secrets.texts(&row);
         let is_created = row.outcome == Some(RowOutcome::Created);
         let password = secrets.password.filter(|_| is_created).unwrap_or_default();
         vec![
             Field::Text(row.row_number.to_string()),
-            Field::Text(row.email.clone()),
+            Field::Text(texts.email),
             Field::Password(password),
-            Field::Text(row.username.clone()),
+            Field::Text(texts.username),
             Field::Text(self.import.account_type.to_string()),
             Field::Text(status_word(row.outcome).to_owned()),
             Field::Text(error_code(&row)),
@@ -198,8 +196,8 @@ impl Download {
         ]
     }
 
-    /// The columns of the file, its errors, and behind them the cells that had no column: so they
-    /// have none when the file comes back.
+    /// Writes the columns of the file, its errors, and behind them the cells that had no column, so that
+    /// they have none when the file comes back.
     fn error_record(&self, row: &ImportRow, secrets: SealedRow) -> Vec<Field> {
         let mut cells = secrets.cells;
         let columns = self.header.len();
@@ -221,23 +219,22 @@ impl Download {
         fields
     }
 
-    /// A password that a spreadsheet would run as a formula has to be replaced anyhow: its cell is
-    /// left empty rather than defused, since a password is never altered.
+    /// Leaves the cell of a password that a spreadsheet would run as a formula empty: a password is never
+    /// altered, and this one has to be replaced anyhow.
     fn original_field(&self, place: usize, cell: String) -> Field {
         match self.password_column {
             Some(column) if column == place && is_formula_like(&cell) => {
                 Field::Password(String::new())
             }
             Some(column) if column == place => Field::Password(cell),
-            // What was no file has not been through a spreadsheet.
+            // A list of names has not been through a spreadsheet.
             _ if self.import.source == ImportSource::Usernames => Field::Text(cell),
             _ => Field::Text(restore(&cell).into_owned()),
         }
     }
 }
 
-/// The header of the file without the columns of an `errors.csv` that was uploaded again, and how
-/// many these were.
+/// The header of the file without the columns that an `errors.csv` adds, and how many these were.
 fn original_header(import: &Import) -> Result<(Vec<String>, usize)> {
     let mut header: Vec<String> =
         serde_json::from_value(import.header.0.clone()).map_err(Error::internal)?;
@@ -275,7 +272,7 @@ fn status_word(outcome: Option<RowOutcome>) -> &'static str {
     match outcome {
         Some(RowOutcome::Created) => "created",
         Some(RowOutcome::Cancelled) => "cancelled",
-        _ => "failed",
+        Some(_) | None => "failed",
     }
 }
 
@@ -286,54 +283,36 @@ fn error_code(row: &ImportRow) -> String {
         .unwrap_or_default()
 }
 
-/// Takes the passwords and original cells of an import away before their time.
+/// Deletes the passwords and original cells of an import before their time.
 ///
 /// # Errors
 /// `import_not_ready`, `results_expired` where they are gone already, `not_found`.
 pub fn discard(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageImports>,
     id: ImportId,
 ) -> Result<()> {
-    let import = load(connection, permit, id)?;
-    require_readable(&import, permit.act.at)?;
-    transaction(connection, |connection| {
-        erase(connection, import.organization_id, id, permit.act.at)?;
-        let subject = Subject::Import(id);
-        let organization = import.organization_id;
-        let event = Event::within(
-            organization,
-            AuditAction::ImportResultsDiscarded,
-            subject,
-            json!({}),
-        );
-        audit::record(connection, &permit.act, event)
+    let import = load(tx, permit, id)?;
+    require_readable(&import, tx.now())?;
+    tx.transaction(|tx| {
+        erase(tx, import.organization_id, id)?;
+        publish(tx, &import, ImportEvent::ResultsDiscarded)
     })
 }
 
-/// Takes away what has expired; tells how many imports that were.
-///
-/// # Errors
-/// Where the database is away.
-pub fn erase_expired(connection: &mut Connection, now: Timestamp) -> Result<usize> {
+/// Deletes results that have expired; returns of how many imports.
+pub fn erase_expired(tx: &mut UnitOfWork<'_>) -> Result<usize> {
     const AT_ONCE: i64 = 20;
-    let expired = imports::with_expired_results(connection, now, AT_ONCE)?;
+    let expired = imports::with_expired_results(tx.connection, tx.now(), AT_ONCE)?;
     for (organization, id) in &expired {
-        transaction(connection, |connection| {
-            erase(connection, *organization, *id, now)
-        })?;
+        tx.transaction(|tx| erase(tx, *organization, *id))?;
     }
     Ok(expired.len())
 }
 
-fn erase(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    id: ImportId,
-    now: Timestamp,
-) -> Result<()> {
-    if imports::discard_results(connection, organization, id, now)? {
-        import_rows::erase_sealed(connection, id)?;
+fn erase(tx: &mut UnitOfWork<'_>, organization: OrganizationId, id: ImportId) -> Result<()> {
+    if imports::discard_results(tx.connection, organization, id, tx.now())? {
+        import_rows::erase_sealed(tx.connection, id)?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What of a row has to stay secret and readable until the results expire: its password, and the
-//! original cells, among which the password stands too.
+//! The part of a row that has to stay secret, and readable until the results expire: its password and
+//! the original cells, which hold the password too.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +11,11 @@ use crate::store::import_rows::ImportRow;
 /// The secrets of one row.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SealedRow {
-    /// None yet, where it is to be generated.
+    /// None until it is generated.
     pub password: Option<String>,
-    /// As they stood in the file.
+    /// The cells of the row in the file.
     pub cells: Vec<String>,
-    /// What was given for an address or a name and is none. It stays out of the readable columns:
+    /// What was given as the address or the name and is none. It is kept out of the readable columns:
     /// where somebody has mixed up the columns of a file, it is a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
@@ -23,38 +23,55 @@ pub(super) struct SealedRow {
     pub username: Option<String>,
 }
 
+/// The address and the name of a row for those who may see them: as stored, or as given where they
+/// are unusable. Empty where there is none yet.
+pub struct RowTexts {
+    pub email: String,
+    pub username: String,
+}
+
 impl SealedRow {
-    /// Encrypts it for its place.
+    /// Encrypts it for its row.
     pub fn seal(&self, keys: &SealingKeys, import: ImportId, row: i64) -> Result<Vec<u8>> {
         let plain = serde_json::to_vec(self).map_err(Error::internal)?;
         keys.seal(&place(import, row), &plain)
     }
 
-    /// Puts what was given where a row has none.
-    pub fn fill_in(&self, row: &mut ImportRow) {
-        if let Some(email) = &self.email {
-            row.email.clone_from(email);
-        }
-        if let Some(username) = &self.username {
-            row.username.clone_from(username);
-        }
-    }
-
-    /// Decrypts what was sealed for this place.
+    /// Decrypts what was sealed for this row.
     pub fn open(sealed: &[u8], keys: &SealingKeys, import: ImportId, row: i64) -> Result<Self> {
         let plain = keys.open(&place(import, row), sealed)?;
         serde_json::from_slice(&plain).map_err(Error::internal)
     }
+
+    /// The texts of the row, with what was given in the place of what could not be stored.
+    pub fn texts(&self, row: &ImportRow) -> RowTexts {
+        let stored = stored_texts(row);
+        RowTexts {
+            email: self.email.clone().unwrap_or(stored.email),
+            username: self.username.clone().unwrap_or(stored.username),
+        }
+    }
 }
 
-/// Puts what was given in the place of what could not be kept readable, for those who may see it.
-pub(super) fn show_given(row: &mut ImportRow, keys: &SealingKeys) -> Result<()> {
-    let is_readable = !row.email.is_empty() && !row.username.is_empty();
-    if let (false, Some(sealed)) = (is_readable, &row.sealed) {
-        let secrets = SealedRow::open(sealed, keys, row.import_id, row.row_number)?;
-        secrets.fill_in(row);
+/// The texts of a row, opened only where a stored one is missing.
+pub(super) fn texts_of(row: &ImportRow, keys: &SealingKeys) -> Result<RowTexts> {
+    let is_complete = row.email.is_some() && row.username.is_some();
+    match &row.sealed {
+        Some(sealed) if !is_complete => {
+            let secrets = SealedRow::open(sealed, keys, row.import_id, row.row_number)?;
+            Ok(secrets.texts(row))
+        }
+        _ => Ok(stored_texts(row)),
     }
-    Ok(())
+}
+
+fn stored_texts(row: &ImportRow) -> RowTexts {
+    let email = row.email.as_ref().map(ToString::to_string);
+    let username = row.username.as_ref().map(ToString::to_string);
+    RowTexts {
+        email: email.unwrap_or_default(),
+        username: username.unwrap_or_default(),
+    }
 }
 
 fn place(import: ImportId, row: i64) -> Vec<u8> {

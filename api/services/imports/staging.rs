@@ -1,14 +1,15 @@
-//! The arrival of an import: judged rows are sealed and staged batch by batch, until it is accepted.
+//! The arrival of an import: validated rows are sealed and staged batch by batch, until it is accepted.
 //!
-//! Until then the import is nobody's to see. Where the rows come from a file that is still being sent,
-//! each batch is a transaction of its own, and what is left of an upload that died is deleted, by
-//! [`abandon`] or by the clean-up.
+//! Nobody sees the import before that. Where the rows come from a file that is still being sent, each
+//! batch is a unit of work of its own, and [`abandon`] or the clean-up deletes the rest of an upload
+//! that died.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::sealed_row::SealedRow;
 use crate::clock::new_id;
+use crate::crypto::sealing::SealingKeys;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{
@@ -19,11 +20,11 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
-use crate::services::unit_of_work::Services;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::store::import_rows::ImportRow;
 use crate::store::imports::Import;
 use crate::store::sql_types::JsonColumn;
-use crate::store::{Connection, Pool, accounts, import_rows, imports, transaction};
+use crate::store::{Pool, accounts, import_rows, imports};
 
 /// Rows that are written together.
 const BATCH: usize = 500;
@@ -31,7 +32,7 @@ const BATCH: usize = 500;
 /// Sealed bytes that are written together, about, where rows are large.
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// How long an upload may be silent before it is taken for dead.
+/// How long an upload may be silent before the clean-up deletes it.
 const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// An import whose rows are staged, waiting to be accepted.
@@ -52,7 +53,7 @@ pub struct FileLayout {
     pub header: Vec<String>,
 }
 
-/// Forgets a staged import. Where that fails, the clean-up does it later.
+/// Deletes a staged import. Where that fails, the clean-up does it later.
 pub fn abandon(pool: &Pool, import: ImportId) {
     let deleted = pool
         .get()
@@ -71,52 +72,28 @@ pub(super) struct ValidatedRow {
     pub error: Option<RowError>,
 }
 
-/// Where batches are written.
-pub(super) trait Desk {
-    /// Does one step on a connection.
-    fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T>;
-}
-
-/// Each step has a connection of its own: none is held while a client is waited for.
-impl Desk for &Pool {
-    fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        work(&mut *self.get()?)
-    }
-}
-
-/// All steps are in the caller's transaction.
-impl Desk for &mut Connection {
-    fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        work(self)
-    }
-}
-
-/// An import whose rows arrive.
-pub(super) struct Staging<'a, D> {
-    desk: D,
-    services: &'a Services,
+/// An import whose rows arrive. Whoever adds rows writes the batch when it is full.
+pub(super) struct Staging {
     organization: OrganizationId,
     source: ImportSource,
     import: ImportId,
-    batch: Vec<(ImportRow, Option<EmailAddress>)>,
+    batch: Vec<ImportRow>,
     batch_bytes: usize,
     rows: i64,
     counts: BTreeMap<RowOutcome, i64>,
 }
 
-impl<'a, D: Desk> Staging<'a, D> {
+impl Staging {
+    /// Begins an import that nobody sees yet.
     pub fn begin(
-        mut desk: D,
-        services: &'a Services,
+        tx: &mut UnitOfWork<'_>,
         permit: &Permit<ManageImports>,
         source: ImportSource,
     ) -> Result<Self> {
-        let import = placeholder(permit, source, services.clock.now());
-        desk.with(|connection| imports::insert(connection, &import))?;
+        let import = placeholder(permit, source, tx.now());
+        imports::insert(tx.connection, &import)?;
         Ok(Self {
-            desk,
-            services,
-            organization: permit.organization.id,
+            organization: import.organization_id,
             source,
             import: import.id,
             batch: Vec::with_capacity(BATCH),
@@ -126,72 +103,68 @@ impl<'a, D: Desk> Staging<'a, D> {
         })
     }
 
-    pub fn import(&self) -> ImportId {
+    pub const fn import(&self) -> ImportId {
         self.import
     }
 
-    /// Takes a row in.
-    pub fn add(&mut self, judged: ValidatedRow) -> Result<()> {
-        let number = i64::from(judged.number);
-        let sealed = judged
-            .secrets
-            .seal(&self.services.sealing, self.import, number)?;
+    /// Seals a row and adds it to the batch.
+    pub fn add(&mut self, keys: &SealingKeys, validated: ValidatedRow) -> Result<()> {
+        let number = i64::from(validated.number);
+        let sealed = validated.secrets.seal(keys, self.import, number)?;
         self.batch_bytes += sealed.len();
-        let text = |value: Option<String>| value.unwrap_or_default();
         let mut row = ImportRow {
             import_id: self.import,
             row_number: number,
-            email: text(judged.email.as_ref().map(ToString::to_string)),
-            username: text(judged.username.map(|name| name.to_string())),
+            email: validated.email,
+            username: validated.username,
             outcome: None,
             error: None,
             account_id: None,
             password_hash: None,
             sealed: Some(sealed),
         };
-        if let Some(error) = judged.error {
+        if let Some(error) = validated.error {
             row.fail(error);
         }
-        self.batch.push((row, judged.email));
-        if self.batch.len() == BATCH || self.batch_bytes >= BATCH_BYTES {
-            self.write()?;
-        }
+        self.batch.push(row);
         Ok(())
     }
 
-    /// No further row comes.
-    pub fn finish(mut self, layout: FileLayout) -> Result<Staged> {
-        self.write()?;
-        Ok(Staged {
+    /// Whether the batch has to be written before another row is added.
+    pub fn is_full(&self) -> bool {
+        self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES
+    }
+
+    /// Writes the batch in one transaction.
+    ///
+    /// # Errors
+    /// `not_found` where the import is gone, with its organization.
+    pub fn write(&mut self, tx: &mut UnitOfWork<'_>) -> Result<()> {
+        self.batch_bytes = 0;
+        let mut rows = std::mem::take(&mut self.batch);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        tx.transaction(|tx| {
+            if !imports::keep_staging(tx.connection, self.import, tx.now().plus(TIMEOUT))? {
+                return Err(Error::not_found("organization"));
+            }
+            fail_taken(tx, self.organization, &mut rows)?;
+            import_rows::insert_all(tx.connection, &rows)
+        })?;
+        self.count(&rows);
+        Ok(())
+    }
+
+    /// Ends the arrival; every batch has been written.
+    pub fn finish(self, layout: FileLayout) -> Staged {
+        Staged {
             import: self.import,
             source: self.source,
             layout,
             rows: self.rows,
             counts: self.counts,
-        })
-    }
-
-    fn write(&mut self) -> Result<()> {
-        let mut batch = std::mem::take(&mut self.batch);
-        self.batch_bytes = 0;
-        if batch.is_empty() {
-            return Ok(());
         }
-        let (import, organization) = (self.import, self.organization);
-        let until = self.services.clock.now().plus(TIMEOUT);
-        let rows = self.desk.with(|connection| {
-            transaction(connection, |connection| {
-                if !imports::keep_staging(connection, import, until)? {
-                    return Err(Error::not_found("organization"));
-                }
-                fail_taken(connection, organization, &mut batch)?;
-                let rows: Vec<ImportRow> = batch.into_iter().map(|(row, _)| row).collect();
-                import_rows::insert_all(connection, &rows)?;
-                Ok(rows)
-            })
-        })?;
-        self.count(&rows);
-        Ok(())
     }
 
     fn count(&mut self, rows: &[ImportRow]) {
@@ -204,24 +177,21 @@ impl<'a, D: Desk> Staging<'a, D> {
     }
 }
 
-/// Rows whose address has an account already, here or elsewhere.
+/// Fails the rows whose address has an account already, here or elsewhere.
 fn fail_taken(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
-    batch: &mut [(ImportRow, Option<EmailAddress>)],
+    rows: &mut [ImportRow],
 ) -> Result<()> {
-    let emails: Vec<EmailAddress> = batch
-        .iter()
-        .filter_map(|(_, email)| email.clone())
-        .collect();
+    let emails: Vec<EmailAddress> = rows.iter().filter_map(|row| row.email.clone()).collect();
     if emails.is_empty() {
         return Ok(());
     }
-    let taken: HashMap<EmailAddress, bool> = accounts::taken(connection, organization, &emails)?
+    let taken: HashMap<EmailAddress, bool> = accounts::taken(tx.connection, organization, &emails)?
         .into_iter()
         .collect();
-    for (row, email) in batch {
-        let known = email.as_ref().and_then(|email| taken.get(email));
+    for row in rows {
+        let known = row.email.as_ref().and_then(|email| taken.get(email));
         // A password would not help this row: it must not wait for one, with a seat reserved.
         let is_open = matches!(row.outcome, None | Some(RowOutcome::PasswordMissing));
         if let (true, Some(is_member)) = (is_open, known) {
@@ -240,7 +210,7 @@ pub(super) fn taken_error(is_member: bool) -> RowError {
     })
 }
 
-/// What an import is while its rows arrive; the acceptance puts its real options in place.
+/// An import while its rows arrive; the submission sets its real options.
 fn placeholder(permit: &Permit<ManageImports>, source: ImportSource, now: Timestamp) -> Import {
     Import {
         id: new_id::<ImportId>(),

@@ -1,28 +1,27 @@
-//! The end of the arrival: with all options known, the staged rows become an import that waits for
-//! its turn, or one that has ended because there is nothing to do or all or nothing was asked for.
+//! The end of the arrival: with all options known, the staged rows become an import that waits for a
+//! worker, or one that has ended because there is nothing to do or all or nothing was asked for.
 
 use serde_json::json;
 
 use super::staging::Staged;
-use super::{batches, end_pending, notice, record_end};
-use crate::domain::audit::AuditAction;
-use crate::domain::ids::GroupId;
+use super::{
+    ImportWithCounts, batches, end_pending, no_such_import, notice, publish, publish_end, with_counts,
+};
+use crate::domain::events::ImportEvent;
+use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::imports::{
     ImportStatus, OnRowError, OnSeatShortage, RowError, RowOutcome, StoredFailure,
 };
 use crate::domain::organization::AccountType;
-use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::services::act::Act;
 use crate::services::admission::require_account_type;
-use crate::services::audit::{self, Event, Subject};
-use crate::services::authorization::{ManageImports, Permit};
-use crate::services::unit_of_work::Services;
+use crate::services::authorization::{ManageImports, Permit, permit};
+use crate::services::unit_of_work::UnitOfWork;
 use crate::store::imports::{Accepted, Import};
 use crate::store::sql_types::JsonColumn;
-use crate::store::{Connection, groups, import_outcomes, import_rows, imports, seats, transaction};
+use crate::store::{groups, import_outcomes, import_rows, imports, seats};
 
-/// What the caller asks of an import.
+/// What the sender asks of an import.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub account_type: AccountType,
@@ -31,52 +30,40 @@ pub struct Options {
     pub on_seat_shortage: OnSeatShortage,
     pub generate_missing_passwords: bool,
     pub must_change_password: bool,
-    pub results_lifetime: std::time::Duration,
 }
 
-/// Refuses options that this organization cannot have, or that go beyond the permit.
-fn check(
-    connection: &mut Connection,
-    permit: &Permit<ManageImports>,
-    options: &Options,
-) -> Result<()> {
-    require_account_type(&permit.organization, options.account_type)?;
-    permit.require_within_reach(connection, &options.groups, options.account_type)
-}
-
-/// Turns staged rows into an import.
+/// Turns staged rows into an import. The permit is asked for in the transaction that accepts: an admin
+/// may have become a teacher during a long upload.
 ///
 /// # Errors
-/// `account_type_not_in_kind`, `validation_failed` for an unknown group, `forbidden` where the permit
-/// does not reach so far; `file_no_header` where passwords are needed and there is no column of them.
-pub fn accept(
-    connection: &mut Connection,
-    services: &Services,
+/// `account_type_not_in_kind`, `validation_failed` for an unknown group, `not_found` and `forbidden`
+/// where the sender may not import so; `file_no_header` where passwords are needed and the file has no
+/// column of them.
+pub fn submit(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    staged: &Staged,
+    options: &Options,
+) -> Result<ImportWithCounts> {
+    require_password_column(staged, options)?;
+    tx.transaction(|tx| {
+        let permit = permit::<ManageImports>(tx, organization)?;
+        submit_permitted(tx, &permit, staged, options)
+    })
+}
+
+/// As [`submit`], with a permit of the same transaction.
+pub(super) fn submit_permitted(
+    tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageImports>,
     staged: &Staged,
     options: &Options,
-) -> Result<()> {
-    require_password_column(staged, options)?;
-    let now = services.clock.now();
-    transaction(connection, |connection| {
-        check(connection, permit, options)?;
-        let pending = settle_missing_passwords(connection, staged, options)?;
-        import_outcomes::add(connection, staged.import, &ended_counts(staged, options))?;
-        groups::insert_of_import(connection, staged.import, &options.groups)?;
-        let decision = decide(connection, permit, staged, options, pending)?;
-        let accepted = accepted(staged, options, &decision, now)?;
-        if !imports::accept(connection, staged.import, &accepted)? {
-            return Err(Error::not_found("organization"));
-        }
-        // Whoever reads the log reads who imported, though a worker does the work.
-        let act = Act {
-            at: now,
-            ..permit.act.clone()
-        };
-        let import = carry_out_decision(connection, permit, staged, &decision, &act)?;
-        batches::queue_next(connection, import.organization_id, now)?;
-        notice::queue(connection, services, &import, now)
-    })
+) -> Result<ImportWithCounts> {
+    require_permitted_options(tx, permit, options)?;
+    let import = accept(tx, permit, staged, options)?;
+    batches::queue_next(tx.connection, import.organization_id, tx.context.now)?;
+    notice::queue(tx, &import)?;
+    with_counts(tx, import)
 }
 
 fn require_password_column(staged: &Staged, options: &Options) -> Result<()> {
@@ -92,20 +79,37 @@ fn require_password_column(staged: &Staged, options: &Options) -> Result<()> {
     ))
 }
 
-/// How many rows are to become accounts.
-fn settle_missing_passwords(
-    connection: &mut Connection,
+/// Refuses options that this organization cannot have, or that exceed the permit.
+fn require_permitted_options(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageImports>,
+    options: &Options,
+) -> Result<()> {
+    require_account_type(&permit.organization, options.account_type)?;
+    permit.require_within_reach(tx.connection, &options.groups, options.account_type)
+}
+
+fn accept(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageImports>,
     staged: &Staged,
     options: &Options,
-) -> Result<i64> {
+) -> Result<Import> {
     if options.generate_missing_passwords {
-        import_rows::reopen(connection, staged.import, RowOutcome::PasswordMissing)?;
+        import_rows::reopen(tx.connection, staged.import, RowOutcome::PasswordMissing)?;
     }
-    let ended: i64 = ended_counts(staged, options)
-        .iter()
-        .map(|(_, count)| count)
-        .sum();
-    Ok(staged.rows - ended)
+    let ended = ended_counts(staged, options);
+    import_outcomes::add(tx.connection, staged.import, &ended)?;
+    groups::insert_of_import(tx.connection, staged.import, &options.groups)?;
+    let decision = decide(tx, permit.organization.id, staged, options)?;
+    let accepted = accepted(tx, staged, options, &decision)?;
+    if !imports::accept(tx.connection, staged.import, &accepted)? {
+        return Err(Error::not_found("organization"));
+    }
+    let import = imports::find(tx.connection, permit.organization.id, staged.import, None)?
+        .ok_or_else(no_such_import)?;
+    carry_out(tx, &import, &decision)?;
+    Ok(import)
 }
 
 fn ended_counts(staged: &Staged, options: &Options) -> Vec<(RowOutcome, i64)> {
@@ -120,36 +124,37 @@ fn ended_counts(staged: &Staged, options: &Options) -> Vec<(RowOutcome, i64)> {
         .collect()
 }
 
-/// What becomes of the rows that are good.
+/// What happens to the good rows.
 enum Decision {
-    /// They wait for a worker, so many of them with a seat; those behind end with `no_seat`.
+    /// They wait for a worker, `seats` of them with a seat; the `short` ones behind end with `no_seat`.
     Queue { seats: i64, short: i64 },
     /// There is none.
     NothingToDo,
-    /// All or nothing, and it is nothing: only so many would have had a seat.
+    /// All or nothing was asked for and not all is possible: only `seats` of them would have a seat.
     Refuse { failure: StoredFailure, seats: i64 },
 }
 
 fn decide(
-    connection: &mut Connection,
-    permit: &Permit<ManageImports>,
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
     staged: &Staged,
     options: &Options,
-    pending: i64,
 ) -> Result<Decision> {
-    let has_errors = pending < staged.rows;
-    if has_errors && options.on_row_error == OnRowError::RefuseAll {
+    let ended = ended_counts(staged, options);
+    let ended: i64 = ended.iter().map(|(_, count)| count).sum();
+    let pending = staged.rows - ended;
+    if ended > 0 && options.on_row_error == OnRowError::RefuseAll {
         return Ok(Decision::Refuse {
             failure: StoredFailure::RowErrors,
             seats: pending,
         });
     }
-    let (organization, account_type) = (permit.organization.id, options.account_type);
-    let seats = seats::reserve_up_to(connection, organization, account_type, pending)?;
+    let account_type = options.account_type;
+    let seats = seats::reserve_up_to(tx.connection, organization, account_type, pending)?;
     let all_or_nothing = options.on_seat_shortage == OnSeatShortage::RefuseAll
         || options.on_row_error == OnRowError::RefuseAll;
     if seats < pending && all_or_nothing {
-        seats::release_reserved(connection, organization, account_type, seats)?;
+        seats::release_reserved(tx.connection, organization, account_type, seats)?;
         return Ok(Decision::Refuse {
             failure: StoredFailure::SeatShortage,
             seats,
@@ -166,10 +171,10 @@ fn decide(
 }
 
 fn accepted(
+    tx: &UnitOfWork<'_>,
     staged: &Staged,
     options: &Options,
     decision: &Decision,
-    now: Timestamp,
 ) -> Result<Accepted> {
     let (status, failure, seats) = match decision {
         Decision::Queue { seats: 0, .. } | Decision::NothingToDo => {
@@ -178,7 +183,8 @@ fn accepted(
         Decision::Queue { seats, .. } => (ImportStatus::Queued, None, *seats),
         Decision::Refuse { failure, .. } => (ImportStatus::Failed, Some(*failure), 0),
     };
-    let ended_at = status.is_finished().then_some(now);
+    let ended_at = status.is_finished().then_some(tx.now());
+    let results_lifetime = tx.services.config.results_lifetime;
     Ok(Accepted {
         account_type: options.account_type,
         status,
@@ -193,57 +199,42 @@ fn accepted(
         rows_total: staged.rows,
         seats_reserved: seats,
         failure,
-        created_at: now,
+        created_at: tx.now(),
         finished_at: ended_at,
-        results_expire_at: ended_at.map(|at| at.plus(options.results_lifetime)),
+        results_expire_at: ended_at.map(|at| at.plus(results_lifetime)),
     })
 }
 
-fn carry_out_decision(
-    connection: &mut Connection,
-    permit: &Permit<ManageImports>,
-    staged: &Staged,
-    decision: &Decision,
-    act: &Act,
-) -> Result<Import> {
-    let import = imports::find(connection, permit.organization.id, staged.import, None)?
-        .ok_or_else(|| Error::not_found("import"))?;
-    let details = json!({
-        "source": staged.source,
-        "rows": staged.rows,
-        "account_type": import.account_type,
-    });
-    let subject = Subject::Import(import.id);
-    let event = Event::within(
-        import.organization_id,
-        AuditAction::ImportAccepted,
-        subject,
-        details,
-    );
-    audit::record(connection, act, event)?;
+fn carry_out(tx: &mut UnitOfWork<'_>, import: &Import, decision: &Decision) -> Result<()> {
+    let event = ImportEvent::Accepted {
+        source: import.source,
+        rows: import.rows_total,
+        account_type: import.account_type,
+    };
+    publish(tx, import, event)?;
     match decision {
         Decision::NothingToDo => {}
         Decision::Queue { seats, short } => {
             if *short > 0 {
-                end_without_seat(connection, staged, *seats)?;
+                end_without_seat(tx, import, *seats)?;
             }
         }
         Decision::Refuse { failure, seats } => {
             if *failure == StoredFailure::SeatShortage {
-                end_without_seat(connection, staged, *seats)?;
+                end_without_seat(tx, import, *seats)?;
             }
-            end_pending(connection, &import, &RowError::new(RowOutcome::Refused))?;
+            end_pending(tx, import, &RowError::new(RowOutcome::Refused))?;
         }
     }
     if import.status.is_finished() {
-        record_end(connection, act, &import, AuditAction::ImportFinished)?;
+        publish_end(tx, import, ImportEvent::Finished)?;
     }
-    Ok(import)
+    Ok(())
 }
 
-fn end_without_seat(connection: &mut Connection, staged: &Staged, seats: i64) -> Result<()> {
+fn end_without_seat(tx: &mut UnitOfWork<'_>, import: &Import, seats: i64) -> Result<()> {
     let error = RowError::new(RowOutcome::NoSeat);
-    let ended = import_rows::fail_pending_beyond(connection, staged.import, seats, &error)?;
+    let ended = import_rows::fail_pending_beyond(tx.connection, import.id, seats, &error)?;
     let ended = i64::try_from(ended).map_err(Error::internal)?;
-    import_outcomes::add(connection, staged.import, &[(RowOutcome::NoSeat, ended)])
+    import_outcomes::add(tx.connection, import.id, &[(RowOutcome::NoSeat, ended)])
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rollcall::domain::ids::OrganizationId;
 use rollcall::services::authorization::ManageImports;
+use rollcall::services::context::RequestContext;
 use rollcall::services::imports::from_csv;
-use rollcall::store::organizations;
 
 use super::{STUDENTS, assert_counts, file};
 use crate::support::people::Organization;
@@ -99,16 +99,12 @@ impl std::io::Read for Deadly {
 
 fn stage_and_die(app: &App, organization: &str) {
     let organization: OrganizationId = organization.parse().unwrap();
-    let mut connection = app.state.services.pool.get().unwrap();
-    let organization = organizations::find(&mut connection, organization)
-        .unwrap()
-        .unwrap();
-    drop(connection);
-    let permit = app.cli_permit::<ManageImports>(organization.id);
+    let permit = app.cli_permit::<ManageImports>(organization);
     let services = &app.state.services;
+    let context = RequestContext::command_line(services.clock.now());
     let text = std::io::Cursor::new(file(8_000));
     let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        from_csv::stage(services, &permit, Deadly { text }).map(|_| ())
+        from_csv::stage(services, &context, &permit, Deadly { text }).map(|_| ())
     }));
     died.expect_err("it lives");
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use rollcall::error::Code;
-use rollcall::services::authorization::ManageImports;
+use rollcall::services::authorization::ReadImports;
+use rollcall::services::context::RequestContext;
 use rollcall::services::imports::results::{self, ResultFile};
-use rollcall::store::organizations;
+use rollcall::services::unit_of_work::UnitOfWork;
 use rollcall::store::schema::import_rows;
 use serde_json::{Value, json};
 
@@ -152,32 +153,21 @@ both_databases!(discarded_results_are_gone_at_once, |app| {
 both_databases!(a_download_breaks_off_where_the_results_vanish, |app| {
     let school = app.school().await;
     let import = school.imported(file(600), STUDENTS).await;
-    let mut connection = app.state.services.pool.get().unwrap();
-    let organization = school.id.parse().unwrap();
-    let organization = organizations::find(&mut connection, organization)
-        .unwrap()
-        .unwrap();
-    let permit = app.cli_permit::<ManageImports>(organization.id);
-    let mut download = results::open(
-        &mut connection,
-        &permit,
-        id_of(&import),
-        ResultFile::UserList,
-    )
-    .unwrap();
+    let services = &app.state.services;
+    let permit = app.cli_permit::<ReadImports>(school.id.parse().unwrap());
+    let context = RequestContext::command_line(services.clock.now());
+    let mut connection = services.pool.get().unwrap();
+    let mut tx = UnitOfWork::new(&mut connection, services, &context);
+    let mut download =
+        results::open(&mut tx, &permit, id_of(&import), ResultFile::UserList).unwrap();
     let mut lines = 0;
     for _ in 0..2 {
-        let chunk = download
-            .next_chunk(&mut connection, &app.state.services.sealing)
-            .unwrap()
-            .unwrap();
+        let chunk = download.next_chunk(&mut tx).unwrap().unwrap();
         lines += String::from_utf8(chunk).unwrap().lines().count();
     }
     assert_eq!(lines, 101);
     school.discard(&import).await.expect_status(204);
-    let broken = download
-        .next_chunk(&mut connection, &app.state.services.sealing)
-        .unwrap_err();
+    let broken = download.next_chunk(&mut tx).unwrap_err();
     assert_eq!(broken.code(), Code::ResultsExpired);
 });
 
