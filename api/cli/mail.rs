@@ -31,7 +31,7 @@ pub enum MailCommand {
     },
 }
 
-/// Does it.
+/// Runs the command.
 ///
 /// # Errors
 /// Where a file cannot be written, or the mail does not leave.
@@ -82,7 +82,10 @@ fn index(previews: &[Preview]) -> String {
          <style>:root{color-scheme:light dark}body{font:16px/1.5 sans-serif;margin:2em}\
          td,th{padding:.4em .8em;text-align:left}</style></head>\n<body><h1>Mail of Rollcall</h1>\n<table>\n",
     );
-    let mut names: Vec<&str> = previews.iter().map(|preview| preview.name).collect();
+    let mut names: Vec<&str> = previews
+        .iter()
+        .map(|preview| preview.name.as_str())
+        .collect();
     names.dedup();
     names.truncate(previews.len() / Language::ALL.len());
     for name in names {

@@ -1,46 +1,21 @@
-//! The words of the outbox, and who its mail is from (PRODUCT 3.10).
+//! The status of mail, and who it is from (`docs/mail.md`).
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::email_address::EmailAddress;
-use super::jobs::Priority;
 use super::string_enum::string_enum;
 
 string_enum! {
-    /// What a mail is about: its template.
-    MailKind {
-        VerifyEmail = "verify_email",
-        /// To a new account: the login address and a link to choose a password.
-        SignInInstructions = "sign_in_instructions",
-        /// To an account that is there already: a link to join an organization.
-        JoinLink = "join_link",
-        PasswordReset = "password_reset",
-        PasswordChanged = "password_changed",
-        ImportFinished = "import_finished",
-    }
-}
-
-impl MailKind {
-    /// Mail that a person waits for goes before mail that an organization sends to many.
-    pub const fn priority(self) -> Priority {
-        match self {
-            Self::VerifyEmail | Self::PasswordReset | Self::PasswordChanged => Priority::Urgent,
-            Self::SignInInstructions | Self::JoinLink | Self::ImportFinished => Priority::Bulk,
-        }
-    }
-}
-
-string_enum! {
-    /// How far a mail is.
+    /// The status of a mail.
     MailStatus {
-        /// Waits for its turn.
+        /// Waits to be sent.
         Queued = "queued",
         /// The mail server has it.
         Sent = "sent",
-        /// It could not be sent for now and is tried again.
+        /// Could not be sent for now and is tried again.
         Deferred = "deferred",
-        /// It is given up.
+        /// Is given up.
         Failed = "failed",
     }
 }

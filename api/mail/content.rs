@@ -1,72 +1,132 @@
-//! What a mail tells: the values of its template. They are kept sealed, since links open accounts.
+//! What each mail says: its fields, its kind, how long its link works, and its samples.
+//!
+//! A new mail is a variant here, an entry in each catalogue of `templates/languages`, and the service
+//! that queues it. Everything else follows from the names of the fields, as they are serialized:
+//!
+//! | field | where it appears |
+//! |---|---|
+//! | `by` | whoever did it: chooses the sentences that end in `_by` |
+//! | `note`, `login`, `facts` | blocks of the layout |
+//! | `link` | the button; the sign-in page where there is none |
+//! | `date` | `{{ date }}`, as people write it |
+//! | any other text | the sentences that name it, as `{{ organization }}` |
+//!
+//! Contents are stored sealed, because links open accounts.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::mail::MailKind;
+use super::links::Links;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::jobs::Priority;
+use crate::domain::string_enum::string_enum;
 use crate::domain::timestamp::Timestamp;
 
-/// What is told, and what the template needs for it.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum MailContent {
-    VerifyEmail {
+/// Who a mail goes to.
+pub struct Recipient<'a> {
+    pub name: &'a str,
+    pub address: &'a EmailAddress,
+}
+
+/// Declares the contents and their kinds from one list.
+macro_rules! mail_contents {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal {
+        $($(#[$field_attribute:meta])* $field:ident: $type:ty,)+
+    })+) => {
+        /// A mail's fields.
+        #[derive(Clone, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        pub enum MailContent {
+            $($(#[$doc])* #[serde(rename = $word)] $variant {
+                $($(#[$field_attribute])* $field: $type,)+
+            },)+
+        }
+
+        string_enum! {
+            /// What a mail is about: the name of its entry in the catalogues.
+            MailKind { $($variant = $word),+ }
+        }
+
+        impl MailContent {
+            /// Its kind.
+            pub const fn kind(&self) -> MailKind {
+                match self { $(Self::$variant { .. } => MailKind::$variant,)+ }
+            }
+        }
+    };
+}
+
+mail_contents! {
+    VerifyEmail = "verify_email" {
         link: String,
+        #[serde(rename = "date")]
         expires_at: Timestamp,
-    },
-    SignInInstructions {
+    }
+
+    /// To a new account: the login address and a link to choose a password.
+    SignInInstructions = "sign_in_instructions" {
         organization: String,
         /// The person who invites, if one does.
+        #[serde(rename = "by")]
         invited_by: Option<String>,
         note: Option<String>,
         /// The address to sign in with.
         login: String,
         /// Where a password is chosen.
         link: String,
+        #[serde(rename = "date")]
         expires_at: Timestamp,
-    },
-    JoinLink {
+    }
+
+    /// To an existing account: a link to join an organization.
+    JoinLink = "join_link" {
         organization: String,
+        #[serde(rename = "by")]
         invited_by: Option<String>,
         note: Option<String>,
         link: String,
+        #[serde(rename = "date")]
         expires_at: Timestamp,
-    },
-    PasswordReset {
+    }
+
+    PasswordReset = "password_reset" {
         link: String,
+        #[serde(rename = "date")]
         expires_at: Timestamp,
-    },
-    PasswordChanged {
+    }
+
+    PasswordChanged = "password_changed" {
         login: String,
-        /// The organization whose staff did it; the owner did where there is none.
+        /// The organization whose staff did it; none where the owner did.
+        #[serde(rename = "by")]
         by_organization: Option<String>,
+        #[serde(rename = "date")]
         at: Timestamp,
-    },
-    ImportFinished {
+    }
+
+    ImportFinished = "import_finished" {
         organization: String,
-        rows: i64,
-        created: i64,
-        failed: i64,
-        /// Rows that were cancelled before their turn.
-        cancelled: i64,
+        /// Numbers of rows, each with the name of its label in the catalogues.
+        facts: Vec<(String, i64)>,
         /// Until when the passwords can be downloaded.
+        #[serde(rename = "date")]
         results_expire_at: Timestamp,
-    },
+    }
+}
+
+impl MailKind {
+    /// Mail that a person waits for goes before mail that an organization sends to many.
+    pub const fn priority(self) -> Priority {
+        match self {
+            Self::VerifyEmail | Self::PasswordReset | Self::PasswordChanged => Priority::Urgent,
+            Self::SignInInstructions | Self::JoinLink | Self::ImportFinished => Priority::Bulk,
+        }
+    }
 }
 
 impl MailContent {
-    /// Its template.
-    pub const fn kind(&self) -> MailKind {
-        match self {
-            Self::VerifyEmail { .. } => MailKind::VerifyEmail,
-            Self::SignInInstructions { .. } => MailKind::SignInInstructions,
-            Self::JoinLink { .. } => MailKind::JoinLink,
-            Self::PasswordReset { .. } => MailKind::PasswordReset,
-            Self::PasswordChanged { .. } => MailKind::PasswordChanged,
-            Self::ImportFinished { .. } => MailKind::ImportFinished,
-        }
-    }
-
-    /// Until when its link opens anything; none where it opens nothing by itself.
+    /// Until when its link works; none where it opens nothing by itself.
     pub const fn link_holds_until(&self) -> Option<Timestamp> {
         match self {
             Self::VerifyEmail { expires_at, .. }
@@ -76,4 +136,120 @@ impl MailContent {
             Self::PasswordChanged { .. } | Self::ImportFinished { .. } => None,
         }
     }
+}
+
+/// Named samples of every kind, with people and numbers that are made up.
+pub fn samples(links: &Links, to: &Recipient<'_>, now: Timestamp) -> Vec<(String, MailContent)> {
+    let sample = Sample { links, to, now };
+    let named = |kind: &MailKind| {
+        let kind = *kind;
+        let samples = sample.of(kind).into_iter();
+        samples.map(move |(suffix, content)| (format!("{kind}{suffix}"), content))
+    };
+    MailKind::ALL.iter().flat_map(named).collect()
+}
+
+struct Sample<'a> {
+    links: &'a Links,
+    to: &'a Recipient<'a>,
+    now: Timestamp,
+}
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+impl Sample<'_> {
+    /// A sample of a kind, and one with a suffix for each case that has other sentences.
+    fn of(&self, kind: MailKind) -> Vec<(&'static str, MailContent)> {
+        let expires_at = self.now.plus(WEEK);
+        match kind {
+            MailKind::VerifyEmail => vec![(
+                "",
+                MailContent::VerifyEmail {
+                    link: self.link("verify-email"),
+                    expires_at,
+                },
+            )],
+            MailKind::SignInInstructions => vec![
+                ("", self.instructions(Some(author()), Some(note()))),
+                ("_without_author", self.instructions(None, None)),
+            ],
+            MailKind::JoinLink => vec![(
+                "",
+                MailContent::JoinLink {
+                    organization: organization(),
+                    invited_by: Some(author()),
+                    note: Some(note()),
+                    link: self.link("invitation"),
+                    expires_at,
+                },
+            )],
+            MailKind::PasswordReset => vec![(
+                "",
+                MailContent::PasswordReset {
+                    link: self.link("set-password"),
+                    expires_at: self.now.plus(HOUR),
+                },
+            )],
+            MailKind::PasswordChanged => vec![
+                ("", self.password_changed(None)),
+                ("_by_staff", self.password_changed(Some(organization()))),
+            ],
+            MailKind::ImportFinished => vec![("", self.import_finished())],
+        }
+    }
+
+    fn instructions(&self, invited_by: Option<String>, note: Option<String>) -> MailContent {
+        MailContent::SignInInstructions {
+            organization: organization(),
+            invited_by,
+            note,
+            login: self.login(),
+            link: self.link("set-password"),
+            expires_at: self.now.plus(WEEK),
+        }
+    }
+
+    fn password_changed(&self, by_organization: Option<String>) -> MailContent {
+        MailContent::PasswordChanged {
+            login: self.login(),
+            by_organization,
+            at: self.now,
+        }
+    }
+
+    fn import_finished(&self) -> MailContent {
+        let facts = [
+            ("rows", 240),
+            ("created", 231),
+            ("failed", 9),
+            ("cancelled", 0),
+        ];
+        MailContent::ImportFinished {
+            organization: organization(),
+            facts: facts.map(|(name, count)| (name.to_owned(), count)).into(),
+            results_expire_at: self.now.plus(24 * HOUR),
+        }
+    }
+
+    fn login(&self) -> String {
+        self.to.address.to_string()
+    }
+
+    fn link(&self, page: &str) -> String {
+        let token = "rcx_Example0Example1Example2Example3Example4Exa";
+        self.links.sample(page, token)
+    }
+}
+
+fn organization() -> String {
+    "Hill Road School".to_owned()
+}
+
+fn author() -> String {
+    "Ada Head".to_owned()
+}
+
+fn note() -> String {
+    "Welcome to 7A!\nYour books are in the library, shelf 4. See you on Monday.".to_owned()
 }

@@ -1,4 +1,4 @@
-//! Links into the single-page app: it shows, asks, and posts the token (PRODUCT 5.1).
+//! Links into the single-page app, which shows what a link is about and posts its token.
 
 use url::Url;
 
@@ -11,7 +11,7 @@ pub struct Links {
 }
 
 impl Links {
-    /// Links into the app at this address.
+    /// Makes links into the app at this address.
     pub fn into(spa: &Url) -> Self {
         Self { spa: spa.clone() }
     }
@@ -31,7 +31,7 @@ impl Links {
         self.link("set-password", "token", token.reveal())
     }
 
-    /// Proves a mailbox.
+    /// Verifies an email address.
     pub fn verify_email(&self, token: &Token) -> String {
         self.link("verify-email", "token", token.reveal())
     }
@@ -41,7 +41,7 @@ impl Links {
         self.link("sign-in", "email", email)
     }
 
-    /// A link of an example, to this page.
+    /// The link of a sample, to this page.
     pub fn sample(&self, page: &str, token: &str) -> String {
         self.link(page, "token", token)
     }

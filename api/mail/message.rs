@@ -6,6 +6,7 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
 use lettre::{Address, Message};
 
+use super::content::Recipient;
 use super::templates::Written;
 use super::transport::{DeliveryError, RenderedMail};
 use crate::domain::email_address::EmailAddress;
@@ -15,7 +16,7 @@ use crate::domain::mail::Sender;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 
-/// What is kept of a mail that its form comes from.
+/// What the headers of a mail are made from.
 #[derive(Clone, Copy, Debug)]
 pub struct MailHeaders {
     pub id: MailId,
@@ -23,17 +24,11 @@ pub struct MailHeaders {
     pub created_at: Timestamp,
 }
 
-/// Who a mail goes to.
-pub struct Recipient<'a> {
-    pub name: &'a str,
-    pub address: &'a EmailAddress,
-}
-
-/// The mail, ready to leave. It is the same whenever it is made: date, id and boundary come from what
-/// is kept of it.
+/// Composes the mail, ready to leave. The result is the same each time: date, id and boundary come from
+/// the stored mail.
 ///
 /// # Errors
-/// A [`DeliveryError`] where mail programs have no notation for the address; else, where the words of the
+/// A [`DeliveryError`] where the address has no notation in a header; `internal` where the text of the
 /// mail cannot be written as a message.
 pub fn compose(
     headers: &MailHeaders,
@@ -56,7 +51,7 @@ pub fn compose(
             from.address().domain()
         )));
     for (name, value) in [
-        // Nobody's vacation notice is to come back (RFC 3834).
+        // Suppresses vacation notices and other automatic replies (RFC 3834).
         ("Auto-Submitted", "auto-generated"),
         ("Content-Language", headers.language.as_str()),
     ] {
@@ -95,7 +90,7 @@ fn address(address: &EmailAddress) -> Option<Address> {
     Address::new(address.local_part(), address.domain()).ok()
 }
 
-/// Nothing that somebody wrote ever begins another header.
+/// Joins a text into one line, so that nothing that a person wrote begins another header.
 fn one_line(text: &str) -> String {
     let line: String = text
         .chars()
@@ -115,7 +110,7 @@ fn date_of(headers: &MailHeaders) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// Files sort by when they were queued.
+/// A name by which files sort in the order in which they were queued.
 fn file_name(headers: &MailHeaders) -> String {
     let digits = |c: &char| c.is_ascii_digit() || *c == 'T';
     let moment = headers.created_at.to_string();

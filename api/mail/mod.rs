@@ -1,14 +1,14 @@
-//! Mail: what it says, in which words, and how it leaves (PRODUCT 3.10).
+//! Mail: what it says, in which words, and how it leaves (`docs/mail.md`).
 //!
 //! | step | file | what it does |
 //! |---|---|---|
-//! | the cause | [`outbox`] | queues a [`MailContent`], sealed, in the transaction of what it tells of |
-//! | the pace | [`send_rate`] | how many mails leave in a minute |
-//! | the turn | [`sending`] | sends one mail under the lease of its job |
+//! | the content | [`content`] | the fields of each mail: a new mail begins there |
+//! | the queue | [`outbox`] | queues a [`MailContent`], sealed, in the transaction of what it tells of |
+//! | the sending | [`sending`] | sends one mail under the lease of its job, at the configured rate |
 //! | the words | [`templates`] | the content in the reader's language, as text and as HTML |
 //! | the form | [`message`] | headers and parts (RFC 5322, MIME) |
-//! | the look | [`preview`] | every mail in every language, and a mail to try the way |
-//! | the way | [`transport`] | a mail server, or a folder |
+//! | the look | [`preview`] | every mail in every language, and a mail to test the delivery |
+//! | the delivery | [`transport`] | a mail server, or a folder |
 
 pub mod content;
 pub mod links;

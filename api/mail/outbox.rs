@@ -1,4 +1,4 @@
-//! The outbox: mail goes into it in the transaction of what it tells of, and never waits for a mail
+//! The outbox: services queue mail in the transaction of what it tells of, and never wait for a mail
 //! server.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::store::Connection;
 use crate::store::accounts::Account;
 use crate::store::mails::{self, Mail};
 
-/// Puts mail into the queue.
+/// Queues mail.
 #[derive(Clone)]
 pub struct Outbox {
     keys: Arc<SealingKeys>,
@@ -26,11 +26,11 @@ pub struct Outbox {
 /// A mail to be queued.
 pub struct QueuedMail<'a> {
     pub to: &'a Account,
-    /// The account's, where none is given.
+    /// The account's language where none is given.
     pub language: Option<Language>,
-    /// Whose mail it is; none for what concerns a person alone.
+    /// The organization that causes it; none for what concerns a person alone.
     pub organization: Option<OrganizationId>,
-    /// What it tells of, in the whole installation: a second mail with the same cause is not queued.
+    /// Unique in the installation: a second mail with the same cause is not queued.
     pub cause: String,
     pub content: MailContent,
 }
@@ -42,11 +42,11 @@ impl Outbox {
     }
 
     /// Queues a mail; call it in the transaction of what the mail tells of. Gives its id, or nothing
-    /// where the address was made up by Rollcall, to which nothing is ever mailed (PRODUCT 2), or
-    /// where the cause has had its mail.
+    /// where Rollcall generated the address, to which it never sends mail (`docs/mail.md`), or where
+    /// the cause has had its mail.
     ///
     /// # Errors
-    /// Where the database is away.
+    /// `internal` where the content cannot be sealed.
     pub fn queue(
         &self,
         connection: &mut Connection,
@@ -56,12 +56,12 @@ impl Outbox {
         if mail.to.generated_address {
             return Ok(None);
         }
-        let id = new_id::<MailId>();
+        let (id, kind) = (new_id::<MailId>(), mail.content.kind());
         let mail = Mail {
             id,
             organization_id: mail.organization,
             account_id: mail.to.id,
-            kind: mail.content.kind(),
+            kind: kind.to_string(),
             cause: mail.cause.clone(),
             recipient: mail.to.email.clone(),
             language: mail.language.unwrap_or(mail.to.language),
@@ -73,7 +73,7 @@ impl Outbox {
             created_at: now,
             sent_at: None,
         };
-        Ok(mails::insert(connection, &mail)?.then_some(id))
+        Ok(mails::insert(connection, &mail, kind.priority())?.then_some(id))
     }
 
     fn seal(&self, id: MailId, content: &MailContent) -> Result<Vec<u8>> {
@@ -81,7 +81,7 @@ impl Outbox {
         self.keys.seal(&place(id), &plain)
     }
 
-    /// What was sealed into a mail.
+    /// Opens the content of a mail.
     ///
     /// # Errors
     /// Where the key is gone, or it was sealed for another place.

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::content::MailContent;
-use super::message::{MailHeaders, Recipient, compose};
+use super::content::{MailContent, Recipient};
+use super::message::{MailHeaders, compose};
 use super::outbox::Outbox;
 use super::send_rate::SendRate;
-use super::templates;
+use super::templates::{self, Origin};
 use super::transport::{DeliveryError, RenderedMail, Smtp, SmtpSession, Transport};
 use crate::clock::Clock;
 use crate::domain::ids::MailId;
@@ -198,8 +198,11 @@ impl MailSender {
             name: name.as_deref().unwrap_or_default(),
             address: &mail.recipient,
         };
-        let (from, links) = (&self.route.from, &self.route.outbox.links);
-        let written = templates::write(&content, mail.language, &to, from, links)?;
+        let origin = Origin {
+            from: &self.route.from,
+            links: &self.route.outbox.links,
+        };
+        let written = templates::write(&content, mail.language, &to, &origin)?;
         let headers = MailHeaders {
             id: mail.id,
             language: mail.language,

@@ -20,9 +20,9 @@ use super::jobs::{self, NewJob};
 use super::schema::mails;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, MailId, OrganizationId};
-use crate::domain::jobs::JobKind;
+use crate::domain::jobs::{JobKind, Priority};
 use crate::domain::language::Language;
-use crate::domain::mail::{MailKind, MailStatus};
+use crate::domain::mail::MailStatus;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -33,7 +33,8 @@ pub struct Mail {
     pub id: MailId,
     pub organization_id: Option<OrganizationId>,
     pub account_id: AccountId,
-    pub kind: MailKind,
+    /// What it is about, for the log.
+    pub kind: String,
     pub cause: String,
     pub recipient: EmailAddress,
     pub language: Language,
@@ -72,7 +73,7 @@ fn ended_as_indexed() -> SqlLiteral<Bool> {
 }
 
 /// Queues a mail with the job that sends it; `false` where its cause has one already.
-pub fn insert(connection: &mut Connection, mail: &Mail) -> Result<bool> {
+pub fn insert(connection: &mut Connection, mail: &Mail, priority: Priority) -> Result<bool> {
     let inserted = each_backend!(connection, c => diesel::insert_into(mails::table)
         .values(mail)
         .on_conflict(mails::cause)
@@ -83,7 +84,7 @@ pub fn insert(connection: &mut Connection, mail: &Mail) -> Result<bool> {
     }
     let job = NewJob {
         kind: JobKind::Mail,
-        priority: mail.kind.priority(),
+        priority,
         tenant: mail.organization_id,
         subject: Uuid::from(mail.id).into(),
         part: 0,

@@ -6,15 +6,17 @@
 mod people;
 mod words;
 
-use minijinja::{Value, context};
+use std::collections::BTreeMap;
 
-use super::content::MailContent;
+use minijinja::{Value, context};
+use serde::Deserialize;
+
+use super::content::{MailContent, Recipient};
 use super::links::Links;
-use super::message::Recipient;
 use crate::domain::language::Language;
 use crate::domain::mail::Sender;
 use crate::domain::timestamp::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use people::{lines_of_note, said_by_people};
 use words::{Catalogue, Words, fill, lay_out};
 
@@ -29,49 +31,85 @@ pub struct Written {
     pub html: String,
 }
 
-/// The values of a content, as the templates take them.
-struct Values<'a> {
-    organization: Option<&'a str>,
-    /// Who did it, where that is known.
-    by: Option<&'a str>,
-    note: Option<&'a str>,
-    login: Option<String>,
-    counts: Vec<(&'a str, i64)>,
-    link: String,
-    date: Option<Timestamp>,
+/// Who writes a mail, and into which app its links lead.
+pub struct Origin<'a> {
+    pub from: &'a Sender,
+    pub links: &'a Links,
 }
 
-/// A content in the words of a language.
+/// The fields of a content by their serialized names, as [`super::content`] lists them.
+#[derive(Deserialize)]
+struct Values {
+    by: Option<String>,
+    note: Option<String>,
+    login: Option<String>,
+    link: Option<String>,
+    date: Option<Timestamp>,
+    #[serde(default)]
+    facts: Vec<(String, i64)>,
+    /// Texts that only sentences name, and the kind.
+    #[serde(flatten)]
+    texts: BTreeMap<String, Option<String>>,
+}
+
+impl Values {
+    fn of(content: &MailContent) -> Result<Self> {
+        let fields = serde_json::to_value(content).map_err(Error::internal)?;
+        serde_json::from_value(fields).map_err(Error::internal)
+    }
+
+    /// What the sentences name.
+    fn context(&self, catalogue: &Catalogue, to: &Recipient<'_>, from: &Sender) -> Result<Value> {
+        let said = |(name, text): (&String, &Option<String>)| {
+            let text = text.as_deref().map(said_by_people);
+            text.map(|text| (name.clone(), text))
+        };
+        let texts: BTreeMap<String, String> = self.texts.iter().filter_map(said).collect();
+        let by = self.by.as_deref().map(said_by_people);
+        // A note without a person is the organization's.
+        let by = by.or_else(|| texts.get("organization").cloned());
+        let date = self.date.map(|date| catalogue.date(date)).transpose()?;
+        Ok(context! {
+            name => to.name,
+            sender => said_by_people(from.name()),
+            by,
+            date,
+            ..Value::from(texts)
+        })
+    }
+}
+
+/// Writes a content in the words of a language.
 ///
 /// # Errors
-/// Never, with the templates that there are.
+/// `internal` where a catalogue lacks a sentence or a label, which a test rules out.
 pub fn write(
     content: &MailContent,
     language: Language,
     to: &Recipient<'_>,
-    from: &Sender,
-    links: &Links,
+    origin: &Origin<'_>,
 ) -> Result<Written> {
     let catalogue = Catalogue::of(language)?;
-    let words = catalogue.words(content.kind());
-    let values = values(content, catalogue, to, links);
-    let date = values.date.map(|date| catalogue.date(date)).transpose()?;
-    let context = context! {
-        name => to.name,
-        sender => said_by_people(from.name()),
-        organization => values.organization.map(said_by_people),
-        // A note without a person is the organization's.
-        by => values.by.or(values.organization).map(said_by_people),
-        date,
+    let values = Values::of(content)?;
+    let draft = Draft {
+        catalogue,
+        words: catalogue.words(content.kind())?,
+        context: values.context(catalogue, to, origin.from)?,
+        values: &values,
     };
-    let sentences = sentences(catalogue, words, &values, to, context)?;
+    let link = values.link.clone();
+    let link = link.unwrap_or_else(|| origin.links.sign_in(to.address.as_str()));
+    lay_out_parts(language, &link, draft.sentences(to)?)
+}
+
+fn lay_out_parts(language: Language, link: &str, sentences: Value) -> Result<Written> {
     let subject = sentences.get_attr("subject").map_err(words::broken)?;
     let language = language.as_str();
-    let as_text = context! { language, link => values.link.as_str(), ..sentences.clone() };
+    let as_text = context! { language, link, ..sentences.clone() };
     let as_html = context! {
         language,
         direction => "ltr",
-        link => in_attribute(&values.link),
+        link => in_attribute(link),
         // Keeps what follows out of the line that a list of mails shows.
         padding => vec![(); 60],
         ..sentences
@@ -83,8 +121,8 @@ pub fn write(
     })
 }
 
-/// A link as HTML has it. The engine's own escape would spell each slash as a number, which is right
-/// and which filters take for a disguise.
+/// Escapes a link for an attribute. The engine's own escape would spell each slash as a number, which is
+/// valid and which mail filters take for a disguise.
 fn in_attribute(link: &str) -> Value {
     let escaped = link
         .replace('&', "&amp;")
@@ -94,134 +132,71 @@ fn in_attribute(link: &str) -> Value {
     Value::from_safe_string(escaped)
 }
 
-/// Every sentence of the mail, with its values in it.
-fn sentences(
-    catalogue: &Catalogue,
-    words: &Words,
-    values: &Values<'_>,
-    to: &Recipient<'_>,
+/// A mail whose sentences are being filled.
+struct Draft<'a> {
+    catalogue: &'a Catalogue,
+    words: &'a Words,
     context: Value,
-) -> Result<Value> {
-    let filled = |sentence: &str| fill(sentence, context.clone());
-    let by = |general: &str, with_author: &Option<String>| match with_author {
-        Some(sentence) if values.by.is_some() => filled(sentence),
-        _ => filled(general),
-    };
-    let greeting = if people::is_plain_name(to.name) {
-        &catalogue.common.greeting
-    } else {
-        &catalogue.common.greeting_nobody
-    };
-    let note_from = values.note.map(|_| filled(&catalogue.common.note_from));
-    let login = values.login.as_deref();
-    let login = login.map(|value| context! { label => &*catalogue.facts.login, value });
-    let counts = values.counts.iter();
-    let counts: Vec<Value> = counts
-        .map(|(label, value)| context! { label => *label, value => *value })
-        .collect();
-    Ok(context! {
-        subject => filled(&words.subject)?,
-        preheader => filled(&words.preheader)?,
-        heading => filled(&words.heading)?,
-        greeting => filled(greeting)?,
-        opening => by(&words.opening, &words.opening_by)?,
-        note_from => note_from.transpose()?,
-        note => values.note.map(lines_of_note),
-        login,
-        counts,
-        colon => &*catalogue.common.colon,
-        next => by(&words.next, &words.next_by)?,
-        button => filled(&words.button)?,
-        link_hint => filled(&catalogue.common.link_hint)?,
-        until => words.until.as_deref().map(filled).transpose()?,
-        aside => by(&words.aside, &words.aside_by)?,
-        why => filled(&words.why)?,
-        footer => filled(&catalogue.common.footer)?,
-    })
+    values: &'a Values,
 }
 
-fn values<'a>(
-    content: &'a MailContent,
-    catalogue: &'a Catalogue,
-    to: &Recipient<'_>,
-    links: &Links,
-) -> Values<'a> {
-    let nothing = Values {
-        organization: None,
-        by: None,
-        note: None,
-        login: None,
-        counts: Vec::new(),
-        link: links.sign_in(to.address.as_str()),
-        date: None,
-    };
-    let facts = &catalogue.facts;
-    match content {
-        MailContent::VerifyEmail { link, expires_at }
-        | MailContent::PasswordReset { link, expires_at } => Values {
-            link: link.clone(),
-            date: Some(*expires_at),
-            ..nothing
-        },
-        MailContent::SignInInstructions {
-            organization,
-            invited_by,
-            note,
-            login,
-            link,
-            expires_at,
-        } => Values {
-            organization: Some(organization),
-            by: invited_by.as_deref(),
-            note: note.as_deref(),
-            login: Some(login.clone()),
-            link: link.clone(),
-            date: Some(*expires_at),
-            ..nothing
-        },
-        MailContent::JoinLink {
-            organization,
-            invited_by,
-            note,
-            link,
-            expires_at,
-        } => Values {
-            organization: Some(organization),
-            by: invited_by.as_deref(),
-            note: note.as_deref(),
-            link: link.clone(),
-            date: Some(*expires_at),
-            ..nothing
-        },
-        MailContent::PasswordChanged {
-            login,
-            by_organization,
-            at,
-        } => Values {
-            by: by_organization.as_deref(),
-            login: Some(login.clone()),
-            link: links.sign_in(login),
-            date: Some(*at),
-            ..nothing
-        },
-        MailContent::ImportFinished {
-            organization,
-            rows,
-            created,
-            failed,
-            cancelled,
-            results_expire_at,
-        } => Values {
-            organization: Some(organization),
-            counts: vec![
-                (&facts.rows, *rows),
-                (&facts.created, *created),
-                (&facts.failed, *failed),
-                (&facts.cancelled, *cancelled),
-            ],
-            date: Some(*results_expire_at),
-            ..nothing
-        },
+impl Draft<'_> {
+    /// Every sentence of the mail, with its values in it.
+    fn sentences(&self, to: &Recipient<'_>) -> Result<Value> {
+        let (words, common) = (self.words, &self.catalogue.common);
+        let greeting = if people::is_plain_name(to.name) {
+            &common.greeting
+        } else {
+            &common.greeting_nobody
+        };
+        let note = self.values.note.as_deref();
+        let note_from = note.map(|_| self.filled(&common.note_from));
+        let until = words.until.as_deref().map(|until| self.filled(until));
+        Ok(context! {
+            subject => self.filled(&words.subject)?,
+            preheader => self.filled(&words.preheader)?,
+            heading => self.filled(&words.heading)?,
+            greeting => self.filled(greeting)?,
+            opening => self.filled_by(&words.opening, words.opening_by.as_deref())?,
+            note_from => note_from.transpose()?,
+            note => note.map(lines_of_note),
+            login => self.login()?,
+            counts => self.facts()?,
+            colon => &*common.colon,
+            next => self.filled_by(&words.next, words.next_by.as_deref())?,
+            button => self.filled(&words.button)?,
+            link_hint => self.filled(&common.link_hint)?,
+            until => until.transpose()?,
+            aside => self.filled_by(&words.aside, words.aside_by.as_deref())?,
+            why => self.filled(&words.why)?,
+            footer => self.filled(&common.footer)?,
+        })
+    }
+
+    fn filled(&self, sentence: &str) -> Result<String> {
+        fill(sentence, self.context.clone())
+    }
+
+    /// Fills the sentence that says who did it, where that is known and there is one.
+    fn filled_by(&self, general: &str, with_author: Option<&str>) -> Result<String> {
+        let with_author = with_author.filter(|_| self.values.by.is_some());
+        self.filled(with_author.unwrap_or(general))
+    }
+
+    fn login(&self) -> Result<Option<Value>> {
+        let Some(value) = self.values.login.as_deref() else {
+            return Ok(None);
+        };
+        let label = self.catalogue.label("login")?;
+        Ok(Some(context! { label, value }))
+    }
+
+    fn facts(&self) -> Result<Vec<Value>> {
+        let facts = self.values.facts.iter().map(|(name, value)| {
+            let label = self.catalogue.label(name)?;
+            Ok(context! { label, value => *value })
+        });
+        facts.collect()
     }
 }
 

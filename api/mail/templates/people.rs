@@ -1,5 +1,5 @@
-//! What people wrote, as a mail repeats it: never something that a mail program turns into a link, so
-//! that nobody borrows our name for an address of theirs.
+//! Text that people wrote, as a mail repeats it: mail programs find no address in it to turn into a
+//! link, so that nobody sends a link of theirs in our name.
 
 /// A text in which no mail program finds an address to link: an invisible joiner stands behind each
 /// dot, colon and slash that something follows.
@@ -31,7 +31,7 @@ pub fn is_plain_name(name: &str) -> bool {
     !name.trim().is_empty() && said_by_people(name) == name
 }
 
-/// SmtpSession breaks and what turns the direction of the text beside it.
+/// Whether it is a line break, or turns the direction of the text beside it.
 fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

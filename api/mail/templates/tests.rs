@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::preview::samples;
+use super::super::content::{MailKind, samples};
 use super::*;
 use crate::domain::email_address::EmailAddress;
 
@@ -17,8 +17,12 @@ fn written(visit: impl Fn(&str, Language, &MailContent, &Written)) {
     let now = "2026-09-01T07:05:00Z".parse::<jiff::Timestamp>().unwrap();
     for (name, content) in samples(&links, &to, now.into()) {
         for language in Language::ALL {
-            let mail = write(&content, *language, &to, &from, &links).unwrap();
-            visit(name, *language, &content, &mail);
+            let origin = Origin {
+                from: &from,
+                links: &links,
+            };
+            let mail = write(&content, *language, &to, &origin).unwrap();
+            visit(&name, *language, &content, &mail);
         }
     }
 }
@@ -109,6 +113,15 @@ fn every_language_says_the_same_with_the_same_values() {
             english.len(),
             "{language} has entries of its own"
         );
+    }
+}
+
+#[test]
+fn catalogues_have_words_for_each_kind_and_no_other() {
+    let mut kinds: Vec<&str> = MailKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    kinds.sort_unstable();
+    for language in Language::ALL {
+        assert_eq!(Catalogue::of(*language).unwrap().kinds(), kinds);
     }
 }
 

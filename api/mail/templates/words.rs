@@ -1,28 +1,26 @@
 //! The words of each language, embedded as catalogues.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Deserialize;
 
 use crate::domain::language::Language;
-use crate::domain::mail::MailKind;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
+use crate::mail::content::MailKind;
 
 /// All that mail says in one language.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Catalogue {
     pub common: Common,
-    pub facts: Facts,
+    /// The labels of the facts of a mail, and of its login address.
+    facts: BTreeMap<String, String>,
     dates: Dates,
-    verify_email: Words,
-    sign_in_instructions: Words,
-    join_link: Words,
-    password_reset: Words,
-    password_changed: Words,
-    import_finished: Words,
+    /// By the kind of mail.
+    #[serde(flatten)]
+    mails: BTreeMap<String, Words>,
 }
 
 /// What every mail has.
@@ -30,27 +28,16 @@ pub struct Catalogue {
 #[serde(deny_unknown_fields)]
 pub struct Common {
     pub greeting: String,
-    /// Where the name is one that could pass for something else.
+    /// For a name that could pass for something else.
     pub greeting_nobody: String,
-    /// What stands between a label and what it is of.
+    /// The sign between a label and its value.
     pub colon: String,
     pub link_hint: String,
     pub note_from: String,
     pub footer: String,
 }
 
-/// What stands beside the facts of a mail.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Facts {
-    pub login: String,
-    pub rows: String,
-    pub created: String,
-    pub failed: String,
-    pub cancelled: String,
-}
-
-/// How a moment is written for people.
+/// How a time is written for people.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Dates {
@@ -61,12 +48,12 @@ struct Dates {
     two_digit_hour: bool,
 }
 
-/// The words of one kind of mail. Those that end in `_by` stand where it is known who did it.
+/// The words of one kind of mail. Those that end in `_by` are used where it is known who did it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
     pub subject: String,
-    /// What a list of mails shows behind the subject.
+    /// The line that a list of mails shows after the subject.
     pub preheader: String,
     pub heading: String,
     pub opening: String,
@@ -102,7 +89,7 @@ impl Catalogue {
     /// The catalogue of a language.
     ///
     /// # Errors
-    /// Never: a test reads all of them.
+    /// `internal` where it is broken: a test reads all of them.
     pub fn of(language: Language) -> Result<&'static Self> {
         let catalogue = CATALOGUES
             .iter()
@@ -116,22 +103,33 @@ impl Catalogue {
     }
 
     /// The words of a kind of mail.
-    pub const fn words(&self, kind: MailKind) -> &Words {
-        match kind {
-            MailKind::VerifyEmail => &self.verify_email,
-            MailKind::SignInInstructions => &self.sign_in_instructions,
-            MailKind::JoinLink => &self.join_link,
-            MailKind::PasswordReset => &self.password_reset,
-            MailKind::PasswordChanged => &self.password_changed,
-            MailKind::ImportFinished => &self.import_finished,
-        }
-    }
-
-    /// A moment as people write it, to the minute, in UTC: whose clock the reader goes by is not
-    /// known.
     ///
     /// # Errors
-    /// Never, with the catalogues that there are.
+    /// `internal` where there are none: a test writes every kind.
+    pub fn words(&self, kind: MailKind) -> Result<&Words> {
+        let words = self.mails.get(kind.as_str());
+        words.ok_or_else(|| Error::internal(format!("no words for {kind}")))
+    }
+
+    /// The label of a fact.
+    ///
+    /// # Errors
+    /// `internal` where there is none.
+    pub fn label(&self, fact: &str) -> Result<&str> {
+        let label = self.facts.get(fact).map(String::as_str);
+        label.ok_or_else(|| Error::internal(format!("no label for {fact}")))
+    }
+
+    /// The kinds of mail that it has words for.
+    #[cfg(test)]
+    pub fn kinds(&self) -> Vec<&str> {
+        self.mails.keys().map(String::as_str).collect()
+    }
+
+    /// Writes a time as people do, to the minute, in UTC: the reader's time zone is not known.
+    ///
+    /// # Errors
+    /// `internal` where the format of the catalogue is broken.
     pub fn date(&self, moment: Timestamp) -> Result<String> {
         let moment = jiff::Timestamp::from(moment).to_zoned(jiff::tz::TimeZone::UTC);
         let month = usize::try_from(moment.month())
@@ -159,8 +157,8 @@ impl Catalogue {
     }
 }
 
-/// A sentence with its values in it, as plain text. A value that is missing is an error: no mail
-/// leaves with a hole in it.
+/// Fills the values into a sentence, as plain text. A missing value is an error: no mail leaves with a
+/// gap in it.
 pub fn fill(sentence: &str, values: Value) -> Result<String> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -168,7 +166,7 @@ pub fn fill(sentence: &str, values: Value) -> Result<String> {
     environment.render_str(sentence, values).map_err(broken)
 }
 
-/// A layout with sentences in it; as HTML, each is escaped.
+/// Fills the sentences into a layout; in HTML, each is escaped.
 pub fn lay_out(name: &str, layout: &str, values: Value) -> Result<String> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
@@ -178,7 +176,7 @@ pub fn lay_out(name: &str, layout: &str, values: Value) -> Result<String> {
         .map_err(broken)
 }
 
-/// A template that cannot be filled.
+/// The error of a template that cannot be filled.
 pub fn broken(error: minijinja::Error) -> Error {
     Error::internal(format!("{error:#}"))
 }

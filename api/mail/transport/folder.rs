@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use super::{DeliveryError, RenderedMail};
+use super::delivery::{DeliveryError, RenderedMail};
 
 /// A folder that mail is written into. Writing a mail again overwrites it, so that one whose worker
 /// died is written once in the end.

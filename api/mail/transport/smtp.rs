@@ -14,7 +14,7 @@ use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 
-use super::{DeliveryError, RenderedMail};
+use super::delivery::{DeliveryError, RenderedMail};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::smtp_url::{Security, SmtpUrl};
 

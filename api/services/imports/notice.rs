@@ -79,12 +79,15 @@ fn has_mailbox(account: &Account) -> bool {
 fn content(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<MailContent> {
     let organization = organizations::find(tx.connection, import.organization_id)?;
     let ended = with_counts(tx, import.clone())?;
+    let facts = [
+        ("rows", import.rows_total),
+        ("created", ended.created()),
+        ("failed", ended.failed()),
+        ("cancelled", ended.cancelled()),
+    ];
     Ok(MailContent::ImportFinished {
         organization: organization.map(|found| found.name).unwrap_or_default(),
-        rows: import.rows_total,
-        created: ended.created(),
-        failed: ended.failed(),
-        cancelled: ended.cancelled(),
+        facts: facts.map(|(name, count)| (name.to_owned(), count)).into(),
         results_expire_at: import.results_expire_at.unwrap_or_else(|| tx.now()),
     })
 }
