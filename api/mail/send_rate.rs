@@ -1,5 +1,5 @@
-//! The sending rate, which all replicas hold together: mail providers count what an installation
-//! sends, not what a process sends.
+//! The sending rate, which all replicas share: mail providers count what an installation sends, not
+//! what a process sends.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::error::Result;
 use crate::store::Connection;
 use crate::store::rate_limits::{self, Use};
 
-/// So many mails in a minute, at most a second's worth of them at once.
+/// A number of mails per minute, at most a second's worth of them at once.
 #[derive(Clone, Copy, Debug)]
 pub struct SendRate {
     interval: i64,
     period: i64,
 }
 
-/// What the count of mails is kept under; a hash like all others of the table.
+/// The subject of the count in the table of rate limits, which stores its hash.
 const SUBJECT: &[u8] = b"mail\nsending rate";
 
 const MINUTE: i64 = 60_000_000;
 
 impl SendRate {
-    /// So many in a minute.
+    /// A rate of so many mails per minute.
     pub fn per_minute(mails: u32) -> Self {
         let mails = i64::from(mails.max(1));
         let at_once = (mails / 60).max(1);
@@ -33,10 +33,7 @@ impl SendRate {
         }
     }
 
-    /// Takes the turn of one mail, or tells how long to wait for it.
-    ///
-    /// # Errors
-    /// Where the database is away.
+    /// Takes the turn of one mail, or returns how long to wait for it.
     pub fn take(self, connection: &mut Connection, now: Timestamp) -> Result<Option<Duration>> {
         let taken = rate_limits::take(connection, &self.one(now))?;
         if taken.allowed {
@@ -47,10 +44,7 @@ impl SendRate {
         Ok(Some(Duration::from_micros(wait)))
     }
 
-    /// Gives a turn back that was not used.
-    ///
-    /// # Errors
-    /// Where the database is away.
+    /// Gives back a turn that was not used.
     pub fn refund(self, connection: &mut Connection, now: Timestamp) -> Result<()> {
         rate_limits::refund(connection, &self.one(now)).map(drop)
     }

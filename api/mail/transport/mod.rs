@@ -46,12 +46,12 @@ impl Transport {
         match self {
             Self::Folder(folder) => folder.deliver(mail),
             Self::Smtp(smtp) => {
-                let mut line = None;
+                let mut session = None;
                 let sent = smtp
-                    .offer(&mut line, mail)
-                    .and_then(|()| smtp.hand_over(&mut line, mail));
-                if let Some(line) = line {
-                    line.close();
+                    .offer(&mut session, mail)
+                    .and_then(|()| smtp.hand_over(&mut session, mail));
+                if let Some(session) = session {
+                    session.close();
                 }
                 sent
             }

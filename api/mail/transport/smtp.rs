@@ -1,8 +1,8 @@
 //! A mail server (RFC 5321), with STARTTLS (RFC 3207) or TLS from the start (RFC 8314), and AUTH
 //! (RFC 4954).
 //!
-//! The steps of a mail stand apart: what names sender and recipient can be done again, giving the text
-//! cannot, so that the hand-over is noted between the two.
+//! A mail takes two steps, so that the hand-over can be recorded between them: naming sender and
+//! recipient can be repeated, giving the text cannot.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -36,16 +36,16 @@ pub struct Timeouts {
     pub text: Duration,
 }
 
-/// A line to the server, kept for a run of mails.
+/// A session with the server, kept for a run of mails.
 pub struct SmtpSession {
     connection: SmtpConnection,
     mails: u32,
 }
 
 /// Servers commonly end a connection after a hundred mails.
-const MAILS_OF_A_LINE: u32 = 100;
+const MAILS_PER_SESSION: u32 = 100;
 
-/// Nobody waits for a server's good-bye.
+/// How long the server may take to answer QUIT.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 type Attempt<T> = Result<T, DeliveryError>;
@@ -62,13 +62,15 @@ impl Smtp {
         }
     }
 
-    /// Names sender and recipient, on the line that is there or on a new one, until the server asks
-    /// for the text.
+    /// Names sender and recipient, in the given session or in a new one, until the server asks for the
+    /// text.
     ///
     /// # Errors
     /// Where the server cannot be reached or does not take the mail.
-    pub fn offer(&self, line: &mut Option<SmtpSession>, mail: &RenderedMail) -> Attempt<()> {
-        let kept = line.take().filter(|line| line.mails < MAILS_OF_A_LINE);
+    pub fn offer(&self, session: &mut Option<SmtpSession>, mail: &RenderedMail) -> Attempt<()> {
+        let kept = session
+            .take()
+            .filter(|session| session.mails < MAILS_PER_SESSION);
         let (mut current, sender) = match kept {
             // A server may end a connection between two mails whenever it likes.
             Some(mut kept) => match self.name_sender(&mut kept, mail) {
@@ -78,29 +80,29 @@ impl Smtp {
             None => self.begin(mail)?,
         };
         let offered = sender
-            .map_err(Named::into_setback)
+            .map_err(Named::into_delivery_error)
             .and_then(|()| name_recipient(&mut current, &mail.to))
             .and_then(|()| ask_to_send(&mut current));
-        self.keep_unless_broken(line, current, offered.as_ref().err());
+        self.keep_unless_broken(session, current, offered.as_ref().err());
         offered
     }
 
     fn begin(&self, mail: &RenderedMail) -> Attempt<(SmtpSession, Result<(), Named>)> {
-        let mut line = SmtpSession {
+        let mut session = SmtpSession {
             connection: self.connect().map_err(|error| outage(&error))?,
             mails: 0,
         };
-        let named = self.name_sender(&mut line, mail);
-        Ok((line, named))
+        let named = self.name_sender(&mut session, mail);
+        Ok((session, named))
     }
 
     /// Gives the text, and waits for the server to take it.
     ///
     /// # Errors
     /// Where it does not: whatever it is, the mail was not acknowledged (RFC 5321, 4.2.5).
-    pub fn hand_over(&self, line: &mut Option<SmtpSession>, mail: &RenderedMail) -> Attempt<()> {
-        let Some(mut current) = line.take() else {
-            return Err(DeliveryError::Unavailable("the line is gone".to_owned()));
+    pub fn hand_over(&self, session: &mut Option<SmtpSession>, mail: &RenderedMail) -> Attempt<()> {
+        let Some(mut current) = session.take() else {
+            return Err(DeliveryError::Unavailable("the session is gone".to_owned()));
         };
         let taken = current
             .patiently(self.timeouts.text, |connection| {
@@ -111,15 +113,15 @@ impl Smtp {
         current.mails += 1;
         let still_patient = current.connection.set_timeout(Some(self.timeouts.step));
         if still_patient.is_ok() {
-            self.keep_unless_broken(line, current, taken.as_ref().err());
+            self.keep_unless_broken(session, current, taken.as_ref().err());
         }
         taken
     }
 
-    /// A refused mail leaves the line usable, once the server has forgotten it.
+    /// Keeps the session usable after a refused mail, once the server has reset it.
     fn keep_unless_broken(
         &self,
-        line: &mut Option<SmtpSession>,
+        session: &mut Option<SmtpSession>,
         mut current: SmtpSession,
         delivery_error: Option<&DeliveryError>,
     ) {
@@ -128,7 +130,7 @@ impl Smtp {
             Some(DeliveryError::Unavailable(_)) => false,
             Some(_) => current.connection.command(Rset).is_ok(),
         };
-        *line = usable.then_some(current);
+        *session = usable.then_some(current);
     }
 
     fn connect(&self) -> Result<SmtpConnection, Refused> {
@@ -173,10 +175,10 @@ impl Smtp {
         Ok(self.tls.get_or_init(|| tls))
     }
 
-    fn name_sender(&self, line: &mut SmtpSession, mail: &RenderedMail) -> Result<(), Named> {
+    fn name_sender(&self, session: &mut SmtpSession, mail: &RenderedMail) -> Result<(), Named> {
         let mut parameters = Vec::new();
         if !mail.to.as_str().is_ascii() || !mail.from.as_str().is_ascii() {
-            if !line
+            if !session
                 .connection
                 .server_info()
                 .supports_feature(Extension::SmtpUtfEight)
@@ -189,10 +191,13 @@ impl Smtp {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         let from = address(&mail.from).map_err(Named::DeliveryError)?;
-        match line.connection.command(Mail::new(Some(from), parameters)) {
+        match session
+            .connection
+            .command(Mail::new(Some(from), parameters))
+        {
             Ok(_) => Ok(()),
             Err(error) if is_ending(&error) => Err(Named::Broken(outage(&error.into()))),
-            // Whatever it is that the server has against the sender, it has against all mail.
+            // A server that refuses the sender refuses all mail.
             Err(error) => Err(Named::DeliveryError(outage(&error.into()))),
         }
     }
@@ -204,18 +209,18 @@ impl SmtpSession {
         timeouts: Duration,
         work: impl FnOnce(&mut SmtpConnection) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        // Where the time cannot be set, the one before holds.
+        // Where the timeout cannot be set, the former one holds.
         drop(self.connection.set_timeout(Some(timeouts)));
         work(&mut self.connection)
     }
 
-    /// Says good-bye.
+    /// Ends the session with QUIT.
     pub fn close(mut self) {
         drop(self.patiently(FAREWELL, SmtpConnection::quit));
     }
 }
 
-/// Why a line could not be opened.
+/// Why a session could not be opened.
 enum Refused {
     Smtp(Error),
     Unencrypted,
@@ -229,27 +234,27 @@ impl From<Error> for Refused {
 
 /// Why the sender could not be named.
 enum Named {
-    /// The line has ended, maybe since the last mail.
+    /// The session has ended, maybe since the last mail.
     Broken(DeliveryError),
     DeliveryError(DeliveryError),
 }
 
 impl Named {
-    fn into_setback(self) -> DeliveryError {
+    fn into_delivery_error(self) -> DeliveryError {
         match self {
             Self::Broken(delivery_error) | Self::DeliveryError(delivery_error) => delivery_error,
         }
     }
 }
 
-fn name_recipient(line: &mut SmtpSession, to: &EmailAddress) -> Attempt<()> {
+fn name_recipient(session: &mut SmtpSession, to: &EmailAddress) -> Attempt<()> {
     let to = address(to)?;
-    let named = line.connection.command(Rcpt::new(to, Vec::new()));
+    let named = session.connection.command(Rcpt::new(to, Vec::new()));
     named.map(drop).map_err(|error| of_mail(&error))
 }
 
-fn ask_to_send(line: &mut SmtpSession) -> Attempt<()> {
-    let asked = line.connection.command(Data);
+fn ask_to_send(session: &mut SmtpSession) -> Attempt<()> {
+    let asked = session.connection.command(Data);
     asked.map(drop).map_err(|error| of_mail(&error))
 }
 
@@ -259,15 +264,15 @@ fn address(address: &EmailAddress) -> Attempt<Address> {
     })
 }
 
-/// What a refusal means for a mail. Some replies are about the whole line, wherever they come: it is
+/// What a refusal means for a mail. Some replies are about the whole session, wherever they come: it is
 /// closing, out of order, or wants a password.
 fn of_mail(error: &Error) -> DeliveryError {
-    const OF_THE_LINE: [u16; 7] = [421, 500, 502, 503, 530, 535, 538];
+    const OF_THE_SESSION: [u16; 7] = [421, 500, 502, 503, 530, 535, 538];
     match error.status().map(u16::from) {
-        Some(code) if !OF_THE_LINE.contains(&code) && code >= 500 => {
+        Some(code) if !OF_THE_SESSION.contains(&code) && code >= 500 => {
             DeliveryError::Permanent(words(error))
         }
-        Some(code) if !OF_THE_LINE.contains(&code) => DeliveryError::Transient(words(error)),
+        Some(code) if !OF_THE_SESSION.contains(&code) => DeliveryError::Transient(words(error)),
         _ => DeliveryError::Unavailable(words(error)),
     }
 }
@@ -287,7 +292,7 @@ fn is_ending(error: &Error) -> bool {
     error.status().is_none_or(|code| u16::from(code) == 421)
 }
 
-/// The server's reply, or what is wrong with the line, in one short line.
+/// The server's reply, or what is wrong with the session, in one short line.
 fn words(error: &Error) -> String {
     const LONGEST: usize = 500;
     let source = std::error::Error::source(error);
