@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::openapi;
 use crate::routes::documentation::{self, Documentation};
 use crate::routes::extract::framework::extract_settings;
-use crate::routes::extract::{IDEMPOTENCY_KEY, REPLAYED, rate_limiter};
+use crate::routes::extract::{IDEMPOTENCY_KEY, REPLAYED, client_address};
 use crate::routes::{self, middleware};
 use crate::state::State;
 use crate::telemetry::Metrics;
@@ -163,8 +163,8 @@ fn cors(config: &Config) -> Cors {
         header::CONTENT_DISPOSITION,
         header::HeaderName::from_static("x-request-id"),
         REPLAYED,
-        rate_limiter::POLICY,
-        rate_limiter::LIMIT_STATE,
+        client_address::POLICY,
+        client_address::LIMIT_STATE,
     ];
     let allowed = [
         header::AUTHORIZATION,

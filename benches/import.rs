@@ -121,7 +121,9 @@ fn import_all(bench: &Bench, rows: usize) {
         must_change_password: false,
     };
     services
-        .run(&context, |tx| submission::submit(tx, permit.organization.id, &staged, &options))
+        .run(&context, |tx| {
+            submission::submit(tx, permit.organization.id, &staged, &options)
+        })
         .unwrap();
     work(bench);
     let found = services.run(&context, |tx| {

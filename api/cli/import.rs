@@ -189,7 +189,9 @@ impl Job<'_> {
                 let found = self.progress()?;
                 bar.set_length(u64::try_from(found.import.rows_total).unwrap_or(0));
                 bar.set_position(u64::try_from(found.processed()).unwrap_or(0));
-                if found.import.status.is_finished() || work.iter().all(|thread| thread.is_finished()) {
+                if found.import.status.is_finished()
+                    || work.iter().all(|thread| thread.is_finished())
+                {
                     break found;
                 }
                 std::thread::sleep(Duration::from_millis(100));

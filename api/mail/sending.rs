@@ -208,7 +208,7 @@ impl MailSender {
             language: mail.language,
             created_at: mail.created_at,
         };
-        compose(&headers, &written, from, &to)
+        compose(&headers, &written, &self.route.from, &to)
     }
 
     fn open(&self, mail: &Mail) -> std::result::Result<MailContent, DeliveryError> {

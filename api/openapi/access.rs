@@ -65,10 +65,6 @@ fn take_permission(operation: &mut Operation) -> Option<&'static PermissionRule>
 /// Ends the description with this paragraph.
 fn append(operation: &mut Operation, paragraph: &str) {
     let description = operation.description.get_or_insert_default();
-    // Operations that do not name their permission yet say by hand who may call them.
-    if description.contains(REQUIRES) {
-        return;
-    }
     if !description.is_empty() {
         description.push_str("\n\n");
     }

@@ -15,18 +15,6 @@ const REPLAYED: &str = "IdempotentReplayed";
 /// The header that the parameters of an operation name whose handler takes a key.
 const HEADER: &str = "Idempotency-Key";
 
-/// `POST` operations that neither create nor send: what they do may be done twice. Only needed while
-/// handlers take a key without naming its header among their parameters.
-const NOT_DONE_ONCE: [&str; 7] = [
-    "login",
-    "refresh_session",
-    "logout",
-    "cancel_import",
-    "preview_invite_code",
-    "preview_invitation",
-    "decline_invitation",
-];
-
 /// Adds the parts that operations share.
 pub fn add_components(components: &mut Components) {
     let parameters = &mut components.parameters;
@@ -37,9 +25,7 @@ pub fn add_components(components: &mut Components) {
 
 /// Whether the handler of a `POST` operation takes a key.
 pub fn takes_key(operation: &Operation) -> bool {
-    let id = operation.operation_id.as_deref().unwrap_or_default();
-    let parameters = operation.parameters.iter().flatten();
-    parameters.into_iter().any(is_key) || !NOT_DONE_ONCE.contains(&id)
+    operation.parameters.iter().flatten().any(is_key)
 }
 
 fn is_key(parameter: &RefOr<Parameter>) -> bool {

@@ -206,8 +206,7 @@ async fn list_group_members(
 /// Up to 500 members of the organization at once. Each ends on its own: `added`,
 /// `already_in_group` (their role in it stays), `not_a_member` where they are no active member of
 /// the organization or the caller does not see them, `manager_needs_staff_type`,
-/// `duplicate_in_request`. *Requires:* admin, operator, or manager of the group; managers add people
-/// of any group that they manage.
+/// `duplicate_in_request`.
 #[utoipa::path(
     tag = "Groups",
     params(GroupPath, IdempotencyHeader),

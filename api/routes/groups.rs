@@ -137,8 +137,7 @@ pub struct GroupQuery {
 
 /// Create a group
 ///
-/// The caller manages it, if they are staff or an admin of the organization. *Requires:* admin, staff, or
-/// operator.
+/// The caller manages it, if they are staff or an admin of the organization.
 #[utoipa::path(
     tag = "Groups",
     params(OrganizationPath, IdempotencyHeader),
@@ -178,8 +177,7 @@ async fn create_group(
 
 /// List groups
 ///
-/// The oldest first. *Requires:* membership, or operator; members who are no admins see the groups
-/// that they are in.
+/// The oldest first.
 #[utoipa::path(
     tag = "Groups",
     params(OrganizationPath, GroupQuery),
@@ -209,7 +207,6 @@ async fn list_groups(
 }
 
 /// Get a group
-///
 #[utoipa::path(
     tag = "Groups",
     params(GroupPath),
@@ -223,7 +220,6 @@ async fn get_group(request: InGroup<SeeGroups>) -> Result<web::Json<GroupBody>, 
 }
 
 /// Change a group's name or description
-///
 #[utoipa::path(
     tag = "Groups",
     params(GroupPath),
@@ -261,8 +257,7 @@ fn regrouping(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
 
 /// Delete a group
 ///
-/// Its members stay in the organization; its invite code dies. There is no way back. *Requires:*
-/// admin, operator, or manager of the group.
+/// Its members stay in the organization; its invite code dies. There is no way back.
 #[utoipa::path(
     tag = "Groups",
     params(GroupPath),

@@ -14,9 +14,7 @@ use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::extract::IDEMPOTENCY_KEY;
-use super::extract::fingerprint::BodyDigest;
-use super::extract::rate_limiter;
+use super::extract::client_address;
 use super::extract::request_info::RequestId;
 use super::problem::Problem;
 use crate::error::{Code, Error};
@@ -37,7 +35,7 @@ struct Observed {
 /// # Errors
 /// Never: whatever went wrong is an answer by then.
 pub async fn observe(
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let observed = Observed {
@@ -50,9 +48,6 @@ pub async fn observe(
     request
         .extensions_mut()
         .insert(RequestId(observed.id.clone()));
-    if request.headers().contains_key(IDEMPOTENCY_KEY) {
-        BodyDigest::watch(&mut request);
-    }
     let span = tracing::info_span!("request", id = observed.id);
     let outcome = if is_compressed(&request) {
         Ok(Err(compressed_body().into()))
@@ -86,7 +81,7 @@ pub async fn observe(
         metrics.as_deref().map(|metrics| &**metrics),
     );
     answer.map(|mut response| {
-        rate_limiter::announce(&mut response);
+        client_address::announce(&mut response);
         with_id(response, &observed.id)
     })
 }

@@ -1,8 +1,7 @@
-//! The audit log (PRODUCT 3.11): each change leaves its event in its own transaction.
+//! The audit log: each change leaves its event in its own transaction.
 
 use serde_json::{Value, json};
 
-use super::act::Act;
 use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
 use crate::domain::audit::{AuditAction, SubjectType};
@@ -17,13 +16,12 @@ use crate::domain::ids::{
 };
 use crate::domain::organization::JoinedVia;
 use crate::error::Result;
-use crate::store::Connection;
 use crate::store::audit_events::{self, AuditEvent};
 use crate::store::sql_types::JsonColumn;
 
 /// On what something was done.
 #[derive(Clone, Copy, Debug)]
-pub enum Subject {
+enum Subject {
     Account(AccountId),
     Session(SessionId),
     Organization(OrganizationId),
@@ -46,75 +44,6 @@ impl Subject {
             Self::Invitation(id) => (SubjectType::Invitation, id.to_string()),
             Self::ApiKey(id) => (SubjectType::ApiKey, id.to_string()),
         }
-    }
-}
-
-/// Something that was done. `details` must not hold a secret.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// Whose log it belongs to; none for what concerns a person or the installation.
-    pub organization: Option<OrganizationId>,
-    pub action: AuditAction,
-    pub subject: Subject,
-    pub details: Value,
-}
-
-impl Event {
-    /// Something done within an organization.
-    pub fn within(
-        organization: OrganizationId,
-        action: AuditAction,
-        subject: Subject,
-        details: Value,
-    ) -> Self {
-        Self {
-            organization: Some(organization),
-            action,
-            subject,
-            details,
-        }
-    }
-
-    /// Something that concerns a person or the installation, and no organization.
-    pub fn outside(action: AuditAction, subject: Subject, details: Value) -> Self {
-        Self {
-            organization: None,
-            action,
-            subject,
-            details,
-        }
-    }
-}
-
-/// Writes an event down; call it in the transaction of the change itself.
-pub fn record(connection: &mut Connection, act: &Act, event: Event) -> Result<()> {
-    record_all(connection, act, vec![event])
-}
-
-/// Writes down what one act did to many.
-pub fn record_all(connection: &mut Connection, act: &Act, events: Vec<Event>) -> Result<()> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let events: Vec<_> = events.into_iter().map(|event| kept(act, event)).collect();
-    audit_events::insert(connection, &events)
-}
-
-fn kept(act: &Act, event: Event) -> AuditEvent {
-    let (subject_type, subject) = event.subject.parts();
-    AuditEvent {
-        id: new_id::<AuditEventId>(),
-        organization_id: event.organization,
-        action: event.action,
-        actor_kind: act.kind,
-        actor_account_id: act.account,
-        actor_api_key: None,
-        actor_name: act.name.clone(),
-        subject_type,
-        subject,
-        details: JsonColumn(event.details),
-        request: act.request.clone(),
-        created_at: act.at,
     }
 }
 

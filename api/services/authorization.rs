@@ -5,7 +5,6 @@
 
 use std::marker::PhantomData;
 
-use super::act::Act;
 use super::context::Principal;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::api_key::Scope;
@@ -142,12 +141,10 @@ permissions! {
     ManageGroup:            Some(Scope::GroupsWrite);       All,      All,     ManagedGroups, Nothing;
 }
 
-/// Proof that the caller may do `A` in this organization.
+/// Proof that the caller may do `P` in this organization.
 #[derive(Clone, Debug)]
 pub struct Permit<P> {
     pub organization: Organization,
-    /// The author of what services that do not take a unit of work yet record.
-    pub act: Act,
     pub access_level: AccessLevel,
     /// Who holds it; nobody at the console.
     pub account_id: Option<AccountId>,
@@ -185,7 +182,6 @@ pub fn permit<P: Permission>(
         )),
         access_level => Ok(Permit {
             organization,
-            act: Act::from(tx.context),
             access_level,
             account_id: tx.account_id(),
             permission: PhantomData,

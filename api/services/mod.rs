@@ -2,7 +2,6 @@
 //! holds the change and its audit event together.
 
 pub mod accounts;
-pub mod act;
 pub mod admission;
 pub mod api_keys;
 pub mod audit;

@@ -6,18 +6,15 @@
 
 use std::time::Duration;
 
-use super::act::Act;
-use super::context::{Principal, RequestContext, SessionPrincipal};
+use super::context::Principal;
 use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
-use crate::crypto::access_token::Claims;
 use crate::crypto::token::{Token, TokenHash, TokenKind};
 use crate::domain::events::{AccountEvent, DomainEvent, SessionEvent};
 use crate::domain::ids::SessionId;
-use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::store::Connection;
+
 use crate::store::accounts::{self, Account};
 use crate::store::sessions::{self, Session};
 
@@ -203,71 +200,4 @@ pub fn end_all(tx: &mut UnitOfWork<'_>) -> Result<()> {
         let event = AccountEvent::SessionsEnded { sessions: ended };
         events::publish(tx, DomainEvent::Account { account, event })
     })
-}
-
-/// A person with an active session, for services that do not take a unit of work yet.
-#[derive(Clone)]
-pub struct SignedIn {
-    pub account: Account,
-    pub session: SessionId,
-    pub act: Act,
-}
-
-impl SignedIn {
-    /// The signed-in person of a unit of work.
-    ///
-    /// # Errors
-    /// As [`Principal::session`].
-    pub fn of(context: &RequestContext) -> Result<Self> {
-        let SessionPrincipal { account, session } = context.principal.session()?.clone();
-        Ok(Self {
-            account,
-            session,
-            act: Act::from(context),
-        })
-    }
-
-    /// The context of a unit of work by this person.
-    pub fn context(&self) -> RequestContext {
-        let principal = Principal::Session(SessionPrincipal {
-            account: self.account.clone(),
-            session: self.session,
-        });
-        RequestContext::anonymous(&self.act.request, self.act.at).with_principal(principal)
-    }
-}
-
-/// The person behind an access token, if its session is active.
-///
-/// # Errors
-/// `not_signed_in` otherwise.
-pub fn authenticate(
-    connection: &mut Connection,
-    claims: &Claims,
-    act: impl FnOnce(&Account) -> Act,
-    now: Timestamp,
-) -> Result<SignedIn> {
-    let account = sessions::find_account(connection, claims.sid, now)?
-        .filter(|account| account.id == claims.sub)
-        .ok_or_else(Error::not_signed_in)?;
-    Ok(SignedIn {
-        act: act(&account),
-        account,
-        session: claims.sid,
-    })
-}
-
-/// Checks again, later, that the session is active.
-///
-/// # Errors
-/// `not_signed_in` where it is not.
-pub fn require_active_session(
-    connection: &mut Connection,
-    caller: &SignedIn,
-    now: Timestamp,
-) -> Result<()> {
-    match sessions::find_account(connection, caller.session, now)? {
-        Some(_) => Ok(()),
-        None => Err(Error::not_signed_in()),
-    }
 }

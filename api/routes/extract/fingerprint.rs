@@ -1,67 +1,6 @@
-//! What a request asks, in 32 bytes: by it the same request is known again.
-//!
-//! The body is digested as it passes by, so that nothing is kept in memory for it and every handler
-//! reads it as it likes.
-
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context as TaskContext, Poll};
-
-use actix_web::HttpMessage as _;
-use actix_web::dev::{Payload, ServiceRequest};
-use actix_web::error::PayloadError;
-use actix_web::web::Bytes;
-use futures_util::Stream;
+//! The fingerprint of a request: everything that it asks, in 32 bytes.
 
 use crate::crypto::digest::{Digest, Sha256, sha256};
-
-/// The digest of a body that is passing by, or has passed.
-#[derive(Clone)]
-pub struct BodyDigest(Arc<Mutex<Sha256>>);
-
-impl BodyDigest {
-    /// Lets the request's body pass by, and leaves the digest with the request.
-    pub fn watch(request: &mut ServiceRequest) {
-        let digest = Self(Arc::new(Mutex::new(Sha256::new())));
-        let watched = Watched {
-            body: request.take_payload(),
-            digest: digest.clone(),
-        };
-        request.set_payload(Payload::Stream {
-            payload: Box::pin(watched),
-        });
-        request.extensions_mut().insert(digest);
-    }
-
-    /// Of what has passed by: for a handler, all that it has read.
-    pub fn so_far(&self) -> Digest {
-        let context = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        context.clone().finish()
-    }
-
-    fn update(&self, chunk: &[u8]) {
-        let mut context = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        context.update(chunk);
-    }
-}
-
-struct Watched {
-    body: Payload,
-    digest: BodyDigest,
-}
-
-impl Stream for Watched {
-    type Item = Result<Bytes, PayloadError>;
-
-    fn poll_next(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
-        let watched = self.get_mut();
-        let polled = Pin::new(&mut watched.body).poll_next(task);
-        if let Poll::Ready(Some(Ok(chunk))) = &polled {
-            watched.digest.update(chunk);
-        }
-        polled
-    }
-}
 
 /// The digest of a form by its fields. The bytes of a form differ each time that it is sent, since
 /// its boundary does; what it says is the same, in whatever order.

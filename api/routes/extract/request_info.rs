@@ -8,10 +8,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use crate::domain::language::Language;
 use crate::domain::timestamp::Timestamp;
-use crate::services::act::Act;
 use crate::services::context::RequestContext;
 use crate::services::limits::LimitStates;
-use crate::store::accounts::Account;
 
 /// A request's id, which the client may have chosen.
 #[derive(Clone, Debug)]
@@ -53,11 +51,6 @@ impl RequestInfo {
             limit_states: self.limit_states.clone(),
             ..RequestContext::anonymous(&self.id, now)
         }
-    }
-
-    /// What a person does in this request, once it is known who it is.
-    pub fn act_of(self, at: Timestamp) -> impl FnOnce(&Account) -> Act {
-        move |account| Act::of(account, self.id, at)
     }
 }
 

@@ -8,14 +8,14 @@ use super::responses::{AcceptedInvitation, InvitationPreview, MyInvitation, MyIn
 use crate::error::{Error, Result};
 use crate::routes::extract::idempotency::Json;
 use crate::routes::extract::{
-    Anonymous, Authenticated, Guard as _, IdempotencyHeader, RateLimiter,
+    Anonymous, Authenticated, ClientAddress, Guard as _, IdempotencyHeader,
 };
 use crate::routes::problem::{
     BodyErrors, InvitationErrors, InvitationLinkErrors, MailErrors, Problem, SessionErrors,
 };
 use crate::services::idempotency::StoredResponse;
 use crate::services::invitations::{self, InvitationKey};
-use crate::services::limits::{Limit, LimitRequest};
+use crate::services::limits::{self, Limit, LimitRequest};
 use crate::state::State;
 
 /// Mounts these operations.
@@ -132,7 +132,7 @@ async fn decline_invitation(
 async fn renew_invitation(
     state: web::Data<State>,
     request: Anonymous,
-    rate_limiter: RateLimiter,
+    client: ClientAddress,
     json: Json<InvitationTokenRequest>,
 ) -> Result<HttpResponse, Problem> {
     let Json { idempotency, body } = json;
@@ -141,7 +141,7 @@ async fn renew_invitation(
         return Ok(response);
     }
     let token = body.token;
-    take_uses(&request, &rate_limiter, token.clone()).await?;
+    count_request(&request, client, token.clone()).await?;
     let response = request
         .run_once(idempotency, move |tx, ()| {
             invitations::renew(tx, &token)?;
@@ -153,17 +153,16 @@ async fn renew_invitation(
 }
 
 /// Counts a request for a new link, whatever comes of it.
-async fn take_uses(request: &Anonymous, rate_limiter: &RateLimiter, token: String) -> Result<()> {
-    let address = request
-        .clone()
-        .run(move |tx, ()| invitations::address_of(tx, &token))
-        .await?;
-    let uses = vec![
-        LimitRequest::one(Limit::MailToAddress, format!("invitation {address}")),
-        LimitRequest::one(Limit::MailFromClient, rate_limiter.client()),
-    ];
-    rate_limiter.take_all(uses).await?;
-    Ok(())
+async fn count_request(request: &Anonymous, client: ClientAddress, token: String) -> Result<()> {
+    let counted = request.clone().run(move |tx, ()| {
+        let address = invitations::address_of(tx, &token)?;
+        let uses = [
+            LimitRequest::one(Limit::MailToAddress, format!("invitation {address}")),
+            LimitRequest::one(Limit::MailFromClient, client.0),
+        ];
+        limits::take(tx, &uses)
+    });
+    counted.await
 }
 
 /// List one's own invitations

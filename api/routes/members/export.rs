@@ -17,8 +17,7 @@ use crate::state::State;
 ///
 /// Those that the list shows with the same filters, in the same order. Groups are separated by `; `.
 /// UTF-8 with a byte-order mark, which spreadsheet programs need; a cell that they would run as a
-/// formula begins with an apostrophe. Each download is in the audit log. *Requires:* admin or
-/// operator; staff get the members of the groups they manage.
+/// formula begins with an apostrophe. Each download is in the audit log.
 #[utoipa::path(
     tag = "Members",
     params(OrganizationPath, ExportQuery),

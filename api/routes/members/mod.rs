@@ -126,8 +126,7 @@ pub struct UpdateMemberRequest {
 
 /// List members
 ///
-/// Searched, filtered, in any of three orders. *Requires:* admin or operator; staff see the members
-/// of the groups they manage.
+/// Searched, filtered, in any of three orders.
 #[utoipa::path(
     tag = "Members",
     params(OrganizationPath, MemberQuery),
@@ -169,7 +168,6 @@ pub fn position(member: &Member, order: MemberOrder) -> MemberPosition {
 }
 
 /// Get a member
-///
 #[utoipa::path(
     tag = "Members",
     params(MemberPath),

@@ -92,8 +92,7 @@ pub async fn reactivate_member(
 ///
 /// With `delete_account=true`, such an account is deleted instead, with all its memberships. It has
 /// to be deactivated first (`member_active`); there is no way back. Any other account is its owner's
-/// to delete (`not_managed_here`). The last admin of an organization stays: `last_admin`. *Requires:*
-/// admin, or operator.
+/// to delete (`not_managed_here`). The last admin of an organization stays: `last_admin`.
 #[utoipa::path(
     tag = "Members",
     params(MemberPath, RemovalQuery),

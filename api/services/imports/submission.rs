@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::staging::Staged;
 use super::{
-    ImportWithCounts, batches, end_pending, no_such_import, notice, publish, publish_end, with_counts,
+    ImportWithCounts, batches, end_pending, no_such_import, notice, publish, publish_end,
+    with_counts,
 };
 use crate::domain::events::ImportEvent;
 use crate::domain::ids::{GroupId, OrganizationId};

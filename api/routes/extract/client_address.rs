@@ -1,4 +1,4 @@
-//! How often senders may try.
+//! Where a request comes from, and how its sender stands with the limits.
 
 use std::future::{Ready, ready};
 
@@ -6,15 +6,11 @@ use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
-use super::request_info::RequestInfo;
 use crate::domain::client_address::{counted_as, forwarded_for};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::routes::problem::{Problem, whole_seconds};
-use crate::services::context::RequestContext;
-use crate::services::limits::{self, LimitRequest, LimitState, LimitStates};
-use crate::services::unit_of_work::UnitOfWork;
+use crate::services::limits::{LimitState, LimitStates};
 use crate::state::State;
-use crate::store::Connection;
 
 /// The headers that tell how a sender stands (draft-ietf-httpapi-ratelimit-headers).
 pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -22,57 +18,6 @@ pub const LIMIT_STATE: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Where a request comes from: an address, or the network of one customer. A subject of limits.
 pub struct ClientAddress(pub String);
-
-/// Takes uses of limits for a request; its response headers tell how the sender stands with each.
-#[derive(Clone)]
-pub struct RateLimiter {
-    state: State,
-    info: RequestInfo,
-    client: String,
-}
-
-impl RateLimiter {
-    /// Where the request comes from: an address, or a network of one customer.
-    pub fn client(&self) -> &str {
-        &self.client
-    }
-
-    /// Takes uses of several limits, all or none. They have to be named in the order of their
-    /// declaration.
-    ///
-    /// # Errors
-    /// `rate_limited`.
-    pub async fn take_all(&self, uses: Vec<LimitRequest>) -> Result<()> {
-        self.state
-            .unit_of_work(self.context(), move |tx| limits::take(tx, &uses))
-            .await
-    }
-
-    fn context(&self) -> RequestContext {
-        self.info.context(self.state.services.clock.now())
-    }
-
-    /// Takes uses on the connection of the work that they are for: where that is refused and undone,
-    /// nothing was taken. They have to be named in the order of their declaration.
-    ///
-    /// # Errors
-    /// `rate_limited`.
-    pub fn take_within(&self, connection: &mut Connection, uses: &[LimitRequest]) -> Result<()> {
-        let context = self.context();
-        let mut tx = UnitOfWork::new(connection, &self.state.services, &context);
-        limits::take(&mut tx, uses)
-    }
-
-    fn of(request: &HttpRequest) -> Result<Self> {
-        let state = request.app_data::<web::Data<State>>();
-        let state = state.ok_or_else(|| Error::internal("the application has no state"))?;
-        Ok(Self {
-            client: client_of(request, state),
-            state: State::clone(state),
-            info: RequestInfo::of(request),
-        })
-    }
-}
 
 /// Proxies set the one header or the other; where both are there, the older one is the one that
 /// nearly all of them set.
@@ -130,14 +75,5 @@ impl FromRequest for ClientAddress {
         let state = request.app_data::<web::Data<State>>();
         let state = state.ok_or_else(|| Error::internal("the application has no state").into());
         ready(state.map(|state| Self(client_of(request, state))))
-    }
-}
-
-impl FromRequest for RateLimiter {
-    type Error = Problem;
-    type Future = Ready<std::result::Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::of(request).map_err(Problem::from))
     }
 }
