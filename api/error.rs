@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// The stable codes of PRODUCT section 6. Once published, a code keeps its meaning.
+/// The stable codes of `docs/api-design.md#problem-codes`. Once published, a code keeps its
+/// meaning.
 ///
 /// How each is answered over HTTP stands in one table, in `routes/problem.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
@@ -152,7 +153,7 @@ impl Error {
         Self::invalid_fields(vec![FieldError::new(pointer, code, detail)])
     }
 
-    /// What the caller may not see and what does not exist look the same (PRODUCT 3.2).
+    /// What the caller may not see and what does not exist look the same (`docs/permissions.md`).
     pub fn not_found(what: &'static str) -> Self {
         Self::refused(
             Code::NotFound,
@@ -165,7 +166,7 @@ impl Error {
         Self::refused(Code::NotFound, "There is nothing at this path.")
     }
 
-    /// The caller sees it but may not do this with it (PRODUCT 3.2).
+    /// The caller sees it but may not do this with it (`docs/permissions.md`).
     pub fn forbidden(detail: &'static str) -> Self {
         Self::refused(Code::Forbidden, detail)
     }

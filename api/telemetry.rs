@@ -102,8 +102,9 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Counts one answered request. `route` is the pattern, never the path: paths hold ids.
-    pub fn count_request(&self, method: &str, route: &str, status: u16, took: Duration) {
+    /// Counts one answered request: its method, and the pattern of its path, never the path itself:
+    /// paths hold ids.
+    pub fn count_request(&self, [method, route]: [&str; 2], status: u16, took: Duration) {
         self.requests
             .with_label_values(&[method, route, &status.to_string()])
             .inc();

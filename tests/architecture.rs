@@ -86,7 +86,8 @@ impl Source {
         &self.module[0]
     }
 
-    /// Every path into the crate that the file mentions: the line, and the path from the crate's root.
+    /// Every path into the crate that the file mentions: the line, and the path from the crate's
+    /// root.
     fn imports(&self) -> Vec<(usize, Vec<String>)> {
         let mut found = Vec::new();
         for (keyword, place) in path_heads(&self.code) {
@@ -124,7 +125,7 @@ impl Source {
     }
 
     /// What the file takes from the modules that it declares: `child::item`.
-    fn from_children(&self) -> Vec<Vec<String>> {
+    fn paths_into_children(&self) -> Vec<Vec<String>> {
         let declared = self.code.match_indices("mod ").map(|(place, keyword)| {
             let rest = &self.code[place + keyword.len()..];
             (word(rest), rest[word(rest).len()..].starts_with(';'))
@@ -366,6 +367,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "members",
             "api_keys",
             "registration",
+            "sign_in",
             "passwords",
             "offboarding",
             "invitations",
@@ -396,8 +398,8 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "imports",
             "invitations",
             "invite_codes",
-            "members",
             "group_members",
+            "members",
             "groups",
             "seats",
             "me",
@@ -488,7 +490,7 @@ fn no_files_import_each_other_in_a_circle() {
     };
     let targets = |source: &Source| -> BTreeSet<usize> {
         let imports = source.imports().into_iter().map(|(_, path)| path);
-        let files = imports.chain(source.from_children());
+        let files = imports.chain(source.paths_into_children());
         files.filter_map(|path| file_of(&path)).collect()
     };
     let graph: Vec<BTreeSet<usize>> = sources
@@ -561,7 +563,8 @@ fn libraries_stay_in_their_rooms() {
     assert_none(&broken, "A library is known in its own layers only.");
 }
 
-/// Whether a path begins with a crate of this name, or of one that begins with it and an underscore.
+/// Whether a path begins with a crate of this name, or of one that begins with it and an
+/// underscore.
 fn mentions(line: &str, library: &str) -> bool {
     line.match_indices(library).any(|(place, _)| {
         let before = line[..place].chars().next_back();

@@ -22,7 +22,7 @@ use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 
-/// How long an access token is good for (PRODUCT 3.3).
+/// How long an access token is good for (`docs/accounts.md`).
 pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// The audience: no other kind of token of ours carries it.

@@ -1,4 +1,4 @@
-//! The words of the audit log (PRODUCT 3.11).
+//! The words of the audit log (`docs/audit-log.md`).
 
 use super::string_enum::string_enum;
 

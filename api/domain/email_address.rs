@@ -1,4 +1,5 @@
-//! The email address in its one canonical spelling: what an account signs in with (PRODUCT 3.3).
+//! The email address in its one canonical spelling: what an account signs in with
+//! (`docs/accounts.md`).
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,5 @@
-//! The part of an email address behind the `@`, as limits of invite codes name it (PRODUCT 3.4).
+//! The part of an email address behind the `@`, as limits of invite codes name it
+//! (`docs/invite-codes.md`).
 
 use std::fmt;
 

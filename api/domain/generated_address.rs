@@ -1,5 +1,5 @@
-//! Login addresses that Rollcall makes up for people who have none (PRODUCT 3.7). Nothing is ever
-//! mailed to them.
+//! Login addresses that Rollcall makes up for people who have none
+//! (`docs/imports.md#names-without-addresses`). Nothing is ever mailed to them.
 
 use std::fmt;
 use std::str::FromStr;

@@ -21,7 +21,7 @@ static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
 });
 
 /// Makes a password like `maple-tiger-kite-4279`: three words and four digits, joined by dashes
-/// (PRODUCT 3.7).
+/// (`docs/imports.md#names-without-addresses`).
 ///
 /// It has more than 41 bits, all of them from `fill`, and keeps the rule for new passwords. It
 /// begins with a word, so that no spreadsheet takes it for a number, a date or a formula.
@@ -53,7 +53,7 @@ fn draw<E>(fill: impl Fn(&mut [u8]) -> Result<(), E>) -> Result<String, E> {
 ///
 /// A number of just enough random bits that points behind the end is drawn again: a remainder would
 /// favour the first items.
-fn choose<'a, T, E>(items: &'a [T], fill: impl Fn(&mut [u8]) -> Result<(), E>) -> Result<&'a T, E> {
+fn choose<T, E>(items: &[T], fill: impl Fn(&mut [u8]) -> Result<(), E>) -> Result<&T, E> {
     let mask = items.len().next_power_of_two() - 1;
     loop {
         let mut bytes = [0; size_of::<usize>()];

@@ -1,4 +1,4 @@
-//! What a password hash costs, and how little it may cost (PRODUCT 3.3).
+//! What a password hash costs, and how little it may cost (`docs/accounts.md`).
 
 /// Memory in KiB and passes over it, on one lane of Argon2id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

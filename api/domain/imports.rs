@@ -1,4 +1,4 @@
-//! The words of an import (PRODUCT 3.6 and 6).
+//! The words of an import (`docs/imports.md#outcomes-of-a-row`).
 
 use super::email_address::EmailAddressError;
 use super::password::PasswordError;

@@ -1,4 +1,4 @@
-//! The words of email invitations (PRODUCT 3.5), and when one has expired.
+//! The words of email invitations (`docs/invitations.md`), and when one has expired.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,8 +29,8 @@ string_enum! {
 }
 
 impl InvitationStatus {
-    /// How an invitation stands at this moment, whose stored status is `self`: the one definition of
-    /// "expired". The clean-up writes it down later.
+    /// How an invitation stands at this moment, whose stored status is `self`: the one definition
+    /// of "expired". The clean-up writes it down later.
     pub fn at(self, now: Timestamp, expires_at: Timestamp) -> Self {
         match self {
             Self::Pending if expires_at <= now => Self::Expired,
@@ -110,8 +110,8 @@ pub enum NoteError {
 }
 
 impl Note {
-    /// The note that `text` spells, without white space around it and with `\n` for every line break;
-    /// none where nothing is left.
+    /// The note that `text` spells, without white space around it and with `\n` for every line
+    /// break; none where nothing is left.
     ///
     /// # Errors
     /// Where it is too long, or has control characters.

@@ -1,4 +1,4 @@
-//! Invite codes: what is typed from a blackboard (PRODUCT 3.4).
+//! Invite codes: what is typed from a blackboard (`docs/invite-codes.md`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -120,20 +120,24 @@ string_enum! {
     }
 }
 
+/// Within which bounds a code lets people in.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeBounds {
+    pub paused: bool,
+    /// `None`: never.
+    pub expires_at: Option<Timestamp>,
+    /// `None`: any number.
+    pub max_uses: Option<i64>,
+}
+
 impl CodeStatus {
     /// The one definition: what somebody paused is paused, whatever else it is.
-    pub fn of(
-        paused: bool,
-        expires_at: Option<Timestamp>,
-        uses: i64,
-        max_uses: Option<i64>,
-        now: Timestamp,
-    ) -> Self {
-        if paused {
+    pub fn of(bounds: CodeBounds, uses: i64, now: Timestamp) -> Self {
+        if bounds.paused {
             Self::Paused
-        } else if expires_at.is_some_and(|end| end <= now) {
+        } else if bounds.expires_at.is_some_and(|end| end <= now) {
             Self::Expired
-        } else if max_uses.is_some_and(|most| most <= uses) {
+        } else if bounds.max_uses.is_some_and(|most| most <= uses) {
             Self::UsedUp
         } else {
             Self::Open
@@ -239,8 +243,12 @@ mod tests {
             (false, None, 7, Some(7), CodeStatus::UsedUp),
             (false, None, 6, Some(7), CodeStatus::Open),
         ] {
-            let found = CodeStatus::of(paused, expires_at, uses, max_uses, now);
-            assert_eq!(found, status);
+            let bounds = CodeBounds {
+                paused,
+                expires_at,
+                max_uses,
+            };
+            assert_eq!(CodeStatus::of(bounds, uses, now), status);
         }
     }
 }

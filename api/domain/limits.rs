@@ -1,4 +1,4 @@
-//! How often something may be tried, as it is configured (PRODUCT 3.4 and 4).
+//! How often something may be tried, as it is configured (`docs/limits.md`).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,8 +7,8 @@ use std::str::FromStr;
 use super::string_enum::string_enum;
 
 string_enum! {
-    /// What is limited, each for its own subject. Where several are taken together, they are taken in
-    /// this order: what most people share comes last.
+    /// What is limited, each for its own subject. Where several are taken together, they are taken
+    /// in this order: what most people share comes last.
     Limit {
         /// Registrations from one client address.
         Registration = "registration",

@@ -1,4 +1,4 @@
-//! Passwords: the rule for new ones, and the form that is hashed (PRODUCT 3.3).
+//! Passwords: the rule for new ones, and the form that is hashed (`docs/accounts.md`).
 
 use std::borrow::Cow;
 use std::collections::HashSet;

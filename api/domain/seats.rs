@@ -1,4 +1,5 @@
-//! The pools of the seat ledger (PRODUCT 3.1): the total, and one for each account type.
+//! The pools of the seat ledger (`docs/organizations.md#seats`): the total, and one for each
+//! account type.
 
 use super::organization::AccountType;
 use super::string_enum::string_enum;

@@ -1,5 +1,5 @@
-//! The closed vocabularies of PRODUCT section 2, each written the same in JSON, in the database and
-//! on the command line.
+//! The closed vocabularies of `docs/organizations.md#words`, each written the same in JSON, in the
+//! database and on the command line.
 
 /// Declares an enum whose variants are words: `as_str`, `FromStr`, `Display`, serde and schema all
 /// come from the one list.

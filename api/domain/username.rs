@@ -9,7 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::email_address::EmailAddress;
 
-/// The longest username, in characters (PRODUCT 3.3).
+/// The longest username, in characters (`docs/accounts.md`).
 pub const MAX_USERNAME_CHARS: usize = 100;
 
 /// A person's name as everybody sees it: 1 to 100 characters of any script, in Unicode NFC, without

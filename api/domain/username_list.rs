@@ -1,4 +1,5 @@
-//! A list of names to make accounts of (PRODUCT 3.7), as lines of a text or as a list of texts.
+//! A list of names to make accounts of (`docs/imports.md#names-without-addresses`), as lines of a
+//! text or as a list of texts.
 
 use super::username::{Username, UsernameError};
 

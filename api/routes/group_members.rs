@@ -1,4 +1,4 @@
-//! The people of a group (PRODUCT 3.8).
+//! The people of a group (`docs/groups.md`).
 
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 use serde::{Deserialize, Serialize};
@@ -236,8 +236,8 @@ async fn add_group_members(
 /// Take people out of a group
 ///
 /// Up to 500 at once; they stay in the organization. Each ends on its own: `removed`,
-/// `not_in_group`, `duplicate_in_request`. The group's invite code, as it is, does not let them back
-/// in.
+/// `not_in_group`, `duplicate_in_request`. The group's invite code, as it is, does not let them
+/// back in.
 #[utoipa::path(
     tag = "Groups",
     params(GroupPath, IdempotencyHeader),

@@ -1,4 +1,4 @@
-//! Groups (PRODUCT 3.8).
+//! Groups (`docs/groups.md`).
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};

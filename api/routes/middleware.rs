@@ -215,7 +215,7 @@ impl ResponseError for Rendered {
 fn note(observed: &Observed, status: u16, metrics: Option<&Metrics>) {
     let took = observed.started.elapsed();
     if let Some(metrics) = metrics {
-        metrics.count_request(observed.method, &observed.route, status, took);
+        metrics.count_request([observed.method, &observed.route], status, took);
     }
     tracing::info!(
         id = observed.id,

@@ -1,4 +1,4 @@
-//! Organizations (PRODUCT 3.1).
+//! Organizations (`docs/organizations.md`).
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};

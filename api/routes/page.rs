@@ -1,4 +1,4 @@
-//! Lists: keyset pages with an opaque cursor (PRODUCT 4).
+//! Lists: keyset pages with an opaque cursor (`docs/api-design.md#lists`).
 
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, Result};
 use crate::store::Page;
 
-/// The fewest and the most entries of a page, and how many it has unless asked (PRODUCT 4).
+/// The fewest and the most entries of a page, and how many it has unless asked
+/// (`docs/api-design.md#lists`).
 const LIMITS: std::ops::RangeInclusive<i64> = 1..=200;
 const DEFAULT_LIMIT: i64 = 50;
 
@@ -33,8 +34,8 @@ impl Limit {
         Err(Error::invalid("?limit", "out_of_range", detail))
     }
 
-    /// The page behind this entry, with one entry more: whether it is there tells whether a next page
-    /// is.
+    /// The page behind this entry, with one entry more: whether it is there tells whether a next
+    /// page is.
     pub fn page<K>(self, after: Option<K>) -> Page<K> {
         Page {
             after,

@@ -1,4 +1,4 @@
-//! Who may do what: the table of PRODUCT 3.2, and the only place that decides.
+//! Who may do what: the table of `docs/permissions.md`, and the only place that decides.
 //!
 //! A service on an organization's data takes a [`Permit`] for its action, and the only way to a
 //! permit is [`permit`]: nothing can be reached without the question having been asked.
@@ -164,8 +164,8 @@ impl<P: Permission> Permit<P> {
 /// Asks whether the principal may use the permission `P` in this organization.
 ///
 /// # Errors
-/// `not_found` where the principal may not even see the organization, `forbidden` where it sees it but
-/// may not do this.
+/// `not_found` where the principal may not even see the organization, `forbidden` where it sees it
+/// but may not do this.
 pub fn permit<P: Permission>(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
@@ -261,8 +261,8 @@ pub struct GroupPermit<P> {
 /// Asks whether the principal may use the permission `P` in this group of the organization.
 ///
 /// # Errors
-/// `not_found` where the principal may not even see the group, `forbidden` where it sees it but may not
-/// do this.
+/// `not_found` where the principal may not even see the group, `forbidden` where it sees it but may
+/// not do this.
 pub fn permit_in_group<P: Permission>(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,

@@ -1,4 +1,5 @@
-//! Login addresses made up for people who have none (PRODUCT 3.7): never one that exists or existed.
+//! Login addresses made up for people who have none (`docs/imports.md#names-without-addresses`):
+//! never one that exists or existed.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
@@ -10,11 +11,8 @@ use crate::error::{Error, Result};
 use crate::store::Connection;
 use crate::store::generated_addresses::{self, GeneratedAddress};
 
-/// Makes up an address in this domain for each name, in their order, and remembers it for good. Do it
-/// in the transaction that makes the accounts: what is undone there has taken no number.
-///
-/// # Errors
-/// Where the database is away.
+/// Makes up an address in this domain for each name, in their order, and remembers it for good. Do
+/// it in the transaction that makes the accounts: what is undone there has taken no number.
 pub fn claim(
     connection: &mut Connection,
     domain: &str,
@@ -117,8 +115,8 @@ impl<'a> Claims<'a> {
         Ok(tried)
     }
 
-    /// The first free ones, as many as people wait for. Whoever needs no number goes first: `Class 2`
-    /// keeps `class-2`, however many are called `Class`.
+    /// The first free ones, as many as people wait for. Whoever needs no number goes first: `Class
+    /// 2` keeps `class-2`, however many are called `Class`.
     fn choose(
         &self,
         mut tried: Vec<GeneratedAddress>,

@@ -46,9 +46,6 @@ pub fn list(
 
 /// Adds members of the organization to a group, and tells how each ended, in the order in which they
 /// were named. Managers of the group add only people that they see.
-///
-/// # Errors
-/// Where the database is away.
 pub fn add(
     tx: &mut UnitOfWork<'_>,
     permit: &GroupPermit<ManageGroup>,
@@ -145,9 +142,6 @@ fn publish_unless_empty(
 
 /// Takes people out of a group, and tells how each ended, in the order in which they were named. The
 /// group's code, as it is, does not let them back in.
-///
-/// # Errors
-/// Where the database is away.
 pub fn remove(
     tx: &mut UnitOfWork<'_>,
     permit: &GroupPermit<ManageGroup>,

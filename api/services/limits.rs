@@ -1,5 +1,5 @@
 //! How often something may be tried: enough for a school behind one address, too little for a
-//! guesser (PRODUCT 3.4 and 4). All replicas share the counts.
+//! guesser (`docs/limits.md`). All replicas share the counts.
 //!
 //! | who wants in | what it meets | what it gets |
 //! |---|---|---|

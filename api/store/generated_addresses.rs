@@ -1,5 +1,5 @@
-//! Login addresses that were ever made up: none is given out twice, not even when its account, or the
-//! whole organization, is gone (PRODUCT 3.7).
+//! Login addresses that were ever made up: none is given out twice, not even when its account, or
+//! the whole organization, is gone (`docs/imports.md#names-without-addresses`).
 
 use std::collections::{HashMap, HashSet};
 

@@ -11,7 +11,7 @@ use crate::crypto::random;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{AccountId, GroupId, InviteCodeId, InviteCodeUseId, OrganizationId};
-use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
+use crate::domain::invite_code::{CodeBounds, CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
@@ -59,7 +59,12 @@ impl StoredCode {
 
     /// Whether it lets people in. [`take_use`] asks the same of the database.
     pub fn status(&self, now: Timestamp) -> CodeStatus {
-        CodeStatus::of(self.paused, self.expires_at, self.uses, self.max_uses, now)
+        let bounds = CodeBounds {
+            paused: self.paused,
+            expires_at: self.expires_at,
+            max_uses: self.max_uses,
+        };
+        CodeStatus::of(bounds, self.uses, now)
     }
 
     /// Whose addresses it is for; empty: everybody's.

@@ -1,5 +1,6 @@
-//! What an organization may do to the accounts that it created (PRODUCT 2, "managed account"). Each
-//! condition says whose account it is: an organization never reaches another's, or an operator's.
+//! What an organization may do to the accounts that it created
+//! (`docs/members.md#managed-accounts`). Each condition says whose account it is: an organization
+//! never reaches another's, or an operator's.
 
 use diesel::prelude::*;
 

@@ -270,7 +270,7 @@ fn managed_groups(organization: OrganizationId, manager: AccountId) -> _ {
         .select(managed.field(group_memberships::group_id))
 }
 
-/// An account that this membership's organization created (PRODUCT 2, "managed account").
+/// An account that this membership's organization created (`docs/members.md#managed-accounts`).
 #[diesel::dsl::auto_type]
 fn is_managed_here() -> _ {
     accounts::managed_by_organization_id.is_not_null().and(

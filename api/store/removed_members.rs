@@ -1,5 +1,5 @@
-//! Whom an admin or a group's manager removed: a code that was made before does not let them back in
-//! (PRODUCT 3.4).
+//! Whom an admin or a group's manager removed: a code that was made before does not let them back
+//! in (`docs/invite-codes.md`).
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;

@@ -1,5 +1,5 @@
 //! The seat ledger. Every claim is one conditional update, so that no limit is ever passed however
-//! many claim at once (PRODUCT 3.1).
+//! many claim at once (`docs/organizations.md#seats`).
 //!
 //! Each change touches two lines, the total and the account type's, and always in that order, so
 //! that two claims never wait for each other in a ring.

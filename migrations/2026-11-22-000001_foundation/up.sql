@@ -10,7 +10,7 @@ CREATE TABLE organizations (
     kind text NOT NULL CHECK (kind IN ('school', 'enterprise')),
     slug text NOT NULL,
     default_account_type text NOT NULL,
-    -- At least one from the founder on: a decrease is conditional (PRODUCT 3.1).
+    -- At least one from the founder on: a decrease is conditional (docs/organizations.md).
     active_admins bigint NOT NULL CHECK (active_admins >= 0),
     created_at timestamptz NOT NULL
 );
@@ -18,7 +18,7 @@ CREATE UNIQUE INDEX organizations_slug_key ON organizations (slug);
 
 CREATE TABLE accounts (
     id uuid PRIMARY KEY NOT NULL,
-    -- Canonical (PRODUCT 3.3), so that plain equality is identity.
+    -- Canonical (docs/accounts.md), so that plain equality is identity.
     email text NOT NULL,
     email_verified_at timestamptz,
     username text NOT NULL,
@@ -28,7 +28,8 @@ CREATE TABLE accounts (
     password_hash text,
     must_change_password boolean NOT NULL,
     generated_address boolean NOT NULL,
-    -- The organization that created the account and may manage it (PRODUCT 2, "managed account").
+    -- The organization that created the account and may manage it
+    -- (docs/members.md#managed-accounts).
     managed_by_organization_id uuid REFERENCES organizations (id) ON DELETE SET NULL,
     operator boolean NOT NULL,
     deactivated_at timestamptz,
@@ -78,7 +79,7 @@ CREATE INDEX memberships_by_name ON memberships (organization_id, name_key, acco
 CREATE INDEX memberships_by_registration ON memberships (organization_id, registered_at, account_id);
 CREATE INDEX memberships_by_activity ON memberships (organization_id, last_active_at, account_id);
 
--- The ledger: one row for the total and one for each account type (PRODUCT 3.1).
+-- The ledger: one row for the total and one for each account type (`docs/organizations.md#seats`).
 CREATE TABLE seats (
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     pool text NOT NULL,

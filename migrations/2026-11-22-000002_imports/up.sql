@@ -1,4 +1,4 @@
--- Imports: one bulk creation of accounts, with its rows (PRODUCT 3.6).
+-- Imports: one bulk creation of accounts, with its rows (docs/imports.md).
 
 CREATE TABLE imports (
     id uuid PRIMARY KEY NOT NULL,

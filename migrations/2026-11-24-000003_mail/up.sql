@@ -1,5 +1,5 @@
 -- The outbox: mail is queued in the transaction of what it tells of, and sent by a worker
--- (PRODUCT 3.10).
+-- (docs/mail.md).
 
 -- In which language an account is written to (ISO 639-1).
 ALTER TABLE accounts ADD COLUMN language text NOT NULL DEFAULT 'en';
@@ -20,8 +20,8 @@ CREATE TABLE mails (
     attempts bigint NOT NULL,
     -- What the mail server, or the way to it, said last.
     last_error text,
-    -- Set right before its text goes to the mail server: a worker that dies after that leaves a mail
-    -- of which nobody knows whether it was taken, and which is not sent again.
+    -- Set right before its text goes to the mail server: a worker that dies after that leaves a
+    -- mail of which nobody knows whether it was taken, and which is not sent again.
     handed_over_at timestamptz,
     created_at timestamptz NOT NULL,
     sent_at timestamptz

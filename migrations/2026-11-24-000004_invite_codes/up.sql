@@ -1,5 +1,5 @@
 -- Invite codes of organizations and groups, who used them, and whom they do not let back in
--- (PRODUCT 3.4).
+-- (docs/invite-codes.md).
 
 CREATE TABLE invite_codes (
     id uuid PRIMARY KEY NOT NULL,

@@ -1,4 +1,4 @@
--- Email invitations (PRODUCT 3.5), and the secrets that are mailed to an address.
+-- Email invitations (docs/invitations.md), and the secrets that are mailed to an address.
 
 CREATE TABLE invitations (
     id uuid PRIMARY KEY NOT NULL,

@@ -1,4 +1,5 @@
--- What all replicas have to know of requests: how often, and which were answered before (PRODUCT 4).
+-- What all replicas have to know of requests: how often, and which were answered before
+-- (docs/api-design.md).
 
 -- A limit for a subject, as the generic cell rate algorithm keeps it: one moment.
 CREATE TABLE rate_limits (

@@ -1,5 +1,5 @@
--- Login addresses that were ever made up (PRODUCT 3.7): none is given out twice, not even after its
--- account is gone.
+-- Login addresses that were ever made up (docs/imports.md#names-without-addresses): none is given
+-- out twice, not even after its account is gone.
 
 CREATE TABLE generated_addresses (
     email text PRIMARY KEY NOT NULL,

@@ -1,4 +1,4 @@
-//! Accounts and signing in (PRODUCT 3.3).
+//! Accounts and signing in (`docs/accounts.md`).
 
 use std::time::Duration;
 

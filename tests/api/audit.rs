@@ -1,4 +1,4 @@
-//! The audit log (PRODUCT 3.11).
+//! The audit log (`docs/audit-log.md`).
 
 use std::collections::BTreeSet;
 
@@ -64,9 +64,10 @@ both_databases!(events_are_filtered_and_paged, |app| {
                 .len()
         }
     };
-    assert_eq!(count("limit=200".to_owned()).await, 6);
+    assert_eq!(count("limit=200".to_owned()).await, 7);
     assert_eq!(count("action=group.created".to_owned()).await, 5);
-    assert_eq!(count(format!("actor_id={}", school.admin.id)).await, 6);
+    assert_eq!(count("action=member.joined".to_owned()).await, 1);
+    assert_eq!(count(format!("actor_id={}", school.admin.id)).await, 7);
     assert_eq!(
         count("actor_id=01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11".to_owned()).await,
         0
@@ -74,7 +75,7 @@ both_databases!(events_are_filtered_and_paged, |app| {
     assert_eq!(count("subject_type=group".to_owned()).await, 5);
     assert_eq!(count(format!("subject_id={}", school.id)).await, 1);
     assert_eq!(count("from=2026-09-01T07:30:01Z".to_owned()).await, 0);
-    assert_eq!(count("to=2026-09-01T07:30:01Z".to_owned()).await, 6);
+    assert_eq!(count("to=2026-09-01T07:30:01Z".to_owned()).await, 7);
     let mut seen = BTreeSet::new();
     let mut cursor = String::new();
     loop {
@@ -94,7 +95,7 @@ both_databases!(events_are_filtered_and_paged, |app| {
             None => break,
         }
     }
-    assert_eq!(seen.len(), 6);
+    assert_eq!(seen.len(), 7);
 });
 
 /// How many events there are, in every log.

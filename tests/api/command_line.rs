@@ -1,4 +1,5 @@
-//! The binary on the command line, beside a server and without one (PRODUCT 5.1, 7).
+//! The binary on the command line, beside a server and without one
+//! (`docs/deployment.md#the-command-line`).
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -107,9 +108,26 @@ fn an_import_works_beside_a_running_server_on_the_same_file() {
         let id = newest_import(&process, &school).await;
         let import = (id.as_str(), &sheet);
         let pool = installation.pool();
-        let created =
-            invariants::check_import(&process, &pool, &school, import, &["completed"]).await;
-        invariants::check_school(&process, &pool, &school, created.len(), 0).await;
+        let created = invariants::check_import(
+            invariants::Books {
+                front: &process,
+                pool: &pool,
+                school: &school,
+            },
+            import,
+            &["completed"],
+        )
+        .await;
+        invariants::check_school(
+            invariants::Books {
+                front: &process,
+                pool: &pool,
+                school: &school,
+            },
+            created.len(),
+            0,
+        )
+        .await;
         let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
         let list = invariants::records_of(&list);
         assert_eq!(list.len(), sheet.lines.len());
@@ -167,9 +185,29 @@ fn an_import_that_was_killed_does_not_hold_up_the_next_one() {
         let mut all = Vec::new();
         for import in [(ids[0].as_str(), &sheet), (ids[1].as_str(), &killed_sheet)] {
             let statuses = &["completed"];
-            all.extend(invariants::check_import(&process, &pool, &school, import, statuses).await);
+            all.extend(
+                invariants::check_import(
+                    invariants::Books {
+                        front: &process,
+                        pool: &pool,
+                        school: &school,
+                    },
+                    import,
+                    statuses,
+                )
+                .await,
+            );
         }
-        invariants::check_school(&process, &pool, &school, all.len(), 0).await;
+        invariants::check_school(
+            invariants::Books {
+                front: &process,
+                pool: &pool,
+                school: &school,
+            },
+            all.len(),
+            0,
+        )
+        .await;
     });
 }
 

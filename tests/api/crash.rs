@@ -1,4 +1,4 @@
-//! `kill -9` at any moment of an import loses nothing and doubles nothing (PRODUCT 3.6).
+//! `kill -9` at any moment of an import loses nothing and doubles nothing (`docs/imports.md`).
 
 use std::time::{Duration, Instant};
 
@@ -192,14 +192,14 @@ impl Trial {
         match wave % 3 {
             // One that takes several batches, with a second waiting behind it.
             1 => vec![
-                self.order(0, good("long", 102).with_bad_rows(9), &[], 1),
-                self.order(0, good("next", 10), &[], 0),
+                self.order((0, good("long", 102).with_bad_rows(9)), &[], 1),
+                self.order((0, good("next", 10)), &[], 0),
                 self.all_or_nothing(1, good("all", 20)),
             ],
             2 => {
                 let sheet = good("made", 25).without_passwords();
                 let generate = ("generate_missing_passwords", "true");
-                vec![self.order(0, sheet, &[generate], 2)]
+                vec![self.order((0, sheet), &[generate], 2)]
             }
             // Two schools that list the same people: one of them gets each.
             _ => {
@@ -207,14 +207,19 @@ impl Trial {
                 let or_none = good("both", 15).ending_in(&["created", "email_taken", "refused"]);
                 let own = good("none", 5).ending_in(&["created", "refused"]);
                 vec![
-                    self.order(0, either.and(good("one", 5)), &[], 1),
+                    self.order((0, either.and(good("one", 5))), &[], 1),
                     self.all_or_nothing(1, or_none.and(own)),
                 ]
             }
         }
     }
 
-    fn order(&self, school: usize, sheet: Sheet, fields: &[(&str, &str)], groups: usize) -> Order {
+    fn order(
+        &self,
+        (school, sheet): (usize, Sheet),
+        fields: &[(&str, &str)],
+        groups: usize,
+    ) -> Order {
         let group_fields = self
             .groups
             .iter()
@@ -237,7 +242,7 @@ impl Trial {
     fn all_or_nothing(&self, school: usize, sheet: Sheet) -> Order {
         Order {
             statuses: &["completed", "failed"],
-            ..self.order(school, sheet, &[("on_row_error", "refuse_all")], 0)
+            ..self.order((school, sheet), &[("on_row_error", "refuse_all")], 0)
         }
     }
 
@@ -306,7 +311,7 @@ impl Trial {
             line.email = line.email.replace('@', " at ");
             line.ends = ends.to_vec();
         }
-        self.order(1, sheet, &[], 0)
+        self.order((1, sheet), &[], 0)
     }
 
     /// What a kill has left behind, as the process that was started after it finds it.
@@ -391,14 +396,31 @@ impl Trial {
             {
                 let (id, sheet) = (import.id.as_str(), &import.order.sheet);
                 let statuses = import.order.statuses;
-                let created =
-                    invariants::check_import(process, &pool, school, (id, sheet), statuses).await;
+                let created = invariants::check_import(
+                    invariants::Books {
+                        front: process,
+                        pool: &pool,
+                        school,
+                    },
+                    (id, sheet),
+                    statuses,
+                )
+                .await;
                 created_here += created.len();
                 in_groups += created.len() * import.order.groups;
                 self.check_sample(process, id, &created).await;
                 all.extend(created);
             }
-            invariants::check_school(process, &pool, school, created_here, in_groups).await;
+            invariants::check_school(
+                invariants::Books {
+                    front: process,
+                    pool: &pool,
+                    school,
+                },
+                created_here,
+                in_groups,
+            )
+            .await;
         }
         invariants::check_passwords(&all);
         all.len()

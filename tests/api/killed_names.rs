@@ -1,5 +1,5 @@
 //! `kill -9` while names become accounts: none is lost or doubled, and no number is left out
-//! (PRODUCT 3.6 and 3.7).
+//! (`docs/imports.md`).
 
 use diesel::prelude::*;
 use rollcall::store::schema::generated_addresses;
@@ -72,5 +72,14 @@ async fn road(installation: &Installation) {
         .get_result(&mut **installation.pool().get().unwrap())
         .unwrap();
     assert_eq!(remembered, i64::try_from(NAMES).unwrap());
-    invariants::check_school(&process, &installation.pool(), &school, NAMES, 0).await;
+    invariants::check_school(
+        invariants::Books {
+            front: &process,
+            pool: &installation.pool(),
+            school: &school,
+        },
+        NAMES,
+        0,
+    )
+    .await;
 }

@@ -1,4 +1,4 @@
-//! Organizations, and who may do what in them (PRODUCT 3.1, 3.2).
+//! Organizations, and who may do what in them (`docs/permissions.md`).
 
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
@@ -105,7 +105,8 @@ both_databases!(
             .get(&school.path(""))
             .await
             .expect_problem(404, "not_found");
-        // Ann was the school's alone; Bob is in a club of his own; the admin had registered herself.
+        // Ann was the school's alone; Bob is in a club of his own; the admin had registered
+        // herself.
         let ann = json!({ "email": "ann@x.org", "password": "quiet rivers 11" });
         app.anonymous()
             .post("/v1/auth/login", ann)
@@ -219,8 +220,8 @@ both_databases!(groups_are_made_by_staff_and_seen_by_their_members, |app| {
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
 });
 
-// PRODUCT 3.2 for every operation on an organization: what strangers may not see answers 404, what
-// members see but may not do answers 403.
+// `docs/permissions.md` for every operation on an organization: what strangers may not see answers
+// 404, what members see but may not do answers 403.
 both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
     let school = app.school().await;
     let csv =

@@ -1,4 +1,4 @@
-//! What holds for every request (PRODUCT 4).
+//! What holds for every request (`docs/api-design.md`).
 
 use reqwest::Method;
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! Several servers on one PostgreSQL share the work, and none of them is needed (PRODUCT 7).
+//! Several servers on one PostgreSQL share the work, and none of them is needed
+//! (`docs/deployment.md`).
 
 use std::time::{Duration, Instant};
 
@@ -50,9 +51,26 @@ async fn check(installation: &Installation, process: &Process, all: &[(&School, 
     let mut everybody = Vec::new();
     for (school, id, sheet) in all {
         school.finished(process, id).await;
-        let created =
-            invariants::check_import(process, &pool, school, (id, sheet), &["completed"]).await;
-        invariants::check_school(process, &pool, school, created.len(), 0).await;
+        let created = invariants::check_import(
+            invariants::Books {
+                front: process,
+                pool: &pool,
+                school,
+            },
+            (id, sheet),
+            &["completed"],
+        )
+        .await;
+        invariants::check_school(
+            invariants::Books {
+                front: process,
+                pool: &pool,
+                school,
+            },
+            created.len(),
+            0,
+        )
+        .await;
         everybody.extend(created);
     }
     invariants::check_passwords(&everybody);

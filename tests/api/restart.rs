@@ -1,4 +1,4 @@
-//! The database goes away under a running server, and comes back (PRODUCT 3.6, 7).
+//! The database goes away under a running server, and comes back (`docs/deployment.md#restarts`).
 
 use std::time::{Duration, Instant};
 
@@ -106,16 +106,27 @@ fn commits_whose_answer_is_lost_are_neither_lost_nor_repeated() {
             let import = (id.as_str(), *sheet);
             created.extend(
                 invariants::check_import(
-                    &front,
-                    &app.state.services.pool,
-                    &school,
+                    invariants::Books {
+                        front: &front,
+                        pool: &app.state.services.pool,
+                        school: &school,
+                    },
                     import,
                     &[status],
                 )
                 .await,
             );
         }
-        invariants::check_school(&front, &app.state.services.pool, &school, created.len(), 0).await;
+        invariants::check_school(
+            invariants::Books {
+                front: &front,
+                pool: &app.state.services.pool,
+                school: &school,
+            },
+            created.len(),
+            0,
+        )
+        .await;
         invariants::check_passwords(&created);
     });
 }
@@ -165,11 +176,28 @@ fn uploads_whose_answer_is_lost_are_whole_or_nothing() {
             let is_this = |sheet: &&Sheet| sheet.lines[0].email == email;
             let sheet = sheets.iter().find(is_this).expect("a sheet");
             let (pool, import) = (&app.state.services.pool, (id.as_str(), sheet));
-            created += invariants::check_import(&front, pool, &school, import, &["completed"])
-                .await
-                .len();
+            created += invariants::check_import(
+                invariants::Books {
+                    front: &front,
+                    pool,
+                    school: &school,
+                },
+                import,
+                &["completed"],
+            )
+            .await
+            .len();
         }
-        invariants::check_school(&front, &app.state.services.pool, &school, created, 0).await;
+        invariants::check_school(
+            invariants::Books {
+                front: &front,
+                pool: &app.state.services.pool,
+                school: &school,
+            },
+            created,
+            0,
+        )
+        .await;
         let staged =
             invariants::imports_that_are(&app.state.services.pool, &[ImportStatus::Staging]);
         assert_eq!(staged, 0);
@@ -297,9 +325,26 @@ fn a_database_that_restarts_is_only_waited_for() {
         );
         let pool = installation.pool();
         let import = (id.as_str(), &sheet);
-        let created =
-            invariants::check_import(&process, &pool, &school, import, &["completed"]).await;
-        invariants::check_school(&process, &pool, &school, created.len(), 0).await;
+        let created = invariants::check_import(
+            invariants::Books {
+                front: &process,
+                pool: &pool,
+                school: &school,
+            },
+            import,
+            &["completed"],
+        )
+        .await;
+        invariants::check_school(
+            invariants::Books {
+                front: &process,
+                pool: &pool,
+                school: &school,
+            },
+            created.len(),
+            0,
+        )
+        .await;
         invariants::check_passwords(&created);
         let postgres = restart_quickly(postgres, &process, &school).await;
         assert!(!process.log().contains("panic"), "{}", process.log());

@@ -1,4 +1,4 @@
-//! The seat ledger (PRODUCT 3.1).
+//! The seat ledger (`docs/organizations.md#seats`).
 
 use serde_json::{Value, json};
 

@@ -30,12 +30,21 @@ pub struct Created {
     hash: String,
 }
 
+/// A school as the API shows it and as it is stored.
+pub struct Books<'a> {
+    pub front: &'a Front,
+    pub pool: &'a Pool,
+    pub school: &'a School,
+}
+
 /// Asserts everything that must hold of one import that has ended, in one of these `statuses`, and
 /// gives the accounts that it made.
 pub async fn check_import(
-    front: &Front,
-    pool: &Pool,
-    school: &School,
+    Books {
+        front,
+        pool,
+        school,
+    }: Books<'_>,
     (id, sheet): (&str, &Sheet),
     statuses: &[&str],
 ) -> Vec<Created> {
@@ -44,7 +53,7 @@ pub async fn check_import(
     assert!(statuses.contains(&status.as_str()), "{import:#}");
     let listed = check_rows(front, school, id, sheet).await;
     check_counts(&import, &listed);
-    let created = check_userlist(front, school, id, sheet, &listed).await;
+    let created = check_userlist(front, school, (id, sheet), &listed).await;
     check_stored(pool, school, id, &listed);
     check_events(pool, id);
     with_hashes(pool, created, &listed)
@@ -120,8 +129,7 @@ fn check_counts(import: &Value, listed: &[Listed]) {
 async fn check_userlist(
     front: &Front,
     school: &School,
-    id: &str,
-    sheet: &Sheet,
+    (id, sheet): (&str, &Sheet),
     listed: &[Listed],
 ) -> Vec<Created> {
     let file = school
@@ -259,9 +267,11 @@ fn with_hashes(pool: &Pool, created: Vec<Created>, listed: &[Listed]) -> Vec<Cre
 /// Asserts that an organization has the accounts of its imports and its first admin, a seat for
 /// each of them, none reserved, and these group memberships.
 pub async fn check_school(
-    front: &Front,
-    pool: &Pool,
-    school: &School,
+    Books {
+        front,
+        pool,
+        school,
+    }: Books<'_>,
     created: usize,
     in_groups: usize,
 ) {

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, delete, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::MemberBody;
+use super::responses::MemberBody;
 use crate::routes::extract::idempotency::NoBody;
 use crate::routes::extract::{
     Guard as _, IdempotencyHeader, InOrganization, MemberPath, StoredResponse,
@@ -27,9 +27,9 @@ pub struct RemovalQuery {
 /// Deactivate a member
 ///
 /// The seat is freed, and nothing of this organization opens any more. An account that this
-/// organization created is closed as a whole: it is signed out everywhere and cannot sign in; any other
-/// keeps its session and finds nothing of this organization. Reversible; deactivating again changes
-/// nothing. The last admin stays: `last_admin`.
+/// organization created is closed as a whole: it is signed out everywhere and cannot sign in; any
+/// other keeps its session and finds nothing of this organization. Reversible; deactivating again
+/// changes nothing. The last admin stays: `last_admin`.
 #[utoipa::path(
     tag = "Members",
     params(MemberPath, IdempotencyHeader),
@@ -87,12 +87,12 @@ pub async fn reactivate_member(
 /// Remove a member, or delete the account
 ///
 /// Ends the membership, with its seat and its places in groups. The person does not come back with
-/// an invite code that is there already, until it is reset or somebody invites them. An account that
-/// this organization created becomes its owner's own.
+/// an invite code that is there already, until it is reset or somebody invites them. An account
+/// that this organization created becomes its owner's own.
 ///
 /// With `delete_account=true`, such an account is deleted instead, with all its memberships. It has
-/// to be deactivated first (`member_active`); there is no way back. Any other account is its owner's
-/// to delete (`not_managed_here`). The last admin of an organization stays: `last_admin`.
+/// to be deactivated first (`member_active`); there is no way back. Any other account is its
+/// owner's to delete (`not_managed_here`). The last admin of an organization stays: `last_admin`.
 #[utoipa::path(
     tag = "Members",
     params(MemberPath, RemovalQuery),

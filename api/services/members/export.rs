@@ -49,9 +49,6 @@ enum Next {
 }
 
 /// Begins a file of the members that a list with this filter shows, and notes it in the audit log.
-///
-/// # Errors
-/// Where the database is away.
 pub fn open(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ListMembers>,
@@ -89,9 +86,6 @@ fn asked(filter: &MemberFilter) -> Result<Value> {
 
 impl Export {
     /// The next piece of the file; `None` behind its end.
-    ///
-    /// # Errors
-    /// Where the database is away.
     pub fn next_chunk(&mut self, tx: &mut UnitOfWork<'_>) -> Result<Option<Vec<u8>>> {
         match std::mem::replace(&mut self.next, Next::End) {
             Next::Header => {

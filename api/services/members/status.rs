@@ -1,4 +1,4 @@
-//! Members deactivated and let in again (PRODUCT 3.9).
+//! Members deactivated and let in again (`docs/members.md`).
 
 use super::{Member, about, load};
 use crate::domain::events::MemberEvent;
@@ -10,8 +10,8 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::services::{events, memberships};
 use crate::store::{managed_accounts, sessions};
 
-/// Deactivates a member and frees the seat. An account that this organization created is closed as a
-/// whole and signed out everywhere; any other only finds nothing open here any more. Whoever is
+/// Deactivates a member and frees the seat. An account that this organization created is closed as
+/// a whole and signed out everywhere; any other only finds nothing open here any more. Whoever is
 /// deactivated already stays so.
 ///
 /// # Errors

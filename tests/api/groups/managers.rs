@@ -1,4 +1,4 @@
-//! What staff may do who manage a group, and what those may not who do not (PRODUCT 3.2).
+//! What staff may do who manage a group, and what those may not who do not (`docs/permissions.md`).
 
 use serde_json::json;
 

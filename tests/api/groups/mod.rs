@@ -1,4 +1,4 @@
-//! Groups and their people (PRODUCT 3.8).
+//! Groups and their people (`docs/groups.md`).
 
 mod managers;
 mod members;

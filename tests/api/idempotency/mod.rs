@@ -1,5 +1,5 @@
 //! A request with an `Idempotency-Key` is done once, however often it is sent and whatever dies
-//! (PRODUCT 4).
+//! (`docs/api-design.md`).
 
 use std::time::Duration;
 

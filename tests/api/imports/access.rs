@@ -1,4 +1,4 @@
-//! Who may import, and whose imports can be seen (PRODUCT 3.2).
+//! Who may import, and whose imports can be seen (`docs/permissions.md`).
 
 use std::time::Duration;
 

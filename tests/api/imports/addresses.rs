@@ -1,4 +1,4 @@
-//! One address is one account, however it is spelled and whenever it is taken (PRODUCT 3.3).
+//! One address is one account, however it is spelled and whenever it is taken (`docs/accounts.md`).
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What the audit log tells of imports, and what it does not (PRODUCT 3.11).
+//! What the audit log tells of imports, and what it does not (`docs/audit-log.md`).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! Lists of names on their way in, as text and as JSON: what is taken and what is not (PRODUCT 3.7).
+//! Lists of names on their way in, as text and as JSON: what is taken and what is not
+//! (`docs/imports.md#names-without-addresses`).
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -234,8 +235,7 @@ async fn post_once(
     school: &Organization<'_>,
     key: &str,
     query: &str,
-    kind: &str,
-    body: String,
+    (kind, body): (&str, String),
 ) -> TestResponse {
     let path = school.path(&format!("/imports{query}"));
     let request = school.admin.request(Method::POST, &path);
@@ -263,7 +263,7 @@ both_databases!(a_list_with_a_key_is_taken_once, |app| {
             "Jane".to_owned(),
         ),
     ] {
-        let same = || post_once(&school, key, query, kind, body.clone());
+        let same = || post_once(&school, key, query, (kind, body.clone()));
         let answers = join_all((0..4).map(|_| same())).await;
         let first = answers[0].expect_status(202);
         let replayed = answers
@@ -276,7 +276,7 @@ both_databases!(a_list_with_a_key_is_taken_once, |app| {
         assert!(answers.iter().all(|answer| answer.text == later.text));
         let path = school.path(&format!("/imports/{}", first["id"].as_str().unwrap()));
         assert_eq!(later.header("location"), path);
-        let conflict = post_once(&school, key, query, kind, other).await;
+        let conflict = post_once(&school, key, query, (kind, other)).await;
         conflict.expect_problem(409, "idempotency_conflict");
     }
     assert_eq!(school.all("/imports").await.len(), 2);
@@ -290,12 +290,11 @@ both_databases!(a_refused_list_leaves_its_key_free, |app| {
         &school,
         "key",
         "?account_type=learner",
-        text,
-        "Jane".to_owned(),
+        (text, "Jane".to_owned()),
     )
     .await;
     nobody.expect_problem(422, "account_type_not_in_kind");
     school.assert_untouched().await;
-    let taken = post_once(&school, "key", student, text, "Jane".to_owned()).await;
+    let taken = post_once(&school, "key", student, (text, "Jane".to_owned())).await;
     taken.expect_status(202);
 });

@@ -1,4 +1,5 @@
-//! Login addresses that are made up: never one that exists or existed (PRODUCT 3.7).
+//! Login addresses that are made up: never one that exists or existed
+//! (`docs/imports.md#names-without-addresses`).
 
 use std::collections::BTreeSet;
 use std::time::Duration;

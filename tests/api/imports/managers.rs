@@ -1,5 +1,5 @@
 //! Staff who manage groups import students into them, and see what they imported themselves
-//! (PRODUCT 3.2).
+//! (`docs/permissions.md`).
 
 use std::io::{Read as _, Write as _};
 

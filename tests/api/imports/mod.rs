@@ -1,4 +1,5 @@
-//! Importing people from a CSV file (PRODUCT 3.6) or a list of names (PRODUCT 3.7).
+//! Importing people from a CSV file (`docs/imports.md`) or a list of names
+//! (`docs/imports.md#names-without-addresses`).
 
 mod access;
 mod addresses;
@@ -313,8 +314,8 @@ fn id_of(import: &Value) -> ImportId {
     text(&import["id"]).parse().unwrap()
 }
 
-/// A worker in a thread of its own that halts before it writes each batch. It works on one import and
-/// ends with it.
+/// A worker in a thread of its own that halts before it writes each batch. It works on one import
+/// and ends with it.
 struct HaltingWorker {
     halts: tokio::sync::mpsc::UnboundedReceiver<()>,
     orders: std::sync::mpsc::Sender<Order>,

@@ -1,4 +1,4 @@
-//! The mail that an import has ended (PRODUCT 3.10).
+//! The mail that an import has ended (`docs/mail.md`).
 
 use std::time::Duration;
 

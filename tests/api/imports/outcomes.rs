@@ -1,4 +1,5 @@
-//! Every row ends in exactly one outcome, with words that help (PRODUCT 6).
+//! Every row ends in exactly one outcome, with words that help
+//! (`docs/imports.md#outcomes-of-a-row`).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Whoever dies when: every row ends in exactly one outcome (PRODUCT 3.6).
+//! Whoever dies when: every row ends in exactly one outcome (`docs/imports.md`).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Seats and all or nothing: what is reserved is exact at every step (PRODUCT 3.1, 3.6).
+//! Seats and all or nothing: what is reserved is exact at every step (`docs/imports.md`).
 
 use serde_json::json;
 

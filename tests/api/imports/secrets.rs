@@ -1,4 +1,4 @@
-//! Passwords are never stored readable (PRODUCT 3.6).
+//! Passwords are never stored readable (`docs/imports.md`).
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;

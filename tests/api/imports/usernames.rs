@@ -1,4 +1,5 @@
-//! Manual creation: names become accounts with made-up addresses and passwords (PRODUCT 3.7).
+//! Manual creation: names become accounts with made-up addresses and passwords
+//! (`docs/imports.md#names-without-addresses`).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! Invite codes (PRODUCT 3.4): looked after and used, by everybody who may and by some who may not.
+//! Invite codes (`docs/invite-codes.md`): looked after and used, by everybody who may and by some
+//! who may not.
 
 mod access;
 mod domains;

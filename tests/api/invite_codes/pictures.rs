@@ -28,18 +28,23 @@ fn decode(side: usize, light: impl FnMut(usize, usize) -> u8) -> String {
     grids[0].decode().unwrap().1
 }
 
-/// Draws an SVG whose dark modules are `M<x> <y>h1v1h-1z`, eight pixels each.
+/// Draws an SVG whose dark modules are rectangles `M<left> <top>h<width>v<height>H<left>V<top>`.
 fn draw(svg: &str) -> (usize, Vec<bool>) {
     let after = |text: &str, mark: &str| text.split(mark).nth(1).unwrap().to_owned();
     let view = after(svg, "viewBox=\"0 0 ");
     let side: usize = view.split(' ').next().unwrap().parse().unwrap();
-    let path = after(svg, "/><path d=\"");
+    let path = after(svg, "<path fill=\"#000\" d=\"");
     let mut dark = vec![false; side * side];
     for module in path.split('"').next().unwrap().split('M').skip(1) {
-        let (place, shape) = module.split_once('h').unwrap();
-        assert_eq!(shape, "1v1h-1z");
-        let (x, y) = place.split_once(' ').unwrap();
-        dark[y.parse::<usize>().unwrap() * side + x.parse::<usize>().unwrap()] = true;
+        let numbers = module.split([' ', 'h', 'v', 'H', 'V']);
+        let numbers: Vec<usize> = numbers.map(|number| number.parse().unwrap()).collect();
+        let [left, top, width, height, back_left, back_top] = numbers[..] else {
+            panic!("{module} is no rectangle");
+        };
+        assert_eq!((left, top), (back_left, back_top));
+        for y in top..top + height {
+            dark[y * side + left..][..width].fill(true);
+        }
     }
     (side, dark)
 }
@@ -56,15 +61,8 @@ both_databases!(both_pictures_lead_to_the_join_link, |app| {
         assert_eq!(svg.header("content-type"), "image/svg+xml");
         assert_eq!(svg.header("cache-control"), "no-store");
         let (side, dark) = draw(&svg.text);
-        let scale = 8;
-        let light = |x: usize, y: usize| {
-            if dark[y / scale * side + x / scale] {
-                0
-            } else {
-                255
-            }
-        };
-        assert_eq!(decode(side * scale, light), link);
+        let light = |x: usize, y: usize| if dark[y * side + x] { 0 } else { 255 };
+        assert_eq!(decode(side, light), link);
         let request = school
             .admin
             .request(reqwest::Method::GET, &format!("{path}/qr?format=png"));

@@ -1,4 +1,4 @@
-//! Limits let a school in and stop a guesser, on all replicas together (PRODUCT 3.4 and 4).
+//! Limits let a school in and stop a guesser, on all replicas together (`docs/limits.md`).
 
 use std::time::Duration;
 

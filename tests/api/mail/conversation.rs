@@ -63,7 +63,7 @@ sent!(names_of_any_script_arrive_as_they_are, |app, server| {
         .await
         .expect_status(201);
     let content = reset_letter(app, "rcp_secret");
-    queue_in(app, ADA, "reset 1", content, Some(Language::Finnish)).unwrap();
+    queue_in(app, Some(Language::Finnish), (ADA, "reset 1"), content).unwrap();
     app.drain().await;
     let taken = server.taken().pop().unwrap();
     assert!(taken.text.is_ascii(), "{}", taken.text);

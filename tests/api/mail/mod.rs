@@ -1,4 +1,4 @@
-//! Mail (PRODUCT 3.10): what arrives, how, and how often.
+//! Mail (`docs/mail.md`): what arrives, how, and how often.
 
 mod conversation;
 mod crash;
@@ -69,15 +69,14 @@ fn reset_letter(app: &App, token: &str) -> MailContent {
 
 /// Queues a content to whoever has this address, as a service does.
 fn queue(app: &App, to: &str, cause: &str, content: MailContent) -> Option<MailId> {
-    queue_in(app, to, cause, content, None)
+    queue_in(app, None, (to, cause), content)
 }
 
 fn queue_in(
     app: &App,
-    to: &str,
-    cause: &str,
-    content: MailContent,
     language: Option<Language>,
+    (to, cause): (&str, &str),
+    content: MailContent,
 ) -> Option<MailId> {
     let mut connection = app.state.services.pool.get().unwrap();
     let address = EmailAddress::parse(to).unwrap();

@@ -1,4 +1,4 @@
-//! Many members changed at once (PRODUCT 3.9).
+//! Many members changed at once (`docs/members.md`).
 
 use serde_json::{Value, json};
 

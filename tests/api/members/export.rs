@@ -1,4 +1,4 @@
-//! `members.csv` (PRODUCT 3.9).
+//! `members.csv` (`docs/members.md`).
 
 use serde_json::json;
 

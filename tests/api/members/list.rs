@@ -1,4 +1,4 @@
-//! The list of members, one member, the last admin (PRODUCT 3.9, 3.1).
+//! The list of members, one member, the last admin (`docs/members.md`).
 
 use std::time::Duration;
 

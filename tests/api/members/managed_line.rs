@@ -1,5 +1,6 @@
 //! The line between accounts that an organization created and all others is a security boundary
-//! (PRODUCT 2): beyond it, an organization's admins can only end the membership.
+//! (`docs/members.md#managed-accounts`): beyond it, an organization's admins can only end the
+//! membership.
 
 use serde_json::json;
 

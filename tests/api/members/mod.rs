@@ -1,4 +1,4 @@
-//! Members: listed, changed by many, deactivated, removed, helped, exported (PRODUCT 3.9).
+//! Members: listed, changed by many, deactivated, removed, helped, exported (`docs/members.md`).
 
 mod bulk;
 mod export;

@@ -1,4 +1,4 @@
-//! Removed, gone, deleted: what is left of a membership and of an account (PRODUCT 3.9, 2).
+//! Removed, gone, deleted: what is left of a membership and of an account (`docs/members.md`).
 
 use serde_json::json;
 
@@ -33,7 +33,10 @@ both_databases!(a_removed_member_keeps_an_account_of_their_own, |app| {
     assert_eq!(app.account(&ann.id).managed_by_organization_id, None);
     assert!(app.was_removed(&school, &ann.id));
     check_books(app, &school);
-    assert_eq!(actions_on(&school, &ann.id).await, ["member.removed"]);
+    assert_eq!(
+        actions_on(&school, &ann.id).await,
+        ["member.removed", "member.joined"]
+    );
 });
 
 both_databases!(

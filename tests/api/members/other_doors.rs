@@ -1,5 +1,5 @@
 //! What a offboarding, a removal and a new password mean for invite codes and invitations
-//! (PRODUCT 3.4, 3.5).
+//! (`docs/members.md#coming-back`).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Deactivated and let in again (PRODUCT 3.1, 3.9).
+//! Deactivated and let in again (`docs/members.md`).
 
 use serde_json::json;
 
@@ -46,7 +46,7 @@ both_databases!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
     check_books(app, &school);
     assert_eq!(
         actions_on(&school, &ann.id).await,
-        ["member.reactivated", "member.deactivated"]
+        ["member.reactivated", "member.deactivated", "member.joined"]
     );
 });
 
@@ -66,7 +66,7 @@ both_databases!(doing_it_again_changes_nothing, |app| {
         assert_eq!(member["status"], status);
         check_books(app, &school);
     }
-    assert_eq!(actions_on(&school, &ann.id).await.len(), 2);
+    assert_eq!(actions_on(&school, &ann.id).await.len(), 3);
     let nobody = school.path_of("01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11");
     for word in ["deactivate", "reactivate"] {
         school

@@ -1,4 +1,4 @@
-//! Verifying an address, and getting back into an account (PRODUCT 3.3).
+//! Verifying an address, and getting back into an account (`docs/accounts.md`).
 
 mod links;
 mod passwords;

@@ -1,0 +1,81 @@
+//! Members, as answers show them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::ids::AccountId;
+use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
+use crate::domain::timestamp::Timestamp;
+use crate::routes::groups::GroupName;
+use crate::routes::page::page_body;
+use crate::services::members::Member;
+use crate::store::member_list::MemberRow;
+
+/// A member, as those who look after them see them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Member, examples(json!({
+    "account_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+    "username": "Jane Doe",
+    "email": "jane.doe@school.example",
+    "account_type": "student",
+    "role": "member",
+    "status": "active",
+    "managed": true,
+    "generated_address": false,
+    "joined_via": "csv_import",
+    "joined_at": "2026-09-01T07:30:00Z",
+    "registered_at": "2026-09-01T07:30:00Z",
+    "last_active_at": null,
+    "groups": [{ "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12", "name": "7A" }]
+})))]
+pub struct MemberBody {
+    account_id: AccountId,
+    #[schema(min_length = 1, max_length = 100)]
+    username: String,
+    /// The address to sign in with.
+    #[schema(max_length = 254)]
+    email: String,
+    account_type: AccountType,
+    role: Role,
+    status: MembershipStatus,
+    /// Whether this organization created the account, and so may manage it.
+    managed: bool,
+    /// Whether Rollcall made the address up: nothing is ever mailed to it.
+    generated_address: bool,
+    joined_via: JoinedVia,
+    joined_at: Timestamp,
+    registered_at: Timestamp,
+    /// To five minutes; `null`: never.
+    last_active_at: Option<Timestamp>,
+    #[schema(max_items = 10000)]
+    groups: Vec<GroupName>,
+}
+
+impl From<Member> for MemberBody {
+    fn from(member: Member) -> Self {
+        let MemberRow {
+            account,
+            membership,
+        } = member.row;
+        Self {
+            account_id: account.id,
+            managed: account.managed_by_organization_id == Some(membership.organization_id),
+            username: account.username.to_string(),
+            email: account.email.to_string(),
+            account_type: membership.account_type,
+            role: membership.role,
+            status: membership.status,
+            generated_address: account.generated_address,
+            joined_via: membership.joined_via,
+            joined_at: membership.joined_at,
+            registered_at: account.created_at,
+            last_active_at: account.last_active_at.unless_never(),
+            groups: member.groups.into_iter().map(GroupName::from).collect(),
+        }
+    }
+}
+
+page_body! {
+    /// A page of members.
+    MemberListPage of MemberBody
+}
