@@ -305,17 +305,6 @@ fn settings() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_setting_stands_in_the_example_with_its_default() {
-    let written: BTreeMap<String, String> = ENVIRONMENT
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.strip_prefix("ROLLCALL_")?.split_once('='))
-        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-        .collect();
-    assert_eq!(written, settings());
-}
-
-#[test]
 fn every_limit_stands_in_the_table_with_its_default() {
     let rows: Vec<&str> = LIMITS
         .lines()

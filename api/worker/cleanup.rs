@@ -4,11 +4,15 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
+use crate::domain::jobs::{JobKind, Priority};
 use crate::error::Result;
 use crate::services::context::RequestContext;
 use crate::services::imports::results;
 use crate::services::invitations;
 use crate::services::unit_of_work::{Services, UnitOfWork};
+use crate::store::jobs::NewJob;
 use crate::store::{idempotency_keys, imports, jobs, mailed_tokens, mails, rate_limits, sessions};
 
 /// How long after one clean-up the next is due. Reading checks the time itself, so that it need not be
@@ -20,6 +24,18 @@ const MAIL_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// How long the link of an expired invitation can ask for another.
 const LINKS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Queues the clean-up, unless it is queued already.
+pub fn queue(services: &Services) -> Result<()> {
+    let job = NewJob {
+        kind: JobKind::CleanUp,
+        priority: Priority::Bulk,
+        tenant: None,
+        subject: Uuid::nil().into(),
+        part: 0,
+    };
+    services.run_as_system(|tx| jobs::enqueue(tx.connection, &[job], tx.now()))
+}
 
 /// Cleans up once. Any number may do so at the same time: each step is a conditional change.
 ///

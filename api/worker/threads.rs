@@ -1,11 +1,13 @@
 //! The worker threads of a process: how they begin, wait and end.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{BACKGROUND, MAILS, Step, Worker, queue_clean_up, without_panic};
+use super::cleanup;
+use super::runner::{BACKGROUND, MAILS, Step, Worker};
 use crate::error::{Error, Result};
 use crate::state::{Listener, State, WorkSignal};
 use crate::store::jobs::Lane;
@@ -28,7 +30,7 @@ impl Workers {
     /// # Errors
     /// Where the system gives no threads, or the store's own.
     pub fn start(state: &State) -> Result<Self> {
-        queue_clean_up(&state.services)?;
+        cleanup::queue(&state.services)?;
         let config = &state.services.config;
         let shutdown = Shutdown {
             stopping: Arc::default(),
@@ -159,5 +161,27 @@ fn wait(signal: &mut Listener, long: Duration, shutdown: &Shutdown) {
             break;
         }
         signal.wait(left);
+    }
+}
+
+/// A panic costs the job that met it its turn, never the thread: with the last thread, all work would
+/// stand still in a process that looks alive.
+fn without_panic<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Error::of_panic(panic.as_ref())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_like_any_other() {
+        let panicked: Result<()> = without_panic(|| panic!("no row {}", 7));
+        assert_eq!(
+            panicked.unwrap_err().to_string(),
+            "internal error: panic: no row 7"
+        );
+        assert_eq!(without_panic(|| Ok(7)).unwrap(), 7);
     }
 }
