@@ -61,7 +61,7 @@ impl Running {
         self.server.handle()
     }
 
-    /// Serves until SIGTERM or SIGINT: the workers hand their imports over while requests in flight
+    /// Serves until SIGTERM or SIGINT: the workers hand their batches over while requests in flight
     /// end. A second signal ends the process at once.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Running {
         served
     }
 
-    /// Serves until the handle stops it: requests in flight end, then the workers hand their imports
+    /// Serves until the handle stops it: requests in flight end, then the workers hand their batches
     /// over.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl Signals {
 
     async fn stop(mut self, server: ServerHandle, workers: Shutdown) {
         self.next().await;
-        tracing::info!("stopping: requests in flight end, imports are handed over");
+        tracing::info!("stopping: requests in flight end, batches are handed over");
         workers.set();
         // It goes on without being waited for, so that the next signal is heard.
         drop(server.stop(true));

@@ -19,6 +19,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const README: &str = include_str!("../README.md");
+const PERMISSIONS: &str = include_str!("../docs/permissions.md");
 const ENVIRONMENT: &str = include_str!("../.env.example");
 const LIMITS: &str = include_str!("../docs/limits.md");
 
@@ -333,4 +334,44 @@ fn the_example_can_be_used_as_it_is() {
         .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
         .collect();
     rollcall::config::Config::from_environment(settings).unwrap();
+}
+
+#[test]
+fn the_table_of_permissions_is_the_one_that_decides() {
+    let source = include_str!("../api/services/authorization.rs");
+    let (_, table) = source.split_once("\npermissions! {").unwrap();
+    let (table, _) = table.split_once("\n}").unwrap();
+    let levels = [
+        ("All", "all"),
+        ("ManagedGroups", "managed groups"),
+        ("Own", "own"),
+        ("Nothing", "–"),
+    ];
+    let word_for = |level: &str| levels.iter().find(|(name, _)| *name == level).unwrap().1;
+    let rows = table.lines().filter_map(|line| {
+        let (permission, rest) = line.trim().trim_end_matches(';').split_once(':')?;
+        let (scope, by_role) = rest.split_once(';')?;
+        let scope = scope.trim().trim_start_matches("Some(Scope::");
+        let cells: Vec<&str> = by_role
+            .split(',')
+            .map(|level| word_for(level.trim()))
+            .collect();
+        Some((permission, scope.trim_end_matches(')'), cells.join(" | ")))
+    });
+    let rows: Vec<_> = rows.collect();
+    assert!(rows.len() >= 20, "the table was not understood: {rows:?}");
+    for (permission, scope, cells) in rows {
+        let scope = match scope.strip_suffix("Read").or(scope.strip_suffix("Write")) {
+            Some(resource) => {
+                let access = &scope[resource.len()..];
+                format!("`{}:{}`", resource.to_lowercase(), access.to_lowercase())
+            }
+            None => "–".to_owned(),
+        };
+        let row = format!("(`{permission}`) | {scope} | {cells} |");
+        assert!(
+            PERMISSIONS.contains(&row),
+            "docs/permissions.md has no {row}"
+        );
+    }
 }

@@ -146,7 +146,7 @@ permissions! {
 pub struct Permit<P> {
     pub organization: Organization,
     pub access_level: AccessLevel,
-    /// Who holds it; nobody at the console.
+    /// Who holds it; nobody at the command line.
     pub account_id: Option<AccountId>,
     permission: PhantomData<P>,
 }
