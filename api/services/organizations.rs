@@ -39,13 +39,13 @@ pub fn create(tx: &mut UnitOfWork<'_>, new: NewOrganization) -> Result<Organizat
         let id = organization.id;
         seats::insert(tx.connection, id, &organization.kind.account_types())?;
         invite_codes::make(tx.connection, id, None, tx.context.now)?;
-        admit_founder(tx, &founder, &organization)?;
         let event = OrganizationEvent::Created {
             name: organization.name.clone(),
             kind: organization.kind,
             slug: organization.slug.clone(),
         };
         events::publish(tx, about(&organization, event))?;
+        admit_founder(tx, &founder, &organization)?;
         Ok(organization)
     })
 }

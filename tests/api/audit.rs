@@ -42,6 +42,21 @@ both_databases!(an_event_tells_who_what_when_and_in_which_request, |app| {
     );
 });
 
+both_databases!(a_founder_joins_what_was_created_before, |app| {
+    let school = app.school().await;
+    let log = school.admin.get(&school.path("/audit-events")).await;
+    let events = log.expect_status(200)["items"].clone();
+    let actions: Vec<_> = events.as_array().unwrap().iter().collect();
+    let [joined, created] = actions[..] else {
+        panic!("{events:#}");
+    };
+    assert_eq!(created["action"], "organization.created");
+    assert_eq!(joined["action"], "member.joined");
+    assert_eq!(joined["details"]["via"], "founder");
+    assert_eq!(joined["subject"]["id"], school.admin.id);
+    assert_eq!(joined["actor"]["account_id"], school.admin.id);
+});
+
 both_databases!(events_are_filtered_and_paged, |app| {
     let school = app.school().await;
     for number in 0..5 {
