@@ -183,18 +183,17 @@ fn staging(id: ImportId) -> _ {
         .filter(imports::status.eq(status))
 }
 
-/// The import that an organization's workers are at, or that comes next.
-pub fn oldest_unfinished(
+/// The imports that an organization's workers are at, or that are to come, the oldest first.
+pub fn unfinished_of(
     connection: &mut Connection,
     organization: OrganizationId,
-) -> Result<Option<Import>> {
+) -> Result<Vec<ImportId>> {
     Ok(imports::table
         .filter(imports::organization_id.eq(organization))
         .filter(imports::status.eq_any(UNFINISHED))
         .order(imports::id.asc())
-        .select(Import::as_select())
-        .first(connection)
-        .optional()?)
+        .select(imports::id)
+        .load(connection)?)
 }
 
 /// Begins the work on an import, or goes on with it; `None` where it has ended or is gone.

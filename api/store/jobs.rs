@@ -300,10 +300,14 @@ fn held(job: JobId, worker: WorkerId) -> _ {
         .filter(jobs::leased_by.eq(worker))
 }
 
-/// Whether anything of this kind is queued, or in hand, for this subject.
-pub fn is_queued(connection: &mut Connection, kind: JobKind, subject: JobSubject) -> Result<bool> {
+/// Whether anything of this kind is queued, or in hand, for any of these subjects.
+pub fn is_queued(
+    connection: &mut Connection,
+    kind: JobKind,
+    subjects: &[JobSubject],
+) -> Result<bool> {
     let queued = jobs::table
-        .filter(jobs::subject.eq(subject))
+        .filter(jobs::subject.eq_any(subjects))
         .filter(jobs::kind.eq(kind));
     Ok(diesel::select(exists(queued)).get_result(connection)?)
 }

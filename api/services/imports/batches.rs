@@ -23,9 +23,9 @@ pub(super) fn import_of(subject: JobSubject) -> ImportId {
     Uuid::from(subject).into()
 }
 
-/// Queues the batches of the organization's oldest import, unless they are queued already: an
-/// organization imports one list at a time. Call it in the transaction in which an import is accepted
-/// or ends.
+/// Queues the batches of the organization's oldest import, unless those of any import are queued: an
+/// organization imports one list at a time, and an upload that began before another may arrive after
+/// it. Call it in the transaction in which an import is accepted or ends.
 ///
 /// The lock on the seats makes those who end an import and those who accept the next wait for each
 /// other: else neither would see what the other does, and nobody would begin with it.
@@ -35,15 +35,16 @@ pub(super) fn queue_next(
     now: Timestamp,
 ) -> Result<()> {
     seats::lock_all(connection, organization)?;
-    let Some(import) = imports::oldest_unfinished(connection, organization)? else {
+    let unfinished = imports::unfinished_of(connection, organization)?;
+    let subjects: Vec<_> = unfinished.iter().copied().map(subject_of).collect();
+    let (Some(import), Some(subject)) = (unfinished.first(), subjects.first()) else {
         return Ok(());
     };
-    let subject = subject_of(import.id);
-    if jobs::is_queued(connection, JobKind::ImportBatch, subject)? {
+    if jobs::is_queued(connection, JobKind::ImportBatch, &subjects)? {
         return Ok(());
     }
     let rows = PendingRows {
-        import: import.id,
+        import: *import,
         unhashed: false,
     };
     let numbers = import_rows::pending_numbers(connection, rows)?;
@@ -51,7 +52,7 @@ pub(super) fn queue_next(
         kind: JobKind::ImportBatch,
         priority: Priority::Bulk,
         tenant: Some(organization),
-        subject,
+        subject: *subject,
         part: *first,
     };
     let batches: Vec<_> = numbers.iter().step_by(BATCH).map(job).collect();

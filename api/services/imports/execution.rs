@@ -132,7 +132,7 @@ fn write(tx: &mut UnitOfWork<'_>, lease: &Lease, mut rows: Vec<ImportRow>) -> Re
         let open = import_rows::still_pending(tx.connection, pending_of(&import), &rows)?;
         rows.retain(|row| open.contains(&row.row_number));
         write_rows(tx, &import, &mut rows)?;
-        if jobs::is_queued(tx.connection, JobKind::ImportBatch, lease.job.subject)? {
+        if jobs::is_queued(tx.connection, JobKind::ImportBatch, &[lease.job.subject])? {
             return Ok(Step::Written);
         }
         completion::complete(tx, &import)?;

@@ -1,8 +1,13 @@
 //! Many at once: nothing is lost, doubled or exceeded.
 
+use std::io::Write as _;
+use std::time::Duration;
+
 use futures_util::future::join_all;
-use rollcall::services::imports::execution::Step;
+use rollcall::services::imports::execution::{self, Step};
+use rollcall::worker::{IMPORTS, Worker};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::hang_up::{Framing, half_an_upload};
 use super::{
@@ -128,6 +133,30 @@ both_databases!(
         assert_counts(&import, json!({ "created": 1 }));
     }
 );
+
+both_databases!(an_upload_that_arrives_late_waits_for_its_turn, |app| {
+    let school = app.school().await;
+    let mut late = half_an_upload(&school, Framing::Chunked);
+    school.wait_for_traces(|(_, rows)| rows >= 1_000).await;
+    let early = file(64).replace("pupil", "other");
+    let early = school.accepted(early, STUDENTS).await;
+    let end = "\r\n--frontier--\r\n";
+    let chunks = format!("{:x}\r\n{end}\r\n0\r\n\r\n", end.len());
+    late.write_all(chunks.as_bytes()).unwrap();
+    while school.all("/imports").await.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let worker = Worker::new(&app.state, &IMPORTS);
+    let only = worker.take().unwrap().unwrap();
+    assert!(worker.take().unwrap().is_none(), "two lists at once");
+    let (state, lease) = (app.state.clone(), only.clone());
+    let work = move || execution::carry_out(&state.services, &lease, &|| false);
+    let step = tokio::task::spawn_blocking(work).await.unwrap();
+    assert_eq!(step.unwrap(), Step::Finished);
+    assert_eq!(Uuid::from(only.job.subject), Uuid::from(id_of(&early)));
+    assert_eq!(work_as_another(app.state.clone()).await.len(), 1);
+    assert_eq!(school.joined().await, 3_064);
+});
 
 both_databases!(an_organization_can_be_deleted_while_it_imports, |app| {
     for (name, on_row_error) in [("North School", "skip"), ("South School", "refuse_all")] {
