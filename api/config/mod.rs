@@ -1,6 +1,6 @@
 //! The configuration: defaults, then a file, then the environment.
 //!
-//! [`settings`] is the table of all settings. `docs/configuration.md` is made from it and tells how
+//! `settings` is the table of all settings. `docs/configuration.md` is made from it and tells how
 //! values are set.
 
 mod defaults;

@@ -33,7 +33,7 @@ pub(super) fn end(
 /// into a member's.
 ///
 /// # Errors
-/// As [`end`].
+/// As `end`.
 pub(super) fn end_keeping_seat(
     connection: &mut Connection,
     invitation: &Invitation,
@@ -56,7 +56,7 @@ pub(super) fn end_keeping_seat(
 /// Stores that an invitation has expired; its link can still ask for a new one.
 ///
 /// # Errors
-/// As [`end`].
+/// As `end`.
 pub(super) fn expire(connection: &mut Connection, invitation: &Invitation) -> Result<()> {
     let at = invitation.expires_at;
     end(connection, invitation, InvitationStatus::Expired, at)
@@ -99,7 +99,7 @@ fn expire_if_overdue(tx: &mut UnitOfWork<'_>, id: InvitationId) -> Result<()> {
 /// transaction that gives the account its password.
 ///
 /// # Errors
-/// As [`end`].
+/// As `end`.
 pub fn accept_by_use(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
     for id in invitations::unended_of_account(tx.connection, account, None)? {
         if let Some(invitation) = lock_unended(tx.connection, id)?
@@ -117,7 +117,7 @@ pub fn accept_by_use(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> 
 /// no old link lets them in again. Call it in the transaction that ends the membership, before that.
 ///
 /// # Errors
-/// As [`end`].
+/// As `end`.
 pub fn revoke_of_member(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
@@ -130,7 +130,7 @@ pub fn revoke_of_member(
 /// account, before that.
 ///
 /// # Errors
-/// As [`end`].
+/// As `end`.
 pub fn revoke_of_account(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
     revoke_of(tx, account, None)
 }
