@@ -92,11 +92,14 @@ pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandErro
 }
 
 /// Runs one unit of work as the command line.
-fn at_console<T>(state: &State, work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>) -> Result<T> {
-    state.services.run(&console(state), work)
+fn at_command_line<T>(
+    state: &State,
+    work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
+) -> Result<T> {
+    state.services.run(&command_line(state), work)
 }
 
-fn console(state: &State) -> RequestContext {
+fn command_line(state: &State) -> RequestContext {
     RequestContext::command_line(state.services.clock.now())
 }
 
@@ -111,7 +114,7 @@ fn find_organization(
         ))
     };
     let slug = Slug::parse(&arguments.organization).map_err(|_| unknown())?;
-    let found = at_console(state, |tx| {
+    let found = at_command_line(state, |tx| {
         organizations::find_by_slug(tx.connection, &slug)
     })?;
     found
@@ -126,10 +129,10 @@ fn submit_csv(
 ) -> Result<ImportId, CommandError> {
     let file = File::open(&arguments.file)
         .map_err(|error| CommandError::file(arguments.file.display(), error))?;
-    let permit = at_console(state, |tx| permit::<ManageImports>(tx, organization))?;
-    let staged = from_csv::stage(&state.services, &console(state), &permit, file)?;
+    let permit = at_command_line(state, |tx| permit::<ManageImports>(tx, organization))?;
+    let staged = from_csv::stage(&state.services, &command_line(state), &permit, file)?;
     let options = options(arguments);
-    let submitted = at_console(state, |tx| {
+    let submitted = at_command_line(state, |tx| {
         submission::submit(tx, organization, &staged, &options)
     });
     if let Err(error) = submitted {
@@ -148,7 +151,7 @@ fn submit_usernames(
         .map_err(|error| CommandError::file(arguments.file.display(), error))?;
     let list = UsernameList::of_lines(&text).map_err(Error::from)?;
     let options = options(arguments);
-    let submitted = at_console(state, |tx| {
+    let submitted = at_command_line(state, |tx| {
         from_usernames::submit(tx, organization, &list, &options)
     })?;
     Ok(submitted.import.id)
@@ -232,7 +235,7 @@ impl Job<'_> {
         &self,
         work: impl FnOnce(&mut UnitOfWork<'_>, Permit<P>) -> Result<T>,
     ) -> Result<T> {
-        at_console(self.state, |tx| {
+        at_command_line(self.state, |tx| {
             let permit = permit::<P>(tx, self.organization)?;
             work(tx, permit)
         })
@@ -264,7 +267,7 @@ impl OutputFile {
     fn write(mut self, job: &Job<'_>, file: ResultFile) -> Result<(), CommandError> {
         let mut download =
             job.permitted(|tx, permit| results::open(tx, &permit, job.import, file))?;
-        while let Some(chunk) = at_console(job.state, |tx| download.next_chunk(tx))? {
+        while let Some(chunk) = at_command_line(job.state, |tx| download.next_chunk(tx))? {
             self.file
                 .write_all(&chunk)
                 .map_err(|error| self.failed(error))?;

@@ -57,13 +57,6 @@ string_enum! {
     }
 }
 
-impl InvitationOutcome {
-    /// Whether a mail was sent.
-    pub const fn is_sent(self) -> bool {
-        matches!(self, Self::AccountCreated | Self::JoinLinkSent)
-    }
-}
-
 /// For how many days an invitation is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ValidDays(i64);
