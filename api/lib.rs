@@ -1,7 +1,7 @@
 //! Rollcall gets people into an organization: a JSON REST API over SQLite or PostgreSQL.
 //!
 //! Layers are folders, and a thing has the same file name in every layer. A file imports its own
-//! layer and what stands further right, never the other way; `tests/architecture.rs` holds this:
+//! layer and what stands further right, never the other way; `tests/api/architecture.rs` holds this:
 //!
 //! ```text
 //! main → cli → app → openapi → routes → worker → state → services → mail → store → crypto

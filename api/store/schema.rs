@@ -1,4 +1,4 @@
-//! The tables, as the migrations leave them; `tests/schema.rs` holds the two together.
+//! The tables, as the migrations leave them; `tests/api/schema.rs` holds the two together.
 
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 

@@ -145,3 +145,15 @@ fn an_unknown_key_of_the_file_stops_the_start() {
     let told = printed(&installation.run(&["config"]));
     assert!(told.contains("import_workers = \"3\"  # file"), "{told}");
 }
+
+#[cfg(not(feature = "postgres-tls"))]
+#[test]
+fn a_build_without_tls_says_how_to_get_it() {
+    let mut installation = Installation::on_sqlite();
+    let url = "postgres://rollcall:hunter2@db.example/rollcall?sslmode=require";
+    installation.set("DATABASE_URL", url);
+    let words = refused(&installation.run(&["migrate"]));
+    assert!(words.contains("ROLLCALL_DATABASE_URL"), "{words}");
+    assert!(words.contains("--features postgres-tls"), "{words}");
+    assert!(!words.contains("hunter2"), "{words}");
+}

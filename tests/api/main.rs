@@ -1,4 +1,6 @@
-//! The API, tested through HTTP on both databases.
+//! The API, tested through HTTP on both databases; and that documents, schema and architecture hold.
+//!
+//! One binary, because each that links the library costs seconds of every build.
 
 #![allow(
     clippy::as_conversions,
@@ -14,11 +16,13 @@ mod support;
 
 mod accounts;
 mod api_keys;
+mod architecture;
 mod audit;
 mod command_line;
 mod configuration;
 mod crash;
 mod groups;
+mod health;
 mod idempotency;
 mod imports;
 mod invitations;
@@ -28,9 +32,12 @@ mod limits;
 mod logs;
 mod mail;
 mod members;
+mod openapi;
 mod organizations;
 mod protocol;
+mod readme;
 mod recovery;
 mod replicas;
 mod restart;
+mod schema;
 mod seats;

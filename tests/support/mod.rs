@@ -11,6 +11,7 @@ pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod response;
+pub mod server;
 pub mod sheet;
 pub mod smtp;
 pub mod wire;

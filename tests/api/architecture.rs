@@ -3,15 +3,6 @@
 //! The files are read as text, with comments and strings taken out, so that the test needs no
 //! compiler and tells the line.
 
-#![allow(
-    clippy::as_conversions,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says what it expects in the shortest way"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -369,7 +360,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "registration",
             "sign_in",
             "passwords",
-            "offboarding",
+            "departures",
             "invitations",
             "operators",
             "accounts",
@@ -378,6 +369,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "generated_addresses",
             "seats",
             "admission",
+            "offboarding",
             "memberships",
             "sessions",
             "limits",
@@ -389,6 +381,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "unit_of_work",
             "context",
             "limit_states",
+            "work_signal",
         ],
     ),
     (

@@ -1,18 +1,5 @@
 //! The migrations and the schema that the queries are checked against say the same.
 
-#![allow(
-    clippy::as_conversions,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that meets the unexpected has to fail"
-)]
-
-#[path = "support/postgres.rs"]
-#[allow(dead_code)]
-mod postgres;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
@@ -20,6 +7,8 @@ use diesel::sql_types::Text;
 use rollcall::domain::timestamp::Timestamp;
 use rollcall::store::pool::DatabaseUrl;
 use rollcall::store::{Connection, Pool, migrations};
+
+use crate::support::postgres;
 
 #[derive(QueryableByName)]
 struct Name {
@@ -79,7 +68,7 @@ fn references(connection: &mut Connection) -> BTreeSet<String> {
 
 /// The tables as `schema.rs` declares them.
 fn declared() -> Tables {
-    let source = include_str!("../api/store/schema.rs");
+    let source = include_str!("../../api/store/schema.rs");
     let mut tables = Tables::new();
     for block in source.split("table! {").skip(1) {
         let body = block.split("\n}\n").next().unwrap();

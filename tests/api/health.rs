@@ -1,18 +1,8 @@
 //! `rollcall health`, as a container's health check runs it.
 
-#![allow(
-    clippy::as_conversions,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says what it expects in the shortest way"
-)]
-
-#[path = "support/server.rs"]
-mod server;
-
 use std::process::Output;
+
+use crate::support::server;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

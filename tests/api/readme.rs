@@ -1,27 +1,17 @@
 //! The documents hold: their commands run as written, their links lead somewhere, and no setting is
 //! missing from the example.
 
-#![allow(
-    clippy::as_conversions,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says what it expects in the shortest way"
-)]
-
-#[path = "support/server.rs"]
-mod server;
-
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const README: &str = include_str!("../README.md");
-const PERMISSIONS: &str = include_str!("../docs/permissions.md");
-const ENVIRONMENT: &str = include_str!("../.env.example");
-const LIMITS: &str = include_str!("../docs/limits.md");
+use crate::support::server;
+
+const README: &str = include_str!("../../README.md");
+const PERMISSIONS: &str = include_str!("../../docs/permissions.md");
+const ENVIRONMENT: &str = include_str!("../../.env.example");
+const LIMITS: &str = include_str!("../../docs/limits.md");
 
 /// What a block needs that a test does not have: the only reasons to mark it `sh no-run`.
 const NOT_HERE: [&str; 6] = [
@@ -338,7 +328,7 @@ fn the_example_can_be_used_as_it_is() {
 
 #[test]
 fn the_table_of_permissions_is_the_one_that_decides() {
-    let source = include_str!("../api/services/authorization.rs");
+    let source = include_str!("../../api/services/authorization.rs");
     let (_, table) = source.split_once("\npermissions! {").unwrap();
     let (table, _) = table.split_once("\n}").unwrap();
     let levels = [

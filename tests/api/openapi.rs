@@ -1,15 +1,6 @@
 //! The OpenAPI document: the one that is kept is the one that is served, and clients can be made of
 //! it.
 
-#![allow(
-    clippy::as_conversions,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test says what it expects in the shortest way"
-)]
-
 use std::collections::BTreeSet;
 
 use serde_json::Value;
