@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,8 +19,9 @@ use crate::mail::transport::Transport;
 use crate::mail::{Links, Outbox};
 use crate::services::context::RequestContext;
 use crate::services::unit_of_work::{Services, UnitOfWork};
+use crate::services::work_signal::WorkSignal;
 use crate::store::pool::TIMEOUT;
-use crate::store::{Connection, Pool, migrations};
+use crate::store::{Pool, migrations};
 
 /// The shared parts; clones share them.
 #[derive(Clone)]
@@ -29,8 +30,6 @@ pub struct State {
     pub signing: Arc<SigningKeys>,
     /// How mail leaves.
     pub transport: Arc<Transport>,
-    /// Tells the workers of this process that there is work.
-    pub signal: WorkSignal,
     /// The migrations that this start applied.
     pub migrations: Arc<[String]>,
     /// Uploads that may arrive at a time: each has a thread.
@@ -91,30 +90,12 @@ impl State {
                 pool,
                 hasher,
                 sealing,
+                signal: WorkSignal::default(),
             },
             signing: Arc::new(keys.signing),
-            signal: WorkSignal::default(),
             migrations: applied.into(),
             uploads: Uploads::default(),
         })
-    }
-
-    /// Does one unit of work on one connection, off the threads that serve.
-    ///
-    /// The wait for a connection counts from here, and not from when a thread is free: while the
-    /// database is away, those who come late would else wait for all before them in turn.
-    ///
-    /// # Errors
-    /// The work's own, or that no connection is to be had.
-    pub async fn run_blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let pool = self.services.pool.clone();
-        let deadline = Instant::now() + TIMEOUT;
-        tokio::task::spawn_blocking(move || work(&mut *pool.get_until(deadline)?))
-            .await
-            .map_err(Error::internal)?
     }
 
     /// Runs one unit of work on one connection, off the threads that serve.
@@ -130,10 +111,22 @@ impl State {
         work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let services = self.services.clone();
-        self.run_blocking(move |connection| {
-            work(&mut UnitOfWork::new(connection, &services, &context))
-        })
-        .await
+        let deadline = Instant::now() + TIMEOUT;
+        tokio::task::spawn_blocking(move || services.run_until(deadline, &context, work))
+            .await
+            .map_err(Error::internal)?
+    }
+
+    /// As [`State::unit_of_work`], for what nobody has to be permitted.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn unit_of_work_as_system<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let context = RequestContext::system(self.services.clock.now());
+        self.unit_of_work(context, work).await
     }
 
     /// What a mail needs on its way.
@@ -264,66 +257,5 @@ impl Drop for UploadPlace {
             *count = count.saturating_sub(1);
         }
         counts.retain(|_, count| *count > 0);
-    }
-}
-
-/// Wakes the workers of this process; work that another process left is found by looking.
-#[derive(Clone, Default)]
-pub struct WorkSignal {
-    rung: Arc<(Mutex<u64>, Condvar)>,
-}
-
-/// Somebody who waits for the signal. Each hears every ring, however many others listen.
-pub struct Listener {
-    signal: WorkSignal,
-    heard: u64,
-}
-
-impl WorkSignal {
-    /// There is work, or an end of it.
-    pub fn notify(&self) {
-        let (rung, heard) = &*self.rung;
-        *rung.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        heard.notify_all();
-    }
-
-    /// Somebody who has heard nothing yet.
-    pub fn listener(&self) -> Listener {
-        Listener {
-            signal: self.clone(),
-            heard: 0,
-        }
-    }
-}
-
-impl Listener {
-    /// Waits until it rings, at most so long; not at all where it rang since the last wait.
-    pub fn wait(&mut self, at_most: Duration) {
-        let (rung, ringing) = &*self.signal.rung;
-        let guard = rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let (guard, _) = ringing
-            .wait_timeout_while(guard, at_most, |rung| *rung == self.heard)
-            .unwrap_or_else(PoisonError::into_inner);
-        self.heard = *guard;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_listener_hears_each_ring_once() {
-        let signal = WorkSignal::default();
-        let (mut one, mut other) = (signal.listener(), signal.listener());
-        signal.notify();
-        let waited = |listener: &mut Listener, at_most| {
-            let since = Instant::now();
-            listener.wait(Duration::from_millis(at_most));
-            since.elapsed() >= Duration::from_millis(at_most)
-        };
-        assert!(!waited(&mut one, 60_000));
-        assert!(!waited(&mut other, 60_000));
-        assert!(waited(&mut one, 20));
     }
 }

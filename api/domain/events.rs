@@ -151,6 +151,8 @@ pub enum MemberEvent {
         via: JoinedVia,
         by: JoinedBy,
         account_type: AccountType,
+        /// Those that the member came into with it.
+        groups: Vec<GroupId>,
     },
     Updated {
         role: Option<Role>,
@@ -210,6 +212,8 @@ pub enum AddedBy {
 pub enum GroupEvent {
     Created {
         name: String,
+        /// Who made it, where they manage it by that.
+        manager: Option<AccountId>,
     },
     Updated {
         name: Option<String>,

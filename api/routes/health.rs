@@ -8,8 +8,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::problem::Problem;
 use crate::crypto::access_token::JwkSet;
 use crate::error::Error;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
-use crate::store::{Connection, imports, mails, migrations};
+use crate::store::{imports, mails, migrations};
 use crate::telemetry::Metrics;
 
 /// Mounts these operations.
@@ -55,8 +56,8 @@ async fn get_liveness() -> web::Json<Health> {
 )]
 #[get("/health/ready")]
 async fn get_readiness(state: web::Data<State>) -> Result<web::Json<Health>, Problem> {
-    let schema = state.run_blocking(|connection| {
-        if migrations::are_pending(connection)? {
+    let schema = state.unit_of_work_as_system(|tx| {
+        if migrations::are_pending(tx.connection)? {
             return Err(Error::unavailable("migrations are pending"));
         }
         Ok(())
@@ -92,10 +93,13 @@ async fn get_metrics(
 ) -> Result<HttpResponse, Problem> {
     metrics.set_connections(state.services.pool.in_use(), state.services.pool.size());
     // While the database is away the rest is worth reading more than ever.
-    let of_database = |connection: &mut Connection| {
-        Ok((imports::unfinished(connection)?, mails::unsent(connection)?))
+    let of_database = |tx: &mut UnitOfWork<'_>| {
+        Ok((
+            imports::unfinished(tx.connection)?,
+            mails::unsent(tx.connection)?,
+        ))
     };
-    if let Ok((unfinished, unsent)) = state.run_blocking(of_database).await {
+    if let Ok((unfinished, unsent)) = state.unit_of_work_as_system(of_database).await {
         metrics.set_unfinished_imports(unfinished);
         metrics.set_unsent_mails(unsent);
     }

@@ -14,7 +14,7 @@ use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::services::accounts::{self, AccountChanges};
-use crate::services::offboarding;
+use crate::services::departures;
 use crate::services::sessions;
 use crate::store::accounts::Account;
 
@@ -210,7 +210,7 @@ async fn update_me(
 #[delete("/v1/me")]
 async fn delete_me(request: Authenticated) -> Result<HttpResponse, Problem> {
     request
-        .run(|tx, ()| offboarding::delete_own_account(tx))
+        .run(|tx, ()| departures::delete_own_account(tx))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -254,7 +254,7 @@ async fn leave_organization(
     path: web::Path<OrganizationPath>,
 ) -> Result<HttpResponse, Problem> {
     request
-        .run(move |tx, ()| offboarding::leave(tx, path.organization_id))
+        .run(move |tx, ()| departures::leave(tx, path.organization_id))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

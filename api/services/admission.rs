@@ -1,17 +1,16 @@
-//! The one door that every way into an organization ends in: seat, membership and groups, in the
+//! The one way into an organization and its groups: seat, membership and places in groups, in the
 //! caller's transaction.
 
 use super::events;
 use super::unit_of_work::UnitOfWork;
-use crate::domain::events::{DomainEvent, JoinedBy, MemberEvent};
+use crate::domain::events::{AddedBy, DomainEvent, GroupEvent, JoinedBy, MemberEvent};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::organization::{AccountType, GroupRole, JoinedVia, Role};
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
-use crate::store::groups::{self, GroupMembership};
 use crate::store::memberships::{self, Membership, Terms};
 use crate::store::organizations::Organization;
-use crate::store::{Connection, organizations, removed_members, seats};
+use crate::store::{group_members, organizations, removed_members, seats};
 
 /// Where an admission's seats come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +62,7 @@ pub fn admit(
     if admission.role == Role::Admin {
         organizations::add_admin(tx.connection, admission.organization)?;
     }
-    join_groups(
-        tx.connection,
-        &ids,
-        admission.organization,
-        &admission.groups,
-    )?;
+    join_groups(tx, &ids, admission)?;
     let events: Vec<_> = newcomers
         .iter()
         .map(|(account, by)| joined(account.id, *by, admission))
@@ -94,6 +88,7 @@ fn joined(account: AccountId, by: JoinedBy, admission: &Admission) -> DomainEven
             via: admission.via,
             by,
             account_type: admission.account_type,
+            groups: admission.groups.clone(),
         },
     }
 }
@@ -116,31 +111,50 @@ fn take_seats(tx: &mut UnitOfWork<'_>, count: usize, admission: &Admission) -> R
     }
 }
 
-/// Adds members of the organization to groups of it; who is in one already stays as they are. Tells
-/// how many times somebody was new in a group.
-pub fn join_groups(
-    connection: &mut Connection,
+/// Adds members of an organization to a group of it, and publishes it; who is in it already stays as
+/// they are. Tells who was new in it.
+pub fn add_to_group(
+    tx: &mut UnitOfWork<'_>,
+    (organization, group): (OrganizationId, GroupId),
     accounts: &[AccountId],
-    organization: OrganizationId,
-    groups: &[GroupId],
-) -> Result<usize> {
-    let mut joined = 0;
-    for group in groups {
-        let members: Vec<_> = accounts
-            .iter()
-            .map(|account| GroupMembership {
-                group_id: *group,
-                organization_id: organization,
-                account_id: *account,
-                role: GroupRole::Member,
-            })
-            .collect();
-        joined += groups::insert_memberships(connection, &members)?;
+    by: AddedBy,
+) -> Result<Vec<AccountId>> {
+    let role = match by {
+        AddedBy::Manager { role } => role,
+        AddedBy::InviteCode(_) | AddedBy::Invitation => GroupRole::Member,
+    };
+    let added = group_members::insert(tx.connection, (organization, group), accounts, role)?;
+    let mut added: Vec<_> = added.into_iter().collect();
+    added.sort_unstable();
+    removed_members::delete_of_groups(tx.connection, &[group], accounts)?;
+    if !added.is_empty() {
+        let event = DomainEvent::Group {
+            organization,
+            group,
+            event: GroupEvent::MembersAdded {
+                accounts: added.clone(),
+                by,
+            },
+        };
+        events::publish(tx, event)?;
     }
-    if !groups.is_empty() {
-        removed_members::delete_of_groups(connection, groups, accounts)?;
+    Ok(added)
+}
+
+/// Puts new members into the groups that they come with.
+fn join_groups(
+    tx: &mut UnitOfWork<'_>,
+    accounts: &[AccountId],
+    admission: &Admission,
+) -> Result<()> {
+    for group in &admission.groups {
+        let group = (admission.organization, *group);
+        group_members::insert(tx.connection, group, accounts, GroupRole::Member)?;
     }
-    Ok(joined)
+    if admission.groups.is_empty() {
+        return Ok(());
+    }
+    removed_members::delete_of_groups(tx.connection, &admission.groups, accounts)
 }
 
 /// Refuses an account type of the other kind of organization (`docs/organizations.md`).

@@ -217,11 +217,12 @@ fn describe_member(event: &MemberEvent) -> (AuditAction, Value) {
             via,
             by,
             account_type,
+            groups,
         } => (
             AuditAction::MemberJoined,
             merged(
-                json!({ "via": via, "account_type": account_type }),
-                door(*by),
+                json!({ "via": via, "account_type": account_type, "group_ids": groups }),
+                joined_by(*by),
             ),
         ),
         MemberEvent::Updated {
@@ -281,7 +282,7 @@ fn describe_member(event: &MemberEvent) -> (AuditAction, Value) {
 }
 
 /// By what somebody came in.
-fn door(by: JoinedBy) -> Value {
+fn joined_by(by: JoinedBy) -> Value {
     match by {
         JoinedBy::Founding => json!({}),
         JoinedBy::InviteCode { invite_code, group } => {
@@ -294,7 +295,9 @@ fn door(by: JoinedBy) -> Value {
 
 fn describe_group(event: &GroupEvent) -> (AuditAction, Value) {
     match event {
-        GroupEvent::Created { name } => (AuditAction::GroupCreated, json!({ "name": name })),
+        GroupEvent::Created { name, manager: _ } => {
+            (AuditAction::GroupCreated, json!({ "name": name }))
+        }
         GroupEvent::Updated { name, description } => {
             let mut details = present(json!({ "name": name }));
             if let (Some(description), Some(fields)) = (description, details.as_object_mut()) {

@@ -191,8 +191,13 @@ pub fn permit<P: Permission>(
 
 /// An API key belongs to one organization, and does what its scopes name and nothing else.
 fn require_scope<P: Permission>(principal: &Principal, organization: OrganizationId) -> Result<()> {
-    let Principal::ApiKey(key) = principal else {
-        return Ok(());
+    let key = match principal {
+        Principal::ApiKey(key) => key,
+        Principal::Anonymous
+        | Principal::Session(_)
+        | Principal::Owner(_)
+        | Principal::CommandLine
+        | Principal::System => return Ok(()),
     };
     if key.organization != organization {
         return Err(no_such_organization());

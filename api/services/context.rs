@@ -1,6 +1,7 @@
 //! Who acts, in which request, at what time.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::limit_states::LimitStates;
 use crate::domain::api_key::Scope;
@@ -129,6 +130,8 @@ pub struct RequestContext {
     pub now: Timestamp,
     /// The limits that the request met, for its response headers.
     pub limit_states: LimitStates,
+    /// Whether work was queued, of which the workers are told when the unit of work has ended.
+    pub(super) work_queued: Arc<AtomicBool>,
 }
 
 impl RequestContext {
@@ -139,6 +142,7 @@ impl RequestContext {
             request_id: request_id.into(),
             now,
             limit_states: LimitStates::default(),
+            work_queued: Arc::default(),
         }
     }
 

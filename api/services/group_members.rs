@@ -3,16 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use super::authorization::{GroupPermit, ListMembers, ManageGroup};
-use super::events;
 use super::members::{self, Member};
 use super::memberships::no_such_member;
 use super::unit_of_work::UnitOfWork;
+use super::{admission, events};
 use crate::domain::events::{AddedBy, DomainEvent, GroupEvent};
 use crate::domain::group_members::{AddOutcome, RemoveOutcome};
 use crate::domain::ids::AccountId;
 use crate::domain::organization::{GroupRole, MembershipStatus};
 use crate::error::{Error, Result};
-use crate::store::groups::GroupMembership;
 use crate::store::member_list::{self, MemberFilter, MemberPage};
 use crate::store::memberships::{self, Membership};
 use crate::store::{group_members, organizations, removed_members};
@@ -75,11 +74,8 @@ pub fn add(
             .filter(|(_, outcome)| *outcome == AddOutcome::Added)
             .map(|(id, _)| *id)
             .collect();
-        insert(tx, permit, &new, role)?;
-        publish_unless_empty(tx, permit, new, |accounts| GroupEvent::MembersAdded {
-            accounts,
-            by: AddedBy::Manager { role },
-        })?;
+        let by = AddedBy::Manager { role };
+        admission::add_to_group(tx, (organization, group), &new, by)?;
         Ok(outcomes)
     })
 }
@@ -101,26 +97,6 @@ fn candidates(
         .into_iter()
         .map(|member| (member.account_id, member))
         .collect())
-}
-
-fn insert(
-    tx: &mut UnitOfWork<'_>,
-    permit: &GroupPermit<ManageGroup>,
-    accounts: &[AccountId],
-    role: GroupRole,
-) -> Result<()> {
-    let (organization, group) = (permit.permit.organization.id, permit.group.id);
-    let new: Vec<_> = accounts
-        .iter()
-        .map(|account| GroupMembership {
-            group_id: group,
-            organization_id: organization,
-            account_id: *account,
-            role,
-        })
-        .collect();
-    group_members::insert(tx.connection, &new)?;
-    removed_members::delete_of_groups(tx.connection, &[group], accounts)
 }
 
 fn publish_unless_empty(

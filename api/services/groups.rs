@@ -7,11 +7,11 @@ use super::unit_of_work::UnitOfWork;
 use super::{events, invite_codes};
 use crate::clock::new_id;
 use crate::domain::events::{DomainEvent, GroupEvent};
-use crate::domain::ids::GroupId;
+use crate::domain::ids::{AccountId, GroupId};
 use crate::domain::organization::GroupRole;
 use crate::domain::search_key::name_key;
 use crate::error::{Code, Error, Result};
-use crate::store::groups::{self, Group, GroupChanges, GroupFilter, GroupMembership};
+use crate::store::groups::{self, Group, GroupChanges, GroupFilter};
 use crate::store::invite_codes as code_store;
 use crate::store::memberships;
 use crate::store::{Page, group_members};
@@ -54,17 +54,18 @@ pub fn create(
             return Err(name_taken());
         }
         invite_codes::make(tx.connection, organization, Some(group.id), tx.now())?;
-        let my_role = make_manager(tx, permit, &group)?;
+        let manager = make_manager(tx, permit, &group)?;
         let event = GroupEvent::Created {
             name: group.name.clone(),
+            manager,
         };
         events::publish(tx, about(&group, event))?;
-        Ok(my_role)
+        Ok(manager)
     })
-    .map(|my_role| GroupView {
+    .map(|manager| GroupView {
         group,
-        member_count: my_role.map_or(0, |_| 1),
-        my_role,
+        member_count: manager.map_or(0, |_| 1),
+        my_role: manager.map(|_| GroupRole::Manager),
     })
 }
 
@@ -75,12 +76,12 @@ fn name_taken() -> Error {
     )
 }
 
-/// As what its maker is in it by that.
+/// The maker, where that is who manages the group.
 fn make_manager(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<CreateGroup>,
     group: &Group,
-) -> Result<Option<GroupRole>> {
+) -> Result<Option<AccountId>> {
     let organization = permit.organization.id;
     let Some(maker) = tx.account_id() else {
         return Ok(None);
@@ -89,14 +90,9 @@ fn make_manager(
     if !membership.is_some_and(|membership| membership.may_manage_groups()) {
         return Ok(None);
     }
-    let manager = GroupMembership {
-        group_id: group.id,
-        organization_id: organization,
-        account_id: maker,
-        role: GroupRole::Manager,
-    };
-    groups::insert_memberships(tx.connection, &[manager])?;
-    Ok(Some(GroupRole::Manager))
+    let role = GroupRole::Manager;
+    group_members::insert(tx.connection, (organization, group.id), &[maker], role)?;
+    Ok(Some(maker))
 }
 
 /// A page of groups: all for admins, one's own otherwise.

@@ -1,7 +1,10 @@
 //! Memberships of one account each: locked, changed, ended, with the counters that depend on them.
 
+use super::events;
 use super::unit_of_work::UnitOfWork;
+use crate::domain::events::{DomainEvent, GroupEvent};
 use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::organization::GroupRole;
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::{self, Account};
 use crate::store::memberships::{self, Membership};
@@ -49,17 +52,37 @@ pub(super) fn replace(tx: &mut UnitOfWork<'_>, known: &Membership, new: &Members
         return Err(changed_meanwhile());
     }
     if known.may_manage_groups() && !new.may_manage_groups() {
-        let demoted = [new.account_id];
-        group_members::demote_managers(tx.connection, new.organization_id, &demoted)?;
+        demote_managers(tx, new.organization_id, &[new.account_id])?;
     }
     Ok(())
 }
 
-/// Ends a locked membership with its seat and its places in groups.
+/// Makes people who may not manage groups any more plain members of theirs.
+pub(super) fn demote_managers(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    accounts: &[AccountId],
+) -> Result<()> {
+    let demoted = group_members::demote_managers(tx.connection, organization, accounts)?;
+    let events: Vec<_> = demoted
+        .into_iter()
+        .map(|(group, account)| DomainEvent::Group {
+            organization,
+            group,
+            event: GroupEvent::MemberUpdated {
+                account,
+                role: GroupRole::Member,
+            },
+        })
+        .collect();
+    events::publish_all(tx, &events)
+}
+
+/// Deletes a locked membership with its seat and its places in groups; `offboarding` publishes it.
 ///
 /// # Errors
 /// `last_admin`.
-pub(super) fn end(tx: &mut UnitOfWork<'_>, known: &Membership) -> Result<()> {
+pub(super) fn delete(tx: &mut UnitOfWork<'_>, known: &Membership) -> Result<()> {
     update_counters(tx, known, None)?;
     if memberships::delete(tx.connection, known)? {
         Ok(())

@@ -65,7 +65,7 @@ fn mail_change(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
             at: now,
         },
     };
-    tx.services.outbox.queue(tx.connection, &mail, now)?;
+    tx.queue_mail(&mail)?;
     Ok(())
 }
 
@@ -114,7 +114,7 @@ fn mail_link(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
             expires_at,
         },
     };
-    outbox.queue(tx.connection, &mail, now)?;
+    tx.queue_mail(&mail)?;
     Ok(())
 }
 

@@ -1,16 +1,22 @@
 //! One unit of work: what every service takes as its first argument.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::context::{Principal, RequestContext};
+use super::work_signal::WorkSignal;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::sealing::SealingKeys;
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, MailId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::mail::Outbox;
+use crate::mail::outbox::QueuedMail;
+use crate::store::jobs::{self, NewJob};
+use crate::store::pool::TIMEOUT;
 use crate::store::{self, Connection, Pool};
 
 /// What services need besides a connection. Clones share it.
@@ -23,6 +29,8 @@ pub struct Services {
     pub sealing: Arc<SealingKeys>,
     /// Where mail is queued.
     pub outbox: Arc<Outbox>,
+    /// Tells the workers of this process that there is work.
+    pub signal: WorkSignal,
 }
 
 impl Services {
@@ -35,8 +43,26 @@ impl Services {
         context: &RequestContext,
         work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
     ) -> Result<T> {
-        let mut connection = self.pool.get()?;
-        work(&mut UnitOfWork::new(&mut connection, self, context))
+        self.run_until(Instant::now() + TIMEOUT, context, work)
+    }
+
+    /// As [`Services::run`], waiting for a connection until the deadline. Workers are told of work that
+    /// was queued, when it is committed.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn run_until<T>(
+        &self,
+        deadline: Instant,
+        context: &RequestContext,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut connection = self.pool.get_until(deadline)?;
+        let result = work(&mut UnitOfWork::new(&mut connection, self, context));
+        if context.work_queued.swap(false, Ordering::Relaxed) {
+            self.signal.notify();
+        }
+        result
     }
 
     /// Runs `work` as a step that Rollcall takes by itself, at this moment.
@@ -80,6 +106,33 @@ impl<'a> UnitOfWork<'a> {
     /// The account that acts, or for which an API key acts.
     pub fn account_id(&self) -> Option<AccountId> {
         self.context.principal.account_id()
+    }
+
+    /// Queues a mail in this transaction, as [`Outbox::queue`] does, and has a worker look for it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn queue_mail(&mut self, mail: &QueuedMail<'_>) -> Result<Option<MailId>> {
+        let now = self.now();
+        let queued = self.services.outbox.queue(self.connection, mail, now)?;
+        self.announce_work();
+        Ok(queued)
+    }
+
+    /// Queues jobs in this transaction, and has workers look for them.
+    ///
+    /// # Errors
+    /// `unavailable` where they cannot be stored.
+    pub fn queue_jobs(&mut self, new: &[NewJob]) -> Result<()> {
+        let now = self.now();
+        jobs::enqueue(self.connection, new, now)?;
+        self.announce_work();
+        Ok(())
+    }
+
+    /// Has workers look for work when this unit of work has ended.
+    fn announce_work(&self) {
+        self.context.work_queued.store(true, Ordering::Relaxed);
     }
 
     /// Runs `work` in one write transaction: committed if it succeeds, undone if it does not. Within a

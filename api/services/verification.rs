@@ -45,7 +45,7 @@ pub fn send(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
             expires_at,
         },
     };
-    outbox.queue(tx.connection, &mail, now)?;
+    tx.queue_mail(&mail)?;
     Ok(())
 }
 

@@ -6,7 +6,6 @@ use diesel::prelude::*;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::groups::GroupMembership;
 use super::schema::group_memberships;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::organization::GroupRole;
@@ -44,13 +43,34 @@ pub fn roles_of(
     Ok(roles.into_iter().collect())
 }
 
-/// Adds people to groups; who is in already stays as they are. Tells who was new in at least one.
-pub fn insert(connection: &mut Connection, new: &[GroupMembership]) -> Result<HashSet<AccountId>> {
-    if new.is_empty() {
+#[derive(Insertable)]
+#[diesel(table_name = group_memberships, treat_none_as_default_value = false)]
+struct GroupMembership {
+    group_id: GroupId,
+    organization_id: OrganizationId,
+    account_id: AccountId,
+    role: GroupRole,
+}
+
+/// Adds people to a group; who is in it already stays as they are. Tells who was new in it.
+pub fn insert(
+    connection: &mut Connection,
+    (organization_id, group_id): (OrganizationId, GroupId),
+    accounts: &[AccountId],
+    role: GroupRole,
+) -> Result<HashSet<AccountId>> {
+    if accounts.is_empty() {
         return Ok(HashSet::new());
     }
+    let membership = |account: &AccountId| GroupMembership {
+        group_id,
+        organization_id,
+        account_id: *account,
+        role,
+    };
+    let new: Vec<_> = accounts.iter().map(membership).collect();
     let inserted: Vec<AccountId> = each_backend!(connection, c => diesel::insert_into(group_memberships::table)
-        .values(new)
+        .values(&new)
         .on_conflict_do_nothing()
         .returning(group_memberships::account_id)
         .get_results(c))?;
@@ -91,18 +111,18 @@ pub fn set_role(
     Ok(changed == 1)
 }
 
-/// Makes these people plain members wherever they manage a group.
+/// Makes these people plain members wherever they manage a group; tells where who did.
 pub fn demote_managers(
     connection: &mut Connection,
     organization: OrganizationId,
     accounts: &[AccountId],
-) -> Result<()> {
+) -> Result<Vec<(GroupId, AccountId)>> {
     let managing = group_memberships::table
         .filter(group_memberships::organization_id.eq(organization))
         .filter(group_memberships::account_id.eq_any(accounts))
         .filter(group_memberships::role.eq(GroupRole::Manager));
-    diesel::update(managing)
+    Ok(diesel::update(managing)
         .set(group_memberships::role.eq(GroupRole::Member))
-        .execute(connection)?;
-    Ok(())
+        .returning((group_memberships::group_id, group_memberships::account_id))
+        .get_results(connection)?)
 }

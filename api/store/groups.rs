@@ -26,16 +26,6 @@ pub struct Group {
     pub created_at: Timestamp,
 }
 
-/// Somebody in a group.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = group_memberships, treat_none_as_default_value = false)]
-pub struct GroupMembership {
-    pub group_id: GroupId,
-    pub organization_id: OrganizationId,
-    pub account_id: AccountId,
-    pub role: GroupRole,
-}
-
 /// Adds a group; `false`, and nothing changed, where its name is taken in the organization.
 pub fn insert(connection: &mut Connection, group: &Group) -> Result<bool> {
     let inserted = each_backend!(connection, c => diesel::insert_into(groups::table)
@@ -179,16 +169,6 @@ pub fn member_counts(
         .select((group_memberships::group_id, diesel::dsl::count_star()))
         .load(connection)?;
     Ok(counts.into_iter().collect())
-}
-
-/// Adds people to groups; who is in already stays as they are. Tells how many were new.
-pub fn insert_memberships(connection: &mut Connection, new: &[GroupMembership]) -> Result<usize> {
-    Ok(
-        each_backend!(connection, c => diesel::insert_into(group_memberships::table)
-        .values(new)
-        .on_conflict_do_nothing()
-        .execute(c))?,
-    )
 }
 
 /// The groups of each of these people: id and name, in the order of the names.

@@ -34,7 +34,7 @@ pub fn queue(services: &Services) -> Result<()> {
         subject: Uuid::nil().into(),
         part: 0,
     };
-    services.run_as_system(|tx| jobs::enqueue(tx.connection, &[job], tx.now()))
+    services.run_as_system(|tx| tx.queue_jobs(&[job]))
 }
 
 /// Cleans up once. Any number may do so at the same time: each step is a conditional change.

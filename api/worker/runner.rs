@@ -197,8 +197,6 @@ impl Worker {
             execution::Step::Written => Step::Done,
             execution::Step::Finished => {
                 tracing::info!(import = %lease.job.subject, "import finished");
-                // The batches of the organization's next import are due now.
-                self.state.signal.notify();
                 Step::Done
             }
             execution::Step::Lost => Step::Taken,

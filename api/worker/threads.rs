@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use super::cleanup;
 use super::runner::{BACKGROUND, MAILS, Step, Worker};
 use crate::error::{Error, Result};
-use crate::state::{Listener, State, WorkSignal};
+use crate::services::work_signal::{Listener, WorkSignal};
+use crate::state::State;
 use crate::store::jobs::Lane;
 
 /// The worker threads of this process.
@@ -34,7 +35,7 @@ impl Workers {
         let config = &state.services.config;
         let shutdown = Shutdown {
             stopping: Arc::default(),
-            signal: state.signal.clone(),
+            signal: state.services.signal.clone(),
         };
         let spawn_all = |name: &str, count: usize, lanes: &'static [Lane]| {
             let spawn_one = |number| {
@@ -121,7 +122,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 fn work(mut worker: Worker, state: &State, shutdown: &Shutdown) {
     tracing::info!(worker = %worker.id(), "a worker starts");
     let poll = state.services.config.worker_poll;
-    let mut signal = state.signal.listener();
+    let mut signal = state.services.signal.listener();
     let mut pause = FIRST_PAUSE;
     while !shutdown.is_set() {
         let step = without_panic(|| worker.next(&|| shutdown.is_set()));

@@ -47,10 +47,9 @@ impl RequestInfo {
 
     /// The context of a unit of work for this request, before it is known who sent it.
     pub fn context(&self, now: Timestamp) -> RequestContext {
-        RequestContext {
-            limit_states: self.limit_states.clone(),
-            ..RequestContext::anonymous(&self.id, now)
-        }
+        let mut context = RequestContext::anonymous(&self.id, now);
+        context.limit_states = self.limit_states.clone();
+        context
     }
 }
 

@@ -159,16 +159,14 @@ fn submit(uploader: &Uploader, staged: &Staged, submission: Submission) -> Resul
     } = submission;
     let organization = request.organization();
     let context = uploader.context.at(state.services.clock.now());
-    let execution = state.services.run(&context, |tx| {
+    state.services.run(&context, |tx| {
         request.authorize(tx, |tx, _| {
             idempotency.execute(tx, |tx| {
                 let import = submission::submit(tx, organization, staged, &options)?;
                 accepted(import, tx.now())
             })
         })
-    })?;
-    state.signal.notify();
-    Ok(execution)
+    })
 }
 
 /// Reads the file from the channel.

@@ -75,14 +75,11 @@ pub(super) async fn create(
     list: UsernameList,
     options: Options,
 ) -> Result<HttpResponse> {
-    let signal = request.sender().state.signal.clone();
     let organization = request.organization();
-    let response = request
+    request
         .run_once(idempotency, move |tx, _| {
             let import = from_usernames::submit(tx, organization, &list, &options)?;
             accepted(import, tx.now())
         })
-        .await?;
-    signal.notify();
-    Ok(response)
+        .await
 }

@@ -74,14 +74,13 @@ async fn create_invitations(
 ) -> Result<HttpResponse, Problem> {
     let Json { idempotency, body } = json;
     let new = body.parse(&state.services.config.login_domain)?;
-    let response = request
+    request
         .run_once(idempotency, move |tx, permit| {
             let results = invitations::create(tx, &permit, &new)?;
             StoredResponse::ok(&InvitationResults::from(results))
         })
-        .await?;
-    state.signal.notify();
-    Ok(response)
+        .await
+        .map_err(Problem::from)
 }
 
 /// List invitations
@@ -156,20 +155,18 @@ async fn get_invitation(
 )]
 #[post("/v1/organizations/{organization_id}/invitations/{invitation_id}/resend")]
 async fn resend_invitation(
-    state: web::Data<State>,
     request: InOrganization<Invite>,
     path: web::Path<InvitationPath>,
     NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
     let id = path.invitation_id;
-    let response = request
+    request
         .run_once(idempotency, move |tx, permit| {
             let view = invitations::resend(tx, &permit, id)?;
             StoredResponse::ok(&InvitationBody::from(view))
         })
-        .await?;
-    state.signal.notify();
-    Ok(response)
+        .await
+        .map_err(Problem::from)
 }
 
 /// Revoke an invitation
@@ -193,11 +190,11 @@ async fn revoke_invitation(
     NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
     let id = path.invitation_id;
-    let response = request
+    request
         .run_once(idempotency, move |tx, permit| {
             let view = invitations::revoke(tx, &permit, id)?;
             StoredResponse::ok(&InvitationBody::from(view))
         })
-        .await?;
-    Ok(response)
+        .await
+        .map_err(Problem::from)
 }

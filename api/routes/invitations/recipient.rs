@@ -16,7 +16,6 @@ use crate::routes::problem::{
 use crate::services::idempotency::StoredResponse;
 use crate::services::invitations::{self, InvitationKey};
 use crate::services::limits::{self, Limit, LimitRequest};
-use crate::state::State;
 
 /// Mounts these operations.
 pub(super) fn mount(config: &mut ServiceConfig<'_>) {
@@ -73,13 +72,13 @@ async fn accept_invitation(
 ) -> Result<HttpResponse, Problem> {
     let Json { idempotency, body } = json;
     let key = body.key()?;
-    let response = request
+    request
         .run_once(idempotency, move |tx, ()| {
             let acceptance = invitations::accept(tx, &key)?;
             StoredResponse::ok(&AcceptedInvitation::from(acceptance))
         })
-        .await?;
-    Ok(response)
+        .await
+        .map_err(Problem::from)
 }
 
 /// Decline an invitation
@@ -130,7 +129,6 @@ async fn decline_invitation(
 )]
 #[post("/v1/invitations/renew")]
 async fn renew_invitation(
-    state: web::Data<State>,
     request: Anonymous,
     client: ClientAddress,
     json: Json<InvitationTokenRequest>,
@@ -142,14 +140,13 @@ async fn renew_invitation(
     }
     let token = body.token;
     count_request(&request, client, token.clone()).await?;
-    let response = request
+    request
         .run_once(idempotency, move |tx, ()| {
             invitations::renew(tx, &token)?;
             Ok(StoredResponse::accepted_without_body())
         })
-        .await?;
-    state.signal.notify();
-    Ok(response)
+        .await
+        .map_err(Problem::from)
 }
 
 /// Counts a request for a new link, whatever comes of it.

@@ -4,11 +4,11 @@ use uuid::Uuid;
 
 use crate::domain::ids::{ImportId, JobSubject, OrganizationId};
 use crate::domain::jobs::{JobKind, Priority};
-use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::store::import_rows::{self, PendingRows};
 use crate::store::jobs::{self, NewJob};
-use crate::store::{Connection, imports, seats};
+use crate::store::{imports, seats};
 
 /// Rows that are hashed, and then written, together: about a second's worth on two cores.
 pub(super) const BATCH: usize = 100;
@@ -29,11 +29,8 @@ pub(super) fn import_of(subject: JobSubject) -> ImportId {
 ///
 /// The lock on the seats makes those who end an import and those who accept the next wait for each
 /// other: else neither would see what the other does, and nobody would begin with it.
-pub(super) fn queue_next(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    now: Timestamp,
-) -> Result<()> {
+pub(super) fn queue_next(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
+    let connection = &mut *tx.connection;
     seats::lock_all(connection, organization)?;
     let unfinished = imports::unfinished_of(connection, organization)?;
     let subjects: Vec<_> = unfinished.iter().copied().map(subject_of).collect();
@@ -56,5 +53,5 @@ pub(super) fn queue_next(
         part: *first,
     };
     let batches: Vec<_> = numbers.iter().step_by(BATCH).map(job).collect();
-    jobs::enqueue(connection, &batches, now)
+    tx.queue_jobs(&batches)
 }

@@ -91,5 +91,5 @@ fn finish(tx: &mut UnitOfWork<'_>, import: &Import, failure: Option<StoredFailur
     import.results_expire_at = Some(ending.results_expire_at);
     publish_end(tx, &import, ImportEvent::Finished)?;
     notice::queue(tx, &import)?;
-    batches::queue_next(tx.connection, import.organization_id, now)
+    batches::queue_next(tx, import.organization_id)
 }

@@ -206,7 +206,7 @@ pub fn cancel(
         end_pending(tx, &import, &RowError::new(RowOutcome::Cancelled))?;
         release_seats(tx, &import)?;
         jobs::delete(tx.connection, JobKind::ImportBatch, batches::subject_of(id))?;
-        batches::queue_next(tx.connection, import.organization_id, tx.context.now)?;
+        batches::queue_next(tx, import.organization_id)?;
         publish_end(tx, &import, ImportEvent::Cancelled)?;
         let import = load(tx, permit, id)?;
         with_counts(tx, import)

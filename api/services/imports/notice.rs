@@ -36,7 +36,7 @@ pub(super) fn queue(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
         cause: format!("import {} finished", import.id),
         content: content(tx, import)?,
     };
-    tx.services.outbox.queue(tx.connection, &mail, tx.now())?;
+    tx.queue_mail(&mail)?;
     Ok(())
 }
 

@@ -62,7 +62,7 @@ pub(super) fn submit_permitted(
 ) -> Result<ImportWithCounts> {
     require_permitted_options(tx, permit, options)?;
     let import = accept(tx, permit, staged, options)?;
-    batches::queue_next(tx.connection, import.organization_id, tx.context.now)?;
+    batches::queue_next(tx, import.organization_id)?;
     notice::queue(tx, &import)?;
     with_counts(tx, import)
 }

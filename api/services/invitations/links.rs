@@ -47,7 +47,7 @@ pub(super) fn queue(
         expires_at: invitation.expires_at,
     };
     Ok(QueuedLink {
-        mail: outbox.queue(tx.connection, &mail, now)?,
+        mail: tx.queue_mail(&mail)?,
         token: (token.hash(), mailed),
     })
 }

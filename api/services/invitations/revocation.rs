@@ -11,7 +11,7 @@ use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::Role;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{Invite, Permit};
-use crate::services::memberships;
+use crate::services::offboarding::{self, Departure};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::Invitation;
 use crate::store::memberships::Membership;
@@ -76,7 +76,7 @@ fn delete_account_of(
     }
     if let Some(membership) = membership_store::find(tx.connection, organization, id)? {
         require_may_remove(permit, &membership)?;
-        memberships::end(tx, &membership)?;
+        offboarding::end(tx, &membership, Departure::Removed)?;
     }
     accounts::lock_for_deletion(tx.connection, id)?;
     if !accounts::delete_unused(tx.connection, id, organization)? {

@@ -4,13 +4,12 @@
 //! it is for next, and whether a seat is free last.
 
 use crate::clock::new_id;
-use crate::domain::events::{AddedBy, DomainEvent, GroupEvent, JoinedBy};
+use crate::domain::events::{AddedBy, JoinedBy};
 use crate::domain::ids::{AccountId, GroupId, InviteCodeUseId, OrganizationId};
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::error::{Code, Error, Refusal, Result};
 use crate::services::admission::{self, Admission, SeatSource};
-use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
 use crate::store::invite_codes::{self, CodeTarget, CodeUse};
@@ -235,19 +234,11 @@ fn add_to_group(
     let Some(group) = &target.group else {
         return Err(Error::already_member());
     };
-    let joined = admission::join_groups(tx.connection, &[account.id], organization, &[group.id])?;
-    if joined == 0 {
+    let by = AddedBy::InviteCode(target.code.id);
+    let added = admission::add_to_group(tx, (organization, group.id), &[account.id], by)?;
+    if added.is_empty() {
         return Err(Error::already_member());
     }
-    let event = DomainEvent::Group {
-        organization,
-        group: group.id,
-        event: GroupEvent::MembersAdded {
-            accounts: vec![account.id],
-            by: AddedBy::InviteCode(target.code.id),
-        },
-    };
-    events::publish(tx, event)?;
     Ok(CodeOutcome::AddedToGroup)
 }
 

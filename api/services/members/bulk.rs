@@ -12,9 +12,9 @@ use crate::error::{Error, Result};
 use crate::services::admission::require_account_type;
 use crate::services::authorization::{ManageMembers, Permit};
 use crate::services::events;
-use crate::services::memberships::changed_meanwhile;
+use crate::services::memberships::{changed_meanwhile, demote_managers};
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::groups::{self, GroupMembership};
+use crate::store::groups;
 use crate::store::memberships::{self, Membership};
 use crate::store::{group_members, organizations, removed_members, seats};
 
@@ -154,23 +154,15 @@ impl Bulk<'_> {
             !to.is_staff() && member.is_some_and(|member| member.role != Role::Admin)
         };
         let demoted: Vec<_> = movers.iter().filter(manages_no_more).copied().collect();
-        group_members::demote_managers(tx.connection, self.permit.organization.id, &demoted)
+        demote_managers(tx, self.permit.organization.id, &demoted)
     }
 
     fn add_to_groups(&mut self, tx: &mut UnitOfWork<'_>, ids: &[AccountId]) -> Result<()> {
         let groups = &self.changes.add_groups;
         for group in groups {
-            let new: Vec<_> = ids
-                .iter()
-                .map(|account| GroupMembership {
-                    group_id: *group,
-                    organization_id: self.permit.organization.id,
-                    account_id: *account,
-                    role: GroupRole::Member,
-                })
-                .collect();
-            self.changed
-                .extend(group_members::insert(tx.connection, &new)?);
+            let group = (self.permit.organization.id, *group);
+            let added = group_members::insert(tx.connection, group, ids, GroupRole::Member)?;
+            self.changed.extend(added);
         }
         if !groups.is_empty() {
             removed_members::delete_of_groups(tx.connection, groups, ids)?;

@@ -109,6 +109,6 @@ fn tell_owner(
             at,
         },
     };
-    tx.services.outbox.queue(tx.connection, &mail, at)?;
+    tx.queue_mail(&mail)?;
     Ok(())
 }

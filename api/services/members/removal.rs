@@ -6,7 +6,8 @@ use crate::domain::ids::AccountId;
 use crate::domain::organization::MembershipStatus;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageMembers, Permit};
-use crate::services::offboarding::{self, Author, Departure};
+use crate::services::departures::{self, Author};
+use crate::services::offboarding::Departure;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::{events, memberships};
 use crate::store::removed_members;
@@ -23,7 +24,7 @@ pub fn remove(
 ) -> Result<()> {
     let organization = permit.organization.id;
     tx.transaction(|tx| {
-        offboarding::end(tx, organization, account, Departure::Removed)?;
+        departures::end(tx, organization, account, Departure::Removed)?;
         if tx.account_id() != Some(account) {
             removed_members::insert(tx.connection, organization, account, tx.now())?;
         }
@@ -44,7 +45,7 @@ pub fn delete_account(
 ) -> Result<()> {
     let organization = permit.organization.id;
     tx.transaction(|tx| {
-        offboarding::lock_for_deletion(tx, id)?;
+        departures::lock_for_deletion(tx, id)?;
         let (account, known) = memberships::find(tx, organization, id)?;
         require_managed(&account, organization)?;
         if known.status == MembershipStatus::Active {
@@ -59,6 +60,6 @@ pub fn delete_account(
             account_type: known.account_type,
         };
         events::publish(tx, about(permit, id, event))?;
-        offboarding::delete_account(tx, id, Author::Organization(organization))
+        departures::delete_account(tx, id, Author::Organization(organization))
     })
 }

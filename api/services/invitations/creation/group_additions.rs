@@ -2,13 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::events::{AddedBy, DomainEvent, GroupEvent};
+use crate::domain::events::AddedBy;
 use crate::domain::ids::{AccountId, GroupId, InvitationId, OrganizationId};
 use crate::error::Result;
 use crate::services::admission;
-use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::{groups, invitations};
+use crate::store::invitations;
 
 /// The groups of each, by id and name.
 type Known<K> = HashMap<K, Vec<(GroupId, String)>>;
@@ -26,36 +25,13 @@ pub(super) fn to_members(
     }
     let mut members: Vec<AccountId> = members.iter().copied().collect();
     members.sort();
-    let known = groups::of_accounts(tx.connection, organization, &members)?;
-    let mut published = Vec::new();
     for group in groups {
-        let accounts = without_group(&known, &members, *group);
-        if accounts.is_empty() {
-            continue;
+        let group = (organization, *group);
+        for account in admission::add_to_group(tx, group, &members, AddedBy::Invitation)? {
+            *added.entry(account).or_insert(0) += 1;
         }
-        admission::join_groups(tx.connection, &accounts, organization, &[*group])?;
-        for account in &accounts {
-            *added.entry(*account).or_insert(0) += 1;
-        }
-        published.push(members_added(organization, *group, accounts));
     }
-    events::publish_all(tx, &published)?;
     Ok(added)
-}
-
-fn members_added(
-    organization: OrganizationId,
-    group: GroupId,
-    accounts: Vec<AccountId>,
-) -> DomainEvent {
-    DomainEvent::Group {
-        organization,
-        group,
-        event: GroupEvent::MembersAdded {
-            accounts,
-            by: AddedBy::Invitation,
-        },
-    }
 }
 
 /// Adds the groups to pending invitations that do not have them yet. Gives the number of groups by

@@ -4,7 +4,7 @@ use super::key::{
     InvitationKey, JOIN_LINKS, find_by_secret, require_addressed_to, require_verified,
 };
 use super::view::{groups_of, organization_of};
-use crate::domain::events::{InvitationEvent, JoinedBy};
+use crate::domain::events::{AddedBy, InvitationEvent, JoinedBy};
 use crate::domain::ids::{GroupId, InvitationId};
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
@@ -118,8 +118,12 @@ fn add_groups(
     let now = tx.now();
     end(tx.connection, invitation, InvitationStatus::Accepted, now)?;
     let organization = invitation.organization_id;
-    admission::join_groups(tx.connection, &[account.id], organization, groups)?;
-    publish(tx, invitation, InvitationEvent::Accepted)
+    publish(tx, invitation, InvitationEvent::Accepted)?;
+    for group in groups {
+        let group = (organization, *group);
+        admission::add_to_group(tx, group, &[account.id], AddedBy::Invitation)?;
+    }
+    Ok(())
 }
 
 /// Turns the seat that is reserved for the invitation into the new member's.

@@ -1,0 +1,168 @@
+//! Members who leave or are removed, and accounts that are deleted: what ends with their memberships.
+
+use super::context::Principal;
+use super::offboarding::{self, Departure};
+use super::unit_of_work::UnitOfWork;
+use super::{events, invitations, memberships};
+use crate::domain::events::{AccountEvent, DomainEvent};
+use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::organization::MembershipStatus;
+use crate::error::{Code, Error, Result};
+use crate::store::memberships::Membership;
+use crate::store::organizations::Organization;
+use crate::store::{
+    accounts, managed_accounts, memberships as membership_store, organizations, removed_members,
+};
+
+/// Ends a membership within the caller's transaction, publishes it, and tells what it was. Revokes what
+/// the organization has offered to the account; an account that it manages is its owner's own from now
+/// on.
+///
+/// # Errors
+/// `last_admin`; `not_found` where it is no member.
+pub(super) fn end(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    account: AccountId,
+    departure: Departure,
+) -> Result<Membership> {
+    organizations::lock(tx.connection, organization)?;
+    invitations::revoke_of_member(tx, organization, account)?;
+    let (_, known) = memberships::lock(tx, organization, account)?;
+    offboarding::end(tx, &known, departure)?;
+    managed_accounts::release(tx.connection, organization, account)?;
+    Ok(known)
+}
+
+/// Ends the caller's own membership.
+///
+/// # Errors
+/// `last_admin`; `not_found` where the caller is not a member.
+pub fn leave(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
+    let account = tx.context.principal.session()?.account.id;
+    tx.transaction(|tx| {
+        let known = end(tx, organization, account, Departure::Left)?;
+        if known.status == MembershipStatus::Deactivated {
+            // Leaving is no way around a deactivation: existing codes do not let them back in.
+            removed_members::insert(tx.connection, organization, account, tx.now())?;
+        }
+        Ok(())
+    })
+}
+
+/// Who deletes an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    Owner,
+    /// The organization that manages it.
+    Organization(OrganizationId),
+}
+
+impl Author {
+    /// Who acts in the logs of other organizations: the owner, or nobody by name. Who did it in their
+    /// own organization is no other's to know.
+    fn principal_elsewhere(self, tx: &UnitOfWork<'_>) -> Principal {
+        match self {
+            Self::Owner => tx.context.principal.clone(),
+            Self::Organization(_) => Principal::System,
+        }
+    }
+}
+
+/// Locks an account for its deletion: its memberships stay as they are, and nothing new can refer to
+/// it, until the transaction ends. The organizations are locked in their order and before the account,
+/// which prevents deadlocks between two deletions.
+///
+/// # Errors
+/// `not_found` where it is gone.
+pub(super) fn lock_for_deletion(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
+    let locked = organizations_of(tx, account)?;
+    for organization in &locked {
+        organizations::lock(tx.connection, *organization)?;
+    }
+    if !accounts::lock_for_deletion(tx.connection, account)? {
+        return Err(Error::not_found("account"));
+    }
+    let is_locked = |organization: &OrganizationId| locked.contains(organization);
+    if organizations_of(tx, account)?.iter().all(is_locked) {
+        Ok(())
+    } else {
+        Err(Error::unavailable(
+            "the account has just joined another organization",
+        ))
+    }
+}
+
+fn organizations_of(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<Vec<OrganizationId>> {
+    let memberships = membership_store::of_account(tx.connection, account)?;
+    Ok(memberships
+        .into_iter()
+        .map(|(organization, _)| organization.id)
+        .collect())
+}
+
+/// Deletes a locked account within the caller's transaction: each of its memberships ends.
+///
+/// # Errors
+/// `last_admin` where an organization would be left without an admin.
+pub(super) fn delete_account(
+    tx: &mut UnitOfWork<'_>,
+    account: AccountId,
+    author: Author,
+) -> Result<()> {
+    let elsewhere = author.principal_elsewhere(tx);
+    for (organization, _) in membership_store::of_account(tx.connection, account)? {
+        let id = organization.id;
+        let ended = if author == Author::Organization(id) {
+            end(tx, id, account, Departure::AccountDeleted)
+        } else {
+            tx.acting_as(elsewhere.clone(), |tx| {
+                end(tx, id, account, Departure::Left)
+            })
+        };
+        ended.map_err(|error| naming(error, &organization, author))?;
+    }
+    tx.acting_as(elsewhere, |tx| invitations::revoke_of_account(tx, account))?;
+    accounts::delete(tx.connection, account)?;
+    Ok(())
+}
+
+/// The refusal names the organization that the owner has to look after first; who else deletes the
+/// account does not learn where its owner is a member besides.
+fn naming(error: Error, organization: &Organization, author: Author) -> Error {
+    if error.code() != Code::LastAdmin {
+        return error;
+    }
+    let detail = match author {
+        Author::Owner => format!(
+            "You are the last admin of {}. Make somebody else an admin first, or delete the \
+             organization.",
+            organization.name
+        ),
+        Author::Organization(_) => {
+            "This account is the last admin of another organization, so it cannot be deleted. \
+             Remove the member instead."
+                .to_owned()
+        }
+    };
+    Error::refused(Code::LastAdmin, detail)
+}
+
+/// Deletes the caller's own account.
+///
+/// # Errors
+/// `last_admin`, naming the organization.
+pub fn delete_own_account(tx: &mut UnitOfWork<'_>) -> Result<()> {
+    let account = tx.context.principal.session()?.account.clone();
+    tx.transaction(|tx| {
+        lock_for_deletion(tx, account.id)?;
+        let event = DomainEvent::Account {
+            account: account.id,
+            event: AccountEvent::Deleted {
+                email: account.email,
+            },
+        };
+        events::publish(tx, event)?;
+        delete_account(tx, account.id, Author::Owner)
+    })
+}
