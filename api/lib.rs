@@ -1,15 +1,15 @@
 //! Rollcall gets people into an organization: a JSON REST API over SQLite or PostgreSQL.
 //!
-//! Layers are folders, and a thing has the same file name in every layer. A file imports its own
-//! layer and what stands further right, never the other way; `tests/api/architecture.rs` holds this:
+//! Layers are folders or files. A file imports its own layer and those further right, never the other
+//! way; `tests/api/architecture.rs` holds this:
 //!
 //! ```text
 //! main → cli → app → openapi → routes → worker → state → services → mail → store → crypto
-//!      → telemetry → config → clock → error → domain
+//!      → documents → telemetry → config → clock → error → domain
 //! ```
 //!
-//! `telemetry`, `config`, `clock` and `error` are leaves: of the house they know `domain` and each
-//! other only, so that everyone may use them. `ARCHITECTURE.md` tells why things are as they are.
+//! `telemetry`, `config`, `clock` and `error` import `domain` and each other only, so that every layer
+//! may use them. `ARCHITECTURE.md` describes the code, `docs/decisions` gives the reasons.
 
 pub mod app;
 pub mod cli;

@@ -1,8 +1,8 @@
-//! The only room with diesel in it: tables, queries, and everything that differs between SQLite and
+//! The only layer that uses diesel: tables, queries, and everything that differs between SQLite and
 //! PostgreSQL.
 //!
-//! A function on an organization's data takes the organization's id first, so that no query can
-//! forget whose data it reads.
+//! A query for what a request names takes the connection, then the organization's id, so that it reads
+//! that organization's data only. What hangs on a row that was found so is read by that row's id.
 
 pub mod accounts;
 pub mod api_keys;
