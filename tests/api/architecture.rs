@@ -1,4 +1,4 @@
-//! The house keeps its order: who may import whom, and which libraries are known in which room.
+//! The order of layers and files: who may import whom, and which layers may use which libraries.
 //!
 //! The files are read as text, with comments and strings taken out, so that the test needs no
 //! compiler and tells the line.
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// The layers from the left to the right. A file may import its own layer and those to its right.
 ///
-/// `telemetry` to `error` are leaves: of the house they know `domain` and each other, nothing else,
-/// so that every layer but `domain` may use them. `domain` is values only and uses nobody.
+/// `telemetry` to `error` are leaves: they import `domain` and each other, nothing else, so that every
+/// layer but `domain` may use them. `domain` is values only and uses nobody.
 const LAYERS: [&str; 17] = [
     "main",
     "cli",
@@ -314,19 +314,19 @@ fn assert_none(broken: &[String], rule: &str) {
 
 #[test]
 fn every_file_belongs_to_a_layer() {
-    let strangers: Vec<String> = sources()
+    let outside: Vec<String> = sources()
         .iter()
         .filter(|source| place(source.layer()).is_none())
         .map(|source| format!("  {}", source.path))
         .collect();
     assert_none(
-        &strangers,
+        &outside,
         "These files belong to no layer: give theirs a place in LAYERS.",
     );
 }
 
 #[test]
-fn nobody_imports_what_stands_to_the_left() {
+fn no_file_imports_a_layer_to_its_left() {
     let mut broken = Vec::new();
     for source in sources() {
         for (line, target) in source.imports() {
@@ -341,7 +341,7 @@ fn nobody_imports_what_stands_to_the_left() {
         }
     }
     let order = LAYERS.join(" → ");
-    let rule = format!("A file imports its own layer and what stands to its right:\n  {order}");
+    let rule = format!("A file imports its own layer and those to its right:\n  {order}");
     assert_none(&broken, &rule);
 }
 
@@ -462,7 +462,7 @@ fn layers_have_an_order_inside() {
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
+fn no_files_import_each_other_in_a_cycle() {
     let sources = sources();
     let reexports: Vec<BTreeMap<String, Vec<String>>> =
         sources.iter().map(Source::reexports).collect();
@@ -499,31 +499,31 @@ fn no_files_import_each_other_in_a_circle() {
     let reach: Vec<BTreeSet<usize>> = (0..graph.len())
         .map(|from| reachable(&graph, from))
         .collect();
-    let mut circles: BTreeSet<Vec<usize>> = BTreeSet::new();
+    let mut cycles: BTreeSet<Vec<usize>> = BTreeSet::new();
     for from in 0..graph.len() {
-        let circle: Vec<usize> = reach[from]
+        let cycle: Vec<usize> = reach[from]
             .iter()
             .copied()
             .filter(|to| reach[*to].contains(&from))
             .collect();
-        if circle.len() > 1 {
-            circles.insert(circle);
+        if cycle.len() > 1 {
+            cycles.insert(cycle);
         }
     }
-    let broken: Vec<String> = circles
+    let broken: Vec<String> = cycles
         .iter()
-        .map(|circle| {
-            let edges = circle.iter().flat_map(|from| {
-                let inside = graph[*from].iter().filter(|to| circle.contains(to));
+        .map(|cycle| {
+            let edges = cycle.iter().flat_map(|from| {
+                let inside = graph[*from].iter().filter(|to| cycle.contains(to));
                 inside.map(|to| format!("\n    {} → {}", sources[*from].path, sources[*to].path))
             });
-            format!("  a circle:{}", edges.collect::<String>())
+            format!("  a cycle:{}", edges.collect::<String>())
         })
         .collect();
-    assert_none(&broken, "No file imports another that leads back to it.");
+    assert_none(&broken, "No files import each other in a cycle.");
 }
 
-/// The files that `from` leads to, itself only by a circle.
+/// The files that `from` leads to, itself only by a cycle.
 fn reachable(graph: &[BTreeSet<usize>], from: usize) -> BTreeSet<usize> {
     let (mut reached, mut open) = (BTreeSet::new(), vec![from]);
     while let Some(file) = open.pop() {
@@ -537,23 +537,23 @@ fn reachable(graph: &[BTreeSet<usize>], from: usize) -> BTreeSet<usize> {
 }
 
 #[test]
-fn libraries_stay_in_their_rooms() {
+fn libraries_stay_in_their_layers() {
     let mut broken = Vec::new();
     for source in sources() {
-        for (library, rooms) in LIBRARIES {
-            if rooms.contains(&source.layer()) {
+        for (library, layers) in LIBRARIES {
+            if layers.contains(&source.layer()) {
                 continue;
             }
             for (number, line) in source.code.lines().enumerate() {
                 if mentions(line, library) {
                     let (path, number) = (&source.path, number + 1);
-                    let rooms = rooms.join(", ");
-                    broken.push(format!("  {path}:{number}: {library} belongs to {rooms}"));
+                    let layers = layers.join(", ");
+                    broken.push(format!("  {path}:{number}: {library} belongs to {layers}"));
                 }
             }
         }
     }
-    assert_none(&broken, "A library is known in its own layers only.");
+    assert_none(&broken, "A library is used in its own layers only.");
 }
 
 /// Whether a path begins with a crate of this name, or of one that begins with it and an
