@@ -19,18 +19,18 @@ mod whenever_a_server_is_killed_every_name_has_one_account {
 
     #[test]
     fn sqlite() {
-        block_on(road(&Installation::on_sqlite()));
+        block_on(scenario(&Installation::on_sqlite()));
     }
 
     #[test]
     fn postgres() {
         if let Some(installation) = Installation::on_postgres() {
-            block_on(road(&installation));
+            block_on(scenario(&installation));
         }
     }
 }
 
-async fn road(installation: &Installation) {
+async fn scenario(installation: &Installation) {
     let mut process = installation.start();
     let school = process.school("Hill Road School").await;
     let body = json!({ "usernames": vec!["Jane Doe"; NAMES], "account_type": "student" });
