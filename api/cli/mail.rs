@@ -109,8 +109,10 @@ fn send_trial(to: &str, config: &Config) -> Result<(), CommandError> {
         EmailAddress::parse(to).map_err(|error| CommandError::Usage(format!("--to: {error}")))?;
     let trial = preview::trial(&config.mail_from, &to, Clock::system().now())?;
     trial
-        .and_then(|parcel| Transport::configured(config).send(&parcel))
-        .map_err(|delivery_error| CommandError::NotSent(delivery_error.reason().to_owned()))?;
+        .and_then(|mail| Transport::configured(config).send(&mail))
+        .map_err(|delivery_error| {
+            CommandError::NotSent(delivery_error.reason().text().to_owned())
+        })?;
     match &config.smtp_url {
         Some(server) => println!("{} took the mail to {}.", server.host, to.as_str()),
         None => println!(

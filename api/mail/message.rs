@@ -8,7 +8,7 @@ use lettre::{Address, Message};
 
 use super::content::Recipient;
 use super::templates::Written;
-use super::transport::{DeliveryError, RenderedMail};
+use super::transport::{DeliveryError, Reason, RenderedMail};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::MailId;
 use crate::domain::language::Language;
@@ -36,9 +36,13 @@ pub fn compose(
     from: &Sender,
     to: &Recipient<'_>,
 ) -> Result<std::result::Result<RenderedMail, DeliveryError>> {
-    let (Some(sender), Some(receiver)) = (address(from.address()), address(to.address)) else {
-        let reason = "the address cannot be written in a mail's header".to_owned();
-        return Ok(Err(DeliveryError::Permanent(reason)));
+    let Some(sender) = address(from.address()) else {
+        let reason = "the address of ROLLCALL_MAIL_FROM cannot be written in a mail's header";
+        return Ok(Err(DeliveryError::Unavailable(Reason::own(reason))));
+    };
+    let Some(receiver) = address(to.address) else {
+        let reason = "the address cannot be written in a mail's header";
+        return Ok(Err(DeliveryError::Permanent(Reason::own(reason))));
     };
     let mut builder = Message::builder()
         .from(Mailbox::new(Some(one_line(from.name())), sender))

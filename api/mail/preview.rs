@@ -43,8 +43,9 @@ pub fn all(from: &Sender, links: &Links, now: Timestamp) -> Result<Vec<Preview>>
                 language: *language,
                 created_at: now,
             };
-            let mail = compose(&headers, &written, from, &to)?
-                .map_err(|delivery_error| Error::internal(delivery_error.reason().to_owned()))?;
+            let mail = compose(&headers, &written, from, &to)?.map_err(|delivery_error| {
+                Error::internal(delivery_error.reason().text().to_owned())
+            })?;
             previews.push(Preview {
                 name,
                 language: *language,

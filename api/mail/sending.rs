@@ -15,7 +15,7 @@ use super::message::{MailHeaders, compose};
 use super::outbox::Outbox;
 use super::send_rate::SendRate;
 use super::templates::{self, Origin};
-use super::transport::{DeliveryError, RenderedMail, Smtp, SmtpSession, Transport};
+use super::transport::{DeliveryError, Reason, RenderedMail, Smtp, SmtpSession, Transport};
 use crate::clock::Clock;
 use crate::domain::ids::MailId;
 use crate::domain::mail::Sender;
@@ -213,16 +213,16 @@ impl MailSender {
 
     fn open(&self, mail: &Mail) -> std::result::Result<MailContent, DeliveryError> {
         let Some(sealed) = &mail.sealed else {
-            return Err(DeliveryError::Permanent("its content is gone".to_owned()));
+            return Err(DeliveryError::Permanent(Reason::own("its content is gone")));
         };
         let content = self.route.outbox.open(mail.id, sealed).map_err(|error| {
             // The key may be on its way to this replica.
-            DeliveryError::Transient(format!("it cannot be opened: {error}"))
+            DeliveryError::Transient(Reason::own(format!("it cannot be opened: {error}")))
         })?;
         match content.link_holds_until() {
             Some(end) if end <= self.route.clock.now() => {
-                let reason = "its link ran out before it could be sent".to_owned();
-                Err(DeliveryError::Permanent(reason))
+                let reason = "its link ran out before it could be sent";
+                Err(DeliveryError::Permanent(Reason::own(reason)))
             }
             _ => Ok(content),
         }
@@ -250,19 +250,33 @@ impl MailSender {
             .now()
             .plus(pause_after(mail.id, lease.job.attempts));
         let is_last = next > mail.created_at.plus(GIVE_UP_AFTER);
-        let reason = delivery_error.reason();
-        let gives_up = is_last || matches!(delivery_error, DeliveryError::Permanent(_));
+        let reason = delivery_error.reason().text();
+        let gives_up = match delivery_error {
+            DeliveryError::Permanent(_) => true,
+            DeliveryError::Transient(_) | DeliveryError::Unavailable(_) => is_last,
+        };
         transaction(&mut *self.route.pool.get()?, |connection| {
             if !gives_up && jobs::defer(connection, lease, next)? {
-                tracing::warn!(mail = %mail.id, kind = %mail.kind, reason, "mail deferred");
+                log_not_sent(mail, delivery_error, "mail deferred");
                 mails::defer(connection, mail.id, reason)?;
             } else if gives_up && jobs::finish(connection, lease)? {
-                tracing::warn!(mail = %mail.id, kind = %mail.kind, reason, "mail given up");
+                log_not_sent(mail, delivery_error, "mail given up");
                 mails::fail(connection, mail.id, reason)?;
             }
             Ok(())
         })
     }
+}
+
+/// Logs what became of a mail, without the words of the mail server: they often name the recipient.
+fn log_not_sent(mail: &Mail, delivery_error: &DeliveryError, message: &str) {
+    tracing::warn!(
+        mail = %mail.id,
+        kind = %mail.kind,
+        error = delivery_error.kind(),
+        reason = delivery_error.reason().loggable(),
+        "{message}"
+    );
 }
 
 /// The mail that a job is about.

@@ -74,6 +74,7 @@ struct Shared {
     tls: Option<Arc<ServerConfig>>,
     implicit_tls: bool,
     offers_auth: bool,
+    ascii_only: bool,
 }
 
 #[derive(Default)]
@@ -99,6 +100,8 @@ pub struct Kind<'a> {
     pub implicit_tls: bool,
     /// Whether it wants a password.
     pub auth: bool,
+    /// Whether it does not offer SMTPUTF8.
+    pub ascii_only: bool,
 }
 
 impl SmtpServer {
@@ -116,6 +119,7 @@ impl SmtpServer {
             tls: kind.tls.map(|(certificate, key)| tls(certificate, key)),
             implicit_tls: kind.implicit_tls,
             offers_auth: kind.auth,
+            ascii_only: kind.ascii_only,
         });
         let served = shared.clone();
         std::thread::spawn(move || {
@@ -167,6 +171,12 @@ impl SmtpServer {
     /// The commands that came, in order, those of all connections.
     pub fn commands(&self) -> Vec<String> {
         self.shared.book().commands.clone()
+    }
+
+    /// How many connections were ended with QUIT.
+    pub fn quits(&self) -> usize {
+        let book = self.shared.book();
+        book.commands.iter().filter(|line| *line == "QUIT").count()
     }
 
     pub fn connections(&self) -> usize {
@@ -386,7 +396,10 @@ impl Conversation<'_> {
     }
 
     fn offer(&mut self) -> Said<()> {
-        let mut offers = vec!["mail.test", "8BITMIME", "SMTPUTF8"];
+        let mut offers = vec!["mail.test", "8BITMIME"];
+        if !self.shared.ascii_only {
+            offers.push("SMTPUTF8");
+        }
         if self.shared.tls.is_some() && !self.encrypted {
             offers.push("STARTTLS");
         }

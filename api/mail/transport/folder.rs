@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use super::delivery::{DeliveryError, RenderedMail};
+use super::delivery::{DeliveryError, Reason, RenderedMail};
 
 /// A folder that mail is written into. Writing a mail again overwrites it, so that one whose worker
 /// died is written once in the end.
@@ -25,10 +25,10 @@ impl Folder {
     /// Where it cannot be written.
     pub fn deliver(&self, mail: &RenderedMail) -> Result<(), DeliveryError> {
         self.write(mail).map_err(|error| {
-            DeliveryError::Unavailable(format!(
+            DeliveryError::Unavailable(Reason::own(format!(
                 "the mail cannot be written to {}: {error}",
                 self.path.display()
-            ))
+            )))
         })
     }
 

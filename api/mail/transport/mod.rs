@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 
-pub use delivery::{DeliveryError, RenderedMail};
+pub use delivery::{DeliveryError, Reason, RenderedMail};
 pub use folder::Folder;
 pub use smtp::{Smtp, SmtpSession, Timeouts};
 

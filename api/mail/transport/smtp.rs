@@ -4,6 +4,7 @@
 //! A mail takes two steps, so that the hand-over can be recorded between them: naming sender and
 //! recipient can be repeated, giving the text cannot.
 
+use std::fmt::Display;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use lettre::transport::smtp::response::Response;
 
-use super::delivery::{DeliveryError, RenderedMail};
+use super::delivery::{DeliveryError, Reason, RenderedMail};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::smtp_url::{Security, SmtpUrl};
 
@@ -40,13 +42,15 @@ pub struct Timeouts {
 pub struct SmtpSession {
     connection: SmtpConnection,
     mails: u32,
+    /// Whether the server has ended it, or the connection broke: then QUIT would reach nobody.
+    has_ended: bool,
 }
 
 /// Servers commonly end a connection after a hundred mails.
 const MAILS_PER_SESSION: u32 = 100;
 
 /// How long the server may take to answer QUIT.
-const FAREWELL: Duration = Duration::from_secs(1);
+const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Attempt<T> = Result<T, DeliveryError>;
 
@@ -68,31 +72,29 @@ impl Smtp {
     /// # Errors
     /// Where the server cannot be reached or does not take the mail.
     pub fn offer(&self, session: &mut Option<SmtpSession>, mail: &RenderedMail) -> Attempt<()> {
-        let kept = session
-            .take()
-            .filter(|session| session.mails < MAILS_PER_SESSION);
-        let (mut current, sender) = match kept {
-            // A server may end a connection between two mails whenever it likes.
-            Some(mut kept) => match self.name_sender(&mut kept, mail) {
-                Err(Named::Broken(_)) => self.begin(mail)?,
-                named => (kept, named),
-            },
+        let kept = session.take().and_then(SmtpSession::for_another_mail);
+        let (mut current, sender_named) = match kept {
+            Some(mut kept) => {
+                let named = name_sender(&mut kept, mail);
+                // A server may end a connection between two mails whenever it likes.
+                if kept.has_ended {
+                    self.begin(mail)?
+                } else {
+                    (kept, named)
+                }
+            }
             None => self.begin(mail)?,
         };
-        let offered = sender
-            .map_err(Named::into_delivery_error)
+        let offered = sender_named
             .and_then(|()| name_recipient(&mut current, &mail.to))
             .and_then(|()| ask_to_send(&mut current));
-        self.keep_unless_broken(session, current, offered.as_ref().err());
+        *session = current.kept_after(&offered);
         offered
     }
 
-    fn begin(&self, mail: &RenderedMail) -> Attempt<(SmtpSession, Result<(), Named>)> {
-        let mut session = SmtpSession {
-            connection: self.connect().map_err(|error| outage(&error))?,
-            mails: 0,
-        };
-        let named = self.name_sender(&mut session, mail);
+    fn begin(&self, mail: &RenderedMail) -> Attempt<(SmtpSession, Attempt<()>)> {
+        let mut session = self.connect()?;
+        let named = name_sender(&mut session, mail);
         Ok((session, named))
     }
 
@@ -102,69 +104,76 @@ impl Smtp {
     /// Where it does not: whatever it is, the mail was not acknowledged (RFC 5321, 4.2.5).
     pub fn hand_over(&self, session: &mut Option<SmtpSession>, mail: &RenderedMail) -> Attempt<()> {
         let Some(mut current) = session.take() else {
-            return Err(DeliveryError::Unavailable("the session is gone".to_owned()));
+            let reason = Reason::own("the session is gone");
+            return Err(DeliveryError::Unavailable(reason));
         };
         let taken = current
-            .patiently(self.timeouts.text, |connection| {
-                connection.message(&mail.text)
-            })
-            .map(drop)
+            .give_text(&mail.text, self.timeouts)
             .map_err(|error| of_mail(&error));
-        current.mails += 1;
-        let still_patient = current.connection.set_timeout(Some(self.timeouts.step));
-        if still_patient.is_ok() {
-            self.keep_unless_broken(session, current, taken.as_ref().err());
-        }
+        *session = current.kept_after(&taken);
         taken
     }
 
-    /// Keeps the session usable after a refused mail, once the server has reset it.
-    fn keep_unless_broken(
-        &self,
-        session: &mut Option<SmtpSession>,
-        mut current: SmtpSession,
-        delivery_error: Option<&DeliveryError>,
-    ) {
-        let usable = match delivery_error {
-            None => true,
-            Some(DeliveryError::Unavailable(_)) => false,
-            Some(_) => current.connection.command(Rset).is_ok(),
-        };
-        *session = usable.then_some(current);
+    fn connect(&self) -> Attempt<SmtpSession> {
+        let mut session = self.open().map_err(|error| outage(&error))?;
+        match self
+            .encrypt(&mut session)
+            .and_then(|()| self.sign_in(&mut session))
+        {
+            Ok(()) => Ok(session),
+            Err(refused) => {
+                session.close();
+                Err(refused)
+            }
+        }
     }
 
-    fn connect(&self) -> Result<SmtpConnection, Refused> {
-        let address = (self.url.host.as_str(), self.url.port);
+    fn open(&self) -> Result<SmtpSession, Error> {
         let implicit = match self.url.security {
             Security::Implicit => Some(self.tls()?),
-            _ => None,
+            Security::Required | Security::Optional | Security::Never => None,
         };
-        let mut connection = SmtpConnection::connect(
-            address,
-            Some(self.timeouts.step),
-            &self.ehlo,
-            implicit,
-            None,
-        )?;
-        let offered = connection.can_starttls();
-        match self.url.security {
-            Security::Required if !offered => return Err(Refused::Unencrypted),
-            Security::Required | Security::Optional if offered => {
-                connection.starttls(self.tls()?, &self.ehlo)?;
-            }
-            _ => {}
-        }
-        self.sign_in(&mut connection)?;
-        Ok(connection)
+        let address = (self.url.host.as_str(), self.url.port);
+        let timeout = Some(self.timeouts.step);
+        let connection = SmtpConnection::connect(address, timeout, &self.ehlo, implicit, None)?;
+        Ok(SmtpSession {
+            connection,
+            mails: 0,
+            has_ended: false,
+        })
     }
 
-    fn sign_in(&self, connection: &mut SmtpConnection) -> Result<(), Refused> {
+    /// Encrypts the session by STARTTLS, where the URL asks for it.
+    fn encrypt(&self, session: &mut SmtpSession) -> Attempt<()> {
+        let is_offered = session.connection.can_starttls();
+        let starts_tls = match self.url.security {
+            Security::Required if !is_offered => return Err(no_starttls()),
+            Security::Required => true,
+            Security::Optional => is_offered,
+            Security::Implicit | Security::Never => false,
+        };
+        if !starts_tls {
+            return Ok(());
+        }
+        let started = self
+            .tls()
+            .and_then(|tls| session.connection.starttls(tls, &self.ehlo));
+        started.map_err(|error| {
+            // The library has said QUIT to a server that refused; a failed handshake leaves nobody.
+            session.has_ended = true;
+            outage(&error)
+        })
+    }
+
+    fn sign_in(&self, session: &mut SmtpSession) -> Attempt<()> {
         let Some(credentials) = &self.url.credentials else {
             return Ok(());
         };
         let credentials = Credentials::new(credentials.user.clone(), credentials.password.clone());
-        connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials)?;
-        Ok(())
+        let reply = session
+            .connection
+            .auth(&[Mechanism::Plain, Mechanism::Login], &credentials);
+        session.watched(reply).map_err(|error| outage(&error))
     }
 
     fn tls(&self) -> Result<&TlsParameters, Error> {
@@ -174,94 +183,120 @@ impl Smtp {
         let tls = TlsParameters::new(self.url.host.clone())?;
         Ok(self.tls.get_or_init(|| tls))
     }
-
-    fn name_sender(&self, session: &mut SmtpSession, mail: &RenderedMail) -> Result<(), Named> {
-        let mut parameters = Vec::new();
-        if !mail.to.as_str().is_ascii() || !mail.from.as_str().is_ascii() {
-            if !session
-                .connection
-                .server_info()
-                .supports_feature(Extension::SmtpUtfEight)
-            {
-                let reason = "the mail server takes no addresses with letters beyond ASCII";
-                return Err(Named::DeliveryError(DeliveryError::Permanent(
-                    reason.to_owned(),
-                )));
-            }
-            parameters.push(MailParameter::SmtpUtfEight);
-        }
-        let from = address(&mail.from).map_err(Named::DeliveryError)?;
-        match session
-            .connection
-            .command(Mail::new(Some(from), parameters))
-        {
-            Ok(_) => Ok(()),
-            Err(error) if is_ending(&error) => Err(Named::Broken(outage(&error.into()))),
-            // A server that refuses the sender refuses all mail.
-            Err(error) => Err(Named::DeliveryError(outage(&error.into()))),
-        }
-    }
 }
 
 impl SmtpSession {
-    fn patiently<T>(
-        &mut self,
-        timeouts: Duration,
-        work: impl FnOnce(&mut SmtpConnection) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        // Where the timeout cannot be set, the former one holds.
-        drop(self.connection.set_timeout(Some(timeouts)));
-        work(&mut self.connection)
+    /// This session, if the server is likely to take another mail in it.
+    fn for_another_mail(self) -> Option<Self> {
+        if self.mails < MAILS_PER_SESSION {
+            return Some(self);
+        }
+        self.close();
+        None
     }
 
-    /// Ends the session with QUIT.
+    /// This session after a mail, unless it is of no more use: then it is closed. After a refused mail
+    /// the server resets it.
+    fn kept_after(mut self, attempt: &Attempt<()>) -> Option<Self> {
+        let is_usable = match attempt {
+            Ok(()) => true,
+            Err(DeliveryError::Unavailable(_)) => false,
+            Err(DeliveryError::Transient(_) | DeliveryError::Permanent(_)) => {
+                self.command(Rset).is_ok()
+            }
+        };
+        if is_usable && !self.has_ended {
+            return Some(self);
+        }
+        self.close();
+        None
+    }
+
+    fn command(&mut self, command: impl Display) -> Result<(), Error> {
+        let reply = self.connection.command(command);
+        self.watched(reply)
+    }
+
+    fn give_text(&mut self, text: &[u8], timeouts: Timeouts) -> Result<(), Error> {
+        self.mails += 1;
+        self.set_timeout(timeouts.text);
+        let reply = self.connection.message(text);
+        self.set_timeout(timeouts.step);
+        self.watched(reply)
+    }
+
+    /// A connection that takes no timeout has ended.
+    fn set_timeout(&mut self, timeout: Duration) {
+        self.has_ended |= self.connection.set_timeout(Some(timeout)).is_err();
+    }
+
+    fn watched(&mut self, reply: Result<Response, Error>) -> Result<(), Error> {
+        self.has_ended |= reply.as_ref().is_err_and(is_ending);
+        reply.map(drop)
+    }
+
+    /// Ends the session with QUIT (RFC 5321, 4.1.1.10), unless it has ended.
     pub fn close(mut self) {
-        drop(self.patiently(FAREWELL, SmtpConnection::quit));
-    }
-}
-
-/// Why a session could not be opened.
-enum Refused {
-    Smtp(Error),
-    Unencrypted,
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self::Smtp(error)
-    }
-}
-
-/// Why the sender could not be named.
-enum Named {
-    /// The session has ended, maybe since the last mail.
-    Broken(DeliveryError),
-    DeliveryError(DeliveryError),
-}
-
-impl Named {
-    fn into_delivery_error(self) -> DeliveryError {
-        match self {
-            Self::Broken(delivery_error) | Self::DeliveryError(delivery_error) => delivery_error,
+        self.set_timeout(QUIT_TIMEOUT);
+        if !self.has_ended && !self.connection.has_broken() {
+            // What the server answers changes nothing.
+            drop(self.connection.quit());
         }
     }
 }
 
+/// Whether a session is over with this error: the server closes it, or is not heard any more.
+fn is_ending(error: &Error) -> bool {
+    match error.status() {
+        Some(code) => u16::from(code) == 421,
+        // The library's own refusals are made without the server.
+        None => !error.is_client(),
+    }
+}
+
+/// Names the sender. Whatever is wrong with it concerns all mail.
+fn name_sender(session: &mut SmtpSession, mail: &RenderedMail) -> Attempt<()> {
+    let from = address(&mail.from).map_err(DeliveryError::Unavailable)?;
+    let parameters = parameters(session, mail)?;
+    let named = session.command(Mail::new(Some(from), parameters));
+    named.map_err(|error| outage(&error))
+}
+
+/// The parameters of MAIL: addresses beyond ASCII need SMTPUTF8 (RFC 6531).
+fn parameters(session: &SmtpSession, mail: &RenderedMail) -> Attempt<Vec<MailParameter>> {
+    let from_is_ascii = mail.from.as_str().is_ascii();
+    if from_is_ascii && mail.to.as_str().is_ascii() {
+        return Ok(Vec::new());
+    }
+    let server = session.connection.server_info();
+    if server.supports_feature(Extension::SmtpUtfEight) {
+        return Ok(vec![MailParameter::SmtpUtfEight]);
+    }
+    Err(if from_is_ascii {
+        DeliveryError::Permanent(Reason::own(
+            "the mail server takes no addresses with letters beyond ASCII",
+        ))
+    } else {
+        DeliveryError::Unavailable(Reason::own(
+            "the address of ROLLCALL_MAIL_FROM has letters beyond ASCII, which the mail server does \
+             not take (no SMTPUTF8)",
+        ))
+    })
+}
+
 fn name_recipient(session: &mut SmtpSession, to: &EmailAddress) -> Attempt<()> {
-    let to = address(to)?;
-    let named = session.connection.command(Rcpt::new(to, Vec::new()));
-    named.map(drop).map_err(|error| of_mail(&error))
+    let to = address(to).map_err(DeliveryError::Permanent)?;
+    let named = session.command(Rcpt::new(to, Vec::new()));
+    named.map_err(|error| of_mail(&error))
 }
 
 fn ask_to_send(session: &mut SmtpSession) -> Attempt<()> {
-    let asked = session.connection.command(Data);
-    asked.map(drop).map_err(|error| of_mail(&error))
+    session.command(Data).map_err(|error| of_mail(&error))
 }
 
-fn address(address: &EmailAddress) -> Attempt<Address> {
-    Address::new(address.local_part(), address.domain()).map_err(|error| {
-        DeliveryError::Permanent(format!("the address cannot be mailed to: {error}"))
-    })
+fn address(address: &EmailAddress) -> Result<Address, Reason> {
+    Address::new(address.local_part(), address.domain())
+        .map_err(|error| Reason::own(format!("the address cannot be mailed to: {error}")))
 }
 
 /// What a refusal means for a mail. Some replies are about the whole session, wherever they come: it is
@@ -270,45 +305,37 @@ fn of_mail(error: &Error) -> DeliveryError {
     const OF_THE_SESSION: [u16; 7] = [421, 500, 502, 503, 530, 535, 538];
     match error.status().map(u16::from) {
         Some(code) if !OF_THE_SESSION.contains(&code) && code >= 500 => {
-            DeliveryError::Permanent(words(error))
+            DeliveryError::Permanent(reason(error))
         }
-        Some(code) if !OF_THE_SESSION.contains(&code) => DeliveryError::Transient(words(error)),
-        _ => DeliveryError::Unavailable(words(error)),
+        Some(code) if !OF_THE_SESSION.contains(&code) => DeliveryError::Transient(reason(error)),
+        _ => DeliveryError::Unavailable(reason(error)),
     }
 }
 
-fn outage(refused: &Refused) -> DeliveryError {
-    DeliveryError::Unavailable(match refused {
-        Refused::Smtp(error) => words(error),
-        Refused::Unencrypted => {
-            "the mail server offers no STARTTLS, without which no mail is sent; \
-                                 ROLLCALL_SMTP_URL can say otherwise"
-                .to_owned()
-        }
-    })
+fn outage(error: &Error) -> DeliveryError {
+    DeliveryError::Unavailable(reason(error))
 }
 
-fn is_ending(error: &Error) -> bool {
-    error.status().is_none_or(|code| u16::from(code) == 421)
+fn no_starttls() -> DeliveryError {
+    DeliveryError::Unavailable(Reason::own(
+        "the mail server offers no STARTTLS, without which no mail is sent; ROLLCALL_SMTP_URL can say \
+         otherwise",
+    ))
 }
 
-/// The server's reply, or what is wrong with the session, in one short line.
-fn words(error: &Error) -> String {
-    const LONGEST: usize = 500;
+/// The server's reply, or what is wrong with the session.
+fn reason(error: &Error) -> Reason {
     let source = std::error::Error::source(error);
     let told = source.map_or_else(String::new, ToString::to_string);
-    let words = match error.status() {
-        Some(code) => format!("{code} {told}"),
-        None if is_timeout(source) => "the mail server does not answer".to_owned(),
-        None if told == "incomplete response" => "the mail server ended the connection".to_owned(),
-        None => format!("the mail server cannot be used: {error}"),
-    };
-    let line: Vec<&str> = words.split_whitespace().collect();
-    line.join(" ")
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(LONGEST)
-        .collect()
+    match error.status() {
+        Some(code) => Reason::of_reply(code.into(), &told),
+        None if is_timeout(source) => Reason::own("the mail server does not answer"),
+        None if told == "incomplete response" => {
+            Reason::own("the mail server ended the connection")
+        }
+        None if error.is_response() => Reason::unreadable(&told),
+        None => Reason::own(format!("the mail server cannot be used: {error}")),
+    }
 }
 
 fn is_timeout(source: Option<&(dyn std::error::Error + 'static)>) -> bool {

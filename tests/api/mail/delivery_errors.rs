@@ -252,6 +252,7 @@ fn mail_waits_until_the_password_is_right() {
             deferred.last_error.as_deref(),
             Some("535 5.7.8 Authentication failed")
         );
+        assert_eq!(server.quits(), server.connections());
         server.recover();
         app.advance(FIRST_PAUSE);
         app.drain().await;
@@ -313,3 +314,81 @@ sent!(a_link_that_has_run_out_is_not_sent, |app, server| {
     );
     assert_eq!(server.taken().len(), before);
 });
+
+/// RFC 5321, 4.1.1.10: a client says QUIT before it closes a connection.
+mod every_session_that_works_ends_with_quit {
+    use super::*;
+
+    sent!(after_a_refused_sender, |app, server| {
+        app.register(ADA).await;
+        app.drain().await;
+        server.once(Phase::Mail, Reaction::Say("550 5.7.1 Sender not allowed"));
+        let mail = queue(app, ADA, "reset 1", reset_letter(app, "rcp_1")).unwrap();
+        app.drain().await;
+        assert_eq!(delivery(app, mail).status, Deferred);
+        assert_eq!(server.quits(), server.connections());
+    });
+
+    sent!(after_a_hundred_mails, |app, server| {
+        app.register(ADA).await;
+        app.drain().await;
+        let before = server.connections();
+        for number in 0..101 {
+            let cause = format!("reset {number}");
+            queue(app, ADA, &cause, reset_letter(app, "rcp_1")).unwrap();
+        }
+        app.drain().await;
+        assert_eq!(server.connections(), before + 2);
+        assert_eq!(server.quits(), server.connections());
+    });
+}
+
+/// An app whose mail goes from this address to a server that takes ASCII addresses only.
+fn app_with_ascii_only_server(from: &str) -> (App, SmtpServer) {
+    let server = SmtpServer::start(Kind {
+        ascii_only: true,
+        ..Kind::default()
+    });
+    let app = App::on_sqlite_with(|config| {
+        super::mail_to(config, &server);
+        config.mail_from = from.parse().unwrap();
+    });
+    (app, server)
+}
+
+#[test]
+fn a_sender_that_the_server_cannot_take_fails_no_mail() {
+    let (app, server) = app_with_ascii_only_server("päivi@hill.example");
+    crate::support::app::block_on(async {
+        app.register(ADA).await;
+        let mail = queue(&app, ADA, "reset 1", reset_letter(&app, "rcp_1")).unwrap();
+        app.drain().await;
+        let deferred = delivery(&app, mail);
+        assert_eq!(deferred.status, Deferred);
+        let told = deferred.last_error.unwrap();
+        assert!(told.contains("ROLLCALL_MAIL_FROM"), "{told}");
+        assert_eq!(server.quits(), server.connections());
+    });
+}
+
+#[test]
+fn a_recipient_that_the_server_cannot_take_fails_that_mail_only() {
+    let (app, server) = app_with_ascii_only_server("no-reply@hill.example");
+    crate::support::app::block_on(async {
+        app.register(ADA).await;
+        app.register("päivi@hill.example").await;
+        app.drain().await;
+        let before = server.taken().len();
+        let to_paivi = queue(
+            &app,
+            "päivi@hill.example",
+            "reset 1",
+            reset_letter(&app, "rcp_1"),
+        );
+        let to_ada = queue(&app, ADA, "reset 2", reset_letter(&app, "rcp_2"));
+        app.drain().await;
+        assert_eq!(delivery(&app, to_paivi.unwrap()).status, Failed);
+        assert_eq!(delivery(&app, to_ada.unwrap()).status, Sent);
+        assert_eq!(server.taken().len(), before + 1);
+    });
+}

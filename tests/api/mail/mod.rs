@@ -36,14 +36,14 @@ macro_rules! sent {
             #[test]
             fn sqlite() {
                 let server = SmtpServer::plain();
-                let app = $crate::support::App::on_sqlite_with(|config| super::super::mail_to(config, &server));
+                let app = $crate::support::App::on_sqlite_with(|config| $crate::mail::mail_to(config, &server));
                 $crate::support::app::block_on(road(&app, &server));
             }
 
             #[test]
             fn postgres() {
                 let server = SmtpServer::plain();
-                let app = $crate::support::App::on_postgres_with(|config| super::super::mail_to(config, &server));
+                let app = $crate::support::App::on_postgres_with(|config| $crate::mail::mail_to(config, &server));
                 if let Some(app) = app {
                     $crate::support::app::block_on(road(&app, &server));
                 }

@@ -128,3 +128,55 @@ fn a_process_that_ends_finishes_its_mail() {
     let waiting = now.values().filter(|delivery| delivery.attempts == 0);
     assert_eq!(waiting.count(), 5 - server.taken().len());
 }
+
+mod the_log_names_no_recipient_even_where_the_mail_server_does {
+    use super::*;
+
+    #[test]
+    fn sqlite() {
+        refused_by_name(Installation::on_sqlite());
+    }
+
+    #[test]
+    fn postgres() {
+        if let Some(installation) = Installation::on_postgres() {
+            refused_by_name(installation);
+        }
+    }
+}
+
+/// Postfix quotes the recipient in its replies.
+fn refused_by_name(mut installation: Installation) {
+    let server = SmtpServer::plain();
+    for reply in [
+        "550 5.1.1 <ada@hill.example>: Recipient address rejected",
+        "451 4.2.1 <ada@hill.example>: Try again later",
+        "ada@hill.example is no number",
+    ] {
+        server.once(Phase::Rcpt, Reaction::Say(reply));
+    }
+    installation.set("SMTP_URL", server.url());
+    installation.set("MAIL_FROM", "no-reply@hill.example");
+    installation.set("MAIL_WORKERS", 1);
+    installation.set("LOG", "trace");
+    let process = installation.start();
+    super::crash::queue_in(&installation, 4);
+    server.wait_for_mails(1);
+    process.terminate();
+    let log = installation.path("data.log");
+    assert!(process.wait().success());
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(!log.contains("ada@hill.example"), "{log}");
+    for (message, error, reason) in [
+        ("mail given up", "permanent", "550 5.1.1"),
+        ("mail deferred", "transient", "451 4.2.1"),
+        (
+            "mail deferred",
+            "unavailable",
+            "the mail server's reply cannot be read",
+        ),
+    ] {
+        let is_told = |line: &str| [message, error, reason].iter().all(|it| line.contains(it));
+        assert!(log.lines().any(is_told), "{reason}:\n{log}");
+    }
+}

@@ -100,6 +100,7 @@ fn tls_from_the_start_is_spoken_and_the_certificate_is_checked() {
         tls: Some((&certificate, &key)),
         implicit_tls: true,
         auth: true,
+        ..Kind::default()
     });
     let taken = arrives(&server, "smtps://me:hunter2@HOST", Some(&certificate));
     assert_eq!((taken.encrypted, taken.signed_in), (true, signed_in()));
@@ -129,6 +130,7 @@ fn without_starttls_no_password_is_sent() {
         .into_iter()
         .filter(|command| command.starts_with("AUTH"));
     assert_eq!(auth.count(), 0);
+    assert_eq!(server.quits(), server.connections());
     let plain = arrives(&server, "smtp://HOST", None);
     assert_eq!((plain.encrypted, plain.signed_in), (false, None));
 }
