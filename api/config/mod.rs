@@ -47,7 +47,7 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::domain::generated_address::LoginDomain;
 use crate::domain::hash_cost::HashCost;
 use crate::domain::limits::{Limit, Quotas};
-use crate::domain::mail::Sender;
+use crate::domain::mail::Mailbox;
 use crate::domain::smtp_url::SmtpUrl;
 
 /// Everything that can be set.
@@ -90,7 +90,7 @@ pub struct Config {
     /// Proxies whose `X-Forwarded-For` and `Forwarded` are believed.
     pub trusted_proxies: TrustedProxies,
     /// Sender of mail.
-    pub mail_from: Sender,
+    pub mail_from: Mailbox,
     /// Mails sent in a minute by all replicas together, at most.
     pub mail_per_minute: u32,
     /// Mails that one process sends at a time.

@@ -17,7 +17,7 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::domain::generated_address::LoginDomain;
 use crate::domain::hash_cost::HashCost;
 use crate::domain::limits::Limit;
-use crate::domain::mail::Sender;
+use crate::domain::mail::Mailbox;
 use crate::domain::smtp_url::SmtpUrl;
 
 /// Declares a constant for each setting, and the list of all of them. The doc comment is the
@@ -184,7 +184,7 @@ settings! {
     }
 
     /// Sender of mail: an address, or a name and an address. Required with `ROLLCALL_SMTP_URL`.
-    MAIL_FROM: Sender {
+    MAIL_FROM: Mailbox {
         name: "mail_from",
         section: Mail,
         parse: parsed,

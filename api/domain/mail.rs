@@ -20,29 +20,29 @@ string_enum! {
     }
 }
 
-/// Who mail is from: an address, and the name that people see beside it.
+/// The mailbox that mail is from (RFC 5322, 3.4): an address, and the name that people see beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sender {
+pub struct Mailbox {
     name: String,
     address: EmailAddress,
 }
 
-/// The longest name of a sender, in characters.
+/// The longest name of a mailbox, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-impl Sender {
+impl Mailbox {
     /// The name that people see.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where it is sent from.
+    /// The address that mail is sent from.
     pub const fn address(&self) -> &EmailAddress {
         &self.address
     }
 }
 
-impl FromStr for Sender {
+impl FromStr for Mailbox {
     type Err = String;
 
     /// `Hill Road School <no-reply@school.example>`, or the address alone, whose name is then
@@ -65,7 +65,7 @@ impl FromStr for Sender {
     }
 }
 
-impl fmt::Display for Sender {
+impl fmt::Display for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} <{}>", self.name, self.address.as_str())
     }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sender_is_an_address_with_or_without_a_name() {
+    fn a_mailbox_is_an_address_with_or_without_a_name() {
         for (text, expected) in [
             (
                 "no-reply@school.example",
@@ -95,7 +95,7 @@ mod tests {
                 "School, Hill Road <a@b.example>",
             ),
         ] {
-            assert_eq!(text.parse::<Sender>().unwrap().to_string(), expected);
+            assert_eq!(text.parse::<Mailbox>().unwrap().to_string(), expected);
         }
         for bad in [
             "",
@@ -103,7 +103,7 @@ mod tests {
             "School no-reply@x.org>",
             "A\r\nBcc: b <a@x.org>",
         ] {
-            assert!(bad.parse::<Sender>().is_err(), "{bad}");
+            assert!(bad.parse::<Mailbox>().is_err(), "{bad}");
         }
     }
 }

@@ -25,7 +25,8 @@ use crate::domain::timestamp::Timestamp;
 
 /// Who a mail goes to.
 pub struct Recipient<'a> {
-    pub name: &'a str,
+    /// None where no account is known.
+    pub name: Option<&'a str>,
     pub address: &'a EmailAddress,
 }
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
-use lettre::{Address, Message};
+use lettre::message::{MultiPart, MultiPartKind, SinglePart};
+use lettre::{Address, Message, message};
 
 use super::content::Recipient;
 use super::templates::Written;
@@ -12,7 +12,7 @@ use super::transport::{DeliveryError, Reason, RenderedMail};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::MailId;
 use crate::domain::language::Language;
-use crate::domain::mail::Sender;
+use crate::domain::mail::Mailbox;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 
@@ -33,7 +33,7 @@ pub struct MailHeaders {
 pub fn compose(
     headers: &MailHeaders,
     written: &Written,
-    from: &Sender,
+    from: &Mailbox,
     to: &Recipient<'_>,
 ) -> Result<std::result::Result<RenderedMail, DeliveryError>> {
     let Some(sender) = address(from.address()) else {
@@ -45,8 +45,8 @@ pub fn compose(
         return Ok(Err(DeliveryError::Permanent(Reason::own(reason))));
     };
     let mut builder = Message::builder()
-        .from(Mailbox::new(Some(one_line(from.name())), sender))
-        .to(Mailbox::new(name_of(to), receiver))
+        .from(message::Mailbox::new(Some(one_line(from.name())), sender))
+        .to(message::Mailbox::new(name_of(to), receiver))
         .subject(one_line(&written.subject))
         .date(date_of(headers))
         .message_id(Some(format!(
@@ -62,19 +62,19 @@ pub fn compose(
         let name = HeaderName::new_from_ascii(name.to_owned()).map_err(Error::internal)?;
         builder = builder.raw_header(HeaderValue::new(name, value.to_owned()));
     }
-    let message = builder
+    let composed = builder
         .multipart(parts(headers, written))
         .map_err(Error::internal)?;
     Ok(Ok(RenderedMail {
         name: file_name(headers),
         from: from.address().clone(),
         to: to.address.clone(),
-        text: message.formatted(),
+        text: composed.formatted(),
     }))
 }
 
 fn name_of(to: &Recipient<'_>) -> Option<String> {
-    Some(one_line(to.name)).filter(|name| !name.is_empty())
+    to.name.map(one_line).filter(|name| !name.is_empty())
 }
 
 fn parts(headers: &MailHeaders, written: &Written) -> MultiPart {

@@ -9,7 +9,7 @@ use crate::clock::new_id;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::MailId;
 use crate::domain::language::Language;
-use crate::domain::mail::Sender;
+use crate::domain::mail::Mailbox;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 
@@ -27,10 +27,10 @@ pub struct Preview {
 ///
 /// # Errors
 /// `internal` where a catalogue lacks a sentence, which a test rules out.
-pub fn all(from: &Sender, links: &Links, now: Timestamp) -> Result<Vec<Preview>> {
+pub fn all(from: &Mailbox, links: &Links, now: Timestamp) -> Result<Vec<Preview>> {
     let address = EmailAddress::parse("ana.silva@hill-road.example").map_err(Error::internal)?;
     let to = Recipient {
-        name: "Ana Silva",
+        name: Some("Ana Silva"),
         address: &address,
     };
     let origin = Origin { from, links };
@@ -62,7 +62,7 @@ pub fn all(from: &Sender, links: &Links, now: Timestamp) -> Result<Vec<Preview>>
 /// # Errors
 /// A [`DeliveryError`] where the address has no notation in a header.
 pub fn trial(
-    from: &Sender,
+    from: &Mailbox,
     to: &EmailAddress,
     now: Timestamp,
 ) -> Result<std::result::Result<RenderedMail, DeliveryError>> {
@@ -82,7 +82,7 @@ pub fn trial(
         created_at: now,
     };
     let to = Recipient {
-        name: "",
+        name: None,
         address: to,
     };
     compose(&headers, &written, from, &to)

@@ -18,7 +18,7 @@ use super::templates::{self, Origin};
 use super::transport::{DeliveryError, Reason, RenderedMail, Smtp, SmtpSession, Transport};
 use crate::clock::Clock;
 use crate::domain::ids::MailId;
-use crate::domain::mail::Sender;
+use crate::domain::mail::Mailbox;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::jobs::{self, Lease};
@@ -40,7 +40,7 @@ pub struct MailRoute {
     pub clock: Clock,
     pub outbox: Arc<Outbox>,
     pub transport: Arc<Transport>,
-    pub from: Sender,
+    pub from: Mailbox,
 }
 
 /// Takes mail from the queue to the transport. Each thread has its own.
@@ -54,13 +54,23 @@ pub struct MailSender {
 
 /// What became of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum SendOutcome {
     /// It left.
     Sent,
     /// It did not leave: it is deferred or given up.
     NotSent(DeliveryError),
-    /// It was withdrawn, was sent already, or is in another worker's hands.
+    /// It was withdrawn, was sent already, or is in another worker's hands: the mail server did not
+    /// get the text from here.
     Lost,
+}
+
+impl From<std::result::Result<(), DeliveryError>> for SendOutcome {
+    fn from(delivered: std::result::Result<(), DeliveryError>) -> Self {
+        match delivered {
+            Ok(()) => Self::Sent,
+            Err(delivery_error) => Self::NotSent(delivery_error),
+        }
+    }
 }
 
 impl MailSender {
@@ -106,27 +116,26 @@ impl MailSender {
     ///
     /// # Errors
     /// Where the database stays away: the lease runs out, and another worker goes on.
-    pub fn send(&mut self, lease: &Lease) -> Result<Step> {
+    pub fn send(&mut self, lease: &Lease) -> Result<SendOutcome> {
         let Some(mail) = with_retries(|| self.begin(lease))? else {
-            return Ok(Step::Lost);
+            return Ok(SendOutcome::Lost);
         };
-        let delivered = match self.write_out(&mail)? {
+        let outcome = match self.write_out(&mail)? {
             Ok(rendered) => self.deliver(lease, &rendered)?,
-            Err(delivery_error) => Delivered::NotSent(delivery_error),
+            Err(delivery_error) => SendOutcome::NotSent(delivery_error),
         };
         // What became of it is known here only, so a database that is busy is asked again.
-        match delivered {
-            Delivered::Sent => {
+        match &outcome {
+            SendOutcome::Sent => {
                 with_retries(|| self.note_sent(lease, &mail))?;
                 tracing::info!(mail = %mail.id, kind = %mail.kind, "mail sent");
-                Ok(Step::Sent)
             }
-            Delivered::NotSent(delivery_error) => {
-                with_retries(|| self.note_not_sent(lease, &mail, &delivery_error))?;
-                Ok(Step::NotSent(delivery_error))
+            SendOutcome::NotSent(delivery_error) => {
+                with_retries(|| self.note_not_sent(lease, &mail, delivery_error))?;
             }
-            Delivered::Lost => Ok(Step::Lost),
+            SendOutcome::Lost => {}
         }
+        Ok(outcome)
     }
 
     /// The mail to be sent; `None`, with the job deleted, where there is nothing to send any more, or
@@ -151,7 +160,7 @@ impl MailSender {
         })
     }
 
-    fn deliver(&mut self, lease: &Lease, rendered: &RenderedMail) -> Result<Delivered> {
+    fn deliver(&mut self, lease: &Lease, rendered: &RenderedMail) -> Result<SendOutcome> {
         let transport = self.route.transport.clone();
         match &*transport {
             Transport::Folder(folder) => Ok(folder.deliver(rendered).into()),
@@ -164,16 +173,16 @@ impl MailSender {
         smtp: &Smtp,
         lease: &Lease,
         rendered: &RenderedMail,
-    ) -> Result<Delivered> {
+    ) -> Result<SendOutcome> {
         if let Err(delivery_error) = smtp.offer(&mut self.session, rendered) {
-            return Ok(Delivered::NotSent(delivery_error));
+            return Ok(SendOutcome::NotSent(delivery_error));
         }
         match self.note_hand_over(lease) {
             Ok(true) => Ok(smtp.hand_over(&mut self.session, rendered).into()),
             // The server waits for a text that it will not get: the session ends here.
             Ok(false) => {
                 self.session = None;
-                Ok(Delivered::Lost)
+                Ok(SendOutcome::Lost)
             }
             Err(error) => {
                 self.session = None;
@@ -195,7 +204,7 @@ impl MailSender {
         let account = accounts::find(&mut *self.route.pool.get()?, mail.account_id)?;
         let name = account.map(|account| account.username.as_str().to_owned());
         let to = Recipient {
-            name: name.as_deref().unwrap_or_default(),
+            name: name.as_deref(),
             address: &mail.recipient,
         };
         let origin = Origin {
@@ -294,23 +303,6 @@ pub fn hand_over(connection: &mut Connection, lease: &Lease, now: Timestamp) -> 
         Ok(jobs::renew_in_time(connection, lease, now)?
             && mails::hand_over(connection, mail_of(lease), now)?)
     })
-}
-
-/// What became of a mail that was in hand.
-enum Delivered {
-    Sent,
-    NotSent(DeliveryError),
-    /// It was withdrawn, or the lease ran out, before the server had the text.
-    Lost,
-}
-
-impl From<std::result::Result<(), DeliveryError>> for Delivered {
-    fn from(delivered: std::result::Result<(), DeliveryError>) -> Self {
-        match delivered {
-            Ok(()) => Self::Sent,
-            Err(delivery_error) => Self::NotSent(delivery_error),
-        }
-    }
 }
 
 /// How long a mail waits for its next try: longer each time, and not all mails equally long.

@@ -9,7 +9,7 @@ use crate::domain::ids::{OrganizationId, WorkerId};
 use crate::domain::jobs::{JobKind, Priority};
 use crate::error::Result;
 use crate::mail::send_rate::SendRate;
-use crate::mail::sending::{self, MailSender};
+use crate::mail::sending::{MailSender, SendOutcome};
 use crate::mail::transport::DeliveryError;
 use crate::services::imports::execution;
 use crate::services::unit_of_work::Services;
@@ -206,12 +206,12 @@ impl Worker {
 
     fn send(&mut self, lease: &Lease) -> Result<Step> {
         Ok(match self.mail.send(lease)? {
-            sending::Step::NotSent(DeliveryError::Unavailable(_)) => Step::Outage,
-            sending::Step::Sent
-            | sending::Step::NotSent(DeliveryError::Transient(_) | DeliveryError::Permanent(_)) => {
+            SendOutcome::NotSent(DeliveryError::Unavailable(_)) => Step::Outage,
+            SendOutcome::Sent
+            | SendOutcome::NotSent(DeliveryError::Transient(_) | DeliveryError::Permanent(_)) => {
                 Step::Done
             }
-            sending::Step::Lost => Step::Taken,
+            SendOutcome::Lost => Step::Taken,
         })
     }
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::content::{MailContent, Recipient};
 use super::links::Links;
 use crate::domain::language::Language;
-use crate::domain::mail::Sender;
+use crate::domain::mail::Mailbox;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use people::{lines_of_note, said_by_people};
@@ -33,7 +33,7 @@ pub struct Written {
 
 /// Who writes a mail, and into which app its links lead.
 pub struct Origin<'a> {
-    pub from: &'a Sender,
+    pub from: &'a Mailbox,
     pub links: &'a Links,
 }
 
@@ -59,7 +59,7 @@ impl Values {
     }
 
     /// What the sentences name.
-    fn context(&self, catalogue: &Catalogue, to: &Recipient<'_>, from: &Sender) -> Result<Value> {
+    fn context(&self, catalogue: &Catalogue, to: &Recipient<'_>, from: &Mailbox) -> Result<Value> {
         let said = |(name, text): (&String, &Option<String>)| {
             let text = text.as_deref().map(said_by_people);
             text.map(|text| (name.clone(), text))
@@ -108,7 +108,6 @@ fn lay_out_parts(language: Language, link: &str, sentences: Value) -> Result<Wri
     let as_text = context! { language, link, ..sentences.clone() };
     let as_html = context! {
         language,
-        direction => "ltr",
         link => in_attribute(link),
         // Keeps what follows out of the line that a list of mails shows.
         padding => vec![(); 60],
@@ -144,7 +143,7 @@ impl Draft<'_> {
     /// Every sentence of the mail, with its values in it.
     fn sentences(&self, to: &Recipient<'_>) -> Result<Value> {
         let (words, common) = (self.words, &self.catalogue.common);
-        let greeting = if people::is_plain_name(to.name) {
+        let greeting = if to.name.is_some_and(people::is_plain_name) {
             &common.greeting
         } else {
             &common.greeting_nobody

@@ -9,7 +9,7 @@ use crate::domain::email_address::EmailAddress;
 fn written(visit: impl Fn(&str, Language, &MailContent, &Written)) {
     let address = EmailAddress::parse("ana@hill.example").unwrap();
     let to = Recipient {
-        name: "Ana",
+        name: Some("Ana"),
         address: &address,
     };
     let from = "School <no-reply@hill.example>".parse().unwrap();
@@ -99,10 +99,10 @@ fn entries(source: &str) -> BTreeMap<String, Vec<String>> {
 
 #[test]
 fn every_language_says_the_same_with_the_same_values() {
-    let english = entries(words::SOURCES[0].1);
+    let english = entries(words::source(Language::English));
     assert!(english.len() > 70, "{}", english.len());
-    for (language, source) in words::SOURCES {
-        let theirs = entries(source);
+    for language in Language::ALL {
+        let theirs = entries(words::source(*language));
         for (name, values) in &english {
             // Dates are put together in each language's way.
             let their_values = theirs.get(name);

@@ -69,21 +69,38 @@ pub struct Words {
     pub why: String,
 }
 
-pub const SOURCES: [(Language, &str); 6] = [
-    (Language::English, include_str!("languages/en.toml")),
-    (Language::Finnish, include_str!("languages/fi.toml")),
-    (Language::Spanish, include_str!("languages/es.toml")),
-    (Language::German, include_str!("languages/de.toml")),
-    (Language::French, include_str!("languages/fr.toml")),
-    (Language::Swedish, include_str!("languages/sv.toml")),
-];
+/// The text of a catalogue.
+pub const fn source(language: Language) -> &'static str {
+    match language {
+        Language::English => include_str!("languages/en.toml"),
+        Language::Finnish => include_str!("languages/fi.toml"),
+        Language::Spanish => include_str!("languages/es.toml"),
+        Language::German => include_str!("languages/de.toml"),
+        Language::French => include_str!("languages/fr.toml"),
+        Language::Swedish => include_str!("languages/sv.toml"),
+    }
+}
 
-type Read = std::result::Result<Catalogue, toml::de::Error>;
+type Parsed = std::result::Result<Catalogue, toml::de::Error>;
 
-static CATALOGUES: LazyLock<Vec<(Language, Read)>> = LazyLock::new(|| {
-    let read = |(language, source): (Language, &str)| (language, toml::from_str(source));
-    SOURCES.into_iter().map(read).collect()
-});
+/// The catalogue of a language, parsed when it is first needed.
+fn parsed(language: Language) -> &'static Parsed {
+    macro_rules! of {
+        ($language:ident) => {{
+            static PARSED: LazyLock<Parsed> =
+                LazyLock::new(|| toml::from_str(source(Language::$language)));
+            &PARSED
+        }};
+    }
+    match language {
+        Language::English => of!(English),
+        Language::Finnish => of!(Finnish),
+        Language::Spanish => of!(Spanish),
+        Language::German => of!(German),
+        Language::French => of!(French),
+        Language::Swedish => of!(Swedish),
+    }
+}
 
 impl Catalogue {
     /// The catalogue of a language.
@@ -91,15 +108,8 @@ impl Catalogue {
     /// # Errors
     /// `internal` where it is broken: a test reads all of them.
     pub fn of(language: Language) -> Result<&'static Self> {
-        let catalogue = CATALOGUES
-            .iter()
-            .find(|(of, _)| *of == language)
-            .map(|(_, read)| read);
-        match catalogue {
-            Some(Ok(catalogue)) => Ok(catalogue),
-            Some(Err(error)) => Err(Error::internal(error.to_string())),
-            None => Err(Error::internal(format!("no words in {language}"))),
-        }
+        let parsed = parsed(language).as_ref();
+        parsed.map_err(|error| Error::internal(error.to_string()))
     }
 
     /// The words of a kind of mail.
@@ -176,7 +186,8 @@ pub fn lay_out(name: &str, layout: &str, values: Value) -> Result<String> {
         .map_err(broken)
 }
 
-/// The error of a template that cannot be filled.
+/// The error of a template that cannot be filled. Its debug form, which would list the values, is for
+/// no log.
 pub fn broken(error: minijinja::Error) -> Error {
-    Error::internal(format!("{error:#}"))
+    Error::internal(error.to_string())
 }
