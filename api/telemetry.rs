@@ -13,8 +13,11 @@ use crate::error::{Error, Result};
 
 /// Starts logging to standard error: text on a terminal, JSON elsewhere, or as configured. A second
 /// call changes nothing.
-pub fn start_logging(config: &Config) {
-    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
+///
+/// # Errors
+/// A filter that cannot be used, which the configuration rules out.
+pub fn start_logging(config: &Config) -> Result<()> {
+    let filter = EnvFilter::try_new(&config.log).map_err(Error::internal)?;
     let json = match config.log_format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -30,6 +33,7 @@ pub fn start_logging(config: &Config) {
     };
     // Whoever embeds the library may have begun to log already.
     drop(started);
+    Ok(())
 }
 
 /// What is counted, for Prometheus.

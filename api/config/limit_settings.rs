@@ -61,7 +61,8 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
         Limit::MailToAddress => (
             "limit_mail_to_address",
             "3/1h",
-            "Mails to one address, for each purpose, that were requested without a session.",
+            "Mails to one address, for each purpose: password resets, links sent again, renewed invitations, \
+             notices of imports.",
         ),
         Limit::MailFromClient => (
             "limit_mail_from_client",

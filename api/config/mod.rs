@@ -74,8 +74,7 @@ pub struct Config {
     pub password_hash: HashCost,
     /// Threads that hash passwords, for each of the two lanes.
     pub hash_threads: usize,
-    /// Batches of imports that one process has in hand at a time; never more than it has threads that
-    /// hash.
+    /// Batches of imports that one process has in hand at a time: at most `hash_threads`.
     pub import_workers: usize,
     /// How long a worker may be silent before another takes its batch of an import.
     pub import_lease: Duration,
@@ -171,7 +170,7 @@ impl Config {
                 .read_or(&DATABASE_CONNECTIONS, connections(&database_url))?,
             hash_threads,
             password_hash: from.read(&PASSWORD_HASH)?,
-            import_workers: from.read_or(&IMPORT_WORKERS, hash_threads)?,
+            import_workers: from.read_at_most(&IMPORT_WORKERS, hash_threads)?,
             results_lifetime: from.read(&RESULTS_HOURS)?,
             trusted_proxies: from.read(&TRUSTED_PROXIES)?,
             limits: limits(from)?,
@@ -280,10 +279,25 @@ mod tests {
             error.ends_with("an example: ROLLCALL_LISTEN=0.0.0.0:8080"),
             "{error}"
         );
+        for (setting, bad) in [("log", "rollcall=loud"), ("log_format", "yaml")] {
+            let error = with(&[(setting, bad)]).unwrap_err().to_string();
+            let told = format!("ROLLCALL_{} = {bad:?} is no", setting.to_uppercase());
+            assert!(error.starts_with(&told), "{error}");
+        }
         let error = with(&[("database_url", "mysql://x")])
             .unwrap_err()
             .to_string();
         assert!(error.contains("neither sqlite: nor postgres://"), "{error}");
+    }
+
+    #[test]
+    fn no_more_batches_are_in_hand_than_threads_hash() {
+        for (workers, shown) in [("9", 3), ("2", 2)] {
+            let config = with(&[("hash_threads", "3"), ("import_workers", workers)]).unwrap();
+            assert_eq!(config.import_workers, shown);
+            let line = format!("import_workers = \"{shown}\"  # environment");
+            assert!(config.to_string().contains(&line), "{config}");
+        }
     }
 
     #[test]

@@ -71,6 +71,25 @@ impl Reader {
         Ok(value)
     }
 
+    /// Reads a number that is no higher than `max`, which is also the default.
+    ///
+    /// # Errors
+    /// A value that cannot be found or used.
+    pub fn read_at_most(
+        &mut self,
+        setting: &Setting<usize>,
+        max: usize,
+    ) -> Result<usize, ConfigError> {
+        let number = self.read_or(setting, max)?;
+        if number <= max {
+            return Ok(number);
+        }
+        if let Some(read) = self.effective.last_mut() {
+            read.value = max.to_string();
+        }
+        Ok(max)
+    }
+
     /// Whether a setting is set anywhere.
     ///
     /// # Errors

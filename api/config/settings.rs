@@ -9,8 +9,8 @@ use super::limit_settings::of_limit;
 use super::setting::DefaultValue::{Computed, Fixed, Unset};
 use super::setting::{Section, Setting, SettingInfo};
 use super::values::{
-    LogFormat, OrganizationCreation, count, hours, listen_address, optional, origins, parsed,
-    seconds, web_url,
+    LogFormat, OrganizationCreation, count, hours, listen_address, log_filter, optional, origins,
+    parsed, seconds, web_url, word,
 };
 use crate::domain::client_address::TrustedProxies;
 use crate::domain::database_url::DatabaseUrl;
@@ -126,7 +126,7 @@ settings! {
     ORGANIZATION_CREATION: OrganizationCreation {
         name: "organization_creation",
         section: Organizations,
-        parse: parsed,
+        parse: word,
         default: Computed("`anyone` on SQLite, `operators` on PostgreSQL"),
         example: "operators",
         is_secret: false,
@@ -170,10 +170,10 @@ settings! {
     /// Mail server. `smtps://user:password@host` uses TLS from the start, on port 465 unless the URL has
     /// another. `smtp://user:password@host` requires STARTTLS, on port 587 unless the URL has another.
     /// `?starttls=optional` uses STARTTLS where the server offers it, `?starttls=never` does not encrypt;
-    /// both are refused with a password. A loopback host defaults to `optional`. Write `/ ? # @ :` of a
-    /// user or password as `%2F %3F %23 %40 %3A`. `?ehlo=name` sets the name in EHLO, otherwise the
-    /// domain of `ROLLCALL_MAIL_FROM`. Certificates are checked against those of the system, or of the
-    /// file that `SSL_CERT_FILE` names.
+    /// both are refused with a password, except for a loopback host. Without a password a loopback host
+    /// defaults to `optional`. Write `/ ? # @ :` of a user or password as `%2F %3F %23 %40 %3A`.
+    /// `?ehlo=name` sets the name in EHLO, otherwise the domain of `ROLLCALL_MAIL_FROM`. Certificates are
+    /// checked against those of the system, or of the file that `SSL_CERT_FILE` names.
     SMTP_URL: Option<SmtpUrl> {
         name: "smtp_url",
         section: Mail,
@@ -302,7 +302,7 @@ settings! {
     LOG: String {
         name: "log",
         section: Logs,
-        parse: parsed,
+        parse: log_filter,
         default: Fixed("info,actix_server=warn"),
         example: "info,rollcall=debug",
         is_secret: false,
@@ -312,7 +312,7 @@ settings! {
     LOG_FORMAT: LogFormat {
         name: "log_format",
         section: Logs,
-        parse: parsed,
+        parse: word,
         default: Fixed("auto"),
         example: "json",
         is_secret: false,

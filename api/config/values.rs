@@ -5,46 +5,56 @@ use std::net::ToSocketAddrs as _;
 use std::str::FromStr;
 use std::time::Duration;
 
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
-/// Who may create organizations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrganizationCreation {
-    Anyone,
-    Operators,
-}
+use crate::domain::string_enum::{UnknownWord, string_enum};
 
-impl FromStr for OrganizationCreation {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "anyone" => Ok(Self::Anyone),
-            "operators" => Ok(Self::Operators),
-            _ => Err("is neither anyone nor operators"),
-        }
+string_enum! {
+    /// Who may create organizations.
+    OrganizationCreation {
+        Anyone = "anyone",
+        Operators = "operators",
     }
 }
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
-    Auto,
-    Text,
-    Json,
+string_enum! {
+    /// The format of log lines.
+    LogFormat {
+        /// Text on a terminal, JSON elsewhere.
+        Auto = "auto",
+        Text = "text",
+        Json = "json",
+    }
 }
 
-impl FromStr for LogFormat {
-    type Err = &'static str;
+/// Reads a word of a closed vocabulary.
+///
+/// # Errors
+/// Any other word.
+pub fn word<T: FromStr<Err = UnknownWord>>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|unknown: UnknownWord| format!("is none of {}", unknown.known.join(", ")))
+}
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err("is none of auto, text, json"),
+/// Reads what is logged: a level, and levels of single modules.
+///
+/// # Errors
+/// A text that is no such filter. A single word that is no level is refused too: the filter would
+/// take a mistyped level for the name of a module, and log nothing else.
+pub fn log_filter(text: &str) -> Result<String, String> {
+    let names_more = |part: &&str| part.contains(['=', '[', '{', '}', ']']);
+    for part in text.split(',').filter(|part| !names_more(part)) {
+        if part.parse::<LevelFilter>().is_err() {
+            return Err(format!(
+                "has {part:?}, which is no level: off, error, warn, info, debug, trace"
+            ));
         }
+    }
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("is no filter of log lines ({error})")),
     }
 }
 
@@ -137,4 +147,33 @@ pub fn origins(text: &str) -> Result<Vec<String>, String> {
 /// The origin of a URL, as browsers send it.
 pub fn origin_of(url: &Url) -> String {
     url.origin().ascii_serialization()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_filter_is_levels_for_all_and_for_modules() {
+        for good in [
+            "info",
+            "info,actix_server=warn",
+            "warn,rollcall=debug",
+            "rollcall::mail=trace",
+            "off",
+            "info,[request{id=7}]=debug",
+        ] {
+            assert_eq!(log_filter(good), Ok(good.to_owned()));
+        }
+        for bad in ["inof", "rollcall=loud", "info,rollcall"] {
+            assert!(log_filter(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_refused_with_the_known_ones() {
+        assert_eq!(word("json"), Ok(LogFormat::Json));
+        let refused = word::<LogFormat>("yaml");
+        assert_eq!(refused, Err("is none of auto, text, json".to_owned()));
+    }
 }

@@ -24,9 +24,10 @@ string_enum! {
         CodeAccount = "code_account",
         /// Unknown invite codes that came from one client address without a session.
         CodeClient = "code_client",
-        /// Mails that strangers have sent to one address: resets, verifications, renewed links.
+        /// Mails to one address, for each purpose: password resets, links sent again, renewed
+        /// invitations, notices of imports.
         MailToAddress = "mail_to_address",
-        /// Mails that one client address has sent so.
+        /// Mails that one client address requested without a session.
         MailFromClient = "mail_from_client",
         /// Invitations that one organization sends.
         Invitations = "invitations",

@@ -26,7 +26,7 @@ const TO_FINISH_A_MAIL: Duration = Duration::from_secs(10);
 
 impl Workers {
     /// Starts as many threads as the configuration says: those for imports, of which any also cleans
-    /// up, and those for mail. There are no more batches of imports in hand than threads to hash them.
+    /// up, and those for mail.
     ///
     /// # Errors
     /// Where the system gives no threads, or the store's own.
@@ -46,9 +46,8 @@ impl Workers {
             };
             (0..count).map(spawn_one).collect::<Result<Vec<_>>>()
         };
-        let batches = config.import_workers.min(config.hash_threads);
         Ok(Self {
-            background: spawn_all("import", batches, &BACKGROUND)?,
+            background: spawn_all("import", config.import_workers, &BACKGROUND)?,
             mail: spawn_all("mail", config.mail_workers, &MAILS)?,
             shutdown,
         })

@@ -41,15 +41,25 @@ fn the_configuration_is_shown_without_its_secrets() {
 
 #[test]
 fn a_setting_that_cannot_be_used_stops_the_start_and_says_why() {
-    let mut installation = Installation::on_sqlite();
-    for (listen, problem) in [
+    for (setting, value, problem) in [
         (
+            "LISTEN",
             "nowhere",
             "ROLLCALL_LISTEN = \"nowhere\" is no address with a port",
         ),
-        ("203.0.113.1:80", "cannot listen on 203.0.113.1:80"),
+        (
+            "LOG",
+            "rollcall=loud",
+            "ROLLCALL_LOG = \"rollcall=loud\" is no filter",
+        ),
+        (
+            "LISTEN",
+            "203.0.113.1:80",
+            "cannot listen on 203.0.113.1:80",
+        ),
     ] {
-        installation.set("LISTEN", listen);
+        let mut installation = Installation::on_sqlite();
+        installation.set(setting, value);
         let output = installation.run(&["serve"]);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let told = String::from_utf8_lossy(&output.stderr);
@@ -141,9 +151,13 @@ fn an_unknown_key_of_the_file_stops_the_start() {
         "rollcall: the configuration file rollcall.toml: import_worker is no setting, the nearest \
          is import_workers\n"
     );
-    std::fs::write(installation.path("rollcall.toml"), "import_workers = 3\n").expect("no file");
+    std::fs::write(
+        installation.path("rollcall.toml"),
+        "hash_threads = 3\nimport_workers = 2\n",
+    )
+    .expect("no file");
     let told = printed(&installation.run(&["config"]));
-    assert!(told.contains("import_workers = \"3\"  # file"), "{told}");
+    assert!(told.contains("import_workers = \"2\"  # file"), "{told}");
 }
 
 #[cfg(not(feature = "postgres-tls"))]
