@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match cli::run(cli::Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("rollcall: {error}");
+            cli::tell(&error.to_string());
             ExitCode::FAILURE
         }
     }

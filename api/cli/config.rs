@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::error::CommandError;
-use super::output::print_or_write;
+use super::output::{print_or_write, tell};
 use crate::config::{self, Config};
 
 #[derive(Args)]
@@ -40,7 +40,7 @@ pub fn run(arguments: &ConfigArguments) -> Result<(), CommandError> {
 fn effective() -> Result<String, CommandError> {
     let config = Config::load()?;
     for unknown in config.unknown_variables() {
-        eprintln!("rollcall: warning: {unknown}");
+        tell(&format!("warning: {unknown}"));
     }
     Ok(config.to_string())
 }

@@ -18,6 +18,12 @@ pub enum CommandError {
         what: String,
         source: std::io::Error,
     },
+    /// A terminal, a pipe or a connection.
+    #[error("{what}: {source}")]
+    Io {
+        what: String,
+        source: std::io::Error,
+    },
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
@@ -29,6 +35,13 @@ pub enum CommandError {
 impl CommandError {
     pub(super) fn file(what: impl std::fmt::Display, source: std::io::Error) -> Self {
         Self::File {
+            what: what.to_string(),
+            source,
+        }
+    }
+
+    pub(super) fn io(what: impl std::fmt::Display, source: std::io::Error) -> Self {
+        Self::Io {
             what: what.to_string(),
             source,
         }

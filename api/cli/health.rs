@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs 
 use std::time::Duration;
 
 use super::error::CommandError;
+use super::output::print;
 use crate::config::Config;
 
 /// Longer than the server itself waits for its database before it says that it is not ready.
@@ -18,10 +19,9 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 pub fn run(config: &Config) -> Result<(), CommandError> {
     let address = address(config)?;
     let answer = ask(address)
-        .map_err(|error| CommandError::file(format!("no answer from {address}"), error))?;
+        .map_err(|error| CommandError::io(format!("no answer from {address}"), error))?;
     if answer.split(' ').nth(1) == Some("200") {
-        println!("ready");
-        return Ok(());
+        return print("ready\n");
     }
     Err(CommandError::NotReady(format!(
         "not ready: {address} answered {answer:?}"
@@ -44,7 +44,7 @@ fn address(config: &Config) -> Result<SocketAddr, CommandError> {
 fn resolve(address: &str) -> Result<SocketAddr, CommandError> {
     let found = address
         .to_socket_addrs()
-        .map_err(|error| CommandError::file(address, error))?
+        .map_err(|error| CommandError::io(address, error))?
         .next();
     found.ok_or_else(|| CommandError::NotReady(format!("{address} is no address")))
 }

@@ -10,6 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::error::CommandError;
+use super::output::print;
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
@@ -83,7 +84,7 @@ pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandErro
         let errors = OutputFile::create(&arguments.errors)?;
         errors.write(&job, ResultFile::Errors)?;
     }
-    report(arguments, &finished);
+    print(&report(arguments, &finished))?;
     if finished.import.status == ImportStatus::Failed {
         let told = "all or nothing was asked for, and it was nothing";
         return Err(CommandError::Usage(told.to_owned()));
@@ -183,9 +184,7 @@ impl Job<'_> {
         let style = "{bar:40} {pos}/{len} accounts, {per_sec}, {eta} left";
         bar.set_style(ProgressStyle::with_template(style).map_err(Error::internal)?);
         std::thread::scope(|scope| {
-            let config = &self.state.services.config;
-            let threads = config.hash_threads.min(config.import_workers).max(1);
-            let work: Vec<_> = (0..threads)
+            let work: Vec<_> = (0..self.state.services.config.import_workers)
                 .map(|_| scope.spawn(|| self.work_until_finished()))
                 .collect();
             let finished = loop {
@@ -297,19 +296,20 @@ fn private_file(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-fn report(arguments: &ImportArguments, finished: &ImportWithCounts) {
-    println!(
-        "{}: {} of {} rows became accounts. Their passwords are in {}.",
+fn report(arguments: &ImportArguments, finished: &ImportWithCounts) -> String {
+    let mut report = format!(
+        "{}: {} of {} rows became accounts. Their passwords are in {}.\n",
         finished.import.status,
         finished.created(),
         finished.import.rows_total,
         arguments.output.display()
     );
     if finished.failed() > 0 {
-        println!(
-            "Rows that failed: {}. Correct them in {} and import that file again.",
+        report += &format!(
+            "Rows that failed: {}. Correct them in {} and import that file again.\n",
             finished.failed(),
             arguments.errors.display()
         );
     }
+    report
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::error::CommandError;
+use super::output::print;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::email_address::EmailAddress;
@@ -61,12 +62,11 @@ fn write_previews(folder: &Path, config: &Config) -> Result<(), CommandError> {
         write(folder, &format!("{name}.eml"), &preview.mail.text)?;
     }
     write(folder, "index.html", index(&previews).as_bytes())?;
-    println!(
-        "{} mails are in {}: open index.html.",
+    print(&format!(
+        "{} mails are in {}: open index.html.\n",
         previews.len(),
         folder.display()
-    );
-    Ok(())
+    ))
 }
 
 fn write(folder: &Path, name: &str, content: &[u8]) -> Result<(), CommandError> {
@@ -113,13 +113,12 @@ fn send_trial(to: &str, config: &Config) -> Result<(), CommandError> {
         .map_err(|delivery_error| {
             CommandError::NotSent(delivery_error.reason().text().to_owned())
         })?;
-    match &config.smtp_url {
-        Some(server) => println!("{} took the mail to {}.", server.host, to.as_str()),
-        None => println!(
-            "The mail to {} is in {}.",
+    print(&match &config.smtp_url {
+        Some(server) => format!("{} took the mail to {}.\n", server.host, to.as_str()),
+        None => format!(
+            "The mail to {} is in {}.\n",
             to.as_str(),
             config.data_dir.join("mail").display()
         ),
-    }
-    Ok(())
+    })
 }

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use self::output::print_or_write;
+pub use self::output::tell;
+use self::output::{print, print_or_write};
 use crate::app::Running;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -64,8 +65,8 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(),
         Command::Migrate => {
-            print_migrations(&open_state()?);
-            Ok(())
+            let applied = open_state()?.migrations;
+            print(&told_of_migrations(&applied))
         }
         Command::Openapi { output } => print_or_write(&openapi::to_json()?, output.as_deref()),
         Command::Config(arguments) => config::run(&arguments),
@@ -78,7 +79,7 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
 
 fn open_state() -> Result<State, CommandError> {
     let config = Config::load()?;
-    start_logging(&config);
+    start_logging(&config)?;
     for unknown in config.unknown_variables() {
         tracing::warn!("{unknown}");
     }
@@ -117,9 +118,9 @@ fn write_whole(path: &Path, content: &str) -> std::io::Result<()> {
     std::fs::rename(&draft, path)
 }
 
-fn print_migrations(state: &State) {
-    for migration in state.migrations.iter() {
-        println!("applied {migration}");
-    }
-    println!("The database is up to date.");
+fn told_of_migrations(applied: &[String]) -> String {
+    let lines = applied
+        .iter()
+        .map(|migration| format!("applied {migration}\n"));
+    lines.collect::<String>() + "The database is up to date.\n"
 }

@@ -5,10 +5,10 @@ use std::io::{BufRead as _, IsTerminal as _};
 use clap::Subcommand;
 
 use super::error::CommandError;
+use super::output::print;
 use crate::crypto::password_hash::{self, HashMemory};
 use crate::domain::password::Password;
 use crate::domain::username::Username;
-use crate::error::Error;
 use crate::services::context::RequestContext;
 use crate::services::operators::{self, NewOperator};
 use crate::state::State;
@@ -56,15 +56,12 @@ pub fn run(command: OperatorCommand, state: &State) -> Result<(), CommandError> 
     let is_new = state
         .services
         .run(&context, |tx| operators::create(tx, new))?;
-    if is_new {
-        println!("{email} is an operator now, with a new account.");
+    let how = if is_new {
+        ", with a new account."
     } else {
-        println!(
-            "{email} is an operator now. Its account was there: it has the new password, and its \
-             sessions have ended."
-        );
-    }
-    Ok(())
+        ". Its account was there: it has the new password, and its sessions have ended."
+    };
+    print(&format!("{email} is an operator now{how}\n"))
 }
 
 fn usage(what: &str, problem: &dyn std::fmt::Display) -> CommandError {
@@ -74,12 +71,12 @@ fn usage(what: &str, problem: &dyn std::fmt::Display) -> CommandError {
 fn ask_password() -> Result<String, CommandError> {
     if std::io::stdin().is_terminal() {
         return rpassword::prompt_password("Password: ")
-            .map_err(|error| CommandError::file("the terminal", error));
+            .map_err(|error| CommandError::io("the terminal", error));
     }
     let mut line = String::new();
     std::io::stdin()
         .lock()
         .read_line(&mut line)
-        .map_err(|error| CommandError::Failed(Error::internal(error)))?;
+        .map_err(|error| CommandError::io("standard input", error))?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -450,3 +450,22 @@ fn an_import_that_became_nothing_ends_with_an_error() {
     let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
     assert!(list.contains("refused"), "{list}");
 }
+
+/// As `rollcall openapi | head -1` does.
+#[test]
+fn a_reader_that_has_read_enough_is_no_error() {
+    let installation = Installation::on_sqlite();
+    for arguments in [&["openapi"][..], &["config", "--markdown"], &["migrate"]] {
+        let mut command = installation.command(arguments);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary cannot be run");
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("the process is not ours");
+        let words = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{arguments:?}: {words}");
+        assert!(!words.contains("panicked"), "{arguments:?}: {words}");
+    }
+}
