@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tracing::Span;
+
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::access_token::SigningKeys;
@@ -98,7 +100,8 @@ impl State {
         })
     }
 
-    /// Runs one unit of work on one connection, off the threads that serve.
+    /// Runs one unit of work on one connection, off the threads that serve, within the span of its
+    /// request: what is logged there carries the request's id.
     ///
     /// The wait for a connection counts from here, and not from when a thread is free: while the
     /// database is away, those who come late would else wait for all before them in turn.
@@ -112,7 +115,9 @@ impl State {
     ) -> Result<T> {
         let services = self.services.clone();
         let deadline = Instant::now() + TIMEOUT;
-        tokio::task::spawn_blocking(move || services.run_until(deadline, &context, work))
+        let span = Span::current();
+        let run = move || span.in_scope(|| services.run_until(deadline, &context, work));
+        tokio::task::spawn_blocking(run)
             .await
             .map_err(Error::internal)?
     }

@@ -1,13 +1,18 @@
 //! What a server logs: a line for each request with its id, and never a secret, even where everything
 //! is logged that there is.
 
+use diesel::connection::SimpleConnection as _;
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
+use tracing::Instrument as _;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::support::app::block_on;
 use crate::support::people::{send, text};
 use crate::support::process::Installation;
+use crate::support::{App, invariants};
 
 const PASSWORD: &str = "seven green ducks 7";
 const OF_ROW: &str = "four brown bears 4";
@@ -78,14 +83,85 @@ fn every_request_is_logged_and_no_secret_ever() {
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret} is in the log");
     }
-    let answered = log
-        .lines()
-        .map(|line| {
-            serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("no JSON: {line}"))
-        })
+    let answered = lines(&log)
+        .into_iter()
         .find(|line| line["message"] == "answered" && line["id"] == "find-me")
         .expect("the request is not logged");
     assert_eq!(answered["method"], "GET");
     assert_eq!(answered["route"], "/v1/me");
     assert_eq!(answered["status"], 200);
+}
+
+fn lines(log: &str) -> Vec<Value> {
+    let parsed = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+    log.lines().map(parsed).collect()
+}
+
+mod what_happens_behind_a_response_is_logged_with_its_request {
+    use super::*;
+
+    #[test]
+    fn sqlite() {
+        downloads_that_break_off(Installation::on_sqlite());
+    }
+
+    #[test]
+    fn postgres() {
+        if let Some(installation) = Installation::on_postgres() {
+            downloads_that_break_off(installation);
+        }
+    }
+}
+
+/// The tables that hold the rows are gone: each response is begun, and breaks off.
+fn downloads_that_break_off(mut installation: Installation) {
+    installation.set("LOG_FORMAT", "json");
+    let server = installation.start();
+    block_on(async {
+        let school = server.school("Hill").await;
+        let csv = format!("email,password,username\nbob@x.org,{OF_ROW},Bob\n");
+        let import = school.import(&server, csv).await;
+        school.finished(&server, &import).await;
+        invariants::connect(&installation.pool())
+            .batch_execute(
+                "ALTER TABLE import_rows RENAME TO gone_rows;
+                 ALTER TABLE group_memberships RENAME TO gone_memberships;",
+            )
+            .unwrap();
+        for (id, below) in [
+            ("the-import", format!("/imports/{import}/userlist.csv")),
+            ("the-members", "/members.csv".to_owned()),
+        ] {
+            let request = server.request(Method::GET, &school.path(&below), &school.token);
+            // How much of it arrives depends on what the server has sent by then.
+            let whole = match request.header("x-request-id", id).send().await {
+                Ok(response) => response.bytes().await,
+                Err(error) => Err(error),
+            };
+            assert!(whole.is_err(), "{below} is whole");
+        }
+    });
+    let log = lines(&server.log());
+    for id in ["the-import", "the-members"] {
+        let is_told =
+            |line: &Value| line["message"] == "a download broke off" && line["span"]["id"] == id;
+        assert!(log.iter().any(is_told), "{log:#?}");
+    }
+}
+
+/// What work logs on a thread of its own belongs to its request too.
+#[test]
+fn work_on_another_thread_stays_within_the_span_of_its_request() {
+    let subscriber = tracing_subscriber::registry().with(LevelFilter::INFO);
+    tracing::subscriber::set_global_default(subscriber).expect("another test logs");
+    let app = App::on_sqlite();
+    block_on(async {
+        let span = tracing::info_span!("request", id = "find-me");
+        let work = app
+            .state
+            .unit_of_work_as_system(|_| Ok(tracing::Span::current().id()));
+        let inside = work.instrument(span.clone()).await.expect("the work fails");
+        assert!(inside.is_some());
+        assert_eq!(inside, span.id());
+    });
 }

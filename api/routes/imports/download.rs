@@ -3,6 +3,7 @@
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get, web};
 use futures_util::stream;
+use tracing::{Instrument as _, Span};
 
 use super::requests::ImportPath;
 use crate::domain::ids::ImportId;
@@ -106,17 +107,21 @@ struct Reading {
     download: Download,
 }
 
-/// Streams a download. An error breaks the transfer off, which clients notice: half a list would pass
-/// for a whole one otherwise.
+/// Streams a download, within the span of its request. An error breaks the transfer off, which clients
+/// notice: half a list would pass for a whole one otherwise.
 fn chunks(reading: Reading) -> impl stream::Stream<Item = Result<Bytes>> {
-    stream::try_unfold(Some(reading), |reading| async move {
-        let Some(reading) = reading else {
-            return Ok(None);
+    let span = Span::current();
+    stream::try_unfold(Some(reading), move |reading| {
+        let chunk = async move {
+            let Some(reading) = reading else {
+                return Ok(None);
+            };
+            let (chunk, reading) = reading.next_chunk().await.inspect_err(|error| {
+                tracing::error!(%error, "a download broke off");
+            })?;
+            Ok(chunk.map(|chunk| (Bytes::from(chunk), Some(reading))))
         };
-        let (chunk, reading) = reading.next_chunk().await.inspect_err(|error| {
-            tracing::error!(%error, "a download broke off");
-        })?;
-        Ok(chunk.map(|chunk| (Bytes::from(chunk), Some(reading))))
+        chunk.instrument(span.clone())
     })
 }
 

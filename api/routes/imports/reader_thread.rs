@@ -7,6 +7,7 @@ use std::io::{self, Read};
 
 use actix_web::web::{Buf as _, Bytes};
 use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
 
 use super::responses::accepted;
 use crate::error::{Code, Error, Result};
@@ -76,9 +77,11 @@ impl ReaderThread {
     pub(super) fn start(uploader: Uploader) -> Result<Self> {
         let (pieces, arriving) = mpsc::channel(CHUNKS_AHEAD);
         let (verdict_sender, verdict) = oneshot::channel();
+        let span = Span::current();
         std::thread::Builder::new()
             .name("upload".to_owned())
             .spawn(move || {
+                let _entered = span.enter();
                 let verdict = read_and_submit(&uploader, arriving);
                 if let Err(Ok(_)) = verdict_sender.send(verdict) {
                     tracing::info!("the client of an upload has gone, but its import goes on");

@@ -3,6 +3,7 @@
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get, web};
 use futures_util::stream;
+use tracing::{Instrument as _, Span};
 
 use super::query::ExportQuery;
 use crate::error::Result;
@@ -59,20 +60,22 @@ pub async fn export_members(
         .streaming(chunks(state.into_inner(), export)))
 }
 
-/// An error in the middle breaks the transfer off, which clients notice: half a list would pass for
+/// Streams an export, within the span of its request. An error in the middle breaks the transfer off, which clients notice: half a list would pass for
 /// a whole one otherwise.
 fn chunks(
     state: std::sync::Arc<State>,
     export: Export,
 ) -> impl stream::Stream<Item = Result<Bytes>> {
+    let span = Span::current();
     stream::try_unfold(export, move |export| {
         let state = state.clone();
-        async move {
+        let chunk = async move {
             let (chunk, export) = next_chunk(&state, export).await.inspect_err(|error| {
                 tracing::error!(%error, "a download broke off");
             })?;
             Ok(chunk.map(|chunk| (Bytes::from(chunk), export)))
-        }
+        };
+        chunk.instrument(span.clone())
     })
 }
 
