@@ -7,7 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::problem::Problem;
 use crate::crypto::access_token::JwkSet;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 use crate::store::{imports, mails, migrations};
@@ -56,20 +56,30 @@ async fn get_liveness() -> web::Json<Health> {
 )]
 #[get("/health/ready")]
 async fn get_readiness(state: web::Data<State>) -> Result<web::Json<Health>, Problem> {
-    let schema = state.unit_of_work_as_system(|tx| {
-        if migrations::are_pending(tx.connection)? {
-            return Err(Error::unavailable("migrations are pending"));
+    soon(&state, |tx| {
+        if !migrations::is_current(tx.connection)? {
+            return Err(Error::unavailable(
+                "the schema of the database is not this version's",
+            ));
         }
         Ok(())
-    });
-    tokio::time::timeout(SOON, schema)
-        .await
-        .map_err(|_| Error::unavailable("the database does not answer"))??;
+    })
+    .await?;
     Ok(web::Json(OK))
 }
 
-/// Whoever asks for readiness wants to know now, not when the database is back.
+/// Whoever asks wants to know how the server is now, not when the database is back.
 const SOON: Duration = Duration::from_secs(1);
+
+/// Asks the database, unless it is away.
+async fn soon<T: Send + 'static>(
+    state: &State,
+    work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::time::timeout(SOON, state.unit_of_work_as_system(work))
+        .await
+        .map_err(|_| Error::unavailable("the database does not answer"))?
+}
 
 /// Metrics in the Prometheus text format
 ///
@@ -92,14 +102,14 @@ async fn get_metrics(
     metrics: web::Data<Metrics>,
 ) -> Result<HttpResponse, Problem> {
     metrics.set_connections(state.services.pool.in_use(), state.services.pool.size());
-    // While the database is away the rest is worth reading more than ever.
-    let of_database = |tx: &mut UnitOfWork<'_>| {
+    let of_database = soon(&state, |tx| {
         Ok((
             imports::unfinished(tx.connection)?,
             mails::unsent(tx.connection)?,
         ))
-    };
-    if let Ok((unfinished, unsent)) = state.unit_of_work_as_system(of_database).await {
+    });
+    // While the database is away the rest is worth reading more than ever.
+    if let Ok((unfinished, unsent)) = of_database.await {
         metrics.set_unfinished_imports(unfinished);
         metrics.set_unsent_mails(unsent);
     }

@@ -1,6 +1,9 @@
 //! The schema's history, embedded in the binary.
 
+use std::collections::BTreeSet;
+
 use diesel::connection::SimpleConnection;
+use diesel::migration::MigrationSource;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Connection;
@@ -8,6 +11,8 @@ use super::invite_codes;
 use super::transaction::transaction;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
+
+type Backend = <Connection as diesel::Connection>::Backend;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
@@ -34,9 +39,19 @@ pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
     })
 }
 
-/// Whether the database lacks any migration of this binary.
-pub fn are_pending(connection: &mut Connection) -> Result<bool> {
-    connection.has_pending_migration(MIGRATIONS).map_err(failed)
+/// Whether the database has the migrations of this binary and no others: it is neither older nor newer.
+pub fn is_current(connection: &mut Connection) -> Result<bool> {
+    let known = MigrationSource::<Backend>::migrations(&MIGRATIONS).map_err(failed)?;
+    let known: BTreeSet<String> = known
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect();
+    let applied = connection.applied_migrations().map_err(failed)?;
+    Ok(applied
+        .iter()
+        .map(ToString::to_string)
+        .collect::<BTreeSet<_>>()
+        == known)
 }
 
 /// Undoes every migration, newest first: what a test of the way down needs.

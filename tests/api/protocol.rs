@@ -1,5 +1,6 @@
 //! What holds for every request (`docs/api-design.md`).
 
+use diesel::connection::SimpleConnection as _;
 use reqwest::Method;
 use serde_json::json;
 
@@ -253,4 +254,21 @@ both_databases!(hostile_query_parameters_are_refused, |app| {
             .await
             .expect_status(200);
     }
+});
+
+both_databases!(a_schema_of_another_version_is_not_ready, |app| {
+    let execute = |sql: &str| {
+        let mut connection = app.state.services.pool.get().unwrap();
+        connection.batch_execute(sql).unwrap();
+    };
+    let ready = || async { app.anonymous().get("/health/ready").await };
+    execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000001')");
+    ready().await.expect_problem(503, "unavailable");
+    execute("DELETE FROM __diesel_schema_migrations WHERE version = '99990101000001'");
+    ready().await.expect_status(200);
+    execute(
+        "DELETE FROM __diesel_schema_migrations WHERE version = \
+         (SELECT MAX(version) FROM __diesel_schema_migrations)",
+    );
+    ready().await.expect_problem(503, "unavailable");
 });

@@ -265,6 +265,10 @@ async fn assert_away(process: &Process, school: &School) {
     ready.expect_problem(503, "unavailable");
     assert_ne!(ready.header("retry-after"), "");
     let since = Instant::now();
+    let metrics = process.get("/metrics", "").await;
+    assert!(since.elapsed() < Duration::from_secs(2));
+    assert!(metrics.text.contains("rollcall_database_connections_max"));
+    let since = Instant::now();
     let upload = school.upload(process, Part::text(Sheet::of("away", 3).csv()), &[]);
     let (asked, signed_in, uploaded) = tokio::join!(
         ask_at_once(process, school, 40),
