@@ -99,10 +99,13 @@ pub fn insert(connection: &mut Connection, account: &Account) -> Result<bool> {
     Ok(insert_new(connection, std::slice::from_ref(account))?.contains(&account.id))
 }
 
-/// Adds those accounts whose address has none yet, and tells which these were.
+/// Adds those accounts whose address has none yet, and tells which these were. They are inserted in the
+/// order of their addresses, so that two who add the same ones do not deadlock on the unique index.
 pub fn insert_new(connection: &mut Connection, new: &[Account]) -> Result<HashSet<AccountId>> {
+    let mut in_order: Vec<&Account> = new.iter().collect();
+    in_order.sort_by(|one, other| one.email.cmp(&other.email));
     let inserted: Vec<AccountId> = each_backend!(connection, c => diesel::insert_into(accounts::table)
-        .values(new)
+        .values(in_order)
         .on_conflict_do_nothing()
         .returning(accounts::id)
         .get_results(c))?;
