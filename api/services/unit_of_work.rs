@@ -17,7 +17,7 @@ use crate::mail::Outbox;
 use crate::mail::outbox::QueuedMail;
 use crate::store::jobs::{self, NewJob};
 use crate::store::pool::TIMEOUT;
-use crate::store::{self, Connection, Pool};
+use crate::store::{self, Attempt, Connection, Pool};
 
 /// What services need besides a connection. Clones share it.
 #[derive(Clone)]
@@ -146,6 +146,20 @@ impl<'a> UnitOfWork<'a> {
     ) -> Result<T> {
         let (services, context) = (self.services, self.context);
         store::transaction(self.connection, |connection| {
+            work(&mut UnitOfWork::new(connection, services, context))
+        })
+    }
+
+    /// Runs `work` as [`UnitOfWork::transaction`] does, and undoes it without an error where it says so.
+    ///
+    /// # Errors
+    /// The work's own.
+    pub fn attempt<K, U>(
+        &mut self,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<Attempt<K, U>>,
+    ) -> Result<Attempt<K, U>> {
+        let (services, context) = (self.services, self.context);
+        store::attempt(self.connection, |connection| {
             work(&mut UnitOfWork::new(connection, services, context))
         })
     }

@@ -41,7 +41,7 @@ pub mod transaction;
 pub use connection::AnyConnection as Connection;
 pub use page::Page;
 pub use pool::Pool;
-pub use transaction::transaction;
+pub use transaction::{Attempt, attempt, transaction};
 
 use diesel::result::{DatabaseErrorKind, Error as Diesel};
 

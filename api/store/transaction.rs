@@ -21,11 +21,38 @@ pub fn transaction<T>(
             Ok(value)
         }
         Err(error) => {
-            if let Err(undone) = roll_back(connection) {
-                tracing::warn!(error = %undone, "a transaction could not be rolled back");
-            }
+            undo_failed(connection);
             Err(error)
         }
+    }
+}
+
+/// What a part of a transaction comes to: what it changed stays, or is undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt<K, U> {
+    Keep(K),
+    Undo(U),
+}
+
+/// Runs `work` as [`transaction`] does, and undoes it without an error where it says so.
+pub fn attempt<K, U>(
+    connection: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<Attempt<K, U>>,
+) -> Result<Attempt<K, U>> {
+    begin(connection)?;
+    let came_to = work(connection);
+    match &came_to {
+        Ok(Attempt::Keep(_)) => commit(connection)?,
+        Ok(Attempt::Undo(_)) => roll_back(connection)?,
+        Err(_) => undo_failed(connection),
+    }
+    came_to
+}
+
+/// The error of the work tells more than that of its end.
+fn undo_failed(connection: &mut Connection) {
+    if let Err(undone) = roll_back(connection) {
+        tracing::warn!(error = %undone, "a transaction could not be rolled back");
     }
 }
 
