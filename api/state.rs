@@ -155,16 +155,15 @@ fn make_private_folder(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// Those of the requests, and those that work goes on with beside them: a request that has its turn
-/// waits for none of these.
+/// Those of the requests, and those that work goes on with beside them, one for each worker and each
+/// upload: a request that has its turn waits for none of these.
 fn connections(config: &Config) -> u32 {
-    const UPLOADS: u32 = 3;
-    let workers = config.import_workers.saturating_add(config.mail_workers);
-    let workers = u32::try_from(workers).unwrap_or(u32::MAX);
-    config
-        .database_connections
-        .saturating_add(workers)
-        .saturating_add(UPLOADS)
+    let beside = config
+        .import_workers
+        .saturating_add(config.mail_workers)
+        .saturating_add(MAX_UPLOADS);
+    let beside = u32::try_from(beside).unwrap_or(u32::MAX);
+    config.database_connections.saturating_add(beside)
 }
 
 fn migrate(pool: &Pool, now: Timestamp) -> Result<Vec<String>> {
