@@ -4,7 +4,7 @@ use super::with_counts;
 use crate::domain::imports::ImportStatus;
 use crate::domain::limits::Limit;
 use crate::domain::organization::MembershipStatus;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
 use crate::services::context::RequestContext;
@@ -17,11 +17,12 @@ use crate::store::{memberships, organizations};
 /// Queues the mail in the transaction in which the import ends. Nothing is queued where the import has
 /// not ended, where somebody cancelled it and so knows, or where its maker has left.
 pub(super) fn queue(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
-    if !matches!(
-        import.status,
-        ImportStatus::Completed | ImportStatus::Failed
-    ) {
-        return Ok(());
+    match import.status {
+        ImportStatus::Completed | ImportStatus::Failed => {}
+        ImportStatus::Staging
+        | ImportStatus::Queued
+        | ImportStatus::Running
+        | ImportStatus::Cancelled => return Ok(()),
     }
     let Some(maker) = maker(tx, import)? else {
         return Ok(());
@@ -77,7 +78,8 @@ fn has_mailbox(account: &Account) -> bool {
 }
 
 fn content(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<MailContent> {
-    let organization = organizations::find(tx.connection, import.organization_id)?;
+    let organization = organizations::find(tx.connection, import.organization_id)?
+        .ok_or_else(|| Error::not_found("organization"))?;
     let ended = with_counts(tx, import.clone())?;
     let facts = [
         ("rows", import.rows_total),
@@ -86,7 +88,7 @@ fn content(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<MailContent> {
         ("cancelled", ended.cancelled()),
     ];
     Ok(MailContent::ImportFinished {
-        organization: organization.map(|found| found.name).unwrap_or_default(),
+        organization: organization.name,
         facts: facts.map(|(name, count)| (name.to_owned(), count)).into(),
         results_expire_at: import.results_expire_at.unwrap_or_else(|| tx.now()),
     })
