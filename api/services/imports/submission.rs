@@ -102,7 +102,8 @@ fn accept(
     let ended = ended_counts(staged, options);
     import_outcomes::add(tx.connection, staged.import, &ended)?;
     groups::insert_of_import(tx.connection, staged.import, &options.groups)?;
-    let decision = decide(tx, permit.organization.id, staged, options)?;
+    let rows = Rows::of(staged, &ended);
+    let decision = decide(tx, permit.organization.id, rows, options)?;
     let accepted = accepted(tx, staged, options, &decision)?;
     if !imports::accept(tx.connection, staged.import, &accepted)? {
         return Err(Error::not_found("organization"));
@@ -125,50 +126,59 @@ fn ended_counts(staged: &Staged, options: &Options) -> Vec<(RowOutcome, i64)> {
         .collect()
 }
 
+/// How many rows ended in an error while they arrived, and how many are good.
+#[derive(Clone, Copy)]
+struct Rows {
+    bad: i64,
+    good: i64,
+}
+
+impl Rows {
+    fn of(staged: &Staged, ended: &[(RowOutcome, i64)]) -> Self {
+        let bad = ended.iter().map(|(_, count)| count).sum();
+        Self {
+            bad,
+            good: staged.rows - bad,
+        }
+    }
+}
+
 /// What happens to the good rows.
 enum Decision {
     /// They wait for a worker, `seats` of them with a seat; the `short` ones behind end with `no_seat`.
+    /// Without seats there is nothing to wait for.
     Queue { seats: i64, short: i64 },
-    /// There is none.
-    NothingToDo,
-    /// All or nothing was asked for and not all is possible: only `seats` of them would have a seat.
-    Refuse { failure: StoredFailure, seats: i64 },
+    /// All or nothing was asked for, and there are bad rows.
+    RefuseForErrors,
+    /// All or nothing was asked for, and only `seats` of them would have a seat.
+    RefuseForSeats { seats: i64 },
 }
 
 fn decide(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
-    staged: &Staged,
+    rows: Rows,
     options: &Options,
 ) -> Result<Decision> {
-    let ended = ended_counts(staged, options);
-    let ended: i64 = ended.iter().map(|(_, count)| count).sum();
-    let pending = staged.rows - ended;
-    if ended > 0 && options.on_row_error == OnRowError::RefuseAll {
-        return Ok(Decision::Refuse {
-            failure: StoredFailure::RowErrors,
-            seats: pending,
-        });
+    let whole_only = match options.on_row_error {
+        OnRowError::Skip => false,
+        OnRowError::RefuseAll => true,
+    };
+    if rows.bad > 0 && whole_only {
+        return Ok(Decision::RefuseForErrors);
     }
+    let seated_only = match options.on_seat_shortage {
+        OnSeatShortage::Fill => whole_only,
+        OnSeatShortage::RefuseAll => true,
+    };
     let account_type = options.account_type;
-    let seats = seats::reserve_up_to(tx.connection, organization, account_type, pending)?;
-    let all_or_nothing = options.on_seat_shortage == OnSeatShortage::RefuseAll
-        || options.on_row_error == OnRowError::RefuseAll;
-    if seats < pending && all_or_nothing {
+    let seats = seats::reserve_up_to(tx.connection, organization, account_type, rows.good)?;
+    if seats < rows.good && seated_only {
         seats::release_reserved(tx.connection, organization, account_type, seats)?;
-        return Ok(Decision::Refuse {
-            failure: StoredFailure::SeatShortage,
-            seats,
-        });
+        return Ok(Decision::RefuseForSeats { seats });
     }
-    Ok(if seats == 0 && pending == 0 {
-        Decision::NothingToDo
-    } else {
-        Decision::Queue {
-            seats,
-            short: pending - seats,
-        }
-    })
+    let short = rows.good - seats;
+    Ok(Decision::Queue { seats, short })
 }
 
 fn accepted(
@@ -178,11 +188,12 @@ fn accepted(
     decision: &Decision,
 ) -> Result<Accepted> {
     let (status, failure, seats) = match decision {
-        Decision::Queue { seats: 0, .. } | Decision::NothingToDo => {
-            (ImportStatus::Completed, None, 0)
-        }
+        Decision::Queue { seats: 0, .. } => (ImportStatus::Completed, None, 0),
         Decision::Queue { seats, .. } => (ImportStatus::Queued, None, *seats),
-        Decision::Refuse { failure, .. } => (ImportStatus::Failed, Some(*failure), 0),
+        Decision::RefuseForErrors => (ImportStatus::Failed, Some(StoredFailure::RowErrors), 0),
+        Decision::RefuseForSeats { .. } => {
+            (ImportStatus::Failed, Some(StoredFailure::SeatShortage), 0)
+        }
     };
     let ended_at = status.is_finished().then_some(tx.now());
     let results_lifetime = tx.services.config.results_lifetime;
@@ -214,23 +225,22 @@ fn carry_out(tx: &mut UnitOfWork<'_>, import: &Import, decision: &Decision) -> R
     };
     publish(tx, import, event)?;
     match decision {
-        Decision::NothingToDo => {}
-        Decision::Queue { seats, short } => {
-            if *short > 0 {
-                end_without_seat(tx, import, *seats)?;
-            }
-        }
-        Decision::Refuse { failure, seats } => {
-            if *failure == StoredFailure::SeatShortage {
-                end_without_seat(tx, import, *seats)?;
-            }
-            end_pending(tx, import, &RowError::new(RowOutcome::Refused))?;
+        Decision::Queue { short: 0, .. } => {}
+        Decision::Queue { seats, .. } => end_without_seat(tx, import, *seats)?,
+        Decision::RefuseForErrors => refuse_good_rows(tx, import)?,
+        Decision::RefuseForSeats { seats } => {
+            end_without_seat(tx, import, *seats)?;
+            refuse_good_rows(tx, import)?;
         }
     }
     if import.status.is_finished() {
         publish_end(tx, import, ImportEvent::Finished)?;
     }
     Ok(())
+}
+
+fn refuse_good_rows(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
+    end_pending(tx, import, &RowError::new(RowOutcome::Refused))
 }
 
 fn end_without_seat(tx: &mut UnitOfWork<'_>, import: &Import, seats: i64) -> Result<()> {
