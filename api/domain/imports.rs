@@ -24,7 +24,7 @@ string_enum! {
         Running = "running",
         Completed = "completed",
         Cancelled = "cancelled",
-        /// All or nothing was asked for, and it was nothing.
+        /// It became nothing, or nothing more: `failure` tells why.
         Failed = "failed",
     }
 }
@@ -74,21 +74,68 @@ string_enum! {
         Cancelled = "cancelled",
         /// A good row of an import that was all or nothing and became nothing.
         Refused = "refused",
+        /// A row that was left when Rollcall could not go on with the import.
+        Unprocessed = "unprocessed",
     }
 }
 
 string_enum! {
-    /// Why an import as a whole became nothing.
+    /// Why an import as a whole failed.
     StoredFailure {
+        /// All or nothing was asked for, and a row was bad.
         RowErrors = "row_errors",
+        /// All or nothing was asked for, and there were too few seats.
         SeatShortage = "seat_shortage",
+        /// Rollcall could not go on with it, however often it tried. What was created stays.
+        ProcessingFailed = "processing_failed",
     }
 }
 
 impl ImportStatus {
     /// Nothing more will happen to it, so its results can be read.
     pub const fn is_finished(self) -> bool {
-        matches!(self, Self::Completed | Self::Cancelled | Self::Failed)
+        match self {
+            Self::Staging | Self::Queued | Self::Running => false,
+            Self::Completed | Self::Cancelled | Self::Failed => true,
+        }
+    }
+}
+
+/// The three ways in which rows end, as they are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowEnd {
+    Created,
+    Cancelled,
+    /// In an error.
+    Failed,
+}
+
+impl RowOutcome {
+    /// How a row with this outcome is counted.
+    pub const fn end(self) -> RowEnd {
+        match self {
+            Self::Created => RowEnd::Created,
+            Self::Cancelled => RowEnd::Cancelled,
+            Self::EmailMissing
+            | Self::EmailInvalid
+            | Self::EmailTaken
+            | Self::AlreadyMember
+            | Self::DuplicateInFile
+            | Self::PasswordMissing
+            | Self::PasswordTooShort
+            | Self::PasswordTooLong
+            | Self::PasswordNeedsLetter
+            | Self::PasswordNeedsDigit
+            | Self::PasswordTooCommon
+            | Self::PasswordFormulaLike
+            | Self::UsernameMissing
+            | Self::UsernameTooLong
+            | Self::UsernameInvalid
+            | Self::TooManyCells
+            | Self::NoSeat
+            | Self::Refused
+            | Self::Unprocessed => RowEnd::Failed,
+        }
     }
 }
 
@@ -193,6 +240,22 @@ fn standard_text(outcome: RowOutcome) -> &'static str {
             "Nothing was created, because all or nothing was asked for and not every row could be. \
              Correct the other rows and upload the whole file again."
         }
-        _ => "This row could not be imported.",
+        RowOutcome::Unprocessed => {
+            "Rollcall could not go on with this import, for a reason that its log tells. Upload this \
+             row again."
+        }
+        // Those of the others come with the error that they are made of.
+        RowOutcome::Created
+        | RowOutcome::EmailMissing
+        | RowOutcome::EmailInvalid
+        | RowOutcome::DuplicateInFile
+        | RowOutcome::PasswordTooShort
+        | RowOutcome::PasswordTooLong
+        | RowOutcome::PasswordNeedsLetter
+        | RowOutcome::PasswordNeedsDigit
+        | RowOutcome::PasswordTooCommon
+        | RowOutcome::UsernameMissing
+        | RowOutcome::UsernameTooLong
+        | RowOutcome::UsernameInvalid => "This row could not be imported.",
     }
 }

@@ -1,8 +1,6 @@
 //! The rows of an import. Callers come by an import's id through [`super::imports`], which asks for
 //! the organization first, or through a job of the queue.
 
-use std::collections::HashSet;
-
 use diesel::prelude::*;
 
 use super::Connection;
@@ -105,18 +103,32 @@ pub fn pending_numbers(connection: &mut Connection, rows: PendingRows) -> Result
         .load(connection)?)
 }
 
-/// Which of these rows are still pending, by their numbers.
-pub fn still_pending(
-    connection: &mut Connection,
-    pending: PendingRows,
-    rows: &[ImportRow],
-) -> Result<HashSet<i64>> {
-    let numbers = rows.iter().map(|row| row.row_number);
-    let found: Vec<i64> = open(pending)
-        .filter(import_rows::row_number.eq_any(numbers))
-        .select(import_rows::row_number)
+/// The numbers of all pending rows of an import, in the order of their addresses; those that have none
+/// yet first, in order.
+pub fn pending_by_address(connection: &mut Connection, import: ImportId) -> Result<Vec<i64>> {
+    let rows = PendingRows {
+        import,
+        unhashed: false,
+    };
+    let mut found: Vec<(Option<EmailAddress>, i64)> = open(rows)
+        .select((import_rows::email, import_rows::row_number))
         .load(connection)?;
-    Ok(found.into_iter().collect())
+    // Not by the database, which sorts texts as people do.
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, number)| number).collect())
+}
+
+/// The pending rows with these numbers, in order.
+pub fn pending_of(
+    connection: &mut Connection,
+    rows: PendingRows,
+    numbers: &[i64],
+) -> Result<Vec<ImportRow>> {
+    Ok(open(rows)
+        .filter(import_rows::row_number.eq_any(numbers.iter().copied()))
+        .order(import_rows::row_number.asc())
+        .select(ImportRow::as_select())
+        .load(connection)?)
 }
 
 fn open<'a>(rows: PendingRows) -> import_rows::BoxedQuery<'a, MultiBackend> {

@@ -257,7 +257,7 @@ pub fn add_prepared(connection: &mut Connection, id: ImportId, rows: i64) -> Res
     Ok(())
 }
 
-/// Ends a running import.
+/// Ends a running import, whose seats have been released.
 pub fn finish(connection: &mut Connection, id: ImportId, ending: &Ending) -> Result<()> {
     diesel::update(running(id))
         .set((
@@ -265,31 +265,38 @@ pub fn finish(connection: &mut Connection, id: ImportId, ending: &Ending) -> Res
             imports::failure.eq(ending.failure),
             imports::finished_at.eq(ending.finished_at),
             imports::results_expire_at.eq(ending.results_expire_at),
-            imports::seats_reserved.eq(0_i64),
         ))
         .execute(connection)?;
     Ok(())
 }
 
-/// Cancels an import that has not ended, so that nothing more of it is written; `false` where it has.
+/// Cancels an import that has not ended, so that nothing more of it is written, and gives it as it is
+/// then; `None` where it has ended.
 pub fn cancel(
     connection: &mut Connection,
     import: &Import,
     now: Timestamp,
     results_expire_at: Timestamp,
-) -> Result<bool> {
+) -> Result<Option<Import>> {
     let unfinished = imports::table
         .find(import.id)
         .filter(imports::organization_id.eq(import.organization_id))
         .filter(imports::status.eq_any(UNFINISHED));
-    Ok(diesel::update(unfinished)
+    let cancelled = diesel::update(unfinished)
         .set((
             imports::status.eq(ImportStatus::Cancelled),
             imports::finished_at.eq(now),
             imports::results_expire_at.eq(results_expire_at),
         ))
-        .execute(connection)?
-        == 1)
+        .execute(connection)?;
+    if cancelled == 0 {
+        return Ok(None);
+    }
+    Ok(imports::table
+        .find(import.id)
+        .select(Import::as_select())
+        .first(connection)
+        .optional()?)
 }
 
 /// Forgets all imports of an organization, and so takes them from their workers: waits for a batch
@@ -320,20 +327,24 @@ pub fn discard_results(
         == 1)
 }
 
-/// Imports whose results have run out and still are there.
+/// Imports whose results have run out and still are there: by their ids, so many behind `after`.
 pub fn with_expired_results(
     connection: &mut Connection,
     now: Timestamp,
-    limit: i64,
+    (after, limit): (Option<ImportId>, i64),
 ) -> Result<Vec<(OrganizationId, ImportId)>> {
-    Ok(imports::table
+    let mut expired = imports::table
         .filter(imports::results_discarded_at.is_null())
         .filter(imports::results_expire_at.is_not_null())
         .filter(imports::results_expire_at.le(now))
-        .order(imports::results_expire_at.asc())
+        .order(imports::id.asc())
         .limit(limit)
         .select((imports::organization_id, imports::id))
-        .load(connection)?)
+        .into_boxed();
+    if let Some(after) = after {
+        expired = expired.filter(imports::id.gt(after));
+    }
+    Ok(expired.load(connection)?)
 }
 
 /// How many imports wait for a worker or are held by one, for the metrics.

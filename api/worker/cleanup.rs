@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use crate::domain::jobs::{JobKind, Priority};
 use crate::error::Result;
-use crate::services::context::RequestContext;
 use crate::services::imports::results;
 use crate::services::invitations;
 use crate::services::unit_of_work::{Services, UnitOfWork};
@@ -37,23 +36,56 @@ pub fn queue(services: &Services) -> Result<()> {
     services.run_as_system(|tx| tx.queue_jobs(&[job]))
 }
 
-/// Cleans up once. Any number may do so at the same time: each step is a conditional change.
+type Stop<'a> = &'a dyn Fn() -> bool;
+
+/// One step of the clean-up.
+type Task = fn(&mut UnitOfWork<'_>, Stop<'_>) -> Result<()>;
+
+/// Secrets that are to be gone by a certain time come first.
+const STEPS: [(&str, Task); 9] = [
+    ("results", results::erase_expired),
+    ("sessions", |tx, _| {
+        sessions::delete_expired(tx.connection, tx.now()).map(drop)
+    }),
+    ("invitations", expire_invitations),
+    ("uploads", |tx, _| {
+        imports::delete_abandoned(tx.connection, tx.now()).map(drop)
+    }),
+    ("idempotency keys", |tx, _| {
+        idempotency_keys::delete_expired(tx.connection, tx.now()).map(drop)
+    }),
+    ("limits", |tx, _| {
+        rate_limits::delete_full(tx.connection, tx.now().as_microseconds()).map(drop)
+    }),
+    ("mails", |tx, _| {
+        mails::delete_ended_before(tx.connection, tx.now().minus(MAIL_KEPT)).map(drop)
+    }),
+    ("links", |tx, _| {
+        mailed_tokens::delete_expired(tx.connection, tx.now().minus(LINKS_KEPT)).map(drop)
+    }),
+    ("turns", |tx, _| jobs::forget_turns(tx.connection).map(drop)),
+];
+
+/// Cleans up once, until `stop` says that the process is stopping. A step that fails does not keep the
+/// others from being taken. Any number may do so at the same time: each step is a conditional change.
 ///
 /// # Errors
 /// The first that any of the steps met.
-pub fn once(services: &Services) -> Result<()> {
-    let now = services.clock.now();
-    let mut connection = services.pool.get()?;
-    sessions::delete_expired(&mut connection, now)?;
-    imports::delete_abandoned(&mut connection, now)?;
-    idempotency_keys::delete_expired(&mut connection, now)?;
-    rate_limits::delete_full(&mut connection, now.as_microseconds())?;
-    mails::delete_ended_before(&mut connection, now.minus(MAIL_KEPT))?;
-    mailed_tokens::delete_expired(&mut connection, now.minus(LINKS_KEPT))?;
-    jobs::forget_turns(&mut connection)?;
-    let context = RequestContext::system(now);
-    let mut tx = UnitOfWork::new(&mut connection, services, &context);
-    while results::erase_expired(&mut tx)? > 0 {}
-    while invitations::expire_overdue(&mut tx)? > 0 {}
+pub fn once(services: &Services, stop: Stop<'_>) -> Result<()> {
+    let mut cleaned = Ok(());
+    for (what, step) in STEPS {
+        if stop() {
+            break;
+        }
+        if let Err(error) = services.run_as_system(|tx| step(tx, stop)) {
+            tracing::error!(%error, what, "a step of the clean-up failed");
+            cleaned = cleaned.and(Err(error));
+        }
+    }
+    cleaned
+}
+
+fn expire_invitations(tx: &mut UnitOfWork<'_>, stop: Stop<'_>) -> Result<()> {
+    while !stop() && invitations::expire_overdue(tx)? > 0 {}
     Ok(())
 }

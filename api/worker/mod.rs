@@ -14,15 +14,14 @@ pub use threads::{Shutdown, Workers};
 use crate::error::Result;
 use crate::state::State;
 
-/// Does whatever work there is, in this thread, and returns when there is none: for tests, and for
-/// commands.
+/// Does whatever work there is, in this thread, and returns when there is none: for tests.
 ///
 /// # Errors
 /// The first that any of it met.
 pub fn drain(state: &State) -> Result<()> {
     run_all(&mut Worker::new(state, &IMPORTS))?;
     run_all(&mut Worker::new(state, &MAILS).without_send_rate())?;
-    cleanup::once(&state.services)
+    cleanup::once(&state.services, &|| false)
 }
 
 /// Runs every job that is due.

@@ -194,13 +194,13 @@ impl Worker {
         let step = execution::carry_out(&self.state.services, lease, stop)?;
         tracing::debug!(import = %lease.job.subject, row = lease.job.part, ?step, "batch");
         Ok(match step {
-            execution::Step::Written => Step::Done,
-            execution::Step::Finished => {
+            execution::BatchOutcome::Written => Step::Done,
+            execution::BatchOutcome::Finished => {
                 tracing::info!(import = %lease.job.subject, "import finished");
                 Step::Done
             }
-            execution::Step::Lost => Step::Taken,
-            execution::Step::HandedOver => Step::HandedOver,
+            execution::BatchOutcome::Lost => Step::Taken,
+            execution::BatchOutcome::HandedOver => Step::HandedOver,
         })
     }
 
@@ -226,7 +226,7 @@ const fn lease_of(kind: JobKind, config: &Config) -> Duration {
 
 /// Cleans up, and again after a while, however that went.
 fn clean_up(services: &Services, lease: &Lease) -> Result<Step> {
-    let cleaned = cleanup::once(services);
+    let cleaned = cleanup::once(services, &|| false);
     let next = services.clock.now().plus(cleanup::INTERVAL);
     services.run_as_system(|tx| jobs::defer(tx.connection, lease, next))?;
     cleaned.map(|()| Step::Done)

@@ -65,7 +65,7 @@ pub struct ImportBody {
     /// What the file turned out to be; `null` for a list of names.
     detected: Option<Detected>,
     status: ImportStatus,
-    /// Why all or nothing became nothing; `null` otherwise.
+    /// Why it failed; `null` otherwise.
     failure: Option<StoredFailure>,
     counts: Counts,
     /// Accounts a second since the work began; `null` before and after it.
@@ -205,8 +205,8 @@ impl From<RowView> for ImportRowBody {
     fn from(RowView { row, texts }: RowView) -> Self {
         Self {
             row: row.row_number,
-            email: texts.email,
-            username: texts.username,
+            email: texts.email.unwrap_or_default(),
+            username: texts.username.unwrap_or_default(),
             outcome: row.outcome,
             error: row.error,
             account_id: row.account_id,

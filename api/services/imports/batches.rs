@@ -10,8 +10,8 @@ use crate::store::import_rows::{self, PendingRows};
 use crate::store::jobs::{self, NewJob};
 use crate::store::{imports, seats};
 
-/// Rows that are hashed, and then written, together: about a second's worth on two cores.
-pub(super) const BATCH: usize = 100;
+/// Rows of a job, which are hashed, and then written, together: about a second's worth on two cores.
+pub(super) const ROWS_OF_A_BATCH: usize = 100;
 
 /// What the jobs of an import are about.
 pub(super) fn subject_of(import: ImportId) -> JobSubject {
@@ -21,6 +21,11 @@ pub(super) fn subject_of(import: ImportId) -> JobSubject {
 /// The import that a job is about.
 pub(super) fn import_of(subject: JobSubject) -> ImportId {
     Uuid::from(subject).into()
+}
+
+/// Deletes what is left of an import's batches, and so takes them from their workers.
+pub(super) fn delete(tx: &mut UnitOfWork<'_>, import: ImportId) -> Result<()> {
+    jobs::delete(tx.connection, JobKind::ImportBatch, subject_of(import))
 }
 
 /// Queues the batches of the organization's oldest import, unless those of any import are queued: an
@@ -52,6 +57,6 @@ pub(super) fn queue_next(tx: &mut UnitOfWork<'_>, organization: OrganizationId) 
         subject: *subject,
         part: *first,
     };
-    let batches: Vec<_> = numbers.iter().step_by(BATCH).map(job).collect();
+    let batches: Vec<_> = numbers.iter().step_by(ROWS_OF_A_BATCH).map(job).collect();
     tx.queue_jobs(&batches)
 }

@@ -1,19 +1,18 @@
-//! The end of an import, in the transaction that writes its last batch: what is left of its
-//! reservation goes back, and where all or nothing was asked for, it is all or nothing.
+//! The end of an import, in the transaction that writes its last batch or gives it up: what is left of
+//! its reservation goes back, and where all or nothing was asked for, it is all or nothing.
 
 use super::creation::{self, tally};
 use super::{batches, end_pending, notice, publish_end, release_seats};
 use crate::domain::events::ImportEvent;
 use crate::domain::imports::{ImportStatus, OnRowError, RowError, RowOutcome, StoredFailure};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::import_outcomes;
 use crate::store::import_rows::{self, ImportRow, PendingRows};
 use crate::store::imports::{self, Ending, Import};
+use crate::store::{Attempt, import_outcomes};
 
-/// Rows that the all-or-nothing end writes in one statement.
-const FINAL_BATCH: i64 = 500;
-const FINAL_CHUNK: usize = 500;
+/// Rows that the all-or-nothing end writes in one statement, which takes only so many values.
+const WRITTEN_AT_ONCE: usize = 500;
 
 /// Ends an import whose batches are all written.
 pub(super) fn complete(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
@@ -23,46 +22,50 @@ pub(super) fn complete(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
     }
 }
 
-/// Creates all rows; if any of them meets an account that was not there before, none.
-fn create_all_or_nothing(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
-    let mut conflicts = Vec::new();
-    let created = tx.transaction(|tx| {
-        conflicts = create_prepared(tx, import)?;
-        if conflicts.is_empty() {
-            return Ok(());
-        }
-        Err(Error::not_found("way to create all rows"))
-    });
-    if conflicts.is_empty() {
-        created?;
-        return finish(tx, import, None);
-    }
-    refuse_all(tx, import, &conflicts)
+/// Ends an import that Rollcall cannot go on with: what was created stays, all other rows end as
+/// `unprocessed`.
+pub(super) fn give_up(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
+    batches::delete(tx, import.id)?;
+    end_pending(tx, import, &RowError::new(RowOutcome::Unprocessed))?;
+    finish(tx, import, Some(StoredFailure::ProcessingFailed))
 }
 
-/// Creates every prepared row, and gives those that could not be.
+/// Creates all rows; if any of them meets an account that was not there before, none.
+fn create_all_or_nothing(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
+    let attempt = tx.attempt(|tx| {
+        let conflicts = create_prepared(tx, import)?;
+        Ok(if conflicts.is_empty() {
+            Attempt::Keep(())
+        } else {
+            Attempt::Undo(conflicts)
+        })
+    })?;
+    match attempt {
+        Attempt::Keep(()) => finish(tx, import, None),
+        Attempt::Undo(conflicts) => refuse_all(tx, import, &conflicts),
+    }
+}
+
+/// Creates every prepared row, and gives those that could not be. They are created in the order of
+/// their addresses, so that two who create the same ones do not deadlock.
 fn create_prepared(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<Vec<ImportRow>> {
     let pending = PendingRows {
         import: import.id,
         unhashed: false,
     };
     let mut conflicts = Vec::new();
-    let mut after = 0;
-    loop {
-        let mut rows = import_rows::pending(tx.connection, pending, after, FINAL_BATCH)?;
-        let Some(last) = rows.last() else {
-            return Ok(conflicts);
-        };
-        after = last.row_number;
+    let numbers = import_rows::pending_by_address(tx.connection, import.id)?;
+    for chunk in numbers.chunks(WRITTEN_AT_ONCE) {
+        let mut rows = import_rows::pending_of(tx.connection, pending, chunk)?;
         creation::create(tx, import, &mut rows)?;
         let is_conflict = |row: &ImportRow| row.outcome != Some(RowOutcome::Created);
         conflicts.extend(rows.into_iter().filter(is_conflict));
     }
+    Ok(conflicts)
 }
 
 fn refuse_all(tx: &mut UnitOfWork<'_>, import: &Import, conflicts: &[ImportRow]) -> Result<()> {
-    // A statement takes only so many values.
-    for chunk in conflicts.chunks(FINAL_CHUNK) {
+    for chunk in conflicts.chunks(WRITTEN_AT_ONCE) {
         import_rows::update_all(tx.connection, chunk)?;
     }
     import_outcomes::add(tx.connection, import.id, &tally(conflicts))?;

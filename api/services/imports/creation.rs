@@ -41,8 +41,11 @@ struct Inserted {
     refused: Vec<Account>,
 }
 
-fn generates_addresses(import: &Import) -> bool {
-    import.source == ImportSource::Usernames
+const fn generates_addresses(import: &Import) -> bool {
+    match import.source {
+        ImportSource::Csv => false,
+        ImportSource::Usernames => true,
+    }
 }
 
 /// Under the organization's slug of this moment.

@@ -5,7 +5,7 @@
 //! are written one after another, and holds only while the lease does and the import runs. The one that
 //! writes the last batch also ends the import.
 
-use super::batches::{BATCH, import_of};
+use super::batches::{ROWS_OF_A_BATCH, import_of};
 use super::completion;
 use super::creation;
 use super::sealed_row::SealedRow;
@@ -23,7 +23,7 @@ use crate::store::transaction::with_retries;
 
 /// How a worker's turn at a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum BatchOutcome {
     /// The batch is written, and others of the import are left.
     Written,
     /// The batch was the last one: the import has ended.
@@ -37,11 +37,14 @@ pub enum Step {
 /// Works on a batch until it is written or lost, or `stop` says that the process is stopping.
 ///
 /// # Errors
-/// Where the database stays away, or a row cannot be read: the lease runs out, and the batch is tried
-/// again.
-pub fn carry_out(services: &Services, lease: &Lease, stop: &dyn Fn() -> bool) -> Result<Step> {
+/// Where the database stays away, or a row cannot be read: the batch may be tried again.
+pub fn carry_out(
+    services: &Services,
+    lease: &Lease,
+    stop: &dyn Fn() -> bool,
+) -> Result<BatchOutcome> {
     let Some((import, mut rows)) = with_retries(|| begin(services, lease))? else {
-        return Ok(Step::Lost);
+        return Ok(BatchOutcome::Lost);
     };
     let hashes = hash(services, &import, &mut rows)?;
     if stop() {
@@ -52,7 +55,7 @@ pub fn carry_out(services: &Services, lease: &Lease, stop: &dyn Fn() -> bool) ->
         return if stop() {
             hand_over(services, lease)
         } else {
-            Ok(Step::Lost)
+            Ok(BatchOutcome::Lost)
         };
     };
     for (row, hash) in rows.iter_mut().zip(hashes) {
@@ -71,7 +74,7 @@ fn begin(services: &Services, lease: &Lease) -> Result<Option<(Import, Vec<Impor
             jobs::finish(tx.connection, lease)?;
             return Ok(None);
         };
-        let limit = i64::try_from(BATCH).map_err(Error::internal)?;
+        let limit = i64::try_from(ROWS_OF_A_BATCH).map_err(Error::internal)?;
         let before = lease.job.part - 1;
         let rows = import_rows::pending(tx.connection, pending_of(&import), before, limit)?;
         Ok(Some((import, rows)))
@@ -114,29 +117,51 @@ fn renew(services: &Services, lease: &Lease) -> Result<bool> {
     with_retries(|| services.run_as_system(|tx| jobs::renew(tx.connection, lease, tx.now())))
 }
 
-fn hand_over(services: &Services, lease: &Lease) -> Result<Step> {
+fn hand_over(services: &Services, lease: &Lease) -> Result<BatchOutcome> {
     services.run_as_system(|tx| jobs::hand_over(tx.connection, lease))?;
-    Ok(Step::HandedOver)
+    Ok(BatchOutcome::HandedOver)
+}
+
+/// Gives up the import of a batch that always fails, under its lease: the import ends as failed, and the
+/// next one of the organization begins.
+///
+/// # Errors
+/// Where it cannot be ended: it may be tried again.
+pub fn give_up(services: &Services, lease: &Lease) -> Result<BatchOutcome> {
+    services.run_as_system(|tx| {
+        tx.transaction(|tx| {
+            let (id, now) = (import_of(lease.job.subject), tx.now());
+            // A failure before its first batch was read has left it queued.
+            imports::begin(tx.connection, id, now)?;
+            let import = imports::lock_running(tx.connection, id)?;
+            if !jobs::finish(tx.connection, lease)? {
+                return Ok(BatchOutcome::Lost);
+            }
+            let Some(import) = import else {
+                return Ok(BatchOutcome::Lost);
+            };
+            completion::give_up(tx, &import)?;
+            Ok(BatchOutcome::Finished)
+        })
+    })
 }
 
 /// Writes the batch, and ends the import with its last one.
-fn write(tx: &mut UnitOfWork<'_>, lease: &Lease, mut rows: Vec<ImportRow>) -> Result<Step> {
+fn write(tx: &mut UnitOfWork<'_>, lease: &Lease, mut rows: Vec<ImportRow>) -> Result<BatchOutcome> {
     tx.transaction(|tx| {
         let Some(import) = imports::lock_running(tx.connection, import_of(lease.job.subject))?
         else {
-            return Ok(Step::Lost);
+            return Ok(BatchOutcome::Lost);
         };
         if !jobs::finish(tx.connection, lease)? {
-            return Ok(Step::Lost);
+            return Ok(BatchOutcome::Lost);
         }
-        let open = import_rows::still_pending(tx.connection, pending_of(&import), &rows)?;
-        rows.retain(|row| open.contains(&row.row_number));
         write_rows(tx, &import, &mut rows)?;
         if jobs::is_queued(tx.connection, JobKind::ImportBatch, &[lease.job.subject])? {
-            return Ok(Step::Written);
+            return Ok(BatchOutcome::Written);
         }
         completion::complete(tx, &import)?;
-        Ok(Step::Finished)
+        Ok(BatchOutcome::Finished)
     })
 }
 
@@ -144,12 +169,10 @@ fn write_rows(tx: &mut UnitOfWork<'_>, import: &Import, rows: &mut [ImportRow]) 
     if rows.is_empty() {
         return Ok(());
     }
-    if import.on_row_error == OnRowError::RefuseAll {
-        return prepare(tx, import, rows);
-    }
-    match import.source {
-        ImportSource::Csv => creation::create(tx, import, rows),
-        ImportSource::Usernames => {
+    match (import.on_row_error, import.source) {
+        (OnRowError::RefuseAll, _) => prepare(tx, import, rows),
+        (OnRowError::Skip, ImportSource::Csv) => creation::create(tx, import, rows),
+        (OnRowError::Skip, ImportSource::Usernames) => {
             prepare(tx, import, rows)?;
             create_in_order(tx, import)
         }
@@ -166,7 +189,7 @@ fn prepare(tx: &mut UnitOfWork<'_>, import: &Import, rows: &[ImportRow]) -> Resu
 /// Creates the prepared rows with no unprepared row before them: people of one name get their numbers
 /// in the order of the list, whichever batch is hashed first.
 fn create_in_order(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
-    let limit = i64::try_from(BATCH).map_err(Error::internal)?;
+    let limit = i64::try_from(ROWS_OF_A_BATCH).map_err(Error::internal)?;
     let all = PendingRows {
         import: import.id,
         unhashed: false,

@@ -35,12 +35,11 @@ use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{DomainEvent, ImportEvent, ImportSummary};
 use crate::domain::ids::ImportId;
-use crate::domain::imports::{RowError, RowOutcome};
-use crate::domain::jobs::JobKind;
+use crate::domain::imports::{RowEnd, RowError, RowOutcome};
 use crate::error::{Code, Error, Result};
 use crate::store::import_rows::{self, ImportRow, RowQuery};
 use crate::store::imports::{self, Import, ImportsQuery};
-use crate::store::{groups, import_outcomes, jobs, seats};
+use crate::store::{groups, import_outcomes, seats};
 
 /// An import with the outcomes of its rows so far.
 pub struct ImportWithCounts {
@@ -51,12 +50,12 @@ pub struct ImportWithCounts {
 impl ImportWithCounts {
     /// Rows that became accounts.
     pub fn created(&self) -> i64 {
-        self.count(RowOutcome::Created)
+        self.count(RowEnd::Created)
     }
 
     /// Rows that were cancelled.
     pub fn cancelled(&self) -> i64 {
-        self.count(RowOutcome::Cancelled)
+        self.count(RowEnd::Cancelled)
     }
 
     /// Rows that have an outcome.
@@ -66,7 +65,7 @@ impl ImportWithCounts {
 
     /// Rows that ended in an error: neither created nor cancelled.
     pub fn failed(&self) -> i64 {
-        self.ended() - self.created() - self.cancelled()
+        self.count(RowEnd::Failed)
     }
 
     /// Rows that are processed: ended, or hashed and waiting for an all-or-nothing end.
@@ -77,8 +76,12 @@ impl ImportWithCounts {
         self.ended() + self.import.rows_prepared
     }
 
-    fn count(&self, outcome: RowOutcome) -> i64 {
-        self.by_outcome.get(&outcome).copied().unwrap_or(0)
+    fn count(&self, end: RowEnd) -> i64 {
+        let ended_so = self
+            .by_outcome
+            .iter()
+            .filter(|(outcome, _)| outcome.end() == end);
+        ended_so.map(|(_, count)| count).sum()
     }
 }
 
@@ -197,18 +200,17 @@ pub fn cancel(
 ) -> Result<ImportWithCounts> {
     tx.transaction(|tx| {
         // `not_found` comes before `import_finished`.
-        let import = load(tx, permit, id)?;
+        let seen = load(tx, permit, id)?;
         let results_expire_at = tx.now().plus(tx.services.config.results_lifetime);
-        if !imports::cancel(tx.connection, &import, tx.now(), results_expire_at)? {
+        let cancelled = imports::cancel(tx.connection, &seen, tx.now(), results_expire_at)?;
+        let Some(import) = cancelled else {
             return Err(finished_already(&load(tx, permit, id)?));
-        }
-        let import = load(tx, permit, id)?;
+        };
         end_pending(tx, &import, &RowError::new(RowOutcome::Cancelled))?;
         release_seats(tx, &import)?;
-        jobs::delete(tx.connection, JobKind::ImportBatch, batches::subject_of(id))?;
+        batches::delete(tx, id)?;
         batches::queue_next(tx, import.organization_id)?;
         publish_end(tx, &import, ImportEvent::Cancelled)?;
-        let import = load(tx, permit, id)?;
         with_counts(tx, import)
     })
 }

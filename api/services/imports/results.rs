@@ -6,7 +6,7 @@ use super::sealed_row::SealedRow;
 use super::{load, publish};
 use crate::domain::events::ImportEvent;
 use crate::domain::ids::{ImportId, OrganizationId};
-use crate::domain::imports::{ImportSource, RowOutcome};
+use crate::domain::imports::{ImportSource, RowEnd, RowOutcome};
 use crate::domain::spreadsheet::{
     Cell, CsvWriter, Detected, ERROR_COLUMNS, columns_before_errors, is_formula_like, restore,
 };
@@ -68,13 +68,13 @@ pub fn open(
     id: ImportId,
     file: ResultFile,
 ) -> Result<Download> {
-    let import = load(tx, permit, id)?;
-    require_readable(&import, tx.now())?;
-    publish(
-        tx,
-        &import,
-        ImportEvent::ResultsDownloaded { file: file.name() },
-    )?;
+    let import = tx.transaction(|tx| {
+        let import = load(tx, permit, id)?;
+        require_readable(&import, tx.now())?;
+        let downloaded = ImportEvent::ResultsDownloaded { file: file.name() };
+        publish(tx, &import, downloaded)?;
+        Ok(import)
+    })?;
     let (header, former_errors) = original_header(&import)?;
     Ok(Download {
         password_column: password_column(&import, &header)?,
@@ -95,13 +95,17 @@ fn require_readable(import: &Import, now: Timestamp) -> Result<()> {
     }
     let expired = import.results_expire_at.is_some_and(|at| at <= now);
     if expired || import.results_discarded_at.is_some() {
-        return Err(Error::refused(
-            Code::ResultsExpired,
-            "The results of this import are gone, and the passwords with them. Who has no password \
-             gets a new one by a reset.",
-        ));
+        return Err(results_are_gone());
     }
     Ok(())
+}
+
+fn results_are_gone() -> Error {
+    Error::refused(
+        Code::ResultsExpired,
+        "The results of this import are gone, and the passwords with them. Who has no password gets a \
+         new one by a reset.",
+    )
 }
 
 impl Download {
@@ -172,8 +176,7 @@ impl Download {
                 "The results of this import have just expired.",
             )
         })?;
-        let keys = &tx.services.sealing;
-        let secrets = SealedRow::open(sealed, keys, self.import.id, row.row_number)?;
+        let secrets = SealedRow::open_ended(&row, sealed, &tx.services.sealing)?;
         Ok(match self.file {
             ResultFile::UserList => self.user_record(row, secrets),
             ResultFile::Errors => self.error_record(&row, secrets),
@@ -182,13 +185,13 @@ impl Download {
 
     fn user_record(&self, row: ImportRow, secrets: SealedRow) -> Vec<Field> {
         let texts = secrets.texts(&row);
-        let is_created = row.outcome == Some(RowOutcome::Created);
+        let is_created = row.outcome.map(RowOutcome::end) == Some(RowEnd::Created);
         let password = secrets.password.filter(|_| is_created).unwrap_or_default();
         vec![
             Field::Text(row.row_number.to_string()),
-            Field::Text(texts.email),
+            Field::Text(texts.email.unwrap_or_default()),
             Field::Password(password),
-            Field::Text(texts.username),
+            Field::Text(texts.username.unwrap_or_default()),
             Field::Text(self.import.account_type.to_string()),
             Field::Text(status_word(row.outcome).to_owned()),
             Field::Text(error_code(&row)),
@@ -227,9 +230,11 @@ impl Download {
                 Field::Password(String::new())
             }
             Some(column) if column == place => Field::Password(cell),
-            // A list of names has not been through a spreadsheet.
-            _ if self.import.source == ImportSource::Usernames => Field::Text(cell),
-            _ => Field::Text(restore(&cell).into_owned()),
+            Some(_) | None => match self.import.source {
+                ImportSource::Csv => Field::Text(restore(&cell).into_owned()),
+                // A list of names has not been through a spreadsheet.
+                ImportSource::Usernames => Field::Text(cell),
+            },
         }
     }
 }
@@ -269,10 +274,10 @@ impl Field {
 }
 
 fn status_word(outcome: Option<RowOutcome>) -> &'static str {
-    match outcome {
-        Some(RowOutcome::Created) => "created",
-        Some(RowOutcome::Cancelled) => "cancelled",
-        Some(_) | None => "failed",
+    match outcome.map(RowOutcome::end) {
+        Some(RowEnd::Created) => "created",
+        Some(RowEnd::Cancelled) => "cancelled",
+        Some(RowEnd::Failed) | None => "failed",
     }
 }
 
@@ -292,27 +297,46 @@ pub fn discard(
     permit: &Permit<ManageImports>,
     id: ImportId,
 ) -> Result<()> {
-    let import = load(tx, permit, id)?;
-    require_readable(&import, tx.now())?;
     tx.transaction(|tx| {
-        erase(tx, import.organization_id, id)?;
+        let import = load(tx, permit, id)?;
+        require_readable(&import, tx.now())?;
+        // Somebody else may have discarded them since they were read.
+        if !erase(tx, import.organization_id, id)? {
+            return Err(results_are_gone());
+        }
         publish(tx, &import, ImportEvent::ResultsDiscarded)
     })
 }
 
-/// Deletes results that have expired; returns of how many imports.
-pub fn erase_expired(tx: &mut UnitOfWork<'_>) -> Result<usize> {
+/// Deletes results that have expired, until there are none or `stop` says so. Results that cannot be
+/// deleted do not keep the others waiting.
+///
+/// # Errors
+/// The first that any of them met.
+pub fn erase_expired(tx: &mut UnitOfWork<'_>, stop: &dyn Fn() -> bool) -> Result<()> {
     const AT_ONCE: i64 = 20;
-    let expired = imports::with_expired_results(tx.connection, tx.now(), AT_ONCE)?;
-    for (organization, id) in &expired {
-        tx.transaction(|tx| erase(tx, *organization, *id))?;
+    let (mut after, mut erased) = (None, Ok(()));
+    while !stop() {
+        let page = imports::with_expired_results(tx.connection, tx.now(), (after, AT_ONCE))?;
+        let Some((_, last)) = page.last() else {
+            break;
+        };
+        after = Some(*last);
+        for (organization, id) in page {
+            if let Err(error) = tx.transaction(|tx| erase(tx, organization, id)) {
+                tracing::error!(%error, import = %id, "results that have expired are not erased");
+                erased = erased.and(Err(error));
+            }
+        }
     }
-    Ok(expired.len())
+    erased
 }
 
-fn erase(tx: &mut UnitOfWork<'_>, organization: OrganizationId, id: ImportId) -> Result<()> {
-    if imports::discard_results(tx.connection, organization, id, tx.now())? {
+/// Deletes the results; `false` where they were gone already.
+fn erase(tx: &mut UnitOfWork<'_>, organization: OrganizationId, id: ImportId) -> Result<bool> {
+    let are_there = imports::discard_results(tx.connection, organization, id, tx.now())?;
+    if are_there {
         import_rows::erase_sealed(tx.connection, id)?;
     }
-    Ok(())
+    Ok(are_there)
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::ImportId;
+use crate::domain::imports::RowOutcome;
 use crate::error::{Error, Result};
 use crate::store::import_rows::ImportRow;
 
@@ -24,10 +25,12 @@ pub(super) struct SealedRow {
 }
 
 /// The address and the name of a row for those who may see them: as stored, or as given where they
-/// are unusable. Empty where there is none yet.
+/// are unusable.
 pub struct RowTexts {
-    pub email: String,
-    pub username: String,
+    /// None until it is made up.
+    pub email: Option<String>,
+    /// None where nobody can tell any more what was given.
+    pub username: Option<String>,
 }
 
 impl SealedRow {
@@ -43,12 +46,31 @@ impl SealedRow {
         serde_json::from_slice(&plain).map_err(Error::internal)
     }
 
+    /// Decrypts the secrets of a row that has ended. Those of a row that could not be processed may be
+    /// the reason for that: what is lost of them does not keep the others from being read.
+    pub fn open_ended(row: &ImportRow, sealed: &[u8], keys: &SealingKeys) -> Result<Self> {
+        let opened = Self::open(sealed, keys, row.import_id, row.row_number);
+        match (opened, row.outcome) {
+            (Err(_), Some(RowOutcome::Unprocessed)) => Ok(Self::lost()),
+            (opened, _) => opened,
+        }
+    }
+
+    const fn lost() -> Self {
+        Self {
+            password: None,
+            cells: Vec::new(),
+            email: None,
+            username: None,
+        }
+    }
+
     /// The texts of the row, with what was given in the place of what could not be stored.
     pub fn texts(&self, row: &ImportRow) -> RowTexts {
         let stored = stored_texts(row);
         RowTexts {
-            email: self.email.clone().unwrap_or(stored.email),
-            username: self.username.clone().unwrap_or(stored.username),
+            email: self.email.clone().or(stored.email),
+            username: self.username.clone().or(stored.username),
         }
     }
 }
@@ -57,20 +79,15 @@ impl SealedRow {
 pub(super) fn texts_of(row: &ImportRow, keys: &SealingKeys) -> Result<RowTexts> {
     let is_complete = row.email.is_some() && row.username.is_some();
     match &row.sealed {
-        Some(sealed) if !is_complete => {
-            let secrets = SealedRow::open(sealed, keys, row.import_id, row.row_number)?;
-            Ok(secrets.texts(row))
-        }
+        Some(sealed) if !is_complete => Ok(SealedRow::open_ended(row, sealed, keys)?.texts(row)),
         _ => Ok(stored_texts(row)),
     }
 }
 
 fn stored_texts(row: &ImportRow) -> RowTexts {
-    let email = row.email.as_ref().map(ToString::to_string);
-    let username = row.username.as_ref().map(ToString::to_string);
     RowTexts {
-        email: email.unwrap_or_default(),
-        username: username.unwrap_or_default(),
+        email: row.email.as_ref().map(ToString::to_string),
+        username: row.username.as_ref().map(ToString::to_string),
     }
 }
 

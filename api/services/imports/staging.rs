@@ -26,11 +26,11 @@ use crate::store::imports::Import;
 use crate::store::sql_types::JsonColumn;
 use crate::store::{Pool, accounts, import_rows, imports};
 
-/// Rows that are written together.
-const BATCH: usize = 500;
+/// Rows that are staged together.
+const STAGED_AT_ONCE: usize = 500;
 
-/// Sealed bytes that are written together, about, where rows are large.
-const BATCH_BYTES: usize = 1024 * 1024;
+/// Sealed bytes that are staged together, about, where rows are large.
+const BYTES_AT_ONCE: usize = 1024 * 1024;
 
 /// How long an upload may be silent before the clean-up deletes it.
 const TIMEOUT: Duration = Duration::from_secs(15 * 60);
@@ -96,7 +96,7 @@ impl Staging {
             organization: import.organization_id,
             source,
             import: import.id,
-            batch: Vec::with_capacity(BATCH),
+            batch: Vec::with_capacity(STAGED_AT_ONCE),
             batch_bytes: 0,
             rows: 0,
             counts: BTreeMap::new(),
@@ -132,7 +132,7 @@ impl Staging {
 
     /// Whether the batch has to be written before another row is added.
     pub fn is_full(&self) -> bool {
-        self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES
+        self.batch.len() >= STAGED_AT_ONCE || self.batch_bytes >= BYTES_AT_ONCE
     }
 
     /// Writes the batch in one transaction.

@@ -3,8 +3,14 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use diesel::RunQueryDsl as _;
+use diesel::connection::SimpleConnection as _;
 use futures_util::future::join_all;
-use rollcall::services::imports::execution::{self, Step};
+use rollcall::domain::email_address::EmailAddress;
+use rollcall::domain::username::Username;
+use rollcall::services::imports::execution::{self, BatchOutcome};
+use rollcall::store::Connection;
+use rollcall::store::accounts::{self, Account};
 use rollcall::worker::{IMPORTS, Worker};
 use serde_json::json;
 use uuid::Uuid;
@@ -13,7 +19,8 @@ use super::hang_up::{Framing, half_an_upload};
 use super::{
     HaltingWorker, STUDENTS, assert_counts, file, file_of, id_of, students, work_as_another,
 };
-use crate::support::both_databases;
+use crate::support::app::block_on;
+use crate::support::{App, TestResponse, both_databases};
 
 /// Uploads that one process takes of one organization at a time.
 const PLACES_OF_ONE: i64 = 8;
@@ -152,7 +159,7 @@ both_databases!(an_upload_that_arrives_late_waits_for_its_turn, |app| {
     let (state, lease) = (app.state.clone(), only.clone());
     let work = move || execution::carry_out(&state.services, &lease, &|| false);
     let step = tokio::task::spawn_blocking(work).await.unwrap();
-    assert_eq!(step.unwrap(), Step::Finished);
+    assert_eq!(step.unwrap(), BatchOutcome::Finished);
     assert_eq!(Uuid::from(only.job.subject), Uuid::from(id_of(&early)));
     assert_eq!(work_as_another(app.state.clone()).await.len(), 1);
     assert_eq!(school.joined().await, 3_064);
@@ -170,7 +177,7 @@ both_databases!(an_organization_can_be_deleted_while_it_imports, |app| {
             .delete(&school.path(""))
             .await
             .expect_status(204);
-        assert_eq!(worker.finish().await, Step::Lost);
+        assert_eq!(worker.finish().await, BatchOutcome::Lost);
         app.drain().await;
         assert_eq!(school.traces(), (0, 0), "{import:#}");
         let gone = json!({ "email": "pupil1@x.example", "password": "purple fox 1" });
@@ -193,3 +200,72 @@ both_databases!(an_organization_can_be_deleted_while_a_file_arrives, |app| {
     app.drain().await;
     assert_eq!(school.traces(), (0, 0));
 });
+
+both_databases!(results_are_discarded_once, |app| {
+    let school = app.school().await;
+    for number in 0..5 {
+        let list = file(1).replace("pupil", &format!("list{number}-"));
+        let import = school.imported(list, STUDENTS).await;
+        let discards = join_all((0..4).map(|_| school.discard(&import))).await;
+        let is_done = |answer: &&TestResponse| answer.status == 204;
+        assert_eq!(discards.iter().filter(is_done).count(), 1);
+        for refused in discards.iter().filter(|answer| !is_done(answer)) {
+            refused.expect_problem(410, "results_expired");
+        }
+    }
+});
+
+/// Waits until a transaction waits for another one.
+async fn wait_for_a_lock(connection: &mut Connection) {
+    let waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
+         AND wait_event_type = 'Lock'";
+    for _ in 0..2_000 {
+        if diesel::sql_query(waiting).execute(connection).unwrap() > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("nobody waits");
+}
+
+/// Two lists of other organizations that have an address in common do not wait for each other in a
+/// ring: who waits for an address holds none behind it.
+#[test]
+fn accounts_are_inserted_in_the_order_of_their_addresses() {
+    let Some(app) = App::on_postgres() else {
+        return;
+    };
+    block_on(async {
+        let school = app.school().await;
+        for (prefix, rows, on_row_error) in [("a", 2, "skip"), ("b", 700, "refuse_all")] {
+            let address = |number: usize| format!("{prefix}{number:04}@x.example");
+            let lines: Vec<String> = (1..=rows)
+                .rev()
+                .map(|number| format!("{},purple fox {number},Pupil", address(number)))
+                .collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let fields = students(&[("on_row_error", on_row_error)]);
+            let import = school.accepted(file_of(&lines), &fields).await;
+
+            let add = |connection: &mut Connection, number| {
+                let email = EmailAddress::parse(&address(number)).unwrap();
+                let name = Username::parse("Somebody").unwrap();
+                accounts::insert(connection, &Account::new(email, name, app.now()))
+            };
+            let mut other = app.state.services.pool.get().unwrap();
+            let mut watching = app.state.services.pool.get().unwrap();
+            other
+                .batch_execute("BEGIN; SET LOCAL lock_timeout = '300ms'")
+                .unwrap();
+            assert!(add(&mut other, 1).unwrap());
+            let working = tokio::spawn(work_as_another(app.state.clone()));
+            wait_for_a_lock(&mut watching).await;
+            let added = add(&mut other, rows);
+            other.batch_execute("COMMIT").unwrap();
+            assert!(added.expect("the import holds a later address"));
+            assert_eq!(working.await.unwrap(), [id_of(&import)]);
+            let ended = school.import_with(&import["id"]).await;
+            assert_eq!(ended["counts"]["by_outcome"]["email_taken"], 2, "{ended:#}");
+        }
+    });
+}

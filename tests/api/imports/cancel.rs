@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{HaltingWorker, Order, STUDENTS, assert_counts, column, file, students};
 use crate::support::{App, both_databases};
-use rollcall::services::imports::execution::Step;
+use rollcall::services::imports::execution::BatchOutcome;
 
 both_databases!(an_import_that_waits_is_cancelled_whole, |app| {
     let school = app.school().await;
@@ -51,7 +51,7 @@ both_databases!(an_import_that_runs_is_cancelled_where_it_is, |app| {
     assert_eq!(cancelled["status"], "cancelled");
     assert_counts(&cancelled, json!({ "created": 100, "cancelled": 150 }));
     assert_eq!(school.students_seats().await, (100, 0));
-    assert_eq!(worker.finish().await, Step::Lost);
+    assert_eq!(worker.finish().await, BatchOutcome::Lost);
     app.drain().await;
     assert_eq!(school.import_with(&import["id"]).await, cancelled);
     assert_eq!(school.students_seats().await, (100, 0));
@@ -73,7 +73,7 @@ both_databases!(all_or_nothing_is_cancelled_to_nothing, |app| {
     worker.write_one().await;
     let cancelled = school.cancel(&import).await.expect_status(200);
     assert_counts(&cancelled, json!({ "cancelled": 150 }));
-    assert_eq!(worker.finish().await, Step::Lost);
+    assert_eq!(worker.finish().await, BatchOutcome::Lost);
     assert_eq!(school.students_seats().await, (0, 0));
     assert_eq!(school.joined().await, 0);
     assert_eq!(school.import_with(&import["id"]).await, cancelled);
@@ -116,7 +116,7 @@ both_databases!(cancelling_lets_the_next_import_run, |app| {
     app.drain().await;
     let second = school.import_with(&second["id"]).await;
     assert_counts(&second, json!({ "created": 2 }));
-    assert_eq!(worker.finish().await, Step::Lost);
+    assert_eq!(worker.finish().await, BatchOutcome::Lost);
     assert_eq!(school.students_seats().await, (2, 0));
 });
 
@@ -134,10 +134,26 @@ fn a_worker_notices_within_a_second() {
         let asked = Instant::now();
         let cancelled = school.cancel(&import).await.expect_status(200);
         assert_counts(&cancelled, json!({ "cancelled": 200 }));
-        assert_eq!(worker.finish().await, Step::Lost);
+        assert_eq!(worker.finish().await, BatchOutcome::Lost);
         let took = asked.elapsed();
         // The batch would take ten times as long.
         assert!(took < Duration::from_secs(2), "{took:?}");
         assert_eq!(school.joined().await, 0);
     });
 }
+
+both_databases!(the_next_list_begins_at_once_where_one_is_cancelled, |app| {
+    let school = app.school().await;
+    let first = school.accepted(file(2), STUDENTS).await;
+    let next = file(3).replace("pupil", "next");
+    let next = school.accepted(next, STUDENTS).await;
+    let mut signal = app.state.services.signal.listener();
+    signal.wait(Duration::ZERO);
+    school.cancel(&first).await.expect_status(200);
+    let since = Instant::now();
+    signal.wait(Duration::from_secs(60));
+    assert!(since.elapsed() < Duration::from_secs(60), "no worker wakes");
+    app.drain().await;
+    let next = school.import_with(&next["id"]).await;
+    assert_counts(&next, json!({ "created": 3 }));
+});

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::username::Username;
 use rollcall::services::generated_addresses::claim;
-use rollcall::services::imports::execution::Step;
+use rollcall::services::imports::execution::BatchOutcome;
 use rollcall::store::accounts::{self, Account};
 use rollcall::store::schema::{accounts as account_table, generated_addresses};
 use rollcall::store::transaction;
@@ -283,7 +283,7 @@ both_databases!(names_whose_worker_died_are_taken_up_where_it_was, |app| {
         thought_dead.write_one().await;
         app.advance(Duration::from_secs(11));
         assert_eq!(work_as_another(app.state.clone()).await, [id_of(&import)]);
-        assert_eq!(thought_dead.finish().await, Step::Lost);
+        assert_eq!(thought_dead.finish().await, BatchOutcome::Lost);
         let import = school.import_with(&import["id"]).await;
         assert_counts(&import, json!({ "created": 250 }));
         let addresses = school.addresses(&import).await;

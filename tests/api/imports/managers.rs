@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use reqwest::Method;
 use rollcall::domain::ids::{AccountId, GroupId};
 use rollcall::domain::organization::{AccountType, GroupRole, Role};
-use rollcall::services::imports::execution::Step;
+use rollcall::services::imports::execution::BatchOutcome;
 use rollcall::store::schema::{group_memberships, groups, memberships};
 use serde_json::{Value, json};
 
@@ -316,7 +316,7 @@ both_databases!(groups_that_are_deleted_meanwhile_are_left_out, |app| {
         let mut worker = HaltingWorker::start(app).await;
         worker.write_one().await;
         delete_group(app, &ids[1]);
-        assert_eq!(worker.finish().await, Step::Finished);
+        assert_eq!(worker.finish().await, BatchOutcome::Finished);
         let import = school.import_with(&import["id"]).await;
         assert_eq!(import["status"], "completed");
         assert_counts(&import, json!({ "created": 250 }));
@@ -348,7 +348,7 @@ both_databases!(an_import_goes_on_without_any_group, |app| {
     let mut worker = HaltingWorker::start(app).await;
     worker.write_one().await;
     delete_group(app, &group);
-    assert_eq!(worker.finish().await, Step::Finished);
+    assert_eq!(worker.finish().await, BatchOutcome::Finished);
     let import = school.import_with(&import["id"]).await;
     assert_counts(&import, json!({ "created": 150 }));
     assert_eq!(school.students_seats().await, (150, 0));

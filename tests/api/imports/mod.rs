@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use diesel::prelude::*;
 use reqwest::multipart::{Form, Part};
 use rollcall::domain::ids::{ImportId, OrganizationId};
-use rollcall::services::imports::execution::{self, Step};
+use rollcall::services::imports::execution::{self, BatchOutcome};
 use rollcall::state::State;
 use rollcall::store::schema::{import_rows, imports};
 use rollcall::worker::{IMPORTS, Worker};
@@ -319,7 +319,7 @@ fn id_of(import: &Value) -> ImportId {
 struct HaltingWorker {
     halts: tokio::sync::mpsc::UnboundedReceiver<()>,
     orders: std::sync::mpsc::Sender<Order>,
-    thread: tokio::task::JoinHandle<Step>,
+    thread: tokio::task::JoinHandle<BatchOutcome>,
 }
 
 /// What a halting worker is told.
@@ -349,7 +349,7 @@ impl HaltingWorker {
         let work = move || {
             loop {
                 let step = execution::carry_out(&state.services, &lease, &stop).unwrap();
-                if step != Step::Written {
+                if step != BatchOutcome::Written {
                     return step;
                 }
                 match worker.take().unwrap() {
@@ -378,13 +378,13 @@ impl HaltingWorker {
     }
 
     /// Lets it go on to its end.
-    async fn finish(self) -> Step {
+    async fn finish(self) -> BatchOutcome {
         drop(self.orders);
         self.thread.await.expect("the worker panics")
     }
 
     /// Tells it that its process is stopping.
-    async fn stop(self) -> Step {
+    async fn stop(self) -> BatchOutcome {
         self.orders.send(Order::Stop).unwrap();
         self.thread.await.expect("the worker panics")
     }
@@ -403,8 +403,8 @@ async fn work_as_another(state: State) -> Vec<ImportId> {
         let mut ended = Vec::new();
         while let Some(lease) = worker.take().unwrap() {
             match execution::carry_out(&state.services, &lease, &|| false).unwrap() {
-                Step::Written => {}
-                Step::Finished => ended.push(Uuid::from(lease.job.subject).into()),
+                BatchOutcome::Written => {}
+                BatchOutcome::Finished => ended.push(Uuid::from(lease.job.subject).into()),
                 other => panic!("{other:?}"),
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollcall::services::imports::execution::Step;
+use rollcall::services::imports::execution::BatchOutcome;
 use rollcall::worker::{IMPORTS, Worker};
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ both_databases!(a_worker_that_was_thought_dead_writes_nothing, |app| {
     app.advance(LEASE);
     assert_eq!(work_as_another(app.state.clone()).await, [id_of(&import)]);
     assert_each_once(&school, &import).await;
-    assert_eq!(worker.finish().await, Step::Lost);
+    assert_eq!(worker.finish().await, BatchOutcome::Lost);
     assert_each_once(&school, &import).await;
 });
 
@@ -67,10 +67,10 @@ both_databases!(two_workers_in_turns_write_each_row_once, |app| {
     app.advance(LEASE);
     let mut second = HaltingWorker::start(app).await;
     second.write_one().await;
-    assert_eq!(first.finish().await, Step::Lost);
+    assert_eq!(first.finish().await, BatchOutcome::Lost);
     let running = school.import_with(&import["id"]).await;
     assert_eq!(running["counts"]["created"], 200);
-    assert_eq!(second.finish().await, Step::Finished);
+    assert_eq!(second.finish().await, BatchOutcome::Finished);
     assert_each_once(&school, &import).await;
 });
 
@@ -95,7 +95,7 @@ both_databases!(a_process_that_stops_hands_its_import_over, |app| {
     let import = school.accepted(file(250), STUDENTS).await;
     let mut worker = HaltingWorker::start(app).await;
     worker.write_one().await;
-    assert_eq!(worker.stop().await, Step::HandedOver);
+    assert_eq!(worker.stop().await, BatchOutcome::HandedOver);
     // At once: no lease has to run out.
     assert_eq!(work_as_another(app.state.clone()).await, [id_of(&import)]);
     assert_each_once(&school, &import).await;
@@ -115,7 +115,7 @@ both_databases!(all_or_nothing_is_taken_up_as_well, |app| {
     second.write_one().await;
     let running = school.import_with(&import["id"]).await;
     assert_eq!(running["counts"]["processed"], 200);
-    assert_eq!(second.finish().await, Step::Finished);
+    assert_eq!(second.finish().await, BatchOutcome::Finished);
     assert_each_once(&school, &import).await;
 });
 
@@ -134,7 +134,7 @@ both_databases!(
         worker.write_one().await;
         app.advance(LEASE);
         work_as_another(app.state.clone()).await;
-        assert_eq!(worker.finish().await, Step::Lost);
+        assert_eq!(worker.finish().await, BatchOutcome::Lost);
         assert_each_once(&school, &import).await;
     }
 );
@@ -165,7 +165,7 @@ both_databases!(an_organization_imports_one_file_at_a_time, |app| {
     let worker = Worker::new(&app.state, &IMPORTS).only_for(school.id.parse().unwrap());
     let claimed = worker.take().unwrap();
     assert!(claimed.is_none());
-    assert_eq!(halting.finish().await, Step::Finished);
+    assert_eq!(halting.finish().await, BatchOutcome::Finished);
     app.drain().await;
     let second = school.import_with(&second["id"]).await;
     assert_counts(&second, json!({ "created": 2 }));

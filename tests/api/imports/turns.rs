@@ -1,7 +1,7 @@
 //! Organizations take turns, batch by batch: a short list never waits for a long one of others.
 
 use rollcall::domain::ids::ImportId;
-use rollcall::services::imports::execution::{self, Step};
+use rollcall::services::imports::execution::{self, BatchOutcome};
 use rollcall::worker::{IMPORTS, Worker};
 use serde_json::json;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use super::{STUDENTS, assert_counts, file, id_of};
 use crate::support::{App, both_databases};
 
 /// Writes the next batch; tells of which import it was, and whether that has ended.
-async fn write_next(app: &App) -> (ImportId, Step) {
+async fn write_next(app: &App) -> (ImportId, BatchOutcome) {
     let state = app.state.clone();
     let write = move || {
         let lease = Worker::new(&state, &IMPORTS).take().unwrap().unwrap();
@@ -26,16 +26,16 @@ both_databases!(batches_alternate_between_organizations, |app| {
     let one = id_of(&school.accepted(file(250), STUDENTS).await);
     let people = file(150).replace("pupil", "other");
     let two = id_of(&other.accepted(people, STUDENTS).await);
-    assert_eq!(write_next(app).await, (one, Step::Written));
-    assert_eq!(write_next(app).await, (two, Step::Written));
-    assert_eq!(write_next(app).await, (one, Step::Written));
+    assert_eq!(write_next(app).await, (one, BatchOutcome::Written));
+    assert_eq!(write_next(app).await, (two, BatchOutcome::Written));
+    assert_eq!(write_next(app).await, (one, BatchOutcome::Written));
     // Whoever comes later, and has had no turn of late, is next.
     let late = app.organization("Lake Side School", "school").await;
     let people = file(10).replace("pupil", "late");
     let three = id_of(&late.accepted(people, STUDENTS).await);
-    assert_eq!(write_next(app).await, (three, Step::Finished));
-    assert_eq!(write_next(app).await, (two, Step::Finished));
-    assert_eq!(write_next(app).await, (one, Step::Finished));
+    assert_eq!(write_next(app).await, (three, BatchOutcome::Finished));
+    assert_eq!(write_next(app).await, (two, BatchOutcome::Finished));
+    assert_eq!(write_next(app).await, (one, BatchOutcome::Finished));
 });
 
 both_databases!(an_organization_has_one_turn_however_many_its_lists, |app| {
@@ -79,7 +79,7 @@ both_databases!(numbers_of_names_are_in_order_whatever_is_first, |app| {
     let mut progress = Vec::new();
     while let Some(lease) = leases.next() {
         let step = write(lease).await.unwrap();
-        assert_eq!(step == Step::Finished, leases.len() == 0);
+        assert_eq!(step == BatchOutcome::Finished, leases.len() == 0);
         let counts = school.import_with(&import["id"]).await["counts"].clone();
         progress.push((counts["processed"].clone(), counts["created"].clone()));
     }
