@@ -115,7 +115,7 @@ impl MailSender {
     /// Sends the mail of this job, and notes what became of it.
     ///
     /// # Errors
-    /// Where the database stays away: the lease runs out, and another worker goes on.
+    /// Where the database stays away, or the mail cannot be written out: it may be tried again.
     pub fn send(&mut self, lease: &Lease) -> Result<SendOutcome> {
         let Some(mail) = with_retries(|| self.begin(lease))? else {
             return Ok(SendOutcome::Lost);
@@ -314,4 +314,24 @@ fn pause_after(mail: MailId, attempts: i64) -> Duration {
     let seconds = minutes * 60;
     let spread = u64::from(mail.digits() % 200);
     Duration::from_secs(seconds + seconds * spread / 1000)
+}
+
+/// Gives up the mail of a job that always fails, and says so.
+///
+/// # Errors
+/// The store's own.
+pub fn give_up(connection: &mut Connection, lease: &Lease) -> Result<()> {
+    const FAULT: &str = "A fault of Rollcall kept it from being sent: its log tells which.";
+    transaction(connection, |connection| {
+        let id = mail_of(lease);
+        if !jobs::finish(connection, lease)? {
+            return Ok(());
+        }
+        let reason = if mails::was_handed_over(connection, id)? {
+            LOST
+        } else {
+            FAULT
+        };
+        mails::fail(connection, id, reason)
+    })
 }

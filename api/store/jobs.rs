@@ -5,11 +5,15 @@
 //! a worker that was thought dead changes nothing any more. A lease that runs out leaves the job to
 //! any other worker.
 //!
+//! A job that fails by itself is put off, longer each time, and counted: see
+//! [`defer_failed`]. Whoever runs it gives it up when that was often enough.
+//!
 //! Within a lane, tenants take turns: the next job is the first one of the tenant whose last turn is
 //! the longest ago. Taking a job is a single statement that skips what others are taking, so workers
 //! do not wait for each other.
 //!
-//! Lock order: what the job is about (an import's row), then the job, then the mail.
+//! Lock order: what the job is about (an import's row), then the job, then the mail, then the turn of
+//! its tenant.
 
 use std::time::Duration;
 
@@ -22,6 +26,7 @@ use super::Connection;
 use super::backend::each_backend;
 use super::schema::{job_turns, jobs};
 use super::sql_types::{Id, UtcTimestamp};
+use super::transaction::transaction;
 use crate::clock::new_id;
 use crate::domain::ids::{JobId, JobSubject, OrganizationId, WorkerId};
 use crate::domain::jobs::{JobKind, Priority};
@@ -50,6 +55,8 @@ pub struct Job {
     pub part: i64,
     /// How often it was taken, this time included.
     pub attempts: i64,
+    /// How often it failed by itself.
+    pub failures: i64,
 }
 
 /// A worker's hold on a job.
@@ -122,6 +129,7 @@ struct QueuedJob {
     part: i64,
     due_at: Timestamp,
     attempts: i64,
+    failures: i64,
     leased_until: Timestamp,
     created_at: Timestamp,
 }
@@ -136,6 +144,7 @@ fn row(job: &NewJob, due_at: Timestamp) -> QueuedJob {
         part: job.part,
         due_at,
         attempts: 0,
+        failures: 0,
         leased_until: Timestamp::EPOCH,
         created_at: due_at,
     }
@@ -196,16 +205,31 @@ const TAKE_FIRST: &str = "
         WHERE kind = $3 AND priority = $4 AND tenant = $5 AND due_at <= $6 AND leased_until < $6
         ORDER BY due_at, id LIMIT 1";
 
-const RETURNING: &str = ") RETURNING id, kind, subject, part, attempts";
+const RETURNING: &str = ") RETURNING id, kind, subject, part, attempts, failures";
 
 /// Takes the first job of a tenant and counts its turn; `None` where others have taken what there was.
+/// In one transaction: a job whose turn cannot be counted is not taken.
 pub fn take(connection: &mut Connection, turn: &Turn, claim: &Claim) -> Result<Option<Lease>> {
+    transaction(connection, |connection| {
+        let Some(job) = take_first(connection, turn, claim)? else {
+            return Ok(None);
+        };
+        count_turn(connection, turn)?;
+        Ok(Some(Lease {
+            job,
+            worker: claim.worker,
+            length: claim.length,
+        }))
+    })
+}
+
+fn take_first(connection: &mut Connection, turn: &Turn, claim: &Claim) -> Result<Option<Job>> {
     let skip_locked = match connection {
         Connection::Sqlite(_) => "",
         Connection::Postgres(_) => " FOR UPDATE SKIP LOCKED",
     };
     let sql = format!("{TAKE_FIRST}{skip_locked}{RETURNING}");
-    let taken: Option<Job> = each_backend!(connection, c => diesel::sql_query(sql)
+    Ok(each_backend!(connection, c => diesel::sql_query(sql)
         .bind::<Id, _>(claim.worker)
         .bind::<UtcTimestamp, _>(claim.now.plus(claim.length))
         .bind::<Text, _>(turn.lane.kind)
@@ -213,16 +237,7 @@ pub fn take(connection: &mut Connection, turn: &Turn, claim: &Claim) -> Result<O
         .bind::<Id, _>(turn.tenant)
         .bind::<UtcTimestamp, _>(claim.now)
         .get_result(c)
-        .optional())?;
-    let Some(job) = taken else {
-        return Ok(None);
-    };
-    count_turn(connection, turn)?;
-    Ok(Some(Lease {
-        job,
-        worker: claim.worker,
-        length: claim.length,
-    }))
+        .optional())?)
 }
 
 /// Puts a tenant behind all others of its lane.
@@ -274,6 +289,19 @@ pub fn finish(connection: &mut Connection, lease: &Lease) -> Result<bool> {
 pub fn defer(connection: &mut Connection, lease: &Lease, due_at: Timestamp) -> Result<bool> {
     Ok(diesel::update(held(lease.job.id, lease.worker))
         .set((
+            jobs::due_at.eq(due_at),
+            jobs::leased_by.eq(None::<WorkerId>),
+            jobs::leased_until.eq(Timestamp::EPOCH),
+        ))
+        .execute(connection)?
+        == 1)
+}
+
+/// Puts a job that failed by itself off until then, and counts that; `false` where the lease is lost.
+pub fn defer_failed(connection: &mut Connection, lease: &Lease, due_at: Timestamp) -> Result<bool> {
+    Ok(diesel::update(held(lease.job.id, lease.worker))
+        .set((
+            jobs::failures.eq(jobs::failures + 1),
             jobs::due_at.eq(due_at),
             jobs::leased_by.eq(None::<WorkerId>),
             jobs::leased_until.eq(Timestamp::EPOCH),

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::sql;
+use diesel::dsl::{exists, sql};
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -129,6 +129,12 @@ pub fn begin(connection: &mut Connection, id: MailId, attempts: i64) -> Result<b
         .set(mails::attempts.eq(attempts))
         .execute(connection)?
         == 1)
+}
+
+/// Whether the text of an unsent mail went to a mail server.
+pub fn was_handed_over(connection: &mut Connection, id: MailId) -> Result<bool> {
+    let handed_over = unsent_mail(id).filter(mails::handed_over_at.is_not_null());
+    Ok(diesel::select(exists(handed_over)).get_result(connection)?)
 }
 
 /// Notes that the text goes to the mail server now; `false` where the mail was withdrawn.

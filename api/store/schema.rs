@@ -410,6 +410,7 @@ table! {
         part -> BigInt,
         due_at -> UtcTimestamp,
         attempts -> BigInt,
+        failures -> BigInt,
         leased_by -> Nullable<Id>,
         leased_until -> UtcTimestamp,
         created_at -> UtcTimestamp,

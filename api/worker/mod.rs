@@ -5,9 +5,11 @@
 //! calls for it, and a lane of the threads that do it.
 
 mod cleanup;
+mod failures;
 mod runner;
 mod threads;
 
+pub use failures::MAX_FAILURES;
 pub use runner::{IMPORTS, MAILS, Step, Worker};
 pub use threads::{Shutdown, Workers};
 

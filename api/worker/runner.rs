@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cleanup;
+use super::failures::{self, without_panic};
 use crate::clock::new_id;
 use crate::config::Config;
 use crate::domain::ids::{OrganizationId, WorkerId};
@@ -11,11 +12,12 @@ use crate::error::Result;
 use crate::mail::send_rate::SendRate;
 use crate::mail::sending::{MailSender, SendOutcome};
 use crate::mail::transport::DeliveryError;
-use crate::services::imports::execution;
+use crate::services::imports::execution::{self, BatchOutcome};
 use crate::services::unit_of_work::Services;
 use crate::state::State;
 use crate::store::Connection;
 use crate::store::jobs::{self, Claim, Lane, Lease, Turn};
+use crate::store::pool::Pooled;
 
 const fn lane(kind: JobKind, priority: Priority) -> Lane {
     Lane { kind, priority }
@@ -36,12 +38,13 @@ pub const MAILS: [Lane; 2] = [
     lane(JobKind::Mail, Priority::Bulk),
 ];
 
-/// Longer than any clean-up takes.
+/// Where a clean-up takes longer, another worker cleans up beside it, which harms nothing.
 const CLEAN_UP_LEASE: Duration = Duration::from_secs(5 * 60);
 
-/// How long a worker leaves jobs alone that others are taking. Most of them are gone then; one that is
-/// being finished late stays locked until that transaction ends.
+/// How long a worker leaves jobs alone that others are taking: the first time, and at most. Most of them
+/// are gone then; one that is being finished late stays locked until that transaction ends.
 const WHILE_OTHERS_TAKE: Duration = Duration::from_millis(50);
+const LONGEST_WHILE: Duration = Duration::from_millis(400);
 
 /// Takes jobs of some lanes and runs them. Each thread has its own.
 pub struct Worker {
@@ -51,6 +54,8 @@ pub struct Worker {
     /// Whose jobs it takes; none: everybody's, in turn.
     tenant: Option<OrganizationId>,
     mail: MailSender,
+    /// How long it leaves jobs alone the next time that others are taking them.
+    while_others_take: Duration,
 }
 
 /// What a worker did.
@@ -81,6 +86,7 @@ impl Worker {
             tenant: None,
             mail: MailSender::new(state.mail_route(), Some(rate)),
             state: state.clone(),
+            while_others_take: WHILE_OTHERS_TAKE,
         }
     }
 
@@ -115,28 +121,57 @@ impl Worker {
     /// Takes the next job and runs it to its end, or until `stop` says that the process is stopping.
     ///
     /// # Errors
-    /// What the job met: its lease runs out, and it is tried again.
+    /// What the job met: it has been put off or given up, or its lease runs out.
     pub fn next(&mut self, stop: &dyn Fn() -> bool) -> Result<Step> {
         let mut connection = self.state.services.pool.get()?;
         let turns = self.turns(&mut connection)?;
         let Some(first) = turns.first() else {
+            self.while_others_take = WHILE_OTHERS_TAKE;
             return Ok(Step::Idle);
         };
-        let is_mail = first.lane.kind == JobKind::Mail;
-        if is_mail && let Some(wait) = self.mail.take_rate(&mut connection)? {
+        if !is_rated(first.lane.kind) {
+            return self.take_and_run(connection, &turns, stop);
+        }
+        if let Some(wait) = self.mail.take_rate(&mut connection)? {
             return Ok(Step::Wait(wait));
         }
-        let lease = self.take_first_of(&mut connection, &turns)?;
-        drop(connection);
-        let step = match &lease {
-            Some(lease) => self.run(lease, stop)?,
-            None => Step::Wait(WHILE_OTHERS_TAKE),
-        };
-        if is_mail && matches!(step, Step::Taken | Step::Wait(_)) {
-            self.mail
-                .refund_rate(&mut *self.state.services.pool.get()?)?;
+        let step = self.take_and_run(connection, &turns, stop);
+        if !uses_rate(&step) {
+            self.refund_rate();
         }
-        Ok(step)
+        step
+    }
+
+    fn take_and_run(
+        &mut self,
+        mut connection: Pooled,
+        turns: &[Turn],
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Step> {
+        let lease = self.take_first_of(&mut connection, turns)?;
+        drop(connection);
+        let Some(lease) = lease else {
+            let wait = self.while_others_take;
+            self.while_others_take = wait.saturating_mul(2).min(LONGEST_WHILE);
+            return Ok(Step::Wait(wait));
+        };
+        self.while_others_take = WHILE_OTHERS_TAKE;
+        let step = without_panic(|| self.run(&lease, stop));
+        if let Err(error) = &step
+            && let Err(error) = failures::let_go(&self.state.services, &lease, error)
+        {
+            tracing::warn!(%error, "a job that failed stays leased for a while");
+        }
+        step
+    }
+
+    /// Gives the place back that was taken for a mail which did not leave.
+    fn refund_rate(&self) {
+        let connection = self.state.services.pool.get();
+        let refunded = connection.and_then(|mut connection| self.mail.refund_rate(&mut connection));
+        if let Err(error) = refunded {
+            tracing::warn!(%error, "a place of the sending rate is lost");
+        }
     }
 
     /// Takes the next job without running it.
@@ -186,21 +221,21 @@ impl Worker {
         match lease.job.kind {
             JobKind::ImportBatch => self.import(lease, stop),
             JobKind::Mail => self.send(lease),
-            JobKind::CleanUp => clean_up(&self.state.services, lease),
+            JobKind::CleanUp => clean_up(&self.state.services, lease, stop),
         }
     }
 
     fn import(&self, lease: &Lease, stop: &dyn Fn() -> bool) -> Result<Step> {
-        let step = execution::carry_out(&self.state.services, lease, stop)?;
-        tracing::debug!(import = %lease.job.subject, row = lease.job.part, ?step, "batch");
-        Ok(match step {
-            execution::BatchOutcome::Written => Step::Done,
-            execution::BatchOutcome::Finished => {
+        let outcome = execution::carry_out(&self.state.services, lease, stop)?;
+        tracing::debug!(import = %lease.job.subject, row = lease.job.part, ?outcome, "batch");
+        Ok(match outcome {
+            BatchOutcome::Written => Step::Done,
+            BatchOutcome::Finished => {
                 tracing::info!(import = %lease.job.subject, "import finished");
                 Step::Done
             }
-            execution::BatchOutcome::Lost => Step::Taken,
-            execution::BatchOutcome::HandedOver => Step::HandedOver,
+            BatchOutcome::Lost => Step::Taken,
+            BatchOutcome::HandedOver => Step::HandedOver,
         })
     }
 
@@ -216,6 +251,22 @@ impl Worker {
     }
 }
 
+/// Whether jobs of this kind take a place of the sending rate.
+const fn is_rated(kind: JobKind) -> bool {
+    match kind {
+        JobKind::Mail => true,
+        JobKind::ImportBatch | JobKind::CleanUp => false,
+    }
+}
+
+/// Whether a mail was tried, and so uses its place of the sending rate up.
+const fn uses_rate(step: &Result<Step>) -> bool {
+    match step {
+        Ok(Step::Done | Step::Outage) => true,
+        Ok(Step::Idle | Step::Wait(_) | Step::Taken | Step::HandedOver) | Err(_) => false,
+    }
+}
+
 const fn lease_of(kind: JobKind, config: &Config) -> Duration {
     match kind {
         JobKind::ImportBatch => config.import_lease,
@@ -224,10 +275,14 @@ const fn lease_of(kind: JobKind, config: &Config) -> Duration {
     }
 }
 
-/// Cleans up, and again after a while, however that went.
-fn clean_up(services: &Services, lease: &Lease) -> Result<Step> {
-    let cleaned = cleanup::once(services, &|| false);
+/// Cleans up, and again after a while.
+fn clean_up(services: &Services, lease: &Lease, stop: &dyn Fn() -> bool) -> Result<Step> {
+    cleanup::once(services, stop)?;
+    if stop() {
+        services.run_as_system(|tx| jobs::hand_over(tx.connection, lease))?;
+        return Ok(Step::HandedOver);
+    }
     let next = services.clock.now().plus(cleanup::INTERVAL);
     services.run_as_system(|tx| jobs::defer(tx.connection, lease, next))?;
-    cleaned.map(|()| Step::Done)
+    Ok(Step::Done)
 }

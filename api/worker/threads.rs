@@ -1,12 +1,12 @@
 //! The worker threads of a process: how they begin, wait and end.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::cleanup;
+use super::failures::without_panic;
 use super::runner::{BACKGROUND, MAILS, Step, Worker};
 use crate::error::{Error, Result};
 use crate::services::work_signal::{Listener, WorkSignal};
@@ -20,9 +20,9 @@ pub struct Workers {
     mail: Vec<JoinHandle<()>>,
 }
 
-/// How long a mail that is in hand may take when the process ends. A mail server that takes longer is
-/// left alone: what it had by then says so.
-const TO_FINISH_A_MAIL: Duration = Duration::from_secs(10);
+/// How long what is in hand may take when the process ends: a mail server or a database that takes longer
+/// is left alone. A mail that it had by then says so; any other work is done again.
+const TO_FINISH: Duration = Duration::from_secs(10);
 
 impl Workers {
     /// Starts as many threads as the configuration says: those for imports, of which any also cleans
@@ -58,11 +58,11 @@ impl Workers {
         self.shutdown.clone()
     }
 
-    /// Has each hand its batch over or finish its mail, and waits for their end.
+    /// Has each hand its batch over or finish its mail, and waits for their end, but not for long.
     pub fn stop(self) {
         self.shutdown.set();
-        let ended = finished_by(self.mail, Instant::now() + TO_FINISH_A_MAIL);
-        for thread in self.background.into_iter().chain(ended) {
+        let all = self.background.into_iter().chain(self.mail).collect();
+        for thread in finished_by(all, Instant::now() + TO_FINISH) {
             if thread.join().is_err() {
                 tracing::error!("a worker thread ended in a panic");
             }
@@ -79,10 +79,7 @@ fn finished_by(threads: Vec<JoinHandle<()>>, deadline: Instant) -> Vec<JoinHandl
     let (ended, left): (Vec<_>, Vec<_>) = threads.into_iter().partition(JoinHandle::is_finished);
     for thread in &left {
         let name = thread.thread().name().unwrap_or_default();
-        tracing::warn!(
-            thread = name,
-            "the mail server takes too long to wait for it"
-        );
+        tracing::warn!(thread = name, "it takes too long to wait for it");
     }
     ended
 }
@@ -125,9 +122,11 @@ fn work(mut worker: Worker, state: &State, shutdown: &Shutdown) {
     let mut pause = FIRST_PAUSE;
     while !shutdown.is_set() {
         let step = without_panic(|| worker.next(&|| shutdown.is_set()));
-        if !matches!(step, Ok(Step::Outage)) {
-            pause = FIRST_PAUSE;
-        }
+        let next_pause = match step {
+            Ok(Step::Outage) => pause.saturating_mul(2).min(LONGEST_PAUSE),
+            Ok(Step::Idle | Step::Wait(_) | Step::Taken | Step::Done | Step::HandedOver)
+            | Err(_) => FIRST_PAUSE,
+        };
         match step {
             Ok(Step::Done | Step::Taken | Step::HandedOver) => {}
             Ok(Step::Idle) => {
@@ -135,19 +134,17 @@ fn work(mut worker: Worker, state: &State, shutdown: &Shutdown) {
                 signal.wait(poll);
             }
             Ok(Step::Wait(long)) => signal.wait(long),
-            Ok(Step::Outage) => {
-                wait(&mut signal, pause, shutdown);
-                pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-            }
+            Ok(Step::Outage) => wait(&mut signal, pause, shutdown),
             Err(error @ Error::Unavailable(_)) => {
                 tracing::warn!(%error, "work waits until the database is back");
                 signal.wait(poll);
             }
-            Err(error) => {
-                tracing::error!(%error, "a job failed; its lease runs out and it is tried again");
+            Err(error @ (Error::Refused(_) | Error::Internal(_))) => {
+                tracing::error!(%error, "a job failed");
                 signal.wait(poll);
             }
         }
+        pause = next_pause;
     }
     worker.rest();
 }
@@ -161,27 +158,5 @@ fn wait(signal: &mut Listener, long: Duration, shutdown: &Shutdown) {
             break;
         }
         signal.wait(left);
-    }
-}
-
-/// A panic costs the job that met it its turn, never the thread: with the last thread, all work would
-/// stand still in a process that looks alive.
-fn without_panic<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(Error::of_panic(panic.as_ref())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_an_error_like_any_other() {
-        let panicked: Result<()> = without_panic(|| panic!("no row {}", 7));
-        assert_eq!(
-            panicked.unwrap_err().to_string(),
-            "internal error: panic: no row 7"
-        );
-        assert_eq!(without_panic(|| Ok(7)).unwrap(), 7);
     }
 }

@@ -15,6 +15,8 @@ CREATE TABLE jobs (
     due_at timestamptz NOT NULL,
     -- How often a worker has taken it.
     attempts bigint NOT NULL,
+    -- How often it failed by itself: outages, hand-overs and workers that died are not counted.
+    failures bigint NOT NULL,
     -- Which worker has it, until when; any worker may take it after that.
     leased_by uuid,
     leased_until timestamptz NOT NULL,

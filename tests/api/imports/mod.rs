@@ -9,6 +9,7 @@ mod cancel;
 mod cells;
 mod end_to_end;
 mod errors_file;
+mod failures;
 mod form;
 mod formats;
 mod hang_up;

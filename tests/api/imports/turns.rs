@@ -1,8 +1,10 @@
 //! Organizations take turns, batch by batch: a short list never waits for a long one of others.
 
+use std::time::Duration;
+
 use rollcall::domain::ids::ImportId;
 use rollcall::services::imports::execution::{self, BatchOutcome};
-use rollcall::worker::{IMPORTS, Worker};
+use rollcall::worker::{self, IMPORTS, Worker};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -94,4 +96,16 @@ both_databases!(numbers_of_names_are_in_order_whatever_is_first, |app| {
         let address = format!("jane-doe-{number}@hill-road-school.login.invalid");
         assert_eq!(addresses[place], address);
     }
+});
+
+both_databases!(workers_look_less_often_for_what_others_take, |app| {
+    let school = app.school().await;
+    let mut worker = Worker::new(&app.state, &IMPORTS).only_for(school.id.parse().unwrap());
+    let mut look = || worker.next(&|| false).unwrap();
+    for pause in [50, 100, 200, 400, 400] {
+        assert_eq!(look(), worker::Step::Wait(Duration::from_millis(pause)));
+    }
+    school.accepted(file(1), STUDENTS).await;
+    assert_eq!(look(), worker::Step::Done);
+    assert_eq!(look(), worker::Step::Wait(Duration::from_millis(50)));
 });

@@ -3,6 +3,7 @@
 mod conversation;
 mod crash;
 mod delivery_errors;
+mod failures;
 mod folder;
 mod once;
 mod process;
