@@ -26,6 +26,8 @@ pub enum CommandError {
     },
     #[error("{0}")]
     Usage(String),
+    #[error("the import failed: {0}")]
+    ImportFailed(&'static str),
     #[error("{0}")]
     NotReady(String),
     #[error("the mail was not sent: {0}")]

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::error::CommandError;
 use super::output::print;
 use crate::domain::ids::{ImportId, OrganizationId};
-use crate::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
+use crate::domain::imports::{OnRowError, OnSeatShortage, StoredFailure};
 use crate::domain::organization::AccountType;
 use crate::domain::slug::Slug;
 use crate::domain::username_list::UsernameList;
@@ -85,11 +85,21 @@ pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandErro
         errors.write(&job, ResultFile::Errors)?;
     }
     print(&report(arguments, &finished))?;
-    if finished.import.status == ImportStatus::Failed {
-        let told = "all or nothing was asked for, and it was nothing";
-        return Err(CommandError::Usage(told.to_owned()));
+    match finished.import.failure {
+        None => Ok(()),
+        Some(failure) => Err(CommandError::ImportFailed(words_of(failure))),
     }
-    Ok(())
+}
+
+const fn words_of(failure: StoredFailure) -> &'static str {
+    match failure {
+        StoredFailure::RowErrors | StoredFailure::SeatShortage => {
+            "all or nothing was asked for, and it was nothing"
+        }
+        StoredFailure::ProcessingFailed => {
+            "Rollcall could not go on with it, for a reason that its log tells"
+        }
+    }
 }
 
 /// Runs one unit of work as the command line.
@@ -187,43 +197,59 @@ impl Job<'_> {
             let work: Vec<_> = (0..self.state.services.config.import_workers)
                 .map(|_| scope.spawn(|| self.work_until_finished()))
                 .collect();
-            let finished = loop {
-                let found = self.progress()?;
-                bar.set_length(u64::try_from(found.import.rows_total).unwrap_or(0));
-                bar.set_position(u64::try_from(found.processed()).unwrap_or(0));
-                if found.import.status.is_finished()
-                    || work.iter().all(|thread| thread.is_finished())
-                {
-                    break found;
+            while !work.iter().all(|thread| thread.is_finished()) {
+                if let Some(found) = self.progress()? {
+                    bar.set_length(u64::try_from(found.import.rows_total).unwrap_or(0));
+                    bar.set_position(u64::try_from(found.processed()).unwrap_or(0));
                 }
                 std::thread::sleep(Duration::from_millis(100));
-            };
+            }
             bar.finish();
-            for thread in work {
-                thread
-                    .join()
-                    .map_err(|_| Error::internal("the work ended in a panic"))??;
-            }
-            if finished.import.status.is_finished() {
-                return Ok(finished);
-            }
-            self.progress()
+            let panicked = |_| Err(Error::internal("the work ended in a panic"));
+            let ends = work
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(panicked));
+            self.outcome(ends.collect())
         })
     }
 
-    fn progress(&self) -> Result<ImportWithCounts> {
+    /// The import as it ended, whatever a thread met meanwhile; where it has not ended, why not.
+    fn outcome(&self, work: Result<()>) -> Result<ImportWithCounts> {
+        let found = self.now()?;
+        if !found.import.status.is_finished() {
+            work?;
+        }
+        Ok(found)
+    }
+
+    fn now(&self) -> Result<ImportWithCounts> {
         with_retries(|| self.permitted(|tx, permit| imports::find(tx, &permit, self.import)))
     }
 
-    /// Works on the organization's imports, which come in their order, until this one has ended.
+    /// The import as it is now; `None` while the database is away.
+    fn progress(&self) -> Result<Option<ImportWithCounts>> {
+        match self.now() {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::Unavailable(_)) => Ok(None),
+            Err(error @ (Error::Refused(_) | Error::Internal(_))) => Err(error),
+        }
+    }
+
+    fn is_finished(&self) -> Result<bool> {
+        let found = self.progress()?;
+        Ok(found.is_some_and(|found| found.import.status.is_finished()))
+    }
+
+    /// Works on the organization's imports, which come in their order, until this one has ended. While
+    /// the database is away, it waits.
     fn work_until_finished(&self) -> Result<()> {
         let mut worker = Worker::new(self.state, &IMPORTS).only_for(self.organization);
-        while !self.progress()?.import.status.is_finished() {
-            match worker.next(&|| false)? {
-                Step::Done => {}
-                Step::Idle | Step::Wait(_) | Step::Taken | Step::HandedOver | Step::Outage => {
-                    std::thread::sleep(Duration::from_millis(200));
-                }
+        while !self.is_finished()? {
+            match worker.next(&|| false) {
+                Ok(Step::Done) => {}
+                Ok(Step::Idle | Step::Wait(_) | Step::Taken | Step::HandedOver | Step::Outage)
+                | Err(Error::Unavailable(_)) => std::thread::sleep(Duration::from_millis(200)),
+                Err(error @ (Error::Refused(_) | Error::Internal(_))) => return Err(error),
             }
         }
         Ok(())
@@ -244,8 +270,22 @@ impl Job<'_> {
 /// A file that gets its name when it is whole, and that only its owner may read.
 struct OutputFile {
     path: PathBuf,
-    draft: PathBuf,
+    draft: Draft,
     file: File,
+}
+
+/// The path of a file that is being written: what is still there when it is dropped is removed.
+struct Draft(PathBuf);
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        match std::fs::remove_file(&self.0) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, path = %self.0.display(), "a draft is left behind");
+            }
+            _ => {}
+        }
+    }
 }
 
 impl OutputFile {
@@ -258,15 +298,18 @@ impl OutputFile {
             private_file(&draft).map_err(|error| CommandError::file(path.display(), error))?;
         Ok(Self {
             path: path.to_owned(),
-            draft,
+            draft: Draft(draft),
             file,
         })
     }
 
     fn write(mut self, job: &Job<'_>, file: ResultFile) -> Result<(), CommandError> {
-        let mut download =
-            job.permitted(|tx, permit| results::open(tx, &permit, job.import, file))?;
-        while let Some(chunk) = at_command_line(job.state, |tx| download.next_chunk(tx))? {
+        let mut download = with_retries(|| {
+            job.permitted(|tx, permit| results::open(tx, &permit, job.import, file))
+        })?;
+        let mut next_chunk =
+            || with_retries(|| at_command_line(job.state, |tx| download.next_chunk(tx)));
+        while let Some(chunk) = next_chunk()? {
             self.file
                 .write_all(&chunk)
                 .map_err(|error| self.failed(error))?;
@@ -274,7 +317,7 @@ impl OutputFile {
         let ended = self
             .file
             .sync_all()
-            .and_then(|()| std::fs::rename(&self.draft, &self.path));
+            .and_then(|()| std::fs::rename(&self.draft.0, &self.path));
         ended.map_err(|error| self.failed(error))
     }
 

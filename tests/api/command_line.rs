@@ -247,6 +247,7 @@ fn an_import_without_its_organization_or_its_file_says_so() {
     let school = block_on(process.school("Hill Road School"));
     let told = refused(&installation.run(&import_arguments("none.csv", &school)));
     assert!(told.contains("none.csv: No such file"), "{told}");
+    assert!(!installation.path("list.csv.part").exists());
 }
 
 #[test]
