@@ -142,8 +142,8 @@ impl BulkHashes {
         let mut missing = self.count;
         let mut next_beat = Instant::now() + every;
         while missing > 0 {
-            let patience = next_beat.saturating_duration_since(Instant::now());
-            match self.results.recv_timeout(patience) {
+            let timeout = next_beat.saturating_duration_since(Instant::now());
+            match self.results.recv_timeout(timeout) {
                 Ok((place, hash)) => {
                     missing -= 1;
                     if let Some(slot) = hashes.get_mut(place) {

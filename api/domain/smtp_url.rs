@@ -1,4 +1,4 @@
-//! Which mail server, and how its line is kept secret.
+//! Which mail server, and how the connection to it is encrypted.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,11 +15,11 @@ pub struct SmtpUrl {
     pub port: u16,
     pub security: Security,
     pub credentials: Option<Credentials>,
-    /// How we call ourselves (`?ehlo=`).
+    /// The name that Rollcall gives itself in EHLO (`?ehlo=`).
     pub ehlo: Option<String>,
 }
 
-/// How the line is encrypted.
+/// How the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
     /// From the first byte on (`smtps`).
@@ -32,7 +32,7 @@ pub enum Security {
     Never,
 }
 
-/// What the server knows us by.
+/// User and password for AUTH.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     pub user: String,
@@ -67,10 +67,10 @@ impl FromStr for SmtpUrl {
                 "goes on behind the host: write a / ? # or @ of a password as %2F %3F %23 %40",
             );
         }
-        let (host, is_here) = host_of(&url)?;
+        let (host, is_loopback) = host_of(&url)?;
         let credentials = credentials_of(&url)?;
         let parameters = Parameters::of(&url)?;
-        let security = parameters.security(implicit, is_here, credentials.is_some())?;
+        let security = parameters.security(implicit, is_loopback, credentials.is_some())?;
         let port = if implicit {
             IMPLICIT_TLS_PORT
         } else {
@@ -86,7 +86,7 @@ impl FromStr for SmtpUrl {
     }
 }
 
-/// The host, and whether it is this machine, to which the line is nobody's to listen to.
+/// The host, and whether it is a loopback one: a connection to it cannot be eavesdropped.
 fn host_of(url: &Url) -> Result<(String, bool), &'static str> {
     let host = url
         .host_str()
@@ -94,8 +94,8 @@ fn host_of(url: &Url) -> Result<(String, bool), &'static str> {
         .ok_or("names no host")?;
     match Host::parse(host).map_err(|_| "names a host that is none")? {
         Host::Domain(name) => {
-            let is_here = name == "localhost" || name.ends_with(".localhost");
-            Ok((name, is_here))
+            let is_loopback = name == "localhost" || name.ends_with(".localhost");
+            Ok((name, is_loopback))
         }
         Host::Ipv4(address) => Ok((address.to_string(), address.is_loopback())),
         Host::Ipv6(address) => Ok((IpAddr::from(address).to_string(), address.is_loopback())),
@@ -144,21 +144,21 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// Mail is encrypted unless it stays on this machine or somebody says otherwise, and a password
-    /// is never sent in the clear: `optional` would let whoever stands between take the offer away.
+    /// Mail is encrypted unless it stays on this machine or somebody says otherwise. A password leaves
+    /// this machine encrypted only: with `optional` an attacker in between could suppress STARTTLS.
     fn security(
         &self,
         implicit: bool,
-        is_here: bool,
+        is_loopback: bool,
         has_password: bool,
     ) -> Result<Security, &'static str> {
         match (implicit, self.starttls) {
             (true, None) => Ok(Security::Implicit),
             (true, Some(_)) => Err("has starttls with smtps://, which is encrypted from the start"),
             (false, Some(Security::Required)) => Ok(Security::Required),
-            (false, Some(_)) if has_password && !is_here => Err(NOT_ENCRYPTED),
+            (false, Some(_)) if has_password && !is_loopback => Err(NOT_ENCRYPTED),
             (false, Some(security)) => Ok(security),
-            (false, None) if is_here && !has_password => Ok(Security::Optional),
+            (false, None) if is_loopback && !has_password => Ok(Security::Optional),
             (false, None) => Ok(Security::Required),
         }
     }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scheme_and_starttls_say_how_the_line_is_encrypted() {
+    fn the_scheme_and_starttls_say_how_the_connection_is_encrypted() {
         for (url, port, security) in [
             ("smtps://mail.example", 465, Security::Implicit),
             ("smtp://mail.example", 587, Security::Required),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_never_travels_in_the_clear() {
+    fn a_password_never_leaves_this_machine_in_the_clear() {
         for mode in ["optional", "never"] {
             let url = format!("smtp://u:p@mail.example?starttls={mode}");
             assert_eq!(parsed(&url), Err(NOT_ENCRYPTED));

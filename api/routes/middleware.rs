@@ -30,7 +30,7 @@ struct Observed {
     started: Instant,
 }
 
-/// Surrounds a request.
+/// Gives a request its id, span, log line and metrics, and renders whatever went wrong as a problem.
 ///
 /// # Errors
 /// Never: whatever went wrong is an answer by then.

@@ -1,4 +1,4 @@
-//! What time makes useless: sessions that ran out, results and invitations that expired, uploads that
+//! Deletes what is no longer needed: sessions that ran out, results and invitations that expired, uploads that
 //! died, mail that ended, links that expired, answers that are not given again, limits that nobody has
 //! used of late, turns of organizations that have no work.
 
