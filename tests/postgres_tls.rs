@@ -12,12 +12,9 @@
 
 #[allow(dead_code, reason = "made for other tests too")]
 mod support {
+    pub mod command;
     pub mod postgres;
-    pub mod server;
 }
-
-#[path = "api/health.rs"]
-mod health;
 
 use std::path::Path;
 use std::process::Command;
@@ -28,7 +25,8 @@ use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Text};
 use diesel::{Connection as _, PgConnection, RunQueryDsl as _};
 
-use support::{postgres, server};
+use support::command::command;
+use support::postgres;
 
 /// Runs in the server's data folder, as the server's user: PostgreSQL takes no key that others
 /// may read.
@@ -103,9 +101,8 @@ fn is_encrypted(connection: &mut PgConnection) -> bool {
 
 /// The binary itself, on this database, with the keys of this folder.
 fn migrate(folder: &Path, url: &str) -> Command {
-    let mut command = server::command(folder, &["migrate"]);
+    let mut command = command(folder, &["migrate"]);
     command
-        .env_remove("SSL_CERT_FILE")
         .env("ROLLCALL_DATABASE_URL", url)
         .env("ROLLCALL_SIGNING_KEY_FILE", "signing.pem")
         .env("ROLLCALL_SEALING_KEY_FILE", "sealing.key");

@@ -4,16 +4,14 @@
 
 #[path = "../../tests/support/postgres.rs"]
 pub mod postgres;
+#[path = "../../tests/support/settings.rs"]
+pub mod settings;
 
-use std::collections::HashMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rollcall::clock::Clock;
 use rollcall::clock::new_id;
 use rollcall::config::Config;
-use rollcall::crypto::access_token::SigningKeys;
-use rollcall::crypto::sealing::SealingKeys;
 use rollcall::domain::ids::OrganizationId;
 use rollcall::domain::organization::OrganizationKind;
 use rollcall::domain::slug::{Slug, SlugFallback};
@@ -43,8 +41,8 @@ pub fn on_each_database() -> Vec<Bench> {
 impl Bench {
     fn new(name: &'static str, database: Option<postgres::Database>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = database.as_ref().map(|database| database.url.clone());
-        let config = Config::from_environment(settings(folder.path(), url)).unwrap();
+        let url = database.as_ref().map(|database| &*database.url);
+        let config = Config::from_environment(settings::settings(folder.path(), url)).unwrap();
         let state = State::open(config, Clock::system()).unwrap();
         let organization = organization(&mut state.services.pool.get().unwrap());
         Self {
@@ -64,24 +62,6 @@ impl Bench {
             .run(&context, |tx| permit(tx, self.organization.id))
             .unwrap()
     }
-}
-
-fn settings(folder: &Path, url: Option<String>) -> HashMap<String, String> {
-    let mut settings = HashMap::from([
-        ("listen".to_owned(), "127.0.0.1:0".to_owned()),
-        ("data_dir".to_owned(), folder.display().to_string()),
-        ("organization_creation".to_owned(), "anyone".to_owned()),
-    ]);
-    if let Some(url) = url {
-        let signing = folder.join("signing.pem");
-        let sealing = folder.join("sealing.key");
-        SigningKeys::load(&signing, true, "").unwrap();
-        SealingKeys::load(&sealing, true).unwrap();
-        settings.insert("database_url".to_owned(), url);
-        settings.insert("signing_key_file".to_owned(), signing.display().to_string());
-        settings.insert("sealing_key_file".to_owned(), sealing.display().to_string());
-    }
-    settings
 }
 
 fn organization(connection: &mut Connection) -> Organization {

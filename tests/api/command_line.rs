@@ -12,23 +12,8 @@ use serde_json::json;
 use crate::support::app::block_on;
 use crate::support::invariants;
 use crate::support::people::{PASSWORD, text};
-use crate::support::process::{Installation, Process, School};
+use crate::support::process::{Installation, Process, School, printed, refused};
 use crate::support::sheet::Sheet;
-
-/// What a command has said, if it ended well.
-#[track_caller]
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Why a command did not end well.
-#[track_caller]
-fn refused(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(output.stdout.is_empty(), "{output:?}");
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// The arguments of an import of students.
 fn import_arguments<'a>(file: &'a str, school: &'a School) -> Vec<&'a str> {
@@ -82,7 +67,7 @@ fn an_import_works_beside_a_running_server_on_the_same_file() {
         }
         assert!(requests > 3);
         let output = command.await.expect("no task").expect("no command");
-        let told = said(&output);
+        let told = printed(&output);
         assert!(
             told.contains("completed: 70 of 80 rows became accounts"),
             "{told}"
@@ -261,7 +246,7 @@ fn names_are_imported_as_well() {
         &["--usernames"],
     ]
     .concat();
-    let told = said(&installation.run(&arguments));
+    let told = printed(&installation.run(&arguments));
     assert!(
         told.contains("completed: 2 of 3 rows became accounts"),
         "{told}"
@@ -292,7 +277,7 @@ fn create_operator(installation: &Installation, email: &str, password: &str) -> 
 #[test]
 fn an_operator_is_made_with_a_password_from_standard_input() {
     let installation = Installation::on_sqlite();
-    let told = said(&create_operator(
+    let told = printed(&create_operator(
         &installation,
         "Op@Rollcall.Example",
         PASSWORD,
@@ -317,7 +302,7 @@ fn an_operator_is_made_with_a_password_from_standard_input() {
     assert!(told.contains("made up by Rollcall"), "{told}");
     let process = installation.start();
     block_on(async {
-        let told = said(&create_operator(
+        let told = printed(&create_operator(
             &installation,
             "op@rollcall.example",
             "eight brown geese 8",
@@ -368,7 +353,7 @@ fn on_postgresql_the_keys_have_to_be_named() {
 #[test]
 fn a_database_that_is_not_there_is_told_within_seconds() {
     let mut installation = Installation::on_sqlite();
-    said(&installation.run(&["migrate"]));
+    printed(&installation.run(&["migrate"]));
     installation.set(
         "DATABASE_URL",
         "postgres://rollcall:hunter2@127.0.0.1:1/rollcall",
@@ -390,13 +375,13 @@ mod the_database_is_brought_up_to_date_once {
     use super::*;
 
     fn migrate_twice(installation: &Installation) {
-        let told = said(&installation.run(&["migrate"]));
+        let told = printed(&installation.run(&["migrate"]));
         let migrations = std::fs::read_dir("migrations")
             .expect("no migrations")
             .count();
         assert_eq!(told.matches("applied ").count(), migrations, "{told}");
         assert!(told.ends_with("The database is up to date.\n"), "{told}");
-        let told = said(&installation.run(&["migrate"]));
+        let told = printed(&installation.run(&["migrate"]));
         assert_eq!(told, "The database is up to date.\n");
     }
 
@@ -413,7 +398,7 @@ mod the_database_is_brought_up_to_date_once {
         let children: Vec<_> = (0..8).map(spawn).collect();
         let mut told = String::new();
         for child in children {
-            told += &said(&child.wait_with_output().expect("no child"));
+            told += &printed(&child.wait_with_output().expect("no child"));
         }
         let migrations = std::fs::read_dir("migrations")
             .expect("no migrations")

@@ -1,23 +1,6 @@
 //! The configuration of the real binary: where values come from, and what stops a start.
 
-use std::process::Output;
-
-use crate::support::process::Installation;
-
-/// What a command printed, if it succeeded.
-#[track_caller]
-fn printed(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Why a command failed.
-#[track_caller]
-fn refused(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(output.stdout.is_empty(), "{output:?}");
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use crate::support::process::{Installation, printed, refused};
 
 #[test]
 fn the_configuration_is_shown_without_its_secrets() {

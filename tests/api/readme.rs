@@ -2,11 +2,13 @@
 //! missing from the example.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::server;
+use crate::support::command::command;
+use crate::support::process::Installation;
 
 const README: &str = include_str!("../../README.md");
 const PERMISSIONS: &str = include_str!("../../docs/permissions.md");
@@ -200,9 +202,9 @@ fn run(script: &str) -> Option<Session> {
             return None;
         }
     }
-    let folder = tempfile::tempdir().unwrap();
-    let server = server::Server::start(folder.path());
-    let ended = shell(script, folder.path(), &server.address);
+    let installation = Installation::on_sqlite();
+    let server = installation.start();
+    let ended = shell(script, installation.folder(), server.address());
     let (output, errors) = (text(&ended.stdout), text(&ended.stderr));
     // curl tells of an answer of 400 and above by its error 22.
     let is_refused = errors.contains("curl: (22)");
@@ -215,15 +217,13 @@ fn run(script: &str) -> Option<Session> {
 }
 
 /// Runs a script with the server's address and the binary at hand; one that hangs is stopped.
-fn shell(script: &str, folder: &Path, address: &str) -> Output {
+fn shell(script: &str, folder: &Path, address: SocketAddr) -> Output {
     let timeout = Duration::from_secs(60);
     std::fs::write(folder.join(".curlrc"), "fail-with-body\n").unwrap();
     let mut shell = Command::new("sh");
-    for (name, value) in server::command(folder, &[]).get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
+    shell.env_clear();
+    for (name, value) in command(folder, &[]).get_envs() {
+        shell.env(name, value.unwrap_or_default());
     }
     let mut shell = shell
         .args(["-eu", "-c", script])

@@ -1,19 +1,16 @@
 //! An application as a test has it: a real server on a free port, a database of its own, a clock
 //! that stands still until it is moved, workers that work when they are told to.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::{OnceLock, mpsc};
+use std::path::PathBuf;
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rollcall::app::Running;
 use rollcall::clock::Clock;
 use rollcall::config::Config;
-use rollcall::crypto::access_token::SigningKeys;
 use rollcall::crypto::password_hash::HashCost;
-use rollcall::crypto::sealing::SealingKeys;
 use rollcall::domain::ids::OrganizationId;
 use rollcall::domain::timestamp::Timestamp;
 use rollcall::services::authorization::{Permission, Permit, permit};
@@ -25,6 +22,7 @@ use rollcall::worker;
 use super::database::{self, Database};
 use super::people::Person;
 use super::postgres;
+use super::settings::settings;
 
 /// Runs a test's road.
 pub fn block_on<T>(road: impl Future<Output = T>) -> T {
@@ -186,39 +184,14 @@ impl Drop for App {
 }
 
 fn config(database: &Database, data_dir: PathBuf) -> Config {
-    let mut settings = HashMap::from([
-        ("listen".to_owned(), "127.0.0.1:0".to_owned()),
-        ("data_dir".to_owned(), data_dir.display().to_string()),
-        ("organization_creation".to_owned(), "anyone".to_owned()),
-        ("database_connections".to_owned(), "6".to_owned()),
-    ]);
-    if let Some(url) = database.url() {
-        settings.insert("database_url".to_owned(), url.to_owned());
-        let (signing, sealing) = key_files(&data_dir);
-        settings.insert("signing_key_file".to_owned(), signing.display().to_string());
-        settings.insert("sealing_key_file".to_owned(), sealing.display().to_string());
-    }
+    let mut settings = settings(&data_dir, database.url());
+    settings.insert("database_connections".to_owned(), "6".to_owned());
     let mut config = Config::from_environment(settings).expect("the configuration is refused");
     config.password_hash = HashCost::FOR_TESTS;
     // Work is done when a test says so.
     config.import_workers = 0;
     config.mail_workers = 0;
     config
-}
-
-/// Keys as an installation at scale names them: one pair for all tests of this process.
-fn key_files(data_dir: &Path) -> (PathBuf, PathBuf) {
-    static KEYS: OnceLock<(String, String)> = OnceLock::new();
-    let (signing, sealing) = (data_dir.join("signing.pem"), data_dir.join("sealing.key"));
-    let (signing_key, sealing_key) = KEYS.get_or_init(|| {
-        SigningKeys::load(&signing, true, "").expect("no signing key");
-        SealingKeys::load(&sealing, true).expect("no sealing key");
-        let read = |path| std::fs::read_to_string(path).expect("no key");
-        (read(&signing), read(&sealing))
-    });
-    std::fs::write(&signing, signing_key).expect("the key cannot be written");
-    std::fs::write(&sealing, sealing_key).expect("the key cannot be written");
-    (signing, sealing)
 }
 
 fn serve(state: &State) -> (SocketAddr, (actix_web::dev::ServerHandle, JoinHandle<()>)) {

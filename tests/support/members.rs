@@ -11,6 +11,22 @@ use serde_json::json;
 use super::App;
 use super::people::{Organization, Person, text};
 
+/// Three students, each with a password of their own.
+const STUDENTS: &str = "email,password,username\n\
+    ann@hill.example,quiet rivers 11,Ann\n\
+    bob@hill.example,quiet rivers 12,Bob\n\
+    cid@hill.example,quiet rivers 13,Cid\n";
+
+/// The students of [`STUDENTS`], imported and signed in.
+pub async fn students<'a>(app: &'a App, school: &Organization<'_>) -> [Person<'a>; 3] {
+    school.import_students(STUDENTS).await;
+    [
+        app.sign_in("ann@hill.example", "quiet rivers 11").await,
+        app.sign_in("bob@hill.example", "quiet rivers 12").await,
+        app.sign_in("cid@hill.example", "quiet rivers 13").await,
+    ]
+}
+
 impl App {
     /// Lets somebody who is there already into an organization, without asking anybody.
     pub async fn join(

@@ -2,6 +2,7 @@
 //! second busy organization in it, and callers that ask and receive.
 
 pub mod app;
+pub mod command;
 pub mod database;
 pub mod invariants;
 pub mod mail;
@@ -11,7 +12,7 @@ pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod response;
-pub mod server;
+pub mod settings;
 pub mod sheet;
 pub mod smtp;
 pub mod wire;

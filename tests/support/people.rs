@@ -232,6 +232,15 @@ pub fn text(value: &Value) -> String {
         .to_owned()
 }
 
+/// The outcome of each one of a bulk operation, in order.
+pub fn outcomes(answer: &Value) -> Vec<&str> {
+    let results = answer["results"].as_array().expect("no results");
+    results
+        .iter()
+        .map(|result| result["outcome"].as_str().expect("no outcome"))
+        .collect()
+}
+
 fn name_of(email: &str) -> String {
     email.split('@').next().unwrap_or(email).to_owned()
 }

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
-use rollcall::crypto::access_token::SigningKeys;
-use rollcall::crypto::sealing::SealingKeys;
 use rollcall::store::Pool;
 use rollcall::store::pool::DatabaseUrl;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use super::command::command;
 use super::people::{PASSWORD, send, text};
+use super::settings::key_files;
 use super::{TestResponse, postgres};
 
 /// How long anything may take that a process has to do: far longer than on a busy machine.
@@ -56,12 +56,7 @@ impl Installation {
         let folder = tempfile::tempdir().expect("no temporary folder");
         let url = DatabaseUrl::Postgres(database.url.clone());
         let mut installation = Self::new(url, Some(database), folder);
-        let (signing, sealing) = (
-            installation.path("signing.pem"),
-            installation.path("sealing.key"),
-        );
-        SigningKeys::load(&signing, true, "").expect("no signing key");
-        SealingKeys::load(&sealing, true).expect("no sealing key");
+        let (signing, sealing) = key_files(installation.folder.path());
         let url = match &installation.database {
             DatabaseUrl::Sqlite(_) => unreachable!("the database is PostgreSQL's"),
             DatabaseUrl::Postgres(url) => url.clone(),
@@ -126,15 +121,16 @@ impl Installation {
     }
 
     fn command_in(&self, data_dir: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        let mut command = command(self.folder.path(), arguments);
         command
-            .args(arguments)
-            .env_clear()
             .env("ROLLCALL_DATA_DIR", self.path(data_dir))
-            .envs(self.settings.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null());
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// The folder that every process is started in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Runs a command to its end.
@@ -342,6 +338,11 @@ impl Front {
         }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A request to it, as whoever has this token.
     pub fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
         let url = format!("http://{}{path}", self.address);
@@ -463,6 +464,21 @@ impl School {
         let is_finished = |import: &Value| !import["finished_at"].is_null();
         self.watch(front, id, is_finished).await
     }
+}
+
+/// What a command printed, if it succeeded.
+#[track_caller]
+pub fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Why a command failed, if it printed nothing else.
+#[track_caller]
+pub fn refused(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn read(path: &Path) -> String {

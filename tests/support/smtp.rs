@@ -197,11 +197,11 @@ impl SmtpServer {
 
     #[track_caller]
     fn wait_until(&self, is_so: impl Fn(&Book) -> bool) {
-        let patience = Duration::from_secs(120);
+        let timeout = Duration::from_secs(120);
         let (book, waited) = self
             .shared
             .changed
-            .wait_timeout_while(self.shared.book(), patience, |book| !is_so(book))
+            .wait_timeout_while(self.shared.book(), timeout, |book| !is_so(book))
             .expect("the server panicked");
         assert!(!waited.timed_out(), "only {} mails came", book.taken.len());
     }

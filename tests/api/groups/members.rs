@@ -1,31 +1,10 @@
 //! Who is in a group: listed, added, removed by many.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::people::{Organization, Person, text};
-use crate::support::{App, both_databases};
-
-const STUDENTS: &str = "email,password,username\n\
-    ann@hill.example,quiet rivers 11,Ann\n\
-    bob@hill.example,quiet rivers 12,Bob\n\
-    cid@hill.example,quiet rivers 13,Cid\n";
-
-async fn students<'a>(app: &'a App, school: &Organization<'_>) -> [Person<'a>; 3] {
-    school.import_students(STUDENTS).await;
-    [
-        app.sign_in("ann@hill.example", "quiet rivers 11").await,
-        app.sign_in("bob@hill.example", "quiet rivers 12").await,
-        app.sign_in("cid@hill.example", "quiet rivers 13").await,
-    ]
-}
-
-fn outcomes(answer: &Value) -> Vec<&str> {
-    let results = answer["results"].as_array().unwrap();
-    results
-        .iter()
-        .map(|one| one["outcome"].as_str().unwrap())
-        .collect()
-}
+use crate::support::both_databases;
+use crate::support::members::students;
+use crate::support::people::{outcomes, text};
 
 both_databases!(many_are_added_each_with_an_outcome, |app| {
     let school = app.school().await;

@@ -4,19 +4,15 @@ use diesel::prelude::*;
 use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
 use rollcall::store::removed_members;
 use rollcall::store::schema::groups;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{choose_password, outcomes, sent, verify};
+use super::{choose_password, outcomes, sent, token, verify};
 use crate::support::people::{Organization, Person, text};
 use crate::support::{App, both_databases};
 
 const PREVIEW: &str = "/v1/invitations/preview";
 const ACCEPT: &str = "/v1/invitations/accept";
 const DECLINE: &str = "/v1/invitations/decline";
-
-fn token(token: &str) -> Value {
-    json!({ "token": token })
-}
 
 both_databases!(a_link_to_join_is_followed_to_its_end, |app| {
     let school = app.school().await;

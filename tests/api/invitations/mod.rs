@@ -20,7 +20,7 @@ use rollcall::domain::timestamp::Timestamp;
 use rollcall::store::schema::{accounts, invitations, memberships};
 use serde_json::{Value, json};
 
-use crate::support::people::{Organization, Person, text};
+use crate::support::people::{Organization, Person, outcomes, text};
 use crate::support::{App, ReceivedMail, TestResponse};
 
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
@@ -114,13 +114,9 @@ fn count(types: Vec<AccountType>) -> BTreeMap<AccountType, i64> {
     counts
 }
 
-/// The outcomes, in the order given.
-fn outcomes(answer: &Value) -> Vec<&str> {
-    let results = answer["results"].as_array().unwrap();
-    results
-        .iter()
-        .map(|result| result["outcome"].as_str().unwrap())
-        .collect()
+/// The body that every operation of a mailed link takes.
+fn token(token: &str) -> Value {
+    json!({ "token": token })
 }
 
 /// Marks an address as verified, as its mailed link would.

@@ -1,14 +1,10 @@
 //! People without an account: theirs is created at once, without a password.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{DAY, again, choose_password, outcomes, sent};
+use super::{DAY, again, choose_password, outcomes, sent, token};
 use crate::support::both_databases;
 use crate::support::people::text;
-
-fn token(token: &str) -> Value {
-    json!({ "token": token })
-}
 
 both_databases!(sign_in_instructions_are_followed_to_their_end, |app| {
     let school = app.school().await;

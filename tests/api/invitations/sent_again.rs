@@ -2,12 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{DAY, again, sent};
+use super::{DAY, again, sent, token};
 use crate::support::both_databases;
-
-fn token(token: &str) -> Value {
-    json!({ "token": token })
-}
 
 both_databases!(a_new_link_kills_the_old_one, |app| {
     let mut school = app.school().await;

@@ -3,14 +3,10 @@
 use rollcall::services::invitations::expire_overdue;
 use serde_json::{Value, json};
 
-use super::{DAY, again, sent};
+use super::{DAY, again, sent, token};
 use crate::support::both_databases;
 
 const RENEW: &str = "/v1/invitations/renew";
-
-fn token(token: &str) -> Value {
-    json!({ "token": token })
-}
 
 both_databases!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
     let mut school = app.school().await;

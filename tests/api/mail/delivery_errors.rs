@@ -178,7 +178,7 @@ sent!(a_broken_connection_acknowledges_nothing, |app, server| {
     }
 });
 
-/// A short lease makes for a short patience.
+/// A short lease makes for short timeouts.
 #[test]
 fn a_server_that_hangs_is_left_at_every_step() {
     let server = SmtpServer::plain();

@@ -4,19 +4,11 @@ use serde_json::{Value, json};
 
 use super::{check_books, crowd, limit_seats, students};
 use crate::support::both_databases;
-use crate::support::people::{Organization, text};
+use crate::support::people::{Organization, outcomes, text};
 
 async fn bulk(school: &Organization<'_>, body: Value) -> Value {
     let path = school.path("/members/bulk-update");
     school.admin.post(&path, body).await.expect_status(200)
-}
-
-fn outcomes(answer: &Value) -> Vec<&str> {
-    let results = answer["results"].as_array().unwrap();
-    results
-        .iter()
-        .map(|one| one["outcome"].as_str().unwrap())
-        .collect()
 }
 
 both_databases!(each_ends_on_its_own, |app| {

@@ -13,23 +13,8 @@ mod status;
 use serde_json::Value;
 
 use crate::support::App;
+use crate::support::members::students;
 use crate::support::people::{Organization, Person, text};
-
-/// Three students, each with a password of their own.
-const STUDENTS: &str = "email,password,username\n\
-    ann@hill.example,quiet rivers 11,Ann\n\
-    bob@hill.example,quiet rivers 12,Bob\n\
-    cid@hill.example,quiet rivers 13,Cid\n";
-
-/// The students of [`STUDENTS`], imported and signed in.
-async fn students<'a>(app: &'a App, school: &Organization<'_>) -> [Person<'a>; 3] {
-    school.import_students(STUDENTS).await;
-    [
-        app.sign_in("ann@hill.example", "quiet rivers 11").await,
-        app.sign_in("bob@hill.example", "quiet rivers 12").await,
-        app.sign_in("cid@hill.example", "quiet rivers 13").await,
-    ]
-}
 
 /// Some students without an account of a real person behind each: `p0@…`, `p1@…`, ….
 async fn crowd(school: &Organization<'_>, people: usize) -> Vec<String> {
