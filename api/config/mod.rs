@@ -198,8 +198,11 @@ impl Config {
     }
 
     /// Whether the database is the embedded one.
-    pub fn is_embedded(&self) -> bool {
-        matches!(self.database_url, DatabaseUrl::Sqlite(_))
+    pub const fn is_embedded(&self) -> bool {
+        match self.database_url {
+            DatabaseUrl::Sqlite(_) => true,
+            DatabaseUrl::Postgres(_) => false,
+        }
     }
 
     /// The variables with our prefix that are no setting, to warn of.
