@@ -39,8 +39,40 @@ impl std::str::FromStr for DatabaseUrl {
                  or take the container image",
             );
         }
+        require_readable(url)?;
         Ok(Self::Postgres(url.to_owned()))
     }
+}
+
+/// Refuses a URL that libpq cannot take apart: its errors would quote a password in it.
+fn require_readable(url: &str) -> Result<(), &'static str> {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    if !rest.split('%').skip(1).all(begins_with_two_hex_digits) {
+        return Err("has a % that escapes nothing: write a % of a password as %25");
+    }
+    let before_path = rest.split('/').next().unwrap_or_default();
+    let hosts = before_path
+        .split_once('@')
+        .map_or(before_path, |(_, hosts)| hosts);
+    let hosts = hosts.split('?').next().unwrap_or_default();
+    if !hosts.split(',').all(is_host_with_port) {
+        return Err(
+            "has a port that is no number: write a / @ or : of a password as %2F %40 or %3A",
+        );
+    }
+    Ok(())
+}
+
+fn begins_with_two_hex_digits(text: &str) -> bool {
+    let digits = text.bytes().take(2).filter(u8::is_ascii_hexdigit);
+    digits.count() == 2
+}
+
+/// Whether it is a host, an IPv6 address in brackets too, with or without a port.
+fn is_host_with_port(text: &str) -> bool {
+    let behind_brackets = text.rsplit_once(']').map_or(text, |(_, port)| port);
+    let port = behind_brackets.split_once(':').map_or("", |(_, port)| port);
+    !text.contains('@') && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether libpq would refuse to go on without TLS. Left to itself, it says so only at the first
@@ -62,6 +94,29 @@ fn requires_tls(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_that_would_be_quoted_with_its_password_is_refused() {
+        for url in [
+            "postgres://u:hunter/2@db.example/r",
+            "postgres://u:hunt@er2@db.example/r",
+            "postgres://u:hunt%zzer2@db.example/r",
+            "postgres://u:hunter2%@db.example/r",
+            "postgres://db.example/r?user=u&password=hunt%er2",
+        ] {
+            let refused = url.parse::<DatabaseUrl>().unwrap_err();
+            assert!(!refused.contains("hunt"), "{refused}");
+        }
+        for url in [
+            "postgres:///rollcall?host=/run/postgresql&user=a@b",
+            "postgres://u:what?@db.example:5432/r",
+            "postgres://u:h%2Funt%40@a:5432,[::1]:5433,b/r",
+            "postgres://[2001:db8::1]/r",
+            "postgres://db.example?sslmode=prefer",
+        ] {
+            assert!(url.parse::<DatabaseUrl>().is_ok(), "{url}");
+        }
+    }
 
     #[test]
     fn the_scheme_picks_the_database() {
