@@ -14,7 +14,6 @@ use crate::crypto::token::{Token, TokenHash, TokenKind};
 use crate::domain::events::{AccountEvent, DomainEvent, SessionEvent};
 use crate::domain::ids::SessionId;
 use crate::error::{Code, Error, Result};
-
 use crate::store::accounts::{self, Account};
 use crate::store::sessions::{self, Session};
 
@@ -48,7 +47,8 @@ pub fn start(
     tx.acting_as(Principal::Owner(account.clone()), |tx| {
         tx.transaction(|tx| {
             // Hashing took a while: a password that was changed meanwhile opens nothing any more.
-            let proved = account.password_hash.as_deref().unwrap_or_default();
+            let proved = account.password_hash.as_deref();
+            let proved = proved.ok_or_else(Error::wrong_credentials)?;
             if !accounts::replace_password_hash(tx.connection, account.id, proved, proved)? {
                 return Err(Error::wrong_credentials());
             }
@@ -116,7 +116,8 @@ pub fn refresh(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<IssuedSession
     })
 }
 
-/// The next token of the family; none where this use has ended the family, which is to be committed.
+/// The next token of the family; none where the session has ended, or where this use has ended it,
+/// which is to be committed.
 fn rotate(
     tx: &mut UnitOfWork<'_>,
     account: &Account,
@@ -124,15 +125,18 @@ fn rotate(
     hash: &TokenHash,
 ) -> Result<Option<Token>> {
     let now = tx.now();
-    // The account before its sessions, in the order in which all of them are ended.
+    // The account, the session, its tokens: whoever ends sessions locks them in this order.
     accounts::touch(tx.connection, account, now)?;
-    if !may_rotate(tx, hash)? {
-        sessions::delete(tx.connection, account.id, session)?;
-        publish(tx, session, SessionEvent::Revoked)?;
+    if !sessions::extend(tx.connection, session, now, now.plus(LIFETIME))? {
+        // Its owner has ended it since the token was found: that is no second use.
         return Ok(None);
     }
-    sessions::extend(tx.connection, session, now, now.plus(LIFETIME))?;
-    issue_token(tx, session).map(Some)
+    if may_rotate(tx, hash)? {
+        return issue_token(tx, session).map(Some);
+    }
+    sessions::delete(tx.connection, account.id, session)?;
+    publish(tx, session, SessionEvent::Revoked)?;
+    Ok(None)
 }
 
 /// The first use, or one so soon after it that the same client has sent two requests at once.
@@ -166,7 +170,10 @@ pub fn end_by_token(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<()> {
     };
     tx.acting_as(Principal::Owner(account), |tx| {
         tx.transaction(|tx| {
-            sessions::delete(tx.connection, session.account_id, session.id)?;
+            // Of two who end it at once, one does.
+            if !sessions::delete(tx.connection, session.account_id, session.id)? {
+                return Ok(());
+            }
             publish(tx, session.id, SessionEvent::Ended)
         })
     })

@@ -77,20 +77,21 @@ pub fn find_token(connection: &mut Connection, hash: &TokenHash) -> Result<Optio
     Ok(found.map(|(session, used_at)| KnownToken { session, used_at }))
 }
 
-/// Notes the use of a session and extends it until `expires_at`.
+/// Notes the use of a session and extends it until `expires_at`; `false` where it has ended. It is locked
+/// until the transaction ends.
 pub fn extend(
     connection: &mut Connection,
     id: SessionId,
     now: Timestamp,
     expires_at: Timestamp,
-) -> Result<()> {
-    diesel::update(sessions::table.find(id))
+) -> Result<bool> {
+    let extended = diesel::update(sessions::table.find(id))
         .set((
             sessions::last_used_at.eq(now),
             sessions::expires_at.eq(expires_at),
         ))
         .execute(connection)?;
-    Ok(())
+    Ok(extended == 1)
 }
 
 /// The account whose active session this is.
@@ -146,6 +147,7 @@ pub fn delete_all(
 }
 
 /// Deletes sessions that have expired.
-pub fn delete_expired(connection: &mut Connection, now: Timestamp) -> Result<usize> {
-    Ok(diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(connection)?)
+pub fn delete_expired(connection: &mut Connection, now: Timestamp) -> Result<()> {
+    diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(connection)?;
+    Ok(())
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use rollcall::domain::audit::AuditAction;
+use rollcall::domain::ids::AccountId;
 use serde_json::json;
 
-use crate::support::both_databases;
 use crate::support::people::{PASSWORD, send};
+use crate::support::{App, both_databases};
 
 both_databases!(a_person_registers_and_signs_in_with_any_case, |app| {
     let body = json!({ "email": " Jane.Doe@X.org ", "password": PASSWORD, "username": "Jane Doe" });
@@ -191,6 +193,50 @@ both_databases!(a_client_that_refreshes_twice_at_once_is_spared, |app| {
             .expect_status(200);
     }
 });
+
+both_databases!(a_refresh_that_meets_the_sign_out_is_no_second_use, |app| {
+    use rollcall::store::sessions;
+    let jane = app.register("jane@x.org").await;
+    let id: AccountId = jane.id.parse().unwrap();
+    let body = json!({ "refresh_token": jane.refresh_token });
+    let refreshed = app
+        .during(
+            move |tx| sessions::delete_all(tx.connection, id, None).map(|_| ()),
+            app.anonymous().post("/v1/auth/refresh", body),
+            |_| Ok(()),
+        )
+        .await;
+    refreshed.expect_problem(401, "not_signed_in");
+    assert_eq!(count_events(app, AuditAction::SessionRevoked), 0);
+});
+
+both_databases!(of_two_sign_outs_at_once_one_ends_the_session, |app| {
+    use rollcall::store::sessions;
+    let jane = app.register("jane@x.org").await;
+    let id: AccountId = jane.id.parse().unwrap();
+    let body = json!({ "refresh_token": jane.refresh_token });
+    let left = app
+        .during(
+            move |tx| sessions::delete_all(tx.connection, id, None).map(|_| ()),
+            app.anonymous().post("/v1/auth/logout", body),
+            |_| Ok(()),
+        )
+        .await;
+    left.expect_status(204);
+    assert_eq!(count_events(app, AuditAction::SessionEnded), 0);
+});
+
+/// How many events of this kind there are, in every log.
+fn count_events(app: &App, action: AuditAction) -> i64 {
+    use diesel::prelude::*;
+    use rollcall::store::schema::audit_events;
+    let mut connection = app.state.services.pool.get().unwrap();
+    audit_events::table
+        .filter(audit_events::action.eq(action))
+        .count()
+        .get_result(&mut **connection)
+        .unwrap()
+}
 
 both_databases!(a_session_ends_thirty_days_after_its_last_refresh, |app| {
     let jane = app.register("jane@x.org").await;

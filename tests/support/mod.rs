@@ -5,6 +5,7 @@ pub mod app;
 pub mod command;
 pub mod database;
 pub mod invariants;
+pub mod locks;
 pub mod mail;
 pub mod members;
 pub mod operations;

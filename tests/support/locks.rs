@@ -1,0 +1,75 @@
+//! Requests that meet a transaction which has not ended yet.
+
+use std::time::{Duration, Instant};
+
+use diesel::RunQueryDsl as _;
+use diesel::sql_types::BigInt;
+use rollcall::error::Result;
+use rollcall::services::unit_of_work::{Services, UnitOfWork};
+use rollcall::store::Connection;
+
+use super::{App, TestResponse};
+
+/// How long a request may take until it waits for a lock.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+#[derive(diesel::QueryableByName)]
+struct Waiting {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+impl App {
+    /// Begins a transaction with `first`, sends the request, and goes on with `then` when the request waits
+    /// for the transaction. Two that lock in different orders deadlock here, on PostgreSQL, in every run.
+    pub async fn during(
+        &self,
+        first: impl FnOnce(&mut UnitOfWork<'_>) -> Result<()> + Send + 'static,
+        request: impl Future<Output = TestResponse>,
+        then: impl FnOnce(&mut UnitOfWork<'_>) -> Result<()> + Send + 'static,
+    ) -> TestResponse {
+        let services = self.state.services.clone();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let transaction = tokio::task::spawn_blocking(move || {
+            services.run_as_system(|tx| {
+                tx.transaction(|tx| {
+                    first(tx)?;
+                    begun.send(()).expect("nobody sends the request");
+                    wait_for_waiter(&services);
+                    then(tx)
+                })
+            })
+        });
+        has_begun.await.expect("the transaction does not begin");
+        let (answer, ended) = tokio::join!(request, transaction);
+        ended
+            .expect("the transaction panics")
+            .expect("the transaction fails");
+        answer
+    }
+}
+
+/// Waits until another connection waits for a lock. SQLite does not tell: it gets a moment.
+fn wait_for_waiter(services: &Services) {
+    let mut connection = services.pool.get().expect("no connection");
+    let deadline = Instant::now() + TIMEOUT;
+    match &mut **connection {
+        Connection::Sqlite(_) => std::thread::sleep(Duration::from_millis(300)),
+        Connection::Postgres(postgres) => {
+            while count_waiters(postgres) == 0 {
+                assert!(Instant::now() < deadline, "the request waits for nothing");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+}
+
+fn count_waiters(postgres: &mut diesel::PgConnection) -> i64 {
+    let waiting: Waiting = diesel::sql_query(
+        "SELECT count(*) AS count FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    )
+    .get_result(postgres)
+    .expect("no activity");
+    waiting.count
+}
