@@ -18,7 +18,7 @@ use crate::store::organizations;
 use crate::store::sql_types::JsonColumn;
 
 /// The most keys that an organization has, expired ones included.
-pub const MAX_API_KEYS: i64 = 100;
+const MAX_API_KEYS: i64 = 100;
 
 /// What a new key is to be.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! Members who leave or are removed, and accounts that are deleted: what ends with their memberships.
 
+use std::collections::BTreeSet;
+
 use super::context::Principal;
 use super::offboarding::{self, Departure};
 use super::unit_of_work::UnitOfWork;
@@ -12,6 +14,7 @@ use crate::store::memberships::Membership;
 use crate::store::organizations::Organization;
 use crate::store::{
     accounts, managed_accounts, memberships as membership_store, organizations, removed_members,
+    seats,
 };
 
 /// Ends a membership within the caller's transaction, publishes it, and tells what it was. Revokes what
@@ -26,9 +29,8 @@ pub(super) fn end(
     account: AccountId,
     departure: Departure,
 ) -> Result<Membership> {
-    organizations::lock(tx.connection, organization)?;
-    invitations::revoke_of_member(tx, organization, account)?;
     let (_, known) = memberships::lock(tx, organization, account)?;
+    invitations::revoke_of_member(tx, organization, account)?;
     offboarding::end(tx, &known, departure)?;
     managed_accounts::release(tx.connection, organization, account)?;
     Ok(known)
@@ -51,7 +53,7 @@ pub fn leave(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()
 }
 
 /// Who deletes an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Author {
     Owner,
     /// The organization that manages it.
@@ -84,13 +86,27 @@ pub(super) fn lock_for_deletion(tx: &mut UnitOfWork<'_>, account: AccountId) -> 
         return Err(Error::not_found("account"));
     }
     let is_locked = |organization: &OrganizationId| locked.contains(organization);
-    if organizations_of(tx, account)?.iter().all(is_locked) {
-        Ok(())
-    } else {
-        Err(Error::unavailable(
+    if !organizations_of(tx, account)?.iter().all(is_locked) {
+        return Err(Error::unavailable(
             "the account has just joined another organization",
-        ))
+        ));
     }
+    lock_seats(tx, account, locked)
+}
+
+/// Locks the seats that the deletion of a locked account gives back, as a member's and as reserved ones,
+/// in the order of their organizations.
+fn lock_seats(
+    tx: &mut UnitOfWork<'_>,
+    account: AccountId,
+    joined: Vec<OrganizationId>,
+) -> Result<()> {
+    let offered = invitations::lock_of_account(tx, account)?;
+    let organizations: BTreeSet<_> = joined.into_iter().chain(offered).collect();
+    for organization in organizations {
+        seats::lock_all(tx.connection, organization)?;
+    }
+    Ok(())
 }
 
 fn organizations_of(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<Vec<OrganizationId>> {
@@ -113,12 +129,13 @@ pub(super) fn delete_account(
     let elsewhere = author.principal_elsewhere(tx);
     for (organization, _) in membership_store::of_account(tx.connection, account)? {
         let id = organization.id;
-        let ended = if author == Author::Organization(id) {
-            end(tx, id, account, Departure::AccountDeleted)
-        } else {
-            tx.acting_as(elsewhere.clone(), |tx| {
+        let ended = match author {
+            Author::Organization(own) if own == id => {
+                end(tx, id, account, Departure::AccountDeleted)
+            }
+            Author::Owner | Author::Organization(_) => tx.acting_as(elsewhere.clone(), |tx| {
                 end(tx, id, account, Departure::Left)
-            })
+            }),
         };
         ended.map_err(|error| naming(error, &organization, author))?;
     }

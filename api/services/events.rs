@@ -3,7 +3,8 @@
 use super::audit;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::DomainEvent;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::store::transaction;
 
 /// What handles events in the transaction that publishes them: what it writes holds if and only if the
 /// change does.
@@ -15,7 +16,7 @@ const SUBSCRIBERS: [Subscriber; 1] = [audit::append];
 /// Publishes an event; call it in the transaction of the change.
 ///
 /// # Errors
-/// A subscriber's own, which undoes the change.
+/// A subscriber's own, which undoes the change; `internal` outside of a transaction.
 pub fn publish(tx: &mut UnitOfWork<'_>, event: DomainEvent) -> Result<()> {
     publish_all(tx, &[event])
 }
@@ -27,6 +28,9 @@ pub fn publish(tx: &mut UnitOfWork<'_>, event: DomainEvent) -> Result<()> {
 pub fn publish_all(tx: &mut UnitOfWork<'_>, events: &[DomainEvent]) -> Result<()> {
     if events.is_empty() {
         return Ok(());
+    }
+    if !transaction::is_open(tx.connection)? {
+        return Err(Error::internal("an event outside of a transaction"));
     }
     for subscriber in SUBSCRIBERS {
         subscriber(tx, events)?;

@@ -1,4 +1,4 @@
-//! Groups: made, listed, changed, deleted.
+//! Groups: created, listed, changed, deleted.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ pub struct GroupView {
     pub my_role: Option<GroupRole>,
 }
 
-/// Makes a group, which its maker manages if they are staff or an admin of the organization.
+/// Creates a group, which its creator manages if they are staff or an admin of the organization.
 ///
 /// # Errors
 /// `name_taken`: names are unique in an organization whatever their case.
@@ -53,8 +53,8 @@ pub fn create(
         if !groups::insert(tx.connection, &group)? {
             return Err(name_taken());
         }
-        invite_codes::make(tx.connection, organization, Some(group.id), tx.now())?;
-        let manager = make_manager(tx, permit, &group)?;
+        invite_codes::create(tx.connection, organization, Some(group.id), tx.now())?;
+        let manager = add_manager(tx, permit, &group)?;
         let event = GroupEvent::Created {
             name: group.name.clone(),
             manager,
@@ -76,23 +76,23 @@ fn name_taken() -> Error {
     )
 }
 
-/// The maker, where that is who manages the group.
-fn make_manager(
+/// Makes the creator the group's manager, where they may be; gives them then.
+fn add_manager(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<CreateGroup>,
     group: &Group,
 ) -> Result<Option<AccountId>> {
     let organization = permit.organization.id;
-    let Some(maker) = tx.account_id() else {
+    let Some(creator) = tx.account_id() else {
         return Ok(None);
     };
-    let membership = memberships::find(tx.connection, organization, maker)?;
+    let membership = memberships::find(tx.connection, organization, creator)?;
     if !membership.is_some_and(|membership| membership.may_manage_groups()) {
         return Ok(None);
     }
     let role = GroupRole::Manager;
-    group_members::insert(tx.connection, (organization, group.id), &[maker], role)?;
-    Ok(Some(maker))
+    group_members::insert(tx.connection, (organization, group.id), &[creator], role)?;
+    Ok(Some(creator))
 }
 
 /// A page of groups: all for admins, one's own otherwise.
@@ -129,7 +129,7 @@ fn seen<A>(
     let ids: Vec<_> = page.iter().map(|group| group.id).collect();
     let counts: HashMap<GroupId, i64> = groups::member_counts(tx.connection, organization, &ids)?;
     let roles = match tx.account_id() {
-        Some(holder) => group_members::roles_of(tx.connection, organization, holder, &ids)?,
+        Some(account) => group_members::roles_of(tx.connection, organization, account, &ids)?,
         None => HashMap::new(),
     };
     Ok(page

@@ -23,9 +23,9 @@ pub(super) fn lock(
     account: AccountId,
 ) -> Result<(Account, Membership)> {
     organizations::lock(tx.connection, organization)?;
-    // Where the account is gone, so is its membership.
-    accounts::lock(tx.connection, account)?;
-    find(tx, organization, account)
+    let account = accounts::lock(tx.connection, account)?.ok_or_else(no_such_member)?;
+    let membership = memberships::find(tx.connection, organization, account.id)?;
+    Ok((account, membership.ok_or_else(no_such_member)?))
 }
 
 /// The account and its membership.

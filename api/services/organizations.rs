@@ -1,4 +1,4 @@
-//! Organizations: made by their first admin, changed, deleted.
+//! Organizations: created by their first admin, changed, deleted.
 
 use super::admission::{self, Admission, SeatSource, require_account_type};
 use super::authorization::{ManageOrganization, Permit};
@@ -6,12 +6,13 @@ use super::unit_of_work::UnitOfWork;
 use super::{events, invite_codes};
 use crate::clock::new_id;
 use crate::config::OrganizationCreation;
-use crate::domain::events::{DomainEvent, JoinedBy, OrganizationEvent};
+use crate::domain::events::{AccountEvent, DomainEvent, JoinedBy, OrganizationEvent};
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::{JoinedVia, OrganizationKind, Role};
 use crate::domain::slug::{Slug, SlugFallback};
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
+use crate::store::invite_codes as code_store;
 use crate::store::organizations::{Organization, OrganizationChanges, Visible};
 use crate::store::{Page, accounts, imports, invitations, managed_accounts, organizations, seats};
 
@@ -22,14 +23,17 @@ pub struct NewOrganization {
     pub kind: OrganizationKind,
 }
 
-/// Makes an organization; the caller becomes its first admin, with the staff account type.
+/// Creates an organization; the caller becomes its first admin, with the staff account type.
 ///
 /// # Errors
 /// `forbidden` where only operators may.
 pub fn create(tx: &mut UnitOfWork<'_>, new: NewOrganization) -> Result<Organization> {
     let founder = tx.context.principal.session()?.account.clone();
-    let who_may = tx.services.config.organization_creation;
-    if who_may == OrganizationCreation::Operators && !founder.operator {
+    let may_create = match tx.services.config.organization_creation {
+        OrganizationCreation::Anyone => true,
+        OrganizationCreation::Operators => founder.operator,
+    };
+    if !may_create {
         return Err(Error::forbidden(
             "Only the operators of this installation create organizations. Ask them for one.",
         ));
@@ -38,7 +42,7 @@ pub fn create(tx: &mut UnitOfWork<'_>, new: NewOrganization) -> Result<Organizat
         let organization = insert_with_free_slug(tx, new)?;
         let id = organization.id;
         seats::insert(tx.connection, id, &organization.kind.account_types())?;
-        invite_codes::make(tx.connection, id, None, tx.context.now)?;
+        invite_codes::create(tx.connection, id, None, tx.now())?;
         let event = OrganizationEvent::Created {
             name: organization.name.clone(),
             kind: organization.kind,
@@ -131,29 +135,27 @@ pub fn update(
                 "Another organization has this slug. Choose a different one.",
             ));
         }
+        let updated = organizations::find(tx.connection, organization.id)?
+            .ok_or_else(|| Error::not_found("organization"))?;
         let event = OrganizationEvent::Updated {
             name: changes.name.clone(),
             slug: changes.slug.clone(),
             default_account_type: changes.default_account_type,
         };
         events::publish(tx, about(organization, event))?;
-        organizations::find(tx.connection, organization.id)?
-            .ok_or_else(|| Error::not_found("organization"))
+        Ok(updated)
     })
 }
 
 /// Deletes an organization with everything in it. Accounts that it manages go with it, unless they
-/// are in another organization too, or invited there: these are their owners' own from then on. Everybody else only
-/// loses the membership.
+/// are in another organization too, or invited there: these are their owners' own from then on.
+/// Everybody else only loses the membership.
 pub fn delete(tx: &mut UnitOfWork<'_>, permit: &Permit<ManageOrganization>) -> Result<()> {
     let organization = &permit.organization;
     tx.transaction(|tx| {
-        imports::delete_all(tx.connection, organization.id)?;
-        organizations::lock(tx.connection, organization.id)?;
-        invitations::delete_all(tx.connection, organization.id)?;
-        record_deletion(tx, permit)?;
-        accounts::lock_managed_for_deletion(tx.connection, organization.id)?;
-        accounts::delete_managed_only_here(tx.connection, organization.id)?;
+        lock_for_deletion(tx, organization.id)?;
+        publish_deletion(tx, organization)?;
+        delete_managed_accounts(tx, organization.id)?;
         managed_accounts::release_all(tx.connection, organization.id)?;
         if organizations::delete(tx.connection, organization.id)? {
             return Ok(());
@@ -162,10 +164,34 @@ pub fn delete(tx: &mut UnitOfWork<'_>, permit: &Permit<ManageOrganization>) -> R
     })
 }
 
+/// Locks what others lock before they refer to the organization, in the order that every transaction
+/// keeps. Its imports and invitations are deleted: those who carry them out or answer them end first, and
+/// nobody begins.
+fn lock_for_deletion(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
+    imports::delete_all(tx.connection, organization)?;
+    code_store::lock_all(tx.connection, organization)?;
+    organizations::lock(tx.connection, organization)?;
+    accounts::lock_managed_for_deletion(tx.connection, organization)?;
+    invitations::delete_all(tx.connection, organization)?;
+    seats::lock_all(tx.connection, organization)
+}
+
+/// Deletes the accounts that only this organization has. Publishes it before, as the actor's may be one.
+fn delete_managed_accounts(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
+    let events: Vec<_> = accounts::managed_only_here(tx.connection, organization)?
+        .into_iter()
+        .map(|(account, email)| DomainEvent::Account {
+            account,
+            event: AccountEvent::Deleted { email },
+        })
+        .collect();
+    events::publish_all(tx, &events)?;
+    accounts::delete_managed_only_here(tx.connection, organization)
+}
+
 /// Before the deletion, which may take the actor's account with it: the event then keeps the name.
 /// It belongs to no organization's log, because there is none any more.
-fn record_deletion(tx: &mut UnitOfWork<'_>, permit: &Permit<ManageOrganization>) -> Result<()> {
-    let organization = &permit.organization;
+fn publish_deletion(tx: &mut UnitOfWork<'_>, organization: &Organization) -> Result<()> {
     let event = OrganizationEvent::Deleted {
         name: organization.name.clone(),
         slug: organization.slug.clone(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::context::Principal;
 use super::events;
 use super::invitations;
+use super::invite_codes::redemption;
 use super::limits::{self, Limit, LimitRequest};
 use super::unit_of_work::UnitOfWork;
 use super::verification::verify_email;
@@ -24,7 +25,7 @@ use crate::store::mailed_tokens::{self, MailedToken};
 use crate::store::sessions;
 
 /// How long a link for a forgotten password is good.
-pub const RESET_LIFETIME: Duration = Duration::from_secs(60 * 60);
+const RESET_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Changes the signed-in person's password, ends every other session, and revokes the links that would
 /// set another. The owner is told by mail. `proved` is the account whose password they have just given.
@@ -35,7 +36,7 @@ pub fn change(tx: &mut UnitOfWork<'_>, proved: &Account, new: &str) -> Result<()
     let current = tx.context.principal.session()?.session;
     tx.transaction(|tx| {
         let (id, known) = (proved.id, proved.password_hash.as_deref());
-        let known = known.unwrap_or_default();
+        let known = known.ok_or_else(Error::wrong_credentials)?;
         if !accounts::replace_password_hash(tx.connection, id, known, new)? {
             return Err(Error::wrong_credentials());
         }
@@ -145,7 +146,7 @@ fn bearer(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<(Token, Account)> 
 
 /// Sets the password by a mailed link, which is good once. That proves the mailbox; it revokes every
 /// other such link and ends every session. The owner is told by mail, unless it is the first password
-/// of an account that was made for them.
+/// of an account that was created for them.
 ///
 /// # Errors
 /// `token_invalid` where it was used, replaced or has expired; `account_deactivated`.
@@ -153,6 +154,7 @@ pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str) -> Result<()>
     let (token, account) = bearer(tx, presented)?;
     tx.acting_as(Principal::Owner(account.clone()), |tx| {
         tx.transaction(|tx| {
+            redemption::lock_pending_joins(tx, account.id)?;
             // The account before its links: of two links that are used at once, one waits for the
             // other.
             if !accounts::set_own_password(tx.connection, account.id, hash)? {

@@ -19,7 +19,7 @@ use crate::store::accounts::{self, Account};
 use crate::store::mailed_tokens::{self, MailedToken};
 
 /// How long a link is good.
-pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Queues a mail with a link that verifies the account's address; call it in the transaction of what
 /// asks for it.
@@ -86,14 +86,17 @@ pub fn verify(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Verified> {
     let token = Token::presented(TokenKind::VerifyEmail, presented).ok_or_else(not_good)?;
     let hash = token.hash();
     let known = mailed_tokens::find(tx.connection, TokenKind::VerifyEmail, &hash)?;
-    let owner = known.ok_or_else(not_good)?.account_id;
-    let account = accounts::find(tx.connection, owner)?.ok_or_else(not_good)?;
-    if account.deactivated_at.is_some() {
-        return Err(Error::account_deactivated());
-    }
-    tx.acting_as(Principal::Owner(account.clone()), |tx| {
+    let id = known.ok_or_else(not_good)?.account_id;
+    let owner = accounts::find(tx.connection, id)?.ok_or_else(not_good)?;
+    tx.acting_as(Principal::Owner(owner), |tx| {
         tx.transaction(|tx| {
             let now = tx.now();
+            redemption::lock_pending_joins(tx, id)?;
+            // The account before its links, as whoever deletes links locks them.
+            let account = accounts::lock(tx.connection, id)?.ok_or_else(not_good)?;
+            if account.deactivated_at.is_some() {
+                return Err(Error::account_deactivated());
+            }
             if !mailed_tokens::consume(tx.connection, TokenKind::VerifyEmail, &hash, now)? {
                 return Err(not_good());
             }

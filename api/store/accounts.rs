@@ -175,30 +175,38 @@ pub fn delete_new(connection: &mut Connection, ids: &[AccountId]) -> Result<()> 
     Ok(())
 }
 
-/// Deletes an account that nobody has used and in which no other organization has a share: no
-/// membership, no pending invitation. `false`, and nothing changed, where it is not so.
+/// Deletes an account that nobody has used and in which no other organization has a share. `false`, and
+/// nothing changed, where it is not so.
 pub fn delete_unused(
     connection: &mut Connection,
     id: AccountId,
     organization: OrganizationId,
 ) -> Result<bool> {
+    let unused = managed_only_by(organization)
+        .filter(accounts::id.eq(id))
+        .filter(accounts::password_hash.is_null())
+        .filter(accounts::last_active_at.eq(Timestamp::EPOCH))
+        .filter(accounts::email_verified_at.is_null());
+    Ok(diesel::delete(unused).execute(connection)? == 1)
+}
+
+/// The accounts that the organization manages and in which no other has a share: no membership, no
+/// pending invitation.
+#[diesel::dsl::auto_type]
+fn managed_only_by(organization: OrganizationId) -> _ {
+    let pending: InvitationStatus = InvitationStatus::Pending;
     let elsewhere = memberships::table
         .filter(memberships::account_id.eq(accounts::id))
         .filter(memberships::organization_id.ne(organization));
     let invited_elsewhere = invitations::table
         .filter(invitations::account_id.eq(accounts::id.nullable()))
         .filter(invitations::organization_id.ne(organization))
-        .filter(invitations::status.eq(InvitationStatus::Pending));
-    let unused = accounts::table
-        .find(id)
-        .filter(accounts::password_hash.is_null())
-        .filter(accounts::last_active_at.eq(Timestamp::EPOCH))
-        .filter(accounts::email_verified_at.is_null())
+        .filter(invitations::status.eq(pending));
+    accounts::table
         .filter(accounts::managed_by_organization_id.eq(organization))
         .filter(accounts::operator.eq(false))
         .filter(diesel::dsl::not(diesel::dsl::exists(elsewhere)))
-        .filter(diesel::dsl::not(diesel::dsl::exists(invited_elsewhere)));
-    Ok(diesel::delete(unused).execute(connection)? == 1)
+        .filter(diesel::dsl::not(diesel::dsl::exists(invited_elsewhere)))
 }
 
 /// Renames the account, here and where memberships repeat the name for their order.
@@ -319,6 +327,23 @@ pub fn touch(connection: &mut Connection, account: &Account, now: Timestamp) -> 
     Ok(())
 }
 
+/// Keeps the accounts of these addresses from being deleted until the transaction ends, which what is added
+/// for them would do later. The order of their ids prevents deadlocks. SQLite runs one write transaction
+/// at a time.
+pub fn lock_against_deletion(connection: &mut Connection, emails: &[EmailAddress]) -> Result<()> {
+    let theirs = accounts::table
+        .filter(accounts::email.eq_any(emails))
+        .order(accounts::id.asc())
+        .select(accounts::id);
+    match connection {
+        Connection::Sqlite(_) => {}
+        Connection::Postgres(postgres) => {
+            theirs.for_key_share().load::<AccountId>(postgres)?;
+        }
+    }
+    Ok(())
+}
+
 /// Locks the account so that nothing new can refer to it, such as another membership, until the
 /// transaction ends; `false` where it is gone. SQLite runs one write transaction at a time.
 pub fn lock_for_deletion(connection: &mut Connection, id: AccountId) -> Result<bool> {
@@ -330,9 +355,10 @@ pub fn lock_for_deletion(connection: &mut Connection, id: AccountId) -> Result<b
     Ok(found.is_some())
 }
 
-/// Deletes an account with everything that belongs to it; `false` where it is gone already.
-pub fn delete(connection: &mut Connection, id: AccountId) -> Result<bool> {
-    Ok(diesel::delete(accounts::table.find(id)).execute(connection)? == 1)
+/// Deletes an account with everything that belongs to it.
+pub fn delete(connection: &mut Connection, id: AccountId) -> Result<()> {
+    diesel::delete(accounts::table.find(id)).execute(connection)?;
+    Ok(())
 }
 
 /// Locks the accounts that the organization manages, so that nobody can let them in elsewhere until the
@@ -345,31 +371,32 @@ pub fn lock_managed_for_deletion(
         .filter(accounts::managed_by_organization_id.eq(organization))
         .order(accounts::id.asc())
         .select(accounts::id);
-    if let Connection::Postgres(postgres) = connection {
-        managed.for_update().load::<AccountId>(postgres)?;
+    match connection {
+        Connection::Sqlite(_) => {}
+        Connection::Postgres(postgres) => {
+            managed.for_update().load::<AccountId>(postgres)?;
+        }
     }
     Ok(())
 }
 
-/// Deletes the accounts that the organization manages and in which no other has a share: no membership,
-/// no pending invitation. Lock them first: the condition is evaluated once.
+/// The accounts that [`delete_managed_only_here`] deletes, with their addresses. Lock them first.
+pub fn managed_only_here(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> Result<Vec<(AccountId, EmailAddress)>> {
+    Ok(managed_only_by(organization)
+        .order(accounts::id.asc())
+        .select((accounts::id, accounts::email))
+        .load(connection)?)
+}
+
+/// Deletes the accounts that the organization manages and in which no other has a share. Lock them first:
+/// the condition is evaluated once.
 pub fn delete_managed_only_here(
     connection: &mut Connection,
     organization: OrganizationId,
-) -> Result<usize> {
-    let elsewhere = memberships::table
-        .filter(memberships::account_id.eq(accounts::id))
-        .filter(memberships::organization_id.ne(organization));
-    let invited_elsewhere = invitations::table
-        .filter(invitations::account_id.eq(accounts::id.nullable()))
-        .filter(invitations::organization_id.ne(organization))
-        .filter(invitations::status.eq(InvitationStatus::Pending));
-    Ok(diesel::delete(
-        accounts::table
-            .filter(accounts::managed_by_organization_id.eq(organization))
-            .filter(accounts::operator.eq(false))
-            .filter(diesel::dsl::not(diesel::dsl::exists(elsewhere)))
-            .filter(diesel::dsl::not(diesel::dsl::exists(invited_elsewhere))),
-    )
-    .execute(connection)?)
+) -> Result<()> {
+    diesel::delete(managed_only_by(organization)).execute(connection)?;
+    Ok(())
 }

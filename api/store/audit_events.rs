@@ -41,11 +41,16 @@ pub struct AuditFilter {
     pub to: Option<Timestamp>,
 }
 
+/// The number of events in one statement: SQLite takes at most 32,766 values.
+const MAX_ROWS: usize = 2_000;
+
 /// Adds events.
 pub fn insert(connection: &mut Connection, events: &[AuditEvent]) -> Result<()> {
-    each_backend!(connection, c => diesel::insert_into(audit_events::table)
-        .values(events)
-        .execute(c))?;
+    for some in events.chunks(MAX_ROWS) {
+        each_backend!(connection, c => diesel::insert_into(audit_events::table)
+            .values(some)
+            .execute(c))?;
+    }
     Ok(())
 }
 

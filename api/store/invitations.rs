@@ -296,19 +296,30 @@ pub fn reopen(connection: &mut Connection, id: InvitationId, reopened: &Reopened
     Ok(())
 }
 
-/// Invitations that have expired and whose stored status still is pending.
+/// Where an invitation stands in the order of their ends.
+pub type ExpiryPosition = (Timestamp, InvitationId);
+
+/// Invitations that have expired and whose stored status still is pending, in the order of their ends: at
+/// most `limit` behind `after`.
 pub fn overdue(
     connection: &mut Connection,
     now: Timestamp,
+    after: Option<ExpiryPosition>,
     limit: i64,
-) -> Result<Vec<InvitationId>> {
-    Ok(invitations::table
+) -> Result<Vec<ExpiryPosition>> {
+    let mut query = invitations::table
         .filter(invitations::status.eq(InvitationStatus::Pending))
         .filter(invitations::expires_at.le(now))
-        .order(invitations::expires_at.asc())
+        .order((invitations::expires_at.asc(), invitations::id.asc()))
         .limit(limit)
-        .select(invitations::id)
-        .load(connection)?)
+        .select((invitations::expires_at, invitations::id))
+        .into_boxed();
+    if let Some((expires_at, id)) = after {
+        let same_time = invitations::expires_at.eq(expires_at);
+        let behind = same_time.and(invitations::id.gt(id));
+        query = query.filter(invitations::expires_at.gt(expires_at).or(behind));
+    }
+    Ok(query.load(connection)?)
 }
 
 /// The invitations of an account that are pending or have expired; with `organization`, only those of

@@ -111,7 +111,7 @@ impl CodeChanges {
     }
 }
 
-/// Gives an owner without a code a new one; call it in the transaction that makes the owner.
+/// Gives an owner without a code a new one; call it in the transaction that creates the owner.
 pub fn create(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -149,7 +149,7 @@ pub fn create_with(
 ///
 /// # Errors
 /// `internal` where the system has no randomness to give.
-pub fn generate() -> Result<InviteCode> {
+fn generate() -> Result<InviteCode> {
     random::invite_code()
 }
 
@@ -277,7 +277,23 @@ pub fn lock(connection: &mut Connection, id: InviteCodeId) -> Result<()> {
     Ok(())
 }
 
-/// Changes a code; `false`, and nothing changed, where the new maximum is below the uses.
+/// Locks the codes of an organization and of its groups, in their order, against concurrent use.
+pub fn lock_all(connection: &mut Connection, organization: OrganizationId) -> Result<()> {
+    let all = invite_codes::table
+        .filter(invite_codes::organization_id.eq(organization))
+        .order(invite_codes::id.asc())
+        .select(invite_codes::id);
+    match connection {
+        Connection::Sqlite(_) => {}
+        Connection::Postgres(postgres) => {
+            all.for_no_key_update().load::<InviteCodeId>(postgres)?;
+        }
+    }
+    Ok(())
+}
+
+/// Changes a code; `false`, and nothing changed, where the new maximum is below the uses, or where the code
+/// is deleted.
 pub fn update(
     connection: &mut Connection,
     known: &StoredCode,
@@ -293,7 +309,34 @@ pub fn update(
 
 /// Puts a new code in the place of the old one, not used yet and not paused. An end that is over is
 /// dropped; the maximum and the domains stay.
-pub fn reset(
+///
+/// # Errors
+/// As `create_with`.
+pub fn reset(connection: &mut Connection, known: &StoredCode, now: Timestamp) -> Result<()> {
+    reset_with(connection, known, now, generate)
+}
+
+/// As [`reset`], with a source of codes: where one is another owner's, the next one is tried.
+///
+/// # Errors
+/// `internal` where every code that was drawn is another's.
+pub fn reset_with(
+    connection: &mut Connection,
+    known: &StoredCode,
+    now: Timestamp,
+    mut draw: impl FnMut() -> Result<InviteCode>,
+) -> Result<()> {
+    for _ in 0..MAX_DRAWS {
+        let code = draw()?;
+        // One that is given away at this very moment fails at the index: the request may be sent again.
+        if !exists(connection, &code)? {
+            return replace(connection, known, &code, now);
+        }
+    }
+    Err(Error::internal("no invite code is free"))
+}
+
+fn replace(
     connection: &mut Connection,
     known: &StoredCode,
     code: &InviteCode,

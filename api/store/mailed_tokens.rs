@@ -92,11 +92,12 @@ pub fn delete_of_account(
     connection: &mut Connection,
     account: AccountId,
     kind: TokenKind,
-) -> Result<usize> {
+) -> Result<()> {
     let theirs = mailed_tokens::table
         .filter(mailed_tokens::account_id.eq(account))
         .filter(mailed_tokens::kind.eq(kind));
-    Ok(diesel::delete(theirs).execute(connection)?)
+    diesel::delete(theirs).execute(connection)?;
+    Ok(())
 }
 
 /// Deletes every token of an invitation.
@@ -107,7 +108,8 @@ pub fn delete_of_invitation(connection: &mut Connection, invitation: InvitationI
 }
 
 /// Deletes tokens that expired before this moment.
-pub fn delete_expired(connection: &mut Connection, before: Timestamp) -> Result<usize> {
+pub fn delete_expired(connection: &mut Connection, before: Timestamp) -> Result<()> {
     let old = mailed_tokens::table.filter(mailed_tokens::expires_at.le(before));
-    Ok(diesel::delete(old).execute(connection)?)
+    diesel::delete(old).execute(connection)?;
+    Ok(())
 }

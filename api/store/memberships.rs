@@ -55,9 +55,7 @@ impl Membership {
             last_active_at: account.last_active_at,
         }
     }
-}
 
-impl Membership {
     /// Whether it counts among the organization's active admins.
     pub fn is_active_admin(&self) -> bool {
         self.status == MembershipStatus::Active && self.role == Role::Admin

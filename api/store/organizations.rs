@@ -91,12 +91,15 @@ pub fn list(
     if let Some(after) = page.after {
         query = query.filter(organizations::id.gt(after));
     }
-    if let Visible::Of(account) = visible {
-        let theirs = memberships::table
-            .filter(memberships::account_id.eq(account))
-            .filter(memberships::status.eq(MembershipStatus::Active))
-            .select(memberships::organization_id);
-        query = query.filter(organizations::id.eq_any(theirs));
+    match visible {
+        Visible::All => {}
+        Visible::Of(account) => {
+            let theirs = memberships::table
+                .filter(memberships::account_id.eq(account))
+                .filter(memberships::status.eq(MembershipStatus::Active))
+                .select(memberships::organization_id);
+            query = query.filter(organizations::id.eq_any(theirs));
+        }
     }
     Ok(query.load(connection)?)
 }
@@ -112,7 +115,7 @@ pub fn update(
         .execute(connection);
     match updated {
         Err(error) if super::is_duplicate(&error) => Ok(false),
-        updated => Ok(updated? == 1),
+        updated => updated.map(|_| true).map_err(Into::into),
     }
 }
 

@@ -6,8 +6,8 @@ use diesel::upsert::excluded;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::pending_joins;
-use crate::domain::ids::{AccountId, InviteCodeId};
+use super::schema::{invite_codes, pending_joins};
+use crate::domain::ids::{AccountId, InviteCodeId, OrganizationId};
 use crate::domain::invite_code::InviteCode;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
@@ -37,12 +37,20 @@ pub fn insert(connection: &mut Connection, new: &PendingJoin) -> Result<()> {
     Ok(())
 }
 
-/// An account's pending joins, in the order of the codes, which is the order of their locks.
-pub fn of_account(connection: &mut Connection, account: AccountId) -> Result<Vec<PendingJoin>> {
+/// An account's pending joins, each with the organization that it leads to, in the order of the
+/// organizations and their codes, in which both are locked.
+pub fn of_account(
+    connection: &mut Connection,
+    account: AccountId,
+) -> Result<Vec<(OrganizationId, PendingJoin)>> {
     Ok(pending_joins::table
+        .inner_join(invite_codes::table)
         .filter(pending_joins::account_id.eq(account))
-        .order(pending_joins::invite_code_id.asc())
-        .select(PendingJoin::as_select())
+        .order((
+            invite_codes::organization_id.asc(),
+            pending_joins::invite_code_id.asc(),
+        ))
+        .select((invite_codes::organization_id, PendingJoin::as_select()))
         .load(connection)?)
 }
 

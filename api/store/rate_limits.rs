@@ -92,7 +92,8 @@ pub fn refund(connection: &mut Connection, one: &Use) -> Result<Option<i64>> {
 }
 
 /// Deletes subjects whose allowance is whole again.
-pub fn delete_full(connection: &mut Connection, now: i64) -> Result<usize> {
+pub fn delete_full(connection: &mut Connection, now: i64) -> Result<()> {
     let full = rate_limits::table.filter(rate_limits::full_at.le(now));
-    Ok(diesel::delete(full).execute(connection)?)
+    diesel::delete(full).execute(connection)?;
+    Ok(())
 }

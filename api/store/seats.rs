@@ -2,7 +2,8 @@
 //! many claim at once (`docs/organizations.md#seats`).
 //!
 //! Each change touches two lines, the total and the account type's, and always in that order, so
-//! that two claims never wait for each other in a ring.
+//! that two claims in one organization never deadlock. Whoever changes the seats of several
+//! organizations locks them in the order of the organizations ([`lock_all`]).
 
 use diesel::prelude::*;
 

@@ -56,6 +56,14 @@ fn undo_failed(connection: &mut Connection) {
     }
 }
 
+/// Whether a transaction is open: what is written now ends with it.
+pub fn is_open(connection: &mut Connection) -> Result<bool> {
+    match connection {
+        Connection::Sqlite(sqlite) => is_inside(sqlite),
+        Connection::Postgres(postgres) => is_inside(postgres),
+    }
+}
+
 fn begin(connection: &mut Connection) -> Result<()> {
     match connection {
         Connection::Sqlite(sqlite) => begin_immediate(sqlite)?,
@@ -73,8 +81,11 @@ fn begin_immediate(sqlite: &mut SqliteConnection) -> Result<()> {
     Ok(())
 }
 
-fn is_inside(sqlite: &mut SqliteConnection) -> Result<bool> {
-    let status = AnsiTransactionManager::transaction_manager_status_mut(sqlite);
+fn is_inside<C>(connection: &mut C) -> Result<bool>
+where
+    C: diesel::Connection<TransactionManager = AnsiTransactionManager>,
+{
+    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
     Ok(status.transaction_depth()?.is_some())
 }
 

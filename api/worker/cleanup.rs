@@ -45,9 +45,9 @@ type Task = fn(&mut UnitOfWork<'_>, Stop<'_>) -> Result<()>;
 const STEPS: [(&str, Task); 9] = [
     ("results", results::erase_expired),
     ("sessions", |tx, _| {
-        sessions::delete_expired(tx.connection, tx.now()).map(drop)
+        sessions::delete_expired(tx.connection, tx.now())
     }),
-    ("invitations", expire_invitations),
+    ("invitations", invitations::expire_overdue),
     ("uploads", |tx, _| {
         imports::delete_abandoned(tx.connection, tx.now()).map(drop)
     }),
@@ -55,13 +55,13 @@ const STEPS: [(&str, Task); 9] = [
         idempotency_keys::delete_expired(tx.connection, tx.now()).map(drop)
     }),
     ("limits", |tx, _| {
-        rate_limits::delete_full(tx.connection, tx.now().as_microseconds()).map(drop)
+        rate_limits::delete_full(tx.connection, tx.now().as_microseconds())
     }),
     ("mails", |tx, _| {
-        mails::delete_ended_before(tx.connection, tx.now().minus(MAIL_KEPT)).map(drop)
+        mails::delete_ended_before(tx.connection, tx.now().minus(MAIL_KEPT))
     }),
     ("links", |tx, _| {
-        mailed_tokens::delete_expired(tx.connection, tx.now().minus(LINKS_KEPT)).map(drop)
+        mailed_tokens::delete_expired(tx.connection, tx.now().minus(LINKS_KEPT))
     }),
     ("turns", |tx, _| jobs::forget_turns(tx.connection).map(drop)),
 ];
@@ -83,9 +83,4 @@ pub fn once(services: &Services, stop: Stop<'_>) -> Result<()> {
         }
     }
     cleaned
-}
-
-fn expire_invitations(tx: &mut UnitOfWork<'_>, stop: Stop<'_>) -> Result<()> {
-    while !stop() && invitations::expire_overdue(tx)? > 0 {}
-    Ok(())
 }

@@ -2,6 +2,9 @@
 
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
+use rollcall::domain::audit::AuditAction;
+use rollcall::domain::ids::OrganizationId;
+use rollcall::store::sql_types::JsonColumn;
 use serde_json::json;
 
 use crate::support::both_databases;
@@ -420,4 +423,50 @@ both_databases!(any_number_of_organizations_may_have_one_name, |app| {
         let body = json!({ "name": "Test", "kind": "school" });
         ann.post("/v1/organizations", body).await.expect_status(201);
     }
+});
+
+both_databases!(a_deletion_names_the_accounts_that_go_with_it, |app| {
+    use diesel::prelude::*;
+    use rollcall::store::schema::audit_events;
+    let school = app.school().await;
+    let students = "email,password,username\n\
+        ann@x.org,quiet rivers 11,Ann\nbob@x.org,quiet rivers 12,Bob\n";
+    school.import_students(students).await;
+    let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
+    // An admin whose own account goes too.
+    let admin = json!({ "role": "admin" });
+    school
+        .admin
+        .patch(&school.path_of(&ann.id), admin)
+        .await
+        .expect_status(200);
+    ann.delete(&school.path("")).await.expect_status(204);
+    let mut connection = app.state.services.pool.get().unwrap();
+    let mut deleted: Vec<serde_json::Value> = audit_events::table
+        .filter(audit_events::action.eq(AuditAction::AccountDeleted))
+        .filter(audit_events::actor_name.eq("ann@x.org"))
+        .select(audit_events::details)
+        .load::<JsonColumn>(&mut **connection)
+        .unwrap()
+        .into_iter()
+        .map(|details| details.0["email"].clone())
+        .collect();
+    deleted.sort_by_key(ToString::to_string);
+    assert_eq!(deleted, ["ann@x.org", "bob@x.org"]);
+});
+
+both_databases!(one_that_is_deleted_meanwhile_is_not_found, |app| {
+    use rollcall::store::organizations;
+    let school = app.school().await;
+    let id: OrganizationId = school.id.parse().unwrap();
+    let changed = app
+        .during(
+            move |tx| organizations::delete(tx.connection, id).map(|_| ()),
+            school
+                .admin
+                .patch(&school.path(""), json!({ "name": "Hill" })),
+            |_| Ok(()),
+        )
+        .await;
+    changed.expect_problem(404, "not_found");
 });

@@ -62,23 +62,27 @@ pub(super) fn expire(connection: &mut Connection, invitation: &Invitation) -> Re
     end(connection, invitation, InvitationStatus::Expired, at)
 }
 
-/// How many invitations one call of [`expire_overdue`] handles.
+/// How many invitations [`expire_overdue`] reads at once.
 const BATCH: i64 = 100;
 
-/// Stores the expiry of invitations that have expired and releases their seats. Any number of processes
-/// may do so at once. Gives how many were handled.
-pub fn expire_overdue(tx: &mut UnitOfWork<'_>) -> Result<usize> {
-    let mut handled = 0;
-    for id in invitations::overdue(tx.connection, tx.now(), BATCH)? {
-        // One that cannot be handled does not keep the others waiting.
-        match tx.transaction(|tx| expire_if_overdue(tx, id)) {
-            Ok(()) => handled += 1,
-            Err(error) => {
+/// Stores the expiry of all invitations that have expired and releases their seats. Any number of
+/// processes may do so at once. Ends early where `stop` says so.
+pub fn expire_overdue(tx: &mut UnitOfWork<'_>, stop: &dyn Fn() -> bool) -> Result<()> {
+    let mut after = None;
+    while !stop() {
+        let overdue = invitations::overdue(tx.connection, tx.now(), after, BATCH)?;
+        let Some(last) = overdue.last().copied() else {
+            return Ok(());
+        };
+        for (_, id) in overdue {
+            // One that cannot be handled does not keep the others waiting.
+            if let Err(error) = tx.transaction(|tx| expire_if_overdue(tx, id)) {
                 tracing::error!(%error, invitation = %id, "the expiry of an invitation is not stored");
             }
         }
+        after = Some(last);
     }
-    Ok(handled)
+    Ok(())
 }
 
 /// Checks again under the lock: the invitation may have been answered or renewed meanwhile.
@@ -114,7 +118,8 @@ pub fn accept_by_use(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> 
 }
 
 /// Revokes what the organization has offered to somebody who leaves it or is removed from it, so that
-/// no old link lets them in again. Call it in the transaction that ends the membership, before that.
+/// no old link lets them in again. Call it in the transaction that has locked the account and ends the
+/// membership, before that.
 ///
 /// # Errors
 /// As `end`.
@@ -126,8 +131,8 @@ pub fn revoke_of_member(
     revoke_of(tx, account, Some(organization))
 }
 
-/// Revokes what any organization has offered to an account; call it in the transaction that deletes the
-/// account, before that.
+/// Revokes what any organization has offered to an account; call it in the transaction that has locked the
+/// account and deletes it, before that.
 ///
 /// # Errors
 /// As `end`.
@@ -140,15 +145,42 @@ fn revoke_of(
     account: AccountId,
     organization: Option<OrganizationId>,
 ) -> Result<()> {
-    accounts::lock(tx.connection, account)?;
     for id in invitations::unended_of_account(tx.connection, account, organization)? {
         if let Some(invitation) = lock_unended(tx.connection, id)? {
-            let now = tx.now();
-            end(tx.connection, &invitation, InvitationStatus::Revoked, now)?;
-            publish(tx, &invitation, InvitationEvent::Revoked)?;
+            revoke(tx, &invitation)?;
         }
     }
     Ok(())
+}
+
+/// Revokes a locked invitation, and publishes it.
+///
+/// # Errors
+/// As `end`.
+pub(super) fn revoke(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<()> {
+    let now = tx.now();
+    end(tx.connection, invitation, InvitationStatus::Revoked, now)?;
+    publish(tx, invitation, InvitationEvent::Revoked)
+}
+
+/// Locks what any organization has offered to a locked account, and tells which organizations these are,
+/// for a transaction that goes on to lock their seats.
+pub fn lock_of_account(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<Vec<OrganizationId>> {
+    let mut organizations = Vec::new();
+    for id in invitations::unended_of_account(tx.connection, account, None)? {
+        let locked = lock_unended(tx.connection, id)?;
+        organizations.extend(locked.map(|invitation| invitation.organization_id));
+    }
+    Ok(organizations)
+}
+
+/// Locks an invitation after the account that it was sent to, the order that every transaction keeps;
+/// none where it is deleted.
+pub(super) fn lock(connection: &mut Connection, known: &Invitation) -> Result<Option<Invitation>> {
+    if let Some(account) = known.account_id {
+        accounts::lock(connection, account)?;
+    }
+    invitations::lock(connection, known.id)
 }
 
 /// Locks an invitation; none where it has been answered or revoked meanwhile.
@@ -157,10 +189,10 @@ pub(super) fn lock_unended(
     id: InvitationId,
 ) -> Result<Option<Invitation>> {
     let locked = invitations::lock(connection, id)?;
-    Ok(locked.filter(|invitation| {
-        matches!(
-            invitation.status,
-            InvitationStatus::Pending | InvitationStatus::Expired
-        )
+    Ok(locked.filter(|invitation| match invitation.status {
+        InvitationStatus::Pending | InvitationStatus::Expired => true,
+        InvitationStatus::Accepted | InvitationStatus::Declined | InvitationStatus::Revoked => {
+            false
+        }
     }))
 }

@@ -1,6 +1,7 @@
 //! Invitations as those who sent them manage them: list, find and resend.
 
 use super::errors::no_such_invitation;
+use super::lifecycle::lock;
 use super::renewal::renew;
 use super::view::InvitationView;
 use crate::domain::email_address::EmailAddress;
@@ -37,7 +38,7 @@ pub fn find(
     InvitationView::of(tx.connection, found, tx.now())
 }
 
-/// An invitation that the permit's holder may see: staff see those that they sent.
+/// An invitation that the permit lets its account see: staff see those that they sent.
 ///
 /// # Errors
 /// `not_found` otherwise.
@@ -72,8 +73,8 @@ pub fn resend(
     id: InvitationId,
 ) -> Result<InvitationView> {
     tx.transaction(|tx| {
-        find_visible(tx.connection, permit, id)?;
-        let locked = invitations::lock(tx.connection, id)?;
+        let known = find_visible(tx.connection, permit, id)?;
+        let locked = lock(tx.connection, &known)?;
         let invitation = locked.ok_or_else(no_such_invitation)?;
         let groups = group_ids(tx.connection, id)?;
         permit.require_within_reach(tx.connection, &groups, invitation.account_type)?;

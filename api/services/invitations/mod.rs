@@ -19,7 +19,9 @@ mod revocation;
 mod view;
 
 pub use creation::{AddressResult, GivenAddress, NewInvitations, Outcome, create};
-pub use lifecycle::{accept_by_use, expire_overdue, revoke_of_account, revoke_of_member};
+pub use lifecycle::{
+    accept_by_use, expire_overdue, lock_of_account, revoke_of_account, revoke_of_member,
+};
 pub use manage::{find, list, resend};
 pub use recipient::{
     Acceptance, InvitationKey, ReceivedInvitation, accept, address_of, decline_mailed, decline_own,

@@ -50,16 +50,17 @@ fn recipient(connection: &mut Connection, invitation: &Invitation) -> Result<Acc
     let account = invitation.account_id.ok_or_else(gone)?;
     let account = accounts::find(connection, account)?.ok_or_else(gone)?;
     let membership = memberships::find(connection, invitation.organization_id, account.id)?;
-    match (invitation.kind, membership) {
-        (InvitationKind::NewAccount, _) if account.is_used() => {
-            Err(ended(InvitationStatus::Accepted))
+    match (invitation.kind, membership.map(|member| member.status)) {
+        (
+            InvitationKind::NewAccount,
+            Some(MembershipStatus::Active | MembershipStatus::Deactivated) | None,
+        ) if account.is_used() => Err(ended(InvitationStatus::Accepted)),
+        (InvitationKind::NewAccount, Some(MembershipStatus::Deactivated) | None) => Err(gone()),
+        (InvitationKind::Join, Some(MembershipStatus::Active | MembershipStatus::Deactivated)) => {
+            Err(Error::already_member())
         }
-        (InvitationKind::NewAccount, Some(member)) if member.status == MembershipStatus::Active => {
-            Ok(account)
-        }
-        (InvitationKind::NewAccount, _) => Err(gone()),
-        (InvitationKind::Join, Some(_)) => Err(Error::already_member()),
-        (InvitationKind::Join, None) => Ok(account),
+        (InvitationKind::NewAccount, Some(MembershipStatus::Active))
+        | (InvitationKind::Join, None) => Ok(account),
     }
 }
 

@@ -54,13 +54,20 @@ pub fn revoke(
 fn lock(tx: &mut UnitOfWork<'_>, permit: &Permit<Invite>, id: InvitationId) -> Result<Invitation> {
     let known = find_visible(tx.connection, permit, id)?;
     organizations::lock(tx.connection, permit.organization.id)?;
-    if let Some(account) = known.account_id {
-        accounts::lock(tx.connection, account)?;
+    match (known.account_id, known.kind) {
+        // It may be deleted: a stronger lock later would wait for those who wait for the invitation.
+        (Some(account), InvitationKind::NewAccount) => {
+            accounts::lock_for_deletion(tx.connection, account)?;
+        }
+        (Some(account), InvitationKind::Join) => {
+            accounts::lock(tx.connection, account)?;
+        }
+        (None, InvitationKind::NewAccount | InvitationKind::Join) => {}
     }
     invitations::lock(tx.connection, id)?.ok_or_else(no_such_invitation)
 }
 
-/// Deletes the account that an invitation made. One that another organization has a share in by now
+/// Deletes the locked account that an invitation made. One that another organization has a share in by now
 /// stays, and nobody manages it any more.
 fn delete_account_of(
     tx: &mut UnitOfWork<'_>,
@@ -78,7 +85,6 @@ fn delete_account_of(
         require_may_remove(permit, &membership)?;
         offboarding::end(tx, &membership, Departure::Removed)?;
     }
-    accounts::lock_for_deletion(tx.connection, id)?;
     if !accounts::delete_unused(tx.connection, id, organization)? {
         managed_accounts::release(tx.connection, organization, id)?;
     }

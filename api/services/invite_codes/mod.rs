@@ -71,9 +71,9 @@ impl From<GroupPermit<ManageGroupInviteCode>> for ManagedCode {
     }
 }
 
-/// Gives a new organization, or a new group of it, its code; call it in the transaction that makes
+/// Gives a new organization, or a new group of it, its code; call it in the transaction that creates
 /// the owner.
-pub fn make(
+pub fn create(
     connection: &mut Connection,
     organization: OrganizationId,
     group: Option<GroupId>,
@@ -87,7 +87,7 @@ pub fn get(tx: &mut UnitOfWork<'_>, code: &ReadableCode) -> Result<StoredCode> {
     find(tx, code.0)
 }
 
-/// Every owner has a code from the transaction that makes it, or from the migration of the database:
+/// Every owner has a code from the transaction that creates it, or from the migration of the database:
 /// an owner without one has just been deleted.
 fn find(tx: &mut UnitOfWork<'_>, owner: Owner) -> Result<StoredCode> {
     invite_codes::find(tx.connection, owner.organization, owner.group)?
@@ -109,6 +109,8 @@ pub fn update(
     }
     tx.transaction(|tx| {
         if !invite_codes::update(tx.connection, &known, changes)? {
+            // Not found where it was deleted meanwhile.
+            find(tx, code.0)?;
             return Err(Error::invalid(
                 "/max_uses",
                 "below_uses",
@@ -143,10 +145,9 @@ fn named(changes: &CodeChanges) -> Map<String, Value> {
 /// have not verified their address yet.
 pub fn reset(tx: &mut UnitOfWork<'_>, code: &ManagedCode) -> Result<StoredCode> {
     let known = find(tx, code.0)?;
-    let new = invite_codes::generate()?;
     tx.transaction(|tx| {
         let now = tx.now();
-        invite_codes::reset(tx.connection, &known, &new, now)?;
+        invite_codes::reset(tx.connection, &known, now)?;
         pending_joins::delete_of_code(tx.connection, known.id)?;
         publish(tx, &known, InviteCodeEvent::Reset)?;
         find(tx, code.0)

@@ -3,6 +3,8 @@
 //! A refusal tells a stranger no more than the preview: whether the code is open is checked first, whom
 //! it is for next, and whether a seat is free last.
 
+use std::collections::BTreeSet;
+
 use crate::clock::new_id;
 use crate::domain::events::{AddedBy, JoinedBy};
 use crate::domain::ids::{AccountId, GroupId, InviteCodeUseId, OrganizationId};
@@ -15,7 +17,7 @@ use crate::store::accounts::{self, Account};
 use crate::store::invite_codes::{self, CodeTarget, CodeUse};
 use crate::store::memberships::{self, Membership};
 use crate::store::pending_joins::{self, PendingJoin};
-use crate::store::{groups, removed_members};
+use crate::store::{groups, removed_members, seats};
 
 /// Where a code leads, by id and name.
 #[derive(Clone, Debug)]
@@ -90,6 +92,9 @@ fn enter(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Res
     if !invite_codes::take_use(tx.connection, &target.code, now)? {
         return Err(why_closed(tx, target)?);
     }
+    // The account before seats: a deletion of it holds it when it gives seats back.
+    let address = std::slice::from_ref(&account.email);
+    accounts::lock_against_deletion(tx.connection, address)?;
     let outcome = match membership {
         Some(_) => add_to_group(tx, target, account)?,
         None => admit(tx, target, account)?,
@@ -275,16 +280,28 @@ pub struct SettledJoin {
     pub result: Result<CodeOutcome, Box<Refusal>>,
 }
 
-/// Locks the codes of an account's pending joins, for a transaction that takes a seat before it
-/// verifies the address. A fixed lock order (all codes before any seat) prevents deadlocks.
+/// Locks the codes of an account's pending joins, for a transaction that goes on to lock the account and
+/// to verify its address: a fixed lock order (code, account, seats) prevents deadlocks.
 pub fn lock_pending_joins(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
-    let pending = pending_joins::of_account(tx.connection, account)?;
-    lock(tx, &pending)
+    for (_, join) in pending_joins::of_account(tx.connection, account)? {
+        invite_codes::lock(tx.connection, join.invite_code_id)?;
+    }
+    Ok(())
 }
 
-fn lock(tx: &mut UnitOfWork<'_>, pending: &[PendingJoin]) -> Result<()> {
-    for join in pending {
-        invite_codes::lock(tx.connection, join.invite_code_id)?;
+/// Locks the seats of an organization and of those that the account's pending joins lead to, in the order
+/// of the organizations, for a transaction that takes a seat of the one before it verifies the address.
+/// Call it where the codes are locked.
+pub fn lock_seats(
+    tx: &mut UnitOfWork<'_>,
+    account: AccountId,
+    organization: OrganizationId,
+) -> Result<()> {
+    let pending = pending_joins::of_account(tx.connection, account)?;
+    let of_codes = pending.into_iter().map(|(organization, _)| organization);
+    let organizations: BTreeSet<_> = of_codes.chain([organization]).collect();
+    for organization in organizations {
+        seats::lock_all(tx.connection, organization)?;
     }
     Ok(())
 }
@@ -295,11 +312,12 @@ pub fn settle_pending_joins(
     tx: &mut UnitOfWork<'_>,
     account: &Account,
 ) -> Result<Vec<SettledJoin>> {
+    // One that was entered since the codes were locked has its own locked here.
+    lock_pending_joins(tx, account.id)?;
     let pending = pending_joins::of_account(tx.connection, account.id)?;
-    lock(tx, &pending)?;
     pending_joins::delete_of_account(tx.connection, account.id)?;
     let mut settled = Vec::new();
-    for join in pending {
+    for (_, join) in pending {
         // A code that was reset at this moment leads nowhere.
         if let Some(target) = invite_codes::find_target(tx.connection, &join.code)? {
             settled.push(settle(tx, target, account)?);

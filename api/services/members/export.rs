@@ -60,13 +60,11 @@ pub fn open(
     let event = OrganizationEvent::MembersExported {
         filter: asked(&filter)?,
     };
-    events::publish(
-        tx,
-        DomainEvent::Organization {
-            organization,
-            event,
-        },
-    )?;
+    let event = DomainEvent::Organization {
+        organization,
+        event,
+    };
+    tx.transaction(|tx| events::publish(tx, event))?;
     Ok(Export {
         organization,
         filter,

@@ -1,11 +1,13 @@
 //! Many who act on invitations at the same moment.
 
 use futures_util::future::join_all;
+use rollcall::domain::ids::{AccountId, InvitationId, OrganizationId};
+use rollcall::store::{accounts, invitations, seats};
 use serde_json::json;
 
 use super::{outcomes, sent, verify};
-use crate::support::both_databases;
-use crate::support::people::text;
+use crate::support::people::{Organization, text};
+use crate::support::{App, TestResponse, both_databases};
 
 both_databases!(an_invitation_ends_in_exactly_one_way, |app| {
     for round in 0..6 {
@@ -141,4 +143,154 @@ both_databases!(the_same_addresses_from_many_sides_at_once, |app| {
     let (here, there) = (school.students().await, valley.students().await);
     assert_eq!(here.0 + there.0, 10);
     assert_eq!(here.1 + there.1, 20);
+});
+
+/// The invitation at this path, and the account that it was sent to.
+fn ids(app: &App, path: &str) -> (InvitationId, AccountId) {
+    let id: InvitationId = path.rsplit('/').next().unwrap().parse().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
+    let found = invitations::find(&mut connection, id).unwrap().unwrap();
+    (id, found.account_id.unwrap())
+}
+
+/// Sends a request while a transaction holds the account as its deletion does, and then needs the
+/// invitation.
+async fn during_deletion(
+    app: &App,
+    path: &str,
+    request: impl Future<Output = TestResponse>,
+) -> TestResponse {
+    let (invitation, account) = ids(app, path);
+    app.during(
+        move |tx| accounts::lock_for_deletion(tx.connection, account).map(|_| ()),
+        request,
+        move |tx| invitations::lock(tx.connection, invitation).map(|_| ()),
+    )
+    .await
+}
+
+both_databases!(who_changes_an_invitation_locks_its_account_first, |app| {
+    let school = app.school().await;
+    let joe = app.register("joe@x.example").await;
+    verify(app, &joe);
+    let path = school.invite_one("joe@x.example").await;
+    let (resend, invite) = (format!("{path}/resend"), school.path("/invitations"));
+    let resend = school.admin.post(&resend, json!({}));
+    during_deletion(app, &path, resend).await.expect_status(200);
+    let emails = json!({ "emails": ["joe@x.example"], "account_type": "student" });
+    let invite = school.admin.post(&invite, emails);
+    let invited = during_deletion(app, &path, invite).await.expect_status(200);
+    assert_eq!(outcomes(&invited), ["already_invited"]);
+    let secret = app.last_mail_to("joe@x.example").await.token();
+    let anonymous = app.anonymous();
+    let renew = anonymous.post("/v1/invitations/renew", json!({ "token": secret }));
+    during_deletion(app, &path, renew).await.expect_status(202);
+    let decline = anonymous.post("/v1/invitations/decline", json!({ "token": secret }));
+    during_deletion(app, &path, decline)
+        .await
+        .expect_status(204);
+    let path = school.invite_one("joe@x.example").await;
+    let id = json!({ "invitation_id": path.rsplit('/').next().unwrap() });
+    let decline = joe.post("/v1/invitations/decline", id);
+    during_deletion(app, &path, decline)
+        .await
+        .expect_status(204);
+});
+
+both_databases!(
+    a_deleted_organization_locks_accounts_before_invitations,
+    |app| {
+        let school = app.school().await;
+        let path = school.invite_one("new@x.example").await;
+        let (invitation, account) = ids(app, &path);
+        let admin = &school.admin;
+        let deleted = app
+            .during(
+                move |tx| accounts::lock(tx.connection, account).map(|_| ()),
+                admin.delete(&school.path("")),
+                move |tx| invitations::lock(tx.connection, invitation).map(|_| ()),
+            )
+            .await;
+        deleted.expect_status(204);
+    }
+);
+
+/// Sends a request that changes seats of both organizations while a transaction locks them in their order.
+async fn during_seats(
+    app: &App,
+    (first, second): (&Organization<'_>, &Organization<'_>),
+    request: impl Future<Output = TestResponse>,
+) -> TestResponse {
+    let first: OrganizationId = first.id.parse().unwrap();
+    let second: OrganizationId = second.id.parse().unwrap();
+    app.during(
+        move |tx| seats::lock_all(tx.connection, first),
+        request,
+        move |tx| seats::lock_all(tx.connection, second),
+    )
+    .await
+}
+
+both_databases!(seats_of_two_organizations_have_one_order, |app| {
+    let first = app.school().await;
+    let second = app.organization("Valley School", "school").await;
+    // A code of the first that is younger than the second's, for addresses that are verified.
+    let group = first.class("7A").await;
+    let domains = json!({ "allowed_email_domains": ["x.example"] });
+    let mut codes = Vec::new();
+    for (school, path) in [
+        (&first, format!("/groups/{group}/invite-code")),
+        (&second, "/invite-code".to_owned()),
+    ] {
+        let code = school
+            .admin
+            .patch(&school.path(&path), domains.clone())
+            .await;
+        codes.push(text(&code.expect_status(200)["code"]));
+    }
+    // A member of the second, invited by the first, deletes the account.
+    let joe = app.register("joe@x.example").await;
+    verify(app, &joe);
+    let joined = joe
+        .post("/v1/invite-codes/redeem", json!({ "code": codes[1] }))
+        .await;
+    joined.expect_status(200);
+    first.invite(&["joe@x.example"]).await;
+    let deleted = during_seats(app, (&first, &second), joe.delete("/v1/me")).await;
+    deleted.expect_status(204);
+    // Joins of both wait for the address.
+    let ann = app.register("ann@x.example").await;
+    let token = app.last_mail_to("ann@x.example").await.token();
+    for code in &codes {
+        let entered = ann
+            .post("/v1/invite-codes/redeem", json!({ "code": code }))
+            .await;
+        entered.expect_status(200);
+    }
+    let anonymous = app.anonymous();
+    let verified = anonymous.post("/v1/auth/email/verify", json!({ "token": token }));
+    let verified = during_seats(app, (&first, &second), verified).await;
+    let joins = verified.expect_status(200)["joins"].clone();
+    assert!(
+        joins
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|join| join["outcome"] == "joined")
+    );
+    // The link of the second's invitation verifies the address, for which a join of the first waits.
+    let bob = app.register("bob@x.example").await;
+    let entered = bob
+        .post("/v1/invite-codes/redeem", json!({ "code": codes[0] }))
+        .await;
+    entered.expect_status(200);
+    second.invite(&["bob@x.example"]).await;
+    let secret = app.last_mail_to("bob@x.example").await.token();
+    let accept = bob.post("/v1/invitations/accept", json!({ "token": secret }));
+    let accepted = during_seats(app, (&first, &second), accept).await;
+    assert_eq!(accepted.expect_status(200)["outcome"], "joined");
+    assert_eq!(
+        (first.students().await, second.students().await),
+        ((2, 0), (2, 0))
+    );
 });

@@ -287,6 +287,9 @@ both_databases!(who_came_in_by_another_door_is_in, |app| {
     refused.expect_problem(409, "already_member");
     let accepted = joe.post(ACCEPT, token(&secret)).await.expect_status(200);
     assert_eq!(accepted["outcome"], "already_member");
+    let added = school.events("group.members_added").await;
+    assert_eq!(added[0]["subject"]["id"], group, "{added:#}");
+    assert_eq!(added[0]["details"]["account_ids"], json!([joe.id]));
     let member = school.member_by_address("joe@x.example").await.unwrap();
     assert_eq!(member["account_type"], "student");
     assert_eq!(member["joined_via"], "organization_code");

@@ -107,6 +107,11 @@ both_databases!(an_expired_account_can_be_taken_back, |app| {
         .await;
     assert_eq!(revoked.expect_status(200)["status"], "revoked");
     assert_eq!(school.students().await, (0, 0));
+    let (joined, removed) = (
+        school.events("member.joined").await,
+        school.events("member.removed").await,
+    );
+    assert_eq!(removed[0]["subject"], joined[0]["subject"], "{removed:#}");
     app.anonymous()
         .post("/v1/invitations/renew", token(&old))
         .await

@@ -1,6 +1,7 @@
 //! What comes of each address of a call.
 
 use diesel::prelude::*;
+use rollcall::domain::ids::AccountId;
 use rollcall::domain::organization::{AccountType, MembershipStatus};
 use rollcall::store::schema::memberships;
 use serde_json::{Value, json};
@@ -351,3 +352,26 @@ both_databases!(an_address_that_is_used_in_two_organizations, |app| {
     assert_eq!(member["managed"], false);
     assert_eq!(valley.students().await, (1, 0));
 });
+
+both_databases!(
+    an_offer_that_nobody_can_accept_is_revoked_by_the_next,
+    |app| {
+        use rollcall::store::schema::invitations;
+        let school = app.school().await;
+        app.register("joe@x.example").await;
+        let path = school.invite_one("joe@x.example").await;
+        // The account was another one then.
+        let mut connection = app.state.services.pool.get().unwrap();
+        diesel::update(invitations::table.filter(invitations::email.eq("joe@x.example")))
+            .set(invitations::account_id.eq(None::<AccountId>))
+            .execute(&mut **connection)
+            .unwrap();
+        drop(connection);
+        let answer = school.invite(&["joe@x.example"]).await;
+        assert_eq!(outcomes(&answer), ["join_link_sent"]);
+        assert_eq!(school.students().await, (0, 1));
+        let revoked = school.events("invitation.revoked").await;
+        let id = path.rsplit('/').next().unwrap();
+        assert_eq!(revoked[0]["subject"]["id"], id, "{revoked:#}");
+    }
+);

@@ -1,6 +1,9 @@
 //! Invitations that expire.
 
+use rollcall::domain::ids::OrganizationId;
+use rollcall::domain::username::Username;
 use rollcall::services::invitations::expire_overdue;
+use rollcall::store::accounts::{self, Account};
 use serde_json::{Value, json};
 
 use super::{DAY, again, sent, token};
@@ -146,15 +149,53 @@ both_databases!(many_that_clean_up_at_once_give_a_seat_back_once, |app| {
     let threads: Vec<_> = (0..4)
         .map(|_| {
             let services = app.state.services.clone();
-            std::thread::spawn(
-                move || {
-                    while services.run_as_system(expire_overdue).unwrap() > 0 {}
-                },
-            )
+            std::thread::spawn(move || {
+                services
+                    .run_as_system(|tx| expire_overdue(tx, &|| false))
+                    .unwrap()
+            })
         })
         .collect();
     for thread in threads {
         thread.join().unwrap();
     }
     assert_eq!(school.students().await, (0, 0));
+});
+
+both_databases!(an_expiry_that_cannot_be_stored_holds_up_no_other, |app| {
+    use diesel::prelude::*;
+    use rollcall::store::schema::seats;
+    let (school, valley) = (
+        app.school().await,
+        app.organization("Valley School", "school").await,
+    );
+    let people: Vec<Account> = (0..101)
+        .map(|number| {
+            let email = format!("p{number}@x.example").parse().unwrap();
+            Account::new(email, Username::parse("Somebody").unwrap(), app.now())
+        })
+        .collect();
+    let mut connection = app.state.services.pool.get().unwrap();
+    accounts::insert_new(&mut connection, &people).unwrap();
+    drop(connection);
+    let emails: Vec<&str> = people.iter().map(|person| person.email.as_str()).collect();
+    school.invite(&emails).await;
+    app.advance(std::time::Duration::from_secs(1));
+    valley.invite(&emails[..1]).await;
+    // A ledger that is wrong by far more than one page of invitations.
+    let mut connection = app.state.services.pool.get().unwrap();
+    let id: OrganizationId = school.id.parse().unwrap();
+    diesel::update(seats::table.filter(seats::organization_id.eq(id)))
+        .set(seats::reserved.eq(0))
+        .execute(&mut **connection)
+        .unwrap();
+    drop(connection);
+    app.advance(DAY * 7);
+    app.state
+        .services
+        .run_as_system(|tx| expire_overdue(tx, &|| false))
+        .unwrap();
+    let admin = again(&valley.admin).await;
+    let ledger = admin.get(&valley.path("/seats")).await.expect_status(200);
+    assert_eq!(ledger["total"]["reserved"], 0);
 });

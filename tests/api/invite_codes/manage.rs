@@ -92,8 +92,37 @@ both_databases!(a_code_that_was_drawn_before_is_drawn_again, |app| {
     let mut draws = vec![free.clone(), taken.clone()];
     let draw = || Ok(draws.pop().unwrap());
     invite_codes::create_with(&mut connection, new(), draw).unwrap();
-    drop(connection);
+    let known = invite_codes::find(&mut connection, organization, Some(group));
+    let known = known.unwrap().unwrap();
+    let now = app.now();
+    let always_taken = || Ok(taken.clone());
+    assert!(invite_codes::reset_with(&mut connection, &known, now, always_taken).is_err());
+    let other = InviteCode::parse("ABCDE-FGHJM").unwrap();
+    let mut draws = vec![other.clone(), taken.clone()];
+    let draw = || Ok(draws.pop().unwrap());
     assert_eq!(code_of(&school, Some(&seven_a)).await, free.to_string());
+    invite_codes::reset_with(&mut connection, &known, now, draw).unwrap();
+    drop(connection);
+    assert_eq!(code_of(&school, Some(&seven_a)).await, other.to_string());
+});
+
+both_databases!(a_code_that_is_deleted_meanwhile_is_not_found, |app| {
+    use rollcall::store::groups;
+    let school = app.school().await;
+    let seven_a = group(&school, "7A").await;
+    let organization = school.id.parse().unwrap();
+    let id: GroupId = seven_a.parse().unwrap();
+    let changed = app
+        .during(
+            move |tx| groups::delete(tx.connection, organization, id).map(|_| ()),
+            school.admin.patch(
+                &code_path(&school, Some(&seven_a)),
+                json!({ "max_uses": 5 }),
+            ),
+            |_| Ok(()),
+        )
+        .await;
+    changed.expect_problem(404, "not_found");
 });
 
 fn delete_code(connection: &mut rollcall::store::Connection, group: GroupId) {
@@ -358,6 +387,7 @@ both_databases!(
         let joined = joined.next_back().unwrap();
         assert_eq!(joined["action"], "member.joined");
         assert_eq!(joined["details"]["group_id"], seven_a);
+        assert_eq!(joined["details"]["group_ids"], json!([seven_a]));
         assert_eq!(joined["subject"]["id"], jane.id, "{joined:#}");
         assert_eq!(
             by_action("group.members_added")["details"]["account_ids"],

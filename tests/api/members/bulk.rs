@@ -161,6 +161,16 @@ both_databases!(whoever_is_no_staff_any_more_manages_no_group, |app| {
         .await
         .expect_status(200);
     assert_eq!(school.role_in_group(&group, &bob.id).await, "member");
+    // Bob one by one, Ann with many.
+    let path = school.path("/audit-events?action=group.member_updated");
+    let log = school.admin.get(&path).await.expect_status(200);
+    let demoted = log["items"].as_array().unwrap();
+    assert_eq!(demoted.len(), 2, "{log:#}");
+    for (event, who) in demoted.iter().zip([&bob, &ann]) {
+        let expected = json!({ "account_id": who.id, "role": "member" });
+        assert_eq!(event["details"], expected);
+        assert_eq!(event["subject"]["id"], school.id_of(&group));
+    }
 });
 
 both_databases!(five_hundred_are_changed_at_once_and_no_more, |app| {

@@ -7,6 +7,8 @@ mod verifying;
 use std::time::{Duration, Instant};
 
 use rollcall::crypto::token::{Token, TokenKind};
+use rollcall::domain::ids::AccountId;
+use rollcall::store::accounts;
 use rollcall::store::mailed_tokens::{self, MailedToken};
 use serde_json::{Value, json};
 

@@ -73,3 +73,20 @@ both_databases!(nobody_fills_a_mailbox, |app| {
         .await
         .expect_problem(429, "rate_limited");
 });
+
+both_databases!(who_verifies_locks_the_account_before_its_links, |app| {
+    let jane = app.register("jane@x.org").await;
+    let token = tokens(app, "jane@x.org", "verify-email").await.remove(0);
+    let account: AccountId = jane.id.parse().unwrap();
+    let verified = app
+        .during(
+            move |tx| accounts::lock(tx.connection, account).map(|_| ()),
+            verify(app, &token),
+            move |tx| {
+                let kind = TokenKind::VerifyEmail;
+                mailed_tokens::delete_of_account(tx.connection, account, kind)
+            },
+        )
+        .await;
+    verified.expect_problem(410, "token_invalid");
+});

@@ -33,7 +33,7 @@ pub fn create(
     addresses::results(&new.emails, parsed, &outcomes)
 }
 
-/// Invites valid addresses. Accounts are locked before seats, as in every transaction, which prevents
+/// Invites valid addresses. The steps lock accounts, invitations and seats in this order, which prevents
 /// deadlocks.
 fn invite(
     tx: &mut UnitOfWork<'_>,
@@ -68,7 +68,7 @@ fn end_stale(tx: &mut UnitOfWork<'_>, stale: &[Invitation]) -> Result<()> {
             | InvitationStatus::Accepted
             | InvitationStatus::Declined
             | InvitationStatus::Revoked => {
-                lifecycle::end(tx.connection, invitation, InvitationStatus::Revoked, now)?;
+                lifecycle::revoke(tx, invitation)?;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What each address belongs to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, OrganizationId};
@@ -49,7 +49,8 @@ impl Resolved {
     }
 }
 
-/// Resolves addresses. Locks their invitations that are pending or have expired.
+/// Resolves addresses. Keeps their accounts from being deleted, and locks their invitations that are
+/// pending or have expired.
 pub(super) fn resolve(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
@@ -58,8 +59,17 @@ pub(super) fn resolve(
     if emails.is_empty() {
         return Ok(Resolved::default());
     }
-    let unended = invitations::lock_unended(tx.connection, organization, emails)?;
+    accounts::lock_against_deletion(tx.connection, emails)?;
+    let mut unended = invitations::lock_unended(tx.connection, organization, emails)?;
     let accounts = accounts::of_addresses(tx.connection, organization, emails)?;
+    let late = without_invitation(&accounts, &unended);
+    if !late.is_empty() {
+        unended.extend(invitations::lock_unended(
+            tx.connection,
+            organization,
+            &late,
+        )?);
+    }
     let mut resolved = by_account(accounts);
     for invitation in unended {
         apply(&mut resolved, invitation, tx.now());
@@ -71,6 +81,22 @@ pub(super) fn resolve(
         .cloned()
         .collect();
     Ok(resolved)
+}
+
+/// The addresses of unused accounts without an invitation: another transaction may have created both between
+/// the two queries.
+fn without_invitation(
+    accounts: &[(Account, Option<MembershipStatus>)],
+    unended: &[Invitation],
+) -> Vec<EmailAddress> {
+    let invited: HashSet<&EmailAddress> =
+        unended.iter().map(|invitation| &invitation.email).collect();
+    accounts
+        .iter()
+        .map(|(account, _)| account)
+        .filter(|account| !account.is_used() && !invited.contains(&account.email))
+        .map(|account| account.email.clone())
+        .collect()
 }
 
 /// Sorts accounts by their membership in the organization.

@@ -55,8 +55,11 @@ fn accept_once(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<Acceptanc
             | InvitationStatus::Declined
             | InvitationStatus::Revoked) => return Err(ended(status)),
         };
-        if let InvitationKey::Token(_) = key {
-            verify_email(tx, &account)?;
+        match key {
+            InvitationKey::Token(_) => {
+                verify_email(tx, &account)?;
+            }
+            InvitationKey::Id(_) => {}
         }
         Ok(Acceptance {
             invitation: invitation.id,
@@ -67,11 +70,16 @@ fn accept_once(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<Acceptanc
     })
 }
 
-/// Locks the caller's account, then the invitation, which has to be theirs to accept.
+/// Locks the caller's account, then the invitation, which has to be theirs to accept. Pending joins end
+/// with a secret, which verifies the address: their codes are locked before the account, and all seats
+/// that may be taken in the order of their organizations.
 fn lock(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<(Invitation, Account)> {
     let caller = tx.context.principal.session()?.account.id;
     let id = match key {
-        InvitationKey::Token(secret) => find_by_secret(tx.connection, secret, JOIN_LINKS)?,
+        InvitationKey::Token(secret) => {
+            redemption::lock_pending_joins(tx, caller)?;
+            find_by_secret(tx.connection, secret, JOIN_LINKS)?.id
+        }
         InvitationKey::Id(id) => *id,
     };
     let account = accounts::lock(tx.connection, caller)?.ok_or_else(Error::not_signed_in)?;
@@ -79,7 +87,9 @@ fn lock(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<(Invitation, Acc
     require_addressed_to(&invitation, &account)?;
     match key {
         InvitationKey::Id(_) => require_verified(&account)?,
-        InvitationKey::Token(_) => redemption::lock_pending_joins(tx, account.id)?,
+        InvitationKey::Token(_) => {
+            redemption::lock_seats(tx, account.id, invitation.organization_id)?;
+        }
     }
     Ok((invitation, account))
 }

@@ -4,13 +4,14 @@ use super::key::{JOIN_LINKS, find_by_secret, owner, require_addressed_to, requir
 use crate::domain::events::InvitationEvent;
 use crate::domain::ids::InvitationId;
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::services::context::Principal;
 use crate::services::invitations::errors::{ended, expired, unknown};
-use crate::services::invitations::lifecycle::end;
+use crate::services::invitations::lifecycle::{end, lock};
 use crate::services::invitations::publication::publish;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::invitations::{self, Invitation};
+use crate::store::invitations::Invitation;
+use crate::store::{accounts, invitations};
 
 /// Declines one of the caller's own invitations.
 ///
@@ -19,10 +20,11 @@ use crate::store::invitations::{self, Invitation};
 /// `email_not_verified`.
 pub fn decline_own(tx: &mut UnitOfWork<'_>, id: InvitationId) -> Result<()> {
     tx.transaction(|tx| {
-        let account = &tx.context.principal.session()?.account;
+        let caller = tx.context.principal.session()?.account.id;
+        let account = accounts::lock(tx.connection, caller)?.ok_or_else(Error::not_signed_in)?;
         let invitation = invitations::lock(tx.connection, id)?.ok_or_else(unknown)?;
-        require_addressed_to(&invitation, account)?;
-        require_verified(account)?;
+        require_addressed_to(&invitation, &account)?;
+        require_verified(&account)?;
         decline(tx, &invitation)
     })
 }
@@ -33,8 +35,8 @@ pub fn decline_own(tx: &mut UnitOfWork<'_>, id: InvitationId) -> Result<()> {
 /// `invitation_unknown`, `invitation_ended`, `invitation_expired`.
 pub fn decline_mailed(tx: &mut UnitOfWork<'_>, secret: &str) -> Result<()> {
     tx.transaction(|tx| {
-        let id = find_by_secret(tx.connection, secret, JOIN_LINKS)?;
-        let invitation = invitations::lock(tx.connection, id)?.ok_or_else(unknown)?;
+        let known = find_by_secret(tx.connection, secret, JOIN_LINKS)?;
+        let invitation = lock(tx.connection, &known)?.ok_or_else(unknown)?;
         let owner = owner(tx.connection, &invitation)?;
         tx.acting_as(Principal::Owner(owner), |tx| decline(tx, &invitation))
     })

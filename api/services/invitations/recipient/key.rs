@@ -32,14 +32,14 @@ pub(super) fn find_by_secret(
     connection: &mut Connection,
     secret: &str,
     kinds: &[TokenKind],
-) -> Result<InvitationId> {
+) -> Result<Invitation> {
     for kind in kinds {
         let Some(token) = Token::presented(*kind, secret) else {
             continue;
         };
         let known = mailed_tokens::find(connection, *kind, &token.hash())?;
         if let Some(id) = known.and_then(|token| token.invitation_id) {
-            return Ok(id);
+            return invitations::find(connection, id)?.ok_or_else(unknown);
         }
     }
     Err(unknown())
@@ -50,8 +50,7 @@ pub(super) fn find_by_secret(
 /// # Errors
 /// `invitation_unknown`.
 pub fn address_of(tx: &mut UnitOfWork<'_>, secret: &str) -> Result<EmailAddress> {
-    let id = find_by_secret(tx.connection, secret, ALL_LINKS)?;
-    let invitation = invitations::find(tx.connection, id)?.ok_or_else(unknown)?;
+    let invitation = find_by_secret(tx.connection, secret, ALL_LINKS)?;
     Ok(invitation.email)
 }
 

@@ -5,9 +5,9 @@ use crate::domain::invitations::InvitationStatus;
 use crate::error::{Code, Error, Result};
 use crate::services::context::Principal;
 use crate::services::invitations::errors::unknown;
+use crate::services::invitations::lifecycle::lock;
 use crate::services::invitations::renewal;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::invitations;
 
 /// Sends a new link in the place of one that has expired, to the same mailbox. Sends nothing where the
 /// old link is still good, or where there is nothing left to be invited to. The response does not tell
@@ -23,10 +23,14 @@ pub fn renew(tx: &mut UnitOfWork<'_>, secret: &str) -> Result<()> {
 }
 
 fn renew_if_expired(tx: &mut UnitOfWork<'_>, secret: &str) -> Result<()> {
-    let id = find_by_secret(tx.connection, secret, ALL_LINKS)?;
-    let invitation = invitations::lock(tx.connection, id)?.ok_or_else(unknown)?;
-    if invitation.status_at(tx.now()) != InvitationStatus::Expired {
-        return Ok(());
+    let known = find_by_secret(tx.connection, secret, ALL_LINKS)?;
+    let invitation = lock(tx.connection, &known)?.ok_or_else(unknown)?;
+    match invitation.status_at(tx.now()) {
+        InvitationStatus::Expired => {}
+        InvitationStatus::Pending
+        | InvitationStatus::Accepted
+        | InvitationStatus::Declined
+        | InvitationStatus::Revoked => return Ok(()),
     }
     let owner = owner(tx.connection, &invitation)?;
     tx.acting_as(Principal::Owner(owner), |tx| {

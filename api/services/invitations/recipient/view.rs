@@ -43,8 +43,7 @@ impl ReceivedInvitation {
 /// # Errors
 /// `invitation_unknown`; `invitation_ended` where it was declined or revoked.
 pub fn preview(tx: &mut UnitOfWork<'_>, secret: &str) -> Result<ReceivedInvitation> {
-    let id = find_by_secret(tx.connection, secret, ALL_LINKS)?;
-    let invitation = invitations::find(tx.connection, id)?.ok_or_else(unknown)?;
+    let invitation = find_by_secret(tx.connection, secret, ALL_LINKS)?;
     match invitation.status_at(tx.now()) {
         status @ (InvitationStatus::Declined | InvitationStatus::Revoked) => Err(ended(status)),
         InvitationStatus::Pending | InvitationStatus::Accepted | InvitationStatus::Expired => {
