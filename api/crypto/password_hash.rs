@@ -2,8 +2,8 @@
 
 use argon2::password_hash::phc::{Output, ParamsString, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
-use ring::rand::{SecureRandom, SystemRandom};
 
+use super::random;
 pub use crate::domain::hash_cost::HashCost;
 use crate::error::{Error, Result};
 
@@ -39,9 +39,7 @@ impl HashMemory {
 /// Where the system has no randomness to give.
 pub fn hash(password: &[u8], cost: HashCost, memory: &mut HashMemory) -> Result<String> {
     let mut salt = [0_u8; 16];
-    SystemRandom::new()
-        .fill(&mut salt)
-        .map_err(|_| Error::internal("no randomness for a salt"))?;
+    random::fill(&mut salt)?;
     let params = params_of(cost)?;
     let output = derive(password, &salt, &params, memory)?;
     Ok(PasswordHash {
@@ -91,16 +89,6 @@ pub fn verify(
     } else {
         Verdict::RightButOutdated
     })
-}
-
-/// The bare hash: what an import's throughput is measured against.
-///
-/// # Errors
-/// Never, for a cost that [`HashCost`] lets through.
-pub fn derive_bare(password: &[u8], cost: HashCost, memory: &mut HashMemory) -> Result<()> {
-    let params = params_of(cost)?;
-    derive(password, b"a salt of sixteen", &params, memory)?;
-    Ok(())
 }
 
 fn derive(

@@ -12,7 +12,7 @@ use super::username::Username;
 
 /// The longest login domain, in bytes: an address has room for the longest name, an `@`, and the
 /// longest slug with its dot.
-pub const MAX_LOGIN_DOMAIN_BYTES: usize =
+const MAX_LOGIN_DOMAIN_BYTES: usize =
     MAX_ADDRESS_BYTES - MAX_LOCAL_PART_BYTES - 1 - MAX_SLUG_BYTES - 1;
 
 /// The domain below which every made-up address stands, in its canonical form.
@@ -76,7 +76,7 @@ pub const RESERVED: &str =
 
 /// Whether an address stands in the login domain or below it: nobody registers, imports or invites
 /// it, or people could take an address before somebody gets it.
-pub fn is_reserved(email: &EmailAddress, login_domain: &LoginDomain) -> bool {
+fn is_reserved(email: &EmailAddress, login_domain: &LoginDomain) -> bool {
     let domain = email.domain();
     domain
         .strip_suffix(login_domain.0.as_str())

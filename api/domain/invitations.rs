@@ -34,7 +34,11 @@ impl InvitationStatus {
     pub fn at(self, now: Timestamp, expires_at: Timestamp) -> Self {
         match self {
             Self::Pending if expires_at <= now => Self::Expired,
-            stored => stored,
+            stored @ (Self::Pending
+            | Self::Accepted
+            | Self::Declined
+            | Self::Revoked
+            | Self::Expired) => stored,
         }
     }
 }
@@ -87,7 +91,7 @@ impl ValidDays {
 }
 
 /// The longest note, in characters.
-pub const MAX_NOTE_CHARS: usize = 500;
+const MAX_NOTE_CHARS: usize = 500;
 
 /// A few personal words in an invitation: plain text, with line breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]

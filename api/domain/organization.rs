@@ -40,7 +40,7 @@ string_enum! {
 string_enum! {
     /// Which door a member came in by.
     JoinedVia {
-        /// Made the organization.
+        /// Created the organization.
         Founder = "founder",
         CsvImport = "csv_import",
         /// Manual creation, without a real address.
@@ -93,8 +93,11 @@ impl OrganizationKind {
 }
 
 impl AccountType {
-    /// Teachers and creators: they may make groups and look after them.
+    /// Teachers and creators: they may create groups and manage them.
     pub const fn is_staff(self) -> bool {
-        matches!(self, Self::Teacher | Self::Creator)
+        match self {
+            Self::Teacher | Self::Creator => true,
+            Self::Student | Self::Learner => false,
+        }
     }
 }

@@ -5,39 +5,36 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// The shortest new password, in characters.
-pub const MIN_PASSWORD_CHARS: usize = 10;
+const MIN_PASSWORD_CHARS: usize = 10;
 
 /// The longest new password, in characters.
-pub const MAX_PASSWORD_CHARS: usize = 128;
+const MAX_PASSWORD_CHARS: usize = 128;
 
-/// The longest attempt at a password, in bytes: room for [`MAX_PASSWORD_CHARS`] characters, however
+/// The longest attempt at a password, in bytes: room for the longest password, however
 /// their keyboard composes them.
-pub const MAX_ATTEMPT_BYTES: usize = 2_048;
+const MAX_ATTEMPT_BYTES: usize = 2_048;
 
 /// A new password that keeps the rule. It is a secret: nothing prints it.
 ///
 /// It is never trimmed or altered: white space and control characters are as good as any others.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone)]
 pub struct Password(String);
 
 /// What somebody offers as their password, to be compared with a hash. It may break the rule for
 /// new passwords, which an older password need not keep. It is a secret: nothing prints it.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone)]
 pub struct PasswordAttempt(String);
 
 /// The first part of the rule that a new password breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// It has fewer than [`MIN_PASSWORD_CHARS`] characters.
+    /// It has too few characters.
     #[error("A password has at least {MIN_PASSWORD_CHARS} characters.")]
     TooShort,
-    /// It has more than [`MAX_PASSWORD_CHARS`] characters.
+    /// It has too many characters.
     #[error("A password has at most {MAX_PASSWORD_CHARS} characters.")]
     TooLong,
     /// It has no letter of any script.
@@ -51,7 +48,7 @@ pub enum PasswordError {
     TooCommon,
 }
 
-/// An attempt of more than [`MAX_ATTEMPT_BYTES`], which cannot be anybody's password.
+/// An attempt that is longer than any password, and so cannot be anybody's password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("This is too long to be a password.")]
 pub struct AttemptTooLong;
@@ -135,22 +132,6 @@ static COMMON_PASSWORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
         .filter(|line| !line.starts_with('#'))
         .collect()
 });
-
-impl TryFrom<String> for Password {
-    type Error = PasswordError;
-
-    fn try_from(text: String) -> Result<Self, PasswordError> {
-        Self::parse(text)
-    }
-}
-
-impl TryFrom<String> for PasswordAttempt {
-    type Error = AttemptTooLong;
-
-    fn try_from(text: String) -> Result<Self, AttemptTooLong> {
-        Self::parse(text)
-    }
-}
 
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ use unicode_normalization::char::canonical_combining_class;
 
 /// The longest search key, in bytes. It holds the longest username of nearly any script and fits
 /// into an index entry of PostgreSQL (about 2,700 bytes).
-pub const MAX_SEARCH_KEY_BYTES: usize = 1_000;
+const MAX_SEARCH_KEY_BYTES: usize = 1_000;
 
 /// Folds a text for searching and sorting: compatibility forms, case, accents and runs of white
 /// space make no difference, so that `muller` finds `Müller`.

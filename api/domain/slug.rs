@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_SLUG_BYTES: usize = 63;
 
 /// The longest slug that is made from a name, in bytes: there is room for a number behind it.
-pub const MAX_SLUG_FROM_NAME_BYTES: usize = 40;
+const MAX_SLUG_FROM_NAME_BYTES: usize = 40;
 
 /// A name of 1 to 63 lower-case ASCII letters and digits, with single dashes inside. It can stand
 /// as a label in a domain name, before the `@` of an email address and in a path.

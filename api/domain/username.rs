@@ -10,7 +10,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::email_address::EmailAddress;
 
 /// The longest username, in characters (`docs/accounts.md`).
-pub const MAX_USERNAME_CHARS: usize = 100;
+const MAX_USERNAME_CHARS: usize = 100;
 
 /// A person's name as everybody sees it: 1 to 100 characters of any script, in Unicode NFC, without
 /// white space around it. Names are not unique.
@@ -27,7 +27,7 @@ pub enum UsernameError {
     /// Nothing was given but white space.
     #[error("A username is needed.")]
     Missing,
-    /// It has more than [`MAX_USERNAME_CHARS`] characters.
+    /// It has too many characters.
     #[error("A username has at most {MAX_USERNAME_CHARS} characters.")]
     TooLong,
     /// It has characters that a name cannot have, or none that show.

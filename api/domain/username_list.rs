@@ -4,12 +4,12 @@
 use super::username::{Username, UsernameError};
 
 /// The most names of a list.
-pub const MAX_USERNAMES: usize = 10_000;
+const MAX_USERNAMES: usize = 10_000;
 
 /// The longest line that is taken for a name, in bytes: far more than any has. What is longer is a
 /// text without line breaks, or no text; pages of rows are held in memory by their number, so that
 /// this bounds their size.
-pub const MAX_LINE_BYTES: usize = 16 * 1024;
+const MAX_LINE_BYTES: usize = 16 * 1024;
 
 /// Names that are not blank, in their order, as they were given; whether each is a username is not
 /// asked yet.
@@ -49,8 +49,7 @@ impl UsernameList {
     /// The names among these texts.
     ///
     /// # Errors
-    /// Where there is none, where there are more than [`MAX_USERNAMES`], or where one has more than
-    /// [`MAX_LINE_BYTES`].
+    /// Where there is none, where there are too many, or where one is too long.
     pub fn of_texts<T: Into<String> + AsRef<str>>(
         texts: impl IntoIterator<Item = T>,
     ) -> Result<Self, UsernameListError> {

@@ -11,10 +11,11 @@ use crate::domain::api_key::Scope;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::organization::{AccountType, GroupRole, MembershipStatus, Role};
 use crate::error::{Code, Error, Result};
+use crate::store::Connection;
 use crate::store::accounts::Account;
 use crate::store::groups::{self, Group};
+use crate::store::memberships::{self, Membership};
 use crate::store::organizations::{self, Organization};
-use crate::store::{Connection, memberships};
 
 /// As what a caller stands before an organization. Whoever is none of these does not see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +110,7 @@ permissions! {
     ReadAudit:              Some(Scope::AuditRead);         All,      All,     Nothing,       Nothing;
     /// Watch imports and take their results; staff those of their own into groups that they manage.
     ReadImports:            Some(Scope::ImportsRead);       All,      All,     ManagedGroups, Nothing;
-    /// Make and cancel imports, discard their results; staff as above.
+    /// Create and cancel imports, discard their results; staff as above.
     ManageImports:          Some(Scope::ImportsWrite);      All,      All,     ManagedGroups, Nothing;
     /// Read the seat ledger.
     ReadSeats:              Some(Scope::OrganizationRead);  All,      All,     Nothing,       Nothing;
@@ -146,7 +147,7 @@ permissions! {
 pub struct Permit<P> {
     pub organization: Organization,
     pub access_level: AccessLevel,
-    /// Who holds it; nobody at the command line.
+    /// Whose it is; nobody's at the command line.
     pub account_id: Option<AccountId>,
     permission: PhantomData<P>,
 }
@@ -180,12 +181,14 @@ pub fn permit<P: Permission>(
         AccessLevel::Nothing => Err(Error::forbidden(
             "Your role in this organization does not allow this.",
         )),
-        access_level => Ok(Permit {
-            organization,
-            access_level,
-            account_id: tx.account_id(),
-            permission: PhantomData,
-        }),
+        access_level @ (AccessLevel::All | AccessLevel::ManagedGroups | AccessLevel::Own) => {
+            Ok(Permit {
+                organization,
+                access_level,
+                account_id: tx.account_id(),
+                permission: PhantomData,
+            })
+        }
     }
 }
 
@@ -222,15 +225,26 @@ fn role_of(
 ) -> Result<(Organization, EffectiveRole)> {
     let found = memberships::find_with_organization(connection, organization, account.id)?;
     let (organization, membership) = found.ok_or_else(no_such_organization)?;
+    if account.operator {
+        return Ok((organization, EffectiveRole::Operator));
+    }
     let active = membership.filter(|m| m.status == MembershipStatus::Active);
-    let role = match active {
-        _ if account.operator => EffectiveRole::Operator,
-        Some(membership) if membership.role == Role::Admin => EffectiveRole::Admin,
-        Some(membership) if membership.account_type.is_staff() => EffectiveRole::Staff,
-        Some(_) => EffectiveRole::Learner,
-        None => return Err(no_such_organization()),
-    };
-    Ok((organization, role))
+    let membership = active.ok_or_else(no_such_organization)?;
+    Ok((organization, role_of_member(&membership)))
+}
+
+const fn role_of_member(membership: &Membership) -> EffectiveRole {
+    match (membership.role, membership.account_type) {
+        (
+            Role::Admin,
+            AccountType::Student
+            | AccountType::Teacher
+            | AccountType::Learner
+            | AccountType::Creator,
+        ) => EffectiveRole::Admin,
+        (Role::Member, AccountType::Teacher | AccountType::Creator) => EffectiveRole::Staff,
+        (Role::Member, AccountType::Student | AccountType::Learner) => EffectiveRole::Learner,
+    }
 }
 
 /// Whoever is at the machine itself is an operator.

@@ -58,7 +58,7 @@ pub fn add(
         let candidates = candidates(tx, permit, asked)?;
         let already = group_members::roles(tx.connection, organization, group, asked)?;
         let mut seen = HashSet::new();
-        let judge = |id: &AccountId| match candidates.get(id) {
+        let outcome = |id: &AccountId| match candidates.get(id) {
             _ if !seen.insert(*id) => AddOutcome::DuplicateInRequest,
             None => AddOutcome::NotAMember,
             Some(_) if already.contains_key(id) => AddOutcome::AlreadyInGroup,
@@ -67,8 +67,8 @@ pub fn add(
             }
             Some(_) => AddOutcome::Added,
         };
-        let judged: Vec<_> = asked.iter().map(judge).collect();
-        let outcomes: Vec<_> = asked.iter().copied().zip(judged).collect();
+        let added: Vec<_> = asked.iter().map(outcome).collect();
+        let outcomes: Vec<_> = asked.iter().copied().zip(added).collect();
         let new: Vec<_> = outcomes
             .iter()
             .filter(|(_, outcome)| *outcome == AddOutcome::Added)
@@ -128,13 +128,13 @@ pub fn remove(
         organizations::lock(tx.connection, organization)?;
         let removed = group_members::delete(tx.connection, organization, group, asked)?;
         let mut seen = HashSet::new();
-        let judge = |id: &AccountId| match (seen.insert(*id), removed.contains(id)) {
+        let outcome = |id: &AccountId| match (seen.insert(*id), removed.contains(id)) {
             (false, _) => RemoveOutcome::DuplicateInRequest,
             (true, true) => RemoveOutcome::Removed,
             (true, false) => RemoveOutcome::NotInGroup,
         };
-        let judged: Vec<_> = asked.iter().map(judge).collect();
-        let outcomes: Vec<_> = asked.iter().copied().zip(judged).collect();
+        let ended: Vec<_> = asked.iter().map(outcome).collect();
+        let outcomes: Vec<_> = asked.iter().copied().zip(ended).collect();
         let mut removed: Vec<_> = removed.into_iter().collect();
         removed.sort_unstable();
         publish_unless_empty(tx, permit, removed.clone(), |accounts| {

@@ -22,14 +22,14 @@ pub struct NewOperator {
 /// sessions, and is managed by no organization any more.
 pub fn create(tx: &mut UnitOfWork<'_>, new: NewOperator) -> Result<bool> {
     let mut account = Account::new(new.email, new.username, tx.now());
-    account.password_hash = Some(new.password_hash);
+    account.password_hash = Some(new.password_hash.clone());
     account.operator = true;
     tx.transaction(|tx| {
         let is_new = accounts::insert(tx.connection, &account)?;
         let id = if is_new {
             account.id
         } else {
-            promote(tx, &account)?
+            promote(tx, &account.email, &new.password_hash)?
         };
         let event = AccountEvent::MadeOperator {
             email: account.email,
@@ -41,11 +41,14 @@ pub fn create(tx: &mut UnitOfWork<'_>, new: NewOperator) -> Result<bool> {
 }
 
 /// Makes the account that has the address an operator.
-fn promote(tx: &mut UnitOfWork<'_>, operator: &Account) -> Result<AccountId> {
-    let known = accounts::find_by_email(tx.connection, &operator.email)?
+fn promote(
+    tx: &mut UnitOfWork<'_>,
+    email: &EmailAddress,
+    password_hash: &str,
+) -> Result<AccountId> {
+    let known = accounts::find_by_email(tx.connection, email)?
         .ok_or_else(|| Error::internal("the account has just vanished"))?;
-    let hash = operator.password_hash.as_deref().unwrap_or_default();
-    accounts::turn_into_operator(tx.connection, known.id, hash)?;
+    accounts::turn_into_operator(tx.connection, known.id, password_hash)?;
     sessions::delete_all(tx.connection, known.id, None)?;
     Ok(known.id)
 }

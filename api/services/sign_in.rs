@@ -85,7 +85,7 @@ pub fn complete(
     user_agent: Option<String>,
 ) -> Result<IssuedSession> {
     let uses = check.uses.clone();
-    let (account, rehash) = judge(tx, check, comparison)?;
+    let (account, rehash) = verified(tx, check, comparison)?;
     let started = tx.transaction(|tx| {
         let account = keep_rehash(tx, account, rehash)?;
         let issued = sessions::start(tx, account, user_agent)?;
@@ -108,34 +108,32 @@ pub fn complete_confirmation(
     comparison: Result<Comparison>,
 ) -> Result<Account> {
     let uses = check.uses.clone();
-    let (account, _) = judge(tx, check, comparison)?;
+    let (account, _) = verified(tx, check, comparison)?;
     limits::refund(tx, &uses)?;
     Ok(account)
 }
 
 /// The account, if the password is right. Every failure but a wrong password is given back: it was no
 /// guess.
-fn judge(
+fn verified(
     tx: &mut UnitOfWork<'_>,
     check: PasswordCheck,
     comparison: Result<Comparison>,
 ) -> Result<(Account, Option<String>)> {
-    let judged =
-        comparison.and_then(
-            |Comparison { verdict, rehash }| match (check.account, verdict) {
-                (Some(account), Verdict::Right | Verdict::RightButOutdated) => {
-                    Ok((account, rehash))
-                }
-                (Some(_), Verdict::Wrong) | (None, _) => Err(Error::wrong_credentials()),
-            },
-        );
-    if judged
+    let verified = comparison.and_then(|Comparison { verdict, rehash }| match verdict {
+        Verdict::Right | Verdict::RightButOutdated => {
+            let account = check.account.ok_or_else(Error::wrong_credentials)?;
+            Ok((account, rehash))
+        }
+        Verdict::Wrong => Err(Error::wrong_credentials()),
+    });
+    if verified
         .as_ref()
         .is_err_and(|error| error.code() != Code::WrongCredentials)
     {
         limits::refund(tx, &check.uses)?;
     }
-    judged
+    verified
 }
 
 /// Stores a hash at today's cost in the place of an older one, unless the password has changed
@@ -145,10 +143,9 @@ fn keep_rehash(
     mut account: Account,
     rehash: Option<String>,
 ) -> Result<Account> {
-    let Some(new) = rehash else {
+    let (Some(new), Some(known)) = (rehash, account.password_hash.as_deref()) else {
         return Ok(account);
     };
-    let known = account.password_hash.as_deref().unwrap_or_default();
     if accounts::replace_password_hash(tx.connection, account.id, known, &new)? {
         account.password_hash = Some(new);
     }

@@ -27,8 +27,12 @@ const ADVISORY_LOCK: i64 = 0x726f_6c6c_6361_6c6c;
 /// serializes itself and PostgreSQL by an advisory lock. One applies, the others find nothing left.
 pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
     transaction(connection, |connection| {
-        if let Connection::Postgres(postgres) = connection {
-            postgres.batch_execute(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))?;
+        match connection {
+            Connection::Sqlite(_) => {}
+            Connection::Postgres(postgres) => {
+                let lock = format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})");
+                postgres.batch_execute(&lock)?;
+            }
         }
         let applied = connection
             .run_pending_migrations(MIGRATIONS)

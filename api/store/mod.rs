@@ -50,7 +50,8 @@ use crate::error::Error;
 impl From<Diesel> for Error {
     fn from(error: Diesel) -> Self {
         match error {
-            // What a row was to stand on has been deleted at the same moment.
+            // The database is away, or another transaction was faster: of a foreign key, what the row refers
+            // to has been deleted at the same moment.
             Diesel::DatabaseError(
                 DatabaseErrorKind::ClosedConnection
                 | DatabaseErrorKind::UnableToSendCommand

@@ -18,7 +18,6 @@ use crate::error::{Error, Result};
 pub struct Pool {
     connections: r2d2::Pool<Manager>,
     size: u32,
-    embedded: bool,
 }
 
 /// How long whoever needs a connection waits for one: long enough for a database that restarts
@@ -42,11 +41,7 @@ impl Pool {
             .connection_timeout(TIMEOUT)
             .error_handler(Box::new(LoggedErrors))
             .build_unchecked(manager);
-        Ok(Self {
-            connections,
-            size,
-            embedded: matches!(url, DatabaseUrl::Sqlite(_)),
-        })
+        Ok(Self { connections, size })
     }
 
     /// Takes a connection, waiting for one for at most [`TIMEOUT`].
@@ -71,11 +66,6 @@ impl Pool {
     pub fn in_use(&self) -> u32 {
         let state = self.connections.state();
         state.connections.saturating_sub(state.idle_connections)
-    }
-
-    /// SQLite in the data folder: one process, one machine.
-    pub fn is_embedded(&self) -> bool {
-        self.embedded
     }
 }
 
@@ -126,7 +116,7 @@ pub enum ConnectError {
     Query(#[from] Diesel),
 }
 
-/// A connection that was used so recently is taken to live; a round trip at every checkout would
+/// A connection that was checked so recently is taken to live; a round trip at every checkout would
 /// cost a busy server more than it tells.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 

@@ -44,7 +44,7 @@ pub fn find(
         .optional()?)
 }
 
-/// Forgets removed_members: these people are welcome again.
+/// Deletes the notes that people were removed: these people are welcome again.
 pub fn delete(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -96,7 +96,7 @@ pub fn find_of_group(
         .optional()?)
 }
 
-/// Forgets removed_members from groups: these people are welcome there again.
+/// Deletes the notes that people were removed from groups: these people are welcome there again.
 pub fn delete_of_groups(
     connection: &mut Connection,
     groups: &[GroupId],

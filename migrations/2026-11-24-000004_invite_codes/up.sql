@@ -44,7 +44,7 @@ CREATE TABLE pending_joins (
     created_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, invite_code_id)
 );
-CREATE INDEX awaited_joins_code ON pending_joins (invite_code_id);
+CREATE INDEX pending_joins_code ON pending_joins (invite_code_id);
 
 -- Whom an admin removed does not come back with a code that was made before.
 CREATE TABLE removed_members (
@@ -53,7 +53,7 @@ CREATE TABLE removed_members (
     removed_at timestamptz NOT NULL,
     PRIMARY KEY (organization_id, account_id)
 );
-CREATE INDEX removals_account ON removed_members (account_id);
+CREATE INDEX removed_members_account ON removed_members (account_id);
 
 CREATE TABLE removed_group_members (
     group_id uuid NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
@@ -61,4 +61,4 @@ CREATE TABLE removed_group_members (
     removed_at timestamptz NOT NULL,
     PRIMARY KEY (group_id, account_id)
 );
-CREATE INDEX group_removals_account ON removed_group_members (account_id);
+CREATE INDEX removed_group_members_account ON removed_group_members (account_id);

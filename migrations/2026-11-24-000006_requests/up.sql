@@ -21,4 +21,4 @@ CREATE TABLE idempotency_keys (
     sealed bytea NOT NULL,
     expires_at timestamptz NOT NULL
 );
-CREATE INDEX idempotent_answers_expiry ON idempotency_keys (expires_at);
+CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_at);

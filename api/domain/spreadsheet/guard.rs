@@ -121,10 +121,18 @@ impl Tracker {
         match (self.place, byte) {
             (Place::Quoted, b'"') => Place::QuoteInQuoted,
             (Place::Quoted, _) => Place::Quoted,
-            (_, b'\r' | b'\n') => Place::RecordStart,
-            (_, byte) if byte == self.delimiter => Place::CellStart,
+            (
+                Place::RecordStart | Place::CellStart | Place::Unquoted | Place::QuoteInQuoted,
+                b'\r' | b'\n',
+            ) => Place::RecordStart,
+            (
+                Place::RecordStart | Place::CellStart | Place::Unquoted | Place::QuoteInQuoted,
+                byte,
+            ) if byte == self.delimiter => Place::CellStart,
             (Place::RecordStart | Place::CellStart | Place::QuoteInQuoted, b'"') => Place::Quoted,
-            _ => Place::Unquoted,
+            (Place::RecordStart | Place::CellStart | Place::Unquoted | Place::QuoteInQuoted, _) => {
+                Place::Unquoted
+            }
         }
     }
 
@@ -149,9 +157,11 @@ impl Tracker {
                  close or remove it",
                 self.quote_line
             ),
-            _ => "Probably the line breaks between the rows are missing: put each person on a \
-                  line of their own"
-                .to_owned(),
+            Place::RecordStart | Place::CellStart | Place::Unquoted | Place::QuoteInQuoted => {
+                "Probably the line breaks between the rows are missing: put each person on a \
+                 line of their own"
+                    .to_owned()
+            }
         };
         Err(FileRefused::unreadable(format!(
             "The row that begins on line {} is longer than {}. {cause}, then upload the file \

@@ -56,7 +56,7 @@ pub fn update(
             members: known.into_iter().map(|m| (m.account_id, m)).collect(),
             changed: HashSet::new(),
         };
-        let outcomes = bulk.carry_out(tx, asked)?;
+        let outcomes = bulk.apply(tx, asked)?;
         bulk.record(tx, asked)?;
         Ok(outcomes)
     })
@@ -70,7 +70,7 @@ struct Bulk<'a> {
 }
 
 impl Bulk<'_> {
-    fn carry_out(
+    fn apply(
         &mut self,
         tx: &mut UnitOfWork<'_>,
         asked: &[AccountId],

@@ -29,7 +29,7 @@ pub struct NewPassword {
     pub must_change: bool,
 }
 
-/// Refuses accounts that are not the holder's to help: those that this organization did not create,
+/// Refuses accounts that the caller may not help: those that this organization did not create,
 /// and to staff everybody but the students and learners of the groups that they manage.
 ///
 /// # Errors
