@@ -24,13 +24,13 @@ use super::people::Person;
 use super::postgres;
 use super::settings::settings;
 
-/// Runs a test's road.
-pub fn block_on<T>(road: impl Future<Output = T>) -> T {
+/// Runs a test's scenario to its end.
+pub fn block_on<T>(scenario: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("no runtime")
-        .block_on(road)
+        .block_on(scenario)
 }
 
 /// A running application.

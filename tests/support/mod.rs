@@ -31,18 +31,18 @@ macro_rules! both_databases {
             #[allow(unused_imports)]
             use super::*;
 
-            async fn road($app: &$crate::support::App) $body
+            async fn scenario($app: &$crate::support::App) $body
 
             #[test]
             fn sqlite() {
                 let app = $crate::support::App::on_sqlite();
-                $crate::support::app::block_on(road(&app));
+                $crate::support::app::block_on(scenario(&app));
             }
 
             #[test]
             fn postgres() {
                 if let Some(app) = $crate::support::App::on_postgres() {
-                    $crate::support::app::block_on(road(&app));
+                    $crate::support::app::block_on(scenario(&app));
                 }
             }
         }

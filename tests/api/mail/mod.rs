@@ -32,13 +32,13 @@ macro_rules! sent {
             #[allow(unused_imports)]
             use super::*;
 
-            async fn road($app: &$crate::support::App, $server: &$crate::support::smtp::SmtpServer) $body
+            async fn scenario($app: &$crate::support::App, $server: &$crate::support::smtp::SmtpServer) $body
 
             #[test]
             fn sqlite() {
                 let server = SmtpServer::plain();
                 let app = $crate::support::App::on_sqlite_with(|config| $crate::mail::mail_to(config, &server));
-                $crate::support::app::block_on(road(&app, &server));
+                $crate::support::app::block_on(scenario(&app, &server));
             }
 
             #[test]
@@ -46,7 +46,7 @@ macro_rules! sent {
                 let server = SmtpServer::plain();
                 let app = $crate::support::App::on_postgres_with(|config| $crate::mail::mail_to(config, &server));
                 if let Some(app) = app {
-                    $crate::support::app::block_on(road(&app, &server));
+                    $crate::support::app::block_on(scenario(&app, &server));
                 }
             }
         }
