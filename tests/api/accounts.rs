@@ -149,25 +149,25 @@ both_databases!(
     |app| {
         let jane = app.register("jane@x.org").await;
         let first = json!({ "refresh_token": jane.refresh_token });
-        let stranger = app.anonymous();
-        let rotated = stranger
+        let anonymous = app.anonymous();
+        let rotated = anonymous
             .post("/v1/auth/refresh", first.clone())
             .await
             .expect_status(200);
         let second = json!({ "refresh_token": rotated["refresh_token"] });
         assert_ne!(first, second);
         app.advance(Duration::from_secs(60));
-        let next = stranger
+        let next = anonymous
             .post("/v1/auth/refresh", second)
             .await
             .expect_status(200);
         // Somebody has copied the first one.
-        stranger
+        anonymous
             .post("/v1/auth/refresh", first)
             .await
             .expect_problem(401, "not_signed_in");
         let third = json!({ "refresh_token": next["refresh_token"] });
-        stranger
+        anonymous
             .post("/v1/auth/refresh", third)
             .await
             .expect_problem(401, "not_signed_in");
@@ -180,14 +180,14 @@ both_databases!(
 both_databases!(a_client_that_refreshes_twice_at_once_is_spared, |app| {
     let jane = app.register("jane@x.org").await;
     let body = json!({ "refresh_token": jane.refresh_token });
-    let stranger = app.anonymous();
-    let one = stranger.post("/v1/auth/refresh", body.clone());
-    let two = stranger.post("/v1/auth/refresh", body);
+    let anonymous = app.anonymous();
+    let one = anonymous.post("/v1/auth/refresh", body.clone());
+    let two = anonymous.post("/v1/auth/refresh", body);
     let (one, two) = tokio::join!(one, two);
     for answer in [one, two] {
         let tokens = answer.expect_status(200);
         let body = json!({ "refresh_token": tokens["refresh_token"] });
-        stranger
+        anonymous
             .post("/v1/auth/refresh", body)
             .await
             .expect_status(200);

@@ -159,7 +159,7 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
                 Value::Null
             }
         };
-    let stranger = app.anonymous();
+    let anonymous = app.anonymous();
     let operator = app.operator().await;
     let post = |who: &crate::support::people::Person<'_>, path: &str, body: Value| {
         who.request(Method::POST, path).json(&body)
@@ -168,19 +168,19 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let ann = json!({ "email": "ann@x.org", "password": PASSWORD, "username": "Ann" });
     do_and_see(
         "register_account",
-        post(&stranger, "/v1/auth/register", ann),
+        post(&anonymous, "/v1/auth/register", ann),
     )
     .await;
     let login = json!({ "email": "ann@x.org", "password": PASSWORD });
-    let tokens = do_and_see("login", post(&stranger, "/v1/auth/login", login)).await;
+    let tokens = do_and_see("login", post(&anonymous, "/v1/auth/login", login)).await;
     let refresh = json!({ "refresh_token": tokens["refresh_token"] });
     let tokens = do_and_see(
         "refresh_session",
-        post(&stranger, "/v1/auth/refresh", refresh),
+        post(&anonymous, "/v1/auth/refresh", refresh),
     )
     .await;
     let out = json!({ "refresh_token": tokens["refresh_token"] });
-    do_and_see("logout", post(&stranger, "/v1/auth/logout", out)).await;
+    do_and_see("logout", post(&anonymous, "/v1/auth/logout", out)).await;
 
     let ann = app.sign_in("ann@x.org", PASSWORD).await;
     let rename = ann
@@ -197,18 +197,18 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     do_and_see("resend_verification", resend).await;
     let token = app.last_mail_to("ann@x.org").await.token();
     let verify = post(
-        &stranger,
+        &anonymous,
         "/v1/auth/email/verify",
         json!({ "token": token }),
     );
     do_and_see("verify_email", verify).await;
     app.advance(std::time::Duration::from_secs(1));
     let forgot = json!({ "email": "ann@x.org" });
-    let forgot = post(&stranger, "/v1/auth/password/forgot", forgot);
+    let forgot = post(&anonymous, "/v1/auth/password/forgot", forgot);
     do_and_see("forgot_password", forgot).await;
     let token = app.last_mail_to("ann@x.org").await.token();
     let reset = json!({ "token": token, "password": "eight brown geese 8" });
-    let reset = post(&stranger, "/v1/auth/password/reset", reset);
+    let reset = post(&anonymous, "/v1/auth/password/reset", reset);
     do_and_see("reset_password", reset).await;
     app.sign_in("ann@x.org", "eight brown geese 8").await;
     let other = app.sign_in("ann@x.org", "eight brown geese 8").await;
@@ -272,7 +272,7 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let code = ann.get(&own).await.expect_status(200)["code"].clone();
     let code = json!({ "code": code });
     let dan = app.register("dan@x.org").await;
-    let preview = post(&stranger, "/v1/invite-codes/preview", code.clone());
+    let preview = post(&anonymous, "/v1/invite-codes/preview", code.clone());
     do_and_see("preview_invite_code", preview).await;
     let redeem = post(&dan, "/v1/invite-codes/redeem", code);
     do_and_see("redeem_invite_code", redeem).await;
@@ -295,7 +295,7 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
         ("decline_invitation", "decline"),
     ] {
         let path = format!("/v1/invitations/{word}");
-        do_and_see(operation, post(&stranger, &path, token.clone())).await;
+        do_and_see(operation, post(&anonymous, &path, token.clone())).await;
     }
     ann.post(&invitations, invite).await.expect_status(200);
     let token = json!({ "token": app.last_mail_to("eve@x.org").await.token() });

@@ -223,7 +223,7 @@ both_databases!(groups_are_made_by_staff_and_seen_by_their_members, |app| {
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
 });
 
-// `docs/permissions.md` for every operation on an organization: what strangers may not see answers
+// `docs/permissions.md` for every operation on an organization: what outsiders may not see answers
 // 404, what members see but may not do answers 403.
 both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
     let school = app.school().await;
@@ -243,7 +243,7 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
     let outsider = app
         .sign_in("person1@busy.example", "Busy bees 1 buzz")
         .await;
-    let stranger = app.anonymous();
+    let anonymous = app.anonymous();
 
     let group = json!({ "name": "Choir" });
     let group = school.admin.post(&school.path("/groups"), group).await;
@@ -332,7 +332,7 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
     for (method, below, answers) in &table {
         let method: Method = method.parse().unwrap();
         let ask = async |who: &Person<'_>| send(request(who, &method, &school.path(below))).await;
-        ask(&stranger).await.expect_problem(401, "not_signed_in");
+        ask(&anonymous).await.expect_problem(401, "not_signed_in");
         ask(&outsider).await.expect_problem(404, "not_found");
         // The least powerful first: the last line of the table deletes.
         let callers = [&student, &teacher, &school.admin, &operator];

@@ -8,12 +8,12 @@ use crate::support::both_databases;
 use crate::support::people::{PASSWORD, send};
 
 both_databases!(whatever_is_refused_is_a_problem, |app| {
-    let stranger = app.anonymous();
-    stranger
+    let anonymous = app.anonymous();
+    anonymous
         .get("/nowhere")
         .await
         .expect_problem(404, "not_found");
-    stranger
+    anonymous
         .get("/v1/organizations/no-uuid")
         .await
         .expect_problem(401, "not_signed_in");
@@ -25,7 +25,7 @@ both_databases!(whatever_is_refused_is_a_problem, |app| {
     wrong_method.expect_problem(405, "method_not_allowed");
     assert_eq!(wrong_method.header("allow"), "GET, DELETE, PATCH");
     let post = |body: &'static str| {
-        stranger
+        anonymous
             .request(Method::POST, "/v1/auth/login")
             .header("content-type", "application/json")
             .body(body)
@@ -40,7 +40,7 @@ both_databases!(whatever_is_refused_is_a_problem, |app| {
         .await
         .expect_problem(400, "malformed_request");
     let unknown = json!({ "email": "a@x.org", "password": PASSWORD, "remember": true });
-    let refused = stranger.post("/v1/auth/login", unknown).await;
+    let refused = anonymous.post("/v1/auth/login", unknown).await;
     let problem = refused.expect_problem(400, "malformed_request");
     assert!(
         problem["detail"]
@@ -48,14 +48,14 @@ both_databases!(whatever_is_refused_is_a_problem, |app| {
             .unwrap()
             .contains("unknown field `remember`")
     );
-    let text = stranger
+    let text = anonymous
         .request(Method::POST, "/v1/auth/login")
         .body("email=a");
     send(text)
         .await
         .expect_problem(415, "unsupported_media_type");
     let large = json!({ "email": "a@x.org", "password": "x".repeat(1024 * 1024) });
-    stranger
+    anonymous
         .post("/v1/auth/login", large)
         .await
         .expect_problem(413, "payload_too_large");

@@ -239,7 +239,7 @@ both_databases!(a_key_belongs_to_one_organization, |app| {
 
 both_databases!(only_admins_and_operators_manage_keys, |app| {
     let school = app.school().await;
-    let (teacher, stranger) = (
+    let (teacher, outsider) = (
         app.register("tim@x.example").await,
         app.register("sid@x.example").await,
     );
@@ -262,7 +262,7 @@ both_databases!(only_admins_and_operators_manage_keys, |app| {
     for (who, status, code) in [
         (&teacher, 403, "forbidden"),
         (&key, 403, "forbidden"),
-        (&stranger, 404, "not_found"),
+        (&outsider, 404, "not_found"),
         (&app.anonymous(), 401, "not_signed_in"),
     ] {
         who.get(&path).await.expect_problem(status, code);

@@ -59,8 +59,8 @@ fn two_servers_at_once_do_it_once() {
         let replica = app.replica();
         block_on(async {
             let registrations = (0..10).map(|number| {
-                let stranger = if number % 2 == 0 { app } else { &replica }.anonymous();
-                async move { post(&stranger, KEY, "/v1/auth/register", ann()).await }
+                let anonymous = if number % 2 == 0 { app } else { &replica }.anonymous();
+                async move { post(&anonymous, KEY, "/v1/auth/register", ann()).await }
             });
             expect_one_answer(&join_all(registrations).await, 201);
             assert_eq!(accounts_with(app, "ann@x.example"), 1);

@@ -74,28 +74,28 @@ async fn listed(person: &Person<'_>, path: &str) -> usize {
 both_databases!(
     a_registration_that_is_repeated_gives_the_same_tokens,
     |app| {
-        let stranger = app.anonymous();
-        let first = post(&stranger, KEY, "/v1/auth/register", ann()).await;
+        let anonymous = app.anonymous();
+        let first = post(&anonymous, KEY, "/v1/auth/register", ann()).await;
         let registered = first.expect_status(201);
-        let again = post(&stranger, KEY, "/v1/auth/register", ann()).await;
+        let again = post(&anonymous, KEY, "/v1/auth/register", ann()).await;
         expect_again(&again, &first);
         let quoted = format!("\"{KEY}\"");
         expect_again(
-            &post(&stranger, &quoted, "/v1/auth/register", ann()).await,
+            &post(&anonymous, &quoted, "/v1/auth/register", ann()).await,
             &first,
         );
         assert_eq!(accounts_with(app, "ann@x.example"), 1);
         let refresh = json!({ "refresh_token": registered["refresh_token"] });
-        stranger
+        anonymous
             .post("/v1/auth/refresh", refresh)
             .await
             .expect_status(200);
         // Without the key it is another request, and with a longer name too.
-        let other = stranger.post("/v1/auth/register", ann()).await;
+        let other = anonymous.post("/v1/auth/register", ann()).await;
         other.expect_problem(409, "email_taken");
         let mut renamed = ann();
         renamed["username"] = json!("Anne");
-        let conflict = post(&stranger, KEY, "/v1/auth/register", renamed).await;
+        let conflict = post(&anonymous, KEY, "/v1/auth/register", renamed).await;
         conflict.expect_problem(409, "idempotency_conflict");
         assert!(!conflict.text.contains("rcr_"), "{}", conflict.text);
     }

@@ -211,7 +211,7 @@ both_databases!(a_list_has_its_limits, |app| {
     assert_counts(&cancelled, json!({ "cancelled": 10_000 }));
 });
 
-both_databases!(a_strangers_list_is_refused, |app| {
+both_databases!(a_list_without_permission_is_refused, |app| {
     let school = app.school().await;
     let other = app.organization("Valley School", "school").await;
     let body = json!({ "usernames": ["Jane"], "account_type": "student" });

@@ -69,13 +69,13 @@ both_databases!(
     }
 );
 
-both_databases!(strangers_who_guess_are_stopped_by_their_address, |app| {
+both_databases!(anonymous_guesses_are_limited_by_client_address, |app| {
     let school = app.school().await;
     let code = code_of(&school, None).await;
-    let stranger = app.anonymous();
+    let anonymous = app.anonymous();
     let mut unknown = 0;
     for number in 0..1000 {
-        let answer = stranger.preview(&guess(number)).await;
+        let answer = anonymous.preview(&guess(number)).await;
         if answer.status == 429 {
             break;
         }
@@ -83,7 +83,7 @@ both_databases!(strangers_who_guess_are_stopped_by_their_address, |app| {
         unknown += 1;
     }
     assert!((20..=500).contains(&unknown), "{unknown} guesses");
-    stranger
+    anonymous
         .preview(&code)
         .await
         .expect_problem(429, "rate_limited");

@@ -185,10 +185,10 @@ both_databases!(
         for person in people(app, 6).await {
             let token = app.last_mail_to(&person.email).await.token();
             let body = json!({ "token": token });
-            let stranger = app.anonymous();
+            let anonymous = app.anonymous();
             let (entered, verified) = futures_util::future::join(
                 person.redeem(&code),
-                stranger.post("/v1/auth/email/verify", body),
+                anonymous.post("/v1/auth/email/verify", body),
             )
             .await;
             entered.expect_status(200);

@@ -187,7 +187,7 @@ both_databases!(without_a_seat_nobody_comes_in, |app| {
     let jane = app.register("jane@x.org").await;
     jane.redeem(&code).await.expect_problem(409, "no_seat");
     assert_eq!(change(&school, Some(&seven_a), json!({})).await["uses"], 0);
-    // A closed code tells a stranger nothing of the seats.
+    // A closed code tells an outsider nothing of the seats.
     change(&school, Some(&seven_a), json!({ "paused": true })).await;
     jane.redeem(&code).await.expect_problem(409, "code_paused");
     // Members need no seat to enter a group.

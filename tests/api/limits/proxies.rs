@@ -14,7 +14,7 @@ fn trust_this_machine(config: &mut Config) {
 }
 
 #[test]
-fn a_stranger_elsewhere_does_not_lock_the_owner_out() {
+fn a_guesser_elsewhere_does_not_lock_the_owner_out() {
     on_both(trust_this_machine, async |app| {
         app.register("ann@x.example").await;
         for number in 0..11 {

@@ -57,8 +57,8 @@ sent!(names_of_any_script_arrive_as_they_are, |app, server| {
     let body = serde_json::json!({
         "email": ADA, "password": crate::support::people::PASSWORD, "username": "Äijä \"Ö\" Ωμέγα, 7A",
     });
-    let stranger = app.anonymous();
-    stranger
+    let anonymous = app.anonymous();
+    anonymous
         .post("/v1/auth/register", body)
         .await
         .expect_status(201);

@@ -174,10 +174,10 @@ both_databases!(
             let ann = app.sign_in(&email, "quiet rivers 11").await;
             let path = format!("{}/deactivate", school.path_of(&ann.id));
             let login = json!({ "email": email, "password": "quiet rivers 11" });
-            let stranger = app.anonymous();
+            let anonymous = app.anonymous();
             let (closed, tokens) = tokio::join!(
                 school.admin.post(&path, json!({})),
-                stranger.post("/v1/auth/login", login)
+                anonymous.post("/v1/auth/login", login)
             );
             closed.expect_status(200);
             let late = (tokens.status == 200).then(|| {

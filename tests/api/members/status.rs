@@ -22,12 +22,12 @@ both_databases!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
         .await
         .expect_problem(401, "not_signed_in");
     let login = |password: &str| json!({ "email": "ann@hill.example", "password": password });
-    let stranger = app.anonymous();
-    stranger
+    let anonymous = app.anonymous();
+    anonymous
         .post("/v1/auth/login", login("quiet rivers 11"))
         .await
         .expect_problem(403, "account_deactivated");
-    stranger
+    anonymous
         .post("/v1/auth/login", login("quiet rivers 99"))
         .await
         .expect_problem(401, "wrong_credentials");

@@ -132,8 +132,8 @@ both_databases!(people_are_written_to_in_their_language, |app| {
         if !language.is_null() {
             body["language"] = language;
         }
-        let stranger = app.anonymous();
-        let request = stranger.request(reqwest::Method::POST, "/v1/auth/register");
+        let anonymous = app.anonymous();
+        let request = anonymous.request(reqwest::Method::POST, "/v1/auth/register");
         let request = request.header("accept-language", accepted).json(&body);
         crate::support::people::send(request).await
     };
@@ -202,7 +202,7 @@ both_databases!(nothing_secret_is_in_the_log_of_a_recovery, |app| {
     assert!(!words.contains(&to_verify[4..]) && !words.contains(&to_reset[4..]));
 });
 
-/// Sends a stranger's body with an `Idempotency-Key`.
+/// Sends an anonymous request with an `Idempotency-Key`.
 async fn once(app: &App, path: &str, body: &Value) -> TestResponse {
     let request = app.anonymous().request(reqwest::Method::POST, path);
     let request = request.header("idempotency-key", "one").json(body);

@@ -46,11 +46,11 @@ both_databases!(a_new_link_kills_the_old_ones, |app| {
     assert_eq!(good, 1);
     resend().await.expect_status(202);
     assert_eq!(tokens(app, "jane@x.org", "verify-email").await.len(), 2);
-    let stranger = app
+    let refused = app
         .anonymous()
         .post("/v1/auth/email/resend", json!({}))
         .await;
-    stranger.expect_problem(401, "not_signed_in");
+    refused.expect_problem(401, "not_signed_in");
 });
 
 both_databases!(nobody_fills_a_mailbox, |app| {
@@ -65,7 +65,7 @@ both_databases!(nobody_fills_a_mailbox, |app| {
         sent += 1;
     }
     assert!(sent < 20);
-    // Each purpose has an allowance of its own: what strangers ask for takes nothing from the owner.
+    // Each purpose has an allowance of its own: what anybody asks for takes nothing from the owner.
     for _ in 0..5 {
         forgot(app, "jane@x.org").await.expect_status(202);
     }
