@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{check_books, crowd, limit_seats, students};
+use super::{check_invariants, crowd, limit_seats, students};
 use crate::support::both_databases;
 use crate::support::people::{Organization, outcomes, text};
 
@@ -43,7 +43,7 @@ both_databases!(each_ends_on_its_own, |app| {
             "summary": { "updated": 2, "not_found": 1, "unchanged": 1, "duplicate_in_request": 1 },
         })
     );
-    check_books(app, &school);
+    check_invariants(app, &school);
     let log = format!("/audit-events?action=member.updated&subject_id={}", cid.id);
     let log = school
         .admin
@@ -82,7 +82,7 @@ both_databases!(seats_go_to_those_who_are_named_first, |app| {
     });
     let answer = bulk(&school, teach).await;
     assert_eq!(outcomes(&answer), ["updated", "updated", "no_seat"]);
-    check_books(app, &school);
+    check_invariants(app, &school);
     // Nothing changed for whom there was none.
     let shown = school
         .admin
@@ -183,7 +183,7 @@ both_databases!(five_hundred_are_changed_at_once_and_no_more, |app| {
         json!({ "account_ids": most, "account_type": "teacher", "add_group_ids": [group] });
     let answer = bulk(&school, change).await;
     assert_eq!(answer["summary"], json!({ "updated": 500 }));
-    check_books(app, &school);
+    check_invariants(app, &school);
     let path = school.path("/members/bulk-update");
     school
         .admin

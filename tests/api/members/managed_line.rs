@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::{check_books, students};
+use super::{check_invariants, students};
 use crate::support::both_databases;
 use crate::support::people::PASSWORD;
 
@@ -66,8 +66,8 @@ both_databases!(
         let managed_by = app.account(&ann.id).managed_by_organization_id;
         assert_eq!(managed_by.map(|id| id.to_string()), Some(school.id.clone()));
         assert!(app.account(&ann.id).deactivated_at.is_some());
-        check_books(app, &school);
-        check_books(app, &other);
+        check_invariants(app, &school);
+        check_invariants(app, &other);
     }
 );
 

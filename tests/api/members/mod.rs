@@ -41,7 +41,7 @@ async fn crowd(school: &Organization<'_>, people: usize) -> Vec<String> {
 }
 
 /// The ledger says what the memberships are, and the admins are counted right.
-fn check_books(app: &App, school: &Organization<'_>) {
+fn check_invariants(app: &App, school: &Organization<'_>) {
     use diesel::prelude::*;
     use rollcall::domain::ids::OrganizationId;
     use rollcall::domain::organization::{AccountType, MembershipStatus, Role};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{actions_on, check_books, students};
+use super::{actions_on, check_invariants, students};
 use crate::support::both_databases;
 use crate::support::people::PASSWORD;
 
@@ -32,7 +32,7 @@ both_databases!(a_removed_member_keeps_an_account_of_their_own, |app| {
         .expect_problem(404, "not_found");
     assert_eq!(app.account(&ann.id).managed_by_organization_id, None);
     assert!(app.was_removed(&school, &ann.id));
-    check_books(app, &school);
+    check_invariants(app, &school);
     assert_eq!(
         actions_on(&school, &ann.id).await,
         ["member.removed", "member.joined"]
@@ -52,7 +52,7 @@ both_databases!(
             .expect_status(200);
         school.admin.delete(&of_ann).await.expect_status(204);
         app.sign_in("ann@hill.example", "quiet rivers 11").await;
-        check_books(app, &school);
+        check_invariants(app, &school);
     }
 );
 
@@ -64,7 +64,7 @@ both_databases!(who_leaves_owns_the_account_and_may_come_back, |app| {
     ann.delete(&leave).await.expect_problem(404, "not_found");
     assert_eq!(app.account(&ann.id).managed_by_organization_id, None);
     assert!(!app.was_removed(&school, &ann.id));
-    check_books(app, &school);
+    check_invariants(app, &school);
 });
 
 both_databases!(
@@ -97,7 +97,7 @@ both_databases!(
             )
             .await
             .expect_problem(401, "wrong_credentials");
-        check_books(app, &school);
+        check_invariants(app, &school);
         let log = format!("/audit-events?subject_id={}", ann.id);
         let log = school
             .admin
@@ -140,7 +140,7 @@ both_databases!(a_deleted_account_frees_its_seats_everywhere, |app| {
     let other = app.organization("Other School", "school").await;
     let [ann, ..] = students(app, &school).await;
     app.join(&other, &ann, "student").await;
-    check_books(app, &other);
+    check_invariants(app, &other);
     let of_ann = school.path_of(&ann.id);
     school
         .admin
@@ -149,8 +149,8 @@ both_databases!(a_deleted_account_frees_its_seats_everywhere, |app| {
         .expect_status(200);
     let delete = format!("{of_ann}?delete_account=true");
     school.admin.delete(&delete).await.expect_status(204);
-    check_books(app, &school);
-    check_books(app, &other);
+    check_invariants(app, &school);
+    check_invariants(app, &other);
     other
         .admin
         .get(&other.path_of(&ann.id))
@@ -184,7 +184,7 @@ both_databases!(
             .await
             .expect_problem(409, "last_admin");
         assert!(!refused.to_string().contains("Secret Club"));
-        check_books(app, &school);
+        check_invariants(app, &school);
         school.admin.delete(&of_ann).await.expect_status(204);
     }
 );
@@ -205,8 +205,8 @@ both_databases!(one_deletes_ones_own_account, |app| {
     ann.delete("/v1/me")
         .await
         .expect_problem(401, "not_signed_in");
-    check_books(app, &school);
-    check_books(app, &other);
+    check_invariants(app, &school);
+    check_invariants(app, &other);
     // The event outlives its author, whose name it keeps.
     let log = format!("/audit-events?subject_id={}", ann.id);
     let log = school
@@ -266,8 +266,8 @@ both_databases!(
             .expect_problem(409, "last_admin");
         school.admin.get(&school.path("")).await.expect_status(200);
         school.admin.get(&other.path("")).await.expect_status(200);
-        check_books(app, &school);
-        check_books(app, &other);
+        check_invariants(app, &school);
+        check_invariants(app, &other);
     }
 );
 
@@ -297,7 +297,7 @@ both_databases!(an_import_whose_author_is_gone_is_readable, |app| {
     let log = log.expect_status(200);
     assert_eq!(log["items"][0]["actor"]["name"], school.admin.email);
     ann.get(&school.path("/members")).await.expect_status(200);
-    check_books(app, &school);
+    check_invariants(app, &school);
 });
 
 both_databases!(

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{check_books, students};
+use super::{check_invariants, students};
 use crate::support::people::{Organization, Person, text};
 use crate::support::{TestResponse, both_databases};
 
@@ -57,7 +57,7 @@ both_databases!(
             .expect_status(200);
         redeem(&ann, &school, &code).await.expect_status(200);
         assert!(!app.was_removed(&school, &ann.id));
-        check_books(app, &school);
+        check_invariants(app, &school);
     }
 );
 
@@ -114,7 +114,7 @@ both_databases!(a_removed_member_is_offered_nothing_any_more, |app| {
         .post("/v1/auth/password/reset", choose)
         .await;
     dead.expect_problem(410, "token_invalid");
-    check_books(app, &school);
+    check_invariants(app, &school);
 });
 
 both_databases!(
@@ -156,8 +156,8 @@ both_databases!(
         }
         let log = other.admin.get(&other.path("/audit-events")).await;
         assert!(!log.text.contains(&school.admin.email));
-        check_books(app, &school);
-        check_books(app, &other);
+        check_invariants(app, &school);
+        check_invariants(app, &other);
     }
 );
 
@@ -206,7 +206,7 @@ both_databases!(
                 "{}",
                 removed.text
             );
-            check_books(app, &school);
+            check_invariants(app, &school);
         }
     }
 );

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{check_books, crowd, limit_seats};
+use super::{check_invariants, crowd, limit_seats};
 use crate::support::people::{Organization, Person, text};
 use crate::support::{App, both_databases};
 
@@ -59,7 +59,7 @@ both_databases!(of_two_admins_who_remove_each_other_one_stays, |app| {
             "{}",
             refused.text
         );
-        check_books(app, &school);
+        check_invariants(app, &school);
     }
 });
 
@@ -70,7 +70,7 @@ both_databases!(the_last_two_admins_delete_their_accounts_at_once, |app| {
         let mut statuses = [one.status.as_u16(), two.status.as_u16()];
         statuses.sort_unstable();
         assert_eq!(statuses, [204, 409], "{} {}", one.text, two.text);
-        check_books(app, &school);
+        check_invariants(app, &school);
     }
 });
 
@@ -101,13 +101,13 @@ both_databases!(
                 answer.text
             );
         }
-        check_books(app, &school);
+        check_invariants(app, &school);
         let calls = ids.iter().map(|id| {
             let path = format!("{}/reactivate", school.path_of(id));
             async move { admin.post(&path, json!({})).await }
         });
         let answers = join_all(calls).await;
-        check_books(app, &school);
+        check_invariants(app, &school);
         let ledger = school
             .admin
             .get(&school.path("/seats"))
@@ -160,7 +160,7 @@ both_databases!(everything_at_once_on_the_same_people_ends_well, |app| {
             answer.text
         );
     }
-    check_books(app, &school);
+    check_invariants(app, &school);
 });
 
 both_databases!(

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{actions_on, check_books, limit_seats, students};
+use super::{actions_on, check_invariants, limit_seats, students};
 use crate::support::both_databases;
 use crate::support::people::PASSWORD;
 
@@ -33,7 +33,7 @@ both_databases!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
         .expect_problem(401, "wrong_credentials");
     let ledger = school.admin.get(&school.path("/seats")).await;
     assert_eq!(ledger.expect_status(200)["total"]["used"], 3);
-    check_books(app, &school);
+    check_invariants(app, &school);
 
     let opened = school
         .admin
@@ -43,7 +43,7 @@ both_databases!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
     assert_eq!(opened["status"], "active");
     let ann = app.sign_in("ann@hill.example", "quiet rivers 11").await;
     ann.get(&school.path("")).await.expect_status(200);
-    check_books(app, &school);
+    check_invariants(app, &school);
     assert_eq!(
         actions_on(&school, &ann.id).await,
         ["member.reactivated", "member.deactivated", "member.joined"]
@@ -64,7 +64,7 @@ both_databases!(doing_it_again_changes_nothing, |app| {
         let path = format!("{of_ann}/{word}");
         let member = school.admin.post(&path, json!({})).await.expect_status(200);
         assert_eq!(member["status"], status);
-        check_books(app, &school);
+        check_invariants(app, &school);
     }
     assert_eq!(actions_on(&school, &ann.id).await.len(), 3);
     let nobody = school.path_of("01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11");
@@ -102,7 +102,7 @@ both_databases!(
             .post(&format!("{of_ann}/reactivate"), json!({}))
             .await
             .expect_problem(409, "no_seat");
-        check_books(app, &school);
+        check_invariants(app, &school);
         let still = school.admin.get(&of_ann).await.expect_status(200);
         assert_eq!(still["status"], "deactivated");
         // A deactivated member takes no seat of another type either.
@@ -111,7 +111,7 @@ both_databases!(
             .patch(&of_ann, json!({ "account_type": "teacher" }))
             .await
             .expect_status(200);
-        check_books(app, &school);
+        check_invariants(app, &school);
         let of_bob = school.path_of(&bob.id);
         school
             .admin
@@ -126,7 +126,7 @@ both_databases!(
         assert_eq!(back["role"], "admin");
         assert_eq!(back["account_type"], "teacher");
         assert_eq!(back["groups"][0]["name"], "7A");
-        check_books(app, &school);
+        check_invariants(app, &school);
     }
 );
 
@@ -179,7 +179,7 @@ both_databases!(the_last_admin_cannot_be_deactivated_or_removed, |app| {
         .get(&school.path(""))
         .await
         .expect_problem(404, "not_found");
-    check_books(app, &school);
+    check_invariants(app, &school);
 });
 
 both_databases!(
