@@ -15,8 +15,8 @@ use crate::support::people::{Organization, PASSWORD, Person, send, text};
 use crate::support::{App, TestResponse, both_databases};
 
 mod at_once;
+mod crash;
 mod documented;
-mod killed;
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 

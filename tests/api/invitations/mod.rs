@@ -2,12 +2,12 @@
 
 mod access;
 mod at_once;
+mod bulk;
+mod idempotency;
 mod joining;
-mod many;
 mod new_accounts;
-mod once;
 mod outcomes;
-mod sent_again;
+mod resend;
 mod time;
 
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ mod access;
 mod domains;
 mod guessing;
 mod manage;
-mod pictures;
+mod qr_codes;
 mod races;
 mod redeeming;
 mod registering;

@@ -1,14 +1,14 @@
 //! Mail (`docs/mail.md`): what arrives, how, and how often.
 
+mod at_most_once;
 mod conversation;
 mod crash;
 mod delivery_errors;
 mod failures;
+mod fairness;
 mod folder;
-mod once;
 mod process;
 mod tls;
-mod turns;
 
 use std::time::Duration;
 

@@ -5,9 +5,9 @@ mod export;
 mod list;
 mod managed_line;
 mod offboarding;
-mod other_doors;
 mod password;
 mod races;
+mod rejoining;
 mod status;
 
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What a offboarding, a removal and a new password mean for invite codes and invitations
+//! What leaving, a removal and a new password mean for invite codes and invitations
 //! (`docs/members.md#coming-back`).
 
 use serde_json::{Value, json};

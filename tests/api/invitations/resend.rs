@@ -1,4 +1,4 @@
-//! Invitations that are sent again or revoked.
+//! Invitations that are resent or revoked.
 
 use serde_json::{Value, json};
 

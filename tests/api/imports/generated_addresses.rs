@@ -1,4 +1,4 @@
-//! Login addresses that are made up: never one that exists or existed
+//! Generated login addresses: never one that exists or existed
 //! (`docs/imports.md#names-without-addresses`).
 
 use std::collections::BTreeSet;
