@@ -38,8 +38,8 @@ use rollcall::store::{accounts, transaction};
 use serde_json::json;
 
 use support::app::block_on;
+use support::import_file::ImportFile;
 use support::process::{Front, Installation, Process, School};
-use support::sheet::Sheet;
 use support::smtp::SmtpServer;
 
 fn setting(name: &str, default: usize) -> usize {
@@ -104,7 +104,7 @@ fn pin(process: u32, core: usize) {
 }
 
 fn people(tag: &str, rows: usize) -> String {
-    Sheet::of(tag, rows).csv()
+    ImportFile::of(tag, rows).csv()
 }
 
 async fn finished(school: &School, front: &Front, import: &str, poll: Duration) {

@@ -10,10 +10,10 @@ use rollcall::domain::imports::ImportStatus;
 use serde_json::json;
 
 use crate::support::app::block_on;
+use crate::support::import_file::ImportFile;
 use crate::support::invariants;
 use crate::support::people::{PASSWORD, text};
 use crate::support::process::{Installation, Process, School, printed, refused};
-use crate::support::sheet::Sheet;
 
 /// The arguments of an import of students.
 fn import_arguments<'a>(file: &'a str, school: &'a School) -> Vec<&'a str> {
@@ -32,8 +32,8 @@ fn import_arguments<'a>(file: &'a str, school: &'a School) -> Vec<&'a str> {
         .collect()
 }
 
-fn write_sheet(installation: &Installation, name: &str, sheet: &Sheet) {
-    std::fs::write(installation.path(name), sheet.csv()).expect("no file");
+fn write_file(installation: &Installation, name: &str, file: &ImportFile) {
+    std::fs::write(installation.path(name), file.csv()).expect("no file");
 }
 
 async fn newest_import(process: &Process, school: &School) -> String {
@@ -50,8 +50,8 @@ fn an_import_works_beside_a_running_server_on_the_same_file() {
     let process = installation.start();
     block_on(async {
         let school = process.school("Hill Road School").await;
-        let sheet = Sheet::of("hill", 70).with_bad_rows(7);
-        write_sheet(&installation, "people.csv", &sheet);
+        let file = ImportFile::of("hill", 70).with_bad_rows(7);
+        write_file(&installation, "people.csv", &file);
         // A list from before, which others may read.
         std::fs::write(installation.path("list.csv"), "old").expect("no file");
         let mut command = installation.command(&import_arguments("people.csv", &school));
@@ -91,7 +91,7 @@ fn an_import_works_beside_a_running_server_on_the_same_file() {
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
         let id = newest_import(&process, &school).await;
-        let import = (id.as_str(), &sheet);
+        let import = (id.as_str(), &file);
         let pool = installation.pool();
         let created = invariants::check_import(
             invariants::Books {
@@ -115,7 +115,7 @@ fn an_import_works_beside_a_running_server_on_the_same_file() {
         .await;
         let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
         let list = invariants::records_of(&list);
-        assert_eq!(list.len(), sheet.lines.len());
+        assert_eq!(list.len(), file.lines.len());
         for record in list
             .iter()
             .filter(|record| record["status"] == "created")
@@ -139,9 +139,9 @@ fn an_import_that_was_killed_does_not_hold_up_the_next_one() {
     let process = installation.start();
     let school = block_on(process.school("Hill Road School"));
     process.kill();
-    let (killed_sheet, sheet) = (Sheet::of("killed", 150), Sheet::of("next", 20));
-    write_sheet(&installation, "killed.csv", &killed_sheet);
-    write_sheet(&installation, "next.csv", &sheet);
+    let (killed_file, file) = (ImportFile::of("killed", 150), ImportFile::of("next", 20));
+    write_file(&installation, "killed.csv", &killed_file);
+    write_file(&installation, "next.csv", &file);
     let mut command = installation.command(&import_arguments("killed.csv", &school));
     let mut killed = command.stderr(Stdio::null()).spawn().expect("no command");
     let pool = installation.pool();
@@ -168,7 +168,7 @@ fn an_import_that_was_killed_does_not_hold_up_the_next_one() {
         let imports = school.get(&process, "/imports").await.expect_status(200);
         let ids = [0, 1].map(|place| text(&imports["items"][place]["id"]));
         let mut all = Vec::new();
-        for import in [(ids[0].as_str(), &sheet), (ids[1].as_str(), &killed_sheet)] {
+        for import in [(ids[0].as_str(), &file), (ids[1].as_str(), &killed_file)] {
             let statuses = &["completed"];
             all.extend(
                 invariants::check_import(

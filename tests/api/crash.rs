@@ -17,10 +17,10 @@ use rollcall::worker;
 
 use crate::support::TestResponse;
 use crate::support::app::block_on;
+use crate::support::import_file::ImportFile;
 use crate::support::invariants::{self, Created};
 use crate::support::people::text;
 use crate::support::process::{Installation, Process, School};
-use crate::support::sheet::Sheet;
 
 /// Kills that hit an import which had not ended.
 const KILLS: usize = 22;
@@ -51,7 +51,7 @@ mod whenever_a_server_is_killed_every_row_ends_once {
 #[derive(Clone)]
 struct Order {
     school: usize,
-    sheet: Sheet,
+    file: ImportFile,
     fields: Vec<(String, String)>,
     groups: usize,
     statuses: &'static [&'static str],
@@ -173,7 +173,7 @@ impl Trial {
     async fn upload_wave(&mut self, process: &Process) {
         for order in self.next_wave() {
             let school = &self.schools[order.school];
-            let part = Part::text(order.sheet.csv());
+            let part = Part::text(order.file.csv());
             let sent = school.upload(process, part, &order.fields).send().await;
             let answer = TestResponse::read(sent.expect("no answer"))
                 .await
@@ -188,7 +188,7 @@ impl Trial {
     fn next_wave(&mut self) -> Vec<Order> {
         self.waves += 1;
         let (wave, tag) = (self.waves, format!("wave{}", self.waves));
-        let good = |name: &str, rows| Sheet::of(&format!("{name}{tag}"), rows);
+        let good = |name: &str, rows| ImportFile::of(&format!("{name}{tag}"), rows);
         match wave % 3 {
             // One that takes several batches, with a second waiting behind it.
             1 => vec![
@@ -197,9 +197,9 @@ impl Trial {
                 self.all_or_nothing(1, good("all", 20)),
             ],
             2 => {
-                let sheet = good("made", 25).without_passwords();
+                let file = good("made", 25).without_passwords();
                 let generate = ("generate_missing_passwords", "true");
-                vec![self.order((0, sheet), &[generate], 2)]
+                vec![self.order((0, file), &[generate], 2)]
             }
             // Two schools that list the same people: one of them gets each.
             _ => {
@@ -216,7 +216,7 @@ impl Trial {
 
     fn order(
         &self,
-        (school, sheet): (usize, Sheet),
+        (school, file): (usize, ImportFile),
         fields: &[(&str, &str)],
         groups: usize,
     ) -> Order {
@@ -227,7 +227,7 @@ impl Trial {
             .map(|id| ("group_ids", id.as_str()));
         Order {
             school,
-            sheet,
+            file,
             fields: fields
                 .iter()
                 .copied()
@@ -239,10 +239,10 @@ impl Trial {
         }
     }
 
-    fn all_or_nothing(&self, school: usize, sheet: Sheet) -> Order {
+    fn all_or_nothing(&self, school: usize, file: ImportFile) -> Order {
         Order {
             statuses: &["completed", "failed"],
-            ..self.order((school, sheet), &[("on_row_error", "refuse_all")], 0)
+            ..self.order((school, file), &[("on_row_error", "refuse_all")], 0)
         }
     }
 
@@ -285,7 +285,7 @@ impl Trial {
         let order = self.slow_order();
         let moment = Duration::from_millis(self.dice.u64(0..700));
         let school = &self.schools[order.school];
-        let request = school.upload(process, slowly(order.sheet.csv()), &order.fields);
+        let request = school.upload(process, slowly(order.file.csv()), &order.fields);
         let answered = tokio::time::timeout(moment, request.send()).await;
         self.killed_uploads += 1;
         match answered {
@@ -306,12 +306,12 @@ impl Trial {
     fn slow_order(&mut self) -> Order {
         let number = self.kills;
         let ends = ["email_invalid", "duplicate_in_file"];
-        let mut sheet = Sheet::of(&format!("slow{number}"), 590);
-        for line in sheet.lines.iter_mut().take(580) {
+        let mut file = ImportFile::of(&format!("slow{number}"), 590);
+        for line in file.lines.iter_mut().take(580) {
             line.email = line.email.replace('@', " at ");
             line.ends = ends.to_vec();
         }
-        self.order((1, sheet), &[], 0)
+        self.order((1, file), &[], 0)
     }
 
     /// What a kill has left behind, as the process that was started after it finds it.
@@ -394,7 +394,7 @@ impl Trial {
                 .iter()
                 .filter(|import| import.order.school == place)
             {
-                let (id, sheet) = (import.id.as_str(), &import.order.sheet);
+                let (id, file) = (import.id.as_str(), &import.order.file);
                 let statuses = import.order.statuses;
                 let created = invariants::check_import(
                     invariants::Books {
@@ -402,7 +402,7 @@ impl Trial {
                         pool: &pool,
                         school,
                     },
-                    (id, sheet),
+                    (id, file),
                     statuses,
                 )
                 .await;
@@ -461,7 +461,7 @@ impl Trial {
         let known: usize = self
             .imports
             .iter()
-            .map(|import| import.order.sheet.lines.len())
+            .map(|import| import.order.file.lines.len())
             .sum();
         assert_eq!(
             usize::try_from(rows).ok(),

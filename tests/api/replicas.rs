@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 use crate::support::TestResponse;
 use crate::support::app::block_on;
+use crate::support::import_file::ImportFile;
 use crate::support::invariants;
 use crate::support::people::{PASSWORD, text};
 use crate::support::process::{Installation, Process, School};
-use crate::support::sheet::Sheet;
 
 /// Whoever works on imports now.
 fn workers(installation: &Installation) -> Vec<WorkerId> {
@@ -46,10 +46,14 @@ fn is_running(import: &Value) -> bool {
 }
 
 /// Asserts that these imports of these schools, which are all that they have, ended well.
-async fn check(installation: &Installation, process: &Process, all: &[(&School, &str, &Sheet)]) {
+async fn check(
+    installation: &Installation,
+    process: &Process,
+    all: &[(&School, &str, &ImportFile)],
+) {
     let pool = installation.pool();
     let mut everybody = Vec::new();
-    for (school, id, sheet) in all {
+    for (school, id, file) in all {
         school.finished(process, id).await;
         let created = invariants::check_import(
             invariants::Books {
@@ -57,7 +61,7 @@ async fn check(installation: &Installation, process: &Process, all: &[(&School, 
                 pool: &pool,
                 school,
             },
-            (id, sheet),
+            (id, file),
             &["completed"],
         )
         .await;
@@ -86,12 +90,12 @@ fn two_servers_share_the_imports_and_either_may_die() {
     block_on(async {
         let hill = one.school("Hill Road School").await;
         let lake = other.school("Lake Side School").await;
-        let (sheet, other_sheet) = (
-            Sheet::of("hill", 110),
-            Sheet::of("lake", 60).with_bad_rows(7),
+        let (file, other_file) = (
+            ImportFile::of("hill", 110),
+            ImportFile::of("lake", 60).with_bad_rows(7),
         );
-        let import = hill.import(&one, sheet.csv()).await;
-        let other_import = lake.import(&other, other_sheet.csv()).await;
+        let import = hill.import(&one, file.csv()).await;
+        let other_import = lake.import(&other, other_file.csv()).await;
         // What one server has accepted, the other knows.
         hill.watch(&other, &import, is_running).await;
         lake.watch(&one, &other_import, is_running).await;
@@ -111,10 +115,7 @@ fn two_servers_share_the_imports_and_either_may_die() {
         check(
             &installation,
             &other,
-            &[
-                (&hill, &import, &sheet),
-                (&lake, &other_import, &other_sheet),
-            ],
+            &[(&hill, &import, &file), (&lake, &other_import, &other_file)],
         )
         .await;
         println!("all was done {:.1?} after one was killed", since.elapsed());
@@ -176,10 +177,10 @@ fn a_server_that_is_stopped_ends_its_requests_and_hands_its_import_over_at_once(
     block_on(async {
         let hill = one.school("Hill Road School").await;
         let lake = one.school("Lake Side School").await;
-        let (sheet, late_sheet) = (Sheet::of("hill", 150), Sheet::of("late", 20));
-        let import = hill.import(&one, sheet.csv()).await;
+        let (file, late_file) = (ImportFile::of("hill", 150), ImportFile::of("late", 20));
+        let import = hill.import(&one, file.csv()).await;
         hill.watch(&one, &import, is_running).await;
-        let late = lake.upload(&one, slowly(late_sheet.csv()), &[]);
+        let late = lake.upload(&one, slowly(late_file.csv()), &[]);
         let late = tokio::spawn(late.send());
         let body = json!({ "email": "admin@lake-side-school.example", "password": PASSWORD });
         let sign_in = one
@@ -216,7 +217,7 @@ fn a_server_that_is_stopped_ends_its_requests_and_hands_its_import_over_at_once(
         check(
             &installation,
             &other,
-            &[(&hill, &import, &sheet), (&lake, &late, &late_sheet)],
+            &[(&hill, &import, &file), (&lake, &late, &late_file)],
         )
         .await;
     });
@@ -231,8 +232,8 @@ fn a_server_that_was_thought_dead_changes_nothing_when_it_comes_back() {
     let (one, other) = (installation.start_in("one"), installation.start_in("other"));
     block_on(async {
         let school = one.school("Hill Road School").await;
-        let sheet = Sheet::of("hill", 110);
-        let import = school.import(&one, sheet.csv()).await;
+        let file = ImportFile::of("hill", 110);
+        let import = school.import(&one, file.csv()).await;
         school.watch(&one, &import, is_running).await;
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..1_500))).await;
         one.pause();
@@ -243,7 +244,7 @@ fn a_server_that_was_thought_dead_changes_nothing_when_it_comes_back() {
         })
         .await;
         one.resume();
-        check(&installation, &other, &[(&school, &import, &sheet)]).await;
+        check(&installation, &other, &[(&school, &import, &file)]).await;
         one.terminate();
         let log = one.log();
         assert!(one.wait().success());

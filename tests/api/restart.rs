@@ -13,10 +13,10 @@ use rollcall::worker;
 use serde_json::json;
 
 use crate::support::app::block_on;
+use crate::support::import_file::ImportFile;
 use crate::support::people::{PASSWORD, send, text};
 use crate::support::postgres::PrivateServer;
 use crate::support::process::{Front, Installation, Process, School};
-use crate::support::sheet::Sheet;
 use crate::support::wire::Wire;
 use crate::support::{App, invariants, postgres};
 
@@ -52,12 +52,17 @@ async fn work(app: &App) {
         .expect("the worker panics");
 }
 
-async fn import(front: &Front, school: &School, sheet: &Sheet, fields: &[(&str, &str)]) -> String {
+async fn import(
+    front: &Front,
+    school: &School,
+    file: &ImportFile,
+    fields: &[(&str, &str)],
+) -> String {
     let fields: Vec<_> = fields
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    let upload = school.upload(front, Part::text(sheet.csv()), &fields);
+    let upload = school.upload(front, Part::text(file.csv()), &fields);
     text(&send(upload).await.expect_status(202)["id"])
 }
 
@@ -71,13 +76,13 @@ fn commits_whose_answer_is_lost_are_neither_lost_nor_repeated() {
     block_on(async {
         let front = Front::at(app.address);
         let school = front.school("Hill Road School").await;
-        let plain = Sheet::of("plain", 350).with_bad_rows(10);
-        let made = Sheet::of("made", 250).without_passwords();
-        let whole = Sheet::of("whole", 250);
-        let taken = Sheet::of("taken", 5).ending_in(&["email_taken"]);
+        let plain = ImportFile::of("plain", 350).with_bad_rows(10);
+        let made = ImportFile::of("made", 250).without_passwords();
+        let whole = ImportFile::of("whole", 250);
+        let taken = ImportFile::of("taken", 5).ending_in(&["email_taken"]);
         let in_vain = taken
             .clone()
-            .and(Sheet::of("vain", 150).ending_in(&["refused"]));
+            .and(ImportFile::of("vain", 150).ending_in(&["refused"]));
         let orders = [
             (&in_vain, vec![("on_row_error", "refuse_all")], "failed"),
             (&plain, vec![], "completed"),
@@ -89,9 +94,9 @@ fn commits_whose_answer_is_lost_are_neither_lost_nor_repeated() {
             (&whole, vec![("on_row_error", "refuse_all")], "completed"),
         ];
         let mut imports = Vec::new();
-        for (sheet, fields, status) in orders {
-            let id = import(&front, &school, sheet, &fields).await;
-            imports.push((id, sheet, status));
+        for (file, fields, status) in orders {
+            let id = import(&front, &school, file, &fields).await;
+            imports.push((id, file, status));
         }
         for line in &taken.lines {
             front.register(&line.email).await;
@@ -102,8 +107,8 @@ fn commits_whose_answer_is_lost_are_neither_lost_nor_repeated() {
         assert!(wire.lost() >= 5, "only {} answers were lost", wire.lost());
         println!("{} answers were lost", wire.lost());
         let mut created = Vec::new();
-        for (id, sheet, status) in &imports {
-            let import = (id.as_str(), *sheet);
+        for (id, file, status) in &imports {
+            let import = (id.as_str(), *file);
             created.extend(
                 invariants::check_import(
                     invariants::Books {
@@ -141,17 +146,17 @@ fn uploads_whose_answer_is_lost_are_whole_or_nothing() {
         let front = Front::at(app.address);
         let school = front.school("Hill Road School").await;
         wire.lose_one_in(3);
-        let mut sheets = Vec::new();
+        let mut files = Vec::new();
         let mut accepted = 0;
         for number in 0..20 {
-            let sheet = Sheet::of(&format!("upload{number}"), 3);
-            let answer = send(school.upload(&front, Part::text(sheet.csv()), &[])).await;
+            let file = ImportFile::of(&format!("upload{number}"), 3);
+            let answer = send(school.upload(&front, Part::text(file.csv()), &[])).await;
             if answer.status == 202 {
                 accepted += 1;
             } else {
                 answer.expect_problem(503, "unavailable");
             }
-            sheets.push(sheet);
+            files.push(file);
         }
         wire.lose_one_in(0);
         let listed = school
@@ -173,9 +178,9 @@ fn uploads_whose_answer_is_lost_are_whole_or_nothing() {
             let id = text(&import["id"]);
             let rows = school.get(&front, &format!("/imports/{id}/rows")).await;
             let email = text(&rows.expect_status(200)["items"][0]["email"]);
-            let is_this = |sheet: &&Sheet| sheet.lines[0].email == email;
-            let sheet = sheets.iter().find(is_this).expect("a sheet");
-            let (pool, import) = (&app.state.services.pool, (id.as_str(), sheet));
+            let is_this = |file: &&ImportFile| file.lines[0].email == email;
+            let file = files.iter().find(is_this).expect("a file");
+            let (pool, import) = (&app.state.services.pool, (id.as_str(), file));
             created += invariants::check_import(
                 invariants::Books {
                     front: &front,
@@ -269,7 +274,7 @@ async fn assert_away(process: &Process, school: &School) {
     assert!(since.elapsed() < Duration::from_secs(2));
     assert!(metrics.text.contains("rollcall_database_connections_max"));
     let since = Instant::now();
-    let upload = school.upload(process, Part::text(Sheet::of("away", 3).csv()), &[]);
+    let upload = school.upload(process, Part::text(ImportFile::of("away", 3).csv()), &[]);
     let (asked, signed_in, uploaded) = tokio::join!(
         ask_at_once(process, school, 40),
         process.post(
@@ -303,8 +308,8 @@ fn a_database_that_restarts_is_only_waited_for() {
     let process = installation.start();
     block_on(async {
         let school = process.school("Hill Road School").await;
-        let sheet = Sheet::of("restart", 130).with_bad_rows(10);
-        let id = school.import(&process, sheet.csv()).await;
+        let file = ImportFile::of("restart", 130).with_bad_rows(10);
+        let id = school.import(&process, file.csv()).await;
         school
             .watch(&process, &id, |import| import["status"] == "running")
             .await;
@@ -328,7 +333,7 @@ fn a_database_that_restarts_is_only_waited_for() {
             since.elapsed()
         );
         let pool = installation.pool();
-        let import = (id.as_str(), &sheet);
+        let import = (id.as_str(), &file);
         let created = invariants::check_import(
             invariants::Books {
                 front: &process,
@@ -403,8 +408,8 @@ fn a_disk_that_was_full_is_no_trouble_afterwards() {
         limit_pages("1");
         let mut uploads = 0;
         loop {
-            let sheet = Sheet::of(&format!("full{uploads}"), 20);
-            let answer = send(school.upload(&front, Part::text(sheet.csv()), &[])).await;
+            let file = ImportFile::of(&format!("full{uploads}"), 20);
+            let answer = send(school.upload(&front, Part::text(file.csv()), &[])).await;
             if answer.status != 202 {
                 answer.expect_status(500);
                 break;

@@ -17,9 +17,9 @@ use rollcall::store::schema::{
 };
 use serde_json::Value;
 
+use super::import_file::ImportFile;
 use super::people::text;
 use super::process::{Front, School};
-use super::sheet::Sheet;
 
 /// An account that an import made, with the password that its list gives.
 #[derive(Clone, Debug)]
@@ -45,15 +45,15 @@ pub async fn check_import(
         pool,
         school,
     }: Books<'_>,
-    (id, sheet): (&str, &Sheet),
+    (id, file): (&str, &ImportFile),
     statuses: &[&str],
 ) -> Vec<Created> {
     let import = school.import_now(front, id).await;
     let status = text(&import["status"]);
     assert!(statuses.contains(&status.as_str()), "{import:#}");
-    let listed = check_rows(front, school, id, sheet).await;
+    let listed = check_rows(front, school, id, file).await;
     check_counts(&import, &listed);
-    let created = check_userlist(front, school, (id, sheet), &listed).await;
+    let created = check_userlist(front, school, (id, file), &listed).await;
     check_stored(pool, school, id, &listed);
     check_events(pool, id);
     with_hashes(pool, created, &listed)
@@ -66,7 +66,7 @@ struct Listed {
     account: Option<AccountId>,
 }
 
-async fn check_rows(front: &Front, school: &School, id: &str, sheet: &Sheet) -> Vec<Listed> {
+async fn check_rows(front: &Front, school: &School, id: &str, file: &ImportFile) -> Vec<Listed> {
     let mut listed = Vec::new();
     let mut query = "?limit=200".to_owned();
     loop {
@@ -80,8 +80,8 @@ async fn check_rows(front: &Front, school: &School, id: &str, sheet: &Sheet) -> 
         };
         query = format!("?limit=200&cursor={cursor}");
     }
-    assert_eq!(listed.len(), sheet.lines.len(), "rows of {id}");
-    let rows = listed.iter().zip(&sheet.lines).enumerate();
+    assert_eq!(listed.len(), file.lines.len(), "rows of {id}");
+    let rows = listed.iter().zip(&file.lines).enumerate();
     rows.map(|(place, (row, line))| {
         assert_eq!(row["row"], place + 1);
         let outcome = row["outcome"].as_str().unwrap_or("pending").to_owned();
@@ -129,17 +129,17 @@ fn check_counts(import: &Value, listed: &[Listed]) {
 async fn check_userlist(
     front: &Front,
     school: &School,
-    (id, sheet): (&str, &Sheet),
+    (id, file): (&str, &ImportFile),
     listed: &[Listed],
 ) -> Vec<Created> {
-    let file = school
+    let response = school
         .get(front, &format!("/imports/{id}/userlist.csv"))
         .await;
-    file.expect_status(200);
-    let records = records_of(&file.text);
+    response.expect_status(200);
+    let records = records_of(&response.text);
     assert_eq!(records.len(), listed.len(), "rows of {id}'s userlist.csv");
     let mut created = Vec::new();
-    for (place, ((record, row), line)) in records.iter().zip(listed).zip(&sheet.lines).enumerate() {
+    for (place, ((record, row), line)) in records.iter().zip(listed).zip(&file.lines).enumerate() {
         let is_created = row.outcome == "created";
         assert_eq!(record["row"], (place + 1).to_string());
         assert_eq!(record["email"], row.email);

@@ -4,6 +4,7 @@
 pub mod app;
 pub mod command;
 pub mod database;
+pub mod import_file;
 pub mod invariants;
 pub mod locks;
 pub mod mail;
@@ -14,7 +15,6 @@ pub mod postgres;
 pub mod process;
 pub mod response;
 pub mod settings;
-pub mod sheet;
 pub mod smtp;
 pub mod wire;
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// The file.
 #[derive(Clone, Debug, Default)]
-pub struct Sheet {
+pub struct ImportFile {
     pub lines: Vec<Line>,
 }
 
@@ -19,8 +19,8 @@ pub struct Line {
     pub ends: Vec<&'static str>,
 }
 
-impl Sheet {
-    /// So many rows that become accounts. `tag` keeps their addresses apart from other sheets'.
+impl ImportFile {
+    /// So many rows that become accounts. `tag` keeps their addresses apart from other files'.
     pub fn of(tag: &str, rows: usize) -> Self {
         let lines = (1..=rows).map(|number| Line {
             email: format!("{tag}.{number}@pupils.example"),
