@@ -10,6 +10,9 @@ use super::random;
 use crate::domain::string_enum::string_enum;
 use crate::error::Result;
 
+/// The size of a secret: 256 bits.
+const SECRET_BYTES: usize = 32;
+
 /// A secret of 256 random bits behind a prefix that tells its kind, so that scanners find leaks and
 /// one kind never passes for another.
 #[derive(Clone, PartialEq, Eq)]
@@ -53,16 +56,17 @@ impl Token {
     /// # Errors
     /// `internal` where the system has no randomness to give.
     pub fn generate(kind: TokenKind) -> Result<Self> {
-        let mut secret = [0_u8; 32];
+        let mut secret = [0_u8; SECRET_BYTES];
         random::fill(&mut secret)?;
         let secret = URL_SAFE_NO_PAD.encode(secret);
         Ok(Self(format!("{}{secret}", kind.prefix())))
     }
 
-    /// A token as a caller presents it; `None` where it is not even of this kind.
+    /// A token as a caller presents it; `None` where it does not have the form of this kind.
     pub fn presented(kind: TokenKind, text: &str) -> Option<Self> {
-        text.starts_with(kind.prefix())
-            .then(|| Self(text.to_owned()))
+        let secret = text.strip_prefix(kind.prefix())?;
+        let bytes = URL_SAFE_NO_PAD.decode(secret).ok()?;
+        (bytes.len() == SECRET_BYTES).then(|| Self(text.to_owned()))
     }
 
     /// What of it is kept and looked for.
@@ -87,11 +91,6 @@ impl TokenHash {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
-
-    /// The hash as text.
-    pub fn to_text(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
-    }
 }
 
 impl fmt::Debug for Token {
@@ -103,5 +102,26 @@ impl fmt::Debug for Token {
 impl fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenHash(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_recognised_by_its_whole_form() {
+        let token = Token::generate(TokenKind::ApiKey).unwrap();
+        let text = token.reveal();
+        assert!(Token::presented(TokenKind::ApiKey, text) == Some(token.clone()));
+        assert!(Token::presented(TokenKind::Refresh, text).is_none());
+        let (shorter, longer) = (&text[..text.len() - 1], format!("{text}A"));
+        let of_another_alphabet = format!("{}+", &text[..text.len() - 1]);
+        for other in [shorter, &longer, &of_another_alphabet, "rck_", "rck_x", ""] {
+            assert!(
+                Token::presented(TokenKind::ApiKey, other).is_none(),
+                "{other}"
+            );
+        }
     }
 }

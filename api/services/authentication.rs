@@ -33,14 +33,6 @@ impl Credential {
             None => signing.verify(text, now).map(Self::AccessToken),
         }
     }
-
-    /// Whose it claims to be: a subject of limits.
-    pub fn subject(&self) -> String {
-        match self {
-            Self::AccessToken(claims) => claims.sub.to_string(),
-            Self::ApiKey(hash) => hash.to_text(),
-        }
-    }
 }
 
 /// The principal behind a credential.

@@ -15,10 +15,11 @@ use utoipa::IntoParams;
 use super::idempotency::Idempotency;
 use super::request_info::RequestInfo;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::routes::problem::Problem;
 use crate::services::authentication::{Credential, authenticate};
 use crate::services::authorization::{GroupPermit, Permission, Permit, permit, permit_in_group};
+use crate::services::context::Principal;
 use crate::services::idempotency::{Execution, StoredResponse};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
@@ -137,19 +138,16 @@ pub struct Authenticated {
 }
 
 impl Authenticated {
-    /// Whose credential it is, before anybody asked whether it is still good: a subject of limits.
-    pub fn claimed_subject(&self) -> String {
-        self.credential.subject()
-    }
-
     fn of(request: &HttpRequest) -> Result<Self> {
         let sender = Sender::of(request)?;
-        let now = sender.state.services.clock.now();
-        let credential = bearer(request)
-            .and_then(|text| Credential::recognise(text, &sender.state.signing, now))
-            .ok_or_else(Error::not_signed_in)?;
+        let credential = credential(request, &sender).ok_or_else(Error::not_signed_in)?;
         Ok(Self { sender, credential })
     }
+}
+
+fn credential(request: &HttpRequest, sender: &Sender) -> Option<Credential> {
+    let now = sender.state.services.clock.now();
+    Credential::recognise(bearer(request)?, &sender.state.signing, now)
 }
 
 fn bearer(request: &HttpRequest) -> Option<&str> {
@@ -179,6 +177,35 @@ impl Guard for Authenticated {
     }
 }
 
+/// Anybody; who brings a good credential acts as its bearer. One that is not good counts for nothing.
+pub struct OptionallyAuthenticated {
+    sender: Sender,
+    credential: Option<Credential>,
+}
+
+impl Guard for OptionallyAuthenticated {
+    type Permit = ();
+
+    fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    fn authorize<T>(
+        self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
+    ) -> Result<T> {
+        let principal = match self.credential {
+            Some(credential) => authenticate(tx, &credential),
+            None => Ok(Principal::Anonymous),
+        };
+        match principal {
+            Err(error) if error.code() == Code::NotSignedIn => work(tx, ()),
+            principal => tx.acting_as(principal?, |tx| work(tx, ())),
+        }
+    }
+}
+
 /// The organization that a request is about.
 #[derive(Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -199,11 +226,6 @@ impl<P> InOrganization<P> {
     /// The organization of the path.
     pub const fn organization(&self) -> OrganizationId {
         self.organization
-    }
-
-    /// Whose credential it is, before anybody asked whether it is still good: a subject of limits.
-    pub fn claimed_subject(&self) -> String {
-        self.authenticated.claimed_subject()
     }
 }
 
@@ -299,6 +321,19 @@ impl FromRequest for Authenticated {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Self::of(request).map_err(Problem::from))
+    }
+}
+
+impl FromRequest for OptionallyAuthenticated {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let guard = Sender::of(request).map(|sender| Self {
+            credential: credential(request, &sender),
+            sender,
+        });
+        ready(guard.map_err(Problem::from))
     }
 }
 

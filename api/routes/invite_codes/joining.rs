@@ -9,7 +9,7 @@ use crate::domain::invite_code::{CodeOutcome, CodeStatus};
 use crate::domain::timestamp::Timestamp;
 use crate::routes::extract::idempotency::Json;
 use crate::routes::extract::{
-    Anonymous, Authenticated, ClientAddress, Guard as _, IdempotencyHeader,
+    Authenticated, ClientAddress, Guard as _, IdempotencyHeader, OptionallyAuthenticated,
 };
 use crate::routes::groups::GroupName;
 use crate::routes::problem::{
@@ -100,13 +100,14 @@ impl From<Redeemed> for JoinedBody {
     }
 }
 
-/// See where an invite code leads
+/// Preview an invite code
 ///
 /// For a screen that says "you are joining …": changes nothing and needs no session. Unknown codes
-/// get `code_unknown`, and too many of them `rate_limited`.
+/// get `code_unknown`. They are counted, and too many get `rate_limited`: with a session those of the
+/// account (`code_account`), without one those of the client (`code_client`).
 #[utoipa::path(
     tag = "Joining by a code",
-    security(()),
+    security((), ("access_token" = [])),
     responses(
         (status = 200, description = "Where it leads.", body = InviteCodePreview),
         BodyErrors, CodeLookupErrors
@@ -114,18 +115,14 @@ impl From<Redeemed> for JoinedBody {
 )]
 #[post("/v1/invite-codes/preview")]
 pub(super) async fn preview_invite_code(
-    request: Anonymous,
-    bearer: Option<Authenticated>,
+    request: OptionallyAuthenticated,
     ClientAddress(client): ClientAddress,
     body: web::Json<InviteCodeRequest>,
 ) -> Result<web::Json<InviteCodePreview>, Problem> {
     let code = guessing::typed_code(&body.code)?;
-    let guesser = match bearer {
-        Some(bearer) => Guesser::Account(bearer.claimed_subject()),
-        None => Guesser::Client(client),
-    };
     let preview = request
         .run(move |tx, ()| {
+            let guesser = Guesser::of(&tx.context.principal, client);
             let target = guessing::counted(tx, &guesser, |tx| redemption::preview(tx, &code))?;
             InviteCodePreview::of(target, tx.now())
         })
@@ -133,7 +130,7 @@ pub(super) async fn preview_invite_code(
     Ok(web::Json(preview))
 }
 
-/// Use an invite code
+/// Redeem an invite code
 ///
 /// Joins the caller to the code's organization, with the account type that joiners get there, and to
 /// its group if it is a group's code.
@@ -157,11 +154,11 @@ pub(super) async fn redeem_invite_code(
     Json { idempotency, body }: Json<InviteCodeRequest>,
 ) -> Result<HttpResponse, Problem> {
     let code = guessing::typed_code(&body.code)?;
-    let guesser = Guesser::Account(request.claimed_subject());
     // The attempt is counted outside of the transaction that the response is stored in.
     let execution = request
         .run(move |tx, ()| {
             let account = tx.context.principal.session()?.account.clone();
+            let guesser = Guesser::Account(account.id);
             guessing::counted(tx, &guesser, |tx| {
                 idempotency.execute(tx, |tx| {
                     let redeemed = redemption::redeem(tx, &code, &account)?;

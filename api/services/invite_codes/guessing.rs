@@ -2,24 +2,33 @@
 //! (`docs/limits.md`).
 
 use super::redemption;
+use crate::domain::ids::AccountId;
 use crate::domain::invite_code::InviteCode;
 use crate::error::{Code, Result};
+use crate::services::context::Principal;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invite_codes;
 
 /// Who is counted for an unknown code.
 pub enum Guesser {
-    /// An account, by its id.
-    Account(String),
+    /// An account that is signed in, or for which an API key acts.
+    Account(AccountId),
     /// The address that an anonymous request comes from.
     Client(String),
 }
 
 impl Guesser {
+    /// The account of an authenticated principal, else the client.
+    pub fn of(principal: &Principal, client: String) -> Self {
+        principal
+            .account_id()
+            .map_or(Self::Client(client), Self::Account)
+    }
+
     fn attempt(&self) -> LimitRequest {
         match self {
-            Self::Account(account) => LimitRequest::one(Limit::CodeAccount, account),
+            Self::Account(account) => LimitRequest::one(Limit::CodeAccount, account.to_string()),
             Self::Client(client) => LimitRequest::one(Limit::CodeClient, client),
         }
     }

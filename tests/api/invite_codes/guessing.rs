@@ -1,9 +1,16 @@
 //! A class gets in at once, a guesser does not get far.
 
+use diesel::prelude::*;
+use rollcall::config::Config;
+use rollcall::crypto::token::{Token, TokenKind};
+use rollcall::domain::limits::{Limit, Quota, QuotaSetting};
+use rollcall::store::schema::rate_limits;
 use serde_json::json;
 
 use super::{code_of, register_with};
-use crate::support::both_databases;
+use crate::limits::on_both;
+use crate::support::people::{Person, text};
+use crate::support::{App, both_databases, invariants};
 
 /// Codes that nobody has: the tests' own are drawn from 49 bits.
 fn guess(number: usize) -> String {
@@ -92,6 +99,81 @@ both_databases!(anonymous_guesses_are_limited_by_client_address, |app| {
     // Who is signed in stands for themselves, and who has no code needs none.
     let jane = app.register("jane@x.org").await;
     jane.redeems(&code, "joined").await;
+});
+
+/// How many unknown codes these bearers preview, one after the other, until they are refused.
+async fn previews_until_refused(bearers: impl Iterator<Item = Person<'_>>) -> usize {
+    let mut unknown = 0;
+    for (number, bearer) in bearers.enumerate() {
+        let response = bearer.preview(&guess(number)).await;
+        if response.status == 429 {
+            return unknown;
+        }
+        response.expect_problem(404, "code_unknown");
+        unknown += 1;
+    }
+    panic!("{unknown} guesses and no end");
+}
+
+fn bearer_of(app: &App, credential: String) -> Person<'_> {
+    Person {
+        access_token: Some(credential),
+        ..Person::anonymous(app)
+    }
+}
+
+/// How many subjects of limits there are.
+fn counted(app: &App) -> i64 {
+    let mut connection = invariants::connect(&app.state.services.pool);
+    let subjects = rate_limits::table.count();
+    subjects.get_result(&mut **connection).unwrap()
+}
+
+#[test]
+fn made_up_credentials_are_one_client() {
+    let few = |config: &mut Config| {
+        let quota = Quota {
+            uses: 20,
+            seconds: 3600,
+        };
+        let quota = QuotaSetting(Some(quota));
+        config.limits.set(Limit::CodeClient, quota);
+    };
+    on_both(few, async |app| {
+        let before = counted(app);
+        let made_up = (0..100).map(|number| {
+            let credential = match number % 4 {
+                0 => Token::generate(TokenKind::ApiKey)
+                    .unwrap()
+                    .reveal()
+                    .to_owned(),
+                1 => format!("rck_{number}"),
+                2 => format!("eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiI{number}In0.c2lnbmF0dXJl"),
+                _ => format!("garbage{number}"),
+            };
+            bearer_of(app, credential)
+        });
+        assert_eq!(previews_until_refused(made_up).await, 20);
+        let refused = app.anonymous().preview(&guess(0)).await;
+        refused.expect_problem(429, "rate_limited");
+        assert_eq!(counted(app), before + 1);
+    });
+}
+
+both_databases!(the_api_keys_of_an_account_share_its_guesses, |app| {
+    let school = app.school().await;
+    let mut keys = Vec::new();
+    for number in 0..3 {
+        let body = json!({ "name": format!("Key {number}"), "scopes": ["groups:read"] });
+        let created = school.admin.post(&school.path("/api-keys"), body).await;
+        keys.push(bearer_of(app, text(&created.expect_status(201)["key"])));
+    }
+    let in_turn = keys.iter().cycle().take(30).cloned();
+    assert_eq!(previews_until_refused(in_turn).await, 10);
+    let refused = school.admin.preview(&guess(0)).await;
+    refused.expect_problem(429, "rate_limited");
+    let other = app.anonymous().preview(&guess(0)).await;
+    other.expect_problem(404, "code_unknown");
 });
 
 both_databases!(slips_of_the_keyboard_and_right_codes_cost_nothing, |app| {

@@ -19,7 +19,7 @@ mod counts;
 mod proxies;
 
 /// Runs a road on both databases, configured in its own way.
-fn on_both(configure: fn(&mut Config), road: impl AsyncFn(&App)) {
+pub fn on_both(configure: fn(&mut Config), road: impl AsyncFn(&App)) {
     block_on(road(&App::on_sqlite_with(configure)));
     if let Some(app) = App::on_postgres_with(configure) {
         block_on(road(&app));
