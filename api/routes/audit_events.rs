@@ -11,8 +11,9 @@ use super::problem::{OrganizationErrors, Problem, QueryErrors};
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::ids::{AccountId, ApiKeyId, AuditEventId};
 use crate::domain::timestamp::Timestamp;
+use crate::services::audit_events;
 use crate::services::authorization::{Permission as _, ReadAudit};
-use crate::store::audit_events::{self, AuditEvent, AuditFilter};
+use crate::store::audit_events::{AuditEvent, AuditFilter};
 
 /// Mounts these operations.
 pub fn mount(config: &mut ServiceConfig<'_>) {
@@ -155,10 +156,7 @@ async fn list_audit_events(
         to: query.to,
     };
     let found = request
-        .run(move |tx, permit| {
-            let organization = permit.organization.id;
-            audit_events::list(tx.connection, organization, &filter, limit.page(before))
-        })
+        .run(move |tx, permit| audit_events::list(tx, &permit, &filter, limit.page(before)))
         .await?;
     let page = Paged::new(found, limit, |event| event.id, AuditEventBody::from)?;
     Ok(page.respond(&http, AuditEventPage::new))

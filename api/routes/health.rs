@@ -8,9 +8,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::problem::Problem;
 use crate::crypto::access_token::JwkSet;
 use crate::error::{Error, Result};
+use crate::services::health;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
-use crate::store::{imports, mails, migrations};
 use crate::telemetry::Metrics;
 
 /// Mounts these operations.
@@ -32,9 +32,9 @@ pub struct Health {
 
 const OK: Health = Health { status: "ok" };
 
-/// Is the process alive?
+/// Check liveness
 ///
-/// Answers as long as the process serves, whatever the database does: restart it when it does not.
+/// Responds as long as the process serves, whatever the database does: restart it when it does not.
 #[utoipa::path(
     tag = "Operations",
     security(()),
@@ -45,9 +45,9 @@ async fn get_liveness() -> web::Json<Health> {
     web::Json(OK)
 }
 
-/// Is the server ready for requests?
+/// Check readiness
 ///
-/// Answers 503 while the database is away or its schema is not this version's: send requests to
+/// Responds with 503 while the database is away or its schema is not this version's: send requests to
 /// another replica meanwhile.
 #[utoipa::path(
     tag = "Operations",
@@ -56,15 +56,7 @@ async fn get_liveness() -> web::Json<Health> {
 )]
 #[get("/health/ready")]
 async fn get_readiness(state: web::Data<State>) -> Result<web::Json<Health>, Problem> {
-    soon(&state, |tx| {
-        if !migrations::is_current(tx.connection)? {
-            return Err(Error::unavailable(
-                "the schema of the database is not this version's",
-            ));
-        }
-        Ok(())
-    })
-    .await?;
+    soon(&state, health::require_current_schema).await?;
     Ok(web::Json(OK))
 }
 
@@ -78,12 +70,12 @@ async fn soon<T: Send + 'static>(
 ) -> Result<T> {
     tokio::time::timeout(SOON, state.unit_of_work_as_system(work))
         .await
-        .map_err(|_| Error::unavailable("the database does not answer"))?
+        .map_err(|_| Error::unavailable("the database does not respond"))?
 }
 
-/// Metrics in the Prometheus text format
+/// Get the metrics
 ///
-/// Counts and levels of this process; `rollcall_imports_unfinished` and `rollcall_mails_unsent` are
+/// In the Prometheus text format: counts and levels of this process; `rollcall_imports_unfinished` and `rollcall_mails_unsent` are
 /// those of the database. They hold no personal data; still, publish them to your monitoring only.
 #[utoipa::path(
     tag = "Operations",
@@ -102,23 +94,17 @@ async fn get_metrics(
     metrics: web::Data<Metrics>,
 ) -> Result<HttpResponse, Problem> {
     metrics.set_connections(state.services.pool.in_use(), state.services.pool.size());
-    let of_database = soon(&state, |tx| {
-        Ok((
-            imports::unfinished(tx.connection)?,
-            mails::unsent(tx.connection)?,
-        ))
-    });
     // While the database is away the rest is worth reading more than ever.
-    if let Ok((unfinished, unsent)) = of_database.await {
-        metrics.set_unfinished_imports(unfinished);
-        metrics.set_unsent_mails(unsent);
+    if let Ok(backlog) = soon(&state, health::backlog).await {
+        metrics.set_unfinished_imports(backlog.unfinished_imports);
+        metrics.set_unsent_mails(backlog.unsent_mails);
     }
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(metrics.render()?))
 }
 
-/// The public keys of access tokens
+/// Get the public keys of access tokens
 ///
 /// A JSON Web Key Set (RFC 7517): another service checks an access token with the key whose `kid`
 /// the token names. Keys may be cached for an hour.

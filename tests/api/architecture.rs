@@ -373,6 +373,8 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "memberships",
             "sessions",
             "limits",
+            "audit_events",
+            "health",
             "authorization",
             "authentication",
             "idempotency",
@@ -402,6 +404,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "documentation",
             "health",
             "middleware",
+            "rate_limit_headers",
             "extract",
             "page",
             "bulk",
@@ -459,6 +462,52 @@ fn layers_have_an_order_inside() {
         &broken,
         "Inside a layer a module imports those behind it in ORDER_INSIDE.",
     );
+}
+
+#[test]
+fn routes_name_types_of_the_store_and_call_none_of_its_functions() {
+    let mut broken = Vec::new();
+    for source in sources().iter().filter(|source| source.layer() == "routes") {
+        for (line, target) in source.imports() {
+            let is_type = target
+                .last()
+                .is_some_and(|last| last.starts_with(char::is_uppercase));
+            if target.first().is_some_and(|first| first == "store") && !is_type {
+                broken.push(format!("  {}:{line}: {}", source.path, target.join("::")));
+            }
+        }
+    }
+    assert_none(&broken, "Queries belong to services, behind their permits.");
+}
+
+/// The name between the first of these beginnings and what ends it.
+fn name_behind<'a>(code: &'a str, beginnings: &[&str], end: &str) -> Option<&'a str> {
+    let rest = beginnings
+        .iter()
+        .find_map(|beginning| code.split_once(beginning))?
+        .1;
+    Some(rest.split_once(end)?.0)
+}
+
+#[test]
+fn the_documented_permission_of_a_handler_is_that_of_its_guard() {
+    let (mut broken, mut guarded) = (Vec::new(), 0);
+    for source in sources().iter().filter(|source| source.layer() == "routes") {
+        for handler in source.code.split("#[utoipa::path(").skip(1) {
+            let signature = handler.split(" -> ").next().unwrap_or_default();
+            let documented = name_behind(signature, &["json!("], "::NAME");
+            let guards = ["InOrganization<", "InGroup<"];
+            let required = name_behind(signature, &guards, ">");
+            guarded += usize::from(required.is_some());
+            if documented != required {
+                let name = name_behind(signature, &["async fn "], "(").unwrap_or_default();
+                let path = &source.path;
+                broken.push(format!("  {path}: {name}: {documented:?}, {required:?}"));
+            }
+        }
+    }
+    assert!(guarded > 40, "{guarded} handlers with a permission");
+    assert_none(&broken, "`x-permission` names the permission of the guard.");
 }
 
 #[test]
