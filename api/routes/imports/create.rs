@@ -7,8 +7,8 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, post, web};
 
 use super::requests::{ImportUpload, UsernameParameters, UsernamesRequest};
 use super::responses::ImportBody;
-use super::{upload, usernames};
-use crate::crypto::digest::sha256;
+use super::upload;
+use super::usernames::{self, ListFormat};
 use crate::error::{Code, Error, Result};
 use crate::routes::extract::idempotency::UnreadBody;
 use crate::routes::extract::{IdempotencyHeader, InOrganization, OrganizationPath};
@@ -26,7 +26,7 @@ use crate::services::authorization::{ManageImports, Permission as _};
 /// (`jane-doe@hill-road.login.invalid`, numbered where it is or ever was taken) and a password for
 /// each. Up to 10,000 names and 8 MiB; blank lines are skipped, and two people may share a name.
 ///
-/// Every row becomes an account or gets an error of its own. The answer comes when the rows are read;
+/// Every row becomes an account or gets an error of its own. The response comes when the rows are read;
 /// the accounts are created in the background: watch the import at its `Location`. Whoever made it is
 /// told by mail when it has ended. Staff import students and learners into groups that they manage.
 #[utoipa::path(
@@ -43,8 +43,7 @@ use crate::services::authorization::{ManageImports, Permission as _};
         (
             status = 202,
             description = "Accepted: the import waits for its turn, or has ended already.",
-            body = ImportBody,
-            headers(("Location" = String, description = "Where to watch the import."))
+            body = ImportBody
         ),
         UploadErrors, OrganizationErrors, ConflictErrors
     ),
@@ -57,26 +56,25 @@ pub async fn create_import(
     http: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let medium = Medium::of(&http)?;
-    if medium != Medium::Text && !http.query_string().is_empty() {
-        return Err(misplaced_parameters().into());
+    match Medium::of(&http)? {
+        Medium::Form => {
+            refuse_parameters(&http)?;
+            let form = Multipart::new(http.headers(), payload);
+            Ok(upload::create(request, unread, form).await?)
+        }
+        Medium::Json => {
+            refuse_parameters(&http)?;
+            Ok(usernames::create(request, unread, payload, ListFormat::Json).await?)
+        }
+        Medium::Text => {
+            let query = http.query_string().to_owned();
+            let format = ListFormat::Text { query };
+            Ok(usernames::create(request, unread, payload, format).await?)
+        }
     }
-    if medium == Medium::Form {
-        let form = Multipart::new(http.headers(), payload);
-        return Ok(upload::create(request, unread, form).await?);
-    }
-    let body = usernames::receive(payload).await?;
-    let idempotency = unread.with_digest(&sha256(&body));
-    let (list, options) = if medium == Medium::Json {
-        usernames::from_json(&body)?
-    } else {
-        usernames::from_text(&body, http.query_string())?
-    };
-    Ok(usernames::create(request, idempotency, list, options).await?)
 }
 
 /// The form in which people are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Medium {
     Form,
     Json,
@@ -121,10 +119,13 @@ fn is_utf8(kind: &Mime) -> bool {
     })
 }
 
-fn misplaced_parameters() -> Error {
-    Error::refused(
+fn refuse_parameters(http: &HttpRequest) -> Result<()> {
+    if http.query_string().is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(
         Code::MalformedRequest,
         "Query parameters go with names as `text/plain` only: a form and JSON hold the options \
          themselves.",
-    )
+    ))
 }

@@ -5,50 +5,49 @@ use actix_web::web::{self, Bytes};
 
 use super::requests::{Fields, UsernamesRequest};
 use super::responses::accepted;
+use crate::crypto::digest::sha256;
 use crate::domain::username_list::UsernameList;
 use crate::error::{Code, Error, Result};
-use crate::routes::extract::framework::json_refusal;
-use crate::routes::extract::{Guard as _, Idempotency, InOrganization};
+use crate::routes::extract::framework::{json_refusal, query_refusal};
+use crate::routes::extract::idempotency::UnreadBody;
+use crate::routes::extract::{Guard as _, InOrganization};
 use crate::services::authorization::ManageImports;
-use crate::services::imports::from_usernames;
 use crate::services::imports::submission::Options;
+use crate::services::imports::{self, from_usernames};
 
 /// The most bytes of a list.
 const MAX_LIST: usize = 8 * 1024 * 1024;
 
-/// Reads the whole body of a request.
-///
-/// # Errors
-/// `payload_too_large`, or `malformed_request` where it broke off.
-pub(super) async fn receive(payload: web::Payload) -> Result<Bytes> {
-    let received = payload.to_bytes_limited(MAX_LIST).await;
-    let received = received.map_err(|_| {
-        let detail = "A list of names has at most 8 MiB. Divide it, and send the parts one by one.";
-        Error::refused(Code::PayloadTooLarge, detail)
-    })?;
-    received.map_err(|_| {
-        let detail = "The body broke off. Nothing was imported: send it again.";
-        Error::refused(Code::MalformedRequest, detail)
-    })
+/// How a list of names is written.
+pub(super) enum ListFormat {
+    /// With the options.
+    Json,
+    /// A name on each line; the options are query parameters.
+    Text { query: String },
 }
 
-/// Reads the list and the options of a JSON body.
-///
-/// # Errors
-/// `malformed_request`, `validation_failed`, `file_empty`, `file_unreadable`, `too_many_rows`.
-pub(super) fn from_json(body: &[u8]) -> Result<(UsernameList, Options)> {
+impl ListFormat {
+    /// Reads the list and the options.
+    ///
+    /// # Errors
+    /// `malformed_request`, `validation_failed`, `file_empty`, `file_unreadable`, `too_many_rows`.
+    fn parse(&self, body: &[u8]) -> Result<(UsernameList, Options)> {
+        match self {
+            Self::Json => from_json(body),
+            Self::Text { query } => from_text(body, query),
+        }
+    }
+}
+
+fn from_json(body: &[u8]) -> Result<(UsernameList, Options)> {
     let request: UsernamesRequest = serde_json::from_slice(body).map_err(json_refusal)?;
     let options = options_of(Fields::of_names(&request))?;
     Ok((UsernameList::of_texts(request.usernames)?, options))
 }
 
-/// Reads the list of a text and the options of its query parameters.
-///
-/// # Errors
-/// As [`from_json`].
-pub(super) fn from_text(body: &[u8], query: &str) -> Result<(UsernameList, Options)> {
+fn from_text(body: &[u8], query: &str) -> Result<(UsernameList, Options)> {
     let parameters = web::Query::<Vec<(String, String)>>::from_query(query)
-        .map_err(|error| crate::routes::extract::framework::query_refusal(&error))?;
+        .map_err(|error| query_refusal(&error))?;
     let mut fields = Fields::of_query();
     for (name, text) in parameters.into_inner() {
         fields.take(&name, &text)?;
@@ -65,21 +64,46 @@ fn options_of(fields: Fields) -> Result<Options> {
     })
 }
 
-/// Makes an import of a list of names.
+/// Makes an import of a list of names. The permit is asked for before the body is read, and again
+/// when it has arrived; a long list is parsed on the thread that stores it.
 ///
 /// # Errors
 /// As [`from_usernames::submit`], and `idempotency_conflict`.
 pub(super) async fn create(
     request: InOrganization<ManageImports>,
-    idempotency: Idempotency,
-    list: UsernameList,
-    options: Options,
+    unread: UnreadBody,
+    payload: web::Payload,
+    format: ListFormat,
 ) -> Result<HttpResponse> {
+    let permitted = request.clone();
+    permitted
+        .run(|tx, permit| imports::require_any_reach(tx, &permit))
+        .await?;
+    let body = receive(payload).await?;
     let organization = request.organization();
-    request
-        .run_once(idempotency, move |tx, _| {
+    let execution = request.run(move |tx, _| {
+        let idempotency = unread.with_digest(&sha256(&body));
+        let (list, options) = format.parse(&body)?;
+        idempotency.execute(tx, |tx| {
             let import = from_usernames::submit(tx, organization, &list, &options)?;
             accepted(import, tx.now())
         })
-        .await
+    });
+    Ok(execution.await?.into())
+}
+
+/// Reads the whole body of a request.
+///
+/// # Errors
+/// `payload_too_large`, or `malformed_request` where it broke off.
+async fn receive(payload: web::Payload) -> Result<Bytes> {
+    let received = payload.to_bytes_limited(MAX_LIST).await;
+    let received = received.map_err(|_| {
+        let detail = "A list of names has at most 8 MiB. Divide it, and send the parts one by one.";
+        Error::refused(Code::PayloadTooLarge, detail)
+    })?;
+    received.map_err(|_| {
+        let detail = "The body broke off. Nothing was imported: send it again.";
+        Error::refused(Code::MalformedRequest, detail)
+    })
 }

@@ -172,6 +172,23 @@ both_databases!(without_a_valid_session_there_is_no_import, |app| {
     assert_all_refused(&expired, &school, &import, (401, "not_signed_in")).await;
 });
 
+both_databases!(a_list_of_names_is_read_when_its_sender_is_known, |app| {
+    let (school, _) = school_with_people(app).await;
+    let learner = app.sign_in("student@x.example", "purple fox 1").await;
+    for (who, status, code) in [
+        (&app.anonymous(), 401, "not_signed_in"),
+        (&app.register("stranger@x.example").await, 404, "not_found"),
+        (&learner, 403, "forbidden"),
+        (&school.admin, 400, "malformed_request"),
+    ] {
+        let list = who.request(Method::POST, &school.path("/imports"));
+        let list = list.header("content-type", "application/json");
+        send(list.body("[not JSON"))
+            .await
+            .expect_problem(status, code);
+    }
+});
+
 both_databases!(a_refusal_reaches_a_client_that_is_still_sending, |app| {
     let (school, _) = school_with_people(app).await;
     let student = app.sign_in("student@x.example", "purple fox 1").await;
