@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 use crate::openapi;
 use crate::routes::documentation::{self, Documentation};
 use crate::routes::extract::framework::extract_settings;
-use crate::routes::extract::{IDEMPOTENCY_KEY, REPLAYED, client_address};
+use crate::routes::extract::{IDEMPOTENCY_KEY, REPLAYED};
+use crate::routes::rate_limit_headers::{RATELIMIT, RATELIMIT_POLICY};
 use crate::routes::{self, middleware};
 use crate::state::State;
 use crate::telemetry::Metrics;
@@ -163,8 +164,8 @@ fn cors(config: &Config) -> Cors {
         header::CONTENT_DISPOSITION,
         header::HeaderName::from_static("x-request-id"),
         REPLAYED,
-        client_address::POLICY,
-        client_address::LIMIT_STATE,
+        RATELIMIT_POLICY,
+        RATELIMIT,
     ];
     let allowed = [
         header::AUTHORIZATION,

@@ -37,7 +37,6 @@ pub fn start_logging(config: &Config) -> Result<()> {
 }
 
 /// What is counted, for Prometheus.
-#[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,

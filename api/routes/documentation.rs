@@ -1,9 +1,8 @@
-//! `/openapi.json`, `/docs`, and what answers where nothing is mounted.
-
-use std::sync::Arc;
+//! `/openapi.json`, `/docs`, and the response where nothing is mounted.
 
 use actix_web::dev::ResourceDef;
 use actix_web::http::header;
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
@@ -12,10 +11,9 @@ use super::problem::Problem;
 use crate::error::Error;
 
 /// The document as it is served, and what it tells of paths and their methods.
-#[derive(Clone)]
 pub struct Documentation {
-    text: Arc<str>,
-    paths: Arc<[DocumentedPath]>,
+    text: Bytes,
+    paths: Vec<DocumentedPath>,
 }
 
 struct DocumentedPath {
@@ -54,7 +52,7 @@ impl Documentation {
         })
     }
 
-    /// Which methods are answered at this path, if any.
+    /// Which methods there are at this path, if any.
     fn methods_at(&self, path: &str) -> Option<String> {
         self.paths
             .iter()
@@ -79,7 +77,7 @@ pub fn mount(config: &mut web::ServiceConfig) {
 async fn openapi_json(documentation: web::Data<Documentation>) -> impl Responder {
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(documentation.text.to_string())
+        .body(documentation.text.clone())
 }
 
 async fn to_docs() -> impl Responder {
@@ -88,7 +86,7 @@ async fn to_docs() -> impl Responder {
         .finish()
 }
 
-/// Whatever no handler answers: 405 where another method would be, else 404.
+/// Responds where there is no handler: 405 where the path has other methods, else 404.
 pub async fn nothing_here(
     request: HttpRequest,
     documentation: web::Data<Documentation>,

@@ -9,14 +9,14 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error as ActixError, HttpMessage, ResponseError, web};
+use actix_web::{Error as ActixError, HttpMessage, ResponseError, mime, web};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::extract::client_address;
 use super::extract::request_info::RequestId;
 use super::problem::Problem;
+use super::rate_limit_headers;
 use crate::error::{Code, Error};
 use crate::telemetry::Metrics;
 
@@ -33,7 +33,7 @@ struct Observed {
 /// Gives a request its id, span, log line and metrics, and renders whatever went wrong as a problem.
 ///
 /// # Errors
-/// Never: whatever went wrong is an answer by then.
+/// Never: whatever went wrong is a response by then.
 pub async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -53,17 +53,17 @@ pub async fn observe(
         Ok(Err(compressed_body().into()))
     } else {
         let deadline = deadline(&request);
-        let answering = AssertUnwindSafe(next.call(request))
+        let serving = AssertUnwindSafe(next.call(request))
             .catch_unwind()
             .instrument(span);
-        let answered = tokio::time::timeout(deadline, answering).await;
-        answered.unwrap_or_else(|_| {
+        let served = tokio::time::timeout(deadline, serving).await;
+        served.unwrap_or_else(|_| {
             Ok(Err(
                 Problem::of_framework(StatusCode::REQUEST_TIMEOUT).into()
             ))
         })
     };
-    let answer = match outcome {
+    let response = match outcome {
         Ok(Ok(response)) => Ok(with_problem_rendered(
             response.map_into_boxed_body(),
             &observed,
@@ -71,7 +71,7 @@ pub async fn observe(
         Ok(Err(error)) => Err(rendered_error(&error, &observed)),
         Err(panic) => Err(rendered_panic(panic.as_ref(), &observed)),
     };
-    let status = match &answer {
+    let status = match &response {
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
@@ -80,23 +80,23 @@ pub async fn observe(
         status.as_u16(),
         metrics.as_deref().map(|metrics| &**metrics),
     );
-    answer.map(|mut response| {
-        client_address::announce(&mut response);
+    response.map(|mut response| {
+        rate_limit_headers::add(&mut response);
         with_id(response, &observed.id)
     })
 }
 
-/// How long a request may take until its answer begins: a minute, or what a large file needs.
+/// How long a request may take until its response begins: a minute, or what a large file needs.
 fn deadline(request: &ServiceRequest) -> Duration {
-    let kind = request.headers().get(header::CONTENT_TYPE);
-    let is_form = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
+    let kind = request.mime_type().ok().flatten();
+    let is_form = kind.is_some_and(|kind| kind.type_() == mime::MULTIPART);
     Duration::from_secs(if is_form { 15 * 60 } else { 60 })
 }
 
 /// A few compressed kilobytes can unfold to gigabytes before any limit sees them.
 fn is_compressed(request: &ServiceRequest) -> bool {
     let encoding = request.headers().get(header::CONTENT_ENCODING);
-    encoding.is_some_and(|encoding| encoding.as_bytes() != b"identity")
+    encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn compressed_body() -> Problem {
@@ -175,7 +175,7 @@ fn render(problem: &Problem, observed: &Observed) -> actix_web::HttpResponse {
     problem.render(&observed.id)
 }
 
-/// An answer on its way out as an error, because its request is gone.
+/// A response on its way out as an error, because its request is gone.
 #[derive(Debug)]
 struct Rendered {
     status: actix_web::http::StatusCode,
@@ -225,4 +225,28 @@ fn note(observed: &Observed, status: u16, metrics: Option<&Metrics>) {
         milliseconds = took.as_millis(),
         "answered"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_form_has_more_time_however_its_type_is_written() {
+        for (kind, minutes) in [
+            ("multipart/form-data; boundary=x", 15),
+            ("Multipart/Form-Data; boundary=x", 15),
+            ("MULTIPART/form-data", 15),
+            ("multipartish/form-data", 1),
+            ("application/json", 1),
+            ("", 1),
+        ] {
+            let request = TestRequest::default()
+                .insert_header((header::CONTENT_TYPE, kind))
+                .to_srv_request();
+            assert_eq!(deadline(&request).as_secs(), minutes * 60, "{kind}");
+        }
+    }
 }

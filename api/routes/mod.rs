@@ -1,4 +1,4 @@
-//! HTTP only: extract, call one service, shape the answer. Request and response types stand beside
+//! HTTP only: extract, call one service, shape the response. Request and response types stand beside
 //! their handlers.
 
 pub mod api_keys;
@@ -19,6 +19,7 @@ pub mod middleware;
 pub mod organizations;
 pub mod page;
 pub mod problem;
+pub mod rate_limit_headers;
 pub mod seats;
 
 use utoipa_actix_web::service_config::ServiceConfig;

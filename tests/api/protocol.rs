@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::both_databases;
-use crate::support::people::{PASSWORD, send};
+use crate::support::people::{PASSWORD, send, text};
 
 both_databases!(whatever_is_refused_is_a_problem, |app| {
     let anonymous = app.anonymous();
@@ -227,6 +227,56 @@ both_databases!(a_problem_does_not_repeat_what_may_be_a_secret, |app| {
         refused.expect_problem(400, "malformed_request");
         assert!(!refused.text.contains("918273645") && !refused.text.contains("secret in"));
     }
+});
+
+both_databases!(a_problem_repeats_little_of_what_was_sent, |app| {
+    let ann = app.register("ann@x.org").await;
+    let long = "x".repeat(5000);
+    let query = ann.get(&format!("/v1/organizations?{long}=1")).await;
+    let body = ann.patch("/v1/me", json!({ long: 1 })).await;
+    for refused in [query, body] {
+        let problem = refused.expect_problem(400, "malformed_request");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("unknown field `xxx") && detail.len() < 600,
+            "{detail}"
+        );
+    }
+});
+
+both_databases!(what_is_created_is_at_its_location, |app| {
+    let school = app.school().await;
+    let admin = &school.admin;
+    for (path, body, is_found) in [
+        ("/groups", json!({ "name": "7A" }), true),
+        (
+            "/api-keys",
+            json!({ "name": "Timetable", "scopes": ["groups:read"] }),
+            false,
+        ),
+    ] {
+        let created = admin.post(&school.path(path), body).await;
+        let id = text(&created.expect_status(201)["id"]);
+        let location = school.path(&format!("{path}/{id}"));
+        assert_eq!(created.header("location"), location);
+        if is_found {
+            admin.get(&location).await.expect(200, created.json());
+        }
+        admin.delete(&location).await.expect_status(204);
+    }
+    let body = json!({ "email": "ann@x.org", "password": PASSWORD, "username": "Ann" });
+    let registered = app.anonymous().post("/v1/auth/register", body).await;
+    registered.expect_status(201);
+    assert_eq!(registered.header("location"), "/v1/me");
+});
+
+both_databases!(a_body_that_nobody_needs_is_read_to_its_limit, |app| {
+    let school = app.school().await;
+    let path = school.path("/invite-code/reset");
+    let reset = |body: Vec<u8>| school.admin.request(Method::POST, &path).body(body);
+    let large = send(reset(vec![b'x'; 2 * 1024 * 1024])).await;
+    large.expect_problem(413, "payload_too_large");
+    send(reset(vec![b'x'; 1024])).await.expect_status(200);
 });
 
 both_databases!(hostile_query_parameters_are_refused, |app| {

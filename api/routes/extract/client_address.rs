@@ -1,20 +1,14 @@
-//! Where a request comes from, and how its sender stands with the limits.
+//! Where a request comes from.
 
 use std::future::{Ready, ready};
 
-use actix_web::dev::{Payload, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
 
 use crate::domain::client_address::{counted_as, forwarded_for};
 use crate::error::Error;
-use crate::routes::problem::{Problem, whole_seconds};
-use crate::services::limits::{LimitState, LimitStates};
+use crate::routes::problem::Problem;
 use crate::state::State;
-
-/// The headers that tell how a sender stands (draft-ietf-httpapi-ratelimit-headers).
-pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-pub const LIMIT_STATE: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Where a request comes from: an address, or the network of one customer. A subject of limits.
 pub struct ClientAddress(pub String);
@@ -37,34 +31,6 @@ fn client_of(request: &HttpRequest, state: &State) -> String {
     } else {
         trusted.client(peer.ip(), older.split(','))
     })
-}
-
-/// Adds the headers that tell how the sender stands with the limits that the request met, if any.
-pub fn announce(response: &mut ServiceResponse) {
-    let known = response
-        .request()
-        .extensions()
-        .get::<LimitStates>()
-        .cloned();
-    let states = known.map(|states| states.list()).unwrap_or_default();
-    let policies = joined(&states, |state| {
-        let (limit, quota) = (state.limit, state.quota);
-        format!("\"{limit}\";q={};w={}", quota.uses, quota.seconds)
-    });
-    let left = joined(&states, |state| {
-        let next = whole_seconds(state.next_in);
-        format!("\"{}\";r={};t={next}", state.limit, state.left)
-    });
-    for (name, text) in [(POLICY, policies), (LIMIT_STATE, left)] {
-        if let (false, Ok(value)) = (text.is_empty(), HeaderValue::from_str(&text)) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-}
-
-fn joined(states: &[LimitState], words: impl Fn(&LimitState) -> String) -> String {
-    let items: Vec<String> = states.iter().map(words).collect();
-    items.join(", ")
 }
 
 impl FromRequest for ClientAddress {

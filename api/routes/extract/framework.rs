@@ -7,19 +7,38 @@ use actix_web::web;
 use crate::error::{Code, Error};
 use crate::routes::problem::Problem;
 
+/// How much of a parser's words a refusal repeats, in characters: they repeat what the caller sent.
+const MAX_WORDS: usize = 500;
+
 /// The refusal of a body that is not the JSON it should be. Serde repeats values, which may be
 /// secrets; it names fields only where they are unknown or missing.
 pub fn json_refusal(error: serde_json::Error) -> Error {
     let words = error.to_string();
     let names_fields = words.starts_with("unknown field") || words.starts_with("missing field");
     let what = if names_fields {
-        words.chars().take(500).collect()
+        shortened(&words)
     } else {
         let (line, column) = (error.line(), error.column());
         format!("look at line {line}, column {column}")
     };
     let detail = format!("The body is not the JSON that this path takes: {what}.");
     Error::refused(Code::MalformedRequest, detail)
+}
+
+fn shortened(words: &str) -> String {
+    words.chars().take(MAX_WORDS).collect()
+}
+
+/// The refusal of a body that is not said to be JSON.
+pub fn not_json() -> Problem {
+    let detail = "Send the body as JSON, with `Content-Type: application/json`.";
+    Error::refused(Code::UnsupportedMediaType, detail).into()
+}
+
+/// The refusal of a body that did not arrive whole.
+pub fn broken_off() -> Problem {
+    let detail = "The body broke off, or is not JSON.";
+    Error::refused(Code::MalformedRequest, detail).into()
 }
 
 /// The most bytes of a JSON body.
@@ -43,19 +62,11 @@ pub fn extract_settings(config: &mut web::ServiceConfig) {
 fn body_problem(error: JsonPayloadError) -> Problem {
     match error {
         JsonPayloadError::Deserialize(error) => json_refusal(error).into(),
-        JsonPayloadError::ContentType => Error::refused(
-            Code::UnsupportedMediaType,
-            "Send the body as JSON, with `Content-Type: application/json`.",
-        )
-        .into(),
+        JsonPayloadError::ContentType => not_json(),
         JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
             Problem::of_framework(StatusCode::PAYLOAD_TOO_LARGE)
         }
-        _ => Error::refused(
-            Code::MalformedRequest,
-            "The body broke off, or is not JSON.",
-        )
-        .into(),
+        _ => broken_off(),
     }
 }
 
@@ -65,8 +76,7 @@ fn query_problem(error: &QueryPayloadError) -> Problem {
 
 /// The refusal of query parameters that cannot be read.
 pub fn query_refusal(error: &QueryPayloadError) -> Error {
-    Error::refused(
-        Code::MalformedRequest,
-        format!("The query parameters cannot be read: {error}."),
-    )
+    let words = shortened(&error.to_string());
+    let detail = format!("The query parameters cannot be read: {words}.");
+    Error::refused(Code::MalformedRequest, detail)
 }

@@ -13,10 +13,10 @@ use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use super::fingerprint::of_request;
-use super::framework::json_refusal;
+use super::framework::{broken_off, json_refusal, not_json};
 use crate::crypto::digest::{Digest, sha256};
 use crate::domain::idempotency_key::IdempotencyKey;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::routes::problem::Problem;
 use crate::services::context::Principal;
 use crate::services::idempotency::{Execution, KeyedRequest, StoredResponse};
@@ -170,7 +170,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         Box::pin(async move {
             let unread = unread?;
             if !is_json {
-                return Err(not_json().into());
+                return Err(not_json());
             }
             let bytes = bytes.await.map_err(|error| unreadable(&error))?;
             Ok(Self {
@@ -203,19 +203,11 @@ fn is_json(request: &HttpRequest) -> bool {
     })
 }
 
-fn not_json() -> Error {
-    Error::refused(
-        Code::UnsupportedMediaType,
-        "Send the body as JSON, with `Content-Type: application/json`.",
-    )
-}
-
 fn unreadable(error: &actix_web::Error) -> Problem {
     if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
         return Problem::of_framework(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let detail = "The body broke off, or is not JSON.";
-    Error::refused(Code::MalformedRequest, detail).into()
+    broken_off()
 }
 
 impl From<Execution> for HttpResponse {

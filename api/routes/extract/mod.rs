@@ -18,4 +18,3 @@ pub use guard::{
 };
 pub use idempotency::{IDEMPOTENCY_KEY, Idempotency, IdempotencyHeader, REPLAYED};
 pub use patch::nullable;
-pub use request_info::RequestInfo;

@@ -1,10 +1,7 @@
 //! What a request tells of itself, whoever sent it.
 
-use std::future::{Ready, ready};
-
-use actix_web::dev::Payload;
 use actix_web::http::header::{self, Header as _};
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{HttpMessage as _, HttpRequest};
 
 use crate::domain::language::Language;
 use crate::domain::timestamp::Timestamp;
@@ -70,7 +67,7 @@ fn text_of(request: &HttpRequest, name: header::HeaderName) -> Option<&str> {
 }
 
 /// The limits that this request met so far; everything that serves it shares one list.
-pub fn limit_states_of(request: &HttpRequest) -> LimitStates {
+fn limit_states_of(request: &HttpRequest) -> LimitStates {
     let mut extensions = request.extensions_mut();
     if let Some(known) = extensions.get::<LimitStates>() {
         return known.clone();
@@ -78,15 +75,6 @@ pub fn limit_states_of(request: &HttpRequest) -> LimitStates {
     let states = LimitStates::default();
     extensions.insert(states.clone());
     states
-}
-
-impl FromRequest for RequestInfo {
-    type Error = std::convert::Infallible;
-    type Future = Ready<Result<Self, Self::Error>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self::of(request)))
-    }
 }
 
 #[cfg(test)]
