@@ -32,7 +32,7 @@ fn is_key(parameter: &RefOr<Parameter>) -> bool {
     matches!(parameter, RefOr::T(parameter) if parameter.name == HEADER)
 }
 
-/// Describes what an operation that takes a key takes and answers.
+/// Describes the key and the responses of an operation that takes one.
 pub fn describe(operation: &mut Operation) {
     let parameters = operation.parameters.get_or_insert_default();
     parameters.retain(|parameter| !is_key(parameter));
@@ -45,7 +45,8 @@ pub fn describe(operation: &mut Operation) {
             headers.insert("Idempotent-Replayed".to_owned(), RefOr::Ref(replayed));
         }
     }
-    let refusals = problem::shared_references(&[409, 422]);
+    // Every such operation reads its body, those too that need none.
+    let refusals = problem::shared_references(&[400, 409, 413, 422]);
     operation.responses.responses.extend(refusals);
 }
 
@@ -63,7 +64,7 @@ fn parameter() -> Parameter {
         .description(Some(
             "A name for this request, so that it is done once however often it is sent: 1 to 255 \
              visible ASCII characters, in quotes or bare. For 24 hours the same key with the same \
-             request gets the first answer again.",
+             request gets the first response again.",
         ))
         .schema(Some(text))
         .build()
@@ -72,6 +73,6 @@ fn parameter() -> Parameter {
 fn replayed() -> Header {
     HeaderBuilder::new()
         .schema(Some(ObjectBuilder::new().schema_type(Type::Boolean)))
-        .description(Some("`true` where this answer was given before."))
+        .description(Some("`true` where this response was given before."))
         .build()
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod idempotency;
+mod location;
 
 use std::collections::BTreeMap;
 
@@ -34,18 +35,18 @@ use crate::routes::{self, problem};
             **Lists** come in pages: send `next_cursor` back as `cursor` for the next one; a `Link` \
             header names it too.\n\n\
             **Repetitions.** Operations that create or send take an `Idempotency-Key`: a name that you \
-            give to the request, a random UUID for example. Whatever happened to the answer, send the \
+            give to the request, a random UUID for example. Whatever happened to the response, send the \
             same request with the same key again: it is done once, and within 24 hours it gets the \
-            first answer again, with `Idempotent-Replayed: true`. The same key with another request \
+            first response again, with `Idempotent-Replayed: true`. The same key with another request \
             is `idempotency_conflict`. A refused request leaves nothing behind, its key can be used \
-            again. Keys are your account's own.\n\n\
+            again. Keys are your account's own; those of an API key are that API key's.\n\n\
             **Limits.** Where something could be guessed or flooded, uses are counted: registrations, \
             wrong passwords, unknown invite codes, mails. What succeeds where guesses are counted \
-            costs nothing. Answers of limited operations tell how you stand: `RateLimit-Policy` names \
+            costs nothing. Responses of limited operations tell how you stand: `RateLimit-Policy` names \
             each limit with its quota (`q`) and the seconds in which that grows back (`w`), \
             `RateLimit` the uses that are left (`r`) and the seconds until there is one more (`t`). \
-            With none left the answer is 429 `rate_limited`: wait as long as `Retry-After` says.\n\n\
-            **Requests** carry an `X-Request-Id`, yours or one we make; it is in the answer and in \
+            With none left the response is 429 `rate_limited`: wait as long as `Retry-After` says.\n\n\
+            **Requests** carry an `X-Request-Id`, yours or one we make; it is in the response and in \
             the log."
     ),
     security(("access_token" = [])),
@@ -84,6 +85,9 @@ pub fn document() -> OpenApi {
     add_components(&mut document);
     complete_schemas(&mut document);
     for item in document.paths.paths.values_mut() {
+        for operation in operations(item) {
+            location::describe(operation);
+        }
         if let Some(operation) = item.post.as_mut().filter(|it| idempotency::takes_key(it)) {
             idempotency::describe(operation);
         }
@@ -136,6 +140,7 @@ fn add_components(document: &mut OpenApi) {
         components.responses.insert(name, RefOr::T(response));
     }
     idempotency::add_components(components);
+    location::add_components(components);
     for (name, scheme) in access::security_schemes() {
         let schemes = &mut components.security_schemes;
         schemes.insert(name.to_owned(), RefOr::T(scheme));
@@ -168,7 +173,7 @@ fn first_example(schema: &RefOr<Schema>) -> Option<Value> {
     }
 }
 
-/// An answer names each of its fields, `null` where there is nothing; only a request may leave
+/// A response names each of its fields, `null` where there is nothing; only a request may leave
 /// fields out. A problem without faulty fields has no `errors`.
 fn require_what_is_always_there(name: &str, object: &mut Object) {
     if name.ends_with("Request") || name.ends_with("Upload") {
@@ -209,7 +214,7 @@ fn exemplify_list(object: &mut Object, examples: &BTreeMap<String, Value>) {
 }
 
 /// The operations of a path.
-pub fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [
         &mut item.get,
         &mut item.put,

@@ -171,7 +171,8 @@ pub struct ApiKeyPath {
 /// Create an API key
 ///
 /// The key acts for you, in this organization only: it does what its scopes name, and never more than
-/// you may do at that moment. It is shown this once. An organization has at most 100 keys.
+/// you may do at that moment. It is shown this once. An organization has at most 100 keys, expired ones
+/// included; another one gets 422 `validation_failed`.
 #[utoipa::path(
     tag = "API keys",
     params(OrganizationPath, IdempotencyHeader),
@@ -187,13 +188,14 @@ async fn create_api_key(
     Json { idempotency, body }: Json<CreateApiKeyRequest>,
 ) -> Result<HttpResponse, Problem> {
     let new = new_api_key(body)?;
-    let response = request
+    request
         .run_once(idempotency, move |tx, permit| {
             let issued = api_keys::create(tx, &permit, new)?;
-            StoredResponse::created(&CreatedApiKeyBody::new(issued)?)
+            let (organization, key) = (permit.organization.id, issued.view.key.id);
+            let location = format!("/v1/organizations/{organization}/api-keys/{key}");
+            StoredResponse::created(location, &CreatedApiKeyBody::new(issued)?)
         })
-        .await?;
-    Ok(response)
+        .await
 }
 
 fn new_api_key(body: CreateApiKeyRequest) -> Result<NewApiKey> {
@@ -248,7 +250,7 @@ async fn list_api_keys(
 
 /// Revoke an API key
 ///
-/// It stops at once.
+/// It stops working at once.
 #[utoipa::path(
     tag = "API keys",
     params(ApiKeyPath),

@@ -29,7 +29,7 @@ pub fn refuse_more_than<T>(most: usize, pointer: &'static str, named: &[T]) -> R
     Err(Error::invalid(pointer, "too_many", detail))
 }
 
-/// Declares the answer of one such call: how each person ended, and how many ended how.
+/// Declares the response to one such call: how each person ended, and how many ended how.
 macro_rules! outcomes_body {
     ($(#[$meta:meta])* $name:ident, $(#[$item_meta:meta])* $item:ident of $outcome:ty) => {
         #[derive(serde::Serialize, utoipa::ToSchema)]

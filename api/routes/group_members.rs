@@ -224,16 +224,15 @@ async fn add_group_members(
     let idempotency::Json { idempotency, body } = body;
     refuse_wrong_number("/account_ids", &body.account_ids)?;
     let role = body.role.unwrap_or(GroupRole::Member);
-    let answer = request
+    request
         .run_once(idempotency, move |tx, permit| {
             let outcomes = group_members::add(tx, &permit, &body.account_ids, role)?;
             StoredResponse::ok(&AddedGroupMembers::from(outcomes))
         })
-        .await?;
-    Ok(answer)
+        .await
 }
 
-/// Take people out of a group
+/// Remove people from a group
 ///
 /// Up to 500 at once; they stay in the organization. Each ends on its own: `removed`,
 /// `not_in_group`, `duplicate_in_request`. The group's invite code, as it is, does not let them
@@ -254,18 +253,17 @@ async fn remove_group_members(
 ) -> Result<HttpResponse, Problem> {
     let idempotency::Json { idempotency, body } = body;
     refuse_wrong_number("/account_ids", &body.account_ids)?;
-    let answer = request
+    request
         .run_once(idempotency, move |tx, permit| {
             let outcomes = group_members::remove(tx, &permit, &body.account_ids)?;
             StoredResponse::ok(&RemovedGroupMembers::from(outcomes))
         })
-        .await?;
-    Ok(answer)
+        .await
 }
 
-/// Make somebody a manager or a plain member of a group
+/// Change a member's role in a group
 ///
-/// Groups are managed by staff and admins: `manager_needs_staff_type` in `errors` for anybody else.
+/// Makes somebody a manager or a plain member. Groups are managed by staff and admins: `manager_needs_staff_type` in `errors` for anybody else.
 #[utoipa::path(
     tag = "Groups",
     params(GroupMemberPath),

@@ -137,7 +137,8 @@ pub struct GroupQuery {
 
 /// Create a group
 ///
-/// The caller manages it, if they are staff or an admin of the organization.
+/// The caller manages it, if they are staff or an admin of the organization. A name that another group
+/// of the organization has, whatever the case, gets `name_taken`.
 #[utoipa::path(
     tag = "Groups",
     params(OrganizationPath, IdempotencyHeader),
@@ -166,13 +167,14 @@ async fn create_group(
         name,
         description: description.flatten(),
     };
-    let created = request
+    request
         .run_once(idempotency, move |tx, permit| {
-            let group = groups::create(tx, &permit, new)?;
-            StoredResponse::created(&GroupBody::from(group))
+            let created = groups::create(tx, &permit, new)?;
+            let (organization, group) = (permit.organization.id, created.group.id);
+            let location = format!("/v1/organizations/{organization}/groups/{group}");
+            StoredResponse::created(location, &GroupBody::from(created))
         })
-        .await?;
-    Ok(created)
+        .await
 }
 
 /// List groups
@@ -207,6 +209,8 @@ async fn list_groups(
 }
 
 /// Get a group
+///
+/// Its name and description, the number of its members, and the caller's role in it.
 #[utoipa::path(
     tag = "Groups",
     params(GroupPath),
@@ -220,6 +224,9 @@ async fn get_group(request: InGroup<SeeGroups>) -> Result<web::Json<GroupBody>, 
 }
 
 /// Change a group's name or description
+///
+/// Absent fields stay. A name that another group of the organization has, whatever the case, gets
+/// `name_taken`.
 #[utoipa::path(
     tag = "Groups",
     params(GroupPath),
@@ -234,14 +241,14 @@ async fn update_group(
     request: InGroup<ManageGroup>,
     body: web::Json<UpdateGroupRequest>,
 ) -> Result<web::Json<GroupBody>, Problem> {
-    let new = regrouping(&body)?;
+    let new = group_update(&body)?;
     let group = request
         .run(move |tx, permit| groups::update(tx, &permit, new))
         .await?;
     Ok(web::Json(group.into()))
 }
 
-fn regrouping(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
+fn group_update(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
     let mut form = Form::new();
     let name = body.name.as_deref();
     let name = name.and_then(|name| form.text("/name", name, MAX_NAME));
@@ -257,7 +264,7 @@ fn regrouping(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
 
 /// Delete a group
 ///
-/// Its members stay in the organization; its invite code dies. There is no way back.
+/// Its members stay in the organization; its invite code stops working. There is no way back.
 #[utoipa::path(
     tag = "Groups",
     params(GroupPath),

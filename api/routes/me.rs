@@ -157,6 +157,8 @@ pub struct MySessionList {
 }
 
 /// Get the current account
+///
+/// The account that the session belongs to, with its settings.
 #[utoipa::path(
     tag = "My account",
     responses((status = 200, description = "The caller's account.", body = AccountBody), SessionErrors)
@@ -170,6 +172,9 @@ async fn get_me(request: Authenticated) -> Result<web::Json<AccountBody>, Proble
 }
 
 /// Change one's own account
+///
+/// Changes the name that others see, and the language of mails. The address stays; the password has an
+/// operation of its own.
 #[utoipa::path(
     tag = "My account",
     responses(
@@ -216,6 +221,9 @@ async fn delete_me(request: Authenticated) -> Result<HttpResponse, Problem> {
 }
 
 /// List one's own memberships
+///
+/// All organizations that the caller is in, with the account type and the role in each. Deactivated
+/// memberships are listed too.
 #[utoipa::path(
     tag = "My account",
     responses((status = 200, description = "All of them.", body = MyMembershipList), SessionErrors)
@@ -310,6 +318,8 @@ struct SessionPath {
 }
 
 /// End one of one's own sessions
+///
+/// Signs that device out: its refresh token stops working, and its access token with it.
 #[utoipa::path(
     tag = "My account",
     params(SessionPath),

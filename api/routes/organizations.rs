@@ -156,14 +156,13 @@ async fn create_organization(
         name,
         kind: body.kind,
     };
-    let created = request
+    request
         .run_once(idempotency, move |tx, ()| {
             let organization = organizations::create(tx, new)?;
             let location = format!("/v1/organizations/{}", organization.id);
-            Ok(StoredResponse::created(&OrganizationBody::from(organization))?.at(location))
+            StoredResponse::created(location, &OrganizationBody::from(organization))
         })
-        .await?;
-    Ok(created)
+        .await
 }
 
 /// List organizations
@@ -193,6 +192,7 @@ async fn list_organizations(
 
 /// Get an organization
 ///
+/// Its name, kind, slug, and the account type that joiners get.
 #[utoipa::path(
     tag = "Organizations",
     params(OrganizationPath),
@@ -212,6 +212,9 @@ async fn get_organization(
 
 /// Change an organization
 ///
+/// Changes the name, the slug and the account type that joiners get. A slug that another organization
+/// has gets `name_taken`; an account type of another kind of organization
+/// `account_type_not_in_kind`.
 #[utoipa::path(
     tag = "Organizations",
     params(OrganizationPath),
@@ -248,8 +251,9 @@ async fn update_organization(
 
 /// Delete an organization
 ///
-/// Deletes it with its groups, imports and memberships. Accounts that it created are deleted too,
-/// unless they are in another organization; everybody else only loses the membership. There is no
+/// Deletes it with its memberships, groups, imports, invite codes and invitations. Accounts that it
+/// manages are deleted too, unless they are operators', in another organization or invited by one:
+/// those belong to their owners from then on. Everybody else loses the membership only. There is no
 /// way back.
 #[utoipa::path(
     tag = "Organizations",

@@ -94,7 +94,7 @@ pub fn bad_cursor() -> Error {
     )
 }
 
-/// One page, as it is answered.
+/// One page, as responses show it.
 pub struct Paged<T> {
     items: Vec<T>,
     next_cursor: Option<String>,
@@ -124,7 +124,7 @@ impl<T> Paged<T> {
         })
     }
 
-    /// The answer: the body that `body` makes of items and cursor, and a `Link` to the next page.
+    /// The response: the body that `body` makes of items and cursor, and a `Link` to the next page.
     pub fn respond<B: Serialize>(
         self,
         request: &HttpRequest,

@@ -14,8 +14,8 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::error::{Code, Error, FieldError, Refusal};
 
-/// How each code is answered: the one table.
-const fn answer(code: Code) -> (u16, &'static str) {
+/// The status and the title of each code: the one table.
+const fn status_and_title(code: Code) -> (u16, &'static str) {
     match code {
         Code::MalformedRequest => (400, "The request cannot be read"),
         Code::NotSignedIn => (401, "Not signed in"),
@@ -116,9 +116,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Another method would be answered here (RFC 9110 wants them named).
+    /// The path has other methods (RFC 9110 wants them named).
     pub fn method_not_allowed(allowed: String) -> Self {
-        let detail = format!("This path answers {allowed} only.");
+        let detail = format!("This path takes {allowed} only.");
         Self {
             error: Error::refused(Code::MethodNotAllowed, detail),
             allow: Some(allowed),
@@ -132,7 +132,7 @@ impl Problem {
             404 => (Code::NotFound, "There is nothing at this path."),
             405 => (
                 Code::MethodNotAllowed,
-                "This path does not answer this method.",
+                "This path does not take this method.",
             ),
             408 => (
                 Code::MalformedRequest,
@@ -147,14 +147,14 @@ impl Problem {
                 "This path takes another content type.",
             ),
             400..=499 => (Code::MalformedRequest, "The request cannot be read."),
-            _ => return Error::internal(format!("the framework answered {status}")).into(),
+            _ => return Error::internal(format!("the framework refused with {status}")).into(),
         };
         Error::refused(code, detail).into()
     }
 
-    /// The answer, whole.
+    /// The response, whole.
     pub fn render(&self, request_id: &str) -> HttpResponse {
-        let (status, title) = answer(self.error.code());
+        let (status, title) = status_and_title(self.error.code());
         let (detail, errors) = self.words();
         let body = ProblemBody {
             kind: "about:blank",
@@ -185,7 +185,7 @@ impl Problem {
     fn retry_after(&self) -> u64 {
         let known = match &self.error {
             Error::Refused(refusal) => refusal.retry_after,
-            _ => None,
+            Error::Unavailable(_) | Error::Internal(_) => None,
         };
         known.map_or(RETRY_AFTER, |wait| whole_seconds(wait).max(1))
     }
@@ -210,7 +210,7 @@ impl Problem {
     pub fn cause(&self) -> Option<String> {
         match &self.error {
             Error::Refused(_) => None,
-            failure => Some(failure.to_string()),
+            failure @ (Error::Unavailable(_) | Error::Internal(_)) => Some(failure.to_string()),
         }
     }
 }
@@ -241,7 +241,7 @@ impl fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        let (status, _) = answer(self.error.code());
+        let (status, _) = status_and_title(self.error.code());
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
@@ -370,17 +370,17 @@ problems! {
     BodyErrors: 400 413 415 422;
     /// Of whatever reads query parameters.
     QueryErrors: 400 422;
-    /// Of whatever needs a session.
-    SessionErrors: 401;
+    /// Of whatever needs a session: an API key gets 403.
+    SessionErrors: 401 403;
     /// Of whatever happens within an organization.
     OrganizationErrors: 401 403 404;
     /// Of whatever names one thing of the caller's own.
-    OwnResourceErrors: 401 404;
+    OwnResourceErrors: 401 403 404;
     /// Of whatever can meet what is there already.
     ConflictErrors: 409;
     /// Of whatever takes the secret of an invitation's mail.
     InvitationLinkErrors: 404 409;
-    /// Of answering an invitation.
+    /// Of accepting and declining an invitation.
     InvitationErrors: 403 404 409 410;
     /// Of whatever takes an invite code.
     InviteCodeErrors: 403 404 409 410 429;
@@ -390,6 +390,8 @@ problems! {
     LinkErrors: 403 410;
     /// Of whatever sends mail for whoever asks.
     MailErrors: 429;
+    /// Of exchanging a refresh token.
+    RefreshErrors: 401;
     /// Of signing in.
     SignInErrors: 401 403 429;
     /// Of whatever hashes a password.

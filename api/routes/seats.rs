@@ -57,6 +57,9 @@ pub struct SetSeatLimitsRequest {
 }
 
 /// Get the seat ledger
+///
+/// In total and for each account type: the limit, how many seats are used, how many are reserved for
+/// invitations and imports, and how many are free.
 #[utoipa::path(
     tag = "Seats",
     params(OrganizationPath),

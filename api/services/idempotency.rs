@@ -60,20 +60,20 @@ impl StoredResponse {
         Self::with_body(200, body)
     }
 
-    /// 201 with what was created.
+    /// 201 with what was created, and its path.
     ///
     /// # Errors
     /// As [`StoredResponse::ok`].
-    pub fn created(body: &impl Serialize) -> Result<Self> {
-        Self::with_body(201, body)
+    pub fn created(location: String, body: &impl Serialize) -> Result<Self> {
+        Ok(Self::with_body(201, body)?.at(location))
     }
 
-    /// 202 with what was accepted.
+    /// 202 with what was accepted, and the path to watch it at.
     ///
     /// # Errors
     /// As [`StoredResponse::ok`].
-    pub fn accepted(body: &impl Serialize) -> Result<Self> {
-        Self::with_body(202, body)
+    pub fn accepted(location: String, body: &impl Serialize) -> Result<Self> {
+        Ok(Self::with_body(202, body)?.at(location))
     }
 
     /// 202 without a body.
@@ -86,9 +86,7 @@ impl StoredResponse {
         Self::without_body(204)
     }
 
-    /// Adds the path of what was created.
-    #[must_use]
-    pub fn at(mut self, location: String) -> Self {
+    fn at(mut self, location: String) -> Self {
         self.location = Some(location);
         self
     }

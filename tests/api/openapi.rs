@@ -94,6 +94,83 @@ fn every_operation_has_a_name_a_summary_a_tag_and_its_security() {
     }
 }
 
+/// What the summary of an operation begins with.
+const VERBS: [&str; 31] = [
+    "Accept",
+    "Add",
+    "Ask",
+    "Cancel",
+    "Change",
+    "Check",
+    "Create",
+    "Deactivate",
+    "Decline",
+    "Delete",
+    "Discard",
+    "Download",
+    "End",
+    "Get",
+    "Import",
+    "Invite",
+    "Leave",
+    "List",
+    "Preview",
+    "Reactivate",
+    "Redeem",
+    "Refresh",
+    "Register",
+    "Remove",
+    "Renew",
+    "Resend",
+    "Reset",
+    "Revoke",
+    "Set",
+    "Sign",
+    "Verify",
+];
+
+#[test]
+fn every_operation_is_described_and_its_summary_begins_with_a_verb() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let summary = operation["summary"].as_str().unwrap();
+        let verb = summary.split(' ').next().unwrap();
+        assert!(VERBS.contains(&verb), "{name}: {summary}");
+        let description = operation["description"].as_str().unwrap_or_default();
+        let own = description.split("*Requires:*").next().unwrap().trim();
+        assert!(own.ends_with('.'), "{name}: {description:?}");
+    }
+}
+
+#[test]
+fn what_is_created_has_its_location() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        if let Some(created) = operation["responses"].get("201") {
+            let header = &created["headers"]["Location"]["$ref"];
+            assert_eq!(header, "#/components/headers/Location", "{name}");
+        }
+    }
+}
+
+#[test]
+fn whatever_reads_a_body_says_how_it_refuses_one() {
+    let document = document();
+    let key = serde_json::json!({ "$ref": "#/components/parameters/IdempotencyKey" });
+    for (name, operation) in operations(&document) {
+        let parameters = operation["parameters"].as_array();
+        let takes_key = parameters.is_some_and(|parameters| parameters.contains(&key));
+        if takes_key || operation.get("requestBody").is_some() {
+            for status in ["400", "413"] {
+                assert!(
+                    operation["responses"].get(status).is_some(),
+                    "{name} lacks {status}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn every_status_is_described_and_failures_are_problems() {
     let document = document();

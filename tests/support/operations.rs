@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use reqwest::multipart::{Form, Part};
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use super::people::{Person, text};
@@ -58,6 +58,11 @@ impl Operation {
     pub fn scope(&self) -> Option<String> {
         let mut schemes = self.security().iter();
         schemes.find_map(|scheme| Some(text(scheme.get("api_key")?.get(0)?)))
+    }
+
+    /// Whether the document names this status among its responses.
+    pub fn documents(&self, status: StatusCode) -> bool {
+        self.description["responses"].get(status.as_str()).is_some()
     }
 
     /// Whether it needs no credential.

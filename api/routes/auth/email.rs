@@ -114,19 +114,18 @@ pub(super) async fn verify_email(
     request: Anonymous,
     Json { idempotency, body }: Json<VerifyEmailRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let response = request
+    request
         .run_once(idempotency, move |tx, ()| {
             let verified = verification::verify(tx, &body.token)?;
             StoredResponse::ok(&VerifiedEmail::from(verified))
         })
-        .await?;
-    Ok(response)
+        .await
 }
 
-/// Mail another link to verify one's address
+/// Resend the link to verify one's address
 ///
-/// The links that were mailed before are dead then. Nothing is mailed where the address is verified
-/// already.
+/// The links that were mailed before stop working. Nothing is mailed where the address is verified
+/// already. Mails to one address are limited (`mail_to_address`).
 #[utoipa::path(
     tag = "Signing in",
     params(IdempotencyHeader),
@@ -140,11 +139,10 @@ pub(super) async fn resend_verification(
     request: Authenticated,
     NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
-    let response = request
+    request
         .run_once(idempotency, |tx, ()| {
             verification::resend(tx)?;
             Ok(StoredResponse::accepted_without_body())
         })
-        .await?;
-    Ok(response)
+        .await
 }

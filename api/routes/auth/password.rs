@@ -66,8 +66,9 @@ pub struct ResetPasswordRequest {
 
 /// Change one's own password
 ///
-/// Ends every other session, and kills links that would set another password. The owner is told by
-/// mail. It takes the current password, too.
+/// Needs the current password: a wrong one gets `wrong_credentials`, and wrong ones are limited
+/// (`password_check`). Ends every other session, and revokes links that would set another password.
+/// The owner is told by mail.
 #[utoipa::path(
     tag = "Signing in",
     params(IdempotencyHeader),
@@ -92,13 +93,12 @@ pub(super) async fn change_password(
     let proved = confirm(request.clone(), check, body.current_password).await?;
     let hasher = request.sender().state.services.hasher.clone();
     let hash = hasher.hash(new.to_hash_input().into_owned()).await?;
-    let response = request
+    request
         .run_once(idempotency, move |tx, ()| {
             passwords::change(tx, &proved, &hash)?;
             Ok(StoredResponse::no_content())
         })
-        .await?;
-    Ok(response)
+        .await
 }
 
 enum BegunChange {
@@ -136,7 +136,8 @@ const LEAST_TIME: Duration = Duration::from_millis(100);
 /// Ask for a link to choose a new password
 ///
 /// Mails the link to the address if it has an account that can use it; it is good once, for an hour.
-/// The answer is the same, and takes the same time, whether or not there is such an account.
+/// The response is the same, and takes the same time, whether or not there is such an account. Mails
+/// are limited, to one address (`mail_to_address`) and from one client (`mail_from_client`).
 #[utoipa::path(
     tag = "Signing in",
     security(()),
@@ -152,7 +153,7 @@ pub(super) async fn forgot_password(
     ClientAddress(client): ClientAddress,
     Json { idempotency, body }: Json<ForgotPasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let answered_at = Instant::now() + LEAST_TIME;
+    let earliest = Instant::now() + LEAST_TIME;
     let mut form = Form::new();
     let Some(email) = form.take("/email", EmailAddress::parse(&body.email)) else {
         return Err(form.refusal().into());
@@ -163,7 +164,7 @@ pub(super) async fn forgot_password(
             Ok(StoredResponse::accepted_without_body())
         })
         .await?;
-    tokio::time::sleep_until(answered_at).await;
+    tokio::time::sleep_until(earliest).await;
     Ok(response)
 }
 
@@ -203,11 +204,10 @@ pub(super) async fn reset_password(
         .await?;
     let hasher = request.sender().state.services.hasher.clone();
     let hash = hasher.hash(password.to_hash_input().into_owned()).await?;
-    let response = request
+    request
         .run_once(idempotency, move |tx, ()| {
             passwords::reset(tx, &token, &hash)?;
             Ok(StoredResponse::no_content())
         })
-        .await?;
-    Ok(response)
+        .await
 }

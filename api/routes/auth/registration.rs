@@ -122,7 +122,8 @@ impl Fields {
 ///
 /// Registers an address with a password and a name, and signs in. The address counts with its case
 /// and Unicode form aside: `Jane.Doe@X.org` and `jane.doe@x.org` are one account. A link to verify
-/// the address is mailed to it.
+/// the address is mailed to it. An address that has an account gets `email_taken`. Registrations from
+/// one client are limited (`registration`).
 ///
 /// With `invite_code` the account joins where the code leads, or is not made at all: a code that is
 /// unknown (`code_unknown`), paused (`code_paused`), expired (`code_expired`), used up
@@ -174,11 +175,10 @@ pub(super) async fn register_account(
         invite_code,
         user_agent: info.user_agent,
     };
-    let response = request
+    request
         .run_once(idempotency, move |tx, ()| {
             let registered = registration::register(tx, registration)?;
-            StoredResponse::created(&Registered::new(&state, registered)?)
+            StoredResponse::created("/v1/me".to_owned(), &Registered::new(&state, registered)?)
         })
-        .await?;
-    Ok(response)
+        .await
 }

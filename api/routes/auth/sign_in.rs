@@ -13,7 +13,7 @@ use crate::crypto::password_hash::Verdict;
 use crate::domain::password::PasswordAttempt;
 use crate::error::{Error, Result};
 use crate::routes::extract::{Anonymous, ClientAddress, Guard as _};
-use crate::routes::problem::{BodyErrors, Problem, SessionErrors, SignInErrors};
+use crate::routes::problem::{BodyErrors, Problem, RefreshErrors, SignInErrors};
 use crate::services::sessions;
 use crate::services::sign_in::{self, Comparison};
 
@@ -34,8 +34,10 @@ pub struct LoginRequest {
 /// Sign in
 ///
 /// Exchanges address and password for an access token (15 minutes) and a refresh token (30 days). An
-/// unknown address, a wrong password and an account without a password get the same answer. Failures
-/// are limited, for the address, for the client and for both together; a right password costs nothing.
+/// unknown address, a wrong password and an account without a password get the same response
+/// (`wrong_credentials`). The right password of a deactivated account gets `account_deactivated`.
+/// Failures are limited, for the address (`sign_in_address`), for the client (`sign_in_client`) and for
+/// both together (`sign_in_account`); a right password costs nothing.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
@@ -91,7 +93,7 @@ pub(super) async fn compare(
     Ok(Comparison { verdict, rehash })
 }
 
-/// Get the next access token
+/// Refresh an access token
 ///
 /// Exchanges the refresh token, from the body or the cookie, for a new pair; the old one is used up.
 /// Using an old one again ends the whole session, except within ten seconds of its first use, when
@@ -102,7 +104,7 @@ pub(super) async fn compare(
     request_body = Option<RefreshRequest>,
     responses(
         (status = 200, description = "The next pair.", body = Tokens),
-        BodyErrors, SessionErrors
+        BodyErrors, RefreshErrors
     )
 )]
 #[post("/v1/auth/refresh")]
@@ -121,13 +123,13 @@ pub(super) async fn refresh_session(
 
 /// Sign out
 ///
-/// Ends the session of the refresh token in the body or the cookie. Answers the same where there is
-/// no such session.
+/// Ends the session of the refresh token in the body or the cookie. The response is the same where
+/// there is no such session.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
     request_body = Option<RefreshRequest>,
-    responses((status = 204, description = "No such session lives."), BodyErrors)
+    responses((status = 204, description = "The session has ended, if there was one."), BodyErrors)
 )]
 #[post("/v1/auth/logout")]
 pub(super) async fn logout(

@@ -78,7 +78,7 @@ pub trait Guard: Sized + Send + 'static {
     }
 
     /// As [`Guard::run`], executed once for each `Idempotency-Key` of the sender. The permit is asked
-    /// for a repetition too: what an admin was answered is no former admin's.
+    /// for a repetition too: what an admin was told is no former admin's.
     ///
     /// # Errors
     /// As [`Guard::authorize`], and `idempotency_conflict`.
@@ -86,9 +86,9 @@ pub trait Guard: Sized + Send + 'static {
         self,
         idempotency: Idempotency,
         work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<StoredResponse> + Send + 'static,
-    ) -> impl Future<Output = Result<HttpResponse>> {
+    ) -> impl Future<Output = std::result::Result<HttpResponse, Problem>> {
         let execution = self.run(move |tx, permit| idempotency.execute(tx, |tx| work(tx, permit)));
-        async move { execution.await.map(HttpResponse::from) }
+        async move { Ok(execution.await?.into()) }
     }
 
     /// The response that the same request got before, if it did: for work that has to check or hash

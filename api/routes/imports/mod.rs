@@ -39,7 +39,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
         .service(download::download_errors);
 }
 
-/// Get the template of a file to import
+/// Download the template of a file to import
 ///
 /// A CSV file with the header only.
 #[utoipa::path(
@@ -98,7 +98,7 @@ async fn list_imports(
     Ok(page.respond(&http, ImportPage::new))
 }
 
-/// Watch an import
+/// Get an import
 ///
 /// Its status, how far it is and how fast it goes. Staff watch their own imports into groups that they
 /// manage.
@@ -178,8 +178,8 @@ async fn list_import_rows(
 
 /// Cancel an import
 ///
-/// Stops it at once: what was created stays, all other rows end as `cancelled`. Staff cancel their
-/// own imports into groups that they manage.
+/// Stops it at once: what was created stays, all other rows end as `cancelled`. One that has ended gets
+/// `import_finished`. Staff cancel their own imports into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
     params(ImportPath),

@@ -140,7 +140,7 @@ pub(super) fn accepted(found: ImportWithCounts, now: Timestamp) -> Result<Stored
         "/v1/organizations/{}/imports/{}",
         import.organization_id, import.id
     );
-    Ok(StoredResponse::accepted(&ImportBody::new(found, now))?.at(location))
+    StoredResponse::accepted(location, &ImportBody::new(found, now))
 }
 
 /// How fast an import goes, and when it ends at that speed.

@@ -51,8 +51,7 @@ struct InvitationPath {
 /// an answer (`already_invited`), nothing is sent: send that one again. Seats go to the first, in the
 /// order given (`no_seat`). Staff invite students and learners only, and into groups that they manage.
 ///
-/// An organization can invite 5,000 addresses at once; that allowance grows back within a day, and
-/// only what is sent is counted.
+/// The invitations of one organization are limited (`invitations`); only what is sent is counted.
 #[utoipa::path(
     tag = "Invitations",
     params(OrganizationPath, IdempotencyHeader),
@@ -80,7 +79,6 @@ async fn create_invitations(
             StoredResponse::ok(&InvitationResults::from(results))
         })
         .await
-        .map_err(Problem::from)
 }
 
 /// List invitations
@@ -138,12 +136,12 @@ async fn get_invitation(
     Ok(web::Json(view.into()))
 }
 
-/// Send an invitation again
+/// Resend an invitation
 ///
 /// Sends a new link, which replaces the old one, and gives the invitation its whole time again. Pending
 /// ones and those that have expired can be sent again; one to join that has expired reserves a seat
-/// again (`no_seat`). Five an hour to one address. Staff send those again that they sent, into groups
-/// that they still manage.
+/// again (`no_seat`). Invitations to one address are limited (`mail_to_address`). Staff send those again
+/// that they sent, into groups that they still manage.
 #[utoipa::path(
     tag = "Invitations",
     params(InvitationPath, IdempotencyHeader),
@@ -166,7 +164,6 @@ async fn resend_invitation(
             StoredResponse::ok(&InvitationBody::from(view))
         })
         .await
-        .map_err(Problem::from)
 }
 
 /// Revoke an invitation
@@ -196,5 +193,4 @@ async fn revoke_invitation(
             StoredResponse::ok(&InvitationBody::from(view))
         })
         .await
-        .map_err(Problem::from)
 }

@@ -55,13 +55,13 @@ async fn preview_invitation(
 /// Accept an invitation
 ///
 /// Joins the organization and the groups of the invitation, as the account that it was sent to.
-/// Accepting again answers `already_member`. The token of the mail proves that the address is the
+/// Accepting again gives `already_member`. The token of the mail proves that the address is the
 /// caller's; with the id alone, the address has to be verified (`email_not_verified`).
 #[utoipa::path(
     tag = "Invitations",
     params(IdempotencyHeader),
     responses(
-        (status = 200, description = "In.", body = AcceptedInvitation),
+        (status = 200, description = "Joined: the caller is a member.", body = AcceptedInvitation),
         BodyErrors, SessionErrors, InvitationErrors
     )
 )]
@@ -78,7 +78,6 @@ async fn accept_invitation(
             StoredResponse::ok(&AcceptedInvitation::from(acceptance))
         })
         .await
-        .map_err(Problem::from)
 }
 
 /// Decline an invitation
@@ -113,11 +112,12 @@ async fn decline_invitation(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Ask for a new link
+/// Renew an invitation
 ///
 /// The new link replaces one that has expired; it is sent to the mailbox that the old one was sent to,
-/// and nowhere else. The answer is the same where nothing is sent: the old link is still good, or the
-/// invitation has been answered or revoked, or no seat is free. Five an hour to one address.
+/// and nowhere else. The response is the same where nothing is sent: the old link is still good, or
+/// the invitation has been answered or revoked, or no seat is free. Mails are limited, to one address
+/// (`mail_to_address`) and from one client (`mail_from_client`).
 #[utoipa::path(
     tag = "Invitations",
     security(()),
@@ -146,7 +146,6 @@ async fn renew_invitation(
             Ok(StoredResponse::accepted_without_body())
         })
         .await
-        .map_err(Problem::from)
 }
 
 /// Counts a request for a new link, whatever comes of it.

@@ -82,13 +82,12 @@ pub(super) async fn reset_invite_code(
     request: InOrganization<ManageInviteCode>,
     NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
-    let response = request
+    request
         .run_once(idempotency, |tx, permit| {
             let code = invite_codes::reset(tx, &permit.into())?;
             StoredResponse::ok(&InviteCodeBody::of(tx, &code)?)
         })
-        .await?;
-    Ok(response)
+        .await
 }
 
 /// Get a QR code of the organization's invite code

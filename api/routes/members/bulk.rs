@@ -90,13 +90,12 @@ pub async fn update_members(
         add_groups: body.add_group_ids,
         remove_groups: body.remove_group_ids,
     };
-    let answer = request
+    request
         .run_once(idempotency, move |tx, permit| {
             let outcomes = bulk::update(tx, &permit, &body.account_ids, &changes)?;
             StoredResponse::ok(&UpdatedMembers::from(outcomes))
         })
-        .await?;
-    Ok(answer)
+        .await
 }
 
 fn refuse_both_ways(body: &UpdateMembersRequest) -> Result<(), Error> {

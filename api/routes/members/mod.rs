@@ -98,6 +98,8 @@ pub fn position(member: &Member, order: MemberOrder) -> MemberPosition {
 }
 
 /// Get a member
+///
+/// As the list shows them, with their groups.
 #[utoipa::path(
     tag = "Members",
     params(MemberPath),

@@ -59,7 +59,7 @@ pub struct MemberPassword {
     must_change_password: bool,
 }
 
-/// Give a member a new password
+/// Reset a member's password
 ///
 /// For accounts that this organization created only; everybody else gets help by their own mail
 /// (`not_managed_here`). The person is signed out everywhere, older links to choose a password are
@@ -98,13 +98,12 @@ pub async fn reset_member_password(
         generated,
         must_change: body.must_change_password,
     };
-    let response = request
+    request
         .run_once(idempotency, move |tx, permit| {
             let account = password::reset(tx, &permit, account, &new)?;
             StoredResponse::ok(&shown(account, &chosen, &new))
         })
-        .await?;
-    Ok(response)
+        .await
 }
 
 fn choose(given: Option<String>) -> Result<Password, Error> {

@@ -1,4 +1,4 @@
-//! Members, as answers show them.
+//! Members, as responses show them.
 
 use serde::Serialize;
 use utoipa::ToSchema;

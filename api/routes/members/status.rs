@@ -46,18 +46,17 @@ pub async fn deactivate_member(
     path: web::Path<MemberPath>,
 ) -> Result<HttpResponse, Problem> {
     let account = path.account_id;
-    let answer = request
+    request
         .run_once(idempotency, move |tx, permit| {
             let member = status::deactivate(tx, &permit, account)?;
             StoredResponse::ok(&MemberBody::from(member))
         })
-        .await?;
-    Ok(answer)
+        .await
 }
 
 /// Reactivate a member
 ///
-/// Takes a seat, or answers `no_seat`. Account type, role and groups are what they were.
+/// Takes a seat; where none is free: `no_seat`. Account type, role and groups are what they were.
 /// Reactivating an active member changes nothing.
 #[utoipa::path(
     tag = "Members",
@@ -75,16 +74,15 @@ pub async fn reactivate_member(
     path: web::Path<MemberPath>,
 ) -> Result<HttpResponse, Problem> {
     let account = path.account_id;
-    let answer = request
+    request
         .run_once(idempotency, move |tx, permit| {
             let member = status::reactivate(tx, &permit, account)?;
             StoredResponse::ok(&MemberBody::from(member))
         })
-        .await?;
-    Ok(answer)
+        .await
 }
 
-/// Remove a member, or delete the account
+/// Remove a member or delete the account
 ///
 /// Ends the membership, with its seat and its places in groups. The person does not come back with
 /// an invite code that is there already, until it is reset or somebody invites them. An account

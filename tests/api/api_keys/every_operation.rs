@@ -70,6 +70,17 @@ fn in_order() -> Vec<Operation> {
     operations
 }
 
+/// Tries an operation; the document has to name the status.
+async fn try_out(operation: &Operation, who: &Person<'_>, ids: &Ids) -> TestResponse {
+    let response = send(operation.request(who, ids)).await;
+    let (id, status) = (&operation.id, response.status);
+    assert!(
+        operation.documents(status),
+        "{id}: {status} is not documented"
+    );
+    response
+}
+
 fn assert_lacks_scope(operation: &Operation, scope: &str, response: &TestResponse) {
     let id = &operation.id;
     assert_eq!(response.status, 403, "{id}: {}", response.text);
@@ -85,7 +96,7 @@ both_databases!(a_key_without_the_scope_is_refused_everywhere, |app| {
     let mut tried = BTreeSet::new();
     for operation in in_order() {
         if let Some(scope) = operation.scope() {
-            let response = send(operation.request(&keys[scope.as_str()], &ids)).await;
+            let response = try_out(&operation, &keys[scope.as_str()], &ids).await;
             assert_lacks_scope(&operation, &scope, &response);
             tried.insert(operation.id);
         }
@@ -99,7 +110,7 @@ both_databases!(a_key_with_the_scope_alone_is_enough_everywhere, |app| {
     let keys = keys(app, &school, only).await;
     for operation in in_order() {
         if let Some(scope) = operation.scope() {
-            let response = send(operation.request(&keys[scope.as_str()], &ids)).await;
+            let response = try_out(&operation, &keys[scope.as_str()], &ids).await;
             let id = &operation.id;
             let refused = response.status == 401 || response.text.contains("\"forbidden\"");
             assert!(!refused, "{id}: {}", response.text);
@@ -115,7 +126,7 @@ both_databases!(what_no_key_does_is_refused_with_every_scope, |app| {
     let mut tried = BTreeSet::new();
     for operation in in_order() {
         if operation.scope().is_none() && !operation.is_anonymous() {
-            let response = send(operation.request(&key, &ids)).await;
+            let response = try_out(&operation, &key, &ids).await;
             let (id, status) = (&operation.id, response.status.as_u16());
             assert!([401, 403].contains(&status), "{id}: {}", response.text);
             tried.insert(operation.id);
