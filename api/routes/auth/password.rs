@@ -11,14 +11,14 @@ use super::sign_in::compare;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::password::Password;
 use crate::error::Result;
-use crate::routes::extract::idempotency::Json;
+use crate::routes::extract::idempotency;
 use crate::routes::extract::{
-    Anonymous, Authenticated, ClientAddress, Form, Guard as _, Idempotency, IdempotencyHeader,
+    Anonymous, Authenticated, ClientAddress, Form, Guard as _, IdempotencyHeader, Prepared,
 };
 use crate::routes::problem::{
     BodyErrors, HashingErrors, LinkErrors, MailErrors, Problem, SessionErrors,
 };
-use crate::services::idempotency::{Execution, StoredResponse};
+use crate::services::idempotency::StoredResponse;
 use crate::services::sign_in::PasswordCheck;
 use crate::services::{passwords, sign_in};
 use crate::store::accounts::Account;
@@ -80,15 +80,20 @@ pub struct ResetPasswordRequest {
 #[post("/v1/auth/password/change")]
 pub(super) async fn change_password(
     request: Authenticated,
-    Json { idempotency, body }: Json<ChangePasswordRequest>,
+    idempotency::Json { idempotency, body }: idempotency::Json<ChangePasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
     let mut form = Form::new();
     let Some(new) = form.take("/new_password", Password::parse(body.new_password)) else {
         return Err(form.refusal().into());
     };
-    let check = match begin_change(request.clone(), idempotency.clone()).await? {
-        BegunChange::Check(check) => check,
-        BegunChange::Replayed(response) => return Ok(Execution::Replayed(response).into()),
+    // The guard reads the account before it looks for a stored response: a twin of the request that has
+    // changed the password since has left its response, too.
+    let prepared = request
+        .clone()
+        .prepare(&idempotency, |tx, ()| sign_in::begin_confirmation(tx));
+    let check = match prepared.await? {
+        Prepared::Ready(check) => check,
+        Prepared::Replayed(execution) => return Ok(execution.into()),
     };
     let proved = confirm(request.clone(), check, body.current_password).await?;
     let hasher = request.sender().state.services.hasher.clone();
@@ -97,22 +102,6 @@ pub(super) async fn change_password(
         .run_once(idempotency, move |tx, ()| {
             passwords::change(tx, &proved, &hash)?;
             Ok(StoredResponse::no_content())
-        })
-        .await
-}
-
-enum BegunChange {
-    Check(PasswordCheck),
-    Replayed(StoredResponse),
-}
-
-/// Reads the account before it looks for a stored response: a twin of the request that has changed the
-/// password since has left its response, too.
-async fn begin_change(request: Authenticated, idempotency: Idempotency) -> Result<BegunChange> {
-    request
-        .run(move |tx, ()| match idempotency.replay(tx)? {
-            Some(response) => Ok(BegunChange::Replayed(response)),
-            None => sign_in::begin_confirmation(tx).map(BegunChange::Check),
         })
         .await
 }
@@ -151,7 +140,7 @@ const LEAST_TIME: Duration = Duration::from_millis(100);
 pub(super) async fn forgot_password(
     request: Anonymous,
     ClientAddress(client): ClientAddress,
-    Json { idempotency, body }: Json<ForgotPasswordRequest>,
+    idempotency::Json { idempotency, body }: idempotency::Json<ForgotPasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
     let earliest = Instant::now() + LEAST_TIME;
     let mut form = Form::new();
@@ -187,21 +176,20 @@ pub(super) async fn forgot_password(
 #[post("/v1/auth/password/reset")]
 pub(super) async fn reset_password(
     request: Anonymous,
-    Json { idempotency, body }: Json<ResetPasswordRequest>,
+    idempotency::Json { idempotency, body }: idempotency::Json<ResetPasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
     let ResetPasswordRequest { token, password } = body;
     let mut form = Form::new();
     let Some(password) = form.take("/password", Password::parse(password)) else {
         return Err(form.refusal().into());
     };
-    if let Some(response) = request.clone().replay(&idempotency).await? {
-        return Ok(response);
-    }
     let presented = token.clone();
-    request
-        .clone()
-        .run(move |tx, ()| passwords::require_good(tx, &presented))
-        .await?;
+    let prepared = request.clone().prepare(&idempotency, move |tx, ()| {
+        passwords::require_good(tx, &presented)
+    });
+    if let Prepared::Replayed(execution) = prepared.await? {
+        return Ok(execution.into());
+    }
     let hasher = request.sender().state.services.hasher.clone();
     let hash = hasher.hash(password.to_hash_input().into_owned()).await?;
     request

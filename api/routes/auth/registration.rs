@@ -10,8 +10,10 @@ use crate::domain::language::Language;
 use crate::domain::password::Password;
 use crate::domain::username::Username;
 use crate::error::Result;
-use crate::routes::extract::idempotency::Json;
-use crate::routes::extract::{Anonymous, ClientAddress, Form, Guard as _, IdempotencyHeader};
+use crate::routes::extract::idempotency;
+use crate::routes::extract::{
+    Anonymous, ClientAddress, Form, Guard as _, IdempotencyHeader, Prepared,
+};
 use crate::routes::invite_codes::joining::JoinedBody;
 use crate::routes::me::AccountBody;
 use crate::routes::problem::{
@@ -143,7 +145,7 @@ impl Fields {
 pub(super) async fn register_account(
     request: Anonymous,
     ClientAddress(client): ClientAddress,
-    Json { idempotency, body }: Json<RegisterRequest>,
+    idempotency::Json { idempotency, body }: idempotency::Json<RegisterRequest>,
 ) -> Result<HttpResponse, Problem> {
     let (state, info) = (
         request.sender().state.clone(),
@@ -154,18 +156,16 @@ pub(super) async fn register_account(
         username,
         password,
     } = Fields::parse(&body, &state)?;
-    if let Some(response) = request.clone().replay(&idempotency).await? {
-        return Ok(response);
-    }
     let typed = body.invite_code;
-    let invite_code = request
-        .clone()
-        .run(move |tx, ()| {
-            let code = registration::look_up_code(tx, typed.as_deref(), &client)?;
-            registration::count(tx, &client)?;
-            Ok(code)
-        })
-        .await?;
+    let prepared = request.clone().prepare(&idempotency, move |tx, ()| {
+        let code = registration::look_up_code(tx, typed.as_deref(), &client)?;
+        registration::count(tx, &client)?;
+        Ok(code)
+    });
+    let invite_code = match prepared.await? {
+        Prepared::Ready(invite_code) => invite_code,
+        Prepared::Replayed(execution) => return Ok(execution.into()),
+    };
     let input = password.to_hash_input().into_owned();
     let registration = Registration {
         email,

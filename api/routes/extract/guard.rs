@@ -91,23 +91,31 @@ pub trait Guard: Sized + Send + 'static {
         async move { Ok(execution.await?.into()) }
     }
 
-    /// The response that the same request got before, if it did: for work that has to check or hash
-    /// something first, which a repetition would not pass or do in vain. [`Guard::run_once`] still has
-    /// to follow, because the same request may be at work at the same moment.
+    /// Runs the first step of a request that hashes something then, unless the same request got a
+    /// response before. [`Guard::run_once`] still has to follow, because the same request may be at work
+    /// at the same moment.
     ///
     /// # Errors
     /// As [`Guard::authorize`], and `idempotency_conflict`.
-    fn replay(
+    fn prepare<T: Send + 'static>(
         self,
         idempotency: &Idempotency,
-    ) -> impl Future<Output = Result<Option<HttpResponse>>> {
+        step: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<Prepared<T>>> {
         let idempotency = idempotency.clone();
-        let replay = self.run(move |tx, _| idempotency.replay(tx));
-        async move {
-            let response = replay.await?;
-            Ok(response.map(|response| Execution::Replayed(response).into()))
-        }
+        self.run(move |tx, permit| match idempotency.replay(tx)? {
+            Some(response) => Ok(Prepared::Replayed(Execution::Replayed(response))),
+            None => step(tx, permit).map(Prepared::Ready),
+        })
     }
+}
+
+/// What came of the first step of a request.
+pub enum Prepared<T> {
+    /// The request goes on with this.
+    Ready(T),
+    /// The same request got this response before.
+    Replayed(Execution),
 }
 
 /// Anybody: an operation that needs no credential.

@@ -14,7 +14,7 @@ pub use client_address::ClientAddress;
 pub use form::{FieldReason, Form};
 pub use guard::{
     Anonymous, Authenticated, GroupPath, Guard, InGroup, InOrganization, MemberPath,
-    OptionallyAuthenticated, OrganizationPath,
+    OptionallyAuthenticated, OrganizationPath, Prepared,
 };
 pub use idempotency::{IDEMPOTENCY_KEY, Idempotency, IdempotencyHeader, REPLAYED};
 pub use patch::nullable;

@@ -6,16 +6,17 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::requests::{AnswerInvitationRequest, InvitationTokenRequest};
 use super::responses::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
 use crate::error::{Error, Result};
-use crate::routes::extract::idempotency::Json;
+use crate::routes::extract::idempotency;
 use crate::routes::extract::{
     Anonymous, Authenticated, ClientAddress, Guard as _, IdempotencyHeader,
 };
 use crate::routes::problem::{
     BodyErrors, InvitationErrors, InvitationLinkErrors, MailErrors, Problem, SessionErrors,
 };
-use crate::services::idempotency::StoredResponse;
+use crate::services::idempotency::{Execution, StoredResponse};
 use crate::services::invitations::{self, InvitationKey};
 use crate::services::limits::{self, Limit, LimitRequest};
+use crate::services::unit_of_work::UnitOfWork;
 
 /// Mounts these operations.
 pub(super) fn mount(config: &mut ServiceConfig<'_>) {
@@ -68,9 +69,9 @@ async fn preview_invitation(
 #[post("/v1/invitations/accept")]
 async fn accept_invitation(
     request: Authenticated,
-    json: Json<AnswerInvitationRequest>,
+    json: idempotency::Json<AnswerInvitationRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let Json { idempotency, body } = json;
+    let idempotency::Json { idempotency, body } = json;
     let key = body.key()?;
     request
         .run_once(idempotency, move |tx, ()| {
@@ -130,35 +131,33 @@ async fn decline_invitation(
 #[post("/v1/invitations/renew")]
 async fn renew_invitation(
     request: Anonymous,
-    client: ClientAddress,
-    json: Json<InvitationTokenRequest>,
+    ClientAddress(client): ClientAddress,
+    json: idempotency::Json<InvitationTokenRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let Json { idempotency, body } = json;
-    // A new link makes the old one unknown, so a repetition is answered before the link is looked up.
-    if let Some(response) = request.clone().replay(&idempotency).await? {
-        return Ok(response);
-    }
+    let idempotency::Json { idempotency, body } = json;
     let token = body.token;
-    count_request(&request, client, token.clone()).await?;
-    request
-        .run_once(idempotency, move |tx, ()| {
+    let execution = request.run(move |tx, ()| {
+        // A new link makes the old one unknown: a repetition does not look the link up.
+        if let Some(response) = idempotency.replay(tx)? {
+            return Ok(Execution::Replayed(response));
+        }
+        count_request(tx, &token, &client)?;
+        idempotency.execute(tx, |tx| {
             invitations::renew(tx, &token)?;
             Ok(StoredResponse::accepted_without_body())
         })
-        .await
+    });
+    Ok(execution.await?.into())
 }
 
 /// Counts a request for a new link, whatever comes of it.
-async fn count_request(request: &Anonymous, client: ClientAddress, token: String) -> Result<()> {
-    let counted = request.clone().run(move |tx, ()| {
-        let address = invitations::address_of(tx, &token)?;
-        let uses = [
-            LimitRequest::one(Limit::MailToAddress, format!("invitation {address}")),
-            LimitRequest::one(Limit::MailFromClient, client.0),
-        ];
-        limits::take(tx, &uses)
-    });
-    counted.await
+fn count_request(tx: &mut UnitOfWork<'_>, token: &str, client: &str) -> Result<()> {
+    let address = invitations::address_of(tx, token)?;
+    let uses = [
+        LimitRequest::one(Limit::MailToAddress, format!("invitation {address}")),
+        LimitRequest::one(Limit::MailFromClient, client),
+    ];
+    limits::take(tx, &uses)
 }
 
 /// List one's own invitations
