@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::idempotency::Json;
+use super::extract::idempotency;
 use super::extract::{Form, Guard as _, IdempotencyHeader, InOrganization, OrganizationPath};
-use super::page::{Limit, Paged, page_body, parse_cursor};
+use super::names::AccountName;
+use super::page::{PageQuery, Paged, page_body};
 use super::problem::{BodyErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::domain::api_key::Scope;
-use crate::domain::ids::{AccountId, ApiKeyId, OrganizationId};
+use crate::domain::ids::{ApiKeyId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::services::api_keys::{self, ApiKeyView, IssuedApiKey, NewApiKey};
@@ -57,17 +58,10 @@ pub struct ApiKeyBody {
     /// `null` where it does not expire.
     expires_at: Option<Timestamp>,
     created_at: Timestamp,
-    created_by: ApiKeyCreator,
+    /// Whom the key acts for.
+    created_by: AccountName,
     /// To five minutes; `null` before the first use.
     last_used_at: Option<Timestamp>,
-}
-
-/// Whom a key acts for.
-#[derive(Serialize, ToSchema)]
-pub struct ApiKeyCreator {
-    account_id: AccountId,
-    #[schema(min_length = 1, max_length = 100)]
-    username: String,
 }
 
 impl ApiKeyBody {
@@ -80,10 +74,7 @@ impl ApiKeyBody {
             hint: key.hint,
             expires_at: key.expires_at,
             created_at: key.created_at,
-            created_by: ApiKeyCreator {
-                account_id: key.created_by_account_id,
-                username: creator,
-            },
+            created_by: (key.created_by_account_id, creator).into(),
             last_used_at: key.last_used_at,
         })
     }
@@ -145,19 +136,6 @@ pub struct CreateApiKeyRequest {
     expires_at: Option<Timestamp>,
 }
 
-/// Which keys.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ApiKeyQuery {
-    /// How many entries: 1 to 200.
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<i64>,
-    /// The `next_cursor` of the page before.
-    #[param(max_length = 1000)]
-    cursor: Option<String>,
-}
-
 /// The API key that a request is about.
 #[derive(Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -185,7 +163,7 @@ pub struct ApiKeyPath {
 #[post("/v1/organizations/{organization_id}/api-keys")]
 async fn create_api_key(
     request: InOrganization<ManageApiKeys>,
-    Json { idempotency, body }: Json<CreateApiKeyRequest>,
+    idempotency::Json { idempotency, body }: idempotency::Json<CreateApiKeyRequest>,
 ) -> Result<HttpResponse, Problem> {
     let new = new_api_key(body)?;
     request
@@ -220,7 +198,7 @@ fn new_api_key(body: CreateApiKeyRequest) -> Result<NewApiKey> {
 /// The oldest first, expired keys too. Revoked keys are gone from the list; the audit log has them.
 #[utoipa::path(
     tag = "API keys",
-    params(OrganizationPath, ApiKeyQuery),
+    params(OrganizationPath, PageQuery),
     responses(
         (status = 200, description = "A page.", body = ApiKeyPage),
         QueryErrors, OrganizationErrors
@@ -231,10 +209,9 @@ fn new_api_key(body: CreateApiKeyRequest) -> Result<NewApiKey> {
 async fn list_api_keys(
     http: HttpRequest,
     request: InOrganization<ManageApiKeys>,
-    query: web::Query<ApiKeyQuery>,
+    query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = Limit::parse(query.limit)?;
-    let after: Option<ApiKeyId> = parse_cursor(query.cursor.as_deref())?;
+    let (limit, after) = (query.limit()?, query.after()?);
     let found = request
         .run(move |tx, permit| {
             let found = api_keys::list(tx, &permit, after, limit.with_lookahead())?;

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Guard as _, InOrganization, OrganizationPath};
-use super::page::{Limit, Paged, page_body, parse_cursor, refuse_unusable};
+use super::page::{PageSize, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::{OrganizationErrors, Problem, QueryErrors};
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::ids::{AccountId, ApiKeyId, AuditEventId};
@@ -144,7 +144,7 @@ async fn list_audit_events(
     query: web::Query<AuditQuery>,
 ) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
-    let limit = Limit::parse(query.limit)?;
+    let limit = PageSize::parse(query.limit)?;
     let before: Option<AuditEventId> = parse_cursor(query.cursor.as_deref())?;
     refuse_unusable("?subject_id", query.subject_id.as_deref(), 64)?;
     let filter = AuditFilter {

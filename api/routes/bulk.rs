@@ -1,5 +1,7 @@
 //! Calls on many people at once: how many may be named, and how each ended.
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Result};
 
 /// The most people that one call names.
@@ -29,6 +31,15 @@ pub fn refuse_more_than<T>(most: usize, pointer: &'static str, named: &[T]) -> R
     Err(Error::invalid(pointer, "too_many", detail))
 }
 
+/// How many ended how.
+pub fn summary<O: Ord>(outcomes: impl Iterator<Item = O>) -> BTreeMap<O, u32> {
+    let mut summary = BTreeMap::new();
+    for outcome in outcomes {
+        *summary.entry(outcome).or_insert(0) += 1;
+    }
+    summary
+}
+
 /// Declares the response to one such call: how each person ended, and how many ended how.
 macro_rules! outcomes_body {
     ($(#[$meta:meta])* $name:ident, $(#[$item_meta:meta])* $item:ident of $outcome:ty) => {
@@ -51,10 +62,8 @@ macro_rules! outcomes_body {
 
         impl From<Vec<($crate::domain::ids::AccountId, $outcome)>> for $name {
             fn from(outcomes: Vec<($crate::domain::ids::AccountId, $outcome)>) -> Self {
-                let mut summary = std::collections::BTreeMap::new();
-                for (_, outcome) in &outcomes {
-                    *summary.entry(*outcome).or_insert(0) += 1;
-                }
+                let summary = outcomes.iter().map(|(_, outcome)| *outcome);
+                let summary = $crate::routes::bulk::summary(summary);
                 let results = outcomes
                     .into_iter()
                     .map(|(account_id, outcome)| $item { account_id, outcome })

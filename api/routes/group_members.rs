@@ -263,7 +263,8 @@ async fn remove_group_members(
 
 /// Change a member's role in a group
 ///
-/// Makes somebody a manager or a plain member. Groups are managed by staff and admins: `manager_needs_staff_type` in `errors` for anybody else.
+/// Makes somebody a manager or a plain member. Groups are managed by staff and admins:
+/// `manager_needs_staff_type` in `errors` for anybody else.
 #[utoipa::path(
     tag = "Groups",
     params(GroupMemberPath),

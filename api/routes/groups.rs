@@ -9,7 +9,7 @@ use super::extract::{
     Form, GroupPath, Guard as _, IdempotencyHeader, InGroup, InOrganization, OrganizationPath,
     StoredResponse, idempotency, nullable,
 };
-use super::page::{Limit, Paged, page_body, parse_cursor, refuse_unusable};
+use super::page::{PageSize, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::domain::ids::GroupId;
 use crate::domain::organization::GroupRole;
@@ -71,20 +71,6 @@ impl From<GroupView> for GroupBody {
             my_role,
             created_at: group.created_at,
         }
-    }
-}
-
-/// A group's id and name.
-#[derive(Serialize, ToSchema)]
-pub struct GroupName {
-    id: GroupId,
-    #[schema(min_length = 1, max_length = 100)]
-    name: String,
-}
-
-impl From<(GroupId, String)> for GroupName {
-    fn from((id, name): (GroupId, String)) -> Self {
-        Self { id, name }
     }
 }
 
@@ -198,7 +184,7 @@ async fn list_groups(
     let query = query.into_inner();
     refuse_unusable("?search", query.search.as_deref(), MAX_NAME)?;
     let (limit, after) = (
-        Limit::parse(query.limit)?,
+        PageSize::parse(query.limit)?,
         parse_cursor(query.cursor.as_deref())?,
     );
     let found = request

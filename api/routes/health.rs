@@ -75,8 +75,9 @@ async fn soon<T: Send + 'static>(
 
 /// Get the metrics
 ///
-/// In the Prometheus text format: counts and levels of this process; `rollcall_imports_unfinished` and `rollcall_mails_unsent` are
-/// those of the database. They hold no personal data; still, publish them to your monitoring only.
+/// In the Prometheus text format: counts and levels of this process; `rollcall_imports_unfinished` and
+/// `rollcall_mails_unsent` are those of the database. They hold no personal data; still, publish them
+/// to your monitoring only.
 #[utoipa::path(
     tag = "Operations",
     security(()),

@@ -2,14 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{
     Authenticated, Form, Guard as _, IdempotencyHeader, InOrganization, OrganizationPath,
     StoredResponse, idempotency,
 };
-use super::page::{Limit, Paged, page_body, parse_cursor};
+use super::page::{PageQuery, Paged, page_body};
 use super::problem::{
     BodyErrors, ConflictErrors, OperatorErrors, OrganizationErrors, Problem, QueryErrors,
     SessionErrors,
@@ -97,37 +97,6 @@ pub struct UpdateOrganizationRequest {
     #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
     slug: Option<String>,
     default_account_type: Option<AccountType>,
-}
-
-/// Which page of a list.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct PageQuery {
-    /// How many entries: 1 to 200.
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<i64>,
-    /// The `next_cursor` of the page before.
-    #[param(max_length = 1000)]
-    cursor: Option<String>,
-}
-
-impl PageQuery {
-    /// The number asked for.
-    ///
-    /// # Errors
-    /// `validation_failed` outside 1 to 200.
-    pub fn limit(&self) -> crate::error::Result<Limit> {
-        Limit::parse(self.limit)
-    }
-
-    /// Where the page begins.
-    ///
-    /// # Errors
-    /// `validation_failed` for a cursor that is not of this list.
-    pub fn after<T: serde::de::DeserializeOwned>(&self) -> crate::error::Result<Option<T>> {
-        parse_cursor(self.cursor.as_deref())
-    }
 }
 
 /// Create an organization

@@ -5,8 +5,9 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
 use crate::error::{Error, Result};
 use crate::store::Page;
@@ -18,9 +19,9 @@ const DEFAULT_LIMIT: i64 = 50;
 
 /// How many entries the caller wants, made sure to be allowed.
 #[derive(Clone, Copy, Debug)]
-pub struct Limit(i64);
+pub struct PageSize(i64);
 
-impl Limit {
+impl PageSize {
     /// The asked number.
     ///
     /// # Errors
@@ -46,6 +47,37 @@ impl Limit {
     /// One entry more than the page has: whether it is there tells whether a next page is.
     pub fn with_lookahead(self) -> i64 {
         self.0 + 1
+    }
+}
+
+/// Which page of a list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// How many entries: 1 to 200.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[param(max_length = 1000)]
+    cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// The number asked for.
+    ///
+    /// # Errors
+    /// `validation_failed` outside 1 to 200.
+    pub fn limit(&self) -> Result<PageSize> {
+        PageSize::parse(self.limit)
+    }
+
+    /// Where the page begins.
+    ///
+    /// # Errors
+    /// `validation_failed` for a cursor that is not of this list.
+    pub fn after<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        parse_cursor(self.cursor.as_deref())
     }
 }
 
@@ -107,7 +139,7 @@ impl<T> Paged<T> {
     /// Never, with positions that can be written as JSON.
     pub fn new<S, P: Serialize>(
         mut found: Vec<S>,
-        limit: Limit,
+        limit: PageSize,
         position: impl Fn(&S) -> P,
         shape: impl Fn(S) -> T,
     ) -> Result<Self> {

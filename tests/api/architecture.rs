@@ -408,6 +408,8 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "extract",
             "page",
             "bulk",
+            "names",
+            "csv_file",
             "problem",
         ],
     ),

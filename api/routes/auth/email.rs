@@ -6,10 +6,9 @@ use utoipa::ToSchema;
 
 use crate::domain::invite_code::CodeOutcome;
 use crate::error::Code;
-use crate::routes::extract::idempotency::{Json, NoBody};
+use crate::routes::extract::idempotency::{self, NoBody};
 use crate::routes::extract::{Anonymous, Authenticated, Guard as _, IdempotencyHeader};
-use crate::routes::groups::GroupName;
-use crate::routes::invite_codes::joining::OrganizationName;
+use crate::routes::names::{GroupName, OrganizationName};
 use crate::routes::problem::{BodyErrors, LinkErrors, MailErrors, Problem, SessionErrors};
 use crate::services::idempotency::StoredResponse;
 use crate::services::invite_codes::redemption::SettledJoin;
@@ -112,7 +111,7 @@ impl From<Verified> for VerifiedEmail {
 #[post("/v1/auth/email/verify")]
 pub(super) async fn verify_email(
     request: Anonymous,
-    Json { idempotency, body }: Json<VerifyEmailRequest>,
+    idempotency::Json { idempotency, body }: idempotency::Json<VerifyEmailRequest>,
 ) -> Result<HttpResponse, Problem> {
     request
         .run_once(idempotency, move |tx, ()| {

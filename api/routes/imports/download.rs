@@ -1,19 +1,15 @@
-//! `userlist.csv` and `errors.csv`, streamed: a file is never whole in memory.
+//! `userlist.csv` and `errors.csv`.
 
-use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get, web};
-use futures_util::stream;
-use tracing::{Instrument as _, Span};
 
 use super::requests::ImportPath;
 use crate::domain::ids::ImportId;
-use crate::error::Result;
+use crate::routes::csv_file::csv_file;
 use crate::routes::extract::{Guard as _, InOrganization};
 use crate::routes::problem::{OrganizationErrors, Problem, ResultErrors};
 use crate::services::authorization::{Permission as _, ReadImports};
-use crate::services::context::RequestContext;
-use crate::services::imports::results::{self, Download, ResultFile};
-use crate::state::State;
+use crate::services::imports::results::{self, ResultFile};
+use crate::services::unit_of_work::UnitOfWork;
 
 /// Download the list of accounts with their passwords
 ///
@@ -82,67 +78,9 @@ async fn send(
     file: ResultFile,
 ) -> Result<HttpResponse, Problem> {
     let state = request.sender().state.clone();
-    let (context, download) = request
-        .run(move |tx, permit| {
-            let download = results::open(tx, &permit, import, file)?;
-            Ok((tx.context.clone(), download))
-        })
+    let mut download = request
+        .run(move |tx, permit| results::open(tx, &permit, import, file))
         .await?;
-    let disposition = format!("attachment; filename=\"{}\"", file.name());
-    Ok(HttpResponse::Ok()
-        .content_type("text/csv; charset=utf-8")
-        .insert_header(("Content-Disposition", disposition))
-        .insert_header(("Cache-Control", "no-store"))
-        .streaming(chunks(Reading {
-            state,
-            context,
-            download,
-        })))
-}
-
-/// A download and what reads it.
-struct Reading {
-    state: State,
-    context: RequestContext,
-    download: Download,
-}
-
-/// Streams a download, within the span of its request. An error breaks the transfer off, which clients
-/// notice: half a list would pass for a whole one otherwise.
-fn chunks(reading: Reading) -> impl stream::Stream<Item = Result<Bytes>> {
-    let span = Span::current();
-    stream::try_unfold(Some(reading), move |reading| {
-        let chunk = async move {
-            let Some(reading) = reading else {
-                return Ok(None);
-            };
-            let (chunk, reading) = reading.next_chunk().await.inspect_err(|error| {
-                tracing::error!(%error, "a download broke off");
-            })?;
-            Ok(chunk.map(|chunk| (Bytes::from(chunk), Some(reading))))
-        };
-        chunk.instrument(span.clone())
-    })
-}
-
-impl Reading {
-    async fn next_chunk(self) -> Result<(Option<Vec<u8>>, Self)> {
-        let Self {
-            state,
-            context,
-            mut download,
-        } = self;
-        let (chunk, download) = state
-            .unit_of_work(context.clone(), move |tx| {
-                let chunk = download.next_chunk(tx)?;
-                Ok((chunk, download))
-            })
-            .await?;
-        let reading = Self {
-            state,
-            context,
-            download,
-        };
-        Ok((chunk, reading))
-    }
+    let next_chunk = move |tx: &mut UnitOfWork<'_>| download.next_chunk(tx);
+    Ok(csv_file(state, file.name(), next_chunk))
 }

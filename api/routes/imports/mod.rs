@@ -16,8 +16,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use self::requests::ImportPath;
 use self::responses::{ImportBody, ImportPage, ImportRowBody, ImportRowPage};
 use super::extract::{Guard as _, InOrganization, OrganizationPath};
-use super::organizations::PageQuery;
-use super::page::{Limit, Paged, parse_cursor};
+use super::page::{PageQuery, PageSize, Paged, parse_cursor};
 use super::problem::{ConflictErrors, OrganizationErrors, Problem, QueryErrors, ResultErrors};
 use crate::domain::imports::RowOutcome;
 use crate::domain::spreadsheet::TEMPLATE_HEADER;
@@ -157,7 +156,7 @@ async fn list_import_rows(
     path: web::Path<ImportPath>,
     query: web::Query<RowParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = Limit::parse(query.limit)?;
+    let limit = PageSize::parse(query.limit)?;
     let query = RowQuery {
         import: path.import_id,
         which: query.outcome.map_or(Which::All, Which::Ended),

@@ -9,7 +9,7 @@ use super::requests::{CreateInvitationsRequest, ListInvitationsParams};
 use super::responses::{InvitationBody, InvitationPage, InvitationResults};
 use crate::domain::ids::{InvitationId, OrganizationId};
 use crate::error::Result;
-use crate::routes::extract::idempotency::{Json, NoBody};
+use crate::routes::extract::idempotency::{self, NoBody};
 use crate::routes::extract::{Guard as _, IdempotencyHeader, InOrganization, OrganizationPath};
 use crate::routes::page::Paged;
 use crate::routes::problem::{
@@ -69,9 +69,9 @@ struct InvitationPath {
 async fn create_invitations(
     state: web::Data<State>,
     request: InOrganization<Invite>,
-    json: Json<CreateInvitationsRequest>,
+    json: idempotency::Json<CreateInvitationsRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let Json { idempotency, body } = json;
+    let idempotency::Json { idempotency, body } = json;
     let new = body.parse(&state.services.config.login_domain)?;
     request
         .run_once(idempotency, move |tx, permit| {

@@ -11,7 +11,7 @@ use crate::domain::language::Language;
 use crate::domain::organization::AccountType;
 use crate::error::{Error, Result};
 use crate::routes::extract::{FieldReason, Form};
-use crate::routes::page::{Limit, parse_cursor, refuse_unusable};
+use crate::routes::page::{PageSize, parse_cursor, refuse_unusable};
 use crate::services::invitations::{GivenAddress, InvitationKey, NewInvitations};
 use crate::store::invitations::InvitationQuery;
 
@@ -152,8 +152,8 @@ impl ListInvitationsParams {
     ///
     /// # Errors
     /// `validation_failed`, naming the parameter at fault.
-    pub fn parse(self) -> Result<(Limit, InvitationQuery)> {
-        let limit = Limit::parse(self.limit)?;
+    pub fn parse(self) -> Result<(PageSize, InvitationQuery)> {
+        let limit = PageSize::parse(self.limit)?;
         let before = parse_cursor(self.cursor.as_deref())?;
         refuse_unusable("?search", self.search.as_deref(), 254)?;
         let query = InvitationQuery {

@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::ids::{AccountId, InvitationId, OrganizationId};
+use crate::domain::ids::InvitationId;
 use crate::domain::invitations::{InvitationKind, InvitationOutcome, InvitationStatus};
 use crate::domain::language::Language;
 use crate::domain::mail::MailStatus;
 use crate::domain::organization::AccountType;
 use crate::domain::string_enum::string_enum;
 use crate::domain::timestamp::Timestamp;
-use crate::routes::groups::GroupName;
+use crate::routes::bulk::summary;
+use crate::routes::names::{AccountName, GroupName, OrganizationName};
 use crate::routes::page::page_body;
 use crate::services::invitations::{Acceptance, AddressResult, InvitationView, ReceivedInvitation};
 use crate::store::mails::Delivery;
@@ -54,15 +55,12 @@ pub struct InvitationResults {
     #[schema(max_items = 500)]
     results: Vec<InvitationResult>,
     /// The number of addresses by outcome; outcomes that did not occur are left out.
-    summary: BTreeMap<InvitationOutcome, usize>,
+    summary: BTreeMap<InvitationOutcome, u32>,
 }
 
 impl From<Vec<AddressResult>> for InvitationResults {
     fn from(results: Vec<AddressResult>) -> Self {
-        let mut summary = BTreeMap::new();
-        for result in &results {
-            *summary.entry(result.outcome.kind).or_insert(0) += 1;
-        }
+        let summary = summary(results.iter().map(|result| result.outcome.kind));
         let results = results.into_iter().map(|result| InvitationResult {
             email: result.email,
             outcome: result.outcome.kind,
@@ -97,14 +95,6 @@ impl From<Delivery> for DeliveryBody {
             last_error: delivery.last_error,
         }
     }
-}
-
-/// Who sent an invitation.
-#[derive(Serialize, ToSchema)]
-pub struct InviterBody {
-    account_id: AccountId,
-    #[schema(min_length = 1, max_length = 100)]
-    username: String,
 }
 
 /// An invitation as those who send invitations see it.
@@ -142,8 +132,8 @@ pub struct InvitationBody {
     status: InvitationStatus,
     /// The state of its latest mail; `null` where that was withdrawn or is deleted.
     delivery: Option<DeliveryBody>,
-    /// `null` for the command line, and where the account is deleted.
-    invited_by: Option<InviterBody>,
+    /// Who sent it; `null` for the command line, and where the account is deleted.
+    invited_by: Option<AccountName>,
     expires_at: Timestamp,
     created_at: Timestamp,
     /// When it was answered, was revoked, or expired.
@@ -163,10 +153,9 @@ impl From<InvitationView> for InvitationBody {
             note: invitation.note.map(|note| note.to_string()),
             status: view.status,
             delivery: view.delivery.map(DeliveryBody::from),
-            invited_by: view.invited_by.map(|(account_id, username)| InviterBody {
-                account_id,
-                username: username.to_string(),
-            }),
+            invited_by: view
+                .invited_by
+                .map(|(account, username)| (account, username.to_string()).into()),
             expires_at: invitation.expires_at,
             created_at: invitation.created_at,
             ended_at: view.ended_at,
@@ -179,21 +168,8 @@ page_body! {
     InvitationPage of InvitationBody
 }
 
-/// The organization that invites.
-#[derive(Serialize, ToSchema)]
-pub struct InvitingOrganization {
-    id: OrganizationId,
-    #[schema(min_length = 1, max_length = 200)]
-    name: String,
-}
-
-impl From<Organization> for InvitingOrganization {
-    fn from(organization: Organization) -> Self {
-        Self {
-            id: organization.id,
-            name: organization.name,
-        }
-    }
+fn name_of(organization: Organization) -> OrganizationName {
+    (organization.id, organization.name).into()
 }
 
 /// An invitation as the person sees it who got the mail.
@@ -213,7 +189,7 @@ impl From<Organization> for InvitingOrganization {
     "expires_at": "2026-09-08T07:30:00Z"
 })))]
 pub struct InvitationPreview {
-    organization: InvitingOrganization,
+    organization: OrganizationName,
     /// The address that it is for.
     #[schema(max_length = 254)]
     email: String,
@@ -236,7 +212,7 @@ impl From<ReceivedInvitation> for InvitationPreview {
     fn from(received: ReceivedInvitation) -> Self {
         let invitation = received.invitation;
         Self {
-            organization: received.organization.into(),
+            organization: name_of(received.organization),
             email: invitation.email.to_string(),
             kind: invitation.kind,
             account_type: invitation.account_type,
@@ -254,7 +230,7 @@ impl From<ReceivedInvitation> for InvitationPreview {
 pub struct MyInvitation {
     /// Accept or decline it with this as `invitation_id`.
     id: InvitationId,
-    organization: InvitingOrganization,
+    organization: OrganizationName,
     account_type: AccountType,
     #[schema(max_items = 10000)]
     groups: Vec<GroupName>,
@@ -272,7 +248,7 @@ impl From<ReceivedInvitation> for MyInvitation {
         let invitation = received.invitation;
         Self {
             id: invitation.id,
-            organization: received.organization.into(),
+            organization: name_of(received.organization),
             account_type: invitation.account_type,
             groups: received.groups.into_iter().map(GroupName::from).collect(),
             invited_by: received.invited_by,
@@ -331,7 +307,7 @@ string_enum! {
 })))]
 pub struct AcceptedInvitation {
     invitation_id: InvitationId,
-    organization: InvitingOrganization,
+    organization: OrganizationName,
     /// The groups of the invitation.
     #[schema(max_items = 10000)]
     groups: Vec<GroupName>,
@@ -342,7 +318,7 @@ impl From<Acceptance> for AcceptedInvitation {
     fn from(acceptance: Acceptance) -> Self {
         Self {
             invitation_id: acceptance.invitation,
-            organization: acceptance.organization.into(),
+            organization: name_of(acceptance.organization),
             groups: acceptance.groups.into_iter().map(GroupName::from).collect(),
             outcome: if acceptance.joined {
                 AcceptOutcome::Joined

@@ -2,18 +2,15 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 
+use super::manage;
 use super::responses::{
-    InviteCodeBody, InviteCodeUseBody, InviteCodeUsePage, QrPicture, QrQuery,
-    UpdateInviteCodeRequest, picture,
+    InviteCodeBody, InviteCodeUsePage, QrPicture, QrQuery, UpdateInviteCodeRequest,
 };
 use crate::routes::extract::idempotency::NoBody;
-use crate::routes::extract::{GroupPath, Guard as _, IdempotencyHeader, InGroup};
-use crate::routes::organizations::PageQuery;
-use crate::routes::page::Paged;
+use crate::routes::extract::{GroupPath, IdempotencyHeader, InGroup};
+use crate::routes::page::PageQuery;
 use crate::routes::problem::{BodyErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::services::authorization::{ManageGroupInviteCode, Permission as _, ReadGroupInviteCode};
-use crate::services::idempotency::StoredResponse;
-use crate::services::invite_codes;
 
 /// Get a group's invite code
 ///
@@ -28,13 +25,7 @@ use crate::services::invite_codes;
 pub(super) async fn get_group_invite_code(
     request: InGroup<ReadGroupInviteCode>,
 ) -> Result<web::Json<InviteCodeBody>, Problem> {
-    let body = request
-        .run(|tx, permit| {
-            let code = invite_codes::get(tx, &permit.into())?;
-            InviteCodeBody::of(tx, &code)
-        })
-        .await?;
-    Ok(web::Json(body))
+    manage::get(request).await
 }
 
 /// Change a group's invite code
@@ -55,15 +46,7 @@ pub(super) async fn update_group_invite_code(
     request: InGroup<ManageGroupInviteCode>,
     body: web::Json<UpdateInviteCodeRequest>,
 ) -> Result<web::Json<InviteCodeBody>, Problem> {
-    let now = request.sender().state.services.clock.now();
-    let changes = body.into_inner().into_changes(now)?;
-    let body = request
-        .run(move |tx, permit| {
-            let code = invite_codes::update(tx, &permit.into(), &changes)?;
-            InviteCodeBody::of(tx, &code)
-        })
-        .await?;
-    Ok(web::Json(body))
+    manage::update(request, body.into_inner()).await
 }
 
 /// Reset a group's invite code
@@ -82,12 +65,7 @@ pub(super) async fn reset_group_invite_code(
     request: InGroup<ManageGroupInviteCode>,
     NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
-    request
-        .run_once(idempotency, |tx, permit| {
-            let code = invite_codes::reset(tx, &permit.into())?;
-            StoredResponse::ok(&InviteCodeBody::of(tx, &code)?)
-        })
-        .await
+    manage::reset(request, idempotency).await
 }
 
 /// Get a QR code of a group's invite code
@@ -114,11 +92,7 @@ pub(super) async fn get_group_invite_code_qr(
     request: InGroup<ReadGroupInviteCode>,
     query: web::Query<QrQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let outbox = request.sender().state.services.outbox.clone();
-    let code = request
-        .run(|tx, permit| invite_codes::get(tx, &permit.into()))
-        .await?;
-    Ok(picture(&code, &outbox.links, query.format)?)
+    manage::get_qr(request, query.format).await
 }
 
 /// List who used a group's invite code
@@ -140,12 +114,5 @@ pub(super) async fn list_group_invite_code_uses(
     request: InGroup<ReadGroupInviteCode>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (limit, after) = (query.limit()?, query.after()?);
-    let found = request
-        .run(move |tx, permit| {
-            invite_codes::uses(tx, &permit.into(), after, limit.with_lookahead())
-        })
-        .await?;
-    let page = Paged::new(found, limit, |(one, ..)| one.id, InviteCodeUseBody::from)?;
-    Ok(page.respond(&http, InviteCodeUsePage::new))
+    manage::list_uses(request, &http, &query).await
 }

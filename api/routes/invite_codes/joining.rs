@@ -4,14 +4,13 @@ use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::ids::OrganizationId;
 use crate::domain::invite_code::{CodeOutcome, CodeStatus};
 use crate::domain::timestamp::Timestamp;
-use crate::routes::extract::idempotency::Json;
+use crate::routes::extract::idempotency;
 use crate::routes::extract::{
     Authenticated, ClientAddress, Guard as _, IdempotencyHeader, OptionallyAuthenticated,
 };
-use crate::routes::groups::GroupName;
+use crate::routes::names::{GroupName, OrganizationName};
 use crate::routes::problem::{
     BodyErrors, CodeLookupErrors, InviteCodeErrors, Problem, SessionErrors,
 };
@@ -28,20 +27,6 @@ pub struct InviteCodeRequest {
     /// In any case, with or without dashes and spaces.
     #[schema(max_length = 100)]
     code: String,
-}
-
-/// An organization's id and name.
-#[derive(Serialize, ToSchema)]
-pub struct OrganizationName {
-    id: OrganizationId,
-    #[schema(min_length = 1, max_length = 200)]
-    name: String,
-}
-
-impl From<(OrganizationId, String)> for OrganizationName {
-    fn from((id, name): (OrganizationId, String)) -> Self {
-        Self { id, name }
-    }
 }
 
 /// Where an invite code leads.
@@ -151,7 +136,7 @@ pub(super) async fn preview_invite_code(
 #[post("/v1/invite-codes/redeem")]
 pub(super) async fn redeem_invite_code(
     request: Authenticated,
-    Json { idempotency, body }: Json<InviteCodeRequest>,
+    idempotency::Json { idempotency, body }: idempotency::Json<InviteCodeRequest>,
 ) -> Result<HttpResponse, Problem> {
     let code = guessing::typed_code(&body.code)?;
     // The attempt is counted outside of the transaction that the response is stored in.

@@ -2,6 +2,7 @@
 
 mod group;
 pub mod joining;
+mod manage;
 mod organization;
 mod responses;
 

@@ -8,7 +8,7 @@ use crate::domain::members::{Direction, MemberOrder, MemberPosition, MemberSort}
 use crate::domain::organization::{AccountType, MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
-use crate::routes::page::{Limit, bad_cursor, parse_cursor, refuse_unusable};
+use crate::routes::page::{PageSize, bad_cursor, parse_cursor, refuse_unusable};
 use crate::store::member_list::{MemberFilter, MemberPage};
 
 /// Declares query parameters that filter and order members, with further ones where given. (Flattened
@@ -114,8 +114,8 @@ pub fn page_of(
     order: MemberSort,
     limit: Option<i64>,
     cursor: Option<&str>,
-) -> Result<(Limit, MemberPage)> {
-    let limit = Limit::parse(limit)?;
+) -> Result<(PageSize, MemberPage)> {
+    let limit = PageSize::parse(limit)?;
     let after: Option<MemberPosition> = parse_cursor(cursor)?;
     let is_of_another = |position: &MemberPosition| position.key.order() != order.by;
     if after.as_ref().is_some_and(is_of_another) {

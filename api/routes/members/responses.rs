@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
-use crate::routes::groups::GroupName;
+use crate::routes::names::GroupName;
 use crate::routes::page::page_body;
 use crate::services::members::Member;
 use crate::store::member_list::MemberRow;
