@@ -144,8 +144,11 @@ pub(super) async fn logout(
     request
         .run(move |tx, ()| sessions::end_by_token(tx, &token))
         .await?;
-    if kind == SessionKind::Cookie {
-        response.cookie(refresh_cookie(String::new(), CookieDuration::ZERO));
+    match kind {
+        SessionKind::Token => {}
+        SessionKind::Cookie => {
+            response.cookie(refresh_cookie(String::new(), CookieDuration::ZERO));
+        }
     }
     Ok(response.finish())
 }

@@ -61,12 +61,15 @@ impl Tokens {
     /// Signs an access token for a session.
     pub(super) fn new(state: &State, issued: &IssuedSession, kind: SessionKind) -> Result<Self> {
         let now = state.services.clock.now();
-        let in_body = kind == SessionKind::Token;
+        let refresh_token = match kind {
+            SessionKind::Token => Some(issued.refresh_token.reveal().to_owned()),
+            SessionKind::Cookie => None,
+        };
         Ok(Self {
+            refresh_token,
             access_token: state.signing.sign(issued.account.id, issued.session, now)?,
             token_type: "Bearer",
             expires_in: access_token::LIFETIME.as_secs(),
-            refresh_token: in_body.then(|| issued.refresh_token.reveal().to_owned()),
             must_change_password: issued.account.must_change_password,
         })
     }
@@ -96,10 +99,13 @@ pub(super) fn respond(
     kind: SessionKind,
 ) -> Result<HttpResponse, Problem> {
     let mut response = HttpResponse::Ok();
-    if kind == SessionKind::Cookie {
-        let token = issued.refresh_token.reveal().to_owned();
-        let lifetime = i64::try_from(sessions::LIFETIME.as_secs()).unwrap_or(i64::MAX);
-        response.cookie(refresh_cookie(token, CookieDuration::seconds(lifetime)));
+    match kind {
+        SessionKind::Token => {}
+        SessionKind::Cookie => {
+            let token = issued.refresh_token.reveal().to_owned();
+            let lifetime = i64::try_from(sessions::LIFETIME.as_secs()).unwrap_or(i64::MAX);
+            response.cookie(refresh_cookie(token, CookieDuration::seconds(lifetime)));
+        }
     }
     response.insert_header(("Cache-Control", "no-store"));
     Ok(response.json(Tokens::new(state, issued, kind)?))
