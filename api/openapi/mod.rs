@@ -158,10 +158,19 @@ fn complete_schemas(document: &mut OpenApi) {
         .filter_map(|(name, schema)| Some((name.clone(), first_example(schema)?)))
         .collect();
     for (name, schema) in &mut components.schemas {
-        if let RefOr::T(Schema::Object(object)) = schema {
+        for object in objects(schema) {
             require_what_is_always_there(name, object);
             exemplify_list(object, &examples);
         }
+    }
+}
+
+/// The schema itself, or the parts that it is composed of; those that it refers to have their own turn.
+fn objects(schema: &mut RefOr<Schema>) -> Vec<&mut Object> {
+    match schema {
+        RefOr::T(Schema::Object(object)) => vec![object],
+        RefOr::T(Schema::AllOf(all_of)) => all_of.items.iter_mut().flat_map(objects).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::idempotency_keys::{self, Claim, KeyHash, SealedResponse};
 
 /// How long a response is given again.
-pub const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A request with a key.
 #[derive(Clone)]

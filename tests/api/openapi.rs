@@ -142,6 +142,29 @@ fn every_operation_is_described_and_its_summary_begins_with_a_verb() {
     }
 }
 
+/// A client need not ask whether a field of a response is there.
+#[test]
+fn every_field_of_a_response_is_required() {
+    let document = document();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        if name.ends_with("Request") || name.ends_with("Upload") {
+            continue;
+        }
+        let parts = schema["allOf"]
+            .as_array()
+            .map_or(vec![schema], |parts| parts.iter().collect());
+        for part in parts.iter().filter(|part| part["properties"].is_object()) {
+            let required = part["required"].as_array().cloned().unwrap_or_default();
+            for field in part["properties"].as_object().unwrap().keys() {
+                let is_optional = (name.as_str(), field.as_str()) == ("Problem", "errors");
+                let is_required = required.iter().any(|required| required == field);
+                assert!(is_required != is_optional, "{name}: {field}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_created_has_its_location() {
     let document = document();

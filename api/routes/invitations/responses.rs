@@ -172,6 +172,21 @@ fn name_of(organization: Organization) -> OrganizationName {
     (organization.id, organization.name).into()
 }
 
+/// What an invitation offers to the person whom it was sent to.
+#[derive(Serialize, ToSchema)]
+pub struct InvitationOffer {
+    organization: OrganizationName,
+    account_type: AccountType,
+    #[schema(max_items = 10000)]
+    groups: Vec<GroupName>,
+    /// The username of the person who sent it.
+    #[schema(max_length = 100)]
+    invited_by: Option<String>,
+    #[schema(max_length = 500)]
+    note: Option<String>,
+    expires_at: Timestamp,
+}
+
 /// An invitation as the person sees it who got the mail.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
@@ -189,40 +204,15 @@ fn name_of(organization: Organization) -> OrganizationName {
     "expires_at": "2026-09-08T07:30:00Z"
 })))]
 pub struct InvitationPreview {
-    organization: OrganizationName,
+    #[serde(flatten)]
+    offer: InvitationOffer,
     /// The address that it is for.
     #[schema(max_length = 254)]
     email: String,
     /// `join`: accept it. `new_account`: choose a password.
     kind: InvitationKind,
-    account_type: AccountType,
-    #[schema(max_items = 10000)]
-    groups: Vec<GroupName>,
-    /// The username of the person who sent it.
-    #[schema(max_length = 100)]
-    invited_by: Option<String>,
-    #[schema(max_length = 500)]
-    note: Option<String>,
     /// `pending`, `accepted`, or `expired`: then a new link can be asked for.
     status: InvitationStatus,
-    expires_at: Timestamp,
-}
-
-impl From<ReceivedInvitation> for InvitationPreview {
-    fn from(received: ReceivedInvitation) -> Self {
-        let invitation = received.invitation;
-        Self {
-            organization: name_of(received.organization),
-            email: invitation.email.to_string(),
-            kind: invitation.kind,
-            account_type: invitation.account_type,
-            groups: received.groups.into_iter().map(GroupName::from).collect(),
-            invited_by: received.invited_by,
-            note: invitation.note.map(|note| note.to_string()),
-            status: received.status,
-            expires_at: invitation.expires_at,
-        }
-    }
 }
 
 /// One of the caller's own invitations.
@@ -230,31 +220,42 @@ impl From<ReceivedInvitation> for InvitationPreview {
 pub struct MyInvitation {
     /// Accept or decline it with this as `invitation_id`.
     id: InvitationId,
-    organization: OrganizationName,
-    account_type: AccountType,
-    #[schema(max_items = 10000)]
-    groups: Vec<GroupName>,
-    /// The username of the person who sent it.
-    #[schema(max_length = 100)]
-    invited_by: Option<String>,
-    #[schema(max_length = 500)]
-    note: Option<String>,
+    #[serde(flatten)]
+    offer: InvitationOffer,
     created_at: Timestamp,
-    expires_at: Timestamp,
 }
 
-impl From<ReceivedInvitation> for MyInvitation {
+impl From<ReceivedInvitation> for InvitationOffer {
     fn from(received: ReceivedInvitation) -> Self {
         let invitation = received.invitation;
         Self {
-            id: invitation.id,
             organization: name_of(received.organization),
             account_type: invitation.account_type,
             groups: received.groups.into_iter().map(GroupName::from).collect(),
             invited_by: received.invited_by,
             note: invitation.note.map(|note| note.to_string()),
-            created_at: invitation.created_at,
             expires_at: invitation.expires_at,
+        }
+    }
+}
+
+impl From<ReceivedInvitation> for InvitationPreview {
+    fn from(received: ReceivedInvitation) -> Self {
+        Self {
+            email: received.invitation.email.to_string(),
+            kind: received.invitation.kind,
+            status: received.status,
+            offer: received.into(),
+        }
+    }
+}
+
+impl From<ReceivedInvitation> for MyInvitation {
+    fn from(received: ReceivedInvitation) -> Self {
+        Self {
+            id: received.invitation.id,
+            created_at: received.invitation.created_at,
+            offer: received.into(),
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) async fn update_group_invite_code(
 
 /// Reset a group's invite code
 ///
-/// A new code takes the place of the old one, which is dead at once; members stay. It is open: a
+/// A new code takes the place of the old one, which stops working at once; members stay. It is open: a
 /// pause and an end that is over are dropped, and the uses begin at 0. The maximum and the domains
 /// stay.
 #[utoipa::path(
