@@ -176,7 +176,7 @@ both_databases!(health_and_metrics_are_there, |app| {
     assert_eq!(metrics.status, 200);
     for expected in [
         "rollcall_http_requests_total{method=\"POST\",route=\"/v1/auth/register\",status=\"201\"} 1",
-        "rollcall_database_connections_max 9",
+        "rollcall_database_connections_max 22",
         "rollcall_imports_unfinished 0",
     ] {
         assert!(
