@@ -58,7 +58,7 @@ pub struct Config {
     /// The embedded database, keys and mail.
     pub data_dir: PathBuf,
     pub database_url: DatabaseUrl,
-    /// The connections to the database that requests may use at a time; workers have a few more.
+    /// The connections to the database that requests may use at a time; workers and uploads have more.
     pub database_connections: u32,
     /// URL at which clients reach this API, if it is set.
     pub public_url: Option<Url>,

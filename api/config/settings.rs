@@ -224,7 +224,7 @@ settings! {
         is_secret: false,
     }
 
-    /// Connections to the database that requests may use at a time. Workers have a few more.
+    /// Connections to the database that requests may use at a time. Workers and uploads have more.
     DATABASE_CONNECTIONS: u32 {
         name: "database_connections",
         section: Capacity,
