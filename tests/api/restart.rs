@@ -442,3 +442,39 @@ fn a_connection_that_is_left_in_a_transaction_is_not_used_again() {
         .expect("no count");
     assert_eq!(found, 1);
 }
+
+/// The accounts are there, and their passwords stand nowhere but in the files.
+#[test]
+fn a_command_whose_connections_break_writes_its_files_all_the_same() {
+    let Some(mut installation) = Installation::on_postgres() else {
+        return;
+    };
+    let process = installation.start();
+    let school = block_on(process.school("Hill Road School"));
+    process.kill();
+    let pool = installation.pool();
+    let wire = Wire::to(&installation.settings()["database_url"], fastrand::u64(..));
+    installation.set("DATABASE_URL", wire.url());
+    let file = ImportFile::of("broken", 350).csv();
+    std::fs::write(installation.path("people.csv"), file).expect("no file");
+    let arguments = ["import", "people.csv", "--organization", &school.slug];
+    let mut command = installation.command(&arguments);
+    command.args(["--account-type", "student", "--output", "list.csv"]);
+    let command = std::thread::spawn(move || command.output().expect("no command"));
+    let unfinished = [ImportStatus::Queued, ImportStatus::Running];
+    while invariants::imports_that_are(&pool, &unfinished) == 0 {
+        assert!(!command.is_finished(), "it ended too soon");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut breaks = 0;
+    while invariants::imports_that_are(&pool, &unfinished) > 0 && !command.is_finished() {
+        wire.break_all();
+        breaks += 1;
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let output = command.join().expect("no command");
+    println!("broke {breaks} times");
+    assert!(breaks > 1 && output.status.success(), "{output:?}");
+    let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
+    assert_eq!(list.matches(",created,").count(), 350);
+}
