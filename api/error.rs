@@ -20,6 +20,7 @@ pub enum Code {
     NotSignedIn,
     WrongCredentials,
     AccountDeactivated,
+    PasswordChangeRequired,
     Forbidden,
     NotFound,
     MethodNotAllowed,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Authenticated, Form, Guard as _, OrganizationPath};
+use super::extract::{Authenticated, BeforePasswordChange, Form, Guard as _, OrganizationPath};
 use super::organizations::OrganizationBody;
 use super::problem::{BodyErrors, ConflictErrors, OwnResourceErrors, Problem, SessionErrors};
 use crate::domain::ids::{AccountId, SessionId};
@@ -56,7 +56,8 @@ pub struct AccountBody {
     username: String,
     /// Whether Rollcall made the address up: nothing is ever mailed to it.
     generated_address: bool,
-    /// The organization asks that the person chooses a password of their own now.
+    /// The organization asks that the person chooses a password of their own now. Until they have, the
+    /// account opens nothing else: `password_change_required`.
     must_change_password: bool,
     /// Whether they run this installation.
     operator: bool,
@@ -164,7 +165,7 @@ pub struct MySessionList {
     responses((status = 200, description = "The caller's account.", body = AccountBody), SessionErrors)
 )]
 #[get("/v1/me")]
-async fn get_me(request: Authenticated) -> Result<web::Json<AccountBody>, Problem> {
+async fn get_me(request: BeforePasswordChange) -> Result<web::Json<AccountBody>, Problem> {
     let account = request
         .run(|tx, ()| Ok(tx.context.principal.session()?.account.clone()))
         .await?;
@@ -304,7 +305,7 @@ async fn list_my_sessions(request: Authenticated) -> Result<web::Json<MySessionL
     responses((status = 204, description = "All ended."), SessionErrors)
 )]
 #[delete("/v1/me/sessions")]
-async fn end_all_my_sessions(request: Authenticated) -> Result<HttpResponse, Problem> {
+async fn end_all_my_sessions(request: BeforePasswordChange) -> Result<HttpResponse, Problem> {
     request.run(|tx, ()| sessions::end_all(tx)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

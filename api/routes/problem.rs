@@ -21,6 +21,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::NotSignedIn => (401, "Not signed in"),
         Code::WrongCredentials => (401, "Wrong address or password"),
         Code::AccountDeactivated => (403, "The account is deactivated"),
+        Code::PasswordChangeRequired => (403, "The password has to be changed"),
         Code::Forbidden => (403, "Not allowed"),
         Code::EmailNotVerified => (403, "The address is not verified"),
         Code::InvitationForAnotherAddress => (403, "The invitation is for another address"),
@@ -260,7 +261,8 @@ const STATUSES: [(u16, &str); 12] = [
     ),
     (
         403,
-        "Seen but not allowed: `forbidden`, `account_deactivated`, or another that `code` names.",
+        "Seen but not allowed: `forbidden`, `account_deactivated`, `password_change_required`, or another \
+         that `code` names.",
     ),
     (404, "Not there, or not for the caller to see: `not_found`."),
     (409, "It does not fit with what is there: see `code`."),

@@ -7,7 +7,7 @@ use super::unit_of_work::UnitOfWork;
 use crate::crypto::access_token::{Claims, SigningKeys};
 use crate::crypto::token::{Token, TokenHash, TokenKind};
 use crate::domain::timestamp::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::store::api_keys::{self, ApiKey};
 use crate::store::sessions;
 
@@ -38,13 +38,38 @@ impl Credential {
 /// The principal behind a credential.
 ///
 /// # Errors
+/// As [`authenticate_before_password_change`]; `password_change_required` where somebody else has set the
+/// password of the account that acts, or for which the key acts.
+pub fn authenticate(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal> {
+    let principal = authenticate_before_password_change(tx, credential)?;
+    let account = principal.account();
+    if account.is_some_and(|account| account.must_change_password) {
+        return Err(password_change_required());
+    }
+    Ok(principal)
+}
+
+/// The principal behind a credential, also where the account has to change its password first.
+///
+/// # Errors
 /// `not_signed_in` where the session has ended, or the key is unknown, revoked or expired or acts for
 /// an account that is deactivated.
-pub fn authenticate(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal> {
+pub fn authenticate_before_password_change(
+    tx: &mut UnitOfWork<'_>,
+    credential: &Credential,
+) -> Result<Principal> {
     match credential {
         Credential::AccessToken(claims) => session_of(tx, claims).map(Principal::Session),
         Credential::ApiKey(hash) => api_key_of(tx, hash).map(Principal::ApiKey),
     }
+}
+
+fn password_change_required() -> Error {
+    Error::refused(
+        Code::PasswordChangeRequired,
+        "This password was set by somebody else. Choose a new one at /v1/auth/password/change: until \
+         then the account opens nothing else.",
+    )
 }
 
 fn session_of(tx: &mut UnitOfWork<'_>, claims: &Claims) -> Result<SessionPrincipal> {

@@ -34,6 +34,7 @@ mod mail;
 mod members;
 mod openapi;
 mod organizations;
+mod password_to_change;
 mod protocol;
 mod readme;
 mod recovery;

@@ -6,7 +6,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use super::people::{Person, text};
+use super::people::{Organization, Person, text};
 
 /// Ids by the names of path parameters.
 pub type Ids = HashMap<&'static str, String>;
@@ -24,6 +24,46 @@ pub struct Operation {
 enum Body {
     Json(Value),
     File,
+}
+
+/// What deletes comes last: the others need what is there.
+pub fn in_order() -> Vec<Operation> {
+    let mut operations = operations();
+    operations.sort_by_key(|operation| operation.method == Method::DELETE);
+    operations
+}
+
+/// Ids of one of everything that a path names, in this school.
+pub async fn one_of_everything(school: &Organization<'_>) -> Ids {
+    let csv = "email,password,username\nann@x.org,quiet rivers 11,Ann\n";
+    let import = school.import_students(csv).await;
+    let ann = school
+        .admin
+        .app
+        .sign_in("ann@x.org", "quiet rivers 11")
+        .await;
+    let group = school.new_group("7A").await;
+    school.add_to_group(&group, &[&ann.id], "member").await;
+    let invite = json!({ "emails": ["eve@x.example"], "account_type": "student" });
+    let invitations = school.path("/invitations");
+    let invited = school.admin.post(&invitations, invite).await;
+    let invited = invited.expect_status(200);
+    let sessions = school.admin.get("/v1/me/sessions").await.expect_status(200);
+    let key = json!({ "name": "Timetable", "scopes": ["audit:read"] });
+    let key = school.admin.post(&school.path("/api-keys"), key).await;
+    let key = key.expect_status(201);
+    HashMap::from([
+        ("organization_id", school.id.clone()),
+        ("account_id", ann.id),
+        ("group_id", school.id_of(&group)),
+        ("import_id", text(&import["id"])),
+        (
+            "invitation_id",
+            text(&invited["results"][0]["invitation_id"]),
+        ),
+        ("session_id", text(&sessions["items"][0]["id"])),
+        ("api_key_id", text(&key["id"])),
+    ])
 }
 
 /// Every operation of the document.

@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 
 use super::sign_in::compare;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::password::Password;
-use crate::error::Result;
+use crate::domain::password::{Password, PasswordAttempt};
+use crate::error::{Error, Result};
 use crate::routes::extract::idempotency;
 use crate::routes::extract::{
-    Anonymous, Authenticated, ClientAddress, Form, Guard as _, IdempotencyHeader, Prepared,
+    Anonymous, BeforePasswordChange, ClientAddress, Form, Guard as _, IdempotencyHeader, Prepared,
 };
 use crate::routes::problem::{
     BodyErrors, HashingErrors, LinkErrors, MailErrors, Problem, SessionErrors,
@@ -67,7 +67,7 @@ pub struct ResetPasswordRequest {
 /// Change one's own password
 ///
 /// Needs the current password: a wrong one gets `wrong_credentials`, and wrong ones are limited
-/// (`password_check`). Ends every other session, and revokes links that would set another password.
+/// (`password_check`). The new one has to be another. Ends every other session, and revokes links that would set another password.
 /// The owner is told by mail.
 #[utoipa::path(
     tag = "Signing in",
@@ -79,13 +79,14 @@ pub struct ResetPasswordRequest {
 )]
 #[post("/v1/auth/password/change")]
 pub(super) async fn change_password(
-    request: Authenticated,
+    request: BeforePasswordChange,
     idempotency::Json { idempotency, body }: idempotency::Json<ChangePasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
     let mut form = Form::new();
     let Some(new) = form.take("/new_password", Password::parse(body.new_password)) else {
         return Err(form.refusal().into());
     };
+    require_another(&new, &body.current_password)?;
     // The guard reads the account before it looks for a stored response: a twin of the request that has
     // changed the password since has left its response, too.
     let prepared = request
@@ -106,9 +107,22 @@ pub(super) async fn change_password(
         .await
 }
 
+/// Refuses the password that is to be changed: whoever set it would still know it.
+fn require_another(new: &Password, current: &str) -> Result<()> {
+    let current = PasswordAttempt::parse(current.to_owned());
+    if current.is_ok_and(|current| current.to_hash_input() == new.to_hash_input()) {
+        return Err(Error::invalid(
+            "/new_password",
+            "password_unchanged",
+            "This is the current password. Choose another one.",
+        ));
+    }
+    Ok(())
+}
+
 /// Checks the password of a signed-in person, and gives the account as it was checked.
 async fn confirm(
-    request: Authenticated,
+    request: BeforePasswordChange,
     check: PasswordCheck,
     password: String,
 ) -> Result<Account> {

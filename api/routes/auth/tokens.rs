@@ -53,7 +53,8 @@ pub struct Tokens {
     /// Good for one refresh within 30 days; `null` where it is in the cookie.
     #[schema(max_length = 200)]
     refresh_token: Option<String>,
-    /// The organization asks that the person chooses a password of their own now.
+    /// The organization asks that the person chooses a password of their own now. Until they have, the
+    /// session opens nothing else: `password_change_required`.
     must_change_password: bool,
 }
 

@@ -17,7 +17,9 @@ use super::request_info::RequestInfo;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::error::{Code, Error, Result};
 use crate::routes::problem::Problem;
-use crate::services::authentication::{Credential, authenticate};
+use crate::services::authentication::{
+    Credential, authenticate, authenticate_before_password_change,
+};
 use crate::services::authorization::{GroupPermit, Permission, Permit, permit, permit_in_group};
 use crate::services::context::Principal;
 use crate::services::idempotency::{Execution, StoredResponse};
@@ -185,6 +187,28 @@ impl Guard for Authenticated {
     }
 }
 
+/// The bearer of a credential of ours, also while they have to change their password: for the few operations
+/// that this takes. Every other guard refuses them.
+#[derive(Clone)]
+pub struct BeforePasswordChange(Authenticated);
+
+impl Guard for BeforePasswordChange {
+    type Permit = ();
+
+    fn sender(&self) -> &Sender {
+        self.0.sender()
+    }
+
+    fn authorize<T>(
+        self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
+    ) -> Result<T> {
+        let principal = authenticate_before_password_change(tx, &self.0.credential)?;
+        tx.acting_as(principal, |tx| work(tx, ()))
+    }
+}
+
 /// Anybody; who brings a good credential acts as its bearer. One that is not good counts for nothing.
 pub struct OptionallyAuthenticated {
     sender: Sender,
@@ -329,6 +353,16 @@ impl FromRequest for Authenticated {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Self::of(request).map_err(Problem::from))
+    }
+}
+
+impl FromRequest for BeforePasswordChange {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let guard = Authenticated::of(request).map(Self);
+        ready(guard.map_err(Problem::from))
     }
 }
 

@@ -13,8 +13,8 @@ pub use crate::services::idempotency::StoredResponse;
 pub use client_address::ClientAddress;
 pub use form::{FieldReason, Form};
 pub use guard::{
-    Anonymous, Authenticated, GroupPath, Guard, InGroup, InOrganization, MemberPath,
-    OptionallyAuthenticated, OrganizationPath, Prepared,
+    Anonymous, Authenticated, BeforePasswordChange, GroupPath, Guard, InGroup, InOrganization,
+    MemberPath, OptionallyAuthenticated, OrganizationPath, Prepared,
 };
 pub use idempotency::{IDEMPOTENCY_KEY, Idempotency, IdempotencyHeader, REPLAYED};
 pub use patch::nullable;

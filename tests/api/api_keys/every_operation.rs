@@ -6,38 +6,7 @@ use rollcall::domain::api_key::Scope;
 
 use super::*;
 use crate::support::TestResponse;
-use crate::support::operations::{Ids, Operation, operations};
-
-/// A school with one of everything that a path names.
-async fn ids_of(school: &Organization<'_>) -> Ids {
-    let csv = "email,password,username\nann@x.org,quiet rivers 11,Ann\n";
-    let import = school.import_students(csv).await;
-    let ann = school
-        .admin
-        .app
-        .sign_in("ann@x.org", "quiet rivers 11")
-        .await;
-    let group = school.new_group("7A").await;
-    school.add_to_group(&group, &[&ann.id], "member").await;
-    let invite = json!({ "emails": ["eve@x.example"], "account_type": "student" });
-    let invitations = school.path("/invitations");
-    let invited = school.admin.post(&invitations, invite).await;
-    let invited = invited.expect_status(200);
-    let sessions = school.admin.get("/v1/me/sessions").await.expect_status(200);
-    let key = create(&school.admin, school, &["audit:read"]).await;
-    HashMap::from([
-        ("organization_id", school.id.clone()),
-        ("account_id", ann.id),
-        ("group_id", school.id_of(&group)),
-        ("import_id", text(&import["id"])),
-        (
-            "invitation_id",
-            text(&invited["results"][0]["invitation_id"]),
-        ),
-        ("session_id", text(&sessions["items"][0]["id"])),
-        ("api_key_id", text(&key["id"])),
-    ])
-}
+use crate::support::operations::{Ids, Operation, in_order, one_of_everything};
 
 /// Keys by a scope: those that have it alone, or all but it.
 async fn keys<'a>(
@@ -63,13 +32,6 @@ fn only(scope: &str) -> Vec<&'static str> {
     vec![scope.as_str()]
 }
 
-/// What deletes comes last: the others need what is there.
-fn in_order() -> Vec<Operation> {
-    let mut operations = operations();
-    operations.sort_by_key(|operation| operation.method == Method::DELETE);
-    operations
-}
-
 /// Tries an operation; the document has to name the status.
 async fn try_out(operation: &Operation, who: &Person<'_>, ids: &Ids) -> TestResponse {
     let response = send(operation.request(who, ids)).await;
@@ -91,7 +53,7 @@ fn assert_lacks_scope(operation: &Operation, scope: &str, response: &TestRespons
 
 both_databases!(a_key_without_the_scope_is_refused_everywhere, |app| {
     let school = app.school().await;
-    let ids = ids_of(&school).await;
+    let ids = one_of_everything(&school).await;
     let keys = keys(app, &school, all_but).await;
     let mut tried = BTreeSet::new();
     for operation in in_order() {
@@ -106,7 +68,7 @@ both_databases!(a_key_without_the_scope_is_refused_everywhere, |app| {
 
 both_databases!(a_key_with_the_scope_alone_is_enough_everywhere, |app| {
     let school = app.school().await;
-    let ids = ids_of(&school).await;
+    let ids = one_of_everything(&school).await;
     let keys = keys(app, &school, only).await;
     for operation in in_order() {
         if let Some(scope) = operation.scope() {
@@ -120,7 +82,7 @@ both_databases!(a_key_with_the_scope_alone_is_enough_everywhere, |app| {
 
 both_databases!(what_no_key_does_is_refused_with_every_scope, |app| {
     let school = app.school().await;
-    let ids = ids_of(&school).await;
+    let ids = one_of_everything(&school).await;
     let key = create(&school.admin, &school, &all_but("")).await;
     let key = bearer(app, &key);
     let mut tried = BTreeSet::new();
