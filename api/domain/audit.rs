@@ -42,11 +42,13 @@ string_enum! {
         InviteCodeUpdated = "invite_code.updated",
         InviteCodeReset = "invite_code.reset",
         InvitationCreated = "invitation.created",
+        InvitationGroupsAdded = "invitation.groups_added",
         /// A new link in the place of the old one.
         InvitationResent = "invitation.resent",
         InvitationRevoked = "invitation.revoked",
         InvitationAccepted = "invitation.accepted",
         InvitationDeclined = "invitation.declined",
+        InvitationExpired = "invitation.expired",
         ImportAccepted = "import.accepted",
         ImportCancelled = "import.cancelled",
         ImportFinished = "import.finished",

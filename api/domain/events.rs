@@ -255,11 +255,18 @@ pub enum InvitationEvent {
         account_type: AccountType,
         groups: Vec<GroupId>,
     },
+    /// Groups that the invitee comes into besides; the invitation stays as it is otherwise.
+    GroupsAdded {
+        email: EmailAddress,
+        groups: Vec<GroupId>,
+    },
     /// A new link in the place of the old one.
     Resent(InvitationSummary),
     Revoked(InvitationSummary),
     Accepted(InvitationSummary),
     Declined(InvitationSummary),
+    /// Nobody answered it in its time.
+    Expired(InvitationSummary),
 }
 
 /// What an invitation was about.

@@ -361,10 +361,15 @@ fn describe_invitation(event: &InvitationEvent) -> (AuditAction, Value) {
                 "group_ids": groups,
             }),
         ),
+        InvitationEvent::GroupsAdded { email, groups } => (
+            AuditAction::InvitationGroupsAdded,
+            json!({ "email": email, "group_ids": groups }),
+        ),
         InvitationEvent::Resent(about) => (AuditAction::InvitationResent, summary(about)),
         InvitationEvent::Revoked(about) => (AuditAction::InvitationRevoked, summary(about)),
         InvitationEvent::Accepted(about) => (AuditAction::InvitationAccepted, summary(about)),
         InvitationEvent::Declined(about) => (AuditAction::InvitationDeclined, summary(about)),
+        InvitationEvent::Expired(about) => (AuditAction::InvitationExpired, summary(about)),
     }
 }
 

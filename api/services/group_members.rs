@@ -6,7 +6,7 @@ use super::authorization::{GroupPermit, ListMembers, ManageGroup};
 use super::members::{self, Member};
 use super::memberships::no_such_member;
 use super::unit_of_work::UnitOfWork;
-use super::{admission, events};
+use super::{admission, events, offboarding};
 use crate::domain::events::{AddedBy, DomainEvent, GroupEvent};
 use crate::domain::group_members::{AddOutcome, RemoveOutcome};
 use crate::domain::ids::AccountId;
@@ -99,23 +99,6 @@ fn candidates(
         .collect())
 }
 
-fn publish_unless_empty(
-    tx: &mut UnitOfWork<'_>,
-    permit: &GroupPermit<ManageGroup>,
-    changed: Vec<AccountId>,
-    event: impl FnOnce(Vec<AccountId>) -> GroupEvent,
-) -> Result<()> {
-    if changed.is_empty() {
-        return Ok(());
-    }
-    let event = DomainEvent::Group {
-        organization: permit.permit.organization.id,
-        group: permit.group.id,
-        event: event(changed),
-    };
-    events::publish(tx, event)
-}
-
 /// Takes people out of a group, and tells how each ended, in the order in which they were named. The
 /// group's code, as it is, does not let them back in.
 pub fn remove(
@@ -126,20 +109,15 @@ pub fn remove(
     let (organization, group) = (permit.permit.organization.id, permit.group.id);
     tx.transaction(|tx| {
         organizations::lock(tx.connection, organization)?;
-        let removed = group_members::delete(tx.connection, organization, group, asked)?;
+        let mut removed = offboarding::remove_from_group(tx, (organization, group), asked)?;
         let mut seen = HashSet::new();
-        let outcome = |id: &AccountId| match (seen.insert(*id), removed.contains(id)) {
+        let outcome = |id: &AccountId| match (seen.insert(*id), removed.binary_search(id).is_ok()) {
             (false, _) => RemoveOutcome::DuplicateInRequest,
             (true, true) => RemoveOutcome::Removed,
             (true, false) => RemoveOutcome::NotInGroup,
         };
         let ended: Vec<_> = asked.iter().map(outcome).collect();
         let outcomes: Vec<_> = asked.iter().copied().zip(ended).collect();
-        let mut removed: Vec<_> = removed.into_iter().collect();
-        removed.sort_unstable();
-        publish_unless_empty(tx, permit, removed.clone(), |accounts| {
-            GroupEvent::MembersRemoved { accounts }
-        })?;
         // Whoever takes themself out may come back.
         let own = tx.account_id();
         removed.retain(|id| Some(*id) != own);
@@ -175,8 +153,12 @@ pub fn set_role(
             ));
         }
         if group_members::set_role(tx.connection, organization, (group, account), role)? {
-            let event = |_| GroupEvent::MemberUpdated { account, role };
-            publish_unless_empty(tx, permit, vec![account], event)?;
+            let event = DomainEvent::Group {
+                organization,
+                group,
+                event: GroupEvent::MemberUpdated { account, role },
+            };
+            events::publish(tx, event)?;
         }
         let member = members::load(tx, organization, account)?;
         Ok(GroupMember { member, role })

@@ -1,10 +1,12 @@
-//! The one way out of an organization: membership, seat, admin counter and places in groups, in the
-//! caller's transaction.
+//! The one way out of an organization and its groups: membership, seat, admin counter and places in
+//! groups, in the caller's transaction.
 
 use super::unit_of_work::UnitOfWork;
 use super::{events, memberships};
-use crate::domain::events::{DomainEvent, MemberEvent};
+use crate::domain::events::{DomainEvent, GroupEvent, MemberEvent};
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::error::Result;
+use crate::store::group_members;
 use crate::store::memberships::Membership;
 
 /// How a membership ends.
@@ -36,4 +38,26 @@ pub(super) fn end(tx: &mut UnitOfWork<'_>, known: &Membership, departure: Depart
         event,
     };
     events::publish(tx, event)
+}
+
+/// Takes people out of a group, and publishes it; who is not in it stays as they are. Tells who was in it.
+pub(super) fn remove_from_group(
+    tx: &mut UnitOfWork<'_>,
+    (organization, group): (OrganizationId, GroupId),
+    accounts: &[AccountId],
+) -> Result<Vec<AccountId>> {
+    let removed = group_members::delete(tx.connection, organization, group, accounts)?;
+    let mut removed: Vec<_> = removed.into_iter().collect();
+    removed.sort_unstable();
+    if !removed.is_empty() {
+        let event = DomainEvent::Group {
+            organization,
+            group,
+            event: GroupEvent::MembersRemoved {
+                accounts: removed.clone(),
+            },
+        };
+        events::publish(tx, event)?;
+    }
+    Ok(removed)
 }

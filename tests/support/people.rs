@@ -165,6 +165,12 @@ impl Organization<'_> {
         self.import_with(&accepted["id"]).await
     }
 
+    /// The events of this kind in the organization's log, the newest first.
+    pub async fn events(&self, action: &str) -> Value {
+        let path = self.path(&format!("/audit-events?action={action}"));
+        self.admin.get(&path).await.expect_status(200)["items"].clone()
+    }
+
     /// An import as it is now.
     pub async fn import_with(&self, id: &Value) -> Value {
         let path = self.path(&format!("/imports/{}", text(id)));

@@ -6,6 +6,7 @@ use crate::domain::ids::{AccountId, InvitationId, MailId, OrganizationId};
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
+use crate::services::context::Principal;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::Invitation;
 use crate::store::{Connection, accounts, invitations, mailed_tokens, mails, seats};
@@ -53,13 +54,17 @@ pub(super) fn end_keeping_seat(
     Ok(())
 }
 
-/// Stores that an invitation has expired; its link can still ask for a new one.
+/// Stores that a locked invitation has expired, and publishes it: the system does so, whoever meets
+/// it. Its link can still ask for a new one.
 ///
 /// # Errors
 /// As `end`.
-pub(super) fn expire(connection: &mut Connection, invitation: &Invitation) -> Result<()> {
+pub(super) fn expire(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<()> {
     let at = invitation.expires_at;
-    end(connection, invitation, InvitationStatus::Expired, at)
+    end(tx.connection, invitation, InvitationStatus::Expired, at)?;
+    tx.acting_as(Principal::System, |tx| {
+        publish(tx, invitation, InvitationEvent::Expired)
+    })
 }
 
 /// How many invitations [`expire_overdue`] reads at once.
@@ -94,7 +99,7 @@ fn expire_if_overdue(tx: &mut UnitOfWork<'_>, id: InvitationId) -> Result<()> {
             && invitation.status_at(now) == InvitationStatus::Expired
     });
     match overdue {
-        Some(invitation) => expire(tx.connection, &invitation),
+        Some(invitation) => expire(tx, &invitation),
         None => Ok(()),
     }
 }

@@ -4,19 +4,19 @@
 use std::collections::{HashMap, HashSet};
 
 use super::about;
-use crate::domain::events::MemberEvent;
+use crate::domain::events::{AddedBy, MemberEvent};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::members::BulkOutcome;
 use crate::domain::organization::{AccountType, GroupRole, Role};
 use crate::error::{Error, Result};
-use crate::services::admission::require_account_type;
+use crate::services::admission::{self, require_account_type};
 use crate::services::authorization::{ManageMembers, Permit};
-use crate::services::events;
 use crate::services::memberships::{changed_meanwhile, demote_managers};
 use crate::services::unit_of_work::UnitOfWork;
+use crate::services::{events, offboarding};
 use crate::store::groups;
 use crate::store::memberships::{self, Membership};
-use crate::store::{group_members, organizations, removed_members, seats};
+use crate::store::{organizations, removed_members, seats};
 
 /// What is to change of each; absent or empty fields change nothing.
 #[derive(Clone, Debug, Default)]
@@ -158,14 +158,13 @@ impl Bulk<'_> {
     }
 
     fn add_to_groups(&mut self, tx: &mut UnitOfWork<'_>, ids: &[AccountId]) -> Result<()> {
-        let groups = &self.changes.add_groups;
-        for group in groups {
+        let by = AddedBy::Manager {
+            role: GroupRole::Member,
+        };
+        for group in &self.changes.add_groups {
             let group = (self.permit.organization.id, *group);
-            let added = group_members::insert(tx.connection, group, ids, GroupRole::Member)?;
+            let added = admission::add_to_group(tx, group, ids, by)?;
             self.changed.extend(added);
-        }
-        if !groups.is_empty() {
-            removed_members::delete_of_groups(tx.connection, groups, ids)?;
         }
         Ok(())
     }
@@ -173,15 +172,14 @@ impl Bulk<'_> {
     fn remove_from_groups(&mut self, tx: &mut UnitOfWork<'_>, ids: &[AccountId]) -> Result<()> {
         let (organization, now) = (self.permit.organization.id, tx.now());
         for group in &self.changes.remove_groups {
-            let removed = group_members::delete(tx.connection, organization, *group, ids)?;
-            let removed: Vec<_> = removed.into_iter().collect();
+            let removed = offboarding::remove_from_group(tx, (organization, *group), ids)?;
             removed_members::insert_of_group(tx.connection, *group, &removed, now)?;
             self.changed.extend(removed);
         }
         Ok(())
     }
 
-    /// One event for each, so that the log of one person is whole.
+    /// One event for each beside those of the groups, so that the log of one person is whole.
     fn record(&self, tx: &mut UnitOfWork<'_>, asked: &[AccountId]) -> Result<()> {
         if self.changed.is_empty() {
             return Ok(());

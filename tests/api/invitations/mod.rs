@@ -44,12 +44,6 @@ impl Organization<'_> {
         self.path(&format!("/invitations/{id}"))
     }
 
-    /// The events of this kind in the organization's log, the newest first.
-    async fn events(&self, action: &str) -> Value {
-        let path = self.path(&format!("/audit-events?action={action}"));
-        self.admin.get(&path).await.expect_status(200)["items"].clone()
-    }
-
     /// A new group.
     async fn class(&self, name: &str) -> String {
         let path = self.path("/groups");

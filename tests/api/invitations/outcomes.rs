@@ -142,6 +142,14 @@ both_databases!(
         for result in answer.expect_status(200)["results"].as_array().unwrap() {
             assert_eq!(result["groups_added"], 0, "{result}");
         }
+        let added = school.events("invitation.groups_added").await;
+        assert_eq!(added.as_array().unwrap().len(), 1, "{added:#}");
+        assert_eq!(added[0]["subject"]["id"], id);
+        assert_eq!(
+            added[0]["details"],
+            json!({ "email": "outsider@x.example", "group_ids": [second] })
+        );
+        assert_eq!(added[0]["actor"]["account_id"], school.admin.id);
         assert_eq!(sent(app).await.len(), 2);
     }
 );
@@ -217,6 +225,11 @@ both_databases!(an_expired_offer_gives_way_to_a_new_one, |app| {
     let shown = school.admin.get(&first).await.expect_status(200);
     assert_eq!(shown["status"], "expired");
     assert_eq!(school.students().await, (0, 1));
+    // Time ended it, not who invited again.
+    let expired = school.events("invitation.expired").await;
+    assert_eq!(expired.as_array().unwrap().len(), 1, "{expired:#}");
+    assert!(first.ends_with(&text(&expired[0]["subject"]["id"])));
+    assert_eq!(expired[0]["actor"]["kind"], "system");
     // The older one cannot become pending again beside it.
     school
         .admin

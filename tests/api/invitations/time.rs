@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{DAY, again, sent, token};
 use crate::support::both_databases;
+use crate::support::people::text;
 
 const RENEW: &str = "/v1/invitations/renew";
 
@@ -44,6 +45,15 @@ both_databases!(an_expired_link_lets_nobody_in_and_can_be_renewed, |app| {
     assert_eq!(school.students().await, (0, 1));
     app.drain().await;
     assert_eq!(school.students().await, (0, 0));
+    app.drain().await;
+    let expired = school.events("invitation.expired").await;
+    assert_eq!(expired.as_array().unwrap().len(), 1, "{expired:#}");
+    assert!(path.ends_with(&text(&expired[0]["subject"]["id"])));
+    assert_eq!(expired[0]["actor"]["kind"], "system");
+    assert_eq!(
+        expired[0]["details"],
+        json!({ "email": "joe@x.example", "account_type": "student" })
+    );
     let settled = school.admin.get(&path).await.expect_status(200);
     assert_eq!(settled["status"], "expired");
     assert_eq!(settled["ended_at"], "2026-09-08T07:30:00Z");
@@ -160,6 +170,8 @@ both_databases!(many_that_clean_up_at_once_give_a_seat_back_once, |app| {
         thread.join().unwrap();
     }
     assert_eq!(school.students().await, (0, 0));
+    let expired = school.events("invitation.expired").await;
+    assert_eq!(expired.as_array().unwrap().len(), emails.len());
 });
 
 both_databases!(an_expiry_that_cannot_be_stored_holds_up_no_other, |app| {

@@ -121,6 +121,20 @@ both_databases!(groups_are_joined_and_left_by_many, |app| {
     assert!(app.was_removed_from_group(&school.id_of(&old), &ann.id));
     assert!(!app.was_removed_from_group(&school.id_of(&old), &cid.id));
     assert!(!app.was_removed_from_group(&school.id_of(&new), &ann.id));
+    // One event for each group that changed, as where its members are named themselves.
+    let mut changed = [&ann.id, &bob.id];
+    changed.sort_unstable();
+    let added = school.events("group.members_added").await;
+    assert_eq!(added[0]["subject"]["id"], school.id_of(&new), "{added:#}");
+    assert_eq!(
+        added[0]["details"],
+        json!({ "account_ids": changed, "role": "member" })
+    );
+    assert_eq!(added.as_array().unwrap().len(), 3);
+    let removed = school.events("group.members_removed").await;
+    assert_eq!(removed[0]["subject"]["id"], school.id_of(&old));
+    assert_eq!(removed[0]["details"], json!({ "account_ids": changed }));
+    assert_eq!(removed.as_array().unwrap().len(), 1);
 });
 
 both_databases!(whoever_is_no_staff_any_more_manages_no_group, |app| {

@@ -63,7 +63,7 @@ fn end_stale(tx: &mut UnitOfWork<'_>, stale: &[Invitation]) -> Result<()> {
     let now = tx.now();
     for invitation in stale {
         match invitation.status_at(now) {
-            InvitationStatus::Expired => lifecycle::expire(tx.connection, invitation)?,
+            InvitationStatus::Expired => lifecycle::expire(tx, invitation)?,
             InvitationStatus::Pending
             | InvitationStatus::Accepted
             | InvitationStatus::Declined

@@ -39,7 +39,7 @@ pub(super) fn add_to_groups(
     let visible = visible_members(tx, permit, members)?;
     let additions = Additions {
         by_member: group_additions::to_members(tx, organization, &new.groups, &visible)?,
-        by_invitation: group_additions::to_invitations(tx, &new.groups, pending)?,
+        by_invitation: group_additions::to_invitations(tx, &new.groups, &pending)?,
         visible,
     };
     let now = tx.now();
@@ -51,17 +51,17 @@ pub(super) fn add_to_groups(
 }
 
 /// The accounts that are members, and the invitations without a member that the sender may see.
-fn members_and_pending(
+fn members_and_pending<'a>(
     permit: &Permit<Invite>,
-    existing: &HashMap<EmailAddress, Existing>,
-) -> (Vec<AccountId>, Vec<InvitationId>) {
+    existing: &'a HashMap<EmailAddress, Existing>,
+) -> (Vec<AccountId>, Vec<&'a Invitation>) {
     let (mut members, mut pending) = (Vec::new(), Vec::new());
     for existing in existing.values() {
         match existing {
             Existing::Member(account) => members.push(account.id),
             Existing::Invited(_, Some(member)) => members.push(*member),
             Existing::Invited(invitation, None) if may_see(permit, invitation) => {
-                pending.push(invitation.id);
+                pending.push(invitation);
             }
             Existing::Invited(_, None) | Existing::Deactivated | Existing::Generated => {}
         }

@@ -2,15 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::events::AddedBy;
+use crate::domain::events::{AddedBy, DomainEvent, InvitationEvent};
 use crate::domain::ids::{AccountId, GroupId, InvitationId, OrganizationId};
 use crate::error::Result;
-use crate::services::admission;
+use crate::services::invitations::publication::event_of;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::invitations;
-
-/// The groups of each, by id and name.
-type Known<K> = HashMap<K, Vec<(GroupId, String)>>;
+use crate::services::{admission, events};
+use crate::store::invitations::{self, Invitation};
 
 /// Adds members to the groups that they are not in yet. Gives the number of groups by member.
 pub(super) fn to_members(
@@ -34,39 +32,45 @@ pub(super) fn to_members(
     Ok(added)
 }
 
-/// Adds the groups to pending invitations that do not have them yet. Gives the number of groups by
-/// invitation.
+/// Adds the groups to locked pending invitations that do not have them yet, and publishes it. Gives the
+/// number of groups by invitation.
 pub(super) fn to_invitations(
     tx: &mut UnitOfWork<'_>,
     groups: &[GroupId],
-    pending: Vec<InvitationId>,
+    pending: &[&Invitation],
 ) -> Result<HashMap<InvitationId, usize>> {
-    let mut added = HashMap::new();
     if groups.is_empty() || pending.is_empty() {
-        return Ok(added);
+        return Ok(HashMap::new());
     }
-    let known = invitations::groups_of(tx.connection, &pending)?;
-    let mut new = Vec::new();
-    for group in groups {
-        for invitation in without_group(&known, &pending, *group) {
-            new.push((invitation, *group));
-            *added.entry(invitation).or_insert(0) += 1;
+    let ids: Vec<InvitationId> = pending.iter().map(|invitation| invitation.id).collect();
+    let known = invitations::groups_of(tx.connection, &ids)?;
+    let (mut added, mut pairs, mut events) = (HashMap::new(), Vec::new(), Vec::new());
+    for invitation in pending {
+        let new = without(groups, known.get(&invitation.id));
+        if new.is_empty() {
+            continue;
         }
+        added.insert(invitation.id, new.len());
+        pairs.extend(new.iter().map(|group| (invitation.id, *group)));
+        events.push(groups_added(invitation, new));
     }
-    invitations::insert_groups(tx.connection, &new)?;
+    invitations::insert_groups(tx.connection, &pairs)?;
+    events::publish_all(tx, &events)?;
     Ok(added)
 }
 
-/// Those that are not in the group yet.
-fn without_group<K: Copy + Eq + std::hash::Hash>(
-    known: &Known<K>,
-    all: &[K],
-    group: GroupId,
-) -> Vec<K> {
-    let is_in = |one: &K| {
-        known
-            .get(one)
-            .is_some_and(|groups| groups.iter().any(|(id, _)| *id == group))
-    };
-    all.iter().copied().filter(|one| !is_in(one)).collect()
+/// The requested groups without the known ones.
+fn without(groups: &[GroupId], known: Option<&Vec<(GroupId, String)>>) -> Vec<GroupId> {
+    let is_known =
+        |group: &GroupId| known.is_some_and(|known| known.iter().any(|(id, _)| id == group));
+    groups
+        .iter()
+        .copied()
+        .filter(|group| !is_known(group))
+        .collect()
+}
+
+fn groups_added(invitation: &Invitation, groups: Vec<GroupId>) -> DomainEvent {
+    let email = invitation.email.clone();
+    event_of(invitation, InvitationEvent::GroupsAdded { email, groups })
 }
