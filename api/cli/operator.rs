@@ -1,4 +1,4 @@
-//! `rollcall operator create`.
+//! `rollcall operator create | revoke | list`.
 
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::error::CommandError;
 use super::output::print;
 use crate::crypto::password_hash::{self, HashMemory};
+use crate::domain::email_address::EmailAddress;
 use crate::domain::password::Password;
 use crate::domain::username::Username;
 use crate::services::context::RequestContext;
@@ -25,21 +26,36 @@ pub enum OperatorCommand {
         #[arg(long)]
         username: Option<String>,
     },
+    /// Take the right away from an operator, who is signed out everywhere. The account stays.
+    Revoke {
+        /// The address of the operator.
+        #[arg(long)]
+        email: String,
+    },
+    /// Print the address and the name of every operator.
+    List,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// Where a value breaks a rule.
+/// Where a value breaks a rule, or an address is no operator's.
 pub fn run(command: OperatorCommand, state: &State) -> Result<(), CommandError> {
-    let OperatorCommand::Create { email, username } = command;
+    match command {
+        OperatorCommand::Create { email, username } => create(&email, username.as_deref(), state),
+        OperatorCommand::Revoke { email } => revoke(&email, state),
+        OperatorCommand::List => list(state),
+    }
+}
+
+fn create(email: &str, username: Option<&str>, state: &State) -> Result<(), CommandError> {
     let email = state
         .services
         .config
         .login_domain
-        .parse_outside(&email)
+        .parse_outside(email)
         .map_err(|error| usage("--email", &error))?;
-    let username = Username::parse(username.as_deref().unwrap_or(email.as_str()))
+    let username = Username::parse(username.unwrap_or(email.as_str()))
         .map_err(|error| usage("--username", &error))?;
     let password = Password::parse(ask_password()?).map_err(|error| usage("password", &error))?;
     let password_hash = password_hash::hash(
@@ -62,6 +78,26 @@ pub fn run(command: OperatorCommand, state: &State) -> Result<(), CommandError> 
         ". Its account was there: it has the new password, and its sessions have ended."
     };
     print(&format!("{email} is an operator now{how}\n"))
+}
+
+fn revoke(email: &str, state: &State) -> Result<(), CommandError> {
+    let email = EmailAddress::parse(email).map_err(|error| usage("--email", &error))?;
+    let context = RequestContext::command_line(state.services.clock.now());
+    state
+        .services
+        .run(&context, |tx| operators::revoke(tx, email.clone()))?;
+    print(&format!(
+        "{email} is no operator any more, and the sessions have ended.\n"
+    ))
+}
+
+fn list(state: &State) -> Result<(), CommandError> {
+    let context = RequestContext::command_line(state.services.clock.now());
+    let found = state.services.run(&context, operators::list)?;
+    let lines = found
+        .iter()
+        .map(|operator| format!("{}\t{}\n", operator.email, operator.username));
+    print(&lines.collect::<String>())
 }
 
 fn usage(what: &str, problem: &dyn std::fmt::Display) -> CommandError {

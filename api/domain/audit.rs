@@ -17,6 +17,7 @@ string_enum! {
         /// An old refresh token came back: its whole family was ended.
         SessionRevoked = "session.revoked",
         OperatorCreated = "operator.created",
+        OperatorRevoked = "operator.revoked",
         OrganizationCreated = "organization.created",
         OrganizationUpdated = "organization.updated",
         OrganizationDeleted = "organization.deleted",

@@ -95,6 +95,11 @@ pub enum AccountEvent {
         email: EmailAddress,
         new_account: bool,
     },
+    /// No operator any more.
+    OperatorRevoked {
+        email: EmailAddress,
+        ended_sessions: usize,
+    },
 }
 
 /// What happened to a session.

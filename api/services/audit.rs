@@ -161,6 +161,13 @@ fn describe_account(event: &AccountEvent) -> (AuditAction, Value) {
             AuditAction::OperatorCreated,
             json!({ "email": email, "new_account": new_account }),
         ),
+        AccountEvent::OperatorRevoked {
+            email,
+            ended_sessions,
+        } => (
+            AuditAction::OperatorRevoked,
+            json!({ "email": email, "ended_sessions": ended_sessions }),
+        ),
     }
 }
 

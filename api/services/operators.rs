@@ -6,7 +6,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::AccountId;
 use crate::domain::username::Username;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::store::accounts::{self, Account};
 use crate::store::sessions;
 
@@ -51,4 +51,37 @@ fn promote(
     accounts::turn_into_operator(tx.connection, known.id, password_hash)?;
     sessions::delete_all(tx.connection, known.id, None)?;
     Ok(known.id)
+}
+
+/// Takes the right of the operator with this address away, and ends the sessions. The account stays: its
+/// owner signs in as before.
+///
+/// # Errors
+/// `not_found` where the address is no operator's.
+pub fn revoke(tx: &mut UnitOfWork<'_>, email: EmailAddress) -> Result<()> {
+    tx.transaction(|tx| {
+        let known = accounts::find_by_email(tx.connection, &email)?.ok_or_else(no_such_operator)?;
+        if !accounts::revoke_operator(tx.connection, known.id)? {
+            return Err(no_such_operator());
+        }
+        let ended_sessions = sessions::delete_all(tx.connection, known.id, None)?;
+        let event = AccountEvent::OperatorRevoked {
+            email,
+            ended_sessions,
+        };
+        let account = known.id;
+        events::publish(tx, DomainEvent::Account { account, event })
+    })
+}
+
+fn no_such_operator() -> Error {
+    Error::refused(
+        Code::NotFound,
+        "No operator has this address. `rollcall operator list` names them.",
+    )
+}
+
+/// The operators, by their addresses.
+pub fn list(tx: &mut UnitOfWork<'_>) -> Result<Vec<Account>> {
+    accounts::operators(tx.connection)
 }

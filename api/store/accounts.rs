@@ -310,6 +310,24 @@ pub fn turn_into_operator(
     Ok(())
 }
 
+/// Takes an operator's right away; `false` where the account is no operator's.
+pub fn revoke_operator(connection: &mut Connection, id: AccountId) -> Result<bool> {
+    let operator = accounts::table.find(id).filter(accounts::operator.eq(true));
+    let revoked = diesel::update(operator)
+        .set(accounts::operator.eq(false))
+        .execute(connection)?;
+    Ok(revoked == 1)
+}
+
+/// The operators of the installation, by their addresses.
+pub fn operators(connection: &mut Connection) -> Result<Vec<Account>> {
+    Ok(accounts::table
+        .filter(accounts::operator.eq(true))
+        .order(accounts::email.asc())
+        .select(Account::as_select())
+        .load(connection)?)
+}
+
 /// The precision of "last active"; a finer one would be a write at every request.
 const ACTIVITY_GRAIN: Duration = Duration::from_secs(5 * 60);
 

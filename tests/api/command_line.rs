@@ -322,6 +322,43 @@ fn an_operator_is_made_with_a_password_from_standard_input() {
     });
 }
 
+#[test]
+fn an_operator_is_unmade_and_signed_out() {
+    let installation = Installation::on_sqlite();
+    for email in ["zoe@rollcall.example", "op@rollcall.example"] {
+        printed(&create_operator(&installation, email, PASSWORD));
+    }
+    let listed = printed(&installation.run(&["operator", "list"]));
+    assert_eq!(
+        listed,
+        "op@rollcall.example\top@rollcall.example\nzoe@rollcall.example\tzoe@rollcall.example\n"
+    );
+    let process = installation.start();
+    block_on(async {
+        let body = json!({ "email": "op@rollcall.example", "password": PASSWORD });
+        let tokens = process.post("/v1/auth/login", "", body.clone()).await;
+        let token = text(&tokens.expect_status(200)["access_token"]);
+        let revoke = ["operator", "revoke", "--email", " OP@rollcall.example "];
+        let told = printed(&installation.run(&revoke));
+        assert!(
+            told.starts_with("op@rollcall.example is no operator any more"),
+            "{told}"
+        );
+        process
+            .get("/v1/me", &token)
+            .await
+            .expect_problem(401, "not_signed_in");
+        let tokens = process.post("/v1/auth/login", "", body).await;
+        let token = text(&tokens.expect_status(200)["access_token"]);
+        let me = process.get("/v1/me", &token).await.expect_status(200);
+        assert_eq!(me["operator"], false);
+        let told = refused(&installation.run(&revoke));
+        assert!(told.contains("No operator has this address"), "{told}");
+    });
+    let listed = printed(&installation.run(&["operator", "list"]));
+    assert_eq!(listed, "zoe@rollcall.example\tzoe@rollcall.example\n");
+}
+
 /// A key that each replica made for itself would open nothing that another has sealed.
 #[test]
 fn on_postgresql_the_keys_have_to_be_named() {
