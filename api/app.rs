@@ -17,7 +17,7 @@ use crate::routes::documentation::{self, Documentation};
 use crate::routes::extract::framework::extract_settings;
 use crate::routes::extract::{IDEMPOTENCY_KEY, REPLAYED};
 use crate::routes::rate_limit_headers::{RATELIMIT, RATELIMIT_POLICY};
-use crate::routes::{self, middleware};
+use crate::routes::{self, middleware, security_headers};
 use crate::state::State;
 use crate::telemetry::Metrics;
 use crate::worker::{Shutdown, Workers};
@@ -145,6 +145,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
             .wrap(from_fn(middleware::observe))
             .wrap(Compress::default())
             .wrap(cors(&state.services.config))
+            .wrap(from_fn(security_headers::protect))
     })
     .workers(SERVING_THREADS)
     .worker_max_blocking_threads(blocking_threads)

@@ -119,6 +119,12 @@ impl Config {
         Self::from_environment(environment)
     }
 
+    /// Whether clients reach this API by https.
+    pub fn is_https(&self) -> bool {
+        let url = self.public_url.as_ref();
+        url.is_some_and(|url| url.scheme() == "https")
+    }
+
     /// Loads the configuration that these variables give, named in lower case without their prefix.
     ///
     /// # Errors

@@ -92,7 +92,8 @@ settings! {
         is_secret: true,
     }
 
-    /// URL at which clients reach this API. It is the issuer of access tokens.
+    /// URL at which clients reach this API. It is the issuer of access tokens; with `https`, browsers are told to stay
+    /// with https, and their cookie is bound to the host.
     PUBLIC_URL: Option<Url> {
         name: "public_url",
         section: Server,
@@ -112,7 +113,7 @@ settings! {
         is_secret: false,
     }
 
-    /// Origins that browsers may call from, separated by commas.
+    /// Origins that browsers may call from and use the refresh cookie, separated by commas.
     CORS_ORIGINS: Vec<String> {
         name: "cors_origins",
         section: Server,

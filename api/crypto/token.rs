@@ -58,8 +58,13 @@ impl Token {
     pub fn generate(kind: TokenKind) -> Result<Self> {
         let mut secret = [0_u8; SECRET_BYTES];
         random::fill(&mut secret)?;
+        Ok(Self::of_secret(kind, &secret))
+    }
+
+    /// The token with this secret, which nobody can guess.
+    pub fn of_secret(kind: TokenKind, secret: &[u8]) -> Self {
         let secret = URL_SAFE_NO_PAD.encode(secret);
-        Ok(Self(format!("{}{secret}", kind.prefix())))
+        Self(format!("{}{secret}", kind.prefix()))
     }
 
     /// A token as a caller presents it; `None` where it does not have the form of this kind.

@@ -18,7 +18,6 @@ where
     HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
         .insert_header(("Content-Disposition", disposition))
-        .insert_header(("Cache-Control", "no-store"))
         .streaming(chunks(state, next_chunk))
 }
 

@@ -23,6 +23,7 @@ pub mod page;
 pub mod problem;
 pub mod rate_limit_headers;
 pub mod seats;
+pub mod security_headers;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

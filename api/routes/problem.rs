@@ -392,6 +392,8 @@ problems! {
     LinkErrors: 403 410;
     /// Of whatever sends mail for whoever asks.
     MailErrors: 429;
+    /// Of whatever takes the cookie: not from other origins.
+    CookieErrors: 403;
     /// Of exchanging a refresh token.
     RefreshErrors: 401;
     /// Of signing in.

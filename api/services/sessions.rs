@@ -2,7 +2,8 @@
 //!
 //! A session is a family of refresh tokens, each good for one use. A second use of an old one means
 //! that somebody else has it, and ends the family (RFC 9700, section 4.14.2). Clients that refresh
-//! twice at the same moment are spared by a few seconds' grace.
+//! twice at the same moment are spared by a few seconds' grace. A token has one successor, which follows
+//! from the token and the sealing key: however often it is used within the grace, there is one chain.
 
 use std::time::Duration;
 
@@ -10,15 +11,19 @@ use super::context::Principal;
 use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
-use crate::crypto::token::{Token, TokenHash, TokenKind};
+use crate::crypto::token::{Token, TokenKind};
 use crate::domain::events::{AccountEvent, DomainEvent, SessionEvent};
 use crate::domain::ids::SessionId;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::{self, Account};
 use crate::store::sessions::{self, Session};
 
 /// How long a session lives without a refresh.
-pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How long a session lives, however often it is refreshed.
+const MAX_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// How long after its use a refresh token is taken for the same client's concurrent refresh.
 const GRACE: Duration = Duration::from_secs(10);
@@ -29,6 +34,8 @@ pub struct IssuedSession {
     pub account: Account,
     pub session: SessionId,
     pub refresh_token: Token,
+    /// When the session ends unless it is refreshed before.
+    pub expires_at: Timestamp,
 }
 
 /// Starts a session for a person who has proved the account's password.
@@ -75,19 +82,15 @@ pub(super) fn insert(
         expires_at: now.plus(LIFETIME),
     };
     sessions::insert(tx.connection, &session)?;
-    let refresh_token = issue_token(tx, session.id)?;
+    let refresh_token = Token::generate(TokenKind::Refresh)?;
+    sessions::insert_token(tx.connection, session.id, &refresh_token.hash())?;
     publish(tx, session.id, SessionEvent::Started)?;
     Ok(IssuedSession {
         account,
         session: session.id,
         refresh_token,
+        expires_at: session.expires_at,
     })
-}
-
-fn issue_token(tx: &mut UnitOfWork<'_>, session: SessionId) -> Result<Token> {
-    let token = Token::generate(TokenKind::Refresh)?;
-    sessions::insert_token(tx.connection, session, &token.hash())?;
-    Ok(token)
 }
 
 fn publish(tx: &mut UnitOfWork<'_>, session: SessionId, event: SessionEvent) -> Result<()> {
@@ -101,19 +104,26 @@ fn publish(tx: &mut UnitOfWork<'_>, session: SessionId, event: SessionEvent) -> 
 /// session has ended, for its owner and for whoever copied the token.
 pub fn refresh(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<IssuedSession> {
     let token = Token::presented(TokenKind::Refresh, presented).ok_or_else(not_refreshable)?;
-    let hash = token.hash();
-    let known = sessions::find_token(tx.connection, &hash)?.ok_or_else(not_refreshable)?;
-    let session = known.session.id;
-    let account = sessions::find_account(tx.connection, session, tx.now())?;
+    let known = sessions::find_token(tx.connection, &token.hash())?.ok_or_else(not_refreshable)?;
+    let session = known.session;
+    let account = sessions::find_account(tx.connection, session.id, tx.now())?;
     let account = account.ok_or_else(not_refreshable)?;
+    let expires_at = extended(&session, tx.now());
     let rotated = tx.acting_as(Principal::Owner(account.clone()), |tx| {
-        tx.transaction(|tx| rotate(tx, &account, session, &hash))
+        tx.transaction(|tx| rotate(tx, &account, (session.id, expires_at), &token))
     })?;
     Ok(IssuedSession {
         account,
-        session,
+        session: session.id,
         refresh_token: rotated.ok_or_else(not_refreshable)?,
+        expires_at,
     })
+}
+
+/// Until when a session lives that is refreshed now.
+fn extended(session: &Session, now: Timestamp) -> Timestamp {
+    let latest = session.created_at.plus(MAX_LIFETIME);
+    now.plus(LIFETIME).min(latest)
 }
 
 /// The next token of the family; none where the session has ended, or where this use has ended it,
@@ -121,32 +131,52 @@ pub fn refresh(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<IssuedSession
 fn rotate(
     tx: &mut UnitOfWork<'_>,
     account: &Account,
-    session: SessionId,
-    hash: &TokenHash,
+    (session, expires_at): (SessionId, Timestamp),
+    token: &Token,
 ) -> Result<Option<Token>> {
     let now = tx.now();
     // The account, the session, its tokens: whoever ends sessions locks them in this order.
     accounts::touch(tx.connection, account, now)?;
-    if !sessions::extend(tx.connection, session, now, now.plus(LIFETIME))? {
+    if !sessions::extend(tx.connection, session, now, expires_at)? {
         // Its owner has ended it since the token was found: that is no second use.
         return Ok(None);
     }
-    if may_rotate(tx, hash)? {
-        return issue_token(tx, session).map(Some);
+    if sessions::consume_token(tx.connection, &token.hash(), now)? {
+        let next = successor(tx, token)?;
+        sessions::insert_token(tx.connection, session, &next.hash())?;
+        return Ok(Some(next));
+    }
+    if is_concurrent(tx, token)? {
+        return same_successor(tx, token).map(Some);
     }
     sessions::delete(tx.connection, account.id, session)?;
     publish(tx, session, SessionEvent::Revoked)?;
     Ok(None)
 }
 
-/// The first use, or one so soon after it that the same client has sent two requests at once.
-fn may_rotate(tx: &mut UnitOfWork<'_>, hash: &TokenHash) -> Result<bool> {
-    let now = tx.now();
-    if sessions::consume_token(tx.connection, hash, now)? {
-        return Ok(true);
+/// The token that follows another one. Whoever has a used token cannot tell it without the key.
+fn successor(tx: &UnitOfWork<'_>, token: &Token) -> Result<Token> {
+    let message = format!("the refresh token after {}", token.reveal());
+    let mac = tx.services.sealing.mac(message.as_bytes())?;
+    Ok(Token::of_secret(TokenKind::Refresh, &mac))
+}
+
+/// Whether a used token comes back so soon that the same client has sent two requests at once.
+fn is_concurrent(tx: &mut UnitOfWork<'_>, token: &Token) -> Result<bool> {
+    let used_at = sessions::find_token(tx.connection, &token.hash())?.and_then(|it| it.used_at);
+    Ok(used_at.is_some_and(|used_at| tx.now().since(used_at) <= GRACE))
+}
+
+/// The successor that the first use of the token got.
+///
+/// # Errors
+/// `unavailable` where another sealing key has become the first one since.
+fn same_successor(tx: &mut UnitOfWork<'_>, token: &Token) -> Result<Token> {
+    let next = successor(tx, token)?;
+    match sessions::find_token(tx.connection, &next.hash())? {
+        Some(_) => Ok(next),
+        None => Err(Error::unavailable("the sealing key has just been changed")),
     }
-    let used_at = sessions::find_token(tx.connection, hash)?.and_then(|known| known.used_at);
-    Ok(used_at.is_some_and(|used_at| now.since(used_at) <= GRACE))
 }
 
 fn not_refreshable() -> Error {

@@ -1,13 +1,15 @@
 //! Accounts and signing in (`docs/accounts.md`).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rollcall::domain::audit::AuditAction;
 use rollcall::domain::ids::AccountId;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::people::{PASSWORD, send};
-use crate::support::{App, both_databases};
+use crate::support::app::block_on;
+use crate::support::people::{PASSWORD, text};
+use crate::support::{App, TestResponse, both_databases};
 
 both_databases!(a_person_registers_and_signs_in_with_any_case, |app| {
     let body = json!({ "email": " Jane.Doe@X.org ", "password": PASSWORD, "username": "Jane Doe" });
@@ -177,22 +179,57 @@ both_databases!(
     }
 );
 
-both_databases!(a_client_that_refreshes_twice_at_once_is_spared, |app| {
-    let jane = app.register("jane@x.org").await;
-    let body = json!({ "refresh_token": jane.refresh_token });
-    let anonymous = app.anonymous();
-    let one = anonymous.post("/v1/auth/refresh", body.clone());
-    let two = anonymous.post("/v1/auth/refresh", body);
-    let (one, two) = tokio::join!(one, two);
-    for answer in [one, two] {
-        let tokens = answer.expect_status(200);
-        let body = json!({ "refresh_token": tokens["refresh_token"] });
-        anonymous
-            .post("/v1/auth/refresh", body)
+async fn refresh(app: &App, token: &Value) -> TestResponse {
+    let body = json!({ "refresh_token": token });
+    app.anonymous().post("/v1/auth/refresh", body).await
+}
+
+both_databases!(
+    a_client_that_refreshes_many_times_at_once_gets_one_chain,
+    |app| {
+        let jane = app.register("jane@x.org").await;
+        let first = json!(jane.refresh_token);
+        let refreshed = futures_util::future::join_all((0..6).map(|_| refresh(app, &first))).await;
+        let successors: BTreeSet<String> = refreshed
+            .iter()
+            .map(|answer| text(&answer.expect_status(200)["refresh_token"]))
+            .collect();
+        assert_eq!(successors.len(), 1, "each use made a chain of its own");
+        let second = json!(successors.first());
+        app.advance(Duration::from_secs(9));
+        let late = refresh(app, &first).await.expect_status(200);
+        assert_eq!(late["refresh_token"], second);
+        let third = refresh(app, &second).await.expect_status(200)["refresh_token"].clone();
+        // A late repetition is not told where the chain has got to.
+        let late = refresh(app, &first).await.expect_status(200);
+        assert_eq!(late["refresh_token"], second);
+        app.advance(Duration::from_secs(11));
+        refresh(app, &second)
             .await
-            .expect_status(200);
+            .expect_problem(401, "not_signed_in");
+        refresh(app, &third)
+            .await
+            .expect_problem(401, "not_signed_in");
     }
-});
+);
+
+#[test]
+fn replicas_agree_on_the_next_refresh_token() {
+    let Some(app) = App::on_postgres() else {
+        return;
+    };
+    let replica = app.replica();
+    block_on(async {
+        let jane = app.register("jane@x.org").await;
+        let first = json!(jane.refresh_token);
+        let here = refresh(&app, &first).await.expect_status(200);
+        let there = refresh(&replica, &first).await.expect_status(200);
+        assert_eq!(here["refresh_token"], there["refresh_token"]);
+        assert_ne!(here["refresh_token"], first);
+        let next = refresh(&replica, &there["refresh_token"]).await;
+        next.expect_status(200);
+    });
+}
 
 both_databases!(a_refresh_that_meets_the_sign_out_is_no_second_use, |app| {
     use rollcall::store::sessions;
@@ -248,42 +285,26 @@ both_databases!(a_session_ends_thirty_days_after_its_last_refresh, |app| {
         .expect_problem(401, "not_signed_in");
 });
 
-both_databases!(a_browser_keeps_its_refresh_token_in_a_cookie, |app| {
-    app.register("jane@x.org").await;
-    let body = json!({ "email": "jane@x.org", "password": PASSWORD, "session": "cookie" });
-    let answer = app.anonymous().post("/v1/auth/login", body).await;
-    assert!(answer.expect_status(200)["refresh_token"].is_null());
-    let cookie = answer.header("set-cookie").to_owned();
-    for attribute in [
-        "HttpOnly",
-        "Secure",
-        "SameSite=Strict",
-        "Path=/v1/auth",
-        "Max-Age=2592000",
-    ] {
-        assert!(cookie.contains(attribute), "{cookie}");
+both_databases!(a_session_ends_ninety_days_after_it_began, |app| {
+    let day = Duration::from_secs(24 * 3600);
+    let jane = app.register("jane@x.org").await;
+    let mut token = json!(jane.refresh_token);
+    for _ in 0..4 {
+        app.advance(20 * day);
+        token = refresh(app, &token).await.expect_status(200)["refresh_token"].clone();
     }
-    let pair = cookie.split(';').next().unwrap().to_owned();
-    let refresh = app
-        .anonymous()
-        .request(reqwest::Method::POST, "/v1/auth/refresh")
-        .header("cookie", &pair);
-    let refreshed = send(refresh).await;
-    assert!(refreshed.expect_status(200)["access_token"].is_string());
-    let pair = refreshed
-        .header("set-cookie")
-        .split(';')
-        .next()
-        .unwrap()
-        .to_owned();
-    let logout = |pair: &str| {
-        app.anonymous()
-            .request(reqwest::Method::POST, "/v1/auth/logout")
-            .header("cookie", pair)
-    };
-    let out = send(logout(&pair)).await;
-    out.expect_status(204);
-    assert!(out.header("set-cookie").contains("Max-Age=0"));
+    app.advance(10 * day - Duration::from_secs(1));
+    let last = refresh(app, &token).await.expect_status(200);
+    let mut jane = jane.clone();
+    jane.access_token = Some(text(&last["access_token"]));
+    jane.get("/v1/me").await.expect_status(200);
+    app.advance(Duration::from_secs(1));
+    jane.get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
+    refresh(app, &last["refresh_token"])
+        .await
+        .expect_problem(401, "not_signed_in");
 });
 
 both_databases!(signing_out_holds_at_once, |app| {

@@ -403,6 +403,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "audit_events",
             "documentation",
             "health",
+            "security_headers",
             "middleware",
             "rate_limit_headers",
             "extract",

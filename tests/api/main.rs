@@ -18,6 +18,7 @@ mod accounts;
 mod api_keys;
 mod architecture;
 mod audit;
+mod browsers;
 mod command_line;
 mod configuration;
 mod crash;

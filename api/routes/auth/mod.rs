@@ -3,6 +3,7 @@
 
 mod email;
 mod password;
+mod refresh_cookie;
 mod registration;
 mod sign_in;
 mod tokens;

@@ -1,19 +1,17 @@
 //! Signing in and out, and staying signed in (`docs/accounts.md`).
 
-use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::tokens::{
-    RefreshRequest, SessionKind, Tokens, presented_token, refresh_cookie, respond,
-};
+use super::refresh_cookie;
+use super::tokens::{RefreshRequest, SessionKind, Tokens, presented_token, respond};
 use crate::crypto::hasher::Hasher;
 use crate::crypto::password_hash::Verdict;
 use crate::domain::password::PasswordAttempt;
 use crate::error::{Error, Result};
 use crate::routes::extract::{Anonymous, ClientAddress, Guard as _};
-use crate::routes::problem::{BodyErrors, Problem, RefreshErrors, SignInErrors};
+use crate::routes::problem::{BodyErrors, CookieErrors, Problem, RefreshErrors, SignInErrors};
 use crate::services::sessions;
 use crate::services::sign_in::{self, Comparison};
 
@@ -97,14 +95,15 @@ pub(super) async fn compare(
 ///
 /// Exchanges the refresh token, from the body or the cookie, for a new pair; the old one is used up.
 /// Using an old one again ends the whole session, except within ten seconds of its first use, when
-/// it is taken for the same client's concurrent refresh.
+/// it is taken for the same client's concurrent refresh and gets the same refresh token as that. A session
+/// ends 30 days after its last refresh, and 90 days after it began.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
     request_body = Option<RefreshRequest>,
     responses(
         (status = 200, description = "The next pair.", body = Tokens),
-        BodyErrors, RefreshErrors
+        BodyErrors, CookieErrors, RefreshErrors
     )
 )]
 #[post("/v1/auth/refresh")]
@@ -113,8 +112,9 @@ pub(super) async fn refresh_session(
     http: HttpRequest,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let (token, kind) = presented_token(&http, &body)?.ok_or_else(Error::not_signed_in)?;
     let state = request.sender().state.clone();
+    let presented = presented_token(&http, &body, &state.services.config)?;
+    let (token, kind) = presented.ok_or_else(Error::not_signed_in)?;
     let issued = request
         .run(move |tx, ()| sessions::refresh(tx, &token))
         .await?;
@@ -129,7 +129,10 @@ pub(super) async fn refresh_session(
     tag = "Signing in",
     security(()),
     request_body = Option<RefreshRequest>,
-    responses((status = 204, description = "The session has ended, if there was one."), BodyErrors)
+    responses(
+        (status = 204, description = "The session has ended, if there was one."),
+        BodyErrors, CookieErrors
+    )
 )]
 #[post("/v1/auth/logout")]
 pub(super) async fn logout(
@@ -138,7 +141,8 @@ pub(super) async fn logout(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let mut response = HttpResponse::NoContent();
-    let Some((token, kind)) = presented_token(&http, &body)? else {
+    let config = request.sender().state.services.config.clone();
+    let Some((token, kind)) = presented_token(&http, &body, &config)? else {
         return Ok(response.finish());
     };
     request
@@ -147,7 +151,7 @@ pub(super) async fn logout(
     match kind {
         SessionKind::Token => {}
         SessionKind::Cookie => {
-            response.cookie(refresh_cookie(String::new(), CookieDuration::ZERO));
+            response.cookie(refresh_cookie::deleted(&config));
         }
     }
     Ok(response.finish())

@@ -1,15 +1,15 @@
 //! What a signed-in client holds: in the body, or in a cookie.
 
-use actix_web::cookie::time::Duration as CookieDuration;
-use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::refresh_cookie;
+use crate::config::Config;
 use crate::crypto::access_token;
 use crate::error::Result;
 use crate::routes::problem::Problem;
-use crate::services::sessions::{self, IssuedSession};
+use crate::services::sessions::IssuedSession;
 use crate::state::State;
 
 /// Where the refresh token goes.
@@ -76,21 +76,25 @@ impl Tokens {
     }
 }
 
-const COOKIE: &str = "rollcall_refresh";
+/// A refresh token as a client presents it, and where the next one goes.
+pub(super) type PresentedToken = (String, SessionKind);
 
 /// The refresh token of the body, else of the cookie.
+///
+/// # Errors
+/// `malformed_request`; `forbidden` for a cookie that another site's page has sent.
 pub(super) fn presented_token(
     http: &HttpRequest,
     body: &[u8],
-) -> Result<Option<(String, SessionKind)>> {
+    config: &Config,
+) -> Result<Option<PresentedToken>> {
     if !body.is_empty() {
         let body: RefreshRequest = serde_json::from_slice(body)
             .map_err(crate::routes::extract::framework::json_refusal)?;
         return Ok(Some((body.refresh_token, SessionKind::Token)));
     }
-    Ok(http
-        .cookie(COOKIE)
-        .map(|cookie| (cookie.value().to_owned(), SessionKind::Cookie)))
+    let token = refresh_cookie::presented(http, config)?;
+    Ok(token.map(|token| (token, SessionKind::Cookie)))
 }
 
 /// The response to signing in: with the refresh token in the body or in the cookie.
@@ -103,23 +107,14 @@ pub(super) fn respond(
     match kind {
         SessionKind::Token => {}
         SessionKind::Cookie => {
+            let lifetime = issued.expires_at.since(state.services.clock.now());
             let token = issued.refresh_token.reveal().to_owned();
-            let lifetime = i64::try_from(sessions::LIFETIME.as_secs()).unwrap_or(i64::MAX);
-            response.cookie(refresh_cookie(token, CookieDuration::seconds(lifetime)));
+            response.cookie(refresh_cookie::with(
+                token,
+                lifetime,
+                &state.services.config,
+            ));
         }
     }
-    response.insert_header(("Cache-Control", "no-store"));
     Ok(response.json(Tokens::new(state, issued, kind)?))
-}
-
-/// Sent to these paths only, by the same site only, and never shown to a script. Browsers keep
-/// `Secure` cookies of `localhost` too.
-pub(super) fn refresh_cookie(token: String, lifetime: CookieDuration) -> Cookie<'static> {
-    Cookie::build(COOKIE, token)
-        .path("/v1/auth")
-        .http_only(true)
-        .secure(true)
-        .same_site(SameSite::Strict)
-        .max_age(lifetime)
-        .finish()
 }

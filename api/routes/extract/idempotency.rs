@@ -216,8 +216,6 @@ impl From<Execution> for HttpResponse {
         let (Execution::Executed(stored) | Execution::Replayed(stored)) = execution;
         let status = StatusCode::from_u16(stored.status);
         let mut response = Self::build(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-        // Passwords and tokens may be in it.
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
         if replayed {
             response.insert_header((REPLAYED, "true"));
         }

@@ -272,7 +272,6 @@ pub fn picture(code: &StoredCode, links: &Links, format: QrFormat) -> Result<Htt
     Ok(HttpResponse::Ok()
         .content_type(kind)
         .insert_header(("Content-Disposition", disposition))
-        .insert_header(("Cache-Control", "no-store"))
         .body(file))
 }
 
