@@ -52,6 +52,8 @@ pub enum Code {
     FileUnreadable,
     FileNoHeader,
     FileEmpty,
+    EncodingUnclear,
+    DelimiterUnclear,
     TooManyRows,
     PayloadTooLarge,
     RateLimited,

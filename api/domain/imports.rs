@@ -65,11 +65,15 @@ string_enum! {
         PasswordNeedsDigit = "password_needs_digit",
         PasswordTooCommon = "password_too_common",
         PasswordFormulaLike = "password_formula_like",
+        /// A number with an exponent: a spreadsheet has made, or would make, another one of it.
+        PasswordNumberLike = "password_number_like",
         UsernameMissing = "username_missing",
         UsernameTooLong = "username_too_long",
         UsernameInvalid = "username_invalid",
         /// More cells than the header has columns: probably a delimiter without quotes around it.
         TooManyCells = "too_many_cells",
+        /// Quotation marks within a cell, or behind the one that closes it: what it means is a guess.
+        QuotesMalformed = "quotes_malformed",
         NoSeat = "no_seat",
         Cancelled = "cancelled",
         /// A good row of an import that was all or nothing and became nothing.
@@ -128,10 +132,12 @@ impl RowOutcome {
             | Self::PasswordNeedsDigit
             | Self::PasswordTooCommon
             | Self::PasswordFormulaLike
+            | Self::PasswordNumberLike
             | Self::UsernameMissing
             | Self::UsernameTooLong
             | Self::UsernameInvalid
             | Self::TooManyCells
+            | Self::QuotesMalformed
             | Self::NoSeat
             | Self::Refused
             | Self::Unprocessed => RowEnd::Failed,
@@ -153,6 +159,16 @@ impl RowError {
         Self {
             outcome,
             text: standard_text(outcome).to_owned(),
+        }
+    }
+
+    /// The row is one cell, which the delimiter of another table divides.
+    pub fn undivided() -> Self {
+        Self {
+            outcome: RowOutcome::EmailInvalid,
+            text: "This row is not divided into cells as the header is. Put the same character between \
+                   all cells of the file."
+                .to_owned(),
         }
     }
 
@@ -226,6 +242,14 @@ fn standard_text(outcome: RowOutcome) -> &'static str {
         RowOutcome::PasswordFormulaLike => {
             "A spreadsheet would run this password as a formula: choose one that does not begin \
              with = + - or @."
+        }
+        RowOutcome::PasswordNumberLike => {
+            "A spreadsheet has made a number of this password, or would do so. Mark the column as text, \
+             or choose a password that is no number."
+        }
+        RowOutcome::QuotesMalformed => {
+            "The quotation marks in this row do not stand in pairs around whole cells. Put them there, \
+             and write two for each one within a cell."
         }
         RowOutcome::TooManyCells => {
             "This row has more cells than the header has columns. Put quotes around cells that \

@@ -55,6 +55,8 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::FileUnreadable => (422, "The file cannot be read"),
         Code::FileNoHeader => (422, "The file has no usable header"),
         Code::FileEmpty => (422, "The file has no rows"),
+        Code::EncodingUnclear => (422, "The characters of the file cannot be told"),
+        Code::DelimiterUnclear => (422, "The cells of the file cannot be told apart"),
         Code::TooManyRows => (422, "Too many rows"),
         Code::RateLimited => (429, "Too many at once"),
         Code::Internal => (500, "Internal error"),

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
+use super::cells::Cells;
+use super::delimiter::Delimiter;
 use super::error_columns::{ERROR_COLUMNS, columns_before_errors};
 use super::formula::restore;
-use super::limits::TEMPLATE_HEADER;
+use super::limits::{MAX_KEPT_BYTES, TEMPLATE_HEADER};
 use super::refusal::FileRefused;
 use super::synonyms::{
     DISPLAY_NAME, EMAIL, FIRST_NAME, FULL_NAME, LAST_NAME, NAME, PASSWORD, Synonyms, USERNAME,
@@ -97,18 +98,18 @@ impl Columns {
     }
 
     /// The address in a record.
-    pub(super) fn email(&self, cells: &StringRecord) -> String {
+    pub(super) fn email(&self, cells: &Cells) -> String {
         restored(cells, self.email).into_owned()
     }
 
     /// The password in a record, exactly as it stands there.
-    pub(super) fn password(&self, cells: &StringRecord) -> Option<String> {
+    pub(super) fn password(&self, cells: &Cells) -> Option<String> {
         let cell = cells.get(self.password?)?;
         (!cell.is_empty()).then(|| cell.to_owned())
     }
 
     /// The user name in a record.
-    pub(super) fn username(&self, cells: &StringRecord) -> String {
+    pub(super) fn username(&self, cells: &Cells) -> String {
         match self.username {
             NameColumns::Whole(column) => restored(cells, column).into_owned(),
             NameColumns::Halves { first, last } => {
@@ -118,24 +119,51 @@ impl Columns {
         }
     }
 
+    /// The cells of a record as they are kept. Of a record that is too long for that, notes and pictures
+    /// are cut; a cell of a used column that is too long for any value is left out.
+    pub(super) fn kept(&self, cells: &Cells) -> Vec<String> {
+        let length: usize = cells.iter().map(str::len).sum();
+        if length <= MAX_KEPT_BYTES {
+            return cells.iter().map(str::to_owned).collect();
+        }
+        let share = MAX_KEPT_BYTES / cells.len().max(1);
+        let kept = |(column, cell): (usize, &str)| match cell.len() <= share {
+            true => cell.to_owned(),
+            false if self.uses(column) => String::new(),
+            false => clipped(cell, share),
+        };
+        cells.iter().enumerate().map(kept).collect()
+    }
+
+    fn uses(&self, column: usize) -> bool {
+        column == self.email
+            || Some(column) == self.password
+            || self.username.columns().contains(&column)
+    }
+
     /// Whether a record has filled cells beyond the header.
-    pub(super) fn has_surplus(&self, cells: &StringRecord) -> bool {
+    pub(super) fn has_surplus(&self, cells: &Cells) -> bool {
         let mut surplus = cells.iter().skip(self.width);
         surplus.any(|cell| !cell.trim().is_empty())
+    }
+
+    /// Whether a record is one cell that another table's delimiter stands in, though the header has
+    /// several.
+    pub(super) fn is_undivided(&self, cells: &Cells) -> bool {
+        let mut filled = cells.iter().filter(|cell| !cell.trim().is_empty());
+        let only = filled.next().filter(|_| filled.next().is_none());
+        self.width > 1 && only.is_some_and(Delimiter::is_in)
     }
 
     /// The columns by their names in `header`.
     pub(super) fn detected(&self, header: &[String]) -> DetectedColumns {
         let name = |column: usize| header.get(column).cloned().unwrap_or_default();
         let username = self.username.columns();
-        let used = |column: usize| {
-            column == self.email || Some(column) == self.password || username.contains(&column)
-        };
         let named = header
             .iter()
             .enumerate()
             .filter(|(_, name)| !name.trim().is_empty());
-        let ignored = named.filter(|(column, _)| !used(*column));
+        let ignored = named.filter(|(column, _)| !self.uses(*column));
         DetectedColumns {
             email: name(self.email),
             password: self.password.map(name),
@@ -154,7 +182,17 @@ impl NameColumns {
     }
 }
 
-fn restored(cells: &StringRecord, column: usize) -> Cow<'_, str> {
+/// The beginning of a cell that is too long to be kept.
+fn clipped(cell: &str, length: usize) -> String {
+    let within = |(start, character): &(usize, char)| start + character.len_utf8() <= length;
+    let beginning = cell.char_indices().take_while(within);
+    beginning
+        .map(|(_, character)| character)
+        .chain(['…'])
+        .collect()
+}
+
+fn restored(cells: &Cells, column: usize) -> Cow<'_, str> {
     restore(cells.get(column).unwrap_or_default())
 }
 

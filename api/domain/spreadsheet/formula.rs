@@ -17,6 +17,23 @@ pub fn is_formula_like(cell: &str) -> bool {
     cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }
 
+/// Whether a spreadsheet program takes a cell for a number with an exponent, as `4.47112E+15`, which it
+/// writes for a long row of digits as well. The digits are lost then.
+#[must_use]
+pub fn is_number_like(cell: &str) -> bool {
+    let unsigned = |text: &str| text.trim_start_matches(['+', '-']).to_owned();
+    let Some((mantissa, exponent)) = cell.trim().split_once(['e', 'E']) else {
+        return false;
+    };
+    let mantissa = unsigned(mantissa);
+    let digits = mantissa.chars().filter(char::is_ascii_digit).count();
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_mantissa = mantissa
+        .chars()
+        .all(|c| c.is_ascii_digit() || matches!(c, '.' | ','));
+    digits > 0 && is_mantissa && is_digits(&unsigned(exponent))
+}
+
 /// Where a program that splits a line in its own way may see the beginning of a cell: many take a
 /// semicolon for the delimiter of a file that has commas.
 const INNER_BEGINNINGS: [char; 4] = [';', '\t', '\r', '\n'];
@@ -88,6 +105,35 @@ mod tests {
         }
         for cell in ["", "Ada", "a=b", "'=1", " =1", "–dash", "1-2"] {
             assert!(!is_formula_like(cell), "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_with_exponents_are_recognised() {
+        for cell in [
+            "4.47112E+15",
+            "4,47112E+15",
+            "1e10",
+            " 1.5E-07 ",
+            "-2.E+3",
+            "1234567e89",
+            "1.234,5E+12",
+        ] {
+            assert!(is_number_like(cell), "{cell:?}");
+        }
+        for cell in [
+            "",
+            "e",
+            "E+15",
+            "12",
+            "4.47112E+",
+            "4E+1x",
+            "seven e 7",
+            "1e2e3",
+            "0xE5",
+            "..E1",
+        ] {
+            assert!(!is_number_like(cell), "{cell:?}");
         }
     }
 

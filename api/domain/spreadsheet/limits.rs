@@ -12,9 +12,13 @@ pub const MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// The most cells that one record may have.
 pub const MAX_COLUMNS: usize = 1_000;
 
-/// The longest that one record may be, in bytes of UTF-8: 16 KiB, far more than people need. Pages of
-/// records are held in memory by their number, so that this bounds their size.
-pub const MAX_RECORD_BYTES: usize = 16 * 1024;
+/// The longest that one record may be, in bytes of UTF-8: 1 MiB, for the pictures and notes that people
+/// have in columns that nobody uses.
+pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
+
+/// How many bytes of a record's cells are kept, about: 16 KiB, far more than people need. Pages of rows
+/// are held in memory by their number, so that this bounds their size.
+pub(super) const MAX_KEPT_BYTES: usize = 16 * 1024;
 
 /// What a file has to fulfil to be read.
 ///

@@ -12,20 +12,21 @@
 //! |----------------|----------------|------------------------------------------------|
 //! | `Blocks`       | the upload     | blocks of bytes, within the size limit         |
 //! | `TextReader`   | bytes          | UTF-8 text without a byte-order mark           |
-//! | `RecordGuard`  | text           | the same text, each record within its bounds   |
-//! | `Records`      | bounded text   | records split into cells                       |
+//! | `Records`      | text           | records within their bounds, split into cells  |
 //! | `Spreadsheet`  | records        | the header, then rows                          |
 //!
 //! A layer refuses a file through [`std::io::Error`], the only error that can cross the layers
 //! between; [`ReadError`] tells a refusal from an error of the upload again.
 
 mod blocks;
+mod cells;
 mod columns;
 mod delimiter;
 mod encoding;
 mod error_columns;
+mod extent;
 mod formula;
-mod guard;
+mod layout;
 mod limits;
 mod lines;
 mod preamble;
@@ -45,10 +46,9 @@ pub use columns::DetectedColumns;
 pub use delimiter::Delimiter;
 pub use encoding::Encoding;
 pub use error_columns::{ERROR_COLUMNS, columns_before_errors};
-pub use formula::{defuse, is_formula_like, restore};
-pub use limits::{
-    MAX_BYTES, MAX_COLUMNS, MAX_RECORD_BYTES, MAX_ROWS, Requirements, TEMPLATE_HEADER,
-};
+pub use formula::{defuse, is_formula_like, is_number_like, restore};
+pub use limits::{MAX_BYTES, MAX_COLUMNS, MAX_ROWS, Requirements, TEMPLATE_HEADER};
+pub use preamble::SkippedLine;
 pub use reader::{Detected, Row, Spreadsheet};
 pub use refusal::{FileRefused, ReadError, RefusalKind};
 pub use writer::{Cell, CsvWriter};

@@ -1,17 +1,18 @@
-//! What may stand before the header.
+//! What programs write before the header.
 
 use super::delimiter::Delimiter;
 use super::refusal::FileRefused;
+use super::wording::SHOWN_CHARACTERS;
 
 /// The characters that a spreadsheet program may add to a line when it saves the file anew.
-const ADDED: [char; 5] = [',', ';', '\t', '"', ' '];
+const ADDED: [char; 6] = [',', ';', '\t', '|', '"', ' '];
 
 /// The first line of the templates of Microsoft Entra.
 const TEMPLATE_VERSION: &str = "version:v1.0";
 
 /// What stands before the header: repeated byte-order marks, then a line such as `sep=;`, with
 /// which Excel is told the delimiter, or the version line of the Microsoft Entra templates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Preamble {
     /// How many bytes of the text it takes.
     pub(super) length: usize,
@@ -19,6 +20,26 @@ pub(super) struct Preamble {
     pub(super) next_line: u64,
     /// The delimiter that it sets.
     pub(super) delimiter: Option<Delimiter>,
+    /// Its line, if it has one.
+    pub(super) skipped: Option<SkippedLine>,
+}
+
+/// A line before the header that belongs to no table: a title, or what a program writes for itself.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub struct SkippedLine {
+    /// The number of the line.
+    #[schema(minimum = 1)]
+    pub line: u64,
+    /// Its beginning.
+    #[schema(max_length = 200)]
+    pub text: String,
+}
+
+impl SkippedLine {
+    pub(super) fn new(line: u64, text: &str) -> Self {
+        let text = text.trim().chars().take(SHOWN_CHARACTERS).collect();
+        Self { line, text }
+    }
 }
 
 impl Preamble {
@@ -38,6 +59,7 @@ impl Preamble {
                 length: marks,
                 next_line: 1,
                 delimiter: None,
+                skipped: None,
             });
         }
         let below = unmarked.get(line.len()..).unwrap_or_default();
@@ -45,12 +67,14 @@ impl Preamble {
             length: marks + line.len() + line_end(below),
             next_line: 2,
             delimiter: separator.map(supported).transpose()?,
+            skipped: Some(SkippedLine::new(1, line)),
         })
     }
 }
 
 /// The character that a `sep=` line sets.
 fn separator(line: &str) -> Option<char> {
+    // A spreadsheet program that has saved the file anew may have put it in quotes.
     let line = line.trim_matches('"');
     let (word, separator) = line.split_at_checked(4)?;
     let mut characters = separator.chars();
@@ -77,7 +101,7 @@ fn supported(separator: char) -> Result<Delimiter, FileRefused> {
     Delimiter::from_char(separator).ok_or_else(|| {
         FileRefused::unreadable(
             "Line 1 (\"sep=\") sets a delimiter that is not supported. Save the table with \
-             commas, semicolons or tabs between the cells and upload that file.",
+             commas, semicolons, tabs or vertical bars between the cells and upload that file.",
         )
     })
 }
@@ -86,12 +110,16 @@ fn supported(separator: char) -> Result<Delimiter, FileRefused> {
 mod tests {
     use super::*;
 
-    fn preamble(length: usize, next_line: u64, delimiter: Option<Delimiter>) -> Preamble {
-        Preamble {
-            length,
-            next_line,
-            delimiter,
-        }
+    fn preamble(length: usize, next_line: u64, delimiter: Option<Delimiter>) -> Expected {
+        Ok((length, next_line, delimiter))
+    }
+
+    type Expected = Result<(usize, u64, Option<Delimiter>), FileRefused>;
+
+    fn read(text: &str) -> Expected {
+        let read = Preamble::read(text)?;
+        assert_eq!(read.skipped.is_some(), read.next_line == 2, "{text:?}");
+        Ok((read.length, read.next_line, read.delimiter))
     }
 
     #[test]
@@ -105,7 +133,7 @@ mod tests {
             "säp=;\n",
             "version\n",
         ] {
-            assert_eq!(Preamble::read(text), Ok(preamble(0, 1, None)), "{text:?}");
+            assert_eq!(read(text), preamble(0, 1, None), "{text:?}");
         }
     }
 
@@ -116,38 +144,34 @@ mod tests {
             ("SEP=,\r\nemail", 7, Delimiter::Comma),
             ("sep=\t\remail", 6, Delimiter::Tab),
             ("\"sep=;\"\nemail", 8, Delimiter::Semicolon),
+            ("sep=|\nemail", 6, Delimiter::Pipe),
             ("sep=;", 5, Delimiter::Semicolon),
         ] {
             let expected = preamble(length, 2, Some(delimiter));
-            assert_eq!(Preamble::read(text), Ok(expected), "{text:?}");
+            assert_eq!(read(text), expected, "{text:?}");
         }
     }
 
     #[test]
     fn a_version_line_is_taken() {
-        assert_eq!(
-            Preamble::read("version:v1.0\r\nName"),
-            Ok(preamble(14, 2, None))
-        );
-        assert_eq!(
-            Preamble::read("version:v1.0,,,\nName"),
-            Ok(preamble(16, 2, None))
-        );
+        assert_eq!(read("version:v1.0\r\nName"), preamble(14, 2, None));
+        assert_eq!(read("version:v1.0,,,\nName"), preamble(16, 2, None));
     }
 
     #[test]
     fn repeated_marks_are_taken() {
-        assert_eq!(Preamble::read("\u{feff}email"), Ok(preamble(3, 1, None)));
+        assert_eq!(read("\u{feff}email"), preamble(3, 1, None));
         let expected = preamble(12, 2, Some(Delimiter::Tab));
-        assert_eq!(
-            Preamble::read("\u{feff}\u{feff}sep=\t\nemail"),
-            Ok(expected)
-        );
+        assert_eq!(read("\u{feff}\u{feff}sep=\t\nemail"), expected);
     }
 
     #[test]
     fn other_separators_are_refused() {
-        let refused = Preamble::read("sep=|\nemail|name\n").unwrap_err();
-        assert!(refused.detail.contains("commas, semicolons or tabs"));
+        let refused = read("sep=^\nemail^name\n").unwrap_err();
+        assert!(
+            refused
+                .detail
+                .contains("commas, semicolons, tabs or vertical bars")
+        );
     }
 }

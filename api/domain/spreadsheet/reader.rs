@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::columns::{Columns, DetectedColumns};
 use super::delimiter::Delimiter;
 use super::encoding::Encoding;
-use super::limits::Requirements;
-use super::preamble::Preamble;
+use super::layout::Layout;
+use super::limits::{MAX_COLUMNS, Requirements};
+use super::preamble::SkippedLine;
 use super::records::{Record, Records};
 use super::refusal::{FileRefused, ReadError, RefusalKind};
 use super::signature;
@@ -24,6 +25,9 @@ pub struct Detected {
     pub encoding: Encoding,
     /// The delimiter.
     pub delimiter: Delimiter,
+    /// The lines before the header, which were passed over.
+    #[schema(max_items = 50)]
+    pub skipped: Vec<SkippedLine>,
     /// The columns in use.
     pub columns: DetectedColumns,
 }
@@ -35,7 +39,8 @@ pub struct Row {
     pub number: u32,
     /// The number of the line on which the row begins.
     pub line: u64,
-    /// All cells as they stand in the file: passwords as well, and formulas still defused.
+    /// All cells, passwords as well, and formulas still defused. Those of a record that is very long are
+    /// cut or left out.
     pub cells: Vec<String>,
     /// The address, not trimmed. Empty where the row is too short.
     pub email: String,
@@ -46,6 +51,10 @@ pub struct Row {
     /// Whether the row has filled cells beyond the last column of the header. It then probably
     /// holds a delimiter that should be in quotes, and its cells may stand in wrong columns.
     pub surplus_cells: bool,
+    /// Whether quotation marks break the rules, so that what its cells mean is a guess.
+    pub broken_quotes: bool,
+    /// Whether it is one cell, with a character in it that divides other tables.
+    pub undivided: bool,
 }
 
 /// Shows where the row is, but none of its cells, for one of them may be a password.
@@ -65,6 +74,7 @@ impl fmt::Debug for Row {
 pub struct Spreadsheet<R> {
     records: Records<TextReader<R>>,
     delimiter: Delimiter,
+    skipped: Vec<SkippedLine>,
     header: Vec<String>,
     columns: Columns,
     max_rows: u32,
@@ -85,19 +95,19 @@ impl<R: Read> Spreadsheet<R> {
         let mut text = TextReader::open(source, requirements.max_bytes)?;
         let start = text.preview()?;
         signature::refuse_markup(start)?;
-        let preamble = Preamble::read(start)?;
-        let table = start.get(preamble.length..).unwrap_or_default();
-        let delimiter = preamble
-            .delimiter
-            .unwrap_or_else(|| Delimiter::sniff(table));
-        text.consume(preamble.length);
-        let mut records = Records::new(text, delimiter, preamble.next_line);
+        let layout = Layout::find(start, None)?;
+        text.consume(layout.length);
+        let mut records = Records::new(text, layout.delimiter, layout.line);
         let record = records.next()?.ok_or_else(empty)?;
+        require_columns_in_bounds(&record)?;
+        refuse_broken_header(&record)?;
         let header: Vec<String> = record.cells.iter().map(str::to_owned).collect();
         let columns = Columns::find(&header, record.line, requirements.password_required)?;
+        records.expect_width(header.len());
         Ok(Self {
             records,
-            delimiter,
+            delimiter: layout.delimiter,
+            skipped: layout.skipped,
             header,
             columns,
             max_rows: requirements.max_rows,
@@ -111,6 +121,7 @@ impl<R: Read> Spreadsheet<R> {
         Detected {
             encoding: self.records.text().encoding(),
             delimiter: self.delimiter,
+            skipped: self.skipped.clone(),
             columns: self.columns.detected(&self.header),
         }
     }
@@ -149,6 +160,7 @@ impl<R: Read> Spreadsheet<R> {
                 Err(too_many_rows(self.max_rows, record.line).into())
             }
             Some(record) => {
+                require_columns_in_bounds(&record)?;
                 self.rows += 1;
                 Ok(Some(row(self.rows, &record, &self.columns)))
             }
@@ -183,8 +195,36 @@ fn row(number: u32, record: &Record<'_>, columns: &Columns) -> Row {
         password: columns.password(record.cells),
         username: columns.username(record.cells),
         surplus_cells: columns.has_surplus(record.cells),
-        cells: record.cells.iter().map(str::to_owned).collect(),
+        broken_quotes: record.cells.has_broken_quotes(),
+        undivided: columns.is_undivided(record.cells),
+        cells: columns.kept(record.cells),
     }
+}
+
+fn require_columns_in_bounds(record: &Record<'_>) -> Result<(), FileRefused> {
+    let columns = record.cells.len();
+    if columns <= MAX_COLUMNS {
+        return Ok(());
+    }
+    let number = |count: usize| grouped(u64::try_from(count).unwrap_or(u64::MAX));
+    Err(FileRefused::unreadable(format!(
+        "The row on line {} has {} columns, more than {}. Keep the columns for email, password and \
+         username, remove the others and upload the file again.",
+        record.line,
+        number(columns),
+        number(MAX_COLUMNS)
+    )))
+}
+
+fn refuse_broken_header(header: &Record<'_>) -> Result<(), FileRefused> {
+    if !header.cells.has_broken_quotes() {
+        return Ok(());
+    }
+    Err(FileRefused::no_header(format!(
+        "The quotation marks (\") on line {}, the header, are not in pairs around whole names. Close or \
+         remove them, then upload the file again.",
+        header.line
+    )))
 }
 
 fn empty() -> FileRefused {

@@ -11,6 +11,10 @@ pub enum RefusalKind {
     NoHeader,
     /// Nothing at all, or nothing below the header.
     Empty,
+    /// The characters that its bytes stand for are a guess.
+    EncodingUnclear,
+    /// What divides its cells is a guess.
+    DelimiterUnclear,
     /// More rows than allowed.
     TooManyRows,
     /// More bytes than allowed.
@@ -72,17 +76,6 @@ impl From<io::Error> for ReadError {
         match error.downcast() {
             Ok(refused) => Self::Refused(refused),
             Err(error) => Self::Source(error),
-        }
-    }
-}
-
-/// Tells apart what the CSV parser hands on from below. Of its own errors none can occur: the
-/// text is valid UTF-8 and records may differ in length.
-impl From<csv::Error> for ReadError {
-    fn from(error: csv::Error) -> Self {
-        match error.into_kind() {
-            csv::ErrorKind::Io(error) => error.into(),
-            _ => FileRefused::unreadable("The file cannot be read as CSV.").into(),
         }
     }
 }

@@ -11,8 +11,8 @@ use super::refusal::FileRefused;
 use super::signature;
 use super::wording::SAVE_ANEW;
 
-/// How much text [`TextReader::preview`] shows: room for the longest header.
-const PREVIEW: usize = super::limits::MAX_RECORD_BYTES;
+/// How much text [`TextReader::preview`] shows: room for any header and for rows below it.
+const PREVIEW: usize = 64 * 1024;
 
 /// A byte becomes at most three bytes of UTF-8.
 const DECODED_BLOCK: usize = 3 * BLOCK;

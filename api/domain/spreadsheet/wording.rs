@@ -5,7 +5,7 @@ pub(super) const SAVE_ANEW: &str = "Save the table anew as CSV UTF-8 (in Excel: 
                                     CSV UTF-8) and upload that file.";
 
 /// The most characters of a header name that a sentence repeats.
-const SHOWN_CHARACTERS: usize = 40;
+pub(super) const SHOWN_CHARACTERS: usize = 40;
 
 /// A header name in quotes, on one line and not too long.
 pub(super) fn quoted(name: &str) -> String {

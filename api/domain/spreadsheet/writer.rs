@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use super::delimiter::Delimiter;
 use super::formula::defuse;
 
 /// The byte-order mark of UTF-8.
@@ -27,9 +28,10 @@ impl<'a> Cell<'a> {
 }
 
 /// Writes a CSV file that spreadsheet programs open as it is meant: UTF-8 with a byte-order mark,
-/// without which Excel does not take it for UTF-8; commas; CRLF line ends; quotes where needed.
+/// without which Excel does not take it for UTF-8; CRLF line ends; quotes where needed.
 pub struct CsvWriter<W: Write> {
-    records: csv::Writer<W>,
+    output: W,
+    delimiter: Delimiter,
 }
 
 impl<W: Write> CsvWriter<W> {
@@ -38,19 +40,15 @@ impl<W: Write> CsvWriter<W> {
     /// # Errors
     ///
     /// The error of `output`.
-    pub fn new(mut output: W) -> io::Result<Self> {
+    pub fn new(mut output: W, delimiter: Delimiter) -> io::Result<Self> {
         output.write_all(MARK)?;
-        Ok(Self::continuing(output))
+        Ok(Self::continuing(output, delimiter))
     }
 
     /// Goes on with a file whose beginning has been written elsewhere: for a file that is sent
     /// piece by piece. Records may differ in length here, as those of a damaged file do.
-    pub fn continuing(output: W) -> Self {
-        let records = csv::WriterBuilder::new()
-            .terminator(csv::Terminator::CRLF)
-            .flexible(true)
-            .from_writer(output);
-        Self { records }
+    pub const fn continuing(output: W, delimiter: Delimiter) -> Self {
+        Self { output, delimiter }
     }
 
     /// Writes one record; the first is the header.
@@ -62,18 +60,28 @@ impl<W: Write> CsvWriter<W> {
         &mut self,
         cells: impl IntoIterator<Item = Cell<'a>>,
     ) -> io::Result<()> {
-        for cell in cells {
-            let written = cell.written();
-            self.records
-                .write_field(written.as_bytes())
-                .map_err(into_io)?;
+        let mut cells = cells.into_iter().map(Cell::written).peekable();
+        let mut is_first = true;
+        while let Some(cell) = cells.next() {
+            // A record of nothing at all would pass for a blank line.
+            let is_lone_blank = is_first && cell.is_empty() && cells.peek().is_none();
+            self.write_cell(&cell, is_lone_blank)?;
+            if cells.peek().is_some() {
+                self.output.write_all(&[self.delimiter.byte()])?;
+            }
+            is_first = false;
         }
-        self.end_record()
+        self.output.write_all(b"\r\n")
     }
 
-    fn end_record(&mut self) -> io::Result<()> {
-        let nothing_more: [&[u8]; 0] = [];
-        self.records.write_record(nothing_more).map_err(into_io)
+    fn write_cell(&mut self, cell: &str, quoted: bool) -> io::Result<()> {
+        if !quoted && !needs_quotes(cell) {
+            return self.output.write_all(cell.as_bytes());
+        }
+        let doubled = cell.replace('"', "\"\"");
+        self.output.write_all(b"\"")?;
+        self.output.write_all(doubled.as_bytes())?;
+        self.output.write_all(b"\"")
     }
 
     /// Ends the file and gives the output back, flushed.
@@ -81,18 +89,19 @@ impl<W: Write> CsvWriter<W> {
     /// # Errors
     ///
     /// The error of the output.
-    pub fn finish(self) -> io::Result<W> {
-        self.records
-            .into_inner()
-            .map_err(csv::IntoInnerError::into_error)
+    pub fn finish(mut self) -> io::Result<W> {
+        self.output.flush()?;
+        Ok(self.output)
     }
 }
 
-fn into_io(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
+/// Whether a cell would be read otherwise without quotes. A character that any table is divided by
+/// counts, whichever divides this one: readers guess. So do blanks around the cell.
+fn needs_quotes(cell: &str) -> bool {
+    Delimiter::is_in(cell)
+        || cell.contains(['"', '\r', '\n'])
+        || cell.starts_with([' ', '\t'])
+        || cell.ends_with([' ', '\t'])
 }
 
 #[cfg(test)]
@@ -100,7 +109,7 @@ mod tests {
     use super::*;
 
     fn written(records: &[&[Cell<'_>]]) -> String {
-        let mut writer = CsvWriter::new(Vec::new()).unwrap();
+        let mut writer = CsvWriter::new(Vec::new(), Delimiter::Comma).unwrap();
         for record in records {
             writer.write_record(record.iter().copied()).unwrap();
         }
@@ -130,11 +139,21 @@ mod tests {
 
     #[test]
     fn a_file_is_continued_without_a_second_mark() {
-        let mut writer = CsvWriter::continuing(Vec::new());
+        let mut writer = CsvWriter::continuing(Vec::new(), Delimiter::Comma);
         writer
             .write_record([Cell::Text("a"), Cell::Text("b")])
             .unwrap();
         writer.write_record([Cell::Text("c")]).unwrap();
         assert_eq!(writer.finish().unwrap(), b"a,b\r\nc\r\n");
+    }
+
+    #[test]
+    fn what_a_reader_could_take_apart_is_quoted() {
+        let cells = ["a", "a;b", "a|b", "a\tb", "a,b", " a", "a ", "a b"];
+        let mut writer = CsvWriter::continuing(Vec::new(), Delimiter::Semicolon);
+        writer.write_record(cells.map(Cell::Text)).unwrap();
+        let written = String::from_utf8(writer.finish().unwrap()).unwrap();
+        let expected = "a;\"a;b\";\"a|b\";\"a\tb\";\"a,b\";\" a\";\"a \";a b\r\n";
+        assert_eq!(written, expected);
     }
 }

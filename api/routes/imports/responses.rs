@@ -34,6 +34,7 @@ pub enum ImportMode {
     "detected": {
         "encoding": "windows-1252",
         "delimiter": "semicolon",
+        "skipped": [{ "line": 1, "text": "Klasse 7A" }],
         "columns": {
             "email": "E-Mail",
             "password": "Passwort",
@@ -177,8 +178,8 @@ impl ImportSpeed {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ImportRow, examples(json!({
     "row": 17,
-    "email": "not-an-address",
-    "username": "Jane Doe",
+    "email": "",
+    "username": "",
     "outcome": "email_invalid",
     "error": "The address needs an @ between name and domain.",
     "account_id": null
@@ -187,9 +188,12 @@ pub struct ImportRowBody {
     /// 1 is the first row below the header, or the first name; blank ones are not counted.
     #[schema(minimum = 1, maximum = 100000)]
     row: i64,
-    /// As it stands in the file where it is no address; empty until Rollcall has made one up.
-    #[schema(max_length = 65536)]
+    /// Empty where there is none, or until Rollcall has made one up. What stands in a file and is no
+    /// address is not shown: where somebody mixed up the columns, it is a password.
+    #[schema(max_length = 254)]
     email: String,
+    /// Empty in a failed row of a file with passwords, unless the row has its own in its place. Of a
+    /// list, also what is no name.
     #[schema(max_length = 65536)]
     username: String,
     /// `null` while it waits for its turn.

@@ -16,6 +16,7 @@ use crate::domain::imports::{ImportSource, RowError, RowOutcome};
 use crate::domain::password::Password;
 use crate::domain::spreadsheet::{
     FileRefused, ReadError, RefusalKind, Requirements, Row, Spreadsheet, is_formula_like,
+    is_number_like,
 };
 use crate::domain::username::{Username, UsernameError};
 use crate::error::{Code, Error, Result};
@@ -26,8 +27,8 @@ use crate::services::unit_of_work::Services;
 /// Reads a file to its end and stages its rows, each batch in a unit of work of its own.
 ///
 /// # Errors
-/// The file's refusal (`file_unreadable`, `file_no_header`, `file_empty`, `too_many_rows`,
-/// `payload_too_large`), or that the source broke off. Nothing is left behind then.
+/// The file's refusal (`file_unreadable`, `file_no_header`, `file_empty`, `encoding_unclear`,
+/// `delimiter_unclear`, `too_many_rows`, `payload_too_large`), or that the source broke off. Nothing is left behind then.
 pub fn stage(
     services: &Services,
     context: &RequestContext,
@@ -58,8 +59,9 @@ struct Arrival<'a> {
 impl Arrival<'_> {
     fn read(&mut self, source: impl Read) -> Result<FileLayout> {
         let services = self.services;
-        let mut validator = RowValidator::new(&services.config.login_domain);
         let mut sheet = Spreadsheet::open(source, Requirements::default()).map_err(refused)?;
+        let has_passwords = sheet.password_column().is_some();
+        let mut validator = RowValidator::new(&services.config.login_domain, has_passwords);
         while let Some(row) = sheet.next_row().map_err(refused)? {
             self.staging
                 .add(&services.sealing, validator.validate(row))?;
@@ -84,15 +86,18 @@ impl Arrival<'_> {
 /// Validates rows as far as that is possible without the database.
 struct RowValidator<'a> {
     login_domain: &'a LoginDomain,
+    /// Whether the file has a column of passwords.
+    has_passwords: bool,
     /// The row in which each address came first, by a hash of the address: a hundred thousand addresses
     /// would take ten times the memory.
     seen: HashMap<[u8; 16], u32>,
 }
 
 impl<'a> RowValidator<'a> {
-    fn new(login_domain: &'a LoginDomain) -> Self {
+    fn new(login_domain: &'a LoginDomain, has_passwords: bool) -> Self {
         Self {
             login_domain,
+            has_passwords,
             seen: HashMap::new(),
         }
     }
@@ -100,25 +105,35 @@ impl<'a> RowValidator<'a> {
     fn validate(&mut self, mut row: Row) -> ValidatedRow {
         // A cell that shows nothing holds no password: spreadsheets leave spaces in empty ones.
         row.password = row.password.filter(|password| !password.trim().is_empty());
-        if row.surplus_cells {
-            hide_misplaced(&mut row);
-        }
         let email = self.login_domain.parse_outside(&row.email);
         let username = Username::parse(&row.username);
         let error = self.find_error(&row, &email, &username);
-        let secrets = SealedRow {
-            email: email.is_err().then_some(row.email),
-            username: username.is_err().then(|| row.username.trim().to_owned()),
-            password: row.password,
-            cells: row.cells,
-        };
+        let shows_name = self.shows_name(&row, error.as_ref());
         ValidatedRow {
             number: row.number,
-            email: email.ok(),
-            username: username.ok(),
-            secrets,
+            email: email.ok().filter(|_| !row.undivided),
+            username: username.ok().filter(|_| shows_name),
+            secrets: SealedRow {
+                username: None,
+                password: row.password,
+                cells: row.cells,
+            },
             error,
         }
+    }
+
+    /// Whether what stands in the column of names may be shown and stored readable. In a row that is
+    /// divided otherwise, or filled in beside its columns, it may be a password: the row has to have a
+    /// password where it belongs, or be one that may get its password yet.
+    fn shows_name(&self, row: &Row, error: Option<&RowError>) -> bool {
+        let is_certain = match error.map(|error| error.outcome) {
+            None | Some(RowOutcome::PasswordMissing) => true,
+            Some(RowOutcome::DuplicateInFile) => {
+                !self.has_passwords || password_error(row).is_none()
+            }
+            Some(_) => !self.has_passwords,
+        };
+        is_certain && misplaced(row).is_none()
     }
 
     /// Finds the first error of a row. Rows below are duplicates of its address only where the row may
@@ -129,8 +144,8 @@ impl<'a> RowValidator<'a> {
         email: &Result<EmailAddress, EmailAddressError>,
         username: &Result<Username, UsernameError>,
     ) -> Option<RowError> {
-        if row.surplus_cells {
-            return Some(RowError::new(RowOutcome::TooManyCells));
+        if let Some(error) = misplaced(row) {
+            return Some(error);
         }
         let email = match email {
             Ok(email) => email,
@@ -154,12 +169,28 @@ impl<'a> RowValidator<'a> {
     }
 }
 
+/// The error of a row whose cells may stand in wrong columns.
+fn misplaced(row: &Row) -> Option<RowError> {
+    if row.broken_quotes {
+        Some(RowError::new(RowOutcome::QuotesMalformed))
+    } else if row.surplus_cells {
+        Some(RowError::new(RowOutcome::TooManyCells))
+    } else if row.undivided {
+        Some(RowError::undivided())
+    } else {
+        None
+    }
+}
+
 fn password_error(row: &Row) -> Option<RowError> {
     let Some(password) = &row.password else {
         return Some(RowError::new(RowOutcome::PasswordMissing));
     };
     if is_formula_like(password) {
         return Some(RowError::new(RowOutcome::PasswordFormulaLike));
+    }
+    if is_number_like(password) {
+        return Some(RowError::new(RowOutcome::PasswordNumberLike));
     }
     Password::parse(password.clone()).err().map(RowError::from)
 }
@@ -168,15 +199,6 @@ fn password_error(row: &Row) -> Option<RowError> {
 /// read.
 fn may_be_mended(error: &RowError) -> bool {
     error.outcome == RowOutcome::PasswordMissing
-}
-
-/// Clears the name, and the address unless it certainly is one: a surplus delimiter moves the cells
-/// behind it, so that they may hold a piece of a password. All cells stay sealed.
-fn hide_misplaced(row: &mut Row) {
-    row.username.clear();
-    if EmailAddress::parse(&row.email).is_err() {
-        row.email.clear();
-    }
 }
 
 /// Half of a SHA-256: enough to tell addresses apart, even if somebody chose them to collide.
@@ -195,6 +217,8 @@ fn refused(error: ReadError) -> Error {
             let code = match kind {
                 RefusalKind::Unreadable => Code::FileUnreadable,
                 RefusalKind::NoHeader => Code::FileNoHeader,
+                RefusalKind::EncodingUnclear => Code::EncodingUnclear,
+                RefusalKind::DelimiterUnclear => Code::DelimiterUnclear,
                 RefusalKind::Empty => Code::FileEmpty,
                 RefusalKind::TooManyRows => Code::TooManyRows,
                 RefusalKind::TooLarge => Code::PayloadTooLarge,

@@ -52,7 +52,6 @@ fn validate(number: u32, name: &str) -> ValidatedRow {
         email: None,
         error: username.as_ref().err().map(|error| RowError::from(*error)),
         secrets: SealedRow {
-            email: None,
             username: username.is_err().then(|| name.trim().to_owned()),
             password: None,
             cells: vec![name.to_owned()],

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::sealed_row::SealedRow;
+use super::sealed_row::{RowTexts, SealedRow};
 use super::{load, publish};
 use crate::domain::events::ImportEvent;
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{ImportSource, RowEnd, RowOutcome};
 use crate::domain::spreadsheet::{
-    Cell, CsvWriter, Detected, ERROR_COLUMNS, columns_before_errors, is_formula_like, restore,
+    Cell, CsvWriter, Delimiter, Detected, ERROR_COLUMNS, columns_before_errors, is_formula_like,
+    restore,
 };
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -123,7 +124,7 @@ impl Download {
             return Ok(None);
         };
         self.after = Some(last.row_number);
-        let mut writer = CsvWriter::continuing(Vec::new());
+        let mut writer = CsvWriter::continuing(Vec::new(), Delimiter::Comma);
         for row in rows {
             let record = self.record(tx, row)?;
             writer
@@ -162,7 +163,7 @@ impl Download {
                 .chain(ERROR_COLUMNS.map(Cow::Borrowed))
                 .collect(),
         };
-        let mut writer = CsvWriter::new(Vec::new()).map_err(Error::internal)?;
+        let mut writer = CsvWriter::new(Vec::new(), Delimiter::Comma).map_err(Error::internal)?;
         writer
             .write_record(columns.iter().map(|name| Cell::Text(name)))
             .map_err(Error::internal)?;
@@ -184,7 +185,7 @@ impl Download {
     }
 
     fn user_record(&self, row: ImportRow, secrets: SealedRow) -> Vec<Field> {
-        let texts = secrets.texts(&row);
+        let texts = RowTexts::of(&row, secrets.username);
         let is_created = row.outcome.map(RowOutcome::end) == Some(RowEnd::Created);
         let password = secrets.password.filter(|_| is_created).unwrap_or_default();
         vec![
@@ -209,10 +210,14 @@ impl Download {
             .split_off(columns)
             .into_iter()
             .skip(self.former_errors);
+        let password = self.password_column;
         let mut fields: Vec<Field> = cells
             .into_iter()
             .enumerate()
-            .map(|(place, cell)| self.original_field(place, cell))
+            .map(|(place, cell)| match password {
+                Some(column) if column == place => password_field(row, cell),
+                Some(_) | None => self.original_field(cell),
+            })
             .collect();
         fields.push(Field::Text(error_code(row)));
         fields.push(Field::Text(row.error.clone().unwrap_or_default()));
@@ -222,21 +227,24 @@ impl Download {
         fields
     }
 
-    /// Leaves the cell of a password that a spreadsheet would run as a formula empty: a password is never
-    /// altered, and this one has to be replaced anyhow.
-    fn original_field(&self, place: usize, cell: String) -> Field {
-        match self.password_column {
-            Some(column) if column == place && is_formula_like(&cell) => {
-                Field::Password(String::new())
-            }
-            Some(column) if column == place => Field::Password(cell),
-            Some(_) | None => match self.import.source {
-                ImportSource::Csv => Field::Text(restore(&cell).into_owned()),
-                // A list of names has not been through a spreadsheet.
-                ImportSource::Usernames => Field::Text(cell),
-            },
+    fn original_field(&self, cell: String) -> Field {
+        match self.import.source {
+            ImportSource::Csv => Field::Text(restore(&cell).into_owned()),
+            // A list of names has not been through a spreadsheet.
+            ImportSource::Usernames => Field::Text(cell),
         }
     }
+}
+
+/// Leaves the cell of a password empty that a spreadsheet would run as a formula, or of which its
+/// quotation marks do not tell what it is: a password is never altered, and this one has to be replaced
+/// anyhow.
+fn password_field(row: &ImportRow, cell: String) -> Field {
+    let is_a_guess = row.outcome == Some(RowOutcome::QuotesMalformed) && cell.contains('"');
+    if is_a_guess || is_formula_like(&cell) {
+        return Field::Password(String::new());
+    }
+    Field::Password(cell)
 }
 
 /// The header of the file without the columns that an `errors.csv` adds, and how many these were.

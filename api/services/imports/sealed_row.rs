@@ -16,21 +16,31 @@ pub(super) struct SealedRow {
     pub password: Option<String>,
     /// The cells of the row in the file.
     pub cells: Vec<String>,
-    /// What was given as the address or the name and is none. It is kept out of the readable columns:
-    /// where somebody has mixed up the columns of a file, it is a password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
+    /// What a list of names has in the place of a name, and is none. Of a file it is not kept: where
+    /// somebody has mixed up the columns, or a row is divided otherwise, it is a password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
 }
 
-/// The address and the name of a row for those who may see them: as stored, or as given where they
-/// are unusable.
+/// The address and the name of a row for those who may see them.
 pub struct RowTexts {
-    /// None until it is made up.
+    /// None where what was given is no address, or until it is made up.
     pub email: Option<String>,
-    /// None where nobody can tell any more what was given.
+    /// None where what was given is no name, or may be a password.
     pub username: Option<String>,
+}
+
+impl RowTexts {
+    /// The texts of a row, and what a list has `given` in the place of a name.
+    pub fn of(row: &ImportRow, given: Option<String>) -> Self {
+        // Where the cell of the password is empty, the password may stand in that of the name.
+        let is_sure = row.outcome != Some(RowOutcome::PasswordMissing);
+        let stored = row.username.as_ref().filter(|_| is_sure);
+        Self {
+            email: row.email.as_ref().map(ToString::to_string),
+            username: stored.map(ToString::to_string).or(given),
+        }
+    }
 }
 
 impl SealedRow {
@@ -60,35 +70,20 @@ impl SealedRow {
         Self {
             password: None,
             cells: Vec::new(),
-            email: None,
             username: None,
         }
     }
-
-    /// The texts of the row, with what was given in the place of what could not be stored.
-    pub fn texts(&self, row: &ImportRow) -> RowTexts {
-        let stored = stored_texts(row);
-        RowTexts {
-            email: self.email.clone().or(stored.email),
-            username: self.username.clone().or(stored.username),
-        }
-    }
 }
 
-/// The texts of a row, opened only where a stored one is missing.
+/// The texts of a row of a list, which is opened where it has no name.
 pub(super) fn texts_of(row: &ImportRow, keys: &SealingKeys) -> Result<RowTexts> {
-    let is_complete = row.email.is_some() && row.username.is_some();
-    match &row.sealed {
-        Some(sealed) if !is_complete => Ok(SealedRow::open_ended(row, sealed, keys)?.texts(row)),
-        _ => Ok(stored_texts(row)),
-    }
-}
-
-fn stored_texts(row: &ImportRow) -> RowTexts {
-    RowTexts {
-        email: row.email.as_ref().map(ToString::to_string),
-        username: row.username.as_ref().map(ToString::to_string),
-    }
+    let given = match &row.sealed {
+        Some(sealed) if row.username.is_none() => {
+            SealedRow::open_ended(row, sealed, keys)?.username
+        }
+        Some(_) | None => None,
+    };
+    Ok(RowTexts::of(row, given))
 }
 
 fn place(import: ImportId, row: i64) -> Vec<u8> {

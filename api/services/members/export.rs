@@ -6,7 +6,7 @@ use super::{Member, with_groups};
 use crate::domain::events::{DomainEvent, OrganizationEvent};
 use crate::domain::ids::OrganizationId;
 use crate::domain::members::{MemberPosition, MemberSort};
-use crate::domain::spreadsheet::{Cell, CsvWriter};
+use crate::domain::spreadsheet::{Cell, CsvWriter, Delimiter};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::services::authorization::{ListMembers, Permit};
@@ -88,7 +88,8 @@ impl Export {
         match std::mem::replace(&mut self.next, Next::End) {
             Next::Header => {
                 self.next = Next::After(None);
-                let mut writer = CsvWriter::new(Vec::new()).map_err(Error::internal)?;
+                let mut writer =
+                    CsvWriter::new(Vec::new(), Delimiter::Comma).map_err(Error::internal)?;
                 writer
                     .write_record(COLUMNS.map(Cell::Text))
                     .map_err(Error::internal)?;
@@ -117,7 +118,7 @@ impl Export {
             key: last.membership.key(self.order.by),
             account: last.account.id,
         }));
-        let mut writer = CsvWriter::continuing(Vec::new());
+        let mut writer = CsvWriter::continuing(Vec::new(), Delimiter::Comma);
         for member in with_groups(tx, self.organization, rows)? {
             let record = record(&member);
             writer

@@ -35,6 +35,7 @@ both_databases!(a_file_becomes_people_who_sign_in, |app| {
             "detected": {
                 "encoding": "utf-8",
                 "delimiter": "comma",
+                "skipped": [],
                 "columns": {
                     "email": "email",
                     "password": "password",

@@ -32,7 +32,12 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(unit).collect()
 }
 
-const DELIMITERS: [(&str, &str); 3] = [(",", "comma"), (";", "semicolon"), ("\t", "tab")];
+const DELIMITERS: [(&str, &str); 4] = [
+    (",", "comma"),
+    (";", "semicolon"),
+    ("\t", "tab"),
+    ("|", "pipe"),
+];
 
 const LINE_ENDS: [&str; 3] = ["\r\n", "\n", "\r"];
 
@@ -72,6 +77,7 @@ both_databases!(every_encoding_with_every_delimiter_and_line_end, |app| {
                 let detected = json!({
                     "encoding": encoding,
                     "delimiter": delimiter,
+                    "skipped": [],
                     "columns": {
                         "email": "Sähköposti",
                         "password": "Salasana",
@@ -125,7 +131,7 @@ both_databases!(a_separator_line_is_obeyed, |app| {
     app.drain().await;
     app.sign_in("a2@x.example", "purple, fox, 1").await;
     let refused = school
-        .import("sep=|\nemail|password|username\n", STUDENTS)
+        .import("sep=^\nemail^password^username\n", STUDENTS)
         .await;
     refused.expect_problem(422, "file_unreadable");
 });

@@ -11,6 +11,7 @@ mod end_to_end;
 mod errors_file;
 mod failures;
 mod fairness;
+mod files;
 mod form;
 mod formats;
 mod generated_addresses;

@@ -190,8 +190,9 @@ both_databases!(a_row_shows_what_it_is_and_no_password, |app| {
             json!({
                 "items": [{
                     "row": 2,
-                    "email": "no address",
-                    "username": "Pupil",
+                    // Where somebody mixed the columns up, these are passwords.
+                    "email": "",
+                    "username": "",
                     "outcome": "email_invalid",
                     "error": "An email address has no spaces or line breaks inside.",
                     "account_id": null,

@@ -24,10 +24,11 @@ const FORMS: [(Form, Encoding); 7] = [
     (Form::Windows1252, Encoding::Windows1252),
 ];
 
-const DELIMITERS: [(&str, Delimiter); 3] = [
+const DELIMITERS: [(&str, Delimiter); 4] = [
     (",", Delimiter::Comma),
     (";", Delimiter::Semicolon),
     ("\t", Delimiter::Tab),
+    ("|", Delimiter::Pipe),
 ];
 
 const LINE_ENDS: [&str; 3] = ["\r\n", "\n", "\r"];
@@ -129,7 +130,7 @@ fn ascii_counts_as_utf8() {
 
 #[test]
 fn a_late_accent_settles_the_encoding() {
-    let plain = "a@x.org,Ada\n".repeat(20_000);
+    let plain = "a@x.org,Ada\n".repeat(90_000);
     for (accent, encoding) in [
         (&b"\xeb"[..], Encoding::Windows1252),
         (b"\xc3\xab", Encoding::Utf8),
@@ -230,17 +231,18 @@ fn the_delimiter_line_of_excel_is_honoured() {
             Delimiter::Tab,
         ),
         ("sep=,\remail,name\ra@x.org,Ada\r", Delimiter::Comma),
+        ("sep=|\nemail|name\na@x.org|Ada\n", Delimiter::Pipe),
     ] {
         let mut spreadsheet = open(file.as_bytes()).unwrap();
         assert_eq!(spreadsheet.detected().delimiter, delimiter);
         let row = spreadsheet.next_row().unwrap().unwrap();
         assert_eq!((row.number, row.line, &*row.username), (1, 3, "Ada"));
     }
-    let file = "sep=|\nemail|name\na@x.org|Ada\n";
+    let file = "sep=^\nemail^name\na@x.org^Ada\n";
     assert_refused(
         file,
         RefusalKind::Unreadable,
-        &["Line 1", "commas, semicolons or tabs"],
+        &["Line 1", "commas, semicolons, tabs or vertical bars"],
     );
     assert_refused("sep=;\n", RefusalKind::Empty, &["empty"]);
 }
@@ -263,10 +265,13 @@ fn names_in_json_are_stable() {
         Encoding::Windows1252,
     ];
     assert_eq!(names.map(named::<Encoding>), encodings);
-    let delimiters = [Delimiter::Comma, Delimiter::Semicolon, Delimiter::Tab];
     assert_eq!(
-        ["comma", "semicolon", "tab"].map(named::<Delimiter>),
-        delimiters
+        ["comma", "semicolon", "tab", "pipe"].map(named::<Delimiter>),
+        Delimiter::ALL
+    );
+    assert_eq!(
+        [",", ";", "\t", "|"].map(named::<Delimiter>),
+        Delimiter::ALL
     );
 }
 

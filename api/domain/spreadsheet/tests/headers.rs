@@ -48,7 +48,10 @@ fn columns_are_found_under_their_usual_names() {
             .trim_start_matches('\u{feff}')
             .split(delimiter)
             .collect();
-        let names: Vec<_> = names.iter().map(|name| name.trim_matches('"')).collect();
+        let names: Vec<_> = names
+            .iter()
+            .map(|name| name.trim().trim_matches('"'))
+            .collect();
         let expected = found(names[0], Some(names[1]), &names[2..]);
         assert_eq!(columns(header), expected, "{header}");
     }

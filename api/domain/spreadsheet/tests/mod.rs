@@ -2,6 +2,7 @@
 
 mod formats;
 mod headers;
+mod layouts;
 mod limits;
 mod quotes;
 mod refusals;

@@ -23,8 +23,8 @@ const TRICKY: [&str; 16] = [
     "＝1",
 ];
 
-fn file(people: &[[&str; 3]]) -> Vec<u8> {
-    let mut writer = CsvWriter::new(Vec::new()).unwrap();
+fn file(people: &[[&str; 3]], delimiter: Delimiter) -> Vec<u8> {
+    let mut writer = CsvWriter::new(Vec::new(), delimiter).unwrap();
     let header = ["email", "password", "username"].map(Cell::Text);
     writer.write_record(header).unwrap();
     for [email, password, username] in people {
@@ -43,22 +43,25 @@ fn tricky_cells_come_back() {
     let mut dice = Dice(0x0123_4567_89ab_cdef);
     let mut pick = || TRICKY[dice.below(TRICKY.len())];
     let people: Vec<_> = (0..2_000).map(|_| ["ada@x.org", pick(), pick()]).collect();
-    let file = file(&people);
-    let mut spreadsheet = open(&file).unwrap();
-    let rows: Vec<_> = spreadsheet.by_ref().map(Result::unwrap).collect();
-    let read: Vec<_> = rows.iter().map(person).collect();
-    let written = people
-        .iter()
-        .map(|[email, password, name]| (*email, Some(*password), *name));
-    assert_eq!(read, written.collect::<Vec<_>>());
-    assert_eq!(spreadsheet.detected().encoding, Encoding::Utf8Bom);
-    assert_eq!(spreadsheet.detected().delimiter, Delimiter::Comma);
+    for delimiter in Delimiter::ALL {
+        let file = file(&people, delimiter);
+        let mut spreadsheet = open(&file).unwrap();
+        let rows: Vec<_> = spreadsheet.by_ref().map(Result::unwrap).collect();
+        let read: Vec<_> = rows.iter().map(person).collect();
+        let written = people
+            .iter()
+            .map(|[email, password, name]| (*email, Some(*password), *name));
+        assert_eq!(read, written.collect::<Vec<_>>());
+        assert!(rows.iter().all(|row| !row.broken_quotes));
+        assert_eq!(spreadsheet.detected().encoding, Encoding::Utf8Bom);
+        assert_eq!(spreadsheet.detected().delimiter, delimiter);
+    }
 }
 
 #[test]
 fn addresses_come_back_too() {
     for address in TRICKY {
-        let file = file(&[[address, "pw", "Ada"]]);
+        let file = file(&[[address, "pw", "Ada"]], Delimiter::Comma);
         let row = open(&file).unwrap().next_row().unwrap().unwrap();
         assert_eq!(row.email, address);
     }

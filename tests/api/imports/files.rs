@@ -1,0 +1,231 @@
+//! Files as people have them, from public reports, with the right outcome of each
+//! (`docs/imports.md#a-csv-file`).
+
+use serde_json::Value;
+
+use super::{column, students};
+use crate::support::both_databases;
+use crate::support::people::{Organization, text};
+
+/// A file, the fields beside it, and what becomes of each row.
+struct Case {
+    name: &'static str,
+    file: &'static [u8],
+    fields: &'static [(&'static str, &'static str)],
+    rows: &'static [Right],
+}
+
+/// What is right for a row.
+enum Right {
+    /// An account for this address, which is shown under this name; the password as it stands in the
+    /// file, or nothing where it is generated.
+    Account(&'static str, &'static str, &'static str),
+    /// The row has this error.
+    Error(&'static str),
+}
+
+use Right::{Account, Error};
+
+macro_rules! case {
+    ($name:literal, $fields:expr, $rows:expr) => {
+        Case {
+            name: $name,
+            file: include_bytes!(concat!("cases/", $name, ".csv")),
+            fields: $fields,
+            rows: $rows,
+        }
+    };
+}
+
+const GENERATED: &[(&str, &str)] = &[("generate_missing_passwords", "true")];
+
+const CASES: &[Case] = &[
+    case!(
+        "export-csv-type-line",
+        GENERATED,
+        &[
+            Account("mira.holt@x.example", "", "Mira Holt"),
+            Account("joel.pike@x.example", "", "Joel Pike"),
+        ]
+    ),
+    case!(
+        "lines-in-quotes",
+        &[],
+        &[Account(
+            "mira.holt@x.example",
+            "blue kettle 4471",
+            "Mira Holt"
+        )]
+    ),
+    case!(
+        "comma-space",
+        &[],
+        &[
+            Account("mira.holt@x.example", "blue kettle 4471", "Mira Holt"),
+            Account("joel.pike@x.example", "grey kettle 5582", "Joel Pike"),
+        ]
+    ),
+    case!(
+        "comma-space-quotes",
+        &[],
+        &[Account(
+            "mira.holt@x.example",
+            "blue kettle 4471",
+            "Mira Holt"
+        )]
+    ),
+    case!(
+        "ctrl-z",
+        &[],
+        &[Account(
+            "mira.holt@x.example",
+            "blue kettle 4471",
+            "Mira Holt"
+        )]
+    ),
+    case!(
+        "long-unused-cell",
+        &[],
+        &[
+            Account("mira.holt@x.example", "blue kettle 4471", "Mira Holt"),
+            Account("joel.pike@x.example", "grey kettle 5582", "Joel Pike"),
+        ]
+    ),
+    case!("scientific-password", &[], &[Error("password_number_like")]),
+];
+
+both_databases!(files_from_reports_have_the_right_outcome, |app| {
+    for (number, case) in CASES.iter().enumerate() {
+        let school = app
+            .organization(&format!("School {number}"), "school")
+            .await;
+        // One address is one account, and each case has the same people.
+        let file = with_domain(case.file, number);
+        let import = school.imported(file, &students(case.fields)).await;
+        assert_rows(&school, &import, (number, case)).await;
+    }
+});
+
+/// The file with the domain of the case in place of the common one, in an encoding that has ASCII.
+fn with_domain(file: &[u8], number: usize) -> Vec<u8> {
+    let (domain, own) = (b"@x.example", format!("@x{number}.example"));
+    let mut replaced = Vec::new();
+    let mut rest = file;
+    while let Some(place) = rest.windows(domain.len()).position(|bytes| bytes == domain) {
+        replaced.extend_from_slice(&rest[..place]);
+        replaced.extend_from_slice(own.as_bytes());
+        rest = &rest[place + domain.len()..];
+    }
+    [&replaced, rest].concat()
+}
+
+async fn assert_rows(school: &Organization<'_>, import: &Value, (number, case): (usize, &Case)) {
+    let rows = school.rows(import, "").await;
+    assert_eq!(rows.len(), case.rows.len(), "{}: {rows:#?}", case.name);
+    let userlist = school.table(import, "userlist.csv").await;
+    let passwords = column(&userlist, "password");
+    for ((row, right), password) in rows.iter().zip(case.rows).zip(passwords) {
+        match right {
+            Account(email, given, name) => {
+                let email = email.replace("@x.", &format!("@x{number}."));
+                assert_eq!(row["outcome"], "created", "{}: {row:#}", case.name);
+                assert_eq!(
+                    (&row["email"], &row["username"]),
+                    (&email.as_str().into(), &(*name).into())
+                );
+                assert!(
+                    given.is_empty() || *given == password,
+                    "{}: {password}",
+                    case.name
+                );
+                school.app().sign_in(&email, password).await;
+            }
+            Error(outcome) => {
+                assert_eq!(row["outcome"], *outcome, "{}: {row:#}", case.name);
+                assert_eq!((text(&row["username"]).as_str(), password), ("", ""));
+            }
+        }
+    }
+}
+
+both_databases!(a_header_and_rows_divided_differently_are_refused, |app| {
+    let school = app.school().await;
+    let file = include_bytes!("cases/semicolon-header-comma-rows.csv");
+    let refused = school.import(*file, &students(&[])).await;
+    let problem = refused.expect_problem(422, "delimiter_unclear");
+    let detail = text(&problem["detail"]);
+    assert!(detail.starts_with(
+        "Line 1 is divided by semicolons, and the rows below it are divided by commas."
+    ));
+    assert!(!refused.text.contains("kettle"), "{}", refused.text);
+    school.assert_untouched().await;
+});
+
+/// What stands in rows that fail where a password may be.
+const SECRET: &str = "kettle4471";
+
+both_databases!(
+    no_result_of_a_failed_row_shows_what_may_be_a_password,
+    |app| {
+        let school = app.school().await;
+        let good = "good@x.example;blue kettle 5582;Good\n";
+        for (rows, outcomes) in [
+            // Another delimiter, beside a row that has the right one.
+            ("a@x.example,blue kettle4471,Mira\n", &["email_invalid"][..]),
+            ("kettle4471|a@x.example\n", &["email_invalid"]),
+            // The columns of somebody else.
+            ("blue kettle4471;a@x.example;Mira\n", &["email_invalid"]),
+            (
+                "a@x.example;Mira Holt;blue kettle4471\n",
+                &["password_too_short"],
+            ),
+            (
+                "a@x.example;Mira Maria Holt;blue kettle4471\n",
+                &["password_needs_digit"],
+            ),
+            ("a@x.example;;blue kettle4471\n", &["password_missing"]),
+            ("good@x.example;;blue kettle4471\n", &["duplicate_in_file"]),
+            (
+                "a@x.example;=Mira;blue kettle4471\n",
+                &["password_formula_like"],
+            ),
+            (
+                "a@x.example;1E+12;blue kettle4471\n",
+                &["password_number_like"],
+            ),
+            // Quotation marks and delimiters where they should not be.
+            (
+                "a@x.example;\"blue \"kettle4471;Mira\n",
+                &["quotes_malformed"],
+            ),
+            ("a@x.example;\"blue;kettle4471\n", &["quotes_malformed"]),
+            (
+                "a@x.example;blue \"kettle4471\";Mira\n",
+                &["quotes_malformed"],
+            ),
+            ("a@x.example;blue;kettle4471;Mira\n", &["too_many_cells"]),
+            (
+                "\"a@x.example;\"\"b\"\"kettle4471\"\";Mira\"\n",
+                &["quotes_malformed"],
+            ),
+        ] {
+            let file = format!("email;password;username\n{good}{rows}");
+            let import = school.imported(file, &students(&[])).await;
+            assert_eq!(school.outcomes(&import).await[1..], *outcomes, "{rows}");
+            let mut told = vec![school.download(&import, "userlist.csv").await];
+            for below in ["", "/rows"] {
+                told.push(school.of_import(&import, below).await.text);
+            }
+            told.push(school.admin.get(&school.path("/audit-events")).await.text);
+            for text in told {
+                assert!(!text.contains(SECRET), "{rows}: {text}");
+            }
+            // Whoever corrects them sees them.
+            let errors = school.download(&import, "errors.csv").await;
+            let is_a_guess =
+                rows.contains("\"blue") || rows.contains("blue \"") || rows.contains("\"b\"");
+            assert!(errors.contains(SECRET) || is_a_guess, "{errors}");
+            // The good row is an account since the first time.
+        }
+    }
+);
