@@ -1,9 +1,10 @@
-//! The status of mail, and who it is from (`docs/mail.md`).
+//! What mail is about, its status, and who it is from (`docs/mail.md`).
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::email_address::EmailAddress;
+use super::jobs::Priority;
 use super::string_enum::string_enum;
 
 string_enum! {
@@ -17,6 +18,28 @@ string_enum! {
         Deferred = "deferred",
         /// Is given up.
         Failed = "failed",
+    }
+}
+
+string_enum! {
+    /// What a mail is about: the name of its entry in the catalogues.
+    MailKind {
+        VerifyEmail = "verify_email",
+        SignInInstructions = "sign_in_instructions",
+        JoinLink = "join_link",
+        PasswordReset = "password_reset",
+        PasswordChanged = "password_changed",
+        ImportFinished = "import_finished",
+    }
+}
+
+impl MailKind {
+    /// Mail that a person waits for goes before mail that an organization sends to many.
+    pub const fn priority(self) -> Priority {
+        match self {
+            Self::VerifyEmail | Self::PasswordReset | Self::PasswordChanged => Priority::Urgent,
+            Self::SignInInstructions | Self::JoinLink | Self::ImportFinished => Priority::Bulk,
+        }
     }
 }
 

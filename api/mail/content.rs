@@ -19,8 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::links::Links;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::jobs::Priority;
-use crate::domain::string_enum::string_enum;
+use crate::domain::mail::MailKind;
 use crate::domain::timestamp::Timestamp;
 
 /// Who a mail goes to.
@@ -30,43 +29,18 @@ pub struct Recipient<'a> {
     pub address: &'a EmailAddress,
 }
 
-/// Declares the contents and their kinds from one list.
-macro_rules! mail_contents {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal {
-        $($(#[$field_attribute:meta])* $field:ident: $type:ty,)+
-    })+) => {
-        /// A mail's fields.
-        #[derive(Clone, Serialize, Deserialize)]
-        #[serde(tag = "kind")]
-        pub enum MailContent {
-            $($(#[$doc])* #[serde(rename = $word)] $variant {
-                $($(#[$field_attribute])* $field: $type,)+
-            },)+
-        }
-
-        string_enum! {
-            /// What a mail is about: the name of its entry in the catalogues.
-            MailKind { $($variant = $word),+ }
-        }
-
-        impl MailContent {
-            /// Its kind.
-            pub const fn kind(&self) -> MailKind {
-                match self { $(Self::$variant { .. } => MailKind::$variant,)+ }
-            }
-        }
-    };
-}
-
-mail_contents! {
-    VerifyEmail = "verify_email" {
+/// A mail's fields.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum MailContent {
+    VerifyEmail {
         link: String,
         #[serde(rename = "date")]
         expires_at: Timestamp,
-    }
+    },
 
     /// To a new account: the login address and a link to choose a password.
-    SignInInstructions = "sign_in_instructions" {
+    SignInInstructions {
         organization: String,
         /// The person who invites, if one does.
         #[serde(rename = "by")]
@@ -78,10 +52,10 @@ mail_contents! {
         link: String,
         #[serde(rename = "date")]
         expires_at: Timestamp,
-    }
+    },
 
     /// To an existing account: a link to join an organization.
-    JoinLink = "join_link" {
+    JoinLink {
         organization: String,
         #[serde(rename = "by")]
         invited_by: Option<String>,
@@ -89,39 +63,43 @@ mail_contents! {
         link: String,
         #[serde(rename = "date")]
         expires_at: Timestamp,
-    }
+    },
 
-    PasswordReset = "password_reset" {
+    PasswordReset {
         link: String,
         #[serde(rename = "date")]
         expires_at: Timestamp,
-    }
+    },
 
-    PasswordChanged = "password_changed" {
+    PasswordChanged {
         login: String,
         /// The organization whose staff did it; none where the owner did.
         #[serde(rename = "by")]
         by_organization: Option<String>,
         #[serde(rename = "date")]
         at: Timestamp,
-    }
+    },
 
-    ImportFinished = "import_finished" {
+    ImportFinished {
         organization: String,
         /// Numbers of rows, each with the name of its label in the catalogues.
         facts: Vec<(String, i64)>,
         /// Until when the passwords can be downloaded.
         #[serde(rename = "date")]
         results_expire_at: Timestamp,
-    }
+    },
 }
 
-impl MailKind {
-    /// Mail that a person waits for goes before mail that an organization sends to many.
-    pub const fn priority(self) -> Priority {
+impl MailContent {
+    /// What it is about.
+    pub const fn kind(&self) -> MailKind {
         match self {
-            Self::VerifyEmail | Self::PasswordReset | Self::PasswordChanged => Priority::Urgent,
-            Self::SignInInstructions | Self::JoinLink | Self::ImportFinished => Priority::Bulk,
+            Self::VerifyEmail { .. } => MailKind::VerifyEmail,
+            Self::SignInInstructions { .. } => MailKind::SignInInstructions,
+            Self::JoinLink { .. } => MailKind::JoinLink,
+            Self::PasswordReset { .. } => MailKind::PasswordReset,
+            Self::PasswordChanged { .. } => MailKind::PasswordChanged,
+            Self::ImportFinished { .. } => MailKind::ImportFinished,
         }
     }
 }

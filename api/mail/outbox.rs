@@ -61,7 +61,7 @@ impl Outbox {
             id,
             organization_id: mail.organization,
             account_id: mail.to.id,
-            kind: kind.to_string(),
+            kind,
             cause: mail.cause.clone(),
             recipient: mail.to.email.clone(),
             language: mail.language.unwrap_or(mail.to.language),

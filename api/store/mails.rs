@@ -22,7 +22,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, MailId, OrganizationId};
 use crate::domain::jobs::{JobKind, Priority};
 use crate::domain::language::Language;
-use crate::domain::mail::MailStatus;
+use crate::domain::mail::{MailKind, MailStatus};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -34,7 +34,7 @@ pub struct Mail {
     pub organization_id: Option<OrganizationId>,
     pub account_id: AccountId,
     /// What it is about, for the log.
-    pub kind: String,
+    pub kind: MailKind,
     pub cause: String,
     pub recipient: EmailAddress,
     pub language: Language,

@@ -33,7 +33,7 @@ use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
 use crate::domain::invite_code::{CodeOutcome, InviteCode};
 use crate::domain::jobs::{JobKind, Priority};
 use crate::domain::language::Language;
-use crate::domain::mail::MailStatus;
+use crate::domain::mail::{MailKind, MailStatus};
 use crate::domain::organization::{
     AccountType, GroupRole, JoinedVia, MembershipStatus, OrganizationKind, Role,
 };
@@ -286,6 +286,7 @@ text_columns!(
     JobKind,
     JoinedVia,
     Language,
+    MailKind,
     MailStatus,
     MembershipStatus,
     Note,

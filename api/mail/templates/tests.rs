@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::content::{MailKind, samples};
+use super::super::content::samples;
 use super::*;
 use crate::domain::email_address::EmailAddress;
+use crate::domain::mail::MailKind;
 
 fn written(visit: impl Fn(&str, Language, &MailContent, &Written)) {
     let address = EmailAddress::parse("ana@hill.example").unwrap();
@@ -113,6 +114,20 @@ fn every_language_says_the_same_with_the_same_values() {
             english.len(),
             "{language} has entries of its own"
         );
+    }
+}
+
+#[test]
+fn a_content_is_stored_under_the_word_of_its_kind() {
+    let address = EmailAddress::parse("ana@hill.example").unwrap();
+    let to = Recipient {
+        name: None,
+        address: &address,
+    };
+    let links = Links::into(&"https://app.example".parse().unwrap());
+    for (name, content) in samples(&links, &to, Timestamp::EPOCH) {
+        let stored = serde_json::to_value(&content).unwrap();
+        assert_eq!(stored["kind"], content.kind().as_str(), "{name}");
     }
 }
 

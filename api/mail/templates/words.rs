@@ -7,9 +7,9 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Deserialize;
 
 use crate::domain::language::Language;
+use crate::domain::mail::MailKind;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::mail::content::MailKind;
 
 /// All that mail says in one language.
 #[derive(Deserialize)]

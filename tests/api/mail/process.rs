@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rollcall::domain::language::Language;
-use rollcall::mail::content::MailKind;
+use rollcall::domain::mail::MailKind;
 
 use crate::support::app::block_on;
 use crate::support::mail::received_in;
