@@ -74,6 +74,10 @@ pub enum Error {
     /// same call may succeed in a moment.
     #[error("unavailable: {0}")]
     Unavailable(#[source] Source),
+    /// Another transaction was faster, and the same call sees what it did. Whoever repeats it by
+    /// itself counts: one that never ends is a fault.
+    #[error("conflict: {0}")]
+    Conflict(#[source] Source),
     /// A fault of ours.
     #[error("internal error: {0}")]
     Internal(#[source] Source),
@@ -245,11 +249,16 @@ impl Error {
         Self::Unavailable(cause.into())
     }
 
+    /// Another transaction was faster.
+    pub fn conflict(cause: impl Into<Source>) -> Self {
+        Self::Conflict(cause.into())
+    }
+
     /// The code that the caller gets.
     pub fn code(&self) -> Code {
         match self {
             Self::Refused(refusal) => refusal.code,
-            Self::Unavailable(_) => Code::Unavailable,
+            Self::Unavailable(_) | Self::Conflict(_) => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }
     }

@@ -230,7 +230,7 @@ impl Job<'_> {
     fn progress(&self) -> Result<Option<ImportWithCounts>> {
         match self.now() {
             Ok(found) => Ok(Some(found)),
-            Err(Error::Unavailable(_)) => Ok(None),
+            Err(Error::Unavailable(_) | Error::Conflict(_)) => Ok(None),
             Err(error @ (Error::Refused(_) | Error::Internal(_))) => Err(error),
         }
     }
@@ -248,7 +248,9 @@ impl Job<'_> {
             match worker.next(&|| false) {
                 Ok(Step::Done) => {}
                 Ok(Step::Idle | Step::Wait(_) | Step::Taken | Step::HandedOver | Step::Outage)
-                | Err(Error::Unavailable(_)) => std::thread::sleep(Duration::from_millis(200)),
+                | Err(Error::Unavailable(_) | Error::Conflict(_)) => {
+                    std::thread::sleep(Duration::from_millis(200))
+                }
                 Err(error @ (Error::Refused(_) | Error::Internal(_))) => return Err(error),
             }
         }

@@ -188,7 +188,7 @@ impl Problem {
     fn retry_after(&self) -> u64 {
         let known = match &self.error {
             Error::Refused(refusal) => refusal.retry_after,
-            Error::Unavailable(_) | Error::Internal(_) => None,
+            Error::Unavailable(_) | Error::Conflict(_) | Error::Internal(_) => None,
         };
         known.map_or(RETRY_AFTER, |wait| whole_seconds(wait).max(1))
     }
@@ -198,6 +198,12 @@ impl Problem {
             Error::Refused(refusal) => (refusal.detail.clone(), refusal.fields.clone()),
             Error::Unavailable(_) => (
                 "Something this server needs is away for the moment. Try again soon.".into(),
+                Vec::new(),
+            ),
+            Error::Conflict(_) => (
+                "Something that this request needs was changed or deleted at the same moment. Send \
+                 the request again."
+                    .into(),
                 Vec::new(),
             ),
             Error::Internal(_) => (
@@ -213,7 +219,9 @@ impl Problem {
     pub fn cause(&self) -> Option<String> {
         match &self.error {
             Error::Refused(_) => None,
-            failure @ (Error::Unavailable(_) | Error::Internal(_)) => Some(failure.to_string()),
+            failure @ (Error::Unavailable(_) | Error::Conflict(_) | Error::Internal(_)) => {
+                Some(failure.to_string())
+            }
         }
     }
 }

@@ -87,7 +87,7 @@ pub(super) fn lock_for_deletion(tx: &mut UnitOfWork<'_>, account: AccountId) -> 
     }
     let is_locked = |organization: &OrganizationId| locked.contains(organization);
     if !organizations_of(tx, account)?.iter().all(is_locked) {
-        return Err(Error::unavailable(
+        return Err(Error::conflict(
             "the account has just joined another organization",
         ));
     }

@@ -175,7 +175,7 @@ impl KeyedRequest {
 
 /// The response expired and was deleted between two statements: the client may send it again.
 fn vanished() -> Error {
-    Error::unavailable("a stored response expired at this very moment")
+    Error::conflict("a stored response expired at this very moment")
 }
 
 #[derive(Serialize, Deserialize)]

@@ -135,7 +135,7 @@ fn require_another_admin(tx: &mut UnitOfWork<'_>, organization: OrganizationId) 
 
 /// Whoever locks the organization keeps the membership as it was read, so this should not happen.
 pub(super) fn changed_meanwhile() -> Error {
-    Error::unavailable("the membership was changed at the same moment")
+    Error::conflict("the membership was changed at the same moment")
 }
 
 /// The refusal where an account is no member, or none that the caller may see.

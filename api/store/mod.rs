@@ -50,13 +50,15 @@ use crate::error::Error;
 impl From<Diesel> for Error {
     fn from(error: Diesel) -> Self {
         match error {
-            // The database is away, or another transaction was faster: of a foreign key, what the row refers
-            // to has been deleted at the same moment.
+            // What the row refers to has been deleted at the same moment.
+            Diesel::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => {
+                Self::conflict(error)
+            }
+            // The database is away, or resolved a deadlock against us.
             Diesel::DatabaseError(
                 DatabaseErrorKind::ClosedConnection
                 | DatabaseErrorKind::UnableToSendCommand
-                | DatabaseErrorKind::SerializationFailure
-                | DatabaseErrorKind::ForeignKeyViolation,
+                | DatabaseErrorKind::SerializationFailure,
                 _,
             )
             | Diesel::BrokenTransactionManager => Self::unavailable(error),

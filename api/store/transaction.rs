@@ -128,7 +128,7 @@ pub fn with_retries<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
     let mut pause = std::time::Duration::from_millis(50);
     for _ in 1..TRIES {
         match work() {
-            Err(Error::Unavailable(cause)) => {
+            Err(Error::Unavailable(cause) | Error::Conflict(cause)) => {
                 tracing::warn!(%cause, "trying again");
                 std::thread::sleep(pause);
                 pause = pause.saturating_mul(3);

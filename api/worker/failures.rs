@@ -1,5 +1,6 @@
 //! What becomes of a job whose turn ended in an error: it is put off, longer each time, and given up
-//! when it has failed often enough. An outage of the database does not count.
+//! when it has failed often enough. An outage of the database does not count; a conflict with another
+//! transaction does, because one that never ends is a fault.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -62,7 +63,10 @@ fn remedy(job: &Job, error: &Error) -> Remedy {
         (JobKind::ImportBatch | JobKind::Mail, Error::Unavailable(_)) => {
             Remedy::Wait(WHILE_UNAVAILABLE)
         }
-        (JobKind::ImportBatch | JobKind::Mail, Error::Refused(_) | Error::Internal(_)) => {
+        (
+            JobKind::ImportBatch | JobKind::Mail,
+            Error::Refused(_) | Error::Conflict(_) | Error::Internal(_),
+        ) => {
             if job.failures + 1 >= MAX_FAILURES {
                 Remedy::GiveUp
             } else {
@@ -136,12 +140,14 @@ mod tests {
 
     #[test]
     fn pauses_grow_until_the_job_is_given_up() {
-        let error = Error::internal("broken");
-        for kind in [JobKind::ImportBatch, JobKind::Mail] {
-            let remedies = (0..MAX_FAILURES).map(|failures| remedy(&job(kind, failures), &error));
-            let pauses = [10, 30, 90, 270, 810, 1800, 1800].map(Duration::from_secs);
-            let waits = pauses.map(Remedy::WaitAndCount).into_iter();
-            assert!(remedies.eq(waits.chain([Remedy::GiveUp])));
+        for error in [Error::internal("broken"), Error::conflict("for ever")] {
+            for kind in [JobKind::ImportBatch, JobKind::Mail] {
+                let remedies =
+                    (0..MAX_FAILURES).map(|failures| remedy(&job(kind, failures), &error));
+                let pauses = [10, 30, 90, 270, 810, 1800, 1800].map(Duration::from_secs);
+                let waits = pauses.map(Remedy::WaitAndCount).into_iter();
+                assert!(remedies.eq(waits.chain([Remedy::GiveUp])));
+            }
         }
     }
 

@@ -139,6 +139,10 @@ fn work(mut worker: Worker, state: &State, shutdown: &Shutdown) {
                 tracing::warn!(%error, "work waits until the database is back");
                 signal.wait(poll);
             }
+            Err(error @ Error::Conflict(_)) => {
+                tracing::warn!(%error, "a job met another transaction");
+                signal.wait(poll);
+            }
             Err(error @ (Error::Refused(_) | Error::Internal(_))) => {
                 tracing::error!(%error, "a job failed");
                 signal.wait(poll);

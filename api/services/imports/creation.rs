@@ -26,7 +26,7 @@ pub(super) fn create(
     }
     let (created, refused) = insert_accounts(tx, import, rows)?;
     if generates_addresses(import) && !refused.is_empty() {
-        return Err(Error::unavailable("a made-up address was just taken"));
+        return Err(Error::conflict("a made-up address was just taken"));
     }
     admit(tx, import, &created)?;
     set_outcomes(tx, import, rows, &Inserted { created, refused })?;

@@ -42,7 +42,7 @@ pub(super) fn end_keeping_seat(
     at: Timestamp,
 ) -> Result<()> {
     if !invitations::end(connection, invitation, to, at)? {
-        return Err(Error::unavailable(
+        return Err(Error::conflict(
             "the invitation was answered at the same moment",
         ));
     }

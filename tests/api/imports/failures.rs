@@ -158,6 +158,40 @@ fn refuse(app: &App, what: &str, rows: &str) {
     connection.batch_execute(&refusal).unwrap();
 }
 
+// It is no outage, which is waited for: nothing but the end of the list helps.
+both_databases!(a_reference_that_never_holds_ends_the_list, |app| {
+    let mut school = app.school().await;
+    let broken = school.accepted(file(2), STUDENTS).await;
+    let mut connection = app.state.services.pool.get().unwrap();
+    let dangling = "INSERT INTO invitation_groups (invitation_id, group_id)";
+    let sql = match &**connection {
+        Connection::Sqlite(_) => format!(
+            "CREATE TRIGGER dangling AFTER INSERT ON memberships
+             BEGIN {dangling} VALUES (randomblob(16), randomblob(16)); END"
+        ),
+        Connection::Postgres(_) => format!(
+            "CREATE FUNCTION refer() RETURNS trigger AS $$ BEGIN
+                 {dangling} VALUES (gen_random_uuid(), gen_random_uuid());
+                 RETURN NEW; END $$ LANGUAGE plpgsql;
+             CREATE TRIGGER dangling AFTER INSERT ON memberships
+                 FOR EACH ROW EXECUTE FUNCTION refer()"
+        ),
+    };
+    connection.batch_execute(&sql).unwrap();
+    drop(connection);
+    let code = school.admin.get(&school.path("/invite-code")).await;
+    let code = code.expect_status(200)["code"].clone();
+    let ann = app.register("ann@x.example").await;
+    let redeemed = ann.post("/v1/invite-codes/redeem", json!({ "code": code }));
+    let problem = redeemed.await;
+    problem.expect_problem(503, "unavailable");
+    assert!(problem.text.contains("Send the request again."));
+    fail_for_ever(app, &mut school).await;
+    let failed = school.import_with(&broken["id"]).await;
+    assert_eq!(failed["failure"], "processing_failed");
+    assert_counts(&failed, json!({ "unprocessed": 2 }));
+});
+
 /// An id as this database writes it.
 fn literal(app: &App, id: ImportId) -> String {
     match &**app.state.services.pool.get().unwrap() {

@@ -38,7 +38,7 @@ pub(super) fn complete(
     if resolved.unknown.is_empty() {
         return Ok(resolved);
     }
-    Err(Error::unavailable("an account came and went"))
+    Err(Error::conflict("an account came and went"))
 }
 
 /// Inserts accounts in the order of their addresses, which prevents deadlocks. Gives those that were
