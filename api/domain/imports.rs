@@ -143,6 +143,35 @@ impl RowOutcome {
             | Self::Unprocessed => RowEnd::Failed,
         }
     }
+
+    /// Whether a row with this outcome becomes an account after all where missing passwords are generated.
+    pub const fn awaits_password(self) -> bool {
+        match self {
+            Self::PasswordMissing => true,
+            Self::Created
+            | Self::EmailMissing
+            | Self::EmailInvalid
+            | Self::EmailTaken
+            | Self::AlreadyMember
+            | Self::DuplicateInFile
+            | Self::PasswordTooShort
+            | Self::PasswordTooLong
+            | Self::PasswordNeedsLetter
+            | Self::PasswordNeedsDigit
+            | Self::PasswordTooCommon
+            | Self::PasswordFormulaLike
+            | Self::PasswordNumberLike
+            | Self::UsernameMissing
+            | Self::UsernameTooLong
+            | Self::UsernameInvalid
+            | Self::TooManyCells
+            | Self::QuotesMalformed
+            | Self::NoSeat
+            | Self::Cancelled
+            | Self::Refused
+            | Self::Unprocessed => false,
+        }
+    }
 }
 
 /// A row that does not become an account: how it ended and what to do about it.

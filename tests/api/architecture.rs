@@ -663,6 +663,8 @@ fn every_error_code_is_used() {
         ("NotSignedIn", "Error::not_signed_in"),
         ("WrongCredentials", "Error::wrong_credentials"),
         ("AccountDeactivated", "Error::account_deactivated"),
+        ("AlreadyMember", "Error::already_member"),
+        ("NoSeat", "Error::no_seat"),
         ("MethodNotAllowed", "Problem::method_not_allowed"),
         ("Unavailable", "Error::unavailable"),
         ("Internal", "Error::internal"),

@@ -4,7 +4,9 @@
 use super::creation::{self, tally};
 use super::{batches, end_pending, notice, publish_end, release_seats};
 use crate::domain::events::ImportEvent;
-use crate::domain::imports::{ImportStatus, OnRowError, RowError, RowOutcome, StoredFailure};
+use crate::domain::imports::{
+    ImportStatus, OnRowError, RowEnd, RowError, RowOutcome, StoredFailure,
+};
 use crate::error::Result;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::import_rows::{self, ImportRow, PendingRows};
@@ -58,10 +60,16 @@ fn create_prepared(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<Vec<Impor
     for chunk in numbers.chunks(WRITTEN_AT_ONCE) {
         let mut rows = import_rows::pending_of(tx.connection, pending, chunk)?;
         creation::create(tx, import, &mut rows)?;
-        let is_conflict = |row: &ImportRow| row.outcome != Some(RowOutcome::Created);
         conflicts.extend(rows.into_iter().filter(is_conflict));
     }
     Ok(conflicts)
+}
+
+fn is_conflict(row: &ImportRow) -> bool {
+    match row.outcome.map(RowOutcome::end) {
+        Some(RowEnd::Created) => false,
+        Some(RowEnd::Cancelled | RowEnd::Failed) | None => true,
+    }
 }
 
 fn refuse_all(tx: &mut UnitOfWork<'_>, import: &Import, conflicts: &[ImportRow]) -> Result<()> {

@@ -170,7 +170,9 @@ fn write_rows(tx: &mut UnitOfWork<'_>, import: &Import, rows: &mut [ImportRow]) 
         return Ok(());
     }
     match (import.on_row_error, import.source) {
-        (OnRowError::RefuseAll, _) => prepare(tx, import, rows),
+        (OnRowError::RefuseAll, ImportSource::Csv | ImportSource::Usernames) => {
+            prepare(tx, import, rows)
+        }
         (OnRowError::Skip, ImportSource::Csv) => creation::create(tx, import, rows),
         (OnRowError::Skip, ImportSource::Usernames) => {
             prepare(tx, import, rows)?;

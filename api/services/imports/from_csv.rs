@@ -198,7 +198,7 @@ fn password_error(row: &Row) -> Option<RowError> {
 /// A missing password may still be generated: the options are known when the whole request has been
 /// read.
 fn may_be_mended(error: &RowError) -> bool {
-    error.outcome == RowOutcome::PasswordMissing
+    error.outcome.awaits_password()
 }
 
 /// Half of a SHA-256: enough to tell addresses apart, even if somebody chose them to collide.

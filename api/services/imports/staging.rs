@@ -193,7 +193,7 @@ fn fail_taken(
     for row in rows {
         let known = row.email.as_ref().and_then(|email| taken.get(email));
         // A password would not help this row: it must not wait for one, with a seat reserved.
-        let is_open = matches!(row.outcome, None | Some(RowOutcome::PasswordMissing));
+        let is_open = row.outcome.is_none_or(RowOutcome::awaits_password);
         if let (true, Some(is_member)) = (is_open, known) {
             row.fail(taken_error(*is_member));
         }

@@ -115,9 +115,8 @@ fn accept(
 }
 
 fn ended_counts(staged: &Staged, options: &Options) -> Vec<(RowOutcome, i64)> {
-    let is_reopened = |outcome: RowOutcome| {
-        options.generate_missing_passwords && outcome == RowOutcome::PasswordMissing
-    };
+    let is_reopened =
+        |outcome: RowOutcome| options.generate_missing_passwords && outcome.awaits_password();
     staged
         .counts
         .iter()

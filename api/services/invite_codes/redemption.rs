@@ -58,13 +58,9 @@ pub fn preview(tx: &mut UnitOfWork<'_>, code: &InviteCode) -> Result<CodeTarget>
 pub fn redeem(tx: &mut UnitOfWork<'_>, code: &InviteCode, account: &Account) -> Result<Redeemed> {
     match attempt(tx, code, account) {
         // Another request of the same person may have been faster: then they are in.
-        Err(Error::Refused(refusal)) if may_be_a_twin(refusal.code) => attempt(tx, code, account),
+        Err(Error::Refused(_)) => attempt(tx, code, account),
         result => result,
     }
-}
-
-const fn may_be_a_twin(code: Code) -> bool {
-    matches!(code, Code::AlreadyMember | Code::CodeUsedUp | Code::NoSeat)
 }
 
 fn attempt(tx: &mut UnitOfWork<'_>, code: &InviteCode, account: &Account) -> Result<Redeemed> {
@@ -146,7 +142,7 @@ fn why_closed(tx: &mut UnitOfWork<'_>, target: &CodeTarget) -> Result<Error> {
     Ok(match refused {
         Some(Err(refusal)) => refusal,
         // It was changed back and forth within this moment.
-        Some(Ok(())) => Error::unavailable("the code was changed at the same moment"),
+        Some(Ok(())) => Error::conflict("the code was changed at the same moment"),
         None => unknown(),
     })
 }

@@ -104,11 +104,13 @@ fn by_account(accounts: Vec<(Account, Option<MembershipStatus>)>) -> Resolved {
     let mut resolved = Resolved::default();
     for (account, status) in accounts {
         let email = account.email.clone();
-        let existing = match status {
-            _ if account.generated_address => Existing::Generated,
-            Some(MembershipStatus::Active) => Existing::Member(account),
-            Some(MembershipStatus::Deactivated) => Existing::Deactivated,
-            None => {
+        let existing = match (account.generated_address, status) {
+            (true, Some(MembershipStatus::Active | MembershipStatus::Deactivated) | None) => {
+                Existing::Generated
+            }
+            (false, Some(MembershipStatus::Active)) => Existing::Member(account),
+            (false, Some(MembershipStatus::Deactivated)) => Existing::Deactivated,
+            (false, None) => {
                 let kind = InvitationKind::Join;
                 resolved.invitees.insert(email, Invitee { account, kind });
                 continue;
@@ -139,8 +141,13 @@ fn apply(resolved: &mut Resolved, invitation: Invitation, now: Timestamp) {
             let invited = Existing::Invited(invitation, None);
             resolved.existing.insert(email, invited);
         }
-        None if invitation.status == InvitationStatus::Pending => resolved.stale.push(invitation),
-        None => {}
+        None => match invitation.status {
+            InvitationStatus::Pending => resolved.stale.push(invitation),
+            InvitationStatus::Accepted
+            | InvitationStatus::Declined
+            | InvitationStatus::Revoked
+            | InvitationStatus::Expired => {}
+        },
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::key::{ALL_LINKS, find_by_secret, owner};
 use crate::domain::invitations::InvitationStatus;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::services::context::Principal;
 use crate::services::invitations::errors::unknown;
 use crate::services::invitations::lifecycle::lock;
 use crate::services::invitations::renewal;
 use crate::services::unit_of_work::UnitOfWork;
+use crate::store::invitations::Invitation;
 
 /// Sends a new link in the place of one that has expired, to the same mailbox. Sends nothing where the
 /// old link is still good, or where there is nothing left to be invited to. The response does not tell
@@ -16,31 +17,27 @@ use crate::services::unit_of_work::UnitOfWork;
 /// # Errors
 /// `invitation_unknown`.
 pub fn renew(tx: &mut UnitOfWork<'_>, secret: &str) -> Result<()> {
-    match tx.transaction(|tx| renew_if_expired(tx, secret)) {
-        Err(error) if is_kept_secret(&error) => Ok(()),
-        renewed => renewed,
-    }
-}
-
-fn renew_if_expired(tx: &mut UnitOfWork<'_>, secret: &str) -> Result<()> {
-    let known = find_by_secret(tx.connection, secret, ALL_LINKS)?;
-    let invitation = lock(tx.connection, &known)?.ok_or_else(unknown)?;
-    match invitation.status_at(tx.now()) {
-        InvitationStatus::Expired => {}
-        InvitationStatus::Pending
-        | InvitationStatus::Accepted
-        | InvitationStatus::Declined
-        | InvitationStatus::Revoked => return Ok(()),
-    }
-    let owner = owner(tx.connection, &invitation)?;
-    tx.acting_as(Principal::Owner(owner), |tx| {
-        renewal::renew(tx, &invitation)
+    tx.transaction(|tx| {
+        let known = find_by_secret(tx.connection, secret, ALL_LINKS)?;
+        let invitation = lock(tx.connection, &known)?.ok_or_else(unknown)?;
+        match invitation.status_at(tx.now()) {
+            InvitationStatus::Expired => renew_quietly(tx, &invitation),
+            InvitationStatus::Pending
+            | InvitationStatus::Accepted
+            | InvitationStatus::Declined
+            | InvitationStatus::Revoked => Ok(()),
+        }
     })
 }
 
-fn is_kept_secret(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Code::NoSeat | Code::AlreadyMember | Code::InvitationEnded
-    )
+/// Renews a locked invitation, and keeps it a secret why it cannot be.
+fn renew_quietly(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<()> {
+    let owner = owner(tx.connection, invitation)?;
+    let renewed = tx.acting_as(Principal::Owner(owner), |tx| {
+        tx.transaction(|tx| renewal::renew(tx, invitation))
+    });
+    match renewed {
+        Err(Error::Refused(_)) => Ok(()),
+        Ok(()) | Err(Error::Unavailable(_) | Error::Conflict(_) | Error::Internal(_)) => renewed,
+    }
 }
