@@ -4,11 +4,8 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 
 use crate::domain::api_key::Scope;
+use crate::services::authentication::CredentialKind;
 use crate::services::authorization::{AccessLevel, PERMISSIONS, PermissionRule};
-
-/// The names of the security schemes.
-const ACCESS_TOKEN: &str = "access_token";
-const API_KEY: &str = "api_key";
 
 /// Where the description of an operation says who may call it.
 const REQUIRES: &str = "*Requires:*";
@@ -16,26 +13,32 @@ const REQUIRES: &str = "*Requires:*";
 /// The extension by which a handler names its permission. The document does not show it.
 const PERMISSION: &str = "x-permission";
 
-/// The security schemes with their names.
-pub fn security_schemes() -> [(&'static str, SecurityScheme); 2] {
-    let bearer = |format: &str, description: String| {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .bearer_format(format)
-            .description(Some(description));
-        SecurityScheme::Http(scheme.build())
+/// The security schemes with their names: one for each kind of credential.
+pub fn security_schemes() -> impl Iterator<Item = (&'static str, SecurityScheme)> {
+    CredentialKind::ALL
+        .iter()
+        .map(|kind| (kind.as_str(), scheme(*kind)))
+}
+
+fn scheme(kind: CredentialKind) -> SecurityScheme {
+    let (format, description) = match kind {
+        CredentialKind::AccessToken => ("JWT", "The access token that `login` gives.".to_owned()),
+        CredentialKind::ApiKey => ("rck_…", describe_api_keys()),
     };
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format(format)
+        .description(Some(description));
+    SecurityScheme::Http(bearer.build())
+}
+
+fn describe_api_keys() -> String {
     let scopes: Vec<String> = Scope::ALL.iter().map(|it| format!("`{it}`")).collect();
-    let api_key = format!(
+    format!(
         "An API key of one organization: `rck_…`. It needs the scope that the operation names, and \
          never does more than its creator may do at that moment. The scopes are {}.",
         scopes.join(", ")
-    );
-    let access_token = "The access token that `login` gives.".to_owned();
-    [
-        (ACCESS_TOKEN, bearer("JWT", access_token)),
-        (API_KEY, bearer("rck_…", api_key)),
-    ]
+    )
 }
 
 /// Says who may call an operation: in words, and by its security schemes. An operation that names its
@@ -127,8 +130,12 @@ fn joined(words: &[&str], last: &str) -> String {
 }
 
 fn security_of(scope: Option<Scope>) -> Vec<SecurityRequirement> {
-    let none: [&str; 0] = [];
-    let session = SecurityRequirement::new(ACCESS_TOKEN, none);
-    let key = scope.map(|scope| SecurityRequirement::new(API_KEY, [scope.as_str()]));
-    std::iter::once(session).chain(key).collect()
+    let requirement = |kind: &CredentialKind| {
+        let scopes = match kind {
+            CredentialKind::AccessToken => Vec::new(),
+            CredentialKind::ApiKey => vec![scope?.as_str()],
+        };
+        Some(SecurityRequirement::new(kind.as_str(), scopes))
+    };
+    CredentialKind::ALL.iter().filter_map(requirement).collect()
 }

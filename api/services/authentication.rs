@@ -6,6 +6,7 @@ use super::context::{ApiKeyPrincipal, Principal, SessionPrincipal};
 use super::unit_of_work::UnitOfWork;
 use crate::crypto::access_token::{Claims, SigningKeys};
 use crate::crypto::token::{Token, TokenHash, TokenKind};
+use crate::domain::string_enum::string_enum;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::store::api_keys::{self, ApiKey};
@@ -14,6 +15,16 @@ use crate::store::sessions;
 /// How exactly the last use of an API key is known. Requests within it write nothing, so that reading
 /// by a key does not become writing.
 const LAST_USE_GRAIN: Duration = Duration::from_secs(5 * 60);
+
+string_enum! {
+    /// The kinds of credentials, by the names of their security schemes in the API's document.
+    CredentialKind {
+        /// A JSON Web Token that `login` gives.
+        AccessToken = "access_token",
+        /// A key of an organization.
+        ApiKey = "api_key",
+    }
+}
 
 /// A credential whose form, and signature where it has one, is good. What stands behind it is checked
 /// by [`authenticate`].
@@ -28,10 +39,12 @@ pub enum Credential {
 impl Credential {
     /// The credential that a text is, if it is one of ours.
     pub fn recognise(text: &str, signing: &SigningKeys, now: Timestamp) -> Option<Self> {
-        match Token::presented(TokenKind::ApiKey, text) {
-            Some(key) => Some(Self::ApiKey(key.hash())),
-            None => signing.verify(text, now).map(Self::AccessToken),
-        }
+        CredentialKind::ALL.iter().find_map(|kind| match kind {
+            CredentialKind::AccessToken => signing.verify(text, now).map(Self::AccessToken),
+            CredentialKind::ApiKey => {
+                Token::presented(TokenKind::ApiKey, text).map(|key| Self::ApiKey(key.hash()))
+            }
+        })
     }
 }
 
