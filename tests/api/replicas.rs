@@ -55,26 +55,10 @@ async fn check(
     let mut everybody = Vec::new();
     for (school, id, file) in all {
         school.finished(process, id).await;
-        let created = invariants::check_import(
-            invariants::Books {
-                front: process,
-                pool: &pool,
-                school,
-            },
-            (id, file),
-            &["completed"],
-        )
-        .await;
-        invariants::check_school(
-            invariants::Books {
-                front: process,
-                pool: &pool,
-                school,
-            },
-            created.len(),
-            0,
-        )
-        .await;
+        let created =
+            invariants::check_import(school.books(process, &pool), (id, file), &["completed"])
+                .await;
+        invariants::check_school(school.books(process, &pool), created.len(), 0).await;
         everybody.extend(created);
     }
     invariants::check_passwords(&everybody);

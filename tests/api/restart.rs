@@ -111,11 +111,7 @@ fn commits_whose_answer_is_lost_are_neither_lost_nor_repeated() {
             let import = (id.as_str(), *file);
             created.extend(
                 invariants::check_import(
-                    invariants::Books {
-                        front: &front,
-                        pool: &app.state.services.pool,
-                        school: &school,
-                    },
+                    school.books(&front, &app.state.services.pool),
                     import,
                     &[status],
                 )
@@ -123,11 +119,7 @@ fn commits_whose_answer_is_lost_are_neither_lost_nor_repeated() {
             );
         }
         invariants::check_school(
-            invariants::Books {
-                front: &front,
-                pool: &app.state.services.pool,
-                school: &school,
-            },
+            school.books(&front, &app.state.services.pool),
             created.len(),
             0,
         )
@@ -181,28 +173,11 @@ fn uploads_whose_answer_is_lost_are_whole_or_nothing() {
             let is_this = |file: &&ImportFile| file.lines[0].email == email;
             let file = files.iter().find(is_this).expect("a file");
             let (pool, import) = (&app.state.services.pool, (id.as_str(), file));
-            created += invariants::check_import(
-                invariants::Books {
-                    front: &front,
-                    pool,
-                    school: &school,
-                },
-                import,
-                &["completed"],
-            )
-            .await
-            .len();
+            created += invariants::check_import(school.books(&front, pool), import, &["completed"])
+                .await
+                .len();
         }
-        invariants::check_school(
-            invariants::Books {
-                front: &front,
-                pool: &app.state.services.pool,
-                school: &school,
-            },
-            created,
-            0,
-        )
-        .await;
+        invariants::check_school(school.books(&front, &app.state.services.pool), created, 0).await;
         let staged =
             invariants::imports_that_are(&app.state.services.pool, &[ImportStatus::Staging]);
         assert_eq!(staged, 0);
@@ -334,26 +309,9 @@ fn a_database_that_restarts_is_only_waited_for() {
         );
         let pool = installation.pool();
         let import = (id.as_str(), &file);
-        let created = invariants::check_import(
-            invariants::Books {
-                front: &process,
-                pool: &pool,
-                school: &school,
-            },
-            import,
-            &["completed"],
-        )
-        .await;
-        invariants::check_school(
-            invariants::Books {
-                front: &process,
-                pool: &pool,
-                school: &school,
-            },
-            created.len(),
-            0,
-        )
-        .await;
+        let created =
+            invariants::check_import(school.books(&process, &pool), import, &["completed"]).await;
+        invariants::check_school(school.books(&process, &pool), created.len(), 0).await;
         invariants::check_passwords(&created);
         let postgres = restart_quickly(postgres, &process, &school).await;
         assert!(!process.log().contains("panic"), "{}", process.log());

@@ -37,6 +37,17 @@ pub struct Books<'a> {
     pub school: &'a School,
 }
 
+impl School {
+    /// What is to be checked of it: the API of this process, and the database behind it.
+    pub fn books<'a>(&'a self, front: &'a Front, pool: &'a Pool) -> Books<'a> {
+        Books {
+            front,
+            pool,
+            school: self,
+        }
+    }
+}
+
 /// Asserts everything that must hold of one import that has ended, in one of these `statuses`, and
 /// gives the accounts that it made.
 pub async fn check_import(
@@ -323,7 +334,7 @@ pub fn check_passwords(created: &[Created]) {
                 for account in share {
                     let password = Password::parse(account.password.clone()).expect("a password");
                     let input = password.to_hash_input();
-                    let cost = HashCost::DEFAULT;
+                    let cost = HashCost::FOR_TESTS;
                     let verdict = verify(&account.hash, input.as_bytes(), cost, &mut memory);
                     let opens = matches!(verdict, Ok(Verdict::Right | Verdict::RightButOutdated));
                     assert!(opens, "{account:?}");

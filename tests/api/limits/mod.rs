@@ -18,11 +18,11 @@ use crate::support::{App, TestResponse, both_databases};
 mod counts;
 mod proxies;
 
-/// Runs a road on both databases, configured in its own way.
-pub fn on_both(configure: fn(&mut Config), road: impl AsyncFn(&App)) {
-    block_on(road(&App::on_sqlite_with(configure)));
+/// Runs a scenario on both databases, configured in its own way.
+pub fn on_both(configure: fn(&mut Config), scenario: impl AsyncFn(&App)) {
+    block_on(scenario(&App::on_sqlite_with(configure)));
     if let Some(app) = App::on_postgres_with(configure) {
-        block_on(road(&app));
+        block_on(scenario(&app));
     }
 }
 
