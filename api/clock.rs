@@ -26,7 +26,7 @@ impl Clock {
         Self::default()
     }
 
-    /// A clock that stands still until [`Clock::advance`] moves it.
+    /// A clock that stands still until [`Clock::advance`] moves it: for tests.
     pub fn starting_at(timestamp: Timestamp) -> Self {
         Self {
             set_to: Some(Arc::new(AtomicI64::new(timestamp.as_microseconds()))),
@@ -41,7 +41,7 @@ impl Clock {
         }
     }
 
-    /// Moves a set clock forward; the system's clock is left alone.
+    /// Moves a set clock forward, for tests; the system's clock is left alone.
     pub fn advance(&self, by: std::time::Duration) {
         if let Some(micros) = &self.set_to {
             let step = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);

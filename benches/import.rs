@@ -17,7 +17,7 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rollcall::crypto::password_hash::{self, HashCost, HashMemory};
+use rollcall::crypto::password_hash::{self, HashMemory};
 use rollcall::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
 use rollcall::domain::organization::AccountType;
 use rollcall::services::authorization::{ManageImports, ReadImports};
@@ -40,10 +40,7 @@ fn main() {
     let rows = setting("ROLLCALL_BENCH_ROWS", 2_000);
     let rounds = setting("ROLLCALL_BENCH_ROUNDS", 3);
     let threads = std::thread::available_parallelism().unwrap().get();
-    println!(
-        "{rows} rows, {threads} hashing threads, {rounds} rounds, Argon2id {}",
-        HashCost::DEFAULT
-    );
+    println!("{rows} rows, {threads} hashing threads, {rounds} rounds");
     for number in 0..support::on_each_database().len() {
         compare(number, rows, rounds, threads);
     }
@@ -57,9 +54,9 @@ fn compare(database: usize, rows: usize, rounds: usize, threads: usize) {
         let bench = support::on_each_database().swap_remove(database);
         name = bench.name;
         // Half of the bare hashing before, half behind: a machine whose speed drifts is fair to both.
-        let (before, time_before) = measured(|| hash_bare(rows / 2, threads));
+        let (before, time_before) = measured(|| hash_bare(&bench, rows / 2, threads));
         let (import, import_time) = measured(|| import_all(&bench, rows));
-        let (behind, time_behind) = measured(|| hash_bare(rows - rows / 2, threads));
+        let (behind, time_behind) = measured(|| hash_bare(&bench, rows - rows / 2, threads));
         let (bare, bare_time) = (before + behind, time_before + time_behind);
         let per_second = |seconds: f64| rows as f64 / seconds;
         let overhead = import_time.saturating_sub(bare_time).as_secs_f64() * 1e6 / rows as f64;
@@ -86,7 +83,8 @@ fn measured(work: impl FnOnce()) -> (f64, Duration) {
     (wall, processor_time().saturating_sub(before))
 }
 
-fn hash_bare(rows: usize, threads: usize) {
+fn hash_bare(bench: &Bench, rows: usize, threads: usize) {
+    let cost = bench.state.services.config.password_hash;
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -98,8 +96,7 @@ fn hash_bare(rows: usize, threads: usize) {
                         break;
                     }
                     let password = support::password(row);
-                    password_hash::hash(password.as_bytes(), HashCost::DEFAULT, &mut memory)
-                        .unwrap();
+                    password_hash::hash(password.as_bytes(), cost, &mut memory).unwrap();
                 }
             });
         }

@@ -58,14 +58,6 @@ pub fn is_current(connection: &mut Connection) -> Result<bool> {
         == known)
 }
 
-/// Undoes every migration, newest first: what a test of the way down needs.
-pub fn revert_all(connection: &mut Connection) -> Result<()> {
-    connection
-        .revert_all_migrations(MIGRATIONS)
-        .map_err(failed)?;
-    Ok(())
-}
-
 /// What diesel said comes in a box here: a database that is away is still only away.
 fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
     match error.downcast::<diesel::result::Error>() {

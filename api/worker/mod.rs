@@ -16,7 +16,8 @@ pub use threads::{Shutdown, Workers};
 use crate::error::Result;
 use crate::state::State;
 
-/// Does whatever work there is, in this thread, and returns when there is none: for tests.
+/// Does whatever work there is, in this thread, and returns when there is none: for tests and benches,
+/// which cannot clean up themselves.
 ///
 /// # Errors
 /// The first that any of it met.
@@ -30,7 +31,7 @@ pub fn drain(state: &State) -> Result<()> {
 ///
 /// # Errors
 /// The first that any of them met.
-pub fn run_all(worker: &mut Worker) -> Result<()> {
+fn run_all(worker: &mut Worker) -> Result<()> {
     loop {
         match worker.next(&|| false)? {
             Step::Idle => break,

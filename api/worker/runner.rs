@@ -174,7 +174,7 @@ impl Worker {
         }
     }
 
-    /// Takes the next job without running it.
+    /// Takes the next job without running it: for tests of workers that die with a job in hand.
     ///
     /// # Errors
     /// The store's own.

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use rollcall::domain::timestamp::Timestamp;
 use rollcall::store::pool::DatabaseUrl;
 use rollcall::store::{Connection, Pool, migrations};
 
 use crate::support::postgres;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 #[derive(QueryableByName)]
 struct Name {
@@ -101,7 +104,7 @@ fn check(url: &DatabaseUrl) {
             assert!(references.contains(&name), "{name} has no foreign key");
         }
     }
-    migrations::revert_all(connection).unwrap();
+    connection.revert_all_migrations(MIGRATIONS).unwrap();
     assert_eq!(tables(connection), Tables::new());
     assert!(!migrations::is_current(connection).unwrap());
     migrations::run(connection, Timestamp::EPOCH).unwrap();

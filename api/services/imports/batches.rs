@@ -14,7 +14,7 @@ use crate::store::{imports, seats};
 pub(super) const ROWS_OF_A_BATCH: usize = 100;
 
 /// What the jobs of an import are about.
-pub(super) fn subject_of(import: ImportId) -> JobSubject {
+fn subject_of(import: ImportId) -> JobSubject {
     Uuid::from(import).into()
 }
 

@@ -40,10 +40,7 @@ sent!(several_workers_send_each_mail_once, |app, server| {
     }
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| {
-                let mut worker = Worker::new(&app.state, &MAILS).without_send_rate();
-                worker::run_all(&mut worker).unwrap();
-            });
+            scope.spawn(|| worker::drain(&app.state).unwrap());
         }
     });
     let mut tokens = BTreeMap::new();
