@@ -25,8 +25,10 @@ use crate::store::member_list::MemberFilter;
 #[into_params(parameter_in = Path)]
 pub struct GroupMemberPath {
     /// The organization.
+    #[expect(dead_code, reason = "the document names it; the guard reads it itself")]
     pub organization_id: OrganizationId,
     /// The group.
+    #[expect(dead_code, reason = "the document names it; the guard reads it itself")]
     pub group_id: GroupId,
     /// The account of a member of the group.
     pub account_id: AccountId,

@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 pub use super::limit_states::{LimitState, LimitStates};
-pub use crate::domain::limits::{Limit, Quota, Quotas};
+pub use crate::domain::limits::{Limit, Quota};
 
 use super::unit_of_work::UnitOfWork;
 use crate::crypto::digest::Sha256;

@@ -326,6 +326,7 @@ impl<P: Permission + 'static> Guard for InGroup<P> {
 #[into_params(parameter_in = Path)]
 pub struct MemberPath {
     /// The organization.
+    #[expect(dead_code, reason = "the document names it; the guard reads it itself")]
     pub organization_id: OrganizationId,
     /// The member's account.
     pub account_id: AccountId,

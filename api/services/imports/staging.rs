@@ -38,7 +38,6 @@ const TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// An import whose rows are staged, waiting to be accepted.
 pub struct Staged {
     pub import: ImportId,
-    pub source: ImportSource,
     pub layout: FileLayout,
     pub rows: i64,
     /// Rows that ended already, in an error.
@@ -75,7 +74,6 @@ pub(super) struct ValidatedRow {
 /// An import whose rows arrive. Whoever adds rows writes the batch when it is full.
 pub(super) struct Staging {
     organization: OrganizationId,
-    source: ImportSource,
     import: ImportId,
     batch: Vec<ImportRow>,
     batch_bytes: usize,
@@ -94,7 +92,6 @@ impl Staging {
         imports::insert(tx.connection, &import)?;
         Ok(Self {
             organization: import.organization_id,
-            source,
             import: import.id,
             batch: Vec::with_capacity(STAGED_AT_ONCE),
             batch_bytes: 0,
@@ -160,7 +157,6 @@ impl Staging {
     pub fn finish(self, layout: FileLayout) -> Staged {
         Staged {
             import: self.import,
-            source: self.source,
             layout,
             rows: self.rows,
             counts: self.counts,

@@ -18,7 +18,7 @@ mod renewal;
 mod revocation;
 mod view;
 
-pub use creation::{AddressResult, GivenAddress, NewInvitations, Outcome, create};
+pub use creation::{AddressResult, GivenAddress, NewInvitations, create};
 pub use lifecycle::{
     accept_by_use, expire_overdue, lock_of_account, revoke_of_account, revoke_of_member,
 };

@@ -1,7 +1,7 @@
 //! Invitations to many addresses at once: each address gets its own outcome, and everything happens in
 //! one transaction of a few statements, however many addresses there are.
 //!
-//! [`create`] is the pipeline; the other files are its steps, in this order: `addresses`, `resolve`,
+//! [`create()`] is the pipeline; the other files are its steps, in this order: `addresses`, `resolve`,
 //! `new_accounts`, `existing_members` with `group_additions`, `seating`, `issue`.
 
 mod addresses;
@@ -16,5 +16,5 @@ mod resolve;
 mod seating;
 
 pub use create::create;
-pub use outcome::{AddressResult, Outcome};
+pub use outcome::AddressResult;
 pub use request::{GivenAddress, NewInvitations};
