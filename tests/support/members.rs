@@ -6,7 +6,7 @@ use rollcall::domain::organization::{JoinedVia, Role};
 use rollcall::services::admission::{self, Admission, SeatSource};
 use rollcall::store::accounts::{self, Account};
 use rollcall::store::removed_members;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::App;
 use super::people::{Organization, Person, text};
@@ -77,6 +77,20 @@ impl App {
 }
 
 impl Organization<'_> {
+    /// Deactivates the member with this path, as the admin, and gives them as they are then.
+    pub async fn deactivate(&self, member: &str) -> Value {
+        let path = format!("{member}/deactivate");
+        let answer = self.admin.post(&path, json!({})).await;
+        answer.expect_status(200)
+    }
+
+    /// Reactivates the member with this path, as the admin, and gives them as they are then.
+    pub async fn reactivate(&self, member: &str) -> Value {
+        let path = format!("{member}/reactivate");
+        let answer = self.admin.post(&path, json!({})).await;
+        answer.expect_status(200)
+    }
+
     /// The path of a member.
     pub fn path_of(&self, id: &str) -> String {
         self.path(&format!("/members/{id}"))

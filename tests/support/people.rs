@@ -171,6 +171,12 @@ impl Organization<'_> {
         self.admin.get(&path).await.expect_status(200)["items"].clone()
     }
 
+    /// The events on one subject in the organization's log, the newest first.
+    pub async fn events_on(&self, subject: &str) -> Value {
+        let path = self.path(&format!("/audit-events?subject_id={subject}&limit=200"));
+        self.admin.get(&path).await.expect_status(200)["items"].clone()
+    }
+
     /// An import as it is now.
     pub async fn import_with(&self, id: &Value) -> Value {
         let path = self.path(&format!("/imports/{}", text(id)));

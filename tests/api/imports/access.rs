@@ -6,7 +6,7 @@ use reqwest::Method;
 use reqwest::multipart::Part;
 use serde_json::{Value, json};
 
-use super::{STUDENTS, file, file_of, form, part};
+use super::{STUDENTS, ask_about, file, file_of, form, part};
 use crate::support::people::{Organization, Person, send, text};
 use crate::support::{App, TestResponse, both_databases};
 
@@ -21,17 +21,7 @@ async fn ask_all(
         person.upload(&school.path("/imports"), upload).await,
         person.get(&school.path("/imports")).await,
     ];
-    let path = school.path(&format!("/imports/{}", text(&import["id"])));
-    for (method, below) in [
-        (Method::GET, ""),
-        (Method::GET, "/rows"),
-        (Method::GET, "/userlist.csv"),
-        (Method::GET, "/errors.csv"),
-        (Method::POST, "/cancel"),
-        (Method::DELETE, "/credentials"),
-    ] {
-        answers.push(send(person.request(method, &format!("{path}{below}"))).await);
-    }
+    answers.extend(ask_about(person, school, import).await);
     answers
 }
 
@@ -124,17 +114,8 @@ both_databases!(an_organization_that_is_not_yours_is_not_there, |app| {
         uuid::Uuid::now_v7().to_string(),
         "7".to_owned(),
     ] {
-        let path = other.path(&format!("/imports/{id}"));
-        for (method, below) in [
-            (Method::GET, ""),
-            (Method::GET, "/rows"),
-            (Method::GET, "/userlist.csv"),
-            (Method::GET, "/errors.csv"),
-            (Method::POST, "/cancel"),
-            (Method::DELETE, "/credentials"),
-        ] {
-            let request = other.admin.request(method, &format!("{path}{below}"));
-            send(request).await.expect_problem(404, "not_found");
+        for answer in ask_about(&other.admin, &other, &json!({ "id": id })).await {
+            answer.expect_problem(404, "not_found");
         }
     }
     assert_eq!(school.import_with(&import["id"]).await, import);

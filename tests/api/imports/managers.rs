@@ -4,7 +4,6 @@
 use std::io::{Read as _, Write as _};
 
 use diesel::prelude::*;
-use reqwest::Method;
 use rollcall::domain::ids::{AccountId, GroupId};
 use rollcall::domain::organization::{AccountType, GroupRole, Role};
 use rollcall::services::imports::execution::BatchOutcome;
@@ -12,8 +11,8 @@ use rollcall::store::schema::{group_memberships, groups, memberships};
 use serde_json::{Value, json};
 
 use super::hang_up::{Framing, half_an_upload};
-use super::{HaltingWorker, assert_counts, file, form, part};
-use crate::support::people::{Organization, Person, send, text};
+use super::{HaltingWorker, ask_about, assert_counts, file, form, part};
+use crate::support::people::{Organization, Person, text};
 use crate::support::{App, TestResponse, both_databases};
 
 /// A teacher of the school with a group of their own.
@@ -44,29 +43,8 @@ async fn post_name(
     person.post(&school.path("/imports"), body).await
 }
 
-/// Everything that can be asked of an import, in an order in which each can succeed.
-async fn ask_all(
-    person: &Person<'_>,
-    school: &Organization<'_>,
-    import: &Value,
-) -> Vec<TestResponse> {
-    let path = school.path(&format!("/imports/{}", text(&import["id"])));
-    let mut answers = Vec::new();
-    for (method, below) in [
-        (Method::GET, ""),
-        (Method::GET, "/rows"),
-        (Method::GET, "/userlist.csv"),
-        (Method::GET, "/errors.csv"),
-        (Method::POST, "/cancel"),
-        (Method::DELETE, "/credentials"),
-    ] {
-        answers.push(send(person.request(method, &format!("{path}{below}"))).await);
-    }
-    answers
-}
-
 async fn assert_unseen(person: &Person<'_>, school: &Organization<'_>, import: &Value) {
-    for answer in ask_all(person, school, import).await {
+    for answer in ask_about(person, school, import).await {
         answer.expect_problem(404, "not_found");
     }
     let list = person
@@ -133,7 +111,7 @@ both_databases!(managers_of_a_group_import_into_it, |app| {
         .collect();
     assert_eq!(ids, [named["id"].clone(), uploaded["id"].clone()]);
     for import in [&uploaded, &named] {
-        let answers = ask_all(&teacher, &school, import).await;
+        let answers = ask_about(&teacher, &school, import).await;
         let statuses: Vec<_> = answers
             .iter()
             .map(|answer| answer.status.as_u16())
@@ -204,7 +182,7 @@ both_databases!(managers_see_only_what_they_imported_themselves, |app| {
     assert_unseen(&ada, &school, &of_admin).await;
     assert_unseen(&bob, &school, &of_ada).await;
     assert_unseen(&bob, &school, &of_admin).await;
-    let answers = ask_all(&school.admin, &school, &of_ada).await;
+    let answers = ask_about(&school.admin, &school, &of_ada).await;
     assert_eq!(answers[0].status, 200);
     assert_eq!(answers[2].status, 200);
 });

@@ -31,6 +31,7 @@ mod usernames;
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
+use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use rollcall::domain::ids::{ImportId, OrganizationId};
 use rollcall::services::imports::execution::{self, BatchOutcome};
@@ -40,7 +41,7 @@ use rollcall::worker::{IMPORTS, Worker};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::people::{Organization, text};
+use crate::support::people::{Organization, Person, send, text};
 use crate::support::{App, TestResponse};
 
 /// The field that every upload to a school needs.
@@ -85,6 +86,27 @@ fn form(fields: &[(&str, &str)]) -> Form {
 /// A file as a part of a form.
 fn part(file: impl Into<Vec<u8>>) -> Part {
     Part::bytes(file.into()).file_name("people.csv")
+}
+
+/// Everything that can be asked of an import, in an order in which each can succeed.
+async fn ask_about(
+    person: &Person<'_>,
+    school: &Organization<'_>,
+    import: &Value,
+) -> Vec<TestResponse> {
+    let path = school.path(&format!("/imports/{}", text(&import["id"])));
+    let mut answers = Vec::new();
+    for (method, below) in [
+        (Method::GET, ""),
+        (Method::GET, "/rows"),
+        (Method::GET, "/userlist.csv"),
+        (Method::GET, "/errors.csv"),
+        (Method::POST, "/cancel"),
+        (Method::DELETE, "/credentials"),
+    ] {
+        answers.push(send(person.request(method, &format!("{path}{below}"))).await);
+    }
+    answers
 }
 
 impl Organization<'_> {

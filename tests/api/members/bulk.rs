@@ -67,14 +67,7 @@ both_databases!(seats_go_to_those_who_are_named_first, |app| {
     )
     .await;
     // A deactivated member needs none.
-    school
-        .admin
-        .post(
-            &format!("{}/deactivate", school.path_of(&cid.id)),
-            json!({}),
-        )
-        .await
-        .expect_status(200);
+    school.deactivate(&school.path_of(&cid.id)).await;
     let teach = json!({
         "account_ids": [cid.id, bob.id, ann.id],
         "account_type": "teacher",

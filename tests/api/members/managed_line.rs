@@ -47,11 +47,7 @@ both_databases!(
             .expect_problem(403, "not_managed_here");
         // Reactivating here does not open what its own organization closed.
         let own = school.path_of(&ann.id);
-        school
-            .admin
-            .post(&format!("{own}/deactivate"), json!({}))
-            .await
-            .expect_status(200);
+        school.deactivate(&own).await;
         other
             .admin
             .post(&format!("{of_ann}/reactivate"), json!({}))
@@ -86,11 +82,7 @@ both_databases!(whoever_registered_themself_is_nobodys_to_manage, |app| {
         .post(&format!("{of_eve}/password-reset"), json!({}))
         .await
         .expect_problem(403, "not_managed_here");
-    school
-        .admin
-        .post(&format!("{of_eve}/deactivate"), json!({}))
-        .await
-        .expect_status(200);
+    school.deactivate(&of_eve).await;
     school
         .admin
         .delete(&format!("{of_eve}?delete_account=true"))

@@ -80,8 +80,7 @@ async fn limit_seats(operator: &Person<'_>, school: &Organization<'_>, limits: V
 
 /// The actions of the organization's log on one account, the latest first.
 async fn actions_on(school: &Organization<'_>, account: &str) -> Vec<String> {
-    let path = school.path(&format!("/audit-events?subject_id={account}&limit=200"));
-    let page = school.admin.get(&path).await.expect_status(200);
-    let items = page["items"].as_array().unwrap();
-    items.iter().map(|event| text(&event["action"])).collect()
+    let events = school.events_on(account).await;
+    let events = events.as_array().unwrap();
+    events.iter().map(|event| text(&event["action"])).collect()
 }

@@ -96,11 +96,7 @@ both_databases!(
         let school = app.school().await;
         let [ann, ..] = students(app, &school).await;
         let of_ann = school.path_of(&ann.id);
-        school
-            .admin
-            .post(&format!("{of_ann}/deactivate"), json!({}))
-            .await
-            .expect_status(200);
+        school.deactivate(&of_ann).await;
         let given = json!({ "password": "eight brown geese 8" });
         reset(&school.admin, &of_ann, given)
             .await

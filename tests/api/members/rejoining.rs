@@ -139,11 +139,7 @@ both_databases!(
         ann.delete("/v1/me").await.expect_status(204);
         assert_eq!(reserved().await, 1);
         let path = school.path_of(&bob.id);
-        school
-            .admin
-            .post(&format!("{path}/deactivate"), json!({}))
-            .await
-            .expect_status(200);
+        school.deactivate(&path).await;
         school
             .admin
             .delete(&format!("{path}?delete_account=true"))

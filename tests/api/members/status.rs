@@ -10,11 +10,7 @@ both_databases!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
     let of_ann = school.path_of(&ann.id);
-    let closed = school
-        .admin
-        .post(&format!("{of_ann}/deactivate"), json!({}))
-        .await
-        .expect_status(200);
+    let closed = school.deactivate(&of_ann).await;
     assert_eq!(closed["status"], "deactivated");
     ann.get("/v1/me").await.expect_problem(401, "not_signed_in");
     let refresh = json!({ "refresh_token": ann.refresh_token });
@@ -35,11 +31,7 @@ both_databases!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
     assert_eq!(ledger.expect_status(200)["total"]["used"], 3);
     check_invariants(app, &school);
 
-    let opened = school
-        .admin
-        .post(&format!("{of_ann}/reactivate"), json!({}))
-        .await
-        .expect_status(200);
+    let opened = school.reactivate(&of_ann).await;
     assert_eq!(opened["status"], "active");
     let ann = app.sign_in("ann@hill.example", "quiet rivers 11").await;
     ann.get(&school.path("")).await.expect_status(200);
@@ -91,11 +83,7 @@ both_databases!(
             .await
             .expect_status(200);
         school.add_to_group(&group, &[&ann.id], "manager").await;
-        school
-            .admin
-            .post(&format!("{of_ann}/deactivate"), json!({}))
-            .await
-            .expect_status(200);
+        school.deactivate(&of_ann).await;
         limit_seats(&operator, &school, json!({ "total": 3 })).await;
         school
             .admin
@@ -113,16 +101,8 @@ both_databases!(
             .expect_status(200);
         check_invariants(app, &school);
         let of_bob = school.path_of(&bob.id);
-        school
-            .admin
-            .post(&format!("{of_bob}/deactivate"), json!({}))
-            .await
-            .expect_status(200);
-        let back = school
-            .admin
-            .post(&format!("{of_ann}/reactivate"), json!({}))
-            .await
-            .expect_status(200);
+        school.deactivate(&of_bob).await;
+        let back = school.reactivate(&of_ann).await;
         assert_eq!(back["role"], "admin");
         assert_eq!(back["account_type"], "teacher");
         assert_eq!(back["groups"][0]["name"], "7A");
@@ -154,21 +134,13 @@ both_databases!(the_last_admin_cannot_be_deactivated_or_removed, |app| {
         .await
         .expect_status(200);
     // A deactivated admin is none that counts.
-    school
-        .admin
-        .post(&format!("{of_ann}/deactivate"), json!({}))
-        .await
-        .expect_status(200);
+    school.deactivate(&of_ann).await;
     school
         .admin
         .post(&deactivate, json!({}))
         .await
         .expect_problem(409, "last_admin");
-    school
-        .admin
-        .post(&format!("{of_ann}/reactivate"), json!({}))
-        .await
-        .expect_status(200);
+    school.reactivate(&of_ann).await;
     school
         .admin
         .post(&deactivate, json!({}))
@@ -221,11 +193,7 @@ both_databases!(an_operators_account_is_never_closed, |app| {
     let operator = app.operator().await;
     app.join(&school, &operator, "teacher").await;
     let of_operator = school.path_of(&operator.id);
-    school
-        .admin
-        .post(&format!("{of_operator}/deactivate"), json!({}))
-        .await
-        .expect_status(200);
+    school.deactivate(&of_operator).await;
     operator.get(&school.path("")).await.expect_status(200);
     app.sign_in(&operator.email, PASSWORD).await;
     school
