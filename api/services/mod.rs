@@ -21,6 +21,7 @@ pub mod invitations;
 pub mod invite_codes;
 pub mod limit_states;
 pub mod limits;
+mod mailed_links;
 pub mod members;
 pub mod memberships;
 pub mod offboarding;

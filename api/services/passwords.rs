@@ -10,6 +10,7 @@ use super::events;
 use super::invitations;
 use super::invite_codes::redemption;
 use super::limits::{self, Limit, LimitRequest};
+use super::mailed_links;
 use super::unit_of_work::UnitOfWork;
 use super::verification::verify_email;
 use crate::clock::new_id;
@@ -21,7 +22,7 @@ use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
 use crate::store::accounts::{self, Account};
-use crate::store::mailed_tokens::{self, MailedToken};
+use crate::store::mailed_tokens;
 use crate::store::sessions;
 
 /// How long a link for a forgotten password is good.
@@ -94,24 +95,15 @@ pub fn forgot(tx: &mut UnitOfWork<'_>, email: &EmailAddress, client: &str) -> Re
 }
 
 fn mail_link(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
-    let token = Token::generate(TokenKind::SetPassword)?;
-    let (now, outbox) = (tx.now(), &tx.services.outbox);
-    let expires_at = now.plus(RESET_LIFETIME);
-    let stored = MailedToken {
-        kind: TokenKind::SetPassword,
-        account_id: account.id,
-        invitation_id: None,
-        created_at: now,
-        expires_at,
-    };
-    mailed_tokens::insert(tx.connection, &token.hash(), &stored)?;
+    let (token, expires_at) =
+        mailed_links::issue(tx, TokenKind::SetPassword, account.id, RESET_LIFETIME)?;
     let mail = QueuedMail {
         to: account,
         language: None,
         organization: None,
         cause: format!("password forgotten {} {}", account.id, new_id::<MailId>()),
         content: MailContent::PasswordReset {
-            link: outbox.links.set_password(&token),
+            link: tx.services.outbox.links.set_password(&token),
             expires_at,
         },
     };

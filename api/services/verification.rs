@@ -7,6 +7,7 @@ use super::context::Principal;
 use super::events;
 use super::invite_codes::redemption::{self, SettledJoin};
 use super::limits::{self, Limit, LimitRequest};
+use super::mailed_links;
 use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
@@ -16,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
 use crate::store::accounts::{self, Account};
-use crate::store::mailed_tokens::{self, MailedToken};
+use crate::store::mailed_tokens;
 
 /// How long a link is good.
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -24,24 +25,15 @@ const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Queues a mail with a link that verifies the account's address; call it in the transaction of what
 /// asks for it.
 pub fn send(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
-    let token = Token::generate(TokenKind::VerifyEmail)?;
-    let (now, outbox) = (tx.now(), &tx.services.outbox);
-    let expires_at = now.plus(LIFETIME);
-    let stored = MailedToken {
-        kind: TokenKind::VerifyEmail,
-        account_id: account.id,
-        invitation_id: None,
-        created_at: now,
-        expires_at,
-    };
-    mailed_tokens::insert(tx.connection, &token.hash(), &stored)?;
+    let (token, expires_at) =
+        mailed_links::issue(tx, TokenKind::VerifyEmail, account.id, LIFETIME)?;
     let mail = QueuedMail {
         to: account,
         language: None,
         organization: None,
         cause: format!("verify address {} {}", account.id, new_id::<MailId>()),
         content: MailContent::VerifyEmail {
-            link: outbox.links.verify_email(&token),
+            link: tx.services.outbox.links.verify_email(&token),
             expires_at,
         },
     };

@@ -366,6 +366,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "accounts",
             "verification",
             "invite_codes",
+            "mailed_links",
             "generated_addresses",
             "seats",
             "admission",
