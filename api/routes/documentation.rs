@@ -5,10 +5,13 @@ use actix_web::http::header;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use utoipa::openapi::OpenApi;
-use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use super::problem::Problem;
 use crate::error::Error;
+
+/// The page that shows the document, and the script that starts it.
+const PAGE: &str = include_str!("documentation/page.html");
+const START: &str = include_str!("documentation/start.js");
 
 /// The document as it is served, and what it tells of paths and their methods.
 pub struct Documentation {
@@ -61,17 +64,14 @@ impl Documentation {
     }
 }
 
-/// Mounts the document and its pages, which need nothing from any other host.
+/// Mounts the document and its page, which needs nothing from any other host.
 pub fn mount(config: &mut web::ServiceConfig) {
-    let pages = SwaggerUi::new("/docs/{_:.*}").config(
-        Config::new([Url::new("Rollcall", "/openapi.json")])
-            .use_base_layout()
-            .try_it_out_enabled(true),
-    );
     config
         .route("/openapi.json", web::get().to(openapi_json))
         .route("/docs", web::get().to(to_docs))
-        .service(pages);
+        .route("/docs/", web::get().to(page))
+        .route("/docs/start.js", web::get().to(start_script))
+        .route("/docs/scalar.js", web::get().to(reference_script));
 }
 
 async fn openapi_json(documentation: web::Data<Documentation>) -> impl Responder {
@@ -82,8 +82,33 @@ async fn openapi_json(documentation: web::Data<Documentation>) -> impl Responder
 
 async fn to_docs() -> impl Responder {
     HttpResponse::PermanentRedirect()
-        .insert_header((header::LOCATION, "/docs/"))
+        .insert_header((header::LOCATION, "docs/"))
         .finish()
+}
+
+async fn page() -> impl Responder {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .body(PAGE)
+}
+
+async fn start_script() -> impl Responder {
+    script(START)
+}
+
+/// The program of the page, which a library holds.
+async fn reference_script() -> Result<HttpResponse, Problem> {
+    let program = scalar_api_reference::get_asset("scalar.js");
+    let program = program.ok_or_else(|| Error::internal("the page's program is missing"))?;
+    Ok(script(program))
+}
+
+/// A script that browsers keep for a day: it changes with a release only.
+fn script(text: impl Into<Bytes>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/javascript; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "public, max-age=86400"))
+        .body(text.into())
 }
 
 /// Responds where there is no handler: 405 where the path has other methods, else 404.

@@ -10,9 +10,9 @@ use actix_web::{Error as ActixError, web};
 
 use crate::state::State;
 
-/// What the pages of the documentation need: their own files, and the styles that they set themselves.
-const OF_PAGES: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-                        object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What the page of the documentation needs: its own files, and the styles that it sets itself.
+const OF_PAGES: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                        img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Nothing: a response of the API is no page.
 const OF_DATA: &str = "default-src 'none'; frame-ancestors 'none'";

@@ -34,7 +34,7 @@ const LAYERS: [&str; 17] = [
 const LIBRARIES: [(&str, &[&str]); 12] = [
     ("actix", &["cli", "app", "openapi", "routes"]),
     ("utoipa_actix_web", &["app", "openapi", "routes"]),
-    ("utoipa_swagger_ui", &["routes"]),
+    ("scalar_api_reference", &["routes"]),
     ("diesel", &["store"]),
     ("clap", &["main", "cli"]),
     ("argon2", &["crypto"]),

@@ -23,6 +23,7 @@ mod command_line;
 mod configuration;
 mod crash;
 mod crash_usernames;
+mod documentation;
 mod groups;
 mod health;
 mod idempotency;

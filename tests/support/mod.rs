@@ -2,6 +2,7 @@
 //! second busy organization in it, and callers that ask and receive.
 
 pub mod app;
+pub mod browser;
 pub mod command;
 pub mod database;
 pub mod import_file;
