@@ -44,7 +44,7 @@ both_databases!(the_file_has_what_the_list_has, |app| {
     assert_eq!(found[0], HEADER);
     let of_ada = format!(
         "{},Ada,ada@hill.example,student,member,active,true,false,csv_import,\
-         2026-09-01T07:30:00Z,2026-09-01T07:30:00Z,2026-09-01T07:30:00Z,7A; Choir",
+         2026-09-01T07:30:00Z,2026-09-01T07:30:00Z,2026-09-01T07:30:00Z,\"7A; Choir\"",
         ada.id
     );
     assert_eq!(found[1], of_ada);
