@@ -1,30 +1,108 @@
 //! How names and addresses are folded so that people find them as they type them.
 
+use std::collections::BTreeSet;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
 
-/// The longest search key, in bytes. It holds the longest username of nearly any script and fits
-/// into an index entry of PostgreSQL (about 2,700 bytes).
-const MAX_SEARCH_KEY_BYTES: usize = 1_000;
+use super::email_address::EmailAddress;
+use super::username::Username;
 
-/// Folds a text for searching and sorting: compatibility forms, case, accents and runs of white
-/// space make no difference, so that `muller` finds `Müller`.
+/// The longest folded name or address, in bytes. It holds the longest of nearly any script, and both
+/// together fit into an index entry of PostgreSQL (about 2,700 bytes).
+const MAX_KEY_BYTES: usize = 500;
+
+/// Folds a name for searching and sorting: compatibility forms, case, accents, apostrophes, hyphens and
+/// runs of white space make no difference.
 ///
-/// What is stored and what is searched for must both be folded. Folding a key gives the same key.
-pub fn search_key(text: &str) -> String {
+/// Folding a key gives the same key.
+pub fn search_key(name: &str) -> String {
+    without_hyphens(&folded(name))
+}
+
+/// Folds an address for searching, in each spelling of its domain. The canonical address is always the
+/// end of the key.
+pub fn address_key(email: &EmailAddress) -> String {
+    let (domain, _) = idna::domain_to_unicode(email.domain());
+    let shown = search_key(&format!("{}@{domain}", email.local_part()));
+    if shown == email.as_str() {
+        return shown;
+    }
+    format!("{shown}\n{email}")
+}
+
+/// Folds a member's name and address into one key, a line each: it is searched for words and sorted by,
+/// so that people of the same name stand in the order of their addresses.
+pub fn member_key(username: &Username, email: &EmailAddress) -> String {
+    format!("{}\n{}", search_key(username.as_str()), address_key(email))
+}
+
+/// What is searched for: words that are each any part of a key, in any order.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SearchWords(BTreeSet<String>);
+
+impl SearchWords {
+    /// The words of a text, folded as keys are; `None` where nothing in it counts.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = folded(text);
+        let words = text
+            .split(' ')
+            .map(|word| word.trim_matches(['<', '>', ',', ';']));
+        let words = words.flat_map(|word| match word.rsplit_once('@') {
+            Some((local_part, domain)) => vec![part_of_address(local_part, domain)],
+            None => word.split('-').map(str::to_owned).collect(),
+        });
+        let words: BTreeSet<String> = words.filter(|word| !word.is_empty()).collect();
+        (!words.is_empty()).then_some(Self(words))
+    }
+
+    /// The words, each once.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// For each word, a pattern for SQL's `LIKE … ESCAPE '\'` that matches the keys that contain it.
+    pub fn patterns(&self) -> impl Iterator<Item = String> {
+        self.iter().map(like_pattern)
+    }
+}
+
+/// A part of an address with its `@`, as [`address_key`] shows it: `@xn--bcher-kva.example` is
+/// `@bucher.example`.
+fn part_of_address(local_part: &str, domain: &str) -> String {
+    let (domain, _) = idna::domain_to_unicode(domain);
+    search_key(&format!("{local_part}@{domain}"))
+}
+
+/// A text folded, with its hyphens: words with a single space between them.
+fn folded(text: &str) -> String {
     // Lower case first, then decomposed: `İ` becomes an `i` with a dot, and the dot an accent.
-    let folded: String = text
+    let base: String = text
+        .chars()
+        .filter(|&c| !is_apostrophe(c))
         .nfkd()
         .flat_map(char::to_lowercase)
         .nfkd()
-        .filter(|&c| !is_accent(c) && !is_invisible(c))
+        .filter(|&c| !is_accent(c) && !is_invisible(c) && !is_apostrophe(c))
         .collect();
-    let mut key = String::with_capacity(folded.len());
-    for word in folded.split_whitespace() {
+    let mut key = String::with_capacity(base.len());
+    for word in base.split_whitespace() {
         if !key.is_empty() {
             key.push(' ');
         }
         word.chars().for_each(|c| push_base_letter(c, &mut key));
+    }
+    // Composed, a syllable of Korean is one letter and not three.
+    key.nfc().collect()
+}
+
+fn without_hyphens(folded: &str) -> String {
+    let mut key = String::with_capacity(folded.len());
+    for word in folded.replace('-', "").split_whitespace() {
+        if !key.is_empty() {
+            key.push(' ');
+        }
+        key.push_str(word);
     }
     bound(&mut key);
     key
@@ -41,7 +119,7 @@ pub fn name_key(name: &str) -> String {
 
 /// A pattern for SQL's `LIKE … ESCAPE '\'` that matches whatever contains `fragment`, taken
 /// literally.
-pub fn like_pattern(fragment: &str) -> String {
+fn like_pattern(fragment: &str) -> String {
     let mut pattern = String::with_capacity(fragment.len() + 2);
     pattern.push('%');
     for c in fragment.chars() {
@@ -78,8 +156,53 @@ const fn is_invisible(c: char) -> bool {
     )
 }
 
+/// Apostrophes, and what people type or paste in their place.
+const fn is_apostrophe(c: char) -> bool {
+    matches!(
+        c,
+        '\'' | '`'
+            | '\u{b4}'
+            | '\u{2b9}'..='\u{2bd}'
+            | '\u{2c8}'
+            | '\u{2ca}'
+            | '\u{2cb}'
+            | '\u{384}'
+            | '\u{55a}'
+            | '\u{5f3}'
+            | '\u{1fbd}'
+            | '\u{1fbf}'
+            | '\u{1fef}'
+            | '\u{1ffd}'
+            | '\u{1ffe}'
+            | '\u{2018}'..='\u{201b}'
+            | '\u{2032}'
+            | '\u{2035}'
+            | '\u{a78b}'
+            | '\u{a78c}'
+            | '\u{ff07}'
+            | '\u{ff40}'
+    )
+}
+
+/// Hyphens, dashes and signs that look like one.
+const fn is_hyphen(c: char) -> bool {
+    matches!(
+        c,
+        '-' | '\u{58a}' | '\u{5be}' | '\u{1400}' | '\u{1806}' | '\u{2010}'
+            ..='\u{2015}'
+                | '\u{2043}'
+                | '\u{2212}'
+                | '\u{2e17}'
+                | '\u{2e3a}'
+                | '\u{2e3b}'
+                | '\u{fe58}'
+                | '\u{fe63}'
+                | '\u{ff0d}'
+    )
+}
+
 /// Letters that people write with an accent or a ligature and that Unicode takes for letters of
-/// their own.
+/// their own; hyphens and full stops in all their shapes.
 fn push_base_letter(c: char, key: &mut String) {
     let base = match c {
         'ß' => "ss",
@@ -93,13 +216,15 @@ fn push_base_letter(c: char, key: &mut String) {
         'ł' => "l",
         'ŧ' => "t",
         'ς' => "σ",
+        '\u{3002}' => ".",
+        c if is_hyphen(c) => "-",
         _ => return key.push(c),
     };
     key.push_str(base);
 }
 
 fn bound(key: &mut String) {
-    let mut end = key.len().min(MAX_SEARCH_KEY_BYTES);
+    let mut end = key.len().min(MAX_KEY_BYTES);
     while !key.is_char_boundary(end) {
         end -= 1;
     }
@@ -123,7 +248,7 @@ mod tests {
             ("ΟΔΟΣ οδός", "οδοσ οδοσ"),
             ("Łukasz Żółć", "lukasz zolc"),
             ("Søren Æbelø", "soren aebelo"),
-            ("Yrjö-Åke Ääkkönen", "yrjo-ake aakkonen"),
+            ("Yrjö-Åke Ääkkönen", "yrjoake aakkonen"),
             ("Þórður", "thordur"),
             ("ﬁn Ｊａｎｅ №4 ½", "fin jane no4 1⁄2"),
             ("李明", "李明"),
@@ -131,7 +256,16 @@ mod tests {
             ("שָׁלוֹם", "שלום"),
             ("Ёлка Й", "елка и"),
             ("علی\u{200c}رضا", "علیرضا"),
-            ("O'Brien 100%_", "o'brien 100%_"),
+            ("O'Brien 100%_", "obrien 100%_"),
+            (
+                "O’Brien OʼBrien O´Brien O`Brien O＇Brien",
+                "obrien obrien obrien obrien obrien",
+            ),
+            (
+                "Anna-Lena Anna‑Lena Anna–Lena Anna − Lena",
+                "annalena annalena annalena anna lena",
+            ),
+            ("ŉ Ka‘imi", "n kaimi"),
             ("👩\u{200d}🏫", "👩🏫"),
             ("¨ ´", ""),
             ("", ""),
@@ -152,11 +286,11 @@ mod tests {
 
     #[test]
     fn keys_are_bounded_without_a_torn_character() {
-        assert_eq!(search_key(&"x".repeat(5_000)).len(), MAX_SEARCH_KEY_BYTES);
-        assert_eq!(search_key(&"明".repeat(500)).len(), 999);
-        assert_eq!(search_key(&format!("{} y", "x".repeat(999))).len(), 999);
+        assert_eq!(search_key(&"x".repeat(5_000)).len(), MAX_KEY_BYTES);
+        assert_eq!(search_key(&"明".repeat(500)).len(), 498);
+        assert_eq!(search_key(&format!("{} y", "x".repeat(499))).len(), 499);
         let longest_korean_name = "각".repeat(100);
-        assert!(search_key(&longest_korean_name).len() < MAX_SEARCH_KEY_BYTES);
+        assert!(search_key(&longest_korean_name).len() < MAX_KEY_BYTES);
     }
 
     #[test]
@@ -170,6 +304,64 @@ mod tests {
             let key = search_key(&c.repeat(700));
             assert_eq!(search_key(&key), key, "{c:?}");
         }
+    }
+
+    #[test]
+    fn members_are_found_by_any_spelling_of_an_address() {
+        let key = |name: &str, address: &str| {
+            let name = Username::parse(name).unwrap();
+            member_key(&name, &EmailAddress::parse(address).unwrap())
+        };
+        let mira = key("Mira O’Neill", "Mira@Bücher.example");
+        assert_eq!(
+            mira,
+            "mira oneill\nmira@bucher.example\nmira@xn--bcher-kva.example"
+        );
+        let jean = key("Jean-Luc", "jean-luc@x.org");
+        assert_eq!(jean, "jeanluc\njeanluc@x.org\njean-luc@x.org");
+        for (search, key) in [
+            ("mira@bücher.example", &mira),
+            ("MIRA@BU\u{308}CHER.example", &mira),
+            ("  <mira@xn--bcher-kva.example>; ", &mira),
+            ("ｍｉｒａ＠ｂüｃｈｅｒ。example", &mira),
+            ("@bücher.example", &mira),
+            ("bücher o'neill", &mira),
+            ("xn--bcher-kva.example", &mira),
+            ("example mira", &mira),
+            ("jean-luc@x.org", &jean),
+            ("jean‑luc", &jean),
+            ("luc jean", &jean),
+            ("jean luc", &jean),
+            ("jeanluc", &jean),
+        ] {
+            let words = SearchWords::parse(search).unwrap();
+            assert!(words.iter().all(|word| key.contains(word)), "{search}");
+        }
+        for search in [
+            "mira@bacher.example",
+            "miraoneill mirabücher",
+            "oneill\nmira",
+        ] {
+            let words = SearchWords::parse(search).unwrap();
+            let found = words.iter().all(|word| mira.contains(word));
+            assert_eq!(found, search.contains('\n'), "{search}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_nothing_that_counts_has_no_words() {
+        for text in ["", "  ", "-", "' –", "\u{200b}", "¨"] {
+            assert_eq!(SearchWords::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_keys_fit_into_an_index() {
+        let name = Username::parse(&"\u{fdfa}".repeat(100)).unwrap();
+        let label = "ö".repeat(50);
+        let address = format!("{}@{label}.{label}.{label}.de", "é".repeat(32));
+        let email = EmailAddress::parse(&address).unwrap();
+        assert!(member_key(&name, &email).len() <= 2 * MAX_KEY_BYTES + 256);
     }
 
     #[test]

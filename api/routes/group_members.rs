@@ -10,7 +10,7 @@ use super::extract::{
     GroupPath, Guard as _, IdempotencyHeader, InGroup, StoredResponse, idempotency,
 };
 use super::members::{MemberBody, order_of, page_of, position};
-use super::page::{Paged, page_body, refuse_unusable};
+use super::page::{MAX_SEARCH, Paged, page_body, parse_search};
 use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::domain::group_members::{AddOutcome, RemoveOutcome};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
@@ -87,8 +87,9 @@ page_body! {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct GroupMemberQuery {
-    /// Any part of the name or the address; case and accents do not matter.
-    #[param(max_length = 100)]
+    /// Words in any order, each any part of the name or the address; case, accents, apostrophes and
+    /// hyphens do not matter.
+    #[param(max_length = 254)]
     search: Option<String>,
     group_role: Option<GroupRole>,
     account_type: Option<AccountType>,
@@ -181,11 +182,11 @@ async fn list_group_members(
     query: web::Query<GroupMemberQuery>,
 ) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
-    refuse_unusable("?search", query.search.as_deref(), 100)?;
+    let search = parse_search(query.search.as_deref(), MAX_SEARCH)?;
     let order = order_of(query.sort, query.direction);
     let (limit, page) = page_of(order, query.limit, query.cursor.as_deref())?;
     let filter = MemberFilter {
-        search: query.search,
+        search,
         group_role: query.group_role,
         account_type: query.account_type,
         status: query.status,

@@ -9,7 +9,7 @@ use super::extract::{
     Form, GroupPath, Guard as _, IdempotencyHeader, InGroup, InOrganization, OrganizationPath,
     StoredResponse, idempotency, nullable,
 };
-use super::page::{PageSize, Paged, page_body, parse_cursor, refuse_unusable};
+use super::page::{PageSize, Paged, page_body, parse_cursor, parse_search};
 use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::domain::ids::GroupId;
 use crate::domain::organization::GroupRole;
@@ -110,7 +110,7 @@ pub struct UpdateGroupRequest {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct GroupQuery {
-    /// Any part of the name, whatever the case.
+    /// Words in any order, each any part of the name; case and accents do not matter.
     #[param(max_length = 100)]
     search: Option<String>,
     /// How many entries: 1 to 200.
@@ -182,13 +182,13 @@ async fn list_groups(
     query: web::Query<GroupQuery>,
 ) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
-    refuse_unusable("?search", query.search.as_deref(), MAX_NAME)?;
+    let search = parse_search(query.search.as_deref(), MAX_NAME)?;
     let (limit, after) = (
         PageSize::parse(query.limit)?,
         parse_cursor(query.cursor.as_deref())?,
     );
     let found = request
-        .run(move |tx, permit| groups::list(tx, &permit, query.search, limit.page(after)))
+        .run(move |tx, permit| groups::list(tx, &permit, search, limit.page(after)))
         .await?;
     let page = Paged::new(found, limit, |seen| seen.group.id, GroupBody::from)?;
     Ok(page.respond(&http, GroupPage::new))

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
+use crate::domain::search_key::SearchWords;
 use crate::error::{Error, Result};
 use crate::store::Page;
 
@@ -79,6 +80,18 @@ impl PageQuery {
     pub fn after<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         parse_cursor(self.cursor.as_deref())
     }
+}
+
+/// The most characters of a search for people: a whole address.
+pub const MAX_SEARCH: usize = 254;
+
+/// Reads what is searched for; a text of nothing that counts narrows no list.
+///
+/// # Errors
+/// As [`refuse_unusable`].
+pub fn parse_search(text: Option<&str>, most: usize) -> Result<Option<SearchWords>> {
+    refuse_unusable("?search", text, most)?;
+    Ok(text.and_then(SearchWords::parse))
 }
 
 /// Refuses a text that no column holds: too long, or with a NUL, which PostgreSQL does not take.

@@ -22,11 +22,12 @@ pub struct AccountChanges {
 /// # Errors
 /// `not_signed_in` where it is gone.
 pub fn update(tx: &mut UnitOfWork<'_>, changes: AccountChanges) -> Result<Account> {
-    let id = tx.context.principal.session()?.account.id;
+    let account = tx.context.principal.session()?.account.clone();
+    let id = account.id;
     let AccountChanges { username, language } = changes;
     tx.transaction(|tx| {
         if let Some(username) = &username {
-            accounts::rename(tx.connection, id, username)?;
+            accounts::rename(tx.connection, &account, username)?;
         }
         if let Some(language) = language {
             accounts::set_language(tx.connection, id, language)?;

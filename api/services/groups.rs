@@ -9,7 +9,7 @@ use crate::clock::new_id;
 use crate::domain::events::{DomainEvent, GroupEvent};
 use crate::domain::ids::{AccountId, GroupId};
 use crate::domain::organization::GroupRole;
-use crate::domain::search_key::name_key;
+use crate::domain::search_key::{SearchWords, name_key, search_key};
 use crate::error::{Code, Error, Result};
 use crate::store::groups::{self, Group, GroupChanges, GroupFilter};
 use crate::store::invite_codes as code_store;
@@ -45,6 +45,7 @@ pub fn create(
         id: new_id::<GroupId>(),
         organization_id: organization,
         name_key: name_key(&new.name),
+        search_key: search_key(&new.name),
         name: new.name,
         description: new.description,
         created_at: tx.now(),
@@ -99,7 +100,7 @@ fn add_manager(
 pub fn list(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<SeeGroups>,
-    search: Option<String>,
+    search: Option<SearchWords>,
     page: Page<GroupId>,
 ) -> Result<Vec<GroupView>> {
     let filter = GroupFilter {
@@ -161,6 +162,7 @@ pub fn update(
     let (organization, id) = (permit.permit.organization.id, permit.group.id);
     let changes = GroupChanges {
         name_key: new.name.as_deref().map(name_key),
+        search_key: new.name.as_deref().map(search_key),
         name: new.name,
         description: new.description,
     };

@@ -14,7 +14,7 @@ use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::invitations::InvitationStatus;
 use crate::domain::language::Language;
 use crate::domain::organization::MembershipStatus;
-use crate::domain::search_key::search_key;
+use crate::domain::search_key::member_key;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::Result;
@@ -27,7 +27,7 @@ pub struct Account {
     pub email: EmailAddress,
     pub email_verified_at: Option<Timestamp>,
     pub username: Username,
-    name_key: String,
+    search_key: String,
     pub password_hash: Option<String>,
     pub must_change_password: bool,
     pub generated_address: bool,
@@ -46,7 +46,7 @@ impl Account {
     pub fn new(email: EmailAddress, username: Username, created_at: Timestamp) -> Self {
         Self {
             id: new_id::<AccountId>(),
-            name_key: search_key(username.as_str()),
+            search_key: member_key(&username, &email),
             email,
             email_verified_at: None,
             username,
@@ -70,9 +70,9 @@ impl Account {
             || self.operator
     }
 
-    /// The username folded for search and order.
-    pub fn name_key(&self) -> &str {
-        &self.name_key
+    /// Name and address folded for search and order.
+    pub fn search_key(&self) -> &str {
+        &self.search_key
     }
 }
 
@@ -210,16 +210,16 @@ fn managed_only_by(organization: OrganizationId) -> _ {
 }
 
 /// Renames the account, here and where memberships repeat the name for their order.
-pub fn rename(connection: &mut Connection, id: AccountId, username: &Username) -> Result<()> {
-    let name_key = search_key(username.as_str());
-    diesel::update(accounts::table.find(id))
+pub fn rename(connection: &mut Connection, account: &Account, username: &Username) -> Result<()> {
+    let search_key = member_key(username, &account.email);
+    diesel::update(accounts::table.find(account.id))
         .set((
             accounts::username.eq(username),
-            accounts::name_key.eq(&name_key),
+            accounts::search_key.eq(&search_key),
         ))
         .execute(connection)?;
-    diesel::update(memberships::table.filter(memberships::account_id.eq(id)))
-        .set(memberships::name_key.eq(&name_key))
+    diesel::update(memberships::table.filter(memberships::account_id.eq(account.id)))
+        .set(memberships::search_key.eq(&search_key))
         .execute(connection)?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::schema::{group_memberships, groups, import_groups};
 use super::{Connection, Page};
 use crate::domain::ids::{AccountId, GroupId, ImportId, OrganizationId};
 use crate::domain::organization::GroupRole;
-use crate::domain::search_key::{like_pattern, name_key};
+use crate::domain::search_key::SearchWords;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -22,6 +22,8 @@ pub struct Group {
     pub name: String,
     /// The name folded: unique in the organization whatever the case.
     pub name_key: String,
+    /// The name folded for search.
+    pub search_key: String,
     pub description: Option<String>,
     pub created_at: Timestamp,
 }
@@ -41,8 +43,9 @@ pub fn insert(connection: &mut Connection, group: &Group) -> Result<bool> {
 #[diesel(table_name = groups)]
 pub struct GroupChanges {
     pub name: Option<String>,
-    /// Goes with the name.
+    /// Goes with the name, as the next does.
     pub name_key: Option<String>,
+    pub search_key: Option<String>,
     /// `Some(None)` takes it away.
     pub description: Option<Option<String>>,
 }
@@ -120,8 +123,8 @@ pub fn existing(
 /// Which groups a list shows; absent fields do not narrow it.
 #[derive(Clone, Debug, Default)]
 pub struct GroupFilter {
-    /// Any part of the name, whatever the case.
-    pub search: Option<String>,
+    /// Each any part of the name.
+    pub search: Option<SearchWords>,
     /// Only those that this account is in.
     pub member: Option<AccountId>,
 }
@@ -142,9 +145,8 @@ pub fn list(
     if let Some(after) = page.after {
         query = query.filter(groups::id.gt(after));
     }
-    if let Some(search) = &filter.search {
-        let pattern = like_pattern(&name_key(search.trim()));
-        query = query.filter(groups::name_key.like(pattern).escape('\\'));
+    for pattern in filter.search.iter().flat_map(SearchWords::patterns) {
+        query = query.filter(groups::search_key.like(pattern).escape('\\'));
     }
     if let Some(account) = filter.member {
         let theirs = group_memberships::table

@@ -15,7 +15,7 @@ use crate::domain::ids::{AccountId, GroupId, InvitationId, MailId, OrganizationI
 use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
 use crate::domain::language::Language;
 use crate::domain::organization::AccountType;
-use crate::domain::search_key::like_pattern;
+use crate::domain::search_key::SearchWords;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::organizations::Organization;
@@ -30,6 +30,8 @@ pub struct Invitation {
     pub account_id: Option<AccountId>,
     pub invited_by_account_id: Option<AccountId>,
     pub email: EmailAddress,
+    /// The address folded for search.
+    pub search_key: String,
     pub kind: InvitationKind,
     pub account_type: AccountType,
     pub language: Language,
@@ -62,8 +64,8 @@ impl Invitation {
 #[derive(Clone, Debug)]
 pub struct InvitationQuery {
     pub status: Option<InvitationStatus>,
-    /// Any part of the address.
-    pub search: Option<String>,
+    /// Each any part of the address.
+    pub search: Option<SearchWords>,
     /// Only those that this account sent.
     pub sender: Option<AccountId>,
     /// Only those that are older than this one.
@@ -158,9 +160,8 @@ pub fn list(
     if let Some(sender) = query.sender {
         found = found.filter(invitations::invited_by_account_id.eq(sender));
     }
-    if let Some(search) = &query.search {
-        let pattern = like_pattern(&search.trim().to_lowercase());
-        found = found.filter(invitations::email.like(pattern).escape('\\'));
+    for pattern in query.search.iter().flat_map(SearchWords::patterns) {
+        found = found.filter(invitations::search_key.like(pattern).escape('\\'));
     }
     if let Some(status) = query.status {
         found = found.filter(has_status(status, now));

@@ -11,11 +11,12 @@ use super::connection::MultiBackend;
 use super::memberships::Membership;
 use super::row_value::beyond;
 use super::schema::{accounts, group_memberships, memberships};
+use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::members::Direction::{self, Ascending, Descending};
 use crate::domain::members::{MemberKey, MemberOrder, MemberPosition, MemberSort};
 use crate::domain::organization::{AccountType, GroupRole, MembershipStatus, Role};
-use crate::domain::search_key::{like_pattern, search_key};
+use crate::domain::search_key::SearchWords;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -31,15 +32,15 @@ pub struct MemberRow {
 /// Which members a list shows; absent fields do not narrow it.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct MemberFilter {
-    /// Any part of the name or the address.
-    pub search: Option<String>,
+    /// Each any part of the name or the address.
+    pub search: Option<SearchWords>,
     pub account_type: Option<AccountType>,
     pub role: Option<Role>,
     pub status: Option<MembershipStatus>,
     pub group: Option<GroupId>,
     /// As what they are in the group.
     pub group_role: Option<GroupRole>,
-    pub email_domain: Option<String>,
+    pub email_domain: Option<EmailDomain>,
     pub managed: Option<bool>,
     pub registered_from: Option<Timestamp>,
     pub registered_to: Option<Timestamp>,
@@ -99,8 +100,8 @@ fn query(organization: OrganizationId, filter: &MemberFilter, page: &MemberPage)
     }
     let id = memberships::account_id;
     match (page.order.by, page.order.direction) {
-        (MemberOrder::Name, Ascending) => query.order((memberships::name_key.asc(), id.asc())),
-        (MemberOrder::Name, Descending) => query.order((memberships::name_key.desc(), id.desc())),
+        (MemberOrder::Name, Ascending) => query.order((memberships::search_key.asc(), id.asc())),
+        (MemberOrder::Name, Descending) => query.order((memberships::search_key.desc(), id.desc())),
         (MemberOrder::Registered, Ascending) => {
             query.order((memberships::registered_at.asc(), id.asc()))
         }
@@ -120,7 +121,7 @@ fn after(position: &MemberPosition, direction: Direction) -> Condition {
     let id = position.account;
     match &position.key {
         MemberKey::Name(name) => Box::new(beyond(
-            (memberships::name_key, memberships::account_id),
+            (memberships::search_key, memberships::account_id),
             (name.clone(), id),
             direction,
         )),
@@ -166,6 +167,15 @@ fn membership_conditions(organization: OrganizationId, filter: &MemberFilter) ->
     if let Some(to) = filter.active_to {
         conditions.push(Box::new(memberships::last_active_at.lt(to)));
     }
+    for pattern in filter.search.iter().flat_map(SearchWords::patterns) {
+        conditions.push(Box::new(memberships::search_key.like(pattern).escape('\\')));
+    }
+    if let Some(domain) = &filter.email_domain {
+        // A key ends with the canonical address, and a domain has no wildcard.
+        conditions.push(Box::new(
+            memberships::search_key.like(format!("%@{domain}")),
+        ));
+    }
     if let Some(group) = filter.group {
         conditions.push(in_group(organization, group, filter.group_role));
     }
@@ -200,20 +210,6 @@ fn in_group(organization: OrganizationId, group: GroupId, role: Option<GroupRole
 
 fn account_conditions(filter: &MemberFilter) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
-    if let Some(search) = &filter.search {
-        let name = accounts::name_key
-            .like(like_pattern(&search_key(search)))
-            .escape('\\');
-        let address = like_pattern(&search.trim().to_lowercase());
-        conditions.push(Box::new(
-            name.or(accounts::email.like(address).escape('\\')),
-        ));
-    }
-    if let Some(domain) = &filter.email_domain {
-        let pattern = like_pattern(&format!("@{}", domain.to_lowercase()));
-        let ending = pattern.strip_suffix('%').unwrap_or_default().to_owned();
-        conditions.push(Box::new(accounts::email.like(ending).escape('\\')));
-    }
     match filter.managed {
         Some(true) => conditions.push(Box::new(is_managed_here())),
         Some(false) => conditions.push(Box::new(diesel::dsl::not(is_managed_here()))),

@@ -24,7 +24,7 @@ pub struct Membership {
     pub status: MembershipStatus,
     pub joined_via: JoinedVia,
     pub joined_at: Timestamp,
-    name_key: String,
+    search_key: String,
     registered_at: Timestamp,
     last_active_at: Timestamp,
 }
@@ -50,7 +50,7 @@ impl Membership {
             status: MembershipStatus::Active,
             joined_via: terms.joined_via,
             joined_at: terms.joined_at,
-            name_key: account.name_key().to_owned(),
+            search_key: account.search_key().to_owned(),
             registered_at: account.created_at,
             last_active_at: account.last_active_at,
         }
@@ -74,7 +74,7 @@ impl Membership {
     /// Where it stands in this order.
     pub fn key(&self, order: MemberOrder) -> MemberKey {
         match order {
-            MemberOrder::Name => MemberKey::Name(self.name_key.clone()),
+            MemberOrder::Name => MemberKey::Name(self.search_key.clone()),
             MemberOrder::Registered => MemberKey::Registered(self.registered_at),
             MemberOrder::LastActive => MemberKey::LastActive(self.last_active_at),
         }

@@ -11,7 +11,7 @@ table! {
         email -> Text,
         email_verified_at -> Nullable<UtcTimestamp>,
         username -> Text,
-        name_key -> Text,
+        search_key -> Text,
         password_hash -> Nullable<Text>,
         must_change_password -> Bool,
         generated_address -> Bool,
@@ -76,7 +76,7 @@ table! {
         status -> Text,
         joined_via -> Text,
         joined_at -> UtcTimestamp,
-        name_key -> Text,
+        search_key -> Text,
         registered_at -> UtcTimestamp,
         last_active_at -> UtcTimestamp,
     }
@@ -104,6 +104,7 @@ table! {
         organization_id -> Id,
         name -> Text,
         name_key -> Text,
+        search_key -> Text,
         description -> Nullable<Text>,
         created_at -> UtcTimestamp,
     }
@@ -307,6 +308,7 @@ table! {
         account_id -> Nullable<Id>,
         invited_by_account_id -> Nullable<Id>,
         email -> Text,
+        search_key -> Text,
         kind -> Text,
         account_type -> Text,
         language -> Text,

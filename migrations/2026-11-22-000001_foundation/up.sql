@@ -22,8 +22,8 @@ CREATE TABLE accounts (
     email text NOT NULL,
     email_verified_at timestamptz,
     username text NOT NULL,
-    -- The username folded for search and order.
-    name_key text NOT NULL,
+    -- Name and address folded for search and order.
+    search_key text NOT NULL,
     -- A PHC string; none yet: no password opens the account.
     password_hash text,
     must_change_password boolean NOT NULL,
@@ -59,7 +59,7 @@ CREATE TABLE refresh_tokens (
 );
 CREATE INDEX refresh_tokens_session ON refresh_tokens (session_id);
 
--- name_key, registered_at and last_active_at repeat the account's: a page of one organization's
+-- search_key, registered_at and last_active_at repeat the account's: a page of one organization's
 -- members, in any of the three orders, is then one stretch of one index.
 CREATE TABLE memberships (
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
@@ -69,13 +69,13 @@ CREATE TABLE memberships (
     status text NOT NULL,
     joined_via text NOT NULL,
     joined_at timestamptz NOT NULL,
-    name_key text NOT NULL,
+    search_key text NOT NULL,
     registered_at timestamptz NOT NULL,
     last_active_at timestamptz NOT NULL,
     PRIMARY KEY (organization_id, account_id)
 );
 CREATE INDEX memberships_account ON memberships (account_id);
-CREATE INDEX memberships_by_name ON memberships (organization_id, name_key, account_id);
+CREATE INDEX memberships_by_name ON memberships (organization_id, search_key, account_id);
 CREATE INDEX memberships_by_registration ON memberships (organization_id, registered_at, account_id);
 CREATE INDEX memberships_by_activity ON memberships (organization_id, last_active_at, account_id);
 
@@ -93,7 +93,10 @@ CREATE TABLE groups (
     id uuid PRIMARY KEY NOT NULL,
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     name text NOT NULL,
+    -- Unique whatever the case.
     name_key text NOT NULL,
+    -- Folded for search.
+    search_key text NOT NULL,
     description text,
     created_at timestamptz NOT NULL
 );

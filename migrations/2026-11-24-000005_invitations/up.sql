@@ -7,6 +7,8 @@ CREATE TABLE invitations (
     account_id uuid REFERENCES accounts (id) ON DELETE SET NULL,
     invited_by_account_id uuid REFERENCES accounts (id) ON DELETE SET NULL,
     email text NOT NULL,
+    -- The address folded for search.
+    search_key text NOT NULL,
     -- Whether the account was made by it ('new_account') or has to accept it ('join').
     kind text NOT NULL,
     account_type text NOT NULL,

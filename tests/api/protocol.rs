@@ -261,6 +261,7 @@ both_databases!(hostile_query_parameters_are_refused, |app| {
     for (path, fields) in [
         ("/members?search=%00", [("?search", "invalid")]),
         ("/members?email_domain=a%00", [("?email_domain", "invalid")]),
+        ("/members?email_domain=%25", [("?email_domain", "invalid")]),
         ("/audit-events?subject_id=%00", [("?subject_id", "invalid")]),
     ] {
         school
@@ -270,7 +271,6 @@ both_databases!(hostile_query_parameters_are_refused, |app| {
             .expect_fields(&fields);
     }
     for path in [
-        "/members?email_domain=%25",
         "/members?search=%25%5C",
         "/members?registered_from=-009998-01-01T00:00:00Z",
         "/audit-events?to=-009998-01-01T00:00:00Z",

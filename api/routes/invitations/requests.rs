@@ -11,7 +11,7 @@ use crate::domain::language::Language;
 use crate::domain::organization::AccountType;
 use crate::error::{Error, Result};
 use crate::routes::extract::{FieldReason, Form};
-use crate::routes::page::{PageSize, parse_cursor, refuse_unusable};
+use crate::routes::page::{MAX_SEARCH, PageSize, parse_cursor, parse_search};
 use crate::services::invitations::{GivenAddress, InvitationKey, NewInvitations};
 use crate::store::invitations::InvitationQuery;
 
@@ -136,7 +136,7 @@ fn valid_days(form: &mut Form, days: Option<i64>) -> ValidDays {
 #[into_params(parameter_in = Query)]
 pub struct ListInvitationsParams {
     status: Option<InvitationStatus>,
-    /// Any part of the address; case does not matter.
+    /// Words in any order, each any part of the address; case and accents do not matter.
     #[param(max_length = 254)]
     search: Option<String>,
     /// How many entries: 1 to 200.
@@ -155,10 +155,9 @@ impl ListInvitationsParams {
     pub fn parse(self) -> Result<(PageSize, InvitationQuery)> {
         let limit = PageSize::parse(self.limit)?;
         let before = parse_cursor(self.cursor.as_deref())?;
-        refuse_unusable("?search", self.search.as_deref(), 254)?;
         let query = InvitationQuery {
             status: self.status,
-            search: self.search,
+            search: parse_search(self.search.as_deref(), MAX_SEARCH)?,
             sender: None,
             before,
             limit: limit.with_lookahead(),

@@ -3,12 +3,14 @@
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::domain::email_address::EmailAddressError;
+use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::GroupId;
 use crate::domain::members::{Direction, MemberOrder, MemberPosition, MemberSort};
 use crate::domain::organization::{AccountType, MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
-use crate::error::Result;
-use crate::routes::page::{PageSize, bad_cursor, parse_cursor, refuse_unusable};
+use crate::error::{Error, Result};
+use crate::routes::page::{MAX_SEARCH, PageSize, bad_cursor, parse_cursor, parse_search};
 use crate::store::member_list::{MemberFilter, MemberPage};
 
 /// Declares query parameters that filter and order members, with further ones where given. (Flattened
@@ -20,15 +22,16 @@ macro_rules! member_query {
         #[serde(deny_unknown_fields)]
         #[into_params(parameter_in = Query)]
         pub struct $name {
-            /// Any part of the name or the address; case and accents do not matter.
-            #[param(max_length = 100)]
+            /// Words in any order, each any part of the name or the address; case, accents, apostrophes
+            /// and hyphens do not matter.
+            #[param(max_length = 254)]
             search: Option<String>,
             account_type: Option<AccountType>,
             role: Option<Role>,
             status: Option<MembershipStatus>,
             /// Members of this group.
             group_id: Option<GroupId>,
-            /// The part of the address behind the `@`.
+            /// The part of the address behind the `@`, in any spelling.
             #[param(max_length = 253)]
             email_domain: Option<String>,
             /// Whether this organization created the account.
@@ -57,18 +60,16 @@ macro_rules! member_query {
             /// Which members.
             ///
             /// # Errors
-            /// `validation_failed` for a text that cannot be looked for.
+            /// `validation_failed` for a text that cannot be looked for and for what is no domain.
             pub fn into_filter(self) -> Result<MemberFilter> {
-                refuse_unusable("?search", self.search.as_deref(), 100)?;
-                refuse_unusable("?email_domain", self.email_domain.as_deref(), 253)?;
                 Ok(MemberFilter {
-                    search: self.search,
+                    search: parse_search(self.search.as_deref(), MAX_SEARCH)?,
                     account_type: self.account_type,
                     role: self.role,
                     status: self.status,
                     group: self.group_id,
                     group_role: None,
-                    email_domain: self.email_domain,
+                    email_domain: parse_domain(self.email_domain.as_deref())?,
                     managed: self.managed,
                     registered_from: self.registered_from,
                     registered_to: self.registered_to,
@@ -96,6 +97,14 @@ member_query! {
 member_query! {
     /// Which members, in which order.
     ExportQuery {}
+}
+
+/// The domain asked for; blank is none.
+fn parse_domain(text: Option<&str>) -> Result<Option<EmailDomain>> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty());
+    let refused =
+        |error: EmailAddressError| Error::invalid("?email_domain", "invalid", error.to_string());
+    text.map(EmailDomain::parse).transpose().map_err(refused)
 }
 
 /// The order asked for, by name upwards unless given.

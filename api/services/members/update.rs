@@ -47,7 +47,7 @@ pub fn update(
         }
         if let Some(username) = &changes.username {
             require_managed(&account, organization)?;
-            accounts::rename(tx.connection, id, username)?;
+            accounts::rename(tx.connection, &account, username)?;
         }
         let renamed = changes
             .username

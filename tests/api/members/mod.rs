@@ -8,6 +8,7 @@ mod offboarding;
 mod password;
 mod races;
 mod rejoining;
+mod search;
 mod status;
 
 use serde_json::Value;

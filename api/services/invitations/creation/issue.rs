@@ -9,6 +9,7 @@ use crate::domain::events::{DomainEvent, InvitationEvent, JoinedBy};
 use crate::domain::ids::{AccountId, GroupId, InvitationId};
 use crate::domain::invitations::{InvitationKind, InvitationOutcome, InvitationStatus};
 use crate::domain::organization::{JoinedVia, Role};
+use crate::domain::search_key::address_key;
 use crate::error::{Error, Result};
 use crate::services::admission::{self, Admission, Newcomer, SeatSource};
 use crate::services::authorization::{Invite, Permit};
@@ -140,6 +141,7 @@ fn invitation(
         account_id: Some(account.id),
         invited_by_account_id: tx.account_id(),
         email: account.email.clone(),
+        search_key: address_key(&account.email),
         kind: invitee.kind,
         account_type: new.account_type,
         language: new.language.unwrap_or(account.language),
