@@ -229,6 +229,15 @@ impl Error {
         }))
     }
 
+    /// A refusal with other words; what is no refusal stays as it is.
+    #[must_use]
+    pub fn in_other_words(mut self, detail: &'static str) -> Self {
+        if let Self::Refused(refusal) = &mut self {
+            refusal.detail = detail.into();
+        }
+        self
+    }
+
     /// A fault of ours, with its cause for the log.
     pub fn internal(cause: impl Into<Source>) -> Self {
         Self::Internal(cause.into())

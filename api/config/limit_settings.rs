@@ -53,9 +53,15 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
             "5/10m",
             "Unknown invite codes tried by one account.",
         ),
+        Limit::CodeUnverified => (
+            "limit_code_unverified",
+            "1000/1h",
+            "Unknown invite codes tried from one client address by accounts that registered themselves and \
+             have not verified their addresses.",
+        ),
         Limit::CodeClient => (
             "limit_code_client",
-            "100/1h",
+            "1000/1h",
             "Unknown invite codes tried from one client address without a session.",
         ),
         Limit::MailToAddress => (

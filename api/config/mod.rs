@@ -37,12 +37,12 @@ use self::settings::{
     CONFIG_FILE, CORS_ORIGINS, DATA_DIR, DATABASE_CONNECTIONS, DATABASE_URL, HASH_THREADS,
     IMPORT_LEASE_SECONDS, IMPORT_WORKERS, LISTEN, LOG, LOG_FORMAT, LOGIN_DOMAIN, MAIL_FROM,
     MAIL_LEASE_SECONDS, MAIL_PER_MINUTE, MAIL_WORKERS, ORGANIZATION_CREATION, PASSWORD_HASH,
-    PUBLIC_URL, RESULTS_HOURS, SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL,
+    PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS, SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL,
     TRUSTED_PROXIES,
 };
 use self::source::Sources;
 use self::values::origin_of;
-use crate::domain::client_address::TrustedProxies;
+use crate::domain::client_address::{ProxyHeader, TrustedProxies};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::generated_address::LoginDomain;
 use crate::domain::hash_cost::HashCost;
@@ -86,8 +86,10 @@ pub struct Config {
     pub smtp_url: Option<SmtpUrl>,
     /// The quotas of all limits.
     pub limits: Quotas,
-    /// Proxies whose `X-Forwarded-For` and `Forwarded` are believed.
+    /// Proxies whose word is taken for whom they speak.
     pub trusted_proxies: TrustedProxies,
+    /// The header in which they say it.
+    pub proxy_header: ProxyHeader,
     /// Sender of mail.
     pub mail_from: Mailbox,
     /// Mails sent in a minute by all replicas together, at most.
@@ -179,6 +181,7 @@ impl Config {
             import_workers: from.read_at_most(&IMPORT_WORKERS, hash_threads)?,
             results_lifetime: from.read(&RESULTS_HOURS)?,
             trusted_proxies: from.read(&TRUSTED_PROXIES)?,
+            proxy_header: from.read(&PROXY_HEADER)?,
             limits: limits(from)?,
             log: from.read(&LOG)?,
             log_format: from.read(&LOG_FORMAT)?,

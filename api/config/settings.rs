@@ -12,7 +12,7 @@ use super::values::{
     LogFormat, OrganizationCreation, count, hours, listen_address, log_filter, optional, origins,
     parsed, seconds, web_url, word,
 };
-use crate::domain::client_address::TrustedProxies;
+use crate::domain::client_address::{ProxyHeader, TrustedProxies};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::generated_address::LoginDomain;
 use crate::domain::hash_cost::HashCost;
@@ -288,8 +288,8 @@ settings! {
         is_secret: false,
     }
 
-    /// Addresses and networks of the reverse proxies in front, separated by commas. Rollcall believes
-    /// `X-Forwarded-For` and `Forwarded` only from them. Without this setting, everybody behind a proxy
+    /// Addresses and networks of the reverse proxies in front, separated by commas. Rollcall believes the
+    /// header of `ROLLCALL_PROXY_HEADER` only from them. Without this setting, everybody behind a proxy
     /// counts as one client.
     TRUSTED_PROXIES: TrustedProxies {
         name: "trusted_proxies",
@@ -297,6 +297,17 @@ settings! {
         parse: parsed,
         default: Unset("no proxy is trusted"),
         example: "10.0.0.0/8,192.0.2.7",
+        is_secret: false,
+    }
+
+    /// The header to which the trusted proxies add the address that they were called from: a list of
+    /// addresses, or `Forwarded` (RFC 7239). The proxies have to write this one; no other counts.
+    PROXY_HEADER: ProxyHeader {
+        name: "proxy_header",
+        section: Limits,
+        parse: parsed,
+        default: Fixed("X-Forwarded-For"),
+        example: "Forwarded",
         is_secret: false,
     }
 

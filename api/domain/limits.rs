@@ -22,6 +22,8 @@ string_enum! {
         PasswordCheck = "password_check",
         /// Unknown invite codes that one account tried.
         CodeAccount = "code_account",
+        /// Unknown invite codes that accounts which anybody can register tried from one client address.
+        CodeUnverified = "code_unverified",
         /// Unknown invite codes that came from one client address without a session.
         CodeClient = "code_client",
         /// Mails to one address, for each purpose: password resets, links sent again, renewed
@@ -46,7 +48,9 @@ impl Limit {
             // 10 at once and 60 an hour.
             Self::SignInAddress => (100, 3600),
             Self::SignInAccount | Self::PasswordCheck | Self::CodeAccount => (10, 600),
-            Self::CodeClient | Self::MailFromClient => (300, 3600),
+            // A code has 49 bits: thousands of guesses an hour find none.
+            Self::CodeClient | Self::CodeUnverified => (3000, 3600),
+            Self::MailFromClient => (300, 3600),
             Self::MailToAddress => (5, 3600),
             Self::Invitations => (5000, 86_400),
         };

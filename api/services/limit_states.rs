@@ -28,6 +28,12 @@ impl LimitStates {
         known.extend(states.into_iter().map(|state| (state.limit, state)));
     }
 
+    /// Forgets how the sender stands with limits that turned out not to bind them.
+    pub fn forget(&self, limits: &[Limit]) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|limit, _| !limits.contains(limit));
+    }
+
     /// The states noted so far, in the order of the limits' declaration.
     pub fn list(&self) -> Vec<LimitState> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

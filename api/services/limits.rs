@@ -19,6 +19,7 @@ pub use crate::domain::limits::{Limit, Quota};
 
 use super::unit_of_work::UnitOfWork;
 use crate::crypto::digest::Sha256;
+use crate::domain::client_address::Client;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::rate_limits::{self, Use};
@@ -30,7 +31,13 @@ pub struct LimitRequest {
     /// An account's id, an address: only a hash of it is kept.
     pub subject: String,
     pub uses: u32,
+    /// How many times the quota the subject has.
+    pub times: u32,
 }
+
+/// How many times the quota of one network a site of IPv6 has (/48): somebody who has all its networks
+/// gets no further, and one of its customers does not use it up.
+const TIMES_OF_A_SITE: u32 = 10;
 
 impl LimitRequest {
     /// One use.
@@ -39,6 +46,27 @@ impl LimitRequest {
             limit,
             subject: subject.into(),
             uses: 1,
+            times: 1,
+        }
+    }
+
+    /// One use by a client: by its network, and by the site that the network is one of.
+    pub fn by_client(limit: Limit, client: &Client) -> Vec<Self> {
+        let site = client.site().map(|site| Self {
+            times: TIMES_OF_A_SITE,
+            ..Self::one(limit, site)
+        });
+        std::iter::once(Self::one(limit, client.network()))
+            .chain(site)
+            .collect()
+    }
+
+    /// The same, for what the subject does to this one only.
+    #[must_use]
+    pub fn to(self, whom: &str) -> Self {
+        Self {
+            subject: format!("{} {whom}", self.subject),
+            ..self
         }
     }
 }
@@ -55,6 +83,8 @@ pub fn take(tx: &mut UnitOfWork<'_>, requests: &[LimitRequest]) -> Result<()> {
         for request in requests {
             match take_one(tx, request)? {
                 Taken::Unlimited => {}
+                // What a site has left is more than its network has.
+                Taken::Allowed(_) if request.times > 1 => {}
                 Taken::Allowed(state) => states.push(state),
                 Taken::Refused(state, wait) => {
                     states = vec![state];
@@ -77,7 +107,7 @@ enum Taken {
 }
 
 fn take_one(tx: &mut UnitOfWork<'_>, request: &LimitRequest) -> Result<Taken> {
-    let Some(quota) = tx.services.config.limits.of(request.limit) else {
+    let Some(quota) = quota_of(tx, request) else {
         return Ok(Taken::Unlimited);
     };
     let wanted = use_of(request, quota, tx.now());
@@ -95,11 +125,12 @@ pub fn refund(tx: &mut UnitOfWork<'_>, taken: &[LimitRequest]) -> Result<()> {
     let states = tx.transaction(|tx| {
         let mut states = Vec::with_capacity(taken.len());
         for request in taken {
-            let Some(quota) = tx.services.config.limits.of(request.limit) else {
+            let Some(quota) = quota_of(tx, request) else {
                 continue;
             };
             let given = use_of(request, quota, tx.now());
-            if let Some(full_at) = rate_limits::refund(tx.connection, &given)? {
+            let full_at = rate_limits::refund(tx.connection, &given)?;
+            if let Some(full_at) = full_at.filter(|_| request.times == 1) {
                 states.push(limit_state(request.limit, quota, &given, full_at));
             }
         }
@@ -107,6 +138,14 @@ pub fn refund(tx: &mut UnitOfWork<'_>, taken: &[LimitRequest]) -> Result<()> {
     })?;
     tx.context.limit_states.note(states);
     Ok(())
+}
+
+fn quota_of(tx: &UnitOfWork<'_>, request: &LimitRequest) -> Option<Quota> {
+    let quota = tx.services.config.limits.of(request.limit)?;
+    Some(Quota {
+        uses: quota.uses.saturating_mul(request.times),
+        ..quota
+    })
 }
 
 fn use_of(wanted: &LimitRequest, quota: Quota, now: Timestamp) -> Use {

@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod invitations;
 pub mod invite_codes;
+pub mod known_networks;
 pub mod limit_states;
 pub mod limits;
 mod mailed_links;

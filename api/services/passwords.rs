@@ -9,12 +9,14 @@ use super::context::Principal;
 use super::events;
 use super::invitations;
 use super::invite_codes::redemption;
+use super::known_networks;
 use super::limits::{self, Limit, LimitRequest};
 use super::mailed_links;
 use super::unit_of_work::UnitOfWork;
 use super::verification::verify_email;
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
+use crate::domain::client_address::Client;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::MailId;
@@ -77,13 +79,11 @@ fn mail_change(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
 ///
 /// # Errors
 /// `rate_limited` after too many mails to the address, or for the client.
-pub fn forgot(tx: &mut UnitOfWork<'_>, email: &EmailAddress, client: &str) -> Result<()> {
+pub fn forgot(tx: &mut UnitOfWork<'_>, email: &EmailAddress, client: &Client) -> Result<()> {
     tx.transaction(|tx| {
         // Counted before the account is looked up.
-        let mails = [
-            LimitRequest::one(Limit::MailToAddress, email.as_str()),
-            LimitRequest::one(Limit::MailFromClient, client),
-        ];
+        let mut mails = vec![LimitRequest::one(Limit::MailToAddress, email.as_str())];
+        mails.extend(LimitRequest::by_client(Limit::MailFromClient, client));
         limits::take(tx, &mails)?;
         let account = accounts::find_by_email(tx.connection, email)?
             .filter(|account| account.deactivated_at.is_none() && !account.generated_address);
@@ -142,7 +142,7 @@ fn bearer(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<(Token, Account)> 
 ///
 /// # Errors
 /// `token_invalid` where it was used, replaced or has expired; `account_deactivated`.
-pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str) -> Result<()> {
+pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str, client: &Client) -> Result<()> {
     let (token, account) = bearer(tx, presented)?;
     tx.acting_as(Principal::Owner(account.clone()), |tx| {
         tx.transaction(|tx| {
@@ -155,6 +155,7 @@ pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str) -> Result<()>
                 return Err(refusal.unwrap_or_else(Error::account_deactivated));
             }
             use_up(tx, &token, &account)?;
+            known_networks::remember(tx, account.id, client)?;
             let ended_sessions = sessions::delete_all(tx.connection, account.id, None)?;
             publish(tx, &account, AccountEvent::PasswordReset { ended_sessions })?;
             invitations::accept_by_use(tx, account.id)?;

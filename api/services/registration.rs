@@ -6,10 +6,12 @@ use super::context::Principal;
 use super::events;
 use super::invite_codes::guessing::{self, Guesser};
 use super::invite_codes::redemption::{self, Redeemed};
+use super::known_networks;
 use super::limits::{self, Limit, LimitRequest};
 use super::sessions::{self, IssuedSession};
 use super::unit_of_work::UnitOfWork;
 use super::verification;
+use crate::domain::client_address::Client;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::invite_code::InviteCode;
@@ -27,6 +29,8 @@ pub struct Registration {
     /// The code to join with at once.
     pub invite_code: Option<InviteCode>,
     pub user_agent: Option<String>,
+    /// Where from.
+    pub client: Client,
 }
 
 /// A new account, signed in, and what came of its invite code.
@@ -42,9 +46,9 @@ pub struct Registered {
 pub fn look_up_code(
     tx: &mut UnitOfWork<'_>,
     typed: Option<&str>,
-    client: &str,
+    client: &Client,
 ) -> Result<Option<InviteCode>> {
-    let guesser = Guesser::Client(client.to_owned());
+    let guesser = Guesser::Client(client.clone());
     typed
         .map(|typed| guessing::known_code(tx, typed, &guesser))
         .transpose()
@@ -54,8 +58,8 @@ pub fn look_up_code(
 ///
 /// # Errors
 /// `rate_limited`.
-pub fn count(tx: &mut UnitOfWork<'_>, client: &str) -> Result<()> {
-    limits::take(tx, &[LimitRequest::one(Limit::Registration, client)])
+pub fn count(tx: &mut UnitOfWork<'_>, client: &Client) -> Result<()> {
+    limits::take(tx, &LimitRequest::by_client(Limit::Registration, client))
 }
 
 /// Registers an account, joins it by its invite code, signs its owner in, and queues a mail with a link
@@ -71,11 +75,13 @@ pub fn register(tx: &mut UnitOfWork<'_>, registration: Registration) -> Result<R
     account.last_active_at = now;
     account.language = registration.language;
     let (code, user_agent) = (registration.invite_code, registration.user_agent);
+    let client = registration.client;
     tx.acting_as(Principal::Owner(account.clone()), |tx| {
         tx.transaction(|tx| {
             let mail = format!("register {}", account.email);
             limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, mail)])?;
             insert(tx, &account)?;
+            known_networks::remember(tx, account.id, &client)?;
             let joined = code
                 .map(|code| redemption::redeem(tx, &code, &account))
                 .transpose()?;

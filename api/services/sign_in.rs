@@ -3,10 +3,12 @@
 //! A check is counted before the account is looked up, and given back unless a password was tried and
 //! is wrong. Hashing happens between these functions, never in them: no connection is held meanwhile.
 
+use super::known_networks;
 use super::limits::{self, Limit, LimitRequest};
 use super::sessions::{self, IssuedSession};
 use super::unit_of_work::UnitOfWork;
 use crate::crypto::password_hash::Verdict;
+use crate::domain::client_address::Client;
 use crate::domain::email_address::EmailAddress;
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::{self, Account};
@@ -15,6 +17,8 @@ use crate::store::accounts::{self, Account};
 pub struct PasswordCheck {
     account: Option<Account>,
     uses: Vec<LimitRequest>,
+    /// Who signs in by it; none where somebody is signed in already.
+    client: Option<Client>,
 }
 
 /// What comparing a password with the stored hash gave.
@@ -35,25 +39,63 @@ impl PasswordCheck {
 ///
 /// # Errors
 /// `rate_limited`.
-pub fn begin(tx: &mut UnitOfWork<'_>, email: &str, client: &str) -> Result<PasswordCheck> {
+pub fn begin(tx: &mut UnitOfWork<'_>, email: &str, client: &Client) -> Result<PasswordCheck> {
     let address = EmailAddress::parse(email).ok();
-    let uses = tries(address.as_ref().map_or(email, EmailAddress::as_str), client);
+    let typed = address.as_ref().map_or(email, EmailAddress::as_str);
+    let mut uses = tries_here(typed, client);
     limits::take(tx, &uses)?;
+    let shared = tries_with_others(typed, client);
+    let counted = limits::take(tx, &shared);
     let account = match address {
         Some(address) => accounts::find_by_email(tx.connection, &address)?,
         None => None,
     };
-    Ok(PasswordCheck { account, uses })
+    match counted {
+        Ok(()) => uses.extend(shared),
+        Err(error) if error.code() != Code::RateLimited => return Err(error),
+        // Others have used it up, elsewhere or beside the owner, who is to get in all the same.
+        Err(_) if is_at_home(tx, account.as_ref(), client)? => {
+            tx.context.limit_states.forget(&SHARED);
+        }
+        Err(refused) => {
+            limits::refund(tx, &uses)?;
+            tx.context.limit_states.forget(&[Limit::SignInAccount]);
+            return Err(refused);
+        }
+    }
+    let client = Some(client.clone());
+    Ok(PasswordCheck {
+        account,
+        uses,
+        client,
+    })
 }
 
-/// What a try is counted as, whether or not there is such an account. The client is counted together
-/// with the address too, so that failures from elsewhere do not lock the owner out.
-fn tries(address: &str, client: &str) -> Vec<LimitRequest> {
-    vec![
-        LimitRequest::one(Limit::SignInAccount, format!("{client} {address}")),
-        LimitRequest::one(Limit::SignInAddress, address),
-        LimitRequest::one(Limit::SignInClient, client),
-    ]
+/// What a try is counted as, whether or not there is such an account: by the client together with the
+/// address, so that failures from elsewhere do not lock the owner out.
+fn tries_here(address: &str, client: &Client) -> Vec<LimitRequest> {
+    LimitRequest::by_client(Limit::SignInAccount, client)
+        .into_iter()
+        .map(|request| request.to(address))
+        .collect()
+}
+
+/// Limits that strangers share with the owner of an account.
+const SHARED: [Limit; 2] = [Limit::SignInAddress, Limit::SignInClient];
+
+/// What a try is counted as besides.
+fn tries_with_others(address: &str, client: &Client) -> Vec<LimitRequest> {
+    let mut tries = vec![LimitRequest::one(Limit::SignInAddress, address)];
+    tries.extend(LimitRequest::by_client(Limit::SignInClient, client));
+    tries
+}
+
+/// Whether the owner of the account has signed in from here before.
+fn is_at_home(tx: &mut UnitOfWork<'_>, account: Option<&Account>, client: &Client) -> Result<bool> {
+    match account {
+        Some(account) => known_networks::is_known(tx, account.id, client),
+        None => Ok(false),
+    }
 }
 
 /// Begins to check the password of the signed-in person once more.
@@ -70,6 +112,7 @@ pub fn begin_confirmation(tx: &mut UnitOfWork<'_>) -> Result<PasswordCheck> {
     Ok(PasswordCheck {
         account: Some(account),
         uses,
+        client: None,
     })
 }
 
@@ -84,11 +127,14 @@ pub fn complete(
     comparison: Result<Comparison>,
     user_agent: Option<String>,
 ) -> Result<IssuedSession> {
-    let uses = check.uses.clone();
+    let (uses, client) = (check.uses.clone(), check.client.clone());
     let (account, rehash) = verified(tx, check, comparison)?;
     let started = tx.transaction(|tx| {
         let account = keep_rehash(tx, account, rehash)?;
         let issued = sessions::start(tx, account, user_agent)?;
+        if let Some(client) = &client {
+            known_networks::remember(tx, issued.account.id, client)?;
+        }
         limits::refund(tx, &uses)?;
         Ok(issued)
     });

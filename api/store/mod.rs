@@ -19,6 +19,7 @@ pub mod imports;
 pub mod invitations;
 pub mod invite_codes;
 pub mod jobs;
+pub mod known_networks;
 pub mod mailed_tokens;
 pub mod mails;
 pub mod managed_accounts;

@@ -361,6 +361,17 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
+    known_networks (account_id, network) {
+        account_id -> Id,
+        network -> Binary,
+        last_used_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
     idempotency_keys (key_hash) {
         key_hash -> Binary,
         fingerprint -> Binary,

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::domain::jobs::{JobKind, Priority};
 use crate::error::Result;
 use crate::services::imports::results;
-use crate::services::invitations;
 use crate::services::unit_of_work::{Services, UnitOfWork};
+use crate::services::{invitations, known_networks};
 use crate::store::jobs::NewJob;
 use crate::store::{idempotency_keys, imports, jobs, mailed_tokens, mails, rate_limits, sessions};
 
@@ -42,7 +42,7 @@ type Stop<'a> = &'a dyn Fn() -> bool;
 type Task = fn(&mut UnitOfWork<'_>, Stop<'_>) -> Result<()>;
 
 /// Secrets that are to be gone by a certain time come first.
-const STEPS: [(&str, Task); 9] = [
+const STEPS: [(&str, Task); 10] = [
     ("results", results::erase_expired),
     ("sessions", |tx, _| {
         sessions::delete_expired(tx.connection, tx.now())
@@ -57,6 +57,7 @@ const STEPS: [(&str, Task); 9] = [
     ("limits", |tx, _| {
         rate_limits::delete_full(tx.connection, tx.now().as_microseconds())
     }),
+    ("networks", |tx, _| known_networks::delete_unused(tx)),
     ("mails", |tx, _| {
         mails::delete_ended_before(tx.connection, tx.now().minus(MAIL_KEPT))
     }),

@@ -11,6 +11,16 @@ CREATE TABLE rate_limits (
 );
 CREATE INDEX rate_limits_full ON rate_limits (full_at);
 
+-- The networks that people have signed in from (docs/limits.md).
+CREATE TABLE known_networks (
+    account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    -- Keyed hash of the network and the account: where people are cannot be read here.
+    network bytea NOT NULL,
+    last_used_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, network)
+);
+CREATE INDEX known_networks_last_use ON known_networks (last_used_at);
+
 -- Answers to requests with an Idempotency-Key, written in the transaction of the work itself.
 CREATE TABLE idempotency_keys (
     -- SHA-256 of who asked and the key.

@@ -373,6 +373,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "offboarding",
             "memberships",
             "sessions",
+            "known_networks",
             "limits",
             "audit_events",
             "health",

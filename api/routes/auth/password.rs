@@ -190,6 +190,7 @@ pub(super) async fn forgot_password(
 #[post("/v1/auth/password/reset")]
 pub(super) async fn reset_password(
     request: Anonymous,
+    ClientAddress(client): ClientAddress,
     idempotency::Json { idempotency, body }: idempotency::Json<ResetPasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
     let ResetPasswordRequest { token, password } = body;
@@ -208,7 +209,7 @@ pub(super) async fn reset_password(
     let hash = hasher.hash(password.to_hash_input().into_owned()).await?;
     request
         .run_once(idempotency, move |tx, ()| {
-            passwords::reset(tx, &token, &hash)?;
+            passwords::reset(tx, &token, &hash, &client)?;
             Ok(StoredResponse::no_content())
         })
         .await

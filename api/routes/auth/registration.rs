@@ -157,9 +157,10 @@ pub(super) async fn register_account(
         password,
     } = Fields::parse(&body, &state)?;
     let typed = body.invite_code;
+    let counted = client.clone();
     let prepared = request.clone().prepare(&idempotency, move |tx, ()| {
-        let code = registration::look_up_code(tx, typed.as_deref(), &client)?;
-        registration::count(tx, &client)?;
+        let code = registration::look_up_code(tx, typed.as_deref(), &counted)?;
+        registration::count(tx, &counted)?;
         Ok(code)
     });
     let invite_code = match prepared.await? {
@@ -174,6 +175,7 @@ pub(super) async fn register_account(
         language: body.language.or(info.language).unwrap_or(Language::English),
         invite_code,
         user_agent: info.user_agent,
+        client,
     };
     request
         .run_once(idempotency, move |tx, ()| {

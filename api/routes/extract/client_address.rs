@@ -5,32 +5,25 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
-use crate::domain::client_address::{counted_as, forwarded_for};
+use crate::domain::client_address::Client;
 use crate::error::Error;
 use crate::routes::problem::Problem;
 use crate::state::State;
 
-/// Where a request comes from: an address, or the network of one customer. A subject of limits.
-pub struct ClientAddress(pub String);
+/// Where a request comes from. A subject of limits.
+pub struct ClientAddress(pub Client);
 
-/// Proxies set the one header or the other; where both are there, the older one is the one that
-/// nearly all of them set.
-fn client_of(request: &HttpRequest, state: &State) -> String {
+/// The client behind the proxies that are trusted, by the lines of the one header that they write.
+fn client_of(request: &HttpRequest, state: &State) -> Client {
     let Some(peer) = request.peer_addr() else {
-        return String::new();
+        return Client::default();
     };
-    let lines = |name: &str| {
-        let values = request.headers().get_all(name);
-        let lines: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
-        lines.join(",")
-    };
-    let trusted = &state.services.config.trusted_proxies;
-    let (older, newer) = (lines("x-forwarded-for"), lines("forwarded"));
-    counted_as(if older.is_empty() {
-        trusted.client(peer.ip(), forwarded_for(&newer))
-    } else {
-        trusted.client(peer.ip(), older.split(','))
-    })
+    let config = &state.services.config;
+    let values = request.headers().get_all(config.proxy_header.name());
+    let lines: Vec<&[u8]> = values.map(|value| value.as_bytes()).collect();
+    let lines = lines.join(&b',');
+    let hops = config.proxy_header.hops(&lines);
+    Client::at(config.trusted_proxies.client(peer.ip(), hops))
 }
 
 impl FromRequest for ClientAddress {

@@ -5,6 +5,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::requests::{AnswerInvitationRequest, InvitationTokenRequest};
 use super::responses::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
+use crate::domain::client_address::Client;
 use crate::error::{Error, Result};
 use crate::routes::extract::idempotency;
 use crate::routes::extract::{
@@ -151,12 +152,11 @@ async fn renew_invitation(
 }
 
 /// Counts a request for a new link, whatever comes of it.
-fn count_request(tx: &mut UnitOfWork<'_>, token: &str, client: &str) -> Result<()> {
+fn count_request(tx: &mut UnitOfWork<'_>, token: &str, client: &Client) -> Result<()> {
     let address = invitations::address_of(tx, token)?;
-    let uses = [
-        LimitRequest::one(Limit::MailToAddress, format!("invitation {address}")),
-        LimitRequest::one(Limit::MailFromClient, client),
-    ];
+    let to_address = LimitRequest::one(Limit::MailToAddress, format!("invitation {address}"));
+    let mut uses = vec![to_address];
+    uses.extend(LimitRequest::by_client(Limit::MailFromClient, client));
     limits::take(tx, &uses)
 }
 

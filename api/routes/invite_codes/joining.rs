@@ -136,6 +136,7 @@ pub(super) async fn preview_invite_code(
 #[post("/v1/invite-codes/redeem")]
 pub(super) async fn redeem_invite_code(
     request: Authenticated,
+    ClientAddress(client): ClientAddress,
     idempotency::Json { idempotency, body }: idempotency::Json<InviteCodeRequest>,
 ) -> Result<HttpResponse, Problem> {
     let code = guessing::typed_code(&body.code)?;
@@ -143,7 +144,7 @@ pub(super) async fn redeem_invite_code(
     let execution = request
         .run(move |tx, ()| {
             let account = tx.context.principal.session()?.account.clone();
-            let guesser = Guesser::Account(account.id);
+            let guesser = Guesser::of(&tx.context.principal, client);
             guessing::counted(tx, &guesser, |tx| {
                 idempotency.execute(tx, |tx| {
                     let redeemed = redemption::redeem(tx, &code, &account)?;

@@ -2,36 +2,70 @@
 //! (`docs/limits.md`).
 
 use super::redemption;
+use crate::domain::client_address::Client;
 use crate::domain::ids::AccountId;
 use crate::domain::invite_code::InviteCode;
 use crate::error::{Code, Result};
 use crate::services::context::Principal;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
+use crate::store::accounts::Account;
 use crate::store::invite_codes;
 
 /// Who is counted for an unknown code.
 pub enum Guesser {
     /// An account that is signed in, or for which an API key acts.
     Account(AccountId),
-    /// The address that an anonymous request comes from.
-    Client(String),
+    /// Such an account that anybody can register, as many as they like, and where it is.
+    Unverified(AccountId, Client),
+    /// Where an anonymous request comes from.
+    Client(Client),
 }
 
 impl Guesser {
     /// The account of an authenticated principal, else the client.
-    pub fn of(principal: &Principal, client: String) -> Self {
-        principal
-            .account_id()
-            .map_or(Self::Client(client), Self::Account)
-    }
-
-    fn attempt(&self) -> LimitRequest {
-        match self {
-            Self::Account(account) => LimitRequest::one(Limit::CodeAccount, account.to_string()),
-            Self::Client(client) => LimitRequest::one(Limit::CodeClient, client),
+    pub fn of(principal: &Principal, client: Client) -> Self {
+        match principal.account() {
+            Some(account) if is_vouched_for(account) => Self::Account(account.id),
+            Some(account) => Self::Unverified(account.id, client),
+            None => Self::Client(client),
         }
     }
+
+    fn attempts(&self) -> Vec<LimitRequest> {
+        let by = |account: &AccountId| LimitRequest::one(Limit::CodeAccount, account.to_string());
+        match self {
+            Self::Account(account) => vec![by(account)],
+            Self::Unverified(account, client) => {
+                let mut attempts = vec![by(account)];
+                attempts.extend(LimitRequest::by_client(Limit::CodeUnverified, client));
+                attempts
+            }
+            Self::Client(client) => LimitRequest::by_client(Limit::CodeClient, client),
+        }
+    }
+
+    /// What helps somebody whose limit others may have used up.
+    const fn way_out(&self) -> &'static str {
+        match self {
+            Self::Account(_) => {
+                "You have tried too many unknown codes. Wait as long as `Retry-After` says, then try again."
+            }
+            Self::Unverified(..) => {
+                "Too many unknown codes were tried. Wait as long as `Retry-After` says. Once your address \
+                 is verified, only your own tries count."
+            }
+            Self::Client(_) => {
+                "Too many unknown codes were tried from your network. Register or sign in first, and enter \
+                 the code then; or wait as long as `Retry-After` says."
+            }
+        }
+    }
+}
+
+/// Whether an account is more than a registration, of which a guesser makes as many as they like.
+const fn is_vouched_for(account: &Account) -> bool {
+    account.email_verified_at.is_some() || account.managed_by_organization_id.is_some()
 }
 
 /// The code that somebody typed. A text that does not look like a code is a slip of the keyboard: it is
@@ -54,12 +88,12 @@ pub fn counted<T>(
     work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
 ) -> Result<T> {
     // Counted before the lookup: a sender without attempts left does not learn which codes exist.
-    let attempt = [guesser.attempt()];
-    limits::take(tx, &attempt)?;
+    let attempts = guesser.attempts();
+    limits::take(tx, &attempts).map_err(|error| error.in_other_words(guesser.way_out()))?;
     let result = work(tx);
     let is_unknown = matches!(&result, Err(error) if error.code() == Code::CodeUnknown);
     if !is_unknown {
-        limits::refund(tx, &attempt)?;
+        limits::refund(tx, &attempts)?;
     }
     result
 }

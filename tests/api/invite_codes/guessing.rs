@@ -7,9 +7,9 @@ use rollcall::domain::limits::{Limit, Quota, QuotaSetting};
 use rollcall::store::schema::rate_limits;
 use serde_json::json;
 
-use super::{code_of, register_with};
+use super::{code_of, register_with, verify};
 use crate::limits::on_both;
-use crate::support::people::{Person, text};
+use crate::support::people::{PASSWORD, Person, text};
 use crate::support::{App, both_databases, invariants};
 
 /// Codes that nobody has: the tests' own are drawn from 49 bits.
@@ -76,30 +76,71 @@ both_databases!(
     }
 );
 
-both_databases!(anonymous_guesses_are_limited_by_client_address, |app| {
-    let school = app.school().await;
-    let code = code_of(&school, None).await;
-    let anonymous = app.anonymous();
-    let mut unknown = 0;
-    for number in 0..1000 {
-        let answer = anonymous.preview(&guess(number)).await;
-        if answer.status == 429 {
-            break;
-        }
-        answer.expect_problem(404, "code_unknown");
-        unknown += 1;
-    }
-    assert!((20..=500).contains(&unknown), "{unknown} guesses");
-    anonymous
-        .preview(&code)
-        .await
-        .expect_problem(429, "rate_limited");
-    let refused = register_with(app, "jane@x.org", &code).await;
-    refused.expect_problem(429, "rate_limited");
-    // Who is signed in stands for themselves, and who has no code needs none.
-    let jane = app.register("jane@x.org").await;
-    jane.redeems(&code, "joined").await;
-});
+/// Sets a limit to so many an hour.
+fn hourly(config: &mut Config, limit: Limit, uses: u32) {
+    let quota = Quota {
+        uses,
+        seconds: 3600,
+    };
+    config.limits.set(limit, QuotaSetting(Some(quota)));
+}
+
+#[test]
+fn anonymous_guesses_are_limited_by_client_address() {
+    on_both(
+        |config| hourly(config, Limit::CodeClient, 20),
+        async |app| {
+            let school = app.school().await;
+            let code = code_of(&school, None).await;
+            let anonymous = std::iter::repeat_with(|| app.anonymous()).take(30);
+            assert_eq!(previews_until_refused(anonymous).await, 20);
+            for refused in [
+                app.anonymous().preview(&code).await,
+                register_with(app, "jane@x.org", &code).await,
+            ] {
+                let problem = refused.expect_problem(429, "rate_limited");
+                let detail = problem["detail"].as_str().unwrap();
+                assert!(
+                    detail.contains("Register or sign in first, and enter the code then"),
+                    "{detail}"
+                );
+            }
+            // Who is signed in stands for themselves, and who has no code needs none.
+            let jane = app.register("jane@x.org").await;
+            jane.redeems(&code, "joined").await;
+        },
+    );
+}
+
+#[test]
+fn accounts_that_are_made_to_guess_are_limited_together() {
+    on_both(
+        |config| hourly(config, Limit::CodeUnverified, 25),
+        async |app| {
+            let school = app.school().await;
+            school
+                .import_students("email,password,username\nben@x.example,seven green ducks 7,Ben\n")
+                .await;
+            let code = code_of(&school, None).await;
+            let mut accounts = Vec::new();
+            for number in 0..4 {
+                accounts.push(app.register(&format!("guesser{number}@x.org")).await);
+            }
+            let in_turn = accounts.iter().cycle().take(40).cloned();
+            assert_eq!(previews_until_refused(in_turn).await, 25);
+            let jane = app.register("jane@x.org").await;
+            let refused = jane.redeem(&code).await;
+            let problem = refused.expect_problem(429, "rate_limited");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains("Once your address is verified"), "{detail}");
+            // Those whom a school or a mailbox stands behind are not among them.
+            let ben = app.sign_in("ben@x.example", PASSWORD).await;
+            ben.redeems(&code, "already_member").await;
+            verify(app, "jane@x.org").await;
+            jane.redeems(&code, "joined").await;
+        },
+    );
+}
 
 /// How many unknown codes these bearers preview, one after the other, until they are refused.
 async fn previews_until_refused(bearers: impl Iterator<Item = Person<'_>>) -> usize {

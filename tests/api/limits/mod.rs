@@ -16,6 +16,7 @@ use crate::support::people::{PASSWORD, send};
 use crate::support::{App, TestResponse, both_databases};
 
 mod counts;
+mod owners;
 mod proxies;
 
 /// Runs a scenario on both databases, configured in its own way.

@@ -2,14 +2,16 @@
 
 use futures_util::future::join_all;
 use reqwest::Method;
+use reqwest::header::HeaderValue;
 use rollcall::config::Config;
+use rollcall::domain::limits::{Limit, QuotaSetting};
 use serde_json::json;
 
 use super::{on_both, sign_in_from, statuses};
 use crate::support::both_databases;
 use crate::support::people::{PASSWORD, send};
 
-fn trust_this_machine(config: &mut Config) {
+pub(super) fn trust_this_machine(config: &mut Config) {
     config.trusted_proxies = "127.0.0.1".parse().unwrap();
 }
 
@@ -69,12 +71,77 @@ fn a_client_is_whom_a_trusted_proxy_names_and_nobody_else() {
 
 #[test]
 fn addresses_of_one_network_are_one_client() {
-    on_both(trust_this_machine, async |app| {
+    let by_forwarded = |config: &mut Config| {
+        trust_this_machine(config);
+        config.proxy_header = "Forwarded".parse().unwrap();
+    };
+    on_both(by_forwarded, async |app| {
         for number in 0..12 {
             let body = json!({ "email": "ann@x.example", "password": "wrong guess 1" });
             let forwarded = format!("for=\"[2001:db8:1:2::{number:x}]:443\";proto=https");
             let request = app.anonymous().request(Method::POST, "/v1/auth/login");
             let guess = send(request.header("forwarded", forwarded).json(&body)).await;
+            guess.expect_status(if number < 10 { 401 } else { 429 });
+        }
+    });
+}
+
+#[test]
+fn networks_of_one_site_are_limited_together() {
+    let few_an_address = |config: &mut Config| {
+        trust_this_machine(config);
+        config.limits.set(Limit::SignInAddress, QuotaSetting(None));
+    };
+    on_both(few_an_address, async |app| {
+        // Ten times as many as one network has.
+        for number in 0..102 {
+            let client = format!("2001:db8:1:{number:x}::1");
+            let guess = sign_in_from(app, &client, "ann@x.example", "wrong guess 1").await;
+            guess.expect_status(if number < 100 { 401 } else { 429 });
+        }
+        let elsewhere = "2001:db8:2:1::1";
+        let guess = sign_in_from(app, elsewhere, "ann@x.example", "wrong guess 1").await;
+        guess.expect_status(401);
+    });
+}
+
+#[test]
+fn no_header_that_the_proxy_does_not_write_makes_another_client() {
+    on_both(trust_this_machine, async |app| {
+        let mut guesses = Vec::new();
+        for number in 0..4 {
+            let forged = format!("for=203.0.113.{number}");
+            let names = [
+                HeaderValue::from_bytes(b"\xff").unwrap(),
+                HeaderValue::from_static("unknown"),
+                HeaderValue::from_static(""),
+            ];
+            for name in names {
+                let request = app.anonymous().request(Method::POST, "/v1/auth/login");
+                let request = request
+                    .header("x-forwarded-for", name)
+                    .header("forwarded", &forged)
+                    .header("x-real-ip", format!("203.0.113.{number}"));
+                let body = json!({ "email": "ann@x.example", "password": "wrong guess 1" });
+                let guess = send(request.json(&body)).await;
+                guesses.push(guess);
+            }
+        }
+        assert_eq!((statuses(&guesses, 401), statuses(&guesses, 429)), (10, 2));
+    });
+}
+
+#[test]
+fn lines_of_the_header_count_in_their_order() {
+    on_both(trust_this_machine, async |app| {
+        for number in 0..12 {
+            let request = app.anonymous().request(Method::POST, "/v1/auth/login");
+            let request = request
+                .header("x-forwarded-for", format!("198.51.100.{number}"))
+                .header("x-forwarded-for", HeaderValue::from_bytes(b"\xfe").unwrap())
+                .header("x-forwarded-for", "203.0.113.66, 127.0.0.1");
+            let body = json!({ "email": "ann@x.example", "password": "wrong guess 1" });
+            let guess = send(request.json(&body)).await;
             guess.expect_status(if number < 10 { 401 } else { 429 });
         }
     });
