@@ -18,6 +18,7 @@ use crate::services::idempotency::Execution;
 use crate::services::imports::staging::{self, Staged};
 use crate::services::imports::submission::{self, Options};
 use crate::services::imports::{self, from_csv};
+use crate::state::uploads::UploadedBy;
 
 /// Who uploads. The session and the permit are asked for again when the upload ends, which may be
 /// minutes later.
@@ -45,6 +46,14 @@ impl Uploader {
             context,
             permit,
         })
+    }
+
+    /// Whose places among the uploads this one takes.
+    pub(super) fn by(&self) -> UploadedBy {
+        UploadedBy {
+            organization: self.request.organization(),
+            account: self.context.principal.account_id(),
+        }
     }
 }
 

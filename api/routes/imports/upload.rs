@@ -15,6 +15,7 @@ use crate::routes::extract::{Guard as _, InOrganization};
 use crate::services::authorization::ManageImports;
 use crate::services::idempotency::Execution;
 use crate::services::imports::submission::Options;
+use crate::state::uploads::UploadPlace;
 
 /// Makes an import of an uploaded file.
 ///
@@ -26,25 +27,23 @@ pub(super) async fn create(
     form: Multipart,
 ) -> Result<HttpResponse> {
     let uploads = request.sender().state.uploads.clone();
-    let organization = request.organization();
     let uploader = Uploader::permitted(request).await?;
-    let _place = uploads.take(organization).ok_or_else(|| {
+    let place = uploads.take(uploader.by()).await.ok_or_else(|| {
         Error::refused(
             Code::RateLimited,
             "Other files are being uploaded at this moment. Try again in a few seconds.",
         )
     })?;
     let reader = ReaderThread::start(uploader)?;
-    Ok(receive(reader, unread, form).await?.into())
+    let arriving = Arriving::new(form, &place);
+    Ok(receive(reader, unread, arriving).await?.into())
 }
 
-async fn receive(reader: ReaderThread, unread: UnreadBody, form: Multipart) -> Result<Execution> {
-    let mut arriving = Arriving {
-        form,
-        fields: Fields::default(),
-        has_file: false,
-        digest: FormDigest::default(),
-    };
+async fn receive(
+    reader: ReaderThread,
+    unread: UnreadBody,
+    mut arriving: Arriving<'_>,
+) -> Result<Execution> {
     let arrived = tokio::time::timeout(DEADLINE, arriving.read_all(&reader)).await;
     match arrived.unwrap_or_else(|_| Err(too_slow().into())) {
         Ok(()) => {
@@ -113,32 +112,60 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest field that is not the file, in bytes.
 const MAX_FIELD: usize = 16 * 1024;
 
-struct Arriving {
+struct Arriving<'a> {
     form: Multipart,
+    place: &'a UploadPlace,
     fields: Fields,
     has_file: bool,
     digest: FormDigest,
 }
 
-impl Arriving {
+impl<'a> Arriving<'a> {
+    fn new(form: Multipart, place: &'a UploadPlace) -> Self {
+        Self {
+            form,
+            place,
+            fields: Fields::default(),
+            has_file: false,
+            digest: FormDigest::default(),
+        }
+    }
+
     /// Reads the fields, which may come before the file or behind it.
     async fn read_all(&mut self, reader: &ReaderThread) -> Result<(), Interrupted> {
-        while let Some(field) = in_time(self.form.try_next()).await? {
+        let place = self.place;
+        while let Some(field) = in_time(place, self.form.try_next()).await? {
+            received(place, 0)?;
             let name = field.name().unwrap_or_default().to_owned();
             let mut digest = FormDigest::field(&name);
             if name != "file" {
-                let text = read_text(field).await?;
+                let text = read_text(place, field).await?;
                 digest.update(text.as_bytes());
                 self.fields.take(&name, &text)?;
             } else if std::mem::replace(&mut self.has_file, true) {
                 let detail = "Upload one file at a time.";
                 return Err(Error::invalid("/file", "too_many", detail).into());
             } else {
-                feed(reader, field, &mut digest).await?;
+                self.feed(reader, field, &mut digest).await?;
             }
             self.digest.add(digest);
         }
         Ok(())
+    }
+
+    /// Passes a file on as it arrives.
+    async fn feed(
+        &self,
+        reader: &ReaderThread,
+        mut field: Field,
+        digest: &mut FieldDigest,
+    ) -> Result<(), Interrupted> {
+        while let Some(chunk) = in_time(self.place, field.try_next()).await? {
+            received(self.place, chunk.len())?;
+            digest.update(&chunk);
+            reader.send(Piece::Chunk(chunk)).await?;
+        }
+        Ok(reader.send(Piece::EndOfFile).await?)
     }
 
     fn into_options(self) -> Result<Options> {
@@ -146,21 +173,17 @@ impl Arriving {
     }
 }
 
-/// Passes a file on as it arrives.
-async fn feed(
-    reader: &ReaderThread,
-    mut field: Field,
-    digest: &mut FieldDigest,
-) -> Result<(), Interrupted> {
-    while let Some(chunk) = in_time(field.try_next()).await? {
-        digest.update(&chunk);
-        reader.send(Piece::Chunk(chunk)).await?;
-    }
-    Ok(reader.send(Piece::EndOfFile).await?)
-}
-
-async fn in_time<T>(next: impl Future<Output = Result<T, MultipartError>>) -> Result<T> {
-    match tokio::time::timeout(TIMEOUT, next).await {
+/// Waits for the next piece, unless the place is wanted back meanwhile.
+async fn in_time<T>(
+    place: &UploadPlace,
+    next: impl Future<Output = Result<T, MultipartError>>,
+) -> Result<T> {
+    place.waits();
+    let next = tokio::select! {
+        next = tokio::time::timeout(TIMEOUT, next) => next,
+        () = place.taken_back() => return Err(place_taken_back()),
+    };
+    match next {
         Ok(Ok(next)) => Ok(next),
         Ok(Err(error)) => Err(unreadable_form(&error)),
         Err(_) => Err(Error::refused(
@@ -168,6 +191,22 @@ async fn in_time<T>(next: impl Future<Output = Result<T, MultipartError>>) -> Re
             "The upload stood still for too long. Nothing was imported: upload it again.",
         )),
     }
+}
+
+/// Notes that so many bytes have come.
+fn received(place: &UploadPlace, bytes: usize) -> Result<()> {
+    if place.received(bytes) {
+        return Ok(());
+    }
+    let detail = "The upload arrives too slowly, at less than 4 KiB a second. Nothing was imported: upload \
+                  it again over a faster connection.";
+    Err(Error::refused(Code::MalformedRequest, detail))
+}
+
+fn place_taken_back() -> Error {
+    let detail = "Others wait to upload, and this file arrived more slowly. Nothing was imported: upload it \
+                  again in a minute.";
+    Error::refused(Code::RateLimited, detail)
 }
 
 fn unreadable_form(error: &MultipartError) -> Error {
@@ -185,9 +224,10 @@ fn unreadable_form(error: &MultipartError) -> Error {
     }
 }
 
-async fn read_text(mut field: Field) -> Result<String> {
+async fn read_text(place: &UploadPlace, mut field: Field) -> Result<String> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = in_time(field.try_next()).await? {
+    while let Some(chunk) = in_time(place, field.try_next()).await? {
+        received(place, chunk.len())?;
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_FIELD {
             let detail = "A form field other than the file is too large.";

@@ -21,6 +21,7 @@ mod lists;
 mod managers;
 mod notices;
 mod outcomes;
+mod places;
 mod refusals;
 mod resume;
 mod seats;

@@ -1,19 +1,21 @@
 //! What every request and every worker shares: nothing that another replica would need.
 
-use std::collections::HashMap;
+mod upload_pace;
+pub mod uploads;
+
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::Span;
 
+use self::uploads::{MAX_UPLOADS, Uploads};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::access_token::SigningKeys;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::key_file::KeyError;
 use crate::crypto::sealing::SealingKeys;
-use crate::domain::ids::OrganizationId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::mail::sending::MailRoute;
@@ -209,57 +211,5 @@ fn issuer(config: &Config) -> String {
     match &config.public_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
         None => "rollcall".to_owned(),
-    }
-}
-
-/// Uploads that arrive at this process now. There is room for a few, and for fewer of one
-/// organization: nobody keeps the others out.
-#[derive(Clone, Default)]
-pub struct Uploads {
-    by_organization: Arc<Mutex<HashMap<OrganizationId, usize>>>,
-}
-
-/// Uploads that one process takes at a time: each has a thread.
-const MAX_UPLOADS: usize = 16;
-
-/// Of these, those of one organization.
-const MAX_UPLOADS_OF_ONE: usize = 8;
-
-/// A place among the uploads, until it is dropped.
-pub struct UploadPlace {
-    uploads: Uploads,
-    organization: OrganizationId,
-}
-
-impl Uploads {
-    /// Takes a place, if there is one.
-    pub fn take(&self, organization: OrganizationId) -> Option<UploadPlace> {
-        let mut counts = self.lock();
-        let all: usize = counts.values().sum();
-        let own = counts.entry(organization).or_insert(0);
-        if all >= MAX_UPLOADS || *own >= MAX_UPLOADS_OF_ONE {
-            return None;
-        }
-        *own += 1;
-        Some(UploadPlace {
-            uploads: self.clone(),
-            organization,
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<OrganizationId, usize>> {
-        self.by_organization
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for UploadPlace {
-    fn drop(&mut self) {
-        let mut counts = self.uploads.lock();
-        if let Some(count) = counts.get_mut(&self.organization) {
-            *count = count.saturating_sub(1);
-        }
-        counts.retain(|_, count| *count > 0);
     }
 }

@@ -1,0 +1,95 @@
+//! How many mails a mailbox gets on the word of others, whoever they are and whatever they do for it.
+//!
+//! A mail over the limit departs when the limit allows it. So the places of a mailbox are given away ahead,
+//! for a day at most; a mail that would wait for longer is given up at once.
+
+use std::time::Duration;
+
+use crate::crypto::digest::Sha256;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::limits::{Limit, Quota};
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+use crate::store::Connection;
+use crate::store::rate_limits::{self, Use};
+
+/// The limit of each mailbox.
+#[derive(Clone, Copy, Debug)]
+pub struct MailboxLimit {
+    quota: Quota,
+}
+
+/// When a mail may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    Now,
+    /// The mailbox has had its mails until then.
+    At(Timestamp),
+    /// So many wait for the mailbox that this one is not taken.
+    Never,
+}
+
+/// How long ahead places are given away.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl MailboxLimit {
+    /// A limit of so many mails.
+    pub const fn new(quota: Quota) -> Self {
+        Self { quota }
+    }
+
+    /// Gives a mail to this address its place.
+    pub fn take(
+        self,
+        connection: &mut Connection,
+        to: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<Departure> {
+        let taken = rate_limits::take(connection, &self.one(to, now))?;
+        if !taken.allowed {
+            return Ok(Departure::Never);
+        }
+        let wait = taken.full_at - self.at_once() - now.as_microseconds();
+        Ok(match u64::try_from(wait) {
+            Ok(wait) if wait > 0 => Departure::At(now.plus(Duration::from_micros(wait))),
+            Ok(_) | Err(_) => Departure::Now,
+        })
+    }
+
+    /// Gives the place of a mail back that was withdrawn.
+    pub fn refund(
+        self,
+        connection: &mut Connection,
+        to: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<()> {
+        rate_limits::refund(connection, &self.one(to, now)).map(drop)
+    }
+
+    fn one(self, to: &EmailAddress, now: Timestamp) -> Use {
+        let mut key = Sha256::new();
+        for part in [
+            Limit::MailToMailbox.as_str(),
+            &self.quota.to_string(),
+            &to.mailbox(),
+        ] {
+            key.update(part.as_bytes());
+            key.update(b"\n");
+        }
+        let longest = i64::try_from(LONGEST_WAIT.as_micros()).unwrap_or(i64::MAX);
+        Use {
+            key_hash: key.finish(),
+            now: now.as_microseconds(),
+            cost: self.interval(),
+            period: self.at_once().saturating_add(longest),
+        }
+    }
+
+    fn interval(self) -> i64 {
+        i64::from(self.quota.seconds) * 1_000_000 / i64::from(self.quota.uses)
+    }
+
+    fn at_once(self) -> i64 {
+        self.interval() * i64::from(self.quota.uses)
+    }
+}

@@ -1,0 +1,147 @@
+//! Places among the uploads: nobody holds them all by sending next to nothing.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::hang_up::{Framing, half_an_upload};
+use super::{STUDENTS, assert_counts, file};
+use crate::support::both_databases;
+use crate::support::people::{Organization, text};
+
+/// Uploads that one process takes at a time.
+const PLACES: i64 = 16;
+
+/// All places, held by two organizations.
+async fn all_places(schools: &[Organization<'_>; 2]) -> Vec<TcpStream> {
+    let mut held = Vec::new();
+    for school in schools {
+        for _ in 0..PLACES / 2 {
+            held.push(half_an_upload(school, Framing::Chunked));
+        }
+    }
+    for school in schools {
+        let half = |(imports, _)| imports == PLACES / 2;
+        school.wait_for_traces(half).await;
+    }
+    held
+}
+
+/// Sends a byte a second on each connection until `stop`, and gives what came back on them.
+fn trickle(
+    mut connections: Vec<TcpStream>,
+    stop: std::sync::mpsc::Receiver<()>,
+) -> std::thread::JoinHandle<Vec<String>> {
+    std::thread::spawn(move || {
+        while stop.recv_timeout(Duration::from_secs(1)).is_err() {
+            for connection in &mut connections {
+                // One whose place was taken back is closed.
+                let _ = connection.write_all(b"1\r\nx\r\n");
+            }
+        }
+        connections.into_iter().map(answer_so_far).collect()
+    })
+}
+
+fn answer_so_far(mut connection: TcpStream) -> String {
+    connection
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        match connection.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => answer.extend_from_slice(&piece[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+both_databases!(
+    a_place_is_taken_back_from_the_slowest_where_others_wait,
+    |app| {
+        let school = app.school().await;
+        let holders = [
+            app.organization("Valley School", "school").await,
+            app.organization("Lake Side School", "school").await,
+        ];
+        let held = all_places(&holders).await;
+        let (stop, stopped) = std::sync::mpsc::channel();
+        let trickling = trickle(held, stopped);
+        let began = Instant::now();
+        let import = school.imported(file(3), STUDENTS).await;
+        assert_counts(&import, json!({ "created": 3 }));
+        assert!(began.elapsed() < Duration::from_secs(15));
+        stop.send(()).unwrap();
+        let answers = trickling.join().unwrap();
+        let gave_way = answers.iter().filter(|answer| !answer.is_empty());
+        let gave_way: Vec<&String> = gave_way.collect();
+        assert_eq!(gave_way.len(), 1, "{gave_way:?}");
+        assert!(gave_way[0].starts_with("HTTP/1.1 429"), "{gave_way:?}");
+        assert!(gave_way[0].contains("Others wait to upload"));
+        school.wait_for_traces(|(imports, _)| imports == 1).await;
+    }
+);
+
+both_databases!(an_upload_that_sends_next_to_nothing_ends, |app| {
+    let school = app.school().await;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
+         content-type: multipart/form-data; boundary=frontier\r\n\
+         transfer-encoding: chunked\r\n\r\n",
+        school.path("/imports"),
+        app.address,
+        school.admin.access_token.as_deref().unwrap(),
+    );
+    let body =
+        "--frontier\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n";
+    let mut connection = TcpStream::connect(app.address).unwrap();
+    connection.write_all(head.as_bytes()).unwrap();
+    let chunk = format!("{:x}\r\n{body}\r\n", body.len());
+    connection.write_all(chunk.as_bytes()).unwrap();
+    let (stop, stopped) = std::sync::mpsc::channel();
+    let trickling = trickle(vec![connection], stopped);
+    tokio::time::sleep(Duration::from_secs(18)).await;
+    stop.send(()).unwrap();
+    let answers = trickling.join().unwrap();
+    assert!(answers[0].starts_with("HTTP/1.1 400"), "{answers:?}");
+    assert!(answers[0].contains("too slowly"), "{answers:?}");
+    school.assert_untouched().await;
+});
+
+both_databases!(
+    an_account_has_no_more_places_with_many_organizations,
+    |app| {
+        let first = app.school().await;
+        let mut schools = vec![first];
+        for number in 0..3 {
+            let admin = schools[0].admin.clone();
+            let body = json!({ "name": format!("School {number}"), "kind": "school" });
+            let founded = admin.post("/v1/organizations", body).await;
+            let founded = founded.expect_status(201);
+            schools.push(Organization {
+                id: text(&founded["id"]),
+                slug: text(&founded["slug"]),
+                admin,
+            });
+        }
+        let mut held = Vec::new();
+        for school in [0, 1].iter().cycle().take(8) {
+            held.push(half_an_upload(&schools[*school], Framing::Chunked));
+        }
+        for school in &schools[..2] {
+            let their_half = |(imports, _)| imports == PLACES / 4;
+            school.wait_for_traces(their_half).await;
+        }
+        let refused = schools[2].import(file(1), STUDENTS).await;
+        refused.expect_problem(429, "rate_limited");
+        let other = app.organization("Valley School", "school").await;
+        let import = other.imported(file(3), STUDENTS).await;
+        assert_counts(&import, json!({ "created": 3 }));
+    }
+);
