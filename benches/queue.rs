@@ -32,7 +32,7 @@ use rollcall::clock::Clock;
 use rollcall::config::Config;
 use rollcall::domain::email_address::EmailAddress;
 use rollcall::mail::MailContent;
-use rollcall::mail::outbox::QueuedMail;
+use rollcall::mail::outbox::{Cause, QueuedMail};
 use rollcall::state::State;
 use rollcall::store::{accounts, transaction};
 use serde_json::json;
@@ -182,7 +182,10 @@ fn invite(installation: &Installation, school: &School, address: &str, mails: us
                     expires_at: now.plus(Duration::from_secs(24 * 60 * 60)),
                 },
             };
-            state.services.outbox.queue(connection, &mail, now)?;
+            state
+                .services
+                .outbox
+                .queue(connection, &mail, (Cause::Owner, now))?;
         }
         Ok(())
     })

@@ -66,9 +66,9 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
         ),
         Limit::MailToAddress => (
             "limit_mail_to_address",
-            "3/1h",
-            "Mails to one address, for each purpose: password resets, links sent again, renewed invitations, \
-             notices of imports.",
+            "5/1h",
+            "Mails to one address that somebody asked for, for each purpose: password resets, links sent again, \
+             renewed invitations.",
         ),
         Limit::MailFromClient => (
             "limit_mail_from_client",
@@ -79,6 +79,17 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
             "limit_invitations",
             "1000/1d",
             "Invitations of one organization.",
+        ),
+        Limit::MailToMailbox => (
+            "limit_mail_to_mailbox",
+            "3/1h",
+            "Mails to one mailbox, with all its subaddresses (`name+tag@`), that others than its owner cause. \
+             One over the limit waits.",
+        ),
+        Limit::Organizations => (
+            "limit_organizations",
+            "5/1d",
+            "Organizations that one account creates; operators create as many as they like.",
         ),
     }
 }

@@ -88,6 +88,15 @@ impl EmailAddress {
         self.parts().0
     }
 
+    /// The mailbox that the address most probably leads to: without a subaddress (`+tag`, RFC 5233).
+    pub fn mailbox(&self) -> String {
+        let (local_part, domain) = self.parts();
+        match local_part.split_once('+') {
+            Some((name, _)) if !name.is_empty() => format!("{name}@{domain}"),
+            Some(_) | None => self.0.clone(),
+        }
+    }
+
     /// The domain name in ASCII, where mail for the address goes: what stands behind the `@`.
     pub fn domain(&self) -> &str {
         self.parts().1
@@ -258,6 +267,20 @@ mod tests {
         match EmailAddress::parse(text) {
             Err(EmailAddressError::Invalid { reason }) => reason,
             other => panic!("{text:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn subaddresses_share_a_mailbox() {
+        for (address, mailbox) in [
+            ("ann@x.org", "ann@x.org"),
+            ("ann+news@x.org", "ann@x.org"),
+            ("ann+a+b@x.org", "ann@x.org"),
+            ("ann.lee@x.org", "ann.lee@x.org"),
+            ("+ann@x.org", "+ann@x.org"),
+        ] {
+            let parsed = EmailAddress::parse(address).unwrap();
+            assert_eq!(parsed.mailbox(), mailbox, "{address}");
         }
     }
 

@@ -26,13 +26,17 @@ string_enum! {
         CodeUnverified = "code_unverified",
         /// Unknown invite codes that came from one client address without a session.
         CodeClient = "code_client",
-        /// Mails to one address, for each purpose: password resets, links sent again, renewed
-        /// invitations, notices of imports.
+        /// Mails to one address that somebody asked for, for each purpose: password resets, links sent
+        /// again, renewed invitations.
         MailToAddress = "mail_to_address",
         /// Mails that one client address requested without a session.
         MailFromClient = "mail_from_client",
         /// Invitations that one organization sends.
         Invitations = "invitations",
+        /// Mails to one mailbox, whatever its subaddresses, that others than its owner cause.
+        MailToMailbox = "mail_to_mailbox",
+        /// Organizations that one account founds.
+        Organizations = "organizations",
     }
 }
 
@@ -51,8 +55,10 @@ impl Limit {
             // A code has 49 bits: thousands of guesses an hour find none.
             Self::CodeClient | Self::CodeUnverified => (3000, 3600),
             Self::MailFromClient => (300, 3600),
-            Self::MailToAddress => (5, 3600),
+            Self::MailToAddress => (3, 3600),
+            Self::MailToMailbox => (5, 3600),
             Self::Invitations => (5000, 86_400),
+            Self::Organizations => (50, 86_400),
         };
         Quota { uses, seconds }
     }

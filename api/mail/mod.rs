@@ -12,6 +12,7 @@
 
 pub mod content;
 pub mod links;
+pub mod mailbox_limit;
 pub mod message;
 pub mod outbox;
 pub mod preview;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::content::MailContent;
 use super::links::Links;
+use super::mailbox_limit::{Departure, MailboxLimit};
 use crate::clock::new_id;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{MailId, OrganizationId};
 use crate::domain::language::Language;
+use crate::domain::limits::Quota;
 use crate::domain::mail::MailStatus;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
@@ -20,7 +22,18 @@ use crate::store::mails::{self, Mail};
 #[derive(Clone)]
 pub struct Outbox {
     keys: Arc<SealingKeys>,
+    /// None: mailboxes get whatever others have them sent.
+    mailbox_limit: Option<MailboxLimit>,
     pub links: Links,
+}
+
+/// Who causes a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The owner of the mailbox, who gets as much mail as they ask for.
+    Owner,
+    /// Anybody else, or who has not proved to be the owner.
+    Others,
 }
 
 /// A mail to be queued.
@@ -36,14 +49,18 @@ pub struct QueuedMail<'a> {
 }
 
 impl Outbox {
-    /// An outbox whose mail is sealed with these keys.
-    pub fn new(keys: Arc<SealingKeys>, links: Links) -> Self {
-        Self { keys, links }
+    /// An outbox whose mail is sealed with these keys, and whose mailboxes have this quota.
+    pub fn new(keys: Arc<SealingKeys>, links: Links, of_mailbox: Option<Quota>) -> Self {
+        Self {
+            keys,
+            mailbox_limit: of_mailbox.map(MailboxLimit::new),
+            links,
+        }
     }
 
     /// Queues a mail; call it in the transaction of what the mail tells of. Gives its id, or nothing
     /// where Rollcall generated the address, to which it never sends mail (`docs/mail.md`), or where
-    /// the cause has had its mail.
+    /// the cause has had its mail. A mail over the limit of its mailbox waits, or is given up at once.
     ///
     /// # Errors
     /// `internal` where the content cannot be sealed.
@@ -51,13 +68,17 @@ impl Outbox {
         &self,
         connection: &mut Connection,
         mail: &QueuedMail<'_>,
-        now: Timestamp,
+        (caused_by, now): (Cause, Timestamp),
     ) -> Result<Option<MailId>> {
         if mail.to.generated_address {
             return Ok(None);
         }
+        let departure = match (self.mailbox_limit, caused_by) {
+            (Some(limit), Cause::Others) => limit.take(connection, &mail.to.email, now)?,
+            (None, Cause::Others) | (_, Cause::Owner) => Departure::Now,
+        };
         let (id, kind) = (new_id::<MailId>(), mail.content.kind());
-        let mail = Mail {
+        let queued = Mail {
             id,
             organization_id: mail.organization,
             account_id: mail.to.id,
@@ -73,7 +94,46 @@ impl Outbox {
             created_at: now,
             sent_at: None,
         };
-        Ok(mails::insert(connection, &mail, kind.priority())?.then_some(id))
+        let inserted = match departure {
+            Departure::Now => mails::insert(connection, &queued, (kind.priority(), now)),
+            Departure::At(then) => {
+                let deferred = Mail {
+                    status: MailStatus::Deferred,
+                    last_error: Some(format!("{MAILBOX_IS_FULL} It is sent at {then}.")),
+                    ..queued
+                };
+                mails::insert(connection, &deferred, (kind.priority(), then))
+            }
+            Departure::Never => {
+                let given_up = Mail {
+                    status: MailStatus::Failed,
+                    last_error: Some(format!("{MAILBOX_IS_FULL} {TOO_MANY_WAIT}")),
+                    sealed: None,
+                    ..queued
+                };
+                mails::insert_given_up(connection, &given_up)
+            }
+        };
+        Ok(inserted?.then_some(id))
+    }
+
+    /// Takes mails back that nobody has begun to send; their mailboxes get the places back.
+    ///
+    /// # Errors
+    /// `unavailable` where the database is away.
+    pub fn withdraw(
+        &self,
+        connection: &mut Connection,
+        ids: &[MailId],
+        now: Timestamp,
+    ) -> Result<()> {
+        let recipients = mails::withdraw(connection, ids)?;
+        if let Some(limit) = self.mailbox_limit {
+            for recipient in recipients {
+                limit.refund(connection, &recipient, now)?;
+            }
+        }
+        Ok(())
     }
 
     fn seal(&self, id: MailId, content: &MailContent) -> Result<Vec<u8>> {
@@ -90,6 +150,12 @@ impl Outbox {
         serde_json::from_slice(&plain).map_err(Error::internal)
     }
 }
+
+const MAILBOX_IS_FULL: &str =
+    "This mailbox has had as many mails as others may have sent to it within that time.";
+
+const TOO_MANY_WAIT: &str =
+    "As many more wait for it that this one was not taken. Send it again later.";
 
 fn place(id: MailId) -> Vec<u8> {
     format!("mail {id}").into_bytes()

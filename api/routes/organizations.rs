@@ -11,8 +11,8 @@ use super::extract::{
 };
 use super::page::{PageQuery, Paged, page_body};
 use super::problem::{
-    BodyErrors, ConflictErrors, OperatorErrors, OrganizationErrors, Problem, QueryErrors,
-    SessionErrors,
+    BodyErrors, ConflictErrors, OftenErrors, OperatorErrors, OrganizationErrors, Problem,
+    QueryErrors, SessionErrors,
 };
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::{AccountType, OrganizationKind};
@@ -102,13 +102,14 @@ pub struct UpdateOrganizationRequest {
 /// Create an organization
 ///
 /// The caller becomes its first admin, with the staff account type. Who may do this is
-/// configuration (`ROLLCALL_ORGANIZATION_CREATION`): anyone who is signed in, or operators only.
+/// configuration (`ROLLCALL_ORGANIZATION_CREATION`): anyone who is signed in, or operators only. How many
+/// one account creates is limited (`organizations`), except for operators.
 #[utoipa::path(
     tag = "Organizations",
     params(IdempotencyHeader),
     responses(
         (status = 201, description = "The organization.", body = OrganizationBody),
-        BodyErrors, OperatorErrors
+        BodyErrors, OperatorErrors, OftenErrors
     )
 )]
 #[post("/v1/organizations")]

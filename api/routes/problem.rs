@@ -404,6 +404,8 @@ problems! {
     MailErrors: 429;
     /// Of whatever takes the cookie: not from other origins.
     CookieErrors: 403;
+    /// Of what an account may do only so often.
+    OftenErrors: 429;
     /// Of exchanging a refresh token.
     RefreshErrors: 401;
     /// Of signing in.

@@ -2,6 +2,7 @@
 
 use super::admission::{self, Admission, SeatSource, require_account_type};
 use super::authorization::{ManageOrganization, Permit};
+use super::limits::{self, Limit, LimitRequest};
 use super::unit_of_work::UnitOfWork;
 use super::{events, invite_codes};
 use crate::clock::new_id;
@@ -26,7 +27,7 @@ pub struct NewOrganization {
 /// Creates an organization; the caller becomes its first admin, with the staff account type.
 ///
 /// # Errors
-/// `forbidden` where only operators may.
+/// `forbidden` where only operators may, `rate_limited`.
 pub fn create(tx: &mut UnitOfWork<'_>, new: NewOrganization) -> Result<Organization> {
     let founder = tx.context.principal.session()?.account.clone();
     let may_create = match tx.services.config.organization_creation {
@@ -39,6 +40,10 @@ pub fn create(tx: &mut UnitOfWork<'_>, new: NewOrganization) -> Result<Organizat
         ));
     }
     tx.transaction(|tx| {
+        if !founder.operator {
+            let founded = LimitRequest::one(Limit::Organizations, founder.id.to_string());
+            limits::take(tx, &[founded])?;
+        }
         let organization = insert_with_free_slug(tx, new)?;
         let id = organization.id;
         seats::insert(tx.connection, id, &organization.kind.account_types())?;

@@ -14,7 +14,7 @@ use crate::domain::ids::{AccountId, MailId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::mail::Outbox;
-use crate::mail::outbox::QueuedMail;
+use crate::mail::outbox::{Cause, QueuedMail};
 use crate::store::jobs::{self, NewJob};
 use crate::store::pool::TIMEOUT;
 use crate::store::{self, Attempt, Connection, Pool};
@@ -113,10 +113,31 @@ impl<'a> UnitOfWork<'a> {
     /// # Errors
     /// As there.
     pub fn queue_mail(&mut self, mail: &QueuedMail<'_>) -> Result<Option<MailId>> {
-        let now = self.now();
-        let queued = self.services.outbox.queue(self.connection, mail, now)?;
+        let by_whom_and_when = (self.cause_of(mail), self.now());
+        let outbox = &self.services.outbox;
+        let queued = outbox.queue(self.connection, mail, by_whom_and_when)?;
         self.announce_work();
         Ok(queued)
+    }
+
+    /// Whoever has not verified the address may not be its owner.
+    fn cause_of(&self, mail: &QueuedMail<'_>) -> Cause {
+        let is_verified = mail.to.email_verified_at.is_some();
+        let is_by_recipient = self.account_id() == Some(mail.to.id);
+        if is_verified && (is_by_recipient || mail.content.kind().has_a_limit_of_its_own()) {
+            Cause::Owner
+        } else {
+            Cause::Others
+        }
+    }
+
+    /// Takes mails back, as [`Outbox::withdraw`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn withdraw_mails(&mut self, ids: &[MailId]) -> Result<()> {
+        let now = self.now();
+        self.services.outbox.withdraw(self.connection, ids, now)
     }
 
     /// Queues jobs in this transaction, and has workers look for them.

@@ -16,6 +16,7 @@ use crate::crypto::access_token::SigningKeys;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::key_file::KeyError;
 use crate::crypto::sealing::SealingKeys;
+use crate::domain::limits::Limit;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::mail::sending::MailRoute;
@@ -85,10 +86,11 @@ impl State {
             Hasher::start(config.password_hash, config.hash_threads).map_err(StartError::Other)?;
         let sealing = Arc::new(keys.sealing);
         let links = Links::into(&config.spa_url);
+        let of_mailbox = config.limits.of(Limit::MailToMailbox);
         Ok(Self {
             transport: Arc::new(Transport::configured(&config)),
             services: Services {
-                outbox: Arc::new(Outbox::new(sealing.clone(), links)),
+                outbox: Arc::new(Outbox::new(sealing.clone(), links, of_mailbox)),
                 config: Arc::new(config),
                 clock,
                 pool,

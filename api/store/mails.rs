@@ -72,14 +72,14 @@ fn ended_as_indexed() -> SqlLiteral<Bool> {
     sql("mails.status IN ('sent', 'failed')")
 }
 
-/// Queues a mail with the job that sends it; `false` where its cause has one already.
-pub fn insert(connection: &mut Connection, mail: &Mail, priority: Priority) -> Result<bool> {
-    let inserted = each_backend!(connection, c => diesel::insert_into(mails::table)
-        .values(mail)
-        .on_conflict(mails::cause)
-        .do_nothing()
-        .execute(c))?;
-    if inserted == 0 {
+/// Queues a mail with the job that sends it, which is due at this time; `false` where its cause has one
+/// already.
+pub fn insert(
+    connection: &mut Connection,
+    mail: &Mail,
+    (priority, due_at): (Priority, Timestamp),
+) -> Result<bool> {
+    if !insert_given_up(connection, mail)? {
         return Ok(false);
     }
     let job = NewJob {
@@ -89,17 +89,30 @@ pub fn insert(connection: &mut Connection, mail: &Mail, priority: Priority) -> R
         subject: Uuid::from(mail.id).into(),
         part: 0,
     };
-    jobs::enqueue(connection, &[job], mail.created_at)?;
+    jobs::enqueue(connection, &[job], due_at)?;
     Ok(true)
 }
 
-/// Takes mails back that nobody has begun to send: what they say does not hold any more.
-pub fn withdraw(connection: &mut Connection, ids: &[MailId]) -> Result<usize> {
+/// Keeps a mail that nobody sends; `false` where its cause has one already.
+pub fn insert_given_up(connection: &mut Connection, mail: &Mail) -> Result<bool> {
+    let inserted = each_backend!(connection, c => diesel::insert_into(mails::table)
+        .values(mail)
+        .on_conflict(mails::cause)
+        .do_nothing()
+        .execute(c))?;
+    Ok(inserted == 1)
+}
+
+/// Takes mails back that nobody has begun to send: what they say does not hold any more. Gives their
+/// recipients.
+pub fn withdraw(connection: &mut Connection, ids: &[MailId]) -> Result<Vec<EmailAddress>> {
     let waiting = mails::table
         .filter(mails::id.eq_any(ids))
         .filter(mails::status.eq_any(UNSENT))
         .filter(mails::handed_over_at.is_null());
-    Ok(diesel::delete(waiting).execute(connection)?)
+    Ok(diesel::delete(waiting)
+        .returning(mails::recipient)
+        .get_results(connection)?)
 }
 
 /// How far these mails are. One that was withdrawn, or sent long ago, is not among them.

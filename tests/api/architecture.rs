@@ -426,6 +426,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "transport",
             "templates",
             "outbox",
+            "mailbox_limit",
             "content",
             "links",
         ],

@@ -419,6 +419,7 @@ both_databases!(
 
 both_databases!(any_number_of_organizations_may_have_one_name, |app| {
     let ann = app.register("ann@x.org").await;
+    // More than numbers are tried for their slugs.
     for _ in 0..23 {
         let body = json!({ "name": "Test", "kind": "school" });
         ann.post("/v1/organizations", body).await.expect_status(201);

@@ -82,7 +82,7 @@ pub struct DeliveryBody {
     /// The number of attempts to send it.
     #[schema(minimum = 0)]
     attempts: i64,
-    /// The last error of the mail server or of the connection to it.
+    /// The last error of the mail server or of the connection to it, or why the mail waits.
     #[schema(max_length = 2000)]
     last_error: Option<String>,
 }

@@ -2,13 +2,10 @@
 
 use super::with_counts;
 use crate::domain::imports::ImportStatus;
-use crate::domain::limits::Limit;
 use crate::domain::organization::MembershipStatus;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
-use crate::services::context::RequestContext;
-use crate::services::limits::{self, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
 use crate::store::imports::Import;
@@ -27,9 +24,6 @@ pub(super) fn queue(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
     let Some(maker) = maker(tx, import)? else {
         return Ok(());
     };
-    if !may_write_to(tx, &maker)? {
-        return Ok(());
-    }
     let mail = QueuedMail {
         to: &maker,
         language: None,
@@ -39,24 +33,6 @@ pub(super) fn queue(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
     };
     tx.queue_mail(&mail)?;
     Ok(())
-}
-
-/// Limits these mails to an address that nobody has verified, which may be anybody's, as all mails that
-/// strangers can cause. The limit is not the sender's, so it is kept out of their response headers.
-fn may_write_to(tx: &mut UnitOfWork<'_>, maker: &Account) -> Result<bool> {
-    if maker.email_verified_at.is_some() {
-        return Ok(true);
-    }
-    let wanted = [LimitRequest::one(
-        Limit::MailToAddress,
-        format!("import {}", maker.email),
-    )];
-    let context = RequestContext::system(tx.now());
-    let mut tx = UnitOfWork::new(tx.connection, tx.services, &context);
-    match limits::take(&mut tx, &wanted) {
-        Err(error) if error.code() == Code::RateLimited => Ok(false),
-        taken => taken.map(|()| true),
-    }
 }
 
 /// Finds whoever made the import, if they still belong to the organization or to the installation.

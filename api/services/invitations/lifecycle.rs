@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::services::context::Principal;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::Invitation;
-use crate::store::{Connection, accounts, invitations, mailed_tokens, mails, seats};
+use crate::store::{Connection, accounts, invitations, mailed_tokens, seats};
 
 /// Ends a locked invitation and releases the seat that is reserved for it. Its mail is withdrawn if it
 /// was not sent yet. A link to join stays known, so that its bearer learns how the invitation ended; a
@@ -18,16 +18,16 @@ use crate::store::{Connection, accounts, invitations, mailed_tokens, mails, seat
 /// # Errors
 /// `unavailable` where the invitation was answered at the same moment.
 pub(super) fn end(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     invitation: &Invitation,
     to: InvitationStatus,
     at: Timestamp,
 ) -> Result<()> {
     if invitation.holds_seat() {
         let (organization, account_type) = (invitation.organization_id, invitation.account_type);
-        seats::release_reserved(connection, organization, account_type, 1)?;
+        seats::release_reserved(tx.connection, organization, account_type, 1)?;
     }
-    end_keeping_seat(connection, invitation, to, at)
+    end_keeping_seat(tx, invitation, to, at)
 }
 
 /// Ends a locked invitation as [`end`] does, but leaves the reserved seat to the caller, who turns it
@@ -36,20 +36,20 @@ pub(super) fn end(
 /// # Errors
 /// As `end`.
 pub(super) fn end_keeping_seat(
-    connection: &mut Connection,
+    tx: &mut UnitOfWork<'_>,
     invitation: &Invitation,
     to: InvitationStatus,
     at: Timestamp,
 ) -> Result<()> {
-    if !invitations::end(connection, invitation, to, at)? {
+    if !invitations::end(tx.connection, invitation, to, at)? {
         return Err(Error::conflict(
             "the invitation was answered at the same moment",
         ));
     }
     let mail: Vec<MailId> = invitation.mail_id.into_iter().collect();
-    mails::withdraw(connection, &mail)?;
+    tx.withdraw_mails(&mail)?;
     if invitation.kind == InvitationKind::NewAccount && to != InvitationStatus::Expired {
-        mailed_tokens::delete_of_invitation(connection, invitation.id)?;
+        mailed_tokens::delete_of_invitation(tx.connection, invitation.id)?;
     }
     Ok(())
 }
@@ -61,7 +61,7 @@ pub(super) fn end_keeping_seat(
 /// As `end`.
 pub(super) fn expire(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<()> {
     let at = invitation.expires_at;
-    end(tx.connection, invitation, InvitationStatus::Expired, at)?;
+    end(tx, invitation, InvitationStatus::Expired, at)?;
     tx.acting_as(Principal::System, |tx| {
         publish(tx, invitation, InvitationEvent::Expired)
     })
@@ -115,7 +115,7 @@ pub fn accept_by_use(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> 
             && invitation.kind == InvitationKind::NewAccount
         {
             let now = tx.now();
-            end(tx.connection, &invitation, InvitationStatus::Accepted, now)?;
+            end(tx, &invitation, InvitationStatus::Accepted, now)?;
             publish(tx, &invitation, InvitationEvent::Accepted)?;
         }
     }
@@ -164,7 +164,7 @@ fn revoke_of(
 /// As `end`.
 pub(super) fn revoke(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<()> {
     let now = tx.now();
-    end(tx.connection, invitation, InvitationStatus::Revoked, now)?;
+    end(tx, invitation, InvitationStatus::Revoked, now)?;
     publish(tx, invitation, InvitationEvent::Revoked)
 }
 

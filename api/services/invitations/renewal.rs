@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::invitations::{Invitation, Reopened};
-use crate::store::{Connection, accounts, invitations, mailed_tokens, mails, memberships, seats};
+use crate::store::{Connection, accounts, invitations, mailed_tokens, memberships, seats};
 
 /// Gives a locked invitation that is pending or has expired a new link and its whole time again. The
 /// old link is deleted, and its mail is withdrawn if it was not sent yet.
@@ -31,7 +31,7 @@ pub(super) fn renew(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<
     if invitation.status == InvitationStatus::Expired {
         reserve_again(tx.connection, invitation)?;
     }
-    discard_link(tx.connection, invitation)?;
+    discard_link(tx, invitation)?;
     let valid_for = ValidDays::new(invitation.valid_days).unwrap_or_default();
     let renewed = Invitation {
         links: invitation.links + 1,
@@ -83,11 +83,10 @@ fn reserve_again(connection: &mut Connection, invitation: &Invitation) -> Result
     ))
 }
 
-fn discard_link(connection: &mut Connection, invitation: &Invitation) -> Result<()> {
-    mailed_tokens::delete_of_invitation(connection, invitation.id)?;
+fn discard_link(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<()> {
+    mailed_tokens::delete_of_invitation(tx.connection, invitation.id)?;
     let mail: Vec<MailId> = invitation.mail_id.into_iter().collect();
-    mails::withdraw(connection, &mail)?;
-    Ok(())
+    tx.withdraw_mails(&mail)
 }
 
 fn store(connection: &mut Connection, renewed: &Invitation, link: QueuedLink) -> Result<()> {

@@ -38,7 +38,7 @@ pub fn revoke(
             | InvitationStatus::Declined
             | InvitationStatus::Revoked) => return Err(ended(status)),
         }
-        end(tx.connection, &invitation, InvitationStatus::Revoked, now)?;
+        end(tx, &invitation, InvitationStatus::Revoked, now)?;
         if invitation.kind == InvitationKind::NewAccount
             && let Some(account) = invitation.account_id
         {

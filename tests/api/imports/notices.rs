@@ -136,7 +136,8 @@ both_databases!(an_address_that_nobody_has_proved_is_not_flooded, |app| {
     for _ in 0..8 {
         import().await;
     }
-    assert_eq!(notices(app, &school.admin.email).await.len(), 5);
+    // With the mail of the registration, as many as a mailbox gets; the others wait.
+    assert_eq!(notices(app, &school.admin.email).await.len(), 4);
     let admin: AccountId = school.admin.id.parse().unwrap();
     let mut connection = app.state.services.pool.get().unwrap();
     diesel::update(accounts::table.find(admin))
@@ -147,5 +148,5 @@ both_databases!(an_address_that_nobody_has_proved_is_not_flooded, |app| {
     for _ in 0..8 {
         import().await;
     }
-    assert_eq!(notices(app, &school.admin.email).await.len(), 13);
+    assert_eq!(notices(app, &school.admin.email).await.len(), 12);
 });

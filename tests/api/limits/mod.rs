@@ -16,6 +16,7 @@ use crate::support::people::{PASSWORD, send};
 use crate::support::{App, TestResponse, both_databases};
 
 mod counts;
+mod mailboxes;
 mod owners;
 mod proxies;
 

@@ -10,7 +10,7 @@ use rollcall::domain::ids::MailId;
 use rollcall::domain::mail::MailStatus;
 use rollcall::domain::username::Username;
 use rollcall::mail::MailContent;
-use rollcall::mail::outbox::QueuedMail;
+use rollcall::mail::outbox::{Cause, QueuedMail};
 use rollcall::state::State;
 use rollcall::store::accounts::{self, Account};
 use rollcall::store::mails;
@@ -109,7 +109,7 @@ fn queue(state: &State, mails: usize) -> BTreeMap<MailId, String> {
         let id = state
             .services
             .outbox
-            .queue(&mut connection, &post, now)
+            .queue(&mut connection, &post, (Cause::Owner, now))
             .unwrap();
         (id.unwrap(), token)
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::ids::OrganizationId;
 use rollcall::mail::MailContent;
-use rollcall::mail::outbox::QueuedMail;
+use rollcall::mail::outbox::{Cause, QueuedMail};
 use rollcall::store::accounts;
 
 use super::{queue, reset_letter, sent};
@@ -37,7 +37,8 @@ fn invite(app: &App, organization: &str, mails: usize) {
             },
         };
         let outbox = &app.state.services.outbox;
-        outbox.queue(&mut connection, &mail, app.now()).unwrap();
+        let by_owner = (Cause::Owner, app.now());
+        outbox.queue(&mut connection, &mail, by_owner).unwrap();
     }
 }
 

@@ -17,7 +17,7 @@ use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::ids::MailId;
 use rollcall::domain::language::Language;
 use rollcall::mail::MailContent;
-use rollcall::mail::outbox::QueuedMail;
+use rollcall::mail::outbox::{Cause, QueuedMail};
 use rollcall::store::mails::{self, Delivery};
 use rollcall::store::{accounts, transaction};
 
@@ -95,7 +95,7 @@ fn queue_in(
         app.state
             .services
             .outbox
-            .queue(connection, &post, app.now())
+            .queue(connection, &post, (Cause::Owner, app.now()))
     })
     .unwrap()
 }

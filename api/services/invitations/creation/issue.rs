@@ -111,8 +111,10 @@ struct Issued {
 fn queue_mails(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<Invite>,
-    invitations: Vec<(Invitation, &Account)>,
+    mut invitations: Vec<(Invitation, &Account)>,
 ) -> Result<Vec<Issued>> {
+    // Two calls count the mailboxes of their invitations in one order.
+    invitations.sort_by_cached_key(|(invitation, _)| invitation.email.mailbox());
     let sender = tx.context.principal.account();
     let inviter = Inviter {
         organization: permit.organization.clone(),

@@ -126,7 +126,7 @@ fn add_groups(
     groups: &[GroupId],
 ) -> Result<()> {
     let now = tx.now();
-    end(tx.connection, invitation, InvitationStatus::Accepted, now)?;
+    end(tx, invitation, InvitationStatus::Accepted, now)?;
     let organization = invitation.organization_id;
     publish(tx, invitation, InvitationEvent::Accepted)?;
     for group in groups {
@@ -144,7 +144,7 @@ fn admit(
     groups: &[GroupId],
 ) -> Result<()> {
     let now = tx.now();
-    end_keeping_seat(tx.connection, invitation, InvitationStatus::Accepted, now)?;
+    end_keeping_seat(tx, invitation, InvitationStatus::Accepted, now)?;
     publish(tx, invitation, InvitationEvent::Accepted)?;
     let admission = Admission {
         organization: invitation.organization_id,

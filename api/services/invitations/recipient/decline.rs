@@ -47,7 +47,7 @@ fn decline(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<()> {
     let now = tx.now();
     match invitation.status_at(now) {
         InvitationStatus::Pending if invitation.kind == InvitationKind::Join => {
-            end(tx.connection, invitation, InvitationStatus::Declined, now)?;
+            end(tx, invitation, InvitationStatus::Declined, now)?;
             publish(tx, invitation, InvitationEvent::Declined)
         }
         InvitationStatus::Declined => Ok(()),
