@@ -7,6 +7,7 @@ use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, LogFormat};
 use crate::error::{Error, Result};
@@ -17,7 +18,8 @@ use crate::error::{Error, Result};
 /// # Errors
 /// A filter that cannot be used, which the configuration rules out.
 pub fn start_logging(config: &Config) -> Result<()> {
-    let filter = EnvFilter::try_new(&config.log).map_err(Error::internal)?;
+    let filter = without_strangers(&config.log);
+    let filter = EnvFilter::try_new(filter).map_err(Error::internal)?;
     let json = match config.log_format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -34,6 +36,20 @@ pub fn start_logging(config: &Config) -> Result<()> {
     // Whoever embeds the library may have begun to log already.
     drop(started);
     Ok(())
+}
+
+/// Leaves out what the framework logs as an error of ours where a stranger sends what is no HTTP, unless
+/// the filter asks for it: by name, or for all that is of use in debugging.
+fn without_strangers(filter: &str) -> String {
+    const OF_STRANGERS: &str = "actix_http";
+    let levels = filter
+        .split(',')
+        .filter_map(|part| part.trim().parse().ok());
+    let asks_for_all = levels.max() >= Some(LevelFilter::DEBUG);
+    if asks_for_all || filter.contains(OF_STRANGERS) {
+        return filter.to_owned();
+    }
+    format!("{filter},{OF_STRANGERS}::h1=off")
 }
 
 /// What is counted, for Prometheus.

@@ -311,7 +311,8 @@ settings! {
         is_secret: false,
     }
 
-    /// What is logged: a level, and levels of single modules.
+    /// What is logged: a level, and levels of single modules. What strangers send that is no HTTP is logged
+    /// from `debug` on, or with `actix_http=error`.
     LOG: String {
         name: "log",
         section: Logs,

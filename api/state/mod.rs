@@ -1,9 +1,9 @@
 //! What every request and every worker shares: nothing that another replica would need.
 
+mod private_files;
 mod upload_pace;
 pub mod uploads;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -73,15 +73,18 @@ impl State {
     /// Where any of them cannot be had.
     pub fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
         if config.is_embedded() {
-            make_private_folder(&config.data_dir).map_err(|source| StartError::DataDir {
-                path: config.data_dir.clone(),
-                source,
+            private_files::make_folder(&config.data_dir).map_err(|source| {
+                let path = config.data_dir.clone();
+                StartError::DataDir { path, source }
             })?;
         }
         let keys = Keys::load(&config)?;
         let pool =
             Pool::open(&config.database_url, connections(&config)).map_err(StartError::Database)?;
         let applied = migrate(&pool, clock.now()).map_err(StartError::Database)?;
+        if config.is_embedded() {
+            private_files::warn_of_wide_modes(&config.data_dir);
+        }
         let hasher =
             Hasher::start(config.password_hash, config.hash_threads).map_err(StartError::Other)?;
         let sealing = Arc::new(keys.sealing);
@@ -148,15 +151,6 @@ impl State {
             from: self.services.config.mail_from.clone(),
         }
     }
-}
-
-/// Addresses and keys are in it: for its owner only. A folder that is there already stays as it is.
-fn make_private_folder(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 /// Those of the requests, and those that work goes on with beside them, one for each worker and each

@@ -236,8 +236,20 @@ fn with_limits(url: &str) -> String {
     format!("{url}{joint}{}", limits.collect::<Vec<_>>().join("&"))
 }
 
+/// Makes the file of a new database, for its owner only; SQLite gives the files beside it the same rights.
+/// What keeps it from being made, SQLite tells. One that exists is not opened here: closing it would let go
+/// of the locks that this process has on it.
+fn make_private(path: &str) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path));
+}
+
 /// `busy_timeout` comes first: switching to WAL already takes a lock.
 fn open_sqlite(path: &str) -> Result<SqliteConnection, ConnectError> {
+    make_private(path);
     let mut connection = SqliteConnection::establish(path)?;
     connection.batch_execute(
         "PRAGMA busy_timeout = 15000;

@@ -1,6 +1,9 @@
 //! What a server logs: a line for each request with its id, and never a secret, even where everything
 //! is logged that there is.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+
 use diesel::connection::SimpleConnection as _;
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
@@ -164,4 +167,77 @@ fn work_on_another_thread_stays_within_the_span_of_its_request() {
         assert!(inside.is_some());
         assert_eq!(inside, span.id());
     });
+}
+
+#[test]
+fn what_strangers_send_is_no_error_of_ours() {
+    let mut installation = Installation::on_sqlite();
+    installation.set("LOG_FORMAT", "json");
+    let server = installation.start();
+    let huge = format!("GET / HTTP/1.1\r\nx: {}", "x".repeat(300_000));
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"NONSENSE\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\ncontent-length: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"POST /v1/auth/login HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{",
+        b"GET /v1/me HTTP/1.1\r\nho",
+        b"\xff\xff\xff\xff",
+        huge.as_bytes(),
+    ] {
+        let mut stranger = TcpStream::connect(server.address()).unwrap();
+        // The server may hang up before it has read all of it.
+        let _ = stranger.write_all(garbage);
+        let _ = stranger.shutdown(Shutdown::Write);
+        let _ = stranger.read_to_end(&mut Vec::new());
+    }
+    block_on(server.get("/v1/me", "")).expect_status(401);
+    let log = server.log();
+    let errors = lines(&log)
+        .into_iter()
+        .filter(|line| line["level"] == "ERROR");
+    assert_eq!(errors.collect::<Vec<_>>(), Vec::<Value>::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_can_read_is_warned_of_and_what_is_made_in_it_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut installation = Installation::on_sqlite();
+    installation.set("LOG_FORMAT", "json");
+    let folder = installation.path("data");
+    let mode = |name: &str, mode| {
+        std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(mode))
+    };
+    std::fs::create_dir(&folder).unwrap();
+    mode("", 0o755).unwrap();
+    let warned = |server: &crate::support::process::Process| -> Vec<String> {
+        let of_others = lines(&server.log())
+            .into_iter()
+            .filter(|line| line["message"].as_str().unwrap().contains("others on this"));
+        of_others.map(|line| text(&line["path"])).collect()
+    };
+    let server = installation.start();
+    for name in [
+        "rollcall.sqlite",
+        "rollcall.sqlite-wal",
+        "rollcall.sqlite-shm",
+        "signing.pem",
+        "sealing.key",
+    ] {
+        let found = std::fs::metadata(folder.join(name)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    assert_eq!(warned(&server)[0], folder.display().to_string());
+    let before = warned(&server);
+    drop(server);
+    mode("", 0o700).unwrap();
+    mode("sealing.key", 0o640).unwrap();
+    let server = installation.start();
+    let since = warned(&server).split_off(before.len());
+    let key = folder.join("sealing.key").display().to_string();
+    assert!(since.contains(&key), "{since:?}");
+    assert!(!since.contains(&before[0]), "{since:?}");
 }
