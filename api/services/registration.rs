@@ -54,12 +54,20 @@ pub fn look_up_code(
         .transpose()
 }
 
-/// Counts a registration by this client, before its password is hashed.
+/// Counts a registration by this client, before its password is hashed. Those who have a code register with
+/// it where others beside them, who have none, have used up what the client has.
 ///
 /// # Errors
 /// `rate_limited`.
-pub fn count(tx: &mut UnitOfWork<'_>, client: &Client) -> Result<()> {
-    limits::take(tx, &LimitRequest::by_client(Limit::Registration, client))
+pub fn count(tx: &mut UnitOfWork<'_>, client: &Client, code: Option<&InviteCode>) -> Result<()> {
+    let by_client = LimitRequest::by_client(Limit::Registration, client);
+    match (limits::take(tx, &by_client), code) {
+        (Err(refused), Some(code)) if refused.code() == Code::RateLimited => {
+            let with_code = by_client.into_iter().map(|one| one.to(code.as_str()));
+            limits::take(tx, &with_code.collect::<Vec<_>>())
+        }
+        (counted, _) => counted,
+    }
 }
 
 /// Registers an account, joins it by its invite code, signs its owner in, and queues a mail with a link

@@ -160,7 +160,7 @@ pub(super) async fn register_account(
     let counted = client.clone();
     let prepared = request.clone().prepare(&idempotency, move |tx, ()| {
         let code = registration::look_up_code(tx, typed.as_deref(), &counted)?;
-        registration::count(tx, &counted)?;
+        registration::count(tx, &counted, code.as_ref())?;
         Ok(code)
     });
     let invite_code = match prepared.await? {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall::config::Config;
 use rollcall::domain::limits::{Limit, Quota, QuotaSetting};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::proxies::trust_this_machine;
 use super::{on_both, sign_in_from};
@@ -113,6 +113,36 @@ fn one_pupil_does_not_keep_the_school_from_signing_in() {
         }
         let ann = sign_in_from(app, HOME, "ann@x.example", PASSWORD).await;
         ann.expect_status(200);
+    });
+}
+
+#[test]
+fn whoever_has_a_code_registers_though_others_have_used_registrations_up() {
+    let few = |config: &mut Config| {
+        let quota = Quota {
+            uses: 5,
+            seconds: 3600,
+        };
+        config
+            .limits
+            .set(Limit::Registration, QuotaSetting(Some(quota)));
+    };
+    on_both(few, async |app| {
+        let school = app.school().await;
+        let seen = school.admin.get(&school.path("/invite-code")).await;
+        let code = seen.expect_status(200)["code"].clone();
+        let register = async |number: usize, code: &Value| {
+            let email = format!("pupil{number}@x.example");
+            let body = json!({
+                "email": email, "password": PASSWORD, "username": "P", "invite_code": code,
+            });
+            app.anonymous().post("/v1/auth/register", body).await.status
+        };
+        while register(0, &Value::Null).await != 429 {}
+        for number in 1..=5 {
+            assert_eq!(register(number, &code).await, 201);
+        }
+        assert_eq!(register(6, &code).await, 429);
     });
 }
 
