@@ -119,7 +119,7 @@ fn import_all(bench: &Bench, rows: usize) {
     };
     services
         .run(&context, |tx| {
-            submission::submit(tx, permit.organization.id, &staged, &options)
+            submission::submit(tx, &permit, &staged, &options)
         })
         .unwrap();
     work(bench);

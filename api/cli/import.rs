@@ -17,7 +17,7 @@ use crate::domain::organization::AccountType;
 use crate::domain::slug::Slug;
 use crate::domain::username_list::UsernameList;
 use crate::error::{Error, Result};
-use crate::services::authorization::{ManageImports, Permission, Permit, permit};
+use crate::services::authorization::{self, ManageImports, Permission, Permit, permit};
 use crate::services::context::RequestContext;
 use crate::services::imports::results::{self, ResultFile};
 use crate::services::imports::submission::{self, Options};
@@ -110,6 +110,21 @@ fn at_command_line<T>(
     state.services.run(&command_line(state), work)
 }
 
+/// Runs one transaction as the command line, with the permit to import.
+fn permitted<T>(
+    state: &State,
+    organization: OrganizationId,
+    work: impl FnOnce(&mut UnitOfWork<'_>, Permit<ManageImports>) -> Result<T>,
+) -> Result<T> {
+    at_command_line(state, |tx| {
+        tx.transaction(|tx| {
+            authorization::lock(tx, organization)?;
+            let permit = permit(tx, organization)?;
+            work(tx, permit)
+        })
+    })
+}
+
 fn command_line(state: &State) -> RequestContext {
     RequestContext::command_line(state.services.clock.now())
 }
@@ -143,8 +158,8 @@ fn submit_csv(
     let permit = at_command_line(state, |tx| permit::<ManageImports>(tx, organization))?;
     let staged = from_csv::stage(&state.services, &command_line(state), &permit, file)?;
     let options = options(arguments);
-    let submitted = at_command_line(state, |tx| {
-        submission::submit(tx, organization, &staged, &options)
+    let submitted = permitted(state, organization, |tx, permit| {
+        submission::submit(tx, &permit, &staged, &options)
     });
     if let Err(error) = submitted {
         staging::abandon(&state.services.pool, staged.import);
@@ -162,8 +177,8 @@ fn submit_usernames(
         .map_err(|error| CommandError::file(arguments.file.display(), error))?;
     let list = UsernameList::of_lines(&text).map_err(Error::from)?;
     let options = options(arguments);
-    let submitted = at_command_line(state, |tx| {
-        from_usernames::submit(tx, organization, &list, &options)
+    let submitted = permitted(state, organization, |tx, permit| {
+        from_usernames::submit(tx, &permit, &list, &options)
     })?;
     Ok(submitted.import.id)
 }

@@ -241,7 +241,7 @@ async fn revoke_api_key(
     path: web::Path<ApiKeyPath>,
 ) -> Result<HttpResponse, Problem> {
     request
-        .run(move |tx, permit| api_keys::revoke(tx, &permit, path.api_key_id))
+        .change(move |tx, permit| api_keys::revoke(tx, &permit, path.api_key_id))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

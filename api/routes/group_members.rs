@@ -286,7 +286,7 @@ async fn update_group_member(
     let account = path.account_id;
     let role = body.role;
     let member = request
-        .run(move |tx, permit| group_members::set_role(tx, &permit, account, role))
+        .change(move |tx, permit| group_members::set_role(tx, &permit, account, role))
         .await?;
     Ok(web::Json(member.into()))
 }

@@ -229,7 +229,7 @@ async fn update_group(
 ) -> Result<web::Json<GroupBody>, Problem> {
     let new = group_update(&body)?;
     let group = request
-        .run(move |tx, permit| groups::update(tx, &permit, new))
+        .change(move |tx, permit| groups::update(tx, &permit, new))
         .await?;
     Ok(web::Json(group.into()))
 }
@@ -260,7 +260,7 @@ fn group_update(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
 #[delete("/v1/organizations/{organization_id}/groups/{group_id}")]
 async fn delete_group(request: InGroup<ManageGroup>) -> Result<HttpResponse, Problem> {
     request
-        .run(|tx, permit| groups::delete(tx, &permit))
+        .change(|tx, permit| groups::delete(tx, &permit))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

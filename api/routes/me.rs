@@ -199,7 +199,7 @@ async fn update_me(
         language: body.language,
     };
     let account = request
-        .run(move |tx, ()| accounts::update(tx, changes))
+        .change(move |tx, ()| accounts::update(tx, changes))
         .await?;
     Ok(web::Json(account.into()))
 }
@@ -216,7 +216,7 @@ async fn update_me(
 #[delete("/v1/me")]
 async fn delete_me(request: Authenticated) -> Result<HttpResponse, Problem> {
     request
-        .run(|tx, ()| departures::delete_own_account(tx))
+        .change(|tx, ()| departures::delete_own_account(tx))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -263,7 +263,7 @@ async fn leave_organization(
     path: web::Path<OrganizationPath>,
 ) -> Result<HttpResponse, Problem> {
     request
-        .run(move |tx, ()| departures::leave(tx, path.organization_id))
+        .change(move |tx, ()| departures::leave(tx, path.organization_id))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -306,7 +306,7 @@ async fn list_my_sessions(request: Authenticated) -> Result<web::Json<MySessionL
 )]
 #[delete("/v1/me/sessions")]
 async fn end_all_my_sessions(request: BeforePasswordChange) -> Result<HttpResponse, Problem> {
-    request.run(|tx, ()| sessions::end_all(tx)).await?;
+    request.change(|tx, ()| sessions::end_all(tx)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -332,7 +332,7 @@ async fn end_my_session(
     path: web::Path<SessionPath>,
 ) -> Result<HttpResponse, Problem> {
     request
-        .run(move |tx, ()| sessions::end(tx, path.session_id))
+        .change(move |tx, ()| sessions::end(tx, path.session_id))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -214,7 +214,7 @@ async fn update_organization(
         default_account_type: body.default_account_type,
     };
     let organization = request
-        .run(move |tx, permit| organizations::update(tx, &permit, &changes))
+        .change(move |tx, permit| organizations::update(tx, &permit, &changes))
         .await?;
     Ok(web::Json(organization.into()))
 }
@@ -236,7 +236,7 @@ async fn delete_organization(
     request: InOrganization<ManageOrganization>,
 ) -> Result<HttpResponse, Problem> {
     request
-        .run(|tx, permit| organizations::delete(tx, &permit))
+        .change(|tx, permit| organizations::delete(tx, &permit))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

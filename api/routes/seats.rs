@@ -97,7 +97,7 @@ async fn set_seat_limits(
         by_account_type: body.by_account_type,
     };
     let ledger = request
-        .run(move |tx, permit| seats::set_limits(tx, &permit, &limits))
+        .change(move |tx, permit| seats::set_limits(tx, &permit, &limits))
         .await?;
     Ok(web::Json(ledger.into()))
 }

@@ -162,6 +162,16 @@ impl<P: Permission> Permit<P> {
     }
 }
 
+/// Keeps everybody's rights in the organization as they are until the transaction ends: whoever changes
+/// a membership, a manager of a group or an API key holds the organization too. What is asked for behind
+/// it holds for the rest of the transaction.
+///
+/// # Errors
+/// `unavailable` where the database is.
+pub fn lock(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
+    organizations::lock(tx.connection, organization)
+}
+
 /// Asks whether the principal may use the permission `P` in this organization.
 ///
 /// # Errors
@@ -307,6 +317,24 @@ fn no_such_group() -> Error {
 }
 
 impl<P: Permission> Permit<P> {
+    /// Refuses a repetition of what is beyond the permit by now, as [`Permit::require_within_reach`] does:
+    /// a former admin is told no more what an admin was told. Groups that are gone since are no reason
+    /// for those who reach all.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn require_reach_of_repetition(
+        &self,
+        connection: &mut Connection,
+        groups: &[GroupId],
+        account_type: AccountType,
+    ) -> Result<()> {
+        match self.restricted_to_manager() {
+            None => Ok(()),
+            Some(_) => self.require_within_reach(connection, groups, account_type),
+        }
+    }
+
     /// Refuses to let people into these groups with this account type where that is beyond the
     /// permit: staff let in students and learners only, and only into groups that they manage.
     ///

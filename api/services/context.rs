@@ -130,6 +130,8 @@ pub struct RequestContext {
     pub now: Timestamp,
     /// The limits that the request met, for its response headers.
     pub limit_states: LimitStates,
+    /// Whether no transaction may begin, because the permit was asked for outside of one.
+    pub(super) reads_only: bool,
     /// Whether work was queued, of which the workers are told when the unit of work has ended.
     pub(super) work_queued: Arc<AtomicBool>,
 }
@@ -142,6 +144,7 @@ impl RequestContext {
             request_id: request_id.into(),
             now,
             limit_states: LimitStates::default(),
+            reads_only: false,
             work_queued: Arc::default(),
         }
     }

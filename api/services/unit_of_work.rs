@@ -12,7 +12,7 @@ use crate::crypto::hasher::Hasher;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{AccountId, MailId};
 use crate::domain::timestamp::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mail::Outbox;
 use crate::mail::outbox::{Cause, QueuedMail};
 use crate::store::jobs::{self, NewJob};
@@ -160,11 +160,16 @@ impl<'a> UnitOfWork<'a> {
     /// transaction it opens a savepoint.
     ///
     /// # Errors
-    /// The work's own.
+    /// The work's own; `internal` where the permit is for reading.
     pub fn transaction<T>(
         &mut self,
         work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
     ) -> Result<T> {
+        if self.context.reads_only {
+            return Err(Error::internal(
+                "a permit that was asked for before the transaction",
+            ));
+        }
         let (services, context) = (self.services, self.context);
         store::transaction(self.connection, |connection| {
             work(&mut UnitOfWork::new(connection, services, context))
@@ -183,6 +188,24 @@ impl<'a> UnitOfWork<'a> {
         store::attempt(self.connection, |connection| {
             work(&mut UnitOfWork::new(connection, services, context))
         })
+    }
+
+    /// Runs `work` with a permit that was asked for just now. Outside of a transaction it is one for
+    /// reading: who has it may lose the right before a transaction begins.
+    ///
+    /// # Errors
+    /// The work's own.
+    pub fn reading_outside_of_transactions<T>(
+        &mut self,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut context = self.context.clone();
+        context.reads_only = !store::transaction::is_open(self.connection)?;
+        work(&mut UnitOfWork::new(
+            self.connection,
+            self.services,
+            &context,
+        ))
     }
 
     /// Runs `work` as another principal of the same request: the owner whom a mailed secret has just

@@ -37,6 +37,7 @@ mod members;
 mod openapi;
 mod organizations;
 mod password_to_change;
+mod permits;
 mod protocol;
 mod readme;
 mod recovery;

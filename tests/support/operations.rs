@@ -15,7 +15,7 @@ pub type Ids = HashMap<&'static str, String>;
 pub struct Operation {
     pub id: String,
     pub method: Method,
-    path: String,
+    pub path: String,
     description: Value,
     /// The body of its example: a file, or JSON.
     body: Option<Body>,

@@ -1,7 +1,8 @@
 //! Guards: who sends a request, and what they may do. A handler acts by one of them or not at all.
 //!
 //! A guard recognises a credential without the database. The session or the key behind it, and the
-//! permission, are checked on the connection and in the unit of work that does the work.
+//! permission, are checked on the connection that does the work, and in its transaction: [`Guard::run`]
+//! reads, [`Guard::change`] and [`Guard::run_once`] change something.
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
@@ -20,7 +21,9 @@ use crate::routes::problem::Problem;
 use crate::services::authentication::{
     Credential, authenticate, authenticate_before_password_change,
 };
-use crate::services::authorization::{GroupPermit, Permission, Permit, permit, permit_in_group};
+use crate::services::authorization::{
+    self, GroupPermit, Permission, Permit, permit, permit_in_group,
+};
 use crate::services::context::Principal;
 use crate::services::idempotency::{Execution, StoredResponse};
 use crate::services::unit_of_work::UnitOfWork;
@@ -44,7 +47,8 @@ impl Sender {
     }
 }
 
-/// What a handler takes to act. It asks for the permit on the connection that does the work.
+/// What a handler takes to act. It asks for the permit on the connection, and in the transaction, that
+/// does the work.
 pub trait Guard: Sized + Send + 'static {
     /// What the sender is permitted.
     type Permit;
@@ -57,12 +61,37 @@ pub trait Guard: Sized + Send + 'static {
     /// # Errors
     /// `not_signed_in`, `not_found`, `forbidden`, or the work's own.
     fn authorize<T>(
-        self,
+        &self,
         tx: &mut UnitOfWork<'_>,
         work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T>,
     ) -> Result<T>;
 
-    /// Runs `work` in one unit of work, with the permit.
+    /// Keeps the sender's rights as they are until the transaction ends.
+    ///
+    /// # Errors
+    /// `unavailable` where the database is.
+    fn lock(&self, tx: &mut UnitOfWork<'_>) -> Result<()>;
+
+    /// Runs `work` in one transaction with the permit, which is asked for in it: who lost the right
+    /// while the transaction waited for a lock is refused. Who has no right to begin with is refused
+    /// before anything is locked.
+    ///
+    /// # Errors
+    /// As [`Guard::authorize`].
+    fn change_on<T>(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T>,
+    ) -> Result<T> {
+        self.authorize(tx, |_, _| Ok(()))?;
+        tx.transaction(|tx| {
+            self.lock(tx)?;
+            self.authorize(tx, work)
+        })
+    }
+
+    /// Runs `work`, which reads, in one unit of work, with the permit. A guard of an organization lets it
+    /// change nothing.
     ///
     /// # Errors
     /// As [`Guard::authorize`].
@@ -79,17 +108,35 @@ pub trait Guard: Sized + Send + 'static {
         }
     }
 
-    /// As [`Guard::run`], executed once for each `Idempotency-Key` of the sender. The permit is asked
+    /// Runs `work`, which changes something, in one unit of work and transaction, with the permit.
+    ///
+    /// # Errors
+    /// As [`Guard::change_on`].
+    fn change<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T>> {
+        let Sender { state, info } = self.sender().clone();
+        let context = info.context(state.services.clock.now());
+        async move {
+            state
+                .unit_of_work(context, move |tx| self.change_on(tx, work))
+                .await
+        }
+    }
+
+    /// As [`Guard::change`], executed once for each `Idempotency-Key` of the sender. The permit is asked
     /// for a repetition too: what an admin was told is no former admin's.
     ///
     /// # Errors
-    /// As [`Guard::authorize`], and `idempotency_conflict`.
+    /// As [`Guard::change_on`], and `idempotency_conflict`.
     fn run_once(
         self,
         idempotency: Idempotency,
         work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<StoredResponse> + Send + 'static,
     ) -> impl Future<Output = std::result::Result<HttpResponse, Problem>> {
-        let execution = self.run(move |tx, permit| idempotency.execute(tx, |tx| work(tx, permit)));
+        let execution =
+            self.change(move |tx, permit| idempotency.execute(tx, |tx| work(tx, permit)));
         async move { Ok(execution.await?.into()) }
     }
 
@@ -131,8 +178,12 @@ impl Guard for Anonymous {
         &self.0
     }
 
+    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
+        Ok(())
+    }
+
     fn authorize<T>(
-        self,
+        &self,
         tx: &mut UnitOfWork<'_>,
         work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
     ) -> Result<T> {
@@ -177,8 +228,12 @@ impl Guard for Authenticated {
         &self.sender
     }
 
+    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
+        Ok(())
+    }
+
     fn authorize<T>(
-        self,
+        &self,
         tx: &mut UnitOfWork<'_>,
         work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
     ) -> Result<T> {
@@ -199,8 +254,12 @@ impl Guard for BeforePasswordChange {
         self.0.sender()
     }
 
+    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
+        Ok(())
+    }
+
     fn authorize<T>(
-        self,
+        &self,
         tx: &mut UnitOfWork<'_>,
         work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
     ) -> Result<T> {
@@ -222,13 +281,17 @@ impl Guard for OptionallyAuthenticated {
         &self.sender
     }
 
+    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
+        Ok(())
+    }
+
     fn authorize<T>(
-        self,
+        &self,
         tx: &mut UnitOfWork<'_>,
         work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
     ) -> Result<T> {
-        let principal = match self.credential {
-            Some(credential) => authenticate(tx, &credential),
+        let principal = match &self.credential {
+            Some(credential) => authenticate(tx, credential),
             None => Ok(Principal::Anonymous),
         };
         match principal {
@@ -268,14 +331,18 @@ impl<P: Permission + 'static> Guard for InOrganization<P> {
         self.authenticated.sender()
     }
 
+    fn lock(&self, tx: &mut UnitOfWork<'_>) -> Result<()> {
+        authorization::lock(tx, self.organization)
+    }
+
     fn authorize<T>(
-        self,
+        &self,
         tx: &mut UnitOfWork<'_>,
         work: impl FnOnce(&mut UnitOfWork<'_>, Permit<P>) -> Result<T>,
     ) -> Result<T> {
         self.authenticated.authorize(tx, |tx, ()| {
             let permit = permit::<P>(tx, self.organization)?;
-            work(tx, permit)
+            tx.reading_outside_of_transactions(|tx| work(tx, permit))
         })
     }
 }
@@ -305,8 +372,12 @@ impl<P: Permission + 'static> Guard for InGroup<P> {
         self.authenticated.sender()
     }
 
+    fn lock(&self, tx: &mut UnitOfWork<'_>) -> Result<()> {
+        authorization::lock(tx, self.path.organization_id)
+    }
+
     fn authorize<T>(
-        self,
+        &self,
         tx: &mut UnitOfWork<'_>,
         work: impl FnOnce(&mut UnitOfWork<'_>, GroupPermit<P>) -> Result<T>,
     ) -> Result<T> {
@@ -316,7 +387,7 @@ impl<P: Permission + 'static> Guard for InGroup<P> {
         } = self.path;
         self.authenticated.authorize(tx, |tx, ()| {
             let permit = permit_in_group::<P>(tx, organization_id, group_id)?;
-            work(tx, permit)
+            tx.reading_outside_of_transactions(|tx| work(tx, permit))
         })
     }
 }

@@ -79,7 +79,7 @@ async fn send(
 ) -> Result<HttpResponse, Problem> {
     let state = request.sender().state.clone();
     let mut download = request
-        .run(move |tx, permit| results::open(tx, &permit, import, file))
+        .change(move |tx, permit| results::open(tx, &permit, import, file))
         .await?;
     let next_chunk = move |tx: &mut UnitOfWork<'_>| download.next_chunk(tx);
     Ok(csv_file(state, file.name(), next_chunk))

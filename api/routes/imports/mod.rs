@@ -194,7 +194,7 @@ async fn cancel_import(
     path: web::Path<ImportPath>,
 ) -> Result<web::Json<ImportBody>, Problem> {
     let import = request
-        .run(move |tx, permit| {
+        .change(move |tx, permit| {
             let found = imports::cancel(tx, &permit, path.import_id)?;
             Ok(ImportBody::new(found, tx.now()))
         })
@@ -219,7 +219,7 @@ async fn discard_import_credentials(
     path: web::Path<ImportPath>,
 ) -> Result<HttpResponse, Problem> {
     request
-        .run(move |tx, permit| results::discard(tx, &permit, path.import_id))
+        .change(move |tx, permit| results::discard(tx, &permit, path.import_id))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -36,7 +36,7 @@ impl Uploader {
     pub(super) async fn permitted(request: InOrganization<ManageImports>) -> Result<Self> {
         let (context, permit) = request
             .clone()
-            .run(|tx, permit| {
+            .change(|tx, permit| {
                 imports::require_any_reach(tx, &permit)?;
                 Ok((tx.context.clone(), permit))
             })
@@ -169,12 +169,13 @@ fn submit(uploader: &Uploader, staged: &Staged, submission: Submission) -> Resul
         options,
         idempotency,
     } = submission;
-    let organization = request.organization();
     let context = uploader.context.at(state.services.clock.now());
     state.services.run(&context, |tx| {
-        request.authorize(tx, |tx, _| {
+        request.change_on(tx, |tx, permit| {
+            let (groups, account_type) = (&options.groups, options.account_type);
+            permit.require_reach_of_repetition(tx.connection, groups, account_type)?;
             idempotency.execute(tx, |tx| {
-                let import = submission::submit(tx, organization, staged, &options)?;
+                let import = submission::submit(tx, &permit, staged, &options)?;
                 accepted(import, tx.now())
             })
         })

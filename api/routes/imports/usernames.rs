@@ -80,12 +80,13 @@ pub(super) async fn create(
         .run(|tx, permit| imports::require_any_reach(tx, &permit))
         .await?;
     let body = receive(payload).await?;
-    let organization = request.organization();
-    let execution = request.run(move |tx, _| {
+    let execution = request.change(move |tx, permit| {
         let idempotency = unread.with_digest(&sha256(&body));
         let (list, options) = format.parse(&body)?;
+        let (groups, account_type) = (&options.groups, options.account_type);
+        permit.require_reach_of_repetition(tx.connection, groups, account_type)?;
         idempotency.execute(tx, |tx| {
-            let import = from_usernames::submit(tx, organization, &list, &options)?;
+            let import = from_usernames::submit(tx, &permit, &list, &options)?;
             accepted(import, tx.now())
         })
     });

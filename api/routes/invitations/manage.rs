@@ -73,12 +73,14 @@ async fn create_invitations(
 ) -> Result<HttpResponse, Problem> {
     let idempotency::Json { idempotency, body } = json;
     let new = body.parse(&state.services.config.login_domain)?;
-    request
-        .run_once(idempotency, move |tx, permit| {
+    let execution = request.change(move |tx, permit| {
+        permit.require_reach_of_repetition(tx.connection, &new.groups, new.account_type)?;
+        idempotency.execute(tx, |tx| {
             let results = invitations::create(tx, &permit, &new)?;
             StoredResponse::ok(&InvitationResults::from(results))
         })
-        .await
+    });
+    Ok(execution.await?.into())
 }
 
 /// List invitations
@@ -158,12 +160,14 @@ async fn resend_invitation(
     NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
     let id = path.invitation_id;
-    request
-        .run_once(idempotency, move |tx, permit| {
+    let execution = request.change(move |tx, permit| {
+        invitations::require_visible(tx, &permit, id)?;
+        idempotency.execute(tx, |tx| {
             let view = invitations::resend(tx, &permit, id)?;
             StoredResponse::ok(&InvitationBody::from(view))
         })
-        .await
+    });
+    Ok(execution.await?.into())
 }
 
 /// Revoke an invitation
@@ -187,10 +191,12 @@ async fn revoke_invitation(
     NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
     let id = path.invitation_id;
-    request
-        .run_once(idempotency, move |tx, permit| {
+    let execution = request.change(move |tx, permit| {
+        invitations::require_visible(tx, &permit, id)?;
+        idempotency.execute(tx, |tx| {
             let view = invitations::revoke(tx, &permit, id)?;
             StoredResponse::ok(&InvitationBody::from(view))
         })
-        .await
+    });
+    Ok(execution.await?.into())
 }

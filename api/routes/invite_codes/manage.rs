@@ -37,7 +37,7 @@ where
     let now = request.sender().state.services.clock.now();
     let changes = body.into_changes(now)?;
     let body = request
-        .run(move |tx, permit| {
+        .change(move |tx, permit| {
             let code = invite_codes::update(tx, &permit.into(), &changes)?;
             InviteCodeBody::of(tx, &code)
         })

@@ -44,7 +44,7 @@ pub async fn export_members(
     let filter = query.into_filter()?;
     let state = request.sender().state.clone();
     let mut export = request
-        .run(move |tx, permit| export::open(tx, &permit, filter, order))
+        .change(move |tx, permit| export::open(tx, &permit, filter, order))
         .await?;
     let next_chunk = move |tx: &mut UnitOfWork<'_>| export.next_chunk(tx);
     Ok(csv_file(state, "members.csv", next_chunk))

@@ -152,7 +152,7 @@ async fn update_member(
         username,
     };
     let member = request
-        .run(move |tx, permit| update::update(tx, &permit, account, &changes))
+        .change(move |tx, permit| update::update(tx, &permit, account, &changes))
         .await?;
     Ok(web::Json(member.into()))
 }

@@ -98,12 +98,14 @@ pub async fn reset_member_password(
         generated,
         must_change: body.must_change_password,
     };
-    request
-        .run_once(idempotency, move |tx, permit| {
+    let execution = request.change(move |tx, permit| {
+        password::require_resettable(tx, &permit, account)?;
+        idempotency.execute(tx, |tx| {
             let account = password::reset(tx, &permit, account, &new)?;
             StoredResponse::ok(&shown(account, &chosen, &new))
         })
-        .await
+    });
+    Ok(execution.await?.into())
 }
 
 fn choose(given: Option<String>) -> Result<Password, Error> {

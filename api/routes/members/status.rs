@@ -108,7 +108,7 @@ pub async fn remove_member(
 ) -> Result<HttpResponse, Problem> {
     let account = path.account_id;
     request
-        .run(move |tx, permit| {
+        .change(move |tx, permit| {
             if query.delete_account {
                 removal::delete_account(tx, &permit, account)
             } else {

@@ -5,31 +5,29 @@ use super::sealed_row::SealedRow;
 use super::staging::{FileLayout, Staging, ValidatedRow};
 use super::submission::{self, Options};
 use super::{ImportWithCounts, require_any_reach};
-use crate::domain::ids::OrganizationId;
 use crate::domain::imports::{ImportSource, RowError};
 use crate::domain::username::Username;
 use crate::domain::username_list::{UsernameList, UsernameListError};
 use crate::error::{Code, Error, Result};
-use crate::services::authorization::{ManageImports, permit};
+use crate::services::authorization::{ManageImports, Permit};
 use crate::services::unit_of_work::UnitOfWork;
 
 /// The only column of such a list, as `errors.csv` names it.
 const COLUMN: &str = "username";
 
-/// Makes an import of a list of names. The permit is asked for in the transaction that accepts.
+/// Makes an import of a list of names.
 ///
 /// # Errors
 /// As [`submission::submit`].
 pub fn submit(
     tx: &mut UnitOfWork<'_>,
-    organization: OrganizationId,
+    permit: &Permit<ManageImports>,
     list: &UsernameList,
     options: &Options,
 ) -> Result<ImportWithCounts> {
     tx.transaction(|tx| {
-        let permit = permit::<ManageImports>(tx, organization)?;
-        require_any_reach(tx, &permit)?;
-        let mut staging = Staging::begin(tx, &permit, ImportSource::Usernames)?;
+        require_any_reach(tx, permit)?;
+        let mut staging = Staging::begin(tx, permit, ImportSource::Usernames)?;
         for (number, name) in (1..).zip(list.names()) {
             staging.add(&tx.services.sealing, validate(number, name))?;
             if staging.is_full() {
@@ -41,7 +39,7 @@ pub fn submit(
             detected: None,
             header: vec![COLUMN.to_owned()],
         });
-        submission::submit_permitted(tx, &permit, &staged, options)
+        submission::submit_staged(tx, permit, &staged, options)
     })
 }
 

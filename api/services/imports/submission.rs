@@ -16,7 +16,7 @@ use crate::domain::imports::{
 use crate::domain::organization::AccountType;
 use crate::error::{Code, Error, Result};
 use crate::services::admission::require_account_type;
-use crate::services::authorization::{ManageImports, Permit, permit};
+use crate::services::authorization::{ManageImports, Permit};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::imports::{Accepted, Import};
 use crate::store::sql_types::JsonColumn;
@@ -33,28 +33,23 @@ pub struct Options {
     pub must_change_password: bool,
 }
 
-/// Turns staged rows into an import. The permit is asked for in the transaction that accepts: an admin
-/// may have become a teacher during a long upload.
+/// Turns staged rows into an import.
 ///
 /// # Errors
-/// `account_type_not_in_kind`, `validation_failed` for an unknown group, `not_found` and `forbidden`
-/// where the sender may not import so; `file_no_header` where passwords are needed and the file has no
-/// column of them.
+/// `account_type_not_in_kind`, `validation_failed` for an unknown group, `forbidden` where the sender
+/// may not import so; `file_no_header` where passwords are needed and the file has no column of them.
 pub fn submit(
     tx: &mut UnitOfWork<'_>,
-    organization: OrganizationId,
+    permit: &Permit<ManageImports>,
     staged: &Staged,
     options: &Options,
 ) -> Result<ImportWithCounts> {
     require_password_column(staged, options)?;
-    tx.transaction(|tx| {
-        let permit = permit::<ManageImports>(tx, organization)?;
-        submit_permitted(tx, &permit, staged, options)
-    })
+    tx.transaction(|tx| submit_staged(tx, permit, staged, options))
 }
 
-/// As [`submit`], with a permit of the same transaction.
-pub(super) fn submit_permitted(
+/// As [`submit`], for rows that need no column of passwords, in the caller's transaction.
+pub(super) fn submit_staged(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageImports>,
     staged: &Staged,

@@ -38,6 +38,18 @@ pub fn find(
     InvitationView::of(tx.connection, found, tx.now())
 }
 
+/// Refuses an invitation that the caller may not see, before a stored response tells of it.
+///
+/// # Errors
+/// `not_found`.
+pub fn require_visible(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    id: InvitationId,
+) -> Result<()> {
+    find_visible(tx.connection, permit, id).map(|_| ())
+}
+
 /// An invitation that the permit lets its account see: staff see those that they sent.
 ///
 /// # Errors
