@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
+use super::string_enum::string_enum;
+
 /// The shortest new password, in characters.
 const MIN_PASSWORD_CHARS: usize = 10;
 
@@ -27,6 +29,29 @@ pub struct Password(String);
 /// new passwords, which an older password need not keep. It is a secret: nothing prints it.
 #[derive(Clone)]
 pub struct PasswordAttempt(String);
+
+string_enum! {
+    /// Who chose an account's password (`docs/members.md#managed-accounts`).
+    PasswordOrigin {
+        /// Its owner: at registration, or by a link from the mailbox.
+        Owner = "owner",
+        /// Somebody else: an organization that imported the account or reset its password.
+        Assigned = "assigned",
+        /// Whoever knew an assigned one, which proves nothing of the mailbox.
+        Replaced = "replaced",
+    }
+}
+
+impl PasswordOrigin {
+    /// The origin of a password that somebody chooses who knows the one before.
+    #[must_use]
+    pub const fn of_next(self) -> Self {
+        match self {
+            Self::Owner => Self::Owner,
+            Self::Assigned | Self::Replaced => Self::Replaced,
+        }
+    }
+}
 
 /// The first part of the rule that a new password breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

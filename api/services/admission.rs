@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
 use crate::store::memberships::{self, Membership, Terms};
 use crate::store::organizations::Organization;
-use crate::store::{group_members, organizations, removed_members, seats};
+use crate::store::{group_members, managed_accounts, organizations, removed_members, seats};
 
 /// Where an admission's seats come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +36,11 @@ pub struct Admission {
 pub type Newcomer<'a> = (&'a Account, JoinedBy);
 
 /// Admits accounts, which are not members yet, to an organization, and publishes it. Whoever was removed
-/// from it is welcome again.
+/// from it is welcome again. Who joins another organization than the one that manages the account is managed
+/// by none from then on.
 ///
 /// # Errors
-/// `no_seat` where fewer are free, `already_member` where one has become a member at the same moment;
+/// `account_deactivated` where the account is closed at the same moment, `no_seat` where fewer are free, `already_member` where one has become a member at the same moment;
 /// the caller's transaction then undoes everything.
 pub fn admit(
     tx: &mut UnitOfWork<'_>,
@@ -49,6 +50,7 @@ pub fn admit(
     if newcomers.is_empty() {
         return Ok(());
     }
+    release_from_others(tx, newcomers, admission.organization)?;
     take_seats(tx, newcomers.len(), admission)?;
     let members: Vec<_> = newcomers
         .iter()
@@ -68,6 +70,28 @@ pub fn admit(
         .map(|(account, by)| joined(account.id, *by, admission))
         .collect();
     events::publish_all(tx, &events)
+}
+
+/// The accounts before the seats: the order that every transaction keeps.
+fn release_from_others(
+    tx: &mut UnitOfWork<'_>,
+    newcomers: &[Newcomer<'_>],
+    organization: OrganizationId,
+) -> Result<()> {
+    let managed_elsewhere: Vec<_> = newcomers
+        .iter()
+        .filter(|(account, _)| {
+            let manager = account.managed_by_organization_id;
+            manager.is_some_and(|manager| manager != organization)
+        })
+        .map(|(account, _)| account.id)
+        .collect();
+    if managed_elsewhere.is_empty()
+        || managed_accounts::release_from_others(tx.connection, organization, &managed_elsewhere)?
+    {
+        return Ok(());
+    }
+    Err(Error::account_deactivated())
 }
 
 fn terms(admission: &Admission, tx: &UnitOfWork<'_>) -> Terms {

@@ -38,12 +38,10 @@ const RESET_LIFETIME: Duration = Duration::from_secs(60 * 60);
 pub fn change(tx: &mut UnitOfWork<'_>, proved: &Account, new: &str) -> Result<()> {
     let current = tx.context.principal.session()?.session;
     tx.transaction(|tx| {
-        let (id, known) = (proved.id, proved.password_hash.as_deref());
-        let known = known.ok_or_else(Error::wrong_credentials)?;
-        if !accounts::replace_password_hash(tx.connection, id, known, new)? {
+        let id = proved.id;
+        if !accounts::change_password(tx.connection, proved, new)? {
             return Err(Error::wrong_credentials());
         }
-        accounts::clear_must_change_password(tx.connection, id)?;
         mailed_tokens::delete_of_account(tx.connection, id, TokenKind::SetPassword)?;
         let ended_sessions = sessions::delete_all(tx.connection, id, Some(current))?;
         publish(tx, proved, AccountEvent::PasswordChanged { ended_sessions })?;

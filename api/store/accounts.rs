@@ -14,6 +14,7 @@ use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::invitations::InvitationStatus;
 use crate::domain::language::Language;
 use crate::domain::organization::MembershipStatus;
+use crate::domain::password::PasswordOrigin;
 use crate::domain::search_key::member_key;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
@@ -30,6 +31,8 @@ pub struct Account {
     search_key: String,
     pub password_hash: Option<String>,
     pub must_change_password: bool,
+    /// Says nothing while there is no password.
+    pub password_origin: PasswordOrigin,
     pub generated_address: bool,
     pub managed_by_organization_id: Option<OrganizationId>,
     pub operator: bool,
@@ -52,6 +55,7 @@ impl Account {
             username,
             password_hash: None,
             must_change_password: false,
+            password_origin: PasswordOrigin::Owner,
             generated_address: false,
             managed_by_organization_id: None,
             operator: false,
@@ -240,6 +244,22 @@ pub fn replace_password_hash(
     Ok(changed == 1)
 }
 
+/// Puts the hash of a password that its bearer has chosen in the place of the one they know; `false` where
+/// another change was faster.
+pub fn change_password(connection: &mut Connection, known: &Account, new: &str) -> Result<bool> {
+    let account = accounts::table
+        .find(known.id)
+        .filter(accounts::password_hash.eq(&known.password_hash));
+    let changed = diesel::update(account)
+        .set((
+            accounts::password_hash.eq(new),
+            accounts::password_origin.eq(known.password_origin.of_next()),
+            accounts::must_change_password.eq(false),
+        ))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
 /// Gives the account a password that its owner has just chosen, whatever was there before; `false`
 /// where the account is gone or deactivated.
 pub fn set_own_password(connection: &mut Connection, id: AccountId, hash: &str) -> Result<bool> {
@@ -249,6 +269,7 @@ pub fn set_own_password(connection: &mut Connection, id: AccountId, hash: &str) 
     let changed = diesel::update(active)
         .set((
             accounts::password_hash.eq(hash),
+            accounts::password_origin.eq(PasswordOrigin::Owner),
             accounts::must_change_password.eq(false),
         ))
         .execute(connection)?;
@@ -285,14 +306,6 @@ pub fn set_language(connection: &mut Connection, id: AccountId, language: Langua
     Ok(())
 }
 
-/// Clears the mark that the person has to choose a password of their own.
-pub fn clear_must_change_password(connection: &mut Connection, id: AccountId) -> Result<()> {
-    diesel::update(accounts::table.find(id))
-        .set(accounts::must_change_password.eq(false))
-        .execute(connection)?;
-    Ok(())
-}
-
 /// Makes an account an operator's own, with this password and managed by no organization.
 pub fn turn_into_operator(
     connection: &mut Connection,
@@ -303,6 +316,7 @@ pub fn turn_into_operator(
         .set((
             accounts::operator.eq(true),
             accounts::password_hash.eq(password_hash),
+            accounts::password_origin.eq(PasswordOrigin::Owner),
             accounts::must_change_password.eq(false),
             accounts::managed_by_organization_id.eq(None::<OrganizationId>),
         ))

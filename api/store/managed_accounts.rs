@@ -1,4 +1,4 @@
-//! What an organization may do to the accounts that it created
+//! What an organization may do to the accounts that it created and no other organization has a share in
 //! (`docs/members.md#managed-accounts`). Each condition says whose account it is: an organization
 //! never reaches another's, or an operator's.
 
@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use super::Connection;
 use super::schema::accounts;
 use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::password::PasswordOrigin;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -53,6 +54,28 @@ pub fn release(
     Ok(())
 }
 
+/// Makes accounts that other organizations manage their owners' own, for good; `false` where one of them is
+/// closed. Their rows are locked: whoever manages them acts before, or finds that it is over.
+pub fn release_from_others(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    ids: &[AccountId],
+) -> Result<bool> {
+    let open_elsewhere = accounts::table
+        .filter(accounts::id.eq_any(ids))
+        .filter(accounts::managed_by_organization_id.ne(organization))
+        .filter(accounts::deactivated_at.is_null());
+    diesel::update(open_elsewhere)
+        .set(accounts::managed_by_organization_id.eq(None::<OrganizationId>))
+        .execute(connection)?;
+    let closed: i64 = accounts::table
+        .filter(accounts::id.eq_any(ids))
+        .filter(accounts::deactivated_at.is_not_null())
+        .count()
+        .get_result(connection)?;
+    Ok(closed == 0)
+}
+
 /// Makes all of an organization's accounts their owners' own, and open.
 pub fn release_all(connection: &mut Connection, organization: OrganizationId) -> Result<()> {
     let all = accounts::table.filter(accounts::managed_by_organization_id.eq(organization));
@@ -82,6 +105,7 @@ pub fn set_password(
     let set = diesel::update(theirs(organization, account))
         .set((
             accounts::password_hash.eq(password.hash),
+            accounts::password_origin.eq(PasswordOrigin::Assigned),
             accounts::must_change_password.eq(password.must_change),
         ))
         .execute(connection)?;

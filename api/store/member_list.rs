@@ -266,7 +266,7 @@ fn managed_groups(organization: OrganizationId, manager: AccountId) -> _ {
         .select(managed.field(group_memberships::group_id))
 }
 
-/// An account that this membership's organization created (`docs/members.md#managed-accounts`).
+/// An account that this membership's organization manages (`docs/members.md#managed-accounts`).
 #[diesel::dsl::auto_type]
 fn is_managed_here() -> _ {
     accounts::managed_by_organization_id.is_not_null().and(

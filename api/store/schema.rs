@@ -14,6 +14,7 @@ table! {
         search_key -> Text,
         password_hash -> Nullable<Text>,
         must_change_password -> Bool,
+        password_origin -> Text,
         generated_address -> Bool,
         managed_by_organization_id -> Nullable<Id>,
         operator -> Bool,

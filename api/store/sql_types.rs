@@ -37,6 +37,7 @@ use crate::domain::mail::{MailKind, MailStatus};
 use crate::domain::organization::{
     AccountType, GroupRole, JoinedVia, MembershipStatus, OrganizationKind, Role,
 };
+use crate::domain::password::PasswordOrigin;
 use crate::domain::seats::SeatPool;
 use crate::domain::slug::Slug;
 use crate::domain::timestamp::Timestamp;
@@ -293,6 +294,7 @@ text_columns!(
     OnRowError,
     OnSeatShortage,
     OrganizationKind,
+    PasswordOrigin,
     Priority,
     Role,
     RowOutcome,

@@ -27,9 +27,11 @@ CREATE TABLE accounts (
     -- A PHC string; none yet: no password opens the account.
     password_hash text,
     must_change_password boolean NOT NULL,
+    -- Who chose the password: its owner, somebody else (an import, an admin's reset), or whoever knew that one.
+    password_origin text NOT NULL,
     generated_address boolean NOT NULL,
-    -- The organization that created the account and may manage it
-    -- (docs/members.md#managed-accounts).
+    -- The organization that created the account and may manage it; none once its owner has joined or
+    -- founded another one (docs/members.md#managed-accounts).
     managed_by_organization_id uuid REFERENCES organizations (id) ON DELETE SET NULL,
     operator boolean NOT NULL,
     deactivated_at timestamptz,

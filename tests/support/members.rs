@@ -49,6 +49,13 @@ impl App {
             .expect("not admitted");
     }
 
+    /// Marks the address of an account as verified, as if its owner had followed a link.
+    pub fn verify(&self, id: &str) {
+        let (id, now): (AccountId, _) = (id.parse().expect("an id"), self.now());
+        self.as_cli(|tx| accounts::verify_email(tx.connection, id, now))
+            .expect("no database");
+    }
+
     /// An account as it is kept.
     pub fn account(&self, id: &str) -> Account {
         let id: AccountId = id.parse().expect("an id");

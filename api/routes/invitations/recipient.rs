@@ -58,7 +58,8 @@ async fn preview_invitation(
 ///
 /// Joins the organization and the groups of the invitation, as the account that it was sent to.
 /// Accepting again gives `already_member`. The token of the mail proves that the address is the
-/// caller's; with the id alone, the address has to be verified (`email_not_verified`).
+/// caller's; with the id alone, the address has to be verified and the password the owner's own choice
+/// (`email_not_verified`).
 #[utoipa::path(
     tag = "Invitations",
     params(IdempotencyHeader),
@@ -85,7 +86,8 @@ async fn accept_invitation(
 /// Decline an invitation
 ///
 /// Releases the reserved seat. Declining again changes nothing. Takes the token of the mail without a
-/// session, or the id with a session of the account that was invited, whose address is verified.
+/// session, or the id with a session of the account that was invited, whose address is verified and whose
+/// password is the owner's own choice (`email_not_verified`).
 #[utoipa::path(
     tag = "Invitations",
     security((), ("access_token" = [])),

@@ -61,7 +61,7 @@ pub struct MemberPassword {
 
 /// Reset a member's password
 ///
-/// For accounts that this organization created only; everybody else gets help by their own mail
+/// For accounts that this organization manages only: it created them, and they are in no other organization; everybody else gets help by their own mail
 /// (`not_managed_here`). The person is signed out everywhere, older links to choose a password stop
 /// working, and an account with a real address is told by mail. A deactivated member stays deactivated.
 /// One's own password is changed with the current one. Staff reset those of students and learners only.

@@ -34,7 +34,7 @@ macro_rules! member_query {
             /// The part of the address behind the `@`, in any spelling.
             #[param(max_length = 253)]
             email_domain: Option<String>,
-            /// Whether this organization created the account.
+            /// Whether this organization manages the account.
             managed: Option<bool>,
             /// Registered at this moment or later.
             registered_from: Option<Timestamp>,

@@ -38,7 +38,8 @@ pub struct MemberBody {
     account_type: AccountType,
     role: Role,
     status: MembershipStatus,
-    /// Whether this organization created the account, and so may manage it.
+    /// Whether this organization manages the account: it created it, and the person has joined or founded no
+    /// other one since.
     managed: bool,
     /// Whether Rollcall made the address up: nothing is ever mailed to it.
     generated_address: bool,

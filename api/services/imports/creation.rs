@@ -4,6 +4,7 @@ use super::staging::taken_error;
 use crate::domain::events::JoinedBy;
 use crate::domain::imports::{ImportSource, RowOutcome};
 use crate::domain::organization::{JoinedVia, Role};
+use crate::domain::password::PasswordOrigin;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
@@ -85,6 +86,7 @@ fn account_of(import: &Import, row: &ImportRow, now: Timestamp) -> Result<Accoun
     let email = email.ok_or_else(|| Error::internal("a pending row has no address"))?;
     let mut account = Account::new(email, name_of(row)?, now);
     account.password_hash = row.password_hash.clone();
+    account.password_origin = PasswordOrigin::Assigned;
     account.must_change_password = import.must_change_password;
     account.generated_address = generates_addresses(import);
     account.managed_by_organization_id = Some(import.organization_id);

@@ -112,7 +112,8 @@ pub(super) fn load(
     })
 }
 
-/// Refuses what an organization may do only to accounts that it manages (`docs/members.md`).
+/// Refuses what an organization may do only to accounts that it manages (`docs/members.md`): those that it
+/// created and no other organization has a share in. Who is admitted elsewhere is managed no more.
 ///
 /// # Errors
 /// `not_managed_here`.
@@ -120,11 +121,16 @@ fn require_managed(account: &Account, organization: OrganizationId) -> Result<()
     if account.managed_by_organization_id == Some(organization) && !account.operator {
         return Ok(());
     }
-    Err(Error::refused(
+    Err(not_managed_here())
+}
+
+fn not_managed_here() -> Error {
+    Error::refused(
         Code::NotManagedHere,
-        "This organization did not create the account, so it may only end the membership. \
-         Everything else is its owner's.",
-    ))
+        "This organization does not manage the account: its owner registered it, another organization \
+         created it, or its owner has joined or founded another organization since. Here the membership \
+         can be deactivated or ended; everything else is its owner's.",
+    )
 }
 
 /// What happened to a member of the permit's organization.

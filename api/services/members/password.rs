@@ -2,7 +2,7 @@
 //!
 //! Hashing happens between the two functions: no connection is held meanwhile.
 
-use super::{about, require_managed, require_seen};
+use super::{about, not_managed_here, require_managed, require_seen};
 use crate::clock::new_id;
 use crate::crypto::token::TokenKind;
 use crate::domain::events::MemberEvent;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
 use crate::services::authorization::{Permit, ResetPasswords};
-use crate::services::memberships::{self, no_such_member};
+use crate::services::memberships;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::{events, invitations};
 use crate::store::accounts::Account;
@@ -29,7 +29,7 @@ pub struct NewPassword {
     pub must_change: bool,
 }
 
-/// Refuses accounts that the caller may not help: those that this organization did not create,
+/// Refuses accounts that the caller may not help: those that this organization does not manage,
 /// and to staff everybody but the students and learners of the groups that they manage.
 ///
 /// # Errors
@@ -75,7 +75,7 @@ pub fn reset(
             must_change: new.must_change,
         };
         if !managed_accounts::set_password(tx.connection, organization.id, id, &password)? {
-            return Err(no_such_member());
+            return Err(not_managed_here());
         }
         let ended = sessions::delete_all(tx.connection, id, None)?;
         mailed_tokens::delete_of_account(tx.connection, id, TokenKind::SetPassword)?;

@@ -45,6 +45,9 @@ pub fn delete_account(
 ) -> Result<()> {
     let organization = permit.organization.id;
     tx.transaction(|tx| {
+        // Nothing of another organization is locked for an account that is not this one's.
+        let (account, _) = memberships::find(tx, organization, id)?;
+        require_managed(&account, organization)?;
         departures::lock_for_deletion(tx, id)?;
         let (account, known) = memberships::find(tx, organization, id)?;
         require_managed(&account, organization)?;

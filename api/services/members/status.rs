@@ -10,7 +10,7 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::services::{events, memberships};
 use crate::store::{managed_accounts, sessions};
 
-/// Deactivates a member and frees the seat. An account that this organization created is closed as
+/// Deactivates a member and frees the seat. An account that this organization manages is closed as
 /// a whole and signed out everywhere; any other only finds nothing open here any more. Whoever is
 /// deactivated already stays so.
 ///

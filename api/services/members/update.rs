@@ -26,7 +26,7 @@ pub struct MemberChanges {
 ///
 /// # Errors
 /// `last_admin`, `no_seat` of the new type, `account_type_not_in_kind`, `not_managed_here` for the
-/// name of an account that this organization did not create.
+/// name of an account that this organization does not manage.
 pub fn update(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,

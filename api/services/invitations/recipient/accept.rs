@@ -1,7 +1,7 @@
 //! Invitations accepted by the people whom they were sent to.
 
 use super::key::{
-    InvitationKey, JOIN_LINKS, find_by_secret, require_addressed_to, require_verified,
+    InvitationKey, JOIN_LINKS, find_by_secret, require_addressed_to, require_mailbox,
 };
 use super::view::{groups_of, organization_of};
 use crate::domain::events::{AddedBy, InvitationEvent, JoinedBy};
@@ -34,7 +34,8 @@ pub struct Acceptance {
 ///
 /// # Errors
 /// `invitation_unknown`, `invitation_for_another_address`, `invitation_ended`, `invitation_expired`;
-/// `email_not_verified` where only the id is given and the address is not verified; `forbidden` where
+/// `email_not_verified` where only the id is given and the address is not verified, or somebody else has set
+/// the password; `forbidden` where
 /// the caller is a deactivated member.
 pub fn accept(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<Acceptance> {
     match accept_once(tx, key) {
@@ -86,7 +87,7 @@ fn lock(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<(Invitation, Acc
     let invitation = invitations::lock(tx.connection, id)?.ok_or_else(unknown)?;
     require_addressed_to(&invitation, &account)?;
     match key {
-        InvitationKey::Id(_) => require_verified(&account)?,
+        InvitationKey::Id(_) => require_mailbox(&account)?,
         InvitationKey::Token(_) => {
             redemption::lock_seats(tx, account.id, invitation.organization_id)?;
         }

@@ -1,6 +1,6 @@
 //! Invitations declined by the people whom they were sent to.
 
-use super::key::{JOIN_LINKS, find_by_secret, owner, require_addressed_to, require_verified};
+use super::key::{JOIN_LINKS, find_by_secret, owner, require_addressed_to, require_mailbox};
 use crate::domain::events::InvitationEvent;
 use crate::domain::ids::InvitationId;
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
@@ -24,7 +24,7 @@ pub fn decline_own(tx: &mut UnitOfWork<'_>, id: InvitationId) -> Result<()> {
         let account = accounts::lock(tx.connection, caller)?.ok_or_else(Error::not_signed_in)?;
         let invitation = invitations::lock(tx.connection, id)?.ok_or_else(unknown)?;
         require_addressed_to(&invitation, &account)?;
-        require_verified(&account)?;
+        require_mailbox(&account)?;
         decline(tx, &invitation)
     })
 }

@@ -3,6 +3,7 @@
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::InvitationId;
+use crate::domain::password::PasswordOrigin;
 use crate::error::{Code, Error, Result};
 use crate::services::invitations::errors::unknown;
 use crate::services::unit_of_work::UnitOfWork;
@@ -77,17 +78,23 @@ pub(super) fn require_addressed_to(invitation: &Invitation, account: &Account) -
     ))
 }
 
-/// Refuses an account whose address is not verified.
+/// Refuses a session that does not prove the mailbox: of an account whose address is not verified, or whose
+/// password somebody else has set, who could sign in with it and answer in the owner's place.
 ///
 /// # Errors
 /// `email_not_verified`.
-pub(super) fn require_verified(account: &Account) -> Result<()> {
-    if account.email_verified_at.is_some() {
-        return Ok(());
-    }
-    Err(Error::refused(
-        Code::EmailNotVerified,
-        "Nothing has proved yet that this address is yours. Follow the link in the invitation's \
-         mail, or verify the address first.",
-    ))
+pub(super) fn require_mailbox(account: &Account) -> Result<()> {
+    let detail = match (account.email_verified_at, account.password_origin) {
+        (Some(_), PasswordOrigin::Owner) => return Ok(()),
+        (Some(_), PasswordOrigin::Assigned | PasswordOrigin::Replaced) => {
+            "An organization has set this account's password, so the session alone does not prove that \
+             the mailbox is yours. Follow the link in the invitation's mail, or set a password by a \
+             link from /v1/auth/password/forgot first."
+        }
+        (None, _) => {
+            "Nothing has proved yet that this address is yours. Follow the link in the invitation's \
+             mail, or verify the address first."
+        }
+    };
+    Err(Error::refused(Code::EmailNotVerified, detail))
 }
