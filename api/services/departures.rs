@@ -44,12 +44,20 @@ pub fn leave(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()
     let account = tx.context.principal.session()?.account.id;
     tx.transaction(|tx| {
         let known = end(tx, organization, account, Departure::Left)?;
-        if known.status == MembershipStatus::Deactivated {
-            // Leaving is no way around a deactivation: existing codes do not let them back in.
-            removed_members::insert(tx.connection, organization, account, tx.now())?;
-        }
-        Ok(())
+        keep_out_if_deactivated(tx, &known)
     })
+}
+
+/// Leaving is no way around a deactivation, nor is deleting the account and registering the address again:
+/// existing codes do not let them back in.
+fn keep_out_if_deactivated(tx: &mut UnitOfWork<'_>, known: &Membership) -> Result<()> {
+    match known.status {
+        MembershipStatus::Active => Ok(()),
+        MembershipStatus::Deactivated => {
+            let (organization, account, now) = (known.organization_id, known.account_id, tx.now());
+            removed_members::insert(tx.connection, organization, account, now)
+        }
+    }
 }
 
 /// Who deletes an account.
@@ -127,8 +135,9 @@ pub(super) fn delete_account(
     author: Author,
 ) -> Result<()> {
     let elsewhere = author.principal_elsewhere(tx);
-    for (organization, _) in membership_store::of_account(tx.connection, account)? {
+    for (organization, membership) in membership_store::of_account(tx.connection, account)? {
         let id = organization.id;
+        keep_out_if_deactivated(tx, &membership)?;
         let ended = match author {
             Author::Organization(own) if own == id => {
                 end(tx, id, account, Departure::AccountDeleted)

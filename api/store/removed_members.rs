@@ -1,12 +1,14 @@
 //! Whom an admin or a group's manager removed: a code that was made before does not let them back
-//! in (`docs/invite-codes.md`).
+//! in (`docs/invite-codes.md`). Kept by address, which outlives the account.
 
+use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::{removed_group_members, removed_members};
+use super::schema::{accounts, removed_group_members, removed_members};
+use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
@@ -18,17 +20,30 @@ pub fn insert(
     account: AccountId,
     at: Timestamp,
 ) -> Result<()> {
+    let rows: Vec<_> = addresses(connection, &[account])?
+        .into_iter()
+        .map(|email| {
+            (
+                removed_members::organization_id.eq(organization),
+                removed_members::email.eq(email),
+                removed_members::removed_at.eq(at),
+            )
+        })
+        .collect();
     each_backend!(connection, c => diesel::insert_into(removed_members::table)
-        .values((
-            removed_members::organization_id.eq(organization),
-            removed_members::account_id.eq(account),
-            removed_members::removed_at.eq(at),
-        ))
-        .on_conflict((removed_members::organization_id, removed_members::account_id))
+        .values(&rows)
+        .on_conflict((removed_members::organization_id, removed_members::email))
         .do_update()
         .set(removed_members::removed_at.eq(excluded(removed_members::removed_at)))
         .execute(c))?;
     Ok(())
+}
+
+fn addresses(connection: &mut Connection, ids: &[AccountId]) -> Result<Vec<EmailAddress>> {
+    Ok(accounts::table
+        .filter(accounts::id.eq_any(ids))
+        .select(accounts::email)
+        .load(connection)?)
 }
 
 /// When somebody was removed from the organization, if they were and nobody let them in since.
@@ -38,10 +53,18 @@ pub fn find(
     account: AccountId,
 ) -> Result<Option<Timestamp>> {
     Ok(removed_members::table
-        .find((organization, account))
+        .filter(removed_members::organization_id.eq(organization))
+        .filter(removed_members::email.eq_any(address(account)))
         .select(removed_members::removed_at)
         .first(connection)
         .optional()?)
+}
+
+#[auto_type]
+fn address(account: AccountId) -> _ {
+    accounts::table
+        .filter(accounts::id.eq(account))
+        .select(accounts::email)
 }
 
 /// Deletes the notes that people were removed: these people are welcome again.
@@ -50,9 +73,12 @@ pub fn delete(
     organization: OrganizationId,
     accounts: &[AccountId],
 ) -> Result<()> {
+    let emails = accounts::table
+        .filter(accounts::id.eq_any(accounts))
+        .select(accounts::email);
     let theirs = removed_members::table
         .filter(removed_members::organization_id.eq(organization))
-        .filter(removed_members::account_id.eq_any(accounts));
+        .filter(removed_members::email.eq_any(emails));
     diesel::delete(theirs).execute(connection)?;
     Ok(())
 }
@@ -64,19 +90,19 @@ pub fn insert_of_group(
     accounts: &[AccountId],
     at: Timestamp,
 ) -> Result<()> {
-    let rows: Vec<_> = accounts
-        .iter()
-        .map(|account| {
+    let rows: Vec<_> = addresses(connection, accounts)?
+        .into_iter()
+        .map(|email| {
             (
                 removed_group_members::group_id.eq(group),
-                removed_group_members::account_id.eq(*account),
+                removed_group_members::email.eq(email),
                 removed_group_members::removed_at.eq(at),
             )
         })
         .collect();
     each_backend!(connection, c => diesel::insert_into(removed_group_members::table)
         .values(&rows)
-        .on_conflict((removed_group_members::group_id, removed_group_members::account_id))
+        .on_conflict((removed_group_members::group_id, removed_group_members::email))
         .do_update()
         .set(removed_group_members::removed_at.eq(excluded(removed_group_members::removed_at)))
         .execute(c))?;
@@ -90,7 +116,8 @@ pub fn find_of_group(
     account: AccountId,
 ) -> Result<Option<Timestamp>> {
     Ok(removed_group_members::table
-        .find((group, account))
+        .filter(removed_group_members::group_id.eq(group))
+        .filter(removed_group_members::email.eq_any(address(account)))
         .select(removed_group_members::removed_at)
         .first(connection)
         .optional()?)
@@ -102,9 +129,12 @@ pub fn delete_of_groups(
     groups: &[GroupId],
     accounts: &[AccountId],
 ) -> Result<()> {
+    let emails = accounts::table
+        .filter(accounts::id.eq_any(accounts))
+        .select(accounts::email);
     let theirs = removed_group_members::table
         .filter(removed_group_members::group_id.eq_any(groups))
-        .filter(removed_group_members::account_id.eq_any(accounts));
+        .filter(removed_group_members::email.eq_any(emails));
     diesel::delete(theirs).execute(connection)?;
     Ok(())
 }

@@ -281,9 +281,9 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
-    removed_members (organization_id, account_id) {
+    removed_members (organization_id, email) {
         organization_id -> Id,
-        account_id -> Id,
+        email -> Text,
         removed_at -> UtcTimestamp,
     }
 }
@@ -292,9 +292,9 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
-    removed_group_members (group_id, account_id) {
+    removed_group_members (group_id, email) {
         group_id -> Id,
-        account_id -> Id,
+        email -> Text,
         removed_at -> UtcTimestamp,
     }
 }

@@ -46,19 +46,18 @@ CREATE TABLE pending_joins (
 );
 CREATE INDEX pending_joins_code ON pending_joins (invite_code_id);
 
--- Whom an admin removed does not come back with a code that was made before.
+-- Whom an admin removed does not come back with a code that was made before: by address, as the account may be
+-- deleted and the same address registered again.
 CREATE TABLE removed_members (
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
-    account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    email text NOT NULL,
     removed_at timestamptz NOT NULL,
-    PRIMARY KEY (organization_id, account_id)
+    PRIMARY KEY (organization_id, email)
 );
-CREATE INDEX removed_members_account ON removed_members (account_id);
 
 CREATE TABLE removed_group_members (
     group_id uuid NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
-    account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    email text NOT NULL,
     removed_at timestamptz NOT NULL,
-    PRIMARY KEY (group_id, account_id)
+    PRIMARY KEY (group_id, email)
 );
-CREATE INDEX removed_group_members_account ON removed_group_members (account_id);

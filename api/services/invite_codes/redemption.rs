@@ -9,7 +9,7 @@ use crate::clock::new_id;
 use crate::domain::events::{AddedBy, JoinedBy};
 use crate::domain::ids::{AccountId, GroupId, InviteCodeUseId, OrganizationId};
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
-use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
+use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::error::{Code, Error, Refusal, Result};
 use crate::services::admission::{self, Admission, SeatSource};
 use crate::services::unit_of_work::UnitOfWork;
@@ -212,7 +212,7 @@ fn admit(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Res
     let group = target.group.as_ref().map(|group| group.id);
     let admission = Admission {
         organization: target.organization.id,
-        account_type: target.organization.default_account_type,
+        account_type: account_type_of_joiner(target),
         role: Role::Member,
         via,
         groups: group.into_iter().collect(),
@@ -224,6 +224,14 @@ fn admit(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Res
     };
     admission::admit(tx, &[(account, by)], &admission)?;
     Ok(CodeOutcome::Joined)
+}
+
+/// A group's code is in the hands of its manager, who is no admin: it never makes staff.
+const fn account_type_of_joiner(target: &CodeTarget) -> AccountType {
+    match target.group {
+        Some(_) => target.organization.kind.default_account_type(),
+        None => target.organization.default_account_type,
+    }
 }
 
 fn add_to_group(

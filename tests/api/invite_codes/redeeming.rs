@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{change, code_of, group, limit_seats, member, remove, seats_used};
-use crate::support::TestResponse;
-use crate::support::both_databases;
-use crate::support::people::{Person, send, text};
+use super::{change, code_of, group, limit_seats, member, register_with, remove, seats_used};
+use crate::support::people::{PASSWORD, Person, send, text};
+use crate::support::{App, TestResponse, both_databases};
 
 both_databases!(a_code_joins_as_the_default_type, |app| {
     let school = app.school().await;
@@ -338,3 +337,124 @@ both_databases!(a_repeated_request_gets_its_first_answer, |app| {
     let other = with_key(&jane, "/v1/invite-codes/redeem", &other).await;
     other.expect_problem(409, "idempotency_conflict");
 });
+
+both_databases!(a_groups_code_never_makes_staff, |app| {
+    for (name, kind, least, staff) in [
+        ("Hill School", "school", "student", "teacher"),
+        ("Hill Company", "enterprise", "learner", "creator"),
+    ] {
+        let organization = app.organization(name, kind).await;
+        let group = group(&organization, "7A").await;
+        let code = code_of(&organization, Some(&group)).await;
+        let default = json!({ "default_account_type": staff });
+        let path = organization.path("");
+        organization
+            .admin
+            .patch(&path, default)
+            .await
+            .expect_status(200);
+        let jane = app.register(&format!("jane@{kind}.example")).await;
+        jane.redeems(&code, "joined").await;
+        let joined = member(&organization, &jane.id).await;
+        assert_eq!(joined["account_type"], least);
+        let john = register_with(app, &format!("john@{kind}.example"), &code).await;
+        let john = text(&john.expect_status(201)["account"]["id"]);
+        assert_eq!(member(&organization, &john).await["account_type"], least);
+    }
+});
+
+/// Deletes one's account and registers the same address again, in another spelling.
+async fn begin_anew<'a>(app: &'a App, person: &Person<'a>) -> Person<'a> {
+    person.delete("/v1/me").await.expect_status(204);
+    let body = json!({
+        "email": person.email.to_uppercase(), "password": PASSWORD, "username": "Somebody Else"
+    });
+    let registered = app.anonymous().post("/v1/auth/register", body).await;
+    registered.expect_status(201);
+    app.sign_in(&person.email, PASSWORD).await
+}
+
+both_databases!(whom_an_admin_removed_no_new_account_brings_back, |app| {
+    let school = app.school().await;
+    let seven_a = group(&school, "7A").await;
+    let (own, groups) = (
+        code_of(&school, None).await,
+        code_of(&school, Some(&seven_a)).await,
+    );
+    let path_of = |person: &Person<'_>| school.path(&format!("/members/{}", person.id));
+    // Removed; deactivated; deactivated and gone by themself.
+    for (number, email) in ["jane@x.org", "john@x.org", "joan@x.org"]
+        .iter()
+        .enumerate()
+    {
+        let person = app.register(email).await;
+        person.redeems(&groups, "joined").await;
+        let path = path_of(&person);
+        match number {
+            0 => {
+                school.admin.delete(&path).await.expect_status(204);
+            }
+            _ => {
+                let path = format!("{path}/deactivate");
+                school.admin.post(&path, json!({})).await.expect_status(200);
+            }
+        }
+        if number == 2 {
+            let leave = format!("/v1/me/memberships/{}", school.id);
+            person.delete(&leave).await.expect_status(204);
+        }
+        let again = begin_anew(app, &person).await;
+        assert_ne!(again.id, person.id);
+        for code in [&own, &groups] {
+            let refused = again.redeem(code).await;
+            refused.expect_problem(403, "code_blocked_for_you");
+        }
+        again.delete("/v1/me").await.expect_status(204);
+        let refused = register_with(app, email, &groups).await;
+        refused.expect_problem(403, "code_blocked_for_you");
+        app.register(email).await;
+    }
+    // A new code lets them in, and an invitation the old ones.
+    let john = app.sign_in("john@x.org", PASSWORD).await;
+    let invite = json!({ "emails": [john.email], "account_type": "student" });
+    let invited = school
+        .admin
+        .post(&school.path("/invitations"), invite)
+        .await;
+    invited.expect_status(200);
+    john.redeems(&own, "joined").await;
+    app.advance(Duration::from_secs(10));
+    let path = school.path("/invite-code/reset");
+    let reset = school.admin.post(&path, json!({})).await.expect_status(200);
+    let jane = app.sign_in("jane@x.org", PASSWORD).await;
+    jane.redeems(&text(&reset["code"]), "joined").await;
+});
+
+both_databases!(
+    whose_account_was_deleted_no_new_account_brings_back,
+    |app| {
+        let school = app.school().await;
+        let csv = "email,password,username\nann@x.org,quiet rivers 11,Ann\n";
+        school.import_students(csv).await;
+        let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
+        let path = school.path(&format!("/members/{}", ann.id));
+        let deactivate = format!("{path}/deactivate");
+        school
+            .admin
+            .post(&deactivate, json!({}))
+            .await
+            .expect_status(200);
+        let delete = format!("{path}?delete_account=true");
+        school.admin.delete(&delete).await.expect_status(204);
+        let again = app.register("ann@x.org").await;
+        let refused = again.redeem(&code_of(&school, None).await).await;
+        refused.expect_problem(403, "code_blocked_for_you");
+        let invite = json!({ "emails": ["ann@x.org"], "account_type": "student" });
+        let invited = school
+            .admin
+            .post(&school.path("/invitations"), invite)
+            .await;
+        invited.expect_status(200);
+        again.redeems(&code_of(&school, None).await, "joined").await;
+    }
+);
