@@ -68,6 +68,8 @@ string_enum! {
         NotFound = "not_found",
         /// No seat of the new account type is free: nothing of this member changed.
         NoSeat = "no_seat",
+        /// Who is to become staff has to verify the address first: nothing of this member changed.
+        EmailNotVerified = "email_not_verified",
         /// Named before in the same request.
         DuplicateInRequest = "duplicate_in_request",
     }

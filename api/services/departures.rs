@@ -146,31 +146,24 @@ pub(super) fn delete_account(
                 end(tx, id, account, Departure::Left)
             }),
         };
-        ended.map_err(|error| naming(error, &organization, author))?;
+        ended.map_err(|error| naming(error, &organization))?;
     }
     tx.acting_as(elsewhere, |tx| invitations::revoke_of_account(tx, account))?;
     accounts::delete(tx.connection, account)?;
     Ok(())
 }
 
-/// The refusal names the organization that the owner has to look after first; who else deletes the
-/// account does not learn where its owner is a member besides.
-fn naming(error: Error, organization: &Organization, author: Author) -> Error {
+/// The refusal names the organization that the owner has to look after first. An organization deletes only
+/// accounts that are in no other, and deactivated, so no admins.
+fn naming(error: Error, organization: &Organization) -> Error {
     if error.code() != Code::LastAdmin {
         return error;
     }
-    let detail = match author {
-        Author::Owner => format!(
-            "You are the last admin of {}. Make somebody else an admin first, or delete the \
-             organization.",
-            organization.name
-        ),
-        Author::Organization(_) => {
-            "This account is the last admin of another organization, so it cannot be deleted. \
-             Remove the member instead."
-                .to_owned()
-        }
-    };
+    let detail = format!(
+        "You are the last admin of {}. Make somebody else an admin first, or delete the \
+         organization.",
+        organization.name
+    );
     Error::refused(Code::LastAdmin, detail)
 }
 

@@ -33,6 +33,7 @@ pub mod registration;
 pub mod seats;
 pub mod sessions;
 pub mod sign_in;
+pub mod trust;
 pub mod unit_of_work;
 pub mod verification;
 pub mod work_signal;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::admission;
 use super::context::Principal;
 use super::events;
 use super::invite_codes::redemption::{self, SettledJoin};
@@ -11,13 +12,14 @@ use super::mailed_links;
 use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
-use crate::domain::events::{AccountEvent, DomainEvent};
-use crate::domain::ids::MailId;
+use crate::domain::events::{AccountEvent, AddedBy, DomainEvent};
+use crate::domain::ids::{AccountId, MailId};
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
 use crate::store::accounts::{self, Account};
 use crate::store::mailed_tokens;
+use crate::store::pending_groups;
 
 /// How long a link is good.
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -112,7 +114,16 @@ pub fn verify_email(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<Vec<Se
     events::publish(tx, event)?;
     let mut verified = account.clone();
     verified.email_verified_at = Some(now);
+    join_pending_groups(tx, account.id)?;
     redemption::settle_pending_joins(tx, &verified)
+}
+
+/// Adds the person to the groups that they were invited to before the address was verified.
+fn join_pending_groups(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
+    for group in pending_groups::take(tx.connection, account)? {
+        admission::add_to_group(tx, group, &[account], AddedBy::Invitation)?;
+    }
+    Ok(())
 }
 
 fn not_good() -> Error {

@@ -89,6 +89,14 @@ pub fn find(connection: &mut Connection, id: AccountId) -> Result<Option<Account
         .optional()?)
 }
 
+/// The accounts with these ids.
+pub fn find_all(connection: &mut Connection, ids: &[AccountId]) -> Result<Vec<Account>> {
+    Ok(accounts::table
+        .filter(accounts::id.eq_any(ids))
+        .select(Account::as_select())
+        .load(connection)?)
+}
+
 /// The account with this canonical address.
 pub fn find_by_email(connection: &mut Connection, email: &EmailAddress) -> Result<Option<Account>> {
     Ok(accounts::table
@@ -371,6 +379,23 @@ pub fn lock_against_deletion(connection: &mut Connection, emails: &[EmailAddress
         Connection::Sqlite(_) => {}
         Connection::Postgres(postgres) => {
             theirs.for_key_share().load::<AccountId>(postgres)?;
+        }
+    }
+    Ok(())
+}
+
+/// Locks those accounts of these addresses that are not verified against concurrent verification, in the order
+/// of their ids. SQLite runs one write transaction at a time.
+pub fn lock_unverified_of(connection: &mut Connection, emails: &[EmailAddress]) -> Result<()> {
+    let unverified = accounts::table
+        .filter(accounts::email.eq_any(emails))
+        .filter(accounts::email_verified_at.is_null())
+        .order(accounts::id.asc())
+        .select(accounts::id);
+    match connection {
+        Connection::Sqlite(_) => {}
+        Connection::Postgres(postgres) => {
+            unverified.for_no_key_update().load::<AccountId>(postgres)?;
         }
     }
     Ok(())

@@ -41,6 +41,7 @@ pub struct MemberFilter {
     /// As what they are in the group.
     pub group_role: Option<GroupRole>,
     pub email_domain: Option<EmailDomain>,
+    pub email_verified: Option<bool>,
     pub managed: Option<bool>,
     pub registered_from: Option<Timestamp>,
     pub registered_to: Option<Timestamp>,
@@ -210,6 +211,11 @@ fn in_group(organization: OrganizationId, group: GroupId, role: Option<GroupRole
 
 fn account_conditions(filter: &MemberFilter) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
+    match filter.email_verified {
+        Some(true) => conditions.push(Box::new(accounts::email_verified_at.is_not_null())),
+        Some(false) => conditions.push(Box::new(accounts::email_verified_at.is_null())),
+        None => {}
+    }
     match filter.managed {
         Some(true) => conditions.push(Box::new(is_managed_here())),
         Some(false) => conditions.push(Box::new(diesel::dsl::not(is_managed_here()))),

@@ -71,6 +71,13 @@ impl Membership {
         self.role == Role::Admin || self.account_type.is_staff()
     }
 
+    /// Whether it is an admin's or staff's, where `known` is not.
+    pub fn is_promotion_of(&self, known: &Self) -> bool {
+        let becomes_admin = self.role == Role::Admin && known.role != Role::Admin;
+        let becomes_staff = self.account_type.is_staff() && !known.account_type.is_staff();
+        becomes_admin || becomes_staff
+    }
+
     /// Where it stands in this order.
     pub fn key(&self, order: MemberOrder) -> MemberKey {
         match order {

@@ -28,6 +28,7 @@ pub mod memberships;
 pub mod migrations;
 pub mod organizations;
 pub mod page;
+pub mod pending_groups;
 pub mod pending_joins;
 pub mod pool;
 pub mod rate_limits;

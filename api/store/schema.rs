@@ -281,6 +281,17 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
+    pending_groups (organization_id, account_id, group_id) {
+        organization_id -> Id,
+        account_id -> Id,
+        group_id -> Id,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
     removed_members (organization_id, email) {
         organization_id -> Id,
         email -> Text,
@@ -468,6 +479,7 @@ allow_tables_to_appear_in_same_query!(
     accounts,
     api_keys,
     audit_events,
+    pending_groups,
     pending_joins,
     generated_addresses,
     group_memberships,

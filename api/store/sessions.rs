@@ -146,6 +146,20 @@ pub fn delete_all(
     })
 }
 
+/// Ends all sessions of these accounts except, where given, one.
+pub fn delete_all_of(
+    connection: &mut Connection,
+    accounts: &[AccountId],
+    except: Option<SessionId>,
+) -> Result<()> {
+    let all = sessions::table.filter(sessions::account_id.eq_any(accounts));
+    match except {
+        Some(kept) => diesel::delete(all.filter(sessions::id.ne(kept))).execute(connection)?,
+        None => diesel::delete(all).execute(connection)?,
+    };
+    Ok(())
+}
+
 /// Deletes sessions that have expired.
 pub fn delete_expired(connection: &mut Connection, now: Timestamp) -> Result<()> {
     diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(connection)?;

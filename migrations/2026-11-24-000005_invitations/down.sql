@@ -1,3 +1,4 @@
+DROP TABLE pending_groups;
 DROP TABLE mailed_tokens;
 DROP TABLE invitation_groups;
 DROP TABLE invitations;

@@ -52,3 +52,15 @@ CREATE TABLE mailed_tokens (
 CREATE INDEX mailed_tokens_account ON mailed_tokens (account_id, kind);
 CREATE INDEX mailed_tokens_invitation ON mailed_tokens (invitation_id);
 CREATE INDEX mailed_tokens_expiry ON mailed_tokens (expires_at);
+
+-- Groups that a member whose address was never verified was invited to: they come with the proof.
+CREATE TABLE pending_groups (
+    organization_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    group_id uuid NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+    PRIMARY KEY (organization_id, account_id, group_id),
+    FOREIGN KEY (organization_id, account_id)
+        REFERENCES memberships (organization_id, account_id) ON DELETE CASCADE
+);
+CREATE INDEX pending_groups_account ON pending_groups (account_id);
+CREATE INDEX pending_groups_group ON pending_groups (group_id);

@@ -375,6 +375,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "sessions",
             "known_networks",
             "limits",
+            "trust",
             "audit_events",
             "health",
             "authorization",

@@ -325,6 +325,7 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
 
     let bob = app.sign_in("bob@x.org", "quiet rivers 11").await;
     let of_bob = format!("{base}/members/{}", bob.id);
+    app.verify(&bob.id);
     let admin = ann
         .request(Method::PATCH, &of_bob)
         .json(&json!({ "role": "admin" }));
@@ -346,6 +347,7 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let teach = json!({ "account_ids": [bob.id], "account_type": "teacher" });
     let bulk = post(&ann, &format!("{base}/members/bulk-update"), teach);
     do_and_see("update_members", bulk).await;
+    let bob = app.sign_in("bob@x.org", "quiet rivers 11").await;
     let leave = format!("/v1/me/memberships/{}", text(&school["id"]));
     do_and_see("leave_organization", bob.request(Method::DELETE, &leave)).await;
     do_and_see("delete_me", bob.request(Method::DELETE, "/v1/me")).await;

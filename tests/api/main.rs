@@ -45,3 +45,4 @@ mod replicas;
 mod restart;
 mod schema;
 mod seats;
+mod trust;

@@ -63,6 +63,7 @@ both_databases!(
             .import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n")
             .await;
         let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
+        app.verify(&ann.id);
         let path = school.path(&format!("/members/{}", ann.id));
         let seats = school.path("/seats");
         let limits = json!({ "by_account_type": { "teacher": 1 } });
@@ -99,6 +100,7 @@ both_databases!(sixty_four_claims_at_once_never_pass_the_limit, |app| {
         ));
     }
     school.import_students(csv).await;
+    app.verify_all();
     let limits = json!({ "by_account_type": { "teacher": 11 } });
     operator
         .put(&school.path("/seats"), limits)
@@ -145,6 +147,7 @@ both_databases!(
             .import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n")
             .await;
         let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
+        app.verify(&ann.id);
         operator
             .put(&school.path("/seats"), json!({ "total": 0 }))
             .await

@@ -49,6 +49,18 @@ impl App {
             .expect("not admitted");
     }
 
+    /// Marks every address as verified.
+    pub fn verify_all(&self) {
+        use diesel::prelude::*;
+        use rollcall::store::schema::accounts;
+        let mut connection = self.state.services.pool.get().expect("no connection");
+        let unverified = accounts::table.filter(accounts::email_verified_at.is_null());
+        diesel::update(unverified)
+            .set(accounts::email_verified_at.eq(self.now()))
+            .execute(&mut **connection)
+            .expect("no database");
+    }
+
     /// Marks the address of an account as verified, as if its owner had followed a link.
     pub fn verify(&self, id: &str) {
         let (id, now): (AccountId, _) = (id.parse().expect("an id"), self.now());

@@ -30,6 +30,8 @@ pub struct InvitationResult {
     /// The new invitation, or the pending one; `null` where there is none, or none that the caller may
     /// see.
     invitation_id: Option<InvitationId>,
+    /// Whether the address is verified; `null` where it has no account, or none that the caller may see.
+    email_verified: Option<bool>,
     /// How many of the requested groups a member, or somebody who was invited before, was added to.
     #[schema(minimum = 0, maximum = 100)]
     groups_added: usize,
@@ -45,6 +47,7 @@ pub struct InvitationResult {
         "email": "jane.doe@school.example",
         "outcome": "account_created",
         "invitation_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "email_verified": false,
         "groups_added": 0,
         "detail": null
     }],
@@ -65,6 +68,7 @@ impl From<Vec<AddressResult>> for InvitationResults {
             email: result.email,
             outcome: result.outcome.kind,
             invitation_id: result.outcome.invitation,
+            email_verified: result.outcome.email_verified,
             groups_added: result.outcome.groups_added,
             detail: result.outcome.detail,
         });

@@ -24,9 +24,9 @@ use crate::services::unit_of_work::UnitOfWork;
             description = "The file.",
             body = String,
             content_type = "text/csv",
-            example = "account_id,username,email,account_type,role,status,managed,\
+            example = "account_id,username,email,email_verified,account_type,role,status,managed,\
                 generated_address,joined_via,joined_at,registered_at,last_active_at,groups\r\n\
-                01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11,Jane Doe,jane.doe@school.example,student,\
+                01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11,Jane Doe,jane.doe@school.example,true,student,\
                 member,active,true,false,csv_import,2026-09-01T07:30:00Z,2026-09-01T07:30:00Z,,\
                 7A; Choir\r\n"
         ),

@@ -34,6 +34,8 @@ macro_rules! member_query {
             /// The part of the address behind the `@`, in any spelling.
             #[param(max_length = 253)]
             email_domain: Option<String>,
+            /// Whether the address is verified.
+            email_verified: Option<bool>,
             /// Whether this organization manages the account.
             managed: Option<bool>,
             /// Registered at this moment or later.
@@ -70,6 +72,7 @@ macro_rules! member_query {
                     group: self.group_id,
                     group_role: None,
                     email_domain: parse_domain(self.email_domain.as_deref())?,
+                    email_verified: self.email_verified,
                     managed: self.managed,
                     registered_from: self.registered_from,
                     registered_to: self.registered_to,

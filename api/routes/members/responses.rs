@@ -17,6 +17,7 @@ use crate::store::member_list::MemberRow;
     "account_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
     "username": "Jane Doe",
     "email": "jane.doe@school.example",
+    "email_verified": true,
     "account_type": "student",
     "role": "member",
     "status": "active",
@@ -35,6 +36,8 @@ pub struct MemberBody {
     /// The address to sign in with.
     #[schema(max_length = 254)]
     email: String,
+    /// Whether its owner has shown that they read the mailbox.
+    email_verified: bool,
     account_type: AccountType,
     role: Role,
     status: MembershipStatus,
@@ -63,6 +66,7 @@ impl From<Member> for MemberBody {
             managed: account.managed_by_organization_id == Some(membership.organization_id),
             username: account.username.to_string(),
             email: account.email.to_string(),
+            email_verified: account.email_verified_at.is_some(),
             account_type: membership.account_type,
             role: membership.role,
             status: membership.status,

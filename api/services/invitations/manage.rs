@@ -9,6 +9,7 @@ use crate::domain::ids::{GroupId, InvitationId, OrganizationId};
 use crate::error::Result;
 use crate::services::authorization::{Invite, Permission, Permit, ReadInvitations};
 use crate::services::limits::{self, Limit, LimitRequest};
+use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::{Invitation, InvitationQuery};
 use crate::store::{Connection, invitations};
@@ -78,7 +79,7 @@ pub(super) fn load(tx: &mut UnitOfWork<'_>, id: InvitationId) -> Result<Invitati
 /// # Errors
 /// `not_found`; `invitation_ended` where it was answered or revoked; `already_member` where the person
 /// has joined in another way; `no_seat` where it had expired and no seat is free; `forbidden` where the
-/// caller may not add people to its groups; `rate_limited`.
+/// caller may not add people to its groups; `email_not_verified` of the sender; `rate_limited`.
 pub fn resend(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<Invite>,
@@ -86,6 +87,7 @@ pub fn resend(
 ) -> Result<InvitationView> {
     tx.transaction(|tx| {
         let known = find_visible(tx.connection, permit, id)?;
+        trust::require_verified_sender(tx)?;
         let locked = lock(tx.connection, &known)?;
         let invitation = locked.ok_or_else(no_such_invitation)?;
         let groups = group_ids(tx.connection, id)?;

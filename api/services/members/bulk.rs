@@ -13,7 +13,8 @@ use crate::services::admission::{self, require_account_type};
 use crate::services::authorization::{ManageMembers, Permit};
 use crate::services::memberships::{changed_meanwhile, demote_managers};
 use crate::services::unit_of_work::UnitOfWork;
-use crate::services::{events, offboarding};
+use crate::services::{events, offboarding, trust};
+use crate::store::accounts;
 use crate::store::groups;
 use crate::store::memberships::{self, Membership};
 use crate::store::{organizations, removed_members, seats};
@@ -27,7 +28,7 @@ pub struct BulkChanges {
 }
 
 /// Changes many members and tells how each ended, in the order in which they were named. For whom no
-/// seat of the new type is free, nothing changes.
+/// seat of the new type is free, and who would become staff without a verified address, nothing changes.
 ///
 /// # Errors
 /// `account_type_not_in_kind`, and `validation_failed` for groups that are not there.
@@ -81,10 +82,15 @@ impl Bulk<'_> {
             .copied()
             .filter(|id| seen.insert(*id))
             .collect();
-        let without_seat = self.change_types(tx, &firsts)?;
-        let others: Vec<_> = firsts
+        let untrusted = self.untrusted(tx, &firsts)?;
+        let trusted: Vec<_> = firsts
             .into_iter()
-            .filter(|id| self.members.contains_key(id) && !without_seat.contains(id))
+            .filter(|id| self.members.contains_key(id) && !untrusted.contains(id))
+            .collect();
+        let without_seat = self.change_types(tx, &trusted)?;
+        let others: Vec<_> = trusted
+            .into_iter()
+            .filter(|id| !without_seat.contains(id))
             .collect();
         self.add_to_groups(tx, &others)?;
         self.remove_from_groups(tx, &others)?;
@@ -94,6 +100,8 @@ impl Bulk<'_> {
                 BulkOutcome::DuplicateInRequest
             } else if !self.members.contains_key(id) {
                 BulkOutcome::NotFound
+            } else if untrusted.contains(id) {
+                BulkOutcome::EmailNotVerified
             } else if without_seat.contains(id) {
                 BulkOutcome::NoSeat
             } else if self.changed.contains(id) {
@@ -104,6 +112,26 @@ impl Bulk<'_> {
         };
         let outcomes: Vec<_> = asked.iter().map(outcome).collect();
         Ok(asked.iter().copied().zip(outcomes).collect())
+    }
+
+    /// Those who would become staff without having earned it.
+    fn untrusted(&self, tx: &mut UnitOfWork<'_>, ids: &[AccountId]) -> Result<HashSet<AccountId>> {
+        let becomes_staff = |id: &&AccountId| {
+            let to_staff = self.changes.account_type.is_some_and(AccountType::is_staff);
+            let member = self.members.get(id);
+            to_staff && member.is_some_and(|member| !member.account_type.is_staff())
+        };
+        let new_staff: Vec<_> = ids.iter().filter(becomes_staff).copied().collect();
+        if new_staff.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let accounts = accounts::find_all(tx.connection, &new_staff)?;
+        let organization = self.permit.organization.id;
+        Ok(accounts
+            .into_iter()
+            .filter(|account| !trust::is_trusted(account, organization))
+            .map(|account| account.id)
+            .collect())
     }
 
     /// Gives everybody the new type, as long as seats are free, and tells for whom there was none.
@@ -141,6 +169,9 @@ impl Bulk<'_> {
         let moved = memberships::set_account_type(tx.connection, organization.id, &movers, to)?;
         if moved != movers.len() {
             return Err(changed_meanwhile());
+        }
+        if to.is_staff() {
+            trust::end_other_sessions(tx, &movers)?;
         }
         self.demote(tx, &movers, to)?;
         self.changed.extend(movers);

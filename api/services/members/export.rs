@@ -18,10 +18,11 @@ use crate::store::member_list::{self, MemberFilter, MemberPage};
 const CHUNK: u16 = 500;
 
 /// What stands in the file's first line.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "account_id",
     "username",
     "email",
+    "email_verified",
     "account_type",
     "role",
     "status",
@@ -142,6 +143,7 @@ fn record(member: &Member) -> [String; COLUMNS.len()] {
         account.id.to_string(),
         account.username.to_string(),
         account.email.to_string(),
+        account.email_verified_at.is_some().to_string(),
         membership.account_type.to_string(),
         membership.role.to_string(),
         membership.status.to_string(),

@@ -14,7 +14,7 @@ use crate::mail::outbox::QueuedMail;
 use crate::services::authorization::{Permit, ResetPasswords};
 use crate::services::memberships;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::services::{events, invitations};
+use crate::services::{events, invitations, trust};
 use crate::store::accounts::Account;
 use crate::store::managed_accounts::NewPasswordHash;
 use crate::store::{mailed_tokens, managed_accounts, sessions};
@@ -33,7 +33,8 @@ pub struct NewPassword {
 /// and to staff everybody but the students and learners of the groups that they manage.
 ///
 /// # Errors
-/// `not_found`, `forbidden`, `not_managed_here`.
+/// `not_found`, `forbidden`, `not_managed_here`; `email_not_verified` of the caller, where the owner is told
+/// by mail.
 pub fn require_resettable(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ResetPasswords>,
@@ -53,6 +54,9 @@ pub fn require_resettable(
         ));
     }
     require_managed(&account, permit.organization.id)?;
+    if !account.generated_address {
+        trust::require_verified_sender(tx)?;
+    }
     Ok(account)
 }
 

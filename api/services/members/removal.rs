@@ -32,12 +32,11 @@ pub fn remove(
     })
 }
 
-/// Deletes an account that this organization manages, with all its memberships. It has to be
-/// deactivated first: a deletion cannot be undone.
+/// Deletes an account that this organization manages. It has to be deactivated first: a deletion cannot be
+/// undone.
 ///
 /// # Errors
-/// `not_managed_here`, `member_active`, `not_found`, and `last_admin` where it is another
-/// organization's last admin.
+/// `not_managed_here`, `member_active`, `not_found`.
 pub fn delete_account(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,

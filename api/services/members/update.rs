@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::services::admission::require_account_type;
 use crate::services::authorization::{ManageMembers, Permit};
 use crate::services::unit_of_work::UnitOfWork;
-use crate::services::{events, memberships};
+use crate::services::{events, memberships, trust};
 use crate::store::accounts;
 use crate::store::memberships::Membership;
 
@@ -22,11 +22,13 @@ pub struct MemberChanges {
 }
 
 /// Changes a member's role, account type or name, and gives the member as they are then. Who may
-/// manage groups no more, becomes a plain member of theirs.
+/// manage groups no more, becomes a plain member of theirs. Who becomes an admin or staff is signed out
+/// elsewhere.
 ///
 /// # Errors
-/// `last_admin`, `no_seat` of the new type, `account_type_not_in_kind`, `not_managed_here` for the
-/// name of an account that this organization does not manage.
+/// `last_admin`, `email_not_verified` for who is to become an admin or staff, `no_seat` of the new type,
+/// `account_type_not_in_kind`, `not_managed_here` for the name of an account that this organization does
+/// not manage.
 pub fn update(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
@@ -42,6 +44,10 @@ pub fn update(
         let mut new = known.clone();
         new.role = changes.role.unwrap_or(known.role);
         new.account_type = changes.account_type.unwrap_or(known.account_type);
+        if new.is_promotion_of(&known) {
+            trust::require_trusted(&account, organization)?;
+            trust::end_other_sessions(tx, &[id])?;
+        }
         if differ(&known, &new) {
             memberships::replace(tx, &known, &new)?;
         }

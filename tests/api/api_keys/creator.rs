@@ -8,11 +8,13 @@ async fn second_admin<'a>(app: &'a App, school: &Organization<'_>) -> (Person<'a
     let bob = app.register("bob@x.example").await;
     app.join(school, &bob, "teacher").await;
     make_admin(school, &bob).await;
+    let bob = app.sign_in(&bob.email, PASSWORD).await;
     let key = create(&bob, school, &["organization:read"]).await;
     (bob, bearer(app, &key))
 }
 
 async fn make_admin(school: &Organization<'_>, who: &Person<'_>) {
+    who.app.verify(&who.id);
     let admin = json!({ "role": "admin" });
     let changed = school.admin.patch(&school.path_of(&who.id), admin).await;
     changed.expect_status(200);
@@ -73,6 +75,7 @@ both_databases!(a_deactivated_account_has_no_key, |app| {
         .await;
     let bob = app.sign_in("bob@x.org", "quiet rivers 11").await;
     make_admin(&school, &bob).await;
+    let bob = app.sign_in("bob@x.org", "quiet rivers 11").await;
     let key = bearer(app, &create(&bob, &school, &["organization:read"]).await);
     let seats = school.path("/seats");
     key.get(&seats).await.expect_status(200);

@@ -235,12 +235,14 @@ both_databases!(an_answer_is_nobodys_who_has_lost_the_right, |app| {
         .await;
     let ben = app.sign_in("ben@x.example", PASSWORD).await;
     let member = school.path(&format!("/members/{}", ben.id));
+    app.verify(&ben.id);
     let role = |role: &str| json!({ "role": role });
     school
         .admin
         .patch(&member, role("admin"))
         .await
         .expect_status(200);
+    let ben = app.sign_in("ben@x.example", PASSWORD).await;
     let body = json!({ "name": "7A" });
     let first = post(&ben, KEY, &groups, body.clone()).await;
     first.expect_status(201);
@@ -256,6 +258,7 @@ both_databases!(an_answer_is_nobodys_who_has_lost_the_right, |app| {
         .patch(&member, role("admin"))
         .await
         .expect_status(200);
+    let ben = app.sign_in("ben@x.example", PASSWORD).await;
     expect_again(&post(&ben, KEY, &groups, body).await, &first);
 });
 

@@ -20,7 +20,8 @@ async fn member<'a>(school: &Organization<'a>, email: &str) -> Person<'a> {
 both_databases!(every_address_gets_its_own_outcome, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
-    member(&school, "member@x.example").await;
+    let insider = member(&school, "member@x.example").await;
+    app.verify(&insider.id);
     app.register("outsider@x.example").await;
     app.register("second@x.example").await;
     school.invite(&["waiting@x.example"]).await;
@@ -43,8 +44,8 @@ both_databases!(every_address_gets_its_own_outcome, |app| {
     let answer = school.invite_with(body).await;
     let with_id = |email: &str, outcome: &str| {
         json!({
-            "email": email, "outcome": outcome, "invitation_id": "<uuid>", "groups_added": 0,
-            "detail": null,
+            "email": email, "outcome": outcome, "invitation_id": "<uuid>",
+            "email_verified": false, "groups_added": 0, "detail": null,
         })
     };
     let not_sent = |email: &str, outcome: &str, detail: &str| {
@@ -54,21 +55,25 @@ both_databases!(every_address_gets_its_own_outcome, |app| {
             json!(detail)
         };
         json!({
-            "email": email, "outcome": outcome, "invitation_id": null, "groups_added": 0,
-            "detail": detail,
+            "email": email, "outcome": outcome, "invitation_id": null,
+            "email_verified": null, "groups_added": 0, "detail": detail,
         })
     };
     let mut waiting = with_id("waiting@x.example", "already_invited");
     waiting["detail"] = json!("<text>");
+    let mut inside = not_sent("member@x.example", "already_member", "");
+    inside["email_verified"] = json!(true);
+    let mut unseated = not_sent("second@x.example", "no_seat", "");
+    unseated["email_verified"] = json!(false);
     let expected = json!({
         "results": [
             with_id("New.Person@X.example", "account_created"),
             with_id(" outsider@x.example ", "join_link_sent"),
-            not_sent("member@x.example", "already_member", ""),
+            inside,
             waiting,
             not_sent("not an address", "email_invalid", "<text>"),
             not_sent("new.person@x.example", "duplicate_in_request", ""),
-            not_sent("second@x.example", "no_seat", ""),
+            unseated,
             not_sent("late@x.example", "no_seat", ""),
             not_sent("", "email_invalid", "<text>"),
         ],
@@ -107,7 +112,8 @@ both_databases!(
     |app| {
         let school = app.school().await;
         let (first, second) = (school.class("7A").await, school.class("7B").await);
-        member(&school, "member@x.example").await;
+        let insider = member(&school, "member@x.example").await;
+        app.verify(&insider.id);
         app.register("outsider@x.example").await;
         let emails = ["member@x.example", "outsider@x.example", "new@x.example"];
         let invite = |groups: Value| json!({ "emails": emails, "account_type": "student", "group_ids": groups });

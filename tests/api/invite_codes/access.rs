@@ -16,6 +16,7 @@ both_databases!(only_who_may_let_people_in_sees_a_code, |app| {
     let teacher = app.register("teacher@x.org").await;
     teacher.redeems(&code, "joined").await;
     let (school_id, teacher_id) = (school.id.clone(), teacher.id.clone());
+    app.verify(&teacher.id);
     let as_teacher = json!({ "account_type": "teacher" });
     let path = format!("/v1/organizations/{school_id}/members/{teacher_id}");
     school
@@ -23,6 +24,9 @@ both_databases!(only_who_may_let_people_in_sees_a_code, |app| {
         .patch(&path, as_teacher)
         .await
         .expect_status(200);
+    let teacher = app
+        .sign_in(&teacher.email, crate::support::people::PASSWORD)
+        .await;
     let made = json!({ "name": "Chess" });
     let own = teacher.post(&school.path("/groups"), made).await;
     let own = text(&own.expect_status(201)["id"]);

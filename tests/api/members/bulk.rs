@@ -17,6 +17,7 @@ both_databases!(each_ends_on_its_own, |app| {
     let busy = app
         .sign_in("person1@busy.example", "Busy bees 1 buzz")
         .await;
+    app.verify_all();
     school
         .admin
         .patch(
@@ -58,6 +59,7 @@ both_databases!(seats_go_to_those_who_are_named_first, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let [ann, bob, cid] = students(app, &school).await;
+    app.verify_all();
     let group = school.new_group("7A").await;
     let group_id = school.id_of(&group);
     limit_seats(
@@ -133,6 +135,7 @@ both_databases!(groups_are_joined_and_left_by_many, |app| {
 both_databases!(whoever_is_no_staff_any_more_manages_no_group, |app| {
     let school = app.school().await;
     let [ann, bob, _] = students(app, &school).await;
+    app.verify_all();
     let ids = json!([ann.id, bob.id]);
     bulk(
         &school,
@@ -144,6 +147,7 @@ both_databases!(whoever_is_no_staff_any_more_manages_no_group, |app| {
         .patch(&school.path_of(&bob.id), json!({ "role": "admin" }))
         .await
         .expect_status(200);
+    let ann = app.sign_in(&ann.email, "quiet rivers 11").await;
     let group = school.new_group("7A").await;
     school
         .add_to_group(&group, &[&ann.id, &bob.id], "manager")
@@ -183,6 +187,7 @@ both_databases!(whoever_is_no_staff_any_more_manages_no_group, |app| {
 both_databases!(five_hundred_are_changed_at_once_and_no_more, |app| {
     let school = app.school().await;
     let ids = crowd(&school, 501).await;
+    app.verify_all();
     let group = school.new_group("Everybody").await;
     let group = school.id_of(&group);
     let most = &ids[..500];

@@ -11,7 +11,7 @@ fn lines(file: &str) -> Vec<&str> {
     file.split_terminator("\r\n").collect()
 }
 
-const HEADER: &str = "account_id,username,email,account_type,role,status,managed,\
+const HEADER: &str = "account_id,username,email,email_verified,account_type,role,status,managed,\
     generated_address,joined_via,joined_at,registered_at,last_active_at,groups";
 
 both_databases!(the_file_has_what_the_list_has, |app| {
@@ -43,7 +43,7 @@ both_databases!(the_file_has_what_the_list_has, |app| {
     assert_eq!(found.len(), 3);
     assert_eq!(found[0], HEADER);
     let of_ada = format!(
-        "{},Ada,ada@hill.example,student,member,active,true,false,csv_import,\
+        "{},Ada,ada@hill.example,false,student,member,active,true,false,csv_import,\
          2026-09-01T07:30:00Z,2026-09-01T07:30:00Z,2026-09-01T07:30:00Z,\"7A; Choir\"",
         ada.id
     );
@@ -122,6 +122,7 @@ both_databases!(many_are_streamed_once_each_in_every_order, |app| {
 both_databases!(staff_get_their_groups_and_pupils_nothing, |app| {
     let school = app.school().await;
     let [ann, bob, cid] = students(app, &school).await;
+    app.verify(&ann.id);
     school
         .admin
         .patch(
@@ -130,6 +131,7 @@ both_databases!(staff_get_their_groups_and_pupils_nothing, |app| {
         )
         .await
         .expect_status(200);
+    let ann = app.sign_in(&ann.email, "quiet rivers 11").await;
     let path = school.path("/members.csv");
     let file = ann.get(&path).await;
     assert_eq!(lines(&file.text), [HEADER]);

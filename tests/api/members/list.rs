@@ -114,6 +114,7 @@ both_databases!(a_member_is_shown_with_all_that_helps, |app| {
         "account_id": "<uuid>",
         "username": "Zoë Müller",
         "email": "zoe@hill.example",
+        "email_verified": false,
         "account_type": "student",
         "role": "member",
         "status": "active",
@@ -224,7 +225,9 @@ both_databases!(staff_see_the_members_of_the_groups_they_manage, |app| {
     let tom = app.sign_in("zoe@hill.example", "quiet rivers 11").await;
     let of_tom = school.path(&format!("/members/{}", tom.id));
     let teach = json!({ "account_type": "teacher" });
+    app.verify(&tom.id);
     school.admin.patch(&of_tom, teach).await.expect_status(200);
+    let tom = app.sign_in("zoe@hill.example", "quiet rivers 11").await;
     let nobody = tom.get(&school.path("/members")).await;
     nobody.expect(200, json!({ "items": [], "next_cursor": null }));
     let group = tom
@@ -262,6 +265,7 @@ both_databases!(the_last_admin_stays, |app| {
     let of_zoe = school.path(&format!("/members/{}", zoe.id));
     let member = json!({ "role": "member" });
     let admin = json!({ "role": "admin" });
+    app.verify(&zoe.id);
     school
         .admin
         .patch(&of_admin, member.clone())
@@ -279,6 +283,7 @@ both_databases!(the_last_admin_stays, |app| {
         .await
         .expect_status(200);
     school.admin.patch(&of_zoe, admin).await.expect_status(200);
+    let zoe = app.sign_in("zoe@hill.example", "quiet rivers 11").await;
     school.admin.delete(&leave).await.expect_status(204);
     school
         .admin
@@ -305,12 +310,14 @@ both_databases!(of_two_admins_who_leave_at_once_one_stays, |app| {
         let csv = format!("email,password,username\n{email},quiet rivers 11,Second\n");
         school.import_students(csv).await;
         let second = app.sign_in(&email, "quiet rivers 11").await;
+        app.verify(&second.id);
         let of_second = school.path(&format!("/members/{}", second.id));
         school
             .admin
             .patch(&of_second, json!({ "role": "admin" }))
             .await
             .expect_status(200);
+        let second = app.sign_in(&email, "quiet rivers 11").await;
         let leave = format!("/v1/me/memberships/{}", school.id);
         let (one, two) = tokio::join!(school.admin.delete(&leave), second.delete(&leave));
         let mut statuses = [one.status.as_u16(), two.status.as_u16()];

@@ -90,6 +90,7 @@ both_databases!(whoever_registered_themself_is_nobodys_to_manage, |app| {
         .expect_problem(403, "not_managed_here");
     app.sign_in("eve@x.org", PASSWORD).await;
     // A refusal undoes all of a change.
+    app.verify(&eve.id);
     let changes = json!({ "account_type": "teacher", "username": "Mine" });
     school
         .admin
@@ -301,7 +302,7 @@ both_databases!(an_invitation_that_is_only_pending_changes_nothing, |app| {
     let of_ann = school.path_of(&ann.id);
     let shown = school.admin.get(&of_ann).await.expect_status(200);
     assert_eq!(shown["managed"], true);
-    let password = json!({ "password": "eight brown geese 8" });
+    let password = json!({ "password": "eight brown geese 8", "must_change_password": false });
     let reset = school
         .admin
         .post(&format!("{of_ann}/password-reset"), password)

@@ -137,6 +137,7 @@ both_databases!(staff_help_the_students_of_the_groups_they_manage, |app| {
     reset(&tea, &school.path_of(&tim.id), json!({}))
         .await
         .expect_problem(403, "forbidden");
+    app.verify_all();
     school
         .admin
         .patch(&school.path_of(&bob.id), json!({ "role": "admin" }))
@@ -168,6 +169,7 @@ both_databases!(staff_help_the_students_of_the_groups_they_manage, |app| {
         .patch(&school.path_of(&tea.id), teacher)
         .await
         .expect_status(200);
+    let tea = app.sign_in(&tea.email, "quiet rivers 21").await;
     reset(&tea, &school.path_of(&ann.id), json!({}))
         .await
         .expect_problem(404, "not_found");
@@ -176,6 +178,7 @@ both_databases!(staff_help_the_students_of_the_groups_they_manage, |app| {
 both_databases!(ones_own_password_is_changed_with_the_current_one, |app| {
     let school = app.school().await;
     let [ann, bob, _] = students(app, &school).await;
+    app.verify_all();
     for id in [&ann.id, &bob.id] {
         school
             .admin
@@ -183,6 +186,8 @@ both_databases!(ones_own_password_is_changed_with_the_current_one, |app| {
             .await
             .expect_status(200);
     }
+    let ann = app.sign_in(&ann.email, "quiet rivers 11").await;
+    let bob = app.sign_in(&bob.email, "quiet rivers 12").await;
     reset(&ann, &school.path_of(&ann.id), json!({}))
         .await
         .expect_problem(403, "forbidden");

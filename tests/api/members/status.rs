@@ -76,6 +76,7 @@ both_databases!(
         let operator = app.operator().await;
         let [ann, bob, _] = students(app, &school).await;
         let of_ann = school.path_of(&ann.id);
+        app.verify(&ann.id);
         let group = school.new_group("7A").await;
         school
             .admin
@@ -128,6 +129,7 @@ both_databases!(the_last_admin_cannot_be_deactivated_or_removed, |app| {
         .await
         .expect_problem(409, "last_admin");
     let of_ann = school.path_of(&ann.id);
+    app.verify(&ann.id);
     school
         .admin
         .patch(&of_ann, json!({ "role": "admin" }))
@@ -159,11 +161,13 @@ both_databases!(
     |app| {
         let school = app.school().await;
         let [ann, ..] = students(app, &school).await;
+        app.verify(&ann.id);
         school
             .admin
             .patch(&school.path_of(&ann.id), json!({ "role": "admin" }))
             .await
             .expect_status(200);
+        let ann = app.sign_in(&ann.email, "quiet rivers 11").await;
         let of_admin = school.path_of(&school.admin.id);
         ann.post(&format!("{of_admin}/deactivate"), json!({}))
             .await

@@ -10,20 +10,23 @@ use crate::error::Result;
 use crate::services::admission::require_account_type;
 use crate::services::authorization::{Invite, Permit};
 use crate::services::invitations::lifecycle;
+use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
+use crate::store::accounts;
 use crate::store::invitations::Invitation;
 
 /// Invites addresses; gives what came of each, in the order given.
 ///
 /// # Errors
 /// Of the whole call: `account_type_not_in_kind`, `forbidden` and `validation_failed` for groups and
-/// an account type that the caller may not invite to, `rate_limited`.
+/// an account type that the caller may not invite to, `email_not_verified` of the sender, `rate_limited`.
 pub fn create(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<Invite>,
     new: &NewInvitations,
 ) -> Result<Vec<AddressResult>> {
     require_account_type(&permit.organization, new.account_type)?;
+    trust::require_verified_sender(tx)?;
     let parsed = addresses::parse(&new.emails);
     let emails = addresses::valid(&parsed);
     let outcomes = tx.transaction(|tx| {
@@ -55,7 +58,32 @@ fn invite(
     let seating = seating::reserve(tx, permit, new, in_order.collect())?;
     outcomes.extend(issue::issue(tx, permit, new, &seating.seated)?);
     outcomes.extend(seating.unseated);
+    tell_verified(tx, permit, &mut outcomes)?;
     Ok(outcomes)
+}
+
+/// Tells of each address whether it is verified, as far as the sender may see its account.
+fn tell_verified(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    outcomes: &mut Outcomes,
+) -> Result<()> {
+    let emails: Vec<_> = outcomes.keys().cloned().collect();
+    let known = accounts::of_addresses(tx.connection, permit.organization.id, &emails)?;
+    let (members, others): (Vec<_>, Vec<_>) = known
+        .into_iter()
+        .partition(|(_, membership)| membership.is_some());
+    let ids = members.iter().map(|(account, _)| account.id).collect();
+    let visible = existing_members::visible_members(tx, permit, ids)?;
+    let seen = members
+        .into_iter()
+        .filter(|(account, _)| visible.contains(&account.id));
+    for (account, _) in seen.chain(others) {
+        if let Some(outcome) = outcomes.get_mut(&account.email) {
+            outcome.email_verified = Some(account.email_verified_at.is_some());
+        }
+    }
+    Ok(())
 }
 
 /// Ends pending invitations that nobody can answer any more.

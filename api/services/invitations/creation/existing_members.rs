@@ -3,10 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::group_additions;
 use super::outcome::{Outcome, Outcomes};
 use super::request::NewInvitations;
 use super::resolve::Existing;
+use super::{group_additions, unverified_members};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::generated_address::RESERVED;
 use crate::domain::ids::{AccountId, InvitationId};
@@ -15,6 +15,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::services::authorization::{Invite, Permit};
 use crate::services::unit_of_work::UnitOfWork;
+use crate::store::accounts::Account;
 use crate::store::invitations::Invitation;
 use crate::store::member_list;
 
@@ -22,6 +23,8 @@ use crate::store::member_list;
 struct Additions {
     /// The members whom the sender may see.
     visible: HashSet<AccountId>,
+    /// Those of them whose address was never verified.
+    unverified: HashSet<AccountId>,
     by_member: HashMap<AccountId, usize>,
     by_invitation: HashMap<InvitationId, usize>,
 }
@@ -37,8 +40,13 @@ pub(super) fn add_to_groups(
     let organization = permit.organization.id;
     let (members, pending) = members_and_pending(permit, existing);
     let visible = visible_members(tx, permit, members)?;
+    let unproved = unverified_members(existing, &visible);
+    let unverified: HashSet<_> = unproved.iter().map(|account| account.id).collect();
+    unverified_members::promise_groups(tx, permit, new, unproved)?;
+    let verified = visible.difference(&unverified).copied().collect();
     let additions = Additions {
-        by_member: group_additions::to_members(tx, organization, &new.groups, &visible)?,
+        by_member: group_additions::to_members(tx, organization, &new.groups, &verified)?,
+        unverified,
         by_invitation: group_additions::to_invitations(tx, &new.groups, &pending)?,
         visible,
     };
@@ -69,6 +77,29 @@ fn members_and_pending<'a>(
     (members, pending)
 }
 
+/// The visible members whose address was never verified. An account that an invitation has made, and nobody
+/// has used, is open to nobody but the reader of its mailbox.
+fn unverified_members<'a>(
+    existing: &'a HashMap<EmailAddress, Existing>,
+    visible: &HashSet<AccountId>,
+) -> Vec<&'a Account> {
+    let mut unverified = Vec::new();
+    for existing in existing.values() {
+        match existing {
+            Existing::Member(account)
+                if account.email_verified_at.is_none() && visible.contains(&account.id) =>
+            {
+                unverified.push(account);
+            }
+            Existing::Member(_)
+            | Existing::Invited(..)
+            | Existing::Deactivated
+            | Existing::Generated => {}
+        }
+    }
+    unverified
+}
+
 fn may_see(permit: &Permit<Invite>, invitation: &Invitation) -> bool {
     let sender = permit.restricted_to_manager();
     sender.is_none_or(|sender| invitation.invited_by_account_id == Some(sender))
@@ -76,7 +107,7 @@ fn may_see(permit: &Permit<Invite>, invitation: &Invitation) -> bool {
 
 /// The members whom the sender may see. Staff could otherwise add anybody to a group of theirs, and then
 /// set the password of a managed account.
-fn visible_members(
+pub(super) fn visible_members(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<Invite>,
     members: Vec<AccountId>,
@@ -101,6 +132,13 @@ fn outcome_of(
                 InvitationOutcome::AlreadyMember,
                 "They are in the organization already, and in no group that you manage. Give them \
                  your group's invite code, or ask an admin to add them.",
+            )
+        }
+        Existing::Member(account) if additions.unverified.contains(&account.id) => {
+            Outcome::with_detail(
+                InvitationOutcome::AlreadyMember,
+                "They are in the organization already, but their address was never verified: a link to \
+                 verify it is mailed to them, and groups come with the proof.",
             )
         }
         Existing::Member(account) => Outcome {

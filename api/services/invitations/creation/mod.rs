@@ -14,6 +14,7 @@ mod outcome;
 mod request;
 mod resolve;
 mod seating;
+mod unverified_members;
 
 pub use create::create;
 pub use outcome::AddressResult;

@@ -19,6 +19,8 @@ pub struct AddressResult {
 pub struct Outcome {
     pub kind: InvitationOutcome,
     pub invitation: Option<InvitationId>,
+    /// Whether the address is verified; none without an account, or one that the sender may see.
+    pub email_verified: Option<bool>,
     /// How many of the requested groups the person was added to.
     pub groups_added: usize,
     pub detail: Option<Cow<'static, str>>,
@@ -33,6 +35,7 @@ impl Outcome {
         Self {
             kind,
             invitation: None,
+            email_verified: None,
             groups_added: 0,
             detail: None,
         }

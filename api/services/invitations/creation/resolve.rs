@@ -49,8 +49,8 @@ impl Resolved {
     }
 }
 
-/// Resolves addresses. Keeps their accounts from being deleted, and locks their invitations that are
-/// pending or have expired.
+/// Resolves addresses. Keeps their accounts from being deleted and verified meanwhile, and locks their
+/// invitations that are pending or have expired.
 pub(super) fn resolve(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
@@ -60,6 +60,7 @@ pub(super) fn resolve(
         return Ok(Resolved::default());
     }
     accounts::lock_against_deletion(tx.connection, emails)?;
+    accounts::lock_unverified_of(tx.connection, emails)?;
     let mut unended = invitations::lock_unended(tx.connection, organization, emails)?;
     let accounts = accounts::of_addresses(tx.connection, organization, emails)?;
     let late = without_invitation(&accounts, &unended);

@@ -14,6 +14,7 @@ use crate::services::invitations::errors::{ended, expired, unknown};
 use crate::services::invitations::lifecycle::{end, end_keeping_seat};
 use crate::services::invitations::publication::publish;
 use crate::services::invite_codes::redemption;
+use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::verify_email;
 use crate::store::accounts::Account;
@@ -156,7 +157,12 @@ fn admit(
         seats: SeatSource::Reserved,
     };
     let by = JoinedBy::Invitation(invitation.id);
-    admission::admit(tx, &[(account, by)], &admission)
+    admission::admit(tx, &[(account, by)], &admission)?;
+    if invitation.account_type.is_staff() {
+        // The address is verified, before or by the token.
+        trust::end_other_sessions(tx, &[account.id])?;
+    }
+    Ok(())
 }
 
 fn deactivated() -> Error {

@@ -1,0 +1,330 @@
+//! Trust is earned by a mailbox (`docs/permissions.md#trust`).
+
+use serde_json::{Value, json};
+
+use crate::support::people::{Organization, PASSWORD, Person, outcomes, text};
+use crate::support::smtp::SmtpServer;
+use crate::support::{App, TestResponse, both_databases};
+
+/// Verifies an address by the link in the last mail to it.
+async fn prove(app: &App, person: &Person<'_>) {
+    let token = app.last_mail_to(&person.email).await.token();
+    let body = json!({ "token": token });
+    let verified = person.post("/v1/auth/email/verify", body).await;
+    verified.expect_status(200);
+}
+
+async fn patch(school: &Organization<'_>, person: &Person<'_>, changes: Value) -> TestResponse {
+    let path = school.path_of(&person.id);
+    school.admin.patch(&path, changes).await
+}
+
+both_databases!(an_unverified_address_makes_no_admin_and_no_staff, |app| {
+    let school = app.school().await;
+    let jane = app.register("jane@x.example").await;
+    app.join(&school, &jane, "student").await;
+    let many = json!({ "account_ids": [jane.id], "account_type": "teacher" });
+    let bulk = school.path("/members/bulk-update");
+    for promotion in [
+        json!({ "role": "admin" }),
+        json!({ "account_type": "teacher" }),
+        json!({ "role": "admin", "account_type": "teacher" }),
+    ] {
+        let refused = patch(&school, &jane, promotion).await;
+        refused.expect_problem(403, "email_not_verified");
+    }
+    let refused = school
+        .admin
+        .post(&bulk, many.clone())
+        .await
+        .expect_status(200);
+    assert_eq!(outcomes(&refused), ["email_not_verified"]);
+    let shown = school.admin.get(&school.path_of(&jane.id)).await;
+    let shown = shown.expect_status(200);
+    assert_eq!(
+        (
+            &shown["role"],
+            &shown["account_type"],
+            &shown["email_verified"]
+        ),
+        (&json!("member"), &json!("student"), &json!(false))
+    );
+    // What makes nobody more needs no trust.
+    patch(&school, &jane, json!({ "role": "member" }))
+        .await
+        .expect_status(200);
+    prove(app, &jane).await;
+    let promoted = school.admin.post(&bulk, many).await.expect_status(200);
+    assert_eq!(outcomes(&promoted), ["updated"]);
+    // Nobody who had a session before becomes staff by it.
+    jane.get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
+    let jane = app.sign_in(&jane.email, PASSWORD).await;
+    patch(&school, &jane, json!({ "role": "admin" }))
+        .await
+        .expect_status(200);
+    jane.get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
+    let jane = app.sign_in(&jane.email, PASSWORD).await;
+    // Neither do other changes end sessions, nor taking something away.
+    patch(&school, &jane, json!({ "role": "member" }))
+        .await
+        .expect_status(200);
+    jane.get("/v1/me").await.expect_status(200);
+});
+
+both_databases!(
+    a_managed_account_is_trusted_with_a_password_of_its_own,
+    |app| {
+        let school = app.school().await;
+        let other = app.organization("Other School", "school").await;
+        let names = json!({ "usernames": ["Ann Green"], "account_type": "student" });
+        let import = school.admin.post(&school.path("/imports"), names).await;
+        let import = text(&import.expect_status(202)["id"]);
+        app.drain().await;
+        let list = school.path(&format!("/imports/{import}/userlist.csv"));
+        let list = school.admin.get(&list).await.text;
+        let cells: Vec<&str> = list.lines().nth(1).unwrap().split(',').collect();
+        let ann = app.sign_in(cells[1], cells[2]).await;
+        let teach = json!({ "account_type": "teacher" });
+        let refused = patch(&school, &ann, teach.clone()).await;
+        refused.expect_problem(403, "email_not_verified");
+        let change = json!({ "current_password": cells[2], "new_password": "nine grey swans 99" });
+        let changed = ann.post("/v1/auth/password/change", change).await;
+        changed.expect_status(204);
+        patch(&school, &ann, teach.clone()).await.expect_status(200);
+        let ann = app.sign_in(&ann.email, "nine grey swans 99").await;
+        // Elsewhere that is no proof.
+        app.join(&other, &ann, "student").await;
+        let refused = patch(&other, &ann, teach.clone()).await;
+        refused.expect_problem(403, "email_not_verified");
+        // Nor is it here any more.
+        patch(&school, &ann, json!({ "account_type": "student" }))
+            .await
+            .expect_status(200);
+        let refused = patch(&school, &ann, teach).await;
+        refused.expect_problem(403, "email_not_verified");
+    }
+);
+
+both_databases!(who_accepts_to_be_staff_keeps_one_session, |app| {
+    let school = app.school().await;
+    let jane = app.register("jane@x.example").await;
+    let here = app.sign_in("jane@x.example", PASSWORD).await;
+    let invite = json!({ "emails": ["jane@x.example"], "account_type": "teacher" });
+    let invited = school
+        .admin
+        .post(&school.path("/invitations"), invite)
+        .await;
+    let result = &invited.expect_status(200)["results"][0];
+    assert_eq!(result["email_verified"], false);
+    let token = app.last_mail_to("jane@x.example").await.token();
+    let accept = json!({ "token": token });
+    here.post("/v1/invitations/accept", accept)
+        .await
+        .expect_status(200);
+    here.get(&school.path("")).await.expect_status(200);
+    jane.get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
+});
+
+/// Invites one address with a group; gives its result.
+async fn invite(person: &Person<'_>, school: &Organization<'_>, email: &str, group: &str) -> Value {
+    let body = json!({
+        "emails": [email], "account_type": "student", "group_ids": [school.id_of(group)]
+    });
+    let invited = person.post(&school.path("/invitations"), body).await;
+    invited.expect_status(200)["results"][0].clone()
+}
+
+async fn groups_of(school: &Organization<'_>, person: &Person<'_>) -> Value {
+    let shown = school.admin.get(&school.path_of(&person.id)).await;
+    shown.expect_status(200)["groups"].clone()
+}
+
+both_databases!(an_unverified_member_gets_the_groups_with_the_proof, |app| {
+    let school = app.school().await;
+    let other = app.organization("Other School", "school").await;
+    let (seven_a, elsewhere) = (school.new_group("7A").await, other.new_group("Club").await);
+    // Somebody has registered an address that may be another's, and joined by a code.
+    let squatter = app.register("jane@x.example").await;
+    for organization in [&school, &other] {
+        app.join(organization, &squatter, "student").await;
+    }
+    let before = app.mails().await.len();
+    let result = invite(&school.admin, &school, "Jane@X.example", &seven_a).await;
+    assert_eq!(result["outcome"], "already_member");
+    assert_eq!(result["groups_added"], 0);
+    assert_eq!(result["email_verified"], false);
+    assert!(text(&result["detail"]).contains("verify"), "{result}");
+    assert_eq!(app.mails().await.len(), before + 1);
+    assert_eq!(groups_of(&school, &squatter).await, json!([]));
+    invite(&other.admin, &other, "jane@x.example", &elsewhere).await;
+    // A membership that ends takes what was promised along.
+    let path = other.path_of(&squatter.id);
+    other.admin.delete(&path).await.expect_status(204);
+    prove(app, &squatter).await;
+    let groups = groups_of(&school, &squatter).await;
+    assert_eq!(groups[0]["name"], "7A");
+    let page = school
+        .admin
+        .get(&school.path("/audit-events?action=group.members_added"))
+        .await;
+    let added = page.expect_status(200);
+    assert_eq!(
+        added["items"][0]["details"]["account_ids"],
+        json!([squatter.id])
+    );
+    // Who is verified gets groups at once.
+    let eight_b = school.new_group("8B").await;
+    let result = invite(&school.admin, &school, "jane@x.example", &eight_b).await;
+    assert_eq!(result["groups_added"], 1);
+    assert_eq!(result["email_verified"], true);
+    assert_eq!(result["detail"], json!(null));
+});
+
+both_databases!(who_is_verified_at_the_same_moment_gets_the_groups, |app| {
+    use rollcall::services::verification;
+    let school = app.school().await;
+    let seven_a = school.new_group("7A").await;
+    let jane = app.register("jane@x.example").await;
+    app.join(&school, &jane, "student").await;
+    let account = app.account(&jane.id);
+    let verifies = move |tx: &mut rollcall::services::unit_of_work::UnitOfWork<'_>| {
+        verification::verify_email(tx, &account).map(|_| ())
+    };
+    let body = json!({
+        "emails": ["jane@x.example"], "account_type": "student",
+        "group_ids": [school.id_of(&seven_a)],
+    });
+    let path = school.path("/invitations");
+    let request = school.admin.post(&path, body);
+    let answer = app.during(verifies, request, |_| Ok(())).await;
+    let result = answer.expect_status(200)["results"][0].clone();
+    assert_eq!(result["groups_added"], 1, "{result}");
+    assert_eq!(groups_of(&school, &jane).await[0]["name"], "7A");
+});
+
+both_databases!(members_are_filtered_by_their_verified_address, |app| {
+    let school = app.school().await;
+    let csv = "email,password,username\nann@x.org,quiet rivers 11,Ann\n";
+    school.import_students(csv).await;
+    let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
+    app.verify(&ann.id);
+    for (verified, email) in [(true, "ann@x.org"), (false, school.admin.email.as_str())] {
+        let path = format!("/members?email_verified={verified}");
+        let page = school
+            .admin
+            .get(&school.path(&path))
+            .await
+            .expect_status(200);
+        assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
+        assert_eq!(page["items"][0]["email"], email);
+        assert_eq!(page["items"][0]["email_verified"], verified);
+        let path = format!("/members.csv?email_verified={verified}");
+        let file = school.admin.get(&school.path(&path)).await;
+        assert_eq!(file.text.lines().count(), 2, "{}", file.text);
+        assert!(file.text.contains(email), "{}", file.text);
+    }
+});
+
+both_databases!(staff_do_not_learn_of_members_whom_they_do_not_see, |app| {
+    let school = app.school().await;
+    let teacher = app.register("teacher@x.example").await;
+    app.join(&school, &teacher, "teacher").await;
+    let group = school.new_group("7A").await;
+    school.add_to_group(&group, &[&teacher.id], "manager").await;
+    let jane = app.register("jane@x.example").await;
+    app.join(&school, &jane, "student").await;
+    let before = app.mails().await.len();
+    let result = invite(&teacher, &school, "jane@x.example", &group).await;
+    assert_eq!(result["outcome"], "already_member");
+    assert_eq!(result["email_verified"], json!(null));
+    assert_eq!(app.mails().await.len(), before);
+    prove(app, &jane).await;
+    assert_eq!(groups_of(&school, &jane).await, json!([]));
+    let result = invite(&teacher, &school, "new@x.example", &group).await;
+    assert_eq!(result["email_verified"], false);
+});
+
+/// Who may make Rollcall write to others, where mail leaves by SMTP and where it stays in a folder.
+async fn write_to_others(app: &App, leaves: bool) {
+    let school = app.school().await;
+    let csv = "email,password,username\nann@x.org,quiet rivers 11,Ann\n";
+    school.import_students(csv).await;
+    let page = school.admin.get(&school.path("/members?search=ann")).await;
+    let ann = text(&page.expect_status(200)["items"][0]["account_id"]);
+    let names = json!({ "usernames": ["Bob Stone"], "account_type": "student" });
+    let imported = school.admin.post(&school.path("/imports"), names).await;
+    imported.expect_status(202);
+    app.drain().await;
+    let page = school.admin.get(&school.path("/members?search=bob")).await;
+    let bob = text(&page.expect_status(200)["items"][0]["account_id"]);
+    let invite = json!({ "emails": ["new@x.example"], "account_type": "student" });
+    let invited = school
+        .admin
+        .post(&school.path("/invitations"), invite)
+        .await;
+    let invited = invited.expect_status(200);
+    let invitation = text(&invited["results"][0]["invitation_id"]);
+    unverify(app, &school.admin.id);
+    let resend = format!("/invitations/{invitation}/resend");
+    let help = format!("/members/{ann}/password-reset");
+    let again = json!({ "emails": ["more@x.example"], "account_type": "student" });
+    for (path, body) in [
+        ("/invitations", again),
+        (resend.as_str(), json!(null)),
+        (help.as_str(), json!({})),
+    ] {
+        let request = school
+            .admin
+            .request(reqwest::Method::POST, &school.path(path));
+        let answer = crate::support::people::send(match body {
+            Value::Null => request,
+            body => request.json(&body),
+        });
+        let answer = answer.await;
+        if leaves {
+            answer.expect_problem(403, "email_not_verified");
+        } else {
+            answer.expect_status(200);
+        }
+    }
+    // Nobody is written to at a made-up address.
+    let help = school.path(&format!("/members/{bob}/password-reset"));
+    school.admin.post(&help, json!({})).await.expect_status(200);
+}
+
+fn unverify(app: &App, id: &str) {
+    use diesel::prelude::*;
+    use rollcall::domain::ids::AccountId;
+    use rollcall::domain::timestamp::Timestamp;
+    use rollcall::store::schema::accounts;
+    let id: AccountId = id.parse().unwrap();
+    let mut connection = app.state.services.pool.get().unwrap();
+    diesel::update(accounts::table.find(id))
+        .set(accounts::email_verified_at.eq(None::<Timestamp>))
+        .execute(&mut **connection)
+        .unwrap();
+}
+
+both_databases!(mail_into_a_folder_needs_no_verified_sender, |app| {
+    write_to_others(app, false).await;
+});
+
+#[test]
+fn mail_that_leaves_needs_a_verified_sender() {
+    let server = SmtpServer::plain();
+    let configure = |config: &mut rollcall::config::Config| {
+        config.smtp_url = Some(server.url().parse().unwrap());
+        config.mail_from = "Hill Road School <no-reply@hill.example>".parse().unwrap();
+    };
+    let app = App::on_sqlite_with(configure);
+    crate::support::app::block_on(write_to_others(&app, true));
+    if let Some(app) = App::on_postgres_with(configure) {
+        crate::support::app::block_on(write_to_others(&app, true));
+    }
+}
