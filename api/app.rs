@@ -2,22 +2,17 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
-use actix_web::http::header;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use utoipa_actix_web::AppExt as _;
 
-use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::openapi;
 use crate::routes::documentation::{self, Documentation};
 use crate::routes::extract::framework::extract_settings;
-use crate::routes::extract::{IDEMPOTENCY_KEY, REPLAYED};
-use crate::routes::rate_limit_headers::{RATELIMIT, RATELIMIT_POLICY};
-use crate::routes::{self, middleware, security_headers};
+use crate::routes::{self, cors, middleware, security_headers};
 use crate::state::State;
 use crate::telemetry::Metrics;
 use crate::worker::{Shutdown, Workers};
@@ -126,7 +121,9 @@ impl Signals {
 }
 
 fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server> {
-    let documentation = web::Data::new(Documentation::new(&openapi::document())?);
+    let documents = [openapi::document()?, openapi::document_3_0()?];
+    let public_url = state.services.config.public_url.as_ref();
+    let documentation = web::Data::new(Documentation::new(documents, public_url)?);
     let metrics = web::Data::new(Metrics::new()?);
     let state = web::Data::new(state.clone());
     let connections = usize::try_from(state.services.config.database_connections).unwrap_or(1);
@@ -142,9 +139,11 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
             .into_utoipa_app()
             .configure(routes::mount)
             .into_app()
+            .wrap(from_fn(documentation::settle_method))
             .wrap(from_fn(middleware::observe))
             .wrap(Compress::default())
-            .wrap(cors(&state.services.config))
+            .wrap(cors::cors(&state.services.config))
+            .wrap(from_fn(cors::explain_refusals))
             .wrap(from_fn(security_headers::protect))
     })
     .workers(SERVING_THREADS)
@@ -154,34 +153,4 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
     .listen(listener)
     .map_err(Error::internal)?;
     Ok(server.run())
-}
-
-/// Browsers may call from the allowed origins, with the refresh cookie.
-fn cors(config: &Config) -> Cors {
-    let exposed = [
-        header::LINK,
-        header::LOCATION,
-        header::RETRY_AFTER,
-        header::CONTENT_DISPOSITION,
-        header::HeaderName::from_static("x-request-id"),
-        REPLAYED,
-        RATELIMIT_POLICY,
-        RATELIMIT,
-    ];
-    let allowed = [
-        header::AUTHORIZATION,
-        header::CONTENT_TYPE,
-        header::HeaderName::from_static("x-request-id"),
-        IDEMPOTENCY_KEY,
-    ];
-    config
-        .cors_origins
-        .iter()
-        .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin))
-        .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers(allowed)
-        .expose_headers(exposed)
-        .supports_credentials()
-        .block_on_origin_mismatch(false)
-        .max_age(3600)
 }

@@ -7,10 +7,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// The stable codes of `docs/api-design.md#problem-codes`. Once published, a code keeps its
-/// meaning.
-///
-/// How each is answered over HTTP stands in one table, in `routes/problem.rs`.
+/// What is wrong, for programs. Once published, a code keeps its meaning; new ones may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProblemCode)]

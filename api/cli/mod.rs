@@ -39,6 +39,9 @@ enum Command {
     Migrate,
     /// Print the OpenAPI document.
     Openapi {
+        /// The version of OpenAPI that it is written in.
+        #[arg(long, default_value = "3.1", value_parser = ["3.1", "3.0"])]
+        version: String,
         /// Write it to this file instead.
         #[arg(long)]
         output: Option<PathBuf>,
@@ -68,7 +71,13 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
             let applied = open_state()?.migrations;
             print(&told_of_migrations(&applied))
         }
-        Command::Openapi { output } => print_or_write(&openapi::to_json()?, output.as_deref()),
+        Command::Openapi { version, output } => {
+            let document = match version.as_str() {
+                "3.0" => openapi::to_json_3_0()?,
+                _ => openapi::to_json()?,
+            };
+            print_or_write(&document, output.as_deref())
+        }
         Command::Config(arguments) => config::run(&arguments),
         Command::Health => health::run(&Config::load()?),
         Command::Import(arguments) => import::run(&arguments, &open_state()?),

@@ -41,7 +41,7 @@ use self::settings::{
     TRUSTED_PROXIES,
 };
 use self::source::Sources;
-use self::values::origin_of;
+use self::values::{is_local, origin_of};
 use crate::domain::client_address::{ProxyHeader, TrustedProxies};
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::generated_address::LoginDomain;
@@ -66,6 +66,8 @@ pub struct Config {
     pub spa_url: Url,
     /// Origins that browsers may call from.
     pub cors_origins: Vec<String>,
+    /// Whether pages of this machine may call too, on whatever port their development server listens.
+    pub local_origins: bool,
     pub organization_creation: OrganizationCreation,
     /// Domain of generated login addresses.
     pub login_domain: LoginDomain,
@@ -127,6 +129,12 @@ impl Config {
         url.is_some_and(|url| url.scheme() == "https")
     }
 
+    /// Whether browsers may call from this origin.
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        self.cors_origins.iter().any(|allowed| allowed == origin)
+            || (self.local_origins && is_local(origin))
+    }
+
     /// Loads the configuration that these variables give, named in lower case without their prefix.
     ///
     /// # Errors
@@ -164,6 +172,7 @@ impl Config {
         let import_lease = from.read(&IMPORT_LEASE_SECONDS)?;
         let hash_threads = from.read_or(&HASH_THREADS, cores())?;
         Ok(Self {
+            local_origins: has_local_origins(from, &database_url)?,
             cors_origins: from.read_or(&CORS_ORIGINS, origin_of(&spa_url))?,
             organization_creation: from.read_or(&ORGANIZATION_CREATION, creation(&database_url))?,
             login_domain: from.read(&LOGIN_DOMAIN)?,
@@ -228,6 +237,13 @@ impl fmt::Display for Config {
         }
         Ok(())
     }
+}
+
+/// The embedded database without a word on where anything is reached is somebody's own machine.
+fn has_local_origins(from: &Reader, database_url: &DatabaseUrl) -> Result<bool, ConfigError> {
+    let is_embedded = matches!(database_url, DatabaseUrl::Sqlite(_));
+    let is_silent = !from.is_set(&CORS_ORIGINS)? && !from.is_set(&SPA_URL)?;
+    Ok(is_embedded && is_silent && !from.is_set(&PUBLIC_URL)?)
 }
 
 /// Requires text of the variables that are settings; the others are only named in a warning.

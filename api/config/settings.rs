@@ -118,7 +118,7 @@ settings! {
         name: "cors_origins",
         section: Server,
         parse: origins,
-        default: Computed("the origin of `ROLLCALL_SPA_URL`"),
+        default: Computed("the origin of `ROLLCALL_SPA_URL`; embedded and with no URL set, `http://localhost` on every port too"),
         example: "https://app.school.example,https://admin.school.example",
         is_secret: false,
     }

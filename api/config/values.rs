@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
-use url::Url;
+use url::{Host, Url};
 
 use crate::domain::string_enum::{UnknownWord, string_enum};
 
@@ -147,6 +147,20 @@ pub fn origins(text: &str) -> Result<Vec<String>, String> {
 /// The origin of a URL, as browsers send it.
 pub fn origin_of(url: &Url) -> String {
     url.origin().ascii_serialization()
+}
+
+/// Whether an origin is of this machine, on whatever port.
+pub fn is_local(origin: &str) -> bool {
+    let Ok(url) = Url::parse(origin) else {
+        return false;
+    };
+    let is_of_this_machine = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    is_of_this_machine && url.scheme() == "http" && origin_of(&url) == origin
 }
 
 #[cfg(test)]

@@ -8,12 +8,22 @@ use std::fmt;
 
 use uuid::Uuid;
 
+/// What is said of a text that is no id.
+const NO_ID: &str = "Expected an id, a UUID such as 01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11.";
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[serde(transparent)]
         pub struct $name(Uuid);
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(|_| serde::de::Error::custom(NO_ID))
+            }
+        }
 
         impl $name {
             /// Some of its random digits, where a short distinct number is wanted.

@@ -4,10 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 /// A moment in UTC with microsecond precision, written as RFC 3339.
-#[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[serde(from = "jiff::Timestamp", into = "jiff::Timestamp")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(into = "jiff::Timestamp")]
 pub struct Timestamp(jiff::Timestamp);
 
 impl Timestamp {
@@ -20,6 +18,20 @@ impl Timestamp {
         const YEAR_1: i64 = -62_135_596_800_000_000;
         let micros = micros.max(YEAR_1);
         Self(jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX))
+    }
+
+    /// From RFC 3339, or from a day such as `2026-09-01`, whose start in UTC is meant.
+    pub fn parse_time_or_day(text: &str) -> Option<Self> {
+        let start = || {
+            text.parse::<jiff::civil::Date>()
+                .ok()?
+                .to_zoned(jiff::tz::TimeZone::UTC)
+                .ok()
+        };
+        let moment = text.parse::<jiff::Timestamp>().ok();
+        moment
+            .or_else(|| Some(start()?.timestamp()))
+            .map(Self::from)
     }
 
     /// Microseconds since 1970.
@@ -57,6 +69,16 @@ impl Timestamp {
     /// Nothing where this is the epoch, which stands for "never".
     pub fn unless_never(self) -> Option<Self> {
         (self != Self::EPOCH).then_some(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let moment = text.parse::<jiff::Timestamp>().map_err(|_| {
+            serde::de::Error::custom("Expected a time such as 2026-09-01T07:30:00Z.")
+        })?;
+        Ok(moment.into())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may call an operation, written into the document from the table of permissions.
 
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 
@@ -9,6 +10,9 @@ use crate::services::authorization::{AccessLevel, PERMISSIONS, PermissionRule};
 
 /// Where the description of an operation says who may call it.
 const REQUIRES: &str = "*Requires:*";
+
+/// The extension that names the scope which an API key needs: tools know scopes of OAuth alone.
+const SCOPE: &str = "x-scope";
 
 /// The extension by which a handler names its permission. The document does not show it.
 const PERMISSION: &str = "x-permission";
@@ -48,6 +52,10 @@ pub fn describe(operation: &mut Operation) {
     if let Some(rule) = rule {
         append(operation, &words_of(rule));
         operation.security = Some(security_of(rule.scope));
+        if let Some(scope) = rule.scope {
+            let named = ExtensionsBuilder::new().add(SCOPE, scope.as_str()).build();
+            operation.extensions.get_or_insert_default().merge(named);
+        }
     } else if operation.security.is_none() {
         append(operation, &format!("{REQUIRES} a session."));
         operation.security = Some(security_of(None));
@@ -130,12 +138,12 @@ fn joined(words: &[&str], last: &str) -> String {
 }
 
 fn security_of(scope: Option<Scope>) -> Vec<SecurityRequirement> {
-    let requirement = |kind: &CredentialKind| {
-        let scopes = match kind {
-            CredentialKind::AccessToken => Vec::new(),
-            CredentialKind::ApiKey => vec![scope?.as_str()],
-        };
-        Some(SecurityRequirement::new(kind.as_str(), scopes))
+    let is_taken = |kind: &&CredentialKind| match kind {
+        CredentialKind::AccessToken => true,
+        CredentialKind::ApiKey => scope.is_some(),
     };
-    CredentialKind::ALL.iter().filter_map(requirement).collect()
+    let none: [&str; 0] = [];
+    let requirement = |kind: &CredentialKind| SecurityRequirement::new(kind.as_str(), none);
+    let kinds = CredentialKind::ALL.iter().filter(is_taken);
+    kinds.map(requirement).collect()
 }

@@ -1,8 +1,11 @@
 //! The OpenAPI document, made from the handlers themselves.
 
 mod access;
+mod complete;
 mod idempotency;
+mod json;
 mod location;
+mod version_3_0;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +27,7 @@ use crate::routes::{self, problem};
 #[openapi(
     info(
         title = "Rollcall",
+        contact(name = "The Rollcall contributors"),
         description = "Gets people into an organization.\n\n\
             All bodies are JSON, names are `snake_case`, ids are UUIDs, times are RFC 3339 in UTC. \
             Unknown fields are refused.\n\n\
@@ -49,6 +53,7 @@ use crate::routes::{self, problem};
             **Requests** carry an `X-Request-Id`, yours or one we make; it is in the response and in \
             the log."
     ),
+    servers((url = "/", description = "Where this document comes from.")),
     security(("access_token" = [])),
     // Used in query parameters only, where the generator does not look for schemas.
     components(schemas(MemberOrder, Direction)),
@@ -70,8 +75,26 @@ use crate::routes::{self, problem};
 )]
 struct Head;
 
-/// The whole document.
-pub fn document() -> OpenApi {
+/// The whole document, of OpenAPI 3.1.
+///
+/// # Errors
+/// Never, for a document that the generator made.
+pub fn document() -> Result<Value> {
+    let mut document = serde_json::to_value(generated()).map_err(Error::internal)?;
+    complete::complete(&mut document);
+    Ok(document)
+}
+
+/// The whole document as OpenAPI 3.0, derived from the other.
+///
+/// # Errors
+/// As [`document`].
+pub fn document_3_0() -> Result<Value> {
+    Ok(version_3_0::derive(&document()?))
+}
+
+/// What the handlers say.
+fn generated() -> OpenApi {
     let mut head = Head::openapi();
     head.info.version = env!("CARGO_PKG_VERSION").to_owned();
     if let Some(description) = &mut head.info.description {
@@ -102,9 +125,21 @@ pub fn document() -> OpenApi {
 /// The document as it is kept in `openapi/rollcall.json`.
 ///
 /// # Errors
-/// Never, for a document that the generator made.
+/// As [`document`].
 pub fn to_json() -> Result<String> {
-    let mut text = document().to_pretty_json().map_err(Error::internal)?;
+    as_kept(&document()?)
+}
+
+/// The document as it is kept in `openapi/rollcall-3.0.json`.
+///
+/// # Errors
+/// As [`document`].
+pub fn to_json_3_0() -> Result<String> {
+    as_kept(&document_3_0()?)
+}
+
+fn as_kept(document: &Value) -> Result<String> {
+    let mut text = serde_json::to_string_pretty(document).map_err(Error::internal)?;
     text.push('\n');
     Ok(text)
 }
@@ -235,8 +270,9 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     .flatten()
 }
 
-/// Every operation can meet a fault of the server and a database that is away.
+/// Every operation can meet a fault of the server and a database that is away, and refuses a body that is
+/// compressed.
 fn add_failures(operation: &mut Operation) {
-    let failures = problem::shared_references(&[500, 503]);
+    let failures = problem::shared_references(&[415, 500, 503]);
     operation.responses.responses.extend(failures);
 }

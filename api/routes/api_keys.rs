@@ -8,7 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::idempotency;
-use super::extract::{Form, Guard as _, IdempotencyHeader, InOrganization, OrganizationPath};
+use super::extract::{
+    Form, Guard as _, IdempotencyHeader, InOrganization, OrganizationPath, Query,
+};
 use super::names::AccountName;
 use super::page::{PageQuery, Paged, page_body};
 use super::problem::{BodyErrors, OrganizationErrors, Problem, QueryErrors};
@@ -210,7 +212,7 @@ fn new_api_key(body: CreateApiKeyRequest) -> Result<NewApiKey> {
 async fn list_api_keys(
     http: HttpRequest,
     request: InOrganization<ManageApiKeys>,
-    query: web::Query<PageQuery>,
+    query: Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (limit, after) = (query.limit()?, query.after()?);
     let found = request

@@ -1,11 +1,11 @@
 //! The audit log.
 
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Guard as _, InOrganization, OrganizationPath};
+use super::extract::{Guard as _, InOrganization, OrganizationPath, Query, time_or_day};
 use super::page::{PageSize, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::{OrganizationErrors, Problem, QueryErrors};
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
@@ -114,8 +114,10 @@ pub struct AuditQuery {
     #[param(max_length = 64)]
     subject_id: Option<String>,
     /// At this moment or later.
+    #[serde(default, deserialize_with = "time_or_day")]
     from: Option<Timestamp>,
     /// Before this moment.
+    #[serde(default, deserialize_with = "time_or_day")]
     to: Option<Timestamp>,
     /// How many entries: 1 to 200.
     #[param(minimum = 1, maximum = 200, default = 50)]
@@ -141,7 +143,7 @@ pub struct AuditQuery {
 async fn list_audit_events(
     http: HttpRequest,
     request: InOrganization<ReadAudit>,
-    query: web::Query<AuditQuery>,
+    query: Query<AuditQuery>,
 ) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
     let limit = PageSize::parse(query.limit)?;

@@ -1,10 +1,13 @@
 //! `/openapi.json`, `/docs`, and the response where nothing is mounted.
 
-use actix_web::dev::ResourceDef;
-use actix_web::http::header;
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ResourceDef, ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::middleware::Next;
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, Responder, web};
-use utoipa::openapi::OpenApi;
+use actix_web::{Error as ActixError, HttpResponse, Responder, web};
+use serde_json::{Value, json};
+use url::Url;
 
 use super::problem::Problem;
 use crate::error::Error;
@@ -16,6 +19,7 @@ const START: &str = include_str!("documentation/start.js");
 /// The document as it is served, and what it tells of paths and their methods.
 pub struct Documentation {
     text: Bytes,
+    text_3_0: Bytes,
     paths: Vec<DocumentedPath>,
 }
 
@@ -25,49 +29,84 @@ struct DocumentedPath {
 }
 
 impl Documentation {
-    /// Prepares a document for serving.
+    /// Prepares the documents of OpenAPI 3.1 and 3.0 for serving from this URL.
     ///
     /// # Errors
-    /// Never, for a document that the generator made.
-    pub fn new(document: &OpenApi) -> crate::error::Result<Self> {
-        let text = document.to_pretty_json().map_err(Error::internal)?;
-        let paths = document
-            .paths
-            .paths
-            .iter()
-            .map(|(path, item)| DocumentedPath {
-                pattern: ResourceDef::new(path.as_str()),
-                methods: [
-                    ("GET", &item.get),
-                    ("PUT", &item.put),
-                    ("POST", &item.post),
-                    ("DELETE", &item.delete),
-                    ("PATCH", &item.patch),
-                ]
-                .into_iter()
-                .filter_map(|(method, operation)| operation.as_ref().map(|_| method))
-                .collect(),
-            })
-            .collect();
+    /// Never, for documents that the generator made.
+    pub fn new(documents: [Value; 2], public_url: Option<&Url>) -> crate::error::Result<Self> {
+        let [mut document, mut document_3_0] = documents;
+        if let Some(url) = public_url {
+            let servers = json!([{ "url": url.as_str().trim_end_matches('/') }]);
+            for document in [&mut document, &mut document_3_0] {
+                if let Some(fields) = document.as_object_mut() {
+                    fields.insert("servers".to_owned(), servers.clone());
+                }
+            }
+        }
+        let items = document.get("paths").and_then(Value::as_object);
+        let items = items.into_iter().flatten();
+        let mut paths: Vec<DocumentedPath> = items.map(DocumentedPath::new).collect();
+        // The literal `usernames` comes before the parameter `{import_id}`, which matches it too.
+        paths.sort_by_key(|path| path.pattern.pattern().map(|it| it.matches('{').count()));
+        let text = |document| serde_json::to_vec_pretty(document).map_err(Error::internal);
         Ok(Self {
-            text: text.into(),
+            text: text(&document)?.into(),
+            text_3_0: text(&document_3_0)?.into(),
             paths,
         })
     }
 
-    /// Which methods there are at this path, if any.
-    fn methods_at(&self, path: &str) -> Option<String> {
+    /// The documented path that is meant, and the methods that it has.
+    fn at(&self, path: &str) -> Option<&DocumentedPath> {
         self.paths
             .iter()
             .find(|documented| documented.pattern.is_match(path))
-            .map(|documented| documented.methods.join(", "))
     }
+}
+
+impl DocumentedPath {
+    fn new((path, item): (&String, &Value)) -> Self {
+        let has = |method: &str| item.get(method.to_lowercase()).is_some();
+        let methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"];
+        Self {
+            pattern: ResourceDef::new(path.as_str()),
+            methods: methods
+                .into_iter()
+                .filter(|method| has(method) || (*method == "HEAD" && has("GET")))
+                .collect(),
+        }
+    }
+}
+
+/// Refuses a method that the path does not have, before a path with a parameter takes a word for an id;
+/// and has `HEAD` served as `GET`, whose response the server sends without its body.
+///
+/// # Errors
+/// Those of the request itself.
+pub async fn settle_method<B: MessageBody>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, ActixError> {
+    let documentation = request.app_data::<web::Data<Documentation>>();
+    let path = documentation.and_then(|documentation| documentation.at(request.path()));
+    if let Some(path) = path
+        && !path.methods.contains(&request.method().as_str())
+    {
+        let refusal = Problem::method_not_allowed(path.methods.join(", "));
+        return Ok(request.error_response(refusal).map_into_right_body());
+    }
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    let response = next.call(request).await?;
+    Ok(response.map_into_left_body())
 }
 
 /// Mounts the document and its page, which needs nothing from any other host.
 pub fn mount(config: &mut web::ServiceConfig) {
     config
         .route("/openapi.json", web::get().to(openapi_json))
+        .route("/openapi-3.0.json", web::get().to(openapi_3_0_json))
         .route("/docs", web::get().to(to_docs))
         .route("/docs/", web::get().to(page))
         .route("/docs/start.js", web::get().to(start_script))
@@ -75,9 +114,17 @@ pub fn mount(config: &mut web::ServiceConfig) {
 }
 
 async fn openapi_json(documentation: web::Data<Documentation>) -> impl Responder {
+    json_text(&documentation.text)
+}
+
+async fn openapi_3_0_json(documentation: web::Data<Documentation>) -> impl Responder {
+    json_text(&documentation.text_3_0)
+}
+
+fn json_text(text: &Bytes) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(documentation.text.clone())
+        .body(text.clone())
 }
 
 async fn to_docs() -> impl Responder {
@@ -111,15 +158,7 @@ fn script(text: impl Into<Bytes>) -> HttpResponse {
         .body(text.into())
 }
 
-/// Responds where there is no handler: 405 where the path has other methods, else 404.
-pub async fn nothing_here(
-    request: HttpRequest,
-    documentation: web::Data<Documentation>,
-) -> Result<HttpResponse, Problem> {
-    match documentation.methods_at(request.path()) {
-        Some(allowed) => Err(Problem::method_not_allowed(allowed)),
-        None => Err(Problem::of_framework(
-            actix_web::http::StatusCode::NOT_FOUND,
-        )),
-    }
+/// Responds where there is no handler.
+pub async fn nothing_here() -> Result<HttpResponse, Problem> {
+    Err(Problem::of_framework(StatusCode::NOT_FOUND))
 }

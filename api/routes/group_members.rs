@@ -7,7 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::bulk::{outcomes_body, refuse_wrong_number};
 use super::extract::{
-    GroupPath, Guard as _, IdempotencyHeader, InGroup, StoredResponse, idempotency,
+    GroupPath, Guard as _, IdempotencyHeader, InGroup, Json, Query, StoredResponse, idempotency,
 };
 use super::members::{MemberBody, order_of, page_of, position};
 use super::page::{MAX_SEARCH, Paged, page_body, parse_search};
@@ -179,7 +179,7 @@ outcomes_body! {
 async fn list_group_members(
     http: HttpRequest,
     request: InGroup<ListMembers>,
-    query: web::Query<GroupMemberQuery>,
+    query: Query<GroupMemberQuery>,
 ) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
     let search = parse_search(query.search.as_deref(), MAX_SEARCH)?;
@@ -281,7 +281,7 @@ async fn remove_group_members(
 async fn update_group_member(
     request: InGroup<ManageGroup>,
     path: web::Path<GroupMemberPath>,
-    body: web::Json<UpdateGroupMemberRequest>,
+    body: Json<UpdateGroupMemberRequest>,
 ) -> Result<web::Json<GroupMemberBody>, Problem> {
     let account = path.account_id;
     let role = body.role;

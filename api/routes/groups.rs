@@ -6,8 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{
-    Form, GroupPath, Guard as _, IdempotencyHeader, InGroup, InOrganization, OrganizationPath,
-    StoredResponse, idempotency, nullable,
+    Form, GroupPath, Guard as _, IdempotencyHeader, InGroup, InOrganization, Json,
+    OrganizationPath, Query, StoredResponse, idempotency, nullable,
 };
 use super::page::{PageSize, Paged, page_body, parse_cursor, parse_search};
 use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
@@ -179,7 +179,7 @@ async fn create_group(
 async fn list_groups(
     http: HttpRequest,
     request: InOrganization<SeeGroups>,
-    query: web::Query<GroupQuery>,
+    query: Query<GroupQuery>,
 ) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
     let search = parse_search(query.search.as_deref(), MAX_NAME)?;
@@ -225,7 +225,7 @@ async fn get_group(request: InGroup<SeeGroups>) -> Result<web::Json<GroupBody>, 
 #[patch("/v1/organizations/{organization_id}/groups/{group_id}")]
 async fn update_group(
     request: InGroup<ManageGroup>,
-    body: web::Json<UpdateGroupRequest>,
+    body: Json<UpdateGroupRequest>,
 ) -> Result<web::Json<GroupBody>, Problem> {
     let new = group_update(&body)?;
     let group = request

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Authenticated, BeforePasswordChange, Form, Guard as _, OrganizationPath};
+use super::extract::{
+    Authenticated, BeforePasswordChange, Form, Guard as _, Json, OrganizationPath,
+};
 use super::organizations::OrganizationBody;
 use super::problem::{BodyErrors, ConflictErrors, OwnResourceErrors, Problem, SessionErrors};
 use crate::domain::ids::{AccountId, SessionId};
@@ -186,7 +188,7 @@ async fn get_me(request: BeforePasswordChange) -> Result<web::Json<AccountBody>,
 #[patch("/v1/me")]
 async fn update_me(
     request: Authenticated,
-    body: web::Json<UpdateMeRequest>,
+    body: Json<UpdateMeRequest>,
 ) -> Result<web::Json<AccountBody>, Problem> {
     let mut form = Form::new();
     let username = body.username.as_deref().map(Username::parse);

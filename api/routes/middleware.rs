@@ -20,7 +20,8 @@ use super::rate_limit_headers;
 use crate::error::{Code, Error};
 use crate::telemetry::Metrics;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that names a request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the log line and the metrics tell of a request.
 struct Observed {
@@ -112,7 +113,7 @@ fn known_method(method: &Method) -> &'static str {
 }
 
 /// The client's own id, if it is harmless in logs and headers, else a new one.
-fn request_id(request: &ServiceRequest) -> String {
+pub fn request_id(request: &ServiceRequest) -> String {
     let is_harmless = |id: &&str| {
         (1..=64).contains(&id.len())
             && id

@@ -5,6 +5,7 @@ pub mod api_keys;
 pub mod audit_events;
 pub mod auth;
 pub mod bulk;
+pub mod cors;
 pub mod csv_file;
 pub mod documentation;
 pub mod extract;

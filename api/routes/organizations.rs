@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{
-    Authenticated, Form, Guard as _, IdempotencyHeader, InOrganization, OrganizationPath,
-    StoredResponse, idempotency,
+    Authenticated, Form, Guard as _, IdempotencyHeader, InOrganization, Json, OrganizationPath,
+    Query, StoredResponse, idempotency,
 };
 use super::page::{PageQuery, Paged, page_body};
 use super::problem::{
@@ -150,7 +150,7 @@ async fn create_organization(
 async fn list_organizations(
     http: HttpRequest,
     request: Authenticated,
-    query: web::Query<PageQuery>,
+    query: Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (limit, after) = (query.limit()?, query.after()?);
     let found = request
@@ -197,7 +197,7 @@ async fn get_organization(
 #[patch("/v1/organizations/{organization_id}")]
 async fn update_organization(
     request: InOrganization<ManageOrganization>,
-    body: web::Json<UpdateOrganizationRequest>,
+    body: Json<UpdateOrganizationRequest>,
 ) -> Result<web::Json<OrganizationBody>, Problem> {
     let mut form = Form::new();
     let name = body

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Form, Guard as _, InOrganization, OrganizationPath};
+use super::extract::{Form, Guard as _, InOrganization, Json, OrganizationPath};
 use super::problem::{BodyErrors, OrganizationErrors, Problem};
 use crate::domain::organization::AccountType;
 use crate::domain::seats::SeatCount;
@@ -88,7 +88,7 @@ async fn get_seats(request: InOrganization<ReadSeats>) -> Result<web::Json<Seats
 #[put("/v1/organizations/{organization_id}/seats")]
 async fn set_seat_limits(
     request: InOrganization<SetSeatLimits>,
-    body: web::Json<SetSeatLimitsRequest>,
+    body: Json<SetSeatLimitsRequest>,
 ) -> Result<web::Json<SeatsBody>, Problem> {
     let body = body.into_inner();
     refuse_out_of_range(&body)?;

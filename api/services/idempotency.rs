@@ -31,6 +31,8 @@ pub struct StoredResponse {
     pub status: u16,
     /// The path of what was created.
     pub location: Option<String>,
+    /// The cookie that it sets.
+    pub cookie: Option<String>,
     /// JSON; empty for a response without a body.
     pub body: Vec<u8>,
 }
@@ -68,6 +70,12 @@ impl StoredResponse {
         Ok(Self::with_body(201, body)?.at(location))
     }
 
+    /// The same with a cookie.
+    #[must_use]
+    pub fn with_cookie(self, cookie: Option<String>) -> Self {
+        Self { cookie, ..self }
+    }
+
     /// 202 with what was accepted, and the path to watch it at.
     ///
     /// # Errors
@@ -95,6 +103,7 @@ impl StoredResponse {
         Ok(Self {
             status,
             location: None,
+            cookie: None,
             body: serde_json::to_vec(body).map_err(Error::internal)?,
         })
     }
@@ -103,6 +112,7 @@ impl StoredResponse {
         Self {
             status,
             location: None,
+            cookie: None,
             body: Vec::new(),
         }
     }
@@ -182,6 +192,7 @@ fn vanished() -> Error {
 struct Head {
     status: u16,
     location: Option<String>,
+    cookie: Option<String>,
 }
 
 impl StoredResponse {
@@ -190,6 +201,7 @@ impl StoredResponse {
         let head = Head {
             status: self.status,
             location: self.location.clone(),
+            cookie: self.cookie.clone(),
         };
         let mut bytes = serde_json::to_vec(&head).map_err(Error::internal)?;
         bytes.push(b'\n');
@@ -200,10 +212,15 @@ impl StoredResponse {
     fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut parts = bytes.splitn(2, |byte| *byte == b'\n');
         let head = parts.next().unwrap_or_default();
-        let Head { status, location } = serde_json::from_slice(head).map_err(Error::internal)?;
+        let Head {
+            status,
+            location,
+            cookie,
+        } = serde_json::from_slice(head).map_err(Error::internal)?;
         Ok(Self {
             status,
             location,
+            cookie,
             body: parts.next().unwrap_or_default().to_vec(),
         })
     }
@@ -223,6 +240,7 @@ mod tests {
             let response = StoredResponse {
                 status: 201,
                 location: location.map(str::to_owned),
+                cookie: location.map(|_| "a=b; Secure".to_owned()),
                 body: body.into(),
             };
             let stored = response.to_bytes().unwrap();

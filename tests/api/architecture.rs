@@ -407,6 +407,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "documentation",
             "health",
             "security_headers",
+            "cors",
             "middleware",
             "rate_limit_headers",
             "extract",

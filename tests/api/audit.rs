@@ -312,6 +312,10 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let upload = ann.request(Method::POST, &imports).multipart(form(csv));
     let import = do_and_see("create_import", upload).await;
     app.drain().await;
+    let names = json!({ "usernames": ["Jane Doe"], "account_type": "student" });
+    let names = post(&ann, &format!("{imports}/usernames"), names);
+    do_and_see("import_usernames", names).await;
+    app.drain().await;
     let results = format!("{imports}/{}/credentials", import["id"].as_str().unwrap());
     do_and_see(
         "discard_import_credentials",

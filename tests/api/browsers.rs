@@ -200,7 +200,7 @@ both_databases!(refusals_preflights_and_pages_have_the_headers_too, |app| {
     check("415", &compressed);
     for (origin, status) in [
         ("http://localhost:3000", 200),
-        ("https://evil.example", 400),
+        ("https://evil.example", 403),
     ] {
         let preflight = send(preflight(&anonymous, origin)).await;
         assert_eq!(preflight.status, status, "{origin}");
@@ -219,3 +219,50 @@ fn preflight(who: &Person<'_>, origin: &str) -> reqwest::RequestBuilder {
         .header("origin", origin)
         .header("access-control-request-method", "PATCH")
 }
+
+both_databases!(whoever_registers_in_a_browser_gets_the_cookie, |app| {
+    let body = json!({
+        "email": "ann@x.org", "password": PASSWORD, "username": "Ann", "session": "cookie",
+    });
+    let register = || {
+        let request = app.anonymous().request(Method::POST, "/v1/auth/register");
+        send(request.header("idempotency-key", "once").json(&body))
+    };
+    let registered = register().await;
+    assert_eq!(registered.expect_status(201)["refresh_token"], json!(null));
+    let cookie = registered.header("set-cookie").to_owned();
+    for attribute in ["HttpOnly", "Secure", "SameSite=Strict", "Path=/v1/auth"] {
+        assert!(cookie.contains(attribute), "{cookie}");
+    }
+    assert_eq!(register().await.header("set-cookie"), cookie);
+    let (cookie, _) = cookie.split_once(';').unwrap();
+    for body in [None, Some(""), Some("{}"), Some("{\"refresh_token\":null}")] {
+        let refresh = app.anonymous().request(Method::POST, "/v1/auth/refresh");
+        let refresh = refresh.header("cookie", cookie);
+        let refresh = match body {
+            None => refresh,
+            Some(body) => refresh
+                .header("content-type", "application/json")
+                .body(body),
+        };
+        send(refresh).await.expect_status(200);
+    }
+});
+
+both_databases!(whoever_signs_out_sends_a_body_or_none, |app| {
+    for body in ["", "{}", "{\"refresh_token\":\"unknown\"}"] {
+        let request = app.anonymous().request(Method::POST, "/v1/auth/logout");
+        let request = request.header("content-type", "application/json");
+        send(request.body(body)).await.expect_status(204);
+    }
+    for (body, code) in [
+        ("[]", "wrong_type"),
+        ("{\"refresh_token\":7}", "wrong_type"),
+    ] {
+        let request = app.anonymous().request(Method::POST, "/v1/auth/logout");
+        let request = request.header("content-type", "application/json");
+        let refused = send(request.body(body)).await;
+        let problem = refused.expect_problem(400, "malformed_request");
+        assert_eq!(problem["errors"][0]["code"], code);
+    }
+});

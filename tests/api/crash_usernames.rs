@@ -34,7 +34,7 @@ async fn scenario(installation: &Installation) {
     let mut process = installation.start();
     let school = process.school("Hill Road School").await;
     let body = json!({ "usernames": vec!["Jane Doe"; NAMES], "account_type": "student" });
-    let path = school.path("/imports");
+    let path = school.path("/imports/usernames");
     let accepted = process
         .post(&path, &school.token, body)
         .await

@@ -12,6 +12,12 @@ both_databases!(the_document_is_served, |app| {
     document.expect(200, kept);
 });
 
+both_databases!(the_document_is_served_as_version_3_0_too, |app| {
+    let document = app.anonymous().get("/openapi-3.0.json").await;
+    let kept: Value = serde_json::from_str(&rollcall::openapi::to_json_3_0().unwrap()).unwrap();
+    document.expect(200, kept);
+});
+
 both_databases!(the_page_is_where_people_look_for_it, |app| {
     for path in ["/docs", "/docs/"] {
         let page = app.anonymous().get(path).await;

@@ -45,4 +45,5 @@ mod replicas;
 mod restart;
 mod schema;
 mod seats;
+mod strictness;
 mod trust;

@@ -310,6 +310,7 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
         ("POST", format!("/invitations/{invited}/revoke"), "yy-n"),
         ("GET", "/imports".to_owned(), "yyyn"),
         ("POST", "/imports".to_owned(), "yynn"),
+        ("POST", "/imports/usernames".to_owned(), "yynn"),
         ("GET", format!("/imports/{import}"), "yy-n"),
         ("GET", format!("/imports/{import}/rows"), "yy-n"),
         ("GET", format!("/imports/{import}/userlist.csv"), "yy-n"),
@@ -359,6 +360,9 @@ fn request(who: &Person<'_>, method: &Method, path: &str) -> reqwest::RequestBui
     if *method == Method::POST && path.ends_with("/imports") {
         let form = Form::new().text("account_type", "student");
         return request.multipart(form.part("file", Part::text("email,password,username\n")));
+    }
+    if *method == Method::POST && path.ends_with("/usernames") {
+        return request.json(&json!({ "usernames": ["Jane"], "account_type": "student" }));
     }
     if *method == Method::POST && path.ends_with("/groups") {
         return request.json(&json!({ "name": "7A" }));

@@ -4,8 +4,12 @@ use diesel::connection::SimpleConnection as _;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::both_databases;
+use std::collections::HashMap;
+
+use crate::support::app::block_on;
+use crate::support::operations::{one_of_everything, operations};
 use crate::support::people::{PASSWORD, send, text};
+use crate::support::{App, both_databases};
 
 both_databases!(whatever_is_refused_is_a_problem, |app| {
     let anonymous = app.anonymous();
@@ -23,7 +27,7 @@ both_databases!(whatever_is_refused_is_a_problem, |app| {
         .expect_problem(404, "not_found");
     let wrong_method = ann.put("/v1/me", json!({})).await;
     wrong_method.expect_problem(405, "method_not_allowed");
-    assert_eq!(wrong_method.header("allow"), "GET, DELETE, PATCH");
+    assert_eq!(wrong_method.header("allow"), "GET, HEAD, DELETE, PATCH");
     let post = |body: &'static str| {
         anonymous
             .request(Method::POST, "/v1/auth/login")
@@ -46,7 +50,7 @@ both_databases!(whatever_is_refused_is_a_problem, |app| {
         problem["detail"]
             .as_str()
             .unwrap()
-            .contains("unknown field `remember`")
+            .contains("There is no field `remember` here")
     );
     let text = anonymous
         .request(Method::POST, "/v1/auth/login")
@@ -128,6 +132,111 @@ both_databases!(browsers_may_call_from_the_apps_origin_only, |app| {
             .header("access-control-allow-methods")
             .contains("PATCH")
     );
+});
+
+/// A preflight of a page of this origin.
+fn preflight(app: &App, origin: &str, headers: &str) -> reqwest::RequestBuilder {
+    app.anonymous()
+        .request(Method::OPTIONS, "/v1/me")
+        .header("origin", origin)
+        .header("access-control-request-method", "PATCH")
+        .header("access-control-request-headers", headers)
+}
+
+both_databases!(any_header_passes_a_preflight, |app| {
+    let headers = "authorization,baggage,traceparent,x-anything";
+    let passed = send(preflight(app, "http://localhost:3000", headers)).await;
+    assert_eq!(passed.status, 200);
+    assert_eq!(passed.header("access-control-allow-headers"), headers);
+});
+
+both_databases!(a_refused_preflight_says_what_to_set, |app| {
+    for origin in ["https://evil.example", "https://localhost:3000", "null"] {
+        let refused = send(preflight(app, origin, "authorization")).await;
+        let problem = refused.expect_problem(403, "forbidden");
+        let detail = text(&problem["detail"]);
+        assert!(detail.contains(origin), "{detail}");
+        assert!(detail.contains("ROLLCALL_CORS_ORIGINS"), "{detail}");
+        assert_eq!(refused.header("access-control-allow-origin"), "");
+    }
+});
+
+/// Whether a page of this machine on another port than the app's may call.
+async fn passes_locally(app: &App) -> bool {
+    let mut passed = Vec::new();
+    for origin in [
+        "http://localhost:5173",
+        "http://127.0.0.1:4200",
+        "http://[::1]:80",
+    ] {
+        // Browsers leave the port out that a scheme has anyway.
+        let origin = origin.trim_end_matches(":80");
+        passed.push(send(preflight(app, origin, "authorization")).await.status == 200);
+    }
+    assert!(passed.iter().all(|one| *one == passed[0]), "{passed:?}");
+    passed[0]
+}
+
+both_databases!(
+    only_the_embedded_default_lets_every_local_port_call,
+    |app| {
+        let is_embedded = app.state.services.config.is_embedded();
+        assert_eq!(passes_locally(app).await, is_embedded);
+    }
+);
+
+#[test]
+fn whoever_names_the_app_lets_no_other_local_port_call() {
+    let app = App::on_sqlite_with(|config| {
+        let settings = HashMap::from([("spa_url".to_owned(), "https://app.example".to_owned())]);
+        let named = rollcall::config::Config::from_environment(settings).unwrap();
+        config.cors_origins = named.cors_origins;
+        config.local_origins = named.local_origins;
+    });
+    block_on(async { assert!(!passes_locally(&app).await) });
+}
+
+both_databases!(head_is_served_wherever_get_is, |app| {
+    let school = app.school().await;
+    let ids = one_of_everything(&school).await;
+    let mut seen = 0;
+    for operation in operations().iter().filter(|it| it.method == Method::GET) {
+        let path = operation.path(&ids);
+        let got = school.admin.get(&path).await;
+        let head = send(school.admin.request(Method::HEAD, &path)).await;
+        assert_eq!(head.status, got.status, "{path}");
+        assert_eq!(head.header("content-type"), got.header("content-type"));
+        assert_eq!(head.text, "");
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen}");
+    for path in ["/openapi.json", "/docs/", "/metrics"] {
+        let head = send(app.anonymous().request(Method::HEAD, path)).await;
+        assert_eq!(
+            (head.status.as_u16(), head.text.as_str()),
+            (200, ""),
+            "{path}"
+        );
+    }
+    let missing = send(app.anonymous().request(Method::HEAD, "/nowhere")).await;
+    assert_eq!((missing.status.as_u16(), missing.text.as_str()), (404, ""));
+});
+
+both_databases!(a_word_is_not_taken_for_an_id, |app| {
+    let school = app.school().await;
+    for (method, path, allowed) in [
+        (Method::GET, "/imports/usernames", "POST"),
+        (Method::DELETE, "/members/bulk-update", "POST"),
+        (Method::HEAD, "/members/bulk-update", "POST"),
+        (Method::PUT, "/groups", "GET, HEAD, POST"),
+    ] {
+        let refused = send(school.admin.request(method.clone(), &school.path(path))).await;
+        assert_eq!(refused.status, 405, "{method} {path}: {}", refused.text);
+        assert_eq!(refused.header("allow"), allowed);
+        if method != Method::HEAD {
+            refused.expect_problem(405, "method_not_allowed");
+        }
+    }
 });
 
 both_databases!(answers_are_compressed_where_the_client_takes_it, |app| {
@@ -215,7 +324,7 @@ both_databases!(a_problem_repeats_little_of_what_was_sent, |app| {
         let problem = refused.expect_problem(400, "malformed_request");
         let detail = problem["detail"].as_str().unwrap();
         assert!(
-            detail.contains("unknown field `xxx") && detail.len() < 600,
+            detail.contains("There is no field `xxx") && detail.len() < 600,
             "{detail}"
         );
     }

@@ -19,6 +19,8 @@ pub struct Operation {
     description: Value,
     /// The body of its example: a file, or JSON.
     body: Option<Body>,
+    /// The schema of its JSON body, whose references are followed.
+    schema: Value,
 }
 
 enum Body {
@@ -91,13 +93,36 @@ impl Operation {
             path: path.to_owned(),
             description: description.clone(),
             body: body_of(document, &description["requestBody"]["content"]),
+            schema: schema_of(document, &description["requestBody"]["content"]),
         }
+    }
+
+    /// The JSON body of the document's example.
+    pub fn example(&self) -> Option<&Value> {
+        match self.body.as_ref()? {
+            Body::Json(example) => Some(example),
+            Body::File => None,
+        }
+    }
+
+    /// The schema of its JSON body.
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    /// Its query parameters, each with its name and its schema.
+    pub fn query_parameters(&self) -> Vec<(String, Value)> {
+        let parameters = self.description["parameters"].as_array();
+        let parameters = parameters.into_iter().flatten();
+        parameters
+            .filter(|parameter| parameter["in"] == "query")
+            .map(|parameter| (text(&parameter["name"]), parameter["schema"].clone()))
+            .collect()
     }
 
     /// The scope that an API key needs; none where no key does it.
     pub fn scope(&self) -> Option<String> {
-        let mut schemes = self.security().iter();
-        schemes.find_map(|scheme| Some(text(scheme.get("api_key")?.get(0)?)))
+        self.description.get("x-scope").map(text)
     }
 
     /// Whether the document names this status among its responses.
@@ -107,7 +132,7 @@ impl Operation {
 
     /// Whether it needs no credential.
     pub fn is_anonymous(&self) -> bool {
-        self.security().contains(&json!({}))
+        self.security().is_empty() || self.security().contains(&json!({}))
     }
 
     /// Whether the document names `Idempotency-Key` among its parameters.
@@ -122,13 +147,23 @@ impl Operation {
         security.expect("an operation without security")
     }
 
-    /// A request for it, with the body of the document's example.
-    pub fn request(&self, who: &Person<'_>, ids: &Ids) -> RequestBuilder {
+    /// Its path, with these ids.
+    pub fn path(&self, ids: &Ids) -> String {
         let path = ids.iter().fold(self.path.clone(), |path, (name, id)| {
             path.replace(&format!("{{{name}}}"), id)
         });
         assert!(!path.contains('{'), "no id for {path}");
-        let request = who.request(self.method.clone(), &path);
+        path
+    }
+
+    /// A request for it, without a body.
+    pub fn bare_request(&self, who: &Person<'_>, ids: &Ids) -> RequestBuilder {
+        who.request(self.method.clone(), &self.path(ids))
+    }
+
+    /// A request for it, with the body of the document's example.
+    pub fn request(&self, who: &Person<'_>, ids: &Ids) -> RequestBuilder {
+        let request = self.bare_request(who, ids);
         match &self.body {
             None => request,
             Some(Body::Json(body)) => request.json(body),
@@ -156,4 +191,30 @@ fn body_of(document: &Value, content: &Value) -> Option<Body> {
     Some(Body::Json(
         schema.expect("no schema")["examples"][0].clone(),
     ))
+}
+
+/// The schema of a JSON body, without the choice to send none.
+fn schema_of(document: &Value, content: &Value) -> Value {
+    let schema = resolved(document, &content["application/json"]["schema"]);
+    let choices = schema["oneOf"].as_array().into_iter().flatten();
+    let object = choices.clone().find(|it| it["properties"].is_object());
+    object.cloned().unwrap_or(schema)
+}
+
+/// The schema with everything that it refers to in its place.
+pub fn resolved(document: &Value, schema: &Value) -> Value {
+    match schema {
+        Value::Object(fields) => match fields.get("$ref") {
+            Some(reference) => {
+                let target = document.pointer(text(reference).trim_start_matches('#'));
+                resolved(document, target.expect("no schema"))
+            }
+            None => fields
+                .iter()
+                .map(|(name, value)| (name.clone(), resolved(document, value)))
+                .collect(),
+        },
+        Value::Array(items) => items.iter().map(|item| resolved(document, item)).collect(),
+        other => other.clone(),
+    }
 }

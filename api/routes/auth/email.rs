@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::domain::invite_code::CodeOutcome;
 use crate::error::Code;
 use crate::routes::extract::idempotency::{self, NoBody};
-use crate::routes::extract::{Anonymous, Authenticated, Guard as _, IdempotencyHeader};
+use crate::routes::extract::{Anonymous, Authenticated, Guard as _, IdempotencyHeader, token};
 use crate::routes::names::{GroupName, OrganizationName};
 use crate::routes::problem::{BodyErrors, LinkErrors, MailErrors, Problem, SessionErrors};
 use crate::services::idempotency::StoredResponse;
@@ -20,6 +20,7 @@ use crate::services::verification::{self, Verified};
 #[schema(examples(json!({ "token": "rcv_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw" })))]
 pub struct VerifyEmailRequest {
     /// What stands behind `token=` in the link.
+    #[serde(deserialize_with = "token")]
     #[schema(max_length = 200, format = Password)]
     token: String,
 }

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::routes::extract::idempotency;
 use crate::routes::extract::{
     Anonymous, BeforePasswordChange, ClientAddress, Form, Guard as _, IdempotencyHeader, Prepared,
+    token,
 };
 use crate::routes::problem::{
     BodyErrors, HashingErrors, LinkErrors, MailErrors, Problem, SessionErrors,
@@ -57,6 +58,7 @@ pub struct ForgotPasswordRequest {
 })))]
 pub struct ResetPasswordRequest {
     /// What stands behind `token=` in the link.
+    #[serde(deserialize_with = "token")]
     #[schema(max_length = 200, format = Password)]
     token: String,
     /// 10 to 128 characters with at least one letter and one digit, and not a common one.

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::tokens::{SessionKind, Tokens};
+use super::tokens::{SessionKind, Tokens, cookie_of};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::password::Password;
@@ -48,6 +48,9 @@ pub struct RegisterRequest {
     /// The invite code to join with, in any case, with or without dashes and spaces.
     #[schema(max_length = 100)]
     invite_code: Option<String>,
+    #[serde(default)]
+    #[schema(inline)]
+    session: SessionKind,
 }
 
 /// A new account and the session it begins with.
@@ -85,10 +88,10 @@ pub struct Registered {
 }
 
 impl Registered {
-    fn new(state: &State, registered: registration::Registered) -> Result<Self> {
+    fn new(state: &State, registered: registration::Registered, kind: SessionKind) -> Result<Self> {
         let registration::Registered { issued, joined } = registered;
         Ok(Self {
-            tokens: Tokens::new(state, &issued, SessionKind::Token)?,
+            tokens: Tokens::new(state, &issued, kind)?,
             account: issued.account.into(),
             joined: joined.map(JoinedBody::from),
         })
@@ -156,7 +159,7 @@ pub(super) async fn register_account(
         username,
         password,
     } = Fields::parse(&body, &state)?;
-    let typed = body.invite_code;
+    let (typed, session) = (body.invite_code, body.session);
     let counted = client.clone();
     let prepared = request.clone().prepare(&idempotency, move |tx, ()| {
         let code = registration::look_up_code(tx, typed.as_deref(), &counted)?;
@@ -180,7 +183,10 @@ pub(super) async fn register_account(
     request
         .run_once(idempotency, move |tx, ()| {
             let registered = registration::register(tx, registration)?;
-            StoredResponse::created("/v1/me".to_owned(), &Registered::new(&state, registered)?)
+            let cookie = cookie_of(&state, &registered.issued, session);
+            let body = Registered::new(&state, registered, session)?;
+            let response = StoredResponse::created("/v1/me".to_owned(), &body)?;
+            Ok(response.with_cookie(cookie.map(|cookie| cookie.to_string())))
         })
         .await
 }

@@ -1,6 +1,6 @@
 //! Signing in and out, and staying signed in (`docs/accounts.md`).
 
-use actix_web::{HttpRequest, HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -10,7 +10,7 @@ use crate::crypto::hasher::Hasher;
 use crate::crypto::password_hash::Verdict;
 use crate::domain::password::PasswordAttempt;
 use crate::error::{Error, Result};
-use crate::routes::extract::{Anonymous, ClientAddress, Guard as _};
+use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, Json, OptionalJson};
 use crate::routes::problem::{BodyErrors, CookieErrors, Problem, RefreshErrors, SignInErrors};
 use crate::services::sessions;
 use crate::services::sign_in::{self, Comparison};
@@ -48,7 +48,7 @@ pub struct LoginRequest {
 pub(super) async fn login(
     request: Anonymous,
     ClientAddress(client): ClientAddress,
-    body: web::Json<LoginRequest>,
+    body: Json<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
     let LoginRequest {
         email,
@@ -110,10 +110,10 @@ pub(super) async fn compare(
 pub(super) async fn refresh_session(
     request: Anonymous,
     http: HttpRequest,
-    body: web::Bytes,
+    OptionalJson(body): OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
     let state = request.sender().state.clone();
-    let presented = presented_token(&http, &body, &state.services.config)?;
+    let presented = presented_token(&http, body, &state.services.config)?;
     let (token, kind) = presented.ok_or_else(Error::not_signed_in)?;
     let issued = request
         .run(move |tx, ()| sessions::refresh(tx, &token))
@@ -138,11 +138,11 @@ pub(super) async fn refresh_session(
 pub(super) async fn logout(
     request: Anonymous,
     http: HttpRequest,
-    body: web::Bytes,
+    OptionalJson(body): OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
     let mut response = HttpResponse::NoContent();
     let config = request.sender().state.services.config.clone();
-    let Some((token, kind)) = presented_token(&http, &body, &config)? else {
+    let Some((token, kind)) = presented_token(&http, body, &config)? else {
         return Ok(response.finish());
     };
     request

@@ -1,5 +1,6 @@
 //! What a signed-in client holds: in the body, or in a cookie.
 
+use actix_web::cookie::Cookie;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,6 +9,7 @@ use super::refresh_cookie;
 use crate::config::Config;
 use crate::crypto::access_token;
 use crate::error::Result;
+use crate::routes::extract::optional_token;
 use crate::routes::problem::Problem;
 use crate::services::sessions::IssuedSession;
 use crate::state::State;
@@ -23,13 +25,14 @@ pub enum SessionKind {
     Cookie,
 }
 
-/// The refresh token that was handed out last. Absent where it is in the cookie.
+/// The refresh token that was handed out last; without one, that of the cookie.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "refresh_token": "rcr_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw" })))]
 pub struct RefreshRequest {
+    #[serde(default, deserialize_with = "optional_token")]
     #[schema(max_length = 200, format = Password)]
-    refresh_token: String,
+    refresh_token: Option<String>,
 }
 
 /// What a signed-in client holds.
@@ -82,16 +85,14 @@ pub(super) type PresentedToken = (String, SessionKind);
 /// The refresh token of the body, else of the cookie.
 ///
 /// # Errors
-/// `malformed_request`; `forbidden` for a cookie that another site's page has sent.
+/// `forbidden` for a cookie that another site's page has sent.
 pub(super) fn presented_token(
     http: &HttpRequest,
-    body: &[u8],
+    body: Option<RefreshRequest>,
     config: &Config,
 ) -> Result<Option<PresentedToken>> {
-    if !body.is_empty() {
-        let body: RefreshRequest = serde_json::from_slice(body)
-            .map_err(crate::routes::extract::framework::json_refusal)?;
-        return Ok(Some((body.refresh_token, SessionKind::Token)));
+    if let Some(token) = body.and_then(|body| body.refresh_token) {
+        return Ok(Some((token, SessionKind::Token)));
     }
     let token = refresh_cookie::presented(http, config)?;
     Ok(token.map(|token| (token, SessionKind::Cookie)))
@@ -104,17 +105,25 @@ pub(super) fn respond(
     kind: SessionKind,
 ) -> Result<HttpResponse, Problem> {
     let mut response = HttpResponse::Ok();
+    if let Some(cookie) = cookie_of(state, issued, kind) {
+        response.cookie(cookie);
+    }
+    Ok(response.json(Tokens::new(state, issued, kind)?))
+}
+
+/// The cookie with the refresh token, where that is to be in one.
+pub(super) fn cookie_of(
+    state: &State,
+    issued: &IssuedSession,
+    kind: SessionKind,
+) -> Option<Cookie<'static>> {
     match kind {
-        SessionKind::Token => {}
+        SessionKind::Token => None,
         SessionKind::Cookie => {
             let lifetime = issued.expires_at.since(state.services.clock.now());
             let token = issued.refresh_token.reveal().to_owned();
-            response.cookie(refresh_cookie::with(
-                token,
-                lifetime,
-                &state.services.config,
-            ));
+            let config = &state.services.config;
+            Some(refresh_cookie::with(token, lifetime, config))
         }
     }
-    Ok(response.json(Tokens::new(state, issued, kind)?))
 }

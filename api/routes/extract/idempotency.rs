@@ -6,14 +6,14 @@
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
-use actix_web::web::Bytes;
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
+use super::body::{receive, receive_json};
 use super::fingerprint::of_request;
-use super::framework::{broken_off, json_refusal, not_json};
+use super::reading::read_json;
 use crate::crypto::digest::{Digest, sha256};
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::error::{Error, Result};
@@ -165,17 +165,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let unread = UnreadBody::of(request);
-        let is_json = is_json(request);
-        let bytes = Bytes::from_request(request, payload);
+        let received = receive_json(request, payload);
         Box::pin(async move {
             let unread = unread?;
-            if !is_json {
-                return Err(not_json());
-            }
-            let bytes = bytes.await.map_err(|error| unreadable(&error))?;
+            let bytes = received.await?;
             Ok(Self {
                 idempotency: unread.with_digest(&sha256(&bytes)),
-                body: serde_json::from_slice(&bytes).map_err(json_refusal)?,
+                body: read_json(&bytes)?,
             })
         })
     }
@@ -187,27 +183,13 @@ impl FromRequest for NoBody {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let unread = UnreadBody::of(request);
-        let bytes = Bytes::from_request(request, payload);
+        let received = receive(request, payload);
         Box::pin(async move {
             let unread = unread?;
-            let bytes = bytes.await.map_err(|error| unreadable(&error))?;
+            let bytes = received.await?;
             Ok(Self(unread.with_digest(&sha256(&bytes))))
         })
     }
-}
-
-fn is_json(request: &HttpRequest) -> bool {
-    request.mime_type().ok().flatten().is_some_and(|kind| {
-        let json = actix_web::mime::JSON;
-        kind.subtype() == json || kind.suffix() == Some(json)
-    })
-}
-
-fn unreadable(error: &actix_web::Error) -> Problem {
-    if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Problem::of_framework(StatusCode::PAYLOAD_TOO_LARGE);
-    }
-    broken_off()
 }
 
 impl From<Execution> for HttpResponse {
@@ -221,6 +203,9 @@ impl From<Execution> for HttpResponse {
         }
         if let Some(location) = stored.location {
             response.insert_header((header::LOCATION, location));
+        }
+        if let Some(cookie) = stored.cookie {
+            response.insert_header((header::SET_COOKIE, cookie));
         }
         if stored.body.is_empty() {
             return response.finish();

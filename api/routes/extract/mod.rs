@@ -1,15 +1,21 @@
 //! What handlers take: who calls, and fields made into values.
 
+mod body;
 pub mod client_address;
 pub mod fingerprint;
+mod flag;
 mod form;
 pub mod framework;
 mod guard;
 pub mod idempotency;
 mod patch;
+mod query;
+pub mod reading;
 pub mod request_info;
+mod token;
 
 pub use crate::services::idempotency::StoredResponse;
+pub use body::{Json, OptionalJson};
 pub use client_address::ClientAddress;
 pub use form::{FieldReason, Form};
 pub use guard::{
@@ -18,3 +24,5 @@ pub use guard::{
 };
 pub use idempotency::{IDEMPOTENCY_KEY, Idempotency, IdempotencyHeader, REPLAYED};
 pub use patch::nullable;
+pub use query::{Query, time_or_day};
+pub use token::{optional_token, token};

@@ -15,7 +15,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::requests::ImportPath;
 use self::responses::{ImportBody, ImportPage, ImportRowBody, ImportRowPage};
-use super::extract::{Guard as _, InOrganization, OrganizationPath};
+use super::extract::{Guard as _, InOrganization, OrganizationPath, Query};
 use super::page::{PageQuery, PageSize, Paged, parse_cursor};
 use super::problem::{ConflictErrors, OrganizationErrors, Problem, QueryErrors, ResultErrors};
 use crate::domain::imports::RowOutcome;
@@ -29,6 +29,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     config
         .service(get_import_template)
         .service(create::create_import)
+        .service(create::import_usernames)
         .service(list_imports)
         .service(get_import)
         .service(list_import_rows)
@@ -79,7 +80,7 @@ async fn get_import_template() -> HttpResponse {
 async fn list_imports(
     request: InOrganization<ReadImports>,
     http: HttpRequest,
-    query: web::Query<PageQuery>,
+    query: Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (limit, before) = (query.limit()?, query.after()?);
     let (found, now) = request
@@ -154,7 +155,7 @@ async fn list_import_rows(
     request: InOrganization<ReadImports>,
     http: HttpRequest,
     path: web::Path<ImportPath>,
-    query: web::Query<RowParameters>,
+    query: Query<RowParameters>,
 ) -> Result<HttpResponse, Problem> {
     let limit = PageSize::parse(query.limit)?;
     let query = RowQuery {

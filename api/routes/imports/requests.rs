@@ -12,6 +12,7 @@ use crate::domain::ids::{GroupId, ImportId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::error::{Code, Error, FieldError, Result};
+use crate::routes::extract::reading::read_text;
 use crate::services::imports::submission::Options;
 
 /// The most fields that a form has: room for a hundred groups, each in a field of its own.
@@ -87,7 +88,7 @@ pub struct UsernamesRequest {
     must_change_password: Option<bool>,
 }
 
-/// The options of names that come as `text/plain`; a form and JSON have none of these parameters.
+/// The options of names that come as `text/plain`; JSON has none of these parameters.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code, reason = "read one by one, as the fields of a form are")]
@@ -178,9 +179,9 @@ impl Fields {
             "on_row_error" => once(&mut self.on_row_error, name, text),
             "on_seat_shortage" => once(&mut self.on_seat_shortage, name, text),
             "generate_missing_passwords" if !self.without_passwords => {
-                once_flag(&mut self.generate_missing_passwords, name, text)
+                once(&mut self.generate_missing_passwords, name, text)
             }
-            "must_change_password" => once_flag(&mut self.must_change_password, name, text),
+            "must_change_password" => once(&mut self.must_change_password, name, text),
             _ => Err(fault(name, "unknown_field", "There is no such field here.")),
         }
     }
@@ -256,29 +257,9 @@ fn once<T: DeserializeOwned>(
     Ok(())
 }
 
-fn once_flag(slot: &mut Option<bool>, name: &str, text: &str) -> Result<(), FieldError> {
-    let word = match text {
-        "" => return Ok(()),
-        "true" => true,
-        "false" => false,
-        _ => return Err(not_as_it_should_be(name, "expected true or false")),
-    };
-    if slot.replace(word).is_some() {
-        return Err(fault(name, "too_many", "Give this field once."));
-    }
-    Ok(())
-}
-
-/// Through JSON, so that words and ids are read as they are everywhere else.
+/// Words, ids and flags are read as they are everywhere else.
 fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, FieldError> {
-    serde_json::from_value(text.into())
-        .map_err(|error| not_as_it_should_be(name, &error.to_string()))
-}
-
-fn not_as_it_should_be(name: &str, problem: &str) -> FieldError {
-    let problem: String = problem.chars().take(300).collect();
-    let detail = format!("This field is not as it has to be: {problem}.");
-    fault(name, "invalid", detail)
+    read_text(text).map_err(|expected| fault(name, "invalid", expected))
 }
 
 fn fault(

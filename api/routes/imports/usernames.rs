@@ -8,8 +8,8 @@ use super::responses::accepted;
 use crate::crypto::digest::sha256;
 use crate::domain::username_list::UsernameList;
 use crate::error::{Code, Error, Result};
-use crate::routes::extract::framework::{json_refusal, query_refusal};
 use crate::routes::extract::idempotency::UnreadBody;
+use crate::routes::extract::reading::read_json;
 use crate::routes::extract::{Guard as _, InOrganization};
 use crate::services::authorization::ManageImports;
 use crate::services::imports::submission::Options;
@@ -40,16 +40,14 @@ impl ListFormat {
 }
 
 fn from_json(body: &[u8]) -> Result<(UsernameList, Options)> {
-    let request: UsernamesRequest = serde_json::from_slice(body).map_err(json_refusal)?;
+    let request: UsernamesRequest = read_json(body)?;
     let options = options_of(Fields::of_names(&request))?;
     Ok((UsernameList::of_texts(request.usernames)?, options))
 }
 
 fn from_text(body: &[u8], query: &str) -> Result<(UsernameList, Options)> {
-    let parameters = web::Query::<Vec<(String, String)>>::from_query(query)
-        .map_err(|error| query_refusal(&error))?;
     let mut fields = Fields::of_query();
-    for (name, text) in parameters.into_inner() {
+    for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
         fields.take(&name, &text)?;
     }
     let options = options_of(fields)?;

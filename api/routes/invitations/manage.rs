@@ -10,7 +10,9 @@ use super::responses::{InvitationBody, InvitationPage, InvitationResults};
 use crate::domain::ids::{InvitationId, OrganizationId};
 use crate::error::Result;
 use crate::routes::extract::idempotency::{self, NoBody};
-use crate::routes::extract::{Guard as _, IdempotencyHeader, InOrganization, OrganizationPath};
+use crate::routes::extract::{
+    Guard as _, IdempotencyHeader, InOrganization, OrganizationPath, Query,
+};
 use crate::routes::page::Paged;
 use crate::routes::problem::{
     BodyErrors, ConflictErrors, MailErrors, OrganizationErrors, Problem, QueryErrors,
@@ -99,7 +101,7 @@ async fn create_invitations(
 async fn list_invitations(
     http: HttpRequest,
     request: InOrganization<ReadInvitations>,
-    params: web::Query<ListInvitationsParams>,
+    params: Query<ListInvitationsParams>,
 ) -> Result<HttpResponse, Problem> {
     let (limit, query) = params.into_inner().parse()?;
     let found = request

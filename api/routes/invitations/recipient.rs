@@ -9,7 +9,7 @@ use crate::domain::client_address::Client;
 use crate::error::{Error, Result};
 use crate::routes::extract::idempotency;
 use crate::routes::extract::{
-    Anonymous, Authenticated, ClientAddress, Guard as _, IdempotencyHeader,
+    Anonymous, Authenticated, ClientAddress, Guard as _, IdempotencyHeader, Json,
 };
 use crate::routes::problem::{
     BodyErrors, InvitationErrors, InvitationLinkErrors, MailErrors, Problem, SessionErrors,
@@ -45,7 +45,7 @@ pub(super) fn mount(config: &mut ServiceConfig<'_>) {
 #[post("/v1/invitations/preview")]
 async fn preview_invitation(
     request: Anonymous,
-    body: web::Json<InvitationTokenRequest>,
+    body: Json<InvitationTokenRequest>,
 ) -> Result<web::Json<InvitationPreview>, Problem> {
     let token = body.into_inner().token;
     let received = request
@@ -100,7 +100,7 @@ async fn accept_invitation(
 async fn decline_invitation(
     anonymous: Anonymous,
     caller: Option<Authenticated>,
-    body: web::Json<AnswerInvitationRequest>,
+    body: Json<AnswerInvitationRequest>,
 ) -> Result<HttpResponse, Problem> {
     match body.into_inner().key()? {
         InvitationKey::Token(token) => {

@@ -10,7 +10,7 @@ use crate::domain::invitations::{InvitationStatus, Note, NoteError, ValidDays};
 use crate::domain::language::Language;
 use crate::domain::organization::AccountType;
 use crate::error::{Error, Result};
-use crate::routes::extract::{FieldReason, Form};
+use crate::routes::extract::{FieldReason, Form, optional_token, token};
 use crate::routes::page::{MAX_SEARCH, PageSize, parse_cursor, parse_search};
 use crate::services::invitations::{GivenAddress, InvitationKey, NewInvitations};
 use crate::store::invitations::InvitationQuery;
@@ -184,6 +184,7 @@ impl FieldReason for NoteError {
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "token": "rci_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw" })))]
 pub struct InvitationTokenRequest {
+    #[serde(deserialize_with = "token")]
     #[schema(max_length = 200, format = Password)]
     pub token: String,
 }
@@ -194,6 +195,7 @@ pub struct InvitationTokenRequest {
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "token": "rci_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw" })))]
 pub struct AnswerInvitationRequest {
+    #[serde(default, deserialize_with = "optional_token")]
     #[schema(max_length = 200, format = Password)]
     token: Option<String>,
     invitation_id: Option<InvitationId>,

@@ -8,7 +8,7 @@ use crate::domain::invite_code::{CodeOutcome, CodeStatus};
 use crate::domain::timestamp::Timestamp;
 use crate::routes::extract::idempotency;
 use crate::routes::extract::{
-    Authenticated, ClientAddress, Guard as _, IdempotencyHeader, OptionallyAuthenticated,
+    Authenticated, ClientAddress, Guard as _, IdempotencyHeader, Json, OptionallyAuthenticated,
 };
 use crate::routes::names::{GroupName, OrganizationName};
 use crate::routes::problem::{
@@ -102,7 +102,7 @@ impl From<Redeemed> for JoinedBody {
 pub(super) async fn preview_invite_code(
     request: OptionallyAuthenticated,
     ClientAddress(client): ClientAddress,
-    body: web::Json<InviteCodeRequest>,
+    body: Json<InviteCodeRequest>,
 ) -> Result<web::Json<InviteCodePreview>, Problem> {
     let code = guessing::typed_code(&body.code)?;
     let preview = request

@@ -7,7 +7,7 @@ use super::responses::{
     InviteCodeBody, InviteCodeUsePage, QrPicture, QrQuery, UpdateInviteCodeRequest,
 };
 use crate::routes::extract::idempotency::NoBody;
-use crate::routes::extract::{IdempotencyHeader, InOrganization, OrganizationPath};
+use crate::routes::extract::{IdempotencyHeader, InOrganization, Json, OrganizationPath, Query};
 use crate::routes::page::PageQuery;
 use crate::routes::problem::{BodyErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::services::authorization::{ManageInviteCode, Permission as _, ReadInviteCode};
@@ -44,7 +44,7 @@ pub(super) async fn get_invite_code(
 #[patch("/v1/organizations/{organization_id}/invite-code")]
 pub(super) async fn update_invite_code(
     request: InOrganization<ManageInviteCode>,
-    body: web::Json<UpdateInviteCodeRequest>,
+    body: Json<UpdateInviteCodeRequest>,
 ) -> Result<web::Json<InviteCodeBody>, Problem> {
     manage::update(request, body.into_inner()).await
 }
@@ -90,7 +90,7 @@ pub(super) async fn reset_invite_code(
 #[get("/v1/organizations/{organization_id}/invite-code/qr")]
 pub(super) async fn get_invite_code_qr(
     request: InOrganization<ReadInviteCode>,
-    query: web::Query<QrQuery>,
+    query: Query<QrQuery>,
 ) -> Result<HttpResponse, Problem> {
     manage::get_qr(request, query.format).await
 }
@@ -112,7 +112,7 @@ pub(super) async fn get_invite_code_qr(
 pub(super) async fn list_invite_code_uses(
     http: HttpRequest,
     request: InOrganization<ReadInviteCode>,
-    query: web::Query<PageQuery>,
+    query: Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     manage::list_uses(request, &http, &query).await
 }

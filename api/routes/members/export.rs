@@ -1,10 +1,10 @@
 //! `members.csv`.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpResponse, get};
 
 use super::query::ExportQuery;
 use crate::routes::csv_file::csv_file;
-use crate::routes::extract::{Guard as _, InOrganization, OrganizationPath};
+use crate::routes::extract::{Guard as _, InOrganization, OrganizationPath, Query};
 use crate::routes::problem::{OrganizationErrors, Problem, QueryErrors};
 use crate::services::authorization::{ListMembers, Permission as _};
 use crate::services::members::export;
@@ -37,7 +37,7 @@ use crate::services::unit_of_work::UnitOfWork;
 #[get("/v1/organizations/{organization_id}/members.csv")]
 pub async fn export_members(
     request: InOrganization<ListMembers>,
-    query: web::Query<ExportQuery>,
+    query: Query<ExportQuery>,
 ) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
     let order = query.order();

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Form, Guard as _, InOrganization, MemberPath, OrganizationPath};
+use super::extract::{Form, Guard as _, InOrganization, Json, MemberPath, OrganizationPath, Query};
 use super::page::Paged;
 use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::domain::members::{MemberOrder, MemberPosition};
@@ -70,7 +70,7 @@ pub struct UpdateMemberRequest {
 async fn list_members(
     http: HttpRequest,
     request: InOrganization<ListMembers>,
-    query: web::Query<MemberQuery>,
+    query: Query<MemberQuery>,
 ) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
     let (limit, page) = page_of(query.order(), query.limit, query.cursor.as_deref())?;
@@ -137,7 +137,7 @@ async fn get_member(
 async fn update_member(
     request: InOrganization<ManageMembers>,
     path: web::Path<MemberPath>,
-    body: web::Json<UpdateMemberRequest>,
+    body: Json<UpdateMemberRequest>,
 ) -> Result<web::Json<MemberBody>, Problem> {
     let account = path.account_id;
     let mut form = Form::new();

@@ -10,6 +10,7 @@ use crate::domain::members::{Direction, MemberOrder, MemberPosition, MemberSort}
 use crate::domain::organization::{AccountType, MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
+use crate::routes::extract::time_or_day;
 use crate::routes::page::{MAX_SEARCH, PageSize, bad_cursor, parse_cursor, parse_search};
 use crate::store::member_list::{MemberFilter, MemberPage};
 
@@ -39,12 +40,16 @@ macro_rules! member_query {
             /// Whether this organization manages the account.
             managed: Option<bool>,
             /// Registered at this moment or later.
+            #[serde(default, deserialize_with = "time_or_day")]
             registered_from: Option<Timestamp>,
             /// Registered before this moment.
+            #[serde(default, deserialize_with = "time_or_day")]
             registered_to: Option<Timestamp>,
             /// Last active at this moment or later.
+            #[serde(default, deserialize_with = "time_or_day")]
             last_active_from: Option<Timestamp>,
             /// Last active before this moment.
+            #[serde(default, deserialize_with = "time_or_day")]
             last_active_to: Option<Timestamp>,
             /// `name` unless given.
             sort: Option<MemberOrder>,

@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 use super::responses::MemberBody;
 use crate::routes::extract::idempotency::NoBody;
 use crate::routes::extract::{
-    Guard as _, IdempotencyHeader, InOrganization, MemberPath, StoredResponse,
+    Guard as _, IdempotencyHeader, InOrganization, MemberPath, Query, StoredResponse,
 };
 use crate::routes::problem::{ConflictErrors, OrganizationErrors, Problem, QueryErrors};
 use crate::services::authorization::{ManageMembers, Permission as _};
@@ -104,7 +104,7 @@ pub async fn reactivate_member(
 pub async fn remove_member(
     request: InOrganization<ManageMembers>,
     path: web::Path<MemberPath>,
-    query: web::Query<RemovalQuery>,
+    query: Query<RemovalQuery>,
 ) -> Result<HttpResponse, Problem> {
     let account = path.account_id;
     request

@@ -162,7 +162,7 @@ both_databases!(a_list_of_names_is_read_when_its_sender_is_known, |app| {
         (&learner, 403, "forbidden"),
         (&school.admin, 400, "malformed_request"),
     ] {
-        let list = who.request(Method::POST, &school.path("/imports"));
+        let list = who.request(Method::POST, &school.path("/imports/usernames"));
         let list = list.header("content-type", "application/json");
         send(list.body("[not JSON"))
             .await

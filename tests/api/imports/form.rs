@@ -114,11 +114,11 @@ both_databases!(each_field_at_fault_is_named, |app| {
             vec![("/on_seat_shortage", "invalid")],
         ),
         (
-            students(&[("must_change_password", "yes")]),
+            students(&[("must_change_password", "maybe")]),
             vec![("/must_change_password", "invalid")],
         ),
         (
-            students(&[("generate_missing_passwords", "1")]),
+            students(&[("generate_missing_passwords", "2")]),
             vec![("/generate_missing_passwords", "invalid")],
         ),
         (
@@ -282,6 +282,24 @@ both_databases!(a_form_of_very_many_or_very_large_fields_is_refused, |app| {
         .await;
     refused.expect_fields(&[("/group_ids", "too_many")]);
     school.assert_untouched().await;
+});
+
+both_databases!(flags_are_taken_as_clients_spell_them, |app| {
+    let school = app.school().await;
+    let csv = "email,password,username\nnobody@x.example,,Nobody\n";
+    for (word, outcome) in [
+        ("True", "created"),
+        ("1", "already_member"),
+        ("on", "already_member"),
+        ("YES", "already_member"),
+    ] {
+        let fields = students(&[("generate_missing_passwords", word)]);
+        let import = school.import(csv, &fields).await.expect_status(202);
+        app.drain().await;
+        let import = school.import_with(&import["id"]).await;
+        let found = &import["counts"]["by_outcome"];
+        assert_eq!(found, &json!({ outcome: 1 }), "{word}");
+    }
 });
 
 both_databases!(what_is_no_form_is_refused, |app| {

@@ -272,7 +272,7 @@ both_databases!(names_whose_worker_died_are_taken_up_where_it_was, |app| {
         });
         let import = school
             .admin
-            .post(&school.path("/imports"), body)
+            .post(&school.path("/imports/usernames"), body)
             .await
             .expect_status(202);
         let mut dead = HaltingWorker::start(app).await;

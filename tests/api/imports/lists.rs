@@ -16,7 +16,7 @@ pub async fn post(
     kind: &str,
     body: impl Into<Vec<u8>>,
 ) -> TestResponse {
-    let path = school.path(&format!("/imports{query}"));
+    let path = school.path(&format!("/imports/usernames{query}"));
     let request = school.admin.request(Method::POST, &path);
     send(request.header("content-type", kind).body(body.into())).await
 }
@@ -177,7 +177,10 @@ both_databases!(what_is_no_list_is_refused, |app| {
         "usernames": ["Jane"], "account_type": "student",
         "group_ids": ["01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c15"],
     });
-    let unknown = school.admin.post(&school.path("/imports"), unknown).await;
+    let unknown = school
+        .admin
+        .post(&school.path("/imports/usernames"), unknown)
+        .await;
     unknown.expect_fields(&[("/group_ids", "group_unknown")]);
     school.assert_untouched().await;
 });
@@ -190,7 +193,10 @@ both_databases!(a_list_has_its_limits, |app| {
     over.expect_problem(422, "too_many_rows");
     let names = vec!["Jane"; 10_001];
     let body = json!({ "usernames": names, "account_type": "student" });
-    let over = school.admin.post(&school.path("/imports"), body).await;
+    let over = school
+        .admin
+        .post(&school.path("/imports/usernames"), body)
+        .await;
     over.expect_problem(422, "too_many_rows");
     let endless = post(&school, student, "text/plain", "x".repeat(20_000)).await;
     endless.expect_problem(422, "file_unreadable");
@@ -215,7 +221,7 @@ both_databases!(a_list_without_permission_is_refused, |app| {
     let school = app.school().await;
     let other = app.organization("Valley School", "school").await;
     let body = json!({ "usernames": ["Jane"], "account_type": "student" });
-    let path = school.path("/imports");
+    let path = school.path("/imports/usernames");
     let refused = app.anonymous().post(&path, body.clone()).await;
     refused.expect_problem(401, "not_signed_in");
     let refused = other.admin.post(&path, body.clone()).await;
@@ -237,7 +243,7 @@ async fn post_once(
     query: &str,
     (kind, body): (&str, String),
 ) -> TestResponse {
-    let path = school.path(&format!("/imports{query}"));
+    let path = school.path(&format!("/imports/usernames{query}"));
     let request = school.admin.request(Method::POST, &path);
     let request = request.header("idempotency-key", key);
     send(request.header("content-type", kind).body(body)).await

@@ -19,7 +19,7 @@ use crate::support::{App, TestResponse, both_databases};
 async fn teacher<'a>(school: &Organization<'a>, name: &str) -> (Person<'a>, String) {
     let app = school.admin.app;
     let body = json!({ "usernames": [name], "account_type": "teacher" });
-    let path = school.path("/imports");
+    let path = school.path("/imports/usernames");
     let import = school.admin.post(&path, body).await.expect_status(202);
     app.drain().await;
     let list = school.table(&import, "userlist.csv").await;
@@ -40,7 +40,7 @@ async fn post_name(
     groups: &[&str],
 ) -> TestResponse {
     let body = json!({ "usernames": ["Jane"], "account_type": account_type, "group_ids": groups });
-    person.post(&school.path("/imports"), body).await
+    person.post(&school.path("/imports/usernames"), body).await
 }
 
 async fn assert_unseen(person: &Person<'_>, school: &Organization<'_>, import: &Value) {
@@ -287,7 +287,7 @@ both_databases!(groups_that_are_deleted_meanwhile_are_left_out, |app| {
         });
         let import = school
             .admin
-            .post(&school.path("/imports"), body)
+            .post(&school.path("/imports/usernames"), body)
             .await
             .expect_status(202);
         delete_group(app, &ids[0]);

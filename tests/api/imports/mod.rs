@@ -132,7 +132,7 @@ impl Organization<'_> {
     async fn accepted_names(&self, names: &[&str]) -> Value {
         let body = json!({ "usernames": names, "account_type": "student" });
         self.admin
-            .post(&self.path("/imports"), body)
+            .post(&self.path("/imports/usernames"), body)
             .await
             .expect_status(202)
     }

@@ -83,7 +83,7 @@ both_databases!(who_is_gone_or_has_no_mailbox_is_not_written_to, |app| {
     let school = app.school().await;
     let group = school.group("7A").await;
     let body = json!({ "usernames": ["Ada Teacher"], "account_type": "teacher" });
-    let path = school.path("/imports");
+    let path = school.path("/imports/usernames");
     let teacher = school.admin.post(&path, body).await.expect_status(202);
     app.drain().await;
     let list = school.table(&teacher, "userlist.csv").await;

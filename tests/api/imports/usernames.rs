@@ -25,7 +25,10 @@ both_databases!(names_become_people_who_can_sign_in, |app| {
     let school = app.school().await;
     let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
     let body = json!({ "usernames": names, "account_type": "student" });
-    let answer = school.admin.post(&school.path("/imports"), body).await;
+    let answer = school
+        .admin
+        .post(&school.path("/imports/usernames"), body)
+        .await;
     let accepted = answer.expect(
         202,
         json!({
@@ -182,7 +185,7 @@ both_databases!(all_or_nothing_holds_for_names_too, |app| {
             "usernames": names, "account_type": "student", "on_row_error": "refuse_all",
         })
     };
-    let path = school.path("/imports");
+    let path = school.path("/imports/usernames");
     let refused = school
         .admin
         .post(&path, body(json!(["Jane", "x\u{0}", "Li"])))
@@ -222,7 +225,7 @@ both_databases!(seats_count_for_names, |app| {
     });
     let refused = school
         .admin
-        .post(&school.path("/imports"), body)
+        .post(&school.path("/imports/usernames"), body)
         .await
         .expect_status(202);
     assert_eq!(refused["failure"], "seat_shortage");

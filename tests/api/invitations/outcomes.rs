@@ -255,7 +255,7 @@ both_databases!(an_expired_offer_gives_way_to_a_new_one, |app| {
 both_databases!(made_up_addresses_get_no_mail, |app| {
     let school = app.school().await;
     let names = json!({ "usernames": ["Jane Doe"], "account_type": "student" });
-    let imports = school.path("/imports");
+    let imports = school.path("/imports/usernames");
     school.admin.post(&imports, names).await.expect_status(202);
     app.drain().await;
     let made_up = text(&school.member_by_address("jane").await.unwrap()["email"]);

@@ -1,0 +1,109 @@
+//! JSON bodies, read whole and strictly.
+
+use std::ops::Deref;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+
+use super::reading::read_json;
+use crate::error::{Code, Error};
+use crate::routes::problem::Problem;
+
+/// A JSON body.
+pub struct Json<T>(T);
+
+impl<T> Json<T> {
+    /// What was sent.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Json<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let received = receive_json(request, payload);
+        Box::pin(async move { Ok(Self(read_json(&received.await?)?)) })
+    }
+}
+
+/// A JSON body that may be absent, or `null`.
+pub struct OptionalJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = is_json(request);
+        let received = receive(request, payload);
+        Box::pin(async move {
+            let body = received.await?;
+            if body.trim_ascii().is_empty() {
+                return Ok(Self(None));
+            }
+            if !is_json {
+                return Err(not_json());
+            }
+            Ok(Self(read_json(&body)?))
+        })
+    }
+}
+
+/// Reads a whole body.
+pub(super) fn receive(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = std::result::Result<Bytes, Problem>> + use<> {
+    let bytes = Bytes::from_request(request, payload);
+    async move { bytes.await.map_err(|error| unreadable(&error)) }
+}
+
+/// Reads a whole body that has to say that it is JSON.
+pub(super) fn receive_json(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = std::result::Result<Bytes, Problem>> + use<> {
+    let is_json = is_json(request);
+    let received = receive(request, payload);
+    async move {
+        if !is_json {
+            return Err(not_json());
+        }
+        received.await
+    }
+}
+
+fn is_json(request: &HttpRequest) -> bool {
+    request.mime_type().ok().flatten().is_some_and(|kind| {
+        let json = actix_web::mime::JSON;
+        kind.subtype() == json || kind.suffix() == Some(json)
+    })
+}
+
+fn not_json() -> Problem {
+    let detail = "Send the body as JSON, with `Content-Type: application/json`.";
+    Error::refused(Code::UnsupportedMediaType, detail).into()
+}
+
+fn unreadable(error: &actix_web::Error) -> Problem {
+    if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::of_framework(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let detail = "The body broke off: send it again.";
+    Error::refused(Code::MalformedRequest, detail).into()
+}

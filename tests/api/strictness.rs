@@ -1,0 +1,243 @@
+//! Requests are taken as the document describes them, and no other way.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::operations::{Ids, Operation, in_order, one_of_everything};
+use crate::support::people::{PASSWORD, Person, send, text};
+use crate::support::{TestResponse, both_databases};
+
+/// Sends this text as JSON.
+async fn send_text(who: &Person<'_>, (method, path): (Method, &str), body: &str) -> TestResponse {
+    let request = who.request(method, path);
+    let request = request.header("content-type", "application/json");
+    send(request.body(body.to_owned())).await
+}
+
+/// Asserts a refusal that names this place in the request.
+#[track_caller]
+fn expect_fault(refused: &TestResponse, pointer: &str, code: &str) -> String {
+    let problem = refused.expect_problem(400, "malformed_request");
+    let errors = problem["errors"].as_array().expect("no errors");
+    assert_eq!(errors.len(), 1, "{problem:#}");
+    assert_eq!(errors[0]["pointer"], pointer, "{problem:#}");
+    assert_eq!(errors[0]["code"], code, "{problem:#}");
+    text(&errors[0]["detail"])
+}
+
+both_databases!(
+    a_body_that_does_not_fit_is_told_where_and_what_was_expected,
+    |app| {
+        app.register("ann@x.org").await;
+        let login = |body: String| async move {
+            let to = (Method::POST, "/v1/auth/login");
+            send_text(&app.anonymous(), to, &body).await
+        };
+        let list = login(json!(["ann@x.org", PASSWORD]).to_string()).await;
+        let detail = expect_fault(&list, "", "wrong_type");
+        assert_eq!(detail, "Expected an object, found a list.");
+        for (body, pointer, code) in [
+            (
+                json!({ "email": ["ann@x.org"], "password": PASSWORD }),
+                "/email",
+                "wrong_type",
+            ),
+            (
+                json!({ "email": null, "password": PASSWORD }),
+                "/email",
+                "wrong_type",
+            ),
+            (
+                json!({ "email": "ann@x.org", "password": 7 }),
+                "/password",
+                "wrong_type",
+            ),
+            (json!({ "email": "ann@x.org" }), "/password", "missing"),
+            (
+                json!({ "email": "ann@x.org", "password": PASSWORD, "session": "paper" }),
+                "/session",
+                "unknown_word",
+            ),
+            (
+                json!({ "email": "ann@x.org", "password": PASSWORD, "session": null }),
+                "/session",
+                "wrong_type",
+            ),
+            (
+                json!({ "email": "ann@x.org", "password": PASSWORD, "a/b": 1 }),
+                "/a~1b",
+                "unknown_field",
+            ),
+        ] {
+            let refused = login(body.to_string()).await;
+            expect_fault(&refused, pointer, code);
+            assert!(!refused.text.contains(PASSWORD), "{}", refused.text);
+        }
+        let twice = login(format!(
+            r#"{{"email":"eve@x.org","email":"ann@x.org","password":"{PASSWORD}"}}"#
+        ));
+        let problem = twice.await.expect_problem(400, "malformed_request");
+        let detail = text(&problem["detail"]);
+        assert!(detail.contains("a field stands twice, `email`"), "{detail}");
+    }
+);
+
+both_databases!(what_is_nested_is_read_as_strictly, |app| {
+    let school = app.school().await;
+    let operator = app.operator().await;
+    let seats = school.path("/seats");
+    let put = |body: &'static str| send_text(&operator, (Method::PUT, &seats), body);
+    let refused = put(r#"{"by_account_type":{"student":"many"}}"#).await;
+    expect_fault(&refused, "/by_account_type/student", "wrong_type");
+    let refused = put(r#"{"by_account_type":{"pupil":1}}"#).await;
+    expect_fault(&refused, "/by_account_type/pupil", "unknown_word");
+    let twice = put(r#"{"by_account_type":{"student":1,"student":2}}"#).await;
+    twice.expect_problem(400, "malformed_request");
+    let whole = put(r#"{"total":500.0}"#).await.expect_status(200);
+    assert_eq!(whole["total"]["limit"], 500);
+    let broken = put(r#"{"total":500.5}"#).await;
+    expect_fault(&broken, "/total", "wrong_type");
+    let names = school.path("/imports/usernames");
+    let body = r#"{"usernames":["Jane",7],"account_type":"student"}"#;
+    let refused = send_text(&school.admin, (Method::POST, &names), body).await;
+    expect_fault(&refused, "/usernames/1", "wrong_type");
+});
+
+both_databases!(parameters_are_read_as_people_send_them, |app| {
+    let school = app.school().await;
+    let get = async |query: &str| school.admin.get(&school.path(query)).await;
+    let all = get("/members").await.expect_status(200);
+    for blank in [
+        "/members?search=&role=&limit=&cursor=&group_id=&registered_from=",
+        "/members?search=+&status=%20",
+        "/members?registered_from=2026-09-01&registered_to=2026-09-02",
+        "/members?registered_from=2026-09-01T00:00:00Z",
+    ] {
+        assert_eq!(get(blank).await.expect_status(200), all, "{blank}");
+    }
+    let later = get("/members?registered_from=2026-09-02").await;
+    assert_eq!(later.expect_status(200)["items"], json!([]));
+    for (query, pointer, code) in [
+        ("/members?limit=ten", "?limit", "wrong_type"),
+        ("/members?role=boss", "?role", "unknown_word"),
+        ("/members?group_id=7A", "?group_id", "invalid"),
+        (
+            "/members?registered_from=yesterday",
+            "?registered_from",
+            "invalid",
+        ),
+        (
+            "/members?registered_from=2026-02-30",
+            "?registered_from",
+            "invalid",
+        ),
+        ("/members?sort=name&sort=name", "?sort", "too_many"),
+        ("/members?serch=x", "?serch", "unknown_field"),
+        ("/audit-events?from=x", "?from", "invalid"),
+    ] {
+        expect_fault(&get(query).await, pointer, code);
+    }
+});
+
+/// Whether the schema takes values of this type.
+fn takes(schema: &Value, kind: &str) -> bool {
+    let is = |found: &Value| found == kind || (found == "number" && kind == "integer");
+    match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().any(is),
+        Value::String(_) => is(&schema["type"]),
+        _ => {
+            let parts = ["oneOf", "anyOf", "allOf"].iter();
+            parts
+                .filter_map(|key| schema[*key].as_array())
+                .flatten()
+                .any(|part| takes(part, kind))
+        }
+    }
+}
+
+/// Values of every type that the schema does not take.
+fn of_other_types(schema: &Value) -> Vec<Value> {
+    let of_each = [
+        ("null", json!(null)),
+        ("boolean", json!(true)),
+        ("integer", json!(7.5)),
+        ("string", json!("?")),
+        ("array", json!([{}])),
+        ("object", json!({ "?": 1 })),
+    ];
+    let wrong = of_each.into_iter().filter(|(kind, _)| !takes(schema, kind));
+    let mut wrong: Vec<Value> = wrong.map(|(_, value)| value).collect();
+    if takes(schema, "integer") {
+        wrong.push(json!(7.5));
+    }
+    wrong
+}
+
+async fn refuses_other_types(who: &Person<'_>, ids: &Ids, operation: &Operation) {
+    let Some(example) = operation.example() else {
+        return;
+    };
+    let refuse = async |body: &Value, pointer: &str| {
+        let request = operation.bare_request(who, ids).json(body);
+        let refused = send(request).await;
+        let problem = refused.expect_problem(400, "malformed_request");
+        let found = text(&problem["errors"][0]["pointer"]);
+        assert!(
+            found.starts_with(pointer),
+            "{}: {body} at {found}",
+            operation.id
+        );
+    };
+    let values: Vec<Value> = example.as_object().unwrap().values().cloned().collect();
+    refuse(&json!(values), "").await;
+    let mut surplus = example.clone();
+    surplus["surplus"] = json!(1);
+    refuse(&surplus, "/surplus").await;
+    let properties = operation.schema()["properties"].as_object().unwrap();
+    for (name, schema) in properties {
+        for value in of_other_types(schema) {
+            let mut body = example.clone();
+            body[name] = value;
+            refuse(&body, &format!("/{name}")).await;
+        }
+    }
+    for name in operation.schema()["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        let mut body = example.clone();
+        body.as_object_mut().unwrap().remove(name.as_str().unwrap());
+        refuse(&body, &format!("/{}", text(name))).await;
+    }
+}
+
+async fn refuses_other_words(who: &Person<'_>, ids: &Ids, operation: &Operation) {
+    for (name, schema) in operation.query_parameters() {
+        let is_free = takes(&schema, "string")
+            && schema.get("format").is_none()
+            && schema.get("enum").is_none()
+            && schema.get("oneOf").is_none();
+        let request = operation.request(who, ids);
+        let asked = send(request.query(&[(name.as_str(), "?!")])).await;
+        if is_free || asked.status.is_success() {
+            assert!(is_free, "{}: {name} takes anything", operation.id);
+            continue;
+        }
+        let problem = asked.json();
+        let found = text(&problem["errors"][0]["pointer"]);
+        assert_eq!(found, format!("?{name}"), "{}: {problem:#}", operation.id);
+    }
+}
+
+both_databases!(no_operation_takes_values_of_other_types, |app| {
+    let school = app.school().await;
+    let ids = one_of_everything(&school).await;
+    let operations = in_order();
+    for operation in &operations {
+        refuses_other_types(&school.admin, &ids, operation).await;
+    }
+    for operation in operations.iter().filter(|it| it.method == Method::GET) {
+        refuses_other_words(&school.admin, &ids, operation).await;
+    }
+});
