@@ -1,5 +1,7 @@
-//! A page of members at the beginning and far behind, with the query plans:
-//! `cargo bench --bench members`.
+//! Pages of members by every filter, search and order, at the beginning and far behind, beside the same
+//! condition as one plain statement, with the query plans: `cargo bench --bench members`.
+//!
+//! `ROLLCALL_BENCH_MEMBERS` changes the size of the organization.
 
 #![allow(
     clippy::as_conversions,
@@ -12,136 +14,523 @@
 
 mod support;
 
-use std::time::Instant;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use diesel::connection::{Connection as _, InstrumentationEvent};
+use diesel::connection::{Connection as _, InstrumentationEvent, SimpleConnection as _};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use rollcall::clock::new_id;
 use rollcall::domain::email_address::EmailAddress;
-use rollcall::domain::ids::AccountId;
+use rollcall::domain::email_domain::EmailDomain;
+use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
 use rollcall::domain::members::{Direction, MemberKey, MemberOrder, MemberPosition, MemberSort};
-use rollcall::domain::organization::{AccountType, JoinedVia, Role};
+use rollcall::domain::organization::{AccountType, GroupRole, JoinedVia, MembershipStatus, Role};
+use rollcall::domain::search_key::{SearchWords, name_key, search_key};
+use rollcall::domain::timestamp::Timestamp;
 use rollcall::domain::username::Username;
 use rollcall::services::authorization::ListMembers;
 use rollcall::services::members;
 use rollcall::store::accounts::{self, Account};
+use rollcall::store::groups::{self, Group};
 use rollcall::store::member_list::{self, MemberFilter, MemberPage};
 use rollcall::store::memberships::{self, Membership, Terms};
-use rollcall::store::{Connection, transaction};
+use rollcall::store::{Connection, group_members, transaction};
 
-use support::{Bench, median};
+use support::{Bench, median, processor_time};
 
-const MEMBERS: usize = 200_000;
-const PAGE: i64 = 20;
-/// The page whose cost is compared with the first one's.
-const FAR: usize = 10_000;
-const REQUESTS: usize = 300;
+const PAGE: i64 = 50;
+const REQUESTS: usize = 7;
+const FIRST_NAMES: [&str; 24] = [
+    "Ana", "Bilal", "Chiara", "Deniz", "Emma", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Karim",
+    "Lena", "Mira", "Noah", "Olga", "Pedro", "Quinn", "Rosa", "Sami", "Tara", "Ugo", "Vera", "Wei",
+    "Zoë",
+];
+const SYLLABLES: [&str; 20] = [
+    "al", "ber", "cas", "dor", "el", "fin", "gar", "hal", "ir", "jan", "kov", "lin", "mar", "nor",
+    "ost", "pel", "ris", "sil", "ter", "va",
+];
+const CHINESE: [&str; 8] = [
+    "李明",
+    "王芳",
+    "张伟",
+    "刘洋",
+    "陈静",
+    "李小龙",
+    "赵敏",
+    "周杰",
+];
+
+/// A large organization: some filters leave few, some many, some only those at the end of an order.
+struct School<'a> {
+    bench: &'a Bench,
+    size: usize,
+    positions: Vec<(MemberOrder, MemberPosition)>,
+    groups: [GroupId; 3],
+}
 
 fn main() {
+    let size = std::env::var("ROLLCALL_BENCH_MEMBERS").ok();
+    let size = size.map_or(200_000, |size| size.parse().unwrap());
     for bench in support::on_each_database() {
-        println!("\n{}: {MEMBERS} members, pages of {PAGE}", bench.name);
-        let ids = populate(&bench);
-        let far = (FAR - 1) * usize::try_from(PAGE).unwrap() - 1;
-        for order in MemberOrder::ALL {
-            let last = MemberPosition {
-                key: key(*order, far, &bench),
-                account: ids[far],
-            };
-            let first = page_time(&bench, *order, None);
-            let behind = page_time(&bench, *order, Some(last));
-            println!(
-                "by {order}: first page {:.0} µs, page {FAR} {:.0} µs, ratio {:.2}",
-                first * 1e6,
-                behind * 1e6,
-                behind / first
-            );
+        println!("\n{}: {size} members, pages of {PAGE}", bench.name);
+        let school = School::populate(&bench, size);
+        let mut worst = (0.0, String::new());
+        println!(
+            "| filter | one plain statement | page 1 by name | the worst of three orders, both directions, page 1 and the middle |"
+        );
+        println!("|---|---|---|---|");
+        for case in school.cases() {
+            let (most, place) = school.measure(&case);
+            if most > worst.0 {
+                worst = (most, format!("{}, {place}", case.name));
+            }
         }
-        explain(&bench, &ids[far], far);
+        println!("the worst: {:.1} ms, {}", worst.0, worst.1);
+        school.explain();
     }
 }
 
-/// Everybody registered, and was last active, a second after the one before: each order is theirs.
-fn populate(bench: &Bench) -> Vec<AccountId> {
-    let mut connection = bench.state.services.pool.get().unwrap();
-    let admission = Terms {
-        organization: bench.organization.id,
-        account_type: AccountType::Student,
-        role: Role::Member,
-        joined_via: JoinedVia::CsvImport,
-        joined_at: moment(0, bench),
-    };
-    let mut ids = Vec::with_capacity(MEMBERS);
-    for batch in (0..MEMBERS).collect::<Vec<_>>().chunks(1000) {
-        let people: Vec<Account> = batch.iter().map(|number| person(*number, bench)).collect();
-        let memberships: Vec<_> = people
-            .iter()
-            .map(|account| Membership::new(account, &admission))
-            .collect();
-        transaction(&mut connection, |connection| {
-            accounts::insert_new(connection, &people)?;
-            memberships::insert_all(connection, &memberships)
-        })
-        .unwrap();
-        ids.extend(people.iter().map(|account| account.id));
-    }
-    let analyze = "ANALYZE";
-    match &mut **connection {
-        Connection::Sqlite(c) => diesel::sql_query(analyze).execute(c).unwrap(),
-        Connection::Postgres(c) => diesel::sql_query("VACUUM ANALYZE").execute(c).unwrap(),
-    };
-    ids
+struct Case {
+    name: &'static str,
+    filter: MemberFilter,
+    /// The same as a condition on `memberships m` and `accounts a`.
+    plain: String,
 }
 
-fn person(number: usize, bench: &Bench) -> Account {
-    let email = EmailAddress::parse(&format!("p{number}@school.example")).unwrap();
-    let username = Username::parse(&name(number)).unwrap();
-    let mut account = Account::new(email, username, moment(number, bench));
-    account.last_active_at = moment(number, bench);
-    account
-}
-
-fn name(number: usize) -> String {
-    format!("person {number:06}")
-}
-
-fn moment(number: usize, bench: &Bench) -> rollcall::domain::timestamp::Timestamp {
-    let seconds = u64::try_from(number).unwrap();
-    bench
-        .organization
-        .created_at
-        .plus(std::time::Duration::from_secs(seconds))
-}
-
-fn key(order: MemberOrder, number: usize, bench: &Bench) -> MemberKey {
-    match order {
-        MemberOrder::Name => MemberKey::Name(name(number)),
-        MemberOrder::Registered => MemberKey::Registered(moment(number, bench)),
-        MemberOrder::LastActive => MemberKey::LastActive(moment(number, bench)),
-    }
-}
-
-/// The median, in seconds.
-fn page_time(bench: &Bench, order: MemberOrder, after: Option<MemberPosition>) -> f64 {
-    let permit = bench.permit::<ListMembers>();
-    let page = MemberPage {
-        order: MemberSort {
-            by: order,
-            direction: Direction::Ascending,
-        },
-        after,
-        limit: PAGE,
-    };
-    let services = &bench.state.services;
-    let times = services.run_as_system(|tx| {
-        let time = |_| {
-            let started = Instant::now();
-            let found = members::list(tx, &permit, MemberFilter::default(), &page)?;
-            assert_eq!(found.len(), usize::try_from(PAGE).unwrap());
-            Ok(started.elapsed().as_secs_f64())
+impl<'a> School<'a> {
+    fn populate(bench: &'a Bench, size: usize) -> Self {
+        let mut connection = bench.state.services.pool.get().unwrap();
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut people: Vec<Account> = Vec::with_capacity(size);
+        let started = processor_time();
+        for numbers in (0..size).collect::<Vec<_>>().chunks(1000) {
+            let accounts: Vec<Account> = numbers
+                .iter()
+                .map(|number| person(*number, size, (bench, &mut random)))
+                .collect();
+            let memberships: Vec<_> = numbers
+                .iter()
+                .zip(&accounts)
+                .map(|(number, account)| membership(*number, account, bench))
+                .collect();
+            transaction(&mut connection, |connection| {
+                accounts::insert_new(connection, &accounts)?;
+                memberships::insert_all(connection, &memberships)
+            })
+            .unwrap();
+            people.extend(accounts);
+        }
+        let time = processor_time().saturating_sub(started).as_secs_f64();
+        println!(
+            "populated: {:.0} µs of this process for a member",
+            time * 1e6 / size as f64
+        );
+        let groups = [size / 10_000, size / 40, size / 2].map(|members| {
+            let members: Vec<_> = people.iter().take(members).map(|one| one.id).collect();
+            group(&mut connection, bench.organization.id, &members)
+        });
+        let middle = |order: MemberOrder| {
+            let mut positions: Vec<_> =
+                people.iter().map(|one| (key(order, one), one.id)).collect();
+            positions.sort_by_key(compare);
+            let (key, account) = positions.swap_remove(size / 2);
+            (order, MemberPosition { key, account })
         };
-        (0..REQUESTS).map(time).collect()
-    });
-    median(times.unwrap())
+        let positions = MemberOrder::ALL
+            .iter()
+            .map(|order| middle(*order))
+            .collect();
+        match &mut **connection {
+            Connection::Sqlite(c) => c.batch_execute("ANALYZE").unwrap(),
+            Connection::Postgres(c) => c.batch_execute("VACUUM ANALYZE").unwrap(),
+        }
+        Self {
+            bench,
+            size,
+            positions,
+            groups,
+        }
+    }
+
+    fn cases(&self) -> Vec<Case> {
+        let none = MemberFilter::default;
+        let search = |text: &str| MemberFilter {
+            search: SearchWords::parse(text),
+            ..none()
+        };
+        let domain = |text: &str| MemberFilter {
+            email_domain: Some(EmailDomain::parse(text).unwrap()),
+            ..none()
+        };
+        let [few, some, half] = self.groups.map(|group| MemberFilter {
+            group: Some(group),
+            ..none()
+        });
+        let like = |text: &str| format!("a.search_key LIKE '%{text}%'");
+        let staff = MemberFilter {
+            account_type: Some(AccountType::Teacher),
+            ..none()
+        };
+        let managed = |managed| MemberFilter {
+            managed: Some(managed),
+            ..none()
+        };
+        let is_managed = "COALESCE(a.managed_by_organization_id = m.organization_id, false)";
+        let late = Some(moment(self.size - self.size / 1000, self.bench));
+        let half_time = Some(moment(self.size / 2, self.bench));
+        let case = |name, filter, plain: &str| Case {
+            name,
+            filter,
+            plain: plain.to_owned(),
+        };
+        vec![
+            case("none", none(), "true"),
+            case("search=zzzz (nobody)", search("zzzz"), &like("zzzz")),
+            case("search=p12345@ (one)", search("p12345@"), &like("p12345@")),
+            case(
+                "search=mira kovsil",
+                search("mira kovsil"),
+                &format!("{} AND {}", like("mira"), like("kovsil")),
+            ),
+            case(
+                "search=example mar (many)",
+                search("example mar"),
+                &like("mar"),
+            ),
+            case("search=mira", search("mira"), &like("mira")),
+            case("search=a", search("a"), &like("a")),
+            case("search=李明", search("李明"), &like("李明")),
+            case("search=龙", search("龙"), &like("龙")),
+            case("search=xq (nobody)", search("xq"), &like("xq")),
+            case(
+                "search=intake (30 %, the last to register)",
+                search("intake"),
+                &like("intake"),
+            ),
+            case(
+                "search=mira intake",
+                search("mira intake"),
+                &format!("{} AND {}", like("mira"), like("intake")),
+            ),
+            case(
+                "search=school.example intake (nobody of two many)",
+                search("school.example intake"),
+                &format!("{} AND {}", like("school.example"), like("intake")),
+            ),
+            case("search=p1999", search("p1999"), &like("p1999")),
+            case(
+                "email_domain=rare.example",
+                domain("rare.example"),
+                &like("@rare.example"),
+            ),
+            case(
+                "email_domain=intake.example",
+                domain("intake.example"),
+                &like("@intake.example"),
+            ),
+            case(
+                "email_domain=nobody.example",
+                domain("nobody.example"),
+                &like("@nobody.example"),
+            ),
+            case(
+                "managed=false (30)",
+                managed(false),
+                &format!("NOT {is_managed}"),
+            ),
+            case("managed=true", managed(true), is_managed),
+            case(
+                "role=admin (40)",
+                MemberFilter {
+                    role: Some(Role::Admin),
+                    ..none()
+                },
+                "m.role = 'admin'",
+            ),
+            case(
+                "status=deactivated (500)",
+                MemberFilter {
+                    status: Some(MembershipStatus::Deactivated),
+                    ..none()
+                },
+                "m.status = 'deactivated'",
+            ),
+            case(
+                "account_type=teacher (5 %)",
+                staff.clone(),
+                "m.account_type = 'teacher'",
+            ),
+            case(
+                "email_verified=true (1 %)",
+                MemberFilter {
+                    email_verified: Some(true),
+                    ..none()
+                },
+                "a.email_verified_at IS NOT NULL",
+            ),
+            case(
+                "group of few",
+                few.clone(),
+                &in_group(self.groups[0], self.bench),
+            ),
+            case(
+                "group of 2.5 %",
+                some.clone(),
+                &in_group(self.groups[1], self.bench),
+            ),
+            case(
+                "group of half",
+                half.clone(),
+                &in_group(self.groups[2], self.bench),
+            ),
+            case(
+                "registered_from (0.1 %)",
+                MemberFilter {
+                    registered_from: late,
+                    ..none()
+                },
+                &format!("m.registered_at >= {}", literal_time(late, self.bench)),
+            ),
+            case(
+                "registered_from (half)",
+                MemberFilter {
+                    registered_from: half_time,
+                    ..none()
+                },
+                &format!("m.registered_at >= {}", literal_time(half_time, self.bench)),
+            ),
+            case(
+                "last_active_from (5 %)",
+                MemberFilter {
+                    active_from: half_time,
+                    ..none()
+                },
+                &format!(
+                    "m.last_active_at >= {}",
+                    literal_time(half_time, self.bench)
+                ),
+            ),
+            case(
+                "teacher, deactivated (25)",
+                MemberFilter {
+                    status: Some(MembershipStatus::Deactivated),
+                    ..staff.clone()
+                },
+                "m.account_type = 'teacher' AND m.status = 'deactivated'",
+            ),
+            case(
+                "teacher, search=mira",
+                MemberFilter {
+                    search: SearchWords::parse("mira"),
+                    ..staff.clone()
+                },
+                &format!("m.account_type = 'teacher' AND {}", like("mira")),
+            ),
+            case(
+                "student, admin (nobody)",
+                MemberFilter {
+                    account_type: Some(AccountType::Student),
+                    role: Some(Role::Admin),
+                    ..none()
+                },
+                "m.account_type = 'student' AND m.role = 'admin'",
+            ),
+            case(
+                "teacher, intake, verified",
+                MemberFilter {
+                    email_verified: Some(true),
+                    email_domain: domain("intake.example").email_domain,
+                    ..staff.clone()
+                },
+                &format!(
+                    "m.account_type = 'teacher' AND a.email_verified_at IS NOT NULL AND {}",
+                    like("@intake.example")
+                ),
+            ),
+            case(
+                "group of half, search=intake (nobody)",
+                MemberFilter {
+                    search: SearchWords::parse("intake"),
+                    ..half.clone()
+                },
+                &format!(
+                    "{} AND {}",
+                    in_group(self.groups[2], self.bench),
+                    like("intake")
+                ),
+            ),
+            case(
+                "registered and active in the last half, search=mira",
+                MemberFilter {
+                    registered_from: half_time,
+                    active_from: half_time,
+                    ..search("mira")
+                },
+                &format!(
+                    "m.registered_at >= {0} AND m.last_active_at >= {0} AND {1}",
+                    literal_time(half_time, self.bench),
+                    like("mira")
+                ),
+            ),
+        ]
+    }
+
+    /// Prints a case; gives the worst of its orders.
+    fn measure(&self, case: &Case) -> (f64, String) {
+        let plain = self.time_plain(case);
+        let mut first = 0.0;
+        let mut worst = (0.0, String::new());
+        for order in MemberOrder::ALL {
+            for direction in Direction::ALL {
+                for is_far in [false, true] {
+                    let time = self.time(&case.filter, &self.page(*order, *direction, is_far));
+                    let place = if is_far {
+                        "from the middle on"
+                    } else {
+                        "page 1"
+                    };
+                    if time > worst.0 {
+                        worst = (time, format!("{order} {direction}, {place}"));
+                    }
+                    if (*order, *direction, is_far)
+                        == (MemberOrder::Name, Direction::Ascending, false)
+                    {
+                        first = time;
+                    }
+                }
+            }
+        }
+        let (most, place) = &worst;
+        println!(
+            "| {} | {plain:.1} ms | {first:.1} ms | {most:.1} ms ({place}) |",
+            case.name
+        );
+        worst
+    }
+
+    fn page(&self, by: MemberOrder, direction: Direction, is_far: bool) -> MemberPage {
+        let position = self.positions.iter().find(|(order, _)| *order == by);
+        MemberPage {
+            order: MemberSort { by, direction },
+            after: position
+                .filter(|_| is_far)
+                .map(|(_, position)| position.clone()),
+            limit: PAGE + 1,
+        }
+    }
+
+    /// The median, in milliseconds.
+    fn time(&self, filter: &MemberFilter, page: &MemberPage) -> f64 {
+        let permit = self.bench.permit::<ListMembers>();
+        let times = self.bench.state.services.run_as_system(|tx| {
+            let time = |_| {
+                let started = Instant::now();
+                members::list(tx, &permit, filter.clone(), page)?;
+                Ok(started.elapsed().as_secs_f64() * 1e3)
+            };
+            (0..REQUESTS).map(time).collect()
+        });
+        median(times.unwrap())
+    }
+
+    /// The first page by name, as one statement over memberships and accounts finds it.
+    fn time_plain(&self, case: &Case) -> f64 {
+        let organization = literal_id(self.bench.organization.id.to_string(), self.bench);
+        let sql = format!(
+            "SELECT a.username AS detail FROM memberships m JOIN accounts a ON a.id = m.account_id \
+             WHERE m.organization_id = {organization} AND {} \
+             ORDER BY m.search_key, m.account_id LIMIT {PAGE}",
+            case.plain
+        );
+        let mut connection = self.bench.state.services.pool.get().unwrap();
+        let times = (0..2).map(|_| {
+            let started = Instant::now();
+            lines(&mut connection, &sql);
+            started.elapsed().as_secs_f64() * 1e3
+        });
+        times.fold(f64::INFINITY, f64::min)
+    }
+
+    /// The plan of each statement that lists send.
+    fn explain(&self) {
+        let mut seen = BTreeSet::new();
+        for case in self.cases() {
+            let page = self.page(MemberOrder::Name, Direction::Ascending, true);
+            for statement in self.overhear(&case.filter, &page) {
+                if statement.starts_with("SELECT") && seen.insert(shape(&statement)) {
+                    println!("{}: {statement}", case.name);
+                    self.print_plan(&statement);
+                }
+            }
+        }
+    }
+
+    fn overhear(&self, filter: &MemberFilter, page: &MemberPage) -> Vec<String> {
+        let mut connection = self.bench.state.services.pool.get().unwrap();
+        let (sender, heard) = std::sync::mpsc::channel();
+        connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                // Later queries on this connection have nobody to tell.
+                let _ = sender.send(query.to_string());
+            }
+        });
+        member_list::list(&mut connection, self.bench.organization.id, filter, page).unwrap();
+        let statements = heard.try_iter();
+        let without_binds =
+            |statement: String| statement.split(" -- binds").next().unwrap().to_owned();
+        statements.map(without_binds).collect()
+    }
+
+    fn print_plan(&self, statement: &str) {
+        let mut connection = self.bench.state.services.pool.get().unwrap();
+        let plan = match &mut **connection {
+            Connection::Sqlite(_) => {
+                lines(&mut connection, &format!("EXPLAIN QUERY PLAN {statement}"))
+            }
+            Connection::Postgres(c) => plan_of_postgres(c, statement),
+        };
+        plan.iter().for_each(|line| println!("    {line}"));
+    }
+}
+
+/// The plan for whatever the values are, under the settings with which candidates are asked for.
+fn plan_of_postgres(connection: &mut PgConnection, statement: &str) -> Vec<String> {
+    let values = (1..).take_while(|number| statement.contains(&format!("${number}")));
+    let nulls = values.map(|_| "NULL").collect::<Vec<_>>().join(", ");
+    let arguments = if nulls.is_empty() {
+        nulls
+    } else {
+        format!("({nulls})")
+    };
+    let settings = if statement.contains("candidates") || statement.contains("ANY(ARRAY(") {
+        "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
+    } else {
+        ""
+    };
+    connection
+        .batch_execute(&format!(
+            "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; {settings} PREPARE page AS {statement}"
+        ))
+        .unwrap();
+    let sql = format!("EXPLAIN (COSTS OFF) EXECUTE page {arguments}");
+    let plan: Vec<PlanLine> = diesel::sql_query(sql).load(connection).unwrap();
+    connection
+        .batch_execute("ROLLBACK; DEALLOCATE page")
+        .unwrap();
+    plan.into_iter().map(|line| line.detail).collect()
+}
+
+/// A statement with as many values in a list as in any other.
+fn shape(statement: &str) -> String {
+    let mut shape = statement.replace(|c: char| c.is_ascii_digit(), "");
+    while shape.contains("$, $") {
+        shape = shape.replace("$, $", "$");
+    }
+    while shape.contains("?, ?") {
+        shape = shape.replace("?, ?", "?");
+    }
+    shape
 }
 
 #[derive(QueryableByName)]
@@ -156,64 +545,128 @@ struct PlanLine {
     detail: String,
 }
 
-/// How each database finds the far page: one stretch of the index, from the cursor on.
-fn explain(bench: &Bench, last: &AccountId, far: usize) {
-    let mut connection = bench.state.services.pool.get().unwrap();
-    let statement = statement_of_a_page(&mut connection, bench, last, far);
-    println!("the plan of page {FAR} by name:");
-    match &mut **connection {
-        Connection::Sqlite(c) => {
-            let sql = format!("EXPLAIN QUERY PLAN {statement}");
-            let lines: Vec<Line> = diesel::sql_query(sql).load(c).unwrap();
-            lines
-                .iter()
-                .for_each(|line| println!("    {}", line.detail));
-        }
-        Connection::Postgres(c) => {
-            diesel::sql_query(format!("PREPARE page AS {statement}"))
-                .execute(c)
-                .unwrap();
-            let organization = bench.organization.id;
-            let sql = format!(
-                "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE page \
-                 ('{organization}', '{}', '{last}', {PAGE})",
-                name(far)
-            );
-            let lines: Vec<PlanLine> = diesel::sql_query(sql).load(c).unwrap();
-            lines
-                .iter()
-                .for_each(|line| println!("    {}", line.detail));
+fn lines(connection: &mut Connection, sql: &str) -> Vec<String> {
+    let lines: Vec<Line> = match connection {
+        Connection::Sqlite(c) => diesel::sql_query(sql).load(c).unwrap(),
+        Connection::Postgres(c) => diesel::sql_query(sql).load(c).unwrap(),
+    };
+    lines.into_iter().map(|line| line.detail).collect()
+}
+
+fn person(number: usize, size: usize, (bench, random): (&Bench, &mut fastrand::Rng)) -> Account {
+    let domain = match number {
+        _ if number % 2_000 == 7 => "rare.example",
+        _ if number >= size - size * 3 / 10 => "intake.example",
+        _ => "school.example",
+    };
+    let first = random.choice(FIRST_NAMES).unwrap();
+    let last: String = (0..2).map(|_| random.choice(SYLLABLES).unwrap()).collect();
+    let name = if number % 100 == 3 {
+        random.choice(CHINESE).unwrap().to_owned()
+    } else {
+        format!("{first} {last}")
+    };
+    let email = EmailAddress::parse(&format!("p{number}@{domain}")).unwrap();
+    let mut account = Account::new(
+        email,
+        Username::parse(&name).unwrap(),
+        moment(number, bench),
+    );
+    if random.usize(0..10) == 0 {
+        account.last_active_at = moment(random.usize(0..size), bench);
+    }
+    if number.checked_rem(size / 30) != Some(5) {
+        account.managed_by_organization_id = Some(bench.organization.id);
+    }
+    account.email_verified_at = (number % 100 == 11).then(|| moment(number, bench));
+    account
+}
+
+fn membership(number: usize, account: &Account, bench: &Bench) -> Membership {
+    let terms = Terms {
+        organization: bench.organization.id,
+        account_type: AccountType::Student,
+        role: Role::Member,
+        joined_via: JoinedVia::CsvImport,
+        joined_at: moment(0, bench),
+    };
+    let mut membership = Membership::new(account, &terms);
+    if number.is_multiple_of(20) {
+        membership.account_type = AccountType::Teacher;
+    }
+    if number.is_multiple_of(5_000) {
+        membership.role = Role::Admin;
+    }
+    if number % 400 == 40 {
+        membership.status = MembershipStatus::Deactivated;
+    }
+    membership
+}
+
+fn group(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    members: &[AccountId],
+) -> GroupId {
+    let name = format!("{} people", members.len());
+    let group = Group {
+        id: new_id::<GroupId>(),
+        organization_id: organization,
+        name_key: name_key(&name),
+        search_key: search_key(&name),
+        name,
+        description: None,
+        created_at: rollcall::clock::Clock::system().now(),
+    };
+    assert!(groups::insert(connection, &group).unwrap());
+    for some in members.chunks(1000) {
+        let place = (organization, group.id);
+        group_members::insert(connection, place, some, GroupRole::Member).unwrap();
+    }
+    group.id
+}
+
+fn moment(number: usize, bench: &Bench) -> Timestamp {
+    let seconds = u64::try_from(number).unwrap();
+    bench
+        .organization
+        .created_at
+        .plus(Duration::from_secs(seconds))
+}
+
+fn key(order: MemberOrder, account: &Account) -> MemberKey {
+    match order {
+        MemberOrder::Name => MemberKey::Name(account.search_key().to_owned()),
+        MemberOrder::Registered => MemberKey::Registered(account.created_at),
+        MemberOrder::LastActive => MemberKey::LastActive(account.last_active_at),
+    }
+}
+
+fn compare((key, account): &(MemberKey, AccountId)) -> (String, Option<Timestamp>, AccountId) {
+    match key {
+        MemberKey::Name(name) => (name.clone(), None, *account),
+        MemberKey::Registered(at) | MemberKey::LastActive(at) => {
+            (String::new(), Some(*at), *account)
         }
     }
 }
 
-/// The statement that the list really sends, overheard.
-fn statement_of_a_page(
-    connection: &mut Connection,
-    bench: &Bench,
-    last: &AccountId,
-    far: usize,
-) -> String {
-    let (sender, heard) = std::sync::mpsc::channel();
-    connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            // Later queries on this connection have nobody to tell.
-            let _ = sender.send(query.to_string());
-        }
-    });
-    let page = MemberPage {
-        order: MemberSort {
-            by: MemberOrder::Name,
-            direction: Direction::Ascending,
-        },
-        after: Some(MemberPosition {
-            key: key(MemberOrder::Name, far, bench),
-            account: *last,
-        }),
-        limit: PAGE,
-    };
-    let organization = bench.organization.id;
-    member_list::list(connection, organization, &MemberFilter::default(), &page).unwrap();
-    let statement = heard.recv().unwrap();
-    statement.split(" -- binds").next().unwrap().to_owned()
+fn in_group(group: GroupId, bench: &Bench) -> String {
+    let group = literal_id(group.to_string(), bench);
+    format!("m.account_id IN (SELECT account_id FROM group_memberships WHERE group_id = {group})")
+}
+
+fn literal_id(id: String, bench: &Bench) -> String {
+    match bench.name {
+        "SQLite" => format!("x'{}'", id.replace('-', "")),
+        _ => format!("'{id}'"),
+    }
+}
+
+fn literal_time(at: Option<Timestamp>, bench: &Bench) -> String {
+    let at = at.unwrap();
+    match bench.name {
+        "SQLite" => at.as_microseconds().to_string(),
+        _ => format!("'{at}'"),
+    }
 }

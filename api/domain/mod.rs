@@ -9,6 +9,7 @@ pub mod email_domain;
 pub mod events;
 pub mod generated_address;
 pub mod generated_password;
+pub mod grams;
 pub mod group_members;
 pub mod hash_cost;
 pub mod idempotency_key;

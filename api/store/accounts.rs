@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 use super::Connection;
 use super::backend::each_backend;
+use super::member_grams;
 use super::schema::{accounts, invitations, memberships};
 use crate::clock::new_id;
 use crate::domain::email_address::EmailAddress;
@@ -221,7 +222,7 @@ fn managed_only_by(organization: OrganizationId) -> _ {
         .filter(diesel::dsl::not(diesel::dsl::exists(invited_elsewhere)))
 }
 
-/// Renames the account, here and where memberships repeat the name for their order.
+/// Renames the account; the database repeats its search key in the memberships.
 pub fn rename(connection: &mut Connection, account: &Account, username: &Username) -> Result<()> {
     let search_key = member_key(username, &account.email);
     diesel::update(accounts::table.find(account.id))
@@ -230,10 +231,7 @@ pub fn rename(connection: &mut Connection, account: &Account, username: &Usernam
             accounts::search_key.eq(&search_key),
         ))
         .execute(connection)?;
-    diesel::update(memberships::table.filter(memberships::account_id.eq(account.id)))
-        .set(memberships::search_key.eq(&search_key))
-        .execute(connection)?;
-    Ok(())
+    member_grams::write_anew(connection, account.id, &search_key)
 }
 
 /// Puts a new hash in the place of `known`; `false` where another change was faster.
@@ -353,16 +351,13 @@ pub fn operators(connection: &mut Connection) -> Result<Vec<Account>> {
 /// The precision of "last active"; a finer one would be a write at every request.
 const ACTIVITY_GRAIN: Duration = Duration::from_secs(5 * 60);
 
-/// Notes that the person is active, at most every five minutes.
+/// Notes that the person is active, at most every five minutes; the database repeats it in the memberships.
 pub fn touch(connection: &mut Connection, account: &Account, now: Timestamp) -> Result<()> {
     if now.since(account.last_active_at) < ACTIVITY_GRAIN {
         return Ok(());
     }
     diesel::update(accounts::table.find(account.id))
         .set(accounts::last_active_at.eq(now))
-        .execute(connection)?;
-    diesel::update(memberships::table.filter(memberships::account_id.eq(account.id)))
-        .set(memberships::last_active_at.eq(now))
         .execute(connection)?;
     Ok(())
 }

@@ -1,11 +1,15 @@
 //! Memberships: an account in an organization.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::Connection;
 use super::accounts::Account;
 use super::backend::each_backend;
+use super::member_grams;
 use super::schema::{memberships, organizations};
+use crate::domain::grams::Grams;
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::members::{MemberKey, MemberOrder};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
@@ -25,6 +29,8 @@ pub struct Membership {
     pub joined_via: JoinedVia,
     pub joined_at: Timestamp,
     search_key: String,
+    managed: bool,
+    email_verified: bool,
     registered_at: Timestamp,
     last_active_at: Timestamp,
 }
@@ -51,6 +57,8 @@ impl Membership {
             joined_via: terms.joined_via,
             joined_at: terms.joined_at,
             search_key: account.search_key().to_owned(),
+            managed: account.managed_by_organization_id == Some(terms.organization),
+            email_verified: account.email_verified_at.is_some(),
             registered_at: account.created_at,
             last_active_at: account.last_active_at,
         }
@@ -90,12 +98,24 @@ impl Membership {
 
 /// Adds memberships; tells how many were new, since who is a member already stays as they are.
 pub fn insert_all(connection: &mut Connection, new: &[Membership]) -> Result<usize> {
-    Ok(
-        each_backend!(connection, c => diesel::insert_into(memberships::table)
+    let inserted: Vec<(i64, OrganizationId, AccountId)> = each_backend!(connection, c => diesel::insert_into(memberships::table)
         .values(new)
         .on_conflict_do_nothing()
-        .execute(c))?,
-    )
+        .returning((memberships::number, memberships::organization_id, memberships::account_id))
+        .get_results(c))?;
+    let keys: HashMap<_, _> = new
+        .iter()
+        .map(|new| ((new.organization_id, new.account_id), &new.search_key))
+        .collect();
+    let mut grams: Vec<_> = inserted
+        .iter()
+        .filter_map(|(number, organization, account)| {
+            let key = keys.get(&(*organization, *account))?;
+            Some((*number, Grams::of_key(*organization, key)))
+        })
+        .collect();
+    member_grams::write(connection, &mut grams)?;
+    Ok(inserted.len())
 }
 
 /// An account's membership of the organization.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use diesel::connection::SimpleConnection;
-use diesel::migration::MigrationSource;
+use diesel::migration::{Migration, MigrationSource};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Connection;
@@ -14,7 +14,30 @@ use crate::error::{Error, Result};
 
 type Backend = <Connection as diesel::Connection>::Backend;
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+/// What both databases have.
+const SHARED: EmbeddedMigrations = embed_migrations!("migrations");
+const OF_SQLITE: EmbeddedMigrations = embed_migrations!("migrations_sqlite");
+const OF_POSTGRES: EmbeddedMigrations = embed_migrations!("migrations_postgres");
+
+/// The migrations of one database: those that both have, and its own. Their versions are one order.
+struct Migrations<'a>(&'a EmbeddedMigrations);
+
+impl Migrations<'_> {
+    fn of(connection: &Connection) -> Self {
+        Self(match connection {
+            Connection::Sqlite(_) => &OF_SQLITE,
+            Connection::Postgres(_) => &OF_POSTGRES,
+        })
+    }
+}
+
+impl MigrationSource<Backend> for Migrations<'_> {
+    fn migrations(&self) -> diesel::migration::Result<Vec<Box<dyn Migration<Backend>>>> {
+        let mut all = SHARED.migrations()?;
+        all.extend(self.0.migrations()?);
+        Ok(all)
+    }
+}
 
 /// The advisory lock of migrations: any number that only Rollcall uses.
 const ADVISORY_LOCK: i64 = 0x726f_6c6c_6361_6c6c;
@@ -35,7 +58,7 @@ pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
             }
         }
         let applied = connection
-            .run_pending_migrations(MIGRATIONS)
+            .run_pending_migrations(Migrations::of(connection))
             .map_err(failed)?;
         let applied = applied.iter().map(ToString::to_string).collect();
         invite_codes::create_missing(connection, now)?;
@@ -45,7 +68,7 @@ pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
 
 /// Whether the database has the migrations of this binary and no others: it is neither older nor newer.
 pub fn is_current(connection: &mut Connection) -> Result<bool> {
-    let known = MigrationSource::<Backend>::migrations(&MIGRATIONS).map_err(failed)?;
+    let known = Migrations::of(connection).migrations().map_err(failed)?;
     let known: BTreeSet<String> = known
         .iter()
         .map(|migration| migration.name().version().to_string())

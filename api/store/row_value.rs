@@ -1,4 +1,4 @@
-//! `(a, b) > (x, y)`: the condition of a keyset page.
+//! `(a, b) > (x, y)`: the condition of a keyset page, and conditions that no index is to serve.
 //!
 //! Both databases take a comparison of row values as a condition on the index over `(a, b)`; the
 //! same thing spelled with `OR` is only a filter on PostgreSQL, which reads every row before the
@@ -6,20 +6,23 @@
 
 use diesel::backend::Backend;
 use diesel::expression::{
-    AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate,
+    AppearsOnTable, BoxableExpression, Expression, SelectableExpression, ValidGrouping,
+    is_aggregate,
 };
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::Bool;
 
+use super::connection::MultiBackend;
+use super::schema::memberships;
 use crate::domain::members::Direction;
 
-/// `(columns) > (values)`, or `<` where the page descends.
+/// `(columns) > (values)` with this operator.
 #[derive(Debug, Clone, Copy)]
-pub struct Beyond<A, B, X, Y> {
+pub struct RowComparison<A, B, X, Y> {
     columns: (A, B),
     values: (X, Y),
-    direction: Direction,
+    operator: &'static str,
 }
 
 /// Rows that come after `values` in the order of `columns`.
@@ -27,7 +30,54 @@ pub fn beyond<A, B, X, Y>(
     columns: (A, B),
     values: (X, Y),
     direction: Direction,
-) -> Beyond<A, B, X::Expression, Y::Expression>
+) -> RowComparison<A, B, X::Expression, Y::Expression>
+where
+    A: Expression,
+    B: Expression,
+    A::SqlType: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType,
+    B::SqlType: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType,
+    X: diesel::expression::AsExpression<A::SqlType>,
+    Y: diesel::expression::AsExpression<B::SqlType>,
+{
+    compare(
+        columns,
+        values,
+        match direction {
+            Direction::Ascending => ") > (",
+            Direction::Descending => ") < (",
+        },
+    )
+}
+
+/// Rows that come before `values` in the order of `columns`, or stand there.
+pub fn up_to<A, B, X, Y>(
+    columns: (A, B),
+    values: (X, Y),
+    direction: Direction,
+) -> RowComparison<A, B, X::Expression, Y::Expression>
+where
+    A: Expression,
+    B: Expression,
+    A::SqlType: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType,
+    B::SqlType: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType,
+    X: diesel::expression::AsExpression<A::SqlType>,
+    Y: diesel::expression::AsExpression<B::SqlType>,
+{
+    compare(
+        columns,
+        values,
+        match direction {
+            Direction::Ascending => ") <= (",
+            Direction::Descending => ") >= (",
+        },
+    )
+}
+
+fn compare<A, B, X, Y>(
+    columns: (A, B),
+    values: (X, Y),
+    operator: &'static str,
+) -> RowComparison<A, B, X::Expression, Y::Expression>
 where
     A: Expression,
     B: Expression,
@@ -37,28 +87,28 @@ where
     Y: diesel::expression::AsExpression<B::SqlType>,
 {
     let (x, y) = values;
-    Beyond {
+    RowComparison {
         columns,
         values: (x.as_expression(), y.as_expression()),
-        direction,
+        operator,
     }
 }
 
-impl<A, B, X, Y> Expression for Beyond<A, B, X, Y> {
+impl<A, B, X, Y> Expression for RowComparison<A, B, X, Y> {
     type SqlType = Bool;
 }
 
-impl<A, B, X, Y, GB> ValidGrouping<GB> for Beyond<A, B, X, Y> {
+impl<A, B, X, Y, GB> ValidGrouping<GB> for RowComparison<A, B, X, Y> {
     type IsAggregate = is_aggregate::No;
 }
 
-impl<A, B, X, Y> QueryId for Beyond<A, B, X, Y> {
+impl<A, B, X, Y> QueryId for RowComparison<A, B, X, Y> {
     // The operator is not part of the type, so the statement cannot be cached by it.
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<QS, A, B, X, Y> AppearsOnTable<QS> for Beyond<A, B, X, Y>
+impl<QS, A, B, X, Y> AppearsOnTable<QS> for RowComparison<A, B, X, Y>
 where
     A: AppearsOnTable<QS>,
     B: AppearsOnTable<QS>,
@@ -67,7 +117,7 @@ where
 {
 }
 
-impl<QS, A, B, X, Y> SelectableExpression<QS> for Beyond<A, B, X, Y>
+impl<QS, A, B, X, Y> SelectableExpression<QS> for RowComparison<A, B, X, Y>
 where
     Self: AppearsOnTable<QS>,
     A: SelectableExpression<QS>,
@@ -77,7 +127,7 @@ where
 {
 }
 
-impl<DB, A, B, X, Y> QueryFragment<DB> for Beyond<A, B, X, Y>
+impl<DB, A, B, X, Y> QueryFragment<DB> for RowComparison<A, B, X, Y>
 where
     DB: Backend,
     A: QueryFragment<DB>,
@@ -90,14 +140,42 @@ where
         self.columns.0.walk_ast(out.reborrow())?;
         out.push_sql(", ");
         self.columns.1.walk_ast(out.reborrow())?;
-        out.push_sql(match self.direction {
-            Direction::Ascending => ") > (",
-            Direction::Descending => ") < (",
-        });
+        out.push_sql(self.operator);
         self.values.0.walk_ast(out.reborrow())?;
         out.push_sql(", ");
         self.values.1.walk_ast(out.reborrow())?;
         out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// A condition that is asked of each row that another one has found: `(condition) IS TRUE` is the same and
+/// serves no index, so that the planner of neither database can prefer it.
+pub struct Unindexed(
+    pub Box<dyn BoxableExpression<memberships::table, MultiBackend, SqlType = Bool>>,
+);
+
+impl Expression for Unindexed {
+    type SqlType = Bool;
+}
+
+impl<GB> ValidGrouping<GB> for Unindexed {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl QueryId for Unindexed {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl AppearsOnTable<memberships::table> for Unindexed {}
+impl SelectableExpression<memberships::table> for Unindexed {}
+
+impl QueryFragment<MultiBackend> for Unindexed {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("(");
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(") IS TRUE");
         Ok(())
     }
 }

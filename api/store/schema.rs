@@ -70,6 +70,7 @@ table! {
     use crate::store::sql_types::*;
 
     memberships (organization_id, account_id) {
+        number -> BigInt,
         organization_id -> Id,
         account_id -> Id,
         account_type -> Text,
@@ -78,6 +79,8 @@ table! {
         joined_via -> Text,
         joined_at -> UtcTimestamp,
         search_key -> Text,
+        managed -> Bool,
+        email_verified -> Bool,
         registered_at -> UtcTimestamp,
         last_active_at -> UtcTimestamp,
     }

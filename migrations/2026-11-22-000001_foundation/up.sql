@@ -61,9 +61,11 @@ CREATE TABLE refresh_tokens (
 );
 CREATE INDEX refresh_tokens_session ON refresh_tokens (session_id);
 
--- search_key, registered_at and last_active_at repeat the account's: a page of one organization's
--- members, in any of the three orders, is then one stretch of one index.
+-- search_key, managed, email_verified, registered_at and last_active_at repeat the account's: a page of
+-- one organization's members, in any of the three orders and by any filter, is then one stretch of one index.
 CREATE TABLE memberships (
+    -- By it the search index knows the membership; the database gives it.
+    number integer PRIMARY KEY NOT NULL,
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     account_type text NOT NULL,
@@ -72,14 +74,33 @@ CREATE TABLE memberships (
     joined_via text NOT NULL,
     joined_at timestamptz NOT NULL,
     search_key text NOT NULL,
+    -- Whether the organization manages the account.
+    managed boolean NOT NULL,
+    email_verified boolean NOT NULL,
     registered_at timestamptz NOT NULL,
     last_active_at timestamptz NOT NULL,
-    PRIMARY KEY (organization_id, account_id)
+    UNIQUE (organization_id, account_id)
 );
 CREATE INDEX memberships_account ON memberships (account_id);
-CREATE INDEX memberships_by_name ON memberships (organization_id, search_key, account_id);
-CREATE INDEX memberships_by_registration ON memberships (organization_id, registered_at, account_id);
-CREATE INDEX memberships_by_activity ON memberships (organization_id, last_active_at, account_id);
+-- The three orders. What follows the account is what lists filter by: the index alone tells who is on a page.
+CREATE INDEX memberships_by_name ON memberships (
+    organization_id, search_key, account_id,
+    account_type, role, status, managed, email_verified, registered_at, last_active_at
+);
+CREATE INDEX memberships_by_registration ON memberships (
+    organization_id, registered_at, account_id,
+    search_key, account_type, role, status, managed, email_verified, last_active_at
+);
+CREATE INDEX memberships_by_activity ON memberships (
+    organization_id, last_active_at, account_id,
+    search_key, account_type, role, status, managed, email_verified, registered_at
+);
+-- Those who are few in most organizations.
+CREATE INDEX memberships_staff ON memberships (organization_id) WHERE account_type IN ('teacher', 'creator');
+CREATE INDEX memberships_admins ON memberships (organization_id) WHERE role = 'admin';
+CREATE INDEX memberships_deactivated ON memberships (organization_id) WHERE status = 'deactivated';
+CREATE INDEX memberships_unmanaged ON memberships (organization_id) WHERE NOT managed;
+CREATE INDEX memberships_verified ON memberships (organization_id) WHERE email_verified;
 
 -- The ledger: one row for the total and one for each account type (`docs/organizations.md#seats`).
 CREATE TABLE seats (

@@ -10,6 +10,7 @@ use rollcall::domain::imports::ImportStatus;
 use serde_json::json;
 
 use crate::support::app::block_on;
+use crate::support::database;
 use crate::support::import_file::ImportFile;
 use crate::support::invariants;
 use crate::support::people::{PASSWORD, text};
@@ -376,11 +377,8 @@ fn a_database_that_is_not_there_is_told_within_seconds() {
 mod the_database_is_brought_up_to_date_once {
     use super::*;
 
-    fn migrate_twice(installation: &Installation) {
+    fn migrate_twice(installation: &Installation, migrations: usize) {
         let told = printed(&installation.run(&["migrate"]));
-        let migrations = std::fs::read_dir("migrations")
-            .expect("no migrations")
-            .count();
         assert_eq!(told.matches("applied ").count(), migrations, "{told}");
         assert!(told.ends_with("The database is up to date.\n"), "{told}");
         let told = printed(&installation.run(&["migrate"]));
@@ -388,7 +386,7 @@ mod the_database_is_brought_up_to_date_once {
     }
 
     /// The first to come makes the file, the keys and the tables; the others find them.
-    fn migrate_many_times_at_once(installation: &Installation) {
+    fn migrate_many_times_at_once(installation: &Installation, migrations: usize) {
         let spawn = |_| {
             let mut command = installation.command(&["migrate"]);
             command
@@ -402,22 +400,20 @@ mod the_database_is_brought_up_to_date_once {
         for child in children {
             told += &printed(&child.wait_with_output().expect("no child"));
         }
-        let migrations = std::fs::read_dir("migrations")
-            .expect("no migrations")
-            .count();
         assert_eq!(told.matches("applied ").count(), migrations, "{told}");
     }
 
     #[test]
     fn sqlite() {
-        migrate_twice(&Installation::on_sqlite());
-        migrate_many_times_at_once(&Installation::on_sqlite());
+        let migrations = database::migrations("sqlite");
+        migrate_twice(&Installation::on_sqlite(), migrations);
+        migrate_many_times_at_once(&Installation::on_sqlite(), migrations);
     }
 
     #[test]
     fn postgres() {
         if let Some(installation) = Installation::on_postgres() {
-            migrate_twice(&installation);
+            migrate_twice(&installation, database::migrations("postgres"));
         }
     }
 }

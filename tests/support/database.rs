@@ -60,3 +60,9 @@ pub fn postgres_template() -> Option<&'static str> {
         })
         .as_deref()
 }
+
+/// How many migrations `sqlite` or `postgres` has: those of both databases, and its own.
+pub fn migrations(database: &str) -> usize {
+    let count = |folder: &str| std::fs::read_dir(folder).expect("no migrations").count();
+    count("migrations") + count(&format!("migrations_{database}"))
+}

@@ -10,11 +10,11 @@ use rollcall::domain::audit::AuditAction;
 use rollcall::domain::ids::{AccountId, ImportId, OrganizationId};
 use rollcall::domain::imports::{ImportStatus, RowOutcome};
 use rollcall::domain::password::Password;
-use rollcall::store::Pool;
 use rollcall::store::pool::Pooled;
 use rollcall::store::schema::{
     accounts, audit_events, group_memberships, import_outcomes, import_rows, imports, memberships,
 };
+use rollcall::store::{Connection, Pool};
 use serde_json::Value;
 
 use super::import_file::ImportFile;
@@ -342,6 +342,51 @@ pub fn check_passwords(created: &[Created]) {
             });
         }
     });
+}
+
+/// Asserts that every membership repeats its account, and that the search index has exactly the
+/// memberships.
+pub fn check_members(pool: &Pool) {
+    let mut connection = connect(pool);
+    let count = |connection: &mut Connection, sql: &str| -> i64 {
+        let count: Count = match connection {
+            Connection::Sqlite(c) => diesel::sql_query(sql).get_result(c),
+            Connection::Postgres(c) => diesel::sql_query(sql).get_result(c),
+        }
+        .expect("no count");
+        count.count
+    };
+    let differing = "SELECT count(*) AS count FROM memberships m JOIN accounts a ON a.id = m.account_id \
+        WHERE m.search_key <> a.search_key OR m.registered_at <> a.created_at \
+        OR m.last_active_at <> a.last_active_at \
+        OR m.email_verified <> (a.email_verified_at IS NOT NULL) \
+        OR m.managed <> (a.managed_by_organization_id IS NOT NULL \
+            AND a.managed_by_organization_id = m.organization_id)";
+    assert_eq!(count(&mut connection, differing), 0, "memberships differ");
+    let number = match &**connection {
+        Connection::Sqlite(_) => "rowid",
+        Connection::Postgres(_) => "number",
+    };
+    for (one, other) in [
+        (
+            format!("{number} FROM member_grams"),
+            "number FROM memberships",
+        ),
+        (
+            "number FROM memberships".to_owned(),
+            &*format!("{number} FROM member_grams"),
+        ),
+    ] {
+        let missing =
+            format!("SELECT count(*) AS count FROM (SELECT {one} EXCEPT SELECT {other}) d");
+        assert_eq!(count(&mut connection, &missing), 0, "{one} without {other}");
+    }
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    count: i64,
 }
 
 /// How many imports stand like this.

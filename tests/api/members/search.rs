@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::both_databases;
-use crate::support::people::{Organization, text};
+use crate::support::people::{Organization, PASSWORD, text};
+use crate::support::{both_databases, invariants};
 
 const PEOPLE: &str = "email,password,username\n\
     mira@bücher.example,quiet rivers 11,Mira Kovač\n\
@@ -236,3 +236,189 @@ both_databases!(
         }
     }
 );
+
+both_databases!(the_index_has_exactly_the_members, |app| {
+    let school = app.school().await;
+    school.import_students(PEOPLE).await;
+    let other = app.organization("Other School", "school").await;
+    let check = || invariants::check_members(&app.state.services.pool);
+    check();
+    let li = app.sign_in("li@x.org", "quiet rivers 13").await;
+    let code = other
+        .admin
+        .get(&other.path("/invite-code"))
+        .await
+        .expect_status(200);
+    let redeem = json!({ "code": code["code"] });
+    li.post("/v1/invite-codes/redeem", redeem)
+        .await
+        .expect_status(200);
+    check();
+    assert_eq!(found(&other, "龙").await, ["li"]);
+    let leave = format!("/v1/me/memberships/{}", other.id);
+    li.delete(&leave).await.expect_status(204);
+    check();
+    assert!(found(&other, "龙").await.is_empty());
+    let path = school.path("/members?search=wild");
+    let page = school.admin.get(&path).await.expect_status(200);
+    let wild = school.path(&format!(
+        "/members/{}",
+        text(&page["items"][0]["account_id"])
+    ));
+    school.admin.delete(&wild).await.expect_status(204);
+    check();
+    let delete = json!({ "password": PASSWORD });
+    let path = format!("/v1/organizations/{}", school.id);
+    let request = school.admin.request(reqwest::Method::DELETE, &path);
+    let deleted = request.json(&delete).send().await.unwrap();
+    assert!(deleted.status().is_success());
+    check();
+});
+
+/// The order is read in stretches, and a page is chosen among few candidates, only where there are many
+/// members.
+mod large_organizations {
+    use super::*;
+    use rollcall::domain::email_address::EmailAddress;
+    use rollcall::domain::organization::{AccountType, JoinedVia, Role};
+    use rollcall::domain::username::Username;
+    use rollcall::store::accounts::{self, Account};
+    use rollcall::store::memberships::{self, Membership, Terms};
+
+    const MEMBERS: usize = 9_500;
+
+    /// A name for each number: every part of it tells something of the number.
+    fn name(number: usize) -> String {
+        let family = ["Aalto", "Berg", "Cruz", "Dahl", "李小龙"][number % 5];
+        let when = match number {
+            0..3_000 => "Soon",
+            3_000..9_000 => "Main",
+            _ => "Late",
+        };
+        format!("{family} {when} {number:05}")
+    }
+
+    fn populate(school: &Organization<'_>, app: &crate::support::App) {
+        let mut connection = invariants::connect(&app.state.services.pool);
+        let terms = Terms {
+            organization: school.id.parse().unwrap(),
+            account_type: AccountType::Student,
+            role: Role::Member,
+            joined_via: JoinedVia::CsvImport,
+            joined_at: app.now(),
+        };
+        for numbers in (0..MEMBERS).collect::<Vec<_>>().chunks(500) {
+            let people: Vec<Account> = numbers
+                .iter()
+                .map(|number| {
+                    let email = EmailAddress::parse(&format!("p{number}@crowd.example")).unwrap();
+                    let name = Username::parse(&name(*number)).unwrap();
+                    let seconds = u64::try_from(*number).unwrap();
+                    let at = app.now().plus(std::time::Duration::from_secs(seconds));
+                    let mut account = Account::new(email, name, at);
+                    account.managed_by_organization_id =
+                        (number % 3_000 != 0).then_some(terms.organization);
+                    account
+                })
+                .collect();
+            accounts::insert_new(&mut connection, &people).unwrap();
+            let members: Vec<_> = people
+                .iter()
+                .map(|one| Membership::new(one, &terms))
+                .collect();
+            memberships::insert_all(&mut connection, &members).unwrap();
+        }
+    }
+
+    /// All that a list shows, page by page.
+    async fn all(school: &Organization<'_>, query: &str) -> Vec<String> {
+        let mut emails = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = school.path(&format!("/members?limit=200&{query}{cursor}"));
+            let page = school.admin.get(&path).await.expect_status(200);
+            let items = page["items"].as_array().unwrap();
+            emails.extend(items.iter().map(|item| text(&item["email"])));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return emails,
+            }
+        }
+    }
+
+    both_databases!(every_way_to_a_page_finds_the_same, |app| {
+        let school = app.school().await;
+        populate(&school, app);
+        invariants::check_members(&app.state.services.pool);
+        let numbers = |is_in: fn(&usize) -> bool| -> Vec<String> {
+            let numbers = (0..MEMBERS).filter(is_in);
+            numbers
+                .map(|number| format!("p{number}@crowd.example"))
+                .collect()
+        };
+        for (query, expected) in [
+            ("search=late".to_owned(), numbers(|n| *n >= 9_000)),
+            ("search=08777".to_owned(), numbers(|n| *n == 8_777)),
+            (
+                format!("search={}", encoded("小龙")),
+                numbers(|n| n % 5 == 4),
+            ),
+            (
+                format!("search={}", encoded("龙 late")),
+                numbers(|n| *n >= 9_000 && n % 5 == 4),
+            ),
+            (
+                "search=la+berg+crowd".to_owned(),
+                numbers(|n| *n >= 9_000 && n % 5 == 1),
+            ),
+            ("search=late+soon".to_owned(), Vec::new()),
+            ("search=zz".to_owned(), Vec::new()),
+            ("search=%25late".to_owned(), Vec::new()),
+            (
+                "managed=false&search=crowd".to_owned(),
+                numbers(|n| n % 3_000 == 0),
+            ),
+            (
+                "managed=false&search=late".to_owned(),
+                numbers(|n| *n == 9_000),
+            ),
+            (
+                "email_domain=crowd.example&search=late".to_owned(),
+                numbers(|n| *n >= 9_000),
+            ),
+            ("email_domain=rowd.example".to_owned(), Vec::new()),
+            ("role=admin&search=crowd".to_owned(), Vec::new()),
+            (
+                "account_type=student&search=soon+dahl".to_owned(),
+                numbers(|n| *n < 3_000 && n % 5 == 3),
+            ),
+            (
+                "registered_from=2026-09-01T10:00:00Z&managed=true".to_owned(),
+                numbers(|n| *n >= 9_000 && n % 3_000 != 0),
+            ),
+        ] {
+            let by_registration = format!("{query}&sort=registered");
+            assert_eq!(all(&school, &by_registration).await, expected, "{query}");
+            let down = format!("{by_registration}&direction=desc");
+            let mut found = all(&school, &down).await;
+            found.reverse();
+            assert_eq!(found, expected, "{down}");
+            for order in ["sort=name&direction=desc", "sort=last_active", "sort=name"] {
+                let mut found = all(&school, &format!("{query}&{order}")).await;
+                let mut expected = expected.clone();
+                found.sort();
+                expected.sort();
+                assert_eq!(found, expected, "{query} {order}");
+            }
+        }
+        let path = "/members?search=main&sort=registered&limit=3";
+        let page = school
+            .admin
+            .get(&school.path(path))
+            .await
+            .expect_status(200);
+        let first = page["items"].as_array().unwrap().iter();
+        let first: Vec<String> = first.map(|item| text(&item["email"])).collect();
+        assert_eq!(first, numbers(|n| (3_000..3_003).contains(n)));
+    });
+}

@@ -1,0 +1,256 @@
+//! Members that one condition leaves, found by an index of that condition alone: where they are few, a page
+//! is chosen among them.
+//!
+//! The statements leave the planner one way only. Which members are many is counted, not estimated.
+
+use diesel::connection::SimpleConnection;
+use diesel::expression::{
+    AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate,
+};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Text};
+
+use super::Connection;
+use super::connection::MultiBackend;
+use super::member_filter::MemberFilter;
+use super::member_grams;
+use super::schema::memberships;
+use super::sql_types::{Id, UtcTimestamp};
+use crate::domain::email_domain::EmailDomain;
+use crate::domain::grams::Grams;
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::organization::{GroupRole, MembershipStatus, Role};
+use crate::domain::search_key::SearchWords;
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+
+/// How many candidates are few: reading and sorting so many takes some milliseconds.
+const MAX_CANDIDATES: i64 = 5_000;
+
+/// The candidates of an organization by one condition.
+#[derive(Clone, Debug)]
+pub struct Candidates {
+    organization: OrganizationId,
+    source: Source,
+    is_postgres: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// Has all of these grams.
+    Grams(String),
+    /// Stands in a partial index with this condition.
+    Few(&'static str),
+    Group(GroupId, Option<GroupRole>),
+    /// In a group that this account manages.
+    ManagedBy(AccountId),
+    /// From the first moment until before the second, by this column.
+    Time(&'static str, Option<Timestamp>, Option<Timestamp>),
+}
+
+impl Candidates {
+    /// The candidates of a condition of the filter that leaves few; `None` where each leaves many.
+    pub fn few(
+        connection: &mut Connection,
+        organization: OrganizationId,
+        filter: &MemberFilter,
+    ) -> Result<Option<Self>> {
+        for source in sources(connection, organization, filter) {
+            let candidates = Self {
+                organization,
+                source,
+                is_postgres: matches!(connection, Connection::Postgres(_)),
+            };
+            let count: i64 = Count(&candidates).get_result(connection)?;
+            if count <= MAX_CANDIDATES {
+                return Ok(Some(candidates));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Keeps PostgreSQL, for the rest of the transaction, from reading whole tables where it takes a few
+/// candidates for many. SQLite has no other way than that of the statement.
+pub fn forbid_whole_tables(connection: &mut Connection) -> Result<()> {
+    match connection {
+        Connection::Sqlite(_) => {}
+        Connection::Postgres(postgres) => postgres.batch_execute(
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
+             SET LOCAL enable_mergejoin = off",
+        )?,
+    }
+    Ok(())
+}
+
+/// The conditions of a filter that have an index, those that usually leave fewer first.
+fn sources(
+    connection: &Connection,
+    organization: OrganizationId,
+    filter: &MemberFilter,
+) -> Vec<Source> {
+    let few = [
+        (filter.role == Some(Role::Admin), "role = 'admin'"),
+        (
+            filter.status == Some(MembershipStatus::Deactivated),
+            "status = 'deactivated'",
+        ),
+        (filter.managed == Some(false), "NOT managed"),
+        (
+            filter.account_type.is_some_and(|kind| kind.is_staff()),
+            "account_type IN ('teacher', 'creator')",
+        ),
+        (filter.email_verified == Some(true), "email_verified"),
+    ];
+    let few = few.iter().filter(|(is_asked, _)| *is_asked);
+    let words = filter.search.iter().cloned();
+    let domain = filter.email_domain.as_ref().and_then(word_of_domain);
+    let grams = words.chain(domain).map(|words| {
+        let grams = Grams::of_words(organization, &words);
+        Source::Grams(member_grams::pattern(connection, &grams))
+    });
+    let times = [
+        (
+            "registered_at",
+            filter.registered_from,
+            filter.registered_to,
+        ),
+        ("last_active_at", filter.active_from, filter.active_to),
+    ];
+    let times = times
+        .into_iter()
+        .filter(|(_, from, to)| from.is_some() || to.is_some());
+    few.map(|(_, condition)| Source::Few(condition))
+        .chain(
+            filter
+                .group
+                .map(|group| Source::Group(group, filter.group_role)),
+        )
+        .chain(filter.managed_by.map(Source::ManagedBy))
+        .chain(grams)
+        .chain(times.map(|(column, from, to)| Source::Time(column, from, to)))
+        .collect()
+}
+
+fn word_of_domain(domain: &EmailDomain) -> Option<SearchWords> {
+    SearchWords::parse(&format!("@{domain}"))
+}
+
+impl Candidates {
+    /// Writes a query for the numbers of their memberships.
+    fn push_query<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        match &self.source {
+            Source::Grams(pattern) if self.is_postgres => {
+                out.push_sql("SELECT number FROM member_grams WHERE grams @> ");
+                out.push_bind_param::<Text, _>(pattern)?;
+                out.push_sql("::int4[]");
+            }
+            Source::Grams(pattern) => {
+                out.push_sql("SELECT rowid FROM member_grams WHERE member_grams MATCH ");
+                out.push_bind_param::<Text, _>(pattern)?;
+            }
+            Source::Few(condition) => {
+                out.push_sql("SELECT number FROM memberships WHERE organization_id = ");
+                out.push_bind_param::<Id, _>(&self.organization)?;
+                out.push_sql(" AND ");
+                out.push_sql(condition);
+            }
+            Source::Group(group, role) => {
+                out.push_sql(
+                    "SELECT m.number FROM group_memberships g JOIN memberships m \
+                     ON m.organization_id = g.organization_id AND m.account_id = g.account_id \
+                     WHERE g.group_id = ",
+                );
+                out.push_bind_param::<Id, _>(group)?;
+                if let Some(role) = role {
+                    out.push_sql(" AND g.role = ");
+                    out.push_bind_param::<Text, _>(role)?;
+                }
+            }
+            Source::ManagedBy(manager) => {
+                out.push_sql(
+                    "SELECT m.number FROM group_memberships mine \
+                     JOIN group_memberships g ON g.group_id = mine.group_id \
+                     JOIN memberships m \
+                     ON m.organization_id = g.organization_id AND m.account_id = g.account_id \
+                     WHERE mine.organization_id = ",
+                );
+                out.push_bind_param::<Id, _>(&self.organization)?;
+                out.push_sql(" AND mine.account_id = ");
+                out.push_bind_param::<Id, _>(manager)?;
+                out.push_sql(" AND mine.role = 'manager'");
+            }
+            Source::Time(column, from, to) => {
+                out.push_sql("SELECT number FROM memberships WHERE organization_id = ");
+                out.push_bind_param::<Id, _>(&self.organization)?;
+                for (operator, moment) in [(" >= ", from), (" < ", to)] {
+                    if let Some(moment) = moment {
+                        out.push_sql(" AND ");
+                        out.push_sql(column);
+                        out.push_sql(operator);
+                        out.push_bind_param::<UtcTimestamp, _>(moment)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The condition that a membership is one of the candidates.
+impl QueryFragment<MultiBackend> for Candidates {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        // An array is read first, and each of its numbers looked up.
+        let (before, behind) = if self.is_postgres {
+            ("memberships.number = ANY(ARRAY(", "))")
+        } else {
+            ("memberships.number IN (", ")")
+        };
+        out.push_sql(before);
+        self.push_query(out.reborrow())?;
+        out.push_sql(behind);
+        Ok(())
+    }
+}
+
+impl Expression for Candidates {
+    type SqlType = Bool;
+}
+
+impl<GB> ValidGrouping<GB> for Candidates {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl QueryId for Candidates {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl AppearsOnTable<memberships::table> for Candidates {}
+impl SelectableExpression<memberships::table> for Candidates {}
+
+/// How many candidates there are, counted until they are no longer few.
+struct Count<'a>(&'a Candidates);
+
+impl QueryFragment<MultiBackend> for Count<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("SELECT count(*) FROM (");
+        self.0.push_query(out.reborrow())?;
+        out.push_sql(" LIMIT ");
+        out.push_bind_param::<BigInt, _>(&(MAX_CANDIDATES + 1))?;
+        out.push_sql(") AS candidates");
+        Ok(())
+    }
+}
+
+impl QueryId for Count<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Count<'_> {
+    type SqlType = BigInt;
+}
+
+impl RunQueryDsl<Connection> for Count<'_> {}

@@ -1,0 +1,2 @@
+DROP FUNCTION accounts_repeated CASCADE;
+DROP TABLE member_grams;

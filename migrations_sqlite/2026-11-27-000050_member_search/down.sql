@@ -1,0 +1,3 @@
+DROP TRIGGER memberships_ended;
+DROP TRIGGER accounts_repeated;
+DROP TABLE member_grams;
