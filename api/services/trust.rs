@@ -8,15 +8,20 @@ use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
 use crate::store::sessions;
 
-/// Whether the account may become an admin or staff of the organization: its address is verified, or the
-/// organization manages it and whoever uses it has chosen the password.
+/// Whether the account may become an admin or staff of the organization: its address is verified and
+/// nobody of another organization knows the password, or the organization manages it and whoever uses it
+/// has chosen the password.
 pub fn is_trusted(account: &Account, organization: OrganizationId) -> bool {
     let is_own_choice = match account.password_origin {
         PasswordOrigin::Owner | PasswordOrigin::Replaced => account.password_hash.is_some(),
         PasswordOrigin::Assigned => false,
     };
-    let is_managed_here = account.managed_by_organization_id == Some(organization);
-    account.email_verified_at.is_some() || (is_managed_here && is_own_choice)
+    let is_known_elsewhere = match account.password_origin {
+        PasswordOrigin::Owner | PasswordOrigin::Replaced => false,
+        PasswordOrigin::Assigned => !account.is_managed_by(organization),
+    };
+    let is_verified = account.email_verified_at.is_some();
+    (is_verified && !is_known_elsewhere) || (account.is_managed_by(organization) && is_own_choice)
 }
 
 /// Refuses to make an account an admin or staff that is not trusted.
@@ -29,9 +34,10 @@ pub fn require_trusted(account: &Account, organization: OrganizationId) -> Resul
     }
     Err(Error::refused(
         Code::EmailNotVerified,
-        "Nothing has proved yet that this person reads the mailbox of the address, so they cannot become \
-         an admin or staff. Have them verify the address (/v1/auth/email/resend mails them a link); \
-         the owner of an account that this organization manages may choose a password instead.",
+        "Nothing has proved yet that this person reads the mailbox of the address and alone knows the \
+         password, so they cannot become an admin or staff. Have them verify the address \
+         (/v1/auth/email/resend mails them a link), and choose a password of their own where somebody \
+         else set it; for an account that this organization manages one of the two is enough.",
     ))
 }
 

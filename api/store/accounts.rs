@@ -67,6 +67,11 @@ impl Account {
         }
     }
 
+    /// Whether this organization created it and no other one has had a share in it since.
+    pub fn is_managed_by(&self, organization: OrganizationId) -> bool {
+        self.managed_by_organization_id == Some(organization)
+    }
+
     /// Whether its owner has used it in any way.
     pub fn is_used(&self) -> bool {
         self.password_hash.is_some()

@@ -109,6 +109,33 @@ both_databases!(
     }
 );
 
+both_databases!(
+    a_password_that_another_organization_set_earns_no_trust,
+    |app| {
+        let school = app.school().await;
+        let other = app.organization("Other School", "school").await;
+        let file = format!("email,password,username\nann@x.example,{PASSWORD},Ann\n");
+        let imported = school.import(file, &[("account_type", "student")]).await;
+        imported.expect_status(202);
+        app.drain().await;
+        let ann = app.sign_in("ann@x.example", PASSWORD).await;
+        app.verify(&ann.id);
+        app.join(&other, &ann, "student").await;
+        // An admin of the first school could sign in as her, and would be an admin here.
+        let lead = json!({ "role": "admin" });
+        let refused = patch(&other, &ann, lead.clone()).await;
+        refused.expect_problem(403, "email_not_verified");
+        let many = json!({ "account_ids": [ann.id], "account_type": "teacher" });
+        let path = other.path("/members/bulk-update");
+        let bulk = other.admin.post(&path, many).await.expect_status(200);
+        assert_eq!(outcomes(&bulk), ["email_not_verified"]);
+        let change = json!({ "current_password": PASSWORD, "new_password": "nine grey swans 99" });
+        let changed = ann.post("/v1/auth/password/change", change).await;
+        changed.expect_status(204);
+        patch(&other, &ann, lead).await.expect_status(200);
+    }
+);
+
 both_databases!(who_accepts_to_be_staff_keeps_one_session, |app| {
     let school = app.school().await;
     let jane = app.register("jane@x.example").await;

@@ -63,7 +63,7 @@ impl From<Member> for MemberBody {
         } = member.row;
         Self {
             account_id: account.id,
-            managed: account.managed_by_organization_id == Some(membership.organization_id),
+            managed: account.is_managed_by(membership.organization_id),
             username: account.username.to_string(),
             email: account.email.to_string(),
             email_verified: account.email_verified_at.is_some(),

@@ -132,7 +132,7 @@ impl Export {
 
 fn record(member: &Member) -> [String; COLUMNS.len()] {
     let (account, membership) = (&member.row.account, &member.row.membership);
-    let managed = account.managed_by_organization_id == Some(membership.organization_id);
+    let managed = account.is_managed_by(membership.organization_id);
     let last_active = account.last_active_at.unless_never();
     let groups: Vec<_> = member
         .groups

@@ -118,7 +118,7 @@ pub(super) fn load(
 /// # Errors
 /// `not_managed_here`.
 fn require_managed(account: &Account, organization: OrganizationId) -> Result<()> {
-    if account.managed_by_organization_id == Some(organization) && !account.operator {
+    if account.is_managed_by(organization) && !account.operator {
         return Ok(());
     }
     Err(not_managed_here())

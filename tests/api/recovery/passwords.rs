@@ -172,6 +172,7 @@ fn instructions(app: &App, person: &Person<'_>, invited: bool) -> String {
                 invitations::organization_id.eq(organization),
                 invitations::account_id.eq(account),
                 invitations::email.eq(&person.email),
+                invitations::search_key.eq(&person.email),
                 invitations::kind.eq("new_account"),
                 invitations::account_type.eq("student"),
                 invitations::language.eq("en"),
