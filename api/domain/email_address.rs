@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use icu_properties::CodePointMapData;
+use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,30 @@ pub enum EmailAddressError {
         /// What is wrong, as a sentence.
         reason: &'static str,
     },
+    /// It has a character that addresses do not have.
+    #[error("{}", words_of_character(*character))]
+    WrongCharacter {
+        /// The first of them.
+        character: char,
+    },
+}
+
+/// What is wrong with a character, and what was probably meant by it.
+fn words_of_character(character: char) -> String {
+    let meant = match character {
+        '’' | '‘' | '‛' | 'ʼ' | 'ʹ' | '´' | '′' => "'",
+        '‐'..='―' | '−' | '⁃' | '﹣' | '﹘' => "-",
+        '。' | '｡' | '․' | '۔' | '‧' | '·' | '・' => ".",
+        '﹫' => "@",
+        '∗' | '⁎' => "*",
+        '⁄' | '∕' => "/",
+        _ => {
+            return format!(
+                "An email address has no “{character}”: leave it out, or type the address anew."
+            );
+        }
+    };
+    format!("An email address has no “{character}”; “{meant}” was probably meant.")
 }
 
 impl EmailAddress {
@@ -52,8 +78,9 @@ impl EmailAddress {
     /// The address that `text` spells, with the white space and the invisible characters around it
     /// taken off: spreadsheets and mail programs leave both behind.
     ///
-    /// Before the `@` stands a dot-atom of RFC 5321, other scripts included (RFC 6531). Quoted
-    /// local parts and IP addresses as domains are refused: no person's address needs them.
+    /// Before the `@` stands a dot-atom of RFC 5321, with the letters, marks and digits of other scripts
+    /// (RFC 6531); behind it, a domain of IDNA 2008. Quoted local parts and IP addresses as domains are
+    /// refused: no person's address needs them. Full-width forms are taken for what they are forms of.
     ///
     /// # Errors
     /// Where nothing is left after trimming, or mail cannot be sent there.
@@ -65,6 +92,7 @@ impl EmailAddress {
         if text.len() > MAX_INPUT_BYTES {
             return Err(invalid(TOO_LONG));
         }
+        let text = &fold_width(text);
         refuse_other_notations(text)?;
         let (local_part, domain) = split_at_sign(text)?;
         let address = format!(
@@ -153,10 +181,22 @@ fn canonical_local_part(text: &str) -> Result<String, EmailAddressError> {
     if local_part.len() > MAX_LOCAL_PART_BYTES {
         return Err(invalid("The part before the @ has at most 64 bytes."));
     }
-    match local_part_fault(&local_part) {
-        Some(reason) => Err(invalid(reason)),
+    if let Some(reason) = local_part_fault(&local_part) {
+        return Err(invalid(reason));
+    }
+    match local_part.chars().find(|c| *c != '.' && !is_atom_text(*c)) {
+        Some(character) => Err(EmailAddressError::WrongCharacter { character }),
         None => Ok(local_part),
     }
+}
+
+/// Half-width letters in place of the full-width ones of East Asian keyboards.
+fn fold_width(text: &str) -> String {
+    let folded = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        other => other,
+    };
+    text.chars().map(folded).collect()
 }
 
 fn local_part_fault(local_part: &str) -> Option<&'static str> {
@@ -168,16 +208,46 @@ fn local_part_fault(local_part: &str) -> Option<&'static str> {
         Some("The address has a character that was lost when its file was saved or read.")
     } else if local_part.contains(|c| is_invisible(c) || c.is_control()) {
         Some("The address has an invisible character inside; type it anew.")
-    } else if !local_part.chars().all(|c| c == '.' || is_atom_text(c)) {
-        Some("The part before the @ has a character that email addresses cannot have there.")
     } else {
         None
     }
 }
 
-/// `atext` of RFC 5322, 3.2.3, as RFC 6531, 3.3 widens it to other scripts.
+/// `atext` of RFC 5322, 3.2.3, as RFC 6531, 3.3 widens it to other scripts: to what people write names with.
 fn is_atom_text(c: char) -> bool {
-    !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
+    match c.is_ascii() {
+        true => c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c),
+        false => is_letter_or_digit(c),
+    }
+}
+
+/// Letters, marks and decimal digits of any script (the `LetterDigits` of RFC 5892, 2.1).
+fn is_letter_or_digit(c: char) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new().get(c);
+    GeneralCategoryGroup::Letter
+        .union(GeneralCategoryGroup::Mark)
+        .union(GeneralCategoryGroup::DecimalNumber)
+        .contains(category)
+}
+
+/// The other characters that a domain may have: hyphens, dots, and the exceptions of RFC 5892, 2.6, in
+/// places that UTS 46 has checked.
+fn is_domain_sign(c: char) -> bool {
+    matches!(
+        c,
+        '-' | '.'
+            | '\u{b7}'
+            | '\u{375}'
+            | '\u{5f3}'
+            | '\u{5f4}'
+            | '\u{6fd}'
+            | '\u{6fe}'
+            | '\u{f0b}'
+            | '\u{200c}'
+            | '\u{200d}'
+            | '\u{3007}'
+            | '\u{30fb}'
+    )
 }
 
 pub(super) fn canonical_domain(text: &str) -> Result<String, EmailAddressError> {
@@ -194,9 +264,28 @@ pub(super) fn canonical_domain(text: &str) -> Result<String, EmailAddressError> 
             Hyphens::CheckFirstLast,
             DnsLength::Verify,
         )
-        .map_err(|_| invalid("What stands behind the @ is not a domain name."))?;
+        .map_err(|_| no_domain(text))?;
     require_public_shape(&domain)?;
-    Ok(domain.into_owned())
+    // UTS 46 takes signs and emoji, which IDNA 2008 has no place for.
+    let (shown, _) =
+        Uts46::new().to_unicode(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::Allow);
+    match wrong_in_domain(&shown) {
+        Some(character) => Err(EmailAddressError::WrongCharacter { character }),
+        None => Ok(domain.into_owned()),
+    }
+}
+
+fn wrong_in_domain(domain: &str) -> Option<char> {
+    domain
+        .chars()
+        .find(|c| !is_letter_or_digit(*c) && !is_domain_sign(*c))
+}
+
+fn no_domain(text: &str) -> EmailAddressError {
+    match wrong_in_domain(text).filter(|c| !c.is_ascii()) {
+        Some(character) => EmailAddressError::WrongCharacter { character },
+        None => invalid("What stands behind the @ is not a domain name."),
+    }
 }
 
 const NO_IP_ADDRESS: &str = "Behind the @ stands a domain name, not an IP address.";
@@ -263,9 +352,9 @@ mod tests {
         }
     }
 
-    fn reason(text: &str) -> &'static str {
+    fn reason(text: &str) -> String {
         match EmailAddress::parse(text) {
-            Err(EmailAddressError::Invalid { reason }) => reason,
+            Err(error) if error != EmailAddressError::Missing => error.to_string(),
             other => panic!("{text:?}: {other:?}"),
         }
     }
@@ -303,6 +392,7 @@ mod tests {
             ("ΟΔΟΣ@σχολείο.gr", "οδος@xn--kxalrpdt2a.gr"),
             ("老师@学校。中国", "老师@xn--48s290a.xn--fiqs8s"),
             ("معلم@مدرسة.قطر", "معلم@xn--ogblgi1g.xn--wgbl6a"),
+            ("Ｊａｎｅ．Ｄｏｅ＠Ｘ．ｏｒｇ", "jane.doe@x.org"),
             ("NGUYỄN@trường.vn", "nguyễn@xn--trng-rib8295b.vn"),
         ] {
             assert_eq!(canonical(spelling), expected);
@@ -318,7 +408,6 @@ mod tests {
             "123456@qq.com",
             "=sum@example.org",
             "j@r3---sn-abc.example.com",
-            "😀@example.org",
         ] {
             assert_eq!(canonical(text), text);
         }
@@ -363,14 +452,43 @@ mod tests {
             assert!(reason(&format!("{local_part}@x.org")).contains("dot too many"));
         }
         for local_part in r#""jane" jane(home) a:b a[b] a\b"#.split(' ') {
-            assert!(reason(&format!("{local_part}@x.org")).contains("cannot have"));
+            assert!(reason(&format!("{local_part}@x.org")).contains("has no “"));
         }
         for hidden in ['\u{200b}', '\u{202e}', '\0', '\u{81}'] {
             assert!(reason(&format!("ja{hidden}ne@x.org")).contains("invisible"));
         }
         assert!(reason("M\u{fffd}rta@x.fi").contains("lost"));
         // NFC makes a semicolon of the Greek question mark.
-        assert!(reason("a\u{37e}b@x.gr").contains("cannot have"));
+        assert!(reason("a\u{37e}b@x.gr").contains("“;”"));
+    }
+
+    #[test]
+    fn look_alikes_are_named_with_what_was_meant() {
+        for (text, wrong, meant) in [
+            ("pat.o’last@x.org", "“’”", "“'” was probably meant"),
+            ("pat.o´last@x.org", "“´”", "“'” was probably meant"),
+            ("anna–maria@x.org", "“–”", "“-” was probably meant"),
+            (
+                "anna\u{2011}maria@x.org",
+                "“\u{2011}”",
+                "“-” was probably meant",
+            ),
+            ("jane。doe@x.org", "“。”", "“.” was probably meant"),
+            ("•mira@x.org", "“•”", "leave it out"),
+            ("…ana@x.org", "“…”", "leave it out"),
+            ("“jane”@x.org", "““”", "leave it out"),
+            ("😀@x.org", "“😀”", "leave it out"),
+            ("½@x.org", "“½”", "leave it out"),
+            ("jane@anna–maria.org", "“–”", "“-” was probably meant"),
+            ("jane@☃.org", "“☃”", "leave it out"),
+            ("jane@x.org•", "“•”", "leave it out"),
+        ] {
+            let reason = reason(text);
+            assert!(
+                reason.contains(wrong) && reason.contains(meant),
+                "{text}: {reason}"
+            );
+        }
     }
 
     #[test]

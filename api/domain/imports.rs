@@ -216,7 +216,9 @@ impl From<EmailAddressError> for RowError {
     fn from(error: EmailAddressError) -> Self {
         let outcome = match error {
             EmailAddressError::Missing => RowOutcome::EmailMissing,
-            EmailAddressError::Invalid { .. } => RowOutcome::EmailInvalid,
+            EmailAddressError::Invalid { .. } | EmailAddressError::WrongCharacter { .. } => {
+                RowOutcome::EmailInvalid
+            }
         };
         Self {
             outcome,

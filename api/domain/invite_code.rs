@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
 use unicode_normalization::UnicodeNormalization;
 
 use super::string_enum::string_enum;
@@ -17,6 +18,12 @@ const CHARACTERS: usize = 10;
 
 /// Nobody types more for ten characters, however they are spaced.
 const MAX_TYPED: usize = 100;
+
+/// Nobody pastes a longer link, or text around one.
+const MAX_PASTED: usize = 2_000;
+
+/// What stands before the code in a link to join.
+const PARAMETER: &str = "code=";
 
 /// The characters of a code. They are shown as `ABCDE-FGHJK` and kept without the dash.
 ///
@@ -48,20 +55,23 @@ impl InviteCode {
     }
 
     /// The code that somebody typed or pasted: in any case, with dashes and spaces of any kind
-    /// wherever they like.
+    /// wherever they like, with quotation marks, brackets or full stops around it, or in the whole link.
     ///
     /// # Errors
     /// Where that is no code of ours, whatever is known.
     pub fn parse(text: &str) -> Result<Self, NoInviteCode> {
-        let code: String = text
+        let typed = of_link(text).unwrap_or_else(|| text.trim().to_owned());
+        if typed.chars().nth(MAX_TYPED).is_some() {
+            return Err(NoInviteCode);
+        }
+        let typed: String = typed.nfkc().collect();
+        let code: String = typed
+            .trim_matches(|c: char| !c.is_alphanumeric())
             .chars()
-            .take(MAX_TYPED)
-            .nfkc()
             .filter(|c| !is_spacing(*c))
             .map(|c| c.to_ascii_uppercase())
             .collect();
-        let is_whole = text.chars().nth(MAX_TYPED).is_none() && code.len() == CHARACTERS;
-        if is_whole && code.bytes().all(|byte| ALPHABET.contains(&byte)) {
+        if code.len() == CHARACTERS && code.bytes().all(|byte| ALPHABET.contains(&byte)) {
             return Ok(Self(code));
         }
         Err(NoInviteCode)
@@ -86,12 +96,24 @@ fn draw<E>(fill: impl Fn(&mut [u8]) -> Result<(), E>) -> Result<char, E> {
     }
 }
 
+/// The code in a link, without the parameters behind it.
+fn of_link(text: &str) -> Option<String> {
+    if text.len() > MAX_PASTED {
+        return None;
+    }
+    let place = text.to_ascii_lowercase().find(PARAMETER)?;
+    let value = text.get(place + PARAMETER.len()..)?;
+    let value = value.split(['&', '#']).next()?;
+    Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
+}
+
 /// What separates nothing in a code: white space, the dashes of every keyboard and word processor,
 /// and what cannot be seen at all.
 fn is_spacing(c: char) -> bool {
     c.is_whitespace()
         || matches!(c,
-            '-' | '_' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}'
+            '-' | '_' | '~' | '\u{ad}' | '\u{58a}' | '\u{1806}' | '\u{2010}'..='\u{2015}' | '\u{2043}'
+            | '\u{2053}' | '\u{2212}' | '\u{2e3a}' | '\u{2e3b}' | '\u{301c}' | '\u{3030}' | '\u{30fc}' | '\u{fe58}'
             | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
@@ -209,6 +231,13 @@ mod tests {
             "A B C D E F G H J K",
             "\u{feff}ABCDE\u{2011}FGHJK\u{200b}\n",
             "ＡＢＣＤＥ－ＦＧＨＪＫ",
+            "“abcde—fghjk”.",
+            "(ABCDE-FGHJK)",
+            "«ABCDE FGHJK»!",
+            "[abcde~fghjk],",
+            "https://app.school.example/join?code=ABCDE-FGHJK",
+            "<https://app.school.example/JOIN?lang=fi&CODE=abcde%2Dfghjk&x=1#top>",
+            "Join us: http://localhost:3000/join?code=ABCDE-FGHJK.",
         ] {
             let code = InviteCode::parse(typed).expect(typed);
             assert_eq!(code.to_string(), "ABCDE-FGHJK", "{typed:?}");
@@ -225,6 +254,9 @@ mod tests {
             "ABCDE-FGH0K",
             "ABCDE-FGHÄK",
             "ABCDE.FGHJK",
+            "https://app.school.example/join",
+            "https://app.school.example/join?code=",
+            "code=ABCDE-FGHJ",
             "ÀBCDE-FGHJK",
             long.as_str(),
         ] {

@@ -54,7 +54,7 @@ pub struct AccountBody {
     email: String,
     /// Whether its owner has proved that the mailbox is theirs.
     email_verified: bool,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 1000)]
     username: String,
     /// Whether Rollcall made the address up: nothing is ever mailed to it.
     generated_address: bool,
@@ -91,7 +91,7 @@ impl From<Account> for AccountBody {
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "username": "Jane D.", "language": "fr" })))]
 pub struct UpdateMeRequest {
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 1000)]
     username: Option<String>,
     /// In which language Rollcall is to write to them.
     language: Option<Language>,

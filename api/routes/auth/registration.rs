@@ -40,13 +40,13 @@ pub struct RegisterRequest {
     #[schema(min_length = 10, max_length = 128, format = Password)]
     password: String,
     /// What other people see: 1 to 100 characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 1000)]
     username: String,
     /// The language in which Rollcall writes to them; absent: the first of ours in
     /// `Accept-Language`, else English.
     language: Option<Language>,
     /// The invite code to join with, in any case, with or without dashes and spaces.
-    #[schema(max_length = 100)]
+    #[schema(max_length = 2000)]
     invite_code: Option<String>,
     #[serde(default)]
     #[schema(inline)]

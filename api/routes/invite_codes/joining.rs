@@ -24,8 +24,8 @@ use crate::store::invite_codes::CodeTarget;
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "code": "ABCDE-FGHJK" })))]
 pub struct InviteCodeRequest {
-    /// In any case, with or without dashes and spaces.
-    #[schema(max_length = 100)]
+    /// In any case, with or without dashes and spaces, or the whole link to join.
+    #[schema(max_length = 2000)]
     code: String,
 }
 

@@ -50,7 +50,7 @@ pub struct UpdateMemberRequest {
     /// Takes a seat of the new type and frees one of the old.
     account_type: Option<AccountType>,
     /// Of accounts that this organization created only.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 1000)]
     username: Option<String>,
 }
 

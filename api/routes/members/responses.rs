@@ -31,7 +31,7 @@ use crate::store::member_list::MemberRow;
 })))]
 pub struct MemberBody {
     account_id: AccountId,
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 1000)]
     username: String,
     /// The address to sign in with.
     #[schema(max_length = 254)]

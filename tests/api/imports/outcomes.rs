@@ -99,9 +99,9 @@ const ROWS: &[(&str, &str, &str)] = &[
         "A username has at most 100 characters.",
     ),
     (
-        "pupil19@x.example,purple fox 19,\"Pupil\nNineteen\"",
+        "pupil19@x.example,purple fox 19,Pupil\u{1}Nineteen",
         "username_invalid",
-        "A username is one line.",
+        "A username has no control characters.",
     ),
     (
         "pupil20@x.example,purple fox 20,Pupil\u{202e}Twenty",

@@ -394,3 +394,41 @@ both_databases!(
         assert_eq!(revoked[0]["subject"]["id"], id, "{revoked:#}");
     }
 );
+
+both_databases!(addresses_with_signs_of_word_processors_are_none, |app| {
+    let school = app.school().await;
+    for (file, wrong) in [
+        (
+            include_str!("cases/typographic-apostrophe.json"),
+            &["“’”; “'” was probably meant"][..],
+        ),
+        (
+            include_str!("cases/bulleted.json"),
+            &[
+                "“•”: leave it out",
+                "“–”; “-” was probably meant",
+                "“…”: leave it out",
+            ],
+        ),
+    ] {
+        let emails: Value = serde_json::from_str(file).unwrap();
+        let body = json!({ "emails": emails, "account_type": "student" });
+        let answer = school.invite_with(body).await.expect_status(200);
+        let results = answer["results"].as_array().unwrap();
+        assert_eq!(results.len(), wrong.len());
+        for (result, wrong) in results.iter().zip(wrong) {
+            assert_eq!(result["outcome"], "email_invalid");
+            let detail = text(&result["detail"]);
+            assert!(detail.contains(wrong), "{detail}");
+        }
+    }
+    let ledger = school
+        .admin
+        .get(&school.path("/seats"))
+        .await
+        .expect_status(200);
+    let total = &ledger["total"];
+    assert_eq!((&total["used"], &total["reserved"]), (&json!(1), &json!(0)));
+    let mails = app.mails().await;
+    assert!(mails.iter().all(|mail| !mail.to.contains("x.example")));
+});

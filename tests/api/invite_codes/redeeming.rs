@@ -458,3 +458,20 @@ both_databases!(
         again.redeems(&code_of(&school, None).await, "joined").await;
     }
 );
+
+both_databases!(a_code_is_taken_as_people_paste_it, |app| {
+    let school = app.school().await;
+    let code = code_of(&school, None).await;
+    for (number, pasted) in [
+        format!("“{}”.", code.to_lowercase()),
+        format!("({})", code.replace('-', "\u{2014}")),
+        format!("https://app.school.example/join?code={code}"),
+        format!("Join: <http://localhost:3000/join?lang=fi&code={code}#now>"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let person = app.register(&format!("pasted{number}@x.org")).await;
+        person.redeem(pasted).await.expect_status(200);
+    }
+});
