@@ -1,7 +1,7 @@
 //! `rollcall import`: the API's import, without the API.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,13 +15,15 @@ use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage, StoredFailure};
 use crate::domain::organization::AccountType;
 use crate::domain::slug::Slug;
+use crate::domain::spreadsheet::{Delimiter, Encoding, ReadOptions};
 use crate::domain::username_list::UsernameList;
 use crate::error::{Error, Result};
 use crate::services::authorization::{self, ManageImports, Permission, Permit, permit};
 use crate::services::context::RequestContext;
+use crate::services::imports::from_csv::{self, FileSource};
 use crate::services::imports::results::{self, ResultFile};
 use crate::services::imports::submission::{self, Options};
-use crate::services::imports::{self, ImportWithCounts, from_csv, from_usernames, staging};
+use crate::services::imports::{self, ImportWithCounts, from_usernames, staging};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 use crate::store::organizations;
@@ -50,6 +52,9 @@ pub struct ImportArguments {
     /// Make a password where the file has none.
     #[arg(long)]
     generate_missing_passwords: bool,
+    /// Take names from the addresses where the file has none.
+    #[arg(long, conflicts_with = "usernames")]
+    usernames_from_addresses: bool,
     /// Ask people for a password of their own at their first sign-in.
     #[arg(long)]
     must_change_password: bool,
@@ -59,6 +64,39 @@ pub struct ImportArguments {
     /// What becomes of rows without a seat: fill or refuse_all.
     #[arg(long, default_value = "fill", value_parser = OnSeatShortage::from_str)]
     on_seat_shortage: OnSeatShortage,
+    /// The encoding of the file, where it cannot be told: windows-1250 to windows-1254, mac-roman, cp437,
+    /// cp850, utf-8, utf-16le or utf-16be.
+    #[arg(long, value_parser = parse_encoding)]
+    encoding: Option<Encoding>,
+    /// What divides the cells, where it cannot be told: comma, semicolon, tab or pipe.
+    #[arg(long, value_parser = parse_delimiter, conflicts_with = "usernames")]
+    delimiter: Option<Delimiter>,
+}
+
+fn parse_encoding(label: &str) -> Result<Encoding, String> {
+    Encoding::from_label(label).ok_or_else(|| "there is no such encoding here".to_owned())
+}
+
+fn parse_delimiter(word: &str) -> Result<Delimiter, String> {
+    serde_json::from_value(word.into()).map_err(|error| error.to_string())
+}
+
+/// A file on this machine.
+struct LocalFile {
+    file: File,
+    options: ReadOptions,
+}
+
+impl Read for LocalFile {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.file.read(buffer)
+    }
+}
+
+impl FileSource for LocalFile {
+    fn options(&self) -> ReadOptions {
+        self.options
+    }
 }
 
 /// Imports the file, works on the import and writes its results.
@@ -156,6 +194,15 @@ fn submit_csv(
     let file = File::open(&arguments.file)
         .map_err(|error| CommandError::file(arguments.file.display(), error))?;
     let permit = at_command_line(state, |tx| permit::<ManageImports>(tx, organization))?;
+    let read_options = ReadOptions {
+        encoding: arguments.encoding,
+        delimiter: arguments.delimiter,
+        usernames_from_addresses: arguments.usernames_from_addresses,
+    };
+    let file = LocalFile {
+        file,
+        options: read_options,
+    };
     let staged = from_csv::stage(&state.services, &command_line(state), &permit, file)?;
     let options = options(arguments);
     let submitted = permitted(state, organization, |tx, permit| {
@@ -175,7 +222,7 @@ fn submit_usernames(
 ) -> Result<ImportId, CommandError> {
     let text = std::fs::read(&arguments.file)
         .map_err(|error| CommandError::file(arguments.file.display(), error))?;
-    let list = UsernameList::of_lines(&text).map_err(Error::from)?;
+    let list = UsernameList::of_lines(&text, arguments.encoding).map_err(Error::from)?;
     let options = options(arguments);
     let submitted = permitted(state, organization, |tx, permit| {
         from_usernames::submit(tx, &permit, &list, &options)

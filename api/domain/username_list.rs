@@ -1,6 +1,7 @@
 //! A list of names to make accounts of (`docs/imports.md#names-without-addresses`), as lines of a
 //! text or as a list of texts.
 
+use super::spreadsheet::{Encoding, FileRefused, ReadError, RefusalKind, decode_lines};
 use super::username::{Username, UsernameError};
 
 /// The most names of a list.
@@ -17,10 +18,12 @@ const MAX_LINE_BYTES: usize = 16 * 1024;
 pub struct UsernameList(Vec<String>);
 
 /// Why something is not a list of names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsernameListError {
-    #[error("The text is not UTF-8. Save it as UTF-8 and send it again.")]
-    NotUtf8,
+    #[error("{0}")]
+    NoText(String),
+    #[error("{0}")]
+    EncodingUnclear(String),
     #[error("There is no name in the list.")]
     Empty,
     #[error(
@@ -35,15 +38,15 @@ pub enum UsernameListError {
 }
 
 impl UsernameList {
-    /// The names in a UTF-8 text, one a line, whichever line breaks and whether or not with a
-    /// byte-order mark.
+    /// The names in a text, one a line, whichever line breaks and in any encoding that an imported file may
+    /// have. `asked` is the one that whoever sends it names.
     ///
     /// # Errors
-    /// Where it is no such text, or as [`UsernameList::of_texts`].
-    pub fn of_lines(text: &[u8]) -> Result<Self, UsernameListError> {
-        let text = std::str::from_utf8(text).map_err(|_| UsernameListError::NotUtf8)?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Self::of_texts(text.split(['\r', '\n']))
+    /// Where it is no text or its encoding cannot be told, or as [`UsernameList::of_texts`].
+    pub fn of_lines(text: &[u8], asked: Option<Encoding>) -> Result<Self, UsernameListError> {
+        let text = decode_lines(text, asked)?;
+        let text = text.trim_start_matches('\u{feff}');
+        Self::of_texts(text.trim_end_matches(END_OF_FILE).split(['\r', '\n']))
     }
 
     /// The names among these texts.
@@ -76,6 +79,23 @@ impl UsernameList {
     }
 }
 
+/// The mark that old programs set behind the end of a text, and the blanks around it.
+const END_OF_FILE: [char; 4] = ['\u{1a}', '\r', '\n', ' '];
+
+impl From<ReadError> for UsernameListError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Refused(FileRefused {
+                kind: RefusalKind::EncodingUnclear,
+                detail,
+            }) => Self::EncodingUnclear(detail),
+            ReadError::Refused(refused) => Self::NoText(refused.detail),
+            // Bytes in memory do not fail.
+            ReadError::Source(error) => Self::NoText(error.to_string()),
+        }
+    }
+}
+
 /// What a name could not be made of because there is nothing: such lines are skipped.
 fn is_blank(text: &str) -> bool {
     text.len() <= MAX_LINE_BYTES && Username::parse(text) == Err(UsernameError::Missing)
@@ -86,7 +106,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> Vec<String> {
-        UsernameList::of_lines(text.as_bytes()).unwrap().0
+        UsernameList::of_lines(text.as_bytes(), None).unwrap().0
     }
 
     #[test]
@@ -104,8 +124,8 @@ mod tests {
     #[test]
     fn blank_lines_are_no_names_and_bad_names_are() {
         assert_eq!(
-            names("\n  \n\u{feff}\n\t\u{a0}\u{3000}\nx\n\u{200d}\n\0\n"),
-            ["x", "\u{200d}", "\0"]
+            names("\n  \n\u{feff}\n\t\u{a0}\u{3000}\nx\n\u{200d}\n"),
+            ["x", "\u{200d}"]
         );
     }
 
@@ -116,9 +136,20 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_refused() {
-        let refused = |text: &[u8]| UsernameList::of_lines(text).unwrap_err();
-        assert_eq!(refused(b"J\xfcrgen\n"), UsernameListError::NotUtf8);
-        assert_eq!(refused(b"\xff\xfeJ\0a\0n\0e\0"), UsernameListError::NotUtf8);
+        let refused = |text: &[u8]| UsernameList::of_lines(text, None).unwrap_err();
+        assert!(matches!(
+            refused(b"Jane\0Doe"),
+            UsernameListError::NoText(_)
+        ));
+        assert!(matches!(
+            refused(b"\x89PNG\r\n\x1a\n"),
+            UsernameListError::NoText(_)
+        ));
+        let unclear = refused(b"J\x81\xfe\xa1x\n");
+        assert!(
+            matches!(unclear, UsernameListError::EncodingUnclear(_)),
+            "{unclear}"
+        );
         assert_eq!(refused(b""), UsernameListError::Empty);
         assert_eq!(refused(b"\xef\xbb\xbf \r\n\r\n"), UsernameListError::Empty);
         let endless = format!("Jane\n{}", "x".repeat(MAX_LINE_BYTES + 1));
@@ -129,11 +160,27 @@ mod tests {
     }
 
     #[test]
+    fn encodings_are_told_apart() {
+        let list = |bytes: &[u8]| UsernameList::of_lines(bytes, None).unwrap().0;
+        assert_eq!(list(b"J\xfcrgen\nZo\xeb\n"), ["Jürgen", "Zoë"]);
+        assert_eq!(list(b"J\0a\0n\0e\0\n\0L\0i\0"), ["Jane", "Li"]);
+        let utf16 =
+            |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_be_bytes).collect() };
+        assert_eq!(
+            list(&utf16("Иван Петров\r\nОльга\r\n")),
+            ["Иван Петров", "Ольга"]
+        );
+        assert_eq!(list("Jane\r\nLi\r\n\u{1a}".as_bytes()), ["Jane", "Li"]);
+        let greek = UsernameList::of_lines(b"\xc3\n", Some(Encoding::Windows1253)).unwrap();
+        assert_eq!(greek.0, ["Γ"]);
+    }
+
+    #[test]
     fn blank_lines_do_not_count_to_the_limit() {
         let most = "x\n\n".repeat(MAX_USERNAMES);
         assert_eq!(names(&most).len(), MAX_USERNAMES);
         assert_eq!(
-            UsernameList::of_lines(format!("{most}x").as_bytes()),
+            UsernameList::of_lines(format!("{most}x").as_bytes(), None),
             Err(UsernameListError::TooMany)
         );
     }

@@ -206,7 +206,11 @@ fn names_are_imported_as_well() {
     let installation = Installation::on_sqlite();
     let process = installation.start();
     let school = block_on(process.school("Hill Road School"));
-    std::fs::write(installation.path("names.txt"), "Jane Doe\n\nJane Doe\n\0\n").expect("no file");
+    std::fs::write(
+        installation.path("names.txt"),
+        "Jane Doe\n\nJane Doe\n\u{200d}\n",
+    )
+    .expect("no file");
     let arguments = [
         &import_arguments("names.txt", &school)[..],
         &["--usernames"],

@@ -29,6 +29,11 @@ impl<R: Read> Blocks<R> {
         }
     }
 
+    /// The source of the bytes.
+    pub(super) fn source(&self) -> &R {
+        &self.source
+    }
+
     /// Fills the block up, so that it is full or holds all that is left.
     ///
     /// # Errors
@@ -36,7 +41,16 @@ impl<R: Read> Blocks<R> {
     /// The error of the source as it is, or a refusal once the source has given more bytes than
     /// the limit.
     pub(super) fn fill(&mut self) -> io::Result<()> {
-        let room = BLOCK.saturating_sub(self.pending.len());
+        self.fill_to(BLOCK)
+    }
+
+    /// Fills the block up to a larger size.
+    ///
+    /// # Errors
+    ///
+    /// As [`Blocks::fill`].
+    pub(super) fn fill_to(&mut self, size: usize) -> io::Result<()> {
+        let room = size.saturating_sub(self.pending.len());
         if self.exhausted || room == 0 {
             return Ok(());
         }

@@ -10,10 +10,7 @@ use super::error_columns::{ERROR_COLUMNS, columns_before_errors};
 use super::formula::restore;
 use super::limits::{MAX_KEPT_BYTES, TEMPLATE_HEADER};
 use super::refusal::FileRefused;
-use super::synonyms::{
-    DISPLAY_NAME, EMAIL, FIRST_NAME, FULL_NAME, LAST_NAME, NAME, PASSWORD, Synonyms, USERNAME,
-    is_known, key,
-};
+use super::synonyms::{Claim, Meaning, is_known, looks_like_password, meaning};
 use super::wording::{listed, quoted};
 
 /// The columns that a reader uses, by their names in the header.
@@ -26,12 +23,15 @@ pub struct DetectedColumns {
     #[schema(max_length = 65536)]
     pub password: Option<String>,
     /// The column of the name, or the columns of the first name and of the last name, which
-    /// together make the user name.
+    /// together make the user name; none where names are taken from the addresses.
     #[schema(max_items = 2, value_type = Vec<ColumnName>)]
     pub username: Vec<String>,
     /// The columns that are not used, in the order of the file. Those without a name are left out.
     #[schema(max_items = 1000, value_type = Vec<ColumnName>)]
     pub ignored: Vec<String>,
+    /// Those among them that look like passwords: nobody gets these.
+    #[schema(max_items = 1000, value_type = Vec<ColumnName>)]
+    pub unused_passwords: Vec<String>,
 }
 
 /// A column's name, as it stands in the header.
@@ -45,7 +45,8 @@ struct ColumnName(String);
 pub(super) struct Columns {
     email: usize,
     password: Option<usize>,
-    username: NameColumns,
+    /// None where names are taken from the addresses.
+    username: Option<NameColumns>,
     /// How many cells a row has at most.
     width: usize,
 }
@@ -54,6 +55,13 @@ pub(super) struct Columns {
 /// column, and they must not get one because a spreadsheet program has saved the file anew.
 fn width(header: &[String]) -> usize {
     columns_before_errors(header).map_or(header.len(), |columns| columns + ERROR_COLUMNS.len())
+}
+
+/// Which columns a header may lack.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Optional {
+    pub(super) password: bool,
+    pub(super) username: bool,
 }
 
 /// Where a name stands.
@@ -72,22 +80,25 @@ impl Columns {
     pub(super) fn find(
         header: &[String],
         line: u64,
-        password_required: bool,
+        optional: Optional,
     ) -> Result<Self, FileRefused> {
         let width = width(header);
         let header = Header::new(header, line);
-        let password = header.claim("password", PASSWORD)?;
-        match header.person()? {
-            (Some(email), Some(username)) if password.is_some() || !password_required => Ok(Self {
+        let password = header.claim(Meaning::Password)?;
+        let (email, username) = header.person()?;
+        let has_password = password.is_some() || optional.password;
+        let has_username = username.is_some() || optional.username;
+        match email {
+            Some(email) if has_password && has_username => Ok(Self {
                 email,
                 password,
                 username,
                 width,
             }),
-            (email, username) => Err(header.lacks(&[
+            email => Err(header.lacks(&[
                 ("email", email.is_none()),
-                ("password", password.is_none() && password_required),
-                ("username", username.is_none()),
+                ("password", !has_password),
+                ("username", !has_username),
             ])),
         }
     }
@@ -111,8 +122,9 @@ impl Columns {
     /// The user name in a record.
     pub(super) fn username(&self, cells: &Cells) -> String {
         match self.username {
-            NameColumns::Whole(column) => restored(cells, column).into_owned(),
-            NameColumns::Halves { first, last } => {
+            None => String::new(),
+            Some(NameColumns::Whole(column)) => restored(cells, column).into_owned(),
+            Some(NameColumns::Halves { first, last }) => {
                 let halves = [first, last].map(|column| restored(cells, column).trim().to_owned());
                 halves.join(" ").trim().to_owned()
             }
@@ -135,10 +147,14 @@ impl Columns {
         cells.iter().enumerate().map(kept).collect()
     }
 
+    fn name_columns(&self) -> Vec<usize> {
+        self.username.map(NameColumns::columns).unwrap_or_default()
+    }
+
     fn uses(&self, column: usize) -> bool {
         column == self.email
             || Some(column) == self.password
-            || self.username.columns().contains(&column)
+            || self.name_columns().contains(&column)
     }
 
     /// Whether a record has filled cells beyond the header.
@@ -158,16 +174,19 @@ impl Columns {
     /// The columns by their names in `header`.
     pub(super) fn detected(&self, header: &[String]) -> DetectedColumns {
         let name = |column: usize| header.get(column).cloned().unwrap_or_default();
-        let username = self.username.columns();
+        let username = self.name_columns();
         let named = header
             .iter()
             .enumerate()
             .filter(|(_, name)| !name.trim().is_empty());
         let ignored = named.filter(|(column, _)| !self.uses(*column));
+        let ignored: Vec<String> = ignored.map(|(_, name)| name.clone()).collect();
+        let looks = |name: &&String| looks_like_password(name);
         DetectedColumns {
             email: name(self.email),
             password: self.password.map(name),
-            ignored: ignored.map(|(_, name)| name.clone()).collect(),
+            unused_passwords: ignored.iter().filter(looks).cloned().collect(),
+            ignored,
             username: username.into_iter().map(name).collect(),
         }
     }
@@ -199,7 +218,7 @@ fn restored(cells: &Cells, column: usize) -> Cow<'_, str> {
 /// The header of a table, in which columns are looked for.
 struct Header<'a> {
     names: &'a [String],
-    keys: Vec<String>,
+    claims: Vec<Option<Claim>>,
     line: u64,
 }
 
@@ -207,45 +226,49 @@ impl<'a> Header<'a> {
     fn new(names: &'a [String], line: u64) -> Self {
         Self {
             names,
-            keys: names.iter().map(|name| key(name)).collect(),
+            claims: names.iter().map(|name| meaning(name)).collect(),
             line,
         }
     }
 
-    /// The column that has a meaning: the one in the most specific group of names.
-    fn claim(&self, meaning: &str, synonyms: Synonyms) -> Result<Option<usize>, FileRefused> {
-        for names in synonyms {
-            let keys = self.keys.iter().enumerate();
-            let named = keys.filter(|(_, key)| names.contains(&key.as_str()));
-            let columns: Vec<_> = named.map(|(column, _)| column).collect();
-            match columns.as_slice() {
-                [] => {}
-                [column] => return Ok(Some(*column)),
-                equals => return Err(self.ambiguous(meaning, equals)),
-            }
+    /// The column that has a meaning: the one whose name has it most surely.
+    fn claim(&self, meaning: Meaning) -> Result<Option<usize>, FileRefused> {
+        let claims = self.claims.iter().enumerate();
+        let claims: Vec<(usize, u8)> = claims
+            .filter_map(|(column, claim)| claim.map(|(of, rank)| (column, of, rank)))
+            .filter(|(_, of, _)| *of == meaning)
+            .map(|(column, _, rank)| (column, rank))
+            .collect();
+        let first = claims.iter().map(|(_, rank)| *rank).min();
+        let columns = claims.iter().filter(|(_, rank)| Some(*rank) == first);
+        let columns: Vec<usize> = columns.map(|(column, _)| *column).collect();
+        match columns.as_slice() {
+            [] => Ok(None),
+            [column] => Ok(Some(*column)),
+            equals => Err(self.ambiguous(meaning, equals)),
         }
-        Ok(None)
     }
 
-    /// The columns of the address and of the name.
+    /// The columns of the address and of the name. Where a person's name and a login stand side by side,
+    /// people see the person's name.
     fn person(&self) -> Result<(Option<usize>, Option<NameColumns>), FileRefused> {
-        let email = self.claim("email", EMAIL)?;
-        let username = self.claim("username", USERNAME)?;
-        let display = self.claim("display name", DISPLAY_NAME)?;
+        let email = self.claim(Meaning::Email)?;
+        let display = self.claim(Meaning::Display)?;
+        let person = match display {
+            Some(column) => Some(NameColumns::Whole(column)),
+            None => self.name()?,
+        };
+        let username = self.claim(Meaning::Username)?;
         // In the templates of Microsoft 365, the user name is an address.
         if let (None, Some(address), Some(display)) = (email, username, display) {
             return Ok((Some(address), Some(NameColumns::Whole(display))));
         }
-        let name = match username.or(display) {
-            Some(column) => Some(NameColumns::Whole(column)),
-            None => self.name()?,
-        };
-        Ok((email, name))
+        Ok((email, person.or(username.map(NameColumns::Whole))))
     }
 
     /// The columns of the name of a person.
     fn name(&self) -> Result<Option<NameColumns>, FileRefused> {
-        match self.claim("full name", FULL_NAME)? {
+        match self.claim(Meaning::Full)? {
             Some(column) => Ok(Some(NameColumns::Whole(column))),
             None => self.plain_name(),
         }
@@ -256,9 +279,9 @@ impl<'a> Header<'a> {
     /// Next to a first name alone, as in "Name; Vorname", a plain "name" is the last name; next to
     /// a last name alone, as in "Nombre; Apellidos", it is the first.
     fn plain_name(&self) -> Result<Option<NameColumns>, FileRefused> {
-        let name = self.claim("name", NAME)?;
-        let first = self.claim("first name", FIRST_NAME)?;
-        let last = self.claim("last name", LAST_NAME)?;
+        let name = self.claim(Meaning::Name)?;
+        let first = self.claim(Meaning::First)?;
+        let last = self.claim(Meaning::Last)?;
         Ok(match (name, first, last) {
             (Some(last), Some(first), None)
             | (Some(first), None, Some(last))
@@ -268,7 +291,8 @@ impl<'a> Header<'a> {
         })
     }
 
-    fn ambiguous(&self, meaning: &str, columns: &[usize]) -> FileRefused {
+    fn ambiguous(&self, meaning: Meaning, columns: &[usize]) -> FileRefused {
+        let meaning = meaning.title();
         let names = columns.iter().filter_map(|column| self.names.get(*column));
         let names: Vec<_> = names.map(|name| quoted(name)).collect();
         FileRefused::no_header(format!(
@@ -288,9 +312,16 @@ impl<'a> Header<'a> {
         if known.is_empty() {
             return self.absent();
         }
+        let hint = match columns {
+            [.., ("username", true)] => {
+                " Without a column of names, names are taken from the addresses by the field \
+                 `usernames_from_addresses`."
+            }
+            _ => "",
+        };
         FileRefused::no_header(format!(
             "Line {} has no column for {}; of its columns, {} can be used. Name the columns as in \
-             the template, whose first line is \"{TEMPLATE_HEADER}\", and upload the file again.",
+             the template, whose first line is \"{TEMPLATE_HEADER}\", and upload the file again.{hint}",
             self.line,
             listed(&missing),
             listed(&known)

@@ -1,9 +1,13 @@
-//! Which encoding the bytes of a file are in.
+//! The encodings that the bytes of a file may be in.
 
+use std::sync::LazyLock;
+
+use encoding_rs::{
+    MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253,
+    WINDOWS_1254,
+};
+use oem_cp::code_table::{DECODING_TABLE_CP437, DECODING_TABLE_CP850};
 use serde::{Deserialize, Serialize};
-
-use super::refusal::FileRefused;
-use super::wording::SAVE_ANEW;
 
 /// The encodings that a file may be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -20,175 +24,236 @@ pub enum Encoding {
     /// UTF-16, big-endian, with or without a byte-order mark.
     #[serde(rename = "utf-16be")]
     Utf16Be,
-    /// Windows-1252, the "ANSI" of Western Europe and the Americas.
+    /// The "ANSI" of Western Europe and the Americas.
     #[serde(rename = "windows-1252")]
     Windows1252,
+    /// That of Central and Eastern Europe.
+    #[serde(rename = "windows-1250")]
+    Windows1250,
+    /// That of Cyrillic.
+    #[serde(rename = "windows-1251")]
+    Windows1251,
+    /// That of Greek.
+    #[serde(rename = "windows-1253")]
+    Windows1253,
+    /// That of Turkish.
+    #[serde(rename = "windows-1254")]
+    Windows1254,
+    /// The "CSV (Macintosh)" of spreadsheet programs.
+    #[serde(rename = "mac-roman")]
+    MacRoman,
+    /// DOS, Western Europe.
+    #[serde(rename = "cp850")]
+    Cp850,
+    /// DOS, the United States.
+    #[serde(rename = "cp437")]
+    Cp437,
 }
+
+/// What the 128 bytes above ASCII stand for.
+pub(super) type UpperHalf = [char; 128];
 
 impl Encoding {
-    /// The decoder of this encoding, which leaves a byte-order mark alone.
-    pub(super) fn decoder(self) -> encoding_rs::Decoder {
-        let encoding = match self {
-            Self::Utf8 | Self::Utf8Bom => encoding_rs::UTF_8,
-            Self::Utf16Le => encoding_rs::UTF_16LE,
-            Self::Utf16Be => encoding_rs::UTF_16BE,
-            Self::Windows1252 => encoding_rs::WINDOWS_1252,
+    /// All of them, by their names in JSON.
+    const ALL: [(Self, &'static str); 12] = [
+        (Self::Utf8, "utf-8"),
+        (Self::Utf8Bom, "utf-8-bom"),
+        (Self::Utf16Le, "utf-16le"),
+        (Self::Utf16Be, "utf-16be"),
+        (Self::Windows1252, "windows-1252"),
+        (Self::Windows1250, "windows-1250"),
+        (Self::Windows1251, "windows-1251"),
+        (Self::Windows1253, "windows-1253"),
+        (Self::Windows1254, "windows-1254"),
+        (Self::MacRoman, "mac-roman"),
+        (Self::Cp850, "cp850"),
+        (Self::Cp437, "cp437"),
+    ];
+
+    /// Those with a byte for each character, in the order in which one is taken where all give the same
+    /// text.
+    pub(super) const SINGLE_BYTE: [Self; 8] = [
+        Self::Windows1252,
+        Self::Windows1250,
+        Self::Windows1254,
+        Self::Windows1251,
+        Self::Windows1253,
+        Self::MacRoman,
+        Self::Cp850,
+        Self::Cp437,
+    ];
+
+    /// The encoding that people mean by a name, of which there are many for each.
+    pub fn from_label(label: &str) -> Option<Self> {
+        let compact = |text: &str| -> String {
+            let kept = text.chars().filter(|c| c.is_ascii_alphanumeric());
+            kept.map(|c| c.to_ascii_lowercase()).collect()
         };
-        encoding.new_decoder_without_bom_handling()
+        let wanted = compact(label);
+        let mut names = Self::ALL.into_iter();
+        let named = names.find(|(_, name)| compact(name) == wanted);
+        named
+            .map(|(encoding, _)| encoding)
+            .or_else(|| match wanted.as_str() {
+                "ibm850" | "dos850" | "850" | "pc850" => Some(Self::Cp850),
+                "ibm437" | "dos437" | "437" | "pc437" | "pc8" => Some(Self::Cp437),
+                "utf8sig" | "utf8withbom" => Some(Self::Utf8Bom),
+                "macroman" | "applemacintosh" => Some(Self::MacRoman),
+                "ansi" => Some(Self::Windows1252),
+                _ => Self::of_standard(encoding_rs::Encoding::for_label(label.as_bytes())?),
+            })
     }
 
-    /// Whether a decoded character shows that the file is no text, or in another encoding.
-    ///
-    /// Windows-1252 leaves five bytes undefined, which the decoder turns into control characters.
-    /// A name has none of them: a file with such a byte is in an encoding that is not offered.
-    pub(super) fn forbids(self, character: char) -> bool {
-        let undefined = matches!(
-            character,
-            '\u{81}' | '\u{8d}' | '\u{8f}' | '\u{90}' | '\u{9d}'
-        );
-        character == '\0' || (self == Self::Windows1252 && undefined)
+    fn of_standard(standard: &'static encoding_rs::Encoding) -> Option<Self> {
+        let mut own = Self::ALL.into_iter().map(|(encoding, _)| encoding);
+        own.find(|own| *own != Self::Utf8Bom && own.standard() == Some(standard))
     }
-}
 
-/// What the first bytes of a file tell about its encoding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Opening {
-    /// The encoding; UTF-8 where the first bytes do not tell.
-    pub(super) encoding: Encoding,
-    /// The length of the byte-order mark.
-    pub(super) mark: usize,
-    /// Whether the first bytes settle it.
-    pub(super) settled: bool,
-}
+    /// The encoding by its definition for the web; none for those of DOS.
+    fn standard(self) -> Option<&'static encoding_rs::Encoding> {
+        Some(match self {
+            Self::Utf8 | Self::Utf8Bom => UTF_8,
+            Self::Utf16Le => UTF_16LE,
+            Self::Utf16Be => UTF_16BE,
+            Self::Windows1250 => WINDOWS_1250,
+            Self::Windows1251 => WINDOWS_1251,
+            Self::Windows1252 => WINDOWS_1252,
+            Self::Windows1253 => WINDOWS_1253,
+            Self::Windows1254 => WINDOWS_1254,
+            Self::MacRoman => MACINTOSH,
+            Self::Cp850 | Self::Cp437 => return None,
+        })
+    }
 
-impl Opening {
-    /// Looks at the first bytes of a file.
-    ///
-    /// # Errors
-    ///
-    /// Refuses UTF-32, which no spreadsheet program writes unasked.
-    pub(super) fn of(start: &[u8]) -> Result<Self, FileRefused> {
-        match start {
-            [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Err(utf32()),
-            [0xef, 0xbb, 0xbf, ..] => Ok(Self::marked(Encoding::Utf8Bom, 3)),
-            [0xff, 0xfe, ..] => Ok(Self::marked(Encoding::Utf16Le, 2)),
-            [0xfe, 0xff, ..] => Ok(Self::marked(Encoding::Utf16Be, 2)),
-            _ => Ok(Self::unmarked(start)),
+    /// What its bytes above ASCII stand for, if each is a character.
+    pub(super) fn upper_half(self) -> Option<&'static UpperHalf> {
+        match self {
+            Self::Utf8 | Self::Utf8Bom | Self::Utf16Le | Self::Utf16Be => None,
+            Self::Cp850 => Some(&DECODING_TABLE_CP850),
+            Self::Cp437 => Some(&DECODING_TABLE_CP437),
+            Self::Windows1250
+            | Self::Windows1251
+            | Self::Windows1252
+            | Self::Windows1253
+            | Self::Windows1254
+            | Self::MacRoman => {
+                let mut tables = STANDARD_TABLES.iter();
+                tables.find(|(of, _)| *of == self).map(|(_, table)| table)
+            }
         }
     }
 
-    fn marked(encoding: Encoding, mark: usize) -> Self {
-        Self {
-            encoding,
-            mark,
-            settled: true,
+    /// The decoder of an encoding of Unicode, which leaves a byte-order mark alone.
+    pub(super) fn decoder(self) -> encoding_rs::Decoder {
+        let standard = self.standard().unwrap_or(WINDOWS_1252);
+        standard.new_decoder_without_bom_handling()
+    }
+
+    /// Reads all bytes; what stands for nothing becomes U+FFFD.
+    pub(super) fn decode(self, bytes: &[u8]) -> String {
+        match self.upper_half() {
+            Some(table) => bytes.iter().map(|byte| character(*byte, table)).collect(),
+            None => {
+                let standard = self.standard().unwrap_or(UTF_8);
+                standard.decode_without_bom_handling(bytes).0.into_owned()
+            }
         }
     }
 
-    fn unmarked(start: &[u8]) -> Self {
-        let utf16 = unmarked_utf16(start);
-        Self {
-            encoding: utf16.unwrap_or(Encoding::Utf8),
-            mark: 0,
-            settled: utf16.is_some(),
+    /// What people call it.
+    pub(super) const fn title(self) -> &'static str {
+        match self {
+            Self::Utf8 | Self::Utf8Bom => "UTF-8",
+            Self::Utf16Le | Self::Utf16Be => "UTF-16",
+            Self::Windows1250 => "Windows-1250",
+            Self::Windows1251 => "Windows-1251",
+            Self::Windows1252 => "Windows-1252",
+            Self::Windows1253 => "Windows-1253",
+            Self::Windows1254 => "Windows-1254",
+            Self::MacRoman => "Mac Roman",
+            Self::Cp850 => "DOS 850",
+            Self::Cp437 => "DOS 437",
         }
     }
 }
 
-/// Recognises UTF-16 by the zero byte that every Latin letter of a header has in it.
-fn unmarked_utf16(start: &[u8]) -> Option<Encoding> {
-    const UNITS: usize = 64;
-    let (mut units, mut little, mut big) = (0_usize, 0_usize, 0_usize);
-    for unit in start.chunks_exact(2).take(UNITS) {
-        units += 1;
-        match unit {
-            [0, 0] => {}
-            [_, 0] => little += 1,
-            [0, _] => big += 1,
-            _ => {}
+/// The character of one byte.
+pub(super) fn character(byte: u8, table: &UpperHalf) -> char {
+    let upper = byte.checked_sub(0x80).map(usize::from);
+    upper.map_or(char::from(byte), |place| {
+        table
+            .get(place)
+            .copied()
+            .unwrap_or(char::REPLACEMENT_CHARACTER)
+    })
+}
+
+/// Whether a decoded character shows that the file is no text, or in another encoding. Bytes that stand
+/// for nothing become control characters of the upper half, or U+FFFD.
+pub(super) fn is_undefined(character: char) -> bool {
+    matches!(character, '\u{80}'..='\u{9f}' | char::REPLACEMENT_CHARACTER)
+}
+
+static STANDARD_TABLES: LazyLock<Vec<(Encoding, UpperHalf)>> = LazyLock::new(|| {
+    let tables = Encoding::SINGLE_BYTE.into_iter().filter_map(|encoding| {
+        let standard = encoding.standard()?;
+        let mut table = [char::REPLACEMENT_CHARACTER; 128];
+        for (byte, slot) in (0x80..=0xff_u8).zip(&mut table) {
+            let (text, _) = standard.decode_without_bom_handling(std::slice::from_ref(&byte));
+            *slot = text.chars().next().unwrap_or(char::REPLACEMENT_CHARACTER);
         }
-    }
-    if little > units / 2 {
-        Some(Encoding::Utf16Le)
-    } else if big > units / 2 {
-        Some(Encoding::Utf16Be)
-    } else {
-        None
-    }
-}
-
-/// Whether bytes, of which the last sequence may be cut off, look like UTF-8.
-///
-/// Text in Windows-1252 holds next to no sequence that is valid in UTF-8. So the more frequent
-/// kind wins; damaged UTF-8 stays UTF-8, to be refused instead of read as gibberish.
-pub(super) fn looks_like_utf8(bytes: &[u8]) -> bool {
-    let (mut valid, mut invalid) = (0_usize, 0_usize);
-    for chunk in bytes.utf8_chunks() {
-        let characters = chunk.valid().chars();
-        valid += characters.filter(|character| !character.is_ascii()).count();
-        invalid += usize::from(!chunk.invalid().is_empty());
-    }
-    valid >= invalid
-}
-
-fn utf32() -> FileRefused {
-    FileRefused::unreadable(format!(
-        "This file is in the encoding UTF-32, which is not supported. {SAVE_ANEW}"
-    ))
-}
+        Some((encoding, table))
+    });
+    tables.collect()
+});
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn utf16(text: &str) -> Vec<u8> {
-        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
-    }
-
     #[test]
-    fn a_byte_order_mark_settles_the_encoding() {
-        for (start, encoding, mark) in [
-            (&b"\xef\xbb\xbfemail"[..], Encoding::Utf8Bom, 3),
-            (b"\xff\xfee\0", Encoding::Utf16Le, 2),
-            (b"\xfe\xff\0e", Encoding::Utf16Be, 2),
+    fn every_encoding_has_its_characters() {
+        for (encoding, byte, character) in [
+            (Encoding::Windows1250, 0xb3, 'ł'),
+            (Encoding::Windows1251, 0xc8, 'И'),
+            (Encoding::Windows1252, 0x80, '€'),
+            (Encoding::Windows1253, 0xe3, 'γ'),
+            (Encoding::Windows1254, 0xf0, 'ğ'),
+            (Encoding::MacRoman, 0x8e, 'é'),
+            (Encoding::Cp850, 0x9b, 'ø'),
+            (Encoding::Cp437, 0x9b, '¢'),
         ] {
-            let settled = true;
-            let opening = Opening {
-                encoding,
-                mark,
-                settled,
-            };
-            assert_eq!(Opening::of(start), Ok(opening));
+            assert_eq!(encoding.decode(&[b'a', byte]), format!("a{character}"));
+        }
+        assert!(Encoding::Windows1252.decode(b"\x81").contains(is_undefined));
+        assert!(Encoding::Windows1253.decode(b"\xff").contains(is_undefined));
+        for encoding in Encoding::SINGLE_BYTE {
+            assert!(encoding.upper_half().is_some());
         }
     }
 
     #[test]
-    fn utf16_shows_without_a_mark() {
-        let little = utf16("email,Имя");
-        assert_eq!(unmarked_utf16(&little), Some(Encoding::Utf16Le));
-        let big: Vec<u8> = little
-            .chunks(2)
-            .flat_map(|unit| [unit[1], unit[0]])
-            .collect();
-        assert_eq!(unmarked_utf16(&big), Some(Encoding::Utf16Be));
-        assert_eq!(unmarked_utf16(b"email,name"), None);
-        assert_eq!(unmarked_utf16(b"a"), None);
-        assert_eq!(unmarked_utf16(b""), None);
-    }
-
-    #[test]
-    fn utf32_is_refused() {
-        for start in [b"\xff\xfe\0\0e\0\0\0", b"\0\0\xfe\xff\0\0\0e"] {
-            assert!(Opening::of(start).unwrap_err().detail.contains("UTF-32"));
+    fn encodings_are_known_by_many_names() {
+        for (encoding, name) in Encoding::ALL {
+            assert_eq!(Encoding::from_label(name), Some(encoding));
+            assert_eq!(serde_json::to_value(encoding).unwrap(), name);
         }
-    }
-
-    #[test]
-    fn the_more_frequent_kind_of_sequence_wins() {
-        assert!(looks_like_utf8("Zoë Ångström".as_bytes()));
-        assert!(looks_like_utf8(b"Zo\xc3\xab and \xc3"));
-        assert!(looks_like_utf8(b"\xc3\xab \xc3\xab \xff"));
-        assert!(!looks_like_utf8(b"Zo\xeb"));
-        assert!(!looks_like_utf8(b"\xc5ngstr\xf6m, Men\xdc\x96"));
+        for (label, encoding) in [
+            ("UTF8", Encoding::Utf8),
+            ("UTF-16", Encoding::Utf16Le),
+            ("latin1", Encoding::Windows1252),
+            ("ISO-8859-1", Encoding::Windows1252),
+            ("cp1251", Encoding::Windows1251),
+            ("Windows 1250", Encoding::Windows1250),
+            ("macintosh", Encoding::MacRoman),
+            ("x-mac-roman", Encoding::MacRoman),
+            ("IBM850", Encoding::Cp850),
+            ("DOS-437", Encoding::Cp437),
+        ] {
+            assert_eq!(Encoding::from_label(label), Some(encoding), "{label}");
+        }
+        for label in ["", "koi8-r", "iso-8859-2", "shift_jis", "utf-32"] {
+            assert_eq!(Encoding::from_label(label), None, "{label}");
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! What a file has to fulfil, and what the reader takes at most.
 
+use super::delimiter::Delimiter;
+use super::encoding::Encoding;
+
 /// The header line of the template that people fill in.
 pub const TEMPLATE_HEADER: &str = "email,password,username";
 
@@ -41,4 +44,15 @@ impl Default for Requirements {
             max_bytes: MAX_BYTES,
         }
     }
+}
+
+/// What whoever sends a file says of it: it is found out otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// The encoding.
+    pub encoding: Option<Encoding>,
+    /// What divides the cells.
+    pub delimiter: Option<Delimiter>,
+    /// Whether names are taken from the addresses where the file has none.
+    pub usernames_from_addresses: bool,
 }

@@ -5,12 +5,13 @@ use std::io::{BufRead, Read};
 
 use serde::{Deserialize, Serialize};
 
-use super::columns::{Columns, DetectedColumns};
+use super::columns::{Columns, DetectedColumns, Optional};
 use super::delimiter::Delimiter;
 use super::encoding::Encoding;
 use super::layout::Layout;
-use super::limits::{MAX_COLUMNS, Requirements};
+use super::limits::{MAX_COLUMNS, ReadOptions, Requirements};
 use super::preamble::SkippedLine;
+use super::readings::Content;
 use super::records::{Record, Records};
 use super::refusal::{FileRefused, ReadError, RefusalKind};
 use super::signature;
@@ -21,7 +22,7 @@ use super::wording::grouped;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Detected {
     /// The encoding. A file that has shown nothing but ASCII so far counts as UTF-8, so that this
-    /// may turn from UTF-8 into Windows-1252 while rows are read; it is final at the last row.
+    /// may turn into another while rows are read; it is final at the last row.
     pub encoding: Encoding,
     /// The delimiter.
     pub delimiter: Delimiter,
@@ -92,17 +93,37 @@ impl<R: Read> Spreadsheet<R> {
     /// The error of the source, or a refusal: the file is of another kind, damaged, empty, too
     /// large already, or has no usable header.
     pub fn open(source: R, requirements: Requirements) -> Result<Self, ReadError> {
-        let mut text = TextReader::open(source, requirements.max_bytes)?;
+        Self::open_with(source, requirements, |_| ReadOptions::default())
+    }
+
+    /// As [`Spreadsheet::open`], with what whoever sends the file says of it. The source is asked for that
+    /// when its first MiB, or all of them, have arrived.
+    ///
+    /// # Errors
+    ///
+    /// As [`Spreadsheet::open`].
+    pub fn open_with(
+        source: R,
+        requirements: Requirements,
+        options: impl FnOnce(&R) -> ReadOptions,
+    ) -> Result<Self, ReadError> {
+        let mut text = TextReader::open(source, requirements.max_bytes, Content::Table)?;
+        let options = options(text.source());
+        text.expect(options.encoding)?;
         let start = text.preview()?;
         signature::refuse_markup(start)?;
-        let layout = Layout::find(start, None)?;
+        let layout = Layout::find(start, options.delimiter)?;
         text.consume(layout.length);
         let mut records = Records::new(text, layout.delimiter, layout.line);
         let record = records.next()?.ok_or_else(empty)?;
         require_columns_in_bounds(&record)?;
         refuse_broken_header(&record)?;
         let header: Vec<String> = record.cells.iter().map(str::to_owned).collect();
-        let columns = Columns::find(&header, record.line, requirements.password_required)?;
+        let optional = Optional {
+            password: !requirements.password_required,
+            username: options.usernames_from_addresses,
+        };
+        let columns = Columns::find(&header, record.line, optional)?;
         records.expect_width(header.len());
         Ok(Self {
             records,

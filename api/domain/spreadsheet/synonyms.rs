@@ -1,197 +1,173 @@
-//! The names under which people write the columns.
+//! The names under which people write the columns (`headers.txt`).
 //!
-//! Names are compared by their [`key`]. For each meaning, the groups of names are ordered from the
-//! most to the least specific: among several columns that could have the meaning, the one in the
-//! foremost group has it.
+//! Names are compared by their [`key`]. A column has a meaning by its name alone, or by its name and the
+//! person whose it is: `Teacher_email`, `Correo del alumno`.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Groups of keys that share a meaning, the most specific group first.
-pub(super) type Synonyms = &'static [&'static [&'static str]];
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Meaning {
+    /// The address of a person.
+    Email,
+    /// The password of a person.
+    Password,
+    /// The name under which a person signs in, or is called.
+    Username,
+    /// The name that a person is shown under.
+    Display,
+    /// The whole name of a person.
+    Full,
+    /// A name; next to one half of a name, its other half.
+    Name,
+    /// The first half of a name.
+    First,
+    /// The second half of a name.
+    Last,
+}
 
-/// The address of a person.
-pub(super) const EMAIL: Synonyms = &[
-    &[
-        "email",
-        "correo",
-        "correoelectronico",
-        "courriel",
-        "epost",
-        "sahkoposti",
-    ],
-    &[
-        "adressecourriel",
-        "adressedecourriel",
-        "adresseelectronique",
-        "adresseemail",
-        "adressemail",
-        "direcciondecorreo",
-        "direcciondecorreoelectronico",
-        "direcciondeemail",
-        "emailaddress",
-        "emailadresse",
-        "emailid",
-        "epostadress",
-        "mail",
-        "mailaddress",
-        "mailadress",
-        "mailadresse",
-        "mejl",
-        "mejladress",
-        "mel",
-        "sahkopostiosoite",
-    ],
-    &[
-        "accountemail",
-        "businessemail",
-        "companyemail",
-        "loginemail",
-        "officialemail",
-        "primaryemail",
-        "primaryemailaddress",
-        "schoolemail",
-        "schoolemailaddress",
-        "studentemail",
-        "studentemailaddress",
-        "useremail",
-        "useremailaddress",
-        "workemail",
-        "workemailaddress",
-    ],
-    // Microsoft 365 names a person by an address.
-    &[
-        "upn",
-        "userprincipalname",
-        "usernameuserprincipalname",
-        "usernameuserprincipalnamerequired",
-    ],
-];
+impl Meaning {
+    fn of(word: &str) -> Option<Self> {
+        Some(match word {
+            "email" => Self::Email,
+            "password" => Self::Password,
+            "username" => Self::Username,
+            "display" => Self::Display,
+            "full" => Self::Full,
+            "name" => Self::Name,
+            "first" => Self::First,
+            "last" => Self::Last,
+            _ => return None,
+        })
+    }
 
-/// The password of a person.
-pub(super) const PASSWORD: Synonyms = &[
-    &[
-        "password",
-        "contrasena",
-        "kennwort",
-        "losenord",
-        "motdepasse",
-        "passwort",
-        "salasana",
-    ],
-    &[
-        "clave",
-        "initialkennwort",
-        "initialpassword",
-        "initialpasswordpasswordprofile",
-        "initialpasswordpasswordprofilerequired",
-        "mdp",
-        "passphrase",
-        "passwd",
-        "pwd",
-        "startpasswort",
-        "temporarypassword",
-        "userpassword",
-    ],
-];
+    /// What people call it.
+    pub(super) const fn title(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Password => "password",
+            Self::Username => "username",
+            Self::Display => "display name",
+            Self::Full => "full name",
+            Self::Name => "name",
+            Self::First => "first name",
+            Self::Last => "last name",
+        }
+    }
 
-/// The user name of a person, or the name under which a person signs in.
-pub(super) const USERNAME: Synonyms = &[&[
-    "username",
-    "anvandarnamn",
-    "benutzername",
-    "kayttajanimi",
-    "kayttajatunnus",
-    "nombredeusuario",
-    "nomdutilisateur",
-    "usuario",
-]];
+    /// Whether somebody's account has it, and not only a person.
+    const fn is_of_accounts(self) -> bool {
+        match self {
+            Self::Email | Self::Password => true,
+            Self::Username | Self::Display | Self::Full | Self::Name | Self::First | Self::Last => {
+                false
+            }
+        }
+    }
+}
 
-/// The name that a person is shown under.
-pub(super) const DISPLAY_NAME: Synonyms = &[&[
-    "displayname",
-    "anzeigename",
-    "namedisplayname",
-    "namedisplaynamerequired",
-    "nayttonimi",
-    "nomdaffichage",
-    "nombreparamostrar",
-    "visningsnamn",
-]];
+/// A meaning, and how surely a name has it: the lower, the more so.
+pub(super) type Claim = (Meaning, u8);
 
-/// The whole name of a person.
-pub(super) const FULL_NAME: Synonyms = &[
-    &[
-        "fullname",
-        "fullstandigtnamn",
-        "kokonimi",
-        "nombrecompleto",
-        "nombreyapellidos",
-        "nomcomplet",
-        "nometprenom",
-        "userfullname",
-        "vollername",
-        "vollstandigername",
-        "vorundnachname",
-    ],
-    &[
-        "completename",
-        "employeename",
-        "learnername",
-        "membername",
-        "participantname",
-        "personname",
-        "pupilname",
-        "staffname",
-        "studentname",
-        "teachername",
-    ],
-];
+/// The rank of a name with an owner.
+const OWNED: u8 = 3;
 
-/// Words for the whole name, which next to one half of a name mean its other half.
-pub(super) const NAME: Synonyms = &[&["name", "namn", "nimi", "nom", "nombre", "nombres"]];
+/// The meaning of a header cell, if it has any.
+pub(super) fn meaning(cell: &str) -> Option<Claim> {
+    let key = key(cell);
+    let vocabulary = &*VOCABULARY;
+    vocabulary.names.get(key.as_str()).copied().or_else(|| {
+        let owners = vocabulary.owners.iter();
+        let mut owned = owners.filter_map(|owner| vocabulary.owned(&key, owner));
+        owned.next().map(|meaning| (meaning, OWNED))
+    })
+}
 
-/// The first half of a name.
-pub(super) const FIRST_NAME: Synonyms = &[&[
-    "firstname",
-    "etunimi",
-    "firstnamegivenname",
-    "forename",
-    "fornamn",
-    "givenname",
-    "prenom",
-    "primernombre",
-    "vorname",
-]];
+/// Whether a header cell names a column that the reader can use.
+pub(super) fn is_known(cell: &str) -> bool {
+    meaning(cell).is_some()
+}
 
-/// The second half of a name.
-pub(super) const LAST_NAME: Synonyms = &[&[
-    "lastname",
-    "apellido",
-    "apellidopaterno",
-    "apellidos",
-    "efternamn",
-    "familienname",
-    "familyname",
-    "lastnamesurname",
-    "nachname",
-    "nomdefamille",
-    "primerapellido",
-    "sukunimi",
-    "surname",
-]];
+/// Whether a column that is not used may hold passwords all the same: somebody could think that they are
+/// taken from there.
+pub(super) fn looks_like_password(cell: &str) -> bool {
+    /// Columns about passwords that hold none.
+    const ABOUT: [&str; 12] = [
+        "hash", "change", "require", "strong", "expir", "reset", "next", "policy", "never", "must",
+        "last", "hint",
+    ];
+    let key = key(cell);
+    let names = VOCABULARY.names.iter();
+    let mut passwords = names.filter(|(_, (meaning, _))| *meaning == Meaning::Password);
+    let is_short = ["pin", "pincode", "secret", "passcode"].contains(&key.as_str());
+    let has_name = passwords.any(|(name, _)| match name.len() {
+        ..5 => key == *name,
+        _ => key.contains(name),
+    });
+    (is_short || has_name) && !ABOUT.iter().any(|word| key.contains(word))
+}
 
-/// Everything above.
-const ALL: [Synonyms; 8] = [
-    EMAIL,
-    PASSWORD,
-    USERNAME,
-    DISPLAY_NAME,
-    FULL_NAME,
-    NAME,
-    FIRST_NAME,
-    LAST_NAME,
-];
+struct Vocabulary {
+    names: HashMap<&'static str, Claim>,
+    owners: Vec<Owner>,
+    between: Vec<&'static str>,
+}
+
+/// Whose a column may be.
+struct Owner {
+    word: &'static str,
+    /// Whether it is a person, who has a name.
+    is_person: bool,
+}
+
+static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
+    let mut vocabulary = Vocabulary {
+        names: HashMap::new(),
+        owners: Vec::new(),
+        between: vec![""],
+    };
+    let lines = include_str!("headers.txt").lines();
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        vocabulary.learn(line);
+    }
+    vocabulary
+});
+
+impl Vocabulary {
+    fn learn(&mut self, line: &'static str) {
+        let (kind, words) = line.split_once(' ').unwrap_or_default();
+        match kind {
+            "owner" | "account" => self.owners.extend(words.split(' ').map(|word| Owner {
+                word,
+                is_person: kind == "owner",
+            })),
+            "between" => self.between.extend(words.split(' ')),
+            _ => {
+                let (rank, names) = words.split_once(' ').unwrap_or_default();
+                let claim = Meaning::of(kind).zip(rank.parse().ok());
+                let names = names.split(' ');
+                self.names
+                    .extend(names.filter_map(|name| Some((name, claim?))));
+            }
+        }
+    }
+
+    /// The meaning of a name before which, or behind which, its owner stands.
+    fn owned(&self, key: &str, owner: &Owner) -> Option<Meaning> {
+        let behind = key.strip_suffix(owner.word).into_iter().flat_map(|name| {
+            let between = self.between.iter();
+            between.filter_map(move |between| name.strip_suffix(between))
+        });
+        let names = key.strip_prefix(owner.word).into_iter().chain(behind);
+        let mut meanings = names.filter_map(|name| self.names.get(name));
+        let fits = |meaning: Meaning| owner.is_person || meaning.is_of_accounts();
+        meanings.find_map(|(meaning, _)| fits(*meaning).then_some(*meaning))
+    }
+}
 
 /// What templates write behind the name of a column, in lower case.
 const MARKERS: [&str; 9] = [
@@ -206,15 +182,6 @@ const MARKERS: [&str; 9] = [
     "(obligatoire)",
 ];
 
-/// Whether a header cell names a column that the reader can use.
-pub(super) fn is_known(cell: &str) -> bool {
-    let key = key(cell);
-    let names = ALL.iter().flat_map(|groups| groups.iter());
-    names
-        .flat_map(|names| names.iter())
-        .any(|name| *name == key)
-}
-
 /// A header cell as names are compared: letters and digits alone, in lower case, without accents
 /// and without a marker such as `[Required]`.
 pub(super) fn key(cell: &str) -> String {
@@ -223,9 +190,20 @@ pub(super) fn key(cell: &str) -> String {
         .filter(|character| !is_combining_mark(*character));
     let folded: String = unaccented.flat_map(char::to_lowercase).collect();
     let name = without_marker(&folded);
-    name.chars()
-        .filter(|character| character.is_alphanumeric())
-        .collect()
+    let mut key = String::with_capacity(name.len());
+    for character in name.chars().filter(|character| character.is_alphanumeric()) {
+        match character {
+            'ø' => key.push('o'),
+            'ł' => key.push('l'),
+            'ı' => key.push('i'),
+            'đ' => key.push('d'),
+            'æ' => key.push_str("ae"),
+            'œ' => key.push_str("oe"),
+            'ß' => key.push_str("ss"),
+            other => key.push(other),
+        }
+    }
+    key
 }
 
 fn without_marker(folded: &str) -> &str {
@@ -253,7 +231,9 @@ mod tests {
             ("Email (optional) *", "email"),
             ("Sähköposti", "sahkoposti"),
             ("Contrasen\u{303}a", "contrasena"),
-            ("Prénom", "prenom"),
+            ("Hasło", "haslo"),
+            ("Adı", "adi"),
+            ("Lærer", "laerer"),
             ("Password required", "passwordrequired"),
             ("Email (parent)", "emailparent"),
             ("", ""),
@@ -265,15 +245,49 @@ mod tests {
 
     #[test]
     fn every_name_is_its_own_key_and_has_one_meaning() {
-        let groups = ALL.iter().flat_map(|groups| groups.iter());
-        let names: Vec<&str> = groups.flat_map(|names| names.iter().copied()).collect();
-        for name in &names {
-            assert_eq!(key(name), *name);
-            assert_eq!(
-                names.iter().filter(|other| *other == name).count(),
-                1,
-                "{name}"
-            );
+        let lines = include_str!("headers.txt").lines();
+        let mut seen = HashMap::new();
+        for line in lines.filter(|line| !line.starts_with('#')) {
+            let mut words = line.split(' ');
+            let kind = words.next().unwrap();
+            if ["owner", "account", "between"].contains(&kind) {
+                continue;
+            }
+            assert!(Meaning::of(kind).is_some(), "{line}");
+            let rank: u8 = words.next().unwrap().parse().unwrap();
+            for name in words {
+                assert_eq!(key(name), name);
+                assert_eq!(seen.insert(name, (kind, rank)), None, "{name}");
+            }
+        }
+        assert_eq!(VOCABULARY.names.len(), seen.len());
+    }
+
+    #[test]
+    fn owners_stand_before_a_name_or_behind_it() {
+        for (cell, expected) in [
+            ("Teacher_email", (Meaning::Email, OWNED)),
+            ("Staff_email", (Meaning::Email, OWNED)),
+            ("School e-mail address", (Meaning::Email, OWNED)),
+            ("E-mail 1 - Value", (Meaning::Email, 2)),
+            ("user_pass", (Meaning::Password, OWNED)),
+            ("user_login", (Meaning::Username, 2)),
+            ("Student first name", (Meaning::First, OWNED)),
+            ("Last Name (Student)", (Meaning::Last, OWNED)),
+            ("Correo del alumno", (Meaning::Email, OWNED)),
+            ("Nom de l'élève", (Meaning::Name, OWNED)),
+            ("Oppilaan nimi", (Meaning::Name, OWNED)),
+            ("Elevens e-post", (Meaning::Email, OWNED)),
+            ("E-Mail des Schülers", (Meaning::Email, OWNED)),
+            ("Cognome dello studente", (Meaning::Last, OWNED)),
+            ("E-mail van leerling", (Meaning::Email, OWNED)),
+            ("Nome do aluno", (Meaning::Name, OWNED)),
+            ("Imię ucznia", (Meaning::First, OWNED)),
+            ("Lærerens adgangskode", (Meaning::Password, OWNED)),
+            ("Heslo žáka", (Meaning::Password, OWNED)),
+            ("Öğrenci soyadı", (Meaning::Last, OWNED)),
+        ] {
+            assert_eq!(meaning(cell), Some(expected), "{cell}");
         }
     }
 
@@ -284,13 +298,42 @@ mod tests {
             "parent email",
             "Recovery Email",
             "Alternate email address",
+            "E-mail 2 - Value",
             "New Primary Email",
+            "Contact email",
             "Password Hash Function [UPLOAD ONLY]",
             "Strong password required",
             "Class name",
+            "School name",
+            "Company name",
+            "Account name",
             "@",
         ] {
             assert!(!is_known(cell), "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn columns_that_look_like_passwords_are_recognised() {
+        for cell in [
+            "Old password",
+            "PIN",
+            "Wifi-Passwort",
+            "Mot de passe ENT",
+            "Parola2",
+            "secret",
+        ] {
+            assert!(looks_like_password(cell), "{cell}");
+        }
+        for cell in [
+            "Class",
+            "Passport",
+            "Password Hash Function [UPLOAD ONLY]",
+            "Change Password at Next Sign-In",
+            "Strong password required",
+            "Compass",
+        ] {
+            assert!(!looks_like_password(cell), "{cell}");
         }
     }
 }

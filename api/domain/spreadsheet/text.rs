@@ -2,14 +2,19 @@
 
 use std::io::{self, BufRead, Read};
 
-use encoding_rs::{Decoder, DecoderResult};
+use encoding_rs::DecoderResult;
 
 use super::blocks::{BLOCK, Blocks};
-use super::encoding::{Encoding, Opening, looks_like_utf8};
+use super::detection::{Mark, looks_like_utf8, single_byte, unmarked_utf16};
+use super::encoding::{Encoding, UpperHalf, character, is_undefined};
 use super::lines::LineCounter;
-use super::refusal::FileRefused;
+use super::readings::{Content, unclear};
+use super::refusal::{FileRefused, ReadError};
 use super::signature;
 use super::wording::SAVE_ANEW;
+
+/// How many bytes are looked at to tell the encoding: most files as a whole.
+pub(super) const SAMPLE: usize = 1024 * 1024;
 
 /// How much text [`TextReader::preview`] shows: room for any header and for rows below it.
 const PREVIEW: usize = 64 * 1024;
@@ -19,8 +24,8 @@ const DECODED_BLOCK: usize = 3 * BLOCK;
 
 /// Reads a source as UTF-8 text.
 ///
-/// As long as the file holds nothing but ASCII, it counts as UTF-8. The first other byte decides
-/// between UTF-8 and Windows-1252, by a look at the block that it begins.
+/// As long as the file holds nothing but ASCII, it counts as UTF-8. The first other byte decides, by a
+/// look at what follows it.
 pub(super) struct TextReader<R> {
     blocks: Blocks<R>,
     encoding: Encoding,
@@ -31,30 +36,99 @@ pub(super) struct TextReader<R> {
     position: usize,
     finished: bool,
     lines: LineCounter,
+    content: Content,
+}
+
+enum Decoder {
+    Unicode(encoding_rs::Decoder),
+    SingleByte(&'static UpperHalf),
+}
+
+impl Decoder {
+    fn of(encoding: Encoding) -> Self {
+        match encoding.upper_half() {
+            Some(table) => Self::SingleByte(table),
+            None => Self::Unicode(encoding.decoder()),
+        }
+    }
+
+    /// Decodes bytes to the end of `text`, as far as there is room. Gives how many it took.
+    fn decode(&mut self, bytes: &[u8], text: &mut String, last: bool) -> (DecoderResult, usize) {
+        match self {
+            Self::Unicode(decoder) => {
+                decoder.decode_to_string_without_replacement(bytes, text, last)
+            }
+            Self::SingleByte(table) => {
+                text.extend(bytes.iter().map(|byte| character(*byte, table)));
+                (DecoderResult::InputEmpty, bytes.len())
+            }
+        }
+    }
 }
 
 impl<R: Read> TextReader<R> {
-    /// Reads the start of `source`, which may give `max_bytes` bytes in all.
+    /// Reads the start of `source`, which may give `max_bytes` bytes in all. A refusal shows samples of the
+    /// `content`.
     ///
     /// # Errors
     ///
     /// The error of the source, or the refusal of a file that is no text.
-    pub(super) fn open(source: R, max_bytes: u64) -> io::Result<Self> {
+    pub(super) fn open(source: R, max_bytes: u64, content: Content) -> io::Result<Self> {
         let mut blocks = Blocks::new(source, max_bytes);
-        blocks.fill()?;
+        blocks.fill_to(SAMPLE)?;
         signature::refuse_binary(blocks.pending())?;
-        let opening = Opening::of(blocks.pending())?;
-        blocks.consume(opening.mark);
         Ok(Self {
             blocks,
-            encoding: opening.encoding,
-            settled: opening.settled,
-            decoder: opening.encoding.decoder(),
+            encoding: Encoding::Utf8,
+            settled: false,
+            decoder: Decoder::of(Encoding::Utf8),
             text: String::new(),
             position: 0,
             finished: false,
             lines: LineCounter::starting_at(1),
+            content,
         })
+    }
+
+    /// The source of the bytes, of which the start has been read.
+    pub(super) fn source(&self) -> &R {
+        self.blocks.source()
+    }
+
+    /// Settles the encoding as far as the start of the file tells it. `asked` is the one that whoever sends
+    /// the file names; a byte-order mark knows better.
+    ///
+    /// # Errors
+    ///
+    /// The refusal of an encoding that is not supported, or that cannot be told.
+    pub(super) fn expect(&mut self, asked: Option<Encoding>) -> Result<(), FileRefused> {
+        let mark = Mark::of(self.blocks.pending())?;
+        self.blocks.consume(mark.map_or(0, |mark| mark.length));
+        let told = mark.map(|mark| mark.encoding).or(asked);
+        match told.or_else(|| unmarked_utf16(self.blocks.pending())) {
+            Some(encoding) => self.settle(encoding),
+            None if self.blocks.pending().is_ascii() => {}
+            None => self.detect()?,
+        }
+        Ok(())
+    }
+
+    /// Settles the encoding by the pending bytes, among which are some beyond ASCII.
+    fn detect(&mut self) -> Result<(), FileRefused> {
+        let pending = self.blocks.pending();
+        let encoding = match looks_like_utf8(pending) {
+            true => Encoding::Utf8,
+            false => single_byte(pending)
+                .map_err(|encodings| unclear(pending, &encodings, self.content))?,
+        };
+        self.settle(encoding);
+        Ok(())
+    }
+
+    fn settle(&mut self, encoding: Encoding) {
+        self.encoding = encoding;
+        self.decoder = Decoder::of(encoding);
+        self.settled = true;
     }
 
     /// The encoding as far as it is known.
@@ -83,15 +157,12 @@ impl<R: Read> TextReader<R> {
 
     fn decode_block(&mut self) -> io::Result<()> {
         self.blocks.fill()?;
-        let ready = self.decodable();
+        let ready = self.decodable()?.min(BLOCK);
         let last = self.blocks.exhausted() && ready == self.blocks.pending().len();
         let decoded = self.text.len();
         self.text.reserve(DECODED_BLOCK);
-        let (result, read) = self.decoder.decode_to_string_without_replacement(
-            self.blocks.pending().get(..ready).unwrap_or_default(),
-            &mut self.text,
-            last,
-        );
+        let bytes = self.blocks.pending().get(..ready).unwrap_or_default();
+        let (result, read) = self.decoder.decode(bytes, &mut self.text, last);
         self.blocks.consume(read);
         self.inspect(decoded)?;
         match result {
@@ -104,21 +175,23 @@ impl<R: Read> TextReader<R> {
 
     /// How many of the pending bytes the decoder can take, once the encoding is settled as far as
     /// they need it.
-    fn decodable(&mut self) -> usize {
+    fn decodable(&mut self) -> io::Result<usize> {
         let pending = self.blocks.pending();
         let ascii = encoding_rs::Encoding::ascii_valid_up_to(pending);
         if self.settled || ascii == pending.len() {
-            return pending.len();
+            return Ok(pending.len());
         }
-        if ascii > 0 {
-            return ascii;
+        // The word to which the first other byte belongs is left whole.
+        let before = pending.get(..ascii).unwrap_or_default();
+        if let Some(line_end) = before
+            .iter()
+            .rposition(|byte| matches!(byte, b'\r' | b'\n'))
+        {
+            return Ok(line_end + 1);
         }
-        if !looks_like_utf8(pending) {
-            self.encoding = Encoding::Windows1252;
-            self.decoder = self.encoding.decoder();
-        }
-        self.settled = true;
-        self.blocks.pending().len()
+        self.blocks.fill_to(SAMPLE)?;
+        self.detect()?;
+        Ok(self.blocks.pending().len())
     }
 
     /// Counts the lines of the text from `start` on, and refuses characters that no text has.
@@ -126,7 +199,7 @@ impl<R: Read> TextReader<R> {
         let fresh = self.text.get(start..).unwrap_or_default();
         let offence = fresh
             .char_indices()
-            .find(|(_, character)| self.encoding.forbids(*character));
+            .find(|(_, character)| self.forbids(*character));
         let Some((position, character)) = offence else {
             self.lines.pass_all(fresh);
             return Ok(());
@@ -139,6 +212,12 @@ impl<R: Read> TextReader<R> {
         })
     }
 
+    /// Whether a decoded character shows that the file is no text, or in another encoding.
+    fn forbids(&self, character: char) -> bool {
+        let is_single_byte = matches!(self.decoder, Decoder::SingleByte(_));
+        character == '\0' || (is_single_byte && is_undefined(character))
+    }
+
     fn not_text(&self) -> FileRefused {
         let line = self.lines.line();
         FileRefused::unreadable(format!(
@@ -149,12 +228,12 @@ impl<R: Read> TextReader<R> {
 
     fn undecodable(&self) -> FileRefused {
         let line = self.lines.line();
-        let problem = match self.encoding {
-            Encoding::Utf8 | Encoding::Utf8Bom => {
-                "is not valid UTF-8, although the file begins as UTF-8"
+        let title = self.encoding.title();
+        let problem = match self.decoder {
+            Decoder::Unicode(_) => {
+                format!("is not valid {title}, though the file begins as {title}")
             }
-            Encoding::Utf16Le | Encoding::Utf16Be => "is not valid UTF-16, or is cut off",
-            Encoding::Windows1252 => "is neither UTF-8, nor UTF-16, nor Windows-1252",
+            Decoder::SingleByte(_) => format!("has a byte that stands for nothing in {title}"),
         };
         FileRefused::unreadable(format!("Line {line} {problem}. {SAVE_ANEW}"))
     }
@@ -182,4 +261,17 @@ impl<R: Read> Read for TextReader<R> {
         self.consume(count);
         Ok(count)
     }
+}
+
+/// Reads bytes that have arrived as a whole, as the lines of a text.
+///
+/// # Errors
+///
+/// The refusal of what is no text, or is so in an encoding that cannot be told.
+pub fn decode_lines(bytes: &[u8], asked: Option<Encoding>) -> Result<String, ReadError> {
+    let mut reader = TextReader::open(bytes, u64::MAX, Content::Lines)?;
+    reader.expect(asked)?;
+    let mut text = String::new();
+    reader.read_to_string(&mut text)?;
+    Ok(text)
 }

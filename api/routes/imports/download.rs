@@ -1,15 +1,28 @@
 //! `userlist.csv` and `errors.csv`.
 
 use actix_web::{HttpResponse, get, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::requests::ImportPath;
 use crate::domain::ids::ImportId;
+use crate::domain::spreadsheet::Delimiter;
 use crate::routes::csv_file::csv_file;
-use crate::routes::extract::{Guard as _, InOrganization};
-use crate::routes::problem::{OrganizationErrors, Problem, ResultErrors};
+use crate::routes::extract::{Guard as _, InOrganization, Query};
+use crate::routes::problem::{OrganizationErrors, Problem, QueryErrors, ResultErrors};
 use crate::services::authorization::{Permission as _, ReadImports};
 use crate::services::imports::results::{self, ResultFile};
 use crate::services::unit_of_work::UnitOfWork;
+
+/// How the file is written.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DownloadQuery {
+    /// What divides the cells: `comma` unless given. Spreadsheet programs expect `semicolon` where the comma
+    /// is the decimal separator.
+    delimiter: Option<Delimiter>,
+}
 
 /// Download the list of accounts with their passwords
 ///
@@ -21,7 +34,7 @@ use crate::services::unit_of_work::UnitOfWork;
 /// imports into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
-    params(ImportPath),
+    params(ImportPath, DownloadQuery),
     responses(
         (
             status = 200,
@@ -31,7 +44,7 @@ use crate::services::unit_of_work::UnitOfWork;
             example = "row,email,password,username,account_type,status,error_code,error\r\n\
                 1,jane.doe@school.example,seven green ducks 7,Jane Doe,student,created,,\r\n"
         ),
-        OrganizationErrors, ResultErrors
+        QueryErrors, OrganizationErrors, ResultErrors
     ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
@@ -39,8 +52,14 @@ use crate::services::unit_of_work::UnitOfWork;
 pub async fn download_userlist(
     request: InOrganization<ReadImports>,
     path: web::Path<ImportPath>,
+    query: Query<DownloadQuery>,
 ) -> Result<HttpResponse, Problem> {
-    send(request, path.import_id, ResultFile::UserList).await
+    send(
+        request,
+        (path.import_id, ResultFile::UserList),
+        query.delimiter,
+    )
+    .await
 }
 
 /// Download the rows that failed
@@ -50,7 +69,7 @@ pub async fn download_userlist(
 /// in a column `username`. Staff download the results of their own imports into groups that they manage.
 #[utoipa::path(
     tag = "Imports",
-    params(ImportPath),
+    params(ImportPath, DownloadQuery),
     responses(
         (
             status = 200,
@@ -60,7 +79,7 @@ pub async fn download_userlist(
             example = "email,password,username,error_code,error\r\n\
                 jane,seven green ducks 7,Jane Doe,email_invalid,The address needs an @.\r\n"
         ),
-        OrganizationErrors, ResultErrors
+        QueryErrors, OrganizationErrors, ResultErrors
     ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
@@ -68,19 +87,26 @@ pub async fn download_userlist(
 pub async fn download_errors(
     request: InOrganization<ReadImports>,
     path: web::Path<ImportPath>,
+    query: Query<DownloadQuery>,
 ) -> Result<HttpResponse, Problem> {
-    send(request, path.import_id, ResultFile::Errors).await
+    send(
+        request,
+        (path.import_id, ResultFile::Errors),
+        query.delimiter,
+    )
+    .await
 }
 
 async fn send(
     request: InOrganization<ReadImports>,
-    import: ImportId,
-    file: ResultFile,
+    (import, file): (ImportId, ResultFile),
+    delimiter: Option<Delimiter>,
 ) -> Result<HttpResponse, Problem> {
     let state = request.sender().state.clone();
     let mut download = request
         .change(move |tx, permit| results::open(tx, &permit, import, file))
-        .await?;
+        .await?
+        .divided_by(delimiter);
     let next_chunk = move |tx: &mut UnitOfWork<'_>| download.next_chunk(tx);
     Ok(csv_file(state, file.name(), next_chunk))
 }

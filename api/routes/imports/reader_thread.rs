@@ -10,14 +10,16 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
 
 use super::responses::accepted;
+use crate::domain::spreadsheet::ReadOptions;
 use crate::error::{Code, Error, Result};
 use crate::routes::extract::{Guard as _, Idempotency, InOrganization};
 use crate::services::authorization::{ManageImports, Permit};
 use crate::services::context::RequestContext;
 use crate::services::idempotency::Execution;
+use crate::services::imports;
+use crate::services::imports::from_csv::{self, FileSource};
 use crate::services::imports::staging::{self, Staged};
 use crate::services::imports::submission::{self, Options};
-use crate::services::imports::{self, from_csv};
 use crate::state::uploads::UploadedBy;
 
 /// Who uploads. The session and the permit are asked for again when the upload ends, which may be
@@ -59,6 +61,8 @@ impl Uploader {
 
 /// What goes through the channel.
 pub(super) enum Piece {
+    /// What the fields before the file say of it.
+    Options(ReadOptions),
     Chunk(Bytes),
     EndOfFile,
     Submit(Box<Submission>),
@@ -67,6 +71,8 @@ pub(super) enum Piece {
 /// The end of a request: the options, and the `Idempotency-Key` with the fingerprint of the whole.
 pub(super) struct Submission {
     options: Options,
+    /// What all fields say of the file.
+    read_options: ReadOptions,
     idempotency: Idempotency,
 }
 
@@ -115,11 +121,12 @@ impl ReaderThread {
     /// The file's refusal, or as [`submission::submit`].
     pub(super) async fn submit(
         self,
-        options: Options,
+        (options, read_options): (Options, ReadOptions),
         idempotency: Idempotency,
     ) -> Result<Execution> {
         let submission = Box::new(Submission {
             options,
+            read_options,
             idempotency,
         });
         // Where the reader has ended, its verdict tells why.
@@ -132,7 +139,7 @@ impl ReaderThread {
     /// reached it.
     pub(super) async fn dismiss(self, error: Error) -> Error {
         match self.verdict().await {
-            Err(of_file) if of_file.code() != Code::MalformedRequest => of_file,
+            Err(of_file) if !depends_on_fields(&of_file) => of_file,
             Ok(_) | Err(_) => error,
         }
     }
@@ -144,17 +151,31 @@ impl ReaderThread {
     }
 }
 
+/// Whether a fault of the file may be one of the form: it broke off, or a field would have told.
+fn depends_on_fields(fault: &Error) -> bool {
+    let code = fault.code();
+    [
+        Code::MalformedRequest,
+        Code::EncodingUnclear,
+        Code::DelimiterUnclear,
+    ]
+    .contains(&code)
+}
+
 fn read_and_submit(uploader: &Uploader, arriving: mpsc::Receiver<Piece>) -> Result<Execution> {
     let services = &uploader.request.sender().state.services;
     let mut source = ChannelReader {
         arriving,
         current: Bytes::new(),
+        options: ReadOptions::default(),
+        submission: None,
         ended: false,
     };
     let staged = from_csv::stage(services, &uploader.context, &uploader.permit, &mut source)?;
-    let execution = source
-        .submission()
-        .and_then(|submission| submit(uploader, &staged, submission));
+    let execution = source.submission().and_then(|submission| {
+        require_read_as_asked(&staged, &submission)?;
+        submit(uploader, &staged, submission)
+    });
     // A repetition gets the response of the first import, and leaves its own rows behind.
     if execution.as_ref().map_or(true, Execution::is_replayed) {
         staging::abandon(&services.pool, staged.import);
@@ -167,6 +188,7 @@ fn submit(uploader: &Uploader, staged: &Staged, submission: Submission) -> Resul
     let state = request.sender().state.clone();
     let Submission {
         options,
+        read_options: _,
         idempotency,
     } = submission;
     let context = uploader.context.at(state.services.clock.now());
@@ -182,24 +204,59 @@ fn submit(uploader: &Uploader, staged: &Staged, submission: Submission) -> Resul
     })
 }
 
+/// Refuses fields behind a file that has been read without them: only a small one waits for the end of the
+/// form.
+fn require_read_as_asked(staged: &Staged, submission: &Submission) -> Result<()> {
+    let (used, asked) = (staged.layout.options, submission.read_options);
+    let field = if used.encoding != asked.encoding {
+        "/encoding"
+    } else if used.delimiter != asked.delimiter {
+        "/delimiter"
+    } else if used.usernames_from_addresses != asked.usernames_from_addresses {
+        "/usernames_from_addresses"
+    } else {
+        return Ok(());
+    };
+    let detail =
+        "The file is larger than a MiB, and this field stands behind it: put it before the file.";
+    Err(Error::invalid(field, "too_late", detail))
+}
+
 /// Reads the file from the channel.
 struct ChannelReader {
     arriving: mpsc::Receiver<Piece>,
     current: Bytes,
+    options: ReadOptions,
+    /// The end of the request, where it has arrived.
+    submission: Option<Box<Submission>>,
     ended: bool,
+}
+
+impl FileSource for ChannelReader {
+    fn options(&self) -> ReadOptions {
+        let at_the_end = self.submission.as_ref();
+        at_the_end.map_or(self.options, |submission| submission.read_options)
+    }
 }
 
 impl ChannelReader {
     /// Waits until the whole request has arrived.
     fn submission(&mut self) -> Result<Submission> {
-        loop {
+        self.wait_for_submission();
+        let submission = self.submission.take();
+        submission.map(|submission| *submission).ok_or_else(|| {
+            let detail = "The request broke off. Nothing was imported: upload it again.";
+            Error::refused(Code::MalformedRequest, detail)
+        })
+    }
+
+    /// Waits for the end of the request. There is none where it broke off.
+    fn wait_for_submission(&mut self) {
+        while self.submission.is_none() {
             match self.arriving.blocking_recv() {
-                Some(Piece::Submit(submission)) => return Ok(*submission),
-                Some(Piece::Chunk(_) | Piece::EndOfFile) => {}
-                None => {
-                    let detail = "The request broke off. Nothing was imported: upload it again.";
-                    return Err(Error::refused(Code::MalformedRequest, detail));
-                }
+                Some(Piece::Submit(submission)) => self.submission = Some(submission),
+                Some(Piece::Options(_) | Piece::Chunk(_) | Piece::EndOfFile) => {}
+                None => return,
             }
         }
     }
@@ -209,8 +266,13 @@ impl Read for ChannelReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.ended && !self.current.has_remaining() {
             match self.arriving.blocking_recv() {
+                Some(Piece::Options(options)) => self.options = options,
                 Some(Piece::Chunk(chunk)) => self.current = chunk,
-                Some(Piece::EndOfFile) => self.ended = true,
+                // Fields behind the file may say how it is to be read.
+                Some(Piece::EndOfFile) => {
+                    self.ended = true;
+                    self.wait_for_submission();
+                }
                 Some(Piece::Submit(_)) | None => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
         }

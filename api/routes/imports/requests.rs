@@ -11,6 +11,7 @@ use super::responses::ImportMode;
 use crate::domain::ids::{GroupId, ImportId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
+use crate::domain::spreadsheet::{Delimiter, Encoding, ReadOptions};
 use crate::error::{Code, Error, FieldError, Result};
 use crate::routes::extract::reading::read_text;
 use crate::services::imports::submission::Options;
@@ -60,6 +61,13 @@ pub struct ImportUpload {
     generate_missing_passwords: Option<bool>,
     /// Whether people are asked for a password of their own at their first sign-in.
     must_change_password: Option<bool>,
+    /// Whether names are taken from the addresses where the file has none.
+    usernames_from_addresses: Option<bool>,
+    /// The encoding of the file; found out unless given. Where the file has more than a MiB, the fields that
+    /// say how it is read stand before it.
+    encoding: Option<Encoding>,
+    /// What divides its cells; found out unless given.
+    delimiter: Option<Delimiter>,
 }
 
 /// People to make accounts of who have no address.
@@ -106,6 +114,8 @@ pub struct UsernameParameters {
     on_seat_shortage: Option<OnSeatShortage>,
     /// For `text/plain`: whether people are asked for a password of their own at their first sign-in.
     must_change_password: Option<bool>,
+    /// For `text/plain`: the encoding; that of the Content-Type, or found out, unless given.
+    encoding: Option<Encoding>,
 }
 
 /// The fields as they arrive. The errors of all fields are collected, to be refused together.
@@ -119,7 +129,10 @@ pub(super) struct Fields {
     on_seat_shortage: Option<OnSeatShortage>,
     generate_missing_passwords: Option<bool>,
     must_change_password: Option<bool>,
-    /// The request has no option about passwords.
+    encoding: Option<Encoding>,
+    delimiter: Option<Delimiter>,
+    usernames_from_addresses: Option<bool>,
+    /// The request has no option about passwords, and none about cells.
     without_passwords: bool,
     in_query: bool,
     faults: Vec<FieldError>,
@@ -165,7 +178,10 @@ impl Fields {
             let detail = "The request has more fields than an import takes.";
             return Err(Error::refused(Code::PayloadTooLarge, detail));
         }
-        if let Err(fault) = self.read(name, text.trim()) {
+        // A tab is a blank, and a delimiter.
+        let is_tab = name == "delimiter" && text == "\t";
+        let text = if is_tab { text } else { text.trim() };
+        if let Err(fault) = self.read(name, text) {
             self.faults.push(fault);
         }
         Ok(())
@@ -182,6 +198,11 @@ impl Fields {
                 once(&mut self.generate_missing_passwords, name, text)
             }
             "must_change_password" => once(&mut self.must_change_password, name, text),
+            "usernames_from_addresses" if !self.without_passwords => {
+                once(&mut self.usernames_from_addresses, name, text)
+            }
+            "encoding" => once_encoding(&mut self.encoding, name, text),
+            "delimiter" if !self.without_passwords => once(&mut self.delimiter, name, text),
             _ => Err(fault(name, "unknown_field", "There is no such field here.")),
         }
     }
@@ -192,6 +213,15 @@ impl Fields {
             self.groups.insert(parse(name, id)?);
         }
         Ok(())
+    }
+
+    /// What the fields so far say of the file.
+    pub(super) fn read_options(&self) -> ReadOptions {
+        ReadOptions {
+            encoding: self.encoding,
+            delimiter: self.delimiter,
+            usernames_from_addresses: self.usernames_from_addresses.unwrap_or(false),
+        }
     }
 
     /// The options that the fields ask for.
@@ -254,6 +284,22 @@ fn once<T: DeserializeOwned>(
         return Err(fault(name, "too_many", "Give this field once."));
     }
     *slot = Some(parse(name, text)?);
+    Ok(())
+}
+
+/// Reads the name of an encoding, of which there are many for each.
+fn once_encoding(slot: &mut Option<Encoding>, name: &str, text: &str) -> Result<(), FieldError> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let encoding = Encoding::from_label(text).ok_or_else(|| {
+        let known = "Expected utf-8, utf-16le, utf-16be, windows-1250 to windows-1254, mac-roman, cp437 or \
+                     cp850.";
+        fault(name, "invalid", known)
+    })?;
+    if slot.replace(encoding).is_some() {
+        return Err(fault(name, "too_many", "Give this field once."));
+    }
     Ok(())
 }
 

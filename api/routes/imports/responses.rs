@@ -39,7 +39,8 @@ pub enum ImportMode {
             "email": "E-Mail",
             "password": "Passwort",
             "username": ["Vorname", "Nachname"],
-            "ignored": ["Klasse"]
+            "ignored": ["Klasse"],
+            "unused_passwords": []
         }
     },
     "status": "running",

@@ -8,6 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::reader_thread::{Piece, ReaderEnded, ReaderThread, Uploader};
 use super::requests::Fields;
+use crate::domain::spreadsheet::ReadOptions;
 use crate::error::{Code, Error, Result};
 use crate::routes::extract::fingerprint::{FieldDigest, FormDigest};
 use crate::routes::extract::idempotency::UnreadBody;
@@ -146,6 +147,9 @@ impl<'a> Arriving<'a> {
                 let detail = "Upload one file at a time.";
                 return Err(Error::invalid("/file", "too_many", detail).into());
             } else {
+                reader
+                    .send(Piece::Options(self.fields.read_options()))
+                    .await?;
                 self.feed(reader, field, &mut digest).await?;
             }
             self.digest.add(digest);
@@ -168,8 +172,9 @@ impl<'a> Arriving<'a> {
         Ok(reader.send(Piece::EndOfFile).await?)
     }
 
-    fn into_options(self) -> Result<Options> {
-        self.fields.into_options(self.has_file)
+    fn into_options(self) -> Result<(Options, ReadOptions)> {
+        let read_options = self.fields.read_options();
+        Ok((self.fields.into_options(self.has_file)?, read_options))
     }
 }
 

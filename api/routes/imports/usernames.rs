@@ -6,6 +6,7 @@ use actix_web::web::{self, Bytes};
 use super::requests::{Fields, UsernamesRequest};
 use super::responses::accepted;
 use crate::crypto::digest::sha256;
+use crate::domain::spreadsheet::Encoding;
 use crate::domain::username_list::UsernameList;
 use crate::error::{Code, Error, Result};
 use crate::routes::extract::idempotency::UnreadBody;
@@ -23,7 +24,11 @@ pub(super) enum ListFormat {
     /// With the options.
     Json,
     /// A name on each line; the options are query parameters.
-    Text { query: String },
+    Text {
+        query: String,
+        /// Of the Content-Type.
+        charset: Option<Encoding>,
+    },
 }
 
 impl ListFormat {
@@ -34,7 +39,7 @@ impl ListFormat {
     fn parse(&self, body: &[u8]) -> Result<(UsernameList, Options)> {
         match self {
             Self::Json => from_json(body),
-            Self::Text { query } => from_text(body, query),
+            Self::Text { query, charset } => from_text(body, query, *charset),
         }
     }
 }
@@ -45,13 +50,18 @@ fn from_json(body: &[u8]) -> Result<(UsernameList, Options)> {
     Ok((UsernameList::of_texts(request.usernames)?, options))
 }
 
-fn from_text(body: &[u8], query: &str) -> Result<(UsernameList, Options)> {
+fn from_text(
+    body: &[u8],
+    query: &str,
+    charset: Option<Encoding>,
+) -> Result<(UsernameList, Options)> {
     let mut fields = Fields::of_query();
     for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
         fields.take(&name, &text)?;
     }
+    let encoding = fields.read_options().encoding.or(charset);
     let options = options_of(fields)?;
-    Ok((UsernameList::of_lines(body)?, options))
+    Ok((UsernameList::of_lines(body, encoding)?, options))
 }
 
 /// Names come without passwords: each gets one.

@@ -40,12 +40,13 @@ pub async fn export_members(
     query: Query<ExportQuery>,
 ) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
-    let order = query.order();
+    let (order, delimiter) = (query.order(), query.delimiter);
     let filter = query.into_filter()?;
     let state = request.sender().state.clone();
     let mut export = request
         .change(move |tx, permit| export::open(tx, &permit, filter, order))
-        .await?;
+        .await?
+        .divided_by(delimiter);
     let next_chunk = move |tx: &mut UnitOfWork<'_>| export.next_chunk(tx);
     Ok(csv_file(state, "members.csv", next_chunk))
 }

@@ -8,6 +8,7 @@ use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::GroupId;
 use crate::domain::members::{Direction, MemberOrder, MemberPosition, MemberSort};
 use crate::domain::organization::{AccountType, MembershipStatus, Role};
+use crate::domain::spreadsheet::Delimiter;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::routes::extract::time_or_day;
@@ -104,7 +105,11 @@ member_query! {
 
 member_query! {
     /// Which members, in which order.
-    ExportQuery {}
+    ExportQuery {
+        /// What divides the cells: `comma` unless given. Spreadsheet programs expect `semicolon` where the
+        /// comma is the decimal separator.
+        delimiter: Option<Delimiter>,
+    }
 }
 
 /// The domain asked for; blank is none.

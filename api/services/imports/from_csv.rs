@@ -15,14 +15,26 @@ use crate::domain::generated_address::LoginDomain;
 use crate::domain::imports::{ImportSource, RowError, RowOutcome};
 use crate::domain::password::Password;
 use crate::domain::spreadsheet::{
-    FileRefused, ReadError, RefusalKind, Requirements, Row, Spreadsheet, is_formula_like,
-    is_number_like,
+    FileRefused, ReadError, ReadOptions, RefusalKind, Requirements, Row, Spreadsheet,
+    is_formula_like, is_number_like,
 };
 use crate::domain::username::{Username, UsernameError};
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
 use crate::services::context::RequestContext;
 use crate::services::unit_of_work::Services;
+
+/// A file that arrives, from somebody who may say how it is to be read.
+pub trait FileSource: Read {
+    /// What is known of that when the beginning of the file has arrived, or all of it.
+    fn options(&self) -> ReadOptions;
+}
+
+impl<T: FileSource> FileSource for &mut T {
+    fn options(&self) -> ReadOptions {
+        (**self).options()
+    }
+}
 
 /// Reads a file to its end and stages its rows, each batch in a unit of work of its own.
 ///
@@ -33,7 +45,7 @@ pub fn stage(
     services: &Services,
     context: &RequestContext,
     permit: &Permit<ManageImports>,
-    source: impl Read,
+    source: impl FileSource,
 ) -> Result<Staged> {
     let mut arrival = Arrival {
         services,
@@ -57,11 +69,22 @@ struct Arrival<'a> {
 }
 
 impl Arrival<'_> {
-    fn read(&mut self, source: impl Read) -> Result<FileLayout> {
+    fn read(&mut self, source: impl FileSource) -> Result<FileLayout> {
         let services = self.services;
-        let mut sheet = Spreadsheet::open(source, Requirements::default()).map_err(refused)?;
+        let mut options = ReadOptions::default();
+        let ask = |source: &_| {
+            options = FileSource::options(source);
+            options
+        };
+        let limits = Requirements::default();
+        let mut sheet = Spreadsheet::open_with(source, limits, ask).map_err(refused)?;
         let has_passwords = sheet.password_column().is_some();
-        let mut validator = RowValidator::new(&services.config.login_domain, has_passwords);
+        let mut validator = RowValidator {
+            login_domain: &services.config.login_domain,
+            has_passwords,
+            names_from_addresses: options.usernames_from_addresses,
+            seen: HashMap::new(),
+        };
         while let Some(row) = sheet.next_row().map_err(refused)? {
             self.staging
                 .add(&services.sealing, validator.validate(row))?;
@@ -73,6 +96,7 @@ impl Arrival<'_> {
         Ok(FileLayout {
             detected: Some(sheet.detected()),
             header: sheet.header().to_vec(),
+            options,
         })
     }
 
@@ -88,25 +112,24 @@ struct RowValidator<'a> {
     login_domain: &'a LoginDomain,
     /// Whether the file has a column of passwords.
     has_passwords: bool,
+    /// Whether a row without a name gets it from its address.
+    names_from_addresses: bool,
     /// The row in which each address came first, by a hash of the address: a hundred thousand addresses
     /// would take ten times the memory.
     seen: HashMap<[u8; 16], u32>,
 }
 
-impl<'a> RowValidator<'a> {
-    fn new(login_domain: &'a LoginDomain, has_passwords: bool) -> Self {
-        Self {
-            login_domain,
-            has_passwords,
-            seen: HashMap::new(),
-        }
-    }
-
+impl RowValidator<'_> {
     fn validate(&mut self, mut row: Row) -> ValidatedRow {
         // A cell that shows nothing holds no password: spreadsheets leave spaces in empty ones.
         row.password = row.password.filter(|password| !password.trim().is_empty());
         let email = self.login_domain.parse_outside(&row.email);
-        let username = Username::parse(&row.username);
+        let username = match (&email, Username::parse(&row.username)) {
+            (Ok(email), Err(UsernameError::Missing)) if self.names_from_addresses => {
+                Ok(Username::of_address(email))
+            }
+            (_, username) => username,
+        };
         let error = self.find_error(&row, &email, &username);
         let shows_name = self.shows_name(&row, error.as_ref());
         ValidatedRow {

@@ -6,6 +6,7 @@ use super::staging::{FileLayout, Staging, ValidatedRow};
 use super::submission::{self, Options};
 use super::{ImportWithCounts, require_any_reach};
 use crate::domain::imports::{ImportSource, RowError};
+use crate::domain::spreadsheet::ReadOptions;
 use crate::domain::username::Username;
 use crate::domain::username_list::{UsernameList, UsernameListError};
 use crate::error::{Code, Error, Result};
@@ -38,6 +39,7 @@ pub fn submit(
         let staged = staging.finish(FileLayout {
             detected: None,
             header: vec![COLUMN.to_owned()],
+            options: ReadOptions::default(),
         });
         submission::submit_staged(tx, permit, &staged, options)
     })
@@ -62,9 +64,10 @@ fn validate(number: u32, name: &str) -> ValidatedRow {
 impl From<UsernameListError> for Error {
     fn from(error: UsernameListError) -> Self {
         let code = match error {
-            UsernameListError::NotUtf8 | UsernameListError::EndlessLine { .. } => {
+            UsernameListError::NoText(_) | UsernameListError::EndlessLine { .. } => {
                 Code::FileUnreadable
             }
+            UsernameListError::EncodingUnclear(_) => Code::EncodingUnclear,
             UsernameListError::Empty => Code::FileEmpty,
             UsernameListError::TooMany => Code::TooManyRows,
         };

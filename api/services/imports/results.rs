@@ -52,6 +52,7 @@ impl ResultFile {
 pub struct Download {
     import: Import,
     file: ResultFile,
+    delimiter: Delimiter,
     header: Vec<String>,
     /// How many columns of errors the file came with.
     former_errors: usize,
@@ -83,6 +84,7 @@ pub fn open(
         former_errors,
         import,
         file,
+        delimiter: Delimiter::Comma,
         after: None,
     })
 }
@@ -110,6 +112,12 @@ fn results_are_gone() -> Error {
 }
 
 impl Download {
+    /// The same file, divided by another character.
+    pub fn divided_by(mut self, delimiter: Option<Delimiter>) -> Self {
+        self.delimiter = delimiter.unwrap_or(self.delimiter);
+        self
+    }
+
     /// Reads the next piece of the file; `None` behind its end.
     ///
     /// # Errors
@@ -124,7 +132,7 @@ impl Download {
             return Ok(None);
         };
         self.after = Some(last.row_number);
-        let mut writer = CsvWriter::continuing(Vec::new(), Delimiter::Comma);
+        let mut writer = CsvWriter::continuing(Vec::new(), self.delimiter);
         for row in rows {
             let record = self.record(tx, row)?;
             writer
@@ -163,7 +171,7 @@ impl Download {
                 .chain(ERROR_COLUMNS.map(Cow::Borrowed))
                 .collect(),
         };
-        let mut writer = CsvWriter::new(Vec::new(), Delimiter::Comma).map_err(Error::internal)?;
+        let mut writer = CsvWriter::new(Vec::new(), self.delimiter).map_err(Error::internal)?;
         writer
             .write_record(columns.iter().map(|name| Cell::Text(name)))
             .map_err(Error::internal)?;

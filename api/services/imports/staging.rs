@@ -15,7 +15,7 @@ use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowError, RowOutcome,
 };
-use crate::domain::spreadsheet::Detected;
+use crate::domain::spreadsheet::{Detected, ReadOptions};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
@@ -50,6 +50,8 @@ pub struct FileLayout {
     pub detected: Option<Detected>,
     /// The names of the columns of the original cells.
     pub header: Vec<String>,
+    /// How it was read.
+    pub options: ReadOptions,
 }
 
 /// Deletes a staged import. Where that fails, the clean-up does it later.

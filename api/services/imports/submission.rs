@@ -68,10 +68,19 @@ fn require_password_column(staged: &Staged, options: &Options) -> Result<()> {
     if options.generate_missing_passwords || has_column {
         return Ok(());
     }
+    let alike = detected.map_or(&[][..], |detected| {
+        detected.columns.unused_passwords.as_slice()
+    });
+    let hint = alike.first().map_or_else(String::new, |name| {
+        let name: String = name.chars().take(40).collect();
+        format!(" \"{name}\" looks like one: rename it, if it is.")
+    });
     Err(Error::refused(
         Code::FileNoHeader,
-        "The header has no column for passwords. Add a column named `password`, or upload again \
-         with `generate_missing_passwords`.",
+        format!(
+            "The header has no column for passwords.{hint} Add a column named `password`, or upload \
+             again with `generate_missing_passwords`."
+        ),
     ))
 }
 

@@ -40,6 +40,7 @@ pub struct Export {
     organization: OrganizationId,
     filter: MemberFilter,
     order: MemberSort,
+    delimiter: Delimiter,
     next: Next,
 }
 
@@ -70,6 +71,7 @@ pub fn open(
         organization,
         filter,
         order,
+        delimiter: Delimiter::Comma,
         next: Next::Header,
     })
 }
@@ -84,13 +86,19 @@ fn asked(filter: &MemberFilter) -> Result<Value> {
 }
 
 impl Export {
+    /// The same file, divided by another character.
+    pub fn divided_by(mut self, delimiter: Option<Delimiter>) -> Self {
+        self.delimiter = delimiter.unwrap_or(self.delimiter);
+        self
+    }
+
     /// The next piece of the file; `None` behind its end.
     pub fn next_chunk(&mut self, tx: &mut UnitOfWork<'_>) -> Result<Option<Vec<u8>>> {
         match std::mem::replace(&mut self.next, Next::End) {
             Next::Header => {
                 self.next = Next::After(None);
                 let mut writer =
-                    CsvWriter::new(Vec::new(), Delimiter::Comma).map_err(Error::internal)?;
+                    CsvWriter::new(Vec::new(), self.delimiter).map_err(Error::internal)?;
                 writer
                     .write_record(COLUMNS.map(Cell::Text))
                     .map_err(Error::internal)?;
@@ -119,7 +127,7 @@ impl Export {
             key: last.membership.key(self.order.by),
             account: last.account.id,
         }));
-        let mut writer = CsvWriter::continuing(Vec::new(), Delimiter::Comma);
+        let mut writer = CsvWriter::continuing(Vec::new(), self.delimiter);
         for member in with_groups(tx, self.organization, rows)? {
             let record = record(&member);
             writer

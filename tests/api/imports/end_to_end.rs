@@ -41,6 +41,7 @@ both_databases!(a_file_becomes_people_who_sign_in, |app| {
                     "password": "password",
                     "username": ["username"],
                     "ignored": [],
+                    "unused_passwords": [],
                 },
             },
             "status": "queued",

@@ -91,6 +91,52 @@ const CASES: &[Case] = &[
             Account("joel.pike@x.example", "grey kettle 5582", "Joel Pike"),
         ]
     ),
+    case!(
+        "macintosh",
+        &[],
+        &[
+            Account("jose.nunez@x.example", "blue kettle 4471", "José Núñez"),
+            Account("zoe@x.example", "grey kettle 5582", "Zoé Brûlé"),
+        ]
+    ),
+    case!(
+        "windows-1251",
+        &[],
+        &[
+            Account("ivan@x.example", "blue kettle 4471", "Иван Петров"),
+            Account("olga@x.example", "grey kettle 5582", "Ольга Смирнова"),
+        ]
+    ),
+    case!(
+        "clever-teachers",
+        GENERATED,
+        &[
+            Account("mira.holt@x.example", "", "Mira Holt"),
+            Account("joel.pike@x.example", "", "Joel Pike"),
+        ]
+    ),
+    case!(
+        "wordpress-users",
+        GENERATED,
+        &[
+            Account("mira.holt@x.example", "blue kettle 4471", "Mira Holt"),
+            Account("joel.pike@x.example", "grey kettle 5582", "Joel Pike"),
+        ]
+    ),
+    case!(
+        "italian",
+        &[],
+        &[Account(
+            "lucia.rossi@x.example",
+            "sette anatre 77",
+            "Lucia Rossi"
+        )]
+    ),
+    case!(
+        "oneroster-users",
+        GENERATED,
+        &[Account("mira.holt@x.example", "", "Mira Holt")]
+    ),
     case!("scientific-password", &[], &[Error("password_number_like")]),
 ];
 
@@ -229,3 +275,64 @@ both_databases!(
         }
     }
 );
+
+both_databases!(names_are_taken_from_addresses_where_asked_for, |app| {
+    let school = app.school().await;
+    let fields = students(&[
+        ("generate_missing_passwords", "true"),
+        ("usernames_from_addresses", "true"),
+    ]);
+    let file = "E-mail\njane.van-doe+7a@x.example\nbo_ek@x.example\n";
+    let refused = school.import(file, &students(GENERATED)).await;
+    let problem = refused.expect_problem(422, "file_no_header");
+    assert!(text(&problem["detail"]).contains("`usernames_from_addresses`"));
+    let import = school.imported(file, &fields).await;
+    assert_eq!(
+        import["detected"]["columns"]["username"],
+        serde_json::json!([])
+    );
+    let rows = school.rows(&import, "").await;
+    let names: Vec<_> = rows.iter().map(|row| text(&row["username"])).collect();
+    assert_eq!(names, ["Jane Van-Doe", "Bo Ek"]);
+    let file = "email,username\njoel.pike@x.example,\nmira@x.example,Mira Holt\n";
+    let import = school.imported(file, &fields).await;
+    let rows = school.rows(&import, "").await;
+    let names: Vec<_> = rows.iter().map(|row| text(&row["username"])).collect();
+    assert_eq!(names, ["Joel Pike", "Mira Holt"]);
+});
+
+both_databases!(downloads_are_divided_as_asked_for, |app| {
+    let school = app.school().await;
+    let file = "email,password,username\na@x.example,blue kettle 4471,\"Holt, M; a\"\nb,x,B\n";
+    let import = school.imported(file, &students(&[])).await;
+    for (query, divider) in [("comma", ","), ("semicolon", ";"), ("tab", "\t")] {
+        for (name, header) in [
+            ("userlist.csv", "row,email,password,username"),
+            ("errors.csv", "email,password,username,error_code"),
+        ] {
+            let path = format!("/{name}?delimiter={query}");
+            let file = school.of_import(&import, &path).await;
+            assert_eq!(file.status, 200);
+            let header = header.replace(',', divider);
+            assert!(
+                file.text.starts_with(&format!("\u{feff}{header}")),
+                "{}",
+                file.text
+            );
+        }
+        let members = school
+            .admin
+            .get(&school.path(&format!("/members.csv?delimiter={query}")))
+            .await;
+        let header = ["account_id", "username", "email"].join(divider);
+        assert!(
+            members.text.starts_with(&format!("\u{feff}{header}")),
+            "{}",
+            members.text
+        );
+    }
+    let wrong = school
+        .of_import(&import, "/userlist.csv?delimiter=dot")
+        .await;
+    assert!(wrong.status.is_client_error(), "{}", wrong.text);
+});

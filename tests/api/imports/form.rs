@@ -122,6 +122,14 @@ both_databases!(each_field_at_fault_is_named, |app| {
             vec![("/generate_missing_passwords", "invalid")],
         ),
         (
+            students(&[("encoding", "klingon")]),
+            vec![("/encoding", "invalid")],
+        ),
+        (
+            students(&[("delimiter", "dot")]),
+            vec![("/delimiter", "invalid")],
+        ),
+        (
             students(&[("group_ids", "7A")]),
             vec![("/group_ids", "invalid")],
         ),

@@ -1,15 +1,15 @@
 //! Files as people have them: encodings, delimiters, line ends, quotes.
 
-use encoding_rs::WINDOWS_1252;
+use encoding_rs::{MACINTOSH, WINDOWS_1252};
 use serde_json::{Value, json};
 
-use super::{STUDENTS, assert_counts};
+use super::{STUDENTS, assert_counts, form, long_file, part, students};
 use crate::support::both_databases;
 
 /// A text as bytes, and what it is detected as.
 type Encode = (fn(&str) -> Vec<u8>, &'static str);
 
-const ENCODINGS: [Encode; 7] = [
+const ENCODINGS: [Encode; 8] = [
     (|text| text.as_bytes().to_vec(), "utf-8"),
     (|text| format!("\u{feff}{text}").into_bytes(), "utf-8-bom"),
     (|text| utf16(text, u16::to_le_bytes), "utf-16le"),
@@ -26,6 +26,7 @@ const ENCODINGS: [Encode; 7] = [
         |text| WINDOWS_1252.encode(text).0.into_owned(),
         "windows-1252",
     ),
+    (|text| MACINTOSH.encode(text).0.into_owned(), "mac-roman"),
 ];
 
 fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -67,7 +68,7 @@ both_databases!(every_encoding_with_every_delimiter_and_line_end, |app| {
         for (separator, delimiter) in DELIMITERS {
             for line_end in LINE_ENDS {
                 let number = imports.len();
-                let east = if encoding == "windows-1252" {
+                let east = if ["windows-1252", "mac-roman"].contains(&encoding) {
                     "Œuvre ÿ"
                 } else {
                     "李明 😀"
@@ -83,6 +84,7 @@ both_databases!(every_encoding_with_every_delimiter_and_line_end, |app| {
                         "password": "Salasana",
                         "username": ["Nimi"],
                         "ignored": ["Größe"],
+                        "unused_passwords": [],
                     },
                 });
                 let case = format!("{encoding} {delimiter} {line_end:?}");
@@ -165,4 +167,119 @@ both_databases!(a_last_line_needs_no_end, |app| {
         )
         .await;
     assert_counts(&import, json!({ "created": 1 }));
+});
+
+/// Names in an encoding that has a byte for each character.
+fn in_code_page(rows: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut file = b"email;password;username\r\n".to_vec();
+    for (email, name) in rows {
+        file.extend_from_slice(format!("{email};blue kettle 4471;").as_bytes());
+        file.extend_from_slice(name);
+        file.extend_from_slice(b"\r\n");
+    }
+    file
+}
+
+both_databases!(names_of_every_code_page_come_through, |app| {
+    let school = app.school().await;
+    for (number, (encoding, bytes, name)) in [
+        (
+            "windows-1250",
+            &b"\xa3ukasz D\xb9browski"[..],
+            "Łukasz Dąbrowski",
+        ),
+        (
+            "windows-1251",
+            b"\xce\xeb\xfc\xe3\xe0 \xd1\xec\xe8\xf0\xed\xee\xe2\xe0",
+            "Ольга Смирнова",
+        ),
+        ("windows-1252", b"Bj\xf8rn \xc5s", "Bjørn Ås"),
+        (
+            "windows-1253",
+            b"\xc3\xe9\xfe\xf1\xe3\xef\xf2 \xc5\xeb\xdd\xed\xe7",
+            "Γιώργος Ελένη",
+        ),
+        (
+            "windows-1254",
+            b"Ay\xfee Y\xfdld\xfdz \xddpek",
+            "Ayşe Yıldız İpek",
+        ),
+        ("mac-roman", b"Jos\x8e N\x9c\x96ez", "José Núñez"),
+        (
+            "cp850",
+            b"S\x9bren J\x9brgensen M\x81ller",
+            "Søren Jørgensen Müller",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let email = format!("page{number}@x.example");
+        let file = in_code_page(&[(&email, bytes)]);
+        let import = school.imported(file, STUDENTS).await;
+        assert_eq!(import["detected"]["encoding"], encoding);
+        assert_eq!(school.rows(&import, "").await[0]["username"], name);
+    }
+});
+
+both_databases!(an_encoding_that_cannot_be_told_is_asked_for, |app| {
+    let school = app.school().await;
+    let file = in_code_page(&[("a@x.example", b"Z\x8eb\xe6\xe6")]);
+    let refused = school.import(file.clone(), STUDENTS).await;
+    let problem = refused.expect_problem(422, "encoding_unclear");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("\"ZŽbćć\" (Windows-1250)"), "{detail}");
+    assert!(!detail.contains("kettle"), "{detail}");
+    // A field that cannot be read is told first: the file may be fine.
+    let refused = school
+        .import(file.clone(), &students(&[("encoding", "klingon")]))
+        .await;
+    refused.expect_fields(&[("/encoding", "invalid")]);
+    school.assert_untouched().await;
+    let path = school.path("/imports");
+    for (number, (label, name)) in [("MacRoman", "ZébÊÊ"), ("cp1250", "ZŽbćć")]
+        .into_iter()
+        .enumerate()
+    {
+        // Behind the file, as in front of it.
+        let email = format!("asked{number}@x.example");
+        let file = part(in_code_page(&[(&email, b"Z\x8eb\xe6\xe6")]));
+        let form = match number {
+            0 => form(STUDENTS).part("file", file).text("encoding", label),
+            _ => form(STUDENTS).text("encoding", label).part("file", file),
+        };
+        let import = school.admin.upload(&path, form).await.expect_status(202);
+        assert_eq!(school.rows(&import, "").await[0]["username"], name);
+    }
+});
+
+both_databases!(a_delimiter_that_is_named_is_taken, |app| {
+    let school = app.school().await;
+    for (number, word) in ["comma", ",", "tab", "\t"].into_iter().enumerate() {
+        let divider = if number < 2 { "," } else { "\t" };
+        let cells = [&format!("d{number}@x.example"), "blue; kettle; 4471", "A;B"].join(divider);
+        let header = ["email", "password", "username"].join(divider);
+        let file = format!("{header}\n{cells}\n");
+        let import = school
+            .imported(file, &students(&[("delimiter", word)]))
+            .await;
+        assert_counts(&import, json!({ "created": 1 }));
+    }
+});
+
+both_databases!(what_stands_behind_a_large_file_is_too_late, |app| {
+    let school = app.school().await;
+    let path = school.path("/imports");
+    for (name, value) in [("encoding", "utf-8"), ("delimiter", "comma")] {
+        let form = form(STUDENTS)
+            .part("file", part(long_file(3_000)))
+            .text(name, value);
+        let refused = school.admin.upload(&path, form).await;
+        refused.expect_fields(&[(&format!("/{name}"), "too_late")]);
+    }
+    school.assert_untouched().await;
+    let form = form(STUDENTS)
+        .text("encoding", "utf-8")
+        .part("file", part(long_file(2_500)));
+    school.admin.upload(&path, form).await.expect_status(202);
 });

@@ -5,11 +5,12 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use rollcall::domain::ids::OrganizationId;
+use rollcall::domain::spreadsheet::ReadOptions;
 use rollcall::services::authorization::ManageImports;
 use rollcall::services::context::RequestContext;
-use rollcall::services::imports::from_csv;
+use rollcall::services::imports::from_csv::{self, FileSource};
 
-use super::{STUDENTS, assert_counts, file};
+use super::{STUDENTS, assert_counts, file, long_file};
 use crate::support::people::Organization;
 use crate::support::{App, both_databases};
 
@@ -24,7 +25,7 @@ pub enum Framing {
 pub fn half_an_upload(school: &Organization<'_>, framing: Framing) -> TcpStream {
     let app = school.app();
     let length = match framing {
-        Framing::Sized => "content-length: 1000000",
+        Framing::Sized => "content-length: 10000000",
         Framing::Chunked => "transfer-encoding: chunked",
     };
     let head = format!(
@@ -37,7 +38,7 @@ pub fn half_an_upload(school: &Organization<'_>, framing: Framing) -> TcpStream 
     let body = format!(
         "--frontier\r\ncontent-disposition: form-data; name=\"account_type\"\r\n\r\nstudent\r\n\
          --frontier\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n{}",
-        file(3_000)
+        long_file(3_000)
     );
     let body = match framing {
         Framing::Sized => body,
@@ -97,12 +98,18 @@ impl std::io::Read for Deadly {
     }
 }
 
+impl FileSource for Deadly {
+    fn options(&self) -> ReadOptions {
+        ReadOptions::default()
+    }
+}
+
 fn stage_and_die(app: &App, organization: &str) {
     let organization: OrganizationId = organization.parse().unwrap();
     let permit = app.cli_permit::<ManageImports>(organization);
     let services = &app.state.services;
     let context = RequestContext::command_line(services.clock.now());
-    let text = std::io::Cursor::new(file(8_000));
+    let text = std::io::Cursor::new(long_file(5_000));
     let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         from_csv::stage(services, &context, &permit, Deadly { text }).map(|_| ())
     }));

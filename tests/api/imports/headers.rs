@@ -117,6 +117,7 @@ both_databases!(columns_are_known_by_many_names_in_any_order, |app| {
             "password": case.password,
             "username": case.username,
             "ignored": case.ignored,
+            "unused_passwords": [],
         });
         assert_eq!(import["detected"]["columns"], columns);
         imports.push(import);
@@ -131,6 +132,24 @@ both_databases!(columns_are_known_by_many_names_in_any_order, |app| {
         let me = pupil.get("/v1/me").await.expect_status(200);
         assert_eq!(me["username"], case.name, "{}", case.header);
     }
+});
+
+both_databases!(an_unused_column_that_looks_like_passwords_is_named, |app| {
+    let school = app.school().await;
+    let generate = students(&[("generate_missing_passwords", "true")]);
+    let file = "email,username,Wifi-Passwort,Class\na@x.example,A,sunny boat 12,7\n";
+    let import = school.accepted(file, &generate).await;
+    let columns = &import["detected"]["columns"];
+    assert_eq!(columns["unused_passwords"], json!(["Wifi-Passwort"]));
+    assert_eq!(columns["password"], json!(null));
+    let refused = school.import(file.replace("a@x", "b@x"), STUDENTS).await;
+    let problem = refused.expect_problem(422, "file_no_header");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("\"Wifi-Passwort\" looks like one"),
+        "{detail}"
+    );
+    assert!(!refused.text.contains("sunny"), "{}", refused.text);
 });
 
 both_databases!(a_header_that_cannot_be_used_is_refused_with_advice, |app| {

@@ -72,6 +72,14 @@ fn file(rows: usize) -> String {
     format!("email,password,username\n{rows}")
 }
 
+/// A file with so many good rows and long notes, of which the first MiB, 2,000 rows, is read as a whole.
+fn long_file(rows: usize) -> String {
+    let notes = "x".repeat(500);
+    let row = |number| line(number).replace('\n', &format!(",{notes}\n"));
+    let rows: String = (1..=rows).map(row).collect();
+    format!("email,password,username,notes\n{rows}")
+}
+
 /// A file with these rows under the template's header.
 fn file_of(rows: &[&str]) -> String {
     format!("email,password,username\n{}\n", rows.join("\n"))

@@ -60,8 +60,8 @@ both_databases!(a_file_that_is_no_table_is_refused, |app| {
         ),
         (
             [with(""), b"Zo\x81".to_vec()].concat(),
-            "file_unreadable",
-            "Line 66",
+            "encoding_unclear",
+            "cannot be told from its content",
         ),
         (
             with(&"x".repeat(1_050_000)),

@@ -88,11 +88,11 @@ fn the_more_specific_name_wins() {
             "mail,userPrincipalName,displayName",
             found("mail", None, &["displayName"]),
         ),
-        ("Email,Name,Username", found("Email", None, &["Username"])),
+        ("Email,Name,Username", found("Email", None, &["Name"])),
         ("Email,Name,Full name", found("Email", None, &["Full name"])),
         (
             "Email,Username,Display name",
-            found("Email", None, &["Username"]),
+            found("Email", None, &["Display name"]),
         ),
         (
             "Email,Initial password,Password,Name",
@@ -121,6 +121,25 @@ fn halves_of_a_name_make_the_whole() {
             ["Nombre", "Apellidos"],
         ),
         ("Nom;Prénom;Courriel", ["Prénom", "Nom"]),
+        ("Cognome;Nome;E-mail", ["Nome", "Cognome"]),
+        (
+            "Voornaam;Achternaam;E-mailadres",
+            ["Voornaam", "Achternaam"],
+        ),
+        ("Nome;Apelido;Endereço de e-mail", ["Nome", "Apelido"]),
+        ("Imię;Nazwisko;Adres e-mail", ["Imię", "Nazwisko"]),
+        ("Fornavn;Efternavn;E-mailadresse", ["Fornavn", "Efternavn"]),
+        ("Fornavn;Etternavn;E-postadresse", ["Fornavn", "Etternavn"]),
+        ("Jméno;Příjmení;E-mailová adresa", ["Jméno", "Příjmení"]),
+        ("Adı;Soyadı;E-posta adresi", ["Adı", "Soyadı"]),
+        (
+            "Email,givenName,familyName,username",
+            ["givenName", "familyName"],
+        ),
+        (
+            "Student_email,First_name,Middle_name,Last_name",
+            ["First_name", "Last_name"],
+        ),
     ] {
         assert_eq!(columns(header).2, halves, "{header}");
     }
@@ -225,7 +244,10 @@ fn equal_claims_are_refused_by_name() {
         kind,
         &["columns for password"],
     );
-    assert_eq!(columns("email,username,name,Name").2, ["username"]);
+    assert_eq!(
+        columns("email,username,display name,name,Name").2,
+        ["display name"]
+    );
 }
 
 #[test]

@@ -12,7 +12,8 @@ mod rows;
 use std::io::{self, Read};
 
 use super::{
-    Delimiter, Encoding, FileRefused, ReadError, RefusalKind, Requirements, Row, Spreadsheet,
+    Delimiter, Encoding, FileRefused, ReadError, ReadOptions, RefusalKind, Requirements, Row,
+    Spreadsheet,
 };
 
 /// Opens a file with the default requirements.
