@@ -9,7 +9,10 @@ use super::extract::{
     Authenticated, BeforePasswordChange, Form, Guard as _, Json, OrganizationPath,
 };
 use super::organizations::OrganizationBody;
-use super::problem::{BodyErrors, ConflictErrors, OwnResourceErrors, Problem, SessionErrors};
+use super::password_check::{ReauthenticationRequest, reauthenticate};
+use super::problem::{
+    BodyErrors, ConflictErrors, HashingErrors, OwnResourceErrors, Problem, SessionErrors,
+};
 use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::language::Language;
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
@@ -210,15 +213,20 @@ async fn update_me(
 ///
 /// With its sessions and all its memberships, whose seats are freed. The last admin of an
 /// organization stays, until somebody else is one or the organization is deleted: `last_admin`. There
-/// is no way back.
+/// is no way back: it takes the password (`wrong_credentials`), or a sign-in of the last five minutes.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 204, description = "Deleted."), SessionErrors, ConflictErrors)
+    request_body = Option<ReauthenticationRequest>,
+    responses(
+        (status = 204, description = "Deleted."),
+        BodyErrors, SessionErrors, ConflictErrors, HashingErrors
+    )
 )]
 #[delete("/v1/me")]
-async fn delete_me(request: Authenticated) -> Result<HttpResponse, Problem> {
+async fn delete_me(request: Authenticated, body: web::Bytes) -> Result<HttpResponse, Problem> {
+    let proof = reauthenticate(&request, &body).await?;
     request
-        .change(|tx, ()| departures::delete_own_account(tx))
+        .change(move |tx, ()| departures::delete_own_account(tx, proof))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -21,6 +21,7 @@ pub mod middleware;
 pub mod names;
 pub mod organizations;
 pub mod page;
+pub mod password_check;
 pub mod problem;
 pub mod rate_limit_headers;
 pub mod seats;

@@ -10,8 +10,10 @@ use super::extract::{
     Query, StoredResponse, idempotency,
 };
 use super::page::{PageQuery, Paged, page_body};
+use super::password_check::{ReauthenticationRequest, reauthenticate};
 use super::problem::{
-    BodyErrors, ConflictErrors, OftenErrors, OperatorErrors, OrganizationErrors, Problem,
+    BodyErrors, ConflictErrors, HashingErrors, OftenErrors, OperatorErrors, OrganizationErrors,
+    Problem,
     QueryErrors, SessionErrors,
 };
 use crate::domain::ids::OrganizationId;
@@ -224,19 +226,25 @@ async fn update_organization(
 /// Deletes it with its memberships, groups, imports, invite codes and invitations. Accounts that it
 /// manages are deleted too, unless they are operators', in another organization or invited by one:
 /// those belong to their owners from then on. Everybody else loses the membership only. There is no
-/// way back.
+/// way back: it takes the caller's password (`wrong_credentials`), or a sign-in of the last five minutes.
 #[utoipa::path(
     tag = "Organizations",
     params(OrganizationPath),
-    responses((status = 204, description = "Deleted."), OrganizationErrors),
+    request_body = Option<ReauthenticationRequest>,
+    responses(
+        (status = 204, description = "Deleted."),
+        BodyErrors, OrganizationErrors, HashingErrors
+    ),
     extensions(("x-permission" = json!(ManageOrganization::NAME)))
 )]
 #[delete("/v1/organizations/{organization_id}")]
 async fn delete_organization(
     request: InOrganization<ManageOrganization>,
+    body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
+    let proof = reauthenticate(&request, &body).await?;
     request
-        .change(|tx, permit| organizations::delete(tx, &permit))
+        .change(move |tx, permit| organizations::delete(tx, &permit, proof))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -86,12 +86,13 @@ fn password_change_required() -> Error {
 }
 
 fn session_of(tx: &mut UnitOfWork<'_>, claims: &Claims) -> Result<SessionPrincipal> {
-    let account = sessions::find_account(tx.connection, claims.sid, tx.now())?
-        .filter(|account| account.id == claims.sub)
+    let (session, account) = sessions::find_active(tx.connection, claims.sid, tx.now())?
+        .filter(|(_, account)| account.id == claims.sub)
         .ok_or_else(Error::not_signed_in)?;
     Ok(SessionPrincipal {
         account,
-        session: claims.sid,
+        session: session.id,
+        signed_in_at: session.created_at,
     })
 }
 

@@ -33,6 +33,7 @@ pub enum Principal {
 pub struct SessionPrincipal {
     pub account: Account,
     pub session: SessionId,
+    pub signed_in_at: Timestamp,
 }
 
 /// An integration that acts for the account which created its key, in one organization.

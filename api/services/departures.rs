@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::context::Principal;
 use super::offboarding::{self, Departure};
+use super::sign_in::Reauthenticated;
 use super::unit_of_work::UnitOfWork;
 use super::{events, invitations, memberships};
 use crate::domain::events::{AccountEvent, DomainEvent};
@@ -167,11 +168,11 @@ fn naming(error: Error, organization: &Organization) -> Error {
     Error::refused(Code::LastAdmin, detail)
 }
 
-/// Deletes the caller's own account.
+/// Deletes the caller's own account. There is no way back, so that it takes their password.
 ///
 /// # Errors
 /// `last_admin`, naming the organization.
-pub fn delete_own_account(tx: &mut UnitOfWork<'_>) -> Result<()> {
+pub fn delete_own_account(tx: &mut UnitOfWork<'_>, _proof: Reauthenticated) -> Result<()> {
     let account = tx.context.principal.session()?.account.clone();
     tx.transaction(|tx| {
         lock_for_deletion(tx, account.id)?;

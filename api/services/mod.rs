@@ -27,6 +27,7 @@ pub mod members;
 pub mod memberships;
 pub mod offboarding;
 pub mod operators;
+pub mod organization_deletion;
 pub mod organizations;
 pub mod passwords;
 pub mod registration;

@@ -3,19 +3,19 @@
 use super::admission::{self, Admission, SeatSource, require_account_type};
 use super::authorization::{ManageOrganization, Permit};
 use super::limits::{self, Limit, LimitRequest};
+use super::sign_in::Reauthenticated;
 use super::unit_of_work::UnitOfWork;
-use super::{events, invite_codes};
+use super::{events, invite_codes, organization_deletion};
 use crate::clock::new_id;
 use crate::config::OrganizationCreation;
-use crate::domain::events::{AccountEvent, DomainEvent, JoinedBy, OrganizationEvent};
+use crate::domain::events::{DomainEvent, JoinedBy, OrganizationEvent};
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::{JoinedVia, OrganizationKind, Role};
 use crate::domain::slug::{Slug, SlugFallback};
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
-use crate::store::invite_codes as code_store;
 use crate::store::organizations::{Organization, OrganizationChanges, Visible};
-use crate::store::{Page, accounts, imports, invitations, managed_accounts, organizations, seats};
+use crate::store::{Page, organizations, seats};
 
 /// What a new organization is to be.
 #[derive(Clone, Debug)]
@@ -152,54 +152,14 @@ pub fn update(
     })
 }
 
-/// Deletes an organization with everything in it. Accounts that it manages go with it, unless they
-/// are in another organization too, or invited there: these are their owners' own from then on.
-/// Everybody else only loses the membership.
-pub fn delete(tx: &mut UnitOfWork<'_>, permit: &Permit<ManageOrganization>) -> Result<()> {
-    let organization = &permit.organization;
-    tx.transaction(|tx| {
-        lock_for_deletion(tx, organization.id)?;
-        publish_deletion(tx, organization)?;
-        delete_managed_accounts(tx, organization.id)?;
-        managed_accounts::release_all(tx.connection, organization.id)?;
-        if organizations::delete(tx.connection, organization.id)? {
-            return Ok(());
-        }
-        Err(Error::not_found("organization"))
-    })
-}
-
-/// Locks what others lock before they refer to the organization, in the order that every transaction
-/// keeps. Its imports and invitations are deleted: those who carry them out or answer them end first, and
-/// nobody begins.
-fn lock_for_deletion(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
-    imports::delete_all(tx.connection, organization)?;
-    code_store::lock_all(tx.connection, organization)?;
-    organizations::lock(tx.connection, organization)?;
-    accounts::lock_managed_for_deletion(tx.connection, organization)?;
-    invitations::delete_all(tx.connection, organization)?;
-    seats::lock_all(tx.connection, organization)
-}
-
-/// Deletes the accounts that only this organization has. Publishes it before, as the actor's may be one.
-fn delete_managed_accounts(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
-    let events: Vec<_> = accounts::managed_only_here(tx.connection, organization)?
-        .into_iter()
-        .map(|(account, email)| DomainEvent::Account {
-            account,
-            event: AccountEvent::Deleted { email },
-        })
-        .collect();
-    events::publish_all(tx, &events)?;
-    accounts::delete_managed_only_here(tx.connection, organization)
-}
-
-/// Before the deletion, which may take the actor's account with it: the event then keeps the name.
-/// It belongs to no organization's log, because there is none any more.
-fn publish_deletion(tx: &mut UnitOfWork<'_>, organization: &Organization) -> Result<()> {
-    let event = OrganizationEvent::Deleted {
-        name: organization.name.clone(),
-        slug: organization.slug.clone(),
-    };
-    events::publish(tx, about(organization, event))
+/// Deletes an organization with everything in it. There is no way back, so that it takes the caller's password.
+///
+/// # Errors
+/// `not_found` where it is gone.
+pub fn delete(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageOrganization>,
+    _proof: Reauthenticated,
+) -> Result<()> {
+    tx.transaction(|tx| organization_deletion::delete(tx, &permit.organization))
 }

@@ -105,9 +105,8 @@ fn publish(tx: &mut UnitOfWork<'_>, session: SessionId, event: SessionEvent) -> 
 pub fn refresh(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<IssuedSession> {
     let token = Token::presented(TokenKind::Refresh, presented).ok_or_else(not_refreshable)?;
     let known = sessions::find_token(tx.connection, &token.hash())?.ok_or_else(not_refreshable)?;
-    let session = known.session;
-    let account = sessions::find_account(tx.connection, session.id, tx.now())?;
-    let account = account.ok_or_else(not_refreshable)?;
+    let active = sessions::find_active(tx.connection, known.session.id, tx.now())?;
+    let (session, account) = active.ok_or_else(not_refreshable)?;
     let expires_at = extended(&session, tx.now());
     let rotated = tx.acting_as(Principal::Owner(account.clone()), |tx| {
         tx.transaction(|tx| rotate(tx, &account, (session.id, expires_at), &token))

@@ -1,7 +1,10 @@
-//! Passwords checked: to sign in, and once more by a person who is signed in (`docs/limits.md`).
+//! Passwords checked: to sign in, and once more by a person who is signed in (`docs/limits.md`), who has to
+//! before what cannot be undone.
 //!
 //! A check is counted before the account is looked up, and given back unless a password was tried and
 //! is wrong. Hashing happens between these functions, never in them: no connection is held meanwhile.
+
+use std::time::Duration;
 
 use super::known_networks;
 use super::limits::{self, Limit, LimitRequest};
@@ -114,6 +117,56 @@ pub fn begin_confirmation(tx: &mut UnitOfWork<'_>) -> Result<PasswordCheck> {
         uses,
         client: None,
     })
+}
+
+/// How long a sign-in stands for the password.
+const RECENT: Duration = Duration::from_secs(5 * 60);
+
+/// Proof that the person with the session has lately shown the password of the account.
+#[derive(Clone, Copy, Debug)]
+pub struct Reauthenticated(());
+
+/// What a [`Reauthenticated`] takes.
+pub enum Reauthentication {
+    /// Nothing: the person has just signed in.
+    Done(Reauthenticated),
+    /// The password has to be right.
+    Check(PasswordCheck),
+}
+
+/// Begins to make sure that the session is in the hands of its owner: by the password, where one was sent,
+/// or by a sign-in of the last minutes.
+///
+/// # Errors
+/// `wrong_credentials` where there is neither; `rate_limited`.
+pub fn begin_reauthentication(
+    tx: &mut UnitOfWork<'_>,
+    with_password: bool,
+) -> Result<Reauthentication> {
+    if with_password {
+        return begin_confirmation(tx).map(Reauthentication::Check);
+    }
+    let signed_in_at = tx.context.principal.session()?.signed_in_at;
+    if tx.now().since(signed_in_at) <= RECENT {
+        return Ok(Reauthentication::Done(Reauthenticated(())));
+    }
+    Err(Error::refused(
+        Code::WrongCredentials,
+        "This cannot be undone. Send your password as `password` in the body, or sign in again and repeat \
+         the request within five minutes.",
+    ))
+}
+
+/// Ends the check of the password.
+///
+/// # Errors
+/// As [`complete_confirmation`].
+pub fn complete_reauthentication(
+    tx: &mut UnitOfWork<'_>,
+    check: PasswordCheck,
+    comparison: Result<Comparison>,
+) -> Result<Reauthenticated> {
+    complete_confirmation(tx, check, comparison).map(|_| Reauthenticated(()))
 }
 
 /// Signs in, if the password is right.

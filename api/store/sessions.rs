@@ -94,18 +94,18 @@ pub fn extend(
     Ok(extended == 1)
 }
 
-/// The account whose active session this is.
-pub fn find_account(
+/// The session, where it is active, with its account.
+pub fn find_active(
     connection: &mut Connection,
     id: SessionId,
     now: Timestamp,
-) -> Result<Option<Account>> {
+) -> Result<Option<(Session, Account)>> {
     Ok(sessions::table
         .inner_join(accounts::table)
         .filter(sessions::id.eq(id))
         .filter(sessions::expires_at.gt(now))
         .filter(accounts::deactivated_at.is_null())
-        .select(Account::as_select())
+        .select((Session::as_select(), Account::as_select()))
         .first(connection)
         .optional()?)
 }

@@ -40,6 +40,7 @@ mod password_to_change;
 mod permits;
 mod protocol;
 mod readme;
+mod reauthentication;
 mod recovery;
 mod replicas;
 mod restart;

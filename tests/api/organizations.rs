@@ -142,6 +142,7 @@ both_databases!(
             let session = SessionPrincipal {
                 account: found.unwrap().unwrap(),
                 session: rollcall::clock::new_id::<SessionId>(),
+                signed_in_at: app.now(),
             };
             let context = RequestContext::anonymous("test", app.now())
                 .with_principal(Principal::Session(session));

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::sign_in::compare;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::password::{Password, PasswordAttempt};
 use crate::error::{Error, Result};
@@ -16,6 +15,7 @@ use crate::routes::extract::{
     Anonymous, BeforePasswordChange, ClientAddress, Form, Guard as _, IdempotencyHeader, Prepared,
     token,
 };
+use crate::routes::password_check::compare;
 use crate::routes::problem::{
     BodyErrors, HashingErrors, LinkErrors, MailErrors, Problem, SessionErrors,
 };

@@ -6,14 +6,12 @@ use utoipa::ToSchema;
 
 use super::refresh_cookie;
 use super::tokens::{RefreshRequest, SessionKind, Tokens, presented_token, respond};
-use crate::crypto::hasher::Hasher;
-use crate::crypto::password_hash::Verdict;
-use crate::domain::password::PasswordAttempt;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, Json, OptionalJson};
+use crate::routes::password_check::compare;
 use crate::routes::problem::{BodyErrors, CookieErrors, Problem, RefreshErrors, SignInErrors};
 use crate::services::sessions;
-use crate::services::sign_in::{self, Comparison};
+use crate::services::sign_in;
 
 /// Who signs in.
 #[derive(Deserialize, ToSchema)]
@@ -66,29 +64,6 @@ pub(super) async fn login(
         .run(move |tx, ()| sign_in::complete(tx, check, comparison, user_agent))
         .await?;
     respond(&state, &issued, session)
-}
-
-/// Compares a password with a stored hash. One that is too long for any account is hashed all the
-/// same, so that the time does not tell.
-pub(super) async fn compare(
-    hasher: &Hasher,
-    stored: Option<String>,
-    password: String,
-) -> Result<Comparison> {
-    let Ok(attempt) = PasswordAttempt::parse(password) else {
-        let verdict = hasher.verify(None, String::new()).await?;
-        return Ok(Comparison {
-            verdict,
-            rehash: None,
-        });
-    };
-    let input = attempt.to_hash_input().into_owned();
-    let verdict = hasher.verify(stored, input.clone()).await?;
-    let rehash = match verdict {
-        Verdict::RightButOutdated => Some(hasher.hash(input).await?),
-        Verdict::Right | Verdict::Wrong => None,
-    };
-    Ok(Comparison { verdict, rehash })
 }
 
 /// Refresh an access token
