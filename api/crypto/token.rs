@@ -29,6 +29,8 @@ string_enum! {
         Refresh = "refresh",
         /// Proves the mailbox of an account.
         VerifyEmail = "verify_email",
+        /// Gets rid of what somebody else registered with the address of the mailbox.
+        DisownAccount = "disown_account",
         /// Proves the mailbox, and sets a password.
         SetPassword = "set_password",
         /// Proves the mailbox that an invitation was sent to.
@@ -43,6 +45,7 @@ impl TokenKind {
         match self {
             Self::Refresh => "rcr_",
             Self::VerifyEmail => "rcv_",
+            Self::DisownAccount => "rcd_",
             Self::SetPassword => "rcp_",
             Self::Invitation => "rci_",
             Self::ApiKey => "rck_",

@@ -12,6 +12,10 @@ string_enum! {
         AccountPasswordReset = "account.password_reset",
         AccountEmailVerified = "account.email_verified",
         AccountDeleted = "account.deleted",
+        /// The reader of the mailbox said that somebody else had registered it.
+        AccountDisowned = "account.disowned",
+        /// An account that had held the address without verifying it made room for this one.
+        AccountTookOver = "account.took_over",
         SessionStarted = "session.started",
         SessionEnded = "session.ended",
         /// An old refresh token came back: its whole family was ended.

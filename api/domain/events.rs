@@ -87,6 +87,17 @@ pub enum AccountEvent {
     Deleted {
         email: EmailAddress,
     },
+    /// The reader of the mailbox said that somebody else had registered it.
+    Disowned {
+        email: EmailAddress,
+        /// Whether the account was deleted; otherwise it lost password, sessions and API keys.
+        deleted: bool,
+    },
+    /// An account that had held the address without verifying it made room for this one.
+    TookOver {
+        email: EmailAddress,
+        from: AccountId,
+    },
     /// Every session at once: "sign out everywhere".
     SessionsEnded {
         sessions: usize,

@@ -8,6 +8,7 @@
 //! | `by` | whoever did it: chooses the sentences that end in `_by` |
 //! | `note`, `login`, `facts` | blocks of the layout |
 //! | `link` | the button; the sign-in page where there is none |
+//! | `aside_link` | the link below the `aside`, as the words of `aside_button` |
 //! | `date` | `{{ date }}`, as people write it |
 //! | any other text | the sentences that name it, as `{{ organization }}` |
 //!
@@ -35,6 +36,8 @@ pub struct Recipient<'a> {
 pub enum MailContent {
     VerifyEmail {
         link: String,
+        /// For somebody who has not registered.
+        aside_link: String,
         #[serde(rename = "date")]
         expires_at: Timestamp,
     },
@@ -160,6 +163,7 @@ impl Sample<'_> {
                 "",
                 MailContent::VerifyEmail {
                     link: self.link("verify-email"),
+                    aside_link: self.link("not-me"),
                     expires_at,
                 },
             )],

@@ -36,6 +36,11 @@ impl Links {
         self.link("verify-email", "token", token.reveal())
     }
 
+    /// Says that somebody else has registered with this address.
+    pub fn not_me(&self, token: &Token) -> String {
+        self.link("not-me", "token", token.reveal())
+    }
+
     /// Signs in with this address.
     pub fn sign_in(&self, email: &str) -> String {
         self.link("sign-in", "email", email)

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{
-    Authenticated, BeforePasswordChange, Form, Guard as _, Json, OrganizationPath,
+    Authenticated, BeforePasswordChange, Form, Guard as _, Json, OptionalJson, OrganizationPath,
 };
 use super::organizations::OrganizationBody;
 use super::password_check::{ReauthenticationRequest, reauthenticate};
@@ -223,8 +223,11 @@ async fn update_me(
     )
 )]
 #[delete("/v1/me")]
-async fn delete_me(request: Authenticated, body: web::Bytes) -> Result<HttpResponse, Problem> {
-    let proof = reauthenticate(&request, &body).await?;
+async fn delete_me(
+    request: Authenticated,
+    OptionalJson(body): OptionalJson<ReauthenticationRequest>,
+) -> Result<HttpResponse, Problem> {
+    let proof = reauthenticate(&request, body).await?;
     request
         .change(move |tx, ()| departures::delete_own_account(tx, proof))
         .await?;

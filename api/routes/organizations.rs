@@ -6,15 +6,14 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{
-    Authenticated, Form, Guard as _, IdempotencyHeader, InOrganization, Json, OrganizationPath,
-    Query, StoredResponse, idempotency,
+    Authenticated, Form, Guard as _, IdempotencyHeader, InOrganization, Json, OptionalJson,
+    OrganizationPath, Query, StoredResponse, idempotency,
 };
 use super::page::{PageQuery, Paged, page_body};
 use super::password_check::{ReauthenticationRequest, reauthenticate};
 use super::problem::{
     BodyErrors, ConflictErrors, HashingErrors, OftenErrors, OperatorErrors, OrganizationErrors,
-    Problem,
-    QueryErrors, SessionErrors,
+    Problem, QueryErrors, SessionErrors,
 };
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::{AccountType, OrganizationKind};
@@ -240,9 +239,11 @@ async fn update_organization(
 #[delete("/v1/organizations/{organization_id}")]
 async fn delete_organization(
     request: InOrganization<ManageOrganization>,
-    body: web::Bytes,
+    OptionalJson(body): OptionalJson<ReauthenticationRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let proof = reauthenticate(&request, &body).await?;
+    // Who may not delete it is told so before the password is asked for.
+    request.clone().run(|_, _| Ok(())).await?;
+    let proof = reauthenticate(request.authenticated(), body).await?;
     request
         .change(move |tx, permit| organizations::delete(tx, &permit, proof))
         .await?;

@@ -3,8 +3,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::extract::Guard;
-use super::extract::framework::json_refusal;
+use super::extract::{Authenticated, Guard as _};
 use crate::crypto::hasher::Hasher;
 use crate::crypto::password_hash::Verdict;
 use crate::domain::password::PasswordAttempt;
@@ -44,25 +43,19 @@ pub struct ReauthenticationRequest {
     password: Option<String>,
 }
 
-impl ReauthenticationRequest {
-    fn parse(body: &[u8]) -> Result<Self> {
-        if body.is_empty() {
-            return Ok(Self::default());
-        }
-        serde_json::from_slice(body).map_err(json_refusal)
-    }
-}
-
-/// Makes sure that a session is in the hands of its owner, who may do what the guard asks for.
+/// Makes sure that a session is in the hands of its owner.
 ///
 /// # Errors
-/// `wrong_credentials`, `rate_limited`, those of the guard, `malformed_request`.
-pub async fn reauthenticate<G: Guard + Clone>(request: &G, body: &[u8]) -> Result<Reauthenticated> {
-    let password = ReauthenticationRequest::parse(body)?.password;
+/// `wrong_credentials`, `rate_limited`, those of the guard.
+pub async fn reauthenticate(
+    request: &Authenticated,
+    body: Option<ReauthenticationRequest>,
+) -> Result<Reauthenticated> {
+    let password = body.unwrap_or_default().password;
     let with_password = password.is_some();
     let begun = request
         .clone()
-        .run(move |tx, _| sign_in::begin_reauthentication(tx, with_password))
+        .run(move |tx, ()| sign_in::begin_reauthentication(tx, with_password))
         .await?;
     let check = match begun {
         Reauthentication::Done(proof) => return Ok(proof),
@@ -72,6 +65,6 @@ pub async fn reauthenticate<G: Guard + Clone>(request: &G, body: &[u8]) -> Resul
     let comparison = compare(&hasher, check.stored_hash(), password.unwrap_or_default()).await;
     request
         .clone()
-        .run(move |tx, _| sign_in::complete_reauthentication(tx, check, comparison))
+        .run(move |tx, ()| sign_in::complete_reauthentication(tx, check, comparison))
         .await
 }

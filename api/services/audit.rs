@@ -154,6 +154,14 @@ fn describe_account(event: &AccountEvent) -> (AuditAction, Value) {
         ),
         AccountEvent::EmailVerified => (AuditAction::AccountEmailVerified, json!({})),
         AccountEvent::Deleted { email } => (AuditAction::AccountDeleted, json!({ "email": email })),
+        AccountEvent::Disowned { email, deleted } => (
+            AuditAction::AccountDisowned,
+            json!({ "email": email, "deleted": deleted }),
+        ),
+        AccountEvent::TookOver { email, from } => (
+            AuditAction::AccountTookOver,
+            json!({ "email": email, "from_account_id": from }),
+        ),
         AccountEvent::SessionsEnded { sessions } => {
             (AuditAction::SessionEnded, json!({ "sessions": sessions }))
         }

@@ -14,8 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::memberships::Membership;
 use crate::store::organizations::Organization;
 use crate::store::{
-    accounts, managed_accounts, memberships as membership_store, organizations, removed_members,
-    seats,
+    accounts, managed_accounts, memberships as membership_store, removed_members, seats,
 };
 
 /// Ends a membership within the caller's transaction, publishes it, and tells what it was. Revokes what
@@ -80,27 +79,13 @@ impl Author {
     }
 }
 
-/// Locks an account for its deletion: its memberships stay as they are, and nothing new can refer to
-/// it, until the transaction ends. The organizations are locked in their order and before the account,
-/// which prevents deadlocks between two deletions.
+/// Locks an account for its deletion, with the seats that it gives back.
 ///
 /// # Errors
 /// `not_found` where it is gone.
 pub(super) fn lock_for_deletion(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
-    let locked = organizations_of(tx, account)?;
-    for organization in &locked {
-        organizations::lock(tx.connection, *organization)?;
-    }
-    if !accounts::lock_for_deletion(tx.connection, account)? {
-        return Err(Error::not_found("account"));
-    }
-    let is_locked = |organization: &OrganizationId| locked.contains(organization);
-    if !organizations_of(tx, account)?.iter().all(is_locked) {
-        return Err(Error::conflict(
-            "the account has just joined another organization",
-        ));
-    }
-    lock_seats(tx, account, locked)
+    let joined = memberships::lock_all_of(tx, account)?;
+    lock_seats(tx, account, joined)
 }
 
 /// Locks the seats that the deletion of a locked account gives back, as a member's and as reserved ones,
@@ -116,14 +101,6 @@ fn lock_seats(
         seats::lock_all(tx.connection, organization)?;
     }
     Ok(())
-}
-
-fn organizations_of(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<Vec<OrganizationId>> {
-    let memberships = membership_store::of_account(tx.connection, account)?;
-    Ok(memberships
-        .into_iter()
-        .map(|(organization, _)| organization.id)
-        .collect())
 }
 
 /// Deletes a locked account within the caller's transaction: each of its memberships ends.

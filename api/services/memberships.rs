@@ -28,6 +28,40 @@ pub(super) fn lock(
     Ok((account, membership.ok_or_else(no_such_member)?))
 }
 
+/// Locks an account, and the organizations that it is in, for its deletion: its memberships stay as they are,
+/// and nothing new can refer to it, until the transaction ends. Gives the organizations. They are locked in
+/// their order and before the account, which prevents deadlocks between two deletions.
+///
+/// # Errors
+/// `not_found` where the account is gone.
+pub(super) fn lock_all_of(
+    tx: &mut UnitOfWork<'_>,
+    account: AccountId,
+) -> Result<Vec<OrganizationId>> {
+    let locked = organizations_of(tx, account)?;
+    for organization in &locked {
+        organizations::lock(tx.connection, *organization)?;
+    }
+    if !accounts::lock_for_deletion(tx.connection, account)? {
+        return Err(Error::not_found("account"));
+    }
+    let is_locked = |organization: &OrganizationId| locked.contains(organization);
+    if !organizations_of(tx, account)?.iter().all(is_locked) {
+        return Err(Error::conflict(
+            "the account has just joined another organization",
+        ));
+    }
+    Ok(locked)
+}
+
+fn organizations_of(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<Vec<OrganizationId>> {
+    let memberships = memberships::of_account(tx.connection, account)?;
+    Ok(memberships
+        .into_iter()
+        .map(|(organization, _)| organization.id)
+        .collect())
+}
+
 /// The account and its membership.
 ///
 /// # Errors

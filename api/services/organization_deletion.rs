@@ -3,11 +3,33 @@
 use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{AccountEvent, DomainEvent, OrganizationEvent};
-use crate::domain::ids::OrganizationId;
+use crate::domain::ids::{AccountId, OrganizationId};
 use crate::error::{Error, Result};
 use crate::store::invite_codes as code_store;
 use crate::store::organizations::Organization;
-use crate::store::{accounts, imports, invitations, managed_accounts, organizations, seats};
+use crate::store::{
+    accounts, imports, invitations, managed_accounts, memberships, organizations, seats,
+};
+
+/// Deletes the organizations that an account founded and in which it is alone: nobody is left without it.
+/// Those with others stay.
+///
+/// # Errors
+/// `unavailable` where somebody joins one at this moment.
+pub(super) fn delete_those_of_one(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
+    for (organization, membership) in memberships::of_account(tx.connection, account)? {
+        let id = organization.id;
+        if !membership.is_active_admin() || memberships::has_others(tx.connection, id, account)? {
+            continue;
+        }
+        lock_for_deletion(tx, id)?;
+        if memberships::has_others(tx.connection, id, account)? {
+            return Err(Error::conflict("somebody has just joined the organization"));
+        }
+        delete_locked(tx, &organization)?;
+    }
+    Ok(())
+}
 
 /// Deletes an organization with everything in it. Accounts that it manages go with it, unless they
 /// are in another organization too, or invited there: these are their owners' own from then on.

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::context::Principal;
+use super::credentials;
 use super::events;
 use super::invitations;
 use super::invite_codes::redemption;
@@ -135,7 +136,7 @@ fn bearer(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<(Token, Account)> 
 }
 
 /// Sets the password by a mailed link, which is good once. That proves the mailbox; it revokes every
-/// other such link and ends every session. The owner is told by mail, unless it is the first password
+/// other such link and ends every session; where it is the first proof of the mailbox, API keys too. The owner is told by mail, unless it is the first password
 /// of an account that was created for them.
 ///
 /// # Errors
@@ -154,7 +155,7 @@ pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str, client: &Clie
             }
             use_up(tx, &token, &account)?;
             known_networks::remember(tx, account.id, client)?;
-            let ended_sessions = sessions::delete_all(tx.connection, account.id, None)?;
+            let ended_sessions = end_sessions(tx, &account)?;
             publish(tx, &account, AccountEvent::PasswordReset { ended_sessions })?;
             invitations::accept_by_use(tx, account.id)?;
             verify_email(tx, &account)?;
@@ -166,6 +167,15 @@ pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str, client: &Clie
     })
 }
 
+/// Ends every session. Where nothing had proved the mailbox, whoever registered the address may have been
+/// somebody else: the API keys that they created are revoked too.
+fn end_sessions(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<usize> {
+    if account.email_verified_at.is_none() {
+        return credentials::revoke_all(tx, account.id);
+    }
+    sessions::delete_all(tx.connection, account.id, None)
+}
+
 /// Uses a link up and revokes the account's others.
 fn use_up(tx: &mut UnitOfWork<'_>, token: &Token, account: &Account) -> Result<()> {
     let (kind, now) = (TokenKind::SetPassword, tx.now());
@@ -173,7 +183,8 @@ fn use_up(tx: &mut UnitOfWork<'_>, token: &Token, account: &Account) -> Result<(
         return Err(not_good());
     }
     mailed_tokens::delete_of_account(tx.connection, account.id, kind)?;
-    Ok(())
+    // The reader of the mailbox has the account now.
+    mailed_tokens::delete_of_account(tx.connection, account.id, TokenKind::DisownAccount)
 }
 
 fn not_good() -> Error {

@@ -10,7 +10,7 @@ use super::known_networks;
 use super::limits::{self, Limit, LimitRequest};
 use super::sessions::{self, IssuedSession};
 use super::unit_of_work::UnitOfWork;
-use super::verification;
+use super::{takeover, verification};
 use crate::domain::client_address::Client;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{AccountEvent, DomainEvent};
@@ -74,7 +74,7 @@ pub fn count(tx: &mut UnitOfWork<'_>, client: &Client, code: Option<&InviteCode>
 /// to verify the address: all of it, or nothing.
 ///
 /// # Errors
-/// `email_taken` where the address has an account; `rate_limited` where too many mails went to it,
+/// `email_taken` where the address has an account, unless it was registered a week ago and never verified; `rate_limited` where too many mails went to it,
 /// however often the account was deleted again; those of [`redemption::redeem`].
 pub fn register(tx: &mut UnitOfWork<'_>, registration: Registration) -> Result<Registered> {
     let now = tx.now();
@@ -82,6 +82,7 @@ pub fn register(tx: &mut UnitOfWork<'_>, registration: Registration) -> Result<R
     account.password_hash = Some(registration.password_hash);
     account.last_active_at = now;
     account.language = registration.language;
+    account.self_registered = true;
     let (code, user_agent) = (registration.invite_code, registration.user_agent);
     let client = registration.client;
     tx.acting_as(Principal::Owner(account.clone()), |tx| {
@@ -101,7 +102,7 @@ pub fn register(tx: &mut UnitOfWork<'_>, registration: Registration) -> Result<R
 }
 
 fn insert(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
-    if !accounts::insert(tx.connection, account)? {
+    if !accounts::insert(tx.connection, account)? && !takeover::take_over(tx, account)? {
         return Err(email_taken());
     }
     let event = DomainEvent::Account {

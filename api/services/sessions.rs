@@ -13,7 +13,7 @@ use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::events::{AccountEvent, DomainEvent, SessionEvent};
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::{self, Account};
@@ -183,6 +183,19 @@ fn not_refreshable() -> Error {
         Code::NotSignedIn,
         "This refresh token is not valid any more. Sign in again.",
     )
+}
+
+/// The account of the session that an unused refresh token keeps; none where there is no such session.
+pub fn account_of(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Option<AccountId>> {
+    let Some(token) = Token::presented(TokenKind::Refresh, presented) else {
+        return Ok(None);
+    };
+    let known = sessions::find_token(tx.connection, &token.hash())?;
+    let Some(unused) = known.filter(|token| token.used_at.is_none()) else {
+        return Ok(None);
+    };
+    let active = sessions::find_active(tx.connection, unused.session.id, tx.now())?;
+    Ok(active.map(|(_, account)| account.id))
 }
 
 /// Ends the session that a refresh token belongs to; does nothing for an unknown token.

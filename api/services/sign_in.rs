@@ -18,7 +18,7 @@ use crate::store::accounts::{self, Account};
 
 /// A password check that has been counted.
 pub struct PasswordCheck {
-    account: Option<Account>,
+    account: Option<Box<Account>>,
     uses: Vec<LimitRequest>,
     /// Who signs in by it; none where somebody is signed in already.
     client: Option<Client>,
@@ -50,14 +50,14 @@ pub fn begin(tx: &mut UnitOfWork<'_>, email: &str, client: &Client) -> Result<Pa
     let shared = tries_with_others(typed, client);
     let counted = limits::take(tx, &shared);
     let account = match address {
-        Some(address) => accounts::find_by_email(tx.connection, &address)?,
+        Some(address) => accounts::find_by_email(tx.connection, &address)?.map(Box::new),
         None => None,
     };
     match counted {
         Ok(()) => uses.extend(shared),
         Err(error) if error.code() != Code::RateLimited => return Err(error),
         // Others have used it up, elsewhere or beside the owner, who is to get in all the same.
-        Err(_) if is_at_home(tx, account.as_ref(), client)? => {
+        Err(_) if is_at_home(tx, account.as_deref(), client)? => {
             tx.context.limit_states.forget(&SHARED);
         }
         Err(refused) => {
@@ -113,7 +113,7 @@ pub fn begin_confirmation(tx: &mut UnitOfWork<'_>) -> Result<PasswordCheck> {
     )];
     limits::take(tx, &uses)?;
     Ok(PasswordCheck {
-        account: Some(account),
+        account: Some(Box::new(account)),
         uses,
         client: None,
     })
@@ -222,7 +222,7 @@ fn verified(
     let verified = comparison.and_then(|Comparison { verdict, rehash }| match verdict {
         Verdict::Right | Verdict::RightButOutdated => {
             let account = check.account.ok_or_else(Error::wrong_credentials)?;
-            Ok((account, rehash))
+            Ok((*account, rehash))
         }
         Verdict::Wrong => Err(Error::wrong_credentials()),
     });

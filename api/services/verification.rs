@@ -9,9 +9,12 @@ use super::events;
 use super::invite_codes::redemption::{self, SettledJoin};
 use super::limits::{self, Limit, LimitRequest};
 use super::mailed_links;
+use super::sessions;
+use super::sign_in::{self, Comparison, PasswordCheck};
 use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
+use crate::domain::client_address::Client;
 use crate::domain::events::{AccountEvent, AddedBy, DomainEvent};
 use crate::domain::ids::{AccountId, MailId};
 use crate::error::{Code, Error, Result};
@@ -24,11 +27,16 @@ use crate::store::pending_groups;
 /// How long a link is good.
 const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Queues a mail with a link that verifies the account's address; call it in the transaction of what
-/// asks for it.
+/// How long the link is good by which the reader of the mailbox says that they have not registered: mail is
+/// not read every week.
+const DISOWNING_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Queues a mail with a link that verifies the account's address, and one for somebody who has not registered;
+/// call it in the transaction of what asks for it.
 pub fn send(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
-    let (token, expires_at) =
-        mailed_links::issue(tx, TokenKind::VerifyEmail, account.id, LIFETIME)?;
+    let id = account.id;
+    let (token, expires_at) = mailed_links::issue(tx, TokenKind::VerifyEmail, id, LIFETIME)?;
+    let (disowning, _) = mailed_links::issue(tx, TokenKind::DisownAccount, id, DISOWNING_LIFETIME)?;
     let mail = QueuedMail {
         to: account,
         language: None,
@@ -36,6 +44,7 @@ pub fn send(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
         cause: format!("verify address {} {}", account.id, new_id::<MailId>()),
         content: MailContent::VerifyEmail {
             link: tx.services.outbox.links.verify_email(&token),
+            aside_link: tx.services.outbox.links.not_me(&disowning),
             expires_at,
         },
     };
@@ -72,32 +81,130 @@ pub struct Verified {
     pub joins: Vec<SettledJoin>,
 }
 
-/// Verifies an address by a mailed link, which is good once.
+/// A link that was mailed to verify an address, and what its bearer shows beside it.
+pub struct PresentedLink {
+    pub token: String,
+    /// The refresh token of a browser's cookie.
+    pub refresh_token: Option<String>,
+    pub with_password: bool,
+    pub client: Client,
+}
+
+/// What shows that the bearer of a link has registered the account. The link alone shows only that somebody
+/// reads the mailbox: they would verify the account of whoever registered with their address.
+#[derive(Clone)]
+pub enum Registrant {
+    /// A session of the account.
+    Session,
+    /// Its password, by the hash that it was compared with.
+    Password(Option<String>),
+}
+
+/// What a [`Registrant`] takes.
+pub enum Identification {
+    Done(Registrant),
+    /// The password has to be right.
+    Check(PasswordCheck),
+}
+
+/// Begins to find out whether the bearer of a link has registered the account.
 ///
 /// # Errors
-/// `token_invalid` where it was used, replaced or has expired; `account_deactivated`.
-pub fn verify(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Verified> {
+/// `token_invalid`; `not_signed_in` where nothing is shown beside the link; `rate_limited`.
+pub fn identify(tx: &mut UnitOfWork<'_>, link: &PresentedLink) -> Result<Identification> {
+    let (_, account) = owner(tx, &link.token)?;
+    if is_signed_in(tx, account.id, link.refresh_token.as_deref())? {
+        return Ok(Identification::Done(Registrant::Session));
+    }
+    if link.with_password {
+        let check = sign_in::begin(tx, account.email.as_str(), &link.client)?;
+        return Ok(Identification::Check(check));
+    }
+    Err(Error::refused(
+        Code::NotSignedIn,
+        "Sign in with the address that this link was mailed to, or send the account's password as \
+         `password`: the link alone verifies nothing. If you have not registered, follow the other link of \
+         the mail.",
+    ))
+}
+
+fn is_signed_in(
+    tx: &mut UnitOfWork<'_>,
+    account: AccountId,
+    refresh_token: Option<&str>,
+) -> Result<bool> {
+    if let Principal::Session(session) = &tx.context.principal
+        && session.account.id == account
+    {
+        return Ok(true);
+    }
+    match refresh_token {
+        Some(token) => Ok(sessions::account_of(tx, token)? == Some(account)),
+        None => Ok(false),
+    }
+}
+
+/// Ends the check of the password.
+///
+/// # Errors
+/// As [`sign_in::complete_confirmation`].
+pub fn complete_identification(
+    tx: &mut UnitOfWork<'_>,
+    check: PasswordCheck,
+    comparison: Result<Comparison>,
+) -> Result<Registrant> {
+    let account = sign_in::complete_confirmation(tx, check, comparison)?;
+    Ok(Registrant::Password(account.password_hash))
+}
+
+/// The account of a link that verifies its address.
+fn owner(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<(Token, Account)> {
     let token = Token::presented(TokenKind::VerifyEmail, presented).ok_or_else(not_good)?;
-    let hash = token.hash();
-    let known = mailed_tokens::find(tx.connection, TokenKind::VerifyEmail, &hash)?;
-    let id = known.ok_or_else(not_good)?.account_id;
-    let owner = accounts::find(tx.connection, id)?.ok_or_else(not_good)?;
+    let known = mailed_tokens::find(tx.connection, TokenKind::VerifyEmail, &token.hash())?
+        .filter(|known| known.expires_at > tx.now())
+        .ok_or_else(not_good)?;
+    let account = accounts::find(tx.connection, known.account_id)?.ok_or_else(not_good)?;
+    Ok((token, account))
+}
+
+/// Verifies an address by a mailed link, which is good once, for the person who registered the account.
+///
+/// # Errors
+/// `token_invalid` where it was used, replaced or has expired; `account_deactivated`; `wrong_credentials` where
+/// the password has been changed meanwhile.
+pub fn verify(
+    tx: &mut UnitOfWork<'_>,
+    presented: &str,
+    registrant: &Registrant,
+) -> Result<Verified> {
+    let (token, owner) = owner(tx, presented)?;
+    let id = owner.id;
     tx.acting_as(Principal::Owner(owner), |tx| {
         tx.transaction(|tx| {
             let now = tx.now();
             redemption::lock_pending_joins(tx, id)?;
             // The account before its links, as whoever deletes links locks them.
             let account = accounts::lock(tx.connection, id)?.ok_or_else(not_good)?;
+            require_still(registrant, &account)?;
             if account.deactivated_at.is_some() {
                 return Err(Error::account_deactivated());
             }
-            if !mailed_tokens::consume(tx.connection, TokenKind::VerifyEmail, &hash, now)? {
+            if !mailed_tokens::consume(tx.connection, TokenKind::VerifyEmail, &token.hash(), now)? {
                 return Err(not_good());
             }
             let joins = verify_email(tx, &account)?;
             Ok(Verified { account, joins })
         })
     })
+}
+
+/// Comparing took a while: a password that was changed meanwhile shows nothing any more.
+fn require_still(registrant: &Registrant, account: &Account) -> Result<()> {
+    match registrant {
+        Registrant::Session => Ok(()),
+        Registrant::Password(hash) if *hash == account.password_hash => Ok(()),
+        Registrant::Password(_) => Err(Error::wrong_credentials()),
+    }
 }
 
 /// Marks the address as verified and settles the joins that were pending until then; call it in the

@@ -37,6 +37,8 @@ pub struct Account {
     pub generated_address: bool,
     pub managed_by_organization_id: Option<OrganizationId>,
     pub operator: bool,
+    /// Registered by whoever typed the address.
+    pub self_registered: bool,
     pub deactivated_at: Option<Timestamp>,
     pub created_at: Timestamp,
     /// 1970: never.
@@ -60,6 +62,7 @@ impl Account {
             generated_address: false,
             managed_by_organization_id: None,
             operator: false,
+            self_registered: false,
             deactivated_at: None,
             created_at,
             last_active_at: Timestamp::EPOCH,
@@ -285,6 +288,25 @@ pub fn set_own_password(connection: &mut Connection, id: AccountId, hash: &str) 
         ))
         .execute(connection)?;
     Ok(changed == 1)
+}
+
+/// Takes the password away: nobody signs in until the owner of the mailbox has set another.
+pub fn remove_password(connection: &mut Connection, id: AccountId) -> Result<()> {
+    diesel::update(accounts::table.find(id))
+        .set((
+            accounts::password_hash.eq(None::<String>),
+            accounts::must_change_password.eq(false),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Gives the account another address.
+pub fn set_email(connection: &mut Connection, id: AccountId, email: &EmailAddress) -> Result<()> {
+    diesel::update(accounts::table.find(id))
+        .set(accounts::email.eq(email))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Marks the address as verified; `false` where it was.

@@ -88,6 +88,15 @@ pub fn find(
         .optional()?)
 }
 
+/// The keys that an account created, of every organization.
+pub fn created_by(connection: &mut Connection, account: AccountId) -> Result<Vec<ApiKey>> {
+    Ok(api_keys::table
+        .filter(api_keys::created_by_account_id.eq(account))
+        .order(api_keys::id.asc())
+        .select(ApiKey::as_select())
+        .load(connection)?)
+}
+
 /// The key with this hash and the account that it acts for; none where the key has expired or the
 /// account is deactivated.
 pub fn find_usable(

@@ -9,7 +9,7 @@ use diesel::sql_types::Bool;
 use super::Connection;
 use super::backend::each_backend;
 use super::connection::MultiBackend;
-use super::schema::{groups, invitation_groups, invitations, organizations};
+use super::schema::{groups, invitation_groups, invitations, mailed_tokens, mails, organizations};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, GroupId, InvitationId, MailId, OrganizationId};
 use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
@@ -340,6 +340,24 @@ pub fn unended_of_account(
         query = query.filter(invitations::organization_id.eq(organization));
     }
     Ok(query.load(connection)?)
+}
+
+/// Gives the invitations of an account, with their links and mails, to the account that takes its address over.
+pub fn move_to(connection: &mut Connection, from: AccountId, to: AccountId) -> Result<()> {
+    let theirs = || invitations::table.filter(invitations::account_id.eq(from));
+    let ids: Vec<InvitationId> = theirs().select(invitations::id).load(connection)?;
+    let mails: Vec<Option<MailId>> = theirs().select(invitations::mail_id).load(connection)?;
+    let mails: Vec<MailId> = mails.into_iter().flatten().collect();
+    diesel::update(mailed_tokens::table.filter(mailed_tokens::invitation_id.eq_any(&ids)))
+        .set(mailed_tokens::account_id.eq(to))
+        .execute(connection)?;
+    diesel::update(mails::table.filter(mails::id.eq_any(&mails)))
+        .set(mails::account_id.eq(to))
+        .execute(connection)?;
+    diesel::update(theirs())
+        .set(invitations::account_id.eq(to))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Deletes all invitations of an organization. It waits for a transaction that is answering one.

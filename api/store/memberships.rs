@@ -148,6 +148,18 @@ pub fn find_with_organization(
         .optional()?)
 }
 
+/// Whether the organization has a member beside this account.
+pub fn has_others(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<bool> {
+    let others = memberships::table
+        .filter(memberships::organization_id.eq(organization))
+        .filter(memberships::account_id.ne(account));
+    Ok(diesel::select(diesel::dsl::exists(others)).get_result(connection)?)
+}
+
 /// An account's memberships with their organizations, the oldest organization first.
 pub fn of_account(
     connection: &mut Connection,

@@ -18,6 +18,7 @@ table! {
         generated_address -> Bool,
         managed_by_organization_id -> Nullable<Id>,
         operator -> Bool,
+        self_registered -> Bool,
         deactivated_at -> Nullable<UtcTimestamp>,
         created_at -> UtcTimestamp,
         last_active_at -> UtcTimestamp,

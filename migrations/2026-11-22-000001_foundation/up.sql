@@ -34,6 +34,9 @@ CREATE TABLE accounts (
     -- founded another one (docs/members.md#managed-accounts).
     managed_by_organization_id uuid REFERENCES organizations (id) ON DELETE SET NULL,
     operator boolean NOT NULL,
+    -- Registered by whoever typed the address: nothing but a verified address shows that it is theirs
+    -- (docs/accounts.md#addresses-that-nobody-verified).
+    self_registered boolean NOT NULL,
     deactivated_at timestamptz,
     created_at timestamptz NOT NULL,
     -- 1970 means never; never NULL, so that pages can be sought by it.

@@ -199,9 +199,14 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let verify = post(
         &anonymous,
         "/v1/auth/email/verify",
-        json!({ "token": token }),
+        json!({ "token": token, "password": "eight brown geese 8" }),
     );
     do_and_see("verify_email", verify).await;
+    app.register("typo@x.org").await;
+    let token = app.last_mail_to("typo@x.org").await.token_of("not-me");
+    let disown = json!({ "token": token });
+    let disown = post(&anonymous, "/v1/auth/email/disown", disown);
+    do_and_see("disown_account", disown).await;
     app.advance(std::time::Duration::from_secs(1));
     let forgot = json!({ "email": "ann@x.org" });
     let forgot = post(&anonymous, "/v1/auth/password/forgot", forgot);

@@ -46,5 +46,6 @@ mod replicas;
 mod restart;
 mod schema;
 mod seats;
+mod squatting;
 mod strictness;
 mod trust;

@@ -27,37 +27,40 @@ async fn refreshed<'a>(app: &'a App, who: &Person<'a>) -> Person<'a> {
     }
 }
 
-both_databases!(five_minutes_after_the_sign_in_the_password_is_asked_for, |app| {
-    let school = app.school().await;
-    let (admin, path) = (&school.admin, school.path(""));
-    app.advance(5 * MINUTES + Duration::from_secs(1));
-    // To go on with a session is no sign-in.
-    let admin = refreshed(app, admin).await;
-    for path in ["/v1/me", &path] {
-        let refused = admin.delete(path).await;
-        let problem = refused.expect_problem(401, "wrong_credentials");
-        assert!(text(&problem["detail"]).contains("`password`"));
-        let wrong = json!({ "password": "not the password 1" });
-        delete_with(&admin, path, wrong)
+both_databases!(
+    five_minutes_after_the_sign_in_the_password_is_asked_for,
+    |app| {
+        let school = app.school().await;
+        let (admin, path) = (&school.admin, school.path(""));
+        app.advance(5 * MINUTES + Duration::from_secs(1));
+        // To go on with a session is no sign-in.
+        let admin = refreshed(app, admin).await;
+        for path in ["/v1/me", &path] {
+            let refused = admin.delete(path).await;
+            let problem = refused.expect_problem(401, "wrong_credentials");
+            assert!(text(&problem["detail"]).contains("`password`"));
+            let wrong = json!({ "password": "not the password 1" });
+            delete_with(&admin, path, wrong)
+                .await
+                .expect_problem(401, "wrong_credentials");
+            delete_with(&admin, path, json!({ "pasword": PASSWORD }))
+                .await
+                .expect_problem(400, "malformed_request");
+            delete_with(&admin, path, json!({}))
+                .await
+                .expect_problem(401, "wrong_credentials");
+        }
+        admin.get(&path).await.expect_status(200);
+        for path in [&path, "/v1/me"] {
+            let right = json!({ "password": PASSWORD });
+            delete_with(&admin, path, right).await.expect_status(204);
+        }
+        admin
+            .get("/v1/me")
             .await
-            .expect_problem(401, "wrong_credentials");
-        delete_with(&admin, path, json!({ "pasword": PASSWORD }))
-            .await
-            .expect_problem(400, "malformed_request");
-        delete_with(&admin, path, json!({}))
-            .await
-            .expect_problem(401, "wrong_credentials");
+            .expect_problem(401, "not_signed_in");
     }
-    admin.get(&path).await.expect_status(200);
-    for path in [&path, "/v1/me"] {
-        let right = json!({ "password": PASSWORD });
-        delete_with(&admin, path, right).await.expect_status(204);
-    }
-    admin
-        .get("/v1/me")
-        .await
-        .expect_problem(401, "not_signed_in");
-});
+);
 
 both_databases!(a_sign_in_of_the_last_five_minutes_is_enough, |app| {
     let school = app.school().await;

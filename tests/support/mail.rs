@@ -72,27 +72,47 @@ impl ReceivedMail {
         }
     }
 
+    /// The links of the text part.
+    pub fn links(&self) -> Vec<String> {
+        let words = self.text.split_whitespace();
+        let links =
+            words.filter(|word| word.starts_with("http://") || word.starts_with("https://"));
+        links.map(str::to_owned).collect()
+    }
+
     /// The first link of the text part.
     #[track_caller]
     pub fn link(&self) -> String {
-        let links = self.text.split_whitespace();
-        let mut links =
-            links.filter(|word| word.starts_with("http://") || word.starts_with("https://"));
-        let link = links.next().map(str::to_owned);
-        link.unwrap_or_else(|| panic!("no link in:\n{}", self.text))
+        let first = self.links().into_iter().next();
+        first.unwrap_or_else(|| panic!("no link in:\n{}", self.text))
     }
 
-    /// The secret in the link: its `token=` or `code=`.
+    /// The secret in the first link: its `token=` or `code=`.
     #[track_caller]
     pub fn token(&self) -> String {
-        let link: reqwest::Url = self.link().parse().expect("a URL");
-        let named = |name: &str| {
-            let mut pairs = link.query_pairs();
-            pairs
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.into_owned())
-        };
-        let token = named("token").or_else(|| named("code"));
-        token.unwrap_or_else(|| panic!("no token in {link}"))
+        secret_in(&self.link())
     }
+
+    /// The secret in the link to this page of the app.
+    #[track_caller]
+    pub fn token_of(&self, page: &str) -> String {
+        let links = self.links();
+        let link = links
+            .iter()
+            .find(|link| link.contains(&format!("/{page}?")));
+        secret_in(link.unwrap_or_else(|| panic!("no link to {page} in:\n{}", self.text)))
+    }
+}
+
+#[track_caller]
+fn secret_in(link: &str) -> String {
+    let url: reqwest::Url = link.parse().expect("a URL");
+    let named = |name: &str| {
+        let mut pairs = url.query_pairs();
+        pairs
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    let token = named("token").or_else(|| named("code"));
+    token.unwrap_or_else(|| panic!("no token in {link}"))
 }

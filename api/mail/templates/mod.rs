@@ -44,6 +44,7 @@ struct Values {
     note: Option<String>,
     login: Option<String>,
     link: Option<String>,
+    aside_link: Option<String>,
     date: Option<Timestamp>,
     #[serde(default)]
     facts: Vec<(String, i64)>,
@@ -99,16 +100,29 @@ pub fn write(
     };
     let link = values.link.clone();
     let link = link.unwrap_or_else(|| origin.links.sign_in(to.address.as_str()));
-    lay_out_parts(language, &link, draft.sentences(to)?)
+    let targets = Targets {
+        link: &link,
+        aside_link: values.aside_link.as_deref(),
+    };
+    lay_out_parts(language, targets, draft.sentences(to)?)
 }
 
-fn lay_out_parts(language: Language, link: &str, sentences: Value) -> Result<Written> {
+/// Where the links of a mail lead.
+#[derive(Clone, Copy)]
+struct Targets<'a> {
+    link: &'a str,
+    aside_link: Option<&'a str>,
+}
+
+fn lay_out_parts(language: Language, targets: Targets<'_>, sentences: Value) -> Result<Written> {
+    let Targets { link, aside_link } = targets;
     let subject = sentences.get_attr("subject").map_err(words::broken)?;
     let language = language.as_str();
-    let as_text = context! { language, link, ..sentences.clone() };
+    let as_text = context! { language, link, aside_link, ..sentences.clone() };
     let as_html = context! {
         language,
         link => in_attribute(link),
+        aside_link => aside_link.map(in_attribute),
         // Keeps what follows out of the line that a list of mails shows.
         padding => vec![(); 60],
         ..sentences
@@ -167,6 +181,7 @@ impl Draft<'_> {
             link_hint => self.filled(&common.link_hint)?,
             until => until.transpose()?,
             aside => self.filled_by(&words.aside, words.aside_by.as_deref())?,
+            aside_button => words.aside_button.as_deref(),
             why => self.filled(&words.why)?,
             footer => self.filled(&common.footer)?,
         })

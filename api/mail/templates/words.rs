@@ -65,6 +65,8 @@ pub struct Words {
     /// What to do if one did not ask for it.
     pub aside: String,
     pub aside_by: Option<String>,
+    /// The words of the link below it.
+    pub aside_button: Option<String>,
     /// Why one gets it.
     pub why: String,
 }

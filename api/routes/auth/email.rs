@@ -1,24 +1,50 @@
 //! Verifying one's address by a mailed link (`docs/accounts.md`).
 
-use actix_web::{HttpResponse, post};
+use actix_web::{HttpRequest, HttpResponse, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::refresh_cookie;
 use crate::domain::invite_code::CodeOutcome;
-use crate::error::Code;
+use crate::error::{Code, Error};
 use crate::routes::extract::idempotency::{self, NoBody};
-use crate::routes::extract::{Anonymous, Authenticated, Guard as _, IdempotencyHeader, token};
+use crate::routes::extract::{
+    Anonymous, Authenticated, ClientAddress, Guard as _, IdempotencyHeader,
+    OptionallyAuthenticated, Prepared, token,
+};
 use crate::routes::names::{GroupName, OrganizationName};
-use crate::routes::problem::{BodyErrors, LinkErrors, MailErrors, Problem, SessionErrors};
+use crate::routes::password_check::compare;
+use crate::routes::problem::{
+    BodyErrors, LinkErrors, MailErrors, Problem, SessionErrors, SignInErrors,
+};
+use crate::services::disownment;
 use crate::services::idempotency::StoredResponse;
 use crate::services::invite_codes::redemption::SettledJoin;
-use crate::services::verification::{self, Verified};
+use crate::services::sign_in::PasswordCheck;
+use crate::services::verification::{self, Identification, PresentedLink, Registrant, Verified};
 
-/// The token of a mailed link.
+/// The token of a mailed link, and the password of the account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(examples(json!({ "token": "rcv_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw" })))]
+#[schema(examples(json!({
+    "token": "rcv_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw",
+    "password": "seven green ducks 7"
+})))]
 pub struct VerifyEmailRequest {
+    /// What stands behind `token=` in the link.
+    #[serde(deserialize_with = "token")]
+    #[schema(max_length = 200, format = Password)]
+    token: String,
+    /// Not needed with a session of the account.
+    #[schema(max_length = 2048, format = Password)]
+    password: Option<String>,
+}
+
+/// The token of the other link of that mail.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "token": "rcd_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw" })))]
+pub struct DisownAccountRequest {
     /// What stands behind `token=` in the link.
     #[serde(deserialize_with = "token")]
     #[schema(max_length = 200, format = Password)]
@@ -98,26 +124,92 @@ impl From<Verified> for VerifiedEmail {
 /// Verify an address by a mailed link
 ///
 /// Takes the token of the link that was mailed at registration, which is good once, for seven days.
-/// Opening the link changes nothing: only this does. Invite codes that are limited to email domains
+/// Opening the link changes nothing: only this does. The link alone shows that somebody reads the mailbox, not
+/// that they have registered: it takes a session of the account (access token, or cookie) or its password
+/// besides. Without either it is `not_signed_in`, with a wrong password `wrong_credentials`, and the link stays
+/// good; wrong passwords count as failed sign-ins. Invite codes that are limited to email domains
 /// and waited for it take effect now, by the rules as they are now; `joins` tells how each ended.
+#[utoipa::path(
+    tag = "Signing in",
+    security((), ("access_token" = [])),
+    params(IdempotencyHeader),
+    responses(
+        (status = 200, description = "Verified.", body = VerifiedEmail),
+        BodyErrors, SignInErrors, LinkErrors
+    )
+)]
+#[post("/v1/auth/email/verify")]
+pub(super) async fn verify_email(
+    request: OptionallyAuthenticated,
+    ClientAddress(client): ClientAddress,
+    http: HttpRequest,
+    idempotency::Json { idempotency, body }: idempotency::Json<VerifyEmailRequest>,
+) -> Result<HttpResponse, Problem> {
+    let VerifyEmailRequest { token, password } = body;
+    let link = PresentedLink {
+        token: token.clone(),
+        refresh_token: refresh_cookie::presented(&http, &request.sender().state.services.config)?,
+        with_password: password.is_some(),
+        client,
+    };
+    let prepared = request.clone().prepare(&idempotency, move |tx, ()| {
+        verification::identify(tx, &link)
+    });
+    let registrant = match prepared.await? {
+        Prepared::Ready(Identification::Done(registrant)) => registrant,
+        Prepared::Ready(Identification::Check(check)) => {
+            let password = password.unwrap_or_default();
+            identify_by_password(&request, check, password).await?
+        }
+        Prepared::Replayed(execution) => return Ok(execution.into()),
+    };
+    request
+        .run_once(idempotency, move |tx, ()| {
+            let verified = verification::verify(tx, &token, &registrant)?;
+            StoredResponse::ok(&VerifiedEmail::from(verified))
+        })
+        .await
+}
+
+async fn identify_by_password(
+    request: &OptionallyAuthenticated,
+    check: PasswordCheck,
+    password: String,
+) -> Result<Registrant, Error> {
+    let hasher = request.sender().state.services.hasher.clone();
+    let comparison = compare(&hasher, check.stored_hash(), password).await;
+    request
+        .clone()
+        .run(move |tx, ()| verification::complete_identification(tx, check, comparison))
+        .await
+}
+
+/// Remove what somebody else registered with one's address
+///
+/// Takes the token of the link "this was not me" of the mail that follows a registration: it is good once, for
+/// thirty days. Opening the link changes nothing: only this does. An account whose address was never verified
+/// is deleted with its sessions and memberships, and with the organizations in which it is alone. One
+/// that was verified, that an organization created, or that is the last admin of an organization with
+/// other members, loses its password, its sessions and its API keys; the reader of the mailbox can set a new
+/// password by `forgot`.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
     params(IdempotencyHeader),
     responses(
-        (status = 200, description = "Verified.", body = VerifiedEmail),
+        (status = 204, description = "The account is deleted, or shut."),
         BodyErrors, LinkErrors
     )
 )]
-#[post("/v1/auth/email/verify")]
-pub(super) async fn verify_email(
+#[post("/v1/auth/email/disown")]
+pub(super) async fn disown_account(
     request: Anonymous,
-    idempotency::Json { idempotency, body }: idempotency::Json<VerifyEmailRequest>,
+    idempotency::Json { idempotency, body }: idempotency::Json<DisownAccountRequest>,
 ) -> Result<HttpResponse, Problem> {
     request
         .run_once(idempotency, move |tx, ()| {
-            let verified = verification::verify(tx, &body.token)?;
-            StoredResponse::ok(&VerifiedEmail::from(verified))
+            disownment::disown(tx, &body.token)?;
+            Ok(StoredResponse::no_content())
         })
         .await
 }

@@ -21,5 +21,6 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
         .service(password::forgot_password)
         .service(password::reset_password)
         .service(email::verify_email)
+        .service(email::disown_account)
         .service(email::resend_verification);
 }

@@ -269,6 +269,7 @@ impl Guard for BeforePasswordChange {
 }
 
 /// Anybody; who brings a good credential acts as its bearer. One that is not good counts for nothing.
+#[derive(Clone)]
 pub struct OptionallyAuthenticated {
     sender: Sender,
     credential: Option<Credential>,
@@ -318,6 +319,11 @@ pub struct InOrganization<P> {
 }
 
 impl<P> InOrganization<P> {
+    /// The bearer, for what needs no permission.
+    pub const fn authenticated(&self) -> &Authenticated {
+        &self.authenticated
+    }
+
     /// The organization of the path.
     pub const fn organization(&self) -> OrganizationId {
         self.organization

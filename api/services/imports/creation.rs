@@ -10,6 +10,7 @@ use crate::domain::username::Username;
 use crate::error::{Error, Result};
 use crate::services::admission::{self, Admission, Newcomer, SeatSource};
 use crate::services::generated_addresses;
+use crate::services::takeover;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
 use crate::store::import_rows::{self, ImportRow};
@@ -75,7 +76,12 @@ fn insert_accounts(
         .map(|row| account_of(import, row, now))
         .collect();
     let candidates = candidates?;
-    let new = accounts::insert_new(tx.connection, &candidates)?;
+    let mut new = accounts::insert_new(tx.connection, &candidates)?;
+    for candidate in &candidates {
+        if !new.contains(&candidate.id) && takeover::take_over(tx, candidate)? {
+            new.insert(candidate.id);
+        }
+    }
     Ok(candidates
         .into_iter()
         .partition(|account| new.contains(&account.id)))

@@ -20,6 +20,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
+use crate::services::takeover;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::import_rows::ImportRow;
 use crate::store::imports::Import;
@@ -185,9 +186,7 @@ fn fail_taken(
     if emails.is_empty() {
         return Ok(());
     }
-    let taken: HashMap<EmailAddress, bool> = accounts::taken(tx.connection, organization, &emails)?
-        .into_iter()
-        .collect();
+    let taken = taken(tx, organization, &emails)?;
     for row in rows {
         let known = row.email.as_ref().and_then(|email| taken.get(email));
         // A password would not help this row: it must not wait for one, with a seat reserved.
@@ -197,6 +196,23 @@ fn fail_taken(
         }
     }
     Ok(())
+}
+
+/// Those of these addresses that have an account, each with whether it is in the organization. One that was
+/// registered a week ago and never verified does not count, unless it is.
+fn taken(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    emails: &[EmailAddress],
+) -> Result<HashMap<EmailAddress, bool>> {
+    let mut taken = HashMap::new();
+    for (account, status) in accounts::of_addresses(tx.connection, organization, emails)? {
+        let is_member = status.is_some();
+        if is_member || !takeover::may_be_replaced(tx, &account)? {
+            taken.insert(account.email, is_member);
+        }
+    }
+    Ok(taken)
 }
 
 /// The error of a row whose address has an account.

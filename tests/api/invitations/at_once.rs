@@ -267,8 +267,7 @@ both_databases!(seats_of_two_organizations_have_one_order, |app| {
             .await;
         entered.expect_status(200);
     }
-    let anonymous = app.anonymous();
-    let verified = anonymous.post("/v1/auth/email/verify", json!({ "token": token }));
+    let verified = ann.post("/v1/auth/email/verify", json!({ "token": token }));
     let verified = during_seats(app, (&first, &second), verified).await;
     let joins = verified.expect_status(200)["joins"].clone();
     assert!(

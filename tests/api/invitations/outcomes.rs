@@ -222,7 +222,8 @@ both_databases!(an_expired_offer_gives_way_to_a_new_one, |app| {
         .put(&seats, json!({ "total": 2 }))
         .await
         .expect_status(200);
-    app.register("joe@x.example").await;
+    let joe = app.register("joe@x.example").await;
+    app.verify(&joe.id);
     let first = school.invite_one("joe@x.example").await;
     app.advance(DAY * 7);
     school.admin = again(&school.admin).await;

@@ -114,7 +114,7 @@ fn remove(app: &App, school: &Organization<'_>, person: &Person<'_>) {
 /// Verifies an address by the link in the last mail to it, and gives what came of that.
 async fn verify(app: &App, email: &str) -> Value {
     let token = app.last_mail_to(email).await.token();
-    let body = json!({ "token": token });
+    let body = json!({ "token": token, "password": PASSWORD });
     let verified = app.anonymous().post("/v1/auth/email/verify", body).await;
     verified.expect_status(200)
 }

@@ -184,7 +184,7 @@ both_databases!(
         change(&school, None, json!({ "allowed_email_domains": ["x.org"] })).await;
         for person in people(app, 6).await {
             let token = app.last_mail_to(&person.email).await.token();
-            let body = json!({ "token": token });
+            let body = json!({ "token": token, "password": crate::support::people::PASSWORD });
             let anonymous = app.anonymous();
             let (entered, verified) = futures_util::future::join(
                 person.redeem(&code),

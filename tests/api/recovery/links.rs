@@ -109,11 +109,13 @@ both_databases!(links_are_forgotten_thirty_days_after_their_end, |app| {
     use diesel::prelude::*;
     use rollcall::store::schema::mailed_tokens;
     let jane = app.register("jane@x.org").await;
+    let to_verify = TokenKind::VerifyEmail;
     let jane: rollcall::domain::ids::AccountId = jane.id.parse().unwrap();
     let kept = || -> i64 {
         let mut connection = app.state.services.pool.get().unwrap();
         mailed_tokens::table
             .filter(mailed_tokens::account_id.eq(jane))
+            .filter(mailed_tokens::kind.eq(to_verify))
             .count()
             .get_result(&mut **connection)
             .unwrap()
@@ -226,7 +228,7 @@ both_databases!(a_repeated_request_sends_one_mail_and_uses_one_link, |app| {
             .expect_status(204);
     }
     let token = tokens(app, "jane@x.org", "verify-email").await.remove(0);
-    let body = json!({ "token": token });
+    let body = json!({ "token": token, "password": NEW });
     for _ in 0..2 {
         let verified = once(app, "/v1/auth/email/verify", &body).await;
         assert_eq!(verified.expect_status(200)["email"], "jane@x.org");

@@ -1,5 +1,6 @@
 //! Verifying an address, and getting back into an account (`docs/accounts.md`).
 
+mod disowning;
 mod links;
 mod passwords;
 mod verifying;
@@ -29,8 +30,9 @@ async fn reset(app: &App, token: &str, password: &str) -> TestResponse {
     app.anonymous().post("/v1/auth/password/reset", body).await
 }
 
+/// Verifies as somebody who knows the password.
 async fn verify(app: &App, token: &str) -> TestResponse {
-    let body = json!({ "token": token });
+    let body = json!({ "token": token, "password": PASSWORD });
     app.anonymous().post("/v1/auth/email/verify", body).await
 }
 

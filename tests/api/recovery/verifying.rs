@@ -90,3 +90,147 @@ both_databases!(who_verifies_locks_the_account_before_its_links, |app| {
         .await;
     verified.expect_problem(410, "token_invalid");
 });
+
+/// Verifies with what somebody has besides the link.
+async fn verify_as(who: &Person<'_>, token: &str, password: Option<&str>) -> TestResponse {
+    let body = match password {
+        Some(password) => json!({ "token": token, "password": password }),
+        None => json!({ "token": token }),
+    };
+    who.post("/v1/auth/email/verify", body).await
+}
+
+both_databases!(the_link_alone_verifies_nothing, |app| {
+    // Somebody has registered the address of somebody else, who reads the mail.
+    let squatter = app.register("jane@x.org").await;
+    let token = app.last_mail_to("jane@x.org").await.token();
+    let (nobody, other) = (app.anonymous(), app.register("other@x.org").await);
+    for who in [&nobody, &other] {
+        let refused = verify_as(who, &token, None).await;
+        let problem = refused.expect_problem(401, "not_signed_in");
+        assert!(text(&problem["detail"]).contains("`password`"));
+        verify_as(who, &token, Some("not the password 1"))
+            .await
+            .expect_problem(401, "wrong_credentials");
+    }
+    assert_eq!(me(&squatter).await["email_verified"], false);
+    assert_eq!(me(&other).await["email_verified"], false);
+    // The link is as good as before, for whoever has registered.
+    let verified = verify_as(&squatter, &token, None).await;
+    verified.expect(200, json!({ "email": "jane@x.org", "joins": [] }));
+    assert_eq!(me(&squatter).await["email_verified"], true);
+});
+
+both_databases!(the_password_verifies_whoever_is_signed_in, |app| {
+    let jane = app.register("jane@x.org").await;
+    let token = app.last_mail_to("jane@x.org").await.token();
+    let other = app.register("other@x.org").await;
+    let verified = verify_as(&other, &token, Some(PASSWORD)).await;
+    verified.expect(200, json!({ "email": "jane@x.org", "joins": [] }));
+    assert_eq!(me(&jane).await["email_verified"], true);
+    assert_eq!(me(&other).await["email_verified"], false);
+});
+
+both_databases!(an_api_key_is_no_session, |app| {
+    let school = app.school().await;
+    let token = app.last_mail_to(&school.admin.email).await.token();
+    let key = json!({ "name": "Timetable", "scopes": ["members:read"] });
+    let key = school.admin.post(&school.path("/api-keys"), key).await;
+    let key = Person {
+        access_token: Some(text(&key.expect_status(201)["key"])),
+        ..app.anonymous()
+    };
+    verify_as(&key, &token, None)
+        .await
+        .expect_problem(401, "not_signed_in");
+    assert_eq!(me(&school.admin).await["email_verified"], false);
+});
+
+both_databases!(a_browser_verifies_by_its_cookie, |app| {
+    let jane = app.register("jane@x.org").await;
+    let token = app.last_mail_to("jane@x.org").await.token();
+    let cookie = async || {
+        let body = json!({ "email": "jane@x.org", "password": PASSWORD, "session": "cookie" });
+        let answer = app.anonymous().post("/v1/auth/login", body).await;
+        let cookie = answer.header("set-cookie");
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let send = async |cookie: &str, origin: &str| {
+        let path = "/v1/auth/email/verify";
+        let request = app.anonymous().request(reqwest::Method::POST, path);
+        let request = request.header("cookie", cookie).header("origin", origin);
+        crate::support::people::send(request.json(&json!({ "token": token }))).await
+    };
+    let used = cookie().await;
+    let refresh = app
+        .anonymous()
+        .request(reqwest::Method::POST, "/v1/auth/refresh")
+        .header("cookie", &used);
+    crate::support::people::send(refresh)
+        .await
+        .expect_status(200);
+    let (app_origin, fresh) = ("http://localhost:3000", cookie().await);
+    send(&fresh, "https://evil.example")
+        .await
+        .expect_problem(403, "forbidden");
+    for cookie in [&used, "rollcall_refresh=nonsense"] {
+        send(cookie, app_origin)
+            .await
+            .expect_problem(401, "not_signed_in");
+    }
+    send(&fresh, app_origin).await.expect_status(200);
+    assert_eq!(me(&jane).await["email_verified"], true);
+});
+
+both_databases!(the_reader_of_a_mailbox_does_not_guess_the_password, |app| {
+    app.register("jane@x.org").await;
+    let token = app.last_mail_to("jane@x.org").await.token();
+    let nobody = app.anonymous();
+    for number in 0..12 {
+        let guess = format!("wrong guess {number}");
+        let answer = verify_as(&nobody, &token, Some(&guess)).await;
+        answer.expect_status(if number < 10 { 401 } else { 429 });
+    }
+    // They count as failed sign-ins.
+    login(app, "jane@x.org", PASSWORD)
+        .await
+        .expect_problem(429, "rate_limited");
+    app.advance(Duration::from_secs(60));
+    verify_as(&nobody, &token, Some(PASSWORD))
+        .await
+        .expect_status(200);
+});
+
+both_databases!(
+    a_reset_shuts_out_whoever_had_registered_the_address,
+    |app| {
+        let squatter = app.register("jane@x.org").await;
+        let school = json!({ "name": "Evil School", "kind": "school" });
+        let school = squatter.post("/v1/organizations", school).await;
+        let path = format!(
+            "/v1/organizations/{}",
+            text(&school.expect_status(201)["id"])
+        );
+        let key = json!({ "name": "Back door", "scopes": ["members:read"] });
+        let key = squatter.post(&format!("{path}/api-keys"), key).await;
+        let key = Person {
+            access_token: Some(text(&key.expect_status(201)["key"])),
+            ..app.anonymous()
+        };
+        forgot(app, "jane@x.org").await.expect_status(202);
+        let token = tokens(app, "jane@x.org", "set-password").await.remove(0);
+        reset(app, &token, NEW).await.expect_status(204);
+        squatter
+            .get("/v1/me")
+            .await
+            .expect_problem(401, "not_signed_in");
+        key.get(&format!("{path}/members"))
+            .await
+            .expect_problem(401, "not_signed_in");
+        let jane = app.sign_in("jane@x.org", NEW).await;
+        let keys = jane.get(&format!("{path}/api-keys")).await;
+        assert_eq!(keys.expect_status(200)["items"], json!([]));
+        let log = jane.get(&format!("{path}/audit-events")).await.text;
+        assert!(log.contains("api_key.revoked"), "{log}");
+    }
+);

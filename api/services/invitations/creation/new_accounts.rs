@@ -9,6 +9,7 @@ use crate::domain::language::Language;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
 use crate::services::authorization::{Invite, Permit};
+use crate::services::takeover;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
 
@@ -41,7 +42,8 @@ pub(super) fn complete(
     Err(Error::conflict("an account came and went"))
 }
 
-/// Inserts accounts in the order of their addresses, which prevents deadlocks. Gives those that were
+/// Inserts accounts in the order of their addresses, which prevents deadlocks; in the place of accounts that
+/// were registered a week ago and never verified, too. Gives those that were
 /// created, and the addresses of which another transaction has created the account.
 fn create(
     tx: &mut UnitOfWork<'_>,
@@ -64,7 +66,12 @@ fn create(
         account
     });
     let new: Vec<Account> = managed.collect();
-    let inserted = accounts::insert_new(tx.connection, &new)?;
+    let mut inserted = accounts::insert_new(tx.connection, &new)?;
+    for account in &new {
+        if !inserted.contains(&account.id) && takeover::take_over(tx, account)? {
+            inserted.insert(account.id);
+        }
+    }
     let (created, conflicting): (Vec<_>, Vec<_>) = new
         .into_iter()
         .partition(|account| inserted.contains(&account.id));

@@ -8,6 +8,7 @@ use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::MembershipStatus;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
+use crate::services::takeover;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
 use crate::store::invitations::{self, Invitation};
@@ -71,7 +72,7 @@ pub(super) fn resolve(
             &late,
         )?);
     }
-    let mut resolved = by_account(accounts);
+    let mut resolved = by_account(tx, accounts)?;
     for invitation in unended {
         apply(&mut resolved, invitation, tx.now());
     }
@@ -100,8 +101,12 @@ fn without_invitation(
         .collect()
 }
 
-/// Sorts accounts by their membership in the organization.
-fn by_account(accounts: Vec<(Account, Option<MembershipStatus>)>) -> Resolved {
+/// Sorts accounts by their membership in the organization. One that does not stand in the way of the owner of
+/// its address counts as none.
+fn by_account(
+    tx: &mut UnitOfWork<'_>,
+    accounts: Vec<(Account, Option<MembershipStatus>)>,
+) -> Result<Resolved> {
     let mut resolved = Resolved::default();
     for (account, status) in accounts {
         let email = account.email.clone();
@@ -111,6 +116,7 @@ fn by_account(accounts: Vec<(Account, Option<MembershipStatus>)>) -> Resolved {
             }
             (false, Some(MembershipStatus::Active)) => Existing::Member(account),
             (false, Some(MembershipStatus::Deactivated)) => Existing::Deactivated,
+            (false, None) if takeover::may_be_replaced(tx, &account)? => continue,
             (false, None) => {
                 let kind = InvitationKind::Join;
                 resolved.invitees.insert(email, Invitee { account, kind });
@@ -119,7 +125,7 @@ fn by_account(accounts: Vec<(Account, Option<MembershipStatus>)>) -> Resolved {
         };
         resolved.existing.insert(email, existing);
     }
-    resolved
+    Ok(resolved)
 }
 
 /// Applies an invitation that is pending or has expired to what its address belongs to.

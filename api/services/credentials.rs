@@ -1,0 +1,29 @@
+//! What opens an account beside its password: sessions and API keys, ended together.
+
+use super::events;
+use super::unit_of_work::UnitOfWork;
+use crate::domain::events::{ApiKeyEvent, DomainEvent};
+use crate::domain::ids::AccountId;
+use crate::error::Result;
+use crate::store::{api_keys, sessions};
+
+/// Ends every session of an account and revokes the API keys that it created; tells how many sessions it
+/// were. Call it in the transaction that has locked the account.
+pub(super) fn revoke_all(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<usize> {
+    revoke_api_keys(tx, account)?;
+    sessions::delete_all(tx.connection, account, None)
+}
+
+fn revoke_api_keys(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
+    for key in api_keys::created_by(tx.connection, account)? {
+        if api_keys::delete(tx.connection, key.organization_id, key.id)? {
+            let event = DomainEvent::ApiKey {
+                organization: key.organization_id,
+                api_key: key.id,
+                event: ApiKeyEvent::Revoked { name: key.name },
+            };
+            events::publish(tx, event)?;
+        }
+    }
+    Ok(())
+}
