@@ -155,7 +155,7 @@ both_databases!(a_repetition_asks_for_the_permit_of_now, |app| {
     let invitation = school.path(&format!("/invitations/{}/resend", ids["invitation_id"]));
     let requests = [
         (
-            school.path("/imports"),
+            school.path("/imports/usernames"),
             json!({ "usernames": ["Li Ming"], "account_type": "student" }),
         ),
         (
@@ -229,10 +229,10 @@ both_databases!(a_repetition_of_what_is_gone_is_still_known, |app| {
     let body = json!({
         "usernames": ["Li Ming"], "account_type": "student", "group_ids": [school.id_of(&group)]
     });
-    let first = repeat(&school.admin, &school.path("/imports"), &body).await;
+    let first = repeat(&school.admin, &school.path("/imports/usernames"), &body).await;
     first.expect_status(202);
     school.admin.delete(&group).await.expect_status(204);
-    let again = repeat(&school.admin, &school.path("/imports"), &body).await;
+    let again = repeat(&school.admin, &school.path("/imports/usernames"), &body).await;
     assert_eq!(again.status, 202, "{}", again.text);
     assert_eq!(again.header("idempotent-replayed"), "true");
 });

@@ -81,7 +81,10 @@ both_databases!(
         let school = app.school().await;
         let other = app.organization("Other School", "school").await;
         let names = json!({ "usernames": ["Ann Green"], "account_type": "student" });
-        let import = school.admin.post(&school.path("/imports"), names).await;
+        let import = school
+            .admin
+            .post(&school.path("/imports/usernames"), names)
+            .await;
         let import = text(&import.expect_status(202)["id"]);
         app.drain().await;
         let list = school.path(&format!("/imports/{import}/userlist.csv"));
@@ -285,7 +288,10 @@ async fn write_to_others(app: &App, leaves: bool) {
     let page = school.admin.get(&school.path("/members?search=ann")).await;
     let ann = text(&page.expect_status(200)["items"][0]["account_id"]);
     let names = json!({ "usernames": ["Bob Stone"], "account_type": "student" });
-    let imported = school.admin.post(&school.path("/imports"), names).await;
+    let imported = school
+        .admin
+        .post(&school.path("/imports/usernames"), names)
+        .await;
     imported.expect_status(202);
     app.drain().await;
     let page = school.admin.get(&school.path("/members?search=bob")).await;

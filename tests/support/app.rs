@@ -90,7 +90,7 @@ impl App {
         Self {
             state,
             address,
-            client: reqwest::Client::new(),
+            client: client(),
             server: Some(server),
             database: Some(database),
             folder: None,
@@ -105,7 +105,7 @@ impl App {
         Self {
             state,
             address,
-            client: reqwest::Client::new(),
+            client: client(),
             server: Some(server),
             database: None,
             folder: None,
@@ -208,4 +208,10 @@ fn serve(state: &State) -> (SocketAddr, (actix_web::dev::ServerHandle, JoinHandl
     });
     let (address, handle) = receiver.recv().expect("the server does not start");
     (address, (handle, thread))
+}
+
+/// A client that uses no connection again which the server may be closing: it keeps idle ones for five seconds.
+fn client() -> reqwest::Client {
+    let client = reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(3));
+    client.build().expect("a client")
 }
