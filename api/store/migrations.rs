@@ -15,9 +15,9 @@ use crate::error::{Error, Result};
 type Backend = <Connection as diesel::Connection>::Backend;
 
 /// What both databases have.
-const SHARED: EmbeddedMigrations = embed_migrations!("migrations");
-const OF_SQLITE: EmbeddedMigrations = embed_migrations!("migrations_sqlite");
-const OF_POSTGRES: EmbeddedMigrations = embed_migrations!("migrations_postgres");
+const SHARED: EmbeddedMigrations = embed_migrations!("migrations/portable");
+const OF_SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const OF_POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// The migrations of one database: those that both have, and its own. Their versions are one order.
 struct Migrations<'a>(&'a EmbeddedMigrations);

@@ -12,9 +12,9 @@ use rollcall::store::{Connection, Pool, migrations};
 
 use crate::support::postgres;
 
-const SHARED: EmbeddedMigrations = embed_migrations!("migrations");
-const OF_SQLITE: EmbeddedMigrations = embed_migrations!("migrations_sqlite");
-const OF_POSTGRES: EmbeddedMigrations = embed_migrations!("migrations_postgres");
+const SHARED: EmbeddedMigrations = embed_migrations!("migrations/portable");
+const OF_SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const OF_POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 #[derive(QueryableByName)]
 struct Name {

@@ -64,5 +64,5 @@ pub fn postgres_template() -> Option<&'static str> {
 /// How many migrations `sqlite` or `postgres` has: those of both databases, and its own.
 pub fn migrations(database: &str) -> usize {
     let count = |folder: &str| std::fs::read_dir(folder).expect("no migrations").count();
-    count("migrations") + count(&format!("migrations_{database}"))
+    count("migrations/portable") + count(&format!("migrations/{database}"))
 }
