@@ -128,6 +128,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
     let state = web::Data::new(state.clone());
     let connections = usize::try_from(state.services.config.database_connections).unwrap_or(1);
     let blocking_threads = connections.div_ceil(SERVING_THREADS);
+    let keep_alive = state.services.config.keep_alive;
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -148,6 +149,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
     })
     .workers(SERVING_THREADS)
     .worker_max_blocking_threads(blocking_threads)
+    .keep_alive(keep_alive)
     .shutdown_timeout(SECONDS_TO_STOP)
     .disable_signals()
     .listen(listener)

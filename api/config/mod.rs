@@ -35,10 +35,10 @@ use self::reader::{EffectiveSetting, Reader, refusal};
 use self::setting::{PREFIX, variable};
 use self::settings::{
     CONFIG_FILE, CORS_ORIGINS, DATA_DIR, DATABASE_CONNECTIONS, DATABASE_URL, HASH_THREADS,
-    IMPORT_LEASE_SECONDS, IMPORT_WORKERS, LISTEN, LOG, LOG_FORMAT, LOGIN_DOMAIN, MAIL_FROM,
-    MAIL_LEASE_SECONDS, MAIL_PER_MINUTE, MAIL_WORKERS, ORGANIZATION_CREATION, PASSWORD_HASH,
-    PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS, SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL,
-    TRUSTED_PROXIES,
+    IMPORT_LEASE_SECONDS, IMPORT_WORKERS, KEEP_ALIVE_SECONDS, LISTEN, LOG, LOG_FORMAT,
+    LOGIN_DOMAIN, MAIL_FROM, MAIL_LEASE_SECONDS, MAIL_PER_MINUTE, MAIL_WORKERS,
+    ORGANIZATION_CREATION, PASSWORD_HASH, PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS,
+    SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL, TRUSTED_PROXIES,
 };
 use self::source::Sources;
 use self::values::{is_local, origin_of};
@@ -68,6 +68,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Whether pages of this machine may call too, on whatever port their development server listens.
     pub local_origins: bool,
+    /// How long an idle connection waits for the next request.
+    pub keep_alive: Duration,
     pub organization_creation: OrganizationCreation,
     /// Domain of generated login addresses.
     pub login_domain: LoginDomain,
@@ -174,6 +176,7 @@ impl Config {
         Ok(Self {
             local_origins: has_local_origins(from, &database_url)?,
             cors_origins: from.read_or(&CORS_ORIGINS, origin_of(&spa_url))?,
+            keep_alive: from.read(&KEEP_ALIVE_SECONDS)?,
             organization_creation: from.read_or(&ORGANIZATION_CREATION, creation(&database_url))?,
             login_domain: from.read(&LOGIN_DOMAIN)?,
             signing_key_file: from.read(&SIGNING_KEY_FILE)?,

@@ -123,6 +123,17 @@ settings! {
         is_secret: false,
     }
 
+    /// Seconds for which an idle connection is kept open for the next request: longer than the load balancer or
+    /// reverse proxy in front keeps it, which would else send a request into a connection that is being closed.
+    KEEP_ALIVE_SECONDS: std::time::Duration {
+        name: "keep_alive_seconds",
+        section: Server,
+        parse: seconds,
+        default: Fixed("75"),
+        example: "620",
+        is_secret: false,
+    }
+
     /// Who may create organizations: `anyone` who is signed in, or `operators` only.
     ORGANIZATION_CREATION: OrganizationCreation {
         name: "organization_creation",

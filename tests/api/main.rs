@@ -30,6 +30,7 @@ mod idempotency;
 mod imports;
 mod invitations;
 mod invite_codes;
+mod keep_alive;
 mod limits;
 mod logs;
 mod mail;

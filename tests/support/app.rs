@@ -210,8 +210,8 @@ fn serve(state: &State) -> (SocketAddr, (actix_web::dev::ServerHandle, JoinHandl
     (address, (handle, thread))
 }
 
-/// A client that uses no connection again which the server may be closing: it keeps idle ones for five seconds.
+/// A client that uses no connection again which the server may be closing: that keeps idle ones for longer.
 fn client() -> reqwest::Client {
-    let client = reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(3));
+    let client = reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(60));
     client.build().expect("a client")
 }
