@@ -131,6 +131,11 @@ impl Config {
         url.is_some_and(|url| url.scheme() == "https")
     }
 
+    /// Whether mail leaves for mailboxes; without a mail server it stays in a folder, where hardly anybody reads it.
+    pub const fn mail_leaves(&self) -> bool {
+        self.smtp_url.is_some()
+    }
+
     /// Whether browsers may call from this origin.
     pub fn allows_origin(&self, origin: &str) -> bool {
         self.cors_origins.iter().any(|allowed| allowed == origin)

@@ -29,6 +29,7 @@ string_enum! {
         JoinLink = "join_link",
         PasswordReset = "password_reset",
         PasswordChanged = "password_changed",
+        AccountReplaced = "account_replaced",
         ImportFinished = "import_finished",
     }
 }
@@ -38,7 +39,10 @@ impl MailKind {
     pub const fn priority(self) -> Priority {
         match self {
             Self::VerifyEmail | Self::PasswordReset | Self::PasswordChanged => Priority::Urgent,
-            Self::SignInInstructions | Self::JoinLink | Self::ImportFinished => Priority::Bulk,
+            Self::SignInInstructions
+            | Self::JoinLink
+            | Self::AccountReplaced
+            | Self::ImportFinished => Priority::Bulk,
         }
     }
 }

@@ -83,6 +83,17 @@ pub enum MailContent {
         at: Timestamp,
     },
 
+    /// To the address of an account that nobody had verified, and that another account has replaced.
+    AccountReplaced {
+        login: String,
+        /// The organization that created the new account; none where somebody registered it.
+        #[serde(rename = "by")]
+        by_organization: Option<String>,
+        /// When the account was registered that is gone.
+        #[serde(rename = "date")]
+        registered_at: Timestamp,
+    },
+
     ImportFinished {
         organization: String,
         /// Numbers of rows, each with the name of its label in the catalogues.
@@ -102,6 +113,7 @@ impl MailContent {
             Self::JoinLink { .. } => MailKind::JoinLink,
             Self::PasswordReset { .. } => MailKind::PasswordReset,
             Self::PasswordChanged { .. } => MailKind::PasswordChanged,
+            Self::AccountReplaced { .. } => MailKind::AccountReplaced,
             Self::ImportFinished { .. } => MailKind::ImportFinished,
         }
     }
@@ -116,7 +128,8 @@ impl MailKind {
             Self::VerifyEmail
             | Self::SignInInstructions
             | Self::JoinLink
-            | Self::PasswordChanged => false,
+            | Self::PasswordChanged
+            | Self::AccountReplaced => false,
         }
     }
 }
@@ -129,7 +142,9 @@ impl MailContent {
             | Self::SignInInstructions { expires_at, .. }
             | Self::JoinLink { expires_at, .. }
             | Self::PasswordReset { expires_at, .. } => Some(*expires_at),
-            Self::PasswordChanged { .. } | Self::ImportFinished { .. } => None,
+            Self::PasswordChanged { .. }
+            | Self::AccountReplaced { .. }
+            | Self::ImportFinished { .. } => None,
         }
     }
 }
@@ -192,6 +207,13 @@ impl Sample<'_> {
                 ("", self.password_changed(None)),
                 ("_by_staff", self.password_changed(Some(organization()))),
             ],
+            MailKind::AccountReplaced => vec![
+                ("", self.account_replaced(None)),
+                (
+                    "_by_organization",
+                    self.account_replaced(Some(organization())),
+                ),
+            ],
             MailKind::ImportFinished => vec![("", self.import_finished())],
         }
     }
@@ -212,6 +234,14 @@ impl Sample<'_> {
             login: self.login(),
             by_organization,
             at: self.now,
+        }
+    }
+
+    fn account_replaced(&self, by_organization: Option<String>) -> MailContent {
+        MailContent::AccountReplaced {
+            login: self.login(),
+            by_organization,
+            registered_at: self.now,
         }
     }
 

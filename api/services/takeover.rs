@@ -12,8 +12,10 @@ use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::AccountId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
+use crate::mail::MailContent;
+use crate::mail::outbox::QueuedMail;
 use crate::store::accounts::{self, Account};
-use crate::store::{Attempt, invitations, memberships as membership_store};
+use crate::store::{Attempt, invitations, memberships as membership_store, organizations};
 
 /// How long a registration holds an address that is not verified.
 const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -27,14 +29,19 @@ fn is_abandoned(account: &Account, now: Timestamp) -> bool {
         && now.since(account.created_at) >= HOLD
 }
 
-/// Whether [`take_over`] would replace the account: it is abandoned, and no organization with other members
-/// would be left without an admin.
+/// Whether [`take_over`] would replace the account: it is abandoned, and no membership keeps it.
 pub(super) fn may_be_replaced(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<bool> {
-    Ok(is_abandoned(account, tx.now()) && !leads_others(tx, account.id)?)
+    Ok(is_abandoned(account, tx.now()) && !is_kept_by_membership(tx, account.id)?)
 }
 
-fn leads_others(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<bool> {
-    for (organization, membership) in membership_store::of_account(tx.connection, account)? {
+/// Whether the account is the last admin of an organization with other members. Where mail stays in a folder,
+/// and so hardly anybody can verify an address, any membership keeps it.
+fn is_kept_by_membership(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<bool> {
+    let of_account = membership_store::of_account(tx.connection, account)?;
+    if memberships_keep(tx) {
+        return Ok(!of_account.is_empty());
+    }
+    for (organization, membership) in of_account {
         let is_last = membership.is_active_admin() && organization.active_admins == 1;
         if is_last && membership_store::has_others(tx.connection, organization.id, account)? {
             return Ok(true);
@@ -43,23 +50,38 @@ fn leads_others(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<bool> {
     Ok(false)
 }
 
+fn memberships_keep(tx: &UnitOfWork<'_>) -> bool {
+    !tx.services.config.mail_leaves()
+}
+
+/// Whether [`take_over`] would replace the account that has the address of this new one.
+pub(super) fn would_replace(tx: &mut UnitOfWork<'_>, new: &Account) -> Result<bool> {
+    replaceable(tx, new).map(|old| old.is_some())
+}
+
+fn replaceable(tx: &mut UnitOfWork<'_>, new: &Account) -> Result<Option<Account>> {
+    let Some(old) = accounts::find_by_email(tx.connection, &new.email)? else {
+        return Ok(None);
+    };
+    let is_free = may_be_replaced(tx, &old)? && !is_colleague(tx, new, old.id)?;
+    Ok(is_free.then_some(old))
+}
+
 /// Inserts an account in the place of an abandoned one that has its address; `false`, and nothing changed,
 /// where there is none. The abandoned account is deleted with its sessions, its password, and its memberships;
-/// a member of the organization that manages the new account stays.
+/// a member of the organization that manages the new account stays. A mail tells the owner of the address, who
+/// may have registered it and not have read the mail.
 ///
 /// # Errors
 /// `unavailable` where the abandoned account changes at this moment.
 pub(super) fn take_over(tx: &mut UnitOfWork<'_>, new: &Account) -> Result<bool> {
-    let Some(old) = accounts::find_by_email(tx.connection, &new.email)? else {
+    let Some(old) = replaceable(tx, new)? else {
         return Ok(false);
     };
-    if !may_be_replaced(tx, &old)? || is_colleague(tx, new, old.id)? {
-        return Ok(false);
-    }
     let replaced = tx.attempt(|tx| {
         let left = tx.acting_as(Principal::System, |tx| end_memberships(tx, old.id));
         match left {
-            Ok(true) => replace(tx, old.id, new).map(Attempt::Keep),
+            Ok(true) => replace(tx, &old, new).map(Attempt::Keep),
             Ok(false) => Ok(Attempt::Undo(())),
             Err(error) if error.code() == Code::LastAdmin => Ok(Attempt::Undo(())),
             Err(error) => Err(error),
@@ -77,18 +99,23 @@ fn is_colleague(tx: &mut UnitOfWork<'_>, new: &Account, account: AccountId) -> R
     Ok(membership.is_some())
 }
 
-/// Locks the account and ends its memberships; `false` where it has been verified, or is gone.
+/// Locks the account and ends its memberships; `false` where it has been verified, or is gone, or has joined an
+/// organization by which it is kept.
 ///
 /// # Errors
 /// `last_admin`.
 fn end_memberships(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<bool> {
-    organization_deletion::delete_those_of_one(tx, account)?;
+    if !memberships_keep(tx) {
+        organization_deletion::delete_those_of_one(tx, account)?;
+    }
     let organizations = match memberships::lock_all_of(tx, account) {
         Err(error) if error.code() == Code::NotFound => return Ok(false),
         locked => locked?,
     };
     let current = accounts::find(tx.connection, account)?;
-    if !current.is_some_and(|current| is_abandoned(&current, tx.now())) {
+    let is_abandoned = current.is_some_and(|current| is_abandoned(&current, tx.now()));
+    let is_kept = memberships_keep(tx) && !organizations.is_empty();
+    if !is_abandoned || is_kept {
         return Ok(false);
     }
     for organization in organizations {
@@ -99,18 +126,40 @@ fn end_memberships(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<bool> 
 }
 
 /// Inserts the new account, gives it the invitations to the address, and deletes the old one.
-fn replace(tx: &mut UnitOfWork<'_>, old: AccountId, new: &Account) -> Result<()> {
-    let aside = EmailAddress::parse(&format!("{old}@taken-over.invalid"));
-    accounts::set_email(tx.connection, old, &aside.map_err(Error::internal)?)?;
+fn replace(tx: &mut UnitOfWork<'_>, old: &Account, new: &Account) -> Result<()> {
+    let aside = EmailAddress::parse(&format!("{}@taken-over.invalid", old.id));
+    accounts::set_email(tx.connection, old.id, &aside.map_err(Error::internal)?)?;
     if !accounts::insert(tx.connection, new)? {
         return Err(Error::conflict("the address was just taken"));
     }
-    invitations::move_to(tx.connection, old, new.id)?;
-    accounts::delete(tx.connection, old)?;
+    invitations::move_to(tx.connection, old.id, new.id)?;
+    accounts::delete(tx.connection, old.id)?;
+    mail_owner(tx, old, new)?;
     let event = AccountEvent::TookOver {
         email: new.email.clone(),
-        from: old,
+        from: old.id,
     };
     let account = new.id;
     events::publish(tx, DomainEvent::Account { account, event })
+}
+
+/// Whoever reads the mailbox may have registered the old account, whose password opens nothing any more.
+fn mail_owner(tx: &mut UnitOfWork<'_>, old: &Account, new: &Account) -> Result<()> {
+    let manager = match new.managed_by_organization_id {
+        Some(id) => organizations::find(tx.connection, id)?,
+        None => None,
+    };
+    let mail = QueuedMail {
+        to: new,
+        language: Some(old.language),
+        organization: new.managed_by_organization_id,
+        cause: format!("account replaced {}", old.id),
+        content: MailContent::AccountReplaced {
+            login: new.email.to_string(),
+            by_organization: manager.map(|organization| organization.name),
+            registered_at: old.created_at,
+        },
+    };
+    tx.queue_mail(&mail)?;
+    Ok(())
 }

@@ -55,7 +55,7 @@ pub fn end_other_sessions(tx: &mut UnitOfWork<'_>, accounts: &[AccountId]) -> Re
 /// # Errors
 /// `email_not_verified`.
 pub fn require_verified_sender(tx: &UnitOfWork<'_>) -> Result<()> {
-    let leaves = tx.services.config.smtp_url.is_some();
+    let leaves = tx.services.config.mail_leaves();
     match tx.context.principal.account() {
         Some(account) if leaves && account.email_verified_at.is_none() => Err(Error::refused(
             Code::EmailNotVerified,

@@ -7,8 +7,32 @@ use rollcall::domain::audit::AuditAction;
 use rollcall::store::accounts;
 use serde_json::{Value, json};
 
+use crate::support::app::block_on;
 use crate::support::people::{Organization, PASSWORD, Person, text};
-use crate::support::{App, TestResponse, both_databases};
+use crate::support::{App, ReceivedMail, TestResponse, both_databases};
+
+/// Runs a test on both databases, with a mail server.
+macro_rules! where_mail_leaves {
+    ($name:ident, |$app:ident| $body:block) => {
+        mod $name {
+            use super::*;
+
+            async fn scenario($app: &App) $body
+
+            #[test]
+            fn sqlite() {
+                block_on(scenario(&App::on_sqlite_with_mail_server()));
+            }
+
+            #[test]
+            fn postgres() {
+                if let Some(app) = App::on_postgres_with_mail_server() {
+                    block_on(scenario(&app));
+                }
+            }
+        }
+    };
+}
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -32,16 +56,47 @@ async fn admin<'a>(app: &'a App, school: &Organization<'_>) -> Person<'a> {
     app.sign_in(&school.admin.email, PASSWORD).await
 }
 
-async fn verify_admin(app: &App, school: &Organization<'_>) {
-    let token = app.last_mail_to(&school.admin.email).await.token();
-    verify(&school.admin, &token).await.expect_status(200);
-}
-
 async fn join_by_code(school: &Organization<'_>, who: &Person<'_>) -> Value {
     let code = school.admin.get(&school.path("/invite-code")).await;
     let body = json!({ "code": code.expect_status(200)["code"] });
     let joined = who.post("/v1/invite-codes/redeem", body).await;
     joined.expect_status(200)
+}
+
+/// The last mail to an address with this in it.
+async fn last_to(app: &App, address: &str, words: &str) -> ReceivedMail {
+    let mails = app.mails().await;
+    let last = mails
+        .iter()
+        .rfind(|mail| mail.to == address && mail.text.contains(words));
+    last.unwrap_or_else(|| panic!("no mail to {address} with {words}: {mails:?}"))
+        .clone()
+}
+
+/// The last mail that asks to confirm an address.
+async fn confirmation(app: &App, address: &str) -> ReceivedMail {
+    last_to(app, address, "/verify-email?").await
+}
+
+/// The mails that tell of a replaced account.
+async fn replacements(app: &App, address: &str) -> Vec<ReceivedMail> {
+    let mut mails = app.mails().await;
+    mails.retain(|mail| mail.to == address && mail.subject.contains("replaced"));
+    mails
+}
+
+/// Asks for a new password and sets it by the mailed link.
+async fn choose_password(app: &App, email: &str) {
+    let forgot = json!({ "email": email });
+    let forgot = app
+        .anonymous()
+        .post("/v1/auth/password/forgot", forgot)
+        .await;
+    forgot.expect_status(202);
+    let mail = last_to(app, email, "/set-password?").await;
+    let body = json!({ "token": mail.token_of("set-password"), "password": OWN });
+    let reset = app.anonymous().post("/v1/auth/password/reset", body).await;
+    reset.expect_status(204);
 }
 
 /// Asserts that the account is gone with its sessions and password.
@@ -99,10 +154,9 @@ fn count_events(app: &App, action: AuditAction) -> i64 {
         .unwrap()
 }
 
-both_databases!(a_registration_takes_an_address_over_after_a_week, |app| {
+where_mail_leaves!(a_registration_takes_an_address_over_after_a_week, |app| {
     let school = app.school().await;
-    verify_admin(app, &school).await;
-    let squatter = app.register("jane@x.org").await;
+    let squatter = app.register_unverified("jane@x.org").await;
     join_by_code(&school, &squatter).await;
     let domains = json!({ "allowed_email_domains": ["x.org"] });
     let other = app.organization("Other School", "school").await;
@@ -138,7 +192,7 @@ both_databases!(a_registration_takes_an_address_over_after_a_week, |app| {
     assert_eq!(count_events(app, AuditAction::AccountTookOver), 1);
     // What the squatter had asked for does not come with the proof.
     let jane = app.sign_in("jane@x.org", OWN).await;
-    let token = app.last_mail_to("jane@x.org").await.token();
+    let token = confirmation(app, "jane@x.org").await.token();
     let verified = verify(&jane, &token).await.expect_status(200);
     assert_eq!(verified["joins"], json!([]));
     // Now it is Jane's for good.
@@ -148,11 +202,10 @@ both_databases!(a_registration_takes_an_address_over_after_a_week, |app| {
         .expect_problem(409, "email_taken");
 });
 
-both_databases!(an_address_that_was_verified_is_nobody_elses, |app| {
+where_mail_leaves!(an_address_that_was_verified_is_nobody_elses, |app| {
     let school = app.school().await;
-    verify_admin(app, &school).await;
-    let jane = app.register("jane@x.org").await;
-    let token = app.last_mail_to("jane@x.org").await.token();
+    let jane = app.register_unverified("jane@x.org").await;
+    let token = confirmation(app, "jane@x.org").await.token();
     verify(&jane, &token).await.expect_status(200);
     app.advance(10 * WEEK);
     register(app, "jane@x.org")
@@ -166,15 +219,12 @@ both_databases!(an_address_that_was_verified_is_nobody_elses, |app| {
     app.sign_in("jane@x.org", PASSWORD).await;
 });
 
-both_databases!(
+where_mail_leaves!(
     an_import_takes_an_address_over_after_a_week_and_not_before,
     |app| {
         let school = app.school().await;
         let other = app.organization("Other School", "school").await;
-        for school in [&school, &other] {
-            verify_admin(app, school).await;
-        }
-        let squatter = app.register("jane@x.org").await;
+        let squatter = app.register_unverified("jane@x.org").await;
         join_by_code(&other, &squatter).await;
         // Whoever has just registered may be the owner, who has not read the mail yet.
         let row = import(app, &school, "jane@x.org").await;
@@ -195,21 +245,17 @@ both_databases!(
     }
 );
 
-both_databases!(
+where_mail_leaves!(
     an_invitation_takes_an_address_over_after_a_week_and_not_before,
     |app| {
         let school = app.school().await;
         let other = app.organization("Other School", "school").await;
-        for school in [&school, &other] {
-            verify_admin(app, school).await;
-        }
-        let squatter = app.register("jane@x.org").await;
+        let squatter = app.register_unverified("jane@x.org").await;
         assert_eq!(invite(app, &other, "jane@x.org").await, "join_link_sent");
         app.advance(WEEK);
         assert_eq!(invite(app, &school, "jane@x.org").await, "account_created");
         assert_gone(app, &squatter).await;
-        let token = app
-            .last_mail_to("jane@x.org")
+        let token = last_to(app, "jane@x.org", "/set-password?")
             .await
             .token_of("set-password");
         let body = json!({ "token": token, "password": OWN });
@@ -222,10 +268,9 @@ both_databases!(
     }
 );
 
-both_databases!(an_invitation_to_the_address_is_the_owners, |app| {
+where_mail_leaves!(an_invitation_to_the_address_is_the_owners, |app| {
     let school = app.school().await;
-    verify_admin(app, &school).await;
-    app.register("jane@x.org").await;
+    app.register_unverified("jane@x.org").await;
     app.advance(WEEK - SECOND);
     assert_eq!(invite(app, &school, "jane@x.org").await, "join_link_sent");
     let token = app.last_mail_to("jane@x.org").await.token_of("invitation");
@@ -243,10 +288,9 @@ both_databases!(an_invitation_to_the_address_is_the_owners, |app| {
     assert_eq!(seats["by_account_type"]["student"]["reserved"], 0);
 });
 
-both_databases!(members_of_the_organization_are_no_strangers_to_it, |app| {
+where_mail_leaves!(members_of_the_organization_are_no_strangers_to_it, |app| {
     let school = app.school().await;
-    verify_admin(app, &school).await;
-    let pupil = app.register("pupil@x.org").await;
+    let pupil = app.register_unverified("pupil@x.org").await;
     join_by_code(&school, &pupil).await;
     app.advance(WEEK);
     let row = import(app, &school, "pupil@x.org").await;
@@ -255,13 +299,13 @@ both_databases!(members_of_the_organization_are_no_strangers_to_it, |app| {
     app.sign_in("pupil@x.org", PASSWORD).await;
 });
 
-both_databases!(who_leads_others_is_not_replaced, |app| {
+where_mail_leaves!(who_leads_others_is_not_replaced, |app| {
     let school = app.school().await;
+    app.unverify(&school.admin.id);
     school
         .import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n")
         .await;
     let other = app.organization("Other School", "school").await;
-    verify_admin(app, &other).await;
     app.advance(WEEK);
     let email = &school.admin.email;
     register(app, email)
@@ -270,22 +314,14 @@ both_databases!(who_leads_others_is_not_replaced, |app| {
     assert_eq!(import(app, &other, email).await["outcome"], "email_taken");
     assert_eq!(invite(app, &other, email).await, "join_link_sent");
     // The owner of the mailbox gets in all the same.
-    let forgot = json!({ "email": email });
-    let forgot = app
-        .anonymous()
-        .post("/v1/auth/password/forgot", forgot)
-        .await;
-    forgot.expect_status(202);
-    let token = app.last_mail_to(email).await.token_of("set-password");
-    let body = json!({ "token": token, "password": OWN });
-    let reset = app.anonymous().post("/v1/auth/password/reset", body).await;
-    reset.expect_status(204);
+    choose_password(app, email).await;
     let head = app.sign_in(email, OWN).await;
     head.get(&school.path("")).await.expect_status(200);
 });
 
-both_databases!(an_organization_of_one_goes_with_the_squatter, |app| {
+where_mail_leaves!(an_organization_of_one_goes_with_the_squatter, |app| {
     let school = app.school().await;
+    app.unverify(&school.admin.id);
     app.advance(WEEK);
     register(app, &school.admin.email).await.expect_status(201);
     assert_gone(app, &school.admin).await;
@@ -296,12 +332,11 @@ both_databases!(an_organization_of_one_goes_with_the_squatter, |app| {
         .expect_problem(404, "not_found");
 });
 
-both_databases!(
+where_mail_leaves!(
     whoever_was_removed_does_not_come_back_by_registering_again,
     |app| {
         let school = app.school().await;
-        verify_admin(app, &school).await;
-        let pupil = app.register("pupil@x.org").await;
+        let pupil = app.register_unverified("pupil@x.org").await;
         join_by_code(&school, &pupil).await;
         let removed = school.admin.delete(&school.path_of(&pupil.id)).await;
         removed.expect_status(204);
@@ -318,11 +353,10 @@ both_databases!(
     }
 );
 
-both_databases!(
+where_mail_leaves!(
     accounts_that_an_organization_created_are_no_squatters,
     |app| {
         let school = app.school().await;
-        verify_admin(app, &school).await;
         let [ann, ..] = crate::support::members::students(app, &school).await;
         // Hers alone from now on, with an address that nobody has verified.
         let path = format!("/v1/me/memberships/{}", school.id);
@@ -337,17 +371,16 @@ both_databases!(
     }
 );
 
-both_databases!(
+where_mail_leaves!(
     verifying_between_the_upload_and_the_work_keeps_the_account,
     |app| {
         let school = app.school().await;
-        verify_admin(app, &school).await;
-        let squatter = app.register("jane@x.org").await;
+        let squatter = app.register_unverified("jane@x.org").await;
         app.advance(WEEK - SECOND);
         let resent = app.sign_in("jane@x.org", PASSWORD).await;
         let resend = resent.post("/v1/auth/email/resend", json!({})).await;
         resend.expect_status(202);
-        let token = app.last_mail_to("jane@x.org").await.token();
+        let token = confirmation(app, "jane@x.org").await.token();
         app.advance(SECOND);
         let school = Organization {
             admin: admin(app, &school).await,
@@ -367,19 +400,18 @@ both_databases!(
     }
 );
 
-both_databases!(
+where_mail_leaves!(
     an_owner_who_verifies_at_the_same_moment_wins_or_finds_nothing,
     |app| {
         let school = app.school().await;
-        verify_admin(app, &school).await;
         for number in 0..6 {
             let email = format!("jane{number}@x.org");
-            app.register(&email).await;
+            app.register_unverified(&email).await;
             app.advance(WEEK);
             let squatter = app.sign_in(&email, PASSWORD).await;
             let resend = squatter.post("/v1/auth/email/resend", json!({})).await;
             resend.expect_status(202);
-            let token = app.last_mail_to(&email).await.token();
+            let token = confirmation(app, &email).await.token();
             let verified = verify(&squatter, &token);
             let won = if number % 2 == 0 {
                 let (verified, registered) = tokio::join!(verified, register(app, &email));
@@ -402,10 +434,10 @@ both_databases!(
     }
 );
 
-both_databases!(
+where_mail_leaves!(
     whoever_verifies_first_keeps_a_waiting_registration_out,
     |app| {
-        let squatter = app.register("jane@x.org").await;
+        let squatter = app.register_unverified("jane@x.org").await;
         app.advance(WEEK);
         let id: rollcall::domain::ids::AccountId = squatter.id.parse().unwrap();
         let refused = app
@@ -421,5 +453,183 @@ both_databases!(
         refused.expect_problem(409, "email_taken");
         let jane = app.sign_in("jane@x.org", PASSWORD).await;
         assert_eq!(jane.id, squatter.id);
+    }
+);
+
+where_mail_leaves!(
+    the_owner_reads_that_an_import_has_replaced_the_account,
+    |app| {
+        let (school, other) = (
+            app.school().await,
+            app.organization("Other School", "school").await,
+        );
+        let jane = app.register_unverified("jane@x.org").await;
+        join_by_code(&other, &jane).await;
+        app.advance(WEEK);
+        let row = import(app, &school, "jane@x.org").await;
+        assert_eq!(row["outcome"], "created", "{row}");
+        let [mail] = <[_; 1]>::try_from(replacements(app, "jane@x.org").await).unwrap();
+        for said in [
+            "1 September 2026",
+            "never confirmed",
+            "Hill Road School has now created a new account for you in its place and manages it",
+            "Forgotten password",
+            "jane@x.org",
+        ] {
+            assert!(mail.text.contains(said), "{said} is not in {}", mail.text);
+        }
+        assert!(
+            mail.link().contains("/sign-in?email=jane"),
+            "{}",
+            mail.link()
+        );
+        // What the mail says to do gets her in.
+        choose_password(app, "jane@x.org").await;
+        let jane = app.sign_in("jane@x.org", OWN).await;
+        jane.get(&school.path("")).await.expect_status(200);
+        let row = import(app, &school, "jane@x.org").await;
+        assert_eq!(row["outcome"], "already_member");
+        assert_eq!(replacements(app, "jane@x.org").await.len(), 1);
+    }
+);
+
+where_mail_leaves!(
+    the_owner_reads_that_an_invitation_has_replaced_the_account,
+    |app| {
+        let school = app.school().await;
+        app.register_unverified("jane@x.org").await;
+        app.advance(WEEK);
+        assert_eq!(invite(app, &school, "jane@x.org").await, "account_created");
+        let [mail] = <[_; 1]>::try_from(replacements(app, "jane@x.org").await).unwrap();
+        assert!(mail.text.contains("Hill Road School"), "{}", mail.text);
+        let instructions = last_to(app, "jane@x.org", "/set-password?").await;
+        assert!(instructions.subject.contains("Hill Road School"));
+    }
+);
+
+where_mail_leaves!(
+    the_owner_reads_that_a_registration_has_replaced_the_account,
+    |app| {
+        let jane = app.register_unverified("jane@x.org").await;
+        let german = json!({ "language": "de" });
+        jane.patch("/v1/me", german).await.expect_status(200);
+        app.advance(WEEK);
+        register(app, "jane@x.org").await.expect_status(201);
+        // Who had registered reads it, in the language of that time.
+        let mail = last_to(app, "jane@x.org", "Passwort vergessen").await;
+        assert!(mail.subject.contains("wurde ersetzt"), "{}", mail.subject);
+        assert!(mail.text.contains("hat jemand die Adresse erneut"));
+        let confirmation = confirmation(app, "jane@x.org").await;
+        assert!(confirmation.text.contains("/not-me?"));
+    }
+);
+
+where_mail_leaves!(
+    the_mail_of_a_replaced_account_waits_where_a_mailbox_is_full,
+    |app| {
+        let school = app.school().await;
+        let jane = app.register_unverified("jane@x.org").await;
+        app.advance(WEEK);
+        let jane = app.sign_in(&jane.email, PASSWORD).await;
+        for _ in 0..3 {
+            let resend = jane.post("/v1/auth/email/resend", json!({})).await;
+            resend.expect_status(202);
+            let forgot = json!({ "email": "jane@x.org" });
+            let forgot = app
+                .anonymous()
+                .post("/v1/auth/password/forgot", forgot)
+                .await;
+            forgot.expect_status(202);
+        }
+        let row = import(app, &school, "jane@x.org").await;
+        assert_eq!(row["outcome"], "created", "{row}");
+        assert_eq!(replacements(app, "jane@x.org").await.len(), 0);
+        app.advance(Duration::from_secs(60 * 60));
+        assert_eq!(replacements(app, "jane@x.org").await.len(), 1);
+    }
+);
+
+where_mail_leaves!(
+    an_invitation_without_a_seat_takes_nothing_from_anybody,
+    |app| {
+        let school = app.school().await;
+        let operator = app.operator().await;
+        let seats = json!({ "total": 2 });
+        let seats = operator.put(&school.path("/seats"), seats).await;
+        seats.expect_status(200);
+        for email in ["ann@x.org", "ben@x.org"] {
+            app.register_unverified(email).await;
+        }
+        app.advance(WEEK);
+        let body = json!({ "emails": ["ben@x.org", "ann@x.org"], "account_type": "student" });
+        let head = admin(app, &school).await;
+        let invited = head.post(&school.path("/invitations"), body).await;
+        let invited = invited.expect_status(200);
+        assert_eq!(invited["results"][0]["outcome"], "account_created");
+        assert_eq!(invited["results"][1]["outcome"], "no_seat");
+        app.sign_in("ann@x.org", PASSWORD).await;
+        assert_eq!(replacements(app, "ann@x.org").await.len(), 0);
+        assert_eq!(replacements(app, "ben@x.org").await.len(), 1);
+    }
+);
+
+both_databases!(
+    where_mail_stays_in_a_folder_nobody_loses_what_they_have_joined,
+    |app| {
+        let (school, other) = (
+            app.school().await,
+            app.organization("Other School", "school").await,
+        );
+        let pupil = app.register("pupil@x.org").await;
+        join_by_code(&school, &pupil).await;
+        app.advance(10 * WEEK);
+        for email in ["pupil@x.org", &school.admin.email] {
+            register(app, email)
+                .await
+                .expect_problem(409, "email_taken");
+            let row = import(app, &other, email).await;
+            assert_eq!(row["outcome"], "email_taken");
+            assert_eq!(invite(app, &other, email).await, "join_link_sent");
+        }
+        let row = import(app, &school, "pupil@x.org").await;
+        assert_eq!(row["outcome"], "already_member");
+        let pupil = app.sign_in("pupil@x.org", PASSWORD).await;
+        pupil.get(&school.path("")).await.expect_status(200);
+        // Nobody had asked her, and she has nothing to lose but a password.
+        let unused = app.register("unused@x.org").await;
+        app.advance(WEEK);
+        let row = import(app, &other, "unused@x.org").await;
+        assert_eq!(row["outcome"], "created");
+        assert_gone(app, &unused).await;
+    }
+);
+
+both_databases!(
+    joining_between_the_upload_and_the_work_keeps_the_account_where_mail_stays_in_a_folder,
+    |app| {
+        let (school, other) = (
+            app.school().await,
+            app.organization("Other School", "school").await,
+        );
+        let pupil = app.register("pupil@x.org").await;
+        app.advance(WEEK);
+        let school = Organization {
+            admin: admin(app, &school).await,
+            ..school
+        };
+        let csv = "email,password,username\npupil@x.org,quiet rivers 11,Pupil\n";
+        let accepted = school.import(csv, &[("account_type", "student")]).await;
+        let accepted = accepted.expect_status(202);
+        assert_eq!(accepted["counts"]["failed"], 0);
+        let pupil = app.sign_in(&pupil.email, PASSWORD).await;
+        let other = Organization {
+            admin: admin(app, &other).await,
+            ..other
+        };
+        join_by_code(&other, &pupil).await;
+        app.drain().await;
+        let import = school.import_with(&accepted["id"]).await;
+        assert_eq!(import["counts"]["by_outcome"], json!({ "email_taken": 1 }));
+        pupil.get(&other.path("")).await.expect_status(200);
     }
 );

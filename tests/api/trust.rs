@@ -303,7 +303,7 @@ async fn write_to_others(app: &App, leaves: bool) {
         .await;
     let invited = invited.expect_status(200);
     let invitation = text(&invited["results"][0]["invitation_id"]);
-    unverify(app, &school.admin.id);
+    app.unverify(&school.admin.id);
     let resend = format!("/invitations/{invitation}/resend");
     let help = format!("/members/{ann}/password-reset");
     let again = json!({ "emails": ["more@x.example"], "account_type": "student" });
@@ -331,19 +331,6 @@ async fn write_to_others(app: &App, leaves: bool) {
     school.admin.post(&help, json!({})).await.expect_status(200);
 }
 
-fn unverify(app: &App, id: &str) {
-    use diesel::prelude::*;
-    use rollcall::domain::ids::AccountId;
-    use rollcall::domain::timestamp::Timestamp;
-    use rollcall::store::schema::accounts;
-    let id: AccountId = id.parse().unwrap();
-    let mut connection = app.state.services.pool.get().unwrap();
-    diesel::update(accounts::table.find(id))
-        .set(accounts::email_verified_at.eq(None::<Timestamp>))
-        .execute(&mut **connection)
-        .unwrap();
-}
-
 both_databases!(mail_into_a_folder_needs_no_verified_sender, |app| {
     write_to_others(app, false).await;
 });
@@ -351,10 +338,7 @@ both_databases!(mail_into_a_folder_needs_no_verified_sender, |app| {
 #[test]
 fn mail_that_leaves_needs_a_verified_sender() {
     let server = SmtpServer::plain();
-    let configure = |config: &mut rollcall::config::Config| {
-        config.smtp_url = Some(server.url().parse().unwrap());
-        config.mail_from = "Hill Road School <no-reply@hill.example>".parse().unwrap();
-    };
+    let configure = |config: &mut rollcall::config::Config| server.configure(config);
     let app = App::on_sqlite_with(configure);
     crate::support::app::block_on(write_to_others(&app, true));
     if let Some(app) = App::on_postgres_with(configure) {

@@ -23,6 +23,7 @@ use super::database::{self, Database};
 use super::people::Person;
 use super::postgres;
 use super::settings::settings;
+use super::smtp::SmtpServer;
 
 /// Runs a test's scenario to its end.
 pub fn block_on<T>(scenario: impl Future<Output = T>) -> T {
@@ -38,6 +39,8 @@ pub struct App {
     pub state: State,
     pub address: SocketAddr,
     pub client: reqwest::Client,
+    /// Where its mail goes; none: into a folder.
+    pub mail_server: Option<SmtpServer>,
     server: Option<(actix_web::dev::ServerHandle, JoinHandle<()>)>,
     database: Option<Database>,
     folder: Option<tempfile::TempDir>,
@@ -75,6 +78,22 @@ impl App {
         Some(app)
     }
 
+    /// On an SQLite file of its own, with a mail server.
+    pub fn on_sqlite_with_mail_server() -> Self {
+        let server = SmtpServer::plain();
+        let mut app = Self::on_sqlite_with(|config| server.configure(config));
+        app.mail_server = Some(server);
+        app
+    }
+
+    /// On a PostgreSQL database of its own, with a mail server; none where there is no PostgreSQL.
+    pub fn on_postgres_with_mail_server() -> Option<Self> {
+        let server = SmtpServer::plain();
+        let mut app = Self::on_postgres_with(|config| server.configure(config))?;
+        app.mail_server = Some(server);
+        Some(app)
+    }
+
     /// On this database, with its keys in this folder.
     pub fn new(database: Database, data_dir: PathBuf, configure: impl FnOnce(&mut Config)) -> Self {
         let mut config = config(&database, data_dir);
@@ -91,6 +110,7 @@ impl App {
             state,
             address,
             client: client(),
+            mail_server: None,
             server: Some(server),
             database: Some(database),
             folder: None,
@@ -106,6 +126,7 @@ impl App {
             state,
             address,
             client: client(),
+            mail_server: None,
             server: Some(server),
             database: None,
             folder: None,

@@ -3,6 +3,7 @@
 use mail_parser::{Address, MessageParser};
 
 use super::App;
+use super::smtp::Taken;
 
 /// A mail as a mail program shows it.
 #[derive(Clone, Debug)]
@@ -15,9 +16,13 @@ pub struct ReceivedMail {
 }
 
 impl App {
-    /// Sends all mail that is due, and gives all that was ever sent, in the order of its causes.
+    /// Sends all mail that is due, and gives all that was ever sent: in the order of its causes, where there is a
+    /// mail server in the order it was sent in.
     pub async fn mails(&self) -> Vec<ReceivedMail> {
         self.drain().await;
+        if let Some(server) = &self.mail_server {
+            return server.taken().iter().map(Taken::parsed).collect();
+        }
         received_in(&self.state.services.config.data_dir.join("mail"))
     }
 

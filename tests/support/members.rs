@@ -68,6 +68,19 @@ impl App {
             .expect("no database");
     }
 
+    /// Takes the verification of an account's address back.
+    pub fn unverify(&self, id: &str) {
+        use diesel::prelude::*;
+        use rollcall::domain::timestamp::Timestamp;
+        use rollcall::store::schema::accounts;
+        let id: AccountId = id.parse().expect("an id");
+        let mut connection = self.state.services.pool.get().expect("no connection");
+        diesel::update(accounts::table.find(id))
+            .set(accounts::email_verified_at.eq(None::<Timestamp>))
+            .execute(&mut **connection)
+            .expect("no database");
+    }
+
     /// An account as it is kept.
     pub fn account(&self, id: &str) -> Account {
         let id: AccountId = id.parse().expect("an id");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rollcall::config::Config;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -132,6 +133,14 @@ impl SmtpServer {
             }
         });
         Self { address, shared }
+    }
+
+    /// Has an application send its mail here.
+    pub fn configure(&self, config: &mut Config) {
+        config.smtp_url = Some(self.url().parse().expect("a URL"));
+        config.mail_from = "Hill Road School <no-reply@hill.example>"
+            .parse()
+            .expect("a mailbox");
     }
 
     /// Its URL without anything else in it.

@@ -183,7 +183,7 @@ sent!(a_broken_connection_acknowledges_nothing, |app, server| {
 fn a_server_that_hangs_is_left_at_every_step() {
     let server = SmtpServer::plain();
     let app = App::on_sqlite_with(|config| {
-        super::mail_to(config, &server);
+        server.configure(config);
         config.mail_lease = Duration::from_secs(1);
     });
     crate::support::app::block_on(async {
@@ -231,7 +231,7 @@ fn mail_waits_until_the_password_is_right() {
         ..Kind::default()
     });
     let app = App::on_sqlite_with(|config| {
-        super::mail_to(config, &server);
+        server.configure(config);
         let url = format!(
             "smtp://me%40hill.example:hunt%2Fer2@{}?starttls=never",
             server.address
@@ -350,7 +350,7 @@ fn app_with_ascii_only_server(from: &str) -> (App, SmtpServer) {
         ..Kind::default()
     });
     let app = App::on_sqlite_with(|config| {
-        super::mail_to(config, &server);
+        server.configure(config);
         config.mail_from = from.parse().unwrap();
     });
     (app, server)

@@ -12,7 +12,6 @@ mod tls;
 
 use std::time::Duration;
 
-use rollcall::config::Config;
 use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::ids::MailId;
 use rollcall::domain::language::Language;
@@ -22,7 +21,6 @@ use rollcall::store::mails::{self, Delivery};
 use rollcall::store::{accounts, transaction};
 
 use crate::support::App;
-use crate::support::smtp::SmtpServer;
 
 /// Runs a test on both databases with a mail server: `sent!(name, |app, server| { … })`.
 macro_rules! sent {
@@ -37,14 +35,14 @@ macro_rules! sent {
             #[test]
             fn sqlite() {
                 let server = SmtpServer::plain();
-                let app = $crate::support::App::on_sqlite_with(|config| $crate::mail::mail_to(config, &server));
+                let app = $crate::support::App::on_sqlite_with(|config| server.configure(config));
                 $crate::support::app::block_on(scenario(&app, &server));
             }
 
             #[test]
             fn postgres() {
                 let server = SmtpServer::plain();
-                let app = $crate::support::App::on_postgres_with(|config| $crate::mail::mail_to(config, &server));
+                let app = $crate::support::App::on_postgres_with(|config| server.configure(config));
                 if let Some(app) = app {
                     $crate::support::app::block_on(scenario(&app, &server));
                 }
@@ -53,12 +51,6 @@ macro_rules! sent {
     };
 }
 use sent;
-
-/// Has mail sent to this server.
-fn mail_to(config: &mut Config, server: &SmtpServer) {
-    config.smtp_url = Some(server.url().parse().unwrap());
-    config.mail_from = "Hill Road School <no-reply@hill.example>".parse().unwrap();
-}
 
 /// A content with a link that carries this token.
 fn reset_letter(app: &App, token: &str) -> MailContent {

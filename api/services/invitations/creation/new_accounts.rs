@@ -27,11 +27,7 @@ pub(super) fn complete(
     let organization = permit.organization.id;
     let unknown = std::mem::take(&mut resolved.unknown);
     let (created, conflicting) = create(tx, organization, new.language, unknown)?;
-    for account in created {
-        let invitee = Invitee {
-            kind: InvitationKind::NewAccount,
-            account,
-        };
+    for invitee in created {
         let email = invitee.account.email.clone();
         resolved.invitees.insert(email, invitee);
     }
@@ -42,15 +38,14 @@ pub(super) fn complete(
     Err(Error::conflict("an account came and went"))
 }
 
-/// Inserts accounts in the order of their addresses, which prevents deadlocks; in the place of accounts that
-/// were registered a week ago and never verified, too. Gives those that were
-/// created, and the addresses of which another transaction has created the account.
+/// Inserts accounts in the order of their addresses, which prevents deadlocks. Gives those that were created or
+/// can replace an abandoned one, and the addresses of which another transaction has created the account.
 fn create(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
     language: Option<Language>,
     mut emails: Vec<EmailAddress>,
-) -> Result<(Vec<Account>, Vec<EmailAddress>)> {
+) -> Result<(Vec<Invitee>, Vec<EmailAddress>)> {
     if emails.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
@@ -66,15 +61,33 @@ fn create(
         account
     });
     let new: Vec<Account> = managed.collect();
-    let mut inserted = accounts::insert_new(tx.connection, &new)?;
-    for account in &new {
-        if !inserted.contains(&account.id) && takeover::take_over(tx, account)? {
-            inserted.insert(account.id);
+    let inserted = accounts::insert_new(tx.connection, &new)?;
+    let (mut created, mut conflicting) = (Vec::new(), Vec::new());
+    for account in new {
+        let replaces = !inserted.contains(&account.id);
+        if replaces && !takeover::would_replace(tx, &account)? {
+            conflicting.push(account.email);
+            continue;
+        }
+        created.push(Invitee {
+            account,
+            kind: InvitationKind::NewAccount,
+            replaces,
+        });
+    }
+    Ok((created, conflicting))
+}
+
+/// Creates the accounts that replace abandoned ones: not before they have a seat, so that nobody loses an
+/// account to an invitation that comes to nothing.
+///
+/// # Errors
+/// `unavailable` where an abandoned account has just come into use.
+pub(super) fn take_over(tx: &mut UnitOfWork<'_>, seated: &[Invitee]) -> Result<()> {
+    for invitee in seated.iter().filter(|invitee| invitee.replaces) {
+        if !takeover::take_over(tx, &invitee.account)? {
+            return Err(Error::conflict("an abandoned account has come into use"));
         }
     }
-    let (created, conflicting): (Vec<_>, Vec<_>) = new
-        .into_iter()
-        .partition(|account| inserted.contains(&account.id));
-    let conflicting = conflicting.into_iter().map(|account| account.email);
-    Ok((created, conflicting.collect()))
+    Ok(())
 }

@@ -27,6 +27,8 @@ pub(super) enum Existing {
 pub(super) struct Invitee {
     pub account: Account,
     pub kind: InvitationKind,
+    /// Whether the account is created in the place of one that nobody verified, once there is a seat.
+    pub replaces: bool,
 }
 
 /// Addresses by what they belong to.
@@ -118,8 +120,12 @@ fn by_account(
             (false, Some(MembershipStatus::Deactivated)) => Existing::Deactivated,
             (false, None) if takeover::may_be_replaced(tx, &account)? => continue,
             (false, None) => {
-                let kind = InvitationKind::Join;
-                resolved.invitees.insert(email, Invitee { account, kind });
+                let invitee = Invitee {
+                    account,
+                    kind: InvitationKind::Join,
+                    replaces: false,
+                };
+                resolved.invitees.insert(email, invitee);
                 continue;
             }
         };
