@@ -630,6 +630,62 @@ fn mentions(line: &str, library: &str) -> bool {
     })
 }
 
+/// The framework's own extractors: ours refuse unknown and repeated fields, and by problems.
+const EXTRACTORS: [&str; 5] = ["Either", "Form", "Header", "Json", "Query"];
+
+/// What a handler would read a body with past all of them.
+const WHOLE_BODIES: [&str; 3] = ["Bytes", "Multipart", "String"];
+
+/// The framework's extractors among a file's code: those that a handler takes, and those that the file imports by
+/// name. A handler may respond with `web::Json`.
+fn bypasses(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for statement in code.split("use actix_web::").skip(1) {
+        let imported = &statement[..statement.find(';').unwrap_or(statement.len())];
+        let words = imported.split(|c: char| !c.is_alphanumeric() && c != '_');
+        found.extend(
+            words
+                .filter(|it| EXTRACTORS.contains(it))
+                .map(str::to_owned),
+        );
+    }
+    for method in ["get", "post", "put", "patch", "delete"] {
+        for handler in code.split(&format!("#[{method}(")).skip(1) {
+            let signature = handler.split(" -> ").next().unwrap_or_default();
+            let taken = signature.split_once('(').map_or("", |(_, taken)| taken);
+            let framework = EXTRACTORS
+                .iter()
+                .filter(|it| taken.contains(&format!("web::{it}")));
+            let whole = WHOLE_BODIES.iter().filter(|it| {
+                taken.contains(&format!(": {it}")) || taken.contains(&format!(": web::{it}"))
+            });
+            found.extend(framework.chain(whole).map(|it| (*it).to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn handlers_read_requests_by_our_own_extractors() {
+    let mut broken = Vec::new();
+    for source in sources() {
+        let is_extractor = source.module.get(1).is_some_and(|it| it == "extract");
+        if source.layer() != "routes" || is_extractor {
+            continue;
+        }
+        let found = bypasses(&source.code);
+        broken.extend(found.iter().map(|it| format!("  {}: {it}", source.path)));
+        // The imports read their bodies as streams, and as strictly.
+        if source.code.contains("web::Payload") && !source.path.starts_with("api/routes/imports/") {
+            broken.push(format!("  {}: Payload", source.path));
+        }
+    }
+    assert_none(
+        &broken,
+        "Bodies, forms and queries are read by `routes/extract`.",
+    );
+}
+
 #[test]
 fn errors_know_neither_http_nor_the_database() {
     let sources = sources();
@@ -749,6 +805,28 @@ mod reading {
              let raw = r#\"crate::app \" crate::app\"#; let quote = '\"'; crate::store::x();\n\
              fn f<'a>(a: &'a str) -> &'a str { crate::clock::x(a) }\n";
         assert_eq!(imports_of("domain::x", code), ["3 store::x", "4 clock::x"]);
+    }
+
+    #[test]
+    fn an_extractor_of_the_framework_is_seen() {
+        let handler = |taken: &str| format!("#[post( )]\nasync fn f({taken}) -> web::Json<A> {{}}");
+        for taken in [
+            "body: web::Json<A>",
+            "web::Json(body): web::Json<A>",
+            "query: web::Query<A>",
+            "form: web::Form<A>",
+            "body: web::Bytes",
+            "body: String",
+            "a: A, form: Multipart",
+        ] {
+            let found = bypasses(&handler(taken));
+            assert!(!found.is_empty(), "{taken}");
+        }
+        assert_eq!(bypasses("use actix_web::web::{self, Query};"), ["Query"]);
+        assert_eq!(bypasses("use actix_web::{get, web::Json};"), ["Json"]);
+        let ours = handler("body: Json<A>, query: Query<B>, path: web::Path<C>");
+        assert!(bypasses(&ours).is_empty());
+        assert!(bypasses("use actix_web::web::Bytes;").is_empty());
     }
 
     #[test]
