@@ -95,6 +95,35 @@ fn every_request_is_logged_and_no_secret_ever() {
     assert_eq!(answered["status"], 200);
 }
 
+/// A page that does not reach the API looks at the browser's console; whoever runs the server, here.
+#[test]
+fn a_page_that_is_refused_is_logged_with_the_setting_that_lets_it_in() {
+    let mut installation = Installation::on_sqlite();
+    installation.set("LOG_FORMAT", "json");
+    installation.set("CORS_ORIGINS", "https://app.hill.example");
+    let server = installation.start();
+    block_on(async {
+        for (origin, status) in [
+            ("https://app.hill.example", 200),
+            ("https://other.example", 403),
+        ] {
+            let preflight = server
+                .request(Method::OPTIONS, "/v1/me", "")
+                .header("origin", origin)
+                .header("access-control-request-method", "GET");
+            assert_eq!(send(preflight).await.status, status, "{origin}");
+        }
+    });
+    let log = lines(&server.log());
+    let mut refusals = log.iter().filter(|line| line.get("origin").is_some());
+    let refusal = refusals.next().expect("the refusal is not logged");
+    assert_eq!(refusal["level"], "WARN");
+    assert_eq!(refusal["origin"], "https://other.example");
+    let words = text(&refusal["message"]);
+    assert!(words.contains("ROLLCALL_CORS_ORIGINS"), "{words}");
+    assert_eq!(refusals.next(), None, "it is told once");
+}
+
 fn lines(log: &str) -> Vec<Value> {
     let parsed = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
     log.lines().map(parsed).collect()

@@ -310,6 +310,24 @@ both_databases!(flags_are_taken_as_clients_spell_them, |app| {
     }
 });
 
+both_databases!(flags_that_say_no_are_taken_too, |app| {
+    let school = app.school().await;
+    let csv = "email,password,username\nnobody@x.example,,Nobody\n";
+    for word in ["False", "FALSE", "0", "off", "no", " No ", "", "  "] {
+        let fields = students(&[("generate_missing_passwords", word)]);
+        let import = school.import(csv, &fields).await.expect_status(202);
+        app.drain().await;
+        let import = school.import_with(&import["id"]).await;
+        let found = &import["counts"]["by_outcome"];
+        assert_eq!(found, &json!({ "password_missing": 1 }), "{word:?}");
+    }
+    for word in ["maybe", "2", "nein", "f", "truefalse"] {
+        let fields = students(&[("generate_missing_passwords", word)]);
+        let refused = school.import(csv, &fields).await;
+        refused.expect_fields(&[("/generate_missing_passwords", "invalid")]);
+    }
+});
+
 both_databases!(what_is_no_form_is_refused, |app| {
     let school = app.school().await;
     let path = school.path("/imports");
