@@ -5,7 +5,10 @@
 //! log and never for the caller.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
+
+use serde::Serialize as _;
 
 /// What is wrong, for programs. Once published, a code keeps its meaning; new ones may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
@@ -58,6 +61,12 @@ pub enum Code {
     Internal,
 }
 
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// The result of everything that can be refused or can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -99,14 +108,14 @@ pub struct Refusal {
 pub struct FieldError {
     /// Where: a JSON pointer (RFC 6901) into the request's body, `?name` for a query parameter, or
     /// `Idempotency-Key`.
-    #[schema(max_length = 200, examples("/email"))]
+    #[schema(max_length = 250, examples("/email"))]
     pub pointer: Cow<'static, str>,
     /// What, for programs.
     #[schema(max_length = 64, examples("email_invalid"))]
     pub code: Cow<'static, str>,
     /// What, for people.
     #[schema(
-        max_length = 500,
+        max_length = 2000,
         examples("The address needs an @ between name and domain.")
     )]
     pub detail: Cow<'static, str>,

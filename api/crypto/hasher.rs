@@ -103,10 +103,7 @@ impl Hasher {
         work: impl FnOnce(&mut HashMemory) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         if self.interactive.waiting() >= MAX_WAITING {
-            return Err(Error::refused(
-                Code::RateLimited,
-                "Very many people are signing in at this moment. Try again in a few seconds.",
-            ));
+            return Err(busy());
         }
         let (sender, result) = oneshot::channel();
         self.interactive.push(Box::new(move |memory| {
@@ -117,6 +114,14 @@ impl Hasher {
         }));
         result.await.map_err(Error::internal)?
     }
+}
+
+/// The refusal where too many wait already.
+pub fn busy() -> Error {
+    Error::refused(
+        Code::RateLimited,
+        "Very many people are signing in at this moment. Try again in a few seconds.",
+    )
 }
 
 /// Hashes under way. Dropped, it takes back those that have not begun.

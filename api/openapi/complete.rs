@@ -64,6 +64,10 @@ fn describe_cookie(document: &mut Value) {
         let security = json!([{}, { "refresh_cookie": [] }]);
         set(document, &format!("/paths/{path}/post/security"), security);
     }
+    let ended = document.pointer_mut("/paths/~1v1~1auth~1logout/post/responses/204");
+    if let Some(response) = ended {
+        add_header(response, "Set-Cookie", "SetCookie");
+    }
 }
 
 /// Names the headers that responses have: the request's id everywhere, the next page of lists, the limits
@@ -93,7 +97,9 @@ fn add_shared_headers(document: &mut Value) {
         ),
         (
             "SetCookie",
-            text("The refresh token, where `session` is `cookie`."),
+            text(
+                "The refresh token, where `session` is `cookie`; without it, and expired, after signing out.",
+            ),
         ),
     ];
     for (name, header) in shared {
@@ -130,7 +136,10 @@ fn name_headers(response: &mut Value, pages: &[String], is_limited: bool) {
     if pages.iter().any(|page| schema == *page) {
         add_header(response, "Link", "Link");
     }
-    if !part(response, "/content/text~1csv").is_null() {
+    if ["text~1csv", "image~1png"]
+        .iter()
+        .any(|kind| !part(response, &format!("/content/{kind}")).is_null())
+    {
         add_header(response, "Content-Disposition", "ContentDisposition");
     }
     let holds_token = ["Tokens", "Registered"]

@@ -6,7 +6,8 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Components, Ref, RefOr, Required};
 
-use crate::routes::problem;
+use super::problems;
+use crate::routes::refusals::KeyErrors;
 
 /// The shared parts' names.
 const KEY: &str = "IdempotencyKey";
@@ -46,8 +47,7 @@ pub fn describe(operation: &mut Operation) {
         }
     }
     // Every such operation reads its body, those too that need none.
-    let refusals = problem::shared_references(&[400, 409, 413, 422]);
-    operation.responses.responses.extend(refusals);
+    problems::list::<KeyErrors>(operation);
 }
 
 fn parameter() -> Parameter {

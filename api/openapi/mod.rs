@@ -5,6 +5,7 @@ mod complete;
 mod idempotency;
 mod json;
 mod location;
+mod problems;
 mod version_3_0;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use utoipa_actix_web::AppExt as _;
 use crate::domain::limits::Limit;
 use crate::domain::members::{Direction, MemberOrder};
 use crate::error::{Error, FieldError, Result};
+use crate::routes::refusals::AnyErrors;
 use crate::routes::{self, problem};
 
 /// What the document says beside the operations.
@@ -80,7 +82,7 @@ struct Head;
 /// # Errors
 /// Never, for a document that the generator made.
 pub fn document() -> Result<Value> {
-    let mut document = serde_json::to_value(generated()).map_err(Error::internal)?;
+    let mut document = serde_json::to_value(generated()?).map_err(Error::internal)?;
     complete::complete(&mut document);
     Ok(document)
 }
@@ -94,7 +96,7 @@ pub fn document_3_0() -> Result<Value> {
 }
 
 /// What the handlers say.
-fn generated() -> OpenApi {
+fn generated() -> Result<OpenApi> {
     let mut head = Head::openapi();
     head.info.version = env!("CARGO_PKG_VERSION").to_owned();
     if let Some(description) = &mut head.info.description {
@@ -107,6 +109,7 @@ fn generated() -> OpenApi {
         .split_for_parts();
     add_components(&mut document);
     complete_schemas(&mut document);
+    let mut components = document.components.take().unwrap_or_default();
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
             location::describe(operation);
@@ -116,10 +119,12 @@ fn generated() -> OpenApi {
         }
         for operation in operations(item) {
             access::describe(operation);
-            add_failures(operation);
+            problems::list::<AnyErrors>(operation);
+            problems::describe(operation, &mut components)?;
         }
     }
-    document
+    document.components = Some(components);
+    Ok(document)
 }
 
 /// The document as it is kept in `openapi/rollcall.json`.
@@ -171,11 +176,9 @@ fn add_components(document: &mut OpenApi) {
         <FieldError as utoipa::PartialSchema>::schema(),
     ));
     components.schemas.extend(schemas);
-    for (name, response) in problem::shared_responses() {
-        components.responses.insert(name, RefOr::T(response));
-    }
     idempotency::add_components(components);
     location::add_components(components);
+    problems::add_components(components);
     for (name, scheme) in access::security_schemes() {
         let schemes = &mut components.security_schemes;
         schemes.insert(name.to_owned(), RefOr::T(scheme));
@@ -268,11 +271,4 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     ]
     .into_iter()
     .flatten()
-}
-
-/// Every operation can meet a fault of the server and a database that is away, and refuses a body that is
-/// compressed.
-fn add_failures(operation: &mut Operation) {
-    let failures = problem::shared_references(&[415, 500, 503]);
-    operation.responses.responses.extend(failures);
 }

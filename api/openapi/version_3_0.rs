@@ -1,6 +1,8 @@
 //! The document as OpenAPI 3.0.3, for generators that know no later version. It says the same in fewer words:
 //! of the media types that a request may have, the first JSON one is left.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::json::{each, part, set};
@@ -16,7 +18,25 @@ pub fn derive(document: &Value) -> Value {
     set(&mut document, "/info/license", license);
     let schemas = part(&document, "/components/schemas").clone();
     convert(&mut document, &schemas);
+    while drop_unused(&mut document) {}
     document
+}
+
+/// Drops the schemas that nothing refers to, now that others have them within; tells whether there were any.
+fn drop_unused(document: &mut Value) -> bool {
+    let mut used = HashSet::new();
+    each(document, &mut |object| {
+        if let Some(Value::String(target)) = object.get("$ref") {
+            used.insert(target.clone());
+        }
+    });
+    let schemas = document.pointer_mut("/components/schemas");
+    let Some(schemas) = schemas.and_then(Value::as_object_mut) else {
+        return false;
+    };
+    let before = schemas.len();
+    schemas.retain(|name, _| used.contains(&format!("#/components/schemas/{name}")));
+    schemas.len() < before
 }
 
 /// Converts each object; `schemas` are those of version 3.1.
@@ -88,7 +108,10 @@ fn inline_what_may_be_null(object: &mut Map<String, Value>, schemas: &Value) {
     object.remove("oneOf");
     object.insert("nullable".to_owned(), json!(true));
     for (name, value) in inlined.as_object_mut().into_iter().flatten() {
-        object.entry(name.as_str()).or_insert(value.take());
+        // What stands around it has an example, which holds its own.
+        if name != "example" {
+            object.entry(name.as_str()).or_insert(value.take());
+        }
     }
     if let Some(Value::Array(words)) = object.get_mut("enum") {
         words.push(Value::Null);

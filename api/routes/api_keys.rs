@@ -13,7 +13,8 @@ use super::extract::{
 };
 use super::names::AccountName;
 use super::page::{PageQuery, Paged, page_body};
-use super::problem::{BodyErrors, OrganizationErrors, Problem, QueryErrors};
+use super::problem::Problem;
+use super::refusals::{BodyErrors, InvalidName, NoSuchApiKey, OrganizationErrors, PageErrors};
 use crate::domain::api_key::Scope;
 use crate::domain::ids::{ApiKeyId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
@@ -159,7 +160,7 @@ pub struct ApiKeyPath {
     params(OrganizationPath, IdempotencyHeader),
     responses(
         (status = 201, description = "The key.", body = CreatedApiKeyBody),
-        BodyErrors, OrganizationErrors
+        BodyErrors, OrganizationErrors, InvalidName
     ),
     extensions(("x-permission" = json!(ManageApiKeys::NAME)))
 )]
@@ -204,7 +205,7 @@ fn new_api_key(body: CreateApiKeyRequest) -> Result<NewApiKey> {
     params(OrganizationPath, PageQuery),
     responses(
         (status = 200, description = "A page.", body = ApiKeyPage),
-        QueryErrors, OrganizationErrors
+        PageErrors, OrganizationErrors
     ),
     extensions(("x-permission" = json!(ManageApiKeys::NAME)))
 )]
@@ -234,7 +235,10 @@ async fn list_api_keys(
 #[utoipa::path(
     tag = "API keys",
     params(ApiKeyPath),
-    responses((status = 204, description = "Revoked."), OrganizationErrors),
+    responses(
+        (status = 204, description = "Revoked."),
+        OrganizationErrors, NoSuchApiKey
+    ),
     extensions(("x-permission" = json!(ManageApiKeys::NAME)))
 )]
 #[delete("/v1/organizations/{organization_id}/api-keys/{api_key_id}")]

@@ -7,7 +7,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Guard as _, InOrganization, OrganizationPath, Query, time_or_day};
 use super::page::{PageSize, Paged, page_body, parse_cursor, refuse_unusable};
-use super::problem::{OrganizationErrors, Problem, QueryErrors};
+use super::problem::Problem;
+use super::refusals::{OrganizationErrors, PageErrors};
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::ids::{AccountId, ApiKeyId, AuditEventId};
 use crate::domain::timestamp::Timestamp;
@@ -135,7 +136,7 @@ pub struct AuditQuery {
     params(OrganizationPath, AuditQuery),
     responses(
         (status = 200, description = "A page.", body = AuditEventPage),
-        QueryErrors, OrganizationErrors
+        PageErrors, OrganizationErrors
     ),
     extensions(("x-permission" = json!(ReadAudit::NAME)))
 )]

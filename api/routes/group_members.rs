@@ -11,12 +11,16 @@ use super::extract::{
 };
 use super::members::{MemberBody, order_of, page_of, position};
 use super::page::{MAX_SEARCH, Paged, page_body, parse_search};
-use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
+use super::problem::{Problem, problems};
+use super::refusals::{
+    BodyErrors, NoSuchGroup, NoSuchMember, NobodyNamed, OrganizationErrors, PageErrors,
+};
 use crate::domain::group_members::{AddOutcome, RemoveOutcome};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::members::{Direction, MemberOrder};
 use crate::domain::organization::{AccountType, GroupRole, MembershipStatus};
 use crate::services::authorization::{ListMembers, ManageGroup, Permission as _};
+use crate::services::group_members::manager_needs_staff_type;
 use crate::services::group_members::{self, GroupMember};
 use crate::store::member_list::MemberFilter;
 
@@ -49,6 +53,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     "account_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
     "username": "Jane Doe",
     "email": "jane.doe@school.example",
+    "email_verified": true,
     "account_type": "student",
     "role": "member",
     "status": "active",
@@ -171,7 +176,7 @@ outcomes_body! {
     params(GroupPath, GroupMemberQuery),
     responses(
         (status = 200, description = "A page.", body = GroupMemberListPage),
-        QueryErrors, OrganizationErrors
+        PageErrors, OrganizationErrors, NoSuchGroup
     ),
     extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
@@ -215,7 +220,7 @@ async fn list_group_members(
     params(GroupPath, IdempotencyHeader),
     responses(
         (status = 200, description = "How each ended.", body = AddedGroupMembers),
-        BodyErrors, OrganizationErrors, ConflictErrors
+        BodyErrors, OrganizationErrors, NoSuchGroup, NobodyNamed
     ),
     extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
@@ -245,7 +250,7 @@ async fn add_group_members(
     params(GroupPath, IdempotencyHeader),
     responses(
         (status = 200, description = "How each ended.", body = RemovedGroupMembers),
-        BodyErrors, OrganizationErrors, ConflictErrors
+        BodyErrors, OrganizationErrors, NoSuchGroup, NobodyNamed
     ),
     extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
@@ -273,7 +278,7 @@ async fn remove_group_members(
     params(GroupMemberPath),
     responses(
         (status = 200, description = "As they are now.", body = GroupMemberBody),
-        BodyErrors, OrganizationErrors
+        BodyErrors, OrganizationErrors, NoSuchMember, RoleErrors
     ),
     extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
@@ -289,4 +294,9 @@ async fn update_group_member(
         .change(move |tx, permit| group_members::set_role(tx, &permit, account, role))
         .await?;
     Ok(web::Json(member.into()))
+}
+
+problems! {
+    /// Of changing somebody's role in a group.
+    RoleErrors: manager_needs_staff_type;
 }

@@ -10,7 +10,10 @@ use super::extract::{
     OrganizationPath, Query, StoredResponse, idempotency, nullable,
 };
 use super::page::{PageSize, Paged, page_body, parse_cursor, parse_search};
-use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
+use super::problem::Problem;
+use super::refusals::{
+    BodyErrors, GroupNameTaken, InvalidName, NoSuchGroup, OrganizationErrors, PageErrors,
+};
 use crate::domain::ids::GroupId;
 use crate::domain::organization::GroupRole;
 use crate::domain::timestamp::Timestamp;
@@ -130,7 +133,7 @@ pub struct GroupQuery {
     params(OrganizationPath, IdempotencyHeader),
     responses(
         (status = 201, description = "The group.", body = GroupBody),
-        BodyErrors, OrganizationErrors, ConflictErrors
+        BodyErrors, OrganizationErrors, InvalidName, GroupNameTaken
     ),
     extensions(("x-permission" = json!(CreateGroup::NAME)))
 )]
@@ -171,7 +174,7 @@ async fn create_group(
     params(OrganizationPath, GroupQuery),
     responses(
         (status = 200, description = "A page.", body = GroupPage),
-        QueryErrors, OrganizationErrors
+        PageErrors, OrganizationErrors
     ),
     extensions(("x-permission" = json!(SeeGroups::NAME)))
 )]
@@ -200,7 +203,10 @@ async fn list_groups(
 #[utoipa::path(
     tag = "Groups",
     params(GroupPath),
-    responses((status = 200, description = "The group.", body = GroupBody), OrganizationErrors),
+    responses(
+        (status = 200, description = "The group.", body = GroupBody),
+        OrganizationErrors, NoSuchGroup
+    ),
     extensions(("x-permission" = json!(SeeGroups::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}")]
@@ -218,7 +224,7 @@ async fn get_group(request: InGroup<SeeGroups>) -> Result<web::Json<GroupBody>, 
     params(GroupPath),
     responses(
         (status = 200, description = "The group as it is now.", body = GroupBody),
-        BodyErrors, OrganizationErrors, ConflictErrors
+        BodyErrors, OrganizationErrors, NoSuchGroup, InvalidName, GroupNameTaken
     ),
     extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
@@ -254,7 +260,10 @@ fn group_update(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
 #[utoipa::path(
     tag = "Groups",
     params(GroupPath),
-    responses((status = 204, description = "Deleted."), OrganizationErrors),
+    responses(
+        (status = 204, description = "Deleted."),
+        OrganizationErrors, NoSuchGroup
+    ),
     extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
 #[delete("/v1/organizations/{organization_id}/groups/{group_id}")]

@@ -10,8 +10,10 @@ use super::extract::{
 };
 use super::organizations::OrganizationBody;
 use super::password_check::{ReauthenticationRequest, reauthenticate};
-use super::problem::{
-    BodyErrors, ConflictErrors, HashingErrors, OwnResourceErrors, Problem, SessionErrors,
+use super::problem::Problem;
+use super::refusals::{
+    BodyErrors, InvalidUsername, LastAdmin, NoSuchAccount, NoSuchMember, NoSuchSession,
+    OpenSessionErrors, ReauthenticationErrors, SessionErrors,
 };
 use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::language::Language;
@@ -167,7 +169,10 @@ pub struct MySessionList {
 /// The account that the session belongs to, with its settings.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 200, description = "The caller's account.", body = AccountBody), SessionErrors)
+    responses(
+        (status = 200, description = "The caller's account.", body = AccountBody),
+        OpenSessionErrors
+    )
 )]
 #[get("/v1/me")]
 async fn get_me(request: BeforePasswordChange) -> Result<web::Json<AccountBody>, Problem> {
@@ -185,7 +190,7 @@ async fn get_me(request: BeforePasswordChange) -> Result<web::Json<AccountBody>,
     tag = "My account",
     responses(
         (status = 200, description = "The account as it is now.", body = AccountBody),
-        BodyErrors, SessionErrors
+        BodyErrors, SessionErrors, InvalidUsername
     )
 )]
 #[patch("/v1/me")]
@@ -219,7 +224,7 @@ async fn update_me(
     request_body = Option<ReauthenticationRequest>,
     responses(
         (status = 204, description = "Deleted."),
-        BodyErrors, SessionErrors, ConflictErrors, HashingErrors
+        BodyErrors, SessionErrors, ReauthenticationErrors, NoSuchAccount, LastAdmin
     )
 )]
 #[delete("/v1/me")]
@@ -240,7 +245,10 @@ async fn delete_me(
 /// memberships are listed too.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 200, description = "All of them.", body = MyMembershipList), SessionErrors)
+    responses(
+        (status = 200, description = "All of them.", body = MyMembershipList),
+        SessionErrors
+    )
 )]
 #[get("/v1/me/memberships")]
 async fn list_my_memberships(
@@ -268,7 +276,10 @@ async fn list_my_memberships(
 #[utoipa::path(
     tag = "My account",
     params(OrganizationPath),
-    responses((status = 204, description = "Left."), OwnResourceErrors, ConflictErrors)
+    responses(
+        (status = 204, description = "Left."),
+        SessionErrors, NoSuchMember, LastAdmin
+    )
 )]
 #[delete("/v1/me/memberships/{organization_id}")]
 async fn leave_organization(
@@ -286,7 +297,10 @@ async fn leave_organization(
 /// The active ones, the latest used first.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 200, description = "The sessions.", body = MySessionList), SessionErrors)
+    responses(
+        (status = 200, description = "The sessions.", body = MySessionList),
+        SessionErrors
+    )
 )]
 #[get("/v1/me/sessions")]
 async fn list_my_sessions(request: Authenticated) -> Result<web::Json<MySessionList>, Problem> {
@@ -315,7 +329,10 @@ async fn list_my_sessions(request: Authenticated) -> Result<web::Json<MySessionL
 /// Ends every session of the caller, this one too.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 204, description = "All ended."), SessionErrors)
+    responses(
+        (status = 204, description = "All ended."),
+        OpenSessionErrors
+    )
 )]
 #[delete("/v1/me/sessions")]
 async fn end_all_my_sessions(request: BeforePasswordChange) -> Result<HttpResponse, Problem> {
@@ -337,7 +354,10 @@ struct SessionPath {
 #[utoipa::path(
     tag = "My account",
     params(SessionPath),
-    responses((status = 204, description = "Ended."), OwnResourceErrors)
+    responses(
+        (status = 204, description = "Ended."),
+        SessionErrors, NoSuchSession
+    )
 )]
 #[delete("/v1/me/sessions/{session_id}")]
 async fn end_my_session(

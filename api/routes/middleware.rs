@@ -51,7 +51,7 @@ pub async fn observe(
         .insert(RequestId(observed.id.clone()));
     let span = tracing::info_span!("request", id = observed.id);
     let outcome = if is_compressed(&request) {
-        Ok(Err(compressed_body().into()))
+        Ok(Err(Problem::from(compressed_body()).into()))
     } else {
         let deadline = deadline(&request);
         let serving = AssertUnwindSafe(next.call(request))
@@ -100,9 +100,10 @@ fn is_compressed(request: &ServiceRequest) -> bool {
     encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-fn compressed_body() -> Problem {
+/// The refusal of a body that is compressed.
+pub fn compressed_body() -> Error {
     let detail = "Send the body as it is, without Content-Encoding.";
-    Error::refused(Code::UnsupportedMediaType, detail).into()
+    Error::refused(Code::UnsupportedMediaType, detail)
 }
 
 /// Clients may make methods up; a label for each would fill the memory.

@@ -24,6 +24,7 @@ pub mod page;
 pub mod password_check;
 pub mod problem;
 pub mod rate_limit_headers;
+pub mod refusals;
 pub mod seats;
 pub mod security_headers;
 

@@ -11,9 +11,10 @@ use super::extract::{
 };
 use super::page::{PageQuery, Paged, page_body};
 use super::password_check::{ReauthenticationRequest, reauthenticate};
-use super::problem::{
-    BodyErrors, ConflictErrors, HashingErrors, OftenErrors, OperatorErrors, OrganizationErrors,
-    Problem, QueryErrors, SessionErrors,
+use super::problem::{Problem, problems};
+use super::refusals::{
+    AccountDeactivated, BodyErrors, InvalidName, OrganizationErrors, PageErrors,
+    ReauthenticationErrors, SessionErrors, TooManyTries, WrongAccountType,
 };
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::{AccountType, OrganizationKind};
@@ -21,6 +22,7 @@ use crate::domain::slug::Slug;
 use crate::domain::timestamp::Timestamp;
 use crate::services::authorization::{ManageOrganization, Permission as _, SeeOrganization};
 use crate::services::organizations::{self, NewOrganization};
+use crate::services::organizations::{only_for_operators, slug_taken};
 use crate::store::organizations::{Organization, OrganizationChanges};
 
 /// Mounts these operations.
@@ -110,7 +112,7 @@ pub struct UpdateOrganizationRequest {
     params(IdempotencyHeader),
     responses(
         (status = 201, description = "The organization.", body = OrganizationBody),
-        BodyErrors, OperatorErrors, OftenErrors
+        BodyErrors, SessionErrors, CreationErrors, InvalidName, AccountDeactivated, TooManyTries
     )
 )]
 #[post("/v1/organizations")]
@@ -144,7 +146,7 @@ async fn create_organization(
     params(PageQuery),
     responses(
         (status = 200, description = "A page.", body = OrganizationPage),
-        QueryErrors, SessionErrors
+        PageErrors, SessionErrors
     )
 )]
 #[get("/v1/organizations")]
@@ -191,7 +193,7 @@ async fn get_organization(
     params(OrganizationPath),
     responses(
         (status = 200, description = "The organization as it is now.", body = OrganizationBody),
-        BodyErrors, OrganizationErrors, ConflictErrors
+        BodyErrors, OrganizationErrors, InvalidName, WrongAccountType, SlugTaken
     ),
     extensions(("x-permission" = json!(ManageOrganization::NAME)))
 )]
@@ -232,7 +234,7 @@ async fn update_organization(
     request_body = Option<ReauthenticationRequest>,
     responses(
         (status = 204, description = "Deleted."),
-        BodyErrors, OrganizationErrors, HashingErrors
+        BodyErrors, OrganizationErrors, ReauthenticationErrors
     ),
     extensions(("x-permission" = json!(ManageOrganization::NAME)))
 )]
@@ -248,4 +250,11 @@ async fn delete_organization(
         .change(move |tx, permit| organizations::delete(tx, &permit, proof))
         .await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+problems! {
+    /// Of creating an organization.
+    CreationErrors: only_for_operators;
+    /// Of an organization's short name.
+    SlugTaken: slug_taken;
 }

@@ -8,9 +8,8 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use utoipa::openapi::header::{Header, HeaderBuilder};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::example::Example;
+use utoipa::openapi::{ContentBuilder, RefOr, Response, ResponseBuilder};
 
 use crate::error::{Code, Error, FieldError, Refusal};
 
@@ -63,6 +62,12 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::Unavailable => (503, "Unavailable for the moment"),
     }
 }
+
+/// The media type of problems.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The request's id in examples.
+const EXAMPLE_REQUEST: &str = "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11";
 
 /// How long a client should wait before it tries again, where nobody knows better, in seconds.
 const RETRY_AFTER: u64 = 2;
@@ -132,6 +137,7 @@ impl Problem {
     pub fn of_framework(status: StatusCode) -> Self {
         let (code, detail) = match status.as_u16() {
             401 => return Error::not_signed_in().into(),
+            413 => return body_too_large().into(),
             404 => (Code::NotFound, "There is nothing at this path."),
             405 => (
                 Code::MethodNotAllowed,
@@ -140,10 +146,6 @@ impl Problem {
             408 => (
                 Code::MalformedRequest,
                 "The request took too long to arrive.",
-            ),
-            413 => (
-                Code::PayloadTooLarge,
-                "The request's body is larger than this path takes.",
             ),
             415 => (
                 Code::UnsupportedMediaType,
@@ -155,19 +157,24 @@ impl Problem {
         Error::refused(code, detail).into()
     }
 
-    /// The response, whole.
-    pub fn render(&self, request_id: &str) -> HttpResponse {
+    fn body(&self, request_id: String) -> ProblemBody {
         let (status, title) = status_and_title(self.error.code());
         let (detail, errors) = self.words();
-        let body = ProblemBody {
+        ProblemBody {
             kind: "about:blank",
             title,
             status,
             code: self.error.code(),
             detail,
-            request_id: request_id.to_owned(),
+            request_id,
             errors,
-        };
+        }
+    }
+
+    /// The response, whole.
+    pub fn render(&self, request_id: &str) -> HttpResponse {
+        let body = self.body(request_id.to_owned());
+        let status = body.status;
         let mut response = HttpResponse::build(self.status_code());
         if status == 401 {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
@@ -179,7 +186,7 @@ impl Problem {
             response.insert_header((header::ALLOW, allow.as_str()));
         }
         let mut response = response.json(body);
-        let kind = HeaderValue::from_static("application/problem+json");
+        let kind = HeaderValue::from_static(PROBLEM_JSON);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     }
@@ -226,6 +233,12 @@ impl Problem {
     }
 }
 
+/// The refusal of a body that is larger than those which are read whole.
+pub fn body_too_large() -> Error {
+    let detail = "The request's body is larger than this path takes.";
+    Error::refused(Code::PayloadTooLarge, detail)
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         Self { error, allow: None }
@@ -262,160 +275,36 @@ impl ResponseError for Problem {
     }
 }
 
-/// The statuses that problems come with, and what each means in the document.
-const STATUSES: [(u16, &str); 12] = [
-    (400, "The request cannot be read: `malformed_request`."),
-    (
-        401,
-        "Not signed in, or wrong credentials: `not_signed_in`, `wrong_credentials`.",
-    ),
-    (
-        403,
-        "Seen but not allowed: `forbidden`, `account_deactivated`, `password_change_required`, or another \
-         that `code` names.",
-    ),
-    (404, "Not there, or not for the caller to see: `not_found`."),
-    (409, "It does not fit with what is there: see `code`."),
-    (
-        410,
-        "It was there and is gone: `results_expired`, `code_expired`, `token_invalid`.",
-    ),
-    (413, "The body is too large: `payload_too_large`."),
-    (
-        415,
-        "The content type is not taken here: `unsupported_media_type`.",
-    ),
-    (
-        422,
-        "A field or a file breaks a rule: see `code` and `errors`.",
-    ),
-    (
-        429,
-        "Too many at once: `rate_limited`. Wait as long as `Retry-After` says.",
-    ),
-    (500, "A fault of the server: `internal`."),
-    (
-        503,
-        "Away for the moment: `unavailable`. Wait as long as `Retry-After` says.",
-    ),
-];
-
-/// The shared responses of the document, by their names.
-pub fn shared_responses() -> Vec<(String, Response)> {
-    STATUSES
-        .iter()
-        .map(|(status, description)| {
-            let content = ContentBuilder::new()
-                .schema(Some(Ref::from_schema_name("Problem")))
-                .build();
-            let response = ResponseBuilder::new()
-                .description(*description)
-                .content("application/problem+json", content);
-            (
-                shared_name(*status),
-                with_headers(response, *status).build(),
-            )
-        })
-        .collect()
+/// What the document holds of the refusals that an operation lists: each stands under its status and code until
+/// `openapi/problems.rs` makes the responses of them, and has an example of its own name.
+pub fn listed(refusals: Vec<(&str, Error)>) -> BTreeMap<String, RefOr<Response>> {
+    let listed = refusals.into_iter().map(|(name, error)| {
+        let problem = Problem::from(error);
+        let body = problem.body(EXAMPLE_REQUEST.to_owned());
+        let mut example = Example::new();
+        example.summary = body.title.to_owned();
+        example.value = serde_json::to_value(&body).ok();
+        let content = ContentBuilder::new().examples_from_iter([(name, example)]);
+        let response = ResponseBuilder::new().content(PROBLEM_JSON, content.build());
+        let key = format!("{} {}", body.status, body.code);
+        (key, RefOr::T(response.build()))
+    });
+    listed.collect()
 }
 
-/// What tells a client when to come back.
-fn with_headers(response: ResponseBuilder, status: u16) -> ResponseBuilder {
-    if !matches!(status, 429 | 503) {
-        return response;
-    }
-    let seconds = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .minimum(Some(1));
-    let wait = header_of(seconds, "How many seconds to wait.");
-    let response = response.header("Retry-After", wait);
-    if status == 503 {
-        return response;
-    }
-    let text = || ObjectBuilder::new().schema_type(Type::String);
-    let policy = "The limits that the request met: quota `q`, which grows back in `w` seconds.";
-    let standing =
-        "Of each limit, the uses that are left, `r`, and the seconds until one more, `t`.";
-    response
-        .header("RateLimit-Policy", header_of(text(), policy))
-        .header("RateLimit", header_of(text(), standing))
-}
-
-fn header_of(schema: ObjectBuilder, description: &str) -> Header {
-    HeaderBuilder::new()
-        .schema(Some(schema))
-        .description(Some(description))
-        .build()
-}
-
-fn shared_name(status: u16) -> String {
-    format!("Problem{status}")
-}
-
-/// References to the shared responses of these statuses.
-pub fn shared_references(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
-    statuses
-        .iter()
-        .map(|status| {
-            let reference = Ref::from_response_name(shared_name(*status));
-            (status.to_string(), RefOr::Ref(reference))
-        })
-        .collect()
-}
-
-/// Sets of problems that operations name in their documentation.
+/// Declares sets of refusals, which operations list in their documentation: each is named by the function that
+/// makes it.
 macro_rules! problems {
-    ($($(#[$doc:meta])* $name:ident: $($status:literal)+;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $($refusal:ident)+;)+) => {$(
         $(#[$doc])*
         pub struct $name;
 
         impl utoipa::IntoResponses for $name {
-            fn responses() -> BTreeMap<String, RefOr<Response>> {
-                shared_references(&[$($status),+])
+            fn responses()
+            -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+                $crate::routes::problem::listed(vec![$((stringify!($refusal), $refusal())),+])
             }
         }
     )+};
 }
-
-problems! {
-    /// Of whatever reads a JSON body.
-    BodyErrors: 400 413 415 422;
-    /// Of whatever reads query parameters.
-    QueryErrors: 400 422;
-    /// Of whatever needs a session: an API key gets 403.
-    SessionErrors: 401 403;
-    /// Of whatever happens within an organization.
-    OrganizationErrors: 401 403 404;
-    /// Of whatever names one thing of the caller's own.
-    OwnResourceErrors: 401 403 404;
-    /// Of whatever can meet what is there already.
-    ConflictErrors: 409;
-    /// Of whatever takes the secret of an invitation's mail.
-    InvitationLinkErrors: 404 409;
-    /// Of accepting and declining an invitation.
-    InvitationErrors: 403 404 409 410;
-    /// Of whatever takes an invite code.
-    InviteCodeErrors: 403 404 409 410 429;
-    /// Of whatever looks for an invite code.
-    CodeLookupErrors: 404 429;
-    /// Of whatever takes a link from a mail.
-    LinkErrors: 403 410;
-    /// Of whatever sends mail for whoever asks.
-    MailErrors: 429;
-    /// Of whatever takes the cookie: not from other origins.
-    CookieErrors: 403;
-    /// Of what an account may do only so often.
-    OftenErrors: 429;
-    /// Of exchanging a refresh token.
-    RefreshErrors: 401;
-    /// Of signing in.
-    SignInErrors: 401 403 429;
-    /// Of whatever hashes a password.
-    HashingErrors: 429;
-    /// Of an upload.
-    UploadErrors: 400 413 415 422 429;
-    /// Of what only operators may do, outside any organization.
-    OperatorErrors: 401 403;
-    /// Of downloads that end some time.
-    ResultErrors: 409 410;
-}
+pub(crate) use problems;

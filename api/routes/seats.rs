@@ -8,9 +8,11 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Form, Guard as _, InOrganization, Json, OrganizationPath};
-use super::problem::{BodyErrors, OrganizationErrors, Problem};
+use super::problem::{Problem, problems};
+use super::refusals::{BodyErrors, OrganizationErrors, wrong_account_type};
 use crate::domain::organization::AccountType;
 use crate::domain::seats::SeatCount;
+use crate::error::Error;
 use crate::services::authorization::{Permission as _, ReadSeats, SetSeatLimits};
 use crate::services::seats::{self, Ledger, Limits};
 
@@ -63,7 +65,10 @@ pub struct SetSeatLimitsRequest {
 #[utoipa::path(
     tag = "Seats",
     params(OrganizationPath),
-    responses((status = 200, description = "The ledger.", body = SeatsBody), OrganizationErrors),
+    responses(
+        (status = 200, description = "The ledger.", body = SeatsBody),
+        OrganizationErrors
+    ),
     extensions(("x-permission" = json!(ReadSeats::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/seats")]
@@ -81,7 +86,7 @@ async fn get_seats(request: InOrganization<ReadSeats>) -> Result<web::Json<Seats
     params(OrganizationPath),
     responses(
         (status = 200, description = "The ledger as it is now.", body = SeatsBody),
-        BodyErrors, OrganizationErrors
+        BodyErrors, OrganizationErrors, LimitErrors
     ),
     extensions(("x-permission" = json!(SetSeatLimits::NAME)))
 )]
@@ -104,16 +109,28 @@ async fn set_seat_limits(
 
 fn refuse_out_of_range(body: &SetSeatLimitsRequest) -> Result<(), Problem> {
     let mut form = Form::new();
-    let detail = || format!("A limit is a number from 0 to {MAX_SEATS}, or null.");
     let is_out = |limit: Option<i64>| limit.is_some_and(|limit| !(0..=MAX_SEATS).contains(&limit));
     if is_out(body.total) {
-        form.refuse("/total", "out_of_range", detail());
+        form.refuse("/total", "out_of_range", out_of_range());
     }
     if body.by_account_type.values().copied().any(is_out) {
-        form.refuse("/by_account_type", "out_of_range", detail());
+        form.refuse("/by_account_type", "out_of_range", out_of_range());
     }
     if form.has_errors() {
         return Err(form.refusal().into());
     }
     Ok(())
+}
+
+fn out_of_range() -> String {
+    format!("A limit is a number from 0 to {MAX_SEATS}, or null.")
+}
+
+fn no_such_limit() -> Error {
+    Error::invalid("/total", "out_of_range", out_of_range())
+}
+
+problems! {
+    /// Of whatever sets limits.
+    LimitErrors: no_such_limit wrong_account_type;
 }

@@ -5,7 +5,7 @@ use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{AddedBy, DomainEvent, GroupEvent, JoinedBy, MemberEvent};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
-use crate::domain::organization::{AccountType, GroupRole, JoinedVia, Role};
+use crate::domain::organization::{AccountType, GroupRole, JoinedVia, OrganizationKind, Role};
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
 use crate::store::memberships::{self, Membership, Terms};
@@ -189,13 +189,17 @@ pub fn require_account_type(organization: &Organization, account_type: AccountTy
     if organization.kind.has(account_type) {
         return Ok(());
     }
-    let [first, second] = organization.kind.account_types();
-    Err(Error::refused(
+    Err(account_type_not_in(organization.kind, account_type))
+}
+
+/// The refusal of an account type that this kind of organization does not have.
+pub fn account_type_not_in(kind: OrganizationKind, account_type: AccountType) -> Error {
+    let [first, second] = kind.account_types();
+    Error::refused(
         Code::AccountTypeNotInKind,
         format!(
-            "This organization is a {}, whose members are {first} or {second}; {account_type} is \
-             not among them.",
-            organization.kind
+            "This organization is a {kind}, whose members are {first} or {second}; {account_type} is \
+             not among them."
         ),
-    ))
+    )
 }

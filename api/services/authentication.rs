@@ -77,7 +77,8 @@ pub fn authenticate_before_password_change(
     }
 }
 
-fn password_change_required() -> Error {
+/// The refusal of an account whose password somebody else has set, until its owner has chosen another.
+pub fn password_change_required() -> Error {
     Error::refused(
         Code::PasswordChangeRequired,
         "This password was set by somebody else. Choose a new one at /v1/auth/password/change: until \

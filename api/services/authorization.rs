@@ -188,9 +188,7 @@ pub fn permit<P: Permission>(
         None => role_without_account(tx, organization)?,
     };
     match P::access_level(role) {
-        AccessLevel::Nothing => Err(Error::forbidden(
-            "Your role in this organization does not allow this.",
-        )),
+        AccessLevel::Nothing => Err(role_does_not_allow()),
         access_level @ (AccessLevel::All | AccessLevel::ManagedGroups | AccessLevel::Own) => {
             Ok(Permit {
                 organization,
@@ -200,6 +198,11 @@ pub fn permit<P: Permission>(
             })
         }
     }
+}
+
+/// The refusal of somebody who sees the organization, but may not do this in it.
+pub fn role_does_not_allow() -> Error {
+    Error::forbidden("Your role in this organization does not allow this.")
 }
 
 /// An API key belongs to one organization, and does what its scopes name and nothing else.
@@ -364,11 +367,15 @@ impl<P: Permission> Permit<P> {
         };
         match groups.iter().find(|group| !within.contains(group)) {
             None => Ok(()),
-            Some(missing) => Err(Error::invalid(
-                "/group_ids",
-                "group_unknown",
-                format!("There is no group {missing} here that you manage."),
-            )),
+            Some(missing) => Err(group_unknown(*missing)),
         }
     }
+}
+
+fn group_unknown(missing: GroupId) -> Error {
+    Error::invalid(
+        "/group_ids",
+        "group_unknown",
+        format!("There is no group {missing} here that you manage."),
+    )
 }

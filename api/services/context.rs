@@ -82,9 +82,7 @@ impl Principal {
     pub fn session(&self) -> Result<&SessionPrincipal> {
         match self {
             Self::Session(session) => Ok(session),
-            Self::ApiKey(_) => Err(Error::forbidden(
-                "An API key does not do this: it belongs to a person. Sign in.",
-            )),
+            Self::ApiKey(_) => Err(takes_a_person()),
             Self::Anonymous | Self::Owner(_) | Self::CommandLine | Self::System => {
                 Err(Error::not_signed_in())
             }
@@ -119,6 +117,11 @@ impl Principal {
             Self::Anonymous => (ActorKind::Anonymous, None, "anonymous".to_owned()),
         }
     }
+}
+
+/// The refusal of an API key where a person is needed.
+pub fn takes_a_person() -> Error {
+    Error::forbidden("An API key does not do this: it belongs to a person. Sign in.")
 }
 
 /// What a unit of work knows of the request, or of the background step, that it belongs to.

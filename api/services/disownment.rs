@@ -95,7 +95,8 @@ fn publish(tx: &mut UnitOfWork<'_>, account: &Account, deleted: bool) -> Result<
     events::publish(tx, DomainEvent::Account { account, event })
 }
 
-fn not_good() -> Error {
+/// The refusal of a link that disowns no account any more.
+pub fn not_good() -> Error {
     Error::refused(
         Code::TokenInvalid,
         "This link was used or has expired, or there is no such account any more. If somebody else uses your \

@@ -146,11 +146,7 @@ pub fn set_role(
             return Err(no_such_member());
         };
         if role == GroupRole::Manager && !membership.may_manage_groups() {
-            return Err(Error::invalid(
-                "/role",
-                "manager_needs_staff_type",
-                "Groups are managed by staff and admins. Change the member's account type first.",
-            ));
+            return Err(manager_needs_staff_type());
         }
         if group_members::set_role(tx.connection, organization, (group, account), role)? {
             let event = DomainEvent::Group {
@@ -163,4 +159,13 @@ pub fn set_role(
         let member = members::load(tx, organization, account)?;
         Ok(GroupMember { member, role })
     })
+}
+
+/// The refusal to make a student or learner a group's manager.
+pub fn manager_needs_staff_type() -> Error {
+    Error::invalid(
+        "/role",
+        "manager_needs_staff_type",
+        "Groups are managed by staff and admins. Change the member's account type first.",
+    )
 }

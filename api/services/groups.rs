@@ -70,7 +70,8 @@ pub fn create(
     })
 }
 
-fn name_taken() -> Error {
+/// The refusal of a name that another group of the organization has.
+pub fn name_taken() -> Error {
     Error::refused(
         Code::NameTaken,
         "The organization has a group of this name already.",

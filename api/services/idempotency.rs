@@ -173,14 +173,19 @@ impl KeyedRequest {
     fn open(&self, tx: &UnitOfWork<'_>, kept: &SealedResponse) -> Result<StoredResponse> {
         let keys = &tx.services.sealing;
         if !keys.recognises(&self.fingerprint, &kept.fingerprint) {
-            return Err(Error::refused(
-                Code::IdempotencyConflict,
-                "This Idempotency-Key was sent with another request before. Take a new key for \
-                 each thing that is to be done, and the same one only to repeat it.",
-            ));
+            return Err(conflict());
         }
         StoredResponse::from_bytes(&keys.open(&self.key, &kept.sealed)?)
     }
+}
+
+/// The refusal of a key that came with another request.
+pub fn conflict() -> Error {
+    Error::refused(
+        Code::IdempotencyConflict,
+        "This Idempotency-Key was sent with another request before. Take a new key for each thing that \
+         is to be done, and the same one only to repeat it.",
+    )
 }
 
 /// The response expired and was deleted between two statements: the client may send it again.

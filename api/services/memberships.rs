@@ -161,10 +161,15 @@ fn require_another_admin(tx: &mut UnitOfWork<'_>, organization: OrganizationId) 
     if organizations::remove_admin(tx.connection, organization)? {
         return Ok(());
     }
-    Err(Error::refused(
+    Err(last_admin())
+}
+
+/// The refusal where an organization would have no active admin left.
+pub fn last_admin() -> Error {
+    Error::refused(
         Code::LastAdmin,
         "This is the organization's last admin. Make somebody else an admin first.",
-    ))
+    )
 }
 
 /// Whoever locks the organization keeps the membership as it was read, so this should not happen.

@@ -35,9 +35,7 @@ pub fn create(tx: &mut UnitOfWork<'_>, new: NewOrganization) -> Result<Organizat
         OrganizationCreation::Operators => founder.operator,
     };
     if !may_create {
-        return Err(Error::forbidden(
-            "Only the operators of this installation create organizations. Ask them for one.",
-        ));
+        return Err(only_for_operators());
     }
     tx.transaction(|tx| {
         if !founder.operator {
@@ -135,10 +133,7 @@ pub fn update(
     }
     tx.transaction(|tx| {
         if !organizations::update(tx.connection, organization.id, changes)? {
-            return Err(Error::refused(
-                Code::NameTaken,
-                "Another organization has this slug. Choose a different one.",
-            ));
+            return Err(slug_taken());
         }
         let updated = organizations::find(tx.connection, organization.id)?
             .ok_or_else(|| Error::not_found("organization"))?;
@@ -162,4 +157,19 @@ pub fn delete(
     _proof: Reauthenticated,
 ) -> Result<()> {
     tx.transaction(|tx| organization_deletion::delete(tx, &permit.organization))
+}
+
+/// The refusal to create an organization where only operators may.
+pub fn only_for_operators() -> Error {
+    Error::forbidden(
+        "Only the operators of this installation create organizations. Ask them for one.",
+    )
+}
+
+/// The refusal of a slug that another organization has.
+pub fn slug_taken() -> Error {
+    Error::refused(
+        Code::NameTaken,
+        "Another organization has this slug. Choose a different one.",
+    )
 }

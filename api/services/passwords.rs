@@ -187,7 +187,8 @@ fn use_up(tx: &mut UnitOfWork<'_>, token: &Token, account: &Account) -> Result<(
     mailed_tokens::delete_of_account(tx.connection, account.id, TokenKind::DisownAccount)
 }
 
-fn not_good() -> Error {
+/// The refusal of a link that sets no password any more.
+pub fn not_good() -> Error {
     Error::refused(
         Code::TokenInvalid,
         "This link was used, was replaced by another, or has expired. Ask for a new one at \

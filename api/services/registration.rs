@@ -112,7 +112,8 @@ fn insert(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
     events::publish(tx, event)
 }
 
-fn email_taken() -> Error {
+/// The refusal of an address that has an account.
+pub fn email_taken() -> Error {
     Error::refused(
         Code::EmailTaken,
         "An account with this address exists already. Sign in, or ask for a new password.",

@@ -178,7 +178,8 @@ fn same_successor(tx: &mut UnitOfWork<'_>, token: &Token) -> Result<Token> {
     }
 }
 
-fn not_refreshable() -> Error {
+/// The refusal of a refresh token that opens nothing any more.
+pub fn not_refreshable() -> Error {
     Error::refused(
         Code::NotSignedIn,
         "This refresh token is not valid any more. Sign in again.",

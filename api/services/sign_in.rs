@@ -150,11 +150,16 @@ pub fn begin_reauthentication(
     if tx.now().since(signed_in_at) <= RECENT {
         return Ok(Reauthentication::Done(Reauthenticated(())));
     }
-    Err(Error::refused(
+    Err(password_needed())
+}
+
+/// The refusal of a session that is too old for what cannot be undone.
+pub fn password_needed() -> Error {
+    Error::refused(
         Code::WrongCredentials,
         "This cannot be undone. Send your password as `password` in the body, or sign in again and repeat \
          the request within five minutes.",
-    ))
+    )
 }
 
 /// Ends the check of the password.

@@ -32,13 +32,18 @@ pub fn require_trusted(account: &Account, organization: OrganizationId) -> Resul
     if is_trusted(account, organization) {
         return Ok(());
     }
-    Err(Error::refused(
+    Err(untrusted())
+}
+
+/// The refusal of an account that nothing has proved to be in the hands of its mailbox's reader.
+pub fn untrusted() -> Error {
+    Error::refused(
         Code::EmailNotVerified,
         "Nothing has proved yet that this person reads the mailbox of the address and alone knows the \
          password, so they cannot become an admin or staff. Have them verify the address \
          (/v1/auth/email/resend mails them a link), and choose a password of their own where somebody \
          else set it; for an account that this organization manages one of the two is enough.",
-    ))
+    )
 }
 
 /// Ends the sessions of people who become admins or staff, except the one that acts: whoever has one of
@@ -57,11 +62,16 @@ pub fn end_other_sessions(tx: &mut UnitOfWork<'_>, accounts: &[AccountId]) -> Re
 pub fn require_verified_sender(tx: &UnitOfWork<'_>) -> Result<()> {
     let leaves = tx.services.config.mail_leaves();
     match tx.context.principal.account() {
-        Some(account) if leaves && account.email_verified_at.is_none() => Err(Error::refused(
-            Code::EmailNotVerified,
-            "Verify your own address first: this sends mail to others in your name. Follow the link that \
-             was mailed to you, or ask for another at /v1/auth/email/resend.",
-        )),
+        Some(account) if leaves && account.email_verified_at.is_none() => Err(unverified_sender()),
         Some(_) | None => Ok(()),
     }
+}
+
+/// The refusal of a sender whose own address is not verified.
+pub fn unverified_sender() -> Error {
+    Error::refused(
+        Code::EmailNotVerified,
+        "Verify your own address first: this sends mail to others in your name. Follow the link that \
+         was mailed to you, or ask for another at /v1/auth/email/resend.",
+    )
 }

@@ -120,12 +120,17 @@ pub fn identify(tx: &mut UnitOfWork<'_>, link: &PresentedLink) -> Result<Identif
         let check = sign_in::begin(tx, account.email.as_str(), &link.client)?;
         return Ok(Identification::Check(check));
     }
-    Err(Error::refused(
+    Err(link_alone())
+}
+
+/// The refusal of a link beside which nothing shows who has registered.
+pub fn link_alone() -> Error {
+    Error::refused(
         Code::NotSignedIn,
         "Sign in with the address that this link was mailed to, or send the account's password as \
          `password`: the link alone verifies nothing. If you have not registered, follow the other link of \
          the mail.",
-    ))
+    )
 }
 
 fn is_signed_in(
@@ -233,7 +238,8 @@ fn join_pending_groups(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()
     Ok(())
 }
 
-fn not_good() -> Error {
+/// The refusal of a link that verifies no address any more.
+pub fn not_good() -> Error {
     Error::refused(
         Code::TokenInvalid,
         "This link was used, was replaced by another, or has expired. If the address is not verified \

@@ -410,6 +410,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "audit_events",
             "documentation",
             "health",
+            "refusals",
             "security_headers",
             "cors",
             "middleware",

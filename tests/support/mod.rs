@@ -4,6 +4,7 @@
 pub mod app;
 pub mod browser;
 pub mod command;
+pub mod contract;
 pub mod database;
 pub mod import_file;
 pub mod invariants;

@@ -9,7 +9,7 @@ use rollcall::services::context::RequestContext;
 use rollcall::services::operators::{self, NewOperator};
 use serde_json::{Value, json};
 
-use super::{App, TestResponse};
+use super::{App, TestResponse, contract};
 
 /// What everybody's password is unless a test says otherwise.
 pub const PASSWORD: &str = "seven green ducks 7";
@@ -241,9 +241,15 @@ impl<'a> Person<'a> {
     }
 }
 
-/// Sends a request and reads the answer.
+/// Sends a request and reads the answer, which has to keep the contract.
 pub async fn send(request: reqwest::RequestBuilder) -> TestResponse {
-    TestResponse::read(request.send().await.expect("no answer")).await
+    let (client, request) = request.build_split();
+    let request = request.expect("no request");
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let answer = client.execute(request).await.expect("no answer");
+    let answer = TestResponse::read(answer).await;
+    contract::check(&method, &path, &answer);
+    answer
 }
 
 /// The text of a JSON string.

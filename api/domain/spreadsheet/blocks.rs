@@ -84,7 +84,8 @@ fn widened(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-fn too_large(limit: u64) -> FileRefused {
+/// The refusal of a file with more bytes than allowed.
+pub fn too_large(limit: u64) -> FileRefused {
     let detail = format!(
         "The file is larger than {}. Split the table into several files, each with the header \
          line, and upload them one after the other.",

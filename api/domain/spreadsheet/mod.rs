@@ -45,6 +45,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use blocks::too_large;
 pub use columns::DetectedColumns;
 pub use delimiter::Delimiter;
 pub use encoding::Encoding;
@@ -52,7 +53,7 @@ pub use error_columns::{ERROR_COLUMNS, columns_before_errors};
 pub use formula::{defuse, is_formula_like, is_number_like, restore};
 pub use limits::{MAX_BYTES, MAX_COLUMNS, MAX_ROWS, ReadOptions, Requirements, TEMPLATE_HEADER};
 pub use preamble::SkippedLine;
-pub use reader::{Detected, Row, Spreadsheet};
+pub use reader::{Detected, Row, Spreadsheet, too_many_rows};
 pub use refusal::{FileRefused, ReadError, RefusalKind};
 pub use text::decode_lines;
 pub use writer::{Cell, CsvWriter};

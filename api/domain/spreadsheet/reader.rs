@@ -264,7 +264,8 @@ fn without_rows() -> FileRefused {
     )
 }
 
-fn too_many_rows(most: u32, line: u64) -> FileRefused {
+/// The refusal of a file with more rows than allowed; the line is that of the first one too many.
+pub fn too_many_rows(most: u32, line: u64) -> FileRefused {
     let detail = format!(
         "The file has more than {} rows: one too many begins on line {line}. Split the table into \
          several files, each with the header line, and upload them one after the other.",

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::refresh_cookie;
+use super::refresh_cookie::{self, CookieErrors};
 use crate::domain::invite_code::CodeOutcome;
 use crate::error::{Code, Error};
 use crate::routes::extract::idempotency::{self, NoBody};
@@ -14,14 +14,18 @@ use crate::routes::extract::{
 };
 use crate::routes::names::{GroupName, OrganizationName};
 use crate::routes::password_check::compare;
-use crate::routes::problem::{
-    BodyErrors, LinkErrors, MailErrors, Problem, SessionErrors, SignInErrors,
+use crate::routes::problem::{Problem, problems};
+use crate::routes::refusals::{
+    AccountDeactivated, BodyErrors, OptionalSessionErrors, SessionErrors, TooManyTries,
+    WrongPassword,
 };
 use crate::services::disownment;
+use crate::services::disownment::not_good as disownment_link_used_up;
 use crate::services::idempotency::StoredResponse;
 use crate::services::invite_codes::redemption::SettledJoin;
 use crate::services::sign_in::PasswordCheck;
 use crate::services::verification::{self, Identification, PresentedLink, Registrant, Verified};
+use crate::services::verification::{link_alone, not_good as verification_link_used_up};
 
 /// The token of a mailed link, and the password of the account.
 #[derive(Deserialize, ToSchema)]
@@ -135,7 +139,8 @@ impl From<Verified> for VerifiedEmail {
     params(IdempotencyHeader),
     responses(
         (status = 200, description = "Verified.", body = VerifiedEmail),
-        BodyErrors, SignInErrors, LinkErrors
+        BodyErrors, OptionalSessionErrors, CookieErrors, VerificationErrors, WrongPassword,
+        AccountDeactivated, TooManyTries
     )
 )]
 #[post("/v1/auth/email/verify")]
@@ -198,7 +203,7 @@ async fn identify_by_password(
     params(IdempotencyHeader),
     responses(
         (status = 204, description = "The account is deleted, or shut."),
-        BodyErrors, LinkErrors
+        BodyErrors, DisownmentErrors
     )
 )]
 #[post("/v1/auth/email/disown")]
@@ -223,7 +228,7 @@ pub(super) async fn disown_account(
     params(IdempotencyHeader),
     responses(
         (status = 202, description = "If the address is not verified, the mail is on its way."),
-        SessionErrors, MailErrors
+        SessionErrors, TooManyTries
     )
 )]
 #[post("/v1/auth/email/resend")]
@@ -237,4 +242,11 @@ pub(super) async fn resend_verification(
             Ok(StoredResponse::accepted_without_body())
         })
         .await
+}
+
+problems! {
+    /// Of verifying an address.
+    VerificationErrors: link_alone verification_link_used_up;
+    /// Of disowning an account.
+    DisownmentErrors: disownment_link_used_up;
 }

@@ -16,10 +16,13 @@ use crate::routes::extract::{
     token,
 };
 use crate::routes::password_check::compare;
-use crate::routes::problem::{
-    BodyErrors, HashingErrors, LinkErrors, MailErrors, Problem, SessionErrors,
+use crate::routes::problem::{Problem, problems};
+use crate::routes::refusals::{
+    AccountDeactivated, BodyErrors, HashingErrors, InvalidEmail, InvalidNewPassword,
+    InvalidPassword, OpenSessionErrors, TooManyTries, WrongPassword,
 };
 use crate::services::idempotency::StoredResponse;
+use crate::services::passwords::not_good as password_link_used_up;
 use crate::services::sign_in::PasswordCheck;
 use crate::services::{passwords, sign_in};
 use crate::store::accounts::Account;
@@ -76,7 +79,7 @@ pub struct ResetPasswordRequest {
     params(IdempotencyHeader),
     responses(
         (status = 204, description = "Changed."),
-        BodyErrors, SessionErrors, HashingErrors
+        BodyErrors, OpenSessionErrors, InvalidNewPassword, WrongPassword, TooManyTries
     )
 )]
 #[post("/v1/auth/password/change")]
@@ -149,7 +152,7 @@ const LEAST_TIME: Duration = Duration::from_millis(100);
     params(IdempotencyHeader),
     responses(
         (status = 202, description = "If there is such an account, the mail is on its way."),
-        BodyErrors, MailErrors
+        BodyErrors, InvalidEmail, TooManyTries
     )
 )]
 #[post("/v1/auth/password/forgot")]
@@ -186,7 +189,7 @@ pub(super) async fn forgot_password(
     params(IdempotencyHeader),
     responses(
         (status = 204, description = "Set."),
-        BodyErrors, LinkErrors, HashingErrors
+        BodyErrors, InvalidPassword, ResetErrors, AccountDeactivated, HashingErrors
     )
 )]
 #[post("/v1/auth/password/reset")]
@@ -215,4 +218,9 @@ pub(super) async fn reset_password(
             Ok(StoredResponse::no_content())
         })
         .await
+}
+
+problems! {
+    /// Of setting a password by a link.
+    ResetErrors: password_link_used_up;
 }

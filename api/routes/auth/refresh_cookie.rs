@@ -9,6 +9,7 @@ use actix_web::http::header;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::routes::problem::problems;
 
 /// The name of the cookie, and the path that it is sent to. By https browsers hold the host to it: the
 /// prefix `__Host-`, which asks for the whole host as path, keeps a neighbouring host from setting it.
@@ -63,10 +64,20 @@ fn require_own_origin(http: &HttpRequest, config: &Config) -> Result<()> {
     {
         return Ok(());
     }
-    Err(Error::forbidden(
+    Err(page_of_another_origin())
+}
+
+/// The refusal of a cookie that another site's page has sent.
+fn page_of_another_origin() -> Error {
+    Error::forbidden(
         "The refresh token in the cookie is for pages of the app's own origin only \
          (ROLLCALL_CORS_ORIGINS).",
-    ))
+    )
+}
+
+problems! {
+    /// Of whatever takes the cookie: not from other origins.
+    CookieErrors: page_of_another_origin;
 }
 
 /// Whether the page comes from where this API is reached.

@@ -16,10 +16,10 @@ use crate::routes::extract::{
 };
 use crate::routes::invite_codes::joining::JoinedBody;
 use crate::routes::me::AccountBody;
-use crate::routes::problem::{
-    BodyErrors, ConflictErrors, HashingErrors, InviteCodeErrors, Problem,
-};
+use crate::routes::problem::{Problem, problems};
+use crate::routes::refusals::{BodyErrors, InvalidEmail, InviteCodeErrors, TooManyTries};
 use crate::services::idempotency::StoredResponse;
+use crate::services::registration::email_taken;
 use crate::services::registration::{self, Registration};
 use crate::state::State;
 
@@ -141,7 +141,7 @@ impl Fields {
     params(IdempotencyHeader),
     responses(
         (status = 201, description = "The account, signed in.", body = Registered),
-        BodyErrors, ConflictErrors, InviteCodeErrors, HashingErrors
+        BodyErrors, InvalidEmail, EmailTaken, InviteCodeErrors, TooManyTries
     )
 )]
 #[post("/v1/auth/register")]
@@ -189,4 +189,9 @@ pub(super) async fn register_account(
             Ok(response.with_cookie(cookie.map(|cookie| cookie.to_string())))
         })
         .await
+}
+
+problems! {
+    /// Of a new account's address.
+    EmailTaken: email_taken;
 }

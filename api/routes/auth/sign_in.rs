@@ -4,13 +4,15 @@ use actix_web::{HttpRequest, HttpResponse, post};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::refresh_cookie;
+use super::refresh_cookie::{self, CookieErrors};
 use super::tokens::{RefreshRequest, SessionKind, Tokens, presented_token, respond};
 use crate::error::Error;
 use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, Json, OptionalJson};
 use crate::routes::password_check::compare;
-use crate::routes::problem::{BodyErrors, CookieErrors, Problem, RefreshErrors, SignInErrors};
+use crate::routes::problem::{Problem, problems};
+use crate::routes::refusals::{AccountDeactivated, BodyErrors, TooManyTries, WrongPassword};
 use crate::services::sessions;
+use crate::services::sessions::not_refreshable;
 use crate::services::sign_in;
 
 /// Who signs in.
@@ -39,7 +41,7 @@ pub struct LoginRequest {
     security(()),
     responses(
         (status = 200, description = "Signed in.", body = Tokens),
-        BodyErrors, SignInErrors
+        BodyErrors, WrongPassword, AccountDeactivated, TooManyTries
     )
 )]
 #[post("/v1/auth/login")]
@@ -130,4 +132,9 @@ pub(super) async fn logout(
         }
     }
     Ok(response.finish())
+}
+
+problems! {
+    /// Of exchanging a refresh token.
+    RefreshErrors: not_refreshable;
 }

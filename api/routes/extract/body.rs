@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::reading::read_json;
 use crate::error::{Code, Error};
-use crate::routes::problem::Problem;
+use crate::routes::problem::{Problem, body_too_large};
 
 /// A JSON body.
 pub struct Json<T>(T);
@@ -57,7 +57,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
                 return Ok(Self(None));
             }
             if !is_json {
-                return Err(not_json());
+                return Err(not_json().into());
             }
             Ok(Self(read_json(&body)?))
         })
@@ -70,7 +70,7 @@ pub(super) fn receive(
     payload: &mut Payload,
 ) -> impl Future<Output = std::result::Result<Bytes, Problem>> + use<> {
     let bytes = Bytes::from_request(request, payload);
-    async move { bytes.await.map_err(|error| unreadable(&error)) }
+    async move { Ok(bytes.await.map_err(|error| unreadable(&error))?) }
 }
 
 /// Reads a whole body that has to say that it is JSON.
@@ -82,7 +82,7 @@ pub(super) fn receive_json(
     let received = receive(request, payload);
     async move {
         if !is_json {
-            return Err(not_json());
+            return Err(not_json().into());
         }
         received.await
     }
@@ -95,15 +95,21 @@ fn is_json(request: &HttpRequest) -> bool {
     })
 }
 
-fn not_json() -> Problem {
+/// The refusal of a body of another type.
+pub fn not_json() -> Error {
     let detail = "Send the body as JSON, with `Content-Type: application/json`.";
-    Error::refused(Code::UnsupportedMediaType, detail).into()
+    Error::refused(Code::UnsupportedMediaType, detail)
 }
 
-fn unreadable(error: &actix_web::Error) -> Problem {
-    if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Problem::of_framework(StatusCode::PAYLOAD_TOO_LARGE);
-    }
+/// The refusal of a body whose end did not arrive.
+pub fn broken_off() -> Error {
     let detail = "The body broke off: send it again.";
-    Error::refused(Code::MalformedRequest, detail).into()
+    Error::refused(Code::MalformedRequest, detail)
+}
+
+fn unreadable(error: &actix_web::Error) -> Error {
+    match error.as_response_error().status_code() {
+        StatusCode::PAYLOAD_TOO_LARGE => body_too_large(),
+        _ => broken_off(),
+    }
 }

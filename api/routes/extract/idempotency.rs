@@ -133,7 +133,8 @@ impl UnreadBody {
     }
 }
 
-fn unusable_key() -> Error {
+/// The refusal of what is no key.
+pub fn unusable_key() -> Error {
     Error::invalid(
         "Idempotency-Key",
         "invalid",

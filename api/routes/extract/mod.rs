@@ -1,6 +1,6 @@
 //! What handlers take: who calls, and fields made into values.
 
-mod body;
+pub mod body;
 pub mod client_address;
 pub mod fingerprint;
 mod flag;

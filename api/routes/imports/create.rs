@@ -5,6 +5,9 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::mime::{self, Mime};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, post, web};
 
+use super::refusals::{
+    FileErrors, ListErrors, UploadErrors, WrongKind, not_a_form, not_a_list, unknown_charset,
+};
 use super::requests::{ImportUpload, UsernameParameters, UsernamesRequest};
 use super::responses::ImportBody;
 use super::upload;
@@ -13,7 +16,8 @@ use crate::domain::spreadsheet::Encoding;
 use crate::error::{Code, Error, Result};
 use crate::routes::extract::idempotency::UnreadBody;
 use crate::routes::extract::{IdempotencyHeader, InOrganization, OrganizationPath};
-use crate::routes::problem::{ConflictErrors, OrganizationErrors, Problem, UploadErrors};
+use crate::routes::problem::Problem;
+use crate::routes::refusals::{BodyErrors, OrganizationErrors, WrongAccountType};
 use crate::services::authorization::{ManageImports, Permission as _};
 
 /// Import accounts from a file
@@ -35,7 +39,7 @@ use crate::services::authorization::{ManageImports, Permission as _};
             description = "Accepted: the import waits for its turn, or has ended already.",
             body = ImportBody
         ),
-        UploadErrors, OrganizationErrors, ConflictErrors
+        OrganizationErrors, UploadErrors, FileErrors, WrongAccountType
     ),
     extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
@@ -47,7 +51,7 @@ pub async fn create_import(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     if essence_of(&http).as_deref() != Some("multipart/form-data") {
-        return Err(not_taken(&http, "Send the file in a form, as `multipart/form-data`").into());
+        return Err(not_a_form(kind_of(&http)).into());
     }
     refuse_parameters(
         &http,
@@ -78,7 +82,7 @@ pub async fn create_import(
             description = "Accepted: the import waits for its turn, or has ended already.",
             body = ImportBody
         ),
-        UploadErrors, OrganizationErrors, ConflictErrors
+        BodyErrors, OrganizationErrors, ListErrors, WrongAccountType
     ),
     extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
@@ -101,17 +105,11 @@ fn format_of(http: &HttpRequest) -> Result<ListFormat> {
             refuse_parameters(http, detail)?;
             Ok(ListFormat::Json)
         }
-        Some("text/plain") => {
-            let detail = "Send the names in a charset that files may have, such as UTF-8";
-            Ok(ListFormat::Text {
-                query: http.query_string().to_owned(),
-                charset: charset_of(http).map_err(|UnknownCharset| not_taken(http, detail))?,
-            })
-        }
-        _ => {
-            let detail = "Send the names as `application/json` or `text/plain`";
-            Err(not_taken(http, detail))
-        }
+        Some("text/plain") => Ok(ListFormat::Text {
+            query: http.query_string().to_owned(),
+            charset: charset_of(http).map_err(|UnknownCharset| unknown_charset())?,
+        }),
+        _ => Err(not_a_list(kind_of(http))),
     }
 }
 
@@ -138,11 +136,12 @@ fn charset_of(http: &HttpRequest) -> Result<Option<Encoding>, UnknownCharset> {
     }
 }
 
-fn not_taken(http: &HttpRequest, what_to_do: &str) -> Error {
-    let kind = http.headers().contains_key(CONTENT_TYPE);
-    let but = if kind { "another one" } else { "none" };
-    let detail = format!("{what_to_do}; the Content-Type is {but}.");
-    Error::refused(Code::UnsupportedMediaType, detail)
+fn kind_of(http: &HttpRequest) -> WrongKind {
+    if http.headers().contains_key(CONTENT_TYPE) {
+        WrongKind::Another
+    } else {
+        WrongKind::None
+    }
 }
 
 fn refuse_parameters(http: &HttpRequest, detail: &'static str) -> Result<()> {

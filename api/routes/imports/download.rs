@@ -1,28 +1,18 @@
 //! `userlist.csv` and `errors.csv`.
 
 use actix_web::{HttpResponse, get, web};
-use serde::Deserialize;
-use utoipa::IntoParams;
 
-use super::requests::ImportPath;
+use super::refusals::{DownloadErrors, ResultErrors};
+use super::requests::{DownloadQuery, ImportPath};
 use crate::domain::ids::ImportId;
 use crate::domain::spreadsheet::Delimiter;
 use crate::routes::csv_file::csv_file;
 use crate::routes::extract::{Guard as _, InOrganization, Query};
-use crate::routes::problem::{OrganizationErrors, Problem, QueryErrors, ResultErrors};
+use crate::routes::problem::Problem;
+use crate::routes::refusals::{NoSuchImport, OrganizationErrors};
 use crate::services::authorization::{Permission as _, ReadImports};
 use crate::services::imports::results::{self, ResultFile};
 use crate::services::unit_of_work::UnitOfWork;
-
-/// How the file is written.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct DownloadQuery {
-    /// What divides the cells: `comma` unless given. Spreadsheet programs expect `semicolon` where the comma
-    /// is the decimal separator.
-    delimiter: Option<Delimiter>,
-}
 
 /// Download the list of accounts with their passwords
 ///
@@ -44,7 +34,7 @@ pub struct DownloadQuery {
             example = "row,email,password,username,account_type,status,error_code,error\r\n\
                 1,jane.doe@school.example,seven green ducks 7,Jane Doe,student,created,,\r\n"
         ),
-        QueryErrors, OrganizationErrors, ResultErrors
+        DownloadErrors, OrganizationErrors, NoSuchImport, ResultErrors
     ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
@@ -79,7 +69,7 @@ pub async fn download_userlist(
             example = "email,password,username,error_code,error\r\n\
                 jane,seven green ducks 7,Jane Doe,email_invalid,The address needs an @.\r\n"
         ),
-        QueryErrors, OrganizationErrors, ResultErrors
+        DownloadErrors, OrganizationErrors, NoSuchImport, ResultErrors
     ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]

@@ -3,6 +3,7 @@
 mod create;
 mod download;
 mod reader_thread;
+mod refusals;
 mod requests;
 mod responses;
 mod upload;
@@ -13,11 +14,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use self::refusals::{ImportFinished, ResultErrors};
 use self::requests::ImportPath;
 use self::responses::{ImportBody, ImportPage, ImportRowBody, ImportRowPage};
 use super::extract::{Guard as _, InOrganization, OrganizationPath, Query};
 use super::page::{PageQuery, PageSize, Paged, parse_cursor};
-use super::problem::{ConflictErrors, OrganizationErrors, Problem, QueryErrors, ResultErrors};
+use super::problem::Problem;
+use super::refusals::{NoSuchImport, OrganizationErrors, PageErrors};
 use crate::domain::imports::RowOutcome;
 use crate::domain::spreadsheet::TEMPLATE_HEADER;
 use crate::services::authorization::{ManageImports, Permission as _, ReadImports};
@@ -72,7 +75,7 @@ async fn get_import_template() -> HttpResponse {
     params(OrganizationPath, PageQuery),
     responses(
         (status = 200, description = "A page.", body = ImportPage),
-        QueryErrors, OrganizationErrors
+        PageErrors, OrganizationErrors
     ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
@@ -105,7 +108,10 @@ async fn list_imports(
 #[utoipa::path(
     tag = "Imports",
     params(ImportPath),
-    responses((status = 200, description = "The import.", body = ImportBody), OrganizationErrors),
+    responses(
+        (status = 200, description = "The import.", body = ImportBody),
+        OrganizationErrors, NoSuchImport
+    ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/imports/{import_id}")]
@@ -146,7 +152,7 @@ pub struct RowParameters {
     params(ImportPath, RowParameters),
     responses(
         (status = 200, description = "A page.", body = ImportRowPage),
-        QueryErrors, OrganizationErrors
+        PageErrors, OrganizationErrors, NoSuchImport
     ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
@@ -185,7 +191,7 @@ async fn list_import_rows(
     params(ImportPath),
     responses(
         (status = 200, description = "What was done of it.", body = ImportBody),
-        OrganizationErrors, ConflictErrors
+        OrganizationErrors, NoSuchImport, ImportFinished
     ),
     extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
@@ -211,7 +217,10 @@ async fn cancel_import(
 #[utoipa::path(
     tag = "Imports",
     params(ImportPath),
-    responses((status = 204, description = "Gone."), OrganizationErrors, ResultErrors),
+    responses(
+        (status = 204, description = "Gone."),
+        OrganizationErrors, NoSuchImport, ResultErrors
+    ),
     extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
 #[delete("/v1/organizations/{organization_id}/imports/{import_id}/credentials")]

@@ -36,6 +36,16 @@ pub struct ImportPath {
     pub import_id: ImportId,
 }
 
+/// How the file is written.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DownloadQuery {
+    /// What divides the cells: `comma` unless given. Spreadsheet programs expect `semicolon` where the comma
+    /// is the decimal separator.
+    pub(super) delimiter: Option<Delimiter>,
+}
+
 /// The form of an upload.
 #[derive(ToSchema)]
 #[schema(as = ImportUpload, examples(json!({

@@ -7,6 +7,7 @@ use actix_web::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::reader_thread::{Piece, ReaderEnded, ReaderThread, Uploader};
+use super::refusals::no_place;
 use super::requests::Fields;
 use crate::domain::spreadsheet::ReadOptions;
 use crate::error::{Code, Error, Result};
@@ -29,12 +30,7 @@ pub(super) async fn create(
 ) -> Result<HttpResponse> {
     let uploads = request.sender().state.uploads.clone();
     let uploader = Uploader::permitted(request).await?;
-    let place = uploads.take(uploader.by()).await.ok_or_else(|| {
-        Error::refused(
-            Code::RateLimited,
-            "Other files are being uploaded at this moment. Try again in a few seconds.",
-        )
-    })?;
+    let place = uploads.take(uploader.by()).await.ok_or_else(no_place)?;
     let reader = ReaderThread::start(uploader)?;
     let arriving = Arriving::new(form, &place);
     Ok(receive(reader, unread, arriving).await?.into())

@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{self, Bytes};
 
+use super::refusals::list_too_large;
 use super::requests::{Fields, UsernamesRequest};
 use super::responses::accepted;
 use crate::crypto::digest::sha256;
@@ -107,10 +108,7 @@ pub(super) async fn create(
 /// `payload_too_large`, or `malformed_request` where it broke off.
 async fn receive(payload: web::Payload) -> Result<Bytes> {
     let received = payload.to_bytes_limited(MAX_LIST).await;
-    let received = received.map_err(|_| {
-        let detail = "A list of names has at most 8 MiB. Divide it, and send the parts one by one.";
-        Error::refused(Code::PayloadTooLarge, detail)
-    })?;
+    let received = received.map_err(|_| list_too_large())?;
     received.map_err(|_| {
         let detail = "The body broke off. Nothing was imported: send it again.";
         Error::refused(Code::MalformedRequest, detail)

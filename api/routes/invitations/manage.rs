@@ -5,21 +5,23 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::requests::{CreateInvitationsRequest, ListInvitationsParams};
+use super::requests::{CreateInvitationsRequest, ListInvitationsParams, no_address};
 use super::responses::{InvitationBody, InvitationPage, InvitationResults};
 use crate::domain::ids::{InvitationId, OrganizationId};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::routes::extract::idempotency::{self, NoBody};
 use crate::routes::extract::{
     Guard as _, IdempotencyHeader, InOrganization, OrganizationPath, Query,
 };
 use crate::routes::page::Paged;
-use crate::routes::problem::{
-    BodyErrors, ConflictErrors, MailErrors, OrganizationErrors, Problem, QueryErrors,
+use crate::routes::problem::{Problem, problems};
+use crate::routes::refusals::{
+    BodyErrors, EndedInvitation, LastAdmin, NoSeat, NoSuchInvitation, OrganizationErrors,
+    PageErrors, TooManyTries, UnverifiedSender, WrongAccountType,
 };
 use crate::services::authorization::{Invite, Permission as _, ReadInvitations};
 use crate::services::idempotency::StoredResponse;
-use crate::services::invitations;
+use crate::services::invitations::{self, group_not_managed};
 use crate::state::State;
 
 /// Mounts these operations.
@@ -63,7 +65,7 @@ struct InvitationPath {
             description = "What came of each address, in the order given.",
             body = InvitationResults
         ),
-        BodyErrors, OrganizationErrors, ConflictErrors, MailErrors
+        BodyErrors, OrganizationErrors, NoAddress, WrongAccountType, UnverifiedSender, TooManyTries
     ),
     extensions(("x-permission" = json!(Invite::NAME)))
 )]
@@ -93,7 +95,7 @@ async fn create_invitations(
     params(OrganizationPath, ListInvitationsParams),
     responses(
         (status = 200, description = "A page.", body = InvitationPage),
-        QueryErrors, OrganizationErrors
+        PageErrors, OrganizationErrors
     ),
     extensions(("x-permission" = json!(ReadInvitations::NAME)))
 )]
@@ -124,7 +126,7 @@ async fn list_invitations(
     params(InvitationPath),
     responses(
         (status = 200, description = "The invitation.", body = InvitationBody),
-        OrganizationErrors
+        OrganizationErrors, NoSuchInvitation
     ),
     extensions(("x-permission" = json!(ReadInvitations::NAME)))
 )]
@@ -151,7 +153,7 @@ async fn get_invitation(
     params(InvitationPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The invitation as it is now.", body = InvitationBody),
-        OrganizationErrors, ConflictErrors, MailErrors
+        OrganizationErrors, NoSuchInvitation, ResendErrors, UnverifiedSender, EndedInvitation, NoSeat, TooManyTries
     ),
     extensions(("x-permission" = json!(Invite::NAME)))
 )]
@@ -182,7 +184,7 @@ async fn resend_invitation(
     params(InvitationPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The invitation as it is now.", body = InvitationBody),
-        OrganizationErrors, ConflictErrors
+        OrganizationErrors, NoSuchInvitation, EndedInvitation, LastAdmin
     ),
     extensions(("x-permission" = json!(Invite::NAME)))
 )]
@@ -201,4 +203,15 @@ async fn revoke_invitation(
         })
     });
     Ok(execution.await?.into())
+}
+
+fn already_member() -> Error {
+    Error::already_member()
+}
+
+problems! {
+    /// Of a list of addresses.
+    NoAddress: no_address;
+    /// Of sending an invitation again.
+    ResendErrors: group_not_managed already_member;
 }

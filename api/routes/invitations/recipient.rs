@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::requests::{AnswerInvitationRequest, InvitationTokenRequest};
+use super::requests::{AnswerInvitationRequest, InvitationTokenRequest, neither_token_nor_id};
 use super::responses::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
 use crate::domain::client_address::Client;
 use crate::error::{Error, Result};
@@ -11,10 +11,13 @@ use crate::routes::extract::idempotency;
 use crate::routes::extract::{
     Anonymous, Authenticated, ClientAddress, Guard as _, IdempotencyHeader, Json,
 };
-use crate::routes::problem::{
-    BodyErrors, InvitationErrors, InvitationLinkErrors, MailErrors, Problem, SessionErrors,
+use crate::routes::problem::{Problem, problems};
+use crate::routes::refusals::{
+    AccountDeactivated, BodyErrors, EndedInvitation, ExpiredInvitation, SessionErrors,
+    TooManyTries, UnknownInvitation,
 };
 use crate::services::idempotency::{Execution, StoredResponse};
+use crate::services::invitations::errors::{for_another_address, mailbox_unproved};
 use crate::services::invitations::{self, InvitationKey};
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
@@ -39,7 +42,7 @@ pub(super) fn mount(config: &mut ServiceConfig<'_>) {
     security(()),
     responses(
         (status = 200, description = "The invitation.", body = InvitationPreview),
-        BodyErrors, InvitationLinkErrors
+        BodyErrors, UnknownInvitation, EndedInvitation
     )
 )]
 #[post("/v1/invitations/preview")]
@@ -65,7 +68,8 @@ async fn preview_invitation(
     params(IdempotencyHeader),
     responses(
         (status = 200, description = "Joined: the caller is a member.", body = AcceptedInvitation),
-        BodyErrors, SessionErrors, InvitationErrors
+        BodyErrors, SessionErrors, AnswerErrors, UnknownInvitation, EndedInvitation,
+        ExpiredInvitation, AccountDeactivated
     )
 )]
 #[post("/v1/invitations/accept")]
@@ -93,7 +97,8 @@ async fn accept_invitation(
     security((), ("access_token" = [])),
     responses(
         (status = 204, description = "Declined."),
-        BodyErrors, SessionErrors, InvitationErrors
+        BodyErrors, SessionErrors, AnswerErrors, UnknownInvitation, EndedInvitation,
+        ExpiredInvitation
     )
 )]
 #[post("/v1/invitations/decline")]
@@ -128,7 +133,7 @@ async fn decline_invitation(
     params(IdempotencyHeader),
     responses(
         (status = 202, description = "If there is still something to be invited to, a mail is on its way."),
-        BodyErrors, InvitationLinkErrors, MailErrors
+        BodyErrors, UnknownInvitation, TooManyTries
     )
 )]
 #[post("/v1/invitations/renew")]
@@ -168,7 +173,10 @@ fn count_request(tx: &mut UnitOfWork<'_>, token: &str, client: &Client) -> Resul
 /// is shown none, because anybody may have typed that address: `email_verified` tells.
 #[utoipa::path(
     tag = "My account",
-    responses((status = 200, description = "The invitations.", body = MyInvitationList), SessionErrors)
+    responses(
+        (status = 200, description = "The invitations.", body = MyInvitationList),
+        SessionErrors
+    )
 )]
 #[get("/v1/me/invitations")]
 async fn list_my_invitations(
@@ -185,4 +193,9 @@ async fn list_my_invitations(
         })
         .await?;
     Ok(web::Json(list))
+}
+
+problems! {
+    /// Of accepting and declining an invitation.
+    AnswerErrors: neither_token_nor_id mailbox_unproved for_another_address;
 }

@@ -104,10 +104,16 @@ impl CreateInvitationsRequest {
     }
 }
 
+const NO_ADDRESS: &str = "Name at least one address.";
+
+/// The refusal of a list of nobody.
+pub fn no_address() -> Error {
+    Error::invalid("/emails", "missing", NO_ADDRESS)
+}
+
 fn refuse_out_of_range(form: &mut Form, emails: usize, groups: usize) {
     if emails == 0 {
-        let detail = "Name at least one address.".to_owned();
-        form.refuse("/emails", "missing", detail);
+        form.refuse("/emails", "missing", NO_ADDRESS.to_owned());
     }
     if emails > MAX_EMAILS {
         let detail = format!("One call takes at most {MAX_EMAILS} addresses.");
@@ -210,11 +216,7 @@ impl AnswerInvitationRequest {
         match (self.token, self.invitation_id) {
             (Some(token), None) => Ok(InvitationKey::Token(token)),
             (None, Some(id)) => Ok(InvitationKey::Id(id)),
-            (None, None) => Err(Error::invalid(
-                "/token",
-                "missing",
-                "Give the token of the mail, or the id of one of your own invitations.",
-            )),
+            (None, None) => Err(neither_token_nor_id()),
             (Some(_), Some(_)) => Err(Error::invalid(
                 "/invitation_id",
                 "invalid",
@@ -222,4 +224,13 @@ impl AnswerInvitationRequest {
             )),
         }
     }
+}
+
+/// The refusal of an answer that names no invitation.
+pub fn neither_token_nor_id() -> Error {
+    Error::invalid(
+        "/token",
+        "missing",
+        "Give the token of the mail, or the id of one of your own invitations.",
+    )
 }

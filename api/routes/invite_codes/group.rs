@@ -4,12 +4,14 @@ use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 
 use super::manage;
 use super::responses::{
-    InviteCodeBody, InviteCodeUsePage, QrPicture, QrQuery, UpdateInviteCodeRequest,
+    CodeLimitErrors, InviteCodeBody, InviteCodeUsePage, PictureErrors, QrPicture, QrQuery,
+    UpdateInviteCodeRequest,
 };
 use crate::routes::extract::idempotency::NoBody;
 use crate::routes::extract::{GroupPath, IdempotencyHeader, InGroup, Json, Query};
 use crate::routes::page::PageQuery;
-use crate::routes::problem::{BodyErrors, OrganizationErrors, Problem, QueryErrors};
+use crate::routes::problem::Problem;
+use crate::routes::refusals::{BodyErrors, NoSuchGroup, OrganizationErrors, PageErrors};
 use crate::services::authorization::{ManageGroupInviteCode, Permission as _, ReadGroupInviteCode};
 
 /// Get a group's invite code
@@ -18,7 +20,10 @@ use crate::services::authorization::{ManageGroupInviteCode, Permission as _, Rea
 #[utoipa::path(
     tag = "Invite codes",
     params(GroupPath),
-    responses((status = 200, description = "The code.", body = InviteCodeBody), OrganizationErrors),
+    responses(
+        (status = 200, description = "The code.", body = InviteCodeBody),
+        OrganizationErrors, NoSuchGroup
+    ),
     extensions(("x-permission" = json!(ReadGroupInviteCode::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/groups/{group_id}/invite-code")]
@@ -37,7 +42,7 @@ pub(super) async fn get_group_invite_code(
     params(GroupPath),
     responses(
         (status = 200, description = "The code as it is now.", body = InviteCodeBody),
-        BodyErrors, OrganizationErrors
+        BodyErrors, OrganizationErrors, NoSuchGroup, CodeLimitErrors
     ),
     extensions(("x-permission" = json!(ManageGroupInviteCode::NAME)))
 )]
@@ -57,7 +62,10 @@ pub(super) async fn update_group_invite_code(
 #[utoipa::path(
     tag = "Invite codes",
     params(GroupPath, IdempotencyHeader),
-    responses((status = 200, description = "The new code.", body = InviteCodeBody), OrganizationErrors),
+    responses(
+        (status = 200, description = "The new code.", body = InviteCodeBody),
+        OrganizationErrors, NoSuchGroup
+    ),
     extensions(("x-permission" = json!(ManageGroupInviteCode::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/groups/{group_id}/invite-code/reset")]
@@ -83,7 +91,7 @@ pub(super) async fn reset_group_invite_code(
                 (QrPicture = "image/png", example = "(the bytes of the picture)")
             )
         ),
-        QueryErrors, OrganizationErrors
+        PictureErrors, OrganizationErrors, NoSuchGroup
     ),
     extensions(("x-permission" = json!(ReadGroupInviteCode::NAME)))
 )]
@@ -104,7 +112,7 @@ pub(super) async fn get_group_invite_code_qr(
     params(GroupPath, PageQuery),
     responses(
         (status = 200, description = "A page.", body = InviteCodeUsePage),
-        QueryErrors, OrganizationErrors
+        PageErrors, OrganizationErrors, NoSuchGroup
     ),
     extensions(("x-permission" = json!(ReadGroupInviteCode::NAME)))
 )]

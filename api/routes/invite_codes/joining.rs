@@ -11,8 +11,10 @@ use crate::routes::extract::{
     Authenticated, ClientAddress, Guard as _, IdempotencyHeader, Json, OptionallyAuthenticated,
 };
 use crate::routes::names::{GroupName, OrganizationName};
-use crate::routes::problem::{
-    BodyErrors, CodeLookupErrors, InviteCodeErrors, Problem, SessionErrors,
+use crate::routes::problem::Problem;
+use crate::routes::refusals::{
+    AccountDeactivated, BodyErrors, InviteCodeErrors, OptionalSessionErrors, SessionErrors,
+    TooManyTries, UnknownCode,
 };
 use crate::services::idempotency::StoredResponse;
 use crate::services::invite_codes::guessing::{self, Guesser};
@@ -95,7 +97,7 @@ impl From<Redeemed> for JoinedBody {
     security((), ("access_token" = [])),
     responses(
         (status = 200, description = "Where it leads.", body = InviteCodePreview),
-        BodyErrors, CodeLookupErrors
+        BodyErrors, OptionalSessionErrors, UnknownCode, TooManyTries
     )
 )]
 #[post("/v1/invite-codes/preview")]
@@ -130,7 +132,7 @@ pub(super) async fn preview_invite_code(
     params(IdempotencyHeader),
     responses(
         (status = 200, description = "What came of it.", body = JoinedBody),
-        BodyErrors, SessionErrors, InviteCodeErrors
+        BodyErrors, SessionErrors, InviteCodeErrors, AccountDeactivated, TooManyTries
     )
 )]
 #[post("/v1/invite-codes/redeem")]

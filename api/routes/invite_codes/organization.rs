@@ -4,12 +4,14 @@ use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 
 use super::manage;
 use super::responses::{
-    InviteCodeBody, InviteCodeUsePage, QrPicture, QrQuery, UpdateInviteCodeRequest,
+    CodeLimitErrors, InviteCodeBody, InviteCodeUsePage, PictureErrors, QrPicture, QrQuery,
+    UpdateInviteCodeRequest,
 };
 use crate::routes::extract::idempotency::NoBody;
 use crate::routes::extract::{IdempotencyHeader, InOrganization, Json, OrganizationPath, Query};
 use crate::routes::page::PageQuery;
-use crate::routes::problem::{BodyErrors, OrganizationErrors, Problem, QueryErrors};
+use crate::routes::problem::Problem;
+use crate::routes::refusals::{BodyErrors, OrganizationErrors, PageErrors};
 use crate::services::authorization::{ManageInviteCode, Permission as _, ReadInviteCode};
 
 /// Get the organization's invite code
@@ -18,7 +20,10 @@ use crate::services::authorization::{ManageInviteCode, Permission as _, ReadInvi
 #[utoipa::path(
     tag = "Invite codes",
     params(OrganizationPath),
-    responses((status = 200, description = "The code.", body = InviteCodeBody), OrganizationErrors),
+    responses(
+        (status = 200, description = "The code.", body = InviteCodeBody),
+        OrganizationErrors
+    ),
     extensions(("x-permission" = json!(ReadInviteCode::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/invite-code")]
@@ -37,7 +42,7 @@ pub(super) async fn get_invite_code(
     params(OrganizationPath),
     responses(
         (status = 200, description = "The code as it is now.", body = InviteCodeBody),
-        BodyErrors, OrganizationErrors
+        BodyErrors, OrganizationErrors, CodeLimitErrors
     ),
     extensions(("x-permission" = json!(ManageInviteCode::NAME)))
 )]
@@ -57,7 +62,10 @@ pub(super) async fn update_invite_code(
 #[utoipa::path(
     tag = "Invite codes",
     params(OrganizationPath, IdempotencyHeader),
-    responses((status = 200, description = "The new code.", body = InviteCodeBody), OrganizationErrors),
+    responses(
+        (status = 200, description = "The new code.", body = InviteCodeBody),
+        OrganizationErrors
+    ),
     extensions(("x-permission" = json!(ManageInviteCode::NAME)))
 )]
 #[post("/v1/organizations/{organization_id}/invite-code/reset")]
@@ -83,7 +91,7 @@ pub(super) async fn reset_invite_code(
                 (QrPicture = "image/png", example = "(the bytes of the picture)")
             )
         ),
-        QueryErrors, OrganizationErrors
+        PictureErrors, OrganizationErrors
     ),
     extensions(("x-permission" = json!(ReadInviteCode::NAME)))
 )]
@@ -104,7 +112,7 @@ pub(super) async fn get_invite_code_qr(
     params(OrganizationPath, PageQuery),
     responses(
         (status = 200, description = "A page.", body = InviteCodeUsePage),
-        QueryErrors, OrganizationErrors
+        PageErrors, OrganizationErrors
     ),
     extensions(("x-permission" = json!(ReadInviteCode::NAME)))
 )]

@@ -14,7 +14,11 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, FieldError, Result};
 use crate::mail::Links;
 use crate::routes::extract::nullable;
+use crate::routes::extract::reading::read_query;
 use crate::routes::page::page_body;
+use crate::routes::problem::problems;
+use crate::routes::refusals::refusal_of;
+use crate::services::invite_codes::below_uses;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invite_codes::{CodeChanges, NamedUse, StoredCode};
 
@@ -280,3 +284,14 @@ pub fn picture(code: &StoredCode, links: &Links, format: QrFormat) -> Result<Htt
 #[schema(value_type = String, format = Binary)]
 #[allow(dead_code, reason = "what the document says of bytes")]
 pub struct QrPicture(Vec<u8>);
+
+problems! {
+    /// Of changing a code.
+    CodeLimitErrors: below_uses;
+    /// Of a picture.
+    PictureErrors: wrong_format;
+}
+
+fn wrong_format() -> Error {
+    refusal_of(read_query::<QrQuery>("format=gif"))
+}

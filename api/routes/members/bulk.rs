@@ -12,7 +12,8 @@ use crate::routes::bulk::{outcomes_body, refuse_more_than, refuse_wrong_number};
 use crate::routes::extract::{
     Guard as _, IdempotencyHeader, InOrganization, OrganizationPath, StoredResponse, idempotency,
 };
-use crate::routes::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem};
+use crate::routes::problem::Problem;
+use crate::routes::refusals::{BodyErrors, NobodyNamed, OrganizationErrors, WrongAccountType};
 use crate::services::authorization::{ManageMembers, Permission as _};
 use crate::services::members::bulk::{self, BulkChanges};
 
@@ -72,7 +73,7 @@ outcomes_body! {
     params(OrganizationPath, IdempotencyHeader),
     responses(
         (status = 200, description = "How each ended.", body = UpdatedMembers),
-        BodyErrors, OrganizationErrors, ConflictErrors
+        BodyErrors, OrganizationErrors, NobodyNamed, WrongAccountType
     ),
     extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]

@@ -3,9 +3,13 @@
 use actix_web::{HttpResponse, get};
 
 use super::query::ExportQuery;
+use crate::error::Error;
 use crate::routes::csv_file::csv_file;
+use crate::routes::extract::reading::read_query;
 use crate::routes::extract::{Guard as _, InOrganization, OrganizationPath, Query};
-use crate::routes::problem::{OrganizationErrors, Problem, QueryErrors};
+use crate::routes::page::{MAX_SEARCH, parse_search};
+use crate::routes::problem::{Problem, problems};
+use crate::routes::refusals::{OrganizationErrors, refusal_of};
 use crate::services::authorization::{ListMembers, Permission as _};
 use crate::services::members::export;
 use crate::services::unit_of_work::UnitOfWork;
@@ -30,7 +34,7 @@ use crate::services::unit_of_work::UnitOfWork;
                 member,active,true,false,csv_import,2026-09-01T07:30:00Z,2026-09-01T07:30:00Z,,\
                 7A; Choir\r\n"
         ),
-        QueryErrors, OrganizationErrors
+        ExportErrors, OrganizationErrors
     ),
     extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
@@ -49,4 +53,18 @@ pub async fn export_members(
         .divided_by(delimiter);
     let next_chunk = move |tx: &mut UnitOfWork<'_>| export.next_chunk(tx);
     Ok(csv_file(state, "members.csv", next_chunk))
+}
+
+fn wrong_filter() -> Error {
+    refusal_of(read_query::<ExportQuery>("managed=maybe"))
+}
+
+fn search_too_long() -> Error {
+    let longer = "a".repeat(MAX_SEARCH + 1);
+    refusal_of(parse_search(Some(&longer), MAX_SEARCH))
+}
+
+problems! {
+    /// Of which members, and how they are written.
+    ExportErrors: wrong_filter search_too_long;
 }

@@ -14,7 +14,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Form, Guard as _, InOrganization, Json, MemberPath, OrganizationPath, Query};
 use super::page::Paged;
-use super::problem::{BodyErrors, ConflictErrors, OrganizationErrors, Problem, QueryErrors};
+use super::problem::Problem;
+use super::refusals::{
+    BodyErrors, InvalidUsername, LastAdmin, NoSeat, NoSuchMember, NotManagedHere,
+    OrganizationErrors, PageErrors, UntrustedMember, WrongAccountType,
+};
 use crate::domain::members::{MemberOrder, MemberPosition};
 use crate::domain::organization::{AccountType, Role};
 use crate::domain::username::Username;
@@ -62,7 +66,7 @@ pub struct UpdateMemberRequest {
     params(OrganizationPath, MemberQuery),
     responses(
         (status = 200, description = "A page.", body = MemberListPage),
-        QueryErrors, OrganizationErrors
+        PageErrors, OrganizationErrors
     ),
     extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
@@ -103,7 +107,10 @@ pub fn position(member: &Member, order: MemberOrder) -> MemberPosition {
 #[utoipa::path(
     tag = "Members",
     params(MemberPath),
-    responses((status = 200, description = "The member.", body = MemberBody), OrganizationErrors),
+    responses(
+        (status = 200, description = "The member.", body = MemberBody),
+        OrganizationErrors, NoSuchMember
+    ),
     extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
 #[get("/v1/organizations/{organization_id}/members/{account_id}")]
@@ -129,7 +136,8 @@ async fn get_member(
     params(MemberPath),
     responses(
         (status = 200, description = "The member as it is now.", body = MemberBody),
-        BodyErrors, OrganizationErrors, ConflictErrors
+        BodyErrors, OrganizationErrors, NoSuchMember, InvalidUsername, WrongAccountType, UntrustedMember,
+        NotManagedHere, LastAdmin, NoSeat
     ),
     extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]

@@ -11,8 +11,10 @@ use crate::error::Error;
 use crate::routes::extract::{
     Form, Guard as _, IdempotencyHeader, InOrganization, MemberPath, StoredResponse, idempotency,
 };
-use crate::routes::problem::{
-    BodyErrors, ConflictErrors, HashingErrors, OrganizationErrors, Problem,
+use crate::routes::problem::Problem;
+use crate::routes::refusals::{
+    BodyErrors, HashingErrors, InvalidPassword, NoSuchMember, NotManagedHere, OrganizationErrors,
+    UnverifiedSender,
 };
 use crate::services::authorization::{Permission as _, ResetPasswords};
 use crate::services::idempotency::Execution;
@@ -70,7 +72,8 @@ pub struct MemberPassword {
     params(MemberPath, IdempotencyHeader),
     responses(
         (status = 200, description = "What to sign in with.", body = MemberPassword),
-        BodyErrors, OrganizationErrors, ConflictErrors, HashingErrors
+        BodyErrors, OrganizationErrors, NoSuchMember, InvalidPassword, NotManagedHere, UnverifiedSender,
+        HashingErrors
     ),
     extensions(("x-permission" = json!(ResetPasswords::NAME)))
 )]

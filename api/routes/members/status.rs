@@ -5,11 +5,16 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::responses::MemberBody;
+use crate::error::Error;
 use crate::routes::extract::idempotency::NoBody;
+use crate::routes::extract::reading::read_query;
 use crate::routes::extract::{
     Guard as _, IdempotencyHeader, InOrganization, MemberPath, Query, StoredResponse,
 };
-use crate::routes::problem::{ConflictErrors, OrganizationErrors, Problem, QueryErrors};
+use crate::routes::problem::{Problem, problems};
+use crate::routes::refusals::{
+    LastAdmin, MemberActive, NoSeat, NoSuchMember, NotManagedHere, OrganizationErrors, refusal_of,
+};
 use crate::services::authorization::{ManageMembers, Permission as _};
 use crate::services::members::{removal, status};
 
@@ -35,7 +40,7 @@ pub struct RemovalQuery {
     params(MemberPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The member as it is now.", body = MemberBody),
-        OrganizationErrors, ConflictErrors
+        OrganizationErrors, NoSuchMember, LastAdmin
     ),
     extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
@@ -63,7 +68,7 @@ pub async fn deactivate_member(
     params(MemberPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The member as it is now.", body = MemberBody),
-        OrganizationErrors, ConflictErrors
+        OrganizationErrors, NoSuchMember, NoSeat
     ),
     extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
@@ -96,7 +101,7 @@ pub async fn reactivate_member(
     params(MemberPath, RemovalQuery),
     responses(
         (status = 204, description = "Removed, or deleted."),
-        QueryErrors, OrganizationErrors, ConflictErrors
+        RemovalErrors, OrganizationErrors, NoSuchMember, NotManagedHere, MemberActive, LastAdmin
     ),
     extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
@@ -117,4 +122,13 @@ pub async fn remove_member(
         })
         .await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+fn wrong_flag() -> Error {
+    refusal_of(read_query::<RemovalQuery>("delete_account=maybe"))
+}
+
+problems! {
+    /// Of how far a removal goes.
+    RemovalErrors: wrong_flag;
 }

@@ -234,7 +234,8 @@ fn digest(email: &EmailAddress) -> [u8; 16] {
     half
 }
 
-fn refused(error: ReadError) -> Error {
+/// The refusal of a file that cannot be read to its end.
+pub fn refused(error: ReadError) -> Error {
     match error {
         ReadError::Refused(FileRefused { kind, detail }) => {
             let code = match kind {

@@ -35,7 +35,7 @@ use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{DomainEvent, ImportEvent, ImportSummary};
 use crate::domain::ids::ImportId;
-use crate::domain::imports::{RowEnd, RowError, RowOutcome};
+use crate::domain::imports::{ImportStatus, RowEnd, RowError, RowOutcome};
 use crate::error::{Code, Error, Result};
 use crate::store::import_rows::{self, ImportRow, RowQuery};
 use crate::store::imports::{self, Import, ImportsQuery};
@@ -204,7 +204,7 @@ pub fn cancel(
         let results_expire_at = tx.now().plus(tx.services.config.results_lifetime);
         let cancelled = imports::cancel(tx.connection, &seen, tx.now(), results_expire_at)?;
         let Some(import) = cancelled else {
-            return Err(finished_already(&load(tx, permit, id)?));
+            return Err(finished_already(load(tx, permit, id)?.status));
         };
         end_pending(tx, &import, &RowError::new(RowOutcome::Cancelled))?;
         release_seats(tx, &import)?;
@@ -215,10 +215,11 @@ pub fn cancel(
     })
 }
 
-fn finished_already(import: &Import) -> Error {
+/// The refusal to cancel an import that has ended in this way.
+pub fn finished_already(status: ImportStatus) -> Error {
     Error::refused(
         Code::ImportFinished,
-        format!("This import has ended already: it is {}.", import.status),
+        format!("This import has ended already: it is {status}."),
     )
 }
 

@@ -91,10 +91,7 @@ pub fn open(
 
 fn require_readable(import: &Import, now: Timestamp) -> Result<()> {
     if !import.status.is_finished() {
-        return Err(Error::refused(
-            Code::ImportNotReady,
-            "This import has not ended yet. Watch its status, and come back when it has.",
-        ));
+        return Err(not_ready());
     }
     let expired = import.results_expire_at.is_some_and(|at| at <= now);
     if expired || import.results_discarded_at.is_some() {
@@ -103,7 +100,16 @@ fn require_readable(import: &Import, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-fn results_are_gone() -> Error {
+/// The refusal of the results of an import that has not ended.
+pub fn not_ready() -> Error {
+    Error::refused(
+        Code::ImportNotReady,
+        "This import has not ended yet. Watch its status, and come back when it has.",
+    )
+}
+
+/// The refusal of results that have expired, or were discarded.
+pub fn results_are_gone() -> Error {
     Error::refused(
         Code::ResultsExpired,
         "The results of this import are gone, and the passwords with them. Who has no password gets a \

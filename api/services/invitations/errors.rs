@@ -9,7 +9,7 @@ pub(super) fn no_such_invitation() -> Error {
 }
 
 /// The refusal of a secret that belongs to no invitation.
-pub(super) fn unknown() -> Error {
+pub fn unknown() -> Error {
     Error::refused(
         Code::InvitationUnknown,
         "There is no invitation behind this link. It may have been used up, or a newer link has \
@@ -18,7 +18,7 @@ pub(super) fn unknown() -> Error {
 }
 
 /// The refusal of an invitation that has expired.
-pub(super) fn expired() -> Error {
+pub fn expired() -> Error {
     Error::refused(
         Code::InvitationExpired,
         "This invitation has expired. Ask for a new link: it is sent to the same mailbox.",
@@ -26,7 +26,7 @@ pub(super) fn expired() -> Error {
 }
 
 /// The refusal of an invitation that has ended in this way.
-pub(super) fn ended(status: InvitationStatus) -> Error {
+pub fn ended(status: InvitationStatus) -> Error {
     let detail = match status {
         InvitationStatus::Accepted => "This invitation has been accepted already.",
         InvitationStatus::Declined => {
@@ -38,4 +38,21 @@ pub(super) fn ended(status: InvitationStatus) -> Error {
         }
     };
     Error::refused(Code::InvitationEnded, detail)
+}
+
+/// The refusal of an account other than the one that the invitation was sent to.
+pub fn for_another_address() -> Error {
+    Error::refused(
+        Code::InvitationForAnotherAddress,
+        "This invitation is for another address. Sign in with the address that it was sent to.",
+    )
+}
+
+/// The refusal of a session of an account whose address is not verified.
+pub fn mailbox_unproved() -> Error {
+    Error::refused(
+        Code::EmailNotVerified,
+        "Nothing has proved yet that this address is yours. Follow the link in the invitation's \
+         mail, or verify the address first.",
+    )
 }

@@ -6,7 +6,7 @@ use super::renewal::renew;
 use super::view::InvitationView;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{GroupId, InvitationId, OrganizationId};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::services::authorization::{Invite, Permission, Permit, ReadInvitations};
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::trust;
@@ -91,11 +91,28 @@ pub fn resend(
         let locked = lock(tx.connection, &known)?;
         let invitation = locked.ok_or_else(no_such_invitation)?;
         let groups = group_ids(tx.connection, id)?;
-        permit.require_within_reach(tx.connection, &groups, invitation.account_type)?;
+        permit
+            .require_within_reach(tx.connection, &groups, invitation.account_type)
+            .map_err(beyond_reach)?;
         renew(tx, &invitation)?;
         limits::take(tx, &uses(&invitation.email, permit.organization.id))?;
         load(tx, id)
     })
+}
+
+/// The request names no groups, so that none of its fields is at fault.
+fn beyond_reach(error: Error) -> Error {
+    match error.code() {
+        Code::ValidationFailed => group_not_managed(),
+        _ => error,
+    }
+}
+
+/// The refusal of an invitation to a group that the caller does not manage any more.
+pub fn group_not_managed() -> Error {
+    Error::forbidden(
+        "You do not manage all groups of this invitation any more. Ask their managers, or an admin.",
+    )
 }
 
 fn group_ids(connection: &mut Connection, id: InvitationId) -> Result<Vec<GroupId>> {

@@ -7,7 +7,7 @@
 //! A fixed lock order (organization, account, invitation, seats, membership) prevents deadlocks.
 
 mod creation;
-mod errors;
+pub mod errors;
 mod inviter;
 mod lifecycle;
 mod links;
@@ -22,7 +22,7 @@ pub use creation::{AddressResult, GivenAddress, NewInvitations, create};
 pub use lifecycle::{
     accept_by_use, expire_overdue, lock_of_account, revoke_of_account, revoke_of_member,
 };
-pub use manage::{find, list, require_visible, resend};
+pub use manage::{find, group_not_managed, list, require_visible, resend};
 pub use recipient::{
     Acceptance, InvitationKey, ReceivedInvitation, accept, address_of, decline_mailed, decline_own,
     of_caller, preview, renew,

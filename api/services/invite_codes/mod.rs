@@ -111,16 +111,21 @@ pub fn update(
         if !invite_codes::update(tx.connection, &known, changes)? {
             // Not found where it was deleted meanwhile.
             find(tx, code.0)?;
-            return Err(Error::invalid(
-                "/max_uses",
-                "below_uses",
-                "The code has been used more often already. Pause or reset it to let nobody in.",
-            ));
+            return Err(below_uses());
         }
         let changes = named(changes);
         publish(tx, &known, InviteCodeEvent::Updated { changes })?;
         find(tx, code.0)
     })
+}
+
+/// The refusal of a maximum below the uses that were counted already.
+pub fn below_uses() -> Error {
+    Error::invalid(
+        "/max_uses",
+        "below_uses",
+        "The code has been used more often already. Pause or reset it to let nobody in.",
+    )
 }
 
 /// What was set, by its name in the API.

@@ -116,7 +116,11 @@ fn is_in(
     Ok(role.is_some())
 }
 
-fn require_open(status: CodeStatus) -> Result<()> {
+/// Refuses a code that lets nobody in.
+///
+/// # Errors
+/// `code_paused`, `code_expired`, `code_used_up`.
+pub fn require_open(status: CodeStatus) -> Result<()> {
     let (code, detail) = match status {
         CodeStatus::Open => return Ok(()),
         CodeStatus::Paused => (
@@ -162,12 +166,17 @@ fn require_welcome(
     let is_deactivated = membership.is_some_and(|m| m.status == MembershipStatus::Deactivated);
     let is_removed = removed_at.is_some_and(|removed_at| target.code.issued_at <= removed_at);
     if is_deactivated || is_removed {
-        return Err(Error::refused(
-            Code::CodeBlockedForYou,
-            "This invite code does not let you back in. Ask the people who run the organization.",
-        ));
+        return Err(blocked());
     }
     Ok(())
+}
+
+/// The refusal of somebody whom an admin deactivated or removed.
+pub fn blocked() -> Error {
+    Error::refused(
+        Code::CodeBlockedForYou,
+        "This invite code does not let you back in. Ask the people who run the organization.",
+    )
 }
 
 /// Whether the join has to wait until the address is verified, as a code for certain domains asks.
@@ -181,11 +190,7 @@ fn is_pending(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -
         return Ok(false);
     }
     if !domains.iter().any(|domain| domain.has(&account.email)) {
-        return Err(Error::refused(
-            Code::CodeDomainNotAllowed,
-            "This invite code is for email addresses of other domains. Use the address that the \
-             organization knows you by.",
-        ));
+        return Err(for_other_domains());
     }
     if account.email_verified_at.is_some() || account.generated_address {
         return Ok(false);
@@ -202,6 +207,15 @@ fn is_pending(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -
     };
     pending_joins::insert(tx.connection, &join)?;
     Ok(true)
+}
+
+/// The refusal of an address of a domain that the code is not for.
+pub fn for_other_domains() -> Error {
+    Error::refused(
+        Code::CodeDomainNotAllowed,
+        "This invite code is for email addresses of other domains. Use the address that the \
+         organization knows you by.",
+    )
 }
 
 fn admit(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Result<CodeOutcome> {

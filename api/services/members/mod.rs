@@ -124,7 +124,8 @@ fn require_managed(account: &Account, organization: OrganizationId) -> Result<()
     Err(not_managed_here())
 }
 
-fn not_managed_here() -> Error {
+/// The refusal of an account that is its owner's, or another organization's.
+pub fn not_managed_here() -> Error {
     Error::refused(
         Code::NotManagedHere,
         "This organization does not manage the account: its owner registered it, another organization \

@@ -51,10 +51,7 @@ pub fn delete_account(
         let (account, known) = memberships::find(tx, organization, id)?;
         require_managed(&account, organization)?;
         if known.status == MembershipStatus::Active {
-            return Err(Error::refused(
-                Code::MemberActive,
-                "Deactivate the member first: a deletion cannot be undone.",
-            ));
+            return Err(member_active());
         }
         // Before the deletion, which takes what the event refers to.
         let event = MemberEvent::Deleted {
@@ -64,4 +61,12 @@ pub fn delete_account(
         events::publish(tx, about(permit, id, event))?;
         departures::delete_account(tx, id, Author::Organization(organization))
     })
+}
+
+/// The refusal to delete an account whose membership is active.
+pub fn member_active() -> Error {
+    Error::refused(
+        Code::MemberActive,
+        "Deactivate the member first: a deletion cannot be undone.",
+    )
 }

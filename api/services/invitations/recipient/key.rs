@@ -5,7 +5,7 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::InvitationId;
 use crate::domain::password::PasswordOrigin;
 use crate::error::{Code, Error, Result};
-use crate::services::invitations::errors::unknown;
+use crate::services::invitations::errors::{for_another_address, mailbox_unproved, unknown};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::invitations::Invitation;
@@ -72,10 +72,7 @@ pub(super) fn require_addressed_to(invitation: &Invitation, account: &Account) -
     if invitation.account_id == Some(account.id) {
         return Ok(());
     }
-    Err(Error::refused(
-        Code::InvitationForAnotherAddress,
-        "This invitation is for another address. Sign in with the address that it was sent to.",
-    ))
+    Err(for_another_address())
 }
 
 /// Refuses a session that does not prove the mailbox: of an account whose address is not verified, or whose
@@ -91,10 +88,7 @@ pub(super) fn require_mailbox(account: &Account) -> Result<()> {
              the mailbox is yours. Follow the link in the invitation's mail, or set a password by a \
              link from /v1/auth/password/forgot first."
         }
-        (None, _) => {
-            "Nothing has proved yet that this address is yours. Follow the link in the invitation's \
-             mail, or verify the address first."
-        }
+        (None, _) => return Err(mailbox_unproved()),
     };
     Err(Error::refused(Code::EmailNotVerified, detail))
 }
