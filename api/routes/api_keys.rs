@@ -127,7 +127,7 @@ page_body! {
 #[schema(examples(json!({
     "name": "Timetable",
     "scopes": ["members:read", "groups:read"],
-    "expires_at": "2027-09-01T07:30:00Z"
+    "expires_at": "2099-12-31T23:59:59Z"
 })))]
 pub struct CreateApiKeyRequest {
     /// Need not be unique: the hint tells keys apart.

@@ -116,6 +116,7 @@ pub struct AuditQuery {
     subject_id: Option<String>,
     /// At this moment or later.
     #[serde(default, deserialize_with = "time_or_day")]
+    #[param(example = "2026-09-01T00:00:00Z")]
     from: Option<Timestamp>,
     /// Before this moment.
     #[serde(default, deserialize_with = "time_or_day")]

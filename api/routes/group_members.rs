@@ -94,7 +94,7 @@ page_body! {
 pub struct GroupMemberQuery {
     /// Words in any order, each any part of the name or the address; case, accents, apostrophes and
     /// hyphens do not matter.
-    #[param(max_length = 254)]
+    #[param(max_length = 254, example = "jane")]
     search: Option<String>,
     group_role: Option<GroupRole>,
     account_type: Option<AccountType>,
@@ -137,7 +137,7 @@ pub struct RemoveGroupMembersRequest {
 /// As what somebody is to be in a group.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(examples(json!({ "role": "manager" })))]
+#[schema(examples(json!({ "role": "member" }), json!({ "role": "manager" })))]
 pub struct UpdateGroupMemberRequest {
     role: GroupRole,
 }

@@ -114,7 +114,7 @@ pub struct UpdateGroupRequest {
 #[into_params(parameter_in = Query)]
 pub struct GroupQuery {
     /// Words in any order, each any part of the name; case and accents do not matter.
-    #[param(max_length = 100)]
+    #[param(max_length = 100, example = "7A")]
     search: Option<String>,
     /// How many entries: 1 to 200.
     #[param(minimum = 1, maximum = 200, default = 50)]

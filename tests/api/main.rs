@@ -24,6 +24,7 @@ mod configuration;
 mod crash;
 mod crash_usernames;
 mod documentation;
+mod examples;
 mod groups;
 mod health;
 mod idempotency;

@@ -21,11 +21,24 @@ pub struct Operation {
     body: Option<Body>,
     /// The schema of its JSON body, whose references are followed.
     schema: Value,
+    examples: Vec<Example>,
 }
 
 enum Body {
     Json(Value),
     File,
+}
+
+/// What the document shows filled in of a request.
+#[derive(Debug)]
+pub enum Example {
+    Query(Vec<(String, String)>),
+    /// Another body than JSON comes with the query parameters that have an example.
+    Body {
+        kind: String,
+        body: Value,
+        query: Vec<(String, String)>,
+    },
 }
 
 /// What deletes comes last: the others need what is there.
@@ -94,6 +107,7 @@ impl Operation {
             description: description.clone(),
             body: body_of(document, &description["requestBody"]["content"]),
             schema: schema_of(document, &description["requestBody"]["content"]),
+            examples: examples_of(document, description),
         }
     }
 
@@ -103,6 +117,11 @@ impl Operation {
             Body::Json(example) => Some(example),
             Body::File => None,
         }
+    }
+
+    /// Every example of a request for it: of each body, or of each query parameter and all of them.
+    pub fn examples(&self) -> &[Example] {
+        &self.examples
     }
 
     /// The schema of its JSON body.
@@ -191,6 +210,70 @@ fn body_of(document: &Value, content: &Value) -> Option<Body> {
     Some(Body::Json(
         schema.expect("no schema")["examples"][0].clone(),
     ))
+}
+
+fn examples_of(document: &Value, description: &Value) -> Vec<Example> {
+    let parameters = description["parameters"].as_array().into_iter().flatten();
+    let in_query = parameters.filter(|it| it["in"] == "query");
+    let query: Vec<(String, Vec<String>)> = in_query
+        .map(|parameter| {
+            (
+                text(&parameter["name"]),
+                examples_of_parameter(document, parameter),
+            )
+        })
+        .collect();
+    let filled_in = query
+        .iter()
+        .filter_map(|(name, examples)| Some((name.clone(), examples.first()?.clone())));
+    let filled_in: Vec<_> = filled_in.collect();
+    let Some(contents) = description["requestBody"]["content"].as_object() else {
+        let each = query.iter().flat_map(|(name, examples)| {
+            let pairs = examples
+                .iter()
+                .map(|example| (name.clone(), example.clone()));
+            pairs.map(|pair| Example::Query(vec![pair]))
+        });
+        let all = (filled_in.len() > 1).then(|| Example::Query(filled_in.clone()));
+        return each.chain(all).collect();
+    };
+    let bodies = contents.iter().flat_map(|(kind, content)| {
+        let bodies = examples_of_content(document, content).into_iter();
+        bodies.map(|body| Example::Body {
+            kind: kind.clone(),
+            body,
+            query: filled_in.clone(),
+        })
+    });
+    bodies.collect()
+}
+
+/// Its example or default, or each of the words that a form offers.
+fn examples_of_parameter(document: &Value, parameter: &Value) -> Vec<String> {
+    let schema = resolved(document, &parameter["schema"]);
+    let own = [
+        &parameter["example"],
+        &schema["default"],
+        &schema["examples"][0],
+    ];
+    let own = own.into_iter().find(|example| !example.is_null());
+    let words = schema["enum"].as_array().into_iter().flatten();
+    let plain = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+    own.into_iter().chain(words).map(plain).collect()
+}
+
+fn examples_of_content(document: &Value, content: &Value) -> Vec<Value> {
+    if let Some(example) = content.get("example") {
+        return vec![example.clone()];
+    }
+    let schema = &content["schema"];
+    let choice = schema["oneOf"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|it| it.get("$ref").is_some());
+    let examples = resolved(document, choice.unwrap_or(schema))["examples"].take();
+    examples.as_array().cloned().unwrap_or_default()
 }
 
 /// The schema of a JSON body, without the choice to send none.

@@ -29,8 +29,7 @@ use crate::state::State;
 #[schema(examples(json!({
     "email": "jane.doe@school.example",
     "password": "seven green ducks 7",
-    "username": "Jane Doe",
-    "invite_code": "ABCDE-FGHJK"
+    "username": "Jane Doe"
 })))]
 pub struct RegisterRequest {
     /// The address to sign in with; its case does not matter.
@@ -46,7 +45,7 @@ pub struct RegisterRequest {
     /// `Accept-Language`, else English.
     language: Option<Language>,
     /// The invite code to join with, in any case, with or without dashes and spaces.
-    #[schema(max_length = 2000)]
+    #[schema(max_length = 2000, examples("ABCDE-FGHJK"))]
     invite_code: Option<String>,
     #[serde(default)]
     #[schema(inline)]

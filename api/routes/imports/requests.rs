@@ -85,8 +85,7 @@ pub struct ImportUpload {
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({
     "usernames": ["Jane Doe", "Li Ming", "Jane Doe"],
-    "account_type": "student",
-    "group_ids": ["01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c15"]
+    "account_type": "student"
 })))]
 pub struct UsernamesRequest {
     /// Names of 1 to 100 characters; blank ones are skipped, and those that are none become rows with
@@ -112,6 +111,7 @@ pub struct UsernamesRequest {
 #[allow(dead_code, reason = "read one by one, as the fields of a form are")]
 pub struct UsernameParameters {
     /// What the people become: needed for `text/plain`, not taken for anything else.
+    #[param(example = "student")]
     account_type: Option<AccountType>,
     /// For `text/plain`: groups that everybody joins, separated by commas.
     #[param(max_items = 100, style = Form, explode = false)]

@@ -45,7 +45,6 @@ impl ToSchema for TypedAddress {}
 #[schema(examples(json!({
     "emails": ["jane.doe@school.example", "joe@school.example"],
     "account_type": "student",
-    "group_ids": ["01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12"],
     "language": "fi",
     "note": "Welcome to 7A!\nMs Green",
     "valid_days": 14
@@ -143,7 +142,7 @@ fn valid_days(form: &mut Form, days: Option<i64>) -> ValidDays {
 pub struct ListInvitationsParams {
     status: Option<InvitationStatus>,
     /// Words in any order, each any part of the address; case and accents do not matter.
-    #[param(max_length = 254)]
+    #[param(max_length = 254, example = "jane.doe@school.example")]
     search: Option<String>,
     /// How many entries: 1 to 200.
     #[param(minimum = 1, maximum = 200, default = 50)]

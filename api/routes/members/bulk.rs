@@ -28,9 +28,7 @@ const MAX_GROUPS: usize = 50;
         "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
         "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13"
     ],
-    "account_type": "student",
-    "add_group_ids": ["01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12"],
-    "remove_group_ids": []
+    "account_type": "student"
 })))]
 pub struct UpdateMembersRequest {
     #[schema(min_items = 1, max_items = 500)]

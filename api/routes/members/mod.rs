@@ -48,7 +48,10 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
 /// What to change of a member; absent fields stay.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(examples(json!({ "role": "admin", "account_type": "teacher" })))]
+#[schema(examples(
+    json!({ "account_type": "student" }),
+    json!({ "role": "admin", "account_type": "teacher" })
+))]
 pub struct UpdateMemberRequest {
     role: Option<Role>,
     /// Takes a seat of the new type and frees one of the old.

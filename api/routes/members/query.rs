@@ -26,7 +26,7 @@ macro_rules! member_query {
         pub struct $name {
             /// Words in any order, each any part of the name or the address; case, accents, apostrophes
             /// and hyphens do not matter.
-            #[param(max_length = 254)]
+            #[param(max_length = 254, example = "jane")]
             search: Option<String>,
             account_type: Option<AccountType>,
             role: Option<Role>,
@@ -34,7 +34,7 @@ macro_rules! member_query {
             /// Members of this group.
             group_id: Option<GroupId>,
             /// The part of the address behind the `@`, in any spelling.
-            #[param(max_length = 253)]
+            #[param(max_length = 253, example = "school.example")]
             email_domain: Option<String>,
             /// Whether the address is verified.
             email_verified: Option<bool>,
@@ -42,12 +42,14 @@ macro_rules! member_query {
             managed: Option<bool>,
             /// Registered at this moment or later.
             #[serde(default, deserialize_with = "time_or_day")]
+            #[param(example = "2026-09-01T00:00:00Z")]
             registered_from: Option<Timestamp>,
             /// Registered before this moment.
             #[serde(default, deserialize_with = "time_or_day")]
             registered_to: Option<Timestamp>,
             /// Last active at this moment or later.
             #[serde(default, deserialize_with = "time_or_day")]
+            #[param(example = "2026-09-01T00:00:00Z")]
             last_active_from: Option<Timestamp>,
             /// Last active before this moment.
             #[serde(default, deserialize_with = "time_or_day")]
