@@ -10,6 +10,8 @@ pub fn complete(document: &mut Value) {
     add_shared_headers(document);
     empty_security(document);
     describe_cookie(document);
+    let registered = "/paths/~1v1~1auth~1register/post/responses/201/links/get_me";
+    set(document, registered, json!({ "operationId": "get_me" }));
     let readers = readers(document);
     for (path, operation) in posts(document) {
         link_to_reader(&path, operation, &readers);
@@ -113,7 +115,9 @@ fn add_shared_headers(document: &mut Value) {
         else {
             return;
         };
-        let is_limited = responses.contains_key("429");
+        // Where it is shared, no limit is met: the server has too much to do.
+        let too_many = responses.get("429");
+        let is_limited = too_many.is_some_and(|response| response.get("$ref").is_none());
         for response in responses.values_mut() {
             name_headers(response, &pages, is_limited);
         }
@@ -165,11 +169,12 @@ fn names_of_pages(document: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The operations that read one thing, by their paths.
+/// The operations that read one thing, by their paths; of what nothing reads, those that delete it.
 fn readers(document: &Value) -> Vec<(String, String)> {
     let paths = part(document, "/paths").as_object();
     let readers = paths.into_iter().flatten().filter_map(|(path, item)| {
-        let id = part(item, "/get/operationId").as_str()?;
+        let reads = part(item, "/get/operationId").as_str();
+        let id = reads.or_else(|| part(item, "/delete/operationId").as_str())?;
         Some((path.clone(), id.to_owned()))
     });
     readers.collect()

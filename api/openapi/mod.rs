@@ -37,7 +37,8 @@ use crate::routes::{self, problem};
             `Authorization: Bearer <access_token>`. Integrations send an API key instead: \
             `Authorization: Bearer rck_…`.\n\n\
             **Problems.** Whatever does not end well is `application/problem+json` (RFC 9457) with a \
-            stable `code` and the request's id.\n\n\
+            stable `code` and the request's id. Each operation lists the codes that it gives with each status, and \
+            shows each by an example of its name.\n\n\
             **Lists** come in pages: send `next_cursor` back as `cursor` for the next one; a `Link` \
             header names it too.\n\n\
             **Repetitions.** Operations that create or send take an `Idempotency-Key`: a name that you \

@@ -17,23 +17,20 @@ use crate::routes::problem::PROBLEM_JSON;
 const STATUSES: [(&str, &str); 12] = [
     ("400", "The request cannot be read"),
     ("401", "Not signed in, or not proved"),
-    ("403", "Seen, but not allowed"),
+    ("403", "Not allowed"),
     ("404", "Not there, or not for the caller to see"),
     ("409", "It does not fit with what is there"),
     ("410", "It was there, and is gone"),
     ("413", "The body is too large"),
     ("415", "The body is of a type that is not taken here"),
     ("422", "A field or a file breaks a rule"),
-    (
-        "429",
-        "Too many at once: wait as long as `Retry-After` says",
-    ),
+    ("429", "Too many at once"),
     ("500", "A fault of the server"),
-    (
-        "503",
-        "Away for the moment: wait as long as `Retry-After` says",
-    ),
+    ("503", "Away for the moment"),
 ];
+
+/// The refusal of whoever has met a limit, which the headers of every response tell of then.
+const LIMITED: &str = "too_many_tries";
 
 /// Lists the refusals of a set in an operation, except those whose code it lists itself.
 pub fn list<S: IntoResponses>(operation: &mut Operation) {
@@ -68,7 +65,8 @@ pub fn add_components(components: &mut Components) {
 /// Where two refusals have one name.
 pub fn describe(operation: &mut Operation, components: &mut Components) -> Result<()> {
     let listed = take_listed(operation);
-    let is_limited = listed.contains_key("429");
+    let mut refusals = listed.values().flatten();
+    let is_limited = refusals.any(|refusal| refusal.name == LIMITED);
     for (status, refusals) in listed {
         let response = response_of(&status, &refusals);
         // Those of a limited operation tell of its limits.
@@ -155,7 +153,11 @@ fn description(status: &str, refusals: &[Refusal]) -> String {
     let meaning = STATUSES.iter().find(|(known, _)| *known == status);
     let meaning = meaning.map_or("Refused", |(_, meaning)| meaning);
     let codes: Vec<String> = refusals.iter().map(|it| format!("`{}`", it.code)).collect();
-    format!("{meaning}: {}.", codes.join(", "))
+    let codes = codes.join(", ");
+    match status {
+        "429" | "503" => format!("{meaning}: {codes}. Wait as long as `Retry-After` says."),
+        _ => format!("{meaning}: {codes}."),
+    }
 }
 
 fn headers_of(status: &str) -> &'static [&'static str] {

@@ -55,7 +55,8 @@ struct InvitationPath {
 /// an answer (`already_invited`), nothing is sent: send that one again. Seats go to the first, in the
 /// order given (`no_seat`). Staff invite students and learners only, and into groups that they manage.
 ///
-/// The invitations of one organization are limited (`invitations`); only what is sent is counted.
+/// Where mail leaves by SMTP, the caller's own address has to be verified (`email_not_verified`). The invitations
+/// of one organization are limited (`invitations`); only what is sent is counted.
 #[utoipa::path(
     tag = "Invitations",
     params(OrganizationPath, IdempotencyHeader),
@@ -146,8 +147,9 @@ async fn get_invitation(
 ///
 /// Sends a new link, which replaces the old one, and gives the invitation its whole time again. Pending
 /// ones and those that have expired can be sent again; one to join that has expired reserves a seat
-/// again (`no_seat`). Invitations to one address are limited (`mail_to_address`). Staff send those again
-/// that they sent, into groups that they still manage.
+/// again (`no_seat`). Invitations to one address are limited (`mail_to_address`). Where mail leaves by
+/// SMTP, the caller's own address has to be verified (`email_not_verified`). Staff send those again that they
+/// sent, into groups that they still manage.
 #[utoipa::path(
     tag = "Invitations",
     params(InvitationPath, IdempotencyHeader),

@@ -134,6 +134,9 @@ async fn get_member(
 /// (`no_seat`). Groups are managed by staff and admins: whoever is neither any more becomes a plain
 /// member of the groups that they managed. Only accounts that this organization created can be
 /// renamed (`not_managed_here`).
+///
+/// Who becomes an admin or staff needs a verified address, or an account that this organization manages and
+/// whose password is the owner's own choice (`email_not_verified`); they are signed out elsewhere.
 #[utoipa::path(
     tag = "Members",
     params(MemberPath),
