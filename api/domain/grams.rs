@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::ids::OrganizationId;
-use super::search_key::SearchWords;
 
 /// The longest piece, in characters. Shorter ones are indexed too: Chinese names have two.
 const LONGEST: usize = 3;
@@ -29,15 +28,29 @@ impl Grams {
         Self(grams)
     }
 
-    /// The longest grams of the words that are searched for.
-    pub fn of_words(organization: OrganizationId, words: &SearchWords) -> Self {
+    /// The longest grams that cover the words which are searched for, one behind the other: each more is another
+    /// list to read, and tells little.
+    pub fn of_words<'w>(
+        organization: OrganizationId,
+        words: impl Iterator<Item = &'w str>,
+    ) -> Self {
         let mut grams = BTreeSet::new();
         let hash = Hash::new(organization);
-        for word in words.iter() {
+        for word in words {
             let length = word.chars().count().min(LONGEST);
-            grams.extend(pieces(word, length).map(|piece| hash.of(piece)));
+            grams.extend(
+                pieces(word, length)
+                    .step_by(LONGEST)
+                    .map(|piece| hash.of(piece)),
+            );
+            grams.extend(pieces(word, length).last().map(|piece| hash.of(piece)));
         }
         Self(grams)
+    }
+
+    /// Whether there are none, as of no words.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The numbers, in order.
@@ -78,7 +91,7 @@ impl Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::search_key::search_key;
+    use crate::domain::search_key::{SearchWords, search_key};
 
     fn organization(number: u128) -> OrganizationId {
         uuid::Uuid::from_u128(number).into()
@@ -88,7 +101,9 @@ mod tests {
         let organization = organization(1);
         let key = Grams::of_key(organization, &search_key(name)).0;
         let words = SearchWords::parse(search).unwrap();
-        Grams::of_words(organization, &words).0.is_subset(&key)
+        Grams::of_words(organization, words.iter())
+            .0
+            .is_subset(&key)
     }
 
     #[test]

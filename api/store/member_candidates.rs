@@ -1,7 +1,9 @@
-//! Members that one condition leaves, found by an index of that condition alone: where they are few, a page
-//! is chosen among them.
+//! Members that conditions leave, found by an index of each condition alone: where they are few, a page is
+//! chosen among them.
 //!
 //! The statements leave the planner one way only. Which members are many is counted, not estimated.
+
+use std::collections::HashSet;
 
 use diesel::connection::SimpleConnection;
 use diesel::expression::{
@@ -26,17 +28,26 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// How many candidates are few: reading and sorting so many takes some milliseconds.
-const MAX_CANDIDATES: i64 = 5_000;
+const MAX_CANDIDATES: usize = 10_000;
+const ONE_MORE_THAN_FEW: i64 = 10_001;
 
-/// The candidates of an organization by one condition.
-#[derive(Clone, Debug)]
+/// So few candidates that looking at each is faster than reading who fulfils another condition.
+const VERY_FEW: usize = 500;
+
+/// The members that conditions leave, as the numbers of their memberships.
 pub struct Candidates {
+    /// As an array of PostgreSQL, or of JSON.
+    numbers: String,
+    is_postgres: bool,
+}
+
+/// A condition that an index finds the members of.
+struct Search {
     organization: OrganizationId,
     source: Source,
     is_postgres: bool,
 }
 
-#[derive(Clone, Debug)]
 enum Source {
     /// Has all of these grams.
     Grams(String),
@@ -50,24 +61,51 @@ enum Source {
 }
 
 impl Candidates {
-    /// The candidates of a condition of the filter that leaves few; `None` where each leaves many.
+    /// Who fulfils those conditions of the filter that leave few, each by its index; `None` where each leaves many.
     pub fn few(
         connection: &mut Connection,
         organization: OrganizationId,
         filter: &MemberFilter,
     ) -> Result<Option<Self>> {
+        let is_postgres = matches!(connection, Connection::Postgres(_));
+        let mut few: Option<HashSet<i64>> = None;
         for source in sources(connection, organization, filter) {
-            let candidates = Self {
+            let search = Search {
                 organization,
                 source,
-                is_postgres: matches!(connection, Connection::Postgres(_)),
+                is_postgres,
             };
-            let count: i64 = Count(&candidates).get_result(connection)?;
-            if count <= MAX_CANDIDATES {
-                return Ok(Some(candidates));
+            let numbers: Vec<i64> = search.load(connection)?;
+            if numbers.len() > MAX_CANDIDATES {
+                continue;
+            }
+            let mut numbers: HashSet<i64> = numbers.into_iter().collect();
+            if let Some(known) = few {
+                numbers.retain(|number| known.contains(number));
+            }
+            let is_enough = numbers.len() <= VERY_FEW;
+            few = Some(numbers);
+            if is_enough {
+                break;
             }
         }
-        Ok(None)
+        Ok(few.map(|numbers| Self::new(numbers, is_postgres)))
+    }
+
+    fn new(numbers: HashSet<i64>, is_postgres: bool) -> Self {
+        let mut numbers: Vec<i64> = numbers.into_iter().collect();
+        // In the order of the table, its pages are read once.
+        numbers.sort_unstable();
+        let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+        let numbers = numbers.join(",");
+        Self {
+            numbers: if is_postgres {
+                format!("{{{numbers}}}")
+            } else {
+                format!("[{numbers}]")
+            },
+            is_postgres,
+        }
     }
 }
 
@@ -104,12 +142,14 @@ fn sources(
         (filter.email_verified == Some(true), "email_verified"),
     ];
     let few = few.iter().filter(|(is_asked, _)| *is_asked);
-    let words = filter.search.iter().cloned();
     let domain = filter.email_domain.as_ref().and_then(word_of_domain);
-    let grams = words.chain(domain).map(|words| {
-        let grams = Grams::of_words(organization, &words);
-        Source::Grams(member_grams::pattern(connection, &grams))
-    });
+    let words = filter
+        .search
+        .iter()
+        .chain(&domain)
+        .flat_map(SearchWords::iter);
+    let grams = Grams::of_words(organization, words);
+    let grams = (!grams.is_empty()).then(|| member_grams::pattern(connection, &grams));
     let times = [
         (
             "registered_at",
@@ -128,7 +168,7 @@ fn sources(
                 .map(|group| Source::Group(group, filter.group_role)),
         )
         .chain(filter.managed_by.map(Source::ManagedBy))
-        .chain(grams)
+        .chain(grams.map(Source::Grams))
         .chain(times.map(|(column, from, to)| Source::Time(column, from, to)))
         .collect()
 }
@@ -137,9 +177,9 @@ fn word_of_domain(domain: &EmailDomain) -> Option<SearchWords> {
     SearchWords::parse(&format!("@{domain}"))
 }
 
-impl Candidates {
-    /// Writes a query for the numbers of their memberships.
-    fn push_query<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+/// The numbers of the memberships, one more than are few at most.
+impl QueryFragment<MultiBackend> for Search {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         match &self.source {
             Source::Grams(pattern) if self.is_postgres => {
                 out.push_sql("SELECT number FROM member_grams WHERE grams @> ");
@@ -194,21 +234,32 @@ impl Candidates {
                 }
             }
         }
-        Ok(())
+        out.push_sql(" LIMIT ");
+        out.push_bind_param::<BigInt, _>(&ONE_MORE_THAN_FEW)
     }
 }
+
+impl QueryId for Search {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Search {
+    type SqlType = BigInt;
+}
+
+impl RunQueryDsl<Connection> for Search {}
 
 /// The condition that a membership is one of the candidates.
 impl QueryFragment<MultiBackend> for Candidates {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        // An array is read first, and each of its numbers looked up.
         let (before, behind) = if self.is_postgres {
-            ("memberships.number = ANY(ARRAY(", "))")
+            ("memberships.number = ANY(", "::int8[])")
         } else {
-            ("memberships.number IN (", ")")
+            ("memberships.number IN (SELECT value FROM json_each(", "))")
         };
         out.push_sql(before);
-        self.push_query(out.reborrow())?;
+        out.push_bind_param::<Text, _>(&self.numbers)?;
         out.push_sql(behind);
         Ok(())
     }
@@ -229,28 +280,3 @@ impl QueryId for Candidates {
 
 impl AppearsOnTable<memberships::table> for Candidates {}
 impl SelectableExpression<memberships::table> for Candidates {}
-
-/// How many candidates there are, counted until they are no longer few.
-struct Count<'a>(&'a Candidates);
-
-impl QueryFragment<MultiBackend> for Count<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql("SELECT count(*) FROM (");
-        self.0.push_query(out.reborrow())?;
-        out.push_sql(" LIMIT ");
-        out.push_bind_param::<BigInt, _>(&(MAX_CANDIDATES + 1))?;
-        out.push_sql(") AS candidates");
-        Ok(())
-    }
-}
-
-impl QueryId for Count<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Count<'_> {
-    type SqlType = BigInt;
-}
-
-impl RunQueryDsl<Connection> for Count<'_> {}

@@ -2,28 +2,26 @@
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::define_sql_function;
-use diesel::dsl::exists;
+use diesel::dsl::SqlTypeOf;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::BigInt;
 
 use super::Connection;
 use super::accounts::Account;
 use super::connection::MultiBackend;
 use super::member_candidates::{Candidates, forbid_whole_tables};
+use super::member_conditions::{managed_groups, of_groups, of_membership};
 pub use super::member_filter::MemberFilter;
-use super::memberships::{self as stored, Membership};
-use super::row_value::{Unindexed, beyond, up_to};
+use super::member_order::{self as order, Condition, MemberQuery};
+use super::memberships::Membership;
+use super::row_value::Unindexed;
 use super::schema::{accounts, group_memberships, memberships};
 use super::sql_types::Id;
 use super::transaction::transaction;
 use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::members::Direction::{self, Ascending, Descending};
-use crate::domain::members::{MemberKey, MemberOrder, MemberPosition, MemberSort};
-use crate::domain::organization::GroupRole;
-use crate::domain::search_key::SearchWords;
-use crate::domain::timestamp::Timestamp;
-use crate::error::{Error, Result};
+use crate::domain::members::{MemberPosition, MemberSort};
+use crate::error::Result;
 
 /// A member, as lists show them: the account and its membership.
 #[derive(Clone, Queryable, Selectable)]
@@ -42,16 +40,14 @@ pub struct MemberPage {
     pub limit: i64,
 }
 
-/// How many entries of an order are read before candidates are asked for, and how many times as many
-/// from one stretch to the next.
-const FIRST_STRETCH: i64 = 2_000;
-const GROWTH: i64 = 4;
+/// How many members of an order are looked at before candidates are asked for: some hundred microseconds.
+const FIRST_MEMBERS: i64 = 2_000;
 
 /// A page of an organization's members.
 ///
-/// The order is read from the page's beginning, by an index that has all that lists filter by. Where many
-/// match, the page is full soon. Where it is not, and one condition leaves few members, the page is chosen
-/// among these; else the order is read on (`docs/decisions/0077-members-search-index.md`).
+/// The first members of the order are looked at, by an index that has all that lists filter by: where many match,
+/// they fill the page. Where they do not, and one condition leaves few members, the page is chosen among
+/// these; else the order is read to the end of the page (`docs/decisions/0077-members-search-index.md`).
 pub fn list(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -81,114 +77,71 @@ struct Asked<'a> {
     page: &'a MemberPage,
 }
 
-type MemberQuery = memberships::BoxedQuery<'static, MultiBackend, Id>;
-
 impl Asked<'_> {
     /// Whose rows the page has, in its order.
     fn ids(self, connection: &mut Connection) -> Result<Vec<AccountId>> {
         if self.conditions().is_empty() {
-            return self.stretch(connection, self.page.after.as_ref(), None);
+            return self.in_order(connection);
         }
-        let mut length = FIRST_STRETCH.max(self.page.limit.saturating_mul(40));
-        let mut after = self.page.after.clone();
-        let mut found: Vec<AccountId> = Vec::new();
-        let mut has_asked_for_few = false;
-        loop {
-            let until = self.position_behind(connection, after.as_ref(), length)?;
-            found.extend(self.stretch(connection, after.as_ref(), until.as_ref())?);
-            found.truncate(usize::try_from(self.page.limit).map_err(Error::internal)?);
-            if until.is_none() || i64::try_from(found.len()) == Ok(self.page.limit) {
-                return Ok(found);
-            }
-            if !has_asked_for_few && let Some(chosen) = self.chosen_among_few(connection)? {
-                return Ok(chosen);
-            }
-            has_asked_for_few = true;
-            after = until;
-            length = length.saturating_mul(GROWTH);
+        let found = self.among_first(connection)?;
+        if i64::try_from(found.len()) == Ok(self.page.limit) || self.has_no_more(connection)? {
+            return Ok(found);
+        }
+        match self.among_few(connection)? {
+            Some(chosen) => Ok(chosen),
+            None => self.in_order(connection),
         }
     }
 
-    /// The members that match between two positions of the order.
-    fn stretch(
-        self,
-        connection: &mut Connection,
-        after: Option<&MemberPosition>,
-        until: Option<&MemberPosition>,
-    ) -> Result<Vec<AccountId>> {
-        let direction = self.page.order.direction;
-        let never_active = until.and_then(|until| among_never_active(after, until, direction));
-        let mut query = match (never_active, until) {
-            (Some(bounds), _) => self.in_order(None).filter(bounds),
-            (None, Some(until)) => self
-                .in_order(after)
-                .filter(up_to_position(until, direction)),
-            (None, None) => self.in_order(after),
-        };
+    /// The page, read in the order for as long as it takes.
+    fn in_order(self, connection: &mut Connection) -> Result<Vec<AccountId>> {
+        let mut query = self.all();
         for condition in self.conditions() {
             query = query.filter(Unindexed(condition));
         }
         Ok(query.limit(self.page.limit).load(connection)?)
     }
 
-    /// Where the order stands so many members further on; `None` where it has ended before.
-    fn position_behind(
-        self,
-        connection: &mut Connection,
-        after: Option<&MemberPosition>,
-        members: i64,
-    ) -> Result<Option<MemberPosition>> {
-        let query = self.in_order(after).offset(members - 1).limit(1);
-        let last = query.get_result(connection).optional()?;
-        let Some(account) = last else {
-            return Ok(None);
+    /// The members of the page that are among the first of the order.
+    fn among_first(self, connection: &mut Connection) -> Result<Vec<AccountId>> {
+        let query = AmongFirst {
+            first: self.all().select(LISTED).limit(self.looked_at()),
+            conditions: self.conditions().into_iter().map(Unindexed).collect(),
+            order: self.page.order,
+            limit: self.page.limit,
         };
-        let membership = stored::find(connection, self.organization, account)?;
-        Ok(membership.map(|membership| MemberPosition {
-            key: membership.key(self.page.order.by),
-            account,
-        }))
+        Ok(query.load(connection)?)
     }
 
-    /// The organization's members in the order, those behind a position, within the bounds that the filter
-    /// sets to the order itself.
-    fn in_order(self, after: Option<&MemberPosition>) -> MemberQuery {
+    /// Whether the order ends with those that were looked at.
+    fn has_no_more(self, connection: &mut Connection) -> Result<bool> {
+        let query = self.all().offset(self.looked_at()).limit(1);
+        let next: Option<AccountId> = query.get_result(connection).optional()?;
+        Ok(next.is_none())
+    }
+
+    fn looked_at(self) -> i64 {
+        FIRST_MEMBERS.max(self.page.limit)
+    }
+
+    /// The organization's members in the order, behind the page before, within the bounds that the filter sets to
+    /// the order itself.
+    fn all(self) -> MemberQuery {
         let mut query = memberships::table
             .select(memberships::account_id)
             .filter(memberships::organization_id.eq(self.organization))
             .into_boxed();
-        let MemberSort { by, direction } = self.page.order;
-        for bound in times(self.filter).into_iter().filter(|(of, _)| *of == by) {
-            query = query.filter(bound.1);
+        for bound in order::bounds(self.filter, self.page.order.by) {
+            query = query.filter(bound);
         }
-        if let Some(position) = after {
-            query = query.filter(behind_position(position, direction));
+        if let Some(position) = &self.page.after {
+            query = query.filter(order::behind(position, self.page.order.direction));
         }
-        let id = memberships::account_id;
-        match (by, direction) {
-            (MemberOrder::Name, Ascending) => {
-                query.order((memberships::search_key.asc(), id.asc()))
-            }
-            (MemberOrder::Name, Descending) => {
-                query.order((memberships::search_key.desc(), id.desc()))
-            }
-            (MemberOrder::Registered, Ascending) => {
-                query.order((memberships::registered_at.asc(), id.asc()))
-            }
-            (MemberOrder::Registered, Descending) => {
-                query.order((memberships::registered_at.desc(), id.desc()))
-            }
-            (MemberOrder::LastActive, Ascending) => {
-                query.order((memberships::last_active_at.asc(), id.asc()))
-            }
-            (MemberOrder::LastActive, Descending) => {
-                query.order((memberships::last_active_at.desc(), id.desc()))
-            }
-        }
+        order::ordered(query, self.page.order)
     }
 
     /// The page, chosen among the candidates of a condition that leaves few.
-    fn chosen_among_few(self, connection: &mut Connection) -> Result<Option<Vec<AccountId>>> {
+    fn among_few(self, connection: &mut Connection) -> Result<Option<Vec<AccountId>>> {
         match connection {
             Connection::Sqlite(_) => self.chosen(connection),
             Connection::Postgres(_) => transaction(connection, |connection| {
@@ -209,26 +162,22 @@ impl Asked<'_> {
             .filter(candidates)
             .filter(Unindexed(is_here))
             .into_boxed();
-        let bounds = times(self.filter).into_iter();
-        let bounds = bounds.filter_map(|(of, bound)| (of == self.page.order.by).then_some(bound));
-        for condition in self.conditions().into_iter().chain(bounds) {
+        let MemberSort { by, direction } = self.page.order;
+        let behind = self.page.after.as_ref();
+        let behind = behind.map(|position| order::behind(position, direction));
+        let bounds = order::bounds(self.filter, by);
+        for condition in self.conditions().into_iter().chain(bounds).chain(behind) {
             query = query.filter(Unindexed(condition));
         }
-        let MemberSort { by, direction } = self.page.order;
-        if let Some(position) = &self.page.after {
-            query = query.filter(Unindexed(behind_position(position, direction)));
-        }
-        let query = sorted(query, by, direction).limit(self.page.limit);
+        let query = order::sorted(query, self.page.order).limit(self.page.limit);
         Ok(Some(query.load(connection)?))
     }
 
     /// What a member has to be, except for the bounds of the order.
     fn conditions(self) -> Vec<Condition> {
-        let mut conditions = membership_conditions(self.filter);
-        let others = times(self.filter).into_iter();
-        let others = others.filter_map(|(of, bound)| (of != self.page.order.by).then_some(bound));
-        conditions.extend(others);
-        conditions.extend(group_conditions(self.organization, self.filter));
+        let mut conditions = of_membership(self.filter);
+        conditions.extend(order::other_bounds(self.filter, self.page.order.by));
+        conditions.extend(of_groups(self.organization, self.filter));
         conditions
     }
 
@@ -249,170 +198,68 @@ impl Asked<'_> {
     }
 }
 
-type Condition = Box<dyn BoxableExpression<memberships::table, MultiBackend, SqlType = Bool>>;
+/// What an index of an order has.
+type Listed = (
+    memberships::account_id,
+    memberships::search_key,
+    memberships::account_type,
+    memberships::role,
+    memberships::status,
+    memberships::managed,
+    memberships::email_verified,
+    memberships::registered_at,
+    memberships::last_active_at,
+);
 
-fn behind_position(position: &MemberPosition, direction: Direction) -> Condition {
-    let id = position.account;
-    match &position.key {
-        MemberKey::Name(name) => Box::new(beyond(
-            (memberships::search_key, memberships::account_id),
-            (name.clone(), id),
-            direction,
-        )),
-        MemberKey::Registered(at) => Box::new(beyond(
-            (memberships::registered_at, memberships::account_id),
-            (*at, id),
-            direction,
-        )),
-        MemberKey::LastActive(at) => Box::new(beyond(
-            (memberships::last_active_at, memberships::account_id),
-            (*at, id),
-            direction,
-        )),
+const LISTED: Listed = (
+    memberships::account_id,
+    memberships::search_key,
+    memberships::account_type,
+    memberships::role,
+    memberships::status,
+    memberships::managed,
+    memberships::email_verified,
+    memberships::registered_at,
+    memberships::last_active_at,
+);
+
+/// Those of the first members of an order that fulfil the conditions: a bound on how many are looked at, which
+/// diesel's own queries cannot say.
+struct AmongFirst {
+    first: ListedQuery,
+    conditions: Vec<Unindexed>,
+    order: MemberSort,
+    limit: i64,
+}
+
+type ListedQuery = memberships::BoxedQuery<'static, MultiBackend, SqlTypeOf<Listed>>;
+
+impl QueryFragment<MultiBackend> for AmongFirst {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("SELECT memberships.account_id FROM (");
+        QueryFragment::<MultiBackend>::walk_ast(&self.first, out.reborrow())?;
+        out.push_sql(") AS memberships WHERE true");
+        for condition in &self.conditions {
+            out.push_sql(" AND ");
+            condition.walk_ast(out.reborrow())?;
+        }
+        out.push_sql(" ORDER BY ");
+        out.push_sql(order::terms(self.order));
+        out.push_sql(" LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)
     }
 }
 
-/// The bounds of a stretch of members who were all never active. PostgreSQL ends a scan by the first column of
-/// a comparison of row values only, and would read everybody who never was.
-fn among_never_active(
-    after: Option<&MemberPosition>,
-    until: &MemberPosition,
-    direction: Direction,
-) -> Option<Condition> {
-    let never = MemberKey::LastActive(Timestamp::EPOCH);
-    if until.key != never || after.is_some_and(|after| after.key != never) {
-        return None;
-    }
-    let id = memberships::account_id;
-    let same = memberships::last_active_at.eq(Timestamp::EPOCH);
-    match (after, direction) {
-        (None, Ascending) => Some(Box::new(same.and(id.le(until.account)))),
-        (Some(after), Ascending) => Some(Box::new(
-            same.and(id.gt(after.account)).and(id.le(until.account)),
-        )),
-        (Some(after), Descending) => Some(Box::new(
-            same.and(id.lt(after.account)).and(id.ge(until.account)),
-        )),
-        // Who was active comes first.
-        (None, Descending) => None,
-    }
+impl QueryId for AmongFirst {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-fn up_to_position(position: &MemberPosition, direction: Direction) -> Condition {
-    let id = position.account;
-    match &position.key {
-        MemberKey::Name(name) => Box::new(up_to(
-            (memberships::search_key, memberships::account_id),
-            (name.clone(), id),
-            direction,
-        )),
-        MemberKey::Registered(at) => Box::new(up_to(
-            (memberships::registered_at, memberships::account_id),
-            (*at, id),
-            direction,
-        )),
-        MemberKey::LastActive(at) => Box::new(up_to(
-            (memberships::last_active_at, memberships::account_id),
-            (*at, id),
-            direction,
-        )),
-    }
+impl Query for AmongFirst {
+    type SqlType = Id;
 }
 
-define_sql_function! {
-    /// Of a column and itself: the column, and nothing that an index is in the order of.
-    fn coalesce<T: diesel::sql_types::SqlType + diesel::sql_types::SingleValue>(one: T, other: T) -> T;
-}
-
-/// In the order, by sorting.
-fn sorted(query: MemberQuery, by: MemberOrder, direction: Direction) -> MemberQuery {
-    let id = memberships::account_id;
-    let name = coalesce(memberships::search_key, memberships::search_key);
-    let registered = coalesce(memberships::registered_at, memberships::registered_at);
-    let active = coalesce(memberships::last_active_at, memberships::last_active_at);
-    match (by, direction) {
-        (MemberOrder::Name, Ascending) => query.order((name.asc(), id.asc())),
-        (MemberOrder::Name, Descending) => query.order((name.desc(), id.desc())),
-        (MemberOrder::Registered, Ascending) => query.order((registered.asc(), id.asc())),
-        (MemberOrder::Registered, Descending) => query.order((registered.desc(), id.desc())),
-        (MemberOrder::LastActive, Ascending) => query.order((active.asc(), id.asc())),
-        (MemberOrder::LastActive, Descending) => query.order((active.desc(), id.desc())),
-    }
-}
-
-/// The bounds of times, each with the order that it is a stretch of.
-fn times(filter: &MemberFilter) -> Vec<(MemberOrder, Condition)> {
-    let mut bounds: Vec<(MemberOrder, Condition)> = Vec::new();
-    if let Some(from) = filter.registered_from {
-        let bound = memberships::registered_at.ge(from);
-        bounds.push((MemberOrder::Registered, Box::new(bound)));
-    }
-    if let Some(to) = filter.registered_to {
-        let bound = memberships::registered_at.lt(to);
-        bounds.push((MemberOrder::Registered, Box::new(bound)));
-    }
-    if let Some(from) = filter.active_from {
-        let bound = memberships::last_active_at.ge(from);
-        bounds.push((MemberOrder::LastActive, Box::new(bound)));
-    }
-    if let Some(to) = filter.active_to {
-        let bound = memberships::last_active_at.lt(to);
-        bounds.push((MemberOrder::LastActive, Box::new(bound)));
-    }
-    bounds
-}
-
-fn membership_conditions(filter: &MemberFilter) -> Vec<Condition> {
-    let mut conditions: Vec<Condition> = Vec::new();
-    if let Some(account_type) = filter.account_type {
-        conditions.push(Box::new(memberships::account_type.eq(account_type)));
-    }
-    if let Some(role) = filter.role {
-        conditions.push(Box::new(memberships::role.eq(role)));
-    }
-    if let Some(status) = filter.status {
-        conditions.push(Box::new(memberships::status.eq(status)));
-    }
-    if let Some(is_managed) = filter.managed {
-        conditions.push(Box::new(memberships::managed.eq(is_managed)));
-    }
-    if let Some(is_verified) = filter.email_verified {
-        conditions.push(Box::new(memberships::email_verified.eq(is_verified)));
-    }
-    if let Some(domain) = &filter.email_domain {
-        // A key ends with the canonical address, and a domain has no wildcard.
-        conditions.push(Box::new(
-            memberships::search_key.like(format!("%@{domain}")),
-        ));
-    }
-    for pattern in filter.search.iter().flat_map(SearchWords::patterns) {
-        conditions.push(Box::new(memberships::search_key.like(pattern).escape('\\')));
-    }
-    conditions
-}
-
-/// Asked of one member after the other: a group may have everybody.
-fn group_conditions(organization: OrganizationId, filter: &MemberFilter) -> Vec<Condition> {
-    let mut conditions: Vec<Condition> = Vec::new();
-    if let Some(group) = filter.group {
-        let place = group_memberships::table
-            .filter(group_memberships::organization_id.eq(organization))
-            .filter(group_memberships::group_id.eq(group))
-            .filter(group_memberships::account_id.eq(memberships::account_id));
-        conditions.push(match filter.group_role {
-            None => Box::new(exists(place)),
-            Some(role) => Box::new(exists(place.filter(group_memberships::role.eq(role)))),
-        });
-    }
-    if let Some(manager) = filter.managed_by {
-        let place = group_memberships::table
-            .filter(group_memberships::organization_id.eq(organization))
-            .filter(group_memberships::account_id.eq(memberships::account_id))
-            .filter(group_memberships::group_id.eq_any(managed_groups(organization, manager)));
-        conditions.push(Box::new(exists(place)));
-    }
-    conditions
-}
+impl RunQueryDsl<Connection> for AmongFirst {}
 
 /// One member.
 pub fn find(
@@ -443,21 +290,4 @@ pub fn within_reach(
         .select(group_memberships::account_id)
         .load(connection)?;
     Ok(within.into_iter().collect())
-}
-
-diesel::alias!(group_memberships as managed: Managed);
-
-/// The groups that `manager` manages, as a subquery.
-#[diesel::dsl::auto_type]
-fn managed_groups(organization: OrganizationId, manager: AccountId) -> _ {
-    let role: GroupRole = GroupRole::Manager;
-    managed
-        .filter(
-            managed
-                .field(group_memberships::organization_id)
-                .eq(organization),
-        )
-        .filter(managed.field(group_memberships::account_id).eq(manager))
-        .filter(managed.field(group_memberships::role).eq(role))
-        .select(managed.field(group_memberships::group_id))
 }

@@ -28,7 +28,7 @@ pub struct RowComparison<A, B, X, Y> {
 /// Rows that come after `values` in the order of `columns`.
 pub fn beyond<A, B, X, Y>(
     columns: (A, B),
-    values: (X, Y),
+    (x, y): (X, Y),
     direction: Direction,
 ) -> RowComparison<A, B, X::Expression, Y::Expression>
 where
@@ -39,58 +39,13 @@ where
     X: diesel::expression::AsExpression<A::SqlType>,
     Y: diesel::expression::AsExpression<B::SqlType>,
 {
-    compare(
-        columns,
-        values,
-        match direction {
-            Direction::Ascending => ") > (",
-            Direction::Descending => ") < (",
-        },
-    )
-}
-
-/// Rows that come before `values` in the order of `columns`, or stand there.
-pub fn up_to<A, B, X, Y>(
-    columns: (A, B),
-    values: (X, Y),
-    direction: Direction,
-) -> RowComparison<A, B, X::Expression, Y::Expression>
-where
-    A: Expression,
-    B: Expression,
-    A::SqlType: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType,
-    B::SqlType: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType,
-    X: diesel::expression::AsExpression<A::SqlType>,
-    Y: diesel::expression::AsExpression<B::SqlType>,
-{
-    compare(
-        columns,
-        values,
-        match direction {
-            Direction::Ascending => ") <= (",
-            Direction::Descending => ") >= (",
-        },
-    )
-}
-
-fn compare<A, B, X, Y>(
-    columns: (A, B),
-    values: (X, Y),
-    operator: &'static str,
-) -> RowComparison<A, B, X::Expression, Y::Expression>
-where
-    A: Expression,
-    B: Expression,
-    A::SqlType: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType,
-    B::SqlType: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType,
-    X: diesel::expression::AsExpression<A::SqlType>,
-    Y: diesel::expression::AsExpression<B::SqlType>,
-{
-    let (x, y) = values;
     RowComparison {
         columns,
         values: (x.as_expression(), y.as_expression()),
-        operator,
+        operator: match direction {
+            Direction::Ascending => ") > (",
+            Direction::Descending => ") < (",
+        },
     }
 }
 
