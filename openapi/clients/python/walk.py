@@ -1,8 +1,9 @@
 """The way of a school, by the client that openapi-python-client makes of the document."""
 
+import csv
 import sys
 import time
-from io import BytesIO
+from io import BytesIO, StringIO
 from typing import TypeVar
 
 from rollcall_client import AuthenticatedClient, Client
@@ -11,6 +12,7 @@ from rollcall_client.api.invitations import create_invitations
 from rollcall_client.api.invite_codes import get_invite_code
 from rollcall_client.api.joining_by_a_code import redeem_invite_code
 from rollcall_client.api.members import list_members
+from rollcall_client.api.my_account import list_my_memberships
 from rollcall_client.api.organizations import create_organization
 from rollcall_client.api.signing_in import login, register_account
 from rollcall_client.models import (
@@ -43,16 +45,20 @@ anonymous = Client(base_url=BASE_URL)
 def register(email: str, username: str) -> AuthenticatedClient:
     body = RegisterRequest(email=email, password=PASSWORD, username=username)
     registered = taken(register_account.sync(client=anonymous, body=body))
-    return AuthenticatedClient(base_url=BASE_URL, token=registered.access_token)
+    return signed_in(registered.access_token)
+
+
+def signed_in(token: str) -> AuthenticatedClient:
+    return AuthenticatedClient(base_url=BASE_URL, token=token)
 
 
 admin = register("ann@python.example", "Ann")
 body = CreateOrganizationRequest(name="Hill Road School", kind=OrganizationKind.SCHOOL)
 school = taken(create_organization.sync(client=admin, body=body)).id
 
-csv = b"email,password,username\nbob@python.example,,Bob\n"
+people = b"email,password,username\nbob@python.example,,Bob\n"
 upload = ImportUpload(
-    file=File(payload=BytesIO(csv), file_name="people.csv"),
+    file=File(payload=BytesIO(people), file_name="people.csv"),
     account_type=AccountType.STUDENT,
     generate_missing_passwords=True,
 )
@@ -62,7 +68,10 @@ while latest.finished_at is None:
     latest = taken(get_import.sync(school, latest.id, client=admin))
 assert latest.counts.created == 1, latest
 userlist = taken(download_userlist.sync(school, latest.id, client=admin))
-assert "bob@python.example" in userlist
+given = next(csv.DictReader(StringIO(userlist)))["password"]
+tokens = taken(login.sync(client=anonymous, body=LoginRequest(email="bob@python.example", password=given)))
+memberships = taken(list_my_memberships.sync(client=signed_in(tokens.access_token))).items
+assert memberships[0].organization.id == school, memberships
 
 invitation = CreateInvitationsRequest(emails=["eve@python.example"], account_type=AccountType.STUDENT)
 invited = taken(create_invitations.sync(school, client=admin, body=invitation))
