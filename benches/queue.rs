@@ -172,6 +172,7 @@ fn invite(installation: &Installation, school: &School, address: &str, mails: us
             let mail = QueuedMail {
                 to: &account,
                 language: None,
+                priority: None,
                 organization: Some(school.id.parse().unwrap()),
                 cause: format!("invitation {number}"),
                 content: MailContent::JoinLink {

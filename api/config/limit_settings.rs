@@ -73,7 +73,8 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
         Limit::MailFromClient => (
             "limit_mail_from_client",
             "100/1h",
-            "Mails that one client address requested without a session.",
+            "Mails that one client address requested without a session. One over the limit is sent after those that others \
+             wait for.",
         ),
         Limit::Invitations => (
             "limit_invitations",

@@ -29,7 +29,7 @@ string_enum! {
         /// Mails to one address that somebody asked for, for each purpose: password resets, links sent
         /// again, renewed invitations.
         MailToAddress = "mail_to_address",
-        /// Mails that one client address requested without a session.
+        /// Mails that one client address requested without a session: one over the limit goes behind others.
         MailFromClient = "mail_from_client",
         /// Invitations that one organization sends.
         Invitations = "invitations",

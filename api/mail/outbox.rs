@@ -9,6 +9,7 @@ use super::mailbox_limit::{Departure, MailboxLimit};
 use crate::clock::new_id;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{MailId, OrganizationId};
+use crate::domain::jobs::Priority;
 use crate::domain::language::Language;
 use crate::domain::limits::Quota;
 use crate::domain::mail::MailStatus;
@@ -41,6 +42,8 @@ pub struct QueuedMail<'a> {
     pub to: &'a Account,
     /// The account's language where none is given.
     pub language: Option<Language>,
+    /// That of its kind where none is given.
+    pub priority: Option<Priority>,
     /// The organization that causes it; none for what concerns a person alone.
     pub organization: Option<OrganizationId>,
     /// Unique in the installation: a second mail with the same cause is not queued.
@@ -78,6 +81,7 @@ impl Outbox {
             (None, Cause::Others) | (_, Cause::Owner) => Departure::Now,
         };
         let (id, kind) = (new_id::<MailId>(), mail.content.kind());
+        let priority = mail.priority.unwrap_or(kind.priority());
         let queued = Mail {
             id,
             organization_id: mail.organization,
@@ -95,14 +99,14 @@ impl Outbox {
             sent_at: None,
         };
         let inserted = match departure {
-            Departure::Now => mails::insert(connection, &queued, (kind.priority(), now)),
+            Departure::Now => mails::insert(connection, &queued, (priority, now)),
             Departure::At(then) => {
                 let deferred = Mail {
                     status: MailStatus::Deferred,
                     last_error: Some(format!("{MAILBOX_IS_FULL} It is sent at {then}.")),
                     ..queued
                 };
-                mails::insert(connection, &deferred, (kind.priority(), then))
+                mails::insert(connection, &deferred, (priority, then))
             }
             Departure::Never => {
                 let given_up = Mail {

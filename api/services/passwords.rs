@@ -21,6 +21,7 @@ use crate::domain::client_address::Client;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::MailId;
+use crate::domain::jobs::Priority;
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
@@ -60,6 +61,7 @@ fn mail_change(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
     let mail = QueuedMail {
         to: account,
         language: None,
+        priority: None,
         organization: None,
         cause: format!("password changed {} {}", account.id, new_id::<MailId>()),
         content: MailContent::PasswordChanged {
@@ -76,29 +78,62 @@ fn mail_change(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
 /// client does not learn whether. Links that were mailed before stay good for their hour: a stranger
 /// who asks must not take them from the owner.
 ///
+/// Where the client has used up its mails, those beside it are not refused: their mails go behind what others
+/// wait for.
+///
 /// # Errors
-/// `rate_limited` after too many mails to the address, or for the client.
+/// `rate_limited` after too many mails to the address.
 pub fn forgot(tx: &mut UnitOfWork<'_>, email: &EmailAddress, client: &Client) -> Result<()> {
     tx.transaction(|tx| {
-        // Counted before the account is looked up.
-        let mut mails = vec![LimitRequest::one(Limit::MailToAddress, email.as_str())];
-        mails.extend(LimitRequest::by_client(Limit::MailFromClient, client));
-        limits::take(tx, &mails)?;
-        let account = accounts::find_by_email(tx.connection, email)?
-            .filter(|account| account.deactivated_at.is_none() && !account.generated_address);
-        match account {
-            Some(account) => mail_link(tx, &account),
-            None => Ok(()),
+        let by_client = LimitRequest::by_client(Limit::MailFromClient, client);
+        match limits::take(tx, &by_client) {
+            Ok(()) => mail_in_turn(tx, email),
+            Err(refused) if refused.code() == Code::RateLimited => mail_behind(tx, email),
+            Err(error) => Err(error),
         }
     })
 }
 
-fn mail_link(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
+/// Counts the mail before the account is looked up.
+fn mail_in_turn(tx: &mut UnitOfWork<'_>, email: &EmailAddress) -> Result<()> {
+    limits::take(tx, &[to_address(email)])?;
+    match who_forgot(tx, email)? {
+        Some(account) => mail_link(tx, &account, None),
+        None => Ok(()),
+    }
+}
+
+/// Counts the mail to an account only, so that a flood of made-up addresses leaves nothing behind. The client
+/// does not learn that the address has had its mails: that would tell of the account.
+fn mail_behind(tx: &mut UnitOfWork<'_>, email: &EmailAddress) -> Result<()> {
+    let Some(account) = who_forgot(tx, email)? else {
+        return Ok(());
+    };
+    let counted = limits::take(tx, &[to_address(email)]);
+    tx.context.limit_states.forget(&[Limit::MailToAddress]);
+    match counted {
+        Ok(()) => mail_link(tx, &account, Some(Priority::Bulk)),
+        Err(refused) if refused.code() == Code::RateLimited => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn to_address(email: &EmailAddress) -> LimitRequest {
+    LimitRequest::one(Limit::MailToAddress, email.as_str())
+}
+
+fn who_forgot(tx: &mut UnitOfWork<'_>, email: &EmailAddress) -> Result<Option<Account>> {
+    let account = accounts::find_by_email(tx.connection, email)?;
+    Ok(account.filter(|account| account.deactivated_at.is_none() && !account.generated_address))
+}
+
+fn mail_link(tx: &mut UnitOfWork<'_>, account: &Account, priority: Option<Priority>) -> Result<()> {
     let (token, expires_at) =
         mailed_links::issue(tx, TokenKind::SetPassword, account.id, RESET_LIFETIME)?;
     let mail = QueuedMail {
         to: account,
         language: None,
+        priority,
         organization: None,
         cause: format!("password forgotten {} {}", account.id, new_id::<MailId>()),
         content: MailContent::PasswordReset {

@@ -152,6 +152,7 @@ fn mail_owner(tx: &mut UnitOfWork<'_>, old: &Account, new: &Account) -> Result<(
     let mail = QueuedMail {
         to: new,
         language: Some(old.language),
+        priority: None,
         organization: new.managed_by_organization_id,
         cause: format!("account replaced {}", old.id),
         content: MailContent::AccountReplaced {

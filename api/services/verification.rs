@@ -40,6 +40,7 @@ pub fn send(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
     let mail = QueuedMail {
         to: account,
         language: None,
+        priority: None,
         organization: None,
         cause: format!("verify address {} {}", account.id, new_id::<MailId>()),
         content: MailContent::VerifyEmail {

@@ -80,16 +80,32 @@ impl App {
 
     /// On an SQLite file of its own, with a mail server.
     pub fn on_sqlite_with_mail_server() -> Self {
+        Self::on_sqlite_with_mail_server_and(|_| {})
+    }
+
+    /// On an SQLite file of its own, with a mail server, configured in its own way.
+    pub fn on_sqlite_with_mail_server_and(configure: impl FnOnce(&mut Config)) -> Self {
         let server = SmtpServer::plain();
-        let mut app = Self::on_sqlite_with(|config| server.configure(config));
+        let mut app = Self::on_sqlite_with(|config| {
+            server.configure(config);
+            configure(config);
+        });
         app.mail_server = Some(server);
         app
     }
 
     /// On a PostgreSQL database of its own, with a mail server; none where there is no PostgreSQL.
     pub fn on_postgres_with_mail_server() -> Option<Self> {
+        Self::on_postgres_with_mail_server_and(|_| {})
+    }
+
+    /// On a PostgreSQL database of its own, with a mail server, configured in its own way.
+    pub fn on_postgres_with_mail_server_and(configure: impl FnOnce(&mut Config)) -> Option<Self> {
         let server = SmtpServer::plain();
-        let mut app = Self::on_postgres_with(|config| server.configure(config))?;
+        let mut app = Self::on_postgres_with(|config| {
+            server.configure(config);
+            configure(config);
+        })?;
         app.mail_server = Some(server);
         Some(app)
     }

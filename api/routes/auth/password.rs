@@ -145,7 +145,8 @@ const LEAST_TIME: Duration = Duration::from_millis(100);
 ///
 /// Mails the link to the address if it has an account that can use it; it is good once, for an hour.
 /// The response is the same, and takes the same time, whether or not there is such an account. Mails
-/// are limited, to one address (`mail_to_address`) and from one client (`mail_from_client`).
+/// to one address are limited (`mail_to_address`). Where one client asks for many (`mail_from_client`),
+/// further ones are sent after the mail that others wait for.
 #[utoipa::path(
     tag = "Signing in",
     security(()),

@@ -5,12 +5,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::requests::{AnswerInvitationRequest, InvitationTokenRequest, neither_token_nor_id};
 use super::responses::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
-use crate::domain::client_address::Client;
 use crate::error::{Error, Result};
 use crate::routes::extract::idempotency;
-use crate::routes::extract::{
-    Anonymous, Authenticated, ClientAddress, Guard as _, IdempotencyHeader, Json,
-};
+use crate::routes::extract::{Anonymous, Authenticated, Guard as _, IdempotencyHeader, Json};
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
     AccountDeactivated, BodyErrors, EndedInvitation, ExpiredInvitation, SessionErrors,
@@ -125,8 +122,8 @@ async fn decline_invitation(
 ///
 /// The new link replaces one that has expired; it is sent to the mailbox that the old one was sent to,
 /// and nowhere else. The response is the same where nothing is sent: the old link is still good, or
-/// the invitation has been answered or revoked, or no seat is free. Mails are limited, to one address
-/// (`mail_to_address`) and from one client (`mail_from_client`).
+/// the invitation has been answered or revoked, or no seat is free. Mails to one address are limited
+/// (`mail_to_address`).
 #[utoipa::path(
     tag = "Invitations",
     security(()),
@@ -139,7 +136,6 @@ async fn decline_invitation(
 #[post("/v1/invitations/renew")]
 async fn renew_invitation(
     request: Anonymous,
-    ClientAddress(client): ClientAddress,
     json: idempotency::Json<InvitationTokenRequest>,
 ) -> Result<HttpResponse, Problem> {
     let idempotency::Json { idempotency, body } = json;
@@ -149,7 +145,7 @@ async fn renew_invitation(
         if let Some(response) = idempotency.replay(tx)? {
             return Ok(Execution::Replayed(response));
         }
-        count_request(tx, &token, &client)?;
+        count_request(tx, &token)?;
         idempotency.execute(tx, |tx| {
             invitations::renew(tx, &token)?;
             Ok(StoredResponse::accepted_without_body())
@@ -158,13 +154,12 @@ async fn renew_invitation(
     Ok(execution.await?.into())
 }
 
-/// Counts a request for a new link, whatever comes of it.
-fn count_request(tx: &mut UnitOfWork<'_>, token: &str, client: &Client) -> Result<()> {
+/// Counts a request for a new link, whatever comes of it. Whoever has the old one has read the mailbox, so others
+/// beside them use nothing up.
+fn count_request(tx: &mut UnitOfWork<'_>, token: &str) -> Result<()> {
     let address = invitations::address_of(tx, token)?;
     let to_address = LimitRequest::one(Limit::MailToAddress, format!("invitation {address}"));
-    let mut uses = vec![to_address];
-    uses.extend(LimitRequest::by_client(Limit::MailFromClient, client));
-    limits::take(tx, &uses)
+    limits::take(tx, &[to_address])
 }
 
 /// List one's own invitations

@@ -27,6 +27,7 @@ pub(super) fn queue(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
     let mail = QueuedMail {
         to: &maker,
         language: None,
+        priority: None,
         organization: Some(import.organization_id),
         cause: format!("import {} finished", import.id),
         content: content(tx, import)?,

@@ -34,6 +34,7 @@ pub(super) fn queue(
     let mail = QueuedMail {
         to,
         language: Some(invitation.language),
+        priority: None,
         organization: Some(inviter.organization.id),
         // Each link is a cause of its own, so that each gets its mail.
         cause: format!("invitation {} link {}", invitation.id, invitation.links),

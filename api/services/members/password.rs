@@ -104,6 +104,7 @@ fn tell_owner(
     let mail = QueuedMail {
         to: account,
         language: None,
+        priority: None,
         organization: Some(permit.organization.id),
         // Each time is a cause of its own.
         cause: format!("member password reset {}", new_id::<AuditEventId>()),

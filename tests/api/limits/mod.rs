@@ -17,6 +17,7 @@ use crate::support::{App, TestResponse, both_databases};
 
 mod counts;
 mod mailboxes;
+mod mails;
 mod owners;
 mod proxies;
 

@@ -99,6 +99,7 @@ fn queue(state: &State, mails: usize) -> BTreeMap<MailId, String> {
         let post = QueuedMail {
             to: &account,
             language: None,
+            priority: None,
             organization: None,
             cause: token.clone(),
             content: MailContent::PasswordReset {

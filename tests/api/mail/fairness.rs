@@ -26,6 +26,7 @@ fn invite(app: &App, organization: &str, mails: usize) {
         let mail = QueuedMail {
             to: &ada,
             language: None,
+            priority: None,
             organization: Some(id),
             cause: format!("invitation {organization} {number}"),
             content: MailContent::JoinLink {

@@ -79,6 +79,7 @@ fn queue_in(
     let post = QueuedMail {
         to: &account,
         language,
+        priority: None,
         organization: None,
         cause: cause.to_owned(),
         content,
