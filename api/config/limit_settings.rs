@@ -35,7 +35,7 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
         ),
         Limit::SignInAddress => (
             "limit_sign_in_address",
-            "50/1h",
+            "50/1d",
             "Failed sign-ins to one account, from all client addresses together.",
         ),
         Limit::SignInClient => (

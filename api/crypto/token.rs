@@ -37,6 +37,8 @@ string_enum! {
         Invitation = "invitation",
         /// Lets an integration act for the account that created it.
         ApiKey = "api_key",
+        /// Shows that an account has signed in on a device before; it opens nothing.
+        Device = "device",
     }
 }
 
@@ -49,6 +51,7 @@ impl TokenKind {
             Self::SetPassword => "rcp_",
             Self::Invitation => "rci_",
             Self::ApiKey => "rck_",
+            Self::Device => "rct_",
         }
     }
 }

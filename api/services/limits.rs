@@ -3,8 +3,8 @@
 //!
 //! | who wants in | what it meets | what it gets |
 //! |---|---|---|
-//! | somebody who knows one address | `sign_in_account` | 10 passwords at once, 1,450 in a day |
-//! | the same from many places | `sign_in_address` | 100 passwords at once, 2,500 in a day |
+//! | somebody who knows one address | `sign_in_account` | 10 passwords at once, 60 in an hour |
+//! | the same from many places | `sign_in_address` | 100 passwords in a day |
 //! | somebody with one password for many addresses | `sign_in_client` | 1,000 at once, 25,000 in a day |
 //! | somebody who tries invite codes | `code_client` | 300 at once, 7,500 in a day |
 //!

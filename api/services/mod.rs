@@ -21,6 +21,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod invitations;
 pub mod invite_codes;
+pub mod known_devices;
 pub mod known_networks;
 pub mod limit_states;
 pub mod limits;

@@ -6,10 +6,10 @@ use super::context::Principal;
 use super::events;
 use super::invite_codes::guessing::{self, Guesser};
 use super::invite_codes::redemption::{self, Redeemed};
-use super::known_networks;
 use super::limits::{self, Limit, LimitRequest};
 use super::sessions::{self, IssuedSession};
 use super::unit_of_work::UnitOfWork;
+use super::{known_devices, known_networks};
 use super::{takeover, verification};
 use crate::domain::client_address::Client;
 use crate::domain::email_address::EmailAddress;
@@ -95,7 +95,11 @@ pub fn register(tx: &mut UnitOfWork<'_>, registration: Registration) -> Result<R
                 .map(|code| redemption::redeem(tx, &code, &account))
                 .transpose()?;
             verification::send(tx, &account)?;
-            let issued = sessions::insert(tx, account, user_agent)?;
+            let device_token = known_devices::issue(tx, account.id, None)?;
+            let issued = IssuedSession {
+                device_token: Some(device_token),
+                ..sessions::insert(tx, account, user_agent)?
+            };
             Ok(Registered { issued, joined })
         })
     })

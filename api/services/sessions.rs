@@ -36,6 +36,8 @@ pub struct IssuedSession {
     pub refresh_token: Token,
     /// When the session ends unless it is refreshed before.
     pub expires_at: Timestamp,
+    /// The token of the device that has just signed in; none where the session is refreshed.
+    pub device_token: Option<String>,
 }
 
 /// Starts a session for a person who has proved the account's password.
@@ -90,6 +92,7 @@ pub(super) fn insert(
         session: session.id,
         refresh_token,
         expires_at: session.expires_at,
+        device_token: None,
     })
 }
 
@@ -116,6 +119,7 @@ pub fn refresh(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<IssuedSession
         session: session.id,
         refresh_token: rotated.ok_or_else(not_refreshable)?,
         expires_at,
+        device_token: None,
     })
 }
 

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::known_devices::{self, KnownDevice};
 use super::known_networks;
 use super::limits::{self, Limit, LimitRequest};
 use super::sessions::{self, IssuedSession};
@@ -20,8 +21,15 @@ use crate::store::accounts::{self, Account};
 pub struct PasswordCheck {
     account: Option<Box<Account>>,
     uses: Vec<LimitRequest>,
-    /// Who signs in by it; none where somebody is signed in already.
-    client: Option<Client>,
+    /// Where somebody signs in by it; none where somebody is signed in already.
+    place: Option<Place>,
+}
+
+/// Where somebody signs in.
+#[derive(Clone)]
+struct Place {
+    client: Client,
+    device: Option<KnownDevice>,
 }
 
 /// What comparing a password with the stored hash gave.
@@ -38,26 +46,73 @@ impl PasswordCheck {
     }
 }
 
-/// Begins to sign in by an address, as somebody typed it.
+/// Begins to sign in by an address, as somebody typed it, on a device that may have a token of an earlier sign-in.
 ///
 /// # Errors
 /// `rate_limited`.
-pub fn begin(tx: &mut UnitOfWork<'_>, email: &str, client: &Client) -> Result<PasswordCheck> {
+pub fn begin(
+    tx: &mut UnitOfWork<'_>,
+    email: &str,
+    client: &Client,
+    device_token: Option<&str>,
+) -> Result<PasswordCheck> {
     let address = EmailAddress::parse(email).ok();
     let typed = address.as_ref().map_or(email, EmailAddress::as_str);
-    let mut uses = tries_here(typed, client);
-    limits::take(tx, &uses)?;
-    let shared = tries_with_others(typed, client);
-    let counted = limits::take(tx, &shared);
-    let account = match address {
-        Some(address) => accounts::find_by_email(tx.connection, &address)?.map(Box::new),
+    let account = match &address {
+        Some(address) => accounts::find_by_email(tx.connection, address)?.map(Box::new),
         None => None,
     };
-    match counted {
+    let device = match (&account, device_token) {
+        (Some(account), Some(token)) => known_devices::recognise(tx, account.id, token)?,
+        (None, _) | (_, None) => None,
+    };
+    let subject = subject(typed, account.as_deref());
+    let uses = match &device {
+        Some(device) => take_on_device(tx, &subject, device)?,
+        None => take_on_network(tx, &subject, client, account.as_deref())?,
+    };
+    let client = client.clone();
+    Ok(PasswordCheck {
+        account,
+        uses,
+        place: Some(Place { client, device }),
+    })
+}
+
+/// Whose password a try is about. A new password begins the count anew: guesses at another tell nothing of it.
+fn subject(address: &str, account: Option<&Account>) -> String {
+    let password = account.and_then(|account| account.password_hash.as_deref());
+    format!("{address} {}", password.unwrap_or_default())
+}
+
+/// Takes a try of a device on which the owner has signed in. Nobody else has its token, so it has tries of its own
+/// only.
+fn take_on_device(
+    tx: &mut UnitOfWork<'_>,
+    subject: &str,
+    device: &KnownDevice,
+) -> Result<Vec<LimitRequest>> {
+    let tried = LimitRequest::one(Limit::SignInAccount, device.subject()).to(subject);
+    let uses = vec![tried];
+    limits::take(tx, &uses)?;
+    Ok(uses)
+}
+
+/// Takes a try of somebody of whom only the network is seen.
+fn take_on_network(
+    tx: &mut UnitOfWork<'_>,
+    subject: &str,
+    client: &Client,
+    account: Option<&Account>,
+) -> Result<Vec<LimitRequest>> {
+    let mut uses = tries_here(subject, client);
+    limits::take(tx, &uses)?;
+    let shared = tries_with_others(subject, client);
+    match limits::take(tx, &shared) {
         Ok(()) => uses.extend(shared),
         Err(error) if error.code() != Code::RateLimited => return Err(error),
         // Others have used it up, elsewhere or beside the owner, who is to get in all the same.
-        Err(_) if is_at_home(tx, account.as_deref(), client)? => {
+        Err(_) if is_at_home(tx, account, client)? => {
             tx.context.limit_states.forget(&SHARED);
         }
         Err(refused) => {
@@ -66,20 +121,15 @@ pub fn begin(tx: &mut UnitOfWork<'_>, email: &str, client: &Client) -> Result<Pa
             return Err(refused);
         }
     }
-    let client = Some(client.clone());
-    Ok(PasswordCheck {
-        account,
-        uses,
-        client,
-    })
+    Ok(uses)
 }
 
 /// What a try is counted as, whether or not there is such an account: by the client together with the
 /// address, so that failures from elsewhere do not lock the owner out.
-fn tries_here(address: &str, client: &Client) -> Vec<LimitRequest> {
+fn tries_here(subject: &str, client: &Client) -> Vec<LimitRequest> {
     LimitRequest::by_client(Limit::SignInAccount, client)
         .into_iter()
-        .map(|request| request.to(address))
+        .map(|request| request.to(subject))
         .collect()
 }
 
@@ -87,8 +137,8 @@ fn tries_here(address: &str, client: &Client) -> Vec<LimitRequest> {
 const SHARED: [Limit; 2] = [Limit::SignInAddress, Limit::SignInClient];
 
 /// What a try is counted as besides.
-fn tries_with_others(address: &str, client: &Client) -> Vec<LimitRequest> {
-    let mut tries = vec![LimitRequest::one(Limit::SignInAddress, address)];
+fn tries_with_others(subject: &str, client: &Client) -> Vec<LimitRequest> {
+    let mut tries = vec![LimitRequest::one(Limit::SignInAddress, subject)];
     tries.extend(LimitRequest::by_client(Limit::SignInClient, client));
     tries
 }
@@ -115,7 +165,7 @@ pub fn begin_confirmation(tx: &mut UnitOfWork<'_>) -> Result<PasswordCheck> {
     Ok(PasswordCheck {
         account: Some(Box::new(account)),
         uses,
-        client: None,
+        place: None,
     })
 }
 
@@ -185,13 +235,15 @@ pub fn complete(
     comparison: Result<Comparison>,
     user_agent: Option<String>,
 ) -> Result<IssuedSession> {
-    let (uses, client) = (check.uses.clone(), check.client.clone());
+    let (uses, place) = (check.uses.clone(), check.place.clone());
     let (account, rehash) = verified(tx, check, comparison)?;
     let started = tx.transaction(|tx| {
         let account = keep_rehash(tx, account, rehash)?;
-        let issued = sessions::start(tx, account, user_agent)?;
-        if let Some(client) = &client {
-            known_networks::remember(tx, issued.account.id, client)?;
+        let mut issued = sessions::start(tx, account, user_agent)?;
+        if let Some(Place { client, device }) = &place {
+            let account = issued.account.id;
+            known_networks::remember(tx, account, client)?;
+            issued.device_token = Some(known_devices::issue(tx, account, device.as_ref())?);
         }
         limits::refund(tx, &uses)?;
         Ok(issued)

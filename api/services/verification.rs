@@ -118,7 +118,7 @@ pub fn identify(tx: &mut UnitOfWork<'_>, link: &PresentedLink) -> Result<Identif
         return Ok(Identification::Done(Registrant::Session));
     }
     if link.with_password {
-        let check = sign_in::begin(tx, account.email.as_str(), &link.client)?;
+        let check = sign_in::begin(tx, account.email.as_str(), &link.client, None)?;
         return Ok(Identification::Check(check));
     }
     Err(link_alone())

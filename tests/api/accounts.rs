@@ -34,6 +34,7 @@ both_databases!(a_person_registers_and_signs_in_with_any_case, |app| {
             "expires_in": 900,
             "refresh_token": "<text>",
             "must_change_password": false,
+            "device_token": "<text>",
             "joined": null,
         }),
     );

@@ -377,6 +377,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "sign_in",
             "credentials",
             "sessions",
+            "known_devices",
             "known_networks",
             "limits",
             "trust",

@@ -72,6 +72,7 @@ pub struct RegisterRequest {
     "expires_in": 900,
     "refresh_token": "rcr_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw",
     "must_change_password": false,
+    "device_token": "rct_2Ns7Xb0KqWm4TzR8vYcP1LdGhJfE6oUaI9xBtC3nHkQ.1796108400.rct_9Gk2LmXp5QaTz7WvB0sYdRfEhUcJ4oI1nKtN8xCyHbM",
     "joined": {
         "organization": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12", "name": "Hill Road School" },
         "group": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13", "name": "7A" },

@@ -7,7 +7,9 @@ use utoipa::ToSchema;
 use super::refresh_cookie::{self, CookieErrors};
 use super::tokens::{RefreshRequest, SessionKind, Tokens, presented_token, respond};
 use crate::error::Error;
-use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, Json, OptionalJson};
+use crate::routes::extract::{
+    Anonymous, ClientAddress, Guard as _, Json, OptionalJson, optional_token,
+};
 use crate::routes::password_check::compare;
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{AccountDeactivated, BodyErrors, TooManyTries, WrongPassword};
@@ -27,6 +29,10 @@ pub struct LoginRequest {
     #[serde(default)]
     #[schema(inline)]
     session: SessionKind,
+    /// The `device_token` of an earlier sign-in of this account on this device.
+    #[serde(default, deserialize_with = "optional_token")]
+    #[schema(max_length = 200)]
+    device_token: Option<String>,
 }
 
 /// Sign in
@@ -35,7 +41,9 @@ pub struct LoginRequest {
 /// unknown address, a wrong password and an account without a password get the same response
 /// (`wrong_credentials`). The right password of a deactivated account gets `account_deactivated`.
 /// Failures are limited, for the address (`sign_in_address`), for the client (`sign_in_client`) and for
-/// both together (`sign_in_account`); a right password costs nothing.
+/// both together (`sign_in_account`); a right password costs nothing. Keep the `device_token` of the response,
+/// for each account, and send it with the next sign-in: then tries that others have used up, elsewhere or in
+/// the same network, do not count for this device.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
@@ -54,12 +62,13 @@ pub(super) async fn login(
         email,
         password,
         session,
+        device_token,
     } = body.into_inner();
     let state = request.sender().state.clone();
     let user_agent = request.sender().info.user_agent.clone();
     let check = request
         .clone()
-        .run(move |tx, ()| sign_in::begin(tx, &email, &client))
+        .run(move |tx, ()| sign_in::begin(tx, &email, &client, device_token.as_deref()))
         .await?;
     let comparison = compare(&state.services.hasher, check.stored_hash(), password).await;
     let issued = request

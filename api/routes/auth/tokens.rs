@@ -42,7 +42,8 @@ pub struct RefreshRequest {
     "token_type": "Bearer",
     "expires_in": 900,
     "refresh_token": "rcr_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw",
-    "must_change_password": false
+    "must_change_password": false,
+    "device_token": "rct_2Ns7Xb0KqWm4TzR8vYcP1LdGhJfE6oUaI9xBtC3nHkQ.1796108400.rct_9Gk2LmXp5QaTz7WvB0sYdRfEhUcJ4oI1nKtN8xCyHbM"
 })))]
 pub struct Tokens {
     /// A JSON Web Token: send it as `Authorization: Bearer …`.
@@ -59,6 +60,10 @@ pub struct Tokens {
     /// The organization asks that the person chooses a password of their own now. Until they have, the
     /// session opens nothing else: `password_change_required`.
     must_change_password: bool,
+    /// Opens nothing. Keep it on the device, beyond signing out, and send it when this account signs in again;
+    /// it is good for 90 days. `null` where the session was refreshed.
+    #[schema(max_length = 200)]
+    device_token: Option<String>,
 }
 
 impl Tokens {
@@ -75,6 +80,7 @@ impl Tokens {
             token_type: "Bearer",
             expires_in: access_token::LIFETIME.as_secs(),
             must_change_password: issued.account.must_change_password,
+            device_token: issued.device_token.clone(),
         })
     }
 }

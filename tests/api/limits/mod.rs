@@ -16,6 +16,7 @@ use crate::support::people::{PASSWORD, send};
 use crate::support::{App, TestResponse, both_databases};
 
 mod counts;
+mod devices;
 mod mailboxes;
 mod mails;
 mod owners;
@@ -135,7 +136,7 @@ both_databases!(a_right_password_costs_nothing, |app| {
     for _ in 0..20 {
         let answer = sign_in(app, "ann@x.example", PASSWORD).await;
         answer.expect_status(200);
-        let policies = r#""sign_in_account";q=10;w=600, "sign_in_address";q=100;w=3600, "#;
+        let policies = r#""sign_in_account";q=10;w=600, "sign_in_address";q=100;w=86400, "#;
         let policies = format!(r#"{policies}"sign_in_client";q=1000;w=3600"#);
         assert_eq!(answer.header("ratelimit-policy"), policies);
         let standing = answer.header("ratelimit");
