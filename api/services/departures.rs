@@ -9,13 +9,10 @@ use super::unit_of_work::UnitOfWork;
 use super::{events, invitations, memberships};
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::organization::MembershipStatus;
 use crate::error::{Code, Error, Result};
 use crate::store::memberships::Membership;
 use crate::store::organizations::Organization;
-use crate::store::{
-    accounts, managed_accounts, memberships as membership_store, removed_members, seats,
-};
+use crate::store::{accounts, managed_accounts, memberships as membership_store, seats};
 
 /// Ends a membership within the caller's transaction, publishes it, and tells what it was. Revokes what
 /// the organization has offered to the account; an account that it manages is its owner's own from now
@@ -43,21 +40,9 @@ pub(super) fn end(
 pub fn leave(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
     let account = tx.context.principal.session()?.account.id;
     tx.transaction(|tx| {
-        let known = end(tx, organization, account, Departure::Left)?;
-        keep_out_if_deactivated(tx, &known)
+        end(tx, organization, account, Departure::Left)?;
+        Ok(())
     })
-}
-
-/// Leaving is no way around a deactivation, nor is deleting the account and registering the address again:
-/// existing codes do not let them back in.
-fn keep_out_if_deactivated(tx: &mut UnitOfWork<'_>, known: &Membership) -> Result<()> {
-    match known.status {
-        MembershipStatus::Active => Ok(()),
-        MembershipStatus::Deactivated => {
-            let (organization, account, now) = (known.organization_id, known.account_id, tx.now());
-            removed_members::insert(tx.connection, organization, account, now)
-        }
-    }
 }
 
 /// Who deletes an account.
@@ -113,9 +98,8 @@ pub(super) fn delete_account(
     author: Author,
 ) -> Result<()> {
     let elsewhere = author.principal_elsewhere(tx);
-    for (organization, membership) in membership_store::of_account(tx.connection, account)? {
+    for (organization, _) in membership_store::of_account(tx.connection, account)? {
         let id = organization.id;
-        keep_out_if_deactivated(tx, &membership)?;
         let ended = match author {
             Author::Organization(own) if own == id => {
                 end(tx, id, account, Departure::AccountDeleted)

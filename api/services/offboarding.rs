@@ -1,13 +1,14 @@
 //! The one way out of an organization and its groups: membership, seat, admin counter and places in
-//! groups, in the caller's transaction.
+//! groups, in the caller's transaction. Who is deactivated is kept out.
 
 use super::unit_of_work::UnitOfWork;
 use super::{events, memberships};
 use crate::domain::events::{DomainEvent, GroupEvent, MemberEvent};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::organization::MembershipStatus;
 use crate::error::Result;
-use crate::store::group_members;
 use crate::store::memberships::Membership;
+use crate::store::{group_members, removed_members};
 
 /// How a membership ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub(super) enum Departure {
 /// # Errors
 /// `last_admin`.
 pub(super) fn end(tx: &mut UnitOfWork<'_>, known: &Membership, departure: Departure) -> Result<()> {
+    keep_out_if_deactivated(tx, known)?;
     memberships::delete(tx, known)?;
     let (account_type, role) = (known.account_type, known.role);
     let event = match departure {
@@ -38,6 +40,18 @@ pub(super) fn end(tx: &mut UnitOfWork<'_>, known: &Membership, departure: Depart
         event,
     };
     events::publish(tx, event)
+}
+
+/// No end of a membership is a way around a deactivation, nor is registering the address again: existing codes
+/// do not let them back in.
+fn keep_out_if_deactivated(tx: &mut UnitOfWork<'_>, known: &Membership) -> Result<()> {
+    match known.status {
+        MembershipStatus::Active => Ok(()),
+        MembershipStatus::Deactivated => {
+            let (organization, account, now) = (known.organization_id, known.account_id, tx.now());
+            removed_members::insert(tx.connection, organization, account, now)
+        }
+    }
 }
 
 /// Takes people out of a group, and publishes it; who is not in it stays as they are. Tells who was in it.

@@ -7,7 +7,6 @@ use super::context::Principal;
 use super::offboarding::{self, Departure};
 use super::unit_of_work::UnitOfWork;
 use super::{events, memberships, organization_deletion};
-use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::AccountId;
 use crate::domain::timestamp::Timestamp;
@@ -68,26 +67,39 @@ fn replaceable(tx: &mut UnitOfWork<'_>, new: &Account) -> Result<Option<Account>
 }
 
 /// Inserts an account in the place of an abandoned one that has its address; `false`, and nothing changed,
-/// where there is none. The abandoned account is deleted with its sessions, its password, and its memberships;
-/// a member of the organization that manages the new account stays. A mail tells the owner of the address, who
-/// may have registered it and not have read the mail.
+/// where there is none, or where it changes at this moment. The abandoned account is deleted with its sessions,
+/// its password, and its memberships; a member of the organization that manages the new account stays. A mail
+/// tells the owner of the address, who may have registered it and not have read the mail.
 ///
 /// # Errors
-/// `unavailable` where the abandoned account changes at this moment.
+/// `unavailable` where the database is.
 pub(super) fn take_over(tx: &mut UnitOfWork<'_>, new: &Account) -> Result<bool> {
     let Some(old) = replaceable(tx, new)? else {
         return Ok(false);
     };
     let replaced = tx.attempt(|tx| {
-        let left = tx.acting_as(Principal::System, |tx| end_memberships(tx, old.id));
-        match left {
-            Ok(true) => replace(tx, &old, new).map(Attempt::Keep),
-            Ok(false) => Ok(Attempt::Undo(())),
-            Err(error) if error.code() == Code::LastAdmin => Ok(Attempt::Undo(())),
-            Err(error) => Err(error),
+        if tx.acting_as(Principal::System, |tx| end_memberships(tx, old.id))? {
+            replace(tx, &old, new).map(Attempt::Keep)
+        } else {
+            Ok(Attempt::Undo(()))
         }
-    })?;
-    Ok(replaced == Attempt::Keep(()))
+    });
+    match replaced {
+        Ok(replaced) => Ok(replaced == Attempt::Keep(())),
+        Err(error) => stays(&old, error),
+    }
+}
+
+/// An abandoned account that cannot be replaced stays: the others of the same call or batch do not fail with it.
+fn stays(old: &Account, error: Error) -> Result<bool> {
+    match error {
+        Error::Refused(_) | Error::Conflict(_) => Ok(false),
+        Error::Internal(cause) => {
+            tracing::error!(error = %cause, account = %old.id, "an abandoned account cannot be replaced");
+            Ok(false)
+        }
+        Error::Unavailable(_) => Err(error),
+    }
 }
 
 /// Whether the account is a member of the organization that the new one is created for.
@@ -127,8 +139,7 @@ fn end_memberships(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<bool> 
 
 /// Inserts the new account, gives it the invitations to the address, and deletes the old one.
 fn replace(tx: &mut UnitOfWork<'_>, old: &Account, new: &Account) -> Result<()> {
-    let aside = EmailAddress::parse(&format!("{}@taken-over.invalid", old.id));
-    accounts::set_email(tx.connection, old.id, &aside.map_err(Error::internal)?)?;
+    accounts::free_address(tx.connection, old.id)?;
     if !accounts::insert(tx.connection, new)? {
         return Err(Error::conflict("the address was just taken"));
     }

@@ -301,10 +301,11 @@ pub fn remove_password(connection: &mut Connection, id: AccountId) -> Result<()>
     Ok(())
 }
 
-/// Gives the account another address.
-pub fn set_email(connection: &mut Connection, id: AccountId, email: &EmailAddress) -> Result<()> {
+/// Frees the address of an account that is to be deleted in the same transaction. The id takes its place: it
+/// is no address, so that nobody can have registered it.
+pub fn free_address(connection: &mut Connection, id: AccountId) -> Result<()> {
     diesel::update(accounts::table.find(id))
-        .set(accounts::email.eq(email))
+        .set(accounts::email.eq(id.to_string()))
         .execute(connection)?;
     Ok(())
 }

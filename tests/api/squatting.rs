@@ -4,6 +4,10 @@
 use std::time::Duration;
 
 use rollcall::domain::audit::AuditAction;
+use rollcall::domain::events::JoinedBy;
+use rollcall::domain::organization::{AccountType, JoinedVia, Role};
+use rollcall::services::admission::{self, Admission, SeatSource};
+use rollcall::services::unit_of_work::UnitOfWork;
 use rollcall::store::accounts;
 use serde_json::{Value, json};
 
@@ -631,5 +635,141 @@ both_databases!(
         let import = school.import_with(&accepted["id"]).await;
         assert_eq!(import["counts"]["by_outcome"], json!({ "email_taken": 1 }));
         pupil.get(&other.path("")).await.expect_status(200);
+    }
+);
+
+where_mail_leaves!(
+    no_address_that_can_be_registered_keeps_another_from_its_owner,
+    |app| {
+        let school = app.school().await;
+        let squatters = ["ann@x.org", "ben@x.org", "cleo@x.org"];
+        for email in squatters {
+            let squatter = app.register_unverified(email).await;
+            for domain in ["taken-over.invalid", "x.org"] {
+                app.register_unverified(&format!("{}@{domain}", squatter.id))
+                    .await;
+            }
+        }
+        app.advance(WEEK);
+        let row = import(app, &school, "ann@x.org").await;
+        assert_eq!(row["outcome"], "created", "{row}");
+        assert_eq!(invite(app, &school, "ben@x.org").await, "account_created");
+        register(app, "cleo@x.org").await.expect_status(201);
+    }
+);
+
+/// Keeps the database from deleting the account of an address.
+fn pin(app: &App, email: &str) {
+    use diesel::prelude::*;
+    let mut connection = app.state.services.pool.get().unwrap();
+    for statement in [
+        "CREATE TABLE pins (account_id uuid REFERENCES accounts (id))".to_owned(),
+        format!("INSERT INTO pins SELECT id FROM accounts WHERE email = '{email}'"),
+    ] {
+        diesel::sql_query(statement)
+            .execute(&mut **connection)
+            .unwrap();
+    }
+}
+
+where_mail_leaves!(
+    an_account_that_cannot_be_replaced_keeps_nobody_else_waiting,
+    |app| {
+        let school = app.school().await;
+        app.register_unverified("jane@x.org").await;
+        app.advance(WEEK);
+        pin(app, "jane@x.org");
+        let head = admin(app, &school).await;
+        let emails = json!(["ann@x.org", "jane@x.org"]);
+        let body = json!({ "emails": emails, "account_type": "student" });
+        let invited = head.post(&school.path("/invitations"), body).await;
+        let invited = invited.expect_status(200);
+        let outcomes = crate::support::people::outcomes(&invited);
+        assert_eq!(outcomes, ["account_created", "join_link_sent"]);
+        let school = Organization {
+            admin: head,
+            ..school
+        };
+        let csv = "email,password,username\njane@x.org,quiet rivers 11,Jane\n\
+                   ben@x.org,quiet rivers 11,Ben\n";
+        let import = school.import_students(csv).await;
+        assert_eq!(
+            import["counts"]["by_outcome"],
+            json!({ "created": 1, "email_taken": 1 })
+        );
+        register(app, "jane@x.org")
+            .await
+            .expect_problem(409, "email_taken");
+    }
+);
+
+where_mail_leaves!(
+    joining_at_the_moment_of_an_invitation_fails_nobody_elses,
+    |app| {
+        let (school, other) = (
+            app.school().await,
+            app.organization("Other School", "school").await,
+        );
+        let jane = app.register_unverified("jane@x.org").await;
+        app.advance(WEEK);
+        let account = app.account(&jane.id);
+        let organization = other.id.parse().unwrap();
+        let joins = move |tx: &mut UnitOfWork<'_>| {
+            let admission = Admission {
+                organization,
+                account_type: AccountType::Student,
+                role: Role::Member,
+                via: JoinedVia::OrganizationCode,
+                groups: Vec::new(),
+                seats: SeatSource::Free,
+            };
+            admission::admit(tx, &[(&account, JoinedBy::Founding)], &admission)
+        };
+        let head = admin(app, &school).await;
+        let emails = json!(["ann@x.org", "jane@x.org"]);
+        let body = json!({ "emails": emails, "account_type": "student" });
+        let path = school.path("/invitations");
+        let invited = app.during(joins, head.post(&path, body), |_| Ok(())).await;
+        let invited = invited.expect_status(200);
+        let outcomes = crate::support::people::outcomes(&invited);
+        assert_eq!(outcomes[0], "account_created");
+        // SQLite lets the invitation begin after the join.
+        assert!(
+            ["join_link_sent", "account_created"].contains(&outcomes[1]),
+            "{outcomes:?}"
+        );
+    }
+);
+
+where_mail_leaves!(
+    whoever_was_deactivated_does_not_come_back_by_registering_again,
+    |app| {
+        let (school, other) = (
+            app.school().await,
+            app.organization("Other School", "school").await,
+        );
+        let code = school.admin.get(&school.path("/invite-code")).await;
+        let code = json!({ "code": code.expect_status(200)["code"] });
+        for email in ["ann@x.org", "ben@x.org"] {
+            let pupil = app.register_unverified(email).await;
+            join_by_code(&school, &pupil).await;
+            school.deactivate(&school.path_of(&pupil.id)).await;
+        }
+        app.advance(WEEK);
+        let body = json!({
+            "email": "ann@x.org", "password": OWN, "username": "Ann", "invite_code": code["code"],
+        });
+        let registered = app.anonymous().post("/v1/auth/register", body).await;
+        registered.expect_problem(403, "code_blocked_for_you");
+        register(app, "ann@x.org").await.expect_status(201);
+        let row = import(app, &other, "ben@x.org").await;
+        assert_eq!(row["outcome"], "created", "{row}");
+        for (email, password) in [("ann@x.org", OWN), ("ben@x.org", "quiet rivers 11")] {
+            let again = app.sign_in(email, password).await;
+            again
+                .post("/v1/invite-codes/redeem", code.clone())
+                .await
+                .expect_problem(403, "code_blocked_for_you");
+        }
     }
 );

@@ -56,8 +56,8 @@ fn invite(
     // Seats go to the first addresses in the order given.
     let in_order = emails.iter().filter_map(|email| invitees.remove(email));
     let seating = seating::reserve(tx, permit, new, in_order.collect())?;
-    new_accounts::take_over(tx, &seating.seated)?;
-    outcomes.extend(issue::issue(tx, permit, new, &seating.seated)?);
+    let seated = new_accounts::take_over(tx, seating.seated)?;
+    outcomes.extend(issue::issue(tx, permit, new, &seated)?);
     outcomes.extend(seating.unseated);
     tell_verified(tx, permit, &mut outcomes)?;
     Ok(outcomes)

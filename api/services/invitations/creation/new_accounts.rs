@@ -82,12 +82,32 @@ fn create(
 /// account to an invitation that comes to nothing.
 ///
 /// # Errors
-/// `unavailable` where an abandoned account has just come into use.
-pub(super) fn take_over(tx: &mut UnitOfWork<'_>, seated: &[Invitee]) -> Result<()> {
-    for invitee in seated.iter().filter(|invitee| invitee.replaces) {
-        if !takeover::take_over(tx, &invitee.account)? {
-            return Err(Error::conflict("an abandoned account has come into use"));
-        }
+/// As [`replace_abandoned`].
+pub(super) fn take_over(tx: &mut UnitOfWork<'_>, seated: Vec<Invitee>) -> Result<Vec<Invitee>> {
+    seated
+        .into_iter()
+        .map(|invitee| {
+            if invitee.replaces {
+                replace_abandoned(tx, invitee)
+            } else {
+                Ok(invitee)
+            }
+        })
+        .collect()
+}
+
+/// Creates the account. Where the abandoned one has just come into use, it is invited to join like any other.
+///
+/// # Errors
+/// `unavailable` where the abandoned account is deleted at this moment.
+fn replace_abandoned(tx: &mut UnitOfWork<'_>, invitee: Invitee) -> Result<Invitee> {
+    if takeover::take_over(tx, &invitee.account)? {
+        return Ok(invitee);
     }
-    Ok(())
+    let in_use = accounts::find_by_email(tx.connection, &invitee.account.email)?;
+    Ok(Invitee {
+        account: in_use.ok_or_else(|| Error::conflict("an account came and went"))?,
+        kind: InvitationKind::Join,
+        replaces: false,
+    })
 }
