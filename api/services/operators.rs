@@ -1,14 +1,15 @@
 //! The operators of the installation (`docs/permissions.md`).
 
-use super::events;
 use super::unit_of_work::UnitOfWork;
+use super::{credentials, events};
+use crate::crypto::token::TokenKind;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::AccountId;
 use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::{self, Account};
-use crate::store::sessions;
+use crate::store::{mailed_tokens, pending_joins, sessions};
 
 /// Who is to be an operator, with the hash of their password.
 pub struct NewOperator {
@@ -18,8 +19,8 @@ pub struct NewOperator {
 }
 
 /// Creates an operator and tells whether the account is new. An account that has the address already
-/// may be anybody's, since registration proves no mailbox: it gets the new password, loses its
-/// sessions, and is managed by no organization any more.
+/// may be anybody's, since registration proves no mailbox: it gets the new password and is open, and nothing
+/// that others had of it opens it any more ([`promote`]).
 pub fn create(tx: &mut UnitOfWork<'_>, new: NewOperator) -> Result<bool> {
     let mut account = Account::new(new.email, new.username, tx.now());
     account.password_hash = Some(new.password_hash.clone());
@@ -40,7 +41,15 @@ pub fn create(tx: &mut UnitOfWork<'_>, new: NewOperator) -> Result<bool> {
     })
 }
 
-/// Makes the account that has the address an operator.
+/// The links that were mailed to an account and that open, verify or delete it.
+const LINKS: [TokenKind; 3] = [
+    TokenKind::VerifyEmail,
+    TokenKind::DisownAccount,
+    TokenKind::SetPassword,
+];
+
+/// Makes the account that has the address an operator. No organization manages it any more; sessions, API keys,
+/// mailed links and joins that wait are gone.
 fn promote(
     tx: &mut UnitOfWork<'_>,
     email: &EmailAddress,
@@ -49,7 +58,11 @@ fn promote(
     let known = accounts::find_by_email(tx.connection, email)?
         .ok_or_else(|| Error::internal("the account has just vanished"))?;
     accounts::turn_into_operator(tx.connection, known.id, password_hash)?;
-    sessions::delete_all(tx.connection, known.id, None)?;
+    for kind in LINKS {
+        mailed_tokens::delete_of_account(tx.connection, known.id, kind)?;
+    }
+    pending_joins::delete_of_account(tx.connection, known.id)?;
+    credentials::revoke_all(tx, known.id)?;
     Ok(known.id)
 }
 

@@ -340,7 +340,8 @@ pub fn set_language(connection: &mut Connection, id: AccountId, language: Langua
     Ok(())
 }
 
-/// Makes an account an operator's own, with this password and managed by no organization.
+/// Makes an account an operator's own: open, with this password, managed by no organization, and registered by
+/// the command line, not by whoever had typed the address.
 pub fn turn_into_operator(
     connection: &mut Connection,
     id: AccountId,
@@ -353,6 +354,8 @@ pub fn turn_into_operator(
             accounts::password_origin.eq(PasswordOrigin::Owner),
             accounts::must_change_password.eq(false),
             accounts::managed_by_organization_id.eq(None::<OrganizationId>),
+            accounts::deactivated_at.eq(None::<Timestamp>),
+            accounts::self_registered.eq(false),
         ))
         .execute(connection)?;
     Ok(())

@@ -37,6 +37,7 @@ mod logs;
 mod mail;
 mod members;
 mod openapi;
+mod operators;
 mod organizations;
 mod password_to_change;
 mod permits;
