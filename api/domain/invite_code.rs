@@ -176,7 +176,7 @@ string_enum! {
         AlreadyMember = "already_member",
         /// Was a member of the organization, and is in the group now.
         AddedToGroup = "added_to_group",
-        /// The code is limited to email domains: it takes effect when the address is verified.
+        /// The code is limited to email domains, or makes staff: it takes effect when the address is verified.
         WaitsForVerification = "waits_for_verification",
     }
 }

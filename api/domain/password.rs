@@ -43,6 +43,15 @@ string_enum! {
 }
 
 impl PasswordOrigin {
+    /// Whether nobody else than the owner has ever known it.
+    #[must_use]
+    pub const fn is_owner(self) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::Assigned | Self::Replaced => false,
+        }
+    }
+
     /// The origin of a password that somebody chooses who knows the one before.
     #[must_use]
     pub const fn of_next(self) -> Self {

@@ -39,7 +39,7 @@ use crate::services::members::not_managed_here;
 use crate::services::members::removal::member_active;
 use crate::services::memberships::last_admin;
 use crate::services::sign_in::password_needed;
-use crate::services::trust::{untrusted, unverified_sender};
+use crate::services::trust::{password_of_others, untrusted, unverified_sender};
 
 problems! {
     /// Of whatever reads a JSON body.
@@ -106,6 +106,8 @@ problems! {
     NoSeat: no_seat;
     /// Of what an organization does to its own accounts only.
     NotManagedHere: not_managed_here;
+    /// Of what takes a password that nobody else has set.
+    PasswordOfOthers: password_of_others;
     /// Of making somebody an admin or staff.
     UntrustedMember: untrusted;
     /// Of sending mail to others.

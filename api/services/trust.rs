@@ -8,20 +8,54 @@ use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
 use crate::store::sessions;
 
-/// Whether the account may become an admin or staff of the organization: its address is verified and
-/// nobody of another organization knows the password, or the organization manages it and whoever uses it
-/// has chosen the password.
+/// Whether a mailbox stands behind the account's sessions: its address is verified, and its owner chose the
+/// password. Who signs in with a password that somebody else has set, or that was changed by whoever knew such a
+/// one, may be anybody of the organization that has set it.
+pub fn has_mailbox(account: &Account) -> bool {
+    account.email_verified_at.is_some() && account.password_origin.is_owner()
+}
+
+/// Refuses an account whose password somebody else has set, for what only its owner may do.
+///
+/// # Errors
+/// `email_not_verified`.
+pub fn require_own_password(account: &Account) -> Result<()> {
+    if account.password_origin.is_owner() {
+        return Ok(());
+    }
+    if account.generated_address {
+        return Err(Error::refused(
+            Code::EmailNotVerified,
+            "This account has no mailbox that could show whose it is. Register with an email address of your \
+             own, and try again with that account.",
+        ));
+    }
+    Err(password_of_others())
+}
+
+/// The refusal of a password that somebody else has set.
+pub fn password_of_others() -> Error {
+    Error::refused(
+        Code::EmailNotVerified,
+        "Somebody else has set this account's password, so signing in does not show that you read its mailbox. \
+         Set a password of your own by the link that /v1/auth/password/forgot mails you, then try again.",
+    )
+}
+
+/// Whether the account may become an admin or staff of the organization: a mailbox stands behind it, or it has a
+/// generated address, which has none, and whoever uses it has chosen another password than the one that the
+/// organization, which manages it, had set.
 pub fn is_trusted(account: &Account, organization: OrganizationId) -> bool {
-    let is_own_choice = match account.password_origin {
+    let is_own_without_mailbox =
+        account.generated_address && account.is_managed_by(organization) && is_chosen(account);
+    has_mailbox(account) || is_own_without_mailbox
+}
+
+fn is_chosen(account: &Account) -> bool {
+    match account.password_origin {
         PasswordOrigin::Owner | PasswordOrigin::Replaced => account.password_hash.is_some(),
         PasswordOrigin::Assigned => false,
-    };
-    let is_known_elsewhere = match account.password_origin {
-        PasswordOrigin::Owner | PasswordOrigin::Replaced => false,
-        PasswordOrigin::Assigned => !account.is_managed_by(organization),
-    };
-    let is_verified = account.email_verified_at.is_some();
-    (is_verified && !is_known_elsewhere) || (account.is_managed_by(organization) && is_own_choice)
+    }
 }
 
 /// Refuses to make an account an admin or staff that is not trusted.
@@ -32,6 +66,14 @@ pub fn require_trusted(account: &Account, organization: OrganizationId) -> Resul
     if is_trusted(account, organization) {
         return Ok(());
     }
+    if account.generated_address {
+        return Err(Error::refused(
+            Code::EmailNotVerified,
+            "This account has no mailbox. It can become an admin's or staff's only in the organization that \
+             made it, once its owner has signed in and chosen another password. Elsewhere, invite an email \
+             address of theirs.",
+        ));
+    }
     Err(untrusted())
 }
 
@@ -40,9 +82,8 @@ pub fn untrusted() -> Error {
     Error::refused(
         Code::EmailNotVerified,
         "Nothing has proved yet that this person reads the mailbox of the address and alone knows the \
-         password, so they cannot become an admin or staff. Have them verify the address \
-         (/v1/auth/email/resend mails them a link), and choose a password of their own where somebody \
-         else set it; for an account that this organization manages one of the two is enough.",
+         password, so they cannot become an admin or staff. Have them set a password by the link that \
+         /v1/auth/password/forgot mails them: that proves both.",
     )
 }
 

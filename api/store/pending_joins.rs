@@ -1,4 +1,4 @@
-//! Joins by codes that are limited to email domains: pending until the address is verified
+//! Joins by codes that are limited to email domains or make staff: pending until the address is verified
 //! (`docs/invite-codes.md`).
 
 use diesel::prelude::*;

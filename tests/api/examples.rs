@@ -26,7 +26,7 @@ const NEED_A_SECRET: [(&str, &str); 10] = [
     ("verify_email", "the token of a registration's mail"),
 ];
 
-/// One of everything that the operations name; the member is of staff, managed here, and has a verified address.
+/// One of everything that the operations name; the member is of staff, managed here, and has proved the mailbox.
 async fn things(school: &Organization<'_>) -> Ids {
     let app = school.admin.app;
     let csv = "email,password,username\ntess@hill.example,quiet rivers 11,Tess\n";
@@ -34,7 +34,7 @@ async fn things(school: &Organization<'_>) -> Ids {
     let import = import.expect_status(202);
     app.drain().await;
     let tess = app.sign_in("tess@hill.example", "quiet rivers 11").await;
-    app.verify(&tess.id);
+    app.prove_mailbox(&tess.id);
     let group = school.new_group("Choir").await;
     school.add_to_group(&group, &[&tess.id], "member").await;
     Ids::from([

@@ -63,7 +63,7 @@ both_databases!(
             .import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n")
             .await;
         let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
-        app.verify(&ann.id);
+        app.prove_mailbox(&ann.id);
         let path = school.path(&format!("/members/{}", ann.id));
         let seats = school.path("/seats");
         let limits = json!({ "by_account_type": { "teacher": 1 } });
@@ -100,7 +100,7 @@ both_databases!(sixty_four_claims_at_once_never_pass_the_limit, |app| {
         ));
     }
     school.import_students(csv).await;
-    app.verify_all();
+    app.prove_mailboxes();
     let limits = json!({ "by_account_type": { "teacher": 11 } });
     operator
         .put(&school.path("/seats"), limits)
@@ -147,7 +147,7 @@ both_databases!(
             .import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n")
             .await;
         let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
-        app.verify(&ann.id);
+        app.prove_mailbox(&ann.id);
         operator
             .put(&school.path("/seats"), json!({ "total": 0 }))
             .await

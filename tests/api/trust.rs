@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::members::choose_password;
 use crate::support::people::{Organization, PASSWORD, Person, outcomes, text};
 use crate::support::smtp::SmtpServer;
 use crate::support::{App, TestResponse, both_databases};
@@ -132,12 +133,224 @@ both_databases!(
         let path = other.path("/members/bulk-update");
         let bulk = other.admin.post(&path, many).await.expect_status(200);
         assert_eq!(outcomes(&bulk), ["email_not_verified"]);
-        let change = json!({ "current_password": PASSWORD, "new_password": "nine grey swans 99" });
-        let changed = ann.post("/v1/auth/password/change", change).await;
-        changed.expect_status(204);
+        // Whoever knows it can change it, so that proves nothing.
+        change_password(&ann, PASSWORD).await;
+        let refused = patch(&other, &ann, lead.clone()).await;
+        refused.expect_problem(403, "email_not_verified");
+        let bulk = other.admin.post(
+            &path,
+            json!({ "account_ids": [ann.id], "account_type": "teacher" }),
+        );
+        assert_eq!(
+            outcomes(&bulk.await.expect_status(200)),
+            ["email_not_verified"]
+        );
+        choose_password(app, &ann.email).await;
         patch(&other, &ann, lead).await.expect_status(200);
     }
 );
+
+async fn change_password(person: &Person<'_>, known: &str) {
+    let change = json!({ "current_password": known, "new_password": "nine grey swans 99" });
+    let changed = person.post("/v1/auth/password/change", change).await;
+    changed.expect_status(204);
+}
+
+/// Imports somebody with [`PASSWORD`], which the school's admin knows then, and signs in as them.
+async fn imported<'a>(app: &'a App, school: &Organization<'_>, email: &str) -> Person<'a> {
+    let file = format!("email,password,username\n{email},{PASSWORD},Ann\n");
+    let accepted = school.import(file, &[("account_type", "student")]).await;
+    accepted.expect_status(202);
+    app.drain().await;
+    app.sign_in(email, PASSWORD).await
+}
+
+/// Resets a managed account's password, and signs in with it.
+async fn reset<'a>(app: &'a App, school: &Organization<'_>, person: &Person<'_>) -> Person<'a> {
+    let body = json!({ "password": "eight brown geese 8", "must_change_password": false });
+    let path = format!("{}/password-reset", school.path_of(&person.id));
+    school.admin.post(&path, body).await.expect_status(200);
+    app.sign_in(&person.email, "eight brown geese 8").await
+}
+
+both_databases!(
+    a_password_that_staff_have_set_makes_no_admin_here_either,
+    |app| {
+        let school = app.school().await;
+        let ann = imported(app, &school, "ann@x.example").await;
+        let lead = json!({ "role": "admin" });
+        patch(&school, &ann, lead.clone())
+            .await
+            .expect_problem(403, "email_not_verified");
+        // Staff reset it and change it themselves: whoever becomes admin then, they sign in as.
+        let staff = reset(app, &school, &ann).await;
+        change_password(&staff, "eight brown geese 8").await;
+        patch(&school, &ann, lead.clone())
+            .await
+            .expect_problem(403, "email_not_verified");
+        app.verify(&ann.id);
+        let refused = patch(&school, &ann, lead.clone()).await;
+        let refused = refused.expect_problem(403, "email_not_verified");
+        assert!(text(&refused["detail"]).contains("/v1/auth/password/forgot"));
+        choose_password(app, &ann.email).await;
+        patch(&school, &ann, lead).await.expect_status(200);
+    }
+);
+
+both_databases!(
+    nobody_joins_by_a_link_with_a_password_that_others_know,
+    |app| {
+        let school = app.school().await;
+        let other = app.organization("Other School", "school").await;
+        for (account_type, email) in [("teacher", "ann@x.example"), ("student", "ben@x.example")] {
+            let owner = imported(app, &school, email).await;
+            let invite = json!({ "emails": [email], "account_type": account_type });
+            let invited = other.admin.post(&other.path("/invitations"), invite).await;
+            assert_eq!(outcomes(&invited.expect_status(200)), ["join_link_sent"]);
+            let accept = json!({ "token": app.last_mail_to(email).await.token() });
+            let path = "/v1/invitations/accept";
+            owner
+                .post(path, accept.clone())
+                .await
+                .expect_problem(403, "email_not_verified");
+            change_password(&owner, PASSWORD).await;
+            let refused = owner.post(path, accept.clone()).await;
+            let refused = refused.expect_problem(403, "email_not_verified");
+            assert!(text(&refused["detail"]).contains("/v1/auth/password/forgot"));
+            other
+                .admin
+                .get(&other.path_of(&owner.id))
+                .await
+                .expect_problem(404, "not_found");
+            let owner = choose_password(app, email).await;
+            owner.post(path, accept).await.expect_status(200);
+            let member = other.admin.get(&other.path_of(&owner.id)).await;
+            assert_eq!(member.expect_status(200)["account_type"], account_type);
+            // Those who knew the old one have lost the account.
+            let old = json!({ "email": email, "password": "nine grey swans 99" });
+            let old = app.anonymous().post("/v1/auth/login", old).await;
+            old.expect_problem(401, "wrong_credentials");
+        }
+    }
+);
+
+async fn code_of(school: &Organization<'_>) -> Value {
+    let code = school.admin.get(&school.path("/invite-code")).await;
+    json!({ "code": code.expect_status(200)["code"] })
+}
+
+async fn redeem(person: &Person<'_>, code: &Value) -> TestResponse {
+    person.post("/v1/invite-codes/redeem", code.clone()).await
+}
+
+both_databases!(
+    a_code_for_domains_takes_a_password_that_nobody_else_knows,
+    |app| {
+        let school = app.school().await;
+        let other = app.organization("Other School", "school").await;
+        let domains = json!({ "allowed_email_domains": ["corp.example"] });
+        let changed = other
+            .admin
+            .patch(&other.path("/invite-code"), domains)
+            .await;
+        changed.expect_status(200);
+        let code = code_of(&other).await;
+        let ann = imported(app, &school, "ann@corp.example").await;
+        redeem(&ann, &code)
+            .await
+            .expect_problem(403, "email_not_verified");
+        // She has verified the address; then her organization sets the password again.
+        choose_password(app, &ann.email).await;
+        let admin = reset(app, &school, &ann).await;
+        let refused = redeem(&admin, &code).await;
+        refused.expect_problem(403, "email_not_verified");
+        change_password(&admin, "eight brown geese 8").await;
+        let refused = redeem(&admin, &code).await;
+        refused.expect_problem(403, "email_not_verified");
+        let ann = choose_password(app, &ann.email).await;
+        let joined = redeem(&ann, &code).await.expect_status(200);
+        assert_eq!(joined["outcome"], "joined");
+    }
+);
+
+/// Has the organization's code make staff.
+async fn make_code_of_staff(school: &Organization<'_>) -> Value {
+    let teachers = json!({ "default_account_type": "teacher" });
+    let changed = school.admin.patch(&school.path(""), teachers).await;
+    changed.expect_status(200);
+    code_of(school).await
+}
+
+both_databases!(a_code_makes_no_unverified_staff, |app| {
+    let school = app.school().await;
+    let code = make_code_of_staff(&school).await;
+    let body = json!({
+        "email": "jane@x.example", "password": PASSWORD, "username": "Jane",
+        "invite_code": code["code"],
+    });
+    let registered = app.anonymous().post("/v1/auth/register", body).await;
+    let registered = registered.expect_status(201);
+    assert_eq!(registered["joined"]["outcome"], "waits_for_verification");
+    let jane = app.sign_in("jane@x.example", PASSWORD).await;
+    let waits = redeem(&jane, &code).await.expect_status(200);
+    assert_eq!(waits["outcome"], "waits_for_verification");
+    let group = json!({ "name": "7A" });
+    jane.post(&school.path("/groups"), group.clone())
+        .await
+        .expect_problem(404, "not_found");
+    let seats = school.admin.get(&school.path("/seats")).await;
+    assert_eq!(
+        seats.expect_status(200)["by_account_type"]["teacher"]["used"],
+        1
+    );
+    let elsewhere = app.sign_in("jane@x.example", PASSWORD).await;
+    prove(app, &jane).await;
+    jane.post(&school.path("/groups"), group)
+        .await
+        .expect_status(201);
+    // Who becomes staff is signed out elsewhere.
+    elsewhere
+        .get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
+    let member = school.admin.get(&school.path_of(&jane.id)).await;
+    assert_eq!(member.expect_status(200)["account_type"], "teacher");
+});
+
+both_databases!(a_code_makes_staff_of_verified_owners_at_once, |app| {
+    let school = app.school().await;
+    let other = app.organization("Other School", "school").await;
+    let code = make_code_of_staff(&other).await;
+    let (jane, elsewhere) = (
+        app.register("jane@x.example").await,
+        app.sign_in("jane@x.example", PASSWORD).await,
+    );
+    prove(app, &jane).await;
+    let joined = redeem(&jane, &code).await.expect_status(200);
+    assert_eq!(joined["outcome"], "joined");
+    jane.get(&other.path("")).await.expect_status(200);
+    elsewhere
+        .get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
+    let ann = imported(app, &school, "ann@x.example").await;
+    redeem(&ann, &code)
+        .await
+        .expect_problem(403, "email_not_verified");
+    // A generated address has no mailbox, and its organization knows the first password.
+    let names = json!({ "usernames": ["Bob Stone"], "account_type": "student" });
+    let path = school.path("/imports/usernames");
+    let import = school.admin.post(&path, names).await;
+    let import = text(&import.expect_status(202)["id"]);
+    app.drain().await;
+    let list = school.path(&format!("/imports/{import}/userlist.csv"));
+    let list = school.admin.get(&list).await.text;
+    let cells: Vec<&str> = list.lines().nth(1).unwrap().split(',').collect();
+    let bob = app.sign_in(cells[1], cells[2]).await;
+    let refused = redeem(&bob, &code).await;
+    let refused = refused.expect_problem(403, "email_not_verified");
+    assert!(text(&refused["detail"]).contains("no mailbox"), "{refused}");
+});
 
 both_databases!(who_accepts_to_be_staff_keeps_one_session, |app| {
     let school = app.school().await;

@@ -3,6 +3,7 @@
 use rollcall::domain::events::JoinedBy;
 use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
 use rollcall::domain::organization::{JoinedVia, Role};
+use rollcall::domain::password::PasswordOrigin;
 use rollcall::services::admission::{self, Admission, SeatSource};
 use rollcall::store::accounts::{self, Account};
 use rollcall::store::removed_members;
@@ -27,6 +28,26 @@ pub async fn students<'a>(app: &'a App, school: &Organization<'_>) -> [Person<'a
     ]
 }
 
+/// Asks for a new password by mail, sets it, and signs in with it.
+pub async fn choose_password<'a>(app: &'a App, email: &str) -> Person<'a> {
+    const CHOSEN: &str = "ten silver foxes 10";
+    let forgot = json!({ "email": email });
+    let forgot = app
+        .anonymous()
+        .post("/v1/auth/password/forgot", forgot)
+        .await;
+    forgot.expect_status(202);
+    let mails = app.mails().await;
+    let link = mails
+        .iter()
+        .rfind(|mail| mail.to == email && mail.text.contains("/set-password?"));
+    let token = link.expect("no link").token_of("set-password");
+    let body = json!({ "token": token, "password": CHOSEN });
+    let reset = app.anonymous().post("/v1/auth/password/reset", body).await;
+    reset.expect_status(204);
+    app.sign_in(email, CHOSEN).await
+}
+
 impl App {
     /// Lets somebody who is there already into an organization, without asking anybody.
     pub async fn join(
@@ -49,14 +70,32 @@ impl App {
             .expect("not admitted");
     }
 
-    /// Marks every address as verified.
-    pub fn verify_all(&self) {
+    /// Has every owner prove the mailbox, as [`App::prove_mailbox`] does.
+    pub fn prove_mailboxes(&self) {
         use diesel::prelude::*;
         use rollcall::store::schema::accounts;
         let mut connection = self.state.services.pool.get().expect("no connection");
-        let unverified = accounts::table.filter(accounts::email_verified_at.is_null());
-        diesel::update(unverified)
-            .set(accounts::email_verified_at.eq(self.now()))
+        diesel::update(accounts::table)
+            .set((
+                accounts::email_verified_at.eq(self.now()),
+                accounts::password_origin.eq(PasswordOrigin::Owner),
+            ))
+            .execute(&mut **connection)
+            .expect("no database");
+    }
+
+    /// Has the owner of an account prove the mailbox, as if the password had been set by a mailed link. It stays
+    /// the one that it is.
+    pub fn prove_mailbox(&self, id: &str) {
+        use diesel::prelude::*;
+        use rollcall::store::schema::accounts;
+        let id: AccountId = id.parse().expect("an id");
+        let mut connection = self.state.services.pool.get().expect("no connection");
+        diesel::update(accounts::table.find(id))
+            .set((
+                accounts::email_verified_at.eq(self.now()),
+                accounts::password_origin.eq(PasswordOrigin::Owner),
+            ))
             .execute(&mut **connection)
             .expect("no database");
     }

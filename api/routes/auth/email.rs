@@ -132,7 +132,7 @@ impl From<Verified> for VerifiedEmail {
 /// that they have registered: it takes a session of the account (access token, or cookie) or its password
 /// besides. Without either it is `not_signed_in`, with a wrong password `wrong_credentials`, and the link stays
 /// good; wrong passwords count as failed sign-ins. Invite codes that are limited to email domains
-/// and waited for it take effect now, by the rules as they are now; `joins` tells how each ended.
+/// or make staff, and waited for it, take effect now, by the rules as they are now; `joins` tells how each ended.
 #[utoipa::path(
     tag = "Signing in",
     security((), ("access_token" = [])),

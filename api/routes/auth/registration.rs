@@ -133,8 +133,8 @@ impl Fields {
 /// With `invite_code` the account joins where the code leads, or is not made at all: a code that is
 /// unknown (`code_unknown`), paused (`code_paused`), expired (`code_expired`), used up
 /// (`code_used_up`) or for other email domains (`code_domain_not_allowed`), and an organization
-/// without a free seat (`no_seat`), make no account. A code that is limited to email domains takes
-/// effect when the address is verified: `waits_for_verification`.
+/// without a free seat (`no_seat`), make no account. A code that is limited to email domains, or that
+/// makes staff, takes effect when the address is verified: `waits_for_verification`.
 #[utoipa::path(
     tag = "Signing in",
     security(()),

@@ -10,8 +10,8 @@ use crate::routes::extract::idempotency;
 use crate::routes::extract::{Anonymous, Authenticated, Guard as _, IdempotencyHeader, Json};
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
-    AccountDeactivated, BodyErrors, EndedInvitation, ExpiredInvitation, SessionErrors,
-    TooManyTries, UnknownInvitation,
+    AccountDeactivated, BodyErrors, EndedInvitation, ExpiredInvitation, PasswordOfOthers,
+    SessionErrors, TooManyTries, UnknownInvitation,
 };
 use crate::services::idempotency::{Execution, StoredResponse};
 use crate::services::invitations::errors::{for_another_address, mailbox_unproved};
@@ -58,15 +58,16 @@ async fn preview_invitation(
 ///
 /// Joins the organization and the groups of the invitation, as the account that it was sent to.
 /// Accepting again gives `already_member`. The token of the mail proves that the address is the
-/// caller's; with the id alone, the address has to be verified and the password the owner's own choice
-/// (`email_not_verified`).
+/// caller's; with the id alone, the address has to be verified (`email_not_verified`). With either the password
+/// has to be the owner's own choice: where another organization has set it, set one by a mailed link
+/// (`/v1/auth/password/forgot`) first, then accept (`email_not_verified`).
 #[utoipa::path(
     tag = "Invitations",
     params(IdempotencyHeader),
     responses(
         (status = 200, description = "Joined: the caller is a member.", body = AcceptedInvitation),
         BodyErrors, SessionErrors, AnswerErrors, UnknownInvitation, EndedInvitation,
-        ExpiredInvitation, AccountDeactivated
+        ExpiredInvitation, AccountDeactivated, PasswordOfOthers
     )
 )]
 #[post("/v1/invitations/accept")]
@@ -94,7 +95,7 @@ async fn accept_invitation(
     security((), ("access_token" = [])),
     responses(
         (status = 204, description = "Declined."),
-        BodyErrors, SessionErrors, AnswerErrors, UnknownInvitation, EndedInvitation,
+        BodyErrors, SessionErrors, PasswordOfOthers, AnswerErrors, UnknownInvitation, EndedInvitation,
         ExpiredInvitation
     )
 )]

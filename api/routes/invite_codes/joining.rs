@@ -13,8 +13,8 @@ use crate::routes::extract::{
 use crate::routes::names::{GroupName, OrganizationName};
 use crate::routes::problem::Problem;
 use crate::routes::refusals::{
-    AccountDeactivated, BodyErrors, InviteCodeErrors, OptionalSessionErrors, SessionErrors,
-    TooManyTries, UnknownCode,
+    AccountDeactivated, BodyErrors, InviteCodeErrors, OptionalSessionErrors, PasswordOfOthers,
+    SessionErrors, TooManyTries, UnknownCode,
 };
 use crate::services::idempotency::StoredResponse;
 use crate::services::invite_codes::guessing::{self, Guesser};
@@ -125,14 +125,16 @@ pub(super) async fn preview_invite_code(
 /// `already_member` and nothing changed where they are in; members who use a group's code are
 /// `added_to_group`. A code for certain email domains refuses other addresses
 /// (`code_domain_not_allowed`) and has the others wait until their address is verified
-/// (`waits_for_verification`). Whom an admin deactivated, or removed since the code was made, it does
-/// not let back in: `code_blocked_for_you`. Without a free seat: `no_seat`.
+/// (`waits_for_verification`); so does a code that makes staff. Where somebody else has set the caller's
+/// password, these codes take one that was set by a mailed link first (`email_not_verified`). Whom an admin
+/// deactivated, or removed since the code was made, it does not let back in: `code_blocked_for_you`. Without a
+/// free seat: `no_seat`.
 #[utoipa::path(
     tag = "Joining by a code",
     params(IdempotencyHeader),
     responses(
         (status = 200, description = "What came of it.", body = JoinedBody),
-        BodyErrors, SessionErrors, InviteCodeErrors, AccountDeactivated, TooManyTries
+        BodyErrors, SessionErrors, InviteCodeErrors, PasswordOfOthers, AccountDeactivated, TooManyTries
     )
 )]
 #[post("/v1/invite-codes/redeem")]

@@ -135,8 +135,9 @@ async fn get_member(
 /// member of the groups that they managed. Only accounts that this organization created can be
 /// renamed (`not_managed_here`).
 ///
-/// Who becomes an admin or staff needs a verified address, or an account that this organization manages and
-/// whose password is the owner's own choice (`email_not_verified`); they are signed out elsewhere.
+/// Who becomes an admin or staff needs a verified address and a password that nobody else has set; with a
+/// generated address, one that was changed, in the organization that manages the account
+/// (`email_not_verified`). They are signed out elsewhere.
 #[utoipa::path(
     tag = "Members",
     params(MemberPath),

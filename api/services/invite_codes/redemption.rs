@@ -12,6 +12,7 @@ use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::error::{Code, Error, Refusal, Result};
 use crate::services::admission::{self, Admission, SeatSource};
+use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
 use crate::store::invite_codes::{self, CodeTarget, CodeUse};
@@ -54,7 +55,8 @@ pub fn preview(tx: &mut UnitOfWork<'_>, code: &InviteCode) -> Result<CodeTarget>
 ///
 /// # Errors
 /// `code_unknown`, `code_paused`, `code_expired`, `code_used_up`, `code_blocked_for_you`,
-/// `code_domain_not_allowed`, `no_seat`: nothing was changed.
+/// `code_domain_not_allowed`, `email_not_verified` where somebody else has set the password and the code takes
+/// a mailbox, `no_seat`: nothing was changed.
 pub fn redeem(tx: &mut UnitOfWork<'_>, code: &InviteCode, account: &Account) -> Result<Redeemed> {
     match attempt(tx, code, account) {
         // Another request of the same person may have been faster: then they are in.
@@ -179,22 +181,15 @@ pub fn blocked() -> Error {
     )
 }
 
-/// Whether the join has to wait until the address is verified, as a code for certain domains asks.
-/// Generated addresses need no verification: they belong to nobody else.
+/// Whether the join has to wait until the address is verified.
 ///
 /// # Errors
-/// `code_domain_not_allowed`.
+/// `code_domain_not_allowed`; `email_not_verified` where somebody else has set the password.
 fn is_pending(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Result<bool> {
-    let domains = target.code.allowed_email_domains()?;
-    if domains.is_empty() {
+    if !takes_mailbox(target, account)? || trust::has_mailbox(account) {
         return Ok(false);
     }
-    if !domains.iter().any(|domain| domain.has(&account.email)) {
-        return Err(for_other_domains());
-    }
-    if account.email_verified_at.is_some() || account.generated_address {
-        return Ok(false);
-    }
+    trust::require_own_password(account)?;
     // The address may be verified at this very moment: the lock orders the two.
     if !accounts::lock_unverified(tx.connection, account.id)? {
         return Ok(false);
@@ -218,6 +213,21 @@ pub fn for_other_domains() -> Error {
     )
 }
 
+/// Whether a mailbox has to stand behind the account: a code for certain domains asks for it, and a code that
+/// makes staff. Generated addresses of those domains belong to nobody else.
+///
+/// # Errors
+/// `code_domain_not_allowed`.
+fn takes_mailbox(target: &CodeTarget, account: &Account) -> Result<bool> {
+    let domains = target.code.allowed_email_domains()?;
+    let is_limited = !domains.is_empty();
+    if is_limited && !domains.iter().any(|domain| domain.has(&account.email)) {
+        return Err(for_other_domains());
+    }
+    let makes_staff = account_type_of_joiner(target).is_staff();
+    Ok(makes_staff || (is_limited && !account.generated_address))
+}
+
 fn admit(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Result<CodeOutcome> {
     let via = match target.group {
         Some(_) => JoinedVia::GroupCode,
@@ -237,6 +247,9 @@ fn admit(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Res
         group,
     };
     admission::admit(tx, &[(account, by)], &admission)?;
+    if admission.account_type.is_staff() {
+        trust::end_other_sessions(tx, &[account.id])?;
+    }
     Ok(CodeOutcome::Joined)
 }
 

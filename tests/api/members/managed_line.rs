@@ -12,6 +12,7 @@ use rollcall::store::managed_accounts;
 use serde_json::json;
 
 use super::{check_invariants, students};
+use crate::support::members::choose_password;
 use crate::support::people::{Organization, PASSWORD, Person, text};
 use crate::support::{App, both_databases};
 
@@ -90,7 +91,7 @@ both_databases!(whoever_registered_themself_is_nobodys_to_manage, |app| {
         .expect_problem(403, "not_managed_here");
     app.sign_in("eve@x.org", PASSWORD).await;
     // A refusal undoes all of a change.
-    app.verify(&eve.id);
+    app.prove_mailbox(&eve.id);
     let changes = json!({ "account_type": "teacher", "username": "Mine" });
     school
         .admin
@@ -329,8 +330,13 @@ both_databases!(an_invitation_that_is_only_pending_changes_nothing, |app| {
     changed.expect_status(204);
     let answered = attacker.post("/v1/invitations/accept", by_id).await;
     answered.expect_problem(403, "email_not_verified");
+    // Nor does she let them in by following the link with it.
     let by_mail = json!({ "token": token });
-    let accepted = attacker.post("/v1/invitations/accept", by_mail).await;
+    let answered = attacker.post("/v1/invitations/accept", by_mail.clone());
+    let refused = answered.await.expect_problem(403, "email_not_verified");
+    assert!(text(&refused["detail"]).contains("/v1/auth/password/forgot"));
+    let ann = choose_password(app, "ann@hill.example").await;
+    let accepted = ann.post("/v1/invitations/accept", by_mail).await;
     accepted.expect_status(200);
     let shown = school.admin.get(&of_ann).await.expect_status(200);
     assert_eq!(shown["managed"], false);

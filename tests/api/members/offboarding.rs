@@ -218,7 +218,7 @@ both_databases!(
                 .contains("Hill Road School")
         );
         school.admin.get("/v1/me").await.expect_status(200);
-        app.verify(&ann.id);
+        app.prove_mailbox(&ann.id);
         school
             .admin
             .patch(&school.path_of(&ann.id), json!({ "role": "admin" }))
@@ -250,7 +250,7 @@ both_databases!(
 both_databases!(an_import_whose_author_is_gone_is_readable, |app| {
     let school = app.school().await;
     let [ann, ..] = students(app, &school).await;
-    app.verify(&ann.id);
+    app.prove_mailbox(&ann.id);
     school
         .admin
         .patch(&school.path_of(&ann.id), json!({ "role": "admin" }))

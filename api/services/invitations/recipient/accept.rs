@@ -35,9 +35,8 @@ pub struct Acceptance {
 ///
 /// # Errors
 /// `invitation_unknown`, `invitation_for_another_address`, `invitation_ended`, `invitation_expired`;
-/// `email_not_verified` where only the id is given and the address is not verified, or somebody else has set
-/// the password; `forbidden` where
-/// the caller is a deactivated member.
+/// `email_not_verified` where only the id is given and the address is not verified, or where somebody else has
+/// set the password; `forbidden` where the caller is a deactivated member.
 pub fn accept(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<Acceptance> {
     match accept_once(tx, key) {
         // They have joined in another way at the same moment: the second try sees the membership.
@@ -90,10 +89,20 @@ fn lock(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<(Invitation, Acc
     match key {
         InvitationKey::Id(_) => require_mailbox(&account)?,
         InvitationKey::Token(_) => {
+            require_own_password(&invitation, &account)?;
             redemption::lock_seats(tx, account.id, invitation.organization_id)?;
         }
     }
     Ok((invitation, account))
+}
+
+/// Refuses a password that another organization has set: its admins would be in this one too, by a link that
+/// the owner follows.
+fn require_own_password(invitation: &Invitation, account: &Account) -> Result<()> {
+    if account.is_managed_by(invitation.organization_id) {
+        return Ok(());
+    }
+    trust::require_own_password(account)
 }
 
 fn is_member(tx: &mut UnitOfWork<'_>, invitation: &Invitation, account: &Account) -> Result<bool> {

@@ -3,9 +3,9 @@
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::InvitationId;
-use crate::domain::password::PasswordOrigin;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::services::invitations::errors::{for_another_address, mailbox_unproved, unknown};
+use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::invitations::Invitation;
@@ -75,20 +75,15 @@ pub(super) fn require_addressed_to(invitation: &Invitation, account: &Account) -
     Err(for_another_address())
 }
 
-/// Refuses a session that does not prove the mailbox: of an account whose address is not verified, or whose
-/// password somebody else has set, who could sign in with it and answer in the owner's place.
+/// Refuses a session that does not prove the mailbox ([`trust::has_mailbox`]): whoever has set the password could
+/// answer in the owner's place.
 ///
 /// # Errors
 /// `email_not_verified`.
 pub(super) fn require_mailbox(account: &Account) -> Result<()> {
-    let detail = match (account.email_verified_at, account.password_origin) {
-        (Some(_), PasswordOrigin::Owner) => return Ok(()),
-        (Some(_), PasswordOrigin::Assigned | PasswordOrigin::Replaced) => {
-            "An organization has set this account's password, so the session alone does not prove that \
-             the mailbox is yours. Follow the link in the invitation's mail, or set a password by a \
-             link from /v1/auth/password/forgot first."
-        }
-        (None, _) => return Err(mailbox_unproved()),
-    };
-    Err(Error::refused(Code::EmailNotVerified, detail))
+    trust::require_own_password(account)?;
+    match account.email_verified_at {
+        Some(_) => Ok(()),
+        None => Err(mailbox_unproved()),
+    }
 }
