@@ -6,7 +6,7 @@ use super::context::Principal;
 use super::offboarding::{self, Departure};
 use super::sign_in::Reauthenticated;
 use super::unit_of_work::UnitOfWork;
-use super::{events, invitations, memberships};
+use super::{events, invitations, memberships, takeover};
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::error::{Code, Error, Result};
@@ -15,8 +15,8 @@ use crate::store::organizations::Organization;
 use crate::store::{accounts, managed_accounts, memberships as membership_store, seats};
 
 /// Ends a membership within the caller's transaction, publishes it, and tells what it was. Revokes what
-/// the organization has offered to the account; an account that it manages is its owner's own from now
-/// on.
+/// the organization has offered to the account, unless who leaves had registered and never verified the address; an
+/// account that the organization manages is its owner's own from now on.
 ///
 /// # Errors
 /// `last_admin`; `not_found` where it is no member.
@@ -26,8 +26,11 @@ pub(super) fn end(
     account: AccountId,
     departure: Departure,
 ) -> Result<Membership> {
-    let (_, known) = memberships::lock(tx, organization, account)?;
-    invitations::revoke_of_member(tx, organization, account)?;
+    let (owner, known) = memberships::lock(tx, organization, account)?;
+    // Who leaves before the address is verified may not be who was invited.
+    if departure != Departure::Left || !owner.is_unverified_registration() {
+        invitations::revoke_of_member(tx, organization, account)?;
+    }
     offboarding::end(tx, &known, departure)?;
     managed_accounts::release(tx.connection, organization, account)?;
     Ok(known)
@@ -110,9 +113,18 @@ pub(super) fn delete_account(
         };
         ended.map_err(|error| naming(error, &organization))?;
     }
-    tx.acting_as(elsewhere, |tx| invitations::revoke_of_account(tx, account))?;
-    accounts::delete(tx.connection, account)?;
-    Ok(())
+    tx.acting_as(elsewhere, |tx| delete_with_offers(tx, account))
+}
+
+/// Deletes an account without memberships, and revokes what it was offered. What was offered to an address that
+/// somebody registered and nobody verified stays: it is for whoever reads that mailbox.
+fn delete_with_offers(tx: &mut UnitOfWork<'_>, id: AccountId) -> Result<()> {
+    let account = accounts::find(tx.connection, id)?.ok_or_else(|| Error::not_found("account"))?;
+    if account.is_unverified_registration() && invitations::is_invited(tx, id)? {
+        return takeover::delete_keeping_invitations(tx, &account);
+    }
+    invitations::revoke_of_account(tx, id)?;
+    accounts::delete(tx.connection, id)
 }
 
 /// The refusal names the organization that the owner has to look after first. An organization deletes only

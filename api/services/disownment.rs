@@ -32,13 +32,9 @@ pub fn disown(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<()> {
     })
 }
 
-fn is_unverified_registration(account: &Account) -> bool {
-    account.self_registered && account.email_verified_at.is_none()
-}
-
 /// `false`, and nothing changed, where the account is not one to delete.
 fn delete_unverified(tx: &mut UnitOfWork<'_>, account: &Account, token: &Token) -> Result<bool> {
-    if !is_unverified_registration(account) {
+    if !account.is_unverified_registration() {
         return Ok(false);
     }
     let deleted = tx.attempt(|tx| match delete(tx, account, token) {
@@ -58,7 +54,7 @@ fn delete(tx: &mut UnitOfWork<'_>, account: &Account, token: &Token) -> Result<b
         locked => locked?,
     }
     let current = accounts::find(tx.connection, account.id)?.ok_or_else(not_good)?;
-    if !is_unverified_registration(&current) {
+    if !current.is_unverified_registration() {
         return Ok(false);
     }
     use_up(tx, token)?;

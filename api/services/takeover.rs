@@ -10,6 +10,7 @@ use super::{events, memberships, organization_deletion};
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::AccountId;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
@@ -19,13 +20,14 @@ use crate::store::{Attempt, invitations, memberships as membership_store, organi
 /// How long a registration holds an address that is not verified.
 const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Whether the account registered itself and has held its address too long without verifying it.
+/// Whether the account registered itself and has held its address too long without verifying it. One that
+/// nobody can sign in to holds nothing.
 fn is_abandoned(account: &Account, now: Timestamp) -> bool {
-    account.self_registered
-        && account.email_verified_at.is_none()
+    let is_held = account.password_hash.is_some() && now.since(account.created_at) < HOLD;
+    account.is_unverified_registration()
         && account.managed_by_organization_id.is_none()
         && !account.operator
-        && now.since(account.created_at) >= HOLD
+        && !is_held
 }
 
 /// Whether [`take_over`] would replace the account: it is abandoned, and no membership keeps it.
@@ -137,21 +139,39 @@ fn end_memberships(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<bool> 
     Ok(true)
 }
 
-/// Inserts the new account, gives it the invitations to the address, and deletes the old one.
+/// Replaces the account. Its owner is told, unless nobody could sign in to it.
 fn replace(tx: &mut UnitOfWork<'_>, old: &Account, new: &Account) -> Result<()> {
-    accounts::free_address(tx.connection, old.id)?;
-    if !accounts::insert(tx.connection, new)? {
-        return Err(Error::conflict("the address was just taken"));
+    substitute(tx, old, new)?;
+    if old.password_hash.is_some() {
+        mail_owner(tx, old, new)?;
     }
-    invitations::move_to(tx.connection, old.id, new.id)?;
-    accounts::delete(tx.connection, old.id)?;
-    mail_owner(tx, old, new)?;
     let event = AccountEvent::TookOver {
         email: new.email.clone(),
         from: old.id,
     };
     let account = new.id;
     events::publish(tx, DomainEvent::Account { account, event })
+}
+
+/// Inserts the new account, gives it the invitations to the address, and deletes the old one.
+fn substitute(tx: &mut UnitOfWork<'_>, old: &Account, new: &Account) -> Result<()> {
+    accounts::free_address(tx.connection, old.id)?;
+    if !accounts::insert(tx.connection, new)? {
+        return Err(Error::conflict("the address was just taken"));
+    }
+    invitations::move_to(tx.connection, old.id, new.id)?;
+    accounts::delete(tx.connection, old.id)
+}
+
+/// Deletes a locked account without memberships, and keeps the invitations to its address: an account that nobody
+/// can sign in to holds them, until somebody registers, invites or imports the address, or sets a password by a
+/// mailed link.
+pub(super) fn delete_keeping_invitations(tx: &mut UnitOfWork<'_>, old: &Account) -> Result<()> {
+    let username = Username::of_address(&old.email);
+    let mut holder = Account::new(old.email.clone(), username, tx.now());
+    holder.self_registered = true;
+    holder.language = old.language;
+    substitute(tx, old, &holder)
 }
 
 /// Whoever reads the mailbox may have registered the old account, whose password opens nothing any more.

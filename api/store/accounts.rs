@@ -75,6 +75,11 @@ impl Account {
         self.managed_by_organization_id == Some(organization)
     }
 
+    /// Whether somebody registered the address and nothing has shown that it is theirs.
+    pub fn is_unverified_registration(&self) -> bool {
+        self.self_registered && self.email_verified_at.is_none()
+    }
+
     /// Whether its owner has used it in any way.
     pub fn is_used(&self) -> bool {
         self.password_hash.is_some()

@@ -158,6 +158,15 @@ fn revoke_of(
     Ok(())
 }
 
+/// Whether any organization has invited the account, and nobody has answered yet.
+///
+/// # Errors
+/// `unavailable` where the database is away.
+pub fn is_invited(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<bool> {
+    let unended = invitations::unended_of_account(tx.connection, account, None)?;
+    Ok(!unended.is_empty())
+}
+
 /// Revokes a locked invitation, and publishes it.
 ///
 /// # Errors

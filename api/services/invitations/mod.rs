@@ -20,7 +20,7 @@ mod view;
 
 pub use creation::{AddressResult, GivenAddress, NewInvitations, create};
 pub use lifecycle::{
-    accept_by_use, expire_overdue, lock_of_account, revoke_of_account, revoke_of_member,
+    accept_by_use, expire_overdue, is_invited, lock_of_account, revoke_of_account, revoke_of_member,
 };
 pub use manage::{find, group_not_managed, list, require_visible, resend};
 pub use recipient::{

@@ -243,3 +243,119 @@ both_databases!(a_repeated_request_gets_the_same_answer, |app| {
         answer.expect_status(204);
     }
 });
+
+/// Invites an address as a student; gives the path of the invitation and the token of its mail.
+async fn invite(app: &App, school: &Organization<'_>, email: &str) -> (String, Value) {
+    let body = json!({ "emails": [email], "account_type": "student" });
+    let invited = school.admin.post(&school.path("/invitations"), body).await;
+    let result = invited.expect_status(200)["results"][0].clone();
+    assert_eq!(result["outcome"], "join_link_sent");
+    let path = school.path(&format!("/invitations/{}", text(&result["invitation_id"])));
+    let token = app.last_mail_to(email).await.token_of("invitation");
+    (path, json!({ "token": token }))
+}
+
+async fn status_of(school: &Organization<'_>, invitation: &str) -> Value {
+    let shown = school.admin.get(invitation).await;
+    shown.expect_status(200)["status"].clone()
+}
+
+async fn reserved(school: &Organization<'_>) -> Value {
+    let seats = school.admin.get(&school.path("/seats")).await;
+    seats.expect_status(200)["total"]["reserved"].clone()
+}
+
+both_databases!(
+    an_invitation_outlives_the_account_that_somebody_else_registered,
+    |app| {
+        let school = app.school().await;
+        let other = app.organization("Other School", "school").await;
+        for (email, way) in [
+            ("jane@x.org", "disowns"),
+            ("june@x.org", "deletes"),
+            ("joan@x.org", "leaves"),
+        ] {
+            let squatter = app.register_unverified(email).await;
+            let mail = app.last_mail_to(email).await;
+            let (invitation, token) = invite(app, &school, email).await;
+            let (elsewhere, _) = invite(app, &other, email).await;
+            join_by_code(&school, &squatter).await;
+            match way {
+                "disowns" => {
+                    let disowned = disown(app, &mail.token_of("not-me")).await;
+                    disowned.expect_status(204);
+                }
+                "deletes" => {
+                    squatter.delete("/v1/me").await.expect_status(204);
+                }
+                _ => {
+                    let leave = format!("/v1/me/memberships/{}", school.id);
+                    squatter.delete(&leave).await.expect_status(204);
+                    squatter.delete("/v1/me").await.expect_status(204);
+                }
+            }
+            squatter
+                .get("/v1/me")
+                .await
+                .expect_problem(401, "not_signed_in");
+            login(app, email, PASSWORD)
+                .await
+                .expect_problem(401, "wrong_credentials");
+            assert_eq!(status_of(&school, &invitation).await, "pending", "{way}");
+            assert_eq!(status_of(&other, &elsewhere).await, "pending", "{way}");
+            assert_eq!(
+                (reserved(&school).await, reserved(&other).await),
+                (json!(1), json!(1))
+            );
+            let seen = app
+                .anonymous()
+                .post("/v1/invitations/preview", token.clone())
+                .await;
+            seen.expect_status(200);
+            // The owner registers at once, with the same address, and follows the link.
+            let owner = app.register_unverified(email).await;
+            assert_ne!(owner.id, squatter.id);
+            let mails = app.mails().await;
+            let told = |mail: &&crate::support::ReceivedMail| mail.subject.contains("replaced");
+            assert_eq!(mails.iter().filter(told).count(), 0);
+            let accepted = owner.post("/v1/invitations/accept", token).await;
+            assert_eq!(accepted.expect_status(200)["outcome"], "joined");
+            assert_eq!(status_of(&school, &invitation).await, "accepted");
+            let own = owner.get("/v1/me/invitations").await.expect_status(200);
+            assert_eq!(own["items"][0]["organization"]["id"], other.id.as_str());
+            let decline = json!({ "invitation_id": own["items"][0]["id"] });
+            let declined = owner.post("/v1/invitations/decline", decline).await;
+            declined.expect_status(204);
+        }
+    }
+);
+
+both_databases!(
+    who_is_invited_and_disowns_may_set_a_password_instead,
+    |app| {
+        let school = app.school().await;
+        app.register_unverified("jane@x.org").await;
+        let mail = app.last_mail_to("jane@x.org").await;
+        let (invitation, token) = invite(app, &school, "jane@x.org").await;
+        let disowned = disown(app, &mail.token_of("not-me")).await;
+        disowned.expect_status(204);
+        let jane = crate::support::members::choose_password(app, "jane@x.org").await;
+        let accepted = jane.post("/v1/invitations/accept", token).await;
+        assert_eq!(accepted.expect_status(200)["outcome"], "joined");
+        assert_eq!(status_of(&school, &invitation).await, "accepted");
+    }
+);
+
+both_databases!(an_import_takes_over_what_was_disowned, |app| {
+    let school = app.school().await;
+    let other = app.organization("Other School", "school").await;
+    app.register_unverified("jane@x.org").await;
+    let mail = app.last_mail_to("jane@x.org").await;
+    let (invitation, _) = invite(app, &school, "jane@x.org").await;
+    let disowned = disown(app, &mail.token_of("not-me")).await;
+    disowned.expect_status(204);
+    let csv = "email,password,username\njane@x.org,quiet rivers 11,Jane\n";
+    let import = other.import_students(csv).await;
+    assert_eq!(import["counts"]["by_outcome"], json!({ "created": 1 }));
+    assert_eq!(status_of(&school, &invitation).await, "pending");
+});
