@@ -101,13 +101,7 @@ fn api_key_of(tx: &mut UnitOfWork<'_>, hash: &TokenHash) -> Result<ApiKeyPrincip
     let found = api_keys::find_usable(tx.connection, hash, tx.now())?;
     let (key, creator) = found.ok_or_else(Error::not_signed_in)?;
     note_use(tx, &key)?;
-    Ok(ApiKeyPrincipal {
-        scopes: key.scopes()?,
-        id: key.id,
-        name: key.name,
-        organization: key.organization_id,
-        creator,
-    })
+    ApiKeyPrincipal::new(key, creator)
 }
 
 fn note_use(tx: &mut UnitOfWork<'_>, key: &ApiKey) -> Result<()> {

@@ -10,6 +10,7 @@ use crate::domain::ids::{AccountId, ApiKeyId, OrganizationId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::accounts::Account;
+use crate::store::api_keys::ApiKey;
 
 /// Who acts.
 #[derive(Clone)]
@@ -18,7 +19,8 @@ pub enum Principal {
     Anonymous,
     /// A person, by a session.
     Session(SessionPrincipal),
-    /// A person without a session, proved by a password or by the secret of a mailed link.
+    /// A person without a session: proved by a password or by the secret of a mailed link, or who asked for
+    /// what a worker does.
     Owner(Account),
     /// An integration, by an API key.
     ApiKey(ApiKeyPrincipal),
@@ -45,6 +47,22 @@ pub struct ApiKeyPrincipal {
     pub scopes: Vec<Scope>,
     /// The key never permits more than its creator may do at the moment of use.
     pub creator: Account,
+}
+
+impl ApiKeyPrincipal {
+    /// Whoever uses this key of this creator.
+    ///
+    /// # Errors
+    /// `internal` where its scopes cannot be read.
+    pub fn new(key: ApiKey, creator: Account) -> Result<Self> {
+        Ok(Self {
+            scopes: key.scopes()?,
+            id: key.id,
+            name: key.name,
+            organization: key.organization_id,
+            creator,
+        })
+    }
 }
 
 impl Principal {

@@ -1,10 +1,12 @@
 //! API keys of organizations. The key itself is kept as a hash only.
 
+use diesel::dsl::AsSelect;
 use diesel::prelude::*;
 
 use super::Connection;
 use super::accounts::Account;
 use super::backend::each_backend;
+use super::connection::MultiBackend;
 use super::schema::{accounts, api_keys};
 use super::sql_types::JsonColumn;
 use crate::crypto::token::TokenHash;
@@ -104,18 +106,39 @@ pub fn find_usable(
     hash: &TokenHash,
     now: Timestamp,
 ) -> Result<Option<(ApiKey, Account)>> {
-    Ok(api_keys::table
-        .inner_join(accounts::table)
+    Ok(usable(now)
         .filter(api_keys::key_hash.eq(hash.as_bytes()))
+        .first(connection)
+        .optional()?)
+}
+
+/// As [`find_usable`], by the key's id.
+pub fn find_usable_by_id(
+    connection: &mut Connection,
+    id: ApiKeyId,
+    now: Timestamp,
+) -> Result<Option<(ApiKey, Account)>> {
+    Ok(usable(now)
+        .filter(api_keys::id.eq(id))
+        .first(connection)
+        .optional()?)
+}
+
+#[diesel::dsl::auto_type]
+fn usable(now: Timestamp) -> _ {
+    let columns: (
+        AsSelect<ApiKey, MultiBackend>,
+        AsSelect<Account, MultiBackend>,
+    ) = (ApiKey::as_select(), Account::as_select());
+    api_keys::table
+        .inner_join(accounts::table)
         .filter(
             api_keys::expires_at
                 .is_null()
                 .or(api_keys::expires_at.gt(now)),
         )
         .filter(accounts::deactivated_at.is_null())
-        .select((ApiKey::as_select(), Account::as_select()))
-        .first(connection)
-        .optional()?)
+        .select(columns)
 }
 
 /// Notes that a key is used now, unless a use since `earlier` is noted already.

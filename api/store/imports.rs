@@ -8,7 +8,8 @@ use super::Connection;
 use super::connection::MultiBackend;
 use super::schema::{group_memberships, import_groups, imports};
 use super::sql_types::JsonColumn;
-use crate::domain::ids::{AccountId, ImportId, OrganizationId};
+use crate::domain::audit::ActorKind;
+use crate::domain::ids::{AccountId, ApiKeyId, ImportId, OrganizationId};
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, StoredFailure,
 };
@@ -22,6 +23,7 @@ use crate::error::Result;
 pub struct Import {
     pub id: ImportId,
     pub organization_id: OrganizationId,
+    pub created_by_kind: ActorKind,
     pub created_by_account_id: Option<AccountId>,
     pub source: ImportSource,
     pub account_type: AccountType,

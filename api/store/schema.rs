@@ -154,7 +154,9 @@ table! {
     imports (id) {
         id -> Id,
         organization_id -> Id,
+        created_by_kind -> Text,
         created_by_account_id -> Nullable<Id>,
+        created_by_api_key_id -> Nullable<Id>,
         source -> Text,
         account_type -> Text,
         status -> Text,

@@ -2,19 +2,20 @@
 //!
 //! Any worker of any replica takes the next batch: the passwords of its rows are hashed, then the rows
 //! are written in one transaction. That transaction locks the import, so that batches of one import
-//! are written one after another, and holds only while the lease does and the import runs. The one that
-//! writes the last batch also ends the import.
+//! are written one after another, and holds only while the lease does and the import runs. It asks again
+//! whether whoever made the import may still import so: if not, the rest is cancelled. The one that writes
+//! the last batch also ends the import.
 
 use super::batches::{ROWS_OF_A_BATCH, import_of};
-use super::completion;
-use super::creation;
 use super::sealed_row::SealedRow;
+use super::{completion, creation, end_as_cancelled, maker};
 use crate::crypto::hasher::BulkHashes;
 use crate::crypto::random;
 use crate::domain::imports::{ImportSource, OnRowError};
 use crate::domain::jobs::JobKind;
 use crate::domain::password::PasswordAttempt;
 use crate::error::{Error, Result};
+use crate::services::authorization;
 use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::store::import_rows::{self, ImportRow, PendingRows};
 use crate::store::imports::{self, Import};
@@ -63,7 +64,15 @@ pub fn carry_out(
     }
     // Rows that were written by a COMMIT whose acknowledgement was lost are not written again: their
     // job is gone.
-    with_retries(|| services.run_as_system(|tx| write(tx, lease, rows.clone())))
+    let batch = Batch { import, rows };
+    with_retries(|| services.run_as_system(|tx| write(tx, lease, batch.clone())))
+}
+
+/// The rows of one job, and the import as it was when the job began.
+#[derive(Clone)]
+struct Batch {
+    import: Import,
+    rows: Vec<ImportRow>,
 }
 
 /// The import and the rows of the batch; `None`, with the job deleted, where the import has ended.
@@ -147,16 +156,21 @@ pub fn give_up(services: &Services, lease: &Lease) -> Result<BatchOutcome> {
 }
 
 /// Writes the batch, and ends the import with its last one.
-fn write(tx: &mut UnitOfWork<'_>, lease: &Lease, mut rows: Vec<ImportRow>) -> Result<BatchOutcome> {
+fn write(tx: &mut UnitOfWork<'_>, lease: &Lease, mut batch: Batch) -> Result<BatchOutcome> {
     tx.transaction(|tx| {
-        let Some(import) = imports::lock_running(tx.connection, import_of(lease.job.subject))?
-        else {
+        // Before the import, as whoever cancels it does.
+        authorization::lock(tx, batch.import.organization_id)?;
+        let Some(import) = imports::lock_running(tx.connection, batch.import.id)? else {
             return Ok(BatchOutcome::Lost);
         };
         if !jobs::finish(tx.connection, lease)? {
             return Ok(BatchOutcome::Lost);
         }
-        write_rows(tx, &import, &mut rows)?;
+        if !maker::may_go_on(tx, &import)? {
+            end_as_cancelled(tx, &import)?;
+            return Ok(BatchOutcome::Finished);
+        }
+        write_rows(tx, &import, &mut batch.rows)?;
         if jobs::is_queued(tx.connection, JobKind::ImportBatch, &[lease.job.subject])? {
             return Ok(BatchOutcome::Written);
         }

@@ -6,7 +6,7 @@
 //! | the arrival | [`staging`] | stores the rows, sealed |
 //! | its end | [`submission`] | reserves seats and queues, or refuses all |
 //! | the queue | `batches` | its batches as jobs, one import of an organization at a time |
-//! | the work | [`execution`] | one batch, under a lease |
+//! | the work | [`execution`], `maker` | one batch, under a lease, while its maker may still import so |
 //! | the accounts | `creation` | addresses, accounts and outcomes together |
 //! | the end | `completion`, `notice` | gives seats back, all or nothing, a mail to whoever made it |
 //! | the results | [`results`] | `userlist.csv`, `errors.csv`, their end |
@@ -21,6 +21,7 @@ mod creation;
 pub mod execution;
 pub mod from_csv;
 pub mod from_usernames;
+mod maker;
 mod notice;
 pub mod results;
 mod sealed_row;
@@ -201,18 +202,26 @@ pub fn cancel(
     tx.transaction(|tx| {
         // `not_found` comes before `import_finished`.
         let seen = load(tx, permit, id)?;
-        let results_expire_at = tx.now().plus(tx.services.config.results_lifetime);
-        let cancelled = imports::cancel(tx.connection, &seen, tx.now(), results_expire_at)?;
-        let Some(import) = cancelled else {
-            return Err(finished_already(load(tx, permit, id)?.status));
-        };
-        end_pending(tx, &import, &RowError::new(RowOutcome::Cancelled))?;
-        release_seats(tx, &import)?;
-        batches::delete(tx, id)?;
-        batches::queue_next(tx, import.organization_id)?;
-        publish_end(tx, &import, ImportEvent::Cancelled)?;
-        with_counts(tx, import)
+        match end_as_cancelled(tx, &seen)? {
+            Some(import) => with_counts(tx, import),
+            None => Err(finished_already(load(tx, permit, id)?.status)),
+        }
     })
+}
+
+/// Cancels what is left of an import; `None` where it has ended.
+fn end_as_cancelled(tx: &mut UnitOfWork<'_>, seen: &Import) -> Result<Option<Import>> {
+    let results_expire_at = tx.now().plus(tx.services.config.results_lifetime);
+    let cancelled = imports::cancel(tx.connection, seen, tx.now(), results_expire_at)?;
+    let Some(import) = cancelled else {
+        return Ok(None);
+    };
+    end_pending(tx, &import, &RowError::new(RowOutcome::Cancelled))?;
+    release_seats(tx, &import)?;
+    batches::delete(tx, import.id)?;
+    batches::queue_next(tx, import.organization_id)?;
+    publish_end(tx, &import, ImportEvent::Cancelled)?;
+    Ok(Some(import))
 }
 
 /// The refusal to cancel an import that has ended in this way.

@@ -16,7 +16,6 @@ use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowError, RowOutcome,
 };
 use crate::domain::spreadsheet::{Detected, ReadOptions};
-use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
@@ -91,7 +90,7 @@ impl Staging {
         permit: &Permit<ManageImports>,
         source: ImportSource,
     ) -> Result<Self> {
-        let import = placeholder(permit, source, tx.now());
+        let import = placeholder(tx, permit, source);
         imports::insert(tx.connection, &import)?;
         Ok(Self {
             organization: import.organization_id,
@@ -225,11 +224,19 @@ pub(super) fn taken_error(is_member: bool) -> RowError {
 }
 
 /// An import while its rows arrive; the submission sets its real options.
-fn placeholder(permit: &Permit<ManageImports>, source: ImportSource, now: Timestamp) -> Import {
+fn placeholder(
+    tx: &UnitOfWork<'_>,
+    permit: &Permit<ManageImports>,
+    source: ImportSource,
+) -> Import {
+    let (principal, now) = (&tx.context.principal, tx.now());
+    let (created_by_kind, created_by_account_id, _) = principal.actor();
     Import {
         id: new_id::<ImportId>(),
         organization_id: permit.organization.id,
-        created_by_account_id: permit.account_id,
+        created_by_kind,
+        created_by_account_id,
+        created_by_api_key_id: principal.api_key_id(),
         source,
         account_type: permit.organization.default_account_type,
         status: ImportStatus::Staging,

@@ -3,7 +3,12 @@
 CREATE TABLE imports (
     id uuid PRIMARY KEY NOT NULL,
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    -- Who made it, and is asked again for each batch: an account, by itself or by an API key of its own,
+    -- or the command line.
+    created_by_kind text NOT NULL,
     created_by_account_id uuid REFERENCES accounts (id) ON DELETE SET NULL,
+    -- Stays when the key is revoked.
+    created_by_api_key_id uuid,
     source text NOT NULL,
     account_type text NOT NULL,
     -- 'staging' while the file arrives; such an import is nobody's to see yet.

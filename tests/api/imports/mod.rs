@@ -18,6 +18,7 @@ mod generated_addresses;
 mod hang_up;
 mod headers;
 mod lists;
+mod makers;
 mod managers;
 mod notices;
 mod outcomes;
