@@ -93,6 +93,9 @@ impl OrganizationKind {
 }
 
 impl AccountType {
+    /// Whom staff let in and look after.
+    pub const LEARNERS: [Self; 2] = [Self::Student, Self::Learner];
+
     /// Teachers and creators: they may create groups and manage them.
     pub const fn is_staff(self) -> bool {
         match self {

@@ -25,6 +25,7 @@ pub struct Import {
     pub organization_id: OrganizationId,
     pub created_by_kind: ActorKind,
     pub created_by_account_id: Option<AccountId>,
+    pub created_by_api_key_id: Option<ApiKeyId>,
     pub source: ImportSource,
     pub account_type: AccountType,
     pub status: ImportStatus,
@@ -85,7 +86,8 @@ pub fn find(
 #[derive(Clone, Copy, Debug)]
 pub struct ImportsQuery {
     pub organization: OrganizationId,
-    /// Only imports that this account made itself, into groups all of which it manages.
+    /// Only imports of students and learners that this account made itself, into groups all of which it
+    /// manages.
     pub manager: Option<AccountId>,
     pub before: Option<ImportId>,
     pub limit: i64,
@@ -123,6 +125,7 @@ fn visible<'a>(
     let others = groups.filter(import_groups::group_id.ne_all(managed));
     visible
         .filter(imports::created_by_account_id.eq(manager))
+        .filter(imports::account_type.eq_any(AccountType::LEARNERS))
         .filter(exists(groups))
         .filter(not(exists(others)))
 }

@@ -66,7 +66,7 @@ pub struct InvitationQuery {
     pub status: Option<InvitationStatus>,
     /// Each any part of the address.
     pub search: Option<SearchWords>,
-    /// Only those that this account sent.
+    /// Only those of students and learners that this account sent.
     pub sender: Option<AccountId>,
     /// Only those that are older than this one.
     pub before: Option<InvitationId>,
@@ -123,7 +123,7 @@ pub fn groups_of(
     Ok(by_invitation)
 }
 
-/// An invitation of the organization; with `sender`, only one that this account sent.
+/// An invitation of the organization; with `sender`, only one of a student or learner that this account sent.
 pub fn find_in_organization(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -136,7 +136,7 @@ pub fn find_in_organization(
         .select(Invitation::as_select())
         .into_boxed();
     if let Some(sender) = sender {
-        query = query.filter(invitations::invited_by_account_id.eq(sender));
+        query = query.filter(sent_to_learners_by(sender));
     }
     Ok(query.first(connection).optional()?)
 }
@@ -158,7 +158,7 @@ pub fn list(
         found = found.filter(invitations::id.lt(before));
     }
     if let Some(sender) = query.sender {
-        found = found.filter(invitations::invited_by_account_id.eq(sender));
+        found = found.filter(sent_to_learners_by(sender));
     }
     for pattern in query.search.iter().flat_map(SearchWords::patterns) {
         found = found.filter(invitations::search_key.like(pattern).escape('\\'));
@@ -167,6 +167,15 @@ pub fn list(
         found = found.filter(has_status(status, now));
     }
     Ok(found.load(connection)?)
+}
+
+/// What staff see: to whom they may not send an invitation, they may not look after one either.
+#[diesel::dsl::auto_type]
+fn sent_to_learners_by(sender: AccountId) -> _ {
+    let learners: [AccountType; 2] = AccountType::LEARNERS;
+    invitations::invited_by_account_id
+        .eq(sender)
+        .and(invitations::account_type.eq_any(learners))
 }
 
 /// The condition that an invitation has this status now, as `InvitationStatus::at` defines it.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::hang_up::{Framing, half_an_upload};
 use super::{HaltingWorker, ask_about, assert_counts, file, form, part};
-use crate::support::people::{Organization, Person, text};
+use crate::support::people::{Organization, PASSWORD, Person, text};
 use crate::support::{App, TestResponse, both_databases};
 
 /// A teacher of the school with a group of their own.
@@ -331,3 +331,31 @@ both_databases!(an_import_goes_on_without_any_group, |app| {
     assert_counts(&import, json!({ "created": 150 }));
     assert_eq!(school.students_seats().await, (150, 0));
 });
+
+both_databases!(
+    staff_do_not_see_the_teachers_that_they_imported_as_admins,
+    |app| {
+        let school = app.school().await;
+        let tim = app.register("tim@x.example").await;
+        app.join(&school, &tim, "teacher").await;
+        app.verify(&tim.id);
+        let (groups, of_tim) = (school.path("/groups"), school.path_of(&tim.id));
+        let group = tim.post(&groups, json!({ "name": "7A" })).await;
+        let group = text(&group.expect_status(201)["id"]);
+        let role = |role: &str| json!({ "role": role });
+        let promoted = school.admin.patch(&of_tim, role("admin")).await;
+        promoted.expect_status(200);
+        let admin = app.sign_in(&tim.email, PASSWORD).await;
+        let fields = [("account_type", "teacher"), ("group_ids", group.as_str())];
+        let upload = form(&fields).part("file", part(file(1)));
+        let import = admin.upload(&school.path("/imports"), upload).await;
+        let import = import.expect_status(202);
+        app.drain().await;
+        let demoted = school.admin.patch(&of_tim, role("member")).await;
+        demoted.expect_status(200);
+        let staff = app.sign_in(&tim.email, PASSWORD).await;
+        assert_unseen(&staff, &school, &import).await;
+        let import = school.import_with(&import["id"]).await;
+        assert_counts(&import, json!({ "created": 1 }));
+    }
+);

@@ -252,3 +252,43 @@ both_databases!(staff_take_back_nobody_who_is_an_admin_by_now, |app| {
     assert!(school.member_by_address("new@x.example").await.is_none());
     school.students().await;
 });
+
+both_databases!(staff_do_not_see_the_invitation_of_a_teacher, |app| {
+    let (school, teacher, _, group) = school_with_staff(app).await;
+    app.verify(&teacher.id);
+    let role = |role: &str| json!({ "role": role });
+    let of_teacher = school.path_of(&teacher.id);
+    school
+        .admin
+        .patch(&of_teacher, role("admin"))
+        .await
+        .expect_status(200);
+    let admin = app.sign_in("teacher@x.example", "quiet rivers 11").await;
+    let all = school.path("/invitations");
+    let mut sent = Vec::new();
+    for (email, account_type) in [("new@x.example", "teacher"), ("pupil@x.example", "student")] {
+        let body = json!({
+            "emails": [email], "account_type": account_type, "group_ids": [group],
+        });
+        let invited = admin.post(&all, body).await.expect_status(200);
+        sent.push(text(&invited["results"][0]["invitation_id"]));
+    }
+    school
+        .admin
+        .patch(&of_teacher, role("member"))
+        .await
+        .expect_status(200);
+    let staff = app.sign_in("teacher@x.example", "quiet rivers 11").await;
+    let of_staff = school.path(&format!("/invitations/{}", sent[0]));
+    for answer in ask_all(&staff, &school, &of_staff).await.split_off(2) {
+        answer.expect_problem(404, "not_found");
+    }
+    let page = staff.get(&all).await.expect_status(200);
+    let ids: Vec<_> = page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| &item["id"])
+        .collect();
+    assert_eq!(ids, [&sent[1]]);
+});

@@ -102,7 +102,9 @@ fn unverified_members<'a>(
 
 fn may_see(permit: &Permit<Invite>, invitation: &Invitation) -> bool {
     let sender = permit.restricted_to_manager();
-    sender.is_none_or(|sender| invitation.invited_by_account_id == Some(sender))
+    sender.is_none_or(|sender| {
+        invitation.invited_by_account_id == Some(sender) && !invitation.account_type.is_staff()
+    })
 }
 
 /// The members whom the sender may see. Staff could otherwise add anybody to a group of theirs, and then
