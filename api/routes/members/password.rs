@@ -67,7 +67,8 @@ pub struct MemberPassword {
 /// everybody else gets help by their own mail (`not_managed_here`). The person is signed out everywhere, older
 /// links to choose a password stop working, and an account with a real address is told by mail: where mail
 /// leaves by SMTP, the caller's own address has to be verified for that (`email_not_verified`). A deactivated member stays deactivated.
-/// One's own password is changed with the current one. Staff reset those of students and learners only.
+/// One's own password is changed with the current one. Staff reset those of students and learners only, and API keys
+/// none of admins.
 #[utoipa::path(
     tag = "Members",
     params(MemberPath, IdempotencyHeader),

@@ -11,7 +11,7 @@ use crate::domain::organization::Role;
 use crate::error::{Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
-use crate::services::authorization::{Permit, ResetPasswords};
+use crate::services::authorization::{self, ManageAdmins, Permit, ResetPasswords};
 use crate::services::memberships;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::{events, invitations, trust};
@@ -30,7 +30,7 @@ pub struct NewPassword {
 }
 
 /// Refuses accounts that the caller may not help: those that this organization does not manage,
-/// and to staff everybody but the students and learners of the groups that they manage.
+/// to staff everybody but the students and learners of the groups that they manage, and to API keys admins.
 ///
 /// # Errors
 /// `not_found`, `forbidden`, `not_managed_here`; `email_not_verified` of the caller, where the owner is told
@@ -52,6 +52,9 @@ pub fn require_resettable(
         return Err(Error::forbidden(
             "Only admins set the password of staff and of admins.",
         ));
+    }
+    if membership.role == Role::Admin {
+        authorization::permit::<ManageAdmins>(tx, permit.organization.id)?;
     }
     require_managed(&account, permit.organization.id)?;
     if !account.generated_address {

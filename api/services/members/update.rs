@@ -7,7 +7,7 @@ use crate::domain::organization::{AccountType, Role};
 use crate::domain::username::Username;
 use crate::error::Result;
 use crate::services::admission::require_account_type;
-use crate::services::authorization::{ManageMembers, Permit};
+use crate::services::authorization::{self, ManageAdmins, ManageMembers, Permit};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::{events, memberships, trust};
 use crate::store::accounts;
@@ -21,12 +21,12 @@ pub struct MemberChanges {
     pub username: Option<Username>,
 }
 
-/// Changes a member's role, account type or name, and gives the member as they are then. Who may
-/// manage groups no more, becomes a plain member of theirs. Who becomes an admin or staff is signed out
+/// Changes a member's role, account type or name, and gives the member as they are then. No API key changes a
+/// role: a key that made admins could do what they can. Who may manage groups no more, becomes a plain member of theirs. Who becomes an admin or staff is signed out
 /// elsewhere.
 ///
 /// # Errors
-/// `last_admin`, `email_not_verified` for who is to become an admin or staff, `no_seat` of the new type,
+/// `forbidden` to an API key that names a role; `last_admin`, `email_not_verified` for who is to become an admin or staff, `no_seat` of the new type,
 /// `account_type_not_in_kind`, `not_managed_here` for the name of an account that this organization does
 /// not manage.
 pub fn update(
@@ -38,6 +38,9 @@ pub fn update(
     let organization = permit.organization.id;
     if let Some(account_type) = changes.account_type {
         require_account_type(&permit.organization, account_type)?;
+    }
+    if changes.role.is_some() {
+        authorization::permit::<ManageAdmins>(tx, organization)?;
     }
     tx.transaction(|tx| {
         let (account, known) = memberships::lock(tx, organization, id)?;

@@ -327,3 +327,76 @@ both_databases!(what_a_key_does_is_logged_with_the_key, |app| {
     let log = school.admin.get(&path).await.expect_status(200);
     assert_eq!(log["items"][0]["actor"], actor);
 });
+
+both_databases!(no_key_makes_an_admin, |app| {
+    let school = app.school().await;
+    let (tim, ann) = (
+        app.register("tim@x.example").await,
+        app.register("ann@x.example").await,
+    );
+    app.join(&school, &tim, "teacher").await;
+    app.join(&school, &ann, "teacher").await;
+    app.verify(&ann.id);
+    let to = |role: &str| json!({ "role": role });
+    let promoted = school
+        .admin
+        .patch(&school.path_of(&ann.id), to("admin"))
+        .await;
+    promoted.expect_status(200);
+    let key = create(&school.admin, &school, &["members:write"]).await;
+    let key = bearer(app, &key);
+    for (who, body) in [
+        (&tim, to("admin")),
+        (&tim, to("member")),
+        (&tim, json!({ "account_type": "student", "role": "admin" })),
+        (&ann, to("member")),
+    ] {
+        let refused = key.patch(&school.path_of(&who.id), body).await;
+        let problem = refused.expect_problem(403, "forbidden");
+        assert_eq!(
+            problem["detail"],
+            "No API key does this, whatever its scopes. Sign in as an admin."
+        );
+    }
+    let role = async |who: &Person<'_>| {
+        let member = school.admin.get(&school.path_of(&who.id)).await;
+        member.expect_status(200)["role"].clone()
+    };
+    assert_eq!(
+        (role(&tim).await, role(&ann).await),
+        (json!("member"), json!("admin"))
+    );
+    let other = json!({ "account_type": "student" });
+    let changed = key.patch(&school.path_of(&tim.id), other).await;
+    changed.expect_status(200);
+});
+
+both_databases!(no_key_sets_the_password_of_an_admin, |app| {
+    let school = app.school().await;
+    let file = "email,password,username\nann@x.example,quiet rivers 11,Ann\n";
+    let fields = [("account_type", "teacher")];
+    school.import(file, &fields).await.expect_status(202);
+    app.drain().await;
+    let ann = app.sign_in("ann@x.example", "quiet rivers 11").await;
+    app.verify(&ann.id);
+    let key = create(&school.admin, &school, &["members:write"]).await;
+    let key = bearer(app, &key);
+    let reset = format!("{}/password-reset", school.path_of(&ann.id));
+    key.post(&reset, json!({})).await.expect_status(200);
+    let admin = json!({ "role": "admin" });
+    let promoted = school.admin.patch(&school.path_of(&ann.id), admin).await;
+    promoted.expect_status(200);
+    let refused = key.post(&reset, json!({})).await;
+    refused.expect_problem(403, "forbidden");
+    let again = key
+        .request(Method::POST, &reset)
+        .header("idempotency-key", "one");
+    send(again.json(&json!({})))
+        .await
+        .expect_problem(403, "forbidden");
+    school
+        .admin
+        .post(&reset, json!({}))
+        .await
+        .expect_status(200);
+});
