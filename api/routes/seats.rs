@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::extract::{Form, Guard as _, InOrganization, Json, OrganizationPath};
+use super::extract::{Guard as _, InOrganization, Json, OrganizationPath, nullable};
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, OrganizationErrors, wrong_account_type};
 use crate::domain::organization::AccountType;
-use crate::domain::seats::SeatCount;
-use crate::error::Error;
+use crate::domain::seats::{SeatCount, SeatPool};
+use crate::error::{Error, FieldError};
 use crate::services::authorization::{Permission as _, ReadSeats, SetSeatLimits};
-use crate::services::seats::{self, Ledger, Limits};
+use crate::services::seats::{self, Ledger, RequestedLimits, missing_limits};
 
 /// Mounts these operations.
 pub fn mount(config: &mut ServiceConfig<'_>) {
@@ -47,14 +47,18 @@ impl From<Ledger> for SeatsBody {
     }
 }
 
-/// The limits of the licence: numbers of seats, or `null` for unlimited. Absent ones are unlimited.
+/// The limits of the licence: numbers of seats, or `null` for unlimited. None may be absent, so that no limit is
+/// lifted by leaving it out.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "total": 500, "by_account_type": { "student": 450, "teacher": null } })))]
 pub struct SetSeatLimitsRequest {
-    #[schema(minimum = 0, maximum = 10000000)]
-    total: Option<i64>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(required = true, minimum = 0, maximum = 10000000)]
+    total: Option<Option<i64>>,
+    /// Each account type of the organization's kind.
     #[serde(default)]
+    #[schema(required = true)]
     by_account_type: BTreeMap<AccountType, Option<i64>>,
 }
 
@@ -79,7 +83,7 @@ async fn get_seats(request: InOrganization<ReadSeats>) -> Result<web::Json<Seats
 
 /// Set the seat limits
 ///
-/// Sets all limits at once. One that is lower than what is taken already lets nobody new in; it
+/// Sets all limits at once: `total`, and each account type of the organization's kind. One that is lower than what is taken already lets nobody new in; it
 /// takes no seat from anybody.
 #[utoipa::path(
     tag = "Seats",
@@ -97,7 +101,7 @@ async fn set_seat_limits(
 ) -> Result<web::Json<SeatsBody>, Problem> {
     let body = body.into_inner();
     refuse_out_of_range(&body)?;
-    let limits = Limits {
+    let limits = RequestedLimits {
         total: body.total,
         by_account_type: body.by_account_type,
     };
@@ -107,30 +111,35 @@ async fn set_seat_limits(
     Ok(web::Json(ledger.into()))
 }
 
-fn refuse_out_of_range(body: &SetSeatLimitsRequest) -> Result<(), Problem> {
-    let mut form = Form::new();
-    let is_out = |limit: Option<i64>| limit.is_some_and(|limit| !(0..=MAX_SEATS).contains(&limit));
-    if is_out(body.total) {
-        form.refuse("/total", "out_of_range", out_of_range());
+fn refuse_out_of_range(body: &SetSeatLimitsRequest) -> Result<(), Error> {
+    let total = (SeatPool::Total, body.total.flatten());
+    let by_type = body.by_account_type.iter();
+    let limits = by_type.map(|(account_type, limit)| (SeatPool::from(*account_type), *limit));
+    let out_of_range: Vec<_> = std::iter::once(total)
+        .chain(limits)
+        .filter(|(_, limit)| limit.is_some_and(|limit| !(0..=MAX_SEATS).contains(&limit)))
+        .map(|(pool, _)| out_of_range(pool))
+        .collect();
+    if out_of_range.is_empty() {
+        return Ok(());
     }
-    if body.by_account_type.values().copied().any(is_out) {
-        form.refuse("/by_account_type", "out_of_range", out_of_range());
-    }
-    if form.has_errors() {
-        return Err(form.refusal().into());
-    }
-    Ok(())
+    Err(Error::invalid_fields(out_of_range))
 }
 
-fn out_of_range() -> String {
-    format!("A limit is a number from 0 to {MAX_SEATS}, or null.")
+fn out_of_range(pool: SeatPool) -> FieldError {
+    let detail = format!("A limit is a number from 0 to {MAX_SEATS}, or null.");
+    FieldError::new(seats::pointer_of(pool), "out_of_range", detail)
 }
 
 fn no_such_limit() -> Error {
-    Error::invalid("/total", "out_of_range", out_of_range())
+    Error::invalid_fields(vec![out_of_range(SeatPool::Total)])
+}
+
+fn no_limit_of_students() -> Error {
+    missing_limits(&[SeatPool::Student])
 }
 
 problems! {
     /// Of whatever sets limits.
-    LimitErrors: no_such_limit wrong_account_type;
+    LimitErrors: no_limit_of_students no_such_limit wrong_account_type;
 }

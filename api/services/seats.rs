@@ -8,7 +8,7 @@ use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{DomainEvent, OrganizationEvent};
 use crate::domain::organization::AccountType;
 use crate::domain::seats::{SeatCount, SeatPool};
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::services::admission::require_account_type;
 use crate::store::organizations::Organization;
 use crate::store::seats;
@@ -20,10 +20,10 @@ pub struct Ledger {
     pub by_account_type: BTreeMap<AccountType, SeatCount>,
 }
 
-/// The limits of a licence; absent ones are unlimited.
+/// The limits that were asked for: numbers, or unlimited.
 #[derive(Clone, Debug)]
-pub struct Limits {
-    pub total: Option<i64>,
+pub struct RequestedLimits {
+    pub total: Option<Option<i64>>,
     pub by_account_type: BTreeMap<AccountType, Option<i64>>,
 }
 
@@ -55,30 +55,24 @@ fn load(tx: &mut UnitOfWork<'_>, organization: &Organization) -> Result<Ledger> 
 /// Sets all limits at once and gives the ledger as it is then.
 ///
 /// # Errors
-/// `account_type_not_in_kind` for a type of the other kind.
+/// `account_type_not_in_kind` for a type of the other kind, `validation_failed` where a limit is absent.
 pub fn set_limits(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<SetSeatLimits>,
-    limits: &Limits,
+    requested: &RequestedLimits,
 ) -> Result<Ledger> {
     let organization = &permit.organization;
-    for account_type in limits.by_account_type.keys() {
+    for account_type in requested.by_account_type.keys() {
         require_account_type(organization, *account_type)?;
     }
+    let limits = complete(organization, requested)?;
     tx.transaction(|tx| {
-        seats::set_limit(
-            tx.connection,
-            organization.id,
-            SeatPool::Total,
-            limits.total,
-        )?;
-        for account_type in organization.kind.account_types() {
-            let limit = limits.by_account_type.get(&account_type).copied().flatten();
-            seats::set_limit(tx.connection, organization.id, account_type.into(), limit)?;
+        for (pool, limit) in limits {
+            seats::set_limit(tx.connection, organization.id, pool, limit)?;
         }
         let event = OrganizationEvent::SeatLimitsSet {
-            total: limits.total,
-            by_account_type: limits.by_account_type.clone(),
+            total: requested.total.flatten(),
+            by_account_type: requested.by_account_type.clone(),
         };
         let organization_id = organization.id;
         events::publish(
@@ -90,4 +84,46 @@ pub fn set_limits(
         )?;
         load(tx, organization)
     })
+}
+
+/// The limit of every pool of the organization.
+fn complete(
+    organization: &Organization,
+    requested: &RequestedLimits,
+) -> Result<Vec<(SeatPool, Option<i64>)>> {
+    let total = (SeatPool::Total, requested.total);
+    let of_type = |account_type: AccountType| {
+        let limit = requested.by_account_type.get(&account_type).copied();
+        (SeatPool::from(account_type), limit)
+    };
+    let pools: Vec<_> = std::iter::once(total)
+        .chain(organization.kind.account_types().map(of_type))
+        .collect();
+    let given = |(pool, limit): (SeatPool, Option<Option<i64>>)| limit.map(|limit| (pool, limit));
+    let limits: Vec<_> = pools.iter().copied().filter_map(given).collect();
+    if limits.len() == pools.len() {
+        return Ok(limits);
+    }
+    let absent = pools.into_iter().filter(|(_, limit)| limit.is_none());
+    let absent: Vec<_> = absent.map(|(pool, _)| pool).collect();
+    Err(missing_limits(&absent))
+}
+
+/// The refusal of a request that leaves out the limits of these pools.
+pub fn missing_limits(pools: &[SeatPool]) -> Error {
+    let missing = |pool: &SeatPool| {
+        let detail = "Name every limit, or null for unlimited.";
+        FieldError::new(pointer_of(*pool), "missing", detail)
+    };
+    Error::invalid_fields(pools.iter().map(missing).collect())
+}
+
+/// Where a request names the limit of a pool.
+pub fn pointer_of(pool: SeatPool) -> String {
+    match pool {
+        SeatPool::Total => "/total".to_owned(),
+        SeatPool::Student | SeatPool::Teacher | SeatPool::Learner | SeatPool::Creator => {
+            format!("/by_account_type/{pool}")
+        }
+    }
 }

@@ -244,7 +244,9 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
         .request(Method::PATCH, &base)
         .json(&json!({ "name": "Hill" }));
     do_and_see("update_organization", patch).await;
-    let limits = json!({ "total": 100 });
+    let limits = json!({
+        "total": 100, "by_account_type": { "student": null, "teacher": null },
+    });
     let put = operator
         .request(Method::PUT, &format!("{base}/seats"))
         .json(&limits);

@@ -9,6 +9,52 @@ fn line(limit: Option<i64>, used: i64, reserved: i64) -> Value {
     json!({ "limit": limit, "used": used, "reserved": reserved, "free": free })
 }
 
+/// A limit of the total alone.
+fn total_of(limit: Option<i64>) -> Value {
+    json!({ "total": limit, "by_account_type": { "student": null, "teacher": null } })
+}
+
+/// A limit of teachers alone.
+fn teachers(limit: i64) -> Value {
+    json!({ "total": null, "by_account_type": { "student": null, "teacher": limit } })
+}
+
+both_databases!(a_limit_that_is_left_out_is_not_lifted, |app| {
+    let school = app.school().await;
+    let company = app.organization("Acme", "enterprise").await;
+    let operator = app.operator().await;
+    let path = school.path("/seats");
+    let limits = json!({ "total": 500, "by_account_type": { "student": 450, "teacher": 60 } });
+    let set = operator.put(&path, limits).await.expect_status(200);
+    let (total, student, teacher) = (
+        ("/total", "missing"),
+        ("/by_account_type/student", "missing"),
+        ("/by_account_type/teacher", "missing"),
+    );
+    for (partial, absent) in [
+        (json!({}), &[total, student, teacher][..]),
+        (json!({ "total": 5 }), &[student, teacher]),
+        (
+            json!({ "total": null, "by_account_type": { "student": 5 } }),
+            &[teacher],
+        ),
+        (
+            json!({ "by_account_type": { "student": 5, "teacher": 5 } }),
+            &[total],
+        ),
+    ] {
+        operator.put(&path, partial).await.expect_fields(absent);
+    }
+    assert_eq!(school.admin.get(&path).await.expect_status(200), set);
+    let of_company = operator
+        .put(&company.path("/seats"), json!({ "total": 5 }))
+        .await;
+    of_company.expect_fields(&[
+        ("/by_account_type/learner", "missing"),
+        ("/by_account_type/creator", "missing"),
+    ]);
+});
+
 both_databases!(the_ledger_counts_and_only_operators_limit_it, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
@@ -42,10 +88,10 @@ both_databases!(the_ledger_counts_and_only_operators_limit_it, |app| {
     let refused = operator.put(&path, bad).await;
     refused.expect_fields(&[
         ("/total", "out_of_range"),
-        ("/by_account_type", "out_of_range"),
+        ("/by_account_type/student", "out_of_range"),
     ]);
-    // Absent is unlimited again; a limit below what is taken stands.
-    operator.put(&path, json!({ "total": 0 })).await.expect(
+    // A limit below what is taken stands.
+    operator.put(&path, total_of(Some(0))).await.expect(
         200,
         json!({
             "total": line(Some(0), 1, 0),
@@ -66,7 +112,7 @@ both_databases!(
         app.prove_mailbox(&ann.id);
         let path = school.path(&format!("/members/{}", ann.id));
         let seats = school.path("/seats");
-        let limits = json!({ "by_account_type": { "teacher": 1 } });
+        let limits = teachers(1);
         operator.put(&seats, limits).await.expect_status(200);
         let teach = json!({ "account_type": "teacher" });
         school
@@ -74,7 +120,10 @@ both_databases!(
             .patch(&path, teach.clone())
             .await
             .expect_problem(409, "no_seat");
-        operator.put(&seats, json!({})).await.expect_status(200);
+        operator
+            .put(&seats, total_of(None))
+            .await
+            .expect_status(200);
         let member = school.admin.patch(&path, teach).await.expect_status(200);
         assert_eq!(member["account_type"], "teacher");
         let ledger = school.admin.get(&seats).await.expect_status(200);
@@ -101,7 +150,7 @@ both_databases!(sixty_four_claims_at_once_never_pass_the_limit, |app| {
     }
     school.import_students(csv).await;
     app.prove_mailboxes();
-    let limits = json!({ "by_account_type": { "teacher": 11 } });
+    let limits = teachers(11);
     operator
         .put(&school.path("/seats"), limits)
         .await
@@ -149,7 +198,7 @@ both_databases!(
         let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
         app.prove_mailbox(&ann.id);
         operator
-            .put(&school.path("/seats"), json!({ "total": 0 }))
+            .put(&school.path("/seats"), total_of(Some(0)))
             .await
             .expect_status(200);
         let path = school.path(&format!("/members/{}", ann.id));

@@ -558,7 +558,9 @@ where_mail_leaves!(
     |app| {
         let school = app.school().await;
         let operator = app.operator().await;
-        let seats = json!({ "total": 2 });
+        let seats = json!({
+            "total": 2, "by_account_type": { "student": null, "teacher": null },
+        });
         let seats = operator.put(&school.path("/seats"), seats).await;
         seats.expect_status(200);
         for email in ["ann@x.org", "ben@x.org"] {

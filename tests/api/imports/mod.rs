@@ -243,7 +243,9 @@ impl Organization<'_> {
     /// Sets the seat limit of students, as an operator.
     async fn limit_students(&self, limit: i64) {
         let operator = self.app().operator().await;
-        let body = json!({ "total": null, "by_account_type": { "student": limit } });
+        let body = json!({
+            "total": null, "by_account_type": { "student": limit, "teacher": null },
+        });
         operator
             .put(&self.path("/seats"), body)
             .await

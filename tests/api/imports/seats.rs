@@ -44,7 +44,7 @@ both_databases!(the_first_rows_take_the_seats_there_are, |app| {
 both_databases!(the_total_limit_counts_as_well, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
-    let body = json!({ "total": 3, "by_account_type": { "student": 10 } });
+    let body = json!({ "total": 3, "by_account_type": { "student": 10, "teacher": null } });
     operator
         .put(&school.path("/seats"), body)
         .await

@@ -74,7 +74,9 @@ both_databases!(many_accept_the_same_at_once, |app| {
 both_databases!(the_last_seats_are_given_once, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
-    let limit = json!({ "by_account_type": { "student": 5 } });
+    let limit = json!({
+        "total": null, "by_account_type": { "student": 5, "teacher": null },
+    });
     operator
         .put(&school.path("/seats"), limit)
         .await

@@ -26,7 +26,9 @@ both_databases!(every_address_gets_its_own_outcome, |app| {
     app.register("second@x.example").await;
     school.invite(&["waiting@x.example"]).await;
     // The admin's seat, the member's, the invited person's, and two more.
-    let limit = json!({ "total": 5 });
+    let limit = json!({
+        "total": 5, "by_account_type": { "student": null, "teacher": null },
+    });
     let seats = school.path("/seats");
     operator.put(&seats, limit).await.expect_status(200);
     let emails = [

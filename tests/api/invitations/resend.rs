@@ -54,7 +54,9 @@ both_databases!(an_expired_one_needs_a_seat_again, |app| {
     let mut school = app.school().await;
     let operator = app.operator().await;
     let seats = school.path("/seats");
-    let limit = json!({ "by_account_type": { "student": 1 } });
+    let limit = json!({
+        "total": null, "by_account_type": { "student": 1, "teacher": null },
+    });
     operator.put(&seats, limit).await.expect_status(200);
     app.register("joe@x.example").await;
     let joe = school.invite_one("joe@x.example").await;

@@ -89,7 +89,9 @@ async fn seats_used(school: &Organization<'_>) -> Value {
 
 /// Limits the licence to so many seats.
 async fn limit_seats(app: &App, school: &Organization<'_>, total: u32) {
-    let limits = json!({ "total": total });
+    let limits = json!({
+        "total": total, "by_account_type": { "student": null, "teacher": null },
+    });
     let operator = app.operator().await;
     operator
         .put(&school.path("/seats"), limits)

@@ -65,7 +65,7 @@ both_databases!(seats_go_to_those_who_are_named_first, |app| {
     limit_seats(
         &operator,
         &school,
-        json!({ "by_account_type": { "teacher": 2 } }),
+        json!({ "total": null, "by_account_type": { "student": null, "teacher": 2 } }),
     )
     .await;
     // A deactivated member needs none.
