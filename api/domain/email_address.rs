@@ -141,6 +141,16 @@ const TOO_LONG: &str = "An email address has at most 254 bytes.";
 const fn invalid(reason: &'static str) -> EmailAddressError {
     EmailAddressError::Invalid { reason }
 }
+    /// The address as people read it, with the domain in its own script. It is parsed to the same address.
+    pub fn for_people(&self) -> String {
+        let (domain, _) = Uts46::new().to_unicode(
+            self.domain().as_bytes(),
+            AsciiDenyList::STD3,
+            Hyphens::Allow,
+        );
+        format!("{}@{domain}", self.local_part())
+    }
+
 
 /// Refuses what people paste in place of an address with the hint that gets them on.
 fn refuse_other_notations(text: &str) -> Result<(), EmailAddressError> {

@@ -214,7 +214,11 @@ impl Sample<'_> {
                     self.account_replaced(Some(organization())),
                 ),
             ],
-            MailKind::ImportFinished => vec![("", self.import_finished())],
+            MailKind::ImportFinished => vec![
+                ("", self.import_finished(231, 9)),
+                ("_without_errors", self.import_finished(240, 0)),
+                ("_without_accounts", self.import_finished(0, 240)),
+            ],
         }
     }
 
@@ -245,11 +249,11 @@ impl Sample<'_> {
         }
     }
 
-    fn import_finished(&self) -> MailContent {
+    fn import_finished(&self, created: i64, failed: i64) -> MailContent {
         let facts = [
-            ("rows", 240),
-            ("created", 231),
-            ("failed", 9),
+            ("rows", created + failed),
+            ("created", created),
+            ("failed", failed),
             ("cancelled", 0),
         ];
         MailContent::ImportFinished {

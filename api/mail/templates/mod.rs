@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::content::{MailContent, Recipient};
 use super::links::Links;
+use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::mail::Mailbox;
 use crate::domain::timestamp::Timestamp;
@@ -70,12 +71,16 @@ impl Values {
         // A note without a person is the organization's.
         let by = by.or_else(|| texts.get("organization").cloned());
         let date = self.date.map(|date| catalogue.date(date)).transpose()?;
+        let texts = texts.into_iter().map(|(name, text)| (name, text.into()));
+        let facts = self.facts.iter().cloned();
+        let facts = facts.map(|(name, number)| (name, number.into()));
+        let named: BTreeMap<String, Value> = texts.chain(facts).collect();
         Ok(context! {
             name => to.name,
             sender => said_by_people(from.name()),
             by,
             date,
-            ..Value::from(texts)
+            ..Value::from(named)
         })
     }
 }
@@ -198,9 +203,10 @@ impl Draft<'_> {
     }
 
     fn login(&self) -> Result<Option<Value>> {
-        let Some(value) = self.values.login.as_deref() else {
+        let Some(login) = self.values.login.clone() else {
             return Ok(None);
         };
+        let value = EmailAddress::from_stored(login).for_people();
         let label = self.catalogue.label("login")?;
         Ok(Some(context! { label, value }))
     }

@@ -167,3 +167,64 @@ fn moments_are_written_as_people_write_them() {
         "31 décembre 2026 à 23\u{a0}h\u{a0}59 (UTC)"
     );
 }
+
+#[test]
+fn an_import_offers_what_there_is() {
+    written(|name, language, content, mail| {
+        if content.kind() != MailKind::ImportFinished {
+            return;
+        }
+        let is_dated = mail.text.contains("2026");
+        assert_eq!(
+            is_dated,
+            name != "import_finished_without_accounts",
+            "{name} in {language}"
+        );
+    });
+    let texts = std::cell::RefCell::new(BTreeMap::new());
+    written(|name, language, _, mail| {
+        if language == Language::English {
+            texts
+                .borrow_mut()
+                .insert(name.to_owned(), mail.text.clone());
+        }
+    });
+    let texts = texts.into_inner();
+    for (name, list, errors) in [
+        ("import_finished", true, true),
+        ("import_finished_without_errors", true, false),
+        ("import_finished_without_accounts", false, true),
+    ] {
+        let text = texts[name].split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.contains("list of accounts"), list, "{text}");
+        assert_eq!(text.contains("passwords"), list, "{text}");
+        assert_eq!(
+            text.contains("file of the rows with an error"),
+            errors,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn people_read_their_domain_in_its_own_script() {
+    let address = EmailAddress::parse("jane@Bücher.example").unwrap();
+    let to = Recipient {
+        name: None,
+        address: &address,
+    };
+    let links = Links::into(&"https://app.example".parse().unwrap());
+    let origin = Origin {
+        from: &"School <no-reply@hill.example>".parse().unwrap(),
+        links: &links,
+    };
+    let mut samples = samples(&links, &to, Timestamp::EPOCH).into_iter();
+    let (_, content) = samples
+        .find(|(name, _)| name == "sign_in_instructions")
+        .unwrap();
+    let mail = write(&content, Language::English, &to, &origin).unwrap();
+    for part in [&mail.text, &mail.html] {
+        assert!(part.contains("jane@bücher.example"), "{part}");
+        assert!(!part.contains("xn--bcher"), "{part}");
+    }
+}
