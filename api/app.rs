@@ -8,6 +8,7 @@ use actix_web::{App, HttpServer, web};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use utoipa_actix_web::AppExt as _;
 
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::openapi;
 use crate::routes::documentation::{self, Documentation};
@@ -30,19 +31,29 @@ const SERVING_THREADS: usize = 2;
 /// How long requests in flight may take to end when the server stops, in seconds.
 const SECONDS_TO_STOP: u64 = 30;
 
+/// Binds the address that the server listens on.
+///
+/// # Errors
+/// Where it is taken, or not one of this machine.
+pub fn bind(config: &Config) -> Result<TcpListener> {
+    TcpListener::bind(&config.listen)
+        .map_err(|error| Error::internal(format!("cannot listen on {}: {error}", config.listen)))
+}
+
 impl Running {
-    /// Binds the address and starts the workers; requests are served once [`Running::serve`] is
-    /// awaited.
+    /// Binds the address and starts, as [`Running::start_on`] does.
     ///
     /// # Errors
     /// Where the address is taken, or the system gives no threads.
     pub fn start(state: &State) -> Result<Self> {
-        let listener = TcpListener::bind(&state.services.config.listen).map_err(|error| {
-            Error::internal(format!(
-                "cannot listen on {}: {error}",
-                state.services.config.listen
-            ))
-        })?;
+        Self::start_on(bind(&state.services.config)?, state)
+    }
+
+    /// Starts the workers; requests that the listener takes are served once [`Running::serve`] is awaited.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn start_on(listener: TcpListener, state: &State) -> Result<Self> {
         let address = listener.local_addr().map_err(Error::internal)?;
         let server = server(state, listener)?;
         Ok(Self {

@@ -16,9 +16,10 @@ use clap::{Parser, Subcommand};
 
 pub use self::output::tell;
 use self::output::{print, print_or_write};
-use crate::app::Running;
+use crate::app::{self, Running};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::error::Error;
 use crate::openapi;
 use crate::state::State;
 use crate::telemetry::start_logging;
@@ -89,6 +90,10 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
 fn open_state() -> Result<State, CommandError> {
     let config = Config::load()?;
     start_logging(&config)?;
+    open(config)
+}
+
+fn open(config: Config) -> Result<State, CommandError> {
     for unknown in config.unknown_variables() {
         tracing::warn!("{unknown}");
     }
@@ -96,24 +101,28 @@ fn open_state() -> Result<State, CommandError> {
 }
 
 fn serve() -> Result<(), CommandError> {
-    let state = open_state()?;
+    let config = Config::load()?;
+    start_logging(&config)?;
+    // The first log line names the address (`docs/configuration.md`).
+    let listener = app::bind(&config)?;
+    let address = listener.local_addr().map_err(Error::internal)?;
+    tracing::info!(%address, documentation = %format!("http://{address}/docs"), "listening");
+    let state = open(config)?;
+    for migration in state.migrations.iter() {
+        tracing::info!(migration, "migration applied");
+    }
     actix_web::rt::System::new().block_on(async {
-        let running = Running::start(&state)?;
+        let running = Running::start_on(listener, &state)?;
         announce(&state, &running)?;
         Ok(running.serve_until_signal().await?)
     })
 }
 
-/// Tells where the server listens: in the first log line, and in a file for scripts.
+/// Tells scripts where the server listens, in a file.
 fn announce(state: &State, running: &Running) -> Result<(), CommandError> {
-    let address = running.address;
-    tracing::info!(%address, documentation = %format!("http://{address}/docs"), "listening");
-    for migration in state.migrations.iter() {
-        tracing::info!(migration, "migration applied");
-    }
     if state.services.config.data_dir.is_dir() {
         let path = state.services.config.data_dir.join("listening");
-        write_whole(&path, &format!("{address}\n"))
+        write_whole(&path, &format!("{}\n", running.address))
             .map_err(|error| CommandError::file(path.display(), error))?;
     }
     Ok(())

@@ -270,3 +270,21 @@ fn a_folder_that_others_can_read_is_warned_of_and_what_is_made_in_it_is_private(
     assert!(since.contains(&key), "{since:?}");
     assert!(!since.contains(&before[0]), "{since:?}");
 }
+
+#[test]
+fn the_first_line_names_the_address() {
+    let mut installation = Installation::on_sqlite();
+    installation.set("LOG", "info");
+    installation.set("LOG_FORMAT", "json");
+    // A warning of the start, which would be the first line else.
+    installation.set("LISTN", "127.0.0.1:1");
+    let server = installation.start();
+    let log = server.log();
+    let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!(first["message"], "listening", "{log}");
+    assert_eq!(first["address"], server.address().to_string(), "{log}");
+    assert!(
+        log.contains("migration applied") && log.contains("LISTN"),
+        "{log}"
+    );
+}
