@@ -111,11 +111,15 @@ pub enum Identification {
 /// Begins to find out whether the bearer of a link has registered the account.
 ///
 /// # Errors
-/// `token_invalid`; `not_signed_in` where nothing is shown beside the link; `rate_limited`.
+/// `token_invalid`, also of an address that is verified; `not_signed_in` where nothing is shown beside the link;
+/// `rate_limited`.
 pub fn identify(tx: &mut UnitOfWork<'_>, link: &PresentedLink) -> Result<Identification> {
-    let (_, account) = owner(tx, &link.token)?;
+    let account = owner_of(tx, &link.token)?;
     if is_signed_in(tx, account.id, link.refresh_token.as_deref())? {
         return Ok(Identification::Done(Registrant::Session));
+    }
+    if account.email_verified_at.is_some() {
+        return Err(not_good());
     }
     if link.with_password {
         let check = sign_in::begin(tx, account.email.as_str(), &link.client, None)?;
@@ -159,36 +163,36 @@ pub fn complete_identification(
     check: PasswordCheck,
     comparison: Result<Comparison>,
 ) -> Result<Registrant> {
-    let account = sign_in::complete_confirmation(tx, check, comparison)?;
+    let account = sign_in::complete_confirmation(tx, check, comparison, "/password")?;
     Ok(Registrant::Password(account.password_hash))
 }
 
 /// The account of a link that verifies its address.
-fn owner(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<(Token, Account)> {
+fn owner_of(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Account> {
     let token = Token::presented(TokenKind::VerifyEmail, presented).ok_or_else(not_good)?;
     let known = mailed_tokens::find(tx.connection, TokenKind::VerifyEmail, &token.hash())?
         .filter(|known| known.expires_at > tx.now())
         .ok_or_else(not_good)?;
-    let account = accounts::find(tx.connection, known.account_id)?.ok_or_else(not_good)?;
-    Ok((token, account))
+    accounts::find(tx.connection, known.account_id)?.ok_or_else(not_good)
 }
 
-/// Verifies an address by a mailed link, which is good once, for the person who registered the account.
+/// Verifies an address by a mailed link, for the person who registered the account. The link stays until it
+/// expires: a session of the account that shows it again gets the same answer, everybody else
+/// `token_invalid`.
 ///
 /// # Errors
-/// `token_invalid` where it was used, replaced or has expired; `account_deactivated`; `wrong_credentials` where
+/// `token_invalid` where it was replaced or has expired; `account_deactivated`; `wrong_credentials` where
 /// the password has been changed meanwhile.
 pub fn verify(
     tx: &mut UnitOfWork<'_>,
     presented: &str,
     registrant: &Registrant,
 ) -> Result<Verified> {
-    let (token, owner) = owner(tx, presented)?;
+    let owner = owner_of(tx, presented)?;
     let id = owner.id;
     let actor = acting(tx, owner);
     tx.acting_as(actor, |tx| {
         tx.transaction(|tx| {
-            let now = tx.now();
             redemption::lock_pending_joins(tx, id)?;
             // The account before its links, as whoever deletes links locks them.
             let account = accounts::lock(tx.connection, id)?.ok_or_else(not_good)?;
@@ -196,9 +200,8 @@ pub fn verify(
             if account.deactivated_at.is_some() {
                 return Err(Error::account_deactivated());
             }
-            if !mailed_tokens::consume(tx.connection, TokenKind::VerifyEmail, &token.hash(), now)? {
-                return Err(not_good());
-            }
+            // A link that was replaced meanwhile is good no more.
+            owner_of(tx, presented)?;
             let joins = verify_email(tx, &account)?;
             Ok(Verified { account, joins })
         })
@@ -225,7 +228,7 @@ fn require_still(registrant: &Registrant, account: &Account) -> Result<()> {
     match registrant {
         Registrant::Session => Ok(()),
         Registrant::Password(hash) if *hash == account.password_hash => Ok(()),
-        Registrant::Password(_) => Err(Error::wrong_credentials()),
+        Registrant::Password(_) => Err(Error::wrong_password("/password")),
     }
 }
 

@@ -127,7 +127,8 @@ impl From<Verified> for VerifiedEmail {
 
 /// Verify an address by a mailed link
 ///
-/// Takes the token of the link that was mailed at registration, which is good once, for seven days.
+/// Takes the token of the link that was mailed at registration, which is good once, for seven days; a session
+/// of the account that sends it again gets the same response.
 /// Opening the link changes nothing: only this does. The link alone shows that somebody reads the mailbox, not
 /// that they have registered: it takes a session of the account (access token, or cookie) or its password
 /// besides. Without either it is `not_signed_in`, with a wrong password `wrong_credentials`, and the link stays

@@ -234,3 +234,26 @@ both_databases!(
         assert!(log.contains("api_key.revoked"), "{log}");
     }
 );
+
+both_databases!(whoever_has_verified_may_say_so_again, |app| {
+    let jane = app.register("jane@x.org").await;
+    let token = app.last_mail_to("jane@x.org").await.token();
+    for _ in 0..2 {
+        let verified = verify_as(&jane, &token, None).await;
+        verified.expect(200, json!({ "email": "jane@x.org", "joins": [] }));
+    }
+    // To everybody else the link is used up.
+    let other = app.register("other@x.org").await;
+    for (who, password) in [
+        (&other, None),
+        (&app.anonymous(), None),
+        (&app.anonymous(), Some(PASSWORD)),
+    ] {
+        let refused = verify_as(who, &token, password).await;
+        refused.expect_problem(410, "token_invalid");
+    }
+    app.advance(7 * 24 * HOUR);
+    let jane = app.sign_in("jane@x.org", PASSWORD).await;
+    let late = verify_as(&jane, &token, None).await;
+    late.expect_problem(410, "token_invalid");
+});
