@@ -49,19 +49,37 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
     type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_json = is_json(request);
-        let received = receive(request, payload);
-        Box::pin(async move {
-            let body = received.await?;
-            if body.trim_ascii().is_empty() {
-                return Ok(Self(None));
-            }
-            if !is_json {
-                return Err(not_json().into());
-            }
-            Ok(Self(read_json(&body)?))
-        })
+        let received = receive_optional_json(request, payload);
+        Box::pin(async move { Ok(Self(read_optional_json(&received.await?)?)) })
     }
+}
+
+/// Reads a whole body that, where there is one, has to say that it is JSON.
+pub(super) fn receive_optional_json(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = std::result::Result<Bytes, Problem>> + use<> {
+    let is_json = is_json(request);
+    let received = receive(request, payload);
+    async move {
+        let body = received.await?;
+        if !is_json && !is_absent(&body) {
+            return Err(not_json().into());
+        }
+        Ok(body)
+    }
+}
+
+/// What an optional body says; none where it is absent.
+pub(super) fn read_optional_json<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, Error> {
+    if is_absent(body) {
+        return Ok(None);
+    }
+    read_json(body)
+}
+
+fn is_absent(body: &[u8]) -> bool {
+    body.trim_ascii().is_empty()
 }
 
 /// Reads a whole body.

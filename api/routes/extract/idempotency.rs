@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use super::body::{receive, receive_json};
+use super::body::{read_optional_json, receive, receive_json, receive_optional_json};
 use super::fingerprint::of_request;
 use super::reading::read_json;
 use crate::crypto::digest::{Digest, sha256};
@@ -148,6 +148,12 @@ pub struct Json<T> {
     pub body: T,
 }
 
+/// As [`Json`], of a body that may be absent.
+pub struct OptionalJson<T> {
+    pub idempotency: Idempotency,
+    pub body: Option<T>,
+}
+
 /// A request that needs no body, read all the same, with its [`Idempotency`].
 pub struct NoBody(pub Idempotency);
 
@@ -173,6 +179,24 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
             Ok(Self {
                 idempotency: unread.with_digest(&sha256(&bytes)),
                 body: read_json(&bytes)?,
+            })
+        })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let unread = UnreadBody::of(request);
+        let received = receive_optional_json(request, payload);
+        Box::pin(async move {
+            let unread = unread?;
+            let bytes = received.await?;
+            Ok(Self {
+                idempotency: unread.with_digest(&sha256(&bytes)),
+                body: read_optional_json(&bytes)?,
             })
         })
     }

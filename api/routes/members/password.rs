@@ -23,20 +23,24 @@ use crate::store::accounts::Account;
 
 /// The new password; without one, Rollcall makes one up.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 #[schema(examples(json!({ "must_change_password": true })))]
 pub struct ResetMemberPasswordRequest {
     /// At least 10 characters with a letter and a digit, and not a common one.
     #[schema(min_length = 10, max_length = 128, format = Password)]
     password: Option<String>,
     /// Whether its owner is asked to choose another at the next sign-in.
-    #[serde(default = "yes")]
     #[schema(default = true)]
     must_change_password: bool,
 }
 
-const fn yes() -> bool {
-    true
+impl Default for ResetMemberPasswordRequest {
+    fn default() -> Self {
+        Self {
+            password: None,
+            must_change_password: true,
+        }
+    }
 }
 
 /// What the person signs in with from now on.
@@ -72,6 +76,7 @@ pub struct MemberPassword {
 #[utoipa::path(
     tag = "Members",
     params(MemberPath, IdempotencyHeader),
+    request_body = Option<ResetMemberPasswordRequest>,
     responses(
         (status = 200, description = "What to sign in with.", body = MemberPassword),
         BodyErrors, OrganizationErrors, NoSuchMember, InvalidPassword, NotManagedHere, UnverifiedSender,
@@ -83,9 +88,10 @@ pub struct MemberPassword {
 pub async fn reset_member_password(
     request: InOrganization<ResetPasswords>,
     path: web::Path<MemberPath>,
-    body: idempotency::Json<ResetMemberPasswordRequest>,
+    body: idempotency::OptionalJson<ResetMemberPasswordRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let idempotency::Json { idempotency, body } = body;
+    let idempotency::OptionalJson { idempotency, body } = body;
+    let body = body.unwrap_or_default();
     let account = path.account_id;
     let generated = body.password.is_none();
     let chosen = choose(body.password)?;

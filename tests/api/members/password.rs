@@ -243,3 +243,33 @@ both_databases!(a_repeated_request_gives_the_same_password_again, |app| {
     assert_ne!(ask("two").await["password"], first["password"]);
     assert_eq!(actions_on(&school, &ann.id).await.len(), 3);
 });
+
+both_databases!(a_new_password_needs_no_body, |app| {
+    let school = app.school().await;
+    let [ann, ..] = students(app, &school).await;
+    let path = format!("{}/password-reset", school.path_of(&ann.id));
+    let without_body = |key: &'static str| {
+        let request = school.admin.request(reqwest::Method::POST, &path);
+        send(request.header("idempotency-key", key))
+    };
+    let (first, again) = (without_body("one").await, without_body("one").await);
+    let shown = first.expect_status(200);
+    assert_eq!(shown["must_change_password"], true);
+    assert_eq!(first.text, again.text);
+    app.sign_in("ann@hill.example", &text(&shown["password"]))
+        .await;
+    let other = school.admin.request(reqwest::Method::POST, &path);
+    let other = other
+        .header("idempotency-key", "one")
+        .json(&json!({ "must_change_password": false }));
+    send(other)
+        .await
+        .expect_problem(409, "idempotency_conflict");
+    let as_text = school
+        .admin
+        .request(reqwest::Method::POST, &path)
+        .body("{}");
+    send(as_text)
+        .await
+        .expect_problem(415, "unsupported_media_type");
+});
