@@ -36,7 +36,7 @@ use crate::routes::{self, problem};
             **Signing in.** Exchange address and password for tokens (`login`), then send \
             `Authorization: Bearer <access_token>`. Integrations send an API key instead: \
             `Authorization: Bearer rck_…`.\n\n\
-            **Problems.** Whatever does not end well is `application/problem+json` (RFC 9457) with a \
+            **Problems.** Errors are `application/problem+json` (RFC 9457) with a \
             stable `code` and the request's id. Each operation lists the codes that it gives with each status, and \
             shows each by an example of its name.\n\n\
             **Lists** come in pages: send `next_cursor` back as `cursor` for the next one; a `Link` \
@@ -61,7 +61,8 @@ use crate::routes::{self, problem};
     // Used in query parameters only, where the generator does not look for schemas.
     components(schemas(MemberOrder, Direction)),
     tags(
-        (name = "Signing in", description = "Accounts and sessions."),
+        (name = "Signing in", description = "Registration and sessions."),
+        (name = "Passwords and addresses", description = "Passwords changed and forgotten, addresses verified."),
         (name = "My account", description = "What concerns the caller alone."),
         (name = "Organizations", description = "Schools and companies."),
         (name = "Seats", description = "What the licence allows."),
@@ -69,7 +70,7 @@ use crate::routes::{self, problem};
         (name = "Groups", description = "Groups of people inside one organization."),
         (name = "Invitations", description = "Offers to email addresses."),
         (name = "Imports", description = "Many accounts from one file or list of names."),
-        (name = "Invite codes", description = "Codes that let people in, looked after."),
+        (name = "Invite codes", description = "View and manage invite codes."),
         (name = "Joining by a code", description = "Codes that let people in, used."),
         (name = "API keys", description = "Keys for integrations."),
         (name = "Audit", description = "Who did what, and when."),

@@ -135,7 +135,7 @@ impl From<Verified> for VerifiedEmail {
 /// good; wrong passwords count as failed sign-ins. Invite codes that are limited to email domains
 /// or make staff, and waited for it, take effect now, by the rules as they are now; `joins` tells how each ended.
 #[utoipa::path(
-    tag = "Signing in",
+    tag = "Passwords and addresses",
     security((), ("access_token" = [])),
     params(IdempotencyHeader),
     responses(
@@ -199,7 +199,7 @@ async fn identify_by_password(
 /// other members, loses its password, its sessions and its API keys; the reader of the mailbox can set a new
 /// password by `forgot`.
 #[utoipa::path(
-    tag = "Signing in",
+    tag = "Passwords and addresses",
     security(()),
     params(IdempotencyHeader),
     responses(
@@ -225,7 +225,7 @@ pub(super) async fn disown_account(
 /// The links that were mailed before stop working. Nothing is mailed where the address is verified
 /// already. Mails to one address are limited (`mail_to_address`).
 #[utoipa::path(
-    tag = "Signing in",
+    tag = "Passwords and addresses",
     params(IdempotencyHeader),
     responses(
         (status = 202, description = "If the address is not verified, the mail is on its way."),

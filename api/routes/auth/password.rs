@@ -75,7 +75,7 @@ pub struct ResetPasswordRequest {
 /// (`password_check`). The new one has to be another. Ends every other session, and revokes links that would set another password.
 /// The owner is told by mail.
 #[utoipa::path(
-    tag = "Signing in",
+    tag = "Passwords and addresses",
     params(IdempotencyHeader),
     responses(
         (status = 204, description = "Changed."),
@@ -148,7 +148,7 @@ const LEAST_TIME: Duration = Duration::from_millis(100);
 /// to one address are limited (`mail_to_address`). Where one client asks for many (`mail_from_client`),
 /// further ones are sent after the mail that others wait for.
 #[utoipa::path(
-    tag = "Signing in",
+    tag = "Passwords and addresses",
     security(()),
     params(IdempotencyHeader),
     responses(
@@ -185,7 +185,7 @@ pub(super) async fn forgot_password(
 /// with the new password then. A link that is used, replaced or expired gets `token_invalid`, and the
 /// detail tells where to ask for another.
 #[utoipa::path(
-    tag = "Signing in",
+    tag = "Passwords and addresses",
     security(()),
     params(IdempotencyHeader),
     responses(

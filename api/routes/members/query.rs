@@ -51,7 +51,7 @@ macro_rules! member_query {
             #[serde(default, deserialize_with = "time_or_day")]
             #[param(example = "2026-09-01T00:00:00Z")]
             last_active_from: Option<Timestamp>,
-            /// Last active before this moment.
+            /// Last active before this moment, or never.
             #[serde(default, deserialize_with = "time_or_day")]
             last_active_to: Option<Timestamp>,
             /// `name` unless given.

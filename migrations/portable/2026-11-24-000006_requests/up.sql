@@ -1,12 +1,12 @@
--- What all replicas have to know of requests: how often, and which were answered before
+-- What all replicas have to know of requests: how often, and which got a response before
 -- (docs/api-design.md).
 
--- A limit for a subject, as the generic cell rate algorithm keeps it: one moment.
+-- A limit for a subject, as the generic cell rate algorithm keeps it: one time.
 CREATE TABLE rate_limits (
     -- SHA-256 of the limit's name and the subject: neither addresses nor names stand here.
     key_hash bytea PRIMARY KEY NOT NULL,
-    -- When the subject will have its whole allowance again, in microseconds since 1970: it is
-    -- reckoned with, which the databases' types of moments do in different ways.
+    -- When the subject will have its whole allowance again, in microseconds since 1970. An integer, because the
+    -- databases do date arithmetic differently.
     full_at bigint NOT NULL
 );
 CREATE INDEX rate_limits_full ON rate_limits (full_at);
@@ -21,13 +21,13 @@ CREATE TABLE known_networks (
 );
 CREATE INDEX known_networks_last_use ON known_networks (last_used_at);
 
--- Answers to requests with an Idempotency-Key, written in the transaction of the work itself.
+-- Stored responses to requests with an Idempotency-Key, written in the transaction of the work itself.
 CREATE TABLE idempotency_keys (
-    -- SHA-256 of who asked and the key.
+    -- SHA-256 of who sent the request and the key.
     key_hash bytea PRIMARY KEY NOT NULL,
     -- Keyed hash of method, path and body: bodies hold passwords.
     fingerprint bytea NOT NULL,
-    -- Status, location and body, encrypted: answers hold tokens and passwords.
+    -- Status, location and body, encrypted: responses hold tokens and passwords.
     sealed bytea NOT NULL,
     expires_at timestamptz NOT NULL
 );
