@@ -151,7 +151,7 @@ impl Error {
     pub fn invalid_fields(fields: Vec<FieldError>) -> Self {
         Self::Refused(Box::new(Refusal {
             code: Code::ValidationFailed,
-            detail: "Some fields are not as they have to be: see `errors`.".into(),
+            detail: told_of_fields(&fields).into(),
             fields,
             retry_after: None,
         }))
@@ -184,7 +184,35 @@ impl Error {
         Self::refused(Code::Forbidden, detail)
     }
 
-    /// No valid session comes with the request.
+    /// The password of the person who is signed in, sent in this field, is not theirs.
+    pub fn wrong_password(pointer: &'static str) -> Self {
+        let detail = "The current password is wrong.";
+        let code = Code::WrongCredentials;
+        Self::Refused(Box::new(Refusal {
+            code,
+            detail: detail.into(),
+            fields: vec![FieldError::new(pointer, code.to_string(), detail)],
+            retry_after: None,
+        }))
+    }
+
+    /// The request has an access token that opens nothing, or nothing any more.
+    pub fn access_token_ended() -> Self {
+        Self::refused(
+            Code::NotSignedIn,
+            "The access token has expired, its session has ended, or it is none of ours: refresh it or sign in.",
+        )
+    }
+
+    /// The request has an API key that opens nothing, or nothing any more.
+    pub fn api_key_not_good() -> Self {
+        Self::refused(
+            Code::NotSignedIn,
+            "This API key was revoked, has expired or is mistyped: ask an admin for a new one.",
+        )
+    }
+
+    /// No credential comes with the request.
     pub fn not_signed_in() -> Self {
         Self::refused(
             Code::NotSignedIn,
@@ -277,4 +305,25 @@ impl Error {
             Self::Internal(_) => Code::Internal,
         }
     }
+}
+
+/// How many fields a sentence names; `errors` has all.
+const MAX_TOLD: usize = 5;
+
+/// Names the fields at fault.
+fn told_of_fields(fields: &[FieldError]) -> String {
+    let name = |field: &FieldError| match &*field.pointer {
+        "" => "the body".to_owned(),
+        pointer => pointer.to_owned(),
+    };
+    let mut names: Vec<String> = fields.iter().map(name).collect();
+    names.dedup();
+    let more = names.len().saturating_sub(MAX_TOLD);
+    names.truncate(MAX_TOLD);
+    let many = if names.len() == 1 { "field" } else { "fields" };
+    let more = match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("Invalid {many}: {}{more}. See `errors`.", names.join(", "))
 }

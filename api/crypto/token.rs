@@ -43,6 +43,11 @@ string_enum! {
 }
 
 impl TokenKind {
+    /// Whether a text begins as a token of this kind does.
+    pub fn marks(self, text: &str) -> bool {
+        text.starts_with(self.prefix())
+    }
+
     const fn prefix(self) -> &'static str {
         match self {
             Self::Refresh => "rcr_",

@@ -62,11 +62,36 @@ fn words_of_character(character: char) -> String {
         '⁄' | '∕' => "/",
         _ => {
             return format!(
-                "An email address has no “{character}”: leave it out, or type the address anew."
+                "An email address has no {}: leave it out, or type the address anew.",
+                named(character)
             );
         }
     };
-    format!("An email address has no “{character}”; “{meant}” was probably meant.")
+    format!(
+        "An email address has no {}; “{meant}” was probably meant.",
+        named(character)
+    )
+}
+
+/// A character, with its number in Unicode where it may look like another.
+fn named(character: char) -> String {
+    if character.is_ascii() {
+        return format!("“{character}”");
+    }
+    format!("U+{:04X} ({character})", u32::from(character))
+}
+
+impl EmailAddressError {
+    /// What is wrong, where a domain was to be given and no address.
+    pub fn of_domain(self) -> String {
+        const EXPECTED: &str = "Expected a domain such as example.org.";
+        match self {
+            Self::Missing | Self::Invalid { .. } => EXPECTED.to_owned(),
+            Self::WrongCharacter { character } => {
+                format!("A domain has no {}. {EXPECTED}", named(character))
+            }
+        }
+    }
 }
 
 impl EmailAddress {
@@ -116,6 +141,16 @@ impl EmailAddress {
         self.parts().0
     }
 
+    /// The address as people read it, with the domain in its own script. It is parsed to the same address.
+    pub fn for_people(&self) -> String {
+        let (domain, _) = Uts46::new().to_unicode(
+            self.domain().as_bytes(),
+            AsciiDenyList::STD3,
+            Hyphens::Allow,
+        );
+        format!("{}@{domain}", self.local_part())
+    }
+
     /// The mailbox that the address most probably leads to: without a subaddress (`+tag`, RFC 5233).
     pub fn mailbox(&self) -> String {
         let (local_part, domain) = self.parts();
@@ -141,16 +176,6 @@ const TOO_LONG: &str = "An email address has at most 254 bytes.";
 const fn invalid(reason: &'static str) -> EmailAddressError {
     EmailAddressError::Invalid { reason }
 }
-    /// The address as people read it, with the domain in its own script. It is parsed to the same address.
-    pub fn for_people(&self) -> String {
-        let (domain, _) = Uts46::new().to_unicode(
-            self.domain().as_bytes(),
-            AsciiDenyList::STD3,
-            Hyphens::Allow,
-        );
-        format!("{}@{domain}", self.local_part())
-    }
-
 
 /// Refuses what people paste in place of an address with the hint that gets them on.
 fn refuse_other_notations(text: &str) -> Result<(), EmailAddressError> {
@@ -475,23 +500,27 @@ mod tests {
     #[test]
     fn look_alikes_are_named_with_what_was_meant() {
         for (text, wrong, meant) in [
-            ("pat.o’last@x.org", "“’”", "“'” was probably meant"),
-            ("pat.o´last@x.org", "“´”", "“'” was probably meant"),
-            ("anna–maria@x.org", "“–”", "“-” was probably meant"),
+            ("pat.o’last@x.org", "U+2019 (’)", "“'” was probably meant"),
+            ("pat.o´last@x.org", "U+00B4 (´)", "“'” was probably meant"),
+            ("anna–maria@x.org", "U+2013 (–)", "“-” was probably meant"),
             (
                 "anna\u{2011}maria@x.org",
-                "“\u{2011}”",
+                "(\u{2011})",
                 "“-” was probably meant",
             ),
-            ("jane。doe@x.org", "“。”", "“.” was probably meant"),
-            ("•mira@x.org", "“•”", "leave it out"),
-            ("…ana@x.org", "“…”", "leave it out"),
-            ("“jane”@x.org", "““”", "leave it out"),
-            ("😀@x.org", "“😀”", "leave it out"),
-            ("½@x.org", "“½”", "leave it out"),
-            ("jane@anna–maria.org", "“–”", "“-” was probably meant"),
-            ("jane@☃.org", "“☃”", "leave it out"),
-            ("jane@x.org•", "“•”", "leave it out"),
+            ("jane。doe@x.org", "U+3002 (。)", "“.” was probably meant"),
+            ("•mira@x.org", "(•)", "leave it out"),
+            ("…ana@x.org", "(…)", "leave it out"),
+            ("“jane”@x.org", "(“)", "leave it out"),
+            ("😀@x.org", "(😀)", "leave it out"),
+            ("½@x.org", "(½)", "leave it out"),
+            (
+                "jane@anna–maria.org",
+                "U+2013 (–)",
+                "“-” was probably meant",
+            ),
+            ("jane@☃.org", "(☃)", "leave it out"),
+            ("jane@x.org•", "(•)", "leave it out"),
         ] {
             let reason = reason(text);
             assert!(

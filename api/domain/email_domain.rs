@@ -86,5 +86,12 @@ mod tests {
         ] {
             assert!(EmailDomain::parse(text).is_err(), "{text}");
         }
+        let reason = |text: &str| EmailDomain::parse(text).unwrap_err().of_domain();
+        let expected = "Expected a domain such as example.org.";
+        assert_eq!(reason("school"), expected);
+        assert_eq!(
+            reason("anna–maria.org"),
+            format!("A domain has no U+2013 (–). {expected}")
+        );
     }
 }

@@ -85,7 +85,7 @@ pub fn whole_seconds(span: Duration) -> u64 {
     "title": "A field is not as it has to be",
     "status": 422,
     "code": "validation_failed",
-    "detail": "Some fields are not as they have to be: see `errors`.",
+    "detail": "Invalid field: /email. See `errors`.",
     "request_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
     "errors": [{
         "pointer": "/email",

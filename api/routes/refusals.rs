@@ -24,7 +24,8 @@ use crate::domain::username::Username;
 use crate::error::{Error, Result};
 use crate::services::admission::account_type_not_in;
 use crate::services::authentication::password_change_required;
-use crate::services::authorization::role_does_not_allow;
+use crate::services::authorization;
+use crate::services::authorization::{ManageOrganization, Permission as _};
 use crate::services::context::takes_a_person;
 use crate::services::groups::name_taken as group_name_taken;
 use crate::services::idempotency::conflict as idempotency_conflict;
@@ -86,8 +87,10 @@ problems! {
     NobodyNamed: nobody_named;
     /// Of account types.
     WrongAccountType: wrong_account_type;
+    /// Of signing in.
+    WrongCredentials: wrong_credentials;
     /// Of a password that has to be right.
-    WrongPassword: wrong_credentials;
+    WrongPassword: wrong_password;
     /// Where the account may be closed.
     AccountDeactivated: account_deactivated;
     /// Of what cannot be undone.
@@ -153,6 +156,10 @@ fn unavailable() -> Error {
 
 fn not_signed_in() -> Error {
     Error::not_signed_in()
+}
+
+fn role_does_not_allow() -> Error {
+    authorization::role_does_not_allow(ManageOrganization::access_level)
 }
 
 fn no_such_organization() -> Error {
@@ -227,6 +234,10 @@ pub fn wrong_account_type() -> Error {
 
 fn wrong_credentials() -> Error {
     Error::wrong_credentials()
+}
+
+fn wrong_password() -> Error {
+    Error::wrong_password("/password")
 }
 
 fn account_deactivated() -> Error {

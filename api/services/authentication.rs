@@ -37,14 +37,35 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// The credential that a text is, if it is one of ours.
-    pub fn recognise(text: &str, signing: &SigningKeys, now: Timestamp) -> Option<Self> {
-        CredentialKind::ALL.iter().find_map(|kind| match kind {
-            CredentialKind::AccessToken => signing.verify(text, now).map(Self::AccessToken),
-            CredentialKind::ApiKey => {
-                Token::presented(TokenKind::ApiKey, text).map(|key| Self::ApiKey(key.hash()))
+    /// The credential that a text is.
+    ///
+    /// # Errors
+    /// `not_signed_in` where it is none of ours, in the words of the kind that it looks like.
+    pub fn recognise(text: &str, signing: &SigningKeys, now: Timestamp) -> Result<Self> {
+        match CredentialKind::of(text) {
+            CredentialKind::AccessToken => {
+                let claims = signing.verify(text, now);
+                claims
+                    .map(Self::AccessToken)
+                    .ok_or_else(Error::access_token_ended)
             }
-        })
+            CredentialKind::ApiKey => {
+                let key = Token::presented(TokenKind::ApiKey, text);
+                let key = key.ok_or_else(Error::api_key_not_good)?;
+                Ok(Self::ApiKey(key.hash()))
+            }
+        }
+    }
+}
+
+impl CredentialKind {
+    /// What a text looks like; only keys are marked.
+    fn of(text: &str) -> Self {
+        if TokenKind::ApiKey.marks(text) {
+            Self::ApiKey
+        } else {
+            Self::AccessToken
+        }
     }
 }
 
@@ -89,7 +110,7 @@ pub fn password_change_required() -> Error {
 fn session_of(tx: &mut UnitOfWork<'_>, claims: &Claims) -> Result<SessionPrincipal> {
     let (session, account) = sessions::find_active(tx.connection, claims.sid, tx.now())?
         .filter(|(_, account)| account.id == claims.sub)
-        .ok_or_else(Error::not_signed_in)?;
+        .ok_or_else(Error::access_token_ended)?;
     Ok(SessionPrincipal {
         account,
         session: session.id,
@@ -99,7 +120,7 @@ fn session_of(tx: &mut UnitOfWork<'_>, claims: &Claims) -> Result<SessionPrincip
 
 fn api_key_of(tx: &mut UnitOfWork<'_>, hash: &TokenHash) -> Result<ApiKeyPrincipal> {
     let found = api_keys::find_usable(tx.connection, hash, tx.now())?;
-    let (key, creator) = found.ok_or_else(Error::not_signed_in)?;
+    let (key, creator) = found.ok_or_else(Error::api_key_not_good)?;
     note_use(tx, &key)?;
     ApiKeyPrincipal::new(key, creator)
 }

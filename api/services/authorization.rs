@@ -190,7 +190,7 @@ pub fn permit<P: Permission>(
         None => role_without_account(tx, organization)?,
     };
     match P::access_level(role) {
-        AccessLevel::Nothing => Err(role_does_not_allow()),
+        AccessLevel::Nothing => Err(role_does_not_allow(P::access_level)),
         access_level @ (AccessLevel::All | AccessLevel::ManagedGroups | AccessLevel::Own) => {
             Ok(Permit {
                 organization,
@@ -202,9 +202,24 @@ pub fn permit<P: Permission>(
     }
 }
 
-/// The refusal of somebody who sees the organization, but may not do this in it.
-pub fn role_does_not_allow() -> Error {
-    Error::forbidden("Your role in this organization does not allow this.")
+/// The refusal of a caller whose role reaches nothing: it names those that do.
+pub fn role_does_not_allow(access_level: fn(EffectiveRole) -> AccessLevel) -> Error {
+    let roles = [
+        (EffectiveRole::Learner, "learners"),
+        (EffectiveRole::Staff, "staff"),
+        (EffectiveRole::Admin, "admins"),
+        (EffectiveRole::Operator, "operators"),
+    ];
+    let allowed = roles
+        .into_iter()
+        .filter(|(role, _)| access_level(*role) != AccessLevel::Nothing);
+    let names: Vec<_> = allowed.map(|(_, name)| name).collect();
+    let who = match names.as_slice() {
+        [] => "nobody".to_owned(),
+        [only] => (*only).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    };
+    Error::refused(Code::Forbidden, format!("Only {who} may do this."))
 }
 
 /// An API key belongs to one organization, and does what its scopes name and nothing else.
@@ -362,7 +377,7 @@ impl<P: Permission> Permit<P> {
             }
             Some(_) if groups.is_empty() => {
                 return Err(Error::forbidden(
-                    "Name at least one group that you manage: only admins let people in without.",
+                    "Name at least one group that you manage. Only admins can add people without a group.",
                 ));
             }
             Some(account_id) => groups::managed_by(connection, organization, account_id)?,

@@ -42,7 +42,7 @@ pub fn change(tx: &mut UnitOfWork<'_>, proved: &Account, new: &str) -> Result<()
     tx.transaction(|tx| {
         let id = proved.id;
         if !accounts::change_password(tx.connection, proved, new)? {
-            return Err(Error::wrong_credentials());
+            return Err(Error::wrong_password("/current_password"));
         }
         mailed_tokens::delete_of_account(tx.connection, id, TokenKind::SetPassword)?;
         let ended_sessions = sessions::delete_all(tx.connection, id, Some(current))?;

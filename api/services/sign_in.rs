@@ -221,7 +221,7 @@ pub fn complete_reauthentication(
     check: PasswordCheck,
     comparison: Result<Comparison>,
 ) -> Result<Reauthenticated> {
-    complete_confirmation(tx, check, comparison).map(|_| Reauthenticated(()))
+    complete_confirmation(tx, check, comparison, "/password").map(|_| Reauthenticated(()))
 }
 
 /// Signs in, if the password is right.
@@ -254,7 +254,8 @@ pub fn complete(
     started
 }
 
-/// Ends the check of a signed-in person's password, and gives the account as it was checked.
+/// Ends the check of the password of somebody who is known, and gives the account as it was checked. The
+/// pointer is that of the field with the password.
 ///
 /// # Errors
 /// `wrong_credentials`; what made the comparison fail.
@@ -262,9 +263,16 @@ pub fn complete_confirmation(
     tx: &mut UnitOfWork<'_>,
     check: PasswordCheck,
     comparison: Result<Comparison>,
+    pointer: &'static str,
 ) -> Result<Account> {
     let uses = check.uses.clone();
-    let (account, _) = verified(tx, check, comparison)?;
+    let (account, _) = verified(tx, check, comparison).map_err(|error| {
+        if error.code() == Code::WrongCredentials {
+            Error::wrong_password(pointer)
+        } else {
+            error
+        }
+    })?;
     limits::refund(tx, &uses)?;
     Ok(account)
 }

@@ -358,9 +358,10 @@ both_databases!(changing_the_password_ends_the_other_sessions, |app| {
     let phone = app.sign_in("jane@x.org", PASSWORD).await;
     let new = "eight brown geese 8";
     let wrong = json!({ "current_password": "not the password 1", "new_password": new });
-    jane.post("/v1/auth/password/change", wrong)
-        .await
-        .expect_problem(401, "wrong_credentials");
+    let refused = jane.post("/v1/auth/password/change", wrong).await;
+    let problem = refused.expect_problem(401, "wrong_credentials");
+    assert_eq!(problem["detail"], "The current password is wrong.");
+    assert_eq!(problem["errors"][0]["pointer"], "/current_password");
     let weak = json!({ "current_password": PASSWORD, "new_password": "password123" });
     let refused = jane.post("/v1/auth/password/change", weak).await;
     refused.expect_fields(&[("/new_password", "password_too_common")]);

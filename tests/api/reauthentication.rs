@@ -40,9 +40,10 @@ both_databases!(
             let problem = refused.expect_problem(401, "wrong_credentials");
             assert!(text(&problem["detail"]).contains("`password`"));
             let wrong = json!({ "password": "not the password 1" });
-            delete_with(&admin, path, wrong)
-                .await
-                .expect_problem(401, "wrong_credentials");
+            let refused = delete_with(&admin, path, wrong).await;
+            let problem = refused.expect_problem(401, "wrong_credentials");
+            assert_eq!(problem["detail"], "The current password is wrong.");
+            assert_eq!(problem["errors"][0]["pointer"], "/password");
             delete_with(&admin, path, json!({ "pasword": PASSWORD }))
                 .await
                 .expect_problem(400, "malformed_request");

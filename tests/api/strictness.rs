@@ -241,3 +241,84 @@ both_databases!(no_operation_takes_values_of_other_types, |app| {
         refuses_other_words(&school.admin, &ids, operation).await;
     }
 });
+
+both_databases!(a_refusal_says_where_and_what_in_one_sentence, |app| {
+    let school = app.school().await;
+    let admin = &school.admin;
+    let names = school.path("/imports/usernames");
+    let body = json!({ "usernames": "Jane", "account_type": "student" }).to_string();
+    let unlike = school.path("/groups?zzzzzzzzzz=1");
+    let login = "/v1/auth/login";
+    for (refused, expected) in [
+        (
+            send_text(admin, (Method::POST, &names), &body).await,
+            "`/usernames`: expected a list, found text.",
+        ),
+        (
+            send_text(admin, (Method::POST, login), "[1]").await,
+            "The body: expected an object, found a list.",
+        ),
+        (
+            send_text(admin, (Method::POST, login), "{\"email\": \"ann\",}").await,
+            "The body is not valid JSON: line 1, column 17.",
+        ),
+        (
+            send_text(admin, (Method::POST, login), "{\"email\": \"ann@x.org\"}").await,
+            "`/password`: this field is required.",
+        ),
+        (
+            send_text(admin, (Method::POST, login), "{\"emial\": \"ann@x.org\"}").await,
+            "`/emial`: there is no field `emial`; did you mean `email`?",
+        ),
+        (
+            admin.get(&school.path("/members?group=7")).await,
+            "`?group`: there is no query parameter `group`; did you mean `group_id`?",
+        ),
+    ] {
+        let problem = refused.expect_problem(400, "malformed_request");
+        assert_eq!(problem["detail"], expected);
+    }
+    let unlike = admin.get(&unlike).await;
+    let problem = unlike.expect_problem(400, "malformed_request");
+    let detail = text(&problem["errors"][0]["detail"]);
+    assert!(detail.starts_with("There is no query parameter `zzzzzzzzzz`; expected one of `"));
+});
+
+both_databases!(a_refusal_of_fields_names_them, |app| {
+    let body = json!({ "email": "x", "password": "short", "username": "Ann" });
+    let refused = app.anonymous().post("/v1/auth/register", body).await;
+    let problem = refused.expect_problem(422, "validation_failed");
+    assert_eq!(
+        problem["detail"],
+        "Invalid fields: /email, /password. See `errors`."
+    );
+    let body = json!({ "email": "x@x.org", "password": "short", "username": "Ann" });
+    let refused = app.anonymous().post("/v1/auth/register", body).await;
+    let problem = refused.expect_problem(422, "validation_failed");
+    assert_eq!(problem["detail"], "Invalid field: /password. See `errors`.");
+});
+
+both_databases!(a_role_that_may_not_is_told_who_may, |app| {
+    let school = app.school().await;
+    let tim = app.register("tim@x.org").await;
+    app.join(&school, &tim, "student").await;
+    let body = json!({ "total": 5, "by_account_type": { "student": null, "teacher": null } });
+    for (refused, expected) in [
+        (
+            school.admin.put(&school.path("/seats"), body).await,
+            "Only operators may do this.",
+        ),
+        (
+            tim.get(&school.path("/seats")).await,
+            "Only admins and operators may do this.",
+        ),
+        (
+            tim.post(&school.path("/groups"), json!({ "name": "7A" }))
+                .await,
+            "Only staff, admins and operators may do this.",
+        ),
+    ] {
+        let problem = refused.expect_problem(403, "forbidden");
+        assert_eq!(problem["detail"], expected);
+    }
+});

@@ -314,8 +314,7 @@ impl<'a> Header<'a> {
         }
         let hint = match columns {
             [.., ("username", true)] => {
-                " Without a column of names, names are taken from the addresses by the field \
-                 `usernames_from_addresses`."
+                " Or send `usernames_from_addresses=true` to take names from the addresses."
             }
             _ => "",
         };

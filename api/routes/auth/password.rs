@@ -134,7 +134,9 @@ async fn confirm(
     let hasher = request.sender().state.services.hasher.clone();
     let comparison = compare(&hasher, check.stored_hash(), password).await;
     request
-        .run(move |tx, ()| sign_in::complete_confirmation(tx, check, comparison))
+        .run(move |tx, ()| {
+            sign_in::complete_confirmation(tx, check, comparison, "/current_password")
+        })
         .await
 }
 

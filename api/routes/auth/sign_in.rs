@@ -12,7 +12,7 @@ use crate::routes::extract::{
 };
 use crate::routes::password_check::compare;
 use crate::routes::problem::{Problem, problems};
-use crate::routes::refusals::{AccountDeactivated, BodyErrors, TooManyTries, WrongPassword};
+use crate::routes::refusals::{AccountDeactivated, BodyErrors, TooManyTries, WrongCredentials};
 use crate::services::sessions;
 use crate::services::sessions::not_refreshable;
 use crate::services::sign_in;
@@ -49,7 +49,7 @@ pub struct LoginRequest {
     security(()),
     responses(
         (status = 200, description = "Signed in.", body = Tokens),
-        BodyErrors, WrongPassword, AccountDeactivated, TooManyTries
+        BodyErrors, WrongCredentials, AccountDeactivated, TooManyTries
     )
 )]
 #[post("/v1/auth/login")]

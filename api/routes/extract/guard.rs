@@ -201,14 +201,15 @@ pub struct Authenticated {
 impl Authenticated {
     fn of(request: &HttpRequest) -> Result<Self> {
         let sender = Sender::of(request)?;
-        let credential = credential(request, &sender).ok_or_else(Error::not_signed_in)?;
+        let credential = credential(request, &sender)?;
         Ok(Self { sender, credential })
     }
 }
 
-fn credential(request: &HttpRequest, sender: &Sender) -> Option<Credential> {
+fn credential(request: &HttpRequest, sender: &Sender) -> Result<Credential> {
     let now = sender.state.services.clock.now();
-    Credential::recognise(bearer(request)?, &sender.state.signing, now)
+    let text = bearer(request).ok_or_else(Error::not_signed_in)?;
+    Credential::recognise(text, &sender.state.signing, now)
 }
 
 fn bearer(request: &HttpRequest) -> Option<&str> {
@@ -450,7 +451,7 @@ impl FromRequest for OptionallyAuthenticated {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let guard = Sender::of(request).map(|sender| Self {
-            credential: credential(request, &sender),
+            credential: credential(request, &sender).ok(),
             sender,
         });
         ready(guard.map_err(Problem::from))

@@ -74,9 +74,9 @@ fn not_json(error: &serde_json::Error) -> Error {
     let what = if words.starts_with(TWICE) {
         shortened(&words, MAX_WORDS)
     } else {
-        format!("look at line {line}, column {column}")
+        format!("line {line}, column {column}")
     };
-    let detail = format!("The body is not JSON as it has to be: {what}.");
+    let detail = format!("The body is not valid JSON: {what}.");
     Error::refused(Code::MalformedRequest, detail)
 }
 
@@ -412,6 +412,8 @@ struct Fault {
     path: Vec<String>,
     code: &'static str,
     detail: String,
+    /// Of a field: of a query it is a parameter.
+    unknown: Option<Unknown>,
 }
 
 const OUT_OF_RANGE: &str = "This number is out of range.";
@@ -422,6 +424,7 @@ impl Fault {
             path: Vec::new(),
             code,
             detail,
+            unknown: None,
         }
     }
 
@@ -451,21 +454,63 @@ impl Fault {
             (path, start) => format!("{start}{path}"),
         };
         let pointer = shortened(&pointer, MAX_NAME);
-        let at = if pointer.is_empty() {
-            "the body"
-        } else {
-            &pointer
+        let words = match self.unknown {
+            Some(unknown) => unknown.in_words(if start == "?" {
+                "query parameter"
+            } else {
+                "field"
+            }),
+            None => self.detail,
         };
-        let detail = format!(
-            "The request is not as this path takes it: at `{at}`: {}",
-            self.detail
-        );
+        let detail = match pointer.as_str() {
+            "" => format!("The body: {}", in_a_sentence(&words)),
+            pointer => format!("`{pointer}`: {}", in_a_sentence(&words)),
+        };
         Error::Refused(Box::new(Refusal {
             code: Code::MalformedRequest,
             detail: detail.into(),
-            fields: vec![FieldError::new(pointer, self.code, self.detail)],
+            fields: vec![FieldError::new(pointer, self.code, words)],
             retry_after: None,
         }))
+    }
+}
+
+/// A sentence as it stands behind a colon.
+fn in_a_sentence(words: &str) -> String {
+    let mut characters = words.chars();
+    let first = characters
+        .next()
+        .map(|first| first.to_lowercase().to_string());
+    first.unwrap_or_default() + characters.as_str()
+}
+
+/// A name that there is not, and those that there are.
+#[derive(Debug)]
+struct Unknown {
+    name: String,
+    known: &'static [&'static str],
+}
+
+/// How similar two names are where one was meant by the other.
+const SIMILAR: f64 = 0.5;
+
+impl Unknown {
+    fn in_words(&self, what: &str) -> String {
+        let name = &self.name;
+        let similarity = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
+        let nearest = self
+            .known
+            .iter()
+            .max_by(|one, other| similarity(one).total_cmp(&similarity(other)))
+            .filter(|known| similarity(known) >= SIMILAR);
+        let words = match nearest {
+            Some(meant) => format!("There is no {what} `{name}`; did you mean `{meant}`?"),
+            None => format!(
+                "There is no {what} `{name}`; expected {}.",
+                one_of(self.known)
+            ),
+        };
+        shortened(&words, MAX_WORDS)
     }
 }
 
@@ -508,15 +553,16 @@ impl de::Error for Fault {
     }
 
     fn unknown_field(name: &str, fields: &'static [&'static str]) -> Self {
-        let name = shortened(name, MAX_NAME);
-        let detail = format!(
-            "There is no field `{name}` here; expected {}.",
-            one_of(fields)
-        );
-        Self::new("unknown_field", shortened(&detail, MAX_WORDS)).below(&name)
+        let unknown = Unknown {
+            name: shortened(name, MAX_NAME),
+            known: fields,
+        };
+        let mut fault = Self::new("unknown_field", unknown.in_words("field")).below(&unknown.name);
+        fault.unknown = Some(unknown);
+        fault
     }
 
     fn missing_field(name: &'static str) -> Self {
-        Self::new("missing", "This is needed.".to_owned()).below(name)
+        Self::new("missing", "This field is required.".to_owned()).below(name)
     }
 }

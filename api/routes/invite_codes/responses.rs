@@ -174,7 +174,7 @@ impl UpdateInviteCodeRequest {
             faults.push(FieldError::new("/max_uses", "out_of_range", detail));
         }
         if self.expires_at.flatten().is_some_and(|end| end <= now) {
-            let detail = "This is over. Pause the code to close it now.";
+            let detail = "This time has passed. To close the code now, set `paused` to true.";
             faults.push(FieldError::new("/expires_at", "in_the_past", detail));
         }
         if let Some(texts) = self.allowed_email_domains {
@@ -236,7 +236,7 @@ fn domains(texts: &[String], faults: &mut Vec<FieldError>) -> Vec<EmailDomain> {
                 faults.push(FieldError::new(
                     pointer,
                     "domain_invalid",
-                    reason.to_string(),
+                    reason.of_domain(),
                 ));
             }
         }

@@ -144,14 +144,26 @@ both_databases!(an_unknown_key_is_nobodys, |app| {
     let school = app.school().await;
     let key = reader(app, &school).await.access_token.unwrap();
     let longer = format!("{key}A");
-    for unknown in ["rck_", &longer, &key.to_uppercase(), &key[4..]] {
+    let of_token = "The access token has expired";
+    let of_key = "This API key was revoked, has expired or is mistyped";
+    for (unknown, words) in [
+        ("rck_", of_key),
+        (&longer, of_key),
+        (&key.to_uppercase(), of_token),
+        (&key[4..], of_token),
+    ] {
         let nobody = Person {
             access_token: Some(unknown.to_owned()),
             ..Person::anonymous(app)
         };
         let refused = nobody.get(&school.path("/seats")).await;
-        refused.expect_problem(401, "not_signed_in");
+        let problem = refused.expect_problem(401, "not_signed_in");
+        let detail = text(&problem["detail"]);
+        assert!(detail.starts_with(words), "{unknown}: {detail}");
     }
+    let refused = app.anonymous().get(&school.path("/seats")).await;
+    let problem = refused.expect_problem(401, "not_signed_in");
+    assert!(text(&problem["detail"]).starts_with("Sign in first"));
 });
 
 both_databases!(a_key_ends_at_its_time, |app| {
@@ -186,7 +198,9 @@ both_databases!(a_revoked_key_stops_at_once, |app| {
     );
     key.get(&seats).await.expect_status(200);
     school.admin.delete(&path).await.expect_status(204);
-    key.get(&seats).await.expect_problem(401, "not_signed_in");
+    let refused = key.get(&seats).await;
+    let problem = refused.expect_problem(401, "not_signed_in");
+    assert!(text(&problem["detail"]).starts_with("This API key was revoked"));
     assert!(listed(&school).await.is_empty());
     school
         .admin

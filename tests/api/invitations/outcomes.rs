@@ -65,7 +65,7 @@ both_databases!(every_address_gets_its_own_outcome, |app| {
     waiting["detail"] = json!("<text>");
     let mut inside = not_sent("member@x.example", "already_member", "");
     inside["email_verified"] = json!(true);
-    let mut unseated = not_sent("second@x.example", "no_seat", "");
+    let mut unseated = not_sent("second@x.example", "no_seat", "<text>");
     unseated["email_verified"] = json!(false);
     let expected = json!({
         "results": [
@@ -76,7 +76,7 @@ both_databases!(every_address_gets_its_own_outcome, |app| {
             not_sent("not an address", "email_invalid", "<text>"),
             not_sent("new.person@x.example", "duplicate_in_request", ""),
             unseated,
-            not_sent("late@x.example", "no_seat", ""),
+            not_sent("late@x.example", "no_seat", "<text>"),
             not_sent("", "email_invalid", "<text>"),
         ],
         "summary": {
@@ -403,14 +403,14 @@ both_databases!(addresses_with_signs_of_word_processors_are_none, |app| {
     for (file, wrong) in [
         (
             include_str!("cases/typographic-apostrophe.json"),
-            &["“’”; “'” was probably meant"][..],
+            &["U+2019 (’); “'” was probably meant"][..],
         ),
         (
             include_str!("cases/bulleted.json"),
             &[
-                "“•”: leave it out",
-                "“–”; “-” was probably meant",
-                "“…”: leave it out",
+                "U+2022 (•): leave it out",
+                "U+2013 (–); “-” was probably meant",
+                "U+2026 (…): leave it out",
             ],
         ),
     ] {

@@ -27,6 +27,8 @@ struct Additions {
     unverified: HashSet<AccountId>,
     by_member: HashMap<AccountId, usize>,
     by_invitation: HashMap<InvitationId, usize>,
+    /// Whether any groups were named.
+    with_groups: bool,
 }
 
 /// Adds those who are members, or were invited before, to the requested groups as far as the sender may
@@ -49,6 +51,7 @@ pub(super) fn add_to_groups(
         unverified,
         by_invitation: group_additions::to_invitations(tx, &new.groups, &pending)?,
         visible,
+        with_groups: !new.groups.is_empty(),
     };
     let now = tx.now();
     let outcomes = existing.iter().map(|(email, existing)| {
@@ -139,8 +142,12 @@ fn outcome_of(
         Existing::Member(account) if additions.unverified.contains(&account.id) => {
             Outcome::with_detail(
                 InvitationOutcome::AlreadyMember,
-                "They are in the organization already, but their address was never verified: a link to \
-                 verify it is mailed to them, and groups come with the proof.",
+                if additions.with_groups {
+                    "They are a member, but have not verified their address. We mailed them a link. They are \
+                     added to the groups once they open it."
+                } else {
+                    "They are a member, but have not verified their address. We mailed them a link."
+                },
             )
         }
         Existing::Member(account) => Outcome {

@@ -36,7 +36,11 @@ pub(super) fn reserve(
     let without_seat = invitees.split_off(granted.min(invitees.len()));
     delete_new_accounts(tx, &without_seat)?;
     let mut seating = leave_out_invited(tx, organization, account_type, invitees)?;
-    let no_seat = Outcome::plain(InvitationOutcome::NoSeat);
+    let no_seat = Outcome::with_detail(
+        InvitationOutcome::NoSeat,
+        "No seat is free for this account type, so nothing was mailed. Free a seat, or ask for a larger \
+         licence; then invite them again.",
+    );
     seating.unseated.extend(outcomes(without_seat, &no_seat));
     Ok(seating)
 }
