@@ -89,9 +89,7 @@ impl ProxyHeader {
         if self.0 != FORWARDED {
             return Box::new(lines.rsplit(|byte| *byte == b',').map(parse_hop));
         }
-        // An escape could hide where a proxy's own quotes begin; no proxy writes one.
-        let readable = if lines.contains(&b'\\') { b"" } else { lines };
-        Box::new(rsplit_unquoted(readable, b',').map(forwarded_hop))
+        Box::new(rsplit_unquoted(lines, b',').map(forwarded_hop))
     }
 }
 
@@ -105,8 +103,12 @@ fn rsplit_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The address in an element of `Forwarded`: that of its only `for`.
+/// The address in an element of `Forwarded`: that of its only `for`. There is none where something is escaped,
+/// which could hide where the quotes begin; what stands behind it is not touched by that.
 fn forwarded_hop(element: &[u8]) -> Option<IpAddr> {
+    if element.contains(&b'\\') {
+        return None;
+    }
     let mut addresses = rsplit_unquoted(element, b';').filter_map(|pair| {
         let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
         name.trim().eq_ignore_ascii_case("for").then_some(value)
@@ -303,6 +305,12 @@ mod tests {
             "for=9.9.9.9, x=\"a",
             "for=9.9.9.9;for=8.8.8.8",
             "",
+            "\\",
+            "for=9.9.9.9\\",
+            "for=\"9.9.9.9\\",
+            "for=\"9.9.9.9\\\"",
+            "for=9.9.9.9;host=\"a\\\"b\"",
+            "x=\"\\\", for=9.9.9.9",
         ] {
             for own in ["for=192.0.2.60;proto=https", "for=\"192.0.2.60:443\""] {
                 let lines = format!("{forged}, {own}");
@@ -315,6 +323,9 @@ mod tests {
             "proto=https",
             "for=9.9.9.9;for=192.0.2.60",
             "for=192.0.2.60;host=\"a\\\"b\"",
+            "for=192.0.2.60;host=\"a\\\"b\\\"c\"",
+            "for=192.0.2.60;host=\"a\\\",for=8.8.8.8;x=b\"",
+            "for=192.0.2.60;host=\"a\\\",for=8.8.8.8;x=\\\"b\"",
             "for=\"192.0.2.60",
             "for=198.51.100.2:80, for=\"192.0.2.60",
         ] {

@@ -90,6 +90,25 @@ fn addresses_of_one_network_are_one_client() {
 }
 
 #[test]
+fn an_escape_that_a_client_writes_hides_nobody() {
+    let by_forwarded = |config: &mut Config| {
+        trust_this_machine(config);
+        config.proxy_header = "Forwarded".parse().unwrap();
+    };
+    on_both(by_forwarded, async |app| {
+        for (number, status) in [(1, 401), (2, 401)] {
+            for guess in 0..12 {
+                let body = json!({ "email": "ann@x.example", "password": "wrong guess 1" });
+                let forwarded = format!("for=\"9.9.9.9\\, for=203.0.113.{number};proto=https");
+                let request = app.anonymous().request(Method::POST, "/v1/auth/login");
+                let answer = send(request.header("forwarded", forwarded).json(&body)).await;
+                answer.expect_status(if guess < 10 { status } else { 429 });
+            }
+        }
+    });
+}
+
+#[test]
 fn networks_of_one_site_are_limited_together() {
     let few_an_address = |config: &mut Config| {
         trust_this_machine(config);
