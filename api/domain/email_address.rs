@@ -160,6 +160,11 @@ impl EmailAddress {
         }
     }
 
+    /// Whether it has a subaddress: whoever has the mailbox has as many of these as they like.
+    pub fn has_subaddress(&self) -> bool {
+        self.mailbox() != self.0
+    }
+
     /// The domain name in ASCII, where mail for the address goes: what stands behind the `@`.
     pub fn domain(&self) -> &str {
         self.parts().1

@@ -119,21 +119,6 @@ impl MailContent {
     }
 }
 
-impl MailKind {
-    /// Whether the owner of a verified address gets it whatever others have sent to the mailbox: it tells
-    /// of their own doing, or was asked for in their name, which has a limit for each address.
-    pub const fn has_a_limit_of_its_own(self) -> bool {
-        match self {
-            Self::ImportFinished | Self::PasswordReset => true,
-            Self::VerifyEmail
-            | Self::SignInInstructions
-            | Self::JoinLink
-            | Self::PasswordChanged
-            | Self::AccountReplaced => false,
-        }
-    }
-}
-
 impl MailContent {
     /// Until when its link works; none where it opens nothing by itself.
     pub const fn link_holds_until(&self) -> Option<Timestamp> {

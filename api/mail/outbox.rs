@@ -35,6 +35,8 @@ pub enum Cause {
     Owner,
     /// Anybody else, or who has not proved to be the owner.
     Others,
+    /// Anybody, within a limit of the mail's own, which lets it leave then.
+    Limited(Departure),
 }
 
 /// A mail to be queued.
@@ -79,6 +81,7 @@ impl Outbox {
         let departure = match (self.mailbox_limit, caused_by) {
             (Some(limit), Cause::Others) => limit.take(connection, &mail.to.email, now)?,
             (None, Cause::Others) | (_, Cause::Owner) => Departure::Now,
+            (_, Cause::Limited(departure)) => departure,
         };
         let (id, kind) = (new_id::<MailId>(), mail.content.kind());
         let priority = mail.priority.unwrap_or(kind.priority());

@@ -201,7 +201,9 @@ impl MailSender {
             Ok(content) => content,
             Err(delivery_error) => return Ok(Err(delivery_error)),
         };
-        let account = accounts::find(&mut *self.route.pool.get()?, mail.account_id)?;
+        let account = accounts::find(&mut *self.route.pool.get()?, mail.account_id)?
+            .filter(|account| account.email_verified_at.is_some());
+        // Whoever registered an address that nobody has verified would have their words sent to a stranger.
         let name = account.map(|account| account.username.as_str().to_owned());
         let to = Recipient {
             name: name.as_deref(),

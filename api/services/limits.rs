@@ -1,16 +1,5 @@
 //! How often something may be tried: enough for a school behind one address, too little for a
 //! guesser (`docs/limits.md`). All replicas share the counts.
-//!
-//! | who wants in | what it meets | what it gets |
-//! |---|---|---|
-//! | somebody who knows one address | `sign_in_account` | 10 passwords at once, 60 in an hour |
-//! | the same from many places | `sign_in_address` | 100 passwords in a day |
-//! | somebody with one password for many addresses | `sign_in_client` | 1,000 at once, 25,000 in a day |
-//! | somebody who tries invite codes | `code_client` | 300 at once, 7,500 in a day |
-//!
-//! A code is one of 30^10 (49 bits). Of a thousand open codes, somebody with ten thousand addresses
-//! of their own, 75 million tries a day, finds one in twenty years, and has then joined one
-//! organization as a learner.
 
 use std::time::Duration;
 
@@ -21,7 +10,7 @@ use super::unit_of_work::UnitOfWork;
 use crate::crypto::digest::Sha256;
 use crate::domain::client_address::Client;
 use crate::domain::timestamp::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::store::rate_limits::{self, Use};
 
 /// Uses of a limit that somebody wants to take.
@@ -96,6 +85,27 @@ pub fn take(tx: &mut UnitOfWork<'_>, requests: &[LimitRequest]) -> Result<()> {
     });
     tx.context.limit_states.note(states);
     refused
+}
+
+/// Takes uses as [`take`] does, for what is never refused: where they are used up, nothing is taken, and it
+/// tells when they will be there.
+///
+/// # Errors
+/// `unavailable` where the database is away.
+pub fn take_or_wait(
+    tx: &mut UnitOfWork<'_>,
+    requests: &[LimitRequest],
+) -> Result<Option<Timestamp>> {
+    match take(tx, requests) {
+        Ok(()) => Ok(None),
+        Err(Error::Refused(refusal)) if refusal.code == Code::RateLimited => {
+            let limits: Vec<Limit> = requests.iter().map(|request| request.limit).collect();
+            tx.context.limit_states.forget(&limits);
+            let wait = refusal.retry_after.unwrap_or_default();
+            Ok(Some(tx.now().plus(wait)))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 enum Taken {

@@ -74,8 +74,8 @@ pub fn count(tx: &mut UnitOfWork<'_>, client: &Client, code: Option<&InviteCode>
 /// to verify the address: all of it, or nothing.
 ///
 /// # Errors
-/// `email_taken` where the address has an account, unless it was registered a week ago and never verified; `rate_limited` where too many mails went to it,
-/// however often the account was deleted again; those of [`redemption::redeem`].
+/// `email_taken` where the address has an account, unless it was registered a week ago and never verified; those
+/// of [`redemption::redeem`].
 pub fn register(tx: &mut UnitOfWork<'_>, registration: Registration) -> Result<Registered> {
     let now = tx.now();
     let mut account = Account::new(registration.email, registration.username, now);
@@ -87,14 +87,13 @@ pub fn register(tx: &mut UnitOfWork<'_>, registration: Registration) -> Result<R
     let client = registration.client;
     tx.acting_as(Principal::Owner(account.clone()), |tx| {
         tx.transaction(|tx| {
-            let mail = format!("register {}", account.email);
-            limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, mail)])?;
+            let departure = verification::count_first(tx, &account.email)?;
             insert(tx, &account)?;
             known_networks::remember(tx, account.id, &client)?;
             let joined = code
                 .map(|code| redemption::redeem(tx, &code, &account))
                 .transpose()?;
-            verification::send(tx, &account)?;
+            verification::send(tx, &account, departure)?;
             let device_token = known_devices::issue(tx, account.id, None)?;
             let issued = IssuedSession {
                 device_token: Some(device_token),

@@ -14,6 +14,7 @@ use crate::domain::ids::{AccountId, MailId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::mail::Outbox;
+use crate::mail::mailbox_limit::Departure;
 use crate::mail::outbox::{Cause, QueuedMail};
 use crate::store::jobs::{self, NewJob};
 use crate::store::pool::TIMEOUT;
@@ -113,22 +114,43 @@ impl<'a> UnitOfWork<'a> {
     /// # Errors
     /// As there.
     pub fn queue_mail(&mut self, mail: &QueuedMail<'_>) -> Result<Option<MailId>> {
-        let by_whom_and_when = (self.cause_of(mail), self.now());
+        let is_by_recipient = self.account_id() == Some(mail.to.id);
+        // Whoever has not verified the address may not be its owner.
+        let is_by_owner = is_by_recipient && mail.to.email_verified_at.is_some();
+        let cause = if is_by_owner {
+            Cause::Owner
+        } else {
+            Cause::Others
+        };
+        self.queue_mail_by(mail, cause)
+    }
+
+    /// Queues a mail as [`UnitOfWork::queue_mail`] does, which has a limit of its own for each address and
+    /// leaves whatever else the mailbox gets. Subaddresses are as many as somebody invents, so that those
+    /// which nobody has verified share the limit of their mailbox.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn queue_limited_mail(
+        &mut self,
+        mail: &QueuedMail<'_>,
+        departure: Departure,
+    ) -> Result<Option<MailId>> {
+        let is_verified = mail.to.email_verified_at.is_some();
+        let cause = if is_verified || !mail.to.email.has_subaddress() {
+            Cause::Limited(departure)
+        } else {
+            Cause::Others
+        };
+        self.queue_mail_by(mail, cause)
+    }
+
+    fn queue_mail_by(&mut self, mail: &QueuedMail<'_>, cause: Cause) -> Result<Option<MailId>> {
+        let by_whom_and_when = (cause, self.now());
         let outbox = &self.services.outbox;
         let queued = outbox.queue(self.connection, mail, by_whom_and_when)?;
         self.announce_work();
         Ok(queued)
-    }
-
-    /// Whoever has not verified the address may not be its owner.
-    fn cause_of(&self, mail: &QueuedMail<'_>) -> Cause {
-        let is_verified = mail.to.email_verified_at.is_some();
-        let is_by_recipient = self.account_id() == Some(mail.to.id);
-        if is_verified && (is_by_recipient || mail.content.kind().has_a_limit_of_its_own()) {
-            Cause::Owner
-        } else {
-            Cause::Others
-        }
     }
 
     /// Takes mails back, as [`Outbox::withdraw`] does.

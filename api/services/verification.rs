@@ -15,10 +15,13 @@ use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
+use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{AccountEvent, AddedBy, DomainEvent};
 use crate::domain::ids::{AccountId, MailId};
+use crate::domain::password::PasswordOrigin;
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
+use crate::mail::mailbox_limit::Departure;
 use crate::mail::outbox::QueuedMail;
 use crate::store::accounts::{self, Account};
 use crate::store::mailed_tokens;
@@ -31,9 +34,23 @@ const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// not read every week.
 const DISOWNING_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Queues a mail with a link that verifies the account's address, and one for somebody who has not registered;
-/// call it in the transaction of what asks for it.
-pub fn send(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
+/// What a mail with a link to verify an address is counted as, whoever asks for it.
+pub fn mail_to(email: &EmailAddress) -> LimitRequest {
+    LimitRequest::one(Limit::MailToAddress, format!("verify {email}"))
+}
+
+/// Counts the first link to an address, and tells when it may leave. Where the address has had its mails,
+/// because accounts with it were registered and deleted, it waits: nobody keeps others from registering.
+pub fn count_first(tx: &mut UnitOfWork<'_>, email: &EmailAddress) -> Result<Departure> {
+    Ok(match limits::take_or_wait(tx, &[mail_to(email)])? {
+        None => Departure::Now,
+        Some(then) => Departure::At(then),
+    })
+}
+
+/// Queues a mail, which was counted, with a link that verifies the account's address, and one for somebody who
+/// has not registered; call it in the transaction of what asks for it.
+pub fn send(tx: &mut UnitOfWork<'_>, account: &Account, departure: Departure) -> Result<()> {
     let id = account.id;
     let (token, expires_at) = mailed_links::issue(tx, TokenKind::VerifyEmail, id, LIFETIME)?;
     let (disowning, _) = mailed_links::issue(tx, TokenKind::DisownAccount, id, DISOWNING_LIFETIME)?;
@@ -49,7 +66,7 @@ pub fn send(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
             expires_at,
         },
     };
-    tx.queue_mail(&mail)?;
+    tx.queue_limited_mail(&mail, departure)?;
     Ok(())
 }
 
@@ -62,18 +79,31 @@ fn is_wanted(account: &Account) -> bool {
 /// verified.
 ///
 /// # Errors
-/// `rate_limited` after too many mails to the address.
+/// `rate_limited` after too many mails to the address; `password_change_required` where an organization set the
+/// password.
 pub fn resend(tx: &mut UnitOfWork<'_>) -> Result<()> {
     let account = tx.context.principal.session()?.account.clone();
     if !is_wanted(&account) {
         return Ok(());
     }
+    if account.password_origin == PasswordOrigin::Assigned {
+        return Err(password_assigned());
+    }
     tx.transaction(|tx| {
-        let mail = format!("verify {}", account.email);
-        limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, mail)])?;
+        limits::take(tx, &[mail_to(&account.email)])?;
         mailed_tokens::delete_of_account(tx.connection, account.id, TokenKind::VerifyEmail)?;
-        send(tx, &account)
+        send(tx, &account, Departure::Now)
     })
+}
+
+/// The refusal of a session that whoever set the password may have begun: they would have mail sent to an address
+/// that they do not own.
+pub fn password_assigned() -> Error {
+    Error::refused(
+        Code::PasswordChangeRequired,
+        "An organization has set the password of this account. Choose your own first, at \
+         /v1/auth/password/change, or by a link from /v1/auth/password/forgot, which verifies the address too.",
+    )
 }
 
 /// A verified account, and the outcomes of the joins that were pending until then.

@@ -25,7 +25,9 @@ use crate::services::idempotency::StoredResponse;
 use crate::services::invite_codes::redemption::SettledJoin;
 use crate::services::sign_in::PasswordCheck;
 use crate::services::verification::{self, Identification, PresentedLink, Registrant, Verified};
-use crate::services::verification::{link_alone, not_good as verification_link_used_up};
+use crate::services::verification::{
+    link_alone, not_good as verification_link_used_up, password_assigned,
+};
 
 /// The token of a mailed link, and the password of the account.
 #[derive(Deserialize, ToSchema)]
@@ -223,13 +225,14 @@ pub(super) async fn disown_account(
 /// Resend the link to verify one's address
 ///
 /// The links that were mailed before stop working. Nothing is mailed where the address is verified
-/// already. Mails to one address are limited (`mail_to_address`).
+/// already. Mails to one address are limited (`mail_to_address`). A session whose password an organization has
+/// set chooses another first (`password_change_required`): whoever set it may not read the mailbox.
 #[utoipa::path(
     tag = "Passwords and addresses",
     params(IdempotencyHeader),
     responses(
         (status = 202, description = "If the address is not verified, the mail is on its way."),
-        SessionErrors, TooManyTries
+        SessionErrors, ResendErrors, TooManyTries
     )
 )]
 #[post("/v1/auth/email/resend")]
@@ -248,6 +251,8 @@ pub(super) async fn resend_verification(
 problems! {
     /// Of verifying an address.
     VerificationErrors: link_alone verification_link_used_up;
+    /// Of a link that is asked for again.
+    ResendErrors: password_assigned;
     /// Of disowning an account.
     DisownmentErrors: disownment_link_used_up;
 }

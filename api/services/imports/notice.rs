@@ -5,6 +5,7 @@ use crate::domain::imports::ImportStatus;
 use crate::domain::organization::MembershipStatus;
 use crate::error::{Error, Result};
 use crate::mail::MailContent;
+use crate::mail::mailbox_limit::Departure;
 use crate::mail::outbox::QueuedMail;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
@@ -12,7 +13,8 @@ use crate::store::imports::Import;
 use crate::store::{memberships, organizations};
 
 /// Queues the mail in the transaction in which the import ends. Nothing is queued where the import has
-/// not ended, where somebody cancelled it and so knows, or where its maker has left.
+/// not ended, where somebody cancelled it and so knows, or where its maker has left or has not verified their
+/// address.
 pub(super) fn queue(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
     match import.status {
         ImportStatus::Completed | ImportStatus::Failed => {}
@@ -32,7 +34,12 @@ pub(super) fn queue(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
         cause: format!("import {} finished", import.id),
         content: content(tx, import)?,
     };
-    tx.queue_mail(&mail)?;
+    if maker.email_verified_at.is_some() {
+        // The owner has started it: it needs no place among what others send.
+        tx.queue_limited_mail(&mail, Departure::Now)?;
+    } else {
+        tx.queue_mail(&mail)?;
+    }
     Ok(())
 }
 
@@ -42,7 +49,8 @@ fn maker(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<Option<Account>> {
         return Ok(None);
     };
     let account = accounts::find(tx.connection, id)?;
-    let Some(account) = account.filter(has_mailbox) else {
+    let mail_leaves = tx.services.config.mail_leaves();
+    let Some(account) = account.filter(|account| may_be_written_to(account, mail_leaves)) else {
         return Ok(None);
     };
     let membership = memberships::find(tx.connection, import.organization_id, id)?;
@@ -50,8 +58,11 @@ fn maker(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<Option<Account>> {
     Ok((is_here || account.operator).then_some(account))
 }
 
-fn has_mailbox(account: &Account) -> bool {
-    account.deactivated_at.is_none() && !account.generated_address
+/// Whether the notice reaches its maker. Where mail leaves, a stranger may have the mailbox of an address that
+/// nobody has verified, and the notice has the name of an organization in it.
+fn may_be_written_to(account: &Account, mail_leaves: bool) -> bool {
+    let is_verified = account.email_verified_at.is_some();
+    account.deactivated_at.is_none() && !account.generated_address && (is_verified || !mail_leaves)
 }
 
 fn content(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<MailContent> {

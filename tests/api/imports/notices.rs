@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use rollcall::domain::ids::AccountId;
+use rollcall::domain::timestamp::Timestamp;
 use rollcall::store::schema::{accounts, memberships};
 use serde_json::json;
 
 use super::{HaltingWorker, STUDENTS, file, file_of, students};
 use crate::support::ReceivedMail;
+use crate::support::app::block_on;
 use crate::support::people::text;
 use crate::support::{App, both_databases};
 
@@ -136,8 +138,13 @@ both_databases!(an_address_that_nobody_has_proved_is_not_flooded, |app| {
     for _ in 0..8 {
         import().await;
     }
-    // With the mail of the registration, as many as a mailbox gets; the others wait.
-    assert_eq!(notices(app, &school.admin.email).await.len(), 4);
+    // As many as a mailbox gets; the others wait.
+    assert_eq!(notices(app, &school.admin.email).await.len(), 5);
+    // None of them is in front of the link that verifies the address.
+    let mails = app.mails().await.len();
+    let resend = school.admin.post("/v1/auth/email/resend", json!({})).await;
+    resend.expect_status(202);
+    assert_eq!(app.mails().await.len(), mails + 1);
     let admin: AccountId = school.admin.id.parse().unwrap();
     let mut connection = app.state.services.pool.get().unwrap();
     diesel::update(accounts::table.find(admin))
@@ -148,5 +155,31 @@ both_databases!(an_address_that_nobody_has_proved_is_not_flooded, |app| {
     for _ in 0..8 {
         import().await;
     }
-    assert_eq!(notices(app, &school.admin.email).await.len(), 12);
+    assert_eq!(notices(app, &school.admin.email).await.len(), 13);
 });
+
+async fn an_unverified_maker_gets_no_notice(app: &App) {
+    let school = app.school().await;
+    let admin: AccountId = school.admin.id.parse().unwrap();
+    let import = || school.accepted(file_of(&["no address,purple fox 1,P"]), STUDENTS);
+    import().await;
+    assert_eq!(notices(app, &school.admin.email).await.len(), 1);
+    let mut connection = app.state.services.pool.get().unwrap();
+    diesel::update(accounts::table.find(admin))
+        .set(accounts::email_verified_at.eq(None::<Timestamp>))
+        .execute(&mut **connection)
+        .unwrap();
+    drop(connection);
+    import().await;
+    assert_eq!(notices(app, &school.admin.email).await.len(), 1);
+}
+
+#[test]
+fn strangers_get_no_notice_where_mail_leaves() {
+    block_on(an_unverified_maker_gets_no_notice(
+        &App::on_sqlite_with_mail_server(),
+    ));
+    if let Some(app) = App::on_postgres_with_mail_server() {
+        block_on(an_unverified_maker_gets_no_notice(&app));
+    }
+}

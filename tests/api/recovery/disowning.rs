@@ -1,5 +1,6 @@
 //! "This was not me": the second link of the mail that follows a registration.
 
+use rollcall::mail::mailbox_limit::Departure;
 use rollcall::services::verification;
 
 use super::*;
@@ -173,7 +174,7 @@ both_databases!(
         let school = app.school().await;
         let [ann, ..] = students(app, &school).await;
         let account = app.account(&ann.id);
-        app.as_cli(|tx| tx.transaction(|tx| verification::send(tx, &account)))
+        app.as_cli(|tx| tx.transaction(|tx| verification::send(tx, &account, Departure::Now)))
             .unwrap();
         let token = not_me(app, "ann@hill.example").await;
         disown(app, &token).await.expect_status(204);

@@ -1,6 +1,7 @@
 //! Verifying an address by a mailed link.
 
 use super::*;
+use crate::support::members::students;
 
 both_databases!(registering_mails_a_link_that_verifies_once, |app| {
     let jane = app.register("jane@x.org").await;
@@ -73,6 +74,25 @@ both_databases!(nobody_fills_a_mailbox, |app| {
         .await
         .expect_problem(429, "rate_limited");
 });
+
+both_databases!(
+    whoever_has_a_password_from_an_organization_sends_no_links,
+    |app| {
+        let school = app.school().await;
+        let [ann, ..] = students(app, &school).await;
+        let before = app.mails().await.len();
+        let resend = ann.post("/v1/auth/email/resend", json!({})).await;
+        let problem = resend.expect_problem(403, "password_change_required");
+        let detail = text(&problem["detail"]);
+        assert!(detail.contains("/v1/auth/password/forgot"), "{detail}");
+        assert_eq!(app.mails().await.len(), before);
+        forgot(app, &ann.email).await.expect_status(202);
+        let token = app.last_mail_to(&ann.email).await.token();
+        reset(app, &token, NEW).await.expect_status(204);
+        let ann = app.sign_in(&ann.email, NEW).await;
+        assert_eq!(me(&ann).await["email_verified"], true);
+    }
+);
 
 both_databases!(who_verifies_locks_the_account_before_its_links, |app| {
     let jane = app.register("jane@x.org").await;

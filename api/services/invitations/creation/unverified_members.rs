@@ -3,8 +3,9 @@
 
 use super::request::NewInvitations;
 use crate::error::{Code, Error, Result};
+use crate::mail::mailbox_limit::Departure;
 use crate::services::authorization::{Invite, Permit};
-use crate::services::limits::{self, Limit, LimitRequest};
+use crate::services::limits;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification;
 use crate::store::accounts::Account;
@@ -29,9 +30,8 @@ pub(super) fn promise_groups(
 
 /// Mails no more than the address may get: one that is full does not stop the others, and has links enough.
 fn mail_link(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
-    let mail = format!("verify {}", account.email);
-    match limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, mail)]) {
-        Ok(()) => verification::send(tx, account),
+    match limits::take(tx, &[verification::mail_to(&account.email)]) {
+        Ok(()) => verification::send(tx, account, Departure::Now),
         Err(Error::Refused(refusal)) if refusal.code == Code::RateLimited => Ok(()),
         Err(error) => Err(error),
     }
