@@ -53,11 +53,17 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
             "5/10m",
             "Unknown invite codes tried by one account.",
         ),
+        Limit::CodeFirst => (
+            "limit_code_first",
+            "3/30d",
+            "The first unknown invite codes of an account that registered itself and has not verified its address: \
+             they do not count for its client.",
+        ),
         Limit::CodeUnverified => (
             "limit_code_unverified",
             "1000/1h",
-            "Unknown invite codes tried from one client address by accounts that registered themselves and \
-             have not verified their addresses.",
+            "Unknown invite codes, but for each account's first, tried from one client address by accounts that \
+             registered themselves and have not verified their addresses.",
         ),
         Limit::CodeClient => (
             "limit_code_client",

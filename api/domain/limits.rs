@@ -22,7 +22,9 @@ string_enum! {
         PasswordCheck = "password_check",
         /// Unknown invite codes that one account tried.
         CodeAccount = "code_account",
-        /// Unknown invite codes that accounts which anybody can register tried from one client address.
+        /// The first unknown invite codes of an account that anybody can register: they count for it alone.
+        CodeFirst = "code_first",
+        /// Further ones that such accounts tried from one client address.
         CodeUnverified = "code_unverified",
         /// Unknown invite codes that came from one client address without a session.
         CodeClient = "code_client",
@@ -53,6 +55,8 @@ impl Limit {
             Self::SignInAccount | Self::PasswordCheck | Self::CodeAccount => (10, 600),
             // A code has 49 bits: thousands of guesses an hour find none.
             Self::CodeClient | Self::CodeUnverified => (3000, 3600),
+            // Once for each account: if they grew back sooner, many accounts would guess without an end.
+            Self::CodeFirst => (2, MAX_SECONDS),
             Self::MailFromClient => (300, 3600),
             Self::MailToAddress => (3, 3600),
             Self::MailToMailbox => (5, 3600),

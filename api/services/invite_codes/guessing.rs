@@ -32,17 +32,19 @@ impl Guesser {
         }
     }
 
-    fn attempts(&self) -> Vec<LimitRequest> {
+    /// Takes an attempt, and tells what was taken for it.
+    fn take(&self, tx: &mut UnitOfWork<'_>) -> Result<Vec<LimitRequest>> {
         let by = |account: &AccountId| LimitRequest::one(Limit::CodeAccount, account.to_string());
-        match self {
+        let attempts = match self {
             Self::Account(account) => vec![by(account)],
             Self::Unverified(account, client) => {
-                let mut attempts = vec![by(account)];
-                attempts.extend(LimitRequest::by_client(Limit::CodeUnverified, client));
-                attempts
+                let first = LimitRequest::one(Limit::CodeFirst, account.to_string());
+                return take_unverified(tx, [by(account), first], client);
             }
             Self::Client(client) => LimitRequest::by_client(Limit::CodeClient, client),
-        }
+        };
+        limits::take(tx, &attempts)?;
+        Ok(attempts)
     }
 
     /// What helps somebody whose limit others may have used up.
@@ -61,6 +63,23 @@ impl Guesser {
             }
         }
     }
+}
+
+/// Takes the attempt of an account that anybody can register. Its first ones count for it alone, so that a class
+/// gets in beside a guesser; further ones count for the client too.
+fn take_unverified(
+    tx: &mut UnitOfWork<'_>,
+    [by_account, first]: [LimitRequest; 2],
+    client: &Client,
+) -> Result<Vec<LimitRequest>> {
+    let alone = [by_account.clone(), first];
+    if limits::take_or_wait(tx, &alone)?.is_none() {
+        return Ok(alone.into());
+    }
+    let mut with_others = vec![by_account];
+    with_others.extend(LimitRequest::by_client(Limit::CodeUnverified, client));
+    limits::take(tx, &with_others)?;
+    Ok(with_others)
 }
 
 /// Whether an account is more than a registration, of which a guesser makes as many as they like.
@@ -88,8 +107,8 @@ pub fn counted<T>(
     work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
 ) -> Result<T> {
     // Counted before the lookup: a sender without attempts left does not learn which codes exist.
-    let attempts = guesser.attempts();
-    limits::take(tx, &attempts).map_err(|error| error.in_other_words(guesser.way_out()))?;
+    let attempts = guesser.take(tx);
+    let attempts = attempts.map_err(|error| error.in_other_words(guesser.way_out()))?;
     let result = work(tx);
     let is_unknown = matches!(&result, Err(error) if error.code() == Code::CodeUnknown);
     if !is_unknown {

@@ -127,8 +127,20 @@ fn accounts_that_are_made_to_guess_are_limited_together() {
                 accounts.push(app.register(&format!("guesser{number}@x.org")).await);
             }
             let in_turn = accounts.iter().cycle().take(40).cloned();
-            assert_eq!(previews_until_refused(in_turn).await, 25);
+            // The first two of each count for it alone.
+            assert_eq!(previews_until_refused(in_turn).await, 4 * 2 + 25);
+            // So a class gets in beside them, typing errors and all.
+            let ann = app.register("ann@x.org").await;
+            let unknown = ann.redeem(&guess(40)).await;
+            unknown.expect_problem(404, "code_unknown");
+            ann.redeems(&code, "joined").await;
             let jane = app.register("jane@x.org").await;
+            for number in 41..43 {
+                let unknown = jane.redeem(&guess(number)).await;
+                unknown.expect_problem(404, "code_unknown");
+            }
+            // They do not grow back with the others of the account.
+            app.advance(std::time::Duration::from_secs(30));
             let refused = jane.redeem(&code).await;
             let problem = refused.expect_problem(429, "rate_limited");
             let detail = problem["detail"].as_str().unwrap();
