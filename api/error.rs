@@ -17,6 +17,7 @@ use serde::Serialize as _;
 pub enum Code {
     ValidationFailed,
     MalformedRequest,
+    RequestTimeout,
     NotSignedIn,
     WrongCredentials,
     AccountDeactivated,

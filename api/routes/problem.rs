@@ -31,6 +31,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::CodeUnknown => (404, "There is no such invite code"),
         Code::InvitationUnknown => (404, "There is no such invitation"),
         Code::MethodNotAllowed => (405, "Method not allowed"),
+        Code::RequestTimeout => (408, "The request took too long"),
         Code::EmailTaken => (409, "The address is taken"),
         Code::NameTaken => (409, "The name is taken"),
         Code::AlreadyMember => (409, "A member already"),
@@ -143,10 +144,7 @@ impl Problem {
                 Code::MethodNotAllowed,
                 "This path does not take this method.",
             ),
-            408 => (
-                Code::MalformedRequest,
-                "The request took too long to arrive.",
-            ),
+            408 => return timed_out().into(),
             415 => (
                 Code::UnsupportedMediaType,
                 "This path takes another content type.",
@@ -231,6 +229,12 @@ impl Problem {
             }
         }
     }
+}
+
+/// The refusal of a request whose response does not begin in time.
+pub fn timed_out() -> Error {
+    let detail = "The request took too long to arrive, or to be served. Send it again.";
+    Error::refused(Code::RequestTimeout, detail)
 }
 
 /// The refusal of a body that is larger than those which are read whole.

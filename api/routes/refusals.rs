@@ -12,7 +12,7 @@ use super::extract::reading::{read_json, read_query};
 use super::extract::{FieldReason, Form};
 use super::middleware::compressed_body;
 use super::page::{PageQuery, PageSize};
-use super::problem::{body_too_large, problems};
+use super::problem::{body_too_large, problems, timed_out};
 use crate::crypto::hasher::busy;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AccountId;
@@ -50,7 +50,7 @@ problems! {
     /// Of whatever takes an `Idempotency-Key`.
     KeyErrors: broken_off idempotency_conflict body_too_large unusable_key;
     /// Of everything: a server can always fail, and takes no body that is compressed.
-    AnyErrors: compressed_body failed unavailable;
+    AnyErrors: compressed_body timed_out failed unavailable;
     /// Of whatever needs a session.
     SessionErrors: not_signed_in password_change_required takes_a_person;
     /// The same where an account may act that has to change its password first.

@@ -41,6 +41,8 @@ impl Span {
 pub struct Pace {
     last: Span,
     current: Span,
+    /// How long the client has been waited for in all.
+    waited: Duration,
     /// Since when the client is waited for; none while Rollcall works on what came.
     waiting_since: Option<Instant>,
 }
@@ -51,6 +53,7 @@ impl Pace {
         Self {
             last: Span::default(),
             current: Span::default(),
+            waited: Duration::ZERO,
             waiting_since: Some(now),
         }
     }
@@ -64,7 +67,9 @@ impl Pace {
     pub fn received(&mut self, bytes: usize, now: Instant) -> bool {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.current.bytes = self.current.bytes.saturating_add(bytes);
-        self.current.waited += self.waiting(now);
+        let waited = self.waiting(now);
+        self.current.waited += waited;
+        self.waited += waited;
         self.waiting_since = None;
         if self.current.waited < WINDOW {
             return true;
@@ -74,12 +79,17 @@ impl Pace {
     }
 
     /// How fast the client was of late; none before that can be told.
-    pub fn rate(&self, now: Instant) -> Option<Rate> {
+    fn rate(&self, now: Instant) -> Option<Rate> {
         let of_late = Span {
             bytes: self.last.bytes + self.current.bytes,
             waited: self.last.waited + self.current.waited + self.waiting(now),
         };
         (of_late.waited >= FIRST_LOOK).then(|| of_late.rate())
+    }
+
+    /// How fast the client was of late, and how long it has been waited for in all.
+    pub fn so_far(&self, now: Instant) -> (Option<Rate>, Duration) {
+        (self.rate(now), self.waited + self.waiting(now))
     }
 
     fn waiting(&self, now: Instant) -> Duration {

@@ -2,8 +2,10 @@
 //!
 //! Nobody keeps the others out: an organization, or an account with many, has some of the places, a client
 //! that sends next to nothing loses its place, and where others wait for one, it is taken back from the
-//! slowest of those who have the most.
+//! slowest of those who have more, or have had it long.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,7 +22,7 @@ pub const MAX_UPLOADS: usize = 16;
 const MAX_UPLOADS_OF_ONE: usize = 8;
 
 /// How long an upload waits for a place.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How often whoever waits looks whether one of the others has turned out slow.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -28,6 +30,10 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Where others wait, whoever is slower than this has had their turn, in bytes a second: the longest file
 /// that is taken arrives in nine minutes.
 const SLOW: Rate = Rate::per_second(64 * 1024);
+
+/// Where others wait, nobody keeps a place for longer than Rollcall has waited for their file so long: at a usual
+/// pace most files have arrived by then.
+const LONG: Duration = Duration::from_secs(15);
 
 /// The places of this process; clones share them.
 #[derive(Clone, Default)]
@@ -59,7 +65,7 @@ struct Arriving {
     pace: Mutex<Pace>,
     taken_back: Notify,
     /// Whether somebody waits for this place already.
-    is_given_away: Mutex<bool>,
+    is_given_away: AtomicBool,
 }
 
 /// A place among the uploads, until it is dropped.
@@ -70,24 +76,36 @@ pub struct UploadPlace {
 
 impl Uploads {
     /// Takes a place, if there is one soon.
-    pub async fn take(&self, by: UploadedBy) -> Option<UploadPlace> {
-        let deadline = Instant::now() + PATIENCE;
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn take(&self, by: UploadedBy) -> Result<UploadPlace, NoPlace> {
+        let deadline = Instant::now() + TIMEOUT;
         while Instant::now() < deadline {
             let freed = self.0.freed.notified();
             match self.0.try_take(by) {
                 Attempt::Taken(arriving) => {
-                    return Some(UploadPlace {
+                    return Ok(UploadPlace {
                         places: self.0.clone(),
                         arriving,
                     });
                 }
-                Attempt::HasEnough => return None,
+                Attempt::HasEnough => return Err(NoPlace::HasEnough),
                 // Whether one is free or it is time to look again, the next attempt finds out.
                 Attempt::Full => drop(timeout(INTERVAL, freed).await),
             }
         }
-        None
+        Err(NoPlace::Full)
     }
+}
+
+/// Why there is no place for an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoPlace {
+    /// Its organization, or its account, has as many as one gets.
+    HasEnough,
+    /// Others have them.
+    Full,
 }
 
 enum Attempt {
@@ -110,7 +128,7 @@ impl Places {
             by,
             pace: Mutex::new(Pace::since(Instant::now())),
             taken_back: Notify::new(),
-            is_given_away: Mutex::new(false),
+            is_given_away: AtomicBool::new(false),
         });
         all.push(arriving.clone());
         Attempt::Taken(arriving)
@@ -121,25 +139,26 @@ fn beside(all: &[Arc<Arriving>], by: UploadedBy) -> usize {
     all.iter().filter(|one| one.by.is_beside(by)).count()
 }
 
-/// Has the slowest of those end who have more than their share, or are slow and have more than whoever
-/// waits. One at a time: a place that is being given up already is soon free.
+/// Has the slowest of those end who have more than their share, or have more than whoever waits and are slow or
+/// have been waited for long. One at a time: a place that is being given up already is soon free.
 fn take_one_back(all: &[Arc<Arriving>], waiting: UploadedBy) {
-    if all.iter().any(|one| *lock(&one.is_given_away)) {
+    if all.iter().any(|one| one.is_given_away.load(Relaxed)) {
         return;
     }
     let (now, own) = (Instant::now(), beside(all, waiting));
     let mut candidates: Vec<(Rate, &Arc<Arriving>)> = Vec::new();
     for one in all {
-        let Some(rate) = lock(&one.pace).rate(now) else {
+        let (rate, waited) = lock(&one.pace).so_far(now);
+        let Some(rate) = rate else {
             continue;
         };
         let theirs = beside(all, one.by);
-        if theirs > own + 1 || (rate < SLOW && theirs > own) {
+        if theirs > own + 1 || (theirs > own && (rate < SLOW || waited >= LONG)) {
             candidates.push((rate, one));
         }
     }
     if let Some((_, slowest)) = candidates.into_iter().min_by_key(|(rate, _)| *rate) {
-        *lock(&slowest.is_given_away) = true;
+        slowest.is_given_away.store(true, Relaxed);
         slowest.taken_back.notify_one();
     }
 }
@@ -170,4 +189,56 @@ impl Drop for UploadPlace {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::new_id;
+
+    fn somebody() -> UploadedBy {
+        UploadedBy {
+            organization: new_id(),
+            account: Some(new_id()),
+        }
+    }
+
+    /// Uploads of as many organizations as there are places, at these rates, each waited for so long.
+    fn full(rates: impl Iterator<Item = usize>, waited: Duration) -> Vec<Arc<Arriving>> {
+        let now = Instant::now();
+        let began = now.checked_sub(waited).unwrap();
+        let arriving = rates.take(MAX_UPLOADS).map(|bytes_a_second| {
+            let mut pace = Pace::since(began);
+            let seconds = usize::try_from(waited.as_secs()).unwrap();
+            pace.received(bytes_a_second * seconds, now);
+            Arc::new(Arriving {
+                by: somebody(),
+                pace: Mutex::new(pace),
+                taken_back: Notify::new(),
+                is_given_away: AtomicBool::new(false),
+            })
+        });
+        arriving.collect()
+    }
+
+    fn taken_back(all: &[Arc<Arriving>], waiting: UploadedBy) -> Vec<usize> {
+        take_one_back(all, waiting);
+        let places = all.iter().enumerate();
+        let given = places.filter(|(_, one)| one.is_given_away.load(Relaxed));
+        given.map(|(place, _)| place).collect()
+    }
+
+    #[test]
+    fn who_holds_a_place_for_long_gives_it_to_somebody_without_one() {
+        let rates = || (0..).map(|place| 128 * 1024 - 1024 * (place % 4));
+        let all = full(rates(), LONG);
+        assert_eq!(taken_back(&all, somebody()), [3]);
+        // One at a time: whoever waits beside waits for the same place.
+        assert_eq!(taken_back(&all, somebody()), [3]);
+        let soon = full(rates(), LONG - Duration::from_secs(1));
+        assert_eq!(taken_back(&soon, somebody()), [0; 0]);
+        // Whoever has a place already takes no other's.
+        let all = full(rates(), LONG * 4);
+        assert_eq!(taken_back(&all, all[0].by), [0; 0]);
+    }
 }

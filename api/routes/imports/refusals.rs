@@ -15,10 +15,11 @@ use crate::routes::refusals::refusal_of;
 use crate::services::imports::finished_already;
 use crate::services::imports::from_csv::refused;
 use crate::services::imports::results::{not_ready as results_not_ready, results_are_gone};
+use crate::state::uploads::NoPlace;
 
 problems! {
     /// Of an upload.
-    UploadErrors: upload_broke_off file_too_large no_form option_missing no_place;
+    UploadErrors: upload_broke_off file_too_large no_form option_missing all_places_taken;
     /// Of a file.
     FileErrors: file_unreadable file_no_header file_empty file_encoding_unclear delimiter_unclear
         too_many_rows_in_file;
@@ -154,11 +155,20 @@ fn not_taken(what_to_do: &str, kind: WrongKind) -> Error {
 }
 
 /// The refusal where there is no place for another upload.
-pub(super) fn no_place() -> Error {
-    Error::refused(
-        Code::RateLimited,
-        "Other files are being uploaded at this moment. Try again in a few seconds.",
-    )
+pub(super) fn no_place(why: NoPlace) -> Error {
+    let detail = match why {
+        NoPlace::HasEnough => {
+            "Your organization, or your account, has eight uploads running. Wait until one ends."
+        }
+        NoPlace::Full => {
+            "Other files are being uploaded at this moment. Try again in a few seconds."
+        }
+    };
+    Error::refused(Code::RateLimited, detail)
+}
+
+fn all_places_taken() -> Error {
+    no_place(NoPlace::Full)
 }
 
 /// The refusal of a list with more bytes than allowed.

@@ -128,6 +128,24 @@ pub struct UsernameParameters {
     encoding: Option<Encoding>,
 }
 
+/// Options of every import.
+const OPTIONS: [&str; 7] = [
+    "account_type",
+    "group_ids",
+    "mode",
+    "on_row_error",
+    "on_seat_shortage",
+    "must_change_password",
+    "encoding",
+];
+
+/// Options of a file with cells.
+const OPTIONS_OF_CELLS: [&str; 3] = [
+    "generate_missing_passwords",
+    "usernames_from_addresses",
+    "delimiter",
+];
+
 /// The fields as they arrive. The errors of all fields are collected, to be refused together.
 #[derive(Default)]
 pub(super) struct Fields {
@@ -183,16 +201,61 @@ impl Fields {
     /// # Errors
     /// `payload_too_large` where there are far more than any form has.
     pub(super) fn take(&mut self, name: &str, text: &str) -> Result<()> {
-        self.count += 1;
-        if self.count > MAX_FIELDS {
-            let detail = "The request has more fields than an import takes.";
-            return Err(Error::refused(Code::PayloadTooLarge, detail));
-        }
+        self.count()?;
         // A tab is a blank, and a delimiter.
         let is_tab = name == "delimiter" && text == "\t";
         let text = if is_tab { text } else { text.trim() };
         if let Err(fault) = self.read(name, text) {
             self.faults.push(fault);
+        }
+        Ok(())
+    }
+
+    /// Whether there is an option of this name.
+    pub(super) fn know(&self, name: &str) -> bool {
+        self.names().any(|known| known == name)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        let of_cells: &[&str] = if self.without_passwords {
+            &[]
+        } else {
+            &OPTIONS_OF_CELLS
+        };
+        OPTIONS.iter().chain(of_cells).copied()
+    }
+
+    /// Notes a field that there is not.
+    ///
+    /// # Errors
+    /// As [`Fields::take`].
+    pub(super) fn note_unknown(&mut self, name: &str) -> Result<()> {
+        self.count()?;
+        let unknown = self.unknown(name);
+        self.faults.push(unknown);
+        Ok(())
+    }
+
+    fn unknown(&self, name: &str) -> FieldError {
+        let named: String = name.chars().take(MAX_NAME).collect();
+        let known: Vec<&str> = self.names().collect();
+        let file = if self.without_passwords {
+            ""
+        } else {
+            "The file goes into `file`. "
+        };
+        let detail = format!(
+            "There is no field `{named}` here. {file}The options are {}.",
+            known.join(", ")
+        );
+        fault(name, "unknown_field", detail)
+    }
+
+    fn count(&mut self) -> Result<()> {
+        self.count += 1;
+        if self.count > MAX_FIELDS {
+            let detail = "The request has more fields than an import takes.";
+            return Err(Error::refused(Code::PayloadTooLarge, detail));
         }
         Ok(())
     }
@@ -213,7 +276,7 @@ impl Fields {
             }
             "encoding" => once_encoding(&mut self.encoding, name, text),
             "delimiter" if !self.without_passwords => once(&mut self.delimiter, name, text),
-            _ => Err(fault(name, "unknown_field", "There is no such field here.")),
+            _ => Err(self.unknown(name)),
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) async fn create(
 ) -> Result<HttpResponse> {
     let uploads = request.sender().state.uploads.clone();
     let uploader = Uploader::permitted(request).await?;
-    let place = uploads.take(uploader.by()).await.ok_or_else(no_place)?;
+    let place = uploads.take(uploader.by()).await.map_err(no_place)?;
     let reader = ReaderThread::start(uploader)?;
     let arriving = Arriving::new(form, &place);
     Ok(receive(reader, unread, arriving).await?.into())
@@ -59,9 +59,11 @@ async fn receive(
     }
 }
 
+/// How much is read that nobody needs, in bytes: more than any file has that is taken.
+const MAX_DRAINED: usize = 64 * 1024 * 1024;
+
 /// Reads a little more of the form: a client that is still sending would not read the response.
 async fn drain(form: Multipart) {
-    const MOST: usize = 64 * 1024 * 1024;
     const TIMEOUT: Duration = Duration::from_secs(10);
     let drained = form
         .try_flatten()
@@ -69,7 +71,7 @@ async fn drain(form: Multipart) {
         .take_while(|chunk| std::future::ready(chunk.is_ok()))
         .scan(0_usize, |total, chunk| {
             *total = total.saturating_add(chunk.unwrap_or(0));
-            std::future::ready((*total < MOST).then_some(()))
+            std::future::ready((*total < MAX_DRAINED).then_some(()))
         })
         .for_each(|()| std::future::ready(()));
     // Whether all of it came or the time is up makes no difference.
@@ -100,7 +102,7 @@ const DEADLINE: Duration = Duration::from_secs(10 * 60);
 
 fn too_slow() -> Error {
     let detail = "The upload took more than ten minutes. Nothing was imported: upload it again.";
-    Error::refused(Code::MalformedRequest, detail)
+    Error::refused(Code::RequestTimeout, detail)
 }
 
 /// How long a client may be silent in the middle of an upload.
@@ -135,7 +137,10 @@ impl<'a> Arriving<'a> {
             received(place, 0)?;
             let name = field.name().unwrap_or_default().to_owned();
             let mut digest = FormDigest::field(&name);
-            if name != "file" {
+            if name != "file" && !self.fields.know(&name) {
+                skip(place, field).await?;
+                self.fields.note_unknown(&name)?;
+            } else if name != "file" {
                 let text = read_text(place, field).await?;
                 digest.update(text.as_bytes());
                 self.fields.take(&name, &text)?;
@@ -187,11 +192,13 @@ async fn in_time<T>(
     match next {
         Ok(Ok(next)) => Ok(next),
         Ok(Err(error)) => Err(unreadable_form(&error)),
-        Err(_) => Err(Error::refused(
-            Code::MalformedRequest,
-            "The upload stood still for too long. Nothing was imported: upload it again.",
-        )),
+        Err(_) => Err(stood_still()),
     }
+}
+
+fn not_utf8(name: &str) -> Error {
+    let detail = format!("The form field `{name}` is not UTF-8.");
+    Error::refused(Code::MalformedRequest, detail)
 }
 
 /// Notes that so many bytes have come.
@@ -201,13 +208,20 @@ fn received(place: &UploadPlace, bytes: usize) -> Result<()> {
     }
     let detail = "The upload arrives too slowly, at less than 4 KiB a second. Nothing was imported: upload \
                   it again over a faster connection.";
-    Err(Error::refused(Code::MalformedRequest, detail))
+    Err(Error::refused(Code::RequestTimeout, detail))
 }
 
-fn place_taken_back() -> Error {
+fn stood_still() -> Error {
+    let detail =
+        "The upload stood still for thirty seconds. Nothing was imported: upload it again.";
+    Error::refused(Code::RequestTimeout, detail)
+}
+
+/// The refusal of an upload whose place another one gets.
+pub(super) fn place_taken_back() -> Error {
     let detail = "Others wait to upload, and this file arrived more slowly. Nothing was imported: upload it \
                   again in a minute.";
-    Error::refused(Code::RateLimited, detail)
+    Error::rate_limited(Duration::from_secs(60)).in_other_words(detail)
 }
 
 fn unreadable_form(error: &MultipartError) -> Error {
@@ -225,16 +239,30 @@ fn unreadable_form(error: &MultipartError) -> Error {
     }
 }
 
+/// Reads past a field that there is not: it may be the file, under another name.
+async fn skip(place: &UploadPlace, mut field: Field) -> Result<()> {
+    let mut skipped = 0_usize;
+    while let Some(chunk) = in_time(place, field.try_next()).await? {
+        received(place, chunk.len())?;
+        skipped = skipped.saturating_add(chunk.len());
+        if skipped > MAX_DRAINED {
+            let detail = "A form field is larger than any file that is taken.";
+            return Err(Error::refused(Code::PayloadTooLarge, detail));
+        }
+    }
+    Ok(())
+}
+
 async fn read_text(place: &UploadPlace, mut field: Field) -> Result<String> {
+    let name = field.name().unwrap_or_default().to_owned();
     let mut bytes = Vec::new();
     while let Some(chunk) = in_time(place, field.try_next()).await? {
         received(place, chunk.len())?;
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_FIELD {
-            let detail = "A form field other than the file is too large.";
+            let detail = format!("The form field `{name}` is longer than any option.");
             return Err(Error::refused(Code::PayloadTooLarge, detail));
         }
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Error::refused(Code::MalformedRequest, "A form field is not UTF-8."))
+    String::from_utf8(bytes).map_err(|_| not_utf8(&name))
 }

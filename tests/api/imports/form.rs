@@ -208,6 +208,30 @@ both_databases!(a_form_without_a_file_is_refused, |app| {
     school.assert_untouched().await;
 });
 
+both_databases!(
+    a_file_under_another_name_is_told_so_whatever_is_in_it,
+    |app| {
+        let school = app.school().await;
+        let path = school.path("/imports");
+        // Neither UTF-8 nor short.
+        let windows_1252 =
+            b"email,password,username\njane@x.example,purple fox 1,Ren\xe9\n".repeat(2_000);
+        let misnamed = form(STUDENTS).part("datei", Part::bytes(windows_1252));
+        let refused = school.admin.upload(&path, misnamed).await;
+        refused.expect_fields(&[("/datei", "unknown_field"), ("/file", "missing")]);
+        let detail = text(&refused.json()["errors"][0]["detail"]);
+        for name in [
+            "`datei`",
+            "`file`",
+            "account_type",
+            "usernames_from_addresses",
+        ] {
+            assert!(detail.contains(name), "{detail}");
+        }
+        school.assert_untouched().await;
+    }
+);
+
 both_databases!(one_file_at_a_time, |app| {
     let school = app.school().await;
     let second = file(64).repeat(2_000);
@@ -382,6 +406,7 @@ both_databases!(a_field_that_is_no_text_is_refused, |app| {
         .part("file", part(file(1)));
     let refused = school.admin.upload(&school.path("/imports"), form).await;
     let problem: Value = refused.expect_problem(400, "malformed_request");
-    assert_eq!(text(&problem["detail"]), "A form field is not UTF-8.");
+    let detail = "The form field `account_type` is not UTF-8.";
+    assert_eq!(text(&problem["detail"]), detail);
     school.assert_untouched().await;
 });

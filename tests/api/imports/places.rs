@@ -84,6 +84,8 @@ both_databases!(
         assert_eq!(gave_way.len(), 1, "{gave_way:?}");
         assert!(gave_way[0].starts_with("HTTP/1.1 429"), "{gave_way:?}");
         assert!(gave_way[0].contains("Others wait to upload"));
+        let answer = gave_way[0].to_lowercase();
+        assert!(answer.contains("retry-after: 60\r\n"), "{answer}");
         school.wait_for_traces(|(imports, _)| imports == 1).await;
     }
 );
@@ -109,8 +111,10 @@ both_databases!(an_upload_that_sends_next_to_nothing_ends, |app| {
     tokio::time::sleep(Duration::from_secs(18)).await;
     stop.send(()).unwrap();
     let answers = trickling.join().unwrap();
-    assert!(answers[0].starts_with("HTTP/1.1 400"), "{answers:?}");
-    assert!(answers[0].contains("too slowly"), "{answers:?}");
+    assert!(answers[0].starts_with("HTTP/1.1 408"), "{answers:?}");
+    for words in ["too slowly", "\"request_timeout\""] {
+        assert!(answers[0].contains(words), "{answers:?}");
+    }
     school.assert_untouched().await;
 });
 
@@ -138,8 +142,12 @@ both_databases!(
             let their_half = |(imports, _)| imports == PLACES / 4;
             school.wait_for_traces(their_half).await;
         }
+        let began = Instant::now();
         let refused = schools[2].import(file(1), STUDENTS).await;
-        refused.expect_problem(429, "rate_limited");
+        let problem = refused.expect_problem(429, "rate_limited");
+        assert!(began.elapsed() < Duration::from_secs(10));
+        let detail = text(&problem["detail"]);
+        assert!(detail.contains("has eight uploads running"), "{detail}");
         let other = app.organization("Valley School", "school").await;
         let import = other.imported(file(3), STUDENTS).await;
         assert_counts(&import, json!({ "created": 3 }));
