@@ -2,10 +2,9 @@
 //!
 //! Argon2 wants a core and a memory buffer for as long as it runs. Threads of our own, each with its
 //! buffer, keep that off the threads that serve. There are two lanes, each as wide as the machine:
-//! people who are signing in, and imports. The second runs at nice 10, so the system's scheduler
+//! people who are signing in, and imports. In the first, clients and their accounts take turns. The second runs at nice 10, so the system's scheduler
 //! lets a sign-in have nine tenths of a core even while an import uses all of them.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -14,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::password_hash::{self, HashCost, HashMemory, Verdict};
+use super::turns::{FairQueue, Requester};
 use crate::error::{Code, Error, Result};
 
 /// Hashes passwords; clones share the threads, which end with the last of them.
@@ -50,22 +50,29 @@ impl Hasher {
     /// Hashes the password that a person has chosen.
     ///
     /// # Errors
-    /// `rate_limited` where too many wait already.
-    pub async fn hash(&self, password: String) -> Result<String> {
+    /// `rate_limited` where too many wait, and nobody has more waiting than the requester.
+    pub async fn hash(&self, by: &Requester, password: String) -> Result<String> {
         let cost = self.cost;
-        self.interactively(move |memory| password_hash::hash(password.as_bytes(), cost, memory))
-            .await
+        self.interactively(by, move |memory| {
+            password_hash::hash(password.as_bytes(), cost, memory)
+        })
+        .await
     }
 
     /// Compares a password with an account's hash. Without one it compares with a dummy, in the same
     /// time, and the answer is [`Verdict::Wrong`].
     ///
     /// # Errors
-    /// `rate_limited` where too many wait already.
-    pub async fn verify(&self, stored: Option<String>, password: String) -> Result<Verdict> {
+    /// As [`Hasher::hash`].
+    pub async fn verify(
+        &self,
+        by: &Requester,
+        stored: Option<String>,
+        password: String,
+    ) -> Result<Verdict> {
         let cost = self.cost;
         let dummy = self.dummy.clone();
-        self.interactively(move |memory| match stored {
+        self.interactively(by, move |memory| match stored {
             Some(stored) => password_hash::verify(&stored, password.as_bytes(), cost, memory),
             None => {
                 password_hash::verify(&dummy, password.as_bytes(), cost, memory)?;
@@ -83,13 +90,15 @@ impl Hasher {
         let count = passwords.len();
         for (place, password) in passwords.into_iter().enumerate() {
             let (sender, wanted, cost) = (sender.clone(), wanted.clone(), self.cost);
-            self.bulk.push(Box::new(move |memory| {
+            let job: Job = Box::new(move |memory| {
                 if wanted.load(Ordering::Acquire) {
-                    let hash = password_hash::hash(password.as_bytes(), cost, memory);
+                    let hash = memory
+                        .and_then(|memory| password_hash::hash(password.as_bytes(), cost, memory));
                     // Nobody waits any more where the import was cancelled meanwhile.
                     let _ = sender.send((place, hash));
                 }
-            }));
+            });
+            self.bulk.push(&Requester::default(), job);
         }
         BulkHashes {
             results,
@@ -100,23 +109,22 @@ impl Hasher {
 
     async fn interactively<T: Send + 'static>(
         &self,
+        by: &Requester,
         work: impl FnOnce(&mut HashMemory) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        if self.interactive.waiting() >= MAX_WAITING {
-            return Err(busy());
-        }
         let (sender, result) = oneshot::channel();
-        self.interactive.push(Box::new(move |memory| {
+        let job: Job = Box::new(move |memory| {
             // Nobody waits any more where the client has hung up.
             if !sender.is_closed() {
-                let _ = sender.send(work(memory));
+                let _ = sender.send(memory.and_then(work));
             }
-        }));
+        });
+        self.interactive.push_within(MAX_WAITING, by, job);
         result.await.map_err(Error::internal)?
     }
 }
 
-/// The refusal where too many wait already.
+/// The refusal where too many wait, and whoever is refused has the most of them.
 pub fn busy() -> Error {
     Error::refused(
         Code::RateLimited,
@@ -174,7 +182,8 @@ impl Drop for BulkHashes {
     }
 }
 
-type Job = Box<dyn FnOnce(&mut HashMemory) + Send>;
+/// What is to be done with the memory, or with the refusal of a job that lost its place.
+type Job = Box<dyn FnOnce(Result<&mut HashMemory>) + Send>;
 
 /// A queue and the threads that work it off.
 struct Lane {
@@ -189,7 +198,7 @@ struct Queue {
 
 #[derive(Default)]
 struct QueueState {
-    jobs: VecDeque<Job>,
+    jobs: FairQueue<Job>,
     closed: bool,
 }
 
@@ -209,13 +218,22 @@ impl Lane {
         Ok(Arc::new(Self { queue }))
     }
 
-    fn push(&self, job: Job) {
-        self.queue.lock().jobs.push_back(job);
+    fn push(&self, by: &Requester, job: Job) {
+        self.queue.lock().jobs.push(by, job);
         self.queue.arrived.notify_one();
     }
 
-    fn waiting(&self) -> usize {
-        self.queue.lock().jobs.len()
+    /// Adds a job. Where more wait then than may, whoever has the most loses the last one.
+    fn push_within(&self, max_waiting: usize, by: &Requester, job: Job) {
+        self.push(by, job);
+        let lost = {
+            let jobs = &mut self.queue.lock().jobs;
+            let too_many = jobs.waiting() > max_waiting;
+            too_many.then(|| jobs.pop_from_longest()).flatten()
+        };
+        if let Some(lost) = lost {
+            lost(Err(busy()));
+        }
     }
 }
 
@@ -237,7 +255,7 @@ impl Queue {
     fn work_off(&self) {
         let mut memory = HashMemory::default();
         while let Some(job) = self.next() {
-            if catch_unwind(AssertUnwindSafe(|| job(&mut memory))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| job(Ok(&mut memory)))).is_err() {
                 tracing::error!("a password hash ended in a panic");
                 memory = HashMemory::default();
             }
@@ -247,7 +265,7 @@ impl Queue {
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.jobs.pop_front() {
+            if let Some(job) = state.jobs.pop() {
                 return Some(job);
             }
             if state.closed {
@@ -275,13 +293,52 @@ fn be_nice(niceness: i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::client_address::Client;
 
     #[test]
     fn a_panic_costs_no_thread() {
         let lane = Lane::start("test", 1, 0).unwrap();
         let (sender, done) = mpsc::channel();
-        lane.push(Box::new(|_| panic!("a broken job")));
-        lane.push(Box::new(move |_| sender.send(()).unwrap()));
+        let by = Requester::default();
+        lane.push(&by, Box::new(|_| panic!("a broken job")));
+        lane.push(&by, Box::new(move |_| sender.send(()).unwrap()));
         done.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+
+    fn at(client: &str, account: &str) -> Requester {
+        Requester::new(&Client::at(client.parse().unwrap()), account)
+    }
+
+    #[test]
+    fn a_flood_keeps_nobody_else_waiting_and_gives_way_where_the_queue_is_full() {
+        let lane = Lane::start("test", 1, 0).unwrap();
+        let (sender, ended) = mpsc::channel();
+        let (release, held) = mpsc::channel::<()>();
+        let (began, beginning) = mpsc::channel();
+        let hold: Job = Box::new(move |_| {
+            began.send(()).unwrap();
+            held.recv().unwrap();
+        });
+        lane.push(&Requester::default(), hold);
+        beginning.recv().unwrap();
+        let job = |name: String| -> Job {
+            let sender = sender.clone();
+            Box::new(move |memory| sender.send((name, memory.is_ok())).unwrap())
+        };
+        for number in 0..6 {
+            let flood = at("203.0.113.66", &format!("bot{}", number % 2));
+            lane.push_within(6, &flood, job(format!("bot{number}")));
+        }
+        lane.push_within(6, &at("198.51.100.1", "ann"), job("ann".to_owned()));
+        lane.push_within(6, &at("203.0.113.66", "bob"), job("bob".to_owned()));
+        release.send(()).unwrap();
+        let wait = Duration::from_secs(60);
+        let in_order: Vec<_> = (0..8).map(|_| ended.recv_timeout(wait).unwrap()).collect();
+        let lost: Vec<_> = in_order.iter().filter(|(_, served)| !served).collect();
+        assert_eq!(lost.len(), 2);
+        assert!(lost.iter().all(|(name, _)| name.starts_with("bot")));
+        let served = in_order.iter().filter(|(_, served)| *served);
+        let served: Vec<&str> = served.map(|(name, _)| name.as_str()).collect();
+        assert_eq!(served[..4], ["bot0", "ann", "bot1", "bob"]);
     }
 }

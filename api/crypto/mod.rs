@@ -12,3 +12,4 @@ pub mod random;
 mod ring_provider;
 pub mod sealing;
 pub mod token;
+pub mod turns;

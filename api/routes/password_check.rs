@@ -3,31 +3,38 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::extract::{Authenticated, Guard as _};
-use crate::crypto::hasher::Hasher;
+use super::extract::{Authenticated, Guard as _, Sender};
 use crate::crypto::password_hash::Verdict;
 use crate::domain::password::PasswordAttempt;
 use crate::error::Result;
-use crate::services::sign_in::{self, Comparison, Reauthenticated, Reauthentication};
+use crate::services::sign_in::{
+    self, Comparison, PasswordCheck, Reauthenticated, Reauthentication,
+};
 
-/// Compares a password with a stored hash. One that is too long for any account is hashed all the
+/// Compares a password with the hash that a check is about. One that is too long for any account is hashed all the
 /// same, so that the time does not tell.
 pub async fn compare(
-    hasher: &Hasher,
-    stored: Option<String>,
+    sender: &Sender,
+    check: &PasswordCheck,
     password: String,
 ) -> Result<Comparison> {
+    let (hasher, by) = (
+        &sender.state.services.hasher,
+        sender.requester(check.subject()),
+    );
     let Ok(attempt) = PasswordAttempt::parse(password) else {
-        let verdict = hasher.verify(None, String::new()).await?;
+        let verdict = hasher.verify(&by, None, String::new()).await?;
         return Ok(Comparison {
             verdict,
             rehash: None,
         });
     };
     let input = attempt.to_hash_input().into_owned();
-    let verdict = hasher.verify(stored, input.clone()).await?;
+    let verdict = hasher
+        .verify(&by, check.stored_hash(), input.clone())
+        .await?;
     let rehash = match verdict {
-        Verdict::RightButOutdated => Some(hasher.hash(input).await?),
+        Verdict::RightButOutdated => Some(hasher.hash(&by, input).await?),
         Verdict::Right | Verdict::Wrong => None,
     };
     Ok(Comparison { verdict, rehash })
@@ -61,8 +68,7 @@ pub async fn reauthenticate(
         Reauthentication::Done(proof) => return Ok(proof),
         Reauthentication::Check(check) => check,
     };
-    let hasher = request.sender().state.services.hasher.clone();
-    let comparison = compare(&hasher, check.stored_hash(), password.unwrap_or_default()).await;
+    let comparison = compare(request.sender(), &check, password.unwrap_or_default()).await;
     request
         .clone()
         .run(move |tx, ()| sign_in::complete_reauthentication(tx, check, comparison))

@@ -146,12 +146,12 @@ fn mail_link(tx: &mut UnitOfWork<'_>, account: &Account, priority: Option<Priori
     Ok(())
 }
 
-/// Refuses a link that sets no password any more, before a password is hashed for it.
+/// Refuses a link that sets no password any more, before a password is hashed for it, and gives its account.
 ///
 /// # Errors
 /// `token_invalid`; `account_deactivated`, which only the owner of the mailbox learns.
-pub fn require_good(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<()> {
-    bearer(tx, presented).map(|_| ())
+pub fn require_good(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Account> {
+    bearer(tx, presented).map(|(_, account)| account)
 }
 
 fn bearer(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<(Token, Account)> {

@@ -19,6 +19,8 @@ use crate::store::accounts::{self, Account};
 
 /// A password check that has been counted.
 pub struct PasswordCheck {
+    /// The address as it was typed, or the account that is signed in.
+    subject: String,
     account: Option<Box<Account>>,
     uses: Vec<LimitRequest>,
     /// Where somebody signs in by it; none where somebody is signed in already.
@@ -40,6 +42,11 @@ pub struct Comparison {
 }
 
 impl PasswordCheck {
+    /// Whose password is checked, whether or not there is such an account.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
     /// The hash to compare with; none where there is no account, or no password yet.
     pub fn stored_hash(&self) -> Option<String> {
         self.account.as_ref()?.password_hash.clone()
@@ -73,6 +80,7 @@ pub fn begin(
     };
     let client = client.clone();
     Ok(PasswordCheck {
+        subject: typed.to_owned(),
         account,
         uses,
         place: Some(Place { client, device }),
@@ -163,6 +171,7 @@ pub fn begin_confirmation(tx: &mut UnitOfWork<'_>) -> Result<PasswordCheck> {
     )];
     limits::take(tx, &uses)?;
     Ok(PasswordCheck {
+        subject: account.email.to_string(),
         account: Some(Box::new(account)),
         uses,
         place: None,

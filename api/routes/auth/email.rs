@@ -184,8 +184,7 @@ async fn identify_by_password(
     check: PasswordCheck,
     password: String,
 ) -> Result<Registrant, Error> {
-    let hasher = request.sender().state.services.hasher.clone();
-    let comparison = compare(&hasher, check.stored_hash(), password).await;
+    let comparison = compare(request.sender(), &check, password).await;
     request
         .clone()
         .run(move |tx, ()| verification::complete_identification(tx, check, comparison))

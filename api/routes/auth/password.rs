@@ -102,8 +102,9 @@ pub(super) async fn change_password(
         Prepared::Replayed(execution) => return Ok(execution.into()),
     };
     let proved = confirm(request.clone(), check, body.current_password).await?;
+    let by = request.sender().requester(proved.email.as_str());
     let hasher = request.sender().state.services.hasher.clone();
-    let hash = hasher.hash(new.to_hash_input().into_owned()).await?;
+    let hash = hasher.hash(&by, new.to_hash_input().into_owned()).await?;
     request
         .run_once(idempotency, move |tx, ()| {
             passwords::change(tx, &proved, &hash)?;
@@ -131,8 +132,7 @@ async fn confirm(
     check: PasswordCheck,
     password: String,
 ) -> Result<Account> {
-    let hasher = request.sender().state.services.hasher.clone();
-    let comparison = compare(&hasher, check.stored_hash(), password).await;
+    let comparison = compare(request.sender(), &check, password).await;
     request
         .run(move |tx, ()| {
             sign_in::complete_confirmation(tx, check, comparison, "/current_password")
@@ -210,11 +210,15 @@ pub(super) async fn reset_password(
     let prepared = request.clone().prepare(&idempotency, move |tx, ()| {
         passwords::require_good(tx, &presented)
     });
-    if let Prepared::Replayed(execution) = prepared.await? {
-        return Ok(execution.into());
-    }
+    let account = match prepared.await? {
+        Prepared::Ready(account) => account,
+        Prepared::Replayed(execution) => return Ok(execution.into()),
+    };
+    let by = request.sender().requester(account.email.as_str());
     let hasher = request.sender().state.services.hasher.clone();
-    let hash = hasher.hash(password.to_hash_input().into_owned()).await?;
+    let hash = hasher
+        .hash(&by, password.to_hash_input().into_owned())
+        .await?;
     request
         .run_once(idempotency, move |tx, ()| {
             passwords::reset(tx, &token, &hash, &client)?;

@@ -170,11 +170,12 @@ pub(super) async fn register_account(
         Prepared::Ready(invite_code) => invite_code,
         Prepared::Replayed(execution) => return Ok(execution.into()),
     };
+    let by = request.sender().requester(email.as_str());
     let input = password.to_hash_input().into_owned();
     let registration = Registration {
         email,
         username,
-        password_hash: state.services.hasher.hash(input).await?,
+        password_hash: state.services.hasher.hash(&by, input).await?,
         language: body.language.or(info.language).unwrap_or(Language::English),
         invite_code,
         user_agent: info.user_agent,

@@ -70,7 +70,7 @@ pub(super) async fn login(
         .clone()
         .run(move |tx, ()| sign_in::begin(tx, &email, &client, device_token.as_deref()))
         .await?;
-    let comparison = compare(&state.services.hasher, check.stored_hash(), password).await;
+    let comparison = compare(request.sender(), &check, password).await;
     let issued = request
         .run(move |tx, ()| sign_in::complete(tx, check, comparison, user_agent))
         .await?;

@@ -14,7 +14,7 @@ use crate::state::State;
 pub struct ClientAddress(pub Client);
 
 /// The client behind the proxies that are trusted, by the lines of the one header that they write.
-fn client_of(request: &HttpRequest, state: &State) -> Client {
+pub(super) fn client_of(request: &HttpRequest, state: &State) -> Client {
     let Some(peer) = request.peer_addr() else {
         return Client::default();
     };

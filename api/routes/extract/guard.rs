@@ -13,8 +13,11 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::client_address::client_of;
 use super::idempotency::Idempotency;
 use super::request_info::RequestInfo;
+use crate::crypto::turns::Requester;
+use crate::domain::client_address::Client;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::error::{Code, Error, Result};
 use crate::routes::problem::Problem;
@@ -34,13 +37,20 @@ use crate::state::State;
 pub struct Sender {
     pub state: State,
     pub info: RequestInfo,
+    pub client: Client,
 }
 
 impl Sender {
+    /// For whom a password is hashed that this request brings.
+    pub fn requester(&self, account: impl Into<String>) -> Requester {
+        Requester::new(&self.client, account)
+    }
+
     fn of(request: &HttpRequest) -> Result<Self> {
         let state = request.app_data::<web::Data<State>>();
         let state = state.ok_or_else(|| Error::internal("the application has no state"))?;
         Ok(Self {
+            client: client_of(request, state),
             state: State::clone(state),
             info: RequestInfo::of(request),
         })
@@ -99,7 +109,7 @@ pub trait Guard: Sized + Send + 'static {
         self,
         work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T>> {
-        let Sender { state, info } = self.sender().clone();
+        let Sender { state, info, .. } = self.sender().clone();
         let context = info.context(state.services.clock.now());
         async move {
             state
@@ -116,7 +126,7 @@ pub trait Guard: Sized + Send + 'static {
         self,
         work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T>> {
-        let Sender { state, info } = self.sender().clone();
+        let Sender { state, info, .. } = self.sender().clone();
         let context = info.context(state.services.clock.now());
         async move {
             state

@@ -103,9 +103,14 @@ pub async fn reset_member_password(
     if let Some(response) = replayed.await? {
         return Ok(Execution::Replayed(response).into());
     }
+    let by = request
+        .sender()
+        .requester(request.organization().to_string());
     let hasher = &request.sender().state.services.hasher;
     let new = NewPassword {
-        hash: hasher.hash(chosen.to_hash_input().into_owned()).await?,
+        hash: hasher
+            .hash(&by, chosen.to_hash_input().into_owned())
+            .await?,
         generated,
         must_change: body.must_change_password,
     };
