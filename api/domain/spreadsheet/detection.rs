@@ -1,16 +1,17 @@
 //! Which encoding bytes are in.
 //!
-//! A byte-order mark tells it, and so does what is valid UTF-8. UTF-16 shows by its zero bytes. Of the
+//! A byte-order mark tells it, and so does what is valid UTF-8. UTF-16 shows by its zero bytes (`unicode`). Of the
 //! encodings with a byte for each character, any could be it: the one whose text is by far the most
 //! plausible is taken. Where none is, whoever sent the file has to say, so that nobody's name becomes
 //! gibberish.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::encoding::{Encoding, UpperHalf, character, is_undefined};
-use super::plausibility::{Script, is_letter, languages_needed, lower, weigh};
-use super::refusal::FileRefused;
-use super::wording::SAVE_ANEW;
+use super::code_pages::{UpperHalf, character, is_undefined};
+use super::encoding::Encoding;
+use super::letters::{further_languages, is_letter, lower};
+use super::plausibility::weigh;
+use super::region::{Region, Script};
 
 /// How many different words are weighed.
 const MAX_WORDS: usize = 4_000;
@@ -20,104 +21,6 @@ const MARGIN: f64 = 2.0;
 
 /// How much less plausible it is that one more language is needed for the letters.
 const LANGUAGE: f64 = 2.0;
-
-/// What the first bytes of a file tell about its encoding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
-    /// The encoding.
-    pub(super) encoding: Encoding,
-    /// The length of the byte-order mark.
-    pub(super) length: usize,
-}
-
-impl Mark {
-    /// Looks for a byte-order mark.
-    ///
-    /// # Errors
-    ///
-    /// Refuses UTF-32, which no spreadsheet program writes unasked.
-    pub(super) fn of(start: &[u8]) -> Result<Option<Self>, FileRefused> {
-        let (encoding, length) = match start {
-            [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Err(utf32()),
-            [0xef, 0xbb, 0xbf, ..] => (Encoding::Utf8Bom, 3),
-            [0xff, 0xfe, ..] => (Encoding::Utf16Le, 2),
-            [0xfe, 0xff, ..] => (Encoding::Utf16Be, 2),
-            _ => return Ok(None),
-        };
-        Ok(Some(Self { encoding, length }))
-    }
-}
-
-fn utf32() -> FileRefused {
-    FileRefused::unreadable(format!(
-        "This file is in the encoding UTF-32, which is not supported. {SAVE_ANEW}"
-    ))
-}
-
-/// Recognises UTF-16 without a mark: by the zero byte that every Latin letter has in it, or by bytes that no
-/// text has in another encoding and characters of few blocks of Unicode.
-pub(super) fn unmarked_utf16(start: &[u8]) -> Option<Encoding> {
-    const LOOKED_AT: usize = 4_096;
-    let start = start.get(..LOOKED_AT).unwrap_or(start);
-    if !start.iter().any(|byte| is_control(*byte)) {
-        return None;
-    }
-    by_zero_bytes(start).or_else(|| {
-        let both = [Encoding::Utf16Le, Encoding::Utf16Be].into_iter();
-        let share = |encoding| Some((share_of_two_blocks(start, encoding)?, encoding));
-        let (share, encoding) = both.filter_map(share).max_by_key(|(share, _)| *share)?;
-        (share >= 80).then_some(encoding)
-    })
-}
-
-fn by_zero_bytes(start: &[u8]) -> Option<Encoding> {
-    let (mut units, mut little, mut big) = (0_usize, 0_usize, 0_usize);
-    for unit in start.chunks_exact(2) {
-        units += 1;
-        match unit {
-            [0, 0] => {}
-            [_, 0] => little += 1,
-            [0, _] => big += 1,
-            _ => {}
-        }
-    }
-    if little > units / 2 {
-        Some(Encoding::Utf16Le)
-    } else if big > units / 2 {
-        Some(Encoding::Utf16Be)
-    } else {
-        None
-    }
-}
-
-/// How many of a hundred characters are in the two blocks that have the most; none where the bytes are no
-/// text.
-fn share_of_two_blocks(start: &[u8], encoding: Encoding) -> Option<usize> {
-    let text = encoding.decode(start.get(..start.len() & !1).unwrap_or_default());
-    if text.is_empty() || text.contains(is_no_text) {
-        return None;
-    }
-    let mut blocks: HashMap<u32, usize> = HashMap::new();
-    for character in text.chars() {
-        *blocks.entry(u32::from(character) >> 8).or_default() += 1;
-    }
-    let mut counts: Vec<usize> = blocks.into_values().collect();
-    counts.sort_unstable();
-    let most: usize = counts.iter().rev().take(2).sum();
-    Some(most * 100 / counts.iter().sum::<usize>().max(1))
-}
-
-/// A control character that nobody writes into a table.
-fn is_control(byte: u8) -> bool {
-    matches!(byte, 0..=8 | 0x0e..=0x19 | 0x1c..=0x1f)
-}
-
-fn is_no_text(character: char) -> bool {
-    let is_control = u8::try_from(character).is_ok_and(is_control);
-    is_control
-        || is_undefined(character)
-        || matches!(character, '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..)
-}
 
 /// Whether bytes, of which the last sequence may be cut off, look like UTF-8.
 ///
@@ -178,7 +81,7 @@ impl Reading {
     /// None where a byte stands for nothing in this encoding.
     fn of(words: &[&[u8]], encoding: Encoding, order: u8) -> Option<Self> {
         let table = encoding.upper_half()?;
-        let script = script(encoding);
+        let region = Region::of(encoding);
         let (mut text, mut letters) = (String::new(), HashSet::new());
         let (mut weight, mut upper, mut implausible) = (0.0, 0_u32, 0_usize);
         for word in words {
@@ -191,15 +94,21 @@ impl Reading {
                     .map(|c| lower(*c)),
             );
             let count = u32::try_from(beyond_ascii.count()).unwrap_or(u32::MAX);
-            let of_word = weigh(&word, script);
+            let of_word = weigh(&word, region);
             weight += of_word.sum;
             upper += count;
             let is_implausible = of_word.has_implausible || of_word.sum < -3.2 * f64::from(count);
             implausible += usize::from(is_implausible);
             text.extend(word.iter().chain([&' ']));
         }
-        weight -= LANGUAGE * f64::from(languages_needed(&letters).saturating_sub(1));
-        let floor = if script == Script::Latin { -2.6 } else { -1.6 };
+        let is_of_script = region.script() == Script::Latin || !letters.is_empty();
+        let further = further_languages(&letters, region) + usize::from(!is_of_script);
+        weight -= LANGUAGE * f64::from(u8::try_from(further).unwrap_or(u8::MAX));
+        let floor = if region.script() == Script::Latin {
+            -2.6
+        } else {
+            -1.6
+        };
         Some(Self {
             encoding,
             text,
@@ -223,26 +132,9 @@ fn decoded(word: &[u8], table: &UpperHalf) -> Option<Vec<char>> {
         .collect()
 }
 
-fn script(encoding: Encoding) -> Script {
-    match encoding {
-        Encoding::Windows1251 => Script::Cyrillic,
-        Encoding::Windows1253 => Script::Greek,
-        Encoding::Utf8
-        | Encoding::Utf8Bom
-        | Encoding::Utf16Le
-        | Encoding::Utf16Be
-        | Encoding::Windows1250
-        | Encoding::Windows1252
-        | Encoding::Windows1254
-        | Encoding::MacRoman
-        | Encoding::Cp850
-        | Encoding::Cp437 => Script::Latin,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::plausibility::words_of;
+    use super::super::letters::words_of;
     use super::*;
 
     fn bytes(text: &str, encoding: Encoding) -> Option<Vec<u8>> {
@@ -254,52 +146,6 @@ mod tests {
         text.chars().map(byte).collect()
     }
 
-    fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
-        text.encode_utf16().flat_map(unit).collect()
-    }
-
-    #[test]
-    fn a_byte_order_mark_tells_the_encoding() {
-        for (start, encoding, length) in [
-            (&b"\xef\xbb\xbfemail"[..], Encoding::Utf8Bom, 3),
-            (b"\xff\xfee\0", Encoding::Utf16Le, 2),
-            (b"\xfe\xff\0e", Encoding::Utf16Be, 2),
-        ] {
-            assert_eq!(Mark::of(start), Ok(Some(Mark { encoding, length })));
-        }
-        assert_eq!(Mark::of(b"email"), Ok(None));
-        for start in [b"\xff\xfe\0\0e\0\0\0", b"\0\0\xfe\xff\0\0\0e"] {
-            assert!(Mark::of(start).unwrap_err().detail.contains("UTF-32"));
-        }
-    }
-
-    #[test]
-    fn utf16_shows_without_a_mark() {
-        for text in [
-            "email,Имя\n",
-            "Мира\r\nИван",
-            "Mira Holt\r\n",
-            "Γιώργος",
-            "יוסי כהן",
-        ] {
-            let found = unmarked_utf16(&utf16(text, u16::to_le_bytes));
-            assert_eq!(found, Some(Encoding::Utf16Le), "{text}");
-            let found = unmarked_utf16(&utf16(text, u16::to_be_bytes));
-            assert_eq!(found, Some(Encoding::Utf16Be), "{text}");
-        }
-        for text in [
-            "email,name",
-            "a",
-            "",
-            "email,name\na@x.org,A\0da\n",
-            "\0\0\0\0",
-        ] {
-            assert_eq!(unmarked_utf16(text.as_bytes()), None, "{text:?}");
-        }
-        let long = format!("{}\0", "a@x.org,Ada Lovelace\n".repeat(200));
-        assert_eq!(unmarked_utf16(long.as_bytes()), None);
-    }
-
     #[test]
     fn the_more_frequent_kind_of_sequence_is_utf8() {
         assert!(looks_like_utf8("Zoë Ångström".as_bytes()));
@@ -309,28 +155,13 @@ mod tests {
         assert!(!looks_like_utf8(b"\xc5ngstr\xf6m, Men\xdc\x96"));
     }
 
-    /// The encodings in which programs write a language.
-    fn home(language: &str) -> &'static [Encoding] {
-        match language {
-            "pl" | "cs" | "sk" | "hu" | "ro" | "hr" => &[Encoding::Windows1250],
-            "tr" => &[Encoding::Windows1254],
-            "ru" | "uk" | "bg" | "sr" => &[Encoding::Windows1251],
-            "el" => &[Encoding::Windows1253],
-            "de" => &Encoding::SINGLE_BYTE,
-            _ => &[
-                Encoding::Windows1252,
-                Encoding::MacRoman,
-                Encoding::Cp850,
-                Encoding::Cp437,
-            ],
-        }
-    }
-
     #[test]
     fn lists_of_every_language_are_told_apart() {
         let (mut told, mut all) = (0, 0);
         for (language, words) in words_of() {
-            for encoding in home(language) {
+            let encodings = Encoding::SINGLE_BYTE.iter();
+            let home = |of: &&Encoding| Region::of(**of).languages().contains(&language);
+            for encoding in encodings.filter(home) {
                 for words in words.chunks(5) {
                     let text = words.join(", ");
                     let Some(bytes) = bytes(&text, *encoding) else {
@@ -372,10 +203,73 @@ mod tests {
             ("Jürgen Größer, Übelhör", Encoding::MacRoman),
             ("Jürgen Größer, Übelhör", Encoding::Cp850),
             ("Måns Sjöö, Göte Åhléns", Encoding::Cp437),
+            ("Tõnis Põllu, Õie Kõrgesaar", Encoding::Cp850),
+            ("Šlapák, Tomáš Žák, Anežka Liška", Encoding::Iso8859_2),
+            ("Wąsik, Świątek, Paździoch", Encoding::Iso8859_2),
+            ("Božo Leščić, Nataša Šuštar", Encoding::Iso8859_2),
+            ("Žuravljov, Šmigun, Kuznetšov", Encoding::Iso8859_15),
+            ("Άννα Δημητρίου, Άγης Μόκας", Encoding::Iso8859_7),
+            (
+                "Jānis Bērziņš, Kārlis Ozoliņš, Šarūnas",
+                Encoding::Windows1257,
+            ),
+            ("Иван Петров, Ольга Смирнова", Encoding::MacCyrillic),
+            ("Dvořáček, Šlapák, Růžičková", Encoding::Cp852),
+            ("Erdősi Gergő, Szőke István, Mária", Encoding::Cp852),
+            ("Yıldıray, Şafakçı, Kılıçarslan", Encoding::Cp857),
+            ("Ainārs Cīrulītis, Pērkons, Šķēle", Encoding::Cp775),
         ] {
             let bytes = bytes(text, encoding).unwrap();
             let found = single_byte(&bytes).unwrap_or_else(|others| panic!("{text}: {others:?}"));
             assert_eq!(found.decode(&bytes), text, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn signs_that_stand_alone_are_told_apart() {
+        for text in [
+            "£5",
+            "5£",
+            "Fee (£)",
+            "£ 12",
+            "€5",
+            "5€",
+            "5,00 €",
+            "§ 5",
+            "§5",
+            "20°",
+            "7–8",
+            "Year – 7",
+        ] {
+            let bytes = bytes(text, Encoding::Windows1252).unwrap();
+            let found = single_byte(&bytes).map(|found| found.decode(&bytes));
+            assert_eq!(found.as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn a_sign_within_a_password_becomes_no_letter() {
+        for text in [
+            "blue£kettle44",
+            "£bluekettle44",
+            "bluekettle44£",
+            "Blue£44",
+            "blue€kettle",
+            "blue§44kettle",
+        ] {
+            for encoding in [
+                Encoding::Windows1252,
+                Encoding::Windows1250,
+                Encoding::Iso8859_15,
+                Encoding::MacRoman,
+            ] {
+                let Some(bytes) = bytes(text, encoding) else {
+                    continue;
+                };
+                if let Ok(found) = single_byte(&bytes) {
+                    assert_eq!(found.decode(&bytes), text, "{encoding:?} {found:?}");
+                }
+            }
         }
     }
 
@@ -386,12 +280,6 @@ mod tests {
             (KOI8_R, "Иван Петров, Ольга Смирнова"),
             (IBM866, "Иван Петров, Ольга Смирнова"),
             (ISO_8859_5, "Иван Петров, Ольга Смирнова"),
-            (encoding_rs::X_MAC_CYRILLIC, "Иван Петров, Ольга Смирнова"),
-            (encoding_rs::ISO_8859_2, "Šárka Nováková, Tomáš Žák"),
-            (
-                encoding_rs::WINDOWS_1257,
-                "Jānis Bērziņš, Kārlis Ozoliņš, Šarūnas",
-            ),
             (encoding_rs::WINDOWS_1256, "محمد أحمد, فاطمة علي"),
             (encoding_rs::WINDOWS_874, "สมชาย ใจดี"),
             (WINDOWS_1255, "משה כהן, דוד לוי, שרה אברהם"),

@@ -20,6 +20,7 @@
 
 mod blocks;
 mod cells;
+mod code_pages;
 mod columns;
 mod delimiter;
 mod detection;
@@ -28,6 +29,7 @@ mod error_columns;
 mod extent;
 mod formula;
 mod layout;
+mod letters;
 mod limits;
 mod lines;
 mod plausibility;
@@ -36,9 +38,11 @@ mod reader;
 mod readings;
 mod records;
 mod refusal;
+mod region;
 mod signature;
 mod synonyms;
 mod text;
+mod unicode;
 mod wording;
 mod writer;
 

@@ -37,7 +37,8 @@ pub(super) fn unclear(bytes: &[u8], encodings: &[Encoding], content: Content) ->
     let detail = format!(
         "The encoding of this file cannot be told from its content.{samples} Save the table anew as CSV \
          UTF-8 (in Excel: File > Save As > CSV UTF-8), or say by the field `encoding` which one it is: \
-         windows-1250 to windows-1254, mac-roman, cp437 or cp850."
+         {}.",
+        Encoding::SINGLE_BYTE_NAMES
     );
     FileRefused::new(RefusalKind::EncodingUnclear, detail)
 }

@@ -5,12 +5,14 @@ use std::io::{self, BufRead, Read};
 use encoding_rs::DecoderResult;
 
 use super::blocks::{BLOCK, Blocks};
-use super::detection::{Mark, looks_like_utf8, single_byte, unmarked_utf16};
-use super::encoding::{Encoding, UpperHalf, character, is_undefined};
+use super::code_pages::{UpperHalf, character, is_undefined};
+use super::detection::{looks_like_utf8, single_byte};
+use super::encoding::Encoding;
 use super::lines::LineCounter;
 use super::readings::{Content, unclear};
 use super::refusal::{FileRefused, ReadError};
 use super::signature;
+use super::unicode::{Mark, unmarked_utf16};
 use super::wording::SAVE_ANEW;
 
 /// How many bytes are looked at to tell the encoding: most files as a whole.

@@ -366,8 +366,8 @@ fn once_encoding(slot: &mut Option<Encoding>, name: &str, text: &str) -> Result<
         return Ok(());
     }
     let encoding = Encoding::from_label(text).ok_or_else(|| {
-        let known = "Expected utf-8, utf-16le, utf-16be, windows-1250 to windows-1254, mac-roman, cp437 or \
-                     cp850.";
+        let single_byte = Encoding::SINGLE_BYTE_NAMES;
+        let known = format!("Expected utf-8, utf-16le, utf-16be, {single_byte}.");
         fault(name, "invalid", known)
     })?;
     if slot.replace(encoding).is_some() {
