@@ -1,0 +1,143 @@
+//! What the log says of accounts, sessions and members.
+
+use serde_json::{Value, json};
+
+use super::details::{merged, present};
+use crate::domain::audit::AuditAction;
+use crate::domain::events::{AccountEvent, JoinedBy, MemberEvent, SessionEvent};
+
+pub(super) fn describe_account(event: &AccountEvent) -> (AuditAction, Value) {
+    match event {
+        AccountEvent::Registered => (AuditAction::AccountRegistered, json!({})),
+        AccountEvent::Updated { username, language } => (
+            AuditAction::AccountUpdated,
+            present(json!({ "username": username, "language": language })),
+        ),
+        AccountEvent::PasswordChanged { ended_sessions } => (
+            AuditAction::AccountPasswordChanged,
+            json!({ "ended_sessions": ended_sessions }),
+        ),
+        AccountEvent::PasswordReset { ended_sessions } => (
+            AuditAction::AccountPasswordReset,
+            json!({ "ended_sessions": ended_sessions }),
+        ),
+        AccountEvent::EmailVerified => (AuditAction::AccountEmailVerified, json!({})),
+        AccountEvent::Deleted { email } => (AuditAction::AccountDeleted, json!({ "email": email })),
+        AccountEvent::Disowned { email, deleted } => (
+            AuditAction::AccountDisowned,
+            json!({ "email": email, "deleted": deleted }),
+        ),
+        AccountEvent::TookOver { email, from } => (
+            AuditAction::AccountTookOver,
+            json!({ "email": email, "from_account_id": from }),
+        ),
+        AccountEvent::SessionsEnded { sessions } => {
+            (AuditAction::SessionEnded, json!({ "sessions": sessions }))
+        }
+        AccountEvent::MadeOperator { email, new_account } => (
+            AuditAction::OperatorCreated,
+            json!({ "email": email, "new_account": new_account }),
+        ),
+        AccountEvent::OperatorRevoked {
+            email,
+            ended_sessions,
+        } => (
+            AuditAction::OperatorRevoked,
+            json!({ "email": email, "ended_sessions": ended_sessions }),
+        ),
+    }
+}
+
+pub(super) fn describe_session(event: &SessionEvent) -> (AuditAction, Value) {
+    match event {
+        SessionEvent::Started => (AuditAction::SessionStarted, json!({})),
+        SessionEvent::Ended => (AuditAction::SessionEnded, json!({})),
+        SessionEvent::Revoked => (
+            AuditAction::SessionRevoked,
+            json!({ "reason": "an old refresh token was used again" }),
+        ),
+    }
+}
+
+pub(super) fn describe_member(event: &MemberEvent) -> (AuditAction, Value) {
+    let terms = |account_type, role| json!({ "account_type": account_type, "role": role });
+    match event {
+        MemberEvent::Joined {
+            via,
+            by,
+            account_type,
+            groups,
+        } => (
+            AuditAction::MemberJoined,
+            merged(
+                json!({ "via": via, "account_type": account_type, "group_ids": groups }),
+                joined_by(*by),
+            ),
+        ),
+        MemberEvent::Updated {
+            role,
+            account_type,
+            username,
+        } => (
+            AuditAction::MemberUpdated,
+            json!({ "role": role, "account_type": account_type, "username": username }),
+        ),
+        MemberEvent::BulkUpdated {
+            account_type,
+            add_groups,
+            remove_groups,
+            named,
+        } => (
+            AuditAction::MemberUpdated,
+            json!({
+                "account_type": account_type,
+                "add_group_ids": add_groups,
+                "remove_group_ids": remove_groups,
+                "named": named,
+            }),
+        ),
+        MemberEvent::Left { account_type, role } => {
+            (AuditAction::MemberLeft, terms(account_type, role))
+        }
+        MemberEvent::Deactivated { account_type, role } => {
+            (AuditAction::MemberDeactivated, terms(account_type, role))
+        }
+        MemberEvent::Reactivated { account_type, role } => {
+            (AuditAction::MemberReactivated, terms(account_type, role))
+        }
+        MemberEvent::Removed { account_type, role } => {
+            (AuditAction::MemberRemoved, terms(account_type, role))
+        }
+        MemberEvent::Deleted {
+            email,
+            account_type,
+        } => (
+            AuditAction::MemberDeleted,
+            json!({ "email": email, "account_type": account_type }),
+        ),
+        MemberEvent::PasswordReset {
+            generated,
+            must_change_password,
+            ended_sessions,
+        } => (
+            AuditAction::MemberPasswordReset,
+            json!({
+                "generated": generated,
+                "must_change_password": must_change_password,
+                "ended_sessions": ended_sessions,
+            }),
+        ),
+    }
+}
+
+/// By what somebody came in.
+fn joined_by(by: JoinedBy) -> Value {
+    match by {
+        JoinedBy::Founding => json!({}),
+        JoinedBy::InviteCode { invite_code, group } => {
+            json!({ "invite_code_id": invite_code, "group_id": group })
+        }
+        JoinedBy::Invitation(invitation) => json!({ "invitation_id": invitation }),
+        JoinedBy::Import(import) => json!({ "import_id": import }),
+    }
+}
