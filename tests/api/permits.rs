@@ -43,6 +43,11 @@ impl Change {
         }
     }
 
+    /// Makes it in a transaction of its own.
+    fn apply(self, app: &App) {
+        app.as_cli(|tx| tx.transaction(|tx| self.make(tx))).unwrap();
+    }
+
     fn make(self, tx: &mut UnitOfWork<'_>) -> Result<()> {
         let known = memberships::find(tx.connection, self.organization, self.account)?;
         let known = known.expect("no member");
@@ -65,6 +70,18 @@ async fn pupil<'a>(app: &'a App, school: &Organization<'_>) -> Person<'a> {
     let person = app.register("second@x.org").await;
     app.join(school, &person, "student").await;
     person
+}
+
+/// An admin who manages a group, and the membership.
+async fn manager<'a>(app: &'a App, school: &Organization<'_>) -> (Person<'a>, Change) {
+    let person = pupil(app, school).await;
+    let member = Change::of(school, &person);
+    member.to(Role::Admin, AccountType::Teacher).apply(app);
+    let own_group = school.new_group("7B").await;
+    let add = json!({ "account_ids": [person.id], "role": "manager" });
+    let members = format!("{own_group}/members");
+    school.admin.post(&members, add).await.expect_status(200);
+    (person, member)
 }
 
 /// Operations that change something in an organization, or tell its secrets, and that admins may do.
@@ -137,20 +154,8 @@ async fn repeat(person: &Person<'_>, path: &str, body: &Value) -> TestResponse {
 both_databases!(a_repetition_asks_for_the_permit_of_now, |app| {
     let school = app.school().await;
     let ids = one_of_everything(&school).await;
-    let second = pupil(app, &school).await;
-    let member = Change::of(&school, &second);
-    let set = |role, account_type| {
-        app.as_cli(|tx| tx.transaction(|tx| member.to(role, account_type).make(tx)))
-            .unwrap();
-    };
-    set(Role::Admin, AccountType::Teacher);
-    let own_group = school.new_group("7B").await;
-    let add = json!({ "account_ids": [second.id], "role": "manager" });
-    let added = school
-        .admin
-        .post(&format!("{own_group}/members"), add)
-        .await;
-    added.expect_status(200);
+    let (second, member) = manager(app, &school).await;
+    let set = |role, account_type| member.to(role, account_type).apply(app);
     let people = school.path(&format!("/members/{}/password-reset", ids["account_id"]));
     let invitation = school.path(&format!("/invitations/{}/resend", ids["invitation_id"]));
     let requests = [
@@ -195,20 +200,8 @@ both_databases!(a_repetition_asks_for_the_permit_of_now, |app| {
 both_databases!(a_repeated_upload_asks_for_the_permit_of_now, |app| {
     use reqwest::multipart::{Form, Part};
     let school = app.school().await;
-    let second = pupil(app, &school).await;
-    let member = Change::of(&school, &second);
-    let set = |role, account_type| {
-        app.as_cli(|tx| tx.transaction(|tx| member.to(role, account_type).make(tx)))
-            .unwrap();
-    };
-    set(Role::Admin, AccountType::Teacher);
-    let own_group = school.new_group("7B").await;
-    let add = json!({ "account_ids": [second.id], "role": "manager" });
-    let added = school
-        .admin
-        .post(&format!("{own_group}/members"), add)
-        .await;
-    added.expect_status(200);
+    let (second, member) = manager(app, &school).await;
+    let set = |role, account_type| member.to(role, account_type).apply(app);
     let upload = || {
         let csv = "email,password,username\nbob@x.org,quiet rivers 11,Bob\n";
         let form = Form::new()
