@@ -8,10 +8,11 @@ use super::cells::Cells;
 use super::delimiter::Delimiter;
 use super::error_columns::{ERROR_COLUMNS, columns_before_errors};
 use super::formula::restore;
-use super::limits::{MAX_KEPT_BYTES, TEMPLATE_HEADER};
+use super::header::{Header, NameColumns};
+use super::limits::MAX_KEPT_BYTES;
+use super::meaning::Meaning;
 use super::refusal::FileRefused;
-use super::synonyms::{Claim, Meaning, is_known, looks_like_password, meaning};
-use super::wording::{listed, quoted};
+use super::synonyms::looks_like_password;
 
 /// The columns that a reader uses, by their names in the header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -22,9 +23,9 @@ pub struct DetectedColumns {
     /// The column of the password, if the file has one.
     #[schema(max_length = 65536)]
     pub password: Option<String>,
-    /// The column of the name, or the columns of the first name and of the last name, which
-    /// together make the user name; none where names are taken from the addresses.
-    #[schema(max_items = 2, value_type = Vec<ColumnName>)]
+    /// The column of the name, or the columns of the first name, of what stands between and of the last name,
+    /// which together make the user name; none where names are taken from the addresses.
+    #[schema(max_items = 3, value_type = Vec<ColumnName>)]
     pub username: Vec<String>,
     /// The columns that are not used, in the order of the file. Those without a name are left out.
     #[schema(max_items = 1000, value_type = Vec<ColumnName>)]
@@ -62,13 +63,6 @@ fn width(header: &[String]) -> usize {
 pub(super) struct Optional {
     pub(super) password: bool,
     pub(super) username: bool,
-}
-
-/// Where a name stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum NameColumns {
-    Whole(usize),
-    Halves { first: usize, last: usize },
 }
 
 impl Columns {
@@ -113,10 +107,12 @@ impl Columns {
         restored(cells, self.email).into_owned()
     }
 
-    /// The password in a record, exactly as it stands there.
+    /// The password in a record, exactly as it stands there. Programs that do not give passwords away write
+    /// `****`.
     pub(super) fn password(&self, cells: &Cells) -> Option<String> {
         let cell = cells.get(self.password?)?;
-        (!cell.is_empty()).then(|| cell.to_owned())
+        let is_masked = cell.chars().all(|c| matches!(c, '*' | '•' | '●'));
+        (!is_masked).then(|| cell.to_owned())
     }
 
     /// The user name in a record.
@@ -124,9 +120,11 @@ impl Columns {
         match self.username {
             None => String::new(),
             Some(NameColumns::Whole(column)) => restored(cells, column).into_owned(),
-            Some(NameColumns::Halves { first, last }) => {
-                let halves = [first, last].map(|column| restored(cells, column).trim().to_owned());
-                halves.join(" ").trim().to_owned()
+            Some(halves @ NameColumns::Halves { .. }) => {
+                let parts = halves.columns().into_iter();
+                let parts = parts.map(|column| restored(cells, column).trim().to_owned());
+                let filled: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+                filled.join(" ")
             }
         }
     }
@@ -192,15 +190,6 @@ impl Columns {
     }
 }
 
-impl NameColumns {
-    fn columns(self) -> Vec<usize> {
-        match self {
-            Self::Whole(column) => vec![column],
-            Self::Halves { first, last } => vec![first, last],
-        }
-    }
-}
-
 /// The beginning of a cell that is too long to be kept.
 fn clipped(cell: &str, length: usize) -> String {
     let within = |(start, character): &(usize, char)| start + character.len_utf8() <= length;
@@ -213,128 +202,4 @@ fn clipped(cell: &str, length: usize) -> String {
 
 fn restored(cells: &Cells, column: usize) -> Cow<'_, str> {
     restore(cells.get(column).unwrap_or_default())
-}
-
-/// The header of a table, in which columns are looked for.
-struct Header<'a> {
-    names: &'a [String],
-    claims: Vec<Option<Claim>>,
-    line: u64,
-}
-
-impl<'a> Header<'a> {
-    fn new(names: &'a [String], line: u64) -> Self {
-        Self {
-            names,
-            claims: names.iter().map(|name| meaning(name)).collect(),
-            line,
-        }
-    }
-
-    /// The column that has a meaning: the one whose name has it most surely.
-    fn claim(&self, meaning: Meaning) -> Result<Option<usize>, FileRefused> {
-        let claims = self.claims.iter().enumerate();
-        let claims: Vec<(usize, u8)> = claims
-            .filter_map(|(column, claim)| claim.map(|(of, rank)| (column, of, rank)))
-            .filter(|(_, of, _)| *of == meaning)
-            .map(|(column, _, rank)| (column, rank))
-            .collect();
-        let first = claims.iter().map(|(_, rank)| *rank).min();
-        let columns = claims.iter().filter(|(_, rank)| Some(*rank) == first);
-        let columns: Vec<usize> = columns.map(|(column, _)| *column).collect();
-        match columns.as_slice() {
-            [] => Ok(None),
-            [column] => Ok(Some(*column)),
-            equals => Err(self.ambiguous(meaning, equals)),
-        }
-    }
-
-    /// The columns of the address and of the name. Where a person's name and a login stand side by side,
-    /// people see the person's name.
-    fn person(&self) -> Result<(Option<usize>, Option<NameColumns>), FileRefused> {
-        let email = self.claim(Meaning::Email)?;
-        let display = self.claim(Meaning::Display)?;
-        let person = match display {
-            Some(column) => Some(NameColumns::Whole(column)),
-            None => self.name()?,
-        };
-        let username = self.claim(Meaning::Username)?;
-        // In the templates of Microsoft 365, the user name is an address.
-        if let (None, Some(address), Some(display)) = (email, username, display) {
-            return Ok((Some(address), Some(NameColumns::Whole(display))));
-        }
-        Ok((email, person.or(username.map(NameColumns::Whole))))
-    }
-
-    /// The columns of the name of a person.
-    fn name(&self) -> Result<Option<NameColumns>, FileRefused> {
-        match self.claim(Meaning::Full)? {
-            Some(column) => Ok(Some(NameColumns::Whole(column))),
-            None => self.plain_name(),
-        }
-    }
-
-    /// The columns of the name where no column is named as the whole one without doubt.
-    ///
-    /// Next to a first name alone, as in "Name; Vorname", a plain "name" is the last name; next to
-    /// a last name alone, as in "Nombre; Apellidos", it is the first.
-    fn plain_name(&self) -> Result<Option<NameColumns>, FileRefused> {
-        let name = self.claim(Meaning::Name)?;
-        let first = self.claim(Meaning::First)?;
-        let last = self.claim(Meaning::Last)?;
-        Ok(match (name, first, last) {
-            (Some(last), Some(first), None)
-            | (Some(first), None, Some(last))
-            | (None, Some(first), Some(last)) => Some(NameColumns::Halves { first, last }),
-            (Some(whole), _, _) => Some(NameColumns::Whole(whole)),
-            (None, _, _) => None,
-        })
-    }
-
-    fn ambiguous(&self, meaning: Meaning, columns: &[usize]) -> FileRefused {
-        let meaning = meaning.title();
-        let names = columns.iter().filter_map(|column| self.names.get(*column));
-        let names: Vec<_> = names.map(|name| quoted(name)).collect();
-        FileRefused::no_header(format!(
-            "Line {} has several columns for {meaning}: {}. Remove all but one of them, or rename \
-             them, and upload the file again.",
-            self.line,
-            listed(&names)
-        ))
-    }
-
-    /// The refusal of a header without all the columns that it needs.
-    fn lacks(&self, columns: &[(&str, bool)]) -> FileRefused {
-        let missing = columns.iter().filter(|(_, missing)| *missing);
-        let missing: Vec<_> = missing.map(|(meaning, _)| (*meaning).to_owned()).collect();
-        let known = self.names.iter().filter(|name| is_known(name));
-        let known: Vec<_> = known.map(|name| quoted(name)).collect();
-        if known.is_empty() {
-            return self.absent();
-        }
-        let hint = match columns {
-            [.., ("username", true)] => {
-                " Or send `usernames_from_addresses=true` to take names from the addresses."
-            }
-            _ => "",
-        };
-        FileRefused::no_header(format!(
-            "Line {} has no column for {}; of its columns, {} can be used. Name the columns as in \
-             the template, whose first line is \"{TEMPLATE_HEADER}\", and upload the file again.{hint}",
-            self.line,
-            listed(&missing),
-            listed(&known)
-        ))
-    }
-
-    /// The refusal of a table without a header. The line may hold the data of a person, so that
-    /// none of it is repeated.
-    fn absent(&self) -> FileRefused {
-        FileRefused::no_header(format!(
-            "Line {} names none of the columns. If the names stand further down, remove the lines \
-             above them. If the file has no header, insert a first line as in the template, \
-             \"{TEMPLATE_HEADER}\". Then upload the file again.",
-            self.line
-        ))
-    }
 }

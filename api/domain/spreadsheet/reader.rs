@@ -45,7 +45,7 @@ pub struct Row {
     pub cells: Vec<String>,
     /// The address, not trimmed. Empty where the row is too short.
     pub email: String,
-    /// The password, exactly as it stands in the file. None where the cell is empty.
+    /// The password, exactly as it stands in the file. None where the cell is empty, or masked (`****`).
     pub password: Option<String>,
     /// The user name, not trimmed unless it is put together. Empty where the row is too short.
     pub username: String,
@@ -238,6 +238,13 @@ fn require_columns_in_bounds(record: &Record<'_>) -> Result<(), FileRefused> {
 }
 
 fn refuse_broken_header(header: &Record<'_>) -> Result<(), FileRefused> {
+    if stand_in_apostrophes(header) {
+        return Err(FileRefused::no_header(format!(
+            "The cells on line {}, the header, stand in apostrophes ('). Save the table anew with quotation \
+             marks (\") around its cells, or with nothing around them, and upload that file.",
+            header.line
+        )));
+    }
     if !header.cells.has_broken_quotes() {
         return Ok(());
     }
@@ -246,6 +253,13 @@ fn refuse_broken_header(header: &Record<'_>) -> Result<(), FileRefused> {
          remove them, then upload the file again.",
         header.line
     )))
+}
+
+/// Whether a program was told to put apostrophes around cells. They would become part of passwords.
+fn stand_in_apostrophes(header: &Record<'_>) -> bool {
+    let mut cells = header.cells.iter().filter(|cell| !cell.is_empty());
+    let is_in = |cell: &str| cell.len() > 1 && cell.starts_with('\'') && cell.ends_with('\'');
+    header.cells.len() > 1 && cells.all(is_in)
 }
 
 fn empty() -> FileRefused {

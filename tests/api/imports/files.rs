@@ -137,6 +137,136 @@ const CASES: &[Case] = &[
         GENERATED,
         &[Account("mira.holt@x.example", "", "Mira Holt")]
     ),
+    case!(
+        "excel-turkish",
+        &[],
+        &[
+            Account("ayse@x.example", "mavi çaydanlık 44", "Ayşe Yıldız"),
+            Account("ipek@x.example", "gri çaydanlık 55", "İpek Öztürk")
+        ]
+    ),
+    case!(
+        "google-workspace-export",
+        GENERATED,
+        &[Account("mira.holt@x.example", "", "Mira Holt")]
+    ),
+    case!(
+        "iserv",
+        &[],
+        &[Account(
+            "mira@x.example",
+            "blauer Kessel 4471",
+            "Mira Größer"
+        )]
+    ),
+    case!(
+        "webuntis",
+        GENERATED,
+        &[Account("mira@x.example", "", "Mira Holt")]
+    ),
+    case!(
+        "asv",
+        GENERATED,
+        &[Account("mira@x.example", "", "Mira Größer")]
+    ),
+    case!(
+        "pronote",
+        &[],
+        &[Account("zoe@x.example", "bleu théière 44", "Zoë DUPRÉ")]
+    ),
+    case!(
+        "classeviva",
+        &[],
+        &[Account("lucia@x.example", "sette anatre 77", "ROSSI LUCIA")]
+    ),
+    case!(
+        "powerschool",
+        &[],
+        &[Account("mira@x.example", "blue kettle 4471", "Mira Holt")]
+    ),
+    case!(
+        "powerschool-lastfirst",
+        GENERATED,
+        &[Account("mira@x.example", "", "Holt, Mira")]
+    ),
+    case!(
+        "sims",
+        GENERATED,
+        &[Account("mira@x.example", "", "Mira Holt")]
+    ),
+    case!(
+        "schild-nrw",
+        GENERATED,
+        &[Account("mira@x.example", "", "Mira Größer")]
+    ),
+    case!(
+        "edupage",
+        &[],
+        &[Account(
+            "lubica@x.example",
+            "modra kanvica 44",
+            "Ľubica Šťastná"
+        )]
+    ),
+    case!(
+        "bakalari",
+        GENERATED,
+        &[Account("anezka@x.example", "", "Anežka Dvořáková")]
+    ),
+    case!(
+        "wilma",
+        GENERATED,
+        &[Account("aino@x.example", "", "Aino Yrjönen")]
+    ),
+    case!(
+        "aeries",
+        GENERATED,
+        &[Account("mira@x.example", "", "Holt, Mira Ann")]
+    ),
+    case!(
+        "magister",
+        GENERATED,
+        &[Account("mira@x.example", "", "Mira van Dijk")]
+    ),
+    case!(
+        "vulcan",
+        &[],
+        &[Account(
+            "s@x.example",
+            "niebieski czajnik 44",
+            "Wąsik Świętosława"
+        )]
+    ),
+    case!(
+        "numbers",
+        &[],
+        &[Account("mira@x.example", "blue kettle 4471", "Mira Holt")]
+    ),
+    case!(
+        "unix-czech",
+        &[],
+        &[
+            Account("sarka@x.example", "modra konvice 44", "Šárka Nováková"),
+            Account("tomas@x.example", "modra konvice 55", "Tomáš Žák")
+        ]
+    ),
+    case!(
+        "dos-polish",
+        &[],
+        &[
+            Account("s@x.example", "niebieski czajnik 44", "Świętosława Wąsik"),
+            Account("l@x.example", "szary czajnik 55", "Łukasz Dąbrowski")
+        ]
+    ),
+    case!(
+        "pound-sign",
+        &[],
+        &[Account(
+            "mira.holt@x.example",
+            "blue kettle 4471",
+            "Mira Holt"
+        )]
+    ),
     case!("scientific-password", &[], &[Error("password_number_like")]),
 ];
 
@@ -151,6 +281,31 @@ both_databases!(files_from_reports_have_the_right_outcome, |app| {
         assert_rows(&school, &import, (number, case)).await;
     }
 });
+
+both_databases!(
+    a_file_in_a_neighbouring_encoding_never_becomes_wrong_names,
+    |app| {
+        let school = app.school().await;
+        let name = "T\u{f5}nis P\u{f5}llu";
+        for (bytes, right) in [
+            // DOS 850, which reads as other names in Windows-1252.
+            (&b"T\xe4nis P\xe4llu"[..], name),
+            // ISO 8859-15.
+            (b"\xb4anna Nade\xb8da \xa6migun", "Žanna Nadežda Šmigun"),
+        ] {
+            let head = b"email;username\na@x.example;";
+            let file = [head, bytes, b"\n"].concat();
+            let taken = school.import(file, &students(GENERATED)).await;
+            if taken.status == 202 {
+                let rows = school.rows(&taken.json(), "").await;
+                assert_eq!(rows[0]["username"], right);
+            } else {
+                let problem = taken.expect_problem(422, "encoding_unclear");
+                assert!(text(&problem["detail"]).contains(right), "{problem}");
+            }
+        }
+    }
+);
 
 /// The file with the domain of the case in place of the common one, in an encoding that has ASCII.
 fn with_domain(file: &[u8], number: usize) -> Vec<u8> {

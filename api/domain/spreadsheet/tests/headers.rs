@@ -140,11 +140,73 @@ fn halves_of_a_name_make_the_whole() {
             "Student_email,First_name,Middle_name,Last_name",
             ["First_name", "Last_name"],
         ),
+        // A name for daily use, or a column of both names, stands aside.
+        ("Nachname;Vorname;Rufname;E-Mail", ["Vorname", "Nachname"]),
+        (
+            "Familienname;Rufname;Vornamen;E-Mail",
+            ["Rufname", "Familienname"],
+        ),
+        (
+            "Sukunimi;Etunimet;Kutsumanimi;Sähköposti",
+            ["Kutsumanimi", "Sukunimi"],
+        ),
+        (
+            "Name, Vorname;Nachname;Vorname;E-Mail",
+            ["Vorname", "Nachname"],
+        ),
+        (
+            "Legal Surname,Legal Forename,Preferred Surname,Preferred Forename,Email",
+            ["Preferred Forename", "Preferred Surname"],
+        ),
+        (
+            "Name;longName;foreName;address.email",
+            ["foreName", "longName"],
+        ),
+        ("Priezvisko;Meno;E-mail", ["Meno", "Priezvisko"]),
+        ("Eesnimi;Perekonnanimi;E-post", ["Eesnimi", "Perekonnanimi"]),
     ] {
         assert_eq!(columns(header).2, halves, "{header}");
     }
-    let whole = columns("First name,Last name,Name,Email");
-    assert_eq!(whole.2, ["Name"]);
+    let halves = columns("First name,Last name,Name,Email");
+    assert_eq!(halves.2, ["First name", "Last name"]);
+}
+
+#[test]
+fn one_column_may_hold_both_halves() {
+    for (header, name) in [
+        ("Vorname Nachname;E-Mail", "Vorname Nachname"),
+        ("Name, Vorname;Benutzername;E-Mail", "Name, Vorname"),
+        (
+            "Nachname, Vorname;Vorname Nachname;E-Mail",
+            "Vorname Nachname",
+        ),
+        ("Nachname, Vorname;Vorname;E-Mail", "Nachname, Vorname"),
+        ("Name;Name, Vorname;E-Mail", "Name, Vorname"),
+        ("Nachname, Vorname;Anzeigename;E-Mail", "Anzeigename"),
+        ("prénom et nom;Courriel", "prénom et nom"),
+    ] {
+        assert_eq!(columns(header).2, [name], "{header}");
+    }
+}
+
+#[test]
+fn what_stands_between_the_halves_is_part_of_the_name() {
+    let file = "Roepnaam;Tussenvoegsel;Achternaam;E-mail\n\
+                Mira;van;Dijk;a@x.org\nBo;;Vos;b@x.org\n";
+    let names: Vec<_> = rows(file).into_iter().map(|row| row.username).collect();
+    assert_eq!(names, ["Mira van Dijk", "Bo Vos"]);
+}
+
+#[test]
+fn a_masked_password_is_none() {
+    let row = &rows("email,password,name\na@x.org,****,Ada\n")[0];
+    assert_eq!(person(row), ("a@x.org", None, "Ada"));
+}
+
+#[test]
+fn cells_in_apostrophes_are_refused() {
+    let file = "'email';'password';'username'\n'a@x.org';'blue kettle 4471';'Ada'\n";
+    assert_refused(file, RefusalKind::NoHeader, &["line 1", "apostrophes"]);
 }
 
 #[test]
