@@ -3,7 +3,7 @@
 use serde_json::json;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{Components, Ref, RefOr, Required};
 
 use super::problems;
@@ -18,6 +18,8 @@ const HEADER: &str = "Idempotency-Key";
 
 /// Adds the parts that operations share.
 pub fn add_components(components: &mut Components) {
+    let schemas = &mut components.schemas;
+    schemas.insert(KEY.to_owned(), RefOr::T(key().into()));
     let parameters = &mut components.parameters;
     parameters.insert(KEY.to_owned(), RefOr::T(parameter()));
     let headers = &mut components.headers;
@@ -50,13 +52,19 @@ pub fn describe(operation: &mut Operation) {
     problems::list::<KeyErrors>(operation);
 }
 
-fn parameter() -> Parameter {
-    let text = ObjectBuilder::new()
+/// A schema of its own, so that generated clients have one type of it.
+fn key() -> Object {
+    ObjectBuilder::new()
         .schema_type(Type::String)
+        .description(Some("The name of a request."))
         .min_length(Some(1))
         .max_length(Some(255))
         .pattern(Some("^[!-~]+$"))
-        .examples([json!("8e03978e-40d5-43dd-bc93-6894a57f9324")]);
+        .examples([json!("8e03978e-40d5-43dd-bc93-6894a57f9324")])
+        .build()
+}
+
+fn parameter() -> Parameter {
     ParameterBuilder::new()
         .name(HEADER)
         .parameter_in(ParameterIn::Header)
@@ -66,7 +74,7 @@ fn parameter() -> Parameter {
              visible ASCII characters, in quotes or bare. For 24 hours the same key with the same \
              request gets the first response again.",
         ))
-        .schema(Some(text))
+        .schema(Some(Ref::from_schema_name(KEY)))
         .build()
 }
 

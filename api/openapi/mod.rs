@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use actix_web::App;
 use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::schema::{ArrayItems, Object, Schema};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, Object, Schema};
 use utoipa::openapi::{OpenApi, PathItem, RefOr};
 use utoipa::{OpenApi as _, ToSchema as _};
 use utoipa_actix_web::AppExt as _;
@@ -200,6 +200,7 @@ fn complete_schemas(document: &mut OpenApi) {
     for (name, schema) in &mut components.schemas {
         for object in objects(schema) {
             require_what_is_always_there(name, object);
+            refuse_other_fields_of_forms(name, object);
             exemplify_list(object, &examples);
         }
     }
@@ -233,6 +234,13 @@ fn require_what_is_always_there(name: &str, object: &mut Object) {
         .keys()
         .filter(|field| (name, field.as_str()) != ("Problem", "errors"));
     object.required = always.cloned().collect();
+}
+
+/// The derive learns of JSON bodies from serde that they have no further fields; a form is not read by serde.
+fn refuse_other_fields_of_forms(name: &str, object: &mut Object) {
+    if name.ends_with("Upload") {
+        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    }
 }
 
 /// The example of a list is a list of its items' example.

@@ -11,7 +11,7 @@ use super::extract::idempotency;
 use super::extract::{
     Form, Guard as _, IdempotencyHeader, InOrganization, OrganizationPath, Query,
 };
-use super::names::AccountName;
+use super::names::AccountReference;
 use super::page::{PageQuery, Paged, page_body};
 use super::problem::Problem;
 use super::refusals::{BodyErrors, InvalidName, NoSuchApiKey, OrganizationErrors, PageErrors};
@@ -62,7 +62,7 @@ pub struct ApiKeyBody {
     expires_at: Option<Timestamp>,
     created_at: Timestamp,
     /// Whom the key acts for.
-    created_by: AccountName,
+    created_by: AccountReference,
     /// To five minutes; `null` before the first use.
     last_used_at: Option<Timestamp>,
 }

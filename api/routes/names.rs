@@ -7,13 +7,13 @@ use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 
 /// An organization's id and name.
 #[derive(Serialize, ToSchema)]
-pub struct OrganizationName {
+pub struct OrganizationReference {
     id: OrganizationId,
     #[schema(min_length = 1, max_length = 200)]
     name: String,
 }
 
-impl From<(OrganizationId, String)> for OrganizationName {
+impl From<(OrganizationId, String)> for OrganizationReference {
     fn from((id, name): (OrganizationId, String)) -> Self {
         Self { id, name }
     }
@@ -21,13 +21,13 @@ impl From<(OrganizationId, String)> for OrganizationName {
 
 /// A group's id and name.
 #[derive(Serialize, ToSchema)]
-pub struct GroupName {
+pub struct GroupReference {
     id: GroupId,
     #[schema(min_length = 1, max_length = 100)]
     name: String,
 }
 
-impl From<(GroupId, String)> for GroupName {
+impl From<(GroupId, String)> for GroupReference {
     fn from((id, name): (GroupId, String)) -> Self {
         Self { id, name }
     }
@@ -35,13 +35,13 @@ impl From<(GroupId, String)> for GroupName {
 
 /// An account's id and the name of its owner.
 #[derive(Serialize, ToSchema)]
-pub struct AccountName {
+pub struct AccountReference {
     account_id: AccountId,
     #[schema(min_length = 1, max_length = 100)]
     username: String,
 }
 
-impl From<(AccountId, String)> for AccountName {
+impl From<(AccountId, String)> for AccountReference {
     fn from((account_id, username): (AccountId, String)) -> Self {
         Self {
             account_id,

@@ -557,3 +557,26 @@ fn texts_numbers_and_arrays_have_limits() {
     });
     assert!(faults.is_empty(), "{faults:#?}");
 }
+
+/// Generators name the type of a field by its schema and the field.
+#[test]
+fn no_schema_is_called_as_a_field_of_another() {
+    let document = document();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let pascal = |field: &str| -> String {
+        let words = field.split('_');
+        words
+            .map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..]))
+            .collect()
+    };
+    for (name, schema) in schemas {
+        for (field, of) in schema["properties"].as_object().into_iter().flatten() {
+            let named = format!("{name}{}", pascal(field));
+            let is_own = of.get("$ref").is_some() || !schemas.contains_key(&named);
+            assert!(
+                is_own,
+                "{named} is a schema, and the type of {name}.{field}"
+            );
+        }
+    }
+}

@@ -12,7 +12,7 @@ use crate::routes::extract::{
     Anonymous, Authenticated, ClientAddress, Guard as _, IdempotencyHeader,
     OptionallyAuthenticated, Prepared, token,
 };
-use crate::routes::names::{GroupName, OrganizationName};
+use crate::routes::names::{GroupReference, OrganizationReference};
 use crate::routes::password_check::compare;
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
@@ -79,9 +79,9 @@ pub struct VerifiedEmail {
 #[derive(Serialize, ToSchema)]
 #[schema(as = PendingJoin)]
 pub struct PendingJoinBody {
-    organization: OrganizationName,
+    organization: OrganizationReference,
     /// The group, where it was a group's code.
-    group: Option<GroupName>,
+    group: Option<GroupReference>,
     /// What it became; `null` where it was refused.
     outcome: Option<CodeOutcome>,
     /// Why it was refused; `null` where it was not.
@@ -111,7 +111,7 @@ impl From<SettledJoin> for PendingJoinBody {
         };
         Self {
             organization: settled.destination.organization.into(),
-            group: settled.destination.group.map(GroupName::from),
+            group: settled.destination.group.map(GroupReference::from),
             outcome,
             refusal,
         }

@@ -26,7 +26,7 @@ pub enum ImportMode {
 
 /// An import: how it was asked for, what the file turned out to be, how far it is.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Import, examples(json!({
+#[schema(as = AccountImport, examples(json!({
     "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c14",
     "source": "csv",
     "account_type": "student",

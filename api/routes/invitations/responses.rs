@@ -14,7 +14,7 @@ use crate::domain::organization::AccountType;
 use crate::domain::string_enum::string_enum;
 use crate::domain::timestamp::Timestamp;
 use crate::routes::bulk::summary;
-use crate::routes::names::{AccountName, GroupName, OrganizationName};
+use crate::routes::names::{AccountReference, GroupReference, OrganizationReference};
 use crate::routes::page::page_body;
 use crate::services::invitations::{Acceptance, AddressResult, InvitationView, ReceivedInvitation};
 use crate::store::mails::Delivery;
@@ -81,6 +81,7 @@ impl From<Vec<AddressResult>> for InvitationResults {
 
 /// The state of an invitation's mail.
 #[derive(Serialize, ToSchema)]
+#[schema(as = MailDelivery)]
 pub struct DeliveryBody {
     status: MailStatus,
     /// The number of attempts to send it.
@@ -128,7 +129,7 @@ pub struct InvitationBody {
     kind: InvitationKind,
     account_type: AccountType,
     #[schema(max_items = 10000)]
-    groups: Vec<GroupName>,
+    groups: Vec<GroupReference>,
     /// The language of its mail.
     language: Language,
     #[schema(max_length = 500)]
@@ -137,7 +138,7 @@ pub struct InvitationBody {
     /// The state of its latest mail; `null` where that was withdrawn or is deleted.
     delivery: Option<DeliveryBody>,
     /// Who sent it; `null` for the command line, and where the account is deleted.
-    invited_by: Option<AccountName>,
+    invited_by: Option<AccountReference>,
     expires_at: Timestamp,
     created_at: Timestamp,
     /// When it was answered, was revoked, or expired.
@@ -152,7 +153,7 @@ impl From<InvitationView> for InvitationBody {
             email: invitation.email.to_string(),
             kind: invitation.kind,
             account_type: invitation.account_type,
-            groups: view.groups.into_iter().map(GroupName::from).collect(),
+            groups: view.groups.into_iter().map(GroupReference::from).collect(),
             language: invitation.language,
             note: invitation.note.map(|note| note.to_string()),
             status: view.status,
@@ -172,17 +173,17 @@ page_body! {
     InvitationPage of InvitationBody
 }
 
-fn name_of(organization: Organization) -> OrganizationName {
+fn reference_to(organization: Organization) -> OrganizationReference {
     (organization.id, organization.name).into()
 }
 
 /// What an invitation offers to the person whom it was sent to.
 #[derive(Serialize, ToSchema)]
 pub struct InvitationOffer {
-    organization: OrganizationName,
+    organization: OrganizationReference,
     account_type: AccountType,
     #[schema(max_items = 10000)]
-    groups: Vec<GroupName>,
+    groups: Vec<GroupReference>,
     /// The username of the person who sent it.
     #[schema(max_length = 100)]
     invited_by: Option<String>,
@@ -233,9 +234,13 @@ impl From<ReceivedInvitation> for InvitationOffer {
     fn from(received: ReceivedInvitation) -> Self {
         let invitation = received.invitation;
         Self {
-            organization: name_of(received.organization),
+            organization: reference_to(received.organization),
             account_type: invitation.account_type,
-            groups: received.groups.into_iter().map(GroupName::from).collect(),
+            groups: received
+                .groups
+                .into_iter()
+                .map(GroupReference::from)
+                .collect(),
             invited_by: received.invited_by,
             note: invitation.note.map(|note| note.to_string()),
             expires_at: invitation.expires_at,
@@ -312,10 +317,10 @@ string_enum! {
 })))]
 pub struct AcceptedInvitation {
     invitation_id: InvitationId,
-    organization: OrganizationName,
+    organization: OrganizationReference,
     /// The groups of the invitation.
     #[schema(max_items = 10000)]
-    groups: Vec<GroupName>,
+    groups: Vec<GroupReference>,
     outcome: AcceptOutcome,
 }
 
@@ -323,8 +328,12 @@ impl From<Acceptance> for AcceptedInvitation {
     fn from(acceptance: Acceptance) -> Self {
         Self {
             invitation_id: acceptance.invitation,
-            organization: name_of(acceptance.organization),
-            groups: acceptance.groups.into_iter().map(GroupName::from).collect(),
+            organization: reference_to(acceptance.organization),
+            groups: acceptance
+                .groups
+                .into_iter()
+                .map(GroupReference::from)
+                .collect(),
             outcome: if acceptance.joined {
                 AcceptOutcome::Joined
             } else {

@@ -10,7 +10,7 @@ use crate::routes::extract::idempotency;
 use crate::routes::extract::{
     Authenticated, ClientAddress, Guard as _, IdempotencyHeader, Json, OptionallyAuthenticated,
 };
-use crate::routes::names::{GroupName, OrganizationName};
+use crate::routes::names::{GroupReference, OrganizationReference};
 use crate::routes::problem::Problem;
 use crate::routes::refusals::{
     AccountDeactivated, BodyErrors, InviteCodeErrors, OptionalSessionErrors, PasswordOfOthers,
@@ -40,9 +40,9 @@ pub struct InviteCodeRequest {
     "limited_to_email_domains": false
 })))]
 pub struct InviteCodePreview {
-    organization: OrganizationName,
+    organization: OrganizationReference,
     /// The group, where it is a group's code.
-    group: Option<GroupName>,
+    group: Option<GroupReference>,
     /// Whether it lets anybody in.
     status: CodeStatus,
     /// Whether it is only for addresses of certain domains, which have to be verified.
@@ -56,7 +56,7 @@ impl InviteCodePreview {
         let destination = Destination::from(target);
         Ok(Self {
             organization: destination.organization.into(),
-            group: destination.group.map(GroupName::from),
+            group: destination.group.map(GroupReference::from),
             status,
             limited_to_email_domains,
         })
@@ -71,9 +71,9 @@ impl InviteCodePreview {
     "outcome": "joined"
 })))]
 pub struct JoinedBody {
-    organization: OrganizationName,
+    organization: OrganizationReference,
     /// The group, where it is a group's code.
-    group: Option<GroupName>,
+    group: Option<GroupReference>,
     outcome: CodeOutcome,
 }
 
@@ -81,7 +81,7 @@ impl From<Redeemed> for JoinedBody {
     fn from(redeemed: Redeemed) -> Self {
         Self {
             organization: redeemed.destination.organization.into(),
-            group: redeemed.destination.group.map(GroupName::from),
+            group: redeemed.destination.group.map(GroupReference::from),
             outcome: redeemed.outcome,
         }
     }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
-use crate::routes::names::GroupName;
+use crate::routes::names::GroupReference;
 use crate::routes::page::page_body;
 use crate::services::members::Member;
 use crate::store::member_list::MemberRow;
@@ -52,7 +52,7 @@ pub struct MemberBody {
     /// To five minutes; `null`: never.
     last_active_at: Option<Timestamp>,
     #[schema(max_items = 10000)]
-    groups: Vec<GroupName>,
+    groups: Vec<GroupReference>,
 }
 
 impl From<Member> for MemberBody {
@@ -75,7 +75,11 @@ impl From<Member> for MemberBody {
             joined_at: membership.joined_at,
             registered_at: account.created_at,
             last_active_at: account.last_active_at.unless_never(),
-            groups: member.groups.into_iter().map(GroupName::from).collect(),
+            groups: member
+                .groups
+                .into_iter()
+                .map(GroupReference::from)
+                .collect(),
         }
     }
 }
