@@ -392,11 +392,11 @@ both_databases!(no_key_sets_the_password_of_an_admin, |app| {
     school.import(file, &fields).await.expect_status(202);
     app.drain().await;
     let ann = app.sign_in("ann@x.example", "quiet rivers 11").await;
-    app.verify(&ann.id);
     let key = create(&school.admin, &school, &["members:write"]).await;
     let key = bearer(app, &key);
     let reset = format!("{}/password-reset", school.path_of(&ann.id));
     key.post(&reset, json!({})).await.expect_status(200);
+    app.prove_mailbox(&ann.id);
     let admin = json!({ "role": "admin" });
     let promoted = school.admin.patch(&school.path_of(&ann.id), admin).await;
     promoted.expect_status(200);
