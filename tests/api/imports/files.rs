@@ -440,7 +440,7 @@ both_databases!(names_are_taken_from_addresses_where_asked_for, |app| {
     let file = "E-mail\njane.van-doe+7a@x.example\nbo_ek@x.example\n";
     let refused = school.import(file, &students(GENERATED)).await;
     let problem = refused.expect_problem(422, "file_no_header");
-    assert!(text(&problem["detail"]).contains("`usernames_from_addresses`"));
+    assert!(text(&problem["detail"]).contains("`usernames_from_addresses=true`"));
     let import = school.imported(file, &fields).await;
     assert_eq!(
         import["detected"]["columns"]["username"],

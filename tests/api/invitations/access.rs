@@ -255,7 +255,7 @@ both_databases!(staff_take_back_nobody_who_is_an_admin_by_now, |app| {
 
 both_databases!(staff_do_not_see_the_invitation_of_a_teacher, |app| {
     let (school, teacher, _, group) = school_with_staff(app).await;
-    app.verify(&teacher.id);
+    app.prove_mailbox(&teacher.id);
     let role = |role: &str| json!({ "role": role });
     let of_teacher = school.path_of(&teacher.id);
     school
