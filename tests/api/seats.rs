@@ -3,15 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::support::both_databases;
+use crate::support::people::seats_in_total;
 
 fn line(limit: Option<i64>, used: i64, reserved: i64) -> Value {
     let free = limit.map(|limit| (limit - used - reserved).max(0));
     json!({ "limit": limit, "used": used, "reserved": reserved, "free": free })
-}
-
-/// A limit of the total alone.
-fn total_of(limit: Option<i64>) -> Value {
-    json!({ "total": limit, "by_account_type": { "student": null, "teacher": null } })
 }
 
 /// A limit of teachers alone.
@@ -91,7 +87,7 @@ both_databases!(the_ledger_counts_and_only_operators_limit_it, |app| {
         ("/by_account_type/student", "out_of_range"),
     ]);
     // A limit below what is taken stands.
-    operator.put(&path, total_of(Some(0))).await.expect(
+    operator.put(&path, seats_in_total(Some(0))).await.expect(
         200,
         json!({
             "total": line(Some(0), 1, 0),
@@ -121,7 +117,7 @@ both_databases!(
             .await
             .expect_problem(409, "no_seat");
         operator
-            .put(&seats, total_of(None))
+            .put(&seats, seats_in_total(None))
             .await
             .expect_status(200);
         let member = school.admin.patch(&path, teach).await.expect_status(200);
@@ -198,7 +194,7 @@ both_databases!(
         let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
         app.prove_mailbox(&ann.id);
         operator
-            .put(&school.path("/seats"), total_of(Some(0)))
+            .put(&school.path("/seats"), seats_in_total(Some(0)))
             .await
             .expect_status(200);
         let path = school.path(&format!("/members/{}", ann.id));

@@ -273,3 +273,8 @@ pub fn outcomes(answer: &Value) -> Vec<&str> {
 fn name_of(email: &str) -> String {
     email.split('@').next().unwrap_or(email).to_owned()
 }
+
+/// What an operator puts to limit the seats of a school in total.
+pub fn seats_in_total(limit: Option<u32>) -> Value {
+    json!({ "total": limit, "by_account_type": { "student": null, "teacher": null } })
+}

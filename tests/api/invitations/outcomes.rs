@@ -7,7 +7,7 @@ use rollcall::store::schema::memberships;
 use serde_json::{Value, json};
 
 use super::{DAY, again, choose_password, outcomes, sent};
-use crate::support::people::{Organization, Person, text};
+use crate::support::people::{Organization, Person, seats_in_total, text};
 use crate::support::{App, both_databases};
 
 /// A member who was imported.
@@ -221,7 +221,7 @@ both_databases!(an_expired_offer_gives_way_to_a_new_one, |app| {
     let operator = app.operator().await;
     let seats = school.path("/seats");
     operator
-        .put(&seats, json!({ "total": 2 }))
+        .put(&seats, seats_in_total(Some(2)))
         .await
         .expect_status(200);
     let joe = app.register("joe@x.example").await;
@@ -246,7 +246,10 @@ both_databases!(an_expired_offer_gives_way_to_a_new_one, |app| {
         .await
         .expect_problem(409, "no_seat");
     let operator = again(&operator).await;
-    operator.put(&seats, json!({})).await.expect_status(200);
+    operator
+        .put(&seats, seats_in_total(None))
+        .await
+        .expect_status(200);
     school
         .admin
         .post(&format!("{first}/resend"), json!({}))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{DAY, again, sent, token};
 use crate::support::both_databases;
-use crate::support::people::text;
+use crate::support::people::{seats_in_total, text};
 
 const RENEW: &str = "/v1/invitations/renew";
 
@@ -88,7 +88,7 @@ both_databases!(a_renewal_says_nothing_of_why_there_is_none, |app| {
     school.invite_one("ann@x.example").await;
     let joe = app.last_mail_to("joe@x.example").await.token();
     let ann = app.last_mail_to("ann@x.example").await.token();
-    let limit = json!({ "total": 1 });
+    let limit = seats_in_total(Some(1));
     operator.put(&seats, limit).await.expect_status(200);
     app.advance(DAY * 8);
     app.drain().await;
@@ -110,7 +110,10 @@ both_databases!(a_renewal_says_nothing_of_why_there_is_none, |app| {
     assert_eq!(sent(app).await.len(), 2);
     assert_eq!(school.students().await, (0, 0));
     let operator = again(&operator).await;
-    operator.put(&seats, json!({})).await.expect_status(200);
+    operator
+        .put(&seats, seats_in_total(None))
+        .await
+        .expect_status(200);
     app.anonymous()
         .post(RENEW, token(&ann))
         .await

@@ -12,7 +12,7 @@ mod registering;
 
 use serde_json::{Value, json};
 
-use crate::support::people::{Organization, PASSWORD, Person, text};
+use crate::support::people::{Organization, PASSWORD, Person, seats_in_total, text};
 use crate::support::{App, TestResponse};
 
 /// The code that an organization, or a group of it, has now.
@@ -89,9 +89,7 @@ async fn seats_used(school: &Organization<'_>) -> Value {
 
 /// Limits the licence to so many seats.
 async fn limit_seats(app: &App, school: &Organization<'_>, total: u32) {
-    let limits = json!({
-        "total": total, "by_account_type": { "student": null, "teacher": null },
-    });
+    let limits = seats_in_total(Some(total));
     let operator = app.operator().await;
     operator
         .put(&school.path("/seats"), limits)

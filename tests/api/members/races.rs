@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{check_invariants, crowd, limit_seats};
-use crate::support::people::{Organization, Person, text};
+use crate::support::people::{Organization, Person, seats_in_total, text};
 use crate::support::{App, both_databases};
 
 /// A school with a second admin.
@@ -88,7 +88,7 @@ both_databases!(
             school.admin.post(&path, json!({})).await.expect_status(200);
         }
         // Seven are active; there is room for three more.
-        limit_seats(&operator, &school, json!({ "total": 10 })).await;
+        limit_seats(&operator, &school, seats_in_total(Some(10))).await;
         let paths: Vec<_> = ids
             .iter()
             .flat_map(|id| {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{actions_on, check_invariants, limit_seats, students};
 use crate::support::both_databases;
-use crate::support::people::PASSWORD;
+use crate::support::people::{PASSWORD, seats_in_total};
 
 both_databases!(a_managed_account_is_closed_and_opened_as_a_whole, |app| {
     let school = app.school().await;
@@ -85,7 +85,7 @@ both_databases!(
             .expect_status(200);
         school.add_to_group(&group, &[&ann.id], "manager").await;
         school.deactivate(&of_ann).await;
-        limit_seats(&operator, &school, json!({ "total": 3 })).await;
+        limit_seats(&operator, &school, seats_in_total(Some(3))).await;
         school
             .admin
             .post(&format!("{of_ann}/reactivate"), json!({}))
