@@ -264,8 +264,8 @@ both_databases!(an_import_whose_author_is_gone_is_readable, |app| {
         )
         .await
         .expect_status(202);
-    school.admin.delete("/v1/me").await.expect_status(204);
     app.drain().await;
+    school.admin.delete("/v1/me").await.expect_status(204);
     let import = format!("/imports/{}", accepted["id"].as_str().unwrap());
     let import = ann.get(&school.path(&import)).await.expect_status(200);
     assert_eq!(import["status"], "completed");
