@@ -91,6 +91,8 @@ problems! {
     WrongCredentials: wrong_credentials;
     /// Of a password that has to be right.
     WrongPassword: wrong_password;
+    /// Of the password that is changed.
+    WrongCurrentPassword: wrong_current_password;
     /// Where the account may be closed.
     AccountDeactivated: account_deactivated;
     /// Of what cannot be undone.
@@ -238,6 +240,10 @@ fn wrong_credentials() -> Error {
 
 fn wrong_password() -> Error {
     Error::wrong_password("/password")
+}
+
+fn wrong_current_password() -> Error {
+    Error::wrong_password("/current_password")
 }
 
 fn account_deactivated() -> Error {

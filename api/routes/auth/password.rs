@@ -19,7 +19,7 @@ use crate::routes::password_check::compare;
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
     AccountDeactivated, BodyErrors, HashingErrors, InvalidEmail, InvalidNewPassword,
-    InvalidPassword, OpenSessionErrors, TooManyTries, WrongPassword,
+    InvalidPassword, OpenSessionErrors, TooManyTries, WrongCurrentPassword,
 };
 use crate::services::idempotency::StoredResponse;
 use crate::services::passwords::not_good as password_link_used_up;
@@ -79,7 +79,7 @@ pub struct ResetPasswordRequest {
     params(IdempotencyHeader),
     responses(
         (status = 204, description = "Changed."),
-        BodyErrors, OpenSessionErrors, InvalidNewPassword, WrongPassword, TooManyTries
+        BodyErrors, OpenSessionErrors, InvalidNewPassword, WrongCurrentPassword, TooManyTries
     )
 )]
 #[post("/v1/auth/password/change")]
