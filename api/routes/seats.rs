@@ -54,7 +54,7 @@ impl From<Ledger> for SeatsBody {
 #[schema(examples(json!({ "total": 500, "by_account_type": { "student": 450, "teacher": null } })))]
 pub struct SetSeatLimitsRequest {
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(required = true, minimum = 0, maximum = 10000000)]
+    #[schema(value_type = Option<i64>, required = true, minimum = 0, maximum = 10000000)]
     total: Option<Option<i64>>,
     /// Each account type of the organization's kind.
     #[serde(default)]
@@ -83,8 +83,8 @@ async fn get_seats(request: InOrganization<ReadSeats>) -> Result<web::Json<Seats
 
 /// Set the seat limits
 ///
-/// Sets all limits at once: `total`, and each account type of the organization's kind. One that is lower than what is taken already lets nobody new in; it
-/// takes no seat from anybody.
+/// Sets all limits at once: `total`, and each account type of the organization's kind. One that is lower than
+/// what is taken already lets nobody new in; it takes no seat from anybody.
 #[utoipa::path(
     tag = "Seats",
     params(OrganizationPath),

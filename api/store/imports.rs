@@ -25,7 +25,7 @@ pub struct Import {
     pub organization_id: OrganizationId,
     pub created_by_kind: ActorKind,
     pub created_by_account_id: Option<AccountId>,
-    pub created_by_api_key_id: Option<ApiKeyId>,
+    pub created_by_api_key: Option<ApiKeyId>,
     pub source: ImportSource,
     pub account_type: AccountType,
     pub status: ImportStatus,

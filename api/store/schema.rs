@@ -156,7 +156,7 @@ table! {
         organization_id -> Id,
         created_by_kind -> Text,
         created_by_account_id -> Nullable<Id>,
-        created_by_api_key_id -> Nullable<Id>,
+        created_by_api_key -> Nullable<Id>,
         source -> Text,
         account_type -> Text,
         status -> Text,

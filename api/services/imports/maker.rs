@@ -48,7 +48,7 @@ fn account(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<Option<Principal>
 }
 
 fn api_key(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<Option<Principal>> {
-    let Some(id) = import.created_by_api_key_id else {
+    let Some(id) = import.created_by_api_key else {
         return Ok(None);
     };
     let usable = api_keys::find_usable_by_id(tx.connection, id, tx.now())?;

@@ -236,7 +236,7 @@ fn placeholder(
         organization_id: permit.organization.id,
         created_by_kind,
         created_by_account_id,
-        created_by_api_key_id: principal.api_key_id(),
+        created_by_api_key: principal.api_key_id(),
         source,
         account_type: permit.organization.default_account_type,
         status: ImportStatus::Staging,

@@ -8,7 +8,7 @@ CREATE TABLE imports (
     created_by_kind text NOT NULL,
     created_by_account_id uuid REFERENCES accounts (id) ON DELETE SET NULL,
     -- Stays when the key is revoked.
-    created_by_api_key_id uuid,
+    created_by_api_key uuid,
     source text NOT NULL,
     account_type text NOT NULL,
     -- 'staging' while the file arrives; such an import is nobody's to see yet.
