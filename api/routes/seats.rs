@@ -53,12 +53,10 @@ impl From<Ledger> for SeatsBody {
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "total": 500, "by_account_type": { "student": 450, "teacher": null } })))]
 pub struct SetSeatLimitsRequest {
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(deserialize_with = "nullable")]
     #[schema(value_type = Option<i64>, required = true, minimum = 0, maximum = 10000000)]
     total: Option<Option<i64>>,
     /// Each account type of the organization's kind.
-    #[serde(default)]
-    #[schema(required = true)]
     by_account_type: BTreeMap<AccountType, Option<i64>>,
 }
 
