@@ -8,7 +8,7 @@ use rollcall::store::sql_types::JsonColumn;
 use serde_json::json;
 
 use crate::support::both_databases;
-use crate::support::people::{PASSWORD, Person, send};
+use crate::support::people::{PASSWORD, Person, seats_in_total, send};
 
 both_databases!(who_creates_an_organization_is_its_first_admin, |app| {
     let ann = app.register("ann@x.org").await;
@@ -358,6 +358,9 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
 /// A request that is well-formed, so that nothing but who asks decides.
 fn request(who: &Person<'_>, method: &Method, path: &str) -> reqwest::RequestBuilder {
     let request = who.request(method.clone(), path);
+    if *method == Method::PUT {
+        return request.json(&seats_in_total(None));
+    }
     if *method == Method::POST && path.ends_with("/imports") {
         let form = Form::new().text("account_type", "student");
         return request.multipart(form.part("file", Part::text("email,password,username\n")));

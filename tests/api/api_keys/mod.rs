@@ -7,7 +7,7 @@ use reqwest::Method;
 use rollcall::store::schema::api_keys;
 use serde_json::{Value, json};
 
-use crate::support::people::{Organization, Person, send, text};
+use crate::support::people::{Organization, Person, seats_in_total, send, text};
 use crate::support::{App, both_databases};
 
 mod creator;
@@ -131,7 +131,7 @@ both_databases!(a_key_does_what_its_scopes_name, |app| {
     let school = app.school().await;
     let key = reader(app, &school).await;
     key.get(&school.path("/seats")).await.expect_status(200);
-    let no_key_does = key.put(&school.path("/seats"), json!({})).await;
+    let no_key_does = key.put(&school.path("/seats"), seats_in_total(None)).await;
     no_key_does.expect_problem(403, "forbidden");
     let other = create(&school.admin, &school, &["members:read", "audit:read"]).await;
     let other = bearer(app, &other);
