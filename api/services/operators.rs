@@ -20,7 +20,7 @@ pub struct NewOperator {
 
 /// Creates an operator and tells whether the account is new. An account that has the address already
 /// may be anybody's, since registration proves no mailbox: it gets the new password and is open, and nothing
-/// that others had of it opens it any more ([`promote`]).
+/// that others had of it opens it any more (`promote`).
 pub fn create(tx: &mut UnitOfWork<'_>, new: NewOperator) -> Result<bool> {
     let mut account = Account::new(new.email, new.username, tx.now());
     account.password_hash = Some(new.password_hash.clone());
