@@ -105,7 +105,7 @@ impl Asked<'_> {
     /// The members of the page that are among the first of the order.
     fn among_first(self, connection: &mut Connection) -> Result<Vec<AccountId>> {
         let query = AmongFirst {
-            first: self.all().select(LISTED).limit(self.looked_at()),
+            first: self.all().select(listed()).limit(self.looked_at()),
             conditions: self.conditions().into_iter().map(Unindexed).collect(),
             order: self.page.order,
             limit: self.page.limit,
@@ -199,29 +199,20 @@ impl Asked<'_> {
 }
 
 /// What an index of an order has.
-type Listed = (
-    memberships::account_id,
-    memberships::search_key,
-    memberships::account_type,
-    memberships::role,
-    memberships::status,
-    memberships::managed,
-    memberships::email_verified,
-    memberships::registered_at,
-    memberships::last_active_at,
-);
-
-const LISTED: Listed = (
-    memberships::account_id,
-    memberships::search_key,
-    memberships::account_type,
-    memberships::role,
-    memberships::status,
-    memberships::managed,
-    memberships::email_verified,
-    memberships::registered_at,
-    memberships::last_active_at,
-);
+#[diesel::dsl::auto_type]
+fn listed() -> _ {
+    (
+        memberships::account_id,
+        memberships::search_key,
+        memberships::account_type,
+        memberships::role,
+        memberships::status,
+        memberships::managed,
+        memberships::email_verified,
+        memberships::registered_at,
+        memberships::last_active_at,
+    )
+}
 
 /// Those of the first members of an order that fulfil the conditions: a bound on how many are looked at, which
 /// diesel's own queries cannot say.
@@ -232,7 +223,7 @@ struct AmongFirst {
     limit: i64,
 }
 
-type ListedQuery = memberships::BoxedQuery<'static, MultiBackend, SqlTypeOf<Listed>>;
+type ListedQuery = memberships::BoxedQuery<'static, MultiBackend, SqlTypeOf<listed>>;
 
 impl QueryFragment<MultiBackend> for AmongFirst {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
