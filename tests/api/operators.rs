@@ -3,27 +3,11 @@
 use rollcall::store::accounts;
 use serde_json::json;
 
-use crate::support::people::{Organization, PASSWORD, Person, text};
-use crate::support::{App, both_databases};
+use crate::support::both_databases;
+use crate::support::people::{PASSWORD, Person, text};
 
 /// What `App::operator` makes an operator of.
 const OPERATOR: &str = "operator@rollcall.example";
-
-async fn found_school<'a>(app: &'a App, who: &Person<'a>) -> Organization<'a> {
-    let body = json!({ "name": "Squat School", "kind": "school" });
-    let school = who.post("/v1/organizations", body).await;
-    let school = school.expect_status(201);
-    Organization {
-        id: text(&school["id"]),
-        slug: text(&school["slug"]),
-        admin: Person { app, ..who.clone() },
-    }
-}
-
-async fn disown(app: &App, token: &str) -> crate::support::TestResponse {
-    let body = json!({ "token": token });
-    app.anonymous().post("/v1/auth/email/disown", body).await
-}
 
 both_databases!(
     an_account_that_a_tenant_closed_is_open_to_its_operator,
@@ -65,7 +49,9 @@ both_databases!(
             .await;
         forgot.expect_status(202);
         let reset = app.last_mail_to(OPERATOR).await.token_of("set-password");
-        let school = found_school(app, &squatter).await;
+        let school = app
+            .organization_of(squatter.clone(), "Squat School", "school")
+            .await;
         let key = json!({ "name": "Back door", "scopes": ["members:read"] });
         let key = squatter.post(&school.path("/api-keys"), key).await;
         let key = Person {
@@ -78,7 +64,7 @@ both_databases!(
                 .await
                 .expect_problem(401, "not_signed_in");
         }
-        disown(app, &mail.token_of("not-me"))
+        app.disown(&mail.token_of("not-me"))
             .await
             .expect_problem(410, "token_invalid");
         let verify = json!({ "token": mail.token() });
@@ -104,7 +90,7 @@ both_databases!(nobody_deletes_an_operator_by_a_mailed_link, |app| {
     let resend = operator.post("/v1/auth/email/resend", json!({})).await;
     resend.expect_status(202);
     let token = app.last_mail_to(OPERATOR).await.token_of("not-me");
-    disown(app, &token).await.expect_status(204);
+    app.disown(&token).await.expect_status(204);
     // The reader of the mailbox has shut the account, and it is there.
     let login = json!({ "email": OPERATOR, "password": PASSWORD });
     let login = app.anonymous().post("/v1/auth/login", login).await;

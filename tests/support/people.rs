@@ -110,16 +110,30 @@ impl App {
                 name.to_lowercase().replace(' ', "-")
             ))
             .await;
+        self.organization_of(admin, name, kind).await
+    }
+
+    /// An organization that somebody founds.
+    pub async fn organization_of<'a>(
+        &'a self,
+        admin: Person<'a>,
+        name: &str,
+        kind: &str,
+    ) -> Organization<'a> {
         let body = json!({ "name": name, "kind": kind });
-        let created = admin
-            .post("/v1/organizations", body)
-            .await
-            .expect_status(201);
+        let created = admin.post("/v1/organizations", body).await;
+        let created = created.expect_status(201);
         Organization {
             id: text(&created["id"]),
             slug: text(&created["slug"]),
             admin,
         }
+    }
+
+    /// Follows the second link of a registration's mail: "this was not me".
+    pub async fn disown(&self, token: &str) -> TestResponse {
+        let body = json!({ "token": token });
+        self.anonymous().post("/v1/auth/email/disown", body).await
     }
 
     /// What every test finds in its database beside its own: a busy company whose people, groups and

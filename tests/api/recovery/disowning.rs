@@ -11,26 +11,10 @@ async fn not_me(app: &App, email: &str) -> String {
     app.last_mail_to(email).await.token_of("not-me")
 }
 
-async fn disown(app: &App, token: &str) -> TestResponse {
-    let body = json!({ "token": token });
-    app.anonymous().post("/v1/auth/email/disown", body).await
-}
-
 fn exists(app: &App, email: &str) -> bool {
     let email = email.parse().unwrap();
     let found = app.as_cli(|tx| accounts::find_by_email(tx.connection, &email));
     found.unwrap().is_some()
-}
-
-async fn found_school<'a>(app: &'a App, who: &Person<'a>) -> Organization<'a> {
-    let body = json!({ "name": "Squat School", "kind": "school" });
-    let school = who.post("/v1/organizations", body).await;
-    let school = school.expect_status(201);
-    Organization {
-        id: text(&school["id"]),
-        slug: text(&school["slug"]),
-        admin: Person { app, ..who.clone() },
-    }
 }
 
 async fn join_by_code(school: &Organization<'_>, who: &Person<'_>) {
@@ -55,7 +39,7 @@ both_databases!(an_account_that_was_never_verified_is_deleted, |app| {
     let opened = app.anonymous().get("/v1/auth/email/disown").await;
     opened.expect_problem(405, "method_not_allowed");
     assert!(exists(app, "jane@x.org"));
-    disown(app, &token).await.expect_status(204);
+    app.disown(&token).await.expect_status(204);
     assert!(!exists(app, "jane@x.org"));
     squatter
         .get("/v1/me")
@@ -64,7 +48,7 @@ both_databases!(an_account_that_was_never_verified_is_deleted, |app| {
     login(app, "jane@x.org", PASSWORD)
         .await
         .expect_problem(401, "wrong_credentials");
-    disown(app, &token)
+    app.disown(&token)
         .await
         .expect_problem(410, "token_invalid");
     verify(app, &mail.token())
@@ -94,7 +78,7 @@ both_databases!(a_link_of_an_older_mail_works_too_for_thirty_days, |app| {
         let resent = squatter.post("/v1/auth/email/resend", json!({})).await;
         resent.expect_status(202);
         app.advance(wait);
-        disown(app, &token).await.expect_status(status);
+        app.disown(&token).await.expect_status(status);
         assert_eq!(exists(app, email), status == 410);
     }
 });
@@ -105,14 +89,16 @@ both_databases!(
         let squatter = app.register("jane@x.org").await;
         let mail = app.last_mail_to("jane@x.org").await;
         verify(app, &mail.token()).await.expect_status(200);
-        let school = found_school(app, &squatter).await;
+        let school = app
+            .organization_of(squatter.clone(), "Squat School", "school")
+            .await;
         let key = json!({ "name": "Back door", "scopes": ["members:read"] });
         let key = squatter.post(&school.path("/api-keys"), key).await;
         let key = Person {
             access_token: Some(text(&key.expect_status(201)["key"])),
             ..app.anonymous()
         };
-        disown(app, &mail.token_of("not-me"))
+        app.disown(&mail.token_of("not-me"))
             .await
             .expect_status(204);
         for who in [&squatter, &key] {
@@ -134,9 +120,11 @@ both_databases!(
 
 both_databases!(an_organization_of_one_goes_with_its_founder, |app| {
     let squatter = app.register("jane@x.org").await;
-    let school = found_school(app, &squatter).await;
+    let school = app
+        .organization_of(squatter.clone(), "Squat School", "school")
+        .await;
     let token = not_me(app, "jane@x.org").await;
-    disown(app, &token).await.expect_status(204);
+    app.disown(&token).await.expect_status(204);
     assert!(!exists(app, "jane@x.org"));
     let operator = app.operator().await;
     operator
@@ -150,9 +138,11 @@ both_databases!(
     |app| {
         let squatter = app.register("jane@x.org").await;
         let token = not_me(app, "jane@x.org").await;
-        let school = found_school(app, &squatter).await;
+        let school = app
+            .organization_of(squatter.clone(), "Squat School", "school")
+            .await;
         let [ann, ..] = students(app, &school).await;
-        disown(app, &token).await.expect_status(204);
+        app.disown(&token).await.expect_status(204);
         assert!(exists(app, "jane@x.org"));
         squatter
             .get("/v1/me")
@@ -177,7 +167,7 @@ both_databases!(
         app.as_cli(|tx| tx.transaction(|tx| verification::send(tx, &account, Departure::Now)))
             .unwrap();
         let token = not_me(app, "ann@hill.example").await;
-        disown(app, &token).await.expect_status(204);
+        app.disown(&token).await.expect_status(204);
         ann.get("/v1/me").await.expect_problem(401, "not_signed_in");
         school
             .admin
@@ -193,7 +183,7 @@ both_databases!(a_reset_ends_the_links_of_older_mails, |app| {
     forgot(app, "jane@x.org").await.expect_status(202);
     let link = tokens(app, "jane@x.org", "set-password").await.remove(0);
     reset(app, &link, NEW).await.expect_status(204);
-    disown(app, &token)
+    app.disown(&token)
         .await
         .expect_problem(410, "token_invalid");
     app.sign_in("jane@x.org", NEW).await;
@@ -202,7 +192,7 @@ both_databases!(a_reset_ends_the_links_of_older_mails, |app| {
 both_databases!(of_many_at_once_one_disowns, |app| {
     app.register("jane@x.org").await;
     let token = not_me(app, "jane@x.org").await;
-    let answers = futures_util::future::join_all((0..5).map(|_| disown(app, &token))).await;
+    let answers = futures_util::future::join_all((0..5).map(|_| app.disown(&token))).await;
     let done = answers.iter().filter(|answer| answer.status == 204).count();
     assert_eq!(done, 1);
     for answer in answers.iter().filter(|answer| answer.status != 204) {
@@ -217,7 +207,7 @@ both_databases!(verifying_and_disowning_at_once_leave_nothing_half, |app| {
         let mail = app.last_mail_to(&email).await;
         let (to_verify, to_disown) = (mail.token(), mail.token_of("not-me"));
         let verified = squatter.post("/v1/auth/email/verify", json!({ "token": to_verify }));
-        let (verified, disowned) = tokio::join!(verified, disown(app, &to_disown));
+        let (verified, disowned) = tokio::join!(verified, app.disown(&to_disown));
         disowned.expect_status(204);
         assert!(
             [200, 401, 410].contains(&verified.status.as_u16()),
@@ -283,7 +273,7 @@ both_databases!(
             join_by_code(&school, &squatter).await;
             match way {
                 "disowns" => {
-                    let disowned = disown(app, &mail.token_of("not-me")).await;
+                    let disowned = app.disown(&mail.token_of("not-me")).await;
                     disowned.expect_status(204);
                 }
                 "deletes" => {
@@ -338,7 +328,7 @@ both_databases!(
         app.register_unverified("jane@x.org").await;
         let mail = app.last_mail_to("jane@x.org").await;
         let (invitation, token) = invite(app, &school, "jane@x.org").await;
-        let disowned = disown(app, &mail.token_of("not-me")).await;
+        let disowned = app.disown(&mail.token_of("not-me")).await;
         disowned.expect_status(204);
         let jane = crate::support::members::choose_password(app, "jane@x.org").await;
         let accepted = jane.post("/v1/invitations/accept", token).await;
@@ -353,7 +343,7 @@ both_databases!(an_import_takes_over_what_was_disowned, |app| {
     app.register_unverified("jane@x.org").await;
     let mail = app.last_mail_to("jane@x.org").await;
     let (invitation, _) = invite(app, &school, "jane@x.org").await;
-    let disowned = disown(app, &mail.token_of("not-me")).await;
+    let disowned = app.disown(&mail.token_of("not-me")).await;
     disowned.expect_status(204);
     let csv = "email,password,username\njane@x.org,quiet rivers 11,Jane\n";
     let import = other.import_students(csv).await;
