@@ -5,7 +5,7 @@
 pub struct IdempotencyKey(String);
 
 /// The longest key, in characters.
-const MOST: usize = 255;
+const MAX_LENGTH: usize = 255;
 
 impl IdempotencyKey {
     /// Reads a key as the draft of the header has it, in quotes (a string of RFC 9651), or as most
@@ -17,7 +17,7 @@ impl IdempotencyKey {
             None => text.to_owned(),
         };
         let is_key =
-            (1..=MOST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+            (1..=MAX_LENGTH).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
         is_key.then_some(Self(key))
     }
 

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::store::known_networks;
 
 /// How many networks of an account are known: home, school, on the way.
-const MOST: i64 = 10;
+const MAX_NETWORKS: i64 = 10;
 
 /// How long a network is known that the owner does not sign in from.
 const KNOWN_FOR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -22,7 +22,7 @@ pub fn remember(tx: &mut UnitOfWork<'_>, account: AccountId, client: &Client) ->
     // A hash of another key is another row: the latest ones are kept, whichever key they are of.
     let network = tx.services.sealing.mac(&message(account, client))?;
     known_networks::upsert(tx.connection, account, &network, now)?;
-    known_networks::keep_latest(tx.connection, account, MOST)
+    known_networks::keep_latest(tx.connection, account, MAX_NETWORKS)
 }
 
 /// Whether the owner of the account has signed in from this network of late.

@@ -6,6 +6,7 @@
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
+use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
@@ -142,7 +143,7 @@ pub fn unusable_key() -> Error {
     )
 }
 
-/// A JSON body, read whole, with the request's [`Idempotency`].
+/// A JSON body, read whole, with the request's [`Idempotency`]. By its name utoipa knows that it is a body.
 pub struct Json<T> {
     pub idempotency: Idempotency,
     pub body: T,
@@ -156,6 +157,16 @@ pub struct OptionalJson<T> {
 
 /// A request that needs no body, read all the same, with its [`Idempotency`].
 pub struct NoBody(pub Idempotency);
+
+/// Reads the body to its end, and so knows the request's fingerprint.
+async fn read_whole(
+    unread: Result<UnreadBody>,
+    received: impl Future<Output = std::result::Result<Bytes, Problem>>,
+) -> std::result::Result<(Idempotency, Bytes), Problem> {
+    let unread = unread?;
+    let bytes = received.await?;
+    Ok((unread.with_digest(&sha256(&bytes)), bytes))
+}
 
 impl FromRequest for UnreadBody {
     type Error = Problem;
@@ -174,12 +185,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         let unread = UnreadBody::of(request);
         let received = receive_json(request, payload);
         Box::pin(async move {
-            let unread = unread?;
-            let bytes = received.await?;
-            Ok(Self {
-                idempotency: unread.with_digest(&sha256(&bytes)),
-                body: read_json(&bytes)?,
-            })
+            let (idempotency, bytes) = read_whole(unread, received).await?;
+            let body = read_json(&bytes)?;
+            Ok(Self { idempotency, body })
         })
     }
 }
@@ -192,12 +200,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
         let unread = UnreadBody::of(request);
         let received = receive_optional_json(request, payload);
         Box::pin(async move {
-            let unread = unread?;
-            let bytes = received.await?;
-            Ok(Self {
-                idempotency: unread.with_digest(&sha256(&bytes)),
-                body: read_optional_json(&bytes)?,
-            })
+            let (idempotency, bytes) = read_whole(unread, received).await?;
+            let body = read_optional_json(&bytes)?;
+            Ok(Self { idempotency, body })
         })
     }
 }
@@ -210,9 +215,8 @@ impl FromRequest for NoBody {
         let unread = UnreadBody::of(request);
         let received = receive(request, payload);
         Box::pin(async move {
-            let unread = unread?;
-            let bytes = received.await?;
-            Ok(Self(unread.with_digest(&sha256(&bytes))))
+            let (idempotency, _) = read_whole(unread, received).await?;
+            Ok(Self(idempotency))
         })
     }
 }
