@@ -16,8 +16,8 @@ impl IdempotencyKey {
             Some(quoted) => unquote(quoted)?,
             None => text.to_owned(),
         };
-        let is_key =
-            (1..=MAX_LENGTH).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_key = (1..=MAX_LENGTH).contains(&key.len())
+            && key.bytes().all(|byte| byte.is_ascii_graphic());
         is_key.then_some(Self(key))
     }
 

@@ -21,7 +21,7 @@ pub struct MailboxLimit {
 
 /// When a mail may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Departure {
+pub enum SendTime {
     Now,
     /// The mailbox has had its mails until then.
     At(Timestamp),
@@ -44,15 +44,15 @@ impl MailboxLimit {
         connection: &mut Connection,
         to: &EmailAddress,
         now: Timestamp,
-    ) -> Result<Departure> {
+    ) -> Result<SendTime> {
         let taken = rate_limits::take(connection, &self.one(to, now))?;
         if !taken.allowed {
-            return Ok(Departure::Never);
+            return Ok(SendTime::Never);
         }
         let wait = taken.full_at - self.at_once() - now.as_microseconds();
         Ok(match u64::try_from(wait) {
-            Ok(wait) if wait > 0 => Departure::At(now.plus(Duration::from_micros(wait))),
-            Ok(_) | Err(_) => Departure::Now,
+            Ok(wait) if wait > 0 => SendTime::At(now.plus(Duration::from_micros(wait))),
+            Ok(_) | Err(_) => SendTime::Now,
         })
     }
 

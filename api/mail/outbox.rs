@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::content::MailContent;
 use super::links::Links;
-use super::mailbox_limit::{Departure, MailboxLimit};
+use super::mailbox_limit::{MailboxLimit, SendTime};
 use crate::clock::new_id;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{MailId, OrganizationId};
@@ -36,7 +36,7 @@ pub enum Cause {
     /// Anybody else, or who has not proved to be the owner.
     Others,
     /// Anybody, within a limit of the mail's own, which lets it leave then.
-    Limited(Departure),
+    Limited(SendTime),
 }
 
 /// A mail to be queued.
@@ -78,10 +78,10 @@ impl Outbox {
         if mail.to.generated_address {
             return Ok(None);
         }
-        let departure = match (self.mailbox_limit, caused_by) {
+        let send_time = match (self.mailbox_limit, caused_by) {
             (Some(limit), Cause::Others) => limit.take(connection, &mail.to.email, now)?,
-            (None, Cause::Others) | (_, Cause::Owner) => Departure::Now,
-            (_, Cause::Limited(departure)) => departure,
+            (None, Cause::Others) | (_, Cause::Owner) => SendTime::Now,
+            (_, Cause::Limited(send_time)) => send_time,
         };
         let (id, kind) = (new_id::<MailId>(), mail.content.kind());
         let priority = mail.priority.unwrap_or(kind.priority());
@@ -101,9 +101,9 @@ impl Outbox {
             created_at: now,
             sent_at: None,
         };
-        let inserted = match departure {
-            Departure::Now => mails::insert(connection, &queued, (priority, now)),
-            Departure::At(then) => {
+        let inserted = match send_time {
+            SendTime::Now => mails::insert(connection, &queued, (priority, now)),
+            SendTime::At(then) => {
                 let deferred = Mail {
                     status: MailStatus::Deferred,
                     last_error: Some(format!("{MAILBOX_IS_FULL} It is sent at {then}.")),
@@ -111,7 +111,7 @@ impl Outbox {
                 };
                 mails::insert(connection, &deferred, (priority, then))
             }
-            Departure::Never => {
+            SendTime::Never => {
                 let given_up = Mail {
                     status: MailStatus::Failed,
                     last_error: Some(format!("{MAILBOX_IS_FULL} {TOO_MANY_WAIT}")),

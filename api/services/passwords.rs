@@ -24,7 +24,7 @@ use crate::domain::ids::MailId;
 use crate::domain::jobs::Priority;
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
-use crate::mail::mailbox_limit::Departure;
+use crate::mail::mailbox_limit::SendTime;
 use crate::mail::outbox::QueuedMail;
 use crate::store::accounts::{self, Account};
 use crate::store::mailed_tokens;
@@ -142,7 +142,7 @@ fn mail_link(tx: &mut UnitOfWork<'_>, account: &Account, priority: Option<Priori
             expires_at,
         },
     };
-    tx.queue_limited_mail(&mail, Departure::Now)?;
+    tx.queue_limited_mail(&mail, SendTime::Now)?;
     Ok(())
 }
 

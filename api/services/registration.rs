@@ -87,13 +87,13 @@ pub fn register(tx: &mut UnitOfWork<'_>, registration: Registration) -> Result<R
     let client = registration.client;
     tx.acting_as(Principal::Owner(account.clone()), |tx| {
         tx.transaction(|tx| {
-            let departure = verification::count_first(tx, &account.email)?;
+            let send_time = verification::count_first(tx, &account.email)?;
             insert(tx, &account)?;
             known_networks::remember(tx, account.id, &client)?;
             let joined = code
                 .map(|code| redemption::redeem(tx, &code, &account))
                 .transpose()?;
-            verification::send(tx, &account, departure)?;
+            verification::send(tx, &account, send_time)?;
             let device_token = known_devices::issue(tx, account.id, None)?;
             let issued = IssuedSession {
                 device_token: Some(device_token),

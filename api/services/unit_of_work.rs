@@ -14,7 +14,7 @@ use crate::domain::ids::{AccountId, MailId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::mail::Outbox;
-use crate::mail::mailbox_limit::Departure;
+use crate::mail::mailbox_limit::SendTime;
 use crate::mail::outbox::{Cause, QueuedMail};
 use crate::store::jobs::{self, NewJob};
 use crate::store::pool::TIMEOUT;
@@ -134,11 +134,11 @@ impl<'a> UnitOfWork<'a> {
     pub fn queue_limited_mail(
         &mut self,
         mail: &QueuedMail<'_>,
-        departure: Departure,
+        send_time: SendTime,
     ) -> Result<Option<MailId>> {
         let is_verified = mail.to.email_verified_at.is_some();
         let cause = if is_verified || !mail.to.email.has_subaddress() {
-            Cause::Limited(departure)
+            Cause::Limited(send_time)
         } else {
             Cause::Others
         };

@@ -21,7 +21,7 @@ use crate::domain::ids::{AccountId, MailId};
 use crate::domain::password::PasswordOrigin;
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
-use crate::mail::mailbox_limit::Departure;
+use crate::mail::mailbox_limit::SendTime;
 use crate::mail::outbox::QueuedMail;
 use crate::store::accounts::{self, Account};
 use crate::store::mailed_tokens;
@@ -41,16 +41,16 @@ pub fn mail_to(email: &EmailAddress) -> LimitRequest {
 
 /// Counts the first link to an address, and tells when it may leave. Where the address has had its mails,
 /// because accounts with it were registered and deleted, it waits: nobody keeps others from registering.
-pub fn count_first(tx: &mut UnitOfWork<'_>, email: &EmailAddress) -> Result<Departure> {
+pub fn count_first(tx: &mut UnitOfWork<'_>, email: &EmailAddress) -> Result<SendTime> {
     Ok(match limits::take_or_wait(tx, &[mail_to(email)])? {
-        None => Departure::Now,
-        Some(then) => Departure::At(then),
+        None => SendTime::Now,
+        Some(then) => SendTime::At(then),
     })
 }
 
 /// Queues a mail, which was counted, with a link that verifies the account's address, and one for somebody who
 /// has not registered; call it in the transaction of what asks for it.
-pub fn send(tx: &mut UnitOfWork<'_>, account: &Account, departure: Departure) -> Result<()> {
+pub fn send(tx: &mut UnitOfWork<'_>, account: &Account, send_time: SendTime) -> Result<()> {
     let id = account.id;
     let (token, expires_at) = mailed_links::issue(tx, TokenKind::VerifyEmail, id, LIFETIME)?;
     let (disowning, _) = mailed_links::issue(tx, TokenKind::DisownAccount, id, DISOWNING_LIFETIME)?;
@@ -66,7 +66,7 @@ pub fn send(tx: &mut UnitOfWork<'_>, account: &Account, departure: Departure) ->
             expires_at,
         },
     };
-    tx.queue_limited_mail(&mail, departure)?;
+    tx.queue_limited_mail(&mail, send_time)?;
     Ok(())
 }
 
@@ -92,7 +92,7 @@ pub fn resend(tx: &mut UnitOfWork<'_>) -> Result<()> {
     tx.transaction(|tx| {
         limits::take(tx, &[mail_to(&account.email)])?;
         mailed_tokens::delete_of_account(tx.connection, account.id, TokenKind::VerifyEmail)?;
-        send(tx, &account, Departure::Now)
+        send(tx, &account, SendTime::Now)
     })
 }
 

@@ -5,7 +5,7 @@ use crate::domain::imports::ImportStatus;
 use crate::domain::organization::MembershipStatus;
 use crate::error::{Error, Result};
 use crate::mail::MailContent;
-use crate::mail::mailbox_limit::Departure;
+use crate::mail::mailbox_limit::SendTime;
 use crate::mail::outbox::QueuedMail;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
@@ -36,7 +36,7 @@ pub(super) fn queue(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
     };
     if maker.email_verified_at.is_some() {
         // The owner has started it: it needs no place among what others send.
-        tx.queue_limited_mail(&mail, Departure::Now)?;
+        tx.queue_limited_mail(&mail, SendTime::Now)?;
     } else {
         tx.queue_mail(&mail)?;
     }

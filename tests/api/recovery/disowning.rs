@@ -1,6 +1,6 @@
 //! "This was not me": the second link of the mail that follows a registration.
 
-use rollcall::mail::mailbox_limit::Departure;
+use rollcall::mail::mailbox_limit::SendTime;
 use rollcall::services::verification;
 
 use super::*;
@@ -164,7 +164,7 @@ both_databases!(
         let school = app.school().await;
         let [ann, ..] = students(app, &school).await;
         let account = app.account(&ann.id);
-        app.as_cli(|tx| tx.transaction(|tx| verification::send(tx, &account, Departure::Now)))
+        app.as_cli(|tx| tx.transaction(|tx| verification::send(tx, &account, SendTime::Now)))
             .unwrap();
         let token = not_me(app, "ann@hill.example").await;
         app.disown(&token).await.expect_status(204);

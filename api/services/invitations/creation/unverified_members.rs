@@ -3,7 +3,7 @@
 
 use super::request::NewInvitations;
 use crate::error::{Code, Error, Result};
-use crate::mail::mailbox_limit::Departure;
+use crate::mail::mailbox_limit::SendTime;
 use crate::services::authorization::{Invite, Permit};
 use crate::services::limits;
 use crate::services::unit_of_work::UnitOfWork;
@@ -31,7 +31,7 @@ pub(super) fn promise_groups(
 /// Mails no more than the address may get: one that is full does not stop the others, and has links enough.
 fn mail_link(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
     match limits::take(tx, &[verification::mail_to(&account.email)]) {
-        Ok(()) => verification::send(tx, account, Departure::Now),
+        Ok(()) => verification::send(tx, account, SendTime::Now),
         Err(Error::Refused(refusal)) if refusal.code == Code::RateLimited => Ok(()),
         Err(error) => Err(error),
     }
