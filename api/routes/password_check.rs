@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::extract::{Authenticated, Guard as _, Sender};
+use super::extract::{Authenticated, Guard as _, RequestScope};
 use crate::crypto::password_hash::Verdict;
 use crate::domain::password::PasswordAttempt;
 use crate::error::Result;
@@ -14,13 +14,13 @@ use crate::services::sign_in::{
 /// Compares a password with the hash that a check is about. One that is too long for any account is hashed all the
 /// same, so that the time does not tell.
 pub async fn compare(
-    sender: &Sender,
+    scope: &RequestScope,
     check: &PasswordCheck,
     password: String,
 ) -> Result<Comparison> {
     let (hasher, by) = (
-        &sender.state.services.hasher,
-        sender.requester(check.subject()),
+        &scope.state.services.hasher,
+        scope.requester(check.subject()),
     );
     let Ok(attempt) = PasswordAttempt::parse(password) else {
         let verdict = hasher.verify(&by, None, String::new()).await?;
@@ -68,7 +68,7 @@ pub async fn reauthenticate(
         Reauthentication::Done(proof) => return Ok(proof),
         Reauthentication::Check(check) => check,
     };
-    let comparison = compare(request.sender(), &check, password.unwrap_or_default()).await;
+    let comparison = compare(request.scope(), &check, password.unwrap_or_default()).await;
     request
         .clone()
         .run(move |tx, ()| sign_in::complete_reauthentication(tx, check, comparison))

@@ -156,7 +156,7 @@ pub(super) async fn verify_email(
     let VerifyEmailRequest { token, password } = body;
     let link = PresentedLink {
         token: token.clone(),
-        refresh_token: refresh_cookie::presented(&http, &request.sender().state.services.config)?,
+        refresh_token: refresh_cookie::presented(&http, &request.scope().state.services.config)?,
         with_password: password.is_some(),
         client,
     };
@@ -184,7 +184,7 @@ async fn identify_by_password(
     check: PasswordCheck,
     password: String,
 ) -> Result<Registrant, Error> {
-    let comparison = compare(request.sender(), &check, password).await;
+    let comparison = compare(request.scope(), &check, password).await;
     request
         .clone()
         .run(move |tx, ()| verification::complete_identification(tx, check, comparison))

@@ -102,8 +102,8 @@ pub(super) async fn change_password(
         Prepared::Replayed(execution) => return Ok(execution.into()),
     };
     let proved = confirm(request.clone(), check, body.current_password).await?;
-    let by = request.sender().requester(proved.email.as_str());
-    let hasher = request.sender().state.services.hasher.clone();
+    let by = request.scope().requester(proved.email.as_str());
+    let hasher = request.scope().state.services.hasher.clone();
     let hash = hasher.hash(&by, new.to_hash_input().into_owned()).await?;
     request
         .run_once(idempotency, move |tx, ()| {
@@ -132,7 +132,7 @@ async fn confirm(
     check: PasswordCheck,
     password: String,
 ) -> Result<Account> {
-    let comparison = compare(request.sender(), &check, password).await;
+    let comparison = compare(request.scope(), &check, password).await;
     request
         .run(move |tx, ()| {
             sign_in::complete_confirmation(tx, check, comparison, "/current_password")
@@ -214,8 +214,8 @@ pub(super) async fn reset_password(
         Prepared::Ready(account) => account,
         Prepared::Replayed(execution) => return Ok(execution.into()),
     };
-    let by = request.sender().requester(account.email.as_str());
-    let hasher = request.sender().state.services.hasher.clone();
+    let by = request.scope().requester(account.email.as_str());
+    let hasher = request.scope().state.services.hasher.clone();
     let hash = hasher
         .hash(&by, password.to_hash_input().into_owned())
         .await?;

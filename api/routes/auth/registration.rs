@@ -150,10 +150,7 @@ pub(super) async fn register_account(
     ClientAddress(client): ClientAddress,
     idempotency::Json { idempotency, body }: idempotency::Json<RegisterRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let (state, info) = (
-        request.sender().state.clone(),
-        request.sender().info.clone(),
-    );
+    let (state, info) = (request.scope().state.clone(), request.scope().info.clone());
     let Fields {
         email,
         username,
@@ -170,7 +167,7 @@ pub(super) async fn register_account(
         Prepared::Ready(invite_code) => invite_code,
         Prepared::Replayed(execution) => return Ok(execution.into()),
     };
-    let by = request.sender().requester(email.as_str());
+    let by = request.scope().requester(email.as_str());
     let input = password.to_hash_input().into_owned();
     let registration = Registration {
         email,

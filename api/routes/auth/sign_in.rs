@@ -64,13 +64,13 @@ pub(super) async fn login(
         session,
         device_token,
     } = body.into_inner();
-    let state = request.sender().state.clone();
-    let user_agent = request.sender().info.user_agent.clone();
+    let state = request.scope().state.clone();
+    let user_agent = request.scope().info.user_agent.clone();
     let check = request
         .clone()
         .run(move |tx, ()| sign_in::begin(tx, &email, &client, device_token.as_deref()))
         .await?;
-    let comparison = compare(request.sender(), &check, password).await;
+    let comparison = compare(request.scope(), &check, password).await;
     let issued = request
         .run(move |tx, ()| sign_in::complete(tx, check, comparison, user_agent))
         .await?;
@@ -98,7 +98,7 @@ pub(super) async fn refresh_session(
     http: HttpRequest,
     OptionalJson(body): OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let state = request.sender().state.clone();
+    let state = request.scope().state.clone();
     let presented = presented_token(&http, body, &state.services.config)?;
     let (token, kind) = presented.ok_or_else(Error::not_signed_in)?;
     let issued = request
@@ -127,7 +127,7 @@ pub(super) async fn logout(
     OptionalJson(body): OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
     let mut response = HttpResponse::NoContent();
-    let config = request.sender().state.services.config.clone();
+    let config = request.scope().state.services.config.clone();
     let Some((token, kind)) = presented_token(&http, body, &config)? else {
         return Ok(response.finish());
     };

@@ -32,15 +32,15 @@ use crate::services::idempotency::{Execution, StoredResponse};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 
-/// What serves a request: the shared state, and what the request tells of itself.
+/// What a request is served with: the shared state, and what the request tells of itself.
 #[derive(Clone)]
-pub struct Sender {
+pub struct RequestScope {
     pub state: State,
     pub info: RequestInfo,
     pub client: Client,
 }
 
-impl Sender {
+impl RequestScope {
     /// For whom a password is hashed that this request brings.
     pub fn requester(&self, account: impl Into<String>) -> Requester {
         Requester::new(&self.client, account)
@@ -64,7 +64,7 @@ pub trait Guard: Sized + Send + 'static {
     type Permit;
 
     /// What serves the request.
-    fn sender(&self) -> &Sender;
+    fn scope(&self) -> &RequestScope;
 
     /// Recognises the sender and asks for the permit, then runs `work` as the sender.
     ///
@@ -109,7 +109,7 @@ pub trait Guard: Sized + Send + 'static {
         self,
         work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T>> {
-        let Sender { state, info, .. } = self.sender().clone();
+        let RequestScope { state, info, .. } = self.scope().clone();
         let context = info.context(state.services.clock.now());
         async move {
             state
@@ -126,7 +126,7 @@ pub trait Guard: Sized + Send + 'static {
         self,
         work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T>> {
-        let Sender { state, info, .. } = self.sender().clone();
+        let RequestScope { state, info, .. } = self.scope().clone();
         let context = info.context(state.services.clock.now());
         async move {
             state
@@ -179,12 +179,12 @@ pub enum Prepared<T> {
 
 /// Anybody: an operation that needs no credential.
 #[derive(Clone)]
-pub struct Anonymous(Sender);
+pub struct Anonymous(RequestScope);
 
 impl Guard for Anonymous {
     type Permit = ();
 
-    fn sender(&self) -> &Sender {
+    fn scope(&self) -> &RequestScope {
         &self.0
     }
 
@@ -204,22 +204,22 @@ impl Guard for Anonymous {
 /// The bearer of a credential of ours.
 #[derive(Clone)]
 pub struct Authenticated {
-    sender: Sender,
+    scope: RequestScope,
     credential: Credential,
 }
 
 impl Authenticated {
     fn of(request: &HttpRequest) -> Result<Self> {
-        let sender = Sender::of(request)?;
-        let credential = credential(request, &sender)?;
-        Ok(Self { sender, credential })
+        let scope = RequestScope::of(request)?;
+        let credential = credential(request, &scope)?;
+        Ok(Self { scope, credential })
     }
 }
 
-fn credential(request: &HttpRequest, sender: &Sender) -> Result<Credential> {
-    let now = sender.state.services.clock.now();
+fn credential(request: &HttpRequest, scope: &RequestScope) -> Result<Credential> {
+    let now = scope.state.services.clock.now();
     let text = bearer(request).ok_or_else(Error::not_signed_in)?;
-    Credential::recognise(text, &sender.state.signing, now)
+    Credential::recognise(text, &scope.state.signing, now)
 }
 
 fn bearer(request: &HttpRequest) -> Option<&str> {
@@ -235,8 +235,8 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
 impl Guard for Authenticated {
     type Permit = ();
 
-    fn sender(&self) -> &Sender {
-        &self.sender
+    fn scope(&self) -> &RequestScope {
+        &self.scope
     }
 
     fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
@@ -261,8 +261,8 @@ pub struct BeforePasswordChange(Authenticated);
 impl Guard for BeforePasswordChange {
     type Permit = ();
 
-    fn sender(&self) -> &Sender {
-        self.0.sender()
+    fn scope(&self) -> &RequestScope {
+        self.0.scope()
     }
 
     fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
@@ -282,15 +282,15 @@ impl Guard for BeforePasswordChange {
 /// Anybody; who brings a good credential acts as its bearer. One that is not good counts for nothing.
 #[derive(Clone)]
 pub struct OptionallyAuthenticated {
-    sender: Sender,
+    scope: RequestScope,
     credential: Option<Credential>,
 }
 
 impl Guard for OptionallyAuthenticated {
     type Permit = ();
 
-    fn sender(&self) -> &Sender {
-        &self.sender
+    fn scope(&self) -> &RequestScope {
+        &self.scope
     }
 
     fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
@@ -344,8 +344,8 @@ impl<P> InOrganization<P> {
 impl<P: Permission + 'static> Guard for InOrganization<P> {
     type Permit = Permit<P>;
 
-    fn sender(&self) -> &Sender {
-        self.authenticated.sender()
+    fn scope(&self) -> &RequestScope {
+        self.authenticated.scope()
     }
 
     fn lock(&self, tx: &mut UnitOfWork<'_>) -> Result<()> {
@@ -385,8 +385,8 @@ pub struct InGroup<P> {
 impl<P: Permission + 'static> Guard for InGroup<P> {
     type Permit = GroupPermit<P>;
 
-    fn sender(&self) -> &Sender {
-        self.authenticated.sender()
+    fn scope(&self) -> &RequestScope {
+        self.authenticated.scope()
     }
 
     fn lock(&self, tx: &mut UnitOfWork<'_>) -> Result<()> {
@@ -432,7 +432,7 @@ impl FromRequest for Anonymous {
     type Future = Ready<std::result::Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Sender::of(request).map(Self).map_err(Problem::from))
+        ready(RequestScope::of(request).map(Self).map_err(Problem::from))
     }
 }
 
@@ -460,9 +460,9 @@ impl FromRequest for OptionallyAuthenticated {
     type Future = Ready<std::result::Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let guard = Sender::of(request).map(|sender| Self {
-            credential: credential(request, &sender).ok(),
-            sender,
+        let guard = RequestScope::of(request).map(|scope| Self {
+            credential: credential(request, &scope).ok(),
+            scope,
         });
         ready(guard.map_err(Problem::from))
     }

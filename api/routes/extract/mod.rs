@@ -20,7 +20,7 @@ pub use client_address::ClientAddress;
 pub use form::{FieldReason, Form};
 pub use guard::{
     Anonymous, Authenticated, BeforePasswordChange, GroupPath, Guard, InGroup, InOrganization,
-    MemberPath, OptionallyAuthenticated, OrganizationPath, Prepared, Sender,
+    MemberPath, OptionallyAuthenticated, OrganizationPath, Prepared, RequestScope,
 };
 pub use idempotency::{IDEMPOTENCY_KEY, Idempotency, IdempotencyHeader, REPLAYED};
 pub use patch::nullable;

@@ -92,7 +92,7 @@ async fn send(
     (import, file): (ImportId, ResultFile),
     delimiter: Option<Delimiter>,
 ) -> Result<HttpResponse, Problem> {
-    let state = request.sender().state.clone();
+    let state = request.scope().state.clone();
     let mut download = request
         .change(move |tx, permit| results::open(tx, &permit, import, file))
         .await?

@@ -163,7 +163,7 @@ fn depends_on_fields(fault: &Error) -> bool {
 }
 
 fn read_and_submit(uploader: &Uploader, arriving: mpsc::Receiver<Piece>) -> Result<Execution> {
-    let services = &uploader.request.sender().state.services;
+    let services = &uploader.request.scope().state.services;
     let mut source = ChannelReader {
         arriving,
         current: Bytes::new(),
@@ -185,7 +185,7 @@ fn read_and_submit(uploader: &Uploader, arriving: mpsc::Receiver<Piece>) -> Resu
 
 fn submit(uploader: &Uploader, staged: &Staged, submission: Submission) -> Result<Execution> {
     let request = uploader.request.clone();
-    let state = request.sender().state.clone();
+    let state = request.scope().state.clone();
     let Submission {
         options,
         read_options: _,

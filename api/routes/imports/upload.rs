@@ -28,7 +28,7 @@ pub(super) async fn create(
     unread: UnreadBody,
     form: Multipart,
 ) -> Result<HttpResponse> {
-    let uploads = request.sender().state.uploads.clone();
+    let uploads = request.scope().state.uploads.clone();
     let uploader = Uploader::permitted(request).await?;
     let place = uploads.take(uploader.by()).await.map_err(no_place)?;
     let reader = ReaderThread::start(uploader)?;

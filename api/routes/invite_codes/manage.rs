@@ -34,7 +34,7 @@ pub(super) async fn update<G>(
 where
     G: Guard<Permit: Into<ManagedCode>>,
 {
-    let now = request.sender().state.services.clock.now();
+    let now = request.scope().state.services.clock.now();
     let changes = body.into_changes(now)?;
     let body = request
         .change(move |tx, permit| {
@@ -63,7 +63,7 @@ pub(super) async fn get_qr<G>(request: G, format: QrFormat) -> Result<HttpRespon
 where
     G: Guard<Permit: Into<ReadableCode>>,
 {
-    let outbox = request.sender().state.services.outbox.clone();
+    let outbox = request.scope().state.services.outbox.clone();
     let code = request
         .run(|tx, permit| invite_codes::get(tx, &permit.into()))
         .await?;

@@ -46,7 +46,7 @@ pub async fn export_members(
     let query = query.into_inner();
     let (order, delimiter) = (query.order(), query.delimiter);
     let filter = query.into_filter()?;
-    let state = request.sender().state.clone();
+    let state = request.scope().state.clone();
     let mut export = request
         .change(move |tx, permit| export::open(tx, &permit, filter, order))
         .await?

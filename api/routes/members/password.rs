@@ -104,9 +104,9 @@ pub async fn reset_member_password(
         return Ok(Execution::Replayed(response).into());
     }
     let by = request
-        .sender()
+        .scope()
         .requester(request.organization().to_string());
-    let hasher = &request.sender().state.services.hasher;
+    let hasher = &request.scope().state.services.hasher;
     let new = NewPassword {
         hash: hasher
             .hash(&by, chosen.to_hash_input().into_owned())
