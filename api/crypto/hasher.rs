@@ -2,8 +2,9 @@
 //!
 //! Argon2 wants a core and a memory buffer for as long as it runs. Threads of our own, each with its
 //! buffer, keep that off the threads that serve. There are two lanes, each as wide as the machine:
-//! people who are signing in, and imports. In the first, clients and their accounts take turns. The second runs at nice 10, so the system's scheduler
-//! lets a sign-in have nine tenths of a core even while an import uses all of them.
+//! people who are signing in, and imports. In the first, clients and their accounts take turns. The second
+//! runs at nice 10, so the system's scheduler lets a sign-in have nine tenths of a core even while an import
+//! uses all of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
