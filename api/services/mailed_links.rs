@@ -26,6 +26,7 @@ pub(super) fn issue(
         invitation_id: None,
         created_at: now,
         expires_at,
+        used_at: None,
     };
     mailed_tokens::insert(tx.connection, &token.hash(), &stored)?;
     Ok((token, expires_at))

@@ -13,12 +13,13 @@ use super::sessions;
 use super::sign_in::{self, Comparison, PasswordCheck};
 use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
-use crate::crypto::token::{Token, TokenKind};
+use crate::crypto::token::{Token, TokenHash, TokenKind};
 use crate::domain::client_address::Client;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{AccountEvent, AddedBy, DomainEvent};
 use crate::domain::ids::{AccountId, MailId};
 use crate::domain::password::PasswordOrigin;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::mailbox_limit::SendTime;
@@ -141,14 +142,16 @@ pub enum Identification {
 /// Begins to find out whether the bearer of a link has registered the account.
 ///
 /// # Errors
-/// `token_invalid`, also of an address that is verified; `not_signed_in` where nothing is shown beside the link;
+/// `token_invalid`, also of a link that was used; `not_signed_in` where nothing is shown beside the link;
 /// `rate_limited`.
 pub fn identify(tx: &mut UnitOfWork<'_>, link: &PresentedLink) -> Result<Identification> {
-    let account = owner_of(tx, &link.token)?;
+    let Link {
+        account, used_at, ..
+    } = find_link(tx, &link.token)?;
     if is_signed_in(tx, account.id, link.refresh_token.as_deref())? {
         return Ok(Identification::Done(Registrant::Session));
     }
-    if account.email_verified_at.is_some() {
+    if used_at.is_some() {
         return Err(not_good());
     }
     if link.with_password {
@@ -197,13 +200,25 @@ pub fn complete_identification(
     Ok(Registrant::Password(account.password_hash))
 }
 
-/// The account of a link that verifies its address.
-fn owner_of(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Account> {
+/// A link that verifies the address of whoever registered it.
+struct Link {
+    hash: TokenHash,
+    account: Account,
+    used_at: Option<Timestamp>,
+}
+
+fn find_link(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Link> {
     let token = Token::presented(TokenKind::VerifyEmail, presented).ok_or_else(not_good)?;
-    let known = mailed_tokens::find(tx.connection, TokenKind::VerifyEmail, &token.hash())?
+    let hash = token.hash();
+    let known = mailed_tokens::find(tx.connection, TokenKind::VerifyEmail, &hash)?
         .filter(|known| known.expires_at > tx.now())
         .ok_or_else(not_good)?;
-    accounts::find(tx.connection, known.account_id)?.ok_or_else(not_good)
+    let account = accounts::find(tx.connection, known.account_id)?.ok_or_else(not_good)?;
+    Ok(Link {
+        hash,
+        account,
+        used_at: known.used_at,
+    })
 }
 
 /// Verifies an address by a mailed link, for the person who registered the account. The link stays until it
@@ -218,7 +233,7 @@ pub fn verify(
     presented: &str,
     registrant: &Registrant,
 ) -> Result<Verified> {
-    let owner = owner_of(tx, presented)?;
+    let owner = find_link(tx, presented)?.account;
     let id = owner.id;
     let actor = acting(tx, owner);
     tx.acting_as(actor, |tx| {
@@ -231,7 +246,10 @@ pub fn verify(
                 return Err(Error::account_deactivated());
             }
             // A link that was replaced meanwhile is good no more.
-            owner_of(tx, presented)?;
+            let link = find_link(tx, presented)?;
+            require_unused(registrant, &link)?;
+            let now = tx.now();
+            mailed_tokens::mark_used(tx.connection, &link.hash, now)?;
             let joins = verify_email(tx, &account)?;
             Ok(Verified { account, joins })
         })
@@ -250,6 +268,14 @@ fn acting(tx: &UnitOfWork<'_>, owner: Account) -> Principal {
         | Principal::Anonymous
         | Principal::CommandLine
         | Principal::System => Principal::Owner(owner),
+    }
+}
+
+/// A link is good once; a session of the account that shows it again gets the same answer.
+fn require_unused(registrant: &Registrant, link: &Link) -> Result<()> {
+    match (registrant, link.used_at) {
+        (Registrant::Session, _) | (Registrant::Password(_), None) => Ok(()),
+        (Registrant::Password(_), Some(_)) => Err(not_good()),
     }
 }
 

@@ -19,6 +19,8 @@ pub struct MailedToken {
     pub invitation_id: Option<InvitationId>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+    /// Where it stays after its use.
+    pub used_at: Option<Timestamp>,
 }
 
 #[derive(Insertable)]
@@ -85,6 +87,14 @@ pub fn consume(
         .filter(mailed_tokens::kind.eq(kind))
         .filter(mailed_tokens::expires_at.gt(now));
     Ok(diesel::delete(good).execute(connection)? == 1)
+}
+
+/// Notes that a token is used, which stays until it expires.
+pub fn mark_used(connection: &mut Connection, hash: &TokenHash, now: Timestamp) -> Result<()> {
+    diesel::update(mailed_tokens::table.find(hash.as_bytes()))
+        .set(mailed_tokens::used_at.eq(Some(now)))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Deletes every token of this kind of an account.

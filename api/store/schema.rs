@@ -362,6 +362,7 @@ table! {
         invitation_id -> Nullable<Id>,
         created_at -> UtcTimestamp,
         expires_at -> UtcTimestamp,
+        used_at -> Nullable<UtcTimestamp>,
     }
 }
 

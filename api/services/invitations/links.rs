@@ -46,6 +46,7 @@ pub(super) fn queue(
         invitation_id: Some(invitation.id),
         created_at: now,
         expires_at: invitation.expires_at,
+        used_at: None,
     };
     Ok(QueuedLink {
         mail: tx.queue_mail(&mail)?,

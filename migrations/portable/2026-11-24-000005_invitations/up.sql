@@ -47,7 +47,9 @@ CREATE TABLE mailed_tokens (
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     invitation_id uuid REFERENCES invitations (id) ON DELETE CASCADE,
     created_at timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    -- Of a link that verifies an address, which stays until it expires.
+    used_at timestamptz
 );
 CREATE INDEX mailed_tokens_account ON mailed_tokens (account_id, kind);
 CREATE INDEX mailed_tokens_invitation ON mailed_tokens (invitation_id);

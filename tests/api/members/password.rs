@@ -214,6 +214,7 @@ both_databases!(older_links_to_choose_a_password_are_dead, |app| {
             invitation_id: None,
             created_at: app.now(),
             expires_at: app.now().plus(std::time::Duration::from_secs(3600)),
+            used_at: None,
         };
         mailed_tokens::insert(&mut connection, &token.hash(), &kept).unwrap();
     }

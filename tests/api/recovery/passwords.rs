@@ -191,6 +191,7 @@ fn instructions(app: &App, person: &Person<'_>, invited: bool) -> String {
         invitation_id: invitation,
         created_at: now,
         expires_at,
+        used_at: None,
     };
     mailed_tokens::insert(&mut connection, &token.hash(), &kept).unwrap();
     token.reveal().to_owned()
