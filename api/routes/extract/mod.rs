@@ -1,5 +1,6 @@
 //! What handlers take: who calls, and fields made into values.
 
+mod authenticated;
 pub mod body;
 pub mod client_address;
 pub mod fingerprint;
@@ -8,21 +9,23 @@ mod form;
 pub mod framework;
 mod guard;
 pub mod idempotency;
+mod in_organization;
 mod patch;
 mod query;
 pub mod reading;
 pub mod request_info;
+mod request_scope;
 mod token;
 
 pub use crate::services::idempotency::StoredResponse;
+pub use authenticated::{Anonymous, Authenticated, BeforePasswordChange, OptionallyAuthenticated};
 pub use body::{Json, OptionalJson};
 pub use client_address::ClientAddress;
 pub use form::{FieldReason, Form};
-pub use guard::{
-    Anonymous, Authenticated, BeforePasswordChange, GroupPath, Guard, InGroup, InOrganization,
-    MemberPath, OptionallyAuthenticated, OrganizationPath, Prepared, RequestScope,
-};
+pub use guard::{Guard, Prepared};
 pub use idempotency::{IDEMPOTENCY_KEY, Idempotency, IdempotencyHeader, REPLAYED};
+pub use in_organization::{GroupPath, InGroup, InOrganization, MemberPath, OrganizationPath};
 pub use patch::nullable;
 pub use query::{Query, time_or_day};
+pub use request_scope::RequestScope;
 pub use token::{optional_token, token};

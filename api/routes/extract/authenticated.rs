@@ -1,0 +1,194 @@
+//! Guards by what a request proves of its sender: a credential, or nothing.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest};
+
+use super::guard::Guard;
+use super::request_scope::RequestScope;
+use crate::error::{Code, Error, Result};
+use crate::routes::problem::Problem;
+use crate::services::authentication::{
+    Credential, authenticate, authenticate_before_password_change,
+};
+use crate::services::context::Principal;
+use crate::services::unit_of_work::UnitOfWork;
+
+/// Anybody: an operation that needs no credential.
+#[derive(Clone)]
+pub struct Anonymous(RequestScope);
+
+impl Guard for Anonymous {
+    type Permit = ();
+
+    fn scope(&self) -> &RequestScope {
+        &self.0
+    }
+
+    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn authorize<T>(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
+    ) -> Result<T> {
+        work(tx, ())
+    }
+}
+
+impl FromRequest for Anonymous {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(RequestScope::of(request).map(Self).map_err(Problem::from))
+    }
+}
+
+/// The bearer of a credential of ours.
+#[derive(Clone)]
+pub struct Authenticated {
+    scope: RequestScope,
+    credential: Credential,
+}
+
+impl Authenticated {
+    pub(super) fn of(request: &HttpRequest) -> Result<Self> {
+        let scope = RequestScope::of(request)?;
+        let credential = credential(request, &scope)?;
+        Ok(Self { scope, credential })
+    }
+}
+
+fn credential(request: &HttpRequest, scope: &RequestScope) -> Result<Credential> {
+    let now = scope.state.services.clock.now();
+    let text = bearer(request).ok_or_else(Error::not_signed_in)?;
+    Credential::recognise(text, &scope.state.signing, now)
+}
+
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let header = request
+        .headers()
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?;
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl Guard for Authenticated {
+    type Permit = ();
+
+    fn scope(&self) -> &RequestScope {
+        &self.scope
+    }
+
+    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn authorize<T>(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
+    ) -> Result<T> {
+        let principal = authenticate(tx, &self.credential)?;
+        tx.acting_as(principal, |tx| work(tx, ()))
+    }
+}
+
+impl FromRequest for Authenticated {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request).map_err(Problem::from))
+    }
+}
+
+/// The bearer of a credential of ours, also while they have to change their password: for the few operations
+/// that this takes. Every other guard refuses them.
+#[derive(Clone)]
+pub struct BeforePasswordChange(Authenticated);
+
+impl Guard for BeforePasswordChange {
+    type Permit = ();
+
+    fn scope(&self) -> &RequestScope {
+        self.0.scope()
+    }
+
+    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn authorize<T>(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
+    ) -> Result<T> {
+        let principal = authenticate_before_password_change(tx, &self.0.credential)?;
+        tx.acting_as(principal, |tx| work(tx, ()))
+    }
+}
+
+impl FromRequest for BeforePasswordChange {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let guard = Authenticated::of(request).map(Self);
+        ready(guard.map_err(Problem::from))
+    }
+}
+
+/// Anybody; who brings a good credential acts as its bearer. One that is not good counts for nothing.
+#[derive(Clone)]
+pub struct OptionallyAuthenticated {
+    scope: RequestScope,
+    credential: Option<Credential>,
+}
+
+impl Guard for OptionallyAuthenticated {
+    type Permit = ();
+
+    fn scope(&self) -> &RequestScope {
+        &self.scope
+    }
+
+    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn authorize<T>(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
+    ) -> Result<T> {
+        let principal = match &self.credential {
+            Some(credential) => authenticate(tx, credential),
+            None => Ok(Principal::Anonymous),
+        };
+        match principal {
+            Err(error) if error.code() == Code::NotSignedIn => work(tx, ()),
+            principal => tx.acting_as(principal?, |tx| work(tx, ())),
+        }
+    }
+}
+
+impl FromRequest for OptionallyAuthenticated {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let guard = RequestScope::of(request).map(|scope| Self {
+            credential: credential(request, &scope).ok(),
+            scope,
+        });
+        ready(guard.map_err(Problem::from))
+    }
+}
