@@ -12,7 +12,9 @@ use crate::domain::ids::{AccountId, OrganizationId};
 use crate::error::{Code, Error, Result};
 use crate::store::memberships::Membership;
 use crate::store::organizations::Organization;
-use crate::store::{accounts, managed_accounts, memberships as membership_store, seats};
+use crate::store::{
+    account_deletion, accounts, managed_accounts, memberships as membership_store, seats,
+};
 
 /// Ends a membership within the caller's transaction, publishes it, and tells what it was. Revokes what
 /// the organization has offered to the account, unless who leaves had registered and never verified the address; an
@@ -124,7 +126,7 @@ fn delete_with_offers(tx: &mut UnitOfWork<'_>, id: AccountId) -> Result<()> {
         return takeover::delete_keeping_invitations(tx, &account);
     }
     invitations::revoke_of_account(tx, id)?;
-    accounts::delete(tx.connection, id)
+    account_deletion::delete(tx.connection, id)
 }
 
 /// The refusal names the organization that the owner has to look after first. An organization deletes only

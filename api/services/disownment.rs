@@ -9,7 +9,7 @@ use crate::crypto::token::{Token, TokenKind};
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::{self, Account};
-use crate::store::{Attempt, mailed_tokens, pending_joins};
+use crate::store::{Attempt, account_passwords, mailed_tokens, pending_joins};
 
 /// Deletes an account that registered itself and whose address was never verified, by a mailed link that is
 /// good once. Another account loses its password, its sessions and the API keys that it created: so does one
@@ -67,7 +67,7 @@ fn delete(tx: &mut UnitOfWork<'_>, account: &Account, token: &Token) -> Result<b
 fn secure(tx: &mut UnitOfWork<'_>, account: &Account, token: &Token) -> Result<()> {
     accounts::lock(tx.connection, account.id)?.ok_or_else(not_good)?;
     use_up(tx, token)?;
-    accounts::remove_password(tx.connection, account.id)?;
+    account_passwords::remove(tx.connection, account.id)?;
     mailed_tokens::delete_of_account(tx.connection, account.id, TokenKind::VerifyEmail)?;
     pending_joins::delete_of_account(tx.connection, account.id)?;
     credentials::revoke_all(tx, account.id)?;

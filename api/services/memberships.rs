@@ -8,7 +8,7 @@ use crate::domain::organization::GroupRole;
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::{self, Account};
 use crate::store::memberships::{self, Membership};
-use crate::store::{group_members, organizations, seats};
+use crate::store::{account_deletion, group_members, organizations, seats};
 
 /// Locks the organization, the account and so its membership until the transaction ends.
 ///
@@ -42,7 +42,7 @@ pub(super) fn lock_all_of(
     for organization in &locked {
         organizations::lock(tx.connection, *organization)?;
     }
-    if !accounts::lock_for_deletion(tx.connection, account)? {
+    if !account_deletion::lock_for_deletion(tx.connection, account)? {
         return Err(Error::not_found("account"));
     }
     let is_locked = |organization: &OrganizationId| locked.contains(organization);

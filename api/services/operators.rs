@@ -9,7 +9,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::{self, Account};
-use crate::store::{mailed_tokens, pending_joins, sessions};
+use crate::store::{mailed_tokens, operators, pending_joins, sessions};
 
 /// Who is to be an operator, with the hash of their password.
 pub struct NewOperator {
@@ -57,7 +57,7 @@ fn promote(
 ) -> Result<AccountId> {
     let known = accounts::find_by_email(tx.connection, email)?
         .ok_or_else(|| Error::internal("the account has just vanished"))?;
-    accounts::turn_into_operator(tx.connection, known.id, password_hash)?;
+    operators::promote(tx.connection, known.id, password_hash)?;
     for kind in LINKS {
         mailed_tokens::delete_of_account(tx.connection, known.id, kind)?;
     }
@@ -74,7 +74,7 @@ fn promote(
 pub fn revoke(tx: &mut UnitOfWork<'_>, email: EmailAddress) -> Result<()> {
     tx.transaction(|tx| {
         let known = accounts::find_by_email(tx.connection, &email)?.ok_or_else(no_such_operator)?;
-        if !accounts::revoke_operator(tx.connection, known.id)? {
+        if !operators::revoke(tx.connection, known.id)? {
             return Err(no_such_operator());
         }
         let ended_sessions = sessions::delete_all(tx.connection, known.id, None)?;
@@ -96,5 +96,5 @@ fn no_such_operator() -> Error {
 
 /// The operators, by their addresses.
 pub fn list(tx: &mut UnitOfWork<'_>) -> Result<Vec<Account>> {
-    accounts::operators(tx.connection)
+    operators::list(tx.connection)
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::store::invite_codes as code_store;
 use crate::store::organizations::Organization;
 use crate::store::{
-    accounts, imports, invitations, managed_accounts, memberships, organizations, seats,
+    account_deletion, imports, invitations, managed_accounts, memberships, organizations, seats,
 };
 
 /// Deletes the organizations that an account founded and in which it is alone: nobody is left without it.
@@ -59,14 +59,14 @@ fn lock_for_deletion(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> R
     imports::delete_all(tx.connection, organization)?;
     code_store::lock_all(tx.connection, organization)?;
     organizations::lock(tx.connection, organization)?;
-    accounts::lock_managed_for_deletion(tx.connection, organization)?;
+    account_deletion::lock_managed_for_deletion(tx.connection, organization)?;
     invitations::delete_all(tx.connection, organization)?;
     seats::lock_all(tx.connection, organization)
 }
 
 /// Deletes the accounts that only this organization has. Publishes it before, as the actor's may be one.
 fn delete_managed_accounts(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
-    let events: Vec<_> = accounts::managed_only_here(tx.connection, organization)?
+    let events: Vec<_> = account_deletion::managed_only_here(tx.connection, organization)?
         .into_iter()
         .map(|(account, email)| DomainEvent::Account {
             account,
@@ -74,7 +74,7 @@ fn delete_managed_accounts(tx: &mut UnitOfWork<'_>, organization: OrganizationId
         })
         .collect();
     events::publish_all(tx, &events)?;
-    accounts::delete_managed_only_here(tx.connection, organization)
+    account_deletion::delete_managed_only_here(tx.connection, organization)
 }
 
 /// Before the deletion, which may take the actor's account with it: the event then keeps the name.

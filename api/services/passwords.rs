@@ -27,8 +27,7 @@ use crate::mail::MailContent;
 use crate::mail::mailbox_limit::SendTime;
 use crate::mail::outbox::QueuedMail;
 use crate::store::accounts::{self, Account};
-use crate::store::mailed_tokens;
-use crate::store::sessions;
+use crate::store::{account_passwords, mailed_tokens, sessions};
 
 /// How long a link for a forgotten password is good.
 const RESET_LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -42,7 +41,7 @@ pub fn change(tx: &mut UnitOfWork<'_>, proved: &Account, new: &str) -> Result<()
     let current = tx.context.principal.session()?.session;
     tx.transaction(|tx| {
         let id = proved.id;
-        if !accounts::change_password(tx.connection, proved, new)? {
+        if !account_passwords::change(tx.connection, proved, new)? {
             return Err(Error::wrong_password("/current_password"));
         }
         mailed_tokens::delete_of_account(tx.connection, id, TokenKind::SetPassword)?;
@@ -184,7 +183,7 @@ pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str, client: &Clie
             redemption::lock_pending_joins(tx, account.id)?;
             // The account before its links: of two links that are used at once, one waits for the
             // other.
-            if !accounts::set_own_password(tx.connection, account.id, hash)? {
+            if !account_passwords::set_own(tx.connection, account.id, hash)? {
                 // Deactivated at this moment, or gone with the invitation that had made it.
                 let refusal = bearer(tx, presented).err();
                 return Err(refusal.unwrap_or_else(Error::account_deactivated));

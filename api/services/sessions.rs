@@ -16,6 +16,7 @@ use crate::domain::events::{AccountEvent, DomainEvent, SessionEvent};
 use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
+use crate::store::account_passwords;
 use crate::store::accounts::{self, Account};
 use crate::store::sessions::{self, Session};
 
@@ -58,7 +59,7 @@ pub fn start(
             // Hashing took a while: a password that was changed meanwhile opens nothing any more.
             let proved = account.password_hash.as_deref();
             let proved = proved.ok_or_else(Error::wrong_credentials)?;
-            if !accounts::replace_password_hash(tx.connection, account.id, proved, proved)? {
+            if !account_passwords::replace_hash(tx.connection, account.id, proved, proved)? {
                 return Err(Error::wrong_credentials());
             }
             let issued = insert(tx, account, user_agent)?;

@@ -15,6 +15,7 @@ use crate::crypto::password_hash::Verdict;
 use crate::domain::client_address::Client;
 use crate::domain::email_address::EmailAddress;
 use crate::error::{Code, Error, Result};
+use crate::store::account_passwords;
 use crate::store::accounts::{self, Account};
 
 /// A password check that has been counted.
@@ -319,7 +320,7 @@ fn keep_rehash(
     let (Some(new), Some(known)) = (rehash, account.password_hash.as_deref()) else {
         return Ok(account);
     };
-    if accounts::replace_password_hash(tx.connection, account.id, known, &new)? {
+    if account_passwords::replace_hash(tx.connection, account.id, known, &new)? {
         account.password_hash = Some(new);
     }
     Ok(account)

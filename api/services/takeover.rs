@@ -15,7 +15,9 @@ use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
 use crate::store::accounts::{self, Account};
-use crate::store::{Attempt, invitations, memberships as membership_store, organizations};
+use crate::store::{
+    Attempt, account_deletion, invitations, memberships as membership_store, organizations,
+};
 
 /// How long a registration holds an address that is not verified.
 const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -155,12 +157,12 @@ fn replace(tx: &mut UnitOfWork<'_>, old: &Account, new: &Account) -> Result<()> 
 
 /// Inserts the new account, gives it the invitations to the address, and deletes the old one.
 fn substitute(tx: &mut UnitOfWork<'_>, old: &Account, new: &Account) -> Result<()> {
-    accounts::free_address(tx.connection, old.id)?;
+    account_deletion::free_address(tx.connection, old.id)?;
     if !accounts::insert(tx.connection, new)? {
         return Err(Error::conflict("the address was just taken"));
     }
     invitations::move_to(tx.connection, old.id, new.id)?;
-    accounts::delete(tx.connection, old.id)
+    account_deletion::delete(tx.connection, old.id)
 }
 
 /// Deletes a locked account without memberships, and keeps the invitations to its address: an account that nobody

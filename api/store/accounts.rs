@@ -8,11 +8,10 @@ use diesel::prelude::*;
 use super::Connection;
 use super::backend::each_backend;
 use super::member_grams;
-use super::schema::{accounts, invitations, memberships};
+use super::schema::{accounts, memberships};
 use crate::clock::new_id;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::invitations::InvitationStatus;
 use crate::domain::language::Language;
 use crate::domain::organization::MembershipStatus;
 use crate::domain::password::PasswordOrigin;
@@ -195,46 +194,6 @@ pub fn lock(connection: &mut Connection, id: AccountId) -> Result<Option<Account
     find(connection, id)
 }
 
-/// Deletes accounts that were added in the same transaction.
-pub fn delete_new(connection: &mut Connection, ids: &[AccountId]) -> Result<()> {
-    diesel::delete(accounts::table.filter(accounts::id.eq_any(ids))).execute(connection)?;
-    Ok(())
-}
-
-/// Deletes an account that nobody has used and in which no other organization has a share. `false`, and
-/// nothing changed, where it is not so.
-pub fn delete_unused(
-    connection: &mut Connection,
-    id: AccountId,
-    organization: OrganizationId,
-) -> Result<bool> {
-    let unused = managed_only_by(organization)
-        .filter(accounts::id.eq(id))
-        .filter(accounts::password_hash.is_null())
-        .filter(accounts::last_active_at.eq(Timestamp::EPOCH))
-        .filter(accounts::email_verified_at.is_null());
-    Ok(diesel::delete(unused).execute(connection)? == 1)
-}
-
-/// The accounts that the organization manages and in which no other has a share: no membership, no
-/// pending invitation.
-#[diesel::dsl::auto_type]
-fn managed_only_by(organization: OrganizationId) -> _ {
-    let pending: InvitationStatus = InvitationStatus::Pending;
-    let elsewhere = memberships::table
-        .filter(memberships::account_id.eq(accounts::id))
-        .filter(memberships::organization_id.ne(organization));
-    let invited_elsewhere = invitations::table
-        .filter(invitations::account_id.eq(accounts::id.nullable()))
-        .filter(invitations::organization_id.ne(organization))
-        .filter(invitations::status.eq(pending));
-    accounts::table
-        .filter(accounts::managed_by_organization_id.eq(organization))
-        .filter(accounts::operator.eq(false))
-        .filter(diesel::dsl::not(diesel::dsl::exists(elsewhere)))
-        .filter(diesel::dsl::not(diesel::dsl::exists(invited_elsewhere)))
-}
-
 /// Renames the account; the database repeats its search key in the memberships.
 pub fn rename(connection: &mut Connection, account: &Account, username: &Username) -> Result<()> {
     let search_key = member_key(username, &account.email);
@@ -245,74 +204,6 @@ pub fn rename(connection: &mut Connection, account: &Account, username: &Usernam
         ))
         .execute(connection)?;
     member_grams::write_anew(connection, account.id, &search_key)
-}
-
-/// Puts a new hash in the place of `known`; `false` where another change was faster.
-pub fn replace_password_hash(
-    connection: &mut Connection,
-    id: AccountId,
-    known: &str,
-    new: &str,
-) -> Result<bool> {
-    let account = accounts::table
-        .find(id)
-        .filter(accounts::password_hash.eq(known));
-    let changed = diesel::update(account)
-        .set(accounts::password_hash.eq(new))
-        .execute(connection)?;
-    Ok(changed == 1)
-}
-
-/// Puts the hash of a password that its bearer has chosen in the place of the one they know; `false` where
-/// another change was faster.
-pub fn change_password(connection: &mut Connection, known: &Account, new: &str) -> Result<bool> {
-    let account = accounts::table
-        .find(known.id)
-        .filter(accounts::password_hash.eq(&known.password_hash));
-    let changed = diesel::update(account)
-        .set((
-            accounts::password_hash.eq(new),
-            accounts::password_origin.eq(known.password_origin.of_next()),
-            accounts::must_change_password.eq(false),
-        ))
-        .execute(connection)?;
-    Ok(changed == 1)
-}
-
-/// Gives the account a password that its owner has just chosen, whatever was there before; `false`
-/// where the account is gone or deactivated.
-pub fn set_own_password(connection: &mut Connection, id: AccountId, hash: &str) -> Result<bool> {
-    let active = accounts::table
-        .find(id)
-        .filter(accounts::deactivated_at.is_null());
-    let changed = diesel::update(active)
-        .set((
-            accounts::password_hash.eq(hash),
-            accounts::password_origin.eq(PasswordOrigin::Owner),
-            accounts::must_change_password.eq(false),
-        ))
-        .execute(connection)?;
-    Ok(changed == 1)
-}
-
-/// Takes the password away: nobody signs in until the owner of the mailbox has set another.
-pub fn remove_password(connection: &mut Connection, id: AccountId) -> Result<()> {
-    diesel::update(accounts::table.find(id))
-        .set((
-            accounts::password_hash.eq(None::<String>),
-            accounts::must_change_password.eq(false),
-        ))
-        .execute(connection)?;
-    Ok(())
-}
-
-/// Frees the address of an account that is to be deleted in the same transaction. The id takes its place: it
-/// is no address, so that nobody can have registered it.
-pub fn free_address(connection: &mut Connection, id: AccountId) -> Result<()> {
-    diesel::update(accounts::table.find(id))
-        .set(accounts::email.eq(id.to_string()))
-        .execute(connection)?;
-    Ok(())
 }
 
 /// Marks the address as verified; `false` where it was.
@@ -343,45 +234,6 @@ pub fn set_language(connection: &mut Connection, id: AccountId, language: Langua
         .set(accounts::language.eq(language))
         .execute(connection)?;
     Ok(())
-}
-
-/// Makes an account an operator's own: open, with this password, managed by no organization, and registered by
-/// the command line, not by whoever had typed the address.
-pub fn turn_into_operator(
-    connection: &mut Connection,
-    id: AccountId,
-    password_hash: &str,
-) -> Result<()> {
-    diesel::update(accounts::table.find(id))
-        .set((
-            accounts::operator.eq(true),
-            accounts::password_hash.eq(password_hash),
-            accounts::password_origin.eq(PasswordOrigin::Owner),
-            accounts::must_change_password.eq(false),
-            accounts::managed_by_organization_id.eq(None::<OrganizationId>),
-            accounts::deactivated_at.eq(None::<Timestamp>),
-            accounts::self_registered.eq(false),
-        ))
-        .execute(connection)?;
-    Ok(())
-}
-
-/// Takes an operator's right away; `false` where the account is no operator's.
-pub fn revoke_operator(connection: &mut Connection, id: AccountId) -> Result<bool> {
-    let operator = accounts::table.find(id).filter(accounts::operator.eq(true));
-    let revoked = diesel::update(operator)
-        .set(accounts::operator.eq(false))
-        .execute(connection)?;
-    Ok(revoked == 1)
-}
-
-/// The operators of the installation, by their addresses.
-pub fn operators(connection: &mut Connection) -> Result<Vec<Account>> {
-    Ok(accounts::table
-        .filter(accounts::operator.eq(true))
-        .order(accounts::email.asc())
-        .select(Account::as_select())
-        .load(connection)?)
 }
 
 /// The precision of "last active"; a finer one would be a write at every request.
@@ -429,62 +281,5 @@ pub fn lock_unverified_of(connection: &mut Connection, emails: &[EmailAddress]) 
             unverified.for_no_key_update().load::<AccountId>(postgres)?;
         }
     }
-    Ok(())
-}
-
-/// Locks the account so that nothing new can refer to it, such as another membership, until the
-/// transaction ends; `false` where it is gone. SQLite runs one write transaction at a time.
-pub fn lock_for_deletion(connection: &mut Connection, id: AccountId) -> Result<bool> {
-    let account = accounts::table.find(id).select(accounts::id);
-    let found: Option<AccountId> = match connection {
-        Connection::Sqlite(sqlite) => account.first(sqlite).optional()?,
-        Connection::Postgres(postgres) => account.for_update().first(postgres).optional()?,
-    };
-    Ok(found.is_some())
-}
-
-/// Deletes an account with everything that belongs to it.
-pub fn delete(connection: &mut Connection, id: AccountId) -> Result<()> {
-    diesel::delete(accounts::table.find(id)).execute(connection)?;
-    Ok(())
-}
-
-/// Locks the accounts that the organization manages, so that nobody can let them in elsewhere until the
-/// transaction ends. SQLite runs one write transaction at a time.
-pub fn lock_managed_for_deletion(
-    connection: &mut Connection,
-    organization: OrganizationId,
-) -> Result<()> {
-    let managed = accounts::table
-        .filter(accounts::managed_by_organization_id.eq(organization))
-        .order(accounts::id.asc())
-        .select(accounts::id);
-    match connection {
-        Connection::Sqlite(_) => {}
-        Connection::Postgres(postgres) => {
-            managed.for_update().load::<AccountId>(postgres)?;
-        }
-    }
-    Ok(())
-}
-
-/// The accounts that [`delete_managed_only_here`] deletes, with their addresses. Lock them first.
-pub fn managed_only_here(
-    connection: &mut Connection,
-    organization: OrganizationId,
-) -> Result<Vec<(AccountId, EmailAddress)>> {
-    Ok(managed_only_by(organization)
-        .order(accounts::id.asc())
-        .select((accounts::id, accounts::email))
-        .load(connection)?)
-}
-
-/// Deletes the accounts that the organization manages and in which no other has a share. Lock them first:
-/// the condition is evaluated once.
-pub fn delete_managed_only_here(
-    connection: &mut Connection,
-    organization: OrganizationId,
-) -> Result<()> {
-    diesel::delete(managed_only_by(organization)).execute(connection)?;
     Ok(())
 }

@@ -4,6 +4,8 @@
 //! A query for what a request names takes the connection, then the organization's id, so that it reads
 //! that organization's data only. What hangs on a row that was found so is read by that row's id.
 
+pub mod account_deletion;
+pub mod account_passwords;
 pub mod accounts;
 pub mod api_keys;
 pub mod audit_events;
@@ -31,6 +33,7 @@ pub mod member_list;
 mod member_order;
 pub mod memberships;
 pub mod migrations;
+pub mod operators;
 pub mod organizations;
 pub mod page;
 pub mod pending_groups;

@@ -16,7 +16,8 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::Invitation;
 use crate::store::memberships::Membership;
 use crate::store::{
-    accounts, invitations, managed_accounts, memberships as membership_store, organizations,
+    account_deletion, accounts, invitations, managed_accounts, memberships as membership_store,
+    organizations,
 };
 
 /// Ends an invitation. An account that it made and nobody has used is deleted with it.
@@ -57,7 +58,7 @@ fn lock(tx: &mut UnitOfWork<'_>, permit: &Permit<Invite>, id: InvitationId) -> R
     match (known.account_id, known.kind) {
         // It may be deleted: a stronger lock later would wait for those who wait for the invitation.
         (Some(account), InvitationKind::NewAccount) => {
-            accounts::lock_for_deletion(tx.connection, account)?;
+            account_deletion::lock_for_deletion(tx.connection, account)?;
         }
         (Some(account), InvitationKind::Join) => {
             accounts::lock(tx.connection, account)?;
@@ -85,7 +86,7 @@ fn delete_account_of(
         require_may_remove(permit, &membership)?;
         offboarding::end(tx, &membership, Departure::Removed)?;
     }
-    if !accounts::delete_unused(tx.connection, id, organization)? {
+    if !account_deletion::delete_unused(tx.connection, id, organization)? {
         managed_accounts::release(tx.connection, organization, id)?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use rollcall::domain::ids::{AccountId, InvitationId, OrganizationId};
-use rollcall::store::{accounts, invitations, seats};
+use rollcall::store::{account_deletion, accounts, invitations, seats};
 use serde_json::json;
 
 use super::{outcomes, sent, verify};
@@ -164,7 +164,7 @@ async fn during_deletion(
 ) -> TestResponse {
     let (invitation, account) = ids(app, path);
     app.during(
-        move |tx| accounts::lock_for_deletion(tx.connection, account).map(|_| ()),
+        move |tx| account_deletion::lock_for_deletion(tx.connection, account).map(|_| ()),
         request,
         move |tx| invitations::lock(tx.connection, invitation).map(|_| ()),
     )

@@ -10,7 +10,7 @@ use crate::domain::organization::AccountType;
 use crate::error::{Error, Result};
 use crate::services::authorization::{Invite, Permit};
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::{accounts, invitations, seats};
+use crate::store::{account_deletion, invitations, seats};
 
 /// Who has a reserved seat, and the outcomes of those who have none.
 #[derive(Default)]
@@ -52,7 +52,7 @@ fn delete_new_accounts(tx: &mut UnitOfWork<'_>, invitees: &[Invitee]) -> Result<
         .filter(|invitee| invitee.kind == InvitationKind::NewAccount)
         .map(|invitee| invitee.account.id)
         .collect();
-    accounts::delete_new(tx.connection, &new)
+    account_deletion::delete_new(tx.connection, &new)
 }
 
 /// Leaves out those whom another transaction has invited since they were resolved, and releases their

@@ -1,0 +1,117 @@
+//! How accounts end: alone, with their organization, or in the transaction that added them.
+
+use diesel::prelude::*;
+
+use super::Connection;
+use super::schema::{accounts, invitations, memberships};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::invitations::InvitationStatus;
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+
+/// Deletes accounts that were added in the same transaction.
+pub fn delete_new(connection: &mut Connection, ids: &[AccountId]) -> Result<()> {
+    diesel::delete(accounts::table.filter(accounts::id.eq_any(ids))).execute(connection)?;
+    Ok(())
+}
+
+/// Deletes an account that nobody has used and in which no other organization has a share. `false`, and
+/// nothing changed, where it is not so.
+pub fn delete_unused(
+    connection: &mut Connection,
+    id: AccountId,
+    organization: OrganizationId,
+) -> Result<bool> {
+    let unused = managed_only_by(organization)
+        .filter(accounts::id.eq(id))
+        .filter(accounts::password_hash.is_null())
+        .filter(accounts::last_active_at.eq(Timestamp::EPOCH))
+        .filter(accounts::email_verified_at.is_null());
+    Ok(diesel::delete(unused).execute(connection)? == 1)
+}
+
+/// Frees the address of an account that is to be deleted in the same transaction. The id takes its place: it
+/// is no address, so that nobody can have registered it.
+pub fn free_address(connection: &mut Connection, id: AccountId) -> Result<()> {
+    diesel::update(accounts::table.find(id))
+        .set(accounts::email.eq(id.to_string()))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Locks the account so that nothing new can refer to it, such as another membership, until the
+/// transaction ends; `false` where it is gone. SQLite runs one write transaction at a time.
+pub fn lock_for_deletion(connection: &mut Connection, id: AccountId) -> Result<bool> {
+    let account = accounts::table.find(id).select(accounts::id);
+    let found: Option<AccountId> = match connection {
+        Connection::Sqlite(sqlite) => account.first(sqlite).optional()?,
+        Connection::Postgres(postgres) => account.for_update().first(postgres).optional()?,
+    };
+    Ok(found.is_some())
+}
+
+/// Deletes an account with everything that belongs to it.
+pub fn delete(connection: &mut Connection, id: AccountId) -> Result<()> {
+    diesel::delete(accounts::table.find(id)).execute(connection)?;
+    Ok(())
+}
+
+/// Locks the accounts that the organization manages, so that nobody can let them in elsewhere until the
+/// transaction ends. SQLite runs one write transaction at a time.
+pub fn lock_managed_for_deletion(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> Result<()> {
+    let managed = accounts::table
+        .filter(accounts::managed_by_organization_id.eq(organization))
+        .order(accounts::id.asc())
+        .select(accounts::id);
+    match connection {
+        Connection::Sqlite(_) => {}
+        Connection::Postgres(postgres) => {
+            managed.for_update().load::<AccountId>(postgres)?;
+        }
+    }
+    Ok(())
+}
+
+/// The accounts that [`delete_managed_only_here`] deletes, with their addresses. Lock them first.
+pub fn managed_only_here(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> Result<Vec<(AccountId, EmailAddress)>> {
+    Ok(managed_only_by(organization)
+        .order(accounts::id.asc())
+        .select((accounts::id, accounts::email))
+        .load(connection)?)
+}
+
+/// Deletes the accounts that the organization manages and in which no other has a share. Lock them first:
+/// the condition is evaluated once.
+pub fn delete_managed_only_here(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> Result<()> {
+    diesel::delete(managed_only_by(organization)).execute(connection)?;
+    Ok(())
+}
+
+/// The accounts that the organization manages and in which no other has a share: no membership, no
+/// pending invitation.
+#[diesel::dsl::auto_type]
+fn managed_only_by(organization: OrganizationId) -> _ {
+    let pending: InvitationStatus = InvitationStatus::Pending;
+    let elsewhere = memberships::table
+        .filter(memberships::account_id.eq(accounts::id))
+        .filter(memberships::organization_id.ne(organization));
+    let invited_elsewhere = invitations::table
+        .filter(invitations::account_id.eq(accounts::id.nullable()))
+        .filter(invitations::organization_id.ne(organization))
+        .filter(invitations::status.eq(pending));
+    accounts::table
+        .filter(accounts::managed_by_organization_id.eq(organization))
+        .filter(accounts::operator.eq(false))
+        .filter(diesel::dsl::not(diesel::dsl::exists(elsewhere)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(invited_elsewhere)))
+}
