@@ -70,48 +70,63 @@ struct Bulk<'a> {
     changed: HashSet<AccountId>,
 }
 
+/// For whom nothing changes.
+struct Refused {
+    /// They would become staff without having earned it.
+    untrusted: HashSet<AccountId>,
+    /// No seat of the new type is free.
+    seatless: HashSet<AccountId>,
+}
+
 impl Bulk<'_> {
+    /// Changes those for whom nothing speaks against it, each once.
     fn apply(
         &mut self,
         tx: &mut UnitOfWork<'_>,
         asked: &[AccountId],
     ) -> Result<Vec<(AccountId, BulkOutcome)>> {
-        let mut seen = HashSet::new();
-        let firsts: Vec<_> = asked
-            .iter()
-            .copied()
-            .filter(|id| seen.insert(*id))
-            .collect();
-        let untrusted = self.untrusted(tx, &firsts)?;
-        let trusted: Vec<_> = firsts
-            .into_iter()
-            .filter(|id| self.members.contains_key(id) && !untrusted.contains(id))
-            .collect();
-        let without_seat = self.change_types(tx, &trusted)?;
-        let others: Vec<_> = trusted
-            .into_iter()
-            .filter(|id| !without_seat.contains(id))
-            .collect();
+        let members = self.members_among(asked);
+        let untrusted = self.untrusted(tx, &members)?;
+        let trusted = without(members, &untrusted);
+        let seatless = self.change_types(tx, &trusted)?;
+        let others = without(trusted, &seatless);
         self.add_to_groups(tx, &others)?;
         self.remove_from_groups(tx, &others)?;
-        let mut seen = HashSet::new();
-        let outcome = |id: &AccountId| {
-            if !seen.insert(*id) {
-                BulkOutcome::DuplicateInRequest
-            } else if !self.members.contains_key(id) {
-                BulkOutcome::NotFound
-            } else if untrusted.contains(id) {
-                BulkOutcome::EmailNotVerified
-            } else if without_seat.contains(id) {
-                BulkOutcome::NoSeat
-            } else if self.changed.contains(id) {
-                BulkOutcome::Updated
-            } else {
-                BulkOutcome::Unchanged
-            }
+        let refused = Refused {
+            untrusted,
+            seatless,
         };
-        let outcomes: Vec<_> = asked.iter().map(outcome).collect();
-        Ok(asked.iter().copied().zip(outcomes).collect())
+        Ok(self.outcomes(asked, &refused))
+    }
+
+    /// Those of them who are members, each once.
+    fn members_among(&self, asked: &[AccountId]) -> Vec<AccountId> {
+        let mut seen = HashSet::new();
+        let is_first = |id: &AccountId| self.members.contains_key(id) && seen.insert(*id);
+        asked.iter().copied().filter(is_first).collect()
+    }
+
+    fn outcomes(&self, asked: &[AccountId], refused: &Refused) -> Vec<(AccountId, BulkOutcome)> {
+        let mut seen = HashSet::new();
+        let outcome = |id: &AccountId| match seen.insert(*id) {
+            true => (*id, self.outcome(id, refused)),
+            false => (*id, BulkOutcome::DuplicateInRequest),
+        };
+        asked.iter().map(outcome).collect()
+    }
+
+    fn outcome(&self, id: &AccountId, refused: &Refused) -> BulkOutcome {
+        if !self.members.contains_key(id) {
+            BulkOutcome::NotFound
+        } else if refused.untrusted.contains(id) {
+            BulkOutcome::EmailNotVerified
+        } else if refused.seatless.contains(id) {
+            BulkOutcome::NoSeat
+        } else if self.changed.contains(id) {
+            BulkOutcome::Updated
+        } else {
+            BulkOutcome::Unchanged
+        }
     }
 
     /// Those who would become staff without having earned it.
@@ -232,6 +247,12 @@ impl Bulk<'_> {
             named: asked.len(),
         }
     }
+}
+
+fn without(ids: Vec<AccountId>, excluded: &HashSet<AccountId>) -> Vec<AccountId> {
+    ids.into_iter()
+        .filter(|id| !excluded.contains(id))
+        .collect()
 }
 
 /// Refuses groups that the organization does not have, naming the field of the request.
