@@ -11,6 +11,19 @@ pub(super) const EDGE: char = ' ';
 /// The weight of a letter that nobody of the region writes.
 const UNKNOWN: f64 = -4.5;
 
+/// The weight of a letter between neighbours of kinds (vowels, consonants, edges) that the list has it between.
+const SEEN_AMONG_KINDS: f64 = -0.3;
+
+/// The same where the list has it nowhere between such.
+const UNSEEN_AMONG_KINDS: f64 = -1.3;
+
+/// The weights of a pair, by what the list has: three words with it or more, one or two, the letter beside others
+/// of the neighbour's kind, and nothing like it.
+const FREQUENT_PAIR: f64 = -0.3;
+const SEEN_PAIR: f64 = -0.7;
+const PAIR_OF_SEEN_KINDS: f64 = -1.5;
+const UNSEEN_PAIR: f64 = -2.5;
+
 pub(super) fn is_letter(character: char) -> bool {
     character.is_alphabetic() && !matches!(character, 'ª' | 'º')
 }
@@ -152,9 +165,9 @@ impl Model {
         }
         let kinds = (Kind::of(before), letter, Kind::of(behind));
         let of_kinds = if self.kinds_of_triples.contains(&kinds) {
-            -0.3
+            SEEN_AMONG_KINDS
         } else {
-            -1.3
+            UNSEEN_AMONG_KINDS
         };
         of_kinds
             + self.weight_of_pair([before, letter], (Kind::of(before), letter, true))
@@ -163,10 +176,10 @@ impl Model {
 
     fn weight_of_pair(&self, pair: [char; 2], kinds: (Kind, char, bool)) -> f64 {
         match self.pairs.get(&pair) {
-            Some(3..) => -0.3,
-            Some(_) => -0.7,
-            None if self.kinds_of_pairs.contains(&kinds) => -1.5,
-            None => -2.5,
+            Some(3..) => FREQUENT_PAIR,
+            Some(_) => SEEN_PAIR,
+            None if self.kinds_of_pairs.contains(&kinds) => PAIR_OF_SEEN_KINDS,
+            None => UNSEEN_PAIR,
         }
     }
 }

@@ -8,8 +8,39 @@
 use super::letters::{self, EDGE, is_letter, lower};
 use super::region::{Region, Script};
 
-/// The weight from which a character makes its word implausible.
+// How plausible it is that a character stands where it does, in steps. They were set by hand until names in 26
+// languages were told apart best; what a word of `words.txt` shows is in `letters`.
+
+/// As in every list: the apostrophe of O’Brien.
+const USUAL: f64 = -0.3;
+/// As in many lists: 2nd floor with its °, a price.
+const FREQUENT: f64 = -0.5;
+/// As in some: a dash that stands alone, a name in lower case.
+const COMMON: f64 = -0.7;
+/// A quotation mark around a name.
+const QUOTED: f64 = -1.0;
+/// An ordinal, or a blank that does not break, behind a word.
+const UNCOMMON: f64 = -1.5;
+/// An accent typed for an apostrophe, a trade mark, a letter beside a sign or a digit, "à" as a word.
+const ODD: f64 = -2.0;
+/// A dash within a word.
+const VERY_ODD: f64 = -2.5;
+/// A letter alone that is no word of the region: in other scripts the name of a class, as "7А".
+const LONE: f64 = -2.8;
+/// The same in Latin letters, whose classes are ASCII.
+const LONE_OF_LATIN: f64 = -3.1;
+/// Capitals in the middle, signs in a row, "7ß".
+const RARE: f64 = -3.0;
+/// A sign of passwords within a word.
+const VERY_RARE: f64 = -3.5;
+/// An apostrophe where no name has one, a small letter before a capital.
+const HARDLY_EVER: f64 = -4.0;
+/// From here on a character makes its word implausible: a capital behind a small letter, an unknown sign in a word.
 const IMPLAUSIBLE: f64 = -5.0;
+/// A letter of another script than its neighbours, lines and boxes.
+const FOREIGN: f64 = -6.0;
+/// A sign that stands within no word of any language.
+const NEVER: f64 = -7.0;
 
 /// The weight of a word.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +103,7 @@ impl Place<'_> {
         let (before, letter, behind) = (self.before(), self.character(), self.behind());
         let is_foreign = |other: char| is_letter(other) && Script::of(other) != region.script();
         if [before, letter, behind].into_iter().any(is_foreign) {
-            return -6.0;
+            return FOREIGN;
         }
         if !is_letter(before) && !is_letter(behind) {
             return weight_of_lone(letter, region);
@@ -85,8 +116,8 @@ impl Place<'_> {
         let in_place = [neighbour(before), lower(letter), neighbour(behind)];
         letters::weight(in_place, region)
             + self.weight_of_case()
-            + if beside_sign { -2.0 } else { 0.0 }
-            + if before.is_ascii_digit() { -2.0 } else { 0.0 }
+            + if beside_sign { ODD } else { 0.0 }
+            + if before.is_ascii_digit() { ODD } else { 0.0 }
     }
 
     /// Names begin with a capital, or are capitals as a whole.
@@ -96,9 +127,9 @@ impl Place<'_> {
         let (capital_before, capital_behind) = (is_capital(before), is_capital(behind));
         if is_capital(letter) {
             if !starts && !capital_before {
-                -5.0
+                IMPLAUSIBLE
             } else if !starts && !ends && !capital_behind {
-                -3.0
+                RARE
             } else {
                 0.0
             }
@@ -108,13 +139,13 @@ impl Place<'_> {
                 .checked_sub(2)
                 .map_or(EDGE, |place| at(self.word, place));
             if capital_behind && (starts || capital_before) {
-                -5.0
+                IMPLAUSIBLE
             } else if capital_behind {
-                -4.0
+                HARDLY_EVER
             } else if capital_before && is_capital(second) {
-                -3.0
+                RARE
             } else if starts && !ends && Script::of(letter) == Script::Latin {
-                -0.7
+                COMMON
             } else {
                 0.0
             }
@@ -125,9 +156,9 @@ impl Place<'_> {
         let (before, sign, behind) = (self.before(), self.character(), self.behind());
         if sign == '\u{a0}' {
             return match (is_letter(before), is_letter(behind)) {
-                (_, true) if !is_capital(behind) => -3.5,
-                (true, false) => -1.5,
-                (true | false, _) => -0.3,
+                (_, true) if !is_capital(behind) => VERY_RARE,
+                (true, false) => UNCOMMON,
+                (true | false, _) => USUAL,
             };
         }
         let beside_sign = [before, behind].into_iter().any(is_strange_sign);
@@ -137,7 +168,7 @@ impl Place<'_> {
             (false, true) => weight_before_word(sign, before),
             (false, false) => weight_apart(sign, before, behind),
         };
-        alone + if beside_sign { -3.0 } else { 0.0 }
+        alone + if beside_sign { RARE } else { 0.0 }
     }
 
     fn weight_within_word(self) -> f64 {
@@ -146,15 +177,15 @@ impl Place<'_> {
         let is_last = at(self.word, self.place + 2) == EDGE;
         let is_apostrophe_place = is_capital(behind) || (lower(behind) == 's' && is_last);
         match sign {
-            '’' | '\u{2bc}' if is_apostrophe_place => -0.3,
-            '’' | '\u{2bc}' if self.place == 1 => -2.0,
-            '‘' | '´' if is_apostrophe_place || self.place == 1 => -2.0,
-            '’' | '\u{2bc}' | '‘' | '´' => -4.0,
+            '’' | '\u{2bc}' if is_apostrophe_place => USUAL,
+            '’' | '\u{2bc}' if self.place == 1 => ODD,
+            '‘' | '´' if is_apostrophe_place || self.place == 1 => ODD,
+            '’' | '\u{2bc}' | '‘' | '´' => HARDLY_EVER,
             // Gal·la, in Catalan.
-            '·' if lower(before) == lower(behind) => -1.5,
-            '–' | '—' => -2.5,
-            sign if is_typed_sign(sign) => -3.5,
-            _ => -7.0,
+            '·' if lower(before) == lower(behind) => UNCOMMON,
+            '–' | '—' => VERY_ODD,
+            sign if is_typed_sign(sign) => VERY_RARE,
+            _ => NEVER,
         }
     }
 }
@@ -163,11 +194,11 @@ impl Place<'_> {
 /// alone more often.
 fn weight_of_lone(letter: char, region: Region) -> f64 {
     if letters::is_word(letter, region) {
-        -2.0
+        ODD
     } else if region.script() == Script::Latin {
-        -3.1
+        LONE_OF_LATIN
     } else {
-        -2.8
+        LONE
     }
 }
 
@@ -191,19 +222,19 @@ fn is_strange_sign(sign: char) -> bool {
 
 fn weight_behind_word(sign: char, behind: char) -> f64 {
     match sign {
-        _ if is_quotation_mark(sign) => -1.0,
-        'ª' | 'º' | '°' => -1.5,
-        '®' | '™' | '©' | '…' => -2.0,
-        _ if behind.is_ascii_digit() || is_typed_sign(sign) => -3.0,
+        _ if is_quotation_mark(sign) => QUOTED,
+        'ª' | 'º' | '°' => UNCOMMON,
+        '®' | '™' | '©' | '…' => ODD,
+        _ if behind.is_ascii_digit() || is_typed_sign(sign) => RARE,
         _ => IMPLAUSIBLE,
     }
 }
 
 fn weight_before_word(sign: char, before: char) -> f64 {
     match sign {
-        _ if is_quotation_mark(sign) => -1.0,
-        '¿' | '¡' => -1.0,
-        _ if before.is_ascii_digit() || is_typed_sign(sign) => -3.0,
+        _ if is_quotation_mark(sign) => QUOTED,
+        '¿' | '¡' => QUOTED,
+        _ if before.is_ascii_digit() || is_typed_sign(sign) => RARE,
         _ => IMPLAUSIBLE,
     }
 }
@@ -211,12 +242,12 @@ fn weight_before_word(sign: char, before: char) -> f64 {
 fn weight_apart(sign: char, before: char, behind: char) -> f64 {
     let (behind_digit, before_digit) = (before.is_ascii_digit(), behind.is_ascii_digit());
     match sign {
-        '°' | '²' | '³' | 'º' | 'ª' | '½' if behind_digit => -0.5,
-        '€' | '£' | '§' | '–' if behind_digit || before_digit => -0.5,
-        '–' | '—' | '…' | '•' | '€' | '£' | '§' | '°' | '·' => -0.7,
-        _ if is_quotation_mark(sign) => -0.7,
+        '°' | '²' | '³' | 'º' | 'ª' | '½' if behind_digit => FREQUENT,
+        '€' | '£' | '§' | '–' if behind_digit || before_digit => FREQUENT,
+        '–' | '—' | '…' | '•' | '€' | '£' | '§' | '°' | '·' => COMMON,
+        _ if is_quotation_mark(sign) => COMMON,
         // Lines, boxes and mathematics.
-        '¤' | '\u{2190}'..='\u{2fff}' => -6.0,
-        _ => -3.0,
+        '¤' | '\u{2190}'..='\u{2fff}' => FOREIGN,
+        _ => RARE,
     }
 }

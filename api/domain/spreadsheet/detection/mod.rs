@@ -22,6 +22,24 @@ const MARGIN: f64 = 2.0;
 /// How much less plausible it is that one more language is needed for the letters.
 const LANGUAGE: f64 = 2.0;
 
+/// How much less plausible an encoding is than the one before it in `Encoding::SINGLE_BYTE`, which people use more
+/// often: it decides between readings that are alike, and outweighs no letter.
+const RARER: f64 = 0.15;
+
+/// What the characters beyond ASCII of a word have to weigh each, on the average: as a letter between neighbours
+/// of known kinds that it was never seen beside.
+const FLOOR_OF_WORD: f64 = -3.2;
+
+/// The same for a text as a whole, in Latin letters: most of a name is ASCII, and any of a hundred others may
+/// stand in it, of which a list of names shows few places.
+const FLOOR_OF_LATIN: f64 = -2.6;
+
+/// The same in other scripts: every letter counts, and the list has seen each in most of its places.
+const FLOOR_OF_OTHER_SCRIPTS: f64 = -1.6;
+
+/// Of how many words one may be implausible: foreign names and slips are in every list.
+const ONE_IMPLAUSIBLE_OF: usize = 10;
+
 /// Whether bytes, of which the last sequence may be cut off, look like UTF-8.
 ///
 /// Text in an encoding with a byte for each character holds next to no sequence that is valid in UTF-8.
@@ -97,7 +115,8 @@ impl Reading {
             let of_word = weigh(&word, region);
             weight += of_word.sum;
             upper += count;
-            let is_implausible = of_word.has_implausible || of_word.sum < -3.2 * f64::from(count);
+            let is_implausible =
+                of_word.has_implausible || of_word.sum < FLOOR_OF_WORD * f64::from(count);
             implausible += usize::from(is_implausible);
             text.extend(word.iter().chain([&' ']));
         }
@@ -105,16 +124,15 @@ impl Reading {
         let further = further_languages(&letters, region) + usize::from(!is_of_script);
         weight -= LANGUAGE * f64::from(u8::try_from(further).unwrap_or(u8::MAX));
         let floor = if region.script() == Script::Latin {
-            -2.6
+            FLOOR_OF_LATIN
         } else {
-            -1.6
+            FLOOR_OF_OTHER_SCRIPTS
         };
         Some(Self {
             encoding,
             text,
-            is_plausible: implausible * 10 <= words.len() + 5 && weight >= floor * f64::from(upper),
-            // Which of them people use more often.
-            weight: weight - 0.15 * f64::from(order),
+            is_plausible: are_few(implausible, words.len()) && weight >= floor * f64::from(upper),
+            weight: weight - RARER * f64::from(order),
         })
     }
 
@@ -123,6 +141,11 @@ impl Reading {
             .first()
             .is_none_or(|second| self.weight - second.weight >= MARGIN)
     }
+}
+
+/// Whether so many implausible words are to be expected among all; a part of one is rounded.
+const fn are_few(implausible: usize, words: usize) -> bool {
+    implausible * ONE_IMPLAUSIBLE_OF <= words + ONE_IMPLAUSIBLE_OF / 2
 }
 
 fn decoded(word: &[u8], table: &UpperHalf) -> Option<Vec<char>> {
