@@ -93,6 +93,7 @@ fn members_are_found_by_any_spelling_of_an_address() {
         ("bücher o'neill", &mira),
         ("xn--bcher-kva.example", &mira),
         ("example mira", &mira),
+        ("oneill\nmira", &mira),
         ("jean-luc@x.org", &jean),
         ("jean‑luc", &jean),
         ("luc jean", &jean),
@@ -105,11 +106,11 @@ fn members_are_found_by_any_spelling_of_an_address() {
     for search in [
         "mira@bacher.example",
         "miraoneill mirabücher",
-        "oneill\nmira",
+        "mira bacher",
     ] {
         let words = SearchWords::parse(search).unwrap();
-        let found = words.iter().all(|word| mira.contains(word));
-        assert_eq!(found, search.contains('\n'), "{search}");
+        let is_found = words.iter().all(|word| mira.contains(word));
+        assert!(!is_found, "{search}");
     }
 }
 
