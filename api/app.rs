@@ -151,7 +151,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
             .into_utoipa_app()
             .configure(routes::mount)
             .into_app()
-            .wrap(from_fn(documentation::settle_method))
+            .wrap(from_fn(documentation::require_known_method))
             .wrap(from_fn(middleware::observe))
             .wrap(Compress::default())
             .wrap(cors::cors(&state.services.config))

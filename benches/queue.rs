@@ -154,7 +154,7 @@ async fn a_reset_behind_invitations(mails: usize) {
     println!("a password reset behind {mails} invitations: {took:.2?}, with {left} still to leave");
 }
 
-fn is_reset(mail: &support::smtp::Taken) -> bool {
+fn is_reset(mail: &support::smtp::SmtpMail) -> bool {
     mail.text.contains("/set-password") || mail.parsed().subject.contains("password")
 }
 

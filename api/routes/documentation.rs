@@ -83,7 +83,7 @@ impl DocumentedPath {
 ///
 /// # Errors
 /// Those of the request itself.
-pub async fn settle_method<B: MessageBody>(
+pub async fn require_known_method<B: MessageBody>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, ActixError> {

@@ -71,11 +71,11 @@ pub fn take(tx: &mut UnitOfWork<'_>, requests: &[LimitRequest]) -> Result<()> {
     let refused = tx.transaction(|tx| {
         for request in requests {
             match take_one(tx, request)? {
-                Taken::Unlimited => {}
+                LimitDecision::Unlimited => {}
                 // What a site has left is more than its network has.
-                Taken::Allowed(_) if request.times > 1 => {}
-                Taken::Allowed(state) => states.push(state),
-                Taken::Refused(state, wait) => {
+                LimitDecision::Allowed(_) if request.times > 1 => {}
+                LimitDecision::Allowed(state) => states.push(state),
+                LimitDecision::Refused(state, wait) => {
                     states = vec![state];
                     return Err(Error::rate_limited(wait));
                 }
@@ -108,7 +108,7 @@ pub fn take_or_wait(
     }
 }
 
-enum Taken {
+enum LimitDecision {
     /// The installation has switched this limit off.
     Unlimited,
     Allowed(LimitState),
@@ -116,17 +116,17 @@ enum Taken {
     Refused(LimitState, Duration),
 }
 
-fn take_one(tx: &mut UnitOfWork<'_>, request: &LimitRequest) -> Result<Taken> {
+fn take_one(tx: &mut UnitOfWork<'_>, request: &LimitRequest) -> Result<LimitDecision> {
     let Some(quota) = quota_of(tx, request) else {
-        return Ok(Taken::Unlimited);
+        return Ok(LimitDecision::Unlimited);
     };
     let wanted = use_of(request, quota, tx.now());
     let taken = rate_limits::take(tx.connection, &wanted)?;
     let state = limit_state(request.limit, quota, &wanted, taken.full_at);
     Ok(if taken.allowed {
-        Taken::Allowed(state)
+        LimitDecision::Allowed(state)
     } else {
-        Taken::Refused(state, microseconds(taken.full_at - wanted.latest()))
+        LimitDecision::Refused(state, microseconds(taken.full_at - wanted.latest()))
     })
 }
 

@@ -1,7 +1,7 @@
 //! What every request and every worker shares: nothing that another replica would need.
 
 mod private_files;
-mod upload_pace;
+mod upload_rate;
 pub mod uploads;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::upload_pace::{Pace, Rate};
+use super::upload_rate::{Rate, RateMeter};
 use crate::domain::ids::{AccountId, OrganizationId};
 
 /// Uploads that one process takes at a time.
@@ -62,7 +62,7 @@ impl UploadedBy {
 
 struct Arriving {
     by: UploadedBy,
-    pace: Mutex<Pace>,
+    meter: Mutex<RateMeter>,
     taken_back: Notify,
     /// Whether somebody waits for this place already.
     is_given_away: AtomicBool,
@@ -84,15 +84,15 @@ impl Uploads {
         while Instant::now() < deadline {
             let freed = self.0.freed.notified();
             match self.0.try_take(by) {
-                Attempt::Taken(arriving) => {
+                Placement::Placed(arriving) => {
                     return Ok(UploadPlace {
                         places: self.0.clone(),
                         arriving,
                     });
                 }
-                Attempt::HasEnough => return Err(NoPlace::HasEnough),
+                Placement::HasEnough => return Err(NoPlace::HasEnough),
                 // Whether one is free or it is time to look again, the next attempt finds out.
-                Attempt::Full => drop(timeout(INTERVAL, freed).await),
+                Placement::Full => drop(timeout(INTERVAL, freed).await),
             }
         }
         Err(NoPlace::Full)
@@ -108,30 +108,30 @@ pub enum NoPlace {
     Full,
 }
 
-enum Attempt {
-    Taken(Arc<Arriving>),
+enum Placement {
+    Placed(Arc<Arriving>),
     HasEnough,
     Full,
 }
 
 impl Places {
-    fn try_take(&self, by: UploadedBy) -> Attempt {
+    fn try_take(&self, by: UploadedBy) -> Placement {
         let mut all = lock(&self.arriving);
         if beside(&all, by) >= MAX_UPLOADS_OF_ONE {
-            return Attempt::HasEnough;
+            return Placement::HasEnough;
         }
         if all.len() >= MAX_UPLOADS {
             take_one_back(&all, by);
-            return Attempt::Full;
+            return Placement::Full;
         }
         let arriving = Arc::new(Arriving {
             by,
-            pace: Mutex::new(Pace::since(Instant::now())),
+            meter: Mutex::new(RateMeter::since(Instant::now())),
             taken_back: Notify::new(),
             is_given_away: AtomicBool::new(false),
         });
         all.push(arriving.clone());
-        Attempt::Taken(arriving)
+        Placement::Placed(arriving)
     }
 }
 
@@ -148,7 +148,7 @@ fn take_one_back(all: &[Arc<Arriving>], waiting: UploadedBy) {
     let (now, own) = (Instant::now(), beside(all, waiting));
     let mut candidates: Vec<(Rate, &Arc<Arriving>)> = Vec::new();
     for one in all {
-        let (rate, waited) = lock(&one.pace).so_far(now);
+        let (rate, waited) = lock(&one.meter).so_far(now);
         let Some(rate) = rate else {
             continue;
         };
@@ -171,12 +171,12 @@ impl UploadPlace {
 
     /// Notes that the client is waited for.
     pub fn waits(&self) {
-        lock(&self.arriving.pace).waits(Instant::now());
+        lock(&self.arriving.meter).waits(Instant::now());
     }
 
     /// Notes that so many bytes have come, and tells whether the client is fast enough.
     pub fn received(&self, bytes: usize) -> bool {
-        lock(&self.arriving.pace).received(bytes, Instant::now())
+        lock(&self.arriving.meter).received(bytes, Instant::now())
     }
 }
 
@@ -208,12 +208,12 @@ mod tests {
         let now = Instant::now();
         let began = now.checked_sub(waited).unwrap();
         let arriving = rates.take(MAX_UPLOADS).map(|bytes_a_second| {
-            let mut pace = Pace::since(began);
+            let mut meter = RateMeter::since(began);
             let seconds = usize::try_from(waited.as_secs()).unwrap();
-            pace.received(bytes_a_second * seconds, now);
+            meter.received(bytes_a_second * seconds, now);
             Arc::new(Arriving {
                 by: somebody(),
-                pace: Mutex::new(pace),
+                meter: Mutex::new(meter),
                 taken_back: Notify::new(),
                 is_given_away: AtomicBool::new(false),
             })

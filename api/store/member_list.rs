@@ -54,14 +54,14 @@ pub fn list(
     filter: &MemberFilter,
     page: &MemberPage,
 ) -> Result<Vec<MemberRow>> {
-    let asked = Asked {
+    let request = PageRequest {
         organization,
         filter,
         page,
     };
     loop {
-        let ids = asked.ids(connection)?;
-        let rows = asked.rows(connection, &ids)?;
+        let ids = request.ids(connection)?;
+        let rows = request.rows(connection, &ids)?;
         // Where somebody left the organization in between, the page would be too short.
         if rows.len() == ids.len() {
             return Ok(rows);
@@ -69,15 +69,15 @@ pub fn list(
     }
 }
 
-/// A page that was asked for.
+/// A page of a list, as it was asked for.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
+struct PageRequest<'a> {
     organization: OrganizationId,
     filter: &'a MemberFilter,
     page: &'a MemberPage,
 }
 
-impl Asked<'_> {
+impl PageRequest<'_> {
     /// Whose rows the page has, in its order.
     fn ids(self, connection: &mut Connection) -> Result<Vec<AccountId>> {
         if self.conditions().is_empty() {

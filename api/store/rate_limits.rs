@@ -33,13 +33,13 @@ impl Use {
 
 /// Whether a use was allowed, and when the allowance will be whole again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct UseOutcome {
     pub allowed: bool,
     pub full_at: i64,
 }
 
 /// Takes a use, if the allowance has it; else nothing changes.
-pub fn take(connection: &mut Connection, one: &Use) -> Result<Taken> {
+pub fn take(connection: &mut Connection, one: &Use) -> Result<UseOutcome> {
     // Imported here only: in the whole file it would shadow the `filter` of queries.
     use diesel::query_dsl::methods::FilterDsl as _;
     let first = one.now + one.cost;
@@ -59,11 +59,11 @@ pub fn take(connection: &mut Connection, one: &Use) -> Result<Taken> {
         .get_result(c)
         .optional())?;
     match taken {
-        Some(full_at) => Ok(Taken {
+        Some(full_at) => Ok(UseOutcome {
             allowed: true,
             full_at,
         }),
-        None => Ok(Taken {
+        None => Ok(UseOutcome {
             allowed: false,
             full_at: full_at(connection, one)?,
         }),

@@ -3,7 +3,7 @@
 use mail_parser::{Address, MessageParser};
 
 use super::App;
-use super::smtp::Taken;
+use super::smtp::SmtpMail;
 
 /// A mail as a mail program shows it.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ impl App {
     pub async fn mails(&self) -> Vec<ReceivedMail> {
         self.drain().await;
         if let Some(server) = &self.mail_server {
-            return server.taken().iter().map(Taken::parsed).collect();
+            return server.taken().iter().map(SmtpMail::parsed).collect();
         }
         received_in(&self.state.services.config.data_dir.join("mail"))
     }

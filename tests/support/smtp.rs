@@ -47,7 +47,7 @@ pub enum Reaction {
 
 /// A mail that the server took.
 #[derive(Clone, Debug)]
-pub struct Taken {
+pub struct SmtpMail {
     pub from: String,
     pub to: String,
     pub text: String,
@@ -57,7 +57,7 @@ pub struct Taken {
     pub signed_in: Option<(String, String)>,
 }
 
-impl Taken {
+impl SmtpMail {
     pub fn parsed(&self) -> ReceivedMail {
         ReceivedMail::parse(self.text.as_bytes())
     }
@@ -85,7 +85,7 @@ struct Book {
     always: HashMap<Phase, Reaction>,
     connections: usize,
     commands: Vec<String>,
-    taken: Vec<Taken>,
+    taken: Vec<SmtpMail>,
     /// Conversations that hang or wait now.
     held: usize,
     released: bool,
@@ -173,7 +173,7 @@ impl SmtpServer {
     }
 
     /// What it took, in order.
-    pub fn taken(&self) -> Vec<Taken> {
+    pub fn taken(&self) -> Vec<SmtpMail> {
         self.shared.book().taken.clone()
     }
 
@@ -440,7 +440,7 @@ impl Conversation<'_> {
             reaction,
             None | Some(Reaction::TakeAndHangUp | Reaction::TakeAndWait)
         ) {
-            let taken = Taken {
+            let taken = SmtpMail {
                 from: self.from.clone(),
                 to: self.to.clone(),
                 text,

@@ -108,7 +108,7 @@ impl<R: Read> TextReader<R> {
         self.blocks.consume(mark.map_or(0, |mark| mark.length));
         let told = mark.map(|mark| mark.encoding).or(asked);
         match told.or_else(|| unmarked_utf16(self.blocks.pending())) {
-            Some(encoding) => self.settle(encoding),
+            Some(encoding) => self.decode_as(encoding),
             None if self.blocks.pending().is_ascii() => {}
             None => self.detect()?,
         }
@@ -123,11 +123,11 @@ impl<R: Read> TextReader<R> {
             false => single_byte(pending)
                 .map_err(|encodings| unclear(pending, &encodings, self.content))?,
         };
-        self.settle(encoding);
+        self.decode_as(encoding);
         Ok(())
     }
 
-    fn settle(&mut self, encoding: Encoding) {
+    fn decode_as(&mut self, encoding: Encoding) {
         self.encoding = encoding;
         self.decoder = Decoder::of(encoding);
         self.settled = true;

@@ -5,7 +5,7 @@
 use std::process::Output;
 
 use crate::support::process::Installation;
-use crate::support::smtp::{Kind, SmtpServer, Taken, certificate};
+use crate::support::smtp::{Kind, SmtpMail, SmtpServer, certificate};
 
 /// `rollcall mail test` to this server; with the server's certificate trusted or not.
 fn send(server: &SmtpServer, url: &str, trusted: Option<&str>) -> Output {
@@ -30,7 +30,7 @@ fn send(server: &SmtpServer, url: &str, trusted: Option<&str>) -> Output {
 }
 
 #[track_caller]
-fn arrives(server: &SmtpServer, url: &str, trusted: Option<&str>) -> Taken {
+fn arrives(server: &SmtpServer, url: &str, trusted: Option<&str>) -> SmtpMail {
     let sent = send(server, url, trusted);
     let words = String::from_utf8_lossy(&sent.stderr);
     assert!(sent.status.success(), "{words}");

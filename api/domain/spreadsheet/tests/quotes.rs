@@ -6,10 +6,10 @@ use super::super::records::Records;
 use super::{Delimiter, Dice, RefusalKind, Trickle, assert_refused, person, rows};
 
 /// A record: its line, its cells, and whether its quotes are broken.
-type Taken = (u64, Vec<String>, bool);
+type ReadRecord = (u64, Vec<String>, bool);
 
 /// The records of a text, which arrives in pieces of random size.
-fn records(text: &str, largest: usize) -> Vec<Taken> {
+fn records(text: &str, largest: usize) -> Vec<ReadRecord> {
     let source = BufReader::with_capacity(largest, Trickle::new(text.as_bytes(), largest));
     let mut records = Records::new(source, Delimiter::Comma, 1);
     let mut taken = Vec::new();

@@ -38,7 +38,7 @@ impl Span {
 }
 
 /// How fast a client sends: in the window that runs, and in the one before.
-pub struct Pace {
+pub struct RateMeter {
     last: Span,
     current: Span,
     /// How long the client has been waited for in all.
@@ -47,8 +47,8 @@ pub struct Pace {
     waiting_since: Option<Instant>,
 }
 
-impl Pace {
-    /// The pace of a client that is waited for since then.
+impl RateMeter {
+    /// The meter of a client that is waited for since then.
     pub fn since(now: Instant) -> Self {
         Self {
             last: Span::default(),
@@ -107,11 +107,11 @@ mod tests {
     /// Receives so many bytes after each second of waiting; tells after how many seconds it was too slow.
     fn too_slow_after(bytes_a_second: usize) -> Option<u32> {
         let mut now = Instant::now();
-        let mut pace = Pace::since(now);
+        let mut meter = RateMeter::since(now);
         (1..=60).find(|_| {
-            pace.waits(now);
+            meter.waits(now);
             now += SECOND;
-            !pace.received(bytes_a_second, now)
+            !meter.received(bytes_a_second, now)
         })
     }
 
@@ -126,33 +126,33 @@ mod tests {
     #[test]
     fn time_in_which_rollcall_is_busy_does_not_count() {
         let mut now = Instant::now();
-        let mut pace = Pace::since(now);
+        let mut meter = RateMeter::since(now);
         for _ in 0..100 {
-            pace.waits(now);
+            meter.waits(now);
             now += SECOND / 10;
-            assert!(pace.received(1000, now));
+            assert!(meter.received(1000, now));
             now += SECOND * 30;
         }
-        assert_eq!(pace.rate(now), Some(Rate::per_second(10_000)));
+        assert_eq!(meter.rate(now), Some(Rate::per_second(10_000)));
     }
 
     #[test]
     fn what_was_sent_long_ago_does_not_make_a_client_fast() {
         let mut now = Instant::now();
-        let mut pace = Pace::since(now);
-        assert_eq!(pace.rate(now), None);
-        pace.waits(now);
+        let mut meter = RateMeter::since(now);
+        assert_eq!(meter.rate(now), None);
+        meter.waits(now);
         now += SECOND;
-        pace.received(10_000_000, now);
+        meter.received(10_000_000, now);
         for _ in 0..40 {
-            pace.waits(now);
+            meter.waits(now);
             now += SECOND;
-            pace.received(5000, now);
+            meter.received(5000, now);
         }
-        assert_eq!(pace.rate(now), Some(Rate::per_second(5000)));
+        assert_eq!(meter.rate(now), Some(Rate::per_second(5000)));
         // Silence counts while it lasts.
-        pace.waits(now);
+        meter.waits(now);
         now += SECOND * 75;
-        assert!(pace.rate(now) < Some(Rate::per_second(2000)));
+        assert!(meter.rate(now) < Some(Rate::per_second(2000)));
     }
 }
