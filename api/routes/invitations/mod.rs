@@ -1,6 +1,7 @@
 //! Email invitations (`docs/invitations.md`).
 
 mod manage;
+mod offers;
 mod recipient;
 mod requests;
 mod responses;

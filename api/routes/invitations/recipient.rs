@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, get, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::offers::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
 use super::requests::{AnswerInvitationRequest, InvitationTokenRequest, neither_token_nor_id};
-use super::responses::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
 use crate::error::{Error, Result};
 use crate::routes::extract::idempotency;
 use crate::routes::extract::{Anonymous, Authenticated, Guard as _, IdempotencyHeader, Json};
