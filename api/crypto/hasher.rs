@@ -6,16 +6,16 @@
 //! runs at nice 10, so the system's scheduler lets a sign-in have nine tenths of a core even while an import
 //! uses all of them.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::hashing_lane::{Job, Lane};
 use super::password_hash::{self, HashCost, HashMemory, Verdict};
-use super::turns::{FairQueue, Requester};
-use crate::error::{Code, Error, Result};
+use super::turns::Requester;
+use crate::error::{Error, Result};
 
 /// Hashes passwords; clones share the threads, which end with the last of them.
 #[derive(Clone)]
@@ -125,14 +125,6 @@ impl Hasher {
     }
 }
 
-/// The refusal where too many wait, and whoever is refused has the most of them.
-pub fn busy() -> Error {
-    Error::refused(
-        Code::RateLimited,
-        "Very many people are signing in at this moment. Try again in a few seconds.",
-    )
-}
-
 /// Hashes under way. Dropped, it takes back those that have not begun.
 pub struct BulkHashes {
     results: mpsc::Receiver<(usize, Result<String>)>,
@@ -180,114 +172,6 @@ impl BulkHashes {
 impl Drop for BulkHashes {
     fn drop(&mut self) {
         self.wanted.store(false, Ordering::Release);
-    }
-}
-
-/// What is to be done with the memory, or with the refusal of a job that lost its place.
-type Job = Box<dyn FnOnce(Result<&mut HashMemory>) + Send>;
-
-/// A queue and the threads that work it off.
-struct Lane {
-    queue: Arc<Queue>,
-}
-
-#[derive(Default)]
-struct Queue {
-    state: Mutex<QueueState>,
-    arrived: Condvar,
-}
-
-#[derive(Default)]
-struct QueueState {
-    jobs: FairQueue<Job>,
-    closed: bool,
-}
-
-impl Lane {
-    fn start(name: &str, threads: usize, niceness: i32) -> Result<Arc<Self>> {
-        let queue = Arc::new(Queue::default());
-        for number in 0..threads.max(1) {
-            let queue = queue.clone();
-            std::thread::Builder::new()
-                .name(format!("{name}-{number}"))
-                .spawn(move || {
-                    be_nice(niceness);
-                    queue.work_off();
-                })
-                .map_err(Error::internal)?;
-        }
-        Ok(Arc::new(Self { queue }))
-    }
-
-    fn push(&self, by: &Requester, job: Job) {
-        self.queue.lock().jobs.push(by, job);
-        self.queue.arrived.notify_one();
-    }
-
-    /// Adds a job. Where more wait then than may, whoever has the most loses the last one.
-    fn push_within(&self, max_waiting: usize, by: &Requester, job: Job) {
-        self.push(by, job);
-        let lost = {
-            let jobs = &mut self.queue.lock().jobs;
-            let too_many = jobs.waiting() > max_waiting;
-            too_many.then(|| jobs.pop_from_longest()).flatten()
-        };
-        if let Some(lost) = lost {
-            lost(Err(busy()));
-        }
-    }
-}
-
-impl Drop for Lane {
-    fn drop(&mut self) {
-        self.queue.lock().closed = true;
-        self.queue.arrived.notify_all();
-    }
-}
-
-impl Queue {
-    /// A panic of another holder leaves the queue itself whole.
-    fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A job that panics leaves whoever waits for it without an answer, and the thread to the next
-    /// job: without threads, nobody could sign in any more.
-    fn work_off(&self) {
-        let mut memory = HashMemory::default();
-        while let Some(job) = self.next() {
-            if catch_unwind(AssertUnwindSafe(|| job(Ok(&mut memory)))).is_err() {
-                tracing::error!("a password hash ended in a panic");
-                memory = HashMemory::default();
-            }
-        }
-    }
-
-    fn next(&self) -> Option<Job> {
-        let mut state = self.lock();
-        loop {
-            if let Some(job) = state.jobs.pop() {
-                return Some(job);
-            }
-            if state.closed {
-                return None;
-            }
-            state = self
-                .arrived
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// On Linux niceness belongs to the thread; elsewhere to the whole process, which we leave alone.
-fn be_nice(niceness: i32) {
-    if niceness == 0 || !cfg!(target_os = "linux") {
-        return;
-    }
-    let thread = rustix::thread::gettid();
-    if let Err(error) = rustix::process::setpriority_process(Some(thread), niceness) {
-        tracing::warn!(%error, "imports hash at the same priority as sign-ins");
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod access_token;
 pub mod digest;
 pub mod hasher;
+pub mod hashing_lane;
 pub mod key_file;
 pub mod password_hash;
 pub mod random;

@@ -24,6 +24,7 @@ pub mod mail;
 pub mod members;
 pub mod organization;
 pub mod password;
+pub mod row_error;
 pub mod search_key;
 pub mod seats;
 pub mod slug;

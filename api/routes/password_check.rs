@@ -7,9 +7,8 @@ use super::extract::{Authenticated, Guard as _, RequestScope};
 use crate::crypto::password_hash::Verdict;
 use crate::domain::password::PasswordAttempt;
 use crate::error::Result;
-use crate::services::sign_in::{
-    self, Comparison, PasswordCheck, Reauthenticated, Reauthentication,
-};
+use crate::services::reauthentication::{self, Reauthenticated};
+use crate::services::sign_in::{Challenge, Comparison, PasswordCheck};
 
 /// Compares a password with the hash that a check is about. One that is too long for any account is hashed all the
 /// same, so that the time does not tell.
@@ -62,15 +61,15 @@ pub async fn reauthenticate(
     let with_password = password.is_some();
     let begun = request
         .clone()
-        .run(move |tx, ()| sign_in::begin_reauthentication(tx, with_password))
+        .run(move |tx, ()| reauthentication::begin(tx, with_password))
         .await?;
     let check = match begun {
-        Reauthentication::Done(proof) => return Ok(proof),
-        Reauthentication::Check(check) => check,
+        Challenge::Passed(proof) => return Ok(proof),
+        Challenge::Password(check) => check,
     };
     let comparison = compare(request.scope(), &check, password.unwrap_or_default()).await;
     request
         .clone()
-        .run(move |tx, ()| sign_in::complete_reauthentication(tx, check, comparison))
+        .run(move |tx, ()| reauthentication::complete(tx, check, comparison))
         .await
 }

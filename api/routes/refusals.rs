@@ -13,7 +13,7 @@ use super::extract::{FieldReason, Form};
 use super::middleware::compressed_body;
 use super::page::{PageQuery, PageSize};
 use super::problem::{body_too_large, problems, timed_out};
-use crate::crypto::hasher::busy;
+use crate::crypto::hashing_lane::busy;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::AccountId;
 use crate::domain::invitations::InvitationStatus;
@@ -39,7 +39,7 @@ use crate::services::invite_codes::redemption::{
 use crate::services::members::not_managed_here;
 use crate::services::members::removal::member_active;
 use crate::services::memberships::last_admin;
-use crate::services::sign_in::password_needed;
+use crate::services::reauthentication::password_needed;
 use crate::services::trust::{password_of_others, untrusted, unverified_sender};
 
 problems! {

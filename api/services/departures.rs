@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::context::Principal;
 use super::offboarding::{self, Departure};
-use super::sign_in::Reauthenticated;
+use super::reauthentication::Reauthenticated;
 use super::unit_of_work::UnitOfWork;
 use super::{events, invitations, memberships, takeover};
 use crate::domain::events::{AccountEvent, DomainEvent};

@@ -33,6 +33,7 @@ pub mod operators;
 pub mod organization_deletion;
 pub mod organizations;
 pub mod passwords;
+pub mod reauthentication;
 pub mod registration;
 pub mod seats;
 pub mod sessions;

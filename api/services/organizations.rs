@@ -3,7 +3,7 @@
 use super::admission::{self, Admission, SeatSource, require_account_type};
 use super::authorization::{ManageOrganization, Permit};
 use super::limits::{self, Limit, LimitRequest};
-use super::sign_in::Reauthenticated;
+use super::reauthentication::Reauthenticated;
 use super::unit_of_work::UnitOfWork;
 use super::{events, invite_codes, organization_deletion};
 use crate::clock::new_id;

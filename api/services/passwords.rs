@@ -9,7 +9,7 @@ use super::context::Principal;
 use super::credentials;
 use super::events;
 use super::invitations;
-use super::invite_codes::redemption;
+use super::invite_codes::pending_joins;
 use super::known_networks;
 use super::limits::{self, Limit, LimitRequest};
 use super::mailed_links;
@@ -180,7 +180,7 @@ pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str, client: &Clie
     let (token, account) = bearer(tx, presented)?;
     tx.acting_as(Principal::Owner(account.clone()), |tx| {
         tx.transaction(|tx| {
-            redemption::lock_pending_joins(tx, account.id)?;
+            pending_joins::lock(tx, account.id)?;
             // The account before its links: of two links that are used at once, one waits for the
             // other.
             if !account_passwords::set_own(tx.connection, account.id, hash)? {

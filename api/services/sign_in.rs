@@ -1,10 +1,7 @@
-//! Passwords checked: to sign in, and once more by a person who is signed in (`docs/limits.md`), who has to
-//! before what cannot be undone.
+//! Passwords checked: to sign in, and once more by a person who is signed in (`docs/limits.md`).
 //!
 //! A check is counted before the account is looked up, and given back unless a password was tried and
 //! is wrong. Hashing happens between these functions, never in them: no connection is held meanwhile.
-
-use std::time::Duration;
 
 use super::known_devices::{self, KnownDevice};
 use super::known_networks;
@@ -33,6 +30,14 @@ pub struct PasswordCheck {
 struct Place {
     client: Client,
     device: Option<KnownDevice>,
+}
+
+/// What shows who somebody is, or the password that has to.
+pub enum Challenge<T> {
+    /// It is shown.
+    Passed(T),
+    /// The password has to be right.
+    Password(PasswordCheck),
 }
 
 /// What comparing a password with the stored hash gave.
@@ -177,61 +182,6 @@ pub fn begin_confirmation(tx: &mut UnitOfWork<'_>) -> Result<PasswordCheck> {
         uses,
         place: None,
     })
-}
-
-/// How long a sign-in stands for the password.
-const RECENT: Duration = Duration::from_secs(5 * 60);
-
-/// Proof that the person with the session has lately shown the password of the account.
-#[derive(Clone, Copy, Debug)]
-pub struct Reauthenticated(());
-
-/// What a [`Reauthenticated`] takes.
-pub enum Reauthentication {
-    /// Nothing: the person has just signed in.
-    Done(Reauthenticated),
-    /// The password has to be right.
-    Check(PasswordCheck),
-}
-
-/// Begins to make sure that the session is in the hands of its owner: by the password, where one was sent,
-/// or by a sign-in of the last minutes.
-///
-/// # Errors
-/// `wrong_credentials` where there is neither; `rate_limited`.
-pub fn begin_reauthentication(
-    tx: &mut UnitOfWork<'_>,
-    with_password: bool,
-) -> Result<Reauthentication> {
-    if with_password {
-        return begin_confirmation(tx).map(Reauthentication::Check);
-    }
-    let signed_in_at = tx.context.principal.session()?.signed_in_at;
-    if tx.now().since(signed_in_at) <= RECENT {
-        return Ok(Reauthentication::Done(Reauthenticated(())));
-    }
-    Err(password_needed())
-}
-
-/// The refusal of a session that is too old for what cannot be undone.
-pub fn password_needed() -> Error {
-    Error::refused(
-        Code::WrongCredentials,
-        "This cannot be undone. Send your password as `password` in the body, or sign in again and repeat \
-         the request within five minutes.",
-    )
-}
-
-/// Ends the check of the password.
-///
-/// # Errors
-/// As [`complete_confirmation`].
-pub fn complete_reauthentication(
-    tx: &mut UnitOfWork<'_>,
-    check: PasswordCheck,
-    comparison: Result<Comparison>,
-) -> Result<Reauthenticated> {
-    complete_confirmation(tx, check, comparison, "/password").map(|_| Reauthenticated(()))
 }
 
 /// Signs in, if the password is right.

@@ -9,7 +9,8 @@ use super::connection::MultiBackend;
 use super::schema::import_rows;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, ImportId};
-use crate::domain::imports::{RowError, RowOutcome};
+use crate::domain::imports::RowOutcome;
+use crate::domain::row_error::RowError;
 use crate::domain::username::Username;
 use crate::error::Result;
 

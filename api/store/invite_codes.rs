@@ -4,18 +4,15 @@ use super::Connection;
 use super::backend::each_backend;
 use super::groups::Group;
 use super::organizations::Organization;
-use super::schema::{accounts, groups, invite_code_uses, invite_codes, organizations};
+use super::schema::{groups, invite_codes, organizations};
 use super::sql_types::JsonColumn;
 use crate::clock::new_id;
-use crate::crypto::random;
-use crate::domain::email_address::EmailAddress;
 use crate::domain::email_domain::EmailDomain;
-use crate::domain::ids::{AccountId, GroupId, InviteCodeId, InviteCodeUseId, OrganizationId};
-use crate::domain::invite_code::{CodeBounds, CodeOutcome, CodeStatus, InviteCode};
+use crate::domain::ids::{GroupId, InviteCodeId, OrganizationId};
+use crate::domain::invite_code::{CodeBounds, CodeStatus, InviteCode};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::username::Username;
 use crate::error::{Error, Result};
-use diesel::dsl::{self, case_when, not};
+use diesel::dsl::{self, case_when};
 use diesel::prelude::*;
 
 /// A code as it is kept.
@@ -111,82 +108,8 @@ impl CodeChanges {
     }
 }
 
-/// Gives an owner without a code a new one; call it in the transaction that creates the owner.
-pub fn create(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    group: Option<GroupId>,
-    now: Timestamp,
-) -> Result<()> {
-    let new = StoredCode::new(organization, group, generate()?, now);
-    create_with(connection, new, generate)
-}
-
-/// How many codes are drawn for one owner. One in 2^49 clashes with a given other.
-const MAX_DRAWS: usize = 10;
-
-/// As [`create`], with a first code and a source of others: where the code is another owner's, the
-/// next one is tried.
-///
-/// # Errors
-/// `internal` where every code that was drawn is another's.
-pub fn create_with(
-    connection: &mut Connection,
-    mut new: StoredCode,
-    mut draw: impl FnMut() -> Result<InviteCode>,
-) -> Result<()> {
-    let (organization, group) = (new.organization_id, new.group_id);
-    for _ in 0..MAX_DRAWS {
-        if insert(connection, &new)? || find(connection, organization, group)?.is_some() {
-            return Ok(());
-        }
-        new.code = draw()?;
-    }
-    Err(Error::internal("no invite code is free"))
-}
-
-/// A random code.
-///
-/// # Errors
-/// `internal` where the system has no randomness to give.
-fn generate() -> Result<InviteCode> {
-    random::invite_code()
-}
-
-/// Gives every organization and every group that has no code a new one, and tells how many.
-pub fn create_missing(connection: &mut Connection, now: Timestamp) -> Result<usize> {
-    let missing = without_code(connection)?;
-    for (organization, group) in &missing {
-        create(connection, *organization, *group, now)?;
-    }
-    Ok(missing.len())
-}
-
-fn without_code(connection: &mut Connection) -> Result<Vec<(OrganizationId, Option<GroupId>)>> {
-    let own = invite_codes::table
-        .filter(invite_codes::organization_id.eq(organizations::id))
-        .filter(invite_codes::group_id.is_null());
-    let organizations: Vec<OrganizationId> = organizations::table
-        .filter(not(dsl::exists(own)))
-        .select(organizations::id)
-        .load(connection)?;
-    let of_group = invite_codes::table.filter(invite_codes::group_id.eq(groups::id.nullable()));
-    let groups: Vec<(OrganizationId, GroupId)> = groups::table
-        .filter(not(dsl::exists(of_group)))
-        .select((groups::organization_id, groups::id))
-        .load(connection)?;
-    let groups = groups
-        .into_iter()
-        .map(|(organization, id)| (organization, Some(id)));
-    Ok(organizations
-        .into_iter()
-        .map(|id| (id, None))
-        .chain(groups)
-        .collect())
-}
-
 /// Adds a code; `false` where its owner has one already, or where the code is another's.
-fn insert(connection: &mut Connection, new: &StoredCode) -> Result<bool> {
+pub(super) fn insert(connection: &mut Connection, new: &StoredCode) -> Result<bool> {
     let inserted = each_backend!(connection, c => diesel::insert_into(invite_codes::table)
         .values(new)
         .on_conflict_do_nothing()
@@ -307,36 +230,8 @@ pub fn update(
     Ok(diesel::update(fitting).set(changes).execute(connection)? == 1)
 }
 
-/// Puts a new code in the place of the old one, not used yet and not paused. An end that is over is
-/// dropped; the maximum and the domains stay.
-///
-/// # Errors
-/// As `create_with`.
-pub fn reset(connection: &mut Connection, known: &StoredCode, now: Timestamp) -> Result<()> {
-    reset_with(connection, known, now, generate)
-}
-
-/// As [`reset`], with a source of codes: where one is another owner's, the next one is tried.
-///
-/// # Errors
-/// `internal` where every code that was drawn is another's.
-pub fn reset_with(
-    connection: &mut Connection,
-    known: &StoredCode,
-    now: Timestamp,
-    mut draw: impl FnMut() -> Result<InviteCode>,
-) -> Result<()> {
-    for _ in 0..MAX_DRAWS {
-        let code = draw()?;
-        // One that is given away at this very moment fails at the index: the request may be sent again.
-        if !exists(connection, &code)? {
-            return replace(connection, known, &code, now);
-        }
-    }
-    Err(Error::internal("no invite code is free"))
-}
-
-fn replace(
+/// Puts a code in the place of the old one, not used yet and not paused; see `invite_code_draws::reset`.
+pub(super) fn replace(
     connection: &mut Connection,
     known: &StoredCode,
     code: &InviteCode,
@@ -360,50 +255,4 @@ fn replace(
         ))
         .execute(connection)?;
     Ok(())
-}
-
-/// A use of a code.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = invite_code_uses)]
-pub struct CodeUse {
-    pub id: InviteCodeUseId,
-    pub invite_code_id: InviteCodeId,
-    pub account_id: AccountId,
-    /// The code as it was then.
-    pub code: InviteCode,
-    pub outcome: CodeOutcome,
-    pub used_at: Timestamp,
-}
-
-/// Notes a use.
-pub fn insert_use(connection: &mut Connection, new: &CodeUse) -> Result<()> {
-    diesel::insert_into(invite_code_uses::table)
-        .values(new)
-        .execute(connection)?;
-    Ok(())
-}
-
-/// A use with the name and the address of the person who joined by it.
-pub type NamedUse = (CodeUse, Username, EmailAddress);
-
-/// A page of a code's uses, the newest first.
-pub fn uses(
-    connection: &mut Connection,
-    known: &StoredCode,
-    after: Option<InviteCodeUseId>,
-    limit: i64,
-) -> Result<Vec<NamedUse>> {
-    let mut query = invite_code_uses::table
-        .inner_join(accounts::table)
-        .inner_join(invite_codes::table)
-        .filter(invite_codes::organization_id.eq(known.organization_id))
-        .filter(invite_code_uses::invite_code_id.eq(known.id))
-        .order(invite_code_uses::id.desc())
-        .limit(limit)
-        .select((CodeUse::as_select(), accounts::username, accounts::email))
-        .into_boxed();
-    if let Some(after) = after {
-        query = query.filter(invite_code_uses::id.lt(after));
-    }
-    Ok(query.load(connection)?)
 }

@@ -7,7 +7,7 @@ use diesel::migration::{Migration, MigrationSource};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Connection;
-use super::invite_codes;
+use super::invite_code_draws;
 use super::transaction::transaction;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
             .run_pending_migrations(Migrations::of(connection))
             .map_err(failed)?;
         let applied = applied.iter().map(ToString::to_string).collect();
-        invite_codes::create_missing(connection, now)?;
+        invite_code_draws::create_missing(connection, now)?;
         Ok(applied)
     })
 }

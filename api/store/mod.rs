@@ -19,6 +19,8 @@ pub mod import_outcomes;
 pub mod import_rows;
 pub mod imports;
 pub mod invitations;
+pub mod invite_code_draws;
+pub mod invite_code_uses;
 pub mod invite_codes;
 pub mod jobs;
 pub mod known_networks;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::jobs::{JobKind, Priority};
 use crate::error::Result;
-use crate::services::imports::results;
+use crate::services::imports::retention;
 use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::services::{invitations, known_networks};
 use crate::store::jobs::NewJob;
@@ -43,7 +43,7 @@ type Task = fn(&mut UnitOfWork<'_>, Stop<'_>) -> Result<()>;
 
 /// Secrets that are to be gone by a certain time come first.
 const STEPS: [(&str, Task); 10] = [
-    ("results", results::erase_expired),
+    ("results", retention::erase_expired),
     ("sessions", |tx, _| {
         sessions::delete_expired(tx.connection, tx.now())
     }),

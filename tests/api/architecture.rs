@@ -374,6 +374,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "admission",
             "offboarding",
             "memberships",
+            "reauthentication",
             "sign_in",
             "credentials",
             "sessions",

@@ -3,6 +3,7 @@
 mod delivery;
 mod folder;
 mod smtp;
+mod smtp_errors;
 
 use std::time::Duration;
 

@@ -17,6 +17,7 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use lettre::transport::smtp::response::Response;
 
 use super::delivery::{DeliveryError, Reason, RenderedMail};
+use super::smtp_errors::{is_ending, no_starttls, of_mail, outage};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::smtp_url::{Security, SmtpUrl};
 
@@ -52,7 +53,7 @@ const MAILS_PER_SESSION: u32 = 100;
 /// How long the server may take to answer QUIT.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-type Attempt<T> = Result<T, DeliveryError>;
+type SmtpResult<T> = Result<T, DeliveryError>;
 
 impl Smtp {
     /// The server at this URL; `name` is how we call ourselves unless the URL says otherwise.
@@ -71,7 +72,7 @@ impl Smtp {
     ///
     /// # Errors
     /// Where the server cannot be reached or does not take the mail.
-    pub fn offer(&self, session: &mut Option<SmtpSession>, mail: &RenderedMail) -> Attempt<()> {
+    pub fn offer(&self, session: &mut Option<SmtpSession>, mail: &RenderedMail) -> SmtpResult<()> {
         let kept = session.take().and_then(SmtpSession::for_another_mail);
         let (mut current, sender_named) = match kept {
             Some(mut kept) => {
@@ -92,7 +93,7 @@ impl Smtp {
         offered
     }
 
-    fn begin(&self, mail: &RenderedMail) -> Attempt<(SmtpSession, Attempt<()>)> {
+    fn begin(&self, mail: &RenderedMail) -> SmtpResult<(SmtpSession, SmtpResult<()>)> {
         let mut session = self.connect()?;
         let named = name_sender(&mut session, mail);
         Ok((session, named))
@@ -102,7 +103,11 @@ impl Smtp {
     ///
     /// # Errors
     /// Where it does not: whatever it is, the mail was not acknowledged (RFC 5321, 4.2.5).
-    pub fn hand_over(&self, session: &mut Option<SmtpSession>, mail: &RenderedMail) -> Attempt<()> {
+    pub fn hand_over(
+        &self,
+        session: &mut Option<SmtpSession>,
+        mail: &RenderedMail,
+    ) -> SmtpResult<()> {
         let Some(mut current) = session.take() else {
             let reason = Reason::own("the session is gone");
             return Err(DeliveryError::Unavailable(reason));
@@ -114,7 +119,7 @@ impl Smtp {
         taken
     }
 
-    fn connect(&self) -> Attempt<SmtpSession> {
+    fn connect(&self) -> SmtpResult<SmtpSession> {
         let mut session = self.open().map_err(|error| outage(&error))?;
         match self
             .encrypt(&mut session)
@@ -144,7 +149,7 @@ impl Smtp {
     }
 
     /// Encrypts the session by STARTTLS, where the URL asks for it.
-    fn encrypt(&self, session: &mut SmtpSession) -> Attempt<()> {
+    fn encrypt(&self, session: &mut SmtpSession) -> SmtpResult<()> {
         let is_offered = session.connection.can_starttls();
         let starts_tls = match self.url.security {
             Security::Required if !is_offered => return Err(no_starttls()),
@@ -165,7 +170,7 @@ impl Smtp {
         })
     }
 
-    fn sign_in(&self, session: &mut SmtpSession) -> Attempt<()> {
+    fn sign_in(&self, session: &mut SmtpSession) -> SmtpResult<()> {
         let Some(credentials) = &self.url.credentials else {
             return Ok(());
         };
@@ -197,7 +202,7 @@ impl SmtpSession {
 
     /// This session after a mail, unless it is of no more use: then it is closed. After a refused mail
     /// the server resets it.
-    fn kept_after(mut self, attempt: &Attempt<()>) -> Option<Self> {
+    fn kept_after(mut self, attempt: &SmtpResult<()>) -> Option<Self> {
         let is_usable = match attempt {
             Ok(()) => true,
             Err(DeliveryError::Unavailable(_)) => false,
@@ -245,17 +250,8 @@ impl SmtpSession {
     }
 }
 
-/// Whether a session is over with this error: the server closes it, or is not heard any more.
-fn is_ending(error: &Error) -> bool {
-    match error.status() {
-        Some(code) => u16::from(code) == 421,
-        // The library's own refusals are made without the server.
-        None => !error.is_client(),
-    }
-}
-
 /// Names the sender. Whatever is wrong with it concerns all mail.
-fn name_sender(session: &mut SmtpSession, mail: &RenderedMail) -> Attempt<()> {
+fn name_sender(session: &mut SmtpSession, mail: &RenderedMail) -> SmtpResult<()> {
     let from = address(&mail.from).map_err(DeliveryError::Unavailable)?;
     let parameters = parameters(session, mail)?;
     let named = session.command(Mail::new(Some(from), parameters));
@@ -263,7 +259,7 @@ fn name_sender(session: &mut SmtpSession, mail: &RenderedMail) -> Attempt<()> {
 }
 
 /// The parameters of MAIL: addresses beyond ASCII need SMTPUTF8 (RFC 6531).
-fn parameters(session: &SmtpSession, mail: &RenderedMail) -> Attempt<Vec<MailParameter>> {
+fn parameters(session: &SmtpSession, mail: &RenderedMail) -> SmtpResult<Vec<MailParameter>> {
     let from_is_ascii = mail.from.as_str().is_ascii();
     if from_is_ascii && mail.to.as_str().is_ascii() {
         return Ok(Vec::new());
@@ -284,62 +280,17 @@ fn parameters(session: &SmtpSession, mail: &RenderedMail) -> Attempt<Vec<MailPar
     })
 }
 
-fn name_recipient(session: &mut SmtpSession, to: &EmailAddress) -> Attempt<()> {
+fn name_recipient(session: &mut SmtpSession, to: &EmailAddress) -> SmtpResult<()> {
     let to = address(to).map_err(DeliveryError::Permanent)?;
     let named = session.command(Rcpt::new(to, Vec::new()));
     named.map_err(|error| of_mail(&error))
 }
 
-fn ask_to_send(session: &mut SmtpSession) -> Attempt<()> {
+fn ask_to_send(session: &mut SmtpSession) -> SmtpResult<()> {
     session.command(Data).map_err(|error| of_mail(&error))
 }
 
 fn address(address: &EmailAddress) -> Result<Address, Reason> {
     Address::new(address.local_part(), address.domain())
         .map_err(|error| Reason::own(format!("the address cannot be mailed to: {error}")))
-}
-
-/// What a refusal means for a mail. Some replies are about the whole session, wherever they come: it is
-/// closing, out of order, or wants a password.
-fn of_mail(error: &Error) -> DeliveryError {
-    const OF_THE_SESSION: [u16; 7] = [421, 500, 502, 503, 530, 535, 538];
-    match error.status().map(u16::from) {
-        Some(code) if !OF_THE_SESSION.contains(&code) && code >= 500 => {
-            DeliveryError::Permanent(reason(error))
-        }
-        Some(code) if !OF_THE_SESSION.contains(&code) => DeliveryError::Transient(reason(error)),
-        _ => DeliveryError::Unavailable(reason(error)),
-    }
-}
-
-fn outage(error: &Error) -> DeliveryError {
-    DeliveryError::Unavailable(reason(error))
-}
-
-fn no_starttls() -> DeliveryError {
-    DeliveryError::Unavailable(Reason::own(
-        "the mail server offers no STARTTLS, without which no mail is sent; ROLLCALL_SMTP_URL can say \
-         otherwise",
-    ))
-}
-
-/// The server's reply, or what is wrong with the session.
-fn reason(error: &Error) -> Reason {
-    let source = std::error::Error::source(error);
-    let told = source.map_or_else(String::new, ToString::to_string);
-    match error.status() {
-        Some(code) => Reason::of_reply(code.into(), &told),
-        None if is_timeout(source) => Reason::own("the mail server does not answer"),
-        None if told == "incomplete response" => {
-            Reason::own("the mail server ended the connection")
-        }
-        None if error.is_response() => Reason::unreadable(&told),
-        None => Reason::own(format!("the mail server cannot be used: {error}")),
-    }
-}
-
-fn is_timeout(source: Option<&(dyn std::error::Error + 'static)>) -> bool {
-    use std::io::{Error, ErrorKind};
-    let error = source.and_then(|source| source.downcast_ref::<Error>());
-    error.is_some_and(|error| matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock))
 }

@@ -22,9 +22,9 @@ use crate::routes::refusals::{
 use crate::services::disownment;
 use crate::services::disownment::not_good as disownment_link_used_up;
 use crate::services::idempotency::StoredResponse;
-use crate::services::invite_codes::redemption::SettledJoin;
-use crate::services::sign_in::PasswordCheck;
-use crate::services::verification::{self, Identification, PresentedLink, Registrant, Verified};
+use crate::services::invite_codes::pending_joins::SettledJoin;
+use crate::services::sign_in::{Challenge, PasswordCheck};
+use crate::services::verification::{self, PresentedLink, Registrant, Verified};
 use crate::services::verification::{
     link_alone, not_good as verification_link_used_up, password_assigned,
 };
@@ -164,8 +164,8 @@ pub(super) async fn verify_email(
         verification::identify(tx, &link)
     });
     let registrant = match prepared.await? {
-        Prepared::Ready(Identification::Done(registrant)) => registrant,
-        Prepared::Ready(Identification::Check(check)) => {
+        Prepared::Ready(Challenge::Passed(registrant)) => registrant,
+        Prepared::Ready(Challenge::Password(check)) => {
             let password = password.unwrap_or_default();
             identify_by_password(&request, check, password).await?
         }

@@ -1,8 +1,8 @@
 //! Fields made into values, with every field at fault told at once.
 
 use crate::domain::email_address::EmailAddressError;
-use crate::domain::imports::RowError;
 use crate::domain::password::PasswordError;
+use crate::domain::row_error::RowError;
 use crate::domain::slug::SlugError;
 use crate::domain::username::UsernameError;
 use crate::error::{Error, FieldError};

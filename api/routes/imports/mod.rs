@@ -2,6 +2,7 @@
 
 mod create;
 mod download;
+mod fields;
 mod reader_thread;
 mod refusals;
 mod requests;
@@ -24,7 +25,7 @@ use super::refusals::{NoSuchImport, OrganizationErrors, PageErrors};
 use crate::domain::imports::RowOutcome;
 use crate::domain::spreadsheet::TEMPLATE_HEADER;
 use crate::services::authorization::{ManageImports, Permission as _, ReadImports};
-use crate::services::imports::{self, results};
+use crate::services::imports::{self, retention};
 use crate::store::import_rows::{RowQuery, Which};
 
 /// Mounts these operations.
@@ -229,7 +230,7 @@ async fn discard_import_credentials(
     path: web::Path<ImportPath>,
 ) -> Result<HttpResponse, Problem> {
     request
-        .change(move |tx, permit| results::discard(tx, &permit, path.import_id))
+        .change(move |tx, permit| retention::discard(tx, &permit, path.import_id))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

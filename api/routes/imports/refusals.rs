@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::requests::{DownloadQuery, Fields};
+use super::fields::Fields;
+use super::requests::DownloadQuery;
 use crate::domain::imports::ImportStatus;
 use crate::domain::spreadsheet::{
     MAX_BYTES, MAX_ROWS, ReadError, Requirements, Spreadsheet, too_large, too_many_rows,
@@ -14,7 +15,7 @@ use crate::routes::problem::problems;
 use crate::routes::refusals::refusal_of;
 use crate::services::imports::finished_already;
 use crate::services::imports::from_csv::refused;
-use crate::services::imports::results::{not_ready as results_not_ready, results_are_gone};
+use crate::services::imports::retention::{not_ready as results_not_ready, results_are_gone};
 use crate::state::uploads::NoPlace;
 
 problems! {

@@ -6,9 +6,9 @@ use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
+use super::fields::Fields;
 use super::reader_thread::{Piece, ReaderEnded, ReaderThread, Uploader};
 use super::refusals::no_place;
-use super::requests::Fields;
 use crate::domain::spreadsheet::ReadOptions;
 use crate::error::{Code, Error, Result};
 use crate::routes::extract::fingerprint::{FieldDigest, FormDigest};

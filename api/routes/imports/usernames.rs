@@ -3,8 +3,9 @@
 use actix_web::HttpResponse;
 use actix_web::web::{self, Bytes};
 
+use super::fields::Fields;
 use super::refusals::list_too_large;
-use super::requests::{Fields, UsernamesRequest};
+use super::requests::UsernamesRequest;
 use super::responses::accepted;
 use crate::crypto::digest::sha256;
 use crate::domain::spreadsheet::Encoding;

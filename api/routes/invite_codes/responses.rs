@@ -20,7 +20,8 @@ use crate::routes::problem::problems;
 use crate::routes::refusals::refusal_of;
 use crate::services::invite_codes::below_uses;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::invite_codes::{CodeChanges, NamedUse, StoredCode};
+use crate::store::invite_code_uses::NamedUse;
+use crate::store::invite_codes::{CodeChanges, StoredCode};
 
 /// An invite code.
 #[derive(Serialize, ToSchema)]

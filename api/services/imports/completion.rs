@@ -4,9 +4,8 @@
 use super::creation::{self, tally};
 use super::{batches, end_pending, notice, publish_end, release_seats};
 use crate::domain::events::ImportEvent;
-use crate::domain::imports::{
-    ImportStatus, OnRowError, RowEnd, RowError, RowOutcome, StoredFailure,
-};
+use crate::domain::imports::{ImportStatus, OnRowError, RowEnd, RowOutcome, StoredFailure};
+use crate::domain::row_error::RowError;
 use crate::error::Result;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::import_rows::{self, ImportRow, PendingRows};

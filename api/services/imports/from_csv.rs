@@ -12,8 +12,9 @@ use super::staging::{FileLayout, Staged, Staging, ValidatedRow, abandon};
 use crate::crypto::digest::sha256;
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::generated_address::LoginDomain;
-use crate::domain::imports::{ImportSource, RowError, RowOutcome};
+use crate::domain::imports::{ImportSource, RowOutcome};
 use crate::domain::password::Password;
+use crate::domain::row_error::RowError;
 use crate::domain::spreadsheet::{
     FileRefused, ReadError, ReadOptions, RefusalKind, Requirements, Row, Spreadsheet,
     is_formula_like, is_number_like,
@@ -130,7 +131,8 @@ impl RowValidator<'_> {
             }
             (_, username) => username,
         };
-        let error = self.find_error(&row, &email, &username);
+        let error = self.first_error(&row, &email, &username);
+        self.note_address(&row, email.as_ref().ok(), error.as_ref());
         let shows_name = self.shows_name(&row, error.as_ref());
         ValidatedRow {
             number: row.number,
@@ -159,10 +161,9 @@ impl RowValidator<'_> {
         is_certain && misplaced(row).is_none()
     }
 
-    /// Finds the first error of a row. Rows below are duplicates of its address only where the row may
-    /// become an account: a bad row must not stop a good one.
-    fn find_error(
-        &mut self,
+    /// The first error of a row.
+    fn first_error(
+        &self,
         row: &Row,
         email: &Result<EmailAddress, EmailAddressError>,
         username: &Result<Username, UsernameError>,
@@ -177,14 +178,18 @@ impl RowValidator<'_> {
         if let Some(first) = self.first_with(email) {
             return Some(RowError::duplicate_of(first));
         }
-        let error = match username {
+        match username {
             Ok(_) => password_error(row),
             Err(error) => Some((*error).into()),
-        };
-        if error.as_ref().is_none_or(may_be_mended) {
+        }
+    }
+
+    /// Has rows below be duplicates of this one's address where the row may become an account: a bad row must not
+    /// stop a good one.
+    fn note_address(&mut self, row: &Row, email: Option<&EmailAddress>, error: Option<&RowError>) {
+        if let Some(email) = email.filter(|_| error.is_none_or(may_be_mended)) {
             self.seen.insert(digest(email), row.number);
         }
-        error
     }
 
     fn first_with(&self, email: &EmailAddress) -> Option<u32> {

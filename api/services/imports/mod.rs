@@ -9,7 +9,8 @@
 //! | the work | [`execution`], `maker` | one batch, under a lease, while its maker may still import so |
 //! | the accounts | `creation` | addresses, accounts and outcomes together |
 //! | the end | `completion`, `notice` | gives seats back, all or nothing, a mail to whoever made it |
-//! | the results | [`results`] | `userlist.csv`, `errors.csv`, their end |
+//! | the results | [`results`] | `userlist.csv`, `errors.csv` |
+//! | their end | [`retention`] | expired or discarded: what was sealed is erased |
 //!
 //! What keeps every row at exactly one outcome, whatever dies when, is one rule: a row's outcome and
 //! its account are written in the same transaction, and that transaction holds only while the lease
@@ -24,6 +25,7 @@ pub mod from_usernames;
 mod maker;
 mod notice;
 pub mod results;
+pub mod retention;
 mod sealed_row;
 pub mod staging;
 pub mod submission;
@@ -36,7 +38,8 @@ use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{DomainEvent, ImportEvent, ImportSummary};
 use crate::domain::ids::ImportId;
-use crate::domain::imports::{ImportStatus, RowEnd, RowError, RowOutcome};
+use crate::domain::imports::{ImportStatus, RowEnd, RowOutcome};
+use crate::domain::row_error::RowError;
 use crate::error::{Code, Error, Result};
 use crate::store::import_rows::{self, ImportRow, RowQuery};
 use crate::store::imports::{self, Import, ImportsQuery};

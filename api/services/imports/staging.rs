@@ -12,9 +12,8 @@ use crate::clock::new_id;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{ImportId, OrganizationId};
-use crate::domain::imports::{
-    ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowError, RowOutcome,
-};
+use crate::domain::imports::{ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome};
+use crate::domain::row_error::RowError;
 use crate::domain::spreadsheet::{Detected, ReadOptions};
 use crate::domain::username::Username;
 use crate::error::{Error, Result};

@@ -10,10 +10,9 @@ use super::{
 };
 use crate::domain::events::ImportEvent;
 use crate::domain::ids::{GroupId, OrganizationId};
-use crate::domain::imports::{
-    ImportStatus, OnRowError, OnSeatShortage, RowError, RowOutcome, StoredFailure,
-};
+use crate::domain::imports::{ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure};
 use crate::domain::organization::AccountType;
+use crate::domain::row_error::RowError;
 use crate::error::{Code, Error, Result};
 use crate::services::admission::require_account_type;
 use crate::services::authorization::{ManageImports, Permit};

@@ -1,6 +1,7 @@
 //! Invite codes: managed by those who may let people in (`docs/invite-codes.md`).
 
 pub mod guessing;
+pub mod pending_joins;
 pub mod redemption;
 
 use serde_json::{Map, Value, json};
@@ -15,8 +16,9 @@ use crate::domain::events::{DomainEvent, InviteCodeEvent};
 use crate::domain::ids::{GroupId, InviteCodeUseId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::store::invite_codes::{self, CodeChanges, NamedUse, StoredCode};
-use crate::store::{Connection, pending_joins};
+use crate::store::invite_code_uses::{self, NamedUse};
+use crate::store::invite_codes::{self, CodeChanges, StoredCode};
+use crate::store::{Connection, invite_code_draws, pending_joins as pending_join_store};
 
 /// Whose code it is: the organization's own or a group's.
 #[derive(Clone, Copy)]
@@ -79,7 +81,7 @@ pub fn create(
     group: Option<GroupId>,
     now: Timestamp,
 ) -> Result<()> {
-    invite_codes::create(connection, organization, group, now)
+    invite_code_draws::create(connection, organization, group, now)
 }
 
 /// The code as it is now.
@@ -152,8 +154,8 @@ pub fn reset(tx: &mut UnitOfWork<'_>, code: &ManagedCode) -> Result<StoredCode> 
     let known = find(tx, code.0)?;
     tx.transaction(|tx| {
         let now = tx.now();
-        invite_codes::reset(tx.connection, &known, now)?;
-        pending_joins::delete_of_code(tx.connection, known.id)?;
+        invite_code_draws::reset(tx.connection, &known, now)?;
+        pending_join_store::delete_of_code(tx.connection, known.id)?;
         publish(tx, &known, InviteCodeEvent::Reset)?;
         find(tx, code.0)
     })
@@ -177,5 +179,5 @@ pub fn uses(
     limit: i64,
 ) -> Result<Vec<NamedUse>> {
     let code = find(tx, code.0)?;
-    invite_codes::uses(tx.connection, &code, after, limit)
+    invite_code_uses::list(tx.connection, &code, after, limit)
 }

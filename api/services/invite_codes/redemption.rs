@@ -3,22 +3,21 @@
 //! A refusal tells a stranger no more than the preview: whether the code is open is checked first, whom
 //! it is for next, and whether a seat is free last.
 
-use std::collections::BTreeSet;
-
 use crate::clock::new_id;
 use crate::domain::events::{AddedBy, JoinedBy};
 use crate::domain::ids::{AccountId, GroupId, InviteCodeUseId, OrganizationId};
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
-use crate::error::{Code, Error, Refusal, Result};
+use crate::error::{Code, Error, Result};
 use crate::services::admission::{self, Admission, SeatSource};
 use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
-use crate::store::invite_codes::{self, CodeTarget, CodeUse};
+use crate::store::invite_code_uses::{self, CodeUse};
+use crate::store::invite_codes::{self, CodeTarget};
 use crate::store::memberships::{self, Membership};
 use crate::store::pending_joins::{self, PendingJoin};
-use crate::store::{groups, removed_members, seats};
+use crate::store::{groups, removed_members};
 
 /// Where a code leads, by id and name.
 #[derive(Clone, Debug)]
@@ -292,7 +291,7 @@ fn insert_use(
         outcome,
         used_at: tx.now(),
     };
-    invite_codes::insert_use(tx.connection, &one)
+    invite_code_uses::insert(tx.connection, &one)
 }
 
 /// The refusal of a code that nobody has.
@@ -302,69 +301,4 @@ pub fn unknown() -> Error {
         "There is no such invite code. Look at it again; it may also have been replaced by a new \
          one.",
     )
-}
-
-/// How a pending join has ended.
-#[derive(Debug)]
-pub struct SettledJoin {
-    pub destination: Destination,
-    pub result: Result<CodeOutcome, Box<Refusal>>,
-}
-
-/// Locks the codes of an account's pending joins, for a transaction that goes on to lock the account and
-/// to verify its address: a fixed lock order (code, account, seats) prevents deadlocks.
-pub fn lock_pending_joins(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
-    for (_, join) in pending_joins::of_account(tx.connection, account)? {
-        invite_codes::lock(tx.connection, join.invite_code_id)?;
-    }
-    Ok(())
-}
-
-/// Locks the seats of an organization and of those that the account's pending joins lead to, in the order
-/// of the organizations, for a transaction that takes a seat of the one before it verifies the address.
-/// Call it where the codes are locked.
-pub fn lock_seats(
-    tx: &mut UnitOfWork<'_>,
-    account: AccountId,
-    organization: OrganizationId,
-) -> Result<()> {
-    let pending = pending_joins::of_account(tx.connection, account)?;
-    let of_codes = pending.into_iter().map(|(organization, _)| organization);
-    let organizations: BTreeSet<_> = of_codes.chain([organization]).collect();
-    for organization in organizations {
-        seats::lock_all(tx.connection, organization)?;
-    }
-    Ok(())
-}
-
-/// Settles the pending joins of an account whose address has just been verified, each by the rules as
-/// they are now. A refusal of one ends it and leaves the others alone.
-pub fn settle_pending_joins(
-    tx: &mut UnitOfWork<'_>,
-    account: &Account,
-) -> Result<Vec<SettledJoin>> {
-    // One that was entered since the codes were locked has its own locked here.
-    lock_pending_joins(tx, account.id)?;
-    let pending = pending_joins::of_account(tx.connection, account.id)?;
-    pending_joins::delete_of_account(tx.connection, account.id)?;
-    let mut settled = Vec::new();
-    for (_, join) in pending {
-        // A code that was reset at this moment leads nowhere.
-        if let Some(target) = invite_codes::find_target(tx.connection, &join.code)? {
-            settled.push(settle(tx, target, account)?);
-        }
-    }
-    Ok(settled)
-}
-
-fn settle(tx: &mut UnitOfWork<'_>, target: CodeTarget, account: &Account) -> Result<SettledJoin> {
-    let result = match redeem(tx, &target.code.code, account) {
-        Ok(redeemed) => Ok(redeemed.outcome),
-        Err(Error::Refused(refusal)) => Err(refusal),
-        Err(failure) => return Err(failure),
-    };
-    Ok(SettledJoin {
-        destination: target.into(),
-        result,
-    })
 }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use rollcall::domain::ids::{ImportId, WorkerId};
 use rollcall::domain::jobs::JobKind;
 use rollcall::error::Result;
-use rollcall::services::imports::results::erase_expired;
+use rollcall::services::imports::retention::erase_expired;
 use rollcall::store::Connection;
 use rollcall::store::schema::{import_rows, imports, jobs, sessions};
 use rollcall::worker::{self, IMPORTS, MAX_FAILURES, Worker};

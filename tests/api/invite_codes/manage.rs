@@ -78,6 +78,7 @@ both_databases!(
 
 both_databases!(a_code_that_was_drawn_before_is_drawn_again, |app| {
     use rollcall::domain::invite_code::InviteCode;
+    use rollcall::store::invite_code_draws;
     use rollcall::store::invite_codes::{self, StoredCode};
     let school = app.school().await;
     let taken = InviteCode::parse(&code_of(&school, None).await).unwrap();
@@ -87,21 +88,21 @@ both_databases!(a_code_that_was_drawn_before_is_drawn_again, |app| {
     delete_code(&mut connection, group);
     let new = || StoredCode::new(organization, Some(group), taken.clone(), app.now());
     let always_taken = || Ok(taken.clone());
-    assert!(invite_codes::create_with(&mut connection, new(), always_taken).is_err());
+    assert!(invite_code_draws::create_with(&mut connection, new(), always_taken).is_err());
     let free = InviteCode::parse("ABCDE-FGHJK").unwrap();
     let mut draws = vec![free.clone(), taken.clone()];
     let draw = || Ok(draws.pop().unwrap());
-    invite_codes::create_with(&mut connection, new(), draw).unwrap();
+    invite_code_draws::create_with(&mut connection, new(), draw).unwrap();
     let known = invite_codes::find(&mut connection, organization, Some(group));
     let known = known.unwrap().unwrap();
     let now = app.now();
     let always_taken = || Ok(taken.clone());
-    assert!(invite_codes::reset_with(&mut connection, &known, now, always_taken).is_err());
+    assert!(invite_code_draws::reset_with(&mut connection, &known, now, always_taken).is_err());
     let other = InviteCode::parse("ABCDE-FGHJM").unwrap();
     let mut draws = vec![other.clone(), taken.clone()];
     let draw = || Ok(draws.pop().unwrap());
     assert_eq!(code_of(&school, Some(&seven_a)).await, free.to_string());
-    invite_codes::reset_with(&mut connection, &known, now, draw).unwrap();
+    invite_code_draws::reset_with(&mut connection, &known, now, draw).unwrap();
     drop(connection);
     assert_eq!(code_of(&school, Some(&seven_a)).await, other.to_string());
 });

@@ -13,7 +13,7 @@ use crate::services::admission::{self, Admission, SeatSource};
 use crate::services::invitations::errors::{ended, expired, unknown};
 use crate::services::invitations::lifecycle::{end, end_keeping_seat};
 use crate::services::invitations::publication::publish;
-use crate::services::invite_codes::redemption;
+use crate::services::invite_codes::pending_joins;
 use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::verify_email;
@@ -78,7 +78,7 @@ fn lock(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<(Invitation, Acc
     let caller = tx.context.principal.session()?.account.id;
     let id = match key {
         InvitationKey::Token(secret) => {
-            redemption::lock_pending_joins(tx, caller)?;
+            pending_joins::lock(tx, caller)?;
             find_by_secret(tx.connection, secret, JOIN_LINKS)?.id
         }
         InvitationKey::Id(id) => *id,
@@ -90,7 +90,7 @@ fn lock(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<(Invitation, Acc
         InvitationKey::Id(_) => require_mailbox(&account)?,
         InvitationKey::Token(_) => {
             require_own_password(&invitation, &account)?;
-            redemption::lock_seats(tx, account.id, invitation.organization_id)?;
+            pending_joins::lock_seats(tx, account.id, invitation.organization_id)?;
         }
     }
     Ok((invitation, account))
