@@ -49,7 +49,7 @@ pub struct Import {
 
 /// What an import ends as.
 #[derive(Clone, Copy, Debug)]
-pub struct Ending {
+pub struct Completion {
     pub status: ImportStatus,
     pub failure: Option<StoredFailure>,
     pub finished_at: Timestamp,
@@ -263,13 +263,13 @@ pub fn add_prepared(connection: &mut Connection, id: ImportId, rows: i64) -> Res
 }
 
 /// Ends a running import, whose seats have been released.
-pub fn finish(connection: &mut Connection, id: ImportId, ending: &Ending) -> Result<()> {
+pub fn finish(connection: &mut Connection, id: ImportId, completion: &Completion) -> Result<()> {
     diesel::update(running(id))
         .set((
-            imports::status.eq(ending.status),
-            imports::failure.eq(ending.failure),
-            imports::finished_at.eq(ending.finished_at),
-            imports::results_expire_at.eq(ending.results_expire_at),
+            imports::status.eq(completion.status),
+            imports::failure.eq(completion.failure),
+            imports::finished_at.eq(completion.finished_at),
+            imports::results_expire_at.eq(completion.results_expire_at),
         ))
         .execute(connection)?;
     Ok(())

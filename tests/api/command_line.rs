@@ -95,8 +95,8 @@ fn an_import_works_beside_a_running_server_on_the_same_file() {
         let import = (id.as_str(), &file);
         let pool = installation.pool();
         let created =
-            invariants::check_import(school.books(&process, &pool), import, &["completed"]).await;
-        invariants::check_school(school.books(&process, &pool), created.len(), 0).await;
+            invariants::check_import(school.subject(&process, &pool), import, &["completed"]).await;
+        invariants::check_school(school.subject(&process, &pool), created.len(), 0).await;
         let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
         let list = invariants::records_of(&list);
         assert_eq!(list.len(), file.lines.len());
@@ -155,10 +155,10 @@ fn an_import_that_was_killed_does_not_hold_up_the_next_one() {
         for import in [(ids[0].as_str(), &file), (ids[1].as_str(), &killed_file)] {
             let statuses = &["completed"];
             all.extend(
-                invariants::check_import(school.books(&process, &pool), import, statuses).await,
+                invariants::check_import(school.subject(&process, &pool), import, statuses).await,
             );
         }
-        invariants::check_school(school.books(&process, &pool), all.len(), 0).await;
+        invariants::check_school(school.subject(&process, &pool), all.len(), 0).await;
     });
 }
 

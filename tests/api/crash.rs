@@ -397,14 +397,14 @@ impl Trial {
                 let (id, file) = (import.id.as_str(), &import.order.file);
                 let statuses = import.order.statuses;
                 let created =
-                    invariants::check_import(school.books(process, &pool), (id, file), statuses)
+                    invariants::check_import(school.subject(process, &pool), (id, file), statuses)
                         .await;
                 created_here += created.len();
                 in_groups += created.len() * import.order.groups;
                 self.check_sample(process, id, &created).await;
                 all.extend(created);
             }
-            invariants::check_school(school.books(process, &pool), created_here, in_groups).await;
+            invariants::check_school(school.subject(process, &pool), created_here, in_groups).await;
         }
         invariants::check_passwords(&all);
         all.len()

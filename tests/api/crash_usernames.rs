@@ -72,5 +72,5 @@ async fn scenario(installation: &Installation) {
         .get_result(&mut **installation.pool().get().unwrap())
         .unwrap();
     assert_eq!(remembered, i64::try_from(NAMES).unwrap());
-    invariants::check_school(school.books(&process, &installation.pool()), NAMES, 0).await;
+    invariants::check_school(school.subject(&process, &installation.pool()), NAMES, 0).await;
 }

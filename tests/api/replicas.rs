@@ -57,9 +57,9 @@ async fn check(
     for (school, id, file) in all {
         school.finished(process, id).await;
         let created =
-            invariants::check_import(school.books(process, &pool), (id, file), &["completed"])
+            invariants::check_import(school.subject(process, &pool), (id, file), &["completed"])
                 .await;
-        invariants::check_school(school.books(process, &pool), created.len(), 0).await;
+        invariants::check_school(school.subject(process, &pool), created.len(), 0).await;
         everybody.extend(created);
     }
     invariants::check_passwords(&everybody);

@@ -111,7 +111,7 @@ fn commits_whose_answer_is_lost_are_neither_lost_nor_repeated() {
             let import = (id.as_str(), *file);
             created.extend(
                 invariants::check_import(
-                    school.books(&front, &app.state.services.pool),
+                    school.subject(&front, &app.state.services.pool),
                     import,
                     &[status],
                 )
@@ -119,7 +119,7 @@ fn commits_whose_answer_is_lost_are_neither_lost_nor_repeated() {
             );
         }
         invariants::check_school(
-            school.books(&front, &app.state.services.pool),
+            school.subject(&front, &app.state.services.pool),
             created.len(),
             0,
         )
@@ -173,11 +173,13 @@ fn uploads_whose_answer_is_lost_are_whole_or_nothing() {
             let is_this = |file: &&ImportFile| file.lines[0].email == email;
             let file = files.iter().find(is_this).expect("a file");
             let (pool, import) = (&app.state.services.pool, (id.as_str(), file));
-            created += invariants::check_import(school.books(&front, pool), import, &["completed"])
-                .await
-                .len();
+            created +=
+                invariants::check_import(school.subject(&front, pool), import, &["completed"])
+                    .await
+                    .len();
         }
-        invariants::check_school(school.books(&front, &app.state.services.pool), created, 0).await;
+        invariants::check_school(school.subject(&front, &app.state.services.pool), created, 0)
+            .await;
         let staged =
             invariants::imports_that_are(&app.state.services.pool, &[ImportStatus::Staging]);
         assert_eq!(staged, 0);
@@ -310,8 +312,8 @@ fn a_database_that_restarts_is_only_waited_for() {
         let pool = installation.pool();
         let import = (id.as_str(), &file);
         let created =
-            invariants::check_import(school.books(&process, &pool), import, &["completed"]).await;
-        invariants::check_school(school.books(&process, &pool), created.len(), 0).await;
+            invariants::check_import(school.subject(&process, &pool), import, &["completed"]).await;
+        invariants::check_school(school.subject(&process, &pool), created.len(), 0).await;
         invariants::check_passwords(&created);
         let postgres = restart_quickly(postgres, &process, &school).await;
         assert!(!process.log().contains("panic"), "{}", process.log());

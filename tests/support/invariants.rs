@@ -31,7 +31,7 @@ pub struct Created {
 }
 
 /// A school as the API shows it and as it is stored.
-pub struct Books<'a> {
+pub struct Subject<'a> {
     pub front: &'a Front,
     pub pool: &'a Pool,
     pub school: &'a School,
@@ -39,8 +39,8 @@ pub struct Books<'a> {
 
 impl School {
     /// What is to be checked of it: the API of this process, and the database behind it.
-    pub fn books<'a>(&'a self, front: &'a Front, pool: &'a Pool) -> Books<'a> {
-        Books {
+    pub fn subject<'a>(&'a self, front: &'a Front, pool: &'a Pool) -> Subject<'a> {
+        Subject {
             front,
             pool,
             school: self,
@@ -51,11 +51,11 @@ impl School {
 /// Asserts everything that must hold of one import that has ended, in one of these `statuses`, and
 /// gives the accounts that it made.
 pub async fn check_import(
-    Books {
+    Subject {
         front,
         pool,
         school,
-    }: Books<'_>,
+    }: Subject<'_>,
     (id, file): (&str, &ImportFile),
     statuses: &[&str],
 ) -> Vec<Created> {
@@ -278,11 +278,11 @@ fn with_hashes(pool: &Pool, created: Vec<Created>, listed: &[Listed]) -> Vec<Cre
 /// Asserts that an organization has the accounts of its imports and its first admin, a seat for
 /// each of them, none reserved, and these group memberships.
 pub async fn check_school(
-    Books {
+    Subject {
         front,
         pool,
         school,
-    }: Books<'_>,
+    }: Subject<'_>,
     created: usize,
     in_groups: usize,
 ) {

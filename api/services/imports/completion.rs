@@ -9,7 +9,7 @@ use crate::domain::row_error::RowError;
 use crate::error::Result;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::import_rows::{self, ImportRow, PendingRows};
-use crate::store::imports::{self, Ending, Import};
+use crate::store::imports::{self, Completion, Import};
 use crate::store::{Attempt, import_outcomes};
 
 /// Rows that the all-or-nothing end writes in one statement, which takes only so many values.
@@ -90,15 +90,15 @@ fn finish(tx: &mut UnitOfWork<'_>, import: &Import, failure: Option<StoredFailur
         None => ImportStatus::Completed,
         Some(_) => ImportStatus::Failed,
     };
-    let ending = Ending {
+    let completion = Completion {
         status,
         failure,
         finished_at: now,
         results_expire_at: now.plus(tx.services.config.results_lifetime),
     };
-    imports::finish(tx.connection, id, &ending)?;
+    imports::finish(tx.connection, id, &completion)?;
     import.status = status;
-    import.results_expire_at = Some(ending.results_expire_at);
+    import.results_expire_at = Some(completion.results_expire_at);
     publish_end(tx, &import, ImportEvent::Finished)?;
     notice::queue(tx, &import)?;
     batches::queue_next(tx, import.organization_id)
