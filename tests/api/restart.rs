@@ -389,9 +389,10 @@ fn a_disk_that_was_full_is_no_trouble_afterwards() {
 fn a_connection_that_is_left_in_a_transaction_is_not_used_again() {
     let app = App::on_sqlite_with(|config| config.database_connections = 1);
     let mut connection = app.state.services.pool.get().expect("no connection");
-    if let Connection::Sqlite(sqlite) = &mut **connection {
-        AnsiTransactionManager::begin_transaction(sqlite).expect("no transaction");
-    }
+    let Connection::Sqlite(sqlite) = &mut **connection else {
+        panic!("another database");
+    };
+    AnsiTransactionManager::begin_transaction(sqlite).expect("no transaction");
     drop(connection);
     block_on(Front::at(app.address).register("jane@x.org"));
     let elsewhere = Pool::open(&app.state.services.config.database_url, 1).expect("no pool");
