@@ -31,7 +31,7 @@ use url::Url;
 use self::defaults::{connections, cores, creation, sqlite_in, worker_poll};
 use self::limit_settings::of_limit;
 use self::names::is_known;
-use self::reader::{EffectiveSetting, Reader, refusal};
+use self::reader::{EffectiveSetting, SettingsReader, refusal};
 use self::setting::{PREFIX, variable};
 use self::settings::{
     CONFIG_FILE, CORS_ORIGINS, DATA_DIR, DATABASE_CONNECTIONS, DATABASE_URL, HASH_THREADS,
@@ -159,7 +159,7 @@ impl Config {
 
     fn from_sources(sources: Sources) -> Result<Self, ConfigError> {
         let unknown_variables = sources.unknown_variables();
-        let mut reader = Reader::new(sources);
+        let mut reader = SettingsReader::new(sources);
         let config = Self::read(&mut reader)?;
         config.require_sender(&reader)?;
         Ok(Self {
@@ -170,7 +170,7 @@ impl Config {
     }
 
     /// Reads every setting.
-    fn read(from: &mut Reader) -> Result<Self, ConfigError> {
+    fn read(from: &mut SettingsReader) -> Result<Self, ConfigError> {
         let listen = from.read(&LISTEN)?;
         let data_dir = from.read(&DATA_DIR)?;
         let database_url = from.read_or(&DATABASE_URL, sqlite_in(&data_dir))?;
@@ -215,7 +215,7 @@ impl Config {
     }
 
     /// Requires a sender with a mail server: the default's domain belongs to nobody.
-    fn require_sender(&self, reader: &Reader) -> Result<(), ConfigError> {
+    fn require_sender(&self, reader: &SettingsReader) -> Result<(), ConfigError> {
         if self.smtp_url.is_none() || reader.is_set(&MAIL_FROM)? {
             return Ok(());
         }
@@ -248,7 +248,10 @@ impl fmt::Display for Config {
 }
 
 /// The embedded database without a word on where anything is reached is somebody's own machine.
-fn has_local_origins(from: &Reader, database_url: &DatabaseUrl) -> Result<bool, ConfigError> {
+fn has_local_origins(
+    from: &SettingsReader,
+    database_url: &DatabaseUrl,
+) -> Result<bool, ConfigError> {
     let is_embedded = matches!(database_url, DatabaseUrl::Sqlite(_));
     let is_silent = !from.is_set(&CORS_ORIGINS)? && !from.is_set(&SPA_URL)?;
     Ok(is_embedded && is_silent && !from.is_set(&PUBLIC_URL)?)
@@ -263,7 +266,7 @@ fn text(name: &str, value: OsString) -> Result<String, ConfigError> {
     }
 }
 
-fn limits(from: &mut Reader) -> Result<Quotas, ConfigError> {
+fn limits(from: &mut SettingsReader) -> Result<Quotas, ConfigError> {
     let mut quotas = Quotas::default();
     for limit in Limit::ALL {
         quotas.set(*limit, from.read(&of_limit(*limit))?);

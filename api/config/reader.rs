@@ -8,7 +8,7 @@ use super::setting::{Setting, SettingInfo, variable};
 use super::source::{Found, Origin, Sources};
 
 /// Reads settings from their sources.
-pub struct Reader {
+pub struct SettingsReader {
     sources: Sources,
     effective: Vec<EffectiveSetting>,
 }
@@ -31,7 +31,7 @@ impl fmt::Display for EffectiveSetting {
     }
 }
 
-impl Reader {
+impl SettingsReader {
     /// A reader that has read nothing yet.
     pub fn new(sources: Sources) -> Self {
         Self {

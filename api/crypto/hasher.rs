@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::hashing_lane::{Job, Lane};
+use super::hashing_lane::{HashJob, HashLane};
 use super::password_hash::{self, HashCost, HashMemory, Verdict};
 use super::turns::Requester;
 use crate::error::{Error, Result};
@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 /// Hashes passwords; clones share the threads, which end with the last of them.
 #[derive(Clone)]
 pub struct Hasher {
-    interactive: Arc<Lane>,
-    bulk: Arc<Lane>,
+    interactive: Arc<HashLane>,
+    bulk: Arc<HashLane>,
     cost: HashCost,
     /// What an unknown address is compared with, so that it takes the same time as a known one.
     dummy: Arc<str>,
@@ -41,8 +41,8 @@ impl Hasher {
     pub fn start(cost: HashCost, threads: usize) -> Result<Self> {
         let dummy = password_hash::hash(b"nobody's password", cost, &mut HashMemory::default())?;
         Ok(Self {
-            interactive: Lane::start("hash", threads, 0)?,
-            bulk: Lane::start("hash-bulk", threads, BULK_NICENESS)?,
+            interactive: HashLane::start("hash", threads, 0)?,
+            bulk: HashLane::start("hash-bulk", threads, BULK_NICENESS)?,
             cost,
             dummy: dummy.into(),
         })
@@ -91,7 +91,7 @@ impl Hasher {
         let count = passwords.len();
         for (place, password) in passwords.into_iter().enumerate() {
             let (sender, wanted, cost) = (sender.clone(), wanted.clone(), self.cost);
-            let job: Job = Box::new(move |memory| {
+            let job: HashJob = Box::new(move |memory| {
                 if wanted.load(Ordering::Acquire) {
                     let hash = memory
                         .and_then(|memory| password_hash::hash(password.as_bytes(), cost, memory));
@@ -114,7 +114,7 @@ impl Hasher {
         work: impl FnOnce(&mut HashMemory) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (sender, result) = oneshot::channel();
-        let job: Job = Box::new(move |memory| {
+        let job: HashJob = Box::new(move |memory| {
             // Nobody waits any more where the client has hung up.
             if !sender.is_closed() {
                 let _ = sender.send(memory.and_then(work));
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_panic_costs_no_thread() {
-        let lane = Lane::start("test", 1, 0).unwrap();
+        let lane = HashLane::start("test", 1, 0).unwrap();
         let (sender, done) = mpsc::channel();
         let by = Requester::default();
         lane.push(&by, Box::new(|_| panic!("a broken job")));
@@ -196,17 +196,17 @@ mod tests {
 
     #[test]
     fn a_flood_keeps_nobody_else_waiting_and_gives_way_where_the_queue_is_full() {
-        let lane = Lane::start("test", 1, 0).unwrap();
+        let lane = HashLane::start("test", 1, 0).unwrap();
         let (sender, ended) = mpsc::channel();
         let (release, held) = mpsc::channel::<()>();
         let (began, beginning) = mpsc::channel();
-        let hold: Job = Box::new(move |_| {
+        let hold: HashJob = Box::new(move |_| {
             began.send(()).unwrap();
             held.recv().unwrap();
         });
         lane.push(&Requester::default(), hold);
         beginning.recv().unwrap();
-        let job = |name: String| -> Job {
+        let job = |name: String| -> HashJob {
             let sender = sender.clone();
             Box::new(move |memory| sender.send((name, memory.is_ok())).unwrap())
         };

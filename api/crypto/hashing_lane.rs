@@ -16,28 +16,28 @@ pub fn busy() -> Error {
 }
 
 /// What is to be done with the memory, or with the refusal of a job that lost its place.
-pub(super) type Job = Box<dyn FnOnce(Result<&mut HashMemory>) + Send>;
+pub(super) type HashJob = Box<dyn FnOnce(Result<&mut HashMemory>) + Send>;
 
 /// A queue and the threads that work it off.
-pub(super) struct Lane {
-    queue: Arc<Queue>,
+pub(super) struct HashLane {
+    queue: Arc<HashQueue>,
 }
 
 #[derive(Default)]
-struct Queue {
+struct HashQueue {
     state: Mutex<QueueState>,
     arrived: Condvar,
 }
 
 #[derive(Default)]
 struct QueueState {
-    jobs: FairQueue<Job>,
+    jobs: FairQueue<HashJob>,
     closed: bool,
 }
 
-impl Lane {
+impl HashLane {
     pub(super) fn start(name: &str, threads: usize, niceness: i32) -> Result<Arc<Self>> {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(HashQueue::default());
         for number in 0..threads.max(1) {
             let queue = queue.clone();
             std::thread::Builder::new()
@@ -51,13 +51,13 @@ impl Lane {
         Ok(Arc::new(Self { queue }))
     }
 
-    pub(super) fn push(&self, by: &Requester, job: Job) {
+    pub(super) fn push(&self, by: &Requester, job: HashJob) {
         self.queue.lock().jobs.push(by, job);
         self.queue.arrived.notify_one();
     }
 
     /// Adds a job. Where more wait then than may, whoever has the most loses the last one.
-    pub(super) fn push_within(&self, max_waiting: usize, by: &Requester, job: Job) {
+    pub(super) fn push_within(&self, max_waiting: usize, by: &Requester, job: HashJob) {
         self.push(by, job);
         let lost = {
             let jobs = &mut self.queue.lock().jobs;
@@ -70,14 +70,14 @@ impl Lane {
     }
 }
 
-impl Drop for Lane {
+impl Drop for HashLane {
     fn drop(&mut self) {
         self.queue.lock().closed = true;
         self.queue.arrived.notify_all();
     }
 }
 
-impl Queue {
+impl HashQueue {
     /// A panic of another holder leaves the queue itself whole.
     fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -95,7 +95,7 @@ impl Queue {
         }
     }
 
-    fn next(&self) -> Option<Job> {
+    fn next(&self) -> Option<HashJob> {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.jobs.pop() {

@@ -18,7 +18,7 @@ pub fn claim(
     domain: &str,
     names: &[Username],
 ) -> Result<Vec<EmailAddress>> {
-    let mut claims = Claims::new(connection, domain, names)?;
+    let mut claims = AddressClaims::new(connection, domain, names)?;
     while !claims.waiting.is_empty() {
         claims.next_round(connection)?;
     }
@@ -26,7 +26,7 @@ pub fn claim(
     addresses.ok_or_else(|| Error::internal("a name has got no address"))
 }
 
-struct Claims<'a> {
+struct AddressClaims<'a> {
     domain: &'a str,
     waiting: BTreeMap<Slug, Waiting>,
     /// By the places of the names.
@@ -46,7 +46,7 @@ struct Waiting {
 /// The most numbers that are tried at once for one beginning, unless more people wait.
 const MAX_TRIED: usize = 1_000;
 
-impl<'a> Claims<'a> {
+impl<'a> AddressClaims<'a> {
     fn new(connection: &mut Connection, domain: &'a str, names: &[Username]) -> Result<Self> {
         let mut places: BTreeMap<Slug, VecDeque<usize>> = BTreeMap::new();
         for (place, name) in names.iter().enumerate() {

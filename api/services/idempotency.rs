@@ -12,7 +12,7 @@ use super::unit_of_work::UnitOfWork;
 use crate::crypto::digest::Sha256;
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::error::{Code, Error, Result};
-use crate::store::idempotency_keys::{self, Claim, KeyHash, SealedResponse};
+use crate::store::idempotency_keys::{self, KeyClaim, KeyHash, SealedResponse};
 
 /// How long a response is given again.
 const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
@@ -145,7 +145,7 @@ impl KeyedRequest {
         let fingerprint = tx.services.sealing.mac(&self.fingerprint)?;
         tx.transaction(|tx| {
             let now = tx.now();
-            let claim = Claim {
+            let claim = KeyClaim {
                 key: &self.key,
                 fingerprint: &fingerprint,
                 expires_at: now.plus(RETENTION),
@@ -194,7 +194,7 @@ fn vanished() -> Error {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct ResponseHead {
     status: u16,
     location: Option<String>,
     cookie: Option<String>,
@@ -203,7 +203,7 @@ struct Head {
 impl StoredResponse {
     /// A line of JSON, and the body as it is.
     fn to_bytes(&self) -> Result<Vec<u8>> {
-        let head = Head {
+        let head = ResponseHead {
             status: self.status,
             location: self.location.clone(),
             cookie: self.cookie.clone(),
@@ -217,7 +217,7 @@ impl StoredResponse {
     fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut parts = bytes.splitn(2, |byte| *byte == b'\n');
         let head = parts.next().unwrap_or_default();
-        let Head {
+        let ResponseHead {
             status,
             location,
             cookie,

@@ -22,12 +22,12 @@ pub struct PasswordCheck {
     account: Option<Box<Account>>,
     uses: Vec<LimitRequest>,
     /// Where somebody signs in by it; none where somebody is signed in already.
-    place: Option<Place>,
+    place: Option<SignInPlace>,
 }
 
 /// Where somebody signs in.
 #[derive(Clone)]
-struct Place {
+struct SignInPlace {
     client: Client,
     device: Option<KnownDevice>,
 }
@@ -89,7 +89,7 @@ pub fn begin(
         subject: typed.to_owned(),
         account,
         uses,
-        place: Some(Place { client, device }),
+        place: Some(SignInPlace { client, device }),
     })
 }
 
@@ -200,7 +200,7 @@ pub fn complete(
     let started = tx.transaction(|tx| {
         let account = keep_rehash(tx, account, rehash)?;
         let mut issued = sessions::start(tx, account, user_agent)?;
-        if let Some(Place { client, device }) = &place {
+        if let Some(SignInPlace { client, device }) = &place {
             let account = issued.account.id;
             known_networks::remember(tx, account, client)?;
             issued.device_token = Some(known_devices::issue(tx, account, device.as_ref())?);

@@ -41,7 +41,7 @@ pub struct Uploads(Arc<Places>);
 
 #[derive(Default)]
 struct Places {
-    arriving: Mutex<Vec<Arc<Arriving>>>,
+    arriving: Mutex<Vec<Arc<ArrivingUpload>>>,
     freed: Notify,
 }
 
@@ -60,7 +60,7 @@ impl UploadedBy {
     }
 }
 
-struct Arriving {
+struct ArrivingUpload {
     by: UploadedBy,
     meter: Mutex<RateMeter>,
     taken_back: Notify,
@@ -71,7 +71,7 @@ struct Arriving {
 /// A place among the uploads, until it is dropped.
 pub struct UploadPlace {
     places: Arc<Places>,
-    arriving: Arc<Arriving>,
+    arriving: Arc<ArrivingUpload>,
 }
 
 impl Uploads {
@@ -109,7 +109,7 @@ pub enum NoPlace {
 }
 
 enum Placement {
-    Placed(Arc<Arriving>),
+    Placed(Arc<ArrivingUpload>),
     HasEnough,
     Full,
 }
@@ -124,7 +124,7 @@ impl Places {
             take_one_back(&all, by);
             return Placement::Full;
         }
-        let arriving = Arc::new(Arriving {
+        let arriving = Arc::new(ArrivingUpload {
             by,
             meter: Mutex::new(RateMeter::since(Instant::now())),
             taken_back: Notify::new(),
@@ -135,18 +135,18 @@ impl Places {
     }
 }
 
-fn beside(all: &[Arc<Arriving>], by: UploadedBy) -> usize {
+fn beside(all: &[Arc<ArrivingUpload>], by: UploadedBy) -> usize {
     all.iter().filter(|one| one.by.is_beside(by)).count()
 }
 
 /// Has the slowest of those end who have more than their share, or have more than whoever waits and are slow or
 /// have been waited for long. One at a time: a place that is being given up already is soon free.
-fn take_one_back(all: &[Arc<Arriving>], waiting: UploadedBy) {
+fn take_one_back(all: &[Arc<ArrivingUpload>], waiting: UploadedBy) {
     if all.iter().any(|one| one.is_given_away.load(Relaxed)) {
         return;
     }
     let (now, own) = (Instant::now(), beside(all, waiting));
-    let mut candidates: Vec<(Rate, &Arc<Arriving>)> = Vec::new();
+    let mut candidates: Vec<(Rate, &Arc<ArrivingUpload>)> = Vec::new();
     for one in all {
         let (rate, waited) = lock(&one.meter).so_far(now);
         let Some(rate) = rate else {
@@ -204,14 +204,14 @@ mod tests {
     }
 
     /// Uploads of as many organizations as there are places, at these rates, each waited for so long.
-    fn full(rates: impl Iterator<Item = usize>, waited: Duration) -> Vec<Arc<Arriving>> {
+    fn full(rates: impl Iterator<Item = usize>, waited: Duration) -> Vec<Arc<ArrivingUpload>> {
         let now = Instant::now();
         let began = now.checked_sub(waited).unwrap();
         let arriving = rates.take(MAX_UPLOADS).map(|bytes_a_second| {
             let mut meter = RateMeter::since(began);
             let seconds = usize::try_from(waited.as_secs()).unwrap();
             meter.received(bytes_a_second * seconds, now);
-            Arc::new(Arriving {
+            Arc::new(ArrivingUpload {
                 by: somebody(),
                 meter: Mutex::new(meter),
                 taken_back: Notify::new(),
@@ -221,7 +221,7 @@ mod tests {
         arriving.collect()
     }
 
-    fn taken_back(all: &[Arc<Arriving>], waiting: UploadedBy) -> Vec<usize> {
+    fn taken_back(all: &[Arc<ArrivingUpload>], waiting: UploadedBy) -> Vec<usize> {
         take_one_back(all, waiting);
         let places = all.iter().enumerate();
         let given = places.filter(|(_, one)| one.is_given_away.load(Relaxed));

@@ -22,7 +22,7 @@ pub struct SealedResponse {
 }
 
 /// A request that wants its key.
-pub struct Claim<'a> {
+pub struct KeyClaim<'a> {
     pub key: &'a KeyHash,
     /// Keyed hash of the request.
     pub fingerprint: &'a [u8],
@@ -32,7 +32,7 @@ pub struct Claim<'a> {
 /// Claims a key for a request until the transaction ends; `false` where another request has it and its
 /// response has not expired. On PostgreSQL this waits for another transaction that has claimed the
 /// key; SQLite runs one write transaction at a time.
-pub fn claim(connection: &mut Connection, new: &Claim<'_>, now: Timestamp) -> Result<bool> {
+pub fn claim(connection: &mut Connection, new: &KeyClaim<'_>, now: Timestamp) -> Result<bool> {
     // Imported here only: in the whole file it would shadow the `filter` of queries.
     use diesel::query_dsl::methods::FilterDsl as _;
     let claimed = each_backend!(connection, c => diesel::insert_into(idempotency_keys::table)

@@ -92,7 +92,7 @@ pub struct Turn {
 
 /// What a worker takes a job for.
 #[derive(Clone, Copy, Debug)]
-pub struct Claim {
+pub struct LeaseClaim {
     pub worker: WorkerId,
     pub now: Timestamp,
     pub length: Duration,
@@ -209,7 +209,7 @@ const RETURNING: &str = ") RETURNING id, kind, subject, part, attempts, failures
 
 /// Takes the first job of a tenant and counts its turn; `None` where others have taken what there was.
 /// In one transaction: a job whose turn cannot be counted is not taken.
-pub fn take(connection: &mut Connection, turn: &Turn, claim: &Claim) -> Result<Option<Lease>> {
+pub fn take(connection: &mut Connection, turn: &Turn, claim: &LeaseClaim) -> Result<Option<Lease>> {
     transaction(connection, |connection| {
         let Some(job) = take_first(connection, turn, claim)? else {
             return Ok(None);
@@ -223,7 +223,7 @@ pub fn take(connection: &mut Connection, turn: &Turn, claim: &Claim) -> Result<O
     })
 }
 
-fn take_first(connection: &mut Connection, turn: &Turn, claim: &Claim) -> Result<Option<Job>> {
+fn take_first(connection: &mut Connection, turn: &Turn, claim: &LeaseClaim) -> Result<Option<Job>> {
     let skip_locked = match connection {
         Connection::Sqlite(_) => "",
         Connection::Postgres(_) => " FOR UPDATE SKIP LOCKED",

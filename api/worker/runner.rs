@@ -16,7 +16,7 @@ use crate::services::imports::execution::{self, BatchOutcome};
 use crate::services::unit_of_work::Services;
 use crate::state::State;
 use crate::store::Connection;
-use crate::store::jobs::{self, Claim, Lane, Lease, Turn};
+use crate::store::jobs::{self, Lane, Lease, LeaseClaim, Turn};
 use crate::store::pool::Pooled;
 
 const fn lane(kind: JobKind, priority: Priority) -> Lane {
@@ -205,7 +205,7 @@ impl Worker {
 
     fn take_first_of(&self, connection: &mut Connection, turns: &[Turn]) -> Result<Option<Lease>> {
         for turn in turns {
-            let claim = Claim {
+            let claim = LeaseClaim {
                 worker: self.id,
                 now: self.state.services.clock.now(),
                 length: lease_of(turn.lane.kind, &self.state.services.config),

@@ -15,13 +15,13 @@ use crate::store::transaction::with_retries;
 use crate::worker::{IMPORTS, Step, Worker};
 
 /// An import that this process works on.
-pub(super) struct Job<'a> {
+pub(super) struct LocalImport<'a> {
     pub(super) state: &'a State,
     pub(super) organization: OrganizationId,
     pub(super) import: ImportId,
 }
 
-impl Job<'_> {
+impl LocalImport<'_> {
     /// Works on the import here, unless a server on the same database is faster, and shows the
     /// progress.
     pub(super) fn carry_out(&self) -> Result<ImportWithCounts> {

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use self::command_line::{at_command_line, command_line, permitted};
-use self::job::Job;
+use self::job::LocalImport;
 use self::result_file::OutputFile;
 use super::error::CommandError;
 use super::output::print;
@@ -112,7 +112,7 @@ pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandErro
     } else {
         submit_csv(arguments, state, organization)?
     };
-    let job = Job {
+    let job = LocalImport {
         state,
         organization,
         import,

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::command_line::at_command_line;
-use super::job::Job;
+use super::job::LocalImport;
 use crate::cli::error::CommandError;
 use crate::services::imports::results::{self, ResultFile};
 use crate::store::transaction::with_retries;
@@ -13,14 +13,14 @@ use crate::store::transaction::with_retries;
 /// A file that gets its name when it is whole, and that only its owner may read.
 pub(super) struct OutputFile {
     path: PathBuf,
-    draft: Draft,
+    draft: UnfinishedFile,
     file: File,
 }
 
 /// The path of a file that is being written: what is still there when it is dropped is removed.
-struct Draft(PathBuf);
+struct UnfinishedFile(PathBuf);
 
-impl Drop for Draft {
+impl Drop for UnfinishedFile {
     fn drop(&mut self) {
         match std::fs::remove_file(&self.0) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -41,12 +41,16 @@ impl OutputFile {
             private_file(&draft).map_err(|error| CommandError::file(path.display(), error))?;
         Ok(Self {
             path: path.to_owned(),
-            draft: Draft(draft),
+            draft: UnfinishedFile(draft),
             file,
         })
     }
 
-    pub(super) fn write(mut self, job: &Job<'_>, file: ResultFile) -> Result<(), CommandError> {
+    pub(super) fn write(
+        mut self,
+        job: &LocalImport<'_>,
+        file: ResultFile,
+    ) -> Result<(), CommandError> {
         let mut download = with_retries(|| {
             job.permitted(|tx, permit| results::open(tx, &permit, job.import, file))
         })?;

@@ -4,7 +4,7 @@ use super::limits::TEMPLATE_HEADER;
 use super::meaning::Meaning;
 use super::refusal::FileRefused;
 use super::synonyms::{is_known, meaning};
-use super::vocabulary::Claim;
+use super::vocabulary::NameMeaning;
 use super::wording::{listed, quoted};
 
 /// Where a name stands.
@@ -34,7 +34,7 @@ impl NameColumns {
 /// The names of columns, with what each may mean.
 pub(super) struct Header<'a> {
     names: &'a [String],
-    claims: Vec<Option<Claim>>,
+    claims: Vec<Option<NameMeaning>>,
     line: u64,
 }
 

@@ -2,7 +2,7 @@
 //! `Vor- und Nachname`, or one name in two languages, as `Nom / Name`.
 
 use super::meaning::Meaning;
-use super::vocabulary::{Claim, Owner, VOCABULARY};
+use super::vocabulary::{NameMeaning, Owner, VOCABULARY};
 
 /// The rank of a given name before a family name.
 const GIVEN_FIRST: u8 = 2;
@@ -18,7 +18,7 @@ const MAX_KEY: usize = 100;
 
 /// The meaning of a key that is joined of two names, all of which have the `owner`, if there is one. What
 /// they have in common may stand in front of them: `Name (Last, First)`.
-pub(super) fn joined(key: &str, owner: Option<&Owner>) -> Option<Claim> {
+pub(super) fn joined(key: &str, owner: Option<&Owner>) -> Option<NameMeaning> {
     if key.len() > MAX_KEY {
         return None;
     }
@@ -31,7 +31,7 @@ pub(super) fn joined(key: &str, owner: Option<&Owner>) -> Option<Claim> {
     })
 }
 
-fn pair(key: &str, owner: Option<&Owner>) -> Option<Claim> {
+fn pair(key: &str, owner: Option<&Owner>) -> Option<NameMeaning> {
     let names = VOCABULARY.names.keys().chain(VOCABULARY.stems.keys());
     let mut parts = names.filter_map(|name| Some((Part::of(name)?, key.strip_prefix(name)?)));
     parts.find_map(|(left, rest)| {
@@ -89,7 +89,7 @@ impl Part {
         })
     }
 
-    fn joined_with(self, other: Self) -> Option<Claim> {
+    fn joined_with(self, other: Self) -> Option<NameMeaning> {
         let is_half_of_name = |half: Self| !half.is_short && !half.is_stem;
         match (self.meaning, other.meaning) {
             (Meaning::First, Meaning::Last) => Some((Meaning::Joined, GIVEN_FIRST)),

@@ -58,7 +58,7 @@ pub(super) fn weigh(word: &[char], region: Region) -> Weight {
         has_implausible: false,
     };
     for place in (0..word.len()).filter(|place| !at(word, *place).is_ascii()) {
-        let of_character = Place { word, place }.weight(region);
+        let of_character = PlaceInWord { word, place }.weight(region);
         weight.sum += of_character;
         weight.has_implausible |= of_character <= IMPLAUSIBLE;
     }
@@ -71,12 +71,12 @@ fn at(word: &[char], place: usize) -> char {
 
 /// A character in its word.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct PlaceInWord<'a> {
     word: &'a [char],
     place: usize,
 }
 
-impl Place<'_> {
+impl PlaceInWord<'_> {
     fn character(self) -> char {
         at(self.word, self.place)
     }

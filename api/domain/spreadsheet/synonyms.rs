@@ -6,7 +6,7 @@
 use super::header_key::key;
 use super::joined_names::joined;
 use super::meaning::Meaning;
-use super::vocabulary::{Claim, Owner, VOCABULARY};
+use super::vocabulary::{NameMeaning, Owner, VOCABULARY};
 
 /// The rank of a name with an owner.
 const OWNED: u8 = 3;
@@ -15,7 +15,7 @@ const OWNED: u8 = 3;
 const JOINED_OWNED: u8 = 2;
 
 /// The meaning of a header cell, if it has any.
-pub(super) fn meaning(cell: &str) -> Option<Claim> {
+pub(super) fn meaning(cell: &str) -> Option<NameMeaning> {
     let key = key(cell);
     let plain = VOCABULARY.names.get(key.as_str()).copied();
     plain.or_else(|| joined(&key, None)).or_else(|| {
@@ -25,7 +25,7 @@ pub(super) fn meaning(cell: &str) -> Option<Claim> {
 }
 
 /// The meaning of a name before which, or behind which, its owner stands.
-fn owned(key: &str, owner: &Owner) -> Option<Claim> {
+fn owned(key: &str, owner: &Owner) -> Option<NameMeaning> {
     let behind = key.strip_suffix(owner.word).into_iter().flat_map(|name| {
         let between = VOCABULARY.between.iter();
         between.filter_map(move |between| name.strip_suffix(between))

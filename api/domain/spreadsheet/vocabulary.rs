@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use super::meaning::Meaning;
 
 /// A meaning, and how surely a name has it: the lower, the more so.
-pub(super) type Claim = (Meaning, u8);
+pub(super) type NameMeaning = (Meaning, u8);
 
 /// The words of names of columns.
 pub(super) struct Vocabulary {
-    pub(super) names: HashMap<&'static str, Claim>,
+    pub(super) names: HashMap<&'static str, NameMeaning>,
     /// Words that stand for the name of a half beside its other half: `vor` in "Vor- und Nachname".
     pub(super) stems: HashMap<&'static str, Meaning>,
     pub(super) owners: Vec<Owner>,

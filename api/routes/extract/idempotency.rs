@@ -93,10 +93,10 @@ impl Keyed {
 
 /// A request whose body nobody has read yet.
 pub struct UnreadBody {
-    head: Option<Head>,
+    head: Option<RequestHead>,
 }
 
-struct Head {
+struct RequestHead {
     key: IdempotencyKey,
     method: String,
     path: String,
@@ -124,7 +124,7 @@ impl UnreadBody {
         let key = header.to_str().ok().and_then(IdempotencyKey::parse);
         let key = key.filter(|_| headers.next().is_none());
         let target = request.uri().path_and_query();
-        let head = Head {
+        let head = RequestHead {
             key: key.ok_or_else(unusable_key)?,
             method: request.method().to_string(),
             path: request.path().to_owned(),

@@ -22,12 +22,12 @@ use crate::store::{Connection, invite_code_draws, pending_joins as pending_join_
 
 /// Whose code it is: the organization's own or a group's.
 #[derive(Clone, Copy)]
-struct Owner {
+struct CodeOwner {
     organization: OrganizationId,
     group: Option<GroupId>,
 }
 
-impl Owner {
+impl CodeOwner {
     fn organization<P>(permit: &Permit<P>) -> Self {
         Self {
             organization: permit.organization.id,
@@ -44,32 +44,32 @@ impl Owner {
 }
 
 /// Proof that the principal may read a code.
-pub struct ReadableCode(Owner);
+pub struct ReadableCode(CodeOwner);
 
 /// Proof that the principal may change a code.
-pub struct ManagedCode(Owner);
+pub struct ManagedCode(CodeOwner);
 
 impl From<Permit<ReadInviteCode>> for ReadableCode {
     fn from(permit: Permit<ReadInviteCode>) -> Self {
-        Self(Owner::organization(&permit))
+        Self(CodeOwner::organization(&permit))
     }
 }
 
 impl From<GroupPermit<ReadGroupInviteCode>> for ReadableCode {
     fn from(permit: GroupPermit<ReadGroupInviteCode>) -> Self {
-        Self(Owner::group(&permit))
+        Self(CodeOwner::group(&permit))
     }
 }
 
 impl From<Permit<ManageInviteCode>> for ManagedCode {
     fn from(permit: Permit<ManageInviteCode>) -> Self {
-        Self(Owner::organization(&permit))
+        Self(CodeOwner::organization(&permit))
     }
 }
 
 impl From<GroupPermit<ManageGroupInviteCode>> for ManagedCode {
     fn from(permit: GroupPermit<ManageGroupInviteCode>) -> Self {
-        Self(Owner::group(&permit))
+        Self(CodeOwner::group(&permit))
     }
 }
 
@@ -91,7 +91,7 @@ pub fn get(tx: &mut UnitOfWork<'_>, code: &ReadableCode) -> Result<StoredCode> {
 
 /// Every owner has a code from the transaction that creates it, or from the migration of the database:
 /// an owner without one has just been deleted.
-fn find(tx: &mut UnitOfWork<'_>, owner: Owner) -> Result<StoredCode> {
+fn find(tx: &mut UnitOfWork<'_>, owner: CodeOwner) -> Result<StoredCode> {
     invite_codes::find(tx.connection, owner.organization, owner.group)?
         .ok_or_else(|| Error::not_found("invite code"))
 }

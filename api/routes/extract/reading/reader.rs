@@ -113,11 +113,11 @@ impl<'de> Deserializer<'de> for Reader {
                 (None, None, None) => Err(Fault::new("invalid", OUT_OF_RANGE.to_owned())),
             },
             Value::String(text) => visitor.visit_string(text),
-            Value::Array(items) => visitor.visit_seq(Items {
+            Value::Array(items) => visitor.visit_seq(ListItems {
                 items: items.into_iter().enumerate(),
                 medium,
             }),
-            Value::Object(fields) => visitor.visit_map(Fields {
+            Value::Object(fields) => visitor.visit_map(ObjectFields {
                 fields: fields.into_iter(),
                 current: None,
                 medium,
@@ -210,12 +210,12 @@ impl<'de> Deserializer<'de> for Reader {
 }
 
 /// The items of a list, each with its place.
-struct Items {
+struct ListItems {
     items: std::iter::Enumerate<std::vec::IntoIter<Value>>,
     medium: Medium,
 }
 
-impl<'de> SeqAccess<'de> for Items {
+impl<'de> SeqAccess<'de> for ListItems {
     type Error = Fault;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
@@ -233,13 +233,13 @@ impl<'de> SeqAccess<'de> for Items {
 }
 
 /// The fields of an object, each with its name.
-struct Fields {
+struct ObjectFields {
     fields: serde_json::map::IntoIter,
     current: Option<(String, Value)>,
     medium: Medium,
 }
 
-impl<'de> MapAccess<'de> for Fields {
+impl<'de> MapAccess<'de> for ObjectFields {
     type Error = Fault;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
