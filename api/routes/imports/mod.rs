@@ -2,7 +2,7 @@
 
 mod create;
 mod download;
-mod fields;
+mod options;
 mod reader_thread;
 mod refusals;
 mod requests;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::fields::Fields;
+use super::options::Fields;
 use super::requests::DownloadQuery;
 use crate::domain::imports::ImportStatus;
 use crate::domain::spreadsheet::{

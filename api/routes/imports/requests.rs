@@ -1,4 +1,4 @@
-//! What requests about imports send, as the document shows it. `fields` reads the options.
+//! What requests about imports send, as the document shows it. `options` reads the options of an import.
 
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};

@@ -6,7 +6,7 @@ use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::fields::Fields;
+use super::options::Fields;
 use super::reader_thread::{Piece, ReaderEnded, ReaderThread, Uploader};
 use super::refusals::no_place;
 use crate::domain::spreadsheet::ReadOptions;

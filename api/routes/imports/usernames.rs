@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{self, Bytes};
 
-use super::fields::Fields;
+use super::options::Fields;
 use super::refusals::list_too_large;
 use super::requests::UsernamesRequest;
 use super::responses::accepted;

@@ -1,7 +1,7 @@
 //! Email invitations (`docs/invitations.md`).
 
 mod manage;
-mod offers;
+mod received;
 mod recipient;
 mod requests;
 mod responses;

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::offers::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
+use super::received::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
 use super::requests::{AnswerInvitationRequest, InvitationTokenRequest, neither_token_nor_id};
 use crate::error::{Error, Result};
 use crate::routes::extract::idempotency;
