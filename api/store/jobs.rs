@@ -17,14 +17,15 @@
 
 use std::time::Duration;
 
-use diesel::dsl::{exists, max, not};
+use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 use uuid::Uuid;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::{job_turns, jobs};
+use super::job_turns::{self, Turn};
+use super::schema::jobs;
 use super::sql_types::{Id, UtcTimestamp};
 use super::transaction::transaction;
 use crate::clock::new_id;
@@ -74,20 +75,6 @@ impl Lease {
     pub fn heartbeat(&self) -> Duration {
         (self.length / 3).min(Duration::from_millis(500))
     }
-}
-
-/// Jobs of one kind and priority.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lane {
-    pub kind: JobKind,
-    pub priority: Priority,
-}
-
-/// A tenant with a job in a lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
-    pub lane: Lane,
-    pub tenant: OrganizationId,
 }
 
 /// What a worker takes a job for.
@@ -150,54 +137,6 @@ fn row(job: &NewJob, due_at: Timestamp) -> QueuedJob {
     }
 }
 
-/// Leaps from tenant to tenant in the index, however many jobs each of them has. SQLite numbers `$n`
-/// by their first appearance, which is why the first four appear in order.
-const TENANTS_IN_TURN: &str = "
-    WITH RECURSIVE tenants (tenant) AS (
-        SELECT (
-            SELECT jobs.tenant FROM jobs WHERE jobs.kind = $1 AND jobs.priority = $2
-            ORDER BY jobs.tenant LIMIT 1
-        )
-        UNION ALL
-        SELECT (
-            SELECT jobs.tenant FROM jobs
-            WHERE jobs.kind = $1 AND jobs.priority = $2 AND jobs.tenant > tenants.tenant
-            ORDER BY jobs.tenant LIMIT 1
-        )
-        FROM tenants WHERE tenants.tenant IS NOT NULL
-    )
-    SELECT tenants.tenant AS tenant
-    FROM tenants
-    LEFT JOIN job_turns ON job_turns.kind = $1 AND job_turns.priority = $2
-        AND job_turns.tenant = tenants.tenant
-    WHERE tenants.tenant IS NOT NULL AND EXISTS (
-        SELECT 1 FROM jobs
-        WHERE jobs.kind = $1 AND jobs.priority = $2 AND jobs.tenant = tenants.tenant
-            AND jobs.due_at <= $3 AND jobs.leased_until < $3
-    )
-    ORDER BY COALESCE(job_turns.turn, 0), tenants.tenant
-    LIMIT $4";
-
-#[derive(QueryableByName)]
-struct Tenant {
-    #[diesel(sql_type = Id)]
-    tenant: OrganizationId,
-}
-
-/// The tenants that have a job to take in this lane, the one whose turn it is first.
-pub fn turns(connection: &mut Connection, lane: Lane, now: Timestamp) -> Result<Vec<Turn>> {
-    /// More than one, since others may be taking the first one's last job.
-    const CANDIDATES: i64 = 8;
-    let tenants: Vec<Tenant> = each_backend!(connection, c => diesel::sql_query(TENANTS_IN_TURN)
-        .bind::<Text, _>(lane.kind)
-        .bind::<Text, _>(lane.priority)
-        .bind::<UtcTimestamp, _>(now)
-        .bind::<BigInt, _>(CANDIDATES)
-        .load(c))?;
-    let turn_of = |Tenant { tenant }| Turn { lane, tenant };
-    Ok(tenants.into_iter().map(turn_of).collect())
-}
-
 const TAKE_FIRST: &str = "
     UPDATE jobs SET leased_by = $1, leased_until = $2, attempts = attempts + 1
     WHERE id = (
@@ -214,7 +153,7 @@ pub fn take(connection: &mut Connection, turn: &Turn, claim: &LeaseClaim) -> Res
         let Some(job) = take_first(connection, turn, claim)? else {
             return Ok(None);
         };
-        count_turn(connection, turn)?;
+        job_turns::count(connection, turn)?;
         Ok(Some(Lease {
             job,
             worker: claim.worker,
@@ -238,28 +177,6 @@ fn take_first(connection: &mut Connection, turn: &Turn, claim: &LeaseClaim) -> R
         .bind::<UtcTimestamp, _>(claim.now)
         .get_result(c)
         .optional())?)
-}
-
-/// Puts a tenant behind all others of its lane.
-fn count_turn(connection: &mut Connection, turn: &Turn) -> Result<()> {
-    let last: Option<i64> = job_turns::table
-        .filter(job_turns::kind.eq(turn.lane.kind))
-        .filter(job_turns::priority.eq(turn.lane.priority))
-        .select(max(job_turns::turn))
-        .first(connection)?;
-    let next = last.unwrap_or(0) + 1;
-    each_backend!(connection, c => diesel::insert_into(job_turns::table)
-        .values((
-            job_turns::kind.eq(turn.lane.kind),
-            job_turns::priority.eq(turn.lane.priority),
-            job_turns::tenant.eq(turn.tenant),
-            job_turns::turn.eq(next),
-        ))
-        .on_conflict((job_turns::kind, job_turns::priority, job_turns::tenant))
-        .do_update()
-        .set(job_turns::turn.eq(next))
-        .execute(c))?;
-    Ok(())
 }
 
 /// Extends a lease; `false` where it is lost: the job was taken over, or its subject ended.
@@ -347,14 +264,4 @@ pub fn delete(connection: &mut Connection, kind: JobKind, subject: JobSubject) -
         .filter(jobs::kind.eq(kind));
     diesel::delete(queued).execute(connection)?;
     Ok(())
-}
-
-/// Forgets the turns of tenants without a job, so that there are never more than tenants at work.
-pub fn forget_turns(connection: &mut Connection) -> Result<usize> {
-    let queued = jobs::table
-        .filter(jobs::kind.eq(job_turns::kind))
-        .filter(jobs::priority.eq(job_turns::priority))
-        .filter(jobs::tenant.eq(job_turns::tenant));
-    let idle = job_turns::table.filter(not(exists(queued)));
-    Ok(diesel::delete(idle).execute(connection)?)
 }

@@ -12,7 +12,9 @@ use crate::services::imports::retention;
 use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::services::{invitations, known_networks};
 use crate::store::jobs::NewJob;
-use crate::store::{idempotency_keys, imports, jobs, mailed_tokens, mails, rate_limits, sessions};
+use crate::store::{
+    idempotency_keys, import_staging, job_turns, mailed_tokens, mails, rate_limits, sessions,
+};
 
 /// How long after one clean-up the next is due. Reading checks the time itself, so that it need not be
 /// prompt.
@@ -49,7 +51,7 @@ const STEPS: [(&str, Task); 10] = [
     }),
     ("invitations", invitations::expire_overdue),
     ("uploads", |tx, _| {
-        imports::delete_abandoned(tx.connection, tx.now()).map(drop)
+        import_staging::delete_abandoned(tx.connection, tx.now()).map(drop)
     }),
     ("idempotency keys", |tx, _| {
         idempotency_keys::delete_expired(tx.connection, tx.now()).map(drop)
@@ -64,7 +66,9 @@ const STEPS: [(&str, Task); 10] = [
     ("links", |tx, _| {
         mailed_tokens::delete_expired(tx.connection, tx.now().minus(LINKS_KEPT))
     }),
-    ("turns", |tx, _| jobs::forget_turns(tx.connection).map(drop)),
+    ("turns", |tx, _| {
+        job_turns::forget_idle(tx.connection).map(drop)
+    }),
 ];
 
 /// Cleans up once, until `stop` says that the process is stopping. A step that fails does not keep the

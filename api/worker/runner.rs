@@ -16,7 +16,8 @@ use crate::services::imports::execution::{self, BatchOutcome};
 use crate::services::unit_of_work::Services;
 use crate::state::State;
 use crate::store::Connection;
-use crate::store::jobs::{self, Lane, Lease, LeaseClaim, Turn};
+use crate::store::job_turns::{self, Lane, Turn};
+use crate::store::jobs::{self, Lease, LeaseClaim};
 use crate::store::pool::Pooled;
 
 const fn lane(kind: JobKind, priority: Priority) -> Lane {
@@ -195,7 +196,7 @@ impl Worker {
         }
         let now = self.state.services.clock.now();
         for lane in self.lanes {
-            let turns = jobs::turns(connection, *lane, now)?;
+            let turns = job_turns::next(connection, *lane, now)?;
             if !turns.is_empty() {
                 return Ok(turns);
             }

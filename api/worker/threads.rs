@@ -11,7 +11,7 @@ use super::runner::{BACKGROUND, MAILS, Step, Worker};
 use crate::error::{Error, Result};
 use crate::services::work_signal::{Listener, WorkSignal};
 use crate::state::State;
-use crate::store::jobs::Lane;
+use crate::store::job_turns::Lane;
 
 /// The worker threads of this process.
 pub struct Workers {

@@ -23,7 +23,7 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::store::import_rows::ImportRow;
 use crate::store::imports::Import;
 use crate::store::sql_types::JsonColumn;
-use crate::store::{Pool, accounts, import_rows, imports};
+use crate::store::{Pool, accounts, import_rows, import_staging, imports};
 
 /// Rows that are staged together.
 const STAGED_AT_ONCE: usize = 500;
@@ -57,7 +57,7 @@ pub struct FileLayout {
 pub fn abandon(pool: &Pool, import: ImportId) {
     let deleted = pool
         .get()
-        .and_then(|mut connection| imports::delete_staging(&mut connection, import));
+        .and_then(|mut connection| import_staging::delete(&mut connection, import));
     if let Err(error) = deleted {
         tracing::warn!(%error, %import, "an abandoned upload is left to the clean-up");
     }
@@ -144,7 +144,7 @@ impl Staging {
             return Ok(());
         }
         tx.transaction(|tx| {
-            if !imports::keep_staging(tx.connection, self.import, tx.now().plus(TIMEOUT))? {
+            if !import_staging::keep(tx.connection, self.import, tx.now().plus(TIMEOUT))? {
                 return Err(Error::not_found("organization"));
             }
             fail_taken(tx, self.organization, &mut rows)?;

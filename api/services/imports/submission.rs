@@ -17,7 +17,8 @@ use crate::error::{Code, Error, Result};
 use crate::services::admission::require_account_type;
 use crate::services::authorization::{ManageImports, Permit};
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::imports::{Accepted, Import};
+use crate::store::import_staging::{self, Accepted};
+use crate::store::imports::Import;
 use crate::store::sql_types::JsonColumn;
 use crate::store::{groups, import_outcomes, import_rows, imports, seats};
 
@@ -108,7 +109,7 @@ fn accept(
     let rows = Rows::of(staged, &ended);
     let decision = decide(tx, permit.organization.id, rows, options)?;
     let accepted = accepted(tx, staged, options, &decision)?;
-    if !imports::accept(tx.connection, staged.import, &accepted)? {
+    if !import_staging::accept(tx.connection, staged.import, &accepted)? {
         return Err(Error::not_found("organization"));
     }
     let import = imports::find(tx.connection, permit.organization.id, staged.import, None)?

@@ -1,0 +1,108 @@
+//! Whose turn it is: within a lane, the tenants with jobs take turns.
+
+use diesel::dsl::{exists, max, not};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+use super::Connection;
+use super::backend::each_backend;
+use super::schema::{job_turns, jobs};
+use super::sql_types::{Id, UtcTimestamp};
+use crate::domain::ids::OrganizationId;
+use crate::domain::jobs::{JobKind, Priority};
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+
+/// Jobs of one kind and priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane {
+    pub kind: JobKind,
+    pub priority: Priority,
+}
+
+/// A tenant with a job in a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub lane: Lane,
+    pub tenant: OrganizationId,
+}
+
+/// Leaps from tenant to tenant in the index, however many jobs each of them has. SQLite numbers `$n`
+/// by their first appearance, which is why the first four appear in order.
+const TENANTS_IN_TURN: &str = "
+    WITH RECURSIVE tenants (tenant) AS (
+        SELECT (
+            SELECT jobs.tenant FROM jobs WHERE jobs.kind = $1 AND jobs.priority = $2
+            ORDER BY jobs.tenant LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT jobs.tenant FROM jobs
+            WHERE jobs.kind = $1 AND jobs.priority = $2 AND jobs.tenant > tenants.tenant
+            ORDER BY jobs.tenant LIMIT 1
+        )
+        FROM tenants WHERE tenants.tenant IS NOT NULL
+    )
+    SELECT tenants.tenant AS tenant
+    FROM tenants
+    LEFT JOIN job_turns ON job_turns.kind = $1 AND job_turns.priority = $2
+        AND job_turns.tenant = tenants.tenant
+    WHERE tenants.tenant IS NOT NULL AND EXISTS (
+        SELECT 1 FROM jobs
+        WHERE jobs.kind = $1 AND jobs.priority = $2 AND jobs.tenant = tenants.tenant
+            AND jobs.due_at <= $3 AND jobs.leased_until < $3
+    )
+    ORDER BY COALESCE(job_turns.turn, 0), tenants.tenant
+    LIMIT $4";
+
+#[derive(QueryableByName)]
+struct Tenant {
+    #[diesel(sql_type = Id)]
+    tenant: OrganizationId,
+}
+
+/// The tenants that have a job to take in this lane, the one whose turn it is first.
+pub fn next(connection: &mut Connection, lane: Lane, now: Timestamp) -> Result<Vec<Turn>> {
+    /// More than one, since others may be taking the first one's last job.
+    const CANDIDATES: i64 = 8;
+    let tenants: Vec<Tenant> = each_backend!(connection, c => diesel::sql_query(TENANTS_IN_TURN)
+        .bind::<Text, _>(lane.kind)
+        .bind::<Text, _>(lane.priority)
+        .bind::<UtcTimestamp, _>(now)
+        .bind::<BigInt, _>(CANDIDATES)
+        .load(c))?;
+    let turn_of = |Tenant { tenant }| Turn { lane, tenant };
+    Ok(tenants.into_iter().map(turn_of).collect())
+}
+
+/// Puts a tenant behind all others of its lane.
+pub(super) fn count(connection: &mut Connection, turn: &Turn) -> Result<()> {
+    let last: Option<i64> = job_turns::table
+        .filter(job_turns::kind.eq(turn.lane.kind))
+        .filter(job_turns::priority.eq(turn.lane.priority))
+        .select(max(job_turns::turn))
+        .first(connection)?;
+    let next = last.unwrap_or(0) + 1;
+    each_backend!(connection, c => diesel::insert_into(job_turns::table)
+        .values((
+            job_turns::kind.eq(turn.lane.kind),
+            job_turns::priority.eq(turn.lane.priority),
+            job_turns::tenant.eq(turn.tenant),
+            job_turns::turn.eq(next),
+        ))
+        .on_conflict((job_turns::kind, job_turns::priority, job_turns::tenant))
+        .do_update()
+        .set(job_turns::turn.eq(next))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Forgets the turns of tenants without a job, so that there are never more than tenants at work.
+pub fn forget_idle(connection: &mut Connection) -> Result<usize> {
+    let queued = jobs::table
+        .filter(jobs::kind.eq(job_turns::kind))
+        .filter(jobs::priority.eq(job_turns::priority))
+        .filter(jobs::tenant.eq(job_turns::tenant));
+    let idle = job_turns::table.filter(not(exists(queued)));
+    Ok(diesel::delete(idle).execute(connection)?)
+}
