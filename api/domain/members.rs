@@ -70,6 +70,8 @@ string_enum! {
         NoSeat = "no_seat",
         /// Who is to become staff has to verify the address first: nothing of this member changed.
         EmailNotVerified = "email_not_verified",
+        /// An admin, on whom no API key acts: nothing of this member changed.
+        Forbidden = "forbidden",
         /// Named before in the same request.
         DuplicateInRequest = "duplicate_in_request",
     }

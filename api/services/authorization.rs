@@ -134,7 +134,7 @@ permissions! {
     ListMembers:            Some(Scope::MembersRead);       All,      All,     ManagedGroups, Nothing;
     /// Change members, one or many; deactivate, remove, delete them.
     ManageMembers:          Some(Scope::MembersWrite);      All,      All,     Nothing,       Nothing;
-    /// Make members admins, take that from them, and reset the password of a managed admin.
+    /// Make members admins, and act on members who are.
     ManageAdmins:           None;                           All,      All,     Nothing,       Nothing;
     /// Create a group, and manage it.
     CreateGroup:            Some(Scope::GroupsWrite);       All,      All,     All,           Nothing;

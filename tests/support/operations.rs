@@ -144,6 +144,15 @@ impl Operation {
         self.description.get("x-scope").map(text)
     }
 
+    /// Whether it changes members: those of its path, or those whom its body names.
+    pub fn acts_on_members(&self) -> bool {
+        let names_members = self
+            .example()
+            .is_some_and(|body| body.get("account_ids").is_some());
+        let is_on_members = self.path.contains("{account_id}") || names_members;
+        is_on_members && self.method != Method::GET && !self.path.contains("{group_id}")
+    }
+
     /// Whether the document names this status among its responses.
     pub fn documents(&self, status: StatusCode) -> bool {
         self.description["responses"].get(status.as_str()).is_some()

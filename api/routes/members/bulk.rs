@@ -65,7 +65,8 @@ outcomes_body! {
 /// ends on its own: `updated`, `unchanged` where it was so already, `not_found`, `no_seat` where no
 /// seat of the new type is free (then nothing of this member changes; seats are given in the order in
 /// which members are named), `email_not_verified` where who is to become staff has to set a password by a
-/// mailed link first (nothing changes either), `duplicate_in_request`. Who becomes staff is signed out.
+/// mailed link first (nothing changes either), `forbidden` of an admin where an API key asks, `duplicate_in_request`.
+/// Who becomes staff is signed out.
 #[utoipa::path(
     tag = "Members",
     params(OrganizationPath, IdempotencyHeader),

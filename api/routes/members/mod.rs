@@ -133,7 +133,7 @@ async fn get_member(
 /// The last admin cannot lose the role (`last_admin`); a type without a free seat is refused
 /// (`no_seat`). Groups are managed by staff and admins: whoever is neither any more becomes a plain
 /// member of the groups that they managed. Only accounts that this organization created can be
-/// renamed (`not_managed_here`). No API key changes a role (`forbidden`).
+/// renamed (`not_managed_here`). No API key changes a role, or anything of an admin (`forbidden`).
 ///
 /// Who becomes an admin or staff needs a verified address and a password that nobody else has set; with a
 /// generated address, one that was changed, in the organization that manages the account

@@ -34,7 +34,7 @@ pub struct RemovalQuery {
 /// The seat is freed, and nothing of this organization opens any more. An account that this
 /// organization created is closed as a whole: it is signed out everywhere and cannot sign in; any
 /// other keeps its session and finds nothing of this organization. Reversible; deactivating again
-/// changes nothing. The last admin stays: `last_admin`.
+/// changes nothing. The last admin stays: `last_admin`. No API key deactivates admins (`forbidden`).
 #[utoipa::path(
     tag = "Members",
     params(MemberPath, IdempotencyHeader),
@@ -62,7 +62,7 @@ pub async fn deactivate_member(
 /// Reactivate a member
 ///
 /// Takes a seat; where none is free: `no_seat`. Account type, role and groups are what they were.
-/// Reactivating an active member changes nothing.
+/// Reactivating an active member changes nothing. No API key reactivates admins (`forbidden`).
 #[utoipa::path(
     tag = "Members",
     params(MemberPath, IdempotencyHeader),
@@ -95,7 +95,8 @@ pub async fn reactivate_member(
 ///
 /// With `delete_account=true`, such an account is deleted instead, with all its memberships. It has
 /// to be deactivated first (`member_active`); there is no way back. Any other account is its
-/// owner's to delete (`not_managed_here`). The last admin of an organization stays: `last_admin`.
+/// owner's to delete (`not_managed_here`). The last admin of an organization stays: `last_admin`. No API key
+/// removes or deletes admins (`forbidden`).
 #[utoipa::path(
     tag = "Members",
     params(MemberPath, RemovalQuery),

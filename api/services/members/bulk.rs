@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::about;
+use super::{about, may_act_on_admins};
 use crate::domain::events::{AddedBy, MemberEvent};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::members::BulkOutcome;
@@ -28,7 +28,8 @@ pub struct BulkChanges {
 }
 
 /// Changes many members and tells how each ended, in the order in which they were named. For whom no
-/// seat of the new type is free, and who would become staff without a verified address, nothing changes.
+/// seat of the new type is free, who would become staff without a verified address, and for admins where an API key
+/// asks, nothing changes.
 ///
 /// # Errors
 /// `account_type_not_in_kind`, and `validation_failed` for groups that are not there.
@@ -72,6 +73,8 @@ struct Bulk<'a> {
 
 /// For whom nothing changes.
 struct Refused {
+    /// Admins, on whom no API key acts.
+    beyond_reach: HashSet<AccountId>,
     /// They would become staff without having earned it.
     untrusted: HashSet<AccountId>,
     /// No seat of the new type is free.
@@ -86,6 +89,8 @@ impl Bulk<'_> {
         asked: &[AccountId],
     ) -> Result<Vec<(AccountId, BulkOutcome)>> {
         let members = self.members_among(asked);
+        let beyond_reach = self.beyond_reach(tx)?;
+        let members = without(members, &beyond_reach);
         let untrusted = self.untrusted(tx, &members)?;
         let trusted = without(members, &untrusted);
         let seatless = self.change_types(tx, &trusted)?;
@@ -93,6 +98,7 @@ impl Bulk<'_> {
         self.add_to_groups(tx, &others)?;
         self.remove_from_groups(tx, &others)?;
         let refused = Refused {
+            beyond_reach,
             untrusted,
             seatless,
         };
@@ -118,6 +124,8 @@ impl Bulk<'_> {
     fn outcome(&self, id: &AccountId, refused: &Refused) -> BulkOutcome {
         if !self.members.contains_key(id) {
             BulkOutcome::NotFound
+        } else if refused.beyond_reach.contains(id) {
+            BulkOutcome::Forbidden
         } else if refused.untrusted.contains(id) {
             BulkOutcome::EmailNotVerified
         } else if refused.seatless.contains(id) {
@@ -127,6 +135,17 @@ impl Bulk<'_> {
         } else {
             BulkOutcome::Unchanged
         }
+    }
+
+    /// The admins, where the caller may not act on admins.
+    fn beyond_reach(&self, tx: &mut UnitOfWork<'_>) -> Result<HashSet<AccountId>> {
+        let members = self.members.values();
+        let admins = members.filter(|member| member.role == Role::Admin);
+        let admins: HashSet<_> = admins.map(|member| member.account_id).collect();
+        if admins.is_empty() || may_act_on_admins(tx, self.permit.organization.id)? {
+            return Ok(HashSet::new());
+        }
+        Ok(admins)
     }
 
     /// Those who would become staff without having earned it.

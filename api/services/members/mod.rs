@@ -9,15 +9,17 @@ pub mod update;
 
 use std::collections::HashMap;
 
-use super::authorization::{ListMembers, Permission, Permit};
+use super::authorization::{self, ListMembers, ManageAdmins, Permission, Permit};
 use super::memberships::no_such_member;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{DomainEvent, MemberEvent};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::organization::Role;
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
 use crate::store::groups;
 use crate::store::member_list::{self, MemberFilter, MemberPage, MemberRow};
+use crate::store::memberships::Membership;
 
 /// A member with the groups they are in.
 pub struct Member {
@@ -110,6 +112,32 @@ pub(super) fn load(
         row,
         groups: groups.remove(&account).unwrap_or_default(),
     })
+}
+
+/// Whether the caller may act on members who are admins: people may, API keys not.
+///
+/// # Errors
+/// `not_found` where the caller may not even see the organization.
+fn may_act_on_admins(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<bool> {
+    match authorization::permit::<ManageAdmins>(tx, organization) {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Code::Forbidden => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Refuses a member who is an admin, active or not, where the caller may not act on admins.
+///
+/// # Errors
+/// `forbidden`.
+fn require_may_act_on(tx: &mut UnitOfWork<'_>, member: &Membership) -> Result<()> {
+    match member.role {
+        Role::Member => Ok(()),
+        Role::Admin if may_act_on_admins(tx, member.organization_id)? => Ok(()),
+        Role::Admin => Err(Error::forbidden(
+            "This member is an admin. No API key acts on admins, whatever its scopes: sign in as an admin.",
+        )),
+    }
 }
 
 /// Refuses what an organization may do only to accounts that it manages (`docs/members.md`): those that it

@@ -2,7 +2,7 @@
 //!
 //! Hashing happens between the two functions: no connection is held meanwhile.
 
-use super::{about, not_managed_here, require_managed, require_seen};
+use super::{about, not_managed_here, require_managed, require_may_act_on, require_seen};
 use crate::clock::new_id;
 use crate::crypto::token::TokenKind;
 use crate::domain::events::MemberEvent;
@@ -11,7 +11,7 @@ use crate::domain::organization::Role;
 use crate::error::{Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
-use crate::services::authorization::{self, ManageAdmins, Permit, ResetPasswords};
+use crate::services::authorization::{Permit, ResetPasswords};
 use crate::services::memberships;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::{events, invitations, trust};
@@ -53,9 +53,7 @@ pub fn require_resettable(
             "Only admins set the password of staff and of admins.",
         ));
     }
-    if membership.role == Role::Admin {
-        authorization::permit::<ManageAdmins>(tx, permit.organization.id)?;
-    }
+    require_may_act_on(tx, &membership)?;
     require_managed(&account, permit.organization.id)?;
     if !account.generated_address {
         trust::require_verified_sender(tx)?;

@@ -1,6 +1,6 @@
 //! Members removed from the organization, and managed accounts deleted.
 
-use super::{about, require_managed};
+use super::{about, require_managed, require_may_act_on};
 use crate::domain::events::MemberEvent;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::MembershipStatus;
@@ -16,7 +16,7 @@ use crate::store::removed_members;
 /// manages is its owner's own from now on.
 ///
 /// # Errors
-/// `last_admin`, `not_found`.
+/// `last_admin`, `not_found`; `forbidden` to an API key where the member is an admin.
 pub fn remove(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
@@ -24,6 +24,8 @@ pub fn remove(
 ) -> Result<()> {
     let organization = permit.organization.id;
     tx.transaction(|tx| {
+        let (_, known) = memberships::lock(tx, organization, account)?;
+        require_may_act_on(tx, &known)?;
         departures::end(tx, organization, account, Departure::Removed)?;
         if tx.account_id() != Some(account) {
             removed_members::insert(tx.connection, organization, account, tx.now())?;
@@ -36,7 +38,7 @@ pub fn remove(
 /// undone.
 ///
 /// # Errors
-/// `not_managed_here`, `member_active`, `not_found`.
+/// `not_managed_here`, `member_active`, `not_found`; `forbidden` to an API key where the member is an admin.
 pub fn delete_account(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
@@ -45,10 +47,12 @@ pub fn delete_account(
     let organization = permit.organization.id;
     tx.transaction(|tx| {
         // Nothing of another organization is locked for an account that is not this one's.
-        let (account, _) = memberships::find(tx, organization, id)?;
+        let (account, known) = memberships::find(tx, organization, id)?;
+        require_may_act_on(tx, &known)?;
         require_managed(&account, organization)?;
         departures::lock_for_deletion(tx, id)?;
         let (account, known) = memberships::find(tx, organization, id)?;
+        require_may_act_on(tx, &known)?;
         require_managed(&account, organization)?;
         if known.status == MembershipStatus::Active {
             return Err(member_active());

@@ -1,6 +1,6 @@
 //! Members deactivated and let in again (`docs/members.md`).
 
-use super::{Member, about, load};
+use super::{Member, about, load, require_may_act_on};
 use crate::domain::events::MemberEvent;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::MembershipStatus;
@@ -15,7 +15,7 @@ use crate::store::{managed_accounts, sessions};
 /// deactivated already stays so.
 ///
 /// # Errors
-/// `last_admin`.
+/// `last_admin`; `forbidden` to an API key where the member is an admin.
 pub fn deactivate(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
@@ -27,7 +27,7 @@ pub fn deactivate(
 /// Lets a deactivated member in again. Whoever is active stays so.
 ///
 /// # Errors
-/// `no_seat`.
+/// `no_seat`; `forbidden` to an API key where the member is an admin.
 pub fn reactivate(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
@@ -45,6 +45,7 @@ fn change(
     let organization = permit.organization.id;
     tx.transaction(|tx| {
         let (_, known) = memberships::lock(tx, organization, account)?;
+        require_may_act_on(tx, &known)?;
         if known.status == status {
             return load(tx, organization, account);
         }

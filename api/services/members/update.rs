@@ -1,6 +1,6 @@
 //! A member's role, account type and name.
 
-use super::{Member, about, load, require_managed};
+use super::{Member, about, load, require_managed, require_may_act_on};
 use crate::domain::events::MemberEvent;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::{AccountType, Role};
@@ -22,13 +22,13 @@ pub struct MemberChanges {
 }
 
 /// Changes a member's role, account type or name, and gives the member as they are then. No API key changes a
-/// role: a key that made admins could do what they can. Who may manage groups no more, becomes a plain member of theirs. Who becomes an admin or staff is signed out
-/// elsewhere.
+/// role, since a key that made admins could do what they can, or anything of an admin. Who may manage groups no more,
+/// becomes a plain member of theirs. Who becomes an admin or staff is signed out elsewhere.
 ///
 /// # Errors
-/// `forbidden` to an API key that names a role; `last_admin`, `email_not_verified` for who is to become an admin or staff, `no_seat` of the new type,
-/// `account_type_not_in_kind`, `not_managed_here` for the name of an account that this organization does
-/// not manage.
+/// `forbidden` to an API key that names a role, or an admin; `last_admin`, `email_not_verified` for who is to become an
+/// admin or staff, `no_seat` of the new type, `account_type_not_in_kind`, `not_managed_here` for the name of an account
+/// that this organization does not manage.
 pub fn update(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageMembers>,
@@ -44,6 +44,7 @@ pub fn update(
     }
     tx.transaction(|tx| {
         let (account, known) = memberships::lock(tx, organization, id)?;
+        require_may_act_on(tx, &known)?;
         let mut new = known.clone();
         new.role = changes.role.unwrap_or(known.role);
         new.account_type = changes.account_type.unwrap_or(known.account_type);

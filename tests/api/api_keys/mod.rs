@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::people::{Organization, Person, seats_in_total, send, text};
 use crate::support::{App, both_databases};
 
+mod admins;
 mod creator;
 mod every_operation;
 
