@@ -96,6 +96,9 @@ impl AccountType {
     /// Whom staff let in and look after.
     pub const LEARNERS: [Self; 2] = [Self::Student, Self::Learner];
 
+    /// Whom only admins let in.
+    pub const STAFF: [Self; 2] = [Self::Teacher, Self::Creator];
+
     /// Teachers and creators: they may create groups and manage them.
     pub const fn is_staff(self) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! The operators of the installation (`docs/permissions.md`).
 
 use super::unit_of_work::UnitOfWork;
-use super::{credentials, events};
+use super::{credentials, events, invitations};
 use crate::crypto::token::TokenKind;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{AccountEvent, DomainEvent};
@@ -66,14 +66,16 @@ fn promote(
     Ok(known.id)
 }
 
-/// Takes the right of the operator with this address away, and ends the sessions. The account stays: its
-/// owner signs in as before.
+/// Takes the right of the operator with this address away, ends the sessions, and revokes what they have offered to
+/// future staff of organizations of others. The account stays: its owner signs in as before.
 ///
 /// # Errors
 /// `not_found` where the address is no operator's.
 pub fn revoke(tx: &mut UnitOfWork<'_>, email: EmailAddress) -> Result<()> {
     tx.transaction(|tx| {
         let known = accounts::find_by_email(tx.connection, &email)?.ok_or_else(no_such_operator)?;
+        // Organizations are locked before accounts.
+        invitations::revoke_of_staff_by_operator(tx, known.id)?;
         if !operators::revoke(tx.connection, known.id)? {
             return Err(no_such_operator());
         }

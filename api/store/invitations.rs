@@ -351,6 +351,44 @@ pub fn unended_of_account(
     Ok(query.load(connection)?)
 }
 
+/// The invitations that would make staff of an organization, that this account sent, and that are pending or have
+/// expired.
+pub fn unended_of_staff_by(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    sender: AccountId,
+) -> Result<Vec<Invitation>> {
+    Ok(invitations::table
+        .filter(invitations::organization_id.eq(organization))
+        .filter(unended_to_staff_by(sender))
+        .order(invitations::id.asc())
+        .select(Invitation::as_select())
+        .load(connection)?)
+}
+
+/// The organizations that have such invitations, in their order.
+pub fn organizations_with_staff_by(
+    connection: &mut Connection,
+    sender: AccountId,
+) -> Result<Vec<OrganizationId>> {
+    Ok(invitations::table
+        .filter(unended_to_staff_by(sender))
+        .order(invitations::organization_id.asc())
+        .select(invitations::organization_id)
+        .distinct()
+        .load(connection)?)
+}
+
+#[diesel::dsl::auto_type]
+fn unended_to_staff_by(sender: AccountId) -> _ {
+    let staff: [AccountType; 2] = AccountType::STAFF;
+    let unended: [InvitationStatus; 2] = [InvitationStatus::Pending, InvitationStatus::Expired];
+    invitations::invited_by_account_id
+        .eq(sender)
+        .and(invitations::account_type.eq_any(staff))
+        .and(invitations::status.eq_any(unended))
+}
+
 /// Gives the invitations of an account, with their links and mails, to the account that takes its address over.
 pub fn move_to(connection: &mut Connection, from: AccountId, to: AccountId) -> Result<()> {
     let theirs = || invitations::table.filter(invitations::account_id.eq(from));

@@ -34,7 +34,8 @@ pub struct RemovalQuery {
 /// The seat is freed, and nothing of this organization opens any more. An account that this
 /// organization created is closed as a whole: it is signed out everywhere and cannot sign in; any
 /// other keeps its session and finds nothing of this organization. Reversible; deactivating again
-/// changes nothing. The last admin stays: `last_admin`. No API key deactivates admins (`forbidden`).
+/// changes nothing. The last admin stays: `last_admin`. What an admin has offered to future staff by email is
+/// revoked. No API key deactivates admins (`forbidden`).
 #[utoipa::path(
     tag = "Members",
     params(MemberPath, IdempotencyHeader),
@@ -95,8 +96,8 @@ pub async fn reactivate_member(
 ///
 /// With `delete_account=true`, such an account is deleted instead, with all its memberships. It has
 /// to be deactivated first (`member_active`); there is no way back. Any other account is its
-/// owner's to delete (`not_managed_here`). The last admin of an organization stays: `last_admin`. No API key
-/// removes or deletes admins (`forbidden`).
+/// owner's to delete (`not_managed_here`). The last admin of an organization stays: `last_admin`. What an admin has
+/// offered to future staff by email is revoked. No API key removes or deletes admins (`forbidden`).
 #[utoipa::path(
     tag = "Members",
     params(MemberPath, RemovalQuery),

@@ -27,5 +27,5 @@ pub use recipient::{
     Acceptance, InvitationKey, ReceivedInvitation, accept, address_of, decline_mailed, decline_own,
     of_caller, preview, renew,
 };
-pub use revocation::revoke;
+pub use revocation::{revoke, revoke_of_staff_by, revoke_of_staff_by_operator};
 pub use view::InvitationView;

@@ -1,12 +1,14 @@
-//! Invitations taken back by those who sent them.
+//! Invitations taken back: by those who sent them, and with the right of those to send them.
+
+use std::collections::BTreeSet;
 
 use super::errors::{ended, no_such_invitation};
-use super::lifecycle::end;
+use super::lifecycle::{end, lock_unended};
 use super::manage::{find_visible, load};
 use super::publication::publish;
 use super::view::InvitationView;
 use crate::domain::events::InvitationEvent;
-use crate::domain::ids::{AccountId, InvitationId};
+use crate::domain::ids::{AccountId, InvitationId, OrganizationId};
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::Role;
 use crate::error::{Code, Error, Result};
@@ -39,13 +41,12 @@ pub fn revoke(
             | InvitationStatus::Declined
             | InvitationStatus::Revoked) => return Err(ended(status)),
         }
-        end(tx, &invitation, InvitationStatus::Revoked, now)?;
         if invitation.kind == InvitationKind::NewAccount
             && let Some(account) = invitation.account_id
         {
-            delete_account_of(tx, permit, account)?;
+            require_may_delete(tx, permit, account)?;
         }
-        publish(tx, &invitation, InvitationEvent::Revoked)?;
+        take_back(tx, &invitation)?;
         load(tx, id)
     })
 }
@@ -68,28 +69,102 @@ fn lock(tx: &mut UnitOfWork<'_>, permit: &Permit<Invite>, id: InvitationId) -> R
     invitations::lock(tx.connection, id)?.ok_or_else(no_such_invitation)
 }
 
-/// Deletes the locked account that an invitation made. One that another organization has a share in by now
-/// stays, and nobody manages it any more.
-fn delete_account_of(
+/// Revokes what somebody has offered to future staff of an organization, which is locked: they may not let staff in
+/// any more, and those who wait for an opportunity do not become staff by them. An account that is in use stays: its
+/// invitation counts as accepted.
+///
+/// # Errors
+/// `unavailable` where one is answered at the same moment.
+pub fn revoke_of_staff_by(
     tx: &mut UnitOfWork<'_>,
-    permit: &Permit<Invite>,
+    organization: OrganizationId,
+    sender: AccountId,
+) -> Result<()> {
+    let known = invitations::unended_of_staff_by(tx.connection, organization, sender)?;
+    let accounts: BTreeSet<_> = known.iter().filter_map(|one| one.account_id).collect();
+    for account in accounts {
+        account_deletion::lock_for_deletion(tx.connection, account)?;
+    }
+    let mut locked = Vec::new();
+    for invitation in known {
+        locked.extend(lock_unended(tx.connection, invitation.id)?);
+    }
+    for invitation in locked {
+        if !is_in_use(tx, &invitation)? {
+            take_back(tx, &invitation)?;
+        }
+    }
+    Ok(())
+}
+
+/// Revokes what an operator has offered to future staff of organizations that they do not administer themselves; call
+/// it in the transaction that takes the operator's right away.
+///
+/// # Errors
+/// As [`revoke_of_staff_by`].
+pub fn revoke_of_staff_by_operator(tx: &mut UnitOfWork<'_>, operator: AccountId) -> Result<()> {
+    for organization in invitations::organizations_with_staff_by(tx.connection, operator)? {
+        organizations::lock(tx.connection, organization)?;
+        let membership = membership_store::find(tx.connection, organization, operator)?;
+        if !membership.is_some_and(|membership| membership.is_active_admin()) {
+            revoke_of_staff_by(tx, organization, operator)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the invitation made an account that somebody uses.
+fn is_in_use(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<bool> {
+    let made = (invitation.kind == InvitationKind::NewAccount).then_some(invitation.account_id);
+    let account = match made.flatten() {
+        Some(account) => accounts::find(tx.connection, account)?,
+        None => None,
+    };
+    Ok(account.is_some_and(|account| account.is_used()))
+}
+
+/// Ends a locked invitation, deletes the locked account that it made, and publishes it.
+fn take_back(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<()> {
+    let now = tx.now();
+    end(tx, invitation, InvitationStatus::Revoked, now)?;
+    if invitation.kind == InvitationKind::NewAccount
+        && let Some(account) = invitation.account_id
+    {
+        delete_account(tx, invitation.organization_id, account)?;
+    }
+    publish(tx, invitation, InvitationEvent::Revoked)
+}
+
+/// Deletes the locked account that an invitation made, and that nobody has used. One that another organization has a
+/// share in by now stays, and nobody manages it any more.
+fn delete_account(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
     id: AccountId,
 ) -> Result<()> {
-    let organization = permit.organization.id;
-    let Some(account) = accounts::find(tx.connection, id)? else {
-        return Ok(());
-    };
-    if account.is_used() {
-        return Err(in_use());
-    }
     if let Some(membership) = membership_store::find(tx.connection, organization, id)? {
-        require_may_remove(permit, &membership)?;
         offboarding::end(tx, &membership, Departure::Removed)?;
     }
     if !account_deletion::delete_unused(tx.connection, id, organization)? {
         managed_accounts::release(tx.connection, organization, id)?;
     }
     Ok(())
+}
+
+/// Refuses an account that is in use, or that has become one which the caller may not remove.
+fn require_may_delete(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    id: AccountId,
+) -> Result<()> {
+    let account = accounts::find(tx.connection, id)?;
+    if account.is_some_and(|account| account.is_used()) {
+        return Err(in_use());
+    }
+    match membership_store::find(tx.connection, permit.organization.id, id)? {
+        Some(membership) => require_may_remove(permit, &membership),
+        None => Ok(()),
+    }
 }
 
 fn in_use() -> Error {

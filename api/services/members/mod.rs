@@ -10,6 +10,7 @@ pub mod update;
 use std::collections::HashMap;
 
 use super::authorization::{self, ListMembers, ManageAdmins, Permission, Permit};
+use super::invitations;
 use super::memberships::no_such_member;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{DomainEvent, MemberEvent};
@@ -138,6 +139,20 @@ fn require_may_act_on(tx: &mut UnitOfWork<'_>, member: &Membership) -> Result<()
             "This member is an admin. No API key acts on admins, whatever its scopes: sign in as an admin.",
         )),
     }
+}
+
+/// Revokes what an active admin has offered to future staff, where somebody else takes the role or the membership
+/// from them. Call it where the member is locked, before the change. Who goes of their own accord could have used
+/// such an offer before.
+///
+/// # Errors
+/// `unavailable` where one is answered at the same moment.
+fn revoke_offers_of_admin(tx: &mut UnitOfWork<'_>, member: &Membership) -> Result<()> {
+    let of_own_accord = tx.account_id() == Some(member.account_id);
+    if of_own_accord || !member.is_active_admin() {
+        return Ok(());
+    }
+    invitations::revoke_of_staff_by(tx, member.organization_id, member.account_id)
 }
 
 /// Refuses what an organization may do only to accounts that it manages (`docs/members.md`): those that it

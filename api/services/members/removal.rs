@@ -1,6 +1,6 @@
 //! Members removed from the organization, and managed accounts deleted.
 
-use super::{about, require_managed, require_may_act_on};
+use super::{about, require_managed, require_may_act_on, revoke_offers_of_admin};
 use crate::domain::events::MemberEvent;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::MembershipStatus;
@@ -26,6 +26,7 @@ pub fn remove(
     tx.transaction(|tx| {
         let (_, known) = memberships::lock(tx, organization, account)?;
         require_may_act_on(tx, &known)?;
+        revoke_offers_of_admin(tx, &known)?;
         departures::end(tx, organization, account, Departure::Removed)?;
         if tx.account_id() != Some(account) {
             removed_members::insert(tx.connection, organization, account, tx.now())?;

@@ -1,6 +1,6 @@
 //! Members deactivated and let in again (`docs/members.md`).
 
-use super::{Member, about, load, require_may_act_on};
+use super::{Member, about, load, require_may_act_on, revoke_offers_of_admin};
 use crate::domain::events::MemberEvent;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::MembershipStatus;
@@ -48,6 +48,9 @@ fn change(
         require_may_act_on(tx, &known)?;
         if known.status == status {
             return load(tx, organization, account);
+        }
+        if status == MembershipStatus::Deactivated {
+            revoke_offers_of_admin(tx, &known)?;
         }
         let mut new = known.clone();
         new.status = status;

@@ -1,6 +1,6 @@
 //! A member's role, account type and name.
 
-use super::{Member, about, load, require_managed, require_may_act_on};
+use super::{Member, about, load, require_managed, require_may_act_on, revoke_offers_of_admin};
 use crate::domain::events::MemberEvent;
 use crate::domain::ids::AccountId;
 use crate::domain::organization::{AccountType, Role};
@@ -51,6 +51,9 @@ pub fn update(
         if new.is_promotion_of(&known) {
             trust::require_trusted(&account, organization)?;
             trust::end_other_sessions(tx, &[id])?;
+        }
+        if new.role != Role::Admin {
+            revoke_offers_of_admin(tx, &known)?;
         }
         if differ(&known, &new) {
             memberships::replace(tx, &known, &new)?;

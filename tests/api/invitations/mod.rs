@@ -8,6 +8,7 @@ mod joining;
 mod new_accounts;
 mod outcomes;
 mod resend;
+mod senders;
 mod time;
 
 use std::collections::BTreeMap;
