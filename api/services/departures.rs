@@ -6,10 +6,11 @@ use super::context::Principal;
 use super::offboarding::{self, Departure};
 use super::reauthentication::Reauthenticated;
 use super::unit_of_work::UnitOfWork;
-use super::{events, invitations, memberships, takeover};
+use super::{events, invitations, memberships, takeover, trust};
 use crate::domain::events::{AccountEvent, DomainEvent};
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::error::{Code, Error, Result};
+use crate::store::accounts::Account;
 use crate::store::memberships::Membership;
 use crate::store::organizations::Organization;
 use crate::store::{
@@ -67,6 +68,15 @@ impl Author {
             Self::Organization(_) => Principal::System,
         }
     }
+
+    /// Whether it is the reader of the account's mailbox, whom other organizations have invited there. Who knows the
+    /// password only because they have set it is not.
+    fn reads_mailbox(self, account: &Account) -> bool {
+        match self {
+            Self::Owner => trust::has_mailbox(account),
+            Self::Organization(_) => false,
+        }
+    }
 }
 
 /// Locks an account for its deletion, with the seats that it gives back.
@@ -115,14 +125,14 @@ pub(super) fn delete_account(
         };
         ended.map_err(|error| naming(error, &organization))?;
     }
-    tx.acting_as(elsewhere, |tx| delete_with_offers(tx, account))
+    tx.acting_as(elsewhere, |tx| delete_with_offers(tx, account, author))
 }
 
-/// Deletes an account without memberships, and revokes what it was offered. What was offered to an address that
-/// somebody registered and nobody verified stays: it is for whoever reads that mailbox.
-fn delete_with_offers(tx: &mut UnitOfWork<'_>, id: AccountId) -> Result<()> {
+/// Deletes an account without memberships. What it was offered ends with it where the reader of its mailbox deletes
+/// it. Where it is somebody else, the offers stay for that reader: other organizations have made them.
+fn delete_with_offers(tx: &mut UnitOfWork<'_>, id: AccountId, author: Author) -> Result<()> {
     let account = accounts::find(tx.connection, id)?.ok_or_else(|| Error::not_found("account"))?;
-    if account.is_unverified_registration() && invitations::is_invited(tx, id)? {
+    if !author.reads_mailbox(&account) && invitations::is_invited(tx, id)? {
         return takeover::delete_keeping_invitations(tx, &account);
     }
     invitations::revoke_of_account(tx, id)?;

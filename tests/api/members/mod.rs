@@ -45,9 +45,10 @@ async fn crowd(school: &Organization<'_>, people: usize) -> Vec<String> {
 fn check_invariants(app: &App, school: &Organization<'_>) {
     use diesel::prelude::*;
     use rollcall::domain::ids::OrganizationId;
+    use rollcall::domain::invitations::{InvitationKind, InvitationStatus};
     use rollcall::domain::organization::{AccountType, MembershipStatus, Role};
     use rollcall::domain::seats::SeatPool;
-    use rollcall::store::schema::{memberships, organizations};
+    use rollcall::store::schema::{invitations, memberships, organizations};
     let id: OrganizationId = school.id.parse().unwrap();
     let mut connection = app.state.services.pool.get().unwrap();
     let active: Vec<(AccountType, Role)> = memberships::table
@@ -64,12 +65,21 @@ fn check_invariants(app: &App, school: &Organization<'_>) {
     let counted = active.iter().filter(|(_, role)| *role == Role::Admin);
     assert_eq!(admins, i64::try_from(counted.count()).unwrap());
     assert!(admins >= 1);
+    let offered: Vec<AccountType> = invitations::table
+        .filter(invitations::organization_id.eq(id))
+        .filter(invitations::status.eq(InvitationStatus::Pending))
+        .filter(invitations::kind.eq(InvitationKind::Join))
+        .select(invitations::account_type)
+        .load(&mut **connection)
+        .unwrap();
     for (pool, count) in rollcall::store::seats::list(&mut connection, id).unwrap() {
-        let used = active.iter().filter(|(account_type, _)| {
-            pool == SeatPool::Total || pool == SeatPool::from(*account_type)
-        });
+        let is_of_pool = |account_type: AccountType| {
+            pool == SeatPool::Total || pool == SeatPool::from(account_type)
+        };
+        let used = active.iter().filter(|(of, _)| is_of_pool(*of));
         assert_eq!(count.used, i64::try_from(used.count()).unwrap(), "{pool}");
-        assert_eq!(count.reserved, 0, "{pool}");
+        let reserved = offered.iter().filter(|of| is_of_pool(**of)).count();
+        assert_eq!(count.reserved, i64::try_from(reserved).unwrap(), "{pool}");
     }
 }
 
