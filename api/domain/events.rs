@@ -199,6 +199,12 @@ pub enum MemberEvent {
         account_type: AccountType,
         role: Role,
     },
+    /// Removed because another account has replaced theirs, whose address nobody had verified.
+    AddressTakenOver {
+        email: EmailAddress,
+        account_type: AccountType,
+        role: Role,
+    },
     /// A managed account, deleted by its organization.
     Deleted {
         email: EmailAddress,

@@ -27,7 +27,7 @@ pub(super) fn end(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
     account: AccountId,
-    departure: Departure,
+    departure: Departure<'_>,
 ) -> Result<Membership> {
     let (owner, known) = memberships::lock(tx, organization, account)?;
     // Who leaves before the address is verified may not be who was invited.

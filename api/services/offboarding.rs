@@ -3,6 +3,7 @@
 
 use super::unit_of_work::UnitOfWork;
 use super::{events, memberships};
+use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{DomainEvent, GroupEvent, MemberEvent};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::organization::MembershipStatus;
@@ -12,20 +13,26 @@ use crate::store::{group_members, removed_members};
 
 /// How a membership ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Departure {
+pub(super) enum Departure<'a> {
     /// The member left, or deleted the account.
     Left,
     /// The organization removed them, or took back the invitation that made their account.
     Removed,
     /// The organization deletes the account that it manages, and has published that.
     AccountDeleted,
+    /// Nobody had verified the address of the account, which another one replaces.
+    AddressTakenOver(&'a EmailAddress),
 }
 
 /// Ends a locked membership and publishes it.
 ///
 /// # Errors
 /// `last_admin`.
-pub(super) fn end(tx: &mut UnitOfWork<'_>, known: &Membership, departure: Departure) -> Result<()> {
+pub(super) fn end(
+    tx: &mut UnitOfWork<'_>,
+    known: &Membership,
+    departure: Departure<'_>,
+) -> Result<()> {
     keep_out_if_deactivated(tx, known)?;
     memberships::delete(tx, known)?;
     let (account_type, role) = (known.account_type, known.role);
@@ -33,6 +40,11 @@ pub(super) fn end(tx: &mut UnitOfWork<'_>, known: &Membership, departure: Depart
         Departure::Left => MemberEvent::Left { account_type, role },
         Departure::Removed => MemberEvent::Removed { account_type, role },
         Departure::AccountDeleted => return Ok(()),
+        Departure::AddressTakenOver(email) => MemberEvent::AddressTakenOver {
+            email: email.clone(),
+            account_type,
+            role,
+        },
     };
     let event = DomainEvent::Member {
         organization: known.organization_id,

@@ -82,7 +82,7 @@ pub(super) fn take_over(tx: &mut UnitOfWork<'_>, new: &Account) -> Result<bool> 
         return Ok(false);
     };
     let replaced = tx.attempt(|tx| {
-        if tx.acting_as(Principal::System, |tx| end_memberships(tx, old.id))? {
+        if tx.acting_as(Principal::System, |tx| end_memberships(tx, &old))? {
             replace(tx, &old, new).map(Attempt::Keep)
         } else {
             Ok(Attempt::Undo(()))
@@ -120,7 +120,8 @@ fn is_colleague(tx: &mut UnitOfWork<'_>, new: &Account, account: AccountId) -> R
 ///
 /// # Errors
 /// `last_admin`.
-fn end_memberships(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<bool> {
+fn end_memberships(tx: &mut UnitOfWork<'_>, old: &Account) -> Result<bool> {
+    let account = old.id;
     if !memberships_keep(tx) {
         organization_deletion::delete_those_of_one(tx, account)?;
     }
@@ -136,7 +137,7 @@ fn end_memberships(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<bool> 
     }
     for organization in organizations {
         let (_, known) = memberships::lock(tx, organization, account)?;
-        offboarding::end(tx, &known, Departure::Left)?;
+        offboarding::end(tx, &known, Departure::AddressTakenOver(&old.email))?;
     }
     Ok(true)
 }

@@ -60,6 +60,15 @@ async fn admin<'a>(app: &'a App, school: &Organization<'_>) -> Person<'a> {
     app.sign_in(&school.admin.email, PASSWORD).await
 }
 
+/// The organization with its admin signed in.
+async fn signed_in<'a>(app: &'a App, school: &Organization<'_>) -> Organization<'a> {
+    Organization {
+        id: school.id.clone(),
+        slug: school.slug.clone(),
+        admin: admin(app, school).await,
+    }
+}
+
 async fn join_by_code(school: &Organization<'_>, who: &Person<'_>) -> Value {
     let code = school.admin.get(&school.path("/invite-code")).await;
     let body = json!({ "code": code.expect_status(200)["code"] });
@@ -127,11 +136,7 @@ async fn used_seats(who: &Person<'_>, school: &Organization<'_>, account_type: &
 
 /// Imports this address as a student's, and gives the row.
 async fn import(app: &App, school: &Organization<'_>, email: &str) -> Value {
-    let school = Organization {
-        id: school.id.clone(),
-        slug: school.slug.clone(),
-        admin: admin(app, school).await,
-    };
+    let school = signed_in(app, school).await;
     let csv = format!("email,password,username\n{email},quiet rivers 11,Jane\n");
     let import = school.import_students(csv).await;
     let rows = school.path(&format!("/imports/{}/rows", text(&import["id"])));
@@ -188,10 +193,10 @@ where_mail_leaves!(a_registration_takes_an_address_over_after_a_week, |app| {
         .expect_problem(404, "not_found");
     let log = head.get(&school.path("/audit-events")).await;
     let log = log.expect_status(200);
-    let left = &log["items"][0];
+    let removed = &log["items"][0];
     assert_eq!(
-        (&left["action"], &left["actor"]["kind"]),
-        (&json!("member.left"), &json!("system"))
+        (&removed["action"], &removed["actor"]["kind"]),
+        (&json!("member.removed"), &json!("system"))
     );
     assert_eq!(count_events(app, AuditAction::AccountTookOver), 1);
     // What the squatter had asked for does not come with the proof.
@@ -496,6 +501,48 @@ where_mail_leaves!(
         let row = import(app, &school, "jane@x.org").await;
         assert_eq!(row["outcome"], "already_member");
         assert_eq!(replacements(app, "jane@x.org").await.len(), 1);
+    }
+);
+
+where_mail_leaves!(
+    a_school_reads_why_it_lost_a_member_and_lets_them_back_in,
+    |app| {
+        let school = app.school().await;
+        let other = app.organization("Other School", "school").await;
+        for (email, way) in [("ann@x.org", "imported"), ("ben@x.org", "invited")] {
+            let school = signed_in(app, &school).await;
+            let pupil = app.register_unverified(email).await;
+            join_by_code(&school, &pupil).await;
+            app.advance(WEEK);
+            if way == "imported" {
+                let row = import(app, &other, email).await;
+                assert_eq!(row["outcome"], "created", "{row}");
+            } else {
+                assert_eq!(invite(app, &other, email).await, "account_created");
+            }
+            assert_gone(app, &pupil).await;
+            let school = signed_in(app, &school).await;
+            let log = school.events_on(&pupil.id).await;
+            let removed = &log[0];
+            assert_eq!(removed["action"], "member.removed");
+            assert_eq!(removed["actor"]["kind"], "system");
+            let expected = json!({
+                "reason": "address_taken_over", "email": email,
+                "account_type": "student", "role": "member",
+            });
+            assert_eq!(removed["details"], expected);
+            // By whom is no other school's to know.
+            assert!(!log.to_string().contains(&other.id), "{log}");
+            assert!(!log.to_string().contains("Other School"), "{log}");
+            // The pupil did not leave: the code that she knows lets her in again, and then she is nobody's to manage.
+            choose_password(app, email).await;
+            let pupil = app.sign_in(email, OWN).await;
+            let joined = join_by_code(&school, &pupil).await;
+            assert_eq!(joined["outcome"], "joined");
+            let id = pupil.id.parse().unwrap();
+            let account = app.as_cli(|tx| accounts::find(tx.connection, id)).unwrap();
+            assert_eq!(account.unwrap().managed_by_organization_id, None);
+        }
     }
 );
 

@@ -108,6 +108,17 @@ pub(super) fn describe_member(event: &MemberEvent) -> (AuditAction, Value) {
         MemberEvent::Removed { account_type, role } => {
             (AuditAction::MemberRemoved, terms(account_type, role))
         }
+        MemberEvent::AddressTakenOver {
+            email,
+            account_type,
+            role,
+        } => (
+            AuditAction::MemberRemoved,
+            merged(
+                json!({ "reason": "address_taken_over", "email": email }),
+                terms(account_type, role),
+            ),
+        ),
         MemberEvent::Deleted {
             email,
             account_type,
