@@ -1,4 +1,6 @@
-//! How many mails a mailbox gets on the word of others, whoever they are and whatever they do for it.
+//! How many mails a mailbox gets on the word of others, whoever they are and whatever they do for it. What others
+//! cause shares one allowance. Links that anybody can ask for on behalf of its subaddresses have one of their own for
+//! each kind, so that nothing else delays them.
 //!
 //! A mail over the limit departs when the limit allows it. So the places of a mailbox are given away ahead,
 //! for a day at most; a mail that would wait for longer is given up at once.
@@ -8,6 +10,7 @@ use std::time::Duration;
 use crate::crypto::digest::Sha256;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::limits::{Limit, Quota};
+use crate::domain::mail::MailKind;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::Connection;
@@ -17,6 +20,24 @@ use crate::store::rate_limits::{self, Use};
 #[derive(Clone, Copy, Debug)]
 pub struct MailboxLimit {
     quota: Quota,
+}
+
+/// Of which allowance of a mailbox a mail takes a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowance {
+    /// That of whatever others cause.
+    Shared,
+    /// That of the links of one kind.
+    Links(MailKind),
+}
+
+impl Allowance {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Links(kind) => kind.as_str(),
+        }
+    }
 }
 
 /// When a mail may leave.
@@ -42,10 +63,10 @@ impl MailboxLimit {
     pub fn take(
         self,
         connection: &mut Connection,
-        to: &EmailAddress,
+        (to, allowance): (&EmailAddress, Allowance),
         now: Timestamp,
     ) -> Result<SendTime> {
-        let taken = rate_limits::take(connection, &self.one(to, now))?;
+        let taken = rate_limits::take(connection, &self.one((to, allowance), now))?;
         if !taken.allowed {
             return Ok(SendTime::Never);
         }
@@ -56,21 +77,23 @@ impl MailboxLimit {
         })
     }
 
-    /// Gives the place of a mail back that was withdrawn.
+    /// Gives the place of a mail back that others had caused, and that was withdrawn.
     pub fn refund(
         self,
         connection: &mut Connection,
         to: &EmailAddress,
         now: Timestamp,
     ) -> Result<()> {
-        rate_limits::refund(connection, &self.one(to, now)).map(drop)
+        let shared = self.one((to, Allowance::Shared), now);
+        rate_limits::refund(connection, &shared).map(drop)
     }
 
-    fn one(self, to: &EmailAddress, now: Timestamp) -> Use {
+    fn one(self, (to, allowance): (&EmailAddress, Allowance), now: Timestamp) -> Use {
         let mut key = Sha256::new();
         for part in [
             Limit::MailToMailbox.as_str(),
             &self.quota.to_string(),
+            allowance.name(),
             &to.mailbox(),
         ] {
             key.update(part.as_bytes());

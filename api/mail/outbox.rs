@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::content::MailContent;
 use super::links::Links;
-use super::mailbox_limit::{MailboxLimit, SendTime};
+use super::mailbox_limit::{Allowance, MailboxLimit, SendTime};
 use crate::clock::new_id;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{MailId, OrganizationId};
@@ -37,6 +37,8 @@ pub enum Cause {
     Others,
     /// Anybody, within a limit of the mail's own, which lets it leave then.
     Limited(SendTime),
+    /// Anybody, for one of the subaddresses that they may have invented.
+    OfSubaddress,
 }
 
 /// A mail to be queued.
@@ -78,12 +80,8 @@ impl Outbox {
         if mail.to.generated_address {
             return Ok(None);
         }
-        let send_time = match (self.mailbox_limit, caused_by) {
-            (Some(limit), Cause::Others) => limit.take(connection, &mail.to.email, now)?,
-            (None, Cause::Others) | (_, Cause::Owner) => SendTime::Now,
-            (_, Cause::Limited(send_time)) => send_time,
-        };
         let (id, kind) = (new_id::<MailId>(), mail.content.kind());
+        let send_time = self.send_time(connection, mail, (caused_by, now))?;
         let priority = mail.priority.unwrap_or(kind.priority());
         let queued = Mail {
             id,
@@ -122,6 +120,24 @@ impl Outbox {
             }
         };
         Ok(inserted?.then_some(id))
+    }
+
+    fn send_time(
+        &self,
+        connection: &mut Connection,
+        mail: &QueuedMail<'_>,
+        (caused_by, now): (Cause, Timestamp),
+    ) -> Result<SendTime> {
+        let allowance = match caused_by {
+            Cause::Owner => return Ok(SendTime::Now),
+            Cause::Limited(send_time) => return Ok(send_time),
+            Cause::Others => Allowance::Shared,
+            Cause::OfSubaddress => Allowance::Links(mail.content.kind()),
+        };
+        match self.mailbox_limit {
+            Some(limit) => limit.take(connection, (&mail.to.email, allowance), now),
+            None => Ok(SendTime::Now),
+        }
     }
 
     /// Takes mails back that nobody has begun to send; their mailboxes get the places back.

@@ -127,7 +127,7 @@ impl<'a> UnitOfWork<'a> {
 
     /// Queues a mail as [`UnitOfWork::queue_mail`] does, which has a limit of its own for each address and
     /// leaves whatever else the mailbox gets. Subaddresses are as many as somebody invents, so that those
-    /// which nobody has verified share the limit of their mailbox.
+    /// which nobody has verified share an allowance of their mailbox for mails of this kind.
     ///
     /// # Errors
     /// As there.
@@ -140,7 +140,7 @@ impl<'a> UnitOfWork<'a> {
         let cause = if is_verified || !mail.to.email.has_subaddress() {
             Cause::Limited(send_time)
         } else {
-            Cause::Others
+            Cause::OfSubaddress
         };
         self.queue_mail_by(mail, cause)
     }
