@@ -23,6 +23,11 @@ pub enum Framing {
 
 /// A connection on which the first half of an upload has been sent.
 pub fn half_an_upload(school: &Organization<'_>, framing: Framing) -> TcpStream {
+    first_rows(school, framing, 3_000)
+}
+
+/// A connection on which so many rows of an upload have been sent.
+pub fn first_rows(school: &Organization<'_>, framing: Framing, rows: usize) -> TcpStream {
     let app = school.app();
     let length = match framing {
         Framing::Sized => "content-length: 10000000",
@@ -38,7 +43,7 @@ pub fn half_an_upload(school: &Organization<'_>, framing: Framing) -> TcpStream 
     let body = format!(
         "--frontier\r\ncontent-disposition: form-data; name=\"account_type\"\r\n\r\nstudent\r\n\
          --frontier\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n{}",
-        long_file(3_000)
+        long_file(rows)
     );
     let body = match framing {
         Framing::Sized => body,

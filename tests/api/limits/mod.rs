@@ -21,6 +21,7 @@ mod mailboxes;
 mod mails;
 mod owners;
 mod proxies;
+mod turns;
 
 /// Runs a scenario on both databases, configured in its own way.
 pub fn on_both(configure: fn(&mut Config), scenario: impl AsyncFn(&App)) {
