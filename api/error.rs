@@ -85,6 +85,9 @@ pub enum Error {
     /// itself counts: one that never ends is a fault.
     #[error("conflict: {0}")]
     Conflict(#[source] Source),
+    /// The database has undone the transaction, since it and another one waited for each other: it can be run again.
+    #[error("deadlock: {0}")]
+    Deadlock(#[source] Source),
     /// A fault of ours.
     #[error("internal error: {0}")]
     Internal(#[source] Source),
@@ -298,11 +301,16 @@ impl Error {
         Self::Conflict(cause.into())
     }
 
+    /// Two transactions waited for each other.
+    pub fn deadlock(cause: impl Into<Source>) -> Self {
+        Self::Deadlock(cause.into())
+    }
+
     /// The code that the caller gets.
     pub fn code(&self) -> Code {
         match self {
             Self::Refused(refusal) => refusal.code,
-            Self::Unavailable(_) | Self::Conflict(_) => Code::Unavailable,
+            Self::Unavailable(_) | Self::Conflict(_) | Self::Deadlock(_) => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }
     }

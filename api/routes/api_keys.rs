@@ -246,8 +246,9 @@ async fn revoke_api_key(
     request: InOrganization<ManageApiKeys>,
     path: web::Path<ApiKeyPath>,
 ) -> Result<HttpResponse, Problem> {
+    let key = path.api_key_id;
     request
-        .change(move |tx, permit| api_keys::revoke(tx, &permit, path.api_key_id))
+        .change(move |tx, permit| api_keys::revoke(tx, &permit, key))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -193,7 +193,10 @@ impl Problem {
     fn retry_after(&self) -> u64 {
         let known = match &self.error {
             Error::Refused(refusal) => refusal.retry_after,
-            Error::Unavailable(_) | Error::Conflict(_) | Error::Internal(_) => None,
+            Error::Unavailable(_)
+            | Error::Conflict(_)
+            | Error::Deadlock(_)
+            | Error::Internal(_) => None,
         };
         known.map_or(RETRY_AFTER, |wait| whole_seconds(wait).max(1))
     }
@@ -205,7 +208,7 @@ impl Problem {
                 "Something this server needs is away for the moment. Try again soon.".into(),
                 Vec::new(),
             ),
-            Error::Conflict(_) => (
+            Error::Conflict(_) | Error::Deadlock(_) => (
                 "Something that this request needs was changed or deleted at the same moment. Send \
                  the request again."
                     .into(),
@@ -224,9 +227,10 @@ impl Problem {
     pub fn cause(&self) -> Option<String> {
         match &self.error {
             Error::Refused(_) => None,
-            failure @ (Error::Unavailable(_) | Error::Conflict(_) | Error::Internal(_)) => {
-                Some(failure.to_string())
-            }
+            failure @ (Error::Unavailable(_)
+            | Error::Conflict(_)
+            | Error::Deadlock(_)
+            | Error::Internal(_)) => Some(failure.to_string()),
         }
     }
 }

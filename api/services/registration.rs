@@ -21,6 +21,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::accounts::{self, Account};
 
 /// Who registers, with the hash of the password they chose.
+#[derive(Clone)]
 pub struct Registration {
     pub email: EmailAddress,
     pub username: Username,

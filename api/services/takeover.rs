@@ -94,7 +94,8 @@ pub(super) fn take_over(tx: &mut UnitOfWork<'_>, new: &Account) -> Result<bool> 
     }
 }
 
-/// An abandoned account that cannot be replaced stays: the others of the same call or batch do not fail with it.
+/// An abandoned account that cannot be replaced stays: the others of the same call or batch do not fail with it. A
+/// deadlock is resolved by running the whole transaction again.
 fn stays(old: &Account, error: Error) -> Result<bool> {
     match error {
         Error::Refused(_) | Error::Conflict(_) => Ok(false),
@@ -102,7 +103,7 @@ fn stays(old: &Account, error: Error) -> Result<bool> {
             tracing::error!(error = %cause, account = %old.id, "an abandoned account cannot be replaced");
             Ok(false)
         }
-        Error::Unavailable(_) => Err(error),
+        Error::Unavailable(_) | Error::Deadlock(_) => Err(error),
     }
 }
 

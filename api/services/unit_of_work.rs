@@ -18,6 +18,7 @@ use crate::mail::mailbox_limit::SendTime;
 use crate::mail::outbox::{Cause, QueuedMail};
 use crate::store::jobs::{self, NewJob};
 use crate::store::pool::TIMEOUT;
+use crate::store::transaction::repeat_on_conflict;
 use crate::store::{self, Attempt, Connection, Pool};
 
 /// What services need besides a connection. Clones share it.
@@ -196,6 +197,18 @@ impl<'a> UnitOfWork<'a> {
         store::transaction(self.connection, |connection| {
             work(&mut UnitOfWork::new(connection, services, context))
         })
+    }
+
+    /// Runs `work` as [`UnitOfWork::transaction`] does, and again where another transaction was faster or both waited
+    /// for each other. Call it outside of a transaction: only a whole one can be run again.
+    ///
+    /// # Errors
+    /// The work's own.
+    pub fn repeatable_transaction<T>(
+        &mut self,
+        work: impl Fn(&mut UnitOfWork<'_>) -> Result<T>,
+    ) -> Result<T> {
+        repeat_on_conflict(|| self.transaction(&work))
     }
 
     /// Runs `work` as [`UnitOfWork::transaction`] does, and undoes it without an error where it says so.

@@ -68,14 +68,20 @@ impl From<Diesel> for Error {
             Diesel::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => {
                 Self::conflict(error)
             }
-            // The database is away, or resolved a deadlock against us.
+            // The database is away.
             Diesel::DatabaseError(
-                DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::UnableToSendCommand
-                | DatabaseErrorKind::SerializationFailure,
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
                 _,
             )
             | Diesel::BrokenTransactionManager => Self::unavailable(error),
+            Diesel::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
+                Self::deadlock(error)
+            }
+            Diesel::DatabaseError(_, ref information)
+                if transaction::is_deadlock(information.message()) =>
+            {
+                Self::deadlock(error)
+            }
             Diesel::DatabaseError(_, ref information)
                 if transaction::is_passing(information.message()) =>
             {

@@ -105,13 +105,16 @@ fn roll_back(connection: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-/// Whether a database's words tell of a passing state: a lock that stayed, a deadlock that it
-/// resolved against us, a server that is starting or stopping. Neither client library gives diesel
-/// a kind for these.
+/// Whether PostgreSQL's words tell that it has resolved a deadlock against us (`deadlock_detected`, 40P01).
+pub(super) fn is_deadlock(message: &str) -> bool {
+    message.contains("deadlock detected")
+}
+
+/// Whether a database's words tell of a passing state: a lock that stayed, a server that is starting or stopping.
+/// Neither client library gives diesel a kind for these.
 pub(super) fn is_passing(message: &str) -> bool {
-    const PASSING: [&str; 7] = [
+    const PASSING: [&str; 6] = [
         "database is locked",
-        "deadlock detected",
         "the database system is",
         "terminating connection",
         "server closed the connection",
@@ -128,7 +131,7 @@ pub fn with_retries<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
     let mut pause = std::time::Duration::from_millis(50);
     for _ in 1..TRIES {
         match work() {
-            Err(Error::Unavailable(cause) | Error::Conflict(cause)) => {
+            Err(Error::Unavailable(cause) | Error::Conflict(cause) | Error::Deadlock(cause)) => {
                 tracing::warn!(%cause, "trying again");
                 std::thread::sleep(pause);
                 pause = pause.saturating_mul(3);
@@ -137,4 +140,19 @@ pub fn with_retries<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
         }
     }
     work()
+}
+
+/// Runs a whole transaction again, a few times, where another one was faster: it sees what that has done, or has what
+/// both waited for, so that nobody has to pause.
+pub fn repeat_on_conflict<T>(mut transaction: impl FnMut() -> Result<T>) -> Result<T> {
+    const TRIES: u32 = 5;
+    for _ in 1..TRIES {
+        match transaction() {
+            Err(Error::Conflict(cause) | Error::Deadlock(cause)) => {
+                tracing::warn!(%cause, "running a transaction again");
+            }
+            ended => return ended,
+        }
+    }
+    transaction()
 }

@@ -1,6 +1,6 @@
 //! What becomes of a job whose turn ended in an error: it is put off, longer each time, and given up
-//! when it has failed often enough. An outage of the database does not count; a conflict with another
-//! transaction does, because one that never ends is a fault.
+//! when it has failed often enough. An outage of the database does not count, nor does a deadlock, which others may
+//! cause; a conflict with another transaction does, because one that never ends is a fault.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -60,7 +60,7 @@ fn remedy(job: &Job, error: &Error) -> Remedy {
     match (job.kind, error) {
         // It comes again anyhow.
         (JobKind::CleanUp, _) => Remedy::Wait(cleanup::INTERVAL),
-        (JobKind::ImportBatch | JobKind::Mail, Error::Unavailable(_)) => {
+        (JobKind::ImportBatch | JobKind::Mail, Error::Unavailable(_) | Error::Deadlock(_)) => {
             Remedy::Wait(WHILE_UNAVAILABLE)
         }
         (
@@ -152,11 +152,15 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_never_counts() {
-        let error = Error::unavailable("the database restarts");
-        for kind in [JobKind::ImportBatch, JobKind::Mail] {
-            let expected = Remedy::Wait(WHILE_UNAVAILABLE);
-            assert_eq!(remedy(&job(kind, MAX_FAILURES - 1), &error), expected);
+    fn an_outage_and_a_deadlock_never_count() {
+        for error in [
+            Error::unavailable("the database restarts"),
+            Error::deadlock("two waited"),
+        ] {
+            for kind in [JobKind::ImportBatch, JobKind::Mail] {
+                let expected = Remedy::Wait(WHILE_UNAVAILABLE);
+                assert_eq!(remedy(&job(kind, MAX_FAILURES - 1), &error), expected);
+            }
         }
     }
 

@@ -139,7 +139,7 @@ fn work(mut worker: Worker, state: &State, shutdown: &Shutdown) {
                 tracing::warn!(%error, "work waits until the database is back");
                 signal.wait(poll);
             }
-            Err(error @ Error::Conflict(_)) => {
+            Err(error @ (Error::Conflict(_) | Error::Deadlock(_))) => {
                 tracing::warn!(%error, "a job met another transaction");
                 signal.wait(poll);
             }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use rollcall::domain::audit::AuditAction;
 use rollcall::domain::events::JoinedBy;
+use rollcall::domain::ids::OrganizationId;
 use rollcall::domain::organization::{AccountType, JoinedVia, Role};
 use rollcall::services::admission::{self, Admission, SeatSource};
 use rollcall::services::unit_of_work::UnitOfWork;
-use rollcall::store::accounts;
+use rollcall::store::{accounts, organizations};
 use serde_json::{Value, json};
 
 use crate::support::app::block_on;
@@ -545,6 +546,33 @@ where_mail_leaves!(
         }
     }
 );
+
+where_mail_leaves!(two_that_wait_for_each_other_both_get_through, |app| {
+    let (school, other) = (
+        app.school().await,
+        app.organization("Other School", "school").await,
+    );
+    let squatter = app.register_unverified("jane@x.org").await;
+    join_by_code(&other, &squatter).await;
+    app.advance(WEEK);
+    let (own, theirs): (OrganizationId, OrganizationId) =
+        (school.id.parse().unwrap(), other.id.parse().unwrap());
+    let head = admin(app, &school).await;
+    let body = json!({ "emails": ["jane@x.org"], "account_type": "student" });
+    // The invitation holds its own school and waits for the one that loses a member.
+    let path = school.path("/invitations");
+    let invited = app
+        .during(
+            move |tx| organizations::lock(tx.connection, theirs),
+            head.post(&path, body),
+            move |tx| organizations::lock(tx.connection, own),
+        )
+        .await;
+    let outcome = &invited.expect_status(200)["results"][0]["outcome"];
+    assert_eq!(outcome, "account_created");
+    assert_gone(app, &squatter).await;
+    assert_eq!(used_seats(&head, &school, "student").await, 1);
+});
 
 where_mail_leaves!(
     the_owner_reads_that_an_invitation_has_replaced_the_account,

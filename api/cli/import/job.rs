@@ -65,7 +65,7 @@ impl LocalImport<'_> {
     fn progress(&self) -> Result<Option<ImportWithCounts>> {
         match self.now() {
             Ok(found) => Ok(Some(found)),
-            Err(Error::Unavailable(_) | Error::Conflict(_)) => Ok(None),
+            Err(Error::Unavailable(_) | Error::Conflict(_) | Error::Deadlock(_)) => Ok(None),
             Err(error @ (Error::Refused(_) | Error::Internal(_))) => Err(error),
         }
     }
@@ -83,7 +83,7 @@ impl LocalImport<'_> {
             match worker.next(&|| false) {
                 Ok(Step::Done) => {}
                 Ok(Step::Idle | Step::Wait(_) | Step::Taken | Step::HandedOver | Step::Outage)
-                | Err(Error::Unavailable(_) | Error::Conflict(_)) => {
+                | Err(Error::Unavailable(_) | Error::Conflict(_) | Error::Deadlock(_)) => {
                     std::thread::sleep(Duration::from_millis(200))
                 }
                 Err(error @ (Error::Refused(_) | Error::Internal(_))) => return Err(error),

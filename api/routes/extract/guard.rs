@@ -40,19 +40,19 @@ pub trait Guard: Sized + Send + 'static {
 
     /// Runs `work` in one transaction with the permit, which is asked for in it: who lost the right
     /// while the transaction waited for a lock is refused. Who has no right to begin with is refused
-    /// before anything is locked.
+    /// before anything is locked. Where another transaction was faster, it is run again.
     ///
     /// # Errors
     /// As [`Guard::authorize`].
     fn change_on<T>(
         &self,
         tx: &mut UnitOfWork<'_>,
-        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T> + Clone,
     ) -> Result<T> {
         self.authorize(tx, |_, _| Ok(()))?;
-        tx.transaction(|tx| {
+        tx.repeatable_transaction(|tx| {
             self.lock(tx)?;
-            self.authorize(tx, work)
+            self.authorize(tx, work.clone())
         })
     }
 
@@ -80,7 +80,7 @@ pub trait Guard: Sized + Send + 'static {
     /// As [`Guard::change_on`].
     fn change<T: Send + 'static>(
         self,
-        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T> + Clone + Send + 'static,
     ) -> impl Future<Output = Result<T>> {
         let RequestScope { state, info, .. } = self.scope().clone();
         let context = info.context(state.services.clock.now());
@@ -99,7 +99,10 @@ pub trait Guard: Sized + Send + 'static {
     fn run_once(
         self,
         idempotency: Idempotency,
-        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<StoredResponse> + Send + 'static,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<StoredResponse>
+        + Clone
+        + Send
+        + 'static,
     ) -> impl Future<Output = std::result::Result<HttpResponse, Problem>> {
         let execution =
             self.change(move |tx, permit| idempotency.execute(tx, |tx| work(tx, permit)));

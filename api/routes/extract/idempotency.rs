@@ -92,10 +92,12 @@ impl Keyed {
 }
 
 /// A request whose body nobody has read yet.
+#[derive(Clone)]
 pub struct UnreadBody {
     head: Option<RequestHead>,
 }
 
+#[derive(Clone)]
 struct RequestHead {
     key: IdempotencyKey,
     method: String,

@@ -201,9 +201,10 @@ async fn cancel_import(
     request: InOrganization<ManageImports>,
     path: web::Path<ImportPath>,
 ) -> Result<web::Json<ImportBody>, Problem> {
+    let id = path.import_id;
     let import = request
         .change(move |tx, permit| {
-            let found = imports::cancel(tx, &permit, path.import_id)?;
+            let found = imports::cancel(tx, &permit, id)?;
             Ok(ImportBody::new(found, tx.now()))
         })
         .await?;
@@ -229,8 +230,9 @@ async fn discard_import_credentials(
     request: InOrganization<ManageImports>,
     path: web::Path<ImportPath>,
 ) -> Result<HttpResponse, Problem> {
+    let import = path.import_id;
     request
-        .change(move |tx, permit| retention::discard(tx, &permit, path.import_id))
+        .change(move |tx, permit| retention::discard(tx, &permit, import))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

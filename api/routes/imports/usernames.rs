@@ -22,6 +22,7 @@ use crate::services::imports::{self, from_usernames};
 const MAX_LIST: usize = 8 * 1024 * 1024;
 
 /// How a list of names is written.
+#[derive(Clone)]
 pub(super) enum ListFormat {
     /// With the options.
     Json,

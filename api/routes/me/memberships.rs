@@ -92,8 +92,9 @@ pub(super) async fn leave_organization(
     request: Authenticated,
     path: web::Path<OrganizationPath>,
 ) -> Result<HttpResponse, Problem> {
+    let organization = path.organization_id;
     request
-        .change(move |tx, ()| departures::leave(tx, path.organization_id))
+        .change(move |tx, ()| departures::leave(tx, organization))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

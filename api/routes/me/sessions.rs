@@ -116,8 +116,9 @@ pub(super) async fn end_my_session(
     request: Authenticated,
     path: web::Path<SessionPath>,
 ) -> Result<HttpResponse, Problem> {
+    let session = path.session_id;
     request
-        .change(move |tx, ()| sessions::end(tx, path.session_id))
+        .change(move |tx, ()| sessions::end(tx, session))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -113,10 +113,10 @@ pub async fn remove_member(
     path: web::Path<MemberPath>,
     query: Query<RemovalQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let account = path.account_id;
+    let (account, deletes_account) = (path.account_id, query.delete_account);
     request
         .change(move |tx, permit| {
-            if query.delete_account {
+            if deletes_account {
                 removal::delete_account(tx, &permit, account)
             } else {
                 removal::remove(tx, &permit, account)

@@ -22,9 +22,12 @@ pub(super) fn may_go_on(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<bool
     match asked {
         Ok(()) => Ok(true),
         Err(Error::Refused(_)) => Ok(false),
-        Err(error @ (Error::Unavailable(_) | Error::Conflict(_) | Error::Internal(_))) => {
-            Err(error)
-        }
+        Err(
+            error @ (Error::Unavailable(_)
+            | Error::Conflict(_)
+            | Error::Deadlock(_)
+            | Error::Internal(_)),
+        ) => Err(error),
     }
 }
 

@@ -1,5 +1,9 @@
 //! Removed, gone, deleted: what is left of a membership and of an account (`docs/members.md`).
 
+use rollcall::domain::events::JoinedBy;
+use rollcall::domain::organization::{AccountType, JoinedVia, Role};
+use rollcall::services::admission::{self, Admission, SeatSource};
+use rollcall::services::unit_of_work::UnitOfWork;
 use serde_json::json;
 
 use super::{actions_on, check_invariants, students};
@@ -192,6 +196,32 @@ both_databases!(
         }
         check_invariants(app, &school);
         check_invariants(app, &other);
+    }
+);
+
+both_databases!(
+    an_account_that_joins_while_it_is_deleted_is_deleted_all_the_same,
+    |app| {
+        let school = app.school().await;
+        let jane = app.register("jane@x.example").await;
+        let account = app.account(&jane.id);
+        let organization = school.id.parse().unwrap();
+        let joins = move |tx: &mut UnitOfWork<'_>| {
+            let admission = Admission {
+                organization,
+                account_type: AccountType::Student,
+                role: Role::Member,
+                via: JoinedVia::OrganizationCode,
+                groups: Vec::new(),
+                seats: SeatSource::Free,
+            };
+            admission::admit(tx, &[(&account, JoinedBy::Founding)], &admission)
+        };
+        let deleted = app.during(joins, jane.delete("/v1/me"), |_| Ok(())).await;
+        deleted.expect_status(204);
+        let gone = school.admin.get(&school.path_of(&jane.id)).await;
+        gone.expect_problem(404, "not_found");
+        check_invariants(app, &school);
     }
 );
 

@@ -7,6 +7,7 @@ use crate::domain::language::Language;
 use crate::domain::organization::AccountType;
 
 /// The invitations of one call.
+#[derive(Clone)]
 pub struct NewInvitations {
     pub emails: Vec<GivenAddress>,
     pub account_type: AccountType,
@@ -18,6 +19,7 @@ pub struct NewInvitations {
 }
 
 /// An address as it was typed, and the address that it spells.
+#[derive(Clone)]
 pub struct GivenAddress {
     pub text: String,
     pub email: Result<EmailAddress, EmailAddressError>,

@@ -12,6 +12,7 @@ use crate::store::invitations::Invitation;
 use crate::store::{Connection, accounts, invitations, mailed_tokens};
 
 /// How a recipient names an invitation.
+#[derive(Clone)]
 pub enum InvitationKey {
     /// The secret of the mail, which proves that its bearer reads the mailbox.
     Token(String),

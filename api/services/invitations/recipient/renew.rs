@@ -38,6 +38,9 @@ fn renew_quietly(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<()>
     });
     match renewed {
         Err(Error::Refused(_)) => Ok(()),
-        Ok(()) | Err(Error::Unavailable(_) | Error::Conflict(_) | Error::Internal(_)) => renewed,
+        Ok(())
+        | Err(
+            Error::Unavailable(_) | Error::Conflict(_) | Error::Deadlock(_) | Error::Internal(_),
+        ) => renewed,
     }
 }
