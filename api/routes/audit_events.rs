@@ -45,9 +45,9 @@ pub struct AuditEventBody {
     /// What changed, depending on the action; never a secret.
     #[schema(value_type = Object)]
     details: serde_json::Value,
-    /// Empty where no request was: the command line, or Rollcall itself.
-    #[schema(max_length = 100)]
-    request_id: String,
+    /// `null` where there was none: the command line, or work in the background.
+    #[schema(max_length = 64)]
+    request_id: Option<String>,
     created_at: Timestamp,
 }
 

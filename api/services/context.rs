@@ -146,8 +146,8 @@ pub fn takes_a_person() -> Error {
 #[derive(Clone)]
 pub struct RequestContext {
     pub principal: Principal,
-    /// Empty where there is no request: the command line, a worker.
-    pub request_id: Arc<str>,
+    /// None where there is no request: the command line, a worker.
+    pub request_id: Option<Arc<str>>,
     /// The one time of everything that the request does.
     pub now: Timestamp,
     /// The limits that the request met, for its response headers.
@@ -162,23 +162,30 @@ impl RequestContext {
     /// A request whose sender is not known yet.
     pub fn anonymous(request_id: &str, now: Timestamp) -> Self {
         Self {
-            principal: Principal::Anonymous,
-            request_id: request_id.into(),
-            now,
-            limit_states: LimitStates::default(),
-            reads_only: false,
-            work_queued: Arc::default(),
+            request_id: Some(request_id.into()),
+            ..Self::without_request(Principal::Anonymous, now)
         }
     }
 
     /// A step that Rollcall takes by itself.
     pub fn system(now: Timestamp) -> Self {
-        Self::anonymous("", now).with_principal(Principal::System)
+        Self::without_request(Principal::System, now)
     }
 
     /// A command at the machine itself.
     pub fn command_line(now: Timestamp) -> Self {
-        Self::anonymous("", now).with_principal(Principal::CommandLine)
+        Self::without_request(Principal::CommandLine, now)
+    }
+
+    fn without_request(principal: Principal, now: Timestamp) -> Self {
+        Self {
+            principal,
+            request_id: None,
+            now,
+            limit_states: LimitStates::default(),
+            reads_only: false,
+            work_queued: Arc::default(),
+        }
     }
 
     /// The same request, by this principal.

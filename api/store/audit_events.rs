@@ -26,7 +26,7 @@ pub struct AuditEvent {
     pub subject_type: SubjectType,
     pub subject: String,
     pub details: JsonColumn,
-    pub request: String,
+    pub request: Option<String>,
     pub created_at: Timestamp,
 }
 

@@ -142,7 +142,7 @@ table! {
         subject_type -> Text,
         subject -> Text,
         details -> Document,
-        request -> Text,
+        request -> Nullable<Text>,
         created_at -> UtcTimestamp,
     }
 }

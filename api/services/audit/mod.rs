@@ -76,7 +76,7 @@ fn entry(tx: &UnitOfWork<'_>, event: &DomainEvent) -> AuditEvent {
         subject_type,
         subject,
         details: JsonColumn(details),
-        request: tx.context.request_id.to_string(),
+        request: tx.context.request_id.as_deref().map(str::to_owned),
         created_at: tx.now(),
     }
 }

@@ -152,7 +152,8 @@ CREATE TABLE audit_events (
     subject_type text NOT NULL,
     subject text NOT NULL,
     details jsonb NOT NULL,
-    request text NOT NULL,
+    -- None for the command line and for work in the background.
+    request text,
     created_at timestamptz NOT NULL
 );
 CREATE INDEX audit_events_organization ON audit_events (organization_id, id);

@@ -83,6 +83,7 @@ both_databases!(an_import_is_told_from_its_upload_to_its_discard, |app| {
         );
     }
     assert_eq!(events[0]["request_id"], upload.header("x-request-id"));
+    assert_eq!(events[1]["request_id"], Value::Null);
     assert_eq!(events[4]["request_id"], discard.header("x-request-id"));
 });
 
