@@ -179,8 +179,8 @@ impl ImportSpeed {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ImportRow, examples(json!({
     "row": 17,
-    "email": "",
-    "username": "",
+    "email": null,
+    "username": null,
     "outcome": "email_invalid",
     "error": "The address needs an @ between name and domain.",
     "account_id": null
@@ -189,14 +189,14 @@ pub struct ImportRowBody {
     /// 1 is the first row below the header, or the first name; blank ones are not counted.
     #[schema(minimum = 1, maximum = 100000)]
     row: i64,
-    /// Empty where there is none, or until Rollcall has made one up. What stands in a file and is no
+    /// `null` where there is none, or until Rollcall has made one up. What stands in a file and is no
     /// address is not shown: where somebody mixed up the columns, it is a password.
     #[schema(max_length = 254)]
-    email: String,
-    /// Empty in a failed row of a file with passwords, unless the row has its own in its place. Of a
+    email: Option<String>,
+    /// `null` where there is none, and in a failed row of a file with passwords, unless the row has its own in its place. Of a
     /// list, also what is no name.
     #[schema(max_length = 65536)]
-    username: String,
+    username: Option<String>,
     /// `null` while it waits for its turn.
     outcome: Option<RowOutcome>,
     /// What is wrong and what to do; `null` where nothing is.
@@ -210,8 +210,8 @@ impl From<RowView> for ImportRowBody {
     fn from(RowView { row, texts }: RowView) -> Self {
         Self {
             row: row.row_number,
-            email: texts.email.unwrap_or_default(),
-            username: texts.username.unwrap_or_default(),
+            email: texts.email,
+            username: texts.username,
             outcome: row.outcome,
             error: row.error,
             account_id: row.account_id,

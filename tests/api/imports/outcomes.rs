@@ -191,8 +191,8 @@ both_databases!(a_row_shows_what_it_is_and_no_password, |app| {
                 "items": [{
                     "row": 2,
                     // Where somebody mixed the columns up, these are passwords.
-                    "email": "",
-                    "username": "",
+                    "email": null,
+                    "username": null,
                     "outcome": "email_invalid",
                     "error": "An email address has no spaces or line breaks inside.",
                     "account_id": null,
