@@ -153,9 +153,24 @@ impl Error {
 
     /// Fields that break a rule, each with its own words.
     pub fn invalid_fields(fields: Vec<FieldError>) -> Self {
+        let detail = told_of_fields(&fields);
+        Self::of_fields(Code::ValidationFailed, detail, fields)
+    }
+
+    /// Fields that are unknown, missing, given twice or of another type (`docs/api-design.md#form`), each with
+    /// its own words.
+    pub fn malformed_fields(fields: Vec<FieldError>) -> Self {
+        let detail = match fields.as_slice() {
+            [only] => told_of_field(only),
+            several => told_of_fields(several),
+        };
+        Self::of_fields(Code::MalformedRequest, detail, fields)
+    }
+
+    fn of_fields(code: Code, detail: String, fields: Vec<FieldError>) -> Self {
         Self::Refused(Box::new(Refusal {
-            code: Code::ValidationFailed,
-            detail: told_of_fields(&fields).into(),
+            code,
+            detail: detail.into(),
             fields,
             retry_after: None,
         }))
@@ -314,6 +329,24 @@ impl Error {
             Self::Internal(_) => Code::Internal,
         }
     }
+}
+
+/// Says what is wrong with the one field at fault.
+fn told_of_field(field: &FieldError) -> String {
+    let words = in_a_sentence(&field.detail);
+    match &*field.pointer {
+        "" => format!("The body: {words}"),
+        pointer => format!("`{pointer}`: {words}"),
+    }
+}
+
+/// A sentence as it stands behind a colon.
+fn in_a_sentence(words: &str) -> String {
+    let mut characters = words.chars();
+    let first = characters
+        .next()
+        .map(|first| first.to_lowercase().to_string());
+    first.unwrap_or_default() + characters.as_str()
 }
 
 /// How many fields a sentence names; `errors` has all.

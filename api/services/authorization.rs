@@ -389,7 +389,8 @@ impl<P: Permission> Permit<P> {
     }
 }
 
-fn group_unknown(missing: GroupId) -> Error {
+/// The refusal of a group that is not there, or not within reach.
+pub fn group_unknown(missing: GroupId) -> Error {
     Error::invalid(
         "/group_ids",
         "group_unknown",

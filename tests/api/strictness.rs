@@ -1,10 +1,13 @@
 //! Requests are taken as the document describes them, and no other way.
 
-use reqwest::Method;
+use std::collections::BTreeMap;
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::support::operations::{Ids, Operation, in_order, one_of_everything};
-use crate::support::people::{PASSWORD, Person, send, text};
+use crate::support::people::{Organization, PASSWORD, Person, send, text};
 use crate::support::{TestResponse, both_databases};
 
 /// Sends this text as JSON.
@@ -322,5 +325,65 @@ both_databases!(a_role_that_may_not_is_told_who_may, |app| {
     ] {
         let problem = refused.expect_problem(403, "forbidden");
         assert_eq!(problem["detail"], expected);
+    }
+});
+
+/// A list of names with this option as JSON, in a form and in the query, each with its pointer to it.
+fn with_option(
+    school: &Organization<'_>,
+    (name, value): (&'static str, &'static str),
+) -> [(RequestBuilder, String); 3] {
+    let mut options = BTreeMap::from([("account_type", "student")]);
+    options.insert(name, value);
+    let mut body = json!(options);
+    body["usernames"] = json!(["Jane Doe"]);
+    let people = "email,password,username\njane@x.example,quiet rivers 11,Jane\n";
+    let people = Part::text(people).file_name("people.csv");
+    let form = options.iter().fold(Form::new(), |form, (name, value)| {
+        form.text(*name, value.to_string())
+    });
+    let post = |path: &str| school.admin.request(Method::POST, &school.path(path));
+    let names = post("/imports/usernames").header("content-type", "text/plain");
+    [
+        (post("/imports/usernames").json(&body), format!("/{name}")),
+        (
+            post("/imports").multipart(form.part("file", people)),
+            format!("/{name}"),
+        ),
+        (names.query(&options).body("Jane Doe"), format!("?{name}")),
+    ]
+}
+
+both_databases!(json_forms_and_queries_refuse_the_same_fault_alike, |app| {
+    let school = app.school().await;
+    for (name, value, code) in [
+        ("account_type", "pupil", "unknown_word"),
+        ("mode", "at_once", "unknown_word"),
+        ("on_row_error", "stop", "unknown_word"),
+        ("on_seat_shortage", "buy", "unknown_word"),
+        ("must_change_password", "maybe", "wrong_type"),
+        ("colour", "red", "unknown_field"),
+    ] {
+        for (request, pointer) in with_option(&school, (name, value)) {
+            let refused = send(request).await;
+            refused.expect_malformed(&[(pointer.as_str(), code)]);
+        }
+    }
+});
+
+both_databases!(a_number_out_of_range_breaks_a_rule_however_large, |app| {
+    let school = app.school().await;
+    let operator = app.operator().await;
+    let seats = school.path("/seats");
+    for number in ["-1", "10000001", "9223372036854775808", "1e30", "-1e30"] {
+        let body =
+            format!(r#"{{"total":{number},"by_account_type":{{"student":null,"teacher":null}}}}"#);
+        let refused = send_text(&operator, (Method::PUT, &seats), &body).await;
+        refused.expect_fields(&[("/total", "out_of_range")]);
+    }
+    for number in ["0", "201", "-99999999999999999999", "99999999999999999999"] {
+        let members = school.path(&format!("/members?limit={number}"));
+        let refused = school.admin.get(&members).await;
+        refused.expect_fields(&[("?limit", "out_of_range")]);
     }
 });

@@ -9,16 +9,21 @@ use serde_json::Value;
 pub struct TestResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+    /// The bytes as text, as far as they are.
     pub text: String,
 }
 
 impl TestResponse {
     /// Reads an answer to its end.
     pub async fn read(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.bytes().await.expect("the body breaks off");
         Self {
-            status: response.status(),
-            headers: response.headers().clone(),
-            text: response.text().await.expect("the body breaks off"),
+            status,
+            headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes: bytes.into(),
         }
     }
 
@@ -73,18 +78,28 @@ impl TestResponse {
         problem
     }
 
-    /// Asserts a refusal of fields and that these, by pointer and code, are all of them.
+    /// Asserts a refusal of fields that break a rule and that these, by pointer and code, are all of them.
     #[track_caller]
     pub fn expect_fields(&self, expected: &[(&str, &str)]) {
-        let problem = self.expect_problem(422, "validation_failed");
-        let found: Vec<(&str, &str)> = problem["errors"]
-            .as_array()
-            .expect("no errors")
-            .iter()
-            .map(|error| (text(&error["pointer"]), text(&error["code"])))
-            .collect();
-        assert_eq!(found, expected, "{problem:#}");
+        expect_errors(&self.expect_problem(422, "validation_failed"), expected);
     }
+
+    /// Asserts a refusal of fields that are malformed and that these, by pointer and code, are all of them.
+    #[track_caller]
+    pub fn expect_malformed(&self, expected: &[(&str, &str)]) {
+        expect_errors(&self.expect_problem(400, "malformed_request"), expected);
+    }
+}
+
+#[track_caller]
+fn expect_errors(problem: &Value, expected: &[(&str, &str)]) {
+    let found: Vec<(&str, &str)> = problem["errors"]
+        .as_array()
+        .expect("no errors")
+        .iter()
+        .map(|error| (text(&error["pointer"]), text(&error["code"])))
+        .collect();
+    assert_eq!(found, expected, "{problem:#}");
 }
 
 fn text(value: &Value) -> &str {

@@ -12,7 +12,7 @@ use crate::domain::imports::{OnRowError, OnSeatShortage};
 use crate::domain::organization::AccountType;
 use crate::domain::spreadsheet::{Delimiter, Encoding, ReadOptions};
 use crate::error::{Code, Error, FieldError, Result};
-use crate::routes::extract::reading::read_text;
+use crate::routes::extract::reading::{UNKNOWN_WORD, read_text};
 use crate::services::imports::submission::Options;
 
 /// The most fields that a form has: room for a hundred groups, each in a field of its own.
@@ -42,7 +42,7 @@ const OPTIONS_OF_CELLS: [&str; 3] = [
     "delimiter",
 ];
 
-/// The fields as they arrive. The errors of all fields are collected, to be refused together.
+/// The fields as they arrive. Those that are malformed are collected, to be refused together.
 #[derive(Default)]
 pub(super) struct Fields {
     count: usize,
@@ -59,7 +59,8 @@ pub(super) struct Fields {
     /// The request has no option about passwords, and none about cells.
     without_passwords: bool,
     in_query: bool,
-    faults: Vec<FieldError>,
+    /// What is unknown, missing, given twice or of another type.
+    malformed: Vec<FieldError>,
 }
 
 impl Fields {
@@ -102,7 +103,7 @@ impl Fields {
         let is_tab = name == "delimiter" && text == "\t";
         let text = if is_tab { text } else { text.trim() };
         if let Err(fault) = self.read(name, text) {
-            self.faults.push(fault);
+            self.malformed.push(fault);
         }
         Ok(())
     }
@@ -128,7 +129,7 @@ impl Fields {
     pub(super) fn note_unknown(&mut self, name: &str) -> Result<()> {
         self.count()?;
         let unknown = self.unknown(name);
-        self.faults.push(unknown);
+        self.malformed.push(unknown);
         Ok(())
     }
 
@@ -196,12 +197,15 @@ impl Fields {
     /// The options that the fields ask for.
     ///
     /// # Errors
-    /// `validation_failed` with every field that is at fault or missing.
+    /// `malformed_request` with every field that is malformed or missing, `validation_failed` for too many groups.
     pub(super) fn into_options(mut self, has_file: bool) -> Result<Options> {
         self.note_what_is_missing(has_file);
-        let Some(account_type) = self.account_type.filter(|_| self.faults.is_empty()) else {
-            return Err(self.refusal());
+        let Some(account_type) = self.account_type.filter(|_| self.malformed.is_empty()) else {
+            return Err(Error::malformed_fields(self.placed(self.malformed.clone())));
         };
+        if self.groups.len() > MAX_GROUPS {
+            return Err(Error::invalid_fields(self.placed(vec![too_many_groups()])));
+        }
         Ok(Options {
             account_type,
             groups: self.groups.into_iter().collect(),
@@ -212,32 +216,34 @@ impl Fields {
         })
     }
 
-    fn refusal(self) -> Error {
-        let mut faults = self.faults;
+    /// The faults with pointers into the request: fields may be query parameters.
+    fn placed(&self, mut faults: Vec<FieldError>) -> Vec<FieldError> {
         for fault in faults.iter_mut().filter(|_| self.in_query) {
             fault.pointer = fault.pointer.replacen('/', "?", 1).into();
         }
-        Error::invalid_fields(faults)
+        faults
     }
 
     fn note_what_is_missing(&mut self, has_file: bool) {
-        if self.groups.len() > MAX_GROUPS {
-            let detail = format!("People join at most {MAX_GROUPS} groups by one import.");
-            self.faults.push(fault("group_ids", "too_many", detail));
-        }
         if !has_file {
             let detail = "Send the file as a form field named file.";
-            self.faults.push(fault("file", "missing", detail));
+            self.malformed.push(fault("file", "missing", detail));
         }
         let is_at_fault = self
-            .faults
+            .malformed
             .iter()
             .any(|fault| fault.pointer == "/account_type");
         if self.account_type.is_none() && !is_at_fault {
             let detail = "Say what the people become: student, teacher, learner or creator.";
-            self.faults.push(fault("account_type", "missing", detail));
+            self.malformed
+                .push(fault("account_type", "missing", detail));
         }
     }
+}
+
+fn too_many_groups() -> FieldError {
+    let detail = format!("People join at most {MAX_GROUPS} groups by one import.");
+    fault("group_ids", "too_many", detail)
 }
 
 /// Reads a field that may be given once.
@@ -264,7 +270,7 @@ fn once_encoding(slot: &mut Option<Encoding>, name: &str, text: &str) -> Result<
     let encoding = Encoding::from_label(text).ok_or_else(|| {
         let single_byte = Encoding::SINGLE_BYTE_NAMES;
         let known = format!("Expected utf-8, utf-16le, utf-16be, {single_byte}.");
-        fault(name, "invalid", known)
+        fault(name, UNKNOWN_WORD, known)
     })?;
     if slot.replace(encoding).is_some() {
         return Err(fault(name, "too_many", "Give this field once."));
@@ -274,11 +280,14 @@ fn once_encoding(slot: &mut Option<Encoding>, name: &str, text: &str) -> Result<
 
 /// Words, ids and flags are read as they are everywhere else.
 fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, FieldError> {
-    read_text(text).map_err(|expected| fault(name, "invalid", expected))
+    read_text(&pointer_to(name), text)
 }
 
 fn fault(name: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> FieldError {
+    FieldError::new(pointer_to(name), code, detail)
+}
+
+fn pointer_to(name: &str) -> String {
     let name: String = name.chars().take(MAX_NAME).collect();
-    let pointer = name.replace('~', "~0").replace('/', "~1");
-    FieldError::new(format!("/{pointer}"), code, detail)
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }

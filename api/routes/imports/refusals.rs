@@ -2,6 +2,8 @@
 
 use std::io;
 
+use uuid::Uuid;
+
 use super::options::Fields;
 use super::requests::DownloadQuery;
 use crate::domain::imports::ImportStatus;
@@ -13,6 +15,7 @@ use crate::error::{Code, Error};
 use crate::routes::extract::reading::read_query;
 use crate::routes::problem::problems;
 use crate::routes::refusals::refusal_of;
+use crate::services::authorization::group_unknown;
 use crate::services::imports::finished_already;
 use crate::services::imports::from_csv::refused;
 use crate::services::imports::retention::{not_ready as results_not_ready, results_are_gone};
@@ -20,12 +23,12 @@ use crate::state::uploads::NoPlace;
 
 problems! {
     /// Of an upload.
-    UploadErrors: upload_broke_off file_too_large no_form option_missing all_places_taken;
+    UploadErrors: upload_broke_off option_missing file_too_large no_form group_out_of_reach all_places_taken;
     /// Of a file.
     FileErrors: file_unreadable file_no_header file_empty file_encoding_unclear delimiter_unclear
         too_many_rows_in_file;
     /// Of a list of names.
-    ListErrors: list_too_large no_list option_missing_beside_list list_unreadable list_empty
+    ListErrors: option_missing_beside_list list_too_large no_list group_out_of_reach list_unreadable list_empty
         list_encoding_unclear too_many_names;
     /// Of how a file is written.
     DownloadErrors: wrong_delimiter;
@@ -39,12 +42,12 @@ fn wrong_delimiter() -> Error {
     refusal_of(read_query::<DownloadQuery>("delimiter=colon"))
 }
 
-fn upload_broke_off() -> Error {
-    refused(ReadError::Source(io::ErrorKind::UnexpectedEof.into()))
-}
-
 fn file_too_large() -> Error {
     refused(too_large(MAX_BYTES).into())
+}
+
+fn upload_broke_off() -> Error {
+    refused(ReadError::Source(io::ErrorKind::UnexpectedEof.into()))
 }
 
 fn no_form() -> Error {
@@ -65,6 +68,11 @@ fn option_missing_beside_list() -> Error {
 
 fn missing_option(fields: Fields) -> Error {
     refusal_of(fields.into_options(true))
+}
+
+fn group_out_of_reach() -> Error {
+    let id = 0x0199_0f3b_6c1e_7d3a_9b52_0f6f_2a8d_4c11;
+    group_unknown(Uuid::from_u128(id).into())
 }
 
 /// The refusal of a file at its beginning.

@@ -10,7 +10,7 @@ use super::options::Fields;
 use super::reader_thread::{Piece, ReaderEnded, ReaderThread, Uploader};
 use super::refusals::no_place;
 use crate::domain::spreadsheet::ReadOptions;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, FieldError, Result};
 use crate::routes::extract::fingerprint::{FieldDigest, FormDigest};
 use crate::routes::extract::idempotency::UnreadBody;
 use crate::routes::extract::{Guard as _, InOrganization};
@@ -145,8 +145,7 @@ impl<'a> Arriving<'a> {
                 digest.update(text.as_bytes());
                 self.fields.take(&name, &text)?;
             } else if std::mem::replace(&mut self.has_file, true) {
-                let detail = "Upload one file at a time.";
-                return Err(Error::invalid("/file", "too_many", detail).into());
+                return Err(second_file().into());
             } else {
                 reader
                     .send(Piece::Options(self.fields.read_options()))
@@ -194,6 +193,11 @@ async fn in_time<T>(
         Ok(Err(error)) => Err(unreadable_form(&error)),
         Err(_) => Err(stood_still()),
     }
+}
+
+fn second_file() -> Error {
+    let second = FieldError::new("/file", "too_many", "Upload one file at a time.");
+    Error::malformed_fields(vec![second])
 }
 
 fn not_utf8(name: &str) -> Error {

@@ -234,7 +234,7 @@ both_databases!(an_encoding_that_cannot_be_told_is_asked_for, |app| {
     let refused = school
         .import(file.clone(), &students(&[("encoding", "klingon")]))
         .await;
-    refused.expect_fields(&[("/encoding", "invalid")]);
+    refused.expect_malformed(&[("/encoding", "unknown_word")]);
     school.assert_untouched().await;
     let path = school.path("/imports");
     for (number, (label, name)) in [("MacRoman", "ZébÊÊ"), ("cp1250", "ZŽbćć")]

@@ -38,7 +38,7 @@ both_databases!(what_is_no_list_is_refused, |app| {
         (student, "text/html", "Jane", 415, "unsupported_media_type"),
         (student, text, "", 422, "file_empty"),
         (student, text, " \r\n\u{feff}\n", 422, "file_empty"),
-        ("", text, "Jane", 422, "validation_failed"),
+        ("", text, "Jane", 400, "malformed_request"),
         (
             "?account_type=learner",
             text,
@@ -50,36 +50,36 @@ both_databases!(what_is_no_list_is_refused, |app| {
             "?account_type=nobody",
             text,
             "Jane",
-            422,
-            "validation_failed",
+            400,
+            "malformed_request",
         ),
         (
             "?account_type=student&group_ids=7",
             text,
             "Jane",
-            422,
-            "validation_failed",
+            400,
+            "malformed_request",
         ),
         (
             "?account_type=student&account_type=student",
             text,
             "Jane",
-            422,
-            "validation_failed",
+            400,
+            "malformed_request",
         ),
         (
             "?account_type=student&generate_missing_passwords=true",
             text,
             "Jane",
-            422,
-            "validation_failed",
+            400,
+            "malformed_request",
         ),
         (
             "?account_type=student&usernames=Jane",
             text,
             "Jane",
-            422,
-            "validation_failed",
+            400,
+            "malformed_request",
         ),
         ("", json, "Jane", 400, "malformed_request"),
         ("", json, "{}", 400, "malformed_request"),
@@ -157,9 +157,9 @@ both_databases!(what_is_no_list_is_refused, |app| {
         answer.expect_problem(status, code);
     }
     let misspelt = post(&school, "?acount_type=student&mode=now", text, "Jane").await;
-    misspelt.expect_fields(&[
+    misspelt.expect_malformed(&[
         ("?acount_type", "unknown_field"),
-        ("?mode", "invalid"),
+        ("?mode", "unknown_word"),
         ("?account_type", "missing"),
     ]);
     let damaged = post(&school, student, text, b"J\0rgen\n".to_vec()).await;

@@ -4,13 +4,17 @@ use std::fmt;
 
 use serde::de::{self, Expected, Unexpected};
 
-use crate::error::{Code, Error, FieldError, Refusal};
+use crate::error::{Error, FieldError};
 
 /// How much of a name, and of a library's words, a refusal repeats, in characters.
 pub(super) const MAX_NAME: usize = 100;
 pub(super) const MAX_WORDS: usize = 300;
 
-pub(super) const OUT_OF_RANGE: &str = "This number is out of range.";
+/// The code of a word that is none of those which a field takes.
+pub const UNKNOWN_WORD: &str = "unknown_word";
+
+/// The code of a number that a field cannot hold: as one that it may not hold, it breaks a rule.
+const OUT_OF_RANGE: &str = "out_of_range";
 
 /// What does not fit, and where.
 #[derive(Debug)]
@@ -18,7 +22,7 @@ pub(super) struct Fault {
     /// The names and places that lead there, the last one first.
     path: Vec<String>,
     code: &'static str,
-    pub(super) detail: String,
+    detail: String,
     /// Of a field: of a query it is a parameter.
     unknown: Option<Unknown>,
 }
@@ -31,6 +35,10 @@ impl Fault {
             detail,
             unknown: None,
         }
+    }
+
+    pub(super) fn out_of_range() -> Self {
+        Self::new(OUT_OF_RANGE, "This number is out of range.".to_owned())
     }
 
     pub(super) fn repeated(name: &str) -> Self {
@@ -51,6 +59,11 @@ impl Fault {
         self
     }
 
+    /// The fault of one value alone, which stands at this pointer.
+    pub(super) fn at(self, pointer: &str) -> FieldError {
+        FieldError::new(pointer.to_owned(), self.code, self.detail)
+    }
+
     /// The refusal: `start` is what pointers begin with.
     pub(super) fn refusal(self, start: &str) -> Error {
         let names: Vec<String> = self.path.iter().rev().cloned().collect();
@@ -67,26 +80,12 @@ impl Fault {
             }),
             None => self.detail,
         };
-        let detail = match pointer.as_str() {
-            "" => format!("The body: {}", in_a_sentence(&words)),
-            pointer => format!("`{pointer}`: {}", in_a_sentence(&words)),
-        };
-        Error::Refused(Box::new(Refusal {
-            code: Code::MalformedRequest,
-            detail: detail.into(),
-            fields: vec![FieldError::new(pointer, self.code, words)],
-            retry_after: None,
-        }))
+        let field = FieldError::new(pointer, self.code, words);
+        if self.code == OUT_OF_RANGE {
+            return Error::invalid_fields(vec![field]);
+        }
+        Error::malformed_fields(vec![field])
     }
-}
-
-/// A sentence as it stands behind a colon.
-fn in_a_sentence(words: &str) -> String {
-    let mut characters = words.chars();
-    let first = characters
-        .next()
-        .map(|first| first.to_lowercase().to_string());
-    first.unwrap_or_default() + characters.as_str()
 }
 
 /// A name that there is not, and those that there are.
@@ -150,15 +149,14 @@ impl de::Error for Fault {
     }
 
     fn invalid_value(value: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let detail = match value {
-            Unexpected::Signed(_) | Unexpected::Unsigned(_) => OUT_OF_RANGE.to_owned(),
-            _ => format!("Expected {expected}."),
-        };
-        Self::new("invalid", detail)
+        match value {
+            Unexpected::Signed(_) | Unexpected::Unsigned(_) => Self::out_of_range(),
+            _ => Self::new("invalid", format!("Expected {expected}.")),
+        }
     }
 
     fn unknown_variant(_: &str, words: &'static [&'static str]) -> Self {
-        Self::new("unknown_word", format!("Expected {}.", one_of(words)))
+        Self::new(UNKNOWN_WORD, format!("Expected {}.", one_of(words)))
     }
 
     fn unknown_field(name: &str, fields: &'static [&'static str]) -> Self {

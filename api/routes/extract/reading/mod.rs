@@ -13,12 +13,14 @@ use serde_json::{Map, Value};
 use fault::Fault;
 use reader::{Medium, Reader};
 
-use crate::error::Result;
+use crate::error::{FieldError, Result};
+
+pub use fault::UNKNOWN_WORD;
 
 /// Reads a body.
 ///
 /// # Errors
-/// `malformed_request`, with the pointer of the field at fault.
+/// `malformed_request` with the pointer of the field at fault, `validation_failed` for a number that is too large.
 pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let reader = Reader {
         value: unique_names::parse(body)?,
@@ -30,7 +32,7 @@ pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 /// Reads query parameters. A blank one is an absent one: a form sends it for a field left empty.
 ///
 /// # Errors
-/// `malformed_request`, with the name of the parameter at fault.
+/// As [`read_json`], with the name of the parameter at fault.
 pub fn read_query<T: DeserializeOwned>(query: &str) -> Result<T> {
     let mut parameters = Map::new();
     for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -49,14 +51,14 @@ pub fn read_query<T: DeserializeOwned>(query: &str) -> Result<T> {
     T::deserialize(reader).map_err(|fault| fault.refusal("?"))
 }
 
-/// Reads one value that comes as text, a field of a form for example. The error says what was expected.
+/// Reads one value that comes as text, a field of a form for example.
 ///
 /// # Errors
-/// Where it is not such a value.
-pub fn read_text<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+/// What was expected at this pointer, where it is not such a value.
+pub fn read_text<T: DeserializeOwned>(pointer: &str, text: &str) -> Result<T, FieldError> {
     let reader = Reader {
         value: text.into(),
         medium: Medium::Text,
     };
-    T::deserialize(reader).map_err(|fault| fault.detail)
+    T::deserialize(reader).map_err(|fault| fault.at(pointer))
 }

@@ -8,7 +8,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Number, Value};
 
 use super::super::flag;
-use super::fault::{Fault, OUT_OF_RANGE, one_of};
+use super::fault::{Fault, one_of};
 
 /// How values are written: as JSON, or all as text.
 #[derive(Clone, Copy)]
@@ -54,6 +54,20 @@ impl Reader {
         }
     }
 
+    /// Whether it is a whole number, however large.
+    fn is_whole_number(&self) -> bool {
+        match (&self.value, self.medium) {
+            (Value::Number(number), Medium::Json) => {
+                number.as_f64().is_some_and(|number| number.fract() == 0.0)
+            }
+            (Value::String(text), Medium::Text) => {
+                let digits = text.trim().trim_start_matches(['-', '+']);
+                !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit())
+            }
+            _ => false,
+        }
+    }
+
     /// The flag that it is.
     fn flag(self) -> Self {
         match (&self.value, self.medium) {
@@ -90,10 +104,13 @@ macro_rules! integers {
     ($($name:ident)+) => {$(
         fn $name<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
             let reader = self.integer();
-            if !reader.value.is_i64() && !reader.value.is_u64() {
-                return Err(reader.is_not("a whole number"));
+            if reader.value.is_i64() || reader.value.is_u64() {
+                return reader.deserialize_any(visitor);
             }
-            reader.deserialize_any(visitor)
+            if reader.is_whole_number() {
+                return Err(Fault::out_of_range());
+            }
+            Err(reader.is_not("a whole number"))
         }
     )+};
 }
@@ -110,7 +127,7 @@ impl<'de> Deserializer<'de> for Reader {
                 (Some(number), _, _) => visitor.visit_u64(number),
                 (None, Some(number), _) => visitor.visit_i64(number),
                 (None, None, Some(number)) => visitor.visit_f64(number),
-                (None, None, None) => Err(Fault::new("invalid", OUT_OF_RANGE.to_owned())),
+                (None, None, None) => Err(Fault::out_of_range()),
             },
             Value::String(text) => visitor.visit_string(text),
             Value::Array(items) => visitor.visit_seq(ListItems {
