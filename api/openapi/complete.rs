@@ -7,6 +7,7 @@ use super::json::{each, part, set};
 /// Completes the document.
 pub fn complete(document: &mut Value) {
     each(document, &mut join_lines);
+    describe_forms(document);
     add_shared_headers(document);
     empty_security(document);
     describe_cookie(document);
@@ -34,6 +35,34 @@ fn paragraph(text: &str) -> String {
         return text.to_owned();
     }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Says what a form is: the derive knows JSON alone. It has no further fields, which serde would say, and a field
+/// that is left out is no `null`: there is none in a form.
+fn describe_forms(document: &mut Value) {
+    let schemas = document.pointer_mut("/components/schemas");
+    let schemas = schemas.and_then(Value::as_object_mut).into_iter().flatten();
+    for (_, form) in schemas.filter(|(name, _)| name.ends_with("Upload")) {
+        set(form, "/additionalProperties", json!(false));
+        let fields = form.get_mut("properties").and_then(Value::as_object_mut);
+        for (_, field) in fields.into_iter().flatten() {
+            take_null_away(field);
+        }
+    }
+}
+
+/// Leaves of a choice between `null` and something the other.
+fn take_null_away(field: &mut Value) {
+    let is_null = |choice: &Value| choice == "null" || part(choice, "/type") == "null";
+    let choices = ["type", "oneOf"].map(|choice| field.get(choice).cloned());
+    let [kinds, schemas] = choices.map(|choice| choice.unwrap_or_default());
+    let other = |choices: &Value| choices.as_array()?.iter().find(|it| !is_null(it)).cloned();
+    if let Some(kind) = other(&kinds) {
+        set(field, "/type", kind);
+    }
+    if let Some(schema) = other(&schemas) {
+        *field = schema;
+    }
 }
 
 /// Generated clients take the choice of none alone for a credential that they have to be given.
@@ -72,6 +101,15 @@ fn describe_cookie(document: &mut Value) {
     }
 }
 
+/// The headers that are in every response which names them.
+const ALWAYS_THERE: [&str; 5] = [
+    "ContentDisposition",
+    "Location",
+    "RequestId",
+    "Retry-After",
+    "WWW-Authenticate",
+];
+
 /// Names the headers that responses have: the request's id everywhere, the next page of lists, the limits
 /// that were met.
 fn add_shared_headers(document: &mut Value) {
@@ -106,6 +144,10 @@ fn add_shared_headers(document: &mut Value) {
     ];
     for (name, header) in shared {
         set(document, &format!("/components/headers/{name}"), header);
+    }
+    for name in ALWAYS_THERE {
+        let required = format!("/components/headers/{name}/required");
+        set(document, &required, json!(true));
     }
     let pages = names_of_pages(document);
     each_operation(document, &mut |operation| {

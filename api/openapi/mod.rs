@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use actix_web::App;
 use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, Object, Schema};
+use utoipa::openapi::schema::{ArrayItems, Object, Schema};
 use utoipa::openapi::{OpenApi, PathItem, RefOr};
 use utoipa::{OpenApi as _, ToSchema as _};
 use utoipa_actix_web::AppExt as _;
@@ -31,14 +31,16 @@ use crate::routes::{self, problem};
         title = "Rollcall",
         contact(name = "The Rollcall contributors"),
         description = "Gets people into an organization.\n\n\
-            All bodies are JSON, names are `snake_case`, ids are UUIDs, times are RFC 3339 in UTC. \
-            Unknown fields are refused.\n\n\
+            Bodies are JSON, except files and pictures; names are `snake_case`, ids are UUIDs, times are RFC 3339 in \
+            UTC. Unknown fields are refused.\n\n\
             **Signing in.** Exchange address and password for tokens (`login`), then send \
             `Authorization: Bearer <access_token>`. Integrations send an API key instead: \
             `Authorization: Bearer rck_…`.\n\n\
             **Problems.** Errors are `application/problem+json` (RFC 9457) with a \
             stable `code` and the request's id. Each operation lists the codes that it gives with each status, and \
-            shows each by an example of its name.\n\n\
+            shows each by an example of its name. What is unknown, missing, given twice, or of another type or word \
+            is 400 `malformed_request`, in JSON, forms and queries alike; a value that is too long, out of range or \
+            breaks another rule is 422 `validation_failed`.\n\n\
             **Lists** come in pages: send `next_cursor` back as `cursor` for the next one; a `Link` \
             header names it too.\n\n\
             **Repetitions.** Operations that create or send take an `Idempotency-Key`: a name that you \
@@ -60,18 +62,19 @@ use crate::routes::{self, problem};
     security(("access_token" = [])),
     // Used in query parameters only, where the generator does not look for schemas.
     components(schemas(MemberOrder, Direction)),
+    // In the order in which somebody new needs them.
     tags(
         (name = "Signing in", description = "Registration and sessions."),
-        (name = "Passwords and addresses", description = "Passwords changed and forgotten, addresses verified."),
-        (name = "My account", description = "What concerns the caller alone."),
         (name = "Organizations", description = "Schools and companies."),
-        (name = "Seats", description = "What the licence allows."),
-        (name = "Members", description = "The people of an organization."),
-        (name = "Groups", description = "Groups of people inside one organization."),
-        (name = "Invitations", description = "Offers to email addresses."),
         (name = "Imports", description = "Many accounts from one file or list of names."),
         (name = "Invite codes", description = "View and manage invite codes."),
         (name = "Joining by a code", description = "Codes that let people in, used."),
+        (name = "Invitations", description = "Offers to email addresses."),
+        (name = "Members", description = "The people of an organization."),
+        (name = "Groups", description = "Groups of people inside one organization."),
+        (name = "Seats", description = "What the licence allows."),
+        (name = "My account", description = "What concerns the caller alone."),
+        (name = "Passwords and addresses", description = "Passwords changed and forgotten, addresses verified."),
         (name = "API keys", description = "Keys for integrations."),
         (name = "Audit", description = "Who did what, and when."),
         (name = "Operations", description = "For whoever runs the server.")
@@ -200,7 +203,6 @@ fn complete_schemas(document: &mut OpenApi) {
     for (name, schema) in &mut components.schemas {
         for object in objects(schema) {
             require_what_is_always_there(name, object);
-            refuse_other_fields_of_forms(name, object);
             exemplify_list(object, &examples);
         }
     }
@@ -234,13 +236,6 @@ fn require_what_is_always_there(name: &str, object: &mut Object) {
         .keys()
         .filter(|field| (name, field.as_str()) != ("Problem", "errors"));
     object.required = always.cloned().collect();
-}
-
-/// The derive learns of JSON bodies from serde that they have no further fields; a form is not read by serde.
-fn refuse_other_fields_of_forms(name: &str, object: &mut Object) {
-    if name.ends_with("Upload") {
-        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
-    }
 }
 
 /// The example of a list is a list of its items' example.

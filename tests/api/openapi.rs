@@ -179,6 +179,34 @@ fn every_operation_has_a_name_a_summary_a_tag_and_its_security() {
     }
 }
 
+/// The page shows the groups of operations in this order.
+#[test]
+fn the_groups_of_operations_begin_with_what_somebody_new_needs() {
+    let document = document();
+    let tags = document["tags"].as_array().unwrap().iter();
+    let names: Vec<&str> = tags.map(|tag| text_at(tag, "/name")).collect();
+    assert_eq!(names[..3], ["Signing in", "Organizations", "Imports"]);
+    let used: BTreeSet<&str> = operations(&document)
+        .iter()
+        .map(|(_, operation)| text_at(operation, "/tags/0"))
+        .collect();
+    assert_eq!(used, names.into_iter().collect());
+}
+
+#[test]
+fn a_form_has_no_null_and_no_further_fields() {
+    let document = document();
+    let form = &document["components"]["schemas"]["ImportUpload"];
+    assert_eq!(form["additionalProperties"], false);
+    visit(&form["properties"], "", &mut |at, value| {
+        assert_ne!(value, "null", "{at}");
+    });
+    let mode = &form["properties"]["mode"]["$ref"];
+    assert_eq!(mode, "#/components/schemas/ImportMode");
+    let names = &form["properties"]["usernames_from_addresses"];
+    assert_eq!(names["type"], "boolean");
+}
+
 /// What the summary of an operation begins with.
 const VERBS: [&str; 31] = [
     "Accept",
