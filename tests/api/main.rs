@@ -21,6 +21,7 @@ mod audit;
 mod browsers;
 mod command_line;
 mod configuration;
+mod contract;
 mod crash;
 mod crash_usernames;
 mod documentation;

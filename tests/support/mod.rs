@@ -16,6 +16,7 @@ pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod response;
+pub mod schema;
 pub mod settings;
 pub mod smtp;
 pub mod wire;

@@ -63,12 +63,9 @@ both_databases!(both_pictures_lead_to_the_join_link, |app| {
         let (side, dark) = draw(&svg.text);
         let light = |x: usize, y: usize| if dark[y * side + x] { 0 } else { 255 };
         assert_eq!(decode(side, light), link);
-        let request = school
-            .admin
-            .request(reqwest::Method::GET, &format!("{path}/qr?format=png"));
-        let png = request.send().await.unwrap();
-        assert_eq!(png.headers()["content-type"], "image/png");
-        let (side, read) = read(&png.bytes().await.unwrap());
+        let png = school.admin.get(&format!("{path}/qr?format=png")).await;
+        assert_eq!(png.header("content-type"), "image/png");
+        let (side, read) = read(&png.bytes);
         assert_eq!(read, link);
         assert!(side >= 1000, "{side}");
     }
