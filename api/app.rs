@@ -1,6 +1,8 @@
 //! Build and run: the server with its routes, the workers beside it, and how both stop.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
@@ -9,13 +11,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use utoipa_actix_web::AppExt as _;
 
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::openapi;
 use crate::routes::documentation::{self, Documentation};
 use crate::routes::extract::framework::extract_settings;
 use crate::routes::{self, cors, middleware, security_headers};
 use crate::state::State;
-use crate::telemetry::Metrics;
+use crate::state::process_status::ProcessStatus;
 use crate::worker::{Shutdown, Workers};
 
 /// A server that listens, and its workers.
@@ -23,6 +25,8 @@ pub struct Running {
     pub address: SocketAddr,
     server: actix_web::dev::Server,
     workers: Workers,
+    status: ProcessStatus,
+    stop_delay: Duration,
 }
 
 /// Threads that serve; each waits for the network only, the blocking work has threads of its own.
@@ -34,10 +38,19 @@ const SECONDS_TO_STOP: u64 = 30;
 /// Binds the address that the server listens on.
 ///
 /// # Errors
-/// Where it is taken, or not one of this machine.
+/// Where it is taken, or not one of this machine: in words for whoever starts the server.
 pub fn bind(config: &Config) -> Result<TcpListener> {
-    TcpListener::bind(&config.listen)
-        .map_err(|error| Error::internal(format!("cannot listen on {}: {error}", config.listen)))
+    TcpListener::bind(&config.listen).map_err(|error| {
+        let advice = match error.kind() {
+            ErrorKind::AddrInUse => {
+                " Another process listens there: stop it, or set ROLLCALL_LISTEN to another port."
+            }
+            ErrorKind::PermissionDenied => " Ports below 1024 are the system's: take a higher one.",
+            _ => "",
+        };
+        let detail = format!("cannot listen on {}: {error}.{advice}", config.listen);
+        Error::refused(Code::Unavailable, detail)
+    })
 }
 
 impl Running {
@@ -60,6 +73,8 @@ impl Running {
             address,
             server,
             workers: Workers::start(state)?,
+            status: state.status.clone(),
+            stop_delay: state.services.config.stop_delay,
         })
     }
 
@@ -69,14 +84,20 @@ impl Running {
     }
 
     /// Serves until SIGTERM or SIGINT: the workers hand their batches over while requests in flight
-    /// end. A second signal ends the process at once.
+    /// end. After SIGTERM it goes on serving for the delay that is set, and is not ready. A second
+    /// signal ends the process at once.
     ///
     /// # Errors
     /// Where the server breaks, or the signals cannot be heard.
     pub async fn serve_until_signal(self) -> Result<()> {
         let signals = Signals::listen().map_err(Error::internal)?;
-        let (server, workers) = (self.server.handle(), self.workers.shutdown());
-        let stopping = actix_web::rt::spawn(signals.stop(server, workers));
+        let stop = Stop {
+            server: self.server.handle(),
+            workers: self.workers.shutdown(),
+            status: self.status.clone(),
+            delay: self.stop_delay,
+        };
+        let stopping = actix_web::rt::spawn(signals.stop(stop));
         let served = self.serve().await;
         stopping.abort();
         served
@@ -98,6 +119,27 @@ impl Running {
     }
 }
 
+/// What is to be stopped, and how.
+struct Stop {
+    server: ServerHandle,
+    workers: Shutdown,
+    status: ProcessStatus,
+    delay: Duration,
+}
+
+impl Stop {
+    /// The server goes on without being waited for, so that the next signal is heard.
+    async fn carry_out(&self, signal: SignalKind) {
+        tracing::info!("stopping: requests in flight end, batches are handed over");
+        self.status.stop();
+        self.workers.set();
+        if signal == SignalKind::terminate() {
+            tokio::time::sleep(self.delay).await;
+        }
+        drop(self.server.stop(true));
+    }
+}
+
 /// The signals that end the process.
 struct Signals {
     terminate: Signal,
@@ -112,33 +154,39 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> SignalKind {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
         }
     }
 
-    async fn stop(mut self, server: ServerHandle, workers: Shutdown) {
-        self.next().await;
-        tracing::info!("stopping: requests in flight end, batches are handed over");
-        workers.set();
-        // It goes on without being waited for, so that the next signal is heard.
-        drop(server.stop(true));
-        self.next().await;
+    async fn stop(mut self, stop: Stop) {
+        let signal = self.next().await;
+        tokio::select! {
+            () = stop.carry_out(signal) => drop(self.next().await),
+            _ = self.next() => {}
+        }
         tracing::warn!("stopping at once");
         std::process::exit(130);
     }
+}
+
+/// The workers keep theirs: a flood of requests stops no import and no mail.
+fn connections_of_requests(config: &Config) -> usize {
+    let all = usize::try_from(config.database_connections).unwrap_or(usize::MAX);
+    let of_workers = config.import_workers.saturating_add(config.mail_workers);
+    all.saturating_sub(of_workers).max(1)
 }
 
 fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server> {
     let documents = [openapi::document()?, openapi::document_3_0()?];
     let public_url = state.services.config.public_url.as_ref();
     let documentation = web::Data::new(Documentation::new(documents, public_url)?);
-    let metrics = web::Data::new(Metrics::new()?);
+    let metrics = web::Data::from(state.services.metrics.clone());
     let state = web::Data::new(state.clone());
-    let connections = usize::try_from(state.services.config.database_connections).unwrap_or(1);
-    let blocking_threads = connections.div_ceil(SERVING_THREADS);
+    let blocking_threads =
+        connections_of_requests(&state.services.config).div_ceil(SERVING_THREADS);
     let keep_alive = state.services.config.keep_alive;
     let server = HttpServer::new(move || {
         App::new()

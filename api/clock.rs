@@ -14,6 +14,14 @@ pub fn new_id<T: From<Uuid>>() -> T {
     Uuid::now_v7().into()
 }
 
+/// The id that sorts before all those made from then on.
+pub fn first_id_at<T: From<Uuid>>(timestamp: Timestamp) -> T {
+    let millis = u64::try_from(timestamp.as_microseconds() / 1_000).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10])
+        .into_uuid()
+        .into()
+}
+
 /// Tells the time. Clones of a set clock tell the same time.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {

@@ -11,6 +11,7 @@ mod output;
 pub use self::error::CommandError;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -87,8 +88,10 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
     }
 }
 
+/// For a command that somebody waits for: a database that is away is told at once.
 fn open_state() -> Result<State, CommandError> {
-    let config = Config::load()?;
+    let mut config = Config::load()?;
+    config.database_wait = Duration::ZERO;
     start_logging(&config)?;
     open(config)
 }

@@ -18,7 +18,15 @@ pub const fn creation(database_url: &DatabaseUrl) -> &'static str {
     }
 }
 
-/// The connections that requests may use at a time.
+/// How long a server goes on serving after SIGTERM, in seconds: behind a load balancer there are replicas.
+pub const fn stop_delay(database_url: &DatabaseUrl) -> u64 {
+    match database_url {
+        DatabaseUrl::Sqlite(_) => 0,
+        DatabaseUrl::Postgres(_) => 5,
+    }
+}
+
+/// The connections that requests may use at a time, besides those of the workers.
 pub fn connections(database_url: &DatabaseUrl) -> usize {
     let for_each_core = match database_url {
         DatabaseUrl::Sqlite(_) => 2,

@@ -28,17 +28,17 @@ use std::time::Duration;
 
 use url::Url;
 
-use self::defaults::{connections, cores, creation, sqlite_in, worker_poll};
+use self::defaults::{connections, cores, creation, sqlite_in, stop_delay, worker_poll};
 use self::limit_settings::of_limit;
 use self::names::is_known;
 use self::reader::{EffectiveSetting, SettingsReader, refusal};
 use self::setting::{PREFIX, variable};
 use self::settings::{
-    CONFIG_FILE, CORS_ORIGINS, DATA_DIR, DATABASE_CONNECTIONS, DATABASE_URL, HASH_THREADS,
-    IMPORT_LEASE_SECONDS, IMPORT_WORKERS, KEEP_ALIVE_SECONDS, LISTEN, LOG, LOG_FORMAT,
-    LOGIN_DOMAIN, MAIL_FROM, MAIL_LEASE_SECONDS, MAIL_PER_MINUTE, MAIL_WORKERS,
-    ORGANIZATION_CREATION, PASSWORD_HASH, PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS,
-    SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL, TRUSTED_PROXIES,
+    AUDIT_DAYS, CONFIG_FILE, CORS_ORIGINS, DATA_DIR, DATABASE_CONNECTIONS, DATABASE_URL,
+    DATABASE_WAIT_SECONDS, HASH_THREADS, IMPORT_LEASE_SECONDS, IMPORT_WORKERS, KEEP_ALIVE_SECONDS,
+    LISTEN, LOG, LOG_FORMAT, LOGIN_DOMAIN, MAIL_FROM, MAIL_LEASE_SECONDS, MAIL_PER_MINUTE,
+    MAIL_WORKERS, ORGANIZATION_CREATION, PASSWORD_HASH, PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS,
+    SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL, STOP_DELAY_SECONDS, TRUSTED_PROXIES,
 };
 use self::source::Sources;
 use self::values::{is_local, origin_of};
@@ -58,8 +58,14 @@ pub struct Config {
     /// The embedded database, keys and mail.
     pub data_dir: PathBuf,
     pub database_url: DatabaseUrl,
-    /// The connections to the database that requests may use at a time; workers and uploads have more.
+    /// The connections to the database at most, those of the workers included.
     pub database_connections: u32,
+    /// How long a server goes on serving after SIGTERM.
+    pub stop_delay: Duration,
+    /// How long a server that starts waits for its database.
+    pub database_wait: Duration,
+    /// How long the audit log keeps an event.
+    pub audit_kept: Duration,
     /// URL at which clients reach this API, if it is set.
     pub public_url: Option<Url>,
     /// URL of the single-page app.
@@ -178,10 +184,14 @@ impl Config {
         let spa_url = from.read(&SPA_URL)?;
         let import_lease = from.read(&IMPORT_LEASE_SECONDS)?;
         let hash_threads = from.read_or(&HASH_THREADS, cores())?;
+        let import_workers = from.read_at_most(&IMPORT_WORKERS, hash_threads)?;
+        let mail_workers = from.read(&MAIL_WORKERS)?;
+        let connections = connections(&database_url) + import_workers + mail_workers;
         Ok(Self {
             local_origins: has_local_origins(from, &database_url)?,
             cors_origins: from.read_or(&CORS_ORIGINS, origin_of(&spa_url))?,
             keep_alive: from.read(&KEEP_ALIVE_SECONDS)?,
+            stop_delay: from.read_or(&STOP_DELAY_SECONDS, stop_delay(&database_url))?,
             organization_creation: from.read_or(&ORGANIZATION_CREATION, creation(&database_url))?,
             login_domain: from.read(&LOGIN_DOMAIN)?,
             signing_key_file: from.read(&SIGNING_KEY_FILE)?,
@@ -189,13 +199,14 @@ impl Config {
             smtp_url: from.read(&SMTP_URL)?,
             mail_from: from.read(&MAIL_FROM)?,
             mail_per_minute: from.read(&MAIL_PER_MINUTE)?,
-            mail_workers: from.read(&MAIL_WORKERS)?,
+            mail_workers,
             mail_lease: from.read(&MAIL_LEASE_SECONDS)?,
-            database_connections: from
-                .read_or(&DATABASE_CONNECTIONS, connections(&database_url))?,
+            database_connections: from.read_or(&DATABASE_CONNECTIONS, connections)?,
+            database_wait: from.read(&DATABASE_WAIT_SECONDS)?,
+            audit_kept: from.read(&AUDIT_DAYS)?,
             hash_threads,
             password_hash: from.read(&PASSWORD_HASH)?,
-            import_workers: from.read_at_most(&IMPORT_WORKERS, hash_threads)?,
+            import_workers,
             results_lifetime: from.read(&RESULTS_HOURS)?,
             trusted_proxies: from.read(&TRUSTED_PROXIES)?,
             proxy_header: from.read(&PROXY_HEADER)?,

@@ -9,8 +9,8 @@ use super::limit_settings::of_limit;
 use super::setting::DefaultValue::{Computed, Fixed, Unset};
 use super::setting::{Section, Setting, SettingInfo};
 use super::values::{
-    LogFormat, OrganizationCreation, count, hours, listen_address, log_filter, optional, origins,
-    parsed, seconds, web_url, word,
+    LogFormat, OrganizationCreation, count, days, hours, listen_address, log_filter, optional,
+    origins, parsed, seconds, seconds_or_none, web_url, word,
 };
 use crate::domain::client_address::{ProxyHeader, TrustedProxies};
 use crate::domain::database_url::DatabaseUrl;
@@ -134,6 +134,17 @@ settings! {
         is_secret: false,
     }
 
+    /// Seconds for which a server that gets SIGTERM goes on serving while it is not ready, so that load
+    /// balancers send requests elsewhere before it closes its port.
+    STOP_DELAY_SECONDS: std::time::Duration {
+        name: "stop_delay_seconds",
+        section: Server,
+        parse: seconds_or_none,
+        default: Computed("0 on SQLite, 5 on PostgreSQL"),
+        example: "10",
+        is_secret: false,
+    }
+
     /// Who may create organizations: `anyone` who is signed in, or `operators` only.
     ORGANIZATION_CREATION: OrganizationCreation {
         name: "organization_creation",
@@ -236,13 +247,24 @@ settings! {
         is_secret: false,
     }
 
-    /// Connections to the database that requests may use at a time. Workers and uploads have more.
+    /// Connections to the database at most, those of the workers included. Requests at a time have as many as
+    /// the workers leave.
     DATABASE_CONNECTIONS: u32 {
         name: "database_connections",
         section: Capacity,
         parse: count,
-        default: Computed("cores × 2 on SQLite, cores × 4 on PostgreSQL, at least 4"),
+        default: Computed("cores × 2 on SQLite, cores × 4 on PostgreSQL, at least 4, and one for each worker"),
         example: "16",
+        is_secret: false,
+    }
+
+    /// Seconds for which a server that starts waits for a database that cannot be reached yet.
+    DATABASE_WAIT_SECONDS: std::time::Duration {
+        name: "database_wait_seconds",
+        section: Capacity,
+        parse: seconds,
+        default: Fixed("30"),
+        example: "120",
         is_secret: false,
     }
 
@@ -296,6 +318,16 @@ settings! {
         parse: hours,
         default: Fixed("24"),
         example: "72",
+        is_secret: false,
+    }
+
+    /// Days for which the audit log keeps an event.
+    AUDIT_DAYS: std::time::Duration {
+        name: "audit_days",
+        section: Capacity,
+        parse: days,
+        default: Fixed("400"),
+        example: "3650",
         is_secret: false,
     }
 

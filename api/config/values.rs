@@ -110,12 +110,31 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(count(text)?))
 }
 
+/// Reads a number of seconds, or 0.
+///
+/// # Errors
+/// Those of [`count`].
+pub fn seconds_or_none(text: &str) -> Result<Duration, String> {
+    match text {
+        "0" => Ok(Duration::ZERO),
+        number => seconds(number),
+    }
+}
+
 /// Reads a number of hours.
 ///
 /// # Errors
 /// Those of [`count`].
 pub fn hours(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(count::<u64>(text)? * 60 * 60))
+}
+
+/// Reads a number of days.
+///
+/// # Errors
+/// Those of [`count`].
+pub fn days(text: &str) -> Result<Duration, String> {
+    Ok(Duration::from_secs(count::<u64>(text)? * 24 * 60 * 60))
 }
 
 /// Reads a URL of the web.

@@ -16,6 +16,7 @@ use super::hashing_lane::{HashJob, HashLane};
 use super::password_hash::{self, HashCost, HashMemory, Verdict};
 use super::turns::Requester;
 use crate::error::{Error, Result};
+use crate::telemetry::{HashKind, Metrics};
 
 /// Hashes passwords; clones share the threads, which end with the last of them.
 #[derive(Clone)]
@@ -38,14 +39,34 @@ impl Hasher {
     ///
     /// # Errors
     /// Where the system gives no threads or no randomness.
-    pub fn start(cost: HashCost, threads: usize) -> Result<Self> {
+    pub fn start(cost: HashCost, threads: usize, metrics: &Metrics) -> Result<Self> {
         let dummy = password_hash::hash(b"nobody's password", cost, &mut HashMemory::default())?;
         Ok(Self {
-            interactive: HashLane::start("hash", threads, 0)?,
-            bulk: HashLane::start("hash-bulk", threads, BULK_NICENESS)?,
+            interactive: HashLane::start(
+                "hash",
+                threads,
+                0,
+                metrics.hashes_of(HashKind::Interactive),
+            )?,
+            bulk: HashLane::start(
+                "hash-bulk",
+                threads,
+                BULK_NICENESS,
+                metrics.hashes_of(HashKind::Import),
+            )?,
             cost,
             dummy: dummy.into(),
         })
+    }
+
+    /// Tells how many passwords wait in each lane.
+    pub fn tell_waiting(&self, metrics: &Metrics) {
+        for (lane, name) in [
+            (&self.interactive, HashKind::Interactive),
+            (&self.bulk, HashKind::Import),
+        ] {
+            metrics.set_hashes_waiting(name, lane.waiting());
+        }
     }
 
     /// Hashes the password that a person has chosen.
@@ -182,12 +203,16 @@ mod tests {
 
     #[test]
     fn a_panic_costs_no_thread() {
-        let lane = HashLane::start("test", 1, 0).unwrap();
+        let lane = HashLane::start("test", 1, 0, times()).unwrap();
         let (sender, done) = mpsc::channel();
         let by = Requester::default();
         lane.push(&by, Box::new(|_| panic!("a broken job")));
         lane.push(&by, Box::new(move |_| sender.send(()).unwrap()));
         done.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+
+    fn times() -> prometheus::Histogram {
+        Metrics::new().unwrap().hashes_of(HashKind::Import)
     }
 
     fn at(client: &str, account: &str) -> Requester {
@@ -196,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_flood_keeps_nobody_else_waiting_and_gives_way_where_the_queue_is_full() {
-        let lane = HashLane::start("test", 1, 0).unwrap();
+        let lane = HashLane::start("test", 1, 0, times()).unwrap();
         let (sender, ended) = mpsc::channel();
         let (release, held) = mpsc::channel::<()>();
         let (began, beginning) = mpsc::channel();

@@ -3,6 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use prometheus::Histogram;
+
 use super::password_hash::HashMemory;
 use super::turns::{FairQueue, Requester};
 use crate::error::{Code, Error, Result};
@@ -36,19 +38,30 @@ struct QueueState {
 }
 
 impl HashLane {
-    pub(super) fn start(name: &str, threads: usize, niceness: i32) -> Result<Arc<Self>> {
+    /// Starts the threads; `times` observes the seconds of each hash.
+    pub(super) fn start(
+        name: &str,
+        threads: usize,
+        niceness: i32,
+        times: Histogram,
+    ) -> Result<Arc<Self>> {
         let queue = Arc::new(HashQueue::default());
         for number in 0..threads.max(1) {
-            let queue = queue.clone();
+            let (queue, times) = (queue.clone(), times.clone());
             std::thread::Builder::new()
                 .name(format!("{name}-{number}"))
                 .spawn(move || {
                     be_nice(niceness);
-                    queue.work_off();
+                    queue.work_off(&times);
                 })
                 .map_err(Error::internal)?;
         }
         Ok(Arc::new(Self { queue }))
+    }
+
+    /// How many wait for a thread.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.lock().jobs.waiting()
     }
 
     pub(super) fn push(&self, by: &Requester, job: HashJob) {
@@ -85,9 +98,10 @@ impl HashQueue {
 
     /// A job that panics leaves whoever waits for it without an answer, and the thread to the next
     /// job: without threads, nobody could sign in any more.
-    fn work_off(&self) {
+    fn work_off(&self, times: &Histogram) {
         let mut memory = HashMemory::default();
         while let Some(job) = self.next() {
+            let _timer = times.start_timer();
             if catch_unwind(AssertUnwindSafe(|| job(Ok(&mut memory)))).is_err() {
                 tracing::error!("a password hash ended in a panic");
                 memory = HashMemory::default();

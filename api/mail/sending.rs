@@ -25,6 +25,7 @@ use crate::store::jobs::{self, Lease};
 use crate::store::mails::{self, Mail};
 use crate::store::transaction::with_retries;
 use crate::store::{Connection, Pool, accounts, transaction};
+use crate::telemetry::{MailOutcome, Metrics};
 
 /// How long a mail is tried before it is given up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(48 * 60 * 60);
@@ -40,6 +41,7 @@ pub struct MailRoute {
     pub clock: Clock,
     pub outbox: Arc<Outbox>,
     pub transport: Arc<Transport>,
+    pub metrics: Arc<Metrics>,
     pub from: Mailbox,
 }
 
@@ -128,6 +130,7 @@ impl MailSender {
         match &outcome {
             SendOutcome::Sent => {
                 with_retries(|| self.note_sent(lease, &mail))?;
+                self.count(&mail, MailOutcome::Sent);
                 tracing::info!(mail = %mail.id, kind = %mail.kind, "mail sent");
             }
             SendOutcome::NotSent(delivery_error) => {
@@ -239,6 +242,11 @@ impl MailSender {
         }
     }
 
+    fn count(&self, mail: &Mail, outcome: MailOutcome) {
+        let kind = mail.kind.to_string();
+        self.route.metrics.count_mail(&kind, outcome);
+    }
+
     fn note_sent(&self, lease: &Lease, mail: &Mail) -> Result<()> {
         let now = self.route.clock.now();
         transaction(&mut *self.route.pool.get()?, |connection| {
@@ -269,9 +277,11 @@ impl MailSender {
         transaction(&mut *self.route.pool.get()?, |connection| {
             if !gives_up && jobs::defer(connection, lease, next)? {
                 log_not_sent(mail, delivery_error, "mail deferred");
+                self.count(mail, MailOutcome::Deferred);
                 mails::defer(connection, mail.id, reason)?;
             } else if gives_up && jobs::finish(connection, lease)? {
                 log_not_sent(mail, delivery_error, "mail given up");
+                self.count(mail, MailOutcome::Failed);
                 mails::fail(connection, mail.id, reason)?;
             }
             Ok(())

@@ -47,8 +47,9 @@ async fn get_liveness() -> web::Json<Health> {
 
 /// Check readiness
 ///
-/// Responds with 503 while the database is away or its schema is not this version's: send requests to
-/// another replica meanwhile.
+/// Responds with 503 while the database is away or takes no changes, its schema is not this version's, a
+/// worker of this process broke down and is started again, or the process is stopping: send requests to another
+/// replica meanwhile.
 #[utoipa::path(
     tag = "Operations",
     security(()),
@@ -56,7 +57,9 @@ async fn get_liveness() -> web::Json<Health> {
 )]
 #[get("/health/ready")]
 async fn get_readiness(state: web::Data<State>) -> Result<web::Json<Health>, Problem> {
-    soon(&state, health::require_current_schema).await?;
+    state.status.require_ready()?;
+    state.require_room()?;
+    soon(&state, health::require_ready).await?;
     Ok(web::Json(OK))
 }
 
@@ -94,11 +97,13 @@ async fn get_metrics(
     state: web::Data<State>,
     metrics: web::Data<Metrics>,
 ) -> Result<HttpResponse, Problem> {
+    state.services.hasher.tell_waiting(&metrics);
     metrics.set_connections(state.services.pool.in_use(), state.services.pool.size());
     // While the database is away the rest is worth reading more than ever.
     if let Ok(backlog) = soon(&state, health::backlog).await {
         metrics.set_unfinished_imports(backlog.unfinished_imports);
         metrics.set_unsent_mails(backlog.unsent_mails);
+        metrics.set_queues(&backlog.queues);
     }
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")

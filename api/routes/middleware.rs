@@ -7,17 +7,20 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, ResponseError, mime, web};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::extract::request_info::RequestId;
+use super::arrival::Arrival;
+use super::extract::request_info::{Deadline, RequestId};
 use super::problem::Problem;
 use super::rate_limit_headers;
 use crate::error::{Code, Error};
+use crate::services::context::SeenAccount;
+use crate::state::State;
 use crate::telemetry::Metrics;
 
 /// The header that names a request.
@@ -29,6 +32,7 @@ struct Observed {
     method: &'static str,
     route: String,
     started: Instant,
+    account: SeenAccount,
 }
 
 /// Gives a request its id, span, log line and metrics, and renders whatever went wrong as a problem.
@@ -44,25 +48,17 @@ pub async fn observe(
         method: known_method(request.method()),
         route: request.match_pattern().unwrap_or_else(|| "none".to_owned()),
         started: Instant::now(),
+        account: SeenAccount::default(),
     };
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
-    request
-        .extensions_mut()
-        .insert(RequestId(observed.id.clone()));
+    let state = request.app_data::<web::Data<State>>();
+    let is_stopping = state.is_some_and(|state| state.status.is_stopping());
     let span = tracing::info_span!("request", id = observed.id);
     let outcome = if is_compressed(&request) {
         Ok(Err(Problem::from(compressed_body()).into()))
     } else {
-        let deadline = deadline(&request);
-        let serving = AssertUnwindSafe(next.call(request))
-            .catch_unwind()
-            .instrument(span);
-        let served = tokio::time::timeout(deadline, serving).await;
-        served.unwrap_or_else(|_| {
-            Ok(Err(
-                Problem::of_framework(StatusCode::REQUEST_TIMEOUT).into()
-            ))
-        })
+        let serving = AssertUnwindSafe(serve(request, &observed, next)).catch_unwind();
+        serving.instrument(span).await
     };
     let response = match outcome {
         Ok(Ok(response)) => Ok(with_problem_rendered(
@@ -83,12 +79,49 @@ pub async fn observe(
     );
     response.map(|mut response| {
         rate_limit_headers::add(&mut response);
+        if is_stopping {
+            response
+                .response_mut()
+                .head_mut()
+                .set_connection_type(ConnectionType::Close);
+        }
         with_id(response, &observed.id)
     })
 }
 
+/// Has the request served until its deadline. Slow clients and slow databases are told apart by whether
+/// the body has arrived.
+async fn serve<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    observed: &Observed,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, ActixError> {
+    let deadline = observed.started + time_to_serve(&request);
+    {
+        let mut extensions = request.extensions_mut();
+        extensions.insert(RequestId(observed.id.clone()));
+        extensions.insert(observed.account.clone());
+        extensions.insert(Deadline(
+            deadline.checked_sub(TO_ANSWER).unwrap_or(deadline),
+        ));
+    }
+    let arrival = Arrival::watch(&mut request);
+    let served = tokio::time::timeout_at(deadline.into(), next.call(request)).await;
+    served.unwrap_or_else(|_| {
+        let problem = if arrival.is_complete() {
+            Problem::from(Error::unavailable("a request took too long"))
+        } else {
+            Problem::of_framework(StatusCode::REQUEST_TIMEOUT)
+        };
+        Err(problem.into())
+    })
+}
+
+/// How long before its deadline nothing more is committed for a request: its response would come too late.
+const TO_ANSWER: Duration = Duration::from_secs(2);
+
 /// How long a request may take until its response begins: a minute, or what a large file needs.
-fn deadline(request: &ServiceRequest) -> Duration {
+fn time_to_serve(request: &ServiceRequest) -> Duration {
     let kind = request.mime_type().ok().flatten();
     let is_form = kind.is_some_and(|kind| kind.type_() == mime::MULTIPART);
     Duration::from_secs(if is_form { 15 * 60 } else { 60 })
@@ -225,16 +258,73 @@ fn note(observed: &Observed, status: u16, metrics: Option<&Metrics>) {
         route = observed.route,
         status,
         milliseconds = took.as_millis(),
+        account = observed.account.get().map(tracing::field::display),
         "answered"
     );
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
+    use actix_web::dev::Payload;
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, init_service, try_call_service};
+    use actix_web::{App, HttpResponse};
 
     use super::*;
 
+    async fn stuck(_: web::Bytes) -> HttpResponse {
+        std::future::pending().await
+    }
+
+    /// Serves a request whose deadline passes as soon as it has to wait.
+    async fn serve_late(
+        request: ServiceRequest,
+        next: Next<impl MessageBody + 'static>,
+    ) -> Result<ServiceResponse<BoxBody>, ActixError> {
+        let started = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+        let observed = Observed {
+            id: String::new(),
+            method: "POST",
+            route: String::new(),
+            started,
+            account: SeenAccount::default(),
+        };
+        let served = serve(request, &observed, next).await;
+        served.map(ServiceResponse::map_into_boxed_body)
+    }
+
+    async fn body_never_arrives(
+        mut request: ServiceRequest,
+        next: Next<impl MessageBody + 'static>,
+    ) -> Result<ServiceResponse<BoxBody>, ActixError> {
+        let payload = Box::pin(futures_util::stream::pending());
+        request.set_payload(Payload::Stream { payload });
+        let served = next.call(request).await;
+        served.map(ServiceResponse::map_into_boxed_body)
+    }
+
+    #[actix_web::test]
+    async fn slow_clients_and_slow_servers_are_told_apart() {
+        let app = App::new()
+            .default_service(web::to(stuck))
+            .wrap(from_fn(serve_late));
+        let app = init_service(app).await;
+        for body in ["", "whole"] {
+            let request = TestRequest::post().set_payload(body).to_request();
+            let late = try_call_service(&app, request).await.unwrap_err();
+            let status = late.as_response_error().status_code();
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+        }
+        let app = App::new()
+            .default_service(web::to(stuck))
+            .wrap(from_fn(serve_late))
+            .wrap(from_fn(body_never_arrives));
+        let app = init_service(app).await;
+        let request = TestRequest::post().to_request();
+        let late = try_call_service(&app, request).await.unwrap_err();
+        let status = late.as_response_error().status_code();
+        assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+    }
     #[test]
     fn a_form_has_more_time_however_its_type_is_written() {
         for (kind, minutes) in [
@@ -248,7 +338,7 @@ mod tests {
             let request = TestRequest::default()
                 .insert_header((header::CONTENT_TYPE, kind))
                 .to_srv_request();
-            assert_eq!(deadline(&request).as_secs(), minutes * 60, "{kind}");
+            assert_eq!(time_to_serve(&request).as_secs(), minutes * 60, "{kind}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! their handlers.
 
 pub mod api_keys;
+mod arrival;
 pub mod audit_events;
 pub mod auth;
 pub mod bulk;

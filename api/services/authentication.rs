@@ -92,10 +92,14 @@ pub fn authenticate_before_password_change(
     tx: &mut UnitOfWork<'_>,
     credential: &Credential,
 ) -> Result<Principal> {
-    match credential {
-        Credential::AccessToken(claims) => session_of(tx, claims).map(Principal::Session),
-        Credential::ApiKey(hash) => api_key_of(tx, hash).map(Principal::ApiKey),
+    let principal = match credential {
+        Credential::AccessToken(claims) => Principal::Session(session_of(tx, claims)?),
+        Credential::ApiKey(hash) => Principal::ApiKey(api_key_of(tx, hash)?),
+    };
+    if let Some(account) = principal.account_id() {
+        tx.context.seen_account.note(account);
     }
+    Ok(principal)
 }
 
 /// The refusal of an account whose password somebody else has set, until its owner has chosen another.

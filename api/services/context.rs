@@ -1,7 +1,8 @@
 //! Who acts, in which request, at what time.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use super::limit_states::LimitStates;
 use crate::domain::api_key::Scope;
@@ -142,6 +143,22 @@ pub fn takes_a_person() -> Error {
     Error::forbidden("An API key does not do this: it belongs to a person. Sign in.")
 }
 
+/// The account behind a request, once it is known. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct SeenAccount(Arc<OnceLock<AccountId>>);
+
+impl SeenAccount {
+    /// Notes who sends the request, for its log line.
+    pub fn note(&self, account: AccountId) {
+        self.0.get_or_init(|| account);
+    }
+
+    /// Who sends the request.
+    pub fn get(&self) -> Option<AccountId> {
+        self.0.get().copied()
+    }
+}
+
 /// What a unit of work knows of the request, or of the background step, that it belongs to.
 #[derive(Clone)]
 pub struct RequestContext {
@@ -150,6 +167,11 @@ pub struct RequestContext {
     pub request_id: Option<Arc<str>>,
     /// The one time of everything that the request does.
     pub now: Timestamp,
+    /// When the client is told that this took too long: from then on nothing of it may happen any more.
+    /// None where nobody waits.
+    pub deadline: Option<Instant>,
+    /// The account behind the request, for its log line.
+    pub seen_account: SeenAccount,
     /// The limits that the request met, for its response headers.
     pub limit_states: LimitStates,
     /// Whether no transaction may begin, because the permit was asked for outside of one.
@@ -182,6 +204,8 @@ impl RequestContext {
             principal,
             request_id: None,
             now,
+            deadline: None,
+            seen_account: SeenAccount::default(),
             limit_states: LimitStates::default(),
             reads_only: false,
             work_queued: Arc::default(),
@@ -194,6 +218,19 @@ impl RequestContext {
         Self {
             principal,
             ..self.clone()
+        }
+    }
+
+    /// Refuses to go on where the client is told by now that it took too long.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub fn require_time_left(&self) -> Result<()> {
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(Error::unavailable(
+                "a request that took longer than its client waits: nothing of it was done",
+            )),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -227,6 +227,14 @@ pub fn end_by_token(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<()> {
     })
 }
 
+/// Deletes sessions that have expired, and used refresh tokens that would have expired by now: whoever shows
+/// one is refused anyhow.
+pub fn delete_expired(tx: &mut UnitOfWork<'_>) -> Result<()> {
+    let now = tx.now();
+    sessions::delete_used_tokens(tx.connection, now.minus(LIFETIME))?;
+    sessions::delete_expired(tx.connection, now)
+}
+
 /// The active sessions of the signed-in person, the latest used first.
 pub fn list(tx: &mut UnitOfWork<'_>) -> Result<Vec<Session>> {
     let account = tx.context.principal.session()?.account.id;

@@ -20,6 +20,7 @@ use crate::store::jobs::{self, NewJob};
 use crate::store::pool::TIMEOUT;
 use crate::store::transaction::repeat_on_conflict;
 use crate::store::{self, Attempt, Connection, Pool};
+use crate::telemetry::Metrics;
 
 /// What services need besides a connection. Clones share it.
 #[derive(Clone)]
@@ -33,6 +34,7 @@ pub struct Services {
     pub outbox: Arc<Outbox>,
     /// Tells the workers of this process that there is work.
     pub signal: WorkSignal,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Services {
@@ -59,10 +61,16 @@ impl Services {
         context: &RequestContext,
         work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
     ) -> Result<T> {
-        let mut connection = self.pool.get_until(deadline)?;
+        let began = Instant::now();
+        let connection = self.pool.get_until(deadline);
+        self.metrics.observe_connection_wait(began.elapsed());
+        let mut connection = connection?;
         let result = work(&mut UnitOfWork::new(&mut connection, self, context));
         if context.work_queued.swap(false, Ordering::Relaxed) {
             self.signal.notify();
+        }
+        if result.as_ref().is_err_and(store::is_lock_timeout) {
+            self.metrics.count_lock_timeout();
         }
         result
     }
@@ -179,11 +187,12 @@ impl<'a> UnitOfWork<'a> {
         self.context.work_queued.store(true, Ordering::Relaxed);
     }
 
-    /// Runs `work` in one write transaction: committed if it succeeds, undone if it does not. Within a
-    /// transaction it opens a savepoint.
+    /// Runs `work` in one write transaction: committed if it succeeds in time, undone if it does not.
+    /// Within a transaction it opens a savepoint.
     ///
     /// # Errors
-    /// The work's own; `internal` where the permit is for reading.
+    /// The work's own; `unavailable` where the deadline of the request has passed; `internal` where the
+    /// permit is for reading.
     pub fn transaction<T>(
         &mut self,
         work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T>,
@@ -195,7 +204,9 @@ impl<'a> UnitOfWork<'a> {
         }
         let (services, context) = (self.services, self.context);
         store::transaction(self.connection, |connection| {
-            work(&mut UnitOfWork::new(connection, services, context))
+            let value = work(&mut UnitOfWork::new(connection, services, context))?;
+            context.require_time_left()?;
+            Ok(value)
         })
     }
 

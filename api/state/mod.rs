@@ -1,21 +1,28 @@
 //! What every request and every worker shares: nothing that another replica would need.
 
+mod disk;
 mod private_files;
+pub mod process_status;
 mod upload_rate;
 pub mod uploads;
 
+pub use self::private_files::make_folder as make_private_folder;
+
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::Span;
 
-use self::uploads::{MAX_UPLOADS, Uploads};
+use self::process_status::ProcessStatus;
+use self::uploads::Uploads;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::access_token::SigningKeys;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::key_file::KeyError;
 use crate::crypto::sealing::SealingKeys;
+use crate::domain::database_url::DatabaseUrl;
 use crate::domain::limits::Limit;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
@@ -27,6 +34,7 @@ use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::services::work_signal::WorkSignal;
 use crate::store::pool::TIMEOUT;
 use crate::store::{Pool, migrations};
+use crate::telemetry::Metrics;
 
 /// The shared parts; clones share them.
 #[derive(Clone)]
@@ -39,6 +47,8 @@ pub struct State {
     pub migrations: Arc<[String]>,
     /// Uploads that may arrive at a time: each has a thread.
     pub uploads: Uploads,
+    /// Whether this process is one to send requests to.
+    pub status: ProcessStatus,
 }
 
 /// Why the shared parts cannot be made.
@@ -61,6 +71,12 @@ pub enum StartError {
     },
     #[error("the database: {0}")]
     Database(#[source] Error),
+    /// The file of the embedded database.
+    #[error("the database {path}: {source}")]
+    DatabaseFile {
+        path: String,
+        source: std::io::Error,
+    },
     #[error("{0}")]
     Other(#[source] Error),
 }
@@ -79,14 +95,22 @@ impl State {
             })?;
         }
         let keys = Keys::load(&config)?;
-        let pool =
-            Pool::open(&config.database_url, connections(&config)).map_err(StartError::Database)?;
-        let applied = migrate(&pool, clock.now()).map_err(StartError::Database)?;
+        if let DatabaseUrl::Sqlite(path) = &config.database_url {
+            disk::require_usable(path.as_ref()).map_err(|source| {
+                let path = path.clone();
+                StartError::DatabaseFile { path, source }
+            })?;
+        }
+        let pool = Pool::open(&config.database_url, config.database_connections)
+            .map_err(StartError::Database)?;
+        let applied = wait_for_database(config.database_wait, || migrate(&pool, clock.now()))
+            .map_err(StartError::Database)?;
         if config.is_embedded() {
             private_files::warn_of_wide_modes(&config.data_dir);
         }
-        let hasher =
-            Hasher::start(config.password_hash, config.hash_threads).map_err(StartError::Other)?;
+        let metrics = Arc::new(Metrics::new().map_err(StartError::Other)?);
+        let hasher = Hasher::start(config.password_hash, config.hash_threads, &metrics)
+            .map_err(StartError::Other)?;
         let sealing = Arc::new(keys.sealing);
         let links = Links::into(&config.spa_url);
         let of_mailbox = config.limits.of(Limit::MailToMailbox);
@@ -100,10 +124,12 @@ impl State {
                 hasher,
                 sealing,
                 signal: WorkSignal::default(),
+                metrics,
             },
             signing: Arc::new(keys.signing),
             migrations: applied.into(),
             uploads: Uploads::default(),
+            status: ProcessStatus::default(),
         })
     }
 
@@ -141,27 +167,50 @@ impl State {
         self.unit_of_work(context, work).await
     }
 
+    /// Refuses where nothing can be written: a server that only reads is not ready.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub fn require_room(&self) -> Result<()> {
+        disk::require_room(&self.services.config.database_url)
+    }
+
+    /// Where the keys are, and what each file is called in a data folder.
+    ///
+    /// # Errors
+    /// Never: this state was opened with them.
+    pub fn key_files(&self) -> Result<[(PathBuf, &'static str); 2], StartError> {
+        let [signing, sealing] = key_files(&self.services.config)?;
+        Ok([(signing, "signing.pem"), (sealing, "sealing.key")])
+    }
+
     /// What a mail needs on its way.
     pub fn mail_route(&self) -> MailRoute {
         MailRoute {
             pool: self.services.pool.clone(),
             clock: self.services.clock.clone(),
             outbox: self.services.outbox.clone(),
+            metrics: self.services.metrics.clone(),
             transport: self.transport.clone(),
             from: self.services.config.mail_from.clone(),
         }
     }
 }
 
-/// Those of the requests, and those that work goes on with beside them, one for each worker and each
-/// upload: a request that has its turn waits for none of these.
-fn connections(config: &Config) -> u32 {
-    let beside = config
-        .import_workers
-        .saturating_add(config.mail_workers)
-        .saturating_add(MAX_UPLOADS);
-    let beside = u32::try_from(beside).unwrap_or(u32::MAX);
-    config.database_connections.saturating_add(beside)
+/// Tries again, for so long, while the database is away: beside a server that starts, its database may
+/// be starting too.
+fn wait_for_database<T>(long: Duration, start: impl Fn() -> Result<T>) -> Result<T> {
+    const PAUSE: Duration = Duration::from_millis(500);
+    let deadline = Instant::now() + long;
+    loop {
+        match start() {
+            Err(Error::Unavailable(cause)) if Instant::now() < deadline => {
+                tracing::warn!(%cause, "waiting for the database");
+                std::thread::sleep(PAUSE);
+            }
+            ended => return ended,
+        }
+    }
 }
 
 fn migrate(pool: &Pool, now: Timestamp) -> Result<Vec<String>> {
@@ -176,30 +225,41 @@ struct Keys {
 impl Keys {
     fn load(config: &Config) -> Result<Self, StartError> {
         let embedded = config.is_embedded();
-        let in_data_dir = |name: &str| embedded.then(|| config.data_dir.join(name));
-        let not_set = |variable, command| StartError::KeyNotSet { variable, command };
-        let signing_file = config
-            .signing_key_file
-            .clone()
-            .or_else(|| in_data_dir("signing.pem"))
-            .ok_or_else(|| {
-                not_set(
-                    "ROLLCALL_SIGNING_KEY_FILE",
-                    "openssl genpkey -algorithm ed25519",
-                )
-            })?;
-        let sealing_file = config
-            .sealing_key_file
-            .clone()
-            .or_else(|| in_data_dir("sealing.key"))
-            .ok_or_else(|| not_set("ROLLCALL_SEALING_KEY_FILE", "openssl rand -base64 32"))?;
+        let [signing_file, sealing_file] = key_files(config)?;
         let may_make_signing = embedded && config.signing_key_file.is_none();
         let may_make_sealing = embedded && config.sealing_key_file.is_none();
+        for file in [&config.signing_key_file, &config.sealing_key_file] {
+            file.iter()
+                .for_each(|file| private_files::warn_if_wide(file));
+        }
         Ok(Self {
             signing: SigningKeys::load(&signing_file, may_make_signing, &issuer(config))?,
             sealing: SealingKeys::load(&sealing_file, may_make_sealing)?,
         })
     }
+}
+
+/// Where the signing and the sealing keys are.
+fn key_files(config: &Config) -> Result<[PathBuf; 2], StartError> {
+    let find = |named: &Option<PathBuf>, name: &str, variable, command| {
+        let beside_database = || config.is_embedded().then(|| config.data_dir.join(name));
+        let found = named.clone().or_else(beside_database);
+        found.ok_or(StartError::KeyNotSet { variable, command })
+    };
+    Ok([
+        find(
+            &config.signing_key_file,
+            "signing.pem",
+            "ROLLCALL_SIGNING_KEY_FILE",
+            "openssl genpkey -algorithm ed25519",
+        )?,
+        find(
+            &config.sealing_key_file,
+            "sealing.key",
+            "ROLLCALL_SEALING_KEY_FILE",
+            "openssl rand -base64 32",
+        )?,
+    ])
 }
 
 /// The same on every replica, and after a restart on another port.

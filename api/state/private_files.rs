@@ -20,8 +20,13 @@ pub fn warn_of_wide_modes(folder: &Path) {
         Ok(entries) => wide.extend(entries.filter_map(|entry| Some(entry.ok()?.path()))),
         Err(error) => tracing::warn!(%error, folder = %folder.display(), "cannot be listed"),
     }
-    wide.retain(|path| is_secret(path, folder) && is_open_to_others(path));
-    for path in wide {
+    wide.retain(|path| is_secret(path, folder));
+    wide.iter().for_each(|path| warn_if_wide(path));
+}
+
+/// Warns of a file where others on this machine may read or change it.
+pub fn warn_if_wide(path: &Path) {
+    if is_open_to_others(path) {
         tracing::warn!(
             path = %path.display(),
             "others on this machine may read it: take their rights away (chmod go=)"

@@ -6,10 +6,11 @@ use super::backend::each_backend;
 use super::schema::audit_events;
 use super::sql_types::JsonColumn;
 use super::{Connection, Page};
+use crate::clock::first_id_at;
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::ids::{AccountId, ApiKeyId, AuditEventId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// An event as it is kept.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -52,6 +53,22 @@ pub fn insert(connection: &mut Connection, events: &[AuditEvent]) -> Result<()> 
             .execute(c))?;
     }
     Ok(())
+}
+
+/// Deletes some of the events from before then; `false` where no more are left. Ids sort by time, so that
+/// their index finds the old ones.
+pub fn delete_some_before(connection: &mut Connection, before: Timestamp) -> Result<bool> {
+    let some = i64::try_from(MAX_ROWS).map_err(Error::internal)?;
+    let old: Vec<AuditEventId> = audit_events::table
+        .filter(audit_events::id.lt(first_id_at::<AuditEventId>(before)))
+        .filter(audit_events::created_at.lt(before))
+        .order(audit_events::id.asc())
+        .limit(some)
+        .select(audit_events::id)
+        .load(connection)?;
+    diesel::delete(audit_events::table.filter(audit_events::id.eq_any(&old)))
+        .execute(connection)?;
+    Ok(old.len() >= MAX_ROWS)
 }
 
 /// A page of an organization's events, the newest first.

@@ -143,8 +143,20 @@ pub fn unfinished_of(
         .load(connection)?)
 }
 
-/// Begins the work on an import, or goes on with it; `None` where it has ended or is gone.
-pub fn begin(connection: &mut Connection, id: ImportId, now: Timestamp) -> Result<Option<Import>> {
+/// The organization that an import is for; `None` where it is gone.
+pub fn organization_of(
+    connection: &mut Connection,
+    id: ImportId,
+) -> Result<Option<OrganizationId>> {
+    Ok(imports::table
+        .find(id)
+        .select(imports::organization_id)
+        .first(connection)
+        .optional()?)
+}
+
+/// Begins the work on an import that is queued.
+pub fn begin(connection: &mut Connection, id: ImportId, now: Timestamp) -> Result<()> {
     let waiting = imports::table
         .find(id)
         .filter(imports::status.eq(ImportStatus::Queued));
@@ -154,10 +166,7 @@ pub fn begin(connection: &mut Connection, id: ImportId, now: Timestamp) -> Resul
             imports::started_at.eq(now),
         ))
         .execute(connection)?;
-    Ok(running(id)
-        .select(Import::as_select())
-        .first(connection)
-        .optional()?)
+    Ok(())
 }
 
 /// Locks a running import until the transaction ends; `None` where it has ended or is gone. An update

@@ -1,5 +1,7 @@
 //! Whose turn it is: within a lane, the tenants with jobs take turns.
 
+use std::time::Duration;
+
 use diesel::dsl::{exists, max, not};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -8,7 +10,7 @@ use super::Connection;
 use super::backend::each_backend;
 use super::schema::{job_turns, jobs};
 use super::sql_types::{Id, UtcTimestamp};
-use crate::domain::ids::OrganizationId;
+use crate::domain::ids::{OrganizationId, WorkerId};
 use crate::domain::jobs::{JobKind, Priority};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
@@ -25,6 +27,21 @@ pub struct Lane {
 pub struct Turn {
     pub lane: Lane,
     pub tenant: OrganizationId,
+}
+
+/// What a worker takes a job for.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseClaim {
+    pub worker: WorkerId,
+    pub now: Timestamp,
+    pub length: Duration,
+}
+
+impl LeaseClaim {
+    /// Until when the lease holds. One that holds for longer comes from a clock that was wrong, and holds nothing.
+    pub(super) fn lease_end(&self) -> Timestamp {
+        self.now.plus(self.length)
+    }
 }
 
 /// Leaps from tenant to tenant in the index, however many jobs each of them has. SQLite numbers `$n`
@@ -50,10 +67,10 @@ const TENANTS_IN_TURN: &str = "
     WHERE tenants.tenant IS NOT NULL AND EXISTS (
         SELECT 1 FROM jobs
         WHERE jobs.kind = $1 AND jobs.priority = $2 AND jobs.tenant = tenants.tenant
-            AND jobs.due_at <= $3 AND jobs.leased_until < $3
+            AND jobs.due_at <= $3 AND (jobs.leased_until < $3 OR jobs.leased_until > $4)
     )
     ORDER BY COALESCE(job_turns.turn, 0), tenants.tenant
-    LIMIT $4";
+    LIMIT $5";
 
 #[derive(QueryableByName)]
 struct Tenant {
@@ -62,13 +79,14 @@ struct Tenant {
 }
 
 /// The tenants that have a job to take in this lane, the one whose turn it is first.
-pub fn next(connection: &mut Connection, lane: Lane, now: Timestamp) -> Result<Vec<Turn>> {
+pub fn next(connection: &mut Connection, lane: Lane, claim: &LeaseClaim) -> Result<Vec<Turn>> {
     /// More than one, since others may be taking the first one's last job.
     const CANDIDATES: i64 = 8;
     let tenants: Vec<Tenant> = each_backend!(connection, c => diesel::sql_query(TENANTS_IN_TURN)
         .bind::<Text, _>(lane.kind)
         .bind::<Text, _>(lane.priority)
-        .bind::<UtcTimestamp, _>(now)
+        .bind::<UtcTimestamp, _>(claim.now)
+        .bind::<UtcTimestamp, _>(claim.lease_end())
         .bind::<BigInt, _>(CANDIDATES)
         .load(c))?;
     let turn_of = |Tenant { tenant }| Turn { lane, tenant };

@@ -19,12 +19,12 @@ use std::time::Duration;
 
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::job_turns::{self, Turn};
+use super::job_turns::{self, LeaseClaim, Turn};
 use super::schema::jobs;
 use super::sql_types::{Id, UtcTimestamp};
 use super::transaction::transaction;
@@ -75,14 +75,6 @@ impl Lease {
     pub fn heartbeat(&self) -> Duration {
         (self.length / 3).min(Duration::from_millis(500))
     }
-}
-
-/// What a worker takes a job for.
-#[derive(Clone, Copy, Debug)]
-pub struct LeaseClaim {
-    pub worker: WorkerId,
-    pub now: Timestamp,
-    pub length: Duration,
 }
 
 /// The tenant of work that is for no organization.
@@ -141,7 +133,8 @@ const TAKE_FIRST: &str = "
     UPDATE jobs SET leased_by = $1, leased_until = $2, attempts = attempts + 1
     WHERE id = (
         SELECT id FROM jobs
-        WHERE kind = $3 AND priority = $4 AND tenant = $5 AND due_at <= $6 AND leased_until < $6
+        WHERE kind = $3 AND priority = $4 AND tenant = $5 AND due_at <= $6
+            AND (leased_until < $6 OR leased_until > $2)
         ORDER BY due_at, id LIMIT 1";
 
 const RETURNING: &str = ") RETURNING id, kind, subject, part, attempts, failures";
@@ -170,7 +163,7 @@ fn take_first(connection: &mut Connection, turn: &Turn, claim: &LeaseClaim) -> R
     let sql = format!("{TAKE_FIRST}{skip_locked}{RETURNING}");
     Ok(each_backend!(connection, c => diesel::sql_query(sql)
         .bind::<Id, _>(claim.worker)
-        .bind::<UtcTimestamp, _>(claim.now.plus(claim.length))
+        .bind::<UtcTimestamp, _>(claim.lease_end())
         .bind::<Text, _>(turn.lane.kind)
         .bind::<Text, _>(turn.lane.priority)
         .bind::<Id, _>(turn.tenant)
@@ -243,6 +236,56 @@ fn held(job: JobId, worker: WorkerId) -> _ {
     jobs::table
         .filter(jobs::id.eq(job))
         .filter(jobs::leased_by.eq(worker))
+}
+
+/// Frees every job of this kind, whoever holds it: for a process that is the only one to work here.
+pub fn release_all(connection: &mut Connection, kind: JobKind) -> Result<usize> {
+    Ok(diesel::update(jobs::table.filter(jobs::kind.eq(kind)))
+        .set((
+            jobs::leased_by.eq(None::<WorkerId>),
+            jobs::leased_until.eq(Timestamp::EPOCH),
+        ))
+        .execute(connection)?)
+}
+
+/// Puts off every job of this kind for this subject that nobody holds.
+pub fn defer_subject(
+    connection: &mut Connection,
+    (kind, subject): (JobKind, JobSubject),
+    due_at: Timestamp,
+) -> Result<()> {
+    let waiting = jobs::table
+        .filter(jobs::subject.eq(subject))
+        .filter(jobs::kind.eq(kind))
+        .filter(jobs::leased_by.is_null())
+        .filter(jobs::due_at.lt(due_at));
+    diesel::update(waiting)
+        .set(jobs::due_at.eq(due_at))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// The jobs of one kind and priority that are due.
+#[derive(Clone, Copy, Debug, QueryableByName)]
+pub struct DueJobs {
+    #[diesel(sql_type = Text)]
+    pub kind: JobKind,
+    #[diesel(sql_type = Text)]
+    pub priority: Priority,
+    #[diesel(sql_type = BigInt)]
+    pub count: i64,
+    /// Since when the oldest has been due.
+    #[diesel(sql_type = UtcTimestamp)]
+    pub since: Timestamp,
+}
+
+const DUE: &str = "
+    SELECT kind, priority, count(*) AS count, min(due_at) AS since
+    FROM jobs WHERE due_at <= $1 GROUP BY kind, priority";
+
+/// What is due and what workers are at, by kind and priority.
+pub fn due(connection: &mut Connection, now: Timestamp) -> Result<Vec<DueJobs>> {
+    Ok(each_backend!(connection, c => diesel::sql_query(DUE).bind::<UtcTimestamp, _>(now).load(c))?)
 }
 
 /// Whether anything of this kind is queued, or in hand, for any of these subjects.

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Connection;
 use super::invite_code_draws;
-use super::transaction::transaction;
+use super::transaction::{lift_bounds, transaction};
 use crate::domain::timestamp::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 type Backend = <Connection as diesel::Connection>::Backend;
 
@@ -42,43 +44,109 @@ impl MigrationSource<Backend> for Migrations<'_> {
 /// The advisory lock of migrations: any number that only Rollcall uses.
 const ADVISORY_LOCK: i64 = 0x726f_6c6c_6361_6c6c;
 
+/// How the schema of a database compares with what this binary knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SchemaVersion {
+    Current,
+    /// Migrations are left to apply.
+    Older,
+    /// A newer binary applied this migration and perhaps others: what they changed is not known here.
+    Newer(String),
+}
+
 /// Brings the database up to date and tells which migrations it applied. Then every organization and
 /// every group has an invite code: those that are older than the codes get theirs here, since SQL has
-/// no secure randomness.
+/// no secure randomness. A database that is up to date is not asked for the right to change tables.
 ///
 /// Any number of processes may do this at once: all of it is one write transaction, which SQLite
 /// serializes itself and PostgreSQL by an advisory lock. One applies, the others find nothing left.
+///
+/// # Errors
+/// `unavailable`, in words for whoever starts it, where a newer version of Rollcall was here.
 pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
     transaction(connection, |connection| {
         match connection {
             Connection::Sqlite(_) => {}
             Connection::Postgres(postgres) => {
+                lift_bounds(postgres)?;
                 let lock = format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})");
                 postgres.batch_execute(&lock)?;
             }
         }
-        let applied = connection
-            .run_pending_migrations(Migrations::of(connection))
-            .map_err(failed)?;
-        let applied = applied.iter().map(ToString::to_string).collect();
+        let applied = match version(connection)? {
+            SchemaVersion::Current => Vec::new(),
+            SchemaVersion::Older => apply(connection)?,
+            SchemaVersion::Newer(migration) => return Err(too_new(&migration)),
+        };
         invite_code_draws::create_missing(connection, now)?;
         Ok(applied)
     })
 }
 
-/// Whether the database has the migrations of this binary and no others: it is neither older nor newer.
-pub fn is_current(connection: &mut Connection) -> Result<bool> {
+fn apply(connection: &mut Connection) -> Result<Vec<String>> {
+    let applied = connection
+        .run_pending_migrations(Migrations::of(connection))
+        .map_err(failed)?;
+    Ok(applied.iter().map(ToString::to_string).collect())
+}
+
+fn too_new(migration: &str) -> Error {
+    let detail = format!(
+        "its schema is newer than this version of Rollcall: it does not know the migration {migration}. \
+         Start the version that applied it, or restore the back-up that was made before the upgrade."
+    );
+    Error::refused(Code::Unavailable, detail)
+}
+
+/// Compares the schema with what this binary knows. It only reads: a role without the right to change
+/// tables may ask.
+pub fn version(connection: &mut Connection) -> Result<SchemaVersion> {
     let known = Migrations::of(connection).migrations().map_err(failed)?;
     let known: BTreeSet<String> = known
         .iter()
         .map(|migration| migration.name().version().to_string())
         .collect();
-    let applied = connection.applied_migrations().map_err(failed)?;
-    Ok(applied
-        .iter()
-        .map(ToString::to_string)
-        .collect::<BTreeSet<_>>()
-        == known)
+    let applied = applied(connection)?;
+    Ok(match applied.difference(&known).last() {
+        Some(unknown) => SchemaVersion::Newer(unknown.clone()),
+        None if applied == known => SchemaVersion::Current,
+        None => SchemaVersion::Older,
+    })
+}
+
+#[derive(QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+/// The versions that diesel's own table lists. Its function for this would create the table.
+fn applied(connection: &mut Connection) -> Result<BTreeSet<String>> {
+    if !has_history(connection)? {
+        return Ok(BTreeSet::new());
+    }
+    let select = diesel::sql_query("SELECT version FROM __diesel_schema_migrations");
+    let applied: Vec<Applied> = select.load(connection)?;
+    Ok(applied.into_iter().map(|row| row.version).collect())
+}
+
+#[derive(QueryableByName)]
+struct Tables {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+fn has_history(connection: &mut Connection) -> Result<bool> {
+    let count = match connection {
+        Connection::Sqlite(_) => {
+            "SELECT count(*) AS count FROM sqlite_master WHERE name = '__diesel_schema_migrations'"
+        }
+        Connection::Postgres(_) => {
+            "SELECT count(to_regclass('__diesel_schema_migrations')) AS count"
+        }
+    };
+    let found: Tables = diesel::sql_query(count).get_result(connection)?;
+    Ok(found.count > 0)
 }
 
 /// What diesel said comes in a box here: a database that is away is still only away.

@@ -57,9 +57,10 @@ pub use page::Page;
 pub use pool::Pool;
 pub use transaction::{Attempt, attempt, transaction};
 
+use diesel::RunQueryDsl as _;
 use diesel::result::{DatabaseErrorKind, Error as Diesel};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 impl From<Diesel> for Error {
     fn from(error: Diesel) -> Self {
@@ -68,9 +69,11 @@ impl From<Diesel> for Error {
             Diesel::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => {
                 Self::conflict(error)
             }
-            // The database is away.
+            // The database is away or takes no changes.
             Diesel::DatabaseError(
-                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::ReadOnlyTransaction,
                 _,
             )
             | Diesel::BrokenTransactionManager => Self::unavailable(error),
@@ -89,6 +92,36 @@ impl From<Diesel> for Error {
             }
             other => Self::internal(other),
         }
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    value: String,
+}
+
+/// Whether the database takes no changes: a standby, or one that was set so. A file that cannot be written
+/// tells that itself.
+pub fn is_read_only(connection: &mut Connection) -> Result<bool> {
+    match connection {
+        Connection::Sqlite(_) => Ok(false),
+        Connection::Postgres(postgres) => {
+            let select = "SELECT current_setting('transaction_read_only') AS value";
+            let setting: Setting = diesel::sql_query(select).get_result(postgres)?;
+            Ok(setting.value == "on")
+        }
+    }
+}
+
+/// Whether this came of a lock that stayed longer than anybody waits for it.
+pub fn is_lock_timeout(error: &Error) -> bool {
+    match error {
+        Error::Unavailable(cause) => {
+            let told = cause.to_string();
+            told.contains("due to lock timeout") || told.contains("database is locked")
+        }
+        Error::Refused(_) | Error::Conflict(_) | Error::Deadlock(_) | Error::Internal(_) => false,
     }
 }
 

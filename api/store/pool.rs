@@ -1,7 +1,8 @@
 //! Connections to whichever database the URL names.
 
-use std::sync::Arc;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
@@ -10,6 +11,7 @@ use diesel::result::{DatabaseErrorKind, Error as Diesel};
 use diesel::{Connection as _, PgConnection, SqliteConnection};
 
 use super::Connection;
+use super::transaction::bound_session;
 pub use crate::domain::database_url::DatabaseUrl;
 use crate::error::{Error, Result};
 
@@ -33,6 +35,7 @@ impl Pool {
     pub fn open(url: &DatabaseUrl, size: u32) -> Result<Self> {
         let manager = Manager {
             url: url.clone(),
+            file: OnceLock::new(),
             losses: Arc::new(AtomicU64::new(0)),
         };
         let connections = r2d2::Pool::builder()
@@ -81,6 +84,8 @@ impl r2d2::HandleError<ConnectError> for LoggedErrors {
 /// Makes and judges connections.
 pub struct Manager {
     url: DatabaseUrl,
+    /// The file of the embedded database, once it was opened.
+    file: OnceLock<FileId>,
     /// How often a connection was found dead: after each time, every older one is suspect.
     losses: Arc<AtomicU64>,
 }
@@ -114,6 +119,54 @@ pub enum ConnectError {
     Connect(#[from] diesel::ConnectionError),
     #[error(transparent)]
     Query(#[from] Diesel),
+    #[error("the file {path}: {source}")]
+    File {
+        path: String,
+        source: std::io::Error,
+    },
+    #[error(
+        "the file {path} is not the one that was opened at the start: it was replaced. Start the \
+         server again to serve the new one"
+    )]
+    Replaced { path: String },
+}
+
+impl Manager {
+    /// Refuses a file that was deleted or replaced since it was first opened: SQLite would go on in the
+    /// one that nobody sees any more, or begin an empty one.
+    fn require_same_file(&self) -> Result<(), ConnectError> {
+        let DatabaseUrl::Sqlite(path) = &self.url else {
+            return Ok(());
+        };
+        let Some(opened) = self.file.get() else {
+            return Ok(());
+        };
+        if *opened == FileId::of(path)? {
+            return Ok(());
+        }
+        let path = path.clone();
+        Err(ConnectError::Replaced { path })
+    }
+}
+
+/// Which file a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    fn of(path: &str) -> Result<Self, ConnectError> {
+        let metadata = std::fs::metadata(path).map_err(|source| {
+            let path = path.to_owned();
+            ConnectError::File { path, source }
+        })?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
 }
 
 /// A connection that was checked so recently is taken to live; a round trip at every checkout would
@@ -125,11 +178,19 @@ impl r2d2::ManageConnection for Manager {
     type Error = ConnectError;
 
     fn connect(&self) -> Result<Guarded, ConnectError> {
+        self.require_same_file()?;
         let losses_seen = self.losses.load(Ordering::Acquire);
         let mut connection = match &self.url {
-            DatabaseUrl::Sqlite(path) => Connection::Sqlite(open_sqlite(path)?),
+            DatabaseUrl::Sqlite(path) => {
+                let connection = open_sqlite(path)?;
+                let id = FileId::of(path)?;
+                self.file.get_or_init(|| id);
+                Connection::Sqlite(connection)
+            }
             DatabaseUrl::Postgres(url) => {
-                Connection::Postgres(PgConnection::establish(&with_limits(url))?)
+                let mut connection = PgConnection::establish(&with_limits(url))?;
+                bound_session(&mut connection)?;
+                Connection::Postgres(connection)
             }
         };
         let dead = Arc::new(AtomicBool::new(false));
@@ -147,6 +208,7 @@ impl r2d2::ManageConnection for Manager {
 
     /// Called at each checkout: asks the server only where there is reason to.
     fn is_valid(&self, guarded: &mut Guarded) -> Result<(), ConnectError> {
+        self.require_same_file()?;
         let losses = self.losses.load(Ordering::Acquire);
         if guarded.losses_seen == losses && guarded.last_checked.elapsed() < TRUSTED_FOR {
             return Ok(());

@@ -160,6 +160,13 @@ pub fn delete_all_of(
     Ok(())
 }
 
+/// Deletes refresh tokens that were used before then.
+pub fn delete_used_tokens(connection: &mut Connection, before: Timestamp) -> Result<()> {
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::used_at.lt(before)))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// Deletes sessions that have expired.
 pub fn delete_expired(connection: &mut Connection, now: Timestamp) -> Result<()> {
     diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(connection)?;

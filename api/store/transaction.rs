@@ -1,7 +1,9 @@
 //! One transaction for one fact.
 
-use diesel::SqliteConnection;
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use std::time::{Duration, Instant};
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager};
+use diesel::{PgConnection, QueryResult, SqliteConnection};
 
 use super::Connection;
 use crate::error::{Error, Result};
@@ -9,7 +11,8 @@ use crate::error::{Error, Result};
 /// Runs `work` in one write transaction: committed if it succeeds, undone if it does not.
 ///
 /// On SQLite it begins `IMMEDIATE`, so that a transaction which reads first never finds, when it
-/// writes, that another was faster. Within a transaction it opens a savepoint.
+/// writes, that another was faster. On PostgreSQL it begins with the bounds of [`BOUNDS`]. Within a
+/// transaction it opens a savepoint.
 pub fn transaction<T>(
     connection: &mut Connection,
     work: impl FnOnce(&mut Connection) -> Result<T>,
@@ -49,6 +52,46 @@ pub fn attempt<K, U>(
     came_to
 }
 
+/// Bounds that PostgreSQL keeps for a transaction, whatever becomes of us: it ends the transaction of a
+/// process that was frozen or whose machine vanished, and so frees the rows that others wait for. A
+/// statement has less than the minute of a request. They come with `BEGIN`, so that they hold behind a
+/// pooler in transaction mode, which gives each transaction another connection.
+///
+/// Source: `docs/deployment.md#waits`.
+const BOUNDS: [&str; 3] = [
+    "lock_timeout = '5s'",
+    "statement_timeout = '45s'",
+    "idle_in_transaction_session_timeout = '10s'",
+];
+
+/// Puts the same bounds on statements outside of transactions, for as long as the connection is the
+/// same.
+pub(super) fn bound_session(postgres: &mut PgConnection) -> QueryResult<()> {
+    let bounds = BOUNDS.map(|bound| format!("SET {bound}"));
+    postgres.batch_execute(&bounds.join("; "))
+}
+
+/// Takes the bounds off the transaction: for migrations, which take as long as they take.
+pub(super) fn lift_bounds(postgres: &mut PgConnection) -> Result<()> {
+    postgres.batch_execute(
+        "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
+         SET LOCAL idle_in_transaction_session_timeout = 0",
+    )?;
+    Ok(())
+}
+
+/// Has the transaction wait for a lock for at most so long, where the database can be told.
+pub fn wait_for_locks_at_most(connection: &mut Connection, most: Duration) -> Result<()> {
+    match connection {
+        Connection::Sqlite(_) => {}
+        Connection::Postgres(postgres) => {
+            let most = most.as_millis();
+            postgres.batch_execute(&format!("SET LOCAL lock_timeout = {most}"))?;
+        }
+    }
+    Ok(())
+}
+
 /// The error of the work tells more than that of its end.
 fn undo_failed(connection: &mut Connection) {
     if let Err(undone) = roll_back(connection) {
@@ -67,7 +110,18 @@ pub fn is_open(connection: &mut Connection) -> Result<bool> {
 fn begin(connection: &mut Connection) -> Result<()> {
     match connection {
         Connection::Sqlite(sqlite) => begin_immediate(sqlite)?,
-        Connection::Postgres(postgres) => AnsiTransactionManager::begin_transaction(postgres)?,
+        Connection::Postgres(postgres) => begin_bounded(postgres)?,
+    }
+    Ok(())
+}
+
+fn begin_bounded(postgres: &mut PgConnection) -> Result<()> {
+    if is_inside(postgres)? {
+        AnsiTransactionManager::begin_transaction(postgres)?;
+    } else {
+        let bounds = BOUNDS.map(|bound| format!("; SET LOCAL {bound}"));
+        let begin = format!("BEGIN{}", bounds.concat());
+        AnsiTransactionManager::begin_transaction_sql(postgres, &begin)?;
     }
     Ok(())
 }
@@ -110,11 +164,22 @@ pub(super) fn is_deadlock(message: &str) -> bool {
     message.contains("deadlock detected")
 }
 
-/// Whether a database's words tell of a passing state: a lock that stayed, a server that is starting or stopping.
-/// Neither client library gives diesel a kind for these.
+/// Whether a database's words tell of a passing state: a lock that stayed, a bound that was reached, a disk
+/// that is full or not to be written, a server that is starting or stopping. Neither client library gives
+/// diesel a kind for these.
 pub(super) fn is_passing(message: &str) -> bool {
-    const PASSING: [&str; 6] = [
+    const PASSING: [&str; 16] = [
         "database is locked",
+        "canceling statement due to",
+        "database or disk is full",
+        "attempt to write a readonly database",
+        "unable to open database file",
+        "disk I/O error",
+        "No space left on device",
+        "could not extend file",
+        "remaining connection slots are reserved",
+        "too many clients already",
+        "too many connections for",
         "the database system is",
         "terminating connection",
         "server closed the connection",
@@ -124,14 +189,18 @@ pub(super) fn is_passing(message: &str) -> bool {
     PASSING.iter().any(|words| message.contains(words))
 }
 
-/// Runs `work` again, a few times, while what stops it is passing; for background work that nobody
-/// waits for.
+/// Runs `work` again, a few times within a few seconds, while what stops it is passing; for background
+/// work that nobody waits for.
 pub fn with_retries<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
     const TRIES: u32 = 5;
-    let mut pause = std::time::Duration::from_millis(50);
+    const FOR_AT_MOST: Duration = Duration::from_secs(4);
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(50);
     for _ in 1..TRIES {
         match work() {
-            Err(Error::Unavailable(cause) | Error::Conflict(cause) | Error::Deadlock(cause)) => {
+            Err(Error::Unavailable(cause) | Error::Conflict(cause) | Error::Deadlock(cause))
+                if started.elapsed() < FOR_AT_MOST =>
+            {
                 tracing::warn!(%cause, "trying again");
                 std::thread::sleep(pause);
                 pause = pause.saturating_mul(3);

@@ -40,10 +40,7 @@ enum Remedy {
 /// The store's own: then the lease runs out, and the job is tried again.
 pub fn let_go(services: &Services, lease: &Lease, error: &Error) -> Result<()> {
     match remedy(&lease.job, error) {
-        Remedy::Wait(pause) => {
-            let due_at = services.clock.now().plus(pause);
-            services.run_as_system(|tx| jobs::defer(tx.connection, lease, due_at))?;
-        }
+        Remedy::Wait(pause) => wait(services, lease, pause)?,
         Remedy::WaitAndCount(pause) => put_off(services, lease, pause)?,
         Remedy::GiveUp => {
             // What keeps a job from being done may keep it from being given up, for now.
@@ -54,6 +51,24 @@ pub fn let_go(services: &Services, lease: &Lease, error: &Error) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Puts the job off, and all of its import: what one batch waits for, the others would wait for too, and
+/// keep workers from the imports of others.
+fn wait(services: &Services, lease: &Lease, pause: Duration) -> Result<()> {
+    let due_at = services.clock.now().plus(pause);
+    let job = &lease.job;
+    services.run_as_system(|tx| {
+        tx.transaction(|tx| {
+            jobs::defer(tx.connection, lease, due_at)?;
+            match job.kind {
+                JobKind::ImportBatch => {
+                    jobs::defer_subject(tx.connection, (job.kind, job.subject), due_at)
+                }
+                JobKind::Mail | JobKind::CleanUp => Ok(()),
+            }
+        })
+    })
 }
 
 fn remedy(job: &Job, error: &Error) -> Remedy {

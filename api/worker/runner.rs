@@ -16,8 +16,8 @@ use crate::services::imports::execution::{self, BatchOutcome};
 use crate::services::unit_of_work::Services;
 use crate::state::State;
 use crate::store::Connection;
-use crate::store::job_turns::{self, Lane, Turn};
-use crate::store::jobs::{self, Lease, LeaseClaim};
+use crate::store::job_turns::{self, Lane, LeaseClaim, Turn};
+use crate::store::jobs::{self, Lease};
 use crate::store::pool::Pooled;
 
 const fn lane(kind: JobKind, priority: Priority) -> Lane {
@@ -194,9 +194,8 @@ impl Worker {
             };
             return Ok(self.lanes.iter().map(turn_in).collect());
         }
-        let now = self.state.services.clock.now();
         for lane in self.lanes {
-            let turns = job_turns::next(connection, *lane, now)?;
+            let turns = job_turns::next(connection, *lane, &self.claim(lane.kind))?;
             if !turns.is_empty() {
                 return Ok(turns);
             }
@@ -206,16 +205,20 @@ impl Worker {
 
     fn take_first_of(&self, connection: &mut Connection, turns: &[Turn]) -> Result<Option<Lease>> {
         for turn in turns {
-            let claim = LeaseClaim {
-                worker: self.id,
-                now: self.state.services.clock.now(),
-                length: lease_of(turn.lane.kind, &self.state.services.config),
-            };
+            let claim = self.claim(turn.lane.kind);
             if let Some(lease) = jobs::take(connection, turn, &claim)? {
                 return Ok(Some(lease));
             }
         }
         Ok(None)
+    }
+
+    fn claim(&self, kind: JobKind) -> LeaseClaim {
+        LeaseClaim {
+            worker: self.id,
+            now: self.state.services.clock.now(),
+            length: lease_of(kind, &self.state.services.config),
+        }
     }
 
     fn run(&mut self, lease: &Lease, stop: &dyn Fn() -> bool) -> Result<Step> {

@@ -1,5 +1,6 @@
 //! The worker threads of a process: how they begin, wait and end.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -8,10 +9,14 @@ use std::time::{Duration, Instant};
 use super::cleanup;
 use super::failures::without_panic;
 use super::runner::{BACKGROUND, MAILS, Step, Worker};
+use crate::domain::jobs::JobKind;
 use crate::error::{Error, Result};
+use crate::services::unit_of_work::UnitOfWork;
 use crate::services::work_signal::{Listener, WorkSignal};
 use crate::state::State;
+use crate::state::process_status::ProcessStatus;
 use crate::store::job_turns::Lane;
+use crate::store::jobs;
 
 /// The worker threads of this process.
 pub struct Workers {
@@ -32,6 +37,7 @@ impl Workers {
     /// Where the system gives no threads, or the store's own.
     pub fn start(state: &State) -> Result<Self> {
         cleanup::queue(&state.services)?;
+        release_lost_batches(state)?;
         let config = &state.services.config;
         let shutdown = Shutdown {
             stopping: Arc::default(),
@@ -41,7 +47,8 @@ impl Workers {
             let spawn_one = |number| {
                 let (state, shutdown) = (state.clone(), shutdown.clone());
                 spawn(format!("{name}-{number}"), move || {
-                    work(Worker::new(&state, lanes), &state, &shutdown);
+                    let run = || work(Worker::new(&state, lanes), &state, &shutdown);
+                    keep_running(run, &state.status, &shutdown);
                 })
             };
             (0..count).map(spawn_one).collect::<Result<Vec<_>>>()
@@ -70,6 +77,26 @@ impl Workers {
     }
 }
 
+/// Frees what a process that died here was at. An embedded database has one server, so that nobody is at
+/// work yet; a command that imports at this moment loses the turn of a batch, and not its rows.
+fn release_lost_batches(state: &State) -> Result<()> {
+    if !state.services.config.is_embedded() {
+        return Ok(());
+    }
+    let release = |tx: &mut UnitOfWork<'_>| {
+        jobs::release_all(tx.connection, JobKind::CleanUp)?;
+        jobs::release_all(tx.connection, JobKind::ImportBatch)
+    };
+    let released = state.services.run_as_system(release)?;
+    if released > 0 {
+        tracing::info!(
+            released,
+            "batches that a process left behind are taken up again"
+        );
+    }
+    Ok(())
+}
+
 /// The threads that end in time; the others are left behind.
 fn finished_by(threads: Vec<JoinHandle<()>>, deadline: Instant) -> Vec<JoinHandle<()>> {
     const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -85,7 +112,7 @@ fn finished_by(threads: Vec<JoinHandle<()>>, deadline: Instant) -> Vec<JoinHandl
 }
 
 /// Tells workers to hand over what they are at.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Shutdown {
     stopping: Arc<AtomicBool>,
     signal: WorkSignal,
@@ -108,6 +135,20 @@ fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandl
         .name(name)
         .spawn(work)
         .map_err(Error::internal)
+}
+
+/// How long a worker that broke down stays away.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs a worker until it ends, and starts it again where a panic ended it. Until then the process is not
+/// ready.
+fn keep_running(run: impl Fn(), status: &ProcessStatus, shutdown: &Shutdown) {
+    while catch_unwind(AssertUnwindSafe(&run)).is_err() && !shutdown.is_set() {
+        let _missing = status.one_worker_is_missing();
+        // What ended the worker may be what logs.
+        let _ = catch_unwind(|| tracing::error!("a worker broke down and is started again"));
+        std::thread::sleep(RESTART_PAUSE);
+    }
 }
 
 /// How long nothing is tried where the last job showed that none can be done: longer each time.
@@ -162,5 +203,43 @@ fn wait(signal: &mut Listener, long: Duration, shutdown: &Shutdown) {
             break;
         }
         signal.wait(left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[test]
+    fn a_worker_that_breaks_down_is_missed_and_started_again() {
+        let (status, shutdown) = (ProcessStatus::default(), Shutdown::default());
+        let starts = AtomicUsize::new(0);
+        let run = || {
+            let earlier = starts.fetch_add(1, Ordering::SeqCst);
+            assert!(status.require_ready().is_ok());
+            assert!(earlier > 0, "broken");
+        };
+        std::thread::scope(|scope| {
+            let worker = scope.spawn(|| keep_running(run, &status, &shutdown));
+            while status.require_ready().is_ok() {
+                assert!(!worker.is_finished());
+                std::thread::yield_now();
+            }
+        });
+        assert!(status.require_ready().is_ok());
+        assert_eq!(starts.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_worker_that_breaks_down_while_the_process_stops_stays_away() {
+        let (status, shutdown) = (ProcessStatus::default(), Shutdown::default());
+        let run = || {
+            shutdown.set();
+            panic!("broken");
+        };
+        keep_running(run, &status, &shutdown);
+        assert!(status.require_ready().is_ok());
     }
 }

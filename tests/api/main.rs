@@ -26,6 +26,7 @@ mod crash;
 mod crash_usernames;
 mod documentation;
 mod examples;
+mod faults;
 mod groups;
 mod health;
 mod idempotency;

@@ -257,13 +257,19 @@ both_databases!(health_and_metrics_are_there, |app| {
         .get("/health/ready")
         .await
         .expect(200, json!({ "status": "ok" }));
-    app.register("ann@x.org").await;
+    app.register_unverified("ann@x.org").await;
+    app.advance(std::time::Duration::from_secs(90));
     let metrics = app.anonymous().get("/metrics").await;
     assert_eq!(metrics.status, 200);
     for expected in [
         "rollcall_http_requests_total{method=\"POST\",route=\"/v1/auth/register\",status=\"201\"} 1",
-        "rollcall_database_connections_max 22",
+        "rollcall_database_connections_max 6",
         "rollcall_imports_unfinished 0",
+        "rollcall_jobs_due{kind=\"mail\",priority=\"urgent\"} 1",
+        "rollcall_jobs_oldest_due_seconds{kind=\"mail\",priority=\"urgent\"} 90",
+        "rollcall_password_hash_seconds_count{lane=\"interactive\"}",
+        "rollcall_password_hashes_waiting{lane=\"import\"} 0",
+        "rollcall_database_lock_timeouts_total 0",
     ] {
         assert!(
             metrics.text.contains(expected),
@@ -272,6 +278,14 @@ both_databases!(health_and_metrics_are_there, |app| {
         );
     }
     assert!(!metrics.text.contains("ann@"));
+    app.drain().await;
+    let metrics = app.anonymous().get("/metrics").await.text;
+    assert!(
+        !metrics.contains("rollcall_jobs_due{kind=\"mail\""),
+        "{metrics}"
+    );
+    let sent = "rollcall_mails_total{kind=\"verify_email\",outcome=\"sent\"} 1";
+    assert!(metrics.contains(sent), "{metrics}");
 });
 
 both_databases!(a_hundred_requests_at_once_are_answered, |app| {

@@ -371,7 +371,7 @@ fn a_disk_that_was_full_is_no_trouble_afterwards() {
             let file = ImportFile::of(&format!("full{uploads}"), 20);
             let answer = send(school.upload(&front, Part::text(file.csv()), &[])).await;
             if answer.status != 202 {
-                answer.expect_status(500);
+                answer.expect_problem(503, "unavailable");
                 break;
             }
             uploads += 1;

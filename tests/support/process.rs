@@ -150,26 +150,37 @@ impl Installation {
         self.spawn_in(data_dir).listening()
     }
 
+    /// Starts a server whose log goes there, and waits until it listens.
+    pub fn start_logging_to(&self, log: Stdio) -> Process {
+        self.spawn_with_log("data", log).listening()
+    }
+
     /// Starts a server and waits for nothing.
     pub fn spawn_in(&self, data_dir: &str) -> Starting {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_in(data_dir))
+            .expect("no log");
+        self.spawn_with_log(data_dir, log.into())
+    }
+
+    fn log_in(&self, data_dir: &str) -> PathBuf {
+        self.path(&format!("{data_dir}.log"))
+    }
+
+    fn spawn_with_log(&self, data_dir: &str, log: Stdio) -> Starting {
         let folder = self.path(data_dir);
         std::fs::create_dir_all(&folder).expect("no data folder");
         let listening = folder.join("listening");
         if let Err(error) = std::fs::remove_file(&listening) {
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
         }
-        let log = self.path(&format!("{data_dir}.log"));
-        let output = File::options()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .expect("no log");
-        let errors = output.try_clone().expect("no log");
         let mut command = self.command_in(data_dir, &["serve"]);
         Starting {
-            child: Guarded::spawn(command.stdout(output).stderr(errors)),
+            child: Guarded::spawn(command.stdout(Stdio::null()).stderr(log)),
             listening,
-            log,
+            log: self.log_in(data_dir),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A wire that loses some answers to `COMMIT`, and the connection with each.
 pub struct Wire {
@@ -20,6 +21,9 @@ struct Shared {
     lost: AtomicUsize,
     /// New connections are taken, and nothing is ever answered on them.
     is_deaf: AtomicBool,
+    /// Nothing is carried any more, either way, from the next `COMMIT` on.
+    freezes: AtomicBool,
+    is_frozen: AtomicBool,
     clients: Mutex<Vec<TcpStream>>,
 }
 
@@ -34,6 +38,8 @@ impl Wire {
             dice: Mutex::new(fastrand::Rng::with_seed(seed)),
             lost: AtomicUsize::new(0),
             is_deaf: AtomicBool::new(false),
+            freezes: AtomicBool::new(false),
+            is_frozen: AtomicBool::new(false),
             clients: Mutex::new(Vec::new()),
         });
         let listener = TcpListener::bind("127.0.0.1:0").expect("no port");
@@ -78,6 +84,17 @@ impl Wire {
         self.shared.is_deaf.store(is_deaf, Ordering::SeqCst);
     }
 
+    /// Carries nothing any more from the next `COMMIT` on, as when the machine at this end vanishes: the
+    /// transaction stays open, and neither end is told.
+    pub fn freeze_at_commit(&self) {
+        self.shared.freezes.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a `COMMIT` has come to that.
+    pub fn is_frozen(&self) -> bool {
+        self.shared.is_frozen.load(Ordering::SeqCst)
+    }
+
     /// How many answers were lost.
     pub fn lost(&self) -> usize {
         self.shared.lost.load(Ordering::SeqCst)
@@ -101,14 +118,29 @@ impl Shared {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 pump(&client, &server, |bytes| {
-                    if bytes.windows(7).any(|window| window == b"COMMIT\0") && self.loses() {
+                    let is_commit = bytes.windows(7).any(|window| window == b"COMMIT\0");
+                    if is_commit && self.freezes.load(Ordering::SeqCst) {
+                        self.is_frozen.store(true, Ordering::SeqCst);
+                    }
+                    self.wait_while_frozen();
+                    if is_commit && self.loses() {
                         is_answer_lost.store(true, Ordering::SeqCst);
                     }
                     true
                 });
             });
-            pump(&server, &client, |_| !is_answer_lost.load(Ordering::SeqCst));
+            pump(&server, &client, |_| {
+                self.wait_while_frozen();
+                !is_answer_lost.load(Ordering::SeqCst)
+            });
         });
+    }
+
+    /// Holds what it was given, for good.
+    fn wait_while_frozen(&self) {
+        while self.is_frozen.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn loses(&self) -> bool {

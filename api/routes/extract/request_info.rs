@@ -1,16 +1,22 @@
 //! What a request tells of itself, whoever sent it.
 
+use std::time::Instant;
+
 use actix_web::http::header::{self, Header as _};
 use actix_web::{HttpMessage as _, HttpRequest};
 
 use crate::domain::language::Language;
 use crate::domain::timestamp::Timestamp;
-use crate::services::context::RequestContext;
+use crate::services::context::{RequestContext, SeenAccount};
 use crate::services::limits::LimitStates;
 
 /// A request's id, which the client may have chosen.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+/// When a request has to be answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(pub Instant);
 
 /// A request's id and the client that sent it.
 #[derive(Clone, Debug)]
@@ -19,6 +25,8 @@ pub struct RequestInfo {
     pub user_agent: Option<String>,
     /// Of the languages that we write in, the one that the client prefers.
     pub language: Option<Language>,
+    deadline: Option<Instant>,
+    seen_account: SeenAccount,
     limit_states: LimitStates,
 }
 
@@ -33,18 +41,23 @@ impl RequestInfo {
             .get::<RequestId>()
             .map(|id| id.0.clone())
             .unwrap_or_default();
+        let deadline = request.extensions().get::<Deadline>().map(|known| known.0);
         Self {
             id,
             user_agent: text_of(request, header::USER_AGENT)
                 .map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
             language: accepted_language(request),
-            limit_states: limit_states_of(request),
+            deadline,
+            seen_account: shared(request),
+            limit_states: shared(request),
         }
     }
 
     /// The context of a unit of work for this request, before it is known who sent it.
     pub fn context(&self, now: Timestamp) -> RequestContext {
         let mut context = RequestContext::anonymous(&self.id, now);
+        context.deadline = self.deadline;
+        context.seen_account = self.seen_account.clone();
         context.limit_states = self.limit_states.clone();
         context
     }
@@ -66,15 +79,15 @@ fn text_of(request: &HttpRequest, name: header::HeaderName) -> Option<&str> {
     request.headers().get(name)?.to_str().ok()
 }
 
-/// The limits that this request met so far; everything that serves it shares one list.
-fn limit_states_of(request: &HttpRequest) -> LimitStates {
+/// What everything that serves this request shares: its limits, who sends it.
+pub fn shared<T: Clone + Default + 'static>(request: &HttpRequest) -> T {
     let mut extensions = request.extensions_mut();
-    if let Some(known) = extensions.get::<LimitStates>() {
+    if let Some(known) = extensions.get::<T>() {
         return known.clone();
     }
-    let states = LimitStates::default();
-    extensions.insert(states.clone());
-    states
+    let value = T::default();
+    extensions.insert(value.clone());
+    value
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //! whether whoever made the import may still import so: if not, the rest is cancelled. The one that writes
 //! the last batch also ends the import.
 
+use std::time::Duration;
+
 use super::batches::{ROWS_OF_A_BATCH, import_of};
 use super::sealed_row::SealedRow;
 use super::{completion, creation, end_as_cancelled, maker};
@@ -20,7 +22,7 @@ use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::store::import_rows::{self, ImportRow, PendingRows};
 use crate::store::imports::{self, Import};
 use crate::store::jobs::{self, Lease};
-use crate::store::transaction::with_retries;
+use crate::store::transaction::{wait_for_locks_at_most, with_retries};
 
 /// How a worker's turn at a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub fn carry_out(
     lease: &Lease,
     stop: &dyn Fn() -> bool,
 ) -> Result<BatchOutcome> {
-    let Some((import, mut rows)) = with_retries(|| begin(services, lease))? else {
+    let Some((import, mut rows)) = begin(services, lease)? else {
         return Ok(BatchOutcome::Lost);
     };
     let hashes = hash(services, &import, &mut rows)?;
@@ -65,7 +67,14 @@ pub fn carry_out(
     // Rows that were written by a COMMIT whose acknowledgement was lost are not written again: their
     // job is gone.
     let batch = Batch { import, rows };
-    with_retries(|| services.run_as_system(|tx| write(tx, lease, batch.clone())))
+    let outcome = with_retries(|| services.run_as_system(|tx| write(tx, lease, batch.clone())))?;
+    match outcome {
+        BatchOutcome::Written | BatchOutcome::Finished => {
+            services.metrics.count_import_rows(batch.rows.len());
+        }
+        BatchOutcome::Lost | BatchOutcome::HandedOver => {}
+    }
+    Ok(outcome)
 }
 
 /// The rows of one job, and the import as it was when the job began.
@@ -75,19 +84,31 @@ struct Batch {
     rows: Vec<ImportRow>,
 }
 
+/// How long a batch waits, before anything is hashed for it, for whoever holds its import.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The import and the rows of the batch; `None`, with the job deleted, where the import has ended.
 fn begin(services: &Services, lease: &Lease) -> Result<Option<(Import, Vec<ImportRow>)>> {
-    services.run_as_system(|tx| {
-        let (id, now) = (import_of(lease.job.subject), tx.now());
-        let Some(import) = imports::begin(tx.connection, id, now)? else {
-            jobs::finish(tx.connection, lease)?;
-            return Ok(None);
-        };
-        let limit = i64::try_from(ROWS_OF_A_BATCH).map_err(Error::internal)?;
-        let before = lease.job.part - 1;
-        let rows = import_rows::pending(tx.connection, pending_of(&import), before, limit)?;
-        Ok(Some((import, rows)))
-    })
+    services.run_as_system(|tx| tx.transaction(|tx| begin_in(tx, lease)))
+}
+
+/// Takes the locks that writing takes: whoever holds them for long keeps a worker from other imports only
+/// for this moment, and not for the time of the hashing too.
+fn begin_in(tx: &mut UnitOfWork<'_>, lease: &Lease) -> Result<Option<(Import, Vec<ImportRow>)>> {
+    wait_for_locks_at_most(tx.connection, LOCK_TIMEOUT)?;
+    let (id, now) = (import_of(lease.job.subject), tx.now());
+    if let Some(organization) = imports::organization_of(tx.connection, id)? {
+        authorization::lock(tx, organization)?;
+    }
+    imports::begin(tx.connection, id, now)?;
+    let Some(import) = imports::lock_running(tx.connection, id)? else {
+        jobs::finish(tx.connection, lease)?;
+        return Ok(None);
+    };
+    let limit = i64::try_from(ROWS_OF_A_BATCH).map_err(Error::internal)?;
+    let before = lease.job.part - 1;
+    let rows = import_rows::pending(tx.connection, pending_of(&import), before, limit)?;
+    Ok(Some((import, rows)))
 }
 
 /// The rows that are still to be hashed: a row whose account waits for others keeps its hash.

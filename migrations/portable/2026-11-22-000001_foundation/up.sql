@@ -63,6 +63,7 @@ CREATE TABLE refresh_tokens (
     used_at timestamptz
 );
 CREATE INDEX refresh_tokens_session ON refresh_tokens (session_id);
+CREATE INDEX refresh_tokens_used ON refresh_tokens (used_at) WHERE used_at IS NOT NULL;
 
 -- search_key, managed, email_verified, registered_at and last_active_at repeat the account's: a page of
 -- one organization's members, in any of the three orders and by any filter, is then one stretch of one index.

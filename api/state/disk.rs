@@ -1,0 +1,57 @@
+//! The disk of the embedded database.
+
+use std::path::Path;
+
+use rustix::fs::{Access, access, statvfs};
+
+use crate::domain::database_url::DatabaseUrl;
+use crate::error::{Error, Result};
+
+/// Room that an import of a few thousand rows takes: with less, the next one may fail.
+const ROOM: u64 = 16 * 1024 * 1024;
+
+/// Refuses a file of a database that cannot be read and written: SQLite would not say why it cannot open it.
+/// One that is not there yet is made.
+pub(super) fn require_usable(path: &Path) -> std::io::Result<()> {
+    if path.exists() {
+        access(path, Access::READ_OK | Access::WRITE_OK)?;
+    }
+    Ok(())
+}
+
+/// Refuses where the file of the embedded database cannot be written, or has no room to grow.
+pub(super) fn require_room(database: &DatabaseUrl) -> Result<()> {
+    match database {
+        DatabaseUrl::Sqlite(path) => require_room_for(path, ROOM),
+        // Its server tells.
+        DatabaseUrl::Postgres(_) => Ok(()),
+    }
+}
+
+fn require_room_for(path: &str, room: u64) -> Result<()> {
+    access(path, Access::WRITE_OK).map_err(Error::unavailable)?;
+    let disk = statvfs(path).map_err(Error::unavailable)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free < room {
+        return Err(Error::unavailable(format!(
+            "the disk of {path} has only {free} bytes left"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_room_or_the_server_is_not_ready() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        require_room_for(path, 1).unwrap();
+        let told = require_room_for(path, u64::MAX).unwrap_err().to_string();
+        assert!(told.contains(path) && told.contains("bytes left"), "{told}");
+        let gone = format!("{path}.gone");
+        require_room_for(&gone, 1).unwrap_err();
+    }
+}

@@ -1,0 +1,7 @@
+//! What goes wrong around a server, and what it does then (`docs/deployment.md#what-can-go-wrong`).
+
+mod clocks;
+mod starts;
+mod stops;
+mod storage;
+mod waits;
