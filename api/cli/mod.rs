@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod config;
 mod error;
 mod health;
@@ -54,6 +55,8 @@ enum Command {
     Health,
     /// Import accounts from a CSV file, without the API.
     Import(import::ImportArguments),
+    /// Copy the embedded database, while it is in use, and its keys into a new folder.
+    Backup(backup::BackupArguments),
     /// Look at what mail says, and try the way that it leaves by.
     #[command(subcommand)]
     Mail(mail::MailCommand),
@@ -83,6 +86,7 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
         Command::Config(arguments) => config::run(&arguments),
         Command::Health => health::run(&Config::load()?),
         Command::Import(arguments) => import::run(&arguments, &open_state()?),
+        Command::Backup(arguments) => backup::run(&arguments, &open_state()?),
         Command::Mail(command) => mail::run(&command, &Config::load()?),
         Command::Operator(command) => operator::run(command, &open_state()?),
     }

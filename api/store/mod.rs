@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audit_events;
 mod backend;
+pub mod backup;
 pub mod connection;
 pub mod generated_addresses;
 pub mod group_members;

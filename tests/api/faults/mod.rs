@@ -1,5 +1,6 @@
 //! What goes wrong around a server, and what it does then (`docs/deployment.md#what-can-go-wrong`).
 
+mod backups;
 mod clocks;
 mod starts;
 mod stops;
