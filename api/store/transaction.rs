@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// Runs `work` in one write transaction: committed if it succeeds, undone if it does not.
 ///
 /// On SQLite it begins `IMMEDIATE`, so that a transaction which reads first never finds, when it
-/// writes, that another was faster. On PostgreSQL it begins with the bounds of [`BOUNDS`]. Within a
+/// writes, that another was faster. On PostgreSQL it begins with bounds that the database keeps. Within a
 /// transaction it opens a savepoint.
 pub fn transaction<T>(
     connection: &mut Connection,
