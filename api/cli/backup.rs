@@ -26,7 +26,8 @@ pub fn run(arguments: &BackupArguments, state: &State) -> Result<(), CommandErro
     let output = &arguments.output;
     let failed = |error| CommandError::file(output.display(), error);
     if output.exists() {
-        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+        let taken = "is there already: name a folder that is not";
+        return Err(CommandError::Usage(format!("{} {taken}", output.display())));
     }
     // Whole or not at all: a back-up that was cut short has another name.
     let draft = with_suffix(output, ".unfinished");

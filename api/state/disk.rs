@@ -29,8 +29,9 @@ pub(super) fn require_room(database: &DatabaseUrl) -> Result<()> {
 }
 
 fn require_room_for(path: &str, room: u64) -> Result<()> {
-    access(path, Access::WRITE_OK).map_err(Error::unavailable)?;
-    let disk = statvfs(path).map_err(Error::unavailable)?;
+    let failed = |error| Error::unavailable(format!("{path}: {error}"));
+    access(path, Access::WRITE_OK).map_err(failed)?;
+    let disk = statvfs(path).map_err(failed)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     if free < room {
         return Err(Error::unavailable(format!(

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use super::Connection;
+use super::pool::make_private;
 use crate::error::{Code, Error, Result};
 
 /// Copies the embedded database into a new file: whole, as of one moment, while others go on writing
@@ -14,6 +15,8 @@ use crate::error::{Code, Error, Result};
 pub fn copy_into(connection: &mut Connection, path: &str) -> Result<()> {
     match connection {
         Connection::Sqlite(sqlite) => {
+            // SQLite fills an empty file, and would make its own readable by others.
+            make_private(path);
             diesel::sql_query("VACUUM INTO ?")
                 .bind::<Text, _>(path)
                 .execute(sqlite)?;

@@ -301,7 +301,7 @@ fn with_limits(url: &str) -> String {
 /// Makes the file of a new database, for its owner only; SQLite gives the files beside it the same rights.
 /// What keeps it from being made, SQLite tells. One that exists is not opened here: closing it would let go
 /// of the locks that this process has on it.
-fn make_private(path: &str) {
+pub(super) fn make_private(path: &str) {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

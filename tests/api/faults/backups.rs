@@ -27,13 +27,17 @@ fn a_back_up_under_load_is_whole_and_everybody_in_it_signs_in() {
         let arguments = ["backup", "--output", output.to_str().expect("a path")];
         printed(&installation.run(&arguments));
         let again = refused(&installation.run(&arguments));
-        assert!(again.contains("back-up"), "{again}");
+        assert!(again.contains("back-up is there already"), "{again}");
         process.kill();
-        let kept: Vec<_> = std::fs::read_dir(&output)
+        let mut kept: Vec<_> = std::fs::read_dir(&output)
             .expect("no folder")
-            .map(|entry| entry.expect("an entry").file_name())
+            .map(|entry| mode_of(&entry.expect("an entry").path()))
             .collect();
-        assert_eq!(kept.len(), 3, "{kept:?}");
+        kept.sort();
+        let private =
+            ["rollcall.sqlite", "sealing.key", "signing.pem"].map(|name| (name.to_owned(), 0o600));
+        assert_eq!(kept, private);
+        assert_eq!(mode_of(&output).1, 0o700);
 
         let restored = installation.start_in("back-up");
         school.finished(&restored, &running).await;
@@ -64,6 +68,14 @@ fn a_back_up_under_load_is_whole_and_everybody_in_it_signs_in() {
             "first.17@pupils.example"
         );
     });
+}
+
+/// The name of a file, and what its owner and others may do with it.
+fn mode_of(path: &std::path::Path) -> (String, u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let name = path.file_name().expect("a name").to_string_lossy();
+    let mode = path.metadata().expect("no file").permissions().mode();
+    (name.into_owned(), mode & 0o777)
 }
 
 #[test]
