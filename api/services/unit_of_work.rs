@@ -225,14 +225,16 @@ impl<'a> UnitOfWork<'a> {
     /// Runs `work` as [`UnitOfWork::transaction`] does, and undoes it without an error where it says so.
     ///
     /// # Errors
-    /// The work's own.
+    /// The work's own; `unavailable` where the deadline of the request has passed.
     pub fn attempt<K, U>(
         &mut self,
         work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<Attempt<K, U>>,
     ) -> Result<Attempt<K, U>> {
         let (services, context) = (self.services, self.context);
         store::attempt(self.connection, |connection| {
-            work(&mut UnitOfWork::new(connection, services, context))
+            let came_to = work(&mut UnitOfWork::new(connection, services, context))?;
+            context.require_time_left()?;
+            Ok(came_to)
         })
     }
 

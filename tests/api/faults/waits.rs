@@ -7,7 +7,8 @@ use diesel::{Connection as _, PgConnection};
 use reqwest::multipart::Part;
 use rollcall::error::{Error, Result};
 use rollcall::services::context::RequestContext;
-use rollcall::store::{Connection, transaction};
+use rollcall::services::unit_of_work::UnitOfWork;
+use rollcall::store::{Attempt, Connection, transaction};
 use serde_json::{Value, json};
 
 use crate::support::app::block_on;
@@ -147,15 +148,18 @@ both_databases!(a_request_that_took_too_long_has_done_nothing, |app| {
     let services = app.state.services.clone();
     let mut context = RequestContext::system(app.now());
     context.deadline = Some(Instant::now());
-    let late = services.run(&context, |tx| {
-        tx.transaction(|tx| {
-            let insert = "INSERT INTO generated_addresses (email, base, domain, number)
-                 VALUES ('late@x.org', 'late', 'x.org', 1)";
-            Ok(tx.connection.batch_execute(insert)?)
-        })
+    let insert = |tx: &mut UnitOfWork<'_>| -> Result<()> {
+        let insert = "INSERT INTO generated_addresses (email, base, domain, number)
+             VALUES ('late@x.org', 'late', 'x.org', 1)";
+        Ok(tx.connection.batch_execute(insert)?)
+    };
+    let whole = services.run(&context, |tx| tx.transaction(insert));
+    let attempted = services.run(&context, |tx| {
+        tx.attempt(|tx| Ok(Attempt::<(), ()>::Keep(insert(tx)?)))
     });
-    let told = late.unwrap_err();
-    assert!(matches!(told, Error::Unavailable(_)), "{told}");
+    for told in [whole.unwrap_err(), attempted.unwrap_err()] {
+        assert!(matches!(told, Error::Unavailable(_)), "{told}");
+    }
     let count = |connection: &mut Connection| -> i64 {
         use diesel::prelude::*;
         use rollcall::store::schema::generated_addresses;
