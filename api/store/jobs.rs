@@ -238,9 +238,12 @@ fn held(job: JobId, worker: WorkerId) -> _ {
         .filter(jobs::leased_by.eq(worker))
 }
 
-/// Frees every job of this kind, whoever holds it: for a process that is the only one to work here.
+/// Frees every leased job of this kind, whoever holds it: for a process that is the only one to work here.
 pub fn release_all(connection: &mut Connection, kind: JobKind) -> Result<usize> {
-    Ok(diesel::update(jobs::table.filter(jobs::kind.eq(kind)))
+    let leased = jobs::table
+        .filter(jobs::kind.eq(kind))
+        .filter(jobs::leased_by.is_not_null());
+    Ok(diesel::update(leased)
         .set((
             jobs::leased_by.eq(None::<WorkerId>),
             jobs::leased_until.eq(Timestamp::EPOCH),
