@@ -4,15 +4,12 @@
 use std::time::Duration;
 
 use rollcall::domain::audit::AuditAction;
-use rollcall::domain::events::JoinedBy;
 use rollcall::domain::ids::OrganizationId;
-use rollcall::domain::organization::{AccountType, JoinedVia, Role};
-use rollcall::services::admission::{self, Admission, SeatSource};
-use rollcall::services::unit_of_work::UnitOfWork;
 use rollcall::store::{accounts, organizations};
 use serde_json::{Value, json};
 
 use crate::support::app::block_on;
+use crate::support::locks::joining;
 use crate::support::people::{Organization, PASSWORD, Person, text};
 use crate::support::{App, ReceivedMail, TestResponse, both_databases};
 
@@ -787,19 +784,7 @@ where_mail_leaves!(
         );
         let jane = app.register_unverified("jane@x.org").await;
         app.advance(WEEK);
-        let account = app.account(&jane.id);
-        let organization = other.id.parse().unwrap();
-        let joins = move |tx: &mut UnitOfWork<'_>| {
-            let admission = Admission {
-                organization,
-                account_type: AccountType::Student,
-                role: Role::Member,
-                via: JoinedVia::OrganizationCode,
-                groups: Vec::new(),
-                seats: SeatSource::Free,
-            };
-            admission::admit(tx, &[(&account, JoinedBy::Founding)], &admission)
-        };
+        let joins = joining(app.account(&jane.id), &other.id);
         let head = admin(app, &school).await;
         let emails = json!(["ann@x.org", "jane@x.org"]);
         let body = json!({ "emails": emails, "account_type": "student" });

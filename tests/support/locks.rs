@@ -4,9 +4,13 @@ use std::time::{Duration, Instant};
 
 use diesel::RunQueryDsl as _;
 use diesel::sql_types::BigInt;
+use rollcall::domain::events::JoinedBy;
+use rollcall::domain::organization::{AccountType, JoinedVia, Role};
 use rollcall::error::Result;
+use rollcall::services::admission::{self, Admission, SeatSource};
 use rollcall::services::unit_of_work::{Services, UnitOfWork};
 use rollcall::store::Connection;
+use rollcall::store::accounts::Account;
 
 use super::{App, TestResponse};
 
@@ -46,6 +50,25 @@ impl App {
             .expect("the transaction panics")
             .expect("the transaction fails");
         answer
+    }
+}
+
+/// Has an account join an organization as a student, as a step of [`App::during`].
+pub fn joining(
+    account: Account,
+    organization: &str,
+) -> impl FnOnce(&mut UnitOfWork<'_>) -> Result<()> + Send + use<> {
+    let organization = organization.parse().expect("no organization");
+    move |tx| {
+        let admission = Admission {
+            organization,
+            account_type: AccountType::Student,
+            role: Role::Member,
+            via: JoinedVia::OrganizationCode,
+            groups: Vec::new(),
+            seats: SeatSource::Free,
+        };
+        admission::admit(tx, &[(&account, JoinedBy::Founding)], &admission)
     }
 }
 

@@ -1,13 +1,10 @@
 //! Removed, gone, deleted: what is left of a membership and of an account (`docs/members.md`).
 
-use rollcall::domain::events::JoinedBy;
-use rollcall::domain::organization::{AccountType, JoinedVia, Role};
-use rollcall::services::admission::{self, Admission, SeatSource};
-use rollcall::services::unit_of_work::UnitOfWork;
 use serde_json::json;
 
 use super::{actions_on, check_invariants, students};
 use crate::support::both_databases;
+use crate::support::locks::joining;
 use crate::support::people::{Organization, PASSWORD, text};
 
 both_databases!(a_removed_member_keeps_an_account_of_their_own, |app| {
@@ -204,19 +201,7 @@ both_databases!(
     |app| {
         let school = app.school().await;
         let jane = app.register("jane@x.example").await;
-        let account = app.account(&jane.id);
-        let organization = school.id.parse().unwrap();
-        let joins = move |tx: &mut UnitOfWork<'_>| {
-            let admission = Admission {
-                organization,
-                account_type: AccountType::Student,
-                role: Role::Member,
-                via: JoinedVia::OrganizationCode,
-                groups: Vec::new(),
-                seats: SeatSource::Free,
-            };
-            admission::admit(tx, &[(&account, JoinedBy::Founding)], &admission)
-        };
+        let joins = joining(app.account(&jane.id), &school.id);
         let deleted = app.during(joins, jane.delete("/v1/me"), |_| Ok(())).await;
         deleted.expect_status(204);
         let gone = school.admin.get(&school.path_of(&jane.id)).await;
