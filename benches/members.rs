@@ -104,6 +104,8 @@ impl<'a> School<'a> {
         let mut random = fastrand::Rng::with_seed(7);
         let mut people: Vec<Account> = Vec::with_capacity(size);
         let started = processor_time();
+        let sizes = [size / 10_000, size / 40, size / 2];
+        let groups = sizes.map(|members| group(&mut connection, bench.organization.id, members));
         for numbers in (0..size).collect::<Vec<_>>().chunks(1000) {
             let accounts: Vec<Account> = numbers
                 .iter()
@@ -112,7 +114,11 @@ impl<'a> School<'a> {
             let memberships: Vec<_> = numbers
                 .iter()
                 .zip(&accounts)
-                .map(|(number, account)| membership(*number, account, bench))
+                .map(|(number, account)| {
+                    let theirs = groups.iter().zip(sizes).filter(|(_, size)| number < size);
+                    let theirs: Vec<GroupId> = theirs.map(|(group, _)| *group).collect();
+                    membership(*number, account, bench).with_marks_of(&theirs)
+                })
                 .collect();
             transaction(&mut connection, |connection| {
                 accounts::insert_new(connection, &accounts)?;
@@ -126,10 +132,13 @@ impl<'a> School<'a> {
             "populated: {:.0} µs of this process for a member",
             time * 1e6 / size as f64
         );
-        let groups = [size / 10_000, size / 40, size / 2].map(|members| {
-            let members: Vec<_> = people.iter().take(members).map(|one| one.id).collect();
-            group(&mut connection, bench.organization.id, &members)
-        });
+        for (group, size) in groups.iter().zip(sizes) {
+            let members: Vec<_> = people.iter().take(size).map(|one| one.id).collect();
+            for some in members.chunks(1000) {
+                let place = (bench.organization.id, *group);
+                group_members::insert(&mut connection, place, some, GroupRole::Member).unwrap();
+            }
+        }
         let middle = |order: MemberOrder| {
             let mut positions: Vec<_> =
                 people.iter().map(|one| (key(order, one), one.id)).collect();
@@ -361,6 +370,61 @@ impl<'a> School<'a> {
                 ),
             ),
             case(
+                "group of half, search=mira",
+                MemberFilter {
+                    search: SearchWords::parse("mira"),
+                    ..half.clone()
+                },
+                &format!(
+                    "{} AND {}",
+                    in_group(self.groups[2], self.bench),
+                    like("mira")
+                ),
+            ),
+            case(
+                "group of half, search=example (all of it)",
+                MemberFilter {
+                    search: SearchWords::parse("example"),
+                    ..half.clone()
+                },
+                &format!(
+                    "{} AND {}",
+                    in_group(self.groups[2], self.bench),
+                    like("example")
+                ),
+            ),
+            case(
+                "group of half, teacher",
+                MemberFilter {
+                    group: half.group,
+                    ..staff.clone()
+                },
+                &format!(
+                    "{} AND m.account_type = 'teacher'",
+                    in_group(self.groups[2], self.bench)
+                ),
+            ),
+            case(
+                "group of 2.5 %, search=intake (nobody)",
+                MemberFilter {
+                    search: SearchWords::parse("intake"),
+                    ..some.clone()
+                },
+                &format!(
+                    "{} AND {}",
+                    in_group(self.groups[1], self.bench),
+                    like("intake")
+                ),
+            ),
+            case(
+                "teacher, search=intake (1.5 %)",
+                MemberFilter {
+                    search: SearchWords::parse("intake"),
+                    ..staff.clone()
+                },
+                &format!("m.account_type = 'teacher' AND {}", like("intake")),
+            ),
+            case(
                 "registered and active in the last half, search=mira",
                 MemberFilter {
                     registered_from: half_time,
@@ -503,11 +567,18 @@ fn plan_of_postgres(connection: &mut PgConnection, statement: &str) -> Vec<Strin
     } else {
         format!("({nulls})")
     };
-    let settings = if statement.contains("candidates") || statement.contains("ANY(ARRAY(") {
-        "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
-    } else {
-        ""
-    };
+    // As `store/planner.rs` has them.
+    let mut settings = String::new();
+    if statement.contains("number") || statement.contains("IS TRUE") {
+        settings.push_str(
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
+             SET LOCAL enable_mergejoin = off; SET LOCAL max_parallel_workers_per_gather = 0; \
+             SET LOCAL jit = off; ",
+        );
+    }
+    if statement.contains("IS TRUE") && !statement.contains("number") {
+        settings.push_str("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; ");
+    }
     connection
         .batch_execute(&format!(
             "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; {settings} PREPARE page AS {statement}"
@@ -603,12 +674,8 @@ fn membership(number: usize, account: &Account, bench: &Bench) -> Membership {
     membership
 }
 
-fn group(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    members: &[AccountId],
-) -> GroupId {
-    let name = format!("{} people", members.len());
+fn group(connection: &mut Connection, organization: OrganizationId, members: usize) -> GroupId {
+    let name = format!("{members} people");
     let group = Group {
         id: new_id::<GroupId>(),
         organization_id: organization,
@@ -619,10 +686,6 @@ fn group(
         created_at: rollcall::clock::Clock::system().now(),
     };
     assert!(groups::insert(connection, &group).unwrap());
-    for some in members.chunks(1000) {
-        let place = (organization, group.id);
-        group_members::insert(connection, place, some, GroupRole::Member).unwrap();
-    }
     group.id
 }
 

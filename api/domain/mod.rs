@@ -21,6 +21,7 @@ pub mod jobs;
 pub mod language;
 pub mod limits;
 pub mod mail;
+pub mod member_marks;
 pub mod members;
 pub mod organization;
 pub mod password;

@@ -54,7 +54,9 @@ pub fn admit(
     take_seats(tx, newcomers.len(), admission)?;
     let members: Vec<_> = newcomers
         .iter()
-        .map(|(account, _)| Membership::new(account, &terms(admission, tx)))
+        .map(|(account, _)| {
+            Membership::new(account, &terms(admission, tx)).with_marks_of(&admission.groups)
+        })
         .collect();
     if memberships::insert_all(tx.connection, &members)? != members.len() {
         return Err(Error::already_member());

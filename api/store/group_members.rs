@@ -68,7 +68,9 @@ pub fn insert(
         account_id: *account,
         role,
     };
-    let new: Vec<_> = accounts.iter().map(membership).collect();
+    let mut new: Vec<_> = accounts.iter().map(membership).collect();
+    // Each membership gets the group's marks: in one order, two that add the same people wait for each other.
+    new.sort_unstable_by_key(|new| new.account_id);
     let inserted: Vec<AccountId> = each_backend!(connection, c => diesel::insert_into(group_memberships::table)
         .values(&new)
         .on_conflict_do_nothing()

@@ -8,6 +8,7 @@ use super::backend::each_backend;
 use super::schema::{group_memberships, groups, import_groups};
 use super::{Connection, Page};
 use crate::domain::ids::{AccountId, GroupId, ImportId, OrganizationId};
+use crate::domain::member_marks::marks_of_group;
 use crate::domain::organization::GroupRole;
 use crate::domain::search_key::SearchWords;
 use crate::domain::timestamp::Timestamp;
@@ -31,7 +32,7 @@ pub struct Group {
 /// Adds a group; `false`, and nothing changed, where its name is taken in the organization.
 pub fn insert(connection: &mut Connection, group: &Group) -> Result<bool> {
     let inserted = each_backend!(connection, c => diesel::insert_into(groups::table)
-        .values(group)
+        .values((group, groups::marks.eq(marks_of_group(group.id))))
         .on_conflict((groups::organization_id, groups::name_key))
         .do_nothing()
         .execute(c))?;

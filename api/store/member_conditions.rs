@@ -1,33 +1,66 @@
-//! What a filter asks of a membership, one condition for each of its fields.
+//! What a filter asks of a membership: of its bits first, and of what they stand for where they do not tell.
 
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use super::member_filter::MemberFilter;
 use super::member_order::Condition;
 use super::schema::{group_memberships, memberships};
 use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::member_marks::{Traits, marks_of_words};
 use crate::domain::organization::GroupRole;
 use crate::domain::search_key::SearchWords;
 
-/// What is asked of a membership itself.
-pub fn of_membership(filter: &MemberFilter) -> Vec<Condition> {
+diesel::infix_operator!(BitAnd, " & ", BigInt);
+
+/// What is asked of a membership's bits: the whole of its account type, role, status and account, and marks of
+/// the group and of the words.
+pub fn of_bits(filter: &MemberFilter) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
+    let traits = traits(filter);
+    if traits != Traits::default() {
+        let bits = BitAnd::new(memberships::traits, traits.asked.into_sql::<BigInt>());
+        conditions.push(Box::new(bits.eq(traits.set)));
+    }
+    let words = filter.words();
+    let marks = words
+        .iter()
+        .map(marks_of_words)
+        .fold(0, |all, of_one| all | of_one);
+    if marks != 0 {
+        let bits = BitAnd::new(memberships::word_marks, marks.into_sql::<BigInt>());
+        conditions.push(Box::new(bits.eq(marks)));
+    }
+    conditions
+}
+
+fn traits(filter: &MemberFilter) -> Traits {
+    let mut traits = Traits::default();
     if let Some(account_type) = filter.account_type {
-        conditions.push(Box::new(memberships::account_type.eq(account_type)));
+        traits = traits.with_account_type(account_type);
     }
     if let Some(role) = filter.role {
-        conditions.push(Box::new(memberships::role.eq(role)));
+        traits = traits.with_role(role);
     }
     if let Some(status) = filter.status {
-        conditions.push(Box::new(memberships::status.eq(status)));
+        traits = traits.with_status(status);
     }
     if let Some(is_managed) = filter.managed {
-        conditions.push(Box::new(memberships::managed.eq(is_managed)));
+        traits = traits.with_managed(is_managed);
     }
     if let Some(is_verified) = filter.email_verified {
-        conditions.push(Box::new(memberships::email_verified.eq(is_verified)));
+        traits = traits.with_email_verified(is_verified);
     }
+    if let Some(group) = filter.group {
+        traits = traits.with_group(group);
+    }
+    traits
+}
+
+/// What is asked of a membership's search key.
+pub fn of_key(filter: &MemberFilter) -> Vec<Condition> {
+    let mut conditions: Vec<Condition> = Vec::new();
     if let Some(domain) = &filter.email_domain {
         // A key ends with the canonical address, and a domain has no wildcard.
         conditions.push(Box::new(
@@ -48,9 +81,13 @@ pub fn of_groups(organization: OrganizationId, filter: &MemberFilter) -> Vec<Con
             .filter(group_memberships::organization_id.eq(organization))
             .filter(group_memberships::group_id.eq(group))
             .filter(group_memberships::account_id.eq(memberships::account_id));
+        // With an offset, PostgreSQL does not read the whole group first: few are asked about.
         conditions.push(match filter.group_role {
-            None => Box::new(exists(place)),
-            Some(role) => Box::new(exists(place.filter(group_memberships::role.eq(role)))),
+            None => Box::new(exists(place.limit(1).offset(0))),
+            Some(role) => {
+                let as_such = place.filter(group_memberships::role.eq(role));
+                Box::new(exists(as_such.limit(1).offset(0)))
+            }
         });
     }
     if let Some(manager) = filter.managed_by {

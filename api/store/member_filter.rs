@@ -27,3 +27,12 @@ pub struct MemberFilter {
     /// Only people in a group that this account manages.
     pub managed_by: Option<AccountId>,
 }
+
+impl MemberFilter {
+    /// The words that a member's search key has to have, those of the domain among them.
+    pub fn words(&self) -> Vec<SearchWords> {
+        let domain = self.email_domain.as_ref();
+        let domain = domain.and_then(|domain| SearchWords::parse(&format!("@{domain}")));
+        self.search.iter().cloned().chain(domain).collect()
+    }
+}

@@ -8,6 +8,7 @@ use super::Connection;
 use super::schema::memberships;
 use crate::domain::grams::Grams;
 use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::member_marks::marks_of_key;
 use crate::error::Result;
 
 /// The number of entries in one statement: SQLite takes at most 32,766 values.
@@ -28,10 +29,11 @@ pub fn write(connection: &mut Connection, entries: &mut [(i64, Grams)]) -> Resul
 
 /// Writes what an account's memberships are found by, where its search key has changed.
 pub fn write_anew(connection: &mut Connection, account: AccountId, key: &str) -> Result<()> {
-    let memberships: Vec<(i64, OrganizationId)> = memberships::table
-        .filter(memberships::account_id.eq(account))
-        .select((memberships::number, memberships::organization_id))
-        .load(connection)?;
+    let theirs = memberships::table.filter(memberships::account_id.eq(account));
+    let memberships: Vec<(i64, OrganizationId)> = diesel::update(theirs)
+        .set(memberships::word_marks.eq(marks_of_key(key)))
+        .returning((memberships::number, memberships::organization_id))
+        .get_results(connection)?;
     let mut entries: Vec<_> = memberships
         .into_iter()
         .map(|(number, organization)| (number, Grams::of_key(organization, key)))

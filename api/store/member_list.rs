@@ -10,17 +10,17 @@ use diesel::sql_types::BigInt;
 use super::Connection;
 use super::accounts::Account;
 use super::connection::MultiBackend;
-use super::member_candidates::{Candidates, forbid_whole_tables};
-use super::member_conditions::{managed_groups, of_groups, of_membership};
+use super::member_candidates::Candidates;
+use super::member_conditions::{managed_groups, of_bits, of_groups, of_key};
 pub use super::member_filter::MemberFilter;
 use super::member_order::{self as order, Condition, MemberQuery};
 use super::memberships::Membership;
+use super::planner::{by_indexes, forbid_sorting};
 use super::row_value::Unindexed;
 use super::schema::{accounts, group_memberships, memberships};
 use super::sql_types::Id;
-use super::transaction::transaction;
 use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::members::{MemberPosition, MemberSort};
+use crate::domain::members::{Direction, MemberOrder, MemberPosition, MemberSort};
 use crate::error::Result;
 
 /// A member, as lists show them: the account and its membership.
@@ -42,6 +42,9 @@ pub struct MemberPage {
 
 /// How many members of an order are looked at before candidates are asked for: some hundred microseconds.
 const FIRST_MEMBERS: i64 = 2_000;
+
+/// How many of these have a word that many have.
+const MANY_OF_FIRST: i64 = 30;
 
 /// A page of an organization's members.
 ///
@@ -87,18 +90,18 @@ impl PageRequest<'_> {
         if i64::try_from(found.len()) == Ok(self.page.limit) || self.has_no_more(connection)? {
             return Ok(found);
         }
-        match self.among_few(connection)? {
-            Some(chosen) => Ok(chosen),
-            None => self.in_order(connection),
-        }
+        by_indexes(connection, |connection| {
+            if let Some(chosen) = self.among_few(connection)? {
+                return Ok(chosen);
+            }
+            forbid_sorting(connection)?;
+            self.in_order(connection)
+        })
     }
 
     /// The page, read in the order for as long as it takes.
     fn in_order(self, connection: &mut Connection) -> Result<Vec<AccountId>> {
-        let mut query = self.all();
-        for condition in self.conditions() {
-            query = query.filter(Unindexed(condition));
-        }
+        let query = self.all().filter(Unindexed(self.conditions()));
         Ok(query.limit(self.page.limit).load(connection)?)
     }
 
@@ -106,7 +109,7 @@ impl PageRequest<'_> {
     fn among_first(self, connection: &mut Connection) -> Result<Vec<AccountId>> {
         let query = AmongFirst {
             first: self.all().select(listed()).limit(self.looked_at()),
-            conditions: self.conditions().into_iter().map(Unindexed).collect(),
+            conditions: Unindexed(self.conditions()),
             order: self.page.order,
             limit: self.page.limit,
         };
@@ -127,56 +130,78 @@ impl PageRequest<'_> {
     /// The organization's members in the order, behind the page before, within the bounds that the filter sets to
     /// the order itself.
     fn all(self) -> MemberQuery {
-        let mut query = memberships::table
+        let MemberPage { order, after, .. } = self.page;
+        let query = memberships::table
             .select(memberships::account_id)
             .filter(memberships::organization_id.eq(self.organization))
             .into_boxed();
-        for bound in order::bounds(self.filter, self.page.order.by) {
-            query = query.filter(bound);
-        }
-        if let Some(position) = &self.page.after {
-            query = query.filter(order::behind(position, self.page.order.direction));
-        }
-        order::ordered(query, self.page.order)
+        let query = order::within(query, self.filter, *order, after.as_ref());
+        order::ordered(query, *order)
     }
 
     /// The page, chosen among the candidates of a condition that leaves few.
     fn among_few(self, connection: &mut Connection) -> Result<Option<Vec<AccountId>>> {
-        match connection {
-            Connection::Sqlite(_) => self.chosen(connection),
-            Connection::Postgres(_) => transaction(connection, |connection| {
-                forbid_whole_tables(connection)?;
-                self.chosen(connection)
-            }),
+        let mut filter = self.filter.clone();
+        if self.have_many_the_words(connection)? {
+            filter.search = None;
+            filter.email_domain = None;
         }
-    }
-
-    fn chosen(self, connection: &mut Connection) -> Result<Option<Vec<AccountId>>> {
-        let few = Candidates::few(connection, self.organization, self.filter)?;
+        let few = Candidates::few(connection, self.organization, &filter)?;
         let Some(candidates) = few else {
             return Ok(None);
         };
-        let is_here: Condition = Box::new(memberships::organization_id.eq(self.organization));
-        let mut query = memberships::table
+        let mut conditions = self.conditions();
+        conditions.push(Box::new(memberships::organization_id.eq(self.organization)));
+        let MemberSort { by, direction } = self.page.order;
+        conditions.extend(order::bounds(self.filter, by));
+        let after = self.page.after.as_ref();
+        conditions.extend(after.map(|position| order::behind(position, direction)));
+        let query = memberships::table
             .select(memberships::account_id)
             .filter(candidates)
-            .filter(Unindexed(is_here))
+            .filter(Unindexed(conditions))
             .into_boxed();
-        let MemberSort { by, direction } = self.page.order;
-        let behind = self.page.after.as_ref();
-        let behind = behind.map(|position| order::behind(position, direction));
-        let bounds = order::bounds(self.filter, by);
-        for condition in self.conditions().into_iter().chain(bounds).chain(behind) {
-            query = query.filter(Unindexed(condition));
-        }
         let query = order::sorted(query, self.page.order).limit(self.page.limit);
         Ok(Some(query.load(connection)?))
     }
 
-    /// What a member has to be, except for the bounds of the order.
+    /// Whether so many have the words that an index would only tell that they are many, after reading long lists:
+    /// of the first members of another order, more have them than of whom few do.
+    fn have_many_the_words(self, connection: &mut Connection) -> Result<bool> {
+        let filter = MemberFilter {
+            search: self.filter.search.clone(),
+            email_domain: self.filter.email_domain.clone(),
+            ..MemberFilter::default()
+        };
+        let by = match self.page.order.by {
+            MemberOrder::Name => MemberOrder::Registered,
+            MemberOrder::Registered | MemberOrder::LastActive => MemberOrder::Name,
+        };
+        let page = MemberPage {
+            order: MemberSort {
+                by,
+                direction: Direction::Ascending,
+            },
+            after: None,
+            limit: MANY_OF_FIRST,
+        };
+        let others = PageRequest {
+            filter: &filter,
+            page: &page,
+            ..self
+        };
+        if others.conditions().is_empty() {
+            return Ok(false);
+        }
+        let found = others.among_first(connection)?;
+        Ok(i64::try_from(found.len()) == Ok(MANY_OF_FIRST))
+    }
+
+    /// What a member has to be, except for the bounds of the order: first what is told at once.
     fn conditions(self) -> Vec<Condition> {
-        let mut conditions = of_membership(self.filter);
+        let mut conditions = of_bits(self.filter);
         conditions.extend(order::other_bounds(self.filter, self.page.order.by));
+        conditions.extend(of_key(self.filter));
         conditions.extend(of_groups(self.organization, self.filter));
         conditions
     }
@@ -204,11 +229,8 @@ fn listed() -> _ {
     (
         memberships::account_id,
         memberships::search_key,
-        memberships::account_type,
-        memberships::role,
-        memberships::status,
-        memberships::managed,
-        memberships::email_verified,
+        memberships::traits,
+        memberships::word_marks,
         memberships::registered_at,
         memberships::last_active_at,
     )
@@ -218,7 +240,7 @@ fn listed() -> _ {
 /// diesel's own queries cannot say.
 struct AmongFirst {
     first: ListedQuery,
-    conditions: Vec<Unindexed>,
+    conditions: Unindexed,
     order: MemberSort,
     limit: i64,
 }
@@ -229,11 +251,8 @@ impl QueryFragment<MultiBackend> for AmongFirst {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         out.push_sql("SELECT memberships.account_id FROM (");
         QueryFragment::<MultiBackend>::walk_ast(&self.first, out.reborrow())?;
-        out.push_sql(") AS memberships WHERE true");
-        for condition in &self.conditions {
-            out.push_sql(" AND ");
-            condition.walk_ast(out.reborrow())?;
-        }
+        out.push_sql(") AS memberships WHERE ");
+        self.conditions.walk_ast(out.reborrow())?;
         out.push_sql(" ORDER BY ");
         out.push_sql(order::terms(self.order));
         out.push_sql(" LIMIT ");

@@ -12,6 +12,7 @@ use super::schema::memberships;
 use super::sql_types::Id;
 use crate::domain::members::Direction::{self, Ascending, Descending};
 use crate::domain::members::{MemberKey, MemberOrder, MemberPosition, MemberSort};
+use crate::domain::timestamp::Timestamp;
 
 /// A condition on a membership.
 pub type Condition = Box<dyn BoxableExpression<memberships::table, MultiBackend, SqlType = Bool>>;
@@ -103,38 +104,88 @@ pub fn sorted(query: MemberQuery, MemberSort { by, direction }: MemberSort) -> M
     }
 }
 
+/// A bound of a time.
+struct Bound {
+    /// The order that it is a stretch of.
+    of: MemberOrder,
+    /// In which direction the stretch begins with it.
+    begins: Direction,
+    at: Timestamp,
+    condition: Condition,
+}
+
+impl Bound {
+    /// Whether all of its stretch is behind a position, else the position is in it: one of the two says it all. Of
+    /// both, SQLite would find neither by the index.
+    fn is_behind(&self, position: &MemberPosition) -> bool {
+        match (&position.key, self.begins) {
+            (MemberKey::Name(_), _) => false,
+            (MemberKey::Registered(at) | MemberKey::LastActive(at), Ascending) => self.at > *at,
+            (MemberKey::Registered(at) | MemberKey::LastActive(at), Descending) => self.at <= *at,
+        }
+    }
+}
+
+/// Within the bounds that the filter sets to the order itself, and behind a position.
+pub fn within(
+    mut query: MemberQuery,
+    filter: &MemberFilter,
+    MemberSort { by, direction }: MemberSort,
+    mut after: Option<&MemberPosition>,
+) -> MemberQuery {
+    for bound in times(filter).into_iter().filter(|bound| bound.of == by) {
+        let begin = after.filter(|_| bound.begins == direction);
+        if begin.is_some_and(|position| !bound.is_behind(position)) {
+            continue;
+        }
+        if begin.is_some() {
+            after = None;
+        }
+        query = query.filter(bound.condition);
+    }
+    match after {
+        Some(position) => query.filter(behind(position, direction)),
+        None => query,
+    }
+}
+
 /// The bounds of the time that an order is of.
 pub fn bounds(filter: &MemberFilter, by: MemberOrder) -> impl Iterator<Item = Condition> {
-    times(filter)
-        .into_iter()
-        .filter_map(move |(of, bound)| (of == by).then_some(bound))
+    let bounds = times(filter).into_iter();
+    bounds.filter_map(move |bound| (bound.of == by).then_some(bound.condition))
 }
 
 /// The bounds of times that an order is not of.
 pub fn other_bounds(filter: &MemberFilter, by: MemberOrder) -> impl Iterator<Item = Condition> {
-    times(filter)
-        .into_iter()
-        .filter_map(move |(of, bound)| (of != by).then_some(bound))
+    let bounds = times(filter).into_iter();
+    bounds.filter_map(move |bound| (bound.of != by).then_some(bound.condition))
 }
 
-/// The bounds of times, each with the order that it is a stretch of.
-fn times(filter: &MemberFilter) -> Vec<(MemberOrder, Condition)> {
-    let mut bounds: Vec<(MemberOrder, Condition)> = Vec::new();
+fn times(filter: &MemberFilter) -> Vec<Bound> {
+    let mut bounds = Vec::new();
+    let mut push = |of, begins, at, condition| {
+        bounds.push(Bound {
+            of,
+            begins,
+            at,
+            condition,
+        });
+    };
     if let Some(from) = filter.registered_from {
-        let bound = memberships::registered_at.ge(from);
-        bounds.push((MemberOrder::Registered, Box::new(bound)));
+        let condition: Condition = Box::new(memberships::registered_at.ge(from));
+        push(MemberOrder::Registered, Ascending, from, condition);
     }
     if let Some(to) = filter.registered_to {
-        let bound = memberships::registered_at.lt(to);
-        bounds.push((MemberOrder::Registered, Box::new(bound)));
+        let condition: Condition = Box::new(memberships::registered_at.lt(to));
+        push(MemberOrder::Registered, Descending, to, condition);
     }
     if let Some(from) = filter.active_from {
-        let bound = memberships::last_active_at.ge(from);
-        bounds.push((MemberOrder::LastActive, Box::new(bound)));
+        let condition: Condition = Box::new(memberships::last_active_at.ge(from));
+        push(MemberOrder::LastActive, Ascending, from, condition);
     }
     if let Some(to) = filter.active_to {
-        let bound = memberships::last_active_at.lt(to);
-        bounds.push((MemberOrder::LastActive, Box::new(bound)));
+        let condition: Condition = Box::new(memberships::last_active_at.lt(to));
+        push(MemberOrder::LastActive, Descending, to, condition);
     }
     bounds
 }

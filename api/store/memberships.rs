@@ -10,7 +10,8 @@ use super::backend::each_backend;
 use super::member_grams;
 use super::schema::{memberships, organizations};
 use crate::domain::grams::Grams;
-use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::member_marks::{Traits, marks_of_group, marks_of_key};
 use crate::domain::members::{MemberKey, MemberOrder};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
@@ -33,6 +34,8 @@ pub struct Membership {
     email_verified: bool,
     registered_at: Timestamp,
     last_active_at: Timestamp,
+    word_marks: i64,
+    traits: i64,
 }
 
 /// The terms on which an account becomes a member.
@@ -61,6 +64,31 @@ impl Membership {
             email_verified: account.email_verified_at.is_some(),
             registered_at: account.created_at,
             last_active_at: account.last_active_at,
+            word_marks: marks_of_key(account.search_key()),
+            traits: 0,
+        }
+    }
+
+    /// With the marks of these groups, to be written with it before its places in them.
+    pub fn with_marks_of(self, groups: &[GroupId]) -> Self {
+        let marks = groups.iter().copied().map(marks_of_group);
+        Self {
+            traits: marks.fold(self.traits, |traits, marks| traits | marks),
+            ..self
+        }
+    }
+
+    /// With its traits as it is now.
+    fn with_traits(&self) -> Self {
+        let traits = Traits::default()
+            .with_account_type(self.account_type)
+            .with_role(self.role)
+            .with_status(self.status)
+            .with_managed(self.managed)
+            .with_email_verified(self.email_verified);
+        Self {
+            traits: self.traits | traits.set,
+            ..self.clone()
         }
     }
 
@@ -98,8 +126,9 @@ impl Membership {
 
 /// Adds memberships; tells how many were new, since who is a member already stays as they are.
 pub fn insert_all(connection: &mut Connection, new: &[Membership]) -> Result<usize> {
+    let new: Vec<_> = new.iter().map(Membership::with_traits).collect();
     let inserted: Vec<(i64, OrganizationId, AccountId)> = each_backend!(connection, c => diesel::insert_into(memberships::table)
-        .values(new)
+        .values(&new)
         .on_conflict_do_nothing()
         .returning((memberships::number, memberships::organization_id, memberships::account_id))
         .get_results(c))?;

@@ -43,6 +43,7 @@ pub mod organizations;
 pub mod page;
 pub mod pending_groups;
 pub mod pending_joins;
+mod planner;
 pub mod pool;
 pub mod rate_limits;
 pub mod removed_members;

@@ -104,10 +104,10 @@ where
     }
 }
 
-/// A condition that is asked of each row that another one has found: `(condition) IS TRUE` is the same and
-/// serves no index, so that the planner of neither database can prefer it.
+/// Conditions that are asked of each row that another one has found, one after the other: `(condition) IS TRUE`
+/// is the same and serves no index, so that the planner of neither database can prefer or reorder it.
 pub struct Unindexed(
-    pub Box<dyn BoxableExpression<memberships::table, MultiBackend, SqlType = Bool>>,
+    pub Vec<Box<dyn BoxableExpression<memberships::table, MultiBackend, SqlType = Bool>>>,
 );
 
 impl Expression for Unindexed {
@@ -128,9 +128,17 @@ impl SelectableExpression<memberships::table> for Unindexed {}
 
 impl QueryFragment<MultiBackend> for Unindexed {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql("(");
-        self.0.walk_ast(out.reborrow())?;
-        out.push_sql(") IS TRUE");
+        let Some((first, others)) = self.0.split_first() else {
+            out.push_sql("true");
+            return Ok(());
+        };
+        out.push_sql("((");
+        first.walk_ast(out.reborrow())?;
+        for condition in others {
+            out.push_sql(") AND (");
+            condition.walk_ast(out.reborrow())?;
+        }
+        out.push_sql(")) IS TRUE");
         Ok(())
     }
 }

@@ -84,6 +84,8 @@ table! {
         email_verified -> Bool,
         registered_at -> UtcTimestamp,
         last_active_at -> UtcTimestamp,
+        word_marks -> BigInt,
+        traits -> BigInt,
     }
 }
 
@@ -112,6 +114,7 @@ table! {
         search_key -> Text,
         description -> Nullable<Text>,
         created_at -> UtcTimestamp,
+        marks -> BigInt,
     }
 }
 

@@ -39,7 +39,7 @@ fn names(connection: &mut Connection, sql: &str) -> Vec<String> {
 fn tables(connection: &mut Connection) -> Tables {
     let sql = match connection {
         Connection::Sqlite(_) => {
-            "SELECT m.name || '.' || c.name AS name FROM sqlite_master m, pragma_table_info(m.name) c \
+            "SELECT m.name || '.' || c.name AS name FROM sqlite_master m, pragma_table_xinfo(m.name) c \
              WHERE m.type = 'table' AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\' \
              AND m.name NOT LIKE 'member_grams%'"
         }

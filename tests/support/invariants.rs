@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use diesel::prelude::*;
 use rollcall::crypto::password_hash::{HashCost, HashMemory, Verdict, verify};
 use rollcall::domain::audit::AuditAction;
-use rollcall::domain::ids::{AccountId, ImportId, OrganizationId};
+use rollcall::domain::ids::{AccountId, GroupId, ImportId, OrganizationId};
 use rollcall::domain::imports::{ImportStatus, RowOutcome};
+use rollcall::domain::member_marks::{Traits, marks_of_key};
+use rollcall::domain::organization::{AccountType, MembershipStatus, Role};
 use rollcall::domain::password::Password;
 use rollcall::store::pool::Pooled;
 use rollcall::store::schema::{
@@ -380,6 +382,65 @@ pub fn check_members(pool: &Pool) {
         let missing =
             format!("SELECT count(*) AS count FROM (SELECT {one} EXCEPT SELECT {other}) d");
         assert_eq!(count(&mut connection, &missing), 0, "{one} without {other}");
+    }
+    check_traits(&mut connection);
+    check_group_marks(&mut connection);
+}
+
+/// A member's bits tell what the columns tell.
+fn check_traits(connection: &mut Connection) {
+    type Row = (
+        AccountType,
+        Role,
+        MembershipStatus,
+        bool,
+        bool,
+        String,
+        i64,
+        i64,
+    );
+    let rows: Vec<Row> = memberships::table
+        .select((
+            memberships::account_type,
+            memberships::role,
+            memberships::status,
+            memberships::managed,
+            memberships::email_verified,
+            memberships::search_key,
+            memberships::word_marks,
+            memberships::traits,
+        ))
+        .load(connection)
+        .expect("no memberships");
+    for (account_type, role, status, managed, email_verified, key, word_marks, traits) in rows {
+        assert_eq!(word_marks, marks_of_key(&key), "{key}");
+        let are = |asked: Traits| traits & asked.asked == asked.set;
+        for one in AccountType::ALL {
+            let asked = Traits::default().with_account_type(*one);
+            assert_eq!(are(asked), *one == account_type, "{key}: {one}");
+        }
+        let others = Traits::default()
+            .with_role(role)
+            .with_status(status)
+            .with_managed(managed)
+            .with_email_verified(email_verified);
+        assert!(are(others), "{key}: {traits:x}");
+    }
+}
+
+/// Whoever is in a group has its marks.
+fn check_group_marks(connection: &mut Connection) {
+    let here = memberships::table.on(memberships::organization_id
+        .eq(group_memberships::organization_id)
+        .and(memberships::account_id.eq(group_memberships::account_id)));
+    let rows: Vec<(GroupId, i64)> = group_memberships::table
+        .inner_join(here)
+        .select((group_memberships::group_id, memberships::traits))
+        .load(connection)
+        .expect("no members of groups");
+    for (group, traits) in rows {
+        let asked = Traits::default().with_group(group);
+        assert_eq!(traits & asked.asked, asked.set, "{group}: {traits:x}");
     }
 }
 

@@ -83,21 +83,23 @@ CREATE TABLE memberships (
     email_verified boolean NOT NULL,
     registered_at timestamptz NOT NULL,
     last_active_at timestamptz NOT NULL,
+    -- Marks of the pairs of letters of the search key (api/domain/member_marks.rs).
+    word_marks bigint NOT NULL,
+    -- What lists filter by, a bit each, above the marks of groups in the lower 48 bits. Triggers keep it.
+    traits bigint NOT NULL,
     UNIQUE (organization_id, account_id)
 );
 CREATE INDEX memberships_account ON memberships (account_id);
 -- The three orders. What follows the account is what lists filter by: the index alone tells who is on a page.
+-- What has a fixed width comes first, so that PostgreSQL finds it at once.
 CREATE INDEX memberships_by_name ON memberships (
-    organization_id, search_key, account_id,
-    account_type, role, status, managed, email_verified, registered_at, last_active_at
+    organization_id, search_key, account_id, traits, word_marks, registered_at, last_active_at
 );
 CREATE INDEX memberships_by_registration ON memberships (
-    organization_id, registered_at, account_id,
-    search_key, account_type, role, status, managed, email_verified, last_active_at
+    organization_id, registered_at, account_id, traits, word_marks, last_active_at, search_key
 );
 CREATE INDEX memberships_by_activity ON memberships (
-    organization_id, last_active_at, account_id,
-    search_key, account_type, role, status, managed, email_verified, registered_at
+    organization_id, last_active_at, account_id, traits, word_marks, registered_at, search_key
 );
 -- Those who are few in most organizations.
 CREATE INDEX memberships_staff ON memberships (organization_id) WHERE account_type IN ('teacher', 'creator');
@@ -125,7 +127,9 @@ CREATE TABLE groups (
     -- Folded for search.
     search_key text NOT NULL,
     description text,
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    -- Two bits that its members have among their marks: one of the lower 24, one of the 24 above.
+    marks bigint NOT NULL
 );
 CREATE UNIQUE INDEX groups_name_key ON groups (organization_id, name_key);
 

@@ -1,2 +1,4 @@
+DROP FUNCTION group_members_marked CASCADE;
+DROP FUNCTION memberships_traits CASCADE;
 DROP FUNCTION accounts_repeated CASCADE;
 DROP TABLE member_grams;

@@ -32,3 +32,46 @@ CREATE TRIGGER accounts_repeated
 AFTER UPDATE OF search_key, created_at, last_active_at, email_verified_at, managed_by_organization_id
 ON accounts
 FOR EACH ROW EXECUTE FUNCTION accounts_repeated();
+
+-- The upper bits of a membership's traits follow what they tell of.
+CREATE FUNCTION memberships_traits() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.traits = (NEW.traits & 281474976710655) | (CAST(
+        CASE NEW.account_type
+            WHEN 'student' THEN 1 WHEN 'teacher' THEN 2 WHEN 'learner' THEN 4 WHEN 'creator' THEN 8 END
+        + CASE NEW.role WHEN 'admin' THEN 16 ELSE 0 END
+        + CASE NEW.status WHEN 'deactivated' THEN 32 ELSE 0 END
+        + CASE WHEN NEW.managed THEN 64 ELSE 0 END
+        + CASE WHEN NEW.email_verified THEN 128 ELSE 0 END
+        AS bigint) << 48);
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER memberships_traits
+BEFORE UPDATE OF account_type, role, status, managed, email_verified ON memberships
+FOR EACH ROW WHEN (OLD.account_type <> NEW.account_type OR OLD.role <> NEW.role OR OLD.status <> NEW.status
+    OR OLD.managed <> NEW.managed OR OLD.email_verified <> NEW.email_verified)
+EXECUTE FUNCTION memberships_traits();
+
+-- Whoever comes into a group gets its marks, where they were not written with the membership. Whoever leaves one
+-- keeps them until the next: a mark too many costs a look at the groups, one too few would hide a member.
+CREATE FUNCTION group_members_marked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- Of two groups at once, the second to come then sees the first.
+    PERFORM FROM memberships
+    WHERE organization_id = NEW.organization_id AND account_id = NEW.account_id
+    FOR NO KEY UPDATE;
+    UPDATE memberships
+    SET traits = (traits & ~281474976710655) | (
+        SELECT CAST(sum(DISTINCT g.marks & 16777215) + sum(DISTINCT g.marks & ~16777215) AS bigint)
+        FROM group_memberships m JOIN groups g ON g.id = m.group_id
+        WHERE m.organization_id = NEW.organization_id AND m.account_id = NEW.account_id
+    )
+    WHERE organization_id = NEW.organization_id AND account_id = NEW.account_id
+    AND traits & (SELECT marks FROM groups WHERE id = NEW.group_id)
+        <> (SELECT marks FROM groups WHERE id = NEW.group_id);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER group_members_marked AFTER INSERT ON group_memberships
+FOR EACH ROW EXECUTE FUNCTION group_members_marked();

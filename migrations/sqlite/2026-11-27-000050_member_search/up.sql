@@ -25,3 +25,37 @@ CREATE TRIGGER memberships_ended AFTER DELETE ON memberships
 BEGIN
     DELETE FROM member_grams WHERE rowid = OLD.number;
 END;
+
+-- The upper bits of a membership's traits follow what they tell of. (A generated column would keep an index from
+-- being all that a query reads.)
+CREATE TRIGGER memberships_traits
+AFTER UPDATE OF account_type, role, status, managed, email_verified ON memberships
+WHEN (OLD.account_type <> NEW.account_type OR OLD.role <> NEW.role OR OLD.status <> NEW.status
+    OR OLD.managed <> NEW.managed OR OLD.email_verified <> NEW.email_verified)
+BEGIN
+    UPDATE memberships
+    SET traits = (traits & 281474976710655) | ((
+        CASE NEW.account_type
+            WHEN 'student' THEN 1 WHEN 'teacher' THEN 2 WHEN 'learner' THEN 4 WHEN 'creator' THEN 8 END
+        + CASE NEW.role WHEN 'admin' THEN 16 ELSE 0 END
+        + CASE NEW.status WHEN 'deactivated' THEN 32 ELSE 0 END
+        + CASE WHEN NEW.managed THEN 64 ELSE 0 END
+        + CASE WHEN NEW.email_verified THEN 128 ELSE 0 END
+    ) << 48)
+    WHERE number = NEW.number;
+END;
+
+-- Whoever comes into a group gets its marks, where they were not written with the membership. Whoever leaves one
+-- keeps them until the next: a mark too many costs a look at the groups, one too few would hide a member.
+CREATE TRIGGER group_members_marked AFTER INSERT ON group_memberships
+BEGIN
+    UPDATE memberships
+    SET traits = (traits & ~281474976710655) | (
+        SELECT sum(DISTINCT g.marks & 16777215) + sum(DISTINCT g.marks & ~16777215)
+        FROM group_memberships m JOIN groups g ON g.id = m.group_id
+        WHERE m.organization_id = NEW.organization_id AND m.account_id = NEW.account_id
+    )
+    WHERE organization_id = NEW.organization_id AND account_id = NEW.account_id
+    AND traits & (SELECT marks FROM groups WHERE id = NEW.group_id)
+        <> (SELECT marks FROM groups WHERE id = NEW.group_id);
+END;

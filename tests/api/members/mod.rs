@@ -2,6 +2,7 @@
 
 mod bulk;
 mod export;
+mod filters;
 mod list;
 mod managed_line;
 mod offboarding;
