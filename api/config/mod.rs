@@ -34,16 +34,17 @@ use self::names::is_known;
 use self::reader::{EffectiveSetting, SettingsReader, refusal};
 use self::setting::{PREFIX, variable};
 use self::settings::{
-    AUDIT_DAYS, CONFIG_FILE, CORS_ORIGINS, DATA_DIR, DATABASE_CONNECTIONS, DATABASE_URL,
-    DATABASE_WAIT_SECONDS, HASH_THREADS, IMPORT_LEASE_SECONDS, IMPORT_WORKERS, KEEP_ALIVE_SECONDS,
-    LISTEN, LOG, LOG_FORMAT, LOGIN_DOMAIN, MAIL_FROM, MAIL_LEASE_SECONDS, MAIL_PER_MINUTE,
-    MAIL_WORKERS, ORGANIZATION_CREATION, PASSWORD_HASH, PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS,
+    AUDIT_DAYS, CONFIG_FILE, CORS_ORIGINS, DATA_DIR, DATABASE_CONNECTIONS,
+    DATABASE_PREPARED_STATEMENTS, DATABASE_URL, DATABASE_WAIT_SECONDS, HASH_THREADS,
+    IMPORT_LEASE_SECONDS, IMPORT_WORKERS, KEEP_ALIVE_SECONDS, LISTEN, LOG, LOG_FORMAT,
+    LOGIN_DOMAIN, MAIL_FROM, MAIL_LEASE_SECONDS, MAIL_PER_MINUTE, MAIL_WORKERS,
+    ORGANIZATION_CREATION, PASSWORD_HASH, PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS,
     SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL, STOP_DELAY_SECONDS, TRUSTED_PROXIES,
 };
 use self::source::Sources;
 use self::values::{is_local, origin_of};
 use crate::domain::client_address::{ProxyHeader, TrustedProxies};
-use crate::domain::database_url::DatabaseUrl;
+use crate::domain::database_url::{DatabaseUrl, PreparedStatements};
 use crate::domain::generated_address::LoginDomain;
 use crate::domain::hash_cost::HashCost;
 use crate::domain::limits::{Limit, Quotas};
@@ -58,6 +59,8 @@ pub struct Config {
     /// The embedded database, keys and mail.
     pub data_dir: PathBuf,
     pub database_url: DatabaseUrl,
+    /// How statements are prepared on PostgreSQL.
+    pub prepared_statements: PreparedStatements,
     /// The connections to the database at most, those of the workers included.
     pub database_connections: u32,
     /// How long a server goes on serving after SIGTERM.
@@ -203,6 +206,7 @@ impl Config {
             mail_lease: from.read(&MAIL_LEASE_SECONDS)?,
             database_connections: from.read_or(&DATABASE_CONNECTIONS, connections)?,
             database_wait: from.read(&DATABASE_WAIT_SECONDS)?,
+            prepared_statements: from.read(&DATABASE_PREPARED_STATEMENTS)?,
             audit_kept: from.read(&AUDIT_DAYS)?,
             hash_threads,
             password_hash: from.read(&PASSWORD_HASH)?,

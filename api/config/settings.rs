@@ -13,7 +13,7 @@ use super::values::{
     origins, parsed, seconds, seconds_or_none, web_url, word,
 };
 use crate::domain::client_address::{ProxyHeader, TrustedProxies};
-use crate::domain::database_url::DatabaseUrl;
+use crate::domain::database_url::{DatabaseUrl, PreparedStatements};
 use crate::domain::generated_address::LoginDomain;
 use crate::domain::hash_cost::HashCost;
 use crate::domain::limits::Limit;
@@ -90,6 +90,18 @@ settings! {
         default: Computed("SQLite in the file `rollcall.sqlite` of the data folder"),
         example: "postgres://rollcall:secret@db.example/rollcall",
         is_secret: true,
+    }
+
+    /// How statements are prepared on PostgreSQL. `named`: once for each connection; a pooler that gives each
+    /// transaction another one has to keep them apart (PgBouncer from version 1.21 on, with `max_prepared_statements`
+    /// above 0). `unnamed`: anew each time, which costs some time and goes through any pooler.
+    DATABASE_PREPARED_STATEMENTS: PreparedStatements {
+        name: "database_prepared_statements",
+        section: Server,
+        parse: word,
+        default: Fixed("named"),
+        example: "unnamed",
+        is_secret: false,
     }
 
     /// URL at which clients reach this API. It is the issuer of access tokens; with `https`, browsers are told to stay

@@ -1,4 +1,16 @@
-//! Which database, and where.
+//! Which database, and where, and how it is spoken to.
+
+use super::string_enum::string_enum;
+
+string_enum! {
+    /// How statements are prepared on PostgreSQL.
+    PreparedStatements {
+        /// Once for each connection, under a name: a pooler in between has to keep the names apart.
+        Named = "named",
+        /// Anew each time, without a name.
+        Unnamed = "unnamed",
+    }
+}
 
 /// Where the data is kept.
 #[derive(Clone, PartialEq, Eq)]

@@ -25,7 +25,7 @@ use crate::crypto::sealing::SealingKeys;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::limits::Limit;
 use crate::domain::timestamp::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::mail::sending::MailRoute;
 use crate::mail::transport::Transport;
 use crate::mail::{Links, Outbox};
@@ -33,6 +33,7 @@ use crate::services::context::RequestContext;
 use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::services::work_signal::WorkSignal;
 use crate::store::pool::TIMEOUT;
+use crate::store::pooler::{MIXED_UP, Pooling};
 use crate::store::{Pool, migrations};
 use crate::telemetry::Metrics;
 
@@ -101,8 +102,7 @@ impl State {
                 StartError::DatabaseFile { path, source }
             })?;
         }
-        let pool = Pool::open(&config.database_url, config.database_connections)
-            .map_err(StartError::Database)?;
+        let pool = open_pool(&config).map_err(StartError::Database)?;
         let applied = wait_for_database(config.database_wait, || migrate(&pool, clock.now()))
             .map_err(StartError::Database)?;
         if config.is_embedded() {
@@ -213,8 +213,22 @@ fn wait_for_database<T>(long: Duration, start: impl Fn() -> Result<T>) -> Result
     }
 }
 
+fn open_pool(config: &Config) -> Result<Pool> {
+    let (url, size) = (&config.database_url, config.database_connections);
+    Pool::open(url, size, config.prepared_statements)
+}
+
 fn migrate(pool: &Pool, now: Timestamp) -> Result<Vec<String>> {
+    require_separate_statements(pool)?;
     migrations::run(&mut *pool.get()?, now)
+}
+
+/// Refuses a pooler that mixes up prepared statements, before anything is asked through it.
+fn require_separate_statements(pool: &Pool) -> Result<()> {
+    match pool.pooling()? {
+        Pooling::None | Pooling::ByTransaction => Ok(()),
+        Pooling::MixedUp => Err(Error::refused(Code::Unavailable, MIXED_UP)),
+    }
 }
 
 struct Keys {

@@ -45,6 +45,7 @@ pub mod pending_groups;
 pub mod pending_joins;
 mod planner;
 pub mod pool;
+pub mod pooler;
 pub mod rate_limits;
 pub mod removed_members;
 mod row_value;
@@ -92,6 +93,7 @@ impl From<Diesel> for Error {
             {
                 Self::unavailable(error)
             }
+            ref mixed_up if pooler::is_mix_up(mixed_up) => Self::unavailable(error),
             other => Self::internal(other),
         }
     }

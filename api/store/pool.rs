@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
+use diesel::connection::{CacheSize, Instrumentation, InstrumentationEvent, SimpleConnection};
 use diesel::r2d2::{self, R2D2Connection as _};
 use diesel::result::{DatabaseErrorKind, Error as Diesel};
 use diesel::{Connection as _, PgConnection, SqliteConnection};
 
 use super::Connection;
+use super::pooler::{self, MixUps, Pooling, is_mix_up};
 use super::transaction::bound_session;
-pub use crate::domain::database_url::DatabaseUrl;
+pub use crate::domain::database_url::{DatabaseUrl, PreparedStatements};
 use crate::error::{Error, Result};
 
 /// A pool of connections; clones share it.
@@ -20,6 +21,14 @@ use crate::error::{Error, Result};
 pub struct Pool {
     connections: r2d2::Pool<Manager>,
     size: u32,
+    address: Arc<Address>,
+    mix_ups: Arc<MixUps>,
+}
+
+/// Which database, and how it is spoken to.
+struct Address {
+    url: DatabaseUrl,
+    statements: PreparedStatements,
 }
 
 /// How long whoever needs a connection waits for one: long enough for a database that restarts
@@ -32,9 +41,13 @@ pub type Pooled = r2d2::PooledConnection<Manager>;
 impl Pool {
     /// Opens a pool of at most `size` connections. Connections are made when they are needed, so a
     /// database that is not there yet is no error here.
-    pub fn open(url: &DatabaseUrl, size: u32) -> Result<Self> {
+    pub fn open(url: &DatabaseUrl, size: u32, statements: PreparedStatements) -> Result<Self> {
+        let url = url.clone();
+        let address = Arc::new(Address { url, statements });
+        let mix_ups = Arc::new(MixUps::default());
         let manager = Manager {
-            url: url.clone(),
+            address: address.clone(),
+            mix_ups: mix_ups.clone(),
             file: OnceLock::new(),
             losses: Arc::new(AtomicU64::new(0)),
         };
@@ -44,7 +57,12 @@ impl Pool {
             .connection_timeout(TIMEOUT)
             .error_handler(Box::new(LoggedErrors))
             .build_unchecked(manager);
-        Ok(Self { connections, size })
+        Ok(Self {
+            connections,
+            size,
+            address,
+            mix_ups,
+        })
     }
 
     /// Takes a connection, waiting for one for at most [`TIMEOUT`].
@@ -52,12 +70,26 @@ impl Pool {
         self.get_until(Instant::now() + TIMEOUT)
     }
 
-    /// Takes a connection; where none is to be had, waits for one until then.
+    /// Takes a connection; where none is to be had, waits for one until then. While a pooler mixes up
+    /// statements there is none.
     pub fn get_until(&self, deadline: Instant) -> Result<Pooled> {
+        self.mix_ups.require_none(|| self.pooling())?;
         let left = deadline.saturating_duration_since(Instant::now());
         self.connections
             .get_timeout(left)
             .map_err(Error::unavailable)
+    }
+
+    /// What is between this process and the database, as far as it matters: statements without names cannot
+    /// be mixed up.
+    pub fn pooling(&self) -> Result<Pooling> {
+        match (&self.address.url, self.address.statements) {
+            (DatabaseUrl::Postgres(url), statements @ PreparedStatements::Named) => {
+                pooler::probe(|| connect_to_postgres(url, statements).map_err(Error::unavailable))
+            }
+            (DatabaseUrl::Sqlite(_), _)
+            | (DatabaseUrl::Postgres(_), PreparedStatements::Unnamed) => Ok(Pooling::None),
+        }
     }
 
     /// How many connections there can be.
@@ -83,7 +115,8 @@ impl r2d2::HandleError<ConnectError> for LoggedErrors {
 
 /// Makes and judges connections.
 pub struct Manager {
-    url: DatabaseUrl,
+    address: Arc<Address>,
+    mix_ups: Arc<MixUps>,
     /// The file of the embedded database, once it was opened.
     file: OnceLock<FileId>,
     /// How often a connection was found dead: after each time, every older one is suspect.
@@ -135,7 +168,7 @@ impl Manager {
     /// Refuses a file that was deleted or replaced since it was first opened: SQLite would go on in the
     /// one that nobody sees any more, or begin an empty one.
     fn require_same_file(&self) -> Result<(), ConnectError> {
-        let DatabaseUrl::Sqlite(path) = &self.url else {
+        let DatabaseUrl::Sqlite(path) = &self.address.url else {
             return Ok(());
         };
         let Some(opened) = self.file.get() else {
@@ -180,7 +213,7 @@ impl r2d2::ManageConnection for Manager {
     fn connect(&self) -> Result<Guarded, ConnectError> {
         self.require_same_file()?;
         let losses_seen = self.losses.load(Ordering::Acquire);
-        let mut connection = match &self.url {
+        let mut connection = match &self.address.url {
             DatabaseUrl::Sqlite(path) => {
                 let connection = open_sqlite(path)?;
                 let id = FileId::of(path)?;
@@ -188,15 +221,14 @@ impl r2d2::ManageConnection for Manager {
                 Connection::Sqlite(connection)
             }
             DatabaseUrl::Postgres(url) => {
-                let mut connection = PgConnection::establish(&with_limits(url))?;
-                bound_session(&mut connection)?;
-                Connection::Postgres(connection)
+                Connection::Postgres(connect_to_postgres(url, self.address.statements)?)
             }
         };
         let dead = Arc::new(AtomicBool::new(false));
         connection.set_instrumentation(LossWatch {
             dead: dead.clone(),
             losses: self.losses.clone(),
+            mix_ups: self.mix_ups.clone(),
         });
         Ok(Guarded {
             connection,
@@ -228,10 +260,11 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
-/// Marks a connection dead as soon as a query on it tells so.
+/// Marks a connection dead as soon as a query on it tells so, and notes where statements are mixed up.
 struct LossWatch {
     dead: Arc<AtomicBool>,
     losses: Arc<AtomicU64>,
+    mix_ups: Arc<MixUps>,
 }
 
 impl Instrumentation for LossWatch {
@@ -242,6 +275,9 @@ impl Instrumentation for LossWatch {
             } => error,
             _ => return,
         };
+        if is_mix_up(error) {
+            self.mix_ups.note();
+        }
         if is_loss(error) && !self.dead.swap(true, Ordering::AcqRel) {
             self.losses.fetch_add(1, Ordering::AcqRel);
         }
@@ -275,6 +311,21 @@ const LIMITS: [(&str, u32); 5] = [
     ("keepalives_count", 3),
     ("tcp_user_timeout", 25_000),
 ];
+
+fn connect_to_postgres(
+    url: &str,
+    statements: PreparedStatements,
+) -> Result<PgConnection, ConnectError> {
+    let mut connection = PgConnection::establish(&with_limits(url))?;
+    match statements {
+        PreparedStatements::Named => {}
+        PreparedStatements::Unnamed => {
+            connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+        }
+    }
+    bound_session(&mut connection)?;
+    Ok(connection)
+}
 
 fn with_limits(url: &str) -> String {
     let (_, rest) = url.split_once("://").unwrap_or_default();

@@ -6,7 +6,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, Transact
 use diesel::prelude::*;
 use reqwest::multipart::Part;
 use rollcall::domain::imports::ImportStatus;
-use rollcall::store::pool::DatabaseUrl;
+use rollcall::store::pool::{DatabaseUrl, PreparedStatements};
 use rollcall::store::schema::accounts;
 use rollcall::store::{Connection, Pool};
 use rollcall::worker;
@@ -395,7 +395,12 @@ fn a_connection_that_is_left_in_a_transaction_is_not_used_again() {
     AnsiTransactionManager::begin_transaction(sqlite).expect("no transaction");
     drop(connection);
     block_on(Front::at(app.address).register("jane@x.org"));
-    let elsewhere = Pool::open(&app.state.services.config.database_url, 1).expect("no pool");
+    let elsewhere = Pool::open(
+        &app.state.services.config.database_url,
+        1,
+        PreparedStatements::Named,
+    )
+    .expect("no pool");
     let found: i64 = accounts::table
         .filter(accounts::email.eq("jane@x.org"))
         .count()

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use rollcall::domain::timestamp::Timestamp;
-use rollcall::store::pool::DatabaseUrl;
+use rollcall::store::pool::{DatabaseUrl, PreparedStatements};
 use rollcall::store::{Connection, Pool, migrations};
 
 use crate::support::postgres;
@@ -113,7 +113,7 @@ fn migrations_of(source: &EmbeddedMigrations) -> Vec<Box<dyn Migration<Backend>>
 }
 
 fn check(url: &DatabaseUrl) {
-    let pool = Pool::open(url, 1).unwrap();
+    let pool = Pool::open(url, 1, PreparedStatements::Named).unwrap();
     let connection = &mut *pool.get().unwrap();
     let connection = &mut **connection;
     assert!(

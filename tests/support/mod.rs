@@ -13,6 +13,7 @@ pub mod mail;
 pub mod members;
 pub mod operations;
 pub mod people;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod response;

@@ -468,7 +468,7 @@ fn spawn_supervisor(folder: &Path, programs: &Path) -> Child {
 }
 
 /// The user and group to run as instead of root, as whom PostgreSQL refuses to run.
-fn unprivileged_account() -> (u32, u32) {
+pub(super) fn unprivileged_account() -> (u32, u32) {
     let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
     ["postgres", "nobody"]
         .iter()
@@ -508,7 +508,7 @@ fn free_kib(folder: &Path) -> Option<u64> {
 
 /// A port from below those that systems give to clients: while a server is stopped, no outgoing
 /// connection takes its port.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
     const COUNT: u16 = 12_000;
     iter::repeat_with(|| FIRST + u16::try_from(random() % u64::from(COUNT)).unwrap_or_default())

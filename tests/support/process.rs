@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use rollcall::store::Pool;
-use rollcall::store::pool::DatabaseUrl;
+use rollcall::store::pool::{DatabaseUrl, PreparedStatements};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -112,7 +112,7 @@ impl Installation {
 
     /// The database, seen past the processes.
     pub fn pool(&self) -> Pool {
-        Pool::open(&self.database, 2).expect("no pool")
+        Pool::open(&self.database, 2, PreparedStatements::Named).expect("no pool")
     }
 
     /// A command that is not started yet.

@@ -46,6 +46,7 @@ fn a_back_up_under_load_is_whole_and_everybody_in_it_signs_in() {
                 .parse()
                 .expect("a URL"),
             2,
+            rollcall::store::pool::PreparedStatements::Named,
         )
         .expect("no pool");
         let mut everybody = Vec::new();

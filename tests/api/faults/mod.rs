@@ -2,6 +2,7 @@
 
 mod backups;
 mod clocks;
+mod poolers;
 mod starts;
 mod stops;
 mod storage;
