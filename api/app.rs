@@ -15,6 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::openapi;
 use crate::routes::documentation::{self, Documentation};
 use crate::routes::extract::framework::extract_settings;
+use crate::routes::operation_ids::OperationIds;
 use crate::routes::{self, cors, middleware, security_headers};
 use crate::state::State;
 use crate::state::process_status::ProcessStatus;
@@ -180,8 +181,10 @@ fn connections_of_requests(config: &Config) -> usize {
 }
 
 fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server> {
-    let documents = [openapi::document()?, openapi::document_3_0()?];
+    let document = openapi::document()?;
+    let operation_ids = web::Data::new(OperationIds::of(&document));
     let public_url = state.services.config.public_url.as_ref();
+    let documents = [document, openapi::document_3_0()?];
     let documentation = web::Data::new(Documentation::new(documents, public_url)?);
     let metrics = web::Data::from(state.services.metrics.clone());
     let state = web::Data::new(state.clone());
@@ -193,6 +196,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
             .app_data(state.clone())
             .app_data(metrics.clone())
             .app_data(documentation.clone())
+            .app_data(operation_ids.clone())
             .configure(extract_settings)
             .configure(documentation::mount)
             .default_service(web::to(documentation::nothing_here))

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::arrival::Arrival;
 use super::extract::request_info::{Deadline, RequestId};
+use super::operation_ids::OperationIds;
 use super::problem::Problem;
 use super::rate_limit_headers;
 use crate::error::{Code, Error};
@@ -31,8 +32,27 @@ struct Observed {
     id: String,
     method: &'static str,
     route: String,
+    /// As the document names it; none where nothing is documented.
+    operation: Option<String>,
     started: Instant,
     account: SeenAccount,
+}
+
+impl Observed {
+    fn of(request: &ServiceRequest) -> Self {
+        let method = known_method(request.method());
+        let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
+        let ids = request.app_data::<web::Data<OperationIds>>();
+        let operation = ids.and_then(|ids| ids.find(&route, method));
+        Self {
+            id: request_id(request),
+            method,
+            operation: operation.map(str::to_owned),
+            route,
+            started: Instant::now(),
+            account: SeenAccount::default(),
+        }
+    }
 }
 
 /// Gives a request its id, span, log line and metrics, and renders whatever went wrong as a problem.
@@ -43,13 +63,7 @@ pub async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
-    let observed = Observed {
-        id: request_id(&request),
-        method: known_method(request.method()),
-        route: request.match_pattern().unwrap_or_else(|| "none".to_owned()),
-        started: Instant::now(),
-        account: SeenAccount::default(),
-    };
+    let observed = Observed::of(&request);
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
     let state = request.app_data::<web::Data<State>>();
     let is_stopping = state.is_some_and(|state| state.status.is_stopping());
@@ -256,8 +270,9 @@ fn note(observed: &Observed, status: u16, metrics: Option<&Metrics>) {
         id = observed.id,
         method = observed.method,
         route = observed.route,
+        operation = observed.operation,
         status,
-        milliseconds = took.as_millis(),
+        milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         account = observed.account.get().map(tracing::field::display),
         "answered"
     );
@@ -286,6 +301,7 @@ mod tests {
             id: String::new(),
             method: "POST",
             route: String::new(),
+            operation: None,
             started,
             account: SeenAccount::default(),
         };

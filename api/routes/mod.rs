@@ -20,6 +20,7 @@ pub mod me;
 pub mod members;
 pub mod middleware;
 pub mod names;
+pub mod operation_ids;
 pub mod organizations;
 pub mod page;
 pub mod password_check;

@@ -162,6 +162,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "security_headers",
             "cors",
             "middleware",
+            "operation_ids",
             "arrival",
             "rate_limit_headers",
             "password_check",

@@ -82,17 +82,32 @@ fn every_request_is_logged_and_no_secret_ever() {
             "$argon2id$".to_owned(),
         ]
     });
+    block_on(server.get("/v1/nothing", "")).expect_status(404);
     let log = server.log();
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret} is in the log");
     }
-    let answered = lines(&log)
-        .into_iter()
-        .find(|line| line["message"] == "answered" && line["id"] == "find-me")
-        .expect("the request is not logged");
-    assert_eq!(answered["method"], "GET");
-    assert_eq!(answered["route"], "/v1/me");
-    assert_eq!(answered["status"], 200);
+    let lines = lines(&log);
+    let answered: Vec<_> = lines
+        .iter()
+        .filter(|line| line["message"] == "answered")
+        .collect();
+    let found = answered.iter().find(|line| line["id"] == "find-me");
+    let found = found.expect("the request is not logged");
+    assert_eq!(found["method"], "GET");
+    assert_eq!(found["route"], "/v1/me");
+    assert_eq!(found["operation"], "get_me");
+    assert_eq!(found["status"], 200);
+    assert!(found["milliseconds"].is_u64(), "{found}");
+    assert!(
+        found["account"].as_str().is_some_and(|id| id.len() == 36),
+        "{found}"
+    );
+    for (status, operation) in [(202, json!("create_import")), (404, Value::Null)] {
+        let found = answered.iter().find(|line| line["status"] == status);
+        let found = found.unwrap_or_else(|| panic!("no request came to {status}"));
+        assert_eq!(found["operation"], operation, "{found}");
+    }
 }
 
 /// A page that does not reach the API looks at the browser's console; whoever runs the server, here.
