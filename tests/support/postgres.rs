@@ -122,6 +122,23 @@ pub fn start_private() -> Option<PrivateServer> {
     programs.map(|programs| PrivateServer::start_new(&programs))
 }
 
+/// A program for those who use a server, such as `pg_dump`: beside the server's own, or wherever one is installed;
+/// `None` where there is none.
+pub fn client_program(name: &str) -> Option<PathBuf> {
+    let search_path = env::var_os("PATH").unwrap_or_default();
+    let usual_places = USUAL_PLACES.iter().flat_map(|place| versions(place));
+    let found = installed_programs()
+        .into_iter()
+        .chain(usual_places)
+        .chain(env::split_paths(&search_path))
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        skip(&format!("a test needs {name}, which is not installed"));
+    }
+    found
+}
+
 /// A server that tests share.
 pub struct Server {
     admin: Arc<Admin>,
