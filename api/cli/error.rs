@@ -28,6 +28,10 @@ pub enum CommandError {
     Usage(String),
     #[error("the import failed: {0}")]
     ImportFailed(&'static str),
+    #[error("the copy is not finished: {table}: {source}")]
+    NotCopied { table: String, source: Error },
+    #[error("the databases are not the same:\n{0}")]
+    NotTheSame(String),
     #[error("{0}")]
     NotReady(String),
     #[error("the mail was not sent: {0}")]

@@ -2,6 +2,7 @@
 
 mod backup;
 mod config;
+mod database;
 mod error;
 mod health;
 mod import;
@@ -57,6 +58,9 @@ enum Command {
     Import(import::ImportArguments),
     /// Copy the embedded database, while it is in use, and its keys into a new folder.
     Backup(backup::BackupArguments),
+    /// Move an installation from the embedded database to PostgreSQL, or back.
+    #[command(subcommand)]
+    Database(database::DatabaseCommand),
     /// Look at what mail says, and try the way that it leaves by.
     #[command(subcommand)]
     Mail(mail::MailCommand),
@@ -87,6 +91,7 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
         Command::Health => health::run(&Config::load()?),
         Command::Import(arguments) => import::run(&arguments, &open_state()?),
         Command::Backup(arguments) => backup::run(&arguments, &open_state()?),
+        Command::Database(command) => database::run(&command),
         Command::Mail(command) => mail::run(&command, &Config::load()?),
         Command::Operator(command) => operator::run(command, &open_state()?),
     }

@@ -4,7 +4,7 @@ use super::unit_of_work::UnitOfWork;
 use crate::error::{Error, Result};
 use crate::store::jobs::{self, DueJobs};
 use crate::store::migrations::SchemaVersion;
-use crate::store::{self, imports, mails, migrations};
+use crate::store::{self, copied_tables, imports, mails, migrations};
 use crate::telemetry::DueQueue;
 
 /// The work that the database holds for the workers.
@@ -14,7 +14,8 @@ pub struct Backlog {
     pub queues: Vec<DueQueue>,
 }
 
-/// Refuses a database that takes no changes, or whose schema is not this version's. It changes nothing.
+/// Refuses a database that takes no changes, whose schema is not this version's, or that a copy goes on into. It
+/// changes nothing.
 ///
 /// # Errors
 /// `unavailable`.
@@ -23,7 +24,7 @@ pub fn require_ready(tx: &mut UnitOfWork<'_>) -> Result<()> {
         return Err(Error::unavailable("the database takes no changes"));
     }
     match migrations::version(tx.connection)? {
-        SchemaVersion::Current => Ok(()),
+        SchemaVersion::Current => copied_tables::require_none(tx.connection),
         SchemaVersion::Older | SchemaVersion::Newer(_) => {
             let cause = "the schema of the database is not this version's";
             Err(Error::unavailable(cause))

@@ -9,6 +9,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Connection;
+use super::copied_tables;
 use super::invite_code_draws;
 use super::transaction::{lift_bounds, transaction};
 use crate::domain::timestamp::Timestamp;
@@ -62,7 +63,8 @@ pub enum SchemaVersion {
 /// serializes itself and PostgreSQL by an advisory lock. One applies, the others find nothing left.
 ///
 /// # Errors
-/// `unavailable`, in words for whoever starts it, where a newer version of Rollcall was here.
+/// `unavailable`, in words for whoever starts it, where a newer version of Rollcall was here, and where a copy into it
+/// is not finished.
 pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
     transaction(connection, |connection| {
         match connection {
@@ -78,6 +80,7 @@ pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
             SchemaVersion::Older => apply(connection)?,
             SchemaVersion::Newer(migration) => return Err(too_new(&migration)),
         };
+        copied_tables::require_none(connection)?;
         invite_code_draws::create_missing(connection, now)?;
         Ok(applied)
     })

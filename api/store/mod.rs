@@ -12,6 +12,8 @@ pub mod audit_events;
 mod backend;
 pub mod backup;
 pub mod connection;
+pub mod copied_tables;
+pub mod copy;
 pub mod generated_addresses;
 pub mod group_members;
 pub mod groups;

@@ -213,17 +213,11 @@ impl r2d2::ManageConnection for Manager {
     fn connect(&self) -> Result<Guarded, ConnectError> {
         self.require_same_file()?;
         let losses_seen = self.losses.load(Ordering::Acquire);
-        let mut connection = match &self.address.url {
-            DatabaseUrl::Sqlite(path) => {
-                let connection = open_sqlite(path)?;
-                let id = FileId::of(path)?;
-                self.file.get_or_init(|| id);
-                Connection::Sqlite(connection)
-            }
-            DatabaseUrl::Postgres(url) => {
-                Connection::Postgres(connect_to_postgres(url, self.address.statements)?)
-            }
-        };
+        let mut connection = connect(&self.address.url, self.address.statements)?;
+        if let DatabaseUrl::Sqlite(path) = &self.address.url {
+            let id = FileId::of(path)?;
+            self.file.get_or_init(|| id);
+        }
         let dead = Arc::new(AtomicBool::new(false));
         connection.set_instrumentation(LossWatch {
             dead: dead.clone(),
@@ -347,6 +341,17 @@ fn with_limits(url: &str) -> String {
         Some(_) => "&",
     };
     format!("{url}{joint}{}", limits.collect::<Vec<_>>().join("&"))
+}
+
+/// Opens one connection.
+pub(super) fn connect(
+    url: &DatabaseUrl,
+    statements: PreparedStatements,
+) -> Result<Connection, ConnectError> {
+    Ok(match url {
+        DatabaseUrl::Sqlite(path) => Connection::Sqlite(open_sqlite(path)?),
+        DatabaseUrl::Postgres(url) => Connection::Postgres(connect_to_postgres(url, statements)?),
+    })
 }
 
 /// Makes the file of a new database, for its owner only; SQLite gives the files beside it the same rights.

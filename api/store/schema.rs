@@ -464,6 +464,14 @@ table! {
     }
 }
 
+table! {
+    copied_tables (name) {
+        name -> Text,
+        row_count -> BigInt,
+        last_key -> Nullable<Text>,
+    }
+}
+
 joinable!(sessions -> accounts (account_id));
 joinable!(api_keys -> accounts (created_by_account_id));
 joinable!(refresh_tokens -> sessions (session_id));

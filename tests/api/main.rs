@@ -24,6 +24,7 @@ mod configuration;
 mod contract;
 mod crash;
 mod crash_usernames;
+mod database_copy;
 mod documentation;
 mod examples;
 mod faults;

@@ -1,0 +1,143 @@
+//! `rollcall database`: an installation that moves from one kind of database to the other.
+
+use std::str::FromStr as _;
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+
+use super::error::CommandError;
+use super::output::{print, tell};
+use crate::clock::Clock;
+use crate::domain::database_url::DatabaseUrl;
+use crate::error::Result;
+use crate::store::copied_tables::Progress;
+use crate::store::copy::{self, Compared, Ends, Table};
+
+#[derive(Subcommand)]
+pub enum DatabaseCommand {
+    /// Copy a whole database into an empty one of the other kind, or go on with a copy that was broken off.
+    Copy(CopyArguments),
+}
+
+#[derive(Args)]
+pub struct CopyArguments {
+    /// The database to copy: sqlite:… or postgres://…; no server works on it meanwhile.
+    #[arg(long, value_parser = DatabaseUrl::from_str)]
+    from: DatabaseUrl,
+    /// The database to copy into, which is empty: postgres://… or sqlite:…
+    #[arg(long, value_parser = DatabaseUrl::from_str)]
+    to: DatabaseUrl,
+    /// Copy nothing: only read both, and tell whether they are the same.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Carries a command out.
+///
+/// # Errors
+/// Databases that cannot be copied, a copy that was broken off, and two that are not the same.
+pub fn run(command: &DatabaseCommand) -> Result<(), CommandError> {
+    match command {
+        DatabaseCommand::Copy(arguments) => copy(arguments),
+    }
+}
+
+fn copy(arguments: &CopyArguments) -> Result<(), CommandError> {
+    let mut ends = Ends::open(&arguments.from, &arguments.to)?;
+    if !arguments.check {
+        ends.prepare_target(Clock::system().now())?;
+    }
+    let tables = ends.tables()?;
+    if arguments.check {
+        ends.require_whole()?;
+        return compare(&mut ends, &tables);
+    }
+    copy_rows(&mut ends, &tables)?;
+    tell("reading every row again on both sides");
+    compare(&mut ends, &tables)?;
+    copy::finish(&mut ends)?;
+    print(
+        "The copy is whole. Start servers with it and the same two keys (ROLLCALL_DATABASE_URL, \
+         ROLLCALL_SIGNING_KEY_FILE, ROLLCALL_SEALING_KEY_FILE), and none with the source any more.\n",
+    )
+}
+
+/// How often a long table tells how far it has come.
+const NOW_AND_THEN: Duration = Duration::from_secs(5);
+
+fn copy_rows(ends: &mut Ends, tables: &[Table]) -> Result<(), CommandError> {
+    let started = Instant::now();
+    let marks = copy::begin(ends, tables)?;
+    let had: i64 = marks.values().map(|mark| mark.rows).sum();
+    if had > 0 {
+        tell(&format!(
+            "going on with a copy that was broken off: {had} rows are there"
+        ));
+    }
+    let mut has = 0_i64;
+    for table in tables {
+        let mark = marks.get(&table.name).cloned().unwrap_or_default();
+        let copied = copy_table(ends, table, mark).map_err(|source| CommandError::NotCopied {
+            table: table.name.clone(),
+            source,
+        })?;
+        has = has.saturating_add(copied);
+    }
+    let copied = has.saturating_sub(had);
+    let rate = rate(copied, started.elapsed());
+    tell(&format!("copied {copied} rows, {rate} a second"));
+    Ok(())
+}
+
+/// Copies a table from its mark on; how many rows the target has of it.
+fn copy_table(ends: &mut Ends, table: &Table, mut mark: Progress) -> Result<i64> {
+    let mut told = Instant::now();
+    while let Some(next) = copy::copy_some(ends, table, &mark)? {
+        mark = next;
+        if told.elapsed() > NOW_AND_THEN {
+            told = Instant::now();
+            tell(&format!("rows of {} so far: {}", table.name, mark.rows));
+        }
+    }
+    tell(&format!("rows of {}: {}", table.name, mark.rows));
+    Ok(mark.rows)
+}
+
+fn rate(rows: i64, took: Duration) -> i64 {
+    let milliseconds = i64::try_from(took.as_millis()).unwrap_or(i64::MAX).max(1);
+    rows.saturating_mul(1_000) / milliseconds
+}
+
+/// Prints what both sides have of every table.
+fn compare(ends: &mut Ends, tables: &[Table]) -> Result<(), CommandError> {
+    let mut report = format!("{:<24} {:>10}  SHA-256\n", "table", "rows");
+    let mut differences = Vec::new();
+    let mut total = 0_i64;
+    for table in tables {
+        let Compared {
+            rows,
+            digest,
+            difference,
+        } = copy::compare(ends, table)?;
+        total = total.saturating_add(rows);
+        let end = match &difference {
+            None => digest,
+            Some(_) => "not the same".to_owned(),
+        };
+        report += &format!("{:<24} {rows:>10}  {end}\n", table.name);
+        differences.extend(difference.map(|words| format!("  {}: {words}", table.name)));
+    }
+    print(&report)?;
+    if differences.is_empty() {
+        let count = tables.len();
+        return print(&format!(
+            "All {total} rows of {count} tables are the same on both sides.\n"
+        ));
+    }
+    let differences = differences.join("\n");
+    let detail = format!(
+        "{differences}\nSomebody has changed one of them since the copy began. Begin anew \
+         with an empty database."
+    );
+    Err(CommandError::NotTheSame(detail))
+}

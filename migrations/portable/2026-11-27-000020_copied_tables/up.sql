@@ -1,0 +1,8 @@
+-- How far a copy of another database into this one has come (docs/operations.md#from-sqlite-to-postgresql). It has
+-- a row for each table until the copy is whole, and none otherwise.
+CREATE TABLE copied_tables (
+    name text PRIMARY KEY NOT NULL,
+    row_count bigint NOT NULL,
+    -- The key of the last row that is here, as a JSON array; NULL before the first.
+    last_key text
+);

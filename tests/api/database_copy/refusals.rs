@@ -1,0 +1,135 @@
+//! What is not copied, and what a target is good for until its copy is whole.
+
+use super::{check, copy, embedded, execute, on_sqlite};
+use crate::support::app::block_on;
+use crate::support::process::{Installation, printed, refused};
+use crate::support::{both_databases, postgres};
+
+/// Why a command failed.
+#[track_caller]
+fn told(output: &std::process::Output) -> String {
+    let words = refused(output);
+    words.trim_end().to_owned()
+}
+
+#[test]
+fn databases_that_cannot_be_copied_are_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = embedded(folder.path());
+    let postgres = "postgres://127.0.0.1:1/rollcall";
+    let missing = told(&copy(&source, postgres));
+    assert!(
+        missing.contains("the source: there is no file"),
+        "{missing}"
+    );
+    assert!(!folder.path().join("rollcall.sqlite").exists());
+    let two = told(&copy(&source, "sqlite:other.sqlite"));
+    assert!(two.contains("rollcall backup"), "{two}");
+    let two = told(&copy(postgres, postgres));
+    assert!(two.contains("pg_dump"), "{two}");
+    std::fs::write(folder.path().join("rollcall.sqlite"), "").unwrap();
+    let away = told(&copy(&source, postgres));
+    assert!(
+        away.contains("the target: ") && away.contains("refused"),
+        "{away}"
+    );
+}
+
+#[test]
+fn a_source_that_a_server_works_on_and_a_target_with_rows_are_refused() {
+    let Some(server) = postgres::server() else {
+        return;
+    };
+    let installation = Installation::on_sqlite();
+    let source = format!(
+        "sqlite:{}",
+        installation.path("data/rollcall.sqlite").display()
+    );
+    let database = server.create_database(None);
+    let process = installation.start();
+    block_on(process.school("Hill Road School"));
+    let served = told(&copy(&source, &database.url));
+    assert!(
+        served.contains("the source: ") && served.contains("stop it"),
+        "{served}"
+    );
+    process.terminate();
+    assert!(process.wait().success());
+    printed(&copy(&source, &database.url));
+
+    let again = told(&copy(&source, &database.url));
+    assert!(
+        again.contains("is not empty, but has rows in organizations"),
+        "{again}"
+    );
+    let moved = Installation::on_database(database);
+    let url = moved.settings()["database_url"].clone();
+    let process = moved.start();
+    let back = told(&copy(
+        &url,
+        &format!("sqlite:{}", moved.path("back.sqlite").display()),
+    ));
+    assert!(
+        back.contains("the source: ") && back.contains("stop every replica"),
+        "{back}"
+    );
+    drop(process);
+}
+
+#[test]
+fn what_is_not_the_same_is_found_and_named() {
+    let Some(server) = postgres::server() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let app = on_sqlite(folder.path());
+    block_on(app.populate());
+    app.stop();
+    let source = embedded(folder.path());
+    let database = server.create_database(None);
+    printed(&copy(&source, &database.url));
+    for (change, undo, words) in [
+        (
+            "UPDATE accounts SET username = 'Other' WHERE email = 'person3@busy.example'",
+            "UPDATE accounts SET username = 'Busy Person 3' WHERE email = 'person3@busy.example'",
+            "is another in the target",
+        ),
+        (
+            "INSERT INTO rate_limits VALUES ('\\x0102', 1)",
+            "DELETE FROM rate_limits WHERE key_hash = '\\x0102'",
+            "rate_limits: the row [\"0102\"] is in the target only",
+        ),
+        (
+            "CREATE TABLE kept AS SELECT * FROM seats; DELETE FROM seats",
+            "INSERT INTO seats SELECT * FROM kept; DROP TABLE kept",
+            "is in the source only",
+        ),
+        (
+            "CREATE TABLE kept AS SELECT * FROM member_grams WHERE number = 7; \
+             UPDATE member_grams SET grams = '{1}' WHERE number = 7",
+            "UPDATE member_grams SET grams = kept.grams FROM kept WHERE kept.number = member_grams.number; \
+             DROP TABLE kept",
+            "memberships: 1 of them are not in the target's search index",
+        ),
+    ] {
+        execute(&database.url, change);
+        let output = check(&source, &database.url);
+        let report = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{change}: {output:?}");
+        assert!(report.contains(words), "{change}: {report}");
+        execute(&database.url, undo);
+        printed(&check(&source, &database.url));
+    }
+}
+
+both_databases!(a_database_that_is_copied_into_is_not_ready, |app| {
+    let ready = app.anonymous().get("/health/ready").await;
+    ready.expect_status(200);
+    let mut connection = app.state.services.pool.get().unwrap();
+    rollcall::store::copied_tables::begin(&mut connection, &["accounts"]).unwrap();
+    let not = app.anonymous().get("/health/ready").await;
+    not.expect_problem(503, "unavailable");
+    rollcall::store::copied_tables::finish(&mut connection).unwrap();
+    let ready = app.anonymous().get("/health/ready").await;
+    ready.expect_status(200);
+});
