@@ -111,7 +111,7 @@ pub struct Refusal {
 #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// Where: a JSON pointer (RFC 6901) into the request's body, `?name` for a query parameter, or
-    /// `Idempotency-Key`.
+    /// the name of a header or of a parameter of the path.
     #[schema(max_length = 250, examples("/email"))]
     pub pointer: Cow<'static, str>,
     /// What, for programs.

@@ -29,14 +29,7 @@ use rollcall::services::imports::from_csv::{self, FileSource};
 use rollcall::services::imports::submission::{self, Options};
 use rollcall::worker;
 
-use support::{Bench, median, people, processor_time, seconds};
-
-fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name)
-        .ok()
-        .and_then(|value| value.parse().ok())
-        .unwrap_or(default)
-}
+use support::{Bench, median, people, processor_time, seconds, setting};
 
 fn main() {
     let rows = setting("ROLLCALL_BENCH_ROWS", 2_000);

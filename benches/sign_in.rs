@@ -12,11 +12,9 @@
 
 mod support;
 
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use reqwest::multipart::{Form, Part};
-use rollcall::app::Running;
 use serde_json::{Value, json};
 
 use support::{Bench, median};
@@ -37,7 +35,8 @@ fn main() {
 }
 
 async fn compare(bench: &Bench) {
-    let (base, handle, thread) = serve(bench);
+    let server = support::serve(bench);
+    let base = server.url("");
     let client = reqwest::Client::new();
     let post = |path: &str, body: Value| client.post(format!("{base}{path}")).json(&body).send();
     let ann = json!({ "email": "ann@x.org", "password": PASSWORD, "username": "Ann" });
@@ -101,8 +100,7 @@ async fn compare(bench: &Bench) {
         loaded * 1e3,
         loaded / idle
     );
-    handle.stop(true).await;
-    thread.join().unwrap();
+    server.stop().await;
 }
 
 async fn sign_ins(client: &reqwest::Client, base: &str) -> Vec<f64> {
@@ -120,24 +118,4 @@ async fn sign_ins(client: &reqwest::Client, base: &str) -> Vec<f64> {
         times.push(started.elapsed().as_secs_f64());
     }
     times
-}
-
-type Server = (
-    String,
-    actix_web::dev::ServerHandle,
-    std::thread::JoinHandle<()>,
-);
-
-fn serve(bench: &Bench) -> Server {
-    let (sender, receiver) = mpsc::channel();
-    let state = bench.state.clone();
-    let thread = std::thread::spawn(move || {
-        actix_web::rt::System::new().block_on(async move {
-            let running = Running::start(&state).unwrap();
-            sender.send((running.address, running.handle())).unwrap();
-            running.serve().await.unwrap();
-        });
-    });
-    let (address, handle) = receiver.recv().unwrap();
-    (format!("http://{address}"), handle, thread)
 }

@@ -44,6 +44,10 @@ string_enum! {
         GroupMembersAdded = "group.members_added",
         GroupMembersRemoved = "group.members_removed",
         GroupMemberUpdated = "group.member_updated",
+        GrantCreated = "grant.created",
+        GrantUpdated = "grant.updated",
+        /// Taken back, or gone with its group.
+        GrantRevoked = "grant.revoked",
         InviteCodeUpdated = "invite_code.updated",
         InviteCodeReset = "invite_code.reset",
         InvitationCreated = "invitation.created",

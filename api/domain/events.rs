@@ -15,7 +15,9 @@ use super::imports::{ImportSource, ImportStatus, RowOutcome};
 use super::invitations::InvitationKind;
 use super::language::Language;
 use super::organization::{AccountType, GroupRole, JoinedVia, OrganizationKind, Role};
+use super::resource::Resource;
 use super::slug::Slug;
+use super::timestamp::Timestamp;
 use super::username::Username;
 
 /// Something that happened.
@@ -43,6 +45,13 @@ pub enum DomainEvent {
         organization: OrganizationId,
         group: GroupId,
         event: GroupEvent,
+    },
+    Grant {
+        organization: OrganizationId,
+        /// The group that it opens the resource to.
+        group: GroupId,
+        resource: Resource,
+        event: GrantEvent,
     },
     InviteCode {
         organization: OrganizationId,
@@ -255,6 +264,19 @@ pub enum GroupEvent {
         account: AccountId,
         role: GroupRole,
     },
+}
+
+/// What happened to a grant of a resource to a group.
+#[derive(Clone, Copy, Debug)]
+pub enum GrantEvent {
+    Created {
+        /// It does not end where this is absent.
+        expires_at: Option<Timestamp>,
+    },
+    /// Another end.
+    Updated { expires_at: Option<Timestamp> },
+    /// Taken back, or gone with its group.
+    Revoked,
 }
 
 /// What happened to an invite code.

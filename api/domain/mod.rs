@@ -25,6 +25,7 @@ pub mod member_marks;
 pub mod members;
 pub mod organization;
 pub mod password;
+pub mod resource;
 pub mod row_error;
 pub mod search_key;
 pub mod seats;

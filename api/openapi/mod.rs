@@ -72,6 +72,7 @@ use crate::routes::{self, problem};
         (name = "Invitations", description = "Offers to email addresses."),
         (name = "Members", description = "The people of an organization."),
         (name = "Groups", description = "Groups of people inside one organization."),
+        (name = "Grants and access", description = "What groups open, and who may open it."),
         (name = "Seats", description = "What the licence allows."),
         (name = "My account", description = "What concerns the caller alone."),
         (name = "Passwords and addresses", description = "Passwords changed and forgotten, addresses verified."),

@@ -1,18 +1,18 @@
-//! Calls on many people at once: how many may be named, and how each ended.
+//! Calls on many people or resources at once: how many may be named, and how each ended.
 
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 
-/// The most people that one call names.
-const MAX_PEOPLE: usize = 500;
+/// The most people, or resources, that one call names.
+const MAX_NAMED: usize = 500;
 
-/// Refuses a list that names nobody, or too many.
+/// Refuses a list that names nobody and nothing, or too many.
 ///
 /// # Errors
 /// `validation_failed`.
 pub fn refuse_wrong_number<T>(pointer: &'static str, named: &[T]) -> Result<()> {
-    refuse_more_than(MAX_PEOPLE, pointer, named)?;
+    refuse_more_than(MAX_NAMED, pointer, named)?;
     if named.is_empty() {
         return Err(Error::invalid(pointer, "missing", "Name at least one."));
     }

@@ -22,6 +22,7 @@ pub fn cors(config: &Config) -> Cors {
     let exposed = [
         header::ALLOW,
         header::CONTENT_DISPOSITION,
+        header::ETAG,
         header::LINK,
         header::LOCATION,
         header::RETRY_AFTER,

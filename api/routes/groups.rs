@@ -256,7 +256,8 @@ fn group_update(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
 
 /// Delete a group
 ///
-/// Its members stay in the organization; its invite code stops working. There is no way back.
+/// Its members stay in the organization; its invite code stops working, and what it opened is closed. There is no
+/// way back.
 #[utoipa::path(
     tag = "Groups",
     params(GroupPath),

@@ -1,6 +1,7 @@
 //! HTTP only: extract, call one service, shape the response. Request and response types stand beside
 //! their handlers.
 
+pub mod access;
 pub mod api_keys;
 mod arrival;
 pub mod audit_events;
@@ -9,7 +10,9 @@ pub mod bulk;
 pub mod cors;
 pub mod csv_file;
 pub mod documentation;
+pub mod entity_tag;
 pub mod extract;
+pub mod grants;
 pub mod group_members;
 pub mod groups;
 pub mod health;
@@ -27,6 +30,7 @@ pub mod password_check;
 pub mod problem;
 pub mod rate_limit_headers;
 pub mod refusals;
+pub mod resources;
 pub mod seats;
 pub mod security_headers;
 
@@ -43,6 +47,8 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     groups::mount(config);
     invitations::mount(config);
     group_members::mount(config);
+    grants::mount(config);
+    access::mount(config);
     invite_codes::mount(config);
     imports::mount(config);
     api_keys::mount(config);

@@ -63,6 +63,8 @@ problems! {
     NoSuchAccount: no_such_account;
     /// Where there is no such API key.
     NoSuchApiKey: no_such_api_key;
+    /// Where there is no such grant, or group.
+    NoSuchGrant: no_such_grant;
     /// Where there is no such group.
     NoSuchGroup: no_such_group;
     /// Where there is no such import.
@@ -174,6 +176,10 @@ fn no_such_account() -> Error {
 
 fn no_such_api_key() -> Error {
     Error::not_found("API key")
+}
+
+fn no_such_grant() -> Error {
+    Error::not_found("grant")
 }
 
 fn no_such_group() -> Error {

@@ -142,6 +142,12 @@ permissions! {
     SeeGroups:              Some(Scope::GroupsRead);        All,      All,     Own,           Own;
     /// Change or delete a group, and its members.
     ManageGroup:            Some(Scope::GroupsWrite);       All,      All,     ManagedGroups, Nothing;
+    /// See what groups open.
+    ReadGrants:             Some(Scope::GrantsRead);        All,      All,     ManagedGroups, Nothing;
+    /// Have groups open resources, and take that back.
+    ManageGrants:           Some(Scope::GrantsWrite);       All,      All,     Nothing,       Nothing;
+    /// Ask whether an account may open resources; everybody of themselves.
+    CheckAccess:            Some(Scope::AccessRead);        All,      All,     ManagedGroups, Own;
 }
 
 /// Proof that the caller may do `P` in this organization.

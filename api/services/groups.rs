@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::authorization::{CreateGroup, GroupPermit, ManageGroup, Permit, SeeGroups};
 use super::unit_of_work::UnitOfWork;
-use super::{events, invite_codes};
+use super::{events, grants, invite_codes};
 use crate::clock::new_id;
 use crate::domain::events::{DomainEvent, GroupEvent};
 use crate::domain::ids::{AccountId, GroupId};
@@ -185,7 +185,7 @@ pub fn update(
     })
 }
 
-/// Deletes a group with its invite code; its people stay in the organization.
+/// Deletes a group with its invite code and its grants; its people stay in the organization.
 ///
 /// # Errors
 /// `not_found` where somebody else was faster.
@@ -196,6 +196,7 @@ pub fn delete(tx: &mut UnitOfWork<'_>, permit: &GroupPermit<ManageGroup>) -> Res
         if let Some(code) = code_store::find(tx.connection, organization, Some(id))? {
             code_store::lock(tx.connection, code.id)?;
         }
+        grants::revoke_all(tx, organization, id)?;
         if !groups::delete(tx.connection, organization, id)? {
             return Err(Error::not_found("group"));
         }

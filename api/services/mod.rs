@@ -1,6 +1,7 @@
 //! The rules. Plain synchronous functions on one connection; each write is one transaction that
 //! holds the change and its audit event together.
 
+pub mod access;
 pub mod accounts;
 pub mod admission;
 pub mod api_keys;
@@ -14,6 +15,7 @@ pub mod departures;
 pub mod disownment;
 pub mod events;
 pub mod generated_addresses;
+pub mod grants;
 pub mod group_members;
 pub mod groups;
 pub mod health;

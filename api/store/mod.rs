@@ -4,6 +4,7 @@
 //! A query for what a request names takes the connection, then the organization's id, so that it reads
 //! that organization's data only. What hangs on a row that was found so is read by that row's id.
 
+pub mod access;
 pub mod account_deletion;
 pub mod account_passwords;
 pub mod accounts;
@@ -15,6 +16,7 @@ pub mod connection;
 pub mod copied_tables;
 pub mod copy;
 pub mod generated_addresses;
+pub mod grants;
 pub mod group_members;
 pub mod groups;
 pub mod idempotency_keys;

@@ -134,6 +134,20 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
+    grants (organization_id, group_id, resource_type, resource) {
+        organization_id -> Id,
+        group_id -> Id,
+        resource_type -> Text,
+        resource -> Text,
+        expires_at -> Nullable<UtcTimestamp>,
+        created_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
     audit_events (id) {
         id -> Id,
         organization_id -> Nullable<Id>,
@@ -500,6 +514,7 @@ allow_tables_to_appear_in_same_query!(
     pending_groups,
     pending_joins,
     generated_addresses,
+    grants,
     group_memberships,
     removed_group_members,
     groups,

@@ -38,6 +38,7 @@ use crate::domain::organization::{
     AccountType, GroupRole, JoinedVia, MembershipStatus, OrganizationKind, Role,
 };
 use crate::domain::password::PasswordOrigin;
+use crate::domain::resource::{ResourceId, ResourceType};
 use crate::domain::seats::SeatPool;
 use crate::domain::slug::Slug;
 use crate::domain::timestamp::Timestamp;
@@ -304,7 +305,15 @@ text_columns!(
     TokenKind,
 );
 
-text_columns!(trust: EmailAddress, InviteCode, Slug, Username);
+text_columns!(
+    trust:
+    EmailAddress,
+    InviteCode,
+    ResourceId,
+    ResourceType,
+    Slug,
+    Username,
+);
 
 expression!(UtcTimestamp: Timestamp);
 column_value!(UtcTimestamp: Timestamp);

@@ -7,8 +7,12 @@ pub mod postgres;
 #[path = "../../tests/support/settings.rs"]
 pub mod settings;
 
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rollcall::app::Running;
 use rollcall::clock::Clock;
 use rollcall::clock::new_id;
 use rollcall::config::Config;
@@ -122,4 +126,51 @@ pub fn seconds(work: impl FnOnce()) -> f64 {
     let started = Instant::now();
     work();
     started.elapsed().as_secs_f64()
+}
+
+/// A setting of a benchmark.
+pub fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
+}
+
+/// A server of this process.
+pub struct Server {
+    pub address: SocketAddr,
+    pub handle: actix_web::dev::ServerHandle,
+    pub thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Stops it when its requests have ended.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        self.thread.join().unwrap();
+    }
+}
+
+/// Serves the application.
+pub fn serve(bench: &Bench) -> Server {
+    let (sender, receiver) = mpsc::channel();
+    let state = bench.state.clone();
+    let thread = std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let running = Running::start(&state).unwrap();
+            sender.send((running.address, running.handle())).unwrap();
+            running.serve().await.unwrap();
+        });
+    });
+    let (address, handle) = receiver.recv().unwrap();
+    Server {
+        address,
+        handle,
+        thread,
+    }
 }

@@ -138,6 +138,8 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
         "preview_invite_code",
         // Only looks: the token does not belong into a URL.
         "preview_invitation",
+        // Only looks: a list has no room in the URL.
+        "check_access_to_resources",
         // Does nothing while the old link is good; `invitations::time` has the event otherwise.
         "renew_invitation",
     ]);
@@ -354,6 +356,14 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     do_and_see("update_group_member", manager).await;
     let remove = post(&ann, &format!("{people}/remove"), named.clone());
     do_and_see("remove_group_members", remove).await;
+    let grant = format!("{group}/grants/course/algebra-1");
+    let set = ann.request(Method::PUT, &grant).json(&json!({}));
+    do_and_see("set_grant", set).await;
+    let resources = json!([{ "type": "course", "id": "algebra-1" }]);
+    let question = json!({ "account_id": bob.id, "resources": resources });
+    let ask = post(&ann, &format!("{base}/access"), question);
+    do_and_see("check_access_to_resources", ask).await;
+    do_and_see("revoke_grant", ann.request(Method::DELETE, &grant)).await;
     do_and_see("delete_group", ann.request(Method::DELETE, &group)).await;
     let teach = json!({ "account_ids": [bob.id], "account_type": "teacher" });
     let bulk = post(&ann, &format!("{base}/members/bulk-update"), teach);

@@ -42,6 +42,8 @@ async fn things(school: &Organization<'_>) -> Ids {
         ("account_id", tess.id),
         ("group_id", school.id_of(&group)),
         ("import_id", text(&import["id"])),
+        ("resource_type", "course".to_owned()),
+        ("resource_id", "algebra-1".to_owned()),
     ])
 }
 
@@ -51,7 +53,7 @@ fn filled_in(
     example: &Example,
     (who, ids): (&Person<'_>, &Ids),
 ) -> RequestBuilder {
-    let request = operation.bare_request(who, ids);
+    let request = who.request(operation.method.clone(), &operation.path(ids));
     match example {
         Example::Query(parameters) => request.query(parameters),
         Example::Body { kind, body, .. } if kind == "application/json" => request.json(body),

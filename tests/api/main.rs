@@ -28,6 +28,7 @@ mod database_copy;
 mod documentation;
 mod examples;
 mod faults;
+mod grants;
 mod groups;
 mod health;
 mod idempotency;

@@ -254,6 +254,9 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
     let import = import["id"].as_str().unwrap();
     let account = student.id.as_str();
     let code = format!("/groups/{group}/invite-code");
+    let grant = format!("/groups/{group}/grants/course/algebra-1");
+    let set = school.admin.put(&school.path(&grant), json!({})).await;
+    set.expect_status(200);
     let invite = json!({ "emails": ["new@x.org"], "account_type": "student" });
     let invited = school
         .admin
@@ -303,6 +306,13 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
             format!("/groups/{group}/members/{account}"),
             "yy-n",
         ),
+        ("GET", format!("/groups/{group}/grants"), "yy-n"),
+        ("GET", grant.clone(), "yy-n"),
+        ("PUT", grant.clone(), "yynn"),
+        ("DELETE", grant, "yynn"),
+        // Of the student: they may ask of themselves.
+        ("GET", "/access".to_owned(), "yy-y"),
+        ("POST", "/access".to_owned(), "yy-y"),
         ("DELETE", format!("/groups/{group}"), "yy-n"),
         ("GET", "/invitations".to_owned(), "yyyn"),
         ("POST", "/invitations".to_owned(), "yyyn"),
@@ -331,11 +341,19 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
         ("{group_id}", &group),
         ("{import_id}", import),
         ("{invitation_id}", invited),
+        ("{resource_type}", "course"),
+        ("{resource_id}", "algebra-1"),
     ];
     assert_covers_the_document(&lines, &ids);
     for (method, below, answers) in &table {
         let method: Method = method.parse().unwrap();
-        let ask = async |who: &Person<'_>| send(request(who, &method, &school.path(below))).await;
+        let ask = async |who: &Person<'_>| {
+            let request = request(who, &method, &school.path(below));
+            if below == "/access" && method == Method::GET {
+                return send(request.query(&question(account))).await;
+            }
+            send(request).await
+        };
         ask(&anonymous).await.expect_problem(401, "not_signed_in");
         ask(&outsider).await.expect_problem(404, "not_found");
         // The least powerful first: the last line of the table deletes.
@@ -355,10 +373,19 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
     }
 });
 
+/// Whether this account may open a resource.
+fn question(account: &str) -> [(&'static str, &str); 3] {
+    [
+        ("account_id", account),
+        ("resource_type", "course"),
+        ("resource_id", "algebra-1"),
+    ]
+}
+
 /// A request that is well-formed, so that nothing but who asks decides.
 fn request(who: &Person<'_>, method: &Method, path: &str) -> reqwest::RequestBuilder {
     let request = who.request(method.clone(), path);
-    if *method == Method::PUT {
+    if path.ends_with("/seats") {
         return request.json(&seats_in_total(None));
     }
     if *method == Method::POST && path.ends_with("/imports") {
@@ -380,6 +407,11 @@ fn request(who: &Person<'_>, method: &Method, path: &str) -> reqwest::RequestBui
             .any(|end| path.ends_with(end))
     {
         return request.json(&json!({ "account_ids": ["01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11"] }));
+    }
+    if *method == Method::POST && path.ends_with("/access") {
+        let resources = json!([{ "type": "course", "id": "algebra-1" }]);
+        let account = "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11";
+        return request.json(&json!({ "account_id": account, "resources": resources }));
     }
     if *method == Method::PATCH && path.contains("/groups/") && path.contains("/members/") {
         return request.json(&json!({ "role": "member" }));

@@ -223,8 +223,8 @@ async fn refuses_other_words(who: &Person<'_>, ids: &Ids, operation: &Operation)
             && schema.get("format").is_none()
             && schema.get("enum").is_none()
             && schema.get("oneOf").is_none();
-        let request = operation.request(who, ids);
-        let asked = send(request.query(&[(name.as_str(), "?!")])).await;
+        let request = operation.request_with((who, ids), (name.as_str(), "?!"));
+        let asked = send(request).await;
         if asked.status.is_success() {
             assert!(is_free, "{}: {name} takes anything", operation.id);
             continue;

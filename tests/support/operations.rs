@@ -67,6 +67,8 @@ pub async fn one_of_everything(school: &Organization<'_>) -> Ids {
     let key = json!({ "name": "Timetable", "scopes": ["audit:read"] });
     let key = school.admin.post(&school.path("/api-keys"), key).await;
     let key = key.expect_status(201);
+    let grant = format!("{group}/grants/course/algebra-1");
+    school.admin.put(&grant, json!({})).await.expect_status(200);
     HashMap::from([
         ("organization_id", school.id.clone()),
         ("account_id", ann.id),
@@ -78,6 +80,8 @@ pub async fn one_of_everything(school: &Organization<'_>) -> Ids {
         ),
         ("session_id", text(&sessions["items"][0]["id"])),
         ("api_key_id", text(&key["id"])),
+        ("resource_type", "course".to_owned()),
+        ("resource_id", "algebra-1".to_owned()),
     ])
 }
 
@@ -184,9 +188,36 @@ impl Operation {
         path
     }
 
-    /// A request for it, without a body.
+    /// A request for it, without a body; query parameters that it needs are among the ids.
     pub fn bare_request(&self, who: &Person<'_>, ids: &Ids) -> RequestBuilder {
+        let required = self.required_query(ids);
         who.request(self.method.clone(), &self.path(ids))
+            .query(&required)
+    }
+
+    /// A request for it with this query parameter, and the others that it needs.
+    pub fn request_with(
+        &self,
+        (who, ids): (&Person<'_>, &Ids),
+        (name, value): (&str, &str),
+    ) -> RequestBuilder {
+        let mut query = self.required_query(ids);
+        query.retain(|(other, _)| other != name);
+        query.push((name.to_owned(), value.to_owned()));
+        who.request(self.method.clone(), &self.path(ids))
+            .query(&query)
+    }
+
+    /// The query parameters that it needs.
+    fn required_query(&self, ids: &Ids) -> Vec<(String, String)> {
+        let parameters = self.description["parameters"].as_array();
+        let parameters = parameters.into_iter().flatten();
+        let required = parameters.filter(|it| it["in"] == "query" && it["required"] == true);
+        let value = |name: String| {
+            let id = ids.get(name.as_str()).cloned();
+            (name, id.expect("no value for a required parameter"))
+        };
+        required.map(|it| value(text(&it["name"]))).collect()
     }
 
     /// A request for it, with the body of the document's example.
@@ -232,6 +263,11 @@ fn examples_of(document: &Value, description: &Value) -> Vec<Example> {
             )
         })
         .collect();
+    let is_required = |name: &str| {
+        let parameters = description["parameters"].as_array().into_iter().flatten();
+        let mut named = parameters.filter(|it| it["name"] == name);
+        named.any(|it| it["in"] == "query" && it["required"] == true)
+    };
     let filled_in = query
         .iter()
         .filter_map(|(name, examples)| Some((name.clone(), examples.first()?.clone())));
@@ -241,7 +277,12 @@ fn examples_of(document: &Value, description: &Value) -> Vec<Example> {
             let pairs = examples
                 .iter()
                 .map(|example| (name.clone(), example.clone()));
-            pairs.map(|pair| Example::Query(vec![pair]))
+            pairs.map(|pair| {
+                let others = filled_in.iter().filter(|(other, _)| *other != pair.0);
+                let mut query: Vec<_> = others.filter(|it| is_required(&it.0)).cloned().collect();
+                query.push(pair);
+                Example::Query(query)
+            })
         });
         let all = (filled_in.len() > 1).then(|| Example::Query(filled_in.clone()));
         return each.chain(all).collect();

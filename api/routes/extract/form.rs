@@ -2,6 +2,7 @@
 
 use crate::domain::email_address::EmailAddressError;
 use crate::domain::password::PasswordError;
+use crate::domain::resource::ResourceError;
 use crate::domain::row_error::RowError;
 use crate::domain::slug::SlugError;
 use crate::domain::username::UsernameError;
@@ -103,6 +104,22 @@ macro_rules! like_rows {
 }
 
 like_rows!(EmailAddressError, UsernameError, PasswordError);
+
+impl FieldReason for ResourceError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::TooLong(_) => "too_long",
+            Self::OtherCharacters | Self::DotSegment | Self::PaddedId | Self::UnreadableId => {
+                "invalid"
+            }
+        }
+    }
+
+    fn detail(&self) -> String {
+        self.to_string()
+    }
+}
 
 impl FieldReason for SlugError {
     fn code(&self) -> &'static str {

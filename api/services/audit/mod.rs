@@ -7,8 +7,8 @@ mod people;
 use serde_json::Value;
 
 use self::organization::{
-    describe_api_key, describe_group, describe_import, describe_invitation, describe_invite_code,
-    describe_organization,
+    describe_api_key, describe_grant, describe_group, describe_import, describe_invitation,
+    describe_invite_code, describe_organization,
 };
 use self::people::{describe_account, describe_member, describe_session};
 use super::unit_of_work::UnitOfWork;
@@ -103,6 +103,11 @@ fn about(event: &DomainEvent) -> (Option<OrganizationId>, Subject) {
             group,
             ..
         } => (Some(*organization), Subject::Group(*group)),
+        DomainEvent::Grant {
+            organization,
+            group,
+            ..
+        } => (Some(*organization), Subject::Group(*group)),
         DomainEvent::InviteCode {
             organization,
             invite_code,
@@ -134,6 +139,9 @@ fn describe(event: &DomainEvent) -> (AuditAction, Value) {
         DomainEvent::Organization { event, .. } => describe_organization(event),
         DomainEvent::Member { event, .. } => describe_member(event),
         DomainEvent::Group { event, .. } => describe_group(event),
+        DomainEvent::Grant {
+            resource, event, ..
+        } => describe_grant(*event, resource),
         DomainEvent::InviteCode { group, event, .. } => describe_invite_code(event, *group),
         DomainEvent::Invitation { event, .. } => describe_invitation(event),
         DomainEvent::Import { event, .. } => describe_import(event),

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use super::details::{merged, present};
 use crate::domain::audit::AuditAction;
 use crate::domain::events::{
-    AddedBy, ApiKeyEvent, GroupEvent, ImportEvent, ImportSummary, InvitationEvent,
+    AddedBy, ApiKeyEvent, GrantEvent, GroupEvent, ImportEvent, ImportSummary, InvitationEvent,
     InvitationSummary, InviteCodeEvent, OrganizationEvent,
 };
 use crate::domain::ids::GroupId;
 use crate::domain::organization::JoinedVia;
+use crate::domain::resource::Resource;
 
 pub(super) fn describe_organization(event: &OrganizationEvent) -> (AuditAction, Value) {
     match event {
@@ -79,6 +80,22 @@ pub(super) fn describe_group(event: &GroupEvent) -> (AuditAction, Value) {
             json!({ "account_id": account, "role": role }),
         ),
     }
+}
+
+pub(super) fn describe_grant(event: GrantEvent, resource: &Resource) -> (AuditAction, Value) {
+    let (action, details) = match event {
+        GrantEvent::Created { expires_at } => (
+            AuditAction::GrantCreated,
+            json!({ "expires_at": expires_at }),
+        ),
+        GrantEvent::Updated { expires_at } => (
+            AuditAction::GrantUpdated,
+            json!({ "expires_at": expires_at }),
+        ),
+        GrantEvent::Revoked => (AuditAction::GrantRevoked, json!({})),
+    };
+    let resource = json!({ "resource_type": resource.resource_type, "resource_id": resource.id });
+    (action, merged(resource, details))
 }
 
 pub(super) fn describe_invite_code(

@@ -129,7 +129,8 @@ CREATE TABLE groups (
     description text,
     created_at timestamptz NOT NULL,
     -- Two bits that its members have among their marks: one of the lower 24, one of the 24 above.
-    marks bigint NOT NULL
+    marks bigint NOT NULL,
+    UNIQUE (organization_id, id)
 );
 CREATE UNIQUE INDEX groups_name_key ON groups (organization_id, name_key);
 
