@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! main → cli → app → openapi → routes → worker → state → services → mail → store → crypto
-//!      → documents → telemetry → config → clock → error → domain
+//!      → documents → dns → telemetry → config → clock → error → domain
 //! ```
 //!
 //! `telemetry`, `config`, `clock` and `error` import `domain` and each other only, so that every layer
@@ -14,6 +14,7 @@
 pub mod app;
 pub mod cli;
 pub mod crypto;
+pub(crate) mod dns;
 pub(crate) mod documents;
 pub mod domain;
 pub mod mail;

@@ -34,6 +34,9 @@ pub enum CommandError {
     NotTheSame(String),
     #[error("{0}")]
     NotReady(String),
+    /// What the doctor found.
+    #[error("{0}")]
+    Unhealthy(String),
     #[error("the mail was not sent: {0}")]
     NotSent(String),
 }

@@ -3,6 +3,7 @@
 mod backup;
 mod config;
 mod database;
+mod doctor;
 mod error;
 mod health;
 mod import;
@@ -54,6 +55,8 @@ enum Command {
     Config(config::ConfigArguments),
     /// Ask the server on this machine whether it is ready: for health checks.
     Health,
+    /// Look for what is wrong with this installation, and say what to do about it. It changes nothing.
+    Doctor(doctor::DoctorArguments),
     /// Import accounts from a CSV file, without the API.
     Import(import::ImportArguments),
     /// Copy the embedded database, while it is in use, and its keys into a new folder.
@@ -89,6 +92,7 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
         }
         Command::Config(arguments) => config::run(&arguments),
         Command::Health => health::run(&Config::load()?),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Import(arguments) => import::run(&arguments, &open_state()?),
         Command::Backup(arguments) => backup::run(&arguments, &open_state()?),
         Command::Database(command) => database::run(&command),

@@ -23,6 +23,7 @@ pub use self::values::{LogFormat, OrganizationCreation};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ use self::reader::{EffectiveSetting, SettingsReader, refusal};
 use self::setting::{PREFIX, variable};
 use self::settings::{
     AUDIT_DAYS, CONFIG_FILE, CORS_ORIGINS, DATA_DIR, DATABASE_CONNECTIONS,
-    DATABASE_PREPARED_STATEMENTS, DATABASE_URL, DATABASE_WAIT_SECONDS, HASH_THREADS,
+    DATABASE_PREPARED_STATEMENTS, DATABASE_URL, DATABASE_WAIT_SECONDS, DNS_SERVERS, HASH_THREADS,
     IMPORT_LEASE_SECONDS, IMPORT_WORKERS, KEEP_ALIVE_SECONDS, LISTEN, LOG, LOG_FORMAT,
     LOGIN_DOMAIN, MAIL_FROM, MAIL_LEASE_SECONDS, MAIL_PER_MINUTE, MAIL_WORKERS,
     ORGANIZATION_CREATION, PASSWORD_HASH, PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS,
@@ -77,6 +78,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Whether pages of this machine may call too, on whatever port their development server listens.
     pub local_origins: bool,
+    /// Who is asked what the domain name system says; nobody: those of the system.
+    pub dns_servers: Vec<SocketAddr>,
     /// How long an idle connection waits for the next request.
     pub keep_alive: Duration,
     pub organization_creation: OrganizationCreation,
@@ -193,6 +196,7 @@ impl Config {
         Ok(Self {
             local_origins: has_local_origins(from, &database_url)?,
             cors_origins: from.read_or(&CORS_ORIGINS, origin_of(&spa_url))?,
+            dns_servers: from.read(&DNS_SERVERS)?,
             keep_alive: from.read(&KEEP_ALIVE_SECONDS)?,
             stop_delay: from.read_or(&STOP_DELAY_SECONDS, stop_delay(&database_url))?,
             organization_creation: from.read_or(&ORGANIZATION_CREATION, creation(&database_url))?,

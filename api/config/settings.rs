@@ -1,6 +1,7 @@
 //! The table of the settings. Reading, `rollcall config`, docs/configuration.md and .env.example are
 //! made from it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use url::Url;
@@ -9,8 +10,8 @@ use super::limit_settings::of_limit;
 use super::setting::DefaultValue::{Computed, Fixed, Unset};
 use super::setting::{Section, Setting, SettingInfo};
 use super::values::{
-    LogFormat, OrganizationCreation, count, days, hours, listen_address, log_filter, optional,
-    origins, parsed, seconds, seconds_or_none, web_url, word,
+    LogFormat, OrganizationCreation, count, days, hours, listen_address, log_filter, name_servers,
+    optional, origins, parsed, seconds, seconds_or_none, web_url, word,
 };
 use crate::domain::client_address::{ProxyHeader, TrustedProxies};
 use crate::domain::database_url::{DatabaseUrl, PreparedStatements};
@@ -143,6 +144,17 @@ settings! {
         parse: seconds,
         default: Fixed("75"),
         example: "620",
+        is_secret: false,
+    }
+
+    /// Name servers that are asked for the records of domains, separated by commas: the doctor asks for those of the
+    /// sender of mail.
+    DNS_SERVERS: Vec<SocketAddr> {
+        name: "dns_servers",
+        section: Server,
+        parse: name_servers,
+        default: Unset("those of the system"),
+        example: "192.0.2.53,[2001:db8::53]:5353",
         is_secret: false,
     }
 

@@ -1,7 +1,7 @@
 //! How the texts of settings are read.
 
 use std::fmt::Display;
-use std::net::ToSocketAddrs as _;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -137,6 +137,26 @@ pub fn days(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(count::<u64>(text)? * 24 * 60 * 60))
 }
 
+/// Reads addresses that are separated by commas, with a port or that of the domain name system.
+///
+/// # Errors
+/// What is no address.
+pub fn name_servers(text: &str) -> Result<Vec<SocketAddr>, String> {
+    const PORT: u16 = 53;
+    let server = |text: &str| {
+        let with_port = text.parse::<SocketAddr>().ok();
+        let without = || Some(SocketAddr::new(text.parse().ok()?, PORT));
+        with_port
+            .or_else(without)
+            .ok_or_else(|| format!("names {text:?}, which is no address"))
+    };
+    text.split(',')
+        .map(str::trim)
+        .filter(|server| !server.is_empty())
+        .map(server)
+        .collect()
+}
+
 /// Reads a URL of the web.
 ///
 /// # Errors
@@ -201,6 +221,22 @@ mod tests {
         for bad in ["inof", "rollcall=loud", "info,rollcall"] {
             assert!(log_filter(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_name_server_is_an_address_with_or_without_a_port() {
+        let read = name_servers("192.0.2.1, [2001:db8::1]:5353,2001:db8::2").unwrap();
+        let written: Vec<String> = read.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            written,
+            ["192.0.2.1:53", "[2001:db8::1]:5353", "[2001:db8::2]:53"]
+        );
+        assert_eq!(name_servers(""), Ok(Vec::new()));
+        assert!(
+            name_servers("dns.example")
+                .unwrap_err()
+                .contains("dns.example")
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! to its place by associated data, so that no row's secret can be moved to another. What has only to
 //! be recognised again, and could be guessed from a plain hash, gets a MAC with a key of the same origin.
 
+use std::fmt;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -21,13 +22,23 @@ use crate::error::{Error, Result};
 /// How many bytes of a key's hash name it.
 const KEY_ID_LEN: usize = 4;
 
+/// What names a key: the first bytes of its hash, with which everything begins that it has sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealingKeyId([u8; KEY_ID_LEN]);
+
+impl fmt::Display for SealingKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// The keys that seal: the first one seals, any of them opens, so that keys can be changed.
 pub struct SealingKeys {
     keys: Vec<SealingKey>,
 }
 
 struct SealingKey {
-    id: [u8; KEY_ID_LEN],
+    id: SealingKeyId,
     key: LessSafeKey,
     mac: hmac::Key,
 }
@@ -63,6 +74,11 @@ impl SealingKeys {
         }
     }
 
+    /// The ids of the keys, the one that seals first.
+    pub fn ids(&self) -> Vec<SealingKeyId> {
+        self.keys.iter().map(|key| key.id).collect()
+    }
+
     /// Encrypts `secret` for the place that `context` names.
     ///
     /// # Errors
@@ -82,7 +98,7 @@ impl SealingKeys {
                 &mut sealed,
             )
             .map_err(|_| Error::internal("sealing failed"))?;
-        Ok([key.id.as_slice(), nonce.as_slice(), sealed.as_slice()].concat())
+        Ok([key.id.0.as_slice(), nonce.as_slice(), sealed.as_slice()].concat())
     }
 
     /// Decrypts what [`SealingKeys::seal`] made for the same context.
@@ -114,7 +130,7 @@ impl SealingKeys {
     fn try_open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (id, rest) = sealed.split_at_checked(KEY_ID_LEN)?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN)?;
-        let key = self.keys.iter().find(|key| key.id == id)?;
+        let key = self.keys.iter().find(|key| key.id.0 == id)?;
         let mut buffer = ciphertext.to_vec();
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let length = key
@@ -132,7 +148,7 @@ impl SealingKey {
         let bytes = STANDARD.decode(line.trim()).ok()?;
         let key = UnboundKey::new(&CHACHA20_POLY1305, &bytes).ok()?;
         Some(Self {
-            id: sha256(&bytes).get(..KEY_ID_LEN)?.try_into().ok()?,
+            id: SealingKeyId(sha256(&bytes).get(..KEY_ID_LEN)?.try_into().ok()?),
             key: LessSafeKey::new(key),
             mac: mac_key(&bytes)?,
         })

@@ -8,11 +8,14 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::error::{Error, Result};
 
 /// Room that an import of a few thousand rows takes: with less, the next one may fail.
-const ROOM: u64 = 16 * 1024 * 1024;
+pub const ROOM: u64 = 16 * 1024 * 1024;
 
 /// Refuses a file of a database that cannot be read and written: SQLite would not say why it cannot open it.
 /// One that is not there yet is made.
-pub(super) fn require_usable(path: &Path) -> std::io::Result<()> {
+///
+/// # Errors
+/// Where it may not be read or written.
+pub fn require_usable(path: &Path) -> std::io::Result<()> {
     if path.exists() {
         access(path, Access::READ_OK | Access::WRITE_OK)?;
     }
@@ -28,11 +31,19 @@ pub(super) fn require_room(database: &DatabaseUrl) -> Result<()> {
     }
 }
 
+/// How much the disk of a path has left for whoever runs the server.
+///
+/// # Errors
+/// Where it cannot be told.
+pub fn free_bytes(path: &Path) -> std::io::Result<u64> {
+    let disk = statvfs(path)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 fn require_room_for(path: &str, room: u64) -> Result<()> {
-    let failed = |error| Error::unavailable(format!("{path}: {error}"));
-    access(path, Access::WRITE_OK).map_err(failed)?;
-    let disk = statvfs(path).map_err(failed)?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let failed = |error: std::io::Error| Error::unavailable(format!("{path}: {error}"));
+    access(path, Access::WRITE_OK).map_err(|error| failed(error.into()))?;
+    let free = free_bytes(path.as_ref()).map_err(failed)?;
     if free < room {
         return Err(Error::unavailable(format!(
             "the disk of {path} has only {free} bytes left"

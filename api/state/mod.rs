@@ -6,7 +6,9 @@ pub mod process_status;
 mod upload_rate;
 pub mod uploads;
 
+pub use self::disk::{ROOM, free_bytes, require_usable};
 pub use self::private_files::make_folder as make_private_folder;
+pub use self::private_files::{is_open_to_others, open_to_others_in};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -180,8 +182,8 @@ impl State {
     /// # Errors
     /// Never: this state was opened with them.
     pub fn key_files(&self) -> Result<[(PathBuf, &'static str); 2], StartError> {
-        let [signing, sealing] = key_files(&self.services.config)?;
-        Ok([(signing, "signing.pem"), (sealing, "sealing.key")])
+        let files = key_files(&self.services.config)?;
+        Ok([(files.signing, SIGNING_KEYS), (files.sealing, SEALING_KEYS)])
     }
 
     /// What a mail needs on its way.
@@ -239,7 +241,7 @@ struct Keys {
 impl Keys {
     fn load(config: &Config) -> Result<Self, StartError> {
         let embedded = config.is_embedded();
-        let [signing_file, sealing_file] = key_files(config)?;
+        let files = key_files(config)?;
         let may_make_signing = embedded && config.signing_key_file.is_none();
         let may_make_sealing = embedded && config.sealing_key_file.is_none();
         for file in [&config.signing_key_file, &config.sealing_key_file] {
@@ -247,33 +249,46 @@ impl Keys {
                 .for_each(|file| private_files::warn_if_wide(file));
         }
         Ok(Self {
-            signing: SigningKeys::load(&signing_file, may_make_signing, &issuer(config))?,
-            sealing: SealingKeys::load(&sealing_file, may_make_sealing)?,
+            signing: SigningKeys::load(&files.signing, may_make_signing, &issuer(config))?,
+            sealing: SealingKeys::load(&files.sealing, may_make_sealing)?,
         })
     }
 }
 
+/// Where the keys are.
+pub struct KeyFiles {
+    pub signing: PathBuf,
+    pub sealing: PathBuf,
+}
+
+/// What the files of keys are called in a data folder.
+const SIGNING_KEYS: &str = "signing.pem";
+const SEALING_KEYS: &str = "sealing.key";
+
 /// Where the signing and the sealing keys are.
-fn key_files(config: &Config) -> Result<[PathBuf; 2], StartError> {
+///
+/// # Errors
+/// Where the configuration does not say it, and no data folder has them.
+pub fn key_files(config: &Config) -> Result<KeyFiles, StartError> {
     let find = |named: &Option<PathBuf>, name: &str, variable, command| {
         let beside_database = || config.is_embedded().then(|| config.data_dir.join(name));
         let found = named.clone().or_else(beside_database);
         found.ok_or(StartError::KeyNotSet { variable, command })
     };
-    Ok([
-        find(
+    Ok(KeyFiles {
+        signing: find(
             &config.signing_key_file,
-            "signing.pem",
+            SIGNING_KEYS,
             "ROLLCALL_SIGNING_KEY_FILE",
             "openssl genpkey -algorithm ed25519",
         )?,
-        find(
+        sealing: find(
             &config.sealing_key_file,
-            "sealing.key",
+            SEALING_KEYS,
             "ROLLCALL_SEALING_KEY_FILE",
             "openssl rand -base64 32",
         )?,
-    ])
+    })
 }
 
 /// The same on every replica, and after a restart on another port.

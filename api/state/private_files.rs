@@ -15,13 +15,20 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 /// Warns of the folder, and of what is in it, where others on this machine may read or change it: whoever
 /// made it may have done so before Rollcall.
 pub fn warn_of_wide_modes(folder: &Path) {
-    let mut wide: Vec<PathBuf> = vec![folder.to_owned()];
-    match std::fs::read_dir(folder) {
-        Ok(entries) => wide.extend(entries.filter_map(|entry| Some(entry.ok()?.path()))),
+    match open_to_others_in(folder) {
+        Ok(wide) => wide.iter().for_each(|path| warn_if_wide(path)),
         Err(error) => tracing::warn!(%error, folder = %folder.display(), "cannot be listed"),
     }
-    wide.retain(|path| is_secret(path, folder));
-    wide.iter().for_each(|path| warn_if_wide(path));
+}
+
+/// The folder, and what is in it, where others on this machine may read or change it.
+pub fn open_to_others_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut wide: Vec<PathBuf> = vec![folder.to_owned()];
+    for entry in std::fs::read_dir(folder)? {
+        wide.push(entry?.path());
+    }
+    wide.retain(|path| is_secret(path, folder) && is_open_to_others(path));
+    Ok(wide)
 }
 
 /// Warns of a file where others on this machine may read or change it.
@@ -40,14 +47,15 @@ fn is_secret(path: &Path, folder: &Path) -> bool {
     path == folder || name.is_some_and(|name| name != "listening")
 }
 
+/// Whether others on this machine may read or change a file.
 #[cfg(unix)]
-fn is_open_to_others(path: &Path) -> bool {
+pub fn is_open_to_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     let others = 0o077;
     std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & others != 0)
 }
 
 #[cfg(not(unix))]
-fn is_open_to_others(_: &Path) -> bool {
+pub fn is_open_to_others(_: &Path) -> bool {
     false
 }

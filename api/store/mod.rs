@@ -24,6 +24,7 @@ pub mod import_outcomes;
 pub mod import_rows;
 pub mod import_staging;
 pub mod imports;
+pub mod inspection;
 pub mod invitations;
 pub mod invite_code_draws;
 pub mod invite_code_uses;

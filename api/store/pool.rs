@@ -80,15 +80,14 @@ impl Pool {
             .map_err(Error::unavailable)
     }
 
-    /// What is between this process and the database, as far as it matters: statements without names cannot
-    /// be mixed up.
+    /// What is between this process and the database.
     pub fn pooling(&self) -> Result<Pooling> {
-        match (&self.address.url, self.address.statements) {
-            (DatabaseUrl::Postgres(url), statements @ PreparedStatements::Named) => {
+        let statements = self.address.statements;
+        match &self.address.url {
+            DatabaseUrl::Postgres(url) => {
                 pooler::probe(|| connect_to_postgres(url, statements).map_err(Error::unavailable))
             }
-            (DatabaseUrl::Sqlite(_), _)
-            | (DatabaseUrl::Postgres(_), PreparedStatements::Unnamed) => Ok(Pooling::None),
+            DatabaseUrl::Sqlite(_) => Ok(Pooling::None),
         }
     }
 

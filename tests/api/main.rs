@@ -25,6 +25,7 @@ mod contract;
 mod crash;
 mod crash_usernames;
 mod database_copy;
+mod doctor;
 mod documentation;
 mod examples;
 mod faults;

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod command;
 pub mod contract;
 pub mod database;
+pub mod dns;
 pub mod import_file;
 pub mod invariants;
 pub mod locks;

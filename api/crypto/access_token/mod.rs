@@ -129,6 +129,11 @@ impl SigningKeys {
         }
     }
 
+    /// The ids of the keys, the one that signs first.
+    pub fn ids(&self) -> Vec<&str> {
+        self.keys.iter().map(|key| key.id.as_str()).collect()
+    }
+
     /// A token for this session, good from `now` on.
     ///
     /// # Errors

@@ -27,6 +27,11 @@ impl FromStr for TrustedProxies {
 }
 
 impl TrustedProxies {
+    /// Whether nobody's word is taken.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn include(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }

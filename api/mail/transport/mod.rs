@@ -39,6 +39,17 @@ impl Transport {
         Self::Smtp(Smtp::at(url.clone(), name, timeouts))
     }
 
+    /// Tries the way to the mail server: a session with all that the configuration asks for, and no mail.
+    ///
+    /// # Errors
+    /// Why no mail would leave.
+    pub fn try_session(&self) -> Result<(), DeliveryError> {
+        match self {
+            Self::Folder(_) => Ok(()),
+            Self::Smtp(smtp) => smtp.try_session(),
+        }
+    }
+
     /// Sends one mail by itself.
     ///
     /// # Errors

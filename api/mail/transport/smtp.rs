@@ -119,6 +119,14 @@ impl Smtp {
         taken
     }
 
+    /// Begins a session and ends it.
+    ///
+    /// # Errors
+    /// Where none can be had.
+    pub fn try_session(&self) -> SmtpResult<()> {
+        self.connect().map(SmtpSession::close)
+    }
+
     fn connect(&self) -> SmtpResult<SmtpSession> {
         let mut session = self.open().map_err(|error| outage(&error))?;
         match self

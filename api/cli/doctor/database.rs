@@ -1,0 +1,200 @@
+//! The database, its schema, what is in front of it, and whether its clock agrees with ours.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::finding::{Check, Finding};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::database_url::DatabaseUrl;
+use crate::domain::timestamp::Timestamp;
+use crate::error::{Error, Result};
+use crate::state;
+use crate::store::migrations::{self, SchemaVersion};
+use crate::store::pooler::{MIXED_UP, Pooling};
+use crate::store::{self, Connection, Pool, copied_tables, inspection};
+
+pub fn check(config: &Config) -> Vec<Finding> {
+    match &config.database_url {
+        DatabaseUrl::Sqlite(path) => embedded(path),
+        DatabaseUrl::Postgres(_) => on_server(config),
+    }
+}
+
+fn embedded(path: &str) -> Vec<Finding> {
+    let file = Path::new(path);
+    if !file.exists() {
+        return vec![
+            Check::Database.skipped(format!("{path}: the first start makes it")),
+            clock(None),
+        ];
+    }
+    let opened = state::require_usable(file).map_err(Error::unavailable);
+    match opened.and_then(|()| inspection::open_file(path)) {
+        Ok(mut connection) => vec![
+            Check::Database.ok(format!("{path} can be read and written")),
+            told(Check::Schema, schema(&mut connection)),
+            clock(None),
+        ],
+        Err(error) => vec![away(path, &error), clock(None)],
+    }
+}
+
+fn away(what: &str, error: &Error) -> Finding {
+    Check::Database.failure(
+        format!("{what}: {error}"),
+        "See that it is there, that it is the one of ROLLCALL_DATABASE_URL, and that whoever runs the server may \
+         read and write it",
+    )
+}
+
+/// The pooler is asked first: with one that mixes up statements, every other answer may be another's.
+fn on_server(config: &Config) -> Vec<Finding> {
+    const CONNECTIONS: u32 = 1;
+    let opened = Pool::open(
+        &config.database_url,
+        CONNECTIONS,
+        config.prepared_statements,
+    )
+    .and_then(|pool| Ok((pool.pooling()?, pool.get()?)));
+    match opened {
+        Ok((Pooling::MixedUp, _)) => vec![mixed_up(), clock(None)],
+        Ok((pooling, mut connection)) => on_connection(&mut connection, pooling),
+        Err(error) => vec![away("PostgreSQL", &error), clock(None)],
+    }
+}
+
+fn on_connection(connection: &mut Connection, pooling: Pooling) -> Vec<Finding> {
+    vec![
+        told(Check::Database, writable(connection)),
+        told(Check::Schema, schema(connection)),
+        told(Check::Pooler, pooler(connection, pooling)),
+        told(Check::Clock, inspection::time(connection).map(clock)),
+    ]
+}
+
+/// A check that the database broke off.
+fn told(check: Check, found: Result<Finding>) -> Finding {
+    found.unwrap_or_else(|error| {
+        check.failure(
+            error.to_string(),
+            "See what the log of the database says, and run the doctor again",
+        )
+    })
+}
+
+fn writable(connection: &mut Connection) -> Result<Finding> {
+    if store::is_read_only(connection)? {
+        return Ok(Check::Database.failure(
+            "it takes no changes: it is a standby, or set to be read only",
+            "Name the one that takes changes in ROLLCALL_DATABASE_URL",
+        ));
+    }
+    Ok(Check::Database.ok("it answers and takes changes"))
+}
+
+fn schema(connection: &mut Connection) -> Result<Finding> {
+    Ok(match migrations::version(connection)? {
+        SchemaVersion::Current => match copied_tables::require_none(connection) {
+            Ok(()) => Check::Schema.ok("it is this version's"),
+            Err(error) => Check::Schema.failure(error.to_string(), "No server starts with it until the copy is whole"),
+        },
+        SchemaVersion::Older => Check::Schema.warning(
+            "it is older than this version, or empty: the next start brings it up to date",
+            "Make a back-up; then start, or run `rollcall migrate`",
+        ),
+        SchemaVersion::Newer(migration) => Check::Schema.failure(
+            format!("it is newer than this version, which does not know the migration {migration}"),
+            "Start the version that applied it, or restore the back-up that was made before the upgrade",
+        ),
+    })
+}
+
+fn pooler(connection: &mut Connection, pooling: Pooling) -> Result<Finding> {
+    Ok(match pooling {
+        Pooling::MixedUp => mixed_up(),
+        Pooling::None => Check::Pooler.ok("none that gives each transaction another connection"),
+        Pooling::ByTransaction if inspection::role_bounds_statements(connection)? => Check::Pooler.ok(
+            "one gives each transaction another connection, keeps statements apart, and the role bounds them",
+        ),
+        Pooling::ByTransaction => Check::Pooler.warning(
+            "one gives each transaction another connection and keeps statements apart; a statement outside of \
+             transactions has the bounds of whichever connection it gets",
+            "Have the role bound statements: ALTER ROLE <role> SET statement_timeout = '45s'",
+        ),
+    })
+}
+
+fn mixed_up() -> Finding {
+    Check::Pooler.failure(
+        MIXED_UP,
+        "Do either, and run the doctor again: nothing else was asked through it",
+    )
+}
+
+/// A clock further off than this is worth mending; leases of work are ten seconds.
+const WORTH_MENDING: Duration = Duration::from_secs(2);
+
+/// And one further off than this makes replicas take each other's work.
+const TOO_FAR: Duration = Duration::from_secs(10);
+
+fn clock(database: Option<Timestamp>) -> Finding {
+    judge(Clock::system().now(), database)
+}
+
+fn judge(ours: Timestamp, database: Option<Timestamp>) -> Finding {
+    let advice = "Have the machines set their clocks by NTP (chrony, systemd-timesyncd)";
+    if !is_plausible(ours) {
+        return Check::Clock.failure(format!("this machine says that it is {ours}"), advice);
+    }
+    let Some(theirs) = database else {
+        return Check::Clock.ok(format!("this machine says that it is {ours}"));
+    };
+    let apart = ours.since(theirs).max(theirs.since(ours));
+    let found = format!("this machine says that it is {ours}, the database {theirs}");
+    if apart > TOO_FAR {
+        Check::Clock.failure(found, advice)
+    } else if apart > WORTH_MENDING {
+        Check::Clock.warning(found, advice)
+    } else {
+        Check::Clock.ok(found)
+    }
+}
+
+/// Whether it can be so late: after this version was made, and not half a lifetime later.
+fn is_plausible(now: Timestamp) -> bool {
+    const LATER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    let made = Timestamp::parse_time_or_day("2026-11-01").unwrap_or(Timestamp::EPOCH);
+    (made..made.plus(LATER)).contains(&now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::finding::Outcome;
+
+    #[test]
+    fn clocks_agree_within_seconds_or_something_is_to_be_done() {
+        let now = Timestamp::parse_time_or_day("2027-03-01").unwrap();
+        for (ours, apart, outcome) in [
+            (now, Some(1), Outcome::Ok),
+            (now, Some(5), Outcome::Warning),
+            (now, Some(60), Outcome::Failure),
+            (now, None, Outcome::Ok),
+            (Timestamp::EPOCH, None, Outcome::Failure),
+            (
+                Timestamp::from_microseconds(i64::MAX),
+                None,
+                Outcome::Failure,
+            ),
+        ] {
+            let span = apart.map(Duration::from_secs);
+            for database in [
+                span.map(|span| ours.plus(span)),
+                span.map(|span| ours.minus(span)),
+            ] {
+                assert_eq!(judge(ours, database).outcome, outcome, "{ours} {apart:?}");
+            }
+        }
+    }
+}

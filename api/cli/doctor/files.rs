@@ -1,0 +1,128 @@
+//! Keys, who may read them, and room on the disk.
+
+use std::path::{Path, PathBuf};
+
+use super::finding::{Check, Finding};
+use crate::config::Config;
+use crate::crypto::access_token::SigningKeys;
+use crate::crypto::key_file::KeyError;
+use crate::crypto::sealing::SealingKeys;
+use crate::domain::database_url::DatabaseUrl;
+use crate::state::{self, KeyFiles};
+
+pub fn check(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![private_files(config)];
+    match state::key_files(config) {
+        Ok(files) => findings.extend(keys(config, &files)),
+        Err(error) => findings.push(Check::SigningKey.failure(
+            error.to_string(),
+            "Make both keys once, and give every replica the same (docs/deployment.md)",
+        )),
+    }
+    findings.push(disk(config));
+    findings
+}
+
+fn private_files(config: &Config) -> Finding {
+    let named = [&config.signing_key_file, &config.sealing_key_file];
+    let mut wide: Vec<PathBuf> = named.into_iter().flatten().cloned().collect();
+    wide.retain(|path| state::is_open_to_others(path));
+    if config.is_embedded() {
+        // One that is not there yet is made for its owner.
+        wide.extend(state::open_to_others_in(&config.data_dir).unwrap_or_default());
+    }
+    if wide.is_empty() {
+        return Check::PrivateFiles
+            .ok("nobody else on this machine reads the keys or the data folder");
+    }
+    let names: Vec<String> = wide.iter().map(|path| path.display().to_string()).collect();
+    let names = names.join(" ");
+    Check::PrivateFiles.warning(
+        format!("others on this machine may read: {names}"),
+        format!("Take their rights away: chmod go= {names}"),
+    )
+}
+
+fn keys(config: &Config, files: &KeyFiles) -> [Finding; 2] {
+    let signing = SigningKeys::load(&files.signing, false, "").map(|keys| {
+        let ids = keys.ids();
+        let first = ids.first().copied().unwrap_or_default();
+        format!(
+            "{first} signs, of {} keys in {}",
+            ids.len(),
+            files.signing.display()
+        )
+    });
+    let sealing = SealingKeys::load(&files.sealing, false).map(|keys| {
+        let ids = keys.ids();
+        let first = ids.first().map(ToString::to_string).unwrap_or_default();
+        format!(
+            "{first} seals, of {} keys in {}",
+            ids.len(),
+            files.sealing.display()
+        )
+    });
+    [
+        key(config, (Check::SigningKey, &files.signing), signing),
+        key(config, (Check::SealingKey, &files.sealing), sealing),
+    ]
+}
+
+fn key(
+    config: &Config,
+    (check, file): (Check, &Path),
+    loaded: Result<String, KeyError>,
+) -> Finding {
+    match loaded {
+        Ok(found) => check.ok(found),
+        Err(_) if is_made_at_the_start(config, file) => {
+            check.skipped(format!("{}: the first start makes it", file.display()))
+        }
+        Err(error) => check.failure(
+            error.to_string(),
+            "Put the key there that this installation has always had; a new one opens nothing of what is sealed, \
+             and signs everybody out",
+        ),
+    }
+}
+
+/// Beside a database that is there the key belongs to it.
+fn is_made_at_the_start(config: &Config, file: &Path) -> bool {
+    match &config.database_url {
+        DatabaseUrl::Sqlite(database) => {
+            file.starts_with(&config.data_dir) && !file.exists() && !Path::new(database).exists()
+        }
+        DatabaseUrl::Postgres(_) => false,
+    }
+}
+
+/// With less, a warning: an import of a large list, or a week of mail, may take it.
+const ENOUGH: u64 = 512 * 1024 * 1024;
+
+fn disk(config: &Config) -> Finding {
+    let DatabaseUrl::Sqlite(database) = &config.database_url else {
+        return Check::Disk.skipped("the database is on a server of its own");
+    };
+    let there = |path: &&Path| path.exists();
+    let Some(path) = Path::new(database).ancestors().find(there) else {
+        return Check::Disk.skipped(format!("{database}: no folder of it is there yet"));
+    };
+    let shown = path.display();
+    match state::free_bytes(path) {
+        Err(error) => {
+            Check::Disk.failure(format!("{shown}: {error}"), "See that the disk can be read")
+        }
+        Ok(free) if free < state::ROOM => Check::Disk.failure(
+            format!("the disk of {shown} has only {free} bytes left: the server is not ready"),
+            "Make room, or move the data folder (ROLLCALL_DATA_DIR)",
+        ),
+        Ok(free) if free < ENOUGH => Check::Disk.warning(
+            format!("the disk of {shown} has {} MiB left", free / 1024 / 1024),
+            "Make room before it is full",
+        ),
+        Ok(free) => Check::Disk.ok(format!(
+            "the disk of {shown} has {} MiB left",
+            free / 1024 / 1024
+        )),
+    }
+}
