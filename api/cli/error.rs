@@ -1,6 +1,8 @@
 //! Why commands fail.
 
 use crate::config::ConfigError;
+use crate::crypto::key_file::KeyError;
+use crate::crypto::key_ring::RingError;
 use crate::error::Error;
 use crate::state::StartError;
 
@@ -11,6 +13,10 @@ pub enum CommandError {
     Config(#[from] ConfigError),
     #[error("cannot start: {0}")]
     Start(#[from] StartError),
+    #[error("{0}")]
+    Key(#[from] KeyError),
+    #[error("{0}")]
+    Ring(#[from] RingError),
     #[error("{0}")]
     Failed(#[from] Error),
     #[error("{what}: {source}")]

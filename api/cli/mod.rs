@@ -7,21 +7,22 @@ mod doctor;
 mod error;
 mod health;
 mod import;
+mod keys;
 mod mail;
 mod operator;
 mod output;
+mod start;
 
 pub use self::error::CommandError;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
 pub use self::output::tell;
 use self::output::{print, print_or_write};
+use self::start::{open, open_state};
 use crate::app::{self, Running};
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
 use crate::openapi;
@@ -64,6 +65,9 @@ enum Command {
     /// Move an installation from the embedded database to PostgreSQL, or back.
     #[command(subcommand)]
     Database(database::DatabaseCommand),
+    /// Change the keys that sign access tokens and seal what is kept.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Look at what mail says, and try the way that it leaves by.
     #[command(subcommand)]
     Mail(mail::MailCommand),
@@ -96,24 +100,10 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
         Command::Import(arguments) => import::run(&arguments, &open_state()?),
         Command::Backup(arguments) => backup::run(&arguments, &open_state()?),
         Command::Database(command) => database::run(&command),
+        Command::Keys(command) => keys::run(&command),
         Command::Mail(command) => mail::run(&command, &Config::load()?),
         Command::Operator(command) => operator::run(command, &open_state()?),
     }
-}
-
-/// For a command that somebody waits for: a database that is away is told at once.
-fn open_state() -> Result<State, CommandError> {
-    let mut config = Config::load()?;
-    config.database_wait = Duration::ZERO;
-    start_logging(&config)?;
-    open(config)
-}
-
-fn open(config: Config) -> Result<State, CommandError> {
-    for unknown in config.unknown_variables() {
-        tracing::warn!("{unknown}");
-    }
-    Ok(State::open(config, Clock::system())?)
 }
 
 fn serve() -> Result<(), CommandError> {

@@ -16,6 +16,11 @@ pub enum KeyError {
         path: PathBuf,
         problem: &'static str,
     },
+    #[error(
+        "{draft} is there: another change of the keys is under way. Where there is none, it was broken off: delete the \
+         file"
+    )]
+    Changing { draft: PathBuf },
     #[error("the system has no randomness to make a key from")]
     NoRandomness,
 }
@@ -33,6 +38,68 @@ pub fn read_or_make(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => write_new(path, &make()?),
         read => read.map_err(|source| failed(path, source)),
     }
+}
+
+/// Reads a key file.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn read(path: &Path) -> Result<String, KeyError> {
+    std::fs::read_to_string(path).map_err(|source| failed(path, source))
+}
+
+/// Replaces what a key file holds by what `change` makes of it, whole or not at all, for the same owner and with the
+/// same rights. What is written beside it keeps others from changing it at the same time.
+///
+/// # Errors
+/// Where the file cannot be read or written, or somebody else is at it; those of `change`.
+pub fn change<T, E: From<KeyError>>(
+    path: &Path,
+    change: impl FnOnce(&str) -> Result<(String, T), E>,
+) -> Result<T, E> {
+    let path = &std::fs::canonicalize(path).map_err(|source| failed(path, source))?;
+    let draft = path.with_extension("changing");
+    let file = create_private(&draft).map_err(|source| match source.kind() {
+        std::io::ErrorKind::AlreadyExists => KeyError::Changing {
+            draft: draft.clone(),
+        },
+        _ => failed(&draft, source),
+    })?;
+    let changed = read(path).map_err(E::from).and_then(|text| change(&text));
+    let replaced = changed.and_then(|(text, value)| {
+        let written = write_like(file, path, &text).and_then(|()| std::fs::rename(&draft, path));
+        written.map_err(|source| failed(path, source))?;
+        Ok(value)
+    });
+    if replaced.is_err() {
+        // What went wrong tells more.
+        let _ = std::fs::remove_file(&draft);
+    }
+    replaced
+}
+
+fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Writes a file that belongs to the same owner as another one: who changes keys may be another than who serves.
+fn write_like(mut file: std::fs::File, other: &Path, content: &str) -> std::io::Result<()> {
+    let like = std::fs::metadata(other)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, fchown};
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+            fchown(&file, Some(like.uid()), Some(like.gid()))?;
+        }
+    }
+    file.set_permissions(like.permissions())?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()
 }
 
 /// Written beside its place and linked into it whole, so that nobody ever reads half a key.

@@ -8,6 +8,7 @@ pub mod digest;
 pub mod hasher;
 pub mod hashing_lane;
 pub mod key_file;
+pub mod key_ring;
 pub mod password_hash;
 pub mod random;
 mod ring_provider;

@@ -22,9 +22,25 @@ use crate::error::{Error, Result};
 /// How many bytes of a key's hash name it.
 const KEY_ID_LEN: usize = 4;
 
+/// What a line begins with that is no key.
+const NOTE: char = '#';
+
 /// What names a key: the first bytes of its hash, with which everything begins that it has sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealingKeyId([u8; KEY_ID_LEN]);
+
+impl SealingKeyId {
+    /// The id of the key that has sealed something, of which the beginning is enough.
+    pub fn of_sealed(sealed: &[u8]) -> Option<Self> {
+        let id = sealed.get(..KEY_ID_LEN)?;
+        id.try_into().ok().map(Self)
+    }
+
+    /// What everything begins with that the key has sealed.
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 impl fmt::Display for SealingKeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,7 +77,7 @@ impl SealingKeys {
         };
         let keys: Option<Vec<SealingKey>> = text
             .lines()
-            .filter(|line| !line.trim().is_empty())
+            .filter(|line| !line.trim().is_empty() && !line.starts_with(NOTE))
             .map(SealingKey::parse)
             .collect();
         match keys {
@@ -110,6 +126,15 @@ impl SealingKeys {
             .ok_or_else(|| Error::internal("a sealed value does not open: is its key still there?"))
     }
 
+    /// Seals with the first key what any of them opens; none where none does.
+    ///
+    /// # Errors
+    /// Where the system has no randomness to give.
+    pub fn reseal(&self, context: &[u8], sealed: &[u8]) -> Result<Option<Vec<u8>>> {
+        let opened = self.try_open(context, sealed);
+        opened.map(|secret| self.seal(context, &secret)).transpose()
+    }
+
     /// A keyed hash (HMAC-SHA256) of `message`, to recognise it by.
     ///
     /// # Errors
@@ -118,6 +143,12 @@ impl SealingKeys {
         let key = self.keys.first();
         let key = key.ok_or_else(|| Error::internal("no sealing key"))?;
         Ok(hmac::sign(&key.mac, message).as_ref().to_vec())
+    }
+
+    /// What [`SealingKeys::mac`] makes of a message with each of the keys, the first one's first.
+    pub fn macs(&self, message: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+        let of_key = move |key: &SealingKey| hmac::sign(&key.mac, message).as_ref().to_vec();
+        self.keys.iter().map(of_key)
     }
 
     /// Whether [`SealingKeys::mac`] made this of the same message, with whichever of the keys.
@@ -162,7 +193,14 @@ fn mac_key(sealing_key: &[u8]) -> Option<hmac::Key> {
     derived.ok().map(hmac::Key::from)
 }
 
-fn make() -> Result<String, KeyError> {
+/// The id of the one key that a text is, with what is noted before it.
+pub(super) fn key_id(text: &str) -> Option<SealingKeyId> {
+    let mut lines = text.lines().filter(|line| !line.starts_with(NOTE));
+    SealingKey::parse(lines.next()?).map(|key| key.id)
+}
+
+/// A new key, as a line.
+pub(super) fn make() -> Result<String, KeyError> {
     let mut key = [0_u8; 32];
     random::fill(&mut key).map_err(|_| KeyError::NoRandomness)?;
     Ok(format!("{}\n", STANDARD.encode(key)))

@@ -180,6 +180,7 @@ const MAILBOX_IS_FULL: &str =
 const TOO_MANY_WAIT: &str =
     "As many more wait for it that this one was not taken. Send it again later.";
 
-fn place(id: MailId) -> Vec<u8> {
+/// What a mail's content is bound to.
+pub fn place(id: MailId) -> Vec<u8> {
     format!("mail {id}").into_bytes()
 }

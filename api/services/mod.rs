@@ -37,6 +37,7 @@ pub mod organizations;
 pub mod passwords;
 pub mod reauthentication;
 pub mod registration;
+pub mod resealing;
 pub mod seats;
 pub mod sessions;
 pub mod sign_in;

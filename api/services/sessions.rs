@@ -160,9 +160,12 @@ fn rotate(
 
 /// The token that follows another one. Whoever has a used token cannot tell it without the key.
 fn successor(tx: &UnitOfWork<'_>, token: &Token) -> Result<Token> {
-    let message = format!("the refresh token after {}", token.reveal());
-    let mac = tx.services.sealing.mac(message.as_bytes())?;
+    let mac = tx.services.sealing.mac(&successor_message(token))?;
     Ok(Token::of_secret(TokenKind::Refresh, &mac))
+}
+
+fn successor_message(token: &Token) -> Vec<u8> {
+    format!("the refresh token after {}", token.reveal()).into_bytes()
 }
 
 /// Whether a used token comes back so soon that the same client has sent two requests at once.
@@ -176,11 +179,14 @@ fn is_concurrent(tx: &mut UnitOfWork<'_>, token: &Token) -> Result<bool> {
 /// # Errors
 /// `unavailable` where another sealing key has become the first one since.
 fn same_successor(tx: &mut UnitOfWork<'_>, token: &Token) -> Result<Token> {
-    let next = successor(tx, token)?;
-    match sessions::find_token(tx.connection, &next.hash())? {
-        Some(_) => Ok(next),
-        None => Err(Error::unavailable("the sealing key has just been changed")),
+    let keys = &tx.services.sealing;
+    for mac in keys.macs(&successor_message(token)) {
+        let next = Token::of_secret(TokenKind::Refresh, &mac);
+        if sessions::find_token(tx.connection, &next.hash())?.is_some() {
+            return Ok(next);
+        }
     }
+    Err(Error::unavailable("the sealing key was just taken out"))
 }
 
 /// The refusal of a refresh token that opens nothing any more.

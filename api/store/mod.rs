@@ -55,6 +55,7 @@ pub mod rate_limits;
 pub mod removed_members;
 mod row_value;
 pub mod schema;
+pub mod sealed_values;
 pub mod seats;
 pub mod sessions;
 pub mod sql_types;

@@ -99,6 +99,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
     (
         "services",
         &[
+            "resealing",
             "imports",
             "organizations",
             "group_members",

@@ -37,6 +37,7 @@ mod imports;
 mod invitations;
 mod invite_codes;
 mod keep_alive;
+mod keys;
 mod limits;
 mod logs;
 mod mail;

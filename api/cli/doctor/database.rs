@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::finding::{Check, Finding};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::crypto::sealing::SealingKeys;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
+use crate::services::resealing;
 use crate::state;
 use crate::store::migrations::{self, SchemaVersion};
 use crate::store::pooler::{MIXED_UP, Pooling};
@@ -16,12 +18,12 @@ use crate::store::{self, Connection, Pool, copied_tables, inspection};
 
 pub fn check(config: &Config) -> Vec<Finding> {
     match &config.database_url {
-        DatabaseUrl::Sqlite(path) => embedded(path),
+        DatabaseUrl::Sqlite(path) => embedded(path, config),
         DatabaseUrl::Postgres(_) => on_server(config),
     }
 }
 
-fn embedded(path: &str) -> Vec<Finding> {
+fn embedded(path: &str, config: &Config) -> Vec<Finding> {
     let file = Path::new(path);
     if !file.exists() {
         return vec![
@@ -34,6 +36,7 @@ fn embedded(path: &str) -> Vec<Finding> {
         Ok(mut connection) => vec![
             Check::Database.ok(format!("{path} can be read and written")),
             told(Check::Schema, schema(&mut connection)),
+            told(Check::SealedValues, sealed(&mut connection, config)),
             clock(None),
         ],
         Err(error) => vec![away(path, &error), clock(None)],
@@ -59,15 +62,16 @@ fn on_server(config: &Config) -> Vec<Finding> {
     .and_then(|pool| Ok((pool.pooling()?, pool.get()?)));
     match opened {
         Ok((Pooling::MixedUp, _)) => vec![mixed_up(), clock(None)],
-        Ok((pooling, mut connection)) => on_connection(&mut connection, pooling),
+        Ok((pooling, mut connection)) => on_connection(&mut connection, pooling, config),
         Err(error) => vec![away("PostgreSQL", &error), clock(None)],
     }
 }
 
-fn on_connection(connection: &mut Connection, pooling: Pooling) -> Vec<Finding> {
+fn on_connection(connection: &mut Connection, pooling: Pooling, config: &Config) -> Vec<Finding> {
     vec![
         told(Check::Database, writable(connection)),
         told(Check::Schema, schema(connection)),
+        told(Check::SealedValues, sealed(connection, config)),
         told(Check::Pooler, pooler(connection, pooling)),
         told(Check::Clock, inspection::time(connection).map(clock)),
     ]
@@ -123,6 +127,32 @@ fn pooler(connection: &mut Connection, pooling: Pooling) -> Result<Finding> {
             "Have the role bound statements: ALTER ROLE <role> SET statement_timeout = '45s'",
         ),
     })
+}
+
+/// Whether the keys are there with which something is sealed.
+fn sealed(connection: &mut Connection, config: &Config) -> Result<Finding> {
+    let check = Check::SealedValues;
+    if migrations::version(connection)? != SchemaVersion::Current {
+        return Ok(check.skipped("the schema is not this version's"));
+    }
+    let files = state::key_files(config).ok();
+    let Some(keys) = files.and_then(|files| SealingKeys::load(&files.sealing, false).ok()) else {
+        return Ok(check.skipped("the sealing key cannot be read"));
+    };
+    let known = keys.ids();
+    let mut lost = resealing::count(connection)?;
+    lost.retain(|by| !known.contains(&by.key));
+    if lost.is_empty() {
+        return Ok(check.ok("everything that is sealed opens with a key that is there"));
+    }
+    let values = lost
+        .iter()
+        .map(|by| format!("{} {} by {}", by.count, by.what, by.key));
+    let values: Vec<String> = values.collect();
+    Ok(check.failure(
+        format!("the keys are gone that have sealed {}", values.join(", ")),
+        "Put the key back into the file of sealing keys, behind the first; it may be in a back-up",
+    ))
 }
 
 fn mixed_up() -> Finding {

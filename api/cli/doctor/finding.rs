@@ -31,6 +31,7 @@ string_enum! {
         Disk = "disk",
         Schema = "schema",
         Pooler = "pooler",
+        SealedValues = "sealed_values",
         Clock = "clock",
         MailServer = "mail_server",
         MailDomain = "mail_domain",

@@ -217,10 +217,16 @@ fn signing_keys(pem: &str) -> Option<Vec<SigningKey>> {
         .collect()
 }
 
+/// The id of the one key that a text is.
+pub(super) fn key_id(pem: &str) -> Option<String> {
+    signing_keys(pem)?.pop().map(|key| key.id)
+}
+
 const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_END: &str = "-----END PRIVATE KEY-----";
 
-fn make() -> Result<String, KeyError> {
+/// A new key in PEM.
+pub(super) fn make() -> Result<String, KeyError> {
     let der =
         Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeyError::NoRandomness)?;
     Ok(format!(

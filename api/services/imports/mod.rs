@@ -33,6 +33,7 @@ pub mod submission;
 use std::collections::{BTreeMap, HashMap};
 
 pub use self::sealed_row::RowTexts;
+pub(super) use self::sealed_row::place as place_of_row;
 use super::authorization::{ManageImports, Permission, Permit, ReadImports};
 use super::events;
 use super::unit_of_work::UnitOfWork;

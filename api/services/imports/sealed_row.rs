@@ -86,6 +86,7 @@ pub(super) fn texts_of(row: &ImportRow, keys: &SealingKeys) -> Result<RowTexts> 
     Ok(RowTexts::of(row, given))
 }
 
-fn place(import: ImportId, row: i64) -> Vec<u8> {
+/// What a row's secrets are bound to.
+pub(in crate::services) fn place(import: ImportId, row: i64) -> Vec<u8> {
     format!("import {import} row {row}").into_bytes()
 }
