@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::openapi;
 use crate::state::State;
-use crate::telemetry::start_logging;
+use crate::telemetry::{start_logging, traces};
 
 /// The open backend that gets people into an organization.
 #[derive(Parser)]
@@ -120,7 +120,9 @@ fn serve() -> Result<(), CommandError> {
     actix_web::rt::System::new().block_on(async {
         let running = Running::start_on(listener, &state)?;
         announce(&state, &running)?;
-        Ok(running.serve_until_signal().await?)
+        let served = running.serve_until_signal().await;
+        traces::end();
+        Ok(served?)
     })
 }
 

@@ -40,7 +40,8 @@ use self::settings::{
     IMPORT_LEASE_SECONDS, IMPORT_WORKERS, KEEP_ALIVE_SECONDS, LISTEN, LOG, LOG_FORMAT,
     LOGIN_DOMAIN, MAIL_FROM, MAIL_LEASE_SECONDS, MAIL_PER_MINUTE, MAIL_WORKERS,
     ORGANIZATION_CREATION, PASSWORD_HASH, PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS,
-    SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL, STOP_DELAY_SECONDS, TRUSTED_PROXIES,
+    SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL, STOP_DELAY_SECONDS, TRACES_ENDPOINT,
+    TRUSTED_PROXIES,
 };
 use self::source::Sources;
 use self::values::{is_local, origin_of};
@@ -116,6 +117,8 @@ pub struct Config {
     pub mail_lease: Duration,
     pub log: String,
     pub log_format: LogFormat,
+    /// Where traces go; none: none are made.
+    pub traces_endpoint: Option<Url>,
     effective: Vec<EffectiveSetting>,
     unknown_variables: Vec<UnknownVariable>,
 }
@@ -221,6 +224,7 @@ impl Config {
             limits: limits(from)?,
             log: from.read(&LOG)?,
             log_format: from.read(&LOG_FORMAT)?,
+            traces_endpoint: from.read(&TRACES_ENDPOINT)?,
             worker_poll: worker_poll(import_lease),
             import_lease,
             listen,

@@ -10,8 +10,8 @@ use super::limit_settings::of_limit;
 use super::setting::DefaultValue::{Computed, Fixed, Unset};
 use super::setting::{Section, Setting, SettingInfo};
 use super::values::{
-    LogFormat, OrganizationCreation, count, days, hours, listen_address, log_filter, name_servers,
-    optional, origins, parsed, seconds, seconds_or_none, web_url, word,
+    LogFormat, OrganizationCreation, collector_url, count, days, hours, listen_address, log_filter,
+    name_servers, optional, origins, parsed, seconds, seconds_or_none, web_url, word,
 };
 use crate::domain::client_address::{ProxyHeader, TrustedProxies};
 use crate::domain::database_url::{DatabaseUrl, PreparedStatements};
@@ -396,6 +396,18 @@ settings! {
         parse: word,
         default: Fixed("auto"),
         example: "json",
+        is_secret: false,
+    }
+
+    /// URL of a collector that takes traces (OpenTelemetry, OTLP over HTTP with protobuf): spans of requests,
+    /// transactions, password hashes, mails and batches of imports. It is spoken to without TLS: name one that is near,
+    /// which forwards.
+    TRACES_ENDPOINT: Option<Url> {
+        name: "traces_endpoint",
+        section: Logs,
+        parse: |text| optional(text, collector_url),
+        default: Unset("no traces are made"),
+        example: "http://127.0.0.1:4318/v1/traces",
         is_secret: false,
     }
 

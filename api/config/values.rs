@@ -171,6 +171,19 @@ pub fn web_url(text: &str) -> Result<Url, String> {
     }
 }
 
+/// Reads the URL of a collector.
+///
+/// # Errors
+/// Those of [`web_url`], and `https`.
+pub fn collector_url(text: &str) -> Result<Url, String> {
+    let url = web_url(text)?;
+    if url.scheme() == "https" {
+        let problem = "is an https:// URL: traces leave without TLS. Name a collector that is near, which forwards them";
+        return Err(problem.to_owned());
+    }
+    Ok(url)
+}
+
 /// Reads the origins of URLs that are separated by commas.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use super::hashing_lane::{HashJob, HashLane};
 use super::password_hash::{self, HashCost, HashMemory, Verdict};
@@ -142,7 +143,8 @@ impl Hasher {
             }
         });
         self.interactive.push_within(MAX_WAITING, by, job);
-        result.await.map_err(Error::internal)?
+        let span = tracing::debug_span!("hash");
+        result.instrument(span).await.map_err(Error::internal)?
     }
 }
 
@@ -165,6 +167,7 @@ impl BulkHashes {
         every: Duration,
         mut heartbeat: impl FnMut() -> Result<bool>,
     ) -> Result<Option<Vec<String>>> {
+        let _span = tracing::debug_span!("hash", passwords = self.count).entered();
         let mut hashes = vec![String::new(); self.count];
         let mut missing = self.count;
         let mut next_beat = Instant::now() + every;

@@ -11,7 +11,7 @@ use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, HttpMessage, ResponseError, mime, web};
 use futures_util::FutureExt as _;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span, field};
 use uuid::Uuid;
 
 use super::arrival::Arrival;
@@ -23,6 +23,7 @@ use crate::error::{Code, Error};
 use crate::services::context::SeenAccount;
 use crate::state::State;
 use crate::telemetry::Metrics;
+use crate::telemetry::traces::{self, Begun, Parent};
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -53,6 +54,41 @@ impl Observed {
             account: SeenAccount::default(),
         }
     }
+
+    /// The span in which everything for the request happens: what is logged there has the request's id.
+    fn span(&self, request: &ServiceRequest) -> Span {
+        let (name, kind) = (field::Empty, field::Empty);
+        let span = tracing::info_span!("request", id = self.id, otel.name = name, otel.kind = kind);
+        if traces::are_made() {
+            let begun = Begun {
+                id: &self.id,
+                method: self.method,
+                route: &self.route,
+                operation: self.operation.as_deref(),
+                parent: parent_of(request),
+            };
+            traces::begin_request(&span, &begun);
+        }
+        span
+    }
+}
+
+/// The span that a trusted proxy names. Anybody else could hang requests into traces of others.
+fn parent_of(request: &ServiceRequest) -> Option<Parent<'_>> {
+    let state = request.app_data::<web::Data<State>>()?;
+    let proxies = &state.services.config.trusted_proxies;
+    if !proxies.include(request.peer_addr()?.ip()) {
+        return None;
+    }
+    let text_of = |name| request.headers().get(name)?.to_str().ok();
+    Some(Parent {
+        traceparent: text_of("traceparent")?,
+        tracestate: text_of("tracestate"),
+    })
+}
+
+fn organization_of(response: &ServiceResponse) -> Option<&str> {
+    response.request().match_info().get("organization_id")
 }
 
 /// Gives a request its id, span, log line and metrics, and renders whatever went wrong as a problem.
@@ -67,12 +103,12 @@ pub async fn observe(
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
     let state = request.app_data::<web::Data<State>>();
     let is_stopping = state.is_some_and(|state| state.status.is_stopping());
-    let span = tracing::info_span!("request", id = observed.id);
+    let span = observed.span(&request);
     let outcome = if is_compressed(&request) {
         Ok(Err(Problem::from(compressed_body()).into()))
     } else {
         let serving = AssertUnwindSafe(serve(request, &observed, next)).catch_unwind();
-        serving.instrument(span).await
+        serving.instrument(span.clone()).await
     };
     let response = match outcome {
         Ok(Ok(response)) => Ok(with_problem_rendered(
@@ -86,6 +122,10 @@ pub async fn observe(
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
+    if traces::are_made() {
+        let organization = response.as_ref().ok().and_then(organization_of);
+        traces::end_request(&span, status.as_u16(), organization);
+    }
     note(
         &observed,
         status.as_u16(),

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager};
 use diesel::{PgConnection, QueryResult, SqliteConnection};
+use tracing::Span;
 
 use super::Connection;
 use crate::error::{Error, Result};
@@ -17,6 +18,7 @@ pub fn transaction<T>(
     connection: &mut Connection,
     work: impl FnOnce(&mut Connection) -> Result<T>,
 ) -> Result<T> {
+    let _span = span(connection).entered();
     begin(connection)?;
     match work(connection) {
         Ok(value) => {
@@ -42,6 +44,7 @@ pub fn attempt<K, U>(
     connection: &mut Connection,
     work: impl FnOnce(&mut Connection) -> Result<Attempt<K, U>>,
 ) -> Result<Attempt<K, U>> {
+    let _span = span(connection).entered();
     begin(connection)?;
     let came_to = work(connection);
     match &came_to {
@@ -104,6 +107,14 @@ pub fn is_open(connection: &mut Connection) -> Result<bool> {
     match connection {
         Connection::Sqlite(sqlite) => is_inside(sqlite),
         Connection::Postgres(postgres) => is_inside(postgres),
+    }
+}
+
+/// The span of a transaction; a savepoint within one has none of its own.
+fn span(connection: &mut Connection) -> Span {
+    match is_open(connection) {
+        Ok(false) => tracing::debug_span!("transaction"),
+        Ok(true) | Err(_) => Span::none(),
     }
 }
 

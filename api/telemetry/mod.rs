@@ -1,22 +1,25 @@
-//! Logs and metrics.
+//! Logs, metrics and traces.
 
 mod metrics;
+pub mod traces;
 
 pub use self::metrics::{DueQueue, HashKind, MailOutcome, Metrics};
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{Config, LogFormat};
 use crate::error::{Error, Result};
 
-/// Starts logging to standard error: text on a terminal, JSON elsewhere, or as configured. A second
-/// call changes nothing.
+/// Starts logging to standard error: text on a terminal, JSON elsewhere, or as configured; and traces, where a
+/// collector is named. A second call changes nothing.
 ///
 /// # Errors
-/// A filter that cannot be used, which the configuration rules out.
+/// A filter or a URL that cannot be used, which the configuration rules out.
 pub fn start_logging(config: &Config) -> Result<()> {
     let filter = without_strangers(&config.log);
     let filter = EnvFilter::try_new(filter).map_err(Error::internal)?;
@@ -26,15 +29,18 @@ pub fn start_logging(config: &Config) -> Result<()> {
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
     // Telling of a line that could not be written would panic where standard error cannot be written.
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .log_internal_errors(false);
-    let started = if json {
-        lines.json().flatten_event(true).try_init()
+    let lines = if json {
+        lines.json().flatten_event(true).boxed()
     } else {
-        lines.with_ansi(std::io::stderr().is_terminal()).try_init()
+        lines.with_ansi(std::io::stderr().is_terminal()).boxed()
     };
+    let started = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(traces::layer(config)?)
+        .try_init();
     // Whoever embeds the library may have begun to log already.
     drop(started);
     Ok(())

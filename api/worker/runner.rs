@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tracing::Span;
+
 use super::cleanup;
 use super::failures::{self, without_panic};
 use crate::clock::new_id;
@@ -222,6 +224,7 @@ impl Worker {
     }
 
     fn run(&mut self, lease: &Lease, stop: &dyn Fn() -> bool) -> Result<Step> {
+        let _span = span_of(lease).entered();
         match lease.job.kind {
             JobKind::ImportBatch => self.import(lease, stop),
             JobKind::Mail => self.send(lease),
@@ -253,6 +256,12 @@ impl Worker {
             SendOutcome::Lost => Step::Taken,
         })
     }
+}
+
+/// The span of a job, whose name is its kind.
+fn span_of(lease: &Lease) -> Span {
+    let (kind, subject, part) = (lease.job.kind, lease.job.subject, lease.job.part);
+    tracing::debug_span!("job", otel.name = %kind, %subject, part)
 }
 
 /// Whether jobs of this kind take a place of the sending rate.

@@ -35,7 +35,7 @@ const LAYERS: [&str; 18] = [
 ];
 
 /// Libraries that belong to some layers only, by the beginning of their crates' names.
-const LIBRARIES: [(&str, &[&str]); 13] = [
+const LIBRARIES: [(&str, &[&str]); 16] = [
     ("actix", &["cli", "app", "openapi", "routes"]),
     ("utoipa_actix_web", &["app", "openapi", "routes"]),
     ("scalar_api_reference", &["routes"]),
@@ -49,6 +49,9 @@ const LIBRARIES: [(&str, &[&str]); 13] = [
     ("hickory_resolver", &["dns"]),
     ("lettre", &["mail"]),
     ("minijinja", &["mail"]),
+    ("opentelemetry", &["telemetry"]),
+    ("tracing_opentelemetry", &["telemetry"]),
+    ("ureq", &["telemetry"]),
 ];
 
 fn place(layer: &str) -> Option<usize> {

@@ -57,4 +57,5 @@ mod schema;
 mod seats;
 mod squatting;
 mod strictness;
+mod traces;
 mod trust;

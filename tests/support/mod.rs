@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod browser;
+pub mod collector;
 pub mod command;
 pub mod contract;
 pub mod database;

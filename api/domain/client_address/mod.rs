@@ -32,7 +32,9 @@ impl TrustedProxies {
         self.0.is_empty()
     }
 
-    fn include(&self, address: IpAddr) -> bool {
+    /// Whether this address is one of theirs.
+    pub fn include(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
