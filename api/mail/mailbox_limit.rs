@@ -5,6 +5,7 @@
 //! A mail over the limit departs when the limit allows it. So the places of a mailbox are given away ahead,
 //! for a day at most; a mail that would wait for longer is given up at once.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::crypto::digest::Sha256;
@@ -59,22 +60,44 @@ impl MailboxLimit {
         Self { quota }
     }
 
-    /// Gives a mail to this address its place.
-    pub fn take(
+    /// Gives a mail to each of these addresses its place.
+    pub fn take_each(
         self,
         connection: &mut Connection,
-        (to, allowance): (&EmailAddress, Allowance),
+        mails: &[(&EmailAddress, Allowance)],
         now: Timestamp,
-    ) -> Result<SendTime> {
-        let taken = rate_limits::take(connection, &self.one((to, allowance), now))?;
-        if !taken.allowed {
-            return Ok(SendTime::Never);
+    ) -> Result<Vec<SendTime>> {
+        let uses = mails.iter().map(|mail| self.one(*mail, now));
+        let mut waiting: Vec<(usize, Use)> = uses.enumerate().collect();
+        let mut places: Vec<(usize, SendTime)> = Vec::with_capacity(mails.len());
+        // Several mails to one mailbox take its places one after the other.
+        while !waiting.is_empty() {
+            let mut mailboxes = HashSet::new();
+            let (first, others): (Vec<_>, Vec<_>) = waiting
+                .into_iter()
+                .partition(|(_, one)| mailboxes.insert(one.key_hash));
+            let uses: Vec<Use> = first.iter().map(|(_, one)| *one).collect();
+            let taken = rate_limits::take_each(connection, &uses)?;
+            places.extend(first.iter().map(|(place, one)| {
+                let full_at = taken.get(&one.key_hash).copied();
+                (*place, self.send_time(full_at, now))
+            }));
+            waiting = others;
         }
-        let wait = taken.full_at - self.at_once() - now.as_microseconds();
-        Ok(match u64::try_from(wait) {
+        places.sort_unstable_by_key(|(place, _)| *place);
+        Ok(places.into_iter().map(|(_, time)| time).collect())
+    }
+
+    /// When a mail leaves whose mailbox will have its whole allowance again at this time, if it has got a place.
+    fn send_time(self, full_at: Option<i64>, now: Timestamp) -> SendTime {
+        let Some(full_at) = full_at else {
+            return SendTime::Never;
+        };
+        let wait = full_at - self.at_once() - now.as_microseconds();
+        match u64::try_from(wait) {
             Ok(wait) if wait > 0 => SendTime::At(now.plus(Duration::from_micros(wait))),
             Ok(_) | Err(_) => SendTime::Now,
-        })
+        }
     }
 
     /// Gives the place of a mail back that others had caused, and that was withdrawn.

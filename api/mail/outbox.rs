@@ -17,7 +17,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::Connection;
 use crate::store::accounts::Account;
-use crate::store::mails::{self, Mail};
+use crate::store::mails::{self, Mail, NewMail};
 
 /// Queues mail.
 #[derive(Clone)]
@@ -65,25 +65,67 @@ impl Outbox {
         }
     }
 
-    /// Queues a mail; call it in the transaction of what the mail tells of. Gives its id, or nothing
-    /// where Rollcall generated the address, to which it never sends mail (`docs/mail.md`), or where
-    /// the cause has had its mail. A mail over the limit of its mailbox waits, or is given up at once.
+    /// Queues one mail, as [`Outbox::queue_all`] does.
     ///
     /// # Errors
-    /// `internal` where the content cannot be sealed.
+    /// As there.
     pub fn queue(
         &self,
         connection: &mut Connection,
         mail: &QueuedMail<'_>,
         (caused_by, now): (Cause, Timestamp),
     ) -> Result<Option<MailId>> {
-        if mail.to.generated_address {
-            return Ok(None);
-        }
+        let ids = self.queue_all(connection, &[(mail, caused_by)], now)?;
+        Ok(ids.into_iter().next().flatten())
+    }
+
+    /// Queues mails; call it in the transaction of what they tell of. Gives the id of each, or nothing
+    /// where Rollcall generated the address, to which it never sends mail (`docs/mail.md`), or where
+    /// the cause has had its mail. A mail over the limit of its mailbox waits, or is given up at once.
+    ///
+    /// # Errors
+    /// `internal` where the content cannot be sealed.
+    pub fn queue_all(
+        &self,
+        connection: &mut Connection,
+        mails: &[(&QueuedMail<'_>, Cause)],
+        now: Timestamp,
+    ) -> Result<Vec<Option<MailId>>> {
+        let send_times = self.send_times(connection, mails, now)?;
+        let new = mails.iter().zip(send_times).map(|((mail, _), send_time)| {
+            let new = send_time.map(|send_time| self.new_mail(mail, send_time, now));
+            new.transpose()
+        });
+        let new: Vec<Option<NewMail>> = new.collect::<Result<_>>()?;
+        let ids: Vec<Option<MailId>> = new.iter().map(|new| Some(new.as_ref()?.mail.id)).collect();
+        let new: Vec<NewMail> = new.into_iter().flatten().collect();
+        let inserted = mails::insert_all(connection, &new)?;
+        let kept = ids.into_iter();
+        Ok(kept
+            .map(|id| id.filter(|id| inserted.contains(id)))
+            .collect())
+    }
+
+    fn new_mail(
+        &self,
+        mail: &QueuedMail<'_>,
+        send_time: SendTime,
+        now: Timestamp,
+    ) -> Result<NewMail> {
         let (id, kind) = (new_id::<MailId>(), mail.content.kind());
-        let send_time = self.send_time(connection, mail, (caused_by, now))?;
-        let priority = mail.priority.unwrap_or(kind.priority());
-        let queued = Mail {
+        let (status, last_error, due_at) = match send_time {
+            SendTime::Now => (MailStatus::Queued, None, Some(now)),
+            SendTime::At(then) => {
+                let reason = format!("{MAILBOX_IS_FULL} It is sent at {then}.");
+                (MailStatus::Deferred, Some(reason), Some(then))
+            }
+            SendTime::Never => {
+                let reason = format!("{MAILBOX_IS_FULL} {TOO_MANY_WAIT}");
+                (MailStatus::Failed, Some(reason), None)
+            }
+        };
+        let sealed = due_at.map(|_| self.seal(id, &mail.content)).transpose()?;
+        let kept = Mail {
             id,
             organization_id: mail.organization,
             account_id: mail.to.id,
@@ -91,53 +133,48 @@ impl Outbox {
             cause: mail.cause.clone(),
             recipient: mail.to.email.clone(),
             language: mail.language.unwrap_or(mail.to.language),
-            sealed: Some(self.seal(id, &mail.content)?),
-            status: MailStatus::Queued,
+            sealed,
+            status,
             attempts: 0,
-            last_error: None,
+            last_error,
             handed_over_at: None,
             created_at: now,
             sent_at: None,
         };
-        let inserted = match send_time {
-            SendTime::Now => mails::insert(connection, &queued, (priority, now)),
-            SendTime::At(then) => {
-                let deferred = Mail {
-                    status: MailStatus::Deferred,
-                    last_error: Some(format!("{MAILBOX_IS_FULL} It is sent at {then}.")),
-                    ..queued
-                };
-                mails::insert(connection, &deferred, (priority, then))
-            }
-            SendTime::Never => {
-                let given_up = Mail {
-                    status: MailStatus::Failed,
-                    last_error: Some(format!("{MAILBOX_IS_FULL} {TOO_MANY_WAIT}")),
-                    sealed: None,
-                    ..queued
-                };
-                mails::insert_given_up(connection, &given_up)
-            }
-        };
-        Ok(inserted?.then_some(id))
+        Ok(NewMail {
+            mail: kept,
+            priority: mail.priority.unwrap_or(kind.priority()),
+            due_at,
+        })
     }
 
-    fn send_time(
+    /// When each mail may leave; `None` where it is none, since Rollcall generated its address.
+    fn send_times(
         &self,
         connection: &mut Connection,
-        mail: &QueuedMail<'_>,
-        (caused_by, now): (Cause, Timestamp),
-    ) -> Result<SendTime> {
-        let allowance = match caused_by {
-            Cause::Owner => return Ok(SendTime::Now),
-            Cause::Limited(send_time) => return Ok(send_time),
-            Cause::Others => Allowance::Shared,
-            Cause::OfSubaddress => Allowance::Links(mail.content.kind()),
-        };
-        match self.mailbox_limit {
-            Some(limit) => limit.take(connection, (&mail.to.email, allowance), now),
-            None => Ok(SendTime::Now),
+        mails: &[(&QueuedMail<'_>, Cause)],
+        now: Timestamp,
+    ) -> Result<Vec<Option<SendTime>>> {
+        let limited: Vec<_> = mails
+            .iter()
+            .filter_map(|(mail, caused_by)| match settled(mail, *caused_by) {
+                Settled::Never | Settled::At(_) => None,
+                Settled::By(allowance) => Some((&mail.to.email, allowance)),
+            })
+            .collect();
+        let mut places = match self.mailbox_limit {
+            Some(limit) => limit.take_each(connection, &limited, now)?,
+            None => vec![SendTime::Now; limited.len()],
         }
+        .into_iter();
+        let send_times = mails
+            .iter()
+            .map(|(mail, caused_by)| match settled(mail, *caused_by) {
+                Settled::Never => None,
+                Settled::At(send_time) => Some(send_time),
+                Settled::By(_) => places.next(),
+            });
+        Ok(send_times.collect())
     }
 
     /// Takes mails back that nobody has begun to send; their mailboxes get the places back.
@@ -171,6 +208,25 @@ impl Outbox {
     pub fn open(&self, id: MailId, sealed: &[u8]) -> Result<MailContent> {
         let plain = self.keys.open(&place(id), sealed)?;
         serde_json::from_slice(&plain).map_err(Error::internal)
+    }
+}
+
+/// What decides when a mail leaves.
+enum Settled {
+    Never,
+    At(SendTime),
+    By(Allowance),
+}
+
+fn settled(mail: &QueuedMail<'_>, caused_by: Cause) -> Settled {
+    if mail.to.generated_address {
+        return Settled::Never;
+    }
+    match caused_by {
+        Cause::Owner => Settled::At(SendTime::Now),
+        Cause::Limited(send_time) => Settled::At(send_time),
+        Cause::Others => Settled::By(Allowance::Shared),
+        Cause::OfSubaddress => Settled::By(Allowance::Links(mail.content.kind())),
     }
 }
 

@@ -123,15 +123,30 @@ impl<'a> UnitOfWork<'a> {
     /// # Errors
     /// As there.
     pub fn queue_mail(&mut self, mail: &QueuedMail<'_>) -> Result<Option<MailId>> {
+        self.queue_mail_by(mail, self.cause(mail))
+    }
+
+    /// Queues mails in this transaction, as [`Outbox::queue_all`] does, and has a worker look for them.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn queue_mails(&mut self, mails: &[QueuedMail<'_>]) -> Result<Vec<Option<MailId>>> {
+        let mails: Vec<_> = mails.iter().map(|mail| (mail, self.cause(mail))).collect();
+        let (outbox, now) = (&self.services.outbox, self.now());
+        let queued = outbox.queue_all(self.connection, &mails, now)?;
+        self.announce_work();
+        Ok(queued)
+    }
+
+    fn cause(&self, mail: &QueuedMail<'_>) -> Cause {
         let is_by_recipient = self.account_id() == Some(mail.to.id);
         // Whoever has not verified the address may not be its owner.
         let is_by_owner = is_by_recipient && mail.to.email_verified_at.is_some();
-        let cause = if is_by_owner {
+        if is_by_owner {
             Cause::Owner
         } else {
             Cause::Others
-        };
-        self.queue_mail_by(mail, cause)
+        }
     }
 
     /// Queues a mail as [`UnitOfWork::queue_mail`] does, which has a limit of its own for each address and

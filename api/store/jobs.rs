@@ -87,8 +87,17 @@ const AT_ONCE: usize = 500;
 
 /// Queues jobs in this order, due from `due_at` on. One that is queued already stays as it is.
 pub fn enqueue(connection: &mut Connection, new: &[NewJob], due_at: Timestamp) -> Result<()> {
+    let new: Vec<_> = new.iter().map(|job| (*job, due_at)).collect();
+    enqueue_each(connection, &new)
+}
+
+/// As [`enqueue`], each due from a time of its own on.
+pub fn enqueue_each(connection: &mut Connection, new: &[(NewJob, Timestamp)]) -> Result<()> {
     for chunk in new.chunks(AT_ONCE) {
-        let rows: Vec<_> = chunk.iter().map(|job| row(job, due_at)).collect();
+        let rows: Vec<_> = chunk
+            .iter()
+            .map(|(job, due_at)| row(job, *due_at))
+            .collect();
         each_backend!(connection, c => diesel::insert_into(jobs::table)
             .values(&rows)
             .on_conflict_do_nothing()

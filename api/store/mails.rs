@@ -6,7 +6,7 @@
 //! and says so. Every change stands under a condition on what it builds on; whoever changes a mail
 //! that is in hand holds its job first ([`super::jobs`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::dsl::{exists, sql};
 use diesel::expression::SqlLiteral;
@@ -28,7 +28,7 @@ use crate::error::Result;
 
 /// A mail as it is kept.
 #[derive(Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = mails)]
+#[diesel(table_name = mails, treat_none_as_default_value = false)]
 pub struct Mail {
     pub id: MailId,
     pub organization_id: Option<OrganizationId>,
@@ -72,35 +72,47 @@ fn ended_as_indexed() -> SqlLiteral<Bool> {
     sql("mails.status IN ('sent', 'failed')")
 }
 
-/// Queues a mail with the job that sends it, which is due at this time; `false` where its cause has one
-/// already.
-pub fn insert(
-    connection: &mut Connection,
-    mail: &Mail,
-    (priority, due_at): (Priority, Timestamp),
-) -> Result<bool> {
-    if !insert_given_up(connection, mail)? {
-        return Ok(false);
-    }
-    let job = NewJob {
-        kind: JobKind::Mail,
-        priority,
-        tenant: mail.organization_id,
-        subject: Uuid::from(mail.id).into(),
-        part: 0,
-    };
-    jobs::enqueue(connection, &[job], due_at)?;
-    Ok(true)
+/// A mail to be kept.
+pub struct NewMail {
+    pub mail: Mail,
+    pub priority: Priority,
+    /// When the job is due that sends it; nobody sends a mail that has none.
+    pub due_at: Option<Timestamp>,
 }
 
-/// Keeps a mail that nobody sends; `false` where its cause has one already.
-pub fn insert_given_up(connection: &mut Connection, mail: &Mail) -> Result<bool> {
-    let inserted = each_backend!(connection, c => diesel::insert_into(mails::table)
-        .values(mail)
-        .on_conflict(mails::cause)
-        .do_nothing()
-        .execute(c))?;
-    Ok(inserted == 1)
+/// A statement takes only so many values.
+const AT_ONCE: usize = 500;
+
+/// Keeps mails with the jobs that send them; gives the ids of those whose cause had none before.
+pub fn insert_all(connection: &mut Connection, new: &[NewMail]) -> Result<HashSet<MailId>> {
+    let mut inserted: HashSet<MailId> = HashSet::new();
+    for chunk in new.chunks(AT_ONCE) {
+        let rows: Vec<&Mail> = chunk.iter().map(|new| &new.mail).collect();
+        let ids: Vec<MailId> = each_backend!(connection, c => diesel::insert_into(mails::table)
+            .values(rows)
+            .on_conflict(mails::cause)
+            .do_nothing()
+            .returning(mails::id)
+            .get_results(c))?;
+        inserted.extend(ids);
+    }
+    let jobs: Vec<(NewJob, Timestamp)> = new
+        .iter()
+        .filter(|new| inserted.contains(&new.mail.id))
+        .filter_map(|new| Some((job(new), new.due_at?)))
+        .collect();
+    jobs::enqueue_each(connection, &jobs)?;
+    Ok(inserted)
+}
+
+fn job(new: &NewMail) -> NewJob {
+    NewJob {
+        kind: JobKind::Mail,
+        priority: new.priority,
+        tenant: new.mail.organization_id,
+        subject: Uuid::from(new.mail.id).into(),
+        part: 0,
+    }
 }
 
 /// Takes mails back that nobody has begun to send: what they say does not hold any more. Gives their

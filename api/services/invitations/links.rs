@@ -19,19 +19,44 @@ pub(super) struct QueuedLink {
     pub token: (TokenHash, MailedToken),
 }
 
-/// Generates the invitation's link and queues the mail with it. The caller stores the token.
-pub(super) fn queue(
+/// Generates the links of invitations and queues the mails with them. The caller stores the tokens.
+pub(super) fn queue_all(
     tx: &mut UnitOfWork<'_>,
     inviter: &Inviter,
+    invitations: &[(Invitation, &Account)],
+) -> Result<Vec<QueuedLink>> {
+    let mut mails = Vec::with_capacity(invitations.len());
+    let mut tokens = Vec::with_capacity(invitations.len());
+    for (invitation, to) in invitations {
+        let token = Token::generate(token_kind(invitation.kind))?;
+        tokens.push((token.hash(), mailed(tx, invitation, to)));
+        let link = link_to(&tx.services.outbox.links, invitation.kind, &token);
+        mails.push(mail(inviter, invitation, to, link));
+    }
+    let queued = tx.queue_mails(&mails)?.into_iter().zip(tokens);
+    Ok(queued
+        .map(|(mail, token)| QueuedLink { mail, token })
+        .collect())
+}
+
+fn mailed(tx: &UnitOfWork<'_>, invitation: &Invitation, to: &Account) -> MailedToken {
+    MailedToken {
+        kind: token_kind(invitation.kind),
+        account_id: to.id,
+        invitation_id: Some(invitation.id),
+        created_at: tx.now(),
+        expires_at: invitation.expires_at,
+        used_at: None,
+    }
+}
+
+fn mail<'a>(
+    inviter: &Inviter,
     invitation: &Invitation,
-    to: &Account,
-) -> Result<QueuedLink> {
-    let now = tx.now();
-    let kind = token_kind(invitation.kind);
-    let token = Token::generate(kind)?;
-    let outbox = &tx.services.outbox;
-    let link = link_to(&outbox.links, invitation.kind, &token);
-    let mail = QueuedMail {
+    to: &'a Account,
+    link: String,
+) -> QueuedMail<'a> {
+    QueuedMail {
         to,
         language: Some(invitation.language),
         priority: None,
@@ -39,19 +64,7 @@ pub(super) fn queue(
         // Each link is a cause of its own, so that each gets its mail.
         cause: format!("invitation {} link {}", invitation.id, invitation.links),
         content: content(inviter, invitation, to, link),
-    };
-    let mailed = MailedToken {
-        kind,
-        account_id: to.id,
-        invitation_id: Some(invitation.id),
-        created_at: now,
-        expires_at: invitation.expires_at,
-        used_at: None,
-    };
-    Ok(QueuedLink {
-        mail: tx.queue_mail(&mail)?,
-        token: (token.hash(), mailed),
-    })
+    }
 }
 
 const fn token_kind(kind: InvitationKind) -> TokenKind {

@@ -111,23 +111,21 @@ struct Issued {
 fn queue_mails(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<Invite>,
-    mut invitations: Vec<(Invitation, &Account)>,
+    invitations: Vec<(Invitation, &Account)>,
 ) -> Result<Vec<Issued>> {
-    // Two calls count the mailboxes of their invitations in one order.
-    invitations.sort_by_cached_key(|(invitation, _)| invitation.email.mailbox());
     let sender = tx.context.principal.account();
     let inviter = Inviter {
         organization: permit.organization.clone(),
         username: sender.map(|sender| sender.username.to_string()),
     };
-    invitations
-        .into_iter()
-        .map(|(mut invitation, account)| {
-            let link = links::queue(tx, &inviter, &invitation, account)?;
+    let links = links::queue_all(tx, &inviter, &invitations)?;
+    let issued = invitations.into_iter().zip(links);
+    Ok(issued
+        .map(|((mut invitation, _), link)| {
             invitation.mail_id = link.mail;
-            Ok(Issued { invitation, link })
+            Issued { invitation, link }
         })
-        .collect()
+        .collect())
 }
 
 fn invitation(
