@@ -9,7 +9,7 @@ use super::bulk::{outcomes_body, refuse_wrong_number};
 use super::extract::{
     GroupPath, Guard as _, IdempotencyHeader, InGroup, Json, Query, StoredResponse, idempotency,
 };
-use super::members::{MemberBody, order_of, page_of, position};
+use super::members::{MemberBody, order_of, page_of};
 use super::page::{MAX_SEARCH, Paged, page_body, parse_search};
 use super::problem::{Problem, problems};
 use super::refusals::{
@@ -203,7 +203,7 @@ async fn list_group_members(
     let page = Paged::new(
         found,
         limit,
-        |found| position(&found.member, order.by),
+        |found| found.member.row.position(order.by),
         GroupMemberBody::from,
     )?;
     Ok(page.respond(&http, GroupMemberListPage::new))

@@ -32,12 +32,12 @@ pub fn list(
     let (organization, group) = (permit.permit.organization.id, permit.group.id);
     filter.group = Some(group);
     let rows = member_list::list(tx.connection, organization, &filter, page)?;
-    let ids: Vec<_> = rows.iter().map(|row| row.account.id).collect();
+    let ids: Vec<_> = rows.iter().map(|row| row.account_id).collect();
     let roles = group_members::roles(tx.connection, organization, group, &ids)?;
     let members = members::with_groups(tx, organization, rows)?;
     // Who left the group between the two queries is not on the page.
     let with_role = members.into_iter().filter_map(|member| {
-        let role = roles.get(&member.row.account.id).copied()?;
+        let role = roles.get(&member.row.account_id).copied()?;
         Some(GroupMember { member, role })
     });
     Ok(with_role.collect())

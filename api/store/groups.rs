@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use super::backend::each_backend;
 use super::schema::{group_memberships, groups, import_groups};
+use super::sql_expression::Among;
 use super::{Connection, Page};
 use crate::domain::ids::{AccountId, GroupId, ImportId, OrganizationId};
 use crate::domain::member_marks::marks_of_group;
@@ -183,9 +184,14 @@ pub fn of_accounts(
     let rows: Vec<(AccountId, GroupId, String)> = group_memberships::table
         .inner_join(groups::table)
         .filter(group_memberships::organization_id.eq(organization))
-        .filter(group_memberships::account_id.eq_any(accounts))
+        .filter(Among::accounts(
+            connection,
+            "group_memberships.account_id",
+            accounts,
+        ))
         .order((groups::name_key.asc(), groups::id.asc()))
         .select((group_memberships::account_id, groups::id, groups::name))
+        .into_boxed()
         .load(connection)?;
     let mut by_account: HashMap<AccountId, Vec<(GroupId, String)>> = HashMap::new();
     for (account, id, name) in rows {

@@ -5,18 +5,15 @@
 
 use std::collections::HashSet;
 
-use diesel::expression::{
-    AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate,
-};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Text};
 
 use super::Connection;
 use super::connection::MultiBackend;
 use super::member_filter::MemberFilter;
 use super::member_grams;
-use super::schema::memberships;
+use super::sql_expression::Among;
 use super::sql_types::{Id, UtcTimestamp};
 use crate::domain::grams::Grams;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
@@ -32,13 +29,6 @@ const ONE_MORE_THAN_FEW: i64 = 6_001;
 
 /// So few candidates that looking at each is faster than reading who fulfils another condition.
 const VERY_FEW: usize = 500;
-
-/// The members that conditions leave, as the numbers of their memberships.
-pub struct Candidates {
-    /// As an array of PostgreSQL, or of JSON.
-    numbers: String,
-    is_postgres: bool,
-}
 
 /// A condition that an index finds the members of.
 struct Search {
@@ -59,53 +49,41 @@ enum Source {
     Time(&'static str, Option<Timestamp>, Option<Timestamp>),
 }
 
-impl Candidates {
-    /// Who fulfils those conditions of the filter that leave few, each by its index; `None` where each leaves many.
-    pub fn few(
-        connection: &mut Connection,
-        organization: OrganizationId,
-        filter: &MemberFilter,
-    ) -> Result<Option<Self>> {
-        let is_postgres = matches!(connection, Connection::Postgres(_));
-        let mut few: Option<HashSet<i64>> = None;
-        for source in sources(connection, organization, filter) {
-            let search = Search {
-                organization,
-                source,
-                is_postgres,
-            };
-            let numbers: Vec<i64> = search.load(connection)?;
-            if numbers.len() > MAX_CANDIDATES {
-                continue;
-            }
-            let mut numbers: HashSet<i64> = numbers.into_iter().collect();
-            if let Some(known) = few {
-                numbers.retain(|number| known.contains(number));
-            }
-            let is_enough = numbers.len() <= VERY_FEW;
-            few = Some(numbers);
-            if is_enough {
-                break;
-            }
+/// Who fulfils those conditions of the filter that leave few, each by its index, as a condition of memberships; `None`
+/// where each leaves many.
+pub fn candidates(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    filter: &MemberFilter,
+) -> Result<Option<Among>> {
+    let is_postgres = matches!(connection, Connection::Postgres(_));
+    let mut few: Option<HashSet<i64>> = None;
+    for source in sources(connection, organization, filter) {
+        let search = Search {
+            organization,
+            source,
+            is_postgres,
+        };
+        let numbers: Vec<i64> = search.load(connection)?;
+        if numbers.len() > MAX_CANDIDATES {
+            continue;
         }
-        Ok(few.map(|numbers| Self::new(numbers, is_postgres)))
+        let mut numbers: HashSet<i64> = numbers.into_iter().collect();
+        if let Some(known) = few {
+            numbers.retain(|number| known.contains(number));
+        }
+        let is_enough = numbers.len() <= VERY_FEW;
+        few = Some(numbers);
+        if is_enough {
+            break;
+        }
     }
-
-    fn new(numbers: HashSet<i64>, is_postgres: bool) -> Self {
+    Ok(few.map(|numbers| {
         let mut numbers: Vec<i64> = numbers.into_iter().collect();
         // In the order of the table, its pages are read once.
         numbers.sort_unstable();
-        let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
-        let numbers = numbers.join(",");
-        Self {
-            numbers: if is_postgres {
-                format!("{{{numbers}}}")
-            } else {
-                format!("[{numbers}]")
-            },
-            is_postgres,
-        }
-    }
+        Among::numbers(connection, "memberships.number", &numbers)
+    }))
 }
 
 /// The conditions of a filter that have an index, those that usually leave fewer first.
@@ -226,34 +204,3 @@ impl Query for Search {
 }
 
 impl RunQueryDsl<Connection> for Search {}
-
-/// The condition that a membership is one of the candidates.
-impl QueryFragment<MultiBackend> for Candidates {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        let (before, behind) = if self.is_postgres {
-            ("memberships.number = ANY(", "::int8[])")
-        } else {
-            ("memberships.number IN (SELECT value FROM json_each(", "))")
-        };
-        out.push_sql(before);
-        out.push_bind_param::<Text, _>(&self.numbers)?;
-        out.push_sql(behind);
-        Ok(())
-    }
-}
-
-impl Expression for Candidates {
-    type SqlType = Bool;
-}
-
-impl<GB> ValidGrouping<GB> for Candidates {
-    type IsAggregate = is_aggregate::No;
-}
-
-impl QueryId for Candidates {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl AppearsOnTable<memberships::table> for Candidates {}
-impl SelectableExpression<memberships::table> for Candidates {}

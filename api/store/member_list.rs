@@ -8,28 +8,61 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::BigInt;
 
 use super::Connection;
-use super::accounts::Account;
 use super::connection::MultiBackend;
-use super::member_candidates::Candidates;
+use super::member_candidates::candidates;
 use super::member_conditions::{managed_groups, of_bits, of_groups, of_key};
 pub use super::member_filter::MemberFilter;
 use super::member_order::{self as order, Condition, MemberQuery};
-use super::memberships::Membership;
 use super::planner::{by_indexes, forbid_sorting};
 use super::row_value::Unindexed;
 use super::schema::{accounts, group_memberships, memberships};
+use super::sql_expression::{Among, OfMembership, OrderBy};
 use super::sql_types::Id;
+use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, OrganizationId};
-use crate::domain::members::{Direction, MemberOrder, MemberPosition, MemberSort};
+use crate::domain::members::{Direction, MemberKey, MemberOrder, MemberPosition, MemberSort};
+use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::username::Username;
 use crate::error::Result;
 
-/// A member, as lists show them: the account and its membership.
+/// A member, as lists show them: of the account and its membership what is shown.
 #[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = memberships)]
 pub struct MemberRow {
-    #[diesel(embed)]
-    pub account: Account,
-    #[diesel(embed)]
-    pub membership: Membership,
+    pub account_id: AccountId,
+    #[diesel(select_expression = accounts::username)]
+    pub username: Username,
+    #[diesel(select_expression = accounts::email)]
+    pub email: EmailAddress,
+    #[diesel(select_expression = accounts::generated_address)]
+    pub generated_address: bool,
+    pub email_verified: bool,
+    pub account_type: AccountType,
+    pub role: Role,
+    pub status: MembershipStatus,
+    pub managed: bool,
+    pub joined_via: JoinedVia,
+    pub joined_at: Timestamp,
+    pub registered_at: Timestamp,
+    /// 1970: never.
+    pub last_active_at: Timestamp,
+    search_key: String,
+}
+
+impl MemberRow {
+    /// Where the member stands in this order.
+    pub fn position(&self, order: MemberOrder) -> MemberPosition {
+        let key = match order {
+            MemberOrder::Name => MemberKey::Name(self.search_key.clone()),
+            MemberOrder::Registered => MemberKey::Registered(self.registered_at),
+            MemberOrder::LastActive => MemberKey::LastActive(self.last_active_at),
+        };
+        MemberPosition {
+            key,
+            account: self.account_id,
+        }
+    }
 }
 
 /// One page of an ordered list.
@@ -62,6 +95,9 @@ pub fn list(
         filter,
         page,
     };
+    if request.conditions().is_empty() {
+        return request.rows_in_order(connection);
+    }
     loop {
         let ids = request.ids(connection)?;
         let rows = request.rows(connection, &ids)?;
@@ -83,9 +119,6 @@ struct PageRequest<'a> {
 impl PageRequest<'_> {
     /// Whose rows the page has, in its order.
     fn ids(self, connection: &mut Connection) -> Result<Vec<AccountId>> {
-        if self.conditions().is_empty() {
-            return self.in_order(connection);
-        }
         let found = self.among_first(connection)?;
         if i64::try_from(found.len()) == Ok(self.page.limit) || self.has_no_more(connection)? {
             return Ok(found);
@@ -97,6 +130,19 @@ impl PageRequest<'_> {
             forbid_sorting(connection)?;
             self.in_order(connection)
         })
+    }
+
+    /// The page with its rows, where every member within the bounds is on it: one statement, which reads the
+    /// index of the order.
+    fn rows_in_order(self, connection: &mut Connection) -> Result<Vec<MemberRow>> {
+        let order = OrderBy(order::terms(self.page.order));
+        Ok(member_rows(self.organization)
+            .filter(OfMembership(self.within()))
+            .order(order)
+            .select(MemberRow::as_select())
+            .limit(self.page.limit)
+            .into_boxed()
+            .load(connection)?)
     }
 
     /// The page, read in the order for as long as it takes.
@@ -130,13 +176,20 @@ impl PageRequest<'_> {
     /// The organization's members in the order, behind the page before, within the bounds that the filter sets to
     /// the order itself.
     fn all(self) -> MemberQuery {
-        let MemberPage { order, after, .. } = self.page;
-        let query = memberships::table
+        let mut query = memberships::table
             .select(memberships::account_id)
             .filter(memberships::organization_id.eq(self.organization))
             .into_boxed();
-        let query = order::within(query, self.filter, *order, after.as_ref());
-        order::ordered(query, *order)
+        for condition in self.within() {
+            query = query.filter(condition);
+        }
+        order::ordered(query, self.page.order)
+    }
+
+    /// Behind the page before, and within the bounds that the filter sets to the order itself.
+    fn within(self) -> Vec<Condition> {
+        let MemberPage { order, after, .. } = self.page;
+        order::within(self.filter, *order, after.as_ref())
     }
 
     /// The page, chosen among the candidates of a condition that leaves few.
@@ -146,8 +199,8 @@ impl PageRequest<'_> {
             filter.search = None;
             filter.email_domain = None;
         }
-        let few = Candidates::few(connection, self.organization, &filter)?;
-        let Some(candidates) = few else {
+        let few = candidates(connection, self.organization, &filter)?;
+        let Some(few) = few else {
             return Ok(None);
         };
         let mut conditions = self.conditions();
@@ -158,7 +211,7 @@ impl PageRequest<'_> {
         conditions.extend(after.map(|position| order::behind(position, direction)));
         let query = memberships::table
             .select(memberships::account_id)
-            .filter(candidates)
+            .filter(few)
             .filter(Unindexed(conditions))
             .into_boxed();
         let query = order::sorted(query, self.page.order).limit(self.page.limit);
@@ -211,16 +264,23 @@ impl PageRequest<'_> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<MemberRow> = memberships::table
-            .inner_join(accounts::table)
-            .filter(memberships::organization_id.eq(self.organization))
-            .filter(memberships::account_id.eq_any(ids))
+        let rows: Vec<MemberRow> = member_rows(self.organization)
+            .filter(Among::accounts(connection, "memberships.account_id", ids))
             .select(MemberRow::as_select())
+            .into_boxed()
             .load(connection)?;
         let mut by_id: HashMap<AccountId, MemberRow> =
-            rows.into_iter().map(|row| (row.account.id, row)).collect();
+            rows.into_iter().map(|row| (row.account_id, row)).collect();
         Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
     }
+}
+
+/// The memberships of an organization with their accounts.
+#[diesel::dsl::auto_type]
+fn member_rows(organization: OrganizationId) -> _ {
+    memberships::table
+        .inner_join(accounts::table)
+        .filter(memberships::organization_id.eq(organization))
 }
 
 /// What an index of an order has.
@@ -277,9 +337,7 @@ pub fn find(
     organization: OrganizationId,
     account: AccountId,
 ) -> Result<Option<MemberRow>> {
-    Ok(memberships::table
-        .inner_join(accounts::table)
-        .filter(memberships::organization_id.eq(organization))
+    Ok(member_rows(organization)
         .filter(memberships::account_id.eq(account))
         .select(MemberRow::as_select())
         .first(connection)

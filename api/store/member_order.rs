@@ -128,11 +128,11 @@ impl Bound {
 
 /// Within the bounds that the filter sets to the order itself, and behind a position.
 pub fn within(
-    mut query: MemberQuery,
     filter: &MemberFilter,
     MemberSort { by, direction }: MemberSort,
     mut after: Option<&MemberPosition>,
-) -> MemberQuery {
+) -> Vec<Condition> {
+    let mut conditions = Vec::new();
     for bound in times(filter).into_iter().filter(|bound| bound.of == by) {
         let begin = after.filter(|_| bound.begins == direction);
         if begin.is_some_and(|position| !bound.is_behind(position)) {
@@ -141,12 +141,10 @@ pub fn within(
         if begin.is_some() {
             after = None;
         }
-        query = query.filter(bound.condition);
+        conditions.push(bound.condition);
     }
-    match after {
-        Some(position) => query.filter(behind(position, direction)),
-        None => query,
-    }
+    conditions.extend(after.map(|position| behind(position, direction)));
+    conditions
 }
 
 /// The bounds of the time that an order is of.

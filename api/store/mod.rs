@@ -58,6 +58,7 @@ pub mod schema;
 pub mod sealed_values;
 pub mod seats;
 pub mod sessions;
+mod sql_expression;
 pub mod sql_types;
 pub mod transaction;
 

@@ -19,12 +19,11 @@ use super::refusals::{
     BodyErrors, InvalidUsername, LastAdmin, NoSeat, NoSuchMember, NotManagedHere,
     OrganizationErrors, PageErrors, UntrustedMember, WrongAccountType,
 };
-use crate::domain::members::{MemberOrder, MemberPosition};
 use crate::domain::organization::{AccountType, Role};
 use crate::domain::username::Username;
 use crate::services::authorization::{ListMembers, ManageMembers, Permission as _};
+use crate::services::members;
 use crate::services::members::update::{self, MemberChanges};
-use crate::services::members::{self, Member};
 
 use query::MemberQuery;
 pub use query::{order_of, page_of};
@@ -89,19 +88,10 @@ async fn list_members(
     let page = Paged::new(
         found,
         limit,
-        |member| position(member, order),
+        |member| member.row.position(order),
         MemberBody::from,
     )?;
     Ok(page.respond(&http, MemberListPage::new))
-}
-
-/// Where a member stands in one of the orders.
-pub fn position(member: &Member, order: MemberOrder) -> MemberPosition {
-    let membership = &member.row.membership;
-    MemberPosition {
-        key: membership.key(order),
-        account: membership.account_id,
-    }
 }
 
 /// Get a member

@@ -9,7 +9,6 @@ use crate::domain::timestamp::Timestamp;
 use crate::routes::names::GroupReference;
 use crate::routes::page::page_body;
 use crate::services::members::Member;
-use crate::store::member_list::MemberRow;
 
 /// A member, as those who look after them see them.
 #[derive(Serialize, ToSchema)]
@@ -57,24 +56,21 @@ pub struct MemberBody {
 
 impl From<Member> for MemberBody {
     fn from(member: Member) -> Self {
-        let MemberRow {
-            account,
-            membership,
-        } = member.row;
+        let row = member.row;
         Self {
-            account_id: account.id,
-            managed: account.is_managed_by(membership.organization_id),
-            username: account.username.to_string(),
-            email: account.email.to_string(),
-            email_verified: account.email_verified_at.is_some(),
-            account_type: membership.account_type,
-            role: membership.role,
-            status: membership.status,
-            generated_address: account.generated_address,
-            joined_via: membership.joined_via,
-            joined_at: membership.joined_at,
-            registered_at: account.created_at,
-            last_active_at: account.last_active_at.unless_never(),
+            account_id: row.account_id,
+            username: row.username.to_string(),
+            email: row.email.to_string(),
+            email_verified: row.email_verified,
+            account_type: row.account_type,
+            role: row.role,
+            status: row.status,
+            managed: row.managed,
+            generated_address: row.generated_address,
+            joined_via: row.joined_via,
+            joined_at: row.joined_at,
+            registered_at: row.registered_at,
+            last_active_at: row.last_active_at.unless_never(),
             groups: member
                 .groups
                 .into_iter()

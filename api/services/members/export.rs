@@ -123,10 +123,7 @@ impl Export {
         let Some(last) = rows.last() else {
             return Ok(None);
         };
-        self.next = Next::After(Some(MemberPosition {
-            key: last.membership.key(self.order.by),
-            account: last.account.id,
-        }));
+        self.next = Next::After(Some(last.position(self.order.by)));
         let mut writer = CsvWriter::continuing(Vec::new(), self.delimiter);
         for member in with_groups(tx, self.organization, rows)? {
             let record = record(&member);
@@ -139,27 +136,26 @@ impl Export {
 }
 
 fn record(member: &Member) -> [String; COLUMNS.len()] {
-    let (account, membership) = (&member.row.account, &member.row.membership);
-    let managed = account.is_managed_by(membership.organization_id);
-    let last_active = account.last_active_at.unless_never();
+    let row = &member.row;
+    let last_active = row.last_active_at.unless_never();
     let groups: Vec<_> = member
         .groups
         .iter()
         .map(|(_, name)| name.as_str())
         .collect();
     [
-        account.id.to_string(),
-        account.username.to_string(),
-        account.email.to_string(),
-        account.email_verified_at.is_some().to_string(),
-        membership.account_type.to_string(),
-        membership.role.to_string(),
-        membership.status.to_string(),
-        managed.to_string(),
-        account.generated_address.to_string(),
-        membership.joined_via.to_string(),
-        membership.joined_at.to_string(),
-        account.created_at.to_string(),
+        row.account_id.to_string(),
+        row.username.to_string(),
+        row.email.to_string(),
+        row.email_verified.to_string(),
+        row.account_type.to_string(),
+        row.role.to_string(),
+        row.status.to_string(),
+        row.managed.to_string(),
+        row.generated_address.to_string(),
+        row.joined_via.to_string(),
+        row.joined_at.to_string(),
+        row.registered_at.to_string(),
         last_active
             .as_ref()
             .map(Timestamp::to_string)

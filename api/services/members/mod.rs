@@ -47,12 +47,12 @@ pub(super) fn with_groups(
     organization: OrganizationId,
     rows: Vec<MemberRow>,
 ) -> Result<Vec<Member>> {
-    let ids: Vec<_> = rows.iter().map(|row| row.account.id).collect();
+    let ids: Vec<_> = rows.iter().map(|row| row.account_id).collect();
     let mut groups = groups_of(tx, organization, &ids)?;
     Ok(rows
         .into_iter()
         .map(|row| Member {
-            groups: groups.remove(&row.account.id).unwrap_or_default(),
+            groups: groups.remove(&row.account_id).unwrap_or_default(),
             row,
         })
         .collect())

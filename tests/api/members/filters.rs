@@ -8,7 +8,7 @@ use rollcall::clock::new_id;
 use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::email_domain::EmailDomain;
 use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
-use rollcall::domain::members::{Direction, MemberKey, MemberOrder, MemberPosition, MemberSort};
+use rollcall::domain::members::{Direction, MemberKey, MemberOrder, MemberSort};
 use rollcall::domain::organization::{AccountType, GroupRole, JoinedVia, MembershipStatus, Role};
 use rollcall::domain::search_key::{SearchWords, name_key, search_key};
 use rollcall::domain::timestamp::Timestamp;
@@ -235,14 +235,9 @@ impl Crowd {
     }
 
     fn fulfils(&self, row: &MemberRow, filter: &MemberFilter) -> bool {
-        let MemberRow {
-            account,
-            membership,
-        } = row;
-        let key = account.search_key();
+        let (key, ..) = place(row, MemberOrder::Name);
         let mut words = filter.search.iter().flat_map(SearchWords::iter);
-        let is_managed = account.managed_by_organization_id == Some(self.organization);
-        let role_in = |group: &GroupId| self.groups[group].get(&account.id).copied();
+        let role_in = |group: &GroupId| self.groups[group].get(&row.account_id).copied();
         let managed: HashSet<&GroupId> = self
             .groups
             .iter()
@@ -250,11 +245,11 @@ impl Crowd {
             .map(|(id, _)| id)
             .collect();
         words.all(|word| key.contains(word))
-            && is(filter.account_type, membership.account_type)
-            && is(filter.role, membership.role)
-            && is(filter.status, membership.status)
-            && is(filter.managed, is_managed)
-            && is(filter.email_verified, account.email_verified_at.is_some())
+            && is(filter.account_type, row.account_type)
+            && is(filter.role, row.role)
+            && is(filter.status, row.status)
+            && is(filter.managed, row.managed)
+            && is(filter.email_verified, row.email_verified)
             && filter
                 .email_domain
                 .as_ref()
@@ -265,13 +260,11 @@ impl Crowd {
             && (filter.managed_by.is_none() || managed.iter().any(|group| role_in(group).is_some()))
             && filter
                 .registered_from
-                .is_none_or(|from| account.created_at >= from)
-            && filter
-                .registered_to
-                .is_none_or(|to| account.created_at < to)
+                .is_none_or(|from| row.registered_at >= from)
+            && filter.registered_to.is_none_or(|to| row.registered_at < to)
             && filter
                 .active_from
-                .is_none_or(|from| account.last_active_at >= from)
+                .is_none_or(|from| row.last_active_at >= from)
     }
 }
 
@@ -283,10 +276,10 @@ fn is<T: PartialEq>(asked: Option<T>, is: T) -> bool {
 type Place = (String, Option<Timestamp>, AccountId);
 
 fn place(row: &MemberRow, by: MemberOrder) -> Place {
-    match row.membership.key(by) {
-        MemberKey::Name(name) => (name, None, row.account.id),
+    match row.position(by).key {
+        MemberKey::Name(name) => (name, None, row.account_id),
         MemberKey::Registered(at) | MemberKey::LastActive(at) => {
-            (String::new(), Some(at), row.account.id)
+            (String::new(), Some(at), row.account_id)
         }
     }
 }
@@ -307,7 +300,7 @@ both_databases!(any_conditions_leave_whom_a_plain_filter_leaves, |app| {
         // From the beginning, behind somebody who is among them, and behind anybody.
         let anybody = random.choice(&crowd.rows);
         let among = random.choice(&expected).map(|place| place.2);
-        let among = crowd.rows.iter().find(|row| Some(row.account.id) == among);
+        let among = crowd.rows.iter().find(|row| Some(row.account_id) == among);
         for after in [None, among, anybody] {
             let begin = after.map(|row| place(row, order.by));
             let is_behind = |place: &&Place| match (&begin, order.direction) {
@@ -319,14 +312,11 @@ both_databases!(any_conditions_leave_whom_a_plain_filter_leaves, |app| {
             let expected: Vec<AccountId> = expected.map(|place| place.2).collect();
             let page = MemberPage {
                 order,
-                after: after.map(|row| MemberPosition {
-                    key: row.membership.key(order.by),
-                    account: row.account.id,
-                }),
+                after: after.map(|row| row.position(order.by)),
                 limit: i64::try_from(PAGE).unwrap(),
             };
             let found = crowd.asked(connection, &filter, &page);
-            let found: Vec<AccountId> = found.iter().map(|row| row.account.id).collect();
+            let found: Vec<AccountId> = found.iter().map(|row| row.account_id).collect();
             assert_eq!(found, expected, "{filter:?} {page:?}");
         }
     }
