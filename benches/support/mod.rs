@@ -7,6 +7,7 @@ pub mod postgres;
 #[path = "../../tests/support/settings.rs"]
 pub mod settings;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -43,6 +44,19 @@ pub fn on_each_database() -> Vec<Bench> {
 }
 
 impl Bench {
+    /// What a server of its own is started with, on the same database.
+    pub fn settings(&self) -> HashMap<String, String> {
+        let url = self.database.as_ref().map(|database| &*database.url);
+        settings::settings(self.folder.path(), url)
+    }
+
+    /// What diesel opens the database by.
+    pub fn database_url(&self) -> String {
+        let file = self.folder.path().join("rollcall.sqlite");
+        let url = self.database.as_ref().map(|database| database.url.clone());
+        url.unwrap_or_else(|| file.display().to_string())
+    }
+
     fn new(name: &'static str, database: Option<postgres::Database>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = database.as_ref().map(|database| &*database.url);

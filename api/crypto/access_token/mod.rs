@@ -3,19 +3,22 @@
 //! Other services check them with the public keys at `/.well-known/jwks.json`. This server looks up
 //! the session behind the token too, so that a sign-out holds at once.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use lru::LruCache;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
 
-use super::digest::sha256;
+use super::digest::{Digest, sha256};
 use super::key_file::{self, KeyError};
 use super::ring_provider;
 use crate::domain::ids::{AccountId, SessionId};
@@ -46,6 +49,35 @@ pub struct Claims {
 pub struct SigningKeys {
     issuer: String,
     keys: Vec<SigningKey>,
+    verified: VerifiedTokens,
+}
+
+/// How many tokens are known to be signed by us, the last used: a token is presented many times in its
+/// fifteen minutes, and to verify a signature takes longer than to read a session.
+const MAX_VERIFIED: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+
+/// Whose signatures were verified, by their hashes: no token stays in memory.
+struct VerifiedTokens(Mutex<LruCache<Digest, Claims>>);
+
+impl VerifiedTokens {
+    fn new() -> Self {
+        Self(Mutex::new(LruCache::new(MAX_VERIFIED)))
+    }
+
+    fn get_or_verify(
+        &self,
+        token: &str,
+        verify: impl FnOnce(&str) -> Option<Claims>,
+    ) -> Option<Claims> {
+        let hash = sha256(token.as_bytes());
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock().get(&hash).cloned();
+        known.or_else(|| {
+            let claims = verify(token)?;
+            lock().put(hash, claims.clone());
+            Some(claims)
+        })
+    }
 }
 
 struct SigningKey {
@@ -122,6 +154,7 @@ impl SigningKeys {
             Some(keys) if !keys.is_empty() => Ok(Self {
                 issuer: issuer.to_owned(),
                 keys,
+                verified: VerifiedTokens::new(),
             }),
             _ => Err(unusable(
                 "it has to hold Ed25519 keys in PEM, as `openssl genpkey -algorithm ed25519` writes",
@@ -158,17 +191,22 @@ impl SigningKeys {
 
     /// What a token says, if it is ours, unchanged and still good; else `None`, and no reason.
     pub fn verify(&self, token: &str, now: Timestamp) -> Option<Claims> {
+        let claims = self
+            .verified
+            .get_or_verify(token, |token| self.verify_signature(token))?;
+        (now.as_seconds() < claims.exp).then_some(claims)
+    }
+
+    fn verify_signature(&self, token: &str) -> Option<Claims> {
         let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
         let key = self.keys.iter().find(|key| key.id == kid)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[&self.issuer]);
-        // Compared below, by the application's clock.
+        // Compared at each use, by the application's clock.
         validation.validate_exp = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation)
-            .ok()?
-            .claims;
-        (now.as_seconds() < claims.exp).then_some(claims)
+        let verified = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation);
+        verified.ok().map(|verified| verified.claims)
     }
 
     /// The public keys.

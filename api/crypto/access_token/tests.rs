@@ -8,6 +8,7 @@ fn keys(pem: &str) -> SigningKeys {
     SigningKeys {
         issuer: "https://rollcall.example".to_owned(),
         keys: signing_keys(pem).unwrap(),
+        verified: VerifiedTokens::new(),
     }
 }
 
