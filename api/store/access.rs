@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::sql_types::Text;
 
 use super::Connection;
+use super::connection::MultiBackend;
 use super::schema::{accounts, grants, group_memberships, groups, memberships};
+use super::sql_expression::sql_expression;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::organization::MembershipStatus;
 use crate::domain::resource::{Resource, ResourceId, ResourceType};
 use crate::domain::timestamp::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What is asked: whether the account may open the resources at that time.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +35,7 @@ pub struct OpenGrant {
 }
 
 /// The grants that open these resources to the account, which is an active member of the organization and in
-/// their groups. Of several resources there may be others among them, of the same types or ids.
+/// their groups.
 pub fn open_grants(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -43,17 +47,53 @@ pub fn open_grants(
             .filter(grants::resource_type.eq(resource_type))
             .filter(grants::resource.eq(id))
             .load(connection)?),
-        several => {
-            let types: BTreeSet<&ResourceType> =
-                several.iter().map(|it| &it.resource_type).collect();
-            let ids: BTreeSet<&ResourceId> = several.iter().map(|it| &it.id).collect();
-            Ok(open
-                .filter(grants::resource_type.eq_any(types))
-                .filter(grants::resource.eq_any(ids))
-                .load(connection)?)
-        }
+        several => Ok(open
+            .filter(AmongResources::new(connection, several)?)
+            .into_boxed()
+            .load(connection)?),
     }
 }
+
+/// That a grant is of one of some resources. Types among types and ids among ids would be as many pairs as there are
+/// of both.
+struct AmongResources {
+    /// An array of JSON, of a type and an id each.
+    pairs: String,
+    is_postgres: bool,
+}
+
+impl AmongResources {
+    fn new(connection: &Connection, resources: &[Resource]) -> Result<Self> {
+        let pairs: BTreeSet<(&str, &str)> = resources
+            .iter()
+            .map(|it| (it.resource_type.as_str(), it.id.as_str()))
+            .collect();
+        Ok(Self {
+            pairs: serde_json::to_string(&pairs).map_err(Error::internal)?,
+            is_postgres: matches!(connection, Connection::Postgres(_)),
+        })
+    }
+}
+
+impl QueryFragment<MultiBackend> for AmongResources {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        let (before, behind) = if self.is_postgres {
+            (
+                "SELECT pair ->> 0, pair ->> 1 FROM json_array_elements(",
+                "::json) AS pair)",
+            )
+        } else {
+            ("SELECT value ->> 0, value ->> 1 FROM json_each(", "))")
+        };
+        out.push_sql("(grants.resource_type, grants.resource) IN (");
+        out.push_sql(before);
+        out.push_bind_param::<Text, _>(&self.pairs)?;
+        out.push_sql(behind);
+        Ok(())
+    }
+}
+
+sql_expression!(AmongResources);
 
 #[diesel::dsl::auto_type]
 fn open_to(organization: OrganizationId, account: AccountId, at: Timestamp) -> _ {

@@ -32,6 +32,7 @@ macro_rules! sql_expression {
         impl<S> diesel::expression::SelectableExpression<S> for $expression {}
     };
 }
+pub(super) use sql_expression;
 
 /// That a column is one of some values, which are one value of the statement: it has the same text for any number of
 /// them, so that it is prepared once.

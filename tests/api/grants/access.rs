@@ -1,5 +1,8 @@
 //! Who may open what, why, and who may ask.
 
+use rollcall::domain::resource::Resource;
+use rollcall::store::access::{self, AccessQuestion};
+
 use super::*;
 
 both_databases!(the_reason_is_the_group_that_opens_the_longest, |app| {
@@ -269,4 +272,41 @@ both_databases!(a_question_names_all_of_its_parts, |app| {
     refused.expect_malformed(&[("?resource_id", "too_many")]);
     let bad_resource = get(&format!("account_id={id}&resource_type=A&resource_id=..")).await;
     bad_resource.expect_fields(&[("?resource_type", "invalid"), ("?resource_id", "invalid")]);
+});
+
+both_databases!(of_many_types_and_ids_only_the_pairs_are_read, |app| {
+    let school = app.school().await;
+    let [ann, ..] = students(app, &school).await;
+    let group = school.new_group("7A").await;
+    school.add_to_group(&group, &[&ann.id], "member").await;
+    for resource in ["a/1", "a/2", "b/1", "b/2"] {
+        grant(&school.admin, &group, resource, json!({})).await;
+    }
+    let asked = ["a/1", "b/2", "c/1"].map(|resource| {
+        let (resource_type, id) = resource.split_once('/').unwrap();
+        Resource {
+            resource_type: resource_type.parse().unwrap(),
+            id: id.parse().unwrap(),
+        }
+    });
+    let question = AccessQuestion {
+        account: ann.id.parse().unwrap(),
+        resources: &asked,
+        at: app.now(),
+    };
+    let organization = school.id.parse().unwrap();
+    let connection = &mut **app.state.services.pool.get().unwrap();
+    let open = access::open_grants(connection, organization, &question).unwrap();
+    let mut open: Vec<_> = open
+        .iter()
+        .map(|one| {
+            format!(
+                "{}/{}",
+                one.resource_type.as_str(),
+                one.resource_id.as_str()
+            )
+        })
+        .collect();
+    open.sort();
+    assert_eq!(open, ["a/1", "b/2"]);
 });
