@@ -72,6 +72,12 @@ pub enum StartError {
         variable: &'static str,
         command: &'static str,
     },
+    /// A key that belongs to an embedded database which is there.
+    #[error(
+        "{key} is gone, but the database {database} is there. Put back the key that belongs to it, from your \
+         back-up: a new one would open nothing of what is sealed, and sign everybody out."
+    )]
+    KeyLost { key: PathBuf, database: String },
     #[error("the database: {0}")]
     Database(#[source] Error),
     /// The file of the embedded database.
@@ -242,6 +248,7 @@ impl Keys {
     fn load(config: &Config) -> Result<Self, StartError> {
         let embedded = config.is_embedded();
         let files = key_files(config)?;
+        require_keys_of_database(config, &files)?;
         let may_make_signing = embedded && config.signing_key_file.is_none();
         let may_make_sealing = embedded && config.sealing_key_file.is_none();
         for file in [&config.signing_key_file, &config.sealing_key_file] {
@@ -252,6 +259,24 @@ impl Keys {
             signing: SigningKeys::load(&files.signing, may_make_signing, &issuer(config))?,
             sealing: SealingKeys::load(&files.sealing, may_make_sealing)?,
         })
+    }
+}
+
+/// Refuses to make keys beside an embedded database that is there: it has keys already.
+fn require_keys_of_database(config: &Config, files: &KeyFiles) -> Result<(), StartError> {
+    let DatabaseUrl::Sqlite(database) = &config.database_url else {
+        return Ok(());
+    };
+    let is_new = std::fs::metadata(database).map_or(true, |file| file.len() == 0);
+    let lost = [&files.signing, &files.sealing]
+        .into_iter()
+        .find(|key| !is_new && !key.exists());
+    match lost {
+        Some(key) => Err(StartError::KeyLost {
+            key: key.clone(),
+            database: database.clone(),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -159,15 +159,11 @@ fn a_database_without_its_keys_is_a_failure() {
     std::fs::write(installation.path("data/signing.pem"), "none").expect("no key");
     Report::of(&installation)
         .ends("failure")
-        .tells(
-            "sealing_key",
-            "failure",
-            &["it does not exist", "always had"],
-        )
+        .tells("sealing_key", "failure", &["is gone", "always had"])
         .tells(
             "signing_key",
             "failure",
-            &["Ed25519", "signs everybody out"],
+            &["Ed25519", "everybody is signed out"],
         );
     assert!(!installation.path("data/sealing.key").exists());
 }

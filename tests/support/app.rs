@@ -22,7 +22,7 @@ use rollcall::worker;
 use super::database::{self, Database};
 use super::people::Person;
 use super::postgres;
-use super::settings::settings;
+use super::settings::{key_files, settings};
 use super::smtp::SmtpServer;
 
 /// Runs a test's scenario to its end.
@@ -57,6 +57,8 @@ impl App {
         let folder = tempfile::tempdir().expect("no temporary folder");
         let file = folder.path().join("rollcall.sqlite");
         std::fs::write(file, database::sqlite_template()).expect("the template cannot be copied");
+        // No server makes keys beside a database that is there.
+        key_files(folder.path());
         let mut app = Self::new(Database::Sqlite, folder.path().to_owned(), configure);
         app.folder = Some(folder);
         app

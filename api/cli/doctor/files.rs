@@ -78,11 +78,18 @@ fn key(
         Err(_) if is_made_at_the_start(config, file) => {
             check.skipped(format!("{}: the first start makes it", file.display()))
         }
-        Err(error) => check.failure(
-            error.to_string(),
-            "Put the key there that this installation has always had; a new one opens nothing of what is sealed, \
-             and signs everybody out",
-        ),
+        Err(error) => {
+            let found = if file.exists() {
+                error.to_string()
+            } else {
+                format!("{} is gone", file.display())
+            };
+            check.failure(
+                found,
+                "Put back the key that this installation has always had, from its back-up: with a new signing key \
+                 everybody is signed out, and a new sealing key opens nothing of what is sealed",
+            )
+        }
     }
 }
 

@@ -134,3 +134,28 @@ fn a_key_that_others_can_read_is_warned_of() {
         "{told}"
     );
 }
+
+#[test]
+fn keys_are_not_made_beside_a_database_that_has_lost_its_own() {
+    let installation = Installation::on_sqlite();
+    printed(&installation.run(&["migrate"]));
+    for name in ["sealing.key", "signing.pem"] {
+        let (key, kept) = (format!("data/{name}"), format!("kept-{name}"));
+        let (key, kept) = (installation.path(&key), installation.path(&kept));
+        std::fs::rename(&key, &kept).expect("no key");
+        for command in [
+            &["serve"][..],
+            &["keys", "list"],
+            &["backup", "--output", "x"],
+        ] {
+            let told = refused(&installation.run(command));
+            assert!(
+                told.contains(name) && told.contains("Put back the key"),
+                "{told}"
+            );
+            assert!(!key.exists(), "{command:?}");
+        }
+        std::fs::rename(&kept, &key).expect("no key");
+    }
+    printed(&installation.run(&["migrate"]));
+}
