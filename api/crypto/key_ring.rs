@@ -74,25 +74,48 @@ pub enum RingError {
     #[error("{id} is the key that is used: promote another one, then retire it")]
     InUse { id: String },
     #[error(
-        "{id} was added {}. Others keep the public keys for an hour, and servers read their keys when they start. \
-         Promote it {}, when every server has been started again since; or now (--now), where nothing is to be \
-         waited for", at(*.added_at), from(*.until)
+        "{id} was added {}. {} Promote it {}, when every server has been started again since; or now (--now), where \
+         nothing is to be waited for", at(*.added_at), why_to_promote_later(*.kind), from(*.until)
     )]
     NotKnownYet {
+        kind: KeyKind,
         id: String,
         added_at: Option<Timestamp>,
         until: Option<Timestamp>,
     },
     #[error(
-        "{id} has been used until the first key was promoted {}. Its access tokens are good for fifteen minutes, \
-         and servers read their keys when they start. Retire it {}, when every server has been started again since; \
-         or now (--now), where nothing is to be waited for", at(*.promoted_at), from(*.until)
+        "{id} has been used until the first key was promoted {}. {} Retire it {}, when every server has been started \
+         again since; or now (--now), where nothing is to be waited for",
+        at(*.promoted_at), why_to_retire_later(*.kind), from(*.until)
     )]
     StillUsed {
+        kind: KeyKind,
         id: String,
         promoted_at: Option<Timestamp>,
         until: Option<Timestamp>,
     },
+}
+
+const fn why_to_promote_later(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Signing => {
+            "Others keep the public keys for an hour, and servers read their keys when they start."
+        }
+        KeyKind::Sealing => {
+            "Servers read their keys when they start: one that does not know it yet could not open what it seals."
+        }
+    }
+}
+
+const fn why_to_retire_later(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Signing => {
+            "Its access tokens are good for fifteen minutes, and servers read their keys when they start."
+        }
+        KeyKind::Sealing => {
+            "Servers read their keys when they start: one that runs since before still seals with it."
+        }
+    }
 }
 
 fn at(time: Option<Timestamp>) -> String {
@@ -197,6 +220,10 @@ impl KeyRing {
             return Err(RingError::First { id: id.to_owned() });
         }
         self.require_known(id, change)?;
+        // One that somebody has put first by hand has been used too, and its tokens may still be good.
+        if let Some(first) = self.keys.first_mut() {
+            first.promoted_at.get_or_insert(change.now);
+        }
         if let Some(before) = self.keys.get_mut(..=place) {
             before.rotate_right(1);
         }
@@ -239,6 +266,7 @@ impl KeyRing {
             return Ok(());
         }
         Err(RingError::NotKnownYet {
+            kind: self.kind,
             id: id.to_owned(),
             added_at,
             until,
@@ -254,6 +282,7 @@ impl KeyRing {
             return Ok(());
         }
         Err(RingError::StillUsed {
+            kind: self.kind,
             id: id.to_owned(),
             promoted_at,
             until,
@@ -366,6 +395,20 @@ mod tests {
         };
         ring.promote(&new, at_once).unwrap();
         ring.retire(&old, at_once).unwrap();
+    }
+
+    #[test]
+    fn a_key_that_was_put_first_by_hand_has_been_used() {
+        let (mut ring, _) = ring(KeyKind::Signing);
+        let by_hand = ring.add(day()).unwrap();
+        ring.keys.rotate_right(1);
+        let new = ring.add(day()).unwrap();
+        let later = waiting(day().plus(HOUR));
+        ring.promote(&new, later).unwrap();
+        assert!(matches!(
+            ring.retire(&by_hand, later),
+            Err(RingError::StillUsed { .. })
+        ));
     }
 
     #[test]
