@@ -98,7 +98,9 @@ async fn get_metrics(
     metrics: web::Data<Metrics>,
 ) -> Result<HttpResponse, Problem> {
     state.services.hasher.tell_waiting(&metrics);
-    metrics.set_connections(state.services.pool.in_use(), state.services.pool.size());
+    let pool = &state.services.pool;
+    metrics.set_connections(pool.in_use(), pool.size());
+    metrics.set_statements(pool.statements());
     // While the database is away the rest is worth reading more than ever.
     if let Ok(backlog) = soon(&state, health::backlog).await {
         metrics.set_unfinished_imports(backlog.unfinished_imports);

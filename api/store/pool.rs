@@ -23,6 +23,7 @@ pub struct Pool {
     size: u32,
     address: Arc<Address>,
     mix_ups: Arc<MixUps>,
+    statements: Arc<AtomicU64>,
 }
 
 /// Which database, and how it is spoken to.
@@ -45,11 +46,13 @@ impl Pool {
         let url = url.clone();
         let address = Arc::new(Address { url, statements });
         let mix_ups = Arc::new(MixUps::default());
+        let statements_sent = Arc::new(AtomicU64::new(0));
         let manager = Manager {
             address: address.clone(),
             mix_ups: mix_ups.clone(),
             file: OnceLock::new(),
             losses: Arc::new(AtomicU64::new(0)),
+            statements: statements_sent.clone(),
         };
         let connections = r2d2::Pool::builder()
             .max_size(size)
@@ -62,6 +65,7 @@ impl Pool {
             size,
             address,
             mix_ups,
+            statements: statements_sent,
         })
     }
 
@@ -96,6 +100,11 @@ impl Pool {
         self.size
     }
 
+    /// How many statements were sent since the pool was opened.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
     /// How many connections are at work now.
     pub fn in_use(&self) -> u32 {
         let state = self.connections.state();
@@ -120,6 +129,7 @@ pub struct Manager {
     file: OnceLock<FileId>,
     /// How often a connection was found dead: after each time, every older one is suspect.
     losses: Arc<AtomicU64>,
+    statements: Arc<AtomicU64>,
 }
 
 /// A connection and what the pool knows of its health.
@@ -218,10 +228,11 @@ impl r2d2::ManageConnection for Manager {
             self.file.get_or_init(|| id);
         }
         let dead = Arc::new(AtomicBool::new(false));
-        connection.set_instrumentation(LossWatch {
+        connection.set_instrumentation(Watch {
             dead: dead.clone(),
             losses: self.losses.clone(),
             mix_ups: self.mix_ups.clone(),
+            statements: self.statements.clone(),
         });
         Ok(Guarded {
             connection,
@@ -253,26 +264,35 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
-/// Marks a connection dead as soon as a query on it tells so, and notes where statements are mixed up.
-struct LossWatch {
+/// Counts statements, marks a connection dead as soon as one on it tells so, and notes where they are mixed up.
+struct Watch {
     dead: Arc<AtomicBool>,
     losses: Arc<AtomicU64>,
     mix_ups: Arc<MixUps>,
+    statements: Arc<AtomicU64>,
 }
 
-impl Instrumentation for LossWatch {
-    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-        let error = match event {
-            InstrumentationEvent::FinishQuery {
-                error: Some(error), ..
-            } => error,
-            _ => return,
-        };
+impl Watch {
+    fn note(&self, error: &Diesel) {
         if is_mix_up(error) {
             self.mix_ups.note();
         }
         if is_loss(error) && !self.dead.swap(true, Ordering::AcqRel) {
             self.losses.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl Instrumentation for Watch {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        match event {
+            InstrumentationEvent::StartQuery { .. } => {
+                self.statements.fetch_add(1, Ordering::Relaxed);
+            }
+            InstrumentationEvent::FinishQuery {
+                error: Some(error), ..
+            } => self.note(error),
+            _ => {}
         }
     }
 }

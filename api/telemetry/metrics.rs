@@ -19,6 +19,7 @@ pub struct Metrics {
     connections_max: IntGauge,
     connection_waits: Histogram,
     lock_timeouts: IntCounter,
+    statements: IntCounter,
     hashes: HistogramVec,
     hashes_waiting: IntGaugeVec,
     jobs: IntGaugeVec,
@@ -119,6 +120,10 @@ impl Metrics {
                 "rollcall_database_lock_timeouts_total",
                 "Transactions given up because a lock stayed.",
             )?,
+            statements: IntCounter::new(
+                "rollcall_database_statements_total",
+                "Statements sent to the database.",
+            )?,
             hashes: HistogramVec::new(
                 histogram("rollcall_password_hash_seconds", "Time of a password hash."),
                 &["lane"],
@@ -175,6 +180,7 @@ impl Metrics {
             Box::new(self.connections_max.clone()),
             Box::new(self.connection_waits.clone()),
             Box::new(self.lock_timeouts.clone()),
+            Box::new(self.statements.clone()),
             Box::new(self.hashes.clone()),
             Box::new(self.hashes_waiting.clone()),
             Box::new(self.jobs.clone()),
@@ -201,6 +207,12 @@ impl Metrics {
     pub fn set_connections(&self, in_use: u32, max: u32) {
         self.connections_in_use.set(in_use.into());
         self.connections_max.set(max.into());
+    }
+
+    /// How many statements were sent until now.
+    pub fn set_statements(&self, sent: u64) {
+        self.statements
+            .inc_by(sent.saturating_sub(self.statements.get()));
     }
 
     /// How long somebody waited for a connection.

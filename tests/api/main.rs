@@ -56,6 +56,7 @@ mod restart;
 mod schema;
 mod seats;
 mod squatting;
+mod statements;
 mod strictness;
 mod traces;
 mod trust;

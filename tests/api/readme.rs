@@ -16,10 +16,11 @@ const ENVIRONMENT: &str = include_str!("../../.env.example");
 const LIMITS: &str = include_str!("../../docs/limits.md");
 
 /// What a block needs that a test does not have: the only reasons to mark it `sh no-run`.
-const NOT_HERE: [&str; 7] = [
+const NOT_HERE: [&str; 8] = [
     "cargo ",
     "docker ",
     "pg_dump ",
+    "pg_restore ",
     "postgres://",
     "smtp://",
     "smtps://",
