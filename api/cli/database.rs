@@ -1,6 +1,5 @@
 //! `rollcall database`: an installation that moves from one kind of database to the other.
 
-use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
@@ -22,11 +21,11 @@ pub enum DatabaseCommand {
 #[derive(Args)]
 pub struct CopyArguments {
     /// The database to copy: sqlite:… or postgres://…; no server works on it meanwhile.
-    #[arg(long, value_parser = DatabaseUrl::from_str)]
-    from: DatabaseUrl,
+    #[arg(long)]
+    from: String,
     /// The database to copy into, which is empty: postgres://… or sqlite:…
-    #[arg(long, value_parser = DatabaseUrl::from_str)]
-    to: DatabaseUrl,
+    #[arg(long)]
+    to: String,
     /// Copy nothing: only read both, and tell whether they are the same.
     #[arg(long)]
     check: bool,
@@ -42,8 +41,16 @@ pub fn run(command: &DatabaseCommand) -> Result<(), CommandError> {
     }
 }
 
+/// Reads the database that an argument names, which may hold a password: it is not repeated.
+fn database(argument: &str, url: &str) -> Result<DatabaseUrl, CommandError> {
+    url.parse()
+        .map_err(|error| CommandError::Usage(format!("{argument}: {error}")))
+}
+
 fn copy(arguments: &CopyArguments) -> Result<(), CommandError> {
-    let mut ends = Ends::open(&arguments.from, &arguments.to)?;
+    let from = database("--from", &arguments.from)?;
+    let to = database("--to", &arguments.to)?;
+    let mut ends = Ends::open(&from, &to)?;
     if !arguments.check {
         ends.prepare_target(Clock::system().now())?;
     }
@@ -136,8 +143,8 @@ fn compare(ends: &mut Ends, tables: &[Table]) -> Result<(), CommandError> {
     }
     let differences = differences.join("\n");
     let detail = format!(
-        "{differences}\nSomebody has changed one of them since the copy began. Begin anew \
-         with an empty database."
+        "{differences}\nSomebody has changed one of them since the copy began. Where one has been served since, that is \
+         as it should be. Else begin anew with an empty database."
     );
     Err(CommandError::NotTheSame(detail))
 }

@@ -19,6 +19,7 @@ use super::extract::request_info::{Deadline, RequestId};
 use super::operation_ids::OperationIds;
 use super::problem::Problem;
 use super::rate_limit_headers;
+use crate::domain::ids::OrganizationId;
 use crate::error::{Code, Error};
 use crate::services::context::SeenAccount;
 use crate::state::State;
@@ -87,8 +88,10 @@ fn parent_of(request: &ServiceRequest) -> Option<Parent<'_>> {
     })
 }
 
-fn organization_of(response: &ServiceResponse) -> Option<&str> {
-    response.request().match_info().get("organization_id")
+/// The organization of the path, where it is an id: what else stands there is anybody's text.
+fn organization_of(response: &ServiceResponse) -> Option<OrganizationId> {
+    let named = response.request().match_info().get("organization_id");
+    named.and_then(|id| id.parse().ok())
 }
 
 /// Gives a request its id, span, log line and metrics, and renders whatever went wrong as a problem.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use diesel::connection::Connection as _;
+use diesel::connection::{Connection as _, SimpleConnection as _};
 use diesel::sql_types::{BigInt, Text};
 use diesel::{QueryableByName, RunQueryDsl as _, SqliteConnection};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -20,7 +20,9 @@ pub fn open_file(path: &str) -> Result<Connection> {
     let is_in_use = Path::new(&format!("{path}-wal")).exists();
     let how = if is_in_use { "mode=ro" } else { "immutable=1" };
     let url = format!("file:{}?{how}", utf8_percent_encode(path, IN_URL));
-    let connection = SqliteConnection::establish(&url).map_err(Error::unavailable)?;
+    let mut connection = SqliteConnection::establish(&url).map_err(Error::unavailable)?;
+    // Whoever was the last to use it may just be closing it.
+    connection.batch_execute("PRAGMA busy_timeout = 15000")?;
     Ok(Connection::Sqlite(connection))
 }
 

@@ -101,7 +101,10 @@ fn schema(connection: &mut Connection) -> Result<Finding> {
     Ok(match migrations::version(connection)? {
         SchemaVersion::Current => match copied_tables::require_none(connection) {
             Ok(()) => Check::Schema.ok("it is this version's"),
-            Err(error) => Check::Schema.failure(error.to_string(), "No server starts with it until the copy is whole"),
+            Err(error) => Check::Schema.failure(
+                error.to_string(),
+                "Run the same `rollcall database copy` again; no server starts until the copy is whole",
+            ),
         },
         SchemaVersion::Older => Check::Schema.warning(
             "it is older than this version, or empty: the next start brings it up to date",

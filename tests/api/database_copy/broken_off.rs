@@ -125,7 +125,7 @@ fn a_source_that_changed_since_the_copy_was_killed_is_found_out() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(words.contains("organizations: the row"), "{words}");
     assert!(
-        words.contains("Begin anew with an empty database"),
+        words.contains("begin anew with an empty database"),
         "{words}"
     );
     let words = refused(&target.run(&["serve"]));
