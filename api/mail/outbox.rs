@@ -8,6 +8,7 @@ use super::links::Links;
 use super::mailbox_limit::{Allowance, MailboxLimit, SendTime};
 use crate::clock::new_id;
 use crate::crypto::sealing::SealingKeys;
+use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{MailId, OrganizationId};
 use crate::domain::jobs::Priority;
 use crate::domain::language::Language;
@@ -155,11 +156,15 @@ impl Outbox {
         mails: &[(&QueuedMail<'_>, Cause)],
         now: Timestamp,
     ) -> Result<Vec<Option<SendTime>>> {
-        let limited: Vec<_> = mails
+        let settled: Vec<(&EmailAddress, Settled)> = mails
             .iter()
-            .filter_map(|(mail, caused_by)| match settled(mail, *caused_by) {
+            .map(|(mail, caused_by)| (&mail.to.email, settled(mail, *caused_by)))
+            .collect();
+        let limited: Vec<(&EmailAddress, Allowance)> = settled
+            .iter()
+            .filter_map(|(to, settled)| match settled {
                 Settled::Never | Settled::At(_) => None,
-                Settled::By(allowance) => Some((&mail.to.email, allowance)),
+                Settled::By(allowance) => Some((*to, *allowance)),
             })
             .collect();
         let mut places = match self.mailbox_limit {
@@ -167,13 +172,11 @@ impl Outbox {
             None => vec![SendTime::Now; limited.len()],
         }
         .into_iter();
-        let send_times = mails
-            .iter()
-            .map(|(mail, caused_by)| match settled(mail, *caused_by) {
-                Settled::Never => None,
-                Settled::At(send_time) => Some(send_time),
-                Settled::By(_) => places.next(),
-            });
+        let send_times = settled.into_iter().map(|(_, settled)| match settled {
+            Settled::Never => None,
+            Settled::At(send_time) => Some(send_time),
+            Settled::By(_) => places.next(),
+        });
         Ok(send_times.collect())
     }
 

@@ -12,7 +12,6 @@ use super::schema::{memberships, organizations};
 use crate::domain::grams::Grams;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::member_marks::{Traits, marks_of_group, marks_of_key};
-use crate::domain::members::{MemberKey, MemberOrder};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
@@ -112,15 +111,6 @@ impl Membership {
         let becomes_admin = self.role == Role::Admin && known.role != Role::Admin;
         let becomes_staff = self.account_type.is_staff() && !known.account_type.is_staff();
         becomes_admin || becomes_staff
-    }
-
-    /// Where it stands in this order.
-    pub fn key(&self, order: MemberOrder) -> MemberKey {
-        match order {
-            MemberOrder::Name => MemberKey::Name(self.search_key.clone()),
-            MemberOrder::Registered => MemberKey::Registered(self.registered_at),
-            MemberOrder::LastActive => MemberKey::LastActive(self.last_active_at),
-        }
     }
 }
 
