@@ -4,6 +4,7 @@ pub mod api_key;
 pub mod audit;
 pub mod client_address;
 pub mod database_url;
+pub mod diagnosis;
 pub mod email_address;
 pub mod email_domain;
 pub mod events;
