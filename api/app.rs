@@ -175,7 +175,7 @@ impl Signals {
 
 /// The workers keep theirs: a flood of requests stops no import and no mail.
 fn connections_of_requests(config: &Config) -> usize {
-    let all = usize::try_from(config.database_connections).unwrap_or(usize::MAX);
+    let all = usize::try_from(config.connections_at_work()).unwrap_or(usize::MAX);
     let of_workers = config.import_workers.saturating_add(config.mail_workers);
     all.saturating_sub(of_workers).max(1)
 }

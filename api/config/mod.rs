@@ -123,6 +123,9 @@ pub struct Config {
     unknown_variables: Vec<UnknownVariable>,
 }
 
+/// Those of the setting by which a server finds out how its database is.
+const CONNECTIONS_OF_LOOKOUT: u32 = 1;
+
 impl Config {
     /// Loads the configuration of this process.
     ///
@@ -195,7 +198,8 @@ impl Config {
         let hash_threads = from.read_or(&HASH_THREADS, cores())?;
         let import_workers = from.read_at_most(&IMPORT_WORKERS, hash_threads)?;
         let mail_workers = from.read(&MAIL_WORKERS)?;
-        let connections = connections(&database_url) + import_workers + mail_workers;
+        let of_lookout = usize::try_from(CONNECTIONS_OF_LOOKOUT).unwrap_or(usize::MAX);
+        let connections = connections(&database_url) + import_workers + mail_workers + of_lookout;
         Ok(Self {
             local_origins: has_local_origins(from, &database_url)?,
             cors_origins: from.read_or(&CORS_ORIGINS, origin_of(&spa_url))?,
@@ -244,6 +248,14 @@ impl Config {
         }
         let problem = "is required with ROLLCALL_SMTP_URL".to_owned();
         Err(refusal(&MAIL_FROM.info, "", problem))
+    }
+
+    /// Connections that requests and workers share: all but that by which `/health/ready` asks.
+    pub fn connections_at_work(&self) -> u32 {
+        let left = self
+            .database_connections
+            .saturating_sub(CONNECTIONS_OF_LOOKOUT);
+        left.max(1)
     }
 
     /// Whether the database is the embedded one.

@@ -10,8 +10,9 @@ use super::limit_settings::of_limit;
 use super::setting::DefaultValue::{Computed, Fixed, Unset};
 use super::setting::{Section, Setting, SettingInfo};
 use super::values::{
-    LogFormat, OrganizationCreation, collector_url, count, days, hours, listen_address, log_filter,
-    name_servers, optional, origins, parsed, seconds, seconds_or_none, web_url, word,
+    LogFormat, OrganizationCreation, collector_url, connections, count, days, hours,
+    listen_address, log_filter, name_servers, optional, origins, parsed, seconds, seconds_or_none,
+    web_url, word,
 };
 use crate::domain::client_address::{ProxyHeader, TrustedProxies};
 use crate::domain::database_url::{DatabaseUrl, PreparedStatements};
@@ -271,13 +272,13 @@ settings! {
         is_secret: false,
     }
 
-    /// Connections to the database at most, those of the workers included. Requests at a time have as many as
-    /// the workers leave.
+    /// Connections to the database at most, those of the workers included, and one that `/health/ready` and
+    /// `/metrics` ask by. Requests at a time have as many as these leave.
     DATABASE_CONNECTIONS: u32 {
         name: "database_connections",
         section: Capacity,
-        parse: count,
-        default: Computed("cores × 2 on SQLite, cores × 4 on PostgreSQL, at least 4, and one for each worker"),
+        parse: connections,
+        default: Computed("cores × 2 on SQLite, cores × 4 on PostgreSQL, at least 4; one for each worker, and one more"),
         example: "16",
         is_secret: false,
     }

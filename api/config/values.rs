@@ -102,6 +102,15 @@ pub fn count<T: TryFrom<u32>>(text: &str) -> Result<T, String> {
         .ok_or_else(|| "is no whole number from 1 to 10000".to_owned())
 }
 
+/// Reads a number of connections: one is for what asks how the database is.
+///
+/// # Errors
+/// Any other text, and a number below 2 or above 10,000.
+pub fn connections(text: &str) -> Result<u32, String> {
+    let number = count(text).ok().filter(|number| *number >= 2);
+    number.ok_or_else(|| "is no whole number from 2 to 10000".to_owned())
+}
+
 /// Reads a number of seconds.
 ///
 /// # Errors

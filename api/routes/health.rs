@@ -1,15 +1,12 @@
 //! For whoever runs the server: is it alive, is it ready, what does it count.
 
-use std::time::Duration;
-
 use actix_web::{HttpResponse, get, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::problem::Problem;
 use crate::crypto::access_token::JwkSet;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::services::health;
-use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 use crate::telemetry::Metrics;
 
@@ -59,21 +56,8 @@ async fn get_liveness() -> web::Json<Health> {
 async fn get_readiness(state: web::Data<State>) -> Result<web::Json<Health>, Problem> {
     state.status.require_ready()?;
     state.require_room()?;
-    soon(&state, health::require_ready).await?;
+    state.lookout.ask(health::require_ready).await?;
     Ok(web::Json(OK))
-}
-
-/// Whoever asks wants to know how the server is now, not when the database is back.
-const SOON: Duration = Duration::from_secs(1);
-
-/// Asks the database, unless it is away.
-async fn soon<T: Send + 'static>(
-    state: &State,
-    work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::time::timeout(SOON, state.unit_of_work_as_system(work))
-        .await
-        .map_err(|_| Error::unavailable("the database does not respond"))?
 }
 
 /// Get the metrics
@@ -102,7 +86,7 @@ async fn get_metrics(
     metrics.set_connections(pool.in_use(), pool.size());
     metrics.set_statements(pool.statements());
     // While the database is away the rest is worth reading more than ever.
-    if let Ok(backlog) = soon(&state, health::backlog).await {
+    if let Ok(backlog) = state.lookout.ask(health::backlog).await {
         metrics.set_unfinished_imports(backlog.unfinished_imports);
         metrics.set_unsent_mails(backlog.unsent_mails);
         metrics.set_queues(&backlog.queues);

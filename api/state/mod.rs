@@ -1,6 +1,7 @@
 //! What every request and every worker shares: nothing that another replica would need.
 
 mod disk;
+mod lookout;
 mod private_files;
 pub mod process_status;
 mod upload_rate;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use tracing::Span;
 
+use self::lookout::Lookout;
 use self::process_status::ProcessStatus;
 use self::uploads::Uploads;
 use crate::clock::Clock;
@@ -52,6 +54,8 @@ pub struct State {
     pub uploads: Uploads,
     /// Whether this process is one to send requests to.
     pub status: ProcessStatus,
+    /// Asks the database how it is.
+    pub lookout: Lookout,
 }
 
 /// Why the shared parts cannot be made.
@@ -122,18 +126,24 @@ impl State {
         let sealing = Arc::new(keys.sealing);
         let links = Links::into(&config.spa_url);
         let of_mailbox = config.limits.of(Limit::MailToMailbox);
+        let transport = Arc::new(Transport::configured(&config));
+        let services = Services {
+            outbox: Arc::new(Outbox::new(sealing.clone(), links, of_mailbox)),
+            config: Arc::new(config),
+            clock,
+            pool,
+            hasher,
+            sealing,
+            signal: WorkSignal::default(),
+            metrics,
+        };
         Ok(Self {
-            transport: Arc::new(Transport::configured(&config)),
-            services: Services {
-                outbox: Arc::new(Outbox::new(sealing.clone(), links, of_mailbox)),
-                config: Arc::new(config),
-                clock,
-                pool,
-                hasher,
-                sealing,
-                signal: WorkSignal::default(),
-                metrics,
-            },
+            transport,
+            lookout: Lookout::of(Services {
+                pool: services.pool.beside(1),
+                ..services.clone()
+            }),
+            services,
             signing: Arc::new(keys.signing),
             migrations: applied.into(),
             uploads: Uploads::default(),
@@ -222,7 +232,7 @@ fn wait_for_database<T>(long: Duration, start: impl Fn() -> Result<T>) -> Result
 }
 
 fn open_pool(config: &Config) -> Result<Pool> {
-    let (url, size) = (&config.database_url, config.database_connections);
+    let (url, size) = (&config.database_url, config.connections_at_work());
     Pool::open(url, size, config.prepared_statements)
 }
 

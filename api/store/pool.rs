@@ -21,9 +21,7 @@ use crate::error::{Error, Result};
 pub struct Pool {
     connections: r2d2::Pool<Manager>,
     size: u32,
-    address: Arc<Address>,
-    mix_ups: Arc<MixUps>,
-    statements: Arc<AtomicU64>,
+    shared: Manager,
 }
 
 /// Which database, and how it is spoken to.
@@ -44,29 +42,33 @@ impl Pool {
     /// database that is not there yet is no error here.
     pub fn open(url: &DatabaseUrl, size: u32, statements: PreparedStatements) -> Result<Self> {
         let url = url.clone();
-        let address = Arc::new(Address { url, statements });
-        let mix_ups = Arc::new(MixUps::default());
-        let statements_sent = Arc::new(AtomicU64::new(0));
-        let manager = Manager {
-            address: address.clone(),
-            mix_ups: mix_ups.clone(),
-            file: OnceLock::new(),
+        let shared = Manager {
+            address: Arc::new(Address { url, statements }),
+            mix_ups: Arc::new(MixUps::default()),
+            file: Arc::new(OnceLock::new()),
             losses: Arc::new(AtomicU64::new(0)),
-            statements: statements_sent.clone(),
+            statements: Arc::new(AtomicU64::new(0)),
         };
+        Ok(Self::of(shared, size))
+    }
+
+    /// Another one of at most `size` connections to the same database. What one finds out about it, both know.
+    pub fn beside(&self, size: u32) -> Self {
+        Self::of(self.shared.clone(), size)
+    }
+
+    fn of(shared: Manager, size: u32) -> Self {
         let connections = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
             .connection_timeout(TIMEOUT)
             .error_handler(Box::new(LoggedErrors))
-            .build_unchecked(manager);
-        Ok(Self {
+            .build_unchecked(shared.clone());
+        Self {
             connections,
             size,
-            address,
-            mix_ups,
-            statements: statements_sent,
-        })
+            shared,
+        }
     }
 
     /// Takes a connection, waiting for one for at most [`TIMEOUT`].
@@ -77,7 +79,7 @@ impl Pool {
     /// Takes a connection; where none is to be had, waits for one until then. While a pooler mixes up
     /// statements there is none.
     pub fn get_until(&self, deadline: Instant) -> Result<Pooled> {
-        self.mix_ups.require_none(|| self.pooling())?;
+        self.shared.mix_ups.require_none(|| self.pooling())?;
         let left = deadline.saturating_duration_since(Instant::now());
         self.connections
             .get_timeout(left)
@@ -86,8 +88,9 @@ impl Pool {
 
     /// What is between this process and the database.
     pub fn pooling(&self) -> Result<Pooling> {
-        let statements = self.address.statements;
-        match &self.address.url {
+        let address = &self.shared.address;
+        let statements = address.statements;
+        match &address.url {
             DatabaseUrl::Postgres(url) => {
                 pooler::probe(|| connect_to_postgres(url, statements).map_err(Error::unavailable))
             }
@@ -102,7 +105,7 @@ impl Pool {
 
     /// How many statements were sent since the pool was opened.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.shared.statements.load(Ordering::Relaxed)
     }
 
     /// How many connections are at work now.
@@ -121,12 +124,13 @@ impl r2d2::HandleError<ConnectError> for LoggedErrors {
     }
 }
 
-/// Makes and judges connections.
+/// Makes and judges connections. Clones share what they know.
+#[derive(Clone)]
 pub struct Manager {
     address: Arc<Address>,
     mix_ups: Arc<MixUps>,
     /// The file of the embedded database, once it was opened.
-    file: OnceLock<FileId>,
+    file: Arc<OnceLock<FileId>>,
     /// How often a connection was found dead: after each time, every older one is suspect.
     losses: Arc<AtomicU64>,
     statements: Arc<AtomicU64>,

@@ -56,15 +56,15 @@ pub fn attempt<K, U>(
 }
 
 /// Bounds that PostgreSQL keeps for a transaction, whatever becomes of us: it ends the transaction of a
-/// process that was frozen or whose machine vanished, and so frees the rows that others wait for. A
-/// statement has less than the minute of a request. They come with `BEGIN`, so that they hold behind a
+/// process that was frozen or whose machine vanished, and so frees the rows that others wait for before these
+/// give up. A statement has less than the minute of a request. They come with `BEGIN`, so that they hold behind a
 /// pooler in transaction mode, which gives each transaction another connection.
 ///
 /// Source: `docs/deployment.md#waits`.
 const BOUNDS: [&str; 3] = [
     "lock_timeout = '5s'",
     "statement_timeout = '45s'",
-    "idle_in_transaction_session_timeout = '10s'",
+    "idle_in_transaction_session_timeout = '3s'",
 ];
 
 /// Puts the same bounds on statements outside of transactions, for as long as the connection is the

@@ -263,7 +263,7 @@ both_databases!(health_and_metrics_are_there, |app| {
     assert_eq!(metrics.status, 200);
     for expected in [
         "rollcall_http_requests_total{method=\"POST\",route=\"/v1/auth/register\",status=\"201\"} 1",
-        "rollcall_database_connections_max 6",
+        "rollcall_database_connections_max 5",
         "rollcall_imports_unfinished 0",
         "rollcall_jobs_due{kind=\"mail\",priority=\"urgent\"} 1",
         "rollcall_jobs_oldest_due_seconds{kind=\"mail\",priority=\"urgent\"} 90",

@@ -144,6 +144,87 @@ fn rows_that_somebody_holds_stop_nobody_else() {
     });
 }
 
+/// So many that none is left who does not wait: the server is busy, and not away.
+#[test]
+fn a_server_whose_requests_all_wait_for_one_row_is_ready() {
+    let Some(installation) = Installation::on_postgres() else {
+        return;
+    };
+    let process = installation.start();
+    block_on(async {
+        let school = process.school("Hill Road School").await;
+        let url = installation.settings()["database_url"].clone();
+        let mut console = PgConnection::establish(&url).expect("no connection");
+        let row = format!(
+            "SELECT 1 FROM organizations WHERE id = '{}' FOR UPDATE",
+            school.id
+        );
+        console
+            .batch_execute(&format!("BEGIN; {row}"))
+            .expect("no lock");
+        let wait = async |number| {
+            let group = json!({ "name": format!("Group {number}") });
+            let made = process
+                .post(&school.path("/groups"), &school.token, group)
+                .await;
+            made.status
+        };
+        let all_wait = futures_util::future::join_all((0..100).map(wait));
+        let look = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            for _ in 0..3 {
+                process.get("/health/ready", "").await.expect_status(200);
+                let metrics = process.get("/metrics", "").await.expect_status(200);
+                assert_eq!(metrics, Value::Null);
+            }
+            console.batch_execute("ROLLBACK").expect("no end");
+        };
+        let (statuses, ()) = tokio::join!(all_wait, look);
+        assert!(statuses.iter().all(|status| *status == 201), "{statuses:?}");
+    });
+}
+
+/// The database ends a transaction that stands still before those give up who wait for its locks.
+#[test]
+fn whoever_waits_for_a_transaction_that_stands_still_is_served() {
+    let Some(installation) = Installation::on_postgres() else {
+        return;
+    };
+    let process = installation.start();
+    block_on(async {
+        let school = process.school("Hill Road School").await;
+        let pool = installation.pool();
+        let row = format!(
+            "UPDATE organizations SET name = name WHERE id = '{}'",
+            school.id
+        );
+        let (held, is_held) = std::sync::mpsc::channel();
+        let (over, is_over) = std::sync::mpsc::channel::<()>();
+        let frozen = std::thread::spawn(move || {
+            let mut connection = pool.get().expect("no connection");
+            transaction(&mut connection, |connection| {
+                connection.batch_execute(&row)?;
+                held.send(()).expect("nobody waits");
+                let _ = is_over.recv_timeout(Duration::from_secs(60));
+                Ok(connection.batch_execute("SELECT 1")?)
+            })
+        });
+        is_held.recv().expect("no lock");
+        let wait = async |number| {
+            let group = json!({ "name": format!("Group {number}") });
+            let made = process
+                .post(&school.path("/groups"), &school.token, group)
+                .await;
+            made.status
+        };
+        let statuses = futures_util::future::join_all((0..50).map(wait)).await;
+        assert!(statuses.iter().all(|status| *status == 201), "{statuses:?}");
+        over.send(()).expect("the thread is gone");
+        let ended: Result<()> = frozen.join().expect("a panic");
+        assert!(matches!(ended, Err(Error::Unavailable(_))), "{ended:?}");
+    });
+}
+
 both_databases!(a_request_that_took_too_long_has_done_nothing, |app| {
     let services = app.state.services.clone();
     let mut context = RequestContext::system(app.now());
@@ -173,7 +254,9 @@ both_databases!(a_request_that_took_too_long_has_done_nothing, |app| {
 
 both_databases!(no_more_connections_than_the_setting_says, |app| {
     let config = &app.state.services.config;
-    assert_eq!(app.state.services.pool.size(), config.database_connections);
+    // One more is for what asks how the database is.
+    let at_work = app.state.services.pool.size();
+    assert_eq!(at_work + 1, config.database_connections);
 });
 
 /// Requests, uploads and workers share so few.
