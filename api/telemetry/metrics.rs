@@ -30,6 +30,9 @@ pub struct Metrics {
     mails: IntCounterVec,
 }
 
+/// What requests are for, in metrics and traces, that are for no operation of the document.
+pub(super) const UNDOCUMENTED: &str = "undocumented";
+
 /// Who waits for a hash.
 #[derive(Clone, Copy, Debug)]
 pub enum HashKind {
@@ -95,14 +98,14 @@ impl Metrics {
             registry: Registry::new(),
             requests: IntCounterVec::new(
                 counter("rollcall_http_requests_total", "Requests answered."),
-                &["method", "route", "status"],
+                &["operation", "status"],
             )?,
             durations: HistogramVec::new(
                 HistogramOpts::new(
                     "rollcall_http_request_duration_seconds",
                     "Time to the answer.",
                 ),
-                &["method", "route"],
+                &["operation"],
             )?,
             connections_in_use: IntGauge::new(
                 "rollcall_database_connections_in_use",
@@ -192,14 +195,15 @@ impl Metrics {
         ]
     }
 
-    /// Counts one answered request: its method, and the pattern of its path, never the path itself:
-    /// paths hold ids.
-    pub fn count_request(&self, [method, route]: [&str; 2], status: u16, took: Duration) {
+    /// Counts one answered request for an operation. Those of no documented one are counted as one, whatever their
+    /// method and path: clients make these up.
+    pub fn count_request(&self, operation: Option<&str>, status: u16, took: Duration) {
+        let operation = operation.unwrap_or(UNDOCUMENTED);
         self.requests
-            .with_label_values(&[method, route, &status.to_string()])
+            .with_label_values(&[operation, &status.to_string()])
             .inc();
         self.durations
-            .with_label_values(&[method, route])
+            .with_label_values(&[operation])
             .observe(took.as_secs_f64());
     }
 

@@ -19,6 +19,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::metrics::UNDOCUMENTED;
 use crate::config::Config;
 use crate::domain::ids::OrganizationId;
 use crate::error::{Error, Result};
@@ -117,7 +118,7 @@ pub fn begin_request(span: &Span, begun: &Begun<'_>) {
         // Nothing has entered the span yet, so that it can have a parent.
         let _ = span.set_parent(context);
     }
-    span.record("otel.name", begun.operation.unwrap_or("undocumented"));
+    span.record("otel.name", begun.operation.unwrap_or(UNDOCUMENTED));
     span.record("otel.kind", "server");
     span.set_attribute(REQUEST_ID, begun.id.to_owned());
     span.set_attribute(METHOD, begun.method);

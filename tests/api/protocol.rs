@@ -262,7 +262,7 @@ both_databases!(health_and_metrics_are_there, |app| {
     let metrics = app.anonymous().get("/metrics").await;
     assert_eq!(metrics.status, 200);
     for expected in [
-        "rollcall_http_requests_total{method=\"POST\",route=\"/v1/auth/register\",status=\"201\"} 1",
+        "rollcall_http_requests_total{operation=\"register_account\",status=\"201\"} 1",
         "rollcall_database_connections_max 5",
         "rollcall_imports_unfinished 0",
         "rollcall_jobs_due{kind=\"mail\",priority=\"urgent\"} 1",
@@ -308,17 +308,37 @@ both_databases!(a_compressed_body_is_not_unfolded, |app| {
         .expect_problem(415, "unsupported_media_type");
 });
 
-both_databases!(methods_that_clients_make_up_are_counted_as_one, |app| {
-    for method in ["MADEUP", "MADEUPTOO"] {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
-        send(app.anonymous().request(method, "/v1/me"))
-            .await
-            .expect_problem(405, "method_not_allowed");
+both_databases!(
+    methods_and_paths_that_clients_make_up_are_counted_as_one,
+    |app| {
+        for (method, path, status) in [
+            ("MADEUP", "/v1/me", 405),
+            ("MADEUPTOO", "/v1/me", 405),
+            ("DELETE", "/v1/auth/login", 405),
+            ("GET", "/v1/made/up", 404),
+            ("GET", "/made-up-too", 404),
+        ] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let answer = send(app.anonymous().request(method, path)).await;
+            answer.expect_status(status);
+        }
+        app.anonymous().get("/v1/me").await.expect_status(401);
+        let metrics = app.anonymous().get("/metrics").await.text;
+        let mut counted: Vec<_> = metrics
+            .lines()
+            .filter(|line| line.starts_with("rollcall_http_requests_total{"))
+            .collect();
+        counted.sort_unstable();
+        assert_eq!(
+            counted,
+            [
+                "rollcall_http_requests_total{operation=\"get_me\",status=\"401\"} 1",
+                "rollcall_http_requests_total{operation=\"undocumented\",status=\"404\"} 2",
+                "rollcall_http_requests_total{operation=\"undocumented\",status=\"405\"} 3",
+            ]
+        );
     }
-    let metrics = app.anonymous().get("/metrics").await;
-    assert!(metrics.text.contains("method=\"other\""));
-    assert!(!metrics.text.contains("MADEUP"));
-});
+);
 
 both_databases!(a_problem_does_not_repeat_what_may_be_a_secret, |app| {
     for password in [json!(918_273_645), json!(["a secret in a list"])] {
