@@ -8,13 +8,13 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use utoipa_actix_web::AppExt as _;
 
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::openapi;
 use crate::routes::documentation::{self, Documentation};
 use crate::routes::extract::framework::extract_settings;
+use crate::routes::mounting::Mounting;
 use crate::routes::operation_ids::OperationIds;
 use crate::routes::{self, cors, middleware, security_headers};
 use crate::state::State;
@@ -184,7 +184,8 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
     let document = openapi::document()?;
     let operation_ids = web::Data::new(OperationIds::of(&document));
     let public_url = state.services.config.public_url.as_ref();
-    let documents = [document, openapi::document_3_0()?];
+    let document_3_0 = openapi::document_3_0(&document);
+    let documents = [document, document_3_0];
     let documentation = web::Data::new(Documentation::new(documents, public_url)?);
     let metrics = web::Data::from(state.services.metrics.clone());
     let state = web::Data::new(state.clone());
@@ -200,9 +201,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
             .configure(extract_settings)
             .configure(documentation::mount)
             .default_service(web::to(documentation::nothing_here))
-            .into_utoipa_app()
-            .configure(routes::mount)
-            .into_app()
+            .configure(|config| routes::mount(&mut Mounting::Served(config)))
             .wrap(from_fn(documentation::require_known_method))
             .wrap(from_fn(middleware::observe))
             .wrap(Compress::default())

@@ -21,6 +21,7 @@ use utoipa_actix_web::AppExt as _;
 use crate::domain::limits::Limit;
 use crate::domain::members::{Direction, MemberOrder};
 use crate::error::{Error, FieldError, Result};
+use crate::routes::mounting::Mounting;
 use crate::routes::refusals::AnyErrors;
 use crate::routes::{self, problem};
 
@@ -94,11 +95,8 @@ pub fn document() -> Result<Value> {
 }
 
 /// The whole document as OpenAPI 3.0, derived from the other.
-///
-/// # Errors
-/// As [`document`].
-pub fn document_3_0() -> Result<Value> {
-    Ok(version_3_0::derive(&document()?))
+pub fn document_3_0(document: &Value) -> Value {
+    version_3_0::derive(document)
 }
 
 /// What the handlers say.
@@ -111,7 +109,7 @@ fn generated() -> Result<OpenApi> {
     let (_, mut document) = App::new()
         .into_utoipa_app()
         .openapi(head)
-        .configure(routes::mount)
+        .configure(|config| routes::mount(&mut Mounting::Described(config)))
         .split_for_parts();
     add_components(&mut document);
     complete_schemas(&mut document);
@@ -146,7 +144,7 @@ pub fn to_json() -> Result<String> {
 /// # Errors
 /// As [`document`].
 pub fn to_json_3_0() -> Result<String> {
-    as_kept(&document_3_0()?)
+    as_kept(&document_3_0(&document()?))
 }
 
 fn as_kept(document: &Value) -> Result<String> {

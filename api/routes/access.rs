@@ -3,12 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::bulk::refuse_wrong_number;
 use super::entity_tag::{IfNoneMatchHeader, Tagged};
 use super::extract::reading::read_query;
 use super::extract::{Guard as _, InOrganization, Json, OrganizationPath, Query};
+use super::mounting::Mounting;
 use super::names::GroupReference;
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, NoSuchMember, OrganizationErrors, refusal_of};
@@ -21,7 +21,7 @@ use crate::services::access::{self, AccessReason};
 use crate::services::authorization::{CheckAccess, Permission as _};
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(check_access)
         .service(check_access_to_resources);

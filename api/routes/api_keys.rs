@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::idempotency;
 use super::extract::{
     Form, Guard as _, IdempotencyHeader, InOrganization, OrganizationPath, Query,
 };
+use super::mounting::Mounting;
 use super::names::AccountReference;
 use super::page::{PageQuery, Paged, page_body};
 use super::problem::Problem;
@@ -24,7 +24,7 @@ use crate::services::authorization::{ManageApiKeys, Permission as _};
 use crate::services::idempotency::StoredResponse;
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(create_api_key)
         .service(list_api_keys)

@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, get};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Guard as _, InOrganization, OrganizationPath, Query, time_or_day};
+use super::mounting::Mounting;
 use super::page::{PageSize, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::Problem;
 use super::refusals::{OrganizationErrors, PageErrors};
@@ -17,7 +17,7 @@ use crate::services::authorization::{Permission as _, ReadAudit};
 use crate::store::audit_events::{AuditEvent, AuditFilter};
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config.service(list_audit_events);
 }
 

@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Form, GroupPath, Guard as _, InGroup, Json, Query};
+use super::mounting::Mounting;
 use super::page::{PageSize, Paged, page_body, parse_cursor};
 use super::problem::{Problem, problems};
 use super::refusals::{
@@ -21,7 +21,7 @@ use crate::services::grants::{self, NewGrant, ends_in_the_past};
 use crate::store::grants::Grant;
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(list_grants)
         .service(get_grant)

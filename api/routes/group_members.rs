@@ -3,13 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::bulk::{outcomes_body, refuse_wrong_number};
 use super::extract::{
     GroupPath, Guard as _, IdempotencyHeader, InGroup, Json, Query, StoredResponse, idempotency,
 };
 use super::members::{MemberBody, order_of, page_of};
+use super::mounting::Mounting;
 use super::page::{MAX_SEARCH, Paged, page_body, parse_search};
 use super::problem::{Problem, problems};
 use super::refusals::{
@@ -39,7 +39,7 @@ pub struct GroupMemberPath {
 }
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(list_group_members)
         .service(add_group_members)

@@ -3,12 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{
     Form, GroupPath, Guard as _, IdempotencyHeader, InGroup, InOrganization, Json,
     OrganizationPath, Query, StoredResponse, idempotency, nullable,
 };
+use super::mounting::Mounting;
 use super::page::{PageSize, Paged, page_body, parse_cursor, parse_search};
 use super::problem::Problem;
 use super::refusals::{
@@ -22,7 +22,7 @@ use crate::services::authorization::{CreateGroup, ManageGroup, Permission as _, 
 use crate::services::groups::{self, GroupUpdate, GroupView, NewGroup};
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(create_group)
         .service(list_groups)

@@ -1,8 +1,8 @@
 //! For whoever runs the server: is it alive, is it ready, what does it count.
 
 use actix_web::{HttpResponse, get, web};
-use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::mounting::Mounting;
 use super::problem::Problem;
 use crate::crypto::access_token::JwkSet;
 use crate::error::Result;
@@ -11,7 +11,7 @@ use crate::state::State;
 use crate::telemetry::Metrics;
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(get_liveness)
         .service(get_readiness)

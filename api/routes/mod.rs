@@ -22,6 +22,7 @@ pub mod invite_codes;
 pub mod me;
 pub mod members;
 pub mod middleware;
+pub mod mounting;
 pub mod names;
 pub mod operation_ids;
 pub mod organizations;
@@ -34,11 +35,11 @@ pub mod resources;
 pub mod seats;
 pub mod security_headers;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use self::mounting::Mounting;
 
 /// Mounts every documented operation. The document is made from the same calls, so that nothing is
 /// served that is not documented.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     auth::mount(config);
     me::mount(config);
     organizations::mount(config);

@@ -3,12 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{
     Authenticated, Form, Guard as _, IdempotencyHeader, InOrganization, Json, OptionalJson,
     OrganizationPath, Query, StoredResponse, idempotency,
 };
+use super::mounting::Mounting;
 use super::page::{PageQuery, Paged, page_body};
 use super::password_check::{ReauthenticationRequest, reauthenticate};
 use super::problem::{Problem, problems};
@@ -26,7 +26,7 @@ use crate::services::organizations::{only_for_operators, slug_taken};
 use crate::store::organizations::{Organization, OrganizationChanges};
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(create_organization)
         .service(list_organizations)

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use actix_web::{get, put, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Guard as _, InOrganization, Json, OrganizationPath, nullable};
+use super::mounting::Mounting;
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, OrganizationErrors, wrong_account_type};
 use crate::domain::organization::AccountType;
@@ -17,7 +17,7 @@ use crate::services::authorization::{Permission as _, ReadSeats, SetSeatLimits};
 use crate::services::seats::{self, Ledger, RequestedLimits, missing_limits};
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config.service(get_seats).service(set_seat_limits);
 }
 

@@ -37,7 +37,7 @@ const LAYERS: [&str; 18] = [
 /// Libraries that belong to some layers only, by the beginning of their crates' names.
 const LIBRARIES: [(&str, &[&str]); 16] = [
     ("actix", &["cli", "app", "openapi", "routes"]),
-    ("utoipa_actix_web", &["app", "openapi", "routes"]),
+    ("utoipa_actix_web", &["openapi", "routes"]),
     ("scalar_api_reference", &["routes"]),
     ("diesel", &["store"]),
     ("clap", &["main", "cli"]),
@@ -183,6 +183,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "bulk",
             "names",
             "csv_file",
+            "mounting",
             "problem",
         ],
     ),

@@ -8,10 +8,10 @@ mod registration;
 mod sign_in;
 mod tokens;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::mounting::Mounting;
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(registration::register_account)
         .service(sign_in::login)

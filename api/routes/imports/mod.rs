@@ -13,7 +13,6 @@ mod usernames;
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::refusals::{ImportFinished, ResultErrors};
 use self::requests::ImportPath;
@@ -24,12 +23,13 @@ use super::problem::Problem;
 use super::refusals::{NoSuchImport, OrganizationErrors, PageErrors};
 use crate::domain::imports::RowOutcome;
 use crate::domain::spreadsheet::TEMPLATE_HEADER;
+use crate::routes::mounting::Mounting;
 use crate::services::authorization::{ManageImports, Permission as _, ReadImports};
 use crate::services::imports::{self, retention};
 use crate::store::import_rows::{RowQuery, Which};
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(get_import_template)
         .service(create::create_import)

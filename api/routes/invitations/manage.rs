@@ -3,7 +3,6 @@
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::requests::{CreateInvitationsRequest, ListInvitationsParams, no_address};
 use super::responses::{InvitationBody, InvitationPage, InvitationResults};
@@ -13,6 +12,7 @@ use crate::routes::extract::idempotency::{self, NoBody};
 use crate::routes::extract::{
     Guard as _, IdempotencyHeader, InOrganization, OrganizationPath, Query,
 };
+use crate::routes::mounting::Mounting;
 use crate::routes::page::Paged;
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
@@ -25,7 +25,7 @@ use crate::services::invitations::{self, group_not_managed};
 use crate::state::State;
 
 /// Mounts these operations.
-pub(super) fn mount(config: &mut ServiceConfig<'_>) {
+pub(super) fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(create_invitations)
         .service(list_invitations)

@@ -6,10 +6,10 @@ mod recipient;
 mod requests;
 mod responses;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::mounting::Mounting;
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     manage::mount(config);
     recipient::mount(config);
 }

@@ -1,13 +1,13 @@
 //! Email invitations as the people handle them whom they were sent to.
 
 use actix_web::{HttpResponse, get, post, web};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::received::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
 use super::requests::{AnswerInvitationRequest, InvitationTokenRequest, neither_token_nor_id};
 use crate::error::{Error, Result};
 use crate::routes::extract::idempotency;
 use crate::routes::extract::{Anonymous, Authenticated, Guard as _, IdempotencyHeader, Json};
+use crate::routes::mounting::Mounting;
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
     AccountDeactivated, BodyErrors, EndedInvitation, ExpiredInvitation, PasswordOfOthers,
@@ -20,7 +20,7 @@ use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 
 /// Mounts these operations.
-pub(super) fn mount(config: &mut ServiceConfig<'_>) {
+pub(super) fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(preview_invitation)
         .service(accept_invitation)

@@ -6,10 +6,10 @@ mod manage;
 mod organization;
 mod responses;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::mounting::Mounting;
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(joining::preview_invite_code)
         .service(joining::redeem_invite_code)

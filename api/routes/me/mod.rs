@@ -6,7 +6,6 @@ mod sessions;
 use actix_web::{HttpResponse, delete, get, patch, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Authenticated, BeforePasswordChange, Form, Guard as _, Json, OptionalJson};
 use super::password_check::{ReauthenticationRequest, reauthenticate};
@@ -19,6 +18,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::language::Language;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
+use crate::routes::mounting::Mounting;
 use crate::services::accounts::{self, AccountChanges};
 use crate::services::departures;
 use crate::store::accounts::Account;
@@ -26,7 +26,7 @@ use memberships::{leave_organization, list_my_memberships};
 use sessions::{end_all_my_sessions, end_my_session, list_my_sessions};
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(get_me)
         .service(update_me)

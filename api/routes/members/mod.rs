@@ -10,7 +10,6 @@ mod status;
 use actix_web::{HttpRequest, HttpResponse, get, patch, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::extract::{Form, Guard as _, InOrganization, Json, MemberPath, OrganizationPath, Query};
 use super::page::Paged;
@@ -21,6 +20,7 @@ use super::refusals::{
 };
 use crate::domain::organization::{AccountType, Role};
 use crate::domain::username::Username;
+use crate::routes::mounting::Mounting;
 use crate::services::authorization::{ListMembers, ManageMembers, Permission as _};
 use crate::services::members;
 use crate::services::members::update::{self, MemberChanges};
@@ -31,7 +31,7 @@ pub use responses::MemberBody;
 use responses::MemberListPage;
 
 /// Mounts these operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut Mounting<'_, '_>) {
     config
         .service(list_members)
         .service(export::export_members)
