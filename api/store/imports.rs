@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use super::Connection;
 use super::connection::MultiBackend;
 use super::schema::{group_memberships, import_groups, imports};
+use super::sql_expression::AsIndexed;
 use super::sql_types::JsonColumn;
 use crate::domain::audit::ActorKind;
 use crate::domain::ids::{AccountId, ApiKeyId, ImportId, OrganizationId};
@@ -58,6 +59,10 @@ pub struct Completion {
 
 /// Statuses of an import that waits or runs.
 const UNFINISHED: [ImportStatus; 2] = [ImportStatus::Queued, ImportStatus::Running];
+
+/// The same as the index of unfinished imports has it, which holds those that arrive too.
+const UNFINISHED_AS_INDEXED: AsIndexed =
+    AsIndexed("imports.status IN ('staging', 'queued', 'running') AND imports.status <> 'staging'");
 
 /// Adds an import.
 pub fn insert(connection: &mut Connection, import: &Import) -> Result<()> {
@@ -137,7 +142,7 @@ pub fn unfinished_of(
 ) -> Result<Vec<ImportId>> {
     Ok(imports::table
         .filter(imports::organization_id.eq(organization))
-        .filter(imports::status.eq_any(UNFINISHED))
+        .filter(UNFINISHED_AS_INDEXED)
         .order(imports::id.asc())
         .select(imports::id)
         .load(connection)?)
@@ -306,7 +311,7 @@ pub fn with_expired_results(
 /// How many imports wait for a worker or are held by one, for the metrics.
 pub fn unfinished(connection: &mut Connection) -> Result<i64> {
     Ok(imports::table
-        .filter(imports::status.eq_any(UNFINISHED))
+        .filter(UNFINISHED_AS_INDEXED)
         .count()
         .get_result(connection)?)
 }

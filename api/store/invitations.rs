@@ -10,6 +10,7 @@ use super::Connection;
 use super::backend::each_backend;
 use super::connection::MultiBackend;
 use super::schema::{groups, invitation_groups, invitations, mailed_tokens, mails, organizations};
+use super::sql_expression::AsIndexed;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, GroupId, InvitationId, MailId, OrganizationId};
 use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
@@ -178,6 +179,9 @@ fn sent_to_learners_by(sender: AccountId) -> _ {
         .and(invitations::account_type.eq_any(learners))
 }
 
+/// Pending, expired or not, as the indexes of these have it.
+const PENDING_AS_INDEXED: AsIndexed = AsIndexed("invitations.status = 'pending'");
+
 /// The condition that an invitation has this status now, as `InvitationStatus::at` defines it.
 fn has_status(
     status: InvitationStatus,
@@ -266,7 +270,7 @@ pub fn pending_among(
     Ok(invitations::table
         .filter(invitations::organization_id.eq(organization))
         .filter(invitations::email.eq_any(emails))
-        .filter(invitations::status.eq(InvitationStatus::Pending))
+        .filter(PENDING_AS_INDEXED)
         .select(invitations::email)
         .load(connection)?)
 }
@@ -318,7 +322,7 @@ pub fn overdue(
     limit: i64,
 ) -> Result<Vec<ExpiryPosition>> {
     let mut query = invitations::table
-        .filter(invitations::status.eq(InvitationStatus::Pending))
+        .filter(PENDING_AS_INDEXED)
         .filter(invitations::expires_at.le(now))
         .order((invitations::expires_at.asc(), invitations::id.asc()))
         .limit(limit)

@@ -8,16 +8,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::dsl::{exists, sql};
-use diesel::expression::SqlLiteral;
+use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use uuid::Uuid;
 
 use super::Connection;
 use super::backend::each_backend;
 use super::jobs::{self, NewJob};
 use super::schema::mails;
+use super::sql_expression::AsIndexed;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, MailId, OrganizationId};
 use crate::domain::jobs::{JobKind, Priority};
@@ -61,16 +60,11 @@ pub struct Delivery {
 /// Statuses of mail that is still to be sent.
 const UNSENT: [MailStatus; 2] = [MailStatus::Queued, MailStatus::Deferred];
 
-/// The same as the index of unsent mail has it: a database takes a partial index only where the query
-/// says its very condition.
-fn unsent_as_indexed() -> SqlLiteral<Bool> {
-    sql("mails.status IN ('queued', 'deferred')")
-}
+/// The same as the index of unsent mail has it.
+const UNSENT_AS_INDEXED: AsIndexed = AsIndexed("mails.status IN ('queued', 'deferred')");
 
 /// Mail that is done with, as its index has it.
-fn ended_as_indexed() -> SqlLiteral<Bool> {
-    sql("mails.status IN ('sent', 'failed')")
-}
+const ENDED_AS_INDEXED: AsIndexed = AsIndexed("mails.status IN ('sent', 'failed')");
 
 /// A mail to be kept.
 pub struct NewMail {
@@ -223,7 +217,7 @@ fn unsent_mail(id: MailId) -> _ {
 /// Forgets mails that ended and were queued before this moment.
 pub fn delete_ended_before(connection: &mut Connection, before: Timestamp) -> Result<()> {
     let old = mails::table
-        .filter(ended_as_indexed())
+        .filter(ENDED_AS_INDEXED)
         .filter(mails::created_at.lt(before));
     diesel::delete(old).execute(connection)?;
     Ok(())
@@ -232,7 +226,7 @@ pub fn delete_ended_before(connection: &mut Connection, before: Timestamp) -> Re
 /// How many mails wait, for the metrics.
 pub fn unsent(connection: &mut Connection) -> Result<i64> {
     Ok(mails::table
-        .filter(unsent_as_indexed())
+        .filter(UNSENT_AS_INDEXED)
         .count()
         .get_result(connection)?)
 }

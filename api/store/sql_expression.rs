@@ -116,6 +116,20 @@ impl QueryFragment<MultiBackend> for OfMembership {
 
 sql_expression!(OfMembership);
 
+/// A condition in the words of a partial index: a database takes such an index only where the statement says its very
+/// condition, and a value that is bound is not known when a statement is prepared.
+#[derive(Clone, Copy)]
+pub struct AsIndexed(pub &'static str);
+
+impl QueryFragment<MultiBackend> for AsIndexed {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(self.0);
+        Ok(())
+    }
+}
+
+sql_expression!(AsIndexed);
+
 /// What rows are sorted by, column after column.
 pub struct OrderBy(pub &'static str);
 

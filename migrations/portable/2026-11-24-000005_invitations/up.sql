@@ -29,6 +29,7 @@ CREATE INDEX invitations_organization ON invitations (organization_id, id);
 CREATE INDEX invitations_account ON invitations (account_id);
 CREATE INDEX invitations_invited_by ON invitations (invited_by_account_id);
 CREATE INDEX invitations_mail ON invitations (mail_id);
+CREATE INDEX invitations_email ON invitations (organization_id, email);
 -- One at a time for an address.
 CREATE UNIQUE INDEX invitations_one_pending ON invitations (organization_id, email) WHERE status = 'pending';
 CREATE INDEX invitations_due ON invitations (expires_at) WHERE status = 'pending';
