@@ -1,7 +1,7 @@
 //! The question whether an account may open a resource, beside a bare handler that asks the database the same:
 //! `cargo bench --bench access`.
 //!
-//! The bare handler finds the API key, the role of its creator and the grants by the same three statements, on the
+//! The bare handler finds the API key, the role of its creator and the grants by the same two statements, on the
 //! same pool, and writes the same JSON; it has none of the middleware, guards and headers of the server. Rounds of
 //! both take turns.
 //!
@@ -31,9 +31,9 @@ use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
 use rollcall::domain::resource::{Resource, ResourceId, ResourceType};
 use rollcall::state::State;
 use rollcall::store::access::{self, AccessQuestion, OpenGrant};
+use rollcall::store::affiliations;
 use rollcall::store::grants::{self, Grant};
 use rollcall::store::groups::{self, Group};
-use rollcall::store::{api_keys, memberships};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -224,18 +224,17 @@ async fn answer_bare(
     let found = web::block(move || {
         let mut connection = state.services.pool.get().unwrap();
         let now = state.services.clock.now();
-        let (key, creator) = api_keys::find_usable(&mut connection, &hash, now)
-            .unwrap()
-            .unwrap();
+        let (key, _, affiliation) =
+            affiliations::find_with_api_key(&mut connection, organization, (&hash, now))
+                .unwrap()
+                .unwrap();
         assert!(
             key.scopes()
                 .unwrap()
                 .iter()
                 .any(|it| it.as_str() == "access:read")
         );
-        memberships::find_with_organization(&mut connection, organization, creator.id)
-            .unwrap()
-            .unwrap();
+        assert!(affiliation.unwrap().membership.is_some());
         let resources = [Resource {
             resource_type: question.resource_type,
             id: question.resource_id,

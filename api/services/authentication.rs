@@ -6,11 +6,14 @@ use super::context::{ApiKeyPrincipal, Principal, SessionPrincipal};
 use super::unit_of_work::UnitOfWork;
 use crate::crypto::access_token::{Claims, SigningKeys};
 use crate::crypto::token::{Token, TokenHash, TokenKind};
+use crate::domain::ids::OrganizationId;
 use crate::domain::string_enum::string_enum;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
+use crate::store::accounts::Account;
+use crate::store::affiliations::{self, Affiliation};
 use crate::store::api_keys::{self, ApiKey};
-use crate::store::sessions;
+use crate::store::sessions::{self, Session};
 
 /// How exactly the last use of an API key is known. Requests within it write nothing, so that reading
 /// by a key does not become writing.
@@ -76,11 +79,50 @@ impl CredentialKind {
 /// password of the account that acts, or for which the key acts.
 pub fn authenticate(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal> {
     let principal = authenticate_before_password_change(tx, credential)?;
+    require_own_password(&principal)?;
+    Ok(principal)
+}
+
+/// As [`authenticate`], with what the account is to an organization, read in the same statement; `None` where there is
+/// no such organization.
+///
+/// # Errors
+/// As [`authenticate`].
+pub fn authenticate_in(
+    tx: &mut UnitOfWork<'_>,
+    credential: &Credential,
+    organization: OrganizationId,
+) -> Result<(Principal, Option<Affiliation>)> {
+    let now = tx.now();
+    let (principal, affiliation) = match credential {
+        Credential::AccessToken(claims) => {
+            let key = (claims.sid, now);
+            let found = affiliations::find_with_session(tx.connection, organization, key)?;
+            let (session, account, affiliation) = found.ok_or_else(Error::access_token_ended)?;
+            let session = session_principal(claims, session, account)?;
+            (Principal::Session(session), affiliation)
+        }
+        Credential::ApiKey(hash) => {
+            let key = (hash, now);
+            let found = affiliations::find_with_api_key(tx.connection, organization, key)?;
+            let (key, creator, affiliation) = found.ok_or_else(Error::api_key_not_good)?;
+            (
+                Principal::ApiKey(api_key_principal(tx, key, creator)?),
+                affiliation,
+            )
+        }
+    };
+    note_account(tx, &principal);
+    require_own_password(&principal)?;
+    Ok((principal, affiliation))
+}
+
+fn require_own_password(principal: &Principal) -> Result<()> {
     let account = principal.account();
     if account.is_some_and(|account| account.must_change_password) {
         return Err(password_change_required());
     }
-    Ok(principal)
+    Ok(())
 }
 
 /// The principal behind a credential, also where the account has to change its password first.
@@ -96,10 +138,15 @@ pub fn authenticate_before_password_change(
         Credential::AccessToken(claims) => Principal::Session(session_of(tx, claims)?),
         Credential::ApiKey(hash) => Principal::ApiKey(api_key_of(tx, hash)?),
     };
+    note_account(tx, &principal);
+    Ok(principal)
+}
+
+/// Notes who acts, for the log.
+fn note_account(tx: &UnitOfWork<'_>, principal: &Principal) {
     if let Some(account) = principal.account_id() {
         tx.context.seen_account.note(account);
     }
-    Ok(principal)
 }
 
 /// The refusal of an account whose password somebody else has set, until its owner has chosen another.
@@ -112,9 +159,19 @@ pub fn password_change_required() -> Error {
 }
 
 fn session_of(tx: &mut UnitOfWork<'_>, claims: &Claims) -> Result<SessionPrincipal> {
-    let (session, account) = sessions::find_active(tx.connection, claims.sid, tx.now())?
-        .filter(|(_, account)| account.id == claims.sub)
-        .ok_or_else(Error::access_token_ended)?;
+    let found = sessions::find_active(tx.connection, claims.sid, tx.now())?;
+    let (session, account) = found.ok_or_else(Error::access_token_ended)?;
+    session_principal(claims, session, account)
+}
+
+fn session_principal(
+    claims: &Claims,
+    session: Session,
+    account: Account,
+) -> Result<SessionPrincipal> {
+    if account.id != claims.sub {
+        return Err(Error::access_token_ended());
+    }
     Ok(SessionPrincipal {
         account,
         session: session.id,
@@ -125,6 +182,14 @@ fn session_of(tx: &mut UnitOfWork<'_>, claims: &Claims) -> Result<SessionPrincip
 fn api_key_of(tx: &mut UnitOfWork<'_>, hash: &TokenHash) -> Result<ApiKeyPrincipal> {
     let found = api_keys::find_usable(tx.connection, hash, tx.now())?;
     let (key, creator) = found.ok_or_else(Error::api_key_not_good)?;
+    api_key_principal(tx, key, creator)
+}
+
+fn api_key_principal(
+    tx: &mut UnitOfWork<'_>,
+    key: ApiKey,
+    creator: Account,
+) -> Result<ApiKeyPrincipal> {
     note_use(tx, &key)?;
     ApiKeyPrincipal::new(key, creator)
 }

@@ -12,9 +12,9 @@ use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::organization::{AccountType, GroupRole, MembershipStatus, Role};
 use crate::error::{Code, Error, Result};
 use crate::store::Connection;
-use crate::store::accounts::Account;
+use crate::store::affiliations::{self, Affiliation};
 use crate::store::groups::{self, Group};
-use crate::store::memberships::{self, Membership};
+use crate::store::memberships::Membership;
 use crate::store::organizations::{self, Organization};
 
 /// As what a caller stands before an organization. Whoever is none of these does not see it.
@@ -189,12 +189,29 @@ pub fn permit<P: Permission>(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
 ) -> Result<Permit<P>> {
-    require_scope::<P>(&tx.context.principal, organization)?;
-    let account = tx.context.principal.account();
-    let (organization, role) = match account {
-        Some(account) => role_of(tx.connection, account, organization)?,
-        None => role_without_account(tx, organization)?,
+    let affiliation = match tx.account_id() {
+        Some(account) => affiliations::find(tx.connection, organization, account)?,
+        None => affiliation_without_account(tx, organization)?,
     };
+    permit_affiliated(tx, organization, affiliation)
+}
+
+/// As [`permit`], by what was read together with the principal ([`super::authentication::authenticate_in`]).
+///
+/// # Errors
+/// As [`permit`].
+pub fn permit_affiliated<P: Permission>(
+    tx: &UnitOfWork<'_>,
+    organization: OrganizationId,
+    affiliation: Option<Affiliation>,
+) -> Result<Permit<P>> {
+    let principal = &tx.context.principal;
+    require_scope::<P>(principal, organization)?;
+    let affiliation = affiliation
+        .filter(|affiliation| affiliation.organization.id == organization)
+        .ok_or_else(no_such_organization)?;
+    let role = role_of(principal, &affiliation)?;
+    let organization = affiliation.organization;
     match P::access_level(role) {
         AccessLevel::Nothing => Err(role_does_not_allow(P::access_level)),
         access_level @ (AccessLevel::All | AccessLevel::ManagedGroups | AccessLevel::Own) => {
@@ -253,20 +270,27 @@ fn require_scope<P: Permission>(principal: &Principal, organization: Organizatio
     }
 }
 
-/// What an account may do in an organization, by its membership as it is now.
-fn role_of(
-    connection: &mut Connection,
-    account: &Account,
-    organization: OrganizationId,
-) -> Result<(Organization, EffectiveRole)> {
-    let found = memberships::find_with_organization(connection, organization, account.id)?;
-    let (organization, membership) = found.ok_or_else(no_such_organization)?;
+/// What a principal may do in an organization, by its membership as it is now.
+fn role_of(principal: &Principal, affiliation: &Affiliation) -> Result<EffectiveRole> {
+    let Some(account) = principal.account() else {
+        return match principal {
+            // Whoever is at the machine itself is an operator.
+            Principal::CommandLine => Ok(EffectiveRole::Operator),
+            Principal::Anonymous
+            | Principal::Session(_)
+            | Principal::Owner(_)
+            | Principal::ApiKey(_)
+            | Principal::System => Err(Error::not_signed_in()),
+        };
+    };
     if account.operator {
-        return Ok((organization, EffectiveRole::Operator));
+        return Ok(EffectiveRole::Operator);
     }
-    let active = membership.filter(|m| m.status == MembershipStatus::Active);
-    let membership = active.ok_or_else(no_such_organization)?;
-    Ok((organization, role_of_member(&membership)))
+    let membership = affiliation.membership.as_ref();
+    let active = membership.filter(|membership| {
+        membership.account_id == account.id && membership.status == MembershipStatus::Active
+    });
+    active.map(role_of_member).ok_or_else(no_such_organization)
 }
 
 const fn role_of_member(membership: &Membership) -> EffectiveRole {
@@ -283,23 +307,15 @@ const fn role_of_member(membership: &Membership) -> EffectiveRole {
     }
 }
 
-/// Whoever is at the machine itself is an operator.
-fn role_without_account(
+fn affiliation_without_account(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
-) -> Result<(Organization, EffectiveRole)> {
-    match &tx.context.principal {
-        Principal::CommandLine => {
-            let found = organizations::find(tx.connection, organization)?;
-            let organization = found.ok_or_else(no_such_organization)?;
-            Ok((organization, EffectiveRole::Operator))
-        }
-        Principal::Anonymous
-        | Principal::Session(_)
-        | Principal::Owner(_)
-        | Principal::ApiKey(_)
-        | Principal::System => Err(Error::not_signed_in()),
-    }
+) -> Result<Option<Affiliation>> {
+    let found = organizations::find(tx.connection, organization)?;
+    Ok(found.map(|organization| Affiliation {
+        organization,
+        membership: None,
+    }))
 }
 
 fn no_such_organization() -> Error {
@@ -313,17 +329,17 @@ pub struct GroupPermit<P> {
     pub group: Group,
 }
 
-/// Asks whether the principal may use the permission `P` in this group of the organization.
+/// Asks whether a permit reaches this group of its organization.
 ///
 /// # Errors
 /// `not_found` where the principal may not even see the group, `forbidden` where it sees it but may
 /// not do this.
-pub fn permit_in_group<P: Permission>(
+pub fn permit_for_group<P: Permission>(
     tx: &mut UnitOfWork<'_>,
-    organization: OrganizationId,
+    permit: Permit<P>,
     group: GroupId,
 ) -> Result<GroupPermit<P>> {
-    let permit = permit::<P>(tx, organization)?;
+    let organization = permit.organization.id;
     let found = groups::find(tx.connection, organization, group)?;
     let group = found.ok_or_else(no_such_group)?;
     if let Some(manager) = permit.restricted_to_manager() {

@@ -150,23 +150,6 @@ pub fn find(
         .optional()?)
 }
 
-/// The organization together with what this account is in it, in one query.
-pub fn find_with_organization(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    account: AccountId,
-) -> Result<Option<(Organization, Option<Membership>)>> {
-    let theirs = memberships::table.on(memberships::organization_id
-        .eq(organizations::id)
-        .and(memberships::account_id.eq(account)));
-    Ok(organizations::table
-        .left_join(theirs)
-        .filter(organizations::id.eq(organization))
-        .select((Organization::as_select(), Option::<Membership>::as_select()))
-        .first(connection)
-        .optional()?)
-}
-
 /// Whether the organization has a member beside this account.
 pub fn has_others(
     connection: &mut Connection,

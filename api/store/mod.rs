@@ -8,6 +8,7 @@ pub mod access;
 pub mod account_deletion;
 pub mod account_passwords;
 pub mod accounts;
+pub mod affiliations;
 pub mod api_keys;
 pub mod audit_events;
 mod backend;

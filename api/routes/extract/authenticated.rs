@@ -8,13 +8,15 @@ use actix_web::{FromRequest, HttpRequest};
 
 use super::guard::Guard;
 use super::request_scope::RequestScope;
+use crate::domain::ids::OrganizationId;
 use crate::error::{Code, Error, Result};
 use crate::routes::problem::Problem;
 use crate::services::authentication::{
-    Credential, authenticate, authenticate_before_password_change,
+    Credential, authenticate, authenticate_before_password_change, authenticate_in,
 };
 use crate::services::context::Principal;
 use crate::services::unit_of_work::UnitOfWork;
+use crate::store::affiliations::Affiliation;
 
 /// Anybody: an operation that needs no credential.
 #[derive(Clone)]
@@ -61,6 +63,19 @@ impl Authenticated {
         let scope = RequestScope::of(request)?;
         let credential = credential(request, &scope)?;
         Ok(Self { scope, credential })
+    }
+}
+
+impl Authenticated {
+    /// As [`Guard::authorize`], with what the bearer is to an organization, where there is such an organization.
+    pub(super) fn authorize_in<T>(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        organization: OrganizationId,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Option<Affiliation>) -> Result<T>,
+    ) -> Result<T> {
+        let (principal, affiliation) = authenticate_in(tx, &self.credential, organization)?;
+        tx.acting_as(principal, |tx| work(tx, affiliation))
     }
 }
 

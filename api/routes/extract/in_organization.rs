@@ -15,7 +15,7 @@ use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::error::{Error, Result};
 use crate::routes::problem::Problem;
 use crate::services::authorization::{
-    self, GroupPermit, Permission, Permit, permit, permit_in_group,
+    self, GroupPermit, Permission, Permit, permit_affiliated, permit_for_group,
 };
 use crate::services::unit_of_work::UnitOfWork;
 
@@ -63,10 +63,11 @@ impl<P: Permission + 'static> Guard for InOrganization<P> {
         tx: &mut UnitOfWork<'_>,
         work: impl FnOnce(&mut UnitOfWork<'_>, Permit<P>) -> Result<T>,
     ) -> Result<T> {
-        self.authenticated.authorize(tx, |tx, ()| {
-            let permit = permit::<P>(tx, self.organization)?;
-            tx.reading_outside_of_transactions(|tx| work(tx, permit))
-        })
+        self.authenticated
+            .authorize_in(tx, self.organization, |tx, affiliation| {
+                let permit = permit_affiliated::<P>(tx, self.organization, affiliation)?;
+                tx.reading_outside_of_transactions(|tx| work(tx, permit))
+            })
     }
 }
 
@@ -125,10 +126,12 @@ impl<P: Permission + 'static> Guard for InGroup<P> {
             organization_id,
             group_id,
         } = self.path;
-        self.authenticated.authorize(tx, |tx, ()| {
-            let permit = permit_in_group::<P>(tx, organization_id, group_id)?;
-            tx.reading_outside_of_transactions(|tx| work(tx, permit))
-        })
+        self.authenticated
+            .authorize_in(tx, organization_id, |tx, affiliation| {
+                let permit = permit_affiliated::<P>(tx, organization_id, affiliation)?;
+                let permit = permit_for_group(tx, permit, group_id)?;
+                tx.reading_outside_of_transactions(|tx| work(tx, permit))
+            })
     }
 }
 
