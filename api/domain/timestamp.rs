@@ -22,16 +22,29 @@ impl Timestamp {
 
     /// From RFC 3339, or from a day such as `2026-09-01`, whose start in UTC is meant.
     pub fn parse_time_or_day(text: &str) -> Option<Self> {
-        let start = || {
-            text.parse::<jiff::civil::Date>()
-                .ok()?
-                .to_zoned(jiff::tz::TimeZone::UTC)
-                .ok()
+        if has_form(text, "0000-00-00") {
+            return Self::parse(&format!("{text}T00:00:00Z"));
+        }
+        Self::parse(text)
+    }
+
+    /// From RFC 3339. The library takes more forms of ISO 8601: offsets of 25 hours, times without seconds, names of
+    /// time zones.
+    fn parse(text: &str) -> Option<Self> {
+        let offset = text.len().checked_sub("+00:00".len());
+        let (local, offset) = match text.strip_suffix(['Z', 'z']) {
+            Some(local) => (local, "+00:00"),
+            None => text.split_at_checked(offset?)?,
         };
-        let moment = text.parse::<jiff::Timestamp>().ok();
-        moment
-            .or_else(|| Some(start()?.timestamp()))
-            .map(Self::from)
+        let (seconds, fraction) = local.split_once('.').unwrap_or((local, "0"));
+        let is_local = has_form(&seconds.to_ascii_uppercase(), "0000-00-00T00:00:00");
+        let is_fraction = !fraction.is_empty() && fraction.bytes().all(|it| it.is_ascii_digit());
+        let is_offset = has_form(offset, "+00:00") || has_form(offset, "-00:00");
+        let is_below_a_day = offset.get(1..).is_some_and(|offset| offset < "24:00");
+        if !(is_local && is_fraction && is_offset && is_below_a_day) {
+            return None;
+        }
+        text.parse::<jiff::Timestamp>().ok().map(Self::from)
     }
 
     /// Microseconds since 1970.
@@ -75,11 +88,18 @@ impl Timestamp {
 impl<'de> serde::Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let moment = text.parse::<jiff::Timestamp>().map_err(|_| {
-            serde::de::Error::custom("Expected a time such as 2026-09-01T07:30:00Z.")
-        })?;
-        Ok(moment.into())
+        let words = "Expected a time such as 2026-09-01T07:30:00Z.";
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(words))
     }
+}
+
+/// Whether a text has digits where the form has zeros, and is the same elsewhere.
+fn has_form(text: &str, form: &str) -> bool {
+    let fits = |(byte, form): (u8, u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == form,
+    };
+    text.len() == form.len() && text.bytes().zip(form.bytes()).all(fits)
 }
 
 impl From<jiff::Timestamp> for Timestamp {
@@ -120,3 +140,84 @@ impl utoipa::PartialSchema for Timestamp {
 }
 
 impl utoipa::ToSchema for Timestamp {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<String> {
+        let read = Timestamp::parse(text);
+        let as_json: Option<Timestamp> = serde_json::from_value(text.into()).ok();
+        assert_eq!(read, as_json, "{text}");
+        read.map(|moment| moment.to_string())
+    }
+
+    #[test]
+    fn a_time_of_rfc_3339_is_read() {
+        for (text, moment) in [
+            ("2026-09-01T07:30:00Z", "2026-09-01T07:30:00Z"),
+            ("2026-09-01t07:30:00z", "2026-09-01T07:30:00Z"),
+            ("2026-09-01T07:30:00.25Z", "2026-09-01T07:30:00.25Z"),
+            (
+                "2026-09-01T07:30:00.1234567Z",
+                "2026-09-01T07:30:00.123456Z",
+            ),
+            ("2026-09-01T07:30:00+01:00", "2026-09-01T06:30:00Z"),
+            ("2026-09-01T07:30:00-23:59", "2026-09-02T07:29:00Z"),
+            ("2026-09-01T07:30:00+23:59", "2026-08-31T07:31:00Z"),
+            ("2026-09-01T07:30:00-00:00", "2026-09-01T07:30:00Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(moment), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_time() {
+        for text in [
+            "",
+            "Z",
+            "+25:00",
+            "2026-09-01T07:30:00+24:00",
+            "2026-09-01T07:30:00+25:00",
+            "2026-09-01T07:30:00-25:59",
+            "2026-09-01T07:30:00+23:60",
+            "2026-09-01T07:30:00+01",
+            "2026-09-01T07:30:00+0100",
+            "2026-09-01T07:30:00+01:00:30",
+            "2026-09-01T07:30:00",
+            "2026-09-01T07:30Z",
+            "2026-09-01T07:30:00,5Z",
+            "2026-09-01T07:30:00.Z",
+            "2026-09-01T07:30:00Z[UTC]",
+            "2026-09-01T07:30:00+01:00[Europe/Lisbon]",
+            "2026-09-01 07:30:00Z",
+            " 2026-09-01T07:30:00Z",
+            "20260901T073000Z",
+            "+002026-09-01T07:30:00Z",
+            "2026-09-31T07:30:00Z",
+            "2026-09-01T24:00:00Z",
+            "2026-09-01T07:30:00\u{2212}01:00",
+            "2026-09-01",
+            "1788247800",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_and_a_time_without_an_offset_is_none() {
+        let day = Timestamp::parse_time_or_day("2026-09-01");
+        assert_eq!(day, Timestamp::parse("2026-09-01T00:00:00Z"));
+        for text in [
+            "20260901",
+            "2026-9-1",
+            "2026-W36-2",
+            "2026-09-31",
+            "2026-09-01T07:30:00",
+            "2026-09-01T07:30:00+25:00",
+        ] {
+            assert_eq!(Timestamp::parse_time_or_day(text), None, "{text}");
+        }
+    }
+}

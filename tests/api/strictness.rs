@@ -136,11 +136,47 @@ both_databases!(parameters_are_read_as_people_send_them, |app| {
             "?registered_from",
             "invalid",
         ),
+        (
+            "/members?registered_from=2026-09-01T07:30:00",
+            "?registered_from",
+            "invalid",
+        ),
+        (
+            "/audit-events?from=2026-09-01T07:30:00%2B25:00",
+            "?from",
+            "invalid",
+        ),
         ("/members?sort=name&sort=name", "?sort", "too_many"),
         ("/members?serch=x", "?serch", "unknown_field"),
         ("/audit-events?from=x", "?from", "invalid"),
     ] {
         expect_fault(&get(query).await, pointer, code);
+    }
+});
+
+both_databases!(a_time_is_one_of_rfc_3339, |app| {
+    let school = app.school().await;
+    let group = school.new_group("7A").await;
+    let grant = format!("{group}/grants/course/algebra");
+    let code = school.path("/invite-code");
+    let keys = school.path("/api-keys");
+    for time in [
+        "2099-09-01T07:30:00+25:00",
+        "2099-09-01T07:30:00",
+        "2099-09-01T07:30Z",
+        "2099-09-01T07:30:00Z[UTC]",
+    ] {
+        let body = format!(r#"{{"expires_at":"{time}"}}"#);
+        let key =
+            format!(r#"{{"name":"Library","scopes":["members:read"],"expires_at":"{time}"}}"#);
+        for (method, path, body) in [
+            (Method::PUT, &grant, &body),
+            (Method::PATCH, &code, &body),
+            (Method::POST, &keys, &key),
+        ] {
+            let refused = send_text(&school.admin, (method, path), body).await;
+            expect_fault(&refused, "/expires_at", "invalid");
+        }
     }
 });
 
