@@ -21,7 +21,7 @@ use super::problem::Problem;
 use super::rate_limit_headers;
 use crate::domain::ids::OrganizationId;
 use crate::error::{Code, Error};
-use crate::services::context::SeenAccount;
+use crate::services::context::SeenSender;
 use crate::state::State;
 use crate::telemetry::Metrics;
 use crate::telemetry::traces::{self, Begun, Parent};
@@ -37,7 +37,7 @@ struct Observed {
     /// As the document names it; none where nothing is documented.
     operation: Option<String>,
     started: Instant,
-    account: SeenAccount,
+    sender: SeenSender,
 }
 
 impl Observed {
@@ -52,7 +52,7 @@ impl Observed {
             operation: operation.map(str::to_owned),
             route,
             started: Instant::now(),
-            account: SeenAccount::default(),
+            sender: SeenSender::default(),
         }
     }
 
@@ -157,7 +157,7 @@ async fn serve<B: MessageBody + 'static>(
     {
         let mut extensions = request.extensions_mut();
         extensions.insert(RequestId(observed.id.clone()));
-        extensions.insert(observed.account.clone());
+        extensions.insert(observed.sender.clone());
         extensions.insert(Deadline(
             deadline.checked_sub(TO_ANSWER).unwrap_or(deadline),
         ));
@@ -316,7 +316,8 @@ fn note(observed: &Observed, status: u16, metrics: Option<&Metrics>) {
         operation = observed.operation,
         status,
         milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        account = observed.account.get().map(tracing::field::display),
+        account = observed.sender.account().map(field::display),
+        api_key = observed.sender.api_key().map(field::display),
         "answered"
     );
 }
@@ -346,7 +347,7 @@ mod tests {
             route: String::new(),
             operation: None,
             started,
-            account: SeenAccount::default(),
+            sender: SeenSender::default(),
         };
         let served = serve(request, &observed, next).await;
         served.map(ServiceResponse::map_into_boxed_body)

@@ -112,7 +112,7 @@ pub fn authenticate_in(
             )
         }
     };
-    note_account(tx, &principal);
+    tx.context.seen_sender.note(&principal);
     require_own_password(&principal)?;
     Ok((principal, affiliation))
 }
@@ -138,15 +138,8 @@ pub fn authenticate_before_password_change(
         Credential::AccessToken(claims) => Principal::Session(session_of(tx, claims)?),
         Credential::ApiKey(hash) => Principal::ApiKey(api_key_of(tx, hash)?),
     };
-    note_account(tx, &principal);
+    tx.context.seen_sender.note(&principal);
     Ok(principal)
-}
-
-/// Notes who acts, for the log.
-fn note_account(tx: &UnitOfWork<'_>, principal: &Principal) {
-    if let Some(account) = principal.account_id() {
-        tx.context.seen_account.note(account);
-    }
 }
 
 /// The refusal of an account whose password somebody else has set, until its owner has chosen another.

@@ -143,19 +143,42 @@ pub fn takes_a_person() -> Error {
     Error::forbidden("An API key does not do this: it belongs to a person. Sign in.")
 }
 
-/// The account behind a request, once it is known. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct SeenAccount(Arc<OnceLock<AccountId>>);
+/// Who has sent a request, as its log line names them.
+#[derive(Clone, Copy, Debug)]
+enum Sender {
+    Account(AccountId),
+    /// The account that created the key has not sent the request.
+    ApiKey(ApiKeyId),
+}
 
-impl SeenAccount {
+/// The sender of a request, once it is known. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct SeenSender(Arc<OnceLock<Sender>>);
+
+impl SeenSender {
     /// Notes who sends the request, for its log line.
-    pub fn note(&self, account: AccountId) {
-        self.0.get_or_init(|| account);
+    pub fn note(&self, principal: &Principal) {
+        let of_account = || principal.account_id().map(Sender::Account);
+        let sender = principal.api_key_id().map(Sender::ApiKey);
+        if let Some(sender) = sender.or_else(of_account) {
+            self.0.get_or_init(|| sender);
+        }
     }
 
-    /// Who sends the request.
-    pub fn get(&self) -> Option<AccountId> {
-        self.0.get().copied()
+    /// The account that sends the request.
+    pub fn account(&self) -> Option<AccountId> {
+        match self.0.get() {
+            Some(Sender::Account(id)) => Some(*id),
+            Some(Sender::ApiKey(_)) | None => None,
+        }
+    }
+
+    /// The API key that the request is sent with.
+    pub fn api_key(&self) -> Option<ApiKeyId> {
+        match self.0.get() {
+            Some(Sender::ApiKey(id)) => Some(*id),
+            Some(Sender::Account(_)) | None => None,
+        }
     }
 }
 
@@ -170,8 +193,8 @@ pub struct RequestContext {
     /// When the client is told that this took too long: from then on nothing of it may happen any more.
     /// None where nobody waits.
     pub deadline: Option<Instant>,
-    /// The account behind the request, for its log line.
-    pub seen_account: SeenAccount,
+    /// Who has sent the request, for its log line.
+    pub seen_sender: SeenSender,
     /// The limits that the request met, for its response headers.
     pub limit_states: LimitStates,
     /// Whether no transaction may begin, because the permit was asked for outside of one.
@@ -205,7 +228,7 @@ impl RequestContext {
             request_id: None,
             now,
             deadline: None,
-            seen_account: SeenAccount::default(),
+            seen_sender: SeenSender::default(),
             limit_states: LimitStates::default(),
             reads_only: false,
             work_queued: Arc::default(),

@@ -70,7 +70,16 @@ fn every_request_is_logged_and_no_secret_ever() {
             .request(Method::GET, "/v1/me", &token)
             .header("x-request-id", "find-me");
         send(me).await.expect_status(200);
+        let key = json!({ "name": "Library", "scopes": ["members:read"] });
+        let keys = format!("/v1/organizations/{}/api-keys", text(&school["id"]));
+        let key = server.post(&keys, &token, key).await.expect_status(201);
+        let members = format!("/v1/organizations/{}/members", text(&school["id"]));
+        let by_key = server
+            .request(Method::GET, &members, &text(&key["key"]))
+            .header("x-request-id", text(&key["id"]));
+        send(by_key).await.expect_status(200);
         vec![
+            text(&key["key"]),
             PASSWORD.to_owned(),
             OF_ROW.to_owned(),
             "wrong secret 1".to_owned(),
@@ -103,6 +112,13 @@ fn every_request_is_logged_and_no_secret_ever() {
         found["account"].as_str().is_some_and(|id| id.len() == 36),
         "{found}"
     );
+    assert_eq!(found["api_key"], Value::Null, "{found}");
+    let by_key = answered
+        .iter()
+        .find(|line| !line["api_key"].is_null())
+        .expect("the request of the key is not logged");
+    assert_eq!(by_key["id"], by_key["api_key"], "{by_key}");
+    assert_eq!(by_key["account"], Value::Null, "{by_key}");
     for (status, operation) in [(202, json!("create_import")), (404, Value::Null)] {
         let found = answered.iter().find(|line| line["status"] == status);
         let found = found.unwrap_or_else(|| panic!("no request came to {status}"));

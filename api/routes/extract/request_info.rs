@@ -7,7 +7,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 
 use crate::domain::language::Language;
 use crate::domain::timestamp::Timestamp;
-use crate::services::context::{RequestContext, SeenAccount};
+use crate::services::context::{RequestContext, SeenSender};
 use crate::services::limits::LimitStates;
 
 /// A request's id, which the client may have chosen.
@@ -26,7 +26,7 @@ pub struct RequestInfo {
     /// Of the languages that we write in, the one that the client prefers.
     pub language: Option<Language>,
     deadline: Option<Instant>,
-    seen_account: SeenAccount,
+    seen_sender: SeenSender,
     limit_states: LimitStates,
 }
 
@@ -48,7 +48,7 @@ impl RequestInfo {
                 .map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
             language: accepted_language(request),
             deadline,
-            seen_account: shared(request),
+            seen_sender: shared(request),
             limit_states: shared(request),
         }
     }
@@ -57,7 +57,7 @@ impl RequestInfo {
     pub fn context(&self, now: Timestamp) -> RequestContext {
         let mut context = RequestContext::anonymous(&self.id, now);
         context.deadline = self.deadline;
-        context.seen_account = self.seen_account.clone();
+        context.seen_sender = self.seen_sender.clone();
         context.limit_states = self.limit_states.clone();
         context
     }
