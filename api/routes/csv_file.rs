@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Bytes;
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use tracing::{Instrument as _, Span};
 
 use crate::error::Result;
@@ -10,18 +10,34 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 
 /// A file of this name. `next_chunk` reads its pieces, each in a unit of work of its own.
-pub fn csv_file<F>(state: State, name: &str, next_chunk: F) -> HttpResponse
+///
+/// # Errors
+/// Those of its beginning: a file that cannot be read at all is refused, and not begun.
+pub async fn csv_file<F>(state: State, name: &str, next_chunk: F) -> Result<HttpResponse>
 where
     F: FnMut(&mut UnitOfWork<'_>) -> Result<Option<Vec<u8>>> + Send + 'static,
 {
+    let begun = state.unit_of_work_as_system(move |tx| begin(tx, next_chunk));
+    let (beginning, next_chunk) = begun.await?;
+    let beginning = stream::iter([Ok(Bytes::from(beginning))]);
     let disposition = format!("attachment; filename=\"{name}\"");
-    HttpResponse::Ok()
+    Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
         .insert_header(("Content-Disposition", disposition))
-        .streaming(chunks(state, next_chunk))
+        .streaming(beginning.chain(chunks(state, next_chunk))))
 }
 
-/// Streams the pieces, within the span of the request. An error breaks the transfer off, which clients
+/// Reads the header and the first rows.
+fn begin<F>(tx: &mut UnitOfWork<'_>, mut next_chunk: F) -> Result<(Vec<u8>, F)>
+where
+    F: FnMut(&mut UnitOfWork<'_>) -> Result<Option<Vec<u8>>>,
+{
+    let mut beginning = next_chunk(tx)?.unwrap_or_default();
+    beginning.extend(next_chunk(tx)?.unwrap_or_default());
+    Ok((beginning, next_chunk))
+}
+
+/// Streams the pieces behind the beginning, within the span of the request. An error breaks the transfer off, which clients
 /// notice: half a list would pass for a whole one otherwise.
 fn chunks<F>(state: State, next_chunk: F) -> impl Stream<Item = Result<Bytes>>
 where

@@ -1,7 +1,9 @@
 //! The rows of an import. Callers come by an import's id through [`super::imports`], which asks for
 //! the organization first, or through a job of the queue.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Binary, Bool, Nullable};
 
 use super::Connection;
 use super::backend::each_backend;
@@ -217,6 +219,21 @@ pub enum Which {
     Ended(RowOutcome),
 }
 
+type Condition =
+    Box<dyn BoxableExpression<import_rows::table, MultiBackend, SqlType = Nullable<Bool>>>;
+
+impl Which {
+    fn condition(self) -> Condition {
+        match self {
+            Self::All => Box::new(import_rows::import_id.is_not_null().nullable()),
+            Self::Failed => {
+                Box::new(import_rows::outcome.ne_all([RowOutcome::Created, RowOutcome::Cancelled]))
+            }
+            Self::Ended(outcome) => Box::new(import_rows::outcome.eq(outcome)),
+        }
+    }
+}
+
 /// A page of an import's rows.
 #[derive(Clone, Copy, Debug)]
 pub struct RowQuery {
@@ -229,22 +246,31 @@ pub struct RowQuery {
 
 /// Loads a page of rows in the file's order.
 pub fn list(connection: &mut Connection, page: &RowQuery) -> Result<Vec<ImportRow>> {
-    let mut query = import_rows::table
+    Ok(import_rows::table
         .filter(import_rows::import_id.eq(page.import))
         .filter(import_rows::row_number.gt(page.after))
+        .filter(page.which.condition())
         .order(import_rows::row_number.asc())
         .limit(page.limit)
         .select(ImportRow::as_select())
-        .into_boxed();
-    match page.which {
-        Which::All => {}
-        Which::Failed => {
-            query = query
-                .filter(import_rows::outcome.ne_all([RowOutcome::Created, RowOutcome::Cancelled]));
-        }
-        Which::Ended(outcome) => query = query.filter(import_rows::outcome.eq(outcome)),
-    }
-    Ok(query.load(connection)?)
+        .load(connection)?)
+}
+
+/// What the secrets of these rows begin with, each once: the ids of the keys that sealed them. Those of rows that could
+/// not be processed are left out, since they may be lost.
+pub fn beginnings_of_sealed(
+    connection: &mut Connection,
+    import: ImportId,
+    which: Which,
+) -> Result<Vec<Vec<u8>>> {
+    Ok(import_rows::table
+        .filter(import_rows::import_id.eq(import))
+        .filter(import_rows::sealed.is_not_null())
+        .filter(import_rows::outcome.ne(RowOutcome::Unprocessed))
+        .filter(which.condition())
+        .select(sql::<Binary>("substr(sealed, 1, 4)"))
+        .distinct()
+        .load(connection)?)
 }
 
 /// Deletes the passwords and the original cells of an import.

@@ -176,29 +176,43 @@ mod what_happens_behind_a_response_is_logged_with_its_request {
     }
 }
 
-/// The tables that hold the rows are gone: each response is begun, and breaks off.
+/// A row in the middle cannot be read: each response is begun, and breaks off.
 fn downloads_that_break_off(mut installation: Installation) {
     installation.set("LOG_FORMAT", "json");
     let server = installation.start();
     block_on(async {
         let school = server.school("Hill").await;
-        let csv = format!("email,password,username\nbob@x.org,{OF_ROW},Bob\n");
+        let rows = (0..150).map(|row| format!("no address,{OF_ROW},Bob {row}\n"));
+        let csv = format!("email,password,username\n{}", rows.collect::<String>());
         let import = school.import(&server, csv).await;
         school.finished(&server, &import).await;
+        for hundreds in 0..6 {
+            let emails = (0..100).map(|number| format!("pupil{hundreds}{number:02}@x.example"));
+            let emails: Vec<String> = emails.collect();
+            let invite = json!({ "emails": emails, "account_type": "student" });
+            let path = school.path("/invitations");
+            let invited = server.post(&path, &school.token, invite).await;
+            invited.expect_status(200);
+        }
         invariants::connect(&installation.pool())
             .batch_execute(
-                "ALTER TABLE import_rows RENAME TO gone_rows;
-                 ALTER TABLE group_memberships RENAME TO gone_memberships;",
+                "UPDATE import_rows SET sealed = substr(sealed, 1, 20) WHERE row_number = 140;
+                 UPDATE memberships SET joined_via = 'nowhere' WHERE account_id = (
+                     SELECT id FROM accounts WHERE email = 'pupil590@x.example'
+                 )",
             )
             .unwrap();
         for (id, below) in [
             ("the-import", format!("/imports/{import}/userlist.csv")),
-            ("the-members", "/members.csv".to_owned()),
+            ("the-members", "/members.csv?sort=name".to_owned()),
         ] {
             let request = server.request(Method::GET, &school.path(&below), &school.token);
             // How much of it arrives depends on what the server has sent by then.
             let whole = match request.header("x-request-id", id).send().await {
-                Ok(response) => response.bytes().await,
+                Ok(response) => {
+                    assert_eq!(response.status(), 200, "{below}");
+                    response.bytes().await
+                }
                 Err(error) => Err(error),
             };
             assert!(whole.is_err(), "{below} is whole");
@@ -209,6 +223,46 @@ fn downloads_that_break_off(mut installation: Installation) {
         let is_told =
             |line: &Value| line["message"] == "a download broke off" && line["span"]["id"] == id;
         assert!(log.iter().any(is_told), "{log:#?}");
+    }
+}
+
+mod downloads_that_cannot_begin {
+    use super::*;
+
+    #[test]
+    fn sqlite() {
+        check(&Installation::on_sqlite());
+    }
+
+    #[test]
+    fn postgres() {
+        if let Some(installation) = Installation::on_postgres() {
+            check(&installation);
+        }
+    }
+
+    /// The tables that hold the rows are gone: nothing is begun.
+    fn check(installation: &Installation) {
+        let server = installation.start();
+        block_on(async {
+            let school = server.school("Hill").await;
+            let csv = format!("email,password,username\nbob@x.org,{OF_ROW},Bob\n");
+            let import = school.import(&server, csv).await;
+            school.finished(&server, &import).await;
+            invariants::connect(&installation.pool())
+                .batch_execute(
+                    "ALTER TABLE import_rows RENAME TO gone_rows;
+                     ALTER TABLE group_memberships RENAME TO gone_memberships;",
+                )
+                .unwrap();
+            for below in [
+                format!("/imports/{import}/userlist.csv"),
+                "/members.csv".to_owned(),
+            ] {
+                let refused = school.get(&server, &below).await;
+                refused.expect_problem(500, "internal");
+            }
+        });
     }
 }
 

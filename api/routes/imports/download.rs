@@ -98,5 +98,5 @@ async fn send(
         .await?
         .divided_by(delimiter);
     let next_chunk = move |tx: &mut UnitOfWork<'_>| download.next_chunk(tx);
-    Ok(csv_file(state, file.name(), next_chunk))
+    Ok(csv_file(state, file.name(), next_chunk).await?)
 }

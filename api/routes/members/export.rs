@@ -52,7 +52,7 @@ pub async fn export_members(
         .await?
         .divided_by(delimiter);
     let next_chunk = move |tx: &mut UnitOfWork<'_>| export.next_chunk(tx);
-    Ok(csv_file(state, "members.csv", next_chunk))
+    Ok(csv_file(state, "members.csv", next_chunk).await?)
 }
 
 fn wrong_filter() -> Error {

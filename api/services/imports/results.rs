@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::retention::require_readable;
 use super::sealed_row::{RowTexts, SealedRow};
 use super::{load, publish};
+use crate::crypto::sealing::SealingKeyId;
 use crate::domain::events::ImportEvent;
 use crate::domain::ids::ImportId;
 use crate::domain::imports::{ImportSource, RowEnd, RowOutcome};
@@ -73,6 +74,7 @@ pub fn open(
     let import = tx.transaction(|tx| {
         let import = load(tx, permit, id)?;
         require_readable(&import, tx.now())?;
+        require_keys(tx, &import, file)?;
         let downloaded = ImportEvent::ResultsDownloaded { file: file.name() };
         publish(tx, &import, downloaded)?;
         Ok(import)
@@ -87,6 +89,26 @@ pub fn open(
         delimiter: Delimiter::Comma,
         after: None,
     })
+}
+
+/// Refuses a file of which a part could not be read: the response would break off in its middle.
+///
+/// # Errors
+/// `internal`, with what whoever runs the server has to do.
+fn require_keys(tx: &mut UnitOfWork<'_>, import: &Import, file: ResultFile) -> Result<()> {
+    let known = tx.services.sealing.ids();
+    for sealed in import_rows::beginnings_of_sealed(tx.connection, import.id, file.rows())? {
+        let key = SealingKeyId::of_sealed(&sealed);
+        if !key.is_some_and(|key| known.contains(&key)) {
+            let key = key.map(|key| key.to_string()).unwrap_or_default();
+            return Err(Error::internal(format!(
+                "rows of the import {} are sealed with the key {key}, which is not among ours: put it back \
+                 (`rollcall doctor`)",
+                import.id
+            )));
+        }
+    }
+    Ok(())
 }
 
 impl Download {
