@@ -234,7 +234,13 @@ impl<'a> UnitOfWork<'a> {
         &mut self,
         work: impl Fn(&mut UnitOfWork<'_>) -> Result<T>,
     ) -> Result<T> {
-        repeat_on_conflict(|| self.transaction(&work))
+        repeat_on_conflict(|| {
+            let came_to = self.transaction(&work);
+            if matches!(came_to, Err(Error::Deadlock(_))) {
+                self.services.metrics.count_deadlock();
+            }
+            came_to
+        })
     }
 
     /// Runs `work` as [`UnitOfWork::transaction`] does, and undoes it without an error where it says so.

@@ -19,6 +19,7 @@ pub struct Metrics {
     connections_max: IntGauge,
     connection_waits: Histogram,
     lock_timeouts: IntCounter,
+    deadlocks: IntCounter,
     statements: IntCounter,
     hashes: HistogramVec,
     hashes_waiting: IntGaugeVec,
@@ -123,6 +124,10 @@ impl Metrics {
                 "rollcall_database_lock_timeouts_total",
                 "Transactions given up because a lock stayed.",
             )?,
+            deadlocks: IntCounter::new(
+                "rollcall_database_deadlocks_total",
+                "Transactions of requests that met a deadlock, and were run again.",
+            )?,
             statements: IntCounter::new(
                 "rollcall_database_statements_total",
                 "Statements sent to the database.",
@@ -183,6 +188,7 @@ impl Metrics {
             Box::new(self.connections_max.clone()),
             Box::new(self.connection_waits.clone()),
             Box::new(self.lock_timeouts.clone()),
+            Box::new(self.deadlocks.clone()),
             Box::new(self.statements.clone()),
             Box::new(self.hashes.clone()),
             Box::new(self.hashes_waiting.clone()),
@@ -227,6 +233,11 @@ impl Metrics {
     /// Counts a transaction that was given up because a lock stayed.
     pub fn count_lock_timeout(&self) {
         self.lock_timeouts.inc();
+    }
+
+    /// Counts a transaction of a request that waited for another one which waited for it.
+    pub fn count_deadlock(&self) {
+        self.deadlocks.inc();
     }
 
     /// What observes the seconds of each hash of a lane.

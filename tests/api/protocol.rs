@@ -270,6 +270,7 @@ both_databases!(health_and_metrics_are_there, |app| {
         "rollcall_password_hash_seconds_count{lane=\"interactive\"}",
         "rollcall_password_hashes_waiting{lane=\"import\"} 0",
         "rollcall_database_lock_timeouts_total 0",
+        "rollcall_database_deadlocks_total 0",
     ] {
         assert!(
             metrics.text.contains(expected),

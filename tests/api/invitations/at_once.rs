@@ -147,6 +147,37 @@ both_databases!(the_same_addresses_from_many_sides_at_once, |app| {
     assert_eq!(here.1 + there.1, 20);
 });
 
+both_databases!(overlapping_invitations_never_wait_for_each_other, |app| {
+    let mut schools = Vec::new();
+    for number in 0..4 {
+        schools.push(
+            app.organization(&format!("School {number}"), "school")
+                .await,
+        );
+    }
+    for round in 0..4 {
+        // Some are registered, and not verified: their accounts are locked. The others are created.
+        for number in (0..60).step_by(6) {
+            app.register_unverified(&format!("r{round}p{number}@x.example"))
+                .await;
+        }
+        let calls = schools.iter().enumerate().map(|(place, school)| {
+            let numbers = (0..60).map(|number| (number * 7 + place * 15) % 60);
+            let others = numbers.filter(|number| number % 4 != place);
+            let emails: Vec<_> = others
+                .map(|number| format!("r{round}p{number}@x.example"))
+                .collect();
+            school.invite_with(json!({ "emails": emails, "account_type": "student" }))
+        });
+        for answer in join_all(calls).await {
+            answer.expect_status(200);
+        }
+    }
+    let metrics = app.anonymous().get("/metrics").await;
+    let deadlocks = "\nrollcall_database_deadlocks_total 0\n";
+    assert!(metrics.text.contains(deadlocks), "{}", metrics.text);
+});
+
 /// The invitation at this path, and the account that it was sent to.
 fn ids(app: &App, path: &str) -> (InvitationId, AccountId) {
     let id: InvitationId = path.rsplit('/').next().unwrap().parse().unwrap();

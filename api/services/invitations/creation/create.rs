@@ -36,21 +36,24 @@ pub fn create(
     addresses::results(&new.emails, parsed, &outcomes)
 }
 
-/// Invites valid addresses. The steps lock accounts, invitations and seats in this order, which prevents
-/// deadlocks.
+/// Invites valid addresses. The steps create accounts, lock those that were there, and lock invitations and seats, in
+/// this order, which prevents deadlocks.
 fn invite(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<Invite>,
     new: &NewInvitations,
     emails: &[EmailAddress],
 ) -> Result<Outcomes> {
-    let known = resolve::resolve(tx, permit.organization.id, emails)?;
+    let created = new_accounts::create(tx, permit, new, emails)?;
+    let resolved = resolve::resolve(tx, permit.organization.id, emails, created)?;
+    let replacing = new_accounts::in_place_of(tx, permit, new, &resolved.replaceable)?;
     let Resolved {
         existing,
         mut invitees,
         stale,
         ..
-    } = new_accounts::complete(tx, permit, new, known)?;
+    } = resolved;
+    invitees.extend(replacing);
     end_stale(tx, &stale)?;
     let mut outcomes = existing_members::add_to_groups(tx, permit, new, &existing)?;
     // Seats go to the first addresses in the order given.

@@ -1,9 +1,10 @@
 //! Accounts for addresses that have none.
 
+use std::collections::HashMap;
+
 use super::request::NewInvitations;
-use super::resolve::{Invitee, Resolved, resolve};
+use super::resolve::Invitee;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::ids::OrganizationId;
 use crate::domain::invitations::InvitationKind;
 use crate::domain::language::Language;
 use crate::domain::username::Username;
@@ -13,69 +14,62 @@ use crate::services::takeover;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
 
-/// Creates accounts for the unknown addresses. Where another transaction creates one at the same
-/// moment, the address is resolved again.
-///
-/// # Errors
-/// `unavailable` where such an account is deleted again at the same moment.
-pub(super) fn complete(
+/// Creates accounts for the addresses that have none, in the order of the addresses and before anything is locked, so
+/// that two calls with the same addresses do not deadlock. Gives those that were created.
+pub(super) fn create(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<Invite>,
     new: &NewInvitations,
-    mut resolved: Resolved,
-) -> Result<Resolved> {
-    let organization = permit.organization.id;
-    let unknown = std::mem::take(&mut resolved.unknown);
-    let (created, conflicting) = create(tx, organization, new.language, unknown)?;
-    for invitee in created {
-        let email = invitee.account.email.clone();
-        resolved.invitees.insert(email, invitee);
+    emails: &[EmailAddress],
+) -> Result<Vec<Account>> {
+    if emails.is_empty() {
+        return Ok(Vec::new());
     }
-    resolved.extend(resolve(tx, organization, &conflicting)?);
-    if resolved.unknown.is_empty() {
-        return Ok(resolved);
-    }
-    Err(Error::conflict("an account came and went"))
+    let accounts = emails.iter().map(|email| managed(tx, permit, new, email));
+    let accounts: Vec<Account> = accounts.collect();
+    let inserted = accounts::insert_new(tx.connection, &accounts)?;
+    let is_inserted = |account: &Account| inserted.contains(&account.id);
+    Ok(accounts.into_iter().filter(is_inserted).collect())
 }
 
-/// Inserts accounts in the order of their addresses, which prevents deadlocks. Gives those that were created or
-/// can replace an abandoned one, and the addresses of which another transaction has created the account.
-fn create(
+/// New accounts in the place of abandoned ones that have these addresses. They are not created yet.
+///
+/// # Errors
+/// `unavailable` where such an account is verified or deleted at the same moment.
+pub(super) fn in_place_of(
     tx: &mut UnitOfWork<'_>,
-    organization: OrganizationId,
-    language: Option<Language>,
-    mut emails: Vec<EmailAddress>,
-) -> Result<(Vec<Invitee>, Vec<EmailAddress>)> {
-    if emails.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    emails.sort();
-    let sender = tx.context.principal.account();
-    let language = language.or(sender.map(|sender| sender.language));
-    let now = tx.now();
-    let managed = emails.into_iter().map(|email| {
-        let username = Username::of_address(&email);
-        let mut account = Account::new(email, username, now);
-        account.managed_by_organization_id = Some(organization);
-        account.language = language.unwrap_or(Language::English);
-        account
-    });
-    let new: Vec<Account> = managed.collect();
-    let inserted = accounts::insert_new(tx.connection, &new)?;
-    let (mut created, mut conflicting) = (Vec::new(), Vec::new());
-    for account in new {
-        let replaces = !inserted.contains(&account.id);
-        if replaces && !takeover::would_replace(tx, &account)? {
-            conflicting.push(account.email);
-            continue;
+    permit: &Permit<Invite>,
+    new: &NewInvitations,
+    emails: &[EmailAddress],
+) -> Result<HashMap<EmailAddress, Invitee>> {
+    let mut invitees = HashMap::new();
+    for email in emails {
+        let account = managed(tx, permit, new, email);
+        if !takeover::would_replace(tx, &account)? {
+            return Err(Error::conflict("an account came and went"));
         }
-        created.push(Invitee {
-            account,
-            kind: InvitationKind::NewAccount,
-            replaces,
-        });
+        let invitee = Invitee {
+            replaces: true,
+            ..Invitee::of_new_account(account)
+        };
+        invitees.insert(email.clone(), invitee);
     }
-    Ok((created, conflicting))
+    Ok(invitees)
+}
+
+/// An account that the organization manages, for somebody who has none.
+fn managed(
+    tx: &UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    new: &NewInvitations,
+    email: &EmailAddress,
+) -> Account {
+    let sender = tx.context.principal.account();
+    let language = new.language.or(sender.map(|sender| sender.language));
+    let mut account = Account::new(email.clone(), Username::of_address(email), tx.now());
+    account.managed_by_organization_id = Some(permit.organization.id);
+    account.language = language.unwrap_or(Language::English);
+    account
 }
 
 /// Creates the accounts that replace abandoned ones: not before they have a seat, so that nobody loses an

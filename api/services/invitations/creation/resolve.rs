@@ -31,33 +31,35 @@ pub(super) struct Invitee {
     pub replaces: bool,
 }
 
+impl Invitee {
+    /// Whoever has just got an account for the invitation.
+    pub(super) const fn of_new_account(account: Account) -> Self {
+        Self {
+            account,
+            kind: InvitationKind::NewAccount,
+            replaces: false,
+        }
+    }
+}
+
 /// Addresses by what they belong to.
 #[derive(Default)]
 pub(super) struct Resolved {
     pub existing: HashMap<EmailAddress, Existing>,
     pub invitees: HashMap<EmailAddress, Invitee>,
-    /// Addresses without an account.
-    pub unknown: Vec<EmailAddress>,
+    /// Addresses of which the account may be replaced.
+    pub replaceable: Vec<EmailAddress>,
     /// Pending invitations to these addresses that nobody can answer any more.
     pub stale: Vec<Invitation>,
 }
 
-impl Resolved {
-    /// Adds what was resolved later.
-    pub(super) fn extend(&mut self, later: Self) {
-        self.existing.extend(later.existing);
-        self.invitees.extend(later.invitees);
-        self.unknown.extend(later.unknown);
-        self.stale.extend(later.stale);
-    }
-}
-
-/// Resolves addresses. Keeps their accounts from being deleted and verified meanwhile, and locks their
-/// invitations that are pending or have expired.
+/// Resolves addresses, of which some have got their account by this call. Keeps their accounts from being deleted and
+/// verified meanwhile, and locks their invitations that are pending or have expired.
 pub(super) fn resolve(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
     emails: &[EmailAddress],
+    created: Vec<Account>,
 ) -> Result<Resolved> {
     if emails.is_empty() {
         return Ok(Resolved::default());
@@ -65,7 +67,10 @@ pub(super) fn resolve(
     accounts::lock_against_deletion(tx.connection, emails)?;
     accounts::lock_unverified_of(tx.connection, emails)?;
     let mut unended = invitations::lock_unended(tx.connection, organization, emails)?;
-    let accounts = accounts::of_addresses(tx.connection, organization, emails)?;
+    let is_new: HashSet<EmailAddress> = created.iter().map(|new| new.email.clone()).collect();
+    let others = emails.iter().filter(|email| !is_new.contains(*email));
+    let others: Vec<EmailAddress> = others.cloned().collect();
+    let accounts = accounts::of_addresses(tx.connection, organization, &others)?;
     let late = without_invitation(&accounts, &unended);
     if !late.is_empty() {
         unended.extend(invitations::lock_unended(
@@ -75,14 +80,19 @@ pub(super) fn resolve(
         )?);
     }
     let mut resolved = by_account(tx, accounts)?;
+    let invitees = created.into_iter().map(Invitee::of_new_account);
+    resolved
+        .invitees
+        .extend(invitees.map(|it| (it.account.email.clone(), it)));
     for invitation in unended {
         apply(&mut resolved, invitation, tx.now());
     }
-    resolved.unknown = emails
-        .iter()
-        .filter(|email| !resolved.existing.contains_key(*email))
-        .filter(|email| !resolved.invitees.contains_key(*email))
-        .cloned()
+    let is_known = |email: &EmailAddress| {
+        resolved.existing.contains_key(email) || resolved.invitees.contains_key(email)
+    };
+    resolved.replaceable = others
+        .into_iter()
+        .filter(|email| !is_known(email))
         .collect();
     Ok(resolved)
 }
