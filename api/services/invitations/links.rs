@@ -19,24 +19,45 @@ pub(super) struct QueuedLink {
     pub token: (TokenHash, MailedToken),
 }
 
-/// Generates the links of invitations and queues the mails with them. The caller stores the tokens.
+/// Generates the link of an invitation and queues the mail with it. The caller stores the token.
+pub(super) fn queue(
+    tx: &mut UnitOfWork<'_>,
+    inviter: &Inviter,
+    (invitation, to): (&Invitation, &Account),
+) -> Result<QueuedLink> {
+    let (mail, token) = prepare(tx, inviter, (invitation, to))?;
+    let mail = tx.queue_mail(&mail)?;
+    Ok(QueuedLink { mail, token })
+}
+
+/// As [`queue`], of several invitations.
 pub(super) fn queue_all(
     tx: &mut UnitOfWork<'_>,
     inviter: &Inviter,
     invitations: &[(Invitation, &Account)],
 ) -> Result<Vec<QueuedLink>> {
-    let mut mails = Vec::with_capacity(invitations.len());
-    let mut tokens = Vec::with_capacity(invitations.len());
+    let (mut mails, mut tokens) = (Vec::new(), Vec::new());
     for (invitation, to) in invitations {
-        let token = Token::generate(token_kind(invitation.kind))?;
-        tokens.push((token.hash(), mailed(tx, invitation, to)));
-        let link = link_to(&tx.services.outbox.links, invitation.kind, &token);
-        mails.push(mail(inviter, invitation, to, link));
+        let (mail, token) = prepare(tx, inviter, (invitation, to))?;
+        mails.push(mail);
+        tokens.push(token);
     }
     let queued = tx.queue_mails(&mails)?.into_iter().zip(tokens);
     Ok(queued
         .map(|(mail, token)| QueuedLink { mail, token })
         .collect())
+}
+
+/// The mail of a new link, and its token to store.
+fn prepare<'a>(
+    tx: &UnitOfWork<'_>,
+    inviter: &Inviter,
+    (invitation, to): (&Invitation, &'a Account),
+) -> Result<(QueuedMail<'a>, (TokenHash, MailedToken))> {
+    let token = Token::generate(token_kind(invitation.kind))?;
+    let link = link_to(&tx.services.outbox.links, invitation.kind, &token);
+    let stored = (token.hash(), mailed(tx, invitation, to));
+    Ok((mail(inviter, invitation, to, link), stored))
 }
 
 fn mailed(tx: &UnitOfWork<'_>, invitation: &Invitation, to: &Account) -> MailedToken {

@@ -39,11 +39,8 @@ pub(super) fn renew(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<
         ..invitation.clone()
     };
     let inviter = Inviter::of(tx.connection, invitation)?;
-    let renewed = [(renewed, &to)];
-    let links = links::queue_all(tx, &inviter, &renewed)?;
-    for ((renewed, _), link) in renewed.into_iter().zip(links) {
-        store(tx.connection, &renewed, link)?;
-    }
+    let link = links::queue(tx, &inviter, (&renewed, &to))?;
+    store(tx.connection, &renewed, link)?;
     publish(tx, invitation, InvitationEvent::Resent)
 }
 
