@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use diesel::dsl::max;
 use diesel::prelude::*;
 
-use super::Connection;
 use super::backend::each_backend;
 use super::schema::{accounts, generated_addresses};
+use super::{Connection, ROWS_AT_ONCE};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::slug::Slug;
 use crate::error::Result;
@@ -42,16 +42,13 @@ pub fn highest_numbers(
     Ok(found.into_iter().filter_map(numbered).collect())
 }
 
-/// A statement takes only so many values.
-const AT_ONCE: usize = 1_000;
-
 /// Which of these addresses were given out before, or belong to an account however it got there.
 pub fn taken(
     connection: &mut Connection,
     emails: &[&EmailAddress],
 ) -> Result<HashSet<EmailAddress>> {
     let mut taken = HashSet::new();
-    for chunk in emails.chunks(AT_ONCE) {
+    for chunk in emails.chunks(ROWS_AT_ONCE) {
         let made_up: Vec<EmailAddress> = generated_addresses::table
             .filter(generated_addresses::email.eq_any(chunk.iter().copied()))
             .select(generated_addresses::email)

@@ -73,6 +73,9 @@ use diesel::result::{DatabaseErrorKind, Error as Diesel};
 
 use crate::error::{Error, Result};
 
+/// How many rows one statement writes: it takes only so many values.
+pub const ROWS_AT_ONCE: usize = 500;
+
 impl From<Diesel> for Error {
     fn from(error: Diesel) -> Self {
         match error {

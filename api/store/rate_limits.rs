@@ -10,8 +10,8 @@ use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use super::Connection;
 use super::schema::rate_limits;
+use super::{Connection, ROWS_AT_ONCE};
 use crate::error::Result;
 
 /// One use of an allowance, or several at once. All times are microseconds, `now` since 1970.
@@ -59,9 +59,6 @@ pub fn take(connection: &mut Connection, one: &Use) -> Result<UseOutcome> {
     }
 }
 
-/// A statement takes only so many values.
-const AT_ONCE: usize = 500;
-
 /// Takes each use whose allowance has it, of as many allowances; tells when those will be whole again. The
 /// allowances are locked in one order, whoever takes them.
 pub fn take_each(connection: &mut Connection, uses: &[Use]) -> Result<HashMap<[u8; 32], i64>> {
@@ -69,7 +66,7 @@ pub fn take_each(connection: &mut Connection, uses: &[Use]) -> Result<HashMap<[u
     uses.sort_unstable_by_key(|one| one.key_hash);
     let mut taken = HashMap::new();
     for alike in uses.chunk_by(Use::is_like) {
-        for chunk in alike.chunks(AT_ONCE) {
+        for chunk in alike.chunks(ROWS_AT_ONCE) {
             taken.extend(take_alike(connection, chunk)?);
         }
     }

@@ -10,10 +10,7 @@ use crate::error::Result;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::import_rows::{self, ImportRow, PendingRows};
 use crate::store::imports::{self, Completion, Import};
-use crate::store::{Attempt, import_outcomes};
-
-/// Rows that the all-or-nothing end writes in one statement, which takes only so many values.
-const WRITTEN_AT_ONCE: usize = 500;
+use crate::store::{Attempt, ROWS_AT_ONCE, import_outcomes};
 
 /// Ends an import whose batches are all written.
 pub(super) fn complete(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<()> {
@@ -56,7 +53,7 @@ fn create_prepared(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<Vec<Impor
     };
     let mut conflicts = Vec::new();
     let numbers = import_rows::pending_by_address(tx.connection, import.id)?;
-    for chunk in numbers.chunks(WRITTEN_AT_ONCE) {
+    for chunk in numbers.chunks(ROWS_AT_ONCE) {
         let mut rows = import_rows::pending_of(tx.connection, pending, chunk)?;
         creation::create(tx, import, &mut rows)?;
         conflicts.extend(rows.into_iter().filter(is_conflict));
@@ -72,7 +69,7 @@ fn is_conflict(row: &ImportRow) -> bool {
 }
 
 fn refuse_all(tx: &mut UnitOfWork<'_>, import: &Import, conflicts: &[ImportRow]) -> Result<()> {
-    for chunk in conflicts.chunks(WRITTEN_AT_ONCE) {
+    for chunk in conflicts.chunks(ROWS_AT_ONCE) {
         import_rows::update_all(tx.connection, chunk)?;
     }
     import_outcomes::add(tx.connection, import.id, &tally(conflicts))?;
