@@ -21,7 +21,7 @@ use crate::domain::ids::MailId;
 use crate::domain::mail::Mailbox;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
-use crate::store::jobs::{self, Lease};
+use crate::store::jobs::{self, Lease, Schedule};
 use crate::store::mails::{self, Mail};
 use crate::store::transaction::with_retries;
 use crate::store::{Connection, Pool, accounts, transaction};
@@ -263,12 +263,9 @@ impl MailSender {
         mail: &Mail,
         delivery_error: &DeliveryError,
     ) -> Result<()> {
-        let next = self
-            .route
-            .clock
-            .now()
-            .plus(pause_after(mail.id, lease.job.attempts));
-        let is_last = next > mail.created_at.plus(GIVE_UP_AFTER);
+        let pause = pause_after(mail.id, lease.job.attempts);
+        let next = Schedule::after(self.route.clock.now(), pause);
+        let is_last = next.due_at > mail.created_at.plus(GIVE_UP_AFTER);
         let reason = delivery_error.reason().text();
         let gives_up = match delivery_error {
             DeliveryError::Permanent(_) => true,

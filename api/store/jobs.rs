@@ -22,12 +22,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
 
-use super::Connection;
 use super::backend::each_backend;
 use super::job_turns::{self, LeaseClaim, Turn};
 use super::schema::jobs;
 use super::sql_types::{Id, UtcTimestamp};
 use super::transaction::transaction;
+use super::{Connection, ROWS_AT_ONCE};
 use crate::clock::new_id;
 use crate::domain::ids::{JobId, JobSubject, OrganizationId, WorkerId};
 use crate::domain::jobs::{JobKind, Priority};
@@ -82,21 +82,44 @@ fn nobody() -> OrganizationId {
     Uuid::nil().into()
 }
 
-/// A statement takes only so many values.
-const AT_ONCE: usize = 500;
+/// From when on a job is due, and when that was decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    pub decided_at: Timestamp,
+    pub due_at: Timestamp,
+}
 
-/// Queues jobs in this order, due from `due_at` on. One that is queued already stays as it is.
-pub fn enqueue(connection: &mut Connection, new: &[NewJob], due_at: Timestamp) -> Result<()> {
-    let new: Vec<_> = new.iter().map(|job| (*job, due_at)).collect();
+impl Schedule {
+    /// Due at once.
+    pub const fn at_once(now: Timestamp) -> Self {
+        Self {
+            decided_at: now,
+            due_at: now,
+        }
+    }
+
+    /// Due after a while.
+    pub fn after(now: Timestamp, pause: Duration) -> Self {
+        Self {
+            decided_at: now,
+            due_at: now.plus(pause),
+        }
+    }
+}
+
+/// Queues jobs in this order, due at once. One that is queued already stays as it is.
+pub fn enqueue(connection: &mut Connection, new: &[NewJob], now: Timestamp) -> Result<()> {
+    let at_once = Schedule::at_once(now);
+    let new: Vec<_> = new.iter().map(|job| (*job, at_once)).collect();
     enqueue_each(connection, &new)
 }
 
 /// As [`enqueue`], each due from a time of its own on.
-pub fn enqueue_each(connection: &mut Connection, new: &[(NewJob, Timestamp)]) -> Result<()> {
-    for chunk in new.chunks(AT_ONCE) {
+pub fn enqueue_each(connection: &mut Connection, new: &[(NewJob, Schedule)]) -> Result<()> {
+    for chunk in new.chunks(ROWS_AT_ONCE) {
         let rows: Vec<_> = chunk
             .iter()
-            .map(|(job, due_at)| row(job, *due_at))
+            .map(|(job, schedule)| row(job, *schedule))
             .collect();
         each_backend!(connection, c => diesel::insert_into(jobs::table)
             .values(&rows)
@@ -116,13 +139,13 @@ struct QueuedJob {
     subject: JobSubject,
     part: i64,
     due_at: Timestamp,
+    scheduled_at: Timestamp,
     attempts: i64,
     failures: i64,
     leased_until: Timestamp,
-    created_at: Timestamp,
 }
 
-fn row(job: &NewJob, due_at: Timestamp) -> QueuedJob {
+fn row(job: &NewJob, schedule: Schedule) -> QueuedJob {
     QueuedJob {
         id: new_id::<JobId>(),
         kind: job.kind,
@@ -130,11 +153,11 @@ fn row(job: &NewJob, due_at: Timestamp) -> QueuedJob {
         tenant: job.tenant.unwrap_or_else(nobody),
         subject: job.subject,
         part: job.part,
-        due_at,
+        due_at: schedule.due_at,
+        scheduled_at: schedule.decided_at,
         attempts: 0,
         failures: 0,
         leased_until: Timestamp::EPOCH,
-        created_at: due_at,
     }
 }
 
@@ -205,10 +228,11 @@ pub fn finish(connection: &mut Connection, lease: &Lease) -> Result<bool> {
 }
 
 /// Puts a job off until then; `false` where the lease is lost.
-pub fn defer(connection: &mut Connection, lease: &Lease, due_at: Timestamp) -> Result<bool> {
+pub fn defer(connection: &mut Connection, lease: &Lease, schedule: Schedule) -> Result<bool> {
     Ok(diesel::update(held(lease.job.id, lease.worker))
         .set((
-            jobs::due_at.eq(due_at),
+            jobs::due_at.eq(schedule.due_at),
+            jobs::scheduled_at.eq(schedule.decided_at),
             jobs::leased_by.eq(None::<WorkerId>),
             jobs::leased_until.eq(Timestamp::EPOCH),
         ))
@@ -217,11 +241,16 @@ pub fn defer(connection: &mut Connection, lease: &Lease, due_at: Timestamp) -> R
 }
 
 /// Puts a job that failed by itself off until then, and counts that; `false` where the lease is lost.
-pub fn defer_failed(connection: &mut Connection, lease: &Lease, due_at: Timestamp) -> Result<bool> {
+pub fn defer_failed(
+    connection: &mut Connection,
+    lease: &Lease,
+    schedule: Schedule,
+) -> Result<bool> {
     Ok(diesel::update(held(lease.job.id, lease.worker))
         .set((
             jobs::failures.eq(jobs::failures + 1),
-            jobs::due_at.eq(due_at),
+            jobs::due_at.eq(schedule.due_at),
+            jobs::scheduled_at.eq(schedule.decided_at),
             jobs::leased_by.eq(None::<WorkerId>),
             jobs::leased_until.eq(Timestamp::EPOCH),
         ))
@@ -264,17 +293,32 @@ pub fn release_all(connection: &mut Connection, kind: JobKind) -> Result<usize> 
 pub fn defer_subject(
     connection: &mut Connection,
     (kind, subject): (JobKind, JobSubject),
-    due_at: Timestamp,
+    schedule: Schedule,
 ) -> Result<()> {
     let waiting = jobs::table
         .filter(jobs::subject.eq(subject))
         .filter(jobs::kind.eq(kind))
         .filter(jobs::leased_by.is_null())
-        .filter(jobs::due_at.lt(due_at));
+        .filter(jobs::due_at.lt(schedule.due_at));
     diesel::update(waiting)
-        .set(jobs::due_at.eq(due_at))
+        .set((
+            jobs::due_at.eq(schedule.due_at),
+            jobs::scheduled_at.eq(schedule.decided_at),
+        ))
         .execute(connection)?;
     Ok(())
+}
+
+/// How far the clocks of those who share the work may be apart: `rollcall doctor` calls more a failure.
+const CLOCKS_APART: Duration = Duration::from_secs(10);
+
+/// Makes the jobs due at once whose time was decided in the future: by a clock that was ahead, so that they would wait
+/// for as long as it was wrong.
+pub fn mend_schedules(connection: &mut Connection, now: Timestamp) -> Result<usize> {
+    let ahead = jobs::table.filter(jobs::scheduled_at.gt(now.plus(CLOCKS_APART)));
+    Ok(diesel::update(ahead)
+        .set((jobs::due_at.eq(now), jobs::scheduled_at.eq(now)))
+        .execute(connection)?)
 }
 
 /// The jobs of one kind and priority that are due.

@@ -12,11 +12,11 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::Connection;
 use super::backend::each_backend;
-use super::jobs::{self, NewJob};
+use super::jobs::{self, NewJob, Schedule};
 use super::schema::mails;
 use super::sql_expression::AsIndexed;
+use super::{Connection, ROWS_AT_ONCE};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, MailId, OrganizationId};
 use crate::domain::jobs::{JobKind, Priority};
@@ -74,13 +74,10 @@ pub struct NewMail {
     pub due_at: Option<Timestamp>,
 }
 
-/// A statement takes only so many values.
-const AT_ONCE: usize = 500;
-
 /// Keeps mails with the jobs that send them; gives the ids of those whose cause had none before.
 pub fn insert_all(connection: &mut Connection, new: &[NewMail]) -> Result<HashSet<MailId>> {
     let mut inserted: HashSet<MailId> = HashSet::new();
-    for chunk in new.chunks(AT_ONCE) {
+    for chunk in new.chunks(ROWS_AT_ONCE) {
         let rows: Vec<&Mail> = chunk.iter().map(|new| &new.mail).collect();
         let ids: Vec<MailId> = each_backend!(connection, c => diesel::insert_into(mails::table)
             .values(rows)
@@ -90,13 +87,19 @@ pub fn insert_all(connection: &mut Connection, new: &[NewMail]) -> Result<HashSe
             .get_results(c))?;
         inserted.extend(ids);
     }
-    let jobs: Vec<(NewJob, Timestamp)> = new
+    let jobs: Vec<(NewJob, Schedule)> = new
         .iter()
         .filter(|new| inserted.contains(&new.mail.id))
-        .filter_map(|new| Some((job(new), new.due_at?)))
+        .filter_map(|new| Some((job(new), schedule(new)?)))
         .collect();
     jobs::enqueue_each(connection, &jobs)?;
     Ok(inserted)
+}
+
+fn schedule(new: &NewMail) -> Option<Schedule> {
+    let due_at = new.due_at?;
+    let decided_at = new.mail.created_at;
+    Some(Schedule { decided_at, due_at })
 }
 
 fn job(new: &NewMail) -> NewJob {

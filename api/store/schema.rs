@@ -458,11 +458,11 @@ table! {
         subject -> Id,
         part -> BigInt,
         due_at -> UtcTimestamp,
+        scheduled_at -> UtcTimestamp,
         attempts -> BigInt,
         failures -> BigInt,
         leased_by -> Nullable<Id>,
         leased_until -> UtcTimestamp,
-        created_at -> UtcTimestamp,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::mail::sending;
 use crate::services::imports::execution;
 use crate::services::unit_of_work::Services;
-use crate::store::jobs::{self, Job, Lease};
+use crate::store::jobs::{self, Job, Lease, Schedule};
 
 /// How often a job may fail: with the pauses between, it is tried for an hour and twenty minutes. A
 /// sealing key that is on its way to a replica arrives in that time.
@@ -56,14 +56,14 @@ pub fn let_go(services: &Services, lease: &Lease, error: &Error) -> Result<()> {
 /// Puts the job off, and all of its import: what one batch waits for, the others would wait for too, and
 /// keep workers from the imports of others.
 fn wait(services: &Services, lease: &Lease, pause: Duration) -> Result<()> {
-    let due_at = services.clock.now().plus(pause);
+    let schedule = Schedule::after(services.clock.now(), pause);
     let job = &lease.job;
     services.run_as_system(|tx| {
         tx.transaction(|tx| {
-            jobs::defer(tx.connection, lease, due_at)?;
+            jobs::defer(tx.connection, lease, schedule)?;
             match job.kind {
                 JobKind::ImportBatch => {
-                    jobs::defer_subject(tx.connection, (job.kind, job.subject), due_at)
+                    jobs::defer_subject(tx.connection, (job.kind, job.subject), schedule)
                 }
                 JobKind::Mail | JobKind::CleanUp => Ok(()),
             }
@@ -101,8 +101,8 @@ fn pause_after(failures: i64) -> Duration {
 }
 
 fn put_off(services: &Services, lease: &Lease, pause: Duration) -> Result<()> {
-    let due_at = services.clock.now().plus(pause);
-    services.run_as_system(|tx| jobs::defer_failed(tx.connection, lease, due_at))?;
+    let schedule = Schedule::after(services.clock.now(), pause);
+    services.run_as_system(|tx| jobs::defer_failed(tx.connection, lease, schedule))?;
     let job = &lease.job;
     tracing::warn!(kind = %job.kind, subject = %job.subject, failures = job.failures + 1, ?pause, "a job waits after it failed");
     Ok(())

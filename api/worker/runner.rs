@@ -1,6 +1,6 @@
 //! What one worker does: it takes the next job and runs it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::Span;
 
@@ -19,7 +19,7 @@ use crate::services::unit_of_work::Services;
 use crate::state::State;
 use crate::store::Connection;
 use crate::store::job_turns::{self, Lane, LeaseClaim, Turn};
-use crate::store::jobs::{self, Lease};
+use crate::store::jobs::{self, Lease, Schedule};
 use crate::store::pool::Pooled;
 
 const fn lane(kind: JobKind, priority: Priority) -> Lane {
@@ -44,6 +44,9 @@ pub const MAILS: [Lane; 2] = [
 /// Where a clean-up takes longer, another worker cleans up beside it, which harms nothing.
 const CLEAN_UP_LEASE: Duration = Duration::from_secs(5 * 60);
 
+/// How often a worker looks for schedules of a clock that was wrong.
+const MEND_EVERY: Duration = Duration::from_secs(60);
+
 /// How long a worker leaves jobs alone that others are taking: the first time, and at most. Most of them
 /// are gone then; one that is being finished late stays locked until that transaction ends.
 const WHILE_OTHERS_TAKE: Duration = Duration::from_millis(50);
@@ -59,6 +62,8 @@ pub struct Worker {
     mail: MailSender,
     /// How long it leaves jobs alone the next time that others are taking them.
     while_others_take: Duration,
+    /// When it last looked for schedules of a clock that was wrong; by the only clock that nobody sets.
+    mended: Option<Instant>,
 }
 
 /// What a worker did.
@@ -90,6 +95,7 @@ impl Worker {
             mail: MailSender::new(state.mail_route(), Some(rate)),
             state: state.clone(),
             while_others_take: WHILE_OTHERS_TAKE,
+            mended: None,
         }
     }
 
@@ -127,6 +133,7 @@ impl Worker {
     /// What the job met: it has been put off or given up, or its lease runs out.
     pub fn next(&mut self, stop: &dyn Fn() -> bool) -> Result<Step> {
         let mut connection = self.state.services.pool.get()?;
+        self.mend_schedules(&mut connection)?;
         let turns = self.turns(&mut connection)?;
         let Some(first) = turns.first() else {
             self.while_others_take = WHILE_OTHERS_TAKE;
@@ -143,6 +150,22 @@ impl Worker {
             self.refund_rate();
         }
         step
+    }
+
+    /// Now and then: a clock that was ahead may have written when the clean-up itself is due.
+    fn mend_schedules(&mut self, connection: &mut Connection) -> Result<()> {
+        if self.mended.is_some_and(|at| at.elapsed() < MEND_EVERY) {
+            return Ok(());
+        }
+        let mended = jobs::mend_schedules(connection, self.state.services.clock.now())?;
+        if mended > 0 {
+            tracing::warn!(
+                mended,
+                "jobs are due at once whose time was decided by a clock that was ahead"
+            );
+        }
+        self.mended = Some(Instant::now());
+        Ok(())
     }
 
     fn take_and_run(
@@ -295,7 +318,7 @@ fn clean_up(services: &Services, lease: &Lease, stop: &dyn Fn() -> bool) -> Resu
         services.run_as_system(|tx| jobs::hand_over(tx.connection, lease))?;
         return Ok(Step::HandedOver);
     }
-    let next = services.clock.now().plus(cleanup::INTERVAL);
+    let next = Schedule::after(services.clock.now(), cleanup::INTERVAL);
     services.run_as_system(|tx| jobs::defer(tx.connection, lease, next))?;
     Ok(Step::Done)
 }

@@ -209,7 +209,7 @@ fn a_sealing_key_goes_when_nothing_is_sealed_with_it_any_more() {
         // Nothing was lost: passwords are read, and mail that has waited leaves.
         let server = SmtpServer::plain();
         installation.set("SMTP_URL", server.url());
-        execute("UPDATE jobs SET due_at = created_at");
+        execute("UPDATE jobs SET due_at = scheduled_at");
         let retired = installation.start();
         for import in [&of_old, &of_new] {
             block_on(reads(&retired, &school, import));

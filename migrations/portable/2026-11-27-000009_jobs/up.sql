@@ -13,14 +13,15 @@ CREATE TABLE jobs (
     -- The number of the first row of a batch; 0 where a job is about the whole subject.
     part bigint NOT NULL,
     due_at timestamptz NOT NULL,
+    -- When due_at was written. A time ahead of now comes of a clock that was wrong, as due_at does then.
+    scheduled_at timestamptz NOT NULL,
     -- How often a worker has taken it.
     attempts bigint NOT NULL,
     -- How often it failed by itself: outages, hand-overs and workers that died are not counted.
     failures bigint NOT NULL,
     -- Which worker has it, until when; any worker may take it after that.
     leased_by uuid,
-    leased_until timestamptz NOT NULL,
-    created_at timestamptz NOT NULL
+    leased_until timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX jobs_subject ON jobs (subject, kind, part);
 -- The tenants that have a job, and the first job of one of them, are index ranges.

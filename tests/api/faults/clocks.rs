@@ -9,12 +9,14 @@ use rollcall::domain::jobs::JobKind;
 use rollcall::store::schema::{audit_events, jobs, refresh_tokens};
 use serde_json::json;
 
+use crate::support::App;
 use crate::support::app::block_on;
 use crate::support::both_databases;
 use crate::support::import_file::ImportFile;
 use crate::support::people::{seats_in_total, text};
 use crate::support::process::Installation;
 
+const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 both_databases!(a_lease_of_a_clock_that_was_ahead_holds_nothing, |app| {
@@ -39,6 +41,72 @@ both_databases!(a_lease_of_a_clock_that_was_ahead_holds_nothing, |app| {
     app.drain().await;
     let ended = school.admin.get(&import).await.expect_status(200);
     assert_eq!(ended["status"], "completed", "{ended:#}");
+});
+
+/// Has everything in the queue written by a clock that was two hours ahead, due that much later than it said.
+fn schedule_ahead(app: &App, later: Duration) -> usize {
+    let ahead = app.now().plus(2 * HOUR);
+    diesel::update(jobs::table)
+        .set((
+            jobs::scheduled_at.eq(ahead),
+            jobs::due_at.eq(ahead.plus(later)),
+        ))
+        .execute(&mut **app.state.services.pool.get().unwrap())
+        .unwrap()
+}
+
+both_databases!(work_that_a_clock_ahead_has_put_off_is_done_at_once, |app| {
+    let school = app.school().await;
+    app.drain().await;
+    for later in [Duration::ZERO, HOUR] {
+        let names = json!({ "usernames": ["Jane", "Joe"], "account_type": "student" });
+        let names_path = school.path("/imports/usernames");
+        let import = school.admin.post(&names_path, names).await;
+        let import = text(&import.expect_status(202)["id"]);
+        let address = format!("jane{}@x.org", later.as_secs());
+        let invite = json!({ "emails": [address], "account_type": "student" });
+        let invited = school
+            .admin
+            .post(&school.path("/invitations"), invite)
+            .await;
+        invited.expect_status(200);
+        // The import, the mail, and the clean-up.
+        assert!(schedule_ahead(app, later) >= 3);
+        app.drain().await;
+        let import = school.path(&format!("/imports/{import}"));
+        let ended = school.admin.get(&import).await.expect_status(200);
+        assert_eq!(ended["status"], "completed", "{ended:#}");
+        app.last_mail_to(&address).await;
+        let ahead: i64 = jobs::table
+            .filter(jobs::scheduled_at.gt(app.now()))
+            .count()
+            .get_result(&mut **app.state.services.pool.get().unwrap())
+            .unwrap();
+        assert_eq!(ahead, 0);
+    }
+});
+
+both_databases!(work_that_waits_for_good_reason_goes_on_waiting, |app| {
+    let school = app.school().await;
+    let invite = json!({ "emails": ["jane@x.org"], "account_type": "student" });
+    let invited = school
+        .admin
+        .post(&school.path("/invitations"), invite)
+        .await;
+    invited.expect_status(200);
+    let later = app.now().plus(6 * HOUR);
+    let put_off = diesel::update(jobs::table.filter(jobs::kind.eq(JobKind::Mail)))
+        .set(jobs::due_at.eq(later))
+        .execute(&mut **app.state.services.pool.get().unwrap())
+        .unwrap();
+    app.drain().await;
+    let waiting: i64 = jobs::table
+        .filter(jobs::due_at.eq(later))
+        .count()
+        .get_result(&mut **app.state.services.pool.get().unwrap())
+        .unwrap();
+    assert_eq!(usize::try_from(waiting), Ok(put_off));
+    assert!(put_off > 0);
 });
 
 /// With leases of ten minutes, nobody else would go on for as long.
