@@ -17,7 +17,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::resource::{Resource, ResourceId, ResourceType};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::services::access::{self, AccessReason};
+use crate::services::access::{self, Access};
 use crate::services::authorization::{CheckAccess, Permission as _};
 
 /// Mounts these operations.
@@ -38,7 +38,7 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
 })))]
 pub struct AccessBody {
     allowed: bool,
-    /// `null` where it is not allowed.
+    /// `null` where it is not allowed, and where staff ask of others and do not manage the group.
     reason: Option<ReasonBody>,
 }
 
@@ -52,11 +52,11 @@ pub struct ReasonBody {
     until: Option<Timestamp>,
 }
 
-impl From<Option<AccessReason>> for AccessBody {
-    fn from(reason: Option<AccessReason>) -> Self {
+impl From<Access> for AccessBody {
+    fn from(access: Access) -> Self {
         Self {
-            allowed: reason.is_some(),
-            reason: reason.map(|reason| ReasonBody {
+            allowed: access.allowed,
+            reason: access.reason.map(|reason| ReasonBody {
                 group: reason.group.into(),
                 until: reason.until,
             }),
@@ -75,13 +75,13 @@ pub struct ResourceAccess {
     #[schema(value_type = String, min_length = 1, max_length = 255)]
     id: ResourceId,
     allowed: bool,
-    /// `null` where it is not allowed.
+    /// `null` where it is not allowed, and where staff ask of others and do not manage the group.
     reason: Option<ReasonBody>,
 }
 
-impl From<(Resource, Option<AccessReason>)> for ResourceAccess {
-    fn from((resource, reason): (Resource, Option<AccessReason>)) -> Self {
-        let AccessBody { allowed, reason } = reason.into();
+impl From<(Resource, Access)> for ResourceAccess {
+    fn from((resource, access): (Resource, Access)) -> Self {
+        let AccessBody { allowed, reason } = access.into();
         Self {
             resource_type: resource.resource_type,
             id: resource.id,
@@ -149,7 +149,8 @@ pub struct CheckAccessRequest {
 ///
 /// It may where it is an active member of the organization and in a group that opens the resource at this moment.
 /// An account that is no member may open nothing. Staff ask of the people of the groups that they manage, and
-/// everybody may ask of themselves; anybody else gets 404.
+/// everybody may ask of themselves; anybody else gets 404. The reason names no group to staff whose grants they may
+/// not see.
 ///
 /// The response has an `ETag`: ask again with `If-None-Match`, and as long as it is still so the response is 304.
 #[utoipa::path(
@@ -172,10 +173,12 @@ async fn check_access(
 ) -> Result<HttpResponse, Problem> {
     let account = query.account_id;
     let resource = resource_of(&query.resource_type, &query.resource_id)?;
-    let reasons = request
+    let [access] = request
         .run(move |tx, permit| access::check(tx, &permit, account, &[resource]))
-        .await?;
-    let body = AccessBody::from(reasons.into_iter().next().flatten());
+        .await?
+        .try_into()
+        .map_err(|_| Error::internal("one question has one answer"))?;
+    let body = AccessBody::from(access);
     Ok(Tagged::new(&body)?.respond_if_changed(&http))
 }
 
@@ -208,8 +211,8 @@ async fn check_access_to_resources(
     let account = body.account_id;
     let results = request
         .run(move |tx, permit| {
-            let reasons = access::check(tx, &permit, account, &resources)?;
-            let results = resources.into_iter().zip(reasons);
+            let answers = access::check(tx, &permit, account, &resources)?;
+            let results = resources.into_iter().zip(answers);
             Ok(results.map(ResourceAccess::from).collect())
         })
         .await?;

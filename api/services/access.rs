@@ -11,7 +11,7 @@ use crate::domain::resource::Resource;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::access::{self, AccessQuestion, OpenGrant};
-use crate::store::member_list;
+use crate::store::{groups, member_list};
 
 /// Why an account may open a resource: the group that opens it for the longest, and until when.
 #[derive(Clone, Debug)]
@@ -21,8 +21,16 @@ pub struct AccessReason {
     pub until: Option<Timestamp>,
 }
 
-/// Why the account may open each of these resources, in their order; nothing where it may not. Whoever is no
-/// active member of the organization may open none of them.
+/// Whether an account may open a resource.
+#[derive(Clone, Debug)]
+pub struct Access {
+    pub allowed: bool,
+    /// None where it may not, and where the caller may not see the grants of that group.
+    pub reason: Option<AccessReason>,
+}
+
+/// Whether the account may open each of these resources, in their order, and why. Whoever is no active member of the
+/// organization may open none of them.
 ///
 /// # Errors
 /// `not_found` for an account that the caller may not see.
@@ -31,27 +39,46 @@ pub fn check(
     permit: &Permit<CheckAccess>,
     account: AccountId,
     resources: &[Resource],
-) -> Result<Vec<Option<AccessReason>>> {
-    require_visible(tx, permit, account)?;
+) -> Result<Vec<Access>> {
+    let caller = manager_of_others(permit, account);
+    require_visible(tx, permit, (caller, account))?;
+    let organization = permit.organization.id;
     let question = AccessQuestion {
         account,
         resources,
         at: tx.now(),
     };
-    let open = access::open_grants(tx.connection, permit.organization.id, &question)?;
+    let open = access::open_grants(tx.connection, organization, &question)?;
     let longest = longest_of_each(open);
-    let reason = |resource| longest.get(resource).map(reason_of);
-    Ok(resources.iter().map(reason).collect())
+    // Staff see the grants of the groups that they manage, and do not learn of others by asking.
+    let told = match caller {
+        None => None,
+        Some(caller) => Some(groups::managed_by(tx.connection, organization, caller)?),
+    };
+    let is_told = |grant: &&OpenGrant| told.as_ref().is_none_or(|told| told.contains(&grant.group));
+    let access = |resource| {
+        let grant = longest.get(resource);
+        Access {
+            allowed: grant.is_some(),
+            reason: grant.filter(is_told).map(reason_of),
+        }
+    };
+    Ok(resources.iter().map(access).collect())
+}
+
+/// The caller where they are staff who ask of somebody else.
+fn manager_of_others(permit: &Permit<CheckAccess>, account: AccountId) -> Option<AccountId> {
+    permit.restricted_to_manager().filter(|it| *it != account)
 }
 
 /// Staff ask of the people of groups that they manage, and everybody of themselves.
 fn require_visible(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<CheckAccess>,
-    account: AccountId,
+    (caller, account): (Option<AccountId>, AccountId),
 ) -> Result<()> {
     let organization = permit.organization.id;
-    let Some(caller) = permit.restricted_to_manager().filter(|it| *it != account) else {
+    let Some(caller) = caller else {
         return Ok(());
     };
     let reached = member_list::within_reach(tx.connection, organization, caller, &[account])?;

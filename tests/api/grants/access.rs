@@ -106,6 +106,72 @@ both_databases!(a_closed_account_opens_nothing, |app| {
     expect_closed(&school, &ann.id, "1").await;
 });
 
+both_databases!(staff_learn_of_no_group_that_they_do_not_manage, |app| {
+    let school = app.school().await;
+    let [ann, ..] = students(app, &school).await;
+    let tom = app.register("tom@x.org").await;
+    app.join(&school, &tom, "teacher").await;
+    let (managed, support) = (
+        school.new_group("7A").await,
+        school.new_group("Support").await,
+    );
+    school.add_to_group(&managed, &[&tom.id], "manager").await;
+    school.add_to_group(&managed, &[&ann.id], "member").await;
+    school
+        .add_to_group(&support, &[&tom.id, &ann.id], "member")
+        .await;
+    for (group, id, until) in [
+        (&managed, "1", IN_JUNE),
+        (&support, "2", IN_JUNE),
+        (&managed, "3", IN_JUNE),
+        (&support, "3", IN_JULY),
+    ] {
+        let body = json!({ "expires_at": until });
+        grant(&school.admin, group, &format!("course/{id}"), body).await;
+    }
+    let told = async |who: &Person<'_>, account: &str| {
+        let ids = ["1", "2", "3", "4"];
+        let resources = ids.map(|id| json!({ "type": "course", "id": id }));
+        let question = json!({ "account_id": account, "resources": resources });
+        let answers = who.post(&school.path("/access"), question).await;
+        let answers = answers.expect_status(200);
+        let mut told = Vec::new();
+        for (place, id) in ids.iter().enumerate() {
+            let one = ask(who, &school, account, id).await.expect_status(200);
+            let among = &answers["results"][place];
+            assert_eq!(
+                (&one["allowed"], &one["reason"]),
+                (&among["allowed"], &among["reason"])
+            );
+            let group = one["reason"]["group"]["name"].clone();
+            told.push((one["allowed"] == true, group));
+        }
+        told
+    };
+    let (own, foreign) = (json!("7A"), json!("Support"));
+    let none = json!(null);
+    assert_eq!(
+        told(&tom, &ann.id).await,
+        [
+            (true, own.clone()),
+            (true, none.clone()),
+            (true, none.clone()),
+            (false, none.clone())
+        ]
+    );
+    for (who, account) in [(&school.admin, &ann.id), (&ann, &ann.id), (&tom, &tom.id)] {
+        assert_eq!(
+            told(who, account).await,
+            [
+                (true, own.clone()),
+                (true, foreign.clone()),
+                (true, foreign.clone()),
+                (false, none.clone())
+            ]
+        );
+    }
+});
+
 both_databases!(who_may_ask_of_whom, |app| {
     let school = app.school().await;
     let [ann, bob, cid] = students(app, &school).await;
