@@ -1,5 +1,6 @@
 //! `rollcall database`: an installation that moves from one kind of database to the other.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
@@ -9,6 +10,7 @@ use super::output::{print, tell};
 use crate::clock::Clock;
 use crate::domain::database_url::DatabaseUrl;
 use crate::error::Result;
+use crate::state::make_private_folder;
 use crate::store::copied_tables::Progress;
 use crate::store::copy::{self, Compared, Ends, Table};
 
@@ -16,6 +18,12 @@ use crate::store::copy::{self, Compared, Ends, Table};
 pub enum DatabaseCommand {
     /// Copy a whole database into an empty one of the other kind, or go on with a copy that was broken off.
     Copy(CopyArguments),
+    /// Have a database served again that was copied into another one, which is not served.
+    Reopen {
+        /// The database: sqlite:… or postgres://…
+        #[arg(long)]
+        database: String,
+    },
 }
 
 #[derive(Args)]
@@ -23,10 +31,11 @@ pub struct CopyArguments {
     /// The database to copy: sqlite:… or postgres://…; no server works on it meanwhile.
     #[arg(long)]
     from: String,
-    /// The database to copy into, which is empty: postgres://… or sqlite:…
+    /// The database to copy into, which is empty: postgres://…, or sqlite:…, which is made with its folder.
     #[arg(long)]
     to: String,
-    /// Copy nothing: only read both, and tell whether they are the same.
+    /// Copy nothing and make nothing: only read both, and tell whether they are the same. No server works on either
+    /// meanwhile.
     #[arg(long)]
     check: bool,
 }
@@ -38,6 +47,7 @@ pub struct CopyArguments {
 pub fn run(command: &DatabaseCommand) -> Result<(), CommandError> {
     match command {
         DatabaseCommand::Copy(arguments) => copy(arguments),
+        DatabaseCommand::Reopen { database } => reopen(database),
     }
 }
 
@@ -47,9 +57,39 @@ fn database(argument: &str, url: &str) -> Result<DatabaseUrl, CommandError> {
         .map_err(|error| CommandError::Usage(format!("{argument}: {error}")))
 }
 
+/// Refuses a target that is not there: SQLite would make an empty one.
+fn require_file(target: &DatabaseUrl) -> Result<(), CommandError> {
+    match target {
+        DatabaseUrl::Sqlite(path) if !Path::new(path).is_file() => {
+            let words = format!("the target: there is no file {path}");
+            Err(CommandError::Usage(words))
+        }
+        DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => Ok(()),
+    }
+}
+
+/// Makes the folder of a new embedded database, as a server makes its data folder.
+fn make_folder_of(target: &DatabaseUrl) -> Result<(), CommandError> {
+    match target {
+        DatabaseUrl::Postgres(_) => Ok(()),
+        DatabaseUrl::Sqlite(path) => {
+            let folder = Path::new(path).parent();
+            let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) else {
+                return Ok(());
+            };
+            make_private_folder(folder).map_err(|error| CommandError::file(folder.display(), error))
+        }
+    }
+}
+
 fn copy(arguments: &CopyArguments) -> Result<(), CommandError> {
     let from = database("--from", &arguments.from)?;
     let to = database("--to", &arguments.to)?;
+    if arguments.check {
+        require_file(&to)?;
+    } else {
+        make_folder_of(&to)?;
+    }
     let mut ends = Ends::open(&from, &to)?;
     if !arguments.check {
         ends.prepare_target(Clock::system().now())?;
@@ -62,11 +102,20 @@ fn copy(arguments: &CopyArguments) -> Result<(), CommandError> {
     copy_rows(&mut ends, &tables)?;
     tell("reading every row again on both sides");
     compare(&mut ends, &tables)?;
-    copy::finish(&mut ends)?;
+    copy::finish(&mut ends, Clock::system().now())?;
     print(
         "The copy is whole. Start servers with it and the same two keys (ROLLCALL_DATABASE_URL, \
-         ROLLCALL_SIGNING_KEY_FILE, ROLLCALL_SEALING_KEY_FILE), and none with the source any more.\n",
+         ROLLCALL_SIGNING_KEY_FILE, ROLLCALL_SEALING_KEY_FILE). No server starts with the source any more: archive \
+         it. To go back to it before the copy is served: rollcall database reopen --database <the source>\n",
     )
+}
+
+fn reopen(url: &str) -> Result<(), CommandError> {
+    print(if copy::reopen(&database("--database", url)?)? {
+        "The database can be served again. Serve no copy of it beside it: what one writes, the other has not.\n"
+    } else {
+        "The database can be served: it was not copied into another one.\n"
+    })
 }
 
 /// How often a long table tells how far it has come.

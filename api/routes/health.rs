@@ -45,8 +45,9 @@ async fn get_liveness() -> web::Json<Health> {
 /// Check readiness
 ///
 /// Responds with 503 while the database is away or takes no changes, its schema is not this version's, a copy of
-/// another database into it is not finished, a pooler mixes up prepared statements, a worker of this process broke
-/// down and is started again, or the process is stopping: send requests to another replica meanwhile.
+/// another database into it is not finished, it was copied into another one, a pooler mixes up prepared statements, a
+/// worker of this process broke down and is started again, or the process is stopping: send requests to another replica
+/// meanwhile.
 #[utoipa::path(
     tag = "Operations",
     security(()),

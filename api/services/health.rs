@@ -14,8 +14,8 @@ pub struct Backlog {
     pub queues: Vec<DueQueue>,
 }
 
-/// Refuses a database that takes no changes, whose schema is not this version's, or that a copy goes on into. It
-/// changes nothing.
+/// Refuses a database that takes no changes, whose schema is not this version's, that a copy goes on into, or
+/// that was copied into another one. It changes nothing.
 ///
 /// # Errors
 /// `unavailable`.
@@ -24,7 +24,7 @@ pub fn require_ready(tx: &mut UnitOfWork<'_>) -> Result<()> {
         return Err(Error::unavailable("the database takes no changes"));
     }
     match migrations::version(tx.connection)? {
-        SchemaVersion::Current => copied_tables::require_none(tx.connection),
+        SchemaVersion::Current => copied_tables::require_served(tx.connection),
         SchemaVersion::Older | SchemaVersion::Newer(_) => {
             let cause = "the schema of the database is not this version's";
             Err(Error::unavailable(cause))

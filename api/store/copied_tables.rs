@@ -1,11 +1,13 @@
-//! How far a copy of another database into this one has come: the mark that keeps it from being served.
+//! The marks that keep a database from being served: a copy of another one into it is not finished, or it was copied
+//! into another one itself.
 
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
 use super::Connection;
-use super::schema::copied_tables;
+use super::schema::{copied_away, copied_tables};
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 
 /// How far one table has come.
@@ -63,6 +65,42 @@ pub fn advance(
 pub fn finish(connection: &mut Connection) -> Result<()> {
     diesel::delete(copied_tables::table).execute(connection)?;
     Ok(())
+}
+
+/// Marks that this database was copied into another one, which is served in its place.
+pub fn mark_copied_away(connection: &mut Connection, now: Timestamp) -> Result<()> {
+    diesel::delete(copied_away::table).execute(connection)?;
+    diesel::insert_into(copied_away::table)
+        .values(copied_away::copied_at.eq(now))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Takes that mark away; `false` where there was none.
+pub fn reopen(connection: &mut Connection) -> Result<bool> {
+    Ok(diesel::delete(copied_away::table).execute(connection)? > 0)
+}
+
+/// Refuses a database that has one of the marks.
+///
+/// # Errors
+/// `unavailable`, in words for whoever starts a server with it.
+pub fn require_served(connection: &mut Connection) -> Result<()> {
+    require_none(connection)?;
+    let copied_at: Option<Timestamp> = copied_away::table
+        .select(copied_away::copied_at)
+        .first(connection)
+        .optional()?;
+    match copied_at {
+        None => Ok(()),
+        Some(time) => {
+            let detail = format!(
+                "it was copied into another database at {time}, which is served in its place: name that one, and put \
+                 this one away. Where that one is not served, `rollcall database reopen` lets this one be served again"
+            );
+            Err(Error::refused(Code::Unavailable, detail))
+        }
+    }
 }
 
 /// Refuses a database that a copy goes on into, or was broken off.

@@ -63,8 +63,8 @@ pub enum SchemaVersion {
 /// serializes itself and PostgreSQL by an advisory lock. One applies, the others find nothing left.
 ///
 /// # Errors
-/// `unavailable`, in words for whoever starts it, where a newer version of Rollcall was here, and where a copy into it
-/// is not finished.
+/// `unavailable`, in words for whoever starts it, where a newer version of Rollcall was here, where a copy into it is
+/// not finished, and where it was copied into another one.
 pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
     transaction(connection, |connection| {
         match connection {
@@ -80,7 +80,7 @@ pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
             SchemaVersion::Older => apply(connection)?,
             SchemaVersion::Newer(migration) => return Err(too_new(&migration)),
         };
-        copied_tables::require_none(connection)?;
+        copied_tables::require_served(connection)?;
         invite_code_draws::create_missing(connection, now)?;
         Ok(applied)
     })

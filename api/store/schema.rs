@@ -486,6 +486,15 @@ table! {
     }
 }
 
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    copied_away (copied_at) {
+        copied_at -> UtcTimestamp,
+    }
+}
+
 joinable!(sessions -> accounts (account_id));
 joinable!(api_keys -> accounts (created_by_account_id));
 joinable!(refresh_tokens -> sessions (session_id));

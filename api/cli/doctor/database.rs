@@ -99,11 +99,11 @@ fn writable(connection: &mut Connection) -> Result<Finding> {
 
 fn schema(connection: &mut Connection) -> Result<Finding> {
     Ok(match migrations::version(connection)? {
-        SchemaVersion::Current => match copied_tables::require_none(connection) {
+        SchemaVersion::Current => match copied_tables::require_served(connection) {
             Ok(()) => Check::Schema.ok("it is this version's"),
             Err(error) => Check::Schema.failure(
                 error.to_string(),
-                "Run the same `rollcall database copy` again; no server starts until the copy is whole",
+                "Do that; until then no server starts with this database (docs/operations.md)",
             ),
         },
         SchemaVersion::Older => Check::Schema.warning(

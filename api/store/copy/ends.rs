@@ -26,7 +26,7 @@ impl Ends {
     /// Two databases of one kind, one that is away, and an embedded one that somebody has open.
     pub fn open(source: &DatabaseUrl, target: &DatabaseUrl) -> Result<Self> {
         require_two_kinds(source, target)?;
-        require_file(source)?;
+        require_file("source", source)?;
         Ok(Self {
             source: open_end("source", source)?,
             target: open_end("target", target)?,
@@ -66,6 +66,16 @@ impl Ends {
         Ok(tables)
     }
 
+    /// Marks that the source was copied, and lets go of its tables.
+    pub(super) fn close_source(&mut self, now: Timestamp) -> Result<()> {
+        copied_tables::mark_copied_away(&mut self.source, now)?;
+        match &mut self.source {
+            Connection::Sqlite(_) => {}
+            Connection::Postgres(postgres) => postgres.batch_execute("COMMIT")?,
+        }
+        Ok(())
+    }
+
     /// Refuses a target that a copy has not filled to its end.
     ///
     /// # Errors
@@ -73,6 +83,18 @@ impl Ends {
     pub fn require_whole(&mut self) -> Result<()> {
         copied_tables::require_none(&mut self.target).map_err(|error| of_end("target", &error))
     }
+}
+
+/// Lets a database be served again that was copied into another one; `false` where it was not.
+///
+/// # Errors
+/// One that is not there or away, or whose schema is not this version's.
+pub fn reopen(url: &DatabaseUrl) -> Result<bool> {
+    let end = "database";
+    require_file(end, url)?;
+    let mut connection = open_end(end, url)?;
+    require_current(end, &mut connection)?;
+    copied_tables::reopen(&mut connection)
 }
 
 fn require_two_kinds(source: &DatabaseUrl, target: &DatabaseUrl) -> Result<()> {
@@ -90,10 +112,10 @@ fn require_two_kinds(source: &DatabaseUrl, target: &DatabaseUrl) -> Result<()> {
 }
 
 /// SQLite would make an empty one.
-fn require_file(source: &DatabaseUrl) -> Result<()> {
-    match source {
+fn require_file(end: &str, url: &DatabaseUrl) -> Result<()> {
+    match url {
         DatabaseUrl::Sqlite(path) if !std::path::Path::new(path).is_file() => {
-            let detail = format!("the source: there is no file {path}");
+            let detail = format!("the {end}: there is no file {path}");
             Err(Error::refused(Code::ValidationFailed, detail))
         }
         DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => Ok(()),

@@ -84,7 +84,7 @@ const COLUMNS: &str = "
     FROM sqlite_master made
     JOIN pragma_table_list(made.name) t ON t.schema = 'main' AND t.type = 'table'
     JOIN pragma_table_info(made.name) c
-    WHERE made.type = 'table' AND made.name NOT IN ('__diesel_schema_migrations', 'copied_tables')
+    WHERE made.type = 'table' AND made.name NOT IN ('__diesel_schema_migrations', 'copied_tables', 'copied_away')
     ORDER BY made.rowid, c.cid";
 
 /// Reads the tables of an embedded database.

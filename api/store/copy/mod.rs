@@ -10,7 +10,7 @@ mod layout;
 mod rows;
 mod search_index;
 
-pub use self::ends::Ends;
+pub use self::ends::{Ends, reopen};
 pub use self::layout::Table;
 
 use std::collections::BTreeMap;
@@ -23,6 +23,7 @@ use super::Connection;
 use super::copied_tables::{self, Progress};
 use super::transaction::{lift_bounds, transaction};
 use crate::crypto::digest::Sha256;
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 
 /// Marks in the target that a copy begins, or finds how far the one that was broken off has come.
@@ -200,8 +201,12 @@ fn difference(table: &Table, ours: &[Row], theirs: &[Row]) -> Option<String> {
     }
 }
 
-/// Lets the target be served: it is whole.
-pub fn finish(ends: &mut Ends) -> Result<()> {
+/// Lets the target be served, since it is whole, and no longer the source.
+///
+/// # Errors
+/// A database that is away: then the same copy finishes when it is run again.
+pub fn finish(ends: &mut Ends, now: Timestamp) -> Result<()> {
+    ends.close_source(now)?;
     transaction(&mut ends.target, |target| {
         if let Connection::Postgres(postgres) = target {
             lift_bounds(postgres)?;

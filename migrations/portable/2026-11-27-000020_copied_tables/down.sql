@@ -1,1 +1,2 @@
+DROP TABLE copied_away;
 DROP TABLE copied_tables;

@@ -6,3 +6,9 @@ CREATE TABLE copied_tables (
     -- The key of the last row that is here, as a JSON array; NULL before the first.
     last_key text
 );
+
+-- That this database was copied into another one, which is served in its place: no server starts with it. It has one
+-- row then, and none otherwise.
+CREATE TABLE copied_away (
+    copied_at timestamptz PRIMARY KEY NOT NULL
+);

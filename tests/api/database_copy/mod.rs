@@ -37,6 +37,13 @@ fn check(from: &str, to: &str) -> Output {
     copying(from, to, &["--check"]).output().expect("no check")
 }
 
+/// Takes the mark away from a database that was copied.
+fn reopen(database: &str) -> Output {
+    let arguments = ["database", "reopen", "--database", database];
+    let mut reopening = command(&std::env::temp_dir(), &arguments);
+    reopening.output().expect("no database")
+}
+
 /// An application on the embedded database in a folder.
 fn on_sqlite(folder: &Path) -> App {
     App::new(Database::Sqlite, folder.to_owned(), |_| {})

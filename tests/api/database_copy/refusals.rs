@@ -1,6 +1,6 @@
 //! What is not copied, and what a target is good for until its copy is whole.
 
-use super::{check, copy, embedded, execute, on_sqlite};
+use super::{check, copy, embedded, execute, on_sqlite, reopen};
 use crate::support::app::block_on;
 use crate::support::process::{Installation, printed, refused};
 use crate::support::{both_databases, postgres};
@@ -23,6 +23,10 @@ fn databases_that_cannot_be_copied_are_refused_in_words() {
         "{missing}"
     );
     assert!(!folder.path().join("rollcall.sqlite").exists());
+    let other = folder.path().join("other/rollcall.sqlite");
+    let unmade = told(&check(postgres, &format!("sqlite:{}", other.display())));
+    assert!(unmade.contains("the target: there is no file"), "{unmade}");
+    assert!(!folder.path().join("other").exists());
     let two = told(&copy(&source, "sqlite:other.sqlite"));
     assert!(two.contains("rollcall backup"), "{two}");
     let two = told(&copy(postgres, postgres));
@@ -121,6 +125,51 @@ fn what_is_not_the_same_is_found_and_named() {
         printed(&check(&source, &database.url));
     }
 }
+
+#[test]
+fn a_source_is_served_again_when_it_is_reopened_only() {
+    let Some(server) = postgres::server() else {
+        return;
+    };
+    let installation = Installation::on_sqlite();
+    printed(&installation.run(&["migrate"]));
+    let source = installation.path("data/rollcall.sqlite");
+    let source = format!("sqlite:{}", source.display());
+    let database = server.create_database(None);
+    let not = printed(&reopen(&source));
+    assert!(not.contains("was not copied"), "{not}");
+    let whole = printed(&copy(&source, &database.url));
+    assert!(whole.contains("archive"), "{whole}");
+    for command in ["serve", "migrate"] {
+        let refused = told(&installation.run(&[command]));
+        assert!(
+            refused.contains("was copied into another database") && refused.contains("reopen"),
+            "{refused}"
+        );
+    }
+    let doctor = installation.run(&["doctor"]);
+    let report = String::from_utf8_lossy(&doctor.stdout);
+    assert_eq!(doctor.status.code(), Some(1), "{report}");
+    assert!(report.contains("was copied into another"), "{report}");
+    // The copy itself is served, and what was copied can be compared and copied anew.
+    printed(&check(&source, &database.url));
+    let other = server.create_database(None);
+    printed(&copy(&source, &other.url));
+    let moved = Installation::on_database(other);
+    printed(&moved.run(&["migrate"]));
+    printed(&reopen(&source));
+    printed(&installation.run(&["migrate"]));
+}
+
+both_databases!(a_database_that_was_copied_is_not_ready, |app| {
+    let mut connection = app.state.services.pool.get().unwrap();
+    rollcall::store::copied_tables::mark_copied_away(&mut connection, app.now()).unwrap();
+    let not = app.anonymous().get("/health/ready").await;
+    not.expect_problem(503, "unavailable");
+    assert!(rollcall::store::copied_tables::reopen(&mut connection).unwrap());
+    let ready = app.anonymous().get("/health/ready").await;
+    ready.expect_status(200);
+});
 
 both_databases!(a_database_that_is_copied_into_is_not_ready, |app| {
     let ready = app.anonymous().get("/health/ready").await;

@@ -11,9 +11,10 @@ use rollcall::store::{Connection, migrations};
 use super::{embedded, pool};
 use crate::support::postgres;
 
-/// What is not copied: the history of the schema, the mark of a copy, and the search index, which is made anew.
-const NOT_COPIED: [&str; 3] = [
+/// What is not copied: the history of the schema, the marks of copies, and the search index, which is made anew.
+const NOT_COPIED: [&str; 4] = [
     "__diesel_schema_migrations",
+    "copied_away",
     "copied_tables",
     "member_grams",
 ];

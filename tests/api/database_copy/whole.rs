@@ -6,7 +6,7 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{check, copy, embedded, execute, moved, on_sqlite};
+use super::{check, copy, embedded, execute, moved, on_sqlite, reopen};
 use crate::support::app::block_on;
 use crate::support::mail::received_in;
 use crate::support::operations::one_of_everything;
@@ -184,10 +184,11 @@ fn everything_is_served_from_the_other_database() {
     assert_eq!(reported(&printed(&check(&embedded(&before), &url))), tables);
 
     let back = folder.path().join("back");
-    std::fs::create_dir(&back).unwrap();
     let report = printed(&copy(&url, &embedded(&back)));
     assert_eq!(reported(&report), tables);
 
+    // It was the source of the way back.
+    printed(&reopen(&url));
     block_on(use_it(&moved(&url, &before, &after), &held, &before));
 }
 
