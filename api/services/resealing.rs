@@ -119,6 +119,13 @@ pub struct SealedBy {
     pub count: i64,
 }
 
+impl SealedBy {
+    /// How many of what, in words.
+    pub fn counted(&self) -> String {
+        format!("{} {}", self.count, self.what)
+    }
+}
+
 /// Counts what is sealed, by key.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The disk of the embedded database.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use rustix::fs::{Access, access, statvfs};
@@ -20,6 +21,26 @@ pub fn require_usable(path: &Path) -> std::io::Result<()> {
         access(path, Access::READ_OK | Access::WRITE_OK)?;
     }
     Ok(())
+}
+
+/// Refuses a folder in which nothing can be made. One that is not there is made, where what is above it lets us.
+///
+/// # Errors
+/// Where it may not be written, or a file stands in its way.
+pub fn require_writable_folder(folder: &Path) -> std::io::Result<()> {
+    let folder = std::path::absolute(folder)?;
+    let Some(there) = folder.ancestors().find(|path| path.exists()) else {
+        return Err(ErrorKind::NotFound.into());
+    };
+    let named = |cause: &dyn std::fmt::Display| format!("{}: {cause}", there.display());
+    if !there.is_dir() {
+        let cause = named(&"it is no folder");
+        return Err(std::io::Error::new(ErrorKind::NotADirectory, cause));
+    }
+    access(there, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| {
+        let error = std::io::Error::from(error);
+        std::io::Error::new(error.kind(), named(&error))
+    })
 }
 
 /// Refuses where the file of the embedded database cannot be written, or has no room to grow.

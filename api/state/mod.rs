@@ -7,7 +7,7 @@ pub mod process_status;
 mod upload_rate;
 pub mod uploads;
 
-pub use self::disk::{ROOM, free_bytes, require_usable};
+pub use self::disk::{ROOM, free_bytes, require_usable, require_writable_folder};
 pub use self::private_files::make_folder as make_private_folder;
 pub use self::private_files::{is_open_to_others, open_to_others_in};
 
@@ -273,7 +273,10 @@ impl Keys {
 }
 
 /// Refuses to make keys beside an embedded database that is there: it has keys already.
-fn require_keys_of_database(config: &Config, files: &KeyFiles) -> Result<(), StartError> {
+///
+/// # Errors
+/// Where the database is there and a key is not.
+pub fn require_keys_of_database(config: &Config, files: &KeyFiles) -> Result<(), StartError> {
     let DatabaseUrl::Sqlite(database) = &config.database_url else {
         return Ok(());
     };
@@ -324,6 +327,12 @@ pub fn key_files(config: &Config) -> Result<KeyFiles, StartError> {
             "openssl rand -base64 32",
         )?,
     })
+}
+
+/// Whether the data folder of an embedded installation has keys, which are made with its database.
+pub fn keys_in_data_folder(config: &Config) -> bool {
+    let made = |name| config.data_dir.join(name).exists();
+    config.is_embedded() && (made(SIGNING_KEYS) || made(SEALING_KEYS))
 }
 
 /// The same on every replica, and after a restart on another port.

@@ -3,13 +3,26 @@
 use std::path::Path;
 
 use diesel::connection::{Connection as _, SimpleConnection as _};
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::{QueryableByName, RunQueryDsl as _, SqliteConnection};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::Connection;
+use super::pool::connect;
+use crate::domain::database_url::{DatabaseUrl, PreparedStatements};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
+
+/// Opens a database to look at it. Nothing is made where there is none.
+///
+/// # Errors
+/// `unavailable` where it cannot be opened.
+pub fn open(url: &DatabaseUrl, statements: PreparedStatements) -> Result<Connection> {
+    match url {
+        DatabaseUrl::Sqlite(path) => open_file(path),
+        DatabaseUrl::Postgres(_) => connect(url, statements).map_err(Error::unavailable),
+    }
+}
 
 /// Opens the file of an embedded database for reading. Where no server has it open, SQLite would make files
 /// beside it even for that: it is then read as what nobody changes.
@@ -23,6 +36,10 @@ pub fn open_file(path: &str) -> Result<Connection> {
     let mut connection = SqliteConnection::establish(&url).map_err(Error::unavailable)?;
     // Whoever was the last to use it may just be closing it.
     connection.batch_execute("PRAGMA busy_timeout = 15000")?;
+    // A file that is no database is told by the first that reads it.
+    connection
+        .batch_execute("PRAGMA schema_version")
+        .map_err(Error::unavailable)?;
     Ok(Connection::Sqlite(connection))
 }
 
@@ -55,6 +72,78 @@ pub fn time(connection: &mut Connection) -> Result<Option<Timestamp>> {
 struct Setting {
     #[diesel(sql_type = Text)]
     value: String,
+}
+
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// Of the tables that a server reads and changes, those that the user may not. Tables of others beside them belong to
+/// another owner, or are in another schema.
+const CLOSED: &str = "
+    SELECT ours.relname::text AS name FROM pg_class ours, pg_class known
+    WHERE known.oid = to_regclass('accounts') AND ours.relkind = 'r'
+    AND ours.relnamespace = known.relnamespace AND ours.relowner = known.relowner
+    AND ours.relname <> '__diesel_schema_migrations'
+    AND NOT (has_table_privilege(ours.oid, 'SELECT') AND has_table_privilege(ours.oid, 'INSERT')
+        AND has_table_privilege(ours.oid, 'UPDATE') AND has_table_privilege(ours.oid, 'DELETE'))
+    ORDER BY ours.relname";
+
+/// The tables that the user of the connection may not read and change; a file has no users.
+///
+/// # Errors
+/// As [`time`].
+pub fn tables_not_to_change(connection: &mut Connection) -> Result<Vec<String>> {
+    match connection {
+        Connection::Sqlite(_) => Ok(Vec::new()),
+        Connection::Postgres(postgres) => {
+            let closed: Vec<Name> = diesel::sql_query(CLOSED).load(postgres)?;
+            Ok(closed.into_iter().map(|table| table.name).collect())
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    value: bool,
+}
+
+/// Whether the user of the connection may make tables; a file has no users.
+///
+/// # Errors
+/// As [`time`].
+pub fn may_make_tables(connection: &mut Connection) -> Result<bool> {
+    match connection {
+        Connection::Sqlite(_) => Ok(true),
+        Connection::Postgres(postgres) => {
+            let select =
+                "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS value";
+            let answer: Answer = diesel::sql_query(select).get_result(postgres)?;
+            Ok(answer.value)
+        }
+    }
+}
+
+/// Whether there are tables, and none that tells of our migrations.
+///
+/// # Errors
+/// As [`time`].
+pub fn is_of_others(connection: &mut Connection) -> Result<bool> {
+    let select = match connection {
+        Connection::Sqlite(_) => {
+            "SELECT count(*) > 0 AND sum(name = '__diesel_schema_migrations') = 0 AS value
+             FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        }
+        Connection::Postgres(_) => {
+            "SELECT count(*) > 0 AND coalesce(bool_and(tablename <> '__diesel_schema_migrations'), true) AS value
+             FROM pg_tables WHERE schemaname = current_schema()"
+        }
+    };
+    let answer: Answer = diesel::sql_query(select).get_result(connection)?;
+    Ok(answer.value)
 }
 
 /// Whether the role, or the database, bounds statements by itself, whatever connection they are given.

@@ -5,11 +5,13 @@ use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
-use diesel::connection::SimpleConnection as _;
+use diesel::PgConnection;
+use diesel::connection::{Connection as _, SimpleConnection as _};
 use serde_json::Value;
 
 use crate::support::dns::{self, Kind};
 use crate::support::pgbouncer::{Mode, PgBouncer};
+use crate::support::postgres;
 use crate::support::process::{Installation, printed};
 use crate::support::smtp::{self, Phase, Reaction, SmtpServer, certificate};
 
@@ -112,6 +114,7 @@ fn a_sound_installation_is_told_so_and_left_as_it_is() {
             text.contains("ok       schema           it is this version's\n"),
             "{text}"
         );
+        assert!(text.contains(" signs; it is the only key in "), "{text}");
         assert!(text.contains("Failures: 0. Warnings: "), "{text}");
     });
 }
@@ -311,6 +314,114 @@ fn addresses_that_lead_nowhere_are_warnings() {
         .tells("trusted_proxies", "warning", &["ROLLCALL_TRUSTED_PROXIES"]);
     installation.set("TRUSTED_PROXIES", "10.0.0.0/8");
     Report::of(&installation).tells("trusted_proxies", "ok", &["x-forwarded-for"]);
+    for everybody in ["0.0.0.0/0", "10.0.0.1,::/0", "0.0.0.0/1,128.0.0.0/1"] {
+        installation.set("TRUSTED_PROXIES", everybody);
+        Report::of(&installation).tells("trusted_proxies", "warning", &["every address"]);
+    }
+    installation.set("SPA_URL", "http://app.example");
+    Report::of(&installation).tells("spa_url", "warning", &["not encrypted", "ROLLCALL_SPA_URL"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_a_failure() {
+    let mut installation = Installation::on_sqlite();
+    std::fs::write(installation.path("data"), "no folder").expect("no file");
+    Report::of(&installation).ends("failure").tells(
+        "data_folder",
+        "failure",
+        &["it is no folder", "ROLLCALL_DATA_DIR"],
+    );
+    std::fs::remove_file(installation.path("data")).expect("no file");
+    installation.set("DATABASE_URL", "sqlite:elsewhere/rollcall.sqlite");
+    Report::of(&installation).ends("failure").tells(
+        "database",
+        "failure",
+        &["there is no folder elsewhere", "Make the folder"],
+    );
+}
+
+#[test]
+fn a_database_that_was_taken_away_is_told() {
+    let installation = Installation::on_sqlite();
+    let process = installation.start();
+    let (file, away) = (
+        installation.path("data/rollcall.sqlite"),
+        installation.path("away.sqlite"),
+    );
+    std::fs::rename(&file, &away).expect("no database");
+    Report::of(&installation).ends("failure").tells(
+        "database",
+        "failure",
+        &["rollcall.sqlite is gone", "Put the file back"],
+    );
+    std::fs::rename(&away, &file).expect("no database");
+    Report::of(&installation).tells("database", "ok", &[]);
+    process.terminate();
+    process.wait();
+    std::fs::rename(&file, &away).expect("no database");
+    Report::of(&installation).tells("database", "warning", &["keys", "Put the file back"]);
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_file_that_is_no_database_of_ours_is_told() {
+    let installation = Installation::on_sqlite();
+    printed(&installation.run(&["migrate"]));
+    let file = installation.path("data/rollcall.sqlite");
+    std::fs::write(&file, "these are no pages of a database\n".repeat(100)).expect("no file");
+    Report::of(&installation).ends("failure").tells(
+        "database",
+        "failure",
+        &["not a database", "ROLLCALL_DATABASE_URL"],
+    );
+    std::fs::remove_file(&file).expect("no file");
+    let mut connection = installation.pool().get().expect("no connection");
+    connection
+        .batch_execute("CREATE TABLE bookmarks (url text)")
+        .expect("no table");
+    drop(connection);
+    Report::of(&installation).tells("schema", "warning", &["none of Rollcall", "that you mean"]);
+}
+
+/// Users on a server of their own, since users belong to no single database.
+#[test]
+fn users_without_the_rights_that_a_server_needs_are_failures() {
+    let Some(server) = postgres::start_private() else {
+        return;
+    };
+    let mut installation = Installation::on_database(server.create_database(None));
+    let owner = installation.settings()["database_url"].clone();
+    let execute = |sql: &str| {
+        let mut connection = PgConnection::establish(&owner).expect("no connection");
+        connection.batch_execute(sql).expect("a statement");
+    };
+    execute("CREATE ROLE reader LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    let mut url: url::Url = owner.parse().expect("a URL");
+    url.set_username("reader").expect("a name");
+    installation.set("DATABASE_URL", url.as_str());
+    Report::of(&installation).ends("failure").tells(
+        "schema",
+        "failure",
+        &["may not make tables", "rollcall migrate"],
+    );
+    installation.set("DATABASE_URL", &owner);
+    printed(&installation.run(&["migrate"]));
+    execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader");
+    installation.set("DATABASE_URL", url.as_str());
+    Report::of(&installation).ends("failure").tells(
+        "database",
+        "failure",
+        &[
+            "may not read and change",
+            "accounts",
+            "import_rows",
+            "Grant it SELECT, INSERT",
+        ],
+    );
+    execute("GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO reader");
+    Report::of(&installation).tells("database", "ok", &[]);
+    drop(installation);
+    drop(server);
 }
 
 /// An installation that sends from `hill.example` to this server, and asks this name server.

@@ -26,10 +26,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
 fn embedded(path: &str, config: &Config) -> Vec<Finding> {
     let file = Path::new(path);
     if !file.exists() {
-        return vec![
-            Check::Database.skipped(format!("{path}: the first start makes it")),
-            clock(None),
-        ];
+        return vec![absent(path, config), clock(None)];
     }
     let opened = state::require_usable(file).map_err(Error::unavailable);
     match opened.and_then(|()| inspection::open_file(path)) {
@@ -41,6 +38,38 @@ fn embedded(path: &str, config: &Config) -> Vec<Finding> {
         ],
         Err(error) => vec![away(path, &error), clock(None)],
     }
+}
+
+/// A database that is not there is yet to be made, or was taken away from what belongs to it.
+fn absent(path: &str, config: &Config) -> Finding {
+    let folder = Path::new(path)
+        .parent()
+        .filter(|it| !it.as_os_str().is_empty());
+    let is_made = folder.is_some_and(|folder| folder == config.data_dir);
+    let missing = folder.filter(|folder| !is_made && !folder.is_dir());
+    if Path::new(&format!("{path}-wal")).exists() {
+        return Check::Database.failure(
+            format!("{path} is gone, and its log {path}-wal is there: it was deleted or moved"),
+            "Put the file back beside it. A server that runs answers 503 until then, and a start would begin an empty \
+             database",
+        );
+    }
+    if let Some(folder) = missing {
+        return Check::Database.failure(
+            format!(
+                "{path} cannot be made: there is no folder {}",
+                folder.display()
+            ),
+            "Make the folder, or name another file in ROLLCALL_DATABASE_URL",
+        );
+    }
+    if state::keys_in_data_folder(config) {
+        return Check::Database.warning(
+            format!("{path} is not there, and the keys of an installation are: the next start makes an empty database"),
+            "Put the file back if there was one, from where it was moved or from a back-up",
+        );
+    }
+    Check::Database.skipped(format!("{path}: the first start makes it"))
 }
 
 fn away(what: &str, error: &Error) -> Finding {
@@ -94,7 +123,17 @@ fn writable(connection: &mut Connection) -> Result<Finding> {
             "Name the one that takes changes in ROLLCALL_DATABASE_URL",
         ));
     }
-    Ok(Check::Database.ok("it answers and takes changes"))
+    let closed = inspection::tables_not_to_change(connection)?;
+    if closed.is_empty() {
+        return Ok(Check::Database.ok("it answers and takes changes"));
+    }
+    Ok(Check::Database.failure(
+        format!(
+            "the user of ROLLCALL_DATABASE_URL may not read and change these tables: {}",
+            closed.join(", ")
+        ),
+        "Grant it SELECT, INSERT, UPDATE and DELETE on them, or name the user to whom they belong",
+    ))
 }
 
 fn schema(connection: &mut Connection) -> Result<Finding> {
@@ -106,15 +145,31 @@ fn schema(connection: &mut Connection) -> Result<Finding> {
                 "Do that; until then no server starts with this database (docs/operations.md)",
             ),
         },
-        SchemaVersion::Older => Check::Schema.warning(
-            "it is older than this version, or empty: the next start brings it up to date",
-            "Make a back-up; then start, or run `rollcall migrate`",
-        ),
+        SchemaVersion::Older => older(connection)?,
         SchemaVersion::Newer(migration) => Check::Schema.failure(
             format!("it is newer than this version, which does not know the migration {migration}"),
             "Start the version that applied it, or restore the back-up that was made before the upgrade",
         ),
     })
+}
+
+fn older(connection: &mut Connection) -> Result<Finding> {
+    if inspection::is_of_others(connection)? {
+        return Ok(Check::Schema.warning(
+            "it holds tables, and none of Rollcall: the next start makes ours beside them",
+            "See that it is the database that you mean (ROLLCALL_DATABASE_URL)",
+        ));
+    }
+    if !inspection::may_make_tables(connection)? {
+        return Ok(Check::Schema.failure(
+            "it is older than this version, or empty, and the user of ROLLCALL_DATABASE_URL may not make tables",
+            "Run `rollcall migrate` as the user to whom the database belongs, or grant CREATE on its schema",
+        ));
+    }
+    Ok(Check::Schema.warning(
+        "it is older than this version, or empty: the next start brings it up to date",
+        "Make a back-up; then start, or run `rollcall migrate`",
+    ))
 }
 
 fn pooler(connection: &mut Connection, pooling: Pooling) -> Result<Finding> {
@@ -150,7 +205,7 @@ fn sealed(connection: &mut Connection, config: &Config) -> Result<Finding> {
     }
     let values = lost
         .iter()
-        .map(|by| format!("{} {} by {}", by.count, by.what, by.key));
+        .map(|by| format!("{} by {}", by.counted(), by.key));
     let values: Vec<String> = values.collect();
     Ok(check.failure(
         format!("the keys are gone that have sealed {}", values.join(", ")),

@@ -11,7 +11,7 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::state::{self, KeyFiles};
 
 pub fn check(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![private_files(config)];
+    let mut findings = vec![data_folder(config), private_files(config)];
     match state::key_files(config) {
         Ok(files) => findings.extend(keys(config, &files)),
         Err(error) => findings.push(Check::SigningKey.failure(
@@ -21,6 +21,23 @@ pub fn check(config: &Config) -> Vec<Finding> {
     }
     findings.push(disk(config));
     findings
+}
+
+fn data_folder(config: &Config) -> Finding {
+    let folder = config.data_dir.display();
+    if !config.is_embedded() && config.mail_leaves() {
+        return Check::DataFolder.skipped("nothing is kept in it");
+    }
+    match state::require_writable_folder(&config.data_dir) {
+        Ok(()) if config.data_dir.exists() => {
+            Check::DataFolder.ok(format!("{folder} can be written"))
+        }
+        Ok(()) => Check::DataFolder.ok(format!("{folder}: the first start makes it")),
+        Err(error) => Check::DataFolder.failure(
+            format!("{folder} cannot be used ({error})"),
+            "Name a folder in ROLLCALL_DATA_DIR that whoever runs the server may make and write",
+        ),
+    }
 }
 
 fn private_files(config: &Config) -> Finding {
@@ -47,25 +64,25 @@ fn keys(config: &Config, files: &KeyFiles) -> [Finding; 2] {
     let signing = SigningKeys::load(&files.signing, false, "").map(|keys| {
         let ids = keys.ids();
         let first = ids.first().copied().unwrap_or_default();
-        format!(
-            "{first} signs, of {} keys in {}",
-            ids.len(),
-            files.signing.display()
-        )
+        format!("{first} signs; {}", counted(ids.len(), &files.signing))
     });
     let sealing = SealingKeys::load(&files.sealing, false).map(|keys| {
         let ids = keys.ids();
         let first = ids.first().map(ToString::to_string).unwrap_or_default();
-        format!(
-            "{first} seals, of {} keys in {}",
-            ids.len(),
-            files.sealing.display()
-        )
+        format!("{first} seals; {}", counted(ids.len(), &files.sealing))
     });
     [
         key(config, (Check::SigningKey, &files.signing), signing),
         key(config, (Check::SealingKey, &files.sealing), sealing),
     ]
+}
+
+fn counted(keys: usize, file: &Path) -> String {
+    let file = file.display();
+    match keys {
+        1 => format!("it is the only key in {file}"),
+        keys => format!("there are {keys} keys in {file}"),
+    }
 }
 
 fn key(

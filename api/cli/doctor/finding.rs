@@ -24,6 +24,7 @@ string_enum! {
         PublicUrl = "public_url",
         AppUrl = "spa_url",
         Proxies = "trusted_proxies",
+        DataFolder = "data_folder",
         PrivateFiles = "private_files",
         SigningKey = "signing_key",
         SealingKey = "sealing_key",

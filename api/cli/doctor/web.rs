@@ -45,10 +45,23 @@ fn app_url(config: &Config) -> Finding {
             "Set ROLLCALL_SPA_URL to the URL of the app",
         );
     }
+    if url.scheme() == "http" && !is_of_this_machine(url) {
+        return Check::AppUrl.warning(
+            format!("{url} is not encrypted: the links of mails, which sign in or set passwords, can be read on their way"),
+            "Serve the app by https, and write https in ROLLCALL_SPA_URL",
+        );
+    }
     Check::AppUrl.ok(format!("links lead to the app at {url}"))
 }
 
 fn proxies(config: &Config) -> Finding {
+    if config.trusted_proxies.are_everybody() {
+        return Check::Proxies.warning(
+            "every address is trusted as a proxy: whoever sends a request can name any other client, and gets past \
+             the limits or uses up those of others",
+            "Name only the addresses of the proxy in ROLLCALL_TRUSTED_PROXIES (docs/limits.md)",
+        );
+    }
     if !config.trusted_proxies.is_empty() {
         let header = config.proxy_header.name();
         return Check::Proxies.ok(format!(

@@ -32,6 +32,13 @@ impl TrustedProxies {
         self.0.is_empty()
     }
 
+    /// Whether every address of a family is one of theirs: then anybody is believed.
+    pub fn are_everybody(&self) -> bool {
+        IpNet::aggregate(&self.0)
+            .iter()
+            .any(|network| network.prefix_len() == 0)
+    }
+
     /// Whether this address is one of theirs.
     pub fn include(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
