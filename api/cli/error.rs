@@ -12,7 +12,10 @@ pub enum CommandError {
     #[error("{0}")]
     Config(#[from] ConfigError),
     #[error("cannot start: {0}")]
-    Start(#[from] StartError),
+    Start(#[source] StartError),
+    /// What a command works with cannot be had.
+    #[error("{0}")]
+    Installation(#[from] StartError),
     #[error("{0}")]
     Key(#[from] KeyError),
     #[error("{0}")]
@@ -48,6 +51,14 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// Of a server: what keeps it from starting.
+    pub(super) fn of_start(self) -> Self {
+        match self {
+            Self::Installation(error) => Self::Start(error),
+            other => other,
+        }
+    }
+
     pub(super) fn file(what: impl std::fmt::Display, source: std::io::Error) -> Self {
         Self::File {
             what: what.to_string(),

@@ -7,13 +7,16 @@ use clap::{Args, Subcommand};
 
 use super::error::CommandError;
 use super::output::print;
-use super::start::open_state;
+use super::start::{self, open_existing};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::key_ring::{Change, KeyKind, KeyRing, WrittenKey};
 use crate::domain::timestamp::Timestamp;
-use crate::services::resealing;
-use crate::state::{State, key_files};
+use crate::error::{Code, Error};
+use crate::services::resealing::{self, SealedBy};
+use crate::state::{self, State, key_files};
+use crate::store::migrations::{self, SchemaVersion};
+use crate::store::{Connection, inspection};
 
 #[derive(Subcommand)]
 pub enum KeysCommand {
@@ -26,7 +29,7 @@ pub enum KeysCommand {
     },
     /// Have a key sign or seal from now on. The others go on verifying or opening.
     Promote(KeyArguments),
-    /// Seal with the first key, beside servers that run, what others have sealed.
+    /// Seal with the first key, beside servers that run, what others have sealed. Start every server again before.
     Reseal,
     /// Take a key out that is not used any more.
     Retire(KeyArguments),
@@ -59,10 +62,10 @@ impl KeyArguments {
 /// Where a file of keys cannot be read or written, or a step comes too soon.
 pub fn run(command: &KeysCommand) -> Result<(), CommandError> {
     match command {
-        KeysCommand::List => list(&open_state()?),
+        KeysCommand::List => list(),
         KeysCommand::Add { kind } => add(*kind),
         KeysCommand::Promote(arguments) => promote(arguments),
-        KeysCommand::Reseal => reseal(&open_state()?),
+        KeysCommand::Reseal => reseal(&open_existing()?),
         KeysCommand::Retire(arguments) => retire(arguments),
     }
 }
@@ -75,29 +78,58 @@ fn file(kind: KeyKind, config: &Config) -> Result<PathBuf, CommandError> {
     })
 }
 
-fn list(state: &State) -> Result<(), CommandError> {
-    let config = &state.services.config;
-    let sealed = resealing::count(&mut *state.services.pool.get()?)?;
-    let mut told = String::new();
+/// Prints the keys, and then what each has sealed. It makes and changes nothing.
+fn list() -> Result<(), CommandError> {
+    let config = start::settings()?;
+    state::require_keys_of_database(&config, &key_files(&config)?)?;
+    let mut known = Vec::new();
     for kind in KeyKind::ALL {
-        for (place, key) in KeyRing::read(*kind, &file(*kind, config)?)?
-            .keys()
-            .iter()
-            .enumerate()
-        {
-            told += &format!("{kind} {} {}{}\n", key.id, role(*kind, place), notes(key));
+        let ring = KeyRing::read(*kind, &file(*kind, &config)?).map_err(|error| {
+            if start::is_new(&config) {
+                start::none_yet(&config)
+            } else {
+                error.into()
+            }
+        })?;
+        for (place, key) in ring.keys().iter().enumerate() {
+            let (role, notes) = (role(*kind, place), notes(key));
+            print(&format!("{kind} {} {role}{notes}\n", key.id))?;
+            known.push(key.id.clone());
         }
     }
-    let known = state.services.sealing.ids();
-    for by in &sealed {
-        let is_lost = if known.contains(&by.key) {
+    let lines = sealed(&config)?.into_iter().map(|by| {
+        let key = by.key.to_string();
+        let is_lost = if known.contains(&key) {
             ""
         } else {
             ", which nothing opens: its key is not in the file"
         };
-        told += &format!("{} has sealed {} {}{is_lost}\n", by.key, by.count, by.what);
+        format!("{key} has sealed {}{is_lost}\n", by.counted())
+    });
+    print(&lines.collect::<String>())
+}
+
+/// What each key has sealed in the database, which is only read; nothing where there is none yet.
+fn sealed(config: &Config) -> Result<Vec<SealedBy>, CommandError> {
+    if start::is_new(config) {
+        return Ok(Vec::new());
     }
-    print(&told)
+    let counted = inspection::open(&config.database_url, config.prepared_statements)
+        .and_then(|mut connection| count(&mut connection));
+    counted.map_err(|error| {
+        let what = "what the keys have sealed could not be counted in the database";
+        CommandError::Usage(format!("{what}: {error}"))
+    })
+}
+
+fn count(connection: &mut Connection) -> crate::error::Result<Vec<SealedBy>> {
+    match migrations::version(connection)? {
+        SchemaVersion::Current => resealing::count(connection),
+        SchemaVersion::Older | SchemaVersion::Newer(_) => {
+            let detail = "its schema is not that of this version: `rollcall doctor` tells more";
+            Err(Error::refused(Code::Unavailable, detail))
+        }
+    }
 }
 
 fn role(kind: KeyKind, place: usize) -> &'static str {
@@ -138,7 +170,10 @@ fn promote(arguments: &KeyArguments) -> Result<(), CommandError> {
     })?;
     let then = match kind {
         KeyKind::Signing => "A quarter of an hour later the one before can be retired.",
-        KeyKind::Sealing => "Then: rollcall keys reseal",
+        KeyKind::Sealing => {
+            "One that was not started again goes on sealing with the key before. When all of them were: rollcall \
+             keys reseal"
+        }
     };
     print(&format!(
         "{id} is the first {kind} key of {}. {NEXT_START} {then}\n",
@@ -168,25 +203,36 @@ fn retire(arguments: &KeyArguments) -> Result<(), CommandError> {
         ring.retire(id, arguments.change())?;
         match kind {
             KeyKind::Signing => Ok(()),
-            KeyKind::Sealing => require_nothing_sealed_with(id, &open_state()?),
+            KeyKind::Sealing => require_nothing_sealed_with(id, &config),
         }
     })?;
+    let warning = if arguments.now { still_used(kind) } else { "" };
     print(&format!(
-        "Took the {kind} key {id} out of {}. {NEXT_START}\n",
+        "Took the {kind} key {id} out of {}. {NEXT_START}{warning}\n",
         file.display()
     ))
 }
 
-fn require_nothing_sealed_with(id: &str, state: &State) -> Result<(), CommandError> {
-    let mut sealed = resealing::count(&mut *state.services.pool.get()?)?;
+/// Whoever does not wait has to know who may still use the key.
+const fn still_used(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Signing => {
+            " One that was not started again since the promotion still signs with it, and the others refuse its tokens."
+        }
+        KeyKind::Sealing => {
+            " One that was not started again since the promotion still seals with it, and nothing will open that: \
+             start all of them again now, and look whether `rollcall keys list` names the key."
+        }
+    }
+}
+
+fn require_nothing_sealed_with(id: &str, config: &Config) -> Result<(), CommandError> {
+    let mut sealed = sealed(config)?;
     sealed.retain(|by| by.key.to_string() == id);
     if sealed.is_empty() {
         return Ok(());
     }
-    let values: Vec<String> = sealed
-        .iter()
-        .map(|by| format!("{} {}", by.count, by.what))
-        .collect();
+    let values: Vec<String> = sealed.iter().map(SealedBy::counted).collect();
     Err(CommandError::Usage(format!(
         "{id} stays: it has sealed {}. `rollcall keys reseal` seals mails and rows anew; responses are kept for a \
          day, and then gone",

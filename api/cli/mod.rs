@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 
 pub use self::output::tell;
 use self::output::{print, print_or_write};
-use self::start::{open, open_state};
+use self::start::{open, open_existing, open_state};
 use crate::app::{self, Running};
 use crate::config::Config;
 use crate::error::Error;
@@ -97,12 +97,12 @@ pub fn run(arguments: Arguments) -> Result<(), CommandError> {
         Command::Config(arguments) => config::run(&arguments),
         Command::Health => health::run(&Config::load()?),
         Command::Doctor(arguments) => doctor::run(&arguments),
-        Command::Import(arguments) => import::run(&arguments, &open_state()?),
-        Command::Backup(arguments) => backup::run(&arguments, &open_state()?),
+        Command::Import(arguments) => import::run(&arguments, &open_existing()?),
+        Command::Backup(arguments) => backup::run(&arguments, &open_existing()?),
         Command::Database(command) => database::run(&command),
         Command::Keys(command) => keys::run(&command),
         Command::Mail(command) => mail::run(&command, &Config::load()?),
-        Command::Operator(command) => operator::run(command, &open_state()?),
+        Command::Operator(command) => operator::run(command),
     }
 }
 
@@ -113,7 +113,7 @@ fn serve() -> Result<(), CommandError> {
     let listener = app::bind(&config)?;
     let address = listener.local_addr().map_err(Error::internal)?;
     tracing::info!(%address, documentation = %format!("http://{address}/docs"), "listening");
-    let state = open(config)?;
+    let state = open(config).map_err(CommandError::of_start)?;
     for migration in state.migrations.iter() {
         tracing::info!(migration, "migration applied");
     }

@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use super::error::CommandError;
 use super::output::print;
+use super::start::{open_existing, open_state};
 use crate::crypto::password_hash::{self, HashMemory};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::password::Password;
@@ -40,11 +41,13 @@ pub enum OperatorCommand {
 ///
 /// # Errors
 /// Where a value breaks a rule, or an address is no operator's.
-pub fn run(command: OperatorCommand, state: &State) -> Result<(), CommandError> {
+pub fn run(command: OperatorCommand) -> Result<(), CommandError> {
     match command {
-        OperatorCommand::Create { email, username } => create(&email, username.as_deref(), state),
-        OperatorCommand::Revoke { email } => revoke(&email, state),
-        OperatorCommand::List => list(state),
+        OperatorCommand::Create { email, username } => {
+            create(&email, username.as_deref(), &open_state()?)
+        }
+        OperatorCommand::Revoke { email } => revoke(&email, &open_existing()?),
+        OperatorCommand::List => list(&open_existing()?),
     }
 }
 

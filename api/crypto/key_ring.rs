@@ -74,8 +74,7 @@ pub enum RingError {
     #[error("{id} is the key that is used: promote another one, then retire it")]
     InUse { id: String },
     #[error(
-        "{id} was added {}. {} Promote it {}, when every server has been started again since; or now (--now), where \
-         nothing is to be waited for", at(*.added_at), why_to_promote_later(*.kind), from(*.until)
+        "{id} was added {}. {} {}", at(*.added_at), why_to_promote_later(*.kind), when_to("Promote", *.until)
     )]
     NotKnownYet {
         kind: KeyKind,
@@ -84,9 +83,8 @@ pub enum RingError {
         until: Option<Timestamp>,
     },
     #[error(
-        "{id} has been used until the first key was promoted {}. {} Retire it {}, when every server has been started \
-         again since; or now (--now), where nothing is to be waited for",
-        at(*.promoted_at), why_to_retire_later(*.kind), from(*.until)
+        "{id} has been used until the first key was promoted {}. {} {}",
+        at(*.promoted_at), why_to_retire_later(*.kind), when_to("Retire", *.until)
     )]
     StillUsed {
         kind: KeyKind,
@@ -120,13 +118,22 @@ const fn why_to_retire_later(kind: KeyKind) -> &'static str {
 
 fn at(time: Option<Timestamp>) -> String {
     time.map_or_else(
-        || "at a time that is not noted".to_owned(),
+        || "at a time that is not noted, as it was done by hand".to_owned(),
         |time| format!("at {time}"),
     )
 }
 
-fn from(time: Option<Timestamp>) -> String {
-    time.map_or_else(|| "later".to_owned(), |time| format!("from {time} on"))
+/// What to do, and when. Where no time is noted, none ever comes.
+fn when_to(step: &str, until: Option<Timestamp>) -> String {
+    match until {
+        Some(time) => format!(
+            "{step} it from {time} on, when every server has been started again since; or now (--now), where nothing \
+             is to be waited for"
+        ),
+        None => format!(
+            "{step} it with --now, when that is long enough ago and every server has been started again since"
+        ),
+    }
 }
 
 /// How long others may keep the public keys (`Cache-Control` of `/.well-known/jwks.json`).
@@ -386,7 +393,7 @@ mod tests {
         let waits = waiting(day());
         let told = ring.promote(&new, waits).unwrap_err().to_string();
         assert!(
-            told.contains("not noted") && told.contains("--now"),
+            told.contains("by hand") && told.contains("Promote it with --now, when"),
             "{told}"
         );
         let at_once = Change {

@@ -190,6 +190,9 @@ fn an_import_without_its_organization_or_its_file_says_so() {
         "none",
     ];
     let told = refused(&installation.run(&arguments));
+    assert!(told.contains("no installation here yet"), "{told}");
+    printed(&installation.run(&["migrate"]));
+    let told = refused(&installation.run(&arguments));
     assert!(
         told.contains("there is none with the slug \"none\""),
         "{told}"
@@ -372,7 +375,7 @@ fn a_database_that_is_not_there_is_told_within_seconds() {
         installation.set(name, installation.path("data").join(file).display());
     }
     let told = refused(&installation.run(&["migrate"]));
-    let is_answer = |line: &&str| line.starts_with("rollcall: cannot start: the database: ");
+    let is_answer = |line: &&str| line.starts_with("rollcall: the database: ");
     let answer = told.lines().find(is_answer).unwrap_or_default();
     assert!(answer.contains("Connection refused"), "{told}");
     assert!(!told.contains("hunter2"), "{told}");

@@ -160,7 +160,11 @@ fn a_sealing_key_goes_when_nothing_is_sealed_with_it_any_more() {
             create_group(&added, &school).await;
             import(&added, &school, "old").await
         });
-        printed(&installation.run(&["keys", "promote", "sealing", &new, "--now"]));
+        let told = printed(&installation.run(&["keys", "promote", "sealing", &new, "--now"]));
+        assert!(
+            told.contains("goes on sealing with the key before"),
+            "{told}"
+        );
 
         // One server has taken the step, another one not yet: each reads what the other has sealed.
         let promoted = installation.start();
@@ -202,7 +206,8 @@ fn a_sealing_key_goes_when_nothing_is_sealed_with_it_any_more() {
             told.contains("when every server has been started again"),
             "{told}"
         );
-        printed(&installation.run(&retire));
+        let told = printed(&installation.run(&retire));
+        assert!(told.contains("still seals with it"), "{told}");
         promoted.terminate();
         promoted.wait();
 
@@ -225,7 +230,7 @@ fn what_was_sealed_with_a_key_that_is_gone_is_told() {
     both(|installation| {
         let process = installation.start();
         let school = block_on(process.school("Hill Road School"));
-        block_on(import(&process, &school, "old"));
+        let of_old = block_on(import(&process, &school, "old"));
         process.terminate();
         process.wait();
         let old = keys(&installation, "sealing").pop().expect("no key");
@@ -252,6 +257,66 @@ fn what_was_sealed_with_a_key_that_is_gone_is_told() {
         let told = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(1), "{told}");
         assert!(told.contains("failure  sealed_values"), "{told}");
+
+        // The list is refused as a whole: nobody gets a part of it.
+        let process = installation.start();
+        let list = school.path(&format!("/imports/{of_old}/userlist.csv"));
+        let refused = block_on(process.get(&list, &school.token));
+        refused.expect_problem(500, "internal");
+        let log = process.log();
+        assert!(
+            log.contains(&old) && log.contains("not among ours"),
+            "{log}"
+        );
+    });
+}
+
+#[test]
+fn what_only_looks_makes_nothing() {
+    let installation = Installation::on_sqlite();
+    for command in [
+        &["keys", "list"][..],
+        &["keys", "reseal"],
+        &["keys", "add", "sealing"],
+        &["keys", "retire", "sealing", "0", "--now"],
+        &["operator", "list"],
+        &["operator", "revoke", "--email", "jane@x.org"],
+        &["backup", "--output", "x"],
+    ] {
+        let told = refused(&installation.run(command));
+        assert!(!told.contains("cannot start"), "{command:?}: {told}");
+        assert!(told.contains("data"), "{command:?}: {told}");
+        assert!(!installation.path("data").exists(), "{command:?}");
+    }
+}
+
+#[test]
+fn keys_are_listed_where_the_database_cannot_be_asked() {
+    both(|mut installation| {
+        printed(&installation.run(&["migrate"]));
+        let [signing, sealing] = ["signing", "sealing"].map(|kind| keys(&installation, kind));
+        let settings = installation.settings();
+        for (name, variable) in [
+            ("signing.pem", "SIGNING_KEY_FILE"),
+            ("sealing.key", "SEALING_KEY_FILE"),
+        ] {
+            let file = installation.path("data").join(name);
+            if !settings.contains_key(&variable.to_lowercase()) {
+                installation.set(variable, file.display());
+            }
+        }
+        installation.set("DATABASE_URL", "postgres://rollcall@127.0.0.1:1/rollcall");
+        let output = installation.run(&["keys", "list"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let listed = String::from_utf8_lossy(&output.stdout);
+        for id in signing.iter().chain(&sealing) {
+            assert!(listed.contains(id), "{listed}");
+        }
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            told.contains("could not be counted") && told.contains("Connection refused"),
+            "{told}"
+        );
     });
 }
 

@@ -29,7 +29,7 @@ fn a_pooler_that_mixes_up_statements_is_refused_with_what_to_do() {
         let told = refused(&installation.run(&[command]));
         let last = told.lines().last().unwrap_or_default();
         for words in [
-            "rollcall: cannot start: the database: the pooler in front of it mixes up prepared statements",
+            "the database: the pooler in front of it mixes up prepared statements",
             "version 1.21",
             "ROLLCALL_DATABASE_PREPARED_STATEMENTS=unnamed",
         ] {
