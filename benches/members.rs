@@ -20,24 +20,20 @@ use std::time::{Duration, Instant};
 use diesel::connection::{Connection as _, InstrumentationEvent, SimpleConnection as _};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use rollcall::clock::new_id;
-use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::email_domain::EmailDomain;
 use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
 use rollcall::domain::members::{Direction, MemberKey, MemberOrder, MemberPosition, MemberSort};
-use rollcall::domain::organization::{AccountType, GroupRole, JoinedVia, MembershipStatus, Role};
-use rollcall::domain::search_key::{SearchWords, name_key, search_key};
+use rollcall::domain::organization::{AccountType, GroupRole, MembershipStatus, Role};
+use rollcall::domain::search_key::SearchWords;
 use rollcall::domain::timestamp::Timestamp;
-use rollcall::domain::username::Username;
 use rollcall::services::authorization::ListMembers;
 use rollcall::services::members;
 use rollcall::store::accounts::{self, Account};
-use rollcall::store::groups::{self, Group};
 use rollcall::store::member_list::{self, MemberFilter, MemberPage};
-use rollcall::store::memberships::{self, Membership, Terms};
+use rollcall::store::memberships::{self, Membership};
 use rollcall::store::{Connection, group_members, transaction};
 
-use support::{Bench, median, processor_time};
+use support::{Bench, crowd, median, processor_time};
 
 const PAGE: i64 = 50;
 const REQUESTS: usize = 7;
@@ -637,12 +633,8 @@ fn person(number: usize, size: usize, (bench, random): (&Bench, &mut fastrand::R
     } else {
         format!("{first} {last}")
     };
-    let email = EmailAddress::parse(&format!("p{number}@{domain}")).unwrap();
-    let mut account = Account::new(
-        email,
-        Username::parse(&name).unwrap(),
-        moment(number, bench),
-    );
+    let email = format!("p{number}@{domain}");
+    let mut account = crowd::person(&email, &name, moment(number, bench));
     if random.usize(0..10) == 0 {
         account.last_active_at = moment(random.usize(0..size), bench);
     }
@@ -654,14 +646,7 @@ fn person(number: usize, size: usize, (bench, random): (&Bench, &mut fastrand::R
 }
 
 fn membership(number: usize, account: &Account, bench: &Bench) -> Membership {
-    let terms = Terms {
-        organization: bench.organization.id,
-        account_type: AccountType::Student,
-        role: Role::Member,
-        joined_via: JoinedVia::CsvImport,
-        joined_at: moment(0, bench),
-    };
-    let mut membership = Membership::new(account, &terms);
+    let mut membership = crowd::student(bench.organization.id, account);
     if number.is_multiple_of(20) {
         membership.account_type = AccountType::Teacher;
     }
@@ -675,18 +660,12 @@ fn membership(number: usize, account: &Account, bench: &Bench) -> Membership {
 }
 
 fn group(connection: &mut Connection, organization: OrganizationId, members: usize) -> GroupId {
-    let name = format!("{members} people");
-    let group = Group {
-        id: new_id::<GroupId>(),
-        organization_id: organization,
-        name_key: name_key(&name),
-        search_key: search_key(&name),
-        name,
-        description: None,
-        created_at: rollcall::clock::Clock::system().now(),
-    };
-    assert!(groups::insert(connection, &group).unwrap());
-    group.id
+    let now = rollcall::clock::Clock::system().now();
+    crowd::insert_group(
+        connection,
+        (organization, now),
+        &format!("{members} people"),
+    )
 }
 
 fn moment(number: usize, bench: &Bench) -> Timestamp {

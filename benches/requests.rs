@@ -27,19 +27,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diesel::prelude::*;
 use rollcall::clock::new_id;
-use rollcall::domain::email_address::EmailAddress;
-use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
-use rollcall::domain::organization::{AccountType, GroupRole, JoinedVia, Role};
-use rollcall::domain::search_key::{name_key, search_key};
-use rollcall::domain::username::Username;
-use rollcall::store::accounts::{self, Account};
-use rollcall::store::groups::{self, Group};
-use rollcall::store::memberships::{self, Membership, Terms};
-use rollcall::store::{Connection, group_members, transaction};
+use rollcall::domain::ids::{AccountId, OrganizationId};
+use rollcall::store::Connection;
+use rollcall::store::accounts::Account;
+use rollcall::store::memberships::Membership;
 use serde_json::{Value, json};
 
 use load::{Figures, Requests, Server, read_answer};
-use support::Bench;
+use support::{Bench, crowd};
 
 const CONNECTIONS: usize = 16;
 const MEMBERS: usize = 10_000;
@@ -220,16 +215,13 @@ fn populate(bench: &Bench, organization: OrganizationId) {
         let people: Vec<Account> = numbers.map(|number| person(number, bench)).collect();
         let members: Vec<Membership> = people
             .iter()
-            .map(|account| membership(organization, account))
+            .map(|account| crowd::student(organization, account))
             .collect();
-        transaction(&mut connection, |connection| {
-            accounts::insert_new(connection, &people)?;
-            memberships::insert_all(connection, &members)?;
-            let ids: Vec<AccountId> = people.iter().map(|person| person.id).collect();
-            let group = group(connection, organization, first);
-            group_members::insert(connection, (organization, group), &ids, GroupRole::Member)
-        })
-        .unwrap();
+        crowd::insert_people(&mut connection, &people, &members);
+        let place = (organization, bench.state.services.clock.now());
+        let group = crowd::insert_group(&mut connection, place, &format!("Group {first}"));
+        let ids: Vec<AccountId> = people.iter().map(|person| person.id).collect();
+        crowd::add_to_group(&mut connection, (organization, group), &ids);
     }
     let analyze = diesel::sql_query(match &**connection {
         Connection::Sqlite(_) => "ANALYZE",
@@ -239,36 +231,9 @@ fn populate(bench: &Bench, organization: OrganizationId) {
 }
 
 fn person(number: usize, bench: &Bench) -> Account {
-    let email = EmailAddress::parse(&format!("pupil{number}@load.example")).unwrap();
-    let username = Username::parse(&format!("Pupil {number}")).unwrap();
+    let email = format!("pupil{number}@load.example");
     let now = bench.state.services.clock.now();
-    Account::new(email, username, now)
-}
-
-fn membership(organization: OrganizationId, account: &Account) -> Membership {
-    let terms = Terms {
-        organization,
-        account_type: AccountType::Student,
-        role: Role::Member,
-        joined_via: JoinedVia::CsvImport,
-        joined_at: account.created_at,
-    };
-    Membership::new(account, &terms)
-}
-
-fn group(connection: &mut Connection, organization: OrganizationId, number: usize) -> GroupId {
-    let name = format!("Group {number}");
-    let group = Group {
-        id: new_id(),
-        organization_id: organization,
-        name_key: name_key(&name),
-        search_key: search_key(&name),
-        name,
-        description: None,
-        created_at: rollcall::clock::Clock::system().now(),
-    };
-    assert!(groups::insert(connection, &group).unwrap());
-    group.id
+    crowd::person(&email, &format!("Pupil {number}"), now)
 }
 
 /// The process that all processes of the database descend from.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
+#[path = "../../tests/support/crowd.rs"]
+pub mod crowd;
 #[path = "../../tests/support/postgres.rs"]
 pub mod postgres;
 #[path = "../../tests/support/settings.rs"]

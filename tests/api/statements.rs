@@ -1,20 +1,19 @@
-//! An operation that reads takes as many statements for a large organization as for a small one.
+//! An operation takes as many statements for a large organization as for a small one.
+
+mod changes;
 
 use std::collections::BTreeMap;
 
-use reqwest::Method;
-use rollcall::domain::email_address::EmailAddress;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder};
 use rollcall::domain::ids::{AccountId, OrganizationId};
-use rollcall::domain::organization::{AccountType, GroupRole, JoinedVia, Role};
-use rollcall::domain::username::Username;
-use rollcall::store::accounts::{self, Account};
-use rollcall::store::memberships::{self, Membership, Terms};
-use rollcall::store::{group_members, transaction};
-use serde_json::json;
+use rollcall::store::accounts::Account;
+use rollcall::store::memberships::Membership;
+use serde_json::{Value, json};
 
 use crate::support::operations::{Ids, Operation, one_of_everything, operations};
-use crate::support::people::{Organization, send};
-use crate::support::{App, both_databases, invariants};
+use crate::support::people::{Organization, Person, seats_in_total, send, text};
+use crate::support::{App, both_databases, crowd, invariants};
 
 /// More than a page of each list.
 const FEW: usize = 60;
@@ -28,11 +27,11 @@ both_databases!(
     |app| {
         let school = app.school().await;
         let ids = one_of_everything(&school).await;
-        grow(app, &school, (&ids, 0..FEW)).await;
+        grow(app, &school, (&ids["group_id"], 0..FEW)).await;
         let few = statements(app, &school, &ids).await;
         assert!(few.len() > 20, "{few:?}");
         assert!(few.values().all(|count| (1..=8).contains(count)), "{few:?}");
-        grow(app, &school, (&ids, FEW..MANY)).await;
+        grow(app, &school, (&ids["group_id"], FEW..MANY)).await;
         assert_eq!(statements(app, &school, &ids).await, few);
     }
 );
@@ -74,37 +73,26 @@ async fn fewest(
 async fn grow(
     app: &App,
     school: &Organization<'_>,
-    (ids, numbers): (&Ids, std::ops::Range<usize>),
+    (group, numbers): (&str, std::ops::Range<usize>),
 ) {
     let organization: OrganizationId = school.id.parse().unwrap();
-    let group = ids["group_id"].parse().unwrap();
-    let people: Vec<Account> = numbers.clone().map(|number| person(app, number)).collect();
+    let person = |number| person((app, school), number);
+    let people: Vec<Account> = numbers.clone().map(person).collect();
     let members: Vec<Membership> = people
         .iter()
-        .map(|account| membership(organization, account))
+        .map(|account| crowd::student(organization, account))
         .collect();
     let accounts: Vec<AccountId> = people.iter().map(|account| account.id).collect();
     let connection = &mut **invariants::connect(&app.state.services.pool);
-    for ((people, members), accounts) in people
-        .chunks(500)
-        .zip(members.chunks(500))
-        .zip(accounts.chunks(500))
-    {
-        transaction(connection, |connection| {
-            accounts::insert_new(connection, people)?;
-            memberships::insert_all(connection, members)?;
-            group_members::insert(
-                connection,
-                (organization, group),
-                accounts,
-                GroupRole::Member,
-            )
-        })
-        .unwrap();
-    }
+    crowd::insert_people(connection, &people, &members);
+    crowd::add_to_group(
+        connection,
+        (organization, group.parse().unwrap()),
+        &accounts,
+    );
     let emails: Vec<String> = numbers
         .take(500)
-        .map(|number| format!("invited{number}@x.example"))
+        .map(|number| format!("invited{number}@{}", domain(school)))
         .collect();
     let invite = json!({ "emails": emails, "account_type": "student" });
     let invited = school
@@ -114,19 +102,14 @@ async fn grow(
     invited.expect_status(200);
 }
 
-fn person(app: &App, number: usize) -> Account {
-    let email = EmailAddress::parse(&format!("pupil{number}@x.example")).unwrap();
-    let username = Username::parse(&format!("Pupil {number}")).unwrap();
-    Account::new(email, username, app.now())
+/// A domain of its own for each school.
+fn domain(school: &Organization<'_>) -> String {
+    format!("{}.example", school.slug)
 }
 
-fn membership(organization: OrganizationId, account: &Account) -> Membership {
-    let terms = Terms {
-        organization,
-        account_type: AccountType::Student,
-        role: Role::Member,
-        joined_via: JoinedVia::CsvImport,
-        joined_at: account.created_at,
-    };
-    Membership::new(account, &terms)
+fn person((app, school): (&App, &Organization<'_>), number: usize) -> Account {
+    let email = format!("pupil{number}@{}", domain(school));
+    let mut account = crowd::person(&email, &format!("Pupil {number}"), app.now());
+    account.managed_by_organization_id = school.id.parse().ok();
+    account
 }

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod collector;
 pub mod command;
 pub mod contract;
+pub mod crowd;
 pub mod database;
 pub mod dns;
 pub mod import_file;

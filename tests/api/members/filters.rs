@@ -4,22 +4,18 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use rollcall::clock::new_id;
-use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::email_domain::EmailDomain;
 use rollcall::domain::ids::{AccountId, GroupId, OrganizationId};
 use rollcall::domain::members::{Direction, MemberKey, MemberOrder, MemberSort};
-use rollcall::domain::organization::{AccountType, GroupRole, JoinedVia, MembershipStatus, Role};
-use rollcall::domain::search_key::{SearchWords, name_key, search_key};
+use rollcall::domain::organization::{AccountType, GroupRole, MembershipStatus, Role};
+use rollcall::domain::search_key::SearchWords;
 use rollcall::domain::timestamp::Timestamp;
-use rollcall::domain::username::Username;
-use rollcall::store::accounts::{self, Account};
-use rollcall::store::groups::{self, Group};
+use rollcall::store::accounts::Account;
 use rollcall::store::member_list::{self, MemberFilter, MemberPage, MemberRow};
-use rollcall::store::memberships::{self, Membership, Terms};
+use rollcall::store::memberships::Membership;
 use rollcall::store::{Connection, group_members};
 
-use crate::support::{App, both_databases, invariants};
+use crate::support::{App, both_databases, crowd, invariants};
 
 /// More than are looked at first, and more than are few.
 const MEMBERS: usize = 8_000;
@@ -54,9 +50,9 @@ fn person(number: usize, began: Timestamp, organization: OrganizationId) -> Acco
     let family = ["Aalto", "Berg", "Cruz", "Dahl", "李小龙"][number % 5];
     let when = if number < 4_800 { "Main" } else { "Late" };
     let domain = if number % 700 == 9 { "rare" } else { "crowd" };
-    let name = Username::parse(&format!("{family} {when} {number:04}")).unwrap();
-    let email = EmailAddress::parse(&format!("p{number}@{domain}.example")).unwrap();
-    let mut account = Account::new(email, name, second(began, number));
+    let name = format!("{family} {when} {number:04}");
+    let email = format!("p{number}@{domain}.example");
+    let mut account = crowd::person(&email, &name, second(began, number));
     account.managed_by_organization_id = (number % 900 != 5).then_some(organization);
     account.email_verified_at = (number % 40 == 11).then_some(began);
     if number % 8 == 3 {
@@ -69,8 +65,8 @@ fn second(began: Timestamp, number: usize) -> Timestamp {
     began.plus(Duration::from_secs(u64::try_from(number).unwrap()))
 }
 
-fn membership(number: usize, account: &Account, terms: &Terms) -> Membership {
-    let mut membership = Membership::new(account, terms);
+fn membership(number: usize, account: &Account, organization: OrganizationId) -> Membership {
+    let mut membership = crowd::student(organization, account);
     if number.is_multiple_of(3) {
         membership.account_type = AccountType::Teacher;
     }
@@ -83,46 +79,18 @@ fn membership(number: usize, account: &Account, terms: &Terms) -> Membership {
     membership
 }
 
-fn insert_group(
-    connection: &mut Connection,
-    (organization_id, created_at): (OrganizationId, Timestamp),
-    name: &str,
-) -> GroupId {
-    let group = Group {
-        id: new_id::<GroupId>(),
-        organization_id,
-        name_key: name_key(name),
-        search_key: search_key(name),
-        name: name.to_owned(),
-        description: None,
-        created_at,
-    };
-    assert!(groups::insert(connection, &group).unwrap());
-    group.id
-}
-
 impl Crowd {
     fn populate(app: &App, organization: OrganizationId) -> Self {
         let connection = &mut **invariants::connect(&app.state.services.pool);
         let began = app.now();
-        let terms = Terms {
-            organization,
-            account_type: AccountType::Student,
-            role: Role::Member,
-            joined_via: JoinedVia::CsvImport,
-            joined_at: began,
-        };
         let people: Vec<Account> = (0..MEMBERS)
             .map(|number| person(number, began, organization))
             .collect();
         let members = people.iter().enumerate();
         let members: Vec<_> = members
-            .map(|(number, one)| membership(number, one, &terms))
+            .map(|(number, one)| membership(number, one, organization))
             .collect();
-        for (people, members) in people.chunks(500).zip(members.chunks(500)) {
-            accounts::insert_new(connection, people).unwrap();
-            memberships::insert_all(connection, members).unwrap();
-        }
+        crowd::insert_people(connection, &people, &members);
         let manager = people[3].id;
         let mut crowd = Self {
             organization,
@@ -151,16 +119,14 @@ impl Crowd {
     /// A group, whose managers are the first and the manager of two of them.
     fn add_group(&mut self, connection: &mut Connection, members: Vec<AccountId>) {
         let name = format!("{} people", members.len());
-        let group = insert_group(connection, (self.organization, self.began), &name);
+        let group = crowd::insert_group(connection, (self.organization, self.began), &name);
         let place = (self.organization, group);
         let mut managers = vec![members[0]];
         if self.groups.len() < 2 {
             managers.push(self.manager);
         }
         group_members::insert(connection, place, &managers, GroupRole::Manager).unwrap();
-        for some in members.chunks(500) {
-            group_members::insert(connection, place, some, GroupRole::Member).unwrap();
-        }
+        crowd::add_to_group(connection, place, &members);
         let mut roles: HashMap<_, _> = members
             .into_iter()
             .map(|id| (id, GroupRole::Member))
