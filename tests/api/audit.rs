@@ -338,7 +338,7 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
 
     let bob = app.sign_in("bob@x.org", "quiet rivers 11").await;
     let of_bob = format!("{base}/members/{}", bob.id);
-    app.prove_mailbox(&bob.id);
+    app.verify_email_by_reset(&bob.id);
     let admin = ann
         .request(Method::PATCH, &of_bob)
         .json(&json!({ "role": "admin" }));

@@ -34,7 +34,7 @@ async fn things(school: &Organization<'_>) -> Ids {
     let import = import.expect_status(202);
     app.drain().await;
     let tess = app.sign_in("tess@hill.example", "quiet rivers 11").await;
-    app.prove_mailbox(&tess.id);
+    app.verify_email_by_reset(&tess.id);
     let group = school.new_group("Choir").await;
     school.add_to_group(&group, &[&tess.id], "member").await;
     Ids::from([

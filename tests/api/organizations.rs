@@ -233,7 +233,7 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
     let import = school.import_students(csv).await;
     let student = app.sign_in("ann@x.org", "quiet rivers 11").await;
     let teacher = app.sign_in("tom@x.org", "quiet rivers 12").await;
-    app.prove_mailbox(&teacher.id);
+    app.verify_email_by_reset(&teacher.id);
     let teach = json!({ "account_type": "teacher" });
     let of_teacher = school.path(&format!("/members/{}", teacher.id));
     school
@@ -453,7 +453,7 @@ both_databases!(
         let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
         let of_ann = school.path(&format!("/members/{}", ann.id));
         let admin = json!({ "role": "admin" });
-        app.prove_mailbox(&ann.id);
+        app.verify_email_by_reset(&ann.id);
         school.admin.patch(&of_ann, admin).await.expect_status(200);
         let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
         ann.delete(&school.path("")).await.expect_status(204);
@@ -479,7 +479,7 @@ both_databases!(a_deletion_names_the_accounts_that_go_with_it, |app| {
     school.import_students(students).await;
     let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
     // An admin whose own account goes too.
-    app.prove_mailbox(&ann.id);
+    app.verify_email_by_reset(&ann.id);
     let admin = json!({ "role": "admin" });
     school
         .admin

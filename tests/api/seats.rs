@@ -101,7 +101,7 @@ both_databases!(
             .import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n")
             .await;
         let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
-        app.prove_mailbox(&ann.id);
+        app.verify_email_by_reset(&ann.id);
         let path = school.path(&format!("/members/{}", ann.id));
         let seats = school.path("/seats");
         let limits = teachers(1);
@@ -141,7 +141,7 @@ both_databases!(sixty_four_claims_at_once_never_pass_the_limit, |app| {
         ));
     }
     school.import_students(csv).await;
-    app.prove_mailboxes();
+    app.verify_emails_by_reset();
     let limits = teachers(11);
     operator
         .put(&school.path("/seats"), limits)
@@ -188,7 +188,7 @@ both_databases!(
             .import_students("email,password,username\nann@x.org,quiet rivers 11,Ann\n")
             .await;
         let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
-        app.prove_mailbox(&ann.id);
+        app.verify_email_by_reset(&ann.id);
         operator
             .put(&school.path("/seats"), seats_in_total(Some(0)))
             .await

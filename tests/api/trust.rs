@@ -123,7 +123,7 @@ both_databases!(
         imported.expect_status(202);
         app.drain().await;
         let ann = app.sign_in("ann@x.example", PASSWORD).await;
-        app.verify(&ann.id);
+        app.verify_email(&ann.id);
         app.join(&other, &ann, "student").await;
         // An admin of the first school could sign in as her, and would be an admin here.
         let lead = json!({ "role": "admin" });
@@ -188,7 +188,7 @@ both_databases!(
         patch(&school, &ann, lead.clone())
             .await
             .expect_problem(403, "email_not_verified");
-        app.verify(&ann.id);
+        app.verify_email(&ann.id);
         let refused = patch(&school, &ann, lead.clone()).await;
         let refused = refused.expect_problem(403, "email_not_verified");
         assert!(text(&refused["detail"]).contains("/v1/auth/password/forgot"));
@@ -459,7 +459,7 @@ both_databases!(members_are_filtered_by_their_verified_address, |app| {
     let csv = "email,password,username\nann@x.org,quiet rivers 11,Ann\n";
     school.import_students(csv).await;
     let ann = app.sign_in("ann@x.org", "quiet rivers 11").await;
-    app.verify(&ann.id);
+    app.verify_email(&ann.id);
     for (verified, email) in [(true, "ann@x.org"), (false, school.admin.email.as_str())] {
         let path = format!("/members?email_verified={verified}");
         let page = school

@@ -70,8 +70,8 @@ impl App {
             .expect("not admitted");
     }
 
-    /// Has every owner prove the mailbox, as [`App::prove_mailbox`] does.
-    pub fn prove_mailboxes(&self) {
+    /// Verifies the address of every account, as [`App::verify_email_by_reset`] does.
+    pub fn verify_emails_by_reset(&self) {
         use diesel::prelude::*;
         use rollcall::store::schema::accounts;
         let mut connection = self.state.services.pool.get().expect("no connection");
@@ -84,9 +84,9 @@ impl App {
             .expect("no database");
     }
 
-    /// Has the owner of an account prove the mailbox, as if the password had been set by a mailed link. It stays
+    /// Verifies the address of an account as if its owner had set the password by a mailed link. The password stays
     /// the one that it is.
-    pub fn prove_mailbox(&self, id: &str) {
+    pub fn verify_email_by_reset(&self, id: &str) {
         use diesel::prelude::*;
         use rollcall::store::schema::accounts;
         let id: AccountId = id.parse().expect("an id");
@@ -101,7 +101,7 @@ impl App {
     }
 
     /// Marks the address of an account as verified, as if its owner had followed a link.
-    pub fn verify(&self, id: &str) {
+    pub fn verify_email(&self, id: &str) {
         let (id, now): (AccountId, _) = (id.parse().expect("an id"), self.now());
         self.as_cli(|tx| accounts::verify_email(tx.connection, id, now))
             .expect("no database");

@@ -37,7 +37,7 @@ impl App {
         let registered = self.register_unverified(email).await;
         if self.state.services.config.mail_leaves() {
             // Who has others written to has a verified address.
-            self.verify(&registered.id);
+            self.verify_email(&registered.id);
         }
         registered
     }

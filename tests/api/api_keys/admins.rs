@@ -41,7 +41,7 @@ both_databases!(no_operation_on_members_reaches_an_admin, |app| {
     // An account that the school manages, so that nothing else stands in the way.
     let mut ids = one_of_everything(&school).await;
     let of_ann = school.path_of(&ids["account_id"]);
-    app.prove_mailbox(&ids["account_id"]);
+    app.verify_email_by_reset(&ids["account_id"]);
     let lead = json!({ "role": "admin" });
     school.admin.patch(&of_ann, lead).await.expect_status(200);
     let all: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();

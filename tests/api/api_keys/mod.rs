@@ -351,7 +351,7 @@ both_databases!(no_key_makes_an_admin, |app| {
     );
     app.join(&school, &tim, "teacher").await;
     app.join(&school, &ann, "teacher").await;
-    app.verify(&ann.id);
+    app.verify_email(&ann.id);
     let to = |role: &str| json!({ "role": role });
     let promoted = school
         .admin
@@ -397,7 +397,7 @@ both_databases!(no_key_sets_the_password_of_an_admin, |app| {
     let key = bearer(app, &key);
     let reset = format!("{}/password-reset", school.path_of(&ann.id));
     key.post(&reset, json!({})).await.expect_status(200);
-    app.prove_mailbox(&ann.id);
+    app.verify_email_by_reset(&ann.id);
     let admin = json!({ "role": "admin" });
     let promoted = school.admin.patch(&school.path_of(&ann.id), admin).await;
     promoted.expect_status(200);

@@ -223,7 +223,7 @@ both_databases!(a_key_asks_what_its_creator_may_ask, |app| {
     let [ann, bob, _] = students(app, &school).await;
     let tess = app.register("tess@x.org").await;
     app.join(&school, &tess, "teacher").await;
-    app.prove_mailbox(&tess.id);
+    app.verify_email_by_reset(&tess.id);
     let admin = json!({ "role": "admin" });
     let of_tess = school.path_of(&tess.id);
     school.admin.patch(&of_tess, admin).await.expect_status(200);

@@ -132,7 +132,7 @@ both_databases!(groups_are_managed_by_staff_and_admins_only, |app| {
         .await
         .expect_fields(&[("/role", "manager_needs_staff_type")]);
     // An admin may, whatever their type.
-    app.prove_mailbox(&ann.id);
+    app.verify_email_by_reset(&ann.id);
     school
         .admin
         .patch(&school.path_of(&ann.id), json!({ "role": "admin" }))
@@ -172,7 +172,7 @@ both_databases!(
     |app| {
         let school = app.school().await;
         let [_, tim, ..] = people(app, &school).await;
-        app.prove_mailbox(&tim.id);
+        app.verify_email_by_reset(&tim.id);
         let group = school.new_group("7A").await;
         let (of_tim, in_group) = (
             school.path_of(&tim.id),

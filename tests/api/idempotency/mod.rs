@@ -235,7 +235,7 @@ both_databases!(an_answer_is_nobodys_who_has_lost_the_right, |app| {
         .await;
     let ben = app.sign_in("ben@x.example", PASSWORD).await;
     let member = school.path(&format!("/members/{}", ben.id));
-    app.prove_mailbox(&ben.id);
+    app.verify_email_by_reset(&ben.id);
     let role = |role: &str| json!({ "role": role });
     school
         .admin

@@ -14,7 +14,7 @@ use crate::support::{App, both_databases};
 async fn second_admin<'a>(app: &'a App, school: &Organization<'_>) -> Person<'a> {
     let bob = app.register("bob@x.example").await;
     app.join(school, &bob, "teacher").await;
-    app.verify(&bob.id);
+    app.verify_email(&bob.id);
     let admin = json!({ "role": "admin" });
     let promoted = school.admin.patch(&school.path_of(&bob.id), admin).await;
     promoted.expect_status(200);

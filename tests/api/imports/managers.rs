@@ -338,7 +338,7 @@ both_databases!(
         let school = app.school().await;
         let tim = app.register("tim@x.example").await;
         app.join(&school, &tim, "teacher").await;
-        app.verify(&tim.id);
+        app.verify_email(&tim.id);
         let (groups, of_tim) = (school.path("/groups"), school.path_of(&tim.id));
         let group = tim.post(&groups, json!({ "name": "7A" })).await;
         let group = text(&group.expect_status(201)["id"]);

@@ -209,7 +209,7 @@ both_databases!(
         let reset = school.path(&format!("/members/{}/password-reset", student.id));
         let reset = teacher.post(&reset, json!({})).await;
         reset.expect_problem(404, "not_found");
-        app.verify(&student.id);
+        app.verify_email(&student.id);
         let answer = school.admin.post(&all, body).await.expect_status(200);
         assert_eq!(answer["results"][0]["groups_added"], 1);
     }
@@ -255,7 +255,7 @@ both_databases!(staff_take_back_nobody_who_is_an_admin_by_now, |app| {
 
 both_databases!(staff_do_not_see_the_invitation_of_a_teacher, |app| {
     let (school, teacher, _, group) = school_with_staff(app).await;
-    app.prove_mailbox(&teacher.id);
+    app.verify_email_by_reset(&teacher.id);
     let role = |role: &str| json!({ "role": role });
     let of_teacher = school.path_of(&teacher.id);
     school

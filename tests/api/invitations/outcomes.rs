@@ -21,7 +21,7 @@ both_databases!(every_address_gets_its_own_outcome, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let insider = member(&school, "member@x.example").await;
-    app.verify(&insider.id);
+    app.verify_email(&insider.id);
     app.register("outsider@x.example").await;
     app.register("second@x.example").await;
     school.invite(&["waiting@x.example"]).await;
@@ -115,7 +115,7 @@ both_databases!(
         let school = app.school().await;
         let (first, second) = (school.class("7A").await, school.class("7B").await);
         let insider = member(&school, "member@x.example").await;
-        app.verify(&insider.id);
+        app.verify_email(&insider.id);
         app.register("outsider@x.example").await;
         let emails = ["member@x.example", "outsider@x.example", "new@x.example"];
         let invite = |groups: Value| json!({ "emails": emails, "account_type": "student", "group_ids": groups });
@@ -225,7 +225,7 @@ both_databases!(an_expired_offer_gives_way_to_a_new_one, |app| {
         .await
         .expect_status(200);
     let joe = app.register("joe@x.example").await;
-    app.verify(&joe.id);
+    app.verify_email(&joe.id);
     let first = school.invite_one("joe@x.example").await;
     app.advance(DAY * 7);
     school.admin = again(&school.admin).await;

@@ -15,7 +15,7 @@ async fn admin<'a>(app: &'a App, school: &Organization<'_>, email: &str) -> Pers
 }
 
 async fn promote(app: &App, school: &Organization<'_>, person: &Person<'_>) {
-    app.prove_mailbox(&person.id);
+    app.verify_email_by_reset(&person.id);
     let lead = json!({ "role": "admin" });
     let promoted = school.admin.patch(&school.path_of(&person.id), lead).await;
     promoted.expect_status(200);

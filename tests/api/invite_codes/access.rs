@@ -16,7 +16,7 @@ both_databases!(only_who_may_let_people_in_sees_a_code, |app| {
     let teacher = app.register("teacher@x.org").await;
     teacher.redeems(&code, "joined").await;
     let (school_id, teacher_id) = (school.id.clone(), teacher.id.clone());
-    app.prove_mailbox(&teacher.id);
+    app.verify_email_by_reset(&teacher.id);
     let as_teacher = json!({ "account_type": "teacher" });
     let path = format!("/v1/organizations/{school_id}/members/{teacher_id}");
     school

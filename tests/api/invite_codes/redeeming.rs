@@ -37,7 +37,7 @@ both_databases!(a_code_joins_as_the_default_type, |app| {
         .await
         .expect_status(200);
     let john = app.register("john@x.org").await;
-    app.verify(&john.id);
+    app.verify_email(&john.id);
     john.redeems(&code, "joined").await;
     assert_eq!(member(&school, &john.id).await["account_type"], "teacher");
 });

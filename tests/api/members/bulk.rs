@@ -17,7 +17,7 @@ both_databases!(each_ends_on_its_own, |app| {
     let busy = app
         .sign_in("person1@busy.example", "Busy bees 1 buzz")
         .await;
-    app.prove_mailboxes();
+    app.verify_emails_by_reset();
     school
         .admin
         .patch(
@@ -59,7 +59,7 @@ both_databases!(seats_go_to_those_who_are_named_first, |app| {
     let school = app.school().await;
     let operator = app.operator().await;
     let [ann, bob, cid] = students(app, &school).await;
-    app.prove_mailboxes();
+    app.verify_emails_by_reset();
     let group = school.new_group("7A").await;
     let group_id = school.id_of(&group);
     limit_seats(
@@ -135,7 +135,7 @@ both_databases!(groups_are_joined_and_left_by_many, |app| {
 both_databases!(whoever_is_no_staff_any_more_manages_no_group, |app| {
     let school = app.school().await;
     let [ann, bob, _] = students(app, &school).await;
-    app.prove_mailboxes();
+    app.verify_emails_by_reset();
     let ids = json!([ann.id, bob.id]);
     bulk(
         &school,
@@ -187,7 +187,7 @@ both_databases!(whoever_is_no_staff_any_more_manages_no_group, |app| {
 both_databases!(five_hundred_are_changed_at_once_and_no_more, |app| {
     let school = app.school().await;
     let ids = crowd(&school, 501).await;
-    app.prove_mailboxes();
+    app.verify_emails_by_reset();
     let group = school.new_group("Everybody").await;
     let group = school.id_of(&group);
     let most = &ids[..500];

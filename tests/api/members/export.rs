@@ -122,7 +122,7 @@ both_databases!(many_are_streamed_once_each_in_every_order, |app| {
 both_databases!(staff_get_their_groups_and_pupils_nothing, |app| {
     let school = app.school().await;
     let [ann, bob, cid] = students(app, &school).await;
-    app.prove_mailbox(&ann.id);
+    app.verify_email_by_reset(&ann.id);
     school
         .admin
         .patch(

@@ -225,7 +225,7 @@ both_databases!(staff_see_the_members_of_the_groups_they_manage, |app| {
     let tom = app.sign_in("zoe@hill.example", "quiet rivers 11").await;
     let of_tom = school.path(&format!("/members/{}", tom.id));
     let teach = json!({ "account_type": "teacher" });
-    app.prove_mailbox(&tom.id);
+    app.verify_email_by_reset(&tom.id);
     school.admin.patch(&of_tom, teach).await.expect_status(200);
     let tom = app.sign_in("zoe@hill.example", "quiet rivers 11").await;
     let nobody = tom.get(&school.path("/members")).await;
@@ -265,7 +265,7 @@ both_databases!(the_last_admin_stays, |app| {
     let of_zoe = school.path(&format!("/members/{}", zoe.id));
     let member = json!({ "role": "member" });
     let admin = json!({ "role": "admin" });
-    app.prove_mailbox(&zoe.id);
+    app.verify_email_by_reset(&zoe.id);
     school
         .admin
         .patch(&of_admin, member.clone())
@@ -310,7 +310,7 @@ both_databases!(of_two_admins_who_leave_at_once_one_stays, |app| {
         let csv = format!("email,password,username\n{email},quiet rivers 11,Second\n");
         school.import_students(csv).await;
         let second = app.sign_in(&email, "quiet rivers 11").await;
-        app.prove_mailbox(&second.id);
+        app.verify_email_by_reset(&second.id);
         let of_second = school.path(&format!("/members/{}", second.id));
         school
             .admin

@@ -91,7 +91,7 @@ both_databases!(whoever_registered_themself_is_nobodys_to_manage, |app| {
         .expect_problem(403, "not_managed_here");
     app.sign_in("eve@x.org", PASSWORD).await;
     // A refusal undoes all of a change.
-    app.prove_mailbox(&eve.id);
+    app.verify_email_by_reset(&eve.id);
     let changes = json!({ "account_type": "teacher", "username": "Mine" });
     school
         .admin
@@ -314,7 +314,7 @@ both_databases!(an_invitation_that_is_only_pending_changes_nothing, |app| {
     let by_id = json!({ "invitation_id": id });
     for verified in [false, true] {
         if verified {
-            app.verify(&ann.id);
+            app.verify_email(&ann.id);
         }
         for answer in ["accept", "decline"] {
             let path = format!("/v1/invitations/{answer}");

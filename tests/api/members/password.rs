@@ -137,7 +137,7 @@ both_databases!(staff_help_the_students_of_the_groups_they_manage, |app| {
     reset(&tea, &school.path_of(&tim.id), json!({}))
         .await
         .expect_problem(403, "forbidden");
-    app.prove_mailboxes();
+    app.verify_emails_by_reset();
     school
         .admin
         .patch(&school.path_of(&bob.id), json!({ "role": "admin" }))
@@ -178,7 +178,7 @@ both_databases!(staff_help_the_students_of_the_groups_they_manage, |app| {
 both_databases!(ones_own_password_is_changed_with_the_current_one, |app| {
     let school = app.school().await;
     let [ann, bob, _] = students(app, &school).await;
-    app.prove_mailboxes();
+    app.verify_emails_by_reset();
     for id in [&ann.id, &bob.id] {
         school
             .admin

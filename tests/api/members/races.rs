@@ -14,7 +14,7 @@ async fn with_second_admin<'a>(app: &'a App, round: usize) -> (Organization<'a>,
     let csv = format!("email,password,username\n{email},quiet rivers 11,Second\n");
     school.import_students(csv).await;
     let second = app.sign_in(&email, "quiet rivers 11").await;
-    app.prove_mailbox(&second.id);
+    app.verify_email_by_reset(&second.id);
     let admin = json!({ "role": "admin" });
     school
         .admin
@@ -126,7 +126,7 @@ both_databases!(
 both_databases!(everything_at_once_on_the_same_people_ends_well, |app| {
     let school = app.school().await;
     let ids = crowd(&school, 6).await;
-    app.prove_mailboxes();
+    app.verify_emails_by_reset();
     let admin = &school.admin;
     let group = school.new_group("7A").await;
     let mut calls: Vec<std::pin::Pin<Box<dyn Future<Output = crate::support::TestResponse> + '_>>> =

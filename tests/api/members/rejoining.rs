@@ -136,7 +136,7 @@ both_databases!(
             ledger["total"]["reserved"].as_i64().unwrap()
         };
         assert_eq!(reserved().await, 2);
-        app.prove_mailbox(&ann.id);
+        app.verify_email_by_reset(&ann.id);
         ann.delete("/v1/me").await.expect_status(204);
         assert_eq!(reserved().await, 1);
         let path = school.path_of(&bob.id);

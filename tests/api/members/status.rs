@@ -76,7 +76,7 @@ both_databases!(
         let operator = app.operator().await;
         let [ann, bob, _] = students(app, &school).await;
         let of_ann = school.path_of(&ann.id);
-        app.prove_mailbox(&ann.id);
+        app.verify_email_by_reset(&ann.id);
         let group = school.new_group("7A").await;
         school
             .admin
@@ -129,7 +129,7 @@ both_databases!(the_last_admin_cannot_be_deactivated_or_removed, |app| {
         .await
         .expect_problem(409, "last_admin");
     let of_ann = school.path_of(&ann.id);
-    app.prove_mailbox(&ann.id);
+    app.verify_email_by_reset(&ann.id);
     school
         .admin
         .patch(&of_ann, json!({ "role": "admin" }))
@@ -161,7 +161,7 @@ both_databases!(
     |app| {
         let school = app.school().await;
         let [ann, ..] = students(app, &school).await;
-        app.prove_mailbox(&ann.id);
+        app.verify_email_by_reset(&ann.id);
         school
             .admin
             .patch(&school.path_of(&ann.id), json!({ "role": "admin" }))
