@@ -22,14 +22,14 @@ use crate::store::{
 /// How long a registration holds an address that is not verified.
 const HOLD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Whether the account registered itself and has held its address too long without verifying it. One that
-/// nobody can sign in to holds nothing.
+/// Whether nobody manages the account, and it registered itself and has held its address too long without verifying
+/// it, or nobody has ever used it. One that nobody can sign in to holds nothing.
 fn is_abandoned(account: &Account, now: Timestamp) -> bool {
     let is_held = account.password_hash.is_some() && now.since(account.created_at) < HOLD;
-    account.is_unverified_registration()
-        && account.managed_by_organization_id.is_none()
+    let is_unverified = account.is_unverified_registration() && !is_held;
+    account.managed_by_organization_id.is_none()
         && !account.operator
-        && !is_held
+        && (is_unverified || !account.is_used())
 }
 
 /// Whether [`take_over`] would replace the account: it is abandoned, and no membership keeps it.
@@ -176,6 +176,38 @@ pub(super) fn delete_keeping_invitations(tx: &mut UnitOfWork<'_>, old: &Account)
     holder.self_registered = true;
     holder.language = old.language;
     substitute(tx, old, &holder)
+}
+
+/// How many accounts [`delete_unclaimed`] reads at once.
+const BATCH: i64 = 100;
+
+/// Deletes the accounts that nobody has used and nothing leads to any more: those that
+/// [`delete_keeping_invitations`] made, after their last invitation, and those that an invitation made and the
+/// organization has let go. Any number of processes may do so at once. Ends early where `stop` says so.
+pub fn delete_unclaimed(tx: &mut UnitOfWork<'_>, stop: &dyn Fn() -> bool) -> Result<()> {
+    let mut after = None;
+    while !stop() {
+        let unclaimed = account_deletion::unclaimed(tx.connection, after, BATCH)?;
+        let Some(last) = unclaimed.last().copied() else {
+            return Ok(());
+        };
+        for account in unclaimed {
+            // One that cannot be deleted does not keep the others waiting.
+            if let Err(error) = tx.transaction(|tx| delete_if_unclaimed(tx, account)) {
+                tracing::error!(%error, %account, "an account that nothing leads to is not deleted");
+            }
+        }
+        after = Some(last);
+    }
+    Ok(())
+}
+
+/// Checks again under the lock: somebody may have invited the address meanwhile, or have asked for a password.
+fn delete_if_unclaimed(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
+    if account_deletion::lock_for_deletion(tx.connection, account)? {
+        account_deletion::delete_unclaimed(tx.connection, account)?;
+    }
+    Ok(())
 }
 
 /// Whoever reads the mailbox may have registered the old account, whose password opens nothing any more.

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::Connection;
-use super::schema::{accounts, invitations, memberships};
+use super::schema::{accounts, invitations, mailed_tokens, memberships, pending_joins};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::invitations::InvitationStatus;
@@ -55,6 +55,53 @@ pub fn lock_for_deletion(connection: &mut Connection, id: AccountId) -> Result<b
 pub fn delete(connection: &mut Connection, id: AccountId) -> Result<()> {
     diesel::delete(accounts::table.find(id)).execute(connection)?;
     Ok(())
+}
+
+/// At most `limit` accounts behind `after` that nobody has ever used and no organization manages, and to which nothing
+/// leads any more: no membership, no pending invitation, no pending join, no mailed link, expired or not.
+pub fn unclaimed(
+    connection: &mut Connection,
+    after: Option<AccountId>,
+    limit: i64,
+) -> Result<Vec<AccountId>> {
+    let mut query = is_unclaimed()
+        .order(accounts::id.asc())
+        .limit(limit)
+        .select(accounts::id)
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(accounts::id.gt(after));
+    }
+    Ok(query.load(connection)?)
+}
+
+/// Deletes an account if it still is one of [`unclaimed`]; `false`, and nothing changed, where it is not. Lock it
+/// first: the condition is evaluated once.
+pub fn delete_unclaimed(connection: &mut Connection, id: AccountId) -> Result<bool> {
+    let account = is_unclaimed().filter(accounts::id.eq(id));
+    Ok(diesel::delete(account).execute(connection)? == 1)
+}
+
+#[diesel::dsl::auto_type]
+fn is_unclaimed() -> _ {
+    let pending: InvitationStatus = InvitationStatus::Pending;
+    let never: Timestamp = Timestamp::EPOCH;
+    let joined = memberships::table.filter(memberships::account_id.eq(accounts::id));
+    let joins = pending_joins::table.filter(pending_joins::account_id.eq(accounts::id));
+    let links = mailed_tokens::table.filter(mailed_tokens::account_id.eq(accounts::id));
+    let invited = invitations::table
+        .filter(invitations::account_id.eq(accounts::id.nullable()))
+        .filter(invitations::status.eq(pending));
+    accounts::table
+        .filter(accounts::password_hash.is_null())
+        .filter(accounts::managed_by_organization_id.is_null())
+        .filter(accounts::email_verified_at.is_null())
+        .filter(accounts::last_active_at.eq(never))
+        .filter(accounts::operator.eq(false))
+        .filter(diesel::dsl::not(diesel::dsl::exists(joined)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(invited)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(joins)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(links)))
 }
 
 /// Locks the accounts that the organization manages, so that nobody can let them in elsewhere until the

@@ -1,6 +1,6 @@
 //! Deletes what is no longer needed: sessions that ran out, results and invitations that expired, uploads that
-//! died, mail that ended, links that expired, answers that are not given again, limits that nobody has
-//! used of late, old events of the audit log, turns of organizations that have no work.
+//! died, mail that ended, links that expired, accounts that nothing leads to any more, answers that are not given
+//! again, limits that nobody has used of late, old events of the audit log, turns of organizations that have no work.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::domain::jobs::{JobKind, Priority};
 use crate::error::Result;
 use crate::services::imports::retention;
 use crate::services::unit_of_work::{Services, UnitOfWork};
-use crate::services::{self, invitations, known_networks};
+use crate::services::{self, invitations, known_networks, takeover};
 use crate::store::jobs::NewJob;
 use crate::store::{
     idempotency_keys, import_staging, job_turns, mailed_tokens, mails, rate_limits,
@@ -44,7 +44,7 @@ type Stop<'a> = &'a dyn Fn() -> bool;
 type Task = fn(&mut UnitOfWork<'_>, Stop<'_>) -> Result<()>;
 
 /// Secrets that are to be gone by a certain time come first.
-const STEPS: [(&str, Task); 11] = [
+const STEPS: [(&str, Task); 12] = [
     ("results", retention::erase_expired),
     ("sessions", |tx, _| services::sessions::delete_expired(tx)),
     ("invitations", invitations::expire_overdue),
@@ -64,6 +64,7 @@ const STEPS: [(&str, Task); 11] = [
     ("links", |tx, _| {
         mailed_tokens::delete_expired(tx.connection, tx.now().minus(LINKS_KEPT))
     }),
+    ("accounts", takeover::delete_unclaimed),
     ("audit log", services::audit_events::delete_old),
     ("turns", |tx, _| {
         job_turns::forget_idle(tx.connection).map(drop)

@@ -40,6 +40,14 @@ pub fn ended(status: InvitationStatus) -> Error {
     Error::refused(Code::InvitationEnded, detail)
 }
 
+/// The refusal of a new link where the account with the address is deleted.
+pub(super) fn without_account() -> Error {
+    Error::refused(
+        Code::InvitationEnded,
+        "The address of this invitation has no account any more. Invite it again.",
+    )
+}
+
 /// The refusal of an account other than the one that the invitation was sent to.
 pub fn for_another_address() -> Error {
     Error::refused(

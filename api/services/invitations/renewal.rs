@@ -1,6 +1,6 @@
 //! A new link in the place of an old one.
 
-use super::errors::ended;
+use super::errors::{ended, without_account};
 use super::inviter::Inviter;
 use super::links::{self, QueuedLink};
 use super::publication::publish;
@@ -46,16 +46,17 @@ pub(super) fn renew(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<
 
 /// The account whose answer is awaited.
 fn recipient(connection: &mut Connection, invitation: &Invitation) -> Result<Account> {
-    let gone = || ended(InvitationStatus::Revoked);
-    let account = invitation.account_id.ok_or_else(gone)?;
-    let account = accounts::find(connection, account)?.ok_or_else(gone)?;
+    let account = invitation.account_id.ok_or_else(without_account)?;
+    let account = accounts::find(connection, account)?.ok_or_else(without_account)?;
     let membership = memberships::find(connection, invitation.organization_id, account.id)?;
     match (invitation.kind, membership.map(|member| member.status)) {
         (
             InvitationKind::NewAccount,
             Some(MembershipStatus::Active | MembershipStatus::Deactivated) | None,
         ) if account.is_used() => Err(ended(InvitationStatus::Accepted)),
-        (InvitationKind::NewAccount, Some(MembershipStatus::Deactivated) | None) => Err(gone()),
+        (InvitationKind::NewAccount, Some(MembershipStatus::Deactivated) | None) => {
+            Err(ended(InvitationStatus::Revoked))
+        }
         (InvitationKind::Join, Some(MembershipStatus::Active | MembershipStatus::Deactivated)) => {
             Err(Error::already_member())
         }

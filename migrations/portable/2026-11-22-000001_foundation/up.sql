@@ -49,6 +49,9 @@ CREATE TABLE sessions (
     id uuid PRIMARY KEY NOT NULL,
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     user_agent text,
+-- Nobody can sign in to these and nobody manages them: they are deleted once nothing leads to them.
+CREATE INDEX accounts_unclaimed ON accounts (id)
+    WHERE password_hash IS NULL AND managed_by_organization_id IS NULL;
     created_at timestamptz NOT NULL,
     last_used_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL

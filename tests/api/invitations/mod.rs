@@ -10,6 +10,7 @@ mod outcomes;
 mod resend;
 mod senders;
 mod time;
+mod unclaimed;
 
 use std::collections::BTreeMap;
 
