@@ -2,8 +2,9 @@
 //! cause shares one allowance. Links that anybody can ask for on behalf of its subaddresses have one of their own for
 //! each kind, so that nothing else delays them.
 //!
-//! A mail over the limit departs when the limit allows it. So the places of a mailbox are given away ahead,
-//! for a day at most; a mail that would wait for longer is given up at once.
+//! A mail over the limit departs when the limit allows it. So the places of a mailbox are given away ahead, for a
+//! day at most, and for half the time for which its link is good; a mail that would wait for longer is given up at
+//! once. Else links that are dead on arrival would keep good ones waiting.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -41,6 +42,23 @@ impl Allowance {
     }
 }
 
+/// A mail that needs a place of its mailbox.
+#[derive(Clone, Copy, Debug)]
+pub struct LimitedMail<'a> {
+    pub to: &'a EmailAddress,
+    pub allowance: Allowance,
+    /// None where it has no link that opens anything.
+    pub link_holds_until: Option<Timestamp>,
+}
+
+impl LimitedMail<'_> {
+    /// How long it may wait.
+    fn longest_wait(&self, now: Timestamp) -> Duration {
+        let until = self.link_holds_until.map(|until| until.since(now) / 2);
+        until.map_or(LONGEST_WAIT, |until| until.min(LONGEST_WAIT))
+    }
+}
+
 /// When a mail may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendTime {
@@ -64,10 +82,10 @@ impl MailboxLimit {
     pub fn take_each(
         self,
         connection: &mut Connection,
-        mails: &[(&EmailAddress, Allowance)],
+        mails: &[LimitedMail<'_>],
         now: Timestamp,
     ) -> Result<Vec<SendTime>> {
-        let uses = mails.iter().map(|mail| self.one(*mail, now));
+        let uses = mails.iter().map(|mail| self.one(mail, now));
         let mut waiting: Vec<(usize, Use)> = uses.enumerate().collect();
         let mut places: Vec<(usize, SendTime)> = Vec::with_capacity(mails.len());
         // Several mails to one mailbox take its places one after the other.
@@ -107,22 +125,27 @@ impl MailboxLimit {
         to: &EmailAddress,
         now: Timestamp,
     ) -> Result<()> {
-        let shared = self.one((to, Allowance::Shared), now);
+        let shared = LimitedMail {
+            to,
+            allowance: Allowance::Shared,
+            link_holds_until: None,
+        };
+        let shared = self.one(&shared, now);
         rate_limits::refund(connection, &shared).map(drop)
     }
 
-    fn one(self, (to, allowance): (&EmailAddress, Allowance), now: Timestamp) -> Use {
+    fn one(self, mail: &LimitedMail<'_>, now: Timestamp) -> Use {
         let mut key = Sha256::new();
         for part in [
             Limit::MailToMailbox.as_str(),
             &self.quota.to_string(),
-            allowance.name(),
-            &to.mailbox(),
+            mail.allowance.name(),
+            &mail.to.mailbox(),
         ] {
             key.update(part.as_bytes());
             key.update(b"\n");
         }
-        let longest = i64::try_from(LONGEST_WAIT.as_micros()).unwrap_or(i64::MAX);
+        let longest = i64::try_from(mail.longest_wait(now).as_micros()).unwrap_or(i64::MAX);
         Use {
             key_hash: key.finish(),
             now: now.as_microseconds(),

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use super::content::MailContent;
 use super::links::Links;
-use super::mailbox_limit::{Allowance, MailboxLimit, SendTime};
+use super::mailbox_limit::{Allowance, LimitedMail, MailboxLimit, SendTime};
 use crate::clock::new_id;
 use crate::crypto::sealing::SealingKeys;
-use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{MailId, OrganizationId};
 use crate::domain::jobs::Priority;
 use crate::domain::language::Language;
@@ -156,15 +155,20 @@ impl Outbox {
         mails: &[(&QueuedMail<'_>, Cause)],
         now: Timestamp,
     ) -> Result<Vec<Option<SendTime>>> {
-        let settled: Vec<(&EmailAddress, Settled)> = mails
+        let settled: Vec<Settled> = mails
             .iter()
-            .map(|(mail, caused_by)| (&mail.to.email, settled(mail, *caused_by)))
+            .map(|(mail, caused_by)| settled(mail, *caused_by))
             .collect();
-        let limited: Vec<(&EmailAddress, Allowance)> = settled
+        let limited: Vec<LimitedMail<'_>> = mails
             .iter()
-            .filter_map(|(to, settled)| match settled {
+            .zip(&settled)
+            .filter_map(|((mail, _), settled)| match settled {
                 Settled::Never | Settled::At(_) => None,
-                Settled::By(allowance) => Some((*to, *allowance)),
+                Settled::By(allowance) => Some(LimitedMail {
+                    to: &mail.to.email,
+                    allowance: *allowance,
+                    link_holds_until: mail.content.link_holds_until(),
+                }),
             })
             .collect();
         let mut places = match self.mailbox_limit {
@@ -172,7 +176,7 @@ impl Outbox {
             None => vec![SendTime::Now; limited.len()],
         }
         .into_iter();
-        let send_times = settled.into_iter().map(|(_, settled)| match settled {
+        let send_times = settled.into_iter().map(|settled| match settled {
             Settled::Never => None,
             Settled::At(send_time) => Some(send_time),
             Settled::By(_) => places.next(),

@@ -11,11 +11,13 @@ use crate::config::Config;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{AccountId, MailId};
+use crate::domain::mail::MailKind;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::mail::Outbox;
 use crate::mail::mailbox_limit::SendTime;
 use crate::mail::outbox::{Cause, QueuedMail};
+use crate::store::accounts;
 use crate::store::jobs::{self, NewJob};
 use crate::store::pool::TIMEOUT;
 use crate::store::transaction::repeat_on_conflict;
@@ -87,6 +89,9 @@ impl Services {
     }
 }
 
+/// How many unverified subaddresses of a mailbox, the oldest ones, get a new password whatever is sent to the others.
+const EARLY_SUBADDRESSES: i64 = 3;
+
 /// A connection, what services need, and the request that is being served.
 pub struct UnitOfWork<'a> {
     pub connection: &'a mut Connection,
@@ -151,7 +156,8 @@ impl<'a> UnitOfWork<'a> {
 
     /// Queues a mail as [`UnitOfWork::queue_mail`] does, which has a limit of its own for each address and
     /// leaves whatever else the mailbox gets. Subaddresses are as many as somebody invents, so that those
-    /// which nobody has verified share an allowance of their mailbox for mails of this kind.
+    /// which nobody has verified share an allowance of their mailbox for mails of this kind; the oldest of them get
+    /// links for a new password by their own limit.
     ///
     /// # Errors
     /// As there.
@@ -160,13 +166,24 @@ impl<'a> UnitOfWork<'a> {
         mail: &QueuedMail<'_>,
         send_time: SendTime,
     ) -> Result<Option<MailId>> {
-        let is_verified = mail.to.email_verified_at.is_some();
-        let cause = if is_verified || !mail.to.email.has_subaddress() {
+        let cause = if self.is_limited_alone(mail)? {
             Cause::Limited(send_time)
         } else {
             Cause::OfSubaddress
         };
         self.queue_mail_by(mail, cause)
+    }
+
+    /// Whether strangers who invent subaddresses take no places of the mail: where somebody has verified the address,
+    /// where it has none, or where it asks for a new password and is older than those that they invented since.
+    fn is_limited_alone(&mut self, mail: &QueuedMail<'_>) -> Result<bool> {
+        if mail.to.email_verified_at.is_some() || !mail.to.email.has_subaddress() {
+            return Ok(true);
+        }
+        if mail.content.kind() != MailKind::PasswordReset {
+            return Ok(false);
+        }
+        accounts::is_early_subaddress(self.connection, mail.to, EARLY_SUBADDRESSES)
     }
 
     fn queue_mail_by(&mut self, mail: &QueuedMail<'_>, cause: Cause) -> Result<Option<MailId>> {

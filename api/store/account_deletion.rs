@@ -35,7 +35,10 @@ pub fn delete_unused(
 /// is no address, so that nobody can have registered it.
 pub fn free_address(connection: &mut Connection, id: AccountId) -> Result<()> {
     diesel::update(accounts::table.find(id))
-        .set(accounts::email.eq(id.to_string()))
+        .set((
+            accounts::email.eq(id.to_string()),
+            accounts::subaddress_of.eq(None::<String>),
+        ))
         .execute(connection)?;
     Ok(())
 }

@@ -26,6 +26,8 @@ use crate::error::Result;
 pub struct Account {
     pub id: AccountId,
     pub email: EmailAddress,
+    /// The mailbox of an address with a subaddress.
+    subaddress_of: Option<String>,
     pub email_verified_at: Option<Timestamp>,
     pub username: Username,
     search_key: String,
@@ -52,6 +54,7 @@ impl Account {
         Self {
             id: new_id::<AccountId>(),
             search_key: member_key(&username, &email),
+            subaddress_of: Some(email.mailbox()).filter(|_| email.has_subaddress()),
             email,
             email_verified_at: None,
             username,
@@ -117,6 +120,26 @@ pub fn find_by_email(connection: &mut Connection, email: &EmailAddress) -> Resul
         .select(Account::as_select())
         .first(connection)
         .optional()?)
+}
+
+/// Whether the account is one of the `most` oldest of its mailbox whose subaddress nobody has verified.
+pub fn is_early_subaddress(
+    connection: &mut Connection,
+    account: &Account,
+    most: i64,
+) -> Result<bool> {
+    let Some(mailbox) = &account.subaddress_of else {
+        return Ok(false);
+    };
+    let earlier: Vec<AccountId> = accounts::table
+        .filter(accounts::subaddress_of.eq(mailbox))
+        .filter(accounts::email_verified_at.is_null())
+        .filter(accounts::id.lt(account.id))
+        .order(accounts::id.asc())
+        .limit(most)
+        .select(accounts::id)
+        .load(connection)?;
+    Ok(i64::try_from(earlier.len()).is_ok_and(|earlier| earlier < most))
 }
 
 /// Adds an account; `false` where its address has one already.

@@ -9,6 +9,7 @@ table! {
     accounts (id) {
         id -> Id,
         email -> Text,
+        subaddress_of -> Nullable<Text>,
         email_verified_at -> Nullable<UtcTimestamp>,
         username -> Text,
         search_key -> Text,

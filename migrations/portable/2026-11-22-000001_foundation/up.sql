@@ -20,6 +20,8 @@ CREATE TABLE accounts (
     id uuid PRIMARY KEY NOT NULL,
     -- Canonical (docs/accounts.md), so that plain equality is identity.
     email text NOT NULL,
+    -- The address without its subaddress, of one that has one (name@ of name+tag@).
+    subaddress_of text,
     email_verified_at timestamptz,
     username text NOT NULL,
     -- Name and address folded for search and order.
@@ -43,15 +45,18 @@ CREATE TABLE accounts (
     last_active_at timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX accounts_email_key ON accounts (email);
+-- The oldest of a mailbox first (docs/mail.md).
+CREATE INDEX accounts_subaddresses ON accounts (subaddress_of, id)
+    WHERE subaddress_of IS NOT NULL AND email_verified_at IS NULL;
 CREATE INDEX accounts_managed_by ON accounts (managed_by_organization_id);
+-- Nobody can sign in to these and nobody manages them: they are deleted once nothing leads to them.
+CREATE INDEX accounts_unclaimed ON accounts (id)
+    WHERE password_hash IS NULL AND managed_by_organization_id IS NULL;
 
 CREATE TABLE sessions (
     id uuid PRIMARY KEY NOT NULL,
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     user_agent text,
--- Nobody can sign in to these and nobody manages them: they are deleted once nothing leads to them.
-CREATE INDEX accounts_unclaimed ON accounts (id)
-    WHERE password_hash IS NULL AND managed_by_organization_id IS NULL;
     created_at timestamptz NOT NULL,
     last_used_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL

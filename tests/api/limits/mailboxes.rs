@@ -16,6 +16,9 @@ const VICTIM: &str = "victim@x.example";
 /// What one mailbox gets within an hour.
 const FEW: usize = 5;
 
+/// How many of its unverified subaddresses, the oldest ones, get a new password by a limit of their own.
+const EARLY: usize = 3;
+
 /// After which it gets one more.
 const PAUSE: Duration = Duration::from_secs(12 * 60);
 
@@ -251,7 +254,50 @@ both_databases!(
         for number in 0..10 {
             forgot(app, &format!("victim+{number}@x.example")).await;
         }
-        assert_eq!(received(app, VICTIM).await, FEW + FEW);
+        assert_eq!(received(app, VICTIM).await, FEW + EARLY + FEW);
+    }
+);
+
+/// Registers so many subaddresses of one mailbox, and asks for new passwords of all of them.
+async fn flood_with_links(app: &App) {
+    for number in 0..130 {
+        let email = format!("victim+{number}@x.example");
+        app.register_unverified(&email).await;
+        forgot(app, &email).await;
+    }
+}
+
+both_databases!(
+    new_passwords_of_subaddresses_delay_none_of_an_older_one,
+    |app| {
+        let own = "victim+own@x.example";
+        app.register_unverified(own).await;
+        flood_with_links(app).await;
+        let before = received(app, VICTIM).await;
+        assert_eq!(before, FEW + (EARLY - 1) + FEW);
+        for number in 1..=3 {
+            forgot(app, own).await;
+            assert_eq!(received(app, VICTIM).await, before + number);
+        }
+        let token = app.last_mail_to(own).await.token_of("set-password");
+        let body = json!({ "token": token, "password": "eight brown geese 8" });
+        let reset = app.anonymous().post("/v1/auth/password/reset", body).await;
+        reset.expect_status(204);
+    }
+);
+
+both_databases!(
+    a_flood_of_links_is_over_when_it_ends_and_not_a_day_later,
+    |app| {
+        flood_with_links(app).await;
+        let own = "victim+own@x.example";
+        app.register_unverified(own).await;
+        app.advance(Duration::from_secs(60 * 60));
+        forgot(app, own).await;
+        let token = app.last_mail_to(own).await.token_of("set-password");
+        let body = json!({ "token": token, "password": "eight brown geese 8" });
+        let reset = app.anonymous().post("/v1/auth/password/reset", body).await;
+        reset.expect_status(204);
     }
 );
 
