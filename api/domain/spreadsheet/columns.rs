@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::address_cell::AddressCell;
 use super::cells::Cells;
 use super::delimiter::Delimiter;
 use super::error_columns::{ERROR_COLUMNS, columns_before_errors};
@@ -20,6 +21,9 @@ pub struct DetectedColumns {
     /// The column of the address.
     #[schema(max_length = 65536)]
     pub email: String,
+    /// The column whose address counts in rows in which that one is empty, if the file has another.
+    #[schema(max_length = 65536)]
+    pub email_if_empty: Option<String>,
     /// The column of the password, if the file has one.
     #[schema(max_length = 65536)]
     pub password: Option<String>,
@@ -45,6 +49,7 @@ struct ColumnName(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Columns {
     email: usize,
+    email_if_empty: Option<usize>,
     password: Option<usize>,
     /// None where names are taken from the addresses.
     username: Option<NameColumns>,
@@ -85,6 +90,7 @@ impl Columns {
         match email {
             Some(email) if has_password && has_username => Ok(Self {
                 email,
+                email_if_empty: header.second_email(email),
                 password,
                 username,
                 width,
@@ -103,8 +109,12 @@ impl Columns {
     }
 
     /// The address in a record.
-    pub(super) fn email(&self, cells: &Cells) -> String {
-        restored(cells, self.email).into_owned()
+    pub(super) fn email(&self, cells: &Cells) -> AddressCell {
+        let cell = restored(cells, self.email);
+        let second = self.email_if_empty.filter(|_| cell.trim().is_empty());
+        let second = second.map(|column| restored(cells, column));
+        let second = second.filter(|cell| !names_guest(cell));
+        AddressCell::of(&second.unwrap_or(cell))
     }
 
     /// The password in a record, exactly as it stands there. Programs that do not give passwords away write
@@ -151,6 +161,7 @@ impl Columns {
 
     fn uses(&self, column: usize) -> bool {
         column == self.email
+            || Some(column) == self.email_if_empty
             || Some(column) == self.password
             || self.name_columns().contains(&column)
     }
@@ -182,12 +193,19 @@ impl Columns {
         let looks = |name: &&String| looks_like_password(name);
         DetectedColumns {
             email: name(self.email),
+            email_if_empty: self.email_if_empty.map(name),
             password: self.password.map(name),
             unused_passwords: ignored.iter().filter(looks).cloned().collect(),
             ignored,
             username: username.into_iter().map(name).collect(),
         }
     }
+}
+
+/// Whether it is the name that Microsoft gives to the guests of a directory
+/// (`mira_x.example#EXT#@school.onmicrosoft.com`): no mail arrives there, and nobody knows it by heart.
+fn names_guest(cell: &str) -> bool {
+    cell.to_ascii_lowercase().contains("#ext#@")
 }
 
 /// The beginning of a cell that is too long to be kept.

@@ -3,7 +3,7 @@
 use super::limits::TEMPLATE_HEADER;
 use super::meaning::Meaning;
 use super::refusal::FileRefused;
-use super::synonyms::{is_known, meaning};
+use super::synonyms::{is_known, is_person, meaning};
 use super::vocabulary::NameMeaning;
 use super::wording::{listed, quoted};
 
@@ -79,7 +79,33 @@ impl<'a> Header<'a> {
         if let (None, Some(address), Some(display)) = (email, username, display) {
             return Ok((Some(address), Some(NameColumns::Whole(display))));
         }
+        let person = person.or_else(|| self.person_alone());
         Ok((email, person.or(username.map(NameColumns::Whole))))
+    }
+
+    /// The column that is named by the person alone, as in "Class; Student; Email", if there is one and no part of
+    /// a name has a column of its own. Of a teacher and a student in one row, which it is cannot be told.
+    fn person_alone(&self) -> Option<NameColumns> {
+        let halves = [Meaning::First, Meaning::Last];
+        let mut claims = self.claims.iter().flatten();
+        if claims.any(|(meaning, _)| halves.contains(meaning)) {
+            return None;
+        }
+        let names = self.names.iter().enumerate();
+        let mut people = names.filter(|(_, name)| is_person(name));
+        let only = people.next().filter(|_| people.next().is_none());
+        only.map(|(column, _)| NameColumns::Whole(column))
+    }
+
+    /// The column whose address counts where that of `email` has none: the surest of the others, as Microsoft's
+    /// sign-in name beside the mailbox.
+    pub(super) fn second_email(&self, email: usize) -> Option<usize> {
+        let claims = self.claims.iter().enumerate();
+        let others = claims.filter_map(|(column, claim)| match claim {
+            Some((Meaning::Email, rank)) if column != email => Some((*rank, column)),
+            Some(_) | None => None,
+        });
+        others.min().map(|(_, column)| column)
     }
 
     /// The columns of the name of a person.

@@ -18,6 +18,7 @@
 //! A layer refuses a file through [`std::io::Error`], the only error that can cross the layers
 //! between; [`ReadError`] tells a refusal from an error of the upload again.
 
+mod address_cell;
 mod blocks;
 mod cells;
 mod code_pages;

@@ -45,6 +45,8 @@ pub struct Row {
     pub cells: Vec<String>,
     /// The address, not trimmed. Empty where the row is too short.
     pub email: String,
+    /// The name that stands in the cell of the address, as mail programs write it (`Mira <mira@x.example>`).
+    pub name_beside_email: Option<String>,
     /// The password, exactly as it stands in the file. None where the cell is empty, or masked (`****`).
     pub password: Option<String>,
     /// The user name, not trimmed unless it is put together. Empty where the row is too short.
@@ -209,10 +211,12 @@ impl<R: Read> Iterator for Spreadsheet<R> {
 }
 
 fn row(number: u32, record: &Record<'_>, columns: &Columns) -> Row {
+    let email = columns.email(record.cells);
     Row {
         number,
         line: record.line,
-        email: columns.email(record.cells),
+        email: email.address,
+        name_beside_email: email.name,
         password: columns.password(record.cells),
         username: columns.username(record.cells),
         surplus_cells: columns.has_surplus(record.cells),

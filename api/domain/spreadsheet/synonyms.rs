@@ -43,6 +43,13 @@ fn owned(key: &str, owner: &Owner) -> Option<NameMeaning> {
     })
 }
 
+/// Whether a header cell names a person and nothing of them, as `Student` beside `Class`: their name stands there.
+pub(super) fn is_person(cell: &str) -> bool {
+    let key = key(cell);
+    let mut owners = VOCABULARY.owners.iter();
+    owners.any(|owner| owner.is_person && owner.word == key)
+}
+
 /// Whether a header cell names a column that the reader can use.
 pub(super) fn is_known(cell: &str) -> bool {
     meaning(cell).is_some()
@@ -96,6 +103,32 @@ mod tests {
             ("Öğrenci soyadı", (Meaning::Last, OWNED)),
         ] {
             assert_eq!(meaning(cell), Some(expected), "{cell}");
+        }
+    }
+
+    #[test]
+    fn people_are_named_by_what_they_are() {
+        for cell in [
+            "Student",
+            "Pupil",
+            "Schüler",
+            "Élève",
+            "Oppilas",
+            "Żak",
+            "Öğrenci",
+        ] {
+            assert!(is_person(cell) && !is_known(cell), "{cell}");
+        }
+        for cell in [
+            "",
+            "Class",
+            "School",
+            "Account",
+            "Parent",
+            "Student ID",
+            "Students",
+        ] {
+            assert!(!is_person(cell), "{cell}");
         }
     }
 

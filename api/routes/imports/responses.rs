@@ -37,6 +37,7 @@ pub enum ImportMode {
         "skipped": [{ "line": 1, "text": "Klasse 7A" }],
         "columns": {
             "email": "E-Mail",
+            "email_if_empty": null,
             "password": "Passwort",
             "username": ["Vorname", "Nachname"],
             "ignored": ["Klasse"],

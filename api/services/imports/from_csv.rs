@@ -125,12 +125,7 @@ impl RowValidator<'_> {
         // A cell that shows nothing holds no password: spreadsheets leave spaces in empty ones.
         row.password = row.password.filter(|password| !password.trim().is_empty());
         let email = self.login_domain.parse_outside(&row.email);
-        let username = match (&email, Username::parse(&row.username)) {
-            (Ok(email), Err(UsernameError::Missing)) if self.names_from_addresses => {
-                Ok(Username::of_address(email))
-            }
-            (_, username) => username,
-        };
+        let username = self.username(&row, email.as_ref().ok());
         let error = self.first_error(&row, &email, &username);
         self.note_address(&row, email.as_ref().ok(), error.as_ref());
         let shows_name = self.shows_name(&row, error.as_ref());
@@ -144,6 +139,19 @@ impl RowValidator<'_> {
                 cells: row.cells,
             },
             error,
+        }
+    }
+
+    /// The name in its column, or else the one that stands beside the address, or else one from the address.
+    fn username(&self, row: &Row, email: Option<&EmailAddress>) -> Result<Username, UsernameError> {
+        let name = Username::parse(&row.username);
+        if name != Err(UsernameError::Missing) {
+            return name;
+        }
+        match (&row.name_beside_email, email) {
+            (Some(name), Some(_)) => Username::parse(name),
+            (None, Some(email)) if self.names_from_addresses => Ok(Username::of_address(email)),
+            (None | Some(_), None | Some(_)) => name,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{STUDENTS, assert_counts, file_of};
+use super::{STUDENTS, assert_counts, file_of, students};
 use crate::support::both_databases;
 
 both_databases!(spellings_of_one_address_are_duplicates, |app| {
@@ -124,4 +124,77 @@ both_databases!(two_organizations_cannot_both_have_made_an_account, |app| {
     assert_eq!(school.outcomes(&one).await, ["created", "created"]);
     assert_eq!(other.outcomes(&two).await, ["email_taken"]);
     assert_eq!(other.students_seats().await, (0, 0));
+});
+
+both_databases!(addresses_are_taken_as_mail_programs_write_them, |app| {
+    let school = app.school().await;
+    let rows = [
+        "Mira Muster <mira@x.example>,purple fox 1,Mira M.",
+        "\"\"\"Muster, Ben\"\" <ben@x.example>\",purple fox 2,",
+        "mailto:cleo@x.example,purple fox 3,Cleo",
+        "<dan@x.example>,purple fox 4,Dan",
+        "Mira <MIRA@x.example>,purple fox 5,Mira again",
+        "\"Eve <eve@x.example>, Gus <gus@x.example>\",purple fox 6,Both",
+        "<hal@x.example>,purple fox 7,",
+    ];
+    let import = school.imported(file_of(&rows), STUDENTS).await;
+    let outcomes = json!({
+        "created": 4, "duplicate_in_file": 1, "email_invalid": 1, "username_missing": 1,
+    });
+    assert_counts(&import, outcomes);
+    let created = school.rows(&import, "outcome=created").await;
+    let people: Vec<_> = created
+        .iter()
+        .map(|row| {
+            (
+                row["email"].as_str().unwrap(),
+                row["username"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("mira@x.example", "Mira M."),
+        ("ben@x.example", "Muster, Ben"),
+        ("cleo@x.example", "Cleo"),
+        ("dan@x.example", "Dan"),
+    ];
+    assert_eq!(people, expected);
+    app.sign_in("ben@x.example", "purple fox 2").await;
+    // What stands in the file comes back to be corrected.
+    let errors = school.download(&import, "errors.csv").await;
+    assert!(errors.contains("Gus <gus@x.example>"), "{errors}");
+});
+
+both_databases!(names_beside_addresses_make_a_column_of_names, |app| {
+    let school = app.school().await;
+    let file = "email,password\n\
+                Mira Muster <mira@x.example>,purple fox 1\n\
+                ben.muster@x.example,purple fox 2\n";
+    let fields = students(&[("usernames_from_addresses", "true")]);
+    let import = school.imported(file, &fields).await;
+    assert_counts(&import, json!({ "created": 2 }));
+    let rows = school.rows(&import, "").await;
+    let names: Vec<_> = rows.iter().map(|row| &row["username"]).collect();
+    assert_eq!(names, ["Mira Muster", "Ben Muster"]);
+});
+
+both_databases!(a_sign_in_name_counts_where_the_mailbox_is_empty, |app| {
+    let school = app.school().await;
+    let file = "userPrincipalName,displayName,surname,mail,givenName,id,userType\r\n\
+                mira@x.example,Mira Muster,Muster,mira.muster@x.example,Mira,1,Member\r\n\
+                ben@x.example,Ben Muster,Muster,,Ben,2,Member\r\n\
+                cleo_y.example#EXT#@x.example,Cleo Muster,Muster,cleo@y.example,Cleo,3,Guest\r\n\
+                dan_y.example#EXT#@x.example,Dan Muster,Muster, ,Dan,4,Guest\r\n";
+    let fields = students(&[("generate_missing_passwords", "true")]);
+    let import = school.imported(file, &fields).await;
+    assert_counts(&import, json!({ "created": 3, "email_missing": 1 }));
+    let columns = &import["detected"]["columns"];
+    assert_eq!(columns["email"], "mail");
+    assert_eq!(columns["email_if_empty"], "userPrincipalName");
+    let ignored = ["surname", "givenName", "id", "userType"];
+    assert_eq!(columns["ignored"], json!(ignored));
+    let rows = school.rows(&import, "outcome=created").await;
+    let emails: Vec<_> = rows.iter().map(|row| &row["email"]).collect();
+    let expected = ["mira.muster@x.example", "ben@x.example", "cleo@y.example"];
+    assert_eq!(emails, expected);
 });

@@ -38,6 +38,7 @@ both_databases!(a_file_becomes_people_who_sign_in, |app| {
                 "skipped": [],
                 "columns": {
                     "email": "email",
+                    "email_if_empty": null,
                     "password": "password",
                     "username": ["username"],
                     "ignored": [],

@@ -81,6 +81,7 @@ both_databases!(every_encoding_with_every_delimiter_and_line_end, |app| {
                     "skipped": [],
                     "columns": {
                         "email": "Sähköposti",
+                        "email_if_empty": null,
                         "password": "Salasana",
                         "username": ["Nimi"],
                         "ignored": ["Größe"],

@@ -104,6 +104,15 @@ const CASES: &[Case] = &[
         ignored: &["parent email"],
         name: "Jane Doe",
     },
+    Case {
+        header: "Class,Student,Email,Password",
+        row: "7A,Jane Doe,pupil9@x.example,purple fox 1",
+        email: "Email",
+        password: "Password",
+        username: &["Student"],
+        ignored: &["Class"],
+        name: "Jane Doe",
+    },
 ];
 
 both_databases!(columns_are_known_by_many_names_in_any_order, |app| {
@@ -114,6 +123,7 @@ both_databases!(columns_are_known_by_many_names_in_any_order, |app| {
         let import = school.accepted(file, STUDENTS).await;
         let columns = json!({
             "email": case.email,
+            "email_if_empty": null,
             "password": case.password,
             "username": case.username,
             "ignored": case.ignored,

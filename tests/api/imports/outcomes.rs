@@ -27,7 +27,7 @@ const ROWS: &[(&str, &str, &str)] = &[
         "An email address has an @, as in jane@example.org.",
     ),
     (
-        "Jane <jane@x.example>,purple fox 5,Pupil",
+        "Jane <jane@x.example> at home,purple fox 5,Pupil",
         "email_invalid",
         "Write the address alone, without a name or angle brackets around it.",
     ),
