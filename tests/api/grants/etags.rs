@@ -35,6 +35,15 @@ both_databases!(who_asks_again_is_told_that_it_is_still_so, |app| {
         assert_eq!(same.header("cache-control"), "private, no-cache");
         assert_eq!(same.header("x-content-type-options"), "nosniff");
     }
+    // A list of any length, of which the document says no other.
+    let many = format!("{}{tag}", "\"other\", ".repeat(200));
+    assert_eq!(ask_again(&library, &path, &many).await.status, 304);
+    let document = app.anonymous().get("/openapi.json").await.json();
+    let parameters =
+        &document["paths"]["/v1/organizations/{organization_id}/access"]["get"]["parameters"];
+    let mut parameters = parameters.as_array().unwrap().iter();
+    let header = parameters.find(|one| one["name"] == "If-None-Match");
+    assert_eq!(header.unwrap()["schema"].get("maxLength"), None);
     for unknown in ["\"other\"", "W/\"\"", "no tag at all", ""] {
         let whole = ask_again(&library, &path, unknown).await;
         assert_eq!(whole.expect_status(200), first.json(), "{unknown}");
