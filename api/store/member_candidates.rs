@@ -11,6 +11,7 @@ use diesel::sql_types::{BigInt, Text};
 
 use super::Connection;
 use super::connection::MultiBackend;
+use super::member_conditions::word_marks;
 use super::member_filter::MemberFilter;
 use super::member_grams;
 use super::sql_expression::Among;
@@ -31,9 +32,9 @@ const ONE_MORE_THAN_FEW: i64 = 6_001;
 const VERY_FEW: usize = 500;
 
 /// A condition that an index finds the members of.
-struct Search {
+struct Search<'a> {
     organization: OrganizationId,
-    source: Source,
+    source: &'a Source,
     is_postgres: bool,
 }
 
@@ -42,48 +43,105 @@ enum Source {
     Grams(String),
     /// Stands in a partial index with this condition.
     Few(&'static str),
-    Group(GroupId, Option<GroupRole>),
-    /// In a group that this account manages.
-    ManagedBy(AccountId),
+    /// In a group, and has these marks of words.
+    Group(GroupId, Option<GroupRole>, i64),
+    /// In a group that this account manages, and has these marks of words.
+    ManagedBy(AccountId, i64),
     /// From the first moment until before the second, by this column.
     Time(&'static str, Option<Timestamp>, Option<Timestamp>),
 }
 
-/// Who fulfils those conditions of the filter that leave few, each by its index, as a condition of memberships; `None`
-/// where each leaves many.
+/// Members among whom a page can be chosen.
+pub struct Candidates {
+    /// Who they are, as a condition of memberships.
+    pub among: Among,
+    /// What is still asked of them: no group that all of them were found in.
+    pub filter: MemberFilter,
+}
+
+/// Who fulfils those conditions of the filter that leave few, each by its index; `None` where each leaves many. An
+/// index finds whom the words leave only where they leave few.
 pub fn candidates(
     connection: &mut Connection,
     organization: OrganizationId,
     filter: &MemberFilter,
-) -> Result<Option<Among>> {
+    have_few_the_words: bool,
+) -> Result<Option<Candidates>> {
     let is_postgres = matches!(connection, Connection::Postgres(_));
-    let mut few: Option<HashSet<i64>> = None;
-    for source in sources(connection, organization, filter) {
+    let mut left = Left {
+        numbers: None,
+        filter: filter.clone(),
+        have_marks: false,
+    };
+    for source in sources(connection, organization, filter, have_few_the_words) {
+        if left.have_nearly_all(&source) {
+            continue;
+        }
         let search = Search {
             organization,
-            source,
+            source: &source,
             is_postgres,
         };
         let numbers: Vec<i64> = search.load(connection)?;
-        if numbers.len() > MAX_CANDIDATES {
-            continue;
+        if numbers.len() <= MAX_CANDIDATES {
+            left.narrow(&source, numbers);
         }
-        let mut numbers: HashSet<i64> = numbers.into_iter().collect();
-        if let Some(known) = few {
-            numbers.retain(|number| known.contains(number));
-        }
-        let is_enough = numbers.len() <= VERY_FEW;
-        few = Some(numbers);
-        if is_enough {
+        if left.are_very_few() {
             break;
         }
     }
-    Ok(few.map(|numbers| {
-        let mut numbers: Vec<i64> = numbers.into_iter().collect();
+    Ok(left.into_candidates(connection))
+}
+
+/// Whom the conditions leave that have been looked up so far.
+struct Left {
+    /// `None` where each has left many.
+    numbers: Option<HashSet<i64>>,
+    filter: MemberFilter,
+    /// Whether they have the marks of the words.
+    have_marks: bool,
+}
+
+impl Left {
+    /// Whether nearly all of them fulfil this too: whoever has the marks of a word mostly has its grams.
+    const fn have_nearly_all(&self, source: &Source) -> bool {
+        self.have_marks && matches!(source, Source::Grams(_))
+    }
+
+    fn narrow(&mut self, source: &Source, numbers: Vec<i64>) {
+        let mut numbers: HashSet<i64> = numbers.into_iter().collect();
+        if let Some(known) = &self.numbers {
+            numbers.retain(|number| known.contains(number));
+        }
+        self.numbers = Some(numbers);
+        match source {
+            Source::Group(_, _, marks) => {
+                self.filter.group = None;
+                self.filter.group_role = None;
+                self.have_marks |= *marks != 0;
+            }
+            Source::ManagedBy(_, marks) => {
+                self.filter.managed_by = None;
+                self.have_marks |= *marks != 0;
+            }
+            Source::Grams(_) | Source::Few(_) | Source::Time(..) => {}
+        }
+    }
+
+    fn are_very_few(&self) -> bool {
+        let numbers = self.numbers.as_ref();
+        numbers.is_some_and(|numbers| numbers.len() <= VERY_FEW)
+    }
+
+    fn into_candidates(self, connection: &Connection) -> Option<Candidates> {
+        let mut numbers: Vec<i64> = self.numbers?.into_iter().collect();
         // In the order of the table, its pages are read once.
         numbers.sort_unstable();
-        Among::numbers(connection, "memberships.number", &numbers)
-    }))
+        Some(Candidates {
+            among: Among::numbers(connection, "memberships.number", &numbers),
+            filter: self.filter,
+        })
+    }
 }
 
 /// The conditions of a filter that have an index, those that usually leave fewer first.
@@ -91,6 +149,7 @@ fn sources(
     connection: &Connection,
     organization: OrganizationId,
     filter: &MemberFilter,
+    have_few_the_words: bool,
 ) -> Vec<Source> {
     let few = [
         (filter.role == Some(Role::Admin), "role = 'admin'"),
@@ -108,7 +167,13 @@ fn sources(
     let few = few.iter().filter(|(is_asked, _)| *is_asked);
     let words = filter.words();
     let grams = Grams::of_words(organization, words.iter().flat_map(SearchWords::iter));
-    let grams = (!grams.is_empty()).then(|| member_grams::pattern(connection, &grams));
+    let grams = (have_few_the_words && !grams.is_empty())
+        .then(|| member_grams::pattern(connection, &grams));
+    let marks = if have_few_the_words {
+        word_marks(filter)
+    } else {
+        0
+    };
     let times = [
         (
             "registered_at",
@@ -124,18 +189,22 @@ fn sources(
         .chain(
             filter
                 .group
-                .map(|group| Source::Group(group, filter.group_role)),
+                .map(|group| Source::Group(group, filter.group_role, marks)),
         )
-        .chain(filter.managed_by.map(Source::ManagedBy))
+        .chain(
+            filter
+                .managed_by
+                .map(|manager| Source::ManagedBy(manager, marks)),
+        )
         .chain(grams.map(Source::Grams))
         .chain(times.map(|(column, from, to)| Source::Time(column, from, to)))
         .collect()
 }
 
 /// The numbers of the memberships, one more than are few at most.
-impl QueryFragment<MultiBackend> for Search {
+impl QueryFragment<MultiBackend> for Search<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        match &self.source {
+        match self.source {
             Source::Grams(pattern) if self.is_postgres => {
                 out.push_sql("SELECT number FROM member_grams WHERE grams @> ");
                 out.push_bind_param::<Text, _>(pattern)?;
@@ -151,30 +220,26 @@ impl QueryFragment<MultiBackend> for Search {
                 out.push_sql(" AND ");
                 out.push_sql(condition);
             }
-            Source::Group(group, role) => {
-                out.push_sql(
-                    "SELECT m.number FROM group_memberships g JOIN memberships m \
-                     ON m.organization_id = g.organization_id AND m.account_id = g.account_id \
-                     WHERE g.group_id = ",
-                );
+            Source::Group(group, role, marks) => {
+                out.push_sql("SELECT g.number FROM group_memberships g WHERE g.group_id = ");
                 out.push_bind_param::<Id, _>(group)?;
                 if let Some(role) = role {
                     out.push_sql(" AND g.role = ");
                     out.push_bind_param::<Text, _>(role)?;
                 }
+                push_marks(marks, &mut out)?;
             }
-            Source::ManagedBy(manager) => {
+            Source::ManagedBy(manager, marks) => {
                 out.push_sql(
-                    "SELECT m.number FROM group_memberships mine \
+                    "SELECT g.number FROM group_memberships mine \
                      JOIN group_memberships g ON g.group_id = mine.group_id \
-                     JOIN memberships m \
-                     ON m.organization_id = g.organization_id AND m.account_id = g.account_id \
                      WHERE mine.organization_id = ",
                 );
                 out.push_bind_param::<Id, _>(&self.organization)?;
                 out.push_sql(" AND mine.account_id = ");
                 out.push_bind_param::<Id, _>(manager)?;
                 out.push_sql(" AND mine.role = 'manager'");
+                push_marks(marks, &mut out)?;
             }
             Source::Time(column, from, to) => {
                 out.push_sql("SELECT number FROM memberships WHERE organization_id = ");
@@ -194,13 +259,23 @@ impl QueryFragment<MultiBackend> for Search {
     }
 }
 
-impl QueryId for Search {
+fn push_marks<'b>(marks: &'b i64, out: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+    if *marks == 0 {
+        return Ok(());
+    }
+    out.push_sql(" AND g.word_marks & ");
+    out.push_bind_param::<BigInt, _>(marks)?;
+    out.push_sql(" = ");
+    out.push_bind_param::<BigInt, _>(marks)
+}
+
+impl QueryId for Search<'_> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl Query for Search {
+impl Query for Search<'_> {
     type SqlType = BigInt;
 }
 
-impl RunQueryDsl<Connection> for Search {}
+impl RunQueryDsl<Connection> for Search<'_> {}

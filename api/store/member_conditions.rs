@@ -23,16 +23,19 @@ pub fn of_bits(filter: &MemberFilter) -> Vec<Condition> {
         let bits = BitAnd::new(memberships::traits, traits.asked.into_sql::<BigInt>());
         conditions.push(Box::new(bits.eq(traits.set)));
     }
-    let words = filter.words();
-    let marks = words
-        .iter()
-        .map(marks_of_words)
-        .fold(0, |all, of_one| all | of_one);
+    let marks = word_marks(filter);
     if marks != 0 {
         let bits = BitAnd::new(memberships::word_marks, marks.into_sql::<BigInt>());
         conditions.push(Box::new(bits.eq(marks)));
     }
     conditions
+}
+
+/// The marks that whoever has the words has.
+pub fn word_marks(filter: &MemberFilter) -> i64 {
+    let words = filter.words();
+    let marks = words.iter().map(marks_of_words);
+    marks.fold(0, |all, of_one| all | of_one)
 }
 
 fn traits(filter: &MemberFilter) -> Traits {

@@ -76,8 +76,9 @@ pub struct MemberPage {
 /// How many members of an order are looked at before candidates are asked for: some hundred microseconds.
 const FIRST_MEMBERS: i64 = 2_000;
 
-/// How many of these have a word that many have.
-const MANY_OF_FIRST: i64 = 30;
+/// How many members of another order tell whether many have a word, and how many of these have it then.
+const SAMPLE: i64 = 1_000;
+const MANY_OF_SAMPLE: i64 = 15;
 
 /// A page of an organization's members.
 ///
@@ -119,7 +120,7 @@ struct PageRequest<'a> {
 impl PageRequest<'_> {
     /// Whose rows the page has, in its order.
     fn ids(self, connection: &mut Connection) -> Result<Vec<AccountId>> {
-        let found = self.among_first(connection)?;
+        let found = self.among_first(connection, self.looked_at())?;
         if i64::try_from(found.len()) == Ok(self.page.limit) || self.has_no_more(connection)? {
             return Ok(found);
         }
@@ -151,10 +152,10 @@ impl PageRequest<'_> {
         Ok(query.limit(self.page.limit).load(connection)?)
     }
 
-    /// The members of the page that are among the first of the order.
-    fn among_first(self, connection: &mut Connection) -> Result<Vec<AccountId>> {
+    /// The members of the page that are among so many of the first of the order.
+    fn among_first(self, connection: &mut Connection, first: i64) -> Result<Vec<AccountId>> {
         let query = AmongFirst {
-            first: self.all().select(listed()).limit(self.looked_at()),
+            first: self.all().select(listed()).limit(first),
             conditions: Unindexed(self.conditions()),
             order: self.page.order,
             limit: self.page.limit,
@@ -194,16 +195,21 @@ impl PageRequest<'_> {
 
     /// The page, chosen among the candidates of a condition that leaves few.
     fn among_few(self, connection: &mut Connection) -> Result<Option<Vec<AccountId>>> {
-        let mut filter = self.filter.clone();
-        if self.have_many_the_words(connection)? {
-            filter.search = None;
-            filter.email_domain = None;
-        }
-        let few = candidates(connection, self.organization, &filter)?;
+        let have_few_the_words = !self.have_many_the_words(connection)?;
+        let few = candidates(
+            connection,
+            self.organization,
+            self.filter,
+            have_few_the_words,
+        )?;
         let Some(few) = few else {
             return Ok(None);
         };
-        let mut conditions = self.conditions();
+        let asked = PageRequest {
+            filter: &few.filter,
+            ..self
+        };
+        let mut conditions = asked.conditions();
         conditions.push(Box::new(memberships::organization_id.eq(self.organization)));
         let MemberSort { by, direction } = self.page.order;
         conditions.extend(order::bounds(self.filter, by));
@@ -211,43 +217,47 @@ impl PageRequest<'_> {
         conditions.extend(after.map(|position| order::behind(position, direction)));
         let query = memberships::table
             .select(memberships::account_id)
-            .filter(few)
+            .filter(few.among)
             .filter(Unindexed(conditions))
             .into_boxed();
         let query = order::sorted(query, self.page.order).limit(self.page.limit);
         Ok(Some(query.load(connection)?))
     }
 
-    /// Whether so many have the words that an index would only tell that they are many, after reading long lists:
-    /// of the first members of another order, more have them than of whom few do.
+    /// Whether so many have the words, of the groups that are asked for, that an index would only tell that they are
+    /// many, after reading long lists: of a few members of another order, more have them than of whom few do.
     fn have_many_the_words(self, connection: &mut Connection) -> Result<bool> {
+        if self.filter.words().is_empty() {
+            return Ok(false);
+        }
         let filter = MemberFilter {
             search: self.filter.search.clone(),
             email_domain: self.filter.email_domain.clone(),
+            group: self.filter.group,
+            group_role: self.filter.group_role,
+            managed_by: self.filter.managed_by,
             ..MemberFilter::default()
         };
-        let by = match self.page.order.by {
-            MemberOrder::Name => MemberOrder::Registered,
-            MemberOrder::Registered | MemberOrder::LastActive => MemberOrder::Name,
-        };
-        let page = MemberPage {
-            order: MemberSort {
-                by,
-                direction: Direction::Ascending,
-            },
-            after: None,
-            limit: MANY_OF_FIRST,
-        };
-        let others = PageRequest {
-            filter: &filter,
-            page: &page,
-            ..self
-        };
-        if others.conditions().is_empty() {
-            return Ok(false);
+        // Names stand together in one order, those who came together in another.
+        let orders = MemberOrder::ALL.iter().copied();
+        for by in orders.filter(|by| *by != self.page.order.by) {
+            let direction = Direction::Ascending;
+            let page = MemberPage {
+                order: MemberSort { by, direction },
+                after: None,
+                limit: MANY_OF_SAMPLE,
+            };
+            let others = PageRequest {
+                filter: &filter,
+                page: &page,
+                ..self
+            };
+            let found = others.among_first(connection, SAMPLE)?;
+            if i64::try_from(found.len()) == Ok(MANY_OF_SAMPLE) {
+                return Ok(true);
+            }
         }
-        let found = others.among_first(connection)?;
-        Ok(i64::try_from(found.len()) == Ok(MANY_OF_FIRST))
+        Ok(false)
     }
 
     /// What a member has to be, except for the bounds of the order: first what is told at once.

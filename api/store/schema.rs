@@ -128,6 +128,8 @@ table! {
         organization_id -> Id,
         account_id -> Id,
         role -> Text,
+        number -> BigInt,
+        word_marks -> BigInt,
     }
 }
 

@@ -147,12 +147,17 @@ CREATE TABLE group_memberships (
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     role text NOT NULL,
+    -- The membership's number and marks, which triggers repeat here.
+    number bigint NOT NULL DEFAULT 0,
+    word_marks bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (group_id, account_id),
     FOREIGN KEY (organization_id, account_id)
         REFERENCES memberships (organization_id, account_id) ON DELETE CASCADE
 );
 CREATE INDEX group_memberships_member ON group_memberships (organization_id, account_id);
 CREATE INDEX group_memberships_account ON group_memberships (account_id);
+-- The index alone tells which members a group has, and which of them lack a word.
+CREATE INDEX group_memberships_listed ON group_memberships (group_id, role, number, word_marks);
 
 CREATE TABLE audit_events (
     id uuid PRIMARY KEY NOT NULL,

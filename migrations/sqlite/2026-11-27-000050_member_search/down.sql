@@ -1,4 +1,6 @@
 DROP TRIGGER group_members_marked;
+DROP TRIGGER memberships_word_marks;
+DROP TRIGGER group_members_listed;
 DROP TRIGGER memberships_traits;
 DROP TRIGGER memberships_ended;
 DROP TRIGGER accounts_repeated;

@@ -45,6 +45,23 @@ BEGIN
     WHERE number = NEW.number;
 END;
 
+-- Whoever comes into a group is listed in it with the number and the marks of the membership.
+CREATE TRIGGER group_members_listed AFTER INSERT ON group_memberships
+BEGIN
+    UPDATE group_memberships SET number = m.number, word_marks = m.word_marks
+    FROM memberships m
+    WHERE m.organization_id = NEW.organization_id AND m.account_id = NEW.account_id
+    AND group_id = NEW.group_id AND group_memberships.account_id = NEW.account_id;
+END;
+
+-- Places in groups follow a new name of the member.
+CREATE TRIGGER memberships_word_marks AFTER UPDATE OF word_marks ON memberships
+WHEN OLD.word_marks <> NEW.word_marks
+BEGIN
+    UPDATE group_memberships SET word_marks = NEW.word_marks
+    WHERE organization_id = NEW.organization_id AND account_id = NEW.account_id;
+END;
+
 -- Whoever comes into a group gets its marks, where they were not written with the membership. Whoever leaves one
 -- keeps them until the next: a mark too many costs a look at the groups, one too few would hide a member.
 CREATE TRIGGER group_members_marked AFTER INSERT ON group_memberships

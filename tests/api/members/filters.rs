@@ -22,7 +22,7 @@ const MEMBERS: usize = 8_000;
 const QUESTIONS: usize = 120;
 const PAGE: usize = 20;
 
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 13] = [
     "berg",
     "e",
     "李小龙",
@@ -32,6 +32,7 @@ const WORDS: [&str; 12] = [
     "7",
     "dahl la",
     "rare",
+    "xaver",
     "zz",
     "example",
     "@rare",
@@ -103,6 +104,11 @@ impl Crowd {
         crowd.add_group(connection, ids.iter().copied().step_by(300).collect());
         crowd.add_group(connection, ids[3_500..].to_vec());
         crowd.add_group(connection, ids.iter().copied().step_by(2).collect());
+        crowd.add_group(connection, ids[1_500..].to_vec());
+        for renamed in people.iter().step_by(170) {
+            let name = Username::parse(&format!("Xaver {}", renamed.username)).unwrap();
+            accounts::rename(connection, renamed, &name).unwrap();
+        }
         let everybody = MemberPage {
             order: MemberSort {
                 by: MemberOrder::Name,

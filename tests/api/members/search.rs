@@ -1,5 +1,8 @@
 //! How people, groups and invitations are searched (`docs/members.md#search`).
 
+use rollcall::domain::username::Username;
+use rollcall::services::unit_of_work::UnitOfWork;
+use rollcall::store::accounts;
 use serde_json::{Value, json};
 
 use crate::support::people::{Organization, PASSWORD, send, text};
@@ -186,6 +189,25 @@ both_databases!(a_renamed_member_is_found_by_the_new_name, |app| {
     assert!(found(&school, "vera").await.is_empty());
 });
 
+both_databases!(a_new_name_reaches_the_places_in_groups, |app| {
+    let school = app.school().await;
+    school.import_students(PEOPLE).await;
+    let li = app.sign_in("li@x.org", "quiet rivers 13").await;
+    let before = school.new_group("7A").await;
+    school.add_to_group(&before, &[&li.id], "member").await;
+    let account = app.account(&li.id);
+    let rename = move |tx: &mut UnitOfWork<'_>| {
+        let name = Username::parse("Bruce Lee").expect("a name");
+        accounts::rename(tx.connection, &account, &name)
+    };
+    let meanwhile = school.new_group("7B").await + "/members";
+    let body = json!({ "account_ids": [li.id], "role": "member" });
+    let adding = school.admin.post(&meanwhile, body);
+    let added = app.during(rename, adding, |_| Ok(())).await;
+    assert_eq!(added.expect_status(200)["summary"], json!({ "added": 1 }));
+    invariants::check_members(&app.state.services.pool);
+});
+
 both_databases!(
     groups_and_invitations_are_searched_by_the_same_rule,
     |app| {
@@ -279,8 +301,7 @@ mod large_organizations {
     use super::*;
     use rollcall::domain::email_address::EmailAddress;
     use rollcall::domain::organization::{AccountType, JoinedVia, Role};
-    use rollcall::domain::username::Username;
-    use rollcall::store::accounts::{self, Account};
+    use rollcall::store::accounts::Account;
     use rollcall::store::memberships::{self, Membership, Terms};
 
     const MEMBERS: usize = 12_700;
