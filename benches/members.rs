@@ -37,6 +37,8 @@ use support::{Bench, crowd, median, processor_time};
 
 const PAGE: i64 = 50;
 const REQUESTS: usize = 7;
+/// In each group.
+const MANAGERS: usize = 3;
 const FIRST_NAMES: [&str; 24] = [
     "Ana", "Bilal", "Chiara", "Deniz", "Emma", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Karim",
     "Lena", "Mira", "Noah", "Olga", "Pedro", "Quinn", "Rosa", "Sami", "Tara", "Ugo", "Vera", "Wei",
@@ -130,8 +132,10 @@ impl<'a> School<'a> {
         );
         for (group, size) in groups.iter().zip(sizes) {
             let members: Vec<_> = people.iter().take(size).map(|one| one.id).collect();
+            let place = (bench.organization.id, *group);
+            let managers = &members[..MANAGERS];
+            group_members::insert(&mut connection, place, managers, GroupRole::Manager).unwrap();
             for some in members.chunks(1000) {
-                let place = (bench.organization.id, *group);
                 group_members::insert(&mut connection, place, some, GroupRole::Member).unwrap();
             }
         }
@@ -363,6 +367,29 @@ impl<'a> School<'a> {
                     "{} AND {}",
                     in_group(self.groups[2], self.bench),
                     like("intake")
+                ),
+            ),
+            case(
+                "group of half, search=ke (nobody, two letters)",
+                MemberFilter {
+                    search: SearchWords::parse("ke"),
+                    ..half.clone()
+                },
+                &format!(
+                    "{} AND {}",
+                    in_group(self.groups[2], self.bench),
+                    like("ke")
+                ),
+            ),
+            case(
+                "managers of the group of half",
+                MemberFilter {
+                    group_role: Some(GroupRole::Manager),
+                    ..half.clone()
+                },
+                &format!(
+                    "{} AND EXISTS (SELECT 1 FROM group_memberships g WHERE g.account_id = m.account_id AND g.role = 'manager')",
+                    in_group(self.groups[2], self.bench)
                 ),
             ),
             case(
