@@ -4,7 +4,7 @@
 //! way; `tests/api/architecture.rs` holds this:
 //!
 //! ```text
-//! main → cli → app → openapi → routes → worker → state → services → mail → store → crypto
+//! main → cli → app → openapi → routes → worker → state → services → mail → store → outbound → crypto
 //!      → documents → dns → telemetry → config → clock → error → domain
 //! ```
 //!
@@ -19,6 +19,7 @@ pub(crate) mod documents;
 pub mod domain;
 pub mod mail;
 pub mod openapi;
+pub mod outbound;
 pub(crate) mod routes;
 pub mod services;
 pub mod state;

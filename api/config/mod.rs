@@ -27,6 +27,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
 
 use self::defaults::{connections, cores, creation, sqlite_in, stop_delay, worker_poll};
@@ -39,9 +40,9 @@ use self::settings::{
     DATABASE_PREPARED_STATEMENTS, DATABASE_URL, DATABASE_WAIT_SECONDS, DNS_SERVERS, HASH_THREADS,
     IMPORT_LEASE_SECONDS, IMPORT_WORKERS, KEEP_ALIVE_SECONDS, LISTEN, LOG, LOG_FORMAT,
     LOGIN_DOMAIN, MAIL_FROM, MAIL_LEASE_SECONDS, MAIL_PER_MINUTE, MAIL_WORKERS,
-    ORGANIZATION_CREATION, PASSWORD_HASH, PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS,
-    SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL, STOP_DELAY_SECONDS, TRACES_ENDPOINT,
-    TRUSTED_PROXIES,
+    ORGANIZATION_CREATION, OUTBOUND_ALLOW, OUTBOUND_CA_FILE, OUTBOUND_PROXY, PASSWORD_HASH,
+    PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS, SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL,
+    STOP_DELAY_SECONDS, TRACES_ENDPOINT, TRUSTED_PROXIES,
 };
 use self::source::Sources;
 use self::values::{is_local, origin_of};
@@ -115,6 +116,12 @@ pub struct Config {
     pub mail_workers: usize,
     /// How long a worker may spend on one mail before another takes it over.
     pub mail_lease: Duration,
+    /// What may be called although it is not public.
+    pub outbound_allow: Vec<IpNet>,
+    /// Through which foreign systems are called.
+    pub outbound_proxy: Option<Url>,
+    /// Certificates of authorities that foreign systems may have theirs from besides the system's.
+    pub outbound_ca_file: Option<PathBuf>,
     pub log: String,
     pub log_format: LogFormat,
     /// Where traces go; none: none are made.
@@ -226,6 +233,9 @@ impl Config {
             trusted_proxies: from.read(&TRUSTED_PROXIES)?,
             proxy_header: from.read(&PROXY_HEADER)?,
             limits: limits(from)?,
+            outbound_allow: from.read(&OUTBOUND_ALLOW)?,
+            outbound_proxy: from.read(&OUTBOUND_PROXY)?,
+            outbound_ca_file: from.read(&OUTBOUND_CA_FILE)?,
             log: from.read(&LOG)?,
             log_format: from.read(&LOG_FORMAT)?,
             traces_endpoint: from.read(&TRACES_ENDPOINT)?,

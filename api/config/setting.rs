@@ -63,19 +63,21 @@ pub enum Section {
     Mail,
     Capacity,
     Limits,
+    Outbound,
     Logs,
     ConfigurationFile,
 }
 
 impl Section {
     /// Every section, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Server,
         Self::Organizations,
         Self::Keys,
         Self::Mail,
         Self::Capacity,
         Self::Limits,
+        Self::Outbound,
         Self::Logs,
         Self::ConfigurationFile,
     ];
@@ -89,6 +91,7 @@ impl Section {
             Self::Mail => "Mail",
             Self::Capacity => "Capacity",
             Self::Limits => "Limits",
+            Self::Outbound => "Calls to foreign systems",
             Self::Logs => "Logs",
             Self::ConfigurationFile => "Configuration file",
         }
@@ -112,6 +115,7 @@ impl Section {
             Self::Server
             | Self::Organizations
             | Self::Capacity
+            | Self::Outbound
             | Self::Logs
             | Self::ConfigurationFile => None,
         }

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use url::Url;
 
 use super::limit_settings::of_limit;
@@ -11,8 +12,8 @@ use super::setting::DefaultValue::{Computed, Fixed, Unset};
 use super::setting::{Section, Setting, SettingInfo};
 use super::values::{
     LogFormat, OrganizationCreation, collector_url, connections, count, days, hours,
-    listen_address, log_filter, name_servers, optional, origins, parsed, seconds, seconds_or_none,
-    web_url, word,
+    listen_address, log_filter, name_servers, networks, optional, origins, parsed, seconds,
+    seconds_or_none, web_url, word,
 };
 use crate::domain::client_address::{ProxyHeader, TrustedProxies};
 use crate::domain::database_url::{DatabaseUrl, PreparedStatements};
@@ -376,6 +377,41 @@ settings! {
         parse: parsed,
         default: Fixed("X-Forwarded-For"),
         example: "Forwarded",
+        is_secret: false,
+    }
+
+    /// Addresses and networks, separated by commas, that may be called although they are not public: an identity
+    /// provider inside. Within them plain http is allowed too. Name no more than these systems: whatever listens there
+    /// can be called by whoever sets up a connection of an organization.
+    OUTBOUND_ALLOW: Vec<IpNet> {
+        name: "outbound_allow",
+        section: Outbound,
+        parse: networks,
+        default: Unset("only public addresses are called, by https"),
+        example: "10.20.0.0/24,192.168.7.4",
+        is_secret: false,
+    }
+
+    /// Proxy through which foreign systems are called: `http://user:password@host:port`, or `https`. It takes
+    /// `CONNECT`, looks up the names, and has to refuse the addresses that are not to be called: Rollcall refuses only
+    /// hosts that are such addresses themselves. `HTTP_PROXY` and its like are ignored.
+    OUTBOUND_PROXY: Option<Url> {
+        name: "outbound_proxy",
+        section: Outbound,
+        parse: |text| optional(text, web_url),
+        default: Unset("they are called directly"),
+        example: "http://proxy.school.example:3128",
+        is_secret: true,
+    }
+
+    /// File of certificates, in PEM, of authorities that foreign systems may have theirs from besides those of the
+    /// system, or of the file that `SSL_CERT_FILE` names.
+    OUTBOUND_CA_FILE: Option<PathBuf> {
+        name: "outbound_ca_file",
+        section: Outbound,
+        parse: |text| optional(text, parsed),
+        default: Unset("the system's authorities only"),
+        example: "/etc/ssl/school-ca.pem",
         is_secret: false,
     }
 

@@ -1,10 +1,11 @@
 //! How the texts of settings are read.
 
 use std::fmt::Display;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use url::{Host, Url};
@@ -166,6 +167,26 @@ pub fn name_servers(text: &str) -> Result<Vec<SocketAddr>, String> {
         .collect()
 }
 
+/// Reads addresses and networks that are separated by commas.
+///
+/// # Errors
+/// What is neither.
+pub fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let network = |text: &str| {
+        let address = || Some(IpNet::from(text.parse::<IpAddr>().ok()?));
+        text.parse().ok().or_else(address).ok_or_else(|| {
+            format!(
+                "names {text:?}, which is neither an address nor a network such as 10.20.0.0/24"
+            )
+        })
+    };
+    text.split(',')
+        .map(str::trim)
+        .filter(|network| !network.is_empty())
+        .map(network)
+        .collect()
+}
+
 /// Reads a URL of the web.
 ///
 /// # Errors
@@ -259,6 +280,17 @@ mod tests {
                 .unwrap_err()
                 .contains("dns.example")
         );
+    }
+
+    #[test]
+    fn a_network_is_one_or_an_address() {
+        let read = networks("10.20.0.0/24, 192.168.7.4,fd00::/8").unwrap();
+        let written: Vec<String> = read.iter().map(ToString::to_string).collect();
+        assert_eq!(written, ["10.20.0.0/24", "192.168.7.4/32", "fd00::/8"]);
+        assert_eq!(networks(""), Ok(Vec::new()));
+        for bad in ["10.20.0.0/33", "school.example", "10.20"] {
+            assert!(networks(bad).unwrap_err().contains(bad));
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ use crate::error::{Code, Error, Result};
 use crate::mail::sending::MailRoute;
 use crate::mail::transport::Transport;
 use crate::mail::{Links, Outbox};
+use crate::outbound::{Outbound, SetupError};
 use crate::services::context::RequestContext;
 use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::services::work_signal::WorkSignal;
@@ -48,6 +49,8 @@ pub struct State {
     pub signing: Arc<SigningKeys>,
     /// How mail leaves.
     pub transport: Arc<Transport>,
+    /// How foreign systems are called.
+    pub outbound: Outbound,
     /// The migrations that this start applied.
     pub migrations: Arc<[String]>,
     /// Uploads that may arrive at a time: each has a thread.
@@ -82,6 +85,8 @@ pub enum StartError {
          back-up: a new one would open nothing of what is sealed, and sign everybody out."
     )]
     KeyLost { key: PathBuf, database: String },
+    #[error("{0}")]
+    Outbound(#[from] SetupError),
     #[error("the database: {0}")]
     Database(#[source] Error),
     /// The file of the embedded database.
@@ -108,6 +113,7 @@ impl State {
             })?;
         }
         let keys = Keys::load(&config)?;
+        let outbound = Outbound::configured(&config)?;
         if let DatabaseUrl::Sqlite(path) = &config.database_url {
             disk::require_usable(path.as_ref()).map_err(|source| {
                 let path = path.clone();
@@ -145,6 +151,7 @@ impl State {
             }),
             services,
             signing: Arc::new(keys.signing),
+            outbound,
             migrations: applied.into(),
             uploads: Uploads::default(),
             status: ProcessStatus::default(),

@@ -31,6 +31,16 @@ fn a_setting_that_cannot_be_used_stops_the_start_and_says_why() {
             "ROLLCALL_LISTEN = \"nowhere\" is no address with a port",
         ),
         (
+            "OUTBOUND_ALLOW",
+            "10.0.0.0/99",
+            "names \"10.0.0.0/99\", which is neither an address nor a network",
+        ),
+        (
+            "OUTBOUND_CA_FILE",
+            "/nowhere/ca.pem",
+            "ROLLCALL_OUTBOUND_CA_FILE names the file /nowhere/ca.pem, which cannot be read",
+        ),
+        (
             "LOG",
             "rollcall=loud",
             "ROLLCALL_LOG = \"rollcall=loud\" is no filter",

@@ -1,0 +1,96 @@
+//! Requests to foreign systems: identity providers, learning management systems, receivers of webhooks. What they are
+//! asked for, admins of organizations have typed in, and what they answer is not trusted.
+//!
+//! Each call has a thread of its own, of a bounded number, so that a system which hangs holds up neither requests nor
+//! work of others. No call is made within a transaction.
+
+mod addresses;
+mod client;
+mod error;
+mod lanes;
+mod message;
+mod resolver;
+
+pub use self::error::{OutboundError, SetupError};
+pub use self::message::{DOCUMENT_LIMIT, METADATA_LIMIT, OutboundRequest, OutboundResponse};
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
+use uuid::Uuid;
+
+use self::client::Client;
+use self::lanes::Lanes;
+use crate::config::Config;
+
+/// How long a call may take, from the question to the last byte of the answer (`docs/security.md#calls-to-others`).
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much of that a call may wait for a place.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// How foreign systems are called. Clones share it.
+#[derive(Clone)]
+pub struct Outbound {
+    client: Arc<Client>,
+    lanes: Lanes,
+}
+
+impl Outbound {
+    /// Makes it as configured.
+    ///
+    /// # Errors
+    /// Where the file of further roots cannot be used.
+    pub fn configured(config: &Config) -> Result<Self, SetupError> {
+        Ok(Self::of(Client::configured(config, TIMEOUT)?))
+    }
+
+    fn of(client: Client) -> Self {
+        Self {
+            client: Arc::new(client),
+            lanes: Lanes::default(),
+        }
+    }
+
+    /// Sends a request, and gives the answer whatever its status is, a redirect excepted. `connection` is whose call it
+    /// is: of each, two are made at a time, and others wait.
+    ///
+    /// # Errors
+    /// Where the address may not be called, nobody answers in time, the answer is too large or a redirect, or too many
+    /// calls are under way.
+    pub async fn send(
+        &self,
+        connection: Uuid,
+        request: OutboundRequest,
+    ) -> Result<OutboundResponse, OutboundError> {
+        let began = Instant::now();
+        let place = timeout_at((began + WAIT).into(), self.lanes.enter(connection))
+            .await
+            .map_err(|_| OutboundError::Busy)??;
+        let (answer, answered) = oneshot::channel();
+        let client = self.client.clone();
+        let call = move || {
+            let result = client.call(&request);
+            // Whoever asked may have gone; the place is free once the call has ended.
+            drop(place);
+            let _ = answer.send(result);
+        };
+        std::thread::Builder::new()
+            .name("outbound".to_owned())
+            .spawn(call)
+            .map_err(|_| OutboundError::Busy)?;
+        let deadline = began + self.client.timeout();
+        match timeout_at(deadline.into(), answered).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(OutboundError::Unreadable {
+                problem: "the call was broken off".to_owned(),
+            }),
+            Err(_) => Err(OutboundError::TimedOut),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
