@@ -1,7 +1,7 @@
-//! `rollcall keys`: changes the keys that sign and seal, a step at a time, each of which is safe beside servers that
+//! `rollcall keys`: changes the keys that sign, seal and identify Rollcall, a step at a time, each of which is safe beside servers that
 //! have not taken it yet (`docs/operations.md#changing-keys`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -10,11 +10,12 @@ use super::output::print;
 use super::start::{self, open_existing};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::crypto::federation_keys::FederationKeys;
 use crate::crypto::key_ring::{Change, KeyKind, KeyRing, WrittenKey};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error};
 use crate::services::resealing::{self, SealedBy};
-use crate::state::{self, State, key_files};
+use crate::state::{self, State, federation_key_file, key_files};
 use crate::store::migrations::{self, SchemaVersion};
 use crate::store::{Connection, inspection};
 
@@ -24,7 +25,7 @@ pub enum KeysCommand {
     List,
     /// Make a key behind the others: it is published, verifies or opens, and is not used yet.
     Add {
-        /// What it is for: `signing` or `sealing`.
+        /// What it is for: `signing`, `sealing` or `federation`.
         kind: KeyKind,
     },
     /// Have a key sign or seal from now on. The others go on verifying or opening.
@@ -37,7 +38,7 @@ pub enum KeysCommand {
 
 #[derive(Args)]
 pub struct KeyArguments {
-    /// What it is for: `signing` or `sealing`.
+    /// What it is for: `signing`, `sealing` or `federation`.
     kind: KeyKind,
     /// Which one, as `rollcall keys list` names it.
     id: String,
@@ -71,10 +72,10 @@ pub fn run(command: &KeysCommand) -> Result<(), CommandError> {
 }
 
 fn file(kind: KeyKind, config: &Config) -> Result<PathBuf, CommandError> {
-    let files = key_files(config)?;
     Ok(match kind {
-        KeyKind::Signing => files.signing,
-        KeyKind::Sealing => files.sealing,
+        KeyKind::Signing => key_files(config)?.signing,
+        KeyKind::Sealing => key_files(config)?.sealing,
+        KeyKind::Federation => federation_key_file(config)?,
     })
 }
 
@@ -84,13 +85,9 @@ fn list() -> Result<(), CommandError> {
     state::require_keys_of_database(&config, &key_files(&config)?)?;
     let mut known = Vec::new();
     for kind in KeyKind::ALL {
-        let ring = KeyRing::read(*kind, &file(*kind, &config)?).map_err(|error| {
-            if start::is_new(&config) {
-                start::none_yet(&config)
-            } else {
-                error.into()
-            }
-        })?;
+        let Some(ring) = ring(*kind, &config)? else {
+            continue;
+        };
         for (place, key) in ring.keys().iter().enumerate() {
             let (role, notes) = (role(*kind, place), notes(key));
             print(&format!("{kind} {} {role}{notes}\n", key.id))?;
@@ -132,9 +129,26 @@ fn count(connection: &mut Connection) -> crate::error::Result<Vec<SealedBy>> {
     }
 }
 
+/// The keys of a kind; none where nothing has needed any yet.
+fn ring(kind: KeyKind, config: &Config) -> Result<Option<KeyRing>, CommandError> {
+    let file = match kind {
+        KeyKind::Signing | KeyKind::Sealing => file(kind, config)?,
+        KeyKind::Federation => match federation_key_file(config) {
+            Ok(file) if file.exists() => file,
+            Ok(_) | Err(_) => return Ok(None),
+        },
+    };
+    match KeyRing::read(kind, &file) {
+        Ok(ring) => Ok(Some(ring)),
+        Err(_) if start::is_new(config) => Err(start::none_yet(config)),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn role(kind: KeyKind, place: usize) -> &'static str {
     match (kind, place) {
-        (KeyKind::Signing, 0) => "signs",
+        (KeyKind::Signing | KeyKind::Federation, 0) => "signs",
+        (KeyKind::Federation, _) => "is published",
         (KeyKind::Signing, _) => "verifies",
         (KeyKind::Sealing, 0) => "seals",
         (KeyKind::Sealing, _) => "opens",
@@ -155,10 +169,23 @@ const NEXT_START: &str =
 
 fn add(kind: KeyKind) -> Result<(), CommandError> {
     let file = file(kind, &Config::load()?)?;
+    if kind == KeyKind::Federation && !file.exists() {
+        return make_first(&file);
+    }
     let id = KeyRing::change(kind, &file, |ring| ring.add(Clock::system().now()))?;
     print(&format!(
         "Added the {kind} key {id} to {}. {NEXT_START} An hour later: rollcall keys promote {kind} {id}\n",
         file.display()
+    ))
+}
+
+/// Makes the file of federation keys, which nothing has needed so far.
+fn make_first(file: &Path) -> Result<(), CommandError> {
+    let keys = FederationKeys::load(file, true)?;
+    print(&format!(
+        "Made {} with the federation key {}. {NEXT_START}\n",
+        file.display(),
+        keys.ids().concat()
     ))
 }
 
@@ -169,7 +196,9 @@ fn promote(arguments: &KeyArguments) -> Result<(), CommandError> {
         Ok::<_, CommandError>(ring.promote(id, arguments.change())?)
     })?;
     let then = match kind {
-        KeyKind::Signing => "A quarter of an hour later the one before can be retired.",
+        KeyKind::Signing | KeyKind::Federation => {
+            "A quarter of an hour later the one before can be retired."
+        }
         KeyKind::Sealing => {
             "One that was not started again goes on sealing with the key before. When all of them were: rollcall \
              keys reseal"
@@ -202,7 +231,7 @@ fn retire(arguments: &KeyArguments) -> Result<(), CommandError> {
     KeyRing::change(kind, &file, |ring| {
         ring.retire(id, arguments.change())?;
         match kind {
-            KeyKind::Signing => Ok(()),
+            KeyKind::Signing | KeyKind::Federation => Ok(()),
             KeyKind::Sealing => require_nothing_sealed_with(id, &config),
         }
     })?;

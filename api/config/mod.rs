@@ -37,12 +37,12 @@ use self::reader::{EffectiveSetting, SettingsReader, refusal};
 use self::setting::{PREFIX, variable};
 use self::settings::{
     AUDIT_DAYS, CONFIG_FILE, CORS_ORIGINS, DATA_DIR, DATABASE_CONNECTIONS,
-    DATABASE_PREPARED_STATEMENTS, DATABASE_URL, DATABASE_WAIT_SECONDS, DNS_SERVERS, HASH_THREADS,
-    IMPORT_LEASE_SECONDS, IMPORT_WORKERS, KEEP_ALIVE_SECONDS, LISTEN, LOG, LOG_FORMAT,
-    LOGIN_DOMAIN, MAIL_FROM, MAIL_LEASE_SECONDS, MAIL_PER_MINUTE, MAIL_WORKERS,
-    ORGANIZATION_CREATION, OUTBOUND_ALLOW, OUTBOUND_CA_FILE, OUTBOUND_PROXY, PASSWORD_HASH,
-    PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS, SEALING_KEY_FILE, SIGNING_KEY_FILE, SMTP_URL, SPA_URL,
-    STOP_DELAY_SECONDS, TRACES_ENDPOINT, TRUSTED_PROXIES,
+    DATABASE_PREPARED_STATEMENTS, DATABASE_URL, DATABASE_WAIT_SECONDS, DNS_SERVERS,
+    FEDERATION_KEY_FILE, HASH_THREADS, IMPORT_LEASE_SECONDS, IMPORT_WORKERS, KEEP_ALIVE_SECONDS,
+    LISTEN, LOG, LOG_FORMAT, LOGIN_DOMAIN, MAIL_FROM, MAIL_LEASE_SECONDS, MAIL_PER_MINUTE,
+    MAIL_WORKERS, ORGANIZATION_CREATION, OUTBOUND_ALLOW, OUTBOUND_CA_FILE, OUTBOUND_PROXY,
+    PASSWORD_HASH, PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS, SEALING_KEY_FILE, SIGNING_KEY_FILE,
+    SMTP_URL, SPA_URL, STOP_DELAY_SECONDS, TRACES_ENDPOINT, TRUSTED_PROXIES,
 };
 use self::source::Sources;
 use self::values::{is_local, origin_of};
@@ -89,6 +89,7 @@ pub struct Config {
     pub login_domain: LoginDomain,
     pub signing_key_file: Option<PathBuf>,
     pub sealing_key_file: Option<PathBuf>,
+    pub federation_key_file: Option<PathBuf>,
     pub password_hash: HashCost,
     /// Threads that hash passwords, for each of the two lanes.
     pub hash_threads: usize,
@@ -217,6 +218,7 @@ impl Config {
             login_domain: from.read(&LOGIN_DOMAIN)?,
             signing_key_file: from.read(&SIGNING_KEY_FILE)?,
             sealing_key_file: from.read(&SEALING_KEY_FILE)?,
+            federation_key_file: from.read(&FEDERATION_KEY_FILE)?,
             smtp_url: from.read(&SMTP_URL)?,
             mail_from: from.read(&MAIL_FROM)?,
             mail_per_minute: from.read(&MAIL_PER_MINUTE)?,

@@ -102,7 +102,7 @@ impl Section {
         match self {
             Self::Keys => Some(
                 "On SQLite the keys are created in the data folder at the first start. On PostgreSQL \
-                 every replica needs the same keys, so both settings are required.",
+                 every replica needs the same keys, so the first two settings are required.",
             ),
             Self::Mail => Some(
                 "`rollcall mail test --to you@example.org` sends a mail with these settings and \

@@ -216,6 +216,17 @@ settings! {
         is_secret: false,
     }
 
+    /// File of the RSA keys, in PEM (PKCS#8), that identify Rollcall to foreign systems: `private_key_jwt`, LTI, SAML. The
+    /// first key signs, every key is published. `openssl genpkey -algorithm rsa` makes one.
+    FEDERATION_KEY_FILE: Option<PathBuf> {
+        name: "federation_key_file",
+        section: Keys,
+        parse: |text| optional(text, parsed),
+        default: Unset("`federation.pem` of the data folder on SQLite, made when it is first needed; on PostgreSQL nothing can be set up that needs it"),
+        example: "/run/secrets/federation.pem",
+        is_secret: false,
+    }
+
     /// Mail server. `smtps://user:password@host` uses TLS from the start, on port 465 unless the URL has
     /// another. `smtp://user:password@host` requires STARTTLS, on port 587 unless the URL has another.
     /// `?starttls=optional` uses STARTTLS where the server offers it, `?starttls=never` does not encrypt;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::access_token::{self, SigningKeys};
+use super::federation_keys::{self, FederationKeys};
 use super::key_file::{self, KeyError};
 use super::sealing::{self, SealingKeys};
 use crate::domain::string_enum::string_enum;
@@ -20,6 +21,8 @@ string_enum! {
         Signing = "signing",
         /// They seal what is kept in the database.
         Sealing = "sealing",
+        /// They identify Rollcall to foreign systems.
+        Federation = "federation",
     }
 }
 
@@ -28,6 +31,7 @@ impl KeyKind {
         match self {
             Self::Signing => access_token::make(),
             Self::Sealing => sealing::make(),
+            Self::Federation => federation_keys::make(),
         }
     }
 
@@ -36,6 +40,7 @@ impl KeyKind {
         match self {
             Self::Signing => access_token::key_id(text),
             Self::Sealing => sealing::key_id(text).map(|id| id.to_string()),
+            Self::Federation => federation_keys::key_id(text),
         }
     }
 }
@@ -99,6 +104,10 @@ const fn why_to_promote_later(kind: KeyKind) -> &'static str {
         KeyKind::Signing => {
             "Others keep the public keys for an hour, and servers read their keys when they start."
         }
+        KeyKind::Federation => {
+            "Foreign systems have to know it first: those that read the published keys keep them, and to the others \
+             somebody gives it."
+        }
         KeyKind::Sealing => {
             "Servers read their keys when they start: one that does not know it yet could not open what it seals."
         }
@@ -109,6 +118,9 @@ const fn why_to_retire_later(kind: KeyKind) -> &'static str {
     match kind {
         KeyKind::Signing => {
             "Its access tokens are good for fifteen minutes, and servers read their keys when they start."
+        }
+        KeyKind::Federation => {
+            "What it has signed is good for minutes, and servers read their keys when they start."
         }
         KeyKind::Sealing => {
             "Servers read their keys when they start: one that runs since before still seals with it."
@@ -301,6 +313,7 @@ fn require_usable(kind: KeyKind, path: &Path) -> Result<(), KeyError> {
     match kind {
         KeyKind::Signing => SigningKeys::load(path, false, "").map(drop),
         KeyKind::Sealing => SealingKeys::load(path, false).map(drop),
+        KeyKind::Federation => FederationKeys::load(path, false).map(drop),
     }
 }
 
@@ -462,6 +475,10 @@ mod tests {
                 }
                 KeyKind::Sealing => {
                     let keys = SealingKeys::load(&file, false).unwrap();
+                    keys.ids().iter().map(ToString::to_string).collect()
+                }
+                KeyKind::Federation => {
+                    let keys = FederationKeys::load(&file, false).unwrap();
                     keys.ids().iter().map(ToString::to_string).collect()
                 }
             };

@@ -1,15 +1,21 @@
-//! Secrets at work: hashing passwords, sealing what has to be readable again, signing access tokens.
+//! Secrets at work: hashing passwords, sealing what has to be readable again, signing access tokens, verifying the
+//! signatures of foreign systems.
 //!
-//! One crate, `ring`, gives randomness, SHA-256, Ed25519 and the AEAD; `argon2` gives the password
-//! hash.
+//! One crate, `ring`, gives randomness, SHA-256, signatures and the AEAD; `argon2` gives the password hash, and `rsa`
+//! makes the keys that `ring` cannot make.
 
 pub mod access_token;
 pub mod digest;
+pub mod federation_keys;
 pub mod hasher;
 pub mod hashing_lane;
+pub mod jws;
+#[cfg(test)]
+mod jws_tests;
 pub mod key_file;
 pub mod key_ring;
 pub mod password_hash;
+pub mod public_key;
 pub mod random;
 mod ring_provider;
 pub mod sealing;

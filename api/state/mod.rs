@@ -1,15 +1,20 @@
 //! What every request and every worker shares: nothing that another replica would need.
 
 mod disk;
+mod federation;
 mod lookout;
 mod private_files;
 pub mod process_status;
+mod start_error;
 mod upload_rate;
 pub mod uploads;
 
 pub use self::disk::{ROOM, free_bytes, require_usable, require_writable_folder};
+pub use self::federation::Federation;
+pub use self::federation::key_file as federation_key_file;
 pub use self::private_files::make_folder as make_private_folder;
 pub use self::private_files::{is_open_to_others, open_to_others_in};
+pub use self::start_error::StartError;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +29,6 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::access_token::SigningKeys;
 use crate::crypto::hasher::Hasher;
-use crate::crypto::key_file::KeyError;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::database_url::DatabaseUrl;
 use crate::domain::limits::Limit;
@@ -33,7 +37,7 @@ use crate::error::{Code, Error, Result};
 use crate::mail::sending::MailRoute;
 use crate::mail::transport::Transport;
 use crate::mail::{Links, Outbox};
-use crate::outbound::{Outbound, SetupError};
+use crate::outbound::Outbound;
 use crate::services::context::RequestContext;
 use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::services::work_signal::WorkSignal;
@@ -47,6 +51,8 @@ use crate::telemetry::Metrics;
 pub struct State {
     pub services: Services,
     pub signing: Arc<SigningKeys>,
+    /// The keys that identify Rollcall to foreign systems.
+    pub federation: Arc<Federation>,
     /// How mail leaves.
     pub transport: Arc<Transport>,
     /// How foreign systems are called.
@@ -59,44 +65,6 @@ pub struct State {
     pub status: ProcessStatus,
     /// Asks the database how it is.
     pub lookout: Lookout,
-}
-
-/// Why the shared parts cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("the data folder {path}: {source}")]
-    DataDir {
-        path: std::path::PathBuf,
-        source: std::io::Error,
-    },
-    #[error("{0}")]
-    Key(#[from] KeyError),
-    #[error(
-        "{variable} is not set: replicas have to share one key, so none is made by itself where \
-         the database is not the embedded one. Make it with `{command}` and name its file."
-    )]
-    KeyNotSet {
-        variable: &'static str,
-        command: &'static str,
-    },
-    /// A key that belongs to an embedded database which is there.
-    #[error(
-        "{key} is gone, but the database {database} is there. Put back the key that belongs to it, from your \
-         back-up: a new one would open nothing of what is sealed, and sign everybody out."
-    )]
-    KeyLost { key: PathBuf, database: String },
-    #[error("{0}")]
-    Outbound(#[from] SetupError),
-    #[error("the database: {0}")]
-    Database(#[source] Error),
-    /// The file of the embedded database.
-    #[error("the database {path}: {source}")]
-    DatabaseFile {
-        path: String,
-        source: std::io::Error,
-    },
-    #[error("{0}")]
-    Other(#[source] Error),
 }
 
 impl State {
@@ -114,6 +82,7 @@ impl State {
         }
         let keys = Keys::load(&config)?;
         let outbound = Outbound::configured(&config)?;
+        let federation = Federation::configured(&config)?;
         if let DatabaseUrl::Sqlite(path) = &config.database_url {
             disk::require_usable(path.as_ref()).map_err(|source| {
                 let path = path.clone();
@@ -151,6 +120,7 @@ impl State {
             }),
             services,
             signing: Arc::new(keys.signing),
+            federation: Arc::new(federation),
             outbound,
             migrations: applied.into(),
             uploads: Uploads::default(),
@@ -204,9 +174,15 @@ impl State {
     ///
     /// # Errors
     /// Never: this state was opened with them.
-    pub fn key_files(&self) -> Result<[(PathBuf, &'static str); 2], StartError> {
-        let files = key_files(&self.services.config)?;
-        Ok([(files.signing, SIGNING_KEYS), (files.sealing, SEALING_KEYS)])
+    pub fn key_files(&self) -> Result<Vec<(PathBuf, &'static str)>, StartError> {
+        let config = &self.services.config;
+        let files = key_files(config)?;
+        let federation = federation_key_file(config)
+            .ok()
+            .filter(|file| file.exists());
+        let always = [(files.signing, SIGNING_KEYS), (files.sealing, SEALING_KEYS)];
+        let made = federation.map(|file| (file, federation::NAME));
+        Ok(always.into_iter().chain(made).collect())
     }
 
     /// What a mail needs on its way.
@@ -268,7 +244,11 @@ impl Keys {
         require_keys_of_database(config, &files)?;
         let may_make_signing = embedded && config.signing_key_file.is_none();
         let may_make_sealing = embedded && config.sealing_key_file.is_none();
-        for file in [&config.signing_key_file, &config.sealing_key_file] {
+        for file in [
+            &config.signing_key_file,
+            &config.sealing_key_file,
+            &config.federation_key_file,
+        ] {
             file.iter()
                 .for_each(|file| private_files::warn_if_wide(file));
         }

@@ -55,6 +55,36 @@ async fn published(front: &Front) -> Vec<String> {
 }
 
 #[test]
+fn a_federation_key_is_made_when_it_is_asked_for_and_changed_as_others_are() {
+    let installation = Installation::on_sqlite();
+    let listed = || keys(&installation, "federation");
+    assert!(listed().is_empty());
+    let told = printed(&installation.run(&["keys", "add", "federation"]));
+    let old = listed().pop().expect("no key");
+    assert!(told.contains(&old), "{told}");
+    printed(&installation.run(&["keys", "add", "federation"]));
+    let new = listed().pop().expect("no key");
+    assert_eq!(listed(), [old.clone(), new.clone()]);
+    let promote = ["keys", "promote", "federation", &new];
+    let told = refused(&installation.run(&promote));
+    assert!(told.contains("Foreign systems"), "{told}");
+    printed(&installation.run(&[&promote[..], &["--now"]].concat()));
+    printed(&installation.run(&["keys", "retire", "federation", &old, "--now"]));
+    assert_eq!(listed(), [new]);
+    let folder = tempfile::tempdir().expect("no folder");
+    let copy = folder.path().join("copy");
+    printed(&installation.run(&["backup", "--output", &copy.to_string_lossy()]));
+    assert!(copy.join("federation.pem").exists());
+    if let Some(installation) = Installation::on_postgres() {
+        let told = refused(&installation.run(&["keys", "add", "federation"]));
+        assert!(
+            told.contains("ROLLCALL_FEDERATION_KEY_FILE is not set"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn a_signing_key_is_published_before_it_signs_and_verifies_until_its_last_token_has_ended() {
     both(|installation| {
         let before = installation.start();
@@ -321,7 +351,7 @@ fn keys_are_listed_where_the_database_cannot_be_asked() {
 }
 
 fn put_a_new_sealing_key_first(app: &App) {
-    let [_, (file, _)] = app.state.key_files().expect("no keys");
+    let (file, _) = app.state.key_files().expect("no keys").swap_remove(1);
     let change = Change {
         now: app.now(),
         waits: false,

@@ -41,7 +41,11 @@ fn data_folder(config: &Config) -> Finding {
 }
 
 fn private_files(config: &Config) -> Finding {
-    let named = [&config.signing_key_file, &config.sealing_key_file];
+    let named = [
+        &config.signing_key_file,
+        &config.sealing_key_file,
+        &config.federation_key_file,
+    ];
     let mut wide: Vec<PathBuf> = named.into_iter().flatten().cloned().collect();
     wide.retain(|path| state::is_open_to_others(path));
     if config.is_embedded() {

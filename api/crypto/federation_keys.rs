@@ -1,0 +1,198 @@
+//! Rollcall's own RSA keys towards foreign systems: they sign `private_key_jwt`, messages of LTI and requests of SAML.
+//!
+//! The first key signs, all are published. RSA is what every such system verifies; `rsa` makes the keys, which `ring`
+//! cannot, and `ring` signs.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::rsa::{KeyPair, PublicKeyComponents};
+use ring::signature::RSA_PKCS1_SHA256;
+use rsa::PrivateKey;
+use rsa::pkcs8::{EncodePrivateKey as _, LineEnding};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject as _;
+use serde::Serialize;
+
+use super::digest::sha256;
+use super::key_file::{self, KeyError};
+use crate::error::{Error, Result};
+
+/// How large a new key is: what NIST SP 800-57 takes until 2030, and everybody else.
+const BITS: usize = 2048;
+
+/// The keys of a file, the one that signs first.
+pub struct FederationKeys(Vec<FederationKey>);
+
+struct FederationKey {
+    id: String,
+    pair: KeyPair,
+    n: String,
+    e: String,
+}
+
+/// The public keys as a JSON Web Key Set (RFC 7517).
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct FederationJwks {
+    #[schema(max_items = 16)]
+    pub keys: Vec<FederationJwk>,
+}
+
+/// A public RSA key as a JSON Web Key.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct FederationJwk {
+    #[schema(max_length = 8, examples("RSA"))]
+    kty: &'static str,
+    #[schema(max_length = 8, examples("RS256"))]
+    alg: &'static str,
+    #[serde(rename = "use")]
+    #[schema(max_length = 8, examples("sig"))]
+    usage: &'static str,
+    /// The key's thumbprint (RFC 7638).
+    #[schema(max_length = 64)]
+    kid: String,
+    /// The modulus.
+    #[schema(max_length = 1400)]
+    n: String,
+    /// The exponent.
+    #[schema(max_length = 16, examples("AQAB"))]
+    e: String,
+}
+
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: &'static str,
+    kid: &'a str,
+    typ: &'static str,
+}
+
+const NEEDS: &str = "it has to hold RSA keys of 2048 bits or more in PEM (PKCS#8), as `openssl genpkey -algorithm rsa` writes";
+
+impl FederationKeys {
+    /// Reads the keys of a file; where there is none and one may be made, makes it.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or a block is no such key.
+    pub fn load(path: &Path, make_if_missing: bool) -> Result<Self, KeyError> {
+        let unusable = |problem| KeyError::Unusable {
+            path: path.to_owned(),
+            problem,
+        };
+        let text = key_file::read_or_make(path, || {
+            if make_if_missing {
+                make()
+            } else {
+                Err(unusable(
+                    "it does not exist; make it with `openssl genpkey -algorithm rsa`",
+                ))
+            }
+        })?;
+        match keys(&text) {
+            Some(keys) if !keys.is_empty() => Ok(Self(keys)),
+            _ => Err(unusable(NEEDS)),
+        }
+    }
+
+    /// The ids of the keys, the one that signs first.
+    pub fn ids(&self) -> Vec<&str> {
+        self.0.iter().map(|key| key.id.as_str()).collect()
+    }
+
+    /// A signed token (RS256) that says this.
+    ///
+    /// # Errors
+    /// Never, with keys that [`FederationKeys::load`] let through.
+    pub fn sign_token(&self, claims: &impl Serialize) -> Result<String> {
+        let key = self.first()?;
+        let header = Header {
+            alg: "RS256",
+            kid: &key.id,
+            typ: "JWT",
+        };
+        let signed = format!("{}.{}", encoded(&header)?, encoded(claims)?);
+        let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())?);
+        Ok(format!("{signed}.{signature}"))
+    }
+
+    /// The signature of the first key over a message: RSA PKCS#1 v1.5 with SHA-256.
+    ///
+    /// # Errors
+    /// As [`FederationKeys::sign_token`].
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+        self.first()?.sign(message)
+    }
+
+    /// The public keys.
+    pub fn public(&self) -> FederationJwks {
+        FederationJwks {
+            keys: self.0.iter().map(FederationKey::public).collect(),
+        }
+    }
+
+    fn first(&self) -> Result<&FederationKey> {
+        let first = self.0.first();
+        first.ok_or_else(|| Error::internal("no federation key"))
+    }
+}
+
+impl FederationKey {
+    fn from_pkcs8(der: &[u8]) -> Option<Self> {
+        let pair = KeyPair::from_pkcs8(der).ok()?;
+        let PublicKeyComponents::<Vec<u8>> { n, e } = pair.public().into();
+        let (n, e) = (URL_SAFE_NO_PAD.encode(n), URL_SAFE_NO_PAD.encode(e));
+        // RFC 7638: the hash of the key's required members in lexicographic order.
+        let canonical = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
+        let id = URL_SAFE_NO_PAD.encode(sha256(canonical.as_bytes()));
+        Some(Self { id, pair, n, e })
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+        let mut signature = vec![0; self.pair.public().modulus_len()];
+        let random = SystemRandom::new();
+        let signed = self
+            .pair
+            .sign(&RSA_PKCS1_SHA256, &random, message, &mut signature);
+        signed.map_err(|_| Error::internal("the federation key does not sign"))?;
+        Ok(signature)
+    }
+
+    fn public(&self) -> FederationJwk {
+        FederationJwk {
+            kty: "RSA",
+            alg: "RS256",
+            usage: "sig",
+            kid: self.id.clone(),
+            n: self.n.clone(),
+            e: self.e.clone(),
+        }
+    }
+}
+
+fn encoded(part: &impl Serialize) -> Result<String> {
+    let json = serde_json::to_vec(part).map_err(Error::internal)?;
+    Ok(URL_SAFE_NO_PAD.encode(json))
+}
+
+/// The keys of a text; none where a block of it is no such key.
+fn keys(pem: &str) -> Option<Vec<FederationKey>> {
+    PrivatePkcs8KeyDer::pem_slice_iter(pem.as_bytes())
+        .map(|der| FederationKey::from_pkcs8(der.ok()?.secret_pkcs8_der()))
+        .collect()
+}
+
+/// The id of the one key that a text is.
+pub(super) fn key_id(pem: &str) -> Option<String> {
+    keys(pem)?.pop().map(|key| key.id)
+}
+
+/// A new key in PEM.
+pub(super) fn make() -> Result<String, KeyError> {
+    let key = PrivateKey::new(&mut getrandom::SysRng, BITS);
+    let pem = key
+        .ok()
+        .and_then(|key| key.to_pkcs8_pem(LineEnding::LF).ok());
+    let pem = pem.ok_or(KeyError::NoRandomness)?;
+    Ok(pem.as_str().to_owned())
+}
