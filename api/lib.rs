@@ -4,8 +4,8 @@
 //! way; `tests/api/architecture.rs` holds this:
 //!
 //! ```text
-//! main → cli → app → openapi → routes → worker → state → services → mail → store → outbound → crypto
-//!      → documents → dns → telemetry → config → clock → error → domain
+//! main → cli → app → openapi → routes → worker → state → services → mail → store → oidc → outbound
+//!      → crypto → documents → dns → telemetry → config → clock → error → domain
 //! ```
 //!
 //! `telemetry`, `config`, `clock` and `error` import `domain` and each other only, so that every layer
@@ -18,6 +18,7 @@ pub(crate) mod dns;
 pub(crate) mod documents;
 pub mod domain;
 pub mod mail;
+pub mod oidc;
 pub mod openapi;
 pub mod outbound;
 pub(crate) mod routes;

@@ -1,0 +1,132 @@
+//! The way back from a provider: what somebody's browser brings.
+
+use url::form_urlencoded;
+
+use super::discovery::Provider;
+use super::shown;
+use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
+
+/// How long the parameters may be together.
+const MAX_LENGTH: usize = 16 * 1024;
+
+/// The parameters that a browser brings from a provider. Nothing of it is believed yet.
+#[derive(Default)]
+pub struct Callback {
+    /// By which the flow is found.
+    pub state: Option<String>,
+    code: Option<String>,
+    issuer: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+/// A code that a provider gave for a flow, to be exchanged once.
+pub struct AuthorizationCode(String);
+
+impl AuthorizationCode {
+    /// The code itself, to be sent to the provider.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Callback {
+    /// Reads the parameters of a query. `None` where they are too long, or one that counts comes twice.
+    pub fn read(query: &str) -> Option<Self> {
+        if query.len() > MAX_LENGTH {
+            return None;
+        }
+        let mut callback = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let place = match &*name {
+                "state" => &mut callback.state,
+                "code" => &mut callback.code,
+                "iss" => &mut callback.issuer,
+                "error" => &mut callback.error,
+                "error_description" => &mut callback.error_description,
+                _ => continue,
+            };
+            if place.replace(value.into_owned()).is_some() {
+                return None;
+            }
+        }
+        Some(callback)
+    }
+
+    /// The code, where this provider gave one.
+    ///
+    /// # Errors
+    /// Where another provider answers, or this one refuses.
+    pub fn code(
+        self,
+        provider: &Provider,
+        steps: &mut Steps,
+    ) -> Result<AuthorizationCode, Refused> {
+        self.require_issuer(provider, steps)?;
+        match (self.error, self.code) {
+            (Some(error), _) => {
+                let description = self.error_description.unwrap_or_default();
+                steps.refuse(refusal(&error, &description))
+            }
+            (None, Some(code)) if !code.is_empty() => {
+                steps.add(Step::ok(StepName::Authorization, "a code"));
+                Ok(AuthorizationCode(code))
+            }
+            (None, _) => steps.refuse(Step::failed(
+                StepName::Authorization,
+                "a code or an error",
+                "neither",
+                "Set the application at the provider to the authorization code flow, with the answer in the query.",
+            )),
+        }
+    }
+
+    /// Who answers says so, where it can (RFC 9207): else a provider could pass on the answer of another one.
+    fn require_issuer(&self, provider: &Provider, steps: &mut Steps) -> Result<(), Refused> {
+        let received = match &self.issuer {
+            None if provider.sends_issuer => "nothing".to_owned(),
+            None => return Ok(()),
+            Some(issuer) if *issuer == provider.issuer => {
+                steps.add(Step::ok(StepName::IssuerParameter, shown::value(issuer)));
+                return Ok(());
+            }
+            Some(other) => shown::value(other),
+        };
+        steps.refuse(Step::failed(
+            StepName::IssuerParameter,
+            shown::value(&provider.issuer),
+            received,
+            "The answer comes from another provider than the one that was asked, or from in between. Try again; where \
+             it stays so, check the redirect URIs of both.",
+        ))
+    }
+}
+
+fn refusal(error: &str, description: &str) -> Step {
+    let advice = match error {
+        "access_denied" => {
+            "The person, or a rule of the provider, has refused. Check that they are assigned to the application."
+        }
+        "login_required" | "interaction_required" | "account_selection_required" => {
+            "The person has to sign in at the provider: start again."
+        }
+        "consent_required" => {
+            "Have an administrator of the provider consent to the application for everybody."
+        }
+        "invalid_scope" => {
+            "Allow the scopes openid, profile and email for the application at the provider."
+        }
+        "unauthorized_client" | "unsupported_response_type" => {
+            "Allow the authorization code flow for the application at the provider."
+        }
+        "temporarily_unavailable" | "server_error" => {
+            "The provider has a problem of its own: try again, and look at its log where it stays so."
+        }
+        _ => "Look this error up in the documentation or the log of the provider.",
+    };
+    let received = match description {
+        "" => shown::sentence(error),
+        words => format!("{}: {}", shown::sentence(error), shown::sentence(words)),
+    };
+    Step::failed(StepName::Authorization, "a code", received, advice)
+}

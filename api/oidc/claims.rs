@@ -1,0 +1,110 @@
+//! What a provider says of a person, in a token that was verified.
+
+use serde_json::{Map, Value};
+
+/// The claims of a person. Only a verified token, and an answer that belongs to it, make them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claims(pub(super) Map<String, Value>);
+
+/// The address that a provider says is a person's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AssertedEmail {
+    /// None.
+    Missing,
+    Asserted(String),
+    /// One, of which the provider says by this claim that it is not verified.
+    Denied {
+        address: String,
+        by: &'static str,
+    },
+}
+
+/// What a provider says in a claim of several values, such as the groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimValues {
+    /// Nothing.
+    Missing,
+    /// That it left them out, since they are too many for a token.
+    LeftOut,
+    Given(Vec<String>),
+}
+
+/// The claims by which providers deny an address: that of OpenID Connect, and that of Entra for addresses outside of
+/// the tenant's own domains.
+const DENIALS: [&str; 2] = ["email_verified", "xms_edov"];
+
+impl Claims {
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// A claim that is a text, and not an empty one.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    }
+
+    /// The names of all claims.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    pub fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// The address, and whether it is denied. Names to sign in with (`preferred_username`, `upn`) are no addresses.
+    pub fn email(&self) -> AssertedEmail {
+        let Some(address) = self.text("email") else {
+            return AssertedEmail::Missing;
+        };
+        let address = address.trim().to_owned();
+        let denial = DENIALS
+            .into_iter()
+            .find(|name| self.get(name).is_some_and(is_no));
+        match denial {
+            Some(by) => AssertedEmail::Denied { address, by },
+            None => AssertedEmail::Asserted(address),
+        }
+    }
+
+    /// The values of a claim.
+    pub fn values(&self, name: &str) -> ClaimValues {
+        match self.get(name) {
+            Some(Value::Array(values)) => {
+                let texts = values.iter().filter_map(Value::as_str).map(str::to_owned);
+                ClaimValues::Given(texts.collect())
+            }
+            Some(Value::String(value)) => ClaimValues::Given(vec![value.clone()]),
+            _ if self.has_left_out(name) => ClaimValues::LeftOut,
+            _ => ClaimValues::Missing,
+        }
+    }
+
+    /// Whether a claim is to be had elsewhere (OpenID Connect Core, 5.6.2), as Entra does with more than 200 groups.
+    fn has_left_out(&self, name: &str) -> bool {
+        let elsewhere = self.get("_claim_names").and_then(Value::as_object);
+        let has_groups = self.get("hasgroups").is_some_and(is_yes);
+        elsewhere.is_some_and(|names| names.contains_key(name)) || (name == "groups" && has_groups)
+    }
+}
+
+/// Some providers write it as text or number.
+fn is_no(value: &Value) -> bool {
+    match value {
+        Value::Bool(value) => !value,
+        Value::String(text) => ["false", "0"].contains(&text.to_ascii_lowercase().as_str()),
+        Value::Number(number) => number.as_i64() == Some(0),
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+fn is_yes(value: &Value) -> bool {
+    match value {
+        Value::Bool(value) => *value,
+        Value::String(text) => ["true", "1"].contains(&text.to_ascii_lowercase().as_str()),
+        Value::Number(number) => number.as_i64() == Some(1),
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
+    }
+}

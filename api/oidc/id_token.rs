@@ -1,0 +1,385 @@
+//! ID tokens (OpenID Connect Core 1.0, 3.1.3.7): a person is whom a verified one names, and nobody else.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::claims::Claims;
+use super::presets::Preset;
+use super::shown;
+use crate::crypto::jws::{JwsError, SignatureError, UnverifiedJws};
+use crate::crypto::public_key::{PublicKey, SignatureAlgorithm};
+use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
+use crate::domain::timestamp::Timestamp;
+
+/// What a token has to say.
+#[derive(Clone, Copy)]
+pub struct Expected<'a> {
+    pub issuer: &'a str,
+    pub client_id: &'a str,
+    pub nonce: &'a str,
+    pub preset: Preset,
+    /// What of the provider's people may sign in: a tenant of Entra, domains of Google, a district of Clever.
+    pub tenants: &'a [String],
+    pub now: Timestamp,
+    /// By how much clocks may differ.
+    pub skew: Duration,
+}
+
+/// A token that was verified in every respect. Only [`verify`] makes one.
+#[derive(Clone, Debug)]
+pub struct VerifiedIdToken {
+    claims: Claims,
+    subject: String,
+    sub: String,
+}
+
+impl VerifiedIdToken {
+    /// Who somebody is at this provider, for good (`oid` of Entra).
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// `sub`, by which other answers of the provider belong to it.
+    pub fn sub(&self) -> &str {
+        &self.sub
+    }
+
+    /// The session at the provider, by which it may end ours.
+    pub fn session(&self) -> Option<&str> {
+        self.claims.text("sid")
+    }
+
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+}
+
+/// Whether none of these keys may have signed a token, so that the provider's keys have to be fetched again.
+pub fn needs_other_keys(token: &str, keys: &[PublicKey]) -> bool {
+    UnverifiedJws::parse(token).is_ok_and(|token| !token.knows_key(keys))
+}
+
+/// Verifies a token.
+///
+/// # Errors
+/// Where it is none, its signature does not hold, or it says anything else than it has to.
+pub fn verify(
+    token: &str,
+    keys: &[PublicKey],
+    expected: &Expected<'_>,
+    steps: &mut Steps,
+) -> Result<VerifiedIdToken, Refused> {
+    let claims = verified_claims(token, keys, steps)?;
+    let check = Check {
+        claims: &claims,
+        expected,
+    };
+    check.issuer(steps)?;
+    check.audience(steps)?;
+    check.authorized_party(steps)?;
+    check.time(steps)?;
+    check.nonce(steps)?;
+    check.tenant(steps)?;
+    let (subject, sub) = check.subject(steps)?;
+    Ok(VerifiedIdToken {
+        subject,
+        sub,
+        claims,
+    })
+}
+
+fn verified_claims(token: &str, keys: &[PublicKey], steps: &mut Steps) -> Result<Claims, Refused> {
+    let jws = match UnverifiedJws::parse(token) {
+        Ok(jws) => jws,
+        Err(error) => return steps.refuse(of_form(&error)),
+    };
+    let algorithm = jws.algorithm();
+    steps.add(Step::ok(StepName::Algorithm, algorithm.as_str()));
+    let key = shown::value(jws.key_id().unwrap_or("no key id"));
+    let payload = match jws.verify(keys) {
+        Ok(payload) => payload,
+        Err(error) => return steps.refuse(of_signature(&error, algorithm)),
+    };
+    let claims: Result<Map<String, Value>, _> = serde_json::from_slice(payload.as_bytes());
+    let Ok(claims) = claims else {
+        return steps.refuse(Step::failed(
+            StepName::Signature,
+            "claims in JSON",
+            "a signed text that is none",
+            "Have the provider send ID tokens, and not opaque or encrypted ones.",
+        ));
+    };
+    steps.add(Step::ok(
+        StepName::Signature,
+        format!("made by the key {key}"),
+    ));
+    Ok(Claims(claims))
+}
+
+fn of_form(error: &JwsError) -> Step {
+    let taken: Vec<&str> = SignatureAlgorithm::ALL
+        .iter()
+        .map(|it| it.as_str())
+        .collect();
+    match error {
+        JwsError::Algorithm(name) => Step::failed(
+            StepName::Algorithm,
+            format!("one of {}", taken.join(", ")),
+            shown::value(name),
+            "Have the provider sign ID tokens for this application with a key pair (RS256).",
+        ),
+        JwsError::Critical(names) => Step::failed(
+            StepName::Algorithm,
+            "no extension that has to be understood (crit)",
+            shown::value(names),
+            "Have the provider sign ID tokens without extensions.",
+        ),
+        JwsError::Form(problem) => Step::failed(
+            StepName::Signature,
+            "a signed token",
+            *problem,
+            "Have the provider send signed ID tokens that are not encrypted.",
+        ),
+    }
+}
+
+fn of_signature(error: &SignatureError, algorithm: SignatureAlgorithm) -> Step {
+    let (expected, received, advice) = match error {
+        SignatureError::KeyUnknown { key_id } => (
+            "a key that the provider publishes",
+            format!(
+                "the key {}",
+                shown::value(key_id.as_deref().unwrap_or("without an id"))
+            ),
+            "Wait a minute and try again, where the provider has changed its keys. Where it stays so, check that the \
+             connection has the issuer of this application: some providers have keys of their own for an application.",
+        ),
+        SignatureError::KeyForOther => (
+            "a key for the algorithm of the token",
+            format!("{algorithm} by a key that is for another"),
+            "Have the provider publish the key with the algorithm that it signs with.",
+        ),
+        SignatureError::Wrong => (
+            "a signature by a key that the provider publishes",
+            "a signature that does not hold".to_owned(),
+            "The token was changed, or signed by somebody else: check the provider's keys, and who stands in between.",
+        ),
+    };
+    Step::failed(StepName::Signature, expected, received, advice)
+}
+
+/// A claim that has to have a value.
+struct Wanted<'a> {
+    step: StepName,
+    claim: &'a str,
+    value: &'a str,
+    advice: &'a str,
+}
+
+/// The claims beside what they have to be.
+struct Check<'a> {
+    claims: &'a Claims,
+    expected: &'a Expected<'a>,
+}
+
+impl Check<'_> {
+    fn issuer(&self, steps: &mut Steps) -> Result<(), Refused> {
+        let wanted = Wanted {
+            step: StepName::Issuer,
+            claim: "iss",
+            value: self.expected.issuer,
+            advice: "Set the issuer of the connection to the provider's own, or sign in at the provider that the \
+                     connection is for.",
+        };
+        self.require(&wanted, steps)
+    }
+
+    fn nonce(&self, steps: &mut Steps) -> Result<(), Refused> {
+        if self.claims.text("nonce") == Some(self.expected.nonce) {
+            steps.add(Step::ok(StepName::Nonce, "that of this sign-in"));
+            return Ok(());
+        }
+        let received = match self.claims.get("nonce") {
+            None => "none",
+            Some(_) => "another one",
+        };
+        steps.refuse(Step::failed(
+            StepName::Nonce,
+            "the nonce of this sign-in",
+            received,
+            "The token was made for another sign-in: start again. Where it stays so, the provider does not hand on \
+             `nonce`, which OpenID Connect requires.",
+        ))
+    }
+
+    fn require(&self, wanted: &Wanted<'_>, steps: &mut Steps) -> Result<(), Refused> {
+        let received = shown::claim(self.claims.get(wanted.claim));
+        if self.claims.text(wanted.claim) == Some(wanted.value) {
+            steps.add(Step::ok(wanted.step, received));
+            return Ok(());
+        }
+        let expected = shown::value(wanted.value);
+        steps.refuse(Step::failed(wanted.step, expected, received, wanted.advice))
+    }
+
+    fn audience(&self, steps: &mut Steps) -> Result<(), Refused> {
+        let client = self.expected.client_id;
+        let is_ours = match self.claims.get("aud") {
+            Some(Value::String(audience)) => audience == client,
+            Some(Value::Array(audiences)) => audiences.iter().any(|it| it.as_str() == Some(client)),
+            _ => false,
+        };
+        let received = shown::claim(self.claims.get("aud"));
+        if is_ours {
+            steps.add(Step::ok(StepName::Audience, received));
+            return Ok(());
+        }
+        steps.refuse(Step::failed(
+            StepName::Audience,
+            shown::value(client),
+            received,
+            "The token is for another application: give the connection the client id that the application has at the \
+             provider.",
+        ))
+    }
+
+    /// A token for several applications says to whom it was given.
+    fn authorized_party(&self, steps: &mut Steps) -> Result<(), Refused> {
+        let is_for_several =
+            matches!(self.claims.get("aud"), Some(Value::Array(all)) if all.len() > 1);
+        if self.claims.get("azp").is_none() && !is_for_several {
+            return Ok(());
+        }
+        let wanted = Wanted {
+            step: StepName::AuthorizedParty,
+            claim: "azp",
+            value: self.expected.client_id,
+            advice: "The token was given to another application: give this connection an application of its own at \
+                     the provider.",
+        };
+        self.require(&wanted, steps)
+    }
+
+    fn time(&self, steps: &mut Steps) -> Result<(), Refused> {
+        let (now, skew) = (self.expected.now, self.expected.skew);
+        let (earliest, latest) = (now.minus(skew).as_seconds(), now.plus(skew).as_seconds());
+        let (expires, issued) = (self.moment("exp"), self.moment("iat"));
+        let starts = self.moment("nbf");
+        let (Some(expires), Some(issued)) = (expires, issued) else {
+            return steps.refuse(self.of_time("both exp and iat, as numbers"));
+        };
+        if starts.is_none() && self.claims.get("nbf").is_some() {
+            return steps.refuse(self.of_time("nbf, where there is one, as a number"));
+        }
+        if expires <= earliest {
+            return steps.refuse(self.of_time("an end (exp) that is still to come"));
+        }
+        if issued > latest || starts.is_some_and(|starts| starts > latest) {
+            return steps.refuse(self.of_time("a beginning (iat, nbf) that is not to come"));
+        }
+        steps.add(self.compared_clocks(issued));
+        Ok(())
+    }
+
+    /// A token comes right from its making, so that its time is that of the provider's clock.
+    fn compared_clocks(&self, issued: i64) -> Step {
+        const WORTH_TELLING: u64 = 60;
+        let differ = issued.abs_diff(self.expected.now.as_seconds());
+        if differ <= WORTH_TELLING {
+            return Step::ok(StepName::Time, format!("issued {differ} seconds from now"));
+        }
+        let received = format!("issued {differ} seconds from now");
+        let advice = "The clocks differ: have both servers follow a time server.";
+        Step::failed(StepName::Time, "a token issued now", received, advice).as_warning()
+    }
+
+    fn of_time(&self, expected: &str) -> Step {
+        let told = |name: &str| match self.moment(name) {
+            Some(seconds) => {
+                let moment = Timestamp::from_microseconds(seconds.saturating_mul(1_000_000));
+                format!("{name} {moment}")
+            }
+            None => format!("{name} {}", shown::claim(self.claims.get(name))),
+        };
+        let now = self.expected.now;
+        let skew = self.expected.skew.as_secs();
+        let received = format!(
+            "{}, {}, {}, at {now} here",
+            told("iat"),
+            told("nbf"),
+            told("exp")
+        );
+        let advice = format!(
+            "Set the clocks of both servers by a time server: they may differ by {skew} seconds. Where they do not, \
+             start again, since the token may be an old one."
+        );
+        Step::failed(StepName::Time, expected, received, advice)
+    }
+
+    /// A time in seconds; some providers write it with a fraction.
+    fn moment(&self, name: &str) -> Option<i64> {
+        let number = self.claims.get(name)?.as_number()?;
+        let whole = || format!("{:.0}", number.as_f64()?.floor()).parse().ok();
+        number.as_i64().or_else(whole)
+    }
+
+    fn tenant(&self, steps: &mut Steps) -> Result<(), Refused> {
+        let (claim, expected, advice) = match self.expected.preset {
+            Preset::Okta | Preset::Generic => return Ok(()),
+            Preset::Entra => (
+                "tid",
+                "the tenant",
+                "The person is signed in to another tenant: they sign in with an account of this one, or the \
+                 connection gets the Directory (tenant) ID of theirs.",
+            ),
+            Preset::Google => (
+                "hd",
+                "a domain that the organization has proven",
+                "The person is signed in with a private account of Google, or one of another Workspace. Where the \
+                 domain is the organization's, prove it in Rollcall.",
+            ),
+            Preset::Clever => (
+                "district",
+                "the district",
+                "The person is of another district: the connection gets the id of theirs.",
+            ),
+        };
+        let received = shown::claim(self.claims.get(claim));
+        let named = self.claims.text(claim);
+        if named.is_some_and(|named| self.is_expected_tenant(named)) {
+            steps.add(Step::ok(StepName::Tenant, received));
+            return Ok(());
+        }
+        let tenants = shown::value(&self.expected.tenants.join(", "));
+        let expected = format!("{expected}: {tenants}");
+        steps.refuse(Step::failed(StepName::Tenant, expected, received, advice))
+    }
+
+    fn is_expected_tenant(&self, named: &str) -> bool {
+        let mut tenants = self.expected.tenants.iter();
+        tenants.any(|tenant| tenant.eq_ignore_ascii_case(named))
+    }
+
+    fn subject(&self, steps: &mut Steps) -> Result<(String, String), Refused> {
+        /// OpenID Connect Core, 2.
+        const MAX_LENGTH: usize = 255;
+        let claim = self.expected.preset.subject_claim();
+        let of_claim = |name| self.claims.text(name).filter(|it| it.len() <= MAX_LENGTH);
+        if let (Some(subject), Some(sub)) = (of_claim(claim), of_claim("sub")) {
+            steps.add(Step::ok(StepName::Subject, format!("a value in {claim}")));
+            return Ok((subject.to_owned(), sub.to_owned()));
+        }
+        let missing = if of_claim("sub").is_none() {
+            "sub"
+        } else {
+            claim
+        };
+        steps.refuse(Step::failed(
+            StepName::Subject,
+            format!("a text of at most {MAX_LENGTH} characters in {missing}"),
+            shown::claim(self.claims.get(missing)),
+            "Have the provider send this claim in the ID token: without it nobody can be told from others.",
+        ))
+    }
+}

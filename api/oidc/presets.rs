@@ -1,0 +1,107 @@
+//! What is particular to providers that many organizations have.
+
+use url::Url;
+use uuid::Uuid;
+
+use crate::domain::string_enum::string_enum;
+
+string_enum! {
+    /// The kind of a provider.
+    Preset {
+        Entra = "entra",
+        Google = "google",
+        Okta = "okta",
+        Clever = "clever",
+        Generic = "generic",
+    }
+}
+
+/// The claims that are asked for.
+pub const SCOPE: &str = "openid profile email";
+
+/// Why a tenant or an issuer is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IssuerError {
+    #[error(
+        "Name the one tenant: `common`, `organizations` and `consumers` let in people of every organization. Its \
+         Directory (tenant) ID stands in the Entra admin center under Overview."
+    )]
+    TenantOfAll,
+    #[error(
+        "A tenant is named by its Directory (tenant) ID, such as 72f988bf-86f1-41af-91ab-2d7cd011db47. It stands in \
+         the Entra admin center under Overview."
+    )]
+    TenantForm,
+    #[error(
+        "An issuer is an https:// URL without a user name, `?` and `#`, as the provider writes it."
+    )]
+    IssuerForm,
+    #[error("This preset has an issuer of its own: leave the issuer out.")]
+    IssuerGiven,
+    #[error("This preset needs the issuer of the provider.")]
+    IssuerMissing,
+}
+
+impl Preset {
+    /// The issuer of a provider, byte for byte: of Entra by its tenant, of others by what was typed in.
+    ///
+    /// # Errors
+    /// Where it is missing, too much, or not one provider's.
+    pub fn issuer(self, issuer: Option<&str>, tenant: Option<&str>) -> Result<String, IssuerError> {
+        match (self, issuer) {
+            (Self::Entra | Self::Google | Self::Clever, Some(_)) => Err(IssuerError::IssuerGiven),
+            (Self::Entra, None) => {
+                let tenant = entra_tenant(tenant.ok_or(IssuerError::TenantForm)?)?;
+                Ok(format!("https://login.microsoftonline.com/{tenant}/v2.0"))
+            }
+            (Self::Google, None) => Ok("https://accounts.google.com".to_owned()),
+            (Self::Clever, None) => Ok("https://clever.com".to_owned()),
+            (Self::Okta | Self::Generic, None) => Err(IssuerError::IssuerMissing),
+            (Self::Okta | Self::Generic, Some(issuer)) => typed_issuer(issuer),
+        }
+    }
+
+    /// The claim that says who somebody is, for good. Of Entra `sub` is another one in each app.
+    pub const fn subject_claim(self) -> &'static str {
+        match self {
+            Self::Entra => "oid",
+            Self::Google | Self::Okta | Self::Clever | Self::Generic => "sub",
+        }
+    }
+}
+
+/// The id of a tenant, as tokens write it.
+///
+/// # Errors
+/// What is no id of one tenant.
+pub fn entra_tenant(text: &str) -> Result<Uuid, IssuerError> {
+    /// The tenant of personal accounts of Microsoft.
+    const OF_CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+    let name = text.trim().to_ascii_lowercase();
+    if ["common", "organizations", "consumers", OF_CONSUMERS].contains(&name.as_str()) {
+        return Err(IssuerError::TenantOfAll);
+    }
+    let hyphenated = name.len() == OF_CONSUMERS.len();
+    let id = Uuid::try_parse(&name).ok().filter(|_| hyphenated);
+    id.ok_or(IssuerError::TenantForm)
+}
+
+/// An issuer stays as it was typed in, since it is compared byte for byte.
+fn typed_issuer(text: &str) -> Result<String, IssuerError> {
+    let url: Url = text.parse().map_err(|_| IssuerError::IssuerForm)?;
+    let is_web = matches!(url.scheme(), "https" | "http") && url.has_host();
+    let has_more = url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some();
+    let tenant = url
+        .path_segments()
+        .and_then(|mut path| path.next().map(str::to_owned));
+    let is_microsoft = url.host_str() == Some("login.microsoftonline.com");
+    match (is_web && !has_more, tenant) {
+        (false, _) => Err(IssuerError::IssuerForm),
+        (true, Some(tenant)) if is_microsoft => entra_tenant(&tenant).map(|_| text.to_owned()),
+        (true, _) => Ok(text.to_owned()),
+    }
+}

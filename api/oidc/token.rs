@@ -1,0 +1,222 @@
+//! The exchange of a code for an ID token, and how Rollcall proves to a provider that it is the client.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use url::{Url, form_urlencoded};
+
+use super::authorization::{PkceVerifier, random_text};
+use super::callback::AuthorizationCode;
+use super::presets::Preset;
+use super::shown;
+use crate::crypto::federation_keys::FederationKeys;
+use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+use crate::outbound::{OutboundError, OutboundRequest, OutboundResponse};
+
+/// What a client proves it with.
+#[derive(Clone, Copy)]
+pub enum ClientProof<'a> {
+    SecretBasic(&'a str),
+    SecretPost(&'a str),
+    PrivateKey {
+        keys: &'a FederationKeys,
+        audience: &'a str,
+    },
+}
+
+/// Rollcall at a provider.
+#[derive(Clone, Copy)]
+pub struct Client<'a> {
+    pub id: &'a str,
+    pub proof: ClientProof<'a>,
+}
+
+/// What is exchanged.
+#[derive(Clone, Copy)]
+pub struct Exchange<'a> {
+    pub code: &'a AuthorizationCode,
+    pub pkce: &'a PkceVerifier,
+    pub redirect_uri: &'a str,
+    pub now: Timestamp,
+}
+
+/// What a provider gives for a code. Nothing of it is verified yet.
+pub struct Tokens {
+    pub id_token: String,
+    /// With which more can be asked of the provider (`userinfo`).
+    pub access_token: Option<String>,
+}
+
+/// How long an assertion is good for.
+const ASSERTION: Duration = Duration::from_secs(60);
+
+/// Whom the assertion of `private_key_jwt` is for. The issuer, which nobody but that provider has, is what the
+/// corrections of RFC 7523 ask for; Entra and Okta take only the address that it is sent to.
+pub fn assertion_audience<'a>(preset: Preset, issuer: &'a str, token_endpoint: &'a Url) -> &'a str {
+    match preset {
+        Preset::Entra | Preset::Okta => token_endpoint.as_str(),
+        Preset::Google | Preset::Clever | Preset::Generic => issuer,
+    }
+}
+
+#[derive(Serialize)]
+struct Assertion<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    jti: String,
+    iat: i64,
+    exp: i64,
+}
+
+/// The request that exchanges a code.
+///
+/// # Errors
+/// `internal` where the system has no randomness to give.
+pub fn request(
+    endpoint: &Url,
+    client: &Client<'_>,
+    exchange: &Exchange<'_>,
+) -> Result<OutboundRequest> {
+    let mut form = vec![
+        ("grant_type", "authorization_code"),
+        ("code", exchange.code.reveal()),
+        ("redirect_uri", exchange.redirect_uri),
+        ("code_verifier", exchange.pkce.reveal()),
+    ];
+    let post = |form: &[(&str, &str)]| {
+        let request = OutboundRequest::post_form(endpoint.clone(), form);
+        request.with_header("accept", "application/json")
+    };
+    match client.proof {
+        ClientProof::SecretBasic(secret) => {
+            // RFC 6749, 2.3.1: both are encoded as in a form first.
+            let encoded = |text: &str| -> String {
+                form_urlencoded::byte_serialize(text.as_bytes()).collect()
+            };
+            let pair = format!("{}:{}", encoded(client.id), encoded(secret));
+            let value = format!("Basic {}", STANDARD.encode(pair));
+            Ok(post(&form).with_header("authorization", value))
+        }
+        ClientProof::SecretPost(secret) => {
+            form.extend([("client_id", client.id), ("client_secret", secret)]);
+            Ok(post(&form))
+        }
+        ClientProof::PrivateKey { keys, audience } => {
+            let assertion = keys.sign_token(&Assertion {
+                iss: client.id,
+                sub: client.id,
+                aud: audience,
+                jti: random_text()?,
+                iat: exchange.now.as_seconds(),
+                exp: exchange.now.plus(ASSERTION).as_seconds(),
+            })?;
+            form.extend([
+                ("client_id", client.id),
+                (
+                    "client_assertion_type",
+                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                ),
+                ("client_assertion", assertion.as_str()),
+            ]);
+            Ok(post(&form))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    id_token: Option<String>,
+    access_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+/// Reads what the provider answers.
+///
+/// # Errors
+/// Where it does not answer, refuses, or gives no ID token.
+pub fn read(
+    answered: &Result<OutboundResponse, OutboundError>,
+    steps: &mut Steps,
+) -> Result<Tokens, Refused> {
+    let response = match answered {
+        Ok(response) => response,
+        Err(error) => {
+            let advice =
+                "See that the provider's token endpoint can be reached from where Rollcall runs.";
+            return steps.refuse(failed(error.to_string(), advice));
+        }
+    };
+    if !response.is_success() {
+        return steps.refuse(refusal(response));
+    }
+    let answer = serde_json::from_slice(&response.body);
+    let Ok(Answer {
+        id_token: Some(id_token),
+        access_token,
+    }) = answer
+    else {
+        let received = if answer.is_ok() {
+            "an answer without an ID token"
+        } else {
+            "an answer that is no JSON"
+        };
+        let advice = "Allow the scope openid for the application at the provider.";
+        return steps.refuse(failed(received, advice));
+    };
+    steps.add(Step::ok(StepName::TokenRequest, "an ID token"));
+    Ok(Tokens {
+        id_token,
+        access_token,
+    })
+}
+
+fn failed(received: impl Into<String>, advice: &str) -> Step {
+    Step::failed(StepName::TokenRequest, "an ID token", received, advice)
+}
+
+fn refusal(response: &OutboundResponse) -> Step {
+    let status = response.status;
+    let Ok(problem) = serde_json::from_slice::<Problem>(&response.body) else {
+        let advice = "The token endpoint has a problem of its own, or its address is another one: look at the \
+                      provider's log.";
+        return failed(format!("status {status}"), advice);
+    };
+    let has_expired = problem.error_description.contains("AADSTS7000222");
+    let advice = match problem.error.as_str() {
+        "invalid_client" if has_expired => {
+            "The client secret has expired: make a new one in the Entra admin center and give it to the connection."
+        }
+        "invalid_client" => {
+            "The provider does not take the client's secret or key: give the connection its current client id and \
+             secret (of Entra the secret's value, not its id), and register the way of authentication that the \
+             connection has."
+        }
+        "invalid_grant" => {
+            "The code was used before, has expired, or is for another redirect URI: register exactly the redirect URI \
+             of the connection, and try again."
+        }
+        "unauthorized_client" | "unsupported_grant_type" => {
+            "Allow the authorization code flow for the application at the provider."
+        }
+        "redirect_uri_mismatch" => {
+            "Register exactly the redirect URI of the connection at the provider."
+        }
+        _ => "Look this error up in the documentation or the log of the provider.",
+    };
+    let words = format!("{} {}", problem.error, problem.error_description);
+    failed(
+        format!("status {status}, {}", shown::sentence(&words)),
+        advice,
+    )
+}
