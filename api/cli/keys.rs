@@ -248,6 +248,9 @@ const fn still_used(kind: KeyKind) -> &'static str {
         KeyKind::Signing => {
             " One that was not started again since the promotion still signs with it, and the others refuse its tokens."
         }
+        KeyKind::Federation => {
+            " One that was not started again since the promotion still signs with it, and foreign systems refuse that."
+        }
         KeyKind::Sealing => {
             " One that was not started again since the promotion still seals with it, and nothing will open that: \
              start all of them again now, and look whether `rollcall keys list` names the key."
