@@ -1,6 +1,26 @@
-//! SHA-256 (FIPS 180-4).
+//! Hashes of the SHA-2 family (FIPS 180-4).
 
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, SHA256, SHA384, SHA512};
+
+/// A hash function that signatures of others may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sha2 {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl Sha2 {
+    /// The hash of some bytes.
+    pub fn hash(self, bytes: &[u8]) -> Vec<u8> {
+        let algorithm = match self {
+            Self::Sha256 => &SHA256,
+            Self::Sha384 => &SHA384,
+            Self::Sha512 => &SHA512,
+        };
+        ring::digest::digest(algorithm, bytes).as_ref().to_vec()
+    }
+}
 
 /// A SHA-256.
 pub type Digest = [u8; 32];

@@ -1,10 +1,11 @@
 //! Secrets at work: hashing passwords, sealing what has to be readable again, signing access tokens, verifying the
 //! signatures of foreign systems.
 //!
-//! One crate, `ring`, gives randomness, SHA-256, signatures and the AEAD; `argon2` gives the password hash, and `rsa`
-//! makes the keys that `ring` cannot make.
+//! One crate, `ring`, gives randomness, SHA-2, signatures and the AEAD; `argon2` gives the password hash, `rsa` makes the
+//! keys that `ring` cannot make, and `x509-cert` reads those of certificates.
 
 pub mod access_token;
+pub mod certificate;
 pub mod digest;
 pub mod federation_keys;
 pub mod hasher;

@@ -37,7 +37,7 @@ const LAYERS: [&str; 20] = [
 ];
 
 /// Libraries that belong to some layers only, by the beginning of their crates' names.
-const LIBRARIES: [(&str, &[&str]); 18] = [
+const LIBRARIES: [(&str, &[&str]); 19] = [
     ("actix", &["cli", "app", "openapi", "routes"]),
     ("utoipa_actix_web", &["openapi", "routes"]),
     ("scalar_api_reference", &["routes"]),
@@ -47,6 +47,7 @@ const LIBRARIES: [(&str, &[&str]); 18] = [
     ("jsonwebtoken", &["crypto"]),
     ("ring", &["crypto"]),
     ("rsa", &["crypto"]),
+    ("x509_cert", &["crypto"]),
     ("qrcode", &["documents"]),
     ("png", &["documents"]),
     ("hickory_resolver", &["dns"]),
