@@ -6,6 +6,8 @@
 //! ```text
 //! main → cli → app → openapi → routes → worker → state → services → mail → store → oidc → outbound
 //!      → crypto → documents → dns → telemetry → config → clock → error → domain
+//! main → cli → app → openapi → routes → worker → state → services → mail → store → saml → crypto
+//!      → documents → dns → telemetry → config → clock → error → domain
 //! ```
 //!
 //! `telemetry`, `config`, `clock` and `error` import `domain` and each other only, so that every layer
@@ -22,6 +24,7 @@ pub mod oidc;
 pub mod openapi;
 pub mod outbound;
 pub(crate) mod routes;
+pub mod saml;
 pub mod services;
 pub mod state;
 pub mod store;

@@ -14,6 +14,7 @@ use self::sources::{Source, mentions, sources};
 /// `telemetry` to `error` are leaves: they import `domain` and each other, nothing else, so that every
 /// layer but `domain` may use them. `domain` is values only and uses nobody.
 const LAYERS: [&str; 20] = [
+const LAYERS: [&str; 19] = [
     "main",
     "cli",
     "app",
@@ -26,6 +27,7 @@ const LAYERS: [&str; 20] = [
     "store",
     "oidc",
     "outbound",
+    "saml",
     "crypto",
     "documents",
     "dns",
@@ -48,6 +50,8 @@ const LIBRARIES: [(&str, &[&str]); 19] = [
     ("ring", &["crypto"]),
     ("rsa", &["crypto"]),
     ("x509_cert", &["crypto"]),
+    ("roxmltree", &["saml"]),
+    ("flate2", &["saml"]),
     ("qrcode", &["documents"]),
     ("png", &["documents"]),
     ("hickory_resolver", &["dns"]),

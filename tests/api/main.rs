@@ -53,6 +53,7 @@ mod reauthentication;
 mod recovery;
 mod replicas;
 mod restart;
+mod saml;
 mod schema;
 mod seats;
 mod squatting;

@@ -1,0 +1,168 @@
+//! XML as it is taken from others: parsed within limits, and refused where two readers could read it differently.
+
+use std::collections::HashSet;
+
+use roxmltree::{Attribute, Document, Node, ParsingOptions};
+
+use crate::domain::diagnosis::{Step, StepName};
+use crate::saml::names::Name;
+use crate::saml::tags;
+use crate::saml::words::shown;
+
+/// What a kind of document may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub bytes: usize,
+    pub nodes: u32,
+    /// Whether there may be comments and processing instructions. They are nothing that is read.
+    pub comments: bool,
+}
+
+/// What a response of an identity provider may be.
+pub const RESPONSE: Limits = Limits {
+    bytes: 256 * 1024,
+    nodes: 20_000,
+    comments: false,
+};
+
+/// What metadata may be: people write it, and federations put thousands of entities into one document.
+pub const METADATA: Limits = Limits {
+    bytes: 5 * 1024 * 1024,
+    nodes: 500_000,
+    comments: true,
+};
+
+/// The text of a document, ready for [`parse`].
+#[derive(Debug)]
+pub struct Source {
+    text: String,
+    limits: Limits,
+}
+
+impl Source {
+    /// Takes a document as it came: UTF-8, with the ends of lines that XML 1.0 (2.11) has a parser see.
+    ///
+    /// # Errors
+    /// A failed step `document`.
+    pub fn new(bytes: &[u8], limits: Limits) -> Result<Self, Step> {
+        if bytes.len() > limits.bytes {
+            let most = format!("at most {} KiB", limits.bytes / 1024);
+            return Err(refused(most, format!("{} KiB", bytes.len() / 1024)));
+        }
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| refused("UTF-8", "bytes that are not UTF-8"))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        check_declaration(&text)?;
+        tags::check(&text).map_err(|words| refused("a plain document", words))?;
+        Ok(Self { text, limits })
+    }
+}
+
+/// Parses a document, and refuses what is ambiguous.
+///
+/// # Errors
+/// A failed step `document`.
+pub fn parse(source: &Source) -> Result<Document<'_>, Step> {
+    let options = ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: source.limits.nodes,
+        ..ParsingOptions::default()
+    };
+    let document = Document::parse_with_options(&source.text, options)
+        .map_err(|error| refused("well-formed XML", shown(&error.to_string())))?;
+    check_nodes(&document, source.limits)?;
+    Ok(document)
+}
+
+/// XML 1.1 has other ends of lines and characters; in another encoding other bytes would have been signed.
+fn check_declaration(text: &str) -> Result<(), Step> {
+    let declaration = text.strip_prefix("<?xml");
+    let Some(rest) = declaration.filter(|rest| rest.starts_with(|c: char| c.is_ascii_whitespace()))
+    else {
+        return Ok(());
+    };
+    let declaration = rest.split_once("?>").map_or(rest, |(inside, _)| inside);
+    let quoted = declaration.replace('\'', "\"");
+    let mut parts = quoted.split('"');
+    while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+        let name: String = name.split_ascii_whitespace().collect();
+        let is_right = match name.as_str() {
+            "version=" => value == "1.0",
+            "encoding=" => value.eq_ignore_ascii_case("utf-8"),
+            "standalone=" => value == "yes" || value == "no",
+            _ => false,
+        };
+        if !is_right {
+            let received = shown(&format!("{name}\"{value}\""));
+            return Err(refused("XML 1.0 in UTF-8", received));
+        }
+    }
+    Ok(())
+}
+
+fn check_nodes(document: &Document, limits: Limits) -> Result<(), Step> {
+    let mut ids = HashSet::new();
+    for node in document.descendants() {
+        if !limits.comments && (node.is_comment() || node.is_pi()) {
+            let received = "a comment or a processing instruction";
+            return Err(refused("neither", received));
+        }
+        for id in node.attributes().filter(is_id) {
+            if !ids.insert(id.value()) {
+                let received = format!("the ID {} twice", shown(id.value()));
+                return Err(refused("each ID once", received));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Other readers take `ID`, `Id`, `id` or `xml:id` for what a signature refers to.
+fn is_id(attribute: &Attribute) -> bool {
+    attribute.name().eq_ignore_ascii_case("id")
+}
+
+fn refused(expected: impl Into<String>, received: impl Into<String>) -> Step {
+    let advice = "Have the identity provider send a plain SAML 2.0 document: XML 1.0 in UTF-8, without DOCTYPE, \
+                  comments and processing instructions. If a proxy or plug-in changes it on the way, turn that off.";
+    Step::failed(StepName::Document, expected, received, advice)
+}
+
+/// The elements among the children.
+pub fn elements<'a, 'input>(
+    node: Node<'a, 'input>,
+) -> impl Iterator<Item = Node<'a, 'input>> + use<'a, 'input> {
+    node.children().filter(Node::is_element)
+}
+
+/// The elements among the children that have this name.
+pub fn named<'a, 'input>(
+    node: Node<'a, 'input>,
+    name: Name,
+) -> impl Iterator<Item = Node<'a, 'input>> + use<'a, 'input> {
+    elements(node).filter(move |child| child.has_tag_name(name))
+}
+
+/// The child of this name where there is exactly one.
+pub fn only<'a, 'input>(node: Node<'a, 'input>, name: Name) -> Option<Node<'a, 'input>> {
+    let mut children = named(node, name);
+    let first = children.next()?;
+    children.next().is_none().then_some(first)
+}
+
+/// The text of an element that has nothing but text.
+pub fn text(node: Node) -> Option<String> {
+    let pieces = node.children().map(|child| match child.is_text() {
+        true => child.text(),
+        false => None,
+    });
+    pieces.collect()
+}
+
+/// Whether there is nothing but spaces between an element's children.
+pub fn holds_elements_only(node: Node) -> bool {
+    let is_blank = |text: &str| text.trim_ascii().is_empty();
+    node.children()
+        .all(|child| child.is_element() || child.text().is_some_and(is_blank))
+}
