@@ -4,10 +4,8 @@
 //! way; `tests/api/architecture.rs` holds this:
 //!
 //! ```text
-//! main → cli → app → openapi → routes → worker → state → services → mail → store → oidc → outbound
+//! main → cli → app → openapi → routes → worker → state → services → mail → store → saml → oidc → outbound
 //!      → crypto → documents → dns → telemetry → config → clock → error → domain
-//! main → cli → app → openapi → routes → worker → state → services → mail → store → saml → crypto
-//!      → documents → dns → telemetry → config → clock → error → domain
 //! ```
 //!
 //! `telemetry`, `config`, `clock` and `error` import `domain` and each other only, so that every layer
