@@ -10,9 +10,14 @@ use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{Resolver, TokioResolver};
 use tokio::runtime::{Builder, Runtime};
 
+/// A resolver for what can be awaited.
+pub struct NameServers {
+    resolver: TokioResolver,
+}
+
 /// A resolver for threads that may wait.
 pub struct Dns {
-    resolver: TokioResolver,
+    name_servers: NameServers,
     runtime: Runtime,
 }
 
@@ -30,13 +35,12 @@ pub enum DnsError {
 /// Servers that do not answer are not waited for any longer, three times in all.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-impl Dns {
+impl NameServers {
     /// A resolver that asks these servers; where there are none, those of the system.
     ///
     /// # Errors
     /// Where the system does not say which its servers are.
     pub fn asking(servers: &[SocketAddr]) -> Result<Self, DnsError> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
         let mut builder = if servers.is_empty() {
             TokioResolver::builder_tokio()?
         } else {
@@ -49,20 +53,60 @@ impl Dns {
         // Whoever asks wants to know how it is now.
         options.cache_size = 0;
         let resolver = builder.build()?;
-        Ok(Self { resolver, runtime })
+        Ok(Self { resolver })
     }
 
     /// The texts of a name, each joined from its parts.
     ///
     /// # Errors
     /// Where nobody answers.
-    pub fn texts(&self, name: &str) -> Result<Vec<String>, DnsError> {
-        let records = self.records(name, RecordType::TXT)?;
+    pub async fn texts(&self, name: &str) -> Result<Vec<String>, DnsError> {
+        let records = self.records(name, RecordType::TXT).await?;
         let text = |record: &RData| match record {
             RData::TXT(text) => Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()),
             _ => None,
         };
         Ok(records.iter().filter_map(text).collect())
+    }
+
+    async fn records(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, DnsError> {
+        let name = idna::domain_to_ascii(name).map_err(|_| DnsError::Name(name.to_owned()))?;
+        // With a dot at its end it is looked up as it is, and not below the system's own domain.
+        match self.resolver.lookup(format!("{name}."), kind).await {
+            Ok(found) => Ok(found
+                .answers()
+                .iter()
+                .map(|record| record.data.clone())
+                .collect()),
+            Err(error) if error.is_no_records_found() => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Dns {
+    /// As [`NameServers::asking`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn asking(servers: &[SocketAddr]) -> Result<Self, DnsError> {
+        Ok(Self {
+            runtime: Builder::new_current_thread().enable_all().build()?,
+            name_servers: NameServers::asking(servers)?,
+        })
+    }
+
+    /// Waits for what `question` asks of these servers.
+    pub fn wait_for<T>(&self, question: impl AsyncFnOnce(&NameServers) -> T) -> T {
+        self.runtime.block_on(question(&self.name_servers))
+    }
+
+    /// As [`NameServers::texts`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn texts(&self, name: &str) -> Result<Vec<String>, DnsError> {
+        self.runtime.block_on(self.name_servers.texts(name))
     }
 
     /// The servers that take mail for a name; `.` where it takes none (RFC 7505).
@@ -93,18 +137,7 @@ impl Dns {
     }
 
     fn records(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, DnsError> {
-        let name = idna::domain_to_ascii(name).map_err(|_| DnsError::Name(name.to_owned()))?;
-        // With a dot at its end it is looked up as it is, and not below the system's own domain.
-        let lookup = self.resolver.lookup(format!("{name}."), kind);
-        match self.runtime.block_on(lookup) {
-            Ok(found) => Ok(found
-                .answers()
-                .iter()
-                .map(|record| record.data.clone())
-                .collect()),
-            Err(error) if error.is_no_records_found() => Ok(Vec::new()),
-            Err(error) => Err(error.into()),
-        }
+        self.runtime.block_on(self.name_servers.records(name, kind))
     }
 }
 
