@@ -1,5 +1,5 @@
-//! The part of an email address behind the `@`, as limits of invite codes name it
-//! (`docs/invite-codes.md`).
+//! The part of an email address behind the `@`, as limits of invite codes name it (`docs/invite-codes.md`) and
+//! organizations prove it (`docs/domains.md`).
 
 use std::fmt;
 
@@ -24,6 +24,21 @@ impl EmailDomain {
         let text = text.trim();
         let domain = text.strip_prefix('@').unwrap_or(text);
         canonical_domain(domain).map(Self)
+    }
+
+    /// The domain of an address.
+    pub fn of(email: &EmailAddress) -> Self {
+        Self(email.domain().to_owned())
+    }
+
+    /// A domain as it was stored: it was parsed before.
+    pub const fn from_stored(domain: String) -> Self {
+        Self(domain)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Whether the address is of this domain.

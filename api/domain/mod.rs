@@ -22,6 +22,7 @@ pub mod jobs;
 pub mod language;
 pub mod limits;
 pub mod mail;
+pub mod mailbox_providers;
 pub mod member_marks;
 pub mod members;
 pub mod organization;
