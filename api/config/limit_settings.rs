@@ -98,6 +98,16 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
             "5/1d",
             "Organizations that one account creates; operators create as many as they like.",
         ),
+        Limit::DomainCheck => (
+            "limit_domain_check",
+            "20/1h",
+            "Checks of one domain that an organization asked for.",
+        ),
+        Limit::JoinRequest => (
+            "limit_join_request",
+            "5/1d",
+            "Requests to join an organization that one account makes.",
+        ),
     }
 }
 

@@ -149,8 +149,8 @@ settings! {
         is_secret: false,
     }
 
-    /// Name servers that are asked for the records of domains, separated by commas: the doctor asks for those of the
-    /// sender of mail.
+    /// Name servers that are asked for the records of domains, separated by commas: for the proof of
+    /// organizations' domains, and by the doctor for those of the sender of mail.
     DNS_SERVERS: Vec<SocketAddr> {
         name: "dns_servers",
         section: Server,

@@ -2,6 +2,7 @@
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
+use crate::domain::domains::CHALLENGE_CHARS;
 use crate::domain::generated_password;
 use crate::domain::invite_code::InviteCode;
 use crate::domain::password::Password;
@@ -23,6 +24,17 @@ pub fn fill(bytes: &mut [u8]) -> Result<()> {
 /// As [`fill`].
 pub fn invite_code() -> Result<InviteCode> {
     InviteCode::generate(fill)
+}
+
+/// A new challenge for the owner of a domain.
+///
+/// # Errors
+/// As [`fill`].
+pub fn domain_challenge() -> Result<String> {
+    let mut bytes = [0; CHALLENGE_CHARS];
+    fill(&mut bytes)?;
+    let character = |byte: u8| char::from_digit(u32::from(byte) % 32, 32);
+    Ok(bytes.into_iter().filter_map(character).collect())
 }
 
 /// A new password that people can read and type.

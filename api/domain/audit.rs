@@ -28,7 +28,7 @@ string_enum! {
         SeatLimitsSet = "seats.limits_set",
         MemberUpdated = "member.updated",
         MemberLeft = "member.left",
-        /// By an invite code or an invitation.
+        /// By an invite code, an invitation or their address.
         MemberJoined = "member.joined",
         MemberDeactivated = "member.deactivated",
         MemberReactivated = "member.reactivated",
@@ -63,6 +63,17 @@ string_enum! {
         ImportFinished = "import.finished",
         ImportResultsDownloaded = "import.results_downloaded",
         ImportResultsDiscarded = "import.results_discarded",
+        DomainAdded = "domain.added",
+        DomainUpdated = "domain.updated",
+        /// Its record was seen, or an operator vouches for it.
+        DomainProven = "domain.proven",
+        /// Its record has been gone for a week.
+        DomainLapsed = "domain.lapsed",
+        DomainRemoved = "domain.removed",
+        JoinRequestMade = "join_request.made",
+        JoinRequestApproved = "join_request.approved",
+        JoinRequestDeclined = "join_request.declined",
+        JoinRequestWithdrawn = "join_request.withdrawn",
         ApiKeyCreated = "api_key.created",
         ApiKeyRevoked = "api_key.revoked",
     }
@@ -97,5 +108,7 @@ string_enum! {
         InviteCode = "invite_code",
         Invitation = "invitation",
         ApiKey = "api_key",
+        Domain = "domain",
+        JoinRequest = "join_request",
     }
 }

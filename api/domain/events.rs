@@ -7,9 +7,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::domains::Joining;
 use super::email_address::EmailAddress;
+use super::email_domain::EmailDomain;
 use super::ids::{
-    AccountId, ApiKeyId, GroupId, ImportId, InvitationId, InviteCodeId, OrganizationId, SessionId,
+    AccountId, ApiKeyId, DomainId, GroupId, ImportId, InvitationId, InviteCodeId, JoinRequestId,
+    OrganizationId, SessionId,
 };
 use super::imports::{ImportSource, ImportStatus, RowOutcome};
 use super::invitations::InvitationKind;
@@ -74,6 +77,19 @@ pub enum DomainEvent {
         organization: OrganizationId,
         api_key: ApiKeyId,
         event: ApiKeyEvent,
+    },
+    EmailDomain {
+        organization: OrganizationId,
+        id: DomainId,
+        domain: EmailDomain,
+        event: EmailDomainEvent,
+    },
+    JoinRequest {
+        organization: OrganizationId,
+        join_request: JoinRequestId,
+        /// Who asks.
+        account: AccountId,
+        event: JoinRequestEvent,
     },
 }
 
@@ -167,6 +183,8 @@ pub enum JoinedBy {
     },
     Invitation(InvitationId),
     Import(ImportId),
+    /// By an address in a domain of the organization.
+    JoinRequest(JoinRequestId),
 }
 
 /// What happened to a membership.
@@ -355,4 +373,36 @@ pub enum ApiKeyEvent {
     Revoked {
         name: String,
     },
+}
+
+/// What happened to an email domain of an organization.
+#[derive(Clone, Copy, Debug)]
+pub enum EmailDomainEvent {
+    Added {
+        joining: Joining,
+    },
+    Updated {
+        joining: Option<Joining>,
+        /// Whether an operator vouches for it.
+        vouched: Option<bool>,
+    },
+    Proven {
+        /// By an operator's word, and not by its record.
+        vouched: bool,
+    },
+    /// Its record has been gone for a week.
+    Lapsed,
+    Removed,
+}
+
+/// What happened to a request to join.
+#[derive(Clone, Debug)]
+pub enum JoinRequestEvent {
+    Made,
+    Approved {
+        account_type: AccountType,
+        groups: Vec<GroupId>,
+    },
+    Declined,
+    Withdrawn,
 }

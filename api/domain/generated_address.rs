@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::email_address::{
     EmailAddress, EmailAddressError, MAX_ADDRESS_BYTES, MAX_LOCAL_PART_BYTES,
 };
+use super::email_domain::EmailDomain;
 use super::slug::{MAX_SLUG_BYTES, Slug, SlugFallback};
 use super::username::Username;
 
@@ -57,6 +58,11 @@ impl LoginDomain {
         format!("{slug}.{self}")
     }
 
+    /// Whether this is the login domain, or one below it.
+    pub fn has(&self, domain: &EmailDomain) -> bool {
+        is_within(domain.as_str(), self)
+    }
+
     /// The address that `text` spells, unless it is one that only Rollcall may give out.
     ///
     /// # Errors
@@ -77,7 +83,10 @@ pub const RESERVED: &str =
 /// Whether an address stands in the login domain or below it: nobody registers, imports or invites
 /// it, or people could take an address before somebody gets it.
 fn is_reserved(email: &EmailAddress, login_domain: &LoginDomain) -> bool {
-    let domain = email.domain();
+    is_within(email.domain(), login_domain)
+}
+
+fn is_within(domain: &str, login_domain: &LoginDomain) -> bool {
     domain
         .strip_suffix(login_domain.0.as_str())
         .is_some_and(|before| before.is_empty() || before.ends_with('.'))

@@ -100,11 +100,15 @@ ids! {
     InviteCodeUseId,
     /// An email invitation's: no secret, and opens nothing.
     InvitationId,
+    /// An organization's email domain's.
+    DomainId,
+    /// That of a request to join an organization.
+    JoinRequestId,
     /// A mail's in the outbox.
     MailId,
     /// A job's in the queue.
     JobId,
-    /// What a job is about: an import's id or a mail's, as its kind says.
+    /// What a job is about: the id of an import, a mail, a domain or an organization, as its kind says.
     JobSubject,
     /// A worker's: made at its start, so that a lease tells who holds it.
     WorkerId,

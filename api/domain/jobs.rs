@@ -9,6 +9,10 @@ string_enum! {
         ImportBatch = "import_batch",
         /// Sends a mail.
         Mail = "mail",
+        /// Looks whether the record of a domain is there; it comes again each day.
+        DomainCheck = "domain_check",
+        /// Tells the admins of an organization of requests to join it, once a day at most.
+        JoinRequestDigest = "join_request_digest",
         /// Deletes what has expired; there is one such job, which comes again.
         CleanUp = "clean_up",
     }

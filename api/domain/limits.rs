@@ -39,6 +39,10 @@ string_enum! {
         MailToMailbox = "mail_to_mailbox",
         /// Organizations that one account founds.
         Organizations = "organizations",
+        /// Checks of one domain that an organization asked for.
+        DomainCheck = "domain_check",
+        /// Requests to join that one account makes.
+        JoinRequest = "join_request",
     }
 }
 
@@ -60,6 +64,8 @@ impl Limit {
             Self::MailFromClient => (300, 3600),
             Self::MailToAddress => (3, 3600),
             Self::MailToMailbox => (5, 3600),
+            Self::DomainCheck => (6, 3600),
+            Self::JoinRequest => (10, 86_400),
             Self::Invitations => (5000, 86_400),
             Self::Organizations => (50, 86_400),
         };

@@ -31,6 +31,11 @@ string_enum! {
         PasswordChanged = "password_changed",
         AccountReplaced = "account_replaced",
         ImportFinished = "import_finished",
+        DomainRecordMissing = "domain_record_missing",
+        DomainLapsed = "domain_lapsed",
+        JoinRequestsWaiting = "join_requests_waiting",
+        JoinRequestApproved = "join_request_approved",
+        JoinRequestDeclined = "join_request_declined",
     }
 }
 
@@ -42,7 +47,12 @@ impl MailKind {
             Self::SignInInstructions
             | Self::JoinLink
             | Self::AccountReplaced
-            | Self::ImportFinished => Priority::Bulk,
+            | Self::ImportFinished
+            | Self::DomainRecordMissing
+            | Self::DomainLapsed
+            | Self::JoinRequestsWaiting
+            | Self::JoinRequestApproved
+            | Self::JoinRequestDeclined => Priority::Bulk,
         }
     }
 }

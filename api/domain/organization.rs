@@ -48,6 +48,8 @@ string_enum! {
         OrganizationCode = "organization_code",
         GroupCode = "group_code",
         Invitation = "invitation",
+        /// By an address in a domain of the organization.
+        Domain = "domain",
     }
 }
 

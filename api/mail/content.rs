@@ -102,6 +102,33 @@ pub enum MailContent {
         #[serde(rename = "date")]
         results_expire_at: Timestamp,
     },
+
+    /// To admins: the record that proves a domain is gone.
+    DomainRecordMissing {
+        organization: String,
+        domain: String,
+        #[serde(rename = "date")]
+        lapses_at: Timestamp,
+    },
+
+    /// To admins: a domain has lapsed.
+    DomainLapsed {
+        organization: String,
+        domain: String,
+    },
+
+    /// To admins: people ask to join.
+    JoinRequestsWaiting {
+        organization: String,
+        /// How many are open, with the name of its label in the catalogues.
+        facts: Vec<(String, i64)>,
+    },
+
+    /// To whoever asked to join: they are a member.
+    JoinRequestApproved { organization: String },
+
+    /// To whoever asked to join: they are not let in.
+    JoinRequestDeclined { organization: String },
 }
 
 impl MailContent {
@@ -115,6 +142,11 @@ impl MailContent {
             Self::PasswordChanged { .. } => MailKind::PasswordChanged,
             Self::AccountReplaced { .. } => MailKind::AccountReplaced,
             Self::ImportFinished { .. } => MailKind::ImportFinished,
+            Self::DomainRecordMissing { .. } => MailKind::DomainRecordMissing,
+            Self::DomainLapsed { .. } => MailKind::DomainLapsed,
+            Self::JoinRequestsWaiting { .. } => MailKind::JoinRequestsWaiting,
+            Self::JoinRequestApproved { .. } => MailKind::JoinRequestApproved,
+            Self::JoinRequestDeclined { .. } => MailKind::JoinRequestDeclined,
         }
     }
 }
@@ -129,7 +161,12 @@ impl MailContent {
             | Self::PasswordReset { expires_at, .. } => Some(*expires_at),
             Self::PasswordChanged { .. }
             | Self::AccountReplaced { .. }
-            | Self::ImportFinished { .. } => None,
+            | Self::ImportFinished { .. }
+            | Self::DomainRecordMissing { .. }
+            | Self::DomainLapsed { .. }
+            | Self::JoinRequestsWaiting { .. }
+            | Self::JoinRequestApproved { .. }
+            | Self::JoinRequestDeclined { .. } => None,
         }
     }
 }
@@ -204,6 +241,36 @@ impl Sample<'_> {
                 ("_without_errors", self.import_finished(240, 0)),
                 ("_without_accounts", self.import_finished(0, 240)),
             ],
+            MailKind::DomainRecordMissing => vec![(
+                "",
+                MailContent::DomainRecordMissing {
+                    organization: organization(),
+                    domain: domain(),
+                    lapses_at: expires_at,
+                },
+            )],
+            MailKind::DomainLapsed => vec![(
+                "",
+                MailContent::DomainLapsed {
+                    organization: organization(),
+                    domain: domain(),
+                },
+            )],
+            MailKind::JoinRequestsWaiting => vec![(
+                "",
+                MailContent::JoinRequestsWaiting {
+                    organization: organization(),
+                    facts: vec![("requests".to_owned(), 3)],
+                },
+            )],
+            MailKind::JoinRequestApproved => {
+                let organization = organization();
+                vec![("", MailContent::JoinRequestApproved { organization })]
+            }
+            MailKind::JoinRequestDeclined => {
+                let organization = organization();
+                vec![("", MailContent::JoinRequestDeclined { organization })]
+            }
         }
     }
 
@@ -260,6 +327,10 @@ impl Sample<'_> {
 
 fn organization() -> String {
     "Hill Road School".to_owned()
+}
+
+fn domain() -> String {
+    "school.example".to_owned()
 }
 
 fn author() -> String {

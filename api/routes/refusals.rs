@@ -63,6 +63,8 @@ problems! {
     NoSuchAccount: no_such_account;
     /// Where there is no such API key.
     NoSuchApiKey: no_such_api_key;
+    /// Where there is no such domain.
+    NoSuchDomain: no_such_domain;
     /// Where there is no such grant, or group.
     NoSuchGrant: no_such_grant;
     /// Where there is no such group.
@@ -71,6 +73,8 @@ problems! {
     NoSuchImport: no_such_import;
     /// Where there is no such invitation.
     NoSuchInvitation: no_such_invitation;
+    /// Where there is no such request to join.
+    NoSuchJoinRequest: no_such_join_request;
     /// Where there is no such member.
     NoSuchMember: no_such_member;
     /// Where there is no such session.
@@ -178,6 +182,10 @@ fn no_such_api_key() -> Error {
     Error::not_found("API key")
 }
 
+fn no_such_domain() -> Error {
+    Error::not_found("domain")
+}
+
 fn no_such_grant() -> Error {
     Error::not_found("grant")
 }
@@ -192,6 +200,10 @@ fn no_such_import() -> Error {
 
 fn no_such_invitation() -> Error {
     Error::not_found("invitation")
+}
+
+fn no_such_join_request() -> Error {
+    Error::not_found("join request")
 }
 
 fn no_such_member() -> Error {

@@ -5,9 +5,11 @@ use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{AddedBy, DomainEvent, GroupEvent, JoinedBy, MemberEvent};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::join_requests::JoinRequestStatus;
 use crate::domain::organization::{AccountType, GroupRole, JoinedVia, OrganizationKind, Role};
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
+use crate::store::join_requests::{self, Decision};
 use crate::store::memberships::{self, Membership, Terms};
 use crate::store::organizations::Organization;
 use crate::store::{group_members, managed_accounts, organizations, removed_members, seats};
@@ -36,8 +38,8 @@ pub struct Admission {
 pub type Newcomer<'a> = (&'a Account, JoinedBy);
 
 /// Admits accounts, which are not members yet, to an organization, and publishes it. Whoever was removed
-/// from it is welcome again. Who joins another organization than the one that manages the account is managed
-/// by none from then on.
+/// from it is welcome again, and whoever asked to join it has been let in. Who joins another organization
+/// than the one that manages the account is managed by none from then on.
 ///
 /// # Errors
 /// `account_deactivated` where the account is closed at the same moment, `no_seat` where fewer are free, `already_member` where one has become a member at the same moment;
@@ -63,6 +65,12 @@ pub fn admit(
     }
     let ids: Vec<_> = newcomers.iter().map(|(account, _)| account.id).collect();
     removed_members::delete(tx.connection, admission.organization, &ids)?;
+    let decision = Decision {
+        status: JoinRequestStatus::Approved,
+        at: tx.now(),
+        by: tx.account_id(),
+    };
+    join_requests::end_of_members(tx.connection, admission.organization, &ids, decision)?;
     if admission.role == Role::Admin {
         organizations::add_admin(tx.connection, admission.organization)?;
     }

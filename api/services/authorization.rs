@@ -136,6 +136,12 @@ permissions! {
     ManageMembers:          Some(Scope::MembersWrite);      All,      All,     Nothing,       Nothing;
     /// Make members admins, and act on members who are.
     ManageAdmins:           None;                           All,      All,     Nothing,       Nothing;
+    /// See, add, check, change and remove email domains.
+    ManageDomains:          None;                           All,      All,     Nothing,       Nothing;
+    /// Vouch for an email domain.
+    VouchForDomains:        None;                           All,      Nothing, Nothing,       Nothing;
+    /// See, approve and decline requests to join.
+    ManageJoinRequests:     None;                           All,      All,     Nothing,       Nothing;
     /// Create a group, and manage it.
     CreateGroup:            Some(Scope::GroupsWrite);       All,      All,     All,           Nothing;
     /// See groups.

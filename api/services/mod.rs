@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod accounts;
+mod admin_notices;
 pub mod admission;
 pub mod api_keys;
 pub mod audit;
@@ -13,6 +14,7 @@ pub mod context;
 pub mod credentials;
 pub mod departures;
 pub mod disownment;
+pub mod domains;
 pub mod events;
 pub mod generated_addresses;
 pub mod grants;
@@ -23,6 +25,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod invitations;
 pub mod invite_codes;
+pub mod join_requests;
 pub mod known_devices;
 pub mod known_networks;
 pub mod limit_states;

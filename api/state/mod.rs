@@ -3,6 +3,7 @@
 mod disk;
 mod federation;
 mod lookout;
+pub mod lookups;
 mod private_files;
 pub mod process_status;
 mod start_error;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use tracing::Span;
 
 use self::lookout::Lookout;
+use self::lookups::Lookups;
 use self::process_status::ProcessStatus;
 use self::uploads::Uploads;
 use crate::clock::Clock;
@@ -61,6 +63,8 @@ pub struct State {
     pub migrations: Arc<[String]>,
     /// Uploads that may arrive at a time: each has a thread.
     pub uploads: Uploads,
+    /// Questions to the domain name system, few at a time of each organization.
+    pub lookups: Lookups,
     /// Whether this process is one to send requests to.
     pub status: ProcessStatus,
     /// Asks the database how it is.
@@ -124,6 +128,7 @@ impl State {
             outbound,
             migrations: applied.into(),
             uploads: Uploads::default(),
+            lookups: Lookups::default(),
             status: ProcessStatus::default(),
         })
     }

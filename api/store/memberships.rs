@@ -8,7 +8,7 @@ use super::Connection;
 use super::accounts::Account;
 use super::backend::each_backend;
 use super::member_grams;
-use super::schema::{memberships, organizations};
+use super::schema::{accounts, memberships, organizations};
 use crate::domain::grams::Grams;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::member_marks::{Traits, marks_of_group, marks_of_key};
@@ -148,6 +148,25 @@ pub fn find(
         .select(Membership::as_select())
         .first(connection)
         .optional()?)
+}
+
+/// The accounts of an organization's active admins, those who joined first at the head. Accounts that are closed are
+/// none.
+pub fn active_admins(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    most: i64,
+) -> Result<Vec<Account>> {
+    Ok(memberships::table
+        .inner_join(accounts::table)
+        .filter(memberships::organization_id.eq(organization))
+        .filter(memberships::role.eq(Role::Admin))
+        .filter(memberships::status.eq(MembershipStatus::Active))
+        .filter(accounts::deactivated_at.is_null())
+        .order((memberships::joined_at.asc(), accounts::id.asc()))
+        .limit(most)
+        .select(Account::as_select())
+        .load(connection)?)
 }
 
 /// Whether the organization has a member beside this account.

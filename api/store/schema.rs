@@ -498,6 +498,42 @@ table! {
     }
 }
 
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    domains (id) {
+        id -> Id,
+        organization_id -> Id,
+        domain -> Text,
+        challenge -> Text,
+        status -> Text,
+        joining -> Text,
+        vouched -> Bool,
+        checked_at -> Nullable<UtcTimestamp>,
+        missing_since -> Nullable<UtcTimestamp>,
+        proven_at -> Nullable<UtcTimestamp>,
+        created_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    join_requests (id) {
+        id -> Id,
+        organization_id -> Id,
+        account_id -> Id,
+        note -> Nullable<Text>,
+        status -> Text,
+        told -> Bool,
+        created_at -> UtcTimestamp,
+        decided_at -> Nullable<UtcTimestamp>,
+        decided_by_account_id -> Nullable<Id>,
+    }
+}
+
 joinable!(sessions -> accounts (account_id));
 joinable!(api_keys -> accounts (created_by_account_id));
 joinable!(refresh_tokens -> sessions (session_id));
@@ -517,12 +553,16 @@ joinable!(invitations -> organizations (organization_id));
 joinable!(invitations -> mails (mail_id));
 joinable!(invitation_groups -> invitations (invitation_id));
 joinable!(invitation_groups -> groups (group_id));
+joinable!(domains -> organizations (organization_id));
+joinable!(join_requests -> accounts (account_id));
+joinable!(join_requests -> organizations (organization_id));
 joinable!(mailed_tokens -> accounts (account_id));
 
 allow_tables_to_appear_in_same_query!(
     accounts,
     api_keys,
     audit_events,
+    domains,
     pending_groups,
     pending_joins,
     generated_addresses,
@@ -541,6 +581,7 @@ allow_tables_to_appear_in_same_query!(
     invite_codes,
     job_turns,
     jobs,
+    join_requests,
     mailed_tokens,
     mails,
     memberships,

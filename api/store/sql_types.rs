@@ -21,10 +21,12 @@ use uuid::Uuid;
 use super::connection::MultiBackend;
 use crate::crypto::token::TokenKind;
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
+use crate::domain::domains::{DomainStatus, Joining};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{
-    AccountId, ApiKeyId, AuditEventId, GroupId, ImportId, InvitationId, InviteCodeId,
-    InviteCodeUseId, JobId, JobSubject, MailId, OrganizationId, SessionId, WorkerId,
+    AccountId, ApiKeyId, AuditEventId, DomainId, GroupId, ImportId, InvitationId, InviteCodeId,
+    InviteCodeUseId, JobId, JobSubject, JoinRequestId, MailId, OrganizationId, SessionId, WorkerId,
 };
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
@@ -32,6 +34,7 @@ use crate::domain::imports::{
 use crate::domain::invitations::{InvitationKind, InvitationStatus, Note};
 use crate::domain::invite_code::{CodeOutcome, InviteCode};
 use crate::domain::jobs::{JobKind, Priority};
+use crate::domain::join_requests::JoinRequestStatus;
 use crate::domain::language::Language;
 use crate::domain::mail::{MailKind, MailStatus};
 use crate::domain::organization::{
@@ -204,6 +207,7 @@ id_columns!(
     AccountId,
     ApiKeyId,
     AuditEventId,
+    DomainId,
     GroupId,
     ImportId,
     InvitationId,
@@ -211,6 +215,7 @@ id_columns!(
     InviteCodeUseId,
     JobId,
     JobSubject,
+    JoinRequestId,
     MailId,
     OrganizationId,
     SessionId,
@@ -280,13 +285,16 @@ text_columns!(
     AuditAction,
     ActorKind,
     CodeOutcome,
+    DomainStatus,
     GroupRole,
     ImportSource,
     ImportStatus,
     InvitationKind,
     InvitationStatus,
     JobKind,
+    JoinRequestStatus,
     JoinedVia,
+    Joining,
     Language,
     MailKind,
     MailStatus,
@@ -308,6 +316,7 @@ text_columns!(
 text_columns!(
     trust:
     EmailAddress,
+    EmailDomain,
     InviteCode,
     ResourceId,
     ResourceType,

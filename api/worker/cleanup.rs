@@ -1,6 +1,7 @@
 //! Deletes what is no longer needed: sessions that ran out, results and invitations that expired, uploads that
-//! died, mail that ended, links that expired, accounts that nothing leads to any more, answers that are not given
-//! again, limits that nobody has used of late, old events of the audit log, turns of organizations that have no work.
+//! died, mail and requests to join that ended, links that expired, accounts that nothing leads to any more, answers that
+//! are not given again, limits that nobody has used of late, old events of the audit log, turns of organizations that
+//! have no work.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::services::{self, invitations, known_networks, takeover};
 use crate::store::jobs::NewJob;
 use crate::store::{
-    idempotency_keys, import_staging, job_turns, mailed_tokens, mails, rate_limits,
+    idempotency_keys, import_staging, job_turns, join_requests, mailed_tokens, mails, rate_limits,
 };
 
 /// How long after one clean-up the next is due. Reading checks the time itself, so that it need not be
@@ -22,6 +23,9 @@ pub const INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long it can be looked up how a mail ended.
 const MAIL_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// How long it can be looked up how a request to join ended.
+const JOIN_REQUESTS_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// How long the link of an expired invitation can ask for another.
 const LINKS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -44,7 +48,7 @@ type Stop<'a> = &'a dyn Fn() -> bool;
 type Task = fn(&mut UnitOfWork<'_>, Stop<'_>) -> Result<()>;
 
 /// Secrets that are to be gone by a certain time come first.
-const STEPS: [(&str, Task); 12] = [
+const STEPS: [(&str, Task); 13] = [
     ("results", retention::erase_expired),
     ("sessions", |tx, _| services::sessions::delete_expired(tx)),
     ("invitations", invitations::expire_overdue),
@@ -60,6 +64,9 @@ const STEPS: [(&str, Task); 12] = [
     ("networks", |tx, _| known_networks::delete_unused(tx)),
     ("mails", |tx, _| {
         mails::delete_ended_before(tx.connection, tx.now().minus(MAIL_KEPT))
+    }),
+    ("join requests", |tx, _| {
+        join_requests::delete_ended_before(tx.connection, tx.now().minus(JOIN_REQUESTS_KEPT))
     }),
     ("links", |tx, _| {
         mailed_tokens::delete_expired(tx.connection, tx.now().minus(LINKS_KEPT))

@@ -65,7 +65,10 @@ fn wait(services: &Services, lease: &Lease, pause: Duration) -> Result<()> {
                 JobKind::ImportBatch => {
                     jobs::defer_subject(tx.connection, (job.kind, job.subject), schedule)
                 }
-                JobKind::Mail | JobKind::CleanUp => Ok(()),
+                JobKind::Mail
+                | JobKind::DomainCheck
+                | JobKind::JoinRequestDigest
+                | JobKind::CleanUp => Ok(()),
             }
         })
     })
@@ -75,6 +78,7 @@ fn remedy(job: &Job, error: &Error) -> Remedy {
     match (job.kind, error) {
         // It comes again anyhow.
         (JobKind::CleanUp, _) => Remedy::Wait(cleanup::INTERVAL),
+        (JobKind::DomainCheck | JobKind::JoinRequestDigest, _) => Remedy::Wait(LONGEST_PAUSE),
         (JobKind::ImportBatch | JobKind::Mail, Error::Unavailable(_) | Error::Deadlock(_)) => {
             Remedy::Wait(WHILE_UNAVAILABLE)
         }
@@ -115,7 +119,7 @@ fn give_up(services: &Services, lease: &Lease) -> Result<()> {
         JobKind::ImportBatch => execution::give_up(services, lease).map(|_| ()),
         JobKind::Mail => sending::give_up(&mut *services.pool.get()?, lease),
         // Never: it is not counted.
-        JobKind::CleanUp => Ok(()),
+        JobKind::DomainCheck | JobKind::JoinRequestDigest | JobKind::CleanUp => Ok(()),
     }
 }
 
@@ -180,9 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn the_clean_up_comes_again_however_often_it_failed() {
+    fn what_comes_again_by_itself_does_so_however_often_it_failed() {
         let error = Error::internal("broken");
         let expected = Remedy::Wait(cleanup::INTERVAL);
         assert_eq!(remedy(&job(JobKind::CleanUp, 1_000), &error), expected);
+        let expected = Remedy::Wait(LONGEST_PAUSE);
+        assert_eq!(remedy(&job(JobKind::DomainCheck, 1_000), &error), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! Background work: imports, mail, and cleaning up, all of it jobs of one queue. Any number of
+//! Background work: imports, mail, checks of domains, and cleaning up, all of it jobs of one queue. Any number of
 //! processes share it by leases in the database.
 //!
 //! A new kind of work is a [`JobKind`](crate::domain::jobs::JobKind), a function that the [`Worker`]
@@ -10,7 +10,7 @@ mod runner;
 mod threads;
 
 pub use failures::MAX_FAILURES;
-pub use runner::{IMPORTS, MAILS, Step, Worker};
+pub use runner::{DOMAINS, IMPORTS, MAILS, Step, Worker};
 pub use threads::{Shutdown, Workers};
 
 use crate::error::Result;
@@ -23,6 +23,7 @@ use crate::state::State;
 /// The first that any of it met.
 pub fn drain(state: &State) -> Result<()> {
     run_all(&mut Worker::new(state, &IMPORTS))?;
+    run_all(&mut Worker::new(state, &DOMAINS))?;
     run_all(&mut Worker::new(state, &MAILS).without_send_rate())?;
     cleanup::once(&state.services, &|| false)
 }

@@ -14,7 +14,9 @@ use crate::error::Result;
 use crate::mail::send_rate::SendRate;
 use crate::mail::sending::{MailSender, SendOutcome};
 use crate::mail::transport::DeliveryError;
+use crate::services::domains::daily;
 use crate::services::imports::execution::{self, BatchOutcome};
+use crate::services::join_requests::digest;
 use crate::services::unit_of_work::Services;
 use crate::state::State;
 use crate::store::Connection;
@@ -35,6 +37,12 @@ pub const BACKGROUND: [Lane; 2] = [
     lane(JobKind::ImportBatch, Priority::Bulk),
 ];
 
+/// The lanes of the thread for domains: it waits for others' name servers, and nobody for it.
+pub const DOMAINS: [Lane; 2] = [
+    lane(JobKind::JoinRequestDigest, Priority::Bulk),
+    lane(JobKind::DomainCheck, Priority::Bulk),
+];
+
 /// The lanes of mail: what a person waits for goes first.
 pub const MAILS: [Lane; 2] = [
     lane(JobKind::Mail, Priority::Urgent),
@@ -46,6 +54,9 @@ const CLEAN_UP_LEASE: Duration = Duration::from_secs(5 * 60);
 
 /// How often a worker looks for schedules of a clock that was wrong.
 const MEND_EVERY: Duration = Duration::from_secs(60);
+
+/// Many times as long as name servers are waited for.
+const DOMAIN_CHECK_LEASE: Duration = Duration::from_secs(2 * 60);
 
 /// How long a worker leaves jobs alone that others are taking: the first time, and at most. Most of them
 /// are gone then; one that is being finished late stays locked until that transaction ends.
@@ -251,6 +262,8 @@ impl Worker {
         match lease.job.kind {
             JobKind::ImportBatch => self.import(lease, stop),
             JobKind::Mail => self.send(lease),
+            JobKind::DomainCheck => self.check_domain(lease),
+            JobKind::JoinRequestDigest => self.send_digest(lease),
             JobKind::CleanUp => clean_up(&self.state.services, lease, stop),
         }
     }
@@ -267,6 +280,16 @@ impl Worker {
             BatchOutcome::Lost => Step::Taken,
             BatchOutcome::HandedOver => Step::HandedOver,
         })
+    }
+
+    fn check_domain(&self, lease: &Lease) -> Result<Step> {
+        let is_done = daily::check(&self.state.services, lease)?;
+        Ok(if is_done { Step::Done } else { Step::Taken })
+    }
+
+    fn send_digest(&self, lease: &Lease) -> Result<Step> {
+        let is_done = digest::send(&self.state.services, lease)?;
+        Ok(if is_done { Step::Done } else { Step::Taken })
     }
 
     fn send(&mut self, lease: &Lease) -> Result<Step> {
@@ -291,7 +314,10 @@ fn span_of(lease: &Lease) -> Span {
 const fn is_rated(kind: JobKind) -> bool {
     match kind {
         JobKind::Mail => true,
-        JobKind::ImportBatch | JobKind::CleanUp => false,
+        JobKind::ImportBatch
+        | JobKind::DomainCheck
+        | JobKind::JoinRequestDigest
+        | JobKind::CleanUp => false,
     }
 }
 
@@ -307,6 +333,7 @@ const fn lease_of(kind: JobKind, config: &Config) -> Duration {
     match kind {
         JobKind::ImportBatch => config.import_lease,
         JobKind::Mail => config.mail_lease,
+        JobKind::DomainCheck | JobKind::JoinRequestDigest => DOMAIN_CHECK_LEASE,
         JobKind::CleanUp => CLEAN_UP_LEASE,
     }
 }

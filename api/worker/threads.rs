@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::cleanup;
 use super::failures::without_panic;
-use super::runner::{BACKGROUND, MAILS, Step, Worker};
+use super::runner::{BACKGROUND, DOMAINS, MAILS, Step, Worker};
 use crate::domain::jobs::JobKind;
 use crate::error::{Error, Result};
 use crate::services::unit_of_work::UnitOfWork;
@@ -31,7 +31,7 @@ const TO_FINISH: Duration = Duration::from_secs(10);
 
 impl Workers {
     /// Starts as many threads as the configuration says: those for imports, of which any also cleans
-    /// up, and those for mail.
+    /// up, and those for mail. Where there is one for imports, one checks domains.
     ///
     /// # Errors
     /// Where the system gives no threads, or the store's own.
@@ -53,8 +53,10 @@ impl Workers {
             };
             (0..count).map(spawn_one).collect::<Result<Vec<_>>>()
         };
+        let mut background = spawn_all("import", config.import_workers, &BACKGROUND)?;
+        background.extend(spawn_all("domain", config.import_workers.min(1), &DOMAINS)?);
         Ok(Self {
-            background: spawn_all("import", config.import_workers, &BACKGROUND)?,
+            background,
             mail: spawn_all("mail", config.mail_workers, &MAILS)?,
             shutdown,
         })
@@ -85,6 +87,8 @@ fn release_lost_batches(state: &State) -> Result<()> {
     }
     let release = |tx: &mut UnitOfWork<'_>| {
         jobs::release_all(tx.connection, JobKind::CleanUp)?;
+        jobs::release_all(tx.connection, JobKind::DomainCheck)?;
+        jobs::release_all(tx.connection, JobKind::JoinRequestDigest)?;
         jobs::release_all(tx.connection, JobKind::ImportBatch)
     };
     let released = state.services.run_as_system(release)?;

@@ -138,6 +138,8 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
         "preview_invite_code",
         // Only looks: the token does not belong into a URL.
         "preview_invitation",
+        // Only looks; that a domain is proven by it is an event.
+        "check_domain",
         // Only looks: a list has no room in the URL.
         "check_access_to_resources",
         // Does nothing while the old link is good; `invitations::time` has the event otherwise.
@@ -258,6 +260,34 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let key = do_and_see("create_api_key", post(&ann, &keys, key)).await;
     let key = format!("{keys}/{}", text(&key["id"]));
     do_and_see("revoke_api_key", ann.request(Method::DELETE, &key)).await;
+    let domains = format!("{base}/domains");
+    let domain = post(&ann, &domains, json!({ "domain": "x.example" }));
+    let domain = do_and_see("add_domain", domain).await;
+    let domain = format!("{domains}/{}", text(&domain["id"]));
+    let vouch = operator.request(Method::PATCH, &domain);
+    do_and_see("update_domain", vouch.json(&json!({ "vouched": true }))).await;
+    let check = ann.request(Method::POST, &format!("{domain}/check"));
+    do_and_see("check_domain", check).await;
+    let joining = json!({ "joining": "request" });
+    ann.patch(&domain, joining).await.expect_status(200);
+    let kim = app.register_unverified("kim@x.example").await;
+    app.verify(&kim.id);
+    let requests = "/v1/me/join-requests";
+    let ask = json!({ "organization_id": school["id"] });
+    let made = do_and_see("create_my_join_request", post(&kim, requests, ask.clone())).await;
+    let own = format!("{requests}/{}", text(&made["id"]));
+    let withdraw = kim.request(Method::DELETE, &own);
+    do_and_see("withdraw_my_join_request", withdraw).await;
+    for (operation, word) in [
+        ("decline_join_request", "decline"),
+        ("approve_join_request", "approve"),
+    ] {
+        let made = kim.post(requests, ask.clone()).await.expect_status(201);
+        let path = format!("{base}/join-requests/{}/{word}", text(&made["id"]));
+        let decide = post(&ann, &path, json!({ "account_type": "student" }));
+        do_and_see(operation, decide).await;
+    }
+    do_and_see("remove_domain", ann.request(Method::DELETE, &domain)).await;
     let group = post(&ann, &format!("{base}/groups"), json!({ "name": "7A" }));
     let group = do_and_see("create_group", group).await;
     let own = format!("{base}/invite-code");

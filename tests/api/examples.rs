@@ -13,8 +13,9 @@ use crate::support::operations::{Example, Ids, Operation, operations};
 use crate::support::people::{Organization, Person, send, text};
 
 /// What needs a secret that no example can know.
-const NEED_A_SECRET: [(&str, &str); 10] = [
+const NEED_A_SECRET: [(&str, &str); 11] = [
     ("accept_invitation", "the token of an invitation's mail"),
+    ("create_my_join_request", "an organization to join"),
     ("decline_invitation", "the token of an invitation's mail"),
     ("disown_account", "the token of a registration's mail"),
     ("preview_invitation", "the token of an invitation's mail"),
@@ -37,11 +38,14 @@ async fn things(school: &Organization<'_>) -> Ids {
     app.verify_email_by_reset(&tess.id);
     let group = school.new_group("Choir").await;
     school.add_to_group(&group, &[&tess.id], "member").await;
+    let (domain, join_request) = school.asked_to_join().await;
     Ids::from([
         ("organization_id", school.id.clone()),
         ("account_id", tess.id),
         ("group_id", school.id_of(&group)),
         ("import_id", text(&import["id"])),
+        ("domain_id", domain),
+        ("join_request_id", join_request),
         ("resource_type", "course".to_owned()),
         ("resource_id", "algebra-1".to_owned()),
     ])

@@ -27,6 +27,7 @@ mod crash_usernames;
 mod database_copy;
 mod doctor;
 mod documentation;
+mod domains;
 mod examples;
 mod faults;
 mod grants;

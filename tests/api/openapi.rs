@@ -208,9 +208,10 @@ fn a_form_has_no_null_and_no_further_fields() {
 }
 
 /// What the summary of an operation begins with.
-const VERBS: [&str; 31] = [
+const VERBS: [&str; 33] = [
     "Accept",
     "Add",
+    "Approve",
     "Ask",
     "Cancel",
     "Change",
@@ -240,6 +241,7 @@ const VERBS: [&str; 31] = [
     "Set",
     "Sign",
     "Verify",
+    "Withdraw",
 ];
 
 #[test]

@@ -268,6 +268,7 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
     let key = school.admin.post(&school.path("/api-keys"), key).await;
     let key = key.expect_status(201)["id"].clone();
     let key = key.as_str().unwrap();
+    let (domain, join_request) = school.asked_to_join().await;
     // Method and path; then what operator, admin, teacher and student are answered: `y` for well,
     // `n` for 403, `-` for 404, which for a teacher is "not in a group of theirs".
     let table = [
@@ -332,12 +333,31 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
         ("POST", "/api-keys".to_owned(), "yynn"),
         ("DELETE", format!("/api-keys/{key}"), "yynn"),
         ("GET", "/audit-events".to_owned(), "yynn"),
+        ("GET", "/join-requests".to_owned(), "yynn"),
+        (
+            "POST",
+            format!("/join-requests/{join_request}/approve"),
+            "yynn",
+        ),
+        (
+            "POST",
+            format!("/join-requests/{join_request}/decline"),
+            "yynn",
+        ),
+        ("GET", "/domains".to_owned(), "yynn"),
+        ("POST", "/domains".to_owned(), "yynn"),
+        ("GET", format!("/domains/{domain}"), "yynn"),
+        ("PATCH", format!("/domains/{domain}"), "yynn"),
+        ("POST", format!("/domains/{domain}/check"), "yynn"),
+        ("DELETE", format!("/domains/{domain}"), "yynn"),
         ("DELETE", String::new(), "yynn"),
     ];
     let lines: Vec<(&str, &str)> = table.iter().map(|(m, p, _)| (*m, p.as_str())).collect();
     let ids = [
         ("{account_id}", account),
         ("{api_key_id}", key),
+        ("{domain_id}", &domain),
+        ("{join_request_id}", &join_request),
         ("{group_id}", &group),
         ("{import_id}", import),
         ("{invitation_id}", invited),
@@ -397,6 +417,12 @@ fn request(who: &Person<'_>, method: &Method, path: &str) -> reqwest::RequestBui
     }
     if *method == Method::POST && path.ends_with("/groups") {
         return request.json(&json!({ "name": "7A" }));
+    }
+    if *method == Method::POST && path.ends_with("/approve") {
+        return request.json(&json!({ "account_type": "student" }));
+    }
+    if *method == Method::POST && path.ends_with("/domains") {
+        return request.json(&json!({ "domain": "other.example" }));
     }
     if *method == Method::POST && path.ends_with("/api-keys") {
         return request.json(&json!({ "name": "Timetable", "scopes": ["audit:read"] }));

@@ -20,6 +20,7 @@ use rollcall::state::State;
 use rollcall::worker;
 
 use super::database::{self, Database};
+use super::dns;
 use super::people::Person;
 use super::postgres;
 use super::settings::{key_files, settings};
@@ -227,6 +228,7 @@ fn config(database: &Database, data_dir: PathBuf) -> Config {
     settings.insert("database_connections".to_owned(), "6".to_owned());
     let mut config = Config::from_environment(settings).expect("the configuration is refused");
     config.password_hash = HashCost::FOR_TESTS;
+    config.dns_servers = vec![dns::zone().address];
     // Work is done when a test says so.
     config.import_workers = 0;
     config.mail_workers = 0;

@@ -67,6 +67,7 @@ pub async fn one_of_everything(school: &Organization<'_>) -> Ids {
     let key = json!({ "name": "Timetable", "scopes": ["audit:read"] });
     let key = school.admin.post(&school.path("/api-keys"), key).await;
     let key = key.expect_status(201);
+    let (domain, join_request) = school.asked_to_join().await;
     let grant = format!("{group}/grants/course/algebra-1");
     school.admin.put(&grant, json!({})).await.expect_status(200);
     HashMap::from([
@@ -80,6 +81,8 @@ pub async fn one_of_everything(school: &Organization<'_>) -> Ids {
         ),
         ("session_id", text(&sessions["items"][0]["id"])),
         ("api_key_id", text(&key["id"])),
+        ("domain_id", domain),
+        ("join_request_id", join_request),
         ("resource_type", "course".to_owned()),
         ("resource_id", "algebra-1".to_owned()),
     ])

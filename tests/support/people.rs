@@ -9,7 +9,7 @@ use rollcall::services::context::RequestContext;
 use rollcall::services::operators::{self, NewOperator};
 use serde_json::{Value, json};
 
-use super::{App, TestResponse, contract};
+use super::{App, TestResponse, contract, dns};
 
 /// What everybody's password is unless a test says otherwise.
 pub const PASSWORD: &str = "seven green ducks 7";
@@ -200,6 +200,25 @@ impl Organization<'_> {
     pub async fn events_on(&self, subject: &str) -> Value {
         let path = self.path(&format!("/audit-events?subject_id={subject}&limit=200"));
         self.admin.get(&path).await.expect_status(200)["items"].clone()
+    }
+
+    /// Proves a domain in which people ask to join, and has somebody ask. Gives the ids of the domain and the request.
+    pub async fn asked_to_join(&self) -> (String, String) {
+        let app = self.admin.app;
+        let name = format!("asked-{}-{}.example", self.slug, app.address.port());
+        let domain = json!({ "domain": name, "joining": "request" });
+        let domain = self.admin.post(&self.path("/domains"), domain).await;
+        let domain = domain.expect_status(201);
+        let record = &domain["record"];
+        dns::zone().add_text(&text(&record["name"]), &text(&record["value"]));
+        let check = self.path(&format!("/domains/{}/check", text(&domain["id"])));
+        self.admin.post(&check, json!({})).await.expect_status(200);
+        let asks = app.register_unverified(&format!("asks@{name}")).await;
+        app.verify(&asks.id);
+        let request = json!({ "organization_id": self.id, "note": "I am new." });
+        let request = asks.post("/v1/me/join-requests", request).await;
+        let request = request.expect_status(201);
+        (text(&domain["id"]), text(&request["id"]))
     }
 
     /// An import as it is now.

@@ -1,5 +1,6 @@
-//! One's own account, and below it memberships and sessions.
+//! One's own account, and below it memberships, requests to join and sessions.
 
+mod joining;
 mod memberships;
 mod sessions;
 
@@ -22,6 +23,10 @@ use crate::routes::mounting::Mounting;
 use crate::services::accounts::{self, AccountChanges};
 use crate::services::departures;
 use crate::store::accounts::Account;
+use joining::{
+    create_my_join_request, get_my_join_request, list_joinable_organizations,
+    list_my_join_requests, withdraw_my_join_request,
+};
 use memberships::{leave_organization, list_my_memberships};
 use sessions::{end_all_my_sessions, end_my_session, list_my_sessions};
 
@@ -33,6 +38,11 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         .service(delete_me)
         .service(list_my_memberships)
         .service(leave_organization)
+        .service(list_joinable_organizations)
+        .service(create_my_join_request)
+        .service(list_my_join_requests)
+        .service(get_my_join_request)
+        .service(withdraw_my_join_request)
         .service(list_my_sessions)
         .service(end_all_my_sessions)
         .service(end_my_session);

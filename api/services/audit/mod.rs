@@ -7,17 +7,17 @@ mod people;
 use serde_json::Value;
 
 use self::organization::{
-    describe_api_key, describe_grant, describe_group, describe_import, describe_invitation,
-    describe_invite_code, describe_organization,
+    describe_api_key, describe_email_domain, describe_grant, describe_group, describe_import,
+    describe_invitation, describe_invite_code, describe_organization,
 };
-use self::people::{describe_account, describe_member, describe_session};
+use self::people::{describe_account, describe_join_request, describe_member, describe_session};
 use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
 use crate::domain::audit::{AuditAction, SubjectType};
 use crate::domain::events::{DomainEvent, OrganizationEvent};
 use crate::domain::ids::{
-    AccountId, ApiKeyId, AuditEventId, GroupId, ImportId, InvitationId, InviteCodeId,
-    OrganizationId, SessionId,
+    AccountId, ApiKeyId, AuditEventId, DomainId, GroupId, ImportId, InvitationId, InviteCodeId,
+    JoinRequestId, OrganizationId, SessionId,
 };
 use crate::error::Result;
 use crate::store::audit_events::{self, AuditEvent};
@@ -34,6 +34,8 @@ enum Subject {
     InviteCode(InviteCodeId),
     Invitation(InvitationId),
     ApiKey(ApiKeyId),
+    Domain(DomainId),
+    JoinRequest(JoinRequestId),
 }
 
 impl Subject {
@@ -47,6 +49,8 @@ impl Subject {
             Self::InviteCode(id) => (SubjectType::InviteCode, id.to_string()),
             Self::Invitation(id) => (SubjectType::Invitation, id.to_string()),
             Self::ApiKey(id) => (SubjectType::ApiKey, id.to_string()),
+            Self::Domain(id) => (SubjectType::Domain, id.to_string()),
+            Self::JoinRequest(id) => (SubjectType::JoinRequest, id.to_string()),
         }
     }
 }
@@ -128,6 +132,14 @@ fn about(event: &DomainEvent) -> (Option<OrganizationId>, Subject) {
             api_key,
             ..
         } => (Some(*organization), Subject::ApiKey(*api_key)),
+        DomainEvent::EmailDomain {
+            organization, id, ..
+        } => (Some(*organization), Subject::Domain(*id)),
+        DomainEvent::JoinRequest {
+            organization,
+            join_request,
+            ..
+        } => (Some(*organization), Subject::JoinRequest(*join_request)),
     }
 }
 
@@ -146,5 +158,7 @@ fn describe(event: &DomainEvent) -> (AuditAction, Value) {
         DomainEvent::Invitation { event, .. } => describe_invitation(event),
         DomainEvent::Import { event, .. } => describe_import(event),
         DomainEvent::ApiKey { event, .. } => describe_api_key(event),
+        DomainEvent::EmailDomain { domain, event, .. } => describe_email_domain(*event, domain),
+        DomainEvent::JoinRequest { account, event, .. } => describe_join_request(event, *account),
     }
 }

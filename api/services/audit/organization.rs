@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::details::{merged, present};
 use crate::domain::audit::AuditAction;
+use crate::domain::email_domain::EmailDomain;
 use crate::domain::events::{
-    AddedBy, ApiKeyEvent, GrantEvent, GroupEvent, ImportEvent, ImportSummary, InvitationEvent,
-    InvitationSummary, InviteCodeEvent, OrganizationEvent,
+    AddedBy, ApiKeyEvent, EmailDomainEvent, GrantEvent, GroupEvent, ImportEvent, ImportSummary,
+    InvitationEvent, InvitationSummary, InviteCodeEvent, OrganizationEvent,
 };
 use crate::domain::ids::GroupId;
 use crate::domain::organization::JoinedVia;
@@ -181,4 +182,25 @@ pub(super) fn describe_api_key(event: &ApiKeyEvent) -> (AuditAction, Value) {
         ),
         ApiKeyEvent::Revoked { name } => (AuditAction::ApiKeyRevoked, json!({ "name": name })),
     }
+}
+
+pub(super) fn describe_email_domain(
+    event: EmailDomainEvent,
+    domain: &EmailDomain,
+) -> (AuditAction, Value) {
+    let (action, details) = match event {
+        EmailDomainEvent::Added { joining } => {
+            (AuditAction::DomainAdded, json!({ "joining": joining }))
+        }
+        EmailDomainEvent::Updated { joining, vouched } => (
+            AuditAction::DomainUpdated,
+            present(json!({ "joining": joining, "vouched": vouched })),
+        ),
+        EmailDomainEvent::Proven { vouched } => {
+            (AuditAction::DomainProven, json!({ "vouched": vouched }))
+        }
+        EmailDomainEvent::Lapsed => (AuditAction::DomainLapsed, json!({})),
+        EmailDomainEvent::Removed => (AuditAction::DomainRemoved, json!({})),
+    };
+    (action, merged(json!({ "domain": domain }), details))
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::details::{merged, present};
 use crate::domain::audit::AuditAction;
-use crate::domain::events::{AccountEvent, JoinedBy, MemberEvent, SessionEvent};
+use crate::domain::events::{AccountEvent, JoinRequestEvent, JoinedBy, MemberEvent, SessionEvent};
+use crate::domain::ids::AccountId;
 
 pub(super) fn describe_account(event: &AccountEvent) -> (AuditAction, Value) {
     match event {
@@ -141,6 +142,25 @@ pub(super) fn describe_member(event: &MemberEvent) -> (AuditAction, Value) {
     }
 }
 
+pub(super) fn describe_join_request(
+    event: &JoinRequestEvent,
+    account: AccountId,
+) -> (AuditAction, Value) {
+    let (action, details) = match event {
+        JoinRequestEvent::Made => (AuditAction::JoinRequestMade, json!({})),
+        JoinRequestEvent::Approved {
+            account_type,
+            groups,
+        } => (
+            AuditAction::JoinRequestApproved,
+            json!({ "account_type": account_type, "group_ids": groups }),
+        ),
+        JoinRequestEvent::Declined => (AuditAction::JoinRequestDeclined, json!({})),
+        JoinRequestEvent::Withdrawn => (AuditAction::JoinRequestWithdrawn, json!({})),
+    };
+    (action, merged(json!({ "account_id": account }), details))
+}
+
 /// By what somebody came in.
 fn joined_by(by: JoinedBy) -> Value {
     match by {
@@ -150,5 +170,6 @@ fn joined_by(by: JoinedBy) -> Value {
         }
         JoinedBy::Invitation(invitation) => json!({ "invitation_id": invitation }),
         JoinedBy::Import(import) => json!({ "import_id": import }),
+        JoinedBy::JoinRequest(request) => json!({ "join_request_id": request }),
     }
 }

@@ -16,7 +16,14 @@ fn refuses_key(response: &TestResponse) -> bool {
 
 both_databases!(every_documented_key_is_read_and_no_other, |app| {
     let school = app.school().await;
-    let other_ids = ["account_id", "group_id", "import_id", "invitation_id"];
+    let other_ids = [
+        "account_id",
+        "domain_id",
+        "group_id",
+        "import_id",
+        "invitation_id",
+        "join_request_id",
+    ];
     let mut ids: Ids = other_ids.map(|name| (name, SOME_ID.to_owned())).into();
     ids.insert("organization_id", school.id.clone());
     let mut documented = 0;

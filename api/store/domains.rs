@@ -1,0 +1,142 @@
+//! Email domains of organizations, and how far each is proven.
+
+use diesel::prelude::*;
+
+use super::backend::each_backend;
+use super::organizations::Organization;
+use super::schema::{domains, organizations};
+use super::{Connection, Page};
+use crate::domain::domains::{DomainStatus, Joining};
+use crate::domain::email_domain::EmailDomain;
+use crate::domain::ids::{DomainId, OrganizationId};
+use crate::domain::timestamp::Timestamp;
+use crate::error::{Error, Result};
+
+/// A domain as it is kept.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = domains, treat_none_as_default_value = false)]
+pub struct Domain {
+    pub id: DomainId,
+    pub organization_id: OrganizationId,
+    pub domain: EmailDomain,
+    pub challenge: String,
+    pub status: DomainStatus,
+    pub joining: Joining,
+    pub vouched: bool,
+    pub checked_at: Option<Timestamp>,
+    /// Since when its record is gone, where it is proven.
+    pub missing_since: Option<Timestamp>,
+    pub proven_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+/// Adds a domain; `false`, and nothing changed, where the organization has it.
+pub fn insert(connection: &mut Connection, domain: &Domain) -> Result<bool> {
+    let inserted = each_backend!(connection, c => diesel::insert_into(domains::table)
+        .values(domain)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(inserted == 1)
+}
+
+/// How many domains an organization has.
+pub fn count(connection: &mut Connection, organization: OrganizationId) -> Result<i64> {
+    Ok(domains::table
+        .filter(domains::organization_id.eq(organization))
+        .count()
+        .get_result(connection)?)
+}
+
+/// A domain of the organization.
+pub fn find(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: DomainId,
+) -> Result<Option<Domain>> {
+    Ok(domains::table
+        .filter(domains::organization_id.eq(organization))
+        .filter(domains::id.eq(id))
+        .select(Domain::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// The domain that a job is about, whichever organization has it.
+pub fn find_of_any(connection: &mut Connection, id: DomainId) -> Result<Option<Domain>> {
+    Ok(domains::table
+        .find(id)
+        .select(Domain::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// The organization that has proven a domain, with what it says of it.
+pub fn find_proven(
+    connection: &mut Connection,
+    domain: &EmailDomain,
+) -> Result<Option<(Domain, Organization)>> {
+    Ok(domains::table
+        .inner_join(organizations::table)
+        .filter(domains::domain.eq(domain))
+        .filter(domains::status.eq(DomainStatus::Proven))
+        .select((Domain::as_select(), Organization::as_select()))
+        .first(connection)
+        .optional()?)
+}
+
+/// A page of an organization's domains, in the order in which they were added.
+pub fn list(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    page: Page<DomainId>,
+) -> Result<Vec<Domain>> {
+    let mut query = domains::table
+        .filter(domains::organization_id.eq(organization))
+        .order(domains::id.asc())
+        .limit(page.limit)
+        .select(Domain::as_select())
+        .into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(domains::id.gt(after));
+    }
+    Ok(query.load(connection)?)
+}
+
+/// Puts what `new` says of a domain in the place of what `known` says; `false`, and the transaction spoiled, where it
+/// is to be proven and another organization has proven it.
+///
+/// # Errors
+/// `unavailable` where its status has changed meanwhile, or it is gone.
+pub fn replace(connection: &mut Connection, known: &Domain, new: &Domain) -> Result<bool> {
+    let same = domains::table
+        .filter(domains::organization_id.eq(known.organization_id))
+        .filter(domains::id.eq(known.id))
+        .filter(domains::status.eq(known.status));
+    let replaced = diesel::update(same)
+        .set((
+            domains::status.eq(new.status),
+            domains::joining.eq(new.joining),
+            domains::vouched.eq(new.vouched),
+            domains::checked_at.eq(new.checked_at),
+            domains::missing_since.eq(new.missing_since),
+            domains::proven_at.eq(new.proven_at),
+        ))
+        .execute(connection);
+    match replaced {
+        Err(error) if super::is_duplicate(&error) => Ok(false),
+        Ok(0) => Err(Error::conflict("the domain was changed at the same moment")),
+        replaced => replaced.map(|_| true).map_err(Into::into),
+    }
+}
+
+/// Deletes a domain of the organization; `false` where it is gone.
+pub fn delete(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: DomainId,
+) -> Result<bool> {
+    let domain = domains::table
+        .filter(domains::organization_id.eq(organization))
+        .filter(domains::id.eq(id));
+    Ok(diesel::delete(domain).execute(connection)? == 1)
+}
