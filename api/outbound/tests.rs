@@ -394,16 +394,17 @@ impl Encrypted {
     }
 
     fn config(&self) -> Config {
-        Config {
-            outbound_allow: networks("127.0.0.0/8,::1/128"),
-            outbound_ca_file: Some(self.folder.path().join("certificate.pem")),
-            ..test_config()
-        }
+        let certificate = self.folder.path().join("certificate.pem");
+        configured(&[
+            ("outbound_allow", "127.0.0.0/8,::1/128"),
+            ("outbound_ca_file", &certificate.to_string_lossy()),
+        ])
     }
 }
 
-fn test_config() -> Config {
-    Config::from_environment(std::collections::HashMap::new()).unwrap()
+fn configured(settings: &[(&str, &str)]) -> Config {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    Config::from_environment(settings.iter().map(owned).collect()).unwrap()
 }
 
 fn of(config: &Config) -> Client {
@@ -463,10 +464,7 @@ fn a_file_of_authorities_has_to_hold_some() {
         if let Some(content) = content {
             std::fs::write(&file, content).unwrap();
         }
-        let config = Config {
-            outbound_ca_file: Some(file.clone()),
-            ..test_config()
-        };
+        let config = configured(&[("outbound_ca_file", &file.to_string_lossy())]);
         let refused = Outbound::configured(&config).err();
         refused.unwrap().to_string()
     };
@@ -489,10 +487,8 @@ fn a_proxy_is_asked_by_name_and_never_for_this_machine() {
         let _ = stream.read(&mut [0]);
         head
     });
-    let client = of(&Config {
-        outbound_proxy: Some(format!("http://me:secret@{address}").parse().unwrap()),
-        ..test_config()
-    });
+    let proxy = format!("http://me:secret@{address}");
+    let client = of(&configured(&[("outbound_proxy", &proxy)]));
     for url in ["https://127.1/", "https://[::1]/", "https://a.localhost./"] {
         let error = error_of(&client, url.parse().unwrap());
         assert!(matches!(error, OutboundError::AddressNotAllowed { .. }));
