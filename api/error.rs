@@ -20,6 +20,7 @@ pub enum Code {
     RequestTimeout,
     NotSignedIn,
     WrongCredentials,
+    SessionConfined,
     AccountDeactivated,
     PasswordChangeRequired,
     Forbidden,
@@ -41,6 +42,20 @@ pub enum Code {
     CodeUsedUp,
     CodeDomainNotAllowed,
     CodeBlockedForYou,
+    ConnectionUnknown,
+    ConnectionNotActive,
+    ConnectionNotTested,
+    TicketInvalid,
+    VerifierWrong,
+    IdentityProviderRefused,
+    IdentityProviderUnreachable,
+    ResponseInvalid,
+    SubjectMissing,
+    TenantWrong,
+    NotExpectedHere,
+    LinkExpired,
+    IdentityTaken,
+    LastSignInMethod,
     InvitationUnknown,
     InvitationExpired,
     InvitationEnded,
@@ -292,6 +307,16 @@ impl Error {
     #[must_use]
     pub fn in_other_words(mut self, detail: &'static str) -> Self {
         if let Self::Refused(refusal) = &mut self {
+            refusal.detail = detail.into();
+        }
+        self
+    }
+
+    /// The same refusal, with the reference under which an admin reads more of it.
+    #[must_use]
+    pub fn with_reference(mut self, reference: &str) -> Self {
+        if let Self::Refused(refusal) = &mut self {
+            let detail = format!("{} Reference: {reference}.", refusal.detail);
             refusal.detail = detail.into();
         }
         self

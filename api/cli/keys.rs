@@ -219,8 +219,8 @@ fn reseal(state: &State) -> Result<(), CommandError> {
         ),
     };
     print(&format!(
-        "Sealed {} mails and {} rows of imports with the first key.{unreadable}\n",
-        resealed.mails, resealed.rows
+        "Sealed {} mails, {} rows of imports and {} client secrets with the first key.{unreadable}\n",
+        resealed.mails, resealed.rows, resealed.secrets
     ))
 }
 

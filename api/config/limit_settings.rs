@@ -108,6 +108,16 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
             "5/1d",
             "Requests to join an organization that one account makes.",
         ),
+        Limit::ConnectionTest => (
+            "limit_connection_test",
+            "30/1h",
+            "Tests of one connection to an identity provider.",
+        ),
+        Limit::SignInFlow => (
+            "limit_sign_in_flow",
+            "300/1m",
+            "Sign-ins by identity providers that one client address begins.",
+        ),
     }
 }
 

@@ -42,7 +42,7 @@ use self::settings::{
     LISTEN, LOG, LOG_FORMAT, LOGIN_DOMAIN, MAIL_FROM, MAIL_LEASE_SECONDS, MAIL_PER_MINUTE,
     MAIL_WORKERS, ORGANIZATION_CREATION, OUTBOUND_ALLOW, OUTBOUND_CA_FILE, OUTBOUND_PROXY,
     PASSWORD_HASH, PROXY_HEADER, PUBLIC_URL, RESULTS_HOURS, SEALING_KEY_FILE, SIGNING_KEY_FILE,
-    SMTP_URL, SPA_URL, STOP_DELAY_SECONDS, TRACES_ENDPOINT, TRUSTED_PROXIES,
+    SMTP_URL, SPA_URL, SSO_SKEW_SECONDS, STOP_DELAY_SECONDS, TRACES_ENDPOINT, TRUSTED_PROXIES,
 };
 use self::source::Sources;
 use self::values::{is_local, origin_of};
@@ -70,6 +70,8 @@ pub struct Config {
     pub stop_delay: Duration,
     /// How long a server that starts waits for its database.
     pub database_wait: Duration,
+    /// By how much the clocks of identity providers may differ.
+    pub sso_skew: Duration,
     /// How long the audit log keeps an event.
     pub audit_kept: Duration,
     /// URL at which clients reach this API, if it is set.
@@ -151,6 +153,14 @@ impl Config {
         Self::from_environment(environment)
     }
 
+    /// Where browsers reach this API, without a slash at the end.
+    pub fn public_base(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+
     /// Whether clients reach this API by https.
     pub fn is_https(&self) -> bool {
         let url = self.public_url.as_ref();
@@ -226,6 +236,7 @@ impl Config {
             mail_lease: from.read(&MAIL_LEASE_SECONDS)?,
             database_connections: from.read_or(&DATABASE_CONNECTIONS, connections)?,
             database_wait: from.read(&DATABASE_WAIT_SECONDS)?,
+            sso_skew: from.read(&SSO_SKEW_SECONDS)?,
             prepared_statements: from.read(&DATABASE_PREPARED_STATEMENTS)?,
             audit_kept: from.read(&AUDIT_DAYS)?,
             hash_threads,

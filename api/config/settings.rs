@@ -426,6 +426,16 @@ settings! {
         is_secret: false,
     }
 
+    /// By how many seconds the clocks of identity providers may differ from ours.
+    SSO_SKEW_SECONDS: std::time::Duration {
+        name: "sso_skew_seconds",
+        section: Outbound,
+        parse: seconds_or_none,
+        default: Fixed("180"),
+        example: "60",
+        is_secret: false,
+    }
+
     /// What is logged: a level, and levels of single modules. What strangers send that is no HTTP is logged
     /// from `debug` on, or with `actix_http=error`.
     LOG: String {

@@ -37,6 +37,12 @@ string_enum! {
         Invitation = "invitation",
         /// Lets an integration act for the account that created it.
         ApiKey = "api_key",
+        /// Is carried through a round trip to an identity provider, as its `state`.
+        Flow = "flow",
+        /// What comes back from it: gets a session, together with the verifier of the browser that began it.
+        Ticket = "ticket",
+        /// Who came back and has to show first that an account is theirs.
+        Link = "link",
         /// Shows that an account has signed in on a device before; it opens nothing.
         Device = "device",
     }
@@ -56,6 +62,9 @@ impl TokenKind {
             Self::SetPassword => "rcp_",
             Self::Invitation => "rci_",
             Self::ApiKey => "rck_",
+            Self::Flow => "rcf_",
+            Self::Ticket => "rcx_",
+            Self::Link => "rcl_",
             Self::Device => "rct_",
         }
     }

@@ -76,6 +76,15 @@ string_enum! {
         JoinRequestWithdrawn = "join_request.withdrawn",
         ApiKeyCreated = "api_key.created",
         ApiKeyRevoked = "api_key.revoked",
+        ConnectionCreated = "connection.created",
+        ConnectionChanged = "connection.changed",
+        ConnectionTested = "connection.tested",
+        ConnectionActivated = "connection.activated",
+        ConnectionPaused = "connection.paused",
+        ConnectionDeleted = "connection.deleted",
+        IdentityLinked = "identity.linked",
+        IdentityUnlinked = "identity.unlinked",
+        SignInRefused = "sign_in.refused",
     }
 }
 
@@ -110,5 +119,6 @@ string_enum! {
         ApiKey = "api_key",
         Domain = "domain",
         JoinRequest = "join_request",
+        Connection = "connection",
     }
 }

@@ -58,10 +58,13 @@ pub struct Step {
     pub name: StepName,
     pub result: StepResult,
     /// What should have come.
+    #[schema(max_length = 2000)]
     pub expected: Option<String>,
     /// What came.
+    #[schema(max_length = 2000)]
     pub received: Option<String>,
     /// What to do next, and in which system.
+    #[schema(max_length = 2000)]
     pub advice: Option<String>,
 }
 
@@ -109,6 +112,12 @@ pub struct Steps(Vec<Step>);
 /// An arrival was refused: the last of its [`Steps`] says why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused;
+
+impl From<Vec<Step>> for Steps {
+    fn from(steps: Vec<Step>) -> Self {
+        Self(steps)
+    }
+}
 
 impl Steps {
     /// Adds a step that held, or that only warns.

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::connections::{ConnectionKind, Preset};
 use super::domains::Joining;
 use super::email_address::EmailAddress;
 use super::email_domain::EmailDomain;
 use super::ids::{
-    AccountId, ApiKeyId, DomainId, GroupId, ImportId, InvitationId, InviteCodeId, JoinRequestId,
-    OrganizationId, SessionId,
+    AccountId, ApiKeyId, ConnectionId, DomainId, GroupId, IdentityId, ImportId, InvitationId,
+    InviteCodeId, JoinRequestId, OrganizationId, SessionId,
 };
 use super::imports::{ImportSource, ImportStatus, RowOutcome};
 use super::invitations::InvitationKind;
@@ -90,6 +91,17 @@ pub enum DomainEvent {
         /// Who asks.
         account: AccountId,
         event: JoinRequestEvent,
+    },
+    Connection {
+        organization: OrganizationId,
+        connection: ConnectionId,
+        event: ConnectionEvent,
+    },
+    /// An identity of an account at a connection.
+    Identity {
+        organization: OrganizationId,
+        account: AccountId,
+        event: IdentityEvent,
     },
 }
 
@@ -185,6 +197,8 @@ pub enum JoinedBy {
     Import(ImportId),
     /// By an address in a domain of the organization.
     JoinRequest(JoinRequestId),
+    /// An identity provider signed them in.
+    Connection(ConnectionId),
 }
 
 /// What happened to a membership.
@@ -405,4 +419,43 @@ pub enum JoinRequestEvent {
     },
     Declined,
     Withdrawn,
+}
+
+/// What happened to a connection to an identity provider.
+#[derive(Clone, Debug)]
+pub enum ConnectionEvent {
+    Created {
+        name: String,
+        kind: ConnectionKind,
+        preset: Preset,
+    },
+    /// The names of the settings that changed.
+    Changed {
+        fields: Vec<&'static str>,
+    },
+    /// Its test passed.
+    Tested,
+    Activated,
+    Paused,
+    Deleted {
+        name: String,
+    },
+    /// Somebody came by it and was refused.
+    SignInRefused {
+        code: String,
+        reference: String,
+    },
+}
+
+/// What happened to an identity.
+#[derive(Clone, Copy, Debug)]
+pub enum IdentityEvent {
+    Linked {
+        identity: IdentityId,
+        connection: ConnectionId,
+    },
+    Unlinked {
+        identity: IdentityId,
+        connection: ConnectionId,
+    },
 }

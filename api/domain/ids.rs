@@ -106,6 +106,12 @@ ids! {
     JoinRequestId,
     /// A mail's in the outbox.
     MailId,
+    /// A connection's to an identity provider.
+    ConnectionId,
+    /// An identity's: a subject at a connection.
+    IdentityId,
+    /// A diagnosis' of one arrival, and a test's of a connection.
+    DiagnosisId,
     /// A job's in the queue.
     JobId,
     /// What a job is about: the id of an import, a mail, a domain or an organization, as its kind says.

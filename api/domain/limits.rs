@@ -43,6 +43,10 @@ string_enum! {
         DomainCheck = "domain_check",
         /// Requests to join that one account makes.
         JoinRequest = "join_request",
+        /// Tests of one connection to an identity provider.
+        ConnectionTest = "connection_test",
+        /// Sign-ins by identity providers that one client address begins.
+        SignInFlow = "sign_in_flow",
     }
 }
 
@@ -68,6 +72,8 @@ impl Limit {
             Self::JoinRequest => (10, 86_400),
             Self::Invitations => (5000, 86_400),
             Self::Organizations => (50, 86_400),
+            Self::ConnectionTest => (10, 3600),
+            Self::SignInFlow => (60, 60),
         };
         Quota { uses, seconds }
     }

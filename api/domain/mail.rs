@@ -30,6 +30,7 @@ string_enum! {
         PasswordReset = "password_reset",
         PasswordChanged = "password_changed",
         AccountReplaced = "account_replaced",
+        LinkCode = "link_code",
         ImportFinished = "import_finished",
         DomainRecordMissing = "domain_record_missing",
         DomainLapsed = "domain_lapsed",
@@ -43,7 +44,9 @@ impl MailKind {
     /// Mail that a person waits for goes before mail that an organization sends to many.
     pub const fn priority(self) -> Priority {
         match self {
-            Self::VerifyEmail | Self::PasswordReset | Self::PasswordChanged => Priority::Urgent,
+            Self::VerifyEmail | Self::PasswordReset | Self::PasswordChanged | Self::LinkCode => {
+                Priority::Urgent
+            }
             Self::SignInInstructions
             | Self::JoinLink
             | Self::AccountReplaced

@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod audit;
 pub mod client_address;
+pub mod connections;
 pub mod database_url;
 pub mod diagnosis;
 pub mod domains;

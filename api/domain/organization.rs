@@ -50,6 +50,8 @@ string_enum! {
         Invitation = "invitation",
         /// By an address in a domain of the organization.
         Domain = "domain",
+        /// A central system signed them in.
+        Sso = "sso",
     }
 }
 

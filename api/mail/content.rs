@@ -94,6 +94,14 @@ pub enum MailContent {
         registered_at: Timestamp,
     },
 
+    /// To an existing account whose address a central system has named: a code that shows whose it is.
+    LinkCode {
+        organization: String,
+        code: String,
+        #[serde(rename = "date")]
+        expires_at: Timestamp,
+    },
+
     ImportFinished {
         organization: String,
         /// Numbers of rows, each with the name of its label in the catalogues.
@@ -141,6 +149,7 @@ impl MailContent {
             Self::PasswordReset { .. } => MailKind::PasswordReset,
             Self::PasswordChanged { .. } => MailKind::PasswordChanged,
             Self::AccountReplaced { .. } => MailKind::AccountReplaced,
+            Self::LinkCode { .. } => MailKind::LinkCode,
             Self::ImportFinished { .. } => MailKind::ImportFinished,
             Self::DomainRecordMissing { .. } => MailKind::DomainRecordMissing,
             Self::DomainLapsed { .. } => MailKind::DomainLapsed,
@@ -158,7 +167,8 @@ impl MailContent {
             Self::VerifyEmail { expires_at, .. }
             | Self::SignInInstructions { expires_at, .. }
             | Self::JoinLink { expires_at, .. }
-            | Self::PasswordReset { expires_at, .. } => Some(*expires_at),
+            | Self::PasswordReset { expires_at, .. }
+            | Self::LinkCode { expires_at, .. } => Some(*expires_at),
             Self::PasswordChanged { .. }
             | Self::AccountReplaced { .. }
             | Self::ImportFinished { .. }
@@ -236,6 +246,14 @@ impl Sample<'_> {
                     self.account_replaced(Some(organization())),
                 ),
             ],
+            MailKind::LinkCode => vec![(
+                "",
+                MailContent::LinkCode {
+                    organization: organization(),
+                    code: "K7QF-2MPD".to_owned(),
+                    expires_at: self.now.plus(HOUR),
+                },
+            )],
             MailKind::ImportFinished => vec![
                 ("", self.import_finished(231, 9)),
                 ("_without_errors", self.import_finished(240, 0)),

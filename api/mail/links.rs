@@ -3,6 +3,7 @@
 use url::Url;
 
 use crate::crypto::token::Token;
+use crate::domain::ids::ConnectionId;
 
 /// Makes the links of one installation.
 #[derive(Clone, Debug)]
@@ -46,6 +47,32 @@ impl Links {
         self.link("sign-in", "email", email)
     }
 
+    /// Starts a sign-in by a connection.
+    pub fn start(&self, connection: ConnectionId) -> String {
+        self.link("sign-in", "connection", &connection.to_string())
+    }
+
+    /// Brings a ticket, in the fragment, which no server gets to see.
+    pub fn ticket(&self, ticket: &Token) -> String {
+        let mut link = self.page("sign-in/ticket");
+        link.set_fragment(Some(&format!("ticket={}", ticket.reveal())));
+        link.into()
+    }
+
+    /// Says why somebody was not signed in.
+    pub fn sign_in_problem(&self, code: &str, reference: &str) -> String {
+        let mut link = self.page("sign-in");
+        link.query_pairs_mut()
+            .append_pair("problem", code)
+            .append_pair("reference", reference);
+        link.into()
+    }
+
+    /// Says that a connection was tested: whoever set it up reads how it went.
+    pub fn tested(&self) -> String {
+        self.page("sign-in/tested").into()
+    }
+
     /// The link of a sample, to this page.
     pub fn sample(&self, page: &str, token: &str) -> String {
         self.link(page, "token", token)
@@ -53,11 +80,17 @@ impl Links {
 
     /// The app may live below a path of its host.
     fn link(&self, page: &str, name: &str, value: &str) -> String {
+        let mut link = self.page(page);
+        link.query_pairs_mut().append_pair(name, value);
+        link.into()
+    }
+
+    fn page(&self, page: &str) -> Url {
         let mut link = self.spa.clone();
         let path = format!("{}/{page}", link.path().trim_end_matches('/'));
         link.set_path(&path);
-        link.query_pairs_mut().clear().append_pair(name, value);
-        link.into()
+        link.set_query(None);
+        link
     }
 }
 

@@ -5,18 +5,8 @@ use url::Url;
 
 use super::shown;
 use crate::crypto::public_key::SignatureAlgorithm;
+use crate::domain::connections::ClientAuthentication;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
-use crate::domain::string_enum::string_enum;
-
-string_enum! {
-    /// How a client proves to a provider who it is.
-    ClientAuthentication {
-        ClientSecretBasic = "client_secret_basic",
-        ClientSecretPost = "client_secret_post",
-        /// With a key of Rollcall's own (RFC 7523).
-        PrivateKeyJwt = "private_key_jwt",
-    }
-}
 
 /// A provider, as its document of discovery describes it.
 #[derive(Clone, Debug)]

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::claims::Claims;
-use super::presets::Preset;
 use super::shown;
 use crate::crypto::jws::{JwsError, SignatureError, UnverifiedJws};
 use crate::crypto::public_key::{PublicKey, SignatureAlgorithm};
+use crate::domain::connections::Preset;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
 use crate::domain::timestamp::Timestamp;
 

@@ -3,18 +3,7 @@
 use url::Url;
 use uuid::Uuid;
 
-use crate::domain::string_enum::string_enum;
-
-string_enum! {
-    /// The kind of a provider.
-    Preset {
-        Entra = "entra",
-        Google = "google",
-        Okta = "okta",
-        Clever = "clever",
-        Generic = "generic",
-    }
-}
+use crate::domain::connections::Preset;
 
 /// The claims that are asked for.
 pub const SCOPE: &str = "openid profile email";

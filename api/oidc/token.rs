@@ -9,9 +9,9 @@ use url::{Url, form_urlencoded};
 
 use super::authorization::{PkceVerifier, random_text};
 use super::callback::AuthorizationCode;
-use super::presets::Preset;
 use super::shown;
 use crate::crypto::federation_keys::FederationKeys;
+use crate::domain::connections::Preset;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;

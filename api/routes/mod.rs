@@ -7,6 +7,7 @@ mod arrival;
 pub mod audit_events;
 pub mod auth;
 pub mod bulk;
+pub mod connections;
 pub mod cors;
 pub mod csv_file;
 pub mod documentation;
@@ -17,6 +18,7 @@ pub mod grants;
 pub mod group_members;
 pub mod groups;
 pub mod health;
+pub mod identities;
 pub mod imports;
 pub mod invitations;
 pub mod invite_codes;
@@ -36,6 +38,7 @@ pub mod refusals;
 pub mod resources;
 pub mod seats;
 pub mod security_headers;
+pub mod sso;
 
 use self::mounting::Mounting;
 
@@ -57,6 +60,8 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
     join_requests::mount(config);
     imports::mount(config);
     api_keys::mount(config);
+    connections::mount(config);
+    sso::mount(config);
     audit_events::mount(config);
     health::mount(config);
 }

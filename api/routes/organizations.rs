@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{
-    Authenticated, Form, Guard as _, IdempotencyHeader, InOrganization, Json, OptionalJson,
-    OrganizationPath, Query, StoredResponse, idempotency,
+    AlsoConfined, Authenticated, Form, Guard as _, IdempotencyHeader, InOrganization, Json,
+    OptionalJson, OrganizationPath, Query, StoredResponse, idempotency,
 };
 use super::mounting::Mounting;
 use super::page::{PageQuery, Paged, page_body};
@@ -152,7 +152,7 @@ async fn create_organization(
 #[get("/v1/organizations")]
 async fn list_organizations(
     http: HttpRequest,
-    request: Authenticated,
+    request: AlsoConfined,
     query: Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     let (limit, after) = (query.limit()?, query.after()?);

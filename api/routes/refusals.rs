@@ -23,7 +23,7 @@ use crate::domain::password::Password;
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
 use crate::services::admission::account_type_not_in;
-use crate::services::authentication::password_change_required;
+use crate::services::authentication::{password_change_required, session_confined};
 use crate::services::authorization;
 use crate::services::authorization::{ManageOrganization, Permission as _};
 use crate::services::context::takes_a_person;
@@ -52,13 +52,14 @@ problems! {
     /// Of everything: a server can always fail, and takes no body that is compressed.
     AnyErrors: compressed_body timed_out failed unavailable;
     /// Of whatever needs a session.
-    SessionErrors: not_signed_in password_change_required takes_a_person;
+    SessionErrors: not_signed_in password_change_required session_confined takes_a_person;
     /// The same where an account may act that has to change its password first.
-    OpenSessionErrors: not_signed_in takes_a_person;
+    OpenSessionErrors: not_signed_in session_confined takes_a_person;
     /// Of whatever takes a session and needs none.
     OptionalSessionErrors: password_change_required;
     /// Of whatever happens within an organization.
-    OrganizationErrors: not_signed_in password_change_required role_does_not_allow no_such_organization;
+    OrganizationErrors: not_signed_in password_change_required role_does_not_allow session_confined
+        no_such_organization;
     /// Where the account is gone.
     NoSuchAccount: no_such_account;
     /// Where there is no such API key.

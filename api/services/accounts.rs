@@ -40,8 +40,14 @@ pub fn update(tx: &mut UnitOfWork<'_>, changes: AccountChanges) -> Result<Accoun
     })
 }
 
-/// The signed-in person's memberships with their organizations.
+/// The signed-in person's memberships with their organizations; in a session that opens a single organization only,
+/// that one.
 pub fn memberships(tx: &mut UnitOfWork<'_>) -> Result<Vec<(Organization, Membership)>> {
-    let account = tx.context.principal.session()?.account.id;
-    memberships::of_account(tx.connection, account)
+    let principal = &tx.context.principal;
+    let (account, confined_to) = (principal.session()?.account.id, principal.confined_to());
+    let mut memberships = memberships::of_account(tx.connection, account)?;
+    if let Some(only) = confined_to {
+        memberships.retain(|(organization, _)| organization.id == only);
+    }
+    Ok(memberships)
 }

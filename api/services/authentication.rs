@@ -72,15 +72,56 @@ impl CredentialKind {
     }
 }
 
-/// The principal behind a credential.
+/// The principal behind a credential, for what is no single organization's.
+///
+/// # Errors
+/// As [`authenticate_also_confined`]; `session_confined` for a session that opens a single organization only.
+pub fn authenticate(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal> {
+    let principal = authenticate_also_confined(tx, credential)?;
+    if principal.confined_to().is_some() {
+        return Err(session_confined());
+    }
+    Ok(principal)
+}
+
+/// The principal behind a credential, also a session that opens a single organization only: for what is the person's
+/// own and changes nothing, and for what looks at the organization itself.
 ///
 /// # Errors
 /// As [`authenticate_before_password_change`]; `password_change_required` where somebody else has set the
 /// password of the account that acts, or for which the key acts.
-pub fn authenticate(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal> {
+pub fn authenticate_also_confined(
+    tx: &mut UnitOfWork<'_>,
+    credential: &Credential,
+) -> Result<Principal> {
     let principal = authenticate_before_password_change(tx, credential)?;
     require_own_password(&principal)?;
     Ok(principal)
+}
+
+/// The refusal of a session that an organization's identity provider vouches for, where more is asked.
+pub fn session_confined() -> Error {
+    Error::refused(
+        Code::SessionConfined,
+        "You have signed in by the central system of one organization: this session opens that organization only. \
+         Sign in with your password, or by the other organization, for this.",
+    )
+}
+
+/// Refuses sessions for which only an identity provider vouches: they change neither password nor identities, and end
+/// no other session.
+///
+/// # Errors
+/// `session_confined`.
+pub fn require_own_proof(tx: &UnitOfWork<'_>) -> Result<()> {
+    if tx.context.principal.is_by_connection() {
+        return Err(Error::refused(
+            Code::SessionConfined,
+            "You have signed in by a central system: this session changes neither password nor ways to sign in, and \
+             ends no other session.",
+        ));
+    }
+    Ok(())
 }
 
 /// As [`authenticate`], with what the account is to an organization, read in the same statement; `None` where there is
@@ -117,7 +158,11 @@ pub fn authenticate_in(
     Ok((principal, affiliation))
 }
 
+/// A session by an identity provider was opened by no password, so that none has to be changed first.
 fn require_own_password(principal: &Principal) -> Result<()> {
+    if principal.is_by_connection() {
+        return Ok(());
+    }
     let account = principal.account();
     if account.is_some_and(|account| account.must_change_password) {
         return Err(password_change_required());
@@ -169,6 +214,8 @@ fn session_principal(
         account,
         session: session.id,
         signed_in_at: session.created_at,
+        by_connection: session.by_connection,
+        confined_to: session.confined_to,
     })
 }
 

@@ -5,6 +5,7 @@
 
 use std::marker::PhantomData;
 
+use super::authentication::session_confined;
 use super::context::Principal;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::api_key::Scope;
@@ -104,6 +105,8 @@ permissions! {
     SeeOrganization:        Some(Scope::OrganizationRead);  All,      All,     All,           All;
     /// Change or delete it.
     ManageOrganization:     None;                           All,      All,     Nothing,       Nothing;
+    /// Set up single sign-on, and read what was checked when people came by it.
+    ManageConnections:      None;                           All,      All,     Nothing,       Nothing;
     /// Create, list and revoke API keys.
     ManageApiKeys:          None;                           All,      All,     Nothing,       Nothing;
     /// Read the audit log.
@@ -289,14 +292,20 @@ fn role_of(principal: &Principal, affiliation: &Affiliation) -> Result<Effective
             | Principal::System => Err(Error::not_signed_in()),
         };
     };
-    if account.operator {
+    if principal.is_operator() {
         return Ok(EffectiveRole::Operator);
     }
     let membership = affiliation.membership.as_ref();
     let active = membership.filter(|membership| {
         membership.account_id == account.id && membership.status == MembershipStatus::Active
     });
-    active.map(role_of_member).ok_or_else(no_such_organization)
+    let role = active
+        .map(role_of_member)
+        .ok_or_else(no_such_organization)?;
+    match principal.confined_to() {
+        Some(other) if other != affiliation.organization.id => Err(session_confined()),
+        Some(_) | None => Ok(role),
+    }
 }
 
 const fn role_of_member(membership: &Membership) -> EffectiveRole {

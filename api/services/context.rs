@@ -37,6 +37,10 @@ pub struct SessionPrincipal {
     pub account: Account,
     pub session: SessionId,
     pub signed_in_at: Timestamp,
+    /// By an identity provider of an organization: no more than that vouches for its owner.
+    pub by_connection: bool,
+    /// The only organization that it opens.
+    pub confined_to: Option<OrganizationId>,
 }
 
 /// An integration that acts for the account which created its key, in one organization.
@@ -82,6 +86,36 @@ impl Principal {
         self.account().map(|account| account.id)
     }
 
+    /// The only organization that the session opens.
+    pub const fn confined_to(&self) -> Option<OrganizationId> {
+        match self {
+            Self::Session(session) => session.confined_to,
+            Self::Anonymous
+            | Self::Owner(_)
+            | Self::ApiKey(_)
+            | Self::CommandLine
+            | Self::System => None,
+        }
+    }
+
+    /// Whether nothing but an identity provider of an organization vouches for the person.
+    pub const fn is_by_connection(&self) -> bool {
+        match self {
+            Self::Session(session) => session.by_connection,
+            Self::Anonymous
+            | Self::Owner(_)
+            | Self::ApiKey(_)
+            | Self::CommandLine
+            | Self::System => false,
+        }
+    }
+
+    /// Whether the account acts as an operator. A session by an organization's identity provider never does: the
+    /// organization's admins decide for whom that vouches.
+    pub fn is_operator(&self) -> bool {
+        !self.is_by_connection() && self.account().is_some_and(|account| account.operator)
+    }
+
     /// The API key that acts.
     pub const fn api_key_id(&self) -> Option<ApiKeyId> {
         match self {
@@ -123,7 +157,7 @@ impl Principal {
     pub fn actor(&self) -> (ActorKind, Option<AccountId>, String) {
         match self {
             Self::Session(SessionPrincipal { account, .. }) | Self::Owner(account) => {
-                let kind = if account.operator {
+                let kind = if self.is_operator() {
                     ActorKind::Operator
                 } else {
                     ActorKind::Account

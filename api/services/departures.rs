@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::authentication::require_own_proof;
 use super::context::Principal;
 use super::offboarding::{self, Departure};
 use super::reauthentication::Reauthenticated;
@@ -158,6 +159,7 @@ fn naming(error: Error, organization: &Organization) -> Error {
 /// # Errors
 /// `last_admin`, naming the organization.
 pub fn delete_own_account(tx: &mut UnitOfWork<'_>, _proof: Reauthenticated) -> Result<()> {
+    require_own_proof(tx)?;
     let account = tx.context.principal.session()?.account.clone();
     tx.transaction(|tx| {
         lock_for_deletion(tx, account.id)?;

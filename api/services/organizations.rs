@@ -32,13 +32,13 @@ pub fn create(tx: &mut UnitOfWork<'_>, new: NewOrganization) -> Result<Organizat
     let founder = tx.context.principal.session()?.account.clone();
     let may_create = match tx.services.config.organization_creation {
         OrganizationCreation::Anyone => true,
-        OrganizationCreation::Operators => founder.operator,
+        OrganizationCreation::Operators => tx.context.principal.is_operator(),
     };
     if !may_create {
         return Err(only_for_operators());
     }
     tx.transaction(|tx| {
-        if !founder.operator {
+        if !tx.context.principal.is_operator() {
             let founded = LimitRequest::one(Limit::Organizations, founder.id.to_string());
             limits::take(tx, &[founded])?;
         }
@@ -106,11 +106,12 @@ fn admit_founder(
 
 /// A page of the organizations that the caller sees: their own, or all for an operator.
 pub fn list(tx: &mut UnitOfWork<'_>, page: Page<OrganizationId>) -> Result<Vec<Organization>> {
-    let account = &tx.context.principal.session()?.account;
-    let visible = if account.operator {
-        Visible::All
-    } else {
-        Visible::Of(account.id)
+    let principal = &tx.context.principal;
+    let account = principal.session()?.account.id;
+    let visible = match principal.confined_to() {
+        Some(only) => Visible::OneOf(account, only),
+        None if principal.is_operator() => Visible::All,
+        None => Visible::Of(account),
     };
     organizations::list(tx.connection, visible, page)
 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::authentication::require_own_proof;
 use super::context::Principal;
 use super::credentials;
 use super::events;
@@ -36,8 +37,10 @@ const RESET_LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// set another. The owner is told by mail. `proved` is the account whose password they have just given.
 ///
 /// # Errors
-/// `wrong_credentials` where the password has been changed meanwhile.
+/// `wrong_credentials` where the password has been changed meanwhile; `session_confined` in a session that was made by an
+/// identity provider.
 pub fn change(tx: &mut UnitOfWork<'_>, proved: &Account, new: &str) -> Result<()> {
+    require_own_proof(tx)?;
     let current = tx.context.principal.session()?.session;
     tx.transaction(|tx| {
         let id = proved.id;

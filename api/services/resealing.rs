@@ -1,14 +1,15 @@
 //! Sealing anew, with the key that seals now, what another one has sealed: afterwards that one can be retired.
 //!
 //! Responses that are kept for an `Idempotency-Key` are left: their fingerprints are of the key too, and nobody has
-//! what they were made of. They go within a day.
+//! what they were made of. They go within a day; tests of connections, within an hour.
 
 use uuid::Uuid;
 
 use super::imports;
+use super::sso::connections::secret_context;
 use super::unit_of_work::{Services, UnitOfWork};
 use crate::crypto::sealing::SealingKeyId;
-use crate::domain::ids::{ImportId, MailId};
+use crate::domain::ids::{ConnectionId, ImportId, MailId};
 use crate::error::{Error, Result};
 use crate::mail::outbox;
 use crate::store::Connection;
@@ -19,6 +20,8 @@ use crate::store::sealed_values::{self, SealedPlace};
 pub struct Resealed {
     pub mails: usize,
     pub rows: usize,
+    /// Client secrets of connections.
+    pub secrets: usize,
     /// Those whose key is not in the file, or which were changed by somebody: nothing opens them.
     pub unreadable: usize,
 }
@@ -44,6 +47,12 @@ pub fn reseal(services: &Services) -> Result<Resealed> {
         in_transaction(services, &mut resealed, |tx, counts| rows(tx, row, counts))?
     {
         row = last;
+    }
+    let mut connection = ConnectionId::from(Uuid::nil());
+    while let Some(last) = in_transaction(services, &mut resealed, |tx, counts| {
+        secrets(tx, connection, counts)
+    })? {
+        connection = last;
     }
     Ok(resealed)
 }
@@ -106,6 +115,28 @@ fn rows(
     Ok(found.last().map(|(import, row, _)| (*import, *row)))
 }
 
+/// Seals the client secrets of a batch anew, and tells the last of them.
+fn secrets(
+    tx: &mut UnitOfWork<'_>,
+    after: ConnectionId,
+    done: &mut Resealed,
+) -> Result<Option<ConnectionId>> {
+    let key = first_key(tx.services)?;
+    let found =
+        sealed_values::secrets_of_other_keys(tx.connection, key.as_bytes(), (after, BATCH))?;
+    for (id, old) in &found {
+        let place = secret_context(*id);
+        match tx.services.sealing.reseal(place.as_bytes(), old)? {
+            Some(new) => {
+                let is_new = sealed_values::replace_secret(tx.connection, *id, (old, &new))?;
+                done.secrets += usize::from(is_new);
+            }
+            None => done.unreadable += 1,
+        }
+    }
+    Ok(found.last().map(|(id, _)| *id))
+}
+
 fn first_key(services: &Services) -> Result<SealingKeyId> {
     let first = services.sealing.ids().first().copied();
     first.ok_or_else(|| Error::internal("no sealing key"))
@@ -135,6 +166,8 @@ pub fn count(connection: &mut Connection) -> Result<Vec<SealedBy>> {
     for (place, what) in [
         (SealedPlace::Mails, "mails"),
         (SealedPlace::ImportRows, "rows of imports"),
+        (SealedPlace::ClientSecrets, "client secrets of connections"),
+        (SealedPlace::Tests, "tests of connections"),
         (
             SealedPlace::Responses,
             "responses kept for an Idempotency-Key",

@@ -7,17 +7,19 @@
 
 use std::time::Duration;
 
+use super::authentication::require_own_proof;
 use super::context::Principal;
 use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::events::{AccountEvent, DomainEvent, SessionEvent};
-use crate::domain::ids::{AccountId, SessionId};
+use crate::domain::ids::{AccountId, OrganizationId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::store::account_passwords;
 use crate::store::accounts::{self, Account};
+use crate::store::session_proofs;
 use crate::store::sessions::{self, Session};
 
 /// How long a session lives without a refresh.
@@ -75,16 +77,30 @@ pub(super) fn insert(
     account: Account,
     user_agent: Option<String>,
 ) -> Result<IssuedSession> {
+    let session = new_session(tx, &account, user_agent);
+    insert_session(tx, account, &session)
+}
+
+fn new_session(tx: &UnitOfWork<'_>, account: &Account, user_agent: Option<String>) -> Session {
     let now = tx.now();
-    let session = Session {
+    Session {
         id: new_id::<SessionId>(),
         account_id: account.id,
         user_agent,
         created_at: now,
         last_used_at: now,
         expires_at: now.plus(LIFETIME),
-    };
-    sessions::insert(tx.connection, &session)?;
+        by_connection: false,
+        confined_to: None,
+    }
+}
+
+fn insert_session(
+    tx: &mut UnitOfWork<'_>,
+    account: Account,
+    session: &Session,
+) -> Result<IssuedSession> {
+    sessions::insert(tx.connection, session)?;
     let refresh_token = Token::generate(TokenKind::Refresh)?;
     sessions::insert_token(tx.connection, session.id, &refresh_token.hash())?;
     publish(tx, session.id, SessionEvent::Started)?;
@@ -95,6 +111,23 @@ pub(super) fn insert(
         expires_at: session.expires_at,
         device_token: None,
     })
+}
+
+/// Adds a session that an identity provider vouches for: it opens `confined_to` only, where that is given, and lives
+/// until `valid_until` without a new proof.
+pub(super) fn insert_by_connection(
+    tx: &mut UnitOfWork<'_>,
+    account: Account,
+    user_agent: Option<String>,
+    (confined_to, valid_until): (Option<OrganizationId>, Timestamp),
+) -> Result<IssuedSession> {
+    let session = Session {
+        by_connection: true,
+        confined_to,
+        expires_at: tx.now().plus(LIFETIME).min(valid_until),
+        ..new_session(tx, &account, user_agent)
+    };
+    insert_session(tx, account, &session)
 }
 
 fn publish(tx: &mut UnitOfWork<'_>, session: SessionId, event: SessionEvent) -> Result<()> {
@@ -111,7 +144,7 @@ pub fn refresh(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<IssuedSession
     let known = sessions::find_token(tx.connection, &token.hash())?.ok_or_else(not_refreshable)?;
     let active = sessions::find_active(tx.connection, known.session.id, tx.now())?;
     let (session, account) = active.ok_or_else(not_refreshable)?;
-    let expires_at = extended(&session, tx.now());
+    let expires_at = extended(tx, &session)?;
     let rotated = tx.acting_as(Principal::Owner(account.clone()), |tx| {
         tx.transaction(|tx| rotate(tx, &account, (session.id, expires_at), &token))
     })?;
@@ -124,10 +157,20 @@ pub fn refresh(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<IssuedSession
     })
 }
 
-/// Until when a session lives that is refreshed now.
-fn extended(session: &Session, now: Timestamp) -> Timestamp {
+/// Until when a session lives that is refreshed now. One that an identity provider vouches for lives no longer than that
+/// does, and not at all where its connection is gone.
+fn extended(tx: &mut UnitOfWork<'_>, session: &Session) -> Result<Timestamp> {
+    let now = tx.now();
     let latest = session.created_at.plus(MAX_LIFETIME);
-    now.plus(LIFETIME).min(latest)
+    let extended = now.plus(LIFETIME).min(latest);
+    if !session.by_connection {
+        return Ok(extended);
+    }
+    let proven = session_proofs::valid_until(tx.connection, session.id)?;
+    let proven = proven
+        .filter(|until| *until > now)
+        .ok_or_else(not_refreshable)?;
+    Ok(extended.min(proven))
 }
 
 /// The next token of the family; none where the session has ended, or where this use has ended it,
@@ -250,9 +293,14 @@ pub fn list(tx: &mut UnitOfWork<'_>) -> Result<Vec<Session>> {
 /// Ends one of the signed-in person's sessions.
 ///
 /// # Errors
-/// `not_found` where they have no such session.
+/// `not_found` where they have no such session; `session_confined` for another one than the present, if that was made by
+/// an identity provider.
 pub fn end(tx: &mut UnitOfWork<'_>, session: SessionId) -> Result<()> {
-    let account = tx.context.principal.session()?.account.id;
+    let current = tx.context.principal.session()?;
+    let account = current.account.id;
+    if current.session != session {
+        require_own_proof(tx)?;
+    }
     tx.transaction(|tx| {
         if !sessions::delete(tx.connection, account, session)? {
             return Err(Error::not_found("session"));
@@ -262,7 +310,11 @@ pub fn end(tx: &mut UnitOfWork<'_>, session: SessionId) -> Result<()> {
 }
 
 /// Ends every session of the signed-in person, the present one too: "sign out everywhere".
+///
+/// # Errors
+/// `session_confined` in a session that was made by an identity provider.
 pub fn end_all(tx: &mut UnitOfWork<'_>) -> Result<()> {
+    require_own_proof(tx)?;
     let account = tx.context.principal.session()?.account.id;
     tx.transaction(|tx| {
         let ended = sessions::delete_all(tx.connection, account, None)?;

@@ -34,7 +34,17 @@ fn is_abandoned(account: &Account, now: Timestamp) -> bool {
 
 /// Whether [`take_over`] would replace the account: it is abandoned, and no membership keeps it.
 pub(super) fn may_be_replaced(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<bool> {
-    Ok(is_abandoned(account, tx.now()) && !is_kept_by_membership(tx, account.id)?)
+    let is_free = is_abandoned(account, tx.now()) && !is_kept_by_membership(tx, account.id)?;
+    Ok(is_free && !is_waited_for(tx, account)?)
+}
+
+/// Whether nobody registered the account, and an organization has invited it and waits for its owner.
+fn is_waited_for(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<bool> {
+    if account.self_registered {
+        return Ok(false);
+    }
+    let waiting = invitations::unended_of_account(tx.connection, account.id, None)?;
+    Ok(!waiting.is_empty())
 }
 
 /// Whether the account is the last admin of an organization with other members. Where mail stays in a folder,

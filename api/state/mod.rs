@@ -2,6 +2,7 @@
 
 mod disk;
 mod federation;
+pub mod identity_providers;
 mod lookout;
 pub mod lookups;
 mod private_files;

@@ -84,6 +84,16 @@ pub fn find_proven(
         .optional()?)
 }
 
+/// The domains that an organization has proven.
+pub fn proven_of(connection: &mut Connection, organization: OrganizationId) -> Result<Vec<String>> {
+    let proven: Vec<EmailDomain> = domains::table
+        .filter(domains::organization_id.eq(organization))
+        .filter(domains::status.eq(DomainStatus::Proven))
+        .select(domains::domain)
+        .load(connection)?;
+    Ok(proven.iter().map(ToString::to_string).collect())
+}
+
 /// A page of an organization's domains, in the order in which they were added.
 pub fn list(
     connection: &mut Connection,

@@ -75,6 +75,8 @@ pub enum Visible {
     All,
     /// Those in which this account is active.
     Of(AccountId),
+    /// This one, where the account is active in it.
+    OneOf(AccountId, OrganizationId),
 }
 
 /// A page of organizations, the oldest first, at most `limit` after the one with id `after`.
@@ -93,15 +95,22 @@ pub fn list(
     }
     match visible {
         Visible::All => {}
-        Visible::Of(account) => {
-            let theirs = memberships::table
-                .filter(memberships::account_id.eq(account))
-                .filter(memberships::status.eq(MembershipStatus::Active))
-                .select(memberships::organization_id);
-            query = query.filter(organizations::id.eq_any(theirs));
+        Visible::Of(account) => query = query.filter(organizations::id.eq_any(active_in(account))),
+        Visible::OneOf(account, only) => {
+            let theirs = organizations::id.eq_any(active_in(account));
+            query = query.filter(theirs.and(organizations::id.eq(only)));
         }
     }
     Ok(query.load(connection)?)
+}
+
+#[diesel::dsl::auto_type]
+fn active_in(account: AccountId) -> _ {
+    let status: MembershipStatus = MembershipStatus::Active;
+    memberships::table
+        .filter(memberships::account_id.eq(account))
+        .filter(memberships::status.eq(status))
+        .select(memberships::organization_id)
 }
 
 /// Changes an organization; `false`, and the transaction spoiled, where its new slug is taken.

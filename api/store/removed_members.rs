@@ -60,6 +60,18 @@ pub fn find(
         .optional()?)
 }
 
+/// Whether somebody with this address was removed from the organization, whether or not they have an account.
+pub fn is_address(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    email: &EmailAddress,
+) -> Result<bool> {
+    let theirs = removed_members::table
+        .filter(removed_members::organization_id.eq(organization))
+        .filter(removed_members::email.eq(email));
+    Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
+}
+
 #[auto_type]
 fn address(account: AccountId) -> _ {
     accounts::table

@@ -38,6 +38,8 @@ table! {
         created_at -> UtcTimestamp,
         last_used_at -> UtcTimestamp,
         expires_at -> UtcTimestamp,
+        by_connection -> Bool,
+        confined_to_organization_id -> Nullable<Id>,
     }
 }
 
@@ -482,6 +484,135 @@ table! {
 }
 
 table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    connections (id) {
+        id -> Id,
+        organization_id -> Id,
+        name -> Text,
+        kind -> Text,
+        preset -> Text,
+        status -> Text,
+        settings -> Document,
+        sealed -> Nullable<Binary>,
+        secret_expires_at -> Nullable<UtcTimestamp>,
+        arrivals -> Text,
+        session_hours -> BigInt,
+        tested_at -> Nullable<UtcTimestamp>,
+        created_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    fetched_documents (url_hash) {
+        url_hash -> Binary,
+        body -> Text,
+        fetched_at -> UtcTimestamp,
+        good_until -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    identities (id) {
+        id -> Id,
+        organization_id -> Id,
+        connection_id -> Id,
+        account_id -> Id,
+        subject -> Text,
+        last_used_at -> UtcTimestamp,
+        created_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    session_proofs (session_id, connection_id) {
+        session_id -> Id,
+        connection_id -> Id,
+        organization_id -> Id,
+        proved_at -> UtcTimestamp,
+        valid_until -> UtcTimestamp,
+        provider_session -> Nullable<Text>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    flows (state_hash) {
+        state_hash -> Binary,
+        connection_id -> Id,
+        purpose -> Text,
+        session_id -> Nullable<Id>,
+        sealed -> Binary,
+        expires_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    tickets (ticket_hash) {
+        ticket_hash -> Binary,
+        connection_id -> Id,
+        purpose -> Text,
+        session_id -> Nullable<Id>,
+        challenge -> Text,
+        sealed -> Binary,
+        expires_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    pending_links (token_hash) {
+        token_hash -> Binary,
+        connection_id -> Id,
+        account_id -> Id,
+        sealed -> Binary,
+        code_hash -> Nullable<Binary>,
+        code_expires_at -> Nullable<UtcTimestamp>,
+        tries -> BigInt,
+        expires_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    diagnoses (id) {
+        id -> Id,
+        organization_id -> Id,
+        connection_id -> Id,
+        reference -> Text,
+        purpose -> Text,
+        status -> Text,
+        code -> Nullable<Text>,
+        steps -> Document,
+        claim_names -> Document,
+        sealed -> Nullable<Binary>,
+        would -> Nullable<Document>,
+        account_id -> Nullable<Id>,
+        at -> UtcTimestamp,
+        expires_at -> UtcTimestamp,
+    }
+}
+
+table! {
     copied_tables (name) {
         name -> Text,
         row_count -> BigInt,
@@ -557,20 +688,27 @@ joinable!(domains -> organizations (organization_id));
 joinable!(join_requests -> accounts (account_id));
 joinable!(join_requests -> organizations (organization_id));
 joinable!(mailed_tokens -> accounts (account_id));
+joinable!(flows -> connections (connection_id));
+joinable!(identities -> accounts (account_id));
+joinable!(identities -> connections (connection_id));
+joinable!(pending_links -> connections (connection_id));
+joinable!(tickets -> connections (connection_id));
 
 allow_tables_to_appear_in_same_query!(
     accounts,
     api_keys,
     audit_events,
+    connections,
+    diagnoses,
     domains,
-    pending_groups,
-    pending_joins,
+    fetched_documents,
+    flows,
     generated_addresses,
     grants,
     group_memberships,
-    removed_group_members,
     groups,
     idempotency_keys,
+    identities,
     import_groups,
     import_outcomes,
     import_rows,
@@ -586,9 +724,15 @@ allow_tables_to_appear_in_same_query!(
     mails,
     memberships,
     organizations,
+    pending_groups,
+    pending_joins,
+    pending_links,
     rate_limits,
     refresh_tokens,
+    removed_group_members,
     removed_members,
     seats,
+    session_proofs,
     sessions,
+    tickets,
 );

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool};
 
 use super::Connection;
-use super::schema::{import_rows, mails};
-use crate::domain::ids::{ImportId, MailId};
+use super::schema::{connections, import_rows, mails};
+use crate::domain::ids::{ConnectionId, ImportId, MailId};
 use crate::error::Result;
 
 /// Where something is sealed.
@@ -15,6 +15,8 @@ pub enum SealedPlace {
     Mails,
     ImportRows,
     Responses,
+    ClientSecrets,
+    Tests,
 }
 
 #[derive(QueryableByName)]
@@ -31,6 +33,8 @@ pub fn count(connection: &mut Connection, place: SealedPlace) -> Result<Vec<(Vec
         SealedPlace::Mails => "mails",
         SealedPlace::ImportRows => "import_rows",
         SealedPlace::Responses => "idempotency_keys",
+        SealedPlace::ClientSecrets => "connections",
+        SealedPlace::Tests => "diagnoses",
     };
     let count = format!(
         "SELECT substr(sealed, 1, 4) AS beginning, count(*) AS count FROM {table}
@@ -115,6 +119,37 @@ pub fn replace_row(
     );
     let changed = diesel::update(as_it_was)
         .set(import_rows::sealed.eq(new))
+        .execute(connection)?;
+    Ok(changed > 0)
+}
+
+/// Client secrets of connections behind one of them that are not sealed with the key with this id, in order.
+pub fn secrets_of_other_keys(
+    connection: &mut Connection,
+    key: &[u8],
+    (after, limit): (ConnectionId, i64),
+) -> Result<Vec<(ConnectionId, Vec<u8>)>> {
+    let is_of_another = sql::<Bool>("substr(sealed, 1, 4) <> ").bind::<Binary, _>(key.to_vec());
+    Ok(connections::table
+        .filter(connections::id.gt(after))
+        .filter(connections::sealed.is_not_null())
+        .filter(is_of_another)
+        .order(connections::id)
+        .limit(limit)
+        .select((connections::id, connections::sealed.assume_not_null()))
+        .load(connection)?)
+}
+
+/// Replaces a client secret, unless it has been changed meanwhile.
+pub fn replace_secret(
+    connection: &mut Connection,
+    id: ConnectionId,
+    (old, new): (&[u8], &[u8]),
+) -> Result<bool> {
+    let as_it_was =
+        connections::table.filter(connections::id.eq(id).and(connections::sealed.eq(old)));
+    let changed = diesel::update(as_it_was)
+        .set(connections::sealed.eq(new))
         .execute(connection)?;
     Ok(changed > 0)
 }

@@ -6,13 +6,13 @@ use super::Connection;
 use super::accounts::Account;
 use super::schema::{accounts, refresh_tokens, sessions};
 use crate::crypto::token::TokenHash;
-use crate::domain::ids::{AccountId, SessionId};
+use crate::domain::ids::{AccountId, OrganizationId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// One sign-in on one device.
 #[derive(Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = sessions)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
 pub struct Session {
     pub id: SessionId,
     pub account_id: AccountId,
@@ -20,6 +20,11 @@ pub struct Session {
     pub created_at: Timestamp,
     pub last_used_at: Timestamp,
     pub expires_at: Timestamp,
+    /// Signed in by a connection to an identity provider.
+    pub by_connection: bool,
+    /// The only organization that it opens.
+    #[diesel(column_name = confined_to_organization_id)]
+    pub confined_to: Option<OrganizationId>,
 }
 
 /// A refresh token of ours, used or not.

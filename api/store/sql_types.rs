@@ -21,12 +21,16 @@ use uuid::Uuid;
 use super::connection::MultiBackend;
 use crate::crypto::token::TokenKind;
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
+use crate::domain::connections::{
+    Arrivals, ConnectionKind, ConnectionStatus, DiagnosisStatus, FlowPurpose, Preset,
+};
 use crate::domain::domains::{DomainStatus, Joining};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{
-    AccountId, ApiKeyId, AuditEventId, DomainId, GroupId, ImportId, InvitationId, InviteCodeId,
-    InviteCodeUseId, JobId, JobSubject, JoinRequestId, MailId, OrganizationId, SessionId, WorkerId,
+    AccountId, ApiKeyId, AuditEventId, ConnectionId, DiagnosisId, DomainId, GroupId, IdentityId,
+    ImportId, InvitationId, InviteCodeId, InviteCodeUseId, JobId, JobSubject, JoinRequestId,
+    MailId, OrganizationId, SessionId, WorkerId,
 };
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
@@ -207,8 +211,11 @@ id_columns!(
     AccountId,
     ApiKeyId,
     AuditEventId,
+    ConnectionId,
+    DiagnosisId,
     DomainId,
     GroupId,
+    IdentityId,
     ImportId,
     InvitationId,
     InviteCodeId,
@@ -284,7 +291,12 @@ text_columns!(
     AccountType,
     AuditAction,
     ActorKind,
+    Arrivals,
     CodeOutcome,
+    ConnectionKind,
+    ConnectionStatus,
+    DiagnosisStatus,
+    FlowPurpose,
     DomainStatus,
     GroupRole,
     ImportSource,
@@ -304,6 +316,7 @@ text_columns!(
     OnSeatShortage,
     OrganizationKind,
     PasswordOrigin,
+    Preset,
     Priority,
     Role,
     RowOutcome,

@@ -14,7 +14,8 @@ use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::services::{self, invitations, known_networks, takeover};
 use crate::store::jobs::NewJob;
 use crate::store::{
-    idempotency_keys, import_staging, job_turns, join_requests, mailed_tokens, mails, rate_limits,
+    fetched_documents, idempotency_keys, import_staging, job_turns, join_requests, mailed_tokens,
+    mails, rate_limits,
 };
 
 /// How long after one clean-up the next is due. Reading checks the time itself, so that it need not be
@@ -48,7 +49,7 @@ type Stop<'a> = &'a dyn Fn() -> bool;
 type Task = fn(&mut UnitOfWork<'_>, Stop<'_>) -> Result<()>;
 
 /// Secrets that are to be gone by a certain time come first.
-const STEPS: [(&str, Task); 13] = [
+const STEPS: [(&str, Task); 15] = [
     ("results", retention::erase_expired),
     ("sessions", |tx, _| services::sessions::delete_expired(tx)),
     ("invitations", invitations::expire_overdue),
@@ -70,6 +71,10 @@ const STEPS: [(&str, Task); 13] = [
     }),
     ("links", |tx, _| {
         mailed_tokens::delete_expired(tx.connection, tx.now().minus(LINKS_KEPT))
+    }),
+    ("sign-ins", |tx, _| services::sso::flows::delete_ended(tx)),
+    ("documents of identity providers", |tx, _| {
+        fetched_documents::delete_ended(tx.connection, tx.now())
     }),
     ("accounts", takeover::delete_unclaimed),
     ("audit log", services::audit_events::delete_old),

@@ -119,6 +119,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "access",
             "members",
             "api_keys",
+            "sso",
             "join_requests",
             "domains",
             "admin_notices",
@@ -163,6 +164,8 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
     (
         "routes",
         &[
+            "sso",
+            "connections",
             "auth",
             "imports",
             "domains",
@@ -175,6 +178,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "access",
             "seats",
             "me",
+            "identities",
             "join_requests",
             "organizations",
             "api_keys",

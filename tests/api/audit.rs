@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
+use rollcall::services::sso::flows::challenge_of;
 use serde_json::{Value, json};
 
-use crate::support::both_databases;
-use crate::support::people::{PASSWORD, send, text};
+use crate::support::identity_provider::{CLIENT_ID, CLIENT_SECRET, IdentityProvider};
+use crate::support::people::{Organization, PASSWORD, send, text};
+use crate::support::{both_databases, sign_on};
 
 both_databases!(an_event_tells_who_what_when_and_in_which_request, |app| {
     let school = app.school().await;
@@ -142,6 +144,12 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
         "check_domain",
         // Only looks: a list has no room in the URL.
         "check_access_to_resources",
+        // Only looks: an address does not belong into a URL.
+        "discover_sign_in",
+        // Begin something: that it passed, or signed somebody in, is an event.
+        "test_connection",
+        "start_sign_in",
+        "mail_link_code",
         // Does nothing while the old link is good; `invitations::time` has the event otherwise.
         "renew_invitation",
     ]);
@@ -271,7 +279,7 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let joining = json!({ "joining": "request" });
     ann.patch(&domain, joining).await.expect_status(200);
     let kim = app.register_unverified("kim@x.example").await;
-    app.verify(&kim.id);
+    app.verify_email(&kim.id);
     let requests = "/v1/me/join-requests";
     let ask = json!({ "organization_id": school["id"] });
     let made = do_and_see("create_my_join_request", post(&kim, requests, ask.clone())).await;
@@ -420,6 +428,76 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
         .await;
     }
     do_and_see("remove_member", ann.request(Method::DELETE, &of_gil)).await;
+
+    let hill = Organization {
+        id: text(&school["id"]),
+        slug: text(&school["slug"]),
+        admin: app.sign_in("ann@x.org", "eight brown geese 8").await,
+    };
+    let provider = IdentityProvider::start();
+    let connections = format!("{base}/connections");
+    let new = json!({
+        "name": "School accounts", "kind": "oidc", "preset": "generic", "issuer": provider.issuer(),
+        "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET,
+    });
+    let connection = do_and_see("create_connection", post(&ann, &connections, new)).await;
+    let path = sign_on::path_of(&hill, &connection);
+    let pause = format!("{path}/pause");
+    let begin = ann.request(Method::POST, &format!("{path}/tests"));
+    do_and_see("test_connection", begin).await;
+    sign_on::test(&hill, &connection, &provider, json!({ "sub": "tester" })).await;
+    let activate = || ann.request(Method::POST, &format!("{path}/activate"));
+    do_and_see("activate_connection", activate()).await;
+    do_and_see("pause_connection", ann.request(Method::POST, &pause)).await;
+    send(activate()).await.expect_status(200);
+    do_and_see(
+        "update_connection",
+        patch(&path, json!({ "name": "Staff" })),
+    )
+    .await;
+    let start = json!({
+        "connection_id": connection["id"], "challenge": challenge_of(sign_on::VERIFIER),
+    });
+    let discover = json!({ "email": "mira@hill.example" });
+    let discover = post(&anonymous, "/v1/sign-in/discover", discover);
+    do_and_see("discover_sign_in", discover).await;
+    let start = post(&anonymous, "/v1/sign-in/start", start);
+    do_and_see("start_sign_in", start).await;
+    let come = async |sub: &str, email: &str| {
+        let claims = json!({ "sub": sub, "email": email });
+        let trip = (&provider, claims);
+        let end = sign_on::go_round(&anonymous, &connection, trip, json!({})).await;
+        json!({ "ticket": sign_on::ticket_of(&end), "verifier": sign_on::VERIFIER })
+    };
+    let ticket = come("mira", "mira@hill.example").await;
+    let exchange = |ticket: Value| post(&anonymous, "/v1/sign-in/exchange", ticket);
+    do_and_see("exchange_ticket", exchange(ticket)).await;
+    app.register("zoe@else.example").await;
+    let came = send(exchange(come("zoe", "zoe@else.example").await)).await;
+    let link_token = came.expect_status(200)["link_token"].clone();
+    let mail = json!({ "link_token": link_token });
+    do_and_see(
+        "mail_link_code",
+        post(&anonymous, "/v1/sign-in/link-mail", mail),
+    )
+    .await;
+    let subject = app.last_mail_to("zoe@else.example").await.subject;
+    let code = subject.split(' ').next().unwrap();
+    let link = json!({ "link_token": link_token, "code": code });
+    do_and_see("link_by_code", post(&anonymous, "/v1/sign-in/link", link)).await;
+    let zoe = app.sign_in("zoe@else.example", PASSWORD).await;
+    let of_zoe = format!("{base}/members/{}/identities", zoe.id);
+    let identities = ann.get(&of_zoe).await.expect_status(200);
+    let one = format!("{of_zoe}/{}", text(&identities["items"][0]["id"]));
+    do_and_see("unlink_member_identity", ann.request(Method::DELETE, &one)).await;
+    let came = send(exchange(come("ann", "ann@x.org").await)).await;
+    let link = json!({ "link_token": came.expect_status(200)["link_token"] });
+    do_and_see("link_my_identity", post(&ann, "/v1/me/identities", link)).await;
+    let identities = ann.get("/v1/me/identities").await.expect_status(200);
+    let one = format!("/v1/me/identities/{}", text(&identities["items"][0]["id"]));
+    do_and_see("unlink_my_identity", ann.request(Method::DELETE, &one)).await;
+    let forced = ann.request(Method::DELETE, &format!("{path}?force=true"));
+    do_and_see("delete_connection", forced).await;
     do_and_see("delete_organization", ann.request(Method::DELETE, &base)).await;
 
     for operation in changing_operations() {

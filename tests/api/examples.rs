@@ -9,21 +9,25 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
 use crate::support::both_databases;
-use crate::support::operations::{Example, Ids, Operation, operations};
+use crate::support::operations::{Example, Ids, Operation, operations, signed_on};
 use crate::support::people::{Organization, Person, send, text};
 
 /// What needs a secret that no example can know.
-const NEED_A_SECRET: [(&str, &str); 11] = [
+const NEED_A_SECRET: [(&str, &str); 15] = [
     ("accept_invitation", "the token of an invitation's mail"),
     ("create_my_join_request", "an organization to join"),
     ("decline_invitation", "the token of an invitation's mail"),
     ("disown_account", "the token of a registration's mail"),
+    ("exchange_ticket", "a ticket"),
+    ("link_by_code", "a link token"),
+    ("link_my_identity", "a link token"),
     ("preview_invitation", "the token of an invitation's mail"),
     ("preview_invite_code", "an invite code"),
     ("redeem_invite_code", "an invite code"),
     ("refresh_session", "a refresh token"),
     ("renew_invitation", "the token of an invitation's mail"),
     ("reset_password", "the token of a mail"),
+    ("start_sign_in", "a connection"),
     ("verify_email", "the token of a registration's mail"),
 ];
 
@@ -39,7 +43,8 @@ async fn things(school: &Organization<'_>) -> Ids {
     let group = school.new_group("Choir").await;
     school.add_to_group(&group, &[&tess.id], "member").await;
     let (domain, join_request) = school.asked_to_join().await;
-    Ids::from([
+    let mut ids = signed_on(school).await;
+    ids.extend([
         ("organization_id", school.id.clone()),
         ("account_id", tess.id),
         ("group_id", school.id_of(&group)),
@@ -48,7 +53,8 @@ async fn things(school: &Organization<'_>) -> Ids {
         ("join_request_id", join_request),
         ("resource_type", "course".to_owned()),
         ("resource_id", "algebra-1".to_owned()),
-    ])
+    ]);
+    ids
 }
 
 /// Sends an operation as it is filled in.

@@ -57,6 +57,7 @@ async fn published(front: &Front) -> Vec<String> {
 #[test]
 fn a_federation_key_is_made_when_it_is_asked_for_and_changed_as_others_are() {
     let installation = Installation::on_sqlite();
+    printed(&installation.run(&["migrate"]));
     let listed = || keys(&installation, "federation");
     assert!(listed().is_empty());
     let told = printed(&installation.run(&["keys", "add", "federation"]));
@@ -219,7 +220,10 @@ fn a_sealing_key_goes_when_nothing_is_sealed_with_it_any_more() {
             "{told}"
         );
         let told = printed(&installation.run(&["keys", "reseal"]));
-        assert!(told.contains("Sealed 0 mails and 0 rows"), "{told}");
+        assert!(
+            told.contains("Sealed 0 mails, 0 rows of imports and 0"),
+            "{told}"
+        );
         block_on(reads(&promoted, &school, &of_old));
 
         // Responses are kept for a day.

@@ -58,6 +58,7 @@ mod saml;
 mod schema;
 mod seats;
 mod squatting;
+mod sso;
 mod statements;
 mod strictness;
 mod traces;

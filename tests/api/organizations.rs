@@ -8,6 +8,7 @@ use rollcall::store::sql_types::JsonColumn;
 use serde_json::json;
 
 use crate::support::both_databases;
+use crate::support::operations::signed_on;
 use crate::support::people::{PASSWORD, Person, seats_in_total, send};
 
 both_databases!(who_creates_an_organization_is_its_first_admin, |app| {
@@ -143,6 +144,8 @@ both_databases!(
                 account: found.unwrap().unwrap(),
                 session: rollcall::clock::new_id::<SessionId>(),
                 signed_in_at: app.now(),
+                by_connection: false,
+                confined_to: None,
             };
             let context = RequestContext::anonymous("test", app.now())
                 .with_principal(Principal::Session(session));
@@ -269,6 +272,10 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
     let key = key.expect_status(201)["id"].clone();
     let key = key.as_str().unwrap();
     let (domain, join_request) = school.asked_to_join().await;
+    let sign_on = signed_on(&school).await;
+    let connection = format!("/connections/{}", sign_on["connection_id"]);
+    let diagnosis = sign_on["reference"].as_str();
+    let identities = format!("/members/{account}/identities");
     // Method and path; then what operator, admin, teacher and student are answered: `y` for well,
     // `n` for 403, `-` for 404, which for a teacher is "not in a group of theirs".
     let table = [
@@ -332,6 +339,27 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
         ("GET", "/api-keys".to_owned(), "yynn"),
         ("POST", "/api-keys".to_owned(), "yynn"),
         ("DELETE", format!("/api-keys/{key}"), "yynn"),
+        ("GET", "/connections".to_owned(), "yynn"),
+        ("POST", "/connections".to_owned(), "yynn"),
+        ("GET", connection.clone(), "yynn"),
+        ("PATCH", connection.clone(), "yynn"),
+        ("POST", format!("{connection}/activate"), "yynn"),
+        ("POST", format!("{connection}/pause"), "yynn"),
+        ("POST", format!("{connection}/tests"), "yynn"),
+        (
+            "GET",
+            format!("{connection}/tests/{}", sign_on["test_id"]),
+            "yynn",
+        ),
+        ("GET", "/diagnoses".to_owned(), "yynn"),
+        ("GET", format!("/diagnoses/{diagnosis}"), "yynn"),
+        ("GET", identities.clone(), "yynn"),
+        (
+            "DELETE",
+            format!("{identities}/{}", sign_on["identity_id"]),
+            "--nn",
+        ),
+        ("DELETE", connection.clone(), "yynn"),
         ("GET", "/audit-events".to_owned(), "yynn"),
         ("GET", "/join-requests".to_owned(), "yynn"),
         (
@@ -363,6 +391,10 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
         ("{invitation_id}", invited),
         ("{resource_type}", "course"),
         ("{resource_id}", "algebra-1"),
+        ("{connection_id}", sign_on["connection_id"].as_str()),
+        ("{test_id}", sign_on["test_id"].as_str()),
+        ("{identity_id}", sign_on["identity_id"].as_str()),
+        ("{reference}", diagnosis),
     ];
     assert_covers_the_document(&lines, &ids);
     for (method, below, answers) in &table {
@@ -423,6 +455,12 @@ fn request(who: &Person<'_>, method: &Method, path: &str) -> reqwest::RequestBui
     }
     if *method == Method::POST && path.ends_with("/domains") {
         return request.json(&json!({ "domain": "other.example" }));
+    }
+    if *method == Method::POST && path.ends_with("/connections") {
+        return request.json(&json!({
+            "name": "Accounts", "kind": "oidc", "preset": "generic", "issuer": "https://idp.example",
+            "client_id": "rollcall", "client_secret": "secret",
+        }));
     }
     if *method == Method::POST && path.ends_with("/api-keys") {
         return request.json(&json!({ "name": "Timetable", "scopes": ["audit:read"] }));

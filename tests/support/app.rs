@@ -253,6 +253,17 @@ fn serve(state: &State) -> (SocketAddr, (actix_web::dev::ServerHandle, JoinHandl
 
 /// A client that uses no connection again which the server may be closing: that keeps idle ones for longer.
 fn client() -> reqwest::Client {
-    let client = reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(60));
+    // Nobody serves the single-page app here.
+    let within = reqwest::redirect::Policy::custom(|attempt| {
+        let from = attempt.previous().last().and_then(reqwest::Url::port);
+        if attempt.url().port() == from {
+            attempt.follow()
+        } else {
+            attempt.stop()
+        }
+    });
+    let client = reqwest::Client::builder()
+        .redirect(within)
+        .pool_idle_timeout(Duration::from_secs(60));
     client.build().expect("a client")
 }

@@ -9,6 +9,7 @@ pub mod contract;
 pub mod crowd;
 pub mod database;
 pub mod dns;
+pub mod identity_provider;
 pub mod import_file;
 pub mod invariants;
 pub mod locks;
@@ -22,6 +23,7 @@ pub mod process;
 pub mod response;
 pub mod schema;
 pub mod settings;
+pub mod sign_on;
 pub mod smtp;
 pub mod wire;
 

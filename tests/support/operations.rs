@@ -6,7 +6,9 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
+use super::identity_provider::IdentityProvider;
 use super::people::{Organization, Person, text};
+use super::sign_on;
 
 /// Ids by the names of path parameters.
 pub type Ids = HashMap<&'static str, String>;
@@ -70,7 +72,8 @@ pub async fn one_of_everything(school: &Organization<'_>) -> Ids {
     let (domain, join_request) = school.asked_to_join().await;
     let grant = format!("{group}/grants/course/algebra-1");
     school.admin.put(&grant, json!({})).await.expect_status(200);
-    HashMap::from([
+    let sign_on = signed_on(school).await;
+    let mut ids = HashMap::from([
         ("organization_id", school.id.clone()),
         ("account_id", ann.id),
         ("group_id", school.id_of(&group)),
@@ -85,7 +88,57 @@ pub async fn one_of_everything(school: &Organization<'_>) -> Ids {
         ("join_request_id", join_request),
         ("resource_type", "course".to_owned()),
         ("resource_id", "algebra-1".to_owned()),
+    ]);
+    ids.extend(sign_on);
+    ids
+}
+
+/// A connection of the school with a test, an identity of its admin, and the diagnosis of somebody who came.
+pub async fn signed_on(school: &Organization<'_>) -> Ids {
+    let provider = IdentityProvider::start();
+    let connection = sign_on::active(school, &provider).await;
+    let begun = format!("{}/tests", sign_on::path_of(school, &connection));
+    let test = school
+        .admin
+        .post(&begun, Value::Null)
+        .await
+        .expect_status(201);
+    let admin = &school.admin;
+    let as_admin = (&provider, json!({ "sub": "admin" }));
+    let link = json!({ "purpose": "link" });
+    let end = sign_on::go_round(admin, &connection, as_admin, link).await;
+    let linked = sign_on::exchange(admin.app, &sign_on::ticket_of(&end)).await;
+    linked.expect_status(200);
+    leave_under_way(admin, &connection, &provider).await;
+    let identities = admin.get("/v1/me/identities").await.expect_status(200);
+    let diagnoses = admin
+        .get(&school.path("/diagnoses"))
+        .await
+        .expect_status(200);
+    HashMap::from([
+        ("connection_id", text(&connection["id"])),
+        ("test_id", text(&test["id"])),
+        ("identity_id", text(&identities["items"][0]["id"])),
+        ("reference", text(&diagnoses["items"][0]["reference"])),
+        ("slug", school.slug.clone()),
     ])
+}
+
+/// A session by the connection, a trip, a ticket, and a link, each of which waits for its end.
+async fn leave_under_way(admin: &Person<'_>, connection: &Value, provider: &IdentityProvider) {
+    let anonymous = admin.app.anonymous();
+    let go = async |claims: Value| {
+        let end = sign_on::go_round(&anonymous, connection, (provider, claims), json!({})).await;
+        sign_on::ticket_of(&end)
+    };
+    let signed_in = sign_on::exchange(admin.app, &go(json!({ "sub": "admin" })).await).await;
+    assert_eq!(signed_in.expect_status(200)["outcome"], "signed_in");
+    let twin = json!({ "sub": "twin", "email": admin.email });
+    let linked = sign_on::exchange(admin.app, &go(twin).await).await;
+    assert_eq!(linked.expect_status(200)["outcome"], "link_required");
+    go(json!({ "sub": "admin" })).await;
+    let started = sign_on::start(&anonymous, connection, json!({})).await;
+    started.expect_status(200);
 }
 
 /// Every operation of the document.
@@ -157,7 +210,11 @@ impl Operation {
             .example()
             .is_some_and(|body| body.get("account_ids").is_some());
         let is_on_members = self.path.contains("{account_id}") || names_members;
-        is_on_members && self.method != Method::GET && !self.path.contains("{group_id}")
+        let is_by_key = self.scope().is_some();
+        is_on_members
+            && is_by_key
+            && self.method != Method::GET
+            && !self.path.contains("{group_id}")
     }
 
     /// Whether the document names this status among its responses.

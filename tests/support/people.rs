@@ -214,7 +214,7 @@ impl Organization<'_> {
         let check = self.path(&format!("/domains/{}/check", text(&domain["id"])));
         self.admin.post(&check, json!({})).await.expect_status(200);
         let asks = app.register_unverified(&format!("asks@{name}")).await;
-        app.verify(&asks.id);
+        app.verify_email(&asks.id);
         let request = json!({ "organization_id": self.id, "note": "I am new." });
         let request = asks.post("/v1/me/join-requests", request).await;
         let request = request.expect_status(201);

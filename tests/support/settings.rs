@@ -14,6 +14,8 @@ pub fn settings(folder: &Path, postgres: Option<&str>) -> HashMap<String, String
         ("listen".to_owned(), "127.0.0.1:0".to_owned()),
         ("data_dir".to_owned(), folder.display().to_string()),
         ("organization_creation".to_owned(), "anyone".to_owned()),
+        // Providers of tests.
+        ("outbound_allow".to_owned(), "127.0.0.0/8".to_owned()),
     ]);
     if let Some(url) = postgres {
         let (signing, sealing) = key_files(folder);

@@ -1,8 +1,8 @@
 //! Providers, as they describe themselves.
 
-use super::super::discovery::ClientAuthentication;
 use super::super::presets::IssuerError;
 use super::*;
+use crate::domain::connections::ClientAuthentication;
 
 #[test]
 fn a_provider_is_what_its_document_says() {

@@ -8,6 +8,8 @@ mod registration;
 mod sign_in;
 mod tokens;
 
+pub(super) use self::tokens::{SessionKind, Tokens, cookie_of};
+
 use crate::routes::mounting::Mounting;
 
 /// Mounts these operations.

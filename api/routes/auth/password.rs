@@ -21,6 +21,7 @@ use crate::routes::refusals::{
     AccountDeactivated, BodyErrors, HashingErrors, InvalidEmail, InvalidNewPassword,
     InvalidPassword, OpenSessionErrors, TooManyTries, WrongCurrentPassword,
 };
+use crate::services::authentication::require_own_proof;
 use crate::services::idempotency::StoredResponse;
 use crate::services::passwords::not_good as password_link_used_up;
 use crate::services::sign_in::PasswordCheck;
@@ -94,9 +95,10 @@ pub(super) async fn change_password(
     require_another(&new, &body.current_password)?;
     // The guard reads the account before it looks for a stored response: a twin of the request that has
     // changed the password since has left its response, too.
-    let prepared = request
-        .clone()
-        .prepare(&idempotency, |tx, ()| sign_in::begin_confirmation(tx));
+    let prepared = request.clone().prepare(&idempotency, |tx, ()| {
+        require_own_proof(tx)?;
+        sign_in::begin_confirmation(tx)
+    });
     let check = match prepared.await? {
         Prepared::Ready(check) => check,
         Prepared::Replayed(execution) => return Ok(execution.into()),

@@ -68,7 +68,7 @@ pub struct Tokens {
 
 impl Tokens {
     /// Signs an access token for a session.
-    pub(super) fn new(state: &State, issued: &IssuedSession, kind: SessionKind) -> Result<Self> {
+    pub fn new(state: &State, issued: &IssuedSession, kind: SessionKind) -> Result<Self> {
         let now = state.services.clock.now();
         let refresh_token = match kind {
             SessionKind::Token => Some(issued.refresh_token.reveal().to_owned()),
@@ -82,6 +82,27 @@ impl Tokens {
             must_change_password: issued.account.must_change_password,
             device_token: issued.device_token.clone(),
         })
+    }
+}
+
+/// Access token, its type and seconds, and refresh token, each where there is one.
+pub type TokenParts = (
+    Option<String>,
+    Option<&'static str>,
+    Option<u64>,
+    Option<String>,
+);
+
+impl Tokens {
+    /// The tokens, for an answer that may have none.
+    pub fn into_parts(self) -> TokenParts {
+        let access = (Some(self.access_token), Some(self.token_type));
+        (
+            access.0,
+            access.1,
+            Some(self.expires_in),
+            self.refresh_token,
+        )
     }
 }
 
@@ -118,7 +139,7 @@ pub(super) fn respond(
 }
 
 /// The cookie with the refresh token, where that is to be in one.
-pub(super) fn cookie_of(
+pub fn cookie_of(
     state: &State,
     issued: &IssuedSession,
     kind: SessionKind,

@@ -12,7 +12,8 @@ use crate::domain::ids::OrganizationId;
 use crate::error::{Code, Error, Result};
 use crate::routes::problem::Problem;
 use crate::services::authentication::{
-    Credential, authenticate, authenticate_before_password_change, authenticate_in,
+    Credential, authenticate, authenticate_also_confined, authenticate_before_password_change,
+    authenticate_in,
 };
 use crate::services::context::Principal;
 use crate::services::unit_of_work::UnitOfWork;
@@ -125,6 +126,42 @@ impl FromRequest for Authenticated {
     }
 }
 
+/// The bearer of a credential of ours, also of a session that opens a single organization only. Every other guard that
+/// is no organization's refuses such a session.
+#[derive(Clone)]
+pub struct AlsoConfined(Authenticated);
+
+impl Guard for AlsoConfined {
+    type Permit = ();
+
+    fn scope(&self) -> &RequestScope {
+        self.0.scope()
+    }
+
+    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn authorize<T>(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
+    ) -> Result<T> {
+        let principal = authenticate_also_confined(tx, &self.0.credential)?;
+        tx.acting_as(principal, |tx| work(tx, ()))
+    }
+}
+
+impl FromRequest for AlsoConfined {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let guard = Authenticated::of(request).map(Self);
+        ready(guard.map_err(Problem::from))
+    }
+}
+
 /// The bearer of a credential of ours, also while they have to change their password: for the few operations
 /// that this takes. Every other guard refuses them.
 #[derive(Clone)]
@@ -161,7 +198,8 @@ impl FromRequest for BeforePasswordChange {
     }
 }
 
-/// Anybody; who brings a good credential acts as its bearer. One that is not good counts for nothing.
+/// Anybody; who brings a good credential acts as its bearer. One that is not good, or opens a single organization only,
+/// counts for nothing.
 #[derive(Clone)]
 pub struct OptionallyAuthenticated {
     scope: RequestScope,
@@ -189,13 +227,62 @@ impl Guard for OptionallyAuthenticated {
             None => Ok(Principal::Anonymous),
         };
         match principal {
-            Err(error) if error.code() == Code::NotSignedIn => work(tx, ()),
+            Err(error) if matches!(error.code(), Code::NotSignedIn | Code::SessionConfined) => {
+                work(tx, ())
+            }
             principal => tx.acting_as(principal?, |tx| work(tx, ())),
         }
     }
 }
 
 impl FromRequest for OptionallyAuthenticated {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let guard = RequestScope::of(request).map(|scope| Self {
+            credential: credential(request, &scope).ok(),
+            scope,
+        });
+        ready(guard.map_err(Problem::from))
+    }
+}
+
+/// As [`OptionallyAuthenticated`], also for a session that opens a single organization only.
+#[derive(Clone)]
+pub struct OptionallyConfined {
+    scope: RequestScope,
+    credential: Option<Credential>,
+}
+
+impl Guard for OptionallyConfined {
+    type Permit = ();
+
+    fn scope(&self) -> &RequestScope {
+        &self.scope
+    }
+
+    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn authorize<T>(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
+    ) -> Result<T> {
+        let principal = match &self.credential {
+            Some(credential) => authenticate_also_confined(tx, credential),
+            None => Ok(Principal::Anonymous),
+        };
+        match principal {
+            Err(error) if error.code() == Code::NotSignedIn => work(tx, ()),
+            principal => tx.acting_as(principal?, |tx| work(tx, ())),
+        }
+    }
+}
+
+impl FromRequest for OptionallyConfined {
     type Error = Problem;
     type Future = Ready<std::result::Result<Self, Problem>>;
 

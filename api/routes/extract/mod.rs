@@ -18,7 +18,10 @@ mod request_scope;
 mod token;
 
 pub use crate::services::idempotency::StoredResponse;
-pub use authenticated::{Anonymous, Authenticated, BeforePasswordChange, OptionallyAuthenticated};
+pub use authenticated::{
+    AlsoConfined, Anonymous, Authenticated, BeforePasswordChange, OptionallyAuthenticated,
+    OptionallyConfined,
+};
 pub use body::{Json, OptionalJson};
 pub use client_address::ClientAddress;
 pub use form::{FieldReason, Form};

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
-use crate::routes::extract::{Authenticated, Guard as _, OrganizationPath};
+use crate::routes::extract::{AlsoConfined, Authenticated, Guard as _, OrganizationPath};
 use crate::routes::organizations::OrganizationBody;
 use crate::routes::problem::Problem;
 use crate::routes::refusals::{LastAdmin, NoSuchMember, SessionErrors};
@@ -58,7 +58,7 @@ pub struct MyMembershipList {
 )]
 #[get("/v1/me/memberships")]
 pub(super) async fn list_my_memberships(
-    request: Authenticated,
+    request: AlsoConfined,
 ) -> Result<web::Json<MyMembershipList>, Problem> {
     let memberships = request.run(|tx, ()| accounts::memberships(tx)).await?;
     let items = memberships

@@ -1,5 +1,6 @@
 //! One's own account, and below it memberships, requests to join and sessions.
 
+mod identities;
 mod joining;
 mod memberships;
 mod sessions;
@@ -23,6 +24,7 @@ use crate::routes::mounting::Mounting;
 use crate::services::accounts::{self, AccountChanges};
 use crate::services::departures;
 use crate::store::accounts::Account;
+use identities::{link_my_identity, list_my_identities, unlink_my_identity};
 use joining::{
     create_my_join_request, get_my_join_request, list_joinable_organizations,
     list_my_join_requests, withdraw_my_join_request,
@@ -45,7 +47,10 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         .service(withdraw_my_join_request)
         .service(list_my_sessions)
         .service(end_all_my_sessions)
-        .service(end_my_session);
+        .service(end_my_session)
+        .service(list_my_identities)
+        .service(link_my_identity)
+        .service(unlink_my_identity);
 }
 
 /// An account, as its owner sees it.

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod export;
+mod identities;
 mod password;
 mod query;
 mod responses;
@@ -41,6 +42,8 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         .service(status::remove_member)
         .service(status::deactivate_member)
         .service(status::reactivate_member)
+        .service(identities::list_member_identities)
+        .service(identities::unlink_member_identity)
         .service(password::reset_member_password);
 }
 

@@ -1,23 +1,27 @@
 //! The audit log: each change leaves its event in its own transaction.
 
+mod connections;
 mod details;
 mod organization;
 mod people;
 
 use serde_json::Value;
 
+use self::connections::describe_connection;
 use self::organization::{
     describe_api_key, describe_email_domain, describe_grant, describe_group, describe_import,
     describe_invitation, describe_invite_code, describe_organization,
 };
-use self::people::{describe_account, describe_join_request, describe_member, describe_session};
+use self::people::{
+    describe_account, describe_identity, describe_join_request, describe_member, describe_session,
+};
 use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
 use crate::domain::audit::{AuditAction, SubjectType};
 use crate::domain::events::{DomainEvent, OrganizationEvent};
 use crate::domain::ids::{
-    AccountId, ApiKeyId, AuditEventId, DomainId, GroupId, ImportId, InvitationId, InviteCodeId,
-    JoinRequestId, OrganizationId, SessionId,
+    AccountId, ApiKeyId, AuditEventId, ConnectionId, DomainId, GroupId, ImportId, InvitationId,
+    InviteCodeId, JoinRequestId, OrganizationId, SessionId,
 };
 use crate::error::Result;
 use crate::store::audit_events::{self, AuditEvent};
@@ -36,6 +40,7 @@ enum Subject {
     ApiKey(ApiKeyId),
     Domain(DomainId),
     JoinRequest(JoinRequestId),
+    Connection(ConnectionId),
 }
 
 impl Subject {
@@ -51,6 +56,7 @@ impl Subject {
             Self::ApiKey(id) => (SubjectType::ApiKey, id.to_string()),
             Self::Domain(id) => (SubjectType::Domain, id.to_string()),
             Self::JoinRequest(id) => (SubjectType::JoinRequest, id.to_string()),
+            Self::Connection(id) => (SubjectType::Connection, id.to_string()),
         }
     }
 }
@@ -140,6 +146,16 @@ fn about(event: &DomainEvent) -> (Option<OrganizationId>, Subject) {
             join_request,
             ..
         } => (Some(*organization), Subject::JoinRequest(*join_request)),
+        DomainEvent::Connection {
+            organization,
+            connection,
+            ..
+        } => (Some(*organization), Subject::Connection(*connection)),
+        DomainEvent::Identity {
+            organization,
+            account,
+            ..
+        } => (Some(*organization), Subject::Account(*account)),
     }
 }
 
@@ -160,5 +176,7 @@ fn describe(event: &DomainEvent) -> (AuditAction, Value) {
         DomainEvent::ApiKey { event, .. } => describe_api_key(event),
         DomainEvent::EmailDomain { domain, event, .. } => describe_email_domain(*event, domain),
         DomainEvent::JoinRequest { account, event, .. } => describe_join_request(event, *account),
+        DomainEvent::Connection { event, .. } => describe_connection(event),
+        DomainEvent::Identity { event, .. } => describe_identity(*event),
     }
 }

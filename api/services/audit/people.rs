@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::details::{merged, present};
 use crate::domain::audit::AuditAction;
-use crate::domain::events::{AccountEvent, JoinRequestEvent, JoinedBy, MemberEvent, SessionEvent};
+use crate::domain::events::{
+    AccountEvent, IdentityEvent, JoinRequestEvent, JoinedBy, MemberEvent, SessionEvent,
+};
 use crate::domain::ids::AccountId;
 
 pub(super) fn describe_account(event: &AccountEvent) -> (AuditAction, Value) {
@@ -171,5 +173,21 @@ fn joined_by(by: JoinedBy) -> Value {
         JoinedBy::Invitation(invitation) => json!({ "invitation_id": invitation }),
         JoinedBy::Import(import) => json!({ "import_id": import }),
         JoinedBy::JoinRequest(request) => json!({ "join_request_id": request }),
+        JoinedBy::Connection(connection) => json!({ "connection_id": connection }),
     }
+}
+
+pub(super) fn describe_identity(event: IdentityEvent) -> (AuditAction, Value) {
+    let (action, identity, connection) = match event {
+        IdentityEvent::Linked {
+            identity,
+            connection,
+        } => (AuditAction::IdentityLinked, identity, connection),
+        IdentityEvent::Unlinked {
+            identity,
+            connection,
+        } => (AuditAction::IdentityUnlinked, identity, connection),
+    };
+    let details = json!({ "identity_id": identity, "connection_id": connection });
+    (action, details)
 }

@@ -59,8 +59,13 @@ CREATE TABLE sessions (
     user_agent text,
     created_at timestamptz NOT NULL,
     last_used_at timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    -- Signed in by a connection and not by a password: it lives as long as its proofs (docs/sso.md#sessions).
+    by_connection boolean NOT NULL,
+    -- NULL: opens what the account may do everywhere.
+    confined_to_organization_id uuid REFERENCES organizations (id) ON DELETE CASCADE
 );
+CREATE INDEX sessions_confined ON sessions (confined_to_organization_id);
 CREATE INDEX sessions_account ON sessions (account_id);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 

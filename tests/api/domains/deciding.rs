@@ -125,7 +125,7 @@ both_databases!(approving_keeps_the_rules_of_joining, |app| {
     app.unverify(&ann.id);
     let refused = decide(&school, &request, ("approve", teacher.clone())).await;
     refused.expect_problem(403, "email_not_verified");
-    app.verify(&ann.id);
+    app.verify_email(&ann.id);
     decide(&school, &request, ("approve", teacher))
         .await
         .expect_status(200);

@@ -19,7 +19,7 @@ pub(super) async fn school_with<'a>(app: &'a App, joining: &str) -> (Organizatio
 /// Somebody with a verified address in a domain.
 pub(super) async fn somebody<'a>(app: &'a App, who: &str, domain: &str) -> Person<'a> {
     let person = app.register_unverified(&format!("{who}@{domain}")).await;
-    app.verify(&person.id);
+    app.verify_email(&person.id);
     person
 }
 
@@ -115,13 +115,13 @@ both_databases!(an_address_that_nobody_proved_lets_nobody_in, |app| {
     let csv = format!("email,password,username\nbob@{name},quiet rivers 11,Bob\n");
     other.import_students(csv).await;
     let bob = app.sign_in(&format!("bob@{name}"), "quiet rivers 11").await;
-    app.verify(&bob.id);
+    app.verify_email(&bob.id);
     assert!(joinable(&bob).await.is_empty());
     ask(&bob, &school)
         .await
         .expect_problem(403, "email_not_verified");
     assert!(!is_member(&ann, &school).await && !is_member(&bob, &school).await);
-    app.prove_mailbox(&bob.id);
+    app.verify_email_by_reset(&bob.id);
     ask(&bob, &school).await.expect_status(201);
 });
 

@@ -196,9 +196,9 @@ both_databases!(a_refusal_tells_what_is_there_instead, |app| {
 both_databases!(a_pending_domain_is_proven_without_being_asked_for, |app| {
     let mut school = app.school().await;
     let domain = add(&school, &name_in(app, "hill")).await;
-    publish(&domain);
     app.drain().await;
     assert_eq!(now(&school, &domain).await["status"], "pending");
+    publish(&domain);
     a_day_later(app, &mut [&mut school]).await;
     assert_eq!(now(&school, &domain).await["status"], "proven");
     let events = school.events("domain.proven").await;

@@ -18,6 +18,7 @@ both_databases!(every_documented_key_is_read_and_no_other, |app| {
     let school = app.school().await;
     let other_ids = [
         "account_id",
+        "connection_id",
         "domain_id",
         "group_id",
         "import_id",

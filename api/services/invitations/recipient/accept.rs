@@ -10,6 +10,7 @@ use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::error::{Code, Error, Result};
 use crate::services::admission::{self, Admission, SeatSource};
+use crate::services::authentication::require_own_proof;
 use crate::services::invitations::errors::{ended, expired, unknown};
 use crate::services::invitations::lifecycle::{end, end_keeping_seat};
 use crate::services::invitations::publication::publish;
@@ -87,7 +88,10 @@ fn lock(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<(Invitation, Acc
     let invitation = invitations::lock(tx.connection, id)?.ok_or_else(unknown)?;
     require_addressed_to(&invitation, &account)?;
     match key {
-        InvitationKey::Id(_) => require_mailbox(&account)?,
+        InvitationKey::Id(_) => {
+            require_own_proof(tx)?;
+            require_mailbox(&account)?;
+        }
         InvitationKey::Token(_) => {
             require_own_password(&invitation, &account)?;
             pending_joins::lock_seats(tx, account.id, invitation.organization_id)?;

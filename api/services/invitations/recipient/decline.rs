@@ -5,6 +5,7 @@ use crate::domain::events::InvitationEvent;
 use crate::domain::ids::InvitationId;
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::error::{Error, Result};
+use crate::services::authentication::require_own_proof;
 use crate::services::context::Principal;
 use crate::services::invitations::errors::{ended, expired, unknown};
 use crate::services::invitations::lifecycle::{end, lock};
@@ -19,6 +20,7 @@ use crate::store::{accounts, invitations};
 /// `invitation_unknown`, `invitation_for_another_address`, `invitation_ended`, `invitation_expired`;
 /// `email_not_verified`.
 pub fn decline_own(tx: &mut UnitOfWork<'_>, id: InvitationId) -> Result<()> {
+    require_own_proof(tx)?;
     tx.transaction(|tx| {
         let caller = tx.context.principal.session()?.account.id;
         let account = accounts::lock(tx.connection, caller)?.ok_or_else(Error::not_signed_in)?;

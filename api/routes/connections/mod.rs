@@ -1,0 +1,282 @@
+//! Connections to identity providers, as admins set them up (`docs/sso.md`).
+
+mod requests;
+mod responses;
+mod tests;
+
+use crate::routes::mounting::Mounting;
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use self::requests::{CreateConnectionRequest, UpdateConnectionRequest};
+use self::responses::{ConnectionBody, ConnectionPage, Described};
+use super::extract::idempotency::{self, NoBody};
+use super::extract::{
+    Guard as _, IdempotencyHeader, InOrganization, Json, OrganizationPath, Query,
+};
+use super::page::{PageQuery, Paged};
+use super::problem::{Problem, problems};
+use super::refusals::{BodyErrors, InvalidName, OrganizationErrors, PageErrors};
+use crate::domain::ids::{ConnectionId, OrganizationId};
+use crate::error::{Error, Result};
+use crate::services::authorization::{ManageConnections, Permission as _};
+use crate::services::idempotency::StoredResponse;
+use crate::services::sso::connections::{self, not_tested, still_draft, would_lock_out};
+
+/// Mounts these operations.
+pub fn mount(config: &mut Mounting<'_, '_>) {
+    config
+        .service(create_connection)
+        .service(list_connections)
+        .service(get_connection)
+        .service(update_connection)
+        .service(delete_connection)
+        .service(activate_connection)
+        .service(pause_connection);
+    tests::mount(config);
+}
+
+/// The connection that a request is about.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ConnectionPath {
+    /// The organization.
+    #[expect(dead_code, reason = "the document names it; the guard reads it itself")]
+    pub organization_id: OrganizationId,
+    /// The connection.
+    pub connection_id: ConnectionId,
+}
+
+problems! {
+    /// Where there is no such connection.
+    NoSuchConnection: no_such_connection;
+    /// Of activating.
+    NotTested: not_tested;
+    /// Of pausing.
+    StillDraft: still_draft;
+    /// Of deleting.
+    WouldLockOut: members_locked_out;
+}
+
+fn no_such_connection() -> Error {
+    Error::not_found("connection")
+}
+
+fn members_locked_out() -> Error {
+    would_lock_out(17)
+}
+
+/// Create a connection
+///
+/// A connection to an identity provider by OpenID Connect. It is a draft, which signs nobody in: register
+/// `service_provider.redirect_uri` of the answer at the identity provider, test the connection, then activate it. An
+/// organization has at most 50 connections; another one gets 422 `validation_failed`.
+#[utoipa::path(
+    tag = "Single sign-on",
+    params(OrganizationPath, IdempotencyHeader),
+    responses(
+        (status = 201, description = "The connection.", body = ConnectionBody),
+        BodyErrors, OrganizationErrors, InvalidName
+    ),
+    extensions(("x-permission" = json!(ManageConnections::NAME)))
+)]
+#[post("/v1/organizations/{organization_id}/connections")]
+async fn create_connection(
+    request: InOrganization<ManageConnections>,
+    idempotency::Json { idempotency, body }: idempotency::Json<CreateConnectionRequest>,
+) -> Result<HttpResponse, Problem> {
+    let new = body.parse()?;
+    let described = Described::by(request.authenticated());
+    request
+        .run_once(idempotency, move |tx, permit| {
+            let connection = connections::create(tx, &permit, new)?;
+            let (organization, id) = (permit.organization.id, connection.id);
+            let location = format!("/v1/organizations/{organization}/connections/{id}");
+            StoredResponse::created(location, &described.connection(connection)?)
+        })
+        .await
+}
+
+/// List connections
+///
+/// The oldest first.
+#[utoipa::path(
+    tag = "Single sign-on",
+    params(OrganizationPath, PageQuery),
+    responses(
+        (status = 200, description = "A page.", body = ConnectionPage),
+        PageErrors, OrganizationErrors
+    ),
+    extensions(("x-permission" = json!(ManageConnections::NAME)))
+)]
+#[get("/v1/organizations/{organization_id}/connections")]
+async fn list_connections(
+    http: HttpRequest,
+    request: InOrganization<ManageConnections>,
+    query: Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (limit, after) = (query.limit()?, query.after()?);
+    let described = Described::by(request.authenticated());
+    let found = request
+        .run(move |tx, permit| {
+            let found = connections::list(tx, &permit, limit.page(after))?;
+            let bodies = found.into_iter().map(|one| described.connection(one));
+            bodies.collect::<Result<Vec<_>>>()
+        })
+        .await?;
+    let page = Paged::new(found, limit, |one| one.id, |one| one)?;
+    Ok(page.respond(&http, ConnectionPage::new))
+}
+
+/// Get a connection
+///
+/// The client secret is never shown.
+#[utoipa::path(
+    tag = "Single sign-on",
+    params(ConnectionPath),
+    responses(
+        (status = 200, description = "The connection.", body = ConnectionBody),
+        OrganizationErrors, NoSuchConnection
+    ),
+    extensions(("x-permission" = json!(ManageConnections::NAME)))
+)]
+#[get("/v1/organizations/{organization_id}/connections/{connection_id}")]
+async fn get_connection(
+    request: InOrganization<ManageConnections>,
+    path: web::Path<ConnectionPath>,
+) -> Result<web::Json<ConnectionBody>, Problem> {
+    let id = path.connection_id;
+    let described = Described::by(request.authenticated());
+    let connection = request
+        .run(move |tx, permit| connections::find(tx, &permit, id))
+        .await?;
+    Ok(web::Json(described.connection(connection)?))
+}
+
+/// Change a connection
+///
+/// Absent fields stay. A change of what the identity provider is told or shows (issuer, tenant, client id, secret,
+/// authentication) asks for a new test before the next activation; an active connection stays active.
+#[utoipa::path(
+    tag = "Single sign-on",
+    params(ConnectionPath),
+    responses(
+        (status = 200, description = "The connection as it is now.", body = ConnectionBody),
+        BodyErrors, OrganizationErrors, NoSuchConnection, InvalidName
+    ),
+    extensions(("x-permission" = json!(ManageConnections::NAME)))
+)]
+#[patch("/v1/organizations/{organization_id}/connections/{connection_id}")]
+async fn update_connection(
+    request: InOrganization<ManageConnections>,
+    path: web::Path<ConnectionPath>,
+    body: Json<UpdateConnectionRequest>,
+) -> Result<web::Json<ConnectionBody>, Problem> {
+    let id = path.connection_id;
+    let body = body.into_inner();
+    body.require_good_fields()?;
+    let described = Described::by(request.authenticated());
+    let connection = request
+        .change(move |tx, permit| {
+            let known = connections::find(tx, &permit, id)?;
+            let changes = body.clone().changes_of(&known)?;
+            connections::update(tx, &permit, (id, changes))
+        })
+        .await?;
+    Ok(web::Json(described.connection(connection)?))
+}
+
+/// Whether to delete all the same.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct DeleteConnectionQuery {
+    /// Delete it although members cannot sign in any more then.
+    #[serde(default)]
+    #[param(default = false)]
+    force: bool,
+}
+
+/// Delete a connection
+///
+/// With the identities of its people; their sessions by it are not renewed any more. Where members whom the organization
+/// manages have neither a password nor another identity, that is refused (`last_sign_in_method`), unless it is forced.
+#[utoipa::path(
+    tag = "Single sign-on",
+    params(ConnectionPath, DeleteConnectionQuery),
+    responses(
+        (status = 204, description = "Deleted."),
+        OrganizationErrors, NoSuchConnection, WouldLockOut
+    ),
+    extensions(("x-permission" = json!(ManageConnections::NAME)))
+)]
+#[delete("/v1/organizations/{organization_id}/connections/{connection_id}")]
+async fn delete_connection(
+    request: InOrganization<ManageConnections>,
+    path: web::Path<ConnectionPath>,
+    query: Query<DeleteConnectionQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (id, force) = (path.connection_id, query.into_inner().force);
+    request
+        .change(move |tx, permit| connections::delete(tx, &permit, (id, force)))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Activate a connection
+///
+/// From now on people sign in by it. Only a connection whose test has passed can be activated
+/// (`connection_not_tested`). Activating again changes nothing.
+#[utoipa::path(
+    tag = "Single sign-on",
+    params(ConnectionPath, IdempotencyHeader),
+    responses(
+        (status = 200, description = "The connection as it is now.", body = ConnectionBody),
+        OrganizationErrors, NoSuchConnection, NotTested
+    ),
+    extensions(("x-permission" = json!(ManageConnections::NAME)))
+)]
+#[post("/v1/organizations/{organization_id}/connections/{connection_id}/activate")]
+async fn activate_connection(
+    request: InOrganization<ManageConnections>,
+    path: web::Path<ConnectionPath>,
+    NoBody(idempotency): NoBody,
+) -> Result<HttpResponse, Problem> {
+    let id = path.connection_id;
+    let described = Described::by(request.authenticated());
+    request
+        .run_once(idempotency, move |tx, permit| {
+            let connection = connections::activate(tx, &permit, id)?;
+            StoredResponse::ok(&described.connection(connection)?)
+        })
+        .await
+}
+
+/// Pause a connection
+///
+/// It signs nobody in for the time being, and ends no session. Pausing again changes nothing.
+#[utoipa::path(
+    tag = "Single sign-on",
+    params(ConnectionPath, IdempotencyHeader),
+    responses(
+        (status = 200, description = "The connection as it is now.", body = ConnectionBody),
+        OrganizationErrors, NoSuchConnection, StillDraft
+    ),
+    extensions(("x-permission" = json!(ManageConnections::NAME)))
+)]
+#[post("/v1/organizations/{organization_id}/connections/{connection_id}/pause")]
+async fn pause_connection(
+    request: InOrganization<ManageConnections>,
+    path: web::Path<ConnectionPath>,
+    NoBody(idempotency): NoBody,
+) -> Result<HttpResponse, Problem> {
+    let id = path.connection_id;
+    let described = Described::by(request.authenticated());
+    request
+        .run_once(idempotency, move |tx, permit| {
+            let connection = connections::pause(tx, &permit, id)?;
+            StoredResponse::ok(&described.connection(connection)?)
+        })
+        .await
+}

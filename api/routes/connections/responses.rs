@@ -1,0 +1,251 @@
+//! Connections, their tests and diagnoses, as admins see them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::connections::{
+    Arrivals, ClientAuthentication, ConnectionKind, ConnectionStatus, DiagnosisStatus, FlowPurpose,
+    Preset,
+};
+use crate::domain::diagnosis::Step;
+use crate::domain::ids::{AccountId, ConnectionId, DiagnosisId};
+use crate::domain::timestamp::Timestamp;
+use crate::error::{Error, Result};
+use crate::routes::extract::{Authenticated, Guard as _};
+use crate::routes::page::page_body;
+use crate::services::sso::connections::oidc_settings;
+use crate::services::sso::diagnosis::steps_of;
+use crate::state::State;
+use crate::store::diagnoses::Diagnosis;
+use crate::store::sso_connections::SsoConnection;
+
+/// A connection to an identity provider.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Connection, examples(json!({
+    "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+    "name": "School accounts",
+    "kind": "oidc",
+    "preset": "generic",
+    "status": "draft",
+    "tested_at": null,
+    "arrivals": "everyone",
+    "session_hours": 168,
+    "has_client_secret": true,
+    "client_secret_expires_at": "2028-09-01T07:30:00Z",
+    "service_provider": {
+        "redirect_uri": "https://rollcall.school.example/v1/sso/callback/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "initiate_uri": "https://rollcall.school.example/v1/sso/initiate/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11"
+    },
+    "identity_provider": {
+        "issuer": "https://login.school.example",
+        "tenant": null,
+        "client_id": "rollcall",
+        "client_authentication": "client_secret_basic"
+    },
+    "created_at": "2026-09-01T07:30:00Z"
+})))]
+pub struct ConnectionBody {
+    pub(super) id: ConnectionId,
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    kind: ConnectionKind,
+    preset: Preset,
+    status: ConnectionStatus,
+    /// When a test of the settings as they are passed; `null` before.
+    tested_at: Option<Timestamp>,
+    arrivals: Arrivals,
+    #[schema(minimum = 1, maximum = 720)]
+    session_hours: i64,
+    /// The secret itself is never shown.
+    has_client_secret: bool,
+    /// `null` where it is not known.
+    client_secret_expires_at: Option<Timestamp>,
+    service_provider: ServiceProvider,
+    identity_provider: IdentityProvider,
+    created_at: Timestamp,
+}
+
+/// What the identity provider is to be told of Rollcall.
+#[derive(Serialize, ToSchema)]
+pub struct ServiceProvider {
+    /// Where it sends people back to: register exactly this.
+    #[schema(max_length = 2000)]
+    redirect_uri: String,
+    /// For a tile of a portal.
+    #[schema(max_length = 2000)]
+    initiate_uri: String,
+}
+
+/// The identity provider, as it was set.
+#[derive(Serialize, ToSchema)]
+pub struct IdentityProvider {
+    #[schema(max_length = 1000)]
+    issuer: String,
+    #[schema(max_length = 255)]
+    tenant: Option<String>,
+    #[schema(max_length = 255)]
+    client_id: String,
+    client_authentication: ClientAuthentication,
+}
+
+page_body! {
+    /// A page of connections.
+    ConnectionPage of ConnectionBody
+}
+
+/// A test of a connection.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConnectionTest, examples(json!({
+    "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+    "start_url": "https://rollcall.school.example/v1/sso/initiate/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12?test=K7QF2MPDXA",
+    "status": "waiting",
+    "steps": [],
+    "claims": null,
+    "would": null,
+    "expires_at": "2026-09-01T08:30:00Z"
+})))]
+pub struct ConnectionTestBody {
+    id: DiagnosisId,
+    /// Open it in a browser, and sign in as somebody who is to come.
+    #[schema(max_length = 2000)]
+    start_url: String,
+    status: DiagnosisStatus,
+    #[schema(max_items = 100)]
+    steps: Vec<Step>,
+    /// What the identity provider said of the person.
+    #[schema(value_type = Option<Object>)]
+    claims: Option<serde_json::Value>,
+    /// What a sign-in would have done: `account` (an outcome, or the code of a refusal), `account_type`, `groups`,
+    /// `seat`.
+    #[schema(value_type = Option<Object>)]
+    would: Option<serde_json::Value>,
+    /// Until when it can be made, and is kept.
+    expires_at: Timestamp,
+}
+
+/// The name of a claim.
+#[derive(ToSchema)]
+#[schema(max_length = 1000)]
+#[expect(dead_code, reason = "the document names it")]
+pub struct ClaimName(String);
+
+/// What was checked when somebody came.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Diagnosis, examples(json!({
+    "reference": "K7QF2MPDXA",
+    "at": "2026-09-01T07:30:00Z",
+    "connection_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+    "purpose": "sign_in",
+    "status": "failed",
+    "code": "no_seat",
+    "steps": [{
+        "name": "seat",
+        "result": "failed",
+        "expected": "a free seat",
+        "received": "none is free",
+        "advice": "Free a seat, or have the licence raised; the person then signs in again."
+    }],
+    "claim_names": ["email", "name", "sub"],
+    "account_id": null
+})))]
+pub struct DiagnosisBody {
+    /// What the person reads out.
+    #[schema(max_length = 20)]
+    reference: String,
+    at: Timestamp,
+    connection_id: ConnectionId,
+    purpose: FlowPurpose,
+    status: DiagnosisStatus,
+    /// The code of the refusal; `null` where they got in.
+    #[schema(max_length = 100)]
+    code: Option<String>,
+    #[schema(max_items = 100)]
+    steps: Vec<Step>,
+    /// The names of the claims that came with a refusal.
+    #[schema(value_type = Vec<ClaimName>, max_items = 1000)]
+    claim_names: Vec<String>,
+    /// Who got in.
+    account_id: Option<AccountId>,
+    #[serde(skip)]
+    pub(super) id: Option<DiagnosisId>,
+}
+
+page_body! {
+    /// A page of diagnoses.
+    DiagnosisPage of DiagnosisBody
+}
+
+/// Describes connections with the addresses of this installation.
+#[derive(Clone)]
+pub struct Described(State);
+
+impl Described {
+    pub fn by(request: &Authenticated) -> Self {
+        Self(request.scope().state.clone())
+    }
+
+    pub fn connection(&self, connection: SsoConnection) -> Result<ConnectionBody> {
+        let settings = oidc_settings(&connection)?;
+        Ok(ConnectionBody {
+            service_provider: ServiceProvider {
+                redirect_uri: self.0.redirect_uri(connection.id),
+                initiate_uri: self.0.initiate_uri(connection.id),
+            },
+            identity_provider: IdentityProvider {
+                issuer: settings.issuer,
+                tenant: settings.tenant,
+                client_id: settings.client_id,
+                client_authentication: settings.client_authentication,
+            },
+            id: connection.id,
+            name: connection.name,
+            kind: connection.kind,
+            preset: connection.preset,
+            status: connection.status,
+            tested_at: connection.tested_at,
+            arrivals: connection.arrivals,
+            session_hours: connection.session_hours,
+            has_client_secret: connection.sealed.is_some(),
+            client_secret_expires_at: connection.secret_expires_at,
+            created_at: connection.created_at,
+        })
+    }
+
+    pub fn test(
+        &self,
+        test: Diagnosis,
+        claims: Option<serde_json::Value>,
+    ) -> Result<ConnectionTestBody> {
+        let initiate = self.0.initiate_uri(test.connection_id);
+        Ok(ConnectionTestBody {
+            start_url: format!("{initiate}?test={}", test.reference),
+            steps: steps_of(&test)?,
+            id: test.id,
+            status: test.status,
+            claims,
+            would: test.would.map(|would| would.0),
+            expires_at: test.expires_at,
+        })
+    }
+}
+
+impl TryFrom<Diagnosis> for DiagnosisBody {
+    type Error = Error;
+
+    fn try_from(diagnosis: Diagnosis) -> Result<Self> {
+        let steps = steps_of(&diagnosis)?;
+        let names = serde_json::from_value(diagnosis.claim_names.0).map_err(Error::internal)?;
+        Ok(Self {
+            steps,
+            claim_names: names,
+            reference: diagnosis.reference,
+            at: diagnosis.at,
+            connection_id: diagnosis.connection_id,
+            purpose: diagnosis.purpose,
+            status: diagnosis.status,
+            code: diagnosis.code,
+            account_id: diagnosis.account_id,
+            id: Some(diagnosis.id),
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! The way back: tickets for sessions, and the links of accounts that were there.
+
+use actix_web::{HttpResponse, post};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::connections::SignInOutcome;
+use crate::domain::ids::OrganizationId;
+use crate::error::{Code, Error, Result};
+use crate::routes::auth::{SessionKind, Tokens, cookie_of};
+use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, Json};
+use crate::routes::problem::{Problem, problems};
+use crate::routes::refusals::{AccountDeactivated, BodyErrors, NoSeat, TooManyTries};
+use crate::services::sso::entry::Exchanged;
+use crate::services::sso::exchange;
+use crate::services::sso::flows::{not_active, ticket_invalid, verifier_wrong};
+use crate::services::sso::identity_taken;
+use crate::services::sso::linking::{self, code_wrong, link_expired};
+use crate::state::State;
+
+/// What the browser brings.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "ticket": "rcx_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw",
+    "verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+})))]
+pub struct ExchangeRequest {
+    /// Of the fragment of the address that the browser came back to.
+    #[schema(max_length = 200, format = Password)]
+    ticket: String,
+    /// That of the challenge.
+    #[schema(max_length = 128, format = Password)]
+    verifier: String,
+    #[serde(default)]
+    #[schema(inline)]
+    session: SessionKind,
+}
+
+/// What somebody links by.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "link_token": "rcl_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw",
+    "code": "K7QF-2MPD"
+})))]
+pub struct LinkRequest {
+    /// Of the exchange.
+    #[schema(max_length = 200, format = Password)]
+    link_token: String,
+    /// As it was mailed.
+    #[schema(max_length = 100)]
+    code: String,
+    #[serde(default)]
+    #[schema(inline)]
+    session: SessionKind,
+}
+
+/// Which link a code is to be mailed for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "link_token": "rcl_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw" })))]
+pub struct LinkMailRequest {
+    /// Of the exchange.
+    #[schema(max_length = 200, format = Password)]
+    link_token: String,
+}
+
+/// What came of a ticket.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "outcome": "signed_in",
+    "organization": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11", "name": "Hill Road School" },
+    "return_to": "/groups",
+    "access_token": "eyJhbGciOiJFZERTQSIsImtpZCI6ImtQckt…",
+    "token_type": "Bearer",
+    "expires_in": 900,
+    "refresh_token": "rcr_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw",
+    "confined_to": null,
+    "link_token": null
+})))]
+pub struct ExchangedTicket {
+    outcome: SignInOutcome,
+    organization: ExchangedOrganization,
+    /// The path of the single-page app to go to.
+    #[schema(max_length = 2000)]
+    return_to: Option<String>,
+    /// `null`, as the next four, where an account has to be linked first, or the session went on.
+    #[schema(max_length = 2000)]
+    access_token: Option<String>,
+    #[schema(max_length = 10)]
+    token_type: Option<&'static str>,
+    /// For how many seconds the access token is good.
+    #[schema(minimum = 0, maximum = 86400)]
+    expires_in: Option<u64>,
+    /// Good for one refresh; `null` where it is in the cookie, too.
+    #[schema(max_length = 200)]
+    refresh_token: Option<String>,
+    /// The only organization that the session opens; `null` where it opens all of the account's.
+    confined_to: Option<OrganizationId>,
+    /// With `link_required`: there is an account with this address. Its owner signs in to it and posts this to
+    /// `/v1/me/identities`, or has a code mailed (`link-mail`) and posts both to `link`.
+    #[schema(max_length = 200)]
+    link_token: Option<String>,
+}
+
+/// The organization whose connection it was.
+#[derive(Serialize, ToSchema)]
+pub struct ExchangedOrganization {
+    id: OrganizationId,
+    #[schema(max_length = 200)]
+    name: String,
+}
+
+problems! {
+    /// Of tickets.
+    TicketErrors: ticket_invalid verifier_wrong;
+    /// Of who it is.
+    ArrivalErrors: not_active not_expected removed_earlier identity_taken;
+    /// Of links.
+    LinkErrors: link_expired code_wrong;
+}
+
+fn not_expected() -> Error {
+    let detail = "Nobody expects you in this organization. Ask the people who run it to invite you. Reference: \
+                  K7QF2MPDXA.";
+    Error::refused(Code::NotExpectedHere, detail)
+}
+
+fn removed_earlier() -> Error {
+    let detail = "An admin has removed you from this organization. Ask the people who run it to invite you. \
+                  Reference: K7QF2MPDXA.";
+    Error::refused(Code::RemovedByAdmin, detail)
+}
+
+/// Exchange a ticket
+///
+/// For a session. A ticket is good once, for a minute, and only with the verifier of the browser that started. A
+/// session is confined to the organization (`confined_to`), unless that manages the account. Refusals name a reference
+/// under which an admin reads what was checked.
+#[utoipa::path(
+    tag = "Signing in",
+    security(()),
+    responses(
+        (status = 200, description = "What came of it.", body = ExchangedTicket),
+        BodyErrors, TicketErrors, ArrivalErrors, AccountDeactivated, NoSeat
+    )
+)]
+#[post("/v1/sign-in/exchange")]
+pub(super) async fn exchange_ticket(
+    request: Anonymous,
+    body: Json<ExchangeRequest>,
+) -> Result<HttpResponse, Problem> {
+    let ExchangeRequest {
+        ticket,
+        verifier,
+        session,
+    } = body.into_inner();
+    let state = request.scope().state.clone();
+    let user_agent = request.scope().info.user_agent.clone();
+    let exchanged = request
+        .run(move |tx, ()| exchange::exchange(tx, (&ticket, &verifier), user_agent))
+        .await?;
+    respond(&state, exchanged, session)
+}
+
+/// Link an account by a mailed code
+///
+/// Links who came by the central system to the account that has their address, and signs them in. Five codes may be
+/// tried for one `link_token`.
+#[utoipa::path(
+    tag = "Signing in",
+    security(()),
+    responses(
+        (status = 200, description = "Linked.", body = ExchangedTicket),
+        BodyErrors, LinkErrors, ArrivalErrors, AccountDeactivated, NoSeat
+    )
+)]
+#[post("/v1/sign-in/link")]
+pub(super) async fn link_by_code(
+    request: Anonymous,
+    body: Json<LinkRequest>,
+) -> Result<HttpResponse, Problem> {
+    let LinkRequest {
+        link_token,
+        code,
+        session,
+    } = body.into_inner();
+    let state = request.scope().state.clone();
+    let user_agent = request.scope().info.user_agent.clone();
+    let exchanged = request
+        .run(move |tx, ()| linking::link_by_code(tx, (&link_token, &code), user_agent))
+        .await?;
+    respond(&state, exchanged, session)
+}
+
+/// Mail a code to link an account
+///
+/// To the address of the account that the link waits for, in place of an earlier code. The response is the same, whether
+/// or not a mail leaves.
+#[utoipa::path(
+    tag = "Signing in",
+    security(()),
+    responses(
+        (status = 202, description = "If there is such a link, the code is on its way."),
+        BodyErrors, TooManyTries
+    )
+)]
+#[post("/v1/sign-in/link-mail")]
+pub(super) async fn mail_link_code(
+    request: Anonymous,
+    ClientAddress(client): ClientAddress,
+    body: Json<LinkMailRequest>,
+) -> Result<HttpResponse, Problem> {
+    let link_token = body.into_inner().link_token;
+    request
+        .run(move |tx, ()| linking::mail_code(tx, &link_token, &client))
+        .await?;
+    Ok(HttpResponse::Accepted().finish())
+}
+
+fn respond(
+    state: &State,
+    exchanged: Exchanged,
+    kind: SessionKind,
+) -> Result<HttpResponse, Problem> {
+    let Exchanged {
+        outcome,
+        organization: (id, name),
+        return_to,
+        session,
+        confined_to,
+        link_token,
+    } = exchanged;
+    let mut response = HttpResponse::Ok();
+    let cookie = session
+        .as_ref()
+        .and_then(|issued| cookie_of(state, issued, kind));
+    if let Some(cookie) = cookie {
+        response.cookie(cookie);
+    }
+    let tokens = session.map(|issued| Tokens::new(state, &issued, kind));
+    let tokens = tokens.transpose()?.map(Tokens::into_parts);
+    let (access_token, token_type, expires_in, refresh_token) = tokens.unwrap_or_default();
+    Ok(response.json(ExchangedTicket {
+        outcome,
+        organization: ExchangedOrganization { id, name },
+        return_to,
+        access_token,
+        token_type,
+        expires_in,
+        refresh_token,
+        confined_to,
+        link_token: link_token.map(|token| token.reveal().to_owned()),
+    }))
+}

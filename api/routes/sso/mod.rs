@@ -1,0 +1,20 @@
+//! Single sign-on, as people go through it: start, the way back, exchange, and linking (`docs/sso.md`).
+
+mod browser;
+mod exchange;
+mod start;
+
+use crate::routes::mounting::Mounting;
+
+/// Mounts these operations.
+pub fn mount(config: &mut Mounting<'_, '_>) {
+    config
+        .service(start::discover_sign_in)
+        .service(start::start_sign_in)
+        .service(start::list_sign_in_methods)
+        .service(exchange::exchange_ticket)
+        .service(exchange::link_by_code)
+        .service(exchange::mail_link_code)
+        .service(browser::complete_sign_in)
+        .service(browser::initiate_sign_in);
+}

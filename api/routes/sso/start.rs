@@ -1,0 +1,367 @@
+//! The way to an identity provider.
+
+use actix_web::{HttpResponse, get, post, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain::connections::{ConnectionKind, FlowPurpose};
+use crate::domain::diagnosis::Steps;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::ids::{ConnectionId, OrganizationId};
+use crate::domain::slug::Slug;
+use crate::domain::timestamp::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::oidc::authorization::{self, AuthorizationRequest, PkceVerifier};
+use crate::oidc::presets::SCOPE;
+use crate::routes::extract::{
+    Anonymous, ClientAddress, Form, Guard as _, Json, OptionallyConfined, RequestScope,
+};
+use crate::routes::problem::{Problem, problems};
+use crate::routes::refusals::{BodyErrors, InvalidEmail, SessionErrors, TooManyTries};
+use crate::services::sso::arrival::{Carried, is_path_of_spa};
+use crate::services::sso::connections::oidc_settings;
+use crate::services::sso::flows::{self, NewFlow, OpenedFlow, not_active, unknown};
+use crate::services::sso::{diagnosis, methods};
+use crate::state::State;
+use crate::state::identity_providers::Halt;
+use crate::store::organizations::Organization;
+use crate::store::sso_connections::SsoConnection;
+
+/// The length of a challenge: base64url of a SHA-256.
+const CHALLENGE_CHARS: usize = 43;
+
+/// A round trip that is to begin.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "connection_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+    "challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    "return_to": "/groups"
+})))]
+pub struct StartSignInRequest {
+    connection_id: ConnectionId,
+    /// Base64url, without padding, of the SHA-256 of a verifier of 43 to 128 characters that the browser keeps.
+    #[schema(min_length = 43, max_length = 43)]
+    challenge: String,
+    /// `sign_in` where it is left out. `link` and `step_up` are for people who are signed in.
+    #[schema(inline)]
+    purpose: Option<StartPurpose>,
+    /// A path of the single-page app, to come back to.
+    #[schema(max_length = 2000)]
+    return_to: Option<String>,
+    /// Whom the identity provider is to suggest: an address.
+    #[schema(max_length = 254)]
+    login_hint: Option<String>,
+    /// An invite code of the organization, to join by.
+    #[schema(max_length = 100)]
+    invite_code: Option<String>,
+}
+
+/// What a round trip may be for.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StartPurpose {
+    SignIn,
+    Link,
+    StepUp,
+}
+
+/// Where to send the browser.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "authorization_url": "https://login.school.example/authorize?response_type=code&client_id=rollcall",
+    "expires_at": "2026-09-01T07:40:00Z"
+})))]
+pub struct StartedSignIn {
+    /// The identity provider's page.
+    #[schema(max_length = 10000)]
+    authorization_url: String,
+    /// By when the person has to be back.
+    expires_at: Timestamp,
+}
+
+problems! {
+    /// Where there is no such connection.
+    UnknownConnection: unknown;
+    /// Where a connection signs nobody in.
+    InactiveConnection: not_active;
+    /// Of asking a provider.
+    ProviderErrors: provider_unreachable;
+    /// Of a challenge, and a path.
+    InvalidStart: invalid_challenge;
+    /// Where there is no such organization.
+    NoSuchSlug: no_such_slug;
+}
+
+fn provider_unreachable() -> Error {
+    Error::refused(
+        Code::IdentityProviderUnreachable,
+        "The identity provider cannot be reached. Try again in a moment. Reference: K7QF2MPDXA.",
+    )
+}
+
+fn invalid_challenge() -> Error {
+    let mut form = Form::new();
+    refuse_challenge(&mut form);
+    form.refusal()
+}
+
+fn no_such_slug() -> Error {
+    Error::not_found("organization")
+}
+
+fn refuse_challenge(form: &mut Form) {
+    let detail = "Expected base64url, without padding, of a SHA-256: 43 characters.".to_owned();
+    form.refuse("/challenge", "invalid", detail);
+}
+
+/// Start a sign-in
+///
+/// Make a verifier of 43 to 128 random characters, keep it in the browser's `sessionStorage`, and send its challenge.
+/// Send the browser to `authorization_url`; it comes back with a ticket in the fragment of the single-page app's
+/// address, which `exchange` takes together with the verifier. At most 60 starts a minute from one client address
+/// (`sign_in_flow`).
+#[utoipa::path(
+    tag = "Signing in",
+    security((), ("access_token" = [])),
+    responses(
+        (status = 200, description = "Where to send the browser.", body = StartedSignIn),
+        BodyErrors, SessionErrors, UnknownConnection, InactiveConnection, InvalidStart,
+        ProviderErrors, TooManyTries
+    )
+)]
+#[post("/v1/sign-in/start")]
+pub(super) async fn start_sign_in(
+    request: OptionallyConfined,
+    ClientAddress(client): ClientAddress,
+    body: Json<StartSignInRequest>,
+) -> Result<HttpResponse, Problem> {
+    let body = body.into_inner();
+    let login_hint = body.login_hint.clone();
+    let (id, new) = parse(body)?;
+    let connection = request
+        .clone()
+        .run(move |tx, ()| flows::begin(tx, id, &client))
+        .await?;
+    let scope = request.scope().clone();
+    let trip = connection.clone();
+    let opened = request
+        .run(move |tx, ()| flows::open(tx, &trip, new))
+        .await?;
+    let expires_at = opened.expires_at;
+    let url = authorization_url(&scope, &connection, (&opened, login_hint.as_deref())).await?;
+    Ok(HttpResponse::Ok().json(StartedSignIn {
+        authorization_url: url,
+        expires_at,
+    }))
+}
+
+fn parse(body: StartSignInRequest) -> Result<(ConnectionId, NewFlow)> {
+    let mut form = Form::new();
+    let is_base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if body.challenge.len() != CHALLENGE_CHARS || !body.challenge.chars().all(is_base64url) {
+        refuse_challenge(&mut form);
+    }
+    if body
+        .return_to
+        .as_deref()
+        .is_some_and(|path| !is_path_of_spa(path))
+    {
+        let detail = "Expected a path of the single-page app, such as /groups.".to_owned();
+        form.refuse("/return_to", "invalid", detail);
+    }
+    if form.has_errors() {
+        return Err(form.refusal());
+    }
+    let purpose = match body.purpose.unwrap_or(StartPurpose::SignIn) {
+        StartPurpose::SignIn => FlowPurpose::SignIn,
+        StartPurpose::Link => FlowPurpose::Link,
+        StartPurpose::StepUp => FlowPurpose::StepUp,
+    };
+    let new = NewFlow {
+        purpose,
+        challenge: body.challenge,
+        carried: Carried {
+            return_to: body.return_to,
+            invite_code: body.invite_code,
+        },
+        test: None,
+    };
+    Ok((body.connection_id, new))
+}
+
+/// Where a trip goes; whom the provider cannot be reached for gets a reference.
+pub(super) async fn authorization_url(
+    scope: &RequestScope,
+    connection: &SsoConnection,
+    (opened, login_hint): (&OpenedFlow, Option<&str>),
+) -> Result<String> {
+    let state = &scope.state;
+    let settings = oidc_settings(connection)?;
+    let mut steps = Steps::default();
+    let provider = match state.provider(connection.id, &settings, &mut steps).await {
+        Ok(provider) => provider,
+        Err(Halt::Fault(error)) => return Err(error),
+        Err(Halt::Refused) => return Err(unreachable(state, connection, steps).await),
+    };
+    let pkce = PkceVerifier::kept(opened.code_verifier.clone());
+    let request = AuthorizationRequest {
+        client_id: &settings.client_id,
+        redirect_uri: &state.redirect_uri(connection.id),
+        scope: SCOPE,
+        state: opened.state.reveal(),
+        nonce: &opened.nonce,
+        pkce: &pkce,
+        login_hint,
+        prompt: None,
+    };
+    Ok(authorization::url(&provider.authorization_endpoint, &request).into())
+}
+
+async fn unreachable(state: &State, connection: &SsoConnection, steps: Steps) -> Error {
+    let connection = connection.clone();
+    let noted = state.unit_of_work_as_system(move |tx| {
+        let refusal = Error::refused(
+            Code::IdentityProviderUnreachable,
+            "The identity provider cannot be reached. Try again in a moment.",
+        );
+        let about = (&connection, FlowPurpose::SignIn);
+        Ok(diagnosis::note_refusal(tx, about, steps, refusal))
+    });
+    noted.await.unwrap_or_else(|fault| fault)
+}
+
+/// Who wants to sign in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "email": "jane.doe@school.example" })))]
+pub struct DiscoverSignInRequest {
+    #[schema(max_length = 254)]
+    email: String,
+}
+
+/// Discover ways to sign in
+///
+/// By the domain of an address alone: the active connections of the organization that has proven it. The answer is the
+/// same whether or not there is an account with the address.
+#[utoipa::path(
+    tag = "Signing in",
+    security(()),
+    responses(
+        (status = 200, description = "The ways.", body = SignInMethods),
+        BodyErrors, InvalidEmail
+    )
+)]
+#[post("/v1/sign-in/discover")]
+pub(super) async fn discover_sign_in(
+    request: Anonymous,
+    body: Json<DiscoverSignInRequest>,
+) -> Result<web::Json<SignInMethods>, Problem> {
+    let mut form = Form::new();
+    let parsed = EmailAddress::parse(&body.email);
+    let Some(email) = form.take("/email", parsed) else {
+        return Err(form.refusal().into());
+    };
+    let found = request
+        .run(move |tx, ()| methods::of_address(tx, &email))
+        .await?;
+    let methods = match found {
+        Some((organization, connections)) => SignInMethods::of(&organization, connections),
+        None => SignInMethods::by_password(),
+    };
+    Ok(web::Json(methods))
+}
+
+/// The organization whose ways to sign in are asked for.
+#[derive(Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct SlugPath {
+    /// The organization's short name.
+    #[param(max_length = 100, example = "hill-road-school")]
+    slug: String,
+}
+
+/// How people of an organization sign in.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "connections": [{
+        "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12",
+        "name": "School accounts",
+        "kind": "oidc",
+        "organization": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11", "name": "Hill Road School" }
+    }],
+    "password": true
+})))]
+pub struct SignInMethods {
+    #[schema(max_items = 50)]
+    connections: Vec<SignInConnection>,
+    /// Whether a password signs in.
+    password: bool,
+}
+
+/// A connection that people can sign in by.
+#[derive(Serialize, ToSchema)]
+pub struct SignInConnection {
+    id: ConnectionId,
+    #[schema(max_length = 100)]
+    name: String,
+    kind: ConnectionKind,
+    organization: SignInOrganization,
+}
+
+/// Whose connection it is.
+#[derive(Serialize, ToSchema)]
+pub struct SignInOrganization {
+    id: OrganizationId,
+    #[schema(max_length = 200)]
+    name: String,
+}
+
+impl SignInMethods {
+    const fn by_password() -> Self {
+        Self {
+            connections: Vec::new(),
+            password: true,
+        }
+    }
+
+    fn of(organization: &Organization, connections: Vec<SsoConnection>) -> Self {
+        let connections = connections.into_iter().map(|connection| SignInConnection {
+            id: connection.id,
+            name: connection.name,
+            kind: connection.kind,
+            organization: SignInOrganization {
+                id: organization.id,
+                name: organization.name.clone(),
+            },
+        });
+        Self {
+            connections: connections.collect(),
+            password: true,
+        }
+    }
+}
+
+/// List ways to sign in
+///
+/// The active connections of an organization, by its short name: for a sign-in page of its own.
+#[utoipa::path(
+    tag = "Signing in",
+    security(()),
+    params(SlugPath),
+    responses(
+        (status = 200, description = "The ways.", body = SignInMethods),
+        NoSuchSlug
+    )
+)]
+#[get("/v1/sign-in/organizations/{slug}")]
+pub(super) async fn list_sign_in_methods(
+    request: Anonymous,
+    path: web::Path<SlugPath>,
+) -> Result<web::Json<SignInMethods>, Problem> {
+    let slug: Slug = path.into_inner().slug.parse().map_err(|_| no_such_slug())?;
+    let (organization, connections) = request
+        .run(move |tx, ()| methods::of_organization(tx, &slug))
+        .await?;
+    Ok(web::Json(SignInMethods::of(&organization, connections)))
+}

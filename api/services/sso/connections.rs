@@ -1,0 +1,382 @@
+//! Connections to identity providers, as the admins of an organization set them up.
+
+use super::diagnosis::{self, TEST_LIFETIME};
+use crate::clock::new_id;
+use crate::domain::connections::{
+    Arrivals, ConnectionKind, ConnectionStatus, DEFAULT_SESSION_HOURS, DiagnosisStatus,
+    FlowPurpose, OidcSettings, Preset,
+};
+use crate::domain::diagnosis::Steps;
+use crate::domain::events::{ConnectionEvent, DomainEvent};
+use crate::domain::ids::{ConnectionId, DiagnosisId};
+use crate::domain::timestamp::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::services::authorization::{ManageConnections, Permit};
+use crate::services::events;
+use crate::services::limits::{self, Limit, LimitRequest};
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::Page;
+use crate::store::diagnoses::{self, Diagnosis};
+use crate::store::sso_connections::{self, SsoConnection};
+use crate::store::{domains, identities};
+
+/// The most connections that an organization has.
+const MAX_CONNECTIONS: i64 = 50;
+
+/// A client secret, and until when the identity provider takes it, where that is known.
+#[derive(Clone, Default)]
+pub struct ClientSecret {
+    pub secret: Option<String>,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A connection by OpenID Connect that is to be made.
+#[derive(Clone)]
+pub struct NewConnection {
+    pub name: String,
+    pub preset: Preset,
+    pub settings: OidcSettings,
+    pub secret: ClientSecret,
+    pub arrivals: Option<Arrivals>,
+    pub session_hours: Option<i64>,
+}
+
+/// What changes of a connection; absent fields stay.
+#[derive(Clone, Default)]
+pub struct ConnectionChanges {
+    pub name: Option<String>,
+    pub settings: Option<OidcSettings>,
+    pub client_secret: Option<String>,
+    pub secret_expires_at: Option<Option<Timestamp>>,
+    pub arrivals: Option<Arrivals>,
+    pub session_hours: Option<i64>,
+}
+
+/// Makes a connection, which signs nobody in before it is tested and activated.
+///
+/// # Errors
+/// `validation_failed` where the organization has as many as it may have.
+pub fn create(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    new: NewConnection,
+) -> Result<SsoConnection> {
+    let id = new_id::<ConnectionId>();
+    let connection = SsoConnection {
+        id,
+        organization_id: permit.organization.id,
+        name: new.name,
+        kind: ConnectionKind::Oidc,
+        preset: new.preset,
+        status: ConnectionStatus::Draft,
+        settings: diagnosis::json_of(&new.settings)?,
+        sealed: seal_secret(tx, id, new.secret.secret.as_deref())?,
+        secret_expires_at: new.secret.expires_at,
+        arrivals: new.arrivals.unwrap_or(Arrivals::Everyone),
+        session_hours: new.session_hours.unwrap_or(DEFAULT_SESSION_HOURS),
+        tested_at: None,
+        created_at: tx.now(),
+    };
+    tx.transaction(|tx| {
+        if sso_connections::count(tx.connection, connection.organization_id)? >= MAX_CONNECTIONS {
+            let detail = format!("An organization has at most {MAX_CONNECTIONS} connections.");
+            return Err(Error::invalid("", "too_many", detail));
+        }
+        sso_connections::insert(tx.connection, &connection)?;
+        let event = ConnectionEvent::Created {
+            name: connection.name.clone(),
+            kind: connection.kind,
+            preset: connection.preset,
+        };
+        publish(tx, &connection, event)
+    })?;
+    Ok(connection)
+}
+
+fn publish(
+    tx: &mut UnitOfWork<'_>,
+    connection: &SsoConnection,
+    event: ConnectionEvent,
+) -> Result<()> {
+    let event = DomainEvent::Connection {
+        organization: connection.organization_id,
+        connection: connection.id,
+        event,
+    };
+    events::publish(tx, event)
+}
+
+fn seal_secret(
+    tx: &UnitOfWork<'_>,
+    id: ConnectionId,
+    secret: Option<&str>,
+) -> Result<Option<Vec<u8>>> {
+    let seal = |secret: &str| {
+        let sealing = &tx.services.sealing;
+        sealing.seal(secret_context(id).as_bytes(), secret.as_bytes())
+    };
+    secret.map(seal).transpose()
+}
+
+/// What a client secret is sealed for.
+pub fn secret_context(id: ConnectionId) -> String {
+    format!("client secret {id}")
+}
+
+/// The client secret of a connection, where it has one.
+///
+/// # Errors
+/// `internal` where its sealing key is gone.
+pub fn client_secret(tx: &UnitOfWork<'_>, connection: &SsoConnection) -> Result<Option<String>> {
+    let Some(sealed) = &connection.sealed else {
+        return Ok(None);
+    };
+    let context = secret_context(connection.id);
+    let plain = tx.services.sealing.open(context.as_bytes(), sealed)?;
+    String::from_utf8(plain).map(Some).map_err(Error::internal)
+}
+
+/// How the provider of a connection by OpenID Connect is reached.
+///
+/// # Errors
+/// `internal` where the settings cannot be read.
+pub fn oidc_settings(connection: &SsoConnection) -> Result<OidcSettings> {
+    serde_json::from_value(connection.settings.0.clone()).map_err(Error::internal)
+}
+
+/// Whose people may sign in: the tenant of Entra, the district of Clever, the proven domains for Google.
+pub fn tenants_of(
+    tx: &mut UnitOfWork<'_>,
+    connection: &SsoConnection,
+    settings: &OidcSettings,
+) -> Result<Vec<String>> {
+    match connection.preset {
+        Preset::Entra | Preset::Clever => Ok(settings.tenant.clone().into_iter().collect()),
+        Preset::Google => domains::proven_of(tx.connection, connection.organization_id),
+        Preset::Okta | Preset::Generic => Ok(Vec::new()),
+    }
+}
+
+/// One of the organization's connections.
+///
+/// # Errors
+/// `not_found`.
+pub fn find(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    id: ConnectionId,
+) -> Result<SsoConnection> {
+    let found = sso_connections::find_in(tx.connection, permit.organization.id, id)?;
+    found.ok_or_else(|| Error::not_found("connection"))
+}
+
+/// A page of the organization's connections, the oldest first.
+pub fn list(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    page: Page<ConnectionId>,
+) -> Result<Vec<SsoConnection>> {
+    sso_connections::list(tx.connection, permit.organization.id, page)
+}
+
+/// Changes a connection, and gives it as it is then. What the provider is told, or shows, has to be tested again.
+///
+/// # Errors
+/// `not_found`.
+pub fn update(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    (id, changes): (ConnectionId, ConnectionChanges),
+) -> Result<SsoConnection> {
+    tx.transaction(|tx| {
+        let known = find(tx, permit, id)?;
+        let mut new = known.clone();
+        let mut fields = Vec::new();
+        if let Some(name) = changes.name
+            && name != known.name
+        {
+            new.name = name;
+            fields.push("name");
+        }
+        if let Some(arrivals) = changes.arrivals
+            && arrivals != known.arrivals
+        {
+            new.arrivals = arrivals;
+            fields.push("arrivals");
+        }
+        if let Some(hours) = changes.session_hours
+            && hours != known.session_hours
+        {
+            new.session_hours = hours;
+            fields.push("session_hours");
+        }
+        if let Some(end) = changes.secret_expires_at
+            && end != known.secret_expires_at
+        {
+            new.secret_expires_at = end;
+            fields.push("client_secret_expires_at");
+        }
+        if let Some(settings) = changes.settings
+            && settings != oidc_settings(&known)?
+        {
+            new.settings = diagnosis::json_of(&settings)?;
+            new.tested_at = None;
+            fields.push("identity_provider");
+        }
+        if let Some(secret) = changes.client_secret {
+            new.sealed = seal_secret(tx, id, Some(&secret))?;
+            new.tested_at = None;
+            fields.push("client_secret");
+        }
+        if !fields.is_empty() {
+            sso_connections::update(tx.connection, &new)?;
+            publish(tx, &new, ConnectionEvent::Changed { fields })?;
+        }
+        Ok(new)
+    })
+}
+
+/// Has a connection sign people in.
+///
+/// # Errors
+/// `not_found`; `connection_not_tested` where no test has passed since its settings changed.
+pub fn activate(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    id: ConnectionId,
+) -> Result<SsoConnection> {
+    tx.transaction(|tx| {
+        let known = find(tx, permit, id)?;
+        if known.tested_at.is_none() {
+            return Err(not_tested());
+        }
+        set_status(tx, known, ConnectionStatus::Active)
+    })
+}
+
+/// Has a connection sign nobody in for the time being. It ends no session.
+///
+/// # Errors
+/// `not_found`; `connection_not_active` for a draft.
+pub fn pause(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    id: ConnectionId,
+) -> Result<SsoConnection> {
+    tx.transaction(|tx| {
+        let known = find(tx, permit, id)?;
+        if known.status == ConnectionStatus::Draft {
+            return Err(still_draft());
+        }
+        set_status(tx, known, ConnectionStatus::Paused)
+    })
+}
+
+fn set_status(
+    tx: &mut UnitOfWork<'_>,
+    known: SsoConnection,
+    status: ConnectionStatus,
+) -> Result<SsoConnection> {
+    if known.status == status {
+        return Ok(known);
+    }
+    let new = SsoConnection { status, ..known };
+    sso_connections::update(tx.connection, &new)?;
+    let event = match status {
+        ConnectionStatus::Active => ConnectionEvent::Activated,
+        ConnectionStatus::Paused | ConnectionStatus::Draft => ConnectionEvent::Paused,
+    };
+    publish(tx, &new, event)?;
+    Ok(new)
+}
+
+/// The refusal of a connection that no test has passed.
+pub fn not_tested() -> Error {
+    Error::refused(
+        Code::ConnectionNotTested,
+        "No test has passed since the settings changed. Test the connection, then activate it.",
+    )
+}
+
+/// The refusal to pause what signs nobody in.
+pub fn still_draft() -> Error {
+    Error::refused(
+        Code::ConnectionNotActive,
+        "The connection is a draft, and signs nobody in yet.",
+    )
+}
+
+/// Deletes a connection with the identities of its people; sessions that live by its proof end with their access tokens.
+///
+/// # Errors
+/// `not_found`; `last_sign_in_method`, unless it is forced, where members whom the organization manages have no other
+/// way to sign in.
+pub fn delete(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    (id, force): (ConnectionId, bool),
+) -> Result<()> {
+    let organization = permit.organization.id;
+    tx.transaction(|tx| {
+        let known = find(tx, permit, id)?;
+        let dependent = identities::count_dependent(tx.connection, organization, id)?;
+        if dependent > 0 && !force {
+            return Err(would_lock_out(dependent));
+        }
+        sso_connections::delete(tx.connection, organization, id)?;
+        publish(
+            tx,
+            &known,
+            ConnectionEvent::Deleted {
+                name: known.name.clone(),
+            },
+        )
+    })
+}
+
+/// The refusal of a deletion after which so many members could not sign in.
+pub fn would_lock_out(members: i64) -> Error {
+    Error::refused(
+        Code::LastSignInMethod,
+        format!(
+            "{members} of the members have no password and no other way to sign in. Give them passwords or another \
+             connection first; with `force=true` the connection is deleted all the same."
+        ),
+    )
+}
+
+/// Begins a test of a connection: whoever opens its address goes round once, and nothing changes by it.
+///
+/// # Errors
+/// `not_found`, `rate_limited`.
+pub fn begin_test(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    id: ConnectionId,
+) -> Result<Diagnosis> {
+    let connection = find(tx, permit, id)?;
+    limits::take(
+        tx,
+        &[LimitRequest::one(Limit::ConnectionTest, id.to_string())],
+    )?;
+    let about = (&connection, FlowPurpose::Test);
+    let mut test = diagnosis::new(tx, about, DiagnosisStatus::Waiting, Steps::default())?;
+    test.expires_at = tx.now().plus(TEST_LIFETIME);
+    diagnoses::insert(tx.connection, &test)?;
+    Ok(test)
+}
+
+/// A test of a connection, of the last hour.
+///
+/// # Errors
+/// `not_found`.
+pub fn find_test(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    (connection, id): (ConnectionId, DiagnosisId),
+) -> Result<Diagnosis> {
+    let now = tx.now();
+    let of = (permit.organization.id, connection);
+    let found = diagnoses::find_test(tx.connection, of, id, now)?;
+    found.ok_or_else(|| Error::not_found("test"))
+}

@@ -1,0 +1,189 @@
+//! What was checked when somebody came, kept for the admins of the organization.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::arrival::Arrival;
+use super::sealed::{open_sealed, seal};
+use crate::clock::new_id;
+use crate::crypto::random;
+use crate::domain::connections::{DiagnosisStatus, FlowPurpose};
+use crate::domain::diagnosis::{Step, Steps};
+use crate::domain::events::{ConnectionEvent, DomainEvent};
+use crate::domain::ids::{AccountId, DiagnosisId};
+use crate::error::{Error, Result};
+use crate::services::authorization::{ManageConnections, Permit};
+use crate::services::events;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::Page;
+use crate::store::diagnoses::{self, Diagnosis};
+use crate::store::sql_types::JsonColumn;
+use crate::store::sso_connections::SsoConnection;
+
+/// How long a diagnosis is kept.
+const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long a test waits for whoever tests, and is kept with the claims that came.
+pub(super) const TEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// What references are made of: nothing that sounds or looks like another character.
+const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+const REFERENCE_CHARS: usize = 10;
+
+/// A connection, and what somebody came by it for.
+pub type About<'a> = (&'a SsoConnection, FlowPurpose);
+
+/// A diagnosis of steps that were just taken.
+pub(super) fn new(
+    tx: &UnitOfWork<'_>,
+    (connection, purpose): About<'_>,
+    status: DiagnosisStatus,
+    steps: Steps,
+) -> Result<Diagnosis> {
+    Ok(Diagnosis {
+        id: new_id::<DiagnosisId>(),
+        organization_id: connection.organization_id,
+        connection_id: connection.id,
+        reference: new_reference()?,
+        purpose,
+        status,
+        code: None,
+        steps: json_of(&steps.into_vec())?,
+        claim_names: JsonColumn(Value::Array(Vec::new())),
+        sealed: None,
+        would: None,
+        account_id: None,
+        at: tx.now(),
+        expires_at: tx.now().plus(LIFETIME),
+    })
+}
+
+/// Something as a column of JSON.
+pub(super) fn json_of<T: serde::Serialize>(value: &T) -> Result<JsonColumn> {
+    serde_json::to_value(value)
+        .map(JsonColumn)
+        .map_err(Error::internal)
+}
+
+fn new_reference() -> Result<String> {
+    let mut bytes = [0_u8; REFERENCE_CHARS];
+    random::fill(&mut bytes)?;
+    let characters = bytes.iter().filter_map(|byte| {
+        let place = usize::from(byte % 32);
+        ALPHABET.get(place).map(|byte| char::from(*byte))
+    });
+    Ok(characters.collect())
+}
+
+/// Keeps the steps of somebody who got in.
+pub fn note_success(
+    tx: &mut UnitOfWork<'_>,
+    about: About<'_>,
+    steps: Steps,
+    account: Option<AccountId>,
+) -> Result<()> {
+    let mut diagnosis = new(tx, about, DiagnosisStatus::Passed, steps)?;
+    diagnosis.account_id = account;
+    diagnoses::insert(tx.connection, &diagnosis)
+}
+
+/// Keeps the steps of somebody who was refused, publishes it, and gives the refusal with the reference that they read
+/// out. A fault of ours is no refusal, and leaves none.
+pub fn note_refusal(
+    tx: &mut UnitOfWork<'_>,
+    about: About<'_>,
+    steps: Steps,
+    error: Error,
+) -> Error {
+    if !matches!(error, Error::Refused(_)) {
+        return error;
+    }
+    let code = error.code().to_string();
+    match keep_refusal(tx, about, (steps, &[]), &code) {
+        Ok(reference) => error.with_reference(&reference),
+        Err(fault) => fault,
+    }
+}
+
+/// Keeps the steps of an arrival that was refused before there was a ticket, with the names of the claims that came,
+/// and gives the reference.
+pub fn keep_refusal(
+    tx: &mut UnitOfWork<'_>,
+    about: About<'_>,
+    (steps, claim_names): (Steps, &[String]),
+    code: &str,
+) -> Result<String> {
+    let mut diagnosis = new(tx, about, DiagnosisStatus::Failed, steps)?;
+    diagnosis.code = Some(code.to_owned());
+    diagnosis.claim_names = json_of(&claim_names)?;
+    let reference = diagnosis.reference.clone();
+    let event = DomainEvent::Connection {
+        organization: about.0.organization_id,
+        connection: about.0.id,
+        event: ConnectionEvent::SignInRefused {
+            code: code.to_owned(),
+            reference: reference.clone(),
+        },
+    };
+    tx.transaction(|tx| {
+        diagnoses::insert(tx.connection, &diagnosis)?;
+        events::publish(tx, event)
+    })?;
+    Ok(reference)
+}
+
+/// The claims of a test, sealed with it.
+pub(super) fn seal_claims(
+    tx: &UnitOfWork<'_>,
+    id: DiagnosisId,
+    arrival: &Arrival,
+) -> Result<Vec<u8>> {
+    seal(tx, "claims", id.to_string().as_bytes(), &arrival.claims)
+}
+
+/// The claims that came in a test; none where there are none.
+pub fn claims_of(tx: &UnitOfWork<'_>, test: &Diagnosis) -> Result<Option<Value>> {
+    let Some(sealed) = &test.sealed else {
+        return Ok(None);
+    };
+    open_sealed(tx, "claims", test.id.to_string().as_bytes(), sealed).map(Some)
+}
+
+/// The steps of a diagnosis.
+///
+/// # Errors
+/// `internal` where they cannot be read.
+pub fn steps_of(diagnosis: &Diagnosis) -> Result<Vec<Step>> {
+    serde_json::from_value(diagnosis.steps.0.clone()).map_err(Error::internal)
+}
+
+/// A page of an organization's diagnoses, the newest first.
+pub fn list(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    page: Page<DiagnosisId>,
+) -> Result<Vec<Diagnosis>> {
+    let now = tx.now();
+    diagnoses::list(tx.connection, permit.organization.id, page, now)
+}
+
+/// The diagnosis with the reference that somebody read out.
+///
+/// # Errors
+/// `not_found` where there is none, or where it is older than a week.
+pub fn find(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    reference: &str,
+) -> Result<Diagnosis> {
+    let (organization, now) = (permit.organization.id, tx.now());
+    let found = diagnoses::find_by_reference(tx.connection, organization, reference, now)?;
+    found.ok_or_else(|| Error::not_found("diagnosis"))
+}
+
+/// Forgets what has been kept long enough.
+pub(super) fn delete_ended(tx: &mut UnitOfWork<'_>) -> Result<()> {
+    let now = tx.now();
+    diagnoses::delete_ended(tx.connection, now)
+}

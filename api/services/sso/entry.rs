@@ -1,0 +1,122 @@
+//! What every way in ends in: an identity, a membership, a session with its proof.
+
+use std::time::Duration;
+
+use super::flows;
+use super::resolution::{Arriving, enter, identity_taken, link};
+use crate::crypto::token::Token;
+use crate::domain::connections::SignInOutcome;
+use crate::domain::diagnosis::Steps;
+use crate::domain::ids::{AccountId, OrganizationId, SessionId};
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+use crate::services::context::Principal;
+use crate::services::sessions::{self, IssuedSession};
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::accounts::{self, Account};
+use crate::store::identities;
+use crate::store::organizations::{self, Organization};
+use crate::store::session_proofs::{self, SessionProof};
+
+/// What comes of a ticket.
+pub struct Exchanged {
+    pub outcome: SignInOutcome,
+    pub organization: (OrganizationId, String),
+    pub return_to: Option<String>,
+    /// None where an account has to be linked first, or where a session went on.
+    pub session: Option<IssuedSession>,
+    /// The only organization that the session opens.
+    pub confined_to: Option<OrganizationId>,
+    /// Shown to link the account.
+    pub link_token: Option<Token>,
+}
+
+impl Exchanged {
+    /// What comes of an arrival that starts no session.
+    pub(super) fn of(arriving: &Arriving<'_>, outcome: SignInOutcome) -> Self {
+        Self {
+            outcome,
+            organization: (arriving.organization.id, arriving.organization.name.clone()),
+            return_to: arriving.carried.return_to.clone(),
+            session: None,
+            confined_to: None,
+            link_token: None,
+        }
+    }
+}
+
+/// Starts a session with the proof of the connection. It opens this organization only, unless that manages the account.
+pub(super) fn start_session(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: Account,
+    user_agent: Option<String>,
+) -> Result<(IssuedSession, Option<OrganizationId>)> {
+    let organization = arriving.organization.id;
+    let confined_to = (!account.is_managed_by(organization)).then_some(organization);
+    let valid_until = valid_until(tx, arriving);
+    accounts::touch(tx.connection, &account, tx.now())?;
+    let by = (confined_to, valid_until);
+    let owner = Principal::Owner(account.clone());
+    let issued = tx.acting_as(owner, |tx| {
+        sessions::insert_by_connection(tx, account, user_agent, by)
+    })?;
+    prove(tx, arriving, issued.session)?;
+    Ok((issued, confined_to))
+}
+
+fn valid_until(tx: &UnitOfWork<'_>, arriving: &Arriving<'_>) -> Timestamp {
+    let hours = u64::try_from(arriving.connection.session_hours).unwrap_or(1);
+    tx.now().plus(Duration::from_secs(hours * 60 * 60))
+}
+
+/// Adds the proof of the connection to a session.
+pub(super) fn prove(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    session: SessionId,
+) -> Result<()> {
+    let proof = SessionProof {
+        session_id: session,
+        connection_id: arriving.connection.id,
+        organization_id: arriving.organization.id,
+        proved_at: tx.now(),
+        valid_until: valid_until(tx, arriving),
+        provider_session: arriving.arrival.provider_session.clone(),
+    };
+    session_proofs::put(tx.connection, &proof)
+}
+
+/// Has the subject open this account, and makes it a member.
+///
+/// # Errors
+/// `identity_taken`, and those of entering.
+pub(super) fn link_to(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+    steps: &mut Steps,
+) -> Result<()> {
+    enter(tx, arriving, account, steps)?;
+    match opens(tx, arriving)? {
+        Some(known) if known == account.id => Ok(()),
+        Some(_) => Err(identity_taken()),
+        None => link(tx, arriving, account).map(drop),
+    }
+}
+
+/// The account that the subject opens already.
+pub(super) fn opens(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<Option<AccountId>> {
+    let subject = &arriving.arrival.subject;
+    let known = identities::find_by_subject(tx.connection, arriving.connection, subject)?;
+    Ok(known.map(|(identity, _)| identity.account_id))
+}
+
+/// The organization of a connection, locked.
+pub(super) fn lock_organization(
+    tx: &mut UnitOfWork<'_>,
+    id: OrganizationId,
+) -> Result<Organization> {
+    organizations::lock(tx.connection, id)?;
+    organizations::find(tx.connection, id)?.ok_or_else(flows::unknown)
+}

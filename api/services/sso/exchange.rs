@@ -1,0 +1,132 @@
+//! A ticket with its verifier, exchanged for a session.
+
+use std::cell::RefCell;
+
+use super::diagnosis;
+use super::entry::{Exchanged, link_to, lock_organization, opens, prove, start_session};
+use super::flows::{self, TakenTicket};
+use super::linking;
+use super::resolution::{Arriving, Resolution, resolve};
+use crate::domain::connections::{FlowPurpose, SignInOutcome};
+use crate::domain::diagnosis::Steps;
+use crate::domain::ids::SessionId;
+use crate::domain::timestamp::Timestamp;
+use crate::error::{Error, Result};
+use crate::services::authentication::session_confined;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::Connection;
+use crate::store::accounts::Account;
+use crate::store::sessions as session_store;
+
+/// Exchanges a ticket. It is used up, whatever comes of it; a refusal leaves its diagnosis.
+///
+/// # Errors
+/// `ticket_invalid`, `verifier_wrong`, `connection_not_active`; those of who it is: `account_deactivated`,
+/// `removed_by_admin`, `no_seat`, `not_expected_here`, `identity_taken`; `not_signed_in` where the session that began it has ended.
+pub fn exchange(
+    tx: &mut UnitOfWork<'_>,
+    (ticket, verifier): (&str, &str),
+    user_agent: Option<String>,
+) -> Result<Exchanged> {
+    let ticket = flows::take_ticket(tx, ticket, verifier)?;
+    // Of the last attempt: a transaction that met another one is run again.
+    let checked = RefCell::new(Steps::default());
+    let settled = tx.repeatable_transaction(|tx| {
+        let mut steps = Steps::from(ticket.steps.clone());
+        let settled = settle(tx, &ticket, &mut steps, user_agent.clone());
+        checked.replace(steps);
+        settled
+    });
+    let checked = checked.into_inner();
+    match settled {
+        Ok(exchanged) => {
+            let account = exchanged.session.as_ref().map(|issued| issued.account.id);
+            diagnosis::note_success(tx, (&ticket.connection, ticket.purpose), checked, account)?;
+            Ok(exchanged)
+        }
+        Err(error) => {
+            let about = (&ticket.connection, ticket.purpose);
+            Err(diagnosis::note_refusal(tx, about, checked, error))
+        }
+    }
+}
+
+fn settle(
+    tx: &mut UnitOfWork<'_>,
+    ticket: &TakenTicket,
+    steps: &mut Steps,
+    user_agent: Option<String>,
+) -> Result<Exchanged> {
+    let organization = lock_organization(tx, ticket.connection.organization_id)?;
+    let arriving = Arriving {
+        organization: &organization,
+        connection: &ticket.connection,
+        arrival: &ticket.arrival,
+        carried: &ticket.carried,
+    };
+    match ticket.purpose {
+        FlowPurpose::SignIn => sign_in(tx, &arriving, steps, user_agent),
+        FlowPurpose::Link => {
+            let account = owner_of(tx.connection, ticket.session, tx.context.now)?;
+            link_to(tx, &arriving, &account, steps)?;
+            Ok(Exchanged::of(&arriving, SignInOutcome::Linked))
+        }
+        FlowPurpose::StepUp => {
+            step_up(tx, &arriving, ticket.session, steps)?;
+            Ok(Exchanged::of(&arriving, SignInOutcome::SteppedUp))
+        }
+        FlowPurpose::Test => Err(flows::ticket_invalid()),
+    }
+}
+
+fn sign_in(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    steps: &mut Steps,
+    user_agent: Option<String>,
+) -> Result<Exchanged> {
+    match resolve(tx, arriving, steps)? {
+        Resolution::Opens(account, outcome) => {
+            let mut exchanged = Exchanged::of(arriving, outcome);
+            let (session, confined_to) = start_session(tx, arriving, *account, user_agent)?;
+            exchanged.session = Some(session);
+            exchanged.confined_to = confined_to;
+            Ok(exchanged)
+        }
+        Resolution::LinkRequired(account) => {
+            let mut exchanged = Exchanged::of(arriving, SignInOutcome::LinkRequired);
+            exchanged.link_token = Some(linking::request(tx, arriving, &account)?);
+            Ok(exchanged)
+        }
+    }
+}
+
+/// The owner of the session that began a trip, if it is still active.
+fn owner_of(
+    connection: &mut Connection,
+    session: Option<SessionId>,
+    now: Timestamp,
+) -> Result<Account> {
+    let session = session.ok_or_else(Error::not_signed_in)?;
+    let found = session_store::find_active(connection, session, now)?;
+    let (_, account) = found.ok_or_else(Error::not_signed_in)?;
+    Ok(account)
+}
+
+/// Adds the proof to the session that began the trip. Whom only another identity provider vouches for links nothing by
+/// it.
+fn step_up(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    session: Option<SessionId>,
+    steps: &mut Steps,
+) -> Result<()> {
+    let session = session.ok_or_else(Error::not_signed_in)?;
+    let found = session_store::find_active(tx.connection, session, tx.now())?;
+    let (stored, account) = found.ok_or_else(Error::not_signed_in)?;
+    if stored.by_connection && opens(tx, arriving)? != Some(account.id) {
+        return Err(session_confined());
+    }
+    link_to(tx, arriving, &account, steps)?;
+    prove(tx, arriving, session)
+}

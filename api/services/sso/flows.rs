@@ -1,0 +1,301 @@
+//! Round trips: opened, taken when somebody comes back, and the tickets for them.
+//!
+//! The browser carries the `state`, of which a hash is kept, and keeps the verifier, of which its challenge is kept.
+//! What only Rollcall is to know is sealed for the state, so that any replica goes on with it.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use super::arrival::{Arrival, Carried};
+use super::diagnosis;
+use super::sealed::{open_sealed, seal};
+use crate::crypto::digest::sha256;
+use crate::crypto::random;
+use crate::crypto::token::{Token, TokenKind};
+use crate::domain::client_address::Client;
+use crate::domain::connections::{ConnectionStatus, FlowPurpose};
+use crate::domain::diagnosis::Step;
+use crate::domain::ids::{ConnectionId, DiagnosisId, SessionId};
+use crate::domain::timestamp::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::services::authentication::require_own_proof;
+use crate::services::limits::{self, Limit, LimitRequest};
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::flows::{self, Flow, Ticket};
+use crate::store::sso_connections::{self, SsoConnection};
+
+/// How long a trip may take: who comes later begins anew.
+const FLOW_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// How long a ticket is good.
+const TICKET_LIFETIME: Duration = Duration::from_secs(60);
+
+/// A trip that somebody wants to make.
+#[derive(Clone, Debug)]
+pub struct NewFlow {
+    pub purpose: FlowPurpose,
+    /// Base64url of the verifier's SHA-256.
+    pub challenge: String,
+    pub carried: Carried,
+    /// The test that it is, of one.
+    pub test: Option<DiagnosisId>,
+}
+
+/// A trip that has begun: what the identity provider is to be told.
+pub struct OpenedFlow {
+    pub state: Token,
+    pub nonce: String,
+    /// The verifier of PKCE (RFC 7636), which is Rollcall's own and not the browser's.
+    pub code_verifier: String,
+    pub expires_at: Timestamp,
+}
+
+/// What only Rollcall is to know of a trip.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct FlowSecrets {
+    pub nonce: String,
+    pub code_verifier: String,
+    challenge: String,
+    carried: Carried,
+    pub test: Option<DiagnosisId>,
+}
+
+/// A trip that somebody came back from. It is used up.
+#[derive(Clone)]
+pub struct TakenFlow {
+    pub connection: SsoConnection,
+    pub purpose: FlowPurpose,
+    pub secrets: FlowSecrets,
+    session: Option<SessionId>,
+}
+
+/// What a ticket says: who came, and what was checked.
+#[derive(Serialize, Deserialize)]
+struct TicketContent {
+    arrival: Arrival,
+    carried: Carried,
+    steps: Vec<Step>,
+}
+
+/// A ticket that was brought with its verifier. It is used up.
+pub struct TakenTicket {
+    pub connection: SsoConnection,
+    pub purpose: FlowPurpose,
+    pub session: Option<SessionId>,
+    pub arrival: Arrival,
+    pub carried: Carried,
+    pub steps: Vec<Step>,
+}
+
+/// The connection by which somebody wants to sign in, link or step up. Counts the start.
+///
+/// # Errors
+/// `connection_unknown`, `connection_not_active`, `rate_limited`.
+pub fn begin(
+    tx: &mut UnitOfWork<'_>,
+    connection: ConnectionId,
+    client: &Client,
+) -> Result<SsoConnection> {
+    count(tx, client)?;
+    active(tx, connection)
+}
+
+/// Counts the start of a trip.
+///
+/// # Errors
+/// `rate_limited`.
+pub fn count(tx: &mut UnitOfWork<'_>, client: &Client) -> Result<()> {
+    limits::take(tx, &LimitRequest::by_client(Limit::SignInFlow, client))
+}
+
+/// A connection that signs people in.
+///
+/// # Errors
+/// `connection_unknown`, `connection_not_active`.
+pub fn active(tx: &mut UnitOfWork<'_>, connection: ConnectionId) -> Result<SsoConnection> {
+    let found = sso_connections::find(tx.connection, connection)?;
+    let found = found.ok_or_else(unknown)?;
+    match found.status {
+        ConnectionStatus::Active => Ok(found),
+        ConnectionStatus::Draft | ConnectionStatus::Paused => Err(not_active()),
+    }
+}
+
+/// The refusal of a connection that does not exist.
+pub fn unknown() -> Error {
+    Error::refused(
+        Code::ConnectionUnknown,
+        "There is no such connection. Ask your organization for its address to sign in.",
+    )
+}
+
+/// The refusal of a connection that signs nobody in at the moment.
+pub fn not_active() -> Error {
+    Error::refused(
+        Code::ConnectionNotActive,
+        "This connection signs nobody in at the moment. Ask the people who run your organization, or sign in with \
+         your password.",
+    )
+}
+
+/// Opens a trip of a connection. To link an identity, or to step up, is a person's who is signed in.
+///
+/// # Errors
+/// `not_signed_in` where there is nobody to link to, `session_confined` where only an identity provider vouches for them.
+pub fn open(
+    tx: &mut UnitOfWork<'_>,
+    connection: &SsoConnection,
+    new: NewFlow,
+) -> Result<OpenedFlow> {
+    let session = match new.purpose {
+        FlowPurpose::SignIn | FlowPurpose::Test => None,
+        FlowPurpose::Link => {
+            require_own_proof(tx)?;
+            Some(tx.context.principal.session()?.session)
+        }
+        FlowPurpose::StepUp => Some(tx.context.principal.session()?.session),
+    };
+    let state = Token::generate(TokenKind::Flow)?;
+    let state_hash = state.hash().as_bytes().to_vec();
+    let secrets = FlowSecrets {
+        nonce: random_text()?,
+        code_verifier: random_text()?,
+        challenge: new.challenge,
+        carried: new.carried,
+        test: new.test,
+    };
+    let expires_at = tx.now().plus(FLOW_LIFETIME);
+    let flow = Flow {
+        sealed: seal(tx, "flow", &state_hash, &secrets)?,
+        state_hash,
+        connection_id: connection.id,
+        purpose: new.purpose,
+        session_id: session,
+        expires_at,
+    };
+    flows::insert(tx.connection, &flow)?;
+    Ok(OpenedFlow {
+        state,
+        nonce: secrets.nonce,
+        code_verifier: secrets.code_verifier,
+        expires_at,
+    })
+}
+
+/// 256 random bits as text.
+fn random_text() -> Result<String> {
+    let mut bytes = [0_u8; 32];
+    random::fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Takes the trip that somebody came back from, by the `state` that they carried; `None` where none is under way: they
+/// took too long, came twice, or nobody began one.
+pub fn take(
+    tx: &mut UnitOfWork<'_>,
+    connection: ConnectionId,
+    state: &str,
+) -> Result<Option<TakenFlow>> {
+    let Some(state) = Token::presented(TokenKind::Flow, state) else {
+        return Ok(None);
+    };
+    let hash = state.hash();
+    let taken = flows::take(tx.connection, (hash.as_bytes(), connection), tx.now())?;
+    let Some(flow) = taken else {
+        return Ok(None);
+    };
+    let found = sso_connections::find(tx.connection, connection)?;
+    let Some(connection) = found else {
+        return Ok(None);
+    };
+    Ok(Some(TakenFlow {
+        connection,
+        purpose: flow.purpose,
+        secrets: open_sealed(tx, "flow", hash.as_bytes(), &flow.sealed)?,
+        session: flow.session_id,
+    }))
+}
+
+/// Gives a ticket for who came back.
+pub fn issue_ticket(
+    tx: &mut UnitOfWork<'_>,
+    flow: TakenFlow,
+    (arrival, steps): (Arrival, Vec<Step>),
+) -> Result<Token> {
+    let token = Token::generate(TokenKind::Ticket)?;
+    let ticket_hash = token.hash().as_bytes().to_vec();
+    let content = TicketContent {
+        arrival,
+        carried: flow.secrets.carried,
+        steps,
+    };
+    let ticket = Ticket {
+        sealed: seal(tx, "ticket", &ticket_hash, &content)?,
+        ticket_hash,
+        connection_id: flow.connection.id,
+        purpose: flow.purpose,
+        session_id: flow.session,
+        challenge: flow.secrets.challenge,
+        expires_at: tx.now().plus(TICKET_LIFETIME),
+    };
+    flows::insert_ticket(tx.connection, &ticket)?;
+    Ok(token)
+}
+
+/// Takes a ticket. Whoever brings it, with whichever verifier, has used it up: call it outside of a transaction, which
+/// would undo that with a refusal.
+///
+/// # Errors
+/// `ticket_invalid`, `verifier_wrong`, `connection_not_active`.
+pub fn take_ticket(tx: &mut UnitOfWork<'_>, ticket: &str, verifier: &str) -> Result<TakenTicket> {
+    let token = Token::presented(TokenKind::Ticket, ticket).ok_or_else(ticket_invalid)?;
+    let hash = token.hash();
+    let taken = flows::take_ticket(tx.connection, hash.as_bytes(), tx.now())?;
+    let ticket = taken.ok_or_else(ticket_invalid)?;
+    if challenge_of(verifier) != ticket.challenge {
+        return Err(verifier_wrong());
+    }
+    let connection = active(tx, ticket.connection_id)?;
+    let content: TicketContent = open_sealed(tx, "ticket", hash.as_bytes(), &ticket.sealed)?;
+    Ok(TakenTicket {
+        connection,
+        purpose: ticket.purpose,
+        session: ticket.session_id,
+        arrival: content.arrival,
+        carried: content.carried,
+        steps: content.steps,
+    })
+}
+
+/// The challenge that belongs to a verifier (as S256 in RFC 7636, section 4.2).
+pub fn challenge_of(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes()))
+}
+
+/// The refusal of a ticket that is unknown, used or too old.
+pub fn ticket_invalid() -> Error {
+    Error::refused(
+        Code::TicketInvalid,
+        "This ticket is unknown, was used, or is older than a minute. Sign in again.",
+    )
+}
+
+/// The refusal of a ticket that another browser began the trip of.
+pub fn verifier_wrong() -> Error {
+    Error::refused(
+        Code::VerifierWrong,
+        "This ticket belongs to a sign-in that was begun elsewhere, and is used up now. Sign in again, and send the \
+         verifier whose challenge the sign-in was started with.",
+    )
+}
+
+/// Forgets what has ended of round trips.
+pub fn delete_ended(tx: &mut UnitOfWork<'_>) -> Result<()> {
+    let now = tx.now();
+    flows::delete_ended(tx.connection, now)?;
+    crate::store::pending_links::delete_ended(tx.connection, now)?;
+    diagnosis::delete_ended(tx)
+}

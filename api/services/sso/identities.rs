@@ -1,0 +1,118 @@
+//! Identities of an account: listed, unlinked.
+
+use super::entry::lock_organization;
+use crate::domain::events::{DomainEvent, IdentityEvent};
+use crate::domain::ids::{AccountId, IdentityId, OrganizationId};
+use crate::error::{Code, Error, Result};
+use crate::services::authentication::require_own_proof;
+use crate::services::authorization::{ManageConnections, Permit};
+use crate::services::events;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::accounts;
+use crate::store::identities::{self, Identity};
+use crate::store::sso_connections::SsoConnection;
+use crate::store::{Page, memberships};
+
+/// A page of the signed-in person's identities; in a session that opens a single organization only, those there.
+pub fn list_own(
+    tx: &mut UnitOfWork<'_>,
+    page: Page<IdentityId>,
+) -> Result<Vec<(Identity, SsoConnection)>> {
+    let principal = &tx.context.principal;
+    let account = principal.session()?.account.id;
+    let only = principal.confined_to();
+    identities::list(tx.connection, (account, only), page)
+}
+
+/// A page of a member's identities in the organization.
+///
+/// # Errors
+/// `not_found` where the account is no member.
+pub fn list_of_member(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    account: AccountId,
+    page: Page<IdentityId>,
+) -> Result<Vec<(Identity, SsoConnection)>> {
+    let organization = permit.organization.id;
+    require_member(tx, organization, account)?;
+    identities::list(tx.connection, (account, Some(organization)), page)
+}
+
+fn require_member(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<()> {
+    let membership = memberships::find(tx.connection, organization, account)?;
+    membership
+        .map(drop)
+        .ok_or_else(|| Error::not_found("member"))
+}
+
+/// Has an identity of the signed-in person open their account no more.
+///
+/// # Errors
+/// `not_found`; `session_confined` in a session that was made by an identity provider; `last_sign_in_method` where the
+/// account has neither a password nor another identity.
+pub fn unlink_own(tx: &mut UnitOfWork<'_>, id: IdentityId) -> Result<()> {
+    require_own_proof(tx)?;
+    let account = tx.context.principal.session()?.account.id;
+    tx.transaction(|tx| unlink(tx, (account, None), id))
+}
+
+/// Has an identity of a member in the organization open their account no more: the person has come under another
+/// account, or is to be asked again who they are.
+///
+/// # Errors
+/// `not_found`; `last_sign_in_method` as in [`unlink_own`].
+pub fn unlink_of_member(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    (account, id): (AccountId, IdentityId),
+) -> Result<()> {
+    let organization = permit.organization.id;
+    tx.transaction(|tx| {
+        lock_organization(tx, organization)?;
+        require_member(tx, organization, account)?;
+        unlink(tx, (account, Some(organization)), id)
+    })
+}
+
+fn unlink(
+    tx: &mut UnitOfWork<'_>,
+    (account, organization): (AccountId, Option<OrganizationId>),
+    id: IdentityId,
+) -> Result<()> {
+    let owner = accounts::lock(tx.connection, account)?.ok_or_else(no_such_identity)?;
+    let found = identities::find(tx.connection, (account, organization), id)?;
+    let identity = found.ok_or_else(no_such_identity)?;
+    let others = identities::count_others(tx.connection, account, id)?;
+    if owner.password_hash.is_none() && others == 0 {
+        return Err(last_way_in());
+    }
+    if !identities::delete(tx.connection, id)? {
+        return Err(no_such_identity());
+    }
+    let event = DomainEvent::Identity {
+        organization: identity.organization_id,
+        account,
+        event: IdentityEvent::Unlinked {
+            identity: id,
+            connection: identity.connection_id,
+        },
+    };
+    events::publish(tx, event)
+}
+
+fn no_such_identity() -> Error {
+    Error::not_found("identity")
+}
+
+/// The refusal to take the last way in.
+pub fn last_way_in() -> Error {
+    Error::refused(
+        Code::LastSignInMethod,
+        "Without this identity nothing opens the account: it has no password. Set one by a mailed link first.",
+    )
+}

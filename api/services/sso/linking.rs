@@ -1,0 +1,272 @@
+//! Linking an identity to an account that was there: its owner shows that it is theirs, in the browser that came back
+//! from the identity provider, by signing in to it or by a code that is mailed to it.
+//!
+//! Neither the code nor the browser's token does anything alone, so that nobody links a stranger by opening a mail.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::arrival::{Arrival, Carried};
+use super::entry::{Exchanged, link_to, lock_organization, start_session};
+use super::flows;
+use super::resolution::Arriving;
+use super::sealed::{open_sealed, seal};
+use crate::clock::new_id;
+use crate::crypto::random;
+use crate::crypto::token::{Token, TokenKind};
+use crate::domain::client_address::Client;
+use crate::domain::connections::SignInOutcome;
+use crate::domain::diagnosis::Steps;
+use crate::domain::ids::MailId;
+use crate::error::{Code, Error, Result};
+use crate::mail::MailContent;
+use crate::mail::outbox::QueuedMail;
+use crate::services::authentication::require_own_proof;
+use crate::services::limits::{self, Limit, LimitRequest};
+use crate::services::unit_of_work::UnitOfWork;
+use crate::services::verification::verify_email;
+use crate::store::accounts::{self, Account};
+use crate::store::organizations::Organization;
+use crate::store::pending_links::{self, PendingLink};
+use crate::store::sso_connections::SsoConnection;
+
+/// How long a link waits for its account's owner, and a code is good.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// How many codes may be tried for one link: with a million million codes nobody guesses one.
+const MAX_TRIES: i64 = 5;
+
+/// What a code is made of: nothing that looks like another character.
+const CODE_ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+const CODE_CHARS: usize = 8;
+
+#[derive(Serialize, Deserialize)]
+struct LinkContent {
+    arrival: Arrival,
+    carried: Carried,
+}
+
+/// A link that waits.
+struct Waiting {
+    link: PendingLink,
+    content: LinkContent,
+}
+
+/// Remembers who came, until the owner of the account has shown that it is theirs.
+pub(super) fn request(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+) -> Result<Token> {
+    let token = Token::generate(TokenKind::Link)?;
+    let token_hash = token.hash().as_bytes().to_vec();
+    let content = LinkContent {
+        arrival: arriving.arrival.clone(),
+        carried: arriving.carried.clone(),
+    };
+    let link = PendingLink {
+        sealed: seal(tx, "link", &token_hash, &content)?,
+        token_hash,
+        connection_id: arriving.connection.id,
+        account_id: account.id,
+        code_hash: None,
+        code_expires_at: None,
+        tries: 0,
+        expires_at: tx.now().plus(LIFETIME),
+    };
+    pending_links::insert(tx.connection, &link)?;
+    Ok(token)
+}
+
+/// Mails a code to the account that a link waits for, in place of an earlier one. An account that nobody can mail to,
+/// and a link that has ended, get none; the response is the same.
+///
+/// # Errors
+/// `rate_limited`.
+pub fn mail_code(tx: &mut UnitOfWork<'_>, link_token: &str, client: &Client) -> Result<()> {
+    limits::take(tx, &LimitRequest::by_client(Limit::SignInFlow, client))?;
+    let Ok(waiting) = find(tx, link_token) else {
+        return Ok(());
+    };
+    let account = accounts::find(tx.connection, waiting.link.account_id)?;
+    let Some(account) = account.filter(|account| !account.generated_address) else {
+        return Ok(());
+    };
+    let address = LimitRequest::one(Limit::MailToAddress, format!("link {}", account.email));
+    limits::take(tx, &[address])?;
+    tx.transaction(|tx| {
+        let expires_at = tx.now().plus(LIFETIME);
+        let code = new_code()?;
+        let hash = tx.services.sealing.mac(&of_code(&waiting.link, &code))?;
+        let token_hash = &waiting.link.token_hash;
+        pending_links::set_code(tx.connection, token_hash, (&hash, expires_at))?;
+        let organization = flows::active(tx, waiting.link.connection_id)?.organization_id;
+        let organization = lock_organization(tx, organization)?;
+        tx.queue_mail(&QueuedMail {
+            to: &account,
+            language: None,
+            priority: None,
+            organization: None,
+            cause: format!("link code {}", new_id::<MailId>()),
+            content: MailContent::LinkCode {
+                organization: organization.name,
+                code: shown(&code),
+                expires_at,
+            },
+        })?;
+        Ok(())
+    })
+}
+
+/// Links by the code that was mailed, and signs the owner in.
+///
+/// # Errors
+/// `link_expired` where the link or the code has ended, or too many codes were tried; `token_invalid` for a wrong code;
+/// those of entering the organization.
+pub fn link_by_code(
+    tx: &mut UnitOfWork<'_>,
+    (link_token, code): (&str, &str),
+    user_agent: Option<String>,
+) -> Result<Exchanged> {
+    let waiting = find(tx, link_token)?;
+    // Outside of the transaction, which a wrong code would undo.
+    if !pending_links::count_try(tx.connection, &waiting.link.token_hash, MAX_TRIES)? {
+        return Err(link_expired());
+    }
+    let now = tx.now();
+    let is_current = waiting.link.code_expires_at.is_some_and(|end| end > now);
+    let typed = typed_code(code);
+    let message = of_code(&waiting.link, &typed);
+    let is_right = waiting
+        .link
+        .code_hash
+        .as_ref()
+        .is_some_and(|mac| tx.services.sealing.recognises(&message, mac));
+    if !is_current || !is_right {
+        return Err(code_wrong());
+    }
+    tx.repeatable_transaction(|tx| {
+        let account = accounts::find(tx.connection, waiting.link.account_id)?;
+        let account = account.ok_or_else(link_expired)?;
+        let exchanged = complete(tx, &waiting, &account, true)?;
+        let (mut exchanged, connection, organization) = exchanged;
+        let arriving = Arriving {
+            organization: &organization,
+            connection: &connection,
+            arrival: &waiting.content.arrival,
+            carried: &waiting.content.carried,
+        };
+        let (session, confined_to) =
+            start_session(tx, &arriving, account.clone(), user_agent.clone())?;
+        exchanged.session = Some(session);
+        exchanged.confined_to = confined_to;
+        Ok(exchanged)
+    })
+}
+
+/// Links to the account of the person who is signed in, which has to be the one that the link waits for.
+///
+/// # Errors
+/// `link_expired`, `identity_taken`, `session_confined`; those of entering the organization.
+pub fn link_to_own(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Exchanged> {
+    require_own_proof(tx)?;
+    let account = tx.context.principal.session()?.account.clone();
+    let waiting = find(tx, link_token)?;
+    if waiting.link.account_id != account.id {
+        return Err(of_another_account());
+    }
+    let (exchanged, ..) = complete(tx, &waiting, &account, false)?;
+    Ok(exchanged)
+}
+
+type Completed = (Exchanged, SsoConnection, Organization);
+
+/// Links, in the transaction of the caller. A code was read in the mailbox, which verifies its address.
+fn complete(
+    tx: &mut UnitOfWork<'_>,
+    waiting: &Waiting,
+    account: &Account,
+    by_mailbox: bool,
+) -> Result<Completed> {
+    tx.transaction(|tx| {
+        if !pending_links::delete(tx.connection, &waiting.link.token_hash)? {
+            return Err(link_expired());
+        }
+        let connection = flows::active(tx, waiting.link.connection_id)?;
+        let organization = lock_organization(tx, connection.organization_id)?;
+        let arriving = Arriving {
+            organization: &organization,
+            connection: &connection,
+            arrival: &waiting.content.arrival,
+            carried: &waiting.content.carried,
+        };
+        link_to(tx, &arriving, account, &mut Steps::default())?;
+        if by_mailbox {
+            verify_email(tx, account)?;
+        }
+        let exchanged = Exchanged::of(&arriving, SignInOutcome::Linked);
+        Ok((exchanged, connection, organization))
+    })
+}
+
+fn find(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Waiting> {
+    let token = Token::presented(TokenKind::Link, link_token).ok_or_else(link_expired)?;
+    let hash = token.hash();
+    let found = pending_links::find(tx.connection, hash.as_bytes(), tx.now())?;
+    let link = found.ok_or_else(link_expired)?;
+    let content = open_sealed(tx, "link", hash.as_bytes(), &link.sealed)?;
+    Ok(Waiting { link, content })
+}
+
+fn new_code() -> Result<String> {
+    let mut bytes = [0_u8; CODE_CHARS];
+    random::fill(&mut bytes)?;
+    let characters = bytes.iter().filter_map(|byte| {
+        let place = usize::from(byte % 32);
+        CODE_ALPHABET.get(place).map(|byte| char::from(*byte))
+    });
+    Ok(characters.collect())
+}
+
+/// In two halves, as people read it.
+fn shown(code: &str) -> String {
+    let (first, second) = code.split_at_checked(CODE_CHARS / 2).unwrap_or((code, ""));
+    format!("{first}-{second}")
+}
+
+/// A code as somebody typed it, with or without its hyphen, in any case.
+fn typed_code(typed: &str) -> String {
+    let letters = typed.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_uppercase()).collect()
+}
+
+/// The link and the code: two links may have the same code. It is short, so that a keyed hash is kept.
+fn of_code(link: &PendingLink, code: &str) -> Vec<u8> {
+    [b"link code ", link.token_hash.as_slice(), code.as_bytes()].concat()
+}
+
+/// The refusal of a link that waits no more.
+pub fn link_expired() -> Error {
+    Error::refused(
+        Code::LinkExpired,
+        "This link is unknown, was used, or is older than ten minutes. Sign in by the central system again.",
+    )
+}
+
+/// The refusal of a code.
+pub fn code_wrong() -> Error {
+    Error::invalid(
+        "/code",
+        "wrong",
+        "This is not the code that was mailed last, or it is older than ten minutes. After five tries begin anew.",
+    )
+}
+
+/// The refusal of another account than the one whose address came.
+pub fn of_another_account() -> Error {
+    Error::refused(
+        Code::IdentityTaken,
+        "The address that the central system named has another account. Sign in to that one, or have a code mailed.",
+    )
+}

@@ -1,0 +1,21 @@
+//! Single sign-on (`docs/sso.md`): connections to identity providers, the round trip to one, and what becomes of who
+//! comes back.
+//!
+//! A round trip: [`flows`] opens it, the identity provider is asked elsewhere, [`flows`] takes what came back and
+//! gives a ticket for it, and [`exchange`] gives a session for the ticket. Nothing of ours changes before the exchange:
+//! only then has the browser shown that it began the trip.
+
+pub mod arrival;
+pub mod connections;
+pub mod diagnosis;
+pub mod entry;
+pub mod exchange;
+pub mod flows;
+pub mod identities;
+pub mod linking;
+pub mod methods;
+mod resolution;
+mod sealed;
+pub mod testing;
+
+pub use self::resolution::identity_taken;

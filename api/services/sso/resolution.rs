@@ -1,0 +1,392 @@
+//! Which account somebody opens who came by an identity provider (`docs/sso.md#who-it-is`).
+
+use super::arrival::{Arrival, Carried};
+use crate::clock::new_id;
+use crate::domain::connections::{Arrivals, SignInOutcome};
+use crate::domain::diagnosis::{Step, StepName, Steps};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::email_domain::EmailDomain;
+use crate::domain::events::{DomainEvent, IdentityEvent, JoinedBy};
+use crate::domain::ids::IdentityId;
+use crate::domain::invite_code::InviteCode;
+use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
+use crate::domain::username::Username;
+use crate::error::{Code, Error, Result};
+use crate::services::admission::{self, Admission, SeatSource};
+use crate::services::context::Principal;
+use crate::services::invite_codes::redemption;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::services::{events, generated_addresses, takeover};
+use crate::store::accounts::{self, Account};
+use crate::store::identities::{self, Identity};
+use crate::store::organizations::Organization;
+use crate::store::sso_connections::SsoConnection;
+use crate::store::{domains, invite_codes, memberships, removed_members};
+
+/// Somebody at the door of an organization.
+pub(super) struct Arriving<'a> {
+    pub organization: &'a Organization,
+    pub connection: &'a SsoConnection,
+    pub arrival: &'a Arrival,
+    pub carried: &'a Carried,
+}
+
+/// What they open.
+pub(super) enum Resolution {
+    /// This account, as a member.
+    Opens(Box<Account>, SignInOutcome),
+    /// This account, once they have shown that it is theirs.
+    LinkRequired(Box<Account>),
+}
+
+/// Finds, or makes, the account of who comes, and lets them in. Call it in the transaction that has locked the
+/// organization; a refusal is the last of the steps.
+///
+/// # Errors
+/// `account_deactivated`, `removed_by_admin`, `no_seat`, `not_expected_here`.
+pub(super) fn resolve(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    steps: &mut Steps,
+) -> Result<Resolution> {
+    let (connection, arrival) = (arriving.connection, arriving.arrival);
+    let known = identities::find_by_subject(tx.connection, connection, &arrival.subject)?;
+    if let Some((identity, account)) = known {
+        steps.add(Step::ok(StepName::Identity, "This person has come before."));
+        identities::touch(tx.connection, identity.id, tx.now())?;
+        let outcome = enter(tx, arriving, &account, steps)?;
+        return Ok(Resolution::Opens(Box::new(account), outcome));
+    }
+    steps.add(Step::ok(
+        StepName::Identity,
+        "This person comes for the first time.",
+    ));
+    match asserted_address(tx, arrival, steps) {
+        Some(email) => by_address(tx, arriving, email, steps),
+        None => without_address(tx, arriving, steps),
+    }
+}
+
+/// The address that the provider vouches for, in its canonical form.
+fn asserted_address(
+    tx: &UnitOfWork<'_>,
+    arrival: &Arrival,
+    steps: &mut Steps,
+) -> Option<EmailAddress> {
+    let Some(text) = &arrival.email else {
+        steps.add(Step::ok(StepName::Email, "No address that counts came."));
+        return None;
+    };
+    match tx.services.config.login_domain.parse_outside(text) {
+        Ok(email) => {
+            steps.add(Step::ok(StepName::Email, email.to_string()));
+            Some(email)
+        }
+        Err(_) => {
+            let step = Step::failed(
+                StepName::Email,
+                "an email address",
+                "a text that is none",
+                "In the identity provider, have the attribute for the address hold the mailbox of the person.",
+            );
+            steps.add(step.as_warning());
+            None
+        }
+    }
+}
+
+fn by_address(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    email: EmailAddress,
+    steps: &mut Steps,
+) -> Result<Resolution> {
+    let organization = arriving.organization.id;
+    let is_proven = !arriving.arrival.guest && is_proven_here(tx, arriving, &email)?;
+    let found = accounts::find_by_email(tx.connection, &email)?;
+    match found {
+        Some(account) if account.is_managed_by(organization) && is_proven => {
+            steps.add(Step::ok(
+                StepName::Account,
+                "The organization manages the account with this address, in a domain that it has proven.",
+            ));
+            let outcome = enter(tx, arriving, &account, steps)?;
+            link(tx, arriving, &account)?;
+            let outcome = match outcome {
+                SignInOutcome::Joined => SignInOutcome::Joined,
+                SignInOutcome::SignedIn
+                | SignInOutcome::AccountCreated
+                | SignInOutcome::Linked
+                | SignInOutcome::SteppedUp
+                | SignInOutcome::LinkRequired => SignInOutcome::Linked,
+            };
+            Ok(Resolution::Opens(Box::new(account), outcome))
+        }
+        // Who registered the address and never showed that it is theirs does not stand in its owner's way.
+        Some(account) if !takeover::may_be_replaced(tx, &account)? => {
+            steps.add(Step::ok(
+                StepName::Account,
+                "There is an account with this address, whose owner has to show that it is theirs.",
+            ));
+            Ok(Resolution::LinkRequired(Box::new(account)))
+        }
+        Some(_) | None => {
+            require_expected(tx, arriving, is_proven, steps)?;
+            let mut account = new_account(tx, arriving, email);
+            account.email_verified_at = is_proven.then_some(tx.now());
+            create(tx, arriving, account, steps)
+        }
+    }
+}
+
+/// Somebody without an address gets a generated one, as people who are created by hand.
+fn without_address(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    steps: &mut Steps,
+) -> Result<Resolution> {
+    require_expected(tx, arriving, false, steps)?;
+    let login_domain = &tx.services.config.login_domain;
+    let domain = login_domain.of_organization(&arriving.organization.slug);
+    let name = match name_of(arriving.arrival) {
+        Some(name) => name,
+        // Nobody is called anything: what they are has to do.
+        None => Username::parse(arriving.organization.default_account_type.as_str())
+            .map_err(Error::internal)?,
+    };
+    let claimed = generated_addresses::claim(tx.connection, &domain, std::slice::from_ref(&name))?;
+    let email = claimed.into_iter().next();
+    let email = email.ok_or_else(|| Error::internal("a name has got no address"))?;
+    let mut account = new_account(tx, arriving, email);
+    account.generated_address = true;
+    create(tx, arriving, account, steps)
+}
+
+fn name_of(arrival: &Arrival) -> Option<Username> {
+    Username::parse(arrival.name.as_deref()?).ok()
+}
+
+fn new_account(tx: &UnitOfWork<'_>, arriving: &Arriving<'_>, email: EmailAddress) -> Account {
+    let name = name_of(arriving.arrival).unwrap_or_else(|| Username::of_address(&email));
+    let mut account = Account::new(email, name, tx.now());
+    account.managed_by_organization_id = Some(arriving.organization.id);
+    account.last_active_at = tx.now();
+    account
+}
+
+fn create(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: Account,
+    steps: &mut Steps,
+) -> Result<Resolution> {
+    let organization = arriving.organization.id;
+    if removed_members::is_address(tx.connection, organization, &account.email)? {
+        return Err(removed(steps));
+    }
+    if !accounts::insert(tx.connection, &account)? && !takeover::take_over(tx, &account)? {
+        return Err(Error::conflict(
+            "an account with the address came meanwhile",
+        ));
+    }
+    steps.add(Step::ok(StepName::Account, "An account is made."));
+    enter(tx, arriving, &account, steps)?;
+    link(tx, arriving, &account)?;
+    Ok(Resolution::Opens(
+        Box::new(account),
+        SignInOutcome::AccountCreated,
+    ))
+}
+
+/// Whether the organization has proven the domain of an address.
+fn is_proven_here(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    email: &EmailAddress,
+) -> Result<bool> {
+    let Ok(domain) = EmailDomain::parse(email.domain()) else {
+        return Ok(false);
+    };
+    let proven = domains::find_proven(tx.connection, &domain)?;
+    Ok(proven.is_some_and(|(_, organization)| organization.id == arriving.organization.id))
+}
+
+/// Refuses whom the connection does not let in for the first time.
+fn require_expected(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    is_proven: bool,
+    steps: &mut Steps,
+) -> Result<()> {
+    let (is_expected, expected) = match arriving.connection.arrivals {
+        Arrivals::Everyone => (true, "anybody"),
+        Arrivals::ProvenDomains => (
+            is_proven,
+            "an address in a domain that the organization has proven",
+        ),
+        Arrivals::Expected => (
+            code_of(tx, arriving)?.is_some(),
+            "an invite code of the organization, or an invitation",
+        ),
+    };
+    if is_expected {
+        return Ok(());
+    }
+    steps.add(Step::failed(
+        StepName::Account,
+        expected,
+        "somebody whom nobody here expects",
+        "Invite the person, prove the domain of their address, or set `arrivals` of the connection to `everyone`.",
+    ));
+    Err(Error::refused(
+        Code::NotExpectedHere,
+        "Nobody expects you in this organization. Ask the people who run it to invite you.",
+    ))
+}
+
+/// The code that the trip carries, where it leads into this organization.
+fn code_of(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<Option<InviteCode>> {
+    let Some(code) = &arriving.carried.invite_code else {
+        return Ok(None);
+    };
+    let Ok(code) = InviteCode::parse(code) else {
+        return Ok(None);
+    };
+    let target = invite_codes::find_target(tx.connection, &code)?;
+    let leads_here = |organization: &Organization| organization.id == arriving.organization.id;
+    Ok(target
+        .filter(|target| leads_here(&target.organization))
+        .map(|_| code))
+}
+
+/// Makes sure that the account is a member, and tells whether it became one.
+pub(super) fn enter(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+    steps: &mut Steps,
+) -> Result<SignInOutcome> {
+    let organization = arriving.organization;
+    if account.deactivated_at.is_some() {
+        return Err(deactivated(steps));
+    }
+    let membership = memberships::find(tx.connection, organization.id, account.id)?;
+    if membership
+        .as_ref()
+        .is_some_and(|it| it.status == MembershipStatus::Deactivated)
+    {
+        return Err(deactivated(steps));
+    }
+    let is_member = membership.is_some();
+    if !is_member && removed_members::find(tx.connection, organization.id, account.id)?.is_some() {
+        return Err(removed(steps));
+    }
+    if let Some(code) = code_of(tx, arriving)? {
+        let owner = Principal::Owner(account.clone());
+        tx.acting_as(owner, |tx| redemption::redeem(tx, &code, account))
+            .map_err(|error| seat_refused(error, steps))?;
+    } else if !is_member {
+        admit(tx, arriving, account).map_err(|error| seat_refused(error, steps))?;
+    }
+    if is_member {
+        steps.add(Step::ok(StepName::Account, "A member."));
+        return Ok(SignInOutcome::SignedIn);
+    }
+    steps.add(Step::ok(StepName::Seat, "A new member, with a seat."));
+    Ok(SignInOutcome::Joined)
+}
+
+fn admit(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, account: &Account) -> Result<()> {
+    let admission = Admission {
+        organization: arriving.organization.id,
+        account_type: arriving.organization.default_account_type,
+        role: Role::Member,
+        via: JoinedVia::Sso,
+        groups: Vec::new(),
+        seats: SeatSource::Free,
+    };
+    let by = JoinedBy::Connection(arriving.connection.id);
+    let owner = Principal::Owner(account.clone());
+    tx.acting_as(owner, |tx| {
+        admission::admit(tx, &[(account, by)], &admission)
+    })
+}
+
+fn seat_refused(error: Error, steps: &mut Steps) -> Error {
+    if error.code() == Code::NoSeat {
+        steps.add(Step::failed(
+            StepName::Seat,
+            "a free seat",
+            "none is free",
+            "Free a seat, or have the licence raised; the person then signs in again.",
+        ));
+    }
+    error
+}
+
+fn deactivated(steps: &mut Steps) -> Error {
+    steps.add(Step::failed(
+        StepName::Account,
+        "an active member",
+        "an account that was deactivated",
+        "Reactivate the member, if they are to come back.",
+    ));
+    Error::account_deactivated()
+}
+
+fn removed(steps: &mut Steps) -> Error {
+    steps.add(Step::failed(
+        StepName::Account,
+        "a member, or somebody new",
+        "somebody whom an admin removed",
+        "Invite the person, if they are to come back.",
+    ));
+    Error::refused(
+        Code::RemovedByAdmin,
+        "An admin has removed you from this organization. Ask the people who run it to invite you.",
+    )
+}
+
+/// Has the subject open the account from now on.
+///
+/// # Errors
+/// `identity_taken` where it opens another one.
+pub(super) fn link(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+) -> Result<Identity> {
+    let now = tx.now();
+    let identity = Identity {
+        id: new_id::<IdentityId>(),
+        organization_id: arriving.organization.id,
+        connection_id: arriving.connection.id,
+        account_id: account.id,
+        subject: arriving.arrival.subject.clone(),
+        last_used_at: now,
+        created_at: now,
+    };
+    if !identities::insert(tx.connection, &identity)? {
+        return Err(identity_taken());
+    }
+    let event = DomainEvent::Identity {
+        organization: arriving.organization.id,
+        account: account.id,
+        event: IdentityEvent::Linked {
+            identity: identity.id,
+            connection: arriving.connection.id,
+        },
+    };
+    let owner = Principal::Owner(account.clone());
+    tx.acting_as(owner, |tx| events::publish(tx, event))?;
+    Ok(identity)
+}
+
+/// The refusal of an identity that opens another account.
+pub fn identity_taken() -> Error {
+    Error::refused(
+        Code::IdentityTaken,
+        "You have come by this central system before, and it opens another account. Sign in by it, and unlink it \
+         there first.",
+    )
+}

@@ -1,0 +1,139 @@
+//! Tests of a connection: a round trip that signs nobody in and changes nothing, and tells what it would have done.
+
+use serde_json::{Value, json};
+
+use super::arrival::{Arrival, Carried};
+use super::diagnosis::{json_of, seal_claims};
+use super::entry::lock_organization;
+use super::flows::TakenFlow;
+use super::resolution::{Arriving, Resolution, resolve};
+use crate::domain::connections::{DiagnosisStatus, FlowPurpose, SignInOutcome};
+use crate::domain::diagnosis::Steps;
+use crate::domain::events::{ConnectionEvent, DomainEvent};
+use crate::domain::ids::ConnectionId;
+use crate::error::{Error, Result};
+use crate::services::events;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::diagnoses::{self, Diagnosis};
+use crate::store::sso_connections::{self, SsoConnection};
+use crate::store::{Attempt, memberships};
+
+/// The test that somebody begins by its address, with its connection; `None` where it was made already, or is too old.
+pub fn begin(
+    tx: &mut UnitOfWork<'_>,
+    connection: ConnectionId,
+    reference: &str,
+) -> Result<Option<(SsoConnection, Diagnosis)>> {
+    let Some(connection) = sso_connections::find(tx.connection, connection)? else {
+        return Ok(None);
+    };
+    let (organization, now) = (connection.organization_id, tx.now());
+    let found = diagnoses::find_by_reference(tx.connection, organization, reference, now)?;
+    let test = found.filter(|test| {
+        test.connection_id == connection.id
+            && test.purpose == FlowPurpose::Test
+            && test.status == DiagnosisStatus::Waiting
+    });
+    Ok(test.map(|test| (connection, test)))
+}
+
+/// Ends a test whose trip came to its end: the connection works with these settings.
+pub fn pass(
+    tx: &mut UnitOfWork<'_>,
+    flow: &TakenFlow,
+    (arrival, mut steps): (Arrival, Steps),
+) -> Result<()> {
+    let would = would(tx, &flow.connection, &arrival, &mut steps)?;
+    let Some(mut test) = test_of(tx, flow)? else {
+        return Ok(());
+    };
+    test.status = DiagnosisStatus::Passed;
+    test.steps = json_of(&steps.into_vec())?;
+    let names: Vec<&String> = arrival.claims.keys().collect();
+    test.claim_names = json_of(&names)?;
+    test.sealed = Some(seal_claims(tx, test.id, &arrival)?);
+    test.would = Some(json_of(&would)?);
+    tx.transaction(|tx| {
+        let now = tx.now();
+        let is_first = diagnoses::end_test(tx.connection, &test)?;
+        if is_first && sso_connections::note_test(tx.connection, &flow.connection, now)? {
+            let event = DomainEvent::Connection {
+                organization: flow.connection.organization_id,
+                connection: flow.connection.id,
+                event: ConnectionEvent::Tested,
+            };
+            events::publish(tx, event)?;
+        }
+        Ok(())
+    })
+}
+
+/// Ends a test that failed at the last of its steps.
+pub fn fail(tx: &mut UnitOfWork<'_>, flow: &TakenFlow, steps: Steps, code: &str) -> Result<()> {
+    let Some(mut test) = test_of(tx, flow)? else {
+        return Ok(());
+    };
+    test.status = DiagnosisStatus::Failed;
+    test.code = Some(code.to_owned());
+    test.steps = json_of(&steps.into_vec())?;
+    diagnoses::end_test(tx.connection, &test).map(drop)
+}
+
+fn test_of(tx: &mut UnitOfWork<'_>, flow: &TakenFlow) -> Result<Option<Diagnosis>> {
+    let Some(id) = flow.secrets.test else {
+        return Ok(None);
+    };
+    let connection = &flow.connection;
+    let of = (connection.organization_id, connection.id);
+    diagnoses::find_test(tx.connection, of, id, tx.context.now)
+}
+
+/// What a sign-in would do, found out by doing it and undoing it.
+fn would(
+    tx: &mut UnitOfWork<'_>,
+    connection: &SsoConnection,
+    arrival: &Arrival,
+    steps: &mut Steps,
+) -> Result<Value> {
+    let undone: Attempt<(), Value> = tx.attempt(|tx| {
+        let organization = lock_organization(tx, connection.organization_id)?;
+        let arriving = Arriving {
+            organization: &organization,
+            connection,
+            arrival,
+            carried: &Carried::default(),
+        };
+        Ok(Attempt::Undo(describe(tx, &arriving, steps)?))
+    })?;
+    match undone {
+        Attempt::Undo(would) => Ok(would),
+        Attempt::Keep(()) => Ok(Value::Null),
+    }
+}
+
+fn describe(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, steps: &mut Steps) -> Result<Value> {
+    let (account, outcome) = match resolve(tx, arriving, steps) {
+        Ok(Resolution::Opens(account, outcome)) => (account, outcome),
+        Ok(Resolution::LinkRequired(account)) => (account, SignInOutcome::LinkRequired),
+        Err(refusal @ Error::Refused(_)) => {
+            let code = refusal.code().to_string();
+            return Ok(
+                json!({ "account": code, "account_type": null, "groups": [], "seat": false }),
+            );
+        }
+        Err(fault) => return Err(fault),
+    };
+    let organization = arriving.organization.id;
+    let membership = memberships::find(tx.connection, organization, account.id)?;
+    let account_type = membership.map(|membership| membership.account_type);
+    let takes_seat = matches!(
+        outcome,
+        SignInOutcome::AccountCreated | SignInOutcome::Joined
+    );
+    Ok(json!({
+        "account": outcome,
+        "account_type": account_type,
+        "groups": [],
+        "seat": takes_seat,
+    }))
+}

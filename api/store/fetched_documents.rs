@@ -1,0 +1,52 @@
+//! Documents of identity providers, shared by replicas: discovery and keys.
+
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use super::Connection;
+use super::backend::each_backend;
+use super::schema::fetched_documents;
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+
+/// A document as it was fetched.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = fetched_documents)]
+pub struct FetchedDocument {
+    /// The SHA-256 of its address.
+    pub url_hash: Vec<u8>,
+    pub body: String,
+    pub fetched_at: Timestamp,
+    pub good_until: Timestamp,
+}
+
+/// The document of an address, however old it is.
+pub fn find(connection: &mut Connection, url_hash: &[u8]) -> Result<Option<FetchedDocument>> {
+    Ok(fetched_documents::table
+        .find(url_hash)
+        .select(FetchedDocument::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// Keeps a document in place of the one that is there.
+pub fn put(connection: &mut Connection, document: &FetchedDocument) -> Result<()> {
+    each_backend!(connection, c => diesel::insert_into(fetched_documents::table)
+        .values(document)
+        .on_conflict(fetched_documents::url_hash)
+        .do_update()
+        .set((
+            fetched_documents::body.eq(excluded(fetched_documents::body)),
+            fetched_documents::fetched_at.eq(excluded(fetched_documents::fetched_at)),
+            fetched_documents::good_until.eq(excluded(fetched_documents::good_until)),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Forgets documents that have not been good for a while.
+pub fn delete_ended(connection: &mut Connection, before: Timestamp) -> Result<()> {
+    let old = fetched_documents::table.filter(fetched_documents::good_until.lt(before));
+    diesel::delete(old).execute(connection)?;
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Identities: which subject at a connection opens which account.
+
+use diesel::prelude::*;
+
+use super::backend::each_backend;
+use super::schema::{accounts, connections, identities};
+use super::sso_connections::SsoConnection;
+use super::{Connection, Page};
+use crate::domain::ids::{AccountId, ConnectionId, IdentityId, OrganizationId};
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+use crate::store::accounts::Account;
+
+/// An identity as it is kept.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = identities)]
+pub struct Identity {
+    pub id: IdentityId,
+    pub organization_id: OrganizationId,
+    pub connection_id: ConnectionId,
+    pub account_id: AccountId,
+    pub subject: String,
+    pub last_used_at: Timestamp,
+    pub created_at: Timestamp,
+}
+
+/// Adds an identity; `false`, and nothing changed, where the subject opens an account already.
+pub fn insert(connection: &mut Connection, identity: &Identity) -> Result<bool> {
+    let inserted = each_backend!(connection, c => diesel::insert_into(identities::table)
+        .values(identity)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(inserted == 1)
+}
+
+/// The account that a subject opens, with the identity.
+pub fn find_by_subject(
+    connection: &mut Connection,
+    provider: &SsoConnection,
+    subject: &str,
+) -> Result<Option<(Identity, Account)>> {
+    Ok(identities::table
+        .inner_join(accounts::table)
+        .filter(identities::connection_id.eq(provider.id))
+        .filter(identities::organization_id.eq(provider.organization_id))
+        .filter(identities::subject.eq(subject))
+        .select((Identity::as_select(), Account::as_select()))
+        .first(connection)
+        .optional()?)
+}
+
+/// Notes a use.
+pub fn touch(connection: &mut Connection, id: IdentityId, now: Timestamp) -> Result<()> {
+    diesel::update(identities::table.find(id))
+        .set(identities::last_used_at.eq(now))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// A page of an account's identities with their connections, the oldest first; with `organization`, those of that
+/// organization only.
+pub fn list(
+    connection: &mut Connection,
+    (account, organization): (AccountId, Option<OrganizationId>),
+    page: Page<IdentityId>,
+) -> Result<Vec<(Identity, SsoConnection)>> {
+    let mut query = identities::table
+        .inner_join(connections::table)
+        .filter(identities::account_id.eq(account))
+        .order(identities::id.asc())
+        .limit(page.limit)
+        .select((Identity::as_select(), SsoConnection::as_select()))
+        .into_boxed();
+    if let Some(organization) = organization {
+        query = query.filter(identities::organization_id.eq(organization));
+    }
+    if let Some(after) = page.after {
+        query = query.filter(identities::id.gt(after));
+    }
+    Ok(query.load(connection)?)
+}
+
+/// How many ways in an account has by identities, beside this one.
+pub fn count_others(
+    connection: &mut Connection,
+    account: AccountId,
+    except: IdentityId,
+) -> Result<i64> {
+    Ok(identities::table
+        .filter(identities::account_id.eq(account))
+        .filter(identities::id.ne(except))
+        .count()
+        .get_result(connection)?)
+}
+
+/// One of an account's identities; with `organization`, of that organization only.
+pub fn find(
+    connection: &mut Connection,
+    (account, organization): (AccountId, Option<OrganizationId>),
+    id: IdentityId,
+) -> Result<Option<Identity>> {
+    let mut query = identities::table
+        .filter(identities::id.eq(id))
+        .filter(identities::account_id.eq(account))
+        .select(Identity::as_select())
+        .into_boxed();
+    if let Some(organization) = organization {
+        query = query.filter(identities::organization_id.eq(organization));
+    }
+    Ok(query.first(connection).optional()?)
+}
+
+/// Deletes an identity; `false` where it is gone.
+pub fn delete(connection: &mut Connection, id: IdentityId) -> Result<bool> {
+    Ok(diesel::delete(identities::table.find(id)).execute(connection)? == 1)
+}
+
+/// How many accounts that an organization manages have no password, and no identity but at this connection: they
+/// could not sign in without it.
+pub fn count_dependent(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    provider: ConnectionId,
+) -> Result<i64> {
+    let others = diesel::alias!(identities as others);
+    let another_way = others
+        .filter(others.field(identities::account_id).eq(accounts::id))
+        .filter(others.field(identities::connection_id).ne(provider));
+    Ok(identities::table
+        .inner_join(accounts::table)
+        .filter(identities::organization_id.eq(organization))
+        .filter(identities::connection_id.eq(provider))
+        .filter(accounts::managed_by_organization_id.eq(organization))
+        .filter(accounts::password_hash.is_null())
+        .filter(diesel::dsl::not(diesel::dsl::exists(another_way)))
+        .count()
+        .get_result(connection)?)
+}

@@ -1,0 +1,48 @@
+//! Proofs of sessions: that their owner has signed in by a connection.
+
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use super::Connection;
+use super::backend::each_backend;
+use super::schema::session_proofs;
+use crate::domain::ids::{ConnectionId, OrganizationId, SessionId};
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+
+/// A proof as it is kept.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = session_proofs, treat_none_as_default_value = false)]
+pub struct SessionProof {
+    pub session_id: SessionId,
+    pub connection_id: ConnectionId,
+    pub organization_id: OrganizationId,
+    pub proved_at: Timestamp,
+    pub valid_until: Timestamp,
+    pub provider_session: Option<String>,
+}
+
+/// Adds a proof, in place of an earlier one of the same connection.
+pub fn put(connection: &mut Connection, proof: &SessionProof) -> Result<()> {
+    each_backend!(connection, c => diesel::insert_into(session_proofs::table)
+        .values(proof)
+        .on_conflict((session_proofs::session_id, session_proofs::connection_id))
+        .do_update()
+        .set((
+            session_proofs::proved_at.eq(excluded(session_proofs::proved_at)),
+            session_proofs::valid_until.eq(excluded(session_proofs::valid_until)),
+            session_proofs::provider_session.eq(excluded(session_proofs::provider_session)),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Until when a session has proof: the latest of its proofs.
+pub fn valid_until(connection: &mut Connection, session: SessionId) -> Result<Option<Timestamp>> {
+    Ok(session_proofs::table
+        .filter(session_proofs::session_id.eq(session))
+        .order(session_proofs::valid_until.desc())
+        .select(session_proofs::valid_until)
+        .first(connection)
+        .optional()?)
+}

@@ -1,0 +1,136 @@
+//! Connections to identity providers.
+
+use diesel::prelude::*;
+
+use super::schema::connections;
+use super::sql_types::JsonColumn;
+use super::{Connection, Page};
+use crate::domain::connections::{Arrivals, ConnectionKind, ConnectionStatus, Preset};
+use crate::domain::ids::{ConnectionId, OrganizationId};
+use crate::domain::timestamp::Timestamp;
+use crate::error::Result;
+
+/// A connection as it is kept.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = connections, treat_none_as_null = true, treat_none_as_default_value = false)]
+pub struct SsoConnection {
+    pub id: ConnectionId,
+    pub organization_id: OrganizationId,
+    pub name: String,
+    pub kind: ConnectionKind,
+    pub preset: Preset,
+    pub status: ConnectionStatus,
+    pub settings: JsonColumn,
+    pub sealed: Option<Vec<u8>>,
+    pub secret_expires_at: Option<Timestamp>,
+    pub arrivals: Arrivals,
+    pub session_hours: i64,
+    pub tested_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+/// Adds a connection.
+pub fn insert(connection: &mut Connection, new: &SsoConnection) -> Result<()> {
+    diesel::insert_into(connections::table)
+        .values(new)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// How many an organization has.
+pub fn count(connection: &mut Connection, organization: OrganizationId) -> Result<i64> {
+    Ok(connections::table
+        .filter(connections::organization_id.eq(organization))
+        .count()
+        .get_result(connection)?)
+}
+
+/// One of an organization's connections.
+pub fn find_in(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: ConnectionId,
+) -> Result<Option<SsoConnection>> {
+    Ok(connections::table
+        .find(id)
+        .filter(connections::organization_id.eq(organization))
+        .select(SsoConnection::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// A connection by its id alone: whoever comes back from an identity provider names it.
+pub fn find(connection: &mut Connection, id: ConnectionId) -> Result<Option<SsoConnection>> {
+    Ok(connections::table
+        .find(id)
+        .select(SsoConnection::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// A page of an organization's connections, the oldest first.
+pub fn list(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    page: Page<ConnectionId>,
+) -> Result<Vec<SsoConnection>> {
+    let mut query = connections::table
+        .filter(connections::organization_id.eq(organization))
+        .order(connections::id.asc())
+        .limit(page.limit)
+        .select(SsoConnection::as_select())
+        .into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(connections::id.gt(after));
+    }
+    Ok(query.load(connection)?)
+}
+
+/// The connections by which the people of an organization sign in.
+pub fn active_of(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> Result<Vec<SsoConnection>> {
+    Ok(connections::table
+        .filter(connections::organization_id.eq(organization))
+        .filter(connections::status.eq(ConnectionStatus::Active))
+        .order(connections::id.asc())
+        .select(SsoConnection::as_select())
+        .load(connection)?)
+}
+
+/// Replaces a connection, of which the organization's lock keeps others away.
+pub fn update(connection: &mut Connection, new: &SsoConnection) -> Result<()> {
+    let row = connections::table
+        .find(new.id)
+        .filter(connections::organization_id.eq(new.organization_id));
+    diesel::update(row).set(new).execute(connection)?;
+    Ok(())
+}
+
+/// Notes that a connection has passed its test, unless its settings have changed since.
+pub fn note_test(
+    connection: &mut Connection,
+    tested: &SsoConnection,
+    now: Timestamp,
+) -> Result<bool> {
+    let as_tested = connections::table
+        .find(tested.id)
+        .filter(connections::settings.eq(&tested.settings));
+    let noted = diesel::update(as_tested)
+        .set(connections::tested_at.eq(now))
+        .execute(connection)?;
+    Ok(noted == 1)
+}
+
+/// Deletes a connection with its identities; `false` where the organization has none with this id.
+pub fn delete(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: ConnectionId,
+) -> Result<bool> {
+    let row = connections::table
+        .find(id)
+        .filter(connections::organization_id.eq(organization));
+    Ok(diesel::delete(row).execute(connection)? == 1)
+}

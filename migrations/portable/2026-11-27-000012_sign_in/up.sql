@@ -1,0 +1,138 @@
+-- Single sign-on (docs/sso.md): connections to identity providers, who signs in by them, and what is under way.
+
+CREATE TABLE connections (
+    id uuid PRIMARY KEY NOT NULL,
+    organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name text NOT NULL,
+    kind text NOT NULL,
+    preset text NOT NULL,
+    status text NOT NULL CHECK (status IN ('draft', 'active', 'paused')),
+    -- How the identity provider is reached, and as whom.
+    settings jsonb NOT NULL,
+    -- The client secret, sealed for the connection's id.
+    sealed bytea,
+    secret_expires_at timestamptz,
+    -- Whom it lets in who never came by it before.
+    arrivals text NOT NULL CHECK (arrivals IN ('everyone', 'proven_domains', 'expected')),
+    session_hours bigint NOT NULL CHECK (session_hours BETWEEN 1 AND 720),
+    -- Of the settings as they are: a change of these takes it back.
+    tested_at timestamptz,
+    created_at timestamptz NOT NULL
+);
+CREATE INDEX connections_organization ON connections (organization_id, id);
+
+-- Documents of identity providers, shared by replicas: discovery and keys.
+CREATE TABLE fetched_documents (
+    -- The SHA-256 of the address.
+    url_hash bytea PRIMARY KEY NOT NULL,
+    body text NOT NULL,
+    fetched_at timestamptz NOT NULL,
+    good_until timestamptz NOT NULL
+);
+CREATE INDEX fetched_documents_end ON fetched_documents (good_until);
+
+-- A subject at a connection opens one account.
+CREATE TABLE identities (
+    id uuid PRIMARY KEY NOT NULL,
+    organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    -- As the identity provider writes it: compared as it is.
+    subject text NOT NULL,
+    last_used_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX identities_subject_key ON identities (connection_id, organization_id, subject);
+CREATE INDEX identities_account ON identities (account_id, id);
+CREATE INDEX identities_organization ON identities (organization_id, account_id);
+
+-- That the owner of a session has signed in by a connection.
+CREATE TABLE session_proofs (
+    session_id uuid NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    proved_at timestamptz NOT NULL,
+    valid_until timestamptz NOT NULL,
+    -- The session at the identity provider, by which it ends ours.
+    provider_session text,
+    PRIMARY KEY (session_id, connection_id)
+);
+CREATE INDEX session_proofs_connection ON session_proofs (connection_id, provider_session);
+CREATE INDEX session_proofs_organization ON session_proofs (organization_id);
+
+-- Round trips to identity providers that are under way.
+CREATE TABLE flows (
+    -- The SHA-256 of the state parameter, which the browser carries.
+    state_hash bytea PRIMARY KEY NOT NULL,
+    connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    purpose text NOT NULL CHECK (purpose IN ('sign_in', 'link', 'step_up', 'test')),
+    -- The session that began it: of a link or a step-up.
+    session_id uuid REFERENCES sessions (id) ON DELETE CASCADE,
+    -- What only we are to know of it, sealed for its state.
+    sealed bytea NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX flows_connection ON flows (connection_id);
+CREATE INDEX flows_session ON flows (session_id);
+CREATE INDEX flows_end ON flows (expires_at);
+
+-- What comes back from a round trip: good once, together with the verifier of the browser that began it.
+CREATE TABLE tickets (
+    ticket_hash bytea PRIMARY KEY NOT NULL,
+    connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    purpose text NOT NULL,
+    session_id uuid REFERENCES sessions (id) ON DELETE CASCADE,
+    -- Base64url of the verifier's SHA-256.
+    challenge text NOT NULL,
+    -- Who came, as the identity provider said it.
+    sealed bytea NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX tickets_connection ON tickets (connection_id);
+CREATE INDEX tickets_session ON tickets (session_id);
+CREATE INDEX tickets_end ON tickets (expires_at);
+
+-- Who came and has to show first that an account is theirs.
+CREATE TABLE pending_links (
+    token_hash bytea PRIMARY KEY NOT NULL,
+    connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    -- Who came, as the identity provider said it.
+    sealed bytea NOT NULL,
+    -- The SHA-256 of the code that was mailed last.
+    code_hash bytea,
+    code_expires_at timestamptz,
+    -- Wrong codes that were tried.
+    tries bigint NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX pending_links_connection ON pending_links (connection_id);
+CREATE INDEX pending_links_account ON pending_links (account_id);
+CREATE INDEX pending_links_end ON pending_links (expires_at);
+
+-- What was checked when somebody came, and in the tests of a connection.
+CREATE TABLE diagnoses (
+    id uuid PRIMARY KEY NOT NULL,
+    organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    -- What a person who was refused reads out.
+    reference text NOT NULL,
+    purpose text NOT NULL,
+    status text NOT NULL CHECK (status IN ('waiting', 'passed', 'failed')),
+    -- The code of the refusal.
+    code text,
+    steps jsonb NOT NULL,
+    -- The names of the claims that came; of a test, which shows them for an hour, with their values, sealed.
+    claim_names jsonb NOT NULL,
+    sealed bytea,
+    -- What a test would have done.
+    would jsonb,
+    account_id uuid REFERENCES accounts (id) ON DELETE SET NULL,
+    at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX diagnoses_reference_key ON diagnoses (reference);
+CREATE INDEX diagnoses_organization ON diagnoses (organization_id, id);
+CREATE INDEX diagnoses_connection ON diagnoses (connection_id, id);
+CREATE INDEX diagnoses_account ON diagnoses (account_id);
+CREATE INDEX diagnoses_end ON diagnoses (expires_at);

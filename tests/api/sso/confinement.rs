@@ -1,0 +1,155 @@
+//! What a session opens for which only an organization's identity provider vouches.
+
+use super::*;
+use crate::support::people::PASSWORD;
+
+/// Ann, an admin of a club of her own, linked to the school's provider: with her own session, and with the school's.
+async fn linked<'a>(
+    app: &'a App,
+    school: &Organization<'a>,
+) -> (Organization<'a>, Person<'a>, IdentityProvider) {
+    let ann = app.register("ann@else.example").await;
+    let club = app.organization_of(ann, "Chess Club", "school").await;
+    let ann = app.sign_in("ann@else.example", PASSWORD).await;
+    let provider = IdentityProvider::start();
+    let connection = active(school, &provider).await;
+    let claims = json!({ "sub": "ann-1", "email": "ann@else.example" });
+    let came = come(school, &connection, &provider, claims.clone())
+        .await
+        .expect_status(200);
+    let body = json!({ "link_token": came["link_token"] });
+    ann.post("/v1/me/identities", body).await.expect_status(204);
+    let came = come(school, &connection, &provider, claims)
+        .await
+        .expect_status(200);
+    assert_eq!(came["confined_to"], school.id);
+    (club, holder(app, &came), provider)
+}
+
+both_databases!(a_schools_provider_opens_the_school_only, |app| {
+    let school = app.school().await;
+    let (club, by_school, _provider) = linked(app, &school).await;
+    by_school.get(&school.path("")).await.expect_status(200);
+    for path in ["", "/members", "/groups", "/audit-events", "/connections"] {
+        let refused = by_school.get(&club.path(path)).await;
+        refused.expect_problem(403, "session_confined");
+    }
+    let promoted = json!({ "name": "Mine" });
+    let refused = by_school.patch(&club.path(""), promoted).await;
+    refused.expect_problem(403, "session_confined");
+    let memberships = by_school.get("/v1/me/memberships").await.expect_status(200);
+    let memberships = memberships["items"].as_array().unwrap().clone();
+    assert_eq!(memberships.len(), 1);
+    assert_eq!(memberships[0]["organization"]["id"], school.id);
+    let organizations = by_school.get("/v1/organizations").await.expect_status(200);
+    assert_eq!(organizations["items"].as_array().unwrap().len(), 1);
+    by_school.get("/v1/me").await.expect_status(200);
+    // The same person, by her own password.
+    let ann = app.sign_in("ann@else.example", PASSWORD).await;
+    ann.get(&club.path("/members")).await.expect_status(200);
+});
+
+both_databases!(it_changes_nothing_of_the_account, |app| {
+    let school = app.school().await;
+    let (club, by_school, _provider) = linked(app, &school).await;
+    let found = json!({ "name": "New", "kind": "school" });
+    let code = json!({ "code": "AAAA-AAAA-AA" });
+    let password = json!({
+        "current_password": PASSWORD, "new_password": "eight blue geese 8"
+    });
+    let confined = [
+        by_school.post("/v1/organizations", found).await,
+        by_school.post("/v1/invite-codes/redeem", code).await,
+        by_school.post("/v1/auth/password/change", password).await,
+        by_school
+            .patch("/v1/me", json!({ "username": "Eve" }))
+            .await,
+        by_school.delete("/v1/me").await,
+        by_school.delete("/v1/me/sessions").await,
+        by_school.get("/v1/me/sessions").await,
+        by_school.get("/v1/me/invitations").await,
+        by_school
+            .delete(&format!("/v1/me/memberships/{}", club.id))
+            .await,
+        by_school.post("/v1/auth/email/resend", json!({})).await,
+    ];
+    for refused in confined {
+        refused.expect_problem(403, "session_confined");
+    }
+});
+
+both_databases!(an_operators_power_stays_with_the_password, |app| {
+    let school = app.school().await;
+    let other = app.organization("Other School", "school").await;
+    let operator = app.operator().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let claims = json!({ "sub": "op-1", "email": operator.email });
+    let came = come(&school, &connection, &provider, claims.clone())
+        .await
+        .expect_status(200);
+    let body = json!({ "link_token": came["link_token"] });
+    operator
+        .post("/v1/me/identities", body)
+        .await
+        .expect_status(204);
+    let came = come(&school, &connection, &provider, claims)
+        .await
+        .expect_status(200);
+    let by_school = holder(app, &came);
+    by_school.get(&school.path("")).await.expect_status(200);
+    by_school
+        .get(&school.path("/seats"))
+        .await
+        .expect_problem(403, "forbidden");
+    by_school
+        .get(&other.path(""))
+        .await
+        .expect_problem(404, "not_found");
+    operator.get(&other.path("/seats")).await.expect_status(200);
+});
+
+both_databases!(a_session_lives_as_long_as_its_proof, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let hours = json!({ "session_hours": 2 });
+    school
+        .admin
+        .patch(&path_of(&school, &connection), hours)
+        .await
+        .expect_status(200);
+    let claims = json!({ "sub": "mira-1", "email": "mira@hill.example" });
+    let came = come(&school, &connection, &provider, claims)
+        .await
+        .expect_status(200);
+    let mira = holder(app, &came);
+    let refresh = async |token: &str| {
+        let body = json!({ "refresh_token": token });
+        app.anonymous().post("/v1/auth/refresh", body).await
+    };
+    app.advance(Duration::from_secs(60 * 60));
+    let refreshed = refresh(&mira.refresh_token).await.expect_status(200);
+    app.advance(Duration::from_secs(61 * 60));
+    let ended = refresh(&text(&refreshed["refresh_token"])).await;
+    ended.expect_problem(401, "not_signed_in");
+});
+
+both_databases!(a_step_up_adds_a_proof, |app| {
+    let school = app.school().await;
+    let ann = app.register("ann@else.example").await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let claims = json!({ "sub": "ann-1", "email": "ann@else.example" });
+    let go = async |purpose: &str| {
+        let more = json!({ "purpose": purpose });
+        let end = go_round(&ann, &connection, (&provider, claims.clone()), more).await;
+        exchange(app, &ticket_of(&end)).await.expect_status(200)
+    };
+    let linked = go("link").await;
+    assert_eq!(linked["outcome"], "linked");
+    assert!(linked["access_token"].is_null());
+    let stepped = go("step_up").await;
+    assert_eq!(stepped["outcome"], "stepped_up");
+    ann.get(&school.path("")).await.expect_status(200);
+});

@@ -1,0 +1,146 @@
+//! An account that was there is opened by nobody but its owner.
+
+use super::*;
+
+/// Somebody of the provider whose address has an account already, and the link token that they get.
+async fn required(
+    school: &Organization<'_>,
+    connection: &Value,
+    provider: &IdentityProvider,
+) -> String {
+    let claims = json!({ "sub": "ann-1", "email": "ann@else.example" });
+    let came = come(school, connection, provider, claims)
+        .await
+        .expect_status(200);
+    assert_eq!(came["outcome"], "link_required");
+    assert!(came["access_token"].is_null(), "{came:#}");
+    text(&came["link_token"])
+}
+
+fn code_in(mail: &crate::support::ReceivedMail) -> String {
+    let word = mail.subject.split(' ').next().unwrap();
+    assert_eq!(word.len(), 9, "{}", mail.subject);
+    word.to_owned()
+}
+
+both_databases!(the_owner_links_by_a_mailed_code, |app| {
+    let school = app.school().await;
+    let ann = app.register_unverified("ann@else.example").await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let token = required(&school, &connection, &provider).await;
+    let anonymous = app.anonymous();
+    let link = async |token: &str, code: &str| {
+        let body = json!({ "link_token": token, "code": code });
+        anonymous.post("/v1/sign-in/link", body).await
+    };
+    link(&token, "AAAA-AAAA")
+        .await
+        .expect_fields(&[("/code", "wrong")]);
+    let body = json!({ "link_token": token });
+    anonymous
+        .post("/v1/sign-in/link-mail", body)
+        .await
+        .expect_status(202);
+    let code = code_in(&app.last_mail_to("ann@else.example").await);
+    let linked = link(&token, &code.to_lowercase().replace('-', " ")).await;
+    let linked = linked.expect_status(200);
+    assert_eq!(linked["outcome"], "linked");
+    assert_eq!(linked["confined_to"], school.id);
+    let by_school = holder(app, &linked);
+    let me = by_school.get("/v1/me").await.expect_status(200);
+    assert_eq!(me["id"], ann.id);
+    assert_eq!(me["email_verified"], true);
+    link(&token, &code)
+        .await
+        .expect_problem(401, "link_expired");
+    let claims = json!({ "sub": "ann-1", "email": "ann@else.example" });
+    let again = come(&school, &connection, &provider, claims)
+        .await
+        .expect_status(200);
+    assert_eq!(again["outcome"], "signed_in");
+});
+
+both_databases!(five_codes_may_be_tried, |app| {
+    let school = app.school().await;
+    app.register("ann@else.example").await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let token = required(&school, &connection, &provider).await;
+    let anonymous = app.anonymous();
+    let body = json!({ "link_token": token });
+    anonymous
+        .post("/v1/sign-in/link-mail", body)
+        .await
+        .expect_status(202);
+    let code = code_in(&app.last_mail_to("ann@else.example").await);
+    for _ in 0..5 {
+        let wrong = json!({ "link_token": token, "code": "AAAA-AAAA" });
+        let wrong = anonymous.post("/v1/sign-in/link", wrong).await;
+        wrong.expect_fields(&[("/code", "wrong")]);
+    }
+    let right = json!({ "link_token": token, "code": code });
+    let right = anonymous.post("/v1/sign-in/link", right).await;
+    right.expect_problem(401, "link_expired");
+    // For a link that is none the answer is the same, and no mail leaves.
+    let before = app.mails().await.len();
+    let none = json!({ "link_token": "rcl_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw" });
+    anonymous
+        .post("/v1/sign-in/link-mail", none)
+        .await
+        .expect_status(202);
+    assert_eq!(app.mails().await.len(), before);
+});
+
+both_databases!(the_owner_links_who_is_signed_in, |app| {
+    let school = app.school().await;
+    let ann = app.register("ann@else.example").await;
+    let eve = app.register("eve@else.example").await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let token = required(&school, &connection, &provider).await;
+    let link = async |who: &Person<'_>| {
+        let body = json!({ "link_token": token });
+        who.post("/v1/me/identities", body).await
+    };
+    link(&eve).await.expect_problem(409, "identity_taken");
+    link(&ann).await.expect_status(204);
+    link(&ann).await.expect_problem(401, "link_expired");
+    let identities = ann.get("/v1/me/identities").await.expect_status(200);
+    let items = identities["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1);
+    assert_eq!(items[0]["connection"]["name"], "School accounts");
+    assert_eq!(items[0]["subject_hint"], "…nn-1");
+    let one = format!("/v1/me/identities/{}", text(&items[0]["id"]));
+    eve.delete(&one).await.expect_problem(404, "not_found");
+    ann.delete(&one).await.expect_status(204);
+    let claims = json!({ "sub": "ann-1", "email": "ann@else.example" });
+    let came = come(&school, &connection, &provider, claims)
+        .await
+        .expect_status(200);
+    assert_eq!(came["outcome"], "link_required");
+});
+
+both_databases!(the_last_way_in_stays, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let claims = json!({ "sub": "mira-1", "email": "mira@hill.example" });
+    let came = come(&school, &connection, &provider, claims)
+        .await
+        .expect_status(200);
+    let mira = holder(app, &came);
+    let identities = mira.get("/v1/me/identities").await.expect_status(200);
+    let one = format!("/v1/me/identities/{}", text(&identities["items"][0]["id"]));
+    mira.delete(&one)
+        .await
+        .expect_problem(403, "session_confined");
+    let delete = path_of(&school, &connection);
+    let refused = school.admin.delete(&delete).await;
+    refused.expect_problem(409, "last_sign_in_method");
+    let forced = school.admin.delete(&format!("{delete}?force=true")).await;
+    forced.expect_status(204);
+    let refresh = json!({ "refresh_token": mira.refresh_token });
+    let refused = app.anonymous().post("/v1/auth/refresh", refresh).await;
+    refused.expect_problem(401, "not_signed_in");
+});

@@ -1,0 +1,19 @@
+//! Single sign-on (`docs/sso.md`), against a provider of OpenID Connect on loopback.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::support::identity_provider::{CLIENT_ID, CLIENT_SECRET, IdentityProvider};
+use crate::support::people::{Organization, Person, seats_in_total, text};
+use crate::support::sign_on::{
+    active, come, draft, exchange, follow, go_round, holder, path_of, start, test, ticket_of,
+};
+use crate::support::{App, both_databases};
+
+mod confinement;
+mod connections;
+mod linking;
+mod people;
+mod round_trip;
