@@ -38,6 +38,7 @@ impl App {
             services.run_as_system(|tx| {
                 tx.transaction(|tx| {
                     first(tx)?;
+                    stand_still(tx.connection);
                     begun.send(()).expect("nobody sends the request");
                     wait_for_waiter(&services);
                     then(tx)
@@ -69,6 +70,15 @@ pub fn joining(
             seats: SeatSource::Free,
         };
         admission::admit(tx, &[(&account, JoinedBy::Founding)], &admission)
+    }
+}
+
+/// Lets the transaction stand still for as long as the request takes: PostgreSQL would end it, as one of ours.
+fn stand_still(connection: &mut Connection) {
+    if let Connection::Postgres(postgres) = connection {
+        diesel::sql_query("SET LOCAL idle_in_transaction_session_timeout = 0")
+            .execute(postgres)
+            .expect("no setting");
     }
 }
 

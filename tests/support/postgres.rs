@@ -44,7 +44,7 @@ const USUAL_PLACES: [&str; 5] = [
 /// Nothing in a throw-away cluster has to survive a crash. Autovacuum would hold up the copying of
 /// a database that it works on, and a small write-ahead log spares memory.
 /// PostgreSQL gives up whoever has waited longest when it looks: on a busy machine, a test needs more than
-/// the usual second to have the request be that.
+/// the usual second to have the request be that; requests wait for a lock for five.
 const SETTINGS: &str = "
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -54,7 +54,7 @@ fsync = off
 synchronous_commit = off
 full_page_writes = off
 autovacuum = off
-deadlock_timeout = 3s
+deadlock_timeout = 4s
 min_wal_size = 32MB
 max_wal_size = 64MB
 ";
