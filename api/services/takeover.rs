@@ -192,7 +192,7 @@ pub(super) fn delete_keeping_invitations(tx: &mut UnitOfWork<'_>, old: &Account)
 const BATCH: i64 = 100;
 
 /// Deletes the accounts that nobody has used and nothing leads to any more: those that
-/// [`delete_keeping_invitations`] made, after their last invitation, and those that an invitation made and the
+/// `delete_keeping_invitations` made, after their last invitation, and those that an invitation made and the
 /// organization has let go. Any number of processes may do so at once. Ends early where `stop` says so.
 pub fn delete_unclaimed(tx: &mut UnitOfWork<'_>, stop: &dyn Fn() -> bool) -> Result<()> {
     let mut after = None;
