@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::arrival::Arrival;
+use super::readable::characters;
 use super::sealed::{open_sealed, seal};
 use crate::clock::new_id;
-use crate::crypto::random;
 use crate::domain::connections::{DiagnosisStatus, FlowPurpose};
 use crate::domain::diagnosis::{Step, Steps};
 use crate::domain::events::{ConnectionEvent, DomainEvent};
@@ -27,8 +27,7 @@ const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long a test waits for whoever tests, and is kept with the claims that came.
 pub(super) const TEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// What references are made of: nothing that sounds or looks like another character.
-const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+/// How long references are.
 const REFERENCE_CHARS: usize = 10;
 
 /// A connection, and what somebody came by it for.
@@ -45,7 +44,7 @@ pub(super) fn new(
         id: new_id::<DiagnosisId>(),
         organization_id: connection.organization_id,
         connection_id: connection.id,
-        reference: new_reference()?,
+        reference: characters::<REFERENCE_CHARS>()?,
         purpose,
         status,
         code: None,
@@ -64,16 +63,6 @@ pub(super) fn json_of<T: serde::Serialize>(value: &T) -> Result<JsonColumn> {
     serde_json::to_value(value)
         .map(JsonColumn)
         .map_err(Error::internal)
-}
-
-fn new_reference() -> Result<String> {
-    let mut bytes = [0_u8; REFERENCE_CHARS];
-    random::fill(&mut bytes)?;
-    let characters = bytes.iter().filter_map(|byte| {
-        let place = usize::from(byte % 32);
-        ALPHABET.get(place).map(|byte| char::from(*byte))
-    });
-    Ok(characters.collect())
 }
 
 /// Keeps the steps of somebody who got in.

@@ -13,7 +13,6 @@ use super::arrival::{Arrival, Carried};
 use super::diagnosis;
 use super::sealed::{open_sealed, seal};
 use crate::crypto::digest::sha256;
-use crate::crypto::random;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
 use crate::domain::connections::{ConnectionStatus, FlowPurpose};
@@ -21,6 +20,7 @@ use crate::domain::diagnosis::Step;
 use crate::domain::ids::{ConnectionId, DiagnosisId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
+use crate::oidc::authorization::random_text;
 use crate::services::authentication::require_own_proof;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
@@ -183,13 +183,6 @@ pub fn open(
         code_verifier: secrets.code_verifier,
         expires_at,
     })
-}
-
-/// 256 random bits as text.
-fn random_text() -> Result<String> {
-    let mut bytes = [0_u8; 32];
-    random::fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Takes the trip that somebody came back from, by the `state` that they carried; `None` where none is under way: they

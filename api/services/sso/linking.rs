@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::arrival::{Arrival, Carried};
 use super::entry::{Exchanged, link_to, lock_organization, start_session};
 use super::flows;
+use super::readable::characters;
 use super::resolution::Arriving;
 use super::sealed::{open_sealed, seal};
 use crate::clock::new_id;
-use crate::crypto::random;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
 use crate::domain::connections::SignInOutcome;
@@ -37,8 +37,7 @@ const LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// How many codes may be tried for one link: with a million million codes nobody guesses one.
 const MAX_TRIES: i64 = 5;
 
-/// What a code is made of: nothing that looks like another character.
-const CODE_ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+/// How long codes are.
 const CODE_CHARS: usize = 8;
 
 #[derive(Serialize, Deserialize)]
@@ -97,7 +96,7 @@ pub fn mail_code(tx: &mut UnitOfWork<'_>, link_token: &str, client: &Client) -> 
     limits::take(tx, &[address])?;
     tx.transaction(|tx| {
         let expires_at = tx.now().plus(LIFETIME);
-        let code = new_code()?;
+        let code = characters::<CODE_CHARS>()?;
         let hash = tx.services.sealing.mac(&of_code(&waiting.link, &code))?;
         let token_hash = &waiting.link.token_hash;
         pending_links::set_code(tx.connection, token_hash, (&hash, expires_at))?;
@@ -217,16 +216,6 @@ fn find(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Waiting> {
     let link = found.ok_or_else(link_expired)?;
     let content = open_sealed(tx, "link", hash.as_bytes(), &link.sealed)?;
     Ok(Waiting { link, content })
-}
-
-fn new_code() -> Result<String> {
-    let mut bytes = [0_u8; CODE_CHARS];
-    random::fill(&mut bytes)?;
-    let characters = bytes.iter().filter_map(|byte| {
-        let place = usize::from(byte % 32);
-        CODE_ALPHABET.get(place).map(|byte| char::from(*byte))
-    });
-    Ok(characters.collect())
 }
 
 /// In two halves, as people read it.

@@ -14,6 +14,7 @@ pub mod flows;
 pub mod identities;
 pub mod linking;
 pub mod methods;
+mod readable;
 mod resolution;
 mod sealed;
 pub mod testing;
