@@ -121,6 +121,7 @@ fn serve() -> Result<(), CommandError> {
         let running = Running::start_on(listener, &state)?;
         announce(&state, &running)?;
         let served = running.serve_until_signal().await;
+        state.close();
         traces::end();
         Ok(served?)
     })

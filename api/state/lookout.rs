@@ -26,6 +26,11 @@ impl Lookout {
         Self { services, turn }
     }
 
+    /// Closes its connection, as [`crate::store::pool::Pool::close`] does.
+    pub fn close(&self) {
+        self.services.pool.close();
+    }
+
     /// Runs `work`, after that of others who ask.
     ///
     /// # Errors

@@ -168,6 +168,12 @@ impl State {
         self.unit_of_work(context, work).await
     }
 
+    /// Closes the connections to the database, once nobody is served any more.
+    pub fn close(&self) {
+        self.services.pool.close();
+        self.lookout.close();
+    }
+
     /// Refuses where nothing can be written: a server that only reads is not ready.
     ///
     /// # Errors

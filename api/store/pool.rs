@@ -48,6 +48,7 @@ impl Pool {
             file: Arc::new(OnceLock::new()),
             losses: Arc::new(AtomicU64::new(0)),
             statements: Arc::new(AtomicU64::new(0)),
+            closing: Arc::new(AtomicBool::new(false)),
         };
         Ok(Self::of(shared, size))
     }
@@ -108,6 +109,19 @@ impl Pool {
         self.shared.statements.load(Ordering::Relaxed)
     }
 
+    /// Closes connections that are idle now, and any other as soon as it comes back, also those of pools
+    /// beside this one. The end of a process alone closes none, and the last one that is closed brings the log
+    /// of an embedded database into its file.
+    pub fn close(&self) {
+        self.shared.closing.store(true, Ordering::Release);
+        while self.connections.state().idle_connections > 0 {
+            let Ok(idle) = self.connections.get_timeout(Duration::from_millis(10)) else {
+                return;
+            };
+            drop(idle);
+        }
+    }
+
     /// How many connections are at work now.
     pub fn in_use(&self) -> u32 {
         let state = self.connections.state();
@@ -134,6 +148,8 @@ pub struct Manager {
     /// How often a connection was found dead: after each time, every older one is suspect.
     losses: Arc<AtomicU64>,
     statements: Arc<AtomicU64>,
+    /// Whether connections that come back are no longer kept.
+    closing: Arc<AtomicBool>,
 }
 
 /// A connection and what the pool knows of its health.
@@ -264,6 +280,7 @@ impl r2d2::ManageConnection for Manager {
     fn has_broken(&self, guarded: &mut Guarded) -> bool {
         guarded.dead.load(Ordering::Acquire)
             || guarded.connection.is_broken()
+            || self.closing.load(Ordering::Acquire)
             || std::thread::panicking()
     }
 }
