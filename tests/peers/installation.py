@@ -1,4 +1,4 @@
-"""What the runs against other programs stand on: a throw-away PostgreSQL, replicas of Rollcall, and requests.
+"""What the runs against other programs stand on: a throw-away database, replicas of Rollcall, and requests.
 
 Everything is made in a temporary folder and ends with `Installation.close`.
 """
@@ -103,8 +103,7 @@ class Replica:
         self.process = None
 
     def start(self):
-        settings = {"ROLLCALL_LISTEN": f"127.0.0.1:{self.port}",
-                    "ROLLCALL_DATA_DIR": str(self.installation.folder / self.name)}
+        settings = {"ROLLCALL_LISTEN": f"127.0.0.1:{self.port}", "ROLLCALL_DATA_DIR": self.installation.data_of(self.name)}
         with self.log.open("a") as log:
             environment = {**self.installation.settings, **settings}
             self.process = subprocess.Popen([self.installation.binary, "serve"], env=environment, stderr=log,
@@ -134,31 +133,36 @@ class Replica:
 
 
 class Installation:
-    """A folder with keys, PostgreSQL, and the settings of every replica."""
+    """A folder with keys, PostgreSQL unless the database is to be SQLite, and the settings of every replica."""
 
-    def __init__(self, binary):
+    def __init__(self, binary, database="PostgreSQL"):
         self.binary = str(Path(binary).resolve())
         self.folder = Path(tempfile.mkdtemp(prefix="rollcall-peers-"))
         self.replicas_made = 0
         self.is_kept = False
         self.processes = []
-        self.postgres = Postgres(self.folder / "postgres")
+        self.postgres = Postgres(self.folder / "postgres") if database == "PostgreSQL" else None
         signing, sealing = self.folder / "signing.pem", self.folder / "sealing.key"
         run = [program("openssl"), "genpkey", "-algorithm", "ed25519", "-out", signing]
         subprocess.run(run, check=True, capture_output=True)
         subprocess.run([program("openssl"), "rand", "-base64", "-out", sealing, "32"], check=True)
         sealing.chmod(0o600)
         self.settings = {
-            "ROLLCALL_DATABASE_URL": self.postgres.url,
             "ROLLCALL_SIGNING_KEY_FILE": str(signing),
             "ROLLCALL_SEALING_KEY_FILE": str(sealing),
             "ROLLCALL_LOG_FORMAT": "json",
             "PATH": os.environ["PATH"],
         }
+        if self.postgres:
+            self.settings["ROLLCALL_DATABASE_URL"] = self.postgres.url
+
+    def data_of(self, name):
+        """The folder for the data of one process; on SQLite, that of all."""
+        return str(self.folder / (name if self.postgres else "data"))
 
     def command(self, *arguments, text=None):
         """Runs a command of Rollcall."""
-        settings = {**self.settings, "ROLLCALL_DATA_DIR": str(self.folder / "command")}
+        settings = {**self.settings, "ROLLCALL_DATA_DIR": self.data_of("command")}
         subprocess.run([self.binary, *arguments], env=settings, input=text, text=True, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder)
 
@@ -191,7 +195,8 @@ class Installation:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
                 process.wait()
-        self.postgres.close()
+        if self.postgres:
+            self.postgres.close()
         if self.is_kept:
             print(f"kept: {self.folder}")
             return
@@ -216,8 +221,8 @@ class Answer:
 class Client:
     """A caller with one connection, which comes from an address of its own where one is named."""
 
-    def __init__(self, port, source="127.0.0.1", timeout=30):
-        self.port, self.source, self.timeout = port, source, timeout
+    def __init__(self, port, source="127.0.0.1", timeout=30, host="127.0.0.1"):
+        self.host, self.port, self.source, self.timeout = host, port, source, timeout
         self.connection = None
 
     def call(self, method, path, body=None, token=None, key=None, form=None):
@@ -231,7 +236,7 @@ class Client:
         elif body is not None:
             data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
         if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, self.timeout,
+            self.connection = http.client.HTTPConnection(self.host, self.port, self.timeout,
                                                          source_address=(self.source, 0))
         try:
             self.connection.request(method, path, data, headers)
