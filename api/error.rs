@@ -51,6 +51,7 @@ pub enum Code {
     IdentityProviderUnreachable,
     ResponseInvalid,
     SubjectMissing,
+    SamlSubjectTransient,
     TenantWrong,
     NotExpectedHere,
     LinkExpired,

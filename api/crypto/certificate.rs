@@ -1,6 +1,8 @@
 //! Certificates that stand for a key: what SAML's metadata names is trusted because it is named there, whoever signed
 //! it. `ring` verifies; `x509-cert` reads DER.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256,
     RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, UnparsedPublicKey,
@@ -54,7 +56,7 @@ pub struct PublicKey {
 pub struct Certificate {
     key: PublicKey,
     not_after: Timestamp,
-    fingerprint: String,
+    der: Vec<u8>,
 }
 
 /// Why a certificate is of no use, in words.
@@ -75,8 +77,21 @@ impl Certificate {
         Ok(Self {
             key: PublicKey::of(body.subject_public_key_info())?,
             not_after: Timestamp::EPOCH.plus(not_after),
-            fingerprint: hexadecimal(&sha256(der)),
+            der: der.to_vec(),
         })
+    }
+
+    /// Reads a certificate as text: PEM, or its base64 alone.
+    ///
+    /// # Errors
+    /// As [`Certificate::from_der`].
+    pub fn from_text(text: &str) -> Result<Self, UnusableCertificate> {
+        let is_boundary = |line: &&str| line.starts_with("-----");
+        let lines = text.lines().map(str::trim);
+        let packed: String = lines.filter(|line| !is_boundary(line)).collect();
+        let der = STANDARD.decode(packed);
+        let der = der.map_err(|_| UnusableCertificate("not PEM".to_owned()))?;
+        Self::from_der(&der)
     }
 
     pub fn key(&self) -> &PublicKey {
@@ -89,8 +104,13 @@ impl Certificate {
     }
 
     /// SHA-256 of the whole certificate, as tools print it: pairs of hexadecimal digits with colons.
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
+    pub fn fingerprint(&self) -> String {
+        hexadecimal(&sha256(&self.der))
+    }
+
+    /// The certificate as it was read.
+    pub fn der(&self) -> &[u8] {
+        &self.der
     }
 }
 

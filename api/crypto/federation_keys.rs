@@ -7,6 +7,10 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, PKCS_RSA_SHA256, PublicKeyData, SerialNumber,
+    SignatureAlgorithm, SigningKey,
+};
 use ring::rand::SystemRandom;
 use ring::rsa::{KeyPair, PublicKeyComponents};
 use ring::signature::RSA_PKCS1_SHA256;
@@ -124,6 +128,27 @@ impl FederationKeys {
         self.first()?.sign(message)
     }
 
+    /// The certificate (DER) of the key that signs, by that key itself: identity providers of SAML want keys in this
+    /// form. It is the same at each call.
+    ///
+    /// # Errors
+    /// As [`FederationKeys::sign_token`].
+    pub fn certificate(&self) -> Result<Vec<u8>> {
+        let key = self.first()?;
+        let mut about = CertificateParams::default();
+        about.distinguished_name = DistinguishedName::new();
+        about
+            .distinguished_name
+            .push(DnType::CommonName, "Rollcall");
+        about.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        // Who trusts it has been told to by its metadata; an end would only break sign-ins.
+        about.not_after = rcgen::date_time_ymd(2100, 1, 1);
+        let serial: Vec<u8> = key.id.bytes().take(16).collect();
+        about.serial_number = Some(SerialNumber::from(serial));
+        let certificate = about.self_signed(key).map_err(Error::internal)?;
+        Ok(certificate.der().to_vec())
+    }
+
     /// The public keys.
     pub fn public(&self) -> FederationJwks {
         FederationJwks {
@@ -167,6 +192,22 @@ impl FederationKey {
             n: self.n.clone(),
             e: self.e.clone(),
         }
+    }
+}
+
+impl PublicKeyData for FederationKey {
+    fn der_bytes(&self) -> &[u8] {
+        self.pair.public().as_ref()
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_RSA_SHA256
+    }
+}
+
+impl SigningKey for FederationKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        Self::sign(self, message).map_err(|_| rcgen::Error::RingUnspecified)
     }
 }
 

@@ -1,8 +1,12 @@
 //! Connections to identity providers: the words of single sign-on (`docs/sso.md`).
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::string_enum::string_enum;
+use super::timestamp::Timestamp;
 
 string_enum! {
     /// The protocol of a connection.
@@ -121,4 +125,104 @@ pub struct OidcSettings {
     pub tenant: Option<String>,
     pub client_id: String,
     pub client_authentication: ClientAuthentication,
+}
+
+/// How the provider of a connection is reached, by its protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProviderSettings {
+    Oidc(OidcSettings),
+    Saml(SamlSettings),
+}
+
+impl ProviderSettings {
+    pub const fn kind(&self) -> ConnectionKind {
+        match self {
+            Self::Oidc(_) => ConnectionKind::Oidc,
+            Self::Saml(_) => ConnectionKind::Saml,
+        }
+    }
+}
+
+/// An identity provider that speaks SAML, as its metadata has it, and what was chosen of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SamlSettings {
+    pub metadata: MetadataSource,
+    pub entity_id: String,
+    /// Where browsers are sent to sign in.
+    pub sign_in_location: String,
+    /// Where browsers are sent to sign out, where there is such a place.
+    pub sign_out_location: Option<String>,
+    /// The certificates that sign: DER in base64.
+    pub certificates: Vec<String>,
+    pub wants_signed_requests: bool,
+    pub name_id_formats: Vec<String>,
+    /// When the metadata ends to be valid.
+    pub valid_until: Option<Timestamp>,
+    pub subject_source: SubjectSource,
+}
+
+/// Where the metadata of an identity provider comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetadataSource {
+    /// Where it is read daily; without an address it was given by hand.
+    pub url: Option<String>,
+    /// The certificate of the federation that signs it, in PEM.
+    pub signing_certificate: Option<String>,
+    /// Of whom it is, where it tells of many.
+    pub entity_id: Option<String>,
+}
+
+/// Where the subject of a SAML connection stands. It is chosen in the test, and never falls back to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum SubjectSource {
+    NameId,
+    /// The attribute of this `Name`.
+    Attribute(String),
+}
+
+/// The most characters of an attribute's name.
+const MAX_ATTRIBUTE: usize = 500;
+
+/// Why a text names no source of a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Expected `name_id`, or `attribute:` and the name of an attribute that came in the test.")]
+pub struct NoSubjectSource;
+
+impl FromStr for SubjectSource {
+    type Err = NoSubjectSource;
+
+    fn from_str(text: &str) -> Result<Self, NoSubjectSource> {
+        if text == "name_id" {
+            return Ok(Self::NameId);
+        }
+        let name = text.strip_prefix("attribute:").ok_or(NoSubjectSource)?;
+        let is_name = !name.trim().is_empty() && name.len() <= MAX_ATTRIBUTE;
+        is_name
+            .then(|| Self::Attribute(name.trim().to_owned()))
+            .ok_or(NoSubjectSource)
+    }
+}
+
+impl TryFrom<String> for SubjectSource {
+    type Error = NoSubjectSource;
+
+    fn try_from(text: String) -> Result<Self, NoSubjectSource> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for SubjectSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NameId => formatter.write_str("name_id"),
+            Self::Attribute(name) => write!(formatter, "attribute:{name}"),
+        }
+    }
+}
+
+impl From<SubjectSource> for String {
+    fn from(source: SubjectSource) -> Self {
+        source.to_string()
+    }
 }

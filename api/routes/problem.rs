@@ -40,6 +40,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::LastSignInMethod => (409, "Somebody could not sign in any more"),
         Code::IdentityProviderRefused => (403, "The identity provider refused"),
         Code::ResponseInvalid => (403, "The identity provider's answer is not good"),
+        Code::SamlSubjectTransient => (403, "The identity provider names nobody for good"),
         Code::SubjectMissing => (403, "The identity provider did not say who it is"),
         Code::TenantWrong => (403, "The account is another tenant's"),
         Code::IdentityProviderUnreachable => (503, "The identity provider cannot be reached"),

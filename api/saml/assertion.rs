@@ -2,6 +2,7 @@
 
 use roxmltree::Node;
 
+use crate::domain::connections::SubjectSource;
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::timestamp::Timestamp;
 use crate::saml::moment;
@@ -50,14 +51,6 @@ pub struct Session {
     pub not_on_or_after: Option<Timestamp>,
     /// How they signed in (`AuthnContextClassRef`).
     pub context_class: Option<String>,
-}
-
-/// Where the subject of a connection stands. It was chosen in the test, and never falls back to another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SubjectSource {
-    NameId,
-    /// The attribute of this `Name`.
-    Attribute(String),
 }
 
 /// Why an assertion has no subject. The last step says it in words.

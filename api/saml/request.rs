@@ -8,7 +8,6 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::crypto::random;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::saml::c14n::{escape_attribute, escape_text};
@@ -29,7 +28,7 @@ pub type Signer<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<u8>>;
 /// A request to sign a person in.
 #[derive(Clone, Debug)]
 pub struct AuthnRequest<'a> {
-    /// Of [`new_id`]. The response names it.
+    /// What nobody can guess. The response names it.
     pub id: &'a str,
     pub issued_at: Timestamp,
     /// Our entity id at this connection.
@@ -42,16 +41,6 @@ pub struct AuthnRequest<'a> {
     pub name_id_format: Option<&'a str>,
     /// Whether the person signs in anew, though they have a session there.
     pub force_authn: bool,
-}
-
-/// An id that nobody can guess: 128 random bits, and a letter that an XML name may begin with.
-///
-/// # Errors
-/// `internal` where the system has no randomness to give.
-pub fn new_id() -> Result<String> {
-    let mut bytes = [0_u8; 16];
-    random::fill(&mut bytes)?;
-    Ok(format!("_{:032x}", u128::from_be_bytes(bytes)))
 }
 
 impl AuthnRequest<'_> {

@@ -13,8 +13,12 @@ use crate::support::operations::{Example, Ids, Operation, operations, signed_on}
 use crate::support::people::{Organization, Person, send, text};
 
 /// What needs a secret that no example can know.
-const NEED_A_SECRET: [(&str, &str); 15] = [
+const NEED_A_SECRET: [(&str, &str); 16] = [
     ("accept_invitation", "the token of an invitation's mail"),
+    (
+        "complete_saml_sign_in",
+        "a response of an identity provider",
+    ),
     ("create_my_join_request", "an organization to join"),
     ("decline_invitation", "the token of an invitation's mail"),
     ("disown_account", "the token of a registration's mail"),

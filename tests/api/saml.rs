@@ -7,7 +7,7 @@
 mod contents;
 mod metadata;
 mod peers;
-mod provider;
+pub mod provider;
 mod requests;
 mod signatures;
 mod tricks;

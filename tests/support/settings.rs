@@ -22,6 +22,11 @@ pub fn settings(folder: &Path, postgres: Option<&str>) -> HashMap<String, String
         settings.insert("database_url".to_owned(), url.to_owned());
         settings.insert("signing_key_file".to_owned(), signing.display().to_string());
         settings.insert("sealing_key_file".to_owned(), sealing.display().to_string());
+        let federation = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/saml/keys/other.key.pem"
+        );
+        settings.insert("federation_key_file".to_owned(), federation.to_owned());
     }
     settings
 }

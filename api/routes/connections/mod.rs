@@ -1,5 +1,6 @@
 //! Connections to identity providers, as admins set them up (`docs/sso.md`).
 
+mod provider;
 mod requests;
 mod responses;
 mod tests;
@@ -9,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use self::requests::{CreateConnectionRequest, UpdateConnectionRequest};
+use self::requests::{CreateConnectionRequest, GivenProvider, UpdateConnectionRequest};
 use self::responses::{ConnectionBody, ConnectionPage, Described};
 use super::extract::idempotency::{self, NoBody};
 use super::extract::{
@@ -17,12 +18,14 @@ use super::extract::{
 };
 use super::page::{PageQuery, Paged};
 use super::problem::{Problem, problems};
-use super::refusals::{BodyErrors, InvalidName, OrganizationErrors, PageErrors};
+use super::refusals::{BodyErrors, InvalidName, OrganizationErrors, PageErrors, TooManyTries};
+use crate::domain::connections::{ProviderSettings, SamlSettings};
 use crate::domain::ids::{ConnectionId, OrganizationId};
 use crate::error::{Error, Result};
 use crate::services::authorization::{ManageConnections, Permission as _};
 use crate::services::idempotency::StoredResponse;
 use crate::services::sso::connections::{self, not_tested, still_draft, would_lock_out};
+use crate::services::sso::metadata::NewMetadata;
 
 /// Mounts these operations.
 pub fn mount(config: &mut Mounting<'_, '_>) {
@@ -69,15 +72,16 @@ fn members_locked_out() -> Error {
 
 /// Create a connection
 ///
-/// A connection to an identity provider by OpenID Connect. It is a draft, which signs nobody in: register
-/// `service_provider.redirect_uri` of the answer at the identity provider, test the connection, then activate it. An
-/// organization has at most 50 connections; another one gets 422 `validation_failed`.
+/// A connection to an identity provider by OpenID Connect or SAML. It is a draft, which signs nobody in: register what
+/// `service_provider` of the answer says at the identity provider, test the connection, then activate it. An
+/// organization has at most 50 connections; another one gets 422 `validation_failed`. Metadata of SAML is fetched from
+/// its address at most ten times an hour (`connection_test`).
 #[utoipa::path(
     tag = "Single sign-on",
     params(OrganizationPath, IdempotencyHeader),
     responses(
         (status = 201, description = "The connection.", body = ConnectionBody),
-        BodyErrors, OrganizationErrors, InvalidName
+        BodyErrors, OrganizationErrors, InvalidName, TooManyTries
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
@@ -86,7 +90,14 @@ async fn create_connection(
     request: InOrganization<ManageConnections>,
     idempotency::Json { idempotency, body }: idempotency::Json<CreateConnectionRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let new = body.parse()?;
+    let (draft, provider) = body.parse()?;
+    let settings = match provider {
+        GivenProvider::Oidc(settings) => ProviderSettings::Oidc(settings),
+        GivenProvider::Saml(metadata) => {
+            ProviderSettings::Saml(read_metadata(&request, metadata).await?)
+        }
+    };
+    let new = draft.with(settings);
     let described = Described::by(request.authenticated());
     request
         .run_once(idempotency, move |tx, permit| {
@@ -96,6 +107,21 @@ async fn create_connection(
             StoredResponse::created(location, &described.connection(connection)?)
         })
         .await
+}
+
+/// Reads the metadata of an identity provider for who may set connections up.
+async fn read_metadata(
+    request: &InOrganization<ManageConnections>,
+    metadata: NewMetadata,
+) -> Result<SamlSettings> {
+    let is_fetched = metadata.document.is_none();
+    request
+        .clone()
+        .change(move |tx, permit| connections::begin_metadata(tx, &permit, is_fetched))
+        .await?;
+    let asker = request.organization().into();
+    let state = &request.scope().state;
+    state.read_metadata(asker, metadata).await
 }
 
 /// List connections
@@ -156,14 +182,15 @@ async fn get_connection(
 
 /// Change a connection
 ///
-/// Absent fields stay. A change of what the identity provider is told or shows (issuer, tenant, client id, secret,
-/// authentication) asks for a new test before the next activation; an active connection stays active.
+/// Absent fields stay. A change of what the identity provider is told or shows (issuer, tenant, client, metadata, source
+/// of the subject) asks for a new test before the next activation; an active connection stays active. Metadata of SAML
+/// is fetched from its address at most ten times an hour (`connection_test`).
 #[utoipa::path(
     tag = "Single sign-on",
     params(ConnectionPath),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        BodyErrors, OrganizationErrors, NoSuchConnection, InvalidName
+        BodyErrors, OrganizationErrors, NoSuchConnection, InvalidName, TooManyTries
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
@@ -175,12 +202,20 @@ async fn update_connection(
 ) -> Result<web::Json<ConnectionBody>, Problem> {
     let id = path.connection_id;
     let body = body.into_inner();
-    body.require_good_fields()?;
+    let known = request
+        .clone()
+        .run(move |tx, permit| connections::find(tx, &permit, id))
+        .await?;
+    body.require_good_fields(known.kind)?;
+    let read = match body.metadata(&known)? {
+        Some(metadata) => Some(read_metadata(&request, metadata).await?),
+        None => None,
+    };
     let described = Described::by(request.authenticated());
     let connection = request
         .change(move |tx, permit| {
             let known = connections::find(tx, &permit, id)?;
-            let changes = body.clone().changes_of(&known)?;
+            let changes = body.clone().changes_of(&known, read.clone())?;
             connections::update(tx, &permit, (id, changes))
         })
         .await?;

@@ -3,24 +3,19 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::provider::{GivenOidc, GivenSaml};
 use crate::domain::connections::{
     Arrivals, ClientAuthentication, ConnectionKind, MAX_CONNECTION_NAME, MAX_SESSION_HOURS,
-    OidcSettings, Preset,
+    OidcSettings, Preset, ProviderSettings, SamlSettings,
 };
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
-use crate::oidc::presets::IssuerError;
 use crate::routes::extract::{Form, nullable};
 use crate::services::sso::connections::{
-    ClientSecret, ConnectionChanges, NewConnection, oidc_settings,
+    ClientSecret, ConnectionChanges, NewConnection, provider_settings,
 };
+use crate::services::sso::metadata::NewMetadata;
 use crate::store::sso_connections::SsoConnection;
-
-/// The most characters of a client id and of a secret.
-const MAX_CLIENT_ID: usize = 255;
-const MAX_SECRET: usize = 1_000;
-const MAX_ISSUER: usize = 1_000;
-const MAX_TENANT: usize = 255;
 
 /// What a connection is to be.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -37,24 +32,41 @@ pub struct CreateConnectionRequest {
     /// People see it on the button to sign in.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// `oidc`: SAML cannot be set up yet.
     kind: ConnectionKind,
-    preset: Preset,
-    /// Of `okta` and `generic`: the issuer, exactly as the identity provider writes it.
+    /// Of `oidc` it has to be named; of `saml` it is `generic` where it is left out.
+    preset: Option<Preset>,
+    /// Of `okta` and `generic` by OpenID Connect: the issuer, exactly as the identity provider writes it.
     #[schema(max_length = 1000)]
     issuer: Option<String>,
-    /// Of `entra`: the Directory (tenant) ID. Of `clever`: the id of the district.
+    /// Of `entra` by OpenID Connect: the Directory (tenant) ID. Of `clever`: the id of the district.
     #[schema(max_length = 255)]
     tenant: Option<String>,
+    /// Of `oidc`: the client that the identity provider made for Rollcall.
     #[schema(min_length = 1, max_length = 255)]
-    client_id: String,
-    /// Not needed with `private_key_jwt`. It is never shown again.
+    client_id: Option<String>,
+    /// Of `oidc`. Not needed with `private_key_jwt`. It is never shown again.
     #[schema(max_length = 1000, format = Password)]
     client_secret: Option<String>,
     /// Until when the identity provider takes the secret.
     client_secret_expires_at: Option<Timestamp>,
-    /// `client_secret_basic` where it is left out.
+    /// Of `oidc`; `client_secret_basic` where it is left out.
     client_authentication: Option<ClientAuthentication>,
+    /// Of `saml`: where the identity provider's metadata is read now, and daily.
+    #[schema(max_length = 2000)]
+    metadata_url: Option<String>,
+    /// Of `saml`: the metadata itself, where it has no address.
+    #[schema(max_length = 1_000_000)]
+    metadata: Option<String>,
+    /// Of `saml`: the certificate, in PEM, with which a federation signs the metadata. Only what it has signed is read.
+    #[schema(max_length = 20_000)]
+    metadata_signing_certificate: Option<String>,
+    /// Of `saml`: the identity provider's entity id, where the metadata tells of many.
+    #[schema(max_length = 1000)]
+    entity_id: Option<String>,
+    /// Of `saml`: what names a person for good. `name_id`, which it is where it is left out, or `attribute:` and the
+    /// name of an attribute that a test showed.
+    #[schema(max_length = 510)]
+    subject_source: Option<String>,
     /// `everyone` where it is left out.
     arrivals: Option<Arrivals>,
     /// How many hours a session lives without a new sign-in; 168 where it is left out.
@@ -82,9 +94,53 @@ pub struct UpdateConnectionRequest {
     #[serde(default, deserialize_with = "nullable")]
     client_secret_expires_at: Option<Option<Timestamp>>,
     client_authentication: Option<ClientAuthentication>,
+    /// Of `saml`: another address, which is read now, and daily.
+    #[schema(max_length = 2000)]
+    metadata_url: Option<String>,
+    /// Of `saml`: other metadata, given by hand. It is not read from an address any more.
+    #[schema(max_length = 1_000_000)]
+    metadata: Option<String>,
+    /// Of `saml`: the federation's certificate in PEM, together with metadata or its address.
+    #[schema(max_length = 20_000)]
+    metadata_signing_certificate: Option<String>,
+    /// Of `saml`: the entity id, together with metadata or its address.
+    #[schema(max_length = 1000)]
+    entity_id: Option<String>,
+    /// Of `saml`. People whose identities were made by another source are asked to link anew.
+    #[schema(max_length = 510)]
+    subject_source: Option<String>,
     arrivals: Option<Arrivals>,
     #[schema(minimum = 1, maximum = 720)]
     session_hours: Option<i64>,
+}
+
+/// A connection to be made, whose metadata may be yet to read.
+pub struct ConnectionDraft {
+    name: String,
+    preset: Preset,
+    secret: ClientSecret,
+    arrivals: Option<Arrivals>,
+    session_hours: Option<i64>,
+}
+
+/// How its provider is reached, or where that is to be read.
+pub enum GivenProvider {
+    Oidc(OidcSettings),
+    Saml(NewMetadata),
+}
+
+impl ConnectionDraft {
+    /// The connection, with what its provider is like.
+    pub fn with(self, settings: ProviderSettings) -> NewConnection {
+        NewConnection {
+            name: self.name,
+            preset: self.preset,
+            settings,
+            secret: self.secret,
+            arrivals: self.arrivals,
+            session_hours: self.session_hours,
+        }
+    }
 }
 
 impl CreateConnectionRequest {
@@ -92,39 +148,42 @@ impl CreateConnectionRequest {
     ///
     /// # Errors
     /// `validation_failed`, with every field at fault.
-    pub fn parse(self) -> Result<NewConnection> {
+    pub fn parse(self) -> Result<(ConnectionDraft, GivenProvider)> {
         let mut form = Form::new();
         let name = form.text("/name", &self.name, MAX_CONNECTION_NAME);
-        if self.kind == ConnectionKind::Saml {
-            let detail = "SAML cannot be set up yet: use OpenID Connect.".to_owned();
-            form.refuse("/kind", "not_available", detail);
-        }
-        let client_id = form.text("/client_id", &self.client_id, MAX_CLIENT_ID);
-        let (issuer, tenant) = (self.issuer.as_deref(), self.tenant.as_deref());
-        let issuer = take_issuer(&mut form, self.preset, (issuer, tenant));
-        let authentication = self
-            .client_authentication
-            .unwrap_or(ClientAuthentication::ClientSecretBasic);
-        check_secret(&mut form, authentication, self.client_secret.as_deref());
         check_hours(&mut form, self.session_hours);
-        match (name, client_id, issuer) {
-            (Some(name), Some(client_id), Some(issuer)) if !form.has_errors() => {
-                Ok(NewConnection {
+        let (oidc, saml) = (self.given_oidc(), self.given_saml());
+        let (preset, provider) = match self.kind {
+            ConnectionKind::Oidc => {
+                saml.refuse_all(&mut form);
+                if self.preset.is_none() {
+                    let detail = "Name the preset: `generic` is any provider.".to_owned();
+                    form.refuse("/preset", "missing", detail);
+                }
+                let preset = self.preset.unwrap_or(Preset::Generic);
+                let taken = oidc.take(&mut form, preset);
+                (preset, taken.map(GivenProvider::Oidc))
+            }
+            ConnectionKind::Saml => {
+                oidc.refuse_all(&mut form);
+                let preset = self.preset.unwrap_or(Preset::Generic);
+                let taken = saml.take(&mut form, preset);
+                (preset, taken.map(GivenProvider::Saml))
+            }
+        };
+        match (name, provider) {
+            (Some(name), Some(provider)) if !form.has_errors() => {
+                let draft = ConnectionDraft {
                     name,
-                    preset: self.preset,
-                    settings: OidcSettings {
-                        issuer,
-                        tenant: self.tenant.map(|tenant| tenant.trim().to_owned()),
-                        client_id,
-                        client_authentication: authentication,
-                    },
+                    preset,
                     secret: ClientSecret {
                         secret: self.client_secret,
                         expires_at: self.client_secret_expires_at,
                     },
                     arrivals: self.arrivals,
                     session_hours: self.session_hours,
-                })
+                };
+                Ok((draft, provider))
             }
             _ => Err(form.refusal()),
         }
@@ -132,60 +191,72 @@ impl CreateConnectionRequest {
 }
 
 impl UpdateConnectionRequest {
-    /// Refuses what is wrong whatever the connection is like.
+    /// Refuses what is wrong for a connection of this kind.
     ///
     /// # Errors
     /// `validation_failed`, with every field at fault.
-    pub fn require_good_fields(&self) -> Result<()> {
+    pub fn require_good_fields(&self, kind: ConnectionKind) -> Result<()> {
         let mut form = Form::new();
         if let Some(name) = &self.name {
             form.text("/name", name, MAX_CONNECTION_NAME);
         }
-        if let Some(id) = &self.client_id {
-            form.text("/client_id", id, MAX_CLIENT_ID);
-        }
-        if let Some(secret) = &self.client_secret {
-            check_length(&mut form, secret);
-        }
         check_hours(&mut form, self.session_hours);
+        let (oidc, saml) = (self.given_oidc(), self.given_saml());
+        match kind {
+            ConnectionKind::Oidc => {
+                saml.refuse_all(&mut form);
+                oidc.check(&mut form);
+            }
+            ConnectionKind::Saml => {
+                oidc.refuse_all(&mut form);
+                saml.check(&mut form);
+            }
+        }
         if form.has_errors() {
             return Err(form.refusal());
         }
         Ok(())
     }
 
-    /// What changes of this connection.
+    /// The metadata that is to be read first, where this names any.
+    ///
+    /// # Errors
+    /// `validation_failed`.
+    pub fn metadata(&self, known: &SsoConnection) -> Result<Option<NewMetadata>> {
+        let ProviderSettings::Saml(settings) = provider_settings(known)? else {
+            return Ok(None);
+        };
+        let given = self.given_saml();
+        if !given.names_metadata() {
+            return Ok(None);
+        }
+        let mut form = Form::new();
+        let taken = given.take_for(&mut form, settings.subject_source);
+        match taken {
+            Some(metadata) if !form.has_errors() => Ok(Some(metadata)),
+            _ => Err(form.refusal()),
+        }
+    }
+
+    /// What changes of this connection, with the metadata that was read for it.
     ///
     /// # Errors
     /// `validation_failed` for an issuer or a tenant that its preset does not take.
-    pub fn changes_of(self, known: &SsoConnection) -> Result<ConnectionChanges> {
-        let old = oidc_settings(known)?;
-        let touches_issuer = self.issuer.is_some() || self.tenant.is_some();
-        let tenant = self.tenant.map(|tenant| tenant.trim().to_owned());
-        let tenant = tenant.or(old.tenant);
-        let issuer = if touches_issuer {
-            let mut form = Form::new();
-            let typed = match known.preset {
-                Preset::Okta | Preset::Generic => Some(self.issuer.unwrap_or(old.issuer)),
-                Preset::Entra | Preset::Google | Preset::Clever => self.issuer,
-            };
-            let typed = (typed.as_deref(), tenant.as_deref());
-            match take_issuer(&mut form, known.preset, typed) {
-                Some(issuer) => issuer,
-                None => return Err(form.refusal()),
+    pub fn changes_of(
+        self,
+        known: &SsoConnection,
+        read: Option<SamlSettings>,
+    ) -> Result<ConnectionChanges> {
+        let settings = match provider_settings(known)? {
+            ProviderSettings::Oidc(old) => {
+                ProviderSettings::Oidc(self.given_oidc().changed(known.preset, old)?)
             }
-        } else {
-            old.issuer
-        };
-        let settings = OidcSettings {
-            issuer,
-            tenant,
-            client_id: self
-                .client_id
-                .map_or(old.client_id, |id| id.trim().to_owned()),
-            client_authentication: self
-                .client_authentication
-                .unwrap_or(old.client_authentication),
+            ProviderSettings::Saml(old) => {
+                let chosen = self.given_saml().chosen_subject();
+                let mut new = read.unwrap_or_else(|| old.clone());
+                new.subject_source = chosen.unwrap_or(old.subject_source);
+                ProviderSettings::Saml(new)
+            }
         };
         Ok(ConnectionChanges {
             name: self.name.map(|name| name.trim().to_owned()),
@@ -198,60 +269,35 @@ impl UpdateConnectionRequest {
     }
 }
 
-fn take_issuer(
-    form: &mut Form,
-    preset: Preset,
-    (issuer, tenant): (Option<&str>, Option<&str>),
-) -> Option<String> {
-    if issuer.is_some_and(|issuer| issuer.len() > MAX_ISSUER) {
-        let detail = format!("This has at most {MAX_ISSUER} characters.");
-        form.refuse("/issuer", "too_long", detail);
-    }
-    if tenant.is_some_and(|tenant| tenant.len() > MAX_TENANT) {
-        let detail = format!("This has at most {MAX_TENANT} characters.");
-        form.refuse("/tenant", "too_long", detail);
-    }
-    if preset == Preset::Clever && tenant.is_none() {
-        let detail = "Name the district by its id: it stands in the Clever dashboard.".to_owned();
-        form.refuse("/tenant", "missing", detail);
-    }
-    match preset.issuer(issuer, tenant) {
-        Ok(issuer) => Some(issuer),
-        Err(error) => {
-            let (pointer, code) = match error {
-                IssuerError::TenantOfAll => ("/tenant", "not_one_tenant"),
-                IssuerError::TenantForm => ("/tenant", "invalid"),
-                IssuerError::IssuerForm => ("/issuer", "invalid"),
-                IssuerError::IssuerGiven => ("/issuer", "not_of_preset"),
-                IssuerError::IssuerMissing => ("/issuer", "missing"),
-            };
-            form.refuse(pointer, code, error.to_string());
-            None
+/// The fields of both requests that name a provider.
+macro_rules! name_a_provider {
+    ($($request:ty),+) => {$(
+        impl $request {
+            fn given_oidc(&self) -> GivenOidc {
+                GivenOidc {
+                    issuer: self.issuer.clone(),
+                    tenant: self.tenant.clone(),
+                    client_id: self.client_id.clone(),
+                    client_secret: self.client_secret.clone(),
+                    secret_expires: self.client_secret_expires_at.is_some(),
+                    client_authentication: self.client_authentication,
+                }
+            }
+
+            fn given_saml(&self) -> GivenSaml {
+                GivenSaml {
+                    url: self.metadata_url.clone(),
+                    document: self.metadata.clone(),
+                    signing_certificate: self.metadata_signing_certificate.clone(),
+                    entity_id: self.entity_id.clone(),
+                    subject_source: self.subject_source.clone(),
+                }
+            }
         }
-    }
+    )+};
 }
 
-fn check_secret(form: &mut Form, authentication: ClientAuthentication, secret: Option<&str>) {
-    let needs_secret = match authentication {
-        ClientAuthentication::ClientSecretBasic | ClientAuthentication::ClientSecretPost => true,
-        ClientAuthentication::PrivateKeyJwt => false,
-    };
-    match secret {
-        Some(secret) => check_length(form, secret),
-        None if needs_secret => {
-            let detail = "Send the client secret, or set client_authentication to private_key_jwt.";
-            form.refuse("/client_secret", "missing", detail.to_owned());
-        }
-        None => {}
-    }
-}
-
-fn check_length(form: &mut Form, secret: &str) {
-    if secret.is_empty() || secret.chars().count() > MAX_SECRET {
-        let detail = format!("This has 1 to {MAX_SECRET} characters.");
-        form.refuse("/client_secret", "invalid", detail);
-    }
-}
+name_a_provider!(CreateConnectionRequest, UpdateConnectionRequest);
 
 fn check_hours(form: &mut Form, hours: Option<i64>) {
     if hours.is_some_and(|hours| !(1..=MAX_SESSION_HOURS).contains(&hours)) {

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::connections::{
     Arrivals, ClientAuthentication, ConnectionKind, ConnectionStatus, DiagnosisStatus, FlowPurpose,
-    Preset,
+    Preset, ProviderSettings,
 };
 use crate::domain::diagnosis::Step;
 use crate::domain::ids::{AccountId, ConnectionId, DiagnosisId};
@@ -13,8 +13,9 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::routes::extract::{Authenticated, Guard as _};
 use crate::routes::page::page_body;
-use crate::services::sso::connections::oidc_settings;
+use crate::services::sso::connections::provider_settings;
 use crate::services::sso::diagnosis::steps_of;
+use crate::services::sso::metadata;
 use crate::state::State;
 use crate::store::diagnoses::Diagnosis;
 use crate::store::sso_connections::SsoConnection;
@@ -28,19 +29,28 @@ use crate::store::sso_connections::SsoConnection;
     "preset": "generic",
     "status": "draft",
     "tested_at": null,
+    "subject_source": "sub",
     "arrivals": "everyone",
     "session_hours": 168,
     "has_client_secret": true,
     "client_secret_expires_at": "2028-09-01T07:30:00Z",
     "service_provider": {
         "redirect_uri": "https://rollcall.school.example/v1/sso/callback/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
-        "initiate_uri": "https://rollcall.school.example/v1/sso/initiate/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11"
+        "initiate_uri": "https://rollcall.school.example/v1/sso/initiate/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "entity_id": null,
+        "acs_url": null,
+        "metadata_url": null
     },
     "identity_provider": {
         "issuer": "https://login.school.example",
         "tenant": null,
         "client_id": "rollcall",
-        "client_authentication": "client_secret_basic"
+        "client_authentication": "client_secret_basic",
+        "metadata_url": null,
+        "entity_id": null,
+        "sign_in_location": null,
+        "certificates": null,
+        "metadata_valid_until": null
     },
     "created_at": "2026-09-01T07:30:00Z"
 })))]
@@ -53,6 +63,10 @@ pub struct ConnectionBody {
     status: ConnectionStatus,
     /// When a test of the settings as they are passed; `null` before.
     tested_at: Option<Timestamp>,
+    /// What names a person for good: a claim of the token by OpenID Connect; by SAML `name_id`, or `attribute:` and a
+    /// name.
+    #[schema(max_length = 510)]
+    subject_source: String,
     arrivals: Arrivals,
     #[schema(minimum = 1, maximum = 720)]
     session_hours: i64,
@@ -68,24 +82,56 @@ pub struct ConnectionBody {
 /// What the identity provider is to be told of Rollcall.
 #[derive(Serialize, ToSchema)]
 pub struct ServiceProvider {
-    /// Where it sends people back to: register exactly this.
+    /// Of `oidc`: where it sends people back to. Register exactly this.
     #[schema(max_length = 2000)]
-    redirect_uri: String,
+    redirect_uri: Option<String>,
     /// For a tile of a portal.
     #[schema(max_length = 2000)]
     initiate_uri: String,
+    /// Of `saml`: what Rollcall is called there (also: audience URI, identifier).
+    #[schema(max_length = 2000)]
+    entity_id: Option<String>,
+    /// Of `saml`: where it has responses brought to (assertion consumer service; also: reply or single sign-on URL).
+    #[schema(max_length = 2000)]
+    acs_url: Option<String>,
+    /// Of `saml`: where all this stands as metadata.
+    #[schema(max_length = 2000)]
+    metadata_url: Option<String>,
 }
 
-/// The identity provider, as it was set.
-#[derive(Serialize, ToSchema)]
+/// The identity provider, as it was set, or read. Fields of the other kind are `null`.
+#[derive(Default, Serialize, ToSchema)]
 pub struct IdentityProvider {
     #[schema(max_length = 1000)]
-    issuer: String,
+    issuer: Option<String>,
     #[schema(max_length = 255)]
     tenant: Option<String>,
     #[schema(max_length = 255)]
-    client_id: String,
-    client_authentication: ClientAuthentication,
+    client_id: Option<String>,
+    client_authentication: Option<ClientAuthentication>,
+    /// Where the metadata is read daily; `null` where it was given by hand.
+    #[schema(max_length = 2000)]
+    metadata_url: Option<String>,
+    /// What the identity provider is called.
+    #[schema(max_length = 1000)]
+    entity_id: Option<String>,
+    /// Where browsers are sent to sign in.
+    #[schema(max_length = 2000)]
+    sign_in_location: Option<String>,
+    /// The certificates that sign.
+    #[schema(max_items = 32)]
+    certificates: Option<Vec<CertificateBody>>,
+    /// Until when the metadata says that it is valid.
+    metadata_valid_until: Option<Timestamp>,
+}
+
+/// A certificate of an identity provider.
+#[derive(Serialize, ToSchema)]
+pub struct CertificateBody {
+    /// The SHA-256 of it, as tools print it.
+    #[schema(max_length = 95)]
+    fingerprint: String,
+    expires_at: Timestamp,
 }
 
 page_body! {
@@ -185,18 +231,11 @@ impl Described {
     }
 
     pub fn connection(&self, connection: SsoConnection) -> Result<ConnectionBody> {
-        let settings = oidc_settings(&connection)?;
+        let settings = provider_settings(&connection)?;
         Ok(ConnectionBody {
-            service_provider: ServiceProvider {
-                redirect_uri: self.0.redirect_uri(connection.id),
-                initiate_uri: self.0.initiate_uri(connection.id),
-            },
-            identity_provider: IdentityProvider {
-                issuer: settings.issuer,
-                tenant: settings.tenant,
-                client_id: settings.client_id,
-                client_authentication: settings.client_authentication,
-            },
+            subject_source: subject_source(connection.preset, &settings),
+            service_provider: self.service_provider(&connection),
+            identity_provider: identity_provider(settings)?,
             id: connection.id,
             name: connection.name,
             kind: connection.kind,
@@ -209,6 +248,18 @@ impl Described {
             client_secret_expires_at: connection.secret_expires_at,
             created_at: connection.created_at,
         })
+    }
+
+    fn service_provider(&self, connection: &SsoConnection) -> ServiceProvider {
+        let (state, id) = (&self.0, connection.id);
+        let by_saml = connection.kind == ConnectionKind::Saml;
+        ServiceProvider {
+            redirect_uri: (!by_saml).then(|| state.redirect_uri(id)),
+            initiate_uri: state.initiate_uri(id),
+            entity_id: by_saml.then(|| state.entity_id(id)),
+            acs_url: by_saml.then(|| state.acs_url(id)),
+            metadata_url: by_saml.then(|| state.entity_id(id)),
+        }
     }
 
     pub fn test(
@@ -227,6 +278,40 @@ impl Described {
             expires_at: test.expires_at,
         })
     }
+}
+
+fn subject_source(preset: Preset, settings: &ProviderSettings) -> String {
+    match settings {
+        ProviderSettings::Oidc(_) => preset.subject_claim().to_owned(),
+        ProviderSettings::Saml(settings) => settings.subject_source.to_string(),
+    }
+}
+
+fn identity_provider(settings: ProviderSettings) -> Result<IdentityProvider> {
+    Ok(match settings {
+        ProviderSettings::Oidc(settings) => IdentityProvider {
+            issuer: Some(settings.issuer),
+            tenant: settings.tenant,
+            client_id: Some(settings.client_id),
+            client_authentication: Some(settings.client_authentication),
+            ..IdentityProvider::default()
+        },
+        ProviderSettings::Saml(settings) => {
+            let certificates = metadata::certificates(&settings)?;
+            let certificates = certificates.iter().map(|certificate| CertificateBody {
+                fingerprint: certificate.fingerprint(),
+                expires_at: certificate.not_after(),
+            });
+            IdentityProvider {
+                certificates: Some(certificates.collect()),
+                metadata_url: settings.metadata.url,
+                entity_id: Some(settings.entity_id),
+                sign_in_location: Some(settings.sign_in_location),
+                metadata_valid_until: settings.valid_until,
+                ..IdentityProvider::default()
+            }
+        }
+    })
 }
 
 impl TryFrom<Diagnosis> for DiagnosisBody {

@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::start::authorization_url;
-use crate::domain::connections::FlowPurpose;
+use crate::crypto::token::Token;
+use crate::domain::connections::{FlowPurpose, ProviderSettings};
 use crate::domain::diagnosis::{StepName, Steps};
 use crate::domain::ids::{ConnectionId, DiagnosisId};
 use crate::error::{Code, Result};
@@ -15,17 +15,20 @@ use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, Query, Reques
 use crate::routes::problem::Problem;
 use crate::services::limits::Limit;
 use crate::services::sso::arrival::{Arrival, Carried};
+use crate::services::sso::connections::provider_settings;
+use crate::services::sso::diagnosis;
 use crate::services::sso::flows::{self, NewFlow, TakenFlow};
-use crate::services::sso::{diagnosis, testing};
+use crate::services::sso::testing::{self, Failure};
+use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 use crate::state::identity_providers::Halt;
 
 /// The connection that somebody comes by.
 #[derive(Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct CameBy {
+pub(super) struct CameBy {
     /// The connection.
-    connection_id: ConnectionId,
+    pub connection_id: ConnectionId,
 }
 
 /// The test that somebody makes.
@@ -67,25 +70,62 @@ pub(super) async fn complete_sign_in(
     let Some(flow) = taken else {
         return Ok(send_to(scope.state.services.outbox.links.start(id)));
     };
+    let ProviderSettings::Oidc(settings) = provider_settings(&flow.connection)? else {
+        return Ok(send_to(scope.state.services.outbox.links.start(id)));
+    };
     let mut steps = Steps::default();
-    let came = scope.state.identify(&flow, callback, &mut steps).await;
-    let target = match (came, flow.purpose) {
-        (Err(Halt::Fault(error)), _) => return Err(error.into()),
-        (Ok(arrival), FlowPurpose::Test) => passed(&scope, flow, (arrival, steps)).await?,
-        (Err(Halt::Refused), FlowPurpose::Test) => failed(&scope, flow, steps).await?,
-        (Ok(arrival), FlowPurpose::SignIn | FlowPurpose::Link | FlowPurpose::StepUp) => {
-            let steps = steps.into_vec();
-            let state = &scope.state;
-            let ticket = state
-                .unit_of_work_as_system(move |tx| flows::issue_ticket(tx, flow, (arrival, steps)))
-                .await?;
-            scope.state.services.outbox.links.ticket(&ticket)
+    let about = (&flow, &settings);
+    let came = scope
+        .state
+        .identify_by_oidc(about, callback, &mut steps)
+        .await;
+    arrive(&scope, flow, (came, steps)).await
+}
+
+/// Sends the browser of somebody on who came back, or did not.
+pub(super) async fn arrive(
+    scope: &RequestScope,
+    flow: TakenFlow,
+    (came, steps): (Result<Arrival, Halt>, Steps),
+) -> Result<HttpResponse, Problem> {
+    let failure = match came {
+        Ok(arrival) if flow.purpose == FlowPurpose::Test => {
+            return Ok(send_to(passed(scope, flow, (arrival, steps)).await?));
         }
-        (Err(Halt::Refused), FlowPurpose::SignIn | FlowPurpose::Link | FlowPurpose::StepUp) => {
-            refused(&scope, flow, steps).await?
+        Ok(arrival) => {
+            let ticket = issue_ticket(&scope.state, flow, (arrival, steps)).await?;
+            return Ok(send_to(scope.state.services.outbox.links.ticket(&ticket)));
+        }
+        Err(Halt::Fault(error)) => return Err(error.into()),
+        Err(Halt::Refused) => Failure {
+            code: code_of(&steps),
+            claims: None,
+            steps,
+        },
+        Err(Halt::Unnamed { code, claims }) => Failure {
+            code,
+            claims: Some(claims),
+            steps,
+        },
+    };
+    let target = match flow.purpose {
+        FlowPurpose::Test => failed(scope, flow, failure).await?,
+        FlowPurpose::SignIn | FlowPurpose::Link | FlowPurpose::StepUp => {
+            refused(scope, flow, failure).await?
         }
     };
     Ok(send_to(target))
+}
+
+async fn issue_ticket(
+    state: &State,
+    flow: TakenFlow,
+    (arrival, steps): (Arrival, Steps),
+) -> Result<Token> {
+    let came = (arrival, steps.into_vec());
+    state
+        .unit_of_work_as_system(move |tx| flows::issue_ticket(tx, flow, came))
+        .await
 }
 
 async fn passed(scope: &RequestScope, flow: TakenFlow, came: (Arrival, Steps)) -> Result<String> {
@@ -96,23 +136,28 @@ async fn passed(scope: &RequestScope, flow: TakenFlow, came: (Arrival, Steps)) -
     Ok(state.services.outbox.links.tested())
 }
 
-async fn failed(scope: &RequestScope, flow: TakenFlow, steps: Steps) -> Result<String> {
+async fn failed(scope: &RequestScope, flow: TakenFlow, failure: Failure) -> Result<String> {
     let state = &scope.state;
-    let code = code_of(&steps).to_string();
     state
-        .unit_of_work_as_system(move |tx| testing::fail(tx, &flow, steps, &code))
+        .unit_of_work_as_system(move |tx| testing::fail(tx, &flow, failure))
         .await?;
     Ok(state.services.outbox.links.tested())
 }
 
-async fn refused(scope: &RequestScope, flow: TakenFlow, steps: Steps) -> Result<String> {
+async fn refused(scope: &RequestScope, flow: TakenFlow, failure: Failure) -> Result<String> {
     let state = &scope.state;
-    let code = code_of(&steps).to_string();
+    let code = failure.code.to_string();
     let kept = {
         let code = code.clone();
+        let names: Vec<String> = failure
+            .claims
+            .into_iter()
+            .flatten()
+            .map(|it| it.0)
+            .collect();
         state.unit_of_work_as_system(move |tx| {
             let about = (&flow.connection, flow.purpose);
-            diagnosis::keep_refusal(tx, about, (steps, &[]), &code)
+            diagnosis::keep_refusal(tx, about, (failure.steps, &names), &code)
         })
     };
     let reference = kept.await?;
@@ -128,7 +173,9 @@ fn code_of(steps: &Steps) -> Code {
     let last = steps.as_slice().last().map(|step| step.name);
     match last {
         Some(StepName::Discovery | StepName::Keys) => Code::IdentityProviderUnreachable,
-        Some(StepName::Authorization | StepName::TokenRequest) => Code::IdentityProviderRefused,
+        Some(StepName::Authorization | StepName::TokenRequest | StepName::Status) => {
+            Code::IdentityProviderRefused
+        }
         Some(StepName::Subject) => Code::SubjectMissing,
         Some(StepName::Tenant) => Code::TenantWrong,
         Some(_) | None => Code::ResponseInvalid,
@@ -177,33 +224,40 @@ pub(super) async fn initiate_sign_in(
     let Some((connection, opened)) = begun else {
         return Ok(send_to(links.tested()));
     };
-    match authorization_url(&scope, &connection, (&opened, None)).await {
+    let mut steps = Steps::default();
+    let trip = (&opened, None);
+    let url = scope
+        .state
+        .authorization_url(&connection, trip, &mut steps)
+        .await;
+    match url {
         Ok(url) => Ok(send_to(url)),
-        Err(error) if error.code() == Code::IdentityProviderUnreachable => {
-            fail_unreachable(&scope.state, id, opened.state.reveal()).await?;
-            Ok(send_to(links.tested()))
+        Err(Halt::Fault(error)) => Err(error.into()),
+        Err(Halt::Refused | Halt::Unnamed { .. }) => {
+            let state = opened.state.reveal().to_owned();
+            let failure = Failure {
+                code: Code::IdentityProviderUnreachable,
+                claims: None,
+                steps,
+            };
+            let tested = links.tested();
+            fail_test(&scope.state, (id, state), failure).await?;
+            Ok(send_to(tested))
         }
-        Err(error) => Err(error.into()),
     }
 }
 
 /// A test whose provider cannot be reached has failed.
-async fn fail_unreachable(state: &State, id: ConnectionId, flow: &str) -> Result<()> {
-    let flow = flow.to_owned();
-    let taken = state
-        .unit_of_work_as_system(move |tx| flows::take(tx, id, &flow))
-        .await?;
-    let Some(flow) = taken else {
-        return Ok(());
+async fn fail_test(
+    state: &State,
+    (id, flow): (ConnectionId, String),
+    failure: Failure,
+) -> Result<()> {
+    let fail = move |tx: &mut UnitOfWork<'_>| match flows::take(tx, id, &flow)? {
+        Some(flow) => testing::fail(tx, &flow, failure),
+        None => Ok(()),
     };
-    let settings = crate::services::sso::connections::oidc_settings(&flow.connection)?;
-    let mut steps = Steps::default();
-    // Asked again: what it says is the step of the test.
-    let _ = state.provider(id, &settings, &mut steps).await;
-    let code = Code::IdentityProviderUnreachable.to_string();
-    state
-        .unit_of_work_as_system(move |tx| testing::fail(tx, &flow, steps, &code))
-        .await
+    state.unit_of_work_as_system(fail).await
 }
 
 /// A test needs no ticket, and so no verifier: none has an empty challenge.
@@ -217,7 +271,7 @@ fn of_test(test: DiagnosisId) -> NewFlow {
 }
 
 /// Sends a browser on. What it is sent with is nobody's to keep or to read along.
-fn send_to(target: String) -> HttpResponse {
+pub(super) fn send_to(target: String) -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header((header::LOCATION, target))
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -2,6 +2,7 @@
 
 mod browser;
 mod exchange;
+mod saml;
 mod start;
 
 use crate::routes::mounting::Mounting;
@@ -16,5 +17,7 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         .service(exchange::link_by_code)
         .service(exchange::mail_link_code)
         .service(browser::complete_sign_in)
-        .service(browser::initiate_sign_in);
+        .service(browser::initiate_sign_in)
+        .service(saml::complete_saml_sign_in)
+        .service(saml::get_saml_metadata);
 }

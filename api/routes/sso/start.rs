@@ -11,15 +11,12 @@ use crate::domain::ids::{ConnectionId, OrganizationId};
 use crate::domain::slug::Slug;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::oidc::authorization::{self, AuthorizationRequest, PkceVerifier};
-use crate::oidc::presets::SCOPE;
 use crate::routes::extract::{
-    Anonymous, ClientAddress, Form, Guard as _, Json, OptionallyConfined, RequestScope,
+    Anonymous, ClientAddress, Form, Guard as _, Json, OptionallyConfined,
 };
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{BodyErrors, InvalidEmail, SessionErrors, TooManyTries};
 use crate::services::sso::arrival::{Carried, is_path_of_spa};
-use crate::services::sso::connections::oidc_settings;
 use crate::services::sso::flows::{self, NewFlow, OpenedFlow, not_active, unknown};
 use crate::services::sso::{diagnosis, methods};
 use crate::state::State;
@@ -143,13 +140,13 @@ pub(super) async fn start_sign_in(
         .clone()
         .run(move |tx, ()| flows::begin(tx, id, &client))
         .await?;
-    let scope = request.scope().clone();
+    let state = request.scope().state.clone();
     let trip = connection.clone();
     let opened = request
         .run(move |tx, ()| flows::open(tx, &trip, new))
         .await?;
     let expires_at = opened.expires_at;
-    let url = authorization_url(&scope, &connection, (&opened, login_hint.as_deref())).await?;
+    let url = authorization_url(&state, &connection, (&opened, login_hint.as_deref())).await?;
     Ok(HttpResponse::Ok().json(StartedSignIn {
         authorization_url: url,
         expires_at,
@@ -191,31 +188,20 @@ fn parse(body: StartSignInRequest) -> Result<(ConnectionId, NewFlow)> {
 }
 
 /// Where a trip goes; whom the provider cannot be reached for gets a reference.
-pub(super) async fn authorization_url(
-    scope: &RequestScope,
+async fn authorization_url(
+    state: &State,
     connection: &SsoConnection,
-    (opened, login_hint): (&OpenedFlow, Option<&str>),
+    trip: (&OpenedFlow, Option<&str>),
 ) -> Result<String> {
-    let state = &scope.state;
-    let settings = oidc_settings(connection)?;
     let mut steps = Steps::default();
-    let provider = match state.provider(connection.id, &settings, &mut steps).await {
-        Ok(provider) => provider,
-        Err(Halt::Fault(error)) => return Err(error),
-        Err(Halt::Refused) => return Err(unreachable(state, connection, steps).await),
-    };
-    let pkce = PkceVerifier::kept(opened.code_verifier.clone());
-    let request = AuthorizationRequest {
-        client_id: &settings.client_id,
-        redirect_uri: &state.redirect_uri(connection.id),
-        scope: SCOPE,
-        state: opened.state.reveal(),
-        nonce: &opened.nonce,
-        pkce: &pkce,
-        login_hint,
-        prompt: None,
-    };
-    Ok(authorization::url(&provider.authorization_endpoint, &request).into())
+    let url = state.authorization_url(connection, trip, &mut steps).await;
+    match url {
+        Ok(url) => Ok(url),
+        Err(Halt::Fault(error)) => Err(error),
+        Err(Halt::Refused | Halt::Unnamed { .. }) => {
+            Err(unreachable(state, connection, steps).await)
+        }
+    }
 }
 
 async fn unreachable(state: &State, connection: &SsoConnection, steps: Steps) -> Error {

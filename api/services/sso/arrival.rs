@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::domain::timestamp::Timestamp;
+
 /// Who came, as the identity provider said it. The signature is checked; nothing is compared with what is here yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Arrival {
@@ -12,6 +14,8 @@ pub struct Arrival {
     pub name: Option<String>,
     /// A guest of the tenant, who stands outside of the domains that the organization has proven.
     pub guest: bool,
+    /// When a session has to end that follows from this, where the provider says so.
+    pub session_ends_at: Option<Timestamp>,
     /// The session at the identity provider.
     pub provider_session: Option<String>,
     pub claims: Map<String, Value>,

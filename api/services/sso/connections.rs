@@ -1,10 +1,12 @@
 //! Connections to identity providers, as the admins of an organization set them up.
 
+use serde::de::DeserializeOwned;
+
 use super::diagnosis::{self, TEST_LIFETIME};
 use crate::clock::new_id;
 use crate::domain::connections::{
     Arrivals, ConnectionKind, ConnectionStatus, DEFAULT_SESSION_HOURS, DiagnosisStatus,
-    FlowPurpose, OidcSettings, Preset,
+    FlowPurpose, OidcSettings, Preset, ProviderSettings, SamlSettings,
 };
 use crate::domain::diagnosis::Steps;
 use crate::domain::events::{ConnectionEvent, DomainEvent};
@@ -17,6 +19,7 @@ use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::Page;
 use crate::store::diagnoses::{self, Diagnosis};
+use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::{self, SsoConnection};
 use crate::store::{domains, identities};
 
@@ -30,12 +33,12 @@ pub struct ClientSecret {
     pub expires_at: Option<Timestamp>,
 }
 
-/// A connection by OpenID Connect that is to be made.
+/// A connection that is to be made.
 #[derive(Clone)]
 pub struct NewConnection {
     pub name: String,
     pub preset: Preset,
-    pub settings: OidcSettings,
+    pub settings: ProviderSettings,
     pub secret: ClientSecret,
     pub arrivals: Option<Arrivals>,
     pub session_hours: Option<i64>,
@@ -45,7 +48,7 @@ pub struct NewConnection {
 #[derive(Clone, Default)]
 pub struct ConnectionChanges {
     pub name: Option<String>,
-    pub settings: Option<OidcSettings>,
+    pub settings: Option<ProviderSettings>,
     pub client_secret: Option<String>,
     pub secret_expires_at: Option<Option<Timestamp>>,
     pub arrivals: Option<Arrivals>,
@@ -66,10 +69,10 @@ pub fn create(
         id,
         organization_id: permit.organization.id,
         name: new.name,
-        kind: ConnectionKind::Oidc,
+        kind: new.settings.kind(),
         preset: new.preset,
         status: ConnectionStatus::Draft,
-        settings: diagnosis::json_of(&new.settings)?,
+        settings: kept(&new.settings)?,
         sealed: seal_secret(tx, id, new.secret.secret.as_deref())?,
         secret_expires_at: new.secret.expires_at,
         arrivals: new.arrivals.unwrap_or(Arrivals::Everyone),
@@ -136,12 +139,37 @@ pub fn client_secret(tx: &UnitOfWork<'_>, connection: &SsoConnection) -> Result<
     String::from_utf8(plain).map(Some).map_err(Error::internal)
 }
 
-/// How the provider of a connection by OpenID Connect is reached.
+/// How the provider of a connection is reached.
 ///
 /// # Errors
 /// `internal` where the settings cannot be read.
-pub fn oidc_settings(connection: &SsoConnection) -> Result<OidcSettings> {
+pub fn provider_settings(connection: &SsoConnection) -> Result<ProviderSettings> {
+    match connection.kind {
+        ConnectionKind::Oidc => read::<OidcSettings>(connection).map(ProviderSettings::Oidc),
+        ConnectionKind::Saml => read::<SamlSettings>(connection).map(ProviderSettings::Saml),
+    }
+}
+
+/// The settings of a connection by SAML; `None` where it is none.
+pub fn saml_of(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Result<Option<SamlSettings>> {
+    let found = sso_connections::find(tx.connection, id)?;
+    let settings = found.as_ref().map(provider_settings).transpose()?;
+    Ok(match settings {
+        Some(ProviderSettings::Saml(settings)) => Some(settings),
+        Some(ProviderSettings::Oidc(_)) | None => None,
+    })
+}
+
+fn read<T: DeserializeOwned>(connection: &SsoConnection) -> Result<T> {
     serde_json::from_value(connection.settings.0.clone()).map_err(Error::internal)
+}
+
+/// Settings as they are kept.
+pub(super) fn kept(settings: &ProviderSettings) -> Result<JsonColumn> {
+    match settings {
+        ProviderSettings::Oidc(settings) => diagnosis::json_of(settings),
+        ProviderSettings::Saml(settings) => diagnosis::json_of(settings),
+    }
 }
 
 /// Whose people may sign in: the tenant of Entra, the district of Clever, the proven domains for Google.
@@ -217,9 +245,9 @@ pub fn update(
             fields.push("client_secret_expires_at");
         }
         if let Some(settings) = changes.settings
-            && settings != oidc_settings(&known)?
+            && settings != provider_settings(&known)?
         {
-            new.settings = diagnosis::json_of(&settings)?;
+            new.settings = kept(&settings)?;
             new.tested_at = None;
             fields.push("identity_provider");
         }
@@ -343,6 +371,22 @@ pub fn would_lock_out(members: i64) -> Error {
              connection first; with `force=true` the connection is deleted all the same."
         ),
     )
+}
+
+/// Counts metadata that is fetched for a connection to be made or changed: whoever may do so has Rollcall call others.
+///
+/// # Errors
+/// `rate_limited`.
+pub fn begin_metadata(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    is_fetched: bool,
+) -> Result<()> {
+    if !is_fetched {
+        return Ok(());
+    }
+    let subject = format!("metadata of {}", permit.organization.id);
+    limits::take(tx, &[LimitRequest::one(Limit::ConnectionTest, subject)])
 }
 
 /// Begins a test of a connection: whoever opens its address goes round once, and nothing changes by it.

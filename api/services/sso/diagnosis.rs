@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::arrival::Arrival;
 use super::readable::characters;
 use super::sealed::{open_sealed, seal};
 use crate::clock::new_id;
@@ -126,9 +125,9 @@ pub fn keep_refusal(
 pub(super) fn seal_claims(
     tx: &UnitOfWork<'_>,
     id: DiagnosisId,
-    arrival: &Arrival,
+    claims: &Map<String, Value>,
 ) -> Result<Vec<u8>> {
-    seal(tx, "claims", id.to_string().as_bytes(), &arrival.claims)
+    seal(tx, "claims", id.to_string().as_bytes(), claims)
 }
 
 /// The claims that came in a test; none where there are none.

@@ -67,7 +67,9 @@ pub(super) fn start_session(
 
 fn valid_until(tx: &UnitOfWork<'_>, arriving: &Arriving<'_>) -> Timestamp {
     let hours = u64::try_from(arriving.connection.session_hours).unwrap_or(1);
-    tx.now().plus(Duration::from_secs(hours * 60 * 60))
+    let end = tx.now().plus(Duration::from_secs(hours * 60 * 60));
+    let end_there = arriving.arrival.session_ends_at;
+    end_there.map_or(end, |end_there| end.min(end_there))
 }
 
 /// Adds the proof of the connection to a session.

@@ -53,6 +53,13 @@ pub struct OpenedFlow {
     pub expires_at: Timestamp,
 }
 
+impl OpenedFlow {
+    /// The id of the request to sign in, by SAML.
+    pub fn request_id(&self) -> String {
+        request_id(&self.nonce)
+    }
+}
+
 /// What only Rollcall is to know of a trip.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct FlowSecrets {
@@ -61,6 +68,18 @@ pub struct FlowSecrets {
     challenge: String,
     carried: Carried,
     pub test: Option<DiagnosisId>,
+}
+
+impl FlowSecrets {
+    /// The id of the request to sign in, by SAML, which a response has to answer.
+    pub fn request_id(&self) -> String {
+        request_id(&self.nonce)
+    }
+}
+
+/// What nobody can guess, behind a character that an XML name may begin with.
+fn request_id(nonce: &str) -> String {
+    format!("_{nonce}")
 }
 
 /// A trip that somebody came back from. It is used up.

@@ -13,6 +13,7 @@ pub mod exchange;
 pub mod flows;
 pub mod identities;
 pub mod linking;
+pub mod metadata;
 pub mod methods;
 mod readable;
 mod resolution;

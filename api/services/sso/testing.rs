@@ -1,6 +1,6 @@
 //! Tests of a connection: a round trip that signs nobody in and changes nothing, and tells what it would have done.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::arrival::{Arrival, Carried};
 use super::diagnosis::{json_of, seal_claims};
@@ -11,7 +11,7 @@ use crate::domain::connections::{DiagnosisStatus, FlowPurpose, SignInOutcome};
 use crate::domain::diagnosis::Steps;
 use crate::domain::events::{ConnectionEvent, DomainEvent};
 use crate::domain::ids::ConnectionId;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::diagnoses::{self, Diagnosis};
@@ -49,9 +49,7 @@ pub fn pass(
     };
     test.status = DiagnosisStatus::Passed;
     test.steps = json_of(&steps.into_vec())?;
-    let names: Vec<&String> = arrival.claims.keys().collect();
-    test.claim_names = json_of(&names)?;
-    test.sealed = Some(seal_claims(tx, test.id, &arrival)?);
+    keep_claims(tx, &mut test, &arrival.claims)?;
     test.would = Some(json_of(&would)?);
     tx.transaction(|tx| {
         let now = tx.now();
@@ -68,15 +66,36 @@ pub fn pass(
     })
 }
 
-/// Ends a test that failed at the last of its steps.
-pub fn fail(tx: &mut UnitOfWork<'_>, flow: &TakenFlow, steps: Steps, code: &str) -> Result<()> {
+/// Why somebody did not get in: the last of the steps says it, and what came where that is known to be true.
+pub struct Failure {
+    pub code: Code,
+    pub claims: Option<Map<String, Value>>,
+    pub steps: Steps,
+}
+
+/// Ends a test that failed.
+pub fn fail(tx: &mut UnitOfWork<'_>, flow: &TakenFlow, failure: Failure) -> Result<()> {
     let Some(mut test) = test_of(tx, flow)? else {
         return Ok(());
     };
     test.status = DiagnosisStatus::Failed;
-    test.code = Some(code.to_owned());
-    test.steps = json_of(&steps.into_vec())?;
+    test.code = Some(failure.code.to_string());
+    test.steps = json_of(&failure.steps.into_vec())?;
+    if let Some(claims) = &failure.claims {
+        keep_claims(tx, &mut test, claims)?;
+    }
     diagnoses::end_test(tx.connection, &test).map(drop)
+}
+
+fn keep_claims(
+    tx: &UnitOfWork<'_>,
+    test: &mut Diagnosis,
+    claims: &Map<String, Value>,
+) -> Result<()> {
+    let names: Vec<&String> = claims.keys().collect();
+    test.claim_names = json_of(&names)?;
+    test.sealed = Some(seal_claims(tx, test.id, claims)?);
+    Ok(())
 }
 
 fn test_of(tx: &mut UnitOfWork<'_>, flow: &TakenFlow) -> Result<Option<Diagnosis>> {

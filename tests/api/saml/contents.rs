@@ -1,7 +1,7 @@
 //! What a response has to say, and what of it is read.
 
+use rollcall::domain::connections::SubjectSource;
 use rollcall::domain::diagnosis::{StepName, Steps};
-use rollcall::saml::assertion::SubjectSource;
 
 use super::peers::{moment, refused_at};
 use super::provider::{

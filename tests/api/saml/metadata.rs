@@ -108,7 +108,7 @@ fn every_certificate_that_signs_counts() {
         moment("2020-12-31T00:00:00Z")
     );
     assert_eq!(read.keys().len(), 5);
-    let print = certificate("idp").fingerprint().to_owned();
+    let print = certificate("idp").fingerprint();
     assert_eq!(print.len(), 95, "{print}");
 }
 

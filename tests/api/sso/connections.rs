@@ -9,12 +9,16 @@ both_databases!(a_connection_is_made_tested_activated_and_paused, |app| {
     let path = path_of(&school, &connection);
     let mut shown = json!({
         "id": "<uuid>", "name": "School accounts", "kind": "oidc", "preset": "generic", "status": "draft",
-        "tested_at": null, "arrivals": "everyone", "session_hours": 168, "has_client_secret": true,
+        "tested_at": null, "subject_source": "sub", "arrivals": "everyone", "session_hours": 168, "has_client_secret": true,
         "client_secret_expires_at": null,
-        "service_provider": { "redirect_uri": "<text>", "initiate_uri": "<text>" },
+        "service_provider": {
+            "redirect_uri": "<text>", "initiate_uri": "<text>", "entity_id": null, "acs_url": null,
+            "metadata_url": null,
+        },
         "identity_provider": {
             "issuer": provider.issuer(), "tenant": null, "client_id": CLIENT_ID,
-            "client_authentication": "client_secret_basic",
+            "client_authentication": "client_secret_basic", "metadata_url": null, "entity_id": null,
+            "sign_in_location": null, "certificates": null, "metadata_valid_until": null,
         },
         "created_at": "2026-09-01T07:30:00Z",
     });
@@ -155,7 +159,17 @@ both_databases!(what_a_connection_cannot_be_is_refused, |app| {
             "/session_hours",
             "out_of_range",
         ),
-        (json!({ "kind": "saml" }), "/kind", "not_available"),
+        (
+            json!({ "metadata_url": "https://idp.example" }),
+            "/metadata_url",
+            "not_of_kind",
+        ),
+        (
+            json!({ "subject_source": "name_id" }),
+            "/subject_source",
+            "not_of_kind",
+        ),
+        (json!({ "preset": null }), "/preset", "missing"),
     ] {
         create(changes.clone())
             .await

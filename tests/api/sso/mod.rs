@@ -17,3 +17,4 @@ mod connections;
 mod linking;
 mod people;
 mod round_trip;
+mod saml;

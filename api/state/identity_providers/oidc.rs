@@ -1,74 +1,35 @@
-//! Identity providers, asked between units of work: no connection to the database is held while one is waited for.
+//! Providers of OpenID Connect.
 
 use std::time::Duration;
 
-use url::Url;
-
-use super::State;
-use crate::crypto::digest::sha256;
+use super::Halt;
+use super::documents::{FRESH, FRESH_FOR_UNKNOWN_KEY, Wanted};
 use crate::crypto::public_key::PublicKey;
 use crate::domain::connections::{ClientAuthentication, OidcSettings};
-use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
+use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::ids::ConnectionId;
-use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::oidc::authorization::PkceVerifier;
+use crate::oidc::authorization::{self, AuthorizationRequest, PkceVerifier};
 use crate::oidc::callback::Callback;
 use crate::oidc::claims::{AssertedEmail, Claims};
 use crate::oidc::discovery::{self, Provider};
 use crate::oidc::id_token::{self, Expected, VerifiedIdToken};
+use crate::oidc::presets::SCOPE;
 use crate::oidc::token::{self, Client, ClientProof, Exchange};
 use crate::oidc::{jwks, userinfo};
 use crate::outbound::OutboundRequest;
 use crate::services::sso::arrival::Arrival;
-use crate::services::sso::connections::{client_secret, oidc_settings, tenants_of};
-use crate::services::sso::flows::TakenFlow;
-use crate::store::fetched_documents::{self, FetchedDocument};
+use crate::services::sso::connections::{client_secret, tenants_of};
+use crate::services::sso::flows::{OpenedFlow, TakenFlow};
+use crate::state::State;
 use crate::store::sso_connections::SsoConnection;
-
-/// For how long a document is taken without asking whether it has changed.
-const FRESH: Duration = Duration::from_secs(60 * 60);
-
-/// How often the keys are asked for again where a token names one that is not among them.
-const FRESH_FOR_UNKNOWN_KEY: Duration = Duration::from_secs(60);
-
-/// For how long a document is good while its provider cannot be reached.
-const GOOD: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Why somebody does not arrive.
-pub enum Halt {
-    /// The last of the steps says why.
-    Refused,
-    /// A fault of ours.
-    Fault(Error),
-}
-
-impl From<Refused> for Halt {
-    fn from(_: Refused) -> Self {
-        Self::Refused
-    }
-}
-
-impl From<Error> for Halt {
-    fn from(error: Error) -> Self {
-        Self::Fault(error)
-    }
-}
-
-/// What a document is, and how old it may be.
-#[derive(Clone, Copy)]
-struct Wanted {
-    step: StepName,
-    fresh: Duration,
-    advice: &'static str,
-}
 
 impl State {
     /// The provider of a connection by OpenID Connect, as its document of discovery describes it.
     ///
     /// # Errors
     /// Where it cannot be reached, or describes something else.
-    pub async fn provider(
+    async fn provider(
         &self,
         connection: ConnectionId,
         settings: &OidcSettings,
@@ -87,19 +48,40 @@ impl State {
         Ok(discovery::read(body.as_bytes(), &settings.issuer, steps)?)
     }
 
+    /// Where a provider of OpenID Connect signs people in.
+    pub(super) async fn url_of_oidc(
+        &self,
+        (connection, settings): (ConnectionId, &OidcSettings),
+        (trip, login_hint): (&OpenedFlow, Option<&str>),
+        steps: &mut Steps,
+    ) -> Result<String, Halt> {
+        let provider = self.provider(connection, settings, steps).await?;
+        let pkce = PkceVerifier::kept(trip.code_verifier.clone());
+        let request = AuthorizationRequest {
+            client_id: &settings.client_id,
+            redirect_uri: &self.redirect_uri(connection),
+            scope: SCOPE,
+            state: trip.state.reveal(),
+            nonce: &trip.nonce,
+            pkce: &pkce,
+            login_hint,
+            prompt: None,
+        };
+        Ok(authorization::url(&provider.authorization_endpoint, &request).into())
+    }
+
     /// Who came back from a provider of OpenID Connect.
     ///
     /// # Errors
     /// Where the provider refuses, cannot be reached, or says anything that does not hold.
-    pub async fn identify(
+    pub async fn identify_by_oidc(
         &self,
-        flow: &TakenFlow,
+        (flow, settings): (&TakenFlow, &OidcSettings),
         callback: Callback,
         steps: &mut Steps,
     ) -> Result<Arrival, Halt> {
         let connection = &flow.connection;
-        let settings = oidc_settings(connection)?;
-        let provider = self.provider(connection.id, &settings, steps).await?;
+        let provider = self.provider(connection.id, settings, steps).await?;
         let code = callback.code(&provider, steps)?;
         let pkce = PkceVerifier::kept(flow.secrets.code_verifier.clone());
         let redirect_uri = self.redirect_uri(connection.id);
@@ -110,12 +92,12 @@ impl State {
             now: self.services.clock.now(),
         };
         let request = self
-            .token_request(connection, (&settings, &provider), &exchange)
+            .token_request(connection, (settings, &provider), &exchange)
             .await?;
         let answered = self.outbound.send(connection.id.into(), request).await;
         let tokens = token::read(&answered, steps)?;
         let verified = self
-            .verify(flow, (&settings, &provider, &tokens.id_token), steps)
+            .verify(flow, (settings, &provider, &tokens.id_token), steps)
             .await?;
         let claims = self
             .claims(
@@ -153,7 +135,7 @@ impl State {
     }
 
     /// Has the federation keys made, where they are not, on a thread that may take its time.
-    async fn require_federation_keys(&self) -> Result<()> {
+    pub(super) async fn require_federation_keys(&self) -> Result<()> {
         let federation = self.federation.clone();
         let made = tokio::task::spawn_blocking(move || federation.keys().map(drop));
         made.await
@@ -231,74 +213,6 @@ impl State {
         let answered = self.outbound.send(connection.into(), request).await;
         Ok(userinfo::merge(verified, &answered, steps)?)
     }
-
-    /// A document: the one that is kept, where it is fresh; else as its provider has it now; else the one that is kept.
-    async fn document(
-        &self,
-        (connection, url): (ConnectionId, Url),
-        wanted: Wanted,
-        steps: &mut Steps,
-    ) -> Result<String, Halt> {
-        let url_hash = sha256(url.as_str().as_bytes()).to_vec();
-        let now = self.services.clock.now();
-        let kept = self.kept_document(url_hash.clone()).await?;
-        if let Some(kept) = &kept
-            && kept.fetched_at.plus(wanted.fresh) > now
-        {
-            return Ok(kept.body.clone());
-        }
-        let problem = match self.fetch(connection, url).await {
-            Ok(body) => {
-                self.keep_document(url_hash, body.clone(), now).await?;
-                return Ok(body);
-            }
-            Err(problem) => problem,
-        };
-        if let Some(kept) = kept.filter(|kept| kept.good_until > now) {
-            return Ok(kept.body);
-        }
-        let step = Step::failed(wanted.step, "a document", problem, wanted.advice);
-        Ok(steps.refuse(step)?)
-    }
-
-    /// Fetches a document; what is wrong, in words.
-    async fn fetch(&self, connection: ConnectionId, url: Url) -> Result<String, String> {
-        let request = OutboundRequest::get(url).with_header("accept", "application/json");
-        let answered = self.outbound.send(connection.into(), request).await;
-        let response = answered.map_err(|error| error.to_string())?;
-        if !response.is_success() {
-            return Err(format!("status {}", response.status));
-        }
-        String::from_utf8(response.body).map_err(|_| "an answer that is no text".to_owned())
-    }
-
-    async fn kept_document(&self, url_hash: Vec<u8>) -> Result<Option<FetchedDocument>> {
-        self.unit_of_work_as_system(move |tx| fetched_documents::find(tx.connection, &url_hash))
-            .await
-    }
-
-    async fn keep_document(&self, url_hash: Vec<u8>, body: String, now: Timestamp) -> Result<()> {
-        let document = FetchedDocument {
-            url_hash,
-            body,
-            fetched_at: now,
-            good_until: now.plus(GOOD),
-        };
-        self.unit_of_work_as_system(move |tx| fetched_documents::put(tx.connection, &document))
-            .await
-    }
-
-    /// Where a provider sends people back to.
-    pub fn redirect_uri(&self, connection: ConnectionId) -> String {
-        let base = self.services.config.public_base();
-        format!("{base}/v1/sso/callback/{connection}")
-    }
-
-    /// Where a trip by a connection begins by itself: a tile of a portal, a test.
-    pub fn initiate_uri(&self, connection: ConnectionId) -> String {
-        let base = self.services.config.public_base();
-        format!("{base}/v1/sso/initiate/{connection}")
-    }
 }
 
 fn arrival(verified: &VerifiedIdToken, claims: &Claims, steps: &mut Steps) -> Arrival {
@@ -322,6 +236,7 @@ fn arrival(verified: &VerifiedIdToken, claims: &Claims, steps: &mut Steps) -> Ar
         name: claims.text("name").map(str::to_owned),
         // A guest of Entra has an account in another tenant (`idp`), or is told by `acct` (1: a guest).
         guest: claims.get("acct").and_then(serde_json::Value::as_i64) == Some(1),
+        session_ends_at: None,
         provider_session: verified.session().map(str::to_owned),
         claims: claims.as_map().clone(),
     }

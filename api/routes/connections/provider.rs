@@ -1,0 +1,324 @@
+//! How identity providers are named in requests, by their protocol.
+
+use url::Url;
+
+use crate::crypto::certificate::Certificate;
+use crate::domain::connections::{
+    ClientAuthentication, MetadataSource, OidcSettings, Preset, SubjectSource,
+};
+use crate::error::Result;
+use crate::oidc::presets::IssuerError;
+use crate::routes::extract::Form;
+use crate::services::sso::metadata::NewMetadata;
+
+/// The most characters of a client id and of a secret.
+const MAX_CLIENT_ID: usize = 255;
+const MAX_SECRET: usize = 1_000;
+const MAX_ISSUER: usize = 1_000;
+const MAX_TENANT: usize = 255;
+const MAX_METADATA_URL: usize = 2_000;
+const MAX_CERTIFICATE: usize = 20_000;
+
+/// What names a person for good at Entra by SAML, as `oid` does by OpenID Connect.
+const OBJECT_ID: &str = "http://schemas.microsoft.com/identity/claims/objectidentifier";
+
+/// The fields of a request that are for OpenID Connect.
+pub struct GivenOidc {
+    pub issuer: Option<String>,
+    pub tenant: Option<String>,
+    pub client_id: Option<String>,
+    pub client_secret: Option<String>,
+    pub secret_expires: bool,
+    pub client_authentication: Option<ClientAuthentication>,
+}
+
+/// The fields of a request that are for SAML.
+pub struct GivenSaml {
+    pub url: Option<String>,
+    pub document: Option<String>,
+    pub signing_certificate: Option<String>,
+    pub entity_id: Option<String>,
+    pub subject_source: Option<String>,
+}
+
+fn refuse_given(form: &mut Form, fields: &[(&'static str, bool)], protocol: &str) {
+    for (pointer, is_given) in fields {
+        if *is_given {
+            let detail = format!("This is of {protocol}: leave it out.");
+            form.refuse(pointer, "not_of_kind", detail);
+        }
+    }
+}
+
+impl GivenOidc {
+    /// Refuses each of these fields, for a connection by SAML.
+    pub fn refuse_all(&self, form: &mut Form) {
+        let fields = [
+            ("/issuer", self.issuer.is_some()),
+            ("/tenant", self.tenant.is_some()),
+            ("/client_id", self.client_id.is_some()),
+            ("/client_secret", self.client_secret.is_some()),
+            ("/client_secret_expires_at", self.secret_expires),
+            (
+                "/client_authentication",
+                self.client_authentication.is_some(),
+            ),
+        ];
+        refuse_given(form, &fields, "OpenID Connect");
+    }
+
+    /// Refuses what is wrong whatever the connection is like.
+    pub fn check(&self, form: &mut Form) {
+        if let Some(id) = &self.client_id {
+            form.text("/client_id", id, MAX_CLIENT_ID);
+        }
+        if let Some(secret) = &self.client_secret {
+            check_length(form, secret);
+        }
+    }
+
+    /// How a new connection reaches its provider.
+    pub fn take(&self, form: &mut Form, preset: Preset) -> Option<OidcSettings> {
+        let client_id = self.client_id.as_deref().unwrap_or_default();
+        let client_id = form.text("/client_id", client_id, MAX_CLIENT_ID);
+        let issuer = (self.issuer.as_deref(), self.tenant.as_deref());
+        let issuer = take_issuer(form, preset, issuer);
+        let authentication = self
+            .client_authentication
+            .unwrap_or(ClientAuthentication::ClientSecretBasic);
+        check_secret(form, authentication, self.client_secret.as_deref());
+        Some(OidcSettings {
+            issuer: issuer?,
+            tenant: self
+                .tenant
+                .as_deref()
+                .map(|tenant| tenant.trim().to_owned()),
+            client_id: client_id?,
+            client_authentication: authentication,
+        })
+    }
+
+    /// How a connection reaches its provider from now on.
+    ///
+    /// # Errors
+    /// `validation_failed` for an issuer or a tenant that its preset does not take.
+    pub fn changed(self, preset: Preset, old: OidcSettings) -> Result<OidcSettings> {
+        let touches_issuer = self.issuer.is_some() || self.tenant.is_some();
+        let tenant = self.tenant.map(|tenant| tenant.trim().to_owned());
+        let tenant = tenant.or(old.tenant);
+        let issuer = if touches_issuer {
+            let mut form = Form::new();
+            let typed = match preset {
+                Preset::Okta | Preset::Generic => Some(self.issuer.unwrap_or(old.issuer)),
+                Preset::Entra | Preset::Google | Preset::Clever => self.issuer,
+            };
+            let typed = (typed.as_deref(), tenant.as_deref());
+            let taken = take_issuer(&mut form, preset, typed);
+            taken.ok_or_else(|| form.refusal())?
+        } else {
+            old.issuer
+        };
+        Ok(OidcSettings {
+            issuer,
+            tenant,
+            client_id: self
+                .client_id
+                .map_or(old.client_id, |id| id.trim().to_owned()),
+            client_authentication: self
+                .client_authentication
+                .unwrap_or(old.client_authentication),
+        })
+    }
+}
+
+impl GivenSaml {
+    /// Refuses each of these fields, for a connection by OpenID Connect.
+    pub fn refuse_all(&self, form: &mut Form) {
+        let fields = [
+            ("/metadata_url", self.url.is_some()),
+            ("/metadata", self.document.is_some()),
+            (
+                "/metadata_signing_certificate",
+                self.signing_certificate.is_some(),
+            ),
+            ("/entity_id", self.entity_id.is_some()),
+            ("/subject_source", self.subject_source.is_some()),
+        ];
+        refuse_given(form, &fields, "SAML");
+    }
+
+    /// Whether other metadata is named.
+    pub const fn names_metadata(&self) -> bool {
+        self.url.is_some() || self.document.is_some()
+    }
+
+    /// Refuses what is wrong whatever the connection is like.
+    pub fn check(&self, form: &mut Form) {
+        if !self.names_metadata() {
+            let together = [
+                (
+                    "/metadata_signing_certificate",
+                    self.signing_certificate.is_some(),
+                ),
+                ("/entity_id", self.entity_id.is_some()),
+            ];
+            for (pointer, is_given) in together {
+                if is_given {
+                    let detail = "Send it together with `metadata_url` or `metadata`.".to_owned();
+                    form.refuse(pointer, "missing", detail);
+                }
+            }
+        }
+        if let Some(source) = &self.subject_source {
+            check_subject(form, source);
+        }
+    }
+
+    /// The metadata of a new connection.
+    pub fn take(&self, form: &mut Form, preset: Preset) -> Option<NewMetadata> {
+        if preset == Preset::Clever {
+            let detail = "Clever speaks OpenID Connect: use the kind `oidc`.".to_owned();
+            form.refuse("/preset", "not_of_kind", detail);
+        }
+        self.take_for(form, subject_of_preset(preset))
+    }
+
+    /// The metadata that is named here, of a connection with this source of the subject.
+    pub fn take_for(&self, form: &mut Form, known: SubjectSource) -> Option<NewMetadata> {
+        let url = match (&self.url, &self.document) {
+            (Some(url), None) => Some(take_url(form, url)?),
+            (None, Some(_)) => None,
+            (Some(_), Some(_)) => {
+                let detail = "Send either `metadata` or its address.".to_owned();
+                form.refuse("/metadata", "not_both", detail);
+                return None;
+            }
+            (None, None) => {
+                let detail = "Send the address of the identity provider's metadata, or the \
+                              metadata itself as `metadata`."
+                    .to_owned();
+                form.refuse("/metadata_url", "missing", detail);
+                return None;
+            }
+        };
+        if let Some(certificate) = &self.signing_certificate {
+            check_certificate(form, certificate);
+        }
+        if let Some(entity_id) = &self.entity_id {
+            form.text("/entity_id", entity_id, MAX_ISSUER);
+        }
+        let subject_source = match &self.subject_source {
+            Some(source) => check_subject(form, source)?,
+            None => known,
+        };
+        Some(NewMetadata {
+            source: MetadataSource {
+                url,
+                signing_certificate: self.signing_certificate.clone(),
+                entity_id: self.entity_id.as_deref().map(|id| id.trim().to_owned()),
+            },
+            document: self.document.clone(),
+            subject_source,
+        })
+    }
+
+    /// The source of the subject that is chosen here.
+    pub fn chosen_subject(&self) -> Option<SubjectSource> {
+        self.subject_source.as_deref()?.parse().ok()
+    }
+}
+
+fn subject_of_preset(preset: Preset) -> SubjectSource {
+    match preset {
+        Preset::Entra => SubjectSource::Attribute(OBJECT_ID.to_owned()),
+        Preset::Google | Preset::Okta | Preset::Clever | Preset::Generic => SubjectSource::NameId,
+    }
+}
+
+fn check_subject(form: &mut Form, source: &str) -> Option<SubjectSource> {
+    match source.parse::<SubjectSource>() {
+        Ok(source) => Some(source),
+        Err(error) => {
+            form.refuse("/subject_source", "invalid", error.to_string());
+            None
+        }
+    }
+}
+
+fn check_certificate(form: &mut Form, text: &str) {
+    let pointer = "/metadata_signing_certificate";
+    if text.len() > MAX_CERTIFICATE {
+        let detail = format!("This has at most {MAX_CERTIFICATE} characters.");
+        form.refuse(pointer, "too_long", detail);
+    } else if let Err(error) = Certificate::from_text(text) {
+        let detail = format!("Expected a certificate in PEM; this is {error}.");
+        form.refuse(pointer, "invalid", detail);
+    }
+}
+
+/// An address to read metadata from. Whether it may be called is found out by calling it.
+fn take_url(form: &mut Form, text: &str) -> Option<String> {
+    let text = form.text("/metadata_url", text, MAX_METADATA_URL)?;
+    let is_web = |url: &Url| matches!(url.scheme(), "https" | "http") && url.has_host();
+    if Url::parse(&text).is_ok_and(|url| is_web(&url)) {
+        return Some(text);
+    }
+    let detail = "Expected an https:// URL.".to_owned();
+    form.refuse("/metadata_url", "invalid", detail);
+    None
+}
+
+fn take_issuer(
+    form: &mut Form,
+    preset: Preset,
+    (issuer, tenant): (Option<&str>, Option<&str>),
+) -> Option<String> {
+    if issuer.is_some_and(|issuer| issuer.len() > MAX_ISSUER) {
+        let detail = format!("This has at most {MAX_ISSUER} characters.");
+        form.refuse("/issuer", "too_long", detail);
+    }
+    if tenant.is_some_and(|tenant| tenant.len() > MAX_TENANT) {
+        let detail = format!("This has at most {MAX_TENANT} characters.");
+        form.refuse("/tenant", "too_long", detail);
+    }
+    if preset == Preset::Clever && tenant.is_none() {
+        let detail = "Name the district by its id: it stands in the Clever dashboard.".to_owned();
+        form.refuse("/tenant", "missing", detail);
+    }
+    match preset.issuer(issuer, tenant) {
+        Ok(issuer) => Some(issuer),
+        Err(error) => {
+            let (pointer, code) = match error {
+                IssuerError::TenantOfAll => ("/tenant", "not_one_tenant"),
+                IssuerError::TenantForm => ("/tenant", "invalid"),
+                IssuerError::IssuerForm => ("/issuer", "invalid"),
+                IssuerError::IssuerGiven => ("/issuer", "not_of_preset"),
+                IssuerError::IssuerMissing => ("/issuer", "missing"),
+            };
+            form.refuse(pointer, code, error.to_string());
+            None
+        }
+    }
+}
+
+fn check_secret(form: &mut Form, authentication: ClientAuthentication, secret: Option<&str>) {
+    let needs_secret = match authentication {
+        ClientAuthentication::ClientSecretBasic | ClientAuthentication::ClientSecretPost => true,
+        ClientAuthentication::PrivateKeyJwt => false,
+    };
+    match secret {
+        Some(secret) => check_length(form, secret),
+        None if needs_secret => {
+            let detail = "Send the client secret, or set client_authentication to private_key_jwt.";
+            form.refuse("/client_secret", "missing", detail.to_owned());
+        }
+        None => {}
+    }
+}
+
+fn check_length(form: &mut Form, secret: &str) {
+    if secret.is_empty() || secret.chars().count() > MAX_SECRET {
+        let detail = format!("This has 1 to {MAX_SECRET} characters.");
+        form.refuse("/client_secret", "invalid", detail);
+    }
+}

@@ -1,0 +1,135 @@
+//! What identity providers of SAML meet: where browsers bring their responses, and what Rollcall is called.
+
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, get, post, web};
+use serde::Deserialize;
+use url::form_urlencoded;
+use utoipa::ToSchema;
+
+use super::browser::{CameBy, arrive, send_to};
+use crate::domain::connections::ProviderSettings;
+use crate::domain::diagnosis::Steps;
+use crate::error::Error;
+use crate::routes::extract::{Anonymous, Guard as _};
+use crate::routes::problem::{Problem, problems};
+use crate::services::sso::connections::{provider_settings, saml_of};
+use crate::services::sso::flows;
+
+problems! {
+    /// Where there is no such connection by SAML.
+    NoServiceProvider: no_service_provider;
+}
+
+fn no_service_provider() -> Error {
+    Error::not_found("connection")
+}
+
+/// What a browser brings from an identity provider (HTTP-POST binding).
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "SAMLResponse": "PHNhbWxwOlJlc3BvbnNlLz4=",
+    "RelayState": "rcf_of-the-request"
+})))]
+pub struct SamlResponseForm {
+    /// The response, in base64.
+    #[serde(rename = "SAMLResponse", default)]
+    #[schema(max_length = 524_288)]
+    response: String,
+    /// What the request carried.
+    #[serde(rename = "RelayState", default)]
+    #[schema(max_length = 1000)]
+    relay_state: String,
+}
+
+impl SamlResponseForm {
+    fn read(body: &[u8]) -> Self {
+        let mut form = Self::default();
+        for (name, value) in form_urlencoded::parse(body) {
+            match name.as_ref() {
+                "SAMLResponse" => form.response = value.into_owned(),
+                "RelayState" => form.relay_state = value.into_owned(),
+                _ => {}
+            }
+        }
+        form
+    }
+}
+
+/// Complete a sign-in by SAML
+///
+/// For browsers only: the assertion consumer service of the connection. Sends the browser on to the single-page app, as
+/// the callback of OpenID Connect does. A response that nobody asked for signs nobody in: the app is asked to start a
+/// sign-in.
+#[utoipa::path(
+    tag = "Single sign-on",
+    security(()),
+    params(CameBy),
+    request_body(content = SamlResponseForm, content_type = "application/x-www-form-urlencoded"),
+    responses((
+        status = 303,
+        description = "To the single-page app.",
+        headers(("Location" = String, description = "Where to go."))
+    ))
+)]
+#[post("/v1/sso/saml/{connection_id}/acs")]
+pub(super) async fn complete_saml_sign_in(
+    request: Anonymous,
+    path: web::Path<CameBy>,
+    body: std::result::Result<Bytes, actix_web::Error>,
+) -> Result<HttpResponse, Problem> {
+    let id = path.connection_id;
+    let form = SamlResponseForm::read(&body.unwrap_or_default());
+    let relay_state = form.relay_state;
+    let scope = request.scope().clone();
+    let taken = request
+        .run(move |tx, ()| flows::take(tx, id, &relay_state))
+        .await?;
+    let start = || send_to(scope.state.services.outbox.links.start(id));
+    let Some(flow) = taken else {
+        return Ok(start());
+    };
+    let ProviderSettings::Saml(settings) = provider_settings(&flow.connection)? else {
+        return Ok(start());
+    };
+    let mut steps = Steps::default();
+    let about = (&flow, settings);
+    let came = scope
+        .state
+        .identify_by_saml(about, form.response, &mut steps)
+        .await;
+    arrive(&scope, flow, (came, steps)).await
+}
+
+/// Get Rollcall's SAML metadata
+///
+/// As a connection has it: give its address, which is also the entity id, or the document to the identity provider.
+#[utoipa::path(
+    tag = "Single sign-on",
+    security(()),
+    params(CameBy),
+    responses(
+        (
+            status = 200,
+            description = "The metadata.",
+            content((
+                String = "application/samlmetadata+xml",
+                example = "(the text of the document)"
+            ))
+        ),
+        NoServiceProvider
+    )
+)]
+#[get("/v1/sso/saml/{connection_id}/metadata")]
+pub(super) async fn get_saml_metadata(
+    request: Anonymous,
+    path: web::Path<CameBy>,
+) -> Result<HttpResponse, Problem> {
+    let id = path.connection_id;
+    let state = request.scope().state.clone();
+    let found = request.run(move |tx, ()| saml_of(tx, id)).await?;
+    let settings = found.ok_or_else(no_service_provider)?;
+    let document = state.service_provider_metadata(id, &settings).await?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/samlmetadata+xml")
+        .body(document))
+}

@@ -1,0 +1,191 @@
+//! Providers of SAML.
+
+use std::time::Duration;
+
+use url::Url;
+use uuid::Uuid;
+
+use super::Halt;
+use crate::domain::connections::{SamlSettings, SubjectSource};
+use crate::domain::diagnosis::{Step, Steps};
+use crate::domain::ids::ConnectionId;
+use crate::domain::timestamp::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::saml::assertion::{NoSubject, VerifiedAssertion};
+use crate::saml::expected::Expected;
+use crate::saml::request::AuthnRequest;
+use crate::saml::response;
+use crate::saml::service_provider::ServiceProvider;
+use crate::services::sso::arrival::Arrival;
+use crate::services::sso::flows::{OpenedFlow, TakenFlow};
+use crate::services::sso::metadata::{self, NewMetadata};
+use crate::state::State;
+
+/// The format of a `NameID` that is the same for a person at each sign-in.
+const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+
+/// What a response has to be, with all that is needed to judge it on another thread.
+struct Awaited {
+    settings: SamlSettings,
+    acs_url: String,
+    audience: String,
+    request_id: String,
+    now: Timestamp,
+    skew: Duration,
+}
+
+impl State {
+    /// Where a provider of SAML signs people in.
+    pub(super) async fn url_of_saml(
+        &self,
+        (connection, settings): (ConnectionId, &SamlSettings),
+        trip: &OpenedFlow,
+    ) -> Result<String> {
+        let persistent = settings.name_id_formats.iter().any(|it| it == PERSISTENT);
+        let by_name = settings.subject_source == SubjectSource::NameId;
+        let request = AuthnRequest {
+            id: &trip.request_id(),
+            issued_at: self.services.clock.now(),
+            entity_id: &self.entity_id(connection),
+            acs_url: &self.acs_url(connection),
+            destination: &settings.sign_in_location,
+            name_id_format: (persistent && by_name).then_some(PERSISTENT),
+            force_authn: false,
+        };
+        let state = trip.state.reveal();
+        if !settings.wants_signed_requests {
+            return request.url(state, None);
+        }
+        self.require_federation_keys().await?;
+        let keys = self.federation.keys().map_err(Error::internal)?;
+        request.url(state, Some(&|message| keys.sign(message)))
+    }
+
+    /// Who came back from a provider of SAML, with this response.
+    ///
+    /// # Errors
+    /// Where the provider refuses, or says anything that does not hold.
+    pub async fn identify_by_saml(
+        &self,
+        (flow, settings): (&TakenFlow, SamlSettings),
+        response: String,
+        steps: &mut Steps,
+    ) -> Result<Arrival, Halt> {
+        let awaited = Awaited {
+            settings,
+            acs_url: self.acs_url(flow.connection.id),
+            audience: self.entity_id(flow.connection.id),
+            request_id: flow.secrets.request_id(),
+            now: self.services.clock.now(),
+            skew: self.services.config.sso_skew,
+        };
+        // A large document takes longer than a thread that serves should be kept.
+        let judge = move || {
+            let mut steps = Steps::default();
+            let judged = awaited.judge(&response, &mut steps);
+            (judged, steps)
+        };
+        let (judged, taken) = tokio::task::spawn_blocking(judge)
+            .await
+            .map_err(Error::internal)?;
+        *steps = taken;
+        judged
+    }
+
+    /// What a connection keeps of metadata: of the document that was given, or of that at its address. `asker` is whose
+    /// call it is.
+    ///
+    /// # Errors
+    /// `validation_failed` where it cannot be fetched, or is no metadata of one identity provider.
+    pub async fn read_metadata(&self, asker: Uuid, new: NewMetadata) -> Result<SamlSettings> {
+        let (pointer, document) = match (new.document, new.source.url.as_deref()) {
+            (Some(document), _) => ("/metadata", document),
+            (None, url) => {
+                let pointer = "/metadata_url";
+                let url = url.and_then(|url| Url::parse(url).ok());
+                let url = url.ok_or_else(|| Error::internal("metadata without an address"))?;
+                let fetched = self.fetch_metadata(asker, url).await;
+                let refuse = |problem| Error::invalid(pointer, "unreachable", problem);
+                (pointer, fetched.map_err(refuse)?)
+            }
+        };
+        let now = self.services.clock.now();
+        let chosen = (new.source, new.subject_source);
+        let read = move || metadata::read(document.as_bytes(), chosen, now);
+        let read = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(Error::internal)?;
+        read.map_err(|step| Error::invalid(pointer, step.name.as_str(), told(&step)))
+    }
+
+    /// Rollcall's own metadata at a connection.
+    ///
+    /// # Errors
+    /// `internal` where requests are to be signed and there is no key.
+    pub async fn service_provider_metadata(
+        &self,
+        connection: ConnectionId,
+        settings: &SamlSettings,
+    ) -> Result<String> {
+        let certificate = if settings.wants_signed_requests {
+            self.require_federation_keys().await?;
+            let keys = self.federation.keys().map_err(Error::internal)?;
+            Some(keys.certificate()?)
+        } else {
+            None
+        };
+        let service_provider = ServiceProvider {
+            entity_id: &self.entity_id(connection),
+            acs_url: &self.acs_url(connection),
+            signing_certificate: certificate.as_deref(),
+        };
+        Ok(service_provider.metadata())
+    }
+}
+
+/// A step as the words of a refusal.
+fn told(step: &Step) -> String {
+    let part = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (expected, received) = (part(&step.expected), part(&step.received));
+    let advice = part(&step.advice);
+    format!("Expected {expected}; this is {received}. {advice}")
+}
+
+impl Awaited {
+    fn judge(&self, response: &str, steps: &mut Steps) -> Result<Arrival, Halt> {
+        let keys = metadata::keys(&self.settings)?;
+        let expected = Expected {
+            keys: &keys,
+            issuer: &self.settings.entity_id,
+            acs_url: &self.acs_url,
+            audience: &self.audience,
+            request_id: &self.request_id,
+            now: self.now,
+            skew: self.skew,
+        };
+        let assertion = response::verify(response, &expected, steps)?;
+        match assertion.subject(&self.settings.subject_source, steps) {
+            Ok(subject) => Ok(arrival(subject, &assertion)),
+            Err(reason) => {
+                let code = match reason {
+                    NoSubject::Missing => Code::SubjectMissing,
+                    NoSubject::Transient => Code::SamlSubjectTransient,
+                };
+                let claims = assertion.claims();
+                Err(Halt::Unnamed { code, claims })
+            }
+        }
+    }
+}
+
+fn arrival(subject: &str, assertion: &VerifiedAssertion) -> Arrival {
+    Arrival {
+        subject: subject.to_owned(),
+        email: assertion.email().map(str::to_owned),
+        name: assertion.display_name(),
+        guest: false,
+        session_ends_at: assertion.session().not_on_or_after,
+        provider_session: assertion.session().index.clone(),
+        claims: assertion.claims(),
+    }
+}

@@ -1,0 +1,557 @@
+//! Connections by SAML, with a provider that says and signs what a test wants.
+
+use std::collections::HashMap;
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::DeflateDecoder;
+use reqwest::redirect::Policy;
+use rollcall::crypto::certificate::{Certificate, SignatureAlgorithm};
+use rollcall::domain::timestamp::Timestamp;
+
+use super::*;
+use crate::saml::provider::{
+    self as words, ACS, AUDIENCE, ISSUER, REQUEST, assertion_of, pem, response, sign,
+};
+
+const SSO: &str = "https://idp.example.org/sso";
+const MAIL: &str = "urn:oid:0.9.2342.19200300.100.1.3";
+const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
+const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+
+/// Metadata of the provider, with the certificate of this name.
+fn metadata_with(certificate: &str, more: &str) -> String {
+    let certificate = STANDARD.encode(pem(&format!("{certificate}.cert")));
+    format!(
+        r#"<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{ISSUER}"{more}><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor><md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="{SSO}"/></md:IDPSSODescriptor></md:EntityDescriptor>"#
+    )
+}
+
+fn metadata() -> String {
+    metadata_with("idp", "")
+}
+
+async fn saml_draft(school: &Organization<'_>) -> Value {
+    let new = json!({ "name": "University", "kind": "saml", "metadata": metadata() });
+    let created = school.admin.post(&school.path("/connections"), new).await;
+    created.expect_status(201)
+}
+
+/// A request to sign in, as the provider gets it.
+struct Asked {
+    query: HashMap<String, String>,
+    acs_url: String,
+    entity_id: String,
+    id: String,
+}
+
+impl Asked {
+    fn read(url: &Url) -> Self {
+        assert!(url.as_str().starts_with(SSO), "{url}");
+        let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
+        let packed = STANDARD.decode(&query["SAMLRequest"]).unwrap();
+        let mut xml = String::new();
+        DeflateDecoder::new(packed.as_slice())
+            .read_to_string(&mut xml)
+            .unwrap();
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        let root = document.root_element();
+        let issuer = root.first_element_child().unwrap();
+        Self {
+            acs_url: root
+                .attribute("AssertionConsumerServiceURL")
+                .unwrap()
+                .to_owned(),
+            entity_id: issuer.text().unwrap().to_owned(),
+            id: root.attribute("ID").unwrap().to_owned(),
+            query,
+        }
+    }
+
+    /// A document of the provider's, as an answer to this request at this time.
+    fn address(&self, document: &str, now: Timestamp) -> String {
+        let at = |hours: u64| {
+            let moment = now.plus(Duration::from_secs(hours * 60 * 60)).to_string();
+            moment
+                .split('.')
+                .next()
+                .unwrap()
+                .trim_end_matches('Z')
+                .to_owned()
+                + "Z"
+        };
+        document
+            .replace(ACS, &self.acs_url)
+            .replace(AUDIENCE, &self.entity_id)
+            .replace(REQUEST, &self.id)
+            .replace("2026-03-01T11:59:58Z", &at(0))
+            .replace("2026-03-01T12:05:00Z", &at(1))
+            .replace("2026-03-01T09:00:00Z", &at(0))
+            .replace("2026-03-01T20:00:00Z", &at(8))
+    }
+
+    /// The form that a browser brings back: an assertion about somebody, signed.
+    fn answer(&self, assertion: &str, now: Timestamp) -> Form {
+        let assertion = sign(&self.address(assertion, now));
+        self.send(&self.address(&response(&assertion), now))
+    }
+
+    fn send(&self, document: &str) -> Form {
+        Form {
+            acs_url: Url::parse(&self.acs_url).unwrap(),
+            fields: vec![
+                ("SAMLResponse", STANDARD.encode(document)),
+                ("RelayState", self.query["RelayState"].clone()),
+            ],
+        }
+    }
+}
+
+/// What a browser posts.
+#[derive(Clone)]
+struct Form {
+    acs_url: Url,
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Form {
+    /// Posts it, and gives where the browser is sent.
+    async fn post(&self, app: &App) -> Url {
+        let path = self.acs_url.path();
+        let path = &path[path.find("/v1/").unwrap()..];
+        let client = reqwest::Client::builder()
+            .redirect(Policy::none())
+            .build()
+            .unwrap();
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(&self.fields);
+        let sent = client
+            .post(app.url(path))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.finish())
+            .send()
+            .await;
+        let answer = sent.unwrap();
+        assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap()
+    }
+}
+
+async fn ask(who: &Person<'_>, connection: &Value, more: Value) -> Asked {
+    let started = start(who, connection, more).await.expect_status(200);
+    Asked::read(&Url::parse(&text(&started["authorization_url"])).unwrap())
+}
+
+/// Makes a test as the provider answers it, and gives how it went.
+async fn test_saml(
+    school: &Organization<'_>,
+    connection: &Value,
+    answer: impl FnOnce(&Asked) -> Form,
+) -> Value {
+    let app = school.admin.app;
+    let path = format!("{}/tests", path_of(school, connection));
+    let begun = school.admin.post(&path, Value::Null).await;
+    let begun = begun.expect_status(201);
+    let start = Url::parse(&text(&begun["start_url"])).unwrap();
+    let asked = Asked::read(&follow(app, &start).await);
+    let end = answer(&asked).post(app).await;
+    assert_eq!(end.path(), "/sign-in/tested");
+    let path = format!("{path}/{}", text(&begun["id"]));
+    school.admin.get(&path).await.expect_status(200)
+}
+
+async fn saml_active(school: &Organization<'_>) -> Value {
+    let connection = saml_draft(school).await;
+    let now = school.admin.app.now();
+    let ada = assertion_of("_a55e", "ada@example.org");
+    let test = test_saml(school, &connection, |asked| asked.answer(&ada, now)).await;
+    assert_eq!(test["status"], "passed", "{test:#}");
+    let activate = format!("{}/activate", path_of(school, &connection));
+    let activated = school.admin.post(&activate, Value::Null).await;
+    activated.expect_status(200)
+}
+
+/// Where the browser of somebody ends of whom the provider says this.
+async fn come_with(app: &App, connection: &Value, assertion: &str) -> Url {
+    let asked = ask(&app.anonymous(), connection, json!({})).await;
+    asked.answer(assertion, app.now()).post(app).await
+}
+
+/// The step at which the last arrival ended, and the code that the browser was told.
+async fn refused_at(school: &Organization<'_>, end: &Url) -> (String, String) {
+    assert_eq!(end.path(), "/sign-in", "{end}");
+    let told: HashMap<String, String> = end.query_pairs().into_owned().collect();
+    let path = school.path(&format!("/diagnoses/{}", told["reference"]));
+    let diagnosis = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(diagnosis["status"], "failed");
+    let steps = diagnosis["steps"].as_array().unwrap();
+    let last = steps.last().unwrap();
+    assert_eq!(last["result"], "failed", "{diagnosis:#}");
+    (text(&last["name"]), told["problem"].clone())
+}
+
+both_databases!(people_sign_in_by_saml, |app| {
+    let school = app.school().await;
+    let connection = saml_draft(&school).await;
+    let path = path_of(&school, &connection);
+    assert_eq!(connection["kind"], "saml");
+    assert_eq!(connection["preset"], "generic");
+    assert_eq!(connection["subject_source"], "name_id");
+    assert_eq!(connection["has_client_secret"], false);
+    let theirs = &connection["identity_provider"];
+    assert_eq!(theirs["entity_id"], ISSUER);
+    assert_eq!(theirs["sign_in_location"], SSO);
+    assert_eq!(theirs["issuer"], Value::Null);
+    let print = words::certificate("idp").fingerprint();
+    assert_eq!(theirs["certificates"][0]["fingerprint"], print);
+    let ours = &connection["service_provider"];
+    assert_eq!(ours["redirect_uri"], Value::Null);
+    assert_eq!(ours["entity_id"], ours["metadata_url"]);
+
+    let ada = assertion_of("_a55e", "ada@example.org");
+    let now = app.now();
+    let tested = test_saml(&school, &connection, |asked| asked.answer(&ada, now)).await;
+    assert_eq!(tested["status"], "passed", "{tested:#}");
+    assert_eq!(tested["claims"]["name_id"], "ada@example.org");
+    assert_eq!(tested["claims"][MAIL], json!(["ada@example.org"]));
+    assert_eq!(tested["would"]["account"], "account_created");
+    let activate = format!("{path}/activate");
+    let activated = school.admin.post(&activate, Value::Null).await;
+    activated.expect_status(200);
+
+    let end = come_with(app, &connection, &ada).await;
+    let came = exchange(app, &ticket_of(&end)).await.expect_status(200);
+    assert_eq!(came["outcome"], "account_created");
+    let me = holder(app, &came).get("/v1/me").await.expect_status(200);
+    assert_eq!(me["email"], "ada@example.org");
+    let end = come_with(app, &connection, &ada).await;
+    let again = exchange(app, &ticket_of(&end)).await.expect_status(200);
+    assert_eq!(again["outcome"], "signed_in");
+    let identities = holder(app, &again).get("/v1/me/identities").await;
+    let identities = identities.expect_status(200);
+    assert_eq!(identities["items"][0]["connection"]["kind"], "saml");
+    // The provider ends the session after eight hours, and so does Rollcall.
+    app.advance(Duration::from_secs(9 * 60 * 60));
+    let body = json!({ "refresh_token": again["refresh_token"] });
+    let refresh = app.anonymous().post("/v1/auth/refresh", body).await;
+    assert_eq!(refresh.status, 401, "{}", refresh.text);
+});
+
+both_databases!(rollcalls_metadata_says_what_requests_say, |app| {
+    let school = app.school().await;
+    let more = r#" xmlns:x="urn:x""#;
+    let wants = metadata_with("idp", more).replace(
+        "<md:IDPSSODescriptor",
+        r#"<md:IDPSSODescriptor WantAuthnRequestsSigned="true""#,
+    );
+    let new = json!({ "name": "University", "kind": "saml", "metadata": wants });
+    let created = school.admin.post(&school.path("/connections"), new).await;
+    let connection = created.expect_status(201);
+    let id = text(&connection["id"]);
+    let ours = format!("/v1/sso/saml/{id}/metadata");
+    let shown = app.anonymous().get(&ours).await;
+    assert_eq!(shown.status, 200);
+    let document = roxmltree::Document::parse(&shown.text).unwrap();
+    let root = document.root_element();
+    let entity_id = root.attribute("entityID").unwrap();
+    assert_eq!(entity_id, connection["service_provider"]["entity_id"]);
+    let named = |name: &str| {
+        let mut found = root.descendants().filter(|it| it.tag_name().name() == name);
+        found.next().unwrap()
+    };
+    let acs = named("AssertionConsumerService").attribute("Location");
+    assert_eq!(acs.unwrap(), connection["service_provider"]["acs_url"]);
+    let packed: String = named("X509Certificate")
+        .text()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let certificate = Certificate::from_text(&packed).unwrap();
+    // Requests are signed by the key of that certificate.
+    let path = format!("{}/tests", path_of(&school, &connection));
+    let begun = school.admin.post(&path, Value::Null).await;
+    let start = Url::parse(&text(&begun.expect_status(201)["start_url"])).unwrap();
+    let asked = follow(app, &start).await;
+    let query = asked.query().unwrap();
+    let (signed, signature) = query.split_once("&Signature=").unwrap();
+    let signature = percent_encoding::percent_decode_str(signature).decode_utf8();
+    let signature = STANDARD.decode(signature.unwrap().as_bytes()).unwrap();
+    let algorithm = SignatureAlgorithm::RsaSha256;
+    let key = certificate.key();
+    assert!(key.verifies(algorithm, signed.as_bytes(), &signature));
+    let again = app.anonymous().get(&ours).await;
+    assert_eq!(again.text, shown.text);
+
+    let by_oidc = draft(&school, &IdentityProvider::start()).await;
+    for id in [text(&by_oidc["id"]), school.id.clone()] {
+        let unknown = app.anonymous();
+        let unknown = unknown.get(&format!("/v1/sso/saml/{id}/metadata")).await;
+        unknown.expect_problem(404, "not_found");
+    }
+});
+
+both_databases!(a_name_that_changes_names_nobody, |app| {
+    let school = app.school().await;
+    let connection = saml_draft(&school).await;
+    let path = path_of(&school, &connection);
+    let now = app.now();
+    let passing = assertion_of("_a55e", "mira@hill.example").replace(PERSISTENT, TRANSIENT);
+    let failed = test_saml(&school, &connection, |asked| asked.answer(&passing, now)).await;
+    assert_eq!(failed["status"], "failed");
+    let last = failed["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["name"], "subject");
+    assert_eq!(last["received"], TRANSIENT);
+    // What came is shown, so that another source can be chosen of it.
+    assert_eq!(failed["claims"][MAIL], json!(["mira@hill.example"]));
+    for (source, code) in [
+        ("uid", "invalid"),
+        ("attribute:", "invalid"),
+        ("", "invalid"),
+    ] {
+        let body = json!({ "subject_source": source });
+        let refused = school.admin.patch(&path, body).await;
+        refused.expect_fields(&[("/subject_source", code)]);
+    }
+    let by_mail = json!({ "subject_source": format!("attribute:{MAIL}") });
+    let changed = school.admin.patch(&path, by_mail.clone()).await;
+    let changed = changed.expect_status(200);
+    assert_eq!(changed["subject_source"], by_mail["subject_source"]);
+    let passed = test_saml(&school, &connection, |asked| asked.answer(&passing, now)).await;
+    assert_eq!(passed["status"], "passed", "{passed:#}");
+    let activate = format!("{path}/activate");
+    let activated = school.admin.post(&activate, Value::Null).await;
+    activated.expect_status(200);
+    let end = come_with(app, &connection, &passing).await;
+    let came = exchange(app, &ticket_of(&end)).await.expect_status(200);
+    assert_eq!(came["outcome"], "account_created");
+    // It never falls back to another: without the attribute nobody comes.
+    let other = assertion_of("_a55e", "mira@hill.example").replace(MAIL, "urn:oid:2.5.4.3");
+    let end = come_with(app, &connection, &other).await;
+    let refused = refused_at(&school, &end).await;
+    assert_eq!(
+        refused,
+        ("subject".to_owned(), "subject_missing".to_owned())
+    );
+    let back = json!({ "subject_source": "name_id" });
+    let changed = school.admin.patch(&path, back).await.expect_status(200);
+    assert_eq!(changed["tested_at"], Value::Null);
+    let end = come_with(app, &connection, &passing).await;
+    let refused = refused_at(&school, &end).await;
+    assert_eq!(refused.1, "saml_subject_transient");
+});
+
+both_databases!(responses_that_are_not_good_sign_nobody_in, |app| {
+    let school = app.school().await;
+    let connection = saml_active(&school).await;
+    let ada = assertion_of("_a55e", "ada@example.org");
+    let now = app.now();
+    let nobody = app.anonymous();
+
+    let asked = ask(&nobody, &connection, json!({})).await;
+    let form = asked.answer(&ada, now);
+    let end = form.post(app).await;
+    let ticket = ticket_of(&end);
+    // Once more: nobody waits for it.
+    let end = form.post(app).await;
+    assert_eq!(end.path(), "/sign-in");
+    assert_eq!(
+        end.query().unwrap(),
+        format!("connection={}", text(&connection["id"]))
+    );
+    exchange(app, &ticket).await.expect_status(200);
+
+    // Nobody asked for it.
+    for fields in [
+        vec![],
+        vec![form.fields[0].clone()],
+        vec![
+            form.fields[0].clone(),
+            ("RelayState", "elsewhere".to_owned()),
+        ],
+    ] {
+        let unasked = Form {
+            fields,
+            ..form.clone()
+        };
+        assert_eq!(unasked.post(app).await.path(), "/sign-in");
+    }
+
+    // Brought to another connection of the same provider.
+    let second = saml_active(&school).await;
+    let asked = ask(&nobody, &connection, json!({})).await;
+    let mut elsewhere = asked.answer(&ada, now);
+    elsewhere.acs_url = Url::parse(&text(&second["service_provider"]["acs_url"])).unwrap();
+    assert_eq!(elsewhere.post(app).await.path(), "/sign-in");
+
+    // The answer to another request, with the state of this one.
+    let (first, other) = (
+        ask(&nobody, &connection, json!({})).await,
+        ask(&nobody, &connection, json!({})).await,
+    );
+    let mut crossed = first.answer(&ada, now);
+    crossed.fields[1].1 = other.query["RelayState"].clone();
+    let refused = refused_at(&school, &crossed.post(app).await).await;
+    assert_eq!(
+        refused,
+        ("in_response_to".to_owned(), "response_invalid".to_owned())
+    );
+
+    let wrong = [
+        ("signature", ada.clone(), false),
+        (
+            "audience",
+            ada.replace(AUDIENCE, "https://elsewhere.example"),
+            true,
+        ),
+        (
+            "issuer",
+            ada.replace(ISSUER, "https://elsewhere.example"),
+            true,
+        ),
+        (
+            "recipient",
+            ada.replace(ACS, "https://elsewhere.example"),
+            true,
+        ),
+        (
+            "time",
+            ada.replace("2026-03-01T12:05:00Z", "2025-03-01T12:05:00Z"),
+            true,
+        ),
+    ];
+    for (step, assertion, signed) in wrong {
+        let asked = ask(&nobody, &connection, json!({})).await;
+        let form = match signed {
+            true => asked.answer(&assertion, now),
+            false => asked.send(&asked.address(&response(&assertion), now)),
+        };
+        let refused = refused_at(&school, &form.post(app).await).await;
+        assert_eq!(refused, (step.to_owned(), "response_invalid".to_owned()));
+    }
+    // The provider let nobody in.
+    let asked = ask(&nobody, &connection, json!({})).await;
+    let denied = response("").replace("status:Success", "status:Responder");
+    let form = asked.send(&asked.address(&denied, now));
+    let refused = refused_at(&school, &form.post(app).await).await;
+    assert_eq!(
+        refused,
+        ("status".to_owned(), "identity_provider_refused".to_owned())
+    );
+    // Too late.
+    let asked = ask(&nobody, &connection, json!({})).await;
+    app.advance(Duration::from_secs(601));
+    assert_eq!(asked.answer(&ada, now).post(app).await.path(), "/sign-in");
+});
+
+both_databases!(metadata_is_read_from_its_address_or_refused, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let url = |path: &str| format!("{}{path}", provider.issuer());
+    let create = async |body: Value| {
+        let mut all = json!({ "name": "University", "kind": "saml" });
+        let fields = all.as_object_mut().unwrap();
+        fields.extend(body.as_object().unwrap().clone());
+        school.admin.post(&school.path("/connections"), all).await
+    };
+    let expired = metadata_with("idp", r#" validUntil="2020-01-01T00:00:00Z""#);
+    let two = format!(
+        r#"<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">{}{}</md:EntitiesDescriptor>"#,
+        metadata(),
+        metadata().replace(ISSUER, "https://other.example")
+    );
+    for (body, field, code) in [
+        (json!({}), "/metadata_url", "missing"),
+        (
+            json!({ "metadata": "x", "metadata_url": "https://idp.example" }),
+            "/metadata",
+            "not_both",
+        ),
+        (
+            json!({ "metadata_url": "idp.example" }),
+            "/metadata_url",
+            "invalid",
+        ),
+        (
+            json!({ "metadata_url": "http://169.254.169.254/latest" }),
+            "/metadata_url",
+            "unreachable",
+        ),
+        (
+            json!({ "metadata_url": url("/nothing") }),
+            "/metadata_url",
+            "unreachable",
+        ),
+        (json!({ "metadata": "no XML" }), "/metadata", "document"),
+        (json!({ "metadata": "<md/>" }), "/metadata", "shape"),
+        (json!({ "metadata": expired }), "/metadata", "time"),
+        (json!({ "metadata": two }), "/metadata", "issuer"),
+        (
+            json!({ "metadata": metadata_with("small", "") }),
+            "/metadata",
+            "keys",
+        ),
+        (
+            json!({ "metadata": metadata(), "entity_id": "https://other.example" }),
+            "/metadata",
+            "issuer",
+        ),
+        (
+            json!({ "metadata": metadata(), "metadata_signing_certificate": "x" }),
+            "/metadata_signing_certificate",
+            "invalid",
+        ),
+        (
+            json!({ "metadata": metadata(), "client_id": "x" }),
+            "/client_id",
+            "not_of_kind",
+        ),
+        (
+            json!({ "metadata": metadata(), "preset": "clever" }),
+            "/preset",
+            "not_of_kind",
+        ),
+    ] {
+        let refused = create(body.clone()).await;
+        assert_eq!(refused.status, 422, "{body}: {}", refused.text);
+        refused.expect_fields(&[(field, code)]);
+    }
+    let other = json!({ "metadata": two, "entity_id": "https://other.example" });
+    let created = create(other).await.expect_status(201);
+    assert_eq!(
+        created["identity_provider"]["entity_id"],
+        "https://other.example"
+    );
+
+    provider.answer_instead("/metadata", 200, &metadata());
+    let by_url = json!({ "metadata_url": url("/metadata") });
+    let connection = create(by_url).await.expect_status(201);
+    assert_eq!(
+        connection["identity_provider"]["metadata_url"],
+        url("/metadata")
+    );
+    // Another certificate is taken from the same address once somebody says so.
+    provider.answer_instead("/metadata", 200, &metadata_with("other", ""));
+    let path = path_of(&school, &connection);
+    let again = json!({ "metadata_url": url("/metadata") });
+    let changed = school.admin.patch(&path, again).await.expect_status(200);
+    let print = words::certificate("other").fingerprint();
+    assert_eq!(
+        changed["identity_provider"]["certificates"][0]["fingerprint"],
+        print
+    );
+    let alone = json!({ "entity_id": ISSUER });
+    let refused = school.admin.patch(&path, alone).await;
+    refused.expect_fields(&[("/entity_id", "missing")]);
+    // So many are not fetched within an hour.
+    provider.answer_instead("/huge", 200, &"x".repeat(6 * 1024 * 1024));
+    let huge = create(json!({ "metadata_url": url("/huge") })).await;
+    huge.expect_fields(&[("/metadata_url", "unreachable")]);
+    let mut last = None;
+    for _ in 0..10 {
+        let refused = create(json!({ "metadata_url": url("/nothing") })).await;
+        last = Some(refused.status.as_u16());
+    }
+    assert_eq!(last, Some(429));
+});
