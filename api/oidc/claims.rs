@@ -62,11 +62,20 @@ impl Claims {
         let address = address.trim().to_owned();
         let denial = DENIALS
             .into_iter()
-            .find(|name| self.get(name).is_some_and(is_no));
+            .find(|name| self.get(name).is_some_and(|value| !is_yes(value)));
         match denial {
             Some(by) => AssertedEmail::Denied { address, by },
             None => AssertedEmail::Asserted(address),
         }
+    }
+
+    /// Whether the person is a guest of the tenant, of another identity provider (`idp`, which Entra sends of nobody else),
+    /// or told to be one by `acct` (1).
+    pub fn is_guest(&self) -> bool {
+        let is_of_another = self
+            .get("idp")
+            .is_some_and(|idp| Some(idp) != self.get("iss"));
+        is_of_another || self.get("acct").is_some_and(is_yes)
     }
 
     /// The values of a claim.
@@ -90,16 +99,7 @@ impl Claims {
     }
 }
 
-/// Some providers write it as text or number.
-fn is_no(value: &Value) -> bool {
-    match value {
-        Value::Bool(value) => !value,
-        Value::String(text) => ["false", "0"].contains(&text.to_ascii_lowercase().as_str()),
-        Value::Number(number) => number.as_i64() == Some(0),
-        Value::Null | Value::Array(_) | Value::Object(_) => false,
-    }
-}
-
+/// Some providers write it as text or number. What is neither yes nor no is no.
 fn is_yes(value: &Value) -> bool {
     match value {
         Value::Bool(value) => *value,

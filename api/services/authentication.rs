@@ -211,11 +211,11 @@ fn session_principal(
         return Err(Error::access_token_ended());
     }
     Ok(SessionPrincipal {
+        confined_to: session.confined_to(&account),
         account,
         session: session.id,
         signed_in_at: session.created_at,
         by_connection: session.by_connection,
-        confined_to: session.confined_to,
     })
 }
 

@@ -205,11 +205,10 @@ pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str, client: &Clie
     })
 }
 
-/// Ends every session. Where nothing had proved the mailbox, whoever registered the address may have been
-/// somebody else: the API keys that they created are revoked too.
+/// Ends every session; where nothing had proved the mailbox, API keys and identities too.
 fn end_sessions(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<usize> {
     if account.email_verified_at.is_none() {
-        return credentials::revoke_all(tx, account.id);
+        return credentials::revoke_before_first_proof(tx, account.id);
     }
     sessions::delete_all(tx.connection, account.id, None)
 }

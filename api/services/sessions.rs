@@ -91,7 +91,7 @@ fn new_session(tx: &UnitOfWork<'_>, account: &Account, user_agent: Option<String
         last_used_at: now,
         expires_at: now.plus(LIFETIME),
         by_connection: false,
-        confined_to: None,
+        made_by: None,
     }
 }
 
@@ -113,17 +113,17 @@ fn insert_session(
     })
 }
 
-/// Adds a session that an identity provider vouches for: it opens `confined_to` only, where that is given, and lives
-/// until `valid_until` without a new proof.
+/// Adds a session that the identity provider of an organization vouches for: it opens this one only, unless that manages
+/// the account, and lives until `valid_until` without a new proof.
 pub(super) fn insert_by_connection(
     tx: &mut UnitOfWork<'_>,
     account: Account,
     user_agent: Option<String>,
-    (confined_to, valid_until): (Option<OrganizationId>, Timestamp),
+    (organization, valid_until): (OrganizationId, Timestamp),
 ) -> Result<IssuedSession> {
     let session = Session {
         by_connection: true,
-        confined_to,
+        made_by: Some(organization),
         expires_at: tx.now().plus(LIFETIME).min(valid_until),
         ..new_session(tx, &account, user_agent)
     };
@@ -163,10 +163,11 @@ fn extended(tx: &mut UnitOfWork<'_>, session: &Session) -> Result<Timestamp> {
     let now = tx.now();
     let latest = session.created_at.plus(MAX_LIFETIME);
     let extended = now.plus(LIFETIME).min(latest);
-    if !session.by_connection {
+    let Some(organization) = session.made_by else {
         return Ok(extended);
-    }
-    let proven = session_proofs::valid_until(tx.connection, session.id)?;
+    };
+    // What another organization vouches for does not lengthen it.
+    let proven = session_proofs::valid_until(tx.connection, (session.id, organization))?;
     let proven = proven
         .filter(|until| *until > now)
         .ok_or_else(not_refreshable)?;

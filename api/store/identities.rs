@@ -115,6 +115,15 @@ pub fn delete(connection: &mut Connection, id: IdentityId) -> Result<bool> {
     Ok(diesel::delete(identities::table.find(id)).execute(connection)? == 1)
 }
 
+/// Deletes all identities of an account, and gives them.
+pub fn delete_of_account(connection: &mut Connection, account: AccountId) -> Result<Vec<Identity>> {
+    let theirs = identities::table.filter(identities::account_id.eq(account));
+    let deleted = each_backend!(connection, c => diesel::delete(theirs)
+        .returning(Identity::as_select())
+        .get_results(c))?;
+    Ok(deleted)
+}
+
 /// How many accounts that an organization manages have no password, and no identity but at this connection: they
 /// could not sign in without it.
 pub fn count_dependent(

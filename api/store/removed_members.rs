@@ -7,9 +7,11 @@ use diesel::upsert::excluded;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::{accounts, removed_group_members, removed_members};
+use super::schema::{
+    accounts, identities, removed_group_members, removed_members, removed_subjects,
+};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::ids::{AccountId, ConnectionId, GroupId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -36,6 +38,54 @@ pub fn insert(
         .do_update()
         .set(removed_members::removed_at.eq(excluded(removed_members::removed_at)))
         .execute(c))?;
+    insert_subjects(connection, (organization, account), at)
+}
+
+/// The same by what identity providers call them: without an address, nothing else would tell who comes back.
+fn insert_subjects(
+    connection: &mut Connection,
+    (organization, account): (OrganizationId, AccountId),
+    at: Timestamp,
+) -> Result<()> {
+    let theirs: Vec<(ConnectionId, String)> = identities::table
+        .filter(identities::organization_id.eq(organization))
+        .filter(identities::account_id.eq(account))
+        .select((identities::connection_id, identities::subject))
+        .load(connection)?;
+    let rows: Vec<_> = theirs
+        .into_iter()
+        .map(|(provider, subject)| {
+            (
+                removed_subjects::connection_id.eq(provider),
+                removed_subjects::subject.eq(subject),
+                removed_subjects::removed_at.eq(at),
+            )
+        })
+        .collect();
+    each_backend!(connection, c => diesel::insert_into(removed_subjects::table)
+        .values(&rows)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(())
+}
+
+/// Whether somebody whom this connection calls so was removed, whether or not they have an account.
+pub fn is_subject(
+    connection: &mut Connection,
+    provider: ConnectionId,
+    subject: &str,
+) -> Result<bool> {
+    let theirs = removed_subjects::table.find((provider, subject));
+    Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
+}
+
+/// Deletes the note that somebody was removed whom this connection calls so: they are welcome again.
+pub fn delete_subject(
+    connection: &mut Connection,
+    provider: ConnectionId,
+    subject: &str,
+) -> Result<()> {
+    diesel::delete(removed_subjects::table.find((provider, subject))).execute(connection)?;
     Ok(())
 }
 

@@ -331,6 +331,17 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
+    removed_subjects (connection_id, subject) {
+        connection_id -> Id,
+        subject -> Text,
+        removed_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
     removed_group_members (group_id, email) {
         group_id -> Id,
         email -> Text,
@@ -731,6 +742,7 @@ allow_tables_to_appear_in_same_query!(
     refresh_tokens,
     removed_group_members,
     removed_members,
+    removed_subjects,
     seats,
     session_proofs,
     sessions,

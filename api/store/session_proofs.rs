@@ -5,8 +5,8 @@ use diesel::upsert::excluded;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::session_proofs;
-use crate::domain::ids::{ConnectionId, OrganizationId, SessionId};
+use super::schema::{session_proofs, sessions};
+use crate::domain::ids::{AccountId, ConnectionId, OrganizationId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -37,12 +37,40 @@ pub fn put(connection: &mut Connection, proof: &SessionProof) -> Result<()> {
     Ok(())
 }
 
-/// Until when a session has proof: the latest of its proofs.
-pub fn valid_until(connection: &mut Connection, session: SessionId) -> Result<Option<Timestamp>> {
+/// Until when a session has proof of an organization: the latest of its proofs.
+pub fn valid_until(
+    connection: &mut Connection,
+    (session, organization): (SessionId, OrganizationId),
+) -> Result<Option<Timestamp>> {
     Ok(session_proofs::table
         .filter(session_proofs::session_id.eq(session))
+        .filter(session_proofs::organization_id.eq(organization))
         .order(session_proofs::valid_until.desc())
         .select(session_proofs::valid_until)
         .first(connection)
         .optional()?)
+}
+
+/// Ends the sessions of an account that a connection made, and takes its proof from the others.
+pub fn revoke(
+    connection: &mut Connection,
+    account: AccountId,
+    provider: ConnectionId,
+) -> Result<()> {
+    let theirs = sessions::table
+        .filter(sessions::account_id.eq(account))
+        .select(sessions::id);
+    let proven = session_proofs::table
+        .filter(session_proofs::connection_id.eq(provider))
+        .select(session_proofs::session_id);
+    let made = sessions::table
+        .filter(sessions::account_id.eq(account))
+        .filter(sessions::by_connection.eq(true))
+        .filter(sessions::id.eq_any(proven));
+    diesel::delete(made).execute(connection)?;
+    let proofs = session_proofs::table
+        .filter(session_proofs::connection_id.eq(provider))
+        .filter(session_proofs::session_id.eq_any(theirs));
+    diesel::delete(proofs).execute(connection)?;
+    Ok(())
 }

@@ -22,9 +22,17 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// Signed in by a connection to an identity provider.
     pub by_connection: bool,
-    /// The only organization that it opens.
+    /// The organization whose connection made it: the only one that it opens, unless that manages the account.
     #[diesel(column_name = confined_to_organization_id)]
-    pub confined_to: Option<OrganizationId>,
+    pub made_by: Option<OrganizationId>,
+}
+
+impl Session {
+    /// The only organization that it opens now. Whoever managed the account when the session was made may do so no more.
+    pub fn confined_to(&self, account: &Account) -> Option<OrganizationId> {
+        self.made_by
+            .filter(|organization| !account.is_managed_by(*organization))
+    }
 }
 
 /// A refresh token of ours, used or not.

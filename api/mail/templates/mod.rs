@@ -169,6 +169,7 @@ impl Draft<'_> {
         };
         let note = self.values.note.as_deref();
         let note_from = note.map(|_| self.filled(&common.note_from));
+        let button = words.button.as_deref().map(|button| self.filled(button));
         let until = words.until.as_deref().map(|until| self.filled(until));
         Ok(context! {
             subject => self.filled(&words.subject)?,
@@ -182,7 +183,7 @@ impl Draft<'_> {
             counts => self.facts()?,
             colon => &*common.colon,
             next => self.filled_by(&words.next, words.next_by.as_deref())?,
-            button => self.filled(&words.button)?,
+            button => button.transpose()?,
             link_hint => self.filled(&common.link_hint)?,
             until => until.transpose()?,
             aside => self.filled_by(&words.aside, words.aside_by.as_deref())?,

@@ -60,7 +60,8 @@ pub struct Words {
     pub opening_by: Option<String>,
     pub next: String,
     pub next_by: Option<String>,
-    pub button: String,
+    /// The words of its link; a mail without one leads nowhere: what it is for is open already.
+    pub button: Option<String>,
     pub until: Option<String>,
     /// What to do if one did not ask for it.
     pub aside: String,

@@ -9,7 +9,8 @@ use crate::routes::extract::{AlsoConfined, Authenticated, Guard as _, Json, Quer
 use crate::routes::identities::{IdentityBody, IdentityPage, LastWayIn, NoSuchIdentity};
 use crate::routes::page::{PageQuery, Paged};
 use crate::routes::problem::{Problem, problems};
-use crate::routes::refusals::{BodyErrors, PageErrors, SessionErrors};
+use crate::routes::refusals::{AccountDeactivated, BodyErrors, NoSeat, PageErrors, SessionErrors};
+use crate::routes::sso::ArrivalErrors;
 use crate::services::sso::identities;
 use crate::services::sso::linking::{self, link_expired, of_another_account};
 
@@ -69,7 +70,7 @@ pub(super) async fn list_my_identities(
     tag = "My account",
     responses(
         (status = 204, description = "Linked."),
-        BodyErrors, SessionErrors, LinkOwnErrors
+        BodyErrors, SessionErrors, LinkOwnErrors, ArrivalErrors, AccountDeactivated, NoSeat
     )
 )]
 #[post("/v1/me/identities")]
@@ -79,7 +80,7 @@ pub(super) async fn link_my_identity(
 ) -> Result<HttpResponse, Problem> {
     let link_token = body.into_inner().link_token;
     request
-        .change(move |tx, ()| linking::link_to_own(tx, &link_token).map(drop))
+        .run(move |tx, ()| linking::link_to_own(tx, &link_token).map(drop))
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::readable::characters;
+use super::readable::{characters, typed};
 use super::sealed::{open_sealed, seal};
 use crate::clock::new_id;
 use crate::domain::connections::{DiagnosisStatus, FlowPurpose};
@@ -166,7 +166,8 @@ pub fn find(
     reference: &str,
 ) -> Result<Diagnosis> {
     let (organization, now) = (permit.organization.id, tx.now());
-    let found = diagnoses::find_by_reference(tx.connection, organization, reference, now)?;
+    let reference = typed(reference);
+    let found = diagnoses::find_by_reference(tx.connection, organization, &reference, now)?;
     found.ok_or_else(|| Error::not_found("diagnosis"))
 }
 

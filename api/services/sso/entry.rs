@@ -56,7 +56,7 @@ pub(super) fn start_session(
     let confined_to = (!account.is_managed_by(organization)).then_some(organization);
     let valid_until = valid_until(tx, arriving);
     accounts::touch(tx.connection, &account, tx.now())?;
-    let by = (confined_to, valid_until);
+    let by = (organization, valid_until);
     let owner = Principal::Owner(account.clone());
     let issued = tx.acting_as(owner, |tx| {
         sessions::insert_by_connection(tx, account, user_agent, by)

@@ -101,8 +101,8 @@ fn sign_in(
     }
 }
 
-/// The owner of the session that began a trip, if it is still active.
-fn owner_of(
+/// The owner of a session, if it is still active.
+pub(super) fn owner_of(
     connection: &mut Connection,
     session: Option<SessionId>,
     now: Timestamp,

@@ -11,7 +11,7 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts;
 use crate::store::identities::{self, Identity};
 use crate::store::sso_connections::SsoConnection;
-use crate::store::{Page, memberships};
+use crate::store::{Page, memberships, session_proofs};
 
 /// A page of the signed-in person's identities; in a session that opens a single organization only, those there.
 pub fn list_own(
@@ -50,7 +50,7 @@ fn require_member(
         .ok_or_else(|| Error::not_found("member"))
 }
 
-/// Has an identity of the signed-in person open their account no more.
+/// Has an identity of the signed-in person open their account no more; it ends the sessions that it made.
 ///
 /// # Errors
 /// `not_found`; `session_confined` in a session that was made by an identity provider; `last_sign_in_method` where the
@@ -62,7 +62,7 @@ pub fn unlink_own(tx: &mut UnitOfWork<'_>, id: IdentityId) -> Result<()> {
 }
 
 /// Has an identity of a member in the organization open their account no more: the person has come under another
-/// account, or is to be asked again who they are.
+/// account, or is to be asked again who they are. It ends the sessions that it made.
 ///
 /// # Errors
 /// `not_found`; `last_sign_in_method` as in [`unlink_own`].
@@ -94,6 +94,7 @@ fn unlink(
     if !identities::delete(tx.connection, id)? {
         return Err(no_such_identity());
     }
+    session_proofs::revoke(tx.connection, account, identity.connection_id)?;
     let event = DomainEvent::Identity {
         organization: identity.organization_id,
         account,

@@ -3,26 +3,31 @@
 //!
 //! Neither the code nor the browser's token does anything alone, so that nobody links a stranger by opening a mail.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::arrival::{Arrival, Carried};
+use super::diagnosis;
 use super::entry::{Exchanged, link_to, lock_organization, start_session};
+use super::exchange::owner_of;
 use super::flows;
-use super::readable::characters;
+use super::readable::{characters, typed};
 use super::resolution::Arriving;
 use super::sealed::{open_sealed, seal};
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
-use crate::domain::connections::SignInOutcome;
+use crate::domain::connections::{FlowPurpose, SignInOutcome};
 use crate::domain::diagnosis::Steps;
 use crate::domain::ids::MailId;
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
+use crate::mail::mailbox_limit::SendTime;
 use crate::mail::outbox::QueuedMail;
 use crate::services::authentication::require_own_proof;
+use crate::services::credentials;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::verify_email;
@@ -30,6 +35,7 @@ use crate::store::accounts::{self, Account};
 use crate::store::organizations::Organization;
 use crate::store::pending_links::{self, PendingLink};
 use crate::store::sso_connections::SsoConnection;
+use crate::store::{account_passwords, mailed_tokens, sso_connections};
 
 /// How long a link waits for its account's owner, and a code is good.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -50,6 +56,21 @@ struct LinkContent {
 struct Waiting {
     link: PendingLink,
     content: LinkContent,
+}
+
+impl Waiting {
+    fn arriving<'a>(
+        &'a self,
+        connection: &'a SsoConnection,
+        organization: &'a Organization,
+    ) -> Arriving<'a> {
+        Arriving {
+            organization,
+            connection,
+            arrival: &self.content.arrival,
+            carried: &self.content.carried,
+        }
+    }
 }
 
 /// Remembers who came, until the owner of the account has shown that it is theirs.
@@ -92,17 +113,18 @@ pub fn mail_code(tx: &mut UnitOfWork<'_>, link_token: &str, client: &Client) -> 
     let Some(account) = account.filter(|account| !account.generated_address) else {
         return Ok(());
     };
-    let address = LimitRequest::one(Limit::MailToAddress, format!("link {}", account.email));
-    limits::take(tx, &[address])?;
+    // By organization: another one that names the address does not use it up here.
+    let connection = flows::active(tx, waiting.link.connection_id)?;
+    let subject = format!("link {} {}", connection.organization_id, account.email);
+    limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, subject)])?;
     tx.transaction(|tx| {
         let expires_at = tx.now().plus(LIFETIME);
         let code = characters::<CODE_CHARS>()?;
         let hash = tx.services.sealing.mac(&of_code(&waiting.link, &code))?;
         let token_hash = &waiting.link.token_hash;
         pending_links::set_code(tx.connection, token_hash, (&hash, expires_at))?;
-        let organization = flows::active(tx, waiting.link.connection_id)?.organization_id;
-        let organization = lock_organization(tx, organization)?;
-        tx.queue_mail(&QueuedMail {
+        let organization = lock_organization(tx, connection.organization_id)?;
+        let mail = QueuedMail {
             to: &account,
             language: None,
             priority: None,
@@ -113,7 +135,8 @@ pub fn mail_code(tx: &mut UnitOfWork<'_>, link_token: &str, client: &Client) -> 
                 code: shown(&code),
                 expires_at,
             },
-        })?;
+        };
+        tx.queue_limited_mail(&mail, SendTime::Now)?;
         Ok(())
     })
 }
@@ -121,8 +144,8 @@ pub fn mail_code(tx: &mut UnitOfWork<'_>, link_token: &str, client: &Client) -> 
 /// Links by the code that was mailed, and signs the owner in.
 ///
 /// # Errors
-/// `link_expired` where the link or the code has ended, or too many codes were tried; `token_invalid` for a wrong code;
-/// those of entering the organization.
+/// `link_expired` where the link or the code has ended, or too many codes were tried; `validation_failed` for a wrong
+/// code; those of entering the organization, which leave a diagnosis.
 pub fn link_by_code(
     tx: &mut UnitOfWork<'_>,
     (link_token, code): (&str, &str),
@@ -135,8 +158,7 @@ pub fn link_by_code(
     }
     let now = tx.now();
     let is_current = waiting.link.code_expires_at.is_some_and(|end| end > now);
-    let typed = typed_code(code);
-    let message = of_code(&waiting.link, &typed);
+    let message = of_code(&waiting.link, &typed(code));
     let is_right = waiting
         .link
         .code_hash
@@ -145,22 +167,40 @@ pub fn link_by_code(
     if !is_current || !is_right {
         return Err(code_wrong());
     }
-    tx.repeatable_transaction(|tx| {
+    let by_code = |tx: &mut UnitOfWork<'_>, steps: &mut Steps| {
         let account = accounts::find(tx.connection, waiting.link.account_id)?;
         let account = account.ok_or_else(link_expired)?;
-        let exchanged = complete(tx, &waiting, &account, true)?;
-        let (mut exchanged, connection, organization) = exchanged;
-        let arriving = Arriving {
-            organization: &organization,
-            connection: &connection,
-            arrival: &waiting.content.arrival,
-            carried: &waiting.content.carried,
-        };
-        let (session, confined_to) =
-            start_session(tx, &arriving, account.clone(), user_agent.clone())?;
+        let completed = complete(tx, (&waiting, &account), Proof::Mailbox, steps)?;
+        let (mut exchanged, connection, organization) = completed;
+        let arriving = waiting.arriving(&connection, &organization);
+        let (session, confined_to) = start_session(tx, &arriving, account, user_agent.clone())?;
         exchanged.session = Some(session);
         exchanged.confined_to = confined_to;
         Ok(exchanged)
+    };
+    diagnosed(tx, &waiting, by_code)
+}
+
+/// Runs a link in one transaction; a refusal leaves its diagnosis.
+fn diagnosed(
+    tx: &mut UnitOfWork<'_>,
+    waiting: &Waiting,
+    work: impl Fn(&mut UnitOfWork<'_>, &mut Steps) -> Result<Exchanged>,
+) -> Result<Exchanged> {
+    let checked = RefCell::new(Steps::default());
+    let linked = tx.repeatable_transaction(|tx| {
+        let mut steps = Steps::default();
+        let linked = work(tx, &mut steps);
+        checked.replace(steps);
+        linked
+    });
+    linked.or_else(|error| {
+        let found = sso_connections::find(tx.connection, waiting.link.connection_id)?;
+        let Some(connection) = found else {
+            return Err(error);
+        };
+        let about = (&connection, FlowPurpose::Link);
+        Err(diagnosis::note_refusal(tx, about, checked.take(), error))
     })
 }
 
@@ -170,43 +210,62 @@ pub fn link_by_code(
 /// `link_expired`, `identity_taken`, `session_confined`; those of entering the organization.
 pub fn link_to_own(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Exchanged> {
     require_own_proof(tx)?;
-    let account = tx.context.principal.session()?.account.clone();
+    let session = tx.context.principal.session()?.session;
     let waiting = find(tx, link_token)?;
-    if waiting.link.account_id != account.id {
-        return Err(of_another_account());
-    }
-    let (exchanged, ..) = complete(tx, &waiting, &account, false)?;
-    Ok(exchanged)
+    diagnosed(tx, &waiting, |tx, steps| {
+        let account = owner_of(tx.connection, Some(session), tx.context.now)?;
+        if waiting.link.account_id != account.id {
+            return Err(of_another_account());
+        }
+        let (exchanged, ..) = complete(tx, (&waiting, &account), Proof::Session, steps)?;
+        Ok(exchanged)
+    })
 }
 
 type Completed = (Exchanged, SsoConnection, Organization);
 
-/// Links, in the transaction of the caller. A code was read in the mailbox, which verifies its address.
+/// By what somebody shows that an account is theirs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// They have signed in to it.
+    Session,
+    /// They read a code in its mailbox.
+    Mailbox,
+}
+
+/// Links, in the transaction of the caller.
 fn complete(
     tx: &mut UnitOfWork<'_>,
-    waiting: &Waiting,
-    account: &Account,
-    by_mailbox: bool,
+    (waiting, account): (&Waiting, &Account),
+    proof: Proof,
+    steps: &mut Steps,
 ) -> Result<Completed> {
-    tx.transaction(|tx| {
-        if !pending_links::delete(tx.connection, &waiting.link.token_hash)? {
-            return Err(link_expired());
-        }
-        let connection = flows::active(tx, waiting.link.connection_id)?;
-        let organization = lock_organization(tx, connection.organization_id)?;
-        let arriving = Arriving {
-            organization: &organization,
-            connection: &connection,
-            arrival: &waiting.content.arrival,
-            carried: &waiting.content.carried,
-        };
-        link_to(tx, &arriving, account, &mut Steps::default())?;
-        if by_mailbox {
-            verify_email(tx, account)?;
-        }
-        let exchanged = Exchanged::of(&arriving, SignInOutcome::Linked);
-        Ok((exchanged, connection, organization))
-    })
+    if !pending_links::delete(tx.connection, &waiting.link.token_hash)? {
+        return Err(link_expired());
+    }
+    let connection = flows::active(tx, waiting.link.connection_id)?;
+    let organization = lock_organization(tx, connection.organization_id)?;
+    let arriving = waiting.arriving(&connection, &organization);
+    if proof == Proof::Mailbox && account.email_verified_at.is_none() {
+        close_to_registrant(tx, account)?;
+    }
+    link_to(tx, &arriving, account, steps)?;
+    if proof == Proof::Mailbox {
+        verify_email(tx, account)?;
+    }
+    let exchanged = Exchanged::of(&arriving, SignInOutcome::Linked);
+    Ok((exchanged, connection, organization))
+}
+
+/// Ends what opens an account that nobody had shown to be theirs: whoever registered the address may have been somebody
+/// else than its owner.
+fn close_to_registrant(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
+    credentials::revoke_before_first_proof(tx, account.id)?;
+    account_passwords::remove(tx.connection, account.id)?;
+    for kind in [TokenKind::SetPassword, TokenKind::DisownAccount] {
+        mailed_tokens::delete_of_account(tx.connection, account.id, kind)?;
+    }
+    Ok(())
 }
 
 fn find(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Waiting> {
@@ -222,12 +281,6 @@ fn find(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Waiting> {
 fn shown(code: &str) -> String {
     let (first, second) = code.split_at_checked(CODE_CHARS / 2).unwrap_or((code, ""));
     format!("{first}-{second}")
-}
-
-/// A code as somebody typed it, with or without its hyphen, in any case.
-fn typed_code(typed: &str) -> String {
-    let letters = typed.chars().filter(char::is_ascii_alphanumeric);
-    letters.map(|c| c.to_ascii_uppercase()).collect()
 }
 
 /// The link and the code: two links may have the same code. It is short, so that a keyed hash is kept.

@@ -6,6 +6,12 @@ use crate::error::Result;
 /// Nothing that looks or sounds like another character.
 const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
+/// Such characters as somebody typed them: in any case, with or without hyphens and spaces.
+pub(super) fn typed(text: &str) -> String {
+    let letters = text.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_uppercase()).collect()
+}
+
 /// So many random characters, of five bits each.
 ///
 /// # Errors

@@ -74,7 +74,14 @@ fn asserted_address(
     steps: &mut Steps,
 ) -> Option<EmailAddress> {
     let Some(text) = &arrival.email else {
-        steps.add(Step::ok(StepName::Email, "No address that counts came."));
+        let step = Step::failed(
+            StepName::Email,
+            "an email address",
+            "none that counts",
+            "In the identity provider, release the address of people to this application. Who has none gets a generated \
+             one here, which is nobody's mailbox.",
+        );
+        steps.add(step.as_warning());
         return None;
     };
     match tx.services.config.login_domain.parse_outside(text) {
@@ -102,7 +109,7 @@ fn by_address(
     steps: &mut Steps,
 ) -> Result<Resolution> {
     let organization = arriving.organization.id;
-    let is_proven = !arriving.arrival.guest && is_proven_here(tx, arriving, &email)?;
+    let is_proven = is_proven_here(tx, arriving, &email)?;
     let found = accounts::find_by_email(tx.connection, &email)?;
     match found {
         Some(account) if account.is_managed_by(organization) && is_proven => {
@@ -131,7 +138,6 @@ fn by_address(
             Ok(Resolution::LinkRequired(Box::new(account)))
         }
         Some(_) | None => {
-            require_expected(tx, arriving, is_proven, steps)?;
             let mut account = new_account(tx, arriving, email);
             account.email_verified_at = is_proven.then_some(tx.now());
             create(tx, arriving, account, steps)
@@ -145,7 +151,6 @@ fn without_address(
     arriving: &Arriving<'_>,
     steps: &mut Steps,
 ) -> Result<Resolution> {
-    require_expected(tx, arriving, false, steps)?;
     let login_domain = &tx.services.config.login_domain;
     let domain = login_domain.of_organization(&arriving.organization.slug);
     let name = match name_of(arriving.arrival) {
@@ -181,16 +186,19 @@ fn create(
     steps: &mut Steps,
 ) -> Result<Resolution> {
     let organization = arriving.organization.id;
-    if removed_members::is_address(tx.connection, organization, &account.email)? {
+    if removed_members::is_address(tx.connection, organization, &account.email)?
+        || is_removed_subject(tx, arriving)?
+    {
         return Err(removed(steps));
     }
+    require_expected(tx, arriving, steps)?;
     if !accounts::insert(tx.connection, &account)? && !takeover::take_over(tx, &account)? {
         return Err(Error::conflict(
             "an account with the address came meanwhile",
         ));
     }
     steps.add(Step::ok(StepName::Account, "An account is made."));
-    enter(tx, arriving, &account, steps)?;
+    join(tx, arriving, &account, steps)?;
     link(tx, arriving, &account)?;
     Ok(Resolution::Opens(
         Box::new(account),
@@ -198,12 +206,22 @@ fn create(
     ))
 }
 
-/// Whether the organization has proven the domain of an address.
+/// Whether what the identity provider calls somebody is that of a person whom an admin removed.
+fn is_removed_subject(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<bool> {
+    let (provider, subject) = (arriving.connection.id, &arriving.arrival.subject);
+    removed_members::is_subject(tx.connection, provider, subject)
+}
+
+/// Whether the address is of a domain that the organization has proven, and of one of its own people: guests of a tenant
+/// stand outside.
 fn is_proven_here(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
     email: &EmailAddress,
 ) -> Result<bool> {
+    if arriving.arrival.guest {
+        return Ok(false);
+    }
     let Ok(domain) = EmailDomain::parse(email.domain()) else {
         return Ok(false);
     };
@@ -211,22 +229,23 @@ fn is_proven_here(
     Ok(proven.is_some_and(|(_, organization)| organization.id == arriving.organization.id))
 }
 
-/// Refuses whom the connection does not let in for the first time.
+/// Refuses whom the connection does not let in for the first time, with an account or without.
 fn require_expected(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
-    is_proven: bool,
     steps: &mut Steps,
 ) -> Result<()> {
-    let (is_expected, expected) = match arriving.connection.arrivals {
-        Arrivals::Everyone => (true, "anybody"),
+    let (is_expected, expected, advice) = match arriving.connection.arrivals {
+        Arrivals::Everyone => return Ok(()),
         Arrivals::ProvenDomains => (
-            is_proven,
+            comes_from_proven_domain(tx, arriving)?,
             "an address in a domain that the organization has proven",
+            "Prove the domain of the person's address, or set `arrivals` of the connection to `everyone`.",
         ),
         Arrivals::Expected => (
             code_of(tx, arriving)?.is_some(),
-            "an invite code of the organization, or an invitation",
+            "an invite code of the organization",
+            "Give the person an invite code, or set `arrivals` of the connection to `everyone` or `proven_domains`.",
         ),
     };
     if is_expected {
@@ -236,12 +255,22 @@ fn require_expected(
         StepName::Account,
         expected,
         "somebody whom nobody here expects",
-        "Invite the person, prove the domain of their address, or set `arrivals` of the connection to `everyone`.",
+        advice,
     ));
     Err(Error::refused(
         Code::NotExpectedHere,
         "Nobody expects you in this organization. Ask the people who run it to invite you.",
     ))
+}
+
+fn comes_from_proven_domain(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<bool> {
+    let Some(text) = &arriving.arrival.email else {
+        return Ok(false);
+    };
+    match tx.services.config.login_domain.parse_outside(text) {
+        Ok(email) => is_proven_here(tx, arriving, &email),
+        Err(_) => Ok(false),
+    }
 }
 
 /// The code that the trip carries, where it leads into this organization.
@@ -277,23 +306,70 @@ pub(super) fn enter(
     {
         return Err(deactivated(steps));
     }
-    let is_member = membership.is_some();
-    if !is_member && removed_members::find(tx.connection, organization.id, account.id)?.is_some() {
-        return Err(removed(steps));
+    if membership.is_none() {
+        if removed_members::find(tx.connection, organization.id, account.id)?.is_some()
+            || is_removed_subject(tx, arriving)?
+        {
+            return Err(removed(steps));
+        }
+        require_expected(tx, arriving, steps)?;
+        return join(tx, arriving, account, steps);
     }
-    if let Some(code) = code_of(tx, arriving)? {
-        let owner = Principal::Owner(account.clone());
-        tx.acting_as(owner, |tx| redemption::redeem(tx, &code, account))
-            .map_err(|error| seat_refused(error, steps))?;
-    } else if !is_member {
-        admit(tx, arriving, account).map_err(|error| seat_refused(error, steps))?;
+    if let Some(code) = take_code(tx, arriving, steps)? {
+        redeem(tx, (&code, account), steps)?;
     }
-    if is_member {
-        steps.add(Step::ok(StepName::Account, "A member."));
-        return Ok(SignInOutcome::SignedIn);
+    removed_members::delete_subject(
+        tx.connection,
+        arriving.connection.id,
+        &arriving.arrival.subject,
+    )?;
+    steps.add(Step::ok(StepName::Account, "A member."));
+    Ok(SignInOutcome::SignedIn)
+}
+
+/// Makes an account a member: by the code that the trip carries, or as the connection lets people in.
+fn join(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+    steps: &mut Steps,
+) -> Result<SignInOutcome> {
+    match take_code(tx, arriving, steps)? {
+        Some(code) => redeem(tx, (&code, account), steps)?,
+        None => admit(tx, arriving, account).map_err(|error| seat_refused(error, steps))?,
     }
     steps.add(Step::ok(StepName::Seat, "A new member, with a seat."));
     Ok(SignInOutcome::Joined)
+}
+
+/// The code that the trip carries; one that does not lead here warns.
+fn take_code(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    steps: &mut Steps,
+) -> Result<Option<InviteCode>> {
+    let code = code_of(tx, arriving)?;
+    if code.is_none() && arriving.carried.invite_code.is_some() {
+        let step = Step::failed(
+            StepName::Account,
+            "an invite code of the organization",
+            "a code that is not one of it",
+            "Give the person the code once more: it was mistyped, replaced, or is another organization's.",
+        );
+        steps.add(step.as_warning());
+    }
+    Ok(code)
+}
+
+fn redeem(
+    tx: &mut UnitOfWork<'_>,
+    (code, account): (&InviteCode, &Account),
+    steps: &mut Steps,
+) -> Result<()> {
+    let owner = Principal::Owner(account.clone());
+    tx.acting_as(owner, |tx| redemption::redeem(tx, code, account))
+        .map(drop)
+        .map_err(|error| seat_refused(error, steps))
 }
 
 fn admit(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, account: &Account) -> Result<()> {

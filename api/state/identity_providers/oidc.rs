@@ -234,8 +234,7 @@ fn arrival(verified: &VerifiedIdToken, claims: &Claims, steps: &mut Steps) -> Ar
         subject: verified.subject().to_owned(),
         email,
         name: claims.text("name").map(str::to_owned),
-        // A guest of Entra has an account in another tenant (`idp`), or is told by `acct` (1: a guest).
-        guest: claims.get("acct").and_then(serde_json::Value::as_i64) == Some(1),
+        guest: claims.is_guest(),
         session_ends_at: None,
         provider_session: verified.session().map(str::to_owned),
         claims: claims.as_map().clone(),

@@ -46,6 +46,14 @@ CREATE UNIQUE INDEX identities_subject_key ON identities (connection_id, organiz
 CREATE INDEX identities_account ON identities (account_id, id);
 CREATE INDEX identities_organization ON identities (organization_id, account_id);
 
+-- Subjects of people whom an admin removed: their accounts may be gone.
+CREATE TABLE removed_subjects (
+    connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    subject text NOT NULL,
+    removed_at timestamptz NOT NULL,
+    PRIMARY KEY (connection_id, subject)
+);
+
 -- That the owner of a session has signed in by a connection.
 CREATE TABLE session_proofs (
     session_id uuid NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,

@@ -10,7 +10,7 @@ use crate::support::people::{Organization, Person, seats_in_total, text};
 use crate::support::sign_on::{
     active, come, draft, exchange, follow, go_round, holder, path_of, start, test, ticket_of,
 };
-use crate::support::{App, both_databases};
+use crate::support::{App, TestResponse, both_databases};
 
 mod confinement;
 mod connections;
@@ -18,3 +18,4 @@ mod linking;
 mod people;
 mod round_trip;
 mod saml;
+mod takeovers;
