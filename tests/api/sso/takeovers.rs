@@ -126,9 +126,10 @@ both_databases!(
         let provider = IdentityProvider::start();
         let connection = active(&school, &provider).await;
         let path = path_of(&school, &connection);
-        let eve = app.register("eve@else.example").await;
+        app.register("eve@else.example").await;
         let claims = json!({ "sub": "eve", "email": "eve@else.example" });
         for arrivals in ["expected", "proven_domains"] {
+            let eve = app.sign_in("eve@else.example", PASSWORD).await;
             let body = json!({ "arrivals": arrivals });
             school.admin.patch(&path, body).await.expect_status(200);
             for purpose in ["link", "step_up"] {
