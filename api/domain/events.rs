@@ -215,6 +215,8 @@ pub enum MemberEvent {
         role: Option<Role>,
         account_type: Option<AccountType>,
         username: Option<Username>,
+        /// That which an identity provider gave.
+        email: Option<EmailAddress>,
     },
     /// One of many that were changed in one call.
     BulkUpdated {

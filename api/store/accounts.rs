@@ -229,6 +229,32 @@ pub fn rename(connection: &mut Connection, account: &Account, username: &Usernam
     member_grams::write_anew(connection, account.id, &search_key)
 }
 
+/// Gives the account another address, which is verified; `false` where somebody has that. The database repeats its
+/// search key in the memberships.
+pub fn readdress(
+    connection: &mut Connection,
+    id: AccountId,
+    (email, now): (&EmailAddress, Timestamp),
+) -> Result<bool> {
+    let Some(account) = find(connection, id)? else {
+        return Ok(false);
+    };
+    if find_by_email(connection, email)?.is_some() {
+        return Ok(false);
+    }
+    let search_key = member_key(&account.username, email);
+    diesel::update(accounts::table.find(id))
+        .set((
+            accounts::email.eq(email),
+            accounts::generated_address.eq(false),
+            accounts::email_verified_at.eq(now),
+            accounts::search_key.eq(&search_key),
+        ))
+        .execute(connection)?;
+    member_grams::write_anew(connection, id, &search_key)?;
+    Ok(true)
+}
+
 /// Marks the address as verified; `false` where it was.
 pub fn verify_email(connection: &mut Connection, id: AccountId, now: Timestamp) -> Result<bool> {
     let unverified = accounts::table

@@ -142,6 +142,14 @@ pub fn delete(
         .filter(removed_members::organization_id.eq(organization))
         .filter(removed_members::email.eq_any(emails));
     diesel::delete(theirs).execute(connection)?;
+    let of_accounts = identities::table
+        .filter(identities::organization_id.eq(organization))
+        .filter(identities::account_id.eq_any(accounts))
+        .select((identities::connection_id, identities::subject));
+    let subjects: Vec<(ConnectionId, String)> = of_accounts.load(connection)?;
+    for (provider, subject) in subjects {
+        delete_subject(connection, provider, &subject)?;
+    }
     Ok(())
 }
 

@@ -52,6 +52,9 @@ pub struct StartSignInRequest {
     /// An invite code of the organization, to join by.
     #[schema(max_length = 100)]
     invite_code: Option<String>,
+    /// The token of an invitation's mail: the person opens the account that was invited.
+    #[schema(max_length = 200, format = Password)]
+    invitation_token: Option<String>,
 }
 
 /// What a round trip may be for.
@@ -181,6 +184,7 @@ fn parse(body: StartSignInRequest) -> Result<(ConnectionId, NewFlow)> {
         carried: Carried {
             return_to: body.return_to,
             invite_code: body.invite_code,
+            invitation_token: body.invitation_token,
         },
         test: None,
     };

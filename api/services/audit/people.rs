@@ -81,9 +81,12 @@ pub(super) fn describe_member(event: &MemberEvent) -> (AuditAction, Value) {
             role,
             account_type,
             username,
+            email,
         } => (
             AuditAction::MemberUpdated,
-            json!({ "role": role, "account_type": account_type, "username": username }),
+            present(json!({
+                "role": role, "account_type": account_type, "username": username, "email": email,
+            })),
         ),
         MemberEvent::BulkUpdated {
             account_type,

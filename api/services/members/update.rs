@@ -71,6 +71,7 @@ pub fn update(
                 role: changes.role,
                 account_type: changes.account_type,
                 username: renamed.cloned(),
+                email: None,
             };
             events::publish(tx, about(permit, id, event))?;
         }

@@ -28,6 +28,8 @@ pub struct Carried {
     pub return_to: Option<String>,
     /// An invite code to join by.
     pub invite_code: Option<String>,
+    /// The secret of an invitation's mail.
+    pub invitation_token: Option<String>,
 }
 
 /// The longest path to return to.

@@ -11,6 +11,7 @@ pub mod diagnosis;
 pub mod entry;
 pub mod exchange;
 pub mod flows;
+mod following;
 pub mod identities;
 pub mod linking;
 pub mod metadata;

@@ -1,6 +1,7 @@
 //! Which account somebody opens who came by an identity provider (`docs/sso.md#who-it-is`).
 
 use super::arrival::{Arrival, Carried};
+use super::following::follow;
 use crate::clock::new_id;
 use crate::domain::connections::{Arrivals, SignInOutcome};
 use crate::domain::diagnosis::{Step, StepName, Steps};
@@ -8,17 +9,21 @@ use crate::domain::email_address::EmailAddress;
 use crate::domain::email_domain::EmailDomain;
 use crate::domain::events::{DomainEvent, IdentityEvent, JoinedBy};
 use crate::domain::ids::IdentityId;
+use crate::domain::invitations::InvitationKind;
 use crate::domain::invite_code::InviteCode;
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::services::admission::{self, Admission, SeatSource};
 use crate::services::context::Principal;
+use crate::services::invitations;
 use crate::services::invite_codes::redemption;
 use crate::services::unit_of_work::UnitOfWork;
+use crate::services::verification::{acting, verify_email};
 use crate::services::{events, generated_addresses, takeover};
 use crate::store::accounts::{self, Account};
 use crate::store::identities::{self, Identity};
+use crate::store::invitations::Invitation;
 use crate::store::organizations::Organization;
 use crate::store::sso_connections::SsoConnection;
 use crate::store::{domains, invite_codes, memberships, removed_members};
@@ -55,20 +60,92 @@ pub(super) fn resolve(
         steps.add(Step::ok(StepName::Identity, "This person has come before."));
         identities::touch(tx.connection, identity.id, tx.now())?;
         let outcome = enter(tx, arriving, &account, steps)?;
+        let account = follow(tx, arriving, account, steps)?;
         return Ok(Resolution::Opens(Box::new(account), outcome));
     }
     steps.add(Step::ok(
         StepName::Identity,
         "This person comes for the first time.",
     ));
+    if let Some(account) = invited_newcomer(tx, arriving)? {
+        return by_invitation(tx, arriving, account, steps);
+    }
     match asserted_address(tx, arrival, steps) {
         Some(email) => by_address(tx, arriving, email, steps),
         None => without_address(tx, arriving, steps),
     }
 }
 
+/// The account that an invitation made which the trip carries, where nobody has opened it yet. That of somebody else whose
+/// address the identity provider names goes before.
+fn invited_newcomer(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<Option<Account>> {
+    let Some((invitation, account)) = invitation_of(tx, arriving)? else {
+        return Ok(None);
+    };
+    if invitation.kind != InvitationKind::NewAccount || account.password_hash.is_some() {
+        return Ok(None);
+    }
+    let Some(email) = asserted_address(tx, arriving.arrival, &mut Steps::default()) else {
+        return Ok(Some(account));
+    };
+    let named = accounts::find_by_email(tx.connection, &email)?;
+    Ok(named
+        .is_none_or(|named| named.id == account.id)
+        .then_some(account))
+}
+
+/// Opens the account of an invitation: its mail was read by who comes.
+fn by_invitation(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: Account,
+    steps: &mut Steps,
+) -> Result<Resolution> {
+    steps.add(Step::ok(
+        StepName::Account,
+        "The account that an invitation of the organization made.",
+    ));
+    enter(tx, arriving, &account, steps)?;
+    link(tx, arriving, &account)?;
+    let owner = Principal::Owner(account.clone());
+    tx.acting_as(owner, |tx| {
+        invitations::accept_by_use(tx, account.id)?;
+        verify_email(tx, &account)
+    })?;
+    let account = accounts::find(tx.connection, account.id)?.unwrap_or(account);
+    Ok(Resolution::Opens(Box::new(account), SignInOutcome::Linked))
+}
+
+/// The invitation that the trip carries, with the account that it is for, where it leads into this organization.
+fn invitation_of(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+) -> Result<Option<(Invitation, Account)>> {
+    match &arriving.carried.invitation_token {
+        Some(secret) => invitations::carried(tx, (secret, arriving.organization.id)),
+        None => Ok(None),
+    }
+}
+
+/// The secret that the trip carries of an invitation for this account, to join by.
+fn invitation_for(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+) -> Result<Option<String>> {
+    let invitation = invitation_of(tx, arriving)?;
+    let is_theirs = invitation.is_some_and(|(invitation, owner)| {
+        invitation.kind != InvitationKind::NewAccount && owner.id == account.id
+    });
+    Ok(arriving
+        .carried
+        .invitation_token
+        .clone()
+        .filter(|_| is_theirs))
+}
+
 /// The address that the provider vouches for, in its canonical form.
-fn asserted_address(
+pub(super) fn asserted_address(
     tx: &UnitOfWork<'_>,
     arrival: &Arrival,
     steps: &mut Steps,
@@ -167,7 +244,7 @@ fn without_address(
     create(tx, arriving, account, steps)
 }
 
-fn name_of(arrival: &Arrival) -> Option<Username> {
+pub(super) fn name_of(arrival: &Arrival) -> Option<Username> {
     Username::parse(arrival.name.as_deref()?).ok()
 }
 
@@ -214,7 +291,7 @@ fn is_removed_subject(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Resul
 
 /// Whether the address is of a domain that the organization has proven, and of one of its own people: guests of a tenant
 /// stand outside.
-fn is_proven_here(
+pub(super) fn is_proven_here(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
     email: &EmailAddress,
@@ -306,6 +383,9 @@ pub(super) fn enter(
     {
         return Err(deactivated(steps));
     }
+    if let Some(secret) = invitation_for(tx, arriving, account)? {
+        return accept(tx, (&secret, account), membership.is_some(), steps);
+    }
     if membership.is_none() {
         if removed_members::find(tx.connection, organization.id, account.id)?.is_some()
             || is_removed_subject(tx, arriving)?
@@ -325,6 +405,28 @@ pub(super) fn enter(
     )?;
     steps.add(Step::ok(StepName::Account, "A member."));
     Ok(SignInOutcome::SignedIn)
+}
+
+/// Accepts the invitation that the trip carries for this account.
+fn accept(
+    tx: &mut UnitOfWork<'_>,
+    (secret, account): (&str, &Account),
+    is_member: bool,
+    steps: &mut Steps,
+) -> Result<SignInOutcome> {
+    let actor = acting(tx, account.clone());
+    tx.acting_as(actor, |tx| {
+        invitations::accept_carried(tx, secret, account.id)
+    })?;
+    if is_member {
+        steps.add(Step::ok(StepName::Account, "A member, with an invitation."));
+        return Ok(SignInOutcome::SignedIn);
+    }
+    steps.add(Step::ok(
+        StepName::Seat,
+        "A new member, with the seat of an invitation.",
+    ));
+    Ok(SignInOutcome::Joined)
 }
 
 /// Makes an account a member: by the code that the trip carries, or as the connection lets people in.

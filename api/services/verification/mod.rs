@@ -63,8 +63,8 @@ pub fn verify(
     })
 }
 
-/// The session that shows the link stays where a join that waited ends the others.
-fn acting(tx: &UnitOfWork<'_>, owner: Account) -> Principal {
+/// Who acts for the owner of an account: their own session, which stays where what they do ends the others.
+pub(super) fn acting(tx: &UnitOfWork<'_>, owner: Account) -> Principal {
     match &tx.context.principal {
         Principal::Session(session) if session.account.id == owner.id => {
             Principal::Session(session.clone())

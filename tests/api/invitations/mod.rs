@@ -35,7 +35,7 @@ impl Organization<'_> {
     }
 
     /// Invites as the admin.
-    async fn invite_with(&self, body: Value) -> TestResponse {
+    pub async fn invite_with(&self, body: Value) -> TestResponse {
         self.admin.post(&self.path("/invitations"), body).await
     }
 
@@ -47,7 +47,7 @@ impl Organization<'_> {
     }
 
     /// A new group.
-    async fn class(&self, name: &str) -> String {
+    pub async fn class(&self, name: &str) -> String {
         let path = self.path("/groups");
         let group = self.admin.post(&path, json!({ "name": name })).await;
         text(&group.expect_status(201)["id"])

@@ -14,6 +14,7 @@ use crate::support::{App, TestResponse, both_databases};
 
 mod confinement;
 mod connections;
+mod following;
 mod linking;
 mod people;
 mod round_trip;

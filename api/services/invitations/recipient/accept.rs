@@ -5,7 +5,7 @@ use super::key::{
 };
 use super::view::{groups_of, organization_of};
 use crate::domain::events::{AddedBy, InvitationEvent, JoinedBy};
-use crate::domain::ids::{GroupId, InvitationId};
+use crate::domain::ids::{AccountId, GroupId, InvitationId};
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::error::{Code, Error, Result};
@@ -39,16 +39,30 @@ pub struct Acceptance {
 /// `email_not_verified` where only the id is given and the address is not verified, or where somebody else has
 /// set the password; `forbidden` where the caller is a deactivated member.
 pub fn accept(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<Acceptance> {
-    match accept_once(tx, key) {
+    let caller = tx.context.principal.session()?.account.id;
+    match accept_once(tx, key, caller) {
         // They have joined in another way at the same moment: the second try sees the membership.
-        Err(error) if error.code() == Code::AlreadyMember => accept_once(tx, key),
+        Err(error) if error.code() == Code::AlreadyMember => accept_once(tx, key, caller),
         accepted => accepted,
     }
 }
 
-fn accept_once(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<Acceptance> {
+/// Accepts the invitation of a mailed secret for its account, whose owner has come by single sign-on.
+///
+/// # Errors
+/// As [`accept`].
+pub fn accept_carried(tx: &mut UnitOfWork<'_>, secret: &str, account: AccountId) -> Result<()> {
+    let key = InvitationKey::Token(secret.to_owned());
+    accept_once(tx, &key, account).map(drop)
+}
+
+fn accept_once(
+    tx: &mut UnitOfWork<'_>,
+    key: &InvitationKey,
+    caller: AccountId,
+) -> Result<Acceptance> {
     tx.transaction(|tx| {
-        let (invitation, account) = lock(tx, key)?;
+        let (invitation, account) = lock(tx, key, caller)?;
         let joined = match invitation.status_at(tx.now()) {
             InvitationStatus::Pending => join(tx, &invitation, &account)?,
             InvitationStatus::Accepted if is_member(tx, &invitation, &account)? => false,
@@ -75,8 +89,11 @@ fn accept_once(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<Acceptanc
 /// Locks the caller's account, then the invitation, which has to be theirs to accept. Pending joins end
 /// with a secret, which verifies the address: their codes are locked before the account, and all seats
 /// that may be taken in the order of their organizations.
-fn lock(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<(Invitation, Account)> {
-    let caller = tx.context.principal.session()?.account.id;
+fn lock(
+    tx: &mut UnitOfWork<'_>,
+    key: &InvitationKey,
+    caller: AccountId,
+) -> Result<(Invitation, Account)> {
     let id = match key {
         InvitationKey::Token(secret) => {
             pending_joins::lock(tx, caller)?;

@@ -2,8 +2,9 @@
 
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::ids::InvitationId;
-use crate::error::Result;
+use crate::domain::ids::{InvitationId, OrganizationId};
+use crate::domain::invitations::InvitationStatus;
+use crate::error::{Error, Result};
 use crate::services::invitations::errors::{for_another_address, mailbox_unproved, unknown};
 use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
@@ -54,6 +55,28 @@ pub(super) fn find_by_secret(
 pub fn address_of(tx: &mut UnitOfWork<'_>, secret: &str) -> Result<EmailAddress> {
     let invitation = find_by_secret(tx.connection, secret, ALL_LINKS)?;
     Ok(invitation.email)
+}
+
+/// The invitation to an organization that somebody carries by a mailed secret, with the account that it is for; `None`
+/// where it is another's, or waits for no answer any more.
+pub fn carried(
+    tx: &mut UnitOfWork<'_>,
+    (secret, organization): (&str, OrganizationId),
+) -> Result<Option<(Invitation, Account)>> {
+    let invitation = match find_by_secret(tx.connection, secret, ALL_LINKS) {
+        Ok(invitation) => invitation,
+        Err(Error::Refused(_)) => return Ok(None),
+        Err(fault) => return Err(fault),
+    };
+    let waits = invitation.status_at(tx.now()) == InvitationStatus::Pending;
+    if invitation.organization_id != organization || !waits {
+        return Ok(None);
+    }
+    match owner(tx.connection, &invitation) {
+        Ok(account) => Ok(Some((invitation, account))),
+        Err(Error::Refused(_)) => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// The account that an invitation was sent to, which a secret from its mail proves to be the bearer's.

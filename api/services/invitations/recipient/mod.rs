@@ -6,8 +6,8 @@ mod key;
 mod renew;
 mod view;
 
-pub use accept::{Acceptance, accept};
+pub use accept::{Acceptance, accept, accept_carried};
 pub use decline::{decline_mailed, decline_own};
-pub use key::{InvitationKey, address_of};
+pub use key::{InvitationKey, address_of, carried};
 pub use renew::renew;
 pub use view::{ReceivedInvitation, of_caller, preview};

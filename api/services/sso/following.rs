@@ -1,0 +1,97 @@
+//! Name and address of accounts that the organization manages follow its identity provider. What it leaves out stays.
+
+use super::resolution::{Arriving, asserted_address, is_proven_here, name_of};
+use crate::crypto::token::TokenKind;
+use crate::domain::diagnosis::{Step, StepName, Steps};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::events::{DomainEvent, MemberEvent};
+use crate::domain::username::Username;
+use crate::error::Result;
+use crate::services::context::Principal;
+use crate::services::events;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::accounts::{self, Account};
+use crate::store::mailed_tokens;
+
+/// Has a member's account follow what the identity provider says, and gives it as it is then.
+pub(super) fn follow(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: Account,
+    steps: &mut Steps,
+) -> Result<Account> {
+    if !account.is_managed_by(arriving.organization.id) {
+        return Ok(account);
+    }
+    let name = name_of(arriving.arrival).filter(|name| *name != account.username);
+    if let Some(name) = &name {
+        accounts::rename(tx.connection, &account, name)?;
+    }
+    let address = new_address(tx, arriving, &account, steps)?;
+    if name.is_none() && address.is_none() {
+        return Ok(account);
+    }
+    let followed = accounts::find(tx.connection, account.id)?.unwrap_or(account);
+    publish(tx, arriving, &followed, (name, address))?;
+    Ok(followed)
+}
+
+/// The address that the account has from now on, where that is another one: in a proven domain, and nobody else's.
+fn new_address(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+    steps: &mut Steps,
+) -> Result<Option<EmailAddress>> {
+    let Some(email) = asserted_address(tx, arriving.arrival, &mut Steps::default()) else {
+        return Ok(None);
+    };
+    if email == account.email || !is_proven_here(tx, arriving, &email)? {
+        return Ok(None);
+    }
+    let now = tx.now();
+    if !accounts::readdress(tx.connection, account.id, (&email, now))? {
+        let step = Step::failed(
+            StepName::Email,
+            "an address that nobody else has here",
+            email.to_string(),
+            "Another account has this address, so that this one keeps its own. Delete the other, or change its address in \
+             the identity provider.",
+        );
+        steps.add(step.as_warning());
+        return Ok(None);
+    }
+    // Links that lie in the old mailbox open nothing any more.
+    for kind in [
+        TokenKind::SetPassword,
+        TokenKind::VerifyEmail,
+        TokenKind::DisownAccount,
+    ] {
+        mailed_tokens::delete_of_account(tx.connection, account.id, kind)?;
+    }
+    steps.add(Step::ok(
+        StepName::Email,
+        format!("The account follows to {email}."),
+    ));
+    Ok(Some(email))
+}
+
+fn publish(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+    (username, email): (Option<Username>, Option<EmailAddress>),
+) -> Result<()> {
+    let event = DomainEvent::Member {
+        organization: arriving.organization.id,
+        account: account.id,
+        event: MemberEvent::Updated {
+            role: None,
+            account_type: None,
+            username,
+            email,
+        },
+    };
+    let owner = Principal::Owner(account.clone());
+    tx.acting_as(owner, |tx| events::publish(tx, event))
+}
