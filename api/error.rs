@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use serde::Serialize as _;
 
+use crate::domain::sign_in_policy::SignInConnection;
+
 /// What is wrong, for programs. Once published, a code keeps its meaning; new ones may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -21,6 +23,7 @@ pub enum Code {
     NotSignedIn,
     WrongCredentials,
     SessionConfined,
+    SsoRequired,
     AccountDeactivated,
     PasswordChangeRequired,
     Forbidden,
@@ -57,6 +60,7 @@ pub enum Code {
     LinkExpired,
     IdentityTaken,
     LastSignInMethod,
+    EmergencyAdminRequired,
     InvitationUnknown,
     InvitationExpired,
     InvitationEnded,
@@ -125,6 +129,8 @@ pub struct Refusal {
     pub detail: Cow<'static, str>,
     /// The fields at fault, where the request's body or query is.
     pub fields: Vec<FieldError>,
+    /// The connections to sign in by, where that is what is missing.
+    pub connections: Vec<SignInConnection>,
     /// How long to wait before it makes sense to try again, where that is known.
     pub retry_after: Option<Duration>,
 }
@@ -169,6 +175,7 @@ impl Error {
             code,
             detail: detail.into(),
             fields: Vec::new(),
+            connections: Vec::new(),
             retry_after: None,
         }))
     }
@@ -194,6 +201,7 @@ impl Error {
             code,
             detail: detail.into(),
             fields,
+            connections: Vec::new(),
             retry_after: None,
         }))
     }
@@ -233,6 +241,7 @@ impl Error {
             code,
             detail: detail.into(),
             fields: vec![FieldError::new(pointer, code.to_string(), detail)],
+            connections: Vec::new(),
             retry_after: None,
         }))
     }
@@ -300,8 +309,18 @@ impl Error {
             code: Code::RateLimited,
             detail: "Too many tries. Wait as long as `Retry-After` says, then try again.".into(),
             fields: Vec::new(),
+            connections: Vec::new(),
             retry_after: Some(retry_after),
         }))
+    }
+
+    /// The same refusal, with the connections to sign in by.
+    #[must_use]
+    pub fn with_connections(mut self, connections: Vec<SignInConnection>) -> Self {
+        if let Self::Refused(refusal) = &mut self {
+            refusal.connections = connections;
+        }
+        self
     }
 
     /// A refusal with other words; what is no refusal stays as it is.

@@ -82,6 +82,9 @@ string_enum! {
         ConnectionActivated = "connection.activated",
         ConnectionPaused = "connection.paused",
         ConnectionDeleted = "connection.deleted",
+        PolicyChanged = "policy.changed",
+        /// An emergency admin signed in with a password, although single sign-on is required.
+        EmergencyUsed = "emergency.used",
         IdentityLinked = "identity.linked",
         IdentityUnlinked = "identity.unlinked",
         SignInRefused = "sign_in.refused",

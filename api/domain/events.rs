@@ -20,6 +20,7 @@ use super::invitations::InvitationKind;
 use super::language::Language;
 use super::organization::{AccountType, GroupRole, JoinedVia, OrganizationKind, Role};
 use super::resource::Resource;
+use super::sign_in_policy::SignInPolicy;
 use super::slug::Slug;
 use super::timestamp::Timestamp;
 use super::username::Username;
@@ -96,6 +97,11 @@ pub enum DomainEvent {
         organization: OrganizationId,
         connection: ConnectionId,
         event: ConnectionEvent,
+    },
+    /// How people have to sign in to an organization.
+    SignInPolicy {
+        organization: OrganizationId,
+        event: SignInPolicyEvent,
     },
     /// An identity of an account at a connection.
     Identity {
@@ -446,6 +452,16 @@ pub enum ConnectionEvent {
     SignInRefused {
         code: String,
         reference: String,
+    },
+}
+
+/// What happened to the rules by which people sign in.
+#[derive(Clone, Debug)]
+pub enum SignInPolicyEvent {
+    Changed(SignInPolicy),
+    /// An emergency admin signed in with a password, although single sign-on is required.
+    EmergencyUsed {
+        account: AccountId,
     },
 }
 

@@ -34,6 +34,7 @@ pub mod resource;
 pub mod row_error;
 pub mod search_key;
 pub mod seats;
+pub mod sign_in_policy;
 pub mod slug;
 pub mod smtp_url;
 pub mod spreadsheet;

@@ -227,7 +227,8 @@ fn first_example(schema: &RefOr<Schema>) -> Option<Value> {
 }
 
 /// A response names each of its fields, `null` where there is nothing; only a request may leave
-/// fields out. A problem without faulty fields has no `errors`.
+/// fields out. A problem without faulty fields has no `errors`, one that no connection
+/// would solve no `connections`.
 fn require_what_is_always_there(name: &str, object: &mut Object) {
     if name.ends_with("Request") || name.ends_with("Upload") {
         return;
@@ -235,7 +236,7 @@ fn require_what_is_always_there(name: &str, object: &mut Object) {
     let always = object
         .properties
         .keys()
-        .filter(|field| (name, field.as_str()) != ("Problem", "errors"));
+        .filter(|field| name != "Problem" || !["errors", "connections"].contains(&field.as_str()));
     object.required = always.cloned().collect();
 }
 

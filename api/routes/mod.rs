@@ -38,6 +38,7 @@ pub mod refusals;
 pub mod resources;
 pub mod seats;
 pub mod security_headers;
+pub mod sign_in_policy;
 pub mod sso;
 
 use self::mounting::Mounting;
@@ -61,6 +62,7 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
     imports::mount(config);
     api_keys::mount(config);
     connections::mount(config);
+    sign_in_policy::mount(config);
     sso::mount(config);
     audit_events::mount(config);
     health::mount(config);

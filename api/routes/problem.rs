@@ -11,6 +11,7 @@ use actix_web::{HttpResponse, ResponseError};
 use utoipa::openapi::example::Example;
 use utoipa::openapi::{ContentBuilder, RefOr, Response, ResponseBuilder};
 
+use crate::domain::sign_in_policy::SignInConnection;
 use crate::error::{Code, Error, FieldError, Refusal};
 
 /// The status and the title of each code: the one table.
@@ -20,6 +21,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::NotSignedIn => (401, "Not signed in"),
         Code::WrongCredentials => (401, "Wrong address or password"),
         Code::SessionConfined => (403, "This session opens one organization only"),
+        Code::SsoRequired => (403, "Single sign-on is required"),
         Code::AccountDeactivated => (403, "The account is deactivated"),
         Code::PasswordChangeRequired => (403, "The password has to be changed"),
         Code::Forbidden => (403, "Not allowed"),
@@ -38,6 +40,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::ConnectionNotTested => (409, "The connection has not been tested"),
         Code::IdentityTaken => (409, "The identity opens another account"),
         Code::LastSignInMethod => (409, "Somebody could not sign in any more"),
+        Code::EmergencyAdminRequired => (409, "An emergency admin is needed"),
         Code::IdentityProviderRefused => (403, "The identity provider refused"),
         Code::ResponseInvalid => (403, "The identity provider's answer is not good"),
         Code::SamlSubjectTransient => (403, "The identity provider names nobody for good"),
@@ -138,6 +141,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 1000)]
     errors: Vec<FieldError>,
+    /// With `sso_required`: the connections to sign in by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 50)]
+    connections: Vec<SignInConnection>,
 }
 
 /// What a handler ends in when it does not end well.
@@ -188,6 +195,7 @@ impl Problem {
             detail,
             request_id,
             errors,
+            connections: self.connections(),
         }
     }
 
@@ -242,6 +250,16 @@ impl Problem {
                     .into(),
                 Vec::new(),
             ),
+        }
+    }
+
+    fn connections(&self) -> Vec<SignInConnection> {
+        match &self.error {
+            Error::Refused(refusal) => refusal.connections.clone(),
+            Error::Unavailable(_)
+            | Error::Conflict(_)
+            | Error::Deadlock(_)
+            | Error::Internal(_) => Vec::new(),
         }
     }
 

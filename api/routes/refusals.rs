@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::bulk::refuse_wrong_number;
 use super::extract::body::{broken_off, not_json};
@@ -14,12 +15,14 @@ use super::middleware::compressed_body;
 use super::page::{PageQuery, PageSize};
 use super::problem::{body_too_large, problems, timed_out};
 use crate::crypto::hashing_lane::busy;
+use crate::domain::connections::ConnectionKind;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, ConnectionId, OrganizationId};
 use crate::domain::invitations::InvitationStatus;
 use crate::domain::invite_code::CodeStatus;
 use crate::domain::organization::{AccountType, OrganizationKind};
 use crate::domain::password::Password;
+use crate::domain::sign_in_policy::{SignInConnection, SignInOrganization};
 use crate::domain::username::Username;
 use crate::error::{Error, Result};
 use crate::services::admission::account_type_not_in;
@@ -40,7 +43,11 @@ use crate::services::members::not_managed_here;
 use crate::services::members::removal::member_active;
 use crate::services::memberships::last_admin;
 use crate::services::reauthentication::password_needed;
+use crate::services::sign_on_requirement::{self, last_emergency_admin};
 use crate::services::trust::{password_of_others, untrusted, unverified_sender};
+
+/// The id of anything in examples.
+pub const EXAMPLE_ID: Uuid = Uuid::from_u128(0x0199_0f3b_6c1e_7d3a_9b52_0f6f_2a8d_4c11);
 
 problems! {
     /// Of whatever reads a JSON body.
@@ -57,9 +64,11 @@ problems! {
     OpenSessionErrors: not_signed_in session_confined takes_a_person;
     /// Of whatever takes a session and needs none.
     OptionalSessionErrors: password_change_required;
+    /// Where an organization requires single sign-on.
+    SsoRequired: sso_required;
     /// Of whatever happens within an organization.
     OrganizationErrors: not_signed_in password_change_required role_does_not_allow session_confined
-        no_such_organization;
+        sso_required no_such_organization;
     /// Where the account is gone.
     NoSuchAccount: no_such_account;
     /// Where there is no such API key.
@@ -111,7 +120,7 @@ problems! {
     /// Of a group's name.
     GroupNameTaken: group_name_taken;
     /// Of whatever may leave an organization without an admin.
-    LastAdmin: last_admin;
+    LastAdmin: last_admin last_emergency_admin;
     /// Of deletions.
     MemberActive: member_active;
     /// Of whatever takes a seat.
@@ -169,6 +178,18 @@ fn not_signed_in() -> Error {
 
 fn role_does_not_allow() -> Error {
     authorization::role_does_not_allow(ManageOrganization::access_level)
+}
+
+fn sso_required() -> Error {
+    sign_on_requirement::sso_required(vec![SignInConnection {
+        id: ConnectionId::from(EXAMPLE_ID),
+        name: "School accounts".to_owned(),
+        kind: ConnectionKind::Oidc,
+        organization: SignInOrganization {
+            id: OrganizationId::from(EXAMPLE_ID),
+            name: "Hill Road School".to_owned(),
+        },
+    }])
 }
 
 fn no_such_organization() -> Error {

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 
 use super::authentication::session_confined;
 use super::context::Principal;
+use super::sign_on_requirement::require_proof;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::api_key::Scope;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
@@ -107,6 +108,8 @@ permissions! {
     ManageOrganization:     None;                           All,      All,     Nothing,       Nothing;
     /// Set up single sign-on, and read what was checked when people came by it.
     ManageConnections:      None;                           All,      All,     Nothing,       Nothing;
+    /// Require single sign-on, and name emergency admins.
+    ManageSignInPolicy:     None;                           All,      All,     Nothing,       Nothing;
     /// Create, list and revoke API keys.
     ManageApiKeys:          None;                           All,      All,     Nothing,       Nothing;
     /// Read the audit log.
@@ -193,7 +196,7 @@ pub fn lock(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()>
 ///
 /// # Errors
 /// `not_found` where the principal may not even see the organization, `forbidden` where it sees it
-/// but may not do this.
+/// but may not do this, `session_confined` and `sso_required` where its session does not open it.
 pub fn permit<P: Permission>(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
@@ -210,7 +213,7 @@ pub fn permit<P: Permission>(
 /// # Errors
 /// As [`permit`].
 pub fn permit_affiliated<P: Permission>(
-    tx: &UnitOfWork<'_>,
+    tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
     affiliation: Option<Affiliation>,
 ) -> Result<Permit<P>> {
@@ -221,6 +224,7 @@ pub fn permit_affiliated<P: Permission>(
         .ok_or_else(no_such_organization)?;
     let role = role_of(principal, &affiliation)?;
     let organization = affiliation.organization;
+    require_proof(tx, &organization)?;
     match P::access_level(role) {
         AccessLevel::Nothing => Err(role_does_not_allow(P::access_level)),
         access_level @ (AccessLevel::All | AccessLevel::ManagedGroups | AccessLevel::Own) => {

@@ -23,7 +23,7 @@ use crate::store::{
 /// account that the organization manages is its owner's own from now on.
 ///
 /// # Errors
-/// `last_admin`; `not_found` where it is no member.
+/// `last_admin`, `emergency_admin_required`; `not_found` where it is no member.
 pub(super) fn end(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
@@ -43,7 +43,7 @@ pub(super) fn end(
 /// Ends the caller's own membership.
 ///
 /// # Errors
-/// `last_admin`; `not_found` where the caller is not a member.
+/// `last_admin`, `emergency_admin_required`; `not_found` where the caller is not a member.
 pub fn leave(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
     let account = tx.context.principal.session()?.account.id;
     tx.transaction(|tx| {
@@ -107,7 +107,8 @@ fn lock_seats(
 /// Deletes a locked account within the caller's transaction: each of its memberships ends.
 ///
 /// # Errors
-/// `last_admin` where an organization would be left without an admin.
+/// `last_admin` where an organization would be left without an admin, `emergency_admin_required` where it would be
+/// left without one for emergencies.
 pub(super) fn delete_account(
     tx: &mut UnitOfWork<'_>,
     account: AccountId,
@@ -143,21 +144,27 @@ fn delete_with_offers(tx: &mut UnitOfWork<'_>, id: AccountId, author: Author) ->
 /// The refusal names the organization that the owner has to look after first. An organization deletes only
 /// accounts that are in no other, and deactivated, so no admins.
 fn naming(error: Error, organization: &Organization) -> Error {
-    if error.code() != Code::LastAdmin {
-        return error;
+    let (code, name) = (error.code(), &organization.name);
+    if code == Code::LastAdmin {
+        let detail = format!(
+            "You are the last admin of {name}. Make somebody else an admin first, or delete the organization."
+        );
+        return Error::refused(code, detail);
     }
-    let detail = format!(
-        "You are the last admin of {}. Make somebody else an admin first, or delete the \
-         organization.",
-        organization.name
-    );
-    Error::refused(Code::LastAdmin, detail)
+    if code == Code::EmergencyAdminRequired {
+        let detail = format!(
+            "You are the last emergency admin of {name}. Name another one in its sign-in policy first, or delete the \
+             organization."
+        );
+        return Error::refused(code, detail);
+    }
+    error
 }
 
 /// Deletes the caller's own account. There is no way back, so that it takes their password.
 ///
 /// # Errors
-/// `last_admin`, naming the organization.
+/// `last_admin`, `emergency_admin_required`, naming the organization.
 pub fn delete_own_account(tx: &mut UnitOfWork<'_>, _proof: Reauthenticated) -> Result<()> {
     require_own_proof(tx)?;
     let account = tx.context.principal.session()?.account.clone();

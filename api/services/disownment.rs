@@ -40,10 +40,15 @@ fn delete_unverified(tx: &mut UnitOfWork<'_>, account: &Account, token: &Token) 
     let deleted = tx.attempt(|tx| match delete(tx, account, token) {
         Ok(true) => Ok(Attempt::Keep(())),
         Ok(false) => Ok(Attempt::Undo(())),
-        Err(error) if error.code() == Code::LastAdmin => Ok(Attempt::Undo(())),
+        Err(error) if keeps_its_place(&error) => Ok(Attempt::Undo(())),
         Err(error) => Err(error),
     })?;
     Ok(deleted == Attempt::Keep(()))
+}
+
+/// Whether an organization would be left without an admin, or without one for emergencies.
+fn keeps_its_place(error: &Error) -> bool {
+    matches!(error.code(), Code::LastAdmin | Code::EmergencyAdminRequired)
 }
 
 /// `false` where the address has been verified meanwhile.

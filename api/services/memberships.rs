@@ -1,6 +1,7 @@
 //! Memberships of one account each: locked, changed, ended, with the counters that depend on them.
 
 use super::events;
+use super::sign_on_requirement::end_emergency;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{DomainEvent, GroupEvent};
 use crate::domain::ids::{AccountId, OrganizationId};
@@ -79,7 +80,7 @@ pub(super) fn find(
 /// Replaces account type, role and status of a locked membership.
 ///
 /// # Errors
-/// `last_admin`, `no_seat`.
+/// `last_admin`, `emergency_admin_required`, `no_seat`.
 pub(super) fn replace(tx: &mut UnitOfWork<'_>, known: &Membership, new: &Membership) -> Result<()> {
     update_counters(tx, known, Some(new))?;
     if !memberships::replace(tx.connection, known, new)? {
@@ -115,7 +116,7 @@ pub(super) fn demote_managers(
 /// Deletes a locked membership with its seat and its places in groups; `offboarding` publishes it.
 ///
 /// # Errors
-/// `last_admin`.
+/// `last_admin`, `emergency_admin_required`.
 pub(super) fn delete(tx: &mut UnitOfWork<'_>, known: &Membership) -> Result<()> {
     update_counters(tx, known, None)?;
     if memberships::delete(tx.connection, known)? {
@@ -135,7 +136,10 @@ fn update_counters(
     let organization = known.organization_id;
     let will_be_admin = new.is_some_and(Membership::is_active_admin);
     match (known.is_active_admin(), will_be_admin) {
-        (true, false) => require_another_admin(tx, organization)?,
+        (true, false) => {
+            require_another_admin(tx, organization)?;
+            end_emergency(tx, organization, known.account_id)?;
+        }
         (false, true) => organizations::add_admin(tx.connection, organization)?,
         (true, true) | (false, false) => {}
     }

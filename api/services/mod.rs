@@ -44,6 +44,7 @@ pub mod resealing;
 pub mod seats;
 pub mod sessions;
 pub mod sign_in;
+pub mod sign_on_requirement;
 pub mod sso;
 pub mod takeover;
 pub mod trust;

@@ -75,6 +75,7 @@ fn insert_with_free_slug(tx: &mut UnitOfWork<'_>, new: NewOrganization) -> Resul
         kind: new.kind,
         default_account_type: new.kind.default_account_type(),
         active_admins: 0,
+        sso_required: false,
         created_at: tx.now(),
     };
     let numbers = (2..TRIES).chain(std::iter::once(organization.id.digits()));

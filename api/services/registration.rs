@@ -81,6 +81,7 @@ pub fn register(tx: &mut UnitOfWork<'_>, registration: Registration) -> Result<R
     let now = tx.now();
     let mut account = Account::new(registration.email, registration.username, now);
     account.password_hash = Some(registration.password_hash);
+    account.password_used_at = Some(now);
     account.last_active_at = now;
     account.language = registration.language;
     account.self_registered = true;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::authentication::require_own_proof;
 use super::context::Principal;
-use super::events;
 use super::unit_of_work::UnitOfWork;
+use super::{events, sign_on_requirement};
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::events::{AccountEvent, DomainEvent, SessionEvent};
@@ -61,9 +61,10 @@ pub fn start(
             // Hashing took a while: a password that was changed meanwhile opens nothing any more.
             let proved = account.password_hash.as_deref();
             let proved = proved.ok_or_else(Error::wrong_credentials)?;
-            if !account_passwords::replace_hash(tx.connection, account.id, proved, proved)? {
+            if !account_passwords::note_use(tx.connection, account.id, proved, tx.context.now)? {
                 return Err(Error::wrong_credentials());
             }
+            sign_on_requirement::note_password_use(tx, account.id)?;
             let issued = insert(tx, account, user_agent)?;
             accounts::touch(tx.connection, &issued.account, tx.now())?;
             Ok(issued)

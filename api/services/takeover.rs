@@ -16,7 +16,8 @@ use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
 use crate::store::accounts::{self, Account};
 use crate::store::{
-    Attempt, account_deletion, invitations, memberships as membership_store, organizations,
+    Attempt, account_deletion, emergency_admins, invitations, memberships as membership_store,
+    organizations,
 };
 
 /// How long a registration holds an address that is not verified.
@@ -47,12 +48,15 @@ fn is_waited_for(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<bool> {
     Ok(!waiting.is_empty())
 }
 
-/// Whether the account is the last admin of an organization with other members. Where mail stays in a folder,
+/// Whether the account is an emergency admin, or the last admin of an organization with other members. Where mail stays in a folder,
 /// and so hardly anybody can verify an address, any membership keeps it.
 fn is_kept_by_membership(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<bool> {
     let of_account = membership_store::of_account(tx.connection, account)?;
     if memberships_keep(tx) {
         return Ok(!of_account.is_empty());
+    }
+    if emergency_admins::is_any(tx.connection, account)? {
+        return Ok(true);
     }
     for (organization, membership) in of_account {
         let is_last = membership.is_active_admin() && organization.active_admins == 1;

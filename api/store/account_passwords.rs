@@ -8,6 +8,7 @@ use super::accounts::Account;
 use super::schema::accounts;
 use crate::domain::ids::AccountId;
 use crate::domain::password::PasswordOrigin;
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// Puts a new hash in the place of `known`; `false` where another change was faster.
@@ -24,6 +25,23 @@ pub fn replace_hash(
         .set(accounts::password_hash.eq(new))
         .execute(connection)?;
     Ok(changed == 1)
+}
+
+/// Notes that somebody signs in by the password with this hash; `false` where it is not the account's any more. The
+/// account is locked until the transaction ends.
+pub fn note_use(
+    connection: &mut Connection,
+    id: AccountId,
+    hash: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    let account = accounts::table
+        .find(id)
+        .filter(accounts::password_hash.eq(hash));
+    let noted = diesel::update(account)
+        .set(accounts::password_used_at.eq(now))
+        .execute(connection)?;
+    Ok(noted == 1)
 }
 
 /// Puts the hash of a password that its bearer has chosen in the place of the one they know; `false` where
@@ -52,6 +70,7 @@ pub fn set_own(connection: &mut Connection, id: AccountId, hash: &str) -> Result
         .set((
             accounts::password_hash.eq(hash),
             accounts::password_origin.eq(PasswordOrigin::Owner),
+            accounts::password_used_at.eq(None::<Timestamp>),
             accounts::must_change_password.eq(false),
         ))
         .execute(connection)?;
@@ -63,6 +82,7 @@ pub fn remove(connection: &mut Connection, id: AccountId) -> Result<()> {
     diesel::update(accounts::table.find(id))
         .set((
             accounts::password_hash.eq(None::<String>),
+            accounts::password_used_at.eq(None::<Timestamp>),
             accounts::must_change_password.eq(false),
         ))
         .execute(connection)?;

@@ -35,6 +35,8 @@ pub struct Account {
     pub must_change_password: bool,
     /// Says nothing while there is no password.
     pub password_origin: PasswordOrigin,
+    /// When its owner last signed in by the password that is set.
+    pub password_used_at: Option<Timestamp>,
     pub generated_address: bool,
     pub managed_by_organization_id: Option<OrganizationId>,
     pub operator: bool,
@@ -61,6 +63,7 @@ impl Account {
             password_hash: None,
             must_change_password: false,
             password_origin: PasswordOrigin::Owner,
+            password_used_at: None,
             generated_address: false,
             managed_by_organization_id: None,
             operator: false,

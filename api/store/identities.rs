@@ -57,6 +57,19 @@ pub fn touch(connection: &mut Connection, id: IdentityId, now: Timestamp) -> Res
     Ok(())
 }
 
+/// Whether an identity of this connection of the organization opens an account.
+pub fn exists_at(
+    connection: &mut Connection,
+    (organization, provider): (OrganizationId, ConnectionId),
+    account: AccountId,
+) -> Result<bool> {
+    let theirs = identities::table
+        .filter(identities::organization_id.eq(organization))
+        .filter(identities::connection_id.eq(provider))
+        .filter(identities::account_id.eq(account));
+    Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
+}
+
 /// A page of an account's identities with their connections, the oldest first; with `organization`, those of that
 /// organization only.
 pub fn list(

@@ -106,6 +106,7 @@ pub fn set_password(
         .set((
             accounts::password_hash.eq(password.hash),
             accounts::password_origin.eq(PasswordOrigin::Assigned),
+            accounts::password_used_at.eq(None::<Timestamp>),
             accounts::must_change_password.eq(password.must_change),
         ))
         .execute(connection)?;

@@ -18,6 +18,7 @@ pub mod copied_tables;
 pub mod copy;
 pub mod diagnoses;
 pub mod domains;
+pub mod emergency_admins;
 pub mod fetched_documents;
 pub mod flows;
 pub mod generated_addresses;

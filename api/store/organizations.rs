@@ -21,6 +21,8 @@ pub struct Organization {
     pub slug: Slug,
     pub default_account_type: AccountType,
     pub active_admins: i64,
+    /// Its doors open only to sessions with its own proof.
+    pub sso_required: bool,
     pub created_at: Timestamp,
 }
 
@@ -159,4 +161,26 @@ pub fn remove_admin(connection: &mut Connection, id: OrganizationId) -> Result<b
         .set(organizations::active_admins.eq(organizations::active_admins - 1))
         .execute(connection)?;
     Ok(changed == 1)
+}
+
+/// Whether the organization requires single sign-on; `false` where it is gone.
+pub fn requires_sso(connection: &mut Connection, id: OrganizationId) -> Result<bool> {
+    let required = organizations::table
+        .find(id)
+        .select(organizations::sso_required)
+        .first(connection)
+        .optional()?;
+    Ok(required.unwrap_or(false))
+}
+
+/// Has the organization require single sign-on, or require it no more.
+pub fn set_sso_required(
+    connection: &mut Connection,
+    id: OrganizationId,
+    required: bool,
+) -> Result<()> {
+    diesel::update(organizations::table.find(id))
+        .set(organizations::sso_required.eq(required))
+        .execute(connection)?;
+    Ok(())
 }

@@ -16,6 +16,7 @@ table! {
         password_hash -> Nullable<Text>,
         must_change_password -> Bool,
         password_origin -> Text,
+        password_used_at -> Nullable<UtcTimestamp>,
         generated_address -> Bool,
         managed_by_organization_id -> Nullable<Id>,
         operator -> Bool,
@@ -65,6 +66,7 @@ table! {
         slug -> Text,
         default_account_type -> Text,
         active_admins -> BigInt,
+        sso_required -> Bool,
         created_at -> UtcTimestamp,
     }
 }
@@ -546,6 +548,16 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
+    emergency_admins (organization_id, account_id) {
+        organization_id -> Id,
+        account_id -> Id,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
     session_proofs (session_id, connection_id) {
         session_id -> Id,
         connection_id -> Id,
@@ -699,6 +711,8 @@ joinable!(domains -> organizations (organization_id));
 joinable!(join_requests -> accounts (account_id));
 joinable!(join_requests -> organizations (organization_id));
 joinable!(mailed_tokens -> accounts (account_id));
+joinable!(emergency_admins -> accounts (account_id));
+joinable!(emergency_admins -> organizations (organization_id));
 joinable!(flows -> connections (connection_id));
 joinable!(identities -> accounts (account_id));
 joinable!(identities -> connections (connection_id));
@@ -712,6 +726,7 @@ allow_tables_to_appear_in_same_query!(
     connections,
     diagnoses,
     domains,
+    emergency_admins,
     fetched_documents,
     flows,
     generated_addresses,

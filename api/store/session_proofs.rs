@@ -74,3 +74,17 @@ pub fn revoke(
     diesel::delete(proofs).execute(connection)?;
     Ok(())
 }
+
+/// Whether a session has a proof of an organization's that is good now.
+pub fn is_proven(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<bool> {
+    let good = session_proofs::table
+        .filter(session_proofs::organization_id.eq(organization))
+        .filter(session_proofs::session_id.eq(session))
+        .filter(session_proofs::valid_until.gt(now));
+    Ok(diesel::select(diesel::dsl::exists(good)).get_result(connection)?)
+}

@@ -93,6 +93,7 @@ fn organization(connection: &mut Connection) -> Organization {
         slug: Slug::from_name("Hill Road School", SlugFallback::Organization),
         default_account_type: kind.default_account_type(),
         active_admins: 0,
+        sso_required: false,
         created_at: rollcall::clock::Clock::system().now(),
     };
     assert!(organizations::insert(connection, &organization).unwrap());

@@ -151,6 +151,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "audit_events",
             "health",
             "authorization",
+            "sign_on_requirement",
             "authentication",
             "idempotency",
             "events",
@@ -166,6 +167,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
         &[
             "sso",
             "connections",
+            "sign_in_policy",
             "auth",
             "imports",
             "domains",

@@ -496,6 +496,11 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let identities = ann.get("/v1/me/identities").await.expect_status(200);
     let one = format!("/v1/me/identities/{}", text(&identities["items"][0]["id"]));
     do_and_see("unlink_my_identity", ann.request(Method::DELETE, &one)).await;
+    let policy = json!({ "required": false, "emergency_admins": [hill.admin.id] });
+    let policy = ann
+        .request(Method::PUT, &format!("{base}/sign-in-policy"))
+        .json(&policy);
+    do_and_see("set_sign_in_policy", policy).await;
     let forced = ann.request(Method::DELETE, &format!("{path}?force=true"));
     do_and_see("delete_connection", forced).await;
     do_and_see("delete_organization", ann.request(Method::DELETE, &base)).await;

@@ -351,6 +351,8 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
             format!("{connection}/tests/{}", sign_on["test_id"]),
             "yynn",
         ),
+        ("GET", "/sign-in-policy".to_owned(), "yynn"),
+        ("PUT", "/sign-in-policy".to_owned(), "yynn"),
         ("GET", "/diagnoses".to_owned(), "yynn"),
         ("GET", format!("/diagnoses/{diagnosis}"), "yynn"),
         ("GET", identities.clone(), "yynn"),
@@ -461,6 +463,9 @@ fn request(who: &Person<'_>, method: &Method, path: &str) -> reqwest::RequestBui
             "name": "Accounts", "kind": "oidc", "preset": "generic", "issuer": "https://idp.example",
             "client_id": "rollcall", "client_secret": "secret",
         }));
+    }
+    if *method == Method::PUT && path.ends_with("/sign-in-policy") {
+        return request.json(&json!({ "required": false, "emergency_admins": [] }));
     }
     if *method == Method::POST && path.ends_with("/api-keys") {
         return request.json(&json!({ "name": "Timetable", "scopes": ["audit:read"] }));

@@ -24,6 +24,7 @@ use crate::domain::ids::{ConnectionId, OrganizationId};
 use crate::error::{Error, Result};
 use crate::services::authorization::{ManageConnections, Permission as _};
 use crate::services::idempotency::StoredResponse;
+use crate::services::sign_on_requirement::last_connection;
 use crate::services::sso::connections::{self, not_tested, still_draft, would_lock_out};
 use crate::services::sso::metadata::NewMetadata;
 
@@ -58,8 +59,10 @@ problems! {
     NotTested: not_tested;
     /// Of pausing.
     StillDraft: still_draft;
+    /// Of the only connection where single sign-on is required.
+    LastConnection: last_connection;
     /// Of deleting.
-    WouldLockOut: members_locked_out;
+    WouldLockOut: last_connection members_locked_out;
 }
 
 fn no_such_connection() -> Error {
@@ -236,7 +239,8 @@ struct DeleteConnectionQuery {
 /// Delete a connection
 ///
 /// With the identities of its people; their sessions by it are not renewed any more. Where members whom the organization
-/// manages have neither a password nor another identity, that is refused (`last_sign_in_method`), unless it is forced.
+/// manages have neither a password nor another identity, that is refused (`last_sign_in_method`), unless it is forced. So
+/// is deleting the only active one where single sign-on is required, in any case.
 #[utoipa::path(
     tag = "Single sign-on",
     params(ConnectionPath, DeleteConnectionQuery),
@@ -290,13 +294,14 @@ async fn activate_connection(
 
 /// Pause a connection
 ///
-/// It signs nobody in for the time being, and ends no session. Pausing again changes nothing.
+/// It signs nobody in for the time being, and ends no session. Pausing again changes nothing. The only active one stays
+/// where single sign-on is required (`last_sign_in_method`).
 #[utoipa::path(
     tag = "Single sign-on",
     params(ConnectionPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        OrganizationErrors, NoSuchConnection, StillDraft
+        OrganizationErrors, NoSuchConnection, StillDraft, LastConnection
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]

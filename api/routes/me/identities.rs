@@ -9,7 +9,9 @@ use crate::routes::extract::{AlsoConfined, Authenticated, Guard as _, Json, Quer
 use crate::routes::identities::{IdentityBody, IdentityPage, LastWayIn, NoSuchIdentity};
 use crate::routes::page::{PageQuery, Paged};
 use crate::routes::problem::{Problem, problems};
-use crate::routes::refusals::{AccountDeactivated, BodyErrors, NoSeat, PageErrors, SessionErrors};
+use crate::routes::refusals::{
+    AccountDeactivated, BodyErrors, NoSeat, PageErrors, SessionErrors, SsoRequired,
+};
 use crate::routes::sso::ArrivalErrors;
 use crate::services::sso::identities;
 use crate::services::sso::linking::{self, link_expired, of_another_account};
@@ -87,13 +89,14 @@ pub(super) async fn link_my_identity(
 
 /// Unlink an identity
 ///
-/// The central system opens the account no more. The last way to sign in stays (`last_sign_in_method`).
+/// The central system opens the account no more. The last way to sign in stays (`last_sign_in_method`). Where the
+/// organization requires single sign-on, the session needs its proof.
 #[utoipa::path(
     tag = "My account",
     params(IdentityPath),
     responses(
         (status = 204, description = "Unlinked."),
-        SessionErrors, NoSuchIdentity, LastWayIn
+        SessionErrors, NoSuchIdentity, LastWayIn, SsoRequired
     )
 )]
 #[delete("/v1/me/identities/{identity_id}")]

@@ -4,10 +4,11 @@ use actix_web::{HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::connections::{ConnectionKind, FlowPurpose};
+use crate::domain::connections::FlowPurpose;
 use crate::domain::diagnosis::Steps;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::ids::{ConnectionId, OrganizationId};
+use crate::domain::ids::ConnectionId;
+use crate::domain::sign_in_policy::SignInConnection;
 use crate::domain::slug::Slug;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -285,26 +286,8 @@ struct SlugPath {
 pub struct SignInMethods {
     #[schema(max_items = 50)]
     connections: Vec<SignInConnection>,
-    /// Whether a password signs in.
+    /// Whether a password opens the organization; where single sign-on is required, it does so to emergency admins only.
     password: bool,
-}
-
-/// A connection that people can sign in by.
-#[derive(Serialize, ToSchema)]
-pub struct SignInConnection {
-    id: ConnectionId,
-    #[schema(max_length = 100)]
-    name: String,
-    kind: ConnectionKind,
-    organization: SignInOrganization,
-}
-
-/// Whose connection it is.
-#[derive(Serialize, ToSchema)]
-pub struct SignInOrganization {
-    id: OrganizationId,
-    #[schema(max_length = 200)]
-    name: String,
 }
 
 impl SignInMethods {
@@ -315,19 +298,10 @@ impl SignInMethods {
         }
     }
 
-    fn of(organization: &Organization, connections: Vec<SsoConnection>) -> Self {
-        let connections = connections.into_iter().map(|connection| SignInConnection {
-            id: connection.id,
-            name: connection.name,
-            kind: connection.kind,
-            organization: SignInOrganization {
-                id: organization.id,
-                name: organization.name.clone(),
-            },
-        });
+    const fn of(organization: &Organization, connections: Vec<SignInConnection>) -> Self {
         Self {
-            connections: connections.collect(),
-            password: true,
+            connections,
+            password: !organization.sso_required,
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::audit::AuditAction;
-use crate::domain::events::ConnectionEvent;
+use crate::domain::events::{ConnectionEvent, SignInPolicyEvent};
 
 pub(super) fn describe_connection(event: &ConnectionEvent) -> (AuditAction, Value) {
     match event {
@@ -24,5 +24,15 @@ pub(super) fn describe_connection(event: &ConnectionEvent) -> (AuditAction, Valu
             AuditAction::SignInRefused,
             json!({ "code": code, "reference": reference }),
         ),
+    }
+}
+
+pub(super) fn describe_sign_in_policy(event: &SignInPolicyEvent) -> (AuditAction, Value) {
+    match event {
+        SignInPolicyEvent::Changed(policy) => (
+            AuditAction::PolicyChanged,
+            json!({ "required": policy.required, "emergency_admins": policy.emergency_admins }),
+        ),
+        SignInPolicyEvent::EmergencyUsed { account: _ } => (AuditAction::EmergencyUsed, json!({})),
     }
 }

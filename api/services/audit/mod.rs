@@ -7,7 +7,7 @@ mod people;
 
 use serde_json::Value;
 
-use self::connections::describe_connection;
+use self::connections::{describe_connection, describe_sign_in_policy};
 use self::organization::{
     describe_api_key, describe_email_domain, describe_grant, describe_group, describe_import,
     describe_invitation, describe_invite_code, describe_organization,
@@ -18,7 +18,7 @@ use self::people::{
 use super::unit_of_work::UnitOfWork;
 use crate::clock::new_id;
 use crate::domain::audit::{AuditAction, SubjectType};
-use crate::domain::events::{DomainEvent, OrganizationEvent};
+use crate::domain::events::{DomainEvent, OrganizationEvent, SignInPolicyEvent};
 use crate::domain::ids::{
     AccountId, ApiKeyId, AuditEventId, ConnectionId, DomainId, GroupId, ImportId, InvitationId,
     InviteCodeId, JoinRequestId, OrganizationId, SessionId,
@@ -151,6 +151,14 @@ fn about(event: &DomainEvent) -> (Option<OrganizationId>, Subject) {
             connection,
             ..
         } => (Some(*organization), Subject::Connection(*connection)),
+        DomainEvent::SignInPolicy {
+            organization,
+            event: SignInPolicyEvent::Changed(_),
+        } => (Some(*organization), Subject::Organization(*organization)),
+        DomainEvent::SignInPolicy {
+            organization,
+            event: SignInPolicyEvent::EmergencyUsed { account },
+        } => (Some(*organization), Subject::Account(*account)),
         DomainEvent::Identity {
             organization,
             account,
@@ -177,6 +185,7 @@ fn describe(event: &DomainEvent) -> (AuditAction, Value) {
         DomainEvent::EmailDomain { domain, event, .. } => describe_email_domain(*event, domain),
         DomainEvent::JoinRequest { account, event, .. } => describe_join_request(event, *account),
         DomainEvent::Connection { event, .. } => describe_connection(event),
+        DomainEvent::SignInPolicy { event, .. } => describe_sign_in_policy(event),
         DomainEvent::Identity { event, .. } => describe_identity(*event),
     }
 }

@@ -16,6 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::events;
 use crate::services::limits::{self, Limit, LimitRequest};
+use crate::services::sign_on_requirement::require_another_connection;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::Page;
 use crate::store::diagnoses::{self, Diagnosis};
@@ -285,7 +286,8 @@ pub fn activate(
 /// Has a connection sign nobody in for the time being. It ends no session.
 ///
 /// # Errors
-/// `not_found`; `connection_not_active` for a draft.
+/// `not_found`; `connection_not_active` for a draft; `last_sign_in_method` for the only one that is active, where single
+/// sign-on is required.
 pub fn pause(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
@@ -296,6 +298,7 @@ pub fn pause(
         if known.status == ConnectionStatus::Draft {
             return Err(still_draft());
         }
+        require_another_connection(tx, &known)?;
         set_status(tx, known, ConnectionStatus::Paused)
     })
 }
@@ -338,7 +341,7 @@ pub fn still_draft() -> Error {
 ///
 /// # Errors
 /// `not_found`; `last_sign_in_method`, unless it is forced, where members whom the organization manages have no other
-/// way to sign in.
+/// way to sign in, and even so for the only one that is active, where single sign-on is required.
 pub fn delete(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
@@ -351,6 +354,7 @@ pub fn delete(
         if dependent > 0 && !force {
             return Err(would_lock_out(dependent));
         }
+        require_another_connection(tx, &known)?;
         sso_connections::delete(tx.connection, organization, id)?;
         publish(
             tx,

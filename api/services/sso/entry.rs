@@ -9,7 +9,7 @@ use crate::domain::connections::SignInOutcome;
 use crate::domain::diagnosis::Steps;
 use crate::domain::ids::{AccountId, OrganizationId, SessionId};
 use crate::domain::timestamp::Timestamp;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::services::context::Principal;
 use crate::services::sessions::{self, IssuedSession};
 use crate::services::unit_of_work::UnitOfWork;
@@ -103,8 +103,38 @@ pub(super) fn link_to(
     match opens(tx, arriving)? {
         Some(known) if known == account.id => Ok(()),
         Some(_) => Err(identity_taken()),
-        None => link(tx, arriving, account).map(drop),
+        None => {
+            require_only_identity(tx, arriving, account)?;
+            link(tx, arriving, account).map(drop)
+        }
     }
+}
+
+/// Refuses a second subject for an account where single sign-on is required: with the password alone, somebody else
+/// would link their own.
+fn require_only_identity(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+) -> Result<()> {
+    let (organization, connection) = (arriving.organization, arriving.connection);
+    if !organization.sso_required {
+        return Ok(());
+    }
+    let of = (organization.id, connection.id);
+    if identities::exists_at(tx.connection, of, account.id)? {
+        return Err(linked_to_another());
+    }
+    Ok(())
+}
+
+/// The refusal of a second identity of an account.
+pub fn linked_to_another() -> Error {
+    Error::refused(
+        Code::IdentityTaken,
+        "Another identity of this central system opens your account already, and this organization allows one. Sign in \
+         by that one, or ask an admin to unlink it.",
+    )
 }
 
 /// The account that the subject opens already.

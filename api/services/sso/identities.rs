@@ -7,6 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::services::authentication::require_own_proof;
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::events;
+use crate::services::sign_on_requirement::require_proof;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts;
 use crate::store::identities::{self, Identity};
@@ -53,12 +54,19 @@ fn require_member(
 /// Has an identity of the signed-in person open their account no more; it ends the sessions that it made.
 ///
 /// # Errors
-/// `not_found`; `session_confined` in a session that was made by an identity provider; `last_sign_in_method` where the
-/// account has neither a password nor another identity.
+/// `not_found`; `session_confined` in a session that was made by an identity provider; `sso_required` where the
+/// organization requires a proof that the session has not, or who knows the password alone could link somebody else;
+/// `last_sign_in_method` where the account has neither a password nor another identity.
 pub fn unlink_own(tx: &mut UnitOfWork<'_>, id: IdentityId) -> Result<()> {
     require_own_proof(tx)?;
     let account = tx.context.principal.session()?.account.id;
-    tx.transaction(|tx| unlink(tx, (account, None), id))
+    tx.transaction(|tx| {
+        let found = identities::find(tx.connection, (account, None), id)?;
+        let identity = found.ok_or_else(no_such_identity)?;
+        let organization = lock_organization(tx, identity.organization_id)?;
+        require_proof(tx, &organization)?;
+        unlink(tx, (account, None), id)
+    })
 }
 
 /// Has an identity of a member in the organization open their account no more: the person has come under another

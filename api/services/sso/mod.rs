@@ -16,6 +16,7 @@ pub mod identities;
 pub mod linking;
 pub mod metadata;
 pub mod methods;
+pub mod policy;
 mod readable;
 mod resolution;
 mod sealed;

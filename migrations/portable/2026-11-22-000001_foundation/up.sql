@@ -12,6 +12,8 @@ CREATE TABLE organizations (
     default_account_type text NOT NULL,
     -- At least one from the founder on: a decrease is conditional (docs/organizations.md).
     active_admins bigint NOT NULL CHECK (active_admins >= 0),
+    -- Its doors open only to sessions with its own proof (docs/sso.md#required-single-sign-on).
+    sso_required boolean NOT NULL,
     created_at timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX organizations_slug_key ON organizations (slug);
@@ -31,6 +33,8 @@ CREATE TABLE accounts (
     must_change_password boolean NOT NULL,
     -- Who chose the password: its owner, somebody else (an import, an admin's reset), or whoever knew that one.
     password_origin text NOT NULL,
+    -- When its owner last signed in by the password that is set.
+    password_used_at timestamptz,
     generated_address boolean NOT NULL,
     -- The organization that created the account and may manage it; none once its owner has joined or
     -- founded another one (docs/members.md#managed-accounts).

@@ -72,6 +72,12 @@ async fn fill(app: &App) -> Held {
     let userlist = school.path(&format!("/imports/{}/userlist.csv", ids["import_id"]));
     let userlist = school.admin.get(&userlist).await;
     userlist.expect_status(200);
+    let policy = json!({ "required": true, "emergency_admins": [school.admin.id] });
+    let policy = school
+        .admin
+        .put(&school.path("/sign-in-policy"), policy)
+        .await;
+    policy.expect_status(200);
     let created_once = create_once(&school.admin, &school.path("/groups")).await;
     // What nobody has worked on yet: an import, and the mail of an invitation.
     let csv = "email,password,username\nlate@x.example,quiet rivers 99,Late\n";

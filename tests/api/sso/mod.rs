@@ -17,6 +17,7 @@ mod connections;
 mod following;
 mod linking;
 mod people;
+mod requirement;
 mod round_trip;
 mod saml;
 mod takeovers;

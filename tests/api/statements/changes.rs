@@ -234,6 +234,9 @@ impl Round<'_> {
         let rename = json!({ "name": format!("Accounts {number}") });
         self.admin("update_connection", (Method::PATCH, &connection), rename)
             .await;
+        let policy = json!({ "required": false, "emergency_admins": [] });
+        let set = (Method::PUT, "/sign-in-policy");
+        self.admin("set_sign_in_policy", set, policy).await;
         let tests = format!("{connection}/tests");
         self.admin("test_connection", (Method::POST, &tests), Value::Null)
             .await;

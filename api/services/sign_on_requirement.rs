@@ -1,0 +1,140 @@
+//! The doors of an organization that requires single sign-on (`docs/sso.md#required-single-sign-on`).
+
+use super::context::Principal;
+use super::events;
+use super::unit_of_work::UnitOfWork;
+use crate::domain::connections::ConnectionStatus;
+use crate::domain::events::{DomainEvent, SignInPolicyEvent};
+use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::sign_in_policy::{SignInConnection, SignInOrganization};
+use crate::error::{Code, Error, Result};
+use crate::store::organizations::{self, Organization};
+use crate::store::sso_connections::{self, SsoConnection};
+use crate::store::{emergency_admins, session_proofs};
+
+/// Refuses a session without the proof of an organization that requires single sign-on, unless it is an emergency
+/// admin's own. What acts for an organization without a session (its API keys, its imports) is not asked for one, nor is
+/// an operator.
+///
+/// # Errors
+/// `sso_required`, with the connections.
+pub fn require_proof(tx: &mut UnitOfWork<'_>, organization: &Organization) -> Result<()> {
+    if !organization.sso_required || tx.context.principal.is_operator() {
+        return Ok(());
+    }
+    let (session, account, by_connection) = match &tx.context.principal {
+        Principal::Session(session) => (session.session, session.account.id, session.by_connection),
+        Principal::Anonymous
+        | Principal::Owner(_)
+        | Principal::ApiKey(_)
+        | Principal::CommandLine
+        | Principal::System => return Ok(()),
+    };
+    let now = tx.now();
+    if session_proofs::is_proven(tx.connection, organization.id, session, now)? {
+        return Ok(());
+    }
+    if !by_connection && emergency_admins::contains(tx.connection, organization.id, account)? {
+        return Ok(());
+    }
+    let connections = ways_in(tx, organization)?;
+    Err(sso_required(connections))
+}
+
+/// The refusal of a session without the proof of one of these connections.
+pub fn sso_required(connections: Vec<SignInConnection>) -> Error {
+    let detail = "This organization requires single sign-on, and this session has no proof of its own, or none any more. \
+                  Sign in by one of `connections`, or add its proof to this session with `step_up`.";
+    Error::refused(Code::SsoRequired, detail).with_connections(connections)
+}
+
+/// The active connections of an organization, as people choose one.
+pub fn ways_in(
+    tx: &mut UnitOfWork<'_>,
+    organization: &Organization,
+) -> Result<Vec<SignInConnection>> {
+    let active = sso_connections::active_of(tx.connection, organization.id)?;
+    let shown = active.into_iter().map(|connection| SignInConnection {
+        id: connection.id,
+        name: connection.name,
+        kind: connection.kind,
+        organization: SignInOrganization {
+            id: organization.id,
+            name: organization.name.clone(),
+        },
+    });
+    Ok(shown.collect())
+}
+
+/// Leaves an event in each organization that requires single sign-on and has this account, which signs in with its
+/// password, as an emergency admin.
+pub fn note_password_use(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
+    let requiring = emergency_admins::requiring_of(tx.connection, account)?;
+    let events: Vec<_> = requiring
+        .into_iter()
+        .map(|organization| DomainEvent::SignInPolicy {
+            organization,
+            event: SignInPolicyEvent::EmergencyUsed { account },
+        })
+        .collect();
+    events::publish_all(tx, &events)
+}
+
+/// Has an account that is no active admin of the organization any more be no emergency admin either. Call it while the
+/// organization is locked.
+///
+/// # Errors
+/// `emergency_admin_required` where single sign-on is required and nobody else could come with a password.
+pub fn end_emergency(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<()> {
+    let was_one = emergency_admins::delete(tx.connection, organization, account)?;
+    if !was_one || !organizations::requires_sso(tx.connection, organization)? {
+        return Ok(());
+    }
+    if emergency_admins::any_with_password(tx.connection, organization)? {
+        return Ok(());
+    }
+    Err(last_emergency_admin())
+}
+
+/// The refusal where nobody could come with a password any more.
+pub fn last_emergency_admin() -> Error {
+    Error::refused(
+        Code::EmergencyAdminRequired,
+        "Single sign-on is required here, and this is the last emergency admin with a password. Name another one in \
+         the sign-in policy first.",
+    )
+}
+
+/// Refuses to take away the last connection by which people sign in where single sign-on is required. Call it while the
+/// organization is locked.
+///
+/// # Errors
+/// `last_sign_in_method`.
+pub fn require_another_connection(
+    tx: &mut UnitOfWork<'_>,
+    connection: &SsoConnection,
+) -> Result<()> {
+    let organization = connection.organization_id;
+    let is_active = connection.status == ConnectionStatus::Active;
+    if !is_active || !organizations::requires_sso(tx.connection, organization)? {
+        return Ok(());
+    }
+    let active = sso_connections::active_of(tx.connection, organization)?;
+    if active.iter().any(|other| other.id != connection.id) {
+        return Ok(());
+    }
+    Err(last_connection())
+}
+
+/// The refusal where nobody could sign in by a connection any more.
+pub fn last_connection() -> Error {
+    Error::refused(
+        Code::LastSignInMethod,
+        "Single sign-on is required here, and this is the only active connection. Activate another one, or change the \
+         sign-in policy first.",
+    )
+}
