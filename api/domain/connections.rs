@@ -92,6 +92,18 @@ string_enum! {
 }
 
 string_enum! {
+    /// What is the matter with a connection.
+    ConnectionWarningCode {
+        /// The client secret ends within 30 days, or has ended.
+        SecretExpires = "secret_expires",
+        /// The identity provider's last signing certificate ends within 30 days, or has ended.
+        CertificateExpires = "certificate_expires",
+        /// The metadata could not be read from its address.
+        MetadataUnreachable = "metadata_unreachable",
+    }
+}
+
+string_enum! {
     /// What came of a ticket.
     SignInOutcome {
         /// A member signed in.

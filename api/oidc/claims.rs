@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::domain::connections::Preset;
+
 /// The claims of a person. Only a verified token, and an answer that belongs to it, make them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims(pub(super) Map<String, Value>);
@@ -69,12 +71,11 @@ impl Claims {
         }
     }
 
-    /// Whether the person is a guest of the tenant, of another identity provider (`idp`, which Entra sends of nobody else),
-    /// or told to be one by `acct` (1).
-    pub fn is_guest(&self) -> bool {
-        let is_of_another = self
-            .get("idp")
-            .is_some_and(|idp| Some(idp) != self.get("iss"));
+    /// Whether the person is a guest of the tenant: told to be one by `acct` (1), or at Entra by the other identity
+    /// provider that they came from (`idp`, which others send of everybody).
+    pub fn is_guest(&self, preset: Preset) -> bool {
+        let idp = self.get("idp").filter(|_| preset == Preset::Entra);
+        let is_of_another = idp.is_some_and(|idp| Some(idp) != self.get("iss"));
         is_of_another || self.get("acct").is_some_and(is_yes)
     }
 
@@ -106,5 +107,33 @@ fn is_yes(value: &Value) -> bool {
         Value::String(text) => ["true", "1"].contains(&text.to_ascii_lowercase().as_str()),
         Value::Number(number) => number.as_i64() == Some(1),
         Value::Null | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn guests_are_told_by_their_other_provider_at_entra() {
+        let guest = |claims: Value, preset| {
+            let Value::Object(claims) = claims else {
+                return None;
+            };
+            Some(Claims(claims).is_guest(preset))
+        };
+        let iss = "https://login.microsoftonline.com/t/v2.0";
+        let of_another = json!({ "iss": iss, "idp": "https://sts.windows.net/another/" });
+        assert_eq!(guest(of_another.clone(), Preset::Entra), Some(true));
+        // Okta names the identity provider inside of Okta.
+        assert_eq!(guest(of_another, Preset::Okta), Some(false));
+        let own = json!({ "iss": iss, "idp": iss, "acct": 0 });
+        assert_eq!(guest(own, Preset::Entra), Some(false));
+        for acct in [json!(1), json!("1"), json!(true)] {
+            let told = json!({ "iss": iss, "acct": acct });
+            assert_eq!(guest(told, Preset::Generic), Some(true));
+        }
     }
 }

@@ -8,16 +8,32 @@ use super::problem::problems;
 use crate::domain::connections::ConnectionKind;
 use crate::domain::ids::{ConnectionId, IdentityId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
-use crate::error::Error;
+use crate::error::{Code, Error};
+use crate::services::sso::flows::not_active;
 use crate::services::sso::identities::last_way_in;
+use crate::services::sso::identity_taken;
 use crate::store::identities::Identity;
 use crate::store::sso_connections::SsoConnection;
 
 problems! {
+    /// Of who it is that comes.
+    ArrivalErrors: not_active not_expected removed_earlier identity_taken;
     /// Where there is no such identity.
     NoSuchIdentity: no_such_identity;
     /// Of the last way to sign in.
     LastWayIn: last_way_in;
+}
+
+fn not_expected() -> Error {
+    let detail = "Nobody expects you in this organization. Ask the people who run it to invite you. Reference: \
+                  K7QF2MPDXA.";
+    Error::refused(Code::NotExpectedHere, detail)
+}
+
+fn removed_earlier() -> Error {
+    let detail = "An admin has removed you from this organization. Ask the people who run it to invite you. \
+                  Reference: K7QF2MPDXA.";
+    Error::refused(Code::RemovedByAdmin, detail)
 }
 
 fn no_such_identity() -> Error {

@@ -513,6 +513,8 @@ table! {
         arrivals -> Text,
         session_hours -> BigInt,
         tested_at -> Nullable<UtcTimestamp>,
+        metadata_missing_since -> Nullable<UtcTimestamp>,
+        metadata_problem -> Nullable<Text>,
         created_at -> UtcTimestamp,
     }
 }

@@ -26,6 +26,8 @@ pub struct SsoConnection {
     pub arrivals: Arrivals,
     pub session_hours: i64,
     pub tested_at: Option<Timestamp>,
+    pub metadata_missing_since: Option<Timestamp>,
+    pub metadata_problem: Option<String>,
     pub created_at: Timestamp,
 }
 

@@ -68,6 +68,7 @@ fn wait(services: &Services, lease: &Lease, pause: Duration) -> Result<()> {
                 JobKind::Mail
                 | JobKind::DomainCheck
                 | JobKind::JoinRequestDigest
+                | JobKind::MetadataRefresh
                 | JobKind::CleanUp => Ok(()),
             }
         })
@@ -78,7 +79,9 @@ fn remedy(job: &Job, error: &Error) -> Remedy {
     match (job.kind, error) {
         // It comes again anyhow.
         (JobKind::CleanUp, _) => Remedy::Wait(cleanup::INTERVAL),
-        (JobKind::DomainCheck | JobKind::JoinRequestDigest, _) => Remedy::Wait(LONGEST_PAUSE),
+        (JobKind::DomainCheck | JobKind::JoinRequestDigest | JobKind::MetadataRefresh, _) => {
+            Remedy::Wait(LONGEST_PAUSE)
+        }
         (JobKind::ImportBatch | JobKind::Mail, Error::Unavailable(_) | Error::Deadlock(_)) => {
             Remedy::Wait(WHILE_UNAVAILABLE)
         }
@@ -119,7 +122,10 @@ fn give_up(services: &Services, lease: &Lease) -> Result<()> {
         JobKind::ImportBatch => execution::give_up(services, lease).map(|_| ()),
         JobKind::Mail => sending::give_up(&mut *services.pool.get()?, lease),
         // Never: it is not counted.
-        JobKind::DomainCheck | JobKind::JoinRequestDigest | JobKind::CleanUp => Ok(()),
+        JobKind::DomainCheck
+        | JobKind::JoinRequestDigest
+        | JobKind::MetadataRefresh
+        | JobKind::CleanUp => Ok(()),
     }
 }
 

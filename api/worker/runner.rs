@@ -10,13 +10,14 @@ use crate::clock::new_id;
 use crate::config::Config;
 use crate::domain::ids::{OrganizationId, WorkerId};
 use crate::domain::jobs::{JobKind, Priority};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::mail::send_rate::SendRate;
 use crate::mail::sending::{MailSender, SendOutcome};
 use crate::mail::transport::DeliveryError;
 use crate::services::domains::daily;
 use crate::services::imports::execution::{self, BatchOutcome};
 use crate::services::join_requests::digest;
+use crate::services::sso::refresh;
 use crate::services::unit_of_work::Services;
 use crate::state::State;
 use crate::store::Connection;
@@ -37,8 +38,9 @@ pub const BACKGROUND: [Lane; 2] = [
     lane(JobKind::ImportBatch, Priority::Bulk),
 ];
 
-/// The lanes of the thread for domains: it waits for others' name servers, and nobody for it.
-pub const DOMAINS: [Lane; 2] = [
+/// The lanes of the thread that asks others, such as name servers: it waits for them, and nobody for it.
+pub const DOMAINS: [Lane; 3] = [
+    lane(JobKind::MetadataRefresh, Priority::Bulk),
     lane(JobKind::JoinRequestDigest, Priority::Bulk),
     lane(JobKind::DomainCheck, Priority::Bulk),
 ];
@@ -264,6 +266,7 @@ impl Worker {
             JobKind::Mail => self.send(lease),
             JobKind::DomainCheck => self.check_domain(lease),
             JobKind::JoinRequestDigest => self.send_digest(lease),
+            JobKind::MetadataRefresh => self.refresh_metadata(lease),
             JobKind::CleanUp => clean_up(&self.state.services, lease, stop),
         }
     }
@@ -292,6 +295,21 @@ impl Worker {
         Ok(if is_done { Step::Done } else { Step::Taken })
     }
 
+    fn refresh_metadata(&self, lease: &Lease) -> Result<Step> {
+        let services = &self.state.services;
+        let found = services.run_as_system(|tx| refresh::connection_of(tx, lease))?;
+        if let Some(connection) = &found {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(Error::internal)?;
+            runtime.block_on(self.state.refresh_metadata(connection))?;
+        }
+        let is_there = found.is_some();
+        let is_done = services.run_as_system(|tx| refresh::put_off(tx, lease, is_there))?;
+        Ok(if is_done { Step::Done } else { Step::Taken })
+    }
+
     fn send(&mut self, lease: &Lease) -> Result<Step> {
         Ok(match self.mail.send(lease)? {
             SendOutcome::NotSent(DeliveryError::Unavailable(_)) => Step::Outage,
@@ -317,6 +335,7 @@ const fn is_rated(kind: JobKind) -> bool {
         JobKind::ImportBatch
         | JobKind::DomainCheck
         | JobKind::JoinRequestDigest
+        | JobKind::MetadataRefresh
         | JobKind::CleanUp => false,
     }
 }
@@ -333,7 +352,9 @@ const fn lease_of(kind: JobKind, config: &Config) -> Duration {
     match kind {
         JobKind::ImportBatch => config.import_lease,
         JobKind::Mail => config.mail_lease,
-        JobKind::DomainCheck | JobKind::JoinRequestDigest => DOMAIN_CHECK_LEASE,
+        JobKind::DomainCheck | JobKind::JoinRequestDigest | JobKind::MetadataRefresh => {
+            DOMAIN_CHECK_LEASE
+        }
         JobKind::CleanUp => CLEAN_UP_LEASE,
     }
 }

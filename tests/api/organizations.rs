@@ -345,6 +345,7 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
         ("PATCH", connection.clone(), "yynn"),
         ("POST", format!("{connection}/activate"), "yynn"),
         ("POST", format!("{connection}/pause"), "yynn"),
+        ("POST", format!("{connection}/refresh"), "yynn"),
         ("POST", format!("{connection}/tests"), "yynn"),
         (
             "GET",

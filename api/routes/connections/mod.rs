@@ -27,6 +27,7 @@ use crate::services::idempotency::StoredResponse;
 use crate::services::sign_on_requirement::last_connection;
 use crate::services::sso::connections::{self, not_tested, still_draft, would_lock_out};
 use crate::services::sso::metadata::NewMetadata;
+use crate::services::sso::refresh::{self, nothing_to_refresh};
 
 /// Mounts these operations.
 pub fn mount(config: &mut Mounting<'_, '_>) {
@@ -37,6 +38,7 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         .service(update_connection)
         .service(delete_connection)
         .service(activate_connection)
+        .service(refresh_connection)
         .service(pause_connection);
     tests::mount(config);
 }
@@ -59,6 +61,8 @@ problems! {
     NotTested: not_tested;
     /// Of pausing.
     StillDraft: still_draft;
+    /// Of refreshing.
+    NothingToRefresh: nothing_to_refresh;
     /// Of the only connection where single sign-on is required.
     LastConnection: last_connection;
     /// Of deleting.
@@ -290,6 +294,35 @@ async fn activate_connection(
             StoredResponse::ok(&described.connection(connection)?)
         })
         .await
+}
+
+/// Refresh a connection
+///
+/// Reads the metadata of a connection by SAML anew from its address, as happens daily: a provider's new certificate counts
+/// at once. Where it cannot be read, what was read before stays, and `warnings` tell. Metadata of another identity
+/// provider is not taken. At most ten times an hour (`connection_test`).
+#[utoipa::path(
+    tag = "Single sign-on",
+    params(ConnectionPath),
+    responses(
+        (status = 200, description = "The connection as it is now.", body = ConnectionBody),
+        OrganizationErrors, NoSuchConnection, NothingToRefresh, TooManyTries
+    ),
+    extensions(("x-permission" = json!(ManageConnections::NAME)))
+)]
+#[post("/v1/organizations/{organization_id}/connections/{connection_id}/refresh")]
+async fn refresh_connection(
+    request: InOrganization<ManageConnections>,
+    path: web::Path<ConnectionPath>,
+) -> Result<web::Json<ConnectionBody>, Problem> {
+    let id = path.connection_id;
+    let described = Described::by(request.authenticated());
+    let state = request.scope().state.clone();
+    let connection = request
+        .change(move |tx, permit| refresh::begin(tx, &permit, id))
+        .await?;
+    let connection = state.refresh_metadata(&connection).await?;
+    Ok(web::Json(described.connection(connection)?))
 }
 
 /// Pause a connection

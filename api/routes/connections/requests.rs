@@ -11,10 +11,9 @@ use crate::domain::connections::{
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::routes::extract::{Form, nullable};
-use crate::services::sso::connections::{
-    ClientSecret, ConnectionChanges, NewConnection, provider_settings,
-};
+use crate::services::sso::connections::{ClientSecret, ConnectionChanges, NewConnection};
 use crate::services::sso::metadata::NewMetadata;
+use crate::services::sso::settings::provider_settings;
 use crate::store::sso_connections::SsoConnection;
 
 /// What a connection is to be.

@@ -4,8 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::connections::{
-    Arrivals, ClientAuthentication, ConnectionKind, ConnectionStatus, DiagnosisStatus, FlowPurpose,
-    Preset, ProviderSettings,
+    Arrivals, ClientAuthentication, ConnectionKind, ConnectionStatus, ConnectionWarningCode,
+    DiagnosisStatus, FlowPurpose, Preset, ProviderSettings,
 };
 use crate::domain::diagnosis::Step;
 use crate::domain::ids::{AccountId, ConnectionId, DiagnosisId};
@@ -13,9 +13,9 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::routes::extract::{Authenticated, Guard as _};
 use crate::routes::page::page_body;
-use crate::services::sso::connections::provider_settings;
 use crate::services::sso::diagnosis::steps_of;
-use crate::services::sso::metadata;
+use crate::services::sso::settings::provider_settings;
+use crate::services::sso::{metadata, warnings};
 use crate::state::State;
 use crate::store::diagnoses::Diagnosis;
 use crate::store::sso_connections::SsoConnection;
@@ -52,6 +52,12 @@ use crate::store::sso_connections::SsoConnection;
         "certificates": null,
         "metadata_valid_until": null
     },
+    "warnings": [{
+        "code": "secret_expires",
+        "since": "2028-08-02T07:30:00Z",
+        "at": "2028-09-01T07:30:00Z",
+        "detail": "Make a new client secret at the identity provider, and send it here before the old one ends."
+    }],
     "created_at": "2026-09-01T07:30:00Z"
 })))]
 pub struct ConnectionBody {
@@ -76,7 +82,22 @@ pub struct ConnectionBody {
     client_secret_expires_at: Option<Timestamp>,
     service_provider: ServiceProvider,
     identity_provider: IdentityProvider,
+    /// What has to be looked after, or does not work.
+    #[schema(max_items = 10)]
+    warnings: Vec<ConnectionWarning>,
     created_at: Timestamp,
+}
+
+/// What is the matter with a connection.
+#[derive(Serialize, ToSchema)]
+pub struct ConnectionWarning {
+    code: ConnectionWarningCode,
+    /// Since when it is so.
+    since: Timestamp,
+    /// When it stops to work, where that is known.
+    at: Option<Timestamp>,
+    #[schema(max_length = 2000)]
+    detail: String,
 }
 
 /// What the identity provider is to be told of Rollcall.
@@ -235,6 +256,7 @@ impl Described {
         Ok(ConnectionBody {
             subject_source: subject_source(connection.preset, &settings),
             service_provider: self.service_provider(&connection),
+            warnings: self.warnings(&connection)?,
             identity_provider: identity_provider(settings)?,
             id: connection.id,
             name: connection.name,
@@ -248,6 +270,17 @@ impl Described {
             client_secret_expires_at: connection.secret_expires_at,
             created_at: connection.created_at,
         })
+    }
+
+    fn warnings(&self, connection: &SsoConnection) -> Result<Vec<ConnectionWarning>> {
+        let found = warnings::of(connection, self.0.services.clock.now())?;
+        let shown = found.into_iter().map(|warning| ConnectionWarning {
+            code: warning.code,
+            since: warning.since,
+            at: warning.at,
+            detail: warning.detail,
+        });
+        Ok(shown.collect())
     }
 
     fn service_provider(&self, connection: &SsoConnection) -> ServiceProvider {

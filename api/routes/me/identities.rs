@@ -6,13 +6,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::ids::IdentityId;
 use crate::routes::extract::{AlsoConfined, Authenticated, Guard as _, Json, Query};
-use crate::routes::identities::{IdentityBody, IdentityPage, LastWayIn, NoSuchIdentity};
+use crate::routes::identities::{
+    ArrivalErrors, IdentityBody, IdentityPage, LastWayIn, NoSuchIdentity,
+};
 use crate::routes::page::{PageQuery, Paged};
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
     AccountDeactivated, BodyErrors, NoSeat, PageErrors, SessionErrors, SsoRequired,
 };
-use crate::routes::sso::ArrivalErrors;
 use crate::services::sso::identities;
 use crate::services::sso::linking::{self, link_expired, of_another_account};
 

@@ -15,9 +15,9 @@ use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, Query, Reques
 use crate::routes::problem::Problem;
 use crate::services::limits::Limit;
 use crate::services::sso::arrival::{Arrival, Carried};
-use crate::services::sso::connections::provider_settings;
 use crate::services::sso::diagnosis;
 use crate::services::sso::flows::{self, NewFlow, TakenFlow};
+use crate::services::sso::settings::provider_settings;
 use crate::services::sso::testing::{self, Failure};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;

@@ -6,15 +6,15 @@ use utoipa::ToSchema;
 
 use crate::domain::connections::SignInOutcome;
 use crate::domain::ids::OrganizationId;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::routes::auth::{SessionKind, Tokens, cookie_of};
 use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, Json};
+use crate::routes::identities::ArrivalErrors;
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{AccountDeactivated, BodyErrors, NoSeat, TooManyTries};
 use crate::services::sso::entry::Exchanged;
 use crate::services::sso::exchange;
-use crate::services::sso::flows::{not_active, ticket_invalid, verifier_wrong};
-use crate::services::sso::identity_taken;
+use crate::services::sso::flows::{ticket_invalid, verifier_wrong};
 use crate::services::sso::linking::{self, code_wrong, link_expired};
 use crate::state::State;
 
@@ -115,22 +115,8 @@ pub struct ExchangedOrganization {
 problems! {
     /// Of tickets.
     TicketErrors: ticket_invalid verifier_wrong;
-    /// Of who it is.
-    ArrivalErrors: not_active not_expected removed_earlier identity_taken;
     /// Of links.
     LinkErrors: link_expired code_wrong;
-}
-
-fn not_expected() -> Error {
-    let detail = "Nobody expects you in this organization. Ask the people who run it to invite you. Reference: \
-                  K7QF2MPDXA.";
-    Error::refused(Code::NotExpectedHere, detail)
-}
-
-fn removed_earlier() -> Error {
-    let detail = "An admin has removed you from this organization. Ask the people who run it to invite you. \
-                  Reference: K7QF2MPDXA.";
-    Error::refused(Code::RemovedByAdmin, detail)
 }
 
 /// Exchange a ticket

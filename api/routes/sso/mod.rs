@@ -5,7 +5,6 @@ mod exchange;
 mod saml;
 mod start;
 
-pub use self::exchange::ArrivalErrors;
 use crate::routes::mounting::Mounting;
 
 /// Mounts these operations.

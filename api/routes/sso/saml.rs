@@ -12,8 +12,8 @@ use crate::domain::diagnosis::Steps;
 use crate::error::Error;
 use crate::routes::extract::{Anonymous, Guard as _};
 use crate::routes::problem::{Problem, problems};
-use crate::services::sso::connections::{provider_settings, saml_of};
 use crate::services::sso::flows;
+use crate::services::sso::settings::{provider_settings, saml_of};
 
 problems! {
     /// Where there is no such connection by SAML.

@@ -1,26 +1,25 @@
 //! Connections to identity providers, as the admins of an organization set them up.
 
-use serde::de::DeserializeOwned;
-
 use super::diagnosis::{self, TEST_LIFETIME};
+use super::publication::publish;
+use super::refresh;
+use super::settings::{kept, provider_settings};
 use crate::clock::new_id;
 use crate::domain::connections::{
-    Arrivals, ConnectionKind, ConnectionStatus, DEFAULT_SESSION_HOURS, DiagnosisStatus,
-    FlowPurpose, OidcSettings, Preset, ProviderSettings, SamlSettings,
+    Arrivals, ConnectionStatus, DEFAULT_SESSION_HOURS, DiagnosisStatus, FlowPurpose, OidcSettings,
+    Preset, ProviderSettings,
 };
 use crate::domain::diagnosis::Steps;
-use crate::domain::events::{ConnectionEvent, DomainEvent};
+use crate::domain::events::ConnectionEvent;
 use crate::domain::ids::{ConnectionId, DiagnosisId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
-use crate::services::events;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::sign_on_requirement::require_another_connection;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::Page;
 use crate::store::diagnoses::{self, Diagnosis};
-use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::{self, SsoConnection};
 use crate::store::{domains, identities};
 
@@ -79,6 +78,8 @@ pub fn create(
         arrivals: new.arrivals.unwrap_or(Arrivals::Everyone),
         session_hours: new.session_hours.unwrap_or(DEFAULT_SESSION_HOURS),
         tested_at: None,
+        metadata_missing_since: None,
+        metadata_problem: None,
         created_at: tx.now(),
     };
     tx.transaction(|tx| {
@@ -87,6 +88,7 @@ pub fn create(
             return Err(Error::invalid("", "too_many", detail));
         }
         sso_connections::insert(tx.connection, &connection)?;
+        refresh::queue(tx, &connection)?;
         let event = ConnectionEvent::Created {
             name: connection.name.clone(),
             kind: connection.kind,
@@ -95,19 +97,6 @@ pub fn create(
         publish(tx, &connection, event)
     })?;
     Ok(connection)
-}
-
-fn publish(
-    tx: &mut UnitOfWork<'_>,
-    connection: &SsoConnection,
-    event: ConnectionEvent,
-) -> Result<()> {
-    let event = DomainEvent::Connection {
-        organization: connection.organization_id,
-        connection: connection.id,
-        event,
-    };
-    events::publish(tx, event)
 }
 
 fn seal_secret(
@@ -138,39 +127,6 @@ pub fn client_secret(tx: &UnitOfWork<'_>, connection: &SsoConnection) -> Result<
     let context = secret_context(connection.id);
     let plain = tx.services.sealing.open(context.as_bytes(), sealed)?;
     String::from_utf8(plain).map(Some).map_err(Error::internal)
-}
-
-/// How the provider of a connection is reached.
-///
-/// # Errors
-/// `internal` where the settings cannot be read.
-pub fn provider_settings(connection: &SsoConnection) -> Result<ProviderSettings> {
-    match connection.kind {
-        ConnectionKind::Oidc => read::<OidcSettings>(connection).map(ProviderSettings::Oidc),
-        ConnectionKind::Saml => read::<SamlSettings>(connection).map(ProviderSettings::Saml),
-    }
-}
-
-/// The settings of a connection by SAML; `None` where it is none.
-pub fn saml_of(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Result<Option<SamlSettings>> {
-    let found = sso_connections::find(tx.connection, id)?;
-    let settings = found.as_ref().map(provider_settings).transpose()?;
-    Ok(match settings {
-        Some(ProviderSettings::Saml(settings)) => Some(settings),
-        Some(ProviderSettings::Oidc(_)) | None => None,
-    })
-}
-
-fn read<T: DeserializeOwned>(connection: &SsoConnection) -> Result<T> {
-    serde_json::from_value(connection.settings.0.clone()).map_err(Error::internal)
-}
-
-/// Settings as they are kept.
-pub(super) fn kept(settings: &ProviderSettings) -> Result<JsonColumn> {
-    match settings {
-        ProviderSettings::Oidc(settings) => diagnosis::json_of(settings),
-        ProviderSettings::Saml(settings) => diagnosis::json_of(settings),
-    }
 }
 
 /// Whose people may sign in: the tenant of Entra, the district of Clever, the proven domains for Google.
@@ -250,6 +206,8 @@ pub fn update(
         {
             new.settings = kept(&settings)?;
             new.tested_at = None;
+            new.metadata_missing_since = None;
+            new.metadata_problem = None;
             fields.push("identity_provider");
         }
         if let Some(secret) = changes.client_secret {
@@ -356,6 +314,7 @@ pub fn delete(
         }
         require_another_connection(tx, &known)?;
         sso_connections::delete(tx.connection, organization, id)?;
+        refresh::delete(tx, id)?;
         publish(
             tx,
             &known,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::arriving::Arriving;
 use super::flows;
-use super::resolution::{Arriving, enter, identity_taken, link};
+use super::resolution::{enter, identity_taken, link};
 use crate::crypto::token::Token;
 use crate::domain::connections::SignInOutcome;
 use crate::domain::diagnosis::Steps;
@@ -13,10 +14,12 @@ use crate::error::{Code, Error, Result};
 use crate::services::context::Principal;
 use crate::services::sessions::{self, IssuedSession};
 use crate::services::unit_of_work::UnitOfWork;
+use crate::store::Connection;
 use crate::store::accounts::{self, Account};
 use crate::store::identities;
 use crate::store::organizations::{self, Organization};
 use crate::store::session_proofs::{self, SessionProof};
+use crate::store::sessions as session_store;
 
 /// What comes of a ticket.
 pub struct Exchanged {
@@ -151,4 +154,16 @@ pub(super) fn lock_organization(
 ) -> Result<Organization> {
     organizations::lock(tx.connection, id)?;
     organizations::find(tx.connection, id)?.ok_or_else(flows::unknown)
+}
+
+/// The owner of a session, if it is still active.
+pub(super) fn owner_of(
+    connection: &mut Connection,
+    session: Option<SessionId>,
+    now: Timestamp,
+) -> Result<Account> {
+    let session = session.ok_or_else(Error::not_signed_in)?;
+    let found = session_store::find_active(connection, session, now)?;
+    let (_, account) = found.ok_or_else(Error::not_signed_in)?;
+    Ok(account)
 }

@@ -2,20 +2,18 @@
 
 use std::cell::RefCell;
 
+use super::arriving::Arriving;
 use super::diagnosis;
-use super::entry::{Exchanged, link_to, lock_organization, opens, prove, start_session};
+use super::entry::{Exchanged, link_to, lock_organization, opens, owner_of, prove, start_session};
 use super::flows::{self, TakenTicket};
 use super::linking;
-use super::resolution::{Arriving, Resolution, resolve};
+use super::resolution::{Resolution, resolve};
 use crate::domain::connections::{FlowPurpose, SignInOutcome};
 use crate::domain::diagnosis::Steps;
 use crate::domain::ids::SessionId;
-use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::services::authentication::session_confined;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::Connection;
-use crate::store::accounts::Account;
 use crate::store::sessions as session_store;
 
 /// Exchanges a ticket. It is used up, whatever comes of it; a refusal leaves its diagnosis.
@@ -99,18 +97,6 @@ fn sign_in(
             Ok(exchanged)
         }
     }
-}
-
-/// The owner of a session, if it is still active.
-pub(super) fn owner_of(
-    connection: &mut Connection,
-    session: Option<SessionId>,
-    now: Timestamp,
-) -> Result<Account> {
-    let session = session.ok_or_else(Error::not_signed_in)?;
-    let found = session_store::find_active(connection, session, now)?;
-    let (_, account) = found.ok_or_else(Error::not_signed_in)?;
-    Ok(account)
 }
 
 /// Adds the proof to the session that began the trip. Whom only another identity provider vouches for links nothing by

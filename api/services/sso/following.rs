@@ -1,6 +1,6 @@
 //! Name and address of accounts that the organization manages follow its identity provider. What it leaves out stays.
 
-use super::resolution::{Arriving, asserted_address, is_proven_here, name_of};
+use super::arriving::{Arriving, asserted_address, is_proven_here, name_of};
 use crate::crypto::token::TokenKind;
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::EmailAddress;

@@ -9,12 +9,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::arrival::{Arrival, Carried};
+use super::arriving::Arriving;
 use super::diagnosis;
-use super::entry::{Exchanged, link_to, lock_organization, start_session};
-use super::exchange::owner_of;
+use super::entry::{Exchanged, link_to, lock_organization, owner_of, start_session};
 use super::flows;
 use super::readable::{characters, typed};
-use super::resolution::Arriving;
 use super::sealed::{open_sealed, seal};
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};

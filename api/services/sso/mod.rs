@@ -6,6 +6,7 @@
 //! only then has the browser shown that it began the trip.
 
 pub mod arrival;
+mod arriving;
 pub mod connections;
 pub mod diagnosis;
 pub mod entry;
@@ -17,9 +18,13 @@ pub mod linking;
 pub mod metadata;
 pub mod methods;
 pub mod policy;
+mod publication;
 mod readable;
+pub mod refresh;
 mod resolution;
 mod sealed;
+pub mod settings;
 pub mod testing;
+pub mod warnings;
 
 pub use self::resolution::identity_taken;

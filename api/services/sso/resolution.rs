@@ -1,12 +1,11 @@
 //! Which account somebody opens who came by an identity provider (`docs/sso.md#who-it-is`).
 
-use super::arrival::{Arrival, Carried};
+use super::arriving::{Arriving, asserted_address, is_proven_here, name_of};
 use super::following::follow;
 use crate::clock::new_id;
 use crate::domain::connections::{Arrivals, SignInOutcome};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::email_domain::EmailDomain;
 use crate::domain::events::{DomainEvent, IdentityEvent, JoinedBy};
 use crate::domain::ids::IdentityId;
 use crate::domain::invitations::InvitationKind;
@@ -25,16 +24,7 @@ use crate::store::accounts::{self, Account};
 use crate::store::identities::{self, Identity};
 use crate::store::invitations::Invitation;
 use crate::store::organizations::Organization;
-use crate::store::sso_connections::SsoConnection;
-use crate::store::{domains, invite_codes, memberships, removed_members};
-
-/// Somebody at the door of an organization.
-pub(super) struct Arriving<'a> {
-    pub organization: &'a Organization,
-    pub connection: &'a SsoConnection,
-    pub arrival: &'a Arrival,
-    pub carried: &'a Carried,
-}
+use crate::store::{invite_codes, memberships, removed_members};
 
 /// What they open.
 pub(super) enum Resolution {
@@ -144,41 +134,6 @@ fn invitation_for(
         .filter(|_| is_theirs))
 }
 
-/// The address that the provider vouches for, in its canonical form.
-pub(super) fn asserted_address(
-    tx: &UnitOfWork<'_>,
-    arrival: &Arrival,
-    steps: &mut Steps,
-) -> Option<EmailAddress> {
-    let Some(text) = &arrival.email else {
-        let step = Step::failed(
-            StepName::Email,
-            "an email address",
-            "none that counts",
-            "In the identity provider, release the address of people to this application. Who has none gets a generated \
-             one here, which is nobody's mailbox.",
-        );
-        steps.add(step.as_warning());
-        return None;
-    };
-    match tx.services.config.login_domain.parse_outside(text) {
-        Ok(email) => {
-            steps.add(Step::ok(StepName::Email, email.to_string()));
-            Some(email)
-        }
-        Err(_) => {
-            let step = Step::failed(
-                StepName::Email,
-                "an email address",
-                "a text that is none",
-                "In the identity provider, have the attribute for the address hold the mailbox of the person.",
-            );
-            steps.add(step.as_warning());
-            None
-        }
-    }
-}
-
 fn by_address(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
@@ -244,10 +199,6 @@ fn without_address(
     create(tx, arriving, account, steps)
 }
 
-pub(super) fn name_of(arrival: &Arrival) -> Option<Username> {
-    Username::parse(arrival.name.as_deref()?).ok()
-}
-
 fn new_account(tx: &UnitOfWork<'_>, arriving: &Arriving<'_>, email: EmailAddress) -> Account {
     let name = name_of(arriving.arrival).unwrap_or_else(|| Username::of_address(&email));
     let mut account = Account::new(email, name, tx.now());
@@ -287,23 +238,6 @@ fn create(
 fn is_removed_subject(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<bool> {
     let (provider, subject) = (arriving.connection.id, &arriving.arrival.subject);
     removed_members::is_subject(tx.connection, provider, subject)
-}
-
-/// Whether the address is of a domain that the organization has proven, and of one of its own people: guests of a tenant
-/// stand outside.
-pub(super) fn is_proven_here(
-    tx: &mut UnitOfWork<'_>,
-    arriving: &Arriving<'_>,
-    email: &EmailAddress,
-) -> Result<bool> {
-    if arriving.arrival.guest {
-        return Ok(false);
-    }
-    let Ok(domain) = EmailDomain::parse(email.domain()) else {
-        return Ok(false);
-    };
-    let proven = domains::find_proven(tx.connection, &domain)?;
-    Ok(proven.is_some_and(|(_, organization)| organization.id == arriving.organization.id))
 }
 
 /// Refuses whom the connection does not let in for the first time, with an account or without.

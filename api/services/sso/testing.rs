@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::arrival::{Arrival, Carried};
+use super::arriving::Arriving;
 use super::diagnosis::{json_of, seal_claims};
 use super::entry::lock_organization;
 use super::flows::TakenFlow;
-use super::resolution::{Arriving, Resolution, resolve};
+use super::resolution::{Resolution, resolve};
 use crate::domain::connections::{DiagnosisStatus, FlowPurpose, SignInOutcome};
 use crate::domain::diagnosis::Steps;
 use crate::domain::events::{ConnectionEvent, DomainEvent};

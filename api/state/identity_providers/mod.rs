@@ -11,8 +11,8 @@ use crate::domain::connections::ProviderSettings;
 use crate::domain::diagnosis::{Refused, Steps};
 use crate::domain::ids::ConnectionId;
 use crate::error::{Code, Error};
-use crate::services::sso::connections::provider_settings;
 use crate::services::sso::flows::OpenedFlow;
+use crate::services::sso::settings::provider_settings;
 use crate::store::sso_connections::SsoConnection;
 
 /// Why somebody does not arrive.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Halt;
 use super::documents::{FRESH, FRESH_FOR_UNKNOWN_KEY, Wanted};
 use crate::crypto::public_key::PublicKey;
-use crate::domain::connections::{ClientAuthentication, OidcSettings};
+use crate::domain::connections::{ClientAuthentication, OidcSettings, Preset};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::ids::ConnectionId;
 use crate::error::{Error, Result};
@@ -106,7 +106,7 @@ impl State {
                 steps,
             )
             .await?;
-        Ok(arrival(&verified, &claims, steps))
+        Ok(arrival(connection.preset, (&verified, &claims), steps))
     }
 
     async fn token_request(
@@ -215,7 +215,11 @@ impl State {
     }
 }
 
-fn arrival(verified: &VerifiedIdToken, claims: &Claims, steps: &mut Steps) -> Arrival {
+fn arrival(
+    preset: Preset,
+    (verified, claims): (&VerifiedIdToken, &Claims),
+    steps: &mut Steps,
+) -> Arrival {
     let email = match claims.email() {
         AssertedEmail::Asserted(address) => Some(address),
         AssertedEmail::Missing => None,
@@ -234,7 +238,7 @@ fn arrival(verified: &VerifiedIdToken, claims: &Claims, steps: &mut Steps) -> Ar
         subject: verified.subject().to_owned(),
         email,
         name: claims.text("name").map(str::to_owned),
-        guest: claims.is_guest(),
+        guest: claims.is_guest(preset),
         session_ends_at: None,
         provider_session: verified.session().map(str::to_owned),
         claims: claims.as_map().clone(),

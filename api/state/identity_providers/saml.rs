@@ -19,7 +19,9 @@ use crate::saml::service_provider::ServiceProvider;
 use crate::services::sso::arrival::Arrival;
 use crate::services::sso::flows::{OpenedFlow, TakenFlow};
 use crate::services::sso::metadata::{self, NewMetadata};
+use crate::services::sso::refresh;
 use crate::state::State;
+use crate::store::sso_connections::SsoConnection;
 
 /// The format of a `NameID` that is the same for a person at each sign-in.
 const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
@@ -98,15 +100,29 @@ impl State {
     /// # Errors
     /// `validation_failed` where it cannot be fetched, or is no metadata of one identity provider.
     pub async fn read_metadata(&self, asker: Uuid, new: NewMetadata) -> Result<SamlSettings> {
-        let (pointer, document) = match (new.document, new.source.url.as_deref()) {
-            (Some(document), _) => ("/metadata", document),
+        let pointer = match &new.document {
+            Some(_) => "/metadata",
+            None => "/metadata_url",
+        };
+        let read = self.try_metadata(asker, new).await?;
+        read.map_err(|(code, words)| Error::invalid(pointer, code, words))
+    }
+
+    /// The same; why it could not be read, by a code and in words.
+    async fn try_metadata(
+        &self,
+        asker: Uuid,
+        new: NewMetadata,
+    ) -> Result<Result<SamlSettings, (&'static str, String)>> {
+        let document = match (new.document, new.source.url.as_deref()) {
+            (Some(document), _) => document,
             (None, url) => {
-                let pointer = "/metadata_url";
                 let url = url.and_then(|url| Url::parse(url).ok());
                 let url = url.ok_or_else(|| Error::internal("metadata without an address"))?;
-                let fetched = self.fetch_metadata(asker, url).await;
-                let refuse = |problem| Error::invalid(pointer, "unreachable", problem);
-                (pointer, fetched.map_err(refuse)?)
+                match self.fetch_metadata(asker, url).await {
+                    Ok(document) => document,
+                    Err(problem) => return Ok(Err(("unreachable", problem))),
+                }
             }
         };
         let now = self.services.clock.now();
@@ -115,7 +131,25 @@ impl State {
         let read = tokio::task::spawn_blocking(read)
             .await
             .map_err(Error::internal)?;
-        read.map_err(|step| Error::invalid(pointer, step.name.as_str(), told(&step)))
+        Ok(read.map_err(|step| (step.name.as_str(), told(&step))))
+    }
+
+    /// Reads the metadata of a connection anew, where it has an address, and gives the connection as it is then.
+    ///
+    /// # Errors
+    /// `connection_unknown` where it is deleted meanwhile. That nobody answers is none: it is noted.
+    pub async fn refresh_metadata(&self, connection: &SsoConnection) -> Result<SsoConnection> {
+        let Some(wanted) = refresh::wanted(connection)? else {
+            return Ok(connection.clone());
+        };
+        let read = self.try_metadata(connection.id.into(), wanted).await?;
+        if let Err((_, problem)) = &read {
+            tracing::info!(connection = %connection.id, problem, "metadata could not be read");
+        }
+        let read = read.map_err(|(_, problem)| problem);
+        let asked = connection.clone();
+        self.unit_of_work_as_system(move |tx| refresh::finish(tx, &asked, read.clone()))
+            .await
     }
 
     /// Rollcall's own metadata at a connection.

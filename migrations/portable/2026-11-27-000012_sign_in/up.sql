@@ -17,6 +17,9 @@ CREATE TABLE connections (
     session_hours bigint NOT NULL CHECK (session_hours BETWEEN 1 AND 720),
     -- Of the settings as they are: a change of these takes it back.
     tested_at timestamptz,
+    -- Since when its metadata cannot be read from its address, and why.
+    metadata_missing_since timestamptz,
+    metadata_problem text,
     created_at timestamptz NOT NULL
 );
 CREATE INDEX connections_organization ON connections (organization_id, id);

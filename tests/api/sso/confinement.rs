@@ -1,7 +1,6 @@
 //! What a session opens for which only an organization's identity provider vouches.
 
 use super::*;
-use crate::support::people::PASSWORD;
 
 /// Ann, an admin of a club of her own, linked to the school's provider: with her own session, and with the school's.
 async fn linked<'a>(

@@ -20,6 +20,7 @@ both_databases!(a_connection_is_made_tested_activated_and_paused, |app| {
             "client_authentication": "client_secret_basic", "metadata_url": null, "entity_id": null,
             "sign_in_location": null, "certificates": null, "metadata_valid_until": null,
         },
+        "warnings": [],
         "created_at": "2026-09-01T07:30:00Z",
     });
     let got = school.admin.get(&path).await;

@@ -2,7 +2,6 @@
 
 use super::takeovers::vouched;
 use super::*;
-use crate::support::people::PASSWORD;
 
 both_databases!(managed_accounts_follow_the_provider, |app| {
     let school = app.school().await;
@@ -46,7 +45,7 @@ both_databases!(managed_accounts_follow_the_provider, |app| {
         json!({ "email": "mira@else.example" }),
         json!({ "email": "bo@hill.example" }),
         json!({ "email": "mira.berg@hill.example", "email_verified": false }),
-        json!({ "email": "mira.berg@hill.example", "idp": "https://sts.windows.net/other" }),
+        json!({ "email": "mira.berg@hill.example", "acct": 1 }),
     ] {
         let mut claims = more.clone();
         claims["sub"] = json!("mira");

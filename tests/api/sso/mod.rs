@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::support::identity_provider::{CLIENT_ID, CLIENT_SECRET, IdentityProvider};
-use crate::support::people::{Organization, Person, seats_in_total, text};
+use crate::support::people::{Organization, PASSWORD, Person, seats_in_total, text};
 use crate::support::sign_on::{
     active, come, draft, exchange, follow, go_round, holder, path_of, start, test, ticket_of,
 };
@@ -17,7 +17,8 @@ mod connections;
 mod following;
 mod linking;
 mod people;
+mod refresh;
 mod requirement;
 mod round_trip;
-mod saml;
+pub mod saml;
 mod takeovers;

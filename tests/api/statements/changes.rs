@@ -267,13 +267,14 @@ impl Round<'_> {
 }
 
 /// These change one row by its id, behind questions to others: an identity provider, or name servers.
-const BEHIND_OTHERS: [&str; 9] = [
+const BEHIND_OTHERS: [&str; 10] = [
     "activate_connection",
     "add_domain",
     "approve_join_request",
     "check_domain",
     "decline_join_request",
     "pause_connection",
+    "refresh_connection",
     "remove_domain",
     "unlink_member_identity",
     "update_domain",

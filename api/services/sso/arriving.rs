@@ -1,0 +1,77 @@
+//! Somebody at the door of an organization, and what their identity provider says of name and address.
+
+use super::arrival::{Arrival, Carried};
+use crate::domain::diagnosis::{Step, StepName, Steps};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::email_domain::EmailDomain;
+use crate::domain::username::Username;
+use crate::error::Result;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::domains;
+use crate::store::organizations::Organization;
+use crate::store::sso_connections::SsoConnection;
+
+/// Somebody at the door of an organization.
+pub(super) struct Arriving<'a> {
+    pub organization: &'a Organization,
+    pub connection: &'a SsoConnection,
+    pub arrival: &'a Arrival,
+    pub carried: &'a Carried,
+}
+
+/// What the person is called, where that can be a name here.
+pub(super) fn name_of(arrival: &Arrival) -> Option<Username> {
+    Username::parse(arrival.name.as_deref()?).ok()
+}
+
+/// The address that the provider vouches for, in its canonical form.
+pub(super) fn asserted_address(
+    tx: &UnitOfWork<'_>,
+    arrival: &Arrival,
+    steps: &mut Steps,
+) -> Option<EmailAddress> {
+    let Some(text) = &arrival.email else {
+        let step = Step::failed(
+            StepName::Email,
+            "an email address",
+            "none that counts",
+            "In the identity provider, release the address of people to this application. Who has none gets a generated \
+             one here, which is nobody's mailbox.",
+        );
+        steps.add(step.as_warning());
+        return None;
+    };
+    match tx.services.config.login_domain.parse_outside(text) {
+        Ok(email) => {
+            steps.add(Step::ok(StepName::Email, email.to_string()));
+            Some(email)
+        }
+        Err(_) => {
+            let step = Step::failed(
+                StepName::Email,
+                "an email address",
+                "a text that is none",
+                "In the identity provider, have the attribute for the address hold the mailbox of the person.",
+            );
+            steps.add(step.as_warning());
+            None
+        }
+    }
+}
+
+/// Whether the address is of a domain that the organization has proven, and of one of its own people: guests of a tenant
+/// stand outside.
+pub(super) fn is_proven_here(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    email: &EmailAddress,
+) -> Result<bool> {
+    if arriving.arrival.guest {
+        return Ok(false);
+    }
+    let Ok(domain) = EmailDomain::parse(email.domain()) else {
+        return Ok(false);
+    };
+    let proven = domains::find_proven(tx.connection, &domain)?;
+    Ok(proven.is_some_and(|(_, organization)| organization.id == arriving.organization.id))
+}
