@@ -118,6 +118,11 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
             "300/1m",
             "Sign-ins by identity providers that one client address begins.",
         ),
+        Limit::SignInRefusal => (
+            "limit_sign_in_refusal",
+            "300/1h",
+            "Refused sign-ins of one connection that are kept for its admins, of people for whom no signature vouches.",
+        ),
     }
 }
 

@@ -39,6 +39,16 @@ struct FederationKey {
 
 /// The public keys as a JSON Web Key Set (RFC 7517).
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(examples(json!({
+    "keys": [{
+        "kty": "RSA",
+        "alg": "RS256",
+        "use": "sig",
+        "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMs",
+        "e": "AQAB"
+    }]
+})))]
 pub struct FederationJwks {
     #[schema(max_items = 16)]
     pub keys: Vec<FederationJwk>,

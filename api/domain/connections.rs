@@ -153,6 +153,26 @@ impl ProviderSettings {
             Self::Saml(_) => ConnectionKind::Saml,
         }
     }
+
+    /// Whether people are signed in by the same identity provider, for the same client and by the same subject, so that
+    /// a test of the one says something of the other. Metadata that is read again from its address may have changed.
+    pub fn is_same_provider(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Oidc(one), Self::Oidc(other)) => {
+                let place = |it: &OidcSettings| {
+                    (it.issuer.clone(), it.tenant.clone(), it.client_id.clone())
+                };
+                place(one) == place(other)
+            }
+            (Self::Saml(one), Self::Saml(other)) => {
+                let is_read_again = one.metadata == other.metadata && one.metadata.url.is_some();
+                let is_alike =
+                    one.entity_id == other.entity_id && one.subject_source == other.subject_source;
+                one == other || (is_read_again && is_alike)
+            }
+            (Self::Oidc(_), Self::Saml(_)) | (Self::Saml(_), Self::Oidc(_)) => false,
+        }
+    }
 }
 
 /// An identity provider that speaks SAML, as its metadata has it, and what was chosen of it.

@@ -75,7 +75,7 @@ impl Step {
             name,
             result: StepResult::Ok,
             expected: None,
-            received: Some(received.into()),
+            received: Some(storable(received)),
             advice: None,
         }
     }
@@ -90,9 +90,9 @@ impl Step {
         Self {
             name,
             result: StepResult::Failed,
-            expected: Some(expected.into()),
-            received: Some(received.into()),
-            advice: Some(advice.into()),
+            expected: Some(storable(expected)),
+            received: Some(storable(received)),
+            advice: Some(storable(advice)),
         }
     }
 
@@ -102,6 +102,11 @@ impl Step {
         self.result = StepResult::Warning;
         self
     }
+}
+
+/// A text without the one character that PostgreSQL keeps nowhere.
+fn storable(text: impl Into<String>) -> String {
+    text.into().replace('\0', "")
 }
 
 /// The steps of an arrival so far. Functions that check take it by `&mut`, add a step for each check, and end with

@@ -47,6 +47,8 @@ string_enum! {
         ConnectionTest = "connection_test",
         /// Sign-ins by identity providers that one client address begins.
         SignInFlow = "sign_in_flow",
+        /// Refused sign-ins of one connection that are kept for its admins, of people for whom no signature vouches.
+        SignInRefusal = "sign_in_refusal",
     }
 }
 
@@ -74,6 +76,8 @@ impl Limit {
             Self::Organizations => (50, 86_400),
             Self::ConnectionTest => (10, 3600),
             Self::SignInFlow => (60, 60),
+            // Anybody can be refused as often as they like.
+            Self::SignInRefusal => (60, 3600),
         };
         Quota { uses, seconds }
     }

@@ -52,6 +52,15 @@ impl Links {
         self.link("sign-in", "connection", &connection.to_string())
     }
 
+    /// The same for somebody who is known there by this, such as an address.
+    pub fn start_as(&self, connection: ConnectionId, login_hint: &str) -> String {
+        let mut link = self.page("sign-in");
+        link.query_pairs_mut()
+            .append_pair("connection", &connection.to_string())
+            .append_pair("login_hint", login_hint);
+        link.into()
+    }
+
     /// Brings a ticket, in the fragment, which no server gets to see.
     pub fn ticket(&self, ticket: &Token) -> String {
         let mut link = self.page("sign-in/ticket");
@@ -59,12 +68,13 @@ impl Links {
         link.into()
     }
 
-    /// Says why somebody was not signed in.
-    pub fn sign_in_problem(&self, code: &str, reference: &str) -> String {
+    /// Says why somebody was not signed in, and where there is one, under which reference an admin reads more.
+    pub fn sign_in_problem(&self, code: &str, reference: Option<&str>) -> String {
         let mut link = self.page("sign-in");
-        link.query_pairs_mut()
-            .append_pair("problem", code)
-            .append_pair("reference", reference);
+        link.query_pairs_mut().append_pair("problem", code);
+        if let Some(reference) = reference {
+            link.query_pairs_mut().append_pair("reference", reference);
+        }
         link.into()
     }
 

@@ -102,6 +102,18 @@ impl Callback {
     }
 }
 
+/// So much is shown of what the browser brings: nobody has signed it, and anybody can write there what they like.
+const MAX_ERROR: usize = 40;
+const MAX_WORDS: usize = 80;
+
+fn shortened(words: &str, most: usize) -> String {
+    let words = shown::sentence(words);
+    match words.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
+        None => words,
+    }
+}
+
 fn refusal(error: &str, description: &str) -> Step {
     let advice = match error {
         "access_denied" => {
@@ -124,9 +136,13 @@ fn refusal(error: &str, description: &str) -> Step {
         }
         _ => "Look this error up in the documentation or the log of the provider.",
     };
+    let error = shortened(error, MAX_ERROR);
     let received = match description {
-        "" => shown::sentence(error),
-        words => format!("{}: {}", shown::sentence(error), shown::sentence(words)),
+        "" => format!("the error {error}, as the browser has it"),
+        words => format!(
+            "the error {error}, as the browser has it, with the words “{}”",
+            shortened(words, MAX_WORDS)
+        ),
     };
     Step::failed(StepName::Authorization, "a code", received, advice)
 }

@@ -55,6 +55,19 @@ impl VerifiedIdToken {
     }
 }
 
+/// Why a token was not verified: the last of the steps says it.
+#[derive(Clone, Debug, Default)]
+pub struct Unverified {
+    /// What it says, where its signature holds.
+    pub claims: Option<Claims>,
+}
+
+impl From<Refused> for Unverified {
+    fn from(_: Refused) -> Self {
+        Self::default()
+    }
+}
+
 /// Whether none of these keys may have signed a token, so that the provider's keys have to be fetched again.
 pub fn needs_other_keys(token: &str, keys: &[PublicKey]) -> bool {
     UnverifiedJws::parse(token).is_ok_and(|token| !token.knows_key(keys))
@@ -69,24 +82,22 @@ pub fn verify(
     keys: &[PublicKey],
     expected: &Expected<'_>,
     steps: &mut Steps,
-) -> Result<VerifiedIdToken, Refused> {
+) -> Result<VerifiedIdToken, Unverified> {
     let claims = verified_claims(token, keys, steps)?;
     let check = Check {
         claims: &claims,
         expected,
     };
-    check.issuer(steps)?;
-    check.audience(steps)?;
-    check.authorized_party(steps)?;
-    check.time(steps)?;
-    check.nonce(steps)?;
-    check.tenant(steps)?;
-    let (subject, sub) = check.subject(steps)?;
-    Ok(VerifiedIdToken {
-        subject,
-        sub,
-        claims,
-    })
+    match check.all(steps) {
+        Ok((subject, sub)) => Ok(VerifiedIdToken {
+            subject,
+            sub,
+            claims,
+        }),
+        Err(Refused) => Err(Unverified {
+            claims: Some(claims),
+        }),
+    }
 }
 
 fn verified_claims(token: &str, keys: &[PublicKey], steps: &mut Steps) -> Result<Claims, Refused> {
@@ -184,6 +195,17 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// Checks everything, and gives the subject and `sub`.
+    fn all(&self, steps: &mut Steps) -> Result<(String, String), Refused> {
+        self.issuer(steps)?;
+        self.audience(steps)?;
+        self.authorized_party(steps)?;
+        self.time(steps)?;
+        self.nonce(steps)?;
+        self.tenant(steps)?;
+        self.subject(steps)
+    }
+
     fn issuer(&self, steps: &mut Steps) -> Result<(), Refused> {
         let wanted = Wanted {
             step: StepName::Issuer,
@@ -365,7 +387,8 @@ impl Check<'_> {
         /// OpenID Connect Core, 2.
         const MAX_LENGTH: usize = 255;
         let claim = self.expected.preset.subject_claim();
-        let of_claim = |name| self.claims.text(name).filter(|it| it.len() <= MAX_LENGTH);
+        let is_name = |it: &&str| it.len() <= MAX_LENGTH && !it.contains(char::is_control);
+        let of_claim = |name| self.claims.text(name).filter(is_name);
         if let (Some(subject), Some(sub)) = (of_claim(claim), of_claim("sub")) {
             steps.add(Step::ok(StepName::Subject, format!("a value in {claim}")));
             return Ok((subject.to_owned(), sub.to_owned()));
@@ -377,7 +400,7 @@ impl Check<'_> {
         };
         steps.refuse(Step::failed(
             StepName::Subject,
-            format!("a text of at most {MAX_LENGTH} characters in {missing}"),
+            format!("a text of at most {MAX_LENGTH} characters, none a control character, in {missing}"),
             shown::claim(self.claims.get(missing)),
             "Have the provider send this claim in the ID token: without it nobody can be told from others.",
         ))

@@ -10,7 +10,7 @@ pub mod discovery;
 pub mod id_token;
 pub mod jwks;
 pub mod presets;
-mod shown;
+pub mod shown;
 pub mod token;
 pub mod userinfo;
 

@@ -29,6 +29,12 @@ pub enum IssuerError {
     IssuerGiven,
     #[error("This preset needs the issuer of the provider.")]
     IssuerMissing,
+    #[error("This preset has no tenants: leave the tenant out.")]
+    TenantGiven,
+    #[error(
+        "Name the tenant by its Directory (tenant) ID: it stands in the Entra admin center under Overview."
+    )]
+    TenantMissing,
 }
 
 impl Preset {
@@ -37,10 +43,15 @@ impl Preset {
     /// # Errors
     /// Where it is missing, too much, or not one provider's.
     pub fn issuer(self, issuer: Option<&str>, tenant: Option<&str>) -> Result<String, IssuerError> {
+        match self {
+            Self::Entra | Self::Clever => {}
+            Self::Google | Self::Okta | Self::Generic if tenant.is_none() => {}
+            Self::Google | Self::Okta | Self::Generic => return Err(IssuerError::TenantGiven),
+        }
         match (self, issuer) {
             (Self::Entra | Self::Google | Self::Clever, Some(_)) => Err(IssuerError::IssuerGiven),
             (Self::Entra, None) => {
-                let tenant = entra_tenant(tenant.ok_or(IssuerError::TenantForm)?)?;
+                let tenant = entra_tenant(tenant.ok_or(IssuerError::TenantMissing)?)?;
                 Ok(format!("https://login.microsoftonline.com/{tenant}/v2.0"))
             }
             (Self::Google, None) => Ok("https://accounts.google.com".to_owned()),
@@ -78,6 +89,10 @@ pub fn entra_tenant(text: &str) -> Result<Uuid, IssuerError> {
 
 /// An issuer stays as it was typed in, since it is compared byte for byte.
 fn typed_issuer(text: &str) -> Result<String, IssuerError> {
+    // The parser leaves line breaks out without a word.
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(IssuerError::IssuerForm);
+    }
     let url: Url = text.parse().map_err(|_| IssuerError::IssuerForm)?;
     let is_web = matches!(url.scheme(), "https" | "http") && url.has_host();
     let has_more = url.query().is_some()

@@ -12,6 +12,7 @@ mod message;
 mod resolver;
 
 pub use self::error::{OutboundError, SetupError};
+pub use self::lanes::Asker;
 pub use self::message::{DOCUMENT_LIMIT, METADATA_LIMIT, OutboundRequest, OutboundResponse};
 
 use std::sync::Arc;
@@ -19,7 +20,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
-use uuid::Uuid;
 
 use self::client::Client;
 use self::lanes::Lanes;
@@ -54,19 +54,19 @@ impl Outbound {
         }
     }
 
-    /// Sends a request, and gives the answer whatever its status is, a redirect excepted. `connection` is whose call it
-    /// is: of each, two are made at a time, and others wait.
+    /// Sends a request, and gives the answer whatever its status is, a redirect excepted. Of each
+    /// connection two calls are made at a time, of each organization eight, and others wait.
     ///
     /// # Errors
     /// Where the address may not be called, nobody answers in time, the answer is too large or a redirect, or too many
     /// calls are under way.
     pub async fn send(
         &self,
-        connection: Uuid,
+        asker: Asker,
         request: OutboundRequest,
     ) -> Result<OutboundResponse, OutboundError> {
         let began = Instant::now();
-        let place = timeout_at((began + WAIT).into(), self.lanes.enter(connection))
+        let place = timeout_at((began + WAIT).into(), self.lanes.enter(asker))
             .await
             .map_err(|_| OutboundError::Busy)??;
         let (answer, answered) = oneshot::channel();

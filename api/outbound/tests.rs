@@ -330,7 +330,11 @@ fn who_is_not_there_is_told() {
 async fn a_system_that_hangs_holds_up_nobody_else() {
     let server = Hostile::start();
     let outbound = Outbound::of(client("127.0.0.0/8"));
-    let (hanging, other) = (Uuid::now_v7(), Uuid::now_v7());
+    let somebody = || Asker {
+        organization: Uuid::now_v7(),
+        connection: Uuid::now_v7(),
+    };
+    let (hanging, other) = (somebody(), somebody());
     let get = |path| OutboundRequest::get(server.url("127.0.0.1", path));
     let began = Instant::now();
     let (first, second, third, answered) = tokio::join!(

@@ -5,7 +5,7 @@ use actix_web::dev::{ResourceDef, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
-use actix_web::{Error as ActixError, HttpResponse, Responder, web};
+use actix_web::{Error as ActixError, HttpMessage as _, HttpResponse, Responder, web};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -78,6 +78,10 @@ impl DocumentedPath {
     }
 }
 
+/// Marks a request that came as `HEAD`: nothing is used up by it.
+#[derive(Clone, Copy)]
+pub struct WasHead;
+
 /// Refuses a method that the path does not have, before a path with a parameter takes a word for an id;
 /// and has `HEAD` served as `GET`, whose response the server sends without its body.
 ///
@@ -97,6 +101,7 @@ pub async fn require_known_method<B: MessageBody>(
     }
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(WasHead);
     }
     let response = next.call(request).await?;
     Ok(response.map_into_left_body())

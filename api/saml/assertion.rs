@@ -8,7 +8,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::saml::moment;
 use crate::saml::names::{TRANSIENT, saml};
 use crate::saml::words::shown;
-use crate::saml::xml::{elements, holds_elements_only, named, only, text};
+use crate::saml::xml::{attribute, elements, holds_elements_only, named, only, text};
 
 /// The most characters of a subject (SAML Core 8.3.7).
 const LONGEST_SUBJECT: usize = 256;
@@ -172,12 +172,12 @@ pub(super) fn read(assertion: Node, facts: Facts) -> Result<VerifiedAssertion, S
     let statements = named(assertion, saml("AttributeStatement"));
     let attributes = statements.flat_map(|it| named(it, saml("Attribute")));
     Ok(VerifiedAssertion {
-        id: assertion.attribute("ID").unwrap_or_default().to_owned(),
+        id: attribute(assertion, "ID").unwrap_or_default().to_owned(),
         issuer: facts.issuer,
         name_id: name_id.map(read_name_id).transpose()?,
         attributes: attributes.filter_map(read_attribute).collect(),
         session: facts.session,
-        issued_at: assertion.attribute("IssueInstant").and_then(moment::read),
+        issued_at: attribute(assertion, "IssueInstant").and_then(moment::read),
         not_on_or_after: facts.not_on_or_after,
     })
 }
@@ -185,15 +185,15 @@ pub(super) fn read(assertion: Node, facts: Facts) -> Result<VerifiedAssertion, S
 fn read_name_id(node: Node) -> Result<NameId, Step> {
     Ok(NameId {
         value: text(node).ok_or_else(|| unusable("elements inside of the NameID"))?,
-        format: node.attribute("Format").map(str::to_owned),
+        format: attribute(node, "Format").map(str::to_owned),
     })
 }
 
 /// An attribute; one without a name is none.
 fn read_attribute(node: Node) -> Option<Attribute> {
     Some(Attribute {
-        name: node.attribute("Name")?.to_owned(),
-        friendly_name: node.attribute("FriendlyName").map(str::to_owned),
+        name: attribute(node, "Name")?.to_owned(),
+        friendly_name: attribute(node, "FriendlyName").map(str::to_owned),
         values: named(node, saml("AttributeValue"))
             .filter_map(value)
             .collect(),

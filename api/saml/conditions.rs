@@ -11,7 +11,7 @@ use crate::saml::expected::Expected;
 use crate::saml::moment;
 use crate::saml::names::{BEARER, saml};
 use crate::saml::words::{shown, shown_or_nothing};
-use crate::saml::xml::{elements, named, only, text};
+use crate::saml::xml::{attribute, elements, named, only, text};
 
 /// The confirmation of a subject that whoever bears the assertion is it (SAML Profiles 4.1.4).
 pub struct Bearer<'a, 'input> {
@@ -29,7 +29,7 @@ impl<'a, 'input> Bearer<'a, 'input> {
         let mut bearers = confirmations
             .into_iter()
             .flatten()
-            .filter(|it| it.attribute("Method") == Some(BEARER));
+            .filter(|it| attribute(*it, "Method") == Some(BEARER));
         let data = match (bearers.next(), bearers.next()) {
             (Some(bearer), None) => only(bearer, saml("SubjectConfirmationData")),
             _ => None,
@@ -49,7 +49,7 @@ impl<'a, 'input> Bearer<'a, 'input> {
     /// # Errors
     /// A failed step `in_response_to`.
     pub fn check_request(&self, request_id: &str) -> Result<(), Step> {
-        match self.data.attribute("InResponseTo") {
+        match attribute(self.data, "InResponseTo") {
             Some(id) if id == request_id => Ok(()),
             other => Err(other_request(request_id, other)),
         }
@@ -60,7 +60,7 @@ impl<'a, 'input> Bearer<'a, 'input> {
     /// # Errors
     /// A failed step `recipient`.
     pub fn check_recipient(&self, acs_url: &str) -> Result<Step, Step> {
-        match self.data.attribute("Recipient") {
+        match attribute(self.data, "Recipient") {
             Some(recipient) if recipient == acs_url => {
                 Ok(Step::ok(StepName::Recipient, shown(recipient)))
             }
@@ -105,7 +105,7 @@ impl Clock {
 
     /// The moment of an attribute, where there is one.
     fn moment(node: Node, name: &str) -> Result<Option<Timestamp>, Step> {
-        let Some(text) = node.attribute(name) else {
+        let Some(text) = attribute(node, name) else {
             return Ok(None);
         };
         let advice =
@@ -175,7 +175,7 @@ pub fn check_times(
     Ok(Validity {
         not_on_or_after: holds.map_or(confirmed, |end| end.min(confirmed)),
         session: Session {
-            index: statement.attribute("SessionIndex").map(str::to_owned),
+            index: attribute(statement, "SessionIndex").map(str::to_owned),
             authenticated_at: Clock::moment(statement, "AuthnInstant")?,
             not_on_or_after: clock.not_over(statement, "SessionNotOnOrAfter")?,
             context_class: class.and_then(text),

@@ -5,7 +5,7 @@ use roxmltree::Node;
 use crate::domain::diagnosis::{Step, StepName};
 use crate::saml::names::md;
 use crate::saml::words::shown;
-use crate::saml::xml::{elements, named};
+use crate::saml::xml::{attribute, elements, named};
 
 /// The most entity ids that a refusal names.
 const NAMED: usize = 10;
@@ -30,13 +30,13 @@ pub fn find<'a, 'input>(
         return Err(no_metadata(root));
     }
     let is_wanted = |node: &Node| match id {
-        Some(id) => node.attribute("entityID") == Some(id),
+        Some(id) => attribute(*node, "entityID") == Some(id),
         None => named(*node, md("IDPSSODescriptor")).next().is_some(),
     };
     let mut found = all.iter().copied().filter(is_wanted);
     match (found.next(), found.next()) {
         (Some(node), None) => {
-            let id = node.attribute("entityID").filter(|id| !id.is_empty());
+            let id = attribute(node, "entityID").filter(|id| !id.is_empty());
             Ok(Entity {
                 id: id.ok_or_else(|| no_metadata(root))?,
                 node,
@@ -75,7 +75,7 @@ fn no_metadata(root: Node) -> Step {
 fn not_one(id: Option<&str>, all: &[Node]) -> Step {
     let ids: Vec<String> = all
         .iter()
-        .filter_map(|it| it.attribute("entityID"))
+        .filter_map(|it| attribute(*it, "entityID"))
         .take(NAMED)
         .map(shown)
         .collect();

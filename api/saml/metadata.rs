@@ -10,7 +10,7 @@ use crate::domain::diagnosis::{Step, StepName};
 use crate::domain::timestamp::Timestamp;
 use crate::saml::names::{METADATA, POST, PROTOCOL, REDIRECT, ds, md};
 use crate::saml::words::shown;
-use crate::saml::xml::{self, Source, named, text};
+use crate::saml::xml::{self, Source, attribute, named, text};
 use crate::saml::{entities, moment, signature};
 
 /// The most certificates of one identity provider.
@@ -78,7 +78,7 @@ fn read_root(source: &Source, wanted: &Wanted<'_>) -> Result<IdentityProvider, S
         return Err(expired(wanted.now, end));
     }
     let (certificates, unusable_certificates) = certificates(role)?;
-    let flag = role.attribute("WantAuthnRequestsSigned");
+    let flag = attribute(role, "WantAuthnRequestsSigned");
     let formats = named(role, md("NameIDFormat")).filter_map(text);
     Ok(IdentityProvider {
         entity_id: entity.id.to_owned(),
@@ -95,7 +95,7 @@ fn read_root(source: &Source, wanted: &Wanted<'_>) -> Result<IdentityProvider, S
 /// The role of an identity provider that speaks SAML 2.0.
 fn identity_provider_role<'a, 'input>(entity: Node<'a, 'input>) -> Result<Node<'a, 'input>, Step> {
     let mut roles = named(entity, md("IDPSSODescriptor")).filter(|role| {
-        let protocols = role.attribute("protocolSupportEnumeration");
+        let protocols = attribute(*role, "protocolSupportEnumeration");
         let mut protocols = protocols.unwrap_or_default().split_ascii_whitespace();
         protocols.any(|protocol| protocol == PROTOCOL)
     });
@@ -114,7 +114,7 @@ fn valid_until<'a, 'input: 'a>(
     places: impl Iterator<Item = Node<'a, 'input>>,
 ) -> Result<Option<Timestamp>, Step> {
     let mut earliest: Option<Timestamp> = None;
-    for text in places.filter_map(|it| it.attribute("validUntil")) {
+    for text in places.filter_map(|it| attribute(it, "validUntil")) {
         let end = moment::read(text)
             .ok_or_else(|| misshapen("validUntil as a time in UTC", shown(text)))?;
         earliest = Some(earliest.map_or(end, |known| known.min(end)));
@@ -124,8 +124,8 @@ fn valid_until<'a, 'input: 'a>(
 
 fn location<'a>(role: Node<'a, '_>, service: &'static str, binding: &str) -> Option<&'a str> {
     named(role, md(service))
-        .find(|it| it.attribute("Binding") == Some(binding))
-        .and_then(|it| it.attribute("Location"))
+        .find(|it| attribute(*it, "Binding") == Some(binding))
+        .and_then(|it| attribute(it, "Location"))
 }
 
 fn sign_in_location(role: Node) -> Result<String, Step> {
@@ -167,7 +167,7 @@ fn usable(location: &str) -> Option<String> {
 /// The certificates that sign, and what is the matter with others.
 fn certificates(role: Node) -> Result<(Vec<Certificate>, Vec<String>), Step> {
     let (mut usable, mut unusable) = (Vec::new(), Vec::new());
-    let signs = |key: &Node| key.attribute("use").is_none_or(|it| it == "signing");
+    let signs = |key: &Node| attribute(*key, "use").is_none_or(|it| it == "signing");
     let infos = named(role, md("KeyDescriptor"))
         .filter(signs)
         .flat_map(|key| named(key, ds("KeyInfo")));

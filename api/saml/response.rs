@@ -11,7 +11,7 @@ use crate::saml::expected::Expected;
 use crate::saml::names::{Name, SUCCESS, ds, saml, samlp};
 use crate::saml::signature::{self, SignedContent};
 use crate::saml::words::{shown, shown_or_nothing};
-use crate::saml::xml::{self, Source, named, only, text};
+use crate::saml::xml::{self, Source, attribute, named, only, text};
 
 /// Verifies the form field `SAMLResponse`. Each check adds its step.
 ///
@@ -112,7 +112,7 @@ fn root<'a, 'input>(root: Node<'a, 'input>) -> Result<Node<'a, 'input>, Step> {
     if !root.has_tag_name(samlp("Response")) {
         return Err(misshapen("a Response", shown(root.tag_name().name())));
     }
-    match root.attribute("Version") {
+    match attribute(root, "Version") {
         Some("2.0") => Ok(root),
         other => Err(misshapen("SAML 2.0", shown_or_nothing(other))),
     }
@@ -123,7 +123,7 @@ fn only_assertion<'a, 'input>(response: Node<'a, 'input>) -> Result<Node<'a, 'in
     let count = named(response, saml("Assertion")).count();
     let assertion = only(response, saml("Assertion"))
         .ok_or_else(|| misshapen("exactly one Assertion", format!("{count} of them")))?;
-    if assertion.attribute("Version") != Some("2.0") {
+    if attribute(assertion, "Version") != Some("2.0") {
         return Err(misshapen("SAML 2.0", "an Assertion of another version"));
     }
     let is_element = |node: &Node, name: Name| node.tag_name().name() == name.1;
@@ -149,7 +149,7 @@ fn only_assertion<'a, 'input>(response: Node<'a, 'input>) -> Result<Node<'a, 'in
 }
 
 fn check_destination(response: Node, acs_url: &str) -> Result<Step, Step> {
-    match response.attribute("Destination") {
+    match attribute(response, "Destination") {
         None => Ok(Step::ok(StepName::Destination, "none was named")),
         Some(destination) if destination == acs_url => {
             Ok(Step::ok(StepName::Destination, shown(destination)))
@@ -167,7 +167,7 @@ fn check_destination(response: Node, acs_url: &str) -> Result<Step, Step> {
 }
 
 fn check_request(response: Node, request_id: &str) -> Result<Step, Step> {
-    match response.attribute("InResponseTo") {
+    match attribute(response, "InResponseTo") {
         Some(id) if id == request_id => Ok(Step::ok(StepName::InResponseTo, request_id)),
         other => Err(other_request(request_id, other)),
     }
@@ -177,13 +177,13 @@ fn check_request(response: Node, request_id: &str) -> Result<Step, Step> {
 fn check_status(response: Node) -> Result<Step, Step> {
     let status = only(response, samlp("Status"));
     let code = status.and_then(|it| only(it, samlp("StatusCode")));
-    let value = code.and_then(|it| it.attribute("Value"));
+    let value = code.and_then(|it| attribute(it, "Value"));
     if value == Some(SUCCESS) {
         return Ok(Step::ok(StepName::Status, SUCCESS));
     }
     let detail = code
         .and_then(|it| only(it, samlp("StatusCode")))
-        .and_then(|it| it.attribute("Value"));
+        .and_then(|it| attribute(it, "Value"));
     let message = status
         .and_then(|it| only(it, samlp("StatusMessage")))
         .and_then(text);

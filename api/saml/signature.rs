@@ -23,7 +23,7 @@ use crate::domain::diagnosis::{Step, StepName};
 use crate::saml::c14n::{Form, canonical};
 use crate::saml::names::{ENVELOPED, EXCLUSIVE, Name, ds};
 use crate::saml::words::shown;
-use crate::saml::xml::{elements, holds_elements_only, named, text};
+use crate::saml::xml::{attribute, elements, holds_elements_only, named, text};
 
 /// The most prefixes of a canonicalization.
 const MOST_PREFIXES: usize = 64;
@@ -157,10 +157,8 @@ struct Reference<'a> {
 impl<'a> Reference<'a> {
     fn read(reference: Node<'a, '_>, signed: Node) -> Result<Self, Step> {
         expect(reference, ds("Reference"))?;
-        let id = signed.attribute("ID").filter(|id| !id.is_empty());
-        let target = reference
-            .attribute("URI")
-            .and_then(|uri| uri.strip_prefix('#'));
+        let id = attribute(signed, "ID").filter(|id| !id.is_empty());
+        let target = attribute(reference, "URI").and_then(|uri| uri.strip_prefix('#'));
         if id.is_none() || target != id {
             return Err(misshapen("a signature of another element than its parent"));
         }
@@ -219,18 +217,23 @@ fn exactly<'a, 'input, const COUNT: usize>(
 
 fn algorithm_of<'a>(node: Node<'a, '_>, name: Name) -> Result<&'a str, Step> {
     expect(node, name)?;
-    node.attribute("Algorithm")
+    attribute(node, "Algorithm")
         .ok_or_else(|| misshapen(format!("{} without an algorithm", name.1)))
 }
 
-/// The prefixes that an exclusive canonicalization writes wherever they are in scope.
+/// The prefixes that an exclusive canonicalization writes wherever they are in scope. It is made before a key has
+/// verified anything, so that there is nothing else that could be long.
 fn inclusive_prefixes<'a>(method: Node<'a, '_>) -> Result<Vec<&'a str>, Step> {
+    if !holds_elements_only(method) {
+        return Err(misshapen("text in a transform"));
+    }
     let list = match *elements(method).collect::<Vec<Node>>().as_slice() {
         [] => return Ok(Vec::new()),
         [list] if list.has_tag_name((EXCLUSIVE, "InclusiveNamespaces")) => list,
         _ => return Err(misshapen("a transform with parameters")),
     };
-    let prefixes = list.attribute("PrefixList").unwrap_or_default();
+    let [] = exactly(list, "InclusiveNamespaces")?;
+    let prefixes = attribute(list, "PrefixList").unwrap_or_default();
     let named = prefixes
         .split_ascii_whitespace()
         .map(|prefix| match prefix {

@@ -129,6 +129,15 @@ fn refused(expected: impl Into<String>, received: impl Into<String>) -> Step {
     Step::failed(StepName::Document, expected, received, advice)
 }
 
+/// The attribute of this name that stands in no namespace, as all of SAML do. The parser's own look-up takes one of any
+/// namespace.
+pub fn attribute<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
+    let mut attributes = node.attributes();
+    attributes
+        .find(|it| it.namespace().is_none() && it.name() == name)
+        .map(|it| it.value())
+}
+
 /// The elements among the children.
 pub fn elements<'a, 'input>(
     node: Node<'a, 'input>,

@@ -46,6 +46,26 @@ pub fn end_test(connection: &mut Connection, ended: &Diagnosis) -> Result<bool> 
     Ok(diesel::update(waiting).set(ended).execute(connection)? == 1)
 }
 
+/// Ends the tests of a connection that wait, as failed for this reason.
+pub fn end_waiting(
+    connection: &mut Connection,
+    provider: ConnectionId,
+    (code, steps): (&str, &JsonColumn),
+) -> Result<()> {
+    let waiting = diagnoses::table
+        .filter(diagnoses::connection_id.eq(provider))
+        .filter(diagnoses::purpose.eq(FlowPurpose::Test))
+        .filter(diagnoses::status.eq(DiagnosisStatus::Waiting));
+    diesel::update(waiting)
+        .set((
+            diagnoses::status.eq(DiagnosisStatus::Failed),
+            diagnoses::code.eq(code),
+            diagnoses::steps.eq(steps),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// A test of a connection that is not forgotten.
 pub fn find_test(
     connection: &mut Connection,

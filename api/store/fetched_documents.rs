@@ -6,18 +6,23 @@ use diesel::upsert::excluded;
 use super::Connection;
 use super::backend::each_backend;
 use super::schema::fetched_documents;
+use super::sql_types::JsonColumn;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
 /// A document as it was fetched.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = fetched_documents)]
+#[diesel(table_name = fetched_documents, treat_none_as_default_value = false)]
 pub struct FetchedDocument {
-    /// The SHA-256 of its address.
+    /// The SHA-256 of what it is read as, and of its address.
     pub url_hash: Vec<u8>,
-    pub body: String,
+    /// The last that could be read.
+    pub body: Option<String>,
     pub fetched_at: Timestamp,
     pub good_until: Timestamp,
+    pub tried_at: Timestamp,
+    /// The step that failed when it was asked for last.
+    pub failure: Option<JsonColumn>,
 }
 
 /// The document of an address, however old it is.
@@ -39,6 +44,22 @@ pub fn put(connection: &mut Connection, document: &FetchedDocument) -> Result<()
             fetched_documents::body.eq(excluded(fetched_documents::body)),
             fetched_documents::fetched_at.eq(excluded(fetched_documents::fetched_at)),
             fetched_documents::good_until.eq(excluded(fetched_documents::good_until)),
+            fetched_documents::tried_at.eq(excluded(fetched_documents::tried_at)),
+            fetched_documents::failure.eq(excluded(fetched_documents::failure)),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Notes that a document could not be had; what is kept of it stays.
+pub fn note_failure(connection: &mut Connection, tried: &FetchedDocument) -> Result<()> {
+    each_backend!(connection, c => diesel::insert_into(fetched_documents::table)
+        .values(tried)
+        .on_conflict(fetched_documents::url_hash)
+        .do_update()
+        .set((
+            fetched_documents::tried_at.eq(excluded(fetched_documents::tried_at)),
+            fetched_documents::failure.eq(excluded(fetched_documents::failure)),
         ))
         .execute(c))?;
     Ok(())

@@ -525,9 +525,11 @@ table! {
 
     fetched_documents (url_hash) {
         url_hash -> Binary,
-        body -> Text,
+        body -> Nullable<Text>,
         fetched_at -> UtcTimestamp,
         good_until -> UtcTimestamp,
+        tried_at -> UtcTimestamp,
+        failure -> Nullable<Document>,
     }
 }
 

@@ -34,12 +34,10 @@ struct Shared {
 
 impl IdentityProvider {
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().expect("no folder");
-        let keys = FederationKeys::load(&folder.path().join("idp.pem"), true).expect("no keys");
         let listener = TcpListener::bind("127.0.0.1:0").expect("no port");
         let address = listener.local_addr().expect("no address");
         let shared = Arc::new(Mutex::new(Shared {
-            keys,
+            keys: new_keys(),
             codes: HashMap::new(),
             instead: HashMap::new(),
             asked: Vec::new(),
@@ -63,6 +61,16 @@ impl IdentityProvider {
         let answer = (status, body.to_owned());
         let mut shared = self.shared.lock().unwrap();
         shared.instead.insert(path.to_owned(), answer);
+    }
+
+    /// Answers at a path as at first.
+    pub fn answer_as_before(&self, path: &str) {
+        self.shared.lock().unwrap().instead.remove(path);
+    }
+
+    /// Signs by another key from now on, and publishes that one.
+    pub fn change_key(&self) {
+        self.shared.lock().unwrap().keys = new_keys();
     }
 
     /// How often a path was asked for.
@@ -98,6 +106,11 @@ impl IdentityProvider {
             .append_pair("state", &asked["state"]);
         back
     }
+}
+
+fn new_keys() -> FederationKeys {
+    let folder = tempfile::tempdir().expect("no folder");
+    FederationKeys::load(&folder.path().join("idp.pem"), true).expect("no keys")
 }
 
 fn serve(mut stream: TcpStream, address: SocketAddr, shared: &Mutex<Shared>) {
@@ -174,7 +187,8 @@ fn answer(
             let token = shared.keys.sign_token(&claims).unwrap();
             (
                 200,
-                json!({ "id_token": token, "token_type": "Bearer" }).to_string(),
+                json!({ "id_token": token, "access_token": "at", "token_type": "Bearer" })
+                    .to_string(),
             )
         }
         _ => (404, "{}".to_owned()),

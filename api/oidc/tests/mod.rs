@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::discovery::{self, Provider};
-use super::id_token::{self, Expected, VerifiedIdToken};
+use super::id_token::{self, Expected, Unverified, VerifiedIdToken};
 use super::jwks;
 use crate::crypto::federation_keys::FederationKeys;
 use crate::crypto::public_key::PublicKey;
@@ -66,7 +66,7 @@ fn expecting(preset: Preset, tenants: &[String]) -> Expected<'_> {
 fn verify(
     claims: &Value,
     expected: &Expected<'_>,
-) -> (Result<VerifiedIdToken, Refused>, Vec<Step>) {
+) -> (Result<VerifiedIdToken, Unverified>, Vec<Step>) {
     let token = KEYS.sign_token(claims).unwrap();
     let mut steps = Steps::default();
     let verified = id_token::verify(&token, &public(), expected, &mut steps);

@@ -22,6 +22,7 @@ use super::refusals::{BodyErrors, InvalidName, OrganizationErrors, PageErrors, T
 use crate::domain::connections::{ProviderSettings, SamlSettings};
 use crate::domain::ids::{ConnectionId, OrganizationId};
 use crate::error::{Error, Result};
+use crate::outbound::Asker;
 use crate::services::authorization::{ManageConnections, Permission as _};
 use crate::services::idempotency::StoredResponse;
 use crate::services::sign_on_requirement::last_connection;
@@ -126,7 +127,11 @@ async fn read_metadata(
         .clone()
         .change(move |tx, permit| connections::begin_metadata(tx, &permit, is_fetched))
         .await?;
-    let asker = request.organization().into();
+    let organization = request.organization().into();
+    let asker = Asker {
+        organization,
+        connection: organization,
+    };
     let state = &request.scope().state;
     state.read_metadata(asker, metadata).await
 }
@@ -190,14 +195,16 @@ async fn get_connection(
 /// Change a connection
 ///
 /// Absent fields stay. A change of what the identity provider is told or shows (issuer, tenant, client, metadata, source
-/// of the subject) asks for a new test before the next activation; an active connection stays active. Metadata of SAML
-/// is fetched from its address at most ten times an hour (`connection_test`).
+/// of the subject) asks for a new test, ends tests that wait, and pauses an active connection: nobody signs in by a
+/// provider that nobody has tested. A new secret, another way of authentication and metadata read again from its address
+/// leave it active. Another issuer takes a secret of its own, since the one that is kept is not sent to it. Metadata of
+/// SAML is fetched from its address at most ten times an hour (`connection_test`).
 #[utoipa::path(
     tag = "Single sign-on",
     params(ConnectionPath),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        BodyErrors, OrganizationErrors, NoSuchConnection, InvalidName, TooManyTries
+        BodyErrors, OrganizationErrors, NoSuchConnection, InvalidName, LastConnection, TooManyTries
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]

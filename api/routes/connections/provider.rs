@@ -9,6 +9,7 @@ use crate::domain::connections::{
 use crate::error::Result;
 use crate::oidc::presets::IssuerError;
 use crate::routes::extract::Form;
+use crate::services::sso::connections::SecretChange;
 use crate::services::sso::metadata::NewMetadata;
 
 /// The most characters of a client id and of a secret.
@@ -89,10 +90,7 @@ impl GivenOidc {
         check_secret(form, authentication, self.client_secret.as_deref());
         Some(OidcSettings {
             issuer: issuer?,
-            tenant: self
-                .tenant
-                .as_deref()
-                .map(|tenant| tenant.trim().to_owned()),
+            tenant: self.tenant.clone(),
             client_id: client_id?,
             client_authentication: authentication,
         })
@@ -104,8 +102,7 @@ impl GivenOidc {
     /// `validation_failed` for an issuer or a tenant that its preset does not take.
     pub fn changed(self, preset: Preset, old: OidcSettings) -> Result<OidcSettings> {
         let touches_issuer = self.issuer.is_some() || self.tenant.is_some();
-        let tenant = self.tenant.map(|tenant| tenant.trim().to_owned());
-        let tenant = tenant.or(old.tenant);
+        let tenant = self.tenant.or(old.tenant);
         let issuer = if touches_issuer {
             let mut form = Form::new();
             let typed = match preset {
@@ -121,13 +118,41 @@ impl GivenOidc {
         Ok(OidcSettings {
             issuer,
             tenant,
-            client_id: self
-                .client_id
-                .map_or(old.client_id, |id| id.trim().to_owned()),
+            client_id: self.client_id.unwrap_or(old.client_id),
             client_authentication: self
                 .client_authentication
                 .unwrap_or(old.client_authentication),
         })
+    }
+}
+
+/// What becomes of the client secret where these settings follow those. It is for the issuer that made it, and sent to
+/// no other.
+///
+/// # Errors
+/// `validation_failed` where there would be none that the client shows itself by.
+pub fn secret_for(
+    given: Option<String>,
+    (old, new): (&OidcSettings, &OidcSettings),
+    has_secret: bool,
+) -> Result<SecretChange> {
+    let moves = old.issuer != new.issuer;
+    let is_needed = needs_secret(new.client_authentication);
+    match given {
+        Some(secret) => Ok(SecretChange::Replaced(secret)),
+        None if is_needed && (moves || !has_secret) => {
+            let mut form = Form::new();
+            let detail = if has_secret {
+                "The secret that is kept is for the issuer as it was. Send that of the new one, or set \
+                 client_authentication to private_key_jwt."
+            } else {
+                NEEDS_SECRET
+            };
+            form.refuse("/client_secret", "missing", detail.to_owned());
+            Err(form.refusal())
+        }
+        None if moves => Ok(SecretChange::Dropped),
+        None => Ok(SecretChange::Kept),
     }
 }
 
@@ -273,6 +298,8 @@ fn take_issuer(
     preset: Preset,
     (issuer, tenant): (Option<&str>, Option<&str>),
 ) -> Option<String> {
+    let named = |text: &&str| !text.is_empty();
+    let (issuer, tenant) = (issuer.filter(named), tenant.filter(named));
     if issuer.is_some_and(|issuer| issuer.len() > MAX_ISSUER) {
         let detail = format!("This has at most {MAX_ISSUER} characters.");
         form.refuse("/issuer", "too_long", detail);
@@ -290,6 +317,8 @@ fn take_issuer(
         Err(error) => {
             let (pointer, code) = match error {
                 IssuerError::TenantOfAll => ("/tenant", "not_one_tenant"),
+                IssuerError::TenantGiven => ("/tenant", "not_of_preset"),
+                IssuerError::TenantMissing => ("/tenant", "missing"),
                 IssuerError::TenantForm => ("/tenant", "invalid"),
                 IssuerError::IssuerForm => ("/issuer", "invalid"),
                 IssuerError::IssuerGiven => ("/issuer", "not_of_preset"),
@@ -301,16 +330,21 @@ fn take_issuer(
     }
 }
 
-fn check_secret(form: &mut Form, authentication: ClientAuthentication, secret: Option<&str>) {
-    let needs_secret = match authentication {
+const NEEDS_SECRET: &str =
+    "Send the client secret, or set client_authentication to private_key_jwt.";
+
+const fn needs_secret(authentication: ClientAuthentication) -> bool {
+    match authentication {
         ClientAuthentication::ClientSecretBasic | ClientAuthentication::ClientSecretPost => true,
         ClientAuthentication::PrivateKeyJwt => false,
-    };
+    }
+}
+
+fn check_secret(form: &mut Form, authentication: ClientAuthentication, secret: Option<&str>) {
     match secret {
         Some(secret) => check_length(form, secret),
-        None if needs_secret => {
-            let detail = "Send the client secret, or set client_authentication to private_key_jwt.";
-            form.refuse("/client_secret", "missing", detail.to_owned());
+        None if needs_secret(authentication) => {
+            form.refuse("/client_secret", "missing", NEEDS_SECRET.to_owned());
         }
         None => {}
     }

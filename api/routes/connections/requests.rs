@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::provider::{GivenOidc, GivenSaml};
+use super::provider::{GivenOidc, GivenSaml, secret_for};
 use crate::domain::connections::{
     Arrivals, ClientAuthentication, ConnectionKind, MAX_CONNECTION_NAME, MAX_SESSION_HOURS,
     OidcSettings, Preset, ProviderSettings, SamlSettings,
@@ -11,7 +11,9 @@ use crate::domain::connections::{
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::routes::extract::{Form, nullable};
-use crate::services::sso::connections::{ClientSecret, ConnectionChanges, NewConnection};
+use crate::services::sso::connections::{
+    ClientSecret, ConnectionChanges, NewConnection, SecretChange,
+};
 use crate::services::sso::metadata::NewMetadata;
 use crate::services::sso::settings::provider_settings;
 use crate::store::sso_connections::SsoConnection;
@@ -176,7 +178,7 @@ impl CreateConnectionRequest {
                     name,
                     preset,
                     secret: ClientSecret {
-                        secret: self.client_secret,
+                        secret: oidc.client_secret,
                         expires_at: self.client_secret_expires_at,
                     },
                     arrivals: self.arrivals,
@@ -246,9 +248,14 @@ impl UpdateConnectionRequest {
         known: &SsoConnection,
         read: Option<SamlSettings>,
     ) -> Result<ConnectionChanges> {
+        let mut client_secret = SecretChange::Kept;
         let settings = match provider_settings(known)? {
             ProviderSettings::Oidc(old) => {
-                ProviderSettings::Oidc(self.given_oidc().changed(known.preset, old)?)
+                let mut given = self.given_oidc();
+                let secret = given.client_secret.take();
+                let new = given.changed(known.preset, old.clone())?;
+                client_secret = secret_for(secret, (&old, &new), known.sealed.is_some())?;
+                ProviderSettings::Oidc(new)
             }
             ProviderSettings::Saml(old) => {
                 let chosen = self.given_saml().chosen_subject();
@@ -260,12 +267,17 @@ impl UpdateConnectionRequest {
         Ok(ConnectionChanges {
             name: self.name.map(|name| name.trim().to_owned()),
             settings: Some(settings),
-            client_secret: self.client_secret,
+            client_secret,
             secret_expires_at: self.client_secret_expires_at,
             arrivals: self.arrivals,
             session_hours: self.session_hours,
         })
     }
+}
+
+/// What was pasted with a space around it.
+fn trimmed(text: &Option<String>) -> Option<String> {
+    text.as_deref().map(|text| text.trim().to_owned())
 }
 
 /// The fields of both requests that name a provider.
@@ -274,10 +286,10 @@ macro_rules! name_a_provider {
         impl $request {
             fn given_oidc(&self) -> GivenOidc {
                 GivenOidc {
-                    issuer: self.issuer.clone(),
-                    tenant: self.tenant.clone(),
-                    client_id: self.client_id.clone(),
-                    client_secret: self.client_secret.clone(),
+                    issuer: trimmed(&self.issuer),
+                    tenant: trimmed(&self.tenant),
+                    client_id: trimmed(&self.client_id),
+                    client_secret: trimmed(&self.client_secret),
                     secret_expires: self.client_secret_expires_at.is_some(),
                     client_authentication: self.client_authentication,
                 }

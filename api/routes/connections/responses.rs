@@ -36,6 +36,7 @@ use crate::store::sso_connections::SsoConnection;
     "client_secret_expires_at": "2028-09-01T07:30:00Z",
     "service_provider": {
         "redirect_uri": "https://rollcall.school.example/v1/sso/callback/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
+        "jwks_uri": null,
         "initiate_uri": "https://rollcall.school.example/v1/sso/initiate/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
         "entity_id": null,
         "acs_url": null,
@@ -106,6 +107,9 @@ pub struct ServiceProvider {
     /// Of `oidc`: where it sends people back to. Register exactly this.
     #[schema(max_length = 2000)]
     redirect_uri: Option<String>,
+    /// With `private_key_jwt`: where Rollcall's public keys are.
+    #[schema(max_length = 2000)]
+    jwks_uri: Option<String>,
     /// For a tile of a portal.
     #[schema(max_length = 2000)]
     initiate_uri: String,
@@ -255,7 +259,7 @@ impl Described {
         let settings = provider_settings(&connection)?;
         Ok(ConnectionBody {
             subject_source: subject_source(connection.preset, &settings),
-            service_provider: self.service_provider(&connection),
+            service_provider: self.service_provider(&connection, &settings),
             warnings: self.warnings(&connection)?,
             identity_provider: identity_provider(settings)?,
             id: connection.id,
@@ -283,10 +287,15 @@ impl Described {
         Ok(shown.collect())
     }
 
-    fn service_provider(&self, connection: &SsoConnection) -> ServiceProvider {
+    fn service_provider(
+        &self,
+        connection: &SsoConnection,
+        settings: &ProviderSettings,
+    ) -> ServiceProvider {
         let (state, id) = (&self.0, connection.id);
         let by_saml = connection.kind == ConnectionKind::Saml;
         ServiceProvider {
+            jwks_uri: shows_key(settings).then(|| state.jwks_uri()),
             redirect_uri: (!by_saml).then(|| state.redirect_uri(id)),
             initiate_uri: state.initiate_uri(id),
             entity_id: by_saml.then(|| state.entity_id(id)),
@@ -310,6 +319,16 @@ impl Described {
             would: test.would.map(|would| would.0),
             expires_at: test.expires_at,
         })
+    }
+}
+
+/// Whether Rollcall shows by its own key that it is the client.
+fn shows_key(settings: &ProviderSettings) -> bool {
+    match settings {
+        ProviderSettings::Oidc(settings) => {
+            settings.client_authentication == ClientAuthentication::PrivateKeyJwt
+        }
+        ProviderSettings::Saml(_) => false,
     }
 }
 

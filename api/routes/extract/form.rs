@@ -72,6 +72,14 @@ impl Form {
         None
     }
 
+    /// Refuses a text of more than `most` characters.
+    pub fn limit(&mut self, pointer: &'static str, text: &str, most: usize) {
+        if text.chars().count() > most {
+            let detail = format!("This has at most {most} characters.");
+            self.refuse(pointer, "too_long", detail);
+        }
+    }
+
     /// Notes a fault.
     pub fn refuse(&mut self, pointer: &'static str, code: &'static str, detail: String) {
         self.errors.push(FieldError::new(pointer, code, detail));

@@ -1,20 +1,24 @@
 //! Where browsers come to on a round trip. They are sent on, and never shown a problem in JSON.
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::web::Bytes;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use url::form_urlencoded;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::crypto::token::Token;
+use crate::domain::client_address::Client;
 use crate::domain::connections::{FlowPurpose, ProviderSettings};
 use crate::domain::diagnosis::{StepName, Steps};
 use crate::domain::ids::{ConnectionId, DiagnosisId};
 use crate::error::{Code, Result};
 use crate::oidc::callback::Callback;
-use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, Query, RequestScope};
+use crate::routes::documentation::WasHead;
+use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, RequestScope};
 use crate::routes::problem::Problem;
 use crate::services::limits::Limit;
-use crate::services::sso::arrival::{Arrival, Carried};
+use crate::services::sso::arrival::{Arrival, Carried, MAX_LOGIN_HINT};
 use crate::services::sso::diagnosis;
 use crate::services::sso::flows::{self, NewFlow, TakenFlow};
 use crate::services::sso::settings::provider_settings;
@@ -22,6 +26,9 @@ use crate::services::sso::testing::{self, Failure};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
 use crate::state::identity_providers::Halt;
+
+/// The longest reference of a test.
+const MAX_REFERENCE: usize = 100;
 
 /// The connection that somebody comes by.
 #[derive(Clone, Copy, Deserialize, IntoParams)]
@@ -31,13 +38,70 @@ pub(super) struct CameBy {
     pub connection_id: ConnectionId,
 }
 
-/// The test that somebody makes.
-#[derive(Clone, Deserialize, IntoParams)]
+/// What leads somebody here (OpenID Connect Core 1.0, section 4).
+#[derive(Clone, Default, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct InitiateQuery {
     /// The reference of a test, as its `start_url` has it.
     #[param(max_length = 100)]
     test: Option<String>,
+    /// Whom the identity provider is to suggest. It is handed on; where to go (`target_link_uri`) is not.
+    #[param(max_length = 254)]
+    login_hint: Option<String>,
+}
+
+/// What an identity provider posts that leads somebody here.
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({ "iss": "https://login.school.example", "login_hint": "jane.doe@school.example" })))]
+pub struct InitiateForm {
+    /// The issuer; the connection of the path counts.
+    #[expect(dead_code, reason = "the document names it")]
+    #[schema(max_length = 1000)]
+    iss: Option<String>,
+    /// Whom the identity provider is to suggest.
+    #[expect(dead_code, reason = "the document names it")]
+    #[schema(max_length = 254)]
+    login_hint: Option<String>,
+    /// Not followed.
+    #[expect(dead_code, reason = "the document names it")]
+    #[schema(max_length = 2000)]
+    target_link_uri: Option<String>,
+}
+
+impl InitiateQuery {
+    /// Reads a query or a form. What comes twice, or is too long, counts as nothing.
+    fn read(text: &[u8]) -> Self {
+        let only = |wanted: &str, most: usize| {
+            let mut values = form_urlencoded::parse(text).filter(|(name, _)| name == wanted);
+            let first = values.next().filter(|_| values.next().is_none())?;
+            let is_fit = |value: &String| value.chars().count() <= most && !value.is_empty();
+            Some(first.1.into_owned()).filter(is_fit)
+        };
+        Self {
+            test: only("test", MAX_REFERENCE),
+            login_hint: only("login_hint", MAX_LOGIN_HINT),
+        }
+    }
+
+    /// Where the single-page app starts a sign-in.
+    fn start(&self, scope: &RequestScope, id: ConnectionId) -> String {
+        let links = &scope.state.services.outbox.links;
+        match &self.login_hint {
+            Some(hint) => links.start_as(id, hint),
+            None => links.start(id),
+        }
+    }
+}
+
+/// The connection of the path: a word that is no id names none.
+pub(super) fn connection_of(http: &HttpRequest) -> Result<ConnectionId> {
+    let named = http.match_info().get("connection_id").unwrap_or_default();
+    named.parse().map_err(|_| flows::unknown())
+}
+
+/// Whether nothing is to be used up.
+fn is_head(http: &HttpRequest) -> bool {
+    http.extensions().contains::<WasHead>()
 }
 
 /// Complete a sign-in at an identity provider
@@ -55,23 +119,30 @@ struct InitiateQuery {
     ))
 )]
 #[get("/v1/sso/callback/{connection_id}")]
-pub(super) async fn complete_sign_in(
-    request: Anonymous,
-    http: HttpRequest,
-    path: web::Path<CameBy>,
-) -> Result<HttpResponse, Problem> {
-    let id = path.connection_id;
-    let callback = Callback::read(http.query_string()).unwrap_or_default();
+pub(super) async fn complete_sign_in(request: Anonymous, http: HttpRequest) -> HttpResponse {
+    let scope = request.scope().clone();
+    let ended = match connection_of(&http) {
+        Ok(id) if is_head(&http) => Ok(scope.state.services.outbox.links.start(id)),
+        Ok(id) => complete(request, id, http.query_string()).await,
+        Err(unknown) => Err(unknown),
+    };
+    sent(&scope, ended)
+}
+
+/// Where a trip by OpenID Connect ends.
+async fn complete(request: Anonymous, id: ConnectionId, query: &str) -> Result<String> {
+    let callback = Callback::read(query).unwrap_or_default();
     let state = callback.state.clone().unwrap_or_default();
     let scope = request.scope().clone();
     let taken = request
         .run(move |tx, ()| flows::take(tx, id, &state))
         .await?;
+    let start = || scope.state.services.outbox.links.start(id);
     let Some(flow) = taken else {
-        return Ok(send_to(scope.state.services.outbox.links.start(id)));
+        return Ok(start());
     };
     let ProviderSettings::Oidc(settings) = provider_settings(&flow.connection)? else {
-        return Ok(send_to(scope.state.services.outbox.links.start(id)));
+        return Ok(start());
     };
     let mut steps = Steps::default();
     let about = (&flow, &settings);
@@ -82,39 +153,33 @@ pub(super) async fn complete_sign_in(
     arrive(&scope, flow, (came, steps)).await
 }
 
-/// Sends the browser of somebody on who came back, or did not.
+/// Where the browser goes of somebody who came back, or did not.
 pub(super) async fn arrive(
     scope: &RequestScope,
     flow: TakenFlow,
     (came, steps): (Result<Arrival, Halt>, Steps),
-) -> Result<HttpResponse, Problem> {
+) -> Result<String> {
     let failure = match came {
         Ok(arrival) if flow.purpose == FlowPurpose::Test => {
-            return Ok(send_to(passed(scope, flow, (arrival, steps)).await?));
+            return passed(scope, flow, (arrival, steps)).await;
         }
         Ok(arrival) => {
             let ticket = issue_ticket(&scope.state, flow, (arrival, steps)).await?;
-            return Ok(send_to(scope.state.services.outbox.links.ticket(&ticket)));
+            return Ok(scope.state.services.outbox.links.ticket(&ticket));
         }
-        Err(Halt::Fault(error)) => return Err(error.into()),
-        Err(Halt::Refused) => Failure {
-            code: code_of(&steps),
-            claims: None,
-            steps,
-        },
-        Err(Halt::Unnamed { code, claims }) => Failure {
-            code,
-            claims: Some(claims),
+        Err(Halt::Fault(error)) => return Err(error),
+        Err(Halt::Refused(refusal)) => Failure {
+            code: refusal.code.unwrap_or_else(|| code_of(&steps)),
+            claims: refusal.claims,
             steps,
         },
     };
-    let target = match flow.purpose {
-        FlowPurpose::Test => failed(scope, flow, failure).await?,
+    match flow.purpose {
+        FlowPurpose::Test => failed(scope, flow, failure).await,
         FlowPurpose::SignIn | FlowPurpose::Link | FlowPurpose::StepUp => {
-            refused(scope, flow, failure).await?
+            refused(scope, flow, failure).await
         }
-    };
-    Ok(send_to(target))
+    }
 }
 
 async fn issue_ticket(
@@ -149,15 +214,10 @@ async fn refused(scope: &RequestScope, flow: TakenFlow, failure: Failure) -> Res
     let code = failure.code.to_string();
     let kept = {
         let code = code.clone();
-        let names: Vec<String> = failure
-            .claims
-            .into_iter()
-            .flatten()
-            .map(|it| it.0)
-            .collect();
+        let claims = failure.claims.unwrap_or_default();
         state.unit_of_work_as_system(move |tx| {
             let about = (&flow.connection, flow.purpose);
-            diagnosis::keep_refusal(tx, about, (failure.steps, &names), &code)
+            diagnosis::keep_refusal(tx, about, (failure.steps, &claims), &code)
         })
     };
     let reference = kept.await?;
@@ -165,7 +225,7 @@ async fn refused(scope: &RequestScope, flow: TakenFlow, failure: Failure) -> Res
         .services
         .outbox
         .links
-        .sign_in_problem(&code, &reference))
+        .sign_in_problem(&code, reference.as_deref()))
 }
 
 /// The code of an arrival that was refused, by the step that it was refused at.
@@ -200,20 +260,63 @@ fn code_of(steps: &Steps) -> Code {
 pub(super) async fn initiate_sign_in(
     request: Anonymous,
     ClientAddress(client): ClientAddress,
-    path: web::Path<CameBy>,
-    query: Query<InitiateQuery>,
-) -> Result<HttpResponse, Problem> {
-    let id = path.connection_id;
+    http: HttpRequest,
+) -> HttpResponse {
+    let scope = request.scope().clone();
+    let query = InitiateQuery::read(http.query_string().as_bytes());
+    let ended = match (connection_of(&http), query) {
+        (
+            Ok(id),
+            InitiateQuery {
+                test: Some(test), ..
+            },
+        ) if !is_head(&http) => initiate_test(request, (id, test), client).await,
+        (Ok(id), query) => Ok(query.start(&scope, id)),
+        (Err(unknown), _) => Err(unknown),
+    };
+    sent(&scope, ended)
+}
+
+/// Start by a connection, by a form
+///
+/// As with GET, by identity providers that post (OpenID Connect Core 1.0, section 4).
+#[utoipa::path(
+    tag = "Single sign-on",
+    security(()),
+    params(CameBy),
+    request_body(content = InitiateForm, content_type = "application/x-www-form-urlencoded"),
+    responses((
+        status = 303,
+        description = "To the single-page app.",
+        headers(("Location" = String, description = "Where to go."))
+    ))
+)]
+#[post("/v1/sso/initiate/{connection_id}")]
+pub(super) async fn initiate_sign_in_by_form(
+    request: Anonymous,
+    http: HttpRequest,
+    body: std::result::Result<Bytes, actix_web::Error>,
+) -> HttpResponse {
+    let form = InitiateQuery::read(&body.unwrap_or_default());
+    let scope = request.scope();
+    let ended = connection_of(&http).map(|id| form.start(scope, id));
+    sent(scope, ended)
+}
+
+/// Where a test begins that somebody makes.
+async fn initiate_test(
+    request: Anonymous,
+    (id, reference): (ConnectionId, String),
+    client: Client,
+) -> Result<String> {
     let scope = request.scope().clone();
     let links = &scope.state.services.outbox.links;
-    let Some(reference) = query.into_inner().test else {
-        return Ok(send_to(links.start(id)));
-    };
     let begun = request
         .run(move |tx, ()| {
-            flows::count(tx, &client)?;
+            let counted = flows::count(tx, &client);
             // Browsers are told nothing of limits.
             tx.context.limit_states.forget(&[Limit::SignInFlow]);
+            counted?;
             let Some((connection, test)) = testing::begin(tx, id, &reference)? else {
                 return Ok(None);
             };
@@ -222,7 +325,7 @@ pub(super) async fn initiate_sign_in(
         })
         .await?;
     let Some((connection, opened)) = begun else {
-        return Ok(send_to(links.tested()));
+        return Ok(links.tested());
     };
     let mut steps = Steps::default();
     let trip = (&opened, None);
@@ -231,18 +334,17 @@ pub(super) async fn initiate_sign_in(
         .authorization_url(&connection, trip, &mut steps)
         .await;
     match url {
-        Ok(url) => Ok(send_to(url)),
-        Err(Halt::Fault(error)) => Err(error.into()),
-        Err(Halt::Refused | Halt::Unnamed { .. }) => {
+        Ok(url) => Ok(url),
+        Err(Halt::Fault(error)) => Err(error),
+        Err(Halt::Refused(_)) => {
             let state = opened.state.reveal().to_owned();
             let failure = Failure {
                 code: Code::IdentityProviderUnreachable,
                 claims: None,
                 steps,
             };
-            let tested = links.tested();
             fail_test(&scope.state, (id, state), failure).await?;
-            Ok(send_to(tested))
+            Ok(links.tested())
         }
     }
 }
@@ -270,8 +372,26 @@ fn of_test(test: DiagnosisId) -> NewFlow {
     }
 }
 
+/// Sends a browser on to where a trip ended; where that is a refusal or a fault, to the single-page app with its code,
+/// which has words for it.
+pub(super) fn sent(scope: &RequestScope, ended: Result<String>) -> HttpResponse {
+    let target = ended.unwrap_or_else(|error| {
+        let code = error.code().to_string();
+        if let Some(cause) = Problem::from(error).cause() {
+            tracing::error!(%cause, "a sign-in failed");
+        }
+        scope
+            .state
+            .services
+            .outbox
+            .links
+            .sign_in_problem(&code, None)
+    });
+    send_to(target)
+}
+
 /// Sends a browser on. What it is sent with is nobody's to keep or to read along.
-pub(super) fn send_to(target: String) -> HttpResponse {
+fn send_to(target: String) -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header((header::LOCATION, target))
         .insert_header((header::CACHE_CONTROL, "no-store"))

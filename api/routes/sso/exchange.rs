@@ -6,9 +6,9 @@ use utoipa::ToSchema;
 
 use crate::domain::connections::SignInOutcome;
 use crate::domain::ids::OrganizationId;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::routes::auth::{SessionKind, Tokens, cookie_of};
-use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, Json};
+use crate::routes::extract::{Anonymous, ClientAddress, Form, Guard as _, Json};
 use crate::routes::identities::ArrivalErrors;
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{AccountDeactivated, BodyErrors, NoSeat, TooManyTries};
@@ -112,7 +112,42 @@ pub struct ExchangedOrganization {
     name: String,
 }
 
+/// The most characters of what the browser brings: of a ticket or a link token, of a verifier, of a code.
+const MAX_TOKEN: usize = 200;
+const MAX_VERIFIER: usize = 128;
+const MAX_CODE: usize = 100;
+
+/// Refuses texts that are longer than any such can be.
+fn require_length(texts: &[(&'static str, &str, usize)]) -> Result<()> {
+    let mut form = Form::new();
+    for (pointer, text, most) in texts {
+        form.limit(pointer, text, *most);
+    }
+    if form.has_errors() {
+        return Err(form.refusal());
+    }
+    Ok(())
+}
+
+fn token_too_long(pointer: &'static str) -> Error {
+    let mut form = Form::new();
+    form.limit(pointer, &"l".repeat(MAX_TOKEN + 1), MAX_TOKEN);
+    form.refusal()
+}
+
+fn ticket_too_long() -> Error {
+    token_too_long("/ticket")
+}
+
+fn link_too_long() -> Error {
+    token_too_long("/link_token")
+}
+
 problems! {
+    /// Of a ticket that is too long.
+    TicketTooLong: ticket_too_long;
+    /// Of a link token that is too long.
+    LinkTooLong: link_too_long;
     /// Of tickets.
     TicketErrors: ticket_invalid verifier_wrong;
     /// Of links.
@@ -129,7 +164,7 @@ problems! {
     security(()),
     responses(
         (status = 200, description = "What came of it.", body = ExchangedTicket),
-        BodyErrors, TicketErrors, ArrivalErrors, AccountDeactivated, NoSeat
+        BodyErrors, TicketTooLong, TicketErrors, ArrivalErrors, AccountDeactivated, NoSeat
     )
 )]
 #[post("/v1/sign-in/exchange")]
@@ -142,6 +177,10 @@ pub(super) async fn exchange_ticket(
         verifier,
         session,
     } = body.into_inner();
+    require_length(&[
+        ("/ticket", &ticket, MAX_TOKEN),
+        ("/verifier", &verifier, MAX_VERIFIER),
+    ])?;
     let state = request.scope().state.clone();
     let user_agent = request.scope().info.user_agent.clone();
     let exchanged = request
@@ -159,7 +198,7 @@ pub(super) async fn exchange_ticket(
     security(()),
     responses(
         (status = 200, description = "Linked.", body = ExchangedTicket),
-        BodyErrors, LinkErrors, ArrivalErrors, AccountDeactivated, NoSeat
+        BodyErrors, LinkTooLong, LinkErrors, ArrivalErrors, AccountDeactivated, NoSeat
     )
 )]
 #[post("/v1/sign-in/link")]
@@ -172,6 +211,10 @@ pub(super) async fn link_by_code(
         code,
         session,
     } = body.into_inner();
+    require_length(&[
+        ("/link_token", &link_token, MAX_TOKEN),
+        ("/code", &code, MAX_CODE),
+    ])?;
     let state = request.scope().state.clone();
     let user_agent = request.scope().info.user_agent.clone();
     let exchanged = request
@@ -189,7 +232,7 @@ pub(super) async fn link_by_code(
     security(()),
     responses(
         (status = 202, description = "If there is such a link, the code is on its way."),
-        BodyErrors, TooManyTries
+        BodyErrors, LinkTooLong, TooManyTries
     )
 )]
 #[post("/v1/sign-in/link-mail")]
@@ -199,6 +242,7 @@ pub(super) async fn mail_link_code(
     body: Json<LinkMailRequest>,
 ) -> Result<HttpResponse, Problem> {
     let link_token = body.into_inner().link_token;
+    require_length(&[("/link_token", &link_token, MAX_TOKEN)])?;
     request
         .run(move |tx, ()| linking::mail_code(tx, &link_token, &client))
         .await?;

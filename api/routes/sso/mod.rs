@@ -2,6 +2,7 @@
 
 mod browser;
 mod exchange;
+mod keys;
 mod saml;
 mod start;
 
@@ -18,6 +19,8 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         .service(exchange::mail_link_code)
         .service(browser::complete_sign_in)
         .service(browser::initiate_sign_in)
+        .service(browser::initiate_sign_in_by_form)
+        .service(keys::list_federation_keys)
         .service(saml::complete_saml_sign_in)
         .service(saml::get_saml_metadata);
 }

@@ -1,15 +1,16 @@
 //! What identity providers of SAML meet: where browsers bring their responses, and what Rollcall is called.
 
 use actix_web::web::Bytes;
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::Deserialize;
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::browser::{CameBy, arrive, send_to};
+use super::browser::{CameBy, arrive, connection_of, sent};
 use crate::domain::connections::ProviderSettings;
 use crate::domain::diagnosis::Steps;
-use crate::error::Error;
+use crate::domain::ids::ConnectionId;
+use crate::error::{Error, Result};
 use crate::routes::extract::{Anonymous, Guard as _};
 use crate::routes::problem::{Problem, problems};
 use crate::services::sso::flows;
@@ -74,17 +75,26 @@ impl SamlResponseForm {
 #[post("/v1/sso/saml/{connection_id}/acs")]
 pub(super) async fn complete_saml_sign_in(
     request: Anonymous,
-    path: web::Path<CameBy>,
+    http: HttpRequest,
     body: std::result::Result<Bytes, actix_web::Error>,
-) -> Result<HttpResponse, Problem> {
-    let id = path.connection_id;
+) -> HttpResponse {
+    let scope = request.scope().clone();
     let form = SamlResponseForm::read(&body.unwrap_or_default());
+    let ended = match connection_of(&http) {
+        Ok(id) => complete(request, id, form).await,
+        Err(unknown) => Err(unknown),
+    };
+    sent(&scope, ended)
+}
+
+/// Where a trip by SAML ends.
+async fn complete(request: Anonymous, id: ConnectionId, form: SamlResponseForm) -> Result<String> {
     let relay_state = form.relay_state;
     let scope = request.scope().clone();
     let taken = request
         .run(move |tx, ()| flows::take(tx, id, &relay_state))
         .await?;
-    let start = || send_to(scope.state.services.outbox.links.start(id));
+    let start = || scope.state.services.outbox.links.start(id);
     let Some(flow) = taken else {
         return Ok(start());
     };

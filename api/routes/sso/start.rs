@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::connections::FlowPurpose;
@@ -17,7 +18,7 @@ use crate::routes::extract::{
 };
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{BodyErrors, InvalidEmail, SessionErrors, TooManyTries};
-use crate::services::sso::arrival::{Carried, is_path_of_spa};
+use crate::services::sso::arrival::{Carried, MAX_LOGIN_HINT, is_path_of_spa};
 use crate::services::sso::flows::{self, NewFlow, OpenedFlow, not_active, unknown};
 use crate::services::sso::{diagnosis, methods};
 use crate::state::State;
@@ -27,6 +28,10 @@ use crate::store::sso_connections::SsoConnection;
 
 /// The length of a challenge: base64url of a SHA-256.
 const CHALLENGE_CHARS: usize = 43;
+
+/// The longest invite code, however it is written.
+const MAX_INVITE_CODE: usize = 100;
+const MAX_INVITATION_TOKEN: usize = 200;
 
 /// A round trip that is to begin.
 #[derive(Deserialize, ToSchema)]
@@ -171,6 +176,15 @@ fn parse(body: StartSignInRequest) -> Result<(ConnectionId, NewFlow)> {
         let detail = "Expected a path of the single-page app, such as /groups.".to_owned();
         form.refuse("/return_to", "invalid", detail);
     }
+    if let Some(code) = &body.invite_code {
+        form.limit("/invite_code", code, MAX_INVITE_CODE);
+    }
+    if let Some(token) = &body.invitation_token {
+        form.limit("/invitation_token", token, MAX_INVITATION_TOKEN);
+    }
+    if let Some(hint) = &body.login_hint {
+        form.limit("/login_hint", hint, MAX_LOGIN_HINT);
+    }
     if form.has_errors() {
         return Err(form.refusal());
     }
@@ -203,21 +217,30 @@ async fn authorization_url(
     match url {
         Ok(url) => Ok(url),
         Err(Halt::Fault(error)) => Err(error),
-        Err(Halt::Refused | Halt::Unnamed { .. }) => {
-            Err(unreachable(state, connection, steps).await)
+        Err(Halt::Refused(_)) => {
+            let about = (connection.clone(), trip.0.purpose);
+            Err(unreachable(state, about, steps).await)
         }
     }
 }
 
-async fn unreachable(state: &State, connection: &SsoConnection, steps: Steps) -> Error {
-    let connection = connection.clone();
+async fn unreachable(
+    state: &State,
+    (connection, purpose): (SsoConnection, FlowPurpose),
+    steps: Steps,
+) -> Error {
     let noted = state.unit_of_work_as_system(move |tx| {
         let refusal = Error::refused(
             Code::IdentityProviderUnreachable,
             "The identity provider cannot be reached. Try again in a moment.",
         );
-        let about = (&connection, FlowPurpose::SignIn);
-        Ok(diagnosis::note_refusal(tx, about, steps, refusal))
+        let about = (&connection, purpose);
+        Ok(diagnosis::note_refusal(
+            tx,
+            about,
+            (steps, &Map::new()),
+            refusal,
+        ))
     });
     noted.await.unwrap_or_else(|fault| fault)
 }

@@ -25,7 +25,8 @@ pub(super) fn queue(tx: &mut UnitOfWork<'_>, domain: &Domain) -> Result<()> {
         subject: subject_of(domain.id),
         part: 0,
     };
-    jobs::enqueue(tx.connection, &[job], tx.now().plus(DAY))
+    let tomorrow = Schedule::after(tx.now(), DAY);
+    jobs::enqueue_each(tx.connection, &[(job, tomorrow)])
 }
 
 /// Takes the job of a domain away that is removed.

@@ -9,7 +9,7 @@ use crate::domain::connections::{
     Arrivals, ConnectionStatus, DEFAULT_SESSION_HOURS, DiagnosisStatus, FlowPurpose, OidcSettings,
     Preset, ProviderSettings,
 };
-use crate::domain::diagnosis::Steps;
+use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::events::ConnectionEvent;
 use crate::domain::ids::{ConnectionId, DiagnosisId};
 use crate::domain::timestamp::Timestamp;
@@ -33,6 +33,15 @@ pub struct ClientSecret {
     pub expires_at: Option<Timestamp>,
 }
 
+/// What becomes of a client secret.
+#[derive(Clone, Default)]
+pub enum SecretChange {
+    #[default]
+    Kept,
+    Dropped,
+    Replaced(String),
+}
+
 /// A connection that is to be made.
 #[derive(Clone)]
 pub struct NewConnection {
@@ -49,7 +58,7 @@ pub struct NewConnection {
 pub struct ConnectionChanges {
     pub name: Option<String>,
     pub settings: Option<ProviderSettings>,
-    pub client_secret: Option<String>,
+    pub client_secret: SecretChange,
     pub secret_expires_at: Option<Option<Timestamp>>,
     pub arrivals: Option<Arrivals>,
     pub session_hours: Option<i64>,
@@ -164,10 +173,11 @@ pub fn list(
     sso_connections::list(tx.connection, permit.organization.id, page)
 }
 
-/// Changes a connection, and gives it as it is then. What the provider is told, or shows, has to be tested again.
+/// Changes a connection, and gives it as it is then. What the provider is told, or shows, has to be tested again: tests
+/// that wait end, and an active connection is paused where another provider would sign people in.
 ///
 /// # Errors
-/// `not_found`.
+/// `not_found`; `last_sign_in_method` where that would pause the only one that is active, and single sign-on is required.
 pub fn update(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
@@ -201,26 +211,59 @@ pub fn update(
             new.secret_expires_at = end;
             fields.push("client_secret_expires_at");
         }
+        let mut has_to_be_tested = false;
+        let old = provider_settings(&known)?;
         if let Some(settings) = changes.settings
-            && settings != provider_settings(&known)?
+            && settings != old
         {
             new.settings = kept(&settings)?;
-            new.tested_at = None;
             new.metadata_missing_since = None;
             new.metadata_problem = None;
+            if known.status == ConnectionStatus::Active && !settings.is_same_provider(&old) {
+                require_another_connection(tx, &known)?;
+                new.status = ConnectionStatus::Paused;
+            }
+            has_to_be_tested = true;
             fields.push("identity_provider");
         }
-        if let Some(secret) = changes.client_secret {
-            new.sealed = seal_secret(tx, id, Some(&secret))?;
+        match changes.client_secret {
+            SecretChange::Replaced(secret) => {
+                new.sealed = seal_secret(tx, id, Some(&secret))?;
+                has_to_be_tested = true;
+                fields.push("client_secret");
+            }
+            SecretChange::Dropped if known.sealed.is_some() => {
+                new.sealed = None;
+                fields.push("client_secret");
+            }
+            SecretChange::Dropped | SecretChange::Kept => {}
+        }
+        if has_to_be_tested {
             new.tested_at = None;
-            fields.push("client_secret");
+            end_waiting_tests(tx, id)?;
         }
         if !fields.is_empty() {
             sso_connections::update(tx.connection, &new)?;
             publish(tx, &new, ConnectionEvent::Changed { fields })?;
         }
+        if new.status != known.status {
+            publish(tx, &new, ConnectionEvent::Paused)?;
+        }
         Ok(new)
     })
+}
+
+/// A test that was begun with other settings says nothing of those that are now.
+fn end_waiting_tests(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Result<()> {
+    let step = Step::failed(
+        StepName::State,
+        "the settings that the test was begun with",
+        "other ones: they have changed since",
+        "Begin another test of the connection.",
+    );
+    let code = Code::ConnectionNotTested.to_string();
+    let steps = diagnosis::json_of(&[step])?;
+    diagnoses::end_waiting(tx.connection, id, (&code, &steps))
 }
 
 /// Has a connection sign people in.

@@ -10,10 +10,11 @@ use crate::clock::new_id;
 use crate::domain::connections::{DiagnosisStatus, FlowPurpose};
 use crate::domain::diagnosis::{Step, Steps};
 use crate::domain::events::{ConnectionEvent, DomainEvent};
-use crate::domain::ids::{AccountId, DiagnosisId};
-use crate::error::{Error, Result};
+use crate::domain::ids::{AccountId, ConnectionId, DiagnosisId};
+use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::events;
+use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::Page;
 use crate::store::diagnoses::{self, Diagnosis};
@@ -28,6 +29,10 @@ pub(super) const TEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// How long references are.
 const REFERENCE_CHARS: usize = 10;
+
+/// How many names of claims are kept, and how much of each.
+const MAX_CLAIM_NAMES: usize = 1000;
+const MAX_CLAIM_NAME: usize = 1000;
 
 /// A connection, and what somebody came by it for.
 pub type About<'a> = (&'a SsoConnection, FlowPurpose);
@@ -57,6 +62,16 @@ pub(super) fn new(
     })
 }
 
+/// The names of claims as they are kept: what a database takes, and people read.
+pub(super) fn names_of(claims: &Map<String, Value>) -> JsonColumn {
+    let shown = |name: &String| {
+        let printable = name.chars().filter(|it| !it.is_control());
+        Value::String(printable.take(MAX_CLAIM_NAME).collect())
+    };
+    let names = claims.keys().take(MAX_CLAIM_NAMES).map(shown);
+    JsonColumn(names.collect())
+}
+
 /// Something as a column of JSON.
 pub(super) fn json_of<T: serde::Serialize>(value: &T) -> Result<JsonColumn> {
     serde_json::to_value(value)
@@ -81,30 +96,34 @@ pub fn note_success(
 pub fn note_refusal(
     tx: &mut UnitOfWork<'_>,
     about: About<'_>,
-    steps: Steps,
+    (steps, claims): (Steps, &Map<String, Value>),
     error: Error,
 ) -> Error {
     if !matches!(error, Error::Refused(_)) {
         return error;
     }
     let code = error.code().to_string();
-    match keep_refusal(tx, about, (steps, &[]), &code) {
-        Ok(reference) => error.with_reference(&reference),
+    match keep_refusal(tx, about, (steps, claims), &code) {
+        Ok(Some(reference)) => error.with_reference(&reference),
+        Ok(None) => error,
         Err(fault) => fault,
     }
 }
 
-/// Keeps the steps of an arrival that was refused before there was a ticket, with the names of the claims that came,
-/// and gives the reference.
+/// Keeps the steps of an arrival that was refused, with the names of the claims that came, and gives the reference.
+/// Nothing is kept of one too many for whom no signature vouches: anybody can be refused, with words of their own.
 pub fn keep_refusal(
     tx: &mut UnitOfWork<'_>,
     about: About<'_>,
-    (steps, claim_names): (Steps, &[String]),
+    (steps, claims): (Steps, &Map<String, Value>),
     code: &str,
-) -> Result<String> {
+) -> Result<Option<String>> {
+    if claims.is_empty() && !is_one_of_few(tx, about.0.id)? {
+        return Ok(None);
+    }
     let mut diagnosis = new(tx, about, DiagnosisStatus::Failed, steps)?;
     diagnosis.code = Some(code.to_owned());
-    diagnosis.claim_names = json_of(&claim_names)?;
+    diagnosis.claim_names = names_of(claims);
     let reference = diagnosis.reference.clone();
     let event = DomainEvent::Connection {
         organization: about.0.organization_id,
@@ -118,7 +137,19 @@ pub fn keep_refusal(
         diagnoses::insert(tx.connection, &diagnosis)?;
         events::publish(tx, event)
     })?;
-    Ok(reference)
+    Ok(Some(reference))
+}
+
+fn is_one_of_few(tx: &mut UnitOfWork<'_>, connection: ConnectionId) -> Result<bool> {
+    let limit = Limit::SignInRefusal;
+    let taken = limits::take(tx, &[LimitRequest::one(limit, connection.to_string())]);
+    // Whoever is refused is told nothing of it.
+    tx.context.limit_states.forget(&[limit]);
+    match taken {
+        Ok(()) => Ok(true),
+        Err(error) if error.code() == Code::RateLimited => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// The claims of a test, sealed with it.

@@ -44,6 +44,7 @@ pub fn exchange(
         }
         Err(error) => {
             let about = (&ticket.connection, ticket.purpose);
+            let checked = (checked, &ticket.arrival.claims);
             Err(diagnosis::note_refusal(tx, about, checked, error))
         }
     }

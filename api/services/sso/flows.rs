@@ -46,6 +46,7 @@ pub struct NewFlow {
 
 /// A trip that has begun: what the identity provider is to be told.
 pub struct OpenedFlow {
+    pub purpose: FlowPurpose,
     pub state: Token,
     pub nonce: String,
     /// The verifier of PKCE (RFC 7636), which is Rollcall's own and not the browser's.
@@ -197,6 +198,7 @@ pub fn open(
     };
     flows::insert(tx.connection, &flow)?;
     Ok(OpenedFlow {
+        purpose: new.purpose,
         state,
         nonce: secrets.nonce,
         code_verifier: secrets.code_verifier,

@@ -199,7 +199,8 @@ fn diagnosed(
             return Err(error);
         };
         let about = (&connection, FlowPurpose::Link);
-        Err(diagnosis::note_refusal(tx, about, checked.take(), error))
+        let checked = (checked.take(), &waiting.content.arrival.claims);
+        Err(diagnosis::note_refusal(tx, about, checked, error))
     })
 }
 

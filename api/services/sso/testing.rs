@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::arrival::{Arrival, Carried};
 use super::arriving::Arriving;
-use super::diagnosis::{json_of, seal_claims};
+use super::diagnosis::{json_of, names_of, seal_claims};
 use super::entry::lock_organization;
 use super::flows::TakenFlow;
 use super::resolution::{Resolution, resolve};
@@ -93,8 +93,7 @@ fn keep_claims(
     test: &mut Diagnosis,
     claims: &Map<String, Value>,
 ) -> Result<()> {
-    let names: Vec<&String> = claims.keys().collect();
-    test.claim_names = json_of(&names)?;
+    test.claim_names = names_of(claims);
     test.sealed = Some(seal_claims(tx, test.id, claims)?);
     Ok(())
 }

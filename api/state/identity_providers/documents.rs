@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use url::Url;
-use uuid::Uuid;
 
 use super::Halt;
 use crate::crypto::digest::sha256;
-use crate::domain::diagnosis::{Step, StepName, Steps};
-use crate::domain::ids::ConnectionId;
+use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
 use crate::domain::timestamp::Timestamp;
-use crate::error::Result;
-use crate::outbound::{METADATA_LIMIT, OutboundRequest};
+use crate::error::{Error, Result};
+use crate::outbound::{Asker, METADATA_LIMIT, OutboundRequest};
 use crate::state::State;
 use crate::store::fetched_documents::{self, FetchedDocument};
+use crate::store::sql_types::JsonColumn;
 
 /// For how long a document is taken without asking whether it has changed.
 pub(super) const FRESH: Duration = Duration::from_secs(60 * 60);
@@ -21,62 +20,125 @@ pub(super) const FRESH: Duration = Duration::from_secs(60 * 60);
 /// How often the keys are asked for again where a token names one that is not among them.
 pub(super) const FRESH_FOR_UNKNOWN_KEY: Duration = Duration::from_secs(60);
 
-/// For how long a document is good while its provider cannot be reached.
+/// How long nobody is asked again who gave nothing that can be read.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// For how long a document is good while its provider gives none that can be read.
 const GOOD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a document is, and how old it may be.
-#[derive(Clone, Copy)]
-pub(super) struct Wanted {
+#[derive(Clone)]
+pub(super) struct Wanted<'a> {
+    pub asker: Asker,
+    pub url: Url,
     pub step: StepName,
+    /// What it is read as: one that somebody else reads otherwise is another document, though the address be the same.
+    pub read_as: &'a str,
+    /// Nothing where it is to be asked for in any case.
     pub fresh: Duration,
     pub advice: &'static str,
 }
 
-impl State {
-    /// A document: the one that is kept, where it is fresh; else as its provider has it now; else the one that is kept.
-    pub(super) async fn document(
-        &self,
-        (connection, url): (ConnectionId, Url),
-        wanted: Wanted,
-        steps: &mut Steps,
-    ) -> Result<String, Halt> {
-        let url_hash = sha256(url.as_str().as_bytes()).to_vec();
-        let now = self.services.clock.now();
-        let kept = self.kept_document(url_hash.clone()).await?;
-        if let Some(kept) = &kept
-            && kept.fetched_at.plus(wanted.fresh) > now
-        {
-            return Ok(kept.body.clone());
-        }
-        let problem = match self.fetch(connection, url).await {
-            Ok(body) => {
-                self.keep_document(url_hash, body.clone(), now).await?;
-                return Ok(body);
-            }
-            Err(problem) => problem,
-        };
-        if let Some(kept) = kept.filter(|kept| kept.good_until > now) {
-            return Ok(kept.body);
-        }
-        let step = Step::failed(wanted.step, "a document", problem, wanted.advice);
-        Ok(steps.refuse(step)?)
+impl Wanted<'_> {
+    fn key(&self) -> Vec<u8> {
+        let place = format!("{} {} {}", self.step, self.url, self.read_as);
+        sha256(place.as_bytes()).to_vec()
     }
 
-    /// Fetches a document; what is wrong, in words.
-    async fn fetch(&self, connection: ConnectionId, url: Url) -> Result<String, String> {
-        let request = OutboundRequest::get(url).with_header("accept", "application/json");
-        self.fetch_text(connection.into(), request).await
+    fn failed(&self, problem: String) -> Step {
+        Step::failed(self.step, "a document", problem, self.advice)
+    }
+
+    /// The document that is kept, where it is fresh enough.
+    fn fresh<'a>(&self, kept: Option<&'a FetchedDocument>, now: Timestamp) -> Option<&'a String> {
+        let fresh = kept.filter(|kept| kept.fetched_at.plus(self.fresh) > now)?;
+        fresh.body.as_ref()
+    }
+
+    /// The document that is kept, where it does while there is no other. A test does not.
+    fn good<'a>(&self, kept: Option<&'a FetchedDocument>, now: Timestamp) -> Option<&'a String> {
+        let good = kept.filter(|kept| kept.good_until > now && !self.fresh.is_zero())?;
+        good.body.as_ref()
+    }
+
+    /// The step that failed a moment ago, where it is not asked again yet.
+    fn failed_before(&self, kept: Option<&FetchedDocument>, now: Timestamp) -> Option<Step> {
+        let kept = kept.filter(|kept| kept.tried_at.plus(PAUSE) > now && !self.fresh.is_zero())?;
+        serde_json::from_value(kept.failure.clone()?.0).ok()
+    }
+}
+
+impl State {
+    /// What a document says: the one that is kept, where it is fresh; else as its provider has it now; else the one that
+    /// is kept, while it is good. Only what could be read is kept.
+    pub(super) async fn document<T>(
+        &self,
+        wanted: Wanted<'_>,
+        read: impl Fn(&[u8], &mut Steps) -> Result<T, Refused>,
+        steps: &mut Steps,
+    ) -> Result<T, Halt> {
+        let (key, now) = (wanted.key(), self.services.clock.now());
+        let kept = self.kept_document(key.clone()).await?;
+        let kept = kept.as_ref();
+        if let Some(body) = wanted.fresh(kept, now) {
+            return Ok(read(body.as_bytes(), steps)?);
+        }
+        let failure = match wanted.failed_before(kept, now) {
+            Some(failure) => failure,
+            None => match self.read_anew(&wanted, &read, steps).await {
+                Ok((value, body)) => {
+                    self.keep_document(key, body, now).await?;
+                    return Ok(value);
+                }
+                Err(failure) => {
+                    self.note_failure(key, &failure, now).await?;
+                    failure
+                }
+            },
+        };
+        let Some(body) = wanted.good(kept, now) else {
+            return Ok(steps.refuse(failure)?);
+        };
+        steps.add(failure.as_warning());
+        Ok(read(body.as_bytes(), steps)?)
+    }
+
+    /// Asks for a document, and reads it; the step that failed, where there is none or it cannot be read.
+    async fn read_anew<T>(
+        &self,
+        wanted: &Wanted<'_>,
+        read: impl Fn(&[u8], &mut Steps) -> Result<T, Refused>,
+        steps: &mut Steps,
+    ) -> Result<(T, String), Step> {
+        let request = OutboundRequest::get(wanted.url.clone());
+        let request = request.with_header("accept", "application/json");
+        let fetched = self.fetch_text(wanted.asker, request).await;
+        let body = fetched.map_err(|problem| wanted.failed(problem))?;
+        let mut taken = Steps::default();
+        match read(body.as_bytes(), &mut taken) {
+            Ok(value) => {
+                taken
+                    .into_vec()
+                    .into_iter()
+                    .for_each(|step| steps.add(step));
+                Ok((value, body))
+            }
+            Err(Refused) => {
+                let unread = || wanted.failed("what cannot be read".to_owned());
+                Err(taken.into_vec().pop().unwrap_or_else(unread))
+            }
+        }
     }
 
     /// Fetches metadata of SAML; what is wrong, in words. `asker` is whose call it is.
-    pub(super) async fn fetch_metadata(&self, asker: Uuid, url: Url) -> Result<String, String> {
+    pub(super) async fn fetch_metadata(&self, asker: Asker, url: Url) -> Result<String, String> {
         let request = OutboundRequest::get(url)
             .with_header("accept", "application/samlmetadata+xml, application/xml")
             .up_to(METADATA_LIMIT);
         self.fetch_text(asker, request).await
     }
 
-    async fn fetch_text(&self, asker: Uuid, request: OutboundRequest) -> Result<String, String> {
+    async fn fetch_text(&self, asker: Asker, request: OutboundRequest) -> Result<String, String> {
         let answered = self.outbound.send(asker, request).await;
         let response = answered.map_err(|error| error.to_string())?;
         if !response.is_success() {
@@ -93,11 +155,29 @@ impl State {
     async fn keep_document(&self, url_hash: Vec<u8>, body: String, now: Timestamp) -> Result<()> {
         let document = FetchedDocument {
             url_hash,
-            body,
+            body: Some(body),
             fetched_at: now,
             good_until: now.plus(GOOD),
+            tried_at: now,
+            failure: None,
         };
         self.unit_of_work_as_system(move |tx| fetched_documents::put(tx.connection, &document))
             .await
+    }
+
+    async fn note_failure(&self, url_hash: Vec<u8>, failure: &Step, now: Timestamp) -> Result<()> {
+        let failure = serde_json::to_value(failure).map_err(Error::internal)?;
+        let tried = FetchedDocument {
+            url_hash,
+            body: None,
+            fetched_at: now,
+            good_until: now.plus(PAUSE),
+            tried_at: now,
+            failure: Some(JsonColumn(failure)),
+        };
+        self.unit_of_work_as_system(move |tx| {
+            fetched_documents::note_failure(tx.connection, &tried)
+        })
+        .await
     }
 }

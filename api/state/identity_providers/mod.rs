@@ -7,10 +7,12 @@ mod saml;
 use serde_json::{Map, Value};
 
 use super::State;
+use crate::crypto::federation_keys::{FederationJwks, FederationKeys};
 use crate::domain::connections::ProviderSettings;
 use crate::domain::diagnosis::{Refused, Steps};
 use crate::domain::ids::ConnectionId;
 use crate::error::{Code, Error};
+use crate::outbound::Asker;
 use crate::services::sso::flows::OpenedFlow;
 use crate::services::sso::settings::provider_settings;
 use crate::store::sso_connections::SsoConnection;
@@ -18,25 +20,43 @@ use crate::store::sso_connections::SsoConnection;
 /// Why somebody does not arrive.
 pub enum Halt {
     /// The last of the steps says why.
-    Refused,
-    /// What came is true, but does not name anybody for good; the last of the steps says why.
-    Unnamed {
-        code: Code,
-        claims: Map<String, Value>,
-    },
+    Refused(Refusal),
     /// A fault of ours.
     Fault(Error),
 }
 
+/// What is known of a refusal beside its steps.
+#[derive(Default)]
+pub struct Refusal {
+    /// Where the name of the step does not say it.
+    pub code: Option<Code>,
+    /// What the identity provider said, where its signature holds.
+    pub claims: Option<Map<String, Value>>,
+}
+
+impl From<Refusal> for Halt {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl From<Refused> for Halt {
     fn from(_: Refused) -> Self {
-        Self::Refused
+        Self::Refused(Refusal::default())
     }
 }
 
 impl From<Error> for Halt {
     fn from(error: Error) -> Self {
         Self::Fault(error)
+    }
+}
+
+/// A connection as it calls others.
+fn asker(connection: &SsoConnection) -> Asker {
+    Asker {
+        organization: connection.organization_id.into(),
+        connection: connection.id.into(),
     }
 }
 
@@ -53,7 +73,7 @@ impl State {
     ) -> Result<String, Halt> {
         match provider_settings(connection)? {
             ProviderSettings::Oidc(settings) => {
-                self.url_of_oidc((connection.id, &settings), (trip, login_hint), steps)
+                self.url_of_oidc((connection, &settings), (trip, login_hint), steps)
                     .await
             }
             ProviderSettings::Saml(settings) => {
@@ -66,6 +86,25 @@ impl State {
     pub fn redirect_uri(&self, connection: ConnectionId) -> String {
         let base = self.services.config.public_base();
         format!("{base}/v1/sso/callback/{connection}")
+    }
+
+    /// Where Rollcall's own public keys are.
+    pub fn jwks_uri(&self) -> String {
+        format!("{}/v1/lti/jwks", self.services.config.public_base())
+    }
+
+    /// Rollcall's own public keys, which are made now where they are not, on a thread that may take its time.
+    ///
+    /// # Errors
+    /// `unavailable` where there are none, and none may be made.
+    pub async fn federation_jwks(&self) -> Result<FederationJwks, Error> {
+        let federation = self.federation.clone();
+        let public = move || federation.keys().map(FederationKeys::public);
+        let found = tokio::task::spawn_blocking(public).await;
+        found.map_err(Error::internal)?.map_err(|_| {
+            let detail = "This installation has no federation key: whoever runs it sets ROLLCALL_FEDERATION_KEY_FILE.";
+            Error::refused(Code::Unavailable, detail)
+        })
     }
 
     /// Where a trip by a connection begins by itself: a tile of a portal, a test.

@@ -2,23 +2,22 @@
 
 use std::time::Duration;
 
-use super::Halt;
 use super::documents::{FRESH, FRESH_FOR_UNKNOWN_KEY, Wanted};
+use super::{Halt, Refusal, asker};
 use crate::crypto::public_key::PublicKey;
-use crate::domain::connections::{ClientAuthentication, OidcSettings, Preset};
+use crate::domain::connections::{ClientAuthentication, FlowPurpose, OidcSettings, Preset};
 use crate::domain::diagnosis::{Step, StepName, Steps};
-use crate::domain::ids::ConnectionId;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::oidc::authorization::{self, AuthorizationRequest, PkceVerifier};
 use crate::oidc::callback::Callback;
 use crate::oidc::claims::{AssertedEmail, Claims};
 use crate::oidc::discovery::{self, Provider};
-use crate::oidc::id_token::{self, Expected, VerifiedIdToken};
+use crate::oidc::id_token::{self, Expected, Unverified, VerifiedIdToken};
 use crate::oidc::presets::SCOPE;
 use crate::oidc::token::{self, Client, ClientProof, Exchange};
 use crate::oidc::{jwks, userinfo};
-use crate::outbound::OutboundRequest;
-use crate::services::sso::arrival::Arrival;
+use crate::outbound::{OutboundError, OutboundRequest, OutboundResponse};
+use crate::services::sso::arrival::{Arrival, kept_session};
 use crate::services::sso::connections::{client_secret, tenants_of};
 use crate::services::sso::flows::{OpenedFlow, TakenFlow};
 use crate::state::State;
@@ -31,35 +30,40 @@ impl State {
     /// Where it cannot be reached, or describes something else.
     async fn provider(
         &self,
-        connection: ConnectionId,
-        settings: &OidcSettings,
+        (connection, settings): (&SsoConnection, &OidcSettings),
+        fresh: Duration,
         steps: &mut Steps,
     ) -> Result<Provider, Halt> {
+        let issuer = &settings.issuer;
+        let Some(url) = discovery::document_url(issuer) else {
+            return Err(Error::internal("a connection has no issuer").into());
+        };
         let wanted = Wanted {
+            asker: asker(connection),
+            url,
             step: StepName::Discovery,
-            fresh: FRESH,
+            read_as: issuer,
+            fresh,
             advice: "Check the issuer: its document is at <issuer>/.well-known/openid-configuration, and has to be \
                      reached from where Rollcall runs.",
         };
-        let Some(url) = discovery::document_url(&settings.issuer) else {
-            return Err(Error::internal("a connection has no issuer").into());
-        };
-        let body = self.document((connection, url), wanted, steps).await?;
-        Ok(discovery::read(body.as_bytes(), &settings.issuer, steps)?)
+        let read = |body: &[u8], steps: &mut Steps| discovery::read(body, issuer, steps);
+        self.document(wanted, read, steps).await
     }
 
     /// Where a provider of OpenID Connect signs people in.
     pub(super) async fn url_of_oidc(
         &self,
-        (connection, settings): (ConnectionId, &OidcSettings),
+        (connection, settings): (&SsoConnection, &OidcSettings),
         (trip, login_hint): (&OpenedFlow, Option<&str>),
         steps: &mut Steps,
     ) -> Result<String, Halt> {
-        let provider = self.provider(connection, settings, steps).await?;
+        let fresh = fresh_for(trip.purpose);
+        let provider = self.provider((connection, settings), fresh, steps).await?;
         let pkce = PkceVerifier::kept(trip.code_verifier.clone());
         let request = AuthorizationRequest {
             client_id: &settings.client_id,
-            redirect_uri: &self.redirect_uri(connection),
+            redirect_uri: &self.redirect_uri(connection.id),
             scope: SCOPE,
             state: trip.state.reveal(),
             nonce: &trip.nonce,
@@ -81,7 +85,8 @@ impl State {
         steps: &mut Steps,
     ) -> Result<Arrival, Halt> {
         let connection = &flow.connection;
-        let provider = self.provider(connection.id, settings, steps).await?;
+        let fresh = fresh_for(flow.purpose);
+        let provider = self.provider((connection, settings), fresh, steps).await?;
         let code = callback.code(&provider, steps)?;
         let pkce = PkceVerifier::kept(flow.secrets.code_verifier.clone());
         let redirect_uri = self.redirect_uri(connection.id);
@@ -94,14 +99,14 @@ impl State {
         let request = self
             .token_request(connection, (settings, &provider), &exchange)
             .await?;
-        let answered = self.outbound.send(connection.id.into(), request).await;
-        let tokens = token::read(&answered, steps)?;
+        let answered = self.outbound.send(asker(connection), request).await;
+        let tokens = token::read(&answered, steps).map_err(|_| no_tokens(&answered))?;
         let verified = self
             .verify(flow, (settings, &provider, &tokens.id_token), steps)
             .await?;
         let claims = self
             .claims(
-                (connection.id, &provider),
+                (connection, &provider),
                 (&verified, tokens.access_token),
                 steps,
             )
@@ -156,10 +161,11 @@ impl State {
         steps: &mut Steps,
     ) -> Result<VerifiedIdToken, Halt> {
         let connection = &flow.connection;
-        let mut keys = self.keys(connection.id, provider, (FRESH, steps)).await?;
+        let first = (fresh_for(flow.purpose), &mut *steps);
+        let mut keys = self.keys(connection, provider, first).await?;
         if id_token::needs_other_keys(id_token, &keys) {
             let again = (FRESH_FOR_UNKNOWN_KEY, &mut *steps);
-            keys = self.keys(connection.id, provider, again).await?;
+            keys = self.keys(connection, provider, again).await?;
         }
         let tenants = {
             let (connection, settings) = (connection.clone(), settings.clone());
@@ -175,30 +181,35 @@ impl State {
             now: self.services.clock.now(),
             skew: self.services.config.sso_skew,
         };
-        Ok(id_token::verify(id_token, &keys, &expected, steps)?)
+        let verified = id_token::verify(id_token, &keys, &expected, steps);
+        verified.map_err(|Unverified { claims }| {
+            let claims = claims.map(|claims| claims.as_map().clone());
+            Refusal { code: None, claims }.into()
+        })
     }
 
     async fn keys(
         &self,
-        connection: ConnectionId,
+        connection: &SsoConnection,
         provider: &Provider,
         (fresh, steps): (Duration, &mut Steps),
     ) -> Result<Vec<PublicKey>, Halt> {
         let wanted = Wanted {
+            asker: asker(connection),
+            url: provider.jwks_uri.clone(),
             step: StepName::Keys,
+            read_as: "keys",
             fresh,
             advice: "See that the jwks_uri of the provider's document of discovery can be reached from where Rollcall \
                      runs.",
         };
-        let url = provider.jwks_uri.clone();
-        let body = self.document((connection, url), wanted, steps).await?;
-        Ok(jwks::read(body.as_bytes(), steps)?)
+        self.document(wanted, jwks::read, steps).await
     }
 
     /// The claims of the token; where no address is among them, with those that the provider gives when asked.
     async fn claims(
         &self,
-        (connection, provider): (ConnectionId, &Provider),
+        (connection, provider): (&SsoConnection, &Provider),
         (verified, access_token): (&VerifiedIdToken, Option<String>),
         steps: &mut Steps,
     ) -> Result<Claims, Halt> {
@@ -210,8 +221,57 @@ impl State {
             return Ok(claims.clone());
         };
         let request = userinfo::request(endpoint, &access_token);
-        let answered = self.outbound.send(connection.into(), request).await;
-        Ok(userinfo::merge(verified, &answered, steps)?)
+        let answered = self.outbound.send(asker(connection), request).await;
+        let merged = userinfo::merge(verified, &answered, steps);
+        merged.map_err(|_| {
+            let refusal = Refusal {
+                code: Some(unanswered(&answered).unwrap_or(Code::ResponseInvalid)),
+                claims: Some(claims.as_map().clone()),
+            };
+            refusal.into()
+        })
+    }
+}
+
+/// A test finds out how the provider is now.
+fn fresh_for(purpose: FlowPurpose) -> Duration {
+    match purpose {
+        FlowPurpose::Test => Duration::ZERO,
+        FlowPurpose::SignIn | FlowPurpose::Link | FlowPurpose::StepUp => FRESH,
+    }
+}
+
+/// The refusal of an answer without tokens: only one that says so is the provider's own.
+fn no_tokens(answered: &Result<OutboundResponse, OutboundError>) -> Refusal {
+    let is_success = answered.as_ref().is_ok_and(OutboundResponse::is_success);
+    Refusal {
+        code: unanswered(answered).or(is_success.then_some(Code::ResponseInvalid)),
+        claims: None,
+    }
+}
+
+/// The code of a call that was not answered, or not by what was asked for.
+fn unanswered(answered: &Result<OutboundResponse, OutboundError>) -> Option<Code> {
+    match answered {
+        Ok(response) if response.status < 500 => None,
+        Ok(_) => Some(Code::IdentityProviderUnreachable),
+        Err(
+            OutboundError::Redirected { .. }
+            | OutboundError::TooLarge { .. }
+            | OutboundError::Unreadable { .. },
+        ) => Some(Code::ResponseInvalid),
+        Err(
+            OutboundError::NoUrl
+            | OutboundError::HttpsRequired { .. }
+            | OutboundError::AddressNotAllowed { .. }
+            | OutboundError::NameUnknown { .. }
+            | OutboundError::Unreachable { .. }
+            | OutboundError::Proxy { .. }
+            | OutboundError::Certificate { .. }
+            | OutboundError::Tls { .. }
+            | OutboundError::TimedOut
+            | OutboundError::Busy,
+        ) => Some(Code::IdentityProviderUnreachable),
     }
 }
 
@@ -240,7 +300,7 @@ fn arrival(
         name: claims.text("name").map(str::to_owned),
         guest: claims.is_guest(preset),
         session_ends_at: None,
-        provider_session: verified.session().map(str::to_owned),
+        provider_session: kept_session(verified.session()),
         claims: claims.as_map().clone(),
     }
 }

@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use url::Url;
-use uuid::Uuid;
 
-use super::Halt;
+use super::{Halt, Refusal, asker};
 use crate::domain::connections::{SamlSettings, SubjectSource};
 use crate::domain::diagnosis::{Step, Steps};
 use crate::domain::ids::ConnectionId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
+use crate::outbound::Asker;
 use crate::saml::assertion::{NoSubject, VerifiedAssertion};
 use crate::saml::expected::Expected;
 use crate::saml::request::AuthnRequest;
 use crate::saml::response;
 use crate::saml::service_provider::ServiceProvider;
-use crate::services::sso::arrival::Arrival;
+use crate::services::sso::arrival::{Arrival, kept_session};
 use crate::services::sso::flows::{OpenedFlow, TakenFlow};
 use crate::services::sso::metadata::{self, NewMetadata};
 use crate::services::sso::refresh;
@@ -99,7 +99,7 @@ impl State {
     ///
     /// # Errors
     /// `validation_failed` where it cannot be fetched, or is no metadata of one identity provider.
-    pub async fn read_metadata(&self, asker: Uuid, new: NewMetadata) -> Result<SamlSettings> {
+    pub async fn read_metadata(&self, asker: Asker, new: NewMetadata) -> Result<SamlSettings> {
         let pointer = match &new.document {
             Some(_) => "/metadata",
             None => "/metadata_url",
@@ -111,7 +111,7 @@ impl State {
     /// The same; why it could not be read, by a code and in words.
     async fn try_metadata(
         &self,
-        asker: Uuid,
+        asker: Asker,
         new: NewMetadata,
     ) -> Result<Result<SamlSettings, (&'static str, String)>> {
         let document = match (new.document, new.source.url.as_deref()) {
@@ -142,7 +142,7 @@ impl State {
         let Some(wanted) = refresh::wanted(connection)? else {
             return Ok(connection.clone());
         };
-        let read = self.try_metadata(connection.id.into(), wanted).await?;
+        let read = self.try_metadata(asker(connection), wanted).await?;
         if let Err((_, problem)) = &read {
             tracing::info!(connection = %connection.id, problem, "metadata could not be read");
         }
@@ -205,8 +205,11 @@ impl Awaited {
                     NoSubject::Missing => Code::SubjectMissing,
                     NoSubject::Transient => Code::SamlSubjectTransient,
                 };
-                let claims = assertion.claims();
-                Err(Halt::Unnamed { code, claims })
+                let refusal = Refusal {
+                    code: Some(code),
+                    claims: Some(assertion.claims()),
+                };
+                Err(refusal.into())
             }
         }
     }
@@ -219,7 +222,7 @@ fn arrival(subject: &str, assertion: &VerifiedAssertion) -> Arrival {
         name: assertion.display_name(),
         guest: false,
         session_ends_at: assertion.session().not_on_or_after,
-        provider_session: assertion.session().index.clone(),
+        provider_session: kept_session(assertion.session().index.as_deref()),
         claims: assertion.claims(),
     }
 }

@@ -26,11 +26,15 @@ CREATE INDEX connections_organization ON connections (organization_id, id);
 
 -- Documents of identity providers, shared by replicas: discovery and keys.
 CREATE TABLE fetched_documents (
-    -- The SHA-256 of the address.
+    -- The SHA-256 of what it is read as, and of its address.
     url_hash bytea PRIMARY KEY NOT NULL,
-    body text NOT NULL,
+    -- The last that could be read; nothing where there was none yet.
+    body text,
     fetched_at timestamptz NOT NULL,
-    good_until timestamptz NOT NULL
+    good_until timestamptz NOT NULL,
+    -- When it was asked for last, and the step that failed then.
+    tried_at timestamptz NOT NULL,
+    failure jsonb
 );
 CREATE INDEX fetched_documents_end ON fetched_documents (good_until);
 

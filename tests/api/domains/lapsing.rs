@@ -102,3 +102,12 @@ both_databases!(a_removed_domain_is_not_looked_up_any_more, |app| {
         .expect_status(204);
     a_day_later(app, &mut []).await;
 });
+
+both_databases!(the_first_look_of_tomorrow_was_decided_today, |app| {
+    let school = app.school().await;
+    add(&school, &name_in(app, "hill")).await;
+    let now = app.now();
+    // What a clock decided that was ahead would be due at once.
+    let mended = app.as_cli(|tx| rollcall::store::jobs::mend_schedules(tx.connection, now));
+    assert_eq!(mended.unwrap(), 0);
+});

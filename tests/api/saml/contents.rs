@@ -272,3 +272,33 @@ fn encrypted_parts_are_refused_with_advice() {
         assert_eq!(refused_at(&judgement), StepName::Encryption, "{place}");
     }
 }
+
+/// The attributes of SAML stand in no namespace: one of another is an extension, whatever it is called.
+#[test]
+fn an_attribute_of_another_namespace_is_not_the_one_of_saml() {
+    let confirmed = "<saml:SubjectConfirmationData ";
+    let data = format!(
+        r#"{confirmed}InResponseTo="{REQUEST}" NotOnOrAfter="2026-03-01T12:05:00Z" Recipient="{ACS}">"#
+    );
+    for (step, other) in [
+        (
+            StepName::Recipient,
+            format!(
+                r#"{confirmed}xmlns:x="urn:x" InResponseTo="{REQUEST}" NotOnOrAfter="2026-03-01T12:05:00Z" x:Recipient="{ACS}">"#
+            ),
+        ),
+        (
+            StepName::Shape,
+            format!(
+                r#"{confirmed}xmlns:x="urn:x" InResponseTo="{REQUEST}" Recipient="{ACS}" x:NotOnOrAfter="2026-03-01T12:05:00Z">"#
+            ),
+        ),
+    ] {
+        let judgement = judge(&saying(&data, &other));
+        assert_eq!(refused_at(&judgement), step, "{other}: {judgement:?}");
+    }
+    let version = r#" IssueInstant="2026-03-01T11:59:58Z" Version="2.0"><saml:Issuer>"#;
+    let other =
+        r#" IssueInstant="2026-03-01T11:59:58Z" xmlns:x="urn:x" x:Version="2.0"><saml:Issuer>"#;
+    assert_eq!(refused_at(&judge(&saying(version, other))), StepName::Shape);
+}

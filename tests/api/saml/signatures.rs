@@ -16,7 +16,25 @@ fn signatures_of_another_shape_are_refused_though_they_hold() {
     let enveloped = r#"<ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"></ds:Transform>"#;
     let xpath = r#"<ds:Transform Algorithm="http://www.w3.org/TR/1999/REC-xpath-19991116"><ds:XPath>true()</ds:XPath></ds:Transform>"#;
     let prefixes: String = (0..100).map(|it| format!("p{it} ")).collect();
-    let changes: [(&str, &str, String); 16] = [
+    let list = r#"<ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="ds">"#;
+    let changes: [(&str, &str, String); 19] = [
+        (
+            "elements in a list of prefixes",
+            "xml-exc-c14n#\"></ds:Transform>",
+            format!("xml-exc-c14n#\">{list}<x></x></ec:InclusiveNamespaces></ds:Transform>"),
+        ),
+        (
+            "elements in a list of prefixes before anything is verified",
+            "xml-exc-c14n#\"></ds:CanonicalizationMethod>",
+            format!(
+                "xml-exc-c14n#\">{list}<x></x></ec:InclusiveNamespaces></ds:CanonicalizationMethod>"
+            ),
+        ),
+        (
+            "text in a canonicalization",
+            "xml-exc-c14n#\"></ds:CanonicalizationMethod>",
+            "xml-exc-c14n#\">x</ds:CanonicalizationMethod>".to_owned(),
+        ),
         (
             "prefixes without end",
             "xml-exc-c14n#\"></ds:Transform>",

@@ -12,7 +12,7 @@ both_databases!(a_connection_is_made_tested_activated_and_paused, |app| {
         "tested_at": null, "subject_source": "sub", "arrivals": "everyone", "session_hours": 168, "has_client_secret": true,
         "client_secret_expires_at": null,
         "service_provider": {
-            "redirect_uri": "<text>", "initiate_uri": "<text>", "entity_id": null, "acs_url": null,
+            "redirect_uri": "<text>", "jwks_uri": null, "initiate_uri": "<text>", "entity_id": null, "acs_url": null,
             "metadata_url": null,
         },
         "identity_provider": {
@@ -98,7 +98,7 @@ both_databases!(a_test_tells_what_is_wrong, |app| {
         text(&step["advice"]).contains("client id and secret"),
         "{step:#}"
     );
-    let nobody = json!({ "issuer": "http://127.0.0.1:9" });
+    let nobody = json!({ "issuer": "http://127.0.0.1:9", "client_secret": "s" });
     school.admin.patch(&path, nobody).await.expect_status(200);
     let failed = test(&school, &connection, &provider, json!({ "sub": "1" })).await;
     assert_eq!(failed["status"], "failed");
@@ -106,7 +106,10 @@ both_databases!(a_test_tells_what_is_wrong, |app| {
     let other = format!("{}/", provider.issuer());
     school
         .admin
-        .patch(&path, json!({ "issuer": other }))
+        .patch(
+            &path,
+            json!({ "issuer": other, "client_secret": CLIENT_SECRET }),
+        )
         .await
         .expect_status(200);
     let failed = test(&school, &connection, &provider, json!({ "sub": "1" })).await;
@@ -143,8 +146,35 @@ both_databases!(what_a_connection_cannot_be_is_refused, |app| {
         (
             json!({ "preset": "entra", "issuer": null }),
             "/tenant",
+            "missing",
+        ),
+        (
+            json!({ "preset": "entra", "issuer": null, "tenant": " " }),
+            "/tenant",
+            "missing",
+        ),
+        (
+            json!({ "preset": "entra", "issuer": null, "tenant": "contoso" }),
+            "/tenant",
             "invalid",
         ),
+        (
+            json!({ "preset": "google", "issuer": null, "tenant": "hill.example" }),
+            "/tenant",
+            "not_of_preset",
+        ),
+        (json!({ "tenant": "one" }), "/tenant", "not_of_preset"),
+        (
+            json!({ "preset": "okta", "tenant": "one" }),
+            "/tenant",
+            "not_of_preset",
+        ),
+        (
+            json!({ "issuer": "https://idp.exa\nmple" }),
+            "/issuer",
+            "invalid",
+        ),
+        (json!({ "client_secret": " " }), "/client_secret", "invalid"),
         (
             json!({ "client_secret": null }),
             "/client_secret",

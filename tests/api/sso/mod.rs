@@ -1,5 +1,6 @@
 //! Single sign-on (`docs/sso.md`), against a provider of OpenID Connect on loopback.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,11 +13,14 @@ use crate::support::sign_on::{
 };
 use crate::support::{App, TestResponse, both_databases};
 
+mod browsers;
+mod changes;
 mod confinement;
 mod connections;
 mod following;
 mod linking;
 mod people;
+mod providers;
 mod refresh;
 mod requirement;
 mod round_trip;

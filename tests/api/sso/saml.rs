@@ -1,6 +1,5 @@
 //! Connections by SAML, with a provider that says and signs what a test wants.
 
-use std::collections::HashMap;
 use std::io::Read as _;
 
 use base64::Engine as _;

@@ -1,0 +1,28 @@
+//! Rollcall's own public keys, as identity providers and learning management systems fetch them.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, get};
+
+use crate::crypto::federation_keys::FederationJwks;
+use crate::routes::extract::{Anonymous, Guard as _};
+use crate::routes::problem::Problem;
+
+/// For how long they may be kept: whoever changes keys publishes the new one earlier than that.
+const KEPT: &str = "public, max-age=3600";
+
+/// List Rollcall's federation keys
+///
+/// A JSON Web Key Set of the public keys by which Rollcall shows who it is: register this address at an identity
+/// provider whose connection has `private_key_jwt`.
+#[utoipa::path(
+    tag = "Single sign-on",
+    security(()),
+    responses((status = 200, description = "The keys, the one that signs first.", body = FederationJwks))
+)]
+#[get("/v1/lti/jwks")]
+pub(super) async fn list_federation_keys(request: Anonymous) -> Result<HttpResponse, Problem> {
+    let keys = request.scope().state.federation_jwks().await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, KEPT))
+        .json(keys))
+}

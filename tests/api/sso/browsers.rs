@@ -1,0 +1,162 @@
+//! Browsers on a round trip: sent on, whatever comes of it.
+
+use super::*;
+
+async fn ask(app: &App, method: reqwest::Method, path: &str, form: &str) -> reqwest::Response {
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    client
+        .request(method, app.url(path))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form.to_owned())
+        .send()
+        .await
+        .unwrap()
+}
+
+fn location(answer: &reqwest::Response) -> Url {
+    assert_eq!(answer.status(), 303);
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
+    Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap()
+}
+
+both_databases!(no_browser_is_shown_a_problem_in_json, |app| {
+    use reqwest::Method;
+
+    for (method, path) in [
+        (Method::GET, "/v1/sso/callback/abc"),
+        (Method::HEAD, "/v1/sso/callback/abc"),
+        (Method::GET, "/v1/sso/initiate/abc"),
+        (Method::POST, "/v1/sso/initiate/abc"),
+        (Method::POST, "/v1/sso/saml/abc/acs"),
+    ] {
+        let answer = ask(app, method, path, "").await;
+        let end = location(&answer);
+        assert_eq!(end.path(), "/sign-in", "{path}");
+        assert_eq!(end.query(), Some("problem=connection_unknown"), "{path}");
+    }
+    let school = app.school().await;
+    let id = school.id;
+    let twice = format!("/v1/sso/initiate/{id}?test=A&test=B");
+    let end = location(&ask(app, Method::GET, &twice, "").await);
+    assert_eq!(end.query(), Some(&*format!("connection={id}")));
+    let path = format!("/v1/sso/initiate/{id}?test=ABCDEFGHJK");
+    let mut ends = Vec::new();
+    for _ in 0..61 {
+        ends.push(location(&ask(app, Method::GET, &path, "").await));
+    }
+    assert_eq!(ends[0].path(), "/sign-in/tested");
+    assert_eq!(ends[60].query(), Some("problem=rate_limited"));
+});
+
+both_databases!(a_portal_may_name_whom_it_sends, |app| {
+    use reqwest::Method;
+
+    let school = app.school().await;
+    let path = format!("/v1/sso/initiate/{}", school.id);
+    let said = "iss=https%3A%2F%2Fidp.example&login_hint=mira%40hill.example\
+                &target_link_uri=https%3A%2F%2Fevil.example";
+    let expected = format!("connection={}&login_hint=mira%40hill.example", school.id);
+    let posted = location(&ask(app, Method::POST, &path, said).await);
+    assert_eq!(posted.query(), Some(&*expected));
+    let asked = location(&ask(app, Method::GET, &format!("{path}?{said}"), "").await);
+    assert_eq!(asked.query(), Some(&*expected));
+    let long = format!("login_hint={}", "a".repeat(255));
+    let end = location(&ask(app, Method::POST, &path, &long).await);
+    assert_eq!(end.query(), Some(&*format!("connection={}", school.id)));
+});
+
+both_databases!(a_look_at_the_head_uses_nothing_up, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let started = start(&app.anonymous(), &connection, json!({})).await;
+    let url = text(&started.expect_status(200)["authorization_url"]);
+    let back = provider.sign_in(&url, (app.now(), json!({ "sub": "m" })));
+    let path = format!("{}?{}", back.path(), back.query().unwrap());
+    let begins = path.find("/v1/").unwrap();
+    let looked = ask(app, reqwest::Method::HEAD, &path[begins..], "").await;
+    assert_eq!(location(&looked).path(), "/sign-in");
+    ticket_of(&follow(app, &back).await);
+});
+
+both_databases!(strangers_fill_nobody_s_log, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let words = format!("call+%2B44+20+7946+0000+{}", "now+".repeat(100));
+    let mut ends = Vec::new();
+    for round in 0..62 {
+        if round == 40 {
+            // So many may one client address begin in a minute.
+            app.advance(Duration::from_secs(30));
+        }
+        let started = start(&app.anonymous(), &connection, json!({})).await;
+        let url = Url::parse(&text(&started.expect_status(200)["authorization_url"])).unwrap();
+        let asked: HashMap<_, _> = url.query_pairs().into_owned().collect();
+        let mut back = Url::parse(&asked["redirect_uri"]).unwrap();
+        let query = format!(
+            "error=access_denied&error_description={words}&state={}",
+            asked["state"]
+        );
+        back.set_query(Some(&query));
+        ends.push(follow(app, &back).await);
+    }
+    let is_kept = |end: &Url| end.query_pairs().any(|(name, _)| name == "reference");
+    assert_eq!(ends.iter().filter(|end| is_kept(end)).count(), 60);
+    assert!(is_kept(&ends[0]));
+    assert_eq!(ends[61].query(), Some("problem=identity_provider_refused"));
+    let path = school.path("/diagnoses?limit=100");
+    let diagnoses = school.admin.get(&path).await.expect_status(200);
+    let kept = diagnoses["items"].as_array().unwrap();
+    assert_eq!(kept.len(), 60);
+    let received = kept[0]["steps"].as_array().unwrap().last().unwrap()["received"].clone();
+    let received = text(&received);
+    assert!(received.starts_with("the error access_denied, as the browser has it"));
+    assert!(received.chars().count() < 200, "{received}");
+    // Whom the provider vouches for is kept all the same.
+    let trip = (&provider, json!({ "sub": "m", "aud": "another" }));
+    let end = go_round(&app.anonymous(), &connection, trip, json!({})).await;
+    assert!(is_kept(&end), "{end}");
+});
+
+both_databases!(no_text_is_longer_than_it_can_be, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let anonymous = app.anonymous();
+    let long = "a".repeat(900_000);
+    for field in ["login_hint", "invite_code", "invitation_token"] {
+        let refused = start(&anonymous, &connection, json!({ field: long })).await;
+        refused.expect_fields(&[(&*format!("/{field}"), "too_long")]);
+    }
+    for path in ["/.//evil.example", "/..//evil.example", "/\u{202e}"] {
+        let refused = start(&anonymous, &connection, json!({ "return_to": path })).await;
+        refused.expect_fields(&[("/return_to", "invalid")]);
+    }
+    for (path, body, field) in [
+        (
+            "exchange",
+            json!({ "ticket": long, "verifier": "v" }),
+            "/ticket",
+        ),
+        (
+            "exchange",
+            json!({ "ticket": "t", "verifier": long }),
+            "/verifier",
+        ),
+        (
+            "link",
+            json!({ "link_token": long, "code": "c" }),
+            "/link_token",
+        ),
+        ("link", json!({ "link_token": "t", "code": long }), "/code"),
+        ("link-mail", json!({ "link_token": long }), "/link_token"),
+    ] {
+        let refused = anonymous.post(&format!("/v1/sign-in/{path}"), body).await;
+        refused.expect_fields(&[(field, "too_long")]);
+    }
+});
