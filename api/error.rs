@@ -61,6 +61,7 @@ pub enum Code {
     IdentityTaken,
     LastSignInMethod,
     EmergencyAdminRequired,
+    SetupLinkExpired,
     InvitationUnknown,
     InvitationExpired,
     InvitationEnded,

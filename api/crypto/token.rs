@@ -43,6 +43,8 @@ string_enum! {
         Ticket = "ticket",
         /// Who came back and has to show first that an account is theirs.
         Link = "link",
+        /// Sets up the one connection that it was made for.
+        SetupLink = "setup_link",
         /// Shows that an account has signed in on a device before; it opens nothing.
         Device = "device",
     }
@@ -65,6 +67,7 @@ impl TokenKind {
             Self::Flow => "rcf_",
             Self::Ticket => "rcx_",
             Self::Link => "rcl_",
+            Self::SetupLink => "rcu_",
             Self::Device => "rct_",
         }
     }

@@ -85,6 +85,11 @@ string_enum! {
         PolicyChanged = "policy.changed",
         /// An emergency admin signed in with a password, although single sign-on is required.
         EmergencyUsed = "emergency.used",
+        /// For whoever runs the identity provider.
+        SetupLinkMade = "setup_link.made",
+        /// Opened for the first time.
+        SetupLinkUsed = "setup_link.used",
+        SetupLinkRevoked = "setup_link.revoked",
         IdentityLinked = "identity.linked",
         IdentityUnlinked = "identity.unlinked",
         SignInRefused = "sign_in.refused",
@@ -100,6 +105,8 @@ string_enum! {
         Operator = "operator",
         /// An integration, by an API key; the account is the one that created the key.
         ApiKey = "api_key",
+        /// Whoever runs an identity provider, by a setup link.
+        SetupLink = "setup_link",
         /// Somebody without a session.
         Anonymous = "anonymous",
         /// The command line, on the machine itself.
@@ -123,5 +130,6 @@ string_enum! {
         Domain = "domain",
         JoinRequest = "join_request",
         Connection = "connection",
+        SetupLink = "setup_link",
     }
 }

@@ -13,7 +13,7 @@ use super::email_address::EmailAddress;
 use super::email_domain::EmailDomain;
 use super::ids::{
     AccountId, ApiKeyId, ConnectionId, DomainId, GroupId, IdentityId, ImportId, InvitationId,
-    InviteCodeId, JoinRequestId, OrganizationId, SessionId,
+    InviteCodeId, JoinRequestId, OrganizationId, SessionId, SetupLinkId,
 };
 use super::imports::{ImportSource, ImportStatus, RowOutcome};
 use super::invitations::InvitationKind;
@@ -97,6 +97,12 @@ pub enum DomainEvent {
         organization: OrganizationId,
         connection: ConnectionId,
         event: ConnectionEvent,
+    },
+    /// A link for whoever runs an identity provider.
+    SetupLink {
+        organization: OrganizationId,
+        setup_link: SetupLinkId,
+        event: SetupLinkEvent,
     },
     /// How people have to sign in to an organization.
     SignInPolicy {
@@ -452,6 +458,24 @@ pub enum ConnectionEvent {
     SignInRefused {
         code: String,
         reference: String,
+    },
+}
+
+/// What happened to a setup link.
+#[derive(Clone, Debug)]
+pub enum SetupLinkEvent {
+    Made {
+        connection: ConnectionId,
+        /// To whom it was mailed.
+        email: Option<EmailAddress>,
+        expires_at: Timestamp,
+    },
+    /// It was opened for the first time.
+    Used {
+        connection: ConnectionId,
+    },
+    Revoked {
+        name: String,
     },
 }
 

@@ -108,6 +108,8 @@ ids! {
     MailId,
     /// A connection's to an identity provider.
     ConnectionId,
+    /// A setup link's: no secret, and opens nothing.
+    SetupLinkId,
     /// An identity's: a subject at a connection.
     IdentityId,
     /// A diagnosis' of one arrival, and a test's of a connection.

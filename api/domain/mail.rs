@@ -31,6 +31,7 @@ string_enum! {
         PasswordChanged = "password_changed",
         AccountReplaced = "account_replaced",
         LinkCode = "link_code",
+        SetupLink = "setup_link",
         ImportFinished = "import_finished",
         DomainRecordMissing = "domain_record_missing",
         DomainLapsed = "domain_lapsed",
@@ -50,6 +51,7 @@ impl MailKind {
             Self::SignInInstructions
             | Self::JoinLink
             | Self::AccountReplaced
+            | Self::SetupLink
             | Self::ImportFinished
             | Self::DomainRecordMissing
             | Self::DomainLapsed

@@ -102,6 +102,14 @@ pub enum MailContent {
         expires_at: Timestamp,
     },
 
+    /// To whoever runs an identity provider, who needs no account: a link to set a connection up.
+    SetupLink {
+        organization: String,
+        link: String,
+        #[serde(rename = "date")]
+        expires_at: Timestamp,
+    },
+
     ImportFinished {
         organization: String,
         /// Numbers of rows, each with the name of its label in the catalogues.
@@ -150,6 +158,7 @@ impl MailContent {
             Self::PasswordChanged { .. } => MailKind::PasswordChanged,
             Self::AccountReplaced { .. } => MailKind::AccountReplaced,
             Self::LinkCode { .. } => MailKind::LinkCode,
+            Self::SetupLink { .. } => MailKind::SetupLink,
             Self::ImportFinished { .. } => MailKind::ImportFinished,
             Self::DomainRecordMissing { .. } => MailKind::DomainRecordMissing,
             Self::DomainLapsed { .. } => MailKind::DomainLapsed,
@@ -168,7 +177,8 @@ impl MailContent {
             | Self::SignInInstructions { expires_at, .. }
             | Self::JoinLink { expires_at, .. }
             | Self::PasswordReset { expires_at, .. }
-            | Self::LinkCode { expires_at, .. } => Some(*expires_at),
+            | Self::LinkCode { expires_at, .. }
+            | Self::SetupLink { expires_at, .. } => Some(*expires_at),
             Self::PasswordChanged { .. }
             | Self::AccountReplaced { .. }
             | Self::ImportFinished { .. }
@@ -252,6 +262,14 @@ impl Sample<'_> {
                     organization: organization(),
                     code: "K7QF-2MPD".to_owned(),
                     expires_at: self.now.plus(HOUR),
+                },
+            )],
+            MailKind::SetupLink => vec![(
+                "",
+                MailContent::SetupLink {
+                    organization: organization(),
+                    link: self.links.setup_of("sample"),
+                    expires_at,
                 },
             )],
             MailKind::ImportFinished => vec![

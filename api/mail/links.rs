@@ -68,6 +68,18 @@ impl Links {
         link.into()
     }
 
+    /// Sets a connection up: the token stands in the fragment, which no server gets to see.
+    pub fn setup(&self, token: &Token) -> String {
+        self.setup_of(token.reveal())
+    }
+
+    /// As [`Links::setup`], of a sample.
+    pub fn setup_of(&self, token: &str) -> String {
+        let mut link = self.page("setup");
+        link.set_fragment(Some(&format!("token={token}")));
+        link.into()
+    }
+
     /// Says why somebody was not signed in, and where there is one, under which reference an admin reads more.
     pub fn sign_in_problem(&self, code: &str, reference: Option<&str>) -> String {
         let mut link = self.page("sign-in");

@@ -205,7 +205,9 @@ impl MailSender {
             Err(delivery_error) => return Ok(Err(delivery_error)),
         };
         let account = accounts::find(&mut *self.route.pool.get()?, mail.account_id)?
-            .filter(|account| account.email_verified_at.is_some());
+            .filter(|account| account.email_verified_at.is_some())
+            // One who has a mail sent to an address without an account is not whom it greets.
+            .filter(|account| account.email == mail.recipient);
         // Whoever registered an address that nobody has verified would have their words sent to a stranger.
         let name = account.map(|account| account.username.as_str().to_owned());
         let to = Recipient {

@@ -28,6 +28,10 @@ fn scheme(kind: CredentialKind) -> SecurityScheme {
     let (format, description) = match kind {
         CredentialKind::AccessToken => ("JWT", "The access token that `login` gives.".to_owned()),
         CredentialKind::ApiKey => ("rck_…", describe_api_keys()),
+        CredentialKind::SetupLink => (
+            "rcu_…",
+            "The token of a setup link: `rcu_…`. It opens what stands below `/v1/setup`, and nothing else.".to_owned(),
+        ),
     };
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
@@ -56,6 +60,8 @@ pub fn describe(operation: &mut Operation) {
             let named = ExtensionsBuilder::new().add(SCOPE, scope.as_str()).build();
             operation.extensions.get_or_insert_default().merge(named);
         }
+    } else if operation.security == Some(vec![by(CredentialKind::SetupLink)]) {
+        append(operation, &format!("{REQUIRES} a setup link."));
     } else if operation.security.is_none() {
         append(operation, &format!("{REQUIRES} a session."));
         operation.security = Some(security_of(None));
@@ -141,9 +147,13 @@ fn security_of(scope: Option<Scope>) -> Vec<SecurityRequirement> {
     let is_taken = |kind: &&CredentialKind| match kind {
         CredentialKind::AccessToken => true,
         CredentialKind::ApiKey => scope.is_some(),
+        CredentialKind::SetupLink => false,
     };
-    let none: [&str; 0] = [];
-    let requirement = |kind: &CredentialKind| SecurityRequirement::new(kind.as_str(), none);
     let kinds = CredentialKind::ALL.iter().filter(is_taken);
-    kinds.map(requirement).collect()
+    kinds.map(|kind| by(*kind)).collect()
+}
+
+fn by(kind: CredentialKind) -> SecurityRequirement {
+    let none: [&str; 0] = [];
+    SecurityRequirement::new(kind.as_str(), none)
 }

@@ -72,6 +72,7 @@ use crate::routes::{self, problem};
         (name = "Joining by a code", description = "Codes that let people in, used."),
         (name = "Domains", description = "Email domains that organizations have proven to be theirs."),
         (name = "Single sign-on", description = "Connections to identity providers, tested and explained."),
+        (name = "Setting up by a link", description = "What whoever runs an identity provider does without an account."),
         (name = "Invitations", description = "Offers to email addresses."),
         (name = "Members", description = "The people of an organization."),
         (name = "Groups", description = "Groups of people inside one organization."),

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::idempotency;
 use super::extract::{
-    Form, Guard as _, IdempotencyHeader, InOrganization, Json, OrganizationPath, Query,
+    Form, Guard, IdempotencyHeader, InOrganization, Json, OrganizationPath, Query,
 };
 use super::page::{PageQuery, Paged, page_body};
 use super::problem::{Problem, problems};
@@ -21,7 +21,7 @@ use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{DomainId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::services::authorization::{ManageDomains, Permission as _};
+use crate::services::authorization::{ManageDomains, Permission as _, Permit};
 use crate::services::domains::{
     self, Checked, DomainChanges, NewDomain, added_already, for_everybody, look_up, no_record,
     taken,
@@ -210,7 +210,11 @@ async fn add_domain(
         .await
 }
 
-fn parse_domain(text: &str) -> Result<EmailDomain> {
+/// The domain that somebody types.
+///
+/// # Errors
+/// `validation_failed`.
+pub fn parse_domain(text: &str) -> Result<EmailDomain> {
     EmailDomain::parse(text).map_err(|reason| {
         let mut form = Form::new();
         form.refuse("/domain", "domain_invalid", reason.of_domain());
@@ -316,7 +320,17 @@ async fn check_domain(
     request: InOrganization<ManageDomains>,
     path: web::Path<DomainPath>,
 ) -> Result<web::Json<DomainBody>, Problem> {
-    let id = path.domain_id;
+    check(request, path.domain_id).await
+}
+
+/// Checks a domain for who may prove it.
+///
+/// # Errors
+/// `not_found`, `domain_not_proven`, `domain_taken`, `rate_limited`, and those of the guard.
+pub async fn check<G>(request: G, id: DomainId) -> Result<web::Json<DomainBody>, Problem>
+where
+    G: Guard<Permit = Permit<ManageDomains>> + Clone,
+{
     let domain = request
         .clone()
         .change(move |tx, permit| domains::begin_check(tx, &permit, id))

@@ -38,6 +38,8 @@ pub mod refusals;
 pub mod resources;
 pub mod seats;
 pub mod security_headers;
+pub mod setup;
+pub mod setup_links;
 pub mod sign_in_policy;
 pub mod sso;
 
@@ -63,6 +65,8 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
     api_keys::mount(config);
     connections::mount(config);
     sign_in_policy::mount(config);
+    setup_links::mount(config);
+    setup::mount(config);
     sso::mount(config);
     audit_events::mount(config);
     health::mount(config);

@@ -68,6 +68,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::LastAdmin => (409, "The last admin"),
         Code::ImportNotReady => (409, "The import has not ended yet"),
         Code::ImportFinished => (409, "The import has ended"),
+        Code::SetupLinkExpired => (410, "The setup link is over"),
         Code::TokenInvalid => (410, "The link is not valid any more"),
         Code::CodeExpired => (410, "The invite code has expired"),
         Code::InvitationExpired => (410, "The invitation has expired"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::context::{ApiKeyPrincipal, Principal, SessionPrincipal};
+use super::context::{ApiKeyPrincipal, Principal, SessionPrincipal, SetupLinkPrincipal};
 use super::unit_of_work::UnitOfWork;
 use crate::crypto::access_token::{Claims, SigningKeys};
 use crate::crypto::token::{Token, TokenHash, TokenKind};
@@ -14,6 +14,7 @@ use crate::store::accounts::Account;
 use crate::store::affiliations::{self, Affiliation};
 use crate::store::api_keys::{self, ApiKey};
 use crate::store::sessions::{self, Session};
+use crate::store::{organizations, setup_links};
 
 /// How exactly the last use of an API key is known. Requests within it write nothing, so that reading
 /// by a key does not become writing.
@@ -26,6 +27,8 @@ string_enum! {
         AccessToken = "access_token",
         /// A key of an organization.
         ApiKey = "api_key",
+        /// A link to set a connection up.
+        SetupLink = "setup_link",
     }
 }
 
@@ -37,6 +40,8 @@ pub enum Credential {
     AccessToken(Claims),
     /// An API key, by its hash.
     ApiKey(TokenHash),
+    /// A setup link, by the hash of its token.
+    SetupLink(TokenHash),
 }
 
 impl Credential {
@@ -57,15 +62,22 @@ impl Credential {
                 let key = key.ok_or_else(Error::api_key_not_good)?;
                 Ok(Self::ApiKey(key.hash()))
             }
+            CredentialKind::SetupLink => {
+                let link = Token::presented(TokenKind::SetupLink, text);
+                let link = link.ok_or_else(takes_a_setup_link)?;
+                Ok(Self::SetupLink(link.hash()))
+            }
         }
     }
 }
 
 impl CredentialKind {
-    /// What a text looks like; only keys are marked.
+    /// What a text looks like; only keys and links are marked.
     fn of(text: &str) -> Self {
         if TokenKind::ApiKey.marks(text) {
             Self::ApiKey
+        } else if TokenKind::SetupLink.marks(text) {
+            Self::SetupLink
         } else {
             Self::AccessToken
         }
@@ -152,6 +164,7 @@ pub fn authenticate_in(
                 affiliation,
             )
         }
+        Credential::SetupLink(_) => return Err(only_for_setup()),
     };
     tx.context.seen_sender.note(&principal);
     require_own_password(&principal)?;
@@ -182,6 +195,7 @@ pub fn authenticate_before_password_change(
     let principal = match credential {
         Credential::AccessToken(claims) => Principal::Session(session_of(tx, claims)?),
         Credential::ApiKey(hash) => Principal::ApiKey(api_key_of(tx, hash)?),
+        Credential::SetupLink(_) => return Err(only_for_setup()),
     };
     tx.context.seen_sender.note(&principal);
     Ok(principal)
@@ -240,4 +254,54 @@ fn note_use(tx: &mut UnitOfWork<'_>, key: &ApiKey) -> Result<()> {
         return Ok(());
     }
     api_keys::note_use(tx.connection, key.id, now, earlier)
+}
+
+/// Whoever brings a setup link. Only what belongs to the set-up asks for one: to everything else a link is no credential.
+///
+/// # Errors
+/// `not_signed_in` for another credential; `setup_link_expired` where the link is unknown, revoked or over.
+pub fn authenticate_setup_link(
+    tx: &mut UnitOfWork<'_>,
+    credential: &Credential,
+) -> Result<SetupLinkPrincipal> {
+    let hash = match credential {
+        Credential::SetupLink(hash) => hash,
+        Credential::AccessToken(_) | Credential::ApiKey(_) => return Err(takes_a_setup_link()),
+    };
+    let found = setup_links::find_usable(tx.connection, hash, tx.context.now)?;
+    let (link, maker) = found.ok_or_else(setup_link_over)?;
+    Ok(SetupLinkPrincipal { link, maker })
+}
+
+/// Locks the organization of a setup link.
+///
+/// # Errors
+/// As [`authenticate_setup_link`].
+pub fn lock_by_setup_link(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<()> {
+    let by = authenticate_setup_link(tx, credential)?;
+    organizations::lock(tx.connection, by.link.organization_id)
+}
+
+/// The refusal of a setup link that opens nothing, or nothing any more.
+pub fn setup_link_over() -> Error {
+    Error::refused(
+        Code::SetupLinkExpired,
+        "This setup link is unknown, was revoked, or is over. Ask the admin who sent it for a new one.",
+    )
+}
+
+/// The refusal of a setup link for anything else.
+pub fn only_for_setup() -> Error {
+    Error::refused(
+        Code::NotSignedIn,
+        "A setup link signs nobody in: it works below /v1/setup only.",
+    )
+}
+
+/// The refusal of other credentials where a setup link is needed.
+pub fn takes_a_setup_link() -> Error {
+    Error::refused(
+        Code::NotSignedIn,
+        "Send the token of a setup link as `Authorization: Bearer rcu_…`. Signed in, use the organization's own paths.",
+    )
 }

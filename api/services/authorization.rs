@@ -5,8 +5,8 @@
 
 use std::marker::PhantomData;
 
-use super::authentication::session_confined;
-use super::context::Principal;
+use super::authentication::{only_for_setup, session_confined, setup_link_over};
+use super::context::{Principal, SetupLinkPrincipal};
 use super::sign_on_requirement::require_proof;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::api_key::Scope;
@@ -51,6 +51,9 @@ pub trait Permission {
     /// The scope that an API key needs; none where no API key may do this.
     const SCOPE: Option<Scope>;
 
+    /// Whether a setup link may do this, for the one connection that it was made for and for domains.
+    const BY_SETUP_LINK: bool;
+
     /// How far it reaches for each.
     fn access_level(role: EffectiveRole) -> AccessLevel;
 }
@@ -68,7 +71,9 @@ pub struct PermissionRule {
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $permission:ident: $scope:expr; $operator:ident, $admin:ident, $staff:ident, $learner:ident;)+) => {
+    (@by_link) => { false };
+    (@by_link setup_link) => { true };
+    ($($(#[$doc:meta])* $permission:ident: $scope:expr; $operator:ident, $admin:ident, $staff:ident, $learner:ident$(, $link:ident)?;)+) => {
         /// The table as data, for the document.
         pub const PERMISSIONS: &[PermissionRule] = &[$(PermissionRule {
             name: stringify!($permission),
@@ -86,6 +91,7 @@ macro_rules! permissions {
         impl Permission for $permission {
             const NAME: &'static str = stringify!($permission);
             const SCOPE: Option<Scope> = $scope;
+            const BY_SETUP_LINK: bool = permissions!(@by_link $($link)?);
 
             fn access_level(role: EffectiveRole) -> AccessLevel {
                 match role {
@@ -107,9 +113,11 @@ permissions! {
     /// Change or delete it.
     ManageOrganization:     None;                           All,      All,     Nothing,       Nothing;
     /// Set up single sign-on, and read what was checked when people came by it.
-    ManageConnections:      None;                           All,      All,     Nothing,       Nothing;
+    ManageConnections:      None;                           All,      All,     Nothing,       Nothing, setup_link;
     /// Require single sign-on, and name emergency admins.
     ManageSignInPolicy:     None;                           All,      All,     Nothing,       Nothing;
+    /// Make, list and revoke setup links.
+    ManageSetupLinks:       None;                           All,      All,     Nothing,       Nothing;
     /// Create, list and revoke API keys.
     ManageApiKeys:          None;                           All,      All,     Nothing,       Nothing;
     /// Read the audit log.
@@ -143,7 +151,7 @@ permissions! {
     /// Make members admins, and act on members who are.
     ManageAdmins:           None;                           All,      All,     Nothing,       Nothing;
     /// See, add, check, change and remove email domains.
-    ManageDomains:          None;                           All,      All,     Nothing,       Nothing;
+    ManageDomains:          None;                           All,      All,     Nothing,       Nothing, setup_link;
     /// Vouch for an email domain.
     VouchForDomains:        None;                           All,      Nothing, Nothing,       Nothing;
     /// See, approve and decline requests to join.
@@ -238,6 +246,34 @@ pub fn permit_affiliated<P: Permission>(
     }
 }
 
+/// Asks whether a setup link gives the permission `P` in its organization. It never opens more than its maker could
+/// give by then.
+///
+/// # Errors
+/// `setup_link_expired` where its maker may make no links any more, `forbidden` where no link does this.
+pub fn permit_setup_link<P: Permission>(
+    tx: &mut UnitOfWork<'_>,
+    by: &SetupLinkPrincipal,
+) -> Result<Permit<P>> {
+    let (organization, maker) = (by.link.organization_id, by.maker.id);
+    let found = affiliations::find(tx.connection, organization, maker)?;
+    let affiliation = found.ok_or_else(setup_link_over)?;
+    let role = role_of(&Principal::Owner(by.maker.clone()), &affiliation);
+    let role = role.map_err(|_| setup_link_over())?;
+    if ManageSetupLinks::access_level(role) != AccessLevel::All {
+        return Err(setup_link_over());
+    }
+    if !P::BY_SETUP_LINK {
+        return Err(only_for_setup());
+    }
+    Ok(Permit {
+        organization: affiliation.organization,
+        access_level: AccessLevel::All,
+        account_id: None,
+        permission: PhantomData,
+    })
+}
+
 /// The refusal of a caller whose role reaches nothing: it names those that do.
 pub fn role_does_not_allow(access_level: fn(EffectiveRole) -> AccessLevel) -> Error {
     let roles = [
@@ -265,6 +301,7 @@ fn require_scope<P: Permission>(principal: &Principal, organization: Organizatio
         Principal::Anonymous
         | Principal::Session(_)
         | Principal::Owner(_)
+        | Principal::SetupLink(_)
         | Principal::CommandLine
         | Principal::System => return Ok(()),
     };
@@ -293,6 +330,7 @@ fn role_of(principal: &Principal, affiliation: &Affiliation) -> Result<Effective
             | Principal::Session(_)
             | Principal::Owner(_)
             | Principal::ApiKey(_)
+            | Principal::SetupLink(_)
             | Principal::System => Err(Error::not_signed_in()),
         };
     };

@@ -12,6 +12,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::accounts::Account;
 use crate::store::api_keys::ApiKey;
+use crate::store::setup_links::SetupLink;
 
 /// Who acts.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub enum Principal {
     Owner(Account),
     /// An integration, by an API key.
     ApiKey(ApiKeyPrincipal),
+    /// Whoever runs an identity provider, by a setup link.
+    SetupLink(SetupLinkPrincipal),
     /// The command line, on the machine itself.
     CommandLine,
     /// Rollcall itself: a worker, the clean-up.
@@ -54,6 +57,14 @@ pub struct ApiKeyPrincipal {
     pub creator: Account,
 }
 
+/// Whoever sets up one connection of an organization by a link.
+#[derive(Clone)]
+pub struct SetupLinkPrincipal {
+    pub link: SetupLink,
+    /// The link opens nothing any more once its maker could not make it.
+    pub maker: Account,
+}
+
 impl ApiKeyPrincipal {
     /// Whoever uses this key of this creator.
     ///
@@ -77,7 +88,7 @@ impl Principal {
             Self::Session(session) => Some(&session.account),
             Self::Owner(account) => Some(account),
             Self::ApiKey(key) => Some(&key.creator),
-            Self::Anonymous | Self::CommandLine | Self::System => None,
+            Self::Anonymous | Self::SetupLink(_) | Self::CommandLine | Self::System => None,
         }
     }
 
@@ -93,6 +104,7 @@ impl Principal {
             Self::Anonymous
             | Self::Owner(_)
             | Self::ApiKey(_)
+            | Self::SetupLink(_)
             | Self::CommandLine
             | Self::System => None,
         }
@@ -105,6 +117,7 @@ impl Principal {
             Self::Anonymous
             | Self::Owner(_)
             | Self::ApiKey(_)
+            | Self::SetupLink(_)
             | Self::CommandLine
             | Self::System => false,
         }
@@ -123,6 +136,7 @@ impl Principal {
             Self::Anonymous
             | Self::Session(_)
             | Self::Owner(_)
+            | Self::SetupLink(_)
             | Self::CommandLine
             | Self::System => None,
         }
@@ -135,10 +149,26 @@ impl Principal {
     pub fn session(&self) -> Result<&SessionPrincipal> {
         match self {
             Self::Session(session) => Ok(session),
-            Self::ApiKey(_) => Err(takes_a_person()),
+            Self::ApiKey(_) | Self::SetupLink(_) => Err(takes_a_person()),
             Self::Anonymous | Self::Owner(_) | Self::CommandLine | Self::System => {
                 Err(Error::not_signed_in())
             }
+        }
+    }
+
+    /// The link by which somebody sets a connection up.
+    ///
+    /// # Errors
+    /// `not_signed_in` for everybody else.
+    pub fn setup_link(&self) -> Result<&SetupLink> {
+        match self {
+            Self::SetupLink(by) => Ok(&by.link),
+            Self::Anonymous
+            | Self::Session(_)
+            | Self::Owner(_)
+            | Self::ApiKey(_)
+            | Self::CommandLine
+            | Self::System => Err(Error::not_signed_in()),
         }
     }
 
@@ -148,6 +178,7 @@ impl Principal {
             Self::Session(session) => Some(session.account.id.to_string()),
             Self::Owner(account) => Some(account.id.to_string()),
             Self::ApiKey(key) => Some(key.id.to_string()),
+            Self::SetupLink(by) => Some(by.link.id.to_string()),
             Self::Anonymous | Self::CommandLine | Self::System => None,
         }
     }
@@ -165,6 +196,7 @@ impl Principal {
                 (kind, Some(account.id), account.email.to_string())
             }
             Self::ApiKey(key) => (ActorKind::ApiKey, Some(key.creator.id), key.name.clone()),
+            Self::SetupLink(by) => (ActorKind::SetupLink, None, by.link.name.clone()),
             Self::CommandLine => (ActorKind::CommandLine, None, "command line".to_owned()),
             Self::System => (ActorKind::System, None, "rollcall".to_owned()),
             Self::Anonymous => (ActorKind::Anonymous, None, "anonymous".to_owned()),

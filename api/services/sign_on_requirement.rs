@@ -27,6 +27,7 @@ pub fn require_proof(tx: &mut UnitOfWork<'_>, organization: &Organization) -> Re
         Principal::Anonymous
         | Principal::Owner(_)
         | Principal::ApiKey(_)
+        | Principal::SetupLink(_)
         | Principal::CommandLine
         | Principal::System => return Ok(()),
     };

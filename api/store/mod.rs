@@ -68,6 +68,7 @@ pub mod sealed_values;
 pub mod seats;
 pub mod session_proofs;
 pub mod sessions;
+pub mod setup_links;
 mod sql_expression;
 pub mod sql_types;
 pub mod sso_connections;

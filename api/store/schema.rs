@@ -552,6 +552,24 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
+    setup_links (id) {
+        id -> Id,
+        token_hash -> Binary,
+        organization_id -> Id,
+        connection_id -> Id,
+        created_by_account_id -> Id,
+        name -> Text,
+        email -> Nullable<Text>,
+        created_at -> UtcTimestamp,
+        expires_at -> UtcTimestamp,
+        used_at -> Nullable<UtcTimestamp>,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
     emergency_admins (organization_id, account_id) {
         organization_id -> Id,
         account_id -> Id,
@@ -721,6 +739,7 @@ joinable!(flows -> connections (connection_id));
 joinable!(identities -> accounts (account_id));
 joinable!(identities -> connections (connection_id));
 joinable!(pending_links -> connections (connection_id));
+joinable!(setup_links -> accounts (created_by_account_id));
 joinable!(tickets -> connections (connection_id));
 
 allow_tables_to_appear_in_same_query!(
@@ -765,5 +784,6 @@ allow_tables_to_appear_in_same_query!(
     seats,
     session_proofs,
     sessions,
+    setup_links,
     tickets,
 );

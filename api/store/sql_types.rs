@@ -30,7 +30,7 @@ use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{
     AccountId, ApiKeyId, AuditEventId, ConnectionId, DiagnosisId, DomainId, GroupId, IdentityId,
     ImportId, InvitationId, InviteCodeId, InviteCodeUseId, JobId, JobSubject, JoinRequestId,
-    MailId, OrganizationId, SessionId, WorkerId,
+    MailId, OrganizationId, SessionId, SetupLinkId, WorkerId,
 };
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
@@ -212,6 +212,7 @@ id_columns!(
     ApiKeyId,
     AuditEventId,
     ConnectionId,
+    SetupLinkId,
     DiagnosisId,
     DomainId,
     GroupId,

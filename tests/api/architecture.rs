@@ -165,9 +165,11 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
     (
         "routes",
         &[
+            "setup",
             "sso",
             "connections",
             "sign_in_policy",
+            "setup_links",
             "auth",
             "imports",
             "domains",

@@ -143,12 +143,14 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
         "preview_invitation",
         // Only looks; that a domain is proven by it is an event.
         "check_domain",
+        "check_setup_domain",
         // Only looks: a list has no room in the URL.
         "check_access_to_resources",
         // Only looks: an address does not belong into a URL.
         "discover_sign_in",
         // Begin something: that it passed, or signed somebody in, is an event.
         "test_connection",
+        "test_setup",
         "start_sign_in",
         "mail_link_code",
         // Does nothing while the old link is good; `invitations::time` has the event otherwise.
@@ -446,7 +448,37 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let pause = format!("{path}/pause");
     let begin = ann.request(Method::POST, &format!("{path}/tests"));
     do_and_see("test_connection", begin).await;
+    let links = format!("{base}/setup-links");
+    let link = json!({ "connection_id": connection["id"] });
+    let link = do_and_see("create_setup_link", post(&ann, &links, link)).await;
+    let token = text(&link["url"])
+        .split_once("#token=")
+        .unwrap()
+        .1
+        .to_owned();
+    let it = crate::support::people::Person {
+        access_token: Some(token),
+        ..anonymous.clone()
+    };
+    let secret = json!({ "client_secret": CLIENT_SECRET });
+    let secret = it.request(Method::PATCH, "/v1/setup").json(&secret);
+    do_and_see("update_setup", secret).await;
+    do_and_see("test_setup", it.request(Method::POST, "/v1/setup/tests")).await;
+    let domain = json!({ "domain": format!("setup-{}.example", app.address.port()) });
+    let domain = post(&it, "/v1/setup/domains", domain);
+    let domain = do_and_see("add_setup_domain", domain).await;
+    let record = &domain["record"];
+    crate::support::dns::zone().add_text(&text(&record["name"]), &text(&record["value"]));
+    let check = format!("/v1/setup/domains/{}/check", text(&domain["id"]));
+    do_and_see("check_setup_domain", it.request(Method::POST, &check)).await;
     sign_on::test(&hill, &connection, &provider, json!({ "sub": "tester" })).await;
+    let activate = it.request(Method::POST, "/v1/setup/activate");
+    do_and_see("activate_setup", activate).await;
+    let link = format!("{links}/{}", text(&link["id"]));
+    do_and_see("revoke_setup_link", ann.request(Method::DELETE, &link)).await;
+    send(ann.request(Method::POST, &pause))
+        .await
+        .expect_status(200);
     let activate = || ann.request(Method::POST, &format!("{path}/activate"));
     do_and_see("activate_connection", activate()).await;
     do_and_see("pause_connection", ann.request(Method::POST, &pause)).await;

@@ -13,18 +13,22 @@ use crate::support::operations::{Example, Ids, Operation, operations, signed_on}
 use crate::support::people::{Organization, Person, send, text};
 
 /// What needs a secret that no example can know.
-const NEED_A_SECRET: [(&str, &str); 16] = [
+const NEED_A_SECRET: [(&str, &str); 21] = [
     ("accept_invitation", "the token of an invitation's mail"),
+    ("add_setup_domain", "a setup link"),
     (
         "complete_saml_sign_in",
         "a response of an identity provider",
     ),
+    ("create_setup_link", "a connection"),
     ("create_my_join_request", "an organization to join"),
     ("decline_invitation", "the token of an invitation's mail"),
     ("disown_account", "the token of a registration's mail"),
     ("exchange_ticket", "a ticket"),
+    ("initiate_sign_in_by_form", "a connection"),
     ("link_by_code", "a link token"),
     ("link_my_identity", "a link token"),
+    ("list_setup_domains", "a setup link"),
     ("preview_invitation", "the token of an invitation's mail"),
     ("preview_invite_code", "an invite code"),
     ("redeem_invite_code", "an invite code"),
@@ -32,6 +36,7 @@ const NEED_A_SECRET: [(&str, &str); 16] = [
     ("renew_invitation", "the token of an invitation's mail"),
     ("reset_password", "the token of a mail"),
     ("start_sign_in", "a connection"),
+    ("update_setup", "a setup link"),
     ("verify_email", "the token of a registration's mail"),
 ];
 

@@ -353,6 +353,13 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
             "yynn",
         ),
         ("GET", "/sign-in-policy".to_owned(), "yynn"),
+        ("GET", "/setup-links".to_owned(), "yynn"),
+        ("POST", "/setup-links".to_owned(), "yynn"),
+        (
+            "DELETE",
+            format!("/setup-links/{}", sign_on["setup_link_id"]),
+            "yynn",
+        ),
         ("PUT", "/sign-in-policy".to_owned(), "yynn"),
         ("GET", "/diagnoses".to_owned(), "yynn"),
         ("GET", format!("/diagnoses/{diagnosis}"), "yynn"),
@@ -395,6 +402,7 @@ both_databases!(every_operation_on_an_organization_asks_who_calls, |app| {
         ("{resource_type}", "course"),
         ("{resource_id}", "algebra-1"),
         ("{connection_id}", sign_on["connection_id"].as_str()),
+        ("{setup_link_id}", sign_on["setup_link_id"].as_str()),
         ("{test_id}", sign_on["test_id"].as_str()),
         ("{identity_id}", sign_on["identity_id"].as_str()),
         ("{reference}", diagnosis),
@@ -464,6 +472,10 @@ fn request(who: &Person<'_>, method: &Method, path: &str) -> reqwest::RequestBui
             "name": "Accounts", "kind": "oidc", "preset": "generic", "issuer": "https://idp.example",
             "client_id": "rollcall", "client_secret": "secret",
         }));
+    }
+    if *method == Method::POST && path.ends_with("/setup-links") {
+        let connection = "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11";
+        return request.json(&json!({ "connection_id": connection }));
     }
     if *method == Method::PUT && path.ends_with("/sign-in-policy") {
         return request.json(&json!({ "required": false, "emergency_admins": [] }));

@@ -110,6 +110,9 @@ pub async fn signed_on(school: &Organization<'_>) -> Ids {
     let linked = sign_on::exchange(admin.app, &sign_on::ticket_of(&end)).await;
     linked.expect_status(200);
     leave_under_way(admin, &connection, &provider).await;
+    let setup_link = json!({ "connection_id": connection["id"] });
+    let setup_link = admin.post(&school.path("/setup-links"), setup_link).await;
+    let setup_link = setup_link.expect_status(201);
     let identities = admin.get("/v1/me/identities").await.expect_status(200);
     let diagnoses = admin
         .get(&school.path("/diagnoses"))
@@ -117,6 +120,7 @@ pub async fn signed_on(school: &Organization<'_>) -> Ids {
         .expect_status(200);
     HashMap::from([
         ("connection_id", text(&connection["id"])),
+        ("setup_link_id", text(&setup_link["id"])),
         ("test_id", text(&test["id"])),
         ("identity_id", text(&identities["items"][0]["id"])),
         ("reference", text(&diagnoses["items"][0]["reference"])),

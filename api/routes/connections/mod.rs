@@ -3,6 +3,7 @@
 mod provider;
 mod requests;
 mod responses;
+mod set_up;
 mod tests;
 
 use crate::routes::mounting::Mounting;
@@ -11,11 +12,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use self::requests::{CreateConnectionRequest, GivenProvider, UpdateConnectionRequest};
-use self::responses::{ConnectionBody, ConnectionPage, Described};
+use self::responses::ConnectionPage;
+pub use self::responses::{ConnectionBody, ConnectionTestBody, Described};
+pub use self::set_up::SetUpConnectionRequest;
+pub use self::tests::NoSuchTest;
 use super::extract::idempotency::{self, NoBody};
-use super::extract::{
-    Guard as _, IdempotencyHeader, InOrganization, Json, OrganizationPath, Query,
-};
+use super::extract::{Guard, IdempotencyHeader, InOrganization, Json, OrganizationPath, Query};
 use super::page::{PageQuery, Paged};
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, InvalidName, OrganizationErrors, PageErrors, TooManyTries};
@@ -23,12 +25,13 @@ use crate::domain::connections::{ProviderSettings, SamlSettings};
 use crate::domain::ids::{ConnectionId, OrganizationId};
 use crate::error::{Error, Result};
 use crate::outbound::Asker;
-use crate::services::authorization::{ManageConnections, Permission as _};
+use crate::services::authorization::{ManageConnections, Permission as _, Permit};
 use crate::services::idempotency::StoredResponse;
 use crate::services::sign_on_requirement::last_connection;
 use crate::services::sso::connections::{self, not_tested, still_draft, would_lock_out};
 use crate::services::sso::metadata::NewMetadata;
 use crate::services::sso::refresh::{self, nothing_to_refresh};
+use crate::store::sso_connections::SsoConnection;
 
 /// Mounts these operations.
 pub fn mount(config: &mut Mounting<'_, '_>) {
@@ -118,16 +121,18 @@ async fn create_connection(
 }
 
 /// Reads the metadata of an identity provider for who may set connections up.
-async fn read_metadata(
-    request: &InOrganization<ManageConnections>,
-    metadata: NewMetadata,
-) -> Result<SamlSettings> {
+async fn read_metadata<G>(request: &G, metadata: NewMetadata) -> Result<SamlSettings>
+where
+    G: Guard<Permit = Permit<ManageConnections>> + Clone,
+{
     let is_fetched = metadata.document.is_none();
-    request
+    let organization = request
         .clone()
-        .change(move |tx, permit| connections::begin_metadata(tx, &permit, is_fetched))
+        .change(move |tx, permit| {
+            connections::begin_metadata(tx, &permit, is_fetched)?;
+            Ok(permit.organization.id.into())
+        })
         .await?;
-    let organization = request.organization().into();
     let asker = Asker {
         organization,
         connection: organization,
@@ -214,8 +219,23 @@ async fn update_connection(
     path: web::Path<ConnectionPath>,
     body: Json<UpdateConnectionRequest>,
 ) -> Result<web::Json<ConnectionBody>, Problem> {
-    let id = path.connection_id;
-    let body = body.into_inner();
+    let described = Described::by(request.authenticated());
+    let connection = change_connection(request, path.connection_id, body.into_inner()).await?;
+    Ok(web::Json(described.connection(connection)?))
+}
+
+/// Changes a connection for who may set it up, and gives it as it is then.
+///
+/// # Errors
+/// `not_found`, `validation_failed`, `rate_limited`, and those of the guard.
+pub async fn change_connection<G>(
+    request: G,
+    id: ConnectionId,
+    body: UpdateConnectionRequest,
+) -> Result<SsoConnection>
+where
+    G: Guard<Permit = Permit<ManageConnections>> + Clone,
+{
     let known = request
         .clone()
         .run(move |tx, permit| connections::find(tx, &permit, id))
@@ -225,15 +245,13 @@ async fn update_connection(
         Some(metadata) => Some(read_metadata(&request, metadata).await?),
         None => None,
     };
-    let described = Described::by(request.authenticated());
-    let connection = request
+    request
         .change(move |tx, permit| {
             let known = connections::find(tx, &permit, id)?;
             let changes = body.clone().changes_of(&known, read.clone())?;
             connections::update(tx, &permit, (id, changes))
         })
-        .await?;
-    Ok(web::Json(described.connection(connection)?))
+        .await
 }
 
 /// Whether to delete all the same.

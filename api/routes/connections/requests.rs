@@ -76,43 +76,43 @@ pub struct CreateConnectionRequest {
 }
 
 /// What changes of a connection. Absent fields stay.
-#[derive(Clone, Deserialize, ToSchema)]
+#[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "name": "Staff accounts", "arrivals": "expected" })))]
 pub struct UpdateConnectionRequest {
     #[schema(min_length = 1, max_length = 100)]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// Of `okta` and `generic`.
     #[schema(max_length = 1000)]
-    issuer: Option<String>,
+    pub(super) issuer: Option<String>,
     /// Of `entra` and `clever`.
     #[schema(max_length = 255)]
-    tenant: Option<String>,
+    pub(super) tenant: Option<String>,
     #[schema(min_length = 1, max_length = 255)]
-    client_id: Option<String>,
+    pub(super) client_id: Option<String>,
     #[schema(max_length = 1000, format = Password)]
-    client_secret: Option<String>,
+    pub(super) client_secret: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
-    client_secret_expires_at: Option<Option<Timestamp>>,
-    client_authentication: Option<ClientAuthentication>,
+    pub(super) client_secret_expires_at: Option<Option<Timestamp>>,
+    pub(super) client_authentication: Option<ClientAuthentication>,
     /// Of `saml`: another address, which is read now, and daily.
     #[schema(max_length = 2000)]
-    metadata_url: Option<String>,
+    pub(super) metadata_url: Option<String>,
     /// Of `saml`: other metadata, given by hand. It is not read from an address any more.
     #[schema(max_length = 1_000_000)]
-    metadata: Option<String>,
+    pub(super) metadata: Option<String>,
     /// Of `saml`: the federation's certificate in PEM, together with metadata or its address.
     #[schema(max_length = 20_000)]
-    metadata_signing_certificate: Option<String>,
+    pub(super) metadata_signing_certificate: Option<String>,
     /// Of `saml`: the entity id, together with metadata or its address.
     #[schema(max_length = 1000)]
-    entity_id: Option<String>,
+    pub(super) entity_id: Option<String>,
     /// Of `saml`. People whose identities were made by another source are asked to link anew.
     #[schema(max_length = 510)]
-    subject_source: Option<String>,
-    arrivals: Option<Arrivals>,
+    pub(super) subject_source: Option<String>,
+    pub(super) arrivals: Option<Arrivals>,
     #[schema(minimum = 1, maximum = 720)]
-    session_hours: Option<i64>,
+    pub(super) session_hours: Option<i64>,
 }
 
 /// A connection to be made, whose metadata may be yet to read.

@@ -11,7 +11,7 @@ use crate::domain::diagnosis::Step;
 use crate::domain::ids::{AccountId, ConnectionId, DiagnosisId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::routes::extract::{Authenticated, Guard as _};
+use crate::routes::extract::{Authenticated, Guard as _, RequestScope};
 use crate::routes::page::page_body;
 use crate::services::sso::diagnosis::steps_of;
 use crate::services::sso::settings::provider_settings;
@@ -252,7 +252,11 @@ pub struct Described(State);
 
 impl Described {
     pub fn by(request: &Authenticated) -> Self {
-        Self(request.scope().state.clone())
+        Self::of(request.scope())
+    }
+
+    pub fn of(scope: &RequestScope) -> Self {
+        Self(scope.state.clone())
     }
 
     pub fn connection(&self, connection: SsoConnection) -> Result<ConnectionBody> {

@@ -68,6 +68,11 @@ impl Authenticated {
 }
 
 impl Authenticated {
+    /// What they bring.
+    pub(super) const fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
     /// As [`Guard::authorize`], with what the bearer is to an organization, where there is such an organization.
     pub(super) fn authorize_in<T>(
         &self,

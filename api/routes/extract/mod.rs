@@ -2,6 +2,7 @@
 
 mod authenticated;
 pub mod body;
+mod by_setup_link;
 pub mod client_address;
 pub mod fingerprint;
 mod flag;
@@ -23,6 +24,7 @@ pub use authenticated::{
     OptionallyConfined,
 };
 pub use body::{Json, OptionalJson};
+pub use by_setup_link::BySetupLink;
 pub use client_address::ClientAddress;
 pub use form::{FieldReason, Form};
 pub use guard::{Guard, Prepared};

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::audit::AuditAction;
-use crate::domain::events::{ConnectionEvent, SignInPolicyEvent};
+use crate::domain::events::{ConnectionEvent, SetupLinkEvent, SignInPolicyEvent};
 
 pub(super) fn describe_connection(event: &ConnectionEvent) -> (AuditAction, Value) {
     match event {
@@ -34,5 +34,25 @@ pub(super) fn describe_sign_in_policy(event: &SignInPolicyEvent) -> (AuditAction
             json!({ "required": policy.required, "emergency_admins": policy.emergency_admins }),
         ),
         SignInPolicyEvent::EmergencyUsed { account: _ } => (AuditAction::EmergencyUsed, json!({})),
+    }
+}
+
+pub(super) fn describe_setup_link(event: &SetupLinkEvent) -> (AuditAction, Value) {
+    match event {
+        SetupLinkEvent::Made {
+            connection,
+            email,
+            expires_at,
+        } => (
+            AuditAction::SetupLinkMade,
+            json!({ "connection": connection, "email": email, "expires_at": expires_at }),
+        ),
+        SetupLinkEvent::Used { connection } => (
+            AuditAction::SetupLinkUsed,
+            json!({ "connection": connection }),
+        ),
+        SetupLinkEvent::Revoked { name } => {
+            (AuditAction::SetupLinkRevoked, json!({ "name": name }))
+        }
     }
 }

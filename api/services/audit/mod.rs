@@ -7,7 +7,7 @@ mod people;
 
 use serde_json::Value;
 
-use self::connections::{describe_connection, describe_sign_in_policy};
+use self::connections::{describe_connection, describe_setup_link, describe_sign_in_policy};
 use self::organization::{
     describe_api_key, describe_email_domain, describe_grant, describe_group, describe_import,
     describe_invitation, describe_invite_code, describe_organization,
@@ -21,7 +21,7 @@ use crate::domain::audit::{AuditAction, SubjectType};
 use crate::domain::events::{DomainEvent, OrganizationEvent, SignInPolicyEvent};
 use crate::domain::ids::{
     AccountId, ApiKeyId, AuditEventId, ConnectionId, DomainId, GroupId, ImportId, InvitationId,
-    InviteCodeId, JoinRequestId, OrganizationId, SessionId,
+    InviteCodeId, JoinRequestId, OrganizationId, SessionId, SetupLinkId,
 };
 use crate::error::Result;
 use crate::store::audit_events::{self, AuditEvent};
@@ -41,6 +41,7 @@ enum Subject {
     Domain(DomainId),
     JoinRequest(JoinRequestId),
     Connection(ConnectionId),
+    SetupLink(SetupLinkId),
 }
 
 impl Subject {
@@ -57,6 +58,7 @@ impl Subject {
             Self::Domain(id) => (SubjectType::Domain, id.to_string()),
             Self::JoinRequest(id) => (SubjectType::JoinRequest, id.to_string()),
             Self::Connection(id) => (SubjectType::Connection, id.to_string()),
+            Self::SetupLink(id) => (SubjectType::SetupLink, id.to_string()),
         }
     }
 }
@@ -151,6 +153,11 @@ fn about(event: &DomainEvent) -> (Option<OrganizationId>, Subject) {
             connection,
             ..
         } => (Some(*organization), Subject::Connection(*connection)),
+        DomainEvent::SetupLink {
+            organization,
+            setup_link,
+            ..
+        } => (Some(*organization), Subject::SetupLink(*setup_link)),
         DomainEvent::SignInPolicy {
             organization,
             event: SignInPolicyEvent::Changed(_),
@@ -185,6 +192,7 @@ fn describe(event: &DomainEvent) -> (AuditAction, Value) {
         DomainEvent::EmailDomain { domain, event, .. } => describe_email_domain(*event, domain),
         DomainEvent::JoinRequest { account, event, .. } => describe_join_request(event, *account),
         DomainEvent::Connection { event, .. } => describe_connection(event),
+        DomainEvent::SetupLink { event, .. } => describe_setup_link(event),
         DomainEvent::SignInPolicy { event, .. } => describe_sign_in_policy(event),
         DomainEvent::Identity { event, .. } => describe_identity(*event),
     }

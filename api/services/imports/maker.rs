@@ -37,7 +37,7 @@ fn principal(tx: &mut UnitOfWork<'_>, import: &Import) -> Result<Option<Principa
         ActorKind::CommandLine => Ok(Some(Principal::CommandLine)),
         ActorKind::Account | ActorKind::Operator => account(tx, import),
         ActorKind::ApiKey => api_key(tx, import),
-        ActorKind::Anonymous | ActorKind::System => Ok(None),
+        ActorKind::SetupLink | ActorKind::Anonymous | ActorKind::System => Ok(None),
     }
 }
 

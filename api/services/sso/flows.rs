@@ -311,5 +311,6 @@ pub fn delete_ended(tx: &mut UnitOfWork<'_>) -> Result<()> {
     let now = tx.now();
     flows::delete_ended(tx.connection, now)?;
     crate::store::pending_links::delete_ended(tx.connection, now)?;
+    crate::store::setup_links::delete_ended(tx.connection, now)?;
     diagnosis::delete_ended(tx)
 }

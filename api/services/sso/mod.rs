@@ -24,6 +24,7 @@ pub mod refresh;
 mod resolution;
 mod sealed;
 pub mod settings;
+pub mod setup_links;
 pub mod testing;
 pub mod warnings;
 

@@ -72,6 +72,7 @@ pub(super) fn acting(tx: &UnitOfWork<'_>, owner: Account) -> Principal {
         Principal::Session(_)
         | Principal::Owner(_)
         | Principal::ApiKey(_)
+        | Principal::SetupLink(_)
         | Principal::Anonymous
         | Principal::CommandLine
         | Principal::System => Principal::Owner(owner),

@@ -25,4 +25,5 @@ mod refresh;
 mod requirement;
 mod round_trip;
 pub mod saml;
+mod setup_links;
 mod takeovers;

@@ -333,10 +333,14 @@ both_databases!(a_name_that_changes_names_nobody, |app| {
         refused,
         ("subject".to_owned(), "subject_missing".to_owned())
     );
+    // Another source is another name for everybody: it has to be tested first.
     let back = json!({ "subject_source": "name_id" });
     let changed = school.admin.patch(&path, back).await.expect_status(200);
     assert_eq!(changed["tested_at"], Value::Null);
-    let end = come_with(app, &connection, &passing).await;
+    assert_eq!(changed["status"], "paused");
+    // A provider that begins to send names that change.
+    let by_name = saml_active(&school).await;
+    let end = come_with(app, &by_name, &passing).await;
     let refused = refused_at(&school, &end).await;
     assert_eq!(refused.1, "saml_subject_transient");
 });

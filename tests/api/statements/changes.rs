@@ -230,13 +230,20 @@ impl Round<'_> {
             "client_id": "rollcall", "client_secret": "secret",
         });
         let created = self.admin("create_connection", (Method::POST, "/connections"), new);
-        let connection = format!("/connections/{}", text(&created.await["id"]));
+        let connection_id = text(&created.await["id"]);
+        let connection = format!("/connections/{connection_id}");
         let rename = json!({ "name": format!("Accounts {number}") });
         self.admin("update_connection", (Method::PATCH, &connection), rename)
             .await;
         let policy = json!({ "required": false, "emergency_admins": [] });
         let set = (Method::PUT, "/sign-in-policy");
         self.admin("set_sign_in_policy", set, policy).await;
+        let link = json!({ "connection_id": connection_id });
+        let links = (Method::POST, "/setup-links");
+        let link = self.admin("create_setup_link", links, link).await;
+        let link = format!("/setup-links/{}", text(&link["id"]));
+        self.admin("revoke_setup_link", (Method::DELETE, &link), Value::Null)
+            .await;
         let tests = format!("{connection}/tests");
         self.admin("test_connection", (Method::POST, &tests), Value::Null)
             .await;

@@ -1,0 +1,371 @@
+//! What a setup link opens (`docs/sso.md#setup-links`): its one connection, and the organization's domains.
+
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::connections::{
+    ConnectionBody, ConnectionTestBody, Described, NoSuchConnection, NoSuchTest, NotTested,
+    SetUpConnectionRequest, change_connection,
+};
+use super::domains::{
+    AddDomainErrors, CheckDomainErrors, DomainBody, DomainPage, check, parse_domain,
+};
+use super::extract::idempotency::{self, NoBody};
+use super::extract::{BySetupLink, Guard as _, IdempotencyHeader, Json, Query};
+use super::mounting::Mounting;
+use super::names::OrganizationReference;
+use super::page::{PageQuery, Paged};
+use super::problem::{Problem, problems};
+use super::refusals::{BodyErrors, NoSuchDomain, PageErrors, TooManyTries};
+use crate::domain::domains::Joining;
+use crate::domain::ids::{DiagnosisId, DomainId};
+use crate::domain::timestamp::Timestamp;
+use crate::error::{Error, Result};
+use crate::services::authentication::{setup_link_over, takes_a_setup_link};
+use crate::services::authorization::{ManageConnections, ManageDomains};
+use crate::services::domains::{self, NewDomain};
+use crate::services::idempotency::StoredResponse;
+use crate::services::sso::setup_links::{self, paused};
+use crate::services::sso::{connections, diagnosis};
+
+/// Mounts these operations.
+pub fn mount(config: &mut Mounting<'_, '_>) {
+    config
+        .service(get_setup)
+        .service(update_setup)
+        .service(activate_setup)
+        .service(test_setup)
+        .service(get_setup_test)
+        .service(list_setup_domains)
+        .service(add_setup_domain)
+        .service(get_setup_domain)
+        .service(check_setup_domain);
+}
+
+problems! {
+    /// Of whatever takes a setup link.
+    SetupErrors: takes_a_setup_link setup_link_over;
+    /// Of the identity provider's values.
+    InvalidProvider: no_issuer;
+    /// Of activating.
+    Paused: paused;
+}
+
+fn no_issuer() -> Error {
+    let detail = "Expected the address of an issuer, as the identity provider writes it.";
+    Error::invalid("/issuer", "invalid", detail)
+}
+
+/// What is to be set up.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Setup, examples(json!({
+    "organization": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11", "name": "Hill Road School" },
+    "connection": {
+        "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12",
+        "name": "School accounts",
+        "kind": "oidc",
+        "preset": "generic",
+        "status": "draft",
+        "tested_at": null,
+        "subject_source": "sub",
+        "arrivals": "everyone",
+        "session_hours": 168,
+        "has_client_secret": true,
+        "client_secret_expires_at": null,
+        "service_provider": {
+            "redirect_uri": "https://rollcall.school.example/v1/sso/callback/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12",
+            "initiate_uri": "https://rollcall.school.example/v1/sso/initiate/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12",
+            "entity_id": null,
+            "acs_url": null,
+            "metadata_url": null
+        },
+        "identity_provider": {
+            "issuer": "https://login.school.example",
+            "tenant": null,
+            "client_id": "rollcall",
+            "client_authentication": "client_secret_basic",
+            "metadata_url": null,
+            "entity_id": null,
+            "sign_in_location": null,
+            "certificates": null,
+            "metadata_valid_until": null
+        },
+        "created_at": "2026-09-01T07:30:00Z"
+    },
+    "expires_at": "2026-09-08T07:30:00Z"
+})))]
+pub struct SetupBody {
+    organization: OrganizationReference,
+    connection: ConnectionBody,
+    /// Until when the link works.
+    expires_at: Timestamp,
+}
+
+/// The test that a request is about.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct SetupTestPath {
+    /// The test.
+    test_id: DiagnosisId,
+}
+
+/// The domain that a request is about.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct SetupDomainPath {
+    /// The domain.
+    domain_id: DomainId,
+}
+
+/// A domain that is to be proven.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "domain": "school.example" })))]
+pub struct AddSetupDomainRequest {
+    /// What stands behind the `@` of an address.
+    #[schema(max_length = 1000)]
+    domain: String,
+}
+
+/// Get what is to be set up
+///
+/// Whose connection it is, what to register at the identity provider (`service_provider`), and what is known of it.
+#[utoipa::path(
+    tag = "Setting up by a link",
+    security(("setup_link" = [])),
+    responses(
+        (status = 200, description = "The set-up.", body = SetupBody),
+        SetupErrors, NoSuchConnection
+    )
+)]
+#[get("/v1/setup")]
+async fn get_setup(
+    request: BySetupLink<ManageConnections>,
+) -> Result<web::Json<SetupBody>, Problem> {
+    let described = Described::of(request.scope());
+    let setup = request
+        .change(move |tx, permit| {
+            let (link, connection) = setup_links::open(tx, &permit)?;
+            let organization = permit.organization;
+            Ok(SetupBody {
+                organization: (organization.id, organization.name).into(),
+                connection: described.connection(connection)?,
+                expires_at: link.expires_at,
+            })
+        })
+        .await?;
+    Ok(web::Json(setup))
+}
+
+/// Change what is to be set up
+///
+/// The identity provider's values; absent fields stay. A change asks for a new test before the connection can be
+/// activated. Whom it lets in, and for how long, the organization decides.
+#[utoipa::path(
+    tag = "Setting up by a link",
+    security(("setup_link" = [])),
+    responses(
+        (status = 200, description = "The connection as it is now.", body = ConnectionBody),
+        BodyErrors, SetupErrors, NoSuchConnection, InvalidProvider, TooManyTries
+    )
+)]
+#[patch("/v1/setup")]
+async fn update_setup(
+    request: BySetupLink<ManageConnections>,
+    body: Json<SetUpConnectionRequest>,
+) -> Result<web::Json<ConnectionBody>, Problem> {
+    let described = Described::of(request.scope());
+    let id = request
+        .clone()
+        .run(|tx, _| Ok(tx.context.principal.setup_link()?.connection_id))
+        .await?;
+    let connection = change_connection(request, id, body.into_inner().into()).await?;
+    Ok(web::Json(described.connection(connection)?))
+}
+
+/// Activate what was set up
+///
+/// From now on people sign in by it. It takes a test that has passed (`connection_not_tested`). A connection that an
+/// admin has paused stays so.
+#[utoipa::path(
+    tag = "Setting up by a link",
+    security(("setup_link" = [])),
+    params(IdempotencyHeader),
+    responses(
+        (status = 200, description = "The connection as it is now.", body = ConnectionBody),
+        SetupErrors, NoSuchConnection, NotTested, Paused
+    )
+)]
+#[post("/v1/setup/activate")]
+async fn activate_setup(
+    request: BySetupLink<ManageConnections>,
+    NoBody(idempotency): NoBody,
+) -> Result<HttpResponse, Problem> {
+    let described = Described::of(request.scope());
+    request
+        .run_once(idempotency, move |tx, permit| {
+            let connection = setup_links::activate(tx, &permit)?;
+            StoredResponse::ok(&described.connection(connection)?)
+        })
+        .await
+}
+
+/// Test what was set up
+///
+/// Open `start_url` in a browser within the hour, and sign in at the identity provider: the test signs nobody in and
+/// changes nothing. At most ten tests an hour (`connection_test`).
+#[utoipa::path(
+    tag = "Setting up by a link",
+    security(("setup_link" = [])),
+    params(IdempotencyHeader),
+    responses(
+        (status = 201, description = "The test, which waits to be made.", body = ConnectionTestBody),
+        SetupErrors, NoSuchConnection, TooManyTries
+    )
+)]
+#[post("/v1/setup/tests")]
+async fn test_setup(
+    request: BySetupLink<ManageConnections>,
+    NoBody(idempotency): NoBody,
+) -> Result<HttpResponse, Problem> {
+    let described = Described::of(request.scope());
+    request
+        .run_once(idempotency, move |tx, permit| {
+            let id = tx.context.principal.setup_link()?.connection_id;
+            let test = connections::begin_test(tx, &permit, id)?;
+            let location = format!("/v1/setup/tests/{}", test.id);
+            StoredResponse::created(location, &described.test(test, None)?)
+        })
+        .await
+}
+
+/// Get a test of what was set up
+///
+/// For an hour: the steps that were checked, what the identity provider said, and what a sign-in would have done.
+#[utoipa::path(
+    tag = "Setting up by a link",
+    security(("setup_link" = [])),
+    params(SetupTestPath),
+    responses(
+        (status = 200, description = "The test.", body = ConnectionTestBody),
+        SetupErrors, NoSuchTest
+    )
+)]
+#[get("/v1/setup/tests/{test_id}")]
+async fn get_setup_test(
+    request: BySetupLink<ManageConnections>,
+    path: web::Path<SetupTestPath>,
+) -> Result<web::Json<ConnectionTestBody>, Problem> {
+    let test = path.test_id;
+    let described = Described::of(request.scope());
+    let (test, claims) = request
+        .run(move |tx, permit| {
+            let id = tx.context.principal.setup_link()?.connection_id;
+            let test = connections::find_test(tx, &permit, (id, test))?;
+            let claims = diagnosis::claims_of(tx, &test)?;
+            Ok((test, claims))
+        })
+        .await?;
+    Ok(web::Json(described.test(test, claims)?))
+}
+
+/// List email domains by a link
+///
+/// Those of the organization, in the order in which they were added.
+#[utoipa::path(
+    tag = "Setting up by a link",
+    security(("setup_link" = [])),
+    params(PageQuery),
+    responses(
+        (status = 200, description = "A page.", body = DomainPage),
+        PageErrors, SetupErrors
+    )
+)]
+#[get("/v1/setup/domains")]
+async fn list_setup_domains(
+    http: HttpRequest,
+    request: BySetupLink<ManageDomains>,
+    query: Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (limit, after) = (query.limit()?, query.after()?);
+    let found = request
+        .run(move |tx, permit| domains::list(tx, &permit, limit.page(after)))
+        .await?;
+    let page = Paged::new(found, limit, |domain| domain.id, DomainBody::from)?;
+    Ok(page.respond(&http, DomainPage::new))
+}
+
+/// Add an email domain by a link
+///
+/// Publish its `record`, then ask for a check. Nobody joins by it (`closed`) unless an admin says otherwise.
+#[utoipa::path(
+    tag = "Setting up by a link",
+    security(("setup_link" = [])),
+    params(IdempotencyHeader),
+    responses(
+        (status = 201, description = "The domain.", body = DomainBody),
+        BodyErrors, SetupErrors, AddDomainErrors
+    )
+)]
+#[post("/v1/setup/domains")]
+async fn add_setup_domain(
+    request: BySetupLink<ManageDomains>,
+    idempotency::Json { idempotency, body }: idempotency::Json<AddSetupDomainRequest>,
+) -> Result<HttpResponse, Problem> {
+    let new = NewDomain {
+        domain: parse_domain(&body.domain)?,
+        joining: Joining::Closed,
+    };
+    request
+        .run_once(idempotency, move |tx, permit| {
+            let domain = domains::add(tx, &permit, new)?;
+            let location = format!("/v1/setup/domains/{}", domain.id);
+            StoredResponse::created(location, &DomainBody::from(domain))
+        })
+        .await
+}
+
+/// Get an email domain by a link
+///
+/// With the record that proves it.
+#[utoipa::path(
+    tag = "Setting up by a link",
+    security(("setup_link" = [])),
+    params(SetupDomainPath),
+    responses(
+        (status = 200, description = "The domain.", body = DomainBody),
+        SetupErrors, NoSuchDomain
+    )
+)]
+#[get("/v1/setup/domains/{domain_id}")]
+async fn get_setup_domain(
+    request: BySetupLink<ManageDomains>,
+    path: web::Path<SetupDomainPath>,
+) -> Result<web::Json<DomainBody>, Problem> {
+    let id = path.domain_id;
+    let domain = request
+        .run(move |tx, permit| domains::find(tx, &permit, id))
+        .await?;
+    Ok(web::Json(domain.into()))
+}
+
+/// Check an email domain by a link
+///
+/// Asks name servers for the record: a domain whose record is there is proven. Each domain has six checks an hour.
+#[utoipa::path(
+    tag = "Setting up by a link",
+    security(("setup_link" = [])),
+    params(SetupDomainPath),
+    responses(
+        (status = 200, description = "The domain, which is proven.", body = DomainBody),
+        SetupErrors, NoSuchDomain, TooManyTries, CheckDomainErrors
+    )
+)]
+#[post("/v1/setup/domains/{domain_id}/check")]
+async fn check_setup_domain(
+    request: BySetupLink<ManageDomains>,
+    path: web::Path<SetupDomainPath>,
+) -> Result<web::Json<DomainBody>, Problem> {
+    check(request, path.domain_id).await
+}

@@ -1,0 +1,276 @@
+//! Setup links: whoever runs an identity provider sets a connection up without an account.
+
+use super::*;
+use crate::support::dns;
+
+/// A draft of which nothing is known yet but where the provider would be.
+async fn blank(school: &Organization<'_>) -> Value {
+    let new = json!({
+        "name": "School accounts", "kind": "oidc", "preset": "generic", "issuer": "https://later.example",
+        "client_id": "later", "client_secret": "later",
+    });
+    let created = school.admin.post(&school.path("/connections"), new).await;
+    created.expect_status(201)
+}
+
+async fn make(school: &Organization<'_>, connection: &Value, more: Value) -> TestResponse {
+    let mut new = json!({ "connection_id": connection["id"] });
+    let all = new.as_object_mut().unwrap();
+    all.extend(more.as_object().unwrap().clone());
+    school.admin.post(&school.path("/setup-links"), new).await
+}
+
+/// Whoever has the address of a link.
+fn bearer<'a>(app: &'a App, url: &str) -> Person<'a> {
+    let url: Url = url.parse().unwrap();
+    assert_eq!(url.path(), "/setup");
+    assert_eq!(url.query(), None);
+    let token = url.fragment().unwrap().strip_prefix("token=").unwrap();
+    Person {
+        access_token: Some(token.to_owned()),
+        ..Person::anonymous(app)
+    }
+}
+
+async fn linked<'a>(app: &'a App, school: &Organization<'a>, connection: &Value) -> Person<'a> {
+    let made = make(school, connection, json!({})).await.expect_status(201);
+    bearer(app, &text(&made["url"]))
+}
+
+both_databases!(from_the_mail_to_an_active_connection, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = blank(&school).await;
+    let email = "it@provider.example";
+    let made = make(&school, &connection, json!({ "email": email })).await;
+    let made = made.expect_status(201);
+    assert_eq!(made["expires_at"], "2026-09-08T07:30:00Z");
+    let mail = app.last_mail_to(email).await;
+    assert!(mail.subject.contains("Hill Road School"), "{mail:?}");
+    assert!(!mail.text.contains(&school.admin.email), "{}", mail.text);
+    let url = mail
+        .text
+        .split_whitespace()
+        .find(|it| it.contains("/setup#token="));
+    assert_eq!(url.unwrap(), text(&made["url"]));
+    let it = bearer(app, url.unwrap());
+    // Ours.
+    let setup = it.get("/v1/setup").await.expect_status(200);
+    assert_eq!(setup["organization"]["name"], "Hill Road School");
+    assert_eq!(setup["connection"]["id"], connection["id"]);
+    let ours = &setup["connection"]["service_provider"];
+    assert!(text(&ours["redirect_uri"]).contains("/v1/sso/callback/"));
+    // Theirs.
+    let theirs = json!({
+        "issuer": provider.issuer(), "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET,
+    });
+    let changed = it.patch("/v1/setup", theirs).await.expect_status(200);
+    assert_eq!(changed["identity_provider"]["client_id"], CLIENT_ID);
+    let activate = "/v1/setup/activate";
+    let untested = it.post(activate, Value::Null).await;
+    untested.expect_problem(409, "connection_not_tested");
+    let test = it.post("/v1/setup/tests", Value::Null).await;
+    let test = test.expect_status(201);
+    let start: Url = text(&test["start_url"]).parse().unwrap();
+    let to_provider = follow(app, &start).await;
+    let claims = json!({ "sub": "it-1", "email": "mira@hill.example" });
+    let back = provider.sign_in(to_provider.as_str(), (app.now(), claims));
+    follow(app, &back).await;
+    let path = format!("/v1/setup/tests/{}", text(&test["id"]));
+    let test = it.get(&path).await.expect_status(200);
+    assert_eq!(test["status"], "passed", "{test:#}");
+    let active = it.post(activate, Value::Null).await.expect_status(200);
+    assert_eq!(active["status"], "active");
+    come(&school, &connection, &provider, json!({ "sub": "mira-1" }))
+        .await
+        .expect_status(200);
+    // The log tells what the link did, by its name.
+    let links = school.admin.get(&school.path("/setup-links")).await;
+    let links = links.expect_status(200);
+    assert_eq!(links["items"][0]["used_at"], "2026-09-01T07:30:00Z");
+    for action in [
+        "setup_link.used",
+        "connection.changed",
+        "connection.activated",
+    ] {
+        let events = school.events(action).await;
+        assert_eq!(events.as_array().unwrap().len(), 1, "{action}");
+        assert_eq!(events[0]["actor"]["kind"], "setup_link", "{action}");
+        assert_eq!(events[0]["actor"]["name"], email);
+        assert_eq!(events[0]["actor"]["account_id"], Value::Null);
+    }
+    let made = school.events("setup_link.made").await;
+    assert_eq!(made[0]["actor"]["account_id"], school.admin.id);
+});
+
+both_databases!(a_link_proves_domains, |app| {
+    let school = app.school().await;
+    let connection = blank(&school).await;
+    let it = linked(app, &school, &connection).await;
+    let name = format!("setup-{}-{}.example", school.slug, app.address.port());
+    let new = json!({ "domain": name });
+    let domain = it.post("/v1/setup/domains", new).await.expect_status(201);
+    assert_eq!(domain["joining"], "closed");
+    let path = format!("/v1/setup/domains/{}", text(&domain["id"]));
+    it.get(&path).await.expect_status(200);
+    let check = format!("{path}/check");
+    let missing = it.post(&check, json!({})).await;
+    missing.expect_problem(409, "domain_not_proven");
+    let record = &domain["record"];
+    dns::zone().add_text(&text(&record["name"]), &text(&record["value"]));
+    let proven = it.post(&check, json!({})).await.expect_status(200);
+    assert_eq!(proven["status"], "proven");
+    let all = it.get("/v1/setup/domains").await.expect_status(200);
+    assert_eq!(all["items"].as_array().unwrap().len(), 1);
+    // How people join is the organization's to say.
+    let open = json!({ "domain": "other.example", "joining": "open" });
+    let refused = it.post("/v1/setup/domains", open).await;
+    refused.expect_problem(400, "malformed_request");
+});
+
+both_databases!(a_link_opens_nothing_else, |app| {
+    let school = app.school().await;
+    let other = app.organization("Other School", "school").await;
+    let connection = blank(&school).await;
+    let second = blank(&school).await;
+    let it = linked(app, &school, &connection).await;
+    for path in [
+        school.path(""),
+        school.path("/members"),
+        school.path("/diagnoses"),
+        school.path("/audit-events"),
+        school.path("/setup-links"),
+        school.path("/domains"),
+        school.path("/connections"),
+        path_of(&school, &connection),
+        path_of(&school, &second),
+        other.path("/members"),
+        "/v1/me".to_owned(),
+        "/v1/me/memberships".to_owned(),
+        "/v1/organizations".to_owned(),
+    ] {
+        it.get(&path).await.expect_problem(401, "not_signed_in");
+    }
+    // Whom it lets in, and how it is called, is the organization's to say.
+    for field in ["name", "arrivals", "session_hours"] {
+        let refused = it.patch("/v1/setup", json!({ field: "everyone" })).await;
+        refused.expect_problem(400, "malformed_request");
+    }
+    // A test of another connection, and a domain of another organization.
+    let tests = format!("{}/tests", path_of(&school, &second));
+    let test = school.admin.post(&tests, Value::Null).await;
+    let test = format!("/v1/setup/tests/{}", text(&test.expect_status(201)["id"]));
+    it.get(&test).await.expect_problem(404, "not_found");
+    let domain = json!({ "domain": "other.example" });
+    let domain = other.admin.post(&other.path("/domains"), domain).await;
+    let domain = text(&domain.expect_status(201)["id"]);
+    let domain = format!("/v1/setup/domains/{domain}");
+    it.get(&domain).await.expect_problem(404, "not_found");
+    let check = it.post(&format!("{domain}/check"), json!({})).await;
+    check.expect_problem(404, "not_found");
+    // What an admin has paused stays so.
+    let provider = IdentityProvider::start();
+    let paused = active(&school, &provider).await;
+    let pause = format!("{}/pause", path_of(&school, &paused));
+    school.admin.post(&pause, Value::Null).await;
+    let it = linked(app, &school, &paused).await;
+    let refused = it.post("/v1/setup/activate", Value::Null).await;
+    refused.expect_problem(409, "connection_not_active");
+    // Nor does anything else open the set-up.
+    let refused = school.admin.get("/v1/setup").await;
+    refused.expect_problem(401, "not_signed_in");
+    app.anonymous()
+        .get("/v1/setup")
+        .await
+        .expect_problem(401, "not_signed_in");
+});
+
+both_databases!(a_link_ends, |app| {
+    let school = app.school().await;
+    let other = app.organization("Other School", "school").await;
+    let connection = blank(&school).await;
+    let over = async |it: &Person<'_>| {
+        let refused = it.get("/v1/setup").await;
+        refused.expect_problem(410, "setup_link_expired");
+        let refused = it.patch("/v1/setup", json!({ "client_id": "c" })).await;
+        refused.expect_problem(410, "setup_link_expired");
+    };
+    // Revoked.
+    let made = make(&school, &connection, json!({}))
+        .await
+        .expect_status(201);
+    let it = bearer(app, &text(&made["url"]));
+    it.get("/v1/setup").await.expect_status(200);
+    let link = format!("/setup-links/{}", text(&made["id"]));
+    let foreign = other.admin.delete(&other.path(&link)).await;
+    foreign.expect_problem(404, "not_found");
+    let revoked = school.admin.delete(&school.path(&link)).await;
+    revoked.expect_status(204);
+    over(&it).await;
+    let again = school.admin.delete(&school.path(&link)).await;
+    again.expect_problem(404, "not_found");
+    // By time.
+    let one_day = make(&school, &connection, json!({ "valid_days": 1 })).await;
+    let it = bearer(app, &text(&one_day.expect_status(201)["url"]));
+    app.advance(Duration::from_secs(24 * 60 * 60));
+    over(&it).await;
+    // By whoever made it, who could not make it any more.
+    let school = Organization {
+        admin: app
+            .sign_in(&school.admin.email, crate::support::people::PASSWORD)
+            .await,
+        ..school
+    };
+    let ann = app.register("ann@else.example").await;
+    app.join(&school, &ann, "teacher").await;
+    app.verify_email(&ann.id);
+    let path = school.path(&format!("/members/{}", ann.id));
+    let role = async |role: &str| {
+        let changed = school.admin.patch(&path, json!({ "role": role })).await;
+        changed.expect_status(200);
+    };
+    role("admin").await;
+    let by_ann = Organization {
+        id: school.id.clone(),
+        slug: school.slug.clone(),
+        admin: app
+            .sign_in("ann@else.example", crate::support::people::PASSWORD)
+            .await,
+    };
+    let it = linked(app, &by_ann, &connection).await;
+    it.get("/v1/setup").await.expect_status(200);
+    role("member").await;
+    over(&it).await;
+    // With its connection.
+    let it = linked(app, &school, &connection).await;
+    school
+        .admin
+        .delete(&path_of(&school, &connection))
+        .await
+        .expect_status(204);
+    over(&it).await;
+});
+
+both_databases!(only_good_links_are_made, |app| {
+    let school = app.school().await;
+    let other = app.organization("Other School", "school").await;
+    let connection = blank(&school).await;
+    for (more, field, code) in [
+        (json!({ "valid_days": 0 }), "/valid_days", "out_of_range"),
+        (json!({ "valid_days": 31 }), "/valid_days", "out_of_range"),
+        (json!({ "email": "nobody" }), "/email", "email_invalid"),
+    ] {
+        let refused = make(&school, &connection, more).await;
+        refused.expect_fields(&[(field, code)]);
+    }
+    let foreign = make(&other, &connection, json!({})).await;
+    foreign.expect_fields(&[("/connection_id", "connection_unknown")]);
+    for number in 0..4 {
+        let mailed = make(&school, &connection, json!({ "email": "it@x.example" })).await;
+        if number < 3 {
+            mailed.expect_status(201);
+        } else {
+            mailed.expect_problem(429, "rate_limited");
+        }
+    }
+});
