@@ -62,9 +62,10 @@ impl Claims {
             return AssertedEmail::Missing;
         };
         let address = address.trim().to_owned();
-        let denial = DENIALS
-            .into_iter()
-            .find(|name| self.get(name).is_some_and(|value| !is_yes(value)));
+        let denial = DENIALS.into_iter().find(|name| {
+            self.get(name)
+                .is_some_and(|it| !it.is_null() && !is_yes(it))
+        });
         match denial {
             Some(by) => AssertedEmail::Denied { address, by },
             None => AssertedEmail::Asserted(address),

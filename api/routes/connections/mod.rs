@@ -21,7 +21,7 @@ use super::extract::{Guard, IdempotencyHeader, InOrganization, Json, Organizatio
 use super::page::{PageQuery, Paged};
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, InvalidName, OrganizationErrors, PageErrors, TooManyTries};
-use crate::domain::connections::{ProviderSettings, SamlSettings};
+use crate::domain::connections::{ClientAuthentication, ProviderSettings, SamlSettings};
 use crate::domain::ids::{ConnectionId, OrganizationId};
 use crate::error::{Error, Result};
 use crate::outbound::Asker;
@@ -103,7 +103,13 @@ async fn create_connection(
 ) -> Result<HttpResponse, Problem> {
     let (draft, provider) = body.parse()?;
     let settings = match provider {
-        GivenProvider::Oidc(settings) => ProviderSettings::Oidc(settings),
+        GivenProvider::Oidc(settings) => {
+            if settings.client_authentication == ClientAuthentication::PrivateKeyJwt {
+                let state = &request.scope().state;
+                state.require_federation_keys().await?;
+            }
+            ProviderSettings::Oidc(settings)
+        }
         GivenProvider::Saml(metadata) => {
             ProviderSettings::Saml(read_metadata(&request, metadata).await?)
         }

@@ -7,7 +7,7 @@ mod saml;
 use serde_json::{Map, Value};
 
 use super::State;
-use crate::crypto::federation_keys::{FederationJwks, FederationKeys};
+use crate::crypto::federation_keys::FederationJwks;
 use crate::domain::connections::ProviderSettings;
 use crate::domain::diagnosis::{Refused, Steps};
 use crate::domain::ids::ConnectionId;
@@ -93,15 +93,24 @@ impl State {
         format!("{}/v1/lti/jwks", self.services.config.public_base())
     }
 
-    /// Rollcall's own public keys, which are made now where they are not, on a thread that may take its time.
+    /// Rollcall's own public keys.
+    ///
+    /// # Errors
+    /// As [`State::require_federation_keys`].
+    pub async fn federation_jwks(&self) -> Result<FederationJwks, Error> {
+        self.require_federation_keys().await?;
+        let keys = self.federation.keys().map_err(Error::internal)?;
+        Ok(keys.public())
+    }
+
+    /// Has the federation keys made, where they are not, on a thread that may take its time.
     ///
     /// # Errors
     /// `unavailable` where there are none, and none may be made.
-    pub async fn federation_jwks(&self) -> Result<FederationJwks, Error> {
+    pub async fn require_federation_keys(&self) -> Result<(), Error> {
         let federation = self.federation.clone();
-        let public = move || federation.keys().map(FederationKeys::public);
-        let found = tokio::task::spawn_blocking(public).await;
-        found.map_err(Error::internal)?.map_err(|_| {
+        let made = tokio::task::spawn_blocking(move || federation.keys().map(drop)).await;
+        made.map_err(Error::internal)?.map_err(|_| {
             let detail = "This installation has no federation key: whoever runs it sets ROLLCALL_FEDERATION_KEY_FILE.";
             Error::refused(Code::Unavailable, detail)
         })

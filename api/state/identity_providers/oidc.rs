@@ -139,15 +139,6 @@ impl State {
         token::request(endpoint, &client, exchange)
     }
 
-    /// Has the federation keys made, where they are not, on a thread that may take its time.
-    pub(super) async fn require_federation_keys(&self) -> Result<()> {
-        let federation = self.federation.clone();
-        let made = tokio::task::spawn_blocking(move || federation.keys().map(drop));
-        made.await
-            .map_err(Error::internal)?
-            .map_err(Error::internal)
-    }
-
     async fn client_secret_of(&self, connection: &SsoConnection) -> Result<Option<String>> {
         let connection = connection.clone();
         self.unit_of_work_as_system(move |tx| client_secret(tx, &connection))

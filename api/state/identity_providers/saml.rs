@@ -98,14 +98,19 @@ impl State {
     /// call it is.
     ///
     /// # Errors
-    /// `validation_failed` where it cannot be fetched, or is no metadata of one identity provider.
+    /// `validation_failed` where it cannot be fetched, or is no metadata of one identity provider; `unavailable` where it
+    /// wants requests to be signed, and there is no key.
     pub async fn read_metadata(&self, asker: Asker, new: NewMetadata) -> Result<SamlSettings> {
         let pointer = match &new.document {
             Some(_) => "/metadata",
             None => "/metadata_url",
         };
         let read = self.try_metadata(asker, new).await?;
-        read.map_err(|(code, words)| Error::invalid(pointer, code, words))
+        let settings = read.map_err(|(code, words)| Error::invalid(pointer, code, words))?;
+        if settings.wants_signed_requests {
+            self.require_federation_keys().await?;
+        }
+        Ok(settings)
     }
 
     /// The same; why it could not be read, by a code and in words.

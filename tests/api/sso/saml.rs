@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::DeflateDecoder;
 use reqwest::redirect::Policy;
+use rollcall::config::Config;
 use rollcall::crypto::certificate::{Certificate, SignatureAlgorithm};
 use rollcall::domain::timestamp::Timestamp;
 
@@ -13,6 +14,7 @@ use super::*;
 use crate::saml::provider::{
     self as words, ACS, AUDIENCE, ISSUER, REQUEST, assertion_of, pem, response, sign,
 };
+use crate::support::app::block_on;
 
 const SSO: &str = "https://idp.example.org/sso";
 const MAIL: &str = "urn:oid:0.9.2342.19200300.100.1.3";
@@ -558,3 +560,30 @@ both_databases!(metadata_is_read_from_its_address_or_refused, |app| {
     }
     assert_eq!(last, Some(429));
 });
+
+#[test]
+fn what_needs_a_key_is_refused_where_there_is_none() {
+    let without_key = |config: &mut Config| config.federation_key_file = None;
+    let Some(app) = App::on_postgres_with(without_key) else {
+        return;
+    };
+    block_on(async {
+        let school = app.school().await;
+        let wants = metadata().replace(
+            "<md:IDPSSODescriptor",
+            r#"<md:IDPSSODescriptor WantAuthnRequestsSigned="true""#,
+        );
+        for new in [
+            json!({ "name": "n", "kind": "saml", "metadata": wants }),
+            json!({
+                "name": "n", "kind": "oidc", "preset": "generic", "issuer": "https://idp.example",
+                "client_id": "c", "client_authentication": "private_key_jwt",
+            }),
+        ] {
+            let refused = school.admin.post(&school.path("/connections"), new).await;
+            let told = refused.expect_problem(503, "unavailable");
+            let detail = text(&told["detail"]);
+            assert!(detail.contains("ROLLCALL_FEDERATION_KEY_FILE"), "{detail}");
+        }
+    });
+}
