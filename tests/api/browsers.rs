@@ -163,11 +163,11 @@ async fn check_operations(app: &App, hsts: &str) {
             check(&what, &response);
             assert_eq!(response.header("strict-transport-security"), hsts, "{what}");
             if is_api {
-                let may_be_kept = operation.id == "check_access" && response.status == 200;
-                let expected = if may_be_kept {
-                    "private, no-cache"
-                } else {
-                    "no-store"
+                let expected = match operation.id.as_str() {
+                    "check_access" if response.status == 200 => "private, no-cache",
+                    // Public keys are nobody's own.
+                    "list_federation_keys" if response.status == 200 => "public, max-age=3600",
+                    _ => "no-store",
                 };
                 assert_eq!(response.header("cache-control"), expected, "{what}");
             }

@@ -150,6 +150,7 @@ const EXTREMES: &str = r#"
         ('Z@x.example', 'z', 'x.example', 2), ('a@x.example', 'a', 'x.example', 1),
         ('ä"''\@x.example', '', '{}', 9), (' ' || char(9, 10, 13, 27, 127, 8232, 128518), '', 'null', 0);
     INSERT INTO job_turns VALUES ('mail', 'bulk', x'ffffffffffffffffffffffffffffffff', 9007199254740993);
+    INSERT INTO removed_subjects SELECT id, 'somebody', created_at FROM connections;
     UPDATE organizations SET created_at = -1 WHERE slug = 'busy-company';
     UPDATE accounts SET last_active_at = 253402207200999999, deactivated_at = -1
     WHERE email = 'person7@busy.example';
