@@ -16,7 +16,7 @@ const ENVIRONMENT: &str = include_str!("../../.env.example");
 const LIMITS: &str = include_str!("../../docs/limits.md");
 
 /// What a block needs that a test does not have: the only reasons to mark it `sh no-run`.
-const NOT_HERE: [&str; 11] = [
+const NOT_HERE: [&str; 12] = [
     "cargo ",
     "docker ",
     "pg_dump ",
@@ -28,6 +28,7 @@ const NOT_HERE: [&str; 11] = [
     // An identity provider: its metadata, and somebody who has signed in there.
     "GoogleIDPMetadata.xml",
     "@saml.json",
+    "/refresh",
     "/activate",
 ];
 

@@ -231,6 +231,11 @@ impl Operation {
         self.security().is_empty() || self.security().contains(&json!({}))
     }
 
+    /// Whether it takes the token of a setup link, and no other credential.
+    pub fn is_by_setup_link(&self) -> bool {
+        self.security() == &[json!({ "setup_link": [] })]
+    }
+
     /// Whether the document names `Idempotency-Key` among its parameters.
     pub fn takes_idempotency_key(&self) -> bool {
         let key = json!({ "$ref": "#/components/parameters/IdempotencyKey" });
