@@ -187,30 +187,20 @@ pub fn update(
         let known = find(tx, permit, id)?;
         let mut new = known.clone();
         let mut fields = Vec::new();
-        if let Some(name) = changes.name
-            && name != known.name
-        {
-            new.name = name;
-            fields.push("name");
-        }
-        if let Some(arrivals) = changes.arrivals
-            && arrivals != known.arrivals
-        {
-            new.arrivals = arrivals;
-            fields.push("arrivals");
-        }
-        if let Some(hours) = changes.session_hours
-            && hours != known.session_hours
-        {
-            new.session_hours = hours;
-            fields.push("session_hours");
-        }
-        if let Some(end) = changes.secret_expires_at
-            && end != known.secret_expires_at
-        {
-            new.secret_expires_at = end;
-            fields.push("client_secret_expires_at");
-        }
+        let noted = &mut fields;
+        set(&mut new.name, changes.name, ("name", noted));
+        set(&mut new.arrivals, changes.arrivals, ("arrivals", noted));
+        set(
+            &mut new.session_hours,
+            changes.session_hours,
+            ("session_hours", noted),
+        );
+        let end = changes.secret_expires_at;
+        set(
+            &mut new.secret_expires_at,
+            end,
+            ("client_secret_expires_at", noted),
+        );
         let mut has_to_be_tested = false;
         let old = provider_settings(&known)?;
         if let Some(settings) = changes.settings
@@ -251,6 +241,18 @@ pub fn update(
         }
         Ok(new)
     })
+}
+
+/// Sets a field that changes, and notes its name.
+fn set<T: PartialEq>(
+    field: &mut T,
+    value: Option<T>,
+    (name, changed): (&'static str, &mut Vec<&'static str>),
+) {
+    if let Some(value) = value.filter(|value| value != field) {
+        *field = value;
+        changed.push(name);
+    }
 }
 
 /// A test that was begun with other settings says nothing of those that are now.
