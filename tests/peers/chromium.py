@@ -123,8 +123,10 @@ def require_blocking(chromium, app, third):
         raise Fault(f"a third party gets {as_third}")
 
 
-def sign_in(chromium, app, who, pictures):
-    """Signs somebody in from the app's button to what it shows then, and gives that."""
+def sign_in(chromium, app, way, asks_for_consent=True):
+    """Signs somebody in from the app's button to what it shows then, and gives that. `way` is who it is, and a
+    folder for pictures."""
+    who, pictures = way
     chromium.go(app)
     chromium.element("body[data-ready]")
     chromium.picture(pictures / "1-app.png")
@@ -133,9 +135,10 @@ def sign_in(chromium, app, who, pictures):
     chromium.type("input[name=password]", "of the provider")
     chromium.picture(pictures / "2-form.png")
     chromium.click("button[type=submit]")
-    chromium.element("input[name=prompt][value=consent]")
-    chromium.picture(pictures / "3-consent.png")
-    chromium.click("button[type=submit]")
+    if asks_for_consent:
+        chromium.element("input[name=prompt][value=consent]")
+        chromium.picture(pictures / "3-consent.png")
+        chromium.click("button[type=submit]")
     chromium.element("#state:not(:empty)")
     chromium.picture(pictures / "4-signed-in.png")
     return chromium.run("return document.querySelector('#state').textContent")

@@ -7,13 +7,10 @@ import http.cookiejar
 import re
 import secrets
 import ssl
-import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from installation import Client
 
 
@@ -35,7 +32,7 @@ class Browser:
 
     def __init__(self, api, app, proxy=None, authority=None):
         self.api, self.app = api, app
-        self.codes = []
+        self.codes, self.last_form = [], None
         handlers = [NoRedirect, urllib.request.ProxyHandler({"https": proxy} if proxy else {})]
         if authority:
             handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authority)))
@@ -51,7 +48,7 @@ class Browser:
                 return url
             self.codes += parse_qs(urlsplit(url).query).get("code", [])
             to, page = self.visited(url, data)
-            url, data = (urljoin(url, to), None) if to else self.filled_in(page, who)
+            url, data = (urljoin(url, to), None) if to else self.filled_in((url, page), who)
         raise Fault(f"it goes on and on: {url}")
 
     def visited(self, url, data):
@@ -67,17 +64,21 @@ class Browser:
                 require_silent(response.status, response.headers)
             return response.headers.get("location"), response.read().decode()
 
-    def filled_in(self, page, who):
+    def filled_in(self, at, who):
+        """Where the form of a page at an address goes, and with what."""
+        url, page = at
         action = re.search(r'<form[^>]* action="([^"]+)"', page)
         if action is None:
             raise Fault(f"neither a form nor a way on: {page[:500]}")
         fields = {}
         for tag in re.findall(r"<input[^>]*>", page):
             of_tag = dict(re.findall(r'(\w+)="([^"]*)"', tag))
-            fields[of_tag["name"]] = html.unescape(of_tag.get("value", ""))
+            if "name" in of_tag:
+                fields[of_tag["name"]] = html.unescape(of_tag.get("value", ""))
         if "password" in fields:
-            fields |= {"login": who, "password": "of the provider"}
-        return html.unescape(action[1]), urlencode(fields).encode()
+            fields |= {"username" if "username" in fields else "login": who, "password": "of the provider"}
+        self.last_form = urljoin(url, html.unescape(action[1])), urlencode(fields).encode()
+        return self.last_form
 
 
 def require_silent(status, headers):
