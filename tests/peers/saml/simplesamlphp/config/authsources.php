@@ -9,4 +9,13 @@ $config = [
         'urn:oid:2.5.4.42' => ['Ada'],
         'urn:oid:2.5.4.4' => ['Lovelace & Søn'],
     ],
+    'form' => [
+        'exampleauth:UserPass',
+        'sid@hill-road.example:of the provider' => [
+            'uid' => ['sid'],
+            'urn:oid:0.9.2342.19200300.100.1.3' => ['sid@hill-road.example'],
+            'urn:oid:2.5.4.42' => ['Sid'],
+            'urn:oid:2.5.4.4' => ['Lovelace & Søn'],
+        ],
+    ],
 ];

@@ -14,3 +14,8 @@ $modes = [
 foreach ($modes as $mode => $options) {
     $metadata["urn:sp:$mode"] = ['AssertionConsumerService' => $acs] + $options;
 }
+// What service providers publish of themselves.
+foreach (glob(getenv('SAML_PEER_DIRECTORY') . '/service-providers/*.xml') as $file) {
+    $read = \SimpleSAML\Metadata\SAMLParser::parseFile($file);
+    $metadata[$read->getEntityId()] = ['NameIDFormat' => $persistent] + $read->getMetadata20SP();
+}
