@@ -5,6 +5,7 @@ import json
 import signal
 import sqlite3
 import threading
+from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 import chromium
@@ -157,6 +158,22 @@ class Trips:
             raise Fault(f"another browser's verifier: {foreign.status} {foreign.body}")
         trip = Trip(self.port, connection["id"])
         return self.outcome(trip, (browser.go(trip.start(), who), []), who)
+
+    def initiated(self, connection, address):
+        """What comes of a tile of a portal: it has the app start."""
+        browser = self.browser()
+        end = browser.go(f"{self.api}/v1/sso/initiate/{connection['id']}")
+        if end != f"{self.app}/sign-in?connection={connection['id']}":
+            raise Fault(f"a tile leads to {end}")
+        trip = Trip(self.port, connection["id"])
+        return self.outcome(trip, (browser.go(trip.start()), []), address)
+
+    def hops(self, of_a_trip):
+        """Whether each hop of a trip was served by another replica than the one before."""
+        served = [(hop, port) for port, path in self.balancer.server.served for hop in of_a_trip if hop in path.split("/")]
+        handed_over = {(hop, after) for (hop, port), (after, other) in pairwise(served) if port != other}
+        alone = set(pairwise(of_a_trip)) - handed_over
+        return f"one replica alone served {alone}" if alone else "hops by one after the other"
 
     def people(self):
         """How many accounts, identities and sessions there are."""
