@@ -134,9 +134,21 @@ impl<'a> School<'a> {
             let members: Vec<_> = people.iter().take(size).map(|one| one.id).collect();
             let place = (bench.organization.id, *group);
             let managers = &members[..MANAGERS];
-            group_members::insert(&mut connection, place, managers, GroupRole::Manager).unwrap();
+            group_members::insert(
+                &mut connection,
+                place,
+                managers,
+                group_members::Place::by_hand(GroupRole::Manager),
+            )
+            .unwrap();
             for some in members.chunks(1000) {
-                group_members::insert(&mut connection, place, some, GroupRole::Member).unwrap();
+                group_members::insert(
+                    &mut connection,
+                    place,
+                    some,
+                    group_members::Place::by_hand(GroupRole::Member),
+                )
+                .unwrap();
             }
         }
         let middle = |order: MemberOrder| {

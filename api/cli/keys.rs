@@ -219,8 +219,8 @@ fn reseal(state: &State) -> Result<(), CommandError> {
         ),
     };
     print(&format!(
-        "Sealed {} mails, {} rows of imports and {} client secrets with the first key.{unreadable}\n",
-        resealed.mails, resealed.rows, resealed.secrets
+        "Sealed {} mails, {} rows of imports, {} client secrets and the claims of {} people with the first key.{unreadable}\n",
+        resealed.mails, resealed.rows, resealed.secrets, resealed.claims
     ))
 }
 

@@ -113,6 +113,11 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
             "30/1h",
             "Tests of one connection to an identity provider.",
         ),
+        Limit::RulesPreview => (
+            "limit_rules_preview",
+            "300/1h",
+            "Previews of the rules of one connection.",
+        ),
         Limit::SignInFlow => (
             "limit_sign_in_flow",
             "300/1m",

@@ -282,6 +282,8 @@ pub enum AddedBy {
     InviteCode(InviteCodeId),
     /// They were invited, and were members already.
     Invitation,
+    /// A rule of this connection.
+    Rule(ConnectionId),
 }
 
 /// What happened to a group.
@@ -305,6 +307,8 @@ pub enum GroupEvent {
     },
     MembersRemoved {
         accounts: Vec<AccountId>,
+        /// The connection whose rules gave the group, and give it no more.
+        rules_of: Option<ConnectionId>,
     },
     MemberUpdated {
         account: AccountId,

@@ -114,10 +114,18 @@ ids! {
     IdentityId,
     /// A diagnosis' of one arrival, and a test's of a connection.
     DiagnosisId,
+    /// What gave a member a place in a group: the id of a connection whose rules did.
+    SourceId,
     /// A job's in the queue.
     JobId,
     /// What a job is about: the id of an import, a mail, a domain or an organization, as its kind says.
     JobSubject,
     /// A worker's: made at its start, so that a lease tells who holds it.
     WorkerId,
+}
+
+impl From<ConnectionId> for SourceId {
+    fn from(connection: ConnectionId) -> Self {
+        Self(connection.0)
+    }
 }

@@ -45,6 +45,8 @@ string_enum! {
         JoinRequest = "join_request",
         /// Tests of one connection to an identity provider.
         ConnectionTest = "connection_test",
+        /// Previews of the rules of one connection.
+        RulesPreview = "rules_preview",
         /// Sign-ins by identity providers that one client address begins.
         SignInFlow = "sign_in_flow",
         /// Refused sign-ins of one connection that are kept for its admins, of people for whom no signature vouches.
@@ -75,6 +77,7 @@ impl Limit {
             Self::Invitations => (5000, 86_400),
             Self::Organizations => (50, 86_400),
             Self::ConnectionTest => (10, 3600),
+            Self::RulesPreview => (120, 3600),
             Self::SignInFlow => (60, 60),
             // Anybody can be refused as often as they like.
             Self::SignInRefusal => (60, 3600),

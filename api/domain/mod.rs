@@ -1,6 +1,7 @@
 //! Pure values, parsed once at the edge and trusted from there on. No connection, no HTTP, no clock.
 
 pub mod api_key;
+pub mod arrival_rules;
 pub mod audit;
 pub mod client_address;
 pub mod connections;
@@ -32,6 +33,7 @@ pub mod organization;
 pub mod password;
 pub mod resource;
 pub mod row_error;
+pub mod rule_plan;
 pub mod search_key;
 pub mod seats;
 pub mod sign_in_policy;

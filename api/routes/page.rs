@@ -169,6 +169,11 @@ impl<T> Paged<T> {
         })
     }
 
+    /// Its entries, and where the next page begins, for a body that tells more than a list.
+    pub fn into_parts(self) -> (Vec<T>, Option<String>) {
+        (self.items, self.next_cursor)
+    }
+
     /// The response: the body that `body` makes of items and cursor, and a `Link` to the next page.
     pub fn respond<B: Serialize>(
         self,

@@ -4,11 +4,12 @@
 use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{AddedBy, DomainEvent, GroupEvent, JoinedBy, MemberEvent};
-use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::ids::{AccountId, GroupId, OrganizationId, SourceId};
 use crate::domain::join_requests::JoinRequestStatus;
 use crate::domain::organization::{AccountType, GroupRole, JoinedVia, OrganizationKind, Role};
 use crate::error::{Code, Error, Result};
 use crate::store::accounts::Account;
+use crate::store::group_members::Place;
 use crate::store::join_requests::{self, Decision};
 use crate::store::memberships::{self, Membership, Terms};
 use crate::store::organizations::Organization;
@@ -153,11 +154,16 @@ pub fn add_to_group(
     accounts: &[AccountId],
     by: AddedBy,
 ) -> Result<Vec<AccountId>> {
-    let role = match by {
-        AddedBy::Manager { role } => role,
-        AddedBy::InviteCode(_) | AddedBy::Invitation => GroupRole::Member,
+    let (role, source) = match by {
+        AddedBy::Manager { role } => (role, None),
+        AddedBy::InviteCode(_) | AddedBy::Invitation => (GroupRole::Member, None),
+        AddedBy::Rule(connection) => (GroupRole::Member, Some(SourceId::from(connection))),
     };
-    let added = group_members::insert(tx.connection, (organization, group), accounts, role)?;
+    let place = Place { role, source };
+    let added = group_members::insert(tx.connection, (organization, group), accounts, place)?;
+    if source.is_none() {
+        group_members::keep_by_hand(tx.connection, organization, group, accounts)?;
+    }
     let mut added: Vec<_> = added.into_iter().collect();
     added.sort_unstable();
     removed_members::delete_of_groups(tx.connection, &[group], accounts)?;
@@ -183,7 +189,8 @@ fn join_groups(
 ) -> Result<()> {
     for group in &admission.groups {
         let group = (admission.organization, *group);
-        group_members::insert(tx.connection, group, accounts, GroupRole::Member)?;
+        let place = Place::by_hand(GroupRole::Member);
+        group_members::insert(tx.connection, group, accounts, place)?;
     }
     if admission.groups.is_empty() {
         return Ok(());

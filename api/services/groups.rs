@@ -11,6 +11,7 @@ use crate::domain::ids::{AccountId, GroupId};
 use crate::domain::organization::GroupRole;
 use crate::domain::search_key::{SearchWords, name_key, search_key};
 use crate::error::{Code, Error, Result};
+use crate::store::group_members::Place;
 use crate::store::groups::{self, Group, GroupChanges, GroupFilter};
 use crate::store::invite_codes as code_store;
 use crate::store::memberships;
@@ -93,7 +94,12 @@ fn add_manager(
         return Ok(None);
     }
     let role = GroupRole::Manager;
-    group_members::insert(tx.connection, (organization, group.id), &[creator], role)?;
+    group_members::insert(
+        tx.connection,
+        (organization, group.id),
+        &[creator],
+        Place::by_hand(role),
+    )?;
     Ok(Some(creator))
 }
 

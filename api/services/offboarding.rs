@@ -5,7 +5,7 @@ use super::unit_of_work::UnitOfWork;
 use super::{events, memberships};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{DomainEvent, GroupEvent, MemberEvent};
-use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::ids::{AccountId, ConnectionId, GroupId, OrganizationId, SourceId};
 use crate::domain::organization::MembershipStatus;
 use crate::error::Result;
 use crate::store::memberships::Membership;
@@ -81,9 +81,36 @@ pub(super) fn remove_from_group(
             group,
             event: GroupEvent::MembersRemoved {
                 accounts: removed.clone(),
+                rules_of: None,
             },
         };
         events::publish(tx, event)?;
     }
     Ok(removed)
+}
+
+/// Takes a member out of groups that the rules of a connection gave them, and publishes it; what people gave them
+/// since stays.
+pub(super) fn take_back(
+    tx: &mut UnitOfWork<'_>,
+    (organization, connection): (OrganizationId, ConnectionId),
+    account: AccountId,
+    groups: &[GroupId],
+) -> Result<()> {
+    for group in groups {
+        let (place, source) = ((*group, account), SourceId::from(connection));
+        if !group_members::take_back(tx.connection, organization, place, source)? {
+            continue;
+        }
+        let event = DomainEvent::Group {
+            organization,
+            group: *group,
+            event: GroupEvent::MembersRemoved {
+                accounts: vec![account],
+                rules_of: Some(connection),
+            },
+        };
+        events::publish(tx, event)?;
+    }
+    Ok(())
 }

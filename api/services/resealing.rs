@@ -6,10 +6,11 @@
 use uuid::Uuid;
 
 use super::imports;
+use super::sso::claims::claims_context;
 use super::sso::connections::secret_context;
 use super::unit_of_work::{Services, UnitOfWork};
 use crate::crypto::sealing::SealingKeyId;
-use crate::domain::ids::{ConnectionId, ImportId, MailId};
+use crate::domain::ids::{ConnectionId, IdentityId, ImportId, MailId};
 use crate::error::{Error, Result};
 use crate::mail::outbox;
 use crate::store::Connection;
@@ -22,6 +23,8 @@ pub struct Resealed {
     pub rows: usize,
     /// Client secrets of connections.
     pub secrets: usize,
+    /// What identity providers said of people last.
+    pub claims: usize,
     /// Those whose key is not in the file, or which were changed by somebody: nothing opens them.
     pub unreadable: usize,
 }
@@ -53,6 +56,12 @@ pub fn reseal(services: &Services) -> Result<Resealed> {
         secrets(tx, connection, counts)
     })? {
         connection = last;
+    }
+    let mut identity = IdentityId::from(Uuid::nil());
+    while let Some(last) = in_transaction(services, &mut resealed, |tx, counts| {
+        claims(tx, identity, counts)
+    })? {
+        identity = last;
     }
     Ok(resealed)
 }
@@ -137,6 +146,26 @@ fn secrets(
     Ok(found.last().map(|(id, _)| *id))
 }
 
+/// Seals the claims of a batch of people anew, and tells the last of them.
+fn claims(
+    tx: &mut UnitOfWork<'_>,
+    after: IdentityId,
+    done: &mut Resealed,
+) -> Result<Option<IdentityId>> {
+    let key = first_key(tx.services)?;
+    let found = sealed_values::claims_of_other_keys(tx.connection, key.as_bytes(), (after, BATCH))?;
+    for (id, old) in &found {
+        match tx.services.sealing.reseal(&claims_context(*id), old)? {
+            Some(new) => {
+                let is_new = sealed_values::replace_claims(tx.connection, *id, (old, &new))?;
+                done.claims += usize::from(is_new);
+            }
+            None => done.unreadable += 1,
+        }
+    }
+    Ok(found.last().map(|(id, _)| *id))
+}
+
 fn first_key(services: &Services) -> Result<SealingKeyId> {
     let first = services.sealing.ids().first().copied();
     first.ok_or_else(|| Error::internal("no sealing key"))
@@ -167,6 +196,7 @@ pub fn count(connection: &mut Connection) -> Result<Vec<SealedBy>> {
         (SealedPlace::Mails, "mails"),
         (SealedPlace::ImportRows, "rows of imports"),
         (SealedPlace::ClientSecrets, "client secrets of connections"),
+        (SealedPlace::Claims, "claims of people"),
         (SealedPlace::Tests, "tests of connections"),
         (
             SealedPlace::Responses,

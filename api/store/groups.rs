@@ -122,6 +122,22 @@ pub fn existing(
         .load(connection)?)
 }
 
+/// Those of these groups that the organization has, with their names.
+pub fn names(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    ids: &[GroupId],
+) -> Result<Vec<(GroupId, String)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(groups::table
+        .filter(groups::organization_id.eq(organization))
+        .filter(groups::id.eq_any(ids))
+        .select((groups::id, groups::name))
+        .load(connection)?)
+}
+
 /// Which groups a list shows; absent fields do not narrow it.
 #[derive(Clone, Debug, Default)]
 pub struct GroupFilter {

@@ -27,6 +27,7 @@ pub mod group_members;
 pub mod groups;
 pub mod idempotency_keys;
 pub mod identities;
+pub mod identity_claims;
 pub mod import_outcomes;
 pub mod import_rows;
 pub mod import_staging;

@@ -1,6 +1,8 @@
 //! Whom an admin or a group's manager removed: a code that was made before does not let them back
 //! in (`docs/invite-codes.md`). Kept by address, which outlives the account.
 
+use std::collections::{HashMap, HashSet};
+
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -191,6 +193,25 @@ pub fn find_of_group(
         .select(removed_group_members::removed_at)
         .first(connection)
         .optional()?)
+}
+
+/// The groups that each of these people was removed from, and nobody added them to since.
+pub fn groups_of(
+    connection: &mut Connection,
+    accounts: &[AccountId],
+    groups: &[GroupId],
+) -> Result<HashMap<AccountId, HashSet<GroupId>>> {
+    let removed: Vec<(AccountId, GroupId)> = removed_group_members::table
+        .inner_join(accounts::table.on(accounts::email.eq(removed_group_members::email)))
+        .filter(accounts::id.eq_any(accounts))
+        .filter(removed_group_members::group_id.eq_any(groups))
+        .select((accounts::id, removed_group_members::group_id))
+        .load(connection)?;
+    let mut by_account: HashMap<AccountId, HashSet<GroupId>> = HashMap::new();
+    for (account, group) in removed {
+        by_account.entry(account).or_default().insert(group);
+    }
+    Ok(by_account)
 }
 
 /// Deletes the notes that people were removed from groups: these people are welcome there again.

@@ -132,6 +132,7 @@ table! {
         organization_id -> Id,
         account_id -> Id,
         role -> Text,
+        source -> Nullable<Id>,
         number -> BigInt,
         word_marks -> BigInt,
     }
@@ -512,6 +513,8 @@ table! {
         secret_expires_at -> Nullable<UtcTimestamp>,
         arrivals -> Text,
         session_hours -> BigInt,
+        rules -> Document,
+        apply -> Text,
         tested_at -> Nullable<UtcTimestamp>,
         metadata_missing_since -> Nullable<UtcTimestamp>,
         metadata_problem -> Nullable<Text>,
@@ -545,6 +548,18 @@ table! {
         subject -> Text,
         last_used_at -> UtcTimestamp,
         created_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
+    identity_claims (identity_id) {
+        identity_id -> Id,
+        connection_id -> Id,
+        sealed -> Binary,
+        seen_at -> UtcTimestamp,
     }
 }
 
@@ -738,6 +753,7 @@ joinable!(emergency_admins -> organizations (organization_id));
 joinable!(flows -> connections (connection_id));
 joinable!(identities -> accounts (account_id));
 joinable!(identities -> connections (connection_id));
+joinable!(identity_claims -> identities (identity_id));
 joinable!(pending_links -> connections (connection_id));
 joinable!(setup_links -> accounts (created_by_account_id));
 joinable!(tickets -> connections (connection_id));
@@ -758,6 +774,7 @@ allow_tables_to_appear_in_same_query!(
     groups,
     idempotency_keys,
     identities,
+    identity_claims,
     import_groups,
     import_outcomes,
     import_rows,

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool};
 
 use super::Connection;
-use super::schema::{connections, import_rows, mails};
-use crate::domain::ids::{ConnectionId, ImportId, MailId};
+use super::schema::{connections, identity_claims, import_rows, mails};
+use crate::domain::ids::{ConnectionId, IdentityId, ImportId, MailId};
 use crate::error::Result;
 
 /// Where something is sealed.
@@ -16,6 +16,7 @@ pub enum SealedPlace {
     ImportRows,
     Responses,
     ClientSecrets,
+    Claims,
     Tests,
 }
 
@@ -34,6 +35,7 @@ pub fn count(connection: &mut Connection, place: SealedPlace) -> Result<Vec<(Vec
         SealedPlace::ImportRows => "import_rows",
         SealedPlace::Responses => "idempotency_keys",
         SealedPlace::ClientSecrets => "connections",
+        SealedPlace::Claims => "identity_claims",
         SealedPlace::Tests => "diagnoses",
     };
     let count = format!(
@@ -150,6 +152,37 @@ pub fn replace_secret(
         connections::table.filter(connections::id.eq(id).and(connections::sealed.eq(old)));
     let changed = diesel::update(as_it_was)
         .set(connections::sealed.eq(new))
+        .execute(connection)?;
+    Ok(changed > 0)
+}
+
+/// Claims of people behind one of them that are not sealed with the key with this id, in order.
+pub fn claims_of_other_keys(
+    connection: &mut Connection,
+    key: &[u8],
+    (after, limit): (IdentityId, i64),
+) -> Result<Vec<(IdentityId, Vec<u8>)>> {
+    let is_of_another = sql::<Bool>("substr(sealed, 1, 4) <> ").bind::<Binary, _>(key.to_vec());
+    Ok(identity_claims::table
+        .filter(identity_claims::identity_id.gt(after))
+        .filter(is_of_another)
+        .order(identity_claims::identity_id)
+        .limit(limit)
+        .select((identity_claims::identity_id, identity_claims::sealed))
+        .load(connection)?)
+}
+
+/// Replaces what is kept of somebody's claims, unless they have come meanwhile.
+pub fn replace_claims(
+    connection: &mut Connection,
+    id: IdentityId,
+    (old, new): (&[u8], &[u8]),
+) -> Result<bool> {
+    let as_it_was = identity_claims::table
+        .filter(identity_claims::identity_id.eq(id))
+        .filter(identity_claims::sealed.eq(old));
+    let changed = diesel::update(as_it_was)
+        .set(identity_claims::sealed.eq(new))
         .execute(connection)?;
     Ok(changed > 0)
 }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::connection::MultiBackend;
 use crate::crypto::token::TokenKind;
+use crate::domain::arrival_rules::RulesApply;
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::connections::{
     Arrivals, ConnectionKind, ConnectionStatus, DiagnosisStatus, FlowPurpose, Preset,
@@ -30,7 +31,7 @@ use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{
     AccountId, ApiKeyId, AuditEventId, ConnectionId, DiagnosisId, DomainId, GroupId, IdentityId,
     ImportId, InvitationId, InviteCodeId, InviteCodeUseId, JobId, JobSubject, JoinRequestId,
-    MailId, OrganizationId, SessionId, SetupLinkId, WorkerId,
+    MailId, OrganizationId, SessionId, SetupLinkId, SourceId, WorkerId,
 };
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
@@ -227,6 +228,7 @@ id_columns!(
     MailId,
     OrganizationId,
     SessionId,
+    SourceId,
     WorkerId,
 );
 
@@ -321,6 +323,7 @@ text_columns!(
     Priority,
     Role,
     RowOutcome,
+    RulesApply,
     SeatPool,
     StoredFailure,
     SubjectType,

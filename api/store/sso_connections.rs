@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::schema::connections;
 use super::sql_types::JsonColumn;
 use super::{Connection, Page};
+use crate::domain::arrival_rules::RulesApply;
 use crate::domain::connections::{Arrivals, ConnectionKind, ConnectionStatus, Preset};
 use crate::domain::ids::{ConnectionId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
@@ -25,6 +26,8 @@ pub struct SsoConnection {
     pub secret_expires_at: Option<Timestamp>,
     pub arrivals: Arrivals,
     pub session_hours: i64,
+    pub rules: JsonColumn,
+    pub apply: RulesApply,
     pub tested_at: Option<Timestamp>,
     pub metadata_missing_since: Option<Timestamp>,
     pub metadata_problem: Option<String>,

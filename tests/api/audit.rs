@@ -146,6 +146,8 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
         "check_setup_domain",
         // Only looks: a list has no room in the URL.
         "check_access_to_resources",
+        // Only looks: rules have no room in the URL.
+        "preview_rules",
         // Only looks: an address does not belong into a URL.
         "discover_sign_in",
         // Begin something: that it passed, or signed somebody in, is an event.
@@ -448,6 +450,8 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let pause = format!("{path}/pause");
     let begin = ann.request(Method::POST, &format!("{path}/tests"));
     do_and_see("test_connection", begin).await;
+    let preview = post(&ann, &format!("{path}/rules/preview"), json!({}));
+    do_and_see("preview_rules", preview).await;
     let links = format!("{base}/setup-links");
     let link = json!({ "connection_id": connection["id"] });
     let link = do_and_see("create_setup_link", post(&ann, &links, link)).await;

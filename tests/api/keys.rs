@@ -221,7 +221,7 @@ fn a_sealing_key_goes_when_nothing_is_sealed_with_it_any_more() {
         );
         let told = printed(&installation.run(&["keys", "reseal"]));
         assert!(
-            told.contains("Sealed 0 mails, 0 rows of imports and 0"),
+            told.contains("Sealed 0 mails, 0 rows of imports, 0"),
             "{told}"
         );
         block_on(reads(&promoted, &school, &of_old));

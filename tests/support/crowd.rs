@@ -9,6 +9,7 @@ use rollcall::domain::search_key::{name_key, search_key};
 use rollcall::domain::timestamp::Timestamp;
 use rollcall::domain::username::Username;
 use rollcall::store::accounts::{self, Account};
+use rollcall::store::group_members::Place;
 use rollcall::store::groups::{self, Group};
 use rollcall::store::memberships::{self, Membership, Terms};
 use rollcall::store::{Connection, ROWS_AT_ONCE, group_members, transaction};
@@ -70,6 +71,7 @@ pub fn add_to_group(
     people: &[AccountId],
 ) {
     for some in people.chunks(ROWS_AT_ONCE) {
-        group_members::insert(connection, place, some, GroupRole::Member).expect("no members");
+        group_members::insert(connection, place, some, Place::by_hand(GroupRole::Member))
+            .expect("no members");
     }
 }

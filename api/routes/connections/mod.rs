@@ -1,8 +1,11 @@
 //! Connections to identity providers, as admins set them up (`docs/sso.md`).
 
+mod path;
 mod provider;
 mod requests;
 mod responses;
+mod rule_checks;
+mod rules;
 mod set_up;
 mod tests;
 
@@ -11,6 +14,8 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use self::path::ConnectionPath;
+pub use self::path::NoSuchConnection;
 use self::requests::{CreateConnectionRequest, GivenProvider, UpdateConnectionRequest};
 use self::responses::ConnectionPage;
 pub use self::responses::{ConnectionBody, ConnectionTestBody, Described};
@@ -22,7 +27,7 @@ use super::page::{PageQuery, Paged};
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, InvalidName, OrganizationErrors, PageErrors, TooManyTries};
 use crate::domain::connections::{ClientAuthentication, ProviderSettings, SamlSettings};
-use crate::domain::ids::{ConnectionId, OrganizationId};
+use crate::domain::ids::ConnectionId;
 use crate::error::{Error, Result};
 use crate::outbound::Asker;
 use crate::services::authorization::{ManageConnections, Permission as _, Permit};
@@ -45,22 +50,10 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         .service(refresh_connection)
         .service(pause_connection);
     tests::mount(config);
-}
-
-/// The connection that a request is about.
-#[derive(Clone, Copy, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub struct ConnectionPath {
-    /// The organization.
-    #[expect(dead_code, reason = "the document names it; the guard reads it itself")]
-    pub organization_id: OrganizationId,
-    /// The connection.
-    pub connection_id: ConnectionId,
+    rules::mount(config);
 }
 
 problems! {
-    /// Where there is no such connection.
-    NoSuchConnection: no_such_connection;
     /// Of activating.
     NotTested: not_tested;
     /// Of pausing.
@@ -71,10 +64,6 @@ problems! {
     LastConnection: last_connection;
     /// Of deleting.
     WouldLockOut: last_connection members_locked_out;
-}
-
-fn no_such_connection() -> Error {
-    Error::not_found("connection")
 }
 
 fn members_locked_out() -> Error {

@@ -46,7 +46,7 @@ fn refuse_given(form: &mut Form, fields: &[(&'static str, bool)], protocol: &str
     for (pointer, is_given) in fields {
         if *is_given {
             let detail = format!("This is of {protocol}: leave it out.");
-            form.refuse(pointer, "not_of_kind", detail);
+            form.refuse(*pointer, "not_of_kind", detail);
         }
     }
 }

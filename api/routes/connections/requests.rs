@@ -4,6 +4,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::provider::{GivenOidc, GivenSaml, secret_for};
+use super::rule_checks::check_rules;
+use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{
     Arrivals, ClientAuthentication, ConnectionKind, MAX_CONNECTION_NAME, MAX_SESSION_HOURS,
     OidcSettings, Preset, ProviderSettings, SamlSettings,
@@ -73,6 +75,11 @@ pub struct CreateConnectionRequest {
     /// How many hours a session lives without a new sign-in; 168 where it is left out.
     #[schema(minimum = 1, maximum = 720)]
     session_hours: Option<i64>,
+    /// What makes an account type and groups of claims: the first that matches counts.
+    #[schema(max_items = 100)]
+    rules: Option<Vec<ArrivalRule>>,
+    /// `first` where it is left out.
+    apply: Option<RulesApply>,
 }
 
 /// What changes of a connection. Absent fields stay.
@@ -113,6 +120,10 @@ pub struct UpdateConnectionRequest {
     pub(super) arrivals: Option<Arrivals>,
     #[schema(minimum = 1, maximum = 720)]
     pub(super) session_hours: Option<i64>,
+    /// All rules anew.
+    #[schema(max_items = 100)]
+    pub(super) rules: Option<Vec<ArrivalRule>>,
+    pub(super) apply: Option<RulesApply>,
 }
 
 /// A connection to be made, whose metadata may be yet to read.
@@ -122,6 +133,8 @@ pub struct ConnectionDraft {
     secret: ClientSecret,
     arrivals: Option<Arrivals>,
     session_hours: Option<i64>,
+    rules: Option<Vec<ArrivalRule>>,
+    apply: Option<RulesApply>,
 }
 
 /// How its provider is reached, or where that is to be read.
@@ -140,6 +153,8 @@ impl ConnectionDraft {
             secret: self.secret,
             arrivals: self.arrivals,
             session_hours: self.session_hours,
+            rules: self.rules,
+            apply: self.apply,
         }
     }
 }
@@ -153,6 +168,7 @@ impl CreateConnectionRequest {
         let mut form = Form::new();
         let name = form.text("/name", &self.name, MAX_CONNECTION_NAME);
         check_hours(&mut form, self.session_hours);
+        check_rules(&mut form, self.rules.as_deref().unwrap_or_default());
         let (oidc, saml) = (self.given_oidc(), self.given_saml());
         let (preset, provider) = match self.kind {
             ConnectionKind::Oidc => {
@@ -183,6 +199,8 @@ impl CreateConnectionRequest {
                     },
                     arrivals: self.arrivals,
                     session_hours: self.session_hours,
+                    rules: self.rules,
+                    apply: self.apply,
                 };
                 Ok((draft, provider))
             }
@@ -202,6 +220,7 @@ impl UpdateConnectionRequest {
             form.text("/name", name, MAX_CONNECTION_NAME);
         }
         check_hours(&mut form, self.session_hours);
+        check_rules(&mut form, self.rules.as_deref().unwrap_or_default());
         let (oidc, saml) = (self.given_oidc(), self.given_saml());
         match kind {
             ConnectionKind::Oidc => {
@@ -271,6 +290,8 @@ impl UpdateConnectionRequest {
             secret_expires_at: self.client_secret_expires_at,
             arrivals: self.arrivals,
             session_hours: self.session_hours,
+            rules: self.rules,
+            apply: self.apply,
         })
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{
     Arrivals, ClientAuthentication, ConnectionKind, ConnectionStatus, ConnectionWarningCode,
     DiagnosisStatus, FlowPurpose, Preset, ProviderSettings,
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::routes::extract::{Authenticated, Guard as _, RequestScope};
 use crate::routes::page::page_body;
 use crate::services::sso::diagnosis::steps_of;
+use crate::services::sso::rules::rules_of;
 use crate::services::sso::settings::provider_settings;
 use crate::services::sso::{metadata, warnings};
 use crate::state::State;
@@ -32,6 +34,11 @@ use crate::store::sso_connections::SsoConnection;
     "subject_source": "sub",
     "arrivals": "everyone",
     "session_hours": 168,
+    "rules": [{
+        "when": { "claim": "groups", "is": "equals", "value": "Teachers" },
+        "then": { "account_type": "teacher", "group_ids": ["01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12"] }
+    }],
+    "apply": "always",
     "has_client_secret": true,
     "client_secret_expires_at": "2028-09-01T07:30:00Z",
     "service_provider": {
@@ -77,6 +84,11 @@ pub struct ConnectionBody {
     arrivals: Arrivals,
     #[schema(minimum = 1, maximum = 720)]
     session_hours: i64,
+    /// What makes an account type and groups of claims: the first that matches counts.
+    #[schema(max_items = 100)]
+    rules: Vec<ArrivalRule>,
+    /// When the rules are tried.
+    apply: RulesApply,
     /// The secret itself is never shown.
     has_client_secret: bool,
     /// `null` where it is not known.
@@ -264,6 +276,8 @@ impl Described {
         Ok(ConnectionBody {
             subject_source: subject_source(connection.preset, &settings),
             service_provider: self.service_provider(&connection, &settings),
+            rules: rules_of(&connection)?,
+            apply: connection.apply,
             warnings: self.warnings(&connection)?,
             identity_provider: identity_provider(settings)?,
             id: connection.id,

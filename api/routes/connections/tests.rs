@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::path::{ConnectionPath, NoSuchConnection};
 use super::responses::{ConnectionTestBody, Described, DiagnosisBody, DiagnosisPage};
-use super::{ConnectionPath, NoSuchConnection};
 use crate::domain::ids::{ConnectionId, DiagnosisId, OrganizationId};
 use crate::error::{Error, Result};
 use crate::routes::extract::idempotency::NoBody;

@@ -1,5 +1,7 @@
 //! Fields made into values, with every field at fault told at once.
 
+use std::borrow::Cow;
+
 use crate::domain::email_address::EmailAddressError;
 use crate::domain::password::PasswordError;
 use crate::domain::resource::ResourceError;
@@ -81,7 +83,12 @@ impl Form {
     }
 
     /// Notes a fault.
-    pub fn refuse(&mut self, pointer: &'static str, code: &'static str, detail: String) {
+    pub fn refuse(
+        &mut self,
+        pointer: impl Into<Cow<'static, str>>,
+        code: &'static str,
+        detail: String,
+    ) {
         self.errors.push(FieldError::new(pointer, code, detail));
     }
 

@@ -68,13 +68,16 @@ pub(super) fn describe_group(event: &GroupEvent) -> (AuditAction, Value) {
                     json!({ "via": JoinedVia::GroupCode, "invite_code_id": code })
                 }
                 AddedBy::Invitation => json!({ "via": JoinedVia::Invitation }),
+                AddedBy::Rule(connection) => {
+                    json!({ "via": JoinedVia::Sso, "connection_id": connection })
+                }
             };
             let details = merged(json!({ "account_ids": accounts }), by);
             (AuditAction::GroupMembersAdded, details)
         }
-        GroupEvent::MembersRemoved { accounts } => (
+        GroupEvent::MembersRemoved { accounts, rules_of } => (
             AuditAction::GroupMembersRemoved,
-            json!({ "account_ids": accounts }),
+            present(json!({ "account_ids": accounts, "connection_id": rules_of })),
         ),
         GroupEvent::MemberUpdated { account, role } => (
             AuditAction::GroupMemberUpdated,

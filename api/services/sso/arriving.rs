@@ -4,6 +4,7 @@ use super::arrival::{Arrival, Carried};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::email_domain::EmailDomain;
+use crate::domain::ids::SessionId;
 use crate::domain::username::Username;
 use crate::error::Result;
 use crate::services::unit_of_work::UnitOfWork;
@@ -17,6 +18,8 @@ pub(super) struct Arriving<'a> {
     pub connection: &'a SsoConnection,
     pub arrival: &'a Arrival,
     pub carried: &'a Carried,
+    /// The session that began the trip, which goes on.
+    pub session: Option<SessionId>,
 }
 
 /// What the person is called, where that can be a name here.

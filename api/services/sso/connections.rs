@@ -2,16 +2,17 @@
 
 use super::diagnosis::{self, TEST_LIFETIME};
 use super::publication::publish;
-use super::refresh;
 use super::settings::{kept, provider_settings};
+use super::{refresh, rules};
 use crate::clock::new_id;
+use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{
     Arrivals, ConnectionStatus, DEFAULT_SESSION_HOURS, DiagnosisStatus, FlowPurpose, OidcSettings,
     Preset, ProviderSettings,
 };
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::events::ConnectionEvent;
-use crate::domain::ids::{ConnectionId, DiagnosisId};
+use crate::domain::ids::{ConnectionId, DiagnosisId, SourceId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
@@ -21,7 +22,7 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::store::Page;
 use crate::store::diagnoses::{self, Diagnosis};
 use crate::store::sso_connections::{self, SsoConnection};
-use crate::store::{domains, identities};
+use crate::store::{domains, group_members, identities};
 
 /// The most connections that an organization has.
 const MAX_CONNECTIONS: i64 = 50;
@@ -51,6 +52,8 @@ pub struct NewConnection {
     pub secret: ClientSecret,
     pub arrivals: Option<Arrivals>,
     pub session_hours: Option<i64>,
+    pub rules: Option<Vec<ArrivalRule>>,
+    pub apply: Option<RulesApply>,
 }
 
 /// What changes of a connection; absent fields stay.
@@ -62,6 +65,8 @@ pub struct ConnectionChanges {
     pub secret_expires_at: Option<Option<Timestamp>>,
     pub arrivals: Option<Arrivals>,
     pub session_hours: Option<i64>,
+    pub rules: Option<Vec<ArrivalRule>>,
+    pub apply: Option<RulesApply>,
 }
 
 /// Makes a connection, which signs nobody in before it is tested and activated.
@@ -74,6 +79,7 @@ pub fn create(
     new: NewConnection,
 ) -> Result<SsoConnection> {
     let id = new_id::<ConnectionId>();
+    let rules = new.rules.unwrap_or_default();
     let connection = SsoConnection {
         id,
         organization_id: permit.organization.id,
@@ -86,6 +92,8 @@ pub fn create(
         secret_expires_at: new.secret.expires_at,
         arrivals: new.arrivals.unwrap_or(Arrivals::Everyone),
         session_hours: new.session_hours.unwrap_or(DEFAULT_SESSION_HOURS),
+        rules: rules::kept(&rules)?,
+        apply: new.apply.unwrap_or(RulesApply::First),
         tested_at: None,
         metadata_missing_since: None,
         metadata_problem: None,
@@ -96,6 +104,7 @@ pub fn create(
             let detail = format!("An organization has at most {MAX_CONNECTIONS} connections.");
             return Err(Error::invalid("", "too_many", detail));
         }
+        rules::require_possible(tx, &permit.organization, &rules)?;
         sso_connections::insert(tx.connection, &connection)?;
         refresh::queue(tx, &connection)?;
         let event = ConnectionEvent::Created {
@@ -201,6 +210,14 @@ pub fn update(
             end,
             ("client_secret_expires_at", noted),
         );
+        set(&mut new.apply, changes.apply, ("apply", noted));
+        if let Some(rules) = changes.rules
+            && rules != rules::rules_of(&known)?
+        {
+            rules::require_possible(tx, &permit.organization, &rules)?;
+            new.rules = rules::kept(&rules)?;
+            fields.push("rules");
+        }
         let mut has_to_be_tested = false;
         let old = provider_settings(&known)?;
         if let Some(settings) = changes.settings
@@ -360,6 +377,7 @@ pub fn delete(
         require_another_connection(tx, &known)?;
         sso_connections::delete(tx.connection, organization, id)?;
         refresh::delete(tx, id)?;
+        group_members::forget_source(tx.connection, organization, SourceId::from(id))?;
         publish(
             tx,
             &known,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::arriving::Arriving;
 use super::flows;
 use super::resolution::{enter, identity_taken, link};
+use super::rules::apply_again;
 use crate::crypto::token::Token;
 use crate::domain::connections::SignInOutcome;
 use crate::domain::diagnosis::Steps;
@@ -104,11 +105,11 @@ pub(super) fn link_to(
 ) -> Result<()> {
     enter(tx, arriving, account, steps)?;
     match opens(tx, arriving)? {
-        Some(known) if known == account.id => Ok(()),
+        Some(known) if known == account.id => apply_again(tx, arriving, account, steps),
         Some(_) => Err(identity_taken()),
         None => {
             require_only_identity(tx, arriving, account)?;
-            link(tx, arriving, account).map(drop)
+            link(tx, arriving, account, steps)
         }
     }
 }

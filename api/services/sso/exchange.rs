@@ -62,6 +62,7 @@ fn settle(
         connection: &ticket.connection,
         arrival: &ticket.arrival,
         carried: &ticket.carried,
+        session: ticket.session,
     };
     match ticket.purpose {
         FlowPurpose::SignIn => sign_in(tx, &arriving, steps, user_agent),

@@ -10,8 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::arrival::{Arrival, Carried};
-use super::diagnosis;
 use super::sealed::{open_sealed, seal};
+use super::{claims, diagnosis};
 use crate::crypto::digest::sha256;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
@@ -312,5 +312,6 @@ pub fn delete_ended(tx: &mut UnitOfWork<'_>) -> Result<()> {
     flows::delete_ended(tx.connection, now)?;
     crate::store::pending_links::delete_ended(tx.connection, now)?;
     crate::store::setup_links::delete_ended(tx.connection, now)?;
+    claims::delete_old(tx)?;
     diagnosis::delete_ended(tx)
 }

@@ -20,7 +20,7 @@ use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
 use crate::domain::connections::{FlowPurpose, SignInOutcome};
 use crate::domain::diagnosis::Steps;
-use crate::domain::ids::MailId;
+use crate::domain::ids::{MailId, SessionId};
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::mailbox_limit::SendTime;
@@ -62,12 +62,14 @@ impl Waiting {
         &'a self,
         connection: &'a SsoConnection,
         organization: &'a Organization,
+        session: Option<SessionId>,
     ) -> Arriving<'a> {
         Arriving {
             organization,
             connection,
             arrival: &self.content.arrival,
             carried: &self.content.carried,
+            session,
         }
     }
 }
@@ -171,7 +173,7 @@ pub fn link_by_code(
         let account = account.ok_or_else(link_expired)?;
         let completed = complete(tx, (&waiting, &account), Proof::Mailbox, steps)?;
         let (mut exchanged, connection, organization) = completed;
-        let arriving = waiting.arriving(&connection, &organization);
+        let arriving = waiting.arriving(&connection, &organization, None);
         let (session, confined_to) = start_session(tx, &arriving, account, user_agent.clone())?;
         exchanged.session = Some(session);
         exchanged.confined_to = confined_to;
@@ -245,7 +247,9 @@ fn complete(
     }
     let connection = flows::active(tx, waiting.link.connection_id)?;
     let organization = lock_organization(tx, connection.organization_id)?;
-    let arriving = waiting.arriving(&connection, &organization);
+    let session = tx.context.principal.session().ok();
+    let session = session.map(|principal| principal.session);
+    let arriving = waiting.arriving(&connection, &organization, session);
     if proof == Proof::Mailbox && account.email_verified_at.is_none() {
         close_to_registrant(tx, account)?;
     }

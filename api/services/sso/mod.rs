@@ -7,6 +7,7 @@
 
 pub mod arrival;
 mod arriving;
+pub mod claims;
 pub mod connections;
 pub mod diagnosis;
 pub mod entry;
@@ -22,6 +23,8 @@ mod publication;
 mod readable;
 pub mod refresh;
 mod resolution;
+pub mod rules;
+pub mod rules_preview;
 mod sealed;
 pub mod settings;
 pub mod setup_links;

@@ -2,6 +2,7 @@
 
 use super::arriving::{Arriving, asserted_address, is_proven_here, name_of};
 use super::following::follow;
+use super::{claims, rules};
 use crate::clock::new_id;
 use crate::domain::connections::{Arrivals, SignInOutcome};
 use crate::domain::diagnosis::{Step, StepName, Steps};
@@ -49,8 +50,10 @@ pub(super) fn resolve(
     if let Some((identity, account)) = known {
         steps.add(Step::ok(StepName::Identity, "This person has come before."));
         identities::touch(tx.connection, identity.id, tx.now())?;
+        claims::keep(tx, (connection.id, identity.id), &arrival.claims)?;
         let outcome = enter(tx, arriving, &account, steps)?;
         let account = follow(tx, arriving, account, steps)?;
+        rules::apply_again(tx, arriving, &account, steps)?;
         return Ok(Resolution::Opens(Box::new(account), outcome));
     }
     steps.add(Step::ok(
@@ -96,7 +99,7 @@ fn by_invitation(
         "The account that an invitation of the organization made.",
     ));
     enter(tx, arriving, &account, steps)?;
-    link(tx, arriving, &account)?;
+    link(tx, arriving, &account, steps)?;
     let owner = Principal::Owner(account.clone());
     tx.acting_as(owner, |tx| {
         invitations::accept_by_use(tx, account.id)?;
@@ -150,7 +153,7 @@ fn by_address(
                 "The organization manages the account with this address, in a domain that it has proven.",
             ));
             let outcome = enter(tx, arriving, &account, steps)?;
-            link(tx, arriving, &account)?;
+            link(tx, arriving, &account, steps)?;
             let outcome = match outcome {
                 SignInOutcome::Joined => SignInOutcome::Joined,
                 SignInOutcome::SignedIn
@@ -227,7 +230,7 @@ fn create(
     }
     steps.add(Step::ok(StepName::Account, "An account is made."));
     join(tx, arriving, &account, steps)?;
-    link(tx, arriving, &account)?;
+    link(tx, arriving, &account, steps)?;
     Ok(Resolution::Opens(
         Box::new(account),
         SignInOutcome::AccountCreated,
@@ -411,7 +414,7 @@ fn redeem(
 fn admit(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, account: &Account) -> Result<()> {
     let admission = Admission {
         organization: arriving.organization.id,
-        account_type: arriving.organization.default_account_type,
+        account_type: rules::newcomers_type(arriving, account)?,
         role: Role::Member,
         via: JoinedVia::Sso,
         groups: Vec::new(),
@@ -459,7 +462,7 @@ fn removed(steps: &mut Steps) -> Error {
     )
 }
 
-/// Has the subject open the account from now on.
+/// Has the subject open the account from now on, and the rules make of its owner what they say.
 ///
 /// # Errors
 /// `identity_taken` where it opens another one.
@@ -467,7 +470,8 @@ pub(super) fn link(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
     account: &Account,
-) -> Result<Identity> {
+    steps: &mut Steps,
+) -> Result<()> {
     let now = tx.now();
     let identity = Identity {
         id: new_id::<IdentityId>(),
@@ -491,7 +495,9 @@ pub(super) fn link(
     };
     let owner = Principal::Owner(account.clone());
     tx.acting_as(owner, |tx| events::publish(tx, event))?;
-    Ok(identity)
+    let of = (arriving.connection.id, identity.id);
+    claims::keep(tx, of, &arriving.arrival.claims)?;
+    rules::apply_first(tx, arriving, account, steps)
 }
 
 /// The refusal of an identity that opens another account.

@@ -30,6 +30,6 @@ pub(super) fn open_sealed<T: for<'de> Deserialize<'de>>(
     serde_json::from_slice(&plain).map_err(Error::internal)
 }
 
-fn context(kind: &str, place: &[u8]) -> Vec<u8> {
+pub(super) fn context(kind: &str, place: &[u8]) -> Vec<u8> {
     [b"sso ", kind.as_bytes(), b" ", place].concat()
 }

@@ -17,7 +17,7 @@ use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::diagnoses::{self, Diagnosis};
 use crate::store::sso_connections::{self, SsoConnection};
-use crate::store::{Attempt, memberships};
+use crate::store::{Attempt, groups, memberships};
 
 /// The test that somebody begins by its address, with its connection; `None` where it was made already, or is too old.
 pub fn begin(
@@ -121,6 +121,7 @@ fn would(
             connection,
             arrival,
             carried: &Carried::default(),
+            session: None,
         };
         Ok(Attempt::Undo(describe(tx, &arriving, steps)?))
     })?;
@@ -145,6 +146,12 @@ fn describe(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, steps: &mut Steps)
     let organization = arriving.organization.id;
     let membership = memberships::find(tx.connection, organization, account.id)?;
     let account_type = membership.map(|membership| membership.account_type);
+    let of = groups::of_accounts(tx.connection, organization, &[account.id])?;
+    let groups: Vec<_> = of
+        .into_values()
+        .flatten()
+        .map(|(id, name)| json!({ "id": id, "name": name }))
+        .collect();
     let takes_seat = matches!(
         outcome,
         SignInOutcome::AccountCreated | SignInOutcome::Joined
@@ -152,7 +159,7 @@ fn describe(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, steps: &mut Steps)
     Ok(json!({
         "account": outcome,
         "account_type": account_type,
-        "groups": [],
+        "groups": groups,
         "seat": takes_seat,
     }))
 }

@@ -156,6 +156,8 @@ CREATE TABLE group_memberships (
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     role text NOT NULL,
+    -- What gave it, and may take it back: the connection whose rules did. NULL: people.
+    source uuid,
     -- The membership's number and marks, which triggers repeat here.
     number bigint NOT NULL DEFAULT 0,
     word_marks bigint NOT NULL DEFAULT 0,

@@ -4,6 +4,7 @@ DROP TABLE tickets;
 DROP TABLE flows;
 DROP TABLE session_proofs;
 DROP TABLE removed_subjects;
+DROP TABLE identity_claims;
 DROP TABLE identities;
 DROP TABLE fetched_documents;
 DROP TABLE connections;

@@ -15,6 +15,9 @@ CREATE TABLE connections (
     -- Whom it lets in who never came by it before.
     arrivals text NOT NULL CHECK (arrivals IN ('everyone', 'proven_domains', 'expected')),
     session_hours bigint NOT NULL CHECK (session_hours BETWEEN 1 AND 720),
+    -- What makes an account type and groups of claims: the first that matches counts.
+    rules jsonb NOT NULL,
+    apply text NOT NULL CHECK (apply IN ('first', 'always')),
     -- Of the settings as they are: a change of these takes it back.
     tested_at timestamptz,
     -- Since when its metadata cannot be read from its address, and why.
@@ -52,6 +55,17 @@ CREATE TABLE identities (
 CREATE UNIQUE INDEX identities_subject_key ON identities (connection_id, organization_id, subject);
 CREATE INDEX identities_account ON identities (account_id, id);
 CREATE INDEX identities_organization ON identities (organization_id, account_id);
+
+-- What an identity provider said of somebody last, for 30 days: previews of rules try them on it.
+CREATE TABLE identity_claims (
+    identity_id uuid PRIMARY KEY NOT NULL REFERENCES identities (id) ON DELETE CASCADE,
+    connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    -- Sealed for the identity.
+    sealed bytea NOT NULL,
+    seen_at timestamptz NOT NULL
+);
+CREATE INDEX identity_claims_connection ON identity_claims (connection_id, identity_id);
+CREATE INDEX identity_claims_seen ON identity_claims (seen_at);
 
 -- Subjects of people whom an admin removed: their accounts may be gone.
 CREATE TABLE removed_subjects (

@@ -132,7 +132,13 @@ impl Crowd {
         if self.groups.len() < 2 {
             managers.push(self.manager);
         }
-        group_members::insert(connection, place, &managers, GroupRole::Manager).unwrap();
+        group_members::insert(
+            connection,
+            place,
+            &managers,
+            group_members::Place::by_hand(GroupRole::Manager),
+        )
+        .unwrap();
         crowd::add_to_group(connection, place, &members);
         let mut roles: HashMap<_, _> = members
             .into_iter()

@@ -9,7 +9,7 @@ both_databases!(a_connection_is_made_tested_activated_and_paused, |app| {
     let path = path_of(&school, &connection);
     let mut shown = json!({
         "id": "<uuid>", "name": "School accounts", "kind": "oidc", "preset": "generic", "status": "draft",
-        "tested_at": null, "subject_source": "sub", "arrivals": "everyone", "session_hours": 168, "has_client_secret": true,
+        "tested_at": null, "subject_source": "sub", "arrivals": "everyone", "session_hours": 168, "rules": [], "apply": "first", "has_client_secret": true,
         "client_secret_expires_at": null,
         "service_provider": {
             "redirect_uri": "<text>", "jwks_uri": null, "initiate_uri": "<text>", "entity_id": null, "acs_url": null,

@@ -24,6 +24,7 @@ mod providers;
 mod refresh;
 mod requirement;
 mod round_trip;
+mod rules;
 pub mod saml;
 mod setup_links;
 mod takeovers;

@@ -244,6 +244,9 @@ impl Round<'_> {
         let link = format!("/setup-links/{}", text(&link["id"]));
         self.admin("revoke_setup_link", (Method::DELETE, &link), Value::Null)
             .await;
+        let preview = format!("{connection}/rules/preview");
+        self.admin("preview_rules", (Method::POST, &preview), json!({}))
+            .await;
         let tests = format!("{connection}/tests");
         self.admin("test_connection", (Method::POST, &tests), Value::Null)
             .await;
