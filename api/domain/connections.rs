@@ -29,6 +29,8 @@ string_enum! {
         Okta = "okta",
         /// Clever.
         Clever = "clever",
+        /// ClassLink.
+        ClassLink = "classlink",
         /// Any other.
         Generic = "generic",
     }
@@ -133,7 +135,7 @@ pub const MAX_SESSION_HOURS: i64 = 720;
 pub struct OidcSettings {
     /// The issuer, byte for byte as the provider writes it.
     pub issuer: String,
-    /// The tenant of Microsoft Entra ID, or the district of Clever.
+    /// The tenant of Microsoft Entra ID or of ClassLink, or the district of Clever.
     pub tenant: Option<String>,
     pub client_id: String,
     pub client_authentication: ClientAuthentication,

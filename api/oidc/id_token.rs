@@ -19,7 +19,7 @@ pub struct Expected<'a> {
     pub client_id: &'a str,
     pub nonce: &'a str,
     pub preset: Preset,
-    /// What of the provider's people may sign in: a tenant of Entra, domains of Google, a district of Clever.
+    /// What of the provider's people may sign in: a tenant of Entra or ClassLink, domains of Google, a district of Clever.
     pub tenants: &'a [String],
     pub now: Timestamp,
     /// By how much clocks may differ.
@@ -347,29 +347,31 @@ impl Check<'_> {
     }
 
     fn tenant(&self, steps: &mut Steps) -> Result<(), Refused> {
-        let (claim, expected, advice) = match self.expected.preset {
+        let (expected, advice) = match self.expected.preset {
             Preset::Okta | Preset::Generic => return Ok(()),
             Preset::Entra => (
-                "tid",
                 "the tenant",
                 "The person is signed in to another tenant: they sign in with an account of this one, or the \
                  connection gets the Directory (tenant) ID of theirs.",
             ),
             Preset::Google => (
-                "hd",
                 "a domain that the organization has proven",
                 "The person is signed in with a private account of Google, or one of another Workspace. Where the \
                  domain is the organization's, prove it in Rollcall.",
             ),
             Preset::Clever => (
-                "district",
                 "the district",
                 "The person is of another district: the connection gets the id of theirs.",
             ),
+            Preset::ClassLink => (
+                "the tenant",
+                "The person is of another district: the connection gets the tenant id of theirs, which ClassLink names.",
+            ),
         };
-        let received = shown::claim(self.claims.get(claim));
-        let named = self.claims.text(claim);
-        if named.is_some_and(|named| self.is_expected_tenant(named)) {
+        let claims = self.expected.preset.tenant_claims();
+        let claim = claims.iter().find_map(|name| self.claims.get(name));
+        let received = shown::claim(claim);
+        if claim.is_some_and(|claim| self.is_expected_tenant(claim)) {
             steps.add(Step::ok(StepName::Tenant, received));
             return Ok(());
         }
@@ -378,7 +380,12 @@ impl Check<'_> {
         steps.refuse(Step::failed(StepName::Tenant, expected, received, advice))
     }
 
-    fn is_expected_tenant(&self, named: &str) -> bool {
+    /// A tenant is a text, or a whole number.
+    fn is_expected_tenant(&self, claim: &Value) -> bool {
+        let number = claim.as_u64().map(|number| number.to_string());
+        let Some(named) = claim.as_str().or(number.as_deref()) else {
+            return false;
+        };
         let mut tenants = self.expected.tenants.iter();
         tenants.any(|tenant| tenant.eq_ignore_ascii_case(named))
     }

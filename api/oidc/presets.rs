@@ -44,18 +44,21 @@ impl Preset {
     /// Where it is missing, too much, or not one provider's.
     pub fn issuer(self, issuer: Option<&str>, tenant: Option<&str>) -> Result<String, IssuerError> {
         match self {
-            Self::Entra | Self::Clever => {}
+            Self::Entra | Self::Clever | Self::ClassLink => {}
             Self::Google | Self::Okta | Self::Generic if tenant.is_none() => {}
             Self::Google | Self::Okta | Self::Generic => return Err(IssuerError::TenantGiven),
         }
         match (self, issuer) {
-            (Self::Entra | Self::Google | Self::Clever, Some(_)) => Err(IssuerError::IssuerGiven),
+            (Self::Entra | Self::Google | Self::Clever | Self::ClassLink, Some(_)) => {
+                Err(IssuerError::IssuerGiven)
+            }
             (Self::Entra, None) => {
                 let tenant = entra_tenant(tenant.ok_or(IssuerError::TenantMissing)?)?;
                 Ok(format!("https://login.microsoftonline.com/{tenant}/v2.0"))
             }
             (Self::Google, None) => Ok("https://accounts.google.com".to_owned()),
             (Self::Clever, None) => Ok("https://clever.com".to_owned()),
+            (Self::ClassLink, None) => Ok("https://launchpad.classlink.com".to_owned()),
             (Self::Okta | Self::Generic, None) => Err(IssuerError::IssuerMissing),
             (Self::Okta | Self::Generic, Some(issuer)) => typed_issuer(issuer),
         }
@@ -65,7 +68,20 @@ impl Preset {
     pub const fn subject_claim(self) -> &'static str {
         match self {
             Self::Entra => "oid",
-            Self::Google | Self::Okta | Self::Clever | Self::Generic => "sub",
+            Self::Google | Self::Okta | Self::Clever | Self::ClassLink | Self::Generic => "sub",
+        }
+    }
+
+    /// The claims that say of which tenant somebody is; the first that came counts. Without any, the preset has no
+    /// tenants.
+    pub const fn tenant_claims(self) -> &'static [&'static str] {
+        match self {
+            Self::Entra => &["tid"],
+            Self::Google => &["hd"],
+            Self::Clever => &["district"],
+            // The same number, as a text and as a number.
+            Self::ClassLink => &["classLink_tenant_id_string", "classLink_tenant_id"],
+            Self::Okta | Self::Generic => &[],
         }
     }
 }

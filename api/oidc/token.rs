@@ -59,7 +59,7 @@ const ASSERTION: Duration = Duration::from_secs(60);
 pub fn assertion_audience<'a>(preset: Preset, issuer: &'a str, token_endpoint: &'a Url) -> &'a str {
     match preset {
         Preset::Entra | Preset::Okta => token_endpoint.as_str(),
-        Preset::Google | Preset::Clever | Preset::Generic => issuer,
+        Preset::Google | Preset::Clever | Preset::ClassLink | Preset::Generic => issuer,
     }
 }
 

@@ -146,6 +146,22 @@ fn a_tenant_is_the_one_of_the_connection() {
         &clever,
         StepName::Tenant,
     );
+    let numbers = ["2".to_owned()];
+    let classlink = expecting(Preset::ClassLink, &numbers);
+    for good in [
+        json!({ "classLink_tenant_id": 2 }),
+        json!({ "classLink_tenant_id_string": "2", "classLink_tenant_id": 2 }),
+    ] {
+        assert!(verify(&with(good.clone()), &classlink).0.is_ok(), "{good}");
+    }
+    for bad in [
+        json!({}),
+        json!({ "classLink_tenant_id": 21 }),
+        json!({ "classLink_tenant_id": 2.5 }),
+        json!({ "classLink_tenant_id_string": "3", "classLink_tenant_id": 2 }),
+    ] {
+        assert_refused_at(&with(bad), &classlink, StepName::Tenant);
+    }
 }
 
 #[test]

@@ -128,6 +128,8 @@ fn a_preset_names_one_issuer() {
     let google = |issuer| Preset::Google.issuer(issuer, None);
     assert_eq!(google(None).as_deref(), Ok("https://accounts.google.com"));
     assert_eq!(google(Some(ISSUER)), Err(IssuerError::IssuerGiven));
+    let classlink = Preset::ClassLink.issuer(None, Some("2"));
+    assert_eq!(classlink.as_deref(), Ok("https://launchpad.classlink.com"));
     let okta = Preset::Okta.issuer(None, None);
     assert_eq!(okta, Err(IssuerError::IssuerMissing));
     let generic = |issuer| Preset::Generic.issuer(Some(issuer), None);

@@ -107,7 +107,7 @@ impl GivenOidc {
             let mut form = Form::new();
             let typed = match preset {
                 Preset::Okta | Preset::Generic => Some(self.issuer.unwrap_or(old.issuer)),
-                Preset::Entra | Preset::Google | Preset::Clever => self.issuer,
+                Preset::Entra | Preset::Google | Preset::Clever | Preset::ClassLink => self.issuer,
             };
             let typed = (typed.as_deref(), tenant.as_deref());
             let taken = take_issuer(&mut form, preset, typed);
@@ -256,7 +256,9 @@ impl GivenSaml {
 fn subject_of_preset(preset: Preset) -> SubjectSource {
     match preset {
         Preset::Entra => SubjectSource::Attribute(OBJECT_ID.to_owned()),
-        Preset::Google | Preset::Okta | Preset::Clever | Preset::Generic => SubjectSource::NameId,
+        Preset::Google | Preset::Okta | Preset::Clever | Preset::ClassLink | Preset::Generic => {
+            SubjectSource::NameId
+        }
     }
 }
 
@@ -310,6 +312,10 @@ fn take_issuer(
     }
     if preset == Preset::Clever && tenant.is_none() {
         let detail = "Name the district by its id: it stands in the Clever dashboard.".to_owned();
+        form.refuse("/tenant", "missing", detail);
+    }
+    if preset == Preset::ClassLink && tenant.is_none() {
+        let detail = "Name the district by its tenant id, a number: ClassLink says it.".to_owned();
         form.refuse("/tenant", "missing", detail);
     }
     match preset.issuer(issuer, tenant) {

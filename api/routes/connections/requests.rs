@@ -41,7 +41,8 @@ pub struct CreateConnectionRequest {
     /// Of `okta` and `generic` by OpenID Connect: the issuer, exactly as the identity provider writes it.
     #[schema(max_length = 1000)]
     issuer: Option<String>,
-    /// Of `entra` by OpenID Connect: the Directory (tenant) ID. Of `clever`: the id of the district.
+    /// Of `entra` by OpenID Connect: the Directory (tenant) ID. Of `clever`: the id of the district. Of `classlink`: the
+    /// tenant id of the district.
     #[schema(max_length = 255)]
     tenant: Option<String>,
     /// Of `oidc`: the client that the identity provider made for Rollcall.
@@ -92,7 +93,7 @@ pub struct UpdateConnectionRequest {
     /// Of `okta` and `generic`.
     #[schema(max_length = 1000)]
     pub(super) issuer: Option<String>,
-    /// Of `entra` and `clever`.
+    /// Of `entra`, `clever` and `classlink`.
     #[schema(max_length = 255)]
     pub(super) tenant: Option<String>,
     #[schema(min_length = 1, max_length = 255)]

@@ -20,7 +20,7 @@ pub struct SetUpConnectionRequest {
     /// Of `okta` and `generic` by OpenID Connect.
     #[schema(max_length = 1000)]
     issuer: Option<String>,
-    /// Of `entra` and `clever` by OpenID Connect.
+    /// Of `entra`, `clever` and `classlink` by OpenID Connect.
     #[schema(max_length = 255)]
     tenant: Option<String>,
     #[schema(min_length = 1, max_length = 255)]

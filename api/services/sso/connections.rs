@@ -147,14 +147,16 @@ pub fn client_secret(tx: &UnitOfWork<'_>, connection: &SsoConnection) -> Result<
     String::from_utf8(plain).map(Some).map_err(Error::internal)
 }
 
-/// Whose people may sign in: the tenant of Entra, the district of Clever, the proven domains for Google.
+/// Whose people may sign in: the tenant of Entra or ClassLink, the district of Clever, the proven domains for Google.
 pub fn tenants_of(
     tx: &mut UnitOfWork<'_>,
     connection: &SsoConnection,
     settings: &OidcSettings,
 ) -> Result<Vec<String>> {
     match connection.preset {
-        Preset::Entra | Preset::Clever => Ok(settings.tenant.clone().into_iter().collect()),
+        Preset::Entra | Preset::Clever | Preset::ClassLink => {
+            Ok(settings.tenant.clone().into_iter().collect())
+        }
         Preset::Google => domains::proven_of(tx.connection, connection.organization_id),
         Preset::Okta | Preset::Generic => Ok(Vec::new()),
     }
