@@ -76,6 +76,9 @@ string_enum! {
         JoinRequestWithdrawn = "join_request.withdrawn",
         ApiKeyCreated = "api_key.created",
         ApiKeyRevoked = "api_key.revoked",
+        AppCreated = "app.created",
+        AppChanged = "app.changed",
+        AppDeleted = "app.deleted",
         ConnectionCreated = "connection.created",
         ConnectionChanged = "connection.changed",
         ConnectionTested = "connection.tested",
@@ -129,6 +132,7 @@ string_enum! {
         ApiKey = "api_key",
         Domain = "domain",
         JoinRequest = "join_request",
+        App = "app",
         Connection = "connection",
         SetupLink = "setup_link",
     }

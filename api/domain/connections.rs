@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::ids::AppId;
 use super::string_enum::string_enum;
 use super::timestamp::Timestamp;
 
@@ -33,6 +34,28 @@ string_enum! {
         ClassLink = "classlink",
         /// Any other.
         Generic = "generic",
+    }
+}
+
+string_enum! {
+    /// The identity providers that an operator's app can be registered with: those that tell of which tenant somebody
+    /// is.
+    AppPreset {
+        Entra = "entra",
+        Google = "google",
+        Clever = "clever",
+        ClassLink = "classlink",
+    }
+}
+
+impl From<AppPreset> for Preset {
+    fn from(preset: AppPreset) -> Self {
+        match preset {
+            AppPreset::Entra => Self::Entra,
+            AppPreset::Google => Self::Google,
+            AppPreset::Clever => Self::Clever,
+            AppPreset::ClassLink => Self::ClassLink,
+        }
     }
 }
 
@@ -81,6 +104,16 @@ string_enum! {
         ClientSecretPost = "client_secret_post",
         /// By a token that Rollcall's own key signs (RFC 7523).
         PrivateKeyJwt = "private_key_jwt",
+    }
+}
+
+impl ClientAuthentication {
+    /// Whether Rollcall's own key shows that it is the client.
+    pub const fn shows_key(self) -> bool {
+        match self {
+            Self::PrivateKeyJwt => true,
+            Self::ClientSecretBasic | Self::ClientSecretPost => false,
+        }
     }
 }
 
@@ -137,8 +170,43 @@ pub struct OidcSettings {
     pub issuer: String,
     /// The tenant of Microsoft Entra ID or of ClassLink, or the district of Clever.
     pub tenant: Option<String>,
-    pub client_id: String,
-    pub client_authentication: ClientAuthentication,
+    pub client: OidcClient,
+}
+
+/// As whom Rollcall asks an OpenID provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OidcClient {
+    /// As a client that was registered for this connection.
+    Own(OwnClient),
+    /// As that of an operator's app, as it is when it is needed.
+    App(AppId),
+}
+
+/// A client that was registered for one connection; its secret stands elsewhere, sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnClient {
+    pub id: String,
+    pub authentication: ClientAuthentication,
+}
+
+impl OidcClient {
+    /// Whether Rollcall's own key shows that it is the client, where that is said here.
+    pub const fn shows_key(&self) -> bool {
+        match self {
+            Self::Own(own) => own.authentication.shows_key(),
+            Self::App(_) => false,
+        }
+    }
+
+    /// Whether the provider takes both for the same application.
+    fn is_same_application(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Own(one), Self::Own(other)) => one.id == other.id,
+            (Self::App(one), Self::App(other)) => one == other,
+            (Self::Own(_), Self::App(_)) | (Self::App(_), Self::Own(_)) => false,
+        }
+    }
 }
 
 /// How the provider of a connection is reached, by its protocol.
@@ -156,15 +224,25 @@ impl ProviderSettings {
         }
     }
 
+    /// The operator's app whose client it is.
+    pub const fn app(&self) -> Option<AppId> {
+        match self {
+            Self::Oidc(OidcSettings {
+                client: OidcClient::App(app),
+                ..
+            }) => Some(*app),
+            Self::Oidc(_) | Self::Saml(_) => None,
+        }
+    }
+
     /// Whether people are signed in by the same identity provider, for the same client and by the same subject, so that
     /// a test of the one says something of the other. Metadata that is read again from its address may have changed.
     pub fn is_same_provider(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Oidc(one), Self::Oidc(other)) => {
-                let place = |it: &OidcSettings| {
-                    (it.issuer.clone(), it.tenant.clone(), it.client_id.clone())
-                };
-                place(one) == place(other)
+                one.issuer == other.issuer
+                    && one.tenant == other.tenant
+                    && one.client.is_same_application(&other.client)
             }
             (Self::Saml(one), Self::Saml(other)) => {
                 let is_read_again = one.metadata == other.metadata && one.metadata.url.is_some();

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::connections::{ConnectionKind, Preset};
+use super::connections::{AppPreset, ConnectionKind, Preset};
 use super::domains::Joining;
 use super::email_address::EmailAddress;
 use super::email_domain::EmailDomain;
 use super::ids::{
-    AccountId, ApiKeyId, ConnectionId, DomainId, GroupId, IdentityId, ImportId, InvitationId,
-    InviteCodeId, JoinRequestId, OrganizationId, SessionId, SetupLinkId,
+    AccountId, ApiKeyId, AppId, ConnectionId, DomainId, GroupId, IdentityId, ImportId,
+    InvitationId, InviteCodeId, JoinRequestId, OrganizationId, SessionId, SetupLinkId,
 };
 use super::imports::{ImportSource, ImportStatus, RowOutcome};
 use super::invitations::InvitationKind;
@@ -93,6 +93,8 @@ pub enum DomainEvent {
         account: AccountId,
         event: JoinRequestEvent,
     },
+    /// An operator's app, which is the installation's and no organization's.
+    App { app: AppId, event: AppEvent },
     Connection {
         organization: OrganizationId,
         connection: ConnectionId,
@@ -439,6 +441,23 @@ pub enum JoinRequestEvent {
     Withdrawn,
 }
 
+/// What happened to an operator's app.
+#[derive(Clone, Debug)]
+pub enum AppEvent {
+    Created {
+        name: String,
+        preset: AppPreset,
+        client_id: String,
+    },
+    /// The names of the fields that changed.
+    Changed {
+        fields: Vec<&'static str>,
+    },
+    Deleted {
+        name: String,
+    },
+}
+
 /// What happened to a connection to an identity provider.
 #[derive(Clone, Debug)]
 pub enum ConnectionEvent {
@@ -446,6 +465,8 @@ pub enum ConnectionEvent {
         name: String,
         kind: ConnectionKind,
         preset: Preset,
+        /// The operator's app whose client it is.
+        app: Option<AppId>,
     },
     /// The names of the settings that changed.
     Changed {

@@ -108,6 +108,10 @@ ids! {
     MailId,
     /// A connection's to an identity provider.
     ConnectionId,
+    /// An operator's app's.
+    AppId,
+    /// A connection's or an app's: what the address ends in that an identity provider sends people back to.
+    CallbackId,
     /// A setup link's: no secret, and opens nothing.
     SetupLinkId,
     /// An identity's: a subject at a connection.
@@ -127,5 +131,17 @@ ids! {
 impl From<ConnectionId> for SourceId {
     fn from(connection: ConnectionId) -> Self {
         Self(connection.0)
+    }
+}
+
+impl From<ConnectionId> for CallbackId {
+    fn from(id: ConnectionId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<AppId> for CallbackId {
+    fn from(id: AppId) -> Self {
+        Self(id.0)
     }
 }

@@ -47,6 +47,11 @@ impl Links {
         self.link("sign-in", "email", email)
     }
 
+    /// Asks by what to sign in.
+    pub fn ways_in(&self) -> String {
+        self.page("sign-in").into()
+    }
+
     /// Starts a sign-in by a connection.
     pub fn start(&self, connection: ConnectionId) -> String {
         self.link("sign-in", "connection", &connection.to_string())

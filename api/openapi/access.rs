@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 
 use crate::domain::api_key::Scope;
 use crate::services::authentication::CredentialKind;
-use crate::services::authorization::{AccessLevel, PERMISSIONS, PermissionRule};
+use crate::services::authorization::{AccessLevel, OperatorPermit, PERMISSIONS, PermissionRule};
 
 /// Where the description of an operation says who may call it.
 const REQUIRES: &str = "*Requires:*";
@@ -52,8 +52,15 @@ fn describe_api_keys() -> String {
 /// Says who may call an operation: in words, and by its security schemes. An operation that names its
 /// security itself, as the anonymous ones do, stays as it is.
 pub fn describe(operation: &mut Operation) {
-    let rule = take_permission(operation);
-    if let Some(rule) = rule {
+    let name = take_permission(operation);
+    let named = |rule: &&PermissionRule| name.as_deref() == Some(rule.name);
+    if name.as_deref() == Some(OperatorPermit::NAME) {
+        append(
+            operation,
+            &format!("{REQUIRES} operator. No API key does this."),
+        );
+        operation.security = Some(security_of(None));
+    } else if let Some(rule) = PERMISSIONS.iter().find(named) {
         append(operation, &words_of(rule));
         operation.security = Some(security_of(rule.scope));
         if let Some(scope) = rule.scope {
@@ -69,14 +76,13 @@ pub fn describe(operation: &mut Operation) {
 }
 
 /// The permission that the handler names; the document does not keep the name.
-fn take_permission(operation: &mut Operation) -> Option<&'static PermissionRule> {
+fn take_permission(operation: &mut Operation) -> Option<String> {
     let extensions = operation.extensions.as_mut()?;
     let name = extensions.remove(PERMISSION)?;
     if extensions.is_empty() {
         operation.extensions = None;
     }
-    let name = name.as_str().map(str::to_owned)?;
-    PERMISSIONS.iter().find(|rule| rule.name == name)
+    name.as_str().map(str::to_owned)
 }
 
 /// Ends the description with this paragraph.

@@ -71,6 +71,7 @@ use crate::routes::{self, problem};
         (name = "Invite codes", description = "View and manage invite codes."),
         (name = "Joining by a code", description = "Codes that let people in, used."),
         (name = "Domains", description = "Email domains that organizations have proven to be theirs."),
+        (name = "Apps", description = "Registrations with identity providers that connections of many organizations share."),
         (name = "Single sign-on", description = "Connections to identity providers, tested and explained."),
         (name = "Setting up by a link", description = "What whoever runs an identity provider does without an account."),
         (name = "Invitations", description = "Offers to email addresses."),

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod api_keys;
+pub mod apps;
 mod arrival;
 pub mod audit_events;
 pub mod auth;
@@ -63,6 +64,7 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
     join_requests::mount(config);
     imports::mount(config);
     api_keys::mount(config);
+    apps::mount(config);
     connections::mount(config);
     sign_in_policy::mount(config);
     setup_links::mount(config);

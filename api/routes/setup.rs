@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::connections::{
     ConnectionBody, ConnectionTestBody, Described, NoSuchConnection, NoSuchTest, NotTested,
-    SetUpConnectionRequest, change_connection,
+    SetUpConnectionRequest, TenantTaken, change_connection,
 };
 use super::domains::{
     AddDomainErrors, CheckDomainErrors, DomainBody, DomainPage, check, parse_domain,
@@ -26,6 +26,7 @@ use crate::services::authentication::{setup_link_over, takes_a_setup_link};
 use crate::services::authorization::{ManageConnections, ManageDomains};
 use crate::services::domains::{self, NewDomain};
 use crate::services::idempotency::StoredResponse;
+use crate::services::sso::clients::view;
 use crate::services::sso::setup_links::{self, paused};
 use crate::services::sso::{connections, diagnosis};
 
@@ -150,7 +151,7 @@ async fn get_setup(
             let organization = permit.organization;
             Ok(SetupBody {
                 organization: (organization.id, organization.name).into(),
-                connection: described.connection(connection)?,
+                connection: described.connection(view(tx, connection)?)?,
                 expires_at: link.expires_at,
             })
         })
@@ -194,7 +195,7 @@ async fn update_setup(
     params(IdempotencyHeader),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        SetupErrors, NoSuchConnection, NotTested, Paused
+        SetupErrors, NoSuchConnection, NotTested, TenantTaken, Paused
     )
 )]
 #[post("/v1/setup/activate")]
@@ -206,7 +207,7 @@ async fn activate_setup(
     request
         .run_once(idempotency, move |tx, permit| {
             let connection = setup_links::activate(tx, &permit)?;
-            StoredResponse::ok(&described.connection(connection)?)
+            StoredResponse::ok(&described.connection(view(tx, connection)?)?)
         })
         .await
 }

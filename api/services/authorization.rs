@@ -246,6 +246,34 @@ pub fn permit_affiliated<P: Permission>(
     }
 }
 
+/// Proof that the caller is an operator, in a session of their own: for what belongs to the installation and to no
+/// organization.
+#[derive(Clone, Copy, Debug)]
+pub struct OperatorPermit(());
+
+impl OperatorPermit {
+    /// What it is called in documents.
+    pub const NAME: &'static str = "Operator";
+}
+
+/// Asks whether the caller is an operator. No API key is one, whoever made it.
+///
+/// # Errors
+/// `forbidden`, `not_signed_in`.
+pub fn permit_operator(tx: &UnitOfWork<'_>) -> Result<OperatorPermit> {
+    let principal = &tx.context.principal;
+    principal.session()?;
+    if !principal.is_operator() {
+        return Err(operators_only());
+    }
+    Ok(OperatorPermit(()))
+}
+
+/// The refusal of somebody who is no operator.
+pub fn operators_only() -> Error {
+    Error::forbidden("Only the operators of this installation do this. Ask them.")
+}
+
 /// Asks whether a setup link gives the permission `P` in its organization. It never opens more than its maker could
 /// give by then.
 ///

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::imports;
 use super::sso::claims::claims_context;
-use super::sso::connections::secret_context;
+use super::sso::client_secrets::{context_of_app, context_of_connection};
 use super::unit_of_work::{Services, UnitOfWork};
 use crate::crypto::sealing::SealingKeyId;
-use crate::domain::ids::{ConnectionId, IdentityId, ImportId, MailId};
+use crate::domain::ids::{AppId, ConnectionId, IdentityId, ImportId, MailId};
 use crate::error::{Error, Result};
 use crate::mail::outbox;
 use crate::store::Connection;
@@ -21,7 +21,7 @@ use crate::store::sealed_values::{self, SealedPlace};
 pub struct Resealed {
     pub mails: usize,
     pub rows: usize,
-    /// Client secrets of connections.
+    /// Client secrets of connections and of apps.
     pub secrets: usize,
     /// What identity providers said of people last.
     pub claims: usize,
@@ -62,6 +62,12 @@ pub fn reseal(services: &Services) -> Result<Resealed> {
         claims(tx, identity, counts)
     })? {
         identity = last;
+    }
+    let mut app = AppId::from(Uuid::nil());
+    while let Some(last) = in_transaction(services, &mut resealed, |tx, counts| {
+        app_secrets(tx, app, counts)
+    })? {
+        app = last;
     }
     Ok(resealed)
 }
@@ -134,7 +140,7 @@ fn secrets(
     let found =
         sealed_values::secrets_of_other_keys(tx.connection, key.as_bytes(), (after, BATCH))?;
     for (id, old) in &found {
-        let place = secret_context(*id);
+        let place = context_of_connection(*id);
         match tx.services.sealing.reseal(place.as_bytes(), old)? {
             Some(new) => {
                 let is_new = sealed_values::replace_secret(tx.connection, *id, (old, &new))?;
@@ -159,6 +165,28 @@ fn claims(
             Some(new) => {
                 let is_new = sealed_values::replace_claims(tx.connection, *id, (old, &new))?;
                 done.claims += usize::from(is_new);
+            }
+            None => done.unreadable += 1,
+        }
+    }
+    Ok(found.last().map(|(id, _)| *id))
+}
+
+/// Seals the client secrets of a batch of apps anew, and tells the last of them.
+fn app_secrets(
+    tx: &mut UnitOfWork<'_>,
+    after: AppId,
+    done: &mut Resealed,
+) -> Result<Option<AppId>> {
+    let key = first_key(tx.services)?;
+    let other = (after, BATCH);
+    let found = sealed_values::app_secrets_of_other_keys(tx.connection, key.as_bytes(), other)?;
+    for (id, old) in &found {
+        let place = context_of_app(*id);
+        match tx.services.sealing.reseal(place.as_bytes(), old)? {
+            Some(new) => {
+                let is_new = sealed_values::replace_app_secret(tx.connection, *id, (old, &new))?;
+                done.secrets += usize::from(is_new);
             }
             None => done.unreadable += 1,
         }
@@ -197,6 +225,7 @@ pub fn count(connection: &mut Connection) -> Result<Vec<SealedBy>> {
         (SealedPlace::ImportRows, "rows of imports"),
         (SealedPlace::ClientSecrets, "client secrets of connections"),
         (SealedPlace::Claims, "claims of people"),
+        (SealedPlace::AppSecrets, "client secrets of apps"),
         (SealedPlace::Tests, "tests of connections"),
         (
             SealedPlace::Responses,

@@ -2,11 +2,11 @@
 
 use diesel::prelude::*;
 
-use super::schema::diagnoses;
+use super::schema::{connections, diagnoses};
 use super::sql_types::JsonColumn;
 use super::{Connection, Page};
 use crate::domain::connections::{DiagnosisStatus, FlowPurpose};
-use crate::domain::ids::{AccountId, ConnectionId, DiagnosisId, OrganizationId};
+use crate::domain::ids::{AccountId, AppId, ConnectionId, DiagnosisId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -46,14 +46,14 @@ pub fn end_test(connection: &mut Connection, ended: &Diagnosis) -> Result<bool> 
     Ok(diesel::update(waiting).set(ended).execute(connection)? == 1)
 }
 
-/// Ends the tests of a connection that wait, as failed for this reason.
+/// Ends the tests of these connections that wait, as failed for this reason.
 pub fn end_waiting(
     connection: &mut Connection,
-    provider: ConnectionId,
+    providers: &[ConnectionId],
     (code, steps): (&str, &JsonColumn),
 ) -> Result<()> {
     let waiting = diagnoses::table
-        .filter(diagnoses::connection_id.eq(provider))
+        .filter(diagnoses::connection_id.eq_any(providers))
         .filter(diagnoses::purpose.eq(FlowPurpose::Test))
         .filter(diagnoses::status.eq(DiagnosisStatus::Waiting));
     diesel::update(waiting)
@@ -64,6 +64,19 @@ pub fn end_waiting(
         ))
         .execute(connection)?;
     Ok(())
+}
+
+/// Ends the tests of the connections by an app that wait, as failed for this reason.
+pub fn end_waiting_by_app(
+    connection: &mut Connection,
+    app: AppId,
+    because: (&str, &JsonColumn),
+) -> Result<()> {
+    let of_app: Vec<ConnectionId> = connections::table
+        .filter(connections::app_id.eq(app))
+        .select(connections::id)
+        .load(connection)?;
+    end_waiting(connection, &of_app, because)
 }
 
 /// A test of a connection that is not forgotten.

@@ -4,9 +4,9 @@ use diesel::prelude::*;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::{flows, tickets};
+use super::schema::{connections, flows, tickets};
 use crate::domain::connections::FlowPurpose;
-use crate::domain::ids::{ConnectionId, SessionId};
+use crate::domain::ids::{CallbackId, ConnectionId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -43,15 +43,20 @@ pub fn insert(connection: &mut Connection, flow: &Flow) -> Result<()> {
     Ok(())
 }
 
-/// Uses a flow of a connection up and gives it; `None` where there is none, where it has ended, or where it was used.
+/// Uses a flow up whose connection has people come back to this place, and gives it; `None` where there is none, where
+/// it has ended, or where it was used.
 pub fn take(
     connection: &mut Connection,
-    (state_hash, provider): (&[u8], ConnectionId),
+    (state_hash, place): (&[u8], CallbackId),
     now: Timestamp,
 ) -> Result<Option<Flow>> {
+    let own = connections::id.eq(place).and(connections::app_id.is_null());
+    let here = connections::table
+        .filter(connections::app_id.eq(place).or(own))
+        .select(connections::id);
     let open = flows::table
         .filter(flows::state_hash.eq(state_hash))
-        .filter(flows::connection_id.eq(provider))
+        .filter(flows::connection_id.eq_any(here))
         .filter(flows::expires_at.gt(now));
     let taken = each_backend!(connection, c => diesel::delete(open)
         .returning(Flow::as_select())

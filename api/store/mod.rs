@@ -10,6 +10,7 @@ pub mod account_passwords;
 pub mod accounts;
 pub mod affiliations;
 pub mod api_keys;
+pub mod apps;
 pub mod audit_events;
 mod backend;
 pub mod backup;

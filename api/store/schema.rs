@@ -501,6 +501,22 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
+    apps (id) {
+        id -> Id,
+        name -> Text,
+        preset -> Text,
+        client -> Text,
+        client_authentication -> Text,
+        sealed -> Nullable<Binary>,
+        secret_expires_at -> Nullable<UtcTimestamp>,
+        created_at -> UtcTimestamp,
+    }
+}
+
+table! {
+    use diesel::sql_types::*;
+    use crate::store::sql_types::*;
+
     connections (id) {
         id -> Id,
         organization_id -> Id,
@@ -509,6 +525,7 @@ table! {
         preset -> Text,
         status -> Text,
         settings -> Document,
+        app_id -> Nullable<Id>,
         sealed -> Nullable<Binary>,
         secret_expires_at -> Nullable<UtcTimestamp>,
         arrivals -> Text,
@@ -761,6 +778,7 @@ joinable!(tickets -> connections (connection_id));
 allow_tables_to_appear_in_same_query!(
     accounts,
     api_keys,
+    apps,
     audit_events,
     connections,
     diagnoses,

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool};
 
 use super::Connection;
-use super::schema::{connections, identity_claims, import_rows, mails};
-use crate::domain::ids::{ConnectionId, IdentityId, ImportId, MailId};
+use super::schema::{apps, connections, identity_claims, import_rows, mails};
+use crate::domain::ids::{AppId, ConnectionId, IdentityId, ImportId, MailId};
 use crate::error::Result;
 
 /// Where something is sealed.
@@ -17,6 +17,7 @@ pub enum SealedPlace {
     Responses,
     ClientSecrets,
     Claims,
+    AppSecrets,
     Tests,
 }
 
@@ -36,6 +37,7 @@ pub fn count(connection: &mut Connection, place: SealedPlace) -> Result<Vec<(Vec
         SealedPlace::Responses => "idempotency_keys",
         SealedPlace::ClientSecrets => "connections",
         SealedPlace::Claims => "identity_claims",
+        SealedPlace::AppSecrets => "apps",
         SealedPlace::Tests => "diagnoses",
     };
     let count = format!(
@@ -183,6 +185,36 @@ pub fn replace_claims(
         .filter(identity_claims::sealed.eq(old));
     let changed = diesel::update(as_it_was)
         .set(identity_claims::sealed.eq(new))
+        .execute(connection)?;
+    Ok(changed > 0)
+}
+
+/// Client secrets of apps behind one of them that are not sealed with the key with this id, in order.
+pub fn app_secrets_of_other_keys(
+    connection: &mut Connection,
+    key: &[u8],
+    (after, limit): (AppId, i64),
+) -> Result<Vec<(AppId, Vec<u8>)>> {
+    let is_of_another = sql::<Bool>("substr(sealed, 1, 4) <> ").bind::<Binary, _>(key.to_vec());
+    Ok(apps::table
+        .filter(apps::id.gt(after))
+        .filter(apps::sealed.is_not_null())
+        .filter(is_of_another)
+        .order(apps::id)
+        .limit(limit)
+        .select((apps::id, apps::sealed.assume_not_null()))
+        .load(connection)?)
+}
+
+/// Replaces the client secret of an app, unless it has been changed meanwhile.
+pub fn replace_app_secret(
+    connection: &mut Connection,
+    id: AppId,
+    (old, new): (&[u8], &[u8]),
+) -> Result<bool> {
+    let as_it_was = apps::table.filter(apps::id.eq(id).and(apps::sealed.eq(old)));
+    let changed = diesel::update(as_it_was)
+        .set(apps::sealed.eq(new))
         .execute(connection)?;
     Ok(changed > 0)
 }

@@ -23,15 +23,16 @@ use crate::crypto::token::TokenKind;
 use crate::domain::arrival_rules::RulesApply;
 use crate::domain::audit::{ActorKind, AuditAction, SubjectType};
 use crate::domain::connections::{
-    Arrivals, ConnectionKind, ConnectionStatus, DiagnosisStatus, FlowPurpose, Preset,
+    AppPreset, Arrivals, ClientAuthentication, ConnectionKind, ConnectionStatus, DiagnosisStatus,
+    FlowPurpose, Preset,
 };
 use crate::domain::domains::{DomainStatus, Joining};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{
-    AccountId, ApiKeyId, AuditEventId, ConnectionId, DiagnosisId, DomainId, GroupId, IdentityId,
-    ImportId, InvitationId, InviteCodeId, InviteCodeUseId, JobId, JobSubject, JoinRequestId,
-    MailId, OrganizationId, SessionId, SetupLinkId, SourceId, WorkerId,
+    AccountId, ApiKeyId, AppId, AuditEventId, CallbackId, ConnectionId, DiagnosisId, DomainId,
+    GroupId, IdentityId, ImportId, InvitationId, InviteCodeId, InviteCodeUseId, JobId, JobSubject,
+    JoinRequestId, MailId, OrganizationId, SessionId, SetupLinkId, SourceId, WorkerId,
 };
 use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, RowOutcome, StoredFailure,
@@ -212,6 +213,8 @@ id_columns!(
     AccountId,
     ApiKeyId,
     AuditEventId,
+    AppId,
+    CallbackId,
     ConnectionId,
     SetupLinkId,
     DiagnosisId,
@@ -294,7 +297,9 @@ text_columns!(
     AccountType,
     AuditAction,
     ActorKind,
+    AppPreset,
     Arrivals,
+    ClientAuthentication,
     CodeOutcome,
     ConnectionKind,
     ConnectionStatus,

@@ -7,7 +7,7 @@ use super::sql_types::JsonColumn;
 use super::{Connection, Page};
 use crate::domain::arrival_rules::RulesApply;
 use crate::domain::connections::{Arrivals, ConnectionKind, ConnectionStatus, Preset};
-use crate::domain::ids::{ConnectionId, OrganizationId};
+use crate::domain::ids::{AppId, CallbackId, ConnectionId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -22,16 +22,27 @@ pub struct SsoConnection {
     pub preset: Preset,
     pub status: ConnectionStatus,
     pub settings: JsonColumn,
+    /// The app of the settings, where their client is one's.
+    pub app_id: Option<AppId>,
     pub sealed: Option<Vec<u8>>,
     pub secret_expires_at: Option<Timestamp>,
     pub arrivals: Arrivals,
     pub session_hours: i64,
     pub rules: JsonColumn,
     pub apply: RulesApply,
+    /// Set by [`note_test`] and taken back by [`reset_test`], so that no change of something else undoes either.
+    #[diesel(skip_update)]
     pub tested_at: Option<Timestamp>,
     pub metadata_missing_since: Option<Timestamp>,
     pub metadata_problem: Option<String>,
     pub created_at: Timestamp,
+}
+
+impl SsoConnection {
+    /// What the address ends in that an identity provider sends its people back to.
+    pub fn callback(&self) -> CallbackId {
+        self.app_id.map_or_else(|| self.id.into(), CallbackId::from)
+    }
 }
 
 /// Adds a connection.
@@ -104,12 +115,57 @@ pub fn active_of(
         .load(connection)?)
 }
 
-/// Replaces a connection, of which the organization's lock keeps others away.
+/// Replaces a connection, of which the organization's lock keeps others away, except when it was tested.
 pub fn update(connection: &mut Connection, new: &SsoConnection) -> Result<()> {
     let row = connections::table
         .find(new.id)
         .filter(connections::organization_id.eq(new.organization_id));
     diesel::update(row).set(new).execute(connection)?;
+    Ok(())
+}
+
+/// Sets how far a connection is; `false`, and the transaction spoiled, where it is to be active and another active one
+/// has the same tenant by the same app.
+pub fn set_status(
+    connection: &mut Connection,
+    (organization, id): (OrganizationId, ConnectionId),
+    status: ConnectionStatus,
+) -> Result<bool> {
+    let row = connections::table
+        .find(id)
+        .filter(connections::organization_id.eq(organization));
+    let set = diesel::update(row)
+        .set(connections::status.eq(status))
+        .execute(connection);
+    match set {
+        Err(error) if super::is_duplicate(&error) => Ok(false),
+        set => set.map(|_| true).map_err(Into::into),
+    }
+}
+
+/// Takes back that a connection was tested.
+pub fn reset_test(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: ConnectionId,
+) -> Result<()> {
+    let row = connections::table
+        .find(id)
+        .filter(connections::organization_id.eq(organization));
+    diesel::update(row)
+        .set(connections::tested_at.eq(None::<Timestamp>))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Takes back that the connections by an app were tested, whose organizations they be.
+pub fn reset_tests_by_app(connection: &mut Connection, app: AppId) -> Result<()> {
+    let tested = connections::table
+        .filter(connections::app_id.eq(app))
+        .filter(connections::tested_at.is_not_null());
+    diesel::update(tested)
+        .set(connections::tested_at.eq(None::<Timestamp>))
+        .execute(connection)?;
     Ok(())
 }
 

@@ -167,6 +167,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
         &[
             "setup",
             "sso",
+            "apps",
             "connections",
             "sign_in_policy",
             "setup_links",
@@ -297,6 +298,8 @@ fn the_documented_permission_of_a_handler_is_that_of_its_guard() {
             let guards = ["InOrganization<", "InGroup<"];
             let required = name_behind(signature, &guards, ">");
             guarded += usize::from(required.is_some());
+            let by_operator = signature.contains(": ByOperator");
+            let required = required.or_else(|| by_operator.then_some("OperatorPermit"));
             if documented != required {
                 let name = name_behind(signature, &["async fn "], "(").unwrap_or_default();
                 let path = &source.path;

@@ -446,6 +446,14 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
         "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET,
     });
     let connection = do_and_see("create_connection", post(&ann, &connections, new)).await;
+    let shared = json!({
+        "name": "Shared", "preset": "google", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET,
+    });
+    let shared = do_and_see("create_app", post(&operator, "/v1/apps", shared)).await;
+    let shared = format!("/v1/apps/{}", text(&shared["id"]));
+    let rename = operator.request(Method::PATCH, &shared);
+    do_and_see("update_app", rename.json(&json!({ "name": "Google" }))).await;
+    do_and_see("delete_app", operator.request(Method::DELETE, &shared)).await;
     let path = sign_on::path_of(&hill, &connection);
     let pause = format!("{path}/pause");
     let begin = ann.request(Method::POST, &format!("{path}/tests"));

@@ -131,7 +131,7 @@ both_databases!(every_example_of_a_request_succeeds, |app| {
                     .await
             }
             "delete_me" => app.register("leaver@x.org").await,
-            "set_seat_limits" => operator.clone(),
+            "set_seat_limits" | "create_app" | "list_apps" | "update_app" => operator.clone(),
             _ => school.admin.clone(),
         };
         for example in examples {

@@ -354,7 +354,7 @@ fn keys_are_listed_where_the_database_cannot_be_asked() {
     });
 }
 
-fn put_a_new_sealing_key_first(app: &App) {
+pub fn put_a_new_sealing_key_first(app: &App) {
     let (file, _) = app.state.key_files().expect("no keys").swap_remove(1);
     let change = Change {
         now: app.now(),

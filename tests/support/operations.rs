@@ -4,8 +4,12 @@ use std::collections::HashMap;
 
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, StatusCode};
+use rollcall::clock::new_id;
+use rollcall::domain::connections::{AppPreset, ClientAuthentication};
+use rollcall::store::apps;
 use serde_json::{Value, json};
 
+use super::App;
 use super::identity_provider::IdentityProvider;
 use super::people::{Organization, Person, text};
 use super::sign_on;
@@ -120,12 +124,31 @@ pub async fn signed_on(school: &Organization<'_>) -> Ids {
         .expect_status(200);
     HashMap::from([
         ("connection_id", text(&connection["id"])),
+        ("connection_or_app", text(&connection["id"])),
+        ("app_id", an_app(admin.app)),
         ("setup_link_id", text(&setup_link["id"])),
         ("test_id", text(&test["id"])),
         ("identity_id", text(&identities["items"][0]["id"])),
         ("reference", text(&diagnoses["items"][0]["reference"])),
         ("slug", school.slug.clone()),
     ])
+}
+
+/// The id of an operator's app, which takes no operator: tests have theirs, whose sessions go on.
+fn an_app(app: &App) -> String {
+    let new = apps::App {
+        id: new_id(),
+        name: "Shared".to_owned(),
+        preset: AppPreset::Google,
+        client_id: "rollcall".to_owned(),
+        client_authentication: ClientAuthentication::PrivateKeyJwt,
+        sealed: None,
+        secret_expires_at: None,
+        created_at: app.now(),
+    };
+    let inserted = app.as_cli(|tx| apps::insert(tx.connection, &new));
+    inserted.expect("no app");
+    new.id.to_string()
 }
 
 /// A session by the connection, a trip, a ticket, and a link, each of which waits for its end.

@@ -1,5 +1,6 @@
 //! Connections to identity providers, as admins set them up (`docs/sso.md`).
 
+mod client;
 mod path;
 mod provider;
 mod requests;
@@ -14,11 +15,13 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+pub use self::client::{GivenClient, secret_of_app};
 use self::path::ConnectionPath;
 pub use self::path::NoSuchConnection;
+pub use self::requests::trimmed;
 use self::requests::{CreateConnectionRequest, GivenProvider, UpdateConnectionRequest};
 use self::responses::ConnectionPage;
-pub use self::responses::{ConnectionBody, ConnectionTestBody, Described};
+pub use self::responses::{ConnectionBody, ConnectionTestBody, ConnectionWarning, Described};
 pub use self::set_up::SetUpConnectionRequest;
 pub use self::tests::NoSuchTest;
 use super::extract::idempotency::{self, NoBody};
@@ -26,17 +29,19 @@ use super::extract::{Guard, IdempotencyHeader, InOrganization, Json, Organizatio
 use super::page::{PageQuery, Paged};
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, InvalidName, OrganizationErrors, PageErrors, TooManyTries};
-use crate::domain::connections::{ClientAuthentication, ProviderSettings, SamlSettings};
+use crate::domain::connections::{ProviderSettings, SamlSettings};
 use crate::domain::ids::ConnectionId;
 use crate::error::{Error, Result};
 use crate::outbound::Asker;
 use crate::services::authorization::{ManageConnections, Permission as _, Permit};
 use crate::services::idempotency::StoredResponse;
 use crate::services::sign_on_requirement::last_connection;
-use crate::services::sso::connections::{self, not_tested, still_draft, would_lock_out};
+use crate::services::sso::clients::{ConnectionView, unknown_app, view, views};
+use crate::services::sso::connections::{
+    self, not_tested, still_draft, tenant_taken, would_lock_out,
+};
 use crate::services::sso::metadata::NewMetadata;
 use crate::services::sso::refresh::{self, nothing_to_refresh};
-use crate::store::sso_connections::SsoConnection;
 
 /// Mounts these operations.
 pub fn mount(config: &mut Mounting<'_, '_>) {
@@ -56,6 +61,10 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
 problems! {
     /// Of activating.
     NotTested: not_tested;
+    /// Of activating a second connection with the same tenant by the same app.
+    TenantTaken: tenant_taken;
+    /// Of an app that is named.
+    UnusableApp: unknown_app;
     /// Of pausing.
     StillDraft: still_draft;
     /// Of refreshing.
@@ -81,7 +90,7 @@ fn members_locked_out() -> Error {
     params(OrganizationPath, IdempotencyHeader),
     responses(
         (status = 201, description = "The connection.", body = ConnectionBody),
-        BodyErrors, OrganizationErrors, InvalidName, TooManyTries
+        BodyErrors, OrganizationErrors, UnusableApp, InvalidName, TooManyTries
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
@@ -93,7 +102,7 @@ async fn create_connection(
     let (draft, provider) = body.parse()?;
     let settings = match provider {
         GivenProvider::Oidc(settings) => {
-            if settings.client_authentication == ClientAuthentication::PrivateKeyJwt {
+            if settings.client.shows_key() {
                 let state = &request.scope().state;
                 state.require_federation_keys().await?;
             }
@@ -110,7 +119,7 @@ async fn create_connection(
             let connection = connections::create(tx, &permit, new)?;
             let (organization, id) = (permit.organization.id, connection.id);
             let location = format!("/v1/organizations/{organization}/connections/{id}");
-            StoredResponse::created(location, &described.connection(connection)?)
+            StoredResponse::created(location, &described.connection(view(tx, connection)?)?)
         })
         .await
 }
@@ -159,7 +168,9 @@ async fn list_connections(
     let found = request
         .run(move |tx, permit| {
             let found = connections::list(tx, &permit, limit.page(after))?;
-            let bodies = found.into_iter().map(|one| described.connection(one));
+            let bodies = views(tx, found)?
+                .into_iter()
+                .map(|one| described.connection(one));
             bodies.collect::<Result<Vec<_>>>()
         })
         .await?;
@@ -187,7 +198,10 @@ async fn get_connection(
     let id = path.connection_id;
     let described = Described::by(request.authenticated());
     let connection = request
-        .run(move |tx, permit| connections::find(tx, &permit, id))
+        .run(move |tx, permit| {
+            let connection = connections::find(tx, &permit, id)?;
+            view(tx, connection)
+        })
         .await?;
     Ok(web::Json(described.connection(connection)?))
 }
@@ -204,7 +218,7 @@ async fn get_connection(
     params(ConnectionPath),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        BodyErrors, OrganizationErrors, NoSuchConnection, InvalidName, LastConnection, TooManyTries
+        BodyErrors, OrganizationErrors, NoSuchConnection, UnusableApp, InvalidName, LastConnection, TooManyTries
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
@@ -227,7 +241,7 @@ pub async fn change_connection<G>(
     request: G,
     id: ConnectionId,
     body: UpdateConnectionRequest,
-) -> Result<SsoConnection>
+) -> Result<ConnectionView>
 where
     G: Guard<Permit = Permit<ManageConnections>> + Clone,
 {
@@ -244,7 +258,8 @@ where
         .change(move |tx, permit| {
             let known = connections::find(tx, &permit, id)?;
             let changes = body.clone().changes_of(&known, read.clone())?;
-            connections::update(tx, &permit, (id, changes))
+            let connection = connections::update(tx, &permit, (id, changes))?;
+            view(tx, connection)
         })
         .await
 }
@@ -290,13 +305,14 @@ async fn delete_connection(
 /// Activate a connection
 ///
 /// From now on people sign in by it. Only a connection whose test has passed can be activated
-/// (`connection_not_tested`). Activating again changes nothing.
+/// (`connection_not_tested`). Activating again changes nothing. By an operator's app, a tenant has one active connection:
+/// a second one gets 422 `validation_failed`.
 #[utoipa::path(
     tag = "Single sign-on",
     params(ConnectionPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        OrganizationErrors, NoSuchConnection, NotTested
+        OrganizationErrors, NoSuchConnection, NotTested, TenantTaken
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
@@ -311,7 +327,7 @@ async fn activate_connection(
     request
         .run_once(idempotency, move |tx, permit| {
             let connection = connections::activate(tx, &permit, id)?;
-            StoredResponse::ok(&described.connection(connection)?)
+            StoredResponse::ok(&described.connection(view(tx, connection)?)?)
         })
         .await
 }
@@ -342,6 +358,11 @@ async fn refresh_connection(
         .change(move |tx, permit| refresh::begin(tx, &permit, id))
         .await?;
     let connection = state.refresh_metadata(&connection).await?;
+    // Metadata is of SAML, which no app is for.
+    let connection = ConnectionView {
+        connection,
+        app: None,
+    };
     Ok(web::Json(described.connection(connection)?))
 }
 
@@ -369,7 +390,7 @@ async fn pause_connection(
     request
         .run_once(idempotency, move |tx, permit| {
             let connection = connections::pause(tx, &permit, id)?;
-            StoredResponse::ok(&described.connection(connection)?)
+            StoredResponse::ok(&described.connection(view(tx, connection)?)?)
         })
         .await
 }

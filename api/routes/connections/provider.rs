@@ -2,19 +2,15 @@
 
 use url::Url;
 
+use super::client::GivenClient;
 use crate::crypto::certificate::Certificate;
-use crate::domain::connections::{
-    ClientAuthentication, MetadataSource, OidcSettings, Preset, SubjectSource,
-};
+use crate::domain::connections::{MetadataSource, OidcClient, OidcSettings, Preset, SubjectSource};
+use crate::domain::ids::AppId;
 use crate::error::Result;
 use crate::oidc::presets::IssuerError;
 use crate::routes::extract::Form;
-use crate::services::sso::connections::SecretChange;
 use crate::services::sso::metadata::NewMetadata;
 
-/// The most characters of a client id and of a secret.
-const MAX_CLIENT_ID: usize = 255;
-const MAX_SECRET: usize = 1_000;
 const MAX_ISSUER: usize = 1_000;
 const MAX_TENANT: usize = 255;
 const MAX_METADATA_URL: usize = 2_000;
@@ -27,10 +23,9 @@ const OBJECT_ID: &str = "http://schemas.microsoft.com/identity/claims/objectiden
 pub struct GivenOidc {
     pub issuer: Option<String>,
     pub tenant: Option<String>,
-    pub client_id: Option<String>,
-    pub client_secret: Option<String>,
-    pub secret_expires: bool,
-    pub client_authentication: Option<ClientAuthentication>,
+    /// An operator's app, or that it is to be none any more.
+    pub app: Option<Option<AppId>>,
+    pub client: GivenClient,
 }
 
 /// The fields of a request that are for SAML.
@@ -57,49 +52,34 @@ impl GivenOidc {
         let fields = [
             ("/issuer", self.issuer.is_some()),
             ("/tenant", self.tenant.is_some()),
-            ("/client_id", self.client_id.is_some()),
-            ("/client_secret", self.client_secret.is_some()),
-            ("/client_secret_expires_at", self.secret_expires),
-            (
-                "/client_authentication",
-                self.client_authentication.is_some(),
-            ),
+            ("/app_id", self.app.is_some()),
         ];
         refuse_given(form, &fields, "OpenID Connect");
-    }
-
-    /// Refuses what is wrong whatever the connection is like.
-    pub fn check(&self, form: &mut Form) {
-        if let Some(id) = &self.client_id {
-            form.text("/client_id", id, MAX_CLIENT_ID);
-        }
-        if let Some(secret) = &self.client_secret {
-            check_length(form, secret);
-        }
+        refuse_given(form, &self.client.fields(), "OpenID Connect");
     }
 
     /// How a new connection reaches its provider.
     pub fn take(&self, form: &mut Form, preset: Preset) -> Option<OidcSettings> {
-        let client_id = self.client_id.as_deref().unwrap_or_default();
-        let client_id = form.text("/client_id", client_id, MAX_CLIENT_ID);
+        let client = match self.app.flatten() {
+            Some(app) => {
+                self.client.refuse_beside_app(form);
+                Some(OidcClient::App(app))
+            }
+            None => self.client.take(form).map(OidcClient::Own),
+        };
         let issuer = (self.issuer.as_deref(), self.tenant.as_deref());
         let issuer = take_issuer(form, preset, issuer);
-        let authentication = self
-            .client_authentication
-            .unwrap_or(ClientAuthentication::ClientSecretBasic);
-        check_secret(form, authentication, self.client_secret.as_deref());
         Some(OidcSettings {
             issuer: issuer?,
             tenant: self.tenant.clone(),
-            client_id: client_id?,
-            client_authentication: authentication,
+            client: client?,
         })
     }
 
     /// How a connection reaches its provider from now on.
     ///
     /// # Errors
-    /// `validation_failed` for an issuer or a tenant that its preset does not take.
+    /// `validation_failed` for an issuer or a tenant that its preset does not take, and for a client beside an app.
     pub fn changed(self, preset: Preset, old: OidcSettings) -> Result<OidcSettings> {
         let touches_issuer = self.issuer.is_some() || self.tenant.is_some();
         let tenant = self.tenant.or(old.tenant);
@@ -118,41 +98,8 @@ impl GivenOidc {
         Ok(OidcSettings {
             issuer,
             tenant,
-            client_id: self.client_id.unwrap_or(old.client_id),
-            client_authentication: self
-                .client_authentication
-                .unwrap_or(old.client_authentication),
+            client: self.client.changed(self.app, &old.client)?,
         })
-    }
-}
-
-/// What becomes of the client secret where these settings follow those. It is for the issuer that made it, and sent to
-/// no other.
-///
-/// # Errors
-/// `validation_failed` where there would be none that the client shows itself by.
-pub fn secret_for(
-    given: Option<String>,
-    (old, new): (&OidcSettings, &OidcSettings),
-    has_secret: bool,
-) -> Result<SecretChange> {
-    let moves = old.issuer != new.issuer;
-    let is_needed = needs_secret(new.client_authentication);
-    match given {
-        Some(secret) => Ok(SecretChange::Replaced(secret)),
-        None if is_needed && (moves || !has_secret) => {
-            let mut form = Form::new();
-            let detail = if has_secret {
-                "The secret that is kept is for the issuer as it was. Send that of the new one, or set \
-                 client_authentication to private_key_jwt."
-            } else {
-                NEEDS_SECRET
-            };
-            form.refuse("/client_secret", "missing", detail.to_owned());
-            Err(form.refusal())
-        }
-        None if moves => Ok(SecretChange::Dropped),
-        None => Ok(SecretChange::Kept),
     }
 }
 
@@ -333,32 +280,5 @@ fn take_issuer(
             form.refuse(pointer, code, error.to_string());
             None
         }
-    }
-}
-
-const NEEDS_SECRET: &str =
-    "Send the client secret, or set client_authentication to private_key_jwt.";
-
-const fn needs_secret(authentication: ClientAuthentication) -> bool {
-    match authentication {
-        ClientAuthentication::ClientSecretBasic | ClientAuthentication::ClientSecretPost => true,
-        ClientAuthentication::PrivateKeyJwt => false,
-    }
-}
-
-fn check_secret(form: &mut Form, authentication: ClientAuthentication, secret: Option<&str>) {
-    match secret {
-        Some(secret) => check_length(form, secret),
-        None if needs_secret(authentication) => {
-            form.refuse("/client_secret", "missing", NEEDS_SECRET.to_owned());
-        }
-        None => {}
-    }
-}
-
-fn check_length(form: &mut Form, secret: &str) {
-    if secret.is_empty() || secret.chars().count() > MAX_SECRET {
-        let detail = format!("This has 1 to {MAX_SECRET} characters.");
-        form.refuse("/client_secret", "invalid", detail);
     }
 }

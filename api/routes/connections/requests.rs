@@ -3,19 +3,20 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::provider::{GivenOidc, GivenSaml, secret_for};
+use super::client::{GivenClient, secret_for};
+use super::provider::{GivenOidc, GivenSaml};
 use super::rule_checks::check_rules;
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{
     Arrivals, ClientAuthentication, ConnectionKind, MAX_CONNECTION_NAME, MAX_SESSION_HOURS,
-    OidcSettings, Preset, ProviderSettings, SamlSettings,
+    OidcClient, OidcSettings, Preset, ProviderSettings, SamlSettings,
 };
+use crate::domain::ids::AppId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::routes::extract::{Form, nullable};
-use crate::services::sso::connections::{
-    ClientSecret, ConnectionChanges, NewConnection, SecretChange,
-};
+use crate::services::sso::client_secrets::SecretChange;
+use crate::services::sso::connections::{ClientSecret, ConnectionChanges, NewConnection};
 use crate::services::sso::metadata::NewMetadata;
 use crate::services::sso::settings::provider_settings;
 use crate::store::sso_connections::SsoConnection;
@@ -45,6 +46,9 @@ pub struct CreateConnectionRequest {
     /// tenant id of the district.
     #[schema(max_length = 255)]
     tenant: Option<String>,
+    /// Of `oidc`: an operator's app, whose client it is, in the place of a client of its own. The operators of the
+    /// installation tell the id.
+    app_id: Option<AppId>,
     /// Of `oidc`: the client that the identity provider made for Rollcall.
     #[schema(min_length = 1, max_length = 255)]
     client_id: Option<String>,
@@ -96,6 +100,10 @@ pub struct UpdateConnectionRequest {
     /// Of `entra`, `clever` and `classlink`.
     #[schema(max_length = 255)]
     pub(super) tenant: Option<String>,
+    /// Another operator's app; `null` for a client of its own, which `client_id` and `client_secret` name.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<AppId>)]
+    pub(super) app_id: Option<Option<AppId>>,
     #[schema(min_length = 1, max_length = 255)]
     pub(super) client_id: Option<String>,
     #[schema(max_length = 1000, format = Password)]
@@ -170,7 +178,7 @@ impl CreateConnectionRequest {
         let name = form.text("/name", &self.name, MAX_CONNECTION_NAME);
         check_hours(&mut form, self.session_hours);
         check_rules(&mut form, self.rules.as_deref().unwrap_or_default());
-        let (oidc, saml) = (self.given_oidc(), self.given_saml());
+        let (oidc, saml) = (self.given_oidc(self.app_id.map(Some)), self.given_saml());
         let (preset, provider) = match self.kind {
             ConnectionKind::Oidc => {
                 saml.refuse_all(&mut form);
@@ -195,7 +203,7 @@ impl CreateConnectionRequest {
                     name,
                     preset,
                     secret: ClientSecret {
-                        secret: oidc.client_secret,
+                        secret: oidc.client.secret,
                         expires_at: self.client_secret_expires_at,
                     },
                     arrivals: self.arrivals,
@@ -222,11 +230,11 @@ impl UpdateConnectionRequest {
         }
         check_hours(&mut form, self.session_hours);
         check_rules(&mut form, self.rules.as_deref().unwrap_or_default());
-        let (oidc, saml) = (self.given_oidc(), self.given_saml());
+        let (oidc, saml) = (self.given_oidc(self.app_id), self.given_saml());
         match kind {
             ConnectionKind::Oidc => {
                 saml.refuse_all(&mut form);
-                oidc.check(&mut form);
+                oidc.client.check(&mut form);
             }
             ConnectionKind::Saml => {
                 oidc.refuse_all(&mut form);
@@ -269,12 +277,16 @@ impl UpdateConnectionRequest {
         read: Option<SamlSettings>,
     ) -> Result<ConnectionChanges> {
         let mut client_secret = SecretChange::Kept;
+        let mut secret_expires_at = self.client_secret_expires_at;
         let settings = match provider_settings(known)? {
             ProviderSettings::Oidc(old) => {
-                let mut given = self.given_oidc();
-                let secret = given.client_secret.take();
+                let given = self.given_oidc(self.app_id);
+                let secret = given.client.secret.clone();
                 let new = given.changed(known.preset, old.clone())?;
                 client_secret = secret_for(secret, (&old, &new), known.sealed.is_some())?;
+                if matches!(new.client, OidcClient::App(_)) {
+                    secret_expires_at = Some(None);
+                }
                 ProviderSettings::Oidc(new)
             }
             ProviderSettings::Saml(old) => {
@@ -288,7 +300,7 @@ impl UpdateConnectionRequest {
             name: self.name.map(|name| name.trim().to_owned()),
             settings: Some(settings),
             client_secret,
-            secret_expires_at: self.client_secret_expires_at,
+            secret_expires_at,
             arrivals: self.arrivals,
             session_hours: self.session_hours,
             rules: self.rules,
@@ -298,7 +310,7 @@ impl UpdateConnectionRequest {
 }
 
 /// What was pasted with a space around it.
-fn trimmed(text: &Option<String>) -> Option<String> {
+pub fn trimmed(text: &Option<String>) -> Option<String> {
     text.as_deref().map(|text| text.trim().to_owned())
 }
 
@@ -306,14 +318,17 @@ fn trimmed(text: &Option<String>) -> Option<String> {
 macro_rules! name_a_provider {
     ($($request:ty),+) => {$(
         impl $request {
-            fn given_oidc(&self) -> GivenOidc {
+            fn given_oidc(&self, app: Option<Option<AppId>>) -> GivenOidc {
                 GivenOidc {
                     issuer: trimmed(&self.issuer),
                     tenant: trimmed(&self.tenant),
-                    client_id: trimmed(&self.client_id),
-                    client_secret: trimmed(&self.client_secret),
-                    secret_expires: self.client_secret_expires_at.is_some(),
-                    client_authentication: self.client_authentication,
+                    app,
+                    client: GivenClient {
+                        id: trimmed(&self.client_id),
+                        secret: trimmed(&self.client_secret),
+                        secret_expires: self.client_secret_expires_at.is_some(),
+                        authentication: self.client_authentication,
+                    },
                 }
             }
 

@@ -6,19 +6,21 @@ use utoipa::ToSchema;
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{
     Arrivals, ClientAuthentication, ConnectionKind, ConnectionStatus, ConnectionWarningCode,
-    DiagnosisStatus, FlowPurpose, Preset, ProviderSettings,
+    DiagnosisStatus, FlowPurpose, OidcClient, Preset, ProviderSettings,
 };
 use crate::domain::diagnosis::Step;
-use crate::domain::ids::{AccountId, ConnectionId, DiagnosisId};
+use crate::domain::ids::{AccountId, AppId, ConnectionId, DiagnosisId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::routes::extract::{Authenticated, Guard as _, RequestScope};
 use crate::routes::page::page_body;
+use crate::services::sso::clients::ConnectionView;
 use crate::services::sso::diagnosis::steps_of;
 use crate::services::sso::rules::rules_of;
 use crate::services::sso::settings::provider_settings;
 use crate::services::sso::{metadata, warnings};
 use crate::state::State;
+use crate::store::apps::App;
 use crate::store::diagnoses::Diagnosis;
 use crate::store::sso_connections::SsoConnection;
 
@@ -52,6 +54,7 @@ use crate::store::sso_connections::SsoConnection;
     "identity_provider": {
         "issuer": "https://login.school.example",
         "tenant": null,
+        "app": null,
         "client_id": "rollcall",
         "client_authentication": "client_secret_basic",
         "metadata_url": null,
@@ -113,10 +116,22 @@ pub struct ConnectionWarning {
     detail: String,
 }
 
+impl From<warnings::Warning> for ConnectionWarning {
+    fn from(warning: warnings::Warning) -> Self {
+        Self {
+            code: warning.code,
+            since: warning.since,
+            at: warning.at,
+            detail: warning.detail,
+        }
+    }
+}
+
 /// What the identity provider is to be told of Rollcall.
 #[derive(Serialize, ToSchema)]
 pub struct ServiceProvider {
-    /// Of `oidc`: where it sends people back to. Register exactly this.
+    /// Of `oidc`: where it sends people back to. Register exactly this; that of an operator's app is registered
+    /// by its operators.
     #[schema(max_length = 2000)]
     redirect_uri: Option<String>,
     /// With `private_key_jwt`: where Rollcall's public keys are.
@@ -143,6 +158,8 @@ pub struct IdentityProvider {
     issuer: Option<String>,
     #[schema(max_length = 255)]
     tenant: Option<String>,
+    /// The operator's app whose client it is; `null` where it has one of its own.
+    app: Option<AppReference>,
     #[schema(max_length = 255)]
     client_id: Option<String>,
     client_authentication: Option<ClientAuthentication>,
@@ -160,6 +177,14 @@ pub struct IdentityProvider {
     certificates: Option<Vec<CertificateBody>>,
     /// Until when the metadata says that it is valid.
     metadata_valid_until: Option<Timestamp>,
+}
+
+/// An operator's app, by its name.
+#[derive(Serialize, ToSchema)]
+pub struct AppReference {
+    id: AppId,
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
 }
 
 /// A certificate of an identity provider.
@@ -271,15 +296,20 @@ impl Described {
         Self(scope.state.clone())
     }
 
-    pub fn connection(&self, connection: SsoConnection) -> Result<ConnectionBody> {
+    pub fn connection(&self, view: ConnectionView) -> Result<ConnectionBody> {
+        let ConnectionView { connection, app } = view;
         let settings = provider_settings(&connection)?;
+        let sealed = app.as_ref().map_or(&connection.sealed, |app| &app.sealed);
+        let app_expires_at = app.as_ref().map(|app| app.secret_expires_at);
         Ok(ConnectionBody {
             subject_source: subject_source(connection.preset, &settings),
-            service_provider: self.service_provider(&connection, &settings),
             rules: rules_of(&connection)?,
             apply: connection.apply,
-            warnings: self.warnings(&connection)?,
-            identity_provider: identity_provider(settings)?,
+            service_provider: self.service_provider(&connection, (&settings, app.as_ref())),
+            warnings: self.warnings(&connection, app.as_ref())?,
+            has_client_secret: sealed.is_some(),
+            client_secret_expires_at: app_expires_at.unwrap_or(connection.secret_expires_at),
+            identity_provider: identity_provider(settings, app)?,
             id: connection.id,
             name: connection.name,
             kind: connection.kind,
@@ -288,33 +318,34 @@ impl Described {
             tested_at: connection.tested_at,
             arrivals: connection.arrivals,
             session_hours: connection.session_hours,
-            has_client_secret: connection.sealed.is_some(),
-            client_secret_expires_at: connection.secret_expires_at,
             created_at: connection.created_at,
         })
     }
 
-    fn warnings(&self, connection: &SsoConnection) -> Result<Vec<ConnectionWarning>> {
-        let found = warnings::of(connection, self.0.services.clock.now())?;
-        let shown = found.into_iter().map(|warning| ConnectionWarning {
-            code: warning.code,
-            since: warning.since,
-            at: warning.at,
-            detail: warning.detail,
-        });
-        Ok(shown.collect())
+    fn warnings(
+        &self,
+        connection: &SsoConnection,
+        app: Option<&App>,
+    ) -> Result<Vec<ConnectionWarning>> {
+        let now = self.0.services.clock.now();
+        let mut found = warnings::of(connection, now)?;
+        found.extend(
+            app.into_iter()
+                .flat_map(|app| warnings::of_app(app, now, false)),
+        );
+        Ok(found.into_iter().map(ConnectionWarning::from).collect())
     }
 
     fn service_provider(
         &self,
         connection: &SsoConnection,
-        settings: &ProviderSettings,
+        (settings, app): (&ProviderSettings, Option<&App>),
     ) -> ServiceProvider {
         let (state, id) = (&self.0, connection.id);
         let by_saml = connection.kind == ConnectionKind::Saml;
         ServiceProvider {
-            jwks_uri: shows_key(settings).then(|| state.jwks_uri()),
-            redirect_uri: (!by_saml).then(|| state.redirect_uri(id)),
+            jwks_uri: shows_key(settings, app).then(|| state.jwks_uri()),
+            redirect_uri: (!by_saml).then(|| state.redirect_uri(connection.callback())),
             initiate_uri: state.initiate_uri(id),
             entity_id: by_saml.then(|| state.entity_id(id)),
             acs_url: by_saml.then(|| state.acs_url(id)),
@@ -341,11 +372,12 @@ impl Described {
 }
 
 /// Whether Rollcall shows by its own key that it is the client.
-fn shows_key(settings: &ProviderSettings) -> bool {
+fn shows_key(settings: &ProviderSettings, app: Option<&App>) -> bool {
     match settings {
-        ProviderSettings::Oidc(settings) => {
-            settings.client_authentication == ClientAuthentication::PrivateKeyJwt
-        }
+        ProviderSettings::Oidc(settings) => app.map_or_else(
+            || settings.client.shows_key(),
+            |app| app.client_authentication.shows_key(),
+        ),
         ProviderSettings::Saml(_) => false,
     }
 }
@@ -357,15 +389,28 @@ fn subject_source(preset: Preset, settings: &ProviderSettings) -> String {
     }
 }
 
-fn identity_provider(settings: ProviderSettings) -> Result<IdentityProvider> {
+fn identity_provider(settings: ProviderSettings, app: Option<App>) -> Result<IdentityProvider> {
     Ok(match settings {
-        ProviderSettings::Oidc(settings) => IdentityProvider {
-            issuer: Some(settings.issuer),
-            tenant: settings.tenant,
-            client_id: Some(settings.client_id),
-            client_authentication: Some(settings.client_authentication),
-            ..IdentityProvider::default()
-        },
+        ProviderSettings::Oidc(settings) => {
+            let (client_id, client_authentication) = match (settings.client, &app) {
+                (OidcClient::Own(own), _) => (Some(own.id), Some(own.authentication)),
+                (OidcClient::App(_), Some(app)) => {
+                    (Some(app.client_id.clone()), Some(app.client_authentication))
+                }
+                (OidcClient::App(_), None) => (None, None),
+            };
+            IdentityProvider {
+                issuer: Some(settings.issuer),
+                tenant: settings.tenant,
+                app: app.map(|app| AppReference {
+                    id: app.id,
+                    name: app.name,
+                }),
+                client_id,
+                client_authentication,
+                ..IdentityProvider::default()
+            }
+        }
         ProviderSettings::Saml(settings) => {
             let certificates = metadata::certificates(&settings)?;
             let certificates = certificates.iter().map(|certificate| CertificateBody {

@@ -15,6 +15,7 @@ use crate::services::authentication::{
     Credential, authenticate, authenticate_also_confined, authenticate_before_password_change,
     authenticate_in,
 };
+use crate::services::authorization::{OperatorPermit, permit_operator};
 use crate::services::context::Principal;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::affiliations::Affiliation;
@@ -128,6 +129,43 @@ impl FromRequest for Authenticated {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Self::of(request).map_err(Problem::from))
+    }
+}
+
+/// An operator of the installation, in a session of their own.
+#[derive(Clone)]
+pub struct ByOperator(Authenticated);
+
+impl Guard for ByOperator {
+    type Permit = OperatorPermit;
+
+    fn scope(&self) -> &RequestScope {
+        self.0.scope()
+    }
+
+    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn authorize<T>(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, OperatorPermit) -> Result<T>,
+    ) -> Result<T> {
+        self.0.authorize(tx, |tx, ()| {
+            let permit = permit_operator(tx)?;
+            work(tx, permit)
+        })
+    }
+}
+
+impl FromRequest for ByOperator {
+    type Error = Problem;
+    type Future = Ready<std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let guard = Authenticated::of(request).map(Self);
+        ready(guard.map_err(Problem::from))
     }
 }
 

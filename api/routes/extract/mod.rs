@@ -20,8 +20,8 @@ mod token;
 
 pub use crate::services::idempotency::StoredResponse;
 pub use authenticated::{
-    AlsoConfined, Anonymous, Authenticated, BeforePasswordChange, OptionallyAuthenticated,
-    OptionallyConfined,
+    AlsoConfined, Anonymous, Authenticated, BeforePasswordChange, ByOperator,
+    OptionallyAuthenticated, OptionallyConfined,
 };
 pub use body::{Json, OptionalJson};
 pub use by_setup_link::BySetupLink;

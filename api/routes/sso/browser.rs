@@ -6,12 +6,13 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use crate::crypto::token::Token;
 use crate::domain::client_address::Client;
 use crate::domain::connections::{FlowPurpose, ProviderSettings};
 use crate::domain::diagnosis::{StepName, Steps};
-use crate::domain::ids::{ConnectionId, DiagnosisId};
+use crate::domain::ids::{CallbackId, ConnectionId, DiagnosisId};
 use crate::error::{Code, Result};
 use crate::oidc::callback::Callback;
 use crate::routes::documentation::WasHead;
@@ -36,6 +37,19 @@ const MAX_REFERENCE: usize = 100;
 pub(super) struct CameBy {
     /// The connection.
     pub connection_id: ConnectionId,
+}
+
+/// Where somebody comes back to.
+#[derive(Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct CameBack {
+    /// The connection, or the operator's app whose client it has.
+    #[param(value_type = ConnectionId)]
+    #[expect(
+        dead_code,
+        reason = "the document names it; the handler reads it itself"
+    )]
+    connection_or_app: CallbackId,
 }
 
 /// What leads somebody here (OpenID Connect Core 1.0, section 4).
@@ -99,6 +113,15 @@ pub(super) fn connection_of(http: &HttpRequest) -> Result<ConnectionId> {
     named.parse().map_err(|_| flows::unknown())
 }
 
+/// The place of the path that somebody comes back to.
+fn place_of(http: &HttpRequest) -> Result<CallbackId> {
+    let named = http
+        .match_info()
+        .get("connection_or_app")
+        .unwrap_or_default();
+    named.parse().map_err(|_| flows::unknown())
+}
+
 /// Whether nothing is to be used up.
 fn is_head(http: &HttpRequest) -> bool {
     http.extensions().contains::<WasHead>()
@@ -107,42 +130,56 @@ fn is_head(http: &HttpRequest) -> bool {
 /// Complete a sign-in at an identity provider
 ///
 /// For browsers only. Sends the browser on to the single-page app: with a ticket in the fragment, or with `problem` and
-/// `reference`. A response that belongs to no sign-in which is under way signs nobody in: the app is asked to start one.
+/// `reference`. A response that belongs to no sign-in which is under way signs nobody in: the app is asked to start one,
+/// or by an operator's app, to ask by what.
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),
-    params(CameBy),
+    params(CameBack),
     responses((
         status = 303,
         description = "To the single-page app.",
         headers(("Location" = String, description = "Where to go."))
     ))
 )]
-#[get("/v1/sso/callback/{connection_id}")]
+#[get("/v1/sso/callback/{connection_or_app}")]
 pub(super) async fn complete_sign_in(request: Anonymous, http: HttpRequest) -> HttpResponse {
     let scope = request.scope().clone();
-    let ended = match connection_of(&http) {
-        Ok(id) if is_head(&http) => Ok(scope.state.services.outbox.links.start(id)),
-        Ok(id) => complete(request, id, http.query_string()).await,
+    let ended = match place_of(&http) {
+        Ok(place) if is_head(&http) => start_at(request, place).await,
+        Ok(place) => complete(request, place, http.query_string()).await,
         Err(unknown) => Err(unknown),
     };
     sent(&scope, ended)
 }
 
+/// Where a sign-in starts anew of somebody who came back to this place. Of an app it is not known by which connection.
+async fn start_at(request: Anonymous, place: CallbackId) -> Result<String> {
+    let links = request.scope().state.services.outbox.links.clone();
+    let is_of_app = request
+        .run(move |tx, ()| flows::is_of_app(tx, place))
+        .await?;
+    Ok(if is_of_app {
+        links.ways_in()
+    } else {
+        links.start(Uuid::from(place).into())
+    })
+}
+
 /// Where a trip by OpenID Connect ends.
-async fn complete(request: Anonymous, id: ConnectionId, query: &str) -> Result<String> {
+async fn complete(request: Anonymous, place: CallbackId, query: &str) -> Result<String> {
     let callback = Callback::read(query).unwrap_or_default();
     let state = callback.state.clone().unwrap_or_default();
     let scope = request.scope().clone();
     let taken = request
-        .run(move |tx, ()| flows::take(tx, id, &state))
+        .clone()
+        .run(move |tx, ()| flows::take(tx, place, &state))
         .await?;
-    let start = || scope.state.services.outbox.links.start(id);
     let Some(flow) = taken else {
-        return Ok(start());
+        return start_at(request, place).await;
     };
     let ProviderSettings::Oidc(settings) = provider_settings(&flow.connection)? else {
-        return Ok(start());
+        return start_at(request, place).await;
     };
     let mut steps = Steps::default();
     let about = (&flow, &settings);
@@ -343,7 +380,7 @@ async fn initiate_test(
                 claims: None,
                 steps,
             };
-            fail_test(&scope.state, (id, state), failure).await?;
+            fail_test(&scope.state, (connection.callback(), state), failure).await?;
             Ok(links.tested())
         }
     }
@@ -352,10 +389,10 @@ async fn initiate_test(
 /// A test whose provider cannot be reached has failed.
 async fn fail_test(
     state: &State,
-    (id, flow): (ConnectionId, String),
+    (place, flow): (CallbackId, String),
     failure: Failure,
 ) -> Result<()> {
-    let fail = move |tx: &mut UnitOfWork<'_>| match flows::take(tx, id, &flow)? {
+    let fail = move |tx: &mut UnitOfWork<'_>| match flows::take(tx, place, &flow)? {
         Some(flow) => testing::fail(tx, &flow, failure),
         None => Ok(()),
     };

@@ -92,7 +92,7 @@ async fn complete(request: Anonymous, id: ConnectionId, form: SamlResponseForm) 
     let relay_state = form.relay_state;
     let scope = request.scope().clone();
     let taken = request
-        .run(move |tx, ()| flows::take(tx, id, &relay_state))
+        .run(move |tx, ()| flows::take(tx, id.into(), &relay_state))
         .await?;
     let start = || scope.state.services.outbox.links.start(id);
     let Some(flow) = taken else {

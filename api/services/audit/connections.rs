@@ -3,13 +3,33 @@
 use serde_json::{Value, json};
 
 use crate::domain::audit::AuditAction;
-use crate::domain::events::{ConnectionEvent, SetupLinkEvent, SignInPolicyEvent};
+use crate::domain::events::{AppEvent, ConnectionEvent, SetupLinkEvent, SignInPolicyEvent};
+
+pub(super) fn describe_app(event: &AppEvent) -> (AuditAction, Value) {
+    match event {
+        AppEvent::Created {
+            name,
+            preset,
+            client_id,
+        } => (
+            AuditAction::AppCreated,
+            json!({ "name": name, "preset": preset, "client_id": client_id }),
+        ),
+        AppEvent::Changed { fields } => (AuditAction::AppChanged, json!({ "fields": fields })),
+        AppEvent::Deleted { name } => (AuditAction::AppDeleted, json!({ "name": name })),
+    }
+}
 
 pub(super) fn describe_connection(event: &ConnectionEvent) -> (AuditAction, Value) {
     match event {
-        ConnectionEvent::Created { name, kind, preset } => (
+        ConnectionEvent::Created {
+            name,
+            kind,
+            preset,
+            app,
+        } => (
             AuditAction::ConnectionCreated,
-            json!({ "name": name, "kind": kind, "preset": preset }),
+            json!({ "name": name, "kind": kind, "preset": preset, "app_id": app }),
         ),
         ConnectionEvent::Changed { fields } => {
             (AuditAction::ConnectionChanged, json!({ "fields": fields }))

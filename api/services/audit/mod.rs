@@ -7,7 +7,9 @@ mod people;
 
 use serde_json::Value;
 
-use self::connections::{describe_connection, describe_setup_link, describe_sign_in_policy};
+use self::connections::{
+    describe_app, describe_connection, describe_setup_link, describe_sign_in_policy,
+};
 use self::organization::{
     describe_api_key, describe_email_domain, describe_grant, describe_group, describe_import,
     describe_invitation, describe_invite_code, describe_organization,
@@ -20,8 +22,8 @@ use crate::clock::new_id;
 use crate::domain::audit::{AuditAction, SubjectType};
 use crate::domain::events::{DomainEvent, OrganizationEvent, SignInPolicyEvent};
 use crate::domain::ids::{
-    AccountId, ApiKeyId, AuditEventId, ConnectionId, DomainId, GroupId, ImportId, InvitationId,
-    InviteCodeId, JoinRequestId, OrganizationId, SessionId, SetupLinkId,
+    AccountId, ApiKeyId, AppId, AuditEventId, ConnectionId, DomainId, GroupId, ImportId,
+    InvitationId, InviteCodeId, JoinRequestId, OrganizationId, SessionId, SetupLinkId,
 };
 use crate::error::Result;
 use crate::store::audit_events::{self, AuditEvent};
@@ -40,6 +42,7 @@ enum Subject {
     ApiKey(ApiKeyId),
     Domain(DomainId),
     JoinRequest(JoinRequestId),
+    App(AppId),
     Connection(ConnectionId),
     SetupLink(SetupLinkId),
 }
@@ -57,6 +60,7 @@ impl Subject {
             Self::ApiKey(id) => (SubjectType::ApiKey, id.to_string()),
             Self::Domain(id) => (SubjectType::Domain, id.to_string()),
             Self::JoinRequest(id) => (SubjectType::JoinRequest, id.to_string()),
+            Self::App(id) => (SubjectType::App, id.to_string()),
             Self::Connection(id) => (SubjectType::Connection, id.to_string()),
             Self::SetupLink(id) => (SubjectType::SetupLink, id.to_string()),
         }
@@ -148,6 +152,7 @@ fn about(event: &DomainEvent) -> (Option<OrganizationId>, Subject) {
             join_request,
             ..
         } => (Some(*organization), Subject::JoinRequest(*join_request)),
+        DomainEvent::App { app, .. } => (None, Subject::App(*app)),
         DomainEvent::Connection {
             organization,
             connection,
@@ -191,6 +196,7 @@ fn describe(event: &DomainEvent) -> (AuditAction, Value) {
         DomainEvent::ApiKey { event, .. } => describe_api_key(event),
         DomainEvent::EmailDomain { domain, event, .. } => describe_email_domain(*event, domain),
         DomainEvent::JoinRequest { account, event, .. } => describe_join_request(event, *account),
+        DomainEvent::App { event, .. } => describe_app(event),
         DomainEvent::Connection { event, .. } => describe_connection(event),
         DomainEvent::SetupLink { event, .. } => describe_setup_link(event),
         DomainEvent::SignInPolicy { event, .. } => describe_sign_in_policy(event),

@@ -1,5 +1,7 @@
 //! Connections to identity providers, as the admins of an organization set them up.
 
+use super::client_secrets::{self, SecretChange};
+use super::clients::require_app;
 use super::diagnosis::{self, TEST_LIFETIME};
 use super::publication::publish;
 use super::settings::{kept, provider_settings};
@@ -21,6 +23,7 @@ use crate::services::sign_on_requirement::require_another_connection;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::Page;
 use crate::store::diagnoses::{self, Diagnosis};
+use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::{self, SsoConnection};
 use crate::store::{domains, group_members, identities};
 
@@ -32,15 +35,6 @@ const MAX_CONNECTIONS: i64 = 50;
 pub struct ClientSecret {
     pub secret: Option<String>,
     pub expires_at: Option<Timestamp>,
-}
-
-/// What becomes of a client secret.
-#[derive(Clone, Default)]
-pub enum SecretChange {
-    #[default]
-    Kept,
-    Dropped,
-    Replaced(String),
 }
 
 /// A connection that is to be made.
@@ -88,6 +82,7 @@ pub fn create(
         preset: new.preset,
         status: ConnectionStatus::Draft,
         settings: kept(&new.settings)?,
+        app_id: new.settings.app(),
         sealed: seal_secret(tx, id, new.secret.secret.as_deref())?,
         secret_expires_at: new.secret.expires_at,
         arrivals: new.arrivals.unwrap_or(Arrivals::Everyone),
@@ -105,12 +100,14 @@ pub fn create(
             return Err(Error::invalid("", "too_many", detail));
         }
         rules::require_possible(tx, &permit.organization, &rules)?;
+        require_app(tx, connection.preset, &new.settings)?;
         sso_connections::insert(tx.connection, &connection)?;
         refresh::queue(tx, &connection)?;
         let event = ConnectionEvent::Created {
             name: connection.name.clone(),
             kind: connection.kind,
             preset: connection.preset,
+            app: connection.app_id,
         };
         publish(tx, &connection, event)
     })?;
@@ -122,29 +119,9 @@ fn seal_secret(
     id: ConnectionId,
     secret: Option<&str>,
 ) -> Result<Option<Vec<u8>>> {
-    let seal = |secret: &str| {
-        let sealing = &tx.services.sealing;
-        sealing.seal(secret_context(id).as_bytes(), secret.as_bytes())
-    };
-    secret.map(seal).transpose()
-}
-
-/// What a client secret is sealed for.
-pub fn secret_context(id: ConnectionId) -> String {
-    format!("client secret {id}")
-}
-
-/// The client secret of a connection, where it has one.
-///
-/// # Errors
-/// `internal` where its sealing key is gone.
-pub fn client_secret(tx: &UnitOfWork<'_>, connection: &SsoConnection) -> Result<Option<String>> {
-    let Some(sealed) = &connection.sealed else {
-        return Ok(None);
-    };
-    let context = secret_context(connection.id);
-    let plain = tx.services.sealing.open(context.as_bytes(), sealed)?;
-    String::from_utf8(plain).map(Some).map_err(Error::internal)
+    let context = client_secrets::context_of_connection(id);
+    let sealed = secret.map(|secret| client_secrets::seal(tx, &context, secret));
+    sealed.transpose()
 }
 
 /// Whose people may sign in: the tenant of Entra or ClassLink, the district of Clever, the proven domains for Google.
@@ -225,7 +202,9 @@ pub fn update(
         if let Some(settings) = changes.settings
             && settings != old
         {
+            require_app(tx, known.preset, &settings)?;
             new.settings = kept(&settings)?;
+            new.app_id = settings.app();
             new.metadata_missing_since = None;
             new.metadata_problem = None;
             if known.status == ConnectionStatus::Active && !settings.is_same_provider(&old) {
@@ -250,6 +229,7 @@ pub fn update(
         if has_to_be_tested {
             new.tested_at = None;
             end_waiting_tests(tx, id)?;
+            sso_connections::reset_test(tx.connection, known.organization_id, id)?;
         }
         if !fields.is_empty() {
             sso_connections::update(tx.connection, &new)?;
@@ -263,7 +243,7 @@ pub fn update(
 }
 
 /// Sets a field that changes, and notes its name.
-fn set<T: PartialEq>(
+pub(super) fn set<T: PartialEq>(
     field: &mut T,
     value: Option<T>,
     (name, changed): (&'static str, &mut Vec<&'static str>),
@@ -276,6 +256,12 @@ fn set<T: PartialEq>(
 
 /// A test that was begun with other settings says nothing of those that are now.
 fn end_waiting_tests(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Result<()> {
+    let (code, steps) = test_of_other_settings()?;
+    diagnoses::end_waiting(tx.connection, &[id], (&code, &steps))
+}
+
+/// How a test ends that was begun with other settings: its code and steps.
+pub(super) fn test_of_other_settings() -> Result<(String, JsonColumn)> {
     let step = Step::failed(
         StepName::State,
         "the settings that the test was begun with",
@@ -283,14 +269,14 @@ fn end_waiting_tests(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Result<()> {
         "Begin another test of the connection.",
     );
     let code = Code::ConnectionNotTested.to_string();
-    let steps = diagnosis::json_of(&[step])?;
-    diagnoses::end_waiting(tx.connection, id, (&code, &steps))
+    Ok((code, diagnosis::json_of(&[step])?))
 }
 
 /// Has a connection sign people in.
 ///
 /// # Errors
-/// `not_found`; `connection_not_tested` where no test has passed since its settings changed.
+/// `not_found`; `connection_not_tested` where no test has passed since its settings changed; `validation_failed` where
+/// another active connection has the same tenant by the same app.
 pub fn activate(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
@@ -333,14 +319,24 @@ fn set_status(
     if known.status == status {
         return Ok(known);
     }
+    let place = (known.organization_id, known.id);
+    if !sso_connections::set_status(tx.connection, place, status)? {
+        return Err(tenant_taken());
+    }
     let new = SsoConnection { status, ..known };
-    sso_connections::update(tx.connection, &new)?;
     let event = match status {
         ConnectionStatus::Active => ConnectionEvent::Activated,
         ConnectionStatus::Paused | ConnectionStatus::Draft => ConnectionEvent::Paused,
     };
     publish(tx, &new, event)?;
     Ok(new)
+}
+
+/// The refusal of a second active connection with the same tenant by the same app.
+pub fn tenant_taken() -> Error {
+    let detail = "The people of this tenant sign in by this app elsewhere: another active connection has it. Pause that one, \
+                  or ask the operators of this installation whose it is.";
+    Error::refused(Code::ValidationFailed, detail)
 }
 
 /// The refusal of a connection that no test has passed.

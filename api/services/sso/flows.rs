@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::arrival::{Arrival, Carried};
 use super::sealed::{open_sealed, seal};
@@ -17,13 +18,14 @@ use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
 use crate::domain::connections::{ConnectionStatus, FlowPurpose};
 use crate::domain::diagnosis::Step;
-use crate::domain::ids::{ConnectionId, DiagnosisId, SessionId};
+use crate::domain::ids::{AppId, CallbackId, ConnectionId, DiagnosisId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::oidc::authorization::random_text;
 use crate::services::authentication::require_own_proof;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
+use crate::store::apps;
 use crate::store::flows::{self, Flow, Ticket};
 use crate::store::sso_connections::{self, SsoConnection};
 
@@ -207,21 +209,17 @@ pub fn open(
 }
 
 /// Takes the trip that somebody came back from, by the `state` that they carried; `None` where none is under way: they
-/// took too long, came twice, or nobody began one.
-pub fn take(
-    tx: &mut UnitOfWork<'_>,
-    connection: ConnectionId,
-    state: &str,
-) -> Result<Option<TakenFlow>> {
+/// took too long, came twice, nobody began one, or its connection has people come back to another place.
+pub fn take(tx: &mut UnitOfWork<'_>, place: CallbackId, state: &str) -> Result<Option<TakenFlow>> {
     let Some(state) = Token::presented(TokenKind::Flow, state) else {
         return Ok(None);
     };
     let hash = state.hash();
-    let taken = flows::take(tx.connection, (hash.as_bytes(), connection), tx.now())?;
+    let taken = flows::take(tx.connection, (hash.as_bytes(), place), tx.now())?;
     let Some(flow) = taken else {
         return Ok(None);
     };
-    let found = sso_connections::find(tx.connection, connection)?;
+    let found = sso_connections::find(tx.connection, flow.connection_id)?;
     let Some(connection) = found else {
         return Ok(None);
     };
@@ -231,6 +229,12 @@ pub fn take(
         secrets: open_sealed(tx, "flow", hash.as_bytes(), &flow.sealed)?,
         session: flow.session_id,
     }))
+}
+
+/// Whether people come back to this place by an operator's app, which tells of no connection.
+pub fn is_of_app(tx: &mut UnitOfWork<'_>, place: CallbackId) -> Result<bool> {
+    let app = AppId::from(Uuid::from(place));
+    Ok(apps::find(tx.connection, app)?.is_some())
 }
 
 /// Gives a ticket for who came back.

@@ -7,6 +7,7 @@ use super::settings::provider_settings;
 use crate::domain::connections::{ConnectionWarningCode, ProviderSettings};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
+use crate::store::apps::App;
 use crate::store::sso_connections::SsoConnection;
 
 /// How long before its end something is told.
@@ -50,6 +51,20 @@ pub fn of(connection: &SsoConnection, now: Timestamp) -> Result<Vec<Warning>> {
         });
     }
     Ok(warnings)
+}
+
+/// The warnings of an operator's app at a time, in the words for its operators or for the admins of a connection by it.
+pub fn of_app(app: &App, now: Timestamp, for_operators: bool) -> Vec<Warning> {
+    let detail = if for_operators {
+        "Make a new client secret at the identity provider, and send it here before the old one ends."
+    } else {
+        "The client secret of the operator's app ends: the operators of this installation give it a new one."
+    };
+    let code = ConnectionWarningCode::SecretExpires;
+    let end = app.secret_expires_at;
+    end.and_then(|at| ends_soon(code, (at, now), detail))
+        .into_iter()
+        .collect()
 }
 
 fn ends_soon(

@@ -10,7 +10,7 @@ use super::State;
 use crate::crypto::federation_keys::FederationJwks;
 use crate::domain::connections::ProviderSettings;
 use crate::domain::diagnosis::{Refused, Steps};
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{CallbackId, ConnectionId};
 use crate::error::{Code, Error};
 use crate::outbound::Asker;
 use crate::services::sso::flows::OpenedFlow;
@@ -82,10 +82,10 @@ impl State {
         }
     }
 
-    /// Where a provider of OpenID Connect sends people back to.
-    pub fn redirect_uri(&self, connection: ConnectionId) -> String {
+    /// Where a provider of OpenID Connect sends people back to: of a connection, or of an operator's app.
+    pub fn redirect_uri(&self, place: CallbackId) -> String {
         let base = self.services.config.public_base();
-        format!("{base}/v1/sso/callback/{connection}")
+        format!("{base}/v1/sso/callback/{place}")
     }
 
     /// Where Rollcall's own public keys are.

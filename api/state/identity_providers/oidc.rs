@@ -14,11 +14,12 @@ use crate::oidc::claims::{AssertedEmail, Claims};
 use crate::oidc::discovery::{self, Provider};
 use crate::oidc::id_token::{self, Expected, Unverified, VerifiedIdToken};
 use crate::oidc::presets::SCOPE;
-use crate::oidc::token::{self, Client, ClientProof, Exchange};
+use crate::oidc::token::{self, ClientProof, Exchange};
 use crate::oidc::{jwks, userinfo};
 use crate::outbound::{OutboundError, OutboundRequest, OutboundResponse};
 use crate::services::sso::arrival::{Arrival, kept_session};
-use crate::services::sso::connections::{client_secret, tenants_of};
+use crate::services::sso::clients::{Client, client_of};
+use crate::services::sso::connections::tenants_of;
 use crate::services::sso::flows::{OpenedFlow, TakenFlow};
 use crate::state::State;
 use crate::store::sso_connections::SsoConnection;
@@ -60,10 +61,11 @@ impl State {
     ) -> Result<String, Halt> {
         let fresh = fresh_for(trip.purpose);
         let provider = self.provider((connection, settings), fresh, steps).await?;
+        let client = self.client_of(connection, settings).await?;
         let pkce = PkceVerifier::kept(trip.code_verifier.clone());
         let request = AuthorizationRequest {
-            client_id: &settings.client_id,
-            redirect_uri: &self.redirect_uri(connection.id),
+            client_id: &client.id,
+            redirect_uri: &self.redirect_uri(connection.callback()),
             scope: SCOPE,
             state: trip.state.reveal(),
             nonce: &trip.nonce,
@@ -88,8 +90,9 @@ impl State {
         let fresh = fresh_for(flow.purpose);
         let provider = self.provider((connection, settings), fresh, steps).await?;
         let code = callback.code(&provider, steps)?;
+        let client = self.client_of(connection, settings).await?;
         let pkce = PkceVerifier::kept(flow.secrets.code_verifier.clone());
-        let redirect_uri = self.redirect_uri(connection.id);
+        let redirect_uri = self.redirect_uri(connection.callback());
         let exchange = Exchange {
             code: &code,
             pkce: &pkce,
@@ -97,12 +100,16 @@ impl State {
             now: self.services.clock.now(),
         };
         let request = self
-            .token_request(connection, (settings, &provider), &exchange)
+            .token_request(connection, (&client, &provider), &exchange)
             .await?;
         let answered = self.outbound.send(asker(connection), request).await;
         let tokens = token::read(&answered, steps).map_err(|_| no_tokens(&answered))?;
         let verified = self
-            .verify(flow, (settings, &provider, &tokens.id_token), steps)
+            .verify(
+                (flow, settings, &client.id),
+                (&provider, &tokens.id_token),
+                steps,
+            )
             .await?;
         let claims = self
             .claims(
@@ -117,38 +124,42 @@ impl State {
     async fn token_request(
         &self,
         connection: &SsoConnection,
-        (settings, provider): (&OidcSettings, &Provider),
+        (registered, provider): (&Client, &Provider),
         exchange: &Exchange<'_>,
     ) -> Result<OutboundRequest> {
         let endpoint = &provider.token_endpoint;
         let audience = token::assertion_audience(connection.preset, &provider.issuer, endpoint);
-        let secret = self.client_secret_of(connection).await?.unwrap_or_default();
-        let proof = match settings.client_authentication {
-            ClientAuthentication::ClientSecretBasic => ClientProof::SecretBasic(&secret),
-            ClientAuthentication::ClientSecretPost => ClientProof::SecretPost(&secret),
+        let secret = registered.secret.as_deref().unwrap_or_default();
+        let proof = match registered.authentication {
+            ClientAuthentication::ClientSecretBasic => ClientProof::SecretBasic(secret),
+            ClientAuthentication::ClientSecretPost => ClientProof::SecretPost(secret),
             ClientAuthentication::PrivateKeyJwt => {
                 self.require_federation_keys().await?;
                 let keys = self.federation.keys().map_err(Error::internal)?;
                 ClientProof::PrivateKey { keys, audience }
             }
         };
-        let client = Client {
-            id: &settings.client_id,
+        let client = token::Client {
+            id: &registered.id,
             proof,
         };
         token::request(endpoint, &client, exchange)
     }
 
-    async fn client_secret_of(&self, connection: &SsoConnection) -> Result<Option<String>> {
-        let connection = connection.clone();
-        self.unit_of_work_as_system(move |tx| client_secret(tx, &connection))
+    async fn client_of(
+        &self,
+        connection: &SsoConnection,
+        settings: &OidcSettings,
+    ) -> Result<Client> {
+        let (connection, settings) = (connection.clone(), settings.clone());
+        self.unit_of_work_as_system(move |tx| client_of(tx, &connection, &settings))
             .await
     }
 
     async fn verify(
         &self,
-        flow: &TakenFlow,
-        (settings, provider, id_token): (&OidcSettings, &Provider, &str),
+        (flow, settings, client_id): (&TakenFlow, &OidcSettings, &str),
+        (provider, id_token): (&Provider, &str),
         steps: &mut Steps,
     ) -> Result<VerifiedIdToken, Halt> {
         let connection = &flow.connection;
@@ -165,7 +176,7 @@ impl State {
         };
         let expected = Expected {
             issuer: &provider.issuer,
-            client_id: &settings.client_id,
+            client_id,
             nonce: &flow.secrets.nonce,
             preset: connection.preset,
             tenants: &tenants,

@@ -8,3 +8,4 @@ DROP TABLE identity_claims;
 DROP TABLE identities;
 DROP TABLE fetched_documents;
 DROP TABLE connections;
+DROP TABLE apps;

@@ -1,5 +1,19 @@
 -- Single sign-on (docs/sso.md): connections to identity providers, who signs in by them, and what is under way.
 
+-- Registrations of an operator with an identity provider, which connections of many organizations share.
+CREATE TABLE apps (
+    id uuid PRIMARY KEY NOT NULL,
+    name text NOT NULL,
+    preset text NOT NULL,
+    -- What the identity provider calls it.
+    client text NOT NULL,
+    client_authentication text NOT NULL,
+    -- The client secret, sealed for the app's id.
+    sealed bytea,
+    secret_expires_at timestamptz,
+    created_at timestamptz NOT NULL
+);
+
 CREATE TABLE connections (
     id uuid PRIMARY KEY NOT NULL,
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
@@ -9,6 +23,8 @@ CREATE TABLE connections (
     status text NOT NULL CHECK (status IN ('draft', 'active', 'paused')),
     -- How the identity provider is reached, and as whom.
     settings jsonb NOT NULL,
+    -- The app of the settings, where their client is one's.
+    app_id uuid REFERENCES apps (id),
     -- The client secret, sealed for the connection's id.
     sealed bytea,
     secret_expires_at timestamptz,
@@ -26,6 +42,10 @@ CREATE TABLE connections (
     created_at timestamptz NOT NULL
 );
 CREATE INDEX connections_organization ON connections (organization_id, id);
+CREATE INDEX connections_app ON connections (app_id);
+-- By an app, the people of a tenant sign in to one organization.
+CREATE UNIQUE INDEX connections_app_tenant_key ON connections (app_id, lower(settings ->> 'tenant'))
+    WHERE status = 'active';
 
 -- Documents of identity providers, shared by replicas: discovery and keys.
 CREATE TABLE fetched_documents (

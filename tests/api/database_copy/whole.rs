@@ -151,6 +151,9 @@ const EXTREMES: &str = r#"
         ('ä"''\@x.example', '', '{}', 9), (' ' || char(9, 10, 13, 27, 127, 8232, 128518), '', 'null', 0);
     INSERT INTO job_turns VALUES ('mail', 'bulk', x'ffffffffffffffffffffffffffffffff', 9007199254740993);
     INSERT INTO removed_subjects SELECT id, 'somebody', created_at FROM connections;
+    INSERT INTO apps SELECT id, 'Microsoft', 'entra', 'client', 'client_secret_post', x'00ff', -1, created_at
+    FROM connections LIMIT 1;
+    UPDATE connections SET app_id = (SELECT id FROM apps) WHERE id IN (SELECT id FROM apps);
     UPDATE organizations SET created_at = -1 WHERE slug = 'busy-company';
     UPDATE accounts SET last_active_at = 253402207200999999, deactivated_at = -1
     WHERE email = 'person7@busy.example';

@@ -16,7 +16,7 @@ both_databases!(a_connection_is_made_tested_activated_and_paused, |app| {
             "metadata_url": null,
         },
         "identity_provider": {
-            "issuer": provider.issuer(), "tenant": null, "client_id": CLIENT_ID,
+            "issuer": provider.issuer(), "tenant": null, "app": null, "client_id": CLIENT_ID,
             "client_authentication": "client_secret_basic", "metadata_url": null, "entity_id": null,
             "sign_in_location": null, "certificates": null, "metadata_valid_until": null,
         },

@@ -13,6 +13,7 @@ use crate::support::sign_on::{
 };
 use crate::support::{App, TestResponse, both_databases};
 
+mod apps;
 mod browsers;
 mod changes;
 mod confinement;
