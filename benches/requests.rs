@@ -33,7 +33,7 @@ use rollcall::store::accounts::Account;
 use rollcall::store::memberships::Membership;
 use serde_json::{Value, json};
 
-use load::{Figures, Requests, Server, read_answer};
+use load::{Figures, Requests, Server, postmaster, read_answer};
 use support::{Bench, crowd};
 
 const CONNECTIONS: usize = 16;
@@ -234,22 +234,4 @@ fn person(number: usize, bench: &Bench) -> Account {
     let email = format!("pupil{number}@load.example");
     let now = bench.state.services.clock.now();
     crowd::person(&email, &format!("Pupil {number}"), now)
-}
-
-/// The process that all processes of the database descend from.
-fn postmaster(connection: &mut Connection) -> Option<u32> {
-    let Connection::Postgres(connection) = connection else {
-        return None;
-    };
-    let backend: i32 = diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(
-        "pg_backend_pid()",
-    ))
-    .get_result(connection)
-    .unwrap();
-    let status = std::fs::read_to_string(format!("/proc/{backend}/status")).unwrap();
-    let parent = status
-        .lines()
-        .find_map(|line| line.strip_prefix("PPid:"))
-        .unwrap();
-    Some(parent.trim().parse().unwrap())
 }

@@ -7,6 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use diesel::prelude::*;
+use rollcall::store::Connection;
+
 /// What a server did under load.
 #[derive(Clone, Copy)]
 pub struct Figures {
@@ -48,14 +51,11 @@ impl Server {
         }
     }
 
-    /// Sends these requests by as many connections as there are, each the next when it has its answer.
-    pub fn load(&self, connections: &mut [TcpStream], mut requests: impl Requests) -> Figures {
-        let warm = requests.split(connections.len());
-        run(connections, warm, Duration::from_secs(1));
+    /// What it costs the processes to have this done, which tells how often it was.
+    pub fn measure(&self, work: impl FnOnce() -> usize) -> Figures {
         let before = self.processor_time();
         let began = Instant::now();
-        let measured = requests.split(connections.len());
-        let count = run(connections, measured, Duration::from_secs(4)) as f64;
+        let count = work() as f64;
         let elapsed = began.elapsed().as_secs_f64();
         let after = self.processor_time();
         Figures {
@@ -63,6 +63,14 @@ impl Server {
             server_ms: (after.0 - before.0) * 1e3 / count,
             database_ms: (after.1 - before.1) * 1e3 / count,
         }
+    }
+
+    /// Sends these requests by as many connections as there are, each the next when it has its answer.
+    pub fn load(&self, connections: &mut [TcpStream], mut requests: impl Requests) -> Figures {
+        let warm = requests.split(connections.len());
+        run(connections, warm, Duration::from_secs(1));
+        let measured = requests.split(connections.len());
+        self.measure(|| run(connections, measured, Duration::from_secs(4)))
     }
 
     /// Seconds of the server, and of the database's processes.
@@ -181,4 +189,22 @@ fn stat(process: u32) -> Option<(f64, u32)> {
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let ticks = |place: usize| fields[place].parse::<f64>().unwrap();
     Some(((ticks(11) + ticks(12)) / 100.0, fields[1].parse().ok()?))
+}
+
+/// The process that all processes of the database descend from.
+pub fn postmaster(connection: &mut Connection) -> Option<u32> {
+    let Connection::Postgres(connection) = connection else {
+        return None;
+    };
+    let backend: i32 = diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(
+        "pg_backend_pid()",
+    ))
+    .get_result(connection)
+    .unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{backend}/status")).unwrap();
+    let parent = status
+        .lines()
+        .find_map(|line| line.strip_prefix("PPid:"))
+        .unwrap();
+    Some(parent.trim().parse().unwrap())
 }

@@ -26,6 +26,8 @@ struct Shared {
     keys: FederationKeys,
     /// What it answers for a code: the claims and the challenge of PKCE.
     codes: HashMap<String, (Value, String)>,
+    /// How many codes there were.
+    issued: usize,
     /// What it answers instead, by path: status and body.
     instead: HashMap<String, (u16, String)>,
     /// What was asked for, in order.
@@ -39,6 +41,7 @@ impl IdentityProvider {
         let shared = Arc::new(Mutex::new(Shared {
             keys: new_keys(),
             codes: HashMap::new(),
+            issued: 0,
             instead: HashMap::new(),
             asked: Vec::new(),
         }));
@@ -97,7 +100,8 @@ impl IdentityProvider {
         all.extend(claims.as_object().unwrap().clone());
         all.retain(|_, value| !value.is_null());
         let mut shared = self.shared.lock().unwrap();
-        let code = format!("code-{}", shared.codes.len());
+        let code = format!("code-{}", shared.issued);
+        shared.issued += 1;
         let challenge = asked["code_challenge"].clone();
         shared.codes.insert(code.clone(), (token, challenge));
         let mut back = Url::parse(&asked["redirect_uri"]).expect("no URL");
