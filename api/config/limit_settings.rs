@@ -123,6 +123,11 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
             "300/1m",
             "Sign-ins by identity providers that one client address begins.",
         ),
+        Limit::BackchannelLogout => (
+            "limit_backchannel_logout",
+            "1000/1m",
+            "Calls of back-channel logout from one client address whose token does not hold.",
+        ),
         Limit::SignInRefusal => (
             "limit_sign_in_refusal",
             "300/1h",

@@ -135,6 +135,14 @@ string_enum! {
         CertificateExpires = "certificate_expires",
         /// The metadata could not be read from its address.
         MetadataUnreachable = "metadata_unreachable",
+        /// The document of discovery, or the keys, could not be read.
+        KeysUnreachable = "keys_unreachable",
+        /// A domain that the organization had proven has lapsed.
+        DomainLapsed = "domain_lapsed",
+        /// The clock of the identity provider differs from Rollcall's by more than a minute.
+        ClockOff = "clock_off",
+        /// Nobody has come by an active connection for 30 days, where five people or more had.
+        Silent = "silent",
     }
 }
 

@@ -169,6 +169,10 @@ pub enum AccountEvent {
 pub enum SessionEvent {
     Started,
     Ended,
+    /// The identity provider by which its owner signed in said that it has ended there.
+    EndedByProvider {
+        connection: ConnectionId,
+    },
     /// An old refresh token came back: its whole family was ended.
     Revoked,
 }

@@ -13,8 +13,8 @@ string_enum! {
         DomainCheck = "domain_check",
         /// Tells the admins of an organization of requests to join it, once a day at most.
         JoinRequestDigest = "join_request_digest",
-        /// Reads the metadata of a connection by SAML anew; it comes again each day.
-        MetadataRefresh = "metadata_refresh",
+        /// Asks the identity provider of a connection what it publishes, and tells admins of warnings; it comes again each day.
+        ConnectionCheck = "connection_check",
         /// Deletes what has expired; there is one such job, which comes again.
         CleanUp = "clean_up",
     }

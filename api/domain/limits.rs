@@ -49,6 +49,8 @@ string_enum! {
         RulesPreview = "rules_preview",
         /// Sign-ins by identity providers that one client address begins.
         SignInFlow = "sign_in_flow",
+        /// Calls of back-channel logout from one client address whose token does not hold.
+        BackchannelLogout = "backchannel_logout",
         /// Refused sign-ins of one connection that are kept for its admins, of people for whom no signature vouches.
         SignInRefusal = "sign_in_refusal",
     }
@@ -79,6 +81,7 @@ impl Limit {
             Self::ConnectionTest => (10, 3600),
             Self::RulesPreview => (120, 3600),
             Self::SignInFlow => (60, 60),
+            Self::BackchannelLogout => (300, 60),
             // Anybody can be refused as often as they like.
             Self::SignInRefusal => (60, 3600),
         };

@@ -35,6 +35,8 @@ string_enum! {
         ImportFinished = "import_finished",
         DomainRecordMissing = "domain_record_missing",
         DomainLapsed = "domain_lapsed",
+        ConnectionEnds = "connection_ends",
+        ConnectionWarning = "connection_warning",
         JoinRequestsWaiting = "join_requests_waiting",
         JoinRequestApproved = "join_request_approved",
         JoinRequestDeclined = "join_request_declined",
@@ -55,6 +57,8 @@ impl MailKind {
             | Self::ImportFinished
             | Self::DomainRecordMissing
             | Self::DomainLapsed
+            | Self::ConnectionEnds
+            | Self::ConnectionWarning
             | Self::JoinRequestsWaiting
             | Self::JoinRequestApproved
             | Self::JoinRequestDeclined => Priority::Bulk,

@@ -19,6 +19,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::links::Links;
+use crate::domain::connections::ConnectionWarningCode;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::mail::MailKind;
 use crate::domain::timestamp::Timestamp;
@@ -133,6 +134,22 @@ pub enum MailContent {
         domain: String,
     },
 
+    /// To admins: a secret or a certificate of a connection ends, or has ended.
+    ConnectionEnds {
+        organization: String,
+        connection: String,
+        problem: ConnectionWarningCode,
+        #[serde(rename = "date")]
+        at: Timestamp,
+    },
+
+    /// To admins: something is the matter with a connection.
+    ConnectionWarning {
+        organization: String,
+        connection: String,
+        problem: ConnectionWarningCode,
+    },
+
     /// To admins: people ask to join.
     JoinRequestsWaiting {
         organization: String,
@@ -162,6 +179,8 @@ impl MailContent {
             Self::ImportFinished { .. } => MailKind::ImportFinished,
             Self::DomainRecordMissing { .. } => MailKind::DomainRecordMissing,
             Self::DomainLapsed { .. } => MailKind::DomainLapsed,
+            Self::ConnectionEnds { .. } => MailKind::ConnectionEnds,
+            Self::ConnectionWarning { .. } => MailKind::ConnectionWarning,
             Self::JoinRequestsWaiting { .. } => MailKind::JoinRequestsWaiting,
             Self::JoinRequestApproved { .. } => MailKind::JoinRequestApproved,
             Self::JoinRequestDeclined { .. } => MailKind::JoinRequestDeclined,
@@ -184,6 +203,8 @@ impl MailContent {
             | Self::ImportFinished { .. }
             | Self::DomainRecordMissing { .. }
             | Self::DomainLapsed { .. }
+            | Self::ConnectionEnds { .. }
+            | Self::ConnectionWarning { .. }
             | Self::JoinRequestsWaiting { .. }
             | Self::JoinRequestApproved { .. }
             | Self::JoinRequestDeclined { .. } => None,
@@ -292,6 +313,8 @@ impl Sample<'_> {
                     domain: domain(),
                 },
             )],
+            MailKind::ConnectionEnds => self.connection_ends(),
+            MailKind::ConnectionWarning => connection_warnings(),
             MailKind::JoinRequestsWaiting => vec![(
                 "",
                 MailContent::JoinRequestsWaiting {
@@ -308,6 +331,22 @@ impl Sample<'_> {
                 vec![("", MailContent::JoinRequestDeclined { organization })]
             }
         }
+    }
+
+    fn connection_ends(&self) -> Vec<(&'static str, MailContent)> {
+        let ends = |problem| MailContent::ConnectionEnds {
+            organization: organization(),
+            connection: connection(),
+            problem,
+            at: self.now.plus(WEEK),
+        };
+        vec![
+            ("", ends(ConnectionWarningCode::SecretExpires)),
+            (
+                "_of_certificate",
+                ends(ConnectionWarningCode::CertificateExpires),
+            ),
+        ]
     }
 
     fn instructions(&self, invited_by: Option<String>, note: Option<String>) -> MailContent {
@@ -367,6 +406,24 @@ fn organization() -> String {
 
 fn domain() -> String {
     "school.example".to_owned()
+}
+
+fn connection() -> String {
+    "School accounts".to_owned()
+}
+
+fn connection_warnings() -> Vec<(&'static str, MailContent)> {
+    let warning = |problem| MailContent::ConnectionWarning {
+        organization: organization(),
+        connection: connection(),
+        problem,
+    };
+    vec![
+        ("", warning(ConnectionWarningCode::MetadataUnreachable)),
+        ("_of_keys", warning(ConnectionWarningCode::KeysUnreachable)),
+        ("_of_clock", warning(ConnectionWarningCode::ClockOff)),
+        ("_of_silence", warning(ConnectionWarningCode::Silent)),
+    ]
 }
 
 fn author() -> String {

@@ -32,6 +32,7 @@ pub struct VerifiedIdToken {
     claims: Claims,
     subject: String,
     sub: String,
+    issued_at: Timestamp,
 }
 
 impl VerifiedIdToken {
@@ -43,6 +44,11 @@ impl VerifiedIdToken {
     /// `sub`, by which other answers of the provider belong to it.
     pub fn sub(&self) -> &str {
         &self.sub
+    }
+
+    /// When the provider made it, by its clock.
+    pub fn issued_at(&self) -> Timestamp {
+        self.issued_at
     }
 
     /// The session at the provider, by which it may end ours.
@@ -90,6 +96,7 @@ pub fn verify(
     };
     match check.all(steps) {
         Ok((subject, sub)) => Ok(VerifiedIdToken {
+            issued_at: check.issued_at(),
             subject,
             sub,
             claims,
@@ -100,7 +107,12 @@ pub fn verify(
     }
 }
 
-fn verified_claims(token: &str, keys: &[PublicKey], steps: &mut Steps) -> Result<Claims, Refused> {
+/// What a token says whose signature holds.
+pub(super) fn verified_claims(
+    token: &str,
+    keys: &[PublicKey],
+    steps: &mut Steps,
+) -> Result<Claims, Refused> {
     let jws = match UnverifiedJws::parse(token) {
         Ok(jws) => jws,
         Err(error) => return steps.refuse(of_form(&error)),
@@ -189,9 +201,9 @@ struct Wanted<'a> {
 }
 
 /// The claims beside what they have to be.
-struct Check<'a> {
-    claims: &'a Claims,
-    expected: &'a Expected<'a>,
+pub(super) struct Check<'a> {
+    pub(super) claims: &'a Claims,
+    pub(super) expected: &'a Expected<'a>,
 }
 
 impl Check<'_> {
@@ -206,7 +218,7 @@ impl Check<'_> {
         self.subject(steps)
     }
 
-    fn issuer(&self, steps: &mut Steps) -> Result<(), Refused> {
+    pub(super) fn issuer(&self, steps: &mut Steps) -> Result<(), Refused> {
         let wanted = Wanted {
             step: StepName::Issuer,
             claim: "iss",
@@ -245,7 +257,7 @@ impl Check<'_> {
         steps.refuse(Step::failed(wanted.step, expected, received, wanted.advice))
     }
 
-    fn audience(&self, steps: &mut Steps) -> Result<(), Refused> {
+    pub(super) fn audience(&self, steps: &mut Steps) -> Result<(), Refused> {
         let client = self.expected.client_id;
         let is_ours = match self.claims.get("aud") {
             Some(Value::String(audience)) => audience == client,
@@ -283,7 +295,7 @@ impl Check<'_> {
         self.require(&wanted, steps)
     }
 
-    fn time(&self, steps: &mut Steps) -> Result<(), Refused> {
+    pub(super) fn time(&self, steps: &mut Steps) -> Result<(), Refused> {
         let (now, skew) = (self.expected.now, self.expected.skew);
         let (earliest, latest) = (now.minus(skew).as_seconds(), now.plus(skew).as_seconds());
         let (expires, issued) = (self.moment("exp"), self.moment("iat"));
@@ -314,6 +326,11 @@ impl Check<'_> {
         let received = format!("issued {differ} seconds from now");
         let advice = "The clocks differ: have both servers follow a time server.";
         Step::failed(StepName::Time, "a token issued now", received, advice).as_warning()
+    }
+
+    fn issued_at(&self) -> Timestamp {
+        let seconds = self.moment("iat").unwrap_or_default();
+        Timestamp::from_microseconds(seconds.saturating_mul(1_000_000))
     }
 
     fn of_time(&self, expected: &str) -> Step {

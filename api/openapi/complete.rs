@@ -95,7 +95,7 @@ fn describe_cookie(document: &mut Value) {
         let security = json!([{}, { "refresh_cookie": [] }]);
         set(document, &format!("/paths/{path}/post/security"), security);
     }
-    let ended = document.pointer_mut("/paths/~1v1~1auth~1logout/post/responses/204");
+    let ended = document.pointer_mut("/paths/~1v1~1auth~1logout/post/responses/200");
     if let Some(response) = ended {
         add_header(response, "Set-Cookie", "SetCookie");
     }

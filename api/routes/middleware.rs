@@ -226,7 +226,8 @@ fn with_id(mut response: ServiceResponse, id: &str) -> ServiceResponse {
     response
 }
 
-/// Ours are rendered anew with the request's id; the framework's plain texts become problems.
+/// Ours are rendered anew with the request's id; the framework's plain texts become problems. JSON is what another protocol
+/// has for its errors, such as that of back-channel logout.
 fn with_problem_rendered(response: ServiceResponse, observed: &Observed) -> ServiceResponse {
     let status = response.status();
     let ours = response
@@ -235,6 +236,7 @@ fn with_problem_rendered(response: ServiceResponse, observed: &Observed) -> Serv
         .and_then(|error| error.as_error::<Problem>());
     let rendered = match ours {
         Some(problem) => render(problem, observed),
+        None if is_json(&response) => return response,
         None if status.is_client_error() || status.is_server_error() => {
             render(&Problem::of_framework(status), observed)
         }
@@ -258,6 +260,11 @@ fn rendered_error(error: &ActixError, observed: &Observed) -> ActixError {
 fn rendered_panic(panic: &(dyn std::any::Any + Send), observed: &Observed) -> ActixError {
     let problem = Problem::from(Error::of_panic(panic));
     Rendered::error(render(&problem, observed), &observed.id)
+}
+
+fn is_json(response: &ServiceResponse) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind == "application/json")
 }
 
 fn render(problem: &Problem, observed: &Observed) -> actix_web::HttpResponse {

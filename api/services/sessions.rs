@@ -14,7 +14,7 @@ use super::{events, sign_on_requirement};
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::events::{AccountEvent, DomainEvent, SessionEvent};
-use crate::domain::ids::{AccountId, OrganizationId, SessionId};
+use crate::domain::ids::{AccountId, ConnectionId, OrganizationId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::store::account_passwords;
@@ -255,25 +255,28 @@ pub fn account_of(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Option<Acc
     Ok(active.map(|(_, account)| account.id))
 }
 
-/// Ends the session that a refresh token belongs to; does nothing for an unknown token.
-pub fn end_by_token(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<()> {
+/// Ends the session that a refresh token belongs to, and gives the connection by which its owner signed in last; does
+/// nothing for an unknown token.
+pub fn end_by_token(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Option<ConnectionId>> {
     let Some(token) = Token::presented(TokenKind::Refresh, presented) else {
-        return Ok(());
+        return Ok(None);
     };
     let Some(known) = sessions::find_token(tx.connection, &token.hash())? else {
-        return Ok(());
+        return Ok(None);
     };
     let session = known.session;
     let Some(account) = accounts::find(tx.connection, session.account_id)? else {
-        return Ok(());
+        return Ok(None);
     };
     tx.acting_as(Principal::Owner(account), |tx| {
         tx.transaction(|tx| {
+            let proven_by = session_proofs::latest_connection(tx.connection, session.id)?;
             // Of two who end it at once, one does.
             if !sessions::delete(tx.connection, session.account_id, session.id)? {
-                return Ok(());
+                return Ok(None);
             }
-            publish(tx, session.id, SessionEvent::Ended)
+            publish(tx, session.id, SessionEvent::Ended)?;
+            Ok(proven_by)
         })
     })
 }

@@ -94,6 +94,20 @@ pub fn proven_of(connection: &mut Connection, organization: OrganizationId) -> R
     Ok(proven.iter().map(ToString::to_string).collect())
 }
 
+/// The domain of an organization that lapsed first, where one has.
+pub fn lapsed_of(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> Result<Option<Domain>> {
+    Ok(domains::table
+        .filter(domains::organization_id.eq(organization))
+        .filter(domains::status.eq(DomainStatus::Lapsed))
+        .order((domains::missing_since.asc(), domains::id.asc()))
+        .select(Domain::as_select())
+        .first(connection)
+        .optional()?)
+}
+
 /// A page of an organization's domains, in the order in which they were added.
 pub fn list(
     connection: &mut Connection,

@@ -158,3 +158,22 @@ pub fn count_dependent(
         .count()
         .get_result(connection)?)
 }
+
+/// How many people have come by a connection, and when somebody did last.
+pub fn uses_of(
+    connection: &mut Connection,
+    provider: &SsoConnection,
+) -> Result<(i64, Option<Timestamp>)> {
+    let theirs = || {
+        identities::table
+            .filter(identities::connection_id.eq(provider.id))
+            .filter(identities::organization_id.eq(provider.organization_id))
+    };
+    let people = theirs().count().get_result(connection)?;
+    let last = theirs()
+        .order(identities::last_used_at.desc())
+        .select(identities::last_used_at)
+        .first(connection)
+        .optional()?;
+    Ok((people, last))
+}

@@ -535,6 +535,9 @@ table! {
         tested_at -> Nullable<UtcTimestamp>,
         metadata_missing_since -> Nullable<UtcTimestamp>,
         metadata_problem -> Nullable<Text>,
+        clock_off_since -> Nullable<UtcTimestamp>,
+        clock_off_seconds -> Nullable<BigInt>,
+        silent_since -> Nullable<UtcTimestamp>,
         created_at -> UtcTimestamp,
     }
 }

@@ -5,7 +5,8 @@ use diesel::upsert::excluded;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::{session_proofs, sessions};
+use super::schema::{identities, session_proofs, sessions};
+use super::sso_connections::SsoConnection;
 use crate::domain::ids::{AccountId, ConnectionId, OrganizationId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
@@ -51,6 +52,19 @@ pub fn valid_until(
         .optional()?)
 }
 
+/// The connection by which the owner of a session signed in last.
+pub fn latest_connection(
+    connection: &mut Connection,
+    session: SessionId,
+) -> Result<Option<ConnectionId>> {
+    Ok(session_proofs::table
+        .filter(session_proofs::session_id.eq(session))
+        .order(session_proofs::proved_at.desc())
+        .select(session_proofs::connection_id)
+        .first(connection)
+        .optional()?)
+}
+
 /// Ends the sessions of an account that a connection made, and takes its proof from the others.
 pub fn revoke(
     connection: &mut Connection,
@@ -72,6 +86,53 @@ pub fn revoke(
         .filter(session_proofs::connection_id.eq(provider))
         .filter(session_proofs::session_id.eq_any(theirs));
     diesel::delete(proofs).execute(connection)?;
+    Ok(())
+}
+
+/// The sessions with proof of a connection by this session at its provider.
+pub fn of_provider_session(
+    connection: &mut Connection,
+    provider: ConnectionId,
+    name: &str,
+) -> Result<Vec<SessionId>> {
+    Ok(session_proofs::table
+        .filter(session_proofs::connection_id.eq(provider))
+        .filter(session_proofs::provider_session.eq(name))
+        .order(session_proofs::session_id.asc())
+        .select(session_proofs::session_id)
+        .load(connection)?)
+}
+
+/// The sessions with proof of a connection, of the account that its subject opens.
+pub fn of_subject(
+    connection: &mut Connection,
+    provider: &SsoConnection,
+    subject: &str,
+) -> Result<Vec<SessionId>> {
+    let accounts = identities::table
+        .filter(identities::connection_id.eq(provider.id))
+        .filter(identities::organization_id.eq(provider.organization_id))
+        .filter(identities::subject.eq(subject))
+        .select(identities::account_id);
+    let theirs = sessions::table
+        .filter(sessions::account_id.eq_any(accounts))
+        .select(sessions::id);
+    Ok(session_proofs::table
+        .filter(session_proofs::connection_id.eq(provider.id))
+        .filter(session_proofs::session_id.eq_any(theirs))
+        .order(session_proofs::session_id.asc())
+        .select(session_proofs::session_id)
+        .load(connection)?)
+}
+
+/// Takes the proof of a connection from a session.
+pub fn delete(
+    connection: &mut Connection,
+    session: SessionId,
+    provider: ConnectionId,
+) -> Result<()> {
+    let proof = session_proofs::table.find((session, provider));
+    diesel::delete(proof).execute(connection)?;
     Ok(())
 }
 

@@ -146,6 +146,19 @@ pub fn delete(connection: &mut Connection, account: AccountId, id: SessionId) ->
     Ok(diesel::delete(session).execute(connection)? == 1)
 }
 
+/// Ends a session that a connection of the organization made; `false` where it made none with this id.
+pub fn delete_made_by(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: SessionId,
+) -> Result<bool> {
+    let session = sessions::table
+        .find(id)
+        .filter(sessions::by_connection.eq(true))
+        .filter(sessions::confined_to_organization_id.eq(organization));
+    Ok(diesel::delete(session).execute(connection)? == 1)
+}
+
 /// Ends all of an account's sessions except, where given, one; tells how many.
 pub fn delete_all(
     connection: &mut Connection,

@@ -35,6 +35,9 @@ pub struct SsoConnection {
     pub tested_at: Option<Timestamp>,
     pub metadata_missing_since: Option<Timestamp>,
     pub metadata_problem: Option<String>,
+    pub clock_off_since: Option<Timestamp>,
+    pub clock_off_seconds: Option<i64>,
+    pub silent_since: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
@@ -182,6 +185,34 @@ pub fn note_test(
         .set(connections::tested_at.eq(now))
         .execute(connection)?;
     Ok(noted == 1)
+}
+
+/// Notes by how many seconds the clock of a provider differs, where it does, and that somebody has come.
+pub fn note_arrival(
+    connection: &mut Connection,
+    known: &SsoConnection,
+    clock_off: Option<(Timestamp, i64)>,
+) -> Result<()> {
+    diesel::update(connections::table.find(known.id))
+        .set((
+            connections::clock_off_since.eq(clock_off.map(|(since, _)| since)),
+            connections::clock_off_seconds.eq(clock_off.map(|(_, seconds)| seconds)),
+            connections::silent_since.eq(None::<Timestamp>),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Notes since when nobody comes by a connection, or that somebody does.
+pub fn note_silence(
+    connection: &mut Connection,
+    id: ConnectionId,
+    since: Option<Timestamp>,
+) -> Result<()> {
+    diesel::update(connections::table.find(id))
+        .set(connections::silent_since.eq(since))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Deletes a connection with its identities; `false` where the organization has none with this id.

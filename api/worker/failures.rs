@@ -68,7 +68,7 @@ fn wait(services: &Services, lease: &Lease, pause: Duration) -> Result<()> {
                 JobKind::Mail
                 | JobKind::DomainCheck
                 | JobKind::JoinRequestDigest
-                | JobKind::MetadataRefresh
+                | JobKind::ConnectionCheck
                 | JobKind::CleanUp => Ok(()),
             }
         })
@@ -79,7 +79,7 @@ fn remedy(job: &Job, error: &Error) -> Remedy {
     match (job.kind, error) {
         // It comes again anyhow.
         (JobKind::CleanUp, _) => Remedy::Wait(cleanup::INTERVAL),
-        (JobKind::DomainCheck | JobKind::JoinRequestDigest | JobKind::MetadataRefresh, _) => {
+        (JobKind::DomainCheck | JobKind::JoinRequestDigest | JobKind::ConnectionCheck, _) => {
             Remedy::Wait(LONGEST_PAUSE)
         }
         (JobKind::ImportBatch | JobKind::Mail, Error::Unavailable(_) | Error::Deadlock(_)) => {
@@ -124,7 +124,7 @@ fn give_up(services: &Services, lease: &Lease) -> Result<()> {
         // Never: it is not counted.
         JobKind::DomainCheck
         | JobKind::JoinRequestDigest
-        | JobKind::MetadataRefresh
+        | JobKind::ConnectionCheck
         | JobKind::CleanUp => Ok(()),
     }
 }

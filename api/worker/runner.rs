@@ -40,7 +40,7 @@ pub const BACKGROUND: [Lane; 2] = [
 
 /// The lanes of the thread that asks others, such as name servers: it waits for them, and nobody for it.
 pub const DOMAINS: [Lane; 3] = [
-    lane(JobKind::MetadataRefresh, Priority::Bulk),
+    lane(JobKind::ConnectionCheck, Priority::Bulk),
     lane(JobKind::JoinRequestDigest, Priority::Bulk),
     lane(JobKind::DomainCheck, Priority::Bulk),
 ];
@@ -266,7 +266,7 @@ impl Worker {
             JobKind::Mail => self.send(lease),
             JobKind::DomainCheck => self.check_domain(lease),
             JobKind::JoinRequestDigest => self.send_digest(lease),
-            JobKind::MetadataRefresh => self.refresh_metadata(lease),
+            JobKind::ConnectionCheck => self.check_connection(lease),
             JobKind::CleanUp => clean_up(&self.state.services, lease, stop),
         }
     }
@@ -295,7 +295,7 @@ impl Worker {
         Ok(if is_done { Step::Done } else { Step::Taken })
     }
 
-    fn refresh_metadata(&self, lease: &Lease) -> Result<Step> {
+    fn check_connection(&self, lease: &Lease) -> Result<Step> {
         let services = &self.state.services;
         let found = services.run_as_system(|tx| refresh::connection_of(tx, lease))?;
         if let Some(connection) = &found {
@@ -303,10 +303,9 @@ impl Worker {
                 .enable_all()
                 .build()
                 .map_err(Error::internal)?;
-            runtime.block_on(self.state.refresh_metadata(connection))?;
+            runtime.block_on(self.state.refresh_connection(connection))?;
         }
-        let is_there = found.is_some();
-        let is_done = services.run_as_system(|tx| refresh::put_off(tx, lease, is_there))?;
+        let is_done = services.run_as_system(|tx| refresh::finish_check(tx, lease))?;
         Ok(if is_done { Step::Done } else { Step::Taken })
     }
 
@@ -335,7 +334,7 @@ const fn is_rated(kind: JobKind) -> bool {
         JobKind::ImportBatch
         | JobKind::DomainCheck
         | JobKind::JoinRequestDigest
-        | JobKind::MetadataRefresh
+        | JobKind::ConnectionCheck
         | JobKind::CleanUp => false,
     }
 }
@@ -352,7 +351,7 @@ const fn lease_of(kind: JobKind, config: &Config) -> Duration {
     match kind {
         JobKind::ImportBatch => config.import_lease,
         JobKind::Mail => config.mail_lease,
-        JobKind::DomainCheck | JobKind::JoinRequestDigest | JobKind::MetadataRefresh => {
+        JobKind::DomainCheck | JobKind::JoinRequestDigest | JobKind::ConnectionCheck => {
             DOMAIN_CHECK_LEASE
         }
         JobKind::CleanUp => CLEAN_UP_LEASE,

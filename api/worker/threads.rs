@@ -89,7 +89,7 @@ fn release_lost_batches(state: &State) -> Result<()> {
         jobs::release_all(tx.connection, JobKind::CleanUp)?;
         jobs::release_all(tx.connection, JobKind::DomainCheck)?;
         jobs::release_all(tx.connection, JobKind::JoinRequestDigest)?;
-        jobs::release_all(tx.connection, JobKind::MetadataRefresh)?;
+        jobs::release_all(tx.connection, JobKind::ConnectionCheck)?;
         jobs::release_all(tx.connection, JobKind::ImportBatch)
     };
     let released = state.services.run_as_system(release)?;

@@ -517,6 +517,17 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let ticket = come("mira", "mira@hill.example").await;
     let exchange = |ticket: Value| post(&anonymous, "/v1/sign-in/exchange", ticket);
     do_and_see("exchange_ticket", exchange(ticket)).await;
+    let seconds = app.now().as_seconds();
+    let ended = json!({
+        "iss": provider.issuer(), "aud": crate::support::identity_provider::CLIENT_ID, "iat": seconds, "exp": seconds + 120, "sub": "mira",
+        "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+    });
+    let id = text(&connection["id"]);
+    let ended = anonymous
+        .request(Method::POST, &format!("/v1/sso/backchannel-logout/{id}"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("logout_token={}", provider.sign(&ended)));
+    do_and_see("end_provider_session", ended).await;
     let zoe = app.register("zoe@else.example").await;
     app.verify_email(&zoe.id);
     let came = send(exchange(come("zoe", "zoe@else.example").await)).await;

@@ -56,7 +56,7 @@ both_databases!(a_browser_keeps_its_refresh_token_in_a_cookie, |app| {
     assert!(refreshed.expect_status(200)["access_token"].is_string());
     let cookie = refreshed.header("set-cookie").to_owned();
     let out = post_with(app, "/v1/auth/logout", &cookie, None).await;
-    out.expect_status(204);
+    out.expect_status(200);
     assert!(out.header("set-cookie").contains("Max-Age=0"));
     post_with(app, "/v1/auth/refresh", &cookie, None)
         .await
@@ -259,7 +259,7 @@ both_databases!(whoever_signs_out_sends_a_body_or_none, |app| {
     for body in ["", "{}", "{\"refresh_token\":\"unknown\"}"] {
         let request = app.anonymous().request(Method::POST, "/v1/auth/logout");
         let request = request.header("content-type", "application/json");
-        send(request.body(body)).await.expect_status(204);
+        send(request.body(body)).await.expect_status(200);
     }
     for (body, code) in [
         ("[]", "wrong_type"),

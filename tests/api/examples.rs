@@ -13,7 +13,7 @@ use crate::support::operations::{Example, Ids, Operation, operations, signed_on}
 use crate::support::people::{Organization, Person, send, text};
 
 /// What needs a secret that no example can know.
-const NEED_A_SECRET: [(&str, &str); 21] = [
+const NEED_A_SECRET: [(&str, &str); 22] = [
     ("accept_invitation", "the token of an invitation's mail"),
     ("add_setup_domain", "a setup link"),
     (
@@ -26,6 +26,7 @@ const NEED_A_SECRET: [(&str, &str); 21] = [
     ("disown_account", "the token of a registration's mail"),
     ("exchange_ticket", "a ticket"),
     ("initiate_sign_in_by_form", "a connection"),
+    ("end_provider_session", "a signed token"),
     ("link_by_code", "a link token"),
     ("link_my_identity", "a link token"),
     ("list_setup_domains", "a setup link"),

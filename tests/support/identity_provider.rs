@@ -76,6 +76,11 @@ impl IdentityProvider {
         self.shared.lock().unwrap().keys = new_keys();
     }
 
+    /// Signs these claims.
+    pub fn sign(&self, claims: &Value) -> String {
+        self.shared.lock().unwrap().keys.sign_token(claims).unwrap()
+    }
+
     /// How often a path was asked for.
     pub fn asked_for(&self, path: &str) -> usize {
         let shared = self.shared.lock().unwrap();
@@ -168,6 +173,7 @@ fn answer(
                 "authorization_endpoint": format!("{issuer}/authorize"),
                 "token_endpoint": format!("{issuer}/token"),
                 "jwks_uri": format!("{issuer}/jwks"),
+                "end_session_endpoint": format!("{issuer}/logout?tenant=1"),
                 "response_types_supported": ["code"],
                 "id_token_signing_alg_values_supported": ["RS256"],
                 "code_challenge_methods_supported": ["S256"],

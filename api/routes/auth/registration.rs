@@ -61,6 +61,7 @@ pub struct RegisterRequest {
         "email_verified": false,
         "username": "Jane Doe",
         "generated_address": false,
+        "has_password": true,
         "must_change_password": false,
         "operator": false,
         "language": "en",

@@ -1,7 +1,7 @@
 //! Signing in and out, and staying signed in (`docs/accounts.md`).
 
 use actix_web::{HttpRequest, HttpResponse, post};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::refresh_cookie::{self, CookieErrors};
@@ -107,16 +107,29 @@ pub(super) async fn refresh_session(
     respond(&state, &issued, kind)
 }
 
+/// Where else to sign out.
+#[derive(Default, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "end_session_url": "https://login.school.example/logout?client_id=rollcall"
+})))]
+pub struct SignedOut {
+    /// The page of the identity provider on which the person ends their session there too, and from which they come back
+    /// to the sign-in page of the single-page app. `null` where there is none.
+    #[schema(max_length = 10000)]
+    end_session_url: Option<String>,
+}
+
 /// Sign out
 ///
-/// Ends the session of the refresh token in the body or the cookie. The response is the same where
-/// there is no such session.
+/// Ends the session of the refresh token in the body or the cookie. Where its owner signed in by an identity provider that
+/// says where people sign out (OpenID Connect RP-Initiated Logout 1.0), `end_session_url` is that page: without a visit to
+/// it, the session there goes on. Where there is no such session, the answer is the same, with `null`.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
     request_body = Option<RefreshRequest>,
     responses(
-        (status = 204, description = "The session has ended, if there was one."),
+        (status = 200, description = "The session has ended, if there was one.", body = SignedOut),
         BodyErrors, CookieErrors
     )
 )]
@@ -126,21 +139,26 @@ pub(super) async fn logout(
     http: HttpRequest,
     OptionalJson(body): OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let mut response = HttpResponse::NoContent();
-    let config = request.scope().state.services.config.clone();
-    let Some((token, kind)) = presented_token(&http, body, &config)? else {
-        return Ok(response.finish());
+    let mut response = HttpResponse::Ok();
+    let state = request.scope().state.clone();
+    let config = &state.services.config;
+    let Some((token, kind)) = presented_token(&http, body, config)? else {
+        return Ok(response.json(SignedOut::default()));
     };
-    request
+    let signed_in_by = request
         .run(move |tx, ()| sessions::end_by_token(tx, &token))
         .await?;
     match kind {
         SessionKind::Token => {}
         SessionKind::Cookie => {
-            response.cookie(refresh_cookie::deleted(&config));
+            response.cookie(refresh_cookie::deleted(config));
         }
     }
-    Ok(response.finish())
+    let end_session_url = match signed_in_by {
+        Some(connection) => state.end_session_url(connection).await,
+        None => None,
+    };
+    Ok(response.json(SignedOut { end_session_url }))
 }
 
 problems! {

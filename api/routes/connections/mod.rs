@@ -334,9 +334,10 @@ async fn activate_connection(
 
 /// Refresh a connection
 ///
-/// Reads the metadata of a connection by SAML anew from its address, as happens daily: a provider's new certificate counts
-/// at once. Where it cannot be read, what was read before stays, and `warnings` tell. Metadata of another identity
-/// provider is not taken. At most ten times an hour (`connection_test`).
+/// Reads what the identity provider publishes anew, as happens daily: its metadata from its address by SAML, its document
+/// of discovery and its keys by OpenID Connect. A new certificate or key counts at once. Where it cannot be read, what was
+/// read before stays, and `warnings` tell. Metadata of another identity provider is not taken. At most ten times an hour
+/// (`connection_test`).
 #[utoipa::path(
     tag = "Single sign-on",
     params(ConnectionPath),
@@ -357,13 +358,8 @@ async fn refresh_connection(
     let connection = request
         .change(move |tx, permit| refresh::begin(tx, &permit, id))
         .await?;
-    let connection = state.refresh_metadata(&connection).await?;
-    // Metadata is of SAML, which no app is for.
-    let connection = ConnectionView {
-        connection,
-        app: None,
-    };
-    Ok(web::Json(described.connection(connection)?))
+    let connection = state.refresh_connection(&connection).await?;
+    Ok(web::Json(described.apart(connection).await?))
 }
 
 /// Pause a connection

@@ -14,7 +14,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::routes::extract::{Authenticated, Guard as _, RequestScope};
 use crate::routes::page::page_body;
-use crate::services::sso::clients::ConnectionView;
+use crate::services::sso::clients::{ConnectionView, view};
 use crate::services::sso::diagnosis::steps_of;
 use crate::services::sso::rules::rules_of;
 use crate::services::sso::settings::provider_settings;
@@ -22,6 +22,7 @@ use crate::services::sso::{metadata, warnings};
 use crate::state::State;
 use crate::store::apps::App;
 use crate::store::diagnoses::Diagnosis;
+use crate::store::domains::Domain;
 use crate::store::sso_connections::SsoConnection;
 
 /// A connection to an identity provider.
@@ -46,6 +47,8 @@ use crate::store::sso_connections::SsoConnection;
     "service_provider": {
         "redirect_uri": "https://rollcall.school.example/v1/sso/callback/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
         "jwks_uri": null,
+        "post_logout_redirect_uri": "https://app.school.example/sign-in",
+        "backchannel_logout_uri": "https://rollcall.school.example/v1/sso/backchannel-logout/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
         "initiate_uri": "https://rollcall.school.example/v1/sso/initiate/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
         "entity_id": null,
         "acs_url": null,
@@ -137,6 +140,12 @@ pub struct ServiceProvider {
     /// With `private_key_jwt`: where Rollcall's public keys are.
     #[schema(max_length = 2000)]
     jwks_uri: Option<String>,
+    /// Of `oidc`: where people come back to who sign out there. Register it, where the identity provider asks for it.
+    #[schema(max_length = 2000)]
+    post_logout_redirect_uri: Option<String>,
+    /// Of `oidc`: where it says that sessions there have ended (back-channel logout). Register it, where it can do so.
+    #[schema(max_length = 2000)]
+    backchannel_logout_uri: Option<String>,
     /// For a tile of a portal.
     #[schema(max_length = 2000)]
     initiate_uri: String,
@@ -296,8 +305,21 @@ impl Described {
         Self(scope.state.clone())
     }
 
+    /// A connection, in a unit of work of its own.
+    pub async fn apart(self, connection: SsoConnection) -> Result<ConnectionBody> {
+        let state = self.0.clone();
+        let view = state
+            .unit_of_work_as_system(move |tx| view(tx, connection))
+            .await?;
+        self.connection(view)
+    }
+
     pub fn connection(&self, view: ConnectionView) -> Result<ConnectionBody> {
-        let ConnectionView { connection, app } = view;
+        let ConnectionView {
+            connection,
+            app,
+            lapsed,
+        } = view;
         let settings = provider_settings(&connection)?;
         let sealed = app.as_ref().map_or(&connection.sealed, |app| &app.sealed);
         let app_expires_at = app.as_ref().map(|app| app.secret_expires_at);
@@ -306,7 +328,7 @@ impl Described {
             rules: rules_of(&connection)?,
             apply: connection.apply,
             service_provider: self.service_provider(&connection, (&settings, app.as_ref())),
-            warnings: self.warnings(&connection, app.as_ref())?,
+            warnings: self.warnings(&connection, (app.as_ref(), lapsed.as_ref()))?,
             has_client_secret: sealed.is_some(),
             client_secret_expires_at: app_expires_at.unwrap_or(connection.secret_expires_at),
             identity_provider: identity_provider(settings, app)?,
@@ -325,10 +347,10 @@ impl Described {
     fn warnings(
         &self,
         connection: &SsoConnection,
-        app: Option<&App>,
+        (app, lapsed): (Option<&App>, Option<&Domain>),
     ) -> Result<Vec<ConnectionWarning>> {
         let now = self.0.services.clock.now();
-        let mut found = warnings::of(connection, now)?;
+        let mut found = warnings::of(connection, lapsed, now)?;
         found.extend(
             app.into_iter()
                 .flat_map(|app| warnings::of_app(app, now, false)),
@@ -346,6 +368,8 @@ impl Described {
         ServiceProvider {
             jwks_uri: shows_key(settings, app).then(|| state.jwks_uri()),
             redirect_uri: (!by_saml).then(|| state.redirect_uri(connection.callback())),
+            post_logout_redirect_uri: (!by_saml).then(|| state.services.outbox.links.ways_in()),
+            backchannel_logout_uri: (!by_saml).then(|| state.backchannel_logout_uri(connection.id)),
             initiate_uri: state.initiate_uri(id),
             entity_id: by_saml.then(|| state.entity_id(id)),
             acs_url: by_saml.then(|| state.acs_url(id)),

@@ -61,6 +61,7 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
     "email_verified": false,
     "username": "Jane Doe",
     "generated_address": false,
+    "has_password": true,
     "must_change_password": false,
     "operator": false,
     "language": "en",
@@ -78,6 +79,8 @@ pub struct AccountBody {
     username: String,
     /// Whether Rollcall made the address up: nothing is ever mailed to it.
     generated_address: bool,
+    /// Whether a password opens the account; where none does, its owner signs in by an identity provider.
+    has_password: bool,
     /// The organization asks that the person chooses a password of their own now. Until they have, the
     /// account opens nothing else: `password_change_required`.
     must_change_password: bool,
@@ -97,6 +100,7 @@ impl From<Account> for AccountBody {
             email_verified: account.email_verified_at.is_some(),
             username: account.username.to_string(),
             generated_address: account.generated_address,
+            has_password: account.password_hash.is_some(),
             must_change_password: account.must_change_password,
             operator: account.operator,
             language: account.language,

@@ -1,5 +1,6 @@
 //! Single sign-on, as people go through it: start, the way back, exchange, and linking (`docs/sso.md`).
 
+mod backchannel;
 mod browser;
 mod exchange;
 mod keys;
@@ -17,6 +18,7 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         .service(exchange::exchange_ticket)
         .service(exchange::link_by_code)
         .service(exchange::mail_link_code)
+        .service(backchannel::end_provider_session)
         .service(browser::complete_sign_in)
         .service(browser::initiate_sign_in)
         .service(browser::initiate_sign_in_by_form)

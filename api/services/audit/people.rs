@@ -55,6 +55,10 @@ pub(super) fn describe_session(event: &SessionEvent) -> (AuditAction, Value) {
     match event {
         SessionEvent::Started => (AuditAction::SessionStarted, json!({})),
         SessionEvent::Ended => (AuditAction::SessionEnded, json!({})),
+        SessionEvent::EndedByProvider { connection } => (
+            AuditAction::SessionEnded,
+            json!({ "connection_id": connection }),
+        ),
         SessionEvent::Revoked => (
             AuditAction::SessionRevoked,
             json!({ "reason": "an old refresh token was used again" }),

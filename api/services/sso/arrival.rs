@@ -20,6 +20,8 @@ pub struct Arrival {
     pub session_ends_at: Option<Timestamp>,
     /// The session at the identity provider.
     pub provider_session: Option<String>,
+    /// When the provider says so, by its own clock; nothing where a browser may have waited since.
+    pub issued_at: Option<Timestamp>,
     pub claims: Map<String, Value>,
 }
 

@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 
 use super::client_secrets::{self, context_of_app, context_of_connection};
+use super::warnings::lapsed_domain_of;
 use crate::domain::connections::{
     ClientAuthentication, OidcClient, OidcSettings, Preset, ProviderSettings,
 };
 use crate::error::{Error, Result};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::apps::{self, App};
+use crate::store::domains::Domain;
 use crate::store::sso_connections::SsoConnection;
 
 /// A client as the provider knows it.
@@ -51,22 +53,29 @@ pub fn client_of(
     }
 }
 
-/// A connection, and the app whose client it is, where it has none of its own.
+/// A connection, the app whose client it is, where it has none of its own, and what warnings ask for beside both.
 pub struct ConnectionView {
     pub connection: SsoConnection,
     pub app: Option<App>,
+    /// A domain of the organization that has lapsed.
+    pub lapsed: Option<Domain>,
 }
 
-/// A connection with its app.
+/// A connection with what belongs to it.
 pub fn view(tx: &mut UnitOfWork<'_>, connection: SsoConnection) -> Result<ConnectionView> {
     let app = match connection.app_id {
         Some(id) => apps::find(tx.connection, id)?,
         None => None,
     };
-    Ok(ConnectionView { connection, app })
+    let lapsed = lapsed_domain_of(tx, connection.organization_id)?;
+    Ok(ConnectionView {
+        connection,
+        app,
+        lapsed,
+    })
 }
 
-/// Connections with their apps.
+/// The connections of an organization, each with what belongs to it.
 pub fn views(
     tx: &mut UnitOfWork<'_>,
     connections: Vec<SsoConnection>,
@@ -76,7 +85,12 @@ pub fn views(
         true => HashMap::new(),
         false => apps::find_all(tx.connection, &ids)?,
     };
+    let lapsed = match connections.first() {
+        Some(first) => lapsed_domain_of(tx, first.organization_id)?,
+        None => None,
+    };
     let views = connections.into_iter().map(|connection| ConnectionView {
+        lapsed: lapsed.clone(),
         app: connection.app_id.and_then(|id| apps.get(&id).cloned()),
         connection,
     });

@@ -92,6 +92,9 @@ pub fn create(
         tested_at: None,
         metadata_missing_since: None,
         metadata_problem: None,
+        clock_off_since: None,
+        clock_off_seconds: None,
+        silent_since: None,
         created_at: tx.now(),
     };
     tx.transaction(|tx| {
@@ -207,6 +210,8 @@ pub fn update(
             new.app_id = settings.app();
             new.metadata_missing_since = None;
             new.metadata_problem = None;
+            new.clock_off_since = None;
+            new.clock_off_seconds = None;
             if known.status == ConnectionStatus::Active && !settings.is_same_provider(&old) {
                 require_another_connection(tx, &known)?;
                 new.status = ConnectionStatus::Paused;

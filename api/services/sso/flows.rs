@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::arrival::{Arrival, Carried};
 use super::sealed::{open_sealed, seal};
-use super::{claims, diagnosis};
+use super::{claims, diagnosis, warnings};
 use crate::crypto::digest::sha256;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
@@ -243,6 +243,7 @@ pub fn issue_ticket(
     flow: TakenFlow,
     (arrival, steps): (Arrival, Vec<Step>),
 ) -> Result<Token> {
+    warnings::note_arrival(tx, &flow.connection, &arrival)?;
     let token = Token::generate(TokenKind::Ticket)?;
     let ticket_hash = token.hash().as_bytes().to_vec();
     let content = TicketContent {

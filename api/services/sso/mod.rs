@@ -8,6 +8,7 @@
 pub mod apps;
 pub mod arrival;
 mod arriving;
+pub mod backchannel;
 pub mod claims;
 pub mod client_secrets;
 pub mod clients;
@@ -21,6 +22,7 @@ pub mod identities;
 pub mod linking;
 pub mod metadata;
 pub mod methods;
+mod notices;
 pub mod policy;
 mod publication;
 mod readable;

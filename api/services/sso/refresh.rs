@@ -1,4 +1,5 @@
-//! Metadata of connections by SAML, read anew from its address each day, and when somebody asks.
+//! What identity providers publish, read anew each day, and when somebody asks: metadata by SAML from its address, the
+//! document of discovery and the keys by OpenID Connect.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use super::entry::lock_organization;
 use super::metadata::NewMetadata;
 use super::publication::publish;
 use super::settings::{kept, provider_settings};
+use super::{notices, warnings};
 use crate::domain::connections::{ConnectionKind, ProviderSettings, SamlSettings};
 use crate::domain::events::ConnectionEvent;
 use crate::domain::ids::{ConnectionId, JobSubject};
@@ -21,13 +23,18 @@ use crate::store::sso_connections::{self, SsoConnection};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Queues the first look at a connection by SAML, for tomorrow.
+/// What was read anew.
+#[derive(Clone)]
+pub enum Refreshed {
+    Metadata(Box<SamlSettings>),
+    /// Discovery and keys, which are kept beside the connection.
+    Keys,
+}
+
+/// Queues the first look at a connection, for tomorrow.
 pub(super) fn queue(tx: &mut UnitOfWork<'_>, connection: &SsoConnection) -> Result<()> {
-    if connection.kind != ConnectionKind::Saml {
-        return Ok(());
-    }
     let job = NewJob {
-        kind: JobKind::MetadataRefresh,
+        kind: JobKind::ConnectionCheck,
         priority: Priority::Bulk,
         tenant: Some(connection.organization_id),
         subject: subject_of(connection.id),
@@ -39,7 +46,7 @@ pub(super) fn queue(tx: &mut UnitOfWork<'_>, connection: &SsoConnection) -> Resu
 
 /// Takes the job of a connection away that is deleted.
 pub(super) fn delete(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Result<()> {
-    jobs::delete(tx.connection, JobKind::MetadataRefresh, subject_of(id))
+    jobs::delete(tx.connection, JobKind::ConnectionCheck, subject_of(id))
 }
 
 fn subject_of(id: ConnectionId) -> JobSubject {
@@ -52,17 +59,24 @@ pub fn connection_of(tx: &mut UnitOfWork<'_>, lease: &Lease) -> Result<Option<Ss
     sso_connections::find(tx.connection, id)
 }
 
-/// Puts the job of a connection off until tomorrow; that of one that is gone is done. `false` where another worker has
-/// taken it over.
-pub fn put_off(tx: &mut UnitOfWork<'_>, lease: &Lease, is_there: bool) -> Result<bool> {
-    if !is_there {
-        return jobs::finish(tx.connection, lease);
-    }
-    let tomorrow = Schedule::after(tx.now(), DAY);
-    jobs::defer(tx.connection, lease, tomorrow)
+/// Tells admins of what is the matter with a connection, and puts its job off until tomorrow; that of one that is gone is
+/// done. `false` where another worker has taken it over.
+pub fn finish_check(tx: &mut UnitOfWork<'_>, lease: &Lease) -> Result<bool> {
+    tx.transaction(|tx| {
+        let Some(connection) = connection_of(tx, lease)? else {
+            return jobs::finish(tx.connection, lease);
+        };
+        let tomorrow = Schedule::after(tx.now(), DAY);
+        if !jobs::defer(tx.connection, lease, tomorrow)? {
+            return Ok(false);
+        }
+        let connection = warnings::note_silence(tx, connection)?;
+        notices::queue(tx, &connection)?;
+        Ok(true)
+    })
 }
 
-/// The connection whose metadata somebody wants to be read now. Counts it.
+/// The connection whose provider somebody wants to be asked now. Counts it.
 ///
 /// # Errors
 /// `not_found`, `rate_limited`; `validation_failed` where it has no address to read it from.
@@ -73,7 +87,7 @@ pub fn begin(
 ) -> Result<SsoConnection> {
     let found = sso_connections::find_in(tx.connection, permit.organization.id, id)?;
     let connection = found.ok_or_else(|| Error::not_found("connection"))?;
-    if address_of(&connection)?.is_none() {
+    if connection.kind == ConnectionKind::Saml && address_of(&connection)?.is_none() {
         return Err(nothing_to_refresh());
     }
     let subject = format!("metadata of {}", permit.organization.id);
@@ -115,39 +129,29 @@ pub fn wanted(connection: &SsoConnection) -> Result<Option<NewMetadata>> {
     }))
 }
 
-/// Keeps what was read for a connection, or why it could not be read, unless its metadata was changed meanwhile. What
-/// was tested stays tested: a provider that changes its certificate is the same provider.
+/// Keeps what was read for a connection, or why it could not be read, unless its provider was changed meanwhile. What was
+/// tested stays tested: a provider that changes its certificate is the same provider.
 ///
 /// # Errors
 /// `connection_unknown` where it was deleted meanwhile.
 pub fn finish(
     tx: &mut UnitOfWork<'_>,
     asked: &SsoConnection,
-    read: std::result::Result<SamlSettings, String>,
+    read: std::result::Result<Refreshed, String>,
 ) -> Result<SsoConnection> {
     tx.transaction(|tx| {
         lock_organization(tx, asked.organization_id)?;
         let found = sso_connections::find_in(tx.connection, asked.organization_id, asked.id)?;
         let mut connection = found.ok_or_else(super::flows::unknown)?;
-        let (Some(old), Some(before)) = (address_of(&connection)?, address_of(asked)?) else {
-            return Ok(connection);
-        };
-        if old.metadata != before.metadata || old.entity_id != before.entity_id {
+        if !asks_the_same(&connection, asked)? {
             return Ok(connection);
         }
         match read {
             Ok(read) => {
                 connection.metadata_missing_since = None;
                 connection.metadata_problem = None;
-                let new = SamlSettings {
-                    metadata: old.metadata.clone(),
-                    subject_source: old.subject_source.clone(),
-                    ..read
-                };
-                if new != old {
-                    connection.settings = kept(&ProviderSettings::Saml(new))?;
-                    let fields = vec!["metadata"];
-                    publish(tx, &connection, ConnectionEvent::Changed { fields })?;
+                if let Refreshed::Metadata(read) = read {
+                    take_metadata(tx, &mut connection, *read)?;
                 }
             }
             Err(problem) => {
@@ -159,4 +163,40 @@ pub fn finish(
         sso_connections::update(tx.connection, &connection)?;
         Ok(connection)
     })
+}
+
+/// Whether what was asked for is what would be asked for now.
+fn asks_the_same(now: &SsoConnection, then: &SsoConnection) -> Result<bool> {
+    Ok(match (provider_settings(now)?, provider_settings(then)?) {
+        (ProviderSettings::Oidc(now), ProviderSettings::Oidc(then)) => now.issuer == then.issuer,
+        (ProviderSettings::Saml(now), ProviderSettings::Saml(then)) => {
+            now.metadata.url.is_some()
+                && now.metadata == then.metadata
+                && now.entity_id == then.entity_id
+        }
+        (ProviderSettings::Oidc(_), ProviderSettings::Saml(_))
+        | (ProviderSettings::Saml(_), ProviderSettings::Oidc(_)) => false,
+    })
+}
+
+/// Takes metadata that was read anew; what was chosen of it stays.
+fn take_metadata(
+    tx: &mut UnitOfWork<'_>,
+    connection: &mut SsoConnection,
+    read: SamlSettings,
+) -> Result<()> {
+    let Some(old) = address_of(connection)? else {
+        return Ok(());
+    };
+    let new = SamlSettings {
+        metadata: old.metadata.clone(),
+        subject_source: old.subject_source.clone(),
+        ..read
+    };
+    if new != old {
+        connection.settings = kept(&ProviderSettings::Saml(new))?;
+        let fields = vec!["metadata"];
+        publish(tx, connection, ConnectionEvent::Changed { fields })?;
+    }
+    Ok(())
 }

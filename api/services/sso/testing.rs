@@ -8,6 +8,7 @@ use super::diagnosis::{json_of, names_of, seal_claims};
 use super::entry::lock_organization;
 use super::flows::TakenFlow;
 use super::resolution::{Resolution, resolve};
+use super::warnings;
 use crate::domain::connections::{DiagnosisStatus, FlowPurpose, SignInOutcome};
 use crate::domain::diagnosis::Steps;
 use crate::domain::events::{ConnectionEvent, DomainEvent};
@@ -44,6 +45,7 @@ pub fn pass(
     flow: &TakenFlow,
     (arrival, mut steps): (Arrival, Steps),
 ) -> Result<()> {
+    warnings::note_arrival(tx, &flow.connection, &arrival)?;
     let would = would(tx, &flow.connection, &arrival, &mut steps)?;
     let Some(mut test) = test_of(tx, flow)? else {
         return Ok(());

@@ -2,16 +2,30 @@
 
 use std::time::Duration;
 
+use super::arrival::Arrival;
 use super::metadata::certificates;
 use super::settings::provider_settings;
-use crate::domain::connections::{ConnectionWarningCode, ProviderSettings};
+use crate::domain::connections::{
+    ConnectionKind, ConnectionStatus, ConnectionWarningCode, ProviderSettings,
+};
+use crate::domain::ids::OrganizationId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::store::apps::App;
-use crate::store::sso_connections::SsoConnection;
+use crate::store::domains::{self, Domain};
+use crate::store::identities;
+use crate::store::sso_connections::{self, SsoConnection};
 
 /// How long before its end something is told.
 const AHEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// By how many seconds clocks may differ without a warning.
+const CLOCK_TOLERANCE: u64 = 60;
+
+/// After how long it is told that nobody comes, and how many people must have come before.
+const SILENCE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const USUAL_PEOPLE: i64 = 5;
 
 /// A warning of a connection.
 pub struct Warning {
@@ -21,11 +35,15 @@ pub struct Warning {
     pub detail: String,
 }
 
-/// The warnings of a connection at a time.
+/// The warnings of a connection at a time, of an organization that has this domain which has lapsed.
 ///
 /// # Errors
 /// `internal` where its settings cannot be read.
-pub fn of(connection: &SsoConnection, now: Timestamp) -> Result<Vec<Warning>> {
+pub fn of(
+    connection: &SsoConnection,
+    lapsed: Option<&Domain>,
+    now: Timestamp,
+) -> Result<Vec<Warning>> {
     let mut warnings = Vec::new();
     if let Some(at) = connection.secret_expires_at {
         let detail = "Make a new client secret at the identity provider, and send it here before the old one ends.";
@@ -42,13 +60,27 @@ pub fn of(connection: &SsoConnection, now: Timestamp) -> Result<Vec<Warning>> {
         warnings.extend(last.and_then(|at| ends_soon(code, (at, now), detail)));
     }
     if let Some(since) = connection.metadata_missing_since {
-        let problem = connection.metadata_problem.clone().unwrap_or_default();
-        warnings.push(Warning {
-            code: ConnectionWarningCode::MetadataUnreachable,
+        warnings.push(unreachable(connection, since));
+    }
+    warnings.extend(lapsed.map(lapsed_domain));
+    if let (Some(since), Some(seconds)) = (connection.clock_off_since, connection.clock_off_seconds)
+    {
+        let direction = if seconds > 0 { "ahead of" } else { "behind" };
+        let seconds = seconds.unsigned_abs();
+        let detail = format!(
+            "The identity provider's clock is {seconds} seconds {direction} Rollcall's. Have both servers follow a time \
+             server, before sign-ins fail."
+        );
+        warnings.push(begun(ConnectionWarningCode::ClockOff, since, detail));
+    }
+    if let Some(since) = connection.silent_since {
+        let detail = "People used to come by this connection, and nobody has for 30 days. Make a test; where it passes, \
+                      see that people find the connection.";
+        warnings.push(begun(
+            ConnectionWarningCode::Silent,
             since,
-            at: None,
-            detail: format!("The metadata could not be read from its address: {problem}"),
-        });
+            detail.to_owned(),
+        ));
     }
     Ok(warnings)
 }
@@ -65,6 +97,87 @@ pub fn of_app(app: &App, now: Timestamp, for_operators: bool) -> Vec<Warning> {
     end.and_then(|at| ends_soon(code, (at, now), detail))
         .into_iter()
         .collect()
+}
+
+/// The domain of an organization that has lapsed, where one has.
+pub fn lapsed_domain_of(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+) -> Result<Option<Domain>> {
+    domains::lapsed_of(tx.connection, organization)
+}
+
+fn begun(code: ConnectionWarningCode, since: Timestamp, detail: String) -> Warning {
+    Warning {
+        code,
+        since,
+        at: None,
+        detail,
+    }
+}
+
+fn unreachable(connection: &SsoConnection, since: Timestamp) -> Warning {
+    let problem = connection.metadata_problem.clone().unwrap_or_default();
+    let (code, what) = match connection.kind {
+        ConnectionKind::Saml => (
+            ConnectionWarningCode::MetadataUnreachable,
+            "The metadata could not be read from its address",
+        ),
+        ConnectionKind::Oidc => (
+            ConnectionWarningCode::KeysUnreachable,
+            "The document of discovery or the keys could not be read",
+        ),
+    };
+    begun(code, since, format!("{what}: {problem}"))
+}
+
+fn lapsed_domain(domain: &Domain) -> Warning {
+    let detail = format!(
+        "The domain {} has lapsed: nobody new is linked by an address in it. Put its TXT record back, or remove the domain.",
+        domain.domain
+    );
+    let since = domain.missing_since.unwrap_or(domain.created_at);
+    begun(ConnectionWarningCode::DomainLapsed, since, detail)
+}
+
+/// Notes that somebody has come, and by how much their provider's clock differs. Writes where that is news only.
+pub(super) fn note_arrival(
+    tx: &mut UnitOfWork<'_>,
+    connection: &SsoConnection,
+    arrival: &Arrival,
+) -> Result<()> {
+    let now = tx.now();
+    let differs = arrival
+        .issued_at
+        .map(|at| at.as_seconds() - now.as_seconds());
+    let clock_off = differs
+        .filter(|seconds| seconds.unsigned_abs() > CLOCK_TOLERANCE)
+        .map(|seconds| (connection.clock_off_since.unwrap_or(now), seconds));
+    let known = connection.clock_off_since.zip(connection.clock_off_seconds);
+    if clock_off == known && connection.silent_since.is_none() {
+        return Ok(());
+    }
+    sso_connections::note_arrival(tx.connection, connection, clock_off)
+}
+
+/// Notes since when nobody comes by a connection any more, and gives it with that.
+pub(super) fn note_silence(
+    tx: &mut UnitOfWork<'_>,
+    connection: SsoConnection,
+) -> Result<SsoConnection> {
+    let (people, last) = identities::uses_of(tx.connection, &connection)?;
+    let is_used = connection.status == ConnectionStatus::Active && people >= USUAL_PEOPLE;
+    let silent_since = last
+        .filter(|_| is_used)
+        .map(|last| last.plus(SILENCE))
+        .filter(|since| *since <= tx.now());
+    if silent_since != connection.silent_since {
+        sso_connections::note_silence(tx.connection, connection.id, silent_since)?;
+    }
+    Ok(SsoConnection {
+        silent_since,
+        ..connection
+    })
 }
 
 fn ends_soon(

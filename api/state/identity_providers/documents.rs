@@ -103,6 +103,17 @@ impl State {
         Ok(read(body.as_bytes(), steps)?)
     }
 
+    /// The document that is kept, however old it is. Nobody is asked.
+    pub(super) async fn document_as_kept<T>(
+        &self,
+        wanted: &Wanted<'_>,
+        read: impl Fn(&[u8], &mut Steps) -> Result<T, Refused>,
+    ) -> Result<Option<T>> {
+        let kept = self.kept_document(wanted.key()).await?;
+        let body = kept.and_then(|kept| kept.body);
+        Ok(body.and_then(|body| read(body.as_bytes(), &mut Steps::default()).ok()))
+    }
+
     /// Asks for a document, and reads it; the step that failed, where there is none or it cannot be read.
     async fn read_anew<T>(
         &self,

@@ -9,11 +9,12 @@ use serde_json::{Map, Value};
 use super::State;
 use crate::crypto::federation_keys::FederationJwks;
 use crate::domain::connections::ProviderSettings;
-use crate::domain::diagnosis::{Refused, Steps};
+use crate::domain::diagnosis::{Refused, Step, Steps};
 use crate::domain::ids::{CallbackId, ConnectionId};
 use crate::error::{Code, Error};
 use crate::outbound::Asker;
 use crate::services::sso::flows::OpenedFlow;
+use crate::services::sso::refresh::{self, Refreshed};
 use crate::services::sso::settings::provider_settings;
 use crate::store::sso_connections::SsoConnection;
 
@@ -60,6 +61,14 @@ fn asker(connection: &SsoConnection) -> Asker {
     }
 }
 
+/// A step as the words of a refusal.
+fn told(step: &Step) -> String {
+    let part = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (expected, received) = (part(&step.expected), part(&step.received));
+    let advice = part(&step.advice);
+    format!("Expected {expected}; this is {received}. {advice}")
+}
+
 impl State {
     /// Where a trip goes: the address of the identity provider to send the browser to.
     ///
@@ -80,6 +89,32 @@ impl State {
                 Ok(self.url_of_saml((connection.id, &settings), trip).await?)
             }
         }
+    }
+
+    /// Reads anew what the identity provider of a connection publishes, and gives the connection as it is then.
+    ///
+    /// # Errors
+    /// `connection_unknown` where it is deleted meanwhile. That nobody answers is none: it is noted.
+    pub async fn refresh_connection(
+        &self,
+        connection: &SsoConnection,
+    ) -> Result<SsoConnection, Error> {
+        let read = match provider_settings(connection)? {
+            ProviderSettings::Oidc(settings) => {
+                let read = self.keys_anew((connection, &settings)).await?;
+                read.map(|()| Refreshed::Keys)
+            }
+            ProviderSettings::Saml(_) => match self.metadata_anew(connection).await? {
+                Some(read) => read.map(Box::new).map(Refreshed::Metadata),
+                None => return Ok(connection.clone()),
+            },
+        };
+        if let Err(problem) = &read {
+            tracing::info!(connection = %connection.id, problem, "an identity provider could not be read");
+        }
+        let asked = connection.clone();
+        self.unit_of_work_as_system(move |tx| refresh::finish(tx, &asked, read))
+            .await
     }
 
     /// Where a provider of OpenID Connect sends people back to: of a connection, or of an operator's app.
@@ -114,6 +149,12 @@ impl State {
             let detail = "This installation has no federation key: whoever runs it sets ROLLCALL_FEDERATION_KEY_FILE.";
             Error::refused(Code::Unavailable, detail)
         })
+    }
+
+    /// Where a provider of OpenID Connect says that sessions there have ended.
+    pub fn backchannel_logout_uri(&self, connection: ConnectionId) -> String {
+        let base = self.services.config.public_base();
+        format!("{base}/v1/sso/backchannel-logout/{connection}")
     }
 
     /// Where a trip by a connection begins by itself: a tile of a portal, a test.

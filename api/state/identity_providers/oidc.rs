@@ -3,26 +3,31 @@
 use std::time::Duration;
 
 use super::documents::{FRESH, FRESH_FOR_UNKNOWN_KEY, Wanted};
-use super::{Halt, Refusal, asker};
+use super::{Halt, Refusal, asker, told};
 use crate::crypto::public_key::PublicKey;
-use crate::domain::connections::{ClientAuthentication, FlowPurpose, OidcSettings, Preset};
+use crate::domain::connections::{
+    ClientAuthentication, FlowPurpose, OidcSettings, Preset, ProviderSettings,
+};
 use crate::domain::diagnosis::{Step, StepName, Steps};
+use crate::domain::ids::ConnectionId;
 use crate::error::{Code, Error, Result};
 use crate::oidc::authorization::{self, AuthorizationRequest, PkceVerifier};
 use crate::oidc::callback::Callback;
 use crate::oidc::claims::{AssertedEmail, Claims};
 use crate::oidc::discovery::{self, Provider};
 use crate::oidc::id_token::{self, Expected, Unverified, VerifiedIdToken};
+use crate::oidc::logout_token::{self, EndedThere};
 use crate::oidc::presets::SCOPE;
 use crate::oidc::token::{self, ClientProof, Exchange};
-use crate::oidc::{jwks, userinfo};
+use crate::oidc::{end_session, jwks, userinfo};
 use crate::outbound::{OutboundError, OutboundRequest, OutboundResponse};
 use crate::services::sso::arrival::{Arrival, kept_session};
 use crate::services::sso::clients::{Client, client_of};
 use crate::services::sso::connections::tenants_of;
 use crate::services::sso::flows::{OpenedFlow, TakenFlow};
+use crate::services::sso::settings::provider_settings;
 use crate::state::State;
-use crate::store::sso_connections::SsoConnection;
+use crate::store::sso_connections::{self, SsoConnection};
 
 impl State {
     /// The provider of a connection by OpenID Connect, as its document of discovery describes it.
@@ -36,20 +41,40 @@ impl State {
         steps: &mut Steps,
     ) -> Result<Provider, Halt> {
         let issuer = &settings.issuer;
-        let Some(url) = discovery::document_url(issuer) else {
-            return Err(Error::internal("a connection has no issuer").into());
-        };
-        let wanted = Wanted {
-            asker: asker(connection),
-            url,
-            step: StepName::Discovery,
-            read_as: issuer,
-            fresh,
-            advice: "Check the issuer: its document is at <issuer>/.well-known/openid-configuration, and has to be \
-                     reached from where Rollcall runs.",
-        };
+        let wanted = discovery_of((connection, issuer), fresh)?;
         let read = |body: &[u8], steps: &mut Steps| discovery::read(body, issuer, steps);
         self.document(wanted, read, steps).await
+    }
+
+    /// Where people sign out of the provider of a connection, as its document says that is kept: nobody who signs out
+    /// waits for a provider, or is refused for a fault.
+    pub async fn end_session_url(&self, id: ConnectionId) -> Option<String> {
+        let found = self.find_end_session_url(id).await;
+        found.unwrap_or_else(|error| {
+            tracing::warn!(connection = %id, %error, "where people sign out is not known");
+            None
+        })
+    }
+
+    async fn find_end_session_url(&self, id: ConnectionId) -> Result<Option<String>> {
+        let found = self
+            .unit_of_work_as_system(move |tx| sso_connections::find(tx.connection, id))
+            .await?;
+        let Some(connection) = found else {
+            return Ok(None);
+        };
+        let ProviderSettings::Oidc(settings) = provider_settings(&connection)? else {
+            return Ok(None);
+        };
+        let issuer = &settings.issuer;
+        let wanted = discovery_of((&connection, issuer), FRESH)?;
+        let read = |body: &[u8], steps: &mut Steps| discovery::read(body, issuer, steps);
+        let provider = self.document_as_kept(&wanted, read).await?;
+        let endpoint = provider.and_then(|provider| provider.end_session_endpoint);
+        let back_to = self.services.outbox.links.ways_in();
+        let client = self.client_of(&connection, &settings).await?;
+        let url = |endpoint| end_session::url(&endpoint, &client.id, &back_to);
+        Ok(endpoint.map(url).map(Into::into))
     }
 
     /// Where a provider of OpenID Connect signs people in.
@@ -163,12 +188,9 @@ impl State {
         steps: &mut Steps,
     ) -> Result<VerifiedIdToken, Halt> {
         let connection = &flow.connection;
-        let first = (fresh_for(flow.purpose), &mut *steps);
-        let mut keys = self.keys(connection, provider, first).await?;
-        if id_token::needs_other_keys(id_token, &keys) {
-            let again = (FRESH_FOR_UNKNOWN_KEY, &mut *steps);
-            keys = self.keys(connection, provider, again).await?;
-        }
+        let fresh = fresh_for(flow.purpose);
+        let about = (connection, provider);
+        let keys = self.keys_for(about, (id_token, fresh), steps).await?;
         let tenants = {
             let (connection, settings) = (connection.clone(), settings.clone());
             self.unit_of_work_as_system(move |tx| tenants_of(tx, &connection, &settings))
@@ -188,6 +210,71 @@ impl State {
             let claims = claims.map(|claims| claims.as_map().clone());
             Refusal { code: None, claims }.into()
         })
+    }
+
+    /// What a provider says has ended there.
+    ///
+    /// # Errors
+    /// Where it cannot be reached, or the token does not hold.
+    pub async fn verify_logout_token(
+        &self,
+        (connection, settings): (&SsoConnection, &OidcSettings),
+        token: &str,
+        steps: &mut Steps,
+    ) -> Result<EndedThere, Halt> {
+        let provider = self.provider((connection, settings), FRESH, steps).await?;
+        let about = (connection, &provider);
+        let keys = self.keys_for(about, (token, FRESH), steps).await?;
+        let client = self.client_of(connection, settings).await?;
+        let expected = Expected {
+            issuer: &provider.issuer,
+            client_id: &client.id,
+            nonce: "",
+            preset: connection.preset,
+            tenants: &[],
+            now: self.services.clock.now(),
+            skew: self.services.config.sso_skew,
+        };
+        Ok(logout_token::verify(token, &keys, &expected, steps)?)
+    }
+
+    /// Reads discovery and keys of a connection as they are now; why they could not be read, in words.
+    pub(super) async fn keys_anew(
+        &self,
+        about: (&SsoConnection, &OidcSettings),
+    ) -> Result<Result<(), String>> {
+        let mut steps = Steps::default();
+        let read = match self.provider(about, Duration::ZERO, &mut steps).await {
+            Ok(provider) => {
+                let fresh = (Duration::ZERO, &mut steps);
+                self.keys(about.0, &provider, fresh).await.map(drop)
+            }
+            Err(halt) => Err(halt),
+        };
+        match read {
+            Ok(()) => Ok(Ok(())),
+            Err(Halt::Fault(fault)) => Err(fault),
+            Err(Halt::Refused(_)) => {
+                let last = steps.into_vec().pop();
+                Ok(Err(last.as_ref().map(told).unwrap_or_default()))
+            }
+        }
+    }
+
+    /// The provider's keys, fetched again where none of those that are kept may have signed a token.
+    async fn keys_for(
+        &self,
+        (connection, provider): (&SsoConnection, &Provider),
+        (token, fresh): (&str, Duration),
+        steps: &mut Steps,
+    ) -> Result<Vec<PublicKey>, Halt> {
+        let first = (fresh, &mut *steps);
+        let keys = self.keys(connection, provider, first).await?;
+        if !id_token::needs_other_keys(token, &keys) {
+            return Ok(keys);
+        }
+        let again = (FRESH_FOR_UNKNOWN_KEY, steps);
+        self.keys(connection, provider, again).await
     }
 
     async fn keys(
@@ -233,6 +320,23 @@ impl State {
             refusal.into()
         })
     }
+}
+
+/// The document of discovery of a connection.
+fn discovery_of<'a>(
+    (connection, issuer): (&SsoConnection, &'a str),
+    fresh: Duration,
+) -> Result<Wanted<'a>> {
+    let url = discovery::document_url(issuer);
+    Ok(Wanted {
+        asker: asker(connection),
+        url: url.ok_or_else(|| Error::internal("a connection has no issuer"))?,
+        step: StepName::Discovery,
+        read_as: issuer,
+        fresh,
+        advice: "Check the issuer: its document is at <issuer>/.well-known/openid-configuration, and has to be reached \
+                 from where Rollcall runs.",
+    })
 }
 
 /// A test finds out how the provider is now.
@@ -303,6 +407,7 @@ fn arrival(
         guest: claims.is_guest(preset),
         session_ends_at: None,
         provider_session: kept_session(verified.session()),
+        issued_at: Some(verified.issued_at()),
         claims: claims.as_map().clone(),
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Halt, Refusal, asker};
+use super::{Halt, Refusal, asker, told};
 use crate::domain::connections::{SamlSettings, SubjectSource};
-use crate::domain::diagnosis::{Step, Steps};
+use crate::domain::diagnosis::Steps;
 use crate::domain::ids::ConnectionId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -139,22 +139,17 @@ impl State {
         Ok(read.map_err(|step| (step.name.as_str(), told(&step))))
     }
 
-    /// Reads the metadata of a connection anew, where it has an address, and gives the connection as it is then.
-    ///
-    /// # Errors
-    /// `connection_unknown` where it is deleted meanwhile. That nobody answers is none: it is noted.
-    pub async fn refresh_metadata(&self, connection: &SsoConnection) -> Result<SsoConnection> {
+    /// The metadata of a connection as its address has it now; why it could not be read, in words. Nothing where it has no
+    /// address.
+    pub(super) async fn metadata_anew(
+        &self,
+        connection: &SsoConnection,
+    ) -> Result<Option<Result<SamlSettings, String>>> {
         let Some(wanted) = refresh::wanted(connection)? else {
-            return Ok(connection.clone());
+            return Ok(None);
         };
         let read = self.try_metadata(asker(connection), wanted).await?;
-        if let Err((_, problem)) = &read {
-            tracing::info!(connection = %connection.id, problem, "metadata could not be read");
-        }
-        let read = read.map_err(|(_, problem)| problem);
-        let asked = connection.clone();
-        self.unit_of_work_as_system(move |tx| refresh::finish(tx, &asked, read.clone()))
-            .await
+        Ok(Some(read.map_err(|(_, problem)| problem)))
     }
 
     /// Rollcall's own metadata at a connection.
@@ -182,14 +177,6 @@ impl State {
     }
 }
 
-/// A step as the words of a refusal.
-fn told(step: &Step) -> String {
-    let part = |text: &Option<String>| text.clone().unwrap_or_default();
-    let (expected, received) = (part(&step.expected), part(&step.received));
-    let advice = part(&step.advice);
-    format!("Expected {expected}; this is {received}. {advice}")
-}
-
 impl Awaited {
     fn judge(&self, response: &str, steps: &mut Steps) -> Result<Arrival, Halt> {
         let keys = metadata::keys(&self.settings)?;
@@ -204,7 +191,7 @@ impl Awaited {
         };
         let assertion = response::verify(response, &expected, steps)?;
         match assertion.subject(&self.settings.subject_source, steps) {
-            Ok(subject) => Ok(arrival(subject, &assertion)),
+            Ok(subject) => Ok(arrival((subject, self.now), &assertion)),
             Err(reason) => {
                 let code = match reason {
                     NoSubject::Missing => Code::SubjectMissing,
@@ -220,7 +207,7 @@ impl Awaited {
     }
 }
 
-fn arrival(subject: &str, assertion: &VerifiedAssertion) -> Arrival {
+fn arrival((subject, now): (&str, Timestamp), assertion: &VerifiedAssertion) -> Arrival {
     Arrival {
         subject: subject.to_owned(),
         email: assertion.email().map(str::to_owned),
@@ -228,6 +215,8 @@ fn arrival(subject: &str, assertion: &VerifiedAssertion) -> Arrival {
         guest: false,
         session_ends_at: assertion.session().not_on_or_after,
         provider_session: kept_session(assertion.session().index.as_deref()),
+        // A browser may have held an old one back, never a later one.
+        issued_at: assertion.issued_at().filter(|at| *at > now),
         claims: assertion.claims(),
     }
 }

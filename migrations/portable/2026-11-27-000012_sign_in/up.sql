@@ -36,9 +36,14 @@ CREATE TABLE connections (
     apply text NOT NULL CHECK (apply IN ('first', 'always')),
     -- Of the settings as they are: a change of these takes it back.
     tested_at timestamptz,
-    -- Since when its metadata cannot be read from its address, and why.
+    -- Since when its metadata, or its document of discovery and keys, cannot be read, and why.
     metadata_missing_since timestamptz,
     metadata_problem text,
+    -- Since when the clock of its identity provider differs from ours, and by how many seconds it did last.
+    clock_off_since timestamptz,
+    clock_off_seconds bigint,
+    -- Since when nobody comes by it any more, where people used to.
+    silent_since timestamptz,
     created_at timestamptz NOT NULL
 );
 CREATE INDEX connections_organization ON connections (organization_id, id);

@@ -18,6 +18,7 @@ mod browsers;
 mod changes;
 mod confinement;
 mod connections;
+mod ends;
 mod following;
 mod linking;
 mod people;

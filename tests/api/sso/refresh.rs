@@ -85,13 +85,162 @@ both_databases!(metadata_is_read_when_somebody_asks, |app| {
         .post(&format!("{path}/refresh"), Value::Null)
         .await;
     refused.expect_problem(422, "validation_failed");
-    let by_oidc = draft(&school, &provider).await;
-    let path = path_of(&school, &by_oidc);
-    let refused = school
-        .admin
-        .post(&format!("{path}/refresh"), Value::Null)
-        .await;
-    refused.expect_problem(422, "validation_failed");
+});
+
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+
+both_databases!(keys_are_read_when_somebody_asks_and_daily, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let path = path_of(&school, &connection);
+    let refresh = async || {
+        let refresh = format!("{path}/refresh");
+        let asked = school.admin.post(&refresh, Value::Null).await;
+        asked.expect_status(200)
+    };
+    let (documents, keys) = (provider.asked_for(DISCOVERY), provider.asked_for("/jwks"));
+    assert_eq!(refresh().await["warnings"], json!([]));
+    assert_eq!(provider.asked_for(DISCOVERY), documents + 1);
+    assert_eq!(provider.asked_for("/jwks"), keys + 1);
+    for (broken, word) in [("/jwks", "status 503"), (DISCOVERY, "status 503")] {
+        provider.answer_instead(broken, 503, "");
+        let warned = refresh().await["warnings"].clone();
+        assert_eq!(warned[0]["code"], "keys_unreachable");
+        assert_eq!(warned[0]["since"], "2026-09-01T07:30:00Z");
+        assert!(text(&warned[0]["detail"]).contains(word), "{warned:#}");
+        provider.answer_as_before(broken);
+    }
+    let kept = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(kept["warnings"][0]["code"], "keys_unreachable");
+    assert_eq!(refresh().await["warnings"], json!([]));
+    // Daily, by itself; who has changed the issuer meanwhile is warned of nothing.
+    provider.answer_instead("/jwks", 503, "");
+    let read = a_day_later(app, &school, &path).await;
+    assert_eq!(read["warnings"][0]["code"], "keys_unreachable");
+    let mails = subjects(app, &school).await;
+    assert_eq!(mails, ["Hill Road School: keys cannot be read"]);
+    a_day_later(app, &school, &path).await;
+    assert_eq!(subjects(app, &school).await.len(), 1);
+    provider.answer_as_before("/jwks");
+    assert_eq!(
+        a_day_later(app, &school, &path).await["warnings"],
+        json!([])
+    );
+    // It begins anew, and is told anew.
+    provider.answer_instead("/jwks", 503, "");
+    a_day_later(app, &school, &path).await;
+    assert_eq!(subjects(app, &school).await.len(), 2);
+});
+
+/// Lets the daily look happen, and gives the connection as it is then.
+async fn a_day_later(app: &App, school: &Organization<'_>, path: &str) -> Value {
+    app.advance(Duration::from_secs(24 * 60 * 60 + 60));
+    app.drain().await;
+    let admin = app.sign_in(&school.admin.email, PASSWORD).await;
+    admin.get(path).await.expect_status(200)
+}
+
+/// The subjects of the mails about connections.
+async fn subjects(app: &App, school: &Organization<'_>) -> Vec<String> {
+    let mails = app.mails().await.into_iter();
+    let theirs = mails.filter(|mail| mail.to == school.admin.email);
+    let subjects = theirs.map(|mail| mail.subject);
+    subjects
+        .filter(|it| it.starts_with("Hill Road School: "))
+        .collect()
+}
+
+both_databases!(what_ends_is_told_before_and_when_it_does, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let path = path_of(&school, &connection);
+    // It is 2026-09-01.
+    let end = json!({ "client_secret_expires_at": "2026-10-05T07:30:00Z" });
+    school.admin.patch(&path, end).await.expect_status(200);
+    let mut told = Vec::new();
+    for day in 1..40 {
+        a_day_later(app, &school, &path).await;
+        let count = subjects(app, &school).await.len();
+        if count > told.len() {
+            told.push(day);
+        }
+        assert_eq!(count, told.len());
+    }
+    assert_eq!(told, [4, 20, 31, 34]);
+    let mail = app.last_mail_to(&school.admin.email).await;
+    assert!(mail.text.contains("5 October 2026"), "{}", mail.text);
+    assert!(mail.text.contains("School accounts"), "{}", mail.text);
+});
+
+both_databases!(drafts_are_told_nothing_of, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = draft(&school, &provider).await;
+    let path = path_of(&school, &connection);
+    let end = json!({ "client_secret_expires_at": "2026-09-10T07:30:00Z" });
+    school.admin.patch(&path, end).await.expect_status(200);
+    let shown = a_day_later(app, &school, &path).await;
+    assert_eq!(shown["warnings"][0]["code"], "secret_expires");
+    assert!(subjects(app, &school).await.is_empty());
+});
+
+both_databases!(a_clock_that_is_wrong_is_warned_of, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let path = path_of(&school, &connection);
+    let came = async |seconds: i64| {
+        let now = app.now().as_seconds() + seconds;
+        let claims = json!({ "sub": "mira", "iat": now, "exp": now + 300 });
+        come(&school, &connection, &provider, claims)
+            .await
+            .expect_status(200);
+        let shown = school.admin.get(&path).await.expect_status(200);
+        shown["warnings"].clone()
+    };
+    assert_eq!(came(-60).await, json!([]));
+    let warned = came(-100).await;
+    assert_eq!(warned[0]["code"], "clock_off");
+    assert_eq!(warned[0]["since"], "2026-09-01T07:30:00Z");
+    assert!(text(&warned[0]["detail"]).contains("100 seconds behind"));
+    app.advance(Duration::from_secs(60));
+    let warned = came(90).await;
+    assert_eq!(warned[0]["since"], "2026-09-01T07:30:00Z");
+    assert!(text(&warned[0]["detail"]).contains("90 seconds ahead of"));
+    assert_eq!(came(0).await, json!([]));
+});
+
+both_databases!(silence_is_warned_of_until_somebody_comes, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let path = path_of(&school, &connection);
+    let came = async |subject: &str| {
+        let came = come(&school, &connection, &provider, json!({ "sub": subject })).await;
+        came.expect_status(200);
+    };
+    for subject in ["1", "2", "3", "4"] {
+        came(subject).await;
+    }
+    app.advance(Duration::from_secs(35 * 24 * 60 * 60));
+    // Four people are too few to miss.
+    assert_eq!(
+        a_day_later(app, &school, &path).await["warnings"],
+        json!([])
+    );
+    came("5").await;
+    app.advance(Duration::from_secs(29 * 24 * 60 * 60));
+    let silent = a_day_later(app, &school, &path).await["warnings"].clone();
+    assert_eq!(silent[0]["code"], "silent", "{silent:#}");
+    let mails = subjects(app, &school).await;
+    assert_eq!(mails, ["Hill Road School: nobody signs in any more"]);
+    came("5").await;
+    assert_eq!(
+        a_day_later(app, &school, &path).await["warnings"],
+        json!([])
+    );
 });
 
 both_databases!(what_ends_soon_is_warned_of, |app| {
