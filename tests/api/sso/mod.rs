@@ -20,6 +20,7 @@ mod confinement;
 mod connections;
 mod ends;
 mod following;
+mod kinds;
 mod linking;
 mod people;
 mod providers;
