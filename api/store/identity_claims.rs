@@ -54,6 +54,12 @@ pub fn list(
     Ok(query.load(connection)?)
 }
 
+/// Forgets what was said of somebody.
+pub fn delete(connection: &mut Connection, identity: IdentityId) -> Result<()> {
+    diesel::delete(identity_claims::table.find(identity)).execute(connection)?;
+    Ok(())
+}
+
 /// Deletes what was said before a time.
 pub fn delete_seen_before(connection: &mut Connection, time: Timestamp) -> Result<()> {
     let old = identity_claims::table.filter(identity_claims::seen_at.lt(time));

@@ -195,6 +195,56 @@ pub fn find_of_group(
         .optional()?)
 }
 
+/// Notes of another address what is noted of one, whose owner has it from now on.
+pub fn carry_along(
+    connection: &mut Connection,
+    (old, new): (&EmailAddress, &EmailAddress),
+) -> Result<()> {
+    let members: Vec<(OrganizationId, Timestamp)> = removed_members::table
+        .filter(removed_members::email.eq(old))
+        .select((
+            removed_members::organization_id,
+            removed_members::removed_at,
+        ))
+        .load(connection)?;
+    let members: Vec<_> = members
+        .into_iter()
+        .map(|(organization, at)| {
+            (
+                removed_members::organization_id.eq(organization),
+                removed_members::email.eq(new),
+                removed_members::removed_at.eq(at),
+            )
+        })
+        .collect();
+    each_backend!(connection, c => diesel::insert_into(removed_members::table)
+        .values(&members)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    let groups: Vec<(GroupId, Timestamp)> = removed_group_members::table
+        .filter(removed_group_members::email.eq(old))
+        .select((
+            removed_group_members::group_id,
+            removed_group_members::removed_at,
+        ))
+        .load(connection)?;
+    let groups: Vec<_> = groups
+        .into_iter()
+        .map(|(group, at)| {
+            (
+                removed_group_members::group_id.eq(group),
+                removed_group_members::email.eq(new),
+                removed_group_members::removed_at.eq(at),
+            )
+        })
+        .collect();
+    each_backend!(connection, c => diesel::insert_into(removed_group_members::table)
+        .values(&groups)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(())
+}
+
 /// The groups that each of these people was removed from, and nobody added them to since.
 pub fn groups_of(
     connection: &mut Connection,

@@ -18,6 +18,7 @@ use crate::routes::page::{PageQuery, Paged};
 use crate::routes::problem::Problem;
 use crate::routes::refusals::{BodyErrors, OrganizationErrors, PageErrors, TooManyTries};
 use crate::services::authorization::{ManageConnections, Permission as _};
+use crate::services::sso::claims::MAX_CLAIMS;
 use crate::services::sso::rules_preview::{self, Place, Preview, Previewed, Question, SeatChange};
 
 /// Mounts these operations.
@@ -38,7 +39,7 @@ pub struct PreviewRulesRequest {
     /// Those of the connection where they are left out.
     #[schema(max_items = 100)]
     rules: Option<Vec<ArrivalRule>>,
-    /// What an identity provider might say of somebody who is new, as a test shows it. The people of the last 30 days
+    /// What an identity provider might say of somebody who is new, as a test shows it: at most 64 KiB. The people of the last 30 days
     /// where it is left out.
     #[schema(value_type = Option<Object>)]
     claims: Option<Map<String, Value>>,
@@ -178,6 +179,7 @@ async fn preview_rules(
     let body = body.into_inner();
     let mut form = Form::new();
     check_rules(&mut form, body.rules.as_deref().unwrap_or_default());
+    check_claims(&mut form, body.claims.as_ref());
     if form.has_errors() {
         return Err(form.refusal().into());
     }
@@ -188,13 +190,25 @@ async fn preview_rules(
         page: limit.page(after),
     };
     let id = path.connection_id;
+    request
+        .clone()
+        .change(move |tx, permit| rules_preview::begin(tx, &permit, id))
+        .await?;
     let mut preview = request
-        .change(move |tx, permit| rules_preview::preview(tx, &permit, (id, question)))
+        .run(move |tx, permit| rules_preview::preview(tx, &permit, (id, question)))
         .await?;
     let people = std::mem::take(&mut preview.people);
     let position = |one: &Previewed| one.person.as_ref().map(|(identity, ..)| *identity);
     let page = Paged::new(people, limit, position, PreviewedPerson::from)?;
     Ok(web::Json(shown(preview, page)))
+}
+
+fn check_claims(form: &mut Form, claims: Option<&Map<String, Value>>) {
+    let length = |claims| serde_json::to_string(claims).map_or(0, |json| json.len());
+    if claims.map_or(0, length) > MAX_CLAIMS {
+        let detail = format!("Claims have at most {MAX_CLAIMS} bytes of JSON.");
+        form.refuse("/claims", "too_long", detail);
+    }
 }
 
 fn shown(preview: Preview, page: Paged<PreviewedPerson>) -> RulesPreviewBody {

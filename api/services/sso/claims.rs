@@ -14,12 +14,12 @@ use crate::store::identity_claims::{self, IdentityClaims};
 pub const CLAIMS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The most that is kept of one person, in bytes of JSON: more than a token of a provider holds.
-const MAX_CLAIMS: usize = 64 * 1024;
+pub const MAX_CLAIMS: usize = 64 * 1024;
 
 /// What the claims of a person are sealed for.
 const KIND: &str = "claims of";
 
-/// Keeps what was said of somebody, unless it is too much.
+/// Keeps what was said of somebody; nothing where it is too much.
 pub(super) fn keep(
     tx: &mut UnitOfWork<'_>,
     (connection, identity): (ConnectionId, IdentityId),
@@ -27,7 +27,7 @@ pub(super) fn keep(
 ) -> Result<()> {
     let sealed = seal(tx, KIND, place(identity).as_bytes(), claims)?;
     if sealed.len() > MAX_CLAIMS {
-        return Ok(());
+        return identity_claims::delete(tx.connection, identity);
     }
     let said = IdentityClaims {
         identity_id: identity,

@@ -11,7 +11,7 @@ use crate::services::context::Principal;
 use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
-use crate::store::mailed_tokens;
+use crate::store::{mailed_tokens, removed_members};
 
 /// Has a member's account follow what the identity provider says, and gives it as it is then.
 pub(super) fn follow(
@@ -61,6 +61,7 @@ fn new_address(
         steps.add(step.as_warning());
         return Ok(None);
     }
+    removed_members::carry_along(tx.connection, (&account.email, &email))?;
     // Links that lie in the old mailbox open nothing any more.
     for kind in [
         TokenKind::SetPassword,

@@ -110,9 +110,11 @@ pub(super) fn newcomers_type(arriving: &Arriving<'_>, account: &Account) -> Resu
 }
 
 /// Whether an account may become staff's by what an identity provider says: it is trusted, or nobody opens it but by
-/// an identity provider.
+/// identity providers of the organization, which manages it.
 pub(super) fn is_trusted(account: &Account, organization: OrganizationId) -> bool {
-    account.password_hash.is_none() || trust::is_trusted(account, organization)
+    let is_opened_by_providers =
+        account.password_hash.is_none() && account.is_managed_by(organization);
+    is_opened_by_providers || trust::is_trusted(account, organization)
 }
 
 /// Has a member become what the rules make of them, where they come for the first time.
@@ -302,7 +304,7 @@ fn type_stays(stay: Stay) -> Step {
             "Change the member by hand, if they are to be no admin.",
         ),
         Stay::NotTrusted => (
-            "an account whose password somebody else may know",
+            "an account that somebody else may open",
             "Have the person set a password of their own by the link that /v1/auth/password/forgot mails, then sign in \
              again.",
         ),

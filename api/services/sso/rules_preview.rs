@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::claims;
+use super::connections::find;
 use super::rules::{is_trusted, require_possible, rules_of};
 use crate::domain::arrival_rules::{ArrivalRule, RuleGift, RulesApply, Verdict, judge};
 use crate::domain::ids::{AccountId, ConnectionId, GroupId, IdentityId, OrganizationId, SourceId};
@@ -12,14 +13,14 @@ use crate::domain::organization::{AccountType, MembershipStatus, Role};
 use crate::domain::rule_plan::{RulePlan, Standing};
 use crate::domain::seats::{SeatCount, SeatPool};
 use crate::domain::username::Username;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::identity_claims::{self, IdentityClaims};
 use crate::store::memberships::Membership;
-use crate::store::sso_connections::{self, SsoConnection};
+use crate::store::sso_connections::SsoConnection;
 use crate::store::{Page, group_members, groups, memberships, removed_members, seats};
 
 /// The most people of one preview: those whose identities are the oldest.
@@ -75,27 +76,41 @@ pub struct Question {
     pub page: Page<IdentityId>,
 }
 
-/// Tells what rules would change if they were tried now and each time; nothing changes by it.
+/// Counts a preview of the rules of a connection.
 ///
 /// # Errors
-/// `not_found`; `validation_failed` for groups that the organization does not have; `rate_limited`.
+/// `not_found`, `rate_limited`.
+pub fn begin(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    id: ConnectionId,
+) -> Result<()> {
+    find(tx, permit, id)?;
+    limits::take(
+        tx,
+        &[LimitRequest::one(Limit::RulesPreview, id.to_string())],
+    )
+}
+
+/// Tells what rules would change if they were tried now and each time. It only reads, and takes its time: nobody has to
+/// wait for it.
+///
+/// # Errors
+/// `not_found`; `validation_failed` for groups that the organization does not have.
 pub fn preview(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
     (id, question): (ConnectionId, Question),
 ) -> Result<Preview> {
     let organization = permit.organization.id;
-    let found = sso_connections::find_in(tx.connection, organization, id)?;
-    let connection = found.ok_or_else(|| Error::not_found("connection"))?;
-    limits::take(
-        tx,
-        &[LimitRequest::one(Limit::RulesPreview, id.to_string())],
-    )?;
+    let connection = find(tx, permit, id)?;
     let rules = match question.rules {
-        Some(rules) => rules,
+        Some(rules) => {
+            require_possible(tx, &permit.organization, &rules)?;
+            rules
+        }
         None => rules_of(&connection)?,
     };
-    require_possible(tx, &permit.organization, &rules)?;
     let mut tried = Tried::new(tx, organization, rules)?;
     match question.claims {
         Some(claims) => tried.newcomer(permit.organization.default_account_type, &claims),
