@@ -165,7 +165,10 @@ fn apply(
         Verdict::Matched(number, gift) => {
             steps.add(Step::ok(
                 StepName::Rules,
-                format!("Rule {number} is the first that matches."),
+                format!(
+                    "Rule {number} (`/rules/{}`) is the first that matches.",
+                    number - 1
+                ),
             ));
             gift
         }
@@ -179,7 +182,8 @@ fn apply(
         steps.add(type_stays(stay));
     }
     if !plan.kept_out.is_empty() {
-        steps.add(kept_out(plan.kept_out.len()));
+        let names = groups::names(tx.connection, organization, &plan.kept_out)?;
+        steps.add(kept_out(&names));
     }
     if plan.is_empty() {
         return Ok(());
@@ -207,11 +211,11 @@ fn possible(
 ) -> Result<RuleGift> {
     let organization = arriving.organization;
     let known = existing(tx, organization.id, &gift.group_ids)?;
-    if gift.group_ids.iter().any(|group| !known.contains(group)) {
+    if let Some(gone) = gift.group_ids.iter().find(|group| !known.contains(group)) {
         let step = Step::failed(
             StepName::Rules,
             "groups of the organization",
-            "a group that was deleted",
+            format!("the group {gone}, which was deleted"),
             "Take the group out of the rules of the connection.",
         );
         steps.add(step.as_warning());
@@ -318,11 +322,14 @@ fn type_stays(stay: Stay) -> Step {
     .as_warning()
 }
 
-fn kept_out(groups: usize) -> Step {
+fn kept_out(groups: &[(GroupId, String)]) -> Step {
+    // A step is read by people: the first tell enough.
+    let first = groups.iter().take(10);
+    let names: Vec<_> = first.map(|(_, name)| name.as_str()).collect();
     Step::failed(
         StepName::Rules,
         "groups that nobody took the person out of",
-        format!("{groups} that a manager took them out of"),
+        format!("{}, which a manager took them out of", names.join(", ")),
         "Add the person to the group by hand, if they are to be in it.",
     )
     .as_warning()
