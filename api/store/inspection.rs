@@ -5,10 +5,9 @@ use std::path::Path;
 use diesel::connection::{Connection as _, SimpleConnection as _};
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::{QueryableByName, RunQueryDsl as _, SqliteConnection};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::Connection;
-use super::pool::connect;
+use super::pool::{connect, file_url};
 use crate::domain::database_url::{DatabaseUrl, PreparedStatements};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
@@ -31,8 +30,12 @@ pub fn open(url: &DatabaseUrl, statements: PreparedStatements) -> Result<Connect
 /// `unavailable` where it cannot be opened.
 pub fn open_file(path: &str) -> Result<Connection> {
     let is_in_use = Path::new(&format!("{path}-wal")).exists();
-    let how = if is_in_use { "mode=ro" } else { "immutable=1" };
-    let url = format!("file:{}?{how}", utf8_percent_encode(path, IN_URL));
+    let how = if is_in_use {
+        "mode=ro"
+    } else {
+        "mode=ro&immutable=1"
+    };
+    let url = file_url(path, how);
     let mut connection = SqliteConnection::establish(&url).map_err(Error::unavailable)?;
     // Whoever was the last to use it may just be closing it.
     connection.batch_execute("PRAGMA busy_timeout = 15000")?;
@@ -42,9 +45,6 @@ pub fn open_file(path: &str) -> Result<Connection> {
         .map_err(Error::unavailable)?;
     Ok(Connection::Sqlite(connection))
 }
-
-/// What a path may not have in a URL of SQLite.
-const IN_URL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
 
 #[derive(QueryableByName)]
 struct Milliseconds {

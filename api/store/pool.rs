@@ -9,6 +9,7 @@ use diesel::connection::{CacheSize, Instrumentation, InstrumentationEvent, Simpl
 use diesel::r2d2::{self, R2D2Connection as _};
 use diesel::result::{DatabaseErrorKind, Error as Diesel};
 use diesel::{Connection as _, PgConnection, SqliteConnection};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::Connection;
 use super::pooler::{self, MixUps, Pooling, is_mix_up};
@@ -209,6 +210,14 @@ impl Manager {
         let path = path.clone();
         Err(ConnectError::Replaced { path })
     }
+
+    /// Makes the file of a new database, before the first connection only: one that is taken away later, at whatever
+    /// moment, is not replaced by an empty one.
+    fn make_file_once(&self) {
+        if let (DatabaseUrl::Sqlite(path), None) = (&self.address.url, self.file.get()) {
+            make_private(path);
+        }
+    }
 }
 
 /// Which file a path leads to.
@@ -242,6 +251,7 @@ impl r2d2::ManageConnection for Manager {
     fn connect(&self) -> Result<Guarded, ConnectError> {
         self.require_same_file()?;
         let losses_seen = self.losses.load(Ordering::Acquire);
+        self.make_file_once();
         let mut connection = connect(&self.address.url, self.address.statements)?;
         if let DatabaseUrl::Sqlite(path) = &self.address.url {
             let id = FileId::of(path)?;
@@ -405,10 +415,17 @@ pub(super) fn make_private(path: &str) {
     drop(options.open(path));
 }
 
-/// `busy_timeout` comes first: switching to WAL already takes a lock.
+/// The URL by which SQLite opens a file in such a way.
+pub(super) fn file_url(path: &str, how: &str) -> String {
+    format!("file:{}?{how}", utf8_percent_encode(path, IN_URL))
+}
+
+/// What a path may not have in a URL of SQLite.
+const IN_URL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
+
+/// Opens a file that is there. `busy_timeout` comes first: switching to WAL already takes a lock.
 fn open_sqlite(path: &str) -> Result<SqliteConnection, ConnectError> {
-    make_private(path);
-    let mut connection = SqliteConnection::establish(path)?;
+    let mut connection = SqliteConnection::establish(&file_url(path, "mode=rw"))?;
     connection.batch_execute(
         "PRAGMA busy_timeout = 15000;
          PRAGMA journal_mode = WAL;
