@@ -35,6 +35,9 @@ struct Address {
 /// quickly.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the end of a process waits for connections that are at work.
+const CLOSING: Duration = Duration::from_secs(1);
+
 /// A connection on loan from the pool.
 pub type Pooled = r2d2::PooledConnection<Manager>;
 
@@ -110,16 +113,19 @@ impl Pool {
         self.shared.statements.load(Ordering::Relaxed)
     }
 
-    /// Closes connections that are idle now, and any other as soon as it comes back, also those of pools
-    /// beside this one. The end of a process alone closes none, and the last one that is closed brings the log
+    /// Closes connections that are idle now, and any other as soon as it comes back, for which it waits for a second at
+    /// most; also those of pools beside this one. The end of a process alone closes none, and the last one that is closed brings the log
     /// of an embedded database into its file.
     pub fn close(&self) {
         self.shared.closing.store(true, Ordering::Release);
-        while self.connections.state().idle_connections > 0 {
-            let Ok(idle) = self.connections.get_timeout(Duration::from_millis(10)) else {
-                return;
-            };
-            drop(idle);
+        let deadline = Instant::now() + CLOSING;
+        while self.connections.state().connections > 0 && Instant::now() < deadline {
+            let moment = Duration::from_millis(10);
+            if self.connections.state().idle_connections > 0 {
+                drop(self.connections.get_timeout(moment));
+            } else {
+                std::thread::sleep(moment);
+            }
         }
     }
 
