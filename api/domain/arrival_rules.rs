@@ -83,6 +83,12 @@ pub enum Verdict<'a> {
     LeftOut(&'a str),
 }
 
+/// The groups that rules name, as often as they do.
+pub fn groups_named(rules: &[ArrivalRule]) -> Vec<GroupId> {
+    let groups = rules.iter().flat_map(|rule| &rule.then.group_ids);
+    groups.copied().collect()
+}
+
 /// Tries rules on what an identity provider says of somebody.
 pub fn judge<'a>(rules: &'a [ArrivalRule], claims: &Map<String, Value>) -> Verdict<'a> {
     for (number, rule) in rules.iter().enumerate() {

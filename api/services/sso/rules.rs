@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use super::arriving::Arriving;
 use super::diagnosis::json_of;
-use crate::domain::arrival_rules::{ArrivalRule, RuleGift, RulesApply, Verdict, judge};
+use crate::domain::arrival_rules::{
+    ArrivalRule, RuleGift, RulesApply, Verdict, groups_named, judge,
+};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::events::{AddedBy, DomainEvent, MemberEvent};
 use crate::domain::ids::{AccountId, GroupId, OrganizationId, SourceId};
@@ -43,10 +45,7 @@ pub(super) fn require_possible(
     organization: &Organization,
     rules: &[ArrivalRule],
 ) -> Result<()> {
-    let named: Vec<GroupId> = rules
-        .iter()
-        .flat_map(|rule| rule.then.group_ids.iter().copied())
-        .collect();
+    let named = groups_named(rules);
     let known = existing(tx, organization.id, &named)?;
     let mut faults = Vec::new();
     for (rule, at) in rules.iter().zip(0..) {

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use super::claims;
 use super::connections::find;
 use super::rules::{is_trusted, require_possible, rules_of};
-use crate::domain::arrival_rules::{ArrivalRule, RuleGift, RulesApply, Verdict, judge};
+use crate::domain::arrival_rules::{
+    ArrivalRule, RuleGift, RulesApply, Verdict, groups_named, judge,
+};
 use crate::domain::ids::{AccountId, ConnectionId, GroupId, IdentityId, OrganizationId, SourceId};
 use crate::domain::organization::{AccountType, MembershipStatus, Role};
 use crate::domain::rule_plan::{RulePlan, Standing};
@@ -135,17 +137,20 @@ impl Tried {
     fn new(
         tx: &mut UnitOfWork<'_>,
         organization: OrganizationId,
-        rules: Vec<ArrivalRule>,
+        mut rules: Vec<ArrivalRule>,
     ) -> Result<Self> {
-        let named: Vec<GroupId> = rules
-            .iter()
-            .flat_map(|rule| rule.then.group_ids.iter().copied())
+        let named = groups_named(&rules);
+        let names: HashMap<_, _> = groups::names(tx.connection, organization, &named)?
+            .into_iter()
             .collect();
-        let names = groups::names(tx.connection, organization, &named)?;
+        // Of saved rules, a group may have been deleted since: nobody gets it.
+        for rule in &mut rules {
+            rule.then.group_ids.retain(|id| names.contains_key(id));
+        }
         Ok(Self {
             organization,
             rules,
-            names: names.into_iter().collect(),
+            names,
             preview: Preview::default(),
             moved: HashMap::new(),
         })

@@ -348,6 +348,8 @@ both_databases!(rules_are_checked_where_they_are_written, |app| {
     )
     .await;
     assert!(groups_of(&ida).is_empty());
+    let shown = preview(&school, &connection, json!({})).await;
+    assert_eq!(shown.expect_status(200)["people_changed"], 0);
     // Others' rules are nobody's here.
     let foreign = format!("{}/rules/preview", path_of(&other, &connection));
     other
