@@ -1,6 +1,7 @@
 //! Connections to whichever database the URL names.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -53,6 +54,7 @@ impl Pool {
             losses: Arc::new(AtomicU64::new(0)),
             statements: Arc::new(AtomicU64::new(0)),
             closing: Arc::new(AtomicBool::new(false)),
+            open: Arc::default(),
         };
         Ok(Self::of(shared, size))
     }
@@ -63,6 +65,8 @@ impl Pool {
     }
 
     fn of(shared: Manager, size: u32) -> Self {
+        let open = Arc::default();
+        let shared = Manager { open, ..shared };
         let connections = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
@@ -114,12 +118,13 @@ impl Pool {
     }
 
     /// Closes connections that are idle now, and any other as soon as it comes back, for which it waits for a second at
-    /// most; also those of pools beside this one. The end of a process alone closes none, and the last one that is closed brings the log
-    /// of an embedded database into its file.
+    /// most; those of pools beside this one close as they come back, too, and none is opened any more. The end of a
+    /// process alone closes none.
     pub fn close(&self) {
-        self.shared.closing.store(true, Ordering::Release);
+        self.shared.closing.store(true, Ordering::SeqCst);
         let deadline = Instant::now() + CLOSING;
-        while self.connections.state().connections > 0 && Instant::now() < deadline {
+        // The pool forgets a connection before it is closed: those that are open are counted by themselves.
+        while self.shared.open.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
             let moment = Duration::from_millis(10);
             if self.connections.state().idle_connections > 0 {
                 drop(self.connections.get_timeout(moment));
@@ -127,6 +132,7 @@ impl Pool {
                 std::thread::sleep(moment);
             }
         }
+        self.shared.empty_log();
     }
 
     /// How many connections are at work now.
@@ -157,6 +163,8 @@ pub struct Manager {
     statements: Arc<AtomicU64>,
     /// Whether connections that come back are no longer kept.
     closing: Arc<AtomicBool>,
+    /// How many connections of this pool are open.
+    open: Arc<AtomicU64>,
 }
 
 /// A connection and what the pool knows of its health.
@@ -165,6 +173,24 @@ pub struct Guarded {
     dead: Arc<AtomicBool>,
     losses_seen: u64,
     last_checked: Instant,
+    /// The last field: it is dropped when the connection has been closed.
+    _open: Open,
+}
+
+/// A connection that is counted as open.
+struct Open(Arc<AtomicU64>);
+
+impl Open {
+    fn counted(count: &Arc<AtomicU64>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl std::ops::Deref for Guarded {
@@ -198,6 +224,8 @@ pub enum ConnectError {
          server again to serve the new one"
     )]
     Replaced { path: String },
+    #[error("the process ends")]
+    Closing,
 }
 
 impl Manager {
@@ -215,6 +243,17 @@ impl Manager {
         }
         let path = path.clone();
         Err(ConnectError::Replaced { path })
+    }
+
+    /// Brings the log of an embedded database into its file, and takes it away. The last connection does so as it is
+    /// closed, but two that are closed at one moment each leave it to the other.
+    fn empty_log(&self) {
+        if let DatabaseUrl::Sqlite(path) = &self.address.url
+            && Path::new(&format!("{path}-wal")).exists()
+            && self.require_same_file().is_ok()
+        {
+            drop(open_sqlite(path));
+        }
     }
 
     /// Makes the file of a new database, before the first connection only: one that is taken away later, at whatever
@@ -255,6 +294,11 @@ impl r2d2::ManageConnection for Manager {
     type Error = ConnectError;
 
     fn connect(&self) -> Result<Guarded, ConnectError> {
+        // Counted before it asks, so that whoever closes sees either the connection or its refusal.
+        let counted = Open::counted(&self.open);
+        if self.closing.load(Ordering::SeqCst) {
+            return Err(ConnectError::Closing);
+        }
         self.require_same_file()?;
         let losses_seen = self.losses.load(Ordering::Acquire);
         self.make_file_once();
@@ -275,6 +319,7 @@ impl r2d2::ManageConnection for Manager {
             dead,
             losses_seen,
             last_checked: Instant::now(),
+            _open: counted,
         })
     }
 
@@ -459,5 +504,27 @@ mod tests {
         }
         let own = "postgres://db.example/rollcall?connect_timeout=60";
         assert!(with_limits(own).starts_with(&format!("{own}&keepalives_idle=10")));
+    }
+
+    #[test]
+    fn a_closed_pool_leaves_no_log_and_opens_nothing_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollcall.sqlite");
+        let url = DatabaseUrl::Sqlite(path.to_str().unwrap().to_owned());
+        let pool = Pool::open(&url, 4, PreparedStatements::Named).unwrap();
+        let beside = pool.beside(1);
+        let mut connections = [(); 3].map(|()| pool.get().unwrap());
+        let log = folder.path().join("rollcall.sqlite-wal");
+        connections[0]
+            .batch_execute("CREATE TABLE people (name text)")
+            .unwrap();
+        assert!(log.exists());
+        let threads = connections.map(|connection| std::thread::spawn(|| drop(connection)));
+        pool.close();
+        threads.map(|thread| thread.join().unwrap());
+        assert!(!log.exists());
+        let soon = Instant::now() + Duration::from_millis(50);
+        assert!(pool.get_until(soon).is_err() && beside.get_until(soon).is_err());
+        assert!(!log.exists());
     }
 }
