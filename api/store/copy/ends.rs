@@ -9,7 +9,7 @@ use crate::domain::database_url::{DatabaseUrl, PreparedStatements};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::store::migrations::{self, SchemaVersion};
-use crate::store::pool::connect;
+use crate::store::pool::{connect, make_private};
 use crate::store::transaction::lift_bounds;
 use crate::store::{Connection, copied_tables};
 
@@ -20,13 +20,16 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Opens both. An embedded database is opened by nobody else then.
+    /// Opens both; an embedded target that is not there yet is made. An embedded database is opened by nobody else then.
     ///
     /// # Errors
     /// Two databases of one kind, one that is away, and an embedded one that somebody has open.
     pub fn open(source: &DatabaseUrl, target: &DatabaseUrl) -> Result<Self> {
         require_two_kinds(source, target)?;
         require_file("source", source)?;
+        if let DatabaseUrl::Sqlite(path) = target {
+            make_private(path);
+        }
         Ok(Self {
             source: open_end("source", source)?,
             target: open_end("target", target)?,
