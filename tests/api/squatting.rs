@@ -559,7 +559,7 @@ where_mail_leaves!(two_that_wait_for_each_other_both_get_through, |app| {
     // The invitation holds its own school and waits for the one that loses a member.
     let path = school.path("/invitations");
     let invited = app
-        .during(
+        .entangled_with(
             move |tx| organizations::lock(tx.connection, theirs),
             head.post(&path, body),
             move |tx| organizations::lock(tx.connection, own),

@@ -6,7 +6,7 @@ use diesel::RunQueryDsl as _;
 use diesel::sql_types::BigInt;
 use rollcall::domain::events::JoinedBy;
 use rollcall::domain::organization::{AccountType, JoinedVia, Role};
-use rollcall::error::Result;
+use rollcall::error::{Error, Result};
 use rollcall::services::admission::{self, Admission, SeatSource};
 use rollcall::services::unit_of_work::{Services, UnitOfWork};
 use rollcall::store::Connection;
@@ -32,6 +32,33 @@ impl App {
         request: impl Future<Output = TestResponse>,
         then: impl FnOnce(&mut UnitOfWork<'_>) -> Result<()> + Send + 'static,
     ) -> TestResponse {
+        let (answer, ended) = self.meet(first, request, then).await;
+        ended.expect("the transaction fails");
+        answer
+    }
+
+    /// As [`App::during`], where both lock in different orders and the request has to get through all the same.
+    /// Whichever waited longer is ended by PostgreSQL; a transaction of ours that is has nothing to lose.
+    pub async fn entangled_with(
+        &self,
+        first: impl FnOnce(&mut UnitOfWork<'_>) -> Result<()> + Send + 'static,
+        request: impl Future<Output = TestResponse>,
+        then: impl FnOnce(&mut UnitOfWork<'_>) -> Result<()> + Send + 'static,
+    ) -> TestResponse {
+        let (answer, ended) = self.meet(first, request, then).await;
+        assert!(
+            matches!(ended, Ok(()) | Err(Error::Deadlock(_))),
+            "{ended:?}"
+        );
+        answer
+    }
+
+    async fn meet(
+        &self,
+        first: impl FnOnce(&mut UnitOfWork<'_>) -> Result<()> + Send + 'static,
+        request: impl Future<Output = TestResponse>,
+        then: impl FnOnce(&mut UnitOfWork<'_>) -> Result<()> + Send + 'static,
+    ) -> (TestResponse, Result<()>) {
         let services = self.state.services.clone();
         let (begun, has_begun) = tokio::sync::oneshot::channel();
         let transaction = tokio::task::spawn_blocking(move || {
@@ -47,10 +74,7 @@ impl App {
         });
         has_begun.await.expect("the transaction does not begin");
         let (answer, ended) = tokio::join!(request, transaction);
-        ended
-            .expect("the transaction panics")
-            .expect("the transaction fails");
-        answer
+        (answer, ended.expect("the transaction panics"))
     }
 }
 
