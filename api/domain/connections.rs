@@ -207,6 +207,14 @@ impl OidcClient {
         }
     }
 
+    /// The operator's app whose client it is.
+    pub const fn app(&self) -> Option<AppId> {
+        match self {
+            Self::App(app) => Some(*app),
+            Self::Own(_) => None,
+        }
+    }
+
     /// Whether the provider takes both for the same application.
     fn is_same_application(&self, other: &Self) -> bool {
         match (self, other) {
@@ -235,11 +243,8 @@ impl ProviderSettings {
     /// The operator's app whose client it is.
     pub const fn app(&self) -> Option<AppId> {
         match self {
-            Self::Oidc(OidcSettings {
-                client: OidcClient::App(app),
-                ..
-            }) => Some(*app),
-            Self::Oidc(_) | Self::Saml(_) => None,
+            Self::Oidc(settings) => settings.client.app(),
+            Self::Saml(_) => None,
         }
     }
 

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::connections::{ConnectionWarning, GivenClient, secret_of_app, trimmed};
+use super::connections::{ConnectionWarning, GivenClient, SecretBefore, trimmed};
 use super::extract::{
     ByOperator, Form, Guard as _, IdempotencyHeader, Json, Query, StoredResponse, idempotency,
     nullable,
@@ -142,7 +142,7 @@ pub struct CreateAppRequest {
     /// The client that the identity provider made for Rollcall.
     #[schema(min_length = 1, max_length = 255)]
     client_id: String,
-    /// Not needed with `private_key_jwt`. It is never shown again.
+    /// None with `private_key_jwt`. It is never shown again.
     #[schema(max_length = 1000, format = Password)]
     client_secret: Option<String>,
     /// Until when the identity provider takes the secret.
@@ -162,8 +162,10 @@ pub struct UpdateAppRequest {
     client_id: Option<String>,
     #[schema(max_length = 1000, format = Password)]
     client_secret: Option<String>,
+    /// Where it is left out beside another secret, the end is not known any more (`null`).
     #[serde(default, deserialize_with = "nullable")]
     client_secret_expires_at: Option<Option<Timestamp>>,
+    /// With `private_key_jwt` the secret that is kept is deleted.
     client_authentication: Option<ClientAuthentication>,
 }
 
@@ -174,18 +176,17 @@ impl CreateAppRequest {
         let given = GivenClient {
             id: Some(self.client_id.trim().to_owned()),
             secret: trimmed(&self.client_secret),
-            secret_expires: self.client_secret_expires_at.is_some(),
+            secret_expires_at: self.client_secret_expires_at.map(Some),
             authentication: self.client_authentication,
         };
-        let client = given.take(&mut form);
+        let (client, secret) = (given.take(&mut form), given.take_secret(&mut form));
         match (name, client) {
             (Some(name), Some(client)) if !form.has_errors() => Ok(NewApp {
                 name,
                 preset: self.preset,
                 client_id: client.id,
                 client_authentication: client.authentication,
-                client_secret: given.secret,
-                secret_expires_at: self.client_secret_expires_at,
+                client_secret: secret,
             }),
             _ => Err(form.refusal()),
         }
@@ -198,31 +199,37 @@ impl UpdateAppRequest {
         if let Some(name) = &self.name {
             form.text("/name", name, MAX_CONNECTION_NAME);
         }
-        let given = GivenClient {
-            id: trimmed(&self.client_id),
-            secret: trimmed(&self.client_secret),
-            secret_expires: self.client_secret_expires_at.is_some(),
-            authentication: self.client_authentication,
-        };
-        given.check(&mut form);
+        self.given_client().check(&mut form);
         if form.has_errors() {
             return Err(form.refusal());
         }
         Ok(())
     }
 
+    fn given_client(&self) -> GivenClient {
+        GivenClient {
+            id: trimmed(&self.client_id),
+            secret: trimmed(&self.client_secret),
+            secret_expires_at: self.client_secret_expires_at,
+            authentication: self.client_authentication,
+        }
+    }
+
     /// What changes of this app.
-    fn changes_of(self, known: &App) -> Result<AppChanges> {
-        let authentication = self
-            .client_authentication
-            .unwrap_or(known.client_authentication);
-        let secret = trimmed(&self.client_secret);
+    fn changes_of(&self, known: &App) -> Result<AppChanges> {
+        let mut form = Form::new();
+        let given = self.given_client();
+        let authentication = given.authentication.unwrap_or(known.client_authentication);
+        let before = SecretBefore::of_client(known.sealed.is_some());
+        let client_secret = given.secret_change(&mut form, authentication, before);
+        if form.has_errors() {
+            return Err(form.refusal());
+        }
         Ok(AppChanges {
             name: trimmed(&self.name),
-            client_id: trimmed(&self.client_id),
-            client_authentication: self.client_authentication,
-            client_secret: secret_of_app(secret, authentication, known.sealed.is_some())?,
-            secret_expires_at: self.client_secret_expires_at,
+            client_id: given.id,
+            client_authentication: given.authentication,
+            client_secret,
         })
     }
 }
@@ -349,11 +356,7 @@ async fn update_app(
         require_key(&state, authentication).await?;
     }
     let used = request
-        .change(move |tx, permit| {
-            let known = apps::find(tx, &permit, id)?;
-            let changes = body.changes_of(&known.app)?;
-            apps::update(tx, &permit, (id, changes))
-        })
+        .change(move |tx, permit| apps::update(tx, &permit, id, |known| body.changes_of(known)))
         .await?;
     Ok(web::Json(AppBody::of(&state, used)))
 }

@@ -1,10 +1,10 @@
 //! How the clients are named in requests that identity providers know Rollcall by.
 
-use crate::domain::connections::{ClientAuthentication, OidcClient, OidcSettings, OwnClient};
+use crate::domain::connections::{ClientAuthentication, OidcClient, OwnClient};
 use crate::domain::ids::AppId;
-use crate::error::Result;
+use crate::domain::timestamp::Timestamp;
 use crate::routes::extract::Form;
-use crate::services::sso::client_secrets::SecretChange;
+use crate::services::sso::client_secrets::{ClientSecret, SecretChange};
 
 /// The most characters of a client id and of a secret.
 const MAX_CLIENT_ID: usize = 255;
@@ -14,8 +14,44 @@ const MAX_SECRET: usize = 1_000;
 pub struct GivenClient {
     pub id: Option<String>,
     pub secret: Option<String>,
-    pub secret_expires: bool,
+    pub secret_expires_at: Option<Option<Timestamp>>,
     pub authentication: Option<ClientAuthentication>,
+}
+
+/// The client secret that is there before a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SecretBefore {
+    None,
+    /// That of the client itself, which stays where none is sent.
+    OfClient,
+    /// It is for the issuer that made it, and sent to no other.
+    OfOtherIssuer,
+    /// That of an operator's app, which the connection leaves.
+    OfApp,
+}
+
+impl SecretBefore {
+    /// That of a client, where one is kept for it.
+    pub const fn of_client(is_kept: bool) -> Self {
+        if is_kept { Self::OfClient } else { Self::None }
+    }
+
+    /// What to do where none is sent, and one is needed.
+    const fn advice(self) -> &'static str {
+        match self {
+            Self::None | Self::OfClient => {
+                "Send the client secret, or set client_authentication to private_key_jwt."
+            }
+            Self::OfOtherIssuer => {
+                "The secret that is kept is for the issuer as it was. Send that of the new one, or set \
+                 client_authentication to private_key_jwt."
+            }
+            Self::OfApp => {
+                "The app's secret stays the app's. Send that of the connection's own client, or set \
+                 client_authentication to private_key_jwt."
+            }
+        }
+    }
 }
 
 impl GivenClient {
@@ -24,7 +60,10 @@ impl GivenClient {
         [
             ("/client_id", self.id.is_some()),
             ("/client_secret", self.secret.is_some()),
-            ("/client_secret_expires_at", self.secret_expires),
+            (
+                "/client_secret_expires_at",
+                self.secret_expires_at.is_some(),
+            ),
             ("/client_authentication", self.authentication.is_some()),
         ]
     }
@@ -39,18 +78,31 @@ impl GivenClient {
         }
     }
 
-    /// A client that was registered, complete.
+    /// A client that was registered, complete but for its secret.
     pub fn take(&self, form: &mut Form) -> Option<OwnClient> {
-        let id = self.id.as_deref().unwrap_or_default();
-        let id = form.text("/client_id", id, MAX_CLIENT_ID);
-        let authentication = self
-            .authentication
-            .unwrap_or(ClientAuthentication::ClientSecretBasic);
-        check_secret(form, authentication, self.secret.as_deref());
+        let Some(id) = &self.id else {
+            let detail = "Without an operator's app the connection needs a client of its own: send client_id.";
+            form.refuse("/client_id", "missing", detail.to_owned());
+            return None;
+        };
         Some(OwnClient {
-            id: id?,
-            authentication,
+            id: form.text("/client_id", id, MAX_CLIENT_ID)?,
+            authentication: self.new_authentication(),
         })
+    }
+
+    /// The secret of a new client, where it shows itself by one.
+    pub fn take_secret(&self, form: &mut Form) -> Option<ClientSecret> {
+        let authentication = self.new_authentication();
+        match self.secret_change(form, authentication, SecretBefore::None) {
+            SecretChange::Replaced(secret) => Some(secret),
+            SecretChange::Kept | SecretChange::Ends(_) | SecretChange::Dropped => None,
+        }
+    }
+
+    fn new_authentication(&self) -> ClientAuthentication {
+        self.authentication
+            .unwrap_or(ClientAuthentication::ClientSecretBasic)
     }
 
     /// Refuses each of these fields, where the client is an operator's app's.
@@ -65,104 +117,77 @@ impl GivenClient {
         }
     }
 
-    /// The client of a connection from now on, by an operator's app or of its own.
-    ///
-    /// # Errors
-    /// `validation_failed` for a client beside an app, and for one that is not complete.
-    pub fn changed(self, app: Option<Option<AppId>>, old: &OidcClient) -> Result<OidcClient> {
-        let mut form = Form::new();
-        let new = match (app, old) {
-            (Some(Some(app)), _) => {
-                self.refuse_beside_app(&mut form);
-                Some(OidcClient::App(app))
+    /// The client of a connection from now on, by an operator's app or of its own, and what becomes of the secret.
+    pub fn changed(
+        &self,
+        form: &mut Form,
+        app: Option<AppId>,
+        (old, secret): (&OidcClient, SecretBefore),
+    ) -> (Option<OidcClient>, SecretChange) {
+        match (app, old) {
+            (Some(app), _) => {
+                self.refuse_beside_app(form);
+                (Some(OidcClient::App(app)), SecretChange::Dropped)
             }
-            (None, OidcClient::App(app)) => {
-                self.refuse_beside_app(&mut form);
-                Some(OidcClient::App(*app))
+            (None, OidcClient::App(_)) => {
+                let client = self.take(form).map(OidcClient::Own);
+                let authentication = self.new_authentication();
+                let secret = self.secret_change(form, authentication, SecretBefore::OfApp);
+                (client, secret)
             }
-            (Some(None), OidcClient::App(_)) => self.take(&mut form).map(OidcClient::Own),
-            (Some(None) | None, OidcClient::Own(old)) => Some(OidcClient::Own(OwnClient {
-                id: self.id.unwrap_or_else(|| old.id.clone()),
-                authentication: self.authentication.unwrap_or(old.authentication),
-            })),
-        };
-        match new {
-            Some(new) if !form.has_errors() => Ok(new),
-            _ => Err(form.refusal()),
+            (None, OidcClient::Own(old)) => {
+                let authentication = self.authentication.unwrap_or(old.authentication);
+                let client = OwnClient {
+                    id: self.id.clone().unwrap_or_else(|| old.id.clone()),
+                    authentication,
+                };
+                let secret = self.secret_change(form, authentication, secret);
+                (Some(OidcClient::Own(client)), secret)
+            }
         }
     }
-}
 
-/// What becomes of the client secret where these settings follow those. It is for the issuer that made it, and sent to
-/// no other.
-///
-/// # Errors
-/// `validation_failed` where there would be none that the client shows itself by.
-pub fn secret_for(
-    given: Option<String>,
-    (old, new): (&OidcSettings, &OidcSettings),
-    has_secret: bool,
-) -> Result<SecretChange> {
-    let OidcClient::Own(client) = &new.client else {
-        return Ok(SecretChange::Dropped);
-    };
-    let moves = old.issuer != new.issuer;
-    let is_needed = needs_secret(client.authentication);
-    match given {
-        Some(secret) => Ok(SecretChange::Replaced(secret)),
-        None if is_needed && (moves || !has_secret) => {
-            let mut form = Form::new();
-            let detail = if has_secret {
-                "The secret that is kept is for the issuer as it was. Send that of the new one, or set \
-                 client_authentication to private_key_jwt."
-            } else {
-                NEEDS_SECRET
-            };
-            form.refuse("/client_secret", "missing", detail.to_owned());
-            Err(form.refusal())
+    /// What becomes of the secret of a client that shows itself so from now on.
+    pub fn secret_change(
+        &self,
+        form: &mut Form,
+        authentication: ClientAuthentication,
+        before: SecretBefore,
+    ) -> SecretChange {
+        if authentication.shows_key() {
+            self.refuse_secret(form);
+            return SecretChange::Dropped;
         }
-        None if moves => Ok(SecretChange::Dropped),
-        None => Ok(SecretChange::Kept),
-    }
-}
-
-/// What becomes of the client secret of an app that shows itself so from now on.
-///
-/// # Errors
-/// `validation_failed` where there would be none that it shows itself by.
-pub fn secret_of_app(
-    given: Option<String>,
-    authentication: ClientAuthentication,
-    has_secret: bool,
-) -> Result<SecretChange> {
-    match given {
-        Some(secret) => Ok(SecretChange::Replaced(secret)),
-        None if needs_secret(authentication) && !has_secret => {
-            let mut form = Form::new();
-            form.refuse("/client_secret", "missing", NEEDS_SECRET.to_owned());
-            Err(form.refusal())
+        if let Some(secret) = &self.secret {
+            check_length(form, secret);
+            return SecretChange::Replaced(ClientSecret {
+                secret: secret.clone(),
+                expires_at: self.secret_expires_at.flatten(),
+            });
         }
-        None => Ok(SecretChange::Kept),
-    }
-}
-
-const NEEDS_SECRET: &str =
-    "Send the client secret, or set client_authentication to private_key_jwt.";
-
-const fn needs_secret(authentication: ClientAuthentication) -> bool {
-    match authentication {
-        ClientAuthentication::ClientSecretBasic | ClientAuthentication::ClientSecretPost => true,
-        ClientAuthentication::PrivateKeyJwt => false,
-    }
-}
-
-fn check_secret(form: &mut Form, authentication: ClientAuthentication, secret: Option<&str>) {
-    match secret {
-        Some(secret) => check_length(form, secret),
-        None if needs_secret(authentication) => {
-            form.refuse("/client_secret", "missing", NEEDS_SECRET.to_owned());
+        if before != SecretBefore::OfClient {
+            form.refuse("/client_secret", "missing", before.advice().to_owned());
         }
-        None => {}
+        match self.secret_expires_at {
+            Some(at) => SecretChange::Ends(at),
+            None => SecretChange::Kept,
+        }
+    }
+
+    /// Refuses what is said of a secret, of a client that shows itself by a key.
+    fn refuse_secret(&self, form: &mut Form) {
+        let ends = self.secret_expires_at.flatten().is_some();
+        for (pointer, is_given) in [
+            ("/client_secret", self.secret.is_some()),
+            ("/client_secret_expires_at", ends),
+        ] {
+            if is_given {
+                let detail = "With private_key_jwt there is no client secret: leave this out, or set client_authentication to \
+                              client_secret_basic or client_secret_post."
+                    .to_owned();
+                form.refuse(pointer, "no_secret", detail);
+            }
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-pub use self::client::{GivenClient, secret_of_app};
+pub use self::client::{GivenClient, SecretBefore};
 use self::path::ConnectionPath;
 pub use self::path::NoSuchConnection;
 pub use self::requests::trimmed;
@@ -250,6 +250,9 @@ where
         .run(move |tx, permit| connections::find(tx, &permit, id))
         .await?;
     body.require_good_fields(known.kind)?;
+    if body.shows_key() {
+        request.scope().state.require_federation_keys().await?;
+    }
     let read = match body.metadata(&known)? {
         Some(metadata) => Some(read_metadata(&request, metadata).await?),
         None => None,

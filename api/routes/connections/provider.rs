@@ -2,13 +2,14 @@
 
 use url::Url;
 
-use super::client::GivenClient;
+use super::client::{GivenClient, SecretBefore};
 use crate::crypto::certificate::Certificate;
 use crate::domain::connections::{MetadataSource, OidcClient, OidcSettings, Preset, SubjectSource};
 use crate::domain::ids::AppId;
 use crate::error::Result;
 use crate::oidc::presets::IssuerError;
 use crate::routes::extract::Form;
+use crate::services::sso::client_secrets::{ClientSecret, SecretChange};
 use crate::services::sso::metadata::NewMetadata;
 
 const MAX_ISSUER: usize = 1_000;
@@ -58,48 +59,81 @@ impl GivenOidc {
         refuse_given(form, &self.client.fields(), "OpenID Connect");
     }
 
-    /// How a new connection reaches its provider.
-    pub fn take(&self, form: &mut Form, preset: Preset) -> Option<OidcSettings> {
-        let client = match self.app.flatten() {
+    /// How a new connection reaches its provider, and the secret of its own client.
+    pub fn take(
+        &self,
+        form: &mut Form,
+        preset: Preset,
+    ) -> Option<(OidcSettings, Option<ClientSecret>)> {
+        let (client, secret) = match self.app.flatten() {
             Some(app) => {
                 self.client.refuse_beside_app(form);
-                Some(OidcClient::App(app))
+                (Some(OidcClient::App(app)), None)
             }
-            None => self.client.take(form).map(OidcClient::Own),
+            None => {
+                let client = self.client.take(form).map(OidcClient::Own);
+                (client, self.client.take_secret(form))
+            }
         };
         let issuer = (self.issuer.as_deref(), self.tenant.as_deref());
         let issuer = take_issuer(form, preset, issuer);
-        Some(OidcSettings {
+        let settings = OidcSettings {
             issuer: issuer?,
             tenant: self.tenant.clone(),
             client: client?,
-        })
+        };
+        Some((settings, secret))
     }
 
-    /// How a connection reaches its provider from now on.
+    /// How a connection reaches its provider from now on, and what becomes of the client secret, which is kept or not.
     ///
     /// # Errors
-    /// `validation_failed` for an issuer or a tenant that its preset does not take, and for a client beside an app.
-    pub fn changed(self, preset: Preset, old: OidcSettings) -> Result<OidcSettings> {
-        let touches_issuer = self.issuer.is_some() || self.tenant.is_some();
-        let tenant = self.tenant.or(old.tenant);
-        let issuer = if touches_issuer {
-            let mut form = Form::new();
-            let typed = match preset {
-                Preset::Okta | Preset::Generic => Some(self.issuer.unwrap_or(old.issuer)),
-                Preset::Entra | Preset::Google | Preset::Clever | Preset::ClassLink => self.issuer,
-            };
-            let typed = (typed.as_deref(), tenant.as_deref());
-            let taken = take_issuer(&mut form, preset, typed);
-            taken.ok_or_else(|| form.refusal())?
-        } else {
-            old.issuer
+    /// `validation_failed` for an issuer or a tenant that its preset does not take, for a client beside an app, and for
+    /// one that is not complete.
+    pub fn changed(
+        &self,
+        preset: Preset,
+        old: &OidcSettings,
+        has_secret: bool,
+    ) -> Result<(OidcSettings, SecretChange)> {
+        let mut form = Form::new();
+        let tenant = self.tenant.clone().or_else(|| old.tenant.clone());
+        let issuer = self.changed_issuer(&mut form, preset, (old, tenant.as_deref()));
+        let moves = issuer.as_ref() != Some(&old.issuer);
+        let secret = match (has_secret, moves) {
+            (true, true) => SecretBefore::OfOtherIssuer,
+            _ => SecretBefore::of_client(has_secret),
         };
-        Ok(OidcSettings {
-            issuer,
-            tenant,
-            client: self.client.changed(self.app, &old.client)?,
-        })
+        let app = self.app.unwrap_or_else(|| old.client.app());
+        let (client, secret) = self.client.changed(&mut form, app, (&old.client, secret));
+        match (issuer, client) {
+            (Some(issuer), Some(client)) if !form.has_errors() => {
+                let new = OidcSettings {
+                    issuer,
+                    tenant,
+                    client,
+                };
+                Ok((new, secret))
+            }
+            _ => Err(form.refusal()),
+        }
+    }
+
+    fn changed_issuer(
+        &self,
+        form: &mut Form,
+        preset: Preset,
+        (old, tenant): (&OidcSettings, Option<&str>),
+    ) -> Option<String> {
+        if self.issuer.is_none() && self.tenant.is_none() {
+            return Some(old.issuer.clone());
+        }
+        let given = self.issuer.as_deref();
+        let issuer = match preset {
+            Preset::Okta | Preset::Generic => Some(given.unwrap_or(&old.issuer)),
+            Preset::Entra | Preset::Google | Preset::Clever | Preset::ClassLink => given,
+        };
+        take_issuer(form, preset, (issuer, tenant))
     }
 }
 

@@ -3,20 +3,20 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::client::{GivenClient, secret_for};
+use super::client::GivenClient;
 use super::provider::{GivenOidc, GivenSaml};
 use super::rule_checks::check_rules;
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{
     Arrivals, ClientAuthentication, ConnectionKind, MAX_CONNECTION_NAME, MAX_SESSION_HOURS,
-    OidcClient, OidcSettings, Preset, ProviderSettings, SamlSettings,
+    OidcSettings, Preset, ProviderSettings, SamlSettings,
 };
 use crate::domain::ids::AppId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::routes::extract::{Form, nullable};
-use crate::services::sso::client_secrets::SecretChange;
-use crate::services::sso::connections::{ClientSecret, ConnectionChanges, NewConnection};
+use crate::services::sso::client_secrets::{ClientSecret, SecretChange};
+use crate::services::sso::connections::{ConnectionChanges, NewConnection};
 use crate::services::sso::metadata::NewMetadata;
 use crate::services::sso::settings::provider_settings;
 use crate::store::sso_connections::SsoConnection;
@@ -52,7 +52,7 @@ pub struct CreateConnectionRequest {
     /// Of `oidc`: the client that the identity provider made for Rollcall.
     #[schema(min_length = 1, max_length = 255)]
     client_id: Option<String>,
-    /// Of `oidc`. Not needed with `private_key_jwt`. It is never shown again.
+    /// Of `oidc`; none with `private_key_jwt`. It is never shown again.
     #[schema(max_length = 1000, format = Password)]
     client_secret: Option<String>,
     /// Until when the identity provider takes the secret.
@@ -108,8 +108,10 @@ pub struct UpdateConnectionRequest {
     pub(super) client_id: Option<String>,
     #[schema(max_length = 1000, format = Password)]
     pub(super) client_secret: Option<String>,
+    /// Where it is left out beside another secret, the end is not known any more (`null`).
     #[serde(default, deserialize_with = "nullable")]
     pub(super) client_secret_expires_at: Option<Option<Timestamp>>,
+    /// With `private_key_jwt` the secret that is kept is deleted.
     pub(super) client_authentication: Option<ClientAuthentication>,
     /// Of `saml`: another address, which is read now, and daily.
     #[schema(max_length = 2000)]
@@ -139,7 +141,7 @@ pub struct UpdateConnectionRequest {
 pub struct ConnectionDraft {
     name: String,
     preset: Preset,
-    secret: ClientSecret,
+    client_secret: Option<ClientSecret>,
     arrivals: Option<Arrivals>,
     session_hours: Option<i64>,
     rules: Option<Vec<ArrivalRule>>,
@@ -159,7 +161,7 @@ impl ConnectionDraft {
             name: self.name,
             preset: self.preset,
             settings,
-            secret: self.secret,
+            client_secret: self.client_secret,
             arrivals: self.arrivals,
             session_hours: self.session_hours,
             rules: self.rules,
@@ -178,8 +180,9 @@ impl CreateConnectionRequest {
         let name = form.text("/name", &self.name, MAX_CONNECTION_NAME);
         check_hours(&mut form, self.session_hours);
         check_rules(&mut form, self.rules.as_deref().unwrap_or_default());
-        let (oidc, saml) = (self.given_oidc(self.app_id.map(Some)), self.given_saml());
-        let (preset, provider) = match self.kind {
+        let named = UpdateConnectionRequest::naming_provider_of(&self);
+        let (oidc, saml) = (named.given_oidc(), named.given_saml());
+        let (preset, provider, client_secret) = match self.kind {
             ConnectionKind::Oidc => {
                 saml.refuse_all(&mut form);
                 if self.preset.is_none() {
@@ -187,14 +190,14 @@ impl CreateConnectionRequest {
                     form.refuse("/preset", "missing", detail);
                 }
                 let preset = self.preset.unwrap_or(Preset::Generic);
-                let taken = oidc.take(&mut form, preset);
-                (preset, taken.map(GivenProvider::Oidc))
+                let (settings, secret) = oidc.take(&mut form, preset).unzip();
+                (preset, settings.map(GivenProvider::Oidc), secret.flatten())
             }
             ConnectionKind::Saml => {
                 oidc.refuse_all(&mut form);
                 let preset = self.preset.unwrap_or(Preset::Generic);
                 let taken = saml.take(&mut form, preset);
-                (preset, taken.map(GivenProvider::Saml))
+                (preset, taken.map(GivenProvider::Saml), None)
             }
         };
         match (name, provider) {
@@ -202,10 +205,7 @@ impl CreateConnectionRequest {
                 let draft = ConnectionDraft {
                     name,
                     preset,
-                    secret: ClientSecret {
-                        secret: oidc.client.secret,
-                        expires_at: self.client_secret_expires_at,
-                    },
+                    client_secret,
                     arrivals: self.arrivals,
                     session_hours: self.session_hours,
                     rules: self.rules,
@@ -219,6 +219,55 @@ impl CreateConnectionRequest {
 }
 
 impl UpdateConnectionRequest {
+    /// The fields of a new connection that name its provider.
+    fn naming_provider_of(new: &CreateConnectionRequest) -> Self {
+        Self {
+            issuer: new.issuer.clone(),
+            tenant: new.tenant.clone(),
+            app_id: new.app_id.map(Some),
+            client_id: new.client_id.clone(),
+            client_secret: new.client_secret.clone(),
+            client_secret_expires_at: new.client_secret_expires_at.map(Some),
+            client_authentication: new.client_authentication,
+            metadata_url: new.metadata_url.clone(),
+            metadata: new.metadata.clone(),
+            metadata_signing_certificate: new.metadata_signing_certificate.clone(),
+            entity_id: new.entity_id.clone(),
+            subject_source: new.subject_source.clone(),
+            ..Self::default()
+        }
+    }
+
+    fn given_oidc(&self) -> GivenOidc {
+        GivenOidc {
+            issuer: trimmed(&self.issuer),
+            tenant: trimmed(&self.tenant),
+            app: self.app_id,
+            client: GivenClient {
+                id: trimmed(&self.client_id),
+                secret: trimmed(&self.client_secret),
+                secret_expires_at: self.client_secret_expires_at,
+                authentication: self.client_authentication,
+            },
+        }
+    }
+
+    fn given_saml(&self) -> GivenSaml {
+        GivenSaml {
+            url: self.metadata_url.clone(),
+            document: self.metadata.clone(),
+            signing_certificate: self.metadata_signing_certificate.clone(),
+            entity_id: self.entity_id.clone(),
+            subject_source: self.subject_source.clone(),
+        }
+    }
+
+    /// Whether Rollcall's own key is to show that it is the client.
+    pub fn shows_key(&self) -> bool {
+        self.client_authentication
+            .is_some_and(ClientAuthentication::shows_key)
+    }
+
     /// Refuses what is wrong for a connection of this kind.
     ///
     /// # Errors
@@ -230,7 +279,7 @@ impl UpdateConnectionRequest {
         }
         check_hours(&mut form, self.session_hours);
         check_rules(&mut form, self.rules.as_deref().unwrap_or_default());
-        let (oidc, saml) = (self.given_oidc(self.app_id), self.given_saml());
+        let (oidc, saml) = (self.given_oidc(), self.given_saml());
         match kind {
             ConnectionKind::Oidc => {
                 saml.refuse_all(&mut form);
@@ -277,16 +326,11 @@ impl UpdateConnectionRequest {
         read: Option<SamlSettings>,
     ) -> Result<ConnectionChanges> {
         let mut client_secret = SecretChange::Kept;
-        let mut secret_expires_at = self.client_secret_expires_at;
         let settings = match provider_settings(known)? {
             ProviderSettings::Oidc(old) => {
-                let given = self.given_oidc(self.app_id);
-                let secret = given.client.secret.clone();
-                let new = given.changed(known.preset, old.clone())?;
-                client_secret = secret_for(secret, (&old, &new), known.sealed.is_some())?;
-                if matches!(new.client, OidcClient::App(_)) {
-                    secret_expires_at = Some(None);
-                }
+                let given = self.given_oidc();
+                let (new, secret) = given.changed(known.preset, &old, known.sealed.is_some())?;
+                client_secret = secret;
                 ProviderSettings::Oidc(new)
             }
             ProviderSettings::Saml(old) => {
@@ -300,7 +344,6 @@ impl UpdateConnectionRequest {
             name: self.name.map(|name| name.trim().to_owned()),
             settings: Some(settings),
             client_secret,
-            secret_expires_at,
             arrivals: self.arrivals,
             session_hours: self.session_hours,
             rules: self.rules,
@@ -313,39 +356,6 @@ impl UpdateConnectionRequest {
 pub fn trimmed(text: &Option<String>) -> Option<String> {
     text.as_deref().map(|text| text.trim().to_owned())
 }
-
-/// The fields of both requests that name a provider.
-macro_rules! name_a_provider {
-    ($($request:ty),+) => {$(
-        impl $request {
-            fn given_oidc(&self, app: Option<Option<AppId>>) -> GivenOidc {
-                GivenOidc {
-                    issuer: trimmed(&self.issuer),
-                    tenant: trimmed(&self.tenant),
-                    app,
-                    client: GivenClient {
-                        id: trimmed(&self.client_id),
-                        secret: trimmed(&self.client_secret),
-                        secret_expires: self.client_secret_expires_at.is_some(),
-                        authentication: self.client_authentication,
-                    },
-                }
-            }
-
-            fn given_saml(&self) -> GivenSaml {
-                GivenSaml {
-                    url: self.metadata_url.clone(),
-                    document: self.metadata.clone(),
-                    signing_certificate: self.metadata_signing_certificate.clone(),
-                    entity_id: self.entity_id.clone(),
-                    subject_source: self.subject_source.clone(),
-                }
-            }
-        }
-    )+};
-}
-
-name_a_provider!(CreateConnectionRequest, UpdateConnectionRequest);
 
 fn check_hours(form: &mut Form, hours: Option<i64>) {
     if hours.is_some_and(|hours| !(1..=MAX_SESSION_HOURS).contains(&hours)) {

@@ -1,13 +1,12 @@
 //! Operators' apps: one registration with an identity provider, whose client connections of many organizations share.
 //! They are the installation's and no organization's.
 
-use super::client_secrets::{self, SecretChange, context_of_app};
+use super::client_secrets::{ClientSecret, KeptSecret, SecretChange, context_of_app};
 use super::connections::{set, test_of_other_settings};
 use crate::clock::new_id;
 use crate::domain::connections::{AppPreset, ClientAuthentication};
 use crate::domain::events::{AppEvent, DomainEvent};
 use crate::domain::ids::AppId;
-use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::services::authorization::OperatorPermit;
 use crate::services::events;
@@ -22,8 +21,7 @@ pub struct NewApp {
     pub preset: AppPreset,
     pub client_id: String,
     pub client_authentication: ClientAuthentication,
-    pub client_secret: Option<String>,
-    pub secret_expires_at: Option<Timestamp>,
+    pub client_secret: Option<ClientSecret>,
 }
 
 /// What changes of an app; absent fields stay.
@@ -33,7 +31,6 @@ pub struct AppChanges {
     pub client_id: Option<String>,
     pub client_authentication: Option<ClientAuthentication>,
     pub client_secret: SecretChange,
-    pub secret_expires_at: Option<Option<Timestamp>>,
 }
 
 /// An app, and how many connections use it.
@@ -45,15 +42,15 @@ pub struct UsedApp {
 /// Makes an app.
 pub fn create(tx: &mut UnitOfWork<'_>, _: &OperatorPermit, new: NewApp) -> Result<UsedApp> {
     let id = new_id::<AppId>();
-    let secret = new.client_secret.as_deref();
+    let secret = KeptSecret::new(tx, &context_of_app(id), new.client_secret)?;
     let app = App {
         id,
         name: new.name,
         preset: new.preset,
         client_id: new.client_id,
         client_authentication: new.client_authentication,
-        sealed: secret.map(|secret| seal(tx, id, secret)).transpose()?,
-        secret_expires_at: new.secret_expires_at,
+        sealed: secret.sealed,
+        secret_expires_at: secret.expires_at,
         created_at: tx.now(),
     };
     tx.transaction(|tx| {
@@ -69,10 +66,6 @@ pub fn create(tx: &mut UnitOfWork<'_>, _: &OperatorPermit, new: NewApp) -> Resul
         app,
         connections: 0,
     })
-}
-
-fn seal(tx: &UnitOfWork<'_>, id: AppId, secret: &str) -> Result<Vec<u8>> {
-    client_secrets::seal(tx, &context_of_app(id), secret)
 }
 
 fn publish(tx: &mut UnitOfWork<'_>, app: AppId, event: AppEvent) -> Result<()> {
@@ -116,18 +109,20 @@ pub fn list(
 }
 
 /// Changes an app for all connections that use it, at once. They stay active; with another client they ask for a new
-/// test before they are activated the next time, and tests that wait end.
+/// test before they are activated the next time, and tests that wait end. `changes_of` is asked once nobody else changes
+/// the app any more.
 ///
 /// # Errors
-/// `not_found`.
+/// `not_found`, and those of `changes_of`.
 pub fn update(
     tx: &mut UnitOfWork<'_>,
     _: &OperatorPermit,
-    (id, changes): (AppId, AppChanges),
+    id: AppId,
+    changes_of: impl FnOnce(&App) -> Result<AppChanges>,
 ) -> Result<UsedApp> {
     tx.transaction(|tx| {
         let known = apps::lock(tx.connection, id)?.ok_or_else(no_such_app)?;
-        let (new, fields) = changed(tx, &known, changes)?;
+        let (new, fields) = changed(tx, &known, changes_of(&known)?)?;
         if fields.is_empty() {
             return used(tx, known);
         }
@@ -156,19 +151,21 @@ fn changed(
         authentication,
         ("client_authentication", noted),
     );
-    let end = changes.secret_expires_at;
+    let secret = KeptSecret {
+        sealed: known.sealed.clone(),
+        expires_at: known.secret_expires_at,
+    };
+    let secret = secret.changed(tx, &context_of_app(known.id), changes.client_secret)?;
+    set(
+        &mut new.sealed,
+        Some(secret.sealed),
+        ("client_secret", noted),
+    );
     set(
         &mut new.secret_expires_at,
-        end,
+        Some(secret.expires_at),
         ("client_secret_expires_at", noted),
     );
-    match changes.client_secret {
-        SecretChange::Replaced(secret) => {
-            new.sealed = Some(seal(tx, known.id, &secret)?);
-            fields.push("client_secret");
-        }
-        SecretChange::Dropped | SecretChange::Kept => {}
-    }
     Ok((new, fields))
 }
 

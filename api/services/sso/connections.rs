@@ -1,6 +1,6 @@
 //! Connections to identity providers, as the admins of an organization set them up.
 
-use super::client_secrets::{self, SecretChange};
+use super::client_secrets::{ClientSecret, KeptSecret, SecretChange, context_of_connection};
 use super::clients::require_app;
 use super::diagnosis::{self, TEST_LIFETIME};
 use super::publication::publish;
@@ -15,7 +15,6 @@ use crate::domain::connections::{
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::events::ConnectionEvent;
 use crate::domain::ids::{ConnectionId, DiagnosisId, SourceId};
-use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::limits::{self, Limit, LimitRequest};
@@ -30,20 +29,13 @@ use crate::store::{domains, group_members, identities};
 /// The most connections that an organization has.
 const MAX_CONNECTIONS: i64 = 50;
 
-/// A client secret, and until when the identity provider takes it, where that is known.
-#[derive(Clone, Default)]
-pub struct ClientSecret {
-    pub secret: Option<String>,
-    pub expires_at: Option<Timestamp>,
-}
-
 /// A connection that is to be made.
 #[derive(Clone)]
 pub struct NewConnection {
     pub name: String,
     pub preset: Preset,
     pub settings: ProviderSettings,
-    pub secret: ClientSecret,
+    pub client_secret: Option<ClientSecret>,
     pub arrivals: Option<Arrivals>,
     pub session_hours: Option<i64>,
     pub rules: Option<Vec<ArrivalRule>>,
@@ -56,7 +48,6 @@ pub struct ConnectionChanges {
     pub name: Option<String>,
     pub settings: Option<ProviderSettings>,
     pub client_secret: SecretChange,
-    pub secret_expires_at: Option<Option<Timestamp>>,
     pub arrivals: Option<Arrivals>,
     pub session_hours: Option<i64>,
     pub rules: Option<Vec<ArrivalRule>>,
@@ -74,6 +65,7 @@ pub fn create(
 ) -> Result<SsoConnection> {
     let id = new_id::<ConnectionId>();
     let rules = new.rules.unwrap_or_default();
+    let secret = KeptSecret::new(tx, &context_of_connection(id), new.client_secret)?;
     let connection = SsoConnection {
         id,
         organization_id: permit.organization.id,
@@ -83,8 +75,8 @@ pub fn create(
         status: ConnectionStatus::Draft,
         settings: kept(&new.settings)?,
         app_id: new.settings.app(),
-        sealed: seal_secret(tx, id, new.secret.secret.as_deref())?,
-        secret_expires_at: new.secret.expires_at,
+        sealed: secret.sealed,
+        secret_expires_at: secret.expires_at,
         arrivals: new.arrivals.unwrap_or(Arrivals::Everyone),
         session_hours: new.session_hours.unwrap_or(DEFAULT_SESSION_HOURS),
         rules: rules::kept(&rules)?,
@@ -115,16 +107,6 @@ pub fn create(
         publish(tx, &connection, event)
     })?;
     Ok(connection)
-}
-
-fn seal_secret(
-    tx: &UnitOfWork<'_>,
-    id: ConnectionId,
-    secret: Option<&str>,
-) -> Result<Option<Vec<u8>>> {
-    let context = client_secrets::context_of_connection(id);
-    let sealed = secret.map(|secret| client_secrets::seal(tx, &context, secret));
-    sealed.transpose()
 }
 
 /// Whose people may sign in: the tenant of Entra or ClassLink, the district of Clever, the proven domains for Google.
@@ -176,75 +158,125 @@ pub fn update(
 ) -> Result<SsoConnection> {
     tx.transaction(|tx| {
         let known = find(tx, permit, id)?;
-        let mut new = known.clone();
-        let mut fields = Vec::new();
-        let noted = &mut fields;
-        set(&mut new.name, changes.name, ("name", noted));
+        let mut changed = Changed::of(known.clone());
+        changed.set_plain_fields(&changes);
+        changed.set_rules(tx, permit, changes.rules)?;
+        changed.set_provider(tx, changes.settings)?;
+        changed.set_secret(tx, changes.client_secret)?;
+        keep(tx, &known, changed)
+    })
+}
+
+/// A connection as it is to be, and what of it changes.
+struct Changed {
+    new: SsoConnection,
+    fields: Vec<&'static str>,
+    has_to_be_tested: bool,
+}
+
+impl Changed {
+    const fn of(known: SsoConnection) -> Self {
+        Self {
+            new: known,
+            fields: Vec::new(),
+            has_to_be_tested: false,
+        }
+    }
+
+    fn set_plain_fields(&mut self, changes: &ConnectionChanges) {
+        let (new, noted) = (&mut self.new, &mut self.fields);
+        set(&mut new.name, changes.name.clone(), ("name", noted));
         set(&mut new.arrivals, changes.arrivals, ("arrivals", noted));
-        set(
-            &mut new.session_hours,
-            changes.session_hours,
-            ("session_hours", noted),
-        );
-        let end = changes.secret_expires_at;
-        set(
-            &mut new.secret_expires_at,
-            end,
-            ("client_secret_expires_at", noted),
-        );
+        let hours = changes.session_hours;
+        set(&mut new.session_hours, hours, ("session_hours", noted));
         set(&mut new.apply, changes.apply, ("apply", noted));
-        if let Some(rules) = changes.rules
-            && rules != rules::rules_of(&known)?
+    }
+
+    fn set_rules(
+        &mut self,
+        tx: &mut UnitOfWork<'_>,
+        permit: &Permit<ManageConnections>,
+        rules: Option<Vec<ArrivalRule>>,
+    ) -> Result<()> {
+        if let Some(rules) = rules
+            && rules != rules::rules_of(&self.new)?
         {
             rules::require_possible(tx, &permit.organization, &rules)?;
-            new.rules = rules::kept(&rules)?;
-            fields.push("rules");
+            self.new.rules = rules::kept(&rules)?;
+            self.fields.push("rules");
         }
-        let mut has_to_be_tested = false;
-        let old = provider_settings(&known)?;
-        if let Some(settings) = changes.settings
-            && settings != old
-        {
-            require_app(tx, known.preset, &settings)?;
-            new.settings = kept(&settings)?;
-            new.app_id = settings.app();
-            new.metadata_missing_since = None;
-            new.metadata_problem = None;
-            new.clock_off_since = None;
-            new.clock_off_seconds = None;
-            if known.status == ConnectionStatus::Active && !settings.is_same_provider(&old) {
-                require_another_connection(tx, &known)?;
-                new.status = ConnectionStatus::Paused;
-            }
-            has_to_be_tested = true;
-            fields.push("identity_provider");
+        Ok(())
+    }
+
+    /// What was noted of another provider says nothing of this one.
+    fn set_provider(
+        &mut self,
+        tx: &mut UnitOfWork<'_>,
+        settings: Option<ProviderSettings>,
+    ) -> Result<()> {
+        let new = &mut self.new;
+        let old = provider_settings(new)?;
+        let Some(settings) = settings.filter(|settings| *settings != old) else {
+            return Ok(());
+        };
+        require_app(tx, new.preset, &settings)?;
+        if new.status == ConnectionStatus::Active && !settings.is_same_provider(&old) {
+            require_another_connection(tx, new)?;
+            new.status = ConnectionStatus::Paused;
         }
-        match changes.client_secret {
-            SecretChange::Replaced(secret) => {
-                new.sealed = seal_secret(tx, id, Some(&secret))?;
-                has_to_be_tested = true;
-                fields.push("client_secret");
-            }
-            SecretChange::Dropped if known.sealed.is_some() => {
-                new.sealed = None;
-                fields.push("client_secret");
-            }
-            SecretChange::Dropped | SecretChange::Kept => {}
-        }
-        if has_to_be_tested {
-            new.tested_at = None;
-            end_waiting_tests(tx, id)?;
-            sso_connections::reset_test(tx.connection, known.organization_id, id)?;
-        }
-        if !fields.is_empty() {
-            sso_connections::update(tx.connection, &new)?;
-            publish(tx, &new, ConnectionEvent::Changed { fields })?;
-        }
-        if new.status != known.status {
-            publish(tx, &new, ConnectionEvent::Paused)?;
-        }
-        Ok(new)
-    })
+        new.settings = kept(&settings)?;
+        new.app_id = settings.app();
+        new.metadata_missing_since = None;
+        new.metadata_problem = None;
+        new.clock_off_since = None;
+        new.clock_off_seconds = None;
+        self.has_to_be_tested = true;
+        self.fields.push("identity_provider");
+        Ok(())
+    }
+
+    fn set_secret(&mut self, tx: &UnitOfWork<'_>, change: SecretChange) -> Result<()> {
+        let (new, noted) = (&mut self.new, &mut self.fields);
+        let known = KeptSecret {
+            sealed: new.sealed.clone(),
+            expires_at: new.secret_expires_at,
+        };
+        let secret = known.changed(tx, &context_of_connection(new.id), change)?;
+        let is_same = secret.sealed == new.sealed;
+        self.has_to_be_tested |= !is_same;
+        set(
+            &mut new.sealed,
+            Some(secret.sealed),
+            ("client_secret", noted),
+        );
+        let end = secret.expires_at;
+        set(
+            &mut new.secret_expires_at,
+            Some(end),
+            ("client_secret_expires_at", noted),
+        );
+        Ok(())
+    }
+}
+
+/// Keeps and tells what has changed of a connection.
+fn keep(tx: &mut UnitOfWork<'_>, known: &SsoConnection, changed: Changed) -> Result<SsoConnection> {
+    let Changed {
+        mut new, fields, ..
+    } = changed;
+    if changed.has_to_be_tested {
+        new.tested_at = None;
+        end_waiting_tests(tx, new.id)?;
+        sso_connections::reset_test(tx.connection, new.organization_id, new.id)?;
+    }
+    if !fields.is_empty() {
+        sso_connections::update(tx.connection, &new)?;
+        publish(tx, &new, ConnectionEvent::Changed { fields })?;
+    }
+    if new.status != known.status {
+        publish(tx, &new, ConnectionEvent::Paused)?;
+    }
+    Ok(new)
 }
 
 /// Sets a field that changes, and notes its name.

@@ -27,6 +27,9 @@ const CLOCK_TOLERANCE: u64 = 60;
 const SILENCE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const USUAL_PEOPLE: i64 = 5;
 
+const RENEW_SECRET: &str =
+    "Make a new client secret at the identity provider, and send it here before the old one ends.";
+
 /// A warning of a connection.
 pub struct Warning {
     pub code: ConnectionWarningCode,
@@ -45,11 +48,8 @@ pub fn of(
     now: Timestamp,
 ) -> Result<Vec<Warning>> {
     let mut warnings = Vec::new();
-    if let Some(at) = connection.secret_expires_at {
-        let detail = "Make a new client secret at the identity provider, and send it here before the old one ends.";
-        let code = ConnectionWarningCode::SecretExpires;
-        warnings.extend(ends_soon(code, (at, now), detail));
-    }
+    let secret = (connection.sealed.as_ref()).and(connection.secret_expires_at);
+    warnings.extend(secret.and_then(|at| secret_ends(RENEW_SECRET, at, now)));
     if let ProviderSettings::Saml(settings) = provider_settings(connection)? {
         let certificates = certificates(&settings)?;
         // Every one counts: the last that ends matters.
@@ -88,15 +88,17 @@ pub fn of(
 /// The warnings of an operator's app at a time, in the words for its operators or for the admins of a connection by it.
 pub fn of_app(app: &App, now: Timestamp, for_operators: bool) -> Vec<Warning> {
     let detail = if for_operators {
-        "Make a new client secret at the identity provider, and send it here before the old one ends."
+        RENEW_SECRET
     } else {
         "The client secret of the operator's app ends: the operators of this installation give it a new one."
     };
-    let code = ConnectionWarningCode::SecretExpires;
-    let end = app.secret_expires_at;
-    end.and_then(|at| ends_soon(code, (at, now), detail))
-        .into_iter()
-        .collect()
+    let secret = app.sealed.as_ref().and(app.secret_expires_at);
+    let warning = secret.and_then(|at| secret_ends(detail, at, now));
+    warning.into_iter().collect()
+}
+
+fn secret_ends(detail: &str, at: Timestamp, now: Timestamp) -> Option<Warning> {
+    ends_soon(ConnectionWarningCode::SecretExpires, (at, now), detail)
 }
 
 /// The domain of an organization that has lapsed, where one has.

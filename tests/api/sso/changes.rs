@@ -148,3 +148,58 @@ both_databases!(the_keys_of_private_key_jwt_are_public, |app| {
     assert_eq!(keys["keys"][0]["kty"], "RSA");
     assert_eq!(keys["keys"][0].get("d"), None);
 });
+
+both_databases!(an_end_belongs_to_a_secret, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = draft(&school, &provider).await;
+    let path = path_of(&school, &connection);
+    let change = async |changes: Value| {
+        let changed = school.admin.patch(&path, changes).await;
+        changed.expect_status(200)
+    };
+    let soon = json!("2026-09-10T07:30:00Z");
+    let warned = change(json!({ "client_secret_expires_at": soon })).await;
+    assert_eq!(warned["warnings"][0]["code"], "secret_expires");
+    // Of another secret nobody has said until when it is taken.
+    let renewed = change(json!({ "client_secret": CLIENT_SECRET })).await;
+    assert_eq!(renewed["client_secret_expires_at"], Value::Null);
+    assert_eq!(renewed["warnings"], json!([]));
+    change(json!({ "client_secret_expires_at": soon })).await;
+    let by_key = change(json!({ "client_authentication": "private_key_jwt" })).await;
+    assert_eq!(by_key["has_client_secret"], false);
+    assert_eq!(by_key["client_secret_expires_at"], Value::Null);
+    assert_eq!(by_key["warnings"], json!([]));
+    assert_eq!(
+        school.events("connection.changed").await[0]["details"]["fields"],
+        json!([
+            "identity_provider",
+            "client_secret",
+            "client_secret_expires_at"
+        ])
+    );
+    for (changes, field) in [
+        (
+            json!({ "client_secret_expires_at": soon }),
+            "/client_secret_expires_at",
+        ),
+        (json!({ "client_secret": "s" }), "/client_secret"),
+    ] {
+        let refused = school.admin.patch(&path, changes).await;
+        refused.expect_fields(&[(field, "no_secret")]);
+        assert!(refused.text.contains("client_secret_basic"));
+    }
+    change(json!({ "client_secret_expires_at": null })).await;
+    // The way back takes a secret.
+    let basic = json!({ "client_authentication": "client_secret_basic" });
+    lacks_a_secret(&school, &connection, basic).await;
+    let new = json!({
+        "name": "n", "kind": "oidc", "preset": "generic", "issuer": "https://idp.example", "client_id": "c",
+        "client_authentication": "private_key_jwt", "client_secret": "s", "client_secret_expires_at": soon,
+    });
+    let refused = school.admin.post(&school.path("/connections"), new).await;
+    refused.expect_fields(&[
+        ("/client_secret", "no_secret"),
+        ("/client_secret_expires_at", "no_secret"),
+    ]);
+});

@@ -44,10 +44,11 @@ both_databases!(operators_make_apps_and_nobody_else, |app| {
         .get("/v1/apps")
         .await
         .expect_problem(401, "not_signed_in");
-    let by_key = json!({ "name": "Entra", "client_authentication": "private_key_jwt", "client_secret_expires_at": null });
+    let by_key = json!({ "name": "Entra", "client_authentication": "private_key_jwt" });
     let changed = operator.patch(&path, by_key).await;
     shown["name"] = json!("Entra");
     shown["client_authentication"] = json!("private_key_jwt");
+    shown["has_client_secret"] = json!(false);
     shown["client_secret_expires_at"] = Value::Null;
     shown["jwks_uri"] = json!("<text>");
     changed.expect(200, shown.clone());
@@ -104,6 +105,16 @@ both_databases!(what_an_app_cannot_be_is_refused, |app| {
             json!({ "client_authentication": "client_secret_post" }),
             "/client_secret",
             "missing",
+        ),
+        (
+            json!({ "client_secret": "s" }),
+            "/client_secret",
+            "no_secret",
+        ),
+        (
+            json!({ "client_secret_expires_at": "2026-09-10T07:30:00Z" }),
+            "/client_secret_expires_at",
+            "no_secret",
         ),
         (json!({ "client_id": "" }), "/client_id", "missing"),
         (json!({ "name": "" }), "/name", "missing"),
@@ -185,11 +196,12 @@ both_databases!(a_connection_takes_an_app_or_a_client_of_its_own, |app| {
             .await
             .expect_fields(&[(field, code)]);
     }
-    school
-        .admin
-        .patch(&path, json!({ "app_id": null }))
-        .await
-        .expect_fields(&[("/client_id", "missing"), ("/client_secret", "missing")]);
+    let alone = json!({ "app_id": null });
+    let alone = school.admin.patch(&path, alone).await;
+    alone.expect_fields(&[("/client_id", "missing"), ("/client_secret", "missing")]);
+    for words in ["Without an operator's app", "The app's secret stays"] {
+        assert!(alone.text.contains(words), "{}", alone.text);
+    }
     let own = json!({
         "app_id": null, "client_id": "c", "client_secret": "s", "client_secret_expires_at": "2028-09-01T07:30:00Z",
     });
@@ -283,6 +295,15 @@ both_databases!(
             assert_eq!(warnings[0]["code"], "secret_expires");
             assert_eq!(warnings[0]["at"], "2026-09-20T07:30:00Z");
             assert!(text(&warnings[0]["detail"]).contains(words), "{warnings:#}");
+        }
+        let by_key = json!({ "client_authentication": "private_key_jwt" });
+        let changed = operator.patch(&path, by_key).await.expect_status(200);
+        assert_eq!(changed["client_secret_expires_at"], Value::Null);
+        for warnings in [
+            &changed["warnings"],
+            &shown(&school, &connection).await["warnings"],
+        ] {
+            assert_eq!(warnings, &json!([]));
         }
     }
 );
