@@ -28,7 +28,7 @@ use crate::services::domains::{self, NewDomain};
 use crate::services::idempotency::StoredResponse;
 use crate::services::sso::clients::view;
 use crate::services::sso::setup_links::{self, paused};
-use crate::services::sso::{connections, diagnosis};
+use crate::services::sso::{diagnosis, testing};
 
 /// Mounts these operations.
 pub fn mount(config: &mut Mounting<'_, '_>) {
@@ -234,7 +234,7 @@ async fn test_setup(
     request
         .run_once(idempotency, move |tx, permit| {
             let id = tx.context.principal.setup_link()?.connection_id;
-            let test = connections::begin_test(tx, &permit, id)?;
+            let test = testing::create(tx, &permit, id)?;
             let location = format!("/v1/setup/tests/{}", test.id);
             StoredResponse::created(location, &described.test(test, None)?)
         })
@@ -263,7 +263,7 @@ async fn get_setup_test(
     let (test, claims) = request
         .run(move |tx, permit| {
             let id = tx.context.principal.setup_link()?.connection_id;
-            let test = connections::find_test(tx, &permit, (id, test))?;
+            let test = testing::find(tx, &permit, (id, test))?;
             let claims = diagnosis::claims_of(tx, &test)?;
             Ok((test, claims))
         })

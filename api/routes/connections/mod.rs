@@ -36,10 +36,10 @@ use crate::outbound::Asker;
 use crate::services::authorization::{ManageConnections, Permission as _, Permit};
 use crate::services::idempotency::StoredResponse;
 use crate::services::sign_on_requirement::last_connection;
+use crate::services::sso::activation::{self, not_tested, still_draft, tenant_taken};
+use crate::services::sso::changes;
 use crate::services::sso::clients::{ConnectionView, unknown_app, view, views};
-use crate::services::sso::connections::{
-    self, not_tested, still_draft, tenant_taken, would_lock_out,
-};
+use crate::services::sso::connections::{self, would_lock_out};
 use crate::services::sso::metadata::NewMetadata;
 use crate::services::sso::refresh::{self, nothing_to_refresh};
 
@@ -261,7 +261,7 @@ where
         .change(move |tx, permit| {
             let known = connections::find(tx, &permit, id)?;
             let changes = body.clone().changes_of(&known, read.clone())?;
-            let connection = connections::update(tx, &permit, (id, changes))?;
+            let connection = changes::update(tx, &permit, (id, changes))?;
             view(tx, connection)
         })
         .await
@@ -329,7 +329,7 @@ async fn activate_connection(
     let described = Described::by(request.authenticated());
     request
         .run_once(idempotency, move |tx, permit| {
-            let connection = connections::activate(tx, &permit, id)?;
+            let connection = activation::activate(tx, &permit, id)?;
             StoredResponse::ok(&described.connection(view(tx, connection)?)?)
         })
         .await
@@ -388,7 +388,7 @@ async fn pause_connection(
     let described = Described::by(request.authenticated());
     request
         .run_once(idempotency, move |tx, permit| {
-            let connection = connections::pause(tx, &permit, id)?;
+            let connection = activation::pause(tx, &permit, id)?;
             StoredResponse::ok(&described.connection(view(tx, connection)?)?)
         })
         .await

@@ -18,7 +18,7 @@ use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{OrganizationErrors, PageErrors, TooManyTries};
 use crate::services::authorization::{ManageConnections, Permission as _};
 use crate::services::idempotency::StoredResponse;
-use crate::services::sso::{connections, diagnosis};
+use crate::services::sso::{diagnosis, testing};
 
 /// Mounts these operations.
 pub fn mount(config: &mut Mounting<'_, '_>) {
@@ -93,7 +93,7 @@ async fn test_connection(
     let described = Described::by(request.authenticated());
     request
         .run_once(idempotency, move |tx, permit| {
-            let test = connections::begin_test(tx, &permit, id)?;
+            let test = testing::create(tx, &permit, id)?;
             let (organization, test_id) = (permit.organization.id, test.id);
             let location =
                 format!("/v1/organizations/{organization}/connections/{id}/tests/{test_id}");
@@ -123,7 +123,7 @@ async fn get_connection_test(
     let described = Described::by(request.authenticated());
     let (test, claims) = request
         .run(move |tx, permit| {
-            let test = connections::find_test(tx, &permit, of)?;
+            let test = testing::find(tx, &permit, of)?;
             let claims = diagnosis::claims_of(tx, &test)?;
             Ok((test, claims))
         })

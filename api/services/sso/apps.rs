@@ -1,8 +1,8 @@
 //! Operators' apps: one registration with an identity provider, whose client connections of many organizations share.
 //! They are the installation's and no organization's.
 
+use super::changes::{set, test_of_other_settings};
 use super::client_secrets::{ClientSecret, KeptSecret, SecretChange, context_of_app};
-use super::connections::{set, test_of_other_settings};
 use crate::clock::new_id;
 use crate::domain::connections::{AppPreset, ClientAuthentication};
 use crate::domain::events::{AppEvent, DomainEvent};

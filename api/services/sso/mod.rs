@@ -5,10 +5,12 @@
 //! gives a ticket for it, and [`exchange`] gives a session for the ticket. Nothing of ours changes before the exchange:
 //! only then has the browser shown that it began the trip.
 
+pub mod activation;
 pub mod apps;
 pub mod arrival;
 mod arriving;
 pub mod backchannel;
+pub mod changes;
 pub mod claims;
 pub mod client_secrets;
 pub mod clients;

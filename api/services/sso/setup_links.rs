@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::connections;
+use super::{activation, connections};
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::connections::ConnectionStatus;
@@ -208,7 +208,7 @@ pub fn activate(
     let known = connections::find(tx, permit, id)?;
     match known.status {
         ConnectionStatus::Paused => Err(paused()),
-        ConnectionStatus::Draft | ConnectionStatus::Active => connections::activate(tx, permit, id),
+        ConnectionStatus::Draft | ConnectionStatus::Active => activation::activate(tx, permit, id),
     }
 }
 

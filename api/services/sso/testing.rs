@@ -4,21 +4,59 @@ use serde_json::{Map, Value, json};
 
 use super::arrival::{Arrival, Carried};
 use super::arriving::Arriving;
-use super::diagnosis::{json_of, names_of, seal_claims};
+use super::diagnosis::{self, TEST_LIFETIME, json_of, names_of, seal_claims};
 use super::entry::lock_organization;
 use super::flows::TakenFlow;
 use super::resolution::{Resolution, resolve};
-use super::warnings;
+use super::{connections, warnings};
 use crate::domain::connections::{DiagnosisStatus, FlowPurpose, SignInOutcome};
 use crate::domain::diagnosis::Steps;
 use crate::domain::events::{ConnectionEvent, DomainEvent};
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, DiagnosisId};
 use crate::error::{Code, Error, Result};
+use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::events;
+use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::diagnoses::{self, Diagnosis};
 use crate::store::sso_connections::{self, SsoConnection};
 use crate::store::{Attempt, groups, memberships};
+
+/// Makes a test of a connection: whoever opens its address goes round once, and nothing changes by it.
+///
+/// # Errors
+/// `not_found`, `rate_limited`.
+pub fn create(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    id: ConnectionId,
+) -> Result<Diagnosis> {
+    let connection = connections::find(tx, permit, id)?;
+    limits::take(
+        tx,
+        &[LimitRequest::one(Limit::ConnectionTest, id.to_string())],
+    )?;
+    let about = (&connection, FlowPurpose::Test);
+    let mut test = diagnosis::new(tx, about, DiagnosisStatus::Waiting, Steps::default())?;
+    test.expires_at = tx.now().plus(TEST_LIFETIME);
+    diagnoses::insert(tx.connection, &test)?;
+    Ok(test)
+}
+
+/// A test of a connection, of the last hour.
+///
+/// # Errors
+/// `not_found`.
+pub fn find(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    (connection, id): (ConnectionId, DiagnosisId),
+) -> Result<Diagnosis> {
+    let now = tx.now();
+    let of = (permit.organization.id, connection);
+    let found = diagnoses::find_test(tx.connection, of, id, now)?;
+    found.ok_or_else(|| Error::not_found("test"))
+}
 
 /// The test that somebody begins by its address, with its connection; `None` where it was made already, or is too old.
 pub fn begin(

@@ -1,0 +1,195 @@
+//! Changes of a connection: what of it is kept, what has to be tested again, and when it is paused.
+
+use super::client_secrets::{KeptSecret, SecretChange, context_of_connection};
+use super::clients::require_app;
+use super::connections::find;
+use super::publication::publish;
+use super::settings::{kept, provider_settings};
+use super::{diagnosis, rules};
+use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
+use crate::domain::connections::{Arrivals, ConnectionStatus, ProviderSettings};
+use crate::domain::diagnosis::{Step, StepName};
+use crate::domain::events::ConnectionEvent;
+use crate::domain::ids::ConnectionId;
+use crate::error::{Code, Result};
+use crate::services::authorization::{ManageConnections, Permit};
+use crate::services::sign_on_requirement::require_another_connection;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::diagnoses;
+use crate::store::sql_types::JsonColumn;
+use crate::store::sso_connections::{self, SsoConnection};
+
+/// What changes of a connection; absent fields stay.
+#[derive(Clone, Default)]
+pub struct ConnectionChanges {
+    pub name: Option<String>,
+    pub settings: Option<ProviderSettings>,
+    pub client_secret: SecretChange,
+    pub arrivals: Option<Arrivals>,
+    pub session_hours: Option<i64>,
+    pub rules: Option<Vec<ArrivalRule>>,
+    pub apply: Option<RulesApply>,
+}
+
+/// Changes a connection, and gives it as it is then. What the provider is told, or shows, has to be tested again: tests
+/// that wait end, and an active connection is paused where another provider would sign people in.
+///
+/// # Errors
+/// `not_found`; `last_sign_in_method` where that would pause the only one that is active, and single sign-on is required.
+pub fn update(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ManageConnections>,
+    (id, changes): (ConnectionId, ConnectionChanges),
+) -> Result<SsoConnection> {
+    tx.transaction(|tx| {
+        let known = find(tx, permit, id)?;
+        let mut changed = Changed::of(known.clone());
+        changed.set_plain_fields(&changes);
+        changed.set_rules(tx, permit, changes.rules)?;
+        changed.set_provider(tx, changes.settings)?;
+        changed.set_secret(tx, changes.client_secret)?;
+        keep(tx, &known, changed)
+    })
+}
+
+/// A connection as it is to be, and what of it changes.
+struct Changed {
+    new: SsoConnection,
+    fields: Vec<&'static str>,
+    has_to_be_tested: bool,
+}
+
+impl Changed {
+    const fn of(known: SsoConnection) -> Self {
+        Self {
+            new: known,
+            fields: Vec::new(),
+            has_to_be_tested: false,
+        }
+    }
+
+    fn set_plain_fields(&mut self, changes: &ConnectionChanges) {
+        let (new, noted) = (&mut self.new, &mut self.fields);
+        set(&mut new.name, changes.name.clone(), ("name", noted));
+        set(&mut new.arrivals, changes.arrivals, ("arrivals", noted));
+        let hours = changes.session_hours;
+        set(&mut new.session_hours, hours, ("session_hours", noted));
+        set(&mut new.apply, changes.apply, ("apply", noted));
+    }
+
+    fn set_rules(
+        &mut self,
+        tx: &mut UnitOfWork<'_>,
+        permit: &Permit<ManageConnections>,
+        rules: Option<Vec<ArrivalRule>>,
+    ) -> Result<()> {
+        if let Some(rules) = rules
+            && rules != rules::rules_of(&self.new)?
+        {
+            rules::require_possible(tx, &permit.organization, &rules)?;
+            self.new.rules = rules::kept(&rules)?;
+            self.fields.push("rules");
+        }
+        Ok(())
+    }
+
+    /// What was noted of another provider says nothing of this one.
+    fn set_provider(
+        &mut self,
+        tx: &mut UnitOfWork<'_>,
+        settings: Option<ProviderSettings>,
+    ) -> Result<()> {
+        let new = &mut self.new;
+        let old = provider_settings(new)?;
+        let Some(settings) = settings.filter(|settings| *settings != old) else {
+            return Ok(());
+        };
+        require_app(tx, new.preset, &settings)?;
+        if new.status == ConnectionStatus::Active && !settings.is_same_provider(&old) {
+            require_another_connection(tx, new)?;
+            new.status = ConnectionStatus::Paused;
+        }
+        new.settings = kept(&settings)?;
+        new.app_id = settings.app();
+        new.metadata_missing_since = None;
+        new.metadata_problem = None;
+        new.clock_off_since = None;
+        new.clock_off_seconds = None;
+        self.has_to_be_tested = true;
+        self.fields.push("identity_provider");
+        Ok(())
+    }
+
+    fn set_secret(&mut self, tx: &UnitOfWork<'_>, change: SecretChange) -> Result<()> {
+        let (new, noted) = (&mut self.new, &mut self.fields);
+        let known = KeptSecret {
+            sealed: new.sealed.clone(),
+            expires_at: new.secret_expires_at,
+        };
+        let secret = known.changed(tx, &context_of_connection(new.id), change)?;
+        let is_same = secret.sealed == new.sealed;
+        self.has_to_be_tested |= !is_same;
+        set(
+            &mut new.sealed,
+            Some(secret.sealed),
+            ("client_secret", noted),
+        );
+        let end = secret.expires_at;
+        set(
+            &mut new.secret_expires_at,
+            Some(end),
+            ("client_secret_expires_at", noted),
+        );
+        Ok(())
+    }
+}
+
+/// Keeps and tells what has changed of a connection.
+fn keep(tx: &mut UnitOfWork<'_>, known: &SsoConnection, changed: Changed) -> Result<SsoConnection> {
+    let Changed {
+        mut new, fields, ..
+    } = changed;
+    if changed.has_to_be_tested {
+        new.tested_at = None;
+        end_waiting_tests(tx, new.id)?;
+        sso_connections::reset_test(tx.connection, new.organization_id, new.id)?;
+    }
+    if !fields.is_empty() {
+        sso_connections::update(tx.connection, &new)?;
+        publish(tx, &new, ConnectionEvent::Changed { fields })?;
+    }
+    if new.status != known.status {
+        publish(tx, &new, ConnectionEvent::Paused)?;
+    }
+    Ok(new)
+}
+
+/// Sets a field that changes, and notes its name.
+pub(super) fn set<T: PartialEq>(
+    field: &mut T,
+    value: Option<T>,
+    (name, changed): (&'static str, &mut Vec<&'static str>),
+) {
+    if let Some(value) = value.filter(|value| value != field) {
+        *field = value;
+        changed.push(name);
+    }
+}
+
+/// A test that was begun with other settings says nothing of those that are now.
+fn end_waiting_tests(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Result<()> {
+    let (code, steps) = test_of_other_settings()?;
+    diagnoses::end_waiting(tx.connection, &[id], (&code, &steps))
+}
+
+/// How a test ends that was begun with other settings: its code and steps.
+pub(super) fn test_of_other_settings() -> Result<(String, JsonColumn)> {
+    let step = Step::failed(
+        StepName::State,
+        "the settings that the test was begun with",
+        "other ones: they have changed since",
+        "Begin another test of the connection.",
+    );
+    let code = Code::ConnectionNotTested.to_string();
+    Ok((code, diagnosis::json_of(&[step])?))
+}
