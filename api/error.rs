@@ -48,6 +48,8 @@ pub enum Code {
     ConnectionUnknown,
     ConnectionNotActive,
     ConnectionNotTested,
+    TenantInUse,
+    AppInUse,
     TicketInvalid,
     VerifierWrong,
     IdentityProviderRefused,

@@ -18,7 +18,7 @@ use crate::domain::ids::AppId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::services::authorization::{OperatorPermit, operators_only};
-use crate::services::sso::apps::{self, AppChanges, NewApp, UsedApp, in_use, no_such_app};
+use crate::services::sso::apps::{self, AppChanges, NewApp, UsedApp, app_in_use, no_such_app};
 use crate::services::sso::warnings;
 use crate::state::State;
 use crate::store::apps::App;
@@ -43,7 +43,7 @@ problems! {
 }
 
 fn used_by_three() -> Error {
-    in_use(3)
+    app_in_use(3)
 }
 
 /// The app that a request is about.
@@ -363,7 +363,7 @@ async fn update_app(
 
 /// Delete an app
 ///
-/// Only one that no connection uses: otherwise 422 `validation_failed` tells how many do.
+/// Only one that no connection uses: otherwise `app_in_use` tells how many do.
 #[utoipa::path(
     tag = "Apps",
     params(AppPath),

@@ -38,6 +38,8 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::ConnectionUnknown => (404, "There is no such connection"),
         Code::ConnectionNotActive => (409, "The connection signs nobody in"),
         Code::ConnectionNotTested => (409, "The connection has not been tested"),
+        Code::TenantInUse => (409, "Another connection has the tenant"),
+        Code::AppInUse => (409, "Connections use the app"),
         Code::IdentityTaken => (409, "The identity opens another account"),
         Code::LastSignInMethod => (409, "Somebody could not sign in any more"),
         Code::EmergencyAdminRequired => (409, "An emergency admin is needed"),

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::connections::{
     ConnectionBody, ConnectionTestBody, Described, NoSuchConnection, NoSuchTest, NotTested,
-    SetUpConnectionRequest, TenantTaken, change_connection,
+    SetUpConnectionRequest, TenantInUse, change_connection,
 };
 use super::domains::{
     AddDomainErrors, CheckDomainErrors, DomainBody, DomainPage, check, parse_domain,
@@ -195,7 +195,7 @@ async fn update_setup(
     params(IdempotencyHeader),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        SetupErrors, NoSuchConnection, NotTested, TenantTaken, Paused
+        SetupErrors, NoSuchConnection, NotTested, TenantInUse, Paused
     )
 )]
 #[post("/v1/setup/activate")]

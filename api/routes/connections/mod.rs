@@ -36,7 +36,7 @@ use crate::outbound::Asker;
 use crate::services::authorization::{ManageConnections, Permission as _, Permit};
 use crate::services::idempotency::StoredResponse;
 use crate::services::sign_on_requirement::last_connection;
-use crate::services::sso::activation::{self, not_tested, still_draft, tenant_taken};
+use crate::services::sso::activation::{self, not_tested, still_draft, tenant_in_use};
 use crate::services::sso::changes;
 use crate::services::sso::clients::{ConnectionView, unknown_app, view, views};
 use crate::services::sso::connections::{self, would_lock_out};
@@ -62,7 +62,7 @@ problems! {
     /// Of activating.
     NotTested: not_tested;
     /// Of activating a second connection with the same tenant by the same app.
-    TenantTaken: tenant_taken;
+    TenantInUse: tenant_in_use;
     /// Of an app that is named.
     UnusableApp: unknown_app;
     /// Of pausing.
@@ -309,13 +309,13 @@ async fn delete_connection(
 ///
 /// From now on people sign in by it. Only a connection whose test has passed can be activated
 /// (`connection_not_tested`). Activating again changes nothing. By an operator's app, a tenant has one active connection:
-/// a second one gets 422 `validation_failed`.
+/// a second one gets `tenant_in_use`.
 #[utoipa::path(
     tag = "Single sign-on",
     params(ConnectionPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        OrganizationErrors, NoSuchConnection, NotTested, TenantTaken
+        OrganizationErrors, NoSuchConnection, NotTested, TenantInUse
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]

@@ -14,8 +14,8 @@ use crate::store::sso_connections::{self, SsoConnection};
 /// Has a connection sign people in.
 ///
 /// # Errors
-/// `not_found`; `connection_not_tested` where no test has passed since its settings changed; `validation_failed` where
-/// another active connection has the same tenant by the same app.
+/// `not_found`; `connection_not_tested` where no test has passed since its settings changed; `tenant_in_use` where another
+/// active connection has the same tenant by the same app.
 pub fn activate(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
@@ -60,7 +60,7 @@ fn set_status(
     }
     let place = (known.organization_id, known.id);
     if !sso_connections::set_status(tx.connection, place, status)? {
-        return Err(tenant_taken());
+        return Err(tenant_in_use());
     }
     let new = SsoConnection { status, ..known };
     let event = match status {
@@ -72,10 +72,10 @@ fn set_status(
 }
 
 /// The refusal of a second active connection with the same tenant by the same app.
-pub fn tenant_taken() -> Error {
+pub fn tenant_in_use() -> Error {
     let detail = "The people of this tenant sign in by this app elsewhere: another active connection has it. Pause that one, \
                   or ask the operators of this installation whose it is.";
-    Error::refused(Code::ValidationFailed, detail)
+    Error::refused(Code::TenantInUse, detail)
 }
 
 /// The refusal of a connection that no test has passed.

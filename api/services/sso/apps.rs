@@ -7,7 +7,7 @@ use crate::clock::new_id;
 use crate::domain::connections::{AppPreset, ClientAuthentication};
 use crate::domain::events::{AppEvent, DomainEvent};
 use crate::domain::ids::AppId;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::services::authorization::OperatorPermit;
 use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
@@ -180,12 +180,12 @@ fn ask_for_tests(tx: &mut UnitOfWork<'_>, id: AppId) -> Result<()> {
 /// Deletes an app that no connection uses.
 ///
 /// # Errors
-/// `not_found`; `validation_failed` where connections use it.
+/// `not_found`; `app_in_use`.
 pub fn delete(tx: &mut UnitOfWork<'_>, permit: &OperatorPermit, id: AppId) -> Result<()> {
     tx.transaction(|tx| {
         let known = find(tx, permit, id)?;
         if known.connections > 0 {
-            return Err(in_use(known.connections));
+            return Err(app_in_use(known.connections));
         }
         if !apps::delete(tx.connection, id)? {
             return Err(no_such_app());
@@ -196,10 +196,10 @@ pub fn delete(tx: &mut UnitOfWork<'_>, permit: &OperatorPermit, id: AppId) -> Re
 }
 
 /// The refusal to delete an app by which so many connections sign people in.
-pub fn in_use(connections: i64) -> Error {
+pub fn app_in_use(connections: i64) -> Error {
     let detail = format!(
-        "Connections that use this app: {connections}. Their organizations give them clients of their own, or delete them, \
-         before the app is deleted."
+        "Connections that use this app: {connections}. Have their organizations give them clients of their own, or delete \
+         them, then delete the app."
     );
-    Error::invalid("app_id", "in_use", detail)
+    Error::refused(Code::AppInUse, detail)
 }

@@ -194,7 +194,7 @@ both_databases!(a_tenant_has_one_active_connection_by_an_app, |app| {
         _ => ((&other, &theirs), (&school, &ours)),
     };
     let refused = activate(organization, second).await;
-    refused.expect_problem(422, "validation_failed");
+    refused.expect_problem(409, "tenant_in_use");
     assert_eq!(shown(organization, second).await["status"], "draft");
     assert_eq!(shown(first.0, first.1).await["status"], "active");
     let pause = format!("{}/pause", path_of(first.0, first.1));
@@ -207,7 +207,7 @@ both_databases!(a_tenant_has_one_active_connection_by_an_app, |app| {
     activate(organization, second).await.expect_status(200);
     activate(first.0, first.1)
         .await
-        .expect_problem(422, "validation_failed");
+        .expect_problem(409, "tenant_in_use");
     // By an app of its own the tenant is free.
     let another = app_of(&operator, "entra").await;
     let moved = json!({ "app_id": another["id"] });
