@@ -84,6 +84,7 @@ fn not_one(id: Option<&str>, all: &[Node]) -> Step {
         Some(id) => format!("the identity provider {} once", shown(id)),
         None => "one identity provider".to_owned(),
     };
-    let advice = "Name the entity ID of the identity provider that people sign in with, exactly as its metadata has it.";
+    let advice = "Name the entity ID of the identity provider that people sign in with, exactly as its metadata has it, or \
+                  none where the metadata is of that one alone.";
     Step::failed(StepName::Issuer, expected, received, advice)
 }

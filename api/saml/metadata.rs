@@ -211,7 +211,7 @@ fn unsigned() -> Step {
         StepName::Signature,
         "metadata with a signature of the federation",
         "metadata without one",
-        "Take the metadata from the federation's own address, or leave the federation's certificate away if the \
+        "Take the metadata from the federation's own address, or have no certificate of a federation here if the \
          identity provider gives its metadata itself.",
     )
 }

@@ -191,6 +191,11 @@ impl GivenClient {
     }
 }
 
+/// What was pasted with a space around it.
+pub fn trimmed(text: &Option<String>) -> Option<String> {
+    text.as_deref().map(|text| text.trim().to_owned())
+}
+
 fn check_length(form: &mut Form, secret: &str) {
     if secret.is_empty() || secret.chars().count() > MAX_SECRET {
         let detail = format!("This has 1 to {MAX_SECRET} characters.");

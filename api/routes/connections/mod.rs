@@ -15,10 +15,9 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-pub use self::client::{GivenClient, SecretBefore};
+pub use self::client::{GivenClient, SecretBefore, trimmed};
 use self::path::ConnectionPath;
 pub use self::path::NoSuchConnection;
-pub use self::requests::trimmed;
 use self::requests::{CreateConnectionRequest, GivenProvider, UpdateConnectionRequest};
 use self::responses::ConnectionPage;
 pub use self::responses::{ConnectionBody, ConnectionTestBody, ConnectionWarning, Described};

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::client::{GivenClient, SecretBefore};
+use super::client::{GivenClient, SecretBefore, trimmed};
 use crate::crypto::certificate::Certificate;
 use crate::domain::connections::{MetadataSource, OidcClient, OidcSettings, Preset, SubjectSource};
 use crate::domain::ids::AppId;
@@ -33,8 +33,10 @@ pub struct GivenOidc {
 pub struct GivenSaml {
     pub url: Option<String>,
     pub document: Option<String>,
-    pub signing_certificate: Option<String>,
-    pub entity_id: Option<String>,
+    /// The federation's certificate, or that there is to be none any more.
+    pub signing_certificate: Option<Option<String>>,
+    /// The entity id, or that there is to be none any more.
+    pub entity_id: Option<Option<String>>,
     pub subject_source: Option<String>,
 }
 
@@ -186,11 +188,16 @@ impl GivenSaml {
             let detail = "Clever speaks OpenID Connect: use the kind `oidc`.".to_owned();
             form.refuse("/preset", "not_of_kind", detail);
         }
-        self.take_for(form, subject_of_preset(preset))
+        self.take_for(form, (MetadataSource::default(), subject_of_preset(preset)))
     }
 
-    /// The metadata that is named here, of a connection with this source of the subject.
-    pub fn take_for(&self, form: &mut Form, known: SubjectSource) -> Option<NewMetadata> {
+    /// The metadata that is named here, of a connection with these sources of metadata and of the subject. The federation's
+    /// certificate and the entity id that it has stay where nothing is said of them.
+    pub fn take_for(
+        &self,
+        form: &mut Form,
+        (known, subject): (MetadataSource, SubjectSource),
+    ) -> Option<NewMetadata> {
         let url = match (&self.url, &self.document) {
             (Some(url), None) => Some(take_url(form, url)?),
             (None, Some(_)) => None,
@@ -207,21 +214,23 @@ impl GivenSaml {
                 return None;
             }
         };
-        if let Some(certificate) = &self.signing_certificate {
+        if let Some(Some(certificate)) = &self.signing_certificate {
             check_certificate(form, certificate);
         }
-        if let Some(entity_id) = &self.entity_id {
+        if let Some(Some(entity_id)) = &self.entity_id {
             form.text("/entity_id", entity_id, MAX_ISSUER);
         }
         let subject_source = match &self.subject_source {
             Some(source) => check_subject(form, source)?,
-            None => known,
+            None => subject,
         };
+        let certificate = self.signing_certificate.clone();
+        let entity_id = self.entity_id.as_ref().map(trimmed);
         Some(NewMetadata {
             source: MetadataSource {
                 url,
-                signing_certificate: self.signing_certificate.clone(),
-                entity_id: self.entity_id.as_deref().map(|id| id.trim().to_owned()),
+                signing_certificate: certificate.unwrap_or(known.signing_certificate),
+                entity_id: entity_id.unwrap_or(known.entity_id),
             },
             document: self.document.clone(),
             subject_source,

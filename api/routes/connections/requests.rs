@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::client::GivenClient;
+use super::client::{GivenClient, trimmed};
 use super::provider::{GivenOidc, GivenSaml};
 use super::rule_checks::check_rules;
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
@@ -120,12 +120,15 @@ pub struct UpdateConnectionRequest {
     /// Of `saml`: other metadata, given by hand. It is not read from an address any more.
     #[schema(max_length = 1_000_000)]
     pub(super) metadata: Option<String>,
-    /// Of `saml`: the federation's certificate in PEM, together with metadata or its address.
-    #[schema(max_length = 20_000)]
-    pub(super) metadata_signing_certificate: Option<String>,
-    /// Of `saml`: the entity id, together with metadata or its address.
-    #[schema(max_length = 1000)]
-    pub(super) entity_id: Option<String>,
+    /// Of `saml`: the federation's certificate in PEM, together with metadata or its address; `null` for metadata that no
+    /// federation signs.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, max_length = 20_000)]
+    pub(super) metadata_signing_certificate: Option<Option<String>>,
+    /// Of `saml`: the entity id, together with metadata or its address; `null` for metadata of a single identity provider.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, max_length = 1000)]
+    pub(super) entity_id: Option<Option<String>>,
     /// Of `saml`. People whose identities were made by another source are asked to link anew.
     #[schema(max_length = 510)]
     pub(super) subject_source: Option<String>,
@@ -232,8 +235,8 @@ impl UpdateConnectionRequest {
             client_authentication: new.client_authentication,
             metadata_url: new.metadata_url.clone(),
             metadata: new.metadata.clone(),
-            metadata_signing_certificate: new.metadata_signing_certificate.clone(),
-            entity_id: new.entity_id.clone(),
+            metadata_signing_certificate: new.metadata_signing_certificate.clone().map(Some),
+            entity_id: new.entity_id.clone().map(Some),
             subject_source: new.subject_source.clone(),
             ..Self::default()
         }
@@ -310,7 +313,7 @@ impl UpdateConnectionRequest {
             return Ok(None);
         }
         let mut form = Form::new();
-        let taken = given.take_for(&mut form, settings.subject_source);
+        let taken = given.take_for(&mut form, (settings.metadata, settings.subject_source));
         match taken {
             Some(metadata) if !form.has_errors() => Ok(Some(metadata)),
             _ => Err(form.refusal()),
@@ -351,11 +354,6 @@ impl UpdateConnectionRequest {
             apply: self.apply,
         })
     }
-}
-
-/// What was pasted with a space around it.
-pub fn trimmed(text: &Option<String>) -> Option<String> {
-    text.as_deref().map(|text| text.trim().to_owned())
 }
 
 fn check_hours(form: &mut Form, hours: Option<i64>) {

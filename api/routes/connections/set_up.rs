@@ -36,12 +36,15 @@ pub struct SetUpConnectionRequest {
     /// Of `saml`.
     #[schema(max_length = 1_000_000)]
     metadata: Option<String>,
-    /// Of `saml`: the federation's certificate in PEM, together with metadata or its address.
-    #[schema(max_length = 20_000)]
-    metadata_signing_certificate: Option<String>,
-    /// Of `saml`: the entity id, together with metadata or its address.
-    #[schema(max_length = 1000)]
-    entity_id: Option<String>,
+    /// Of `saml`: the federation's certificate in PEM, together with metadata or its address; `null` for metadata that no
+    /// federation signs.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, max_length = 20_000)]
+    metadata_signing_certificate: Option<Option<String>>,
+    /// Of `saml`: the entity id, together with metadata or its address; `null` for metadata of a single identity provider.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, max_length = 1000)]
+    entity_id: Option<Option<String>>,
     /// Of `saml`.
     #[schema(max_length = 510)]
     subject_source: Option<String>,

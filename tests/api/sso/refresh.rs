@@ -2,7 +2,7 @@
 
 use super::saml::metadata_with;
 use super::*;
-use crate::saml::provider::{ISSUER, certificate};
+use crate::saml::provider::{ISSUER, RSA_SHA256, certificate, signature};
 
 /// A draft by SAML whose metadata has an address.
 async fn by_address(school: &Organization<'_>, provider: &IdentityProvider) -> Value {
@@ -85,6 +85,72 @@ both_databases!(metadata_is_read_when_somebody_asks, |app| {
         .post(&format!("{path}/refresh"), Value::Null)
         .await;
     refused.expect_problem(422, "validation_failed");
+});
+
+const ELSEWHERE: &str = "https://elsewhere.example";
+
+/// Metadata of two identity providers, in its canonical form.
+fn federation() -> String {
+    let namespace = r#" xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata""#;
+    let one = metadata_with("idp", "").replace(namespace, "");
+    let one = one.replace("/></md:IDP", "></md:SingleSignOnService></md:IDP");
+    let other = one.replace(ISSUER, ELSEWHERE);
+    format!(r#"<md:EntitiesDescriptor{namespace} ID="_f00">{one}{other}</md:EntitiesDescriptor>"#)
+}
+
+both_databases!(what_is_not_said_of_a_federation_stays, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let signature = signature(&federation(), RSA_SHA256, |info| info);
+    let signed = federation().replacen('>', &format!(">{signature}"), 1);
+    let key = |name: &str| {
+        let path = format!("tests/fixtures/saml/keys/{name}.cert.pem");
+        std::fs::read_to_string(path).unwrap()
+    };
+    let at = |place: &str| format!("{}{place}", provider.issuer());
+    provider.answer_instead("/signed", 200, &signed);
+    provider.answer_instead("/moved", 200, &signed);
+    provider.answer_instead("/unsigned", 200, &federation());
+    provider.answer_instead("/alone", 200, &metadata_with("idp", ""));
+    let new = json!({
+        "name": "University", "kind": "saml", "metadata_url": at("/signed"), "entity_id": ISSUER,
+        "metadata_signing_certificate": key("idp"),
+    });
+    let created = school.admin.post(&school.path("/connections"), new).await;
+    let path = path_of(&school, &created.expect_status(201));
+    let change = async |place: &str, mut changes: Value| {
+        changes["metadata_url"] = json!(at(place));
+        school.admin.patch(&path, changes).await
+    };
+    let entity_of = |changed: TestResponse| {
+        let changed = changed.expect_status(200);
+        text(&changed["identity_provider"]["entity_id"])
+    };
+    assert_eq!(entity_of(change("/moved", json!({})).await), ISSUER);
+    let refused = change("/unsigned", json!({})).await;
+    refused.expect_fields(&[("/metadata_url", "signature")]);
+    let elsewhere = json!({ "entity_id": ELSEWHERE });
+    assert_eq!(
+        entity_of(change("/signed", elsewhere.clone()).await),
+        ELSEWHERE
+    );
+    let refused = change("/unsigned", elsewhere).await;
+    refused.expect_fields(&[("/metadata_url", "signature")]);
+    let by_hand = json!({ "metadata": signed });
+    assert_eq!(
+        entity_of(school.admin.patch(&path, by_hand).await),
+        ELSEWHERE
+    );
+    let other_key = json!({ "metadata_signing_certificate": key("other") });
+    let refused = change("/signed", other_key).await;
+    refused.expect_fields(&[("/metadata_url", "signature")]);
+    let plain = json!({ "metadata_signing_certificate": null });
+    assert_eq!(entity_of(change("/unsigned", plain).await), ELSEWHERE);
+    let of_any = json!({ "entity_id": null });
+    let refused = change("/unsigned", of_any.clone()).await;
+    refused.expect_fields(&[("/metadata_url", "issuer")]);
+    assert_eq!(entity_of(change("/alone", of_any).await), ISSUER);
+    assert_eq!(entity_of(change("/alone", json!({})).await), ISSUER);
 });
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
