@@ -15,6 +15,8 @@ string_enum! {
         JoinRequestDigest = "join_request_digest",
         /// Asks the identity provider of a connection what it publishes, and tells admins of warnings; it comes again each day.
         ConnectionCheck = "connection_check",
+        /// Tells operators of the end of an app's secret; it comes again each day.
+        AppCheck = "app_check",
         /// Deletes what has expired; there is one such job, which comes again.
         CleanUp = "clean_up",
     }

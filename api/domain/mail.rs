@@ -37,6 +37,7 @@ string_enum! {
         DomainLapsed = "domain_lapsed",
         ConnectionEnds = "connection_ends",
         ConnectionWarning = "connection_warning",
+        AppSecretEnds = "app_secret_ends",
         JoinRequestsWaiting = "join_requests_waiting",
         JoinRequestApproved = "join_request_approved",
         JoinRequestDeclined = "join_request_declined",
@@ -59,6 +60,7 @@ impl MailKind {
             | Self::DomainLapsed
             | Self::ConnectionEnds
             | Self::ConnectionWarning
+            | Self::AppSecretEnds
             | Self::JoinRequestsWaiting
             | Self::JoinRequestApproved
             | Self::JoinRequestDeclined => Priority::Bulk,

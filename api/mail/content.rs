@@ -150,6 +150,13 @@ pub enum MailContent {
         problem: ConnectionWarningCode,
     },
 
+    /// To operators: the client secret of an app ends, or has ended.
+    AppSecretEnds {
+        app: String,
+        #[serde(rename = "date")]
+        at: Timestamp,
+    },
+
     /// To admins: people ask to join.
     JoinRequestsWaiting {
         organization: String,
@@ -181,6 +188,7 @@ impl MailContent {
             Self::DomainLapsed { .. } => MailKind::DomainLapsed,
             Self::ConnectionEnds { .. } => MailKind::ConnectionEnds,
             Self::ConnectionWarning { .. } => MailKind::ConnectionWarning,
+            Self::AppSecretEnds { .. } => MailKind::AppSecretEnds,
             Self::JoinRequestsWaiting { .. } => MailKind::JoinRequestsWaiting,
             Self::JoinRequestApproved { .. } => MailKind::JoinRequestApproved,
             Self::JoinRequestDeclined { .. } => MailKind::JoinRequestDeclined,
@@ -205,6 +213,7 @@ impl MailContent {
             | Self::DomainLapsed { .. }
             | Self::ConnectionEnds { .. }
             | Self::ConnectionWarning { .. }
+            | Self::AppSecretEnds { .. }
             | Self::JoinRequestsWaiting { .. }
             | Self::JoinRequestApproved { .. }
             | Self::JoinRequestDeclined { .. } => None,
@@ -315,6 +324,13 @@ impl Sample<'_> {
             )],
             MailKind::ConnectionEnds => self.connection_ends(),
             MailKind::ConnectionWarning => connection_warnings(),
+            MailKind::AppSecretEnds => vec![(
+                "",
+                MailContent::AppSecretEnds {
+                    app: "Microsoft for schools".to_owned(),
+                    at: expires_at,
+                },
+            )],
             MailKind::JoinRequestsWaiting => vec![(
                 "",
                 MailContent::JoinRequestsWaiting {

@@ -1,4 +1,5 @@
-//! Mail that tells the admins of an organization of something that they have to see to.
+//! Mail that tells the admins of an organization, or the operators of the installation, of something that they have to see
+//! to.
 
 use super::unit_of_work::UnitOfWork;
 use crate::domain::ids::OrganizationId;
@@ -6,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
 use crate::store::accounts::Account;
-use crate::store::{memberships, organizations};
+use crate::store::{memberships, operators, organizations};
 
 /// The most admins that are written to: those who have been members the longest.
 const MAX_ADMINS: i64 = 20;
@@ -19,20 +20,40 @@ pub(super) fn queue(
     cause: &str,
     content: impl FnOnce(String) -> MailContent,
 ) -> Result<()> {
-    let mail_leaves = tx.services.config.mail_leaves();
     let found = organizations::find(tx.connection, organization)?;
     let name = found.ok_or_else(|| Error::not_found("organization"))?.name;
     let content = content(name);
     let admins = memberships::active_admins(tx.connection, organization, MAX_ADMINS)?;
-    let mails: Vec<_> = admins
+    queue_to(tx, &admins, Some(organization), (cause, &content))
+}
+
+/// Queues a mail to each active operator with a mailbox, as [`queue`] does to admins.
+pub(super) fn queue_for_operators(
+    tx: &mut UnitOfWork<'_>,
+    cause: &str,
+    content: &MailContent,
+) -> Result<()> {
+    let mut all = operators::list(tx.connection)?;
+    all.retain(|operator| operator.deactivated_at.is_none());
+    queue_to(tx, &all, None, (cause, content))
+}
+
+fn queue_to(
+    tx: &mut UnitOfWork<'_>,
+    accounts: &[Account],
+    organization: Option<OrganizationId>,
+    (cause, content): (&str, &MailContent),
+) -> Result<()> {
+    let mail_leaves = tx.services.config.mail_leaves();
+    let mails: Vec<_> = accounts
         .iter()
-        .filter(|admin| may_be_written_to(admin, mail_leaves))
-        .map(|admin| QueuedMail {
-            to: admin,
+        .filter(|account| may_be_written_to(account, mail_leaves))
+        .map(|account| QueuedMail {
+            to: account,
             language: None,
             priority: None,
-            organization: Some(organization),
-            cause: format!("{cause}, to {}", admin.id),
+            organization,
+            cause: format!("{cause}, to {}", account.id),
             content: content.clone(),
         })
         .collect();
@@ -41,7 +62,7 @@ pub(super) fn queue(
 }
 
 /// Where mail leaves, a stranger may have the mailbox of an address that nobody has verified.
-fn may_be_written_to(admin: &Account, mail_leaves: bool) -> bool {
-    let is_verified = admin.email_verified_at.is_some();
-    !admin.generated_address && (is_verified || !mail_leaves)
+fn may_be_written_to(account: &Account, mail_leaves: bool) -> bool {
+    let is_verified = account.email_verified_at.is_some();
+    !account.generated_address && (is_verified || !mail_leaves)
 }

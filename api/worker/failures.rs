@@ -69,6 +69,7 @@ fn wait(services: &Services, lease: &Lease, pause: Duration) -> Result<()> {
                 | JobKind::DomainCheck
                 | JobKind::JoinRequestDigest
                 | JobKind::ConnectionCheck
+                | JobKind::AppCheck
                 | JobKind::CleanUp => Ok(()),
             }
         })
@@ -79,9 +80,13 @@ fn remedy(job: &Job, error: &Error) -> Remedy {
     match (job.kind, error) {
         // It comes again anyhow.
         (JobKind::CleanUp, _) => Remedy::Wait(cleanup::INTERVAL),
-        (JobKind::DomainCheck | JobKind::JoinRequestDigest | JobKind::ConnectionCheck, _) => {
-            Remedy::Wait(LONGEST_PAUSE)
-        }
+        (
+            JobKind::DomainCheck
+            | JobKind::JoinRequestDigest
+            | JobKind::ConnectionCheck
+            | JobKind::AppCheck,
+            _,
+        ) => Remedy::Wait(LONGEST_PAUSE),
         (JobKind::ImportBatch | JobKind::Mail, Error::Unavailable(_) | Error::Deadlock(_)) => {
             Remedy::Wait(WHILE_UNAVAILABLE)
         }
@@ -125,6 +130,7 @@ fn give_up(services: &Services, lease: &Lease) -> Result<()> {
         JobKind::DomainCheck
         | JobKind::JoinRequestDigest
         | JobKind::ConnectionCheck
+        | JobKind::AppCheck
         | JobKind::CleanUp => Ok(()),
     }
 }

@@ -17,7 +17,7 @@ use crate::mail::transport::DeliveryError;
 use crate::services::domains::daily;
 use crate::services::imports::execution::{self, BatchOutcome};
 use crate::services::join_requests::digest;
-use crate::services::sso::refresh;
+use crate::services::sso::{app_check, refresh};
 use crate::services::unit_of_work::Services;
 use crate::state::State;
 use crate::store::Connection;
@@ -39,7 +39,8 @@ pub const BACKGROUND: [Lane; 2] = [
 ];
 
 /// The lanes of the thread that asks others, such as name servers: it waits for them, and nobody for it.
-pub const DOMAINS: [Lane; 3] = [
+pub const DOMAINS: [Lane; 4] = [
+    lane(JobKind::AppCheck, Priority::Bulk),
     lane(JobKind::ConnectionCheck, Priority::Bulk),
     lane(JobKind::JoinRequestDigest, Priority::Bulk),
     lane(JobKind::DomainCheck, Priority::Bulk),
@@ -267,6 +268,7 @@ impl Worker {
             JobKind::DomainCheck => self.check_domain(lease),
             JobKind::JoinRequestDigest => self.send_digest(lease),
             JobKind::ConnectionCheck => self.check_connection(lease),
+            JobKind::AppCheck => self.check_app(lease),
             JobKind::CleanUp => clean_up(&self.state.services, lease, stop),
         }
     }
@@ -309,6 +311,12 @@ impl Worker {
         Ok(if is_done { Step::Done } else { Step::Taken })
     }
 
+    fn check_app(&self, lease: &Lease) -> Result<Step> {
+        let services = &self.state.services;
+        let is_done = services.run_as_system(|tx| app_check::run(tx, lease))?;
+        Ok(if is_done { Step::Done } else { Step::Taken })
+    }
+
     fn send(&mut self, lease: &Lease) -> Result<Step> {
         Ok(match self.mail.send(lease)? {
             SendOutcome::NotSent(DeliveryError::Unavailable(_)) => Step::Outage,
@@ -335,6 +343,7 @@ const fn is_rated(kind: JobKind) -> bool {
         | JobKind::DomainCheck
         | JobKind::JoinRequestDigest
         | JobKind::ConnectionCheck
+        | JobKind::AppCheck
         | JobKind::CleanUp => false,
     }
 }
@@ -351,9 +360,10 @@ const fn lease_of(kind: JobKind, config: &Config) -> Duration {
     match kind {
         JobKind::ImportBatch => config.import_lease,
         JobKind::Mail => config.mail_lease,
-        JobKind::DomainCheck | JobKind::JoinRequestDigest | JobKind::ConnectionCheck => {
-            DOMAIN_CHECK_LEASE
-        }
+        JobKind::DomainCheck
+        | JobKind::JoinRequestDigest
+        | JobKind::ConnectionCheck
+        | JobKind::AppCheck => DOMAIN_CHECK_LEASE,
         JobKind::CleanUp => CLEAN_UP_LEASE,
     }
 }

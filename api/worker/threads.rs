@@ -90,6 +90,7 @@ fn release_lost_batches(state: &State) -> Result<()> {
         jobs::release_all(tx.connection, JobKind::DomainCheck)?;
         jobs::release_all(tx.connection, JobKind::JoinRequestDigest)?;
         jobs::release_all(tx.connection, JobKind::ConnectionCheck)?;
+        jobs::release_all(tx.connection, JobKind::AppCheck)?;
         jobs::release_all(tx.connection, JobKind::ImportBatch)
     };
     let released = state.services.run_as_system(release)?;

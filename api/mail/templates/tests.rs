@@ -76,9 +76,9 @@ fn no_mail_fetches_anything() {
 }
 
 #[test]
-fn subjects_name_the_organization_or_the_sender() {
+fn subjects_name_the_organization_the_app_or_the_sender() {
     written(|name, language, _, mail| {
-        let named = ["Hill Road School", "School"];
+        let named = ["Hill Road School", "School", "Microsoft for schools"];
         assert!(
             named.iter().any(|it| mail.subject.contains(it)),
             "{name} in {language}"

@@ -1,6 +1,7 @@
 //! Operators' apps: one registration with an identity provider, whose client connections of many organizations share.
 //! They are the installation's and no organization's.
 
+use super::app_check;
 use super::changes::{set, test_of_other_settings};
 use super::client_secrets::{ClientSecret, KeptSecret, SecretChange, context_of_app};
 use crate::clock::new_id;
@@ -55,6 +56,7 @@ pub fn create(tx: &mut UnitOfWork<'_>, _: &OperatorPermit, new: NewApp) -> Resul
     };
     tx.transaction(|tx| {
         apps::insert(tx.connection, &app)?;
+        app_check::queue(tx, id)?;
         let event = AppEvent::Created {
             name: app.name.clone(),
             preset: app.preset,
@@ -190,6 +192,7 @@ pub fn delete(tx: &mut UnitOfWork<'_>, permit: &OperatorPermit, id: AppId) -> Re
         if !apps::delete(tx.connection, id)? {
             return Err(no_such_app());
         }
+        app_check::delete(tx, id)?;
         let name = known.app.name;
         publish(tx, id, AppEvent::Deleted { name })
     })

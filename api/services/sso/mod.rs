@@ -6,6 +6,7 @@
 //! only then has the browser shown that it began the trip.
 
 pub mod activation;
+pub mod app_check;
 pub mod apps;
 pub mod arrival;
 mod arriving;

@@ -1,4 +1,4 @@
-//! Mail to the admins of an organization about the warnings of its connections.
+//! Mail about warnings: to the admins of an organization of its connections, to operators of their apps.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::mail::MailContent;
 use crate::services::admin_notices;
 use crate::services::unit_of_work::UnitOfWork;
+use crate::store::apps::App;
 use crate::store::sso_connections::SsoConnection;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,6 +35,23 @@ pub(super) fn queue(tx: &mut UnitOfWork<'_>, connection: &SsoConnection) -> Resu
         let name = connection.name.clone();
         let content = |organization| content(organization, name, &warning);
         admin_notices::queue(tx, connection.organization_id, &cause, content)?;
+    }
+    Ok(())
+}
+
+/// Queues a mail to operators for the end of an app's secret, where that is due and was not told. Many organizations
+/// depend on it, and none of them can renew it.
+pub(super) fn queue_for_operators(tx: &mut UnitOfWork<'_>, app: &App) -> Result<()> {
+    let now = tx.now();
+    for warning in warnings::of_app(app, now, true) {
+        if let (Some(at), Some(stage)) = (warning.at, stage(&warning, now)) {
+            let cause = format!("app {} {}: {stage}", app.id, warning.code);
+            let content = MailContent::AppSecretEnds {
+                app: app.name.clone(),
+                at,
+            };
+            admin_notices::queue_for_operators(tx, &cause, &content)?;
+        }
     }
     Ok(())
 }

@@ -1,5 +1,9 @@
 //! What operators make of apps, and what connections name of them.
 
+use rollcall::domain::email_address::EmailAddress;
+use rollcall::domain::username::Username;
+use rollcall::services::operators::{self, NewOperator};
+
 use super::*;
 
 both_databases!(operators_make_apps_and_nobody_else, |app| {
@@ -308,3 +312,100 @@ both_databases!(
         }
     }
 );
+
+/// An operator beside the first.
+fn another_operator(app: &App, email: &str) {
+    let new = NewOperator {
+        email: EmailAddress::parse(email).unwrap(),
+        username: Username::parse("Another").unwrap(),
+        password_hash: "none".to_owned(),
+    };
+    app.as_cli(|tx| operators::create(tx, new)).unwrap();
+}
+
+both_databases!(operators_are_mailed_of_a_secret_that_ends, |app| {
+    let operator = app.operator().await;
+    another_operator(app, "second@rollcall.example");
+    another_operator(app, "former@rollcall.example");
+    let former = EmailAddress::parse("former@rollcall.example").unwrap();
+    app.as_cli(|tx| operators::revoke(tx, former)).unwrap();
+    let german = json!({ "language": "de" });
+    operator.patch("/v1/me", german).await.expect_status(200);
+    let shared = app_of(&operator, "entra").await;
+    let by_key = json!({
+        "name": "By key", "preset": "google", "client_id": "c", "client_authentication": "private_key_jwt",
+    });
+    operator.post("/v1/apps", by_key).await.expect_status(201);
+    // It is 2026-09-01.
+    let end = json!({ "client_secret_expires_at": "2026-10-05T07:30:00Z" });
+    let path = path_of_app(&shared);
+    operator.patch(&path, end).await.expect_status(200);
+    let told = async || {
+        let mails = app.mails().await.into_iter();
+        let mut theirs: Vec<_> = mails
+            .filter(|mail| mail.subject.starts_with("Shared: "))
+            .map(|mail| (mail.to, mail.subject))
+            .collect();
+        theirs.sort();
+        theirs
+    };
+    let mut days = Vec::new();
+    for day in 1..40 {
+        app.advance(Duration::from_secs(24 * 60 * 60 + 60));
+        app.drain().await;
+        let count = told().await.len();
+        if count > 2 * days.len() {
+            days.push(day);
+        }
+        assert_eq!(count, 2 * days.len());
+    }
+    assert_eq!(days, [4, 20, 31, 34]);
+    let told_last: Vec<_> = told().await.into_iter().step_by(4).collect();
+    let expected = [
+        (&operator.email, "Shared: ein Client-Secret läuft ab"),
+        (
+            &"second@rollcall.example".to_owned(),
+            "Shared: a client secret ends soon",
+        ),
+    ];
+    for ((to, subject), (email, words)) in told_last.iter().zip(expected) {
+        assert_eq!((to, subject.as_str()), (email, words));
+    }
+    let mail = app.last_mail_to("second@rollcall.example").await;
+    assert!(mail.text.contains("5 October 2026"), "{}", mail.text);
+    // Of an app that is gone nobody is told.
+    let operator = app.sign_in(&operator.email, PASSWORD).await;
+    let soon = json!({ "client_secret_expires_at": "2026-10-20T07:30:00Z" });
+    operator.patch(&path, soon).await.expect_status(200);
+    operator.delete(&path).await.expect_status(204);
+    app.advance(Duration::from_secs(24 * 60 * 60 + 60));
+    app.drain().await;
+    assert_eq!(told().await.len(), 8);
+});
+
+#[test]
+fn operators_with_a_verified_address_are_written_to() {
+    for app in [
+        Some(App::on_sqlite_with_mail_server()),
+        App::on_postgres_with_mail_server(),
+    ]
+    .iter()
+    .flatten()
+    {
+        block_on(async {
+            let operator = app.operator().await;
+            app.verify_email(&operator.id);
+            another_operator(app, "second@rollcall.example");
+            let shared = app_of(&operator, "entra").await;
+            let soon = json!({ "client_secret_expires_at": "2026-09-10T07:30:00Z" });
+            let path = path_of_app(&shared);
+            operator.patch(&path, soon).await.expect_status(200);
+            app.advance(Duration::from_secs(24 * 60 * 60 + 60));
+            app.drain().await;
+            let mails = app.mails().await.into_iter();
+            let told = mails.filter(|mail| mail.subject.starts_with("Shared: "));
+            let told: Vec<_> = told.map(|mail| mail.to).collect();
+            assert_eq!(told, [operator.email.as_str()]);
+        });
+    }
+}
