@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{self, Runtime};
 use tracing::Span;
 
 use super::cleanup;
@@ -18,12 +19,13 @@ use crate::services::domains::daily;
 use crate::services::imports::execution::{self, BatchOutcome};
 use crate::services::join_requests::digest;
 use crate::services::sso::{app_check, refresh};
-use crate::services::unit_of_work::Services;
+use crate::services::unit_of_work::{Services, UnitOfWork};
 use crate::state::State;
 use crate::store::Connection;
 use crate::store::job_turns::{self, Lane, LeaseClaim, Turn};
 use crate::store::jobs::{self, Lease, Schedule};
 use crate::store::pool::Pooled;
+use crate::store::sso_connections::SsoConnection;
 
 const fn lane(kind: JobKind, priority: Priority) -> Lane {
     Lane { kind, priority }
@@ -74,6 +76,8 @@ pub struct Worker {
     /// Whose jobs it takes; none: everybody's, in turn.
     tenant: Option<OrganizationId>,
     mail: MailSender,
+    /// Where others are asked, made when the first one is.
+    runtime: Option<Runtime>,
     /// How long it leaves jobs alone the next time that others are taking them.
     while_others_take: Duration,
     /// When it last looked for schedules of a clock that was wrong; by the only clock that nobody sets.
@@ -108,6 +112,7 @@ impl Worker {
             tenant: None,
             mail: MailSender::new(state.mail_route(), Some(rate)),
             state: state.clone(),
+            runtime: None,
             while_others_take: WHILE_OTHERS_TAKE,
             mended: None,
         }
@@ -297,18 +302,28 @@ impl Worker {
         Ok(if is_done { Step::Done } else { Step::Taken })
     }
 
-    fn check_connection(&self, lease: &Lease) -> Result<Step> {
-        let services = &self.state.services;
-        let found = services.run_as_system(|tx| refresh::connection_of(tx, lease))?;
-        if let Some(connection) = &found {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(Error::internal)?;
-            runtime.block_on(self.state.refresh_connection(connection))?;
+    fn check_connection(&mut self, lease: &Lease) -> Result<Step> {
+        let find = |tx: &mut UnitOfWork<'_>| refresh::connection_of(tx, lease);
+        if let Some(connection) = self.state.services.run_as_system(find)? {
+            self.refresh_connection(&connection)?;
         }
+        let services = &self.state.services;
         let is_done = services.run_as_system(|tx| refresh::finish_check(tx, lease))?;
         Ok(if is_done { Step::Done } else { Step::Taken })
+    }
+
+    /// Asks an identity provider, on the runtime of this worker's thread.
+    fn refresh_connection(&mut self, connection: &SsoConnection) -> Result<()> {
+        let runtime = match self.runtime.take() {
+            Some(runtime) => runtime,
+            None => runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(Error::internal)?,
+        };
+        let refreshed = runtime.block_on(self.state.refresh_connection(connection));
+        self.runtime = Some(runtime);
+        refreshed.map(drop)
     }
 
     fn check_app(&self, lease: &Lease) -> Result<Step> {
