@@ -1,6 +1,7 @@
 //! Guards by what a request proves of its sender: a credential, or nothing.
 
 use std::future::{Ready, ready};
+use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
@@ -53,18 +54,70 @@ impl FromRequest for Anonymous {
     }
 }
 
-/// The bearer of a credential of ours.
-#[derive(Clone)]
-pub struct Authenticated {
-    scope: RequestScope,
-    credential: Credential,
+/// Which bearers of a credential of ours a guard takes.
+pub trait Authentication: Clone + Send + 'static {
+    /// The principal behind a credential.
+    ///
+    /// # Errors
+    /// `not_signed_in`, and what this way does not take.
+    fn principal(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal>;
 }
 
-impl Authenticated {
+/// Neither sessions that open a single organization only, nor who has to change their password.
+#[derive(Clone)]
+pub struct Unconfined;
+
+/// As [`Unconfined`], and sessions that open a single organization only.
+#[derive(Clone)]
+pub struct Confined;
+
+/// Everybody, also while they have to change their password.
+#[derive(Clone)]
+pub struct PasswordChangePending;
+
+impl Authentication for Unconfined {
+    fn principal(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal> {
+        authenticate(tx, credential)
+    }
+}
+
+impl Authentication for Confined {
+    fn principal(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal> {
+        authenticate_also_confined(tx, credential)
+    }
+}
+
+impl Authentication for PasswordChangePending {
+    fn principal(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal> {
+        authenticate_before_password_change(tx, credential)
+    }
+}
+
+/// The bearer of a credential of ours.
+#[derive(Clone)]
+pub struct Authenticated<A = Unconfined> {
+    scope: RequestScope,
+    credential: Credential,
+    by: PhantomData<A>,
+}
+
+/// The bearer of a credential of ours, also of a session that opens a single organization only. Every other guard that
+/// is no organization's refuses such a session.
+pub type AlsoConfined = Authenticated<Confined>;
+
+/// The bearer of a credential of ours, also while they have to change their password: for the few operations
+/// that this takes. Every other guard refuses them.
+pub type BeforePasswordChange = Authenticated<PasswordChangePending>;
+
+impl<A> Authenticated<A> {
     pub(super) fn of(request: &HttpRequest) -> Result<Self> {
         let scope = RequestScope::of(request)?;
         let credential = credential(request, &scope)?;
-        Ok(Self { scope, credential })
+        Ok(Self {
+            scope,
+            credential,
+            by: PhantomData,
+        })
     }
 }
 
@@ -102,7 +155,7 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-impl Guard for Authenticated {
+impl<A: Authentication> Guard for Authenticated<A> {
     type Permit = ();
 
     fn scope(&self) -> &RequestScope {
@@ -118,12 +171,12 @@ impl Guard for Authenticated {
         tx: &mut UnitOfWork<'_>,
         work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
     ) -> Result<T> {
-        let principal = authenticate(tx, &self.credential)?;
+        let principal = A::principal(tx, &self.credential)?;
         tx.acting_as(principal, |tx| work(tx, ()))
     }
 }
 
-impl FromRequest for Authenticated {
+impl<A: Authentication> FromRequest for Authenticated<A> {
     type Error = Problem;
     type Future = Ready<std::result::Result<Self, Problem>>;
 
@@ -169,87 +222,19 @@ impl FromRequest for ByOperator {
     }
 }
 
-/// The bearer of a credential of ours, also of a session that opens a single organization only. Every other guard that
-/// is no organization's refuses such a session.
+/// Anybody; who brings a good credential acts as its bearer. One that is not good, or is not taken in this way, counts for
+/// nothing.
 #[derive(Clone)]
-pub struct AlsoConfined(Authenticated);
-
-impl Guard for AlsoConfined {
-    type Permit = ();
-
-    fn scope(&self) -> &RequestScope {
-        self.0.scope()
-    }
-
-    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
-        Ok(())
-    }
-
-    fn authorize<T>(
-        &self,
-        tx: &mut UnitOfWork<'_>,
-        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
-    ) -> Result<T> {
-        let principal = authenticate_also_confined(tx, &self.0.credential)?;
-        tx.acting_as(principal, |tx| work(tx, ()))
-    }
-}
-
-impl FromRequest for AlsoConfined {
-    type Error = Problem;
-    type Future = Ready<std::result::Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let guard = Authenticated::of(request).map(Self);
-        ready(guard.map_err(Problem::from))
-    }
-}
-
-/// The bearer of a credential of ours, also while they have to change their password: for the few operations
-/// that this takes. Every other guard refuses them.
-#[derive(Clone)]
-pub struct BeforePasswordChange(Authenticated);
-
-impl Guard for BeforePasswordChange {
-    type Permit = ();
-
-    fn scope(&self) -> &RequestScope {
-        self.0.scope()
-    }
-
-    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
-        Ok(())
-    }
-
-    fn authorize<T>(
-        &self,
-        tx: &mut UnitOfWork<'_>,
-        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
-    ) -> Result<T> {
-        let principal = authenticate_before_password_change(tx, &self.0.credential)?;
-        tx.acting_as(principal, |tx| work(tx, ()))
-    }
-}
-
-impl FromRequest for BeforePasswordChange {
-    type Error = Problem;
-    type Future = Ready<std::result::Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let guard = Authenticated::of(request).map(Self);
-        ready(guard.map_err(Problem::from))
-    }
-}
-
-/// Anybody; who brings a good credential acts as its bearer. One that is not good, or opens a single organization only,
-/// counts for nothing.
-#[derive(Clone)]
-pub struct OptionallyAuthenticated {
+pub struct OptionallyAuthenticated<A = Unconfined> {
     scope: RequestScope,
     credential: Option<Credential>,
+    by: PhantomData<A>,
 }
 
-impl Guard for OptionallyAuthenticated {
+/// As [`OptionallyAuthenticated`], also for a session that opens a single organization only.
+pub type OptionallyConfined = OptionallyAuthenticated<Confined>;
+
+impl<A: Authentication> Guard for OptionallyAuthenticated<A> {
     type Permit = ();
 
     fn scope(&self) -> &RequestScope {
@@ -266,7 +251,7 @@ impl Guard for OptionallyAuthenticated {
         work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
     ) -> Result<T> {
         let principal = match &self.credential {
-            Some(credential) => authenticate(tx, credential),
+            Some(credential) => A::principal(tx, credential),
             None => Ok(Principal::Anonymous),
         };
         match principal {
@@ -278,7 +263,7 @@ impl Guard for OptionallyAuthenticated {
     }
 }
 
-impl FromRequest for OptionallyAuthenticated {
+impl<A: Authentication> FromRequest for OptionallyAuthenticated<A> {
     type Error = Problem;
     type Future = Ready<std::result::Result<Self, Problem>>;
 
@@ -286,53 +271,7 @@ impl FromRequest for OptionallyAuthenticated {
         let guard = RequestScope::of(request).map(|scope| Self {
             credential: credential(request, &scope).ok(),
             scope,
-        });
-        ready(guard.map_err(Problem::from))
-    }
-}
-
-/// As [`OptionallyAuthenticated`], also for a session that opens a single organization only.
-#[derive(Clone)]
-pub struct OptionallyConfined {
-    scope: RequestScope,
-    credential: Option<Credential>,
-}
-
-impl Guard for OptionallyConfined {
-    type Permit = ();
-
-    fn scope(&self) -> &RequestScope {
-        &self.scope
-    }
-
-    fn lock(&self, _: &mut UnitOfWork<'_>) -> Result<()> {
-        Ok(())
-    }
-
-    fn authorize<T>(
-        &self,
-        tx: &mut UnitOfWork<'_>,
-        work: impl FnOnce(&mut UnitOfWork<'_>, ()) -> Result<T>,
-    ) -> Result<T> {
-        let principal = match &self.credential {
-            Some(credential) => authenticate_also_confined(tx, credential),
-            None => Ok(Principal::Anonymous),
-        };
-        match principal {
-            Err(error) if error.code() == Code::NotSignedIn => work(tx, ()),
-            principal => tx.acting_as(principal?, |tx| work(tx, ())),
-        }
-    }
-}
-
-impl FromRequest for OptionallyConfined {
-    type Error = Problem;
-    type Future = Ready<std::result::Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let guard = RequestScope::of(request).map(|scope| Self {
-            credential: credential(request, &scope).ok(),
-            scope,
+            by: PhantomData,
         });
         ready(guard.map_err(Problem::from))
     }
