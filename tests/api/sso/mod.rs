@@ -28,6 +28,7 @@ mod refresh;
 mod requirement;
 mod round_trip;
 mod rules;
-pub mod saml;
+mod saml;
+pub mod saml_trips;
 mod setup_links;
 mod takeovers;

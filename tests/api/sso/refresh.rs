@@ -1,6 +1,6 @@
 //! Metadata that is read anew, and what connections warn of.
 
-use super::saml::metadata_with;
+use super::saml_trips::metadata_with;
 use super::*;
 use crate::saml::provider::{ISSUER, RSA_SHA256, certificate, signature};
 
