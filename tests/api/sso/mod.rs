@@ -31,4 +31,5 @@ mod rules;
 mod saml;
 pub mod saml_trips;
 mod setup_links;
+mod setup_road;
 mod takeovers;
