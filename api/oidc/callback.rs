@@ -53,20 +53,20 @@ impl Callback {
         Some(callback)
     }
 
-    /// The code, where this provider gave one.
+    /// The code, where this provider gave one for this redirect URI.
     ///
     /// # Errors
     /// Where another provider answers, or this one refuses.
     pub fn code(
         self,
-        provider: &Provider,
+        (provider, redirect_uri): (&Provider, &str),
         steps: &mut Steps,
     ) -> Result<AuthorizationCode, Refused> {
         self.require_issuer(provider, steps)?;
         match (self.error, self.code) {
             (Some(error), _) => {
                 let description = self.error_description.unwrap_or_default();
-                steps.refuse(refusal(&error, &description))
+                steps.refuse(refusal((&error, &description), redirect_uri))
             }
             (None, Some(code)) if !code.is_empty() => {
                 steps.add(Step::ok(StepName::Authorization, "a code"));
@@ -114,8 +114,16 @@ fn shortened(words: &str, most: usize) -> String {
     }
 }
 
-fn refusal(error: &str, description: &str) -> Step {
+fn refusal((error, description): (&str, &str), redirect_uri: &str) -> Step {
+    let registered;
     let advice = match error {
+        "invalid_request" | "invalid_redirect_uri" | "redirect_uri_mismatch" => {
+            registered = format!(
+                "Register exactly this redirect URI for the application at the provider, if another one stands there: \
+                 {redirect_uri}"
+            );
+            &registered
+        }
         "access_denied" => {
             "The person, or a rule of the provider, has refused. Check that they are assigned to the application."
         }
@@ -128,7 +136,11 @@ fn refusal(error: &str, description: &str) -> Step {
         "invalid_scope" => {
             "Allow the scopes openid, profile and email for the application at the provider."
         }
-        "unauthorized_client" | "unsupported_response_type" => {
+        "invalid_client" | "unauthorized_client" => {
+            "Check that the connection has the client id of this application, and allow it the authorization code flow at \
+             the provider."
+        }
+        "unsupported_response_type" => {
             "Allow the authorization code flow for the application at the provider."
         }
         "temporarily_unavailable" | "server_error" => {

@@ -52,17 +52,12 @@ pub fn document_url(issuer: &str) -> Option<Url> {
 /// # Errors
 /// Where it cannot be read, is another issuer's, or does not offer what is needed.
 pub fn read(body: &[u8], issuer: &str, steps: &mut Steps) -> Result<Provider, Refused> {
-    let document: Document =
-        match serde_json::from_slice(body) {
-            Ok(document) => document,
-            Err(problem) => {
-                return steps.refuse(failed(
-                "a document of OpenID Connect Discovery",
-                format!("what cannot be read as one: {}", shown::sentence(&problem.to_string())),
-                "Check the issuer: its document is at <issuer>/.well-known/openid-configuration.",
-            ));
-            }
-        };
+    let document: Document = match serde_json::from_slice(body) {
+        Ok(document) => document,
+        Err(problem) => {
+            return steps.refuse(unreadable(body, &problem));
+        }
+    };
     if document.issuer != issuer {
         return steps.refuse(failed(
             shown::value(issuer),
@@ -107,6 +102,20 @@ pub fn read(body: &[u8], issuer: &str, steps: &mut Steps) -> Result<Provider, Re
         );
     }
     Ok(provider)
+}
+
+fn unreadable(body: &[u8], problem: &serde_json::Error) -> Step {
+    let received = if body.trim_ascii_start().starts_with(b"<") {
+        "a web page (HTML)".to_owned()
+    } else {
+        let problem = shown::sentence(&problem.to_string());
+        format!("what cannot be read as one: {problem}")
+    };
+    failed(
+        "a document of OpenID Connect Discovery",
+        received,
+        "Check the issuer of the connection: its document is at <issuer>/.well-known/openid-configuration.",
+    )
 }
 
 fn failed(expected: impl Into<String>, received: impl Into<String>, advice: &str) -> Step {

@@ -307,10 +307,10 @@ impl Check<'_> {
             return steps.refuse(self.of_time("nbf, where there is one, as a number"));
         }
         if expires <= earliest {
-            return steps.refuse(self.of_time("an end (exp) that is still to come"));
+            return steps.refuse(self.of_time("a token that has not ended (exp)"));
         }
         if issued > latest || starts.is_some_and(|starts| starts > latest) {
-            return steps.refuse(self.of_time("a beginning (iat, nbf) that is not to come"));
+            return steps.refuse(self.of_time("a token that holds already (iat, nbf)"));
         }
         steps.add(self.compared_clocks(issued));
         Ok(())
@@ -324,8 +324,18 @@ impl Check<'_> {
             return Step::ok(StepName::Time, format!("issued {differ} seconds from now"));
         }
         let received = format!("issued {differ} seconds from now");
-        let advice = "The clocks differ: have both servers follow a time server.";
+        let advice = format!(
+            "{}: have both servers follow a time server.",
+            self.clocks(issued)
+        );
         Step::failed(StepName::Time, "a token issued now", received, advice).as_warning()
+    }
+
+    fn clocks(&self, issued: i64) -> String {
+        let differ = issued.saturating_sub(self.expected.now.as_seconds());
+        let direction = if differ > 0 { "ahead of" } else { "behind" };
+        let seconds = differ.unsigned_abs();
+        format!("By this token, the provider's clock is {seconds} seconds {direction} Rollcall's")
     }
 
     fn issued_at(&self) -> Timestamp {
@@ -349,9 +359,13 @@ impl Check<'_> {
             told("nbf"),
             told("exp")
         );
+        let clocks = match self.moment("iat") {
+            Some(issued) => self.clocks(issued),
+            None => "The token has no time by which clocks could be compared".to_owned(),
+        };
         let advice = format!(
-            "Set the clocks of both servers by a time server: they may differ by {skew} seconds. Where they do not, \
-             start again, since the token may be an old one."
+            "{clocks}. Set the clocks of both servers by a time server (NTP): they may differ by {skew} seconds. Where \
+             both are right, start again, since the token may be an old one."
         );
         Step::failed(StepName::Time, expected, received, advice)
     }

@@ -141,24 +141,27 @@ struct Problem {
     error_description: String,
 }
 
-/// Reads what the provider answers.
+/// Reads what the provider answers at its token endpoint to a code for this redirect URI.
 ///
 /// # Errors
 /// Where it does not answer, refuses, or gives no ID token.
 pub fn read(
     answered: &Result<OutboundResponse, OutboundError>,
+    asked: (&Url, &str),
     steps: &mut Steps,
 ) -> Result<Tokens, Refused> {
     let response = match answered {
         Ok(response) => response,
         Err(error) => {
-            let advice =
-                "See that the provider's token endpoint can be reached from where Rollcall runs.";
-            return steps.refuse(failed(error.to_string(), advice));
+            let endpoint = asked.0;
+            let advice = format!(
+                "See that the provider's token endpoint can be reached from where Rollcall runs: {endpoint}"
+            );
+            return steps.refuse(failed(error.to_string(), &advice));
         }
     };
     if !response.is_success() {
-        return steps.refuse(refusal(response));
+        return steps.refuse(refusal(response, asked));
     }
     let answer = serde_json::from_slice(&response.body);
     let Ok(Answer {
@@ -185,14 +188,17 @@ fn failed(received: impl Into<String>, advice: &str) -> Step {
     Step::failed(StepName::TokenRequest, "an ID token", received, advice)
 }
 
-fn refusal(response: &OutboundResponse) -> Step {
+fn refusal(response: &OutboundResponse, (endpoint, redirect_uri): (&Url, &str)) -> Step {
     let status = response.status;
     let Ok(problem) = serde_json::from_slice::<Problem>(&response.body) else {
-        let advice = "The token endpoint has a problem of its own, or its address is another one: look at the \
-                      provider's log.";
-        return failed(format!("status {status}"), advice);
+        let advice = format!(
+            "The provider's token endpoint has a problem of its own, or its address is another one than {endpoint}: look \
+             at the provider's log."
+        );
+        return failed(format!("status {status}"), &advice);
     };
     let has_expired = problem.error_description.contains("AADSTS7000222");
+    let registered;
     let advice = match problem.error.as_str() {
         "invalid_client" if has_expired => {
             "The client secret has expired: make a new one in the Entra admin center and give it to the connection."
@@ -202,15 +208,15 @@ fn refusal(response: &OutboundResponse) -> Step {
              secret (of Entra the secret's value, not its id), and register the way of authentication that the \
              connection has."
         }
-        "invalid_grant" => {
-            "The code was used before, has expired, or is for another redirect URI: register exactly the redirect URI \
-             of the connection, and try again."
+        "invalid_grant" | "redirect_uri_mismatch" => {
+            registered = format!(
+                "The code was used before, has expired, or is for another redirect URI: try again. Where it stays so, \
+                 register exactly this redirect URI at the provider: {redirect_uri}"
+            );
+            &registered
         }
         "unauthorized_client" | "unsupported_grant_type" => {
             "Allow the authorization code flow for the application at the provider."
-        }
-        "redirect_uri_mismatch" => {
-            "Register exactly the redirect URI of the connection at the provider."
         }
         _ => "Look this error up in the documentation or the log of the provider.",
     };

@@ -135,8 +135,11 @@ impl Clock {
     }
 
     fn wrong(&self, received: &str) -> Step {
-        let advice = "Set the clock of the identity provider by NTP, and have somebody look at Rollcall's. If both are \
-                      right, sign in once more without waiting on the way.";
+        let skew = self.skew.as_secs();
+        let advice = format!(
+            "Set the clock of the identity provider by NTP, and have somebody look at Rollcall's: they may differ by \
+             {skew} seconds. If both are right, sign in once more without waiting on the way."
+        );
         let expected = format!("a response that holds at {}", self.now);
         Step::failed(StepName::Time, expected, received, advice)
     }

@@ -1,6 +1,6 @@
 //! A provider of OpenID Connect on loopback: what it says of whom is the test's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -11,6 +11,7 @@ use rollcall::crypto::digest::sha256;
 use rollcall::crypto::federation_keys::FederationKeys;
 use rollcall::domain::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 use url::Url;
 
 pub const CLIENT_ID: &str = "rollcall";
@@ -20,6 +21,7 @@ pub const CLIENT_SECRET: &str = "of-the-identity-provider";
 pub struct IdentityProvider {
     pub address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
+    hanging: Arc<watch::Sender<usize>>,
 }
 
 struct Shared {
@@ -30,6 +32,8 @@ struct Shared {
     issued: usize,
     /// What it answers instead, by path: status and body.
     instead: HashMap<String, (u16, String)>,
+    /// Where it takes questions and says nothing.
+    hangs_at: HashSet<String>,
     /// What was asked for, in order.
     asked: Vec<String>,
 }
@@ -43,16 +47,22 @@ impl IdentityProvider {
             codes: HashMap::new(),
             issued: 0,
             instead: HashMap::new(),
+            hangs_at: HashSet::new(),
             asked: Vec::new(),
         }));
-        let serving = shared.clone();
+        let hanging = Arc::new(watch::Sender::new(0));
+        let serving = (shared.clone(), hanging.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let shared = serving.clone();
-                std::thread::spawn(move || serve(stream, address, &shared));
+                let (shared, hanging) = serving.clone();
+                std::thread::spawn(move || serve(stream, address, (&shared, &hanging)));
             }
         });
-        Self { address, shared }
+        Self {
+            address,
+            shared,
+            hanging,
+        }
     }
 
     pub fn issuer(&self) -> String {
@@ -69,6 +79,23 @@ impl IdentityProvider {
     /// Answers at a path as at first.
     pub fn answer_as_before(&self, path: &str) {
         self.shared.lock().unwrap().instead.remove(path);
+    }
+
+    /// Takes questions at a path from now on, and says nothing until whoever asks goes.
+    pub fn hang_at(&self, path: &str) {
+        self.shared.lock().unwrap().hangs_at.insert(path.to_owned());
+    }
+
+    /// How many questions it says nothing to at the moment.
+    pub fn hanging(&self) -> usize {
+        *self.hanging.borrow()
+    }
+
+    /// Waits until it says nothing to so many questions.
+    pub async fn wait_until_hanging(&self, count: usize) {
+        let mut hanging = self.hanging.subscribe();
+        let enough = hanging.wait_for(|hanging| *hanging >= count).await;
+        drop(enough.expect("the provider is gone"));
     }
 
     /// Signs by another key from now on, and publishes that one.
@@ -122,7 +149,11 @@ fn new_keys() -> FederationKeys {
     FederationKeys::load(&folder.path().join("idp.pem"), true).expect("no keys")
 }
 
-fn serve(mut stream: TcpStream, address: SocketAddr, shared: &Mutex<Shared>) {
+fn serve(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    (shared, hanging): (&Mutex<Shared>, &watch::Sender<usize>),
+) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
@@ -144,6 +175,13 @@ fn serve(mut stream: TcpStream, address: SocketAddr, shared: &Mutex<Shared>) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
+    if shared.lock().unwrap().hangs_at.contains(&path) {
+        hanging.send_modify(|count| *count += 1);
+        // Ends when the other side does.
+        let _ = reader.read(&mut [0]);
+        hanging.send_modify(|count| *count -= 1);
+        return;
+    }
     let form: HashMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
     let (status, answer) = {
         let mut shared = shared.lock().unwrap();

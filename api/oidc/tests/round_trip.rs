@@ -15,6 +15,8 @@ fn find(pairs: &[(String, String)], name: &str) -> String {
     values.join("|")
 }
 
+const REDIRECT_URI: &str = "https://api.example/v1/sso/callback/7?a=b";
+
 #[test]
 fn the_way_to_a_provider_carries_what_was_asked_once() {
     let pkce = PkceVerifier::kept("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned());
@@ -26,7 +28,7 @@ fn the_way_to_a_provider_carries_what_was_asked_once() {
         .unwrap();
     let request = AuthorizationRequest {
         client_id: "us",
-        redirect_uri: "https://api.example/v1/sso/callback/7?a=b",
+        redirect_uri: REDIRECT_URI,
         scope: SCOPE,
         state: "s t&",
         nonce: "n",
@@ -43,7 +45,7 @@ fn the_way_to_a_provider_carries_what_was_asked_once() {
         ("response_type", "code"),
         ("code_challenge", challenge),
         ("code_challenge_method", "S256"),
-        ("redirect_uri", "https://api.example/v1/sso/callback/7?a=b"),
+        ("redirect_uri", REDIRECT_URI),
         ("scope", "openid profile email"),
         ("login_hint", "ada@school.example"),
         ("prompt", ""),
@@ -56,7 +58,9 @@ fn the_way_to_a_provider_carries_what_was_asked_once() {
 
 fn come_back(query: &str) -> (Result<AuthorizationCode, Refused>, Vec<Step>) {
     let mut steps = Steps::default();
-    let code = Callback::read(query).unwrap().code(&provider(), &mut steps);
+    let code = Callback::read(query)
+        .unwrap()
+        .code((&provider(), REDIRECT_URI), &mut steps);
     (code, steps.into_vec())
 }
 
@@ -91,7 +95,7 @@ fn who_comes_back_brings_a_code_of_the_provider_that_was_asked() {
     };
     let code = |query| {
         let callback = Callback::read(query).unwrap();
-        callback.code(&silent, &mut Steps::default())
+        callback.code((&silent, REDIRECT_URI), &mut Steps::default())
     };
     assert!(code("code=c").is_ok() && code("code=c&iss=x").is_err());
 }
@@ -163,7 +167,8 @@ fn tokens(
     answered: &Result<OutboundResponse, OutboundError>,
 ) -> (Result<Tokens, Refused>, Vec<Step>) {
     let mut steps = Steps::default();
-    let read = token::read(answered, &mut steps);
+    let endpoint = "https://idp.example/token".parse().unwrap();
+    let read = token::read(answered, (&endpoint, REDIRECT_URI), &mut steps);
     (read, steps.into_vec())
 }
 

@@ -34,14 +34,14 @@ pub(super) fn asserted_address(
     steps: &mut Steps,
 ) -> Option<EmailAddress> {
     let Some(text) = &arrival.email else {
-        let step = Step::failed(
-            StepName::Email,
-            "an email address",
-            "none that counts",
-            "In the identity provider, release the address of people to this application. Who has none gets a generated \
-             one here, which is nobody's mailbox.",
-        );
-        steps.add(step.as_warning());
+        let is_told = steps
+            .as_slice()
+            .iter()
+            .any(|step| step.name == StepName::Email);
+        // An address that came and was denied stands there already.
+        if !is_told {
+            steps.add(no_address().as_warning());
+        }
         return None;
     };
     match tx.services.config.login_domain.parse_outside(text) {
@@ -60,6 +60,16 @@ pub(super) fn asserted_address(
             None
         }
     }
+}
+
+fn no_address() -> Step {
+    Step::failed(
+        StepName::Email,
+        "an email address",
+        "none that counts",
+        "In the identity provider, release the address of people to this application (by OpenID Connect the claim `email`, \
+         by SAML the attribute `mail`). Who has none gets a generated one here, which is nobody's mailbox.",
+    )
 }
 
 /// Whether the address is of a domain that the organization has proven, and of one of its own people: guests of a tenant

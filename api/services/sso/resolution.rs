@@ -254,7 +254,15 @@ fn require_expected(
         Arrivals::ProvenDomains => (
             comes_from_proven_domain(tx, arriving)?,
             "an address in a domain that the organization has proven",
-            "Prove the domain of the person's address, or set `arrivals` of the connection to `everyone`.",
+            match arriving.arrival.email {
+                Some(_) => {
+                    "Prove the domain of the person's address, or set `arrivals` of the connection to `everyone`."
+                }
+                None => {
+                    "No address came that could be in one: see the step `email`. Or set `arrivals` of the connection to \
+                     `everyone`."
+                }
+            },
         ),
         Arrivals::Expected => (
             code_of(tx, arriving)?.is_some(),

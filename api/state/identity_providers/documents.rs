@@ -46,7 +46,8 @@ impl Wanted<'_> {
     }
 
     fn failed(&self, problem: String) -> Step {
-        Step::failed(self.step, "a document", problem, self.advice)
+        let expected = format!("a document at {}", self.url);
+        Step::failed(self.step, expected, problem, self.advice)
     }
 
     /// The document that is kept, where it is fresh enough.

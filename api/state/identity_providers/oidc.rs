@@ -114,10 +114,10 @@ impl State {
         let connection = &flow.connection;
         let fresh = fresh_for(flow.purpose);
         let provider = self.provider((connection, settings), fresh, steps).await?;
-        let code = callback.code(&provider, steps)?;
+        let redirect_uri = self.redirect_uri(connection.callback());
+        let code = callback.code((&provider, &redirect_uri), steps)?;
         let client = self.client_of(connection, settings).await?;
         let pkce = PkceVerifier::kept(flow.secrets.code_verifier.clone());
-        let redirect_uri = self.redirect_uri(connection.callback());
         let exchange = Exchange {
             code: &code,
             pkce: &pkce,
@@ -128,7 +128,8 @@ impl State {
             .token_request(connection, (&client, &provider), &exchange)
             .await?;
         let answered = self.outbound.send(asker(connection), request).await;
-        let tokens = token::read(&answered, steps).map_err(|_| no_tokens(&answered))?;
+        let asked = (&provider.token_endpoint, redirect_uri.as_str());
+        let tokens = token::read(&answered, asked, steps).map_err(|_| no_tokens(&answered))?;
         let verified = self
             .verify(
                 (flow, settings, &client.id),
@@ -289,8 +290,8 @@ impl State {
             step: StepName::Keys,
             read_as: "keys",
             fresh,
-            advice: "See that the jwks_uri of the provider's document of discovery can be reached from where Rollcall \
-                     runs.",
+            advice: "This is the jwks_uri of the provider's document of discovery: see that it answers, and that the server \
+                     that Rollcall runs on may call it (firewall, proxy).",
         };
         self.document(wanted, jwks::read, steps).await
     }
@@ -334,8 +335,8 @@ fn discovery_of<'a>(
         step: StepName::Discovery,
         read_as: issuer,
         fresh,
-        advice: "Check the issuer: its document is at <issuer>/.well-known/openid-configuration, and has to be reached \
-                 from where Rollcall runs.",
+        advice: "Check the issuer of the connection: its document is at <issuer>/.well-known/openid-configuration. Where \
+                 it is right, let the server that Rollcall runs on call this address (firewall, proxy).",
     })
 }
 

@@ -22,6 +22,7 @@ mod ends;
 mod following;
 mod kinds;
 mod linking;
+mod misconfigured;
 mod people;
 mod providers;
 mod refresh;
