@@ -20,6 +20,7 @@ mod confinement;
 mod connections;
 mod ends;
 mod following;
+mod hanging;
 mod kinds;
 mod linking;
 mod misconfigured;
