@@ -29,6 +29,7 @@ mod providers;
 mod refresh;
 mod requirement;
 mod round_trip;
+mod rule_roads;
 mod rules;
 mod saml;
 pub mod saml_trips;

@@ -4,35 +4,35 @@ use super::takeovers::vouched;
 use super::*;
 
 /// A rule, shortly.
-fn rule(claim: &str, value: &str, then: Value) -> Value {
+pub fn rule(claim: &str, value: &str, then: Value) -> Value {
     json!({ "when": { "claim": claim, "is": "equals", "value": value }, "then": then })
 }
 
 /// A group's id.
-async fn new_group(school: &Organization<'_>, name: &str) -> String {
+pub async fn new_group(school: &Organization<'_>, name: &str) -> String {
     let group = school.new_group(name).await;
     school.id_of(&group)
 }
 
-async fn set_rules(school: &Organization<'_>, connection: &Value, changes: Value) -> Value {
+pub async fn set_rules(school: &Organization<'_>, connection: &Value, changes: Value) -> Value {
     let path = path_of(school, connection);
     let changed = school.admin.patch(&path, changes).await;
     changed.expect_status(200)
 }
 
-async fn member(school: &Organization<'_>, id: &Value) -> Value {
+pub async fn member(school: &Organization<'_>, id: &Value) -> Value {
     let path = school.path_of(&text(id));
     school.admin.get(&path).await.expect_status(200)
 }
 
 /// The names of a member's groups.
-fn groups_of(member: &Value) -> Vec<String> {
+pub fn groups_of(member: &Value) -> Vec<String> {
     let groups = member["groups"].as_array().expect("groups");
     groups.iter().map(|group| text(&group["name"])).collect()
 }
 
 /// Somebody comes, and is looked at as a member.
-async fn comes(
+pub async fn comes(
     school: &Organization<'_>,
     connection: &Value,
     (provider, claims): (&IdentityProvider, Value),
@@ -43,7 +43,7 @@ async fn comes(
     member(school, &me["id"]).await
 }
 
-async fn preview(school: &Organization<'_>, connection: &Value, body: Value) -> TestResponse {
+pub async fn preview(school: &Organization<'_>, connection: &Value, body: Value) -> TestResponse {
     let path = format!("{}/rules/preview", path_of(school, connection));
     school.admin.post(&path, body).await
 }
