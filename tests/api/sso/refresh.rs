@@ -1,8 +1,10 @@
 //! Metadata that is read anew, and what connections warn of.
 
-use super::saml_trips::metadata_with;
+use super::saml_trips::{ask, metadata_with, saml_active};
 use super::*;
-use crate::saml::provider::{ISSUER, RSA_SHA256, certificate, signature};
+use crate::saml::provider::{ISSUER, RSA_SHA256, assertion_of, certificate, signature};
+use crate::support::app::block_on;
+use crate::support::dns;
 
 /// A draft by SAML whose metadata has an address.
 async fn by_address(school: &Organization<'_>, provider: &IdentityProvider) -> Value {
@@ -330,3 +332,82 @@ both_databases!(what_ends_soon_is_warned_of, |app| {
     let warnings = created.expect_status(201)["warnings"].clone();
     assert_eq!(warnings[0]["code"], "certificate_expires");
 });
+
+both_databases!(a_clock_that_is_ahead_is_warned_of_by_saml, |app| {
+    let school = app.school().await;
+    let connection = saml_active(&school).await;
+    let came = async |issued: &str| {
+        let ada = assertion_of("_a55e", "ada@example.org");
+        let ada = ada.replacen("2026-03-01T11:59:58Z", issued, 1);
+        let asked = ask(&app.anonymous(), &connection, json!({})).await;
+        let end = asked.answer(&ada, app.now()).post(app).await;
+        exchange(app, &ticket_of(&end)).await.expect_status(200);
+        let path = path_of(&school, &connection);
+        school.admin.get(&path).await.expect_status(200)["warnings"].clone()
+    };
+    // It is 07:30; a browser may have held a response back.
+    assert_eq!(came("2026-09-01T07:25:00Z").await, json!([]));
+    let warned = came("2026-09-01T07:31:40Z").await;
+    assert_eq!(warned[0]["code"], "clock_off");
+    let detail = text(&warned[0]["detail"]);
+    assert!(detail.contains("100 seconds ahead of"), "{detail}");
+    assert_eq!(came("2026-09-01T07:30:00Z").await, json!([]));
+});
+
+both_databases!(a_domain_that_has_lapsed_is_warned_of, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let path = path_of(&school, &connection);
+    let name = format!("lapsed-{}-{}.example", school.slug, app.address.port());
+    let new = json!({ "domain": name });
+    let domain = school.admin.post(&school.path("/domains"), new).await;
+    let domain = domain.expect_status(201);
+    let record = (
+        text(&domain["record"]["name"]),
+        text(&domain["record"]["value"]),
+    );
+    dns::zone().add_text(&record.0, &record.1);
+    let check = school.path(&format!("/domains/{}/check", text(&domain["id"])));
+    let proven = school.admin.post(&check, json!({})).await;
+    proven.expect_status(200);
+    dns::zone().remove_text(&record.0, &record.1);
+    let mut shown = Value::Null;
+    for day in 1..=8 {
+        shown = a_day_later(app, &school, &path).await;
+        assert_eq!(shown["warnings"].as_array().unwrap().is_empty(), day < 8);
+    }
+    assert_eq!(shown["warnings"][0]["code"], "domain_lapsed");
+    let detail = text(&shown["warnings"][0]["detail"]);
+    assert!(detail.contains(&name), "{detail}");
+    // The domain has a mail of its own: the connection sends none.
+    let mails = subjects(app, &school).await;
+    assert!(
+        !mails.iter().any(|it| it.contains("cannot be read")),
+        "{mails:?}"
+    );
+});
+
+#[test]
+fn two_replicas_tell_of_a_warning_once() {
+    let Some(app) = App::on_postgres() else {
+        return;
+    };
+    let other = app.replica();
+    block_on(async {
+        let school = app.school().await;
+        let provider = IdentityProvider::start();
+        let connection = active(&school, &provider).await;
+        let path = path_of(&school, &connection);
+        provider.answer_instead("/jwks", 503, "");
+        for _ in 0..3 {
+            app.advance(Duration::from_secs(24 * 60 * 60 + 60));
+            tokio::join!(app.drain(), other.drain());
+        }
+        let admin = app.sign_in(&school.admin.email, PASSWORD).await;
+        let shown = admin.get(&path).await.expect_status(200);
+        assert_eq!(shown["warnings"][0]["code"], "keys_unreachable");
+        let mails = subjects(&app, &school).await;
+        assert_eq!(mails, ["Hill Road School: keys cannot be read"]);
+    });
+}
