@@ -7,7 +7,7 @@ use super::accounts::Account;
 use super::backend::each_backend;
 use super::schema::{accounts, identities, identity_claims};
 use super::{Connection, Page};
-use crate::domain::ids::{ConnectionId, IdentityId};
+use crate::domain::ids::{ConnectionId, IdentityId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -35,15 +35,19 @@ pub fn put(connection: &mut Connection, said: &IdentityClaims) -> Result<()> {
     Ok(())
 }
 
-/// The people of whom something is known at a connection, in the order of their identities.
+/// The people of whom something was said at a connection of an organization since a time, in the order of their
+/// identities.
 pub fn list(
     connection: &mut Connection,
-    provider: ConnectionId,
+    (organization, provider): (OrganizationId, ConnectionId),
+    since: Timestamp,
     page: Page<IdentityId>,
 ) -> Result<Vec<(IdentityClaims, Account)>> {
     let mut query = identity_claims::table
         .inner_join(identities::table.inner_join(accounts::table))
+        .filter(identities::organization_id.eq(organization))
         .filter(identity_claims::connection_id.eq(provider))
+        .filter(identity_claims::seen_at.ge(since))
         .order(identity_claims::identity_id.asc())
         .limit(page.limit)
         .select((IdentityClaims::as_select(), Account::as_select()))

@@ -1,5 +1,7 @@
 //! What rules of connections would change.
 
+use std::collections::BTreeMap;
+
 use actix_web::{post, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -57,28 +59,33 @@ pub struct PreviewRulesRequest {
     "people_checked": 412,
     "people_changed": 1,
     "people_left_out": 0,
-    "seats": [
-        { "account_type": "student", "limit": 500, "used": 380, "then_used": 379 },
-        { "account_type": "teacher", "limit": null, "used": 32, "then_used": 33 }
-    ],
+    "people_unreadable": 0,
+    "seats": {
+        "student": { "limit": 500, "used": 380, "then_used": 379 },
+        "teacher": { "limit": null, "used": 32, "then_used": 33 }
+    },
     "next_cursor": null
 })))]
 pub struct RulesPreviewBody {
-    /// Those of whom something would change.
+    /// Those of whom something would change; where claims were given, who comes with them.
     #[schema(max_items = 200)]
     people: Vec<PreviewedPerson>,
     /// Of how many people is known what the identity provider said of them.
     #[schema(minimum = 0)]
     people_checked: usize,
-    /// Of how many of them something would change.
+    /// Of how many of them something would change. Where claims were given: 1 where the rules give somebody new an
+    /// account type or groups that they would not get without.
     #[schema(minimum = 0)]
     people_changed: usize,
     /// Of how many of them the identity provider left a claim out for its size, so that nothing changes.
     #[schema(minimum = 0)]
     people_left_out: usize,
+    /// Of how many people it cannot be read any more what the identity provider said, because its sealing key is gone:
+    /// they are not tried until they come again.
+    #[schema(minimum = 0)]
+    people_unreadable: usize,
     /// The seats of each account type.
-    #[schema(max_items = 2)]
-    seats: Vec<SeatChangeBody>,
+    seats: BTreeMap<AccountType, SeatChangeBody>,
     /// For the next page; `null` on the last.
     #[schema(max_length = 1000)]
     next_cursor: Option<String>,
@@ -109,7 +116,6 @@ pub struct PreviewedPlace {
 /// The seats of an account type.
 #[derive(Serialize, ToSchema)]
 pub struct SeatChangeBody {
-    account_type: AccountType,
     /// `null` means unlimited.
     #[schema(minimum = 0)]
     limit: Option<i64>,
@@ -147,7 +153,6 @@ impl From<Previewed> for PreviewedPerson {
 impl From<SeatChange> for SeatChangeBody {
     fn from(change: SeatChange) -> Self {
         Self {
-            account_type: change.account_type,
             limit: change.count.limit,
             used: change.count.used,
             then_used: change.then_used,
@@ -213,16 +218,17 @@ fn check_claims(form: &mut Form, claims: Option<&Map<String, Value>>) {
 
 fn shown(preview: Preview, page: Paged<PreviewedPerson>) -> RulesPreviewBody {
     let (people, next_cursor) = page.into_parts();
+    let seats = preview
+        .seats
+        .into_iter()
+        .map(|(account_type, change)| (account_type, change.into()));
     RulesPreviewBody {
         people,
         people_checked: preview.checked,
         people_changed: preview.changed,
         people_left_out: preview.left_out,
-        seats: preview
-            .seats
-            .into_iter()
-            .map(SeatChangeBody::from)
-            .collect(),
+        people_unreadable: preview.unreadable,
+        seats: seats.collect(),
         next_cursor,
     }
 }

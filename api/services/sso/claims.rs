@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::sealed::{open_sealed, seal};
 use crate::domain::ids::{ConnectionId, IdentityId};
+use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::identity_claims::{self, IdentityClaims};
@@ -53,8 +54,13 @@ pub fn claims_context(identity: IdentityId) -> Vec<u8> {
     super::sealed::context(KIND, place(identity).as_bytes())
 }
 
+/// Since when what was said counts.
+pub(super) fn kept_since(tx: &UnitOfWork<'_>) -> Timestamp {
+    tx.now().minus(CLAIMS_KEPT)
+}
+
 /// Forgets what was said too long ago.
 pub(super) fn delete_old(tx: &mut UnitOfWork<'_>) -> Result<()> {
-    let end = tx.now().minus(CLAIMS_KEPT);
-    identity_claims::delete_seen_before(tx.connection, end)
+    let since = kept_since(tx);
+    identity_claims::delete_seen_before(tx.connection, since)
 }

@@ -1,6 +1,6 @@
 //! What rules would change, for the people who came by a connection within the last 30 days, or for claims.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -52,18 +52,19 @@ pub struct Previewed {
 pub struct Preview {
     /// Those of whom something would change, in the order of their identities.
     pub people: Vec<Previewed>,
-    pub seats: Vec<SeatChange>,
+    pub seats: BTreeMap<AccountType, SeatChange>,
     /// How many people were tried.
     pub checked: usize,
-    /// How many of them would change.
+    /// How many of them would change. Of claims that are given: whether the rules give anything that nobody gets without.
     pub changed: usize,
     /// Of how many the provider left a claim out for its size, so that nothing changes.
     pub left_out: usize,
+    /// Of how many it cannot be read any more what was said: its sealing key is gone. They are not tried.
+    pub unreadable: usize,
 }
 
 /// The seats of an account type, now and then.
 pub struct SeatChange {
-    pub account_type: AccountType,
     pub count: SeatCount,
     /// How many would be taken; where this is above the limit, some keep the type that they have.
     pub then_used: i64,
@@ -173,7 +174,7 @@ impl Tried {
             account_type,
             groups: self.named(&gift.group_ids),
         };
-        self.preview.changed = 1;
+        self.preview.changed = usize::from(account_type != default || !then.groups.is_empty());
         self.preview.people.push(Previewed {
             person: None,
             now: None,
@@ -193,13 +194,15 @@ impl Tried {
         connection: &SsoConnection,
         page: Page<IdentityId>,
     ) -> Result<()> {
+        let of = (self.organization, connection.id);
+        let since = claims::kept_since(tx);
         let mut after = None;
         loop {
             let batch = Page {
                 after,
                 limit: BATCH,
             };
-            let found = identity_claims::list(tx.connection, connection.id, batch)?;
+            let found = identity_claims::list(tx.connection, of, since, batch)?;
             let Some((last, _)) = found.last() else {
                 return Ok(());
             };
@@ -220,10 +223,11 @@ impl Tried {
         let ids: Vec<AccountId> = found.iter().map(|(_, account)| account.id).collect();
         let mut known = Known::of(tx, (self.organization, connection.id), (&ids, &self.names))?;
         for (said, account) in found {
-            let Some(claims) = claims::open(tx, &said) else {
+            let Some((membership, standing)) = known.take(&account, self.organization) else {
                 continue;
             };
-            let Some((membership, standing)) = known.take(&account, self.organization) else {
+            let Some(claims) = claims::open(tx, &said) else {
+                self.preview.unreadable += 1;
                 continue;
             };
             self.preview.checked += 1;
@@ -280,11 +284,11 @@ impl Tried {
                 .find(|(pool, _)| *pool == SeatPool::from(account_type));
             if let Some((_, count)) = line {
                 let moved = self.moved.get(&account_type).copied().unwrap_or_default();
-                preview.seats.push(SeatChange {
-                    account_type,
+                let change = SeatChange {
                     count: *count,
                     then_used: count.used + moved,
-                });
+                };
+                preview.seats.insert(account_type, change);
             }
         }
         preview

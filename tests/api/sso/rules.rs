@@ -1,5 +1,7 @@
 //! Rules: what claims make of people.
 
+use diesel::connection::SimpleConnection as _;
+
 use super::takeovers::vouched;
 use super::*;
 
@@ -395,10 +397,11 @@ both_databases!(a_preview_tells_what_would_change, |app| {
     assert_eq!(shown["people"][0]["then"], then);
     assert_eq!(shown["people"][1]["username"], "cat");
     assert_eq!(shown["next_cursor"], Value::Null);
-    let seats = json!([
-        { "account_type": "student", "limit": null, "used": 4, "then_used": 2 },
-        { "account_type": "teacher", "limit": null, "used": 1, "then_used": 3 },
-    ]);
+    assert_eq!(shown["people_unreadable"], 0);
+    let seats = json!({
+        "student": { "limit": null, "used": 4, "then_used": 2 },
+        "teacher": { "limit": null, "used": 1, "then_used": 3 },
+    });
     assert_eq!(shown["seats"], seats);
     // By pages, the counts are of all.
     let path = format!("{}/rules/preview?limit=1", path_of(&school, &connection));
@@ -433,6 +436,35 @@ both_databases!(a_preview_tells_what_would_change, |app| {
     assert_eq!(shown["people"][0]["account_id"], Value::Null);
     assert_eq!(shown["people"][0]["now"], Value::Null);
     assert_eq!(shown["people"][0]["then"], then);
+    assert_eq!(
+        (&shown["people_checked"], &shown["people_changed"]),
+        (&json!(1), &json!(1))
+    );
+    // Who comes with claims that no rule asks for comes in as without rules.
+    let claims = json!({ "rules": rules, "claims": { "role": "pupil" } });
+    let shown = preview(&school, &connection, claims)
+        .await
+        .expect_status(200);
+    assert_eq!(
+        shown["people"][0]["then"],
+        json!({ "account_type": "student", "groups": [] })
+    );
+    assert_eq!(shown["people_changed"], 0);
+    // What is sealed for another place cannot be read, and is counted.
+    let mixed_up = app.as_cli(|tx| {
+        let swap =
+            "UPDATE identity_claims SET sealed = (SELECT sealed FROM identity_claims AS other
+             WHERE other.identity_id <> identity_claims.identity_id LIMIT 1)";
+        Ok(tx.connection.batch_execute(swap)?)
+    });
+    mixed_up.expect("no connection");
+    let shown = preview(&school, &connection, json!({ "rules": rules }))
+        .await
+        .expect_status(200);
+    assert_eq!(
+        (&shown["people_checked"], &shown["people_unreadable"]),
+        (&json!(0), &json!(4))
+    );
     // A month later nobody is known any more.
     app.advance(Duration::from_secs(31 * 24 * 60 * 60));
     app.drain().await;
