@@ -18,7 +18,7 @@ pub const MAX_RULE_VALUE: usize = 1_000;
 
 string_enum! {
     /// How a claim is compared. Upper and lower case differ.
-    RuleTest {
+    Comparison {
         Equals = "equals",
         /// The value is a part of it.
         Contains = "contains",
@@ -53,7 +53,7 @@ pub struct RuleCondition {
     /// (`realm_access.roles`); a name with more than eight dots is looked for as it is.
     #[schema(min_length = 1, max_length = 500)]
     pub claim: String,
-    pub is: RuleTest,
+    pub is: Comparison,
     /// Of several values of the claim, one that compares is enough. An empty value is a part of each: with
     /// `starts_with`, such a rule is for everybody of whom the claim comes.
     #[schema(max_length = 1000)]
@@ -75,12 +75,29 @@ pub struct RuleGift {
 /// What rules say of somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict<'a> {
-    /// This rule, the first that matches, with its number.
-    Matched(usize, &'a RuleGift),
+    /// This rule, the first that matches, at this place of the list.
+    Matched(usize, &'a ArrivalRule),
     /// None matches.
     Unmatched,
     /// The identity provider left this claim out because it was too large, so that nobody knows which matches.
     LeftOut(&'a str),
+}
+
+/// What no rule gives.
+static NOTHING: RuleGift = RuleGift {
+    account_type: None,
+    group_ids: Vec::new(),
+};
+
+impl<'a> Verdict<'a> {
+    /// What the rules give; `None` where that is not known, so that nothing may change.
+    pub fn gift(self) -> Option<&'a RuleGift> {
+        match self {
+            Self::Matched(_, rule) => Some(&rule.then),
+            Self::Unmatched => Some(&NOTHING),
+            Self::LeftOut(_) => None,
+        }
+    }
 }
 
 /// The groups that rules name, as often as they do.
@@ -90,12 +107,12 @@ pub fn groups_named(rules: &[ArrivalRule]) -> Vec<GroupId> {
 }
 
 /// Tries rules on what an identity provider says of somebody.
-pub fn judge<'a>(rules: &'a [ArrivalRule], claims: &Map<String, Value>) -> Verdict<'a> {
-    for (number, rule) in rules.iter().enumerate() {
+pub fn evaluate<'a>(rules: &'a [ArrivalRule], claims: &Map<String, Value>) -> Verdict<'a> {
+    for (index, rule) in rules.iter().enumerate() {
         let claim = &rule.when.claim;
         match values_of(claims, claim) {
             Some(values) if matches(&rule.when, values) => {
-                return Verdict::Matched(number + 1, &rule.then);
+                return Verdict::Matched(index, rule);
             }
             Some(_) => {}
             None if is_left_out(claims, claim) => return Verdict::LeftOut(claim),
@@ -136,10 +153,10 @@ fn matches(condition: &RuleCondition, value: &Value) -> bool {
 fn compares(condition: &RuleCondition, value: &Value) -> bool {
     let wanted = condition.value.as_str();
     let is_like = |text: &str| match condition.is {
-        RuleTest::Equals => text == wanted,
-        RuleTest::Contains => text.contains(wanted),
-        RuleTest::StartsWith => text.starts_with(wanted),
-        RuleTest::EndsWith => text.ends_with(wanted),
+        Comparison::Equals => text == wanted,
+        Comparison::Contains => text.contains(wanted),
+        Comparison::StartsWith => text.starts_with(wanted),
+        Comparison::EndsWith => text.ends_with(wanted),
     };
     match value {
         Value::String(text) => is_like(text),
@@ -168,11 +185,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{
-        ArrivalRule, ENTRA_GROUPS, ENTRA_GROUPS_LINK, RuleCondition, RuleGift, RuleTest, Verdict,
-        judge,
+        ArrivalRule, Comparison, ENTRA_GROUPS, ENTRA_GROUPS_LINK, RuleCondition, RuleGift, Verdict,
+        evaluate,
     };
 
-    fn rule(claim: &str, is: RuleTest, value: &str) -> ArrivalRule {
+    fn rule(claim: &str, is: Comparison, value: &str) -> ArrivalRule {
         ArrivalRule {
             when: RuleCondition {
                 claim: claim.to_owned(),
@@ -184,15 +201,15 @@ mod tests {
     }
 
     fn matched(rules: &[ArrivalRule], claims: &Value) -> Option<usize> {
-        match judge(rules, claims.as_object().expect("an object")) {
-            Verdict::Matched(number, _) => Some(number),
+        match evaluate(rules, claims.as_object().expect("an object")) {
+            Verdict::Matched(index, _) => Some(index),
             Verdict::Unmatched | Verdict::LeftOut(_) => None,
         }
     }
 
     #[test]
     fn claims_are_compared_as_texts() {
-        use RuleTest::{Contains, EndsWith, Equals, StartsWith};
+        use Comparison::{Contains, EndsWith, Equals, StartsWith};
 
         let claims = json!({
             "groups": ["Teachers", "Staff room"],
@@ -237,10 +254,10 @@ mod tests {
             ("https://school.example/roles", "pupil"),
             ("https://school.example/more.inner.most", "x"),
         ] {
-            let rules = [rule(claim, RuleTest::Equals, value)];
-            assert_eq!(matched(&rules, &claims), Some(1), "{claim}");
+            let rules = [rule(claim, Comparison::Equals, value)];
+            assert_eq!(matched(&rules, &claims), Some(0), "{claim}");
         }
-        let rules = [rule("realm_access", RuleTest::Contains, "teacher")];
+        let rules = [rule("realm_access", Comparison::Contains, "teacher")];
         assert_eq!(matched(&rules, &claims), None);
     }
 
@@ -251,42 +268,42 @@ mod tests {
         for _ in 0..9 {
             nested = json!({ "a": nested, "a.a": nested, "a.a.a": nested });
         }
-        let rules = [rule(many, RuleTest::Equals, "deep")];
+        let rules = [rule(many, Comparison::Equals, "deep")];
         assert_eq!(matched(&rules, &nested), None);
-        assert_eq!(matched(&rules, &json!({ many: "deep" })), Some(1));
+        assert_eq!(matched(&rules, &json!({ many: "deep" })), Some(0));
     }
 
     #[test]
     fn the_first_that_matches_counts() {
         let rules = [
-            rule("role", RuleTest::Equals, "head"),
-            rule("role", RuleTest::StartsWith, "teach"),
-            rule("role", RuleTest::StartsWith, ""),
+            rule("role", Comparison::Equals, "head"),
+            rule("role", Comparison::StartsWith, "teach"),
+            rule("role", Comparison::StartsWith, ""),
         ];
-        assert_eq!(matched(&rules, &json!({ "role": "teacher" })), Some(2));
-        assert_eq!(matched(&rules, &json!({ "role": "pupil" })), Some(3));
+        assert_eq!(matched(&rules, &json!({ "role": "teacher" })), Some(1));
+        assert_eq!(matched(&rules, &json!({ "role": "pupil" })), Some(2));
         assert_eq!(matched(&rules, &json!({})), None);
     }
 
     #[test]
     fn what_was_left_out_for_its_size_is_no_answer() {
         let rules = [
-            rule("role", RuleTest::Equals, "head"),
-            rule("groups", RuleTest::Equals, "g1"),
-            rule("role", RuleTest::StartsWith, ""),
+            rule("role", Comparison::Equals, "head"),
+            rule("groups", Comparison::Equals, "g1"),
+            rule("role", Comparison::StartsWith, ""),
         ];
         let entra = json!({ "role": "teacher", "_claim_names": { "groups": "src1" } });
         let implicit = json!({ "role": "teacher", "hasgroups": true });
         for claims in [&entra, &implicit] {
-            let verdict = judge(&rules, claims.as_object().expect("an object"));
+            let verdict = evaluate(&rules, claims.as_object().expect("an object"));
             assert_eq!(verdict, Verdict::LeftOut("groups"));
         }
         let head = json!({ "role": "head", "hasgroups": true });
-        assert_eq!(matched(&rules, &head), Some(1));
+        assert_eq!(matched(&rules, &head), Some(0));
 
-        let by_saml = [rule(ENTRA_GROUPS, RuleTest::Equals, "g1")];
+        let by_saml = [rule(ENTRA_GROUPS, Comparison::Equals, "g1")];
         let claims = json!({ ENTRA_GROUPS_LINK: ["https://graph.example"] });
-        let verdict = judge(&by_saml, claims.as_object().expect("an object"));
+        let verdict = evaluate(&by_saml, claims.as_object().expect("an object"));
         assert_eq!(verdict, Verdict::LeftOut(ENTRA_GROUPS));
     }
 }

@@ -96,6 +96,16 @@ impl Step {
         }
     }
 
+    /// A step that did not hold, and stops nothing.
+    pub fn warning(
+        name: StepName,
+        expected: impl Into<String>,
+        received: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self::failed(name, expected, received, advice).as_warning()
+    }
+
     /// The same step, which did not stop the arrival.
     #[must_use]
     pub fn as_warning(mut self) -> Self {

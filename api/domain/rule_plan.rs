@@ -8,11 +8,11 @@ use super::organization::AccountType;
 
 /// A member before rules are applied.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct MemberState {
     pub account_type: AccountType,
     pub is_admin: bool,
     /// Whether what opens the account is in its owner's hands, so that it may become staff's.
-    pub is_trusted: bool,
+    pub may_become_staff: bool,
     /// The groups that they are in.
     pub groups: HashSet<GroupId>,
     /// Those of them that the rules of this connection gave.
@@ -23,7 +23,7 @@ pub struct Standing {
 
 /// Why somebody does not become what a rule says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stay {
+pub enum TypeRefusal {
     /// An account type is lowered only where rules are tried each time.
     OnlyAlwaysLowers,
     /// Never of an admin.
@@ -36,8 +36,8 @@ pub enum Stay {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RulePlan {
     pub account_type: Option<AccountType>,
-    /// Why the account type stays, where a rule names another.
-    pub stays: Option<Stay>,
+    /// Why the account type type_refusal, where a rule names another.
+    pub type_refusal: Option<TypeRefusal>,
     pub joins: Vec<GroupId>,
     pub leaves: Vec<GroupId>,
     /// Groups of the rule that a manager took them out of.
@@ -46,17 +46,17 @@ pub struct RulePlan {
 
 impl RulePlan {
     /// What a gift changes of a member. Only groups that the rules gave are taken back, and only with `always`.
-    pub fn of(gift: &RuleGift, known: &Standing, apply: RulesApply) -> Self {
+    pub fn of(gift: &RuleGift, member: &MemberState, apply: RulesApply) -> Self {
         let mut plan = Self::default();
-        match changed_type(gift, known, apply) {
+        match changed_type(gift, member, apply) {
             Ok(account_type) => plan.account_type = account_type,
-            Err(stay) => plan.stays = Some(stay),
+            Err(refusal) => plan.type_refusal = Some(refusal),
         }
         for group in &gift.group_ids {
-            if known.groups.contains(group) || plan.joins.contains(group) {
+            if member.groups.contains(group) || plan.joins.contains(group) {
                 continue;
             }
-            if known.taken_out.contains(group) {
+            if member.taken_out.contains(group) {
                 plan.kept_out.push(*group);
             } else {
                 plan.joins.push(*group);
@@ -64,7 +64,7 @@ impl RulePlan {
         }
         if apply == RulesApply::Always {
             let is_over = |group: &&GroupId| !gift.group_ids.contains(group);
-            plan.leaves = known.given.iter().filter(is_over).copied().collect();
+            plan.leaves = member.given.iter().filter(is_over).copied().collect();
             plan.leaves.sort_unstable();
         }
         plan
@@ -77,22 +77,22 @@ impl RulePlan {
 
 fn changed_type(
     gift: &RuleGift,
-    known: &Standing,
+    member: &MemberState,
     apply: RulesApply,
-) -> Result<Option<AccountType>, Stay> {
-    let wanted = gift.account_type.filter(|it| *it != known.account_type);
+) -> Result<Option<AccountType>, TypeRefusal> {
+    let wanted = gift.account_type.filter(|it| *it != member.account_type);
     let Some(wanted) = wanted else {
         return Ok(None);
     };
-    let is_lower = known.account_type.is_staff() && !wanted.is_staff();
-    if is_lower && known.is_admin {
-        return Err(Stay::IsAdmin);
+    let is_lower = member.account_type.is_staff() && !wanted.is_staff();
+    if is_lower && member.is_admin {
+        return Err(TypeRefusal::IsAdmin);
     }
     if is_lower && apply == RulesApply::First {
-        return Err(Stay::OnlyAlwaysLowers);
+        return Err(TypeRefusal::OnlyAlwaysLowers);
     }
-    if wanted.is_staff() && !known.is_trusted {
-        return Err(Stay::NotTrusted);
+    if wanted.is_staff() && !member.may_become_staff {
+        return Err(TypeRefusal::NotTrusted);
     }
     Ok(Some(wanted))
 }
@@ -103,7 +103,7 @@ mod tests {
 
     use uuid::Uuid;
 
-    use super::{RulePlan, Standing, Stay};
+    use super::{MemberState, RulePlan, TypeRefusal};
     use crate::domain::arrival_rules::{RuleGift, RulesApply};
     use crate::domain::ids::GroupId;
     use crate::domain::organization::AccountType::{self, Student, Teacher};
@@ -112,11 +112,11 @@ mod tests {
         Uuid::from_u128(number).into()
     }
 
-    fn member(account_type: AccountType) -> Standing {
-        Standing {
+    fn member(account_type: AccountType) -> MemberState {
+        MemberState {
             account_type,
             is_admin: false,
-            is_trusted: true,
+            may_become_staff: true,
             groups: HashSet::new(),
             given: HashSet::new(),
             taken_out: HashSet::new(),
@@ -138,37 +138,37 @@ mod tests {
             (Student, Teacher, First, Ok(Some(Teacher))),
             (Student, Teacher, Always, Ok(Some(Teacher))),
             (Teacher, Student, Always, Ok(Some(Student))),
-            (Teacher, Student, First, Err(Stay::OnlyAlwaysLowers)),
+            (Teacher, Student, First, Err(TypeRefusal::OnlyAlwaysLowers)),
             (Teacher, Teacher, First, Ok(None)),
         ] {
             let plan = RulePlan::of(&gift(to), &member(from), apply);
-            let found = plan.stays.map_or(Ok(plan.account_type), Err);
+            let found = plan.type_refusal.map_or(Ok(plan.account_type), Err);
             assert_eq!(found, expected, "{from} to {to} {apply}");
         }
     }
 
     #[test]
     fn no_admin_is_lowered_and_nobody_raised_whose_password_others_know() {
-        let admin = Standing {
+        let admin = MemberState {
             is_admin: true,
             ..member(Teacher)
         };
         let plan = RulePlan::of(&gift(Student), &admin, RulesApply::Always);
-        assert_eq!(plan.stays, Some(Stay::IsAdmin));
+        assert_eq!(plan.type_refusal, Some(TypeRefusal::IsAdmin));
         assert!(plan.is_empty());
 
-        let untrusted = Standing {
-            is_trusted: false,
+        let untrusted = MemberState {
+            may_become_staff: false,
             ..member(Student)
         };
         let plan = RulePlan::of(&gift(Teacher), &untrusted, RulesApply::First);
-        assert_eq!(plan.stays, Some(Stay::NotTrusted));
+        assert_eq!(plan.type_refusal, Some(TypeRefusal::NotTrusted));
         assert!(plan.is_empty());
     }
 
     #[test]
     fn only_what_rules_gave_is_taken_back() {
-        let known = Standing {
+        let known = MemberState {
             groups: HashSet::from([group(1), group(2), group(3)]),
             given: HashSet::from([group(2), group(3)]),
             taken_out: HashSet::from([group(5)]),

@@ -328,7 +328,7 @@ impl Check<'_> {
             "{}: have both servers follow a time server.",
             self.clocks(issued)
         );
-        Step::failed(StepName::Time, "a token issued now", received, advice).as_warning()
+        Step::warning(StepName::Time, "a token issued now", received, advice)
     }
 
     fn clocks(&self, issued: i64) -> String {

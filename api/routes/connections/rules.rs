@@ -21,7 +21,9 @@ use crate::routes::problem::Problem;
 use crate::routes::refusals::{BodyErrors, OrganizationErrors, PageErrors, TooManyTries};
 use crate::services::authorization::{ManageConnections, Permission as _};
 use crate::services::sso::claims::MAX_CLAIMS;
-use crate::services::sso::rules_preview::{self, Place, Preview, Previewed, Question, SeatChange};
+use crate::services::sso::rules_preview::{
+    self, Assignment, Preview, PreviewRequest, Previewed, SeatChange,
+};
 
 /// Mounts these operations.
 pub fn mount(config: &mut Mounting<'_, '_>) {
@@ -100,14 +102,14 @@ pub struct PreviewedPerson {
     #[schema(max_length = 100)]
     username: Option<String>,
     /// What they are; `null` where claims were given.
-    now: Option<PreviewedPlace>,
+    now: Option<PreviewedAssignment>,
     /// What they would be.
-    then: PreviewedPlace,
+    then: PreviewedAssignment,
 }
 
 /// An account type and groups.
 #[derive(Serialize, ToSchema)]
-pub struct PreviewedPlace {
+pub struct PreviewedAssignment {
     account_type: AccountType,
     #[schema(max_items = 1000)]
     groups: Vec<GroupReference>,
@@ -126,11 +128,15 @@ pub struct SeatChangeBody {
     then_used: i64,
 }
 
-impl From<Place> for PreviewedPlace {
-    fn from(place: Place) -> Self {
+impl From<Assignment> for PreviewedAssignment {
+    fn from(assignment: Assignment) -> Self {
         Self {
-            account_type: place.account_type,
-            groups: place.groups.into_iter().map(GroupReference::from).collect(),
+            account_type: assignment.account_type,
+            groups: assignment
+                .groups
+                .into_iter()
+                .map(GroupReference::from)
+                .collect(),
         }
     }
 }
@@ -144,7 +150,7 @@ impl From<Previewed> for PreviewedPerson {
         Self {
             account_id,
             username,
-            now: previewed.now.map(PreviewedPlace::from),
+            now: previewed.now.map(PreviewedAssignment::from),
             then: previewed.then.into(),
         }
     }
@@ -189,7 +195,7 @@ async fn preview_rules(
         return Err(form.refusal().into());
     }
     let (limit, after) = (query.limit()?, query.after::<IdentityId>()?);
-    let question = Question {
+    let preview_request = PreviewRequest {
         rules: body.rules,
         claims: body.claims,
         page: limit.page(after),
@@ -200,7 +206,7 @@ async fn preview_rules(
         .change(move |tx, permit| rules_preview::begin(tx, &permit, id))
         .await?;
     let mut preview = request
-        .run(move |tx, permit| rules_preview::preview(tx, &permit, (id, question)))
+        .run(move |tx, permit| rules_preview::preview(tx, &permit, (id, preview_request)))
         .await?;
     let people = std::mem::take(&mut preview.people);
     let position = |one: &Previewed| one.person.as_ref().map(|(identity, ..)| *identity);

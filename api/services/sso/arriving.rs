@@ -40,7 +40,7 @@ pub(super) fn asserted_address(
             .any(|step| step.name == StepName::Email);
         // An address that came and was denied stands there already.
         if !is_told {
-            steps.add(no_address().as_warning());
+            steps.add(no_address());
         }
         return None;
     };
@@ -50,20 +50,20 @@ pub(super) fn asserted_address(
             Some(email)
         }
         Err(_) => {
-            let step = Step::failed(
+            let step = Step::warning(
                 StepName::Email,
                 "an email address",
                 "a text that is none",
                 "In the identity provider, have the attribute for the address hold the mailbox of the person.",
             );
-            steps.add(step.as_warning());
+            steps.add(step);
             None
         }
     }
 }
 
 fn no_address() -> Step {
-    Step::failed(
+    Step::warning(
         StepName::Email,
         "an email address",
         "none that counts",

@@ -51,14 +51,14 @@ fn new_address(
     }
     let now = tx.now();
     if !accounts::readdress(tx.connection, account.id, (&email, now))? {
-        let step = Step::failed(
+        let step = Step::warning(
             StepName::Email,
             "an address that nobody else has here",
             email.to_string(),
             "Another account has this address, so that this one keeps its own. Delete the other, or change its address in \
              the identity provider.",
         );
-        steps.add(step.as_warning());
+        steps.add(step);
         return Ok(None);
     }
     removed_members::carry_along(tx.connection, (&account.email, &email))?;

@@ -397,13 +397,13 @@ fn take_code(
 ) -> Result<Option<InviteCode>> {
     let code = code_of(tx, arriving)?;
     if code.is_none() && arriving.carried.invite_code.is_some() {
-        let step = Step::failed(
+        let step = Step::warning(
             StepName::Account,
             "an invite code of the organization",
             "a code that is not one of it",
             "Give the person the code once more: it was mistyped, replaced, or is another organization's.",
         );
-        steps.add(step.as_warning());
+        steps.add(step);
     }
     Ok(code)
 }

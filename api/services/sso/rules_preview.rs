@@ -1,18 +1,17 @@
 //! What rules would change, for the people who came by a connection within the last 30 days, or for claims.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
 use super::claims;
 use super::connections::find;
-use super::rules::{is_trusted, require_possible, rules_of};
-use crate::domain::arrival_rules::{
-    ArrivalRule, RuleGift, RulesApply, Verdict, groups_named, judge,
-};
-use crate::domain::ids::{AccountId, ConnectionId, GroupId, IdentityId, OrganizationId, SourceId};
-use crate::domain::organization::{AccountType, MembershipStatus, Role};
-use crate::domain::rule_plan::{RulePlan, Standing};
+use super::member_states::MemberStates;
+use super::rules::{require_possible, rules_of};
+use crate::domain::arrival_rules::{ArrivalRule, RuleGift, RulesApply, evaluate, groups_named};
+use crate::domain::ids::{AccountId, ConnectionId, GroupId, IdentityId, OrganizationId};
+use crate::domain::organization::{AccountType, MembershipStatus};
+use crate::domain::rule_plan::{MemberState, RulePlan};
 use crate::domain::seats::{SeatCount, SeatPool};
 use crate::domain::username::Username;
 use crate::error::Result;
@@ -22,8 +21,7 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::identity_claims::{self, IdentityClaims};
 use crate::store::memberships::Membership;
-use crate::store::sso_connections::SsoConnection;
-use crate::store::{Page, group_members, groups, memberships, removed_members, seats};
+use crate::store::{Page, groups, memberships, seats};
 
 /// The most people of one preview: those whose identities are the oldest.
 const MAX_PEOPLE: usize = 20_000;
@@ -33,7 +31,7 @@ const BATCH: i64 = 500;
 
 /// An account type and groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Assignment {
     pub account_type: AccountType,
     pub groups: Vec<(GroupId, String)>,
 }
@@ -43,8 +41,8 @@ pub struct Place {
 pub struct Previewed {
     /// Nobody's where claims were given.
     pub person: Option<(IdentityId, AccountId, Username)>,
-    pub now: Option<Place>,
-    pub then: Place,
+    pub now: Option<Assignment>,
+    pub then: Assignment,
 }
 
 /// What would change.
@@ -72,7 +70,7 @@ pub struct SeatChange {
 
 /// What rules would make of people, or of claims.
 #[derive(Clone)]
-pub struct Question {
+pub struct PreviewRequest {
     pub rules: Option<Vec<ArrivalRule>>,
     pub claims: Option<Map<String, Value>>,
     /// Of the people who change: so many, behind this identity.
@@ -103,29 +101,30 @@ pub fn begin(
 pub fn preview(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
-    (id, question): (ConnectionId, Question),
+    (id, request): (ConnectionId, PreviewRequest),
 ) -> Result<Preview> {
     let organization = permit.organization.id;
     let connection = find(tx, permit, id)?;
-    let rules = match question.rules {
+    let rules = match request.rules {
         Some(rules) => {
             require_possible(tx, &permit.organization, &rules)?;
             rules
         }
         None => rules_of(&connection)?,
     };
-    let mut tried = Tried::new(tx, organization, rules)?;
-    match question.claims {
-        Some(claims) => tried.newcomer(permit.organization.default_account_type, &claims),
-        None => tried.people(tx, &connection, question.page)?,
+    let mut run = PreviewRun::new(tx, (organization, id), rules)?;
+    match request.claims {
+        Some(claims) => run.newcomer(permit.organization.default_account_type, &claims),
+        None => run.people(tx, request.page)?,
     }
     let ledger = seats::list(tx.connection, organization)?;
-    Ok(tried.into_preview(&ledger))
+    Ok(run.into_preview(&ledger))
 }
 
-/// Rules that are being tried.
-struct Tried {
+/// A preview on its way.
+struct PreviewRun {
     organization: OrganizationId,
+    connection: ConnectionId,
     rules: Vec<ArrivalRule>,
     /// The groups of the rules, by name.
     names: HashMap<GroupId, String>,
@@ -134,10 +133,18 @@ struct Tried {
     moved: HashMap<AccountType, i64>,
 }
 
-impl Tried {
+/// What changes of a member who is shown.
+struct Change {
+    identity: IdentityId,
+    account: Account,
+    account_type: AccountType,
+    plan: RulePlan,
+}
+
+impl PreviewRun {
     fn new(
         tx: &mut UnitOfWork<'_>,
-        organization: OrganizationId,
+        (organization, connection): (OrganizationId, ConnectionId),
         mut rules: Vec<ArrivalRule>,
     ) -> Result<Self> {
         let named = groups_named(&rules);
@@ -150,6 +157,7 @@ impl Tried {
         }
         Ok(Self {
             organization,
+            connection,
             rules,
             names,
             preview: Preview::default(),
@@ -157,24 +165,21 @@ impl Tried {
         })
     }
 
-    /// What somebody would come in as.
+    /// Tries the rules on claims of somebody new.
     fn newcomer(&mut self, default: AccountType, claims: &Map<String, Value>) {
+        let gift = evaluate(&self.rules, claims).gift().cloned();
         self.preview.checked = 1;
-        let gift = match judge(&self.rules, claims) {
-            Verdict::Matched(_, gift) => gift.clone(),
-            Verdict::Unmatched => RuleGift::default(),
-            Verdict::LeftOut(_) => {
-                self.preview.left_out = 1;
-                RuleGift::default()
-            }
-        };
-        let account_type = gift.account_type.unwrap_or(default);
-        *self.moved.entry(account_type).or_default() += 1;
-        let then = Place {
+        self.preview.left_out = usize::from(gift.is_none());
+        let RuleGift {
             account_type,
-            groups: self.named(&gift.group_ids),
+            group_ids,
+        } = gift.unwrap_or_default();
+        let then = Assignment {
+            account_type: account_type.unwrap_or(default),
+            groups: self.named(&group_ids),
         };
-        self.preview.changed = usize::from(account_type != default || !then.groups.is_empty());
+        self.preview.changed = usize::from(then.account_type != default || !then.groups.is_empty());
+        *self.moved.entry(then.account_type).or_default() += 1;
         self.preview.people.push(Previewed {
             person: None,
             now: None,
@@ -188,89 +193,122 @@ impl Tried {
     }
 
     /// Tries the rules on everybody; those of the page are told by name.
-    fn people(
-        &mut self,
-        tx: &mut UnitOfWork<'_>,
-        connection: &SsoConnection,
-        page: Page<IdentityId>,
-    ) -> Result<()> {
-        let of = (self.organization, connection.id);
+    fn people(&mut self, tx: &mut UnitOfWork<'_>, page: Page<IdentityId>) -> Result<()> {
+        let of = (self.organization, self.connection);
         let since = claims::kept_since(tx);
         let mut after = None;
-        loop {
+        while self.preview.checked < MAX_PEOPLE {
             let batch = Page {
                 after,
                 limit: BATCH,
             };
             let found = identity_claims::list(tx.connection, of, since, batch)?;
             let Some((last, _)) = found.last() else {
-                return Ok(());
+                break;
             };
             after = Some(last.identity_id);
-            self.batch(tx, connection, (found, page))?;
-            if self.preview.checked >= MAX_PEOPLE {
-                return Ok(());
-            }
+            self.batch(tx, found, page)?;
         }
+        Ok(())
     }
 
     fn batch(
         &mut self,
         tx: &mut UnitOfWork<'_>,
-        connection: &SsoConnection,
-        (found, page): (Vec<(IdentityClaims, Account)>, Page<IdentityId>),
+        found: Vec<(IdentityClaims, Account)>,
+        page: Page<IdentityId>,
     ) -> Result<()> {
         let ids: Vec<AccountId> = found.iter().map(|(_, account)| account.id).collect();
-        let mut known = Known::of(tx, (self.organization, connection.id), (&ids, &self.names))?;
+        let named: Vec<GroupId> = self.names.keys().copied().collect();
+        let of = (self.organization, self.connection);
+        let members = memberships::of_accounts(tx.connection, self.organization, &ids)?;
+        let members: HashMap<_, _> = members.into_iter().map(|it| (it.account_id, it)).collect();
+        let mut states = MemberStates::read(tx, of, &ids, &named)?;
+        let mut shown = Vec::new();
         for (said, account) in found {
-            let Some((membership, standing)) = known.take(&account, self.organization) else {
+            let Some(member) = members.get(&account.id).filter(|it| is_active(it)) else {
                 continue;
             };
-            let Some(claims) = claims::open(tx, &said) else {
-                self.preview.unreadable += 1;
+            let state = states.take(&account, member);
+            let Some(plan) = self.plan(tx, &said, &state) else {
                 continue;
             };
-            self.preview.checked += 1;
-            let gift = match judge(&self.rules, &claims) {
-                Verdict::Matched(_, gift) => gift.clone(),
-                Verdict::Unmatched => RuleGift::default(),
-                Verdict::LeftOut(_) => {
-                    self.preview.left_out += 1;
-                    continue;
-                }
-            };
-            let plan = RulePlan::of(&gift, &standing, RulesApply::Always);
-            if plan.is_empty() {
-                continue;
-            }
-            self.preview.changed += 1;
-            if let Some(then) = plan.account_type {
-                *self.moved.entry(then).or_default() += 1;
-                *self.moved.entry(membership.account_type).or_default() -= 1;
-            }
-            let is_behind = page.after.is_none_or(|after| said.identity_id > after);
-            let has_room = self.preview.people.len() < usize::try_from(page.limit).unwrap_or(0);
-            if is_behind && has_room {
-                let now = Place {
-                    account_type: membership.account_type,
-                    groups: known.groups.remove(&account.id).unwrap_or_default(),
-                };
-                let then = self.then(&now, &plan);
-                self.preview.people.push(Previewed {
-                    person: Some((said.identity_id, account.id, account.username)),
-                    now: Some(now),
-                    then,
+            self.count(member.account_type, &plan);
+            if self.is_on_page(said.identity_id, shown.len(), page) {
+                shown.push(Change {
+                    identity: said.identity_id,
+                    account_type: member.account_type,
+                    account,
+                    plan,
                 });
             }
+        }
+        self.show(tx, shown)
+    }
+
+    /// What changes of a member by what was said of them; `None` where nothing does.
+    fn plan(
+        &mut self,
+        tx: &UnitOfWork<'_>,
+        said: &IdentityClaims,
+        member: &MemberState,
+    ) -> Option<RulePlan> {
+        let Some(claims) = claims::open(tx, said) else {
+            self.preview.unreadable += 1;
+            return None;
+        };
+        self.preview.checked += 1;
+        let Some(gift) = evaluate(&self.rules, &claims).gift() else {
+            self.preview.left_out += 1;
+            return None;
+        };
+        let plan = RulePlan::of(gift, member, RulesApply::Always);
+        Some(plan).filter(|plan| !plan.is_empty())
+    }
+
+    fn count(&mut self, now: AccountType, plan: &RulePlan) {
+        self.preview.changed += 1;
+        if let Some(then) = plan.account_type {
+            *self.moved.entry(then).or_default() += 1;
+            *self.moved.entry(now).or_default() -= 1;
+        }
+    }
+
+    fn is_on_page(&self, identity: IdentityId, further: usize, page: Page<IdentityId>) -> bool {
+        let limit = usize::try_from(page.limit).unwrap_or(0);
+        page.after.is_none_or(|after| identity > after)
+            && self.preview.people.len() + further < limit
+    }
+
+    /// Tells changes with the names of the groups.
+    fn show(&mut self, tx: &mut UnitOfWork<'_>, changes: Vec<Change>) -> Result<()> {
+        let ids: Vec<AccountId> = changes.iter().map(|change| change.account.id).collect();
+        let mut groups = groups::of_accounts(tx.connection, self.organization, &ids)?;
+        for change in changes {
+            let Change {
+                identity,
+                account,
+                account_type,
+                plan,
+            } = change;
+            let now = Assignment {
+                account_type,
+                groups: groups.remove(&account.id).unwrap_or_default(),
+            };
+            self.preview.people.push(Previewed {
+                then: self.then(&now, &plan),
+                person: Some((identity, account.id, account.username)),
+                now: Some(now),
+            });
         }
         Ok(())
     }
 
-    fn then(&self, now: &Place, plan: &RulePlan) -> Place {
+    fn then(&self, now: &Assignment, plan: &RulePlan) -> Assignment {
         let mut groups = now.groups.clone();
         groups.retain(|(id, _)| !plan.leaves.contains(id));
         groups.extend(self.named(&plan.joins));
-        Place {
+        Assignment {
             account_type: plan.account_type.unwrap_or(now.account_type),
             groups,
         }
@@ -295,51 +333,6 @@ impl Tried {
     }
 }
 
-/// What is known of people of a batch.
-struct Known {
-    members: HashMap<AccountId, Membership>,
-    groups: HashMap<AccountId, Vec<(GroupId, String)>>,
-    given: HashMap<AccountId, HashSet<GroupId>>,
-    taken_out: HashMap<AccountId, HashSet<GroupId>>,
-}
-
-impl Known {
-    fn of(
-        tx: &mut UnitOfWork<'_>,
-        (organization, connection): (OrganizationId, ConnectionId),
-        (ids, named): (&[AccountId], &HashMap<GroupId, String>),
-    ) -> Result<Self> {
-        let source = SourceId::from(connection);
-        let named: Vec<GroupId> = named.keys().copied().collect();
-        let members = memberships::of_accounts(tx.connection, organization, ids)?;
-        Ok(Self {
-            members: members.into_iter().map(|it| (it.account_id, it)).collect(),
-            groups: groups::of_accounts(tx.connection, organization, ids)?,
-            given: group_members::given_by(tx.connection, organization, source, ids)?,
-            taken_out: removed_members::groups_of(tx.connection, ids, &named)?,
-        })
-    }
-
-    /// An active member, as the rules find them.
-    fn take(
-        &mut self,
-        account: &Account,
-        organization: OrganizationId,
-    ) -> Option<(Membership, Standing)> {
-        let membership = self.members.remove(&account.id)?;
-        if membership.status != MembershipStatus::Active {
-            return None;
-        }
-        let groups = self.groups.get(&account.id);
-        let ids = groups.into_iter().flatten().map(|(id, _)| *id);
-        let standing = Standing {
-            account_type: membership.account_type,
-            is_admin: membership.role == Role::Admin,
-            is_trusted: is_trusted(account, organization),
-            groups: ids.collect(),
-            given: self.given.remove(&account.id).unwrap_or_default(),
-            taken_out: self.taken_out.remove(&account.id).unwrap_or_default(),
-        };
-        Some((membership, standing))
-    }
+fn is_active(membership: &Membership) -> bool {
+    membership.status == MembershipStatus::Active
 }

@@ -391,13 +391,13 @@ fn arrival(
         AssertedEmail::Asserted(address) => Some(address),
         AssertedEmail::Missing => None,
         AssertedEmail::Denied { by, .. } => {
-            let step = Step::failed(
+            let step = Step::warning(
                 StepName::Email,
                 "an address that the provider has verified",
                 format!("one that it calls unverified by {by}"),
                 "The person is let in as somebody without an address. Verify the address at the identity provider.",
             );
-            steps.add(step.as_warning());
+            steps.add(step);
             None
         }
     };
