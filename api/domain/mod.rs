@@ -31,6 +31,7 @@ pub mod member_marks;
 pub mod members;
 pub mod organization;
 pub mod password;
+pub mod public_suffixes;
 pub mod resource;
 pub mod row_error;
 pub mod rule_plan;

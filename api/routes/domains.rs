@@ -180,7 +180,7 @@ async fn list_domains(
 ///
 /// It is `pending` until it is proven: publish the TXT `record` where the domain's DNS is run, then ask for a check; it
 /// is looked for each day, too. One organization proves a domain at a time. Domains in which anybody can get a
-/// mailbox, and that of generated addresses, are `domain_not_provable`. An organization has at most 100 domains;
+/// mailbox, those below which everybody gets names (`co.uk`), and that of generated addresses, are `domain_not_provable`. An organization has at most 100 domains;
 /// another one gets 422 `validation_failed`.
 #[utoipa::path(
     tag = "Domains",

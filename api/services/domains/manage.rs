@@ -9,6 +9,7 @@ use crate::domain::email_domain::EmailDomain;
 use crate::domain::events::EmailDomainEvent;
 use crate::domain::ids::DomainId;
 use crate::domain::mailbox_providers::is_for_everybody;
+use crate::domain::public_suffixes::is_public_suffix;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{self, ManageDomains, Permit, VouchForDomains};
 use crate::services::unit_of_work::UnitOfWork;
@@ -73,6 +74,13 @@ pub fn add(
 fn require_provable(tx: &UnitOfWork<'_>, domain: &EmailDomain) -> Result<()> {
     if is_for_everybody(domain) {
         return Err(for_everybody());
+    }
+    if is_public_suffix(domain) {
+        return Err(Error::refused(
+            Code::DomainNotProvable,
+            "Everybody gets names below this domain, so it is no organization's. Add the domain that your organization \
+             has registered below it.",
+        ));
     }
     if tx.services.config.login_domain.has(domain) {
         return Err(Error::refused(

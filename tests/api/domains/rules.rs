@@ -16,6 +16,11 @@ both_databases!(domains_of_everybody_are_no_organizations, |app| {
         let refused = refused(&school, name).await;
         refused.expect_problem(422, "domain_not_provable");
     }
+    for name in ["co.uk", "edu.au", "OnMicrosoft.com"] {
+        let refused = refused(&school, name).await;
+        let problem = refused.expect_problem(422, "domain_not_provable");
+        assert!(text(&problem["detail"]).contains("below this domain"));
+    }
     for name in ["login.invalid", "hill-road-school.login.invalid"] {
         let refused = refused(&school, name).await;
         refused.expect_problem(422, "domain_not_provable");
