@@ -43,7 +43,7 @@ string_enum! {
 }
 
 string_enum! {
-    /// How a step ended. What comes behind a failed step was not looked at, and is `skipped`.
+    /// How a step ended. What was not tried although nothing failed is `skipped`; behind a failed step there is none.
     StepResult {
         Ok = "ok",
         Warning = "warning",
@@ -104,6 +104,19 @@ impl Step {
         advice: impl Into<String>,
     ) -> Self {
         Self::failed(name, expected, received, advice).as_warning()
+    }
+
+    /// A step that was not tried.
+    pub fn skipped(
+        name: StepName,
+        expected: impl Into<String>,
+        received: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self {
+            result: StepResult::Skipped,
+            ..Self::failed(name, expected, received, advice)
+        }
     }
 
     /// The same step, which did not stop the arrival.

@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::crypto::token::Token;
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, DiagnosisId};
 
 /// Makes the links of one installation.
 #[derive(Clone, Debug)]
@@ -95,9 +95,12 @@ impl Links {
         link.into()
     }
 
-    /// Says that a connection was tested: whoever set it up reads how it went.
-    pub fn tested(&self) -> String {
-        self.page("sign-in/tested").into()
+    /// Says that a connection was tested, by this test where it is known: whoever set it up reads how it went.
+    pub fn tested(&self, test: Option<DiagnosisId>) -> String {
+        match test {
+            Some(test) => self.link("sign-in/tested", "test", &test.to_string()),
+            None => self.page("sign-in/tested").into(),
+        }
     }
 
     /// The link of a sample, to this page.

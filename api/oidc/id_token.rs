@@ -289,8 +289,9 @@ impl Check<'_> {
             step: StepName::AuthorizedParty,
             claim: "azp",
             value: self.expected.client_id,
-            advice: "The token was given to another application: give this connection an application of its own at \
-                     the provider.",
+            advice: "The token was given to another application: give this connection the client id of the application that \
+                     asked. Where the provider adds audiences of others, have it send this application's client id as \
+                     azp, or as the only audience.",
         };
         self.require(&wanted, steps)
     }

@@ -42,6 +42,14 @@ pub fn read(body: &[u8], steps: &mut Steps) -> Result<Vec<PublicKey>, Refused> {
             advice,
         ));
     }
+    if count == 0 {
+        return steps.refuse(failed(
+            "a key for signatures",
+            "a set without keys",
+            "Have the provider publish the keys that it signs ID tokens with: a signing key may be missing or switched off \
+             there, or the jwks_uri in its document of discovery leads to another set.",
+        ));
+    }
     let read: Vec<_> = set.keys.iter().map(PublicKey::from_jwk).collect();
     let mut unusable: Vec<String> = read
         .iter()

@@ -3,17 +3,16 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::names::{ConnectionReference, OrganizationReference};
 use super::page::page_body;
 use super::problem::problems;
-use crate::domain::connections::ConnectionKind;
-use crate::domain::ids::{ConnectionId, IdentityId, OrganizationId};
+use crate::domain::ids::IdentityId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error};
 use crate::services::sso::flows::not_active;
 use crate::services::sso::identities::last_way_in;
 use crate::services::sso::identity_taken;
-use crate::store::identities::Identity;
-use crate::store::sso_connections::SsoConnection;
+use crate::store::identities::IdentityView;
 
 problems! {
     /// Of who it is that comes.
@@ -49,15 +48,15 @@ fn no_such_identity() -> Error {
         "name": "School accounts",
         "kind": "oidc"
     },
-    "organization_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13",
+    "organization": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13", "name": "Hill Road School" },
     "subject_hint": "…4c11",
     "last_used_at": "2026-09-01T07:30:00Z",
     "created_at": "2026-09-01T07:30:00Z"
 })))]
 pub struct IdentityBody {
     id: IdentityId,
-    connection: IdentityConnection,
-    organization_id: OrganizationId,
+    connection: ConnectionReference,
+    organization: OrganizationReference,
     /// The end of what the identity provider calls them.
     #[schema(max_length = 10)]
     subject_hint: String,
@@ -65,28 +64,15 @@ pub struct IdentityBody {
     created_at: Timestamp,
 }
 
-/// By which connection.
-#[derive(Serialize, ToSchema)]
-pub struct IdentityConnection {
-    id: ConnectionId,
-    #[schema(max_length = 100)]
-    name: String,
-    kind: ConnectionKind,
-}
-
 impl IdentityBody {
-    /// An identity with its connection.
-    pub fn new((identity, connection): (Identity, SsoConnection)) -> Self {
+    /// An identity with its connection, and the name of its organization.
+    pub fn new((identity, connection, organization): IdentityView) -> Self {
         let last: Vec<char> = identity.subject.chars().rev().take(4).collect();
         let last: String = last.into_iter().rev().collect();
         Self {
             id: identity.id,
-            connection: IdentityConnection {
-                id: connection.id,
-                name: connection.name,
-                kind: connection.kind,
-            },
-            organization_id: identity.organization_id,
+            connection: (connection.id, connection.name, connection.kind).into(),
+            organization: (identity.organization_id, organization).into(),
             subject_hint: format!("…{last}"),
             last_used_at: identity.last_used_at,
             created_at: identity.created_at,

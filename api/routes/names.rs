@@ -3,7 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::connections::ConnectionKind;
+use crate::domain::ids::{AccountId, ConnectionId, GroupId, OrganizationId};
 
 /// An organization's id and name.
 #[derive(Serialize, ToSchema)]
@@ -16,6 +17,21 @@ pub struct OrganizationReference {
 impl From<(OrganizationId, String)> for OrganizationReference {
     fn from((id, name): (OrganizationId, String)) -> Self {
         Self { id, name }
+    }
+}
+
+/// A connection's id, name and kind.
+#[derive(Serialize, ToSchema)]
+pub struct ConnectionReference {
+    id: ConnectionId,
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    kind: ConnectionKind,
+}
+
+impl From<(ConnectionId, String, ConnectionKind)> for ConnectionReference {
+    fn from((id, name, kind): (ConnectionId, String, ConnectionKind)) -> Self {
+        Self { id, name, kind }
     }
 }
 

@@ -167,19 +167,31 @@ pub(super) struct Facts {
 /// # Errors
 /// A failed step `subject` where names cannot be read.
 pub(super) fn read(assertion: Node, facts: Facts) -> Result<VerifiedAssertion, Step> {
-    let subject = only(assertion, saml("Subject"));
-    let name_id = subject.and_then(|it| only(it, saml("NameID")));
-    let statements = named(assertion, saml("AttributeStatement"));
-    let attributes = statements.flat_map(|it| named(it, saml("Attribute")));
+    let (name_id, attributes) = read_person(assertion)?;
     Ok(VerifiedAssertion {
         id: attribute(assertion, "ID").unwrap_or_default().to_owned(),
         issuer: facts.issuer,
-        name_id: name_id.map(read_name_id).transpose()?,
-        attributes: attributes.filter_map(read_attribute).collect(),
+        name_id,
+        attributes,
         session: facts.session,
         issued_at: attribute(assertion, "IssueInstant").and_then(moment::read),
         not_on_or_after: facts.not_on_or_after,
     })
+}
+
+/// Reads what an assertion says of a person.
+///
+/// # Errors
+/// A failed step `subject` where names cannot be read.
+pub(super) fn read_person(assertion: Node) -> Result<(Option<NameId>, Vec<Attribute>), Step> {
+    let subject = only(assertion, saml("Subject"));
+    let name_id = subject.and_then(|it| only(it, saml("NameID")));
+    let statements = named(assertion, saml("AttributeStatement"));
+    let attributes = statements.flat_map(|it| named(it, saml("Attribute")));
+    Ok((
+        name_id.map(read_name_id).transpose()?,
+        attributes.filter_map(read_attribute).collect(),
+    ))
 }
 
 fn read_name_id(node: Node) -> Result<NameId, Step> {

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::saml::assertion::VerifiedAssertion;
+use crate::domain::connections::Preset;
+use crate::saml::assertion::{Attribute, NameId, VerifiedAssertion};
 
 /// The format of a `NameID` that is an address.
 const EMAIL_FORMAT: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
@@ -17,7 +18,7 @@ const EMAIL: [&str; 6] = [
     "Email",
 ];
 
-/// Attributes that hold a name as people read it. That which Microsoft calls `name` is a name to sign in with.
+/// Attributes that hold a name as people read it.
 const DISPLAY_NAME: [&str; 5] = [
     "urn:oid:2.16.840.1.113730.3.1.241",
     "http://schemas.microsoft.com/identity/claims/displayname",
@@ -25,6 +26,16 @@ const DISPLAY_NAME: [&str; 5] = [
     "urn:oid:2.5.4.3",
     "cn",
 ];
+
+/// What others send a name in, and Entra one to sign in with: it counts where there is no other, and it is no address.
+const SIGN_IN_NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
+const UPN: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn";
+
+/// By which identity provider somebody came into a tenant of Entra: its own by its entity id, another for guests.
+const IDENTITY_PROVIDER: &str = "http://schemas.microsoft.com/identity/claims/identityprovider";
+
+/// What Entra puts into the name to sign in with of a guest.
+const GUEST_MARK: &str = "#EXT#";
 
 const GIVEN_NAME: [&str; 5] = [
     "urn:oid:2.5.4.42",
@@ -59,7 +70,11 @@ impl VerifiedAssertion {
         }
         let parts = [self.first_of(&GIVEN_NAME), self.first_of(&SURNAME)];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| parts.join(" "))
+        if !parts.is_empty() {
+            return Some(parts.join(" "));
+        }
+        let name = self.first_of(&[SIGN_IN_NAME]);
+        name.filter(|name| !name.contains('@')).map(str::to_owned)
     }
 
     fn first_of(&self, names: &[&str]) -> Option<&str> {
@@ -69,19 +84,38 @@ impl VerifiedAssertion {
 
     /// All that came, by names of attributes; `name_id` and its format beside them.
     pub fn claims(&self) -> Map<String, Value> {
-        let mut claims = Map::new();
-        if let Some(name) = self.name_id() {
-            claims.insert("name_id".to_owned(), name.value.clone().into());
-            claims.insert("name_id_format".to_owned(), name.format.clone().into());
-        }
-        for attribute in self.attributes() {
-            let values = claims
-                .entry(attribute.name.clone())
-                .or_insert_with(|| Value::Array(Vec::new()));
-            if let Value::Array(values) = values {
-                values.extend(attribute.values.iter().cloned().map(Value::from));
-            }
-        }
-        claims
+        claims_of(self.name_id(), self.attributes())
     }
+
+    /// Whether the person is a guest of the tenant, as Entra tells: by the other identity provider that they came from, or
+    /// by what it makes of their name to sign in with.
+    pub fn is_guest(&self, preset: Preset) -> bool {
+        if preset != Preset::Entra {
+            return false;
+        }
+        let came_from = self.first_of(&[IDENTITY_PROVIDER]);
+        let is_of_another = came_from.is_some_and(|provider| provider != self.issuer());
+        let names = [self.first_of(&[SIGN_IN_NAME]), self.first_of(&[UPN])];
+        let name_id = self.name_id().map(|name| name.value.as_str());
+        let mut names = names.into_iter().chain([name_id]).flatten();
+        is_of_another || names.any(|name| name.to_ascii_uppercase().contains(GUEST_MARK))
+    }
+}
+
+/// What was said of a person, by names of attributes; `name_id` and its format beside them.
+pub(super) fn claims_of(name_id: Option<&NameId>, attributes: &[Attribute]) -> Map<String, Value> {
+    let mut claims = Map::new();
+    if let Some(name) = name_id {
+        claims.insert("name_id".to_owned(), name.value.clone().into());
+        claims.insert("name_id_format".to_owned(), name.format.clone().into());
+    }
+    for attribute in attributes {
+        let values = claims
+            .entry(attribute.name.clone())
+            .or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(values) = values {
+            values.extend(attribute.values.iter().cloned().map(Value::from));
+        }
+    }
+    claims
 }

@@ -3,12 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use roxmltree::Node;
+use serde_json::{Map, Value};
 
-use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
+use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::saml::assertion::{self, Facts, VerifiedAssertion};
 use crate::saml::conditions::{Bearer, Clock, check_audience, check_times, other_request};
 use crate::saml::expected::Expected;
 use crate::saml::names::{Name, SUCCESS, ds, saml, samlp};
+use crate::saml::person;
 use crate::saml::signature::{self, SignedContent};
 use crate::saml::words::{shown, shown_or_nothing};
 use crate::saml::xml::{self, Source, attribute, named, only, text};
@@ -16,15 +18,36 @@ use crate::saml::xml::{self, Source, attribute, named, only, text};
 /// Verifies the form field `SAMLResponse`. Each check adds its step.
 ///
 /// # Errors
-/// The last step says why it was refused. That is all that can be known of a response that was not verified.
+/// The last step says why it was refused.
 pub fn verify(
     field: &str,
     expected: &Expected<'_>,
     steps: &mut Steps,
-) -> Result<VerifiedAssertion, Refused> {
-    match checked(field, expected, steps) {
-        Ok(assertion) => Ok(assertion),
-        Err(step) => steps.refuse(step),
+) -> Result<VerifiedAssertion, Unverified> {
+    checked(field, expected, steps).map_err(|refusal| {
+        steps.add(refusal.step);
+        Unverified {
+            claims: refusal.claims,
+        }
+    })
+}
+
+/// A response that does not hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unverified {
+    /// What the identity provider said of somebody, where its signature holds and something else does not.
+    pub claims: Option<Map<String, Value>>,
+}
+
+/// Why a response does not hold.
+struct Refusal {
+    step: Step,
+    claims: Option<Map<String, Value>>,
+}
+
+impl From<Step> for Refusal {
+    fn from(step: Step) -> Self {
+        Self { step, claims: None }
     }
 }
 
@@ -32,7 +55,7 @@ fn checked(
     field: &str,
     expected: &Expected<'_>,
     steps: &mut Steps,
-) -> Result<VerifiedAssertion, Step> {
+) -> Result<VerifiedAssertion, Refusal> {
     let source = Source::new(&decode(field)?, xml::RESPONSE)?;
     let document = xml::parse(&source)?;
     let size = format!("{} bytes of XML", document.input_text().len());
@@ -53,11 +76,30 @@ fn checked(
         (Some(content), Some(_)) => (content, "the Response and the Assertion"),
         (Some(content), None) => (content, "the Assertion"),
         (None, Some(content)) => (content, "the Response"),
-        (None, None) => return Err(unsigned()),
+        (None, None) => return Err(unsigned().into()),
     };
     steps.add(Step::ok(StepName::Algorithm, content.algorithm()));
     steps.add(Step::ok(StepName::Signature, signed));
-    checked_content(&content, expected, steps)
+    checked_content(&content, expected, steps).map_err(|step| Refusal {
+        step,
+        claims: claims_of(&content),
+    })
+}
+
+/// What signed content says of a person, where it can be read.
+fn claims_of(content: &SignedContent) -> Option<Map<String, Value>> {
+    let source = Source::new(content.bytes(), xml::RESPONSE).ok()?;
+    let document = xml::parse(&source).ok()?;
+    let (name_id, attributes) =
+        assertion::read_person(signed_assertion(document.root_element()).ok()?).ok()?;
+    Some(person::claims_of(name_id.as_ref(), &attributes))
+}
+
+fn signed_assertion<'a, 'input>(root: Node<'a, 'input>) -> Result<Node<'a, 'input>, Step> {
+    if root.has_tag_name(saml("Assertion")) {
+        return Ok(root);
+    }
+    only_assertion(root)
 }
 
 /// Reads what was signed, and nothing else from here on.
@@ -68,11 +110,7 @@ fn checked_content(
 ) -> Result<VerifiedAssertion, Step> {
     let source = Source::new(content.bytes(), xml::RESPONSE)?;
     let document = xml::parse(&source)?;
-    let root = document.root_element();
-    let assertion = match root.has_tag_name(saml("Assertion")) {
-        true => root,
-        false => only_assertion(root)?,
-    };
+    let assertion = signed_assertion(document.root_element())?;
     let issuer = only(assertion, saml("Issuer")).and_then(text);
     let issuer = issuer.unwrap_or_default().trim_ascii().to_owned();
     if issuer != expected.issuer {

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::schema::{connections, diagnoses};
 use super::sql_types::JsonColumn;
 use super::{Connection, Page};
-use crate::domain::connections::{DiagnosisStatus, FlowPurpose};
+use crate::domain::connections::{ConnectionKind, DiagnosisStatus, FlowPurpose};
 use crate::domain::ids::{AccountId, AppId, ConnectionId, DiagnosisId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
@@ -113,25 +113,46 @@ pub fn find_by_reference(
         .optional()?)
 }
 
+/// A diagnosis with its connection, by name and kind.
+pub type DiagnosisView = (Diagnosis, String, ConnectionKind);
+
 /// A page of an organization's diagnoses, tests not among them, the newest first.
 pub fn list(
     connection: &mut Connection,
     organization: OrganizationId,
     page: Page<DiagnosisId>,
     now: Timestamp,
-) -> Result<Vec<Diagnosis>> {
+) -> Result<Vec<DiagnosisView>> {
     let mut query = diagnoses::table
+        .inner_join(connections::table)
         .filter(diagnoses::organization_id.eq(organization))
         .filter(diagnoses::purpose.ne(FlowPurpose::Test))
         .filter(diagnoses::expires_at.gt(now))
         .order(diagnoses::id.desc())
         .limit(page.limit)
-        .select(Diagnosis::as_select())
+        .select((Diagnosis::as_select(), connections::name, connections::kind))
         .into_boxed();
     if let Some(before) = page.after {
         query = query.filter(diagnoses::id.lt(before));
     }
     Ok(query.load(connection)?)
+}
+
+/// The same diagnosis with its connection.
+pub fn find_view(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    reference: &str,
+    now: Timestamp,
+) -> Result<Option<DiagnosisView>> {
+    Ok(diagnoses::table
+        .inner_join(connections::table)
+        .filter(diagnoses::reference.eq(reference))
+        .filter(diagnoses::organization_id.eq(organization))
+        .filter(diagnoses::expires_at.gt(now))
+        .select((Diagnosis::as_select(), connections::name, connections::kind))
+        .first(connection)
+        .optional()?)
 }
 
 /// Forgets diagnoses whose time is over.

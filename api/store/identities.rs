@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::backend::each_backend;
-use super::schema::{accounts, connections, identities};
+use super::schema::{accounts, connections, identities, organizations};
 use super::sso_connections::SsoConnection;
 use super::{Connection, Page};
 use crate::domain::ids::{AccountId, ConnectionId, IdentityId, OrganizationId};
@@ -23,6 +23,9 @@ pub struct Identity {
     pub last_used_at: Timestamp,
     pub created_at: Timestamp,
 }
+
+/// An identity with its connection, and the name of its organization.
+pub type IdentityView = (Identity, SsoConnection, String);
 
 /// Adds an identity; `false`, and nothing changed, where the subject opens an account already.
 pub fn insert(connection: &mut Connection, identity: &Identity) -> Result<bool> {
@@ -76,13 +79,18 @@ pub fn list(
     connection: &mut Connection,
     (account, organization): (AccountId, Option<OrganizationId>),
     page: Page<IdentityId>,
-) -> Result<Vec<(Identity, SsoConnection)>> {
+) -> Result<Vec<IdentityView>> {
     let mut query = identities::table
         .inner_join(connections::table)
+        .inner_join(organizations::table)
         .filter(identities::account_id.eq(account))
         .order(identities::id.asc())
         .limit(page.limit)
-        .select((Identity::as_select(), SsoConnection::as_select()))
+        .select((
+            Identity::as_select(),
+            SsoConnection::as_select(),
+            organizations::name,
+        ))
         .into_boxed();
     if let Some(organization) = organization {
         query = query.filter(identities::organization_id.eq(organization));

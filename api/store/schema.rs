@@ -773,6 +773,8 @@ joinable!(emergency_admins -> organizations (organization_id));
 joinable!(flows -> connections (connection_id));
 joinable!(identities -> accounts (account_id));
 joinable!(identities -> connections (connection_id));
+joinable!(identities -> organizations (organization_id));
+joinable!(diagnoses -> connections (connection_id));
 joinable!(identity_claims -> identities (identity_id));
 joinable!(pending_links -> connections (connection_id));
 joinable!(setup_links -> accounts (created_by_account_id));

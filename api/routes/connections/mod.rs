@@ -1,6 +1,7 @@
 //! Connections to identity providers, as admins set them up (`docs/sso.md`).
 
 mod client;
+mod diagnoses;
 mod path;
 mod provider;
 mod requests;
@@ -16,11 +17,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 pub use self::client::{GivenClient, SecretBefore, trimmed};
+pub use self::diagnoses::ConnectionTestBody;
 use self::path::ConnectionPath;
 pub use self::path::NoSuchConnection;
 use self::requests::{CreateConnectionRequest, GivenProvider, UpdateConnectionRequest};
 use self::responses::ConnectionPage;
-pub use self::responses::{ConnectionBody, ConnectionTestBody, ConnectionWarning, Described};
+pub use self::responses::{ConnectionBody, ConnectionWarning, Described};
 pub use self::set_up::SetUpConnectionRequest;
 pub use self::tests::NoSuchTest;
 use super::extract::idempotency::{self, NoBody};

@@ -6,22 +6,19 @@ use utoipa::ToSchema;
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{
     Arrivals, ClientAuthentication, ConnectionKind, ConnectionStatus, ConnectionWarningCode,
-    DiagnosisStatus, FlowPurpose, OidcClient, Preset, ProviderSettings,
+    OidcClient, Preset, ProviderSettings,
 };
-use crate::domain::diagnosis::Step;
-use crate::domain::ids::{AccountId, AppId, ConnectionId, DiagnosisId};
+use crate::domain::ids::{AppId, ConnectionId};
 use crate::domain::timestamp::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::routes::extract::{Authenticated, Guard as _, RequestScope};
 use crate::routes::page::page_body;
 use crate::services::sso::clients::{ConnectionView, view};
-use crate::services::sso::diagnosis::steps_of;
 use crate::services::sso::rules::rules_of;
 use crate::services::sso::settings::provider_settings;
 use crate::services::sso::{metadata, warnings};
 use crate::state::State;
 use crate::store::apps::App;
-use crate::store::diagnoses::Diagnosis;
 use crate::store::domains::Domain;
 use crate::store::sso_connections::SsoConnection;
 
@@ -210,91 +207,9 @@ page_body! {
     ConnectionPage of ConnectionBody
 }
 
-/// A test of a connection.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ConnectionTest, examples(json!({
-    "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
-    "start_url": "https://rollcall.school.example/v1/sso/initiate/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12?test=K7QF2MPDXA",
-    "status": "waiting",
-    "steps": [],
-    "claims": null,
-    "would": null,
-    "expires_at": "2026-09-01T08:30:00Z"
-})))]
-pub struct ConnectionTestBody {
-    id: DiagnosisId,
-    /// Open it in a browser, and sign in as somebody who is to come.
-    #[schema(max_length = 2000)]
-    start_url: String,
-    status: DiagnosisStatus,
-    #[schema(max_items = 100)]
-    steps: Vec<Step>,
-    /// What the identity provider said of the person.
-    #[schema(value_type = Option<Object>)]
-    claims: Option<serde_json::Value>,
-    /// What a sign-in would have done: `account` (an outcome, or the code of a refusal), `account_type`, `groups`,
-    /// `seat`.
-    #[schema(value_type = Option<Object>)]
-    would: Option<serde_json::Value>,
-    /// Until when it can be made, and is kept.
-    expires_at: Timestamp,
-}
-
-/// The name of a claim.
-#[derive(ToSchema)]
-#[schema(max_length = 1000)]
-#[expect(dead_code, reason = "the document names it")]
-pub struct ClaimName(String);
-
-/// What was checked when somebody came.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Diagnosis, examples(json!({
-    "reference": "K7QF2MPDXA",
-    "at": "2026-09-01T07:30:00Z",
-    "connection_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
-    "purpose": "sign_in",
-    "status": "failed",
-    "code": "no_seat",
-    "steps": [{
-        "name": "seat",
-        "result": "failed",
-        "expected": "a free seat",
-        "received": "none is free",
-        "advice": "Free a seat, or have the licence raised; the person then signs in again."
-    }],
-    "claim_names": ["email", "name", "sub"],
-    "account_id": null
-})))]
-pub struct DiagnosisBody {
-    /// What the person reads out.
-    #[schema(max_length = 20)]
-    reference: String,
-    at: Timestamp,
-    connection_id: ConnectionId,
-    purpose: FlowPurpose,
-    status: DiagnosisStatus,
-    /// The code of the refusal; `null` where they got in.
-    #[schema(max_length = 100)]
-    code: Option<String>,
-    #[schema(max_items = 100)]
-    steps: Vec<Step>,
-    /// The names of the claims that came with a refusal.
-    #[schema(value_type = Vec<ClaimName>, max_items = 1000)]
-    claim_names: Vec<String>,
-    /// Who got in.
-    account_id: Option<AccountId>,
-    #[serde(skip)]
-    pub(super) id: Option<DiagnosisId>,
-}
-
-page_body! {
-    /// A page of diagnoses.
-    DiagnosisPage of DiagnosisBody
-}
-
 /// Describes connections with the addresses of this installation.
 #[derive(Clone)]
-pub struct Described(State);
+pub struct Described(pub(super) State);
 
 impl Described {
     pub fn by(request: &Authenticated) -> Self {
@@ -376,23 +291,6 @@ impl Described {
             metadata_url: by_saml.then(|| state.entity_id(id)),
         }
     }
-
-    pub fn test(
-        &self,
-        test: Diagnosis,
-        claims: Option<serde_json::Value>,
-    ) -> Result<ConnectionTestBody> {
-        let initiate = self.0.initiate_uri(test.connection_id);
-        Ok(ConnectionTestBody {
-            start_url: format!("{initiate}?test={}", test.reference),
-            steps: steps_of(&test)?,
-            id: test.id,
-            status: test.status,
-            claims,
-            would: test.would.map(|would| would.0),
-            expires_at: test.expires_at,
-        })
-    }
 }
 
 /// Whether Rollcall shows by its own key that it is the client.
@@ -451,25 +349,4 @@ fn identity_provider(settings: ProviderSettings, app: Option<App>) -> Result<Ide
             }
         }
     })
-}
-
-impl TryFrom<Diagnosis> for DiagnosisBody {
-    type Error = Error;
-
-    fn try_from(diagnosis: Diagnosis) -> Result<Self> {
-        let steps = steps_of(&diagnosis)?;
-        let names = serde_json::from_value(diagnosis.claim_names.0).map_err(Error::internal)?;
-        Ok(Self {
-            steps,
-            claim_names: names,
-            reference: diagnosis.reference,
-            at: diagnosis.at,
-            connection_id: diagnosis.connection_id,
-            purpose: diagnosis.purpose,
-            status: diagnosis.status,
-            code: diagnosis.code,
-            account_id: diagnosis.account_id,
-            id: Some(diagnosis.id),
-        })
-    }
 }

@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::diagnoses::{ConnectionTestBody, DiagnosisBody, DiagnosisPage};
 use super::path::{ConnectionPath, NoSuchConnection};
-use super::responses::{ConnectionTestBody, Described, DiagnosisBody, DiagnosisPage};
+use super::responses::Described;
 use crate::domain::ids::{ConnectionId, DiagnosisId, OrganizationId};
 use crate::error::{Error, Result};
 use crate::routes::extract::idempotency::NoBody;
@@ -72,7 +73,8 @@ struct DiagnosisPath {
 /// Test a connection
 ///
 /// Open `start_url` in a browser within the hour, and sign in at the identity provider: the test signs nobody in and
-/// changes nothing, and tells what was checked and what a sign-in would have done. At most ten tests an hour
+/// changes nothing, and tells what was checked and what a sign-in would have done. The browser ends at
+/// `<spa>/sign-in/tested?test=<id>`, whose page reads the test. At most ten tests an hour
 /// (`connection_test`).
 #[utoipa::path(
     tag = "Single sign-on",

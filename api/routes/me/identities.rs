@@ -5,7 +5,8 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::ids::IdentityId;
-use crate::routes::extract::{AlsoConfined, Authenticated, Guard as _, Json, Query};
+use crate::error::Error;
+use crate::routes::extract::{AlsoConfined, Authenticated, Form, Guard as _, Json, Query};
 use crate::routes::identities::{
     ArrivalErrors, IdentityBody, IdentityPage, LastWayIn, NoSuchIdentity,
 };
@@ -35,9 +36,18 @@ pub struct LinkIdentityRequest {
     link_token: String,
 }
 
+/// The most characters of a link token.
+const MAX_TOKEN: usize = 200;
+
 problems! {
     /// Of linking.
-    LinkOwnErrors: link_expired of_another_account;
+    LinkOwnErrors: link_expired of_another_account link_token_too_long;
+}
+
+fn link_token_too_long() -> Error {
+    let mut form = Form::new();
+    form.limit("/link_token", &"l".repeat(MAX_TOKEN + 1), MAX_TOKEN);
+    form.refusal()
 }
 
 /// List one's own identities
@@ -82,6 +92,11 @@ pub(super) async fn link_my_identity(
     body: Json<LinkIdentityRequest>,
 ) -> Result<HttpResponse, Problem> {
     let link_token = body.into_inner().link_token;
+    let mut form = Form::new();
+    form.limit("/link_token", &link_token, MAX_TOKEN);
+    if form.has_errors() {
+        return Err(form.refusal().into());
+    }
     request
         .run(move |tx, ()| linking::link_to_own(tx, &link_token).map(drop))
         .await?;

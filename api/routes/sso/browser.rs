@@ -232,18 +232,20 @@ async fn issue_ticket(
 
 async fn passed(scope: &RequestScope, flow: TakenFlow, came: (Arrival, Steps)) -> Result<String> {
     let state = &scope.state;
+    let test = flow.secrets.test;
     state
         .unit_of_work_as_system(move |tx| testing::pass(tx, &flow, came))
         .await?;
-    Ok(state.services.outbox.links.tested())
+    Ok(state.services.outbox.links.tested(test))
 }
 
 async fn failed(scope: &RequestScope, flow: TakenFlow, failure: Failure) -> Result<String> {
     let state = &scope.state;
+    let test = flow.secrets.test;
     state
         .unit_of_work_as_system(move |tx| testing::fail(tx, &flow, failure))
         .await?;
-    Ok(state.services.outbox.links.tested())
+    Ok(state.services.outbox.links.tested(test))
 }
 
 async fn refused(scope: &RequestScope, flow: TakenFlow, failure: Failure) -> Result<String> {
@@ -282,7 +284,8 @@ fn code_of(steps: &Steps) -> Code {
 /// Start by a connection
 ///
 /// For browsers only: a tile of a portal leads here, and the single-page app is asked to start a sign-in; or the
-/// `start_url` of a test, which goes on to the identity provider.
+/// `start_url` of a test, which goes on to the identity provider. Where a test ends, the browser comes to
+/// `<spa>/sign-in/tested?test=<id>`, which says nothing of how it went; without `test` where there is none that waits.
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),
@@ -358,11 +361,11 @@ async fn initiate_test(
                 return Ok(None);
             };
             let opened = flows::open(tx, &connection, of_test(test.id))?;
-            Ok(Some((connection, opened)))
+            Ok(Some((connection, opened, test.id)))
         })
         .await?;
-    let Some((connection, opened)) = begun else {
-        return Ok(links.tested());
+    let Some((connection, opened, test)) = begun else {
+        return Ok(links.tested(None));
     };
     let mut steps = Steps::default();
     let trip = (&opened, None);
@@ -381,7 +384,7 @@ async fn initiate_test(
                 steps,
             };
             fail_test(&scope.state, (connection.callback(), state), failure).await?;
-            Ok(links.tested())
+            Ok(links.tested(Some(test)))
         }
     }
 }

@@ -20,6 +20,15 @@ pub(super) struct Arriving<'a> {
     pub carried: &'a Carried,
     /// The session that began the trip, which goes on.
     pub session: Option<SessionId>,
+    /// Whether all is undone: the steps say what would be.
+    pub is_test: bool,
+}
+
+impl Arriving<'_> {
+    /// What is said of something that is done, or in a test would be.
+    pub fn said(&self, done: &'static str, would: &'static str) -> &'static str {
+        if self.is_test { would } else { done }
+    }
 }
 
 /// What the person is called, where that can be a name here.

@@ -8,16 +8,17 @@ use super::readable::{characters, typed};
 use super::sealed::{open_sealed, seal};
 use crate::clock::new_id;
 use crate::domain::connections::{DiagnosisStatus, FlowPurpose};
-use crate::domain::diagnosis::{Step, Steps};
+use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::events::{ConnectionEvent, DomainEvent};
 use crate::domain::ids::{AccountId, ConnectionId, DiagnosisId};
+use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::events;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::Page;
-use crate::store::diagnoses::{self, Diagnosis};
+use crate::store::diagnoses::{self, Diagnosis, DiagnosisView};
 use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::SsoConnection;
 
@@ -177,12 +178,36 @@ pub fn steps_of(diagnosis: &Diagnosis) -> Result<Vec<Step>> {
     serde_json::from_value(diagnosis.steps.0.clone()).map_err(Error::internal)
 }
 
+/// The steps of a test. Of one that waits, the one that it waits for.
+///
+/// # Errors
+/// `internal` where they cannot be read.
+pub fn steps_of_test(test: &Diagnosis) -> Result<Vec<Step>> {
+    match test.status {
+        DiagnosisStatus::Waiting => Ok(vec![waiting_until(test.expires_at)]),
+        DiagnosisStatus::Passed | DiagnosisStatus::Failed => steps_of(test),
+    }
+}
+
+fn waiting_until(end: Timestamp) -> Step {
+    let advice = format!(
+        "Open the test's start_url in a browser before {end}; after that, begin another test. Who stays on a page of the \
+         identity provider reads there what is wrong."
+    );
+    Step::skipped(
+        StepName::Authorization,
+        "somebody who signs in at the identity provider",
+        "nobody has come back yet",
+        advice,
+    )
+}
+
 /// A page of an organization's diagnoses, the newest first.
 pub fn list(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
     page: Page<DiagnosisId>,
-) -> Result<Vec<Diagnosis>> {
+) -> Result<Vec<DiagnosisView>> {
     let now = tx.now();
     diagnoses::list(tx.connection, permit.organization.id, page, now)
 }
@@ -195,10 +220,10 @@ pub fn find(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
     reference: &str,
-) -> Result<Diagnosis> {
+) -> Result<DiagnosisView> {
     let (organization, now) = (permit.organization.id, tx.now());
     let reference = typed(reference);
-    let found = diagnoses::find_by_reference(tx.connection, organization, &reference, now)?;
+    let found = diagnoses::find_view(tx.connection, organization, &reference, now)?;
     found.ok_or_else(|| Error::not_found("diagnosis"))
 }
 

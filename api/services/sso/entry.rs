@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::arriving::Arriving;
+use super::entering::enter;
 use super::flows;
-use super::resolution::{enter, identity_taken, link};
+use super::resolution::{identity_taken, link};
 use super::rules::apply_again;
 use crate::crypto::token::Token;
 use crate::domain::connections::SignInOutcome;

@@ -63,6 +63,7 @@ fn settle(
         arrival: &ticket.arrival,
         carried: &ticket.carried,
         session: ticket.session,
+        is_test: false,
     };
     match ticket.purpose {
         FlowPurpose::SignIn => sign_in(tx, &arriving, steps, user_agent),

@@ -72,7 +72,10 @@ fn new_address(
     }
     steps.add(Step::ok(
         StepName::Email,
-        format!("The account follows to {email}."),
+        format!(
+            "The account {} to {email}.",
+            arriving.said("follows", "would follow")
+        ),
     ));
     Ok(Some(email))
 }

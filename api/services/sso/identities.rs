@@ -10,15 +10,11 @@ use crate::services::events;
 use crate::services::sign_on_requirement::require_proof;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts;
-use crate::store::identities::{self, Identity};
-use crate::store::sso_connections::SsoConnection;
+use crate::store::identities::{self, IdentityView};
 use crate::store::{Page, memberships, session_proofs};
 
 /// A page of the signed-in person's identities; in a session that opens a single organization only, those there.
-pub fn list_own(
-    tx: &mut UnitOfWork<'_>,
-    page: Page<IdentityId>,
-) -> Result<Vec<(Identity, SsoConnection)>> {
+pub fn list_own(tx: &mut UnitOfWork<'_>, page: Page<IdentityId>) -> Result<Vec<IdentityView>> {
     let principal = &tx.context.principal;
     let account = principal.session()?.account.id;
     let only = principal.confined_to();
@@ -34,7 +30,7 @@ pub fn list_of_member(
     permit: &Permit<ManageConnections>,
     account: AccountId,
     page: Page<IdentityId>,
-) -> Result<Vec<(Identity, SsoConnection)>> {
+) -> Result<Vec<IdentityView>> {
     let organization = permit.organization.id;
     require_member(tx, organization, account)?;
     identities::list(tx.connection, (account, Some(organization)), page)

@@ -70,6 +70,7 @@ impl Waiting {
             arrival: &self.content.arrival,
             carried: &self.content.carried,
             session,
+            is_test: false,
         }
     }
 }

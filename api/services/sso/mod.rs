@@ -17,6 +17,7 @@ pub mod client_secrets;
 pub mod clients;
 pub mod connections;
 pub mod diagnosis;
+mod entering;
 pub mod entry;
 pub mod exchange;
 pub mod flows;

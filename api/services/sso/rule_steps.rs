@@ -33,6 +33,16 @@ fn left_out(claim: &str) -> Step {
     )
 }
 
+/// Rules of a connection that are tried at first arrivals only, of somebody who has come before.
+pub(super) fn not_tried() -> Step {
+    Step::skipped(
+        StepName::Rules,
+        "somebody who comes for the first time",
+        "somebody who has come before",
+        "Set `apply` of the connection to `always`, if its rules are to be tried each time.",
+    )
+}
+
 /// A group of the rules that is none any more.
 pub(super) fn group_gone(group: GroupId) -> Step {
     Step::warning(

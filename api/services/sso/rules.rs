@@ -128,7 +128,12 @@ pub(super) fn apply_again(
     steps: &mut Steps,
 ) -> Result<()> {
     match arriving.connection.apply {
-        RulesApply::First => Ok(()),
+        RulesApply::First => {
+            if !rules_of(arriving.connection)?.is_empty() {
+                steps.add(rule_steps::not_tried());
+            }
+            Ok(())
+        }
         RulesApply::Always => apply(tx, arriving, account.id, steps),
     }
 }
@@ -241,7 +246,10 @@ fn change_type(
     }
     steps.add(Step::ok(
         StepName::Rules,
-        format!("The account type is {account_type} from now on."),
+        format!(
+            "The account type {} {account_type} from now on.",
+            arriving.said("is", "would be")
+        ),
     ));
     let event = DomainEvent::Member {
         organization: known.organization_id,

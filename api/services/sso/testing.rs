@@ -162,6 +162,7 @@ fn would(
             arrival,
             carried: &Carried::default(),
             session: None,
+            is_test: true,
         };
         Ok(Attempt::Undo(describe(tx, &arriving, steps)?))
     })?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::{Halt, Refusal, asker, told};
-use crate::domain::connections::{SamlSettings, SubjectSource};
+use crate::domain::connections::{Preset, SamlSettings, SubjectSource};
 use crate::domain::diagnosis::Steps;
 use crate::domain::ids::ConnectionId;
 use crate::domain::timestamp::Timestamp;
@@ -14,7 +14,7 @@ use crate::outbound::Asker;
 use crate::saml::assertion::{NoSubject, VerifiedAssertion};
 use crate::saml::expected::Expected;
 use crate::saml::request::AuthnRequest;
-use crate::saml::response;
+use crate::saml::response::{self, Unverified};
 use crate::saml::service_provider::ServiceProvider;
 use crate::services::sso::arrival::{Arrival, kept_session};
 use crate::services::sso::flows::{OpenedFlow, TakenFlow};
@@ -28,6 +28,7 @@ const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
 
 /// What a response has to be, with all that is needed to judge it on another thread.
 struct Awaited {
+    preset: Preset,
     settings: SamlSettings,
     acs_url: String,
     audience: String,
@@ -74,6 +75,7 @@ impl State {
         steps: &mut Steps,
     ) -> Result<Arrival, Halt> {
         let awaited = Awaited {
+            preset: flow.connection.preset,
             settings,
             acs_url: self.acs_url(flow.connection.id),
             audience: self.entity_id(flow.connection.id),
@@ -189,9 +191,13 @@ impl Awaited {
             now: self.now,
             skew: self.skew,
         };
-        let assertion = response::verify(response, &expected, steps)?;
+        let assertion = response::verify(response, &expected, steps)
+            .map_err(|Unverified { claims }| Refusal { code: None, claims })?;
         match assertion.subject(&self.settings.subject_source, steps) {
-            Ok(subject) => Ok(arrival((subject, self.now), &assertion)),
+            Ok(subject) => Ok(Arrival {
+                guest: assertion.is_guest(self.preset),
+                ..arrival((subject, self.now), &assertion)
+            }),
             Err(reason) => {
                 let code = match reason {
                     NoSubject::Missing => Code::SubjectMissing,

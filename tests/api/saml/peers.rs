@@ -8,12 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rollcall::crypto::certificate::PublicKey;
 use rollcall::domain::connections::SubjectSource;
-use rollcall::domain::diagnosis::{Refused, StepName, StepResult, Steps};
+use rollcall::domain::diagnosis::{StepName, StepResult, Steps};
 use rollcall::domain::timestamp::Timestamp;
 use rollcall::saml::assertion::{NoSubject, VerifiedAssertion};
 use rollcall::saml::expected::Expected;
 use rollcall::saml::metadata::{self, Wanted};
-use rollcall::saml::response::verify;
+use rollcall::saml::response::{Unverified, verify};
 use serde::Deserialize;
 
 /// What a peer's documents expect of who reads them.
@@ -33,7 +33,7 @@ pub struct Peer {
 }
 
 /// How a document was judged.
-pub type Judgement = (Result<VerifiedAssertion, Refused>, Steps);
+pub type Judgement = (Result<VerifiedAssertion, Unverified>, Steps);
 
 impl Peer {
     pub fn named(name: &str) -> Self {

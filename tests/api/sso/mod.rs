@@ -18,6 +18,7 @@ mod browsers;
 mod changes;
 mod confinement;
 mod connections;
+mod diagnoses;
 mod ends;
 mod following;
 mod hanging;

@@ -110,6 +110,66 @@ both_databases!(rollcalls_metadata_says_what_requests_say, |app| {
     }
 });
 
+both_databases!(what_came_is_shown_where_the_signature_holds, |app| {
+    let school = app.school().await;
+    let connection = saml_draft(&school).await;
+    let now = app.now();
+    let mira = assertion_of("_a55e", "mira@hill.example");
+    let elsewhere = mira.replace(AUDIENCE, "https://other.example/");
+    let failed = test_saml(&school, &connection, |asked| asked.answer(&elsewhere, now)).await;
+    let last = failed["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["name"], "audience");
+    assert_eq!(failed["claims"][MAIL], json!(["mira@hill.example"]));
+    // Of a document that nobody signed nothing is known.
+    let unsigned = |asked: &Asked| asked.send(&asked.address(&response(&mira), now));
+    let failed = test_saml(&school, &connection, unsigned).await;
+    assert_eq!(failed["claims"], Value::Null);
+});
+
+both_databases!(guests_of_entra_stand_outside_of_proven_domains, |app| {
+    const PROVIDER: &str = "http://schemas.microsoft.com/identity/claims/identityprovider";
+    const UPN: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn";
+    const NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
+
+    let school = app.school().await;
+    super::takeovers::vouched(app, &school, "hill.example").await;
+    let new = json!({
+        "name": "Entra", "kind": "saml", "preset": "entra", "metadata": metadata(), "subject_source": "name_id",
+    });
+    let created = school.admin.post(&school.path("/connections"), new).await;
+    let connection = created.expect_status(201);
+    let path = path_of(&school, &connection);
+    let changed = school
+        .admin
+        .patch(&path, json!({ "arrivals": "proven_domains" }))
+        .await;
+    changed.expect_status(200);
+    let now = app.now();
+    let with = |name: &str, value: &str| {
+        let attribute = format!(
+            r#"<saml:Attribute Name="{name}"><saml:AttributeValue>{value}</saml:AttributeValue></saml:Attribute></saml:AttributeStatement>"#
+        );
+        assertion_of("_a55e", "mira@hill.example").replace("</saml:AttributeStatement>", &attribute)
+    };
+    for (name, value, account) in [
+        (PROVIDER, ISSUER, "account_created"),
+        (PROVIDER, "live.com", "not_expected_here"),
+        (
+            UPN,
+            "mira_other.example#EXT#@school.onmicrosoft.com",
+            "not_expected_here",
+        ),
+        (NAME, "mira@hill.example", "account_created"),
+    ] {
+        let said = with(name, value);
+        let tested = test_saml(&school, &connection, |asked| asked.answer(&said, now)).await;
+        assert_eq!(
+            tested["would"]["account"], account,
+            "{name} {value}: {tested:#}"
+        );
+    }
+});
+
 both_databases!(a_name_that_changes_names_nobody, |app| {
     let school = app.school().await;
     let connection = saml_draft(&school).await;

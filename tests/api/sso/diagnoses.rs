@@ -1,0 +1,112 @@
+//! What tests and diagnoses say, and by which names.
+
+use super::*;
+
+both_databases!(a_test_that_waits_says_so_and_ends_with_its_id, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = draft(&school, &provider).await;
+    let path = format!("{}/tests", path_of(&school, &connection));
+    let begun = school.admin.post(&path, Value::Null).await;
+    let begun = begun.expect_status(201);
+    let test = format!("{path}/{}", text(&begun["id"]));
+    let waiting = school.admin.get(&test).await.expect_status(200);
+    assert_eq!(waiting["status"], "waiting");
+    assert_eq!(waiting["steps"].as_array().unwrap().len(), 1);
+    let step = &waiting["steps"][0];
+    assert_eq!(
+        (&step["name"], &step["result"], &step["received"]),
+        (
+            &json!("authorization"),
+            &json!("skipped"),
+            &json!("nobody has come back yet")
+        )
+    );
+    let advice = text(&step["advice"]);
+    assert!(advice.contains(&text(&begun["expires_at"])), "{advice}");
+
+    let start = Url::parse(&text(&begun["start_url"])).unwrap();
+    let to_provider = follow(app, &start).await;
+    let claims = json!({ "sub": "ann", "name": "Ann" });
+    let back = provider.sign_in(to_provider.as_str(), (app.now(), claims));
+    let end = follow(app, &back).await;
+    assert_eq!(end.path(), "/sign-in/tested");
+    let expected = format!("test={}", text(&begun["id"]));
+    assert_eq!(end.query(), Some(expected.as_str()));
+    // A test that was made already is nobody's to begin.
+    let again = follow(app, &start).await;
+    assert_eq!((again.path(), again.query()), ("/sign-in/tested", None));
+
+    let passed = school.admin.get(&test).await.expect_status(200);
+    let steps = passed["steps"].to_string();
+    assert!(steps.contains("An account would be made."), "{steps}");
+    assert!(!steps.contains("nobody has come back"), "{steps}");
+});
+
+both_databases!(identities_and_diagnoses_name_what_they_belong_to, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let rule = json!({
+        "when": { "claim": "role", "is": "equals", "value": "teacher" },
+        "then": { "account_type": "teacher" },
+    });
+    let path = path_of(&school, &connection);
+    let changed = school.admin.patch(&path, json!({ "rules": [rule] })).await;
+    changed.expect_status(200);
+    let named = json!({ "id": connection["id"], "name": connection["name"], "kind": "oidc" });
+    let claims = json!({ "sub": "ann", "role": "teacher" });
+    let came = come(&school, &connection, &provider, claims.clone()).await;
+    let ann = holder(app, &came.expect_status(200));
+    let own = ann.get("/v1/me/identities").await.expect_status(200);
+    let identity = &own["items"][0];
+    assert_eq!(identity["connection"], named);
+    assert_eq!(identity["organization"]["id"], school.id.as_str());
+    assert!(identity["organization"]["name"].is_string(), "{identity}");
+    assert!(identity.get("organization_id").is_none(), "{identity}");
+
+    let newest = async || {
+        let list = school.admin.get(&school.path("/diagnoses?limit=1")).await;
+        list.expect_status(200)["items"][0].clone()
+    };
+    let first = newest().await;
+    assert_eq!(first["connection"], named);
+    assert!(first.get("connection_id").is_none(), "{first}");
+    let steps = first["steps"].to_string();
+    assert!(
+        steps.contains("`/rules/0`: `role` equals `teacher`"),
+        "{steps}"
+    );
+    // With `first`, rules are not tried of who has come before.
+    let again = come(&school, &connection, &provider, claims).await;
+    again.expect_status(200);
+    let again = newest().await;
+    let steps = again["steps"].as_array().unwrap();
+    let rules = steps.iter().find(|step| step["name"] == "rules").unwrap();
+    assert_eq!(rules["result"], "skipped");
+    let path = school.path(&format!("/diagnoses/{}", text(&again["reference"])));
+    let one = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(one, again);
+});
+
+both_databases!(who_gets_no_seat_is_told_whom_to_ask, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let limits = json!({ "total": 1, "by_account_type": { "student": null, "teacher": null } });
+    let operator = app.operator().await;
+    let set = operator.put(&school.path("/seats"), limits).await;
+    set.expect_status(200);
+    let refused = come(&school, &connection, &provider, json!({ "sub": "pip" })).await;
+    let problem = refused.expect_problem(409, "no_seat");
+    let detail = text(&problem["detail"]);
+    assert!(detail.contains("Ask the people who run it"), "{detail}");
+    assert!(!detail.contains("licence"), "{detail}");
+});
+
+both_databases!(a_link_token_is_no_longer_than_one_can_be, |app| {
+    let person = app.school().await.admin;
+    let body = json!({ "link_token": "l".repeat(201) });
+    let refused = person.post("/v1/me/identities", body).await;
+    refused.expect_fields(&[("/link_token", "too_long")]);
+});
