@@ -521,7 +521,9 @@ mod tests {
         assert!(log.exists());
         let threads = connections.map(|connection| std::thread::spawn(|| drop(connection)));
         pool.close();
-        threads.map(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         assert!(!log.exists());
         let soon = Instant::now() + Duration::from_millis(50);
         assert!(pool.get_until(soon).is_err() && beside.get_until(soon).is_err());
