@@ -19,12 +19,13 @@
 mod provider;
 
 mod peers {
-    use rollcall::domain::diagnosis::{Refused, Steps};
+    use rollcall::domain::diagnosis::Steps;
     use rollcall::domain::timestamp::Timestamp;
     use rollcall::saml::assertion::VerifiedAssertion;
+    use rollcall::saml::response::Unverified;
 
     /// How a document was judged.
-    pub type Judgement = (Result<VerifiedAssertion, Refused>, Steps);
+    pub type Judgement = (Result<VerifiedAssertion, Unverified>, Steps);
 
     pub fn moment(text: &str) -> Timestamp {
         Timestamp::parse_time_or_day(text).unwrap()
