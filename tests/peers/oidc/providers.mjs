@@ -25,7 +25,9 @@ async function oidcProvider() {
     clientDefaults: { grant_types: ['authorization_code'], response_types: ['code'] },
     cookies: { keys: ['of-one-run'] },
     enabledJWA: { idTokenSigningAlgValues: algorithms, clientAuthSigningAlgValues: ['RS256'] },
-    features: { registration: { enabled: true } },
+    features: { backchannelLogout: { enabled: true }, registration: { enabled: true } },
+    // It calls nobody at loopback by itself.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     findAccount: (context, login) => ({
       accountId: login,
       claims: () => ({ sub: login, email: login, email_verified: true, name: 'Nora Provider' }),
@@ -33,6 +35,7 @@ async function oidcProvider() {
     jwks: { keys: [key('rsa', 'rsa', { modulusLength: 2048 }), key('ec', 'ec', { namedCurve: 'P-256' })] },
     pkce: { required: () => true },
   });
+  provider.on('backchannel.error', (context, error) => console.error(`back-channel logout: ${error}`));
   server.on('request', provider.callback());
   return issuer;
 }
