@@ -53,6 +53,13 @@ pub fn sentence(text: &str) -> String {
     value(shown.trim_end())
 }
 
+/// A sentence of somebody who was sent secrets, without these.
+pub fn sentence_without(secrets: &[&str], text: &str) -> String {
+    let known = secrets.iter().filter(|secret| !secret.is_empty());
+    let cut = known.fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
+    sentence(&cut)
+}
+
 fn may_be_secret(word: &str) -> bool {
     let is_id = uuid::Uuid::try_parse(word).is_ok();
     word.len() >= SECRET && !is_id && word.chars().any(|it| it.is_ascii_digit())
@@ -83,5 +90,13 @@ mod tests {
             told.contains("6731de76-14a6-49ae-97bc-6eba6914391e") && told.contains("AADSTS7000215")
         );
         assert!(!told.contains("0123456789"), "{told}");
+    }
+
+    #[test]
+    fn what_was_sent_is_not_shown_however_short_it_is() {
+        let code = "7bfcc12d-6a43-46a9-8183-e3f7fc212aed";
+        let said = format!("Secret rollcall:hunter wrong; code {code}, verifier ''");
+        let told = sentence_without(&["hunter", code, ""], &said);
+        assert_eq!(told, "Secret rollcall:… wrong; code …, verifier ''");
     }
 }

@@ -44,6 +44,14 @@ pub struct Exchange<'a> {
     pub now: Timestamp,
 }
 
+/// What was asked at which address, to tell of it: where people come back to, and the secrets that were sent.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub endpoint: &'a Url,
+    pub redirect_uri: &'a str,
+    pub secrets: &'a [&'a str],
+}
+
 /// What a provider gives for a code. Nothing of it is verified yet.
 pub struct Tokens {
     pub id_token: String,
@@ -141,19 +149,19 @@ struct Problem {
     error_description: String,
 }
 
-/// Reads what the provider answers at its token endpoint to a code for this redirect URI.
+/// Reads what the provider answers at its token endpoint to a code.
 ///
 /// # Errors
 /// Where it does not answer, refuses, or gives no ID token.
 pub fn read(
     answered: &Result<OutboundResponse, OutboundError>,
-    asked: (&Url, &str),
+    asked: &Asked<'_>,
     steps: &mut Steps,
 ) -> Result<Tokens, Refused> {
     let response = match answered {
         Ok(response) => response,
         Err(error) => {
-            let endpoint = asked.0;
+            let endpoint = asked.endpoint;
             let advice = format!(
                 "See that the provider's token endpoint can be reached from where Rollcall runs: {endpoint}"
             );
@@ -188,7 +196,8 @@ fn failed(received: impl Into<String>, advice: &str) -> Step {
     Step::failed(StepName::TokenRequest, "an ID token", received, advice)
 }
 
-fn refusal(response: &OutboundResponse, (endpoint, redirect_uri): (&Url, &str)) -> Step {
+fn refusal(response: &OutboundResponse, asked: &Asked<'_>) -> Step {
+    let (endpoint, redirect_uri) = (asked.endpoint, asked.redirect_uri);
     let status = response.status;
     let Ok(problem) = serde_json::from_slice::<Problem>(&response.body) else {
         let advice = format!(
@@ -221,8 +230,6 @@ fn refusal(response: &OutboundResponse, (endpoint, redirect_uri): (&Url, &str)) 
         _ => "Look this error up in the documentation or the log of the provider.",
     };
     let words = format!("{} {}", problem.error, problem.error_description);
-    failed(
-        format!("status {status}, {}", shown::sentence(&words)),
-        advice,
-    )
+    let words = shown::sentence_without(asked.secrets, &words);
+    failed(format!("status {status}, {words}"), advice)
 }

@@ -167,8 +167,12 @@ fn tokens(
     answered: &Result<OutboundResponse, OutboundError>,
 ) -> (Result<Tokens, Refused>, Vec<Step>) {
     let mut steps = Steps::default();
-    let endpoint = "https://idp.example/token".parse().unwrap();
-    let read = token::read(answered, (&endpoint, REDIRECT_URI), &mut steps);
+    let asked = token::Asked {
+        endpoint: &"https://idp.example/token".parse().unwrap(),
+        redirect_uri: REDIRECT_URI,
+        secrets: &["hunter"],
+    };
+    let read = token::read(answered, &asked, &mut steps);
     (read, steps.into_vec())
 }
 

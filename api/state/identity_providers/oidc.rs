@@ -18,7 +18,7 @@ use crate::oidc::discovery::{self, Provider};
 use crate::oidc::id_token::{self, Expected, Unverified, VerifiedIdToken};
 use crate::oidc::logout_token::{self, EndedThere};
 use crate::oidc::presets::SCOPE;
-use crate::oidc::token::{self, ClientProof, Exchange};
+use crate::oidc::token::{self, Asked, ClientProof, Exchange};
 use crate::oidc::{end_session, jwks, userinfo};
 use crate::outbound::{OutboundError, OutboundRequest, OutboundResponse};
 use crate::services::sso::arrival::{Arrival, kept_session};
@@ -128,8 +128,13 @@ impl State {
             .token_request(connection, (&client, &provider), &exchange)
             .await?;
         let answered = self.outbound.send(asker(connection), request).await;
-        let asked = (&provider.token_endpoint, redirect_uri.as_str());
-        let tokens = token::read(&answered, asked, steps).map_err(|_| no_tokens(&answered))?;
+        let secret = client.secret.as_deref().unwrap_or_default();
+        let asked = Asked {
+            endpoint: &provider.token_endpoint,
+            redirect_uri: &redirect_uri,
+            secrets: &[code.reveal(), pkce.reveal(), secret],
+        };
+        let tokens = token::read(&answered, &asked, steps).map_err(|_| no_tokens(&answered))?;
         let verified = self
             .verify(
                 (flow, settings, &client.id),
