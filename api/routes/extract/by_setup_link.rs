@@ -14,6 +14,7 @@ use crate::routes::problem::Problem;
 use crate::services::authentication::{authenticate_setup_link, lock_by_setup_link};
 use crate::services::authorization::{Permission, Permit, permit_setup_link};
 use crate::services::context::Principal;
+use crate::services::sso::setup_links;
 use crate::services::unit_of_work::UnitOfWork;
 
 /// Whoever brings a setup link, in its organization, where they need the permission `P`. The principal names the one
@@ -43,6 +44,7 @@ impl<P: Permission + 'static> Guard for BySetupLink<P> {
         let by = authenticate_setup_link(tx, self.authenticated.credential())?;
         let permit = permit_setup_link::<P>(tx, &by)?;
         tx.acting_as(Principal::SetupLink(by), |tx| {
+            setup_links::note_use(tx)?;
             tx.reading_outside_of_transactions(|tx| work(tx, permit))
         })
     }

@@ -13,6 +13,7 @@ use crate::domain::events::ConnectionEvent;
 use crate::domain::ids::ConnectionId;
 use crate::error::{Code, Result};
 use crate::services::authorization::{ManageConnections, Permit};
+use crate::services::context::Principal;
 use crate::services::sign_on_requirement::require_another_connection;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::diagnoses;
@@ -107,7 +108,11 @@ impl Changed {
         require_app(tx, new.preset, &settings)?;
         if new.status == ConnectionStatus::Active && !settings.is_same_provider(&old) {
             require_another_connection(tx, new)?;
-            new.status = ConnectionStatus::Paused;
+            // Whoever sets it up by a link goes on with that; what an admin has paused is the admin's to activate.
+            new.status = match tx.context.principal {
+                Principal::SetupLink(_) => ConnectionStatus::Draft,
+                _ => ConnectionStatus::Paused,
+            };
         }
         new.settings = kept(&settings)?;
         new.app_id = settings.app();

@@ -177,7 +177,22 @@ pub fn no_such_link() -> Error {
     Error::not_found("setup link")
 }
 
-/// What a link shows: itself, and its connection. The first time is noted.
+/// Notes the first time that a link is used, for whatever it is.
+pub fn note_use(tx: &mut UnitOfWork<'_>) -> Result<()> {
+    let link = tx.context.principal.setup_link()?.clone();
+    if link.used_at.is_some() {
+        return Ok(());
+    }
+    tx.transaction(|tx| {
+        if !setup_links::note_use(tx.connection, link.id, tx.context.now)? {
+            return Ok(());
+        }
+        let connection = link.connection_id;
+        publish(tx, &link, SetupLinkEvent::Used { connection })
+    })
+}
+
+/// What a link shows: itself, and its connection.
 ///
 /// # Errors
 /// `not_found` where the connection is gone.
@@ -187,12 +202,6 @@ pub fn open(
 ) -> Result<(SetupLink, SsoConnection)> {
     let link = tx.context.principal.setup_link()?.clone();
     let connection = connections::find(tx, permit, link.connection_id)?;
-    if setup_links::note_use(tx.connection, link.id, tx.context.now)? {
-        let used = SetupLinkEvent::Used {
-            connection: link.connection_id,
-        };
-        publish(tx, &link, used)?;
-    }
     Ok((link, connection))
 }
 

@@ -103,10 +103,46 @@ both_databases!(from_the_mail_to_an_active_connection, |app| {
     assert_eq!(made[0]["actor"]["account_id"], school.admin.id);
 });
 
+both_databases!(another_provider_is_activated_by_the_same_link, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let it = linked(app, &school, &connection).await;
+    // Whoever moves to another client sets the connection up anew.
+    let moved = json!({ "client_id": "another", "client_secret": CLIENT_SECRET });
+    let moved = it.patch("/v1/setup", moved).await.expect_status(200);
+    assert_eq!(moved["status"], "draft");
+    let back = json!({ "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET });
+    it.patch("/v1/setup", back).await.expect_status(200);
+    let activate = "/v1/setup/activate";
+    let untested = it.post(activate, Value::Null).await;
+    untested.expect_problem(409, "connection_not_tested");
+    let test = it.post("/v1/setup/tests", Value::Null).await;
+    let start = Url::parse(&text(&test.expect_status(201)["start_url"])).unwrap();
+    let to_provider = follow(app, &start).await;
+    let back = provider.sign_in(to_provider.as_str(), (app.now(), json!({ "sub": "it-1" })));
+    follow(app, &back).await;
+    let active = it.post(activate, Value::Null).await.expect_status(200);
+    assert_eq!(active["status"], "active");
+    // What an admin has paused is the admin's to activate.
+    let path = format!("{}/pause", path_of(&school, &connection));
+    school
+        .admin
+        .post(&path, Value::Null)
+        .await
+        .expect_status(200);
+    let refused = it.post(activate, Value::Null).await;
+    refused.expect_problem(409, "connection_not_active");
+});
+
 both_databases!(a_link_proves_domains, |app| {
     let school = app.school().await;
     let connection = blank(&school).await;
     let it = linked(app, &school, &connection).await;
+    // Whatever a link is used for first is its first use.
+    it.get("/v1/setup/domains").await.expect_status(200);
+    let used = school.events("setup_link.used").await;
+    assert_eq!(used.as_array().unwrap().len(), 1);
     let name = format!("setup-{}-{}.example", school.slug, app.address.port());
     let new = json!({ "domain": name });
     let domain = it.post("/v1/setup/domains", new).await.expect_status(201);
