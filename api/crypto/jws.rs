@@ -62,16 +62,16 @@ impl<'a> UnverifiedJws<'a> {
     /// Where it has not this form, is signed by an algorithm that is not taken, or asks for an extension.
     pub fn parse(token: &'a str) -> Result<Self, JwsError> {
         if token.len() > MAX_LENGTH {
-            return Err(JwsError::Form("it has more than 128 KiB"));
+            return Err(JwsError::Form("a text of more than 128 KiB"));
         }
         let parts = token
             .rsplit_once('.')
             .and_then(|(signed, signature)| Some((signed, signed.split_once('.')?, signature)));
         let Some((signed, (header, payload), signature)) = parts else {
-            return Err(JwsError::Form("it has not three parts"));
+            return Err(JwsError::Form("a text that has not three parts"));
         };
         let header: Header = serde_json::from_slice(&decoded(header)?)
-            .map_err(|_| JwsError::Form("its header cannot be read"))?;
+            .map_err(|_| JwsError::Form("a token whose header cannot be read"))?;
         if let Some(names) = header.crit {
             return Err(JwsError::Critical(names.join(", ")));
         }
@@ -143,5 +143,5 @@ impl VerifiedPayload {
 fn decoded(part: &str) -> Result<Vec<u8>, JwsError> {
     URL_SAFE_NO_PAD
         .decode(part)
-        .map_err(|_| JwsError::Form("a part of it is no base64url without padding"))
+        .map_err(|_| JwsError::Form("a token with a part that is no base64url without padding"))
 }

@@ -162,6 +162,12 @@ impl Steps {
         Err(Refused)
     }
 
+    /// Whether the last step failed.
+    pub fn ends_with_failure(&self) -> bool {
+        let last = self.0.last();
+        last.is_some_and(|step| step.result == StepResult::Failed)
+    }
+
     pub fn as_slice(&self) -> &[Step] {
         &self.0
     }

@@ -23,6 +23,8 @@ impl EmailDomain {
     pub fn parse(text: &str) -> Result<Self, EmailAddressError> {
         let text = text.trim();
         let domain = text.strip_prefix('@').unwrap_or(text);
+        // As tools of the domain name system print it.
+        let domain = domain.strip_suffix('.').unwrap_or(domain);
         canonical_domain(domain).map(Self)
     }
 

@@ -320,11 +320,15 @@ impl Check<'_> {
     /// A token comes right from its making, so that its time is that of the provider's clock.
     fn compared_clocks(&self, issued: i64) -> Step {
         const WORTH_TELLING: u64 = 60;
-        let differ = issued.abs_diff(self.expected.now.as_seconds());
+        let now = self.expected.now.as_seconds();
+        let differ = issued.abs_diff(now);
+        let received = match issued > now {
+            true => format!("issued {differ} seconds from now"),
+            false => format!("issued {differ} seconds ago"),
+        };
         if differ <= WORTH_TELLING {
-            return Step::ok(StepName::Time, format!("issued {differ} seconds from now"));
+            return Step::ok(StepName::Time, received);
         }
-        let received = format!("issued {differ} seconds from now");
         let advice = format!(
             "{}: have both servers follow a time server.",
             self.clocks(issued)

@@ -109,8 +109,8 @@ impl GivenClient {
     pub fn refuse_beside_app(&self, form: &mut Form) {
         for (pointer, is_given) in self.fields() {
             if is_given {
-                let detail = "The client is that of an operator's app: leave this out, or have the connection use no app \
-                              (`app_id: null`)."
+                let detail = "The client is that of an operator's app: leave this out, or have an admin take the app \
+                              from the connection (`app_id: null`)."
                     .to_owned();
                 form.refuse(pointer, "of_app", detail);
             }

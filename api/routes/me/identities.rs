@@ -13,7 +13,7 @@ use crate::routes::identities::{
 use crate::routes::page::{PageQuery, Paged};
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
-    AccountDeactivated, BodyErrors, NoSeat, PageErrors, SessionErrors, SsoRequired,
+    AccountDeactivated, BodyErrors, InviteCodeErrors, PageErrors, SessionErrors, SsoRequired,
 };
 use crate::services::sso::identities;
 use crate::services::sso::linking::{self, link_expired, of_another_account};
@@ -83,7 +83,7 @@ pub(super) async fn list_my_identities(
     tag = "My account",
     responses(
         (status = 204, description = "Linked."),
-        BodyErrors, SessionErrors, LinkOwnErrors, ArrivalErrors, AccountDeactivated, NoSeat
+        BodyErrors, SessionErrors, LinkOwnErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors
     )
 )]
 #[post("/v1/me/identities")]

@@ -32,7 +32,7 @@ pub struct LogoutTokenForm {
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "error": "invalid_request",
-    "error_description": "Expected a signed token; this is it has not three parts."
+    "error_description": "Expected a signed token; this is a text that has not three parts."
 })))]
 pub struct LogoutRefusal {
     #[schema(max_length = 20)]

@@ -11,7 +11,7 @@ use crate::routes::auth::{SessionKind, Tokens, cookie_of};
 use crate::routes::extract::{Anonymous, ClientAddress, Form, Guard as _, Json};
 use crate::routes::identities::ArrivalErrors;
 use crate::routes::problem::{Problem, problems};
-use crate::routes::refusals::{AccountDeactivated, BodyErrors, NoSeat, TooManyTries};
+use crate::routes::refusals::{AccountDeactivated, BodyErrors, InviteCodeErrors, TooManyTries};
 use crate::services::sso::entry::Exchanged;
 use crate::services::sso::exchange;
 use crate::services::sso::flows::{ticket_invalid, verifier_wrong};
@@ -164,7 +164,7 @@ problems! {
     security(()),
     responses(
         (status = 200, description = "What came of it.", body = ExchangedTicket),
-        BodyErrors, TicketTooLong, TicketErrors, ArrivalErrors, AccountDeactivated, NoSeat
+        BodyErrors, TicketTooLong, TicketErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors
     )
 )]
 #[post("/v1/sign-in/exchange")]
@@ -198,7 +198,7 @@ pub(super) async fn exchange_ticket(
     security(()),
     responses(
         (status = 200, description = "Linked.", body = ExchangedTicket),
-        BodyErrors, LinkTooLong, LinkErrors, ArrivalErrors, AccountDeactivated, NoSeat
+        BodyErrors, LinkTooLong, LinkErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors
     )
 )]
 #[post("/v1/sign-in/link")]

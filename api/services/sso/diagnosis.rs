@@ -103,12 +103,32 @@ pub fn note_refusal(
     if !matches!(error, Error::Refused(_)) {
         return error;
     }
+    let mut steps = steps;
+    if !steps.ends_with_failure() {
+        steps.add(refused_as_told(&error));
+    }
     let code = error.code().to_string();
     match keep_refusal(tx, about, (steps, claims), &code) {
         Ok(Some(reference)) => error.with_reference(&reference),
         Ok(None) => error,
         Err(fault) => fault,
     }
+}
+
+/// The step of a refusal that no check has made a step of.
+fn refused_as_told(error: &Error) -> Step {
+    let advice = match error.code() {
+        Code::IdentityTaken => {
+            "The person signs in to the account that this identity opens, and unlinks it there; or signs in at the identity \
+             provider as somebody else."
+        }
+        Code::SessionConfined => {
+            "The session was made by another identity provider: the person signs out, and begins here by this connection."
+        }
+        _ => "The person was told this. Do what it says, then have them sign in again.",
+    };
+    let told = error.to_string();
+    Step::failed(StepName::Account, "somebody who may come in", told, advice)
 }
 
 /// Keeps the steps of an arrival that was refused, with the names of the claims that came, and gives the reference.

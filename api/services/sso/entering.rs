@@ -50,7 +50,15 @@ pub(super) fn require_expected(
         Arrivals::Expected => (
             code_of(tx, arriving)?.is_some(),
             "an invite code of the organization",
-            "Give the person an invite code, or set `arrivals` of the connection to `everyone` or `proven_domains`.",
+            match arriving.carried.invite_code {
+                Some(_) => {
+                    "The code that came is none of the organization: it was mistyped, replaced, or is another's. Give the \
+                     person the code once more."
+                }
+                None => {
+                    "Give the person an invite code, or set `arrivals` of the connection to `everyone` or `proven_domains`."
+                }
+            },
         ),
     };
     if is_expected {
@@ -166,7 +174,7 @@ pub(super) fn join(
 ) -> Result<SignInOutcome> {
     match take_code(tx, arriving, steps)? {
         Some(code) => redeem(tx, (&code, account), steps)?,
-        None => admit(tx, arriving, account).map_err(|error| seat_refused(error, steps))?,
+        None => admit(tx, arriving, account, steps)?,
     }
     steps.add(Step::ok(StepName::Seat, "A new member, with a seat."));
     Ok(SignInOutcome::Joined)
@@ -199,13 +207,19 @@ fn redeem(
     let owner = Principal::Owner(account.clone());
     tx.acting_as(owner, |tx| redemption::redeem(tx, code, account))
         .map(drop)
-        .map_err(|error| seat_refused(error, steps))
+        .map_err(|error| seat_refused(error, "a free seat", steps))
 }
 
-fn admit(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, account: &Account) -> Result<()> {
+fn admit(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+    steps: &mut Steps,
+) -> Result<()> {
+    let account_type = rules::newcomers_type(arriving, account)?;
     let admission = Admission {
         organization: arriving.organization.id,
-        account_type: rules::newcomers_type(arriving, account)?,
+        account_type,
         role: Role::Member,
         via: JoinedVia::Sso,
         groups: Vec::new(),
@@ -216,15 +230,20 @@ fn admit(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, account: &Account) ->
     tx.acting_as(owner, |tx| {
         admission::admit(tx, &[(account, by)], &admission)
     })
+    .map_err(|error| {
+        let seat = format!("a free seat for the account type {account_type}");
+        seat_refused(error, &seat, steps)
+    })
 }
 
-fn seat_refused(error: Error, steps: &mut Steps) -> Error {
+fn seat_refused(error: Error, seat: &str, steps: &mut Steps) -> Error {
     if error.code() == Code::NoSeat {
         steps.add(Step::failed(
             StepName::Seat,
-            "a free seat",
+            seat,
             "none is free",
-            "Free a seat, or have the licence raised; the person then signs in again.",
+            "Free a seat of the account type, and of all types where these are limited together, or have the licence raised; \
+             the person then signs in again.",
         ));
         return no_seat_for_you();
     }

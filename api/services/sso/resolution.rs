@@ -195,7 +195,7 @@ fn create(
             "an account with the address came meanwhile",
         ));
     }
-    let made = arriving.said("An account is made.", "An account would be made.");
+    let made = arriving.said("An account is to be made.", "An account would be made.");
     steps.add(Step::ok(StepName::Account, made));
     join(tx, arriving, &account, steps)?;
     link(tx, arriving, &account, steps)?;

@@ -102,6 +102,35 @@ both_databases!(who_gets_no_seat_is_told_whom_to_ask, |app| {
     let detail = text(&problem["detail"]);
     assert!(detail.contains("Ask the people who run it"), "{detail}");
     assert!(!detail.contains("licence"), "{detail}");
+    let last = last_step(&school, &problem).await;
+    let expected = "a free seat for the account type student";
+    assert_eq!(
+        (&last["name"], &last["expected"]),
+        (&json!("seat"), &json!(expected))
+    );
+});
+
+both_databases!(the_last_step_of_a_refusal_tells_it, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let pause = json!({ "paused": true });
+    let paused = school
+        .admin
+        .patch(&school.path("/invite-code"), pause)
+        .await;
+    let more = json!({ "invite_code": paused.expect_status(200)["code"] });
+    let pip = (&provider, json!({ "sub": "pip" }));
+    let end = go_round(&app.anonymous(), &connection, pip, more).await;
+    let refused = exchange(app, &ticket_of(&end)).await;
+    let problem = refused.expect_problem(409, "code_paused");
+    let last = last_step(&school, &problem).await;
+    assert_eq!(
+        (&last["name"], &last["result"]),
+        (&json!("account"), &json!("failed"))
+    );
+    let told = text(&problem["detail"]);
+    assert!(told.starts_with(&text(&last["received"])), "{last}");
 });
 
 both_databases!(a_link_token_is_no_longer_than_one_can_be, |app| {
@@ -110,3 +139,17 @@ both_databases!(a_link_token_is_no_longer_than_one_can_be, |app| {
     let refused = person.post("/v1/me/identities", body).await;
     refused.expect_fields(&[("/link_token", "too_long")]);
 });
+
+/// What was checked last of a refusal, which names its diagnosis.
+async fn last_step(school: &Organization<'_>, problem: &Value) -> Value {
+    let told = text(&problem["detail"]);
+    let (_, reference) = told.rsplit_once("Reference: ").expect("no reference");
+    let path = school.path(&format!("/diagnoses/{}", reference.trim_end_matches('.')));
+    let diagnosis = school.admin.get(&path).await.expect_status(200);
+    diagnosis["steps"]
+        .as_array()
+        .unwrap()
+        .last()
+        .unwrap()
+        .clone()
+}
