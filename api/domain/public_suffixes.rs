@@ -34,6 +34,9 @@ mod tests {
             "AC.uk",
             "com.au",
             "edu.au",
+            "sch.uk",
+            "k12.ca.us",
+            "vic.edu.au",
             "ac.jp",
             "onmicrosoft.com",
         ] {
