@@ -172,7 +172,12 @@ pub(super) fn join(
     account: &Account,
     steps: &mut Steps,
 ) -> Result<SignInOutcome> {
-    match take_code(tx, arriving, steps)? {
+    let code = take_code(tx, arriving, steps)?;
+    if code.is_none() && arriving.carried.invite_code.is_some() {
+        // As when it is redeemed: whoever joined without it would miss its group.
+        return Err(redemption::unknown());
+    }
+    match code {
         Some(code) => redeem(tx, (&code, account), steps)?,
         None => admit(tx, arriving, account, steps)?,
     }
@@ -180,7 +185,7 @@ pub(super) fn join(
     Ok(SignInOutcome::Joined)
 }
 
-/// The code that the trip carries; one that does not lead here warns.
+/// The code that the trip carries; one that does not lead here is told of.
 fn take_code(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,

@@ -305,19 +305,35 @@ both_databases!(one_organization_uses_up_no_codes_of_another, |app| {
     linked.expect_status(200);
 });
 
-both_databases!(a_code_that_leads_elsewhere_is_told, |app| {
-    let school = app.school().await;
-    let provider = IdentityProvider::start();
-    let connection = active(&school, &provider).await;
-    let trip = (&provider, json!({ "sub": "mira", "name": "Mira" }));
-    let more = json!({ "invite_code": "AAAA-AAAA-AA" });
-    let end = go_round(&app.anonymous(), &connection, trip, more).await;
-    exchange(app, &ticket_of(&end)).await.expect_status(200);
-    let diagnoses = school.admin.get(&school.path("/diagnoses")).await;
-    let diagnoses = diagnoses.expect_status(200);
-    let steps = diagnoses["items"][0]["steps"].as_array().unwrap();
-    let warned = steps.iter().any(|step| {
-        step["result"] == "warning" && step["received"] == "a code that is not one of it"
-    });
-    assert!(warned, "{steps:#?}");
-});
+both_databases!(
+    a_code_that_leads_elsewhere_lets_nobody_in_for_the_first_time,
+    |app| {
+        let school = app.school().await;
+        let provider = IdentityProvider::start();
+        let connection = active(&school, &provider).await;
+        let mira = json!({ "sub": "mira", "name": "Mira" });
+        let by_code = async || {
+            let more = json!({ "invite_code": "AAAA-AAAA-AA" });
+            let end = go_round(
+                &app.anonymous(),
+                &connection,
+                (&provider, mira.clone()),
+                more,
+            )
+            .await;
+            exchange(app, &ticket_of(&end)).await
+        };
+        by_code().await.expect_problem(404, "code_unknown");
+        // Whoever is a member already signs in, and the admins read of the code.
+        let came = come(&school, &connection, &provider, mira.clone()).await;
+        assert_eq!(came.expect_status(200)["outcome"], "account_created");
+        by_code().await.expect_status(200);
+        let diagnoses = school.admin.get(&school.path("/diagnoses")).await;
+        let diagnoses = diagnoses.expect_status(200);
+        let steps = diagnoses["items"][0]["steps"].as_array().unwrap();
+        let warned = steps.iter().any(|step| {
+            step["result"] == "warning" && step["received"] == "a code that is not one of it"
+        });
+        assert!(warned, "{steps:#?}");
+    }
+);
