@@ -19,6 +19,7 @@ pub mod connections;
 pub mod diagnosis;
 mod entering;
 pub mod entry;
+mod entry_refusals;
 pub mod exchange;
 pub mod flows;
 mod following;

@@ -1,7 +1,8 @@
 //! Which account somebody opens who came by an identity provider (`docs/sso.md#who-it-is`).
 
 use super::arriving::{Arriving, asserted_address, is_proven_here, name_of};
-use super::entering::{enter, invitation_of, is_removed_subject, join, removed, require_expected};
+use super::entering::{enter, invitation_of, is_removed_subject, join, require_expected};
+use super::entry_refusals::removed;
 use super::following::follow;
 use super::{claims, rules};
 use crate::clock::new_id;
@@ -189,7 +190,7 @@ fn create(
     {
         return Err(removed(steps));
     }
-    require_expected(tx, arriving, steps)?;
+    let code = require_expected(tx, arriving, steps)?;
     if !accounts::insert(tx.connection, &account)? && !takeover::take_over(tx, &account)? {
         return Err(Error::conflict(
             "an account with the address came meanwhile",
@@ -197,7 +198,7 @@ fn create(
     }
     let made = arriving.said("An account is to be made.", "An account would be made.");
     steps.add(Step::ok(StepName::Account, made));
-    join(tx, arriving, &account, steps)?;
+    join(tx, arriving, (code, &account), steps)?;
     link(tx, arriving, &account, steps)?;
     Ok(Resolution::Opens(
         Box::new(account),

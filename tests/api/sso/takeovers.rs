@@ -323,14 +323,24 @@ both_databases!(
             .await;
             exchange(app, &ticket_of(&end)).await
         };
+        let steps_of_last = async || {
+            let diagnoses = school.admin.get(&school.path("/diagnoses")).await;
+            let diagnoses = diagnoses.expect_status(200);
+            diagnoses["items"][0]["steps"].as_array().unwrap().clone()
+        };
         by_code().await.expect_problem(404, "code_unknown");
+        let steps = steps_of_last().await;
+        let about_account = steps.iter().filter(|step| step["name"] == "account");
+        let [refused] = about_account.collect::<Vec<_>>()[..] else {
+            panic!("it is told once: {steps:#?}");
+        };
+        assert_eq!(refused["result"], "failed");
+        assert_eq!(refused["received"], "a code that is not one of it");
         // Whoever is a member already signs in, and the admins read of the code.
         let came = come(&school, &connection, &provider, mira.clone()).await;
         assert_eq!(came.expect_status(200)["outcome"], "account_created");
         by_code().await.expect_status(200);
-        let diagnoses = school.admin.get(&school.path("/diagnoses")).await;
-        let diagnoses = diagnoses.expect_status(200);
-        let steps = diagnoses["items"][0]["steps"].as_array().unwrap();
+        let steps = steps_of_last().await;
         let warned = steps.iter().any(|step| {
             step["result"] == "warning" && step["received"] == "a code that is not one of it"
         });

@@ -1,0 +1,115 @@
+//! Who is not let into an organization: the step that failed, for its admins, and the refusal in words for who signs in.
+
+use crate::domain::diagnosis::{Step, StepName, Steps};
+use crate::error::{Code, Error};
+use crate::services::invite_codes::redemption;
+
+fn refused(steps: &mut Steps, failed: Step, refusal: Error) -> Error {
+    steps.add(failed);
+    refusal
+}
+
+/// The refusal where people come from proven domains only.
+pub(super) fn outside_proven_domains(has_address: bool, steps: &mut Steps) -> Error {
+    let advice = if has_address {
+        "Prove the domain of the person's address, or set `arrivals` of the connection to `everyone`."
+    } else {
+        "No address came that could be in one: see the step `email`. Or set `arrivals` of the connection to `everyone`."
+    };
+    let expected = "an address in a domain that the organization has proven";
+    not_expected(steps, expected, advice)
+}
+
+/// The refusal where people come by a code, and none came.
+pub(super) fn without_code(steps: &mut Steps) -> Error {
+    let advice = "Give the person an invite code, or set `arrivals` of the connection to `everyone` or `proven_domains`.";
+    not_expected(steps, CODE_EXPECTED, advice)
+}
+
+/// The refusal where people come by a code, and one came that leads elsewhere.
+pub(super) fn not_by_foreign_code(steps: &mut Steps) -> Error {
+    let advice = "The code that came is none of the organization: it was mistyped, replaced, or is another's. Give the \
+                  person the code once more.";
+    not_expected(steps, CODE_EXPECTED, advice)
+}
+
+const CODE_EXPECTED: &str = "an invite code of the organization";
+
+fn not_expected(steps: &mut Steps, expected: &str, advice: &str) -> Error {
+    let received = "somebody whom nobody here expects";
+    refused(
+        steps,
+        Step::failed(StepName::Account, expected, received, advice),
+        Error::refused(
+            Code::NotExpectedHere,
+            "Nobody expects you in this organization. Ask the people who run it to invite you.",
+        ),
+    )
+}
+
+/// The refusal of a code that leads elsewhere, as when it is redeemed: whoever joined without it would miss its group.
+pub(super) fn foreign_code(steps: &mut Steps) -> Error {
+    refused(steps, foreign_code_step(), redemption::unknown())
+}
+
+/// A code that leads elsewhere.
+pub(super) fn foreign_code_step() -> Step {
+    Step::failed(
+        StepName::Account,
+        CODE_EXPECTED,
+        "a code that is not one of it",
+        "Give the person the code once more: it was mistyped, replaced, or is another organization's.",
+    )
+}
+
+/// The refusal in words for who signs in, and cannot free a seat; another error stays as it is.
+pub(super) fn without_seat(error: Error, seat: &str, steps: &mut Steps) -> Error {
+    if error.code() != Code::NoSeat {
+        return error;
+    }
+    refused(
+        steps,
+        Step::failed(
+            StepName::Seat,
+            seat,
+            "none is free",
+            "Free a seat of the account type, and of all types where these are limited together, or have the licence raised; \
+             the person then signs in again.",
+        ),
+        Error::refused(
+            Code::NoSeat,
+            "No seat is free for you in this organization. Ask the people who run it for one, then sign in again.",
+        ),
+    )
+}
+
+/// The refusal of a deactivated account, or member.
+pub(super) fn deactivated(steps: &mut Steps) -> Error {
+    refused(
+        steps,
+        Step::failed(
+            StepName::Account,
+            "an active member",
+            "an account that was deactivated",
+            "Reactivate the member, if they are to come back.",
+        ),
+        Error::account_deactivated(),
+    )
+}
+
+/// The refusal of whom an admin removed.
+pub(super) fn removed(steps: &mut Steps) -> Error {
+    refused(
+        steps,
+        Step::failed(
+            StepName::Account,
+            "a member, or somebody new",
+            "somebody whom an admin removed",
+            "Invite the person, if they are to come back.",
+        ),
+        Error::refused(
+            Code::RemovedByAdmin,
+            "An admin has removed you from this organization. Ask the people who run it to invite you.",
+        ),
+    )
+}
