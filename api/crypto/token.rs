@@ -37,7 +37,7 @@ string_enum! {
         Invitation = "invitation",
         /// Lets an integration act for the account that created it.
         ApiKey = "api_key",
-        /// Is carried through a round trip to an identity provider, as its `state`.
+        /// Is carried through a flow to an identity provider, as its `state`.
         Flow = "flow",
         /// What comes back from it: gets a session, together with the verifier of the browser that began it.
         Ticket = "ticket",

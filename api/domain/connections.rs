@@ -84,7 +84,7 @@ string_enum! {
 }
 
 string_enum! {
-    /// What a round trip to an identity provider is for.
+    /// What a flow to an identity provider is for.
     FlowPurpose {
         /// To sign in.
         SignIn = "sign_in",

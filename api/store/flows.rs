@@ -1,4 +1,4 @@
-//! Round trips to identity providers: flows that are under way, and the tickets that come back.
+//! Flows to identity providers: flows that are under way, and the tickets that come back.
 
 use diesel::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::domain::ids::{CallbackId, ConnectionId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
-/// A round trip that is under way.
+/// A flow that is under way.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = flows, treat_none_as_default_value = false)]
 pub struct Flow {
@@ -22,7 +22,7 @@ pub struct Flow {
     pub expires_at: Timestamp,
 }
 
-/// What came back from a round trip.
+/// What came back from a flow.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = tickets, treat_none_as_default_value = false)]
 pub struct Ticket {

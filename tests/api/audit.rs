@@ -6,7 +6,7 @@ use reqwest::Method;
 use rollcall::services::sso::flows::challenge_of;
 use serde_json::{Value, json};
 
-use crate::sso::saml_trips;
+use crate::sso::saml_flows;
 use crate::support::identity_provider::{CLIENT_ID, CLIENT_SECRET, IdentityProvider};
 use crate::support::people::{Organization, PASSWORD, send, text};
 use crate::support::{both_databases, sign_on};
@@ -557,13 +557,13 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
         .request(Method::PUT, &format!("{base}/sign-in-policy"))
         .json(&policy);
     do_and_see("set_sign_in_policy", policy).await;
-    let metadata = saml_trips::metadata_with("idp", "");
+    let metadata = saml_flows::metadata_with("idp", "");
     provider.answer_instead("/metadata", 200, &metadata);
     let url = format!("{}/metadata", provider.issuer());
     let new = json!({ "name": "University", "kind": "saml", "metadata_url": url });
     let by_saml = post(&ann, &connections, new);
     let by_saml = send(by_saml).await.expect_status(201);
-    let metadata = saml_trips::metadata_with("other", "");
+    let metadata = saml_flows::metadata_with("other", "");
     provider.answer_instead("/metadata", 200, &metadata);
     let refresh = format!("{}/refresh", sign_on::path_of(&hill, &by_saml));
     do_and_see("refresh_connection", ann.request(Method::POST, &refresh)).await;

@@ -151,7 +151,7 @@ fn an_app(app: &App) -> String {
     new.id.to_string()
 }
 
-/// A session by the connection, a trip, a ticket, and a link, each of which waits for its end.
+/// A session by the connection, a flow, a ticket, and a link, each of which waits for its end.
 async fn leave_under_way(admin: &Person<'_>, connection: &Value, provider: &IdentityProvider) {
     let anonymous = admin.app.anonymous();
     let go = async |claims: Value| {

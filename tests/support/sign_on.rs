@@ -1,4 +1,4 @@
-//! Round trips to a provider of OpenID Connect on loopback.
+//! Flows to a provider of OpenID Connect on loopback.
 
 use reqwest::redirect::Policy;
 use rollcall::services::sso::flows::challenge_of;
@@ -86,7 +86,7 @@ pub async fn follow(app: &App, to: &Url) -> Url {
     Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap()
 }
 
-/// Starts a trip, as somebody or nobody.
+/// Starts a flow, as somebody or nobody.
 pub async fn start(who: &Person<'_>, connection: &Value, more: Value) -> TestResponse {
     let mut body = json!({
         "connection_id": connection["id"],

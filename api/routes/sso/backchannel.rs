@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::browser::{CameBy, connection_of};
+use super::browser::{SsoConnectionPath, connection_of};
 use crate::domain::client_address::Client;
 use crate::domain::diagnosis::{Step, Steps};
 use crate::domain::ids::ConnectionId;
@@ -16,7 +16,7 @@ use crate::routes::extract::{Anonymous, ClientAddress, Guard as _};
 use crate::routes::problem::Problem;
 use crate::routes::refusals::TooManyTries;
 use crate::services::sso::backchannel;
-use crate::state::identity_providers::Halt;
+use crate::state::identity_providers::IdentityProviderError;
 
 /// What an identity provider posts.
 #[derive(Deserialize, ToSchema)]
@@ -51,7 +51,7 @@ pub struct LogoutRefusal {
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),
-    params(CameBy),
+    params(SsoConnectionPath),
     request_body(content = LogoutTokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "They have ended."),
@@ -113,8 +113,8 @@ async fn end(
     let about = (&connection, &settings);
     let ended = match state.verify_logout_token(about, token, steps).await {
         Ok(ended) => ended,
-        Err(Halt::Refused(_)) => return Ok(false),
-        Err(Halt::Fault(fault)) => return Err(fault),
+        Err(IdentityProviderError::Refused(_)) => return Ok(false),
+        Err(IdentityProviderError::Fault(fault)) => return Err(fault),
     };
     request
         .run(move |tx, ()| backchannel::end(tx, &connection, &ended, &client))

@@ -1,4 +1,4 @@
-//! Where browsers come to on a round trip. They are sent on, and never shown a problem in JSON.
+//! Where browsers come to in a flow. They are sent on, and never shown a problem in JSON.
 
 use actix_web::http::header;
 use actix_web::web::Bytes;
@@ -19,14 +19,14 @@ use crate::routes::documentation::WasHead;
 use crate::routes::extract::{Anonymous, ClientAddress, Guard as _, RequestScope};
 use crate::routes::problem::Problem;
 use crate::services::limits::Limit;
-use crate::services::sso::arrival::{Arrival, Carried, MAX_LOGIN_HINT};
+use crate::services::sso::arrival::{Arrival, FlowPayload, MAX_LOGIN_HINT};
 use crate::services::sso::diagnosis;
 use crate::services::sso::flows::{self, NewFlow, TakenFlow};
 use crate::services::sso::settings::provider_settings;
 use crate::services::sso::testing::{self, Failure};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::state::State;
-use crate::state::identity_providers::Halt;
+use crate::state::identity_providers::IdentityProviderError;
 
 /// The longest reference of a test.
 const MAX_REFERENCE: usize = 100;
@@ -34,7 +34,7 @@ const MAX_REFERENCE: usize = 100;
 /// The connection that somebody comes by.
 #[derive(Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-pub(super) struct CameBy {
+pub(super) struct SsoConnectionPath {
     /// The connection.
     pub connection_id: ConnectionId,
 }
@@ -42,7 +42,7 @@ pub(super) struct CameBy {
 /// Where somebody comes back to.
 #[derive(Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct CameBack {
+struct CallbackPath {
     /// The connection, or the operator's app whose client it has.
     #[param(value_type = ConnectionId)]
     #[expect(
@@ -135,7 +135,7 @@ fn is_head(http: &HttpRequest) -> bool {
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),
-    params(CameBack),
+    params(CallbackPath),
     responses((
         status = 303,
         description = "To the single-page app.",
@@ -166,7 +166,7 @@ async fn start_at(request: Anonymous, place: CallbackId) -> Result<String> {
     })
 }
 
-/// Where a trip by OpenID Connect ends.
+/// Where a flow by OpenID Connect ends.
 async fn complete(request: Anonymous, place: CallbackId, query: &str) -> Result<String> {
     let callback = Callback::read(query).unwrap_or_default();
     let state = callback.state.clone().unwrap_or_default();
@@ -194,7 +194,7 @@ async fn complete(request: Anonymous, place: CallbackId, query: &str) -> Result<
 pub(super) async fn arrive(
     scope: &RequestScope,
     flow: TakenFlow,
-    (came, steps): (Result<Arrival, Halt>, Steps),
+    (came, steps): (Result<Arrival, IdentityProviderError>, Steps),
 ) -> Result<String> {
     let failure = match came {
         Ok(arrival) if flow.purpose == FlowPurpose::Test => {
@@ -204,8 +204,8 @@ pub(super) async fn arrive(
             let ticket = issue_ticket(&scope.state, flow, (arrival, steps)).await?;
             return Ok(scope.state.services.outbox.links.ticket(&ticket));
         }
-        Err(Halt::Fault(error)) => return Err(error),
-        Err(Halt::Refused(refusal)) => Failure {
+        Err(IdentityProviderError::Fault(error)) => return Err(error),
+        Err(IdentityProviderError::Refused(refusal)) => Failure {
             code: refusal.code.unwrap_or_else(|| code_of(&steps)),
             claims: refusal.claims,
             steps,
@@ -289,7 +289,7 @@ fn code_of(steps: &Steps) -> Code {
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),
-    params(CameBy, InitiateQuery),
+    params(SsoConnectionPath, InitiateQuery),
     responses((
         status = 303,
         description = "To the single-page app, or to the identity provider.",
@@ -323,7 +323,7 @@ pub(super) async fn initiate_sign_in(
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),
-    params(CameBy),
+    params(SsoConnectionPath),
     request_body(content = InitiateForm, content_type = "application/x-www-form-urlencoded"),
     responses((
         status = 303,
@@ -368,15 +368,14 @@ async fn initiate_test(
         return Ok(links.tested(None));
     };
     let mut steps = Steps::default();
-    let trip = (&opened, None);
     let url = scope
         .state
-        .authorization_url(&connection, trip, &mut steps)
+        .authorization_url(&connection, (&opened, None), &mut steps)
         .await;
     match url {
         Ok(url) => Ok(url),
-        Err(Halt::Fault(error)) => Err(error),
-        Err(Halt::Refused(_)) => {
+        Err(IdentityProviderError::Fault(error)) => Err(error),
+        Err(IdentityProviderError::Refused(_)) => {
             let state = opened.state.reveal().to_owned();
             let failure = Failure {
                 code: Code::IdentityProviderUnreachable,
@@ -407,12 +406,12 @@ fn of_test(test: DiagnosisId) -> NewFlow {
     NewFlow {
         purpose: FlowPurpose::Test,
         challenge: String::new(),
-        carried: Carried::default(),
+        payload: FlowPayload::default(),
         test: Some(test),
     }
 }
 
-/// Sends a browser on to where a trip ended; where that is a refusal or a fault, to the single-page app with its code,
+/// Sends a browser on to where a flow ended; where that is a refusal or a fault, to the single-page app with its code,
 /// which has words for it.
 pub(super) fn sent(scope: &RequestScope, ended: Result<String>) -> HttpResponse {
     let target = ended.unwrap_or_else(|error| {

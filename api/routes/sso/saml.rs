@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::browser::{CameBy, arrive, connection_of, sent};
+use super::browser::{SsoConnectionPath, arrive, connection_of, sent};
 use crate::domain::connections::ProviderSettings;
 use crate::domain::diagnosis::Steps;
 use crate::domain::ids::ConnectionId;
@@ -64,7 +64,7 @@ impl SamlResponseForm {
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),
-    params(CameBy),
+    params(SsoConnectionPath),
     request_body(content = SamlResponseForm, content_type = "application/x-www-form-urlencoded"),
     responses((
         status = 303,
@@ -87,7 +87,7 @@ pub(super) async fn complete_saml_sign_in(
     sent(&scope, ended)
 }
 
-/// Where a trip by SAML ends.
+/// Where a flow by SAML ends.
 async fn complete(request: Anonymous, id: ConnectionId, form: SamlResponseForm) -> Result<String> {
     let relay_state = form.relay_state;
     let scope = request.scope().clone();
@@ -116,7 +116,7 @@ async fn complete(request: Anonymous, id: ConnectionId, form: SamlResponseForm) 
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),
-    params(CameBy),
+    params(SsoConnectionPath),
     responses(
         (
             status = 200,
@@ -132,7 +132,7 @@ async fn complete(request: Anonymous, id: ConnectionId, form: SamlResponseForm) 
 #[get("/v1/sso/saml/{connection_id}/metadata")]
 pub(super) async fn get_saml_metadata(
     request: Anonymous,
-    path: web::Path<CameBy>,
+    path: web::Path<SsoConnectionPath>,
 ) -> Result<HttpResponse, Problem> {
     let id = path.connection_id;
     let state = request.scope().state.clone();

@@ -18,11 +18,11 @@ use crate::routes::extract::{
 };
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{BodyErrors, InvalidEmail, SessionErrors, TooManyTries};
-use crate::services::sso::arrival::{Carried, MAX_LOGIN_HINT, is_path_of_spa};
+use crate::services::sso::arrival::{FlowPayload, MAX_LOGIN_HINT, is_path_of_spa};
 use crate::services::sso::flows::{self, NewFlow, OpenedFlow, not_active, unknown};
 use crate::services::sso::{diagnosis, methods};
 use crate::state::State;
-use crate::state::identity_providers::Halt;
+use crate::state::identity_providers::IdentityProviderError;
 use crate::store::organizations::Organization;
 use crate::store::sso_connections::SsoConnection;
 
@@ -33,7 +33,7 @@ const CHALLENGE_CHARS: usize = 43;
 const MAX_INVITE_CODE: usize = 100;
 const MAX_INVITATION_TOKEN: usize = 200;
 
-/// A round trip that is to begin.
+/// A flow that is to begin.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({
@@ -63,7 +63,7 @@ pub struct StartSignInRequest {
     invitation_token: Option<String>,
 }
 
-/// What a round trip may be for.
+/// What a flow may be for.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StartPurpose {
@@ -150,9 +150,9 @@ pub(super) async fn start_sign_in(
         .run(move |tx, ()| flows::begin(tx, id, &client))
         .await?;
     let state = request.scope().state.clone();
-    let trip = connection.clone();
+    let chosen = connection.clone();
     let opened = request
-        .run(move |tx, ()| flows::open(tx, &trip, new))
+        .run(move |tx, ()| flows::open(tx, &chosen, new))
         .await?;
     let expires_at = opened.expires_at;
     let url = authorization_url(&state, &connection, (&opened, login_hint.as_deref())).await?;
@@ -196,7 +196,7 @@ fn parse(body: StartSignInRequest) -> Result<(ConnectionId, NewFlow)> {
     let new = NewFlow {
         purpose,
         challenge: body.challenge,
-        carried: Carried {
+        payload: FlowPayload {
             return_to: body.return_to,
             invite_code: body.invite_code,
             invitation_token: body.invitation_token,
@@ -206,19 +206,21 @@ fn parse(body: StartSignInRequest) -> Result<(ConnectionId, NewFlow)> {
     Ok((body.connection_id, new))
 }
 
-/// Where a trip goes; whom the provider cannot be reached for gets a reference.
+/// Where a flow goes; whom the provider cannot be reached for gets a reference.
 async fn authorization_url(
     state: &State,
     connection: &SsoConnection,
-    trip: (&OpenedFlow, Option<&str>),
+    (flow, login_hint): (&OpenedFlow, Option<&str>),
 ) -> Result<String> {
     let mut steps = Steps::default();
-    let url = state.authorization_url(connection, trip, &mut steps).await;
+    let url = state
+        .authorization_url(connection, (flow, login_hint), &mut steps)
+        .await;
     match url {
         Ok(url) => Ok(url),
-        Err(Halt::Fault(error)) => Err(error),
-        Err(Halt::Refused(_)) => {
-            let about = (connection.clone(), trip.0.purpose);
+        Err(IdentityProviderError::Fault(error)) => Err(error),
+        Err(IdentityProviderError::Refused(_)) => {
+            let about = (connection.clone(), flow.purpose);
             Err(unreachable(state, about, steps).await)
         }
     }

@@ -1,4 +1,4 @@
-//! Who comes back from an identity provider, and what their trip carried.
+//! Who comes back from an identity provider, and what their flow carried.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -34,9 +34,9 @@ pub fn kept_session(name: Option<&str>) -> Option<String> {
     name.filter(is_kept).map(str::to_owned)
 }
 
-/// What a trip carries for its way back.
+/// What a flow carries for its way back.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Carried {
+pub struct FlowPayload {
     /// A path of the single-page app.
     pub return_to: Option<String>,
     /// An invite code to join by.

@@ -1,6 +1,6 @@
 //! Somebody at the door of an organization, and what their identity provider says of name and address.
 
-use super::arrival::{Arrival, Carried};
+use super::arrival::{Arrival, FlowPayload};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::email_domain::EmailDomain;
@@ -17,8 +17,8 @@ pub(super) struct Arriving<'a> {
     pub organization: &'a Organization,
     pub connection: &'a SsoConnection,
     pub arrival: &'a Arrival,
-    pub carried: &'a Carried,
-    /// The session that began the trip, which goes on.
+    pub payload: &'a FlowPayload,
+    /// The session that began the flow, which goes on.
     pub session: Option<SessionId>,
     /// Whether all is undone: the steps say what would be.
     pub is_test: bool,

@@ -36,7 +36,7 @@ pub(super) enum CarriedCode {
 }
 
 fn carried_code(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<CarriedCode> {
-    let Some(code) = &arriving.carried.invite_code else {
+    let Some(code) = &arriving.payload.invite_code else {
         return Ok(CarriedCode::None);
     };
     let Ok(code) = InviteCode::parse(code) else {
@@ -135,7 +135,7 @@ pub(super) fn enter(
     Ok(SignInOutcome::SignedIn)
 }
 
-/// Accepts the invitation that the trip carries for this account.
+/// Accepts the invitation that the flow carries for this account.
 fn accept(
     tx: &mut UnitOfWork<'_>,
     (secret, account): (&str, &Account),
@@ -209,18 +209,18 @@ fn admit(
     })
 }
 
-/// The invitation that the trip carries, with the account that it is for, where it leads into this organization.
+/// The invitation that the flow carries, with the account that it is for, where it leads into this organization.
 pub(super) fn invitation_of(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
 ) -> Result<Option<(Invitation, Account)>> {
-    match &arriving.carried.invitation_token {
+    match &arriving.payload.invitation_token {
         Some(secret) => invitations::carried(tx, (secret, arriving.organization.id)),
         None => Ok(None),
     }
 }
 
-/// The secret that the trip carries of an invitation for this account, to join by.
+/// The secret that the flow carries of an invitation for this account, to join by.
 fn invitation_for(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
@@ -231,7 +231,7 @@ fn invitation_for(
         invitation.kind != InvitationKind::NewAccount && owner.id == account.id
     });
     Ok(arriving
-        .carried
+        .payload
         .invitation_token
         .clone()
         .filter(|_| is_theirs))

@@ -42,7 +42,7 @@ impl Exchanged {
         Self {
             outcome,
             organization: (arriving.organization.id, arriving.organization.name.clone()),
-            return_to: arriving.carried.return_to.clone(),
+            return_to: arriving.payload.return_to.clone(),
             session: None,
             confined_to: None,
             link_token: None,

@@ -61,7 +61,7 @@ fn settle(
         organization: &organization,
         connection: &ticket.connection,
         arrival: &ticket.arrival,
-        carried: &ticket.carried,
+        payload: &ticket.payload,
         session: ticket.session,
         is_test: false,
     };
@@ -102,7 +102,7 @@ fn sign_in(
     }
 }
 
-/// Adds the proof to the session that began the trip. Whom only another identity provider vouches for links nothing by
+/// Adds the proof to the session that began the flow. Whom only another identity provider vouches for links nothing by
 /// it.
 fn step_up(
     tx: &mut UnitOfWork<'_>,

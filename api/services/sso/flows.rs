@@ -1,4 +1,4 @@
-//! Round trips: opened, taken when somebody comes back, and the tickets for them.
+//! Flows to an identity provider: opened, taken when somebody comes back, and the tickets for them.
 //!
 //! The browser carries the `state`, of which a hash is kept, and keeps the verifier, of which its challenge is kept.
 //! What only Rollcall is to know is sealed for the state, so that any replica goes on with it.
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::arrival::{Arrival, Carried};
+use super::arrival::{Arrival, FlowPayload};
 use super::sealed::{open_sealed, seal};
 use super::{claims, diagnosis, warnings};
 use crate::crypto::digest::sha256;
@@ -29,24 +29,24 @@ use crate::store::apps;
 use crate::store::flows::{self, Flow, Ticket};
 use crate::store::sso_connections::{self, SsoConnection};
 
-/// How long a trip may take: who comes later begins anew.
+/// How long a flow may take: who comes later begins anew.
 const FLOW_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// How long a ticket is good.
 const TICKET_LIFETIME: Duration = Duration::from_secs(60);
 
-/// A trip that somebody wants to make.
+/// A flow that somebody wants to make.
 #[derive(Clone, Debug)]
 pub struct NewFlow {
     pub purpose: FlowPurpose,
     /// Base64url of the verifier's SHA-256.
     pub challenge: String,
-    pub carried: Carried,
+    pub payload: FlowPayload,
     /// The test that it is, of one.
     pub test: Option<DiagnosisId>,
 }
 
-/// A trip that has begun: what the identity provider is to be told.
+/// A flow that has begun: what the identity provider is to be told.
 pub struct OpenedFlow {
     pub purpose: FlowPurpose,
     pub state: Token,
@@ -63,13 +63,13 @@ impl OpenedFlow {
     }
 }
 
-/// What only Rollcall is to know of a trip.
+/// What only Rollcall is to know of a flow.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct FlowSecrets {
     pub nonce: String,
     pub code_verifier: String,
     challenge: String,
-    carried: Carried,
+    payload: FlowPayload,
     pub test: Option<DiagnosisId>,
 }
 
@@ -85,7 +85,7 @@ fn request_id(nonce: &str) -> String {
     format!("_{nonce}")
 }
 
-/// A trip that somebody came back from. It is used up.
+/// A flow that somebody came back from. It is used up.
 #[derive(Clone)]
 pub struct TakenFlow {
     pub connection: SsoConnection,
@@ -98,7 +98,7 @@ pub struct TakenFlow {
 #[derive(Serialize, Deserialize)]
 struct TicketContent {
     arrival: Arrival,
-    carried: Carried,
+    payload: FlowPayload,
     steps: Vec<Step>,
 }
 
@@ -108,7 +108,7 @@ pub struct TakenTicket {
     pub purpose: FlowPurpose,
     pub session: Option<SessionId>,
     pub arrival: Arrival,
-    pub carried: Carried,
+    pub payload: FlowPayload,
     pub steps: Vec<Step>,
 }
 
@@ -125,7 +125,7 @@ pub fn begin(
     active(tx, connection)
 }
 
-/// Counts the start of a trip.
+/// Counts the start of a flow.
 ///
 /// # Errors
 /// `rate_limited`.
@@ -163,7 +163,7 @@ pub fn not_active() -> Error {
     )
 }
 
-/// Opens a trip of a connection. To link an identity, or to step up, is a person's who is signed in.
+/// Opens a flow of a connection. To link an identity, or to step up, is a person's who is signed in.
 ///
 /// # Errors
 /// `not_signed_in` where there is nobody to link to, `session_confined` where only an identity provider vouches for them.
@@ -186,7 +186,7 @@ pub fn open(
         nonce: random_text()?,
         code_verifier: random_text()?,
         challenge: new.challenge,
-        carried: new.carried,
+        payload: new.payload,
         test: new.test,
     };
     let expires_at = tx.now().plus(FLOW_LIFETIME);
@@ -208,7 +208,7 @@ pub fn open(
     })
 }
 
-/// Takes the trip that somebody came back from, by the `state` that they carried; `None` where none is under way: they
+/// Takes the flow that somebody came back from, by the `state` that they carried; `None` where none is under way: they
 /// took too long, came twice, nobody began one, or its connection has people come back to another place.
 pub fn take(tx: &mut UnitOfWork<'_>, place: CallbackId, state: &str) -> Result<Option<TakenFlow>> {
     let Some(state) = Token::presented(TokenKind::Flow, state) else {
@@ -248,7 +248,7 @@ pub fn issue_ticket(
     let ticket_hash = token.hash().as_bytes().to_vec();
     let content = TicketContent {
         arrival,
-        carried: flow.secrets.carried,
+        payload: flow.secrets.payload,
         steps,
     };
     let ticket = Ticket {
@@ -284,7 +284,7 @@ pub fn take_ticket(tx: &mut UnitOfWork<'_>, ticket: &str, verifier: &str) -> Res
         purpose: ticket.purpose,
         session: ticket.session_id,
         arrival: content.arrival,
-        carried: content.carried,
+        payload: content.payload,
         steps: content.steps,
     })
 }
@@ -302,7 +302,7 @@ pub fn ticket_invalid() -> Error {
     )
 }
 
-/// The refusal of a ticket that another browser began the trip of.
+/// The refusal of a ticket that another browser began the flow of.
 pub fn verifier_wrong() -> Error {
     Error::refused(
         Code::VerifierWrong,
@@ -311,7 +311,7 @@ pub fn verifier_wrong() -> Error {
     )
 }
 
-/// Forgets what has ended of round trips.
+/// Forgets what has ended of flows.
 pub fn delete_ended(tx: &mut UnitOfWork<'_>) -> Result<()> {
     let now = tx.now();
     flows::delete_ended(tx.connection, now)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::arrival::{Arrival, Carried};
+use super::arrival::{Arrival, FlowPayload};
 use super::arriving::Arriving;
 use super::diagnosis;
 use super::entry::{Exchanged, link_to, lock_organization, owner_of, start_session};
@@ -48,7 +48,7 @@ const CODE_CHARS: usize = 8;
 #[derive(Serialize, Deserialize)]
 struct LinkContent {
     arrival: Arrival,
-    carried: Carried,
+    payload: FlowPayload,
 }
 
 /// A link that waits.
@@ -68,7 +68,7 @@ impl Waiting {
             organization,
             connection,
             arrival: &self.content.arrival,
-            carried: &self.content.carried,
+            payload: &self.content.payload,
             session,
             is_test: false,
         }
@@ -85,7 +85,7 @@ pub(super) fn request(
     let token_hash = token.hash().as_bytes().to_vec();
     let content = LinkContent {
         arrival: arriving.arrival.clone(),
-        carried: arriving.carried.clone(),
+        payload: arriving.payload.clone(),
     };
     let link = PendingLink {
         sealed: seal(tx, "link", &token_hash, &content)?,

@@ -1,9 +1,9 @@
-//! Single sign-on (`docs/sso.md`): connections to identity providers, the round trip to one, and what becomes of who
+//! Single sign-on (`docs/sso.md`): connections to identity providers, the flow to one and back, and what becomes of who
 //! comes back.
 //!
-//! A round trip: [`flows`] opens it, the identity provider is asked elsewhere, [`flows`] takes what came back and
+//! A flow: [`flows`] opens it, the identity provider is asked elsewhere, [`flows`] takes what came back and
 //! gives a ticket for it, and [`exchange`] gives a session for the ticket. Nothing of ours changes before the exchange:
-//! only then has the browser shown that it began the trip.
+//! only then has the browser shown that it began the flow.
 
 pub mod activation;
 pub mod app_check;

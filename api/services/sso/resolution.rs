@@ -65,7 +65,7 @@ pub(super) fn resolve(
     }
 }
 
-/// The account that an invitation made which the trip carries, where nobody has opened it yet. That of somebody else whose
+/// The account that an invitation made which the flow carries, where nobody has opened it yet. That of somebody else whose
 /// address the identity provider names goes before.
 fn invited_newcomer(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<Option<Account>> {
     let Some((invitation, account)) = invitation_of(tx, arriving)? else {

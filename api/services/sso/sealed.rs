@@ -1,4 +1,4 @@
-//! Values of round trips that only Rollcall is to read, each sealed for its place.
+//! Values of flows that only Rollcall is to read, each sealed for its place.
 
 use serde::{Deserialize, Serialize};
 

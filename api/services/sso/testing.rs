@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::arrival::{Arrival, Carried};
+use super::arrival::{Arrival, FlowPayload};
 use super::arriving::Arriving;
 use super::diagnosis::{self, TEST_LIFETIME, json_of, names_of, seal_claims};
 use super::entry::lock_organization;
@@ -160,7 +160,7 @@ fn would(
             organization: &organization,
             connection,
             arrival,
-            carried: &Carried::default(),
+            payload: &FlowPayload::default(),
             session: None,
             is_test: true,
         };

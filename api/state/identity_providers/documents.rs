@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::Halt;
+use super::IdentityProviderError;
 use crate::crypto::digest::sha256;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
 use crate::domain::timestamp::Timestamp;
@@ -77,7 +77,7 @@ impl State {
         wanted: Wanted<'_>,
         read: impl Fn(&[u8], &mut Steps) -> Result<T, Refused>,
         steps: &mut Steps,
-    ) -> Result<T, Halt> {
+    ) -> Result<T, IdentityProviderError> {
         let (key, now) = (wanted.key(), self.services.clock.now());
         let kept = self.kept_document(key.clone()).await?;
         let kept = kept.as_ref();

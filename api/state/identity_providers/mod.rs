@@ -19,7 +19,7 @@ use crate::services::sso::settings::provider_settings;
 use crate::store::sso_connections::SsoConnection;
 
 /// Why somebody does not arrive.
-pub enum Halt {
+pub enum IdentityProviderError {
     /// The last of the steps says why.
     Refused(Refusal),
     /// A fault of ours.
@@ -35,19 +35,19 @@ pub struct Refusal {
     pub claims: Option<Map<String, Value>>,
 }
 
-impl From<Refusal> for Halt {
+impl From<Refusal> for IdentityProviderError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<Refused> for Halt {
+impl From<Refused> for IdentityProviderError {
     fn from(_: Refused) -> Self {
         Self::Refused(Refusal::default())
     }
 }
 
-impl From<Error> for Halt {
+impl From<Error> for IdentityProviderError {
     fn from(error: Error) -> Self {
         Self::Fault(error)
     }
@@ -70,23 +70,23 @@ fn told(step: &Step) -> String {
 }
 
 impl State {
-    /// Where a trip goes: the address of the identity provider to send the browser to.
+    /// Where a flow goes: the address of the identity provider to send the browser to.
     ///
     /// # Errors
     /// Where the provider has to be asked first, and cannot be reached.
     pub async fn authorization_url(
         &self,
         connection: &SsoConnection,
-        (trip, login_hint): (&OpenedFlow, Option<&str>),
+        (flow, login_hint): (&OpenedFlow, Option<&str>),
         steps: &mut Steps,
-    ) -> Result<String, Halt> {
+    ) -> Result<String, IdentityProviderError> {
         match provider_settings(connection)? {
             ProviderSettings::Oidc(settings) => {
-                self.url_of_oidc((connection, &settings), (trip, login_hint), steps)
+                self.url_of_oidc((connection, &settings), (flow, login_hint), steps)
                     .await
             }
             ProviderSettings::Saml(settings) => {
-                Ok(self.url_of_saml((connection.id, &settings), trip).await?)
+                Ok(self.url_of_saml((connection.id, &settings), flow).await?)
             }
         }
     }
@@ -157,7 +157,7 @@ impl State {
         format!("{base}/v1/sso/backchannel-logout/{connection}")
     }
 
-    /// Where a trip by a connection begins by itself: a tile of a portal, a test.
+    /// Where a flow by a connection begins by itself: a tile of a portal, a test.
     pub fn initiate_uri(&self, connection: ConnectionId) -> String {
         let base = self.services.config.public_base();
         format!("{base}/v1/sso/initiate/{connection}")

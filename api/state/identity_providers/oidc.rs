@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::documents::{FRESH, FRESH_FOR_UNKNOWN_KEY, Wanted};
-use super::{Halt, Refusal, asker, told};
+use super::{IdentityProviderError, Refusal, asker, told};
 use crate::crypto::public_key::PublicKey;
 use crate::domain::connections::{
     ClientAuthentication, FlowPurpose, OidcSettings, Preset, ProviderSettings,
@@ -39,7 +39,7 @@ impl State {
         (connection, settings): (&SsoConnection, &OidcSettings),
         fresh: Duration,
         steps: &mut Steps,
-    ) -> Result<Provider, Halt> {
+    ) -> Result<Provider, IdentityProviderError> {
         let issuer = &settings.issuer;
         let wanted = discovery_of((connection, issuer), fresh)?;
         let read = |body: &[u8], steps: &mut Steps| discovery::read(body, issuer, steps);
@@ -81,19 +81,19 @@ impl State {
     pub(super) async fn url_of_oidc(
         &self,
         (connection, settings): (&SsoConnection, &OidcSettings),
-        (trip, login_hint): (&OpenedFlow, Option<&str>),
+        (flow, login_hint): (&OpenedFlow, Option<&str>),
         steps: &mut Steps,
-    ) -> Result<String, Halt> {
-        let fresh = fresh_for(trip.purpose);
+    ) -> Result<String, IdentityProviderError> {
+        let fresh = fresh_for(flow.purpose);
         let provider = self.provider((connection, settings), fresh, steps).await?;
         let client = self.client_of(connection, settings).await?;
-        let pkce = PkceVerifier::kept(trip.code_verifier.clone());
+        let pkce = PkceVerifier::kept(flow.code_verifier.clone());
         let request = AuthorizationRequest {
             client_id: &client.id,
             redirect_uri: &self.redirect_uri(connection.callback()),
             scope: SCOPE,
-            state: trip.state.reveal(),
-            nonce: &trip.nonce,
+            state: flow.state.reveal(),
+            nonce: &flow.nonce,
             pkce: &pkce,
             login_hint,
             prompt: None,
@@ -110,7 +110,7 @@ impl State {
         (flow, settings): (&TakenFlow, &OidcSettings),
         callback: Callback,
         steps: &mut Steps,
-    ) -> Result<Arrival, Halt> {
+    ) -> Result<Arrival, IdentityProviderError> {
         let connection = &flow.connection;
         let fresh = fresh_for(flow.purpose);
         let provider = self.provider((connection, settings), fresh, steps).await?;
@@ -192,7 +192,7 @@ impl State {
         (flow, settings, client_id): (&TakenFlow, &OidcSettings, &str),
         (provider, id_token): (&Provider, &str),
         steps: &mut Steps,
-    ) -> Result<VerifiedIdToken, Halt> {
+    ) -> Result<VerifiedIdToken, IdentityProviderError> {
         let connection = &flow.connection;
         let fresh = fresh_for(flow.purpose);
         let about = (connection, provider);
@@ -227,7 +227,7 @@ impl State {
         (connection, settings): (&SsoConnection, &OidcSettings),
         token: &str,
         steps: &mut Steps,
-    ) -> Result<EndedThere, Halt> {
+    ) -> Result<EndedThere, IdentityProviderError> {
         let provider = self.provider((connection, settings), FRESH, steps).await?;
         let about = (connection, &provider);
         let keys = self.keys_for(about, (token, FRESH), steps).await?;
@@ -255,12 +255,12 @@ impl State {
                 let fresh = (Duration::ZERO, &mut steps);
                 self.keys(about.0, &provider, fresh).await.map(drop)
             }
-            Err(halt) => Err(halt),
+            Err(error) => Err(error),
         };
         match read {
             Ok(()) => Ok(Ok(())),
-            Err(Halt::Fault(fault)) => Err(fault),
-            Err(Halt::Refused(_)) => {
+            Err(IdentityProviderError::Fault(fault)) => Err(fault),
+            Err(IdentityProviderError::Refused(_)) => {
                 let last = steps.into_vec().pop();
                 Ok(Err(last.as_ref().map(told).unwrap_or_default()))
             }
@@ -273,7 +273,7 @@ impl State {
         (connection, provider): (&SsoConnection, &Provider),
         (token, fresh): (&str, Duration),
         steps: &mut Steps,
-    ) -> Result<Vec<PublicKey>, Halt> {
+    ) -> Result<Vec<PublicKey>, IdentityProviderError> {
         let first = (fresh, &mut *steps);
         let keys = self.keys(connection, provider, first).await?;
         if !id_token::needs_other_keys(token, &keys) {
@@ -288,7 +288,7 @@ impl State {
         connection: &SsoConnection,
         provider: &Provider,
         (fresh, steps): (Duration, &mut Steps),
-    ) -> Result<Vec<PublicKey>, Halt> {
+    ) -> Result<Vec<PublicKey>, IdentityProviderError> {
         let wanted = Wanted {
             asker: asker(connection),
             url: provider.jwks_uri.clone(),
@@ -307,7 +307,7 @@ impl State {
         (connection, provider): (&SsoConnection, &Provider),
         (verified, access_token): (&VerifiedIdToken, Option<String>),
         steps: &mut Steps,
-    ) -> Result<Claims, Halt> {
+    ) -> Result<Claims, IdentityProviderError> {
         let claims = verified.claims();
         let has_address = claims.email() != AssertedEmail::Missing;
         let (Some(endpoint), Some(access_token), false) =

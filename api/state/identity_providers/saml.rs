@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Halt, Refusal, asker, told};
+use super::{IdentityProviderError, Refusal, asker, told};
 use crate::domain::connections::{Preset, SamlSettings, SubjectSource};
 use crate::domain::diagnosis::Steps;
 use crate::domain::ids::ConnectionId;
@@ -42,12 +42,12 @@ impl State {
     pub(super) async fn url_of_saml(
         &self,
         (connection, settings): (ConnectionId, &SamlSettings),
-        trip: &OpenedFlow,
+        flow: &OpenedFlow,
     ) -> Result<String> {
         let persistent = settings.name_id_formats.iter().any(|it| it == PERSISTENT);
         let by_name = settings.subject_source == SubjectSource::NameId;
         let request = AuthnRequest {
-            id: &trip.request_id(),
+            id: &flow.request_id(),
             issued_at: self.services.clock.now(),
             entity_id: &self.entity_id(connection),
             acs_url: &self.acs_url(connection),
@@ -55,7 +55,7 @@ impl State {
             name_id_format: (persistent && by_name).then_some(PERSISTENT),
             force_authn: false,
         };
-        let state = trip.state.reveal();
+        let state = flow.state.reveal();
         if !settings.wants_signed_requests {
             return request.url(state, None);
         }
@@ -73,7 +73,7 @@ impl State {
         (flow, settings): (&TakenFlow, SamlSettings),
         response: String,
         steps: &mut Steps,
-    ) -> Result<Arrival, Halt> {
+    ) -> Result<Arrival, IdentityProviderError> {
         let awaited = Awaited {
             preset: flow.connection.preset,
             settings,
@@ -180,7 +180,7 @@ impl State {
 }
 
 impl Awaited {
-    fn judge(&self, response: &str, steps: &mut Steps) -> Result<Arrival, Halt> {
+    fn judge(&self, response: &str, steps: &mut Steps) -> Result<Arrival, IdentityProviderError> {
         let keys = metadata::keys(&self.settings)?;
         let expected = Expected {
             keys: &keys,

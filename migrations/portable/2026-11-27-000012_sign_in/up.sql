@@ -114,7 +114,7 @@ CREATE TABLE session_proofs (
 CREATE INDEX session_proofs_connection ON session_proofs (connection_id, provider_session);
 CREATE INDEX session_proofs_organization ON session_proofs (organization_id);
 
--- Round trips to identity providers that are under way.
+-- Flows to identity providers that are under way.
 CREATE TABLE flows (
     -- The SHA-256 of the state parameter, which the browser carries.
     state_hash bytea PRIMARY KEY NOT NULL,
@@ -130,7 +130,7 @@ CREATE INDEX flows_connection ON flows (connection_id);
 CREATE INDEX flows_session ON flows (session_id);
 CREATE INDEX flows_end ON flows (expires_at);
 
--- What comes back from a round trip: good once, together with the verifier of the browser that began it.
+-- What comes back from a flow: good once, together with the verifier of the browser that began it.
 CREATE TABLE tickets (
     ticket_hash bytea PRIMARY KEY NOT NULL,
     connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,

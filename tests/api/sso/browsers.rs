@@ -1,4 +1,4 @@
-//! Browsers on a round trip: sent on, whatever comes of it.
+//! Browsers in a flow: sent on, whatever comes of it.
 
 use super::*;
 

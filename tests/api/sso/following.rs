@@ -1,4 +1,4 @@
-//! What follows the identity provider, and what a trip carries.
+//! What follows the identity provider, and what a flow carries.
 
 use super::takeovers::vouched;
 use super::*;

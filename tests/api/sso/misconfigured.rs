@@ -1,7 +1,7 @@
 //! Mistakes that an admin makes when they set a connection up, and what a test of it tells them: the step, what was
 //! expected, what came, and what to change in which system.
 
-use super::saml_trips::*;
+use super::saml_flows::*;
 use super::*;
 use crate::saml::provider::{ACS, AUDIENCE, ISSUER, assertion_of, response, sign};
 

@@ -33,7 +33,7 @@ mod round_trip;
 mod rule_roads;
 mod rules;
 mod saml;
-pub mod saml_trips;
+pub mod saml_flows;
 mod setup_links;
 mod setup_road;
 mod takeovers;

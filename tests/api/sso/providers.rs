@@ -7,7 +7,7 @@ const DISCOVERY: &str = "/.well-known/openid-configuration";
 const MINUTE: Duration = Duration::from_secs(61);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// The diagnosis of somebody whose trip ended here, and its last step.
+/// The diagnosis of somebody whose flow ended here, and its last step.
 async fn diagnosis_of(school: &Organization<'_>, end: &Url) -> (Value, Value) {
     assert_eq!(end.path(), "/sign-in", "{end}");
     let query: HashMap<_, _> = end.query_pairs().into_owned().collect();

@@ -1,6 +1,6 @@
 //! Metadata that is read anew, and what connections warn of.
 
-use super::saml_trips::{ask, metadata_with, saml_active};
+use super::saml_flows::{ask, metadata_with, saml_active};
 use super::*;
 use crate::saml::provider::{ISSUER, RSA_SHA256, assertion_of, certificate, signature};
 use crate::support::app::block_on;

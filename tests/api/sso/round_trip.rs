@@ -1,4 +1,4 @@
-//! The round trip itself: what is good once, and for whom.
+//! The flow itself: what is good once, and for whom.
 
 use super::*;
 use crate::support::app::block_on;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use rollcall::config::Config;
 use rollcall::crypto::certificate::{Certificate, SignatureAlgorithm};
 
-use super::saml_trips::*;
+use super::saml_flows::*;
 use super::*;
 use crate::saml::provider::{self as words, ACS, AUDIENCE, ISSUER, assertion_of, response};
 use crate::support::app::block_on;

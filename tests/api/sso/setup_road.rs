@@ -1,7 +1,7 @@
 //! The whole way of a setup link: whoever runs an identity provider knows nothing of Rollcall, gets a mail, and people
 //! sign in at the end.
 
-use super::saml_trips::*;
+use super::saml_flows::*;
 use super::*;
 use crate::saml::provider::{ISSUER, assertion_of};
 use crate::support::app::block_on;

@@ -1,4 +1,4 @@
-//! Trips by SAML, with a provider that says and signs what a test wants.
+//! Flows by SAML, with a provider that says and signs what a test wants.
 
 use std::io::Read as _;
 
