@@ -4,12 +4,11 @@ use super::publication::publish;
 use super::{daily, proof};
 use crate::clock::new_id;
 use crate::crypto::random;
+use crate::domain::domain_list::{MAILBOX_PROVIDERS, PUBLIC_SUFFIXES};
 use crate::domain::domains::{DomainStatus, Joining};
 use crate::domain::email_domain::EmailDomain;
 use crate::domain::events::EmailDomainEvent;
 use crate::domain::ids::DomainId;
-use crate::domain::mailbox_providers::is_for_everybody;
-use crate::domain::public_suffixes::is_public_suffix;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{self, ManageDomains, Permit, VouchForDomains};
 use crate::services::unit_of_work::UnitOfWork;
@@ -72,10 +71,10 @@ pub fn add(
 }
 
 fn require_provable(tx: &UnitOfWork<'_>, domain: &EmailDomain) -> Result<()> {
-    if is_for_everybody(domain) {
+    if MAILBOX_PROVIDERS.contains(domain) {
         return Err(for_everybody());
     }
-    if is_public_suffix(domain) {
+    if PUBLIC_SUFFIXES.contains(domain) {
         return Err(Error::refused(
             Code::DomainNotProvable,
             "Everybody gets names below this domain, so it is no organization's. Add the domain that your organization \
