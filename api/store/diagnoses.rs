@@ -97,22 +97,6 @@ pub fn find_test(
         .optional()?)
 }
 
-/// A diagnosis by what its person reads out.
-pub fn find_by_reference(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    reference: &str,
-    now: Timestamp,
-) -> Result<Option<Diagnosis>> {
-    Ok(diagnoses::table
-        .filter(diagnoses::reference.eq(reference))
-        .filter(diagnoses::organization_id.eq(organization))
-        .filter(diagnoses::expires_at.gt(now))
-        .select(Diagnosis::as_select())
-        .first(connection)
-        .optional()?)
-}
-
 /// A diagnosis with its connection, by name and kind.
 pub type DiagnosisView = (Diagnosis, String, ConnectionKind);
 
@@ -138,7 +122,7 @@ pub fn list(
     Ok(query.load(connection)?)
 }
 
-/// The same diagnosis with its connection.
+/// A diagnosis by what its person reads out, with its connection.
 pub fn find_view(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -153,6 +137,17 @@ pub fn find_view(
         .select((Diagnosis::as_select(), connections::name, connections::kind))
         .first(connection)
         .optional()?)
+}
+
+/// The same diagnosis alone.
+pub fn find_by_reference(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    reference: &str,
+    now: Timestamp,
+) -> Result<Option<Diagnosis>> {
+    let found = find_view(connection, organization, reference, now)?;
+    Ok(found.map(|(diagnosis, ..)| diagnosis))
 }
 
 /// Forgets diagnoses whose time is over.
