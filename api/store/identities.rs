@@ -53,8 +53,16 @@ pub fn find_by_subject(
 }
 
 /// Notes a use.
-pub fn touch(connection: &mut Connection, id: IdentityId, now: Timestamp) -> Result<()> {
-    diesel::update(identities::table.find(id))
+pub fn touch(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: IdentityId,
+    now: Timestamp,
+) -> Result<()> {
+    let used = identities::table
+        .find(id)
+        .filter(identities::organization_id.eq(organization));
+    diesel::update(used)
         .set(identities::last_used_at.eq(now))
         .execute(connection)?;
     Ok(())
@@ -132,8 +140,15 @@ pub fn find(
 }
 
 /// Deletes an identity; `false` where it is gone.
-pub fn delete(connection: &mut Connection, id: IdentityId) -> Result<bool> {
-    Ok(diesel::delete(identities::table.find(id)).execute(connection)? == 1)
+pub fn delete(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: IdentityId,
+) -> Result<bool> {
+    let identity = identities::table
+        .find(id)
+        .filter(identities::organization_id.eq(organization));
+    Ok(diesel::delete(identity).execute(connection)? == 1)
 }
 
 /// Deletes all identities of an account, and gives them.

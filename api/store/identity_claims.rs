@@ -16,6 +16,7 @@ use crate::error::Result;
 #[diesel(table_name = identity_claims)]
 pub struct IdentityClaims {
     pub identity_id: IdentityId,
+    pub organization_id: OrganizationId,
     pub connection_id: ConnectionId,
     pub sealed: Vec<u8>,
     pub seen_at: Timestamp,
@@ -23,6 +24,9 @@ pub struct IdentityClaims {
 
 /// Keeps what is said of somebody now in the place of what was.
 pub fn put(connection: &mut Connection, said: &IdentityClaims) -> Result<()> {
+    // A condition on the conflict, which only the narrow trait has.
+    use diesel::query_dsl::methods::FilterDsl as _;
+
     each_backend!(connection, c => diesel::insert_into(identity_claims::table)
         .values(said)
         .on_conflict(identity_claims::identity_id)
@@ -31,6 +35,7 @@ pub fn put(connection: &mut Connection, said: &IdentityClaims) -> Result<()> {
             identity_claims::sealed.eq(excluded(identity_claims::sealed)),
             identity_claims::seen_at.eq(excluded(identity_claims::seen_at)),
         ))
+        .filter(identity_claims::organization_id.eq(said.organization_id))
         .execute(c))?;
     Ok(())
 }
@@ -45,7 +50,7 @@ pub fn list(
 ) -> Result<Vec<(IdentityClaims, Account)>> {
     let mut query = identity_claims::table
         .inner_join(identities::table.inner_join(accounts::table))
-        .filter(identities::organization_id.eq(organization))
+        .filter(identity_claims::organization_id.eq(organization))
         .filter(identity_claims::connection_id.eq(provider))
         .filter(identity_claims::seen_at.ge(since))
         .order(identity_claims::identity_id.asc())
@@ -59,8 +64,15 @@ pub fn list(
 }
 
 /// Forgets what was said of somebody.
-pub fn delete(connection: &mut Connection, identity: IdentityId) -> Result<()> {
-    diesel::delete(identity_claims::table.find(identity)).execute(connection)?;
+pub fn delete(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    identity: IdentityId,
+) -> Result<()> {
+    let said = identity_claims::table
+        .find(identity)
+        .filter(identity_claims::organization_id.eq(organization));
+    diesel::delete(said).execute(connection)?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use diesel::upsert::excluded;
 use super::Connection;
 use super::backend::each_backend;
 use super::schema::{
-    accounts, identities, removed_group_members, removed_members, removed_subjects,
+    accounts, groups, identities, removed_group_members, removed_members, removed_subjects,
 };
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, ConnectionId, GroupId, OrganizationId};
@@ -245,16 +245,19 @@ pub fn carry_along(
     Ok(())
 }
 
-/// The groups that each of these people was removed from, and nobody added them to since.
+/// The groups of an organization that each of these people was removed from, and nobody added them to since.
 pub fn groups_of(
     connection: &mut Connection,
+    organization: OrganizationId,
     accounts: &[AccountId],
-    groups: &[GroupId],
+    named: &[GroupId],
 ) -> Result<HashMap<AccountId, HashSet<GroupId>>> {
     let removed: Vec<(AccountId, GroupId)> = removed_group_members::table
+        .inner_join(groups::table.on(groups::id.eq(removed_group_members::group_id)))
         .inner_join(accounts::table.on(accounts::email.eq(removed_group_members::email)))
+        .filter(groups::organization_id.eq(organization))
         .filter(accounts::id.eq_any(accounts))
-        .filter(removed_group_members::group_id.eq_any(groups))
+        .filter(removed_group_members::group_id.eq_any(named))
         .select((accounts::id, removed_group_members::group_id))
         .load(connection)?;
     let mut by_account: HashMap<AccountId, HashSet<GroupId>> = HashMap::new();

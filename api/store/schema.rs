@@ -577,6 +577,7 @@ table! {
 
     identity_claims (identity_id) {
         identity_id -> Id,
+        organization_id -> Id,
         connection_id -> Id,
         sealed -> Binary,
         seen_at -> UtcTimestamp,

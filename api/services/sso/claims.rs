@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::sealed::{open_sealed, seal};
-use crate::domain::ids::{ConnectionId, IdentityId};
+use crate::domain::ids::IdentityId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::identity_claims::{self, IdentityClaims};
+use crate::store::sso_connections::SsoConnection;
 
 /// How long it is kept.
 pub const CLAIMS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -23,16 +24,18 @@ const KIND: &str = "claims of";
 /// Keeps what was said of somebody; nothing where it is too much.
 pub(super) fn keep(
     tx: &mut UnitOfWork<'_>,
-    (connection, identity): (ConnectionId, IdentityId),
+    (connection, identity): (&SsoConnection, IdentityId),
     claims: &Map<String, Value>,
 ) -> Result<()> {
+    let organization = connection.organization_id;
     let sealed = seal(tx, KIND, place(identity).as_bytes(), claims)?;
     if sealed.len() > MAX_CLAIMS {
-        return identity_claims::delete(tx.connection, identity);
+        return identity_claims::delete(tx.connection, organization, identity);
     }
     let said = IdentityClaims {
         identity_id: identity,
-        connection_id: connection,
+        organization_id: organization,
+        connection_id: connection.id,
         sealed,
         seen_at: tx.now(),
     };

@@ -95,7 +95,7 @@ fn unlink(
     if owner.password_hash.is_none() && others == 0 {
         return Err(last_way_in());
     }
-    if !identities::delete(tx.connection, id)? {
+    if !identities::delete(tx.connection, identity.organization_id, id)? {
         return Err(no_such_identity());
     }
     session_proofs::revoke(tx.connection, account, identity.connection_id)?;

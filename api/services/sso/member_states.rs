@@ -33,7 +33,7 @@ impl MemberStates {
         Ok(Self {
             groups: group_members::groups_of(tx.connection, organization, accounts)?,
             given: group_members::given_by(tx.connection, organization, source, accounts)?,
-            taken_out: removed_members::groups_of(tx.connection, accounts, named)?,
+            taken_out: removed_members::groups_of(tx.connection, organization, accounts, named)?,
         })
     }
 

@@ -45,8 +45,13 @@ pub(super) fn resolve(
     let known = identities::find_by_subject(tx.connection, connection, &arrival.subject)?;
     if let Some((identity, account)) = known {
         steps.add(Step::ok(StepName::Identity, "This person has come before."));
-        identities::touch(tx.connection, identity.id, tx.now())?;
-        claims::keep(tx, (connection.id, identity.id), &arrival.claims)?;
+        identities::touch(
+            tx.connection,
+            connection.organization_id,
+            identity.id,
+            tx.now(),
+        )?;
+        claims::keep(tx, (connection, identity.id), &arrival.claims)?;
         let outcome = enter(tx, arriving, &account, steps)?;
         let account = follow(tx, arriving, account, steps)?;
         rules::apply_again(tx, arriving, &account, steps)?;
@@ -239,7 +244,7 @@ pub(super) fn link(
     };
     let owner = Principal::Owner(account.clone());
     tx.acting_as(owner, |tx| events::publish(tx, event))?;
-    let of = (arriving.connection.id, identity.id);
+    let of = (arriving.connection, identity.id);
     claims::keep(tx, of, &arriving.arrival.claims)?;
     rules::apply_first(tx, arriving, account, steps)
 }

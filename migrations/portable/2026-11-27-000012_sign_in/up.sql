@@ -84,12 +84,14 @@ CREATE INDEX identities_organization ON identities (organization_id, account_id)
 -- What an identity provider said of somebody last, for 30 days: previews of rules try them on it.
 CREATE TABLE identity_claims (
     identity_id uuid PRIMARY KEY NOT NULL REFERENCES identities (id) ON DELETE CASCADE,
+    organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
     -- Sealed for the identity.
     sealed bytea NOT NULL,
     seen_at timestamptz NOT NULL
 );
 CREATE INDEX identity_claims_connection ON identity_claims (connection_id, identity_id);
+CREATE INDEX identity_claims_organization ON identity_claims (organization_id);
 CREATE INDEX identity_claims_seen ON identity_claims (seen_at);
 
 -- Subjects of people whom an admin removed: their accounts may be gone.
