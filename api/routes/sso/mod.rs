@@ -2,7 +2,9 @@
 
 mod backchannel;
 mod browser;
+mod callback;
 mod exchange;
+mod initiate;
 mod keys;
 mod saml;
 mod start;
@@ -19,9 +21,9 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         .service(exchange::link_by_code)
         .service(exchange::mail_link_code)
         .service(backchannel::end_provider_session)
-        .service(browser::complete_sign_in)
-        .service(browser::initiate_sign_in)
-        .service(browser::initiate_sign_in_by_form)
+        .service(callback::complete_sign_in)
+        .service(initiate::initiate_sign_in)
+        .service(initiate::initiate_sign_in_by_form)
         .service(keys::list_federation_keys)
         .service(saml::complete_saml_sign_in)
         .service(saml::get_saml_metadata);

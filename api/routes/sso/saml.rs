@@ -6,7 +6,8 @@ use serde::Deserialize;
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::browser::{SsoConnectionPath, arrive, connection_of, sent};
+use super::browser::{SsoConnectionPath, connection_of, sent};
+use super::callback::arrive;
 use crate::domain::connections::ProviderSettings;
 use crate::domain::diagnosis::Steps;
 use crate::domain::ids::ConnectionId;

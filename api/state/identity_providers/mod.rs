@@ -2,6 +2,7 @@
 
 mod documents;
 mod oidc;
+mod oidc_documents;
 mod saml;
 
 use serde_json::{Map, Value};

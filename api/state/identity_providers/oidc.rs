@@ -1,82 +1,29 @@
-//! Providers of OpenID Connect.
+//! Providers of OpenID Connect: asked to sign somebody in, and what they answer.
 
-use std::time::Duration;
-
-use super::documents::{FRESH, FRESH_FOR_UNKNOWN_KEY, Wanted};
-use super::{IdentityProviderError, Refusal, asker, told};
-use crate::crypto::public_key::PublicKey;
-use crate::domain::connections::{
-    ClientAuthentication, FlowPurpose, OidcSettings, Preset, ProviderSettings,
-};
+use super::documents::FRESH;
+use super::oidc_documents::fresh_for;
+use super::{IdentityProviderError, Refusal, asker};
+use crate::domain::connections::{ClientAuthentication, OidcSettings, Preset};
 use crate::domain::diagnosis::{Step, StepName, Steps};
-use crate::domain::ids::ConnectionId;
 use crate::error::{Code, Error, Result};
 use crate::oidc::authorization::{self, AuthorizationRequest, PkceVerifier};
 use crate::oidc::callback::Callback;
 use crate::oidc::claims::{AssertedEmail, Claims};
-use crate::oidc::discovery::{self, Provider};
+use crate::oidc::discovery::Provider;
 use crate::oidc::id_token::{self, Expected, Unverified, VerifiedIdToken};
 use crate::oidc::logout_token::{self, EndedThere};
 use crate::oidc::presets::SCOPE;
 use crate::oidc::token::{self, Asked, ClientProof, Exchange};
-use crate::oidc::{end_session, jwks, userinfo};
+use crate::oidc::userinfo;
 use crate::outbound::{OutboundError, OutboundRequest, OutboundResponse};
 use crate::services::sso::arrival::{Arrival, kept_session};
 use crate::services::sso::clients::{Client, client_of};
 use crate::services::sso::connections::tenants_of;
 use crate::services::sso::flows::{OpenedFlow, TakenFlow};
-use crate::services::sso::settings::provider_settings;
 use crate::state::State;
-use crate::store::sso_connections::{self, SsoConnection};
+use crate::store::sso_connections::SsoConnection;
 
 impl State {
-    /// The provider of a connection by OpenID Connect, as its document of discovery describes it.
-    ///
-    /// # Errors
-    /// Where it cannot be reached, or describes something else.
-    async fn provider(
-        &self,
-        (connection, settings): (&SsoConnection, &OidcSettings),
-        fresh: Duration,
-        steps: &mut Steps,
-    ) -> Result<Provider, IdentityProviderError> {
-        let issuer = &settings.issuer;
-        let wanted = discovery_of((connection, issuer), fresh)?;
-        let read = |body: &[u8], steps: &mut Steps| discovery::read(body, issuer, steps);
-        self.document(wanted, read, steps).await
-    }
-
-    /// Where people sign out of the provider of a connection, as its document says that is kept: nobody who signs out
-    /// waits for a provider, or is refused for a fault.
-    pub async fn end_session_url(&self, id: ConnectionId) -> Option<String> {
-        let found = self.find_end_session_url(id).await;
-        found.unwrap_or_else(|error| {
-            tracing::warn!(connection = %id, %error, "where people sign out is not known");
-            None
-        })
-    }
-
-    async fn find_end_session_url(&self, id: ConnectionId) -> Result<Option<String>> {
-        let found = self
-            .unit_of_work_as_system(move |tx| sso_connections::find(tx.connection, id))
-            .await?;
-        let Some(connection) = found else {
-            return Ok(None);
-        };
-        let ProviderSettings::Oidc(settings) = provider_settings(&connection)? else {
-            return Ok(None);
-        };
-        let issuer = &settings.issuer;
-        let wanted = discovery_of((&connection, issuer), FRESH)?;
-        let read = |body: &[u8], steps: &mut Steps| discovery::read(body, issuer, steps);
-        let provider = self.document_as_kept(&wanted, read).await?;
-        let endpoint = provider.and_then(|provider| provider.end_session_endpoint);
-        let back_to = self.services.outbox.links.ways_in();
-        let client = self.client_of(&connection, &settings).await?;
-        let url = |endpoint| end_session::url(&endpoint, &client.id, &back_to);
-        Ok(endpoint.map(url).map(Into::into))
-    }
-
     /// Where a provider of OpenID Connect signs people in.
     pub(super) async fn url_of_oidc(
         &self,
@@ -177,7 +124,7 @@ impl State {
         token::request(endpoint, &client, exchange)
     }
 
-    async fn client_of(
+    pub(super) async fn client_of(
         &self,
         connection: &SsoConnection,
         settings: &OidcSettings,
@@ -244,63 +191,6 @@ impl State {
         Ok(logout_token::verify(token, &keys, &expected, steps)?)
     }
 
-    /// Reads discovery and keys of a connection as they are now; why they could not be read, in words.
-    pub(super) async fn keys_anew(
-        &self,
-        about: (&SsoConnection, &OidcSettings),
-    ) -> Result<Result<(), String>> {
-        let mut steps = Steps::default();
-        let read = match self.provider(about, Duration::ZERO, &mut steps).await {
-            Ok(provider) => {
-                let fresh = (Duration::ZERO, &mut steps);
-                self.keys(about.0, &provider, fresh).await.map(drop)
-            }
-            Err(error) => Err(error),
-        };
-        match read {
-            Ok(()) => Ok(Ok(())),
-            Err(IdentityProviderError::Fault(fault)) => Err(fault),
-            Err(IdentityProviderError::Refused(_)) => {
-                let last = steps.into_vec().pop();
-                Ok(Err(last.as_ref().map(told).unwrap_or_default()))
-            }
-        }
-    }
-
-    /// The provider's keys, fetched again where none of those that are kept may have signed a token.
-    async fn keys_for(
-        &self,
-        (connection, provider): (&SsoConnection, &Provider),
-        (token, fresh): (&str, Duration),
-        steps: &mut Steps,
-    ) -> Result<Vec<PublicKey>, IdentityProviderError> {
-        let first = (fresh, &mut *steps);
-        let keys = self.keys(connection, provider, first).await?;
-        if !id_token::needs_other_keys(token, &keys) {
-            return Ok(keys);
-        }
-        let again = (FRESH_FOR_UNKNOWN_KEY, steps);
-        self.keys(connection, provider, again).await
-    }
-
-    async fn keys(
-        &self,
-        connection: &SsoConnection,
-        provider: &Provider,
-        (fresh, steps): (Duration, &mut Steps),
-    ) -> Result<Vec<PublicKey>, IdentityProviderError> {
-        let wanted = Wanted {
-            asker: asker(connection),
-            url: provider.jwks_uri.clone(),
-            step: StepName::Keys,
-            read_as: "keys",
-            fresh,
-            advice: "This is the jwks_uri of the provider's document of discovery: see that it answers, and that the server \
-                     that Rollcall runs on may call it (firewall, proxy).",
-        };
-        self.document(wanted, jwks::read, steps).await
-    }
-
     /// The claims of the token; where no address is among them, with those that the provider gives when asked.
     async fn claims(
         &self,
@@ -325,31 +215,6 @@ impl State {
             };
             refusal.into()
         })
-    }
-}
-
-/// The document of discovery of a connection.
-fn discovery_of<'a>(
-    (connection, issuer): (&SsoConnection, &'a str),
-    fresh: Duration,
-) -> Result<Wanted<'a>> {
-    let url = discovery::document_url(issuer);
-    Ok(Wanted {
-        asker: asker(connection),
-        url: url.ok_or_else(|| Error::internal("a connection has no issuer"))?,
-        step: StepName::Discovery,
-        read_as: issuer,
-        fresh,
-        advice: "Check the issuer of the connection: its document is at <issuer>/.well-known/openid-configuration. Where \
-                 it is right, let the server that Rollcall runs on call this address (firewall, proxy).",
-    })
-}
-
-/// A test finds out how the provider is now.
-fn fresh_for(purpose: FlowPurpose) -> Duration {
-    match purpose {
-        FlowPurpose::Test => Duration::ZERO,
-        FlowPurpose::SignIn | FlowPurpose::Link | FlowPurpose::StepUp => FRESH,
     }
 }
 
