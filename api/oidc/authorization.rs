@@ -32,8 +32,13 @@ impl PkceVerifier {
 
     /// What the provider is told of it before.
     pub fn challenge(&self) -> String {
-        URL_SAFE_NO_PAD.encode(sha256(self.0.as_bytes()))
+        challenge_of(&self.0)
     }
+}
+
+/// The challenge that belongs to a verifier (S256 of RFC 7636, section 4.2).
+pub fn challenge_of(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes()))
 }
 
 /// A new `state` or `nonce`, of 256 random bits.

@@ -168,12 +168,27 @@ async fn list_domains(
     request: InOrganization<ManageDomains>,
     query: Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
+    list(&http, request, &query).await
+}
+
+/// Lists the domains of the organization that the caller may see.
+///
+/// # Errors
+/// `validation_failed`, and those of the guard.
+pub async fn list<G>(
+    http: &HttpRequest,
+    request: G,
+    query: &PageQuery,
+) -> Result<HttpResponse, Problem>
+where
+    G: Guard<Permit = Permit<ManageDomains>>,
+{
     let (limit, after) = (query.limit()?, query.after()?);
     let found = request
         .run(move |tx, permit| domains::list(tx, &permit, limit.page(after)))
         .await?;
     let page = Paged::new(found, limit, |domain| domain.id, DomainBody::from)?;
-    Ok(page.respond(&http, DomainPage::new))
+    Ok(page.respond(http, DomainPage::new))
 }
 
 /// Add an email domain
@@ -239,7 +254,17 @@ async fn get_domain(
     request: InOrganization<ManageDomains>,
     path: web::Path<DomainPath>,
 ) -> Result<web::Json<DomainBody>, Problem> {
-    let id = path.domain_id;
+    find(request, path.domain_id).await
+}
+
+/// Gives one of the domains.
+///
+/// # Errors
+/// `not_found`, and those of the guard.
+pub async fn find<G>(request: G, id: DomainId) -> Result<web::Json<DomainBody>, Problem>
+where
+    G: Guard<Permit = Permit<ManageDomains>>,
+{
     let domain = request
         .run(move |tx, permit| domains::find(tx, &permit, id))
         .await?;

@@ -9,13 +9,13 @@ use super::connections::{
     SetUpConnectionRequest, TenantInUse, change_connection,
 };
 use super::domains::{
-    AddDomainErrors, CheckDomainErrors, DomainBody, DomainPage, check, parse_domain,
+    self as domain_routes, AddDomainErrors, CheckDomainErrors, DomainBody, DomainPage, parse_domain,
 };
 use super::extract::idempotency::{self, NoBody};
 use super::extract::{BySetupLink, Guard as _, IdempotencyHeader, Json, Query};
 use super::mounting::Mounting;
 use super::names::OrganizationReference;
-use super::page::{PageQuery, Paged};
+use super::page::PageQuery;
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, NoSuchDomain, PageErrors, TooManyTries};
 use crate::domain::domains::Joining;
@@ -289,12 +289,7 @@ async fn list_setup_domains(
     request: BySetupLink<ManageDomains>,
     query: Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (limit, after) = (query.limit()?, query.after()?);
-    let found = request
-        .run(move |tx, permit| domains::list(tx, &permit, limit.page(after)))
-        .await?;
-    let page = Paged::new(found, limit, |domain| domain.id, DomainBody::from)?;
-    Ok(page.respond(&http, DomainPage::new))
+    domain_routes::list(&http, request, &query).await
 }
 
 /// Add an email domain by a link
@@ -344,11 +339,7 @@ async fn get_setup_domain(
     request: BySetupLink<ManageDomains>,
     path: web::Path<SetupDomainPath>,
 ) -> Result<web::Json<DomainBody>, Problem> {
-    let id = path.domain_id;
-    let domain = request
-        .run(move |tx, permit| domains::find(tx, &permit, id))
-        .await?;
-    Ok(web::Json(domain.into()))
+    domain_routes::find(request, path.domain_id).await
 }
 
 /// Check an email domain by a link
@@ -368,5 +359,5 @@ async fn check_setup_domain(
     request: BySetupLink<ManageDomains>,
     path: web::Path<SetupDomainPath>,
 ) -> Result<web::Json<DomainBody>, Problem> {
-    check(request, path.domain_id).await
+    domain_routes::check(request, path.domain_id).await
 }

@@ -1,9 +1,11 @@
 //! Requests to join an organization. Of one account, an organization has one that is open.
 
+use diesel::dsl::AsSelect;
 use diesel::prelude::*;
 
 use super::accounts::Account;
 use super::backend::each_backend;
+use super::connection::MultiBackend;
 use super::organizations::Organization;
 use super::schema::{accounts, join_requests, organizations};
 use super::{Connection, Page};
@@ -64,22 +66,32 @@ pub fn find_open(
         .optional()?)
 }
 
+#[diesel::dsl::auto_type]
+fn with_names() -> _ {
+    let columns: (
+        AsSelect<JoinRequest, MultiBackend>,
+        AsSelect<Account, MultiBackend>,
+        AsSelect<Organization, MultiBackend>,
+    ) = (
+        JoinRequest::as_select(),
+        Account::as_select(),
+        Organization::as_select(),
+    );
+    join_requests::table
+        .inner_join(accounts::table)
+        .inner_join(organizations::table)
+        .select(columns)
+}
+
 /// A request to the organization.
 pub fn find(
     connection: &mut Connection,
     organization: OrganizationId,
     id: JoinRequestId,
 ) -> Result<Option<WithNames>> {
-    Ok(join_requests::table
-        .inner_join(accounts::table)
-        .inner_join(organizations::table)
+    Ok(with_names()
         .filter(join_requests::organization_id.eq(organization))
         .filter(join_requests::id.eq(id))
-        .select((
-            JoinRequest::as_select(),
-            Account::as_select(),
-            Organization::as_select(),
-        ))
         .first(connection)
         .optional()?)
 }
@@ -90,16 +102,9 @@ pub fn find_of_account(
     account: AccountId,
     id: JoinRequestId,
 ) -> Result<Option<WithNames>> {
-    Ok(join_requests::table
-        .inner_join(accounts::table)
-        .inner_join(organizations::table)
+    Ok(with_names()
         .filter(join_requests::account_id.eq(account))
         .filter(join_requests::id.eq(id))
-        .select((
-            JoinRequest::as_select(),
-            Account::as_select(),
-            Organization::as_select(),
-        ))
         .first(connection)
         .optional()?)
 }
@@ -111,17 +116,10 @@ pub fn list(
     status: Option<JoinRequestStatus>,
     page: Page<JoinRequestId>,
 ) -> Result<Vec<WithNames>> {
-    let mut query = join_requests::table
-        .inner_join(accounts::table)
-        .inner_join(organizations::table)
+    let mut query = with_names()
         .filter(join_requests::organization_id.eq(organization))
         .order(join_requests::id.asc())
         .limit(page.limit)
-        .select((
-            JoinRequest::as_select(),
-            Account::as_select(),
-            Organization::as_select(),
-        ))
         .into_boxed();
     if let Some(status) = status {
         query = query.filter(join_requests::status.eq(status));
@@ -138,17 +136,10 @@ pub fn list_of_account(
     account: AccountId,
     page: Page<JoinRequestId>,
 ) -> Result<Vec<WithNames>> {
-    let mut query = join_requests::table
-        .inner_join(accounts::table)
-        .inner_join(organizations::table)
+    let mut query = with_names()
         .filter(join_requests::account_id.eq(account))
         .order(join_requests::id.asc())
         .limit(page.limit)
-        .select((
-            JoinRequest::as_select(),
-            Account::as_select(),
-            Organization::as_select(),
-        ))
         .into_boxed();
     if let Some(after) = page.after {
         query = query.filter(join_requests::id.gt(after));

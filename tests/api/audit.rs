@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
-use rollcall::services::sso::flows::challenge_of;
+use rollcall::oidc::authorization::challenge_of;
 use serde_json::{Value, json};
 
 use crate::sso::saml_flows;

@@ -1,7 +1,7 @@
 //! Flows to a provider of OpenID Connect on loopback.
 
 use reqwest::redirect::Policy;
-use rollcall::services::sso::flows::challenge_of;
+use rollcall::oidc::authorization::challenge_of;
 use serde_json::{Value, json};
 use url::Url;
 

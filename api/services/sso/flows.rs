@@ -5,15 +5,12 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::arrival::{Arrival, FlowPayload};
 use super::sealed::{open_sealed, seal};
 use super::{claims, diagnosis, warnings};
-use crate::crypto::digest::sha256;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
 use crate::domain::connections::{ConnectionStatus, FlowPurpose};
@@ -21,7 +18,7 @@ use crate::domain::diagnosis::Step;
 use crate::domain::ids::{AppId, CallbackId, ConnectionId, DiagnosisId, SessionId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::oidc::authorization::random_text;
+use crate::oidc::authorization::{challenge_of, random_text};
 use crate::services::authentication::require_own_proof;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
@@ -287,11 +284,6 @@ pub fn take_ticket(tx: &mut UnitOfWork<'_>, ticket: &str, verifier: &str) -> Res
         payload: content.payload,
         steps: content.steps,
     })
-}
-
-/// The challenge that belongs to a verifier (as S256 in RFC 7636, section 4.2).
-pub fn challenge_of(verifier: &str) -> String {
-    URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes()))
 }
 
 /// The refusal of a ticket that is unknown, used or too old.
