@@ -48,6 +48,7 @@ pub enum Code {
     ConnectionUnknown,
     ConnectionNotActive,
     ConnectionNotTested,
+    ConnectionIncomplete,
     TenantInUse,
     AppInUse,
     TicketInvalid,

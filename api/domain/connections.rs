@@ -37,6 +37,16 @@ string_enum! {
     }
 }
 
+impl Preset {
+    /// Whether a connection names its provider by a tenant of it.
+    pub const fn is_named_by_tenant(self) -> bool {
+        match self {
+            Self::Entra | Self::Clever | Self::ClassLink => true,
+            Self::Google | Self::Okta | Self::Generic => false,
+        }
+    }
+}
+
 string_enum! {
     /// The identity providers that an operator's app can be registered with: those that tell of which tenant somebody
     /// is.
@@ -172,7 +182,7 @@ pub const DEFAULT_SESSION_HOURS: i64 = 168;
 pub const MAX_SESSION_HOURS: i64 = 720;
 
 /// How an OpenID provider is reached, and as which client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OidcSettings {
     /// The issuer, byte for byte as the provider writes it.
     pub issuer: String,
@@ -182,8 +192,7 @@ pub struct OidcSettings {
 }
 
 /// As whom Rollcall asks an OpenID provider.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OidcClient {
     /// As a client that was registered for this connection.
     Own(OwnClient),
@@ -192,29 +201,13 @@ pub enum OidcClient {
 }
 
 /// A client that was registered for one connection; its secret stands elsewhere, sealed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnClient {
     pub id: String,
     pub authentication: ClientAuthentication,
 }
 
 impl OidcClient {
-    /// Whether Rollcall's own key shows that it is the client, where that is said here.
-    pub const fn shows_key(&self) -> bool {
-        match self {
-            Self::Own(own) => own.authentication.shows_key(),
-            Self::App(_) => false,
-        }
-    }
-
-    /// The operator's app whose client it is.
-    pub const fn app(&self) -> Option<AppId> {
-        match self {
-            Self::App(app) => Some(*app),
-            Self::Own(_) => None,
-        }
-    }
-
     /// Whether the provider takes both for the same application.
     fn is_same_application(&self, other: &Self) -> bool {
         match (self, other) {
@@ -233,21 +226,6 @@ pub enum ProviderSettings {
 }
 
 impl ProviderSettings {
-    pub const fn kind(&self) -> ConnectionKind {
-        match self {
-            Self::Oidc(_) => ConnectionKind::Oidc,
-            Self::Saml(_) => ConnectionKind::Saml,
-        }
-    }
-
-    /// The operator's app whose client it is.
-    pub const fn app(&self) -> Option<AppId> {
-        match self {
-            Self::Oidc(settings) => settings.client.app(),
-            Self::Saml(_) => None,
-        }
-    }
-
     /// Whether people are signed in by the same identity provider, for the same client and by the same subject, so that
     /// a test of the one says something of the other. Metadata that is read again from its address may have changed.
     pub fn is_same_provider(&self, other: &Self) -> bool {

@@ -24,6 +24,7 @@ pub mod invitations;
 pub mod invite_code;
 pub mod jobs;
 pub mod join_requests;
+pub mod known_provider;
 pub mod language;
 pub mod limits;
 pub mod mail;

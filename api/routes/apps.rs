@@ -179,14 +179,16 @@ impl CreateAppRequest {
             secret_expires_at: self.client_secret_expires_at.map(Some),
             authentication: self.client_authentication,
         };
-        let (client, secret) = (given.take(&mut form), given.take_secret(&mut form));
-        match (name, client) {
-            (Some(name), Some(client)) if !form.has_errors() => Ok(NewApp {
+        given.check(&mut form);
+        let client_secret = given.take_secret(&mut form);
+        let client_authentication = given.new_authentication();
+        match (name, given.id) {
+            (Some(name), Some(client_id)) if !form.has_errors() => Ok(NewApp {
                 name,
                 preset: self.preset,
-                client_id: client.id,
-                client_authentication: client.authentication,
-                client_secret: secret,
+                client_id,
+                client_authentication,
+                client_secret,
             }),
             _ => Err(form.refusal()),
         }

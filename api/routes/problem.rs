@@ -37,6 +37,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::LinkExpired => (401, "The link has expired"),
         Code::ConnectionUnknown => (404, "There is no such connection"),
         Code::ConnectionNotActive => (409, "The connection signs nobody in"),
+        Code::ConnectionIncomplete => (409, "The connection does not know its identity provider"),
         Code::ConnectionNotTested => (409, "The connection has not been tested"),
         Code::TenantInUse => (409, "Another connection has the tenant"),
         Code::AppInUse => (409, "Connections use the app"),

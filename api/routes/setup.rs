@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::connections::{
-    ConnectionBody, ConnectionTestBody, Described, NoSuchConnection, NoSuchTest, NotTested,
-    SetUpConnectionRequest, TenantInUse, change_connection,
+    ConnectionBody, ConnectionTestBody, Described, Incomplete, NoSuchConnection, NoSuchTest,
+    NotTested, SetUpConnectionRequest, TenantInUse, change_connection,
 };
 use super::domains::{
     self as domain_routes, AddDomainErrors, CheckDomainErrors, DomainBody, DomainPage, parse_domain,
@@ -72,7 +72,7 @@ fn no_issuer() -> Error {
         "subject_source": "sub",
         "arrivals": "everyone",
         "session_hours": 168,
-        "has_client_secret": true,
+        "has_client_secret": false,
         "client_secret_expires_at": null,
         "service_provider": {
             "redirect_uri": "https://rollcall.school.example/v1/sso/callback/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12",
@@ -84,7 +84,7 @@ fn no_issuer() -> Error {
         "identity_provider": {
             "issuer": "https://login.school.example",
             "tenant": null,
-            "client_id": "rollcall",
+            "client_id": null,
             "client_authentication": "client_secret_basic",
             "metadata_url": null,
             "entity_id": null,
@@ -92,6 +92,7 @@ fn no_issuer() -> Error {
             "certificates": null,
             "metadata_valid_until": null
         },
+        "missing": ["client_id", "client_secret"],
         "created_at": "2026-09-01T07:30:00Z"
     },
     "expires_at": "2026-09-08T07:30:00Z"
@@ -131,7 +132,8 @@ pub struct AddSetupDomainRequest {
 
 /// Get what is to be set up
 ///
-/// Whose connection it is, what to register at the identity provider (`service_provider`), and what is known of it.
+/// Whose connection it is, what to register at the identity provider (`service_provider`), what is known of it, and what is
+/// yet to be sent (`missing`).
 #[utoipa::path(
     tag = "Setting up by a link",
     security(("setup_link" = [])),
@@ -161,7 +163,8 @@ async fn get_setup(
 
 /// Change what is to be set up
 ///
-/// The identity provider's values; absent fields stay. A change asks for a new test before the connection can be
+/// The identity provider's values, all at once or bit by bit: absent fields stay, and `missing` names what is yet to come. A
+/// change asks for a new test before the connection can be
 /// activated. Whom it lets in, and for how long, the organization decides.
 #[utoipa::path(
     tag = "Setting up by a link",
@@ -222,7 +225,7 @@ async fn activate_setup(
     params(IdempotencyHeader),
     responses(
         (status = 201, description = "The test, which waits to be made.", body = ConnectionTestBody),
-        SetupErrors, NoSuchConnection, TooManyTries
+        SetupErrors, NoSuchConnection, Incomplete, TooManyTries
     )
 )]
 #[post("/v1/setup/tests")]

@@ -1,7 +1,6 @@
 //! How the clients are named in requests that identity providers know Rollcall by.
 
-use crate::domain::connections::{ClientAuthentication, OidcClient, OwnClient};
-use crate::domain::ids::AppId;
+use crate::domain::connections::ClientAuthentication;
 use crate::domain::timestamp::Timestamp;
 use crate::routes::extract::Form;
 use crate::services::sso::client_secrets::{ClientSecret, SecretChange};
@@ -22,6 +21,8 @@ pub struct GivenClient {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SecretBefore {
     None,
+    /// None is needed yet: of a draft.
+    NotYet,
     /// That of the client itself, which stays where none is sent.
     OfClient,
     /// It is for the issuer that made it, and sent to no other.
@@ -39,7 +40,7 @@ impl SecretBefore {
     /// What to do where none is sent, and one is needed.
     const fn advice(self) -> &'static str {
         match self {
-            Self::None | Self::OfClient => {
+            Self::None | Self::NotYet | Self::OfClient => {
                 "Send the client secret, or set client_authentication to private_key_jwt."
             }
             Self::OfOtherIssuer => {
@@ -78,19 +79,6 @@ impl GivenClient {
         }
     }
 
-    /// A client that was registered, complete but for its secret.
-    pub fn take(&self, form: &mut Form) -> Option<OwnClient> {
-        let Some(id) = &self.id else {
-            let detail = "Without an operator's app the connection needs a client of its own: send client_id.";
-            form.refuse("/client_id", "missing", detail.to_owned());
-            return None;
-        };
-        Some(OwnClient {
-            id: form.text("/client_id", id, MAX_CLIENT_ID)?,
-            authentication: self.new_authentication(),
-        })
-    }
-
     /// The secret of a new client, where it shows itself by one.
     pub fn take_secret(&self, form: &mut Form) -> Option<ClientSecret> {
         let authentication = self.new_authentication();
@@ -100,7 +88,8 @@ impl GivenClient {
         }
     }
 
-    fn new_authentication(&self) -> ClientAuthentication {
+    /// How a new client shows itself.
+    pub fn new_authentication(&self) -> ClientAuthentication {
         self.authentication
             .unwrap_or(ClientAuthentication::ClientSecretBasic)
     }
@@ -117,37 +106,7 @@ impl GivenClient {
         }
     }
 
-    /// The client of a connection from now on, by an operator's app or of its own, and what becomes of the secret.
-    pub fn changed(
-        &self,
-        form: &mut Form,
-        app: Option<AppId>,
-        (old, secret): (&OidcClient, SecretBefore),
-    ) -> (Option<OidcClient>, SecretChange) {
-        match (app, old) {
-            (Some(app), _) => {
-                self.refuse_beside_app(form);
-                (Some(OidcClient::App(app)), SecretChange::Dropped)
-            }
-            (None, OidcClient::App(_)) => {
-                let client = self.take(form).map(OidcClient::Own);
-                let authentication = self.new_authentication();
-                let secret = self.secret_change(form, authentication, SecretBefore::OfApp);
-                (client, secret)
-            }
-            (None, OidcClient::Own(old)) => {
-                let authentication = self.authentication.unwrap_or(old.authentication);
-                let client = OwnClient {
-                    id: self.id.clone().unwrap_or_else(|| old.id.clone()),
-                    authentication,
-                };
-                let secret = self.secret_change(form, authentication, secret);
-                (Some(OidcClient::Own(client)), secret)
-            }
-        }
-    }
-
-    /// What becomes of the secret of a client that shows itself so from now on.
+    /// What becomes of the secret of a client that shows itself so from now on; [`GivenClient::check`] judges the secret.
     pub fn secret_change(
         &self,
         form: &mut Form,
@@ -159,13 +118,12 @@ impl GivenClient {
             return SecretChange::Dropped;
         }
         if let Some(secret) = &self.secret {
-            check_length(form, secret);
             return SecretChange::Replaced(ClientSecret {
                 secret: secret.clone(),
                 expires_at: self.secret_expires_at.flatten(),
             });
         }
-        if before != SecretBefore::OfClient {
+        if !matches!(before, SecretBefore::OfClient | SecretBefore::NotYet) {
             form.refuse("/client_secret", "missing", before.advice().to_owned());
         }
         match self.secret_expires_at {

@@ -24,14 +24,15 @@ use self::requests::{CreateConnectionRequest, GivenProvider, UpdateConnectionReq
 use self::responses::ConnectionPage;
 pub use self::responses::{ConnectionBody, ConnectionWarning, Described};
 pub use self::set_up::SetUpConnectionRequest;
-pub use self::tests::NoSuchTest;
+pub use self::tests::{Incomplete, NoSuchTest};
 use super::extract::idempotency::{self, NoBody};
 use super::extract::{Guard, IdempotencyHeader, InOrganization, Json, OrganizationPath, Query};
 use super::page::{PageQuery, Paged};
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, InvalidName, OrganizationErrors, PageErrors, TooManyTries};
-use crate::domain::connections::{ProviderSettings, SamlSettings};
+use crate::domain::connections::SamlSettings;
 use crate::domain::ids::ConnectionId;
+use crate::domain::known_provider::KnownProvider;
 use crate::error::{Error, Result};
 use crate::outbound::Asker;
 use crate::services::authorization::{ManageConnections, Permission as _, Permit};
@@ -83,9 +84,10 @@ fn members_locked_out() -> Error {
 /// Create a connection
 ///
 /// A connection to an identity provider by OpenID Connect or SAML. It is a draft, which signs nobody in: register what
-/// `service_provider` of the answer says at the identity provider, test the connection, then activate it. An
-/// organization has at most 50 connections; another one gets 422 `validation_failed`. Metadata of SAML is fetched from
-/// its address at most ten times an hour (`connection_test`).
+/// `service_provider` of the answer says at the identity provider, test the connection, then activate it. What the
+/// identity provider says only after that, such as the client's id and secret, can follow by a change of the connection:
+/// `missing` names what is yet to come. An organization has at most 50 connections; another one gets 422
+/// `validation_failed`. Metadata of SAML is fetched from its address at most ten times an hour (`connection_test`).
 #[utoipa::path(
     tag = "Single sign-on",
     params(OrganizationPath, IdempotencyHeader),
@@ -101,19 +103,20 @@ async fn create_connection(
     idempotency::Json { idempotency, body }: idempotency::Json<CreateConnectionRequest>,
 ) -> Result<HttpResponse, Problem> {
     let (draft, provider) = body.parse()?;
-    let settings = match provider {
-        GivenProvider::Oidc(settings) => {
-            if settings.client.shows_key() {
+    let provider = match provider {
+        GivenProvider::Oidc(known) => {
+            if known.shows_key() {
                 let state = &request.scope().state;
                 state.require_federation_keys().await?;
             }
-            ProviderSettings::Oidc(settings)
+            KnownProvider::Oidc(known)
         }
-        GivenProvider::Saml(metadata) => {
-            ProviderSettings::Saml(read_metadata(&request, metadata).await?)
+        GivenProvider::Saml(Some(metadata)) => {
+            KnownProvider::Saml(Some(read_metadata(&request, metadata).await?))
         }
+        GivenProvider::Saml(None) => KnownProvider::Saml(None),
     };
-    let new = draft.with(settings);
+    let new = draft.with(provider);
     let described = Described::by(request.authenticated());
     request
         .run_once(idempotency, move |tx, permit| {
@@ -209,7 +212,8 @@ async fn get_connection(
 
 /// Change a connection
 ///
-/// Absent fields stay. A change of what the identity provider is told or shows (issuer, tenant, client, metadata, source
+/// Absent fields stay. A draft takes what the identity provider says bit by bit; once `missing` is empty, nothing of it can
+/// be taken away any more. A change of what the identity provider is told or shows (issuer, tenant, client, metadata, source
 /// of the subject) asks for a new test, ends tests that wait, and pauses an active connection: nobody signs in by a
 /// provider that nobody has tested. A new secret, another way of authentication and metadata read again from its address
 /// leave it active. Another issuer takes a secret of its own, since the one that is kept is not sent to it. Metadata of
@@ -347,7 +351,7 @@ async fn activate_connection(
     params(ConnectionPath),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        OrganizationErrors, NoSuchConnection, NothingToRefresh, TooManyTries
+        OrganizationErrors, NoSuchConnection, Incomplete, NothingToRefresh, TooManyTries
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]

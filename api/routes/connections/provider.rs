@@ -4,13 +4,16 @@ use url::Url;
 
 use super::client::{GivenClient, SecretBefore, trimmed};
 use crate::crypto::certificate::Certificate;
-use crate::domain::connections::{MetadataSource, OidcClient, OidcSettings, Preset, SubjectSource};
+use crate::domain::connections::{MetadataSource, Preset, SubjectSource};
 use crate::domain::ids::AppId;
-use crate::error::Result;
+use crate::domain::known_provider::KnownOidc;
 use crate::oidc::presets::IssuerError;
 use crate::routes::extract::Form;
 use crate::services::sso::client_secrets::{ClientSecret, SecretChange};
 use crate::services::sso::metadata::NewMetadata;
+
+const NO_CLIENT: &str =
+    "Without an operator's app the connection needs a client of its own: send client_id.";
 
 const MAX_ISSUER: usize = 1_000;
 const MAX_TENANT: usize = 255;
@@ -27,6 +30,18 @@ pub struct GivenOidc {
     /// An operator's app, or that it is to be none any more.
     pub app: Option<Option<AppId>>,
     pub client: GivenClient,
+}
+
+/// What is known of an OpenID provider before a request, and whether a client secret is kept.
+pub struct OidcBefore {
+    pub known: KnownOidc,
+    pub has_secret: bool,
+}
+
+impl OidcBefore {
+    fn is_complete(&self, preset: Preset) -> bool {
+        self.known.missing(preset, self.has_secret).is_empty()
+    }
 }
 
 /// The fields of a request that are for SAML.
@@ -61,81 +76,78 @@ impl GivenOidc {
         refuse_given(form, &self.client.fields(), "OpenID Connect");
     }
 
-    /// How a new connection reaches its provider, and the secret of its own client.
-    pub fn take(
+    /// What is known of the provider of a new connection, and the secret of its own client.
+    pub fn take(&self, form: &mut Form, preset: Preset) -> (KnownOidc, Option<ClientSecret>) {
+        self.client.check(form);
+        let before = OidcBefore {
+            known: KnownOidc::default(),
+            has_secret: false,
+        };
+        match self.changed(form, preset, &before) {
+            (known, SecretChange::Replaced(secret)) => (known, Some(secret)),
+            (known, _) => (known, None),
+        }
+    }
+
+    /// What is known of the provider from now on, and what becomes of the client secret. Whoever knew all has to know all
+    /// after a change, too.
+    pub fn changed(
         &self,
         form: &mut Form,
         preset: Preset,
-    ) -> Option<(OidcSettings, Option<ClientSecret>)> {
-        let (client, secret) = match self.app.flatten() {
-            Some(app) => {
-                self.client.refuse_beside_app(form);
-                (Some(OidcClient::App(app)), None)
-            }
-            None => {
-                let client = self.client.take(form).map(OidcClient::Own);
-                (client, self.client.take_secret(form))
-            }
-        };
-        let issuer = (self.issuer.as_deref(), self.tenant.as_deref());
-        let issuer = take_issuer(form, preset, issuer);
-        let settings = OidcSettings {
-            issuer: issuer?,
-            tenant: self.tenant.clone(),
-            client: client?,
-        };
-        Some((settings, secret))
-    }
-
-    /// How a connection reaches its provider from now on, and what becomes of the client secret, which is kept or not.
-    ///
-    /// # Errors
-    /// `validation_failed` for an issuer or a tenant that its preset does not take, for a client beside an app, and for
-    /// one that is not complete.
-    pub fn changed(
-        &self,
-        preset: Preset,
-        old: &OidcSettings,
-        has_secret: bool,
-    ) -> Result<(OidcSettings, SecretChange)> {
-        let mut form = Form::new();
+        before: &OidcBefore,
+    ) -> (KnownOidc, SecretChange) {
+        let (old, must_be_complete) = (&before.known, before.is_complete(preset));
         let tenant = self.tenant.clone().or_else(|| old.tenant.clone());
-        let issuer = self.changed_issuer(&mut form, preset, (old, tenant.as_deref()));
-        let moves = issuer.as_ref() != Some(&old.issuer);
-        let secret = match (has_secret, moves) {
-            (true, true) => SecretBefore::OfOtherIssuer,
-            _ => SecretBefore::of_client(has_secret),
+        // A secret is kept for the issuer that made it.
+        let needs_issuer = must_be_complete || self.client.secret.is_some();
+        let issuer = self.changed_issuer(form, (preset, needs_issuer), (old, tenant.as_deref()));
+        let moves = issuer != old.issuer;
+        let app = self.app.unwrap_or(old.app);
+        let mut new = KnownOidc {
+            issuer,
+            tenant,
+            app,
+            ..KnownOidc::default()
         };
-        let app = self.app.unwrap_or_else(|| old.client.app());
-        let (client, secret) = self.client.changed(&mut form, app, (&old.client, secret));
-        match (issuer, client) {
-            (Some(issuer), Some(client)) if !form.has_errors() => {
-                let new = OidcSettings {
-                    issuer,
-                    tenant,
-                    client,
-                };
-                Ok((new, secret))
-            }
-            _ => Err(form.refusal()),
+        if app.is_some() {
+            self.client.refuse_beside_app(form);
+            return (new, SecretChange::Dropped);
         }
+        new.client_id = self.client.id.clone().or_else(|| old.client_id.clone());
+        let authentication = self.client.authentication;
+        new.client_authentication = authentication.unwrap_or(old.client_authentication);
+        if must_be_complete && new.client_id.is_none() {
+            form.refuse("/client_id", "missing", NO_CLIENT.to_owned());
+        }
+        let secret = match (before.has_secret, moves) {
+            (true, true) => SecretBefore::OfOtherIssuer,
+            (true, false) => SecretBefore::OfClient,
+            (false, _) if !must_be_complete => SecretBefore::NotYet,
+            (false, _) if old.app.is_some() => SecretBefore::OfApp,
+            (false, _) => SecretBefore::None,
+        };
+        let authentication = new.client_authentication;
+        let change = self.client.secret_change(form, authentication, secret);
+        (new, change)
     }
 
     fn changed_issuer(
         &self,
         form: &mut Form,
-        preset: Preset,
-        (old, tenant): (&OidcSettings, Option<&str>),
+        (preset, is_needed): (Preset, bool),
+        (old, tenant): (&KnownOidc, Option<&str>),
     ) -> Option<String> {
-        if self.issuer.is_none() && self.tenant.is_none() {
-            return Some(old.issuer.clone());
+        let is_given = self.issuer.is_some() || self.tenant.is_some();
+        if !is_given && old.issuer.is_some() {
+            return old.issuer.clone();
         }
         let given = self.issuer.as_deref();
         let issuer = match preset {
-            Preset::Okta | Preset::Generic => Some(given.unwrap_or(&old.issuer)),
+            Preset::Okta | Preset::Generic => given.or(old.issuer.as_deref()),
             Preset::Entra | Preset::Google | Preset::Clever | Preset::ClassLink => given,
         };
-        take_issuer(form, preset, (issuer, tenant))
+        take_issuer(form, (preset, is_given || is_needed), (issuer, tenant))
     }
 }
 
@@ -163,30 +175,31 @@ impl GivenSaml {
     /// Refuses what is wrong whatever the connection is like.
     pub fn check(&self, form: &mut Form) {
         if !self.names_metadata() {
-            let together = [
-                (
-                    "/metadata_signing_certificate",
-                    self.signing_certificate.is_some(),
-                ),
-                ("/entity_id", self.entity_id.is_some()),
-            ];
-            for (pointer, is_given) in together {
-                if is_given {
-                    let detail = "Send it together with `metadata_url` or `metadata`.".to_owned();
-                    form.refuse(pointer, "missing", detail);
-                }
-            }
+            let certificate = self.signing_certificate.is_some();
+            refuse_alone(form, "/metadata_signing_certificate", certificate);
+            refuse_alone(form, "/entity_id", self.entity_id.is_some());
         }
         if let Some(source) = &self.subject_source {
             check_subject(form, source);
         }
     }
 
-    /// The metadata of a new connection.
+    /// Refuses a source of the subject without the metadata of whom it is.
+    pub fn refuse_subject_alone(&self, form: &mut Form) {
+        let is_alone = self.subject_source.is_some() && !self.names_metadata();
+        refuse_alone(form, "/subject_source", is_alone);
+    }
+
+    /// The metadata of a new connection, where it is named.
     pub fn take(&self, form: &mut Form, preset: Preset) -> Option<NewMetadata> {
         if preset == Preset::Clever {
             let detail = "Clever speaks OpenID Connect: use the kind `oidc`.".to_owned();
             form.refuse("/preset", "not_of_kind", detail);
+        }
+        if !self.names_metadata() {
+            self.check(form);
+            self.refuse_subject_alone(form);
+            return None;
         }
         self.take_for(form, (MetadataSource::default(), subject_of_preset(preset)))
     }
@@ -200,17 +213,10 @@ impl GivenSaml {
     ) -> Option<NewMetadata> {
         let url = match (&self.url, &self.document) {
             (Some(url), None) => Some(take_url(form, url)?),
-            (None, Some(_)) => None,
+            (None, _) => None,
             (Some(_), Some(_)) => {
                 let detail = "Send either `metadata` or its address.".to_owned();
                 form.refuse("/metadata", "not_both", detail);
-                return None;
-            }
-            (None, None) => {
-                let detail = "Send the address of the identity provider's metadata, or the \
-                              metadata itself as `metadata`."
-                    .to_owned();
-                form.refuse("/metadata_url", "missing", detail);
                 return None;
             }
         };
@@ -243,7 +249,15 @@ impl GivenSaml {
     }
 }
 
-fn subject_of_preset(preset: Preset) -> SubjectSource {
+fn refuse_alone(form: &mut Form, pointer: &'static str, is_alone: bool) {
+    if is_alone {
+        let detail = "Send it together with `metadata_url` or `metadata`.".to_owned();
+        form.refuse(pointer, "missing", detail);
+    }
+}
+
+/// What names a person for good, where nobody has chosen it.
+pub fn subject_of_preset(preset: Preset) -> SubjectSource {
     match preset {
         Preset::Entra => SubjectSource::Attribute(OBJECT_ID.to_owned()),
         Preset::Google | Preset::Okta | Preset::Clever | Preset::ClassLink | Preset::Generic => {
@@ -285,9 +299,10 @@ fn take_url(form: &mut Form, text: &str) -> Option<String> {
     None
 }
 
+/// The issuer, where it is named, or has to be.
 fn take_issuer(
     form: &mut Form,
-    preset: Preset,
+    (preset, is_needed): (Preset, bool),
     (issuer, tenant): (Option<&str>, Option<&str>),
 ) -> Option<String> {
     let named = |text: &&str| !text.is_empty();
@@ -300,16 +315,12 @@ fn take_issuer(
         let detail = format!("This has at most {MAX_TENANT} characters.");
         form.refuse("/tenant", "too_long", detail);
     }
-    if preset == Preset::Clever && tenant.is_none() {
-        let detail = "Name the district by its id: it stands in the Clever dashboard.".to_owned();
-        form.refuse("/tenant", "missing", detail);
-    }
-    if preset == Preset::ClassLink && tenant.is_none() {
-        let detail = "Name the district by its tenant id, a number: ClassLink says it.".to_owned();
-        form.refuse("/tenant", "missing", detail);
+    if tenant.is_none() && is_needed {
+        refuse_missing_district(form, preset);
     }
     match preset.issuer(issuer, tenant) {
         Ok(issuer) => Some(issuer),
+        Err(IssuerError::TenantMissing | IssuerError::IssuerMissing) if !is_needed => None,
         Err(error) => {
             let (pointer, code) = match error {
                 IssuerError::TenantOfAll => ("/tenant", "not_one_tenant"),
@@ -324,4 +335,14 @@ fn take_issuer(
             None
         }
     }
+}
+
+/// Districts are no part of an issuer: all have one.
+fn refuse_missing_district(form: &mut Form, preset: Preset) {
+    let detail = match preset {
+        Preset::Clever => "Name the district by its id: it stands in the Clever dashboard.",
+        Preset::ClassLink => "Name the district by its tenant id, a number: ClassLink says it.",
+        Preset::Entra | Preset::Google | Preset::Okta | Preset::Generic => return,
+    };
+    form.refuse("/tenant", "missing", detail.to_owned());
 }

@@ -4,14 +4,15 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::client::{GivenClient, trimmed};
-use super::provider::{GivenOidc, GivenSaml};
+use super::provider::{GivenOidc, GivenSaml, OidcBefore, subject_of_preset};
 use super::rule_checks::check_rules;
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{
     Arrivals, ClientAuthentication, ConnectionKind, MAX_CONNECTION_NAME, MAX_SESSION_HOURS,
-    OidcSettings, Preset, ProviderSettings, SamlSettings,
+    MetadataSource, Preset, SamlSettings,
 };
 use crate::domain::ids::AppId;
+use crate::domain::known_provider::{KnownOidc, KnownProvider};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::routes::extract::{Form, nullable};
@@ -19,7 +20,7 @@ use crate::services::sso::changes::ConnectionChanges;
 use crate::services::sso::client_secrets::{ClientSecret, SecretChange};
 use crate::services::sso::connections::NewConnection;
 use crate::services::sso::metadata::NewMetadata;
-use crate::services::sso::settings::provider_settings;
+use crate::services::sso::settings::known_provider;
 use crate::store::sso_connections::SsoConnection;
 
 /// What a connection is to be.
@@ -152,19 +153,19 @@ pub struct ConnectionDraft {
     apply: Option<RulesApply>,
 }
 
-/// How its provider is reached, or where that is to be read.
+/// What is said of its provider, or where that is to be read.
 pub enum GivenProvider {
-    Oidc(OidcSettings),
-    Saml(NewMetadata),
+    Oidc(KnownOidc),
+    Saml(Option<NewMetadata>),
 }
 
 impl ConnectionDraft {
-    /// The connection, with what its provider is like.
-    pub fn with(self, settings: ProviderSettings) -> NewConnection {
+    /// The connection, with what is known of its provider.
+    pub fn with(self, provider: KnownProvider) -> NewConnection {
         NewConnection {
             name: self.name,
             preset: self.preset,
-            settings,
+            provider,
             client_secret: self.client_secret,
             arrivals: self.arrivals,
             session_hours: self.session_hours,
@@ -194,18 +195,18 @@ impl CreateConnectionRequest {
                     form.refuse("/preset", "missing", detail);
                 }
                 let preset = self.preset.unwrap_or(Preset::Generic);
-                let (settings, secret) = oidc.take(&mut form, preset).unzip();
-                (preset, settings.map(GivenProvider::Oidc), secret.flatten())
+                let (known, secret) = oidc.take(&mut form, preset);
+                (preset, GivenProvider::Oidc(known), secret)
             }
             ConnectionKind::Saml => {
                 oidc.refuse_all(&mut form);
                 let preset = self.preset.unwrap_or(Preset::Generic);
                 let taken = saml.take(&mut form, preset);
-                (preset, taken.map(GivenProvider::Saml), None)
+                (preset, GivenProvider::Saml(taken), None)
             }
         };
-        match (name, provider) {
-            (Some(name), Some(provider)) if !form.has_errors() => {
+        match name {
+            Some(name) if !form.has_errors() => {
                 let draft = ConnectionDraft {
                     name,
                     preset,
@@ -305,15 +306,19 @@ impl UpdateConnectionRequest {
     /// # Errors
     /// `validation_failed`.
     pub fn metadata(&self, known: &SsoConnection) -> Result<Option<NewMetadata>> {
-        let ProviderSettings::Saml(settings) = provider_settings(known)? else {
+        let KnownProvider::Saml(settings) = known_provider(known)? else {
             return Ok(None);
         };
         let given = self.given_saml();
         if !given.names_metadata() {
             return Ok(None);
         }
+        let before = match settings {
+            Some(settings) => (settings.metadata, settings.subject_source),
+            None => (MetadataSource::default(), subject_of_preset(known.preset)),
+        };
         let mut form = Form::new();
-        let taken = given.take_for(&mut form, (settings.metadata, settings.subject_source));
+        let taken = given.take_for(&mut form, before);
         match taken {
             Some(metadata) if !form.has_errors() => Ok(Some(metadata)),
             _ => Err(form.refusal()),
@@ -323,30 +328,43 @@ impl UpdateConnectionRequest {
     /// What changes of this connection, with the metadata that was read for it.
     ///
     /// # Errors
-    /// `validation_failed` for an issuer or a tenant that its preset does not take.
+    /// `validation_failed` for an issuer or a tenant that its preset does not take, and for what a connection lacks that is
+    /// no draft any more.
     pub fn changes_of(
         self,
         known: &SsoConnection,
         read: Option<SamlSettings>,
     ) -> Result<ConnectionChanges> {
         let mut client_secret = SecretChange::Kept;
-        let settings = match provider_settings(known)? {
-            ProviderSettings::Oidc(old) => {
+        let mut form = Form::new();
+        let provider = match known_provider(known)? {
+            KnownProvider::Oidc(old) => {
+                let before = OidcBefore {
+                    known: old,
+                    has_secret: known.sealed.is_some(),
+                };
                 let given = self.given_oidc();
-                let (new, secret) = given.changed(known.preset, &old, known.sealed.is_some())?;
+                let (new, secret) = given.changed(&mut form, known.preset, &before);
                 client_secret = secret;
-                ProviderSettings::Oidc(new)
+                KnownProvider::Oidc(new)
             }
-            ProviderSettings::Saml(old) => {
-                let chosen = self.given_saml().chosen_subject();
-                let mut new = read.unwrap_or_else(|| old.clone());
-                new.subject_source = chosen.unwrap_or(old.subject_source);
-                ProviderSettings::Saml(new)
+            KnownProvider::Saml(old) => {
+                let given = self.given_saml();
+                let mut new = read.or(old);
+                match (&mut new, given.chosen_subject()) {
+                    (Some(new), Some(chosen)) => new.subject_source = chosen,
+                    (None, _) => given.refuse_subject_alone(&mut form),
+                    (Some(_), None) => {}
+                }
+                KnownProvider::Saml(new)
             }
         };
+        if form.has_errors() {
+            return Err(form.refusal());
+        }
         Ok(ConnectionChanges {
             name: self.name.map(|name| name.trim().to_owned()),
-            settings: Some(settings),
+            provider: Some(provider),
             client_secret,
             arrivals: self.arrivals,
             session_hours: self.session_hours,

@@ -3,19 +3,21 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::provider::subject_of_preset;
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{
     Arrivals, ClientAuthentication, ConnectionKind, ConnectionStatus, ConnectionWarningCode,
-    OidcClient, Preset, ProviderSettings,
+    Preset, SamlSettings,
 };
 use crate::domain::ids::{AppId, ConnectionId};
+use crate::domain::known_provider::{KnownOidc, KnownProvider, ProviderField};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::routes::extract::{Authenticated, Guard as _, RequestScope};
 use crate::routes::page::page_body;
 use crate::services::sso::clients::{ConnectionView, view};
 use crate::services::sso::rules::rules_of;
-use crate::services::sso::settings::provider_settings;
+use crate::services::sso::settings::{known_provider, missing_fields};
 use crate::services::sso::{metadata, warnings};
 use crate::state::State;
 use crate::store::apps::App;
@@ -63,6 +65,7 @@ use crate::store::sso_connections::SsoConnection;
         "certificates": null,
         "metadata_valid_until": null
     },
+    "missing": [],
     "warnings": [{
         "code": "secret_expires",
         "since": "2028-08-02T07:30:00Z",
@@ -98,6 +101,9 @@ pub struct ConnectionBody {
     client_secret_expires_at: Option<Timestamp>,
     service_provider: ServiceProvider,
     identity_provider: IdentityProvider,
+    /// What is yet to be said of the identity provider, by a change of the connection, before it can be tested.
+    #[schema(max_items = 3)]
+    missing: Vec<ProviderField>,
     /// What has to be looked after, or does not work.
     #[schema(max_items = 10)]
     warnings: Vec<ConnectionWarning>,
@@ -235,18 +241,19 @@ impl Described {
             app,
             lapsed,
         } = view;
-        let settings = provider_settings(&connection)?;
+        let known = known_provider(&connection)?;
         let sealed = app.as_ref().map_or(&connection.sealed, |app| &app.sealed);
         let app_expires_at = app.as_ref().map(|app| app.secret_expires_at);
         Ok(ConnectionBody {
-            subject_source: subject_source(connection.preset, &settings),
+            subject_source: subject_source(connection.preset, &known),
             rules: rules_of(&connection)?,
             apply: connection.apply,
-            service_provider: self.service_provider(&connection, (&settings, app.as_ref())),
+            service_provider: self.service_provider(&connection, (&known, app.as_ref())),
             warnings: self.warnings(&connection, (app.as_ref(), lapsed.as_ref()))?,
             has_client_secret: sealed.is_some(),
             client_secret_expires_at: app_expires_at.unwrap_or(connection.secret_expires_at),
-            identity_provider: identity_provider(settings, app)?,
+            missing: missing_fields(&connection)?,
+            identity_provider: identity_provider(known, app)?,
             id: connection.id,
             name: connection.name,
             kind: connection.kind,
@@ -276,12 +283,12 @@ impl Described {
     fn service_provider(
         &self,
         connection: &SsoConnection,
-        (settings, app): (&ProviderSettings, Option<&App>),
+        (known, app): (&KnownProvider, Option<&App>),
     ) -> ServiceProvider {
         let (state, id) = (&self.0, connection.id);
         let by_saml = connection.kind == ConnectionKind::Saml;
         ServiceProvider {
-            jwks_uri: shows_key(settings, app).then(|| state.jwks_uri()),
+            jwks_uri: shows_key(known, app).then(|| state.jwks_uri()),
             redirect_uri: (!by_saml).then(|| state.redirect_uri(connection.callback())),
             post_logout_redirect_uri: (!by_saml).then(|| state.services.outbox.links.ways_in()),
             backchannel_logout_uri: (!by_saml).then(|| state.backchannel_logout_uri(connection.id)),
@@ -294,59 +301,61 @@ impl Described {
 }
 
 /// Whether Rollcall shows by its own key that it is the client.
-fn shows_key(settings: &ProviderSettings, app: Option<&App>) -> bool {
-    match settings {
-        ProviderSettings::Oidc(settings) => app.map_or_else(
-            || settings.client.shows_key(),
+fn shows_key(known: &KnownProvider, app: Option<&App>) -> bool {
+    match known {
+        KnownProvider::Oidc(known) => app.map_or_else(
+            || known.shows_key(),
             |app| app.client_authentication.shows_key(),
         ),
-        ProviderSettings::Saml(_) => false,
+        KnownProvider::Saml(_) => false,
     }
 }
 
-fn subject_source(preset: Preset, settings: &ProviderSettings) -> String {
-    match settings {
-        ProviderSettings::Oidc(_) => preset.subject_claim().to_owned(),
-        ProviderSettings::Saml(settings) => settings.subject_source.to_string(),
+fn subject_source(preset: Preset, known: &KnownProvider) -> String {
+    match known {
+        KnownProvider::Oidc(_) => preset.subject_claim().to_owned(),
+        KnownProvider::Saml(Some(settings)) => settings.subject_source.to_string(),
+        KnownProvider::Saml(None) => subject_of_preset(preset).to_string(),
     }
 }
 
-fn identity_provider(settings: ProviderSettings, app: Option<App>) -> Result<IdentityProvider> {
-    Ok(match settings {
-        ProviderSettings::Oidc(settings) => {
-            let (client_id, client_authentication) = match (settings.client, &app) {
-                (OidcClient::Own(own), _) => (Some(own.id), Some(own.authentication)),
-                (OidcClient::App(_), Some(app)) => {
-                    (Some(app.client_id.clone()), Some(app.client_authentication))
-                }
-                (OidcClient::App(_), None) => (None, None),
-            };
-            IdentityProvider {
-                issuer: Some(settings.issuer),
-                tenant: settings.tenant,
-                app: app.map(|app| AppReference {
-                    id: app.id,
-                    name: app.name,
-                }),
-                client_id,
-                client_authentication,
-                ..IdentityProvider::default()
-            }
-        }
-        ProviderSettings::Saml(settings) => {
-            let certificates = metadata::certificates(&settings)?;
-            let certificates = certificates.iter().map(|certificate| CertificateBody {
-                fingerprint: certificate.fingerprint(),
-                expires_at: certificate.not_after(),
-            });
-            IdentityProvider {
-                certificates: Some(certificates.collect()),
-                metadata_url: settings.metadata.url,
-                entity_id: Some(settings.entity_id),
-                sign_in_location: Some(settings.sign_in_location),
-                metadata_valid_until: settings.valid_until,
-                ..IdentityProvider::default()
-            }
-        }
+fn identity_provider(known: KnownProvider, app: Option<App>) -> Result<IdentityProvider> {
+    Ok(match known {
+        KnownProvider::Oidc(known) => openid_provider(known, app),
+        KnownProvider::Saml(Some(settings)) => saml_provider(settings)?,
+        KnownProvider::Saml(None) => IdentityProvider::default(),
+    })
+}
+
+fn openid_provider(known: KnownOidc, app: Option<App>) -> IdentityProvider {
+    let own = (known.client_id, known.client_authentication);
+    let of_app = |app: &App| (Some(app.client_id.clone()), app.client_authentication);
+    let (client_id, client_authentication) = app.as_ref().map_or(own, of_app);
+    IdentityProvider {
+        issuer: known.issuer,
+        tenant: known.tenant,
+        app: app.map(|app| AppReference {
+            id: app.id,
+            name: app.name,
+        }),
+        client_id,
+        client_authentication: Some(client_authentication),
+        ..IdentityProvider::default()
+    }
+}
+
+fn saml_provider(settings: SamlSettings) -> Result<IdentityProvider> {
+    let certificates = metadata::certificates(&settings)?;
+    let certificates = certificates.iter().map(|certificate| CertificateBody {
+        fingerprint: certificate.fingerprint(),
+        expires_at: certificate.not_after(),
+    });
+    Ok(IdentityProvider {
+        certificates: Some(certificates.collect()),
+        metadata_url: settings.metadata.url,
+        entity_id: Some(settings.entity_id),
+        sign_in_location: Some(settings.sign_in_location),
+        metadata_valid_until: settings.valid_until,
+        ..IdentityProvider::default()
     })
 }

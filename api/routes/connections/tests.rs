@@ -9,6 +9,7 @@ use super::diagnoses::{ConnectionTestBody, DiagnosisBody, DiagnosisPage};
 use super::path::{ConnectionPath, NoSuchConnection};
 use super::responses::Described;
 use crate::domain::ids::{ConnectionId, DiagnosisId, OrganizationId};
+use crate::domain::known_provider::ProviderField;
 use crate::error::{Error, Result};
 use crate::routes::extract::idempotency::NoBody;
 use crate::routes::extract::{
@@ -19,6 +20,7 @@ use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{OrganizationErrors, PageErrors, TooManyTries};
 use crate::services::authorization::{ManageConnections, Permission as _};
 use crate::services::idempotency::StoredResponse;
+use crate::services::sso::settings::incomplete;
 use crate::services::sso::{diagnosis, testing};
 
 /// Mounts these operations.
@@ -31,10 +33,16 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
 }
 
 problems! {
+    /// Of testing and refreshing.
+    Incomplete: provider_unknown;
     /// Where there is no such test.
     NoSuchTest: no_such_test;
     /// Where there is no such diagnosis.
     NoSuchDiagnosis: no_such_diagnosis;
+}
+
+fn provider_unknown() -> Error {
+    incomplete(&[ProviderField::ClientId, ProviderField::ClientSecret])
 }
 
 fn no_such_test() -> Error {
@@ -81,7 +89,7 @@ struct DiagnosisPath {
     params(ConnectionPath, IdempotencyHeader),
     responses(
         (status = 201, description = "The test, which waits to be made.", body = ConnectionTestBody),
-        OrganizationErrors, NoSuchConnection, TooManyTries
+        OrganizationErrors, NoSuchConnection, Incomplete, TooManyTries
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::routes::extract::{Anonymous, Guard as _};
 use crate::routes::problem::{Problem, problems};
 use crate::services::sso::flows;
-use crate::services::sso::settings::{provider_settings, saml_of};
+use crate::services::sso::settings::{provider_settings, wants_signed_requests};
 
 problems! {
     /// Where there is no such connection by SAML.
@@ -137,9 +137,11 @@ pub(super) async fn get_saml_metadata(
 ) -> Result<HttpResponse, Problem> {
     let id = path.connection_id;
     let state = request.scope().state.clone();
-    let found = request.run(move |tx, ()| saml_of(tx, id)).await?;
-    let settings = found.ok_or_else(no_service_provider)?;
-    let document = state.service_provider_metadata(id, &settings).await?;
+    let found = request
+        .run(move |tx, ()| wants_signed_requests(tx, id))
+        .await?;
+    let is_signed = found.ok_or_else(no_service_provider)?;
+    let document = state.service_provider_metadata(id, is_signed).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/samlmetadata+xml")
         .body(document))

@@ -1,6 +1,6 @@
 //! Sessions that an identity provider ends (OpenID Connect Back-Channel Logout 1.0).
 
-use super::settings::provider_settings;
+use super::settings::known_provider;
 use crate::domain::client_address::Client;
 use crate::domain::connections::{OidcSettings, ProviderSettings};
 use crate::domain::events::{DomainEvent, SessionEvent};
@@ -27,9 +27,9 @@ pub fn begin(
     let Some(connection) = sso_connections::find(tx.connection, id)? else {
         return Ok(None);
     };
-    Ok(match provider_settings(&connection)? {
-        ProviderSettings::Oidc(settings) => Some((connection, settings)),
-        ProviderSettings::Saml(_) => None,
+    Ok(match known_provider(&connection)?.complete() {
+        Some(ProviderSettings::Oidc(settings)) => Some((connection, settings)),
+        Some(ProviderSettings::Saml(_)) | None => None,
     })
 }
 

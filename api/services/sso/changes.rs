@@ -4,13 +4,14 @@ use super::client_secrets::{KeptSecret, SecretChange, context_of_connection};
 use super::clients::require_app;
 use super::connections::find;
 use super::publication::publish;
-use super::settings::{kept, provider_settings};
+use super::settings::{kept, known_provider};
 use super::{diagnosis, rules};
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
-use crate::domain::connections::{Arrivals, ConnectionStatus, ProviderSettings};
+use crate::domain::connections::{Arrivals, ConnectionStatus};
 use crate::domain::diagnosis::{Step, StepName};
 use crate::domain::events::ConnectionEvent;
 use crate::domain::ids::ConnectionId;
+use crate::domain::known_provider::KnownProvider;
 use crate::error::{Code, Result};
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::context::Principal;
@@ -24,7 +25,7 @@ use crate::store::sso_connections::{self, SsoConnection};
 #[derive(Clone, Default)]
 pub struct ConnectionChanges {
     pub name: Option<String>,
-    pub settings: Option<ProviderSettings>,
+    pub provider: Option<KnownProvider>,
     pub client_secret: SecretChange,
     pub arrivals: Option<Arrivals>,
     pub session_hours: Option<i64>,
@@ -47,7 +48,7 @@ pub fn update(
         let mut changed = Changed::of(known.clone());
         changed.set_plain_fields(&changes);
         changed.set_rules(tx, permit, changes.rules)?;
-        changed.set_provider(tx, changes.settings)?;
+        changed.set_provider(tx, changes.provider)?;
         changed.set_secret(tx, changes.client_secret)?;
         keep(tx, &known, changed)
     })
@@ -98,15 +99,15 @@ impl Changed {
     fn set_provider(
         &mut self,
         tx: &mut UnitOfWork<'_>,
-        settings: Option<ProviderSettings>,
+        provider: Option<KnownProvider>,
     ) -> Result<()> {
         let new = &mut self.new;
-        let old = provider_settings(new)?;
-        let Some(settings) = settings.filter(|settings| *settings != old) else {
+        let old = known_provider(new)?;
+        let Some(provider) = provider.filter(|provider| *provider != old) else {
             return Ok(());
         };
-        require_app(tx, new.preset, &settings)?;
-        if new.status == ConnectionStatus::Active && !settings.is_same_provider(&old) {
+        require_app(tx, new.preset, &provider)?;
+        if new.status == ConnectionStatus::Active && !provider.is_same_provider(&old) {
             require_another_connection(tx, new)?;
             // Whoever sets it up by a link goes on with that; what an admin has paused is the admin's to activate.
             new.status = match tx.context.principal {
@@ -114,8 +115,8 @@ impl Changed {
                 _ => ConnectionStatus::Paused,
             };
         }
-        new.settings = kept(&settings)?;
-        new.app_id = settings.app();
+        new.settings = kept(&provider)?;
+        new.app_id = provider.app();
         new.metadata_missing_since = None;
         new.metadata_problem = None;
         new.clock_off_since = None;

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 
 use super::client_secrets::{self, context_of_app, context_of_connection};
 use super::warnings::lapsed_domain_of;
-use crate::domain::connections::{
-    ClientAuthentication, OidcClient, OidcSettings, Preset, ProviderSettings,
-};
+use crate::domain::connections::{ClientAuthentication, OidcClient, OidcSettings, Preset};
+use crate::domain::known_provider::KnownProvider;
 use crate::error::{Error, Result};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::apps::{self, App};
@@ -104,9 +103,9 @@ pub fn views(
 pub(super) fn require_app(
     tx: &mut UnitOfWork<'_>,
     preset: Preset,
-    settings: &ProviderSettings,
+    known: &KnownProvider,
 ) -> Result<()> {
-    let Some(id) = settings.app() else {
+    let Some(id) = known.app() else {
         return Ok(());
     };
     let app = apps::find(tx.connection, id)?.ok_or_else(unknown_app)?;

@@ -8,10 +8,11 @@ use super::{refresh, rules};
 use crate::clock::new_id;
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{
-    Arrivals, ConnectionStatus, DEFAULT_SESSION_HOURS, OidcSettings, Preset, ProviderSettings,
+    Arrivals, ConnectionStatus, DEFAULT_SESSION_HOURS, OidcSettings, Preset,
 };
 use crate::domain::events::ConnectionEvent;
 use crate::domain::ids::{ConnectionId, SourceId};
+use crate::domain::known_provider::KnownProvider;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::limits::{self, Limit, LimitRequest};
@@ -29,7 +30,7 @@ const MAX_CONNECTIONS: i64 = 50;
 pub struct NewConnection {
     pub name: String,
     pub preset: Preset,
-    pub settings: ProviderSettings,
+    pub provider: KnownProvider,
     pub client_secret: Option<ClientSecret>,
     pub arrivals: Option<Arrivals>,
     pub session_hours: Option<i64>,
@@ -53,11 +54,11 @@ pub fn create(
         id,
         organization_id: permit.organization.id,
         name: new.name,
-        kind: new.settings.kind(),
+        kind: new.provider.kind(),
         preset: new.preset,
         status: ConnectionStatus::Draft,
-        settings: kept(&new.settings)?,
-        app_id: new.settings.app(),
+        settings: kept(&new.provider)?,
+        app_id: new.provider.app(),
         sealed: secret.sealed,
         secret_expires_at: secret.expires_at,
         arrivals: new.arrivals.unwrap_or(Arrivals::Everyone),
@@ -78,7 +79,7 @@ pub fn create(
             return Err(Error::invalid("", "too_many", detail));
         }
         rules::require_possible(tx, &permit.organization, &rules)?;
-        require_app(tx, connection.preset, &new.settings)?;
+        require_app(tx, connection.preset, &new.provider)?;
         sso_connections::insert(tx.connection, &connection)?;
         refresh::queue(tx, &connection)?;
         let event = ConnectionEvent::Created {

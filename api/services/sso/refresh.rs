@@ -8,12 +8,13 @@ use uuid::Uuid;
 use super::entry::lock_organization;
 use super::metadata::NewMetadata;
 use super::publication::publish;
-use super::settings::{kept, provider_settings};
+use super::settings::{kept, known_provider, require_complete};
 use super::{notices, warnings};
-use crate::domain::connections::{ConnectionKind, ProviderSettings, SamlSettings};
+use crate::domain::connections::{ConnectionKind, SamlSettings};
 use crate::domain::events::ConnectionEvent;
 use crate::domain::ids::{ConnectionId, JobSubject};
 use crate::domain::jobs::{JobKind, Priority};
+use crate::domain::known_provider::KnownProvider;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::limits::{self, Limit, LimitRequest};
@@ -79,7 +80,7 @@ pub fn finish_check(tx: &mut UnitOfWork<'_>, lease: &Lease) -> Result<bool> {
 /// The connection whose provider somebody wants to be asked now. Counts it.
 ///
 /// # Errors
-/// `not_found`, `rate_limited`; `validation_failed` where it has no address to read it from.
+/// `not_found`, `rate_limited`; `connection_incomplete`; `validation_failed` where it has no address to read it from.
 pub fn begin(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
@@ -87,6 +88,7 @@ pub fn begin(
 ) -> Result<SsoConnection> {
     let found = sso_connections::find_in(tx.connection, permit.organization.id, id)?;
     let connection = found.ok_or_else(|| Error::not_found("connection"))?;
+    require_complete(&connection)?;
     if connection.kind == ConnectionKind::Saml && address_of(&connection)?.is_none() {
         return Err(nothing_to_refresh());
     }
@@ -105,9 +107,9 @@ pub fn nothing_to_refresh() -> Error {
 
 /// The settings of a connection whose metadata has an address.
 fn address_of(connection: &SsoConnection) -> Result<Option<SamlSettings>> {
-    Ok(match provider_settings(connection)? {
-        ProviderSettings::Saml(settings) if settings.metadata.url.is_some() => Some(settings),
-        ProviderSettings::Saml(_) | ProviderSettings::Oidc(_) => None,
+    Ok(match known_provider(connection)? {
+        KnownProvider::Saml(settings) => settings.filter(|known| known.metadata.url.is_some()),
+        KnownProvider::Oidc(_) => None,
     })
 }
 
@@ -167,15 +169,14 @@ pub fn finish(
 
 /// Whether what was asked for is what would be asked for now.
 fn asks_the_same(now: &SsoConnection, then: &SsoConnection) -> Result<bool> {
-    Ok(match (provider_settings(now)?, provider_settings(then)?) {
-        (ProviderSettings::Oidc(now), ProviderSettings::Oidc(then)) => now.issuer == then.issuer,
-        (ProviderSettings::Saml(now), ProviderSettings::Saml(then)) => {
+    Ok(match (known_provider(now)?, known_provider(then)?) {
+        (KnownProvider::Oidc(now), KnownProvider::Oidc(then)) => now.issuer == then.issuer,
+        (KnownProvider::Saml(Some(now)), KnownProvider::Saml(Some(then))) => {
             now.metadata.url.is_some()
                 && now.metadata == then.metadata
                 && now.entity_id == then.entity_id
         }
-        (ProviderSettings::Oidc(_), ProviderSettings::Saml(_))
-        | (ProviderSettings::Saml(_), ProviderSettings::Oidc(_)) => false,
+        _ => false,
     })
 }
 
@@ -194,7 +195,7 @@ fn take_metadata(
         ..read
     };
     if new != old {
-        connection.settings = kept(&ProviderSettings::Saml(new))?;
+        connection.settings = kept(&KnownProvider::Saml(Some(new)))?;
         let fields = vec!["metadata"];
         publish(tx, connection, ConnectionEvent::Changed { fields })?;
     }

@@ -3,31 +3,75 @@
 use serde::de::DeserializeOwned;
 
 use super::diagnosis;
-use crate::domain::connections::{ConnectionKind, OidcSettings, ProviderSettings, SamlSettings};
+use crate::domain::connections::{ConnectionKind, ProviderSettings};
 use crate::domain::ids::ConnectionId;
-use crate::error::{Error, Result};
+use crate::domain::known_provider::{KnownProvider, ProviderField};
+use crate::error::{Code, Error, Result};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::{self, SsoConnection};
 
-/// How the provider of a connection is reached.
+/// What is known of the provider of a connection.
 ///
 /// # Errors
 /// `internal` where the settings cannot be read.
-pub fn provider_settings(connection: &SsoConnection) -> Result<ProviderSettings> {
+pub fn known_provider(connection: &SsoConnection) -> Result<KnownProvider> {
     match connection.kind {
-        ConnectionKind::Oidc => read::<OidcSettings>(connection).map(ProviderSettings::Oidc),
-        ConnectionKind::Saml => read::<SamlSettings>(connection).map(ProviderSettings::Saml),
+        ConnectionKind::Oidc => read(connection).map(KnownProvider::Oidc),
+        ConnectionKind::Saml => read(connection).map(KnownProvider::Saml),
     }
 }
 
-/// The settings of a connection by SAML; `None` where it is none.
-pub fn saml_of(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Result<Option<SamlSettings>> {
+/// How the provider of a connection is reached.
+///
+/// # Errors
+/// `connection_incomplete` for a draft of which that is not known yet; `internal` where the settings cannot be read.
+pub fn provider_settings(connection: &SsoConnection) -> Result<ProviderSettings> {
+    let known = known_provider(connection)?.complete();
+    known.map_or_else(|| Err(incomplete(&missing_fields(connection)?)), Ok)
+}
+
+/// What is still to be said of a connection before anybody can come by it.
+///
+/// # Errors
+/// `internal` where the settings cannot be read.
+pub fn missing_fields(connection: &SsoConnection) -> Result<Vec<ProviderField>> {
+    let known = known_provider(connection)?;
+    Ok(known.missing(connection.preset, connection.sealed.is_some()))
+}
+
+/// Refuses a draft of which not enough is known to ask its provider.
+///
+/// # Errors
+/// `connection_incomplete`.
+pub(super) fn require_complete(connection: &SsoConnection) -> Result<()> {
+    let missing = missing_fields(connection)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(incomplete(&missing))
+}
+
+/// The refusal of a draft of which this is not known yet.
+pub fn incomplete(missing: &[ProviderField]) -> Error {
+    let fields: Vec<_> = missing.iter().map(|field| format!("`{field}`")).collect();
+    let fields = fields.join(", ");
+    let detail = format!(
+        "The connection does not know its identity provider yet. Send {fields} by a change of the connection first."
+    );
+    Error::refused(Code::ConnectionIncomplete, detail)
+}
+
+/// Whether requests to a connection by SAML are to be signed; `None` where it is none. What its provider wants is not known
+/// of a draft.
+pub fn wants_signed_requests(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Result<Option<bool>> {
     let found = sso_connections::find(tx.connection, id)?;
-    let settings = found.as_ref().map(provider_settings).transpose()?;
-    Ok(match settings {
-        Some(ProviderSettings::Saml(settings)) => Some(settings),
-        Some(ProviderSettings::Oidc(_)) | None => None,
+    let known = found.as_ref().map(known_provider).transpose()?;
+    Ok(match known {
+        Some(KnownProvider::Saml(settings)) => {
+            Some(settings.is_some_and(|settings| settings.wants_signed_requests))
+        }
+        Some(KnownProvider::Oidc(_)) | None => None,
     })
 }
 
@@ -35,10 +79,10 @@ fn read<T: DeserializeOwned>(connection: &SsoConnection) -> Result<T> {
     serde_json::from_value(connection.settings.0.clone()).map_err(Error::internal)
 }
 
-/// Settings as they are kept.
-pub(super) fn kept(settings: &ProviderSettings) -> Result<JsonColumn> {
-    match settings {
-        ProviderSettings::Oidc(settings) => diagnosis::json_of(settings),
-        ProviderSettings::Saml(settings) => diagnosis::json_of(settings),
+/// What is known, as it is kept.
+pub(super) fn kept(known: &KnownProvider) -> Result<JsonColumn> {
+    match known {
+        KnownProvider::Oidc(known) => diagnosis::json_of(known),
+        KnownProvider::Saml(settings) => diagnosis::json_of(settings),
     }
 }

@@ -8,6 +8,7 @@ use super::diagnosis::{self, TEST_LIFETIME, json_of, names_of, seal_claims};
 use super::entry::lock_organization;
 use super::flows::TakenFlow;
 use super::resolution::{Resolution, resolve};
+use super::settings::require_complete;
 use super::{connections, warnings};
 use crate::domain::connections::{DiagnosisStatus, FlowPurpose, SignInOutcome};
 use crate::domain::diagnosis::Steps;
@@ -25,13 +26,14 @@ use crate::store::{Attempt, groups, memberships};
 /// Makes a test of a connection: whoever opens its address goes round once, and nothing changes by it.
 ///
 /// # Errors
-/// `not_found`, `rate_limited`.
+/// `not_found`, `rate_limited`; `connection_incomplete` where not enough is known of its provider.
 pub fn create(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
     id: ConnectionId,
 ) -> Result<Diagnosis> {
     let connection = connections::find(tx, permit, id)?;
+    require_complete(&connection)?;
     limits::take(
         tx,
         &[LimitRequest::one(Limit::ConnectionTest, id.to_string())],

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use super::arrival::Arrival;
 use super::metadata::certificates;
-use super::settings::provider_settings;
-use crate::domain::connections::{
-    ConnectionKind, ConnectionStatus, ConnectionWarningCode, ProviderSettings,
-};
+use super::settings::known_provider;
+use crate::domain::connections::{ConnectionKind, ConnectionStatus, ConnectionWarningCode};
 use crate::domain::ids::OrganizationId;
+use crate::domain::known_provider::KnownProvider;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::services::unit_of_work::UnitOfWork;
@@ -50,7 +49,7 @@ pub fn of(
     let mut warnings = Vec::new();
     let secret = (connection.sealed.as_ref()).and(connection.secret_expires_at);
     warnings.extend(secret.and_then(|at| secret_ends(RENEW_SECRET, at, now)));
-    if let ProviderSettings::Saml(settings) = provider_settings(connection)? {
+    if let KnownProvider::Saml(Some(settings)) = known_provider(connection)? {
         let certificates = certificates(&settings)?;
         // Every one counts: the last that ends matters.
         let last = certificates.iter().map(|one| one.not_after()).max();

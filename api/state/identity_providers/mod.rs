@@ -16,7 +16,7 @@ use crate::error::{Code, Error};
 use crate::outbound::Asker;
 use crate::services::sso::flows::OpenedFlow;
 use crate::services::sso::refresh::{self, Refreshed};
-use crate::services::sso::settings::provider_settings;
+use crate::services::sso::settings::{known_provider, provider_settings};
 use crate::store::sso_connections::SsoConnection;
 
 /// Why somebody does not arrive.
@@ -100,15 +100,16 @@ impl State {
         &self,
         connection: &SsoConnection,
     ) -> Result<SsoConnection, Error> {
-        let read = match provider_settings(connection)? {
-            ProviderSettings::Oidc(settings) => {
+        let read = match known_provider(connection)?.complete() {
+            Some(ProviderSettings::Oidc(settings)) => {
                 let read = self.keys_anew((connection, &settings)).await?;
                 read.map(|()| Refreshed::Keys)
             }
-            ProviderSettings::Saml(_) => match self.metadata_anew(connection).await? {
+            Some(ProviderSettings::Saml(_)) => match self.metadata_anew(connection).await? {
                 Some(read) => read.map(Box::new).map(Refreshed::Metadata),
                 None => return Ok(connection.clone()),
             },
+            None => return Ok(connection.clone()),
         };
         if let Err(problem) = &read {
             tracing::info!(connection = %connection.id, problem, "an identity provider could not be read");

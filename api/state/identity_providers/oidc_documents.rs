@@ -11,7 +11,7 @@ use crate::domain::ids::ConnectionId;
 use crate::error::{Error, Result};
 use crate::oidc::discovery::{self, Provider};
 use crate::oidc::{end_session, id_token, jwks};
-use crate::services::sso::settings::provider_settings;
+use crate::services::sso::settings::known_provider;
 use crate::state::State;
 use crate::store::sso_connections::{self, SsoConnection};
 
@@ -49,7 +49,7 @@ impl State {
         let Some(connection) = found else {
             return Ok(None);
         };
-        let ProviderSettings::Oidc(settings) = provider_settings(&connection)? else {
+        let Some(ProviderSettings::Oidc(settings)) = known_provider(&connection)?.complete() else {
             return Ok(None);
         };
         let issuer = &settings.issuer;

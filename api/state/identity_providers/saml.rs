@@ -161,9 +161,9 @@ impl State {
     pub async fn service_provider_metadata(
         &self,
         connection: ConnectionId,
-        settings: &SamlSettings,
+        wants_signed_requests: bool,
     ) -> Result<String> {
-        let certificate = if settings.wants_signed_requests {
+        let certificate = if wants_signed_requests {
             self.require_federation_keys().await?;
             let keys = self.federation.keys().map_err(Error::internal)?;
             Some(keys.certificate()?)

@@ -21,6 +21,7 @@ both_databases!(a_connection_is_made_tested_activated_and_paused, |app| {
             "client_authentication": "client_secret_basic", "metadata_url": null, "entity_id": null,
             "sign_in_location": null, "certificates": null, "metadata_valid_until": null,
         },
+        "missing": [],
         "warnings": [],
         "created_at": "2026-09-01T07:30:00Z",
     });
@@ -176,11 +177,8 @@ both_databases!(what_a_connection_cannot_be_is_refused, |app| {
             "invalid",
         ),
         (json!({ "client_secret": " " }), "/client_secret", "invalid"),
-        (
-            json!({ "client_secret": null }),
-            "/client_secret",
-            "missing",
-        ),
+        (json!({ "client_id": " " }), "/client_id", "missing"),
+        (json!({ "issuer": " " }), "/issuer", "missing"),
         (
             json!({ "session_hours": 0 }),
             "/session_hours",

@@ -19,6 +19,7 @@ mod changes;
 mod confinement;
 mod connections;
 mod diagnoses;
+mod drafts;
 mod ends;
 mod following;
 mod hanging;

@@ -344,7 +344,12 @@ both_databases!(metadata_is_read_from_its_address_or_refused, |app| {
         metadata().replace(ISSUER, "https://other.example")
     );
     for (body, field, code) in [
-        (json!({}), "/metadata_url", "missing"),
+        (json!({ "entity_id": ISSUER }), "/entity_id", "missing"),
+        (
+            json!({ "subject_source": "name_id" }),
+            "/subject_source",
+            "missing",
+        ),
         (
             json!({ "metadata": "x", "metadata_url": "https://idp.example" }),
             "/metadata",

@@ -3,12 +3,9 @@
 use super::*;
 use crate::support::dns;
 
-/// A draft of which nothing is known yet but where the provider would be.
+/// A draft of which nothing is known yet but its protocol.
 async fn blank(school: &Organization<'_>) -> Value {
-    let new = json!({
-        "name": "School accounts", "kind": "oidc", "preset": "generic", "issuer": "https://later.example",
-        "client_id": "later", "client_secret": "later",
-    });
+    let new = json!({ "name": "School accounts", "kind": "oidc", "preset": "generic" });
     let created = school.admin.post(&school.path("/connections"), new).await;
     created.expect_status(201)
 }
@@ -168,7 +165,7 @@ both_databases!(a_link_opens_nothing_else, |app| {
     let school = app.school().await;
     let other = app.organization("Other School", "school").await;
     let connection = blank(&school).await;
-    let second = blank(&school).await;
+    let second = draft(&school, &IdentityProvider::start()).await;
     let it = linked(app, &school, &connection).await;
     for path in [
         school.path(""),

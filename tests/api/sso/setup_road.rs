@@ -143,10 +143,7 @@ async fn did(school: &Organization<'_>, actions: &[&str]) {
 by_mail!(by_openid_connect, |app| {
     let school = app.school().await;
     let provider = IdentityProvider::start();
-    let unknown = json!({
-        "name": "School accounts", "kind": "oidc", "preset": "generic", "issuer": "https://later.example",
-        "client_id": "later", "client_secret": "later",
-    });
+    let unknown = json!({ "name": "School accounts", "kind": "oidc", "preset": "generic" });
     let connections = school.path("/connections");
     let connection = school.admin.post(&connections, unknown).await;
     let connection = connection.expect_status(201);
@@ -156,6 +153,8 @@ by_mail!(by_openid_connect, |app| {
     assert_eq!(setup["connection"]["status"], "draft");
     let ours = &setup["connection"]["service_provider"];
     let redirect_uri = text(&ours["redirect_uri"]);
+    let missing = json!(["issuer", "client_id", "client_secret"]);
+    assert_eq!(setup["connection"]["missing"], missing);
 
     // The secret's id, in the place of the secret.
     let theirs = json!({
@@ -207,12 +206,12 @@ by_mail!(by_saml, |app| {
     let school = app.school().await;
     let publishes = IdentityProvider::start();
     // Of the identity provider nothing is known yet but that it speaks SAML.
-    let later = metadata_with("other", "").replace(ISSUER, "https://later.example");
-    let new = json!({ "name": "University", "kind": "saml", "metadata": later });
+    let new = json!({ "name": "University", "kind": "saml" });
     let created = school.admin.post(&school.path("/connections"), new).await;
     let connection = created.expect_status(201);
     let it = opened_from_the_mail(app, &school, &connection).await;
     let setup = it.get("/v1/setup").await.expect_status(200);
+    assert_eq!(setup["connection"]["missing"], json!(["metadata"]));
     let ours = &setup["connection"]["service_provider"];
     let (entity_id, acs_url) = (text(&ours["entity_id"]), text(&ours["acs_url"]));
     // The identity provider reads Rollcall's metadata, without any token.

@@ -169,7 +169,6 @@ both_databases!(a_connection_takes_an_app_or_a_client_of_its_own, |app| {
             "/app_id",
             "not_of_preset",
         ),
-        (json!({ "tenant": null }), "/tenant", "missing"),
     ] {
         create(changes).await.expect_fields(&[(field, code)]);
     }
