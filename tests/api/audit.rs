@@ -510,8 +510,8 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     do_and_see("start_sign_in", start).await;
     let come = async |sub: &str, email: &str| {
         let claims = json!({ "sub": sub, "email": email });
-        let trip = (&provider, claims);
-        let end = sign_on::go_round(&anonymous, &connection, trip, json!({})).await;
+        let as_whom = (&provider, claims);
+        let end = sign_on::go_round(&anonymous, &connection, as_whom, json!({})).await;
         json!({ "ticket": sign_on::ticket_of(&end), "verifier": sign_on::VERIFIER })
     };
     let ticket = come("mira", "mira@hill.example").await;

@@ -8,33 +8,9 @@ use rollcall::domain::ids::OrganizationId;
 use rollcall::store::{accounts, organizations};
 use serde_json::{Value, json};
 
-use crate::support::app::block_on;
 use crate::support::locks::joining;
 use crate::support::people::{Organization, PASSWORD, Person, text};
-use crate::support::{App, ReceivedMail, TestResponse, both_databases};
-
-/// Runs a test on both databases, with a mail server.
-macro_rules! where_mail_leaves {
-    ($name:ident, |$app:ident| $body:block) => {
-        mod $name {
-            use super::*;
-
-            async fn scenario($app: &App) $body
-
-            #[test]
-            fn sqlite() {
-                block_on(scenario(&App::on_sqlite_with_mail_server()));
-            }
-
-            #[test]
-            fn postgres() {
-                if let Some(app) = App::on_postgres_with_mail_server() {
-                    block_on(scenario(&app));
-                }
-            }
-        }
-    };
-}
+use crate::support::{App, ReceivedMail, TestResponse, both_databases, with_mail_server};
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -161,7 +137,7 @@ fn count_events(app: &App, action: AuditAction) -> i64 {
         .unwrap()
 }
 
-where_mail_leaves!(a_registration_takes_an_address_over_after_a_week, |app| {
+with_mail_server!(a_registration_takes_an_address_over_after_a_week, |app| {
     let school = app.school().await;
     let squatter = app.register_unverified("jane@x.org").await;
     join_by_code(&school, &squatter).await;
@@ -209,7 +185,7 @@ where_mail_leaves!(a_registration_takes_an_address_over_after_a_week, |app| {
         .expect_problem(409, "email_taken");
 });
 
-where_mail_leaves!(an_address_that_was_verified_is_nobody_elses, |app| {
+with_mail_server!(an_address_that_was_verified_is_nobody_elses, |app| {
     let school = app.school().await;
     let jane = app.register_unverified("jane@x.org").await;
     let token = confirmation(app, "jane@x.org").await.token();
@@ -226,7 +202,7 @@ where_mail_leaves!(an_address_that_was_verified_is_nobody_elses, |app| {
     app.sign_in("jane@x.org", PASSWORD).await;
 });
 
-where_mail_leaves!(
+with_mail_server!(
     an_import_takes_an_address_over_after_a_week_and_not_before,
     |app| {
         let school = app.school().await;
@@ -252,7 +228,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     an_invitation_takes_an_address_over_after_a_week_and_not_before,
     |app| {
         let school = app.school().await;
@@ -275,7 +251,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(an_invitation_to_the_address_is_the_owners, |app| {
+with_mail_server!(an_invitation_to_the_address_is_the_owners, |app| {
     let school = app.school().await;
     app.register_unverified("jane@x.org").await;
     app.advance(WEEK - SECOND);
@@ -295,7 +271,7 @@ where_mail_leaves!(an_invitation_to_the_address_is_the_owners, |app| {
     assert_eq!(seats["by_account_type"]["student"]["reserved"], 0);
 });
 
-where_mail_leaves!(members_of_the_organization_are_no_strangers_to_it, |app| {
+with_mail_server!(members_of_the_organization_are_no_strangers_to_it, |app| {
     let school = app.school().await;
     let pupil = app.register_unverified("pupil@x.org").await;
     join_by_code(&school, &pupil).await;
@@ -306,7 +282,7 @@ where_mail_leaves!(members_of_the_organization_are_no_strangers_to_it, |app| {
     app.sign_in("pupil@x.org", PASSWORD).await;
 });
 
-where_mail_leaves!(who_leads_others_is_not_replaced, |app| {
+with_mail_server!(who_leads_others_is_not_replaced, |app| {
     let school = app.school().await;
     app.unverify(&school.admin.id);
     school
@@ -326,7 +302,7 @@ where_mail_leaves!(who_leads_others_is_not_replaced, |app| {
     head.get(&school.path("")).await.expect_status(200);
 });
 
-where_mail_leaves!(an_organization_of_one_goes_with_the_squatter, |app| {
+with_mail_server!(an_organization_of_one_goes_with_the_squatter, |app| {
     let school = app.school().await;
     app.unverify(&school.admin.id);
     app.advance(WEEK);
@@ -339,7 +315,7 @@ where_mail_leaves!(an_organization_of_one_goes_with_the_squatter, |app| {
         .expect_problem(404, "not_found");
 });
 
-where_mail_leaves!(
+with_mail_server!(
     whoever_was_removed_does_not_come_back_by_registering_again,
     |app| {
         let school = app.school().await;
@@ -360,7 +336,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     accounts_that_an_organization_created_are_no_squatters,
     |app| {
         let school = app.school().await;
@@ -378,7 +354,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     verifying_between_the_upload_and_the_work_keeps_the_account,
     |app| {
         let school = app.school().await;
@@ -407,7 +383,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     an_owner_who_verifies_at_the_same_moment_wins_or_finds_nothing,
     |app| {
         let school = app.school().await;
@@ -443,7 +419,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     whoever_verifies_first_keeps_a_waiting_registration_out,
     |app| {
         let squatter = app.register_unverified("jane@x.org").await;
@@ -465,7 +441,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     the_owner_reads_that_an_import_has_replaced_the_account,
     |app| {
         let (school, other) = (
@@ -502,7 +478,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     a_school_reads_why_it_lost_a_member_and_lets_them_back_in,
     |app| {
         let school = app.school().await;
@@ -544,7 +520,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(two_that_wait_for_each_other_both_get_through, |app| {
+with_mail_server!(two_that_wait_for_each_other_both_get_through, |app| {
     let (school, other) = (
         app.school().await,
         app.organization("Other School", "school").await,
@@ -571,7 +547,7 @@ where_mail_leaves!(two_that_wait_for_each_other_both_get_through, |app| {
     assert_eq!(used_seats(&head, &school, "student").await, 1);
 });
 
-where_mail_leaves!(
+with_mail_server!(
     the_owner_reads_that_an_invitation_has_replaced_the_account,
     |app| {
         let school = app.school().await;
@@ -585,7 +561,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     the_owner_reads_that_a_registration_has_replaced_the_account,
     |app| {
         let jane = app.register_unverified("jane@x.org").await;
@@ -602,7 +578,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     the_mail_of_a_replaced_account_waits_where_a_mailbox_is_full,
     |app| {
         let school = app.school().await;
@@ -623,7 +599,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     an_invitation_without_a_seat_takes_nothing_from_anybody,
     |app| {
         let school = app.school().await;
@@ -710,7 +686,7 @@ both_databases!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     no_address_that_can_be_registered_keeps_another_from_its_owner,
     |app| {
         let school = app.school().await;
@@ -744,7 +720,7 @@ fn pin(app: &App, email: &str) {
     }
 }
 
-where_mail_leaves!(
+with_mail_server!(
     an_account_that_cannot_be_replaced_keeps_nobody_else_waiting,
     |app| {
         let school = app.school().await;
@@ -775,7 +751,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     joining_at_the_moment_of_an_invitation_fails_nobody_elses,
     |app| {
         let (school, other) = (
@@ -801,7 +777,7 @@ where_mail_leaves!(
     }
 );
 
-where_mail_leaves!(
+with_mail_server!(
     whoever_was_deactivated_does_not_come_back_by_registering_again,
     |app| {
         let (school, other) = (

@@ -58,3 +58,29 @@ macro_rules! both_databases {
     };
 }
 pub(crate) use both_databases;
+
+/// The same, with a mail server.
+macro_rules! with_mail_server {
+    ($name:ident, |$app:ident| $body:block) => {
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn scenario($app: &$crate::support::App) $body
+
+            #[test]
+            fn sqlite() {
+                let app = $crate::support::App::on_sqlite_with_mail_server();
+                $crate::support::app::block_on(scenario(&app));
+            }
+
+            #[test]
+            fn postgres() {
+                if let Some(app) = $crate::support::App::on_postgres_with_mail_server() {
+                    $crate::support::app::block_on(scenario(&app));
+                }
+            }
+        }
+    };
+}
+pub(crate) use with_mail_server;

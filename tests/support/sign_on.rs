@@ -1,5 +1,7 @@
 //! Flows to a provider of OpenID Connect on loopback.
 
+use std::collections::HashMap;
+
 use reqwest::redirect::Policy;
 use rollcall::oidc::authorization::challenge_of;
 use serde_json::{Value, json};
@@ -34,9 +36,81 @@ pub async fn active(school: &Organization<'_>, provider: &IdentityProvider) -> V
     let connection = draft(school, provider).await;
     let test = test(school, &connection, provider, json!({ "sub": "tester" })).await;
     assert_eq!(test["status"], "passed", "{test:#}");
-    let activate = format!("{}/activate", path_of(school, &connection));
-    let activated = school.admin.post(&activate, Value::Null).await;
-    activated.expect_status(200)
+    activate(school, &connection).await.expect_status(200)
+}
+
+pub async fn activate(school: &Organization<'_>, connection: &Value) -> TestResponse {
+    let path = format!("{}/activate", path_of(school, connection));
+    school.admin.post(&path, Value::Null).await
+}
+
+/// A test that has begun.
+pub struct BegunTest {
+    pub path: String,
+    /// Where the browser is sent that opens its `start_url`.
+    pub to_provider: Url,
+}
+
+impl BegunTest {
+    /// How it went, of which the browser ended here.
+    pub async fn ended_at(&self, end: &Url, who: &Person<'_>) -> Value {
+        assert_eq!(end.path(), "/sign-in/tested");
+        who.get(&self.path).await.expect_status(200)
+    }
+}
+
+/// Begins a test at this path, by its admin or by a setup link.
+pub async fn begin_test(who: &Person<'_>, tests: &str) -> BegunTest {
+    let begun = who.post(tests, Value::Null).await.expect_status(201);
+    let start = Url::parse(&text(&begun["start_url"])).unwrap();
+    BegunTest {
+        path: format!("{tests}/{}", text(&begun["id"])),
+        to_provider: follow(who.app, &start).await,
+    }
+}
+
+/// Makes a test whose browser comes back from the provider as this says.
+pub async fn test_back(
+    school: &Organization<'_>,
+    connection: &Value,
+    back: impl FnOnce(&Url) -> Url,
+) -> Value {
+    let tests = format!("{}/tests", path_of(school, connection));
+    let begun = begin_test(&school.admin, &tests).await;
+    let end = match begun.to_provider.path() {
+        "/authorize" => follow(school.admin.app, &back(&begun.to_provider)).await,
+        // The provider cannot be asked.
+        _ => begun.to_provider.clone(),
+    };
+    begun.ended_at(&end, &school.admin).await
+}
+
+/// The last step of a test or a diagnosis.
+#[track_caller]
+pub fn last_step(diagnosis: &Value) -> &Value {
+    let steps = diagnosis["steps"].as_array().expect("no steps");
+    steps.last().expect("no step")
+}
+
+/// The diagnosis of somebody who was refused, and whose browser ended here.
+pub async fn diagnosis_of(school: &Organization<'_>, end: &Url) -> Value {
+    assert_eq!(end.path(), "/sign-in", "{end}");
+    let told: HashMap<_, _> = end.query_pairs().into_owned().collect();
+    let path = school.path(&format!("/diagnoses/{}", told["reference"]));
+    let diagnosis = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(diagnosis["code"], told["problem"]);
+    diagnosis
+}
+
+/// Whoever has the address of a setup link.
+pub fn by_setup_link<'a>(app: &'a App, url: &str) -> Person<'a> {
+    let url: Url = url.parse().unwrap();
+    assert_eq!((url.path(), url.query()), ("/setup", None));
+    let token = url.fragment().unwrap().strip_prefix("token=").unwrap();
+    Person {
+        access_token: Some(token.to_owned()),
+        ..Person::anonymous(app)
+    }
 }
 
 /// Makes a test of a connection as somebody of whom the provider says this, and gives how it went.
@@ -46,22 +120,9 @@ pub async fn test(
     provider: &IdentityProvider,
     claims: Value,
 ) -> Value {
-    let app = school.admin.app;
-    let path = format!("{}/tests", path_of(school, connection));
-    let begun = school
-        .admin
-        .post(&path, Value::Null)
-        .await
-        .expect_status(201);
-    let start = Url::parse(&text(&begun["start_url"])).unwrap();
-    let to_provider = follow(app, &start).await;
-    if to_provider.path() == "/authorize" {
-        let back = provider.sign_in(to_provider.as_str(), (app.now(), claims));
-        let end = follow(app, &back).await;
-        assert_eq!(end.path(), "/sign-in/tested");
-    }
-    let path = format!("{path}/{}", text(&begun["id"]));
-    school.admin.get(&path).await.expect_status(200)
+    let now = school.admin.app.now();
+    let back = |asked: &Url| provider.sign_in(asked.as_str(), (now, claims));
+    test_back(school, connection, back).await
 }
 
 /// Where a browser is sent that goes to an address of this server.

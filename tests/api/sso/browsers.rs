@@ -113,13 +113,13 @@ both_databases!(strangers_fill_nobody_s_log, |app| {
     let diagnoses = school.admin.get(&path).await.expect_status(200);
     let kept = diagnoses["items"].as_array().unwrap();
     assert_eq!(kept.len(), 60);
-    let received = kept[0]["steps"].as_array().unwrap().last().unwrap()["received"].clone();
+    let received = last_step(&kept[0])["received"].clone();
     let received = text(&received);
     assert!(received.starts_with("the error access_denied, as the browser has it"));
     assert!(received.chars().count() < 200, "{received}");
     // Whom the provider vouches for is kept all the same.
-    let trip = (&provider, json!({ "sub": "m", "aud": "another" }));
-    let end = go_round(&app.anonymous(), &connection, trip, json!({})).await;
+    let as_whom = (&provider, json!({ "sub": "m", "aud": "another" }));
+    let end = go_round(&app.anonymous(), &connection, as_whom, json!({})).await;
     assert!(is_kept(&end), "{end}");
 });
 

@@ -91,23 +91,13 @@ both_databases!(a_change_ends_tests_that_wait, |app| {
     let connection = draft(&school, &provider).await;
     let path = path_of(&school, &connection);
     let tests = format!("{path}/tests");
-    let begun = school
-        .admin
-        .post(&tests, Value::Null)
-        .await
-        .expect_status(201);
-    let start_url = Url::parse(&text(&begun["start_url"])).unwrap();
-    let to_provider = follow(app, &start_url).await;
+    let begun = begin_test(&school.admin, &tests).await;
     let claims = json!({ "sub": "1" });
-    let back = provider.sign_in(to_provider.as_str(), (app.now(), claims));
+    let back = provider.sign_in(begun.to_provider.as_str(), (app.now(), claims));
     let secret = json!({ "client_secret": CLIENT_SECRET });
     school.admin.patch(&path, secret).await.expect_status(200);
-    assert_eq!(follow(app, &back).await.path(), "/sign-in/tested");
-    let ended = school
-        .admin
-        .get(&format!("{tests}/{}", text(&begun["id"])))
-        .await;
-    let ended = ended.expect_status(200);
+    let end = follow(app, &back).await;
+    let ended = begun.ended_at(&end, &school.admin).await;
     assert_eq!(ended["status"], "failed");
     assert_eq!(ended["steps"][0]["name"], "state", "{ended:#}");
     let connection = school.admin.get(&path).await.expect_status(200);

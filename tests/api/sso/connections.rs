@@ -89,12 +89,11 @@ both_databases!(a_test_tells_what_is_wrong, |app| {
     let provider = IdentityProvider::start();
     let connection = draft(&school, &provider).await;
     let path = path_of(&school, &connection);
-    let last = |test: &Value| test["steps"].as_array().unwrap().last().unwrap().clone();
     let wrong = json!({ "client_secret": "wrong" });
     school.admin.patch(&path, wrong).await.expect_status(200);
     let failed = test(&school, &connection, &provider, json!({ "sub": "1" })).await;
     assert_eq!(failed["status"], "failed");
-    let step = last(&failed);
+    let step = last_step(&failed);
     assert_eq!(step["name"], "token_request");
     assert!(
         text(&step["advice"]).contains("client id and secret"),
@@ -104,7 +103,7 @@ both_databases!(a_test_tells_what_is_wrong, |app| {
     school.admin.patch(&path, nobody).await.expect_status(200);
     let failed = test(&school, &connection, &provider, json!({ "sub": "1" })).await;
     assert_eq!(failed["status"], "failed");
-    assert_eq!(last(&failed)["name"], "discovery");
+    assert_eq!(last_step(&failed)["name"], "discovery");
     let other = format!("{}/", provider.issuer());
     school
         .admin
@@ -115,8 +114,8 @@ both_databases!(a_test_tells_what_is_wrong, |app| {
         .await
         .expect_status(200);
     let failed = test(&school, &connection, &provider, json!({ "sub": "1" })).await;
-    assert_eq!(last(&failed)["name"], "discovery");
-    assert_eq!(last(&failed)["received"], provider.issuer());
+    assert_eq!(last_step(&failed)["name"], "discovery");
+    assert_eq!(last_step(&failed)["received"], provider.issuer());
     school
         .admin
         .post(&format!("{path}/activate"), Value::Null)

@@ -16,8 +16,8 @@ async fn keeps_coming(
     ended: &Cell<usize>,
 ) {
     loop {
-        let trip = (provider, json!({ "sub": "stuck" }));
-        let end = go_round(&app.anonymous(), connection, trip, json!({})).await;
+        let as_whom = (provider, json!({ "sub": "stuck" }));
+        let end = go_round(&app.anonymous(), connection, as_whom, json!({})).await;
         assert!(
             end.as_str()
                 .contains("problem=identity_provider_unreachable"),

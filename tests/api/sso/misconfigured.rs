@@ -29,8 +29,7 @@ impl Told {
     #[track_caller]
     fn by(&self, mistake: &str, test: &Value) {
         assert_eq!(test["status"], "failed", "{mistake}: {test:#}");
-        let steps = test["steps"].as_array().unwrap();
-        let last = steps.last().unwrap();
+        let last = last_step(test);
         assert_eq!(last["result"], "failed", "{mistake}: {test:#}");
         self.stands_in(mistake, last);
     }
@@ -56,26 +55,6 @@ async fn mistaken(school: &Organization<'_>, provider: &IdentityProvider, wrong:
     let path = path_of(school, &connection);
     let changed = school.admin.patch(&path, wrong).await;
     changed.expect_status(200)
-}
-
-/// Makes a test of a draft whose browser comes back from the provider as this says.
-async fn test_back(
-    school: &Organization<'_>,
-    connection: &Value,
-    back: impl FnOnce(&Url) -> Url,
-) -> Value {
-    let app = school.admin.app;
-    let path = format!("{}/tests", path_of(school, connection));
-    let begun = school.admin.post(&path, Value::Null).await;
-    let begun = begun.expect_status(201);
-    let start = Url::parse(&text(&begun["start_url"])).unwrap();
-    let to_provider = follow(app, &start).await;
-    if to_provider.path() == "/authorize" {
-        let end = follow(app, &back(&to_provider)).await;
-        assert_eq!(end.path(), "/sign-in/tested");
-    }
-    let path = format!("{path}/{}", text(&begun["id"]));
-    school.admin.get(&path).await.expect_status(200)
 }
 
 /// A browser that the provider sends back with an error.

@@ -9,7 +9,8 @@ use url::Url;
 use crate::support::identity_provider::{CLIENT_ID, CLIENT_SECRET, IdentityProvider};
 use crate::support::people::{Organization, PASSWORD, Person, seats_in_total, text};
 use crate::support::sign_on::{
-    active, come, draft, exchange, follow, go_round, holder, path_of, start, test, ticket_of,
+    activate, active, begin_test, by_setup_link, come, diagnosis_of, draft, exchange, follow,
+    go_round, holder, last_step, path_of, start, test, test_back, ticket_of,
 };
 use crate::support::{App, TestResponse, both_databases};
 

@@ -7,17 +7,7 @@ const DISCOVERY: &str = "/.well-known/openid-configuration";
 const MINUTE: Duration = Duration::from_secs(61);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// The diagnosis of somebody whose flow ended here, and its last step.
-async fn diagnosis_of(school: &Organization<'_>, end: &Url) -> (Value, Value) {
-    assert_eq!(end.path(), "/sign-in", "{end}");
-    let query: HashMap<_, _> = end.query_pairs().into_owned().collect();
-    let path = school.path(&format!("/diagnoses/{}", query["reference"]));
-    let diagnosis = school.admin.get(&path).await.expect_status(200);
-    assert_eq!(diagnosis["code"], query["problem"]);
-    let last = diagnosis["steps"].as_array().unwrap().last().cloned();
-    (diagnosis, last.unwrap())
-}
-
+/// The diagnosis of somebody who was refused, and its last step.
 async fn came(
     school: &Organization<'_>,
     connection: &Value,
@@ -25,7 +15,13 @@ async fn came(
 ) -> (Value, Value) {
     let anonymous = school.admin.app.anonymous();
     let end = go_round(&anonymous, connection, (provider, claims), json!({})).await;
-    diagnosis_of(school, &end).await
+    diagnosed(school, &end).await
+}
+
+async fn diagnosed(school: &Organization<'_>, end: &Url) -> (Value, Value) {
+    let diagnosis = diagnosis_of(school, end).await;
+    let last = last_step(&diagnosis).clone();
+    (diagnosis, last)
 }
 
 both_databases!(
@@ -191,8 +187,8 @@ both_databases!(who_does_not_answer_is_told_from_who_refuses, |app| {
         ),
     ] {
         provider.answer_instead("/token", status, body);
-        let trip = (&provider, json!({ "sub": "m" }));
-        let (diagnosis, last) = came(&school, &connection, trip).await;
+        let as_whom = (&provider, json!({ "sub": "m" }));
+        let (diagnosis, last) = came(&school, &connection, as_whom).await;
         assert_eq!(diagnosis["code"], code, "{status} {body}");
         assert_eq!(last["name"], "token_request");
     }
@@ -213,8 +209,8 @@ both_databases!(who_does_not_answer_is_told_from_who_refuses, |app| {
         (200, "eyJ", "response_invalid"),
     ] {
         provider.answer_instead("/userinfo", status, body);
-        let trip = (&provider, json!({ "sub": "m" }));
-        let (diagnosis, last) = came(&school, &connection, trip).await;
+        let as_whom = (&provider, json!({ "sub": "m" }));
+        let (diagnosis, last) = came(&school, &connection, as_whom).await;
         assert_eq!(diagnosis["code"], code, "{status} {body}");
         assert_eq!(last["name"], "subject");
         let names = diagnosis["claim_names"].as_array().unwrap();

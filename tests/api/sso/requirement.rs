@@ -44,10 +44,10 @@ async fn admin<'a>(app: &'a App, school: &Organization<'_>, name: &str) -> Perso
 async fn step_up(
     who: &Person<'_>,
     connection: &Value,
-    trip: (&IdentityProvider, Value),
+    as_whom: (&IdentityProvider, Value),
 ) -> TestResponse {
     let more = json!({ "purpose": "step_up" });
-    let end = go_round(who, connection, trip, more).await;
+    let end = go_round(who, connection, as_whom, more).await;
     exchange(who.app, &ticket_of(&end)).await
 }
 
@@ -207,8 +207,8 @@ both_databases!(another_organizations_proof_is_none, |app| {
     let tess = member(app, &school, "tess").await;
     app.join(&other, &tess, "teacher").await;
     require(&school).await;
-    let trip = (&provider, json!({ "sub": "tess-1" }));
-    step_up(&tess, &elsewhere, trip).await.expect_status(200);
+    let as_whom = (&provider, json!({ "sub": "tess-1" }));
+    step_up(&tess, &elsewhere, as_whom).await.expect_status(200);
     tess.get(&other.path("/groups")).await.expect_status(200);
     let refused = tess.get(&school.path("/groups")).await;
     refused.expect_problem(403, "sso_required");
@@ -230,8 +230,8 @@ both_databases!(nobody_is_locked_out, |app| {
         refused.expect_problem(409, "last_sign_in_method");
     }
     let ann = {
-        let trip = (&provider, json!({ "sub": "ann-1" }));
-        step_up(&ann, &connection, trip).await.expect_status(200);
+        let as_whom = (&provider, json!({ "sub": "ann-1" }));
+        step_up(&ann, &connection, as_whom).await.expect_status(200);
         ann
     };
     // The last emergency admin stays one.
@@ -334,8 +334,10 @@ both_databases!(joining_opens_nothing_without_the_proof, |app| {
         .expect_status(200);
     let refused = nora.get(&school.path("")).await;
     refused.expect_problem(403, "sso_required");
-    let trip = (&provider, json!({ "sub": "nora-1" }));
-    step_up(&nora, &connection, trip).await.expect_status(200);
+    let as_whom = (&provider, json!({ "sub": "nora-1" }));
+    step_up(&nora, &connection, as_whom)
+        .await
+        .expect_status(200);
     nora.get(&school.path("")).await.expect_status(200);
 });
 

@@ -52,8 +52,8 @@ both_databases!(a_ticket_is_good_once_and_for_its_browser, |app| {
     let claims = json!({ "sub": "mira-1", "email": "mira@hill.example" });
     let anonymous = app.anonymous();
     let go = async || {
-        let trip = (&provider, claims.clone());
-        ticket_of(&go_round(&anonymous, &connection, trip, json!({})).await)
+        let as_whom = (&provider, claims.clone());
+        ticket_of(&go_round(&anonymous, &connection, as_whom, json!({})).await)
     };
     let ticket = go().await;
     exchange(app, &ticket).await.expect_status(200);
@@ -197,20 +197,11 @@ both_databases!(what_the_provider_says_wrong_is_refused_at_its_step, |app| {
             "authorized_party",
         ),
     ] {
-        let trip = (&provider, claims.clone());
-        let end = go_round(&app.anonymous(), &connection, trip, json!({})).await;
-        assert_eq!(end.path(), "/sign-in", "{end}");
-        let query: std::collections::HashMap<_, _> = end.query_pairs().into_owned().collect();
-        assert_eq!(query["problem"], code, "{claims}");
-        let path = school.path(&format!("/diagnoses/{}", query["reference"]));
-        let diagnosis = school.admin.get(&path).await.expect_status(200);
-        assert_eq!(diagnosis["code"], code);
-        let last = diagnosis["steps"]
-            .as_array()
-            .unwrap()
-            .last()
-            .unwrap()
-            .clone();
+        let as_whom = (&provider, claims.clone());
+        let end = go_round(&app.anonymous(), &connection, as_whom, json!({})).await;
+        let diagnosis = diagnosis_of(&school, &end).await;
+        assert_eq!(diagnosis["code"], code, "{claims}");
+        let last = last_step(&diagnosis);
         assert_eq!(last["name"], step, "{diagnosis:#}");
         assert_eq!(last["result"], "failed");
         assert!(!text(&last["advice"]).is_empty());

@@ -200,9 +200,9 @@ both_databases!(a_preview_tells_what_really_would_change, |app| {
     out.expect_status(200);
     school.deactivate(&school.path_of(&ids[1])).await;
     let claims = json!({ "sub": "root", "role": "lowered" });
-    let trip = (&provider, claims);
+    let as_whom = (&provider, claims);
     let more = json!({ "purpose": "link" });
-    let end = go_round(&school.admin, &connection, trip, more).await;
+    let end = go_round(&school.admin, &connection, as_whom, more).await;
     exchange(app, &ticket_of(&end)).await.expect_status(200);
     let other = new_group(&school, "Other").await;
     let rules = json!([

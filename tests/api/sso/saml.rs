@@ -13,7 +13,6 @@ use crate::support::app::block_on;
 both_databases!(people_sign_in_by_saml, |app| {
     let school = app.school().await;
     let connection = saml_draft(&school).await;
-    let path = path_of(&school, &connection);
     assert_eq!(connection["kind"], "saml");
     assert_eq!(connection["preset"], "generic");
     assert_eq!(connection["subject_source"], "name_id");
@@ -35,9 +34,7 @@ both_databases!(people_sign_in_by_saml, |app| {
     assert_eq!(tested["claims"]["name_id"], "ada@example.org");
     assert_eq!(tested["claims"][MAIL], json!(["ada@example.org"]));
     assert_eq!(tested["would"]["account"], "account_created");
-    let activate = format!("{path}/activate");
-    let activated = school.admin.post(&activate, Value::Null).await;
-    activated.expect_status(200);
+    activate(&school, &connection).await.expect_status(200);
 
     let end = come_with(app, &connection, &ada).await;
     let came = exchange(app, &ticket_of(&end)).await.expect_status(200);
@@ -117,7 +114,7 @@ both_databases!(what_came_is_shown_where_the_signature_holds, |app| {
     let mira = assertion_of("_a55e", "mira@hill.example");
     let elsewhere = mira.replace(AUDIENCE, "https://other.example/");
     let failed = test_saml(&school, &connection, |asked| asked.answer(&elsewhere, now)).await;
-    let last = failed["steps"].as_array().unwrap().last().unwrap();
+    let last = last_step(&failed);
     assert_eq!(last["name"], "audience");
     assert_eq!(failed["claims"][MAIL], json!(["mira@hill.example"]));
     // Of a document that nobody signed nothing is known.
@@ -178,7 +175,7 @@ both_databases!(a_name_that_changes_names_nobody, |app| {
     let passing = assertion_of("_a55e", "mira@hill.example").replace(PERSISTENT, TRANSIENT);
     let failed = test_saml(&school, &connection, |asked| asked.answer(&passing, now)).await;
     assert_eq!(failed["status"], "failed");
-    let last = failed["steps"].as_array().unwrap().last().unwrap();
+    let last = last_step(&failed);
     assert_eq!(last["name"], "subject");
     assert_eq!(last["received"], TRANSIENT);
     // What came is shown, so that another source can be chosen of it.
@@ -198,9 +195,7 @@ both_databases!(a_name_that_changes_names_nobody, |app| {
     assert_eq!(changed["subject_source"], by_mail["subject_source"]);
     let passed = test_saml(&school, &connection, |asked| asked.answer(&passing, now)).await;
     assert_eq!(passed["status"], "passed", "{passed:#}");
-    let activate = format!("{path}/activate");
-    let activated = school.admin.post(&activate, Value::Null).await;
-    activated.expect_status(200);
+    activate(&school, &connection).await.expect_status(200);
     let end = come_with(app, &connection, &passing).await;
     let came = exchange(app, &ticket_of(&end)).await.expect_status(200);
     assert_eq!(came["outcome"], "account_created");

@@ -146,16 +146,11 @@ pub async fn test_saml(
     connection: &Value,
     answer: impl FnOnce(&Asked) -> Form,
 ) -> Value {
-    let app = school.admin.app;
-    let path = format!("{}/tests", path_of(school, connection));
-    let begun = school.admin.post(&path, Value::Null).await;
-    let begun = begun.expect_status(201);
-    let start = Url::parse(&text(&begun["start_url"])).unwrap();
-    let asked = Asked::read(&follow(app, &start).await);
-    let end = answer(&asked).post(app).await;
-    assert_eq!(end.path(), "/sign-in/tested");
-    let path = format!("{path}/{}", text(&begun["id"]));
-    school.admin.get(&path).await.expect_status(200)
+    let tests = format!("{}/tests", path_of(school, connection));
+    let begun = begin_test(&school.admin, &tests).await;
+    let asked = Asked::read(&begun.to_provider);
+    let end = answer(&asked).post(school.admin.app).await;
+    begun.ended_at(&end, &school.admin).await
 }
 
 pub async fn saml_active(school: &Organization<'_>) -> Value {
@@ -164,9 +159,7 @@ pub async fn saml_active(school: &Organization<'_>) -> Value {
     let ada = assertion_of("_a55e", "ada@example.org");
     let test = test_saml(school, &connection, |asked| asked.answer(&ada, now)).await;
     assert_eq!(test["status"], "passed", "{test:#}");
-    let activate = format!("{}/activate", path_of(school, &connection));
-    let activated = school.admin.post(&activate, Value::Null).await;
-    activated.expect_status(200)
+    activate(school, &connection).await.expect_status(200)
 }
 
 /// Where the browser of somebody ends of whom the provider says this.
@@ -177,13 +170,9 @@ pub async fn come_with(app: &App, connection: &Value, assertion: &str) -> Url {
 
 /// The step at which the last arrival ended, and the code that the browser was told.
 pub async fn refused_at(school: &Organization<'_>, end: &Url) -> (String, String) {
-    assert_eq!(end.path(), "/sign-in", "{end}");
-    let told: HashMap<String, String> = end.query_pairs().into_owned().collect();
-    let path = school.path(&format!("/diagnoses/{}", told["reference"]));
-    let diagnosis = school.admin.get(&path).await.expect_status(200);
+    let diagnosis = diagnosis_of(school, end).await;
     assert_eq!(diagnosis["status"], "failed");
-    let steps = diagnosis["steps"].as_array().unwrap();
-    let last = steps.last().unwrap();
+    let last = last_step(&diagnosis);
     assert_eq!(last["result"], "failed", "{diagnosis:#}");
-    (text(&last["name"]), told["problem"].clone())
+    (text(&last["name"]), text(&diagnosis["code"]))
 }

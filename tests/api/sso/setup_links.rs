@@ -17,21 +17,9 @@ async fn make(school: &Organization<'_>, connection: &Value, more: Value) -> Tes
     school.admin.post(&school.path("/setup-links"), new).await
 }
 
-/// Whoever has the address of a link.
-fn bearer<'a>(app: &'a App, url: &str) -> Person<'a> {
-    let url: Url = url.parse().unwrap();
-    assert_eq!(url.path(), "/setup");
-    assert_eq!(url.query(), None);
-    let token = url.fragment().unwrap().strip_prefix("token=").unwrap();
-    Person {
-        access_token: Some(token.to_owned()),
-        ..Person::anonymous(app)
-    }
-}
-
 async fn linked<'a>(app: &'a App, school: &Organization<'a>, connection: &Value) -> Person<'a> {
     let made = make(school, connection, json!({})).await.expect_status(201);
-    bearer(app, &text(&made["url"]))
+    by_setup_link(app, &text(&made["url"]))
 }
 
 both_databases!(from_the_mail_to_an_active_connection, |app| {
@@ -50,7 +38,7 @@ both_databases!(from_the_mail_to_an_active_connection, |app| {
         .split_whitespace()
         .find(|it| it.contains("/setup#token="));
     assert_eq!(url.unwrap(), text(&made["url"]));
-    let it = bearer(app, url.unwrap());
+    let it = by_setup_link(app, url.unwrap());
     // Ours.
     let setup = it.get("/v1/setup").await.expect_status(200);
     assert_eq!(setup["organization"]["name"], "Hill Road School");
@@ -232,7 +220,7 @@ both_databases!(a_link_ends, |app| {
     let made = make(&school, &connection, json!({}))
         .await
         .expect_status(201);
-    let it = bearer(app, &text(&made["url"]));
+    let it = by_setup_link(app, &text(&made["url"]));
     it.get("/v1/setup").await.expect_status(200);
     let link = format!("/setup-links/{}", text(&made["id"]));
     let foreign = other.admin.delete(&other.path(&link)).await;
@@ -244,7 +232,7 @@ both_databases!(a_link_ends, |app| {
     again.expect_problem(404, "not_found");
     // By time.
     let one_day = make(&school, &connection, json!({ "valid_days": 1 })).await;
-    let it = bearer(app, &text(&one_day.expect_status(201)["url"]));
+    let it = by_setup_link(app, &text(&one_day.expect_status(201)["url"]));
     app.advance(Duration::from_secs(24 * 60 * 60));
     over(&it).await;
     // By whoever made it, who could not make it any more.

@@ -4,33 +4,9 @@
 use super::saml_flows::*;
 use super::*;
 use crate::saml::provider::{ISSUER, assertion_of};
-use crate::support::app::block_on;
-use crate::support::dns;
+use crate::support::{dns, with_mail_server};
 
 const IT: &str = "it@provider.example";
-
-/// Runs a test on both databases, with a mail server.
-macro_rules! by_mail {
-    ($name:ident, |$app:ident| $body:block) => {
-        mod $name {
-            use super::*;
-
-            async fn scenario($app: &App) $body
-
-            #[test]
-            fn sqlite() {
-                block_on(scenario(&App::on_sqlite_with_mail_server()));
-            }
-
-            #[test]
-            fn postgres() {
-                if let Some(app) = App::on_postgres_with_mail_server() {
-                    block_on(scenario(&app));
-                }
-            }
-        }
-    };
-}
 
 /// Has a link for a connection mailed, and gives whoever opens it from the mail.
 async fn opened_from_the_mail<'a>(
@@ -46,13 +22,7 @@ async fn opened_from_the_mail<'a>(
     let link = mail.link();
     assert_eq!(link, text(&made["url"]));
     assert!(mail.html.contains(&link), "{}", mail.html);
-    let link: Url = link.parse().unwrap();
-    assert_eq!((link.path(), link.query()), ("/setup", None));
-    let token = link.fragment().unwrap().strip_prefix("token=").unwrap();
-    Person {
-        access_token: Some(token.to_owned()),
-        ..Person::anonymous(app)
-    }
+    by_setup_link(app, &link)
 }
 
 /// Publishes the record of a new domain of the organization, and has it checked.
@@ -76,34 +46,24 @@ async fn proves_a_domain(it: &Person<'_>, school: &Organization<'_>) -> String {
     name
 }
 
-/// Begins a test by the link, and gives its path and where the browser is sent.
-async fn begins_a_test(it: &Person<'_>) -> (String, Url) {
-    let begun = it.post("/v1/setup/tests", Value::Null).await;
-    let begun = begun.expect_status(201);
-    let start: Url = text(&begun["start_url"]).parse().unwrap();
-    let path = format!("/v1/setup/tests/{}", text(&begun["id"]));
-    (path, follow(it.app, &start).await)
-}
-
 async fn tests_by_oidc(it: &Person<'_>, provider: &IdentityProvider, claims: Value) -> Value {
-    let (path, to_provider) = begins_a_test(it).await;
-    let back = provider.sign_in(to_provider.as_str(), (it.app.now(), claims));
-    assert_eq!(follow(it.app, &back).await.path(), "/sign-in/tested");
-    it.get(&path).await.expect_status(200)
+    let begun = begin_test(it, "/v1/setup/tests").await;
+    let back = provider.sign_in(begun.to_provider.as_str(), (it.app.now(), claims));
+    let end = follow(it.app, &back).await;
+    begun.ended_at(&end, it).await
 }
 
 async fn tests_by_saml(it: &Person<'_>, assertion: &str) -> Value {
-    let (path, to_provider) = begins_a_test(it).await;
-    let form = Asked::read(&to_provider).answer(assertion, it.app.now());
-    assert_eq!(form.post(it.app).await.path(), "/sign-in/tested");
-    it.get(&path).await.expect_status(200)
+    let begun = begin_test(it, "/v1/setup/tests").await;
+    let form = Asked::read(&begun.to_provider).answer(assertion, it.app.now());
+    let end = form.post(it.app).await;
+    begun.ended_at(&end, it).await
 }
 
 /// The step at which a test failed.
-fn failed_at(test: &Value) -> Value {
+fn failed_at(test: &Value) -> &Value {
     assert_eq!(test["status"], "failed", "{test:#}");
-    let steps = test["steps"].as_array().unwrap();
-    let last = steps.last().unwrap().clone();
+    let last = last_step(test);
     assert_eq!(last["result"], "failed", "{test:#}");
     last
 }
@@ -140,7 +100,7 @@ async fn did(school: &Organization<'_>, actions: &[&str]) {
     }
 }
 
-by_mail!(by_openid_connect, |app| {
+with_mail_server!(by_openid_connect, |app| {
     let school = app.school().await;
     let provider = IdentityProvider::start();
     let unknown = json!({ "name": "School accounts", "kind": "oidc", "preset": "generic" });
@@ -202,7 +162,7 @@ by_mail!(by_openid_connect, |app| {
     did(&school, &actions).await;
 });
 
-by_mail!(by_saml, |app| {
+with_mail_server!(by_saml, |app| {
     let school = app.school().await;
     let publishes = IdentityProvider::start();
     // Of the identity provider nothing is known yet but that it speaks SAML.
@@ -261,12 +221,7 @@ both_databases!(a_link_names_no_rules_and_no_app, |app| {
     let connection = draft(&school, &provider).await;
     let new = json!({ "connection_id": connection["id"] });
     let made = school.admin.post(&school.path("/setup-links"), new).await;
-    let url: Url = text(&made.expect_status(201)["url"]).parse().unwrap();
-    let token = url.fragment().unwrap().strip_prefix("token=").unwrap();
-    let it = Person {
-        access_token: Some(token.to_owned()),
-        ..Person::anonymous(app)
-    };
+    let it = by_setup_link(app, &text(&made.expect_status(201)["url"]));
     let gift = json!({ "account_type": "teacher" });
     let rule = json!({ "when": { "claim": "a", "is": "equals", "value": "b" }, "then": gift });
     for more in [

@@ -49,11 +49,6 @@ fn stand_at(app: &App, connection: &Value, provider: &IdentityProvider) {
     stood.unwrap();
 }
 
-async fn activate(school: &Organization<'_>, connection: &Value) -> TestResponse {
-    let path = format!("{}/activate", path_of(school, connection));
-    school.admin.post(&path, Value::Null).await
-}
-
 /// The same, tested by somebody of the tenant and active.
 async fn active_by_app(
     school: &Organization<'_>,
@@ -110,15 +105,12 @@ both_databases!(
             let came = came.expect_status(200);
             assert_eq!(came["outcome"], "account_created");
             assert_eq!(came["organization"]["id"], organization.id);
-            let trip = (&provider, of(foreign, "mira"));
-            let end = go_round(&app.anonymous(), connection, trip, json!({})).await;
+            let as_whom = (&provider, of(foreign, "mira"));
+            let end = go_round(&app.anonymous(), connection, as_whom, json!({})).await;
             assert_eq!(query_of(&end)["problem"], "tenant_wrong");
             let failed = test(organization, connection, &provider, of(foreign, "mira")).await;
             assert_eq!(failed["status"], "failed", "{failed:#}");
-            assert_eq!(
-                failed["steps"].as_array().unwrap().last().unwrap()["name"],
-                "tenant"
-            );
+            assert_eq!(last_step(&failed)["name"], "tenant");
         }
         let created = school.events("connection.created").await;
         assert_eq!(created[0]["details"]["app_id"], shared["id"]);
@@ -229,10 +221,7 @@ both_databases!(
         let claims = json!({ "sub": "1", "hd": domain });
         let failed = test(&school, &connection, &provider, claims.clone()).await;
         assert_eq!(failed["status"], "failed", "{failed:#}");
-        assert_eq!(
-            failed["steps"].as_array().unwrap().last().unwrap()["name"],
-            "tenant"
-        );
+        assert_eq!(last_step(&failed)["name"], "tenant");
         let added = json!({ "domain": domain });
         let added = school.admin.post(&school.path("/domains"), added).await;
         let path = format!("/domains/{}", text(&added.expect_status(201)["id"]));
@@ -276,8 +265,8 @@ both_databases!(
         let both = [(&school, &ours, TENANT), (&other, &theirs, OTHER_TENANT)];
         set("wrong").await;
         for (_, connection, tenant) in both {
-            let trip = (&provider, of(tenant, "mira"));
-            let end = go_round(&app.anonymous(), connection, trip, json!({})).await;
+            let as_whom = (&provider, of(tenant, "mira"));
+            let end = go_round(&app.anonymous(), connection, as_whom, json!({})).await;
             assert_eq!(query_of(&end)["problem"], "identity_provider_refused");
         }
         set(CLIENT_SECRET).await;
@@ -304,14 +293,9 @@ both_databases!(
         let ours = active_by_app(&school, &shared, (&provider, TENANT)).await;
         let theirs = by_app(&other, &shared, (&provider, json!(OTHER_TENANT))).await;
         let tests = format!("{}/tests", path_of(&other, &theirs));
-        let begun = other
-            .admin
-            .post(&tests, Value::Null)
-            .await
-            .expect_status(201);
-        let to_provider = follow(app, &Url::parse(&text(&begun["start_url"])).unwrap()).await;
+        let begun = begin_test(&other.admin, &tests).await;
         let claims = of(OTHER_TENANT, "tester");
-        let back = provider.sign_in(to_provider.as_str(), (app.now(), claims));
+        let back = provider.sign_in(begun.to_provider.as_str(), (app.now(), claims));
         let change = async |client: &str| {
             let client = json!({ "client_id": client });
             let changed = operator.patch(&path_of_app(&shared), client).await;
@@ -319,12 +303,9 @@ both_databases!(
         };
         change("another").await;
         change(CLIENT_ID).await;
-        assert_eq!(follow(app, &back).await.path(), "/sign-in/tested");
-        let ended = other
-            .admin
-            .get(&format!("{tests}/{}", text(&begun["id"])))
-            .await;
-        assert_eq!(ended.expect_status(200)["status"], "failed");
+        let end = follow(app, &back).await;
+        let ended = begun.ended_at(&end, &other.admin).await;
+        assert_eq!(ended["status"], "failed");
         activate(&other, &theirs)
             .await
             .expect_problem(409, "connection_not_tested");
@@ -360,8 +341,8 @@ fn the_secret_of_an_app_is_sealed_anew() {
         assert_eq!((reseal(), reseal()), (1, 0));
         block_on(async {
             let anonymous = replica.anonymous();
-            let trip = (&provider, of(TENANT, "mira"));
-            let end = go_round(&anonymous, &connection, trip, json!({})).await;
+            let as_whom = (&provider, of(TENANT, "mira"));
+            let end = go_round(&anonymous, &connection, as_whom, json!({})).await;
             exchange(&replica, &ticket_of(&end))
                 .await
                 .expect_status(200);
