@@ -96,11 +96,6 @@ impl Dns {
         })
     }
 
-    /// Waits for what `question` asks of these servers.
-    pub fn wait_for<T>(&self, question: impl AsyncFnOnce(&NameServers) -> T) -> T {
-        self.runtime.block_on(question(&self.name_servers))
-    }
-
     /// As [`NameServers::texts`].
     ///
     /// # Errors

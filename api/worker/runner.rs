@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::mail::send_rate::SendRate;
 use crate::mail::sending::{MailSender, SendOutcome};
 use crate::mail::transport::DeliveryError;
-use crate::services::domains::daily;
+use crate::services::domains::{daily, look_up};
 use crate::services::imports::execution::{self, BatchOutcome};
 use crate::services::join_requests::digest;
 use crate::services::sso::{app_check, refresh};
@@ -292,8 +292,12 @@ impl Worker {
         })
     }
 
-    fn check_domain(&self, lease: &Lease) -> Result<Step> {
-        let is_done = daily::check(&self.state.services, lease)?;
+    fn check_domain(&mut self, lease: &Lease) -> Result<Step> {
+        let services = self.state.services.clone();
+        let servers = &services.config.dns_servers;
+        let is_done = daily::check(&services, lease, |domain| {
+            self.wait_for(look_up(servers, domain))
+        })?;
         Ok(if is_done { Step::Done } else { Step::Taken })
     }
 
@@ -312,8 +316,14 @@ impl Worker {
         Ok(if is_done { Step::Done } else { Step::Taken })
     }
 
-    /// Asks an identity provider, on the runtime of this worker's thread.
     fn refresh_connection(&mut self, connection: &SsoConnection) -> Result<()> {
+        let state = self.state.clone();
+        let refreshed = self.wait_for(state.refresh_connection(connection))?;
+        refreshed.map(drop)
+    }
+
+    /// Waits for the answer of others, on the runtime of this worker's thread.
+    fn wait_for<T>(&mut self, question: impl Future<Output = T>) -> Result<T> {
         let runtime = match self.runtime.take() {
             Some(runtime) => runtime,
             None => runtime::Builder::new_current_thread()
@@ -321,9 +331,9 @@ impl Worker {
                 .build()
                 .map_err(Error::internal)?,
         };
-        let refreshed = runtime.block_on(self.state.refresh_connection(connection));
+        let answer = runtime.block_on(question);
         self.runtime = Some(runtime);
-        refreshed.map(drop)
+        Ok(answer)
     }
 
     fn check_app(&self, lease: &Lease) -> Result<Step> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::lookup::look_up_blocking;
+use super::lookup::RecordAnswer;
 use super::proof;
 use crate::domain::ids::{DomainId, JobSubject};
 use crate::domain::jobs::{JobKind, Priority};
@@ -38,12 +38,16 @@ fn subject_of(id: DomainId) -> JobSubject {
     Uuid::from(id).into()
 }
 
-/// Looks once, notes what name servers say, and puts the job off until tomorrow; `false` where another worker has
-/// taken it over. The job of a domain that is gone is done.
+/// Looks once by `look_up`, notes what name servers say, and puts the job off until tomorrow; `false` where another
+/// worker has taken it over. The job of a domain that is gone is done.
 ///
 /// # Errors
 /// The store's own. That nobody answers is none.
-pub fn check(services: &Services, lease: &Lease) -> Result<bool> {
+pub fn check(
+    services: &Services,
+    lease: &Lease,
+    look_up: impl FnOnce(&Domain) -> Result<RecordAnswer>,
+) -> Result<bool> {
     let id = DomainId::from(Uuid::from(lease.job.subject));
     let found = services.run_as_system(|tx| domains::find_of_any(tx.connection, id))?;
     let Some(domain) = found else {
@@ -52,7 +56,7 @@ pub fn check(services: &Services, lease: &Lease) -> Result<bool> {
     if domain.vouched {
         return services.run_as_system(|tx| put_off(tx, lease));
     }
-    let answer = look_up_blocking(&services.config.dns_servers, &domain);
+    let answer = look_up(&domain)?;
     services.run_as_system(|tx| {
         tx.transaction(|tx| {
             let organization = domain.organization_id;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::dns::{Dns, DnsError, NameServers};
+use crate::dns::{DnsError, NameServers};
 use crate::domain::domains::{record_name, record_value};
 use crate::store::domains::Domain;
 
@@ -28,14 +28,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub async fn look_up(servers: &[SocketAddr], domain: &Domain) -> RecordAnswer {
     match NameServers::asking(servers) {
         Ok(name_servers) => ask_in_time(&name_servers, domain).await,
-        Err(error) => no_answer(domain, &error),
-    }
-}
-
-/// As [`look_up`], for threads that may wait.
-pub(super) fn look_up_blocking(servers: &[SocketAddr], domain: &Domain) -> RecordAnswer {
-    match Dns::asking(servers) {
-        Ok(dns) => dns.wait_for(async |name_servers| ask_in_time(name_servers, domain).await),
         Err(error) => no_answer(domain, &error),
     }
 }
