@@ -13,7 +13,7 @@ pub mod expected;
 pub mod metadata;
 mod moment;
 mod names;
-mod person;
+pub mod person;
 pub mod request;
 pub mod response;
 pub mod service_provider;

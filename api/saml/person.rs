@@ -102,6 +102,16 @@ impl VerifiedAssertion {
     }
 }
 
+/// Leaves the address out of what was said of a person, by OpenID Connect (`email`) as well.
+pub fn withhold_address(claims: &mut Map<String, Value>) {
+    for name in EMAIL {
+        claims.remove(name);
+    }
+    if claims.get("name_id_format").and_then(Value::as_str) == Some(EMAIL_FORMAT) {
+        claims.remove("name_id");
+    }
+}
+
 /// What was said of a person, by names of attributes; `name_id` and its format beside them.
 pub(super) fn claims_of(name_id: Option<&NameId>, attributes: &[Attribute]) -> Map<String, Value> {
     let mut claims = Map::new();

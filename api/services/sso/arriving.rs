@@ -1,5 +1,7 @@
 //! Somebody at the door of an organization, and what their identity provider says of name and address.
 
+use serde_json::{Map, Value};
+
 use super::arrival::{Arrival, FlowPayload};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::EmailAddress;
@@ -7,6 +9,7 @@ use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::SessionId;
 use crate::domain::username::Username;
 use crate::error::Result;
+use crate::saml::person;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::domains;
 use crate::store::organizations::Organization;
@@ -69,6 +72,18 @@ pub(super) fn asserted_address(
             None
         }
     }
+}
+
+/// What rules may believe of what came: all but an address that does not count here. One that is denied, that is none, or
+/// that a guest brings along from another tenant says nothing of who somebody is.
+pub(super) fn believed_claims(tx: &UnitOfWork<'_>, arrival: &Arrival) -> Map<String, Value> {
+    let login_domain = &tx.services.config.login_domain;
+    let is_address = |text: &str| login_domain.parse_outside(text).is_ok();
+    let mut claims = arrival.claims.clone();
+    if arrival.guest || !arrival.email.as_deref().is_some_and(is_address) {
+        person::withhold_address(&mut claims);
+    }
+    claims
 }
 
 fn no_address() -> Step {

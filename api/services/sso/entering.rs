@@ -189,7 +189,7 @@ fn admit(
     account: &Account,
     steps: &mut Steps,
 ) -> Result<()> {
-    let account_type = rules::newcomers_type(arriving, account)?;
+    let account_type = rules::newcomers_type(tx, arriving, account, steps)?;
     let admission = Admission {
         organization: arriving.organization.id,
         account_type,

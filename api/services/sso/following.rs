@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::services::context::Principal;
 use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
+use crate::services::verification::verify_email;
 use crate::store::accounts::{self, Account};
 use crate::store::{mailed_tokens, removed_members};
 
@@ -28,10 +29,10 @@ pub(super) fn follow(
         accounts::rename(tx.connection, &account, name)?;
     }
     let address = new_address(tx, arriving, &account, steps)?;
-    if name.is_none() && address.is_none() {
-        return Ok(account);
-    }
     let followed = accounts::find(tx.connection, account.id)?.unwrap_or(account);
+    if name.is_none() && address.is_none() {
+        return Ok(followed);
+    }
     publish(tx, arriving, &followed, (name, address))?;
     Ok(followed)
 }
@@ -46,7 +47,15 @@ fn new_address(
     let Some(email) = asserted_address(tx, arriving.arrival, &mut Steps::default()) else {
         return Ok(None);
     };
-    if email == account.email || !is_proven_here(tx, arriving, &email)? {
+    if !is_proven_here(tx, arriving, &email)? {
+        return Ok(None);
+    }
+    if email == account.email {
+        if account.email_verified_at.is_some() {
+            return Ok(None);
+        }
+        let owner = Principal::Owner(account.clone());
+        tx.acting_as(owner, |tx| verify_email(tx, account))?;
         return Ok(None);
     }
     let now = tx.now();

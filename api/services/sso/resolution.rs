@@ -1,6 +1,6 @@
 //! Which account somebody opens who came by an identity provider (`docs/sso.md#who-it-is`).
 
-use super::arriving::{Arriving, asserted_address, is_proven_here, name_of};
+use super::arriving::{Arriving, asserted_address, believed_claims, is_proven_here, name_of};
 use super::entering::{enter, invitation_of, is_removed_subject, join, require_expected};
 use super::entry_refusals::removed;
 use super::following::follow;
@@ -18,7 +18,8 @@ use crate::services::context::Principal;
 use crate::services::invitations;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::verify_email;
-use crate::services::{events, generated_addresses, takeover};
+use crate::services::{credentials, events, generated_addresses, takeover};
+use crate::store::account_passwords;
 use crate::store::accounts::{self, Account};
 use crate::store::identities::{self, Identity};
 use crate::store::removed_members;
@@ -51,7 +52,8 @@ pub(super) fn resolve(
             identity.id,
             tx.now(),
         )?;
-        claims::keep(tx, (connection, identity.id), &arrival.claims)?;
+        let said = believed_claims(tx, arrival);
+        claims::keep(tx, (connection, identity.id), &said)?;
         let outcome = enter(tx, arriving, &account, steps)?;
         let account = follow(tx, arriving, account, steps)?;
         rules::apply_again(tx, arriving, &account, steps)?;
@@ -125,8 +127,10 @@ fn by_address(
                 StepName::Account,
                 "The organization manages the account with this address, in a domain that it has proven.",
             ));
+            let account = first_proof(tx, account)?;
             let outcome = enter(tx, arriving, &account, steps)?;
             link(tx, arriving, &account, steps)?;
+            let account = follow(tx, arriving, account, steps)?;
             let outcome = match outcome {
                 SignInOutcome::Joined => SignInOutcome::Joined,
                 SignInOutcome::SignedIn
@@ -151,6 +155,24 @@ fn by_address(
             create(tx, arriving, account, steps)
         }
     }
+}
+
+/// Takes the provider's word, in a domain that the organization has proven, for the first proof of a mailbox. Whoever opened
+/// the account before may have been somebody else, such as a guest who was given its address: it is closed to them. A
+/// password that the organization gave stays its owner's.
+fn first_proof(tx: &mut UnitOfWork<'_>, account: Account) -> Result<Account> {
+    if account.email_verified_at.is_some() {
+        return Ok(account);
+    }
+    let owner = Principal::Owner(account.clone());
+    tx.acting_as(owner, |tx| {
+        credentials::revoke_before_first_proof(tx, account.id)?;
+        if account.password_origin.is_owner() {
+            account_passwords::remove(tx.connection, account.id)?;
+        }
+        verify_email(tx, &account)
+    })?;
+    Ok(accounts::find(tx.connection, account.id)?.unwrap_or(account))
 }
 
 /// Somebody without an address gets a generated one, as people who are created by hand.
@@ -244,8 +266,8 @@ pub(super) fn link(
     };
     let owner = Principal::Owner(account.clone());
     tx.acting_as(owner, |tx| events::publish(tx, event))?;
-    let of = (arriving.connection, identity.id);
-    claims::keep(tx, of, &arriving.arrival.claims)?;
+    let said = believed_claims(tx, arriving.arrival);
+    claims::keep(tx, (arriving.connection, identity.id), &said)?;
     rules::apply_first(tx, arriving, account, steps)
 }
 

@@ -64,11 +64,7 @@ pub(super) fn type_refused(refusal: TypeRefusal) -> Step {
             "an admin, whose account type no rule lowers",
             "Change the member by hand, if they are to be no admin.",
         ),
-        TypeRefusal::NotTrusted => (
-            "an account that somebody else may open",
-            "Have the person set a password of their own by the link that /v1/auth/password/forgot mails, then sign in \
-             again.",
-        ),
+        TypeRefusal::NotTrusted => ("an account that somebody else may open", MAILBOX_FIRST),
     };
     Step::warning(
         StepName::Rules,
@@ -77,6 +73,19 @@ pub(super) fn type_refused(refusal: TypeRefusal) -> Step {
         advice,
     )
 }
+
+/// A newcomer who does not get the account type that the organization gives by default.
+pub(super) fn default_refused(default: AccountType) -> Step {
+    Step::warning(
+        StepName::Rules,
+        format!("a newcomer who can be {default}, as is the default"),
+        "an account whose address nobody has verified",
+        MAILBOX_FIRST,
+    )
+}
+
+const MAILBOX_FIRST: &str = "Prove the domain of the address, or have the person set a password of their own by the link \
+                             that /v1/auth/password/forgot mails; then have them sign in again.";
 
 /// Groups that the member does not get, because a manager took them out.
 pub(super) fn kept_out(groups: &[(GroupId, String)]) -> Step {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::arriving::Arriving;
+use super::arriving::{Arriving, believed_claims};
 use super::diagnosis::json_of;
 use super::member_states::{MemberStates, may_become_staff};
 use super::rule_steps;
@@ -93,18 +93,31 @@ fn existing(
     Ok(found.into_iter().collect())
 }
 
-/// As what a newcomer comes in by the rules.
-pub(super) fn newcomers_type(arriving: &Arriving<'_>, account: &Account) -> Result<AccountType> {
+/// As what a newcomer comes in by the rules, or else by default: as staff only whose account may become that.
+pub(super) fn newcomers_type(
+    tx: &UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+    steps: &mut Steps,
+) -> Result<AccountType> {
     let rules = rules_of(arriving.connection)?;
     let organization = arriving.organization;
-    let gift = evaluate(&rules, &arriving.arrival.claims).gift();
+    let claims = believed_claims(tx, arriving.arrival);
+    let gift = evaluate(&rules, &claims).gift();
     let named = gift.and_then(|gift| gift.account_type);
-    let is_possible = |named: &AccountType| {
-        organization.kind.has(*named)
-            && (!named.is_staff() || may_become_staff(account, organization.id))
-    };
-    let named = named.filter(is_possible);
-    Ok(named.unwrap_or(organization.default_account_type))
+    let named = named.filter(|named| organization.kind.has(*named));
+    let may_be = |it: AccountType| !it.is_staff() || may_become_staff(account, organization.id);
+    if let Some(named) = named.filter(|named| may_be(*named)) {
+        return Ok(named);
+    }
+    let default = organization.default_account_type;
+    if may_be(default) {
+        return Ok(default);
+    }
+    if named.is_none() {
+        steps.add(rule_steps::default_refused(default));
+    }
+    Ok(organization.kind.default_account_type())
 }
 
 /// Has a member become what the rules make of them, where they come for the first time.
@@ -145,7 +158,8 @@ fn apply(
     steps: &mut Steps,
 ) -> Result<()> {
     let rules = rules_of(arriving.connection)?;
-    let verdict = evaluate(&rules, &arriving.arrival.claims);
+    let claims = believed_claims(tx, arriving.arrival);
+    let verdict = evaluate(&rules, &claims);
     if !rules.is_empty() {
         steps.add(rule_steps::verdict(verdict));
     }

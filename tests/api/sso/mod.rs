@@ -39,3 +39,4 @@ pub mod saml_flows;
 mod setup_links;
 mod setup_road;
 mod takeovers;
+mod trust;

@@ -2,6 +2,7 @@
 
 use super::rules::{comes, groups_of, member, new_group, preview, rule, set_rules};
 use super::saml_flows::*;
+use super::takeovers::vouched;
 use super::*;
 use crate::saml::provider::assertion_of;
 
@@ -21,6 +22,7 @@ both_databases!(
     an_attribute_with_several_values_gives_type_and_groups,
     |app| {
         let school = app.school().await;
+        vouched(app, &school, "example.org").await;
         let connection = saml_active(&school).await;
         let (staff, maths) = (
             new_group(&school, "Staff").await,
