@@ -1,5 +1,6 @@
 //! One's own account (`docs/accounts.md`).
 
+use super::confinement::opened_organizations;
 use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{AccountEvent, DomainEvent};
@@ -40,14 +41,13 @@ pub fn update(tx: &mut UnitOfWork<'_>, changes: AccountChanges) -> Result<Accoun
     })
 }
 
-/// The signed-in person's memberships with their organizations; in a session that opens a single organization only,
-/// that one.
+/// The signed-in person's memberships with their organizations; in a confined session, of those that it opens.
 pub fn memberships(tx: &mut UnitOfWork<'_>) -> Result<Vec<(Organization, Membership)>> {
-    let principal = &tx.context.principal;
-    let (account, confined_to) = (principal.session()?.account.id, principal.confined_to());
+    let account = tx.context.principal.session()?.account.id;
+    let opened = opened_organizations(tx)?;
     let mut memberships = memberships::of_account(tx.connection, account)?;
-    if let Some(only) = confined_to {
-        memberships.retain(|(organization, _)| organization.id == only);
+    if let Some(opened) = opened {
+        memberships.retain(|(organization, _)| opened.contains(&organization.id));
     }
     Ok(memberships)
 }

@@ -87,7 +87,7 @@ impl CredentialKind {
 /// The principal behind a credential, for what is no single organization's.
 ///
 /// # Errors
-/// As [`authenticate_also_confined`]; `session_confined` for a session that opens a single organization only.
+/// As [`authenticate_also_confined`]; `session_confined` for a confined session.
 pub fn authenticate(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal> {
     let principal = authenticate_also_confined(tx, credential)?;
     if principal.confined_to().is_some() {
@@ -96,8 +96,8 @@ pub fn authenticate(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<
     Ok(principal)
 }
 
-/// The principal behind a credential, also a session that opens a single organization only: for what is the person's
-/// own and changes nothing, and for what looks at the organization itself.
+/// The principal behind a credential, also a confined session: for what is the person's own and changes nothing, and
+/// for what looks at the organization itself.
 ///
 /// # Errors
 /// As [`authenticate_before_password_change`]; `password_change_required` where somebody else has set the
@@ -116,7 +116,8 @@ pub fn session_confined() -> Error {
     Error::refused(
         Code::SessionConfined,
         "You have signed in by the central system of one organization: this session opens that organization only. \
-         Sign in with your password, or by the other organization, for this.",
+         For this, sign in with your password; for another organization by its own central system, or add its proof \
+         with `step_up`.",
     )
 }
 

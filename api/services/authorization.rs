@@ -5,7 +5,8 @@
 
 use std::marker::PhantomData;
 
-use super::authentication::{only_for_setup, session_confined, setup_link_over};
+use super::authentication::{only_for_setup, setup_link_over};
+use super::confinement::require_opened;
 use super::context::{Principal, SetupLinkPrincipal};
 use super::sign_on_requirement::require_proof;
 use super::unit_of_work::UnitOfWork;
@@ -232,6 +233,7 @@ pub fn permit_affiliated<P: Permission>(
         .ok_or_else(no_such_organization)?;
     let role = role_of(principal, &affiliation)?;
     let organization = affiliation.organization;
+    require_opened(tx, organization.id)?;
     require_proof(tx, &organization)?;
     match P::access_level(role) {
         AccessLevel::Nothing => Err(role_does_not_allow(P::access_level)),
@@ -369,13 +371,7 @@ fn role_of(principal: &Principal, affiliation: &Affiliation) -> Result<Effective
     let active = membership.filter(|membership| {
         membership.account_id == account.id && membership.status == MembershipStatus::Active
     });
-    let role = active
-        .map(role_of_member)
-        .ok_or_else(no_such_organization)?;
-    match principal.confined_to() {
-        Some(other) if other != affiliation.organization.id => Err(session_confined()),
-        Some(_) | None => Ok(role),
-    }
+    active.map(role_of_member).ok_or_else(no_such_organization)
 }
 
 const fn role_of_member(membership: &Membership) -> EffectiveRole {

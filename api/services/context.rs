@@ -42,7 +42,8 @@ pub struct SessionPrincipal {
     pub signed_in_at: Timestamp,
     /// By an identity provider of an organization: no more than that vouches for its owner.
     pub by_connection: bool,
-    /// The only organization that it opens.
+    /// The organization whose connection made it, where that does not manage the account: beside this one it opens
+    /// those whose proof it has.
     pub confined_to: Option<OrganizationId>,
 }
 
@@ -97,7 +98,7 @@ impl Principal {
         self.account().map(|account| account.id)
     }
 
-    /// The only organization that the session opens.
+    /// The organization that the session is confined to, beside those whose proof it has (`services/confinement.rs`).
     pub const fn confined_to(&self) -> Option<OrganizationId> {
         match self {
             Self::Session(session) => session.confined_to,

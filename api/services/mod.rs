@@ -10,6 +10,7 @@ pub mod audit;
 pub mod audit_events;
 pub mod authentication;
 pub mod authorization;
+pub mod confinement;
 pub mod context;
 pub mod credentials;
 pub mod departures;

@@ -2,6 +2,7 @@
 
 use super::admission::{self, Admission, SeatSource, require_account_type};
 use super::authorization::{ManageOrganization, Permit};
+use super::confinement::opened_organizations;
 use super::limits::{self, Limit, LimitRequest};
 use super::reauthentication::Reauthenticated;
 use super::unit_of_work::UnitOfWork;
@@ -107,11 +108,10 @@ fn admit_founder(
 
 /// A page of the organizations that the caller sees: their own, or all for an operator.
 pub fn list(tx: &mut UnitOfWork<'_>, page: Page<OrganizationId>) -> Result<Vec<Organization>> {
-    let principal = &tx.context.principal;
-    let account = principal.session()?.account.id;
-    let visible = match principal.confined_to() {
-        Some(only) => Visible::OneOf(account, only),
-        None if principal.is_operator() => Visible::All,
+    let account = tx.context.principal.session()?.account.id;
+    let visible = match opened_organizations(tx)? {
+        Some(opened) => Visible::Among(account, opened),
+        None if tx.context.principal.is_operator() => Visible::All,
         None => Visible::Of(account),
     };
     organizations::list(tx.connection, visible, page)

@@ -81,11 +81,11 @@ pub fn exists_at(
     Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
 }
 
-/// A page of an account's identities with their connections, the oldest first; with `organization`, those of that
-/// organization only.
+/// A page of an account's identities with their connections, the oldest first; with `organizations`, those of these
+/// only.
 pub fn list(
     connection: &mut Connection,
-    (account, organization): (AccountId, Option<OrganizationId>),
+    (account, organizations): (AccountId, Option<Vec<OrganizationId>>),
     page: Page<IdentityId>,
 ) -> Result<Vec<IdentityView>> {
     let mut query = identities::table
@@ -100,8 +100,8 @@ pub fn list(
             organizations::name,
         ))
         .into_boxed();
-    if let Some(organization) = organization {
-        query = query.filter(identities::organization_id.eq(organization));
+    if let Some(organizations) = organizations {
+        query = query.filter(identities::organization_id.eq_any(organizations));
     }
     if let Some(after) = page.after {
         query = query.filter(identities::id.gt(after));
@@ -114,8 +114,9 @@ pub fn count_others(
     connection: &mut Connection,
     account: AccountId,
     except: IdentityId,
-) -> Result<i64> {
-    Ok(identities::table
+) -> Result<bool> {
+    let others = identities::table
+        .inner_join(connections::table)
         .filter(identities::account_id.eq(account))
         .filter(identities::id.ne(except))
         .count()

@@ -71,14 +71,13 @@ pub fn find_by_slug(connection: &mut Connection, slug: &Slug) -> Result<Option<O
 }
 
 /// Which organizations a list shows.
-#[derive(Clone, Copy)]
 pub enum Visible {
     /// Every one: an operator looks.
     All,
     /// Those in which this account is active.
     Of(AccountId),
-    /// This one, where the account is active in it.
-    OneOf(AccountId, OrganizationId),
+    /// Of these, those in which the account is active.
+    Among(AccountId, Vec<OrganizationId>),
 }
 
 /// A page of organizations, the oldest first, at most `limit` after the one with id `after`.
@@ -98,9 +97,9 @@ pub fn list(
     match visible {
         Visible::All => {}
         Visible::Of(account) => query = query.filter(organizations::id.eq_any(active_in(account))),
-        Visible::OneOf(account, only) => {
+        Visible::Among(account, some) => {
             let theirs = organizations::id.eq_any(active_in(account));
-            query = query.filter(theirs.and(organizations::id.eq(only)));
+            query = query.filter(theirs.and(organizations::id.eq_any(some)));
         }
     }
     Ok(query.load(connection)?)

@@ -65,11 +65,11 @@ pub fn latest_connection(
         .optional()?)
 }
 
-/// Ends the sessions of an account that a connection made, and takes its proof from the others.
+/// Ends the sessions of an account that a connection of the organization made, and takes its proof from the others.
 pub fn revoke(
     connection: &mut Connection,
     account: AccountId,
-    provider: ConnectionId,
+    (organization, provider): (OrganizationId, ConnectionId),
 ) -> Result<()> {
     let theirs = sessions::table
         .filter(sessions::account_id.eq(account))
@@ -80,6 +80,7 @@ pub fn revoke(
     let made = sessions::table
         .filter(sessions::account_id.eq(account))
         .filter(sessions::by_connection.eq(true))
+        .filter(sessions::confined_to_organization_id.eq(organization))
         .filter(sessions::id.eq_any(proven));
     diesel::delete(made).execute(connection)?;
     let proofs = session_proofs::table
@@ -148,4 +149,17 @@ pub fn is_proven(
         .filter(session_proofs::session_id.eq(session))
         .filter(session_proofs::valid_until.gt(now));
     Ok(diesel::select(diesel::dsl::exists(good)).get_result(connection)?)
+}
+
+/// The organizations of which a session has a proof that is good now.
+pub fn proven_organizations(
+    connection: &mut Connection,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<Vec<OrganizationId>> {
+    Ok(session_proofs::table
+        .filter(session_proofs::session_id.eq(session))
+        .filter(session_proofs::valid_until.gt(now))
+        .select(session_proofs::organization_id)
+        .load(connection)?)
 }

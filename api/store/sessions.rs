@@ -22,13 +22,13 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// Signed in by a connection to an identity provider.
     pub by_connection: bool,
-    /// The organization whose connection made it: the only one that it opens, unless that manages the account.
+    /// The organization whose connection made it, which confines it unless that manages the account.
     #[diesel(column_name = confined_to_organization_id)]
     pub made_by: Option<OrganizationId>,
 }
 
 impl Session {
-    /// The only organization that it opens now. Whoever managed the account when the session was made may do so no more.
+    /// The organization that it is confined to now. Whoever managed the account when the session was made may do so no more.
     pub fn confined_to(&self, account: &Account) -> Option<OrganizationId> {
         self.made_by
             .filter(|organization| !account.is_managed_by(*organization))

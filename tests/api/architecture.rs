@@ -152,6 +152,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "health",
             "authorization",
             "sign_on_requirement",
+            "confinement",
             "authentication",
             "idempotency",
             "events",

@@ -63,11 +63,11 @@ pub trait Authentication: Clone + Send + 'static {
     fn principal(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<Principal>;
 }
 
-/// Neither sessions that open a single organization only, nor who has to change their password.
+/// Neither confined sessions, nor who has to change their password.
 #[derive(Clone)]
 pub struct Unconfined;
 
-/// As [`Unconfined`], and sessions that open a single organization only.
+/// As [`Unconfined`], and confined sessions.
 #[derive(Clone)]
 pub struct Confined;
 
@@ -101,7 +101,7 @@ pub struct Authenticated<A = Unconfined> {
     by: PhantomData<A>,
 }
 
-/// The bearer of a credential of ours, also of a session that opens a single organization only. Every other guard that
+/// The bearer of a credential of ours, also of a confined session. Every other guard that
 /// is no organization's refuses such a session.
 pub type AlsoConfined = Authenticated<Confined>;
 
@@ -231,7 +231,7 @@ pub struct OptionallyAuthenticated<A = Unconfined> {
     by: PhantomData<A>,
 }
 
-/// As [`OptionallyAuthenticated`], also for a session that opens a single organization only.
+/// As [`OptionallyAuthenticated`], also for a confined session.
 pub type OptionallyConfined = OptionallyAuthenticated<Confined>;
 
 impl<A: Authentication> Guard for OptionallyAuthenticated<A> {

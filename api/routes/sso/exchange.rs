@@ -96,7 +96,8 @@ pub struct ExchangedTicket {
     /// Good for one refresh; `null` where it is in the cookie, too.
     #[schema(max_length = 200)]
     refresh_token: Option<String>,
-    /// The only organization that the session opens; `null` where it opens all of the account's.
+    /// The only organization that the session opens, until `step_up` adds the proof of another one; `null` where it opens
+    /// all of the account's.
     confined_to: Option<OrganizationId>,
     /// With `link_required`: there is an account with this address. Its owner signs in to it and posts this to
     /// `/v1/me/identities`, or has a code mailed (`link-mail`) and posts both to `link`.

@@ -30,7 +30,7 @@ pub struct Exchanged {
     pub return_to: Option<String>,
     /// None where an account has to be linked first, or where a session went on.
     pub session: Option<IssuedSession>,
-    /// The only organization that the session opens.
+    /// The only organization that the session opens, until a proof of another one is added.
     pub confined_to: Option<OrganizationId>,
     /// Shown to link the account.
     pub link_token: Option<Token>,

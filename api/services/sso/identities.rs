@@ -6,6 +6,7 @@ use crate::domain::ids::{AccountId, IdentityId, OrganizationId};
 use crate::error::{Code, Error, Result};
 use crate::services::authentication::require_own_proof;
 use crate::services::authorization::{ManageConnections, Permit};
+use crate::services::confinement::opened_organizations;
 use crate::services::events;
 use crate::services::sign_on_requirement::require_proof;
 use crate::services::unit_of_work::UnitOfWork;
@@ -13,12 +14,11 @@ use crate::store::accounts;
 use crate::store::identities::{self, IdentityView};
 use crate::store::{Page, memberships, session_proofs};
 
-/// A page of the signed-in person's identities; in a session that opens a single organization only, those there.
+/// A page of the signed-in person's identities; in a confined session, those of the organizations that it opens.
 pub fn list_own(tx: &mut UnitOfWork<'_>, page: Page<IdentityId>) -> Result<Vec<IdentityView>> {
-    let principal = &tx.context.principal;
-    let account = principal.session()?.account.id;
-    let only = principal.confined_to();
-    identities::list(tx.connection, (account, only), page)
+    let account = tx.context.principal.session()?.account.id;
+    let opened = opened_organizations(tx)?;
+    identities::list(tx.connection, (account, opened), page)
 }
 
 /// A page of a member's identities in the organization.
@@ -33,7 +33,7 @@ pub fn list_of_member(
 ) -> Result<Vec<IdentityView>> {
     let organization = permit.organization.id;
     require_member(tx, organization, account)?;
-    identities::list(tx.connection, (account, Some(organization)), page)
+    identities::list(tx.connection, (account, Some(vec![organization])), page)
 }
 
 fn require_member(
@@ -98,7 +98,8 @@ fn unlink(
     if !identities::delete(tx.connection, identity.organization_id, id)? {
         return Err(no_such_identity());
     }
-    session_proofs::revoke(tx.connection, account, identity.connection_id)?;
+    let of = (identity.organization_id, identity.connection_id);
+    session_proofs::revoke(tx.connection, account, of)?;
     let event = DomainEvent::Identity {
         organization: identity.organization_id,
         account,
