@@ -6,6 +6,7 @@ use super::backend::each_backend;
 use super::schema::{accounts, connections, identities, organizations};
 use super::sso_connections::SsoConnection;
 use super::{Connection, Page};
+use crate::domain::connections::ConnectionStatus;
 use crate::domain::ids::{AccountId, ConnectionId, IdentityId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
@@ -109,8 +110,8 @@ pub fn list(
     Ok(query.load(connection)?)
 }
 
-/// How many ways in an account has by identities, beside this one.
-pub fn count_others(
+/// Whether an account has another way in by an identity than this one. One at a connection that signs nobody in is none.
+pub fn has_other_way_in(
     connection: &mut Connection,
     account: AccountId,
     except: IdentityId,
@@ -119,8 +120,8 @@ pub fn count_others(
         .inner_join(connections::table)
         .filter(identities::account_id.eq(account))
         .filter(identities::id.ne(except))
-        .count()
-        .get_result(connection)?)
+        .filter(connections::status.eq(ConnectionStatus::Active));
+    Ok(diesel::select(diesel::dsl::exists(others)).get_result(connection)?)
 }
 
 /// One of an account's identities; with `organization`, of that organization only.
@@ -161,15 +162,19 @@ pub fn delete_of_account(connection: &mut Connection, account: AccountId) -> Res
     Ok(deleted)
 }
 
-/// How many accounts that an organization manages have no password, and no identity but at this connection: they
-/// could not sign in without it.
+/// How many accounts that an organization manages have no password, and no identity at another connection that signs
+/// people in: they could not sign in without this one.
 pub fn count_dependent(
     connection: &mut Connection,
     organization: OrganizationId,
     provider: ConnectionId,
 ) -> Result<i64> {
     let others = diesel::alias!(identities as others);
+    let is_of_active = connections::id
+        .eq(others.field(identities::connection_id))
+        .and(connections::status.eq(ConnectionStatus::Active));
     let another_way = others
+        .inner_join(connections::table.on(is_of_active))
         .filter(others.field(identities::account_id).eq(accounts::id))
         .filter(others.field(identities::connection_id).ne(provider));
     Ok(identities::table

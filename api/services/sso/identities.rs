@@ -52,7 +52,7 @@ fn require_member(
 /// # Errors
 /// `not_found`; `session_confined` in a session that was made by an identity provider; `sso_required` where the
 /// organization requires a proof that the session has not, or who knows the password alone could link somebody else;
-/// `last_sign_in_method` where the account has neither a password nor another identity.
+/// `last_sign_in_method` where the account has neither a password nor another identity at an active connection.
 pub fn unlink_own(tx: &mut UnitOfWork<'_>, id: IdentityId) -> Result<()> {
     require_own_proof(tx)?;
     let account = tx.context.principal.session()?.account.id;
@@ -91,8 +91,7 @@ fn unlink(
     let owner = accounts::lock(tx.connection, account)?.ok_or_else(no_such_identity)?;
     let found = identities::find(tx.connection, (account, organization), id)?;
     let identity = found.ok_or_else(no_such_identity)?;
-    let others = identities::count_others(tx.connection, account, id)?;
-    if owner.password_hash.is_none() && others == 0 {
+    if owner.password_hash.is_none() && !identities::has_other_way_in(tx.connection, account, id)? {
         return Err(last_way_in());
     }
     if !identities::delete(tx.connection, identity.organization_id, id)? {
@@ -119,6 +118,7 @@ fn no_such_identity() -> Error {
 pub fn last_way_in() -> Error {
     Error::refused(
         Code::LastSignInMethod,
-        "Without this identity nothing opens the account: it has no password. Set one by a mailed link first.",
+        "Without this identity nothing opens the account: it has no password, and no identity at another connection that \
+         signs people in. Set a password by a mailed link first.",
     )
 }

@@ -144,3 +144,42 @@ both_databases!(the_last_way_in_stays, |app| {
     let refused = app.anonymous().post("/v1/auth/refresh", refresh).await;
     refused.expect_problem(401, "not_signed_in");
 });
+
+both_databases!(what_signs_nobody_in_is_no_way_in, |app| {
+    let school = app.school().await;
+    let admin = &school.admin;
+    let (provider, second) = (IdentityProvider::start(), IdentityProvider::start());
+    let first = active(&school, &provider).await;
+    let other = active(&school, &second).await;
+    super::takeovers::vouched(app, &school, "hill.example").await;
+    let mira = json!({ "sub": "mira-1", "email": "mira@hill.example" });
+    for (connection, provider, outcome) in [
+        (&first, &provider, "account_created"),
+        (&other, &second, "linked"),
+    ] {
+        let came = come(&school, connection, provider, mira.clone()).await;
+        assert_eq!(came.expect_status(200)["outcome"], outcome);
+    }
+    let found = admin.get(&school.path("/members?search=mira")).await;
+    let id = text(&found.expect_status(200)["items"][0]["account_id"]);
+    let path = school.path(&format!("/members/{id}/identities"));
+    let identities = admin.get(&path).await.expect_status(200);
+    let of = |connection: &Value| {
+        let items = identities["items"].as_array().unwrap();
+        let one = items
+            .iter()
+            .find(|it| it["connection"]["id"] == connection["id"]);
+        format!("{path}/{}", text(&one.unwrap()["id"]))
+    };
+    let pause = format!("{}/pause", path_of(&school, &other));
+    admin.post(&pause, Value::Null).await.expect_status(200);
+    // By the other one nobody comes in now.
+    let refused = admin.delete(&path_of(&school, &first)).await;
+    refused.expect_problem(409, "last_sign_in_method");
+    let refused = admin.delete(&of(&first)).await;
+    refused.expect_problem(409, "last_sign_in_method");
+    // What is paused is taken away where another one is left.
+    admin.delete(&of(&other)).await.expect_status(204);
+    let linked = come(&school, &other, &second, mira).await;
+    linked.expect_problem(404, "connection_unknown");
+});
