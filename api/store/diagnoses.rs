@@ -6,7 +6,9 @@ use super::schema::{connections, diagnoses};
 use super::sql_types::JsonColumn;
 use super::{Connection, Page};
 use crate::domain::connections::{ConnectionKind, DiagnosisStatus, FlowPurpose};
-use crate::domain::ids::{AccountId, AppId, ConnectionId, DiagnosisId, OrganizationId};
+use crate::domain::ids::{
+    AccountId, AppId, ConnectionId, DiagnosisId, OrganizationId, SetupLinkId,
+};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -25,9 +27,14 @@ pub struct Diagnosis {
     pub claim_names: JsonColumn,
     pub sealed: Option<Vec<u8>>,
     pub would: Option<JsonColumn>,
+    /// Who got in.
     pub account_id: Option<AccountId>,
+    /// The admin who made a test.
+    pub made_by_account_id: Option<AccountId>,
     pub at: Timestamp,
     pub expires_at: Timestamp,
+    /// The link that made a test.
+    pub made_by_setup_link_id: Option<SetupLinkId>,
 }
 
 /// Adds a diagnosis.

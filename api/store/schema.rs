@@ -688,8 +688,10 @@ table! {
         sealed -> Nullable<Binary>,
         would -> Nullable<Document>,
         account_id -> Nullable<Id>,
+        made_by_account_id -> Nullable<Id>,
         at -> UtcTimestamp,
         expires_at -> UtcTimestamp,
+        made_by_setup_link_id -> Nullable<Id>,
     }
 }
 

@@ -63,6 +63,21 @@ pub fn find_usable(
         .optional()?)
 }
 
+/// One of an organization's links, good or over, with whoever made it.
+pub fn find_with_maker(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: SetupLinkId,
+) -> Result<Option<(SetupLink, Account)>> {
+    Ok(setup_links::table
+        .inner_join(accounts::table)
+        .filter(setup_links::id.eq(id))
+        .filter(setup_links::organization_id.eq(organization))
+        .select((SetupLink::as_select(), Account::as_select()))
+        .first(connection)
+        .optional()?)
+}
+
 /// A page of an organization's links that are good, the oldest first.
 pub fn list(
     connection: &mut Connection,

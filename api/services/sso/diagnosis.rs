@@ -58,8 +58,10 @@ pub(super) fn new(
         sealed: None,
         would: None,
         account_id: None,
+        made_by_account_id: None,
         at: tx.now(),
         expires_at: tx.now().plus(LIFETIME),
+        made_by_setup_link_id: None,
     })
 }
 

@@ -7,21 +7,22 @@ use super::arriving::Arriving;
 use super::diagnosis::{self, TEST_LIFETIME, json_of, names_of, seal_claims};
 use super::entry::lock_organization;
 use super::flows::TakenFlow;
+use super::publication::publish;
 use super::resolution::{Resolution, resolve};
 use super::settings::require_complete;
 use super::{connections, warnings};
 use crate::domain::connections::{DiagnosisStatus, FlowPurpose, SignInOutcome};
 use crate::domain::diagnosis::Steps;
-use crate::domain::events::{ConnectionEvent, DomainEvent};
+use crate::domain::events::ConnectionEvent;
 use crate::domain::ids::{ConnectionId, DiagnosisId};
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
-use crate::services::events;
+use crate::services::context::{Principal, SetupLinkPrincipal};
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::diagnoses::{self, Diagnosis};
 use crate::store::sso_connections::{self, SsoConnection};
-use crate::store::{Attempt, groups, memberships};
+use crate::store::{Attempt, accounts, groups, memberships, setup_links};
 
 /// Makes a test of a connection: whoever opens its address goes round once, and nothing changes by it.
 ///
@@ -41,6 +42,8 @@ pub fn create(
     let about = (&connection, FlowPurpose::Test);
     let mut test = diagnosis::new(tx, about, DiagnosisStatus::Waiting, Steps::default())?;
     test.expires_at = tx.now().plus(TEST_LIFETIME);
+    test.made_by_account_id = tx.account_id();
+    test.made_by_setup_link_id = tx.context.principal.setup_link().ok().map(|link| link.id);
     diagnoses::insert(tx.connection, &test)?;
     Ok(test)
 }
@@ -98,15 +101,27 @@ pub fn pass(
         let now = tx.now();
         let is_first = diagnoses::end_test(tx.connection, &test)?;
         if is_first && sso_connections::note_test(tx.connection, &flow.connection, now)? {
-            let event = DomainEvent::Connection {
-                organization: flow.connection.organization_id,
-                connection: flow.connection.id,
-                event: ConnectionEvent::Tested,
-            };
-            events::publish(tx, event)?;
+            let maker = maker_of(tx, &test)?;
+            tx.acting_as(maker, |tx| {
+                publish(tx, &flow.connection, ConnectionEvent::Tested)
+            })?;
         }
         Ok(())
     })
+}
+
+/// Who made a test. The browser that it ends in shows nobody.
+fn maker_of(tx: &mut UnitOfWork<'_>, test: &Diagnosis) -> Result<Principal> {
+    if let Some(link) = test.made_by_setup_link_id {
+        let found = setup_links::find_with_maker(tx.connection, test.organization_id, link)?;
+        let by = found.map(|(link, maker)| SetupLinkPrincipal { link, maker });
+        return Ok(by.map_or(Principal::System, Principal::SetupLink));
+    }
+    let account = match test.made_by_account_id {
+        Some(account) => accounts::find(tx.connection, account)?,
+        None => None,
+    };
+    Ok(account.map_or(Principal::System, Principal::Owner))
 }
 
 /// Why somebody did not get in: the last of the steps says it, and what came where that is known to be true.

@@ -183,7 +183,10 @@ CREATE TABLE diagnoses (
     sealed bytea,
     -- What a test would have done.
     would jsonb,
+    -- Who got in.
     account_id uuid REFERENCES accounts (id) ON DELETE SET NULL,
+    -- Who made a test, where that was an admin.
+    made_by_account_id uuid REFERENCES accounts (id) ON DELETE SET NULL,
     at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL
 );
@@ -191,4 +194,5 @@ CREATE UNIQUE INDEX diagnoses_reference_key ON diagnoses (reference);
 CREATE INDEX diagnoses_organization ON diagnoses (organization_id, id);
 CREATE INDEX diagnoses_connection ON diagnoses (connection_id, id);
 CREATE INDEX diagnoses_account ON diagnoses (account_id);
+CREATE INDEX diagnoses_maker ON diagnoses (made_by_account_id);
 CREATE INDEX diagnoses_end ON diagnoses (expires_at);

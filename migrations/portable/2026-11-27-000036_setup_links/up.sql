@@ -19,3 +19,7 @@ CREATE INDEX setup_links_organization ON setup_links (organization_id, id);
 CREATE INDEX setup_links_connection ON setup_links (connection_id);
 CREATE INDEX setup_links_creator ON setup_links (created_by_account_id);
 CREATE INDEX setup_links_end ON setup_links (expires_at);
+
+-- The link that made a test. Its tests end with it.
+ALTER TABLE diagnoses ADD COLUMN made_by_setup_link_id uuid REFERENCES setup_links (id) ON DELETE CASCADE;
+CREATE INDEX diagnoses_setup_link ON diagnoses (made_by_setup_link_id);

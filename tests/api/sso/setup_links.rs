@@ -76,6 +76,7 @@ both_databases!(from_the_mail_to_an_active_connection, |app| {
     for action in [
         "setup_link.used",
         "connection.changed",
+        "connection.tested",
         "connection.activated",
     ] {
         let events = school.events(action).await;
@@ -295,3 +296,43 @@ both_databases!(only_good_links_are_made, |app| {
         }
     }
 });
+
+both_databases!(a_test_is_its_makers, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let tested = school.events("connection.tested").await;
+    assert_eq!(tested[0]["actor"]["kind"], "account");
+    assert_eq!(tested[0]["actor"]["account_id"], school.admin.id);
+    assert_eq!(tested[0]["actor"]["name"], school.admin.email);
+    // An operator's.
+    let operator = app.operator().await;
+    let tests = format!("{}/tests", path_of(&school, &connection));
+    let begun = operator.post(&tests, Value::Null).await.expect_status(201);
+    goes_round(app, &provider, &begun).await;
+    let tested = school.events("connection.tested").await;
+    assert_eq!(tested[0]["actor"]["kind"], "operator");
+    assert_eq!(tested[0]["actor"]["account_id"], operator.id);
+    // That of a link which is revoked meanwhile says nothing any more.
+    let made = make(&school, &connection, json!({})).await;
+    let made = made.expect_status(201);
+    let it = bearer(app, &text(&made["url"]));
+    let begun = it.post("/v1/setup/tests", Value::Null).await;
+    let begun = begun.expect_status(201);
+    let link = school.path(&format!("/setup-links/{}", text(&made["id"])));
+    school.admin.delete(&link).await.expect_status(204);
+    let start: Url = text(&begun["start_url"]).parse().unwrap();
+    let end = follow(app, &start).await;
+    assert_eq!((end.path(), end.query()), ("/sign-in/tested", None));
+    let tested = school.events("connection.tested").await;
+    assert_eq!(tested.as_array().unwrap().len(), 2);
+});
+
+/// Makes a test that has begun.
+async fn goes_round(app: &App, provider: &IdentityProvider, begun: &Value) {
+    let start: Url = text(&begun["start_url"]).parse().unwrap();
+    let to_provider = follow(app, &start).await;
+    let claims = json!({ "sub": "tester" });
+    let back = provider.sign_in(to_provider.as_str(), (app.now(), claims));
+    assert_eq!(follow(app, &back).await.path(), "/sign-in/tested");
+}

@@ -157,6 +157,7 @@ with_mail_server!(by_openid_connect, |app| {
         "domain.added",
         "domain.proven",
         "connection.changed",
+        "connection.tested",
         "connection.activated",
     ];
     did(&school, &actions).await;
@@ -210,6 +211,7 @@ with_mail_server!(by_saml, |app| {
         "setup_link.used",
         "domain.proven",
         "connection.changed",
+        "connection.tested",
         "connection.activated",
     ];
     did(&school, &actions).await;
