@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::responses::Described;
 use crate::domain::connections::{DiagnosisStatus, FlowPurpose};
-use crate::domain::diagnosis::Step;
+use crate::domain::diagnosis::{Step, StepName};
 use crate::domain::ids::{AccountId, DiagnosisId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
@@ -44,7 +44,7 @@ pub struct ConnectionTestBody {
     #[schema(value_type = Option<Object>)]
     claims: Option<serde_json::Value>,
     /// What a sign-in would have done: `account` (an outcome, or the code of a refusal), `account_type`, `groups`,
-    /// `seat`.
+    /// `seat`. `null` by a setup link, which shows no people.
     #[schema(value_type = Option<Object>)]
     would: Option<serde_json::Value>,
     /// Until when it can be made, and is kept.
@@ -124,6 +124,21 @@ impl Described {
             would: test.would.map(|would| would.0),
             expires_at: test.expires_at,
         })
+    }
+}
+
+impl ConnectionTestBody {
+    /// The same without what is known here of the person who was tested: whether there is an account, and what it would
+    /// become. The steps end before the first of these, since whether one follows tells it, too.
+    #[must_use]
+    pub fn without_people(mut self) -> Self {
+        let known_here = self
+            .steps
+            .iter()
+            .position(|step| step.name == StepName::Identity);
+        self.steps.truncate(known_here.unwrap_or(self.steps.len()));
+        self.would = None;
+        self
     }
 }
 

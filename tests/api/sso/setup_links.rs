@@ -328,6 +328,54 @@ both_databases!(a_test_is_its_makers, |app| {
     assert_eq!(tested.as_array().unwrap().len(), 2);
 });
 
+both_databases!(a_link_shows_no_people, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    app.register("ann@else.example").await;
+    let known = json!({ "sub": "mira-1", "email": "mira@hill.example" });
+    come(&school, &connection, &provider, known.clone())
+        .await
+        .expect_status(200);
+    let it = linked(app, &school, &connection).await;
+    let mut seen = Vec::new();
+    for claims in [
+        known,
+        json!({ "sub": "ann-1", "email": "ann@else.example" }),
+        json!({ "sub": "noah-1", "email": "noah@hill.example" }),
+    ] {
+        let begun = it.post("/v1/setup/tests", Value::Null).await;
+        let begun = begun.expect_status(201);
+        let start: Url = text(&begun["start_url"]).parse().unwrap();
+        let to_provider = follow(app, &start).await;
+        let back = provider.sign_in(to_provider.as_str(), (app.now(), claims.clone()));
+        follow(app, &back).await;
+        let id = text(&begun["id"]);
+        let test = it.get(&format!("/v1/setup/tests/{id}")).await;
+        let test = test.expect_status(200);
+        assert_eq!(test["status"], "passed", "{test:#}");
+        assert_eq!(test["would"], Value::Null);
+        assert_eq!(test["claims"]["email"], claims["email"]);
+        seen.push(names_of_steps(&test));
+        // An admin reads on.
+        let path = format!("{}/tests/{id}", path_of(&school, &connection));
+        let whole = school.admin.get(&path).await.expect_status(200);
+        assert!(names_of_steps(&whole).contains(&"identity".to_owned()));
+        assert_ne!(whole["would"], Value::Null);
+    }
+    // Somebody known, somebody with an account elsewhere and a stranger look alike.
+    assert!(seen.iter().all(|steps| *steps == seen[0]), "{seen:?}");
+    for step in ["email", "identity", "account", "rules", "seat"] {
+        assert!(!seen[0].contains(&step.to_owned()), "{seen:?}");
+    }
+    assert!(seen[0].contains(&"subject".to_owned()));
+});
+
+fn names_of_steps(test: &Value) -> Vec<String> {
+    let steps = test["steps"].as_array().unwrap();
+    steps.iter().map(|step| text(&step["name"])).collect()
+}
+
 /// Makes a test that has begun.
 async fn goes_round(app: &App, provider: &IdentityProvider, begun: &Value) {
     let start: Url = text(&begun["start_url"]).parse().unwrap();
