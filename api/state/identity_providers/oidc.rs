@@ -43,7 +43,7 @@ impl State {
             nonce: &flow.nonce,
             pkce: &pkce,
             login_hint,
-            prompt: None,
+            prompt: prompt_of(flow.purpose, connection.preset),
         };
         Ok(authorization::url(&provider.authorization_endpoint, &request).into())
     }
@@ -215,6 +215,19 @@ impl State {
             };
             refusal.into()
         })
+    }
+}
+
+/// Who opens the address of a test chooses an account and sees what for: providers that know the person answer without a
+/// word, also where somebody else has sent the address. Only of these presets it is known that the provider knows how.
+fn prompt_of(purpose: FlowPurpose, preset: Preset) -> Option<&'static str> {
+    match (purpose, preset) {
+        (FlowPurpose::Test, Preset::Entra | Preset::Google) => Some("select_account"),
+        (
+            FlowPurpose::Test,
+            Preset::Okta | Preset::Clever | Preset::ClassLink | Preset::Generic,
+        )
+        | (FlowPurpose::SignIn | FlowPurpose::Link | FlowPurpose::StepUp, _) => None,
     }
 }
 

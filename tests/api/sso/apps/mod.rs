@@ -349,3 +349,29 @@ fn the_secret_of_an_app_is_sealed_anew() {
         });
     }
 }
+
+both_databases!(who_makes_a_test_chooses_the_account, |app| {
+    let (school, operator) = (app.school().await, app.operator().await);
+    let provider = IdentityProvider::start();
+    let asked = async |connection: &Value| {
+        let tests = format!("{}/tests", path_of(&school, connection));
+        let begun = school.admin.post(&tests, Value::Null).await;
+        let start = text(&begun.expect_status(201)["start_url"]);
+        let asked = query_of(&follow(app, &Url::parse(&start).unwrap()).await);
+        asked.get("prompt").cloned()
+    };
+    for (preset, tenant) in [("entra", json!(TENANT)), ("google", Value::Null)] {
+        let shared = app_of(&operator, preset).await;
+        let connection = by_app(&school, &shared, (&provider, tenant)).await;
+        assert_eq!(asked(&connection).await.as_deref(), Some("select_account"));
+    }
+    let generic = draft(&school, &provider).await;
+    assert_eq!(asked(&generic).await, None);
+    // Who signs in is asked as the provider likes.
+    let shared = app_of(&operator, "entra").await;
+    let connection = active_by_app(&school, &shared, (&provider, TENANT)).await;
+    let started = start(&app.anonymous(), &connection, json!({})).await;
+    let url = text(&started.expect_status(200)["authorization_url"]);
+    let asked = query_of(&Url::parse(&url).unwrap());
+    assert_eq!(asked.get("prompt"), None);
+});
