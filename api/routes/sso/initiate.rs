@@ -55,12 +55,16 @@ pub struct InitiateForm {
 }
 
 impl InitiateQuery {
-    /// Reads a query or a form. What comes twice, or is too long, counts as nothing.
+    /// Reads a query or a form. What comes twice, is too long, or holds what no database keeps and nobody reads, counts as
+    /// nothing.
     fn read(text: &[u8]) -> Self {
         let only = |wanted: &str, most: usize| {
             let mut values = form_urlencoded::parse(text).filter(|(name, _)| name == wanted);
             let first = values.next().filter(|_| values.next().is_none())?;
-            let is_fit = |value: &String| value.chars().count() <= most && !value.is_empty();
+            let is_fit = |value: &String| {
+                let is_long = value.chars().count() > most;
+                !is_long && !value.is_empty() && !value.contains(char::is_control)
+            };
             Some(first.1.into_owned()).filter(is_fit)
         };
         Self {

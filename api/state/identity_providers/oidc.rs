@@ -3,7 +3,7 @@
 use super::documents::FRESH;
 use super::oidc_documents::fresh_for;
 use super::{IdentityProviderError, Refusal, asker};
-use crate::domain::connections::{ClientAuthentication, OidcSettings, Preset};
+use crate::domain::connections::{ClientAuthentication, FlowPurpose, OidcSettings, Preset};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::error::{Code, Error, Result};
 use crate::oidc::authorization::{self, AuthorizationRequest, PkceVerifier};

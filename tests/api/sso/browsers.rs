@@ -160,3 +160,60 @@ both_databases!(no_text_is_longer_than_it_can_be, |app| {
         refused.expect_fields(&[(field, "too_long")]);
     }
 });
+
+both_databases!(what_no_database_keeps_is_no_fault, |app| {
+    use reqwest::Method;
+
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let id = text(&connection["id"]);
+    let begins = format!("connection={id}");
+    let said = "test=%00&login_hint=a%00b&iss=%00&target_link_uri=%00";
+    let initiate = format!("/v1/sso/initiate/{id}");
+    for (method, path, form) in [
+        (Method::GET, format!("{initiate}?{said}"), ""),
+        (Method::GET, format!("{initiate}?test=K7QF2%0AMPDXA"), ""),
+        (Method::POST, initiate, said),
+        (
+            Method::GET,
+            format!("/v1/sso/callback/{id}?state=%00&code=%00&iss=%00"),
+            "",
+        ),
+        (
+            Method::GET,
+            format!("/v1/sso/callback/{id}?state=rcf_%00"),
+            "",
+        ),
+        (
+            Method::POST,
+            format!("/v1/sso/saml/{id}/acs"),
+            "RelayState=%00&SAMLResponse=%00",
+        ),
+    ] {
+        let end = location(&ask(app, method, &path, form).await);
+        assert_eq!(
+            (end.path(), end.query()),
+            ("/sign-in", Some(&*begins)),
+            "{path}"
+        );
+    }
+    // In a flow that is under way.
+    for said in [
+        "error=a%00b&error_description=%00c",
+        "iss=%00&code=c",
+        "code=%00",
+    ] {
+        let started = start(&app.anonymous(), &connection, json!({})).await;
+        let url = Url::parse(&text(&started.expect_status(200)["authorization_url"])).unwrap();
+        let asked: HashMap<_, _> = url.query_pairs().into_owned().collect();
+        let path = format!("/v1/sso/callback/{id}?state={}&{said}", asked["state"]);
+        let end = location(&ask(app, Method::GET, &path, "").await);
+        let query: HashMap<_, _> = end.query_pairs().into_owned().collect();
+        let diagnosis = school.path(&format!("/diagnoses/{}", query["reference"]));
+        let diagnosis = school.admin.get(&diagnosis).await.expect_status(200);
+        assert_eq!(diagnosis["code"], query["problem"], "{said}");
+    }
+    let refused = app.anonymous().get("/v1/sign-in/organizations/%00").await;
+    refused.expect_problem(404, "not_found");
+});
