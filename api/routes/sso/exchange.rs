@@ -29,7 +29,7 @@ pub struct ExchangeRequest {
     /// Of the fragment of the address that the browser came back to.
     #[schema(max_length = 200, format = Password)]
     ticket: String,
-    /// That of the challenge.
+    /// That of the challenge, of 43 to 128 characters: another one is `verifier_wrong`, and uses the ticket up.
     #[schema(max_length = 128, format = Password)]
     verifier: String,
     #[serde(default)]

@@ -271,7 +271,7 @@ pub fn take_ticket(tx: &mut UnitOfWork<'_>, ticket: &str, verifier: &str) -> Res
     let hash = token.hash();
     let taken = flows::take_ticket(tx.connection, hash.as_bytes(), tx.now())?;
     let ticket = taken.ok_or_else(ticket_invalid)?;
-    if challenge_of(verifier) != ticket.challenge {
+    if !is_verifier(verifier) || challenge_of(verifier) != ticket.challenge {
         return Err(verifier_wrong());
     }
     let connection = active(tx, ticket.connection_id)?;
@@ -284,6 +284,13 @@ pub fn take_ticket(tx: &mut UnitOfWork<'_>, ticket: &str, verifier: &str) -> Res
         payload: content.payload,
         steps: content.steps,
     })
+}
+
+/// Whether a text has the length of a verifier (RFC 7636, section 4.1): whoever has seen the challenge tries short ones.
+fn is_verifier(text: &str) -> bool {
+    const LENGTH: std::ops::RangeInclusive<usize> = 43..=128;
+
+    LENGTH.contains(&text.len())
 }
 
 /// The refusal of a ticket that is unknown, used or too old.
@@ -299,7 +306,7 @@ pub fn verifier_wrong() -> Error {
     Error::refused(
         Code::VerifierWrong,
         "This ticket belongs to a sign-in that was begun elsewhere, and is used up now. Sign in again, and send the \
-         verifier whose challenge the sign-in was started with.",
+         verifier, of 43 to 128 characters, whose challenge the sign-in was started with.",
     )
 }
 

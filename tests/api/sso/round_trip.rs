@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::support::app::block_on;
+use rollcall::oidc::authorization::challenge_of;
 
 both_databases!(somebody_new_signs_in, |app| {
     let school = app.school().await;
@@ -256,4 +257,28 @@ both_databases!(what_cannot_start_is_refused, |app| {
     let connection = active(&school, &provider).await;
     let refused = start(&anonymous, &connection, json!({ "purpose": "link" })).await;
     refused.expect_problem(401, "not_signed_in");
+});
+
+both_databases!(a_verifier_is_long_enough_not_to_be_found, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    for (length, status) in [(1, 401), (42, 401), (43, 200), (128, 200)] {
+        let verifier = "v".repeat(length);
+        let more = json!({ "challenge": challenge_of(&verifier) });
+        let trip = (&provider, json!({ "sub": "mira-1" }));
+        let end = go_round(&app.anonymous(), &connection, trip, more).await;
+        let body = json!({ "ticket": ticket_of(&end), "verifier": verifier });
+        let came = app
+            .anonymous()
+            .post("/v1/sign-in/exchange", body.clone())
+            .await;
+        if status == 200 {
+            came.expect_status(200);
+            continue;
+        }
+        came.expect_problem(401, "verifier_wrong");
+        let again = app.anonymous().post("/v1/sign-in/exchange", body).await;
+        again.expect_problem(401, "ticket_invalid");
+    }
 });
