@@ -26,6 +26,8 @@ pub struct Documentation {
 struct DocumentedPath {
     pattern: ResourceDef,
     methods: Vec<&'static str>,
+    /// Whether browsers come here, and are sent on by redirects (303), whatever they bring.
+    is_for_browsers: bool,
 }
 
 impl Documentation {
@@ -74,13 +76,35 @@ impl DocumentedPath {
                 .into_iter()
                 .filter(|method| has(method) || (*method == "HEAD" && has("GET")))
                 .collect(),
+            is_for_browsers: methods
+                .into_iter()
+                .filter_map(|method| item.get(method.to_lowercase()))
+                .any(|operation| operation.pointer("/responses/303").is_some()),
         }
+    }
+
+    /// The method by which a browser is served that came by one which the path does not have.
+    fn method_for_browsers(&self, came_by: &Method) -> Option<Method> {
+        let is_of_browsers = [Method::GET, Method::HEAD, Method::POST].contains(came_by);
+        if !self.is_for_browsers || !is_of_browsers {
+            return None;
+        }
+        Some(if self.methods.contains(&"GET") {
+            Method::GET
+        } else {
+            Method::POST
+        })
     }
 }
 
 /// Marks a request that came as `HEAD`: nothing is used up by it.
 #[derive(Clone, Copy)]
 pub struct WasHead;
+
+/// Marks a browser that came by a method which the path does not have: it is sent on all the same, and what it brings is
+/// not read.
+#[derive(Clone, Copy)]
+pub struct CameByOtherMethod;
 
 /// Refuses a method that the path does not have, before a path with a parameter takes a word for an id;
 /// and has `HEAD` served as `GET`, whose response the server sends without its body.
@@ -96,8 +120,12 @@ pub async fn require_known_method<B: MessageBody>(
     if let Some(path) = path
         && !path.methods.contains(&request.method().as_str())
     {
-        let refusal = Problem::method_not_allowed(path.methods.join(", "));
-        return Ok(request.error_response(refusal).map_into_right_body());
+        let Some(method) = path.method_for_browsers(request.method()) else {
+            let refusal = Problem::method_not_allowed(path.methods.join(", "));
+            return Ok(request.error_response(refusal).map_into_right_body());
+        };
+        request.head_mut().method = method;
+        request.extensions_mut().insert(CameByOtherMethod);
     }
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;

@@ -6,6 +6,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::browser::{is_head, sent};
+use super::unreadable::{ReadBody, is_unreadable, unreadable};
 use crate::crypto::token::Token;
 use crate::domain::connections::{FlowPurpose, ProviderSettings};
 use crate::domain::diagnosis::{StepName, Steps};
@@ -47,7 +48,7 @@ fn place_of(http: &HttpRequest) -> Result<CallbackId> {
 ///
 /// For browsers only. Sends the browser on to the single-page app: with a ticket in the fragment, or with `problem` and
 /// `reference`. A response that belongs to no sign-in which is under way signs nobody in: the app is asked to start one,
-/// or by an operator's app, to ask by what.
+/// or by an operator's app, to ask by what. One that comes by another method is `response_invalid`.
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),
@@ -59,9 +60,14 @@ fn place_of(http: &HttpRequest) -> Result<CallbackId> {
     ))
 )]
 #[get("/v1/sso/callback/{connection_or_app}")]
-pub(super) async fn complete_sign_in(request: Anonymous, http: HttpRequest) -> HttpResponse {
+pub(super) async fn complete_sign_in(
+    request: Anonymous,
+    http: HttpRequest,
+    body: ReadBody,
+) -> HttpResponse {
     let scope = request.scope().clone();
     let ended = match place_of(&http) {
+        Ok(_) if is_unreadable(&http, &body) => Err(unreadable()),
         Ok(place) if is_head(&http) => start_at(request, place).await,
         Ok(place) => complete(request, place, http.query_string()).await,
         Err(unknown) => Err(unknown),

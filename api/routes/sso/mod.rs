@@ -8,6 +8,7 @@ mod initiate;
 mod keys;
 mod saml;
 mod start;
+mod unreadable;
 
 use crate::routes::mounting::Mounting;
 

@@ -1,6 +1,5 @@
 //! What identity providers of SAML meet: where browsers bring their responses, and what Rollcall is called.
 
-use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -8,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::browser::{SsoConnectionPath, connection_of, sent};
 use super::callback::arrive;
+use super::unreadable::{ReadBody, is_unreadable, unreadable};
 use crate::domain::connections::ProviderSettings;
 use crate::domain::diagnosis::Steps;
 use crate::domain::ids::ConnectionId;
@@ -61,7 +61,7 @@ impl SamlResponseForm {
 ///
 /// For browsers only: the assertion consumer service of the connection. Sends the browser on to the single-page app, as
 /// the callback of OpenID Connect does. A response that nobody asked for signs nobody in: the app is asked to start a
-/// sign-in.
+/// sign-in. One of more than a mebibyte, or by another method, is `response_invalid`.
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),
@@ -77,12 +77,15 @@ impl SamlResponseForm {
 pub(super) async fn complete_saml_sign_in(
     request: Anonymous,
     http: HttpRequest,
-    body: std::result::Result<Bytes, actix_web::Error>,
+    body: ReadBody,
 ) -> HttpResponse {
     let scope = request.scope().clone();
-    let form = SamlResponseForm::read(&body.unwrap_or_default());
     let ended = match connection_of(&http) {
-        Ok(id) => complete(request, id, form).await,
+        Ok(_) if is_unreadable(&http, &body) => Err(unreadable()),
+        Ok(id) => {
+            let form = SamlResponseForm::read(&body.unwrap_or_default());
+            complete(request, id, form).await
+        }
         Err(unknown) => Err(unknown),
     };
     sent(&scope, ended)

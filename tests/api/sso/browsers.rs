@@ -217,3 +217,46 @@ both_databases!(what_no_database_keeps_is_no_fault, |app| {
     let refused = app.anonymous().get("/v1/sign-in/organizations/%00").await;
     refused.expect_problem(404, "not_found");
 });
+
+both_databases!(what_cannot_be_read_begins_nothing_anew, |app| {
+    use reqwest::Method;
+
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let saml = super::saml_flows::saml_draft(&school).await;
+    let callback = format!("/v1/sso/callback/{}", text(&connection["id"]));
+    let acs = format!("/v1/sso/saml/{}/acs", text(&saml["id"]));
+    let started = start(&app.anonymous(), &connection, json!({})).await;
+    let url = text(&started.expect_status(200)["authorization_url"]);
+    let back = provider.sign_in(&url, (app.now(), json!({ "sub": "m" })));
+    let response = back.query().unwrap();
+    let huge = format!("SAMLResponse={}", "a".repeat(1_100_000));
+    for (method, path, form) in [
+        (Method::POST, acs.clone(), &*huge),
+        (Method::GET, format!("{acs}?SAMLResponse=PHNhbWw"), ""),
+        (Method::POST, callback.clone(), response),
+        (Method::POST, format!("{callback}?{response}"), ""),
+    ] {
+        let end = location(&ask(app, method, &path, form).await);
+        let end = (end.path(), end.query());
+        assert_eq!(end, ("/sign-in", Some("problem=response_invalid")));
+    }
+    // Whoever comes with nothing begins.
+    for (method, path, id) in [
+        (Method::GET, &acs, &saml["id"]),
+        (Method::HEAD, &acs, &saml["id"]),
+        (Method::POST, &acs, &saml["id"]),
+        (Method::POST, &callback, &connection["id"]),
+    ] {
+        let end = location(&ask(app, method, path, "").await);
+        assert_eq!(end.query(), Some(&*format!("connection={}", text(id))));
+    }
+    // No browser comes so.
+    for path in [&acs, &callback] {
+        let answer = ask(app, Method::PUT, path, "").await;
+        assert_eq!(answer.status(), 405, "{path}");
+    }
+    // Nothing was used up.
+    ticket_of(&follow(app, &back).await);
+});
