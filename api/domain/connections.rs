@@ -69,6 +69,13 @@ impl From<AppPreset> for Preset {
     }
 }
 
+impl Preset {
+    /// Whether a name to sign in with is that of a guest: Entra makes it of the address that the guest has elsewhere.
+    pub fn names_guest(self, name: &str) -> bool {
+        self == Self::Entra && name.to_ascii_uppercase().contains("#EXT#")
+    }
+}
+
 string_enum! {
     /// How far a connection is.
     ConnectionStatus {

@@ -35,6 +35,9 @@ pub enum ClaimValues {
 /// the tenant's own domains.
 const DENIALS: [&str; 2] = ["email_verified", "xms_edov"];
 
+/// The claims in which Entra names by what a person signs in there.
+const SIGN_IN_NAMES: [&str; 2] = ["upn", "preferred_username"];
+
 impl Claims {
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
@@ -73,11 +76,14 @@ impl Claims {
     }
 
     /// Whether the person is a guest of the tenant: told to be one by `acct` (1), or at Entra by the other identity
-    /// provider that they came from (`idp`, which others send of everybody).
+    /// provider that they came from (`idp`, which others send of everybody), or by their name to sign in with.
     pub fn is_guest(&self, preset: Preset) -> bool {
         let idp = self.get("idp").filter(|_| preset == Preset::Entra);
         let is_of_another = idp.is_some_and(|idp| Some(idp) != self.get("iss"));
-        is_of_another || self.get("acct").is_some_and(is_yes)
+        let mut names = SIGN_IN_NAMES.iter().filter_map(|name| self.text(name));
+        is_of_another
+            || self.get("acct").is_some_and(is_yes)
+            || names.any(|name| preset.names_guest(name))
     }
 
     /// The values of a claim.
@@ -118,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guests_are_told_by_their_other_provider_at_entra() {
+    fn guests_of_entra_are_told_by_their_other_provider_or_their_name() {
         let guest = |claims: Value, preset| {
             let Value::Object(claims) = claims else {
                 return None;
@@ -132,6 +138,14 @@ mod tests {
         assert_eq!(guest(of_another, Preset::Okta), Some(false));
         let own = json!({ "iss": iss, "idp": iss, "acct": 0 });
         assert_eq!(guest(own, Preset::Entra), Some(false));
+        for claim in SIGN_IN_NAMES {
+            let named =
+                json!({ "iss": iss, claim: "ann_else.example#EXT#@contoso.onmicrosoft.com" });
+            assert_eq!(guest(named.clone(), Preset::Entra), Some(true), "{claim}");
+            assert_eq!(guest(named, Preset::Generic), Some(false), "{claim}");
+            let own = json!({ "iss": iss, claim: "ann@contoso.example" });
+            assert_eq!(guest(own, Preset::Entra), Some(false), "{claim}");
+        }
         for acct in [json!(1), json!("1"), json!(true)] {
             let told = json!({ "iss": iss, "acct": acct });
             assert_eq!(guest(told, Preset::Generic), Some(true));

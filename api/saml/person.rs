@@ -34,9 +34,6 @@ const UPN: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn";
 /// By which identity provider somebody came into a tenant of Entra: its own by its entity id, another for guests.
 const IDENTITY_PROVIDER: &str = "http://schemas.microsoft.com/identity/claims/identityprovider";
 
-/// What Entra puts into the name to sign in with of a guest.
-const GUEST_MARK: &str = "#EXT#";
-
 const GIVEN_NAME: [&str; 5] = [
     "urn:oid:2.5.4.42",
     "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname",
@@ -98,7 +95,7 @@ impl VerifiedAssertion {
         let names = [self.first_of(&[SIGN_IN_NAME]), self.first_of(&[UPN])];
         let name_id = self.name_id().map(|name| name.value.as_str());
         let mut names = names.into_iter().chain([name_id]).flatten();
-        is_of_another || names.any(|name| name.to_ascii_uppercase().contains(GUEST_MARK))
+        is_of_another || names.any(|name| preset.names_guest(name))
     }
 }
 
