@@ -162,6 +162,17 @@ impl Steps {
         Err(Refused)
     }
 
+    /// The same without what the identity provider said of the person: of who got in nothing of it is kept in a diagnosis.
+    #[must_use]
+    pub fn without_claims(mut self) -> Self {
+        let is_of_person =
+            |step: &&mut Step| [StepName::Email, StepName::Subject].contains(&step.name);
+        for step in self.0.iter_mut().filter(is_of_person) {
+            step.received = None;
+        }
+        self
+    }
+
     /// Whether the last step failed.
     pub fn ends_with_failure(&self) -> bool {
         let last = self.0.last();

@@ -153,3 +153,45 @@ async fn last_step(school: &Organization<'_>, problem: &Value) -> Value {
         .unwrap()
         .clone()
 }
+
+both_databases!(of_who_got_in_nothing_is_kept_of_what_came, |app| {
+    let school = app.school().await;
+    super::takeovers::vouched(app, &school, "hill.example").await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    for address in ["mira@hill.example", "mira.lind@hill.example", "lind"] {
+        let claims = json!({ "sub": "the-subject", "email": address, "name": "Mira Lind" });
+        let came = come(&school, &connection, &provider, claims).await;
+        came.expect_status(200);
+    }
+    let saml = super::saml_flows::saml_active(&school).await;
+    let ada = crate::saml::provider::assertion_of("_a55e", "ada@hill.example");
+    let end = super::saml_flows::come_with(app, &saml, &ada).await;
+    exchange(app, &ticket_of(&end)).await.expect_status(200);
+    let kept = school.admin.get(&school.path("/diagnoses")).await;
+    let kept = kept.expect_status(200)["items"].clone();
+    let kept = kept.as_array().unwrap();
+    assert_eq!(kept.len(), 4);
+    let mut seen = Vec::new();
+    for diagnosis in kept {
+        assert_eq!(diagnosis["status"], "passed");
+        let text_of_steps = diagnosis["steps"].to_string();
+        for claim in ["@hill.example", "the-subject", "lind"] {
+            assert!(
+                !text_of_steps.to_lowercase().contains(claim),
+                "{text_of_steps}"
+            );
+        }
+        for step in diagnosis["steps"].as_array().unwrap() {
+            let name = text(&step["name"]);
+            let is_of_person = ["email", "subject"].contains(&&*name);
+            assert_eq!(step["received"].is_null(), is_of_person, "{step}");
+            seen.push(name);
+        }
+    }
+    assert!(seen.contains(&"email".to_owned()) && seen.contains(&"subject".to_owned()));
+    // A test shows it, for an hour.
+    let claims = json!({ "sub": "noah", "email": "noah@hill.example" });
+    let tested = test(&school, &connection, &provider, claims).await;
+    assert!(tested["steps"].to_string().contains("noah@hill.example"));
+});
