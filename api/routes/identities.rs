@@ -57,7 +57,7 @@ pub struct IdentityBody {
     id: IdentityId,
     connection: ConnectionReference,
     organization: OrganizationReference,
-    /// The end of what the identity provider calls them.
+    /// The end of what the identity provider calls them: at most four characters, and at most a third of it.
     #[schema(max_length = 10)]
     subject_hint: String,
     last_used_at: Timestamp,
@@ -67,13 +67,11 @@ pub struct IdentityBody {
 impl IdentityBody {
     /// An identity with its connection, and the name of its organization.
     pub fn new((identity, connection, organization): IdentityView) -> Self {
-        let last: Vec<char> = identity.subject.chars().rev().take(4).collect();
-        let last: String = last.into_iter().rev().collect();
         Self {
+            subject_hint: hint_of(&identity.subject),
             id: identity.id,
             connection: (connection.id, connection.name, connection.kind).into(),
             organization: (identity.organization_id, organization).into(),
-            subject_hint: format!("…{last}"),
             last_used_at: identity.last_used_at,
             created_at: identity.created_at,
         }
@@ -83,4 +81,31 @@ impl IdentityBody {
 page_body! {
     /// A page of identities.
     IdentityPage of IdentityBody
+}
+
+/// By which people tell one subject from another. It may be a name or an address, so that most of it is left out.
+fn hint_of(subject: &str) -> String {
+    let length = subject.chars().count();
+    let shown = (length / 3).min(4);
+    let last: String = subject.chars().skip(length - shown).collect();
+    format!("…{last}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hint_of;
+
+    #[test]
+    fn a_hint_shows_at_most_a_third_and_four_characters() {
+        for (subject, hint) in [
+            ("", "…"),
+            ("ab", "…"),
+            ("tina", "…a"),
+            ("jürgen", "…en"),
+            ("ann@hill.example", "…mple"),
+            ("0f6f2a8d-4c11-4d3a-9b52-01990f3b6c1e", "…6c1e"),
+        ] {
+            assert_eq!(hint_of(subject), hint, "{subject}");
+        }
+    }
 }
