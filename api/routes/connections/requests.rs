@@ -61,7 +61,8 @@ pub struct CreateConnectionRequest {
     client_secret_expires_at: Option<Timestamp>,
     /// Of `oidc`; `client_secret_basic` where it is left out.
     client_authentication: Option<ClientAuthentication>,
-    /// Of `saml`: where the identity provider's metadata is read now, and daily.
+    /// Of `saml`: where the identity provider's metadata is read now, and daily. One that is not public is
+    /// `address_not_allowed`, unless whoever runs Rollcall allows it; one that does not answer is `unreachable`.
     #[schema(max_length = 2000)]
     metadata_url: Option<String>,
     /// Of `saml`: the metadata itself, where it has no address.
@@ -115,7 +116,8 @@ pub struct UpdateConnectionRequest {
     pub(super) client_secret_expires_at: Option<Option<Timestamp>>,
     /// With `private_key_jwt` the secret that is kept is deleted.
     pub(super) client_authentication: Option<ClientAuthentication>,
-    /// Of `saml`: another address, which is read now, and daily.
+    /// Of `saml`: another address, which is read now, and daily. One that is not public is
+    /// `address_not_allowed`, unless whoever runs Rollcall allows it; one that does not answer is `unreachable`.
     #[schema(max_length = 2000)]
     pub(super) metadata_url: Option<String>,
     /// Of `saml`: other metadata, given by hand. It is not read from an address any more.

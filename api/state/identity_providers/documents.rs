@@ -9,7 +9,7 @@ use crate::crypto::digest::sha256;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::outbound::{Asker, METADATA_LIMIT, OutboundRequest};
+use crate::outbound::{Asker, METADATA_LIMIT, OutboundError, OutboundRequest};
 use crate::state::State;
 use crate::store::fetched_documents::{self, FetchedDocument};
 use crate::store::sql_types::JsonColumn;
@@ -69,6 +69,36 @@ impl Wanted<'_> {
     }
 }
 
+/// Why a document could not be fetched.
+pub(super) struct Unfetched {
+    /// For the field that names its address.
+    pub code: &'static str,
+    /// In words.
+    pub problem: String,
+}
+
+impl Unfetched {
+    fn by(problem: String) -> Self {
+        Self {
+            code: "unreachable",
+            problem,
+        }
+    }
+}
+
+impl From<OutboundError> for Unfetched {
+    fn from(error: OutboundError) -> Self {
+        let unfetched = Self::by(error.to_string());
+        match error {
+            OutboundError::AddressNotAllowed { .. } => Self {
+                code: "address_not_allowed",
+                ..unfetched
+            },
+            _ => unfetched,
+        }
+    }
+}
+
 impl State {
     /// What a document says: the one that is kept, where it is fresh; else as its provider has it now; else the one that
     /// is kept, while it is good. Only what could be read is kept.
@@ -125,7 +155,7 @@ impl State {
         let request = OutboundRequest::get(wanted.url.clone());
         let request = request.with_header("accept", "application/json");
         let fetched = self.fetch_text(wanted.asker, request).await;
-        let body = fetched.map_err(|problem| wanted.failed(problem))?;
+        let body = fetched.map_err(|unfetched| wanted.failed(unfetched.problem))?;
         let mut taken = Steps::default();
         match read(body.as_bytes(), &mut taken) {
             Ok(value) => {
@@ -142,21 +172,25 @@ impl State {
         }
     }
 
-    /// Fetches metadata of SAML; what is wrong, in words. `asker` is whose call it is.
-    pub(super) async fn fetch_metadata(&self, asker: Asker, url: Url) -> Result<String, String> {
+    /// Fetches metadata of SAML. `asker` is whose call it is.
+    pub(super) async fn fetch_metadata(&self, asker: Asker, url: Url) -> Result<String, Unfetched> {
         let request = OutboundRequest::get(url)
             .with_header("accept", "application/samlmetadata+xml, application/xml")
             .up_to(METADATA_LIMIT);
         self.fetch_text(asker, request).await
     }
 
-    async fn fetch_text(&self, asker: Asker, request: OutboundRequest) -> Result<String, String> {
-        let answered = self.outbound.send(asker, request).await;
-        let response = answered.map_err(|error| error.to_string())?;
+    async fn fetch_text(
+        &self,
+        asker: Asker,
+        request: OutboundRequest,
+    ) -> Result<String, Unfetched> {
+        let response = self.outbound.send(asker, request).await?;
         if !response.is_success() {
-            return Err(format!("status {}", response.status));
+            return Err(Unfetched::by(format!("status {}", response.status)));
         }
-        String::from_utf8(response.body).map_err(|_| "an answer that is no text".to_owned())
+        String::from_utf8(response.body)
+            .map_err(|_| Unfetched::by("an answer that is no text".to_owned()))
     }
 
     async fn kept_document(&self, url_hash: Vec<u8>) -> Result<Option<FetchedDocument>> {

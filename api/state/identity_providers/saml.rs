@@ -128,7 +128,7 @@ impl State {
                 let url = url.ok_or_else(|| Error::internal("metadata without an address"))?;
                 match self.fetch_metadata(asker, url).await {
                     Ok(document) => document,
-                    Err(problem) => return Ok(Err(("unreachable", problem))),
+                    Err(unfetched) => return Ok(Err((unfetched.code, unfetched.problem))),
                 }
             }
         };

@@ -358,7 +358,12 @@ both_databases!(metadata_is_read_from_its_address_or_refused, |app| {
         (
             json!({ "metadata_url": "http://169.254.169.254/latest" }),
             "/metadata_url",
-            "unreachable",
+            "address_not_allowed",
+        ),
+        (
+            json!({ "metadata_url": "https://10.0.0.1/metadata" }),
+            "/metadata_url",
+            "address_not_allowed",
         ),
         (
             json!({ "metadata_url": url("/nothing") }),
