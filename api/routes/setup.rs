@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::connections::{
-    ConnectionBody, ConnectionTestBody, Described, Incomplete, NoSuchConnection, NoSuchTest,
-    NotTested, SetUpConnectionRequest, TenantInUse, change_connection,
+    ConnectionBody, ConnectionTestBody, Described, Incomplete, LastConnection, NoSuchConnection,
+    NoSuchTest, NotTested, SetUpConnectionRequest, TenantInUse, change_connection,
 };
 use super::domains::{
     self as domain_routes, AddDomainErrors, CheckDomainErrors, DomainBody, DomainPage, parse_domain,
@@ -165,13 +165,14 @@ async fn get_setup(
 ///
 /// The identity provider's values, all at once or bit by bit: absent fields stay, and `missing` names what is yet to come. A
 /// change asks for a new test before the connection can be
-/// activated. Whom it lets in, and for how long, the organization decides.
+/// activated. Whom it lets in, and for how long, the organization decides. Where single sign-on is required, the only
+/// connection keeps its provider (`last_sign_in_method`).
 #[utoipa::path(
     tag = "Setting up by a link",
     security(("setup_link" = [])),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        BodyErrors, SetupErrors, NoSuchConnection, InvalidProvider, TooManyTries
+        BodyErrors, SetupErrors, NoSuchConnection, InvalidProvider, LastConnection, TooManyTries
     )
 )]
 #[patch("/v1/setup")]

@@ -13,7 +13,8 @@ use crate::routes::identities::{
 use crate::routes::page::{PageQuery, Paged};
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
-    AccountDeactivated, BodyErrors, InviteCodeErrors, PageErrors, SessionErrors, SsoRequired,
+    AccountDeactivated, BodyErrors, InviteCodeErrors, PageErrors, PasswordOfOthers, SessionErrors,
+    SsoRequired,
 };
 use crate::services::sso::identities;
 use crate::services::sso::linking::{self, link_expired, of_another_account};
@@ -83,7 +84,8 @@ pub(super) async fn list_my_identities(
     tag = "My account",
     responses(
         (status = 204, description = "Linked."),
-        BodyErrors, SessionErrors, LinkOwnErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors
+        BodyErrors, SessionErrors, LinkOwnErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors,
+        PasswordOfOthers
     )
 )]
 #[post("/v1/me/identities")]

@@ -11,7 +11,10 @@ use crate::routes::auth::{SessionKind, Tokens, cookie_of};
 use crate::routes::extract::{Anonymous, ClientAddress, Form, Guard as _, Json};
 use crate::routes::identities::ArrivalErrors;
 use crate::routes::problem::{Problem, problems};
-use crate::routes::refusals::{AccountDeactivated, BodyErrors, InviteCodeErrors, TooManyTries};
+use crate::routes::refusals::{
+    AccountDeactivated, BodyErrors, InviteCodeErrors, PasswordOfOthers, TooManyTries,
+};
+use crate::services::authentication::session_confined;
 use crate::services::sso::entry::Exchanged;
 use crate::services::sso::exchange;
 use crate::services::sso::flows::{ticket_invalid, verifier_wrong};
@@ -136,6 +139,10 @@ fn token_too_long(pointer: &'static str) -> Error {
     form.refusal()
 }
 
+fn session_ended() -> Error {
+    Error::not_signed_in()
+}
+
 fn ticket_too_long() -> Error {
     token_too_long("/ticket")
 }
@@ -151,6 +158,8 @@ problems! {
     LinkTooLong: link_too_long;
     /// Of tickets.
     TicketErrors: ticket_invalid verifier_wrong;
+    /// Of the session that a ticket is for: it has ended, or only another identity provider vouches for it.
+    OfItsSession: session_ended session_confined;
     /// Of links.
     LinkErrors: link_expired code_wrong;
 }
@@ -165,7 +174,8 @@ problems! {
     security(()),
     responses(
         (status = 200, description = "What came of it.", body = ExchangedTicket),
-        BodyErrors, TicketTooLong, TicketErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors
+        BodyErrors, TicketTooLong, TicketErrors, OfItsSession, ArrivalErrors, AccountDeactivated, InviteCodeErrors,
+        PasswordOfOthers
     )
 )]
 #[post("/v1/sign-in/exchange")]
@@ -199,7 +209,7 @@ pub(super) async fn exchange_ticket(
     security(()),
     responses(
         (status = 200, description = "Linked.", body = ExchangedTicket),
-        BodyErrors, LinkTooLong, LinkErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors
+        BodyErrors, LinkTooLong, LinkErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors, PasswordOfOthers
     )
 )]
 #[post("/v1/sign-in/link")]
