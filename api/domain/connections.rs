@@ -178,6 +178,9 @@ string_enum! {
         SteppedUp = "stepped_up",
         /// There is an account with this address: its owner has to show that it is theirs.
         LinkRequired = "link_required",
+        /// The account is no member yet: the invite code by which alone the person is expected takes effect when their
+        /// address is verified.
+        WaitsForVerification = "waits_for_verification",
     }
 }
 

@@ -44,7 +44,7 @@ use crate::services::members::removal::member_active;
 use crate::services::memberships::last_admin;
 use crate::services::reauthentication::password_needed;
 use crate::services::sign_on_requirement::{self, last_emergency_admin};
-use crate::services::trust::{password_of_others, untrusted, unverified_sender};
+use crate::services::trust::{password_of_others, untrusted, unverified_sender, without_mailbox};
 
 /// The id of anything in examples.
 pub const EXAMPLE_ID: Uuid = Uuid::from_u128(0x0199_0f3b_6c1e_7d3a_9b52_0f6f_2a8d_4c11);
@@ -128,7 +128,7 @@ problems! {
     /// Of what an organization does to its own accounts only.
     NotManagedHere: not_managed_here;
     /// Of what takes a password that nobody else has set.
-    PasswordOfOthers: password_of_others;
+    PasswordOfOthers: password_of_others without_mailbox;
     /// Of making somebody an admin or staff.
     UntrustedMember: untrusted;
     /// Of sending mail to others.

@@ -23,14 +23,28 @@ pub fn require_own_password(account: &Account) -> Result<()> {
     if account.password_origin.is_owner() {
         return Ok(());
     }
-    if account.generated_address {
-        return Err(Error::refused(
-            Code::EmailNotVerified,
-            "This account has no mailbox that could show whose it is. Register with an email address of your \
-             own, and try again with that account.",
-        ));
-    }
+    require_address(account)?;
     Err(password_of_others())
+}
+
+/// Refuses an account with a generated address, for what takes a mailbox.
+///
+/// # Errors
+/// `email_not_verified`.
+pub fn require_address(account: &Account) -> Result<()> {
+    if account.generated_address {
+        return Err(without_mailbox());
+    }
+    Ok(())
+}
+
+/// The refusal of an account that has no address of its owner's.
+pub fn without_mailbox() -> Error {
+    Error::refused(
+        Code::EmailNotVerified,
+        "This account has no mailbox that could show whose it is. Register with an email address of your \
+         own, and try again with that account.",
+    )
 }
 
 /// The refusal of a password that somebody else has set.

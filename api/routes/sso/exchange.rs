@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::connections::SignInOutcome;
 use crate::domain::ids::OrganizationId;
+use crate::domain::invite_code::CodeOutcome;
 use crate::error::{Error, Result};
 use crate::routes::auth::{SessionKind, Tokens, cookie_of};
 use crate::routes::extract::{Anonymous, ClientAddress, Form, Guard as _, Json};
@@ -73,6 +74,7 @@ pub struct LinkMailRequest {
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "outcome": "signed_in",
+    "code_outcome": null,
     "organization": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11", "name": "Hill Road School" },
     "return_to": "/groups",
     "access_token": "eyJhbGciOiJFZERTQSIsImtpZCI6ImtQckt…",
@@ -84,6 +86,11 @@ pub struct LinkMailRequest {
 })))]
 pub struct ExchangedTicket {
     outcome: SignInOutcome,
+    /// What came of the invite code that the flow carried, as when it is redeemed. With `waits_for_verification` a link
+    /// was mailed to the person's address: posted to `/v1/auth/email/verify` in this session, it lets the code take
+    /// effect. `null` where no code came, where an account has to be linked first, and where a member's code let them
+    /// into nothing.
+    code_outcome: Option<CodeOutcome>,
     organization: ExchangedOrganization,
     /// The path of the single-page app to go to.
     #[schema(max_length = 2000)]
@@ -169,6 +176,11 @@ problems! {
 /// For a session. A ticket is good once, for a minute, and only with the verifier of the browser that started. A
 /// session is confined to the organization (`confined_to`), unless that manages the account. Refusals name a reference
 /// under which an admin reads what was checked.
+///
+/// An invite code of the flow is used as by `/v1/invite-codes/redeem`, and `code_outcome` tells what came of it. One that
+/// waits until the address is verified (`waits_for_verification`) has a link mailed to the address that the identity
+/// provider named. Whom the connection lets in without a code is a member meanwhile; whoever is expected by the code alone
+/// gets a session, and `waits_for_verification` as the `outcome`: they are no member before.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
@@ -209,7 +221,8 @@ pub(super) async fn exchange_ticket(
     security(()),
     responses(
         (status = 200, description = "Linked.", body = ExchangedTicket),
-        BodyErrors, LinkTooLong, LinkErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors, PasswordOfOthers
+        BodyErrors, LinkTooLong, LinkErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors,
+        PasswordOfOthers
     )
 )]
 #[post("/v1/sign-in/link")]
@@ -267,6 +280,7 @@ fn respond(
 ) -> Result<HttpResponse, Problem> {
     let Exchanged {
         outcome,
+        code,
         organization: (id, name),
         return_to,
         session,
@@ -285,6 +299,7 @@ fn respond(
     let (access_token, token_type, expires_in, refresh_token) = tokens.unwrap_or_default();
     Ok(response.json(ExchangedTicket {
         outcome,
+        code_outcome: code,
         organization: ExchangedOrganization { id, name },
         return_to,
         access_token,

@@ -54,8 +54,8 @@ pub fn preview(tx: &mut UnitOfWork<'_>, code: &InviteCode) -> Result<CodeTarget>
 ///
 /// # Errors
 /// `code_unknown`, `code_paused`, `code_expired`, `code_used_up`, `code_blocked_for_you`,
-/// `code_domain_not_allowed`, `email_not_verified` where somebody else has set the password and the code takes
-/// a mailbox, `no_seat`: nothing was changed.
+/// `code_domain_not_allowed`, `email_not_verified` where the code takes a mailbox, and somebody else has set the password
+/// or there is none, `no_seat`: nothing was changed.
 pub fn redeem(tx: &mut UnitOfWork<'_>, code: &InviteCode, account: &Account) -> Result<Redeemed> {
     match attempt(tx, code, account) {
         // Another request of the same person may have been faster: then they are in.
@@ -183,12 +183,14 @@ pub fn blocked() -> Error {
 /// Whether the join has to wait until the address is verified.
 ///
 /// # Errors
-/// `code_domain_not_allowed`; `email_not_verified` where somebody else has set the password.
+/// `code_domain_not_allowed`; `email_not_verified` where somebody else has set the password, or where there is no
+/// address to verify.
 fn is_pending(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Result<bool> {
     if !takes_mailbox(target, account)? || trust::has_mailbox(account) {
         return Ok(false);
     }
     trust::require_own_password(account)?;
+    trust::require_address(account)?;
     // The address may be verified at this very moment: the lock orders the two.
     if !accounts::lock_unverified(tx.connection, account.id)? {
         return Ok(false);

@@ -1,23 +1,23 @@
 //! Who comes by an identity provider becomes a member: expected, with a seat, and not against an admin's will.
 
 use super::arriving::{Arriving, is_proven_here};
+use super::carried_codes::{CarriedCode, carried_code, redeem, redeem_as_member, waits};
 use super::{entry_refusals as refusals, rules};
 use crate::domain::connections::{Arrivals, SignInOutcome};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::events::JoinedBy;
 use crate::domain::invitations::InvitationKind;
-use crate::domain::invite_code::InviteCode;
+use crate::domain::invite_code::{CodeOutcome, InviteCode};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::error::Result;
 use crate::services::admission::{self, Admission, SeatSource};
 use crate::services::context::Principal;
 use crate::services::invitations;
-use crate::services::invite_codes::redemption;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::acting;
 use crate::store::accounts::Account;
 use crate::store::invitations::Invitation;
-use crate::store::{invite_codes, memberships, removed_members};
+use crate::store::{memberships, removed_members};
 
 /// Whether what the identity provider calls somebody is that of a person whom an admin removed.
 pub(super) fn is_removed_subject(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<bool> {
@@ -25,30 +25,35 @@ pub(super) fn is_removed_subject(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_
     removed_members::is_subject(tx.connection, provider, subject)
 }
 
-/// An invite code within a flow.
-pub(super) enum CarriedCode {
-    /// None came.
-    None,
-    /// It leads into this organization.
-    Valid(InviteCode),
-    /// It was mistyped or replaced, or leads into another organization.
-    Foreign,
+/// What came of entering.
+#[derive(Clone, Copy)]
+pub(super) struct Entered {
+    pub outcome: SignInOutcome,
+    /// What came of the invite code that the flow carried; `None` where it carried none, or a member came with one that
+    /// was refused.
+    pub code: Option<CodeOutcome>,
 }
 
-fn carried_code(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<CarriedCode> {
-    let Some(code) = &arriving.payload.invite_code else {
-        return Ok(CarriedCode::None);
-    };
-    let Ok(code) = InviteCode::parse(code) else {
-        return Ok(CarriedCode::Foreign);
-    };
-    let target = invite_codes::find_target(tx.connection, &code)?;
-    let leads_here = target.is_some_and(|it| it.organization.id == arriving.organization.id);
-    Ok(if leads_here {
-        CarriedCode::Valid(code)
-    } else {
-        CarriedCode::Foreign
-    })
+impl Entered {
+    pub const fn without_code(outcome: SignInOutcome) -> Self {
+        Self {
+            outcome,
+            code: None,
+        }
+    }
+
+    /// Whether they are no member before their address is verified.
+    pub fn waits(self) -> bool {
+        self.outcome == SignInOutcome::WaitsForVerification
+    }
+
+    /// The same by another name, where they are a member.
+    pub fn told_as(self, outcome: SignInOutcome) -> Self {
+        if self.waits() {
+            return self;
+        }
+        Self { outcome, ..self }
+    }
 }
 
 /// Refuses whom the connection does not let in for the first time, with an account or without, and who comes with a code
@@ -96,7 +101,7 @@ pub(super) fn enter(
     arriving: &Arriving<'_>,
     account: &Account,
     steps: &mut Steps,
-) -> Result<SignInOutcome> {
+) -> Result<Entered> {
     let organization = arriving.organization;
     if account.deactivated_at.is_some() {
         return Err(refusals::deactivated(steps));
@@ -117,22 +122,36 @@ pub(super) fn enter(
         {
             return Err(refusals::removed(steps));
         }
+        if still_waits(tx, arriving, account)? {
+            steps.add(refusals::code_waits());
+            return Ok(Entered::without_code(SignInOutcome::WaitsForVerification));
+        }
         let code = require_expected(tx, arriving, steps)?;
         return join(tx, arriving, (code, account), steps);
     }
-    match carried_code(tx, arriving)? {
-        CarriedCode::None => {}
-        CarriedCode::Valid(code) => redeem(tx, (&code, account), steps)?,
-        // They come in all the same: the admins are told.
-        CarriedCode::Foreign => steps.add(refusals::foreign_code_step().as_warning()),
-    }
+    let code = redeem_as_member(tx, arriving, account, steps)?;
     removed_members::delete_subject(
         tx.connection,
         arriving.connection.id,
         &arriving.arrival.subject,
     )?;
     steps.add(Step::ok(StepName::Account, "A member."));
-    Ok(SignInOutcome::SignedIn)
+    Ok(Entered {
+        outcome: SignInOutcome::SignedIn,
+        code,
+    })
+}
+
+/// Whether somebody comes back without their code, by which alone they are expected, while it waits until their address
+/// is verified.
+fn still_waits(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+) -> Result<bool> {
+    let is_by_code_only = arriving.connection.arrivals == Arrivals::Expected;
+    let brings_code = arriving.payload.invite_code.is_some();
+    Ok(is_by_code_only && !brings_code && waits(tx, arriving, account)?)
 }
 
 /// Accepts the invitation that the flow carries for this account.
@@ -141,45 +160,54 @@ fn accept(
     (secret, account): (&str, &Account),
     is_member: bool,
     steps: &mut Steps,
-) -> Result<SignInOutcome> {
+) -> Result<Entered> {
     let actor = acting(tx, account.clone());
     tx.acting_as(actor, |tx| {
         invitations::accept_carried(tx, secret, account.id)
     })?;
     if is_member {
         steps.add(Step::ok(StepName::Account, "A member, with an invitation."));
-        return Ok(SignInOutcome::SignedIn);
+        return Ok(Entered::without_code(SignInOutcome::SignedIn));
     }
     steps.add(Step::ok(
         StepName::Seat,
         "A new member, with the seat of an invitation.",
     ));
-    Ok(SignInOutcome::Joined)
+    Ok(Entered::without_code(SignInOutcome::Joined))
 }
 
-/// Makes an account a member: by a code, or as the connection lets people in.
+/// Makes an account a member: by a code, or as the connection lets people in. Where the code waits until the address is
+/// verified, those come in whom the connection lets in without it.
 pub(super) fn join(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
     (code, account): (Option<InviteCode>, &Account),
     steps: &mut Steps,
-) -> Result<SignInOutcome> {
-    match code {
-        Some(code) => redeem(tx, (&code, account), steps)?,
-        None => admit(tx, arriving, account, steps)?,
+) -> Result<Entered> {
+    let code = match code {
+        Some(code) => Some(redeem_as_newcomer(tx, arriving, (&code, account), steps)?),
+        None => None,
+    };
+    let waits = code == Some(CodeOutcome::WaitsForVerification);
+    if waits && arriving.connection.arrivals == Arrivals::Expected {
+        let outcome = SignInOutcome::WaitsForVerification;
+        return Ok(Entered { outcome, code });
+    }
+    if waits || code.is_none() {
+        admit(tx, arriving, account, steps)?;
     }
     steps.add(Step::ok(StepName::Seat, "A new member, with a seat."));
-    Ok(SignInOutcome::Joined)
+    let outcome = SignInOutcome::Joined;
+    Ok(Entered { outcome, code })
 }
 
-fn redeem(
+fn redeem_as_newcomer(
     tx: &mut UnitOfWork<'_>,
-    (code, account): (&InviteCode, &Account),
+    arriving: &Arriving<'_>,
+    by: (&InviteCode, &Account),
     steps: &mut Steps,
-) -> Result<()> {
-    let owner = Principal::Owner(account.clone());
-    tx.acting_as(owner, |tx| redemption::redeem(tx, code, account))
-        .map(drop)
+) -> Result<CodeOutcome> {
+    redeem(tx, arriving, by, steps)
         .map_err(|error| refusals::without_seat(error, "a free seat", steps))
 }
 

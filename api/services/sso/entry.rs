@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::arriving::Arriving;
-use super::entering::enter;
+use super::entering::{Entered, enter};
 use super::flows;
 use super::resolution::{identity_taken, link};
 use super::rules::apply_again;
@@ -11,6 +11,7 @@ use crate::crypto::token::Token;
 use crate::domain::connections::SignInOutcome;
 use crate::domain::diagnosis::Steps;
 use crate::domain::ids::{AccountId, OrganizationId, SessionId};
+use crate::domain::invite_code::CodeOutcome;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::services::context::Principal;
@@ -26,6 +27,8 @@ use crate::store::sessions as session_store;
 /// What comes of a ticket.
 pub struct Exchanged {
     pub outcome: SignInOutcome,
+    /// What came of the invite code that the flow carried.
+    pub code: Option<CodeOutcome>,
     pub organization: (OrganizationId, String),
     pub return_to: Option<String>,
     /// None where an account has to be linked first, or where a session went on.
@@ -38,9 +41,10 @@ pub struct Exchanged {
 
 impl Exchanged {
     /// What comes of an arrival that starts no session.
-    pub(super) fn of(arriving: &Arriving<'_>, outcome: SignInOutcome) -> Self {
+    pub(super) fn of(arriving: &Arriving<'_>, entered: Entered) -> Self {
         Self {
-            outcome,
+            outcome: entered.outcome,
+            code: entered.code,
             organization: (arriving.organization.id, arriving.organization.name.clone()),
             return_to: arriving.payload.return_to.clone(),
             session: None,
@@ -94,7 +98,7 @@ pub(super) fn prove(
     session_proofs::put(tx.connection, &proof)
 }
 
-/// Has the subject open this account, and makes it a member.
+/// Has the subject open this account, and makes it a member, at once or when its address is verified.
 ///
 /// # Errors
 /// `identity_taken`, and those of entering.
@@ -103,16 +107,17 @@ pub(super) fn link_to(
     arriving: &Arriving<'_>,
     account: &Account,
     steps: &mut Steps,
-) -> Result<()> {
-    enter(tx, arriving, account, steps)?;
+) -> Result<Entered> {
+    let entered = enter(tx, arriving, account, steps)?;
     match opens(tx, arriving)? {
-        Some(known) if known == account.id => apply_again(tx, arriving, account, steps),
-        Some(_) => Err(identity_taken()),
+        Some(known) if known == account.id => apply_again(tx, arriving, account, steps)?,
+        Some(_) => return Err(identity_taken()),
         None => {
             require_only_identity(tx, arriving, account)?;
-            link(tx, arriving, account, steps)
+            link(tx, arriving, account, steps)?;
         }
     }
+    Ok(entered.told_as(SignInOutcome::Linked))
 }
 
 /// Refuses a second subject for an account where single sign-on is required: with the password alone, somebody else

@@ -62,6 +62,27 @@ pub(super) fn foreign_code_step() -> Step {
     )
 }
 
+/// A code that takes effect when the address of who came by it is verified.
+pub(super) fn code_waits() -> Step {
+    Step::warning(
+        StepName::Account,
+        "an invite code that takes effect at once",
+        "one that waits until the address is verified: it is limited to email domains, or makes staff",
+        "The person follows the link that was mailed to the address, signed in. Where the organization proves the domain, \
+         addresses in it count as verified.",
+    )
+}
+
+/// A code that was refused to a member, who comes in all the same.
+pub(super) fn code_of_member_refused(refusal: &Error) -> Step {
+    Step::warning(
+        StepName::Account,
+        "an invite code that a member can use",
+        refusal.to_string(),
+        "Give the person a code that is open to them, or add them to the group by hand.",
+    )
+}
+
 /// The refusal in words for who signs in, and cannot free a seat; another error stays as it is.
 pub(super) fn without_seat(error: Error, seat: &str, steps: &mut Steps) -> Error {
     if error.code() != Code::NoSeat {

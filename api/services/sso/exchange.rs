@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use super::arriving::Arriving;
 use super::diagnosis;
+use super::entering::Entered;
 use super::entry::{Exchanged, link_to, lock_organization, opens, owner_of, prove, start_session};
 use super::flows::{self, TakenTicket};
 use super::linking;
@@ -69,12 +70,12 @@ fn settle(
         FlowPurpose::SignIn => sign_in(tx, &arriving, steps, user_agent),
         FlowPurpose::Link => {
             let account = owner_of(tx.connection, ticket.session, tx.context.now)?;
-            link_to(tx, &arriving, &account, steps)?;
-            Ok(Exchanged::of(&arriving, SignInOutcome::Linked))
+            let entered = link_to(tx, &arriving, &account, steps)?;
+            Ok(Exchanged::of(&arriving, entered))
         }
         FlowPurpose::StepUp => {
-            step_up(tx, &arriving, ticket.session, steps)?;
-            Ok(Exchanged::of(&arriving, SignInOutcome::SteppedUp))
+            let entered = step_up(tx, &arriving, ticket.session, steps)?;
+            Ok(Exchanged::of(&arriving, entered))
         }
         FlowPurpose::Test => Err(flows::ticket_invalid()),
     }
@@ -87,15 +88,16 @@ fn sign_in(
     user_agent: Option<String>,
 ) -> Result<Exchanged> {
     match resolve(tx, arriving, steps)? {
-        Resolution::Opens(account, outcome) => {
-            let mut exchanged = Exchanged::of(arriving, outcome);
+        Resolution::Opens(account, entered) => {
+            let mut exchanged = Exchanged::of(arriving, entered);
             let (session, confined_to) = start_session(tx, arriving, *account, user_agent)?;
             exchanged.session = Some(session);
             exchanged.confined_to = confined_to;
             Ok(exchanged)
         }
         Resolution::LinkRequired(account) => {
-            let mut exchanged = Exchanged::of(arriving, SignInOutcome::LinkRequired);
+            let entered = Entered::without_code(SignInOutcome::LinkRequired);
+            let mut exchanged = Exchanged::of(arriving, entered);
             exchanged.link_token = Some(linking::request(tx, arriving, &account)?);
             Ok(exchanged)
         }
@@ -109,13 +111,14 @@ fn step_up(
     arriving: &Arriving<'_>,
     session: Option<SessionId>,
     steps: &mut Steps,
-) -> Result<()> {
+) -> Result<Entered> {
     let session = session.ok_or_else(Error::not_signed_in)?;
     let found = session_store::find_active(tx.connection, session, tx.now())?;
     let (stored, account) = found.ok_or_else(Error::not_signed_in)?;
     if stored.by_connection && opens(tx, arriving)? != Some(account.id) {
         return Err(session_confined());
     }
-    link_to(tx, arriving, &account, steps)?;
-    prove(tx, arriving, session)
+    let entered = link_to(tx, arriving, &account, steps)?;
+    prove(tx, arriving, session)?;
+    Ok(entered.told_as(SignInOutcome::SteppedUp))
 }

@@ -18,7 +18,7 @@ use super::sealed::{open_sealed, seal};
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
-use crate::domain::connections::{FlowPurpose, SignInOutcome};
+use crate::domain::connections::FlowPurpose;
 use crate::domain::diagnosis::Steps;
 use crate::domain::ids::{MailId, SessionId};
 use crate::error::{Code, Error, Result};
@@ -27,6 +27,7 @@ use crate::mail::mailbox_limit::SendTime;
 use crate::mail::outbox::QueuedMail;
 use crate::services::authentication::require_own_proof;
 use crate::services::credentials;
+use crate::services::invite_codes::pending_joins;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::verify_email;
@@ -251,15 +252,24 @@ fn complete(
     let session = tx.context.principal.session().ok();
     let session = session.map(|principal| principal.session);
     let arriving = waiting.arriving(&connection, &organization, session);
-    if proof == Proof::Mailbox && account.email_verified_at.is_none() {
+    let owner = match proof {
+        Proof::Session => account.clone(),
+        Proof::Mailbox => prove_mailbox(tx, account)?,
+    };
+    let entered = link_to(tx, &arriving, &owner, steps)?;
+    let exchanged = Exchanged::of(&arriving, entered);
+    Ok((exchanged, connection, organization))
+}
+
+/// Marks the address as verified before anything is asked of the account, and gives it as it is then: an invite code
+/// that takes a mailbox waits for nothing more.
+fn prove_mailbox(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<Account> {
+    pending_joins::lock(tx, account.id)?;
+    if account.email_verified_at.is_none() {
         close_to_registrant(tx, account)?;
     }
-    link_to(tx, &arriving, account, steps)?;
-    if proof == Proof::Mailbox {
-        verify_email(tx, account)?;
-    }
-    let exchanged = Exchanged::of(&arriving, SignInOutcome::Linked);
-    Ok((exchanged, connection, organization))
+    verify_email(tx, account)?;
+    accounts::find(tx.connection, account.id)?.ok_or_else(link_expired)
 }
 
 /// Ends what opens an account that nobody had shown to be theirs: whoever registered the address may have been somebody

@@ -11,6 +11,7 @@ pub mod apps;
 pub mod arrival;
 mod arriving;
 pub mod backchannel;
+mod carried_codes;
 pub mod changes;
 pub mod claims;
 pub mod client_secrets;

@@ -1,7 +1,7 @@
 //! Which account somebody opens who came by an identity provider (`docs/sso.md#who-it-is`).
 
 use super::arriving::{Arriving, asserted_address, believed_claims, is_proven_here, name_of};
-use super::entering::{enter, invitation_of, is_removed_subject, join, require_expected};
+use super::entering::{Entered, enter, invitation_of, is_removed_subject, join, require_expected};
 use super::entry_refusals::removed;
 use super::following::follow;
 use super::{claims, rules};
@@ -22,12 +22,12 @@ use crate::services::{credentials, events, generated_addresses, takeover};
 use crate::store::account_passwords;
 use crate::store::accounts::{self, Account};
 use crate::store::identities::{self, Identity};
-use crate::store::removed_members;
+use crate::store::{memberships, removed_members};
 
 /// What they open.
 pub(super) enum Resolution {
-    /// This account, as a member.
-    Opens(Box<Account>, SignInOutcome),
+    /// This account, as a member, or as somebody who is one once their address is verified.
+    Opens(Box<Account>, Entered),
     /// This account, once they have shown that it is theirs.
     LinkRequired(Box<Account>),
 }
@@ -36,7 +36,7 @@ pub(super) enum Resolution {
 /// organization; a refusal is the last of the steps.
 ///
 /// # Errors
-/// `account_deactivated`, `removed_by_admin`, `no_seat`, `not_expected_here`.
+/// `account_deactivated`, `removed_by_admin`, `no_seat`, `not_expected_here`; those of an invite code.
 pub(super) fn resolve(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
@@ -54,10 +54,17 @@ pub(super) fn resolve(
         )?;
         let said = believed_claims(tx, arrival);
         claims::keep(tx, (connection, identity.id), &said)?;
-        let outcome = enter(tx, arriving, &account, steps)?;
+        let entered = enter(tx, arriving, &account, steps)?;
+        if entered.waits() {
+            return Ok(Resolution::Opens(Box::new(account), entered));
+        }
         let account = follow(tx, arriving, account, steps)?;
-        rules::apply_again(tx, arriving, &account, steps)?;
-        return Ok(Resolution::Opens(Box::new(account), outcome));
+        if joined_since(tx, &identity)? {
+            rules::apply_first(tx, arriving, &account, steps)?;
+        } else {
+            rules::apply_again(tx, arriving, &account, steps)?;
+        }
+        return Ok(Resolution::Opens(Box::new(account), entered));
     }
     steps.add(Step::ok(
         StepName::Identity,
@@ -70,6 +77,13 @@ pub(super) fn resolve(
         Some(email) => by_address(tx, arriving, email, steps),
         None => without_address(tx, arriving, steps),
     }
+}
+
+/// Whether somebody has become a member since they came last, as by a code that waited: no rules were tried then.
+fn joined_since(tx: &mut UnitOfWork<'_>, identity: &Identity) -> Result<bool> {
+    let (organization, account) = (identity.organization_id, identity.account_id);
+    let membership = memberships::find(tx.connection, organization, account)?;
+    Ok(membership.is_some_and(|membership| membership.joined_at > identity.last_used_at))
 }
 
 /// The account that an invitation made which the flow carries, where nobody has opened it yet. That of somebody else whose
@@ -101,7 +115,7 @@ fn by_invitation(
         StepName::Account,
         "The account that an invitation of the organization made.",
     ));
-    enter(tx, arriving, &account, steps)?;
+    let entered = enter(tx, arriving, &account, steps)?;
     link(tx, arriving, &account, steps)?;
     let owner = Principal::Owner(account.clone());
     tx.acting_as(owner, |tx| {
@@ -109,7 +123,8 @@ fn by_invitation(
         verify_email(tx, &account)
     })?;
     let account = accounts::find(tx.connection, account.id)?.unwrap_or(account);
-    Ok(Resolution::Opens(Box::new(account), SignInOutcome::Linked))
+    let entered = entered.told_as(SignInOutcome::Linked);
+    Ok(Resolution::Opens(Box::new(account), entered))
 }
 
 fn by_address(
@@ -128,18 +143,13 @@ fn by_address(
                 "The organization manages the account with this address, in a domain that it has proven.",
             ));
             let account = first_proof(tx, account)?;
-            let outcome = enter(tx, arriving, &account, steps)?;
+            let mut entered = enter(tx, arriving, &account, steps)?;
             link(tx, arriving, &account, steps)?;
             let account = follow(tx, arriving, account, steps)?;
-            let outcome = match outcome {
-                SignInOutcome::Joined => SignInOutcome::Joined,
-                SignInOutcome::SignedIn
-                | SignInOutcome::AccountCreated
-                | SignInOutcome::Linked
-                | SignInOutcome::SteppedUp
-                | SignInOutcome::LinkRequired => SignInOutcome::Linked,
-            };
-            Ok(Resolution::Opens(Box::new(account), outcome))
+            if entered.outcome == SignInOutcome::SignedIn {
+                entered = entered.told_as(SignInOutcome::Linked);
+            }
+            Ok(Resolution::Opens(Box::new(account), entered))
         }
         // Who registered the address and never showed that it is theirs does not stand in its owner's way.
         Some(account) if !takeover::may_be_replaced(tx, &account)? => {
@@ -225,12 +235,10 @@ fn create(
     }
     let made = arriving.said("An account is to be made.", "An account would be made.");
     steps.add(Step::ok(StepName::Account, made));
-    join(tx, arriving, (code, &account), steps)?;
+    let entered = join(tx, arriving, (code, &account), steps)?;
     link(tx, arriving, &account, steps)?;
-    Ok(Resolution::Opens(
-        Box::new(account),
-        SignInOutcome::AccountCreated,
-    ))
+    let entered = entered.told_as(SignInOutcome::AccountCreated);
+    Ok(Resolution::Opens(Box::new(account), entered))
 }
 
 /// Has the subject open the account from now on, and the rules make of its owner what they say.

@@ -43,6 +43,16 @@ pub(super) fn not_tried() -> Step {
     )
 }
 
+/// Rules of somebody whose invite code waits until their address is verified.
+pub(super) fn no_member_yet() -> Step {
+    Step::skipped(
+        StepName::Rules,
+        "a member",
+        "somebody who is none before their address is verified",
+        "The rules are tried when the person signs in as a member for the first time.",
+    )
+}
+
 /// A group of the rules that is none any more.
 pub(super) fn group_gone(group: GroupId) -> Step {
     Step::warning(

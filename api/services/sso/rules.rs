@@ -15,13 +15,13 @@ use crate::domain::rule_plan::RulePlan;
 use crate::error::{Code, Error, FieldError, Result};
 use crate::services::context::Principal;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::services::{admission, events, memberships, offboarding};
+use crate::services::{admission, events, memberships as member_changes, offboarding};
 use crate::store::accounts::Account;
 use crate::store::memberships::Membership;
 use crate::store::organizations::Organization;
 use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::SsoConnection;
-use crate::store::{groups, sessions};
+use crate::store::{groups, memberships, sessions};
 
 /// The rules of a connection.
 ///
@@ -158,6 +158,12 @@ fn apply(
     steps: &mut Steps,
 ) -> Result<()> {
     let rules = rules_of(arriving.connection)?;
+    if memberships::find(tx.connection, arriving.organization.id, account)?.is_none() {
+        if !rules.is_empty() {
+            steps.add(rule_steps::no_member_yet());
+        }
+        return Ok(());
+    }
     let claims = believed_claims(tx, arriving.arrival);
     let verdict = evaluate(&rules, &claims);
     if !rules.is_empty() {
@@ -169,7 +175,7 @@ fn apply(
     let gift = possible(tx, arriving, gift, steps)?;
     let organization = arriving.organization.id;
     let of = (organization, arriving.connection.id);
-    let (account, membership) = memberships::lock(tx, organization, account)?;
+    let (account, membership) = member_changes::lock(tx, organization, account)?;
     let mut states = MemberStates::read(tx, of, &[account.id], &gift.group_ids)?;
     let member = states.take(&account, &membership);
     let plan = RulePlan::of(&gift, &member, arriving.connection.apply);
@@ -247,7 +253,7 @@ fn change_type(
 ) -> Result<()> {
     let mut new = known.clone();
     new.account_type = account_type;
-    match memberships::replace(tx, known, &new) {
+    match member_changes::replace(tx, known, &new) {
         Ok(()) => {}
         Err(error) if error.code() == Code::NoSeat => {
             steps.add(rule_steps::no_seat_of(account_type));

@@ -191,7 +191,7 @@ fn would(
 
 fn describe(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, steps: &mut Steps) -> Result<Value> {
     let (account, outcome) = match resolve(tx, arriving, steps) {
-        Ok(Resolution::Opens(account, outcome)) => (account, outcome),
+        Ok(Resolution::Opens(account, entered)) => (account, entered.outcome),
         Ok(Resolution::LinkRequired(account)) => (account, SignInOutcome::LinkRequired),
         Err(refusal @ Error::Refused(_)) => {
             let code = refusal.code().to_string();

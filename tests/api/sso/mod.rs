@@ -16,6 +16,7 @@ use crate::support::{App, TestResponse, both_databases};
 
 mod apps;
 mod browsers;
+mod carried_codes;
 mod changes;
 mod confinement;
 mod connections;

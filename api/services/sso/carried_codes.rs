@@ -1,0 +1,111 @@
+//! An invite code that a flow carries: used as when somebody redeems it.
+
+use super::arriving::Arriving;
+use super::entry_refusals as refusals;
+use crate::domain::diagnosis::Steps;
+use crate::domain::invite_code::{CodeOutcome, InviteCode};
+use crate::error::{Error, Result};
+use crate::services::context::Principal;
+use crate::services::invite_codes::redemption;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::services::verification;
+use crate::store::accounts::Account;
+use crate::store::{invite_codes, pending_joins};
+
+/// An invite code within a flow.
+pub(super) enum CarriedCode {
+    /// None came.
+    None,
+    /// It leads into this organization.
+    Valid(InviteCode),
+    /// It was mistyped or replaced, or leads into another organization.
+    Foreign,
+}
+
+/// The code that the flow carries.
+pub(super) fn carried_code(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+) -> Result<CarriedCode> {
+    let Some(code) = &arriving.payload.invite_code else {
+        return Ok(CarriedCode::None);
+    };
+    let Ok(code) = InviteCode::parse(code) else {
+        return Ok(CarriedCode::Foreign);
+    };
+    let target = invite_codes::find_target(tx.connection, &code)?;
+    let leads_here = target.is_some_and(|it| it.organization.id == arriving.organization.id);
+    Ok(if leads_here {
+        CarriedCode::Valid(code)
+    } else {
+        CarriedCode::Foreign
+    })
+}
+
+/// Uses a code. Where the join begins to wait until the address is verified, the link for that is mailed.
+///
+/// # Errors
+/// As [`redemption::redeem`].
+pub(super) fn redeem(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    (code, account): (&InviteCode, &Account),
+    steps: &mut Steps,
+) -> Result<CodeOutcome> {
+    let waited = waits(tx, arriving, account)?;
+    let owner = Principal::Owner(account.clone());
+    let outcome = tx.acting_as(owner, |tx| {
+        let outcome = redemption::redeem(tx, code, account)?.outcome;
+        if outcome == CodeOutcome::WaitsForVerification && !waited {
+            mail_link(tx, account)?;
+        }
+        Ok(outcome)
+    })?;
+    if outcome == CodeOutcome::WaitsForVerification {
+        steps.add(refusals::code_waits());
+    }
+    Ok(outcome)
+}
+
+/// Uses the code that a member comes with. One that is refused keeps no member out: the admins are told.
+pub(super) fn redeem_as_member(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+    steps: &mut Steps,
+) -> Result<Option<CodeOutcome>> {
+    let code = match carried_code(tx, arriving)? {
+        CarriedCode::None => return Ok(None),
+        CarriedCode::Valid(code) => code,
+        CarriedCode::Foreign => {
+            steps.add(refusals::foreign_code_step().as_warning());
+            return Ok(None);
+        }
+    };
+    match redeem(tx, arriving, (&code, account), steps) {
+        Ok(outcome) => Ok(Some(outcome)),
+        Err(refusal @ Error::Refused(_)) => {
+            steps.add(refusals::code_of_member_refused(&refusal));
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Whether an account has used a code of the organization that waits until the address is verified.
+pub(super) fn waits(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+) -> Result<bool> {
+    let pending = pending_joins::of_account(tx.connection, account.id)?;
+    let organization = arriving.organization.id;
+    Ok(pending
+        .iter()
+        .any(|(leads_to, _)| *leads_to == organization))
+}
+
+fn mail_link(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
+    let send_time = verification::count_first(tx, &account.email)?;
+    verification::send(tx, account, send_time)
+}
