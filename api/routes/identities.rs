@@ -7,8 +7,13 @@ use super::names::{ConnectionReference, OrganizationReference};
 use super::page::page_body;
 use super::problem::problems;
 use crate::domain::ids::IdentityId;
+use crate::domain::invitations::InvitationStatus;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error};
+use crate::services::invitations::errors::{
+    ended as invitation_ended, expired as invitation_expired, for_another_address,
+    unknown as invitation_unknown,
+};
 use crate::services::sso::flows::not_active;
 use crate::services::sso::identities::last_way_in;
 use crate::services::sso::identity_taken;
@@ -17,6 +22,8 @@ use crate::store::identities::IdentityView;
 problems! {
     /// Of who it is that comes.
     ArrivalErrors: not_active not_expected removed_earlier identity_taken;
+    /// Of an invitation whose token a flow carries.
+    CarriedInvitationErrors: invitation_unknown invitation_expired revoked for_another_address;
     /// Where there is no such identity.
     NoSuchIdentity: no_such_identity;
     /// Of the last way to sign in.
@@ -33,6 +40,10 @@ fn removed_earlier() -> Error {
     let detail = "An admin has removed you from this organization. Ask the people who run it to invite you. \
                   Reference: K7QF2MPDXA.";
     Error::refused(Code::RemovedByAdmin, detail)
+}
+
+fn revoked() -> Error {
+    invitation_ended(InvitationStatus::Revoked)
 }
 
 fn no_such_identity() -> Error {

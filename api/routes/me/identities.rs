@@ -8,7 +8,7 @@ use crate::domain::ids::IdentityId;
 use crate::error::Error;
 use crate::routes::extract::{AlsoConfined, Authenticated, Form, Guard as _, Json, Query};
 use crate::routes::identities::{
-    ArrivalErrors, IdentityBody, IdentityPage, LastWayIn, NoSuchIdentity,
+    ArrivalErrors, CarriedInvitationErrors, IdentityBody, IdentityPage, LastWayIn, NoSuchIdentity,
 };
 use crate::routes::page::{PageQuery, Paged};
 use crate::routes::problem::{Problem, problems};
@@ -85,7 +85,7 @@ pub(super) async fn list_my_identities(
     responses(
         (status = 204, description = "Linked."),
         BodyErrors, SessionErrors, LinkOwnErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors,
-        PasswordOfOthers
+        PasswordOfOthers, CarriedInvitationErrors
     )
 )]
 #[post("/v1/me/identities")]

@@ -10,7 +10,7 @@ use crate::domain::invite_code::CodeOutcome;
 use crate::error::{Error, Result};
 use crate::routes::auth::{SessionKind, Tokens, cookie_of};
 use crate::routes::extract::{Anonymous, ClientAddress, Form, Guard as _, Json};
-use crate::routes::identities::ArrivalErrors;
+use crate::routes::identities::{ArrivalErrors, CarriedInvitationErrors};
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
     AccountDeactivated, BodyErrors, InviteCodeErrors, PasswordOfOthers, TooManyTries,
@@ -187,7 +187,7 @@ problems! {
     responses(
         (status = 200, description = "What came of it.", body = ExchangedTicket),
         BodyErrors, TicketTooLong, TicketErrors, OfItsSession, ArrivalErrors, AccountDeactivated, InviteCodeErrors,
-        PasswordOfOthers
+        PasswordOfOthers, CarriedInvitationErrors
     )
 )]
 #[post("/v1/sign-in/exchange")]
@@ -222,7 +222,7 @@ pub(super) async fn exchange_ticket(
     responses(
         (status = 200, description = "Linked.", body = ExchangedTicket),
         BodyErrors, LinkTooLong, LinkErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors,
-        PasswordOfOthers
+        PasswordOfOthers, CarriedInvitationErrors
     )
 )]
 #[post("/v1/sign-in/link")]

@@ -2,11 +2,10 @@
 
 use super::arriving::{Arriving, is_proven_here};
 use super::carried_codes::{CarriedCode, carried_code, redeem, redeem_as_member, waits};
-use super::{entry_refusals as refusals, rules};
+use super::{carried_invitations, entry_refusals as refusals, rules};
 use crate::domain::connections::{Arrivals, SignInOutcome};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::events::JoinedBy;
-use crate::domain::invitations::InvitationKind;
 use crate::domain::invite_code::{CodeOutcome, InviteCode};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::error::Result;
@@ -14,9 +13,7 @@ use crate::services::admission::{self, Admission, SeatSource};
 use crate::services::context::Principal;
 use crate::services::invitations;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::services::verification::acting;
 use crate::store::accounts::Account;
-use crate::store::invitations::Invitation;
 use crate::store::{memberships, removed_members};
 
 /// Whether what the identity provider calls somebody is that of a person whom an admin removed.
@@ -113,10 +110,9 @@ pub(super) fn enter(
     {
         return Err(refusals::deactivated(steps));
     }
-    if let Some(secret) = invitation_for(tx, arriving, account)? {
-        return accept(tx, (&secret, account), membership.is_some(), steps);
-    }
-    if membership.is_none() {
+    let is_member = membership.is_some();
+    let has_joined = carried_invitations::accept(tx, arriving, (account, is_member), steps)?;
+    if !is_member && !has_joined {
         if removed_members::find(tx.connection, organization.id, account.id)?.is_some()
             || is_removed_subject(tx, arriving)?
         {
@@ -135,11 +131,15 @@ pub(super) fn enter(
         arriving.connection.id,
         &arriving.arrival.subject,
     )?;
-    steps.add(Step::ok(StepName::Account, "A member."));
-    Ok(Entered {
-        outcome: SignInOutcome::SignedIn,
-        code,
-    })
+    let outcome = if has_joined {
+        let seat = "A new member, with the seat of an invitation.";
+        steps.add(Step::ok(StepName::Seat, seat));
+        SignInOutcome::Joined
+    } else {
+        steps.add(Step::ok(StepName::Account, "A member."));
+        SignInOutcome::SignedIn
+    };
+    Ok(Entered { outcome, code })
 }
 
 /// Whether somebody comes back without their code, by which alone they are expected, while it waits until their address
@@ -152,28 +152,6 @@ fn still_waits(
     let is_by_code_only = arriving.connection.arrivals == Arrivals::Expected;
     let brings_code = arriving.payload.invite_code.is_some();
     Ok(is_by_code_only && !brings_code && waits(tx, arriving, account)?)
-}
-
-/// Accepts the invitation that the flow carries for this account.
-fn accept(
-    tx: &mut UnitOfWork<'_>,
-    (secret, account): (&str, &Account),
-    is_member: bool,
-    steps: &mut Steps,
-) -> Result<Entered> {
-    let actor = acting(tx, account.clone());
-    tx.acting_as(actor, |tx| {
-        invitations::accept_carried(tx, secret, account.id)
-    })?;
-    if is_member {
-        steps.add(Step::ok(StepName::Account, "A member, with an invitation."));
-        return Ok(Entered::without_code(SignInOutcome::SignedIn));
-    }
-    steps.add(Step::ok(
-        StepName::Seat,
-        "A new member, with the seat of an invitation.",
-    ));
-    Ok(Entered::without_code(SignInOutcome::Joined))
 }
 
 /// Makes an account a member: by a code, or as the connection lets people in. Where the code waits until the address is
@@ -196,6 +174,10 @@ pub(super) fn join(
     if waits || code.is_none() {
         admit(tx, arriving, account, steps)?;
     }
+    let owner = Principal::Owner(account.clone());
+    tx.acting_as(owner, |tx| {
+        invitations::accept_as_member(tx, arriving.organization.id, account)
+    })?;
     steps.add(Step::ok(StepName::Seat, "A new member, with a seat."));
     let outcome = SignInOutcome::Joined;
     Ok(Entered { outcome, code })
@@ -235,32 +217,4 @@ fn admit(
         let seat = format!("a free seat for the account type {account_type}");
         refusals::without_seat(error, &seat, steps)
     })
-}
-
-/// The invitation that the flow carries, with the account that it is for, where it leads into this organization.
-pub(super) fn invitation_of(
-    tx: &mut UnitOfWork<'_>,
-    arriving: &Arriving<'_>,
-) -> Result<Option<(Invitation, Account)>> {
-    match &arriving.payload.invitation_token {
-        Some(secret) => invitations::carried(tx, (secret, arriving.organization.id)),
-        None => Ok(None),
-    }
-}
-
-/// The secret that the flow carries of an invitation for this account, to join by.
-fn invitation_for(
-    tx: &mut UnitOfWork<'_>,
-    arriving: &Arriving<'_>,
-    account: &Account,
-) -> Result<Option<String>> {
-    let invitation = invitation_of(tx, arriving)?;
-    let is_theirs = invitation.is_some_and(|(invitation, owner)| {
-        invitation.kind != InvitationKind::NewAccount && owner.id == account.id
-    });
-    Ok(arriving
-        .payload
-        .invitation_token
-        .clone()
-        .filter(|_| is_theirs))
 }

@@ -62,6 +62,24 @@ pub(super) fn foreign_code_step() -> Step {
     )
 }
 
+/// The refusal of an invitation, as when its link is followed.
+pub(super) fn invitation(refusal: Error, steps: &mut Steps) -> Error {
+    match refusal {
+        Error::Refused(_) => refused(steps, invitation_step(&refusal), refusal),
+        fault => fault,
+    }
+}
+
+/// An invitation that somebody cannot accept.
+pub(super) fn invitation_step(refusal: &Error) -> Step {
+    Step::failed(
+        StepName::Account,
+        "an invitation that the person can accept",
+        refusal.to_string(),
+        "Invite the person once more, to the address that the identity provider names.",
+    )
+}
+
 /// A code that takes effect when the address of who came by it is verified.
 pub(super) fn code_waits() -> Step {
     Step::warning(

@@ -12,6 +12,7 @@ pub mod arrival;
 mod arriving;
 pub mod backchannel;
 mod carried_codes;
+mod carried_invitations;
 pub mod changes;
 pub mod claims;
 pub mod client_secrets;

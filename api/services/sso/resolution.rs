@@ -1,7 +1,8 @@
 //! Which account somebody opens who came by an identity provider (`docs/sso.md#who-it-is`).
 
 use super::arriving::{Arriving, asserted_address, believed_claims, is_proven_here, name_of};
-use super::entering::{Entered, enter, invitation_of, is_removed_subject, join, require_expected};
+use super::carried_invitations::{invited_account, made_unopened, require_none};
+use super::entering::{Entered, enter, is_removed_subject, join, require_expected};
 use super::entry_refusals::removed;
 use super::following::follow;
 use super::{claims, rules};
@@ -11,7 +12,6 @@ use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{DomainEvent, IdentityEvent};
 use crate::domain::ids::IdentityId;
-use crate::domain::invitations::InvitationKind;
 use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::services::context::Principal;
@@ -22,6 +22,7 @@ use crate::services::{credentials, events, generated_addresses, takeover};
 use crate::store::account_passwords;
 use crate::store::accounts::{self, Account};
 use crate::store::identities::{self, Identity};
+use crate::store::invitations::Invitation;
 use crate::store::{memberships, removed_members};
 
 /// What they open.
@@ -36,7 +37,8 @@ pub(super) enum Resolution {
 /// organization; a refusal is the last of the steps.
 ///
 /// # Errors
-/// `account_deactivated`, `removed_by_admin`, `no_seat`, `not_expected_here`; those of an invite code.
+/// `account_deactivated`, `removed_by_admin`, `no_seat`, `not_expected_here`; those of an invite code and of an
+/// invitation.
 pub(super) fn resolve(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
@@ -70,8 +72,15 @@ pub(super) fn resolve(
         StepName::Identity,
         "This person comes for the first time.",
     ));
-    if let Some(account) = invited_newcomer(tx, arriving)? {
-        return by_invitation(tx, arriving, account, steps);
+    if let Some(invited) = invited(tx, arriving)? {
+        if made_unopened(&invited) {
+            return by_invitation(tx, arriving, invited.1, steps);
+        }
+        steps.add(Step::ok(
+            StepName::Account,
+            "The account that an invitation is for, whose owner has to show that it is theirs.",
+        ));
+        return Ok(Resolution::LinkRequired(Box::new(invited.1)));
     }
     match asserted_address(tx, arrival, steps) {
         Some(email) => by_address(tx, arriving, email, steps),
@@ -86,22 +95,22 @@ fn joined_since(tx: &mut UnitOfWork<'_>, identity: &Identity) -> Result<bool> {
     Ok(membership.is_some_and(|membership| membership.joined_at > identity.last_used_at))
 }
 
-/// The account that an invitation made which the flow carries, where nobody has opened it yet. That of somebody else whose
-/// address the identity provider names goes before.
-fn invited_newcomer(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<Option<Account>> {
-    let Some((invitation, account)) = invitation_of(tx, arriving)? else {
+/// The account that the flow's invitation is for, with the invitation, unless the address finds the account and links it.
+fn invited(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+) -> Result<Option<(Invitation, Account)>> {
+    let Some(found) = invited_account(tx, arriving)? else {
         return Ok(None);
     };
-    if invitation.kind != InvitationKind::NewAccount || account.password_hash.is_some() {
-        return Ok(None);
-    }
-    let Some(email) = asserted_address(tx, arriving.arrival, &mut Steps::default()) else {
-        return Ok(Some(account));
-    };
-    let named = accounts::find_by_email(tx.connection, &email)?;
-    Ok(named
-        .is_none_or(|named| named.id == account.id)
-        .then_some(account))
+    let named = asserted_address(tx, arriving.arrival, &mut Steps::default());
+    let is_named = named.as_ref() == Some(&found.1.email);
+    let is_managed_here = found.1.is_managed_by(arriving.organization.id);
+    let is_linked = !made_unopened(&found)
+        && is_named
+        && is_managed_here
+        && is_proven_here(tx, arriving, &found.1.email)?;
+    Ok((!is_linked).then_some(found))
 }
 
 /// Opens the account of an invitation: its mail was read by who comes.
@@ -118,10 +127,7 @@ fn by_invitation(
     let entered = enter(tx, arriving, &account, steps)?;
     link(tx, arriving, &account, steps)?;
     let owner = Principal::Owner(account.clone());
-    tx.acting_as(owner, |tx| {
-        invitations::accept_by_use(tx, account.id)?;
-        verify_email(tx, &account)
-    })?;
+    tx.acting_as(owner, |tx| verify_email(tx, &account))?;
     let account = accounts::find(tx.connection, account.id)?.unwrap_or(account);
     let entered = entered.told_as(SignInOutcome::Linked);
     Ok(Resolution::Opens(Box::new(account), entered))
@@ -227,6 +233,7 @@ fn create(
     {
         return Err(removed(steps));
     }
+    require_none(tx, arriving, steps)?;
     let code = require_expected(tx, arriving, steps)?;
     if !accounts::insert(tx.connection, &account)? && !takeover::take_over(tx, &account)? {
         return Err(Error::conflict(
@@ -273,10 +280,19 @@ pub(super) fn link(
         },
     };
     let owner = Principal::Owner(account.clone());
-    tx.acting_as(owner, |tx| events::publish(tx, event))?;
+    tx.acting_as(owner, |tx| {
+        events::publish(tx, event)?;
+        accept_by_use(tx, account)
+    })?;
     let said = believed_claims(tx, arriving.arrival);
     claims::keep(tx, (arriving.connection, identity.id), &said)?;
     rules::apply_first(tx, arriving, account, steps)
+}
+
+/// Accepts the invitation that made the account: who comes uses it from now on.
+fn accept_by_use(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
+    accounts::lock(tx.connection, account.id)?;
+    invitations::accept_by_use(tx, account.id)
 }
 
 /// The refusal of an identity that opens another account.

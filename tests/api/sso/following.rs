@@ -97,13 +97,13 @@ both_databases!(
             let end = go_round(&nobody, &connection, (&provider, claims), more).await;
             exchange(app, &ticket_of(&end)).await
         };
-        // Without it nobody is expected, and another's opens nothing.
+        // Without it nobody is expected, and a forged one opens nothing.
         let claims = json!({ "sub": "jane", "name": "Jane" });
         let refused = come(&school, &connection, &provider, claims.clone()).await;
         refused.expect_problem(403, "not_expected_here");
         let forged = "rcp_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw";
         let refused = come_with(claims.clone(), forged).await;
-        refused.expect_problem(403, "not_expected_here");
+        refused.expect_problem(404, "invitation_unknown");
         let came = come_with(claims.clone(), &token).await.expect_status(200);
         assert_eq!(came["outcome"], "linked");
         let jane = holder(app, &came);
@@ -122,7 +122,7 @@ both_databases!(
         // It was used: nobody else comes in by it.
         let other = json!({ "sub": "eve", "name": "Eve" });
         let refused = come_with(other, &token).await;
-        refused.expect_problem(403, "not_expected_here");
+        refused.expect_problem(404, "invitation_unknown");
     }
 );
 
@@ -150,7 +150,7 @@ both_databases!(an_invitation_to_an_account_waits_for_its_owner, |app| {
         joe.post("/v1/me/identities", body).await
     };
     let refused = carry(&elsewhere).await;
-    refused.expect_problem(403, "not_expected_here");
+    refused.expect_problem(404, "invitation_unknown");
     carry(&token).await.expect_status(204);
     let memberships = joe.get("/v1/me/memberships").await.expect_status(200);
     assert_eq!(memberships["items"][0]["joined_via"], "invitation");

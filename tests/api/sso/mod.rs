@@ -17,6 +17,7 @@ use crate::support::{App, TestResponse, both_databases};
 mod apps;
 mod browsers;
 mod carried_codes;
+mod carried_invitations;
 mod changes;
 mod confinement;
 mod connections;

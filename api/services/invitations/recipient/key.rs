@@ -4,8 +4,10 @@ use crate::crypto::token::{Token, TokenKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{InvitationId, OrganizationId};
 use crate::domain::invitations::InvitationStatus;
-use crate::error::{Error, Result};
-use crate::services::invitations::errors::{for_another_address, mailbox_unproved, unknown};
+use crate::error::Result;
+use crate::services::invitations::errors::{
+    ended, expired, for_another_address, mailbox_unproved, unknown,
+};
 use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
@@ -57,26 +59,28 @@ pub fn address_of(tx: &mut UnitOfWork<'_>, secret: &str) -> Result<EmailAddress>
     Ok(invitation.email)
 }
 
-/// The invitation to an organization that somebody carries by a mailed secret, with the account that it is for; `None`
-/// where it is another's, or waits for no answer any more.
+/// The invitation to an organization that somebody carries by a mailed secret, which waits or was accepted, with the
+/// account that it is for.
+///
+/// # Errors
+/// `invitation_unknown`, also of another organization's; `invitation_expired`, `invitation_ended`.
 pub fn carried(
     tx: &mut UnitOfWork<'_>,
     (secret, organization): (&str, OrganizationId),
-) -> Result<Option<(Invitation, Account)>> {
-    let invitation = match find_by_secret(tx.connection, secret, ALL_LINKS) {
-        Ok(invitation) => invitation,
-        Err(Error::Refused(_)) => return Ok(None),
-        Err(fault) => return Err(fault),
-    };
-    let waits = invitation.status_at(tx.now()) == InvitationStatus::Pending;
-    if invitation.organization_id != organization || !waits {
-        return Ok(None);
+) -> Result<(Invitation, Account)> {
+    let invitation = find_by_secret(tx.connection, secret, ALL_LINKS)?;
+    if invitation.organization_id != organization {
+        return Err(unknown());
     }
-    match owner(tx.connection, &invitation) {
-        Ok(account) => Ok(Some((invitation, account))),
-        Err(Error::Refused(_)) => Ok(None),
-        Err(fault) => Err(fault),
+    match invitation.status_at(tx.now()) {
+        InvitationStatus::Pending | InvitationStatus::Accepted => {}
+        InvitationStatus::Expired => return Err(expired()),
+        status @ (InvitationStatus::Declined | InvitationStatus::Revoked) => {
+            return Err(ended(status));
+        }
     }
+    let account = owner(tx.connection, &invitation)?;
+    Ok((invitation, account))
 }
 
 /// The account that an invitation was sent to, which a secret from its mail proves to be the bearer's.
