@@ -20,7 +20,7 @@ use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{BodyErrors, InvalidEmail, SessionErrors, TooManyTries};
 use crate::services::sso::arrival::{FlowPayload, MAX_LOGIN_HINT, is_path_of_spa};
 use crate::services::sso::flows::{self, NewFlow, OpenedFlow, not_active, unknown};
-use crate::services::sso::{diagnosis, methods};
+use crate::services::sso::{carried_codes, diagnosis, methods};
 use crate::state::State;
 use crate::state::identity_providers::IdentityProviderError;
 use crate::store::organizations::Organization;
@@ -126,7 +126,8 @@ fn refuse_challenge(form: &mut Form) {
 /// Make a verifier of 43 to 128 random characters, keep it in the browser's `sessionStorage`, and send its challenge.
 /// Send the browser to `authorization_url`; it comes back with a ticket in the fragment of the single-page app's
 /// address, which `exchange` takes together with the verifier. At most 60 starts a minute from one client address
-/// (`sign_in_flow`).
+/// (`sign_in_flow`). Unknown invite codes are counted as when they are redeemed: with a session those of the account
+/// (`code_account`), without one those of the client (`code_client`). The exchange tells whether a code is known.
 #[utoipa::path(
     tag = "Signing in",
     security((), ("access_token" = [])),
@@ -145,9 +146,16 @@ pub(super) async fn start_sign_in(
     let body = body.into_inner();
     let login_hint = body.login_hint.clone();
     let (id, new) = parse(body)?;
+    let code = new.payload.invite_code.clone();
     let connection = request
         .clone()
-        .run(move |tx, ()| flows::begin(tx, id, &client))
+        .run(move |tx, ()| {
+            let connection = flows::begin(tx, id, &client)?;
+            if let Some(code) = code {
+                carried_codes::count(tx, &code, client)?;
+            }
+            Ok(connection)
+        })
         .await?;
     let state = request.scope().state.clone();
     let chosen = connection.clone();

@@ -2,11 +2,14 @@
 
 use super::arriving::Arriving;
 use super::entry_refusals as refusals;
+use crate::domain::client_address::Client;
 use crate::domain::diagnosis::Steps;
 use crate::domain::invite_code::{CodeOutcome, InviteCode};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::services::context::Principal;
+use crate::services::invite_codes::guessing::{self, Guesser};
 use crate::services::invite_codes::redemption;
+use crate::services::limits::Limit;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification;
 use crate::store::accounts::Account;
@@ -20,6 +23,19 @@ pub(super) enum CarriedCode {
     Valid(InviteCode),
     /// It was mistyped or replaced, or leads into another organization.
     Foreign,
+}
+
+/// Counts the code that a flow is to carry, as redeeming does, where there is no such code. Whether there is one is told
+/// at the exchange, where it lets nobody in who is no member.
+///
+/// # Errors
+/// `rate_limited` after too many, whatever the code.
+pub fn count(tx: &mut UnitOfWork<'_>, typed: &str, client: Client) -> Result<()> {
+    let guesser = Guesser::of(&tx.context.principal, client);
+    match guessing::known_code(tx, typed, &guesser) {
+        Err(error) if error.code() == Code::CodeUnknown => Ok(()),
+        counted => counted.map(drop),
+    }
 }
 
 /// The code that the flow carries.
@@ -107,5 +123,7 @@ pub(super) fn waits(
 
 fn mail_link(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
     let send_time = verification::count_first(tx, &account.email)?;
+    // The mail may have to wait, the sign-in does not.
+    tx.context.limit_states.forget(&[Limit::MailToAddress]);
     verification::send(tx, account, send_time)
 }

@@ -11,7 +11,7 @@ pub mod apps;
 pub mod arrival;
 mod arriving;
 pub mod backchannel;
-mod carried_codes;
+pub mod carried_codes;
 mod carried_invitations;
 pub mod changes;
 pub mod claims;
