@@ -286,6 +286,7 @@ fn respond(
         session,
         confined_to,
         link_token,
+        account: _,
     } = exchanged;
     let mut response = HttpResponse::Ok();
     let cookie = session

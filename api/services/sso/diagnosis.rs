@@ -127,6 +127,9 @@ fn refused_as_told(error: &Error) -> Step {
         Code::SessionConfined => {
             "The session was made by another identity provider: the person signs out, and begins here by this connection."
         }
+        Code::ConnectionNotActive => {
+            "The connection was paused while the person was on the way: activate it, then have them sign in again."
+        }
         _ => "The person was told this. Do what it says, then have them sign in again.",
     };
     let told = error.to_string();

@@ -30,6 +30,8 @@ pub struct Exchanged {
     /// What came of the invite code that the flow carried.
     pub code: Option<CodeOutcome>,
     pub organization: (OrganizationId, String),
+    /// The account that they have shown to be theirs.
+    pub account: Option<AccountId>,
     pub return_to: Option<String>,
     /// None where an account has to be linked first, or where a session went on.
     pub session: Option<IssuedSession>,
@@ -41,8 +43,13 @@ pub struct Exchanged {
 
 impl Exchanged {
     /// What comes of an arrival that starts no session.
-    pub(super) fn of(arriving: &Arriving<'_>, entered: Entered) -> Self {
+    pub(super) fn of(
+        arriving: &Arriving<'_>,
+        account: Option<AccountId>,
+        entered: Entered,
+    ) -> Self {
         Self {
+            account,
             outcome: entered.outcome,
             code: entered.code,
             organization: (arriving.organization.id, arriving.organization.name.clone()),

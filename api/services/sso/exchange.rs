@@ -39,8 +39,8 @@ pub fn exchange(
     let checked = checked.into_inner();
     match settled {
         Ok(exchanged) => {
-            let account = exchanged.session.as_ref().map(|issued| issued.account.id);
-            diagnosis::note_success(tx, (&ticket.connection, ticket.purpose), checked, account)?;
+            let about = (&ticket.connection, ticket.purpose);
+            diagnosis::note_success(tx, about, checked, exchanged.account)?;
             Ok(exchanged)
         }
         Err(error) => {
@@ -57,6 +57,7 @@ fn settle(
     steps: &mut Steps,
     user_agent: Option<String>,
 ) -> Result<Exchanged> {
+    flows::require_active(&ticket.connection)?;
     let organization = lock_organization(tx, ticket.connection.organization_id)?;
     let arriving = Arriving {
         organization: &organization,
@@ -71,12 +72,9 @@ fn settle(
         FlowPurpose::Link => {
             let account = owner_of(tx.connection, ticket.session, tx.context.now)?;
             let entered = link_to(tx, &arriving, &account, steps)?;
-            Ok(Exchanged::of(&arriving, entered))
+            Ok(Exchanged::of(&arriving, Some(account.id), entered))
         }
-        FlowPurpose::StepUp => {
-            let entered = step_up(tx, &arriving, ticket.session, steps)?;
-            Ok(Exchanged::of(&arriving, entered))
-        }
+        FlowPurpose::StepUp => step_up(tx, &arriving, ticket.session, steps),
         FlowPurpose::Test => Err(flows::ticket_invalid()),
     }
 }
@@ -89,7 +87,7 @@ fn sign_in(
 ) -> Result<Exchanged> {
     match resolve(tx, arriving, steps)? {
         Resolution::Opens(account, entered) => {
-            let mut exchanged = Exchanged::of(arriving, entered);
+            let mut exchanged = Exchanged::of(arriving, Some(account.id), entered);
             let (session, confined_to) = start_session(tx, arriving, *account, user_agent)?;
             exchanged.session = Some(session);
             exchanged.confined_to = confined_to;
@@ -97,7 +95,7 @@ fn sign_in(
         }
         Resolution::LinkRequired(account) => {
             let entered = Entered::without_code(SignInOutcome::LinkRequired);
-            let mut exchanged = Exchanged::of(arriving, entered);
+            let mut exchanged = Exchanged::of(arriving, None, entered);
             exchanged.link_token = Some(linking::request(tx, arriving, &account)?);
             Ok(exchanged)
         }
@@ -111,7 +109,7 @@ fn step_up(
     arriving: &Arriving<'_>,
     session: Option<SessionId>,
     steps: &mut Steps,
-) -> Result<Entered> {
+) -> Result<Exchanged> {
     let session = session.ok_or_else(Error::not_signed_in)?;
     let found = session_store::find_active(tx.connection, session, tx.now())?;
     let (stored, account) = found.ok_or_else(Error::not_signed_in)?;
@@ -120,5 +118,6 @@ fn step_up(
     }
     let entered = link_to(tx, arriving, &account, steps)?;
     prove(tx, arriving, session)?;
-    Ok(entered.told_as(SignInOutcome::SteppedUp))
+    let entered = entered.told_as(SignInOutcome::SteppedUp);
+    Ok(Exchanged::of(arriving, Some(account.id), entered))
 }

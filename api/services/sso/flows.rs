@@ -137,8 +137,17 @@ pub fn count(tx: &mut UnitOfWork<'_>, client: &Client) -> Result<()> {
 pub fn active(tx: &mut UnitOfWork<'_>, connection: ConnectionId) -> Result<SsoConnection> {
     let found = sso_connections::find(tx.connection, connection)?;
     let found = found.ok_or_else(unknown)?;
-    match found.status {
-        ConnectionStatus::Active => Ok(found),
+    require_active(&found)?;
+    Ok(found)
+}
+
+/// Refuses a connection that signs nobody in at the moment.
+///
+/// # Errors
+/// `connection_not_active`.
+pub(super) fn require_active(connection: &SsoConnection) -> Result<()> {
+    match connection.status {
+        ConnectionStatus::Active => Ok(()),
         ConnectionStatus::Draft | ConnectionStatus::Paused => Err(not_active()),
     }
 }
@@ -262,10 +271,10 @@ pub fn issue_ticket(
 }
 
 /// Takes a ticket. Whoever brings it, with whichever verifier, has used it up: call it outside of a transaction, which
-/// would undo that with a refusal.
+/// would undo that with a refusal. Its connection may have been paused meanwhile.
 ///
 /// # Errors
-/// `ticket_invalid`, `verifier_wrong`, `connection_not_active`.
+/// `ticket_invalid`, `verifier_wrong`, `connection_unknown`.
 pub fn take_ticket(tx: &mut UnitOfWork<'_>, ticket: &str, verifier: &str) -> Result<TakenTicket> {
     let token = Token::presented(TokenKind::Ticket, ticket).ok_or_else(ticket_invalid)?;
     let hash = token.hash();
@@ -274,7 +283,8 @@ pub fn take_ticket(tx: &mut UnitOfWork<'_>, ticket: &str, verifier: &str) -> Res
     if !is_verifier(verifier) || challenge_of(verifier) != ticket.challenge {
         return Err(verifier_wrong());
     }
-    let connection = active(tx, ticket.connection_id)?;
+    let found = sso_connections::find(tx.connection, ticket.connection_id)?;
+    let connection = found.ok_or_else(unknown)?;
     let content: TicketContent = open_sealed(tx, "ticket", hash.as_bytes(), &ticket.sealed)?;
     Ok(TakenTicket {
         connection,

@@ -19,7 +19,7 @@ use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
 use crate::domain::connections::FlowPurpose;
-use crate::domain::diagnosis::Steps;
+use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::ids::{MailId, SessionId};
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
@@ -184,7 +184,7 @@ pub fn link_by_code(
     diagnosed(tx, &waiting, by_code)
 }
 
-/// Runs a link in one transaction; a refusal leaves its diagnosis.
+/// Runs a link in one transaction; it leaves its diagnosis, as a refusal does.
 fn diagnosed(
     tx: &mut UnitOfWork<'_>,
     waiting: &Waiting,
@@ -197,15 +197,21 @@ fn diagnosed(
         checked.replace(steps);
         linked
     });
-    linked.or_else(|error| {
-        let found = sso_connections::find(tx.connection, waiting.link.connection_id)?;
-        let Some(connection) = found else {
-            return Err(error);
-        };
-        let about = (&connection, FlowPurpose::Link);
-        let checked = (checked.take(), &waiting.content.arrival.claims);
-        Err(diagnosis::note_refusal(tx, about, checked, error))
-    })
+    let found = sso_connections::find(tx.connection, waiting.link.connection_id)?;
+    let Some(connection) = found else {
+        return linked;
+    };
+    let about = (&connection, FlowPurpose::Link);
+    match linked {
+        Ok(exchanged) => {
+            diagnosis::note_success(tx, about, checked.take(), exchanged.account)?;
+            Ok(exchanged)
+        }
+        Err(error) => {
+            let checked = (checked.take(), &waiting.content.arrival.claims);
+            Err(diagnosis::note_refusal(tx, about, checked, error))
+        }
+    }
 }
 
 /// Links to the account of the person who is signed in, which has to be the one that the link waits for.
@@ -237,6 +243,15 @@ enum Proof {
     Mailbox,
 }
 
+impl Proof {
+    const fn told(self) -> &'static str {
+        match self {
+            Self::Session => "The owner of the account has signed in to it.",
+            Self::Mailbox => "The owner of the account has typed the code that was mailed to it.",
+        }
+    }
+}
+
 /// Links, in the transaction of the caller.
 fn complete(
     tx: &mut UnitOfWork<'_>,
@@ -256,8 +271,9 @@ fn complete(
         Proof::Session => account.clone(),
         Proof::Mailbox => prove_mailbox(tx, account)?,
     };
+    steps.add(Step::ok(StepName::Identity, proof.told()));
     let entered = link_to(tx, &arriving, &owner, steps)?;
-    let exchanged = Exchanged::of(&arriving, entered);
+    let exchanged = Exchanged::of(&arriving, Some(owner.id), entered);
     Ok((exchanged, connection, organization))
 }
 

@@ -133,6 +133,80 @@ both_databases!(the_last_step_of_a_refusal_tells_it, |app| {
     assert!(told.starts_with(&text(&last["received"])), "{last}");
 });
 
+both_databases!(links_and_step_ups_leave_whose_account_it_was, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let rule = json!({
+        "when": { "claim": "sub", "is": "starts_with", "value": "" },
+        "then": { "account_type": "teacher" },
+    });
+    let path = path_of(&school, &connection);
+    let changed = school.admin.patch(&path, json!({ "rules": [rule] })).await;
+    changed.expect_status(200);
+    let ann = app.register_unverified("ann@else.example").await;
+    let claims = json!({ "sub": "ann", "email": "ann@else.example" });
+    let newest = async || {
+        let list = school.admin.get(&school.path("/diagnoses?limit=1")).await;
+        list.expect_status(200)["items"][0].clone()
+    };
+    let came = come(&school, &connection, &provider, claims.clone()).await;
+    let came = came.expect_status(200);
+    let asked = newest().await;
+    assert_eq!(asked["purpose"], "sign_in");
+    assert_eq!(asked["account_id"], Value::Null, "nobody has shown it yet");
+    let body = json!({ "link_token": came["link_token"] });
+    let linked = ann.post("/v1/me/identities", body).await;
+    linked.expect_status(204);
+    let left = newest().await;
+    assert_eq!(
+        (&left["purpose"], &left["status"], &left["account_id"]),
+        (&json!("link"), &json!("passed"), &json!(ann.id))
+    );
+    let steps = left["steps"].to_string();
+    assert!(steps.contains("has signed in to it"), "{steps}");
+    assert!(steps.contains("A new member, with a seat."), "{steps}");
+    assert!(
+        steps.contains("an account that somebody else may open"),
+        "{steps}"
+    );
+    for purpose in ["link", "step_up"] {
+        let more = json!({ "purpose": purpose });
+        let by = (&provider, claims.clone());
+        let end = go_round(&ann, &connection, by, more).await;
+        exchange(app, &ticket_of(&end)).await.expect_status(200);
+        let left = newest().await;
+        assert_eq!(
+            (&left["purpose"], &left["account_id"]),
+            (&json!(purpose), &json!(ann.id))
+        );
+    }
+});
+
+both_databases!(a_pause_on_the_way_is_diagnosed, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    app.register("ann@else.example").await;
+    let ann = json!({ "sub": "ann", "email": "ann@else.example" });
+    let came = come(&school, &connection, &provider, ann).await;
+    let link_token = came.expect_status(200)["link_token"].clone();
+    let pip = (&provider, json!({ "sub": "pip" }));
+    let end = go_round(&app.anonymous(), &connection, pip, json!({})).await;
+    let pause = format!("{}/pause", path_of(&school, &connection));
+    let paused = school.admin.post(&pause, Value::Null).await;
+    paused.expect_status(200);
+    let refused = exchange(app, &ticket_of(&end)).await;
+    let problem = refused.expect_problem(409, "connection_not_active");
+    let last = last_step(&school, &problem).await;
+    assert!(text(&last["advice"]).contains("activate it"), "{last}");
+    let owner = app.sign_in("ann@else.example", PASSWORD).await;
+    let body = json!({ "link_token": link_token });
+    let refused = owner.post("/v1/me/identities", body).await;
+    let problem = refused.expect_problem(409, "connection_not_active");
+    last_step(&school, &problem).await;
+});
+
 both_databases!(a_link_token_is_no_longer_than_one_can_be, |app| {
     let person = app.school().await.admin;
     let body = json!({ "link_token": "l".repeat(201) });
