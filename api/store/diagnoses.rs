@@ -53,6 +53,17 @@ pub fn end_test(connection: &mut Connection, ended: &Diagnosis) -> Result<bool> 
     Ok(diesel::update(waiting).set(ended).execute(connection)? == 1)
 }
 
+/// Keeps the steps of a test while it waits.
+pub fn note_steps(connection: &mut Connection, id: DiagnosisId, steps: &JsonColumn) -> Result<()> {
+    let waiting = diagnoses::table
+        .find(id)
+        .filter(diagnoses::status.eq(DiagnosisStatus::Waiting));
+    diesel::update(waiting)
+        .set(diagnoses::steps.eq(steps))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// Ends the tests of these connections that wait, as failed for this reason.
 pub fn end_waiting(
     connection: &mut Connection,

@@ -24,9 +24,8 @@ use crate::store::diagnoses::{Diagnosis, DiagnosisView};
         "name": "authorization",
         "result": "skipped",
         "expected": "somebody who signs in at the identity provider",
-        "received": "nobody has come back yet",
-        "advice": "Open the test's start_url in a browser before 2026-09-01T08:30:00Z; after that, begin another test. Who stays \
-                   on a page of the identity provider reads there what is wrong."
+        "received": "nobody has opened start_url yet",
+        "advice": "Open the test's start_url in a browser before 2026-09-01T08:30:00Z, and sign in; after that, begin another test."
     }],
     "claims": null,
     "would": null,

@@ -175,7 +175,11 @@ async fn initiate_test(
         .authorization_url(&connection, (&opened, None), &mut steps)
         .await;
     match url {
-        Ok(url) => Ok(url),
+        Ok(url) => {
+            let note = move |tx: &mut UnitOfWork<'_>| testing::note_sent(tx, test, steps);
+            scope.state.unit_of_work_as_system(note).await?;
+            Ok(url)
+        }
         Err(IdentityProviderError::Fault(error)) => Err(error),
         Err(IdentityProviderError::Refused(_)) => {
             let state = opened.state.reveal().to_owned();

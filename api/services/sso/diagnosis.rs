@@ -203,27 +203,41 @@ pub fn steps_of(diagnosis: &Diagnosis) -> Result<Vec<Step>> {
     serde_json::from_value(diagnosis.steps.0.clone()).map_err(Error::internal)
 }
 
-/// The steps of a test. Of one that waits, the one that it waits for.
+/// The steps of a test. Of one that waits, the last is the one that it waits for.
 ///
 /// # Errors
 /// `internal` where they cannot be read.
 pub fn steps_of_test(test: &Diagnosis) -> Result<Vec<Step>> {
-    match test.status {
-        DiagnosisStatus::Waiting => Ok(vec![waiting_until(test.expires_at)]),
-        DiagnosisStatus::Passed | DiagnosisStatus::Failed => steps_of(test),
-    }
+    let steps = steps_of(test)?;
+    let is_unopened = test.status == DiagnosisStatus::Waiting && steps.is_empty();
+    Ok(if is_unopened {
+        vec![unopened_until(test.expires_at)]
+    } else {
+        steps
+    })
 }
 
-fn waiting_until(end: Timestamp) -> Step {
+/// What a test waits for.
+const SIGN_IN: &str = "somebody who signs in at the identity provider";
+
+fn unopened_until(end: Timestamp) -> Step {
     let advice = format!(
-        "Open the test's start_url in a browser before {end}; after that, begin another test. Who stays on a page of the \
-         identity provider reads there what is wrong."
+        "Open the test's start_url in a browser before {end}, and sign in; after that, begin another test."
     );
+    let received = "nobody has opened start_url yet";
+    Step::skipped(StepName::Authorization, SIGN_IN, received, advice)
+}
+
+/// The step of a browser that was sent to the identity provider, by the names that Rollcall has to be registered by
+/// there: many a provider that knows another one lets nobody come back.
+pub fn sent_to_provider(names: &str) -> Step {
     Step::skipped(
         StepName::Authorization,
-        "somebody who signs in at the identity provider",
-        "nobody has come back yet",
-        advice,
+        SIGN_IN,
+        format!("nobody has come back yet from the identity provider, which was sent {names}"),
+        "Compare both, every character of them, with what is registered at the identity provider: where one differs, \
+         people stay on a page of its own, which also names any other reason. Correct it, and open the test's start_url \
+         once more; after a change of the connection, begin another test.",
     )
 }
 

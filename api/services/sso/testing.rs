@@ -82,6 +82,12 @@ pub fn begin(
     Ok(test.map(|test| (connection, test)))
 }
 
+/// Keeps what was done of a test before its browser was sent to the identity provider.
+pub fn note_sent(tx: &mut UnitOfWork<'_>, test: DiagnosisId, steps: Steps) -> Result<()> {
+    let steps = json_of(&steps.into_vec())?;
+    diagnoses::note_steps(tx.connection, test, &steps)
+}
+
 /// Ends a test whose trip came to its end: the connection works with these settings.
 pub fn pass(
     tx: &mut UnitOfWork<'_>,

@@ -71,7 +71,8 @@ fn told(step: &Step) -> String {
 }
 
 impl State {
-    /// Where a flow goes: the address of the identity provider to send the browser to.
+    /// Where a flow goes: the address of the identity provider to send the browser to. The last of the steps says by
+    /// which names the provider has to know Rollcall.
     ///
     /// # Errors
     /// Where the provider has to be asked first, and cannot be reached.
@@ -87,7 +88,8 @@ impl State {
                     .await
             }
             ProviderSettings::Saml(settings) => {
-                Ok(self.url_of_saml((connection.id, &settings), flow).await?)
+                let about = (connection.id, &settings);
+                Ok(self.url_of_saml(about, flow, steps).await?)
             }
         }
     }

@@ -19,6 +19,7 @@ use crate::outbound::{OutboundError, OutboundRequest, OutboundResponse};
 use crate::services::sso::arrival::{Arrival, kept_session};
 use crate::services::sso::clients::{Client, client_of};
 use crate::services::sso::connections::tenants_of;
+use crate::services::sso::diagnosis::sent_to_provider;
 use crate::services::sso::flows::{OpenedFlow, TakenFlow};
 use crate::state::State;
 use crate::store::sso_connections::SsoConnection;
@@ -35,9 +36,15 @@ impl State {
         let provider = self.provider((connection, settings), fresh, steps).await?;
         let client = self.client_of(connection, settings).await?;
         let pkce = PkceVerifier::kept(flow.code_verifier.clone());
+        let redirect_uri = self.redirect_uri(connection.callback());
+        let names = format!(
+            "the redirect URI {redirect_uri} and the client id {}",
+            client.id
+        );
+        steps.add(sent_to_provider(&names));
         let request = AuthorizationRequest {
             client_id: &client.id,
-            redirect_uri: &self.redirect_uri(connection.callback()),
+            redirect_uri: &redirect_uri,
             scope: SCOPE,
             state: flow.state.reveal(),
             nonce: &flow.nonce,

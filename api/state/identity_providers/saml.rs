@@ -17,6 +17,7 @@ use crate::saml::request::AuthnRequest;
 use crate::saml::response::{self, Unverified};
 use crate::saml::service_provider::ServiceProvider;
 use crate::services::sso::arrival::{Arrival, kept_session};
+use crate::services::sso::diagnosis::sent_to_provider;
 use crate::services::sso::flows::{OpenedFlow, TakenFlow};
 use crate::services::sso::metadata::{self, NewMetadata};
 use crate::services::sso::refresh;
@@ -43,14 +44,18 @@ impl State {
         &self,
         (connection, settings): (ConnectionId, &SamlSettings),
         flow: &OpenedFlow,
+        steps: &mut Steps,
     ) -> Result<String> {
+        let (entity_id, acs_url) = (self.entity_id(connection), self.acs_url(connection));
+        let names = format!("the entity id {entity_id} and the ACS address {acs_url}");
+        steps.add(sent_to_provider(&names));
         let persistent = settings.name_id_formats.iter().any(|it| it == PERSISTENT);
         let by_name = settings.subject_source == SubjectSource::NameId;
         let request = AuthnRequest {
             id: &flow.request_id(),
             issued_at: self.services.clock.now(),
-            entity_id: &self.entity_id(connection),
-            acs_url: &self.acs_url(connection),
+            entity_id: &entity_id,
+            acs_url: &acs_url,
             destination: &settings.sign_in_location,
             name_id_format: (persistent && by_name).then_some(PERSISTENT),
             force_authn: false,

@@ -1,5 +1,6 @@
 //! What tests and diagnoses say, and by which names.
 
+use super::saml_flows::saml_draft;
 use super::*;
 
 both_databases!(a_test_that_waits_says_so_and_ends_with_its_id, |app| {
@@ -19,7 +20,7 @@ both_databases!(a_test_that_waits_says_so_and_ends_with_its_id, |app| {
         (
             &json!("authorization"),
             &json!("skipped"),
-            &json!("nobody has come back yet")
+            &json!("nobody has opened start_url yet")
         )
     );
     let advice = text(&step["advice"]);
@@ -41,6 +42,77 @@ both_databases!(a_test_that_waits_says_so_and_ends_with_its_id, |app| {
     let steps = passed["steps"].to_string();
     assert!(steps.contains("An account would be made."), "{steps}");
     assert!(!steps.contains("nobody has come back"), "{steps}");
+});
+
+/// Opens a test of a connection in a browser that stays at the provider; gives the address there, and the test.
+async fn opened(school: &Organization<'_>, connection: &Value) -> (Url, Value) {
+    let path = format!("{}/tests", path_of(school, connection));
+    let begun = school.admin.post(&path, Value::Null).await;
+    let begun = begun.expect_status(201);
+    let start = Url::parse(&text(&begun["start_url"])).unwrap();
+    follow(school.admin.app, &start).await;
+    // Whoever opens it once more is sent there once more.
+    let to_provider = follow(school.admin.app, &start).await;
+    let test = format!("{path}/{}", text(&begun["id"]));
+    let test = school.admin.get(&test).await.expect_status(200);
+    (to_provider, test)
+}
+
+/// The step that a test waits for, which says what its provider was sent.
+fn sent_to_provider(test: &Value) -> String {
+    assert_eq!(test["status"], "waiting");
+    let last = test["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["name"], &last["result"]),
+        (&json!("authorization"), &json!("skipped"))
+    );
+    let advice = text(&last["advice"]);
+    assert!(advice.starts_with("Compare both"), "{advice}");
+    text(&last["received"])
+}
+
+both_databases!(an_opened_test_names_what_has_to_be_registered, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = draft(&school, &provider).await;
+    let (to_provider, test) = opened(&school, &connection).await;
+    let received = sent_to_provider(&test);
+    let sent: HashMap<_, _> = to_provider.query_pairs().into_owned().collect();
+    let here = &connection["service_provider"];
+    assert_eq!(sent["redirect_uri"], text(&here["redirect_uri"]));
+    assert!(received.contains(&sent["redirect_uri"]), "{received}");
+    assert!(received.contains(&sent["client_id"]), "{received}");
+    let whole = test["steps"].to_string();
+    for secret in ["state", "nonce", "code_challenge"] {
+        assert!(!whole.contains(&sent[secret]), "{secret}: {whole}");
+    }
+    assert!(!whole.contains(CLIENT_SECRET), "{whole}");
+
+    let connection = saml_draft(&school).await;
+    let (_, test) = opened(&school, &connection).await;
+    let received = sent_to_provider(&test);
+    let here = &connection["service_provider"];
+    for name in ["entity_id", "acs_url"] {
+        let value = text(&here[name]);
+        assert!(received.contains(&value), "{name}: {received}");
+    }
+});
+
+both_databases!(an_opened_test_that_has_ended_says_only_how, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = draft(&school, &provider).await;
+    let (_, test) = opened(&school, &connection).await;
+    // Another client ends the tests that wait.
+    let change = json!({ "client_id": "another" });
+    let path = path_of(&school, &connection);
+    let changed = school.admin.patch(&path, change).await;
+    changed.expect_status(200);
+    let path = format!("{path}/tests/{}", text(&test["id"]));
+    let ended = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(ended["status"], "failed");
+    let steps = ended["steps"].to_string();
+    assert!(!steps.contains("was sent"), "{steps}");
 });
 
 both_databases!(identities_and_diagnoses_name_what_they_belong_to, |app| {
