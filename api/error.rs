@@ -329,7 +329,7 @@ impl Error {
 
     /// A refusal with other words; what is no refusal stays as it is.
     #[must_use]
-    pub fn in_other_words(mut self, detail: &'static str) -> Self {
+    pub fn in_other_words(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         if let Self::Refused(refusal) = &mut self {
             refusal.detail = detail.into();
         }
@@ -396,7 +396,7 @@ fn told_of_field(field: &FieldError) -> String {
 }
 
 /// A sentence as it stands behind a colon.
-fn in_a_sentence(words: &str) -> String {
+pub fn in_a_sentence(words: &str) -> String {
     let mut characters = words.chars();
     let first = characters
         .next()

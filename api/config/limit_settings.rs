@@ -111,7 +111,8 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
         Limit::ConnectionTest => (
             "limit_connection_test",
             "30/1h",
-            "Tests of one connection to an identity provider.",
+            "Tests of one connection to an identity provider. As often, apart from these, Rollcall fetches for one \
+             organization what its identity providers publish.",
         ),
         Limit::RulesPreview => (
             "limit_rules_preview",

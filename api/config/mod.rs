@@ -7,7 +7,7 @@ mod defaults;
 mod documentation;
 mod error;
 mod file;
-mod limit_settings;
+pub mod limit_settings;
 mod names;
 mod reader;
 mod redaction;

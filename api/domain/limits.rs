@@ -43,7 +43,8 @@ string_enum! {
         DomainCheck = "domain_check",
         /// Requests to join that one account makes.
         JoinRequest = "join_request",
-        /// Tests of one connection to an identity provider.
+        /// Tests of one connection to an identity provider; apart from these, fetches for one organization of what its
+        /// providers publish.
         ConnectionTest = "connection_test",
         /// Previews of the rules of one connection.
         RulesPreview = "rules_preview",
@@ -96,6 +97,31 @@ pub struct Quota {
     pub seconds: u32,
 }
 
+impl Quota {
+    /// The quota in a sentence.
+    pub fn in_words(self) -> String {
+        let (uses, (unit, seconds)) = (self.uses, self.unit());
+        let name = match unit {
+            'd' => "day",
+            'h' => "hour",
+            'm' => "minute",
+            _ => "second",
+        };
+        match self.seconds / seconds {
+            1 => format!("{uses} within one {name}"),
+            number => format!("{uses} within {number} {name}s"),
+        }
+    }
+
+    /// The longest unit that its time is a whole number of.
+    fn unit(self) -> (char, u32) {
+        UNITS
+            .into_iter()
+            .find(|(_, seconds)| self.seconds.is_multiple_of(*seconds))
+            .unwrap_or(('s', 1))
+    }
+}
+
 /// The units of a quota's time, the longest first.
 const UNITS: [(char, u32); 4] = [('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
 
@@ -104,10 +130,7 @@ const MAX_SECONDS: u32 = 366 * 86_400;
 
 impl fmt::Display for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, seconds) = UNITS
-            .into_iter()
-            .find(|(_, seconds)| self.seconds.is_multiple_of(*seconds))
-            .unwrap_or(('s', 1));
+        let (unit, seconds) = self.unit();
         write!(f, "{}/{}{unit}", self.uses, self.seconds / seconds)
     }
 }
@@ -223,6 +246,15 @@ mod tests {
         assert_eq!(written(10, 600), "10/10m");
         assert_eq!(written(5000, 86_400), "5000/1d");
         assert_eq!(written(3, 61), "3/61s");
+    }
+
+    #[test]
+    fn a_quota_has_words() {
+        let words = |uses, seconds| Quota { uses, seconds }.in_words();
+        assert_eq!(words(10, 3600), "10 within one hour");
+        assert_eq!(words(10, 600), "10 within 10 minutes");
+        assert_eq!(words(2, MAX_SECONDS), "2 within 366 days");
+        assert_eq!(words(3, 61), "3 within 61 seconds");
     }
 
     #[test]

@@ -7,10 +7,11 @@ pub use super::limit_states::{LimitState, LimitStates};
 pub use crate::domain::limits::{Limit, Quota};
 
 use super::unit_of_work::UnitOfWork;
+use crate::config::limit_settings::of_limit;
 use crate::crypto::digest::Sha256;
 use crate::domain::client_address::Client;
 use crate::domain::timestamp::Timestamp;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, in_a_sentence};
 use crate::store::rate_limits::{self, Use};
 
 /// Uses of a limit that somebody wants to take.
@@ -77,7 +78,7 @@ pub fn take(tx: &mut UnitOfWork<'_>, requests: &[LimitRequest]) -> Result<()> {
                 LimitDecision::Allowed(state) => states.push(state),
                 LimitDecision::Refused(state, wait) => {
                     states = vec![state];
-                    return Err(Error::rate_limited(wait));
+                    return Err(used_up(&state, wait));
                 }
             }
         }
@@ -85,6 +86,16 @@ pub fn take(tx: &mut UnitOfWork<'_>, requests: &[LimitRequest]) -> Result<()> {
     });
     tx.context.limit_states.note(states);
     refused
+}
+
+/// The refusal of a limit that is used up, with its rule: the same that the headers tell.
+fn used_up(state: &LimitState, wait: Duration) -> Error {
+    let (limit, quota) = (state.limit, state.quota.in_words());
+    let counted = in_a_sentence(of_limit(limit).info.documentation);
+    let detail = format!(
+        "Too many tries. The limit `{limit}` is {quota}: {counted} Wait as long as `Retry-After` says, then try again."
+    );
+    Error::rate_limited(wait).in_other_words(detail)
 }
 
 /// Takes uses as [`take`] does, for what is never refused: where they are used up, nothing is taken, and it

@@ -115,6 +115,30 @@ both_databases!(an_opened_test_that_has_ended_says_only_how, |app| {
     assert!(!steps.contains("was sent"), "{steps}");
 });
 
+both_databases!(one_test_too_many_is_told_the_limit, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = draft(&school, &provider).await;
+    let path = path_of(&school, &connection);
+    let (tests, refresh) = (format!("{path}/tests"), format!("{path}/refresh"));
+    // Tests and reads of what a provider publishes are counted apart.
+    for (path, status) in [(&tests, 201), (&refresh, 200)] {
+        for _ in 0..10 {
+            let taken = school.admin.post(path, Value::Null).await;
+            taken.expect_status(status);
+        }
+        let refused = school.admin.post(path, Value::Null).await;
+        let problem = refused.expect_problem(429, "rate_limited");
+        let detail = text(&problem["detail"]);
+        assert!(
+            detail.contains("The limit `connection_test` is 10 within one hour"),
+            "{detail}"
+        );
+        assert!(detail.contains(": tests of one connection"), "{detail}");
+        assert!(detail.contains("`Retry-After`"), "{detail}");
+    }
+});
+
 both_databases!(identities_and_diagnoses_name_what_they_belong_to, |app| {
     let school = app.school().await;
     let provider = IdentityProvider::start();
