@@ -64,6 +64,7 @@ pub enum Code {
     IdentityTaken,
     LastSignInMethod,
     EmergencyAdminRequired,
+    FederationKeyMissing,
     SetupLinkExpired,
     InvitationUnknown,
     InvitationExpired,

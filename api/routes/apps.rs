@@ -12,7 +12,7 @@ use super::extract::{
 use super::mounting::Mounting;
 use super::page::{PageQuery, Paged, page_body};
 use super::problem::{Problem, problems};
-use super::refusals::{BodyErrors, InvalidName, PageErrors, SessionErrors};
+use super::refusals::{BodyErrors, InvalidName, NoFederationKey, PageErrors, SessionErrors};
 use crate::domain::connections::{AppPreset, ClientAuthentication, MAX_CONNECTION_NAME};
 use crate::domain::ids::AppId;
 use crate::domain::timestamp::Timestamp;
@@ -245,7 +245,7 @@ impl UpdateAppRequest {
     params(IdempotencyHeader),
     responses(
         (status = 201, description = "The app.", body = AppBody),
-        BodyErrors, SessionErrors, OperatorErrors, InvalidName
+        BodyErrors, SessionErrors, OperatorErrors, InvalidName, NoFederationKey
     ),
     extensions(("x-permission" = json!(OperatorPermit::NAME)))
 )]
@@ -255,8 +255,8 @@ async fn create_app(
     idempotency::Json { idempotency, body }: idempotency::Json<CreateAppRequest>,
 ) -> Result<HttpResponse, Problem> {
     let new = body.parse()?;
+    require_key(&request, new.client_authentication).await?;
     let state = request.scope().state.clone();
-    require_key(&state, new.client_authentication).await?;
     request
         .run_once(idempotency, move |tx, permit| {
             let used = apps::create(tx, &permit, new)?;
@@ -266,10 +266,11 @@ async fn create_app(
         .await
 }
 
-/// Has Rollcall's own key made, where a client shows itself by it.
-async fn require_key(state: &State, authentication: ClientAuthentication) -> Result<()> {
+/// Has Rollcall's own key made for an operator, where a client shows itself by it.
+async fn require_key(request: &ByOperator, authentication: ClientAuthentication) -> Result<()> {
     if authentication.shows_key() {
-        state.require_federation_keys().await?;
+        request.clone().run(|_, _| Ok(())).await?;
+        request.scope().state.require_federation_keys().await?;
     }
     Ok(())
 }
@@ -340,7 +341,7 @@ async fn get_app(
     params(AppPath),
     responses(
         (status = 200, description = "The app as it is now.", body = AppBody),
-        BodyErrors, SessionErrors, OperatorErrors, NoSuchApp, InvalidName
+        BodyErrors, SessionErrors, OperatorErrors, NoSuchApp, InvalidName, NoFederationKey
     ),
     extensions(("x-permission" = json!(OperatorPermit::NAME)))
 )]
@@ -352,11 +353,10 @@ async fn update_app(
 ) -> Result<web::Json<AppBody>, Problem> {
     let (id, body) = (path.app_id, body.into_inner());
     body.require_good_fields()?;
-    let state = request.scope().state.clone();
-    request.clone().run(|_, _| Ok(())).await?;
     if let Some(authentication) = body.client_authentication {
-        require_key(&state, authentication).await?;
+        require_key(&request, authentication).await?;
     }
+    let state = request.scope().state.clone();
     let used = request
         .change(move |tx, permit| apps::update(tx, &permit, id, |known| body.changes_of(known)))
         .await?;

@@ -44,6 +44,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::IdentityTaken => (409, "The identity opens another account"),
         Code::LastSignInMethod => (409, "Somebody could not sign in any more"),
         Code::EmergencyAdminRequired => (409, "An emergency admin is needed"),
+        Code::FederationKeyMissing => (409, "The installation has no federation key"),
         Code::IdentityProviderRefused => (403, "The identity provider refused"),
         Code::ResponseInvalid => (403, "The identity provider's answer is not good"),
         Code::SamlSubjectTransient => (403, "The identity provider names nobody for good"),

@@ -45,6 +45,7 @@ use crate::services::memberships::last_admin;
 use crate::services::reauthentication::password_needed;
 use crate::services::sign_on_requirement::{self, last_emergency_admin};
 use crate::services::trust::{password_of_others, untrusted, unverified_sender, without_mailbox};
+use crate::state::identity_providers::federation_key_missing;
 
 /// The id of anything in examples.
 pub const EXAMPLE_ID: Uuid = Uuid::from_u128(0x0199_0f3b_6c1e_7d3a_9b52_0f6f_2a8d_4c11);
@@ -64,6 +65,8 @@ problems! {
     OpenSessionErrors: not_signed_in session_confined takes_a_person;
     /// Of whatever takes a session and needs none.
     OptionalSessionErrors: password_change_required;
+    /// Of what Rollcall signs with its own key.
+    NoFederationKey: federation_key_missing;
     /// Where an organization requires single sign-on.
     SsoRequired: sso_required;
     /// Of whatever happens within an organization.

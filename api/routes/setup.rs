@@ -17,7 +17,7 @@ use super::mounting::Mounting;
 use super::names::OrganizationReference;
 use super::page::PageQuery;
 use super::problem::{Problem, problems};
-use super::refusals::{BodyErrors, NoSuchDomain, PageErrors, TooManyTries};
+use super::refusals::{BodyErrors, NoFederationKey, NoSuchDomain, PageErrors, TooManyTries};
 use crate::domain::domains::Joining;
 use crate::domain::ids::{DiagnosisId, DomainId};
 use crate::domain::timestamp::Timestamp;
@@ -172,7 +172,7 @@ async fn get_setup(
     security(("setup_link" = [])),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        BodyErrors, SetupErrors, NoSuchConnection, InvalidProvider, LastConnection, TooManyTries
+        BodyErrors, SetupErrors, NoSuchConnection, InvalidProvider, NoFederationKey, LastConnection, TooManyTries
     )
 )]
 #[patch("/v1/setup")]

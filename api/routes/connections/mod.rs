@@ -29,7 +29,9 @@ use super::extract::idempotency::{self, NoBody};
 use super::extract::{Guard, IdempotencyHeader, InOrganization, Json, OrganizationPath, Query};
 use super::page::{PageQuery, Paged};
 use super::problem::{Problem, problems};
-use super::refusals::{BodyErrors, InvalidName, OrganizationErrors, PageErrors, TooManyTries};
+use super::refusals::{
+    BodyErrors, InvalidName, NoFederationKey, OrganizationErrors, PageErrors, TooManyTries,
+};
 use crate::domain::connections::SamlSettings;
 use crate::domain::ids::ConnectionId;
 use crate::domain::known_provider::KnownProvider;
@@ -93,7 +95,7 @@ fn members_locked_out() -> Error {
     params(OrganizationPath, IdempotencyHeader),
     responses(
         (status = 201, description = "The connection.", body = ConnectionBody),
-        BodyErrors, OrganizationErrors, UnusableApp, InvalidName, TooManyTries
+        BodyErrors, OrganizationErrors, UnusableApp, InvalidName, NoFederationKey, TooManyTries
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
@@ -106,8 +108,8 @@ async fn create_connection(
     let provider = match provider {
         GivenProvider::Oidc(known) => {
             if known.shows_key() {
-                let state = &request.scope().state;
-                state.require_federation_keys().await?;
+                request.clone().run(|_, _| Ok(())).await?;
+                request.scope().state.require_federation_keys().await?;
             }
             KnownProvider::Oidc(known)
         }
@@ -223,7 +225,8 @@ async fn get_connection(
     params(ConnectionPath),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        BodyErrors, OrganizationErrors, NoSuchConnection, UnusableApp, InvalidName, LastConnection, TooManyTries
+        BodyErrors, OrganizationErrors, NoSuchConnection, UnusableApp, InvalidName, LastConnection, NoFederationKey,
+        TooManyTries
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, get};
 use crate::crypto::federation_keys::FederationJwks;
 use crate::routes::extract::{Anonymous, Guard as _};
 use crate::routes::problem::Problem;
+use crate::routes::refusals::NoFederationKey;
 
 /// For how long they may be kept: whoever changes keys publishes the new one earlier than that.
 const KEPT: &str = "public, max-age=3600";
@@ -17,7 +18,10 @@ const KEPT: &str = "public, max-age=3600";
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),
-    responses((status = 200, description = "The keys, the one that signs first.", body = FederationJwks))
+    responses(
+        (status = 200, description = "The keys, the one that signs first.", body = FederationJwks),
+        NoFederationKey
+    )
 )]
 #[get("/v1/lti/jwks")]
 pub(super) async fn list_federation_keys(request: Anonymous) -> Result<HttpResponse, Problem> {

@@ -14,6 +14,7 @@ use crate::domain::ids::ConnectionId;
 use crate::error::{Error, Result};
 use crate::routes::extract::{Anonymous, Guard as _};
 use crate::routes::problem::{Problem, problems};
+use crate::routes::refusals::NoFederationKey;
 use crate::services::sso::flows;
 use crate::services::sso::settings::{provider_settings, wants_signed_requests};
 
@@ -130,7 +131,7 @@ async fn complete(request: Anonymous, id: ConnectionId, form: SamlResponseForm) 
                 example = "(the text of the document)"
             ))
         ),
-        NoServiceProvider
+        NoServiceProvider, NoFederationKey
     )
 )]
 #[get("/v1/sso/saml/{connection_id}/metadata")]

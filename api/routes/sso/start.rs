@@ -17,7 +17,9 @@ use crate::routes::extract::{
     Anonymous, ClientAddress, Form, Guard as _, Json, OptionallyConfined,
 };
 use crate::routes::problem::{Problem, problems};
-use crate::routes::refusals::{BodyErrors, InvalidEmail, SessionErrors, TooManyTries};
+use crate::routes::refusals::{
+    BodyErrors, InvalidEmail, NoFederationKey, SessionErrors, TooManyTries,
+};
 use crate::services::sso::arrival::{FlowPayload, MAX_LOGIN_HINT, is_path_of_spa};
 use crate::services::sso::flows::{self, NewFlow, OpenedFlow, not_active, unknown};
 use crate::services::sso::{carried_codes, diagnosis, methods};
@@ -134,7 +136,7 @@ fn refuse_challenge(form: &mut Form) {
     responses(
         (status = 200, description = "Where to send the browser.", body = StartedSignIn),
         BodyErrors, SessionErrors, UnknownConnection, InactiveConnection, InvalidStart,
-        ProviderErrors, TooManyTries
+        ProviderErrors, NoFederationKey, TooManyTries
     )
 )]
 #[post("/v1/sign-in/start")]

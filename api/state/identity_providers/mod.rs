@@ -7,7 +7,7 @@ mod saml;
 
 use serde_json::{Map, Value};
 
-use super::State;
+use super::{StartError, State};
 use crate::crypto::federation_keys::FederationJwks;
 use crate::domain::connections::ProviderSettings;
 use crate::domain::diagnosis::{Refused, Step, Steps};
@@ -52,6 +52,16 @@ impl From<Error> for IdentityProviderError {
     fn from(error: Error) -> Self {
         Self::Fault(error)
     }
+}
+
+/// The refusal of what Rollcall has to sign, where it has no key to sign with. Only whoever runs the installation mends it.
+pub fn federation_key_missing() -> Error {
+    Error::refused(
+        Code::FederationKeyMissing,
+        "This takes a federation key, by which Rollcall shows an identity provider who it is, and this installation has \
+         none. Ask whoever runs it to make one (`openssl genpkey -algorithm rsa`), and to name its file by \
+         ROLLCALL_FEDERATION_KEY_FILE. By OpenID Connect a client secret does without.",
+    )
 }
 
 /// A connection as it calls others.
@@ -145,13 +155,13 @@ impl State {
     /// Has the federation keys made, where they are not, on a thread that may take its time.
     ///
     /// # Errors
-    /// `unavailable` where there are none, and none may be made.
+    /// `federation_key_missing` where there are none, and none may be made.
     pub async fn require_federation_keys(&self) -> Result<(), Error> {
         let federation = self.federation.clone();
         let made = tokio::task::spawn_blocking(move || federation.keys().map(drop)).await;
-        made.map_err(Error::internal)?.map_err(|_| {
-            let detail = "This installation has no federation key: whoever runs it sets ROLLCALL_FEDERATION_KEY_FILE.";
-            Error::refused(Code::Unavailable, detail)
+        made.map_err(Error::internal)?.map_err(|error| match error {
+            StartError::KeyNotSet { .. } => federation_key_missing(),
+            unusable => Error::internal(unusable),
         })
     }
 

@@ -105,8 +105,8 @@ impl State {
     /// call it is.
     ///
     /// # Errors
-    /// `validation_failed` where it cannot be fetched, or is no metadata of one identity provider; `unavailable` where it
-    /// wants requests to be signed, and there is no key.
+    /// `validation_failed` where it cannot be fetched, or is no metadata of one identity provider;
+    /// `federation_key_missing` where it wants requests to be signed, and there is no key.
     pub async fn read_metadata(&self, asker: Asker, new: NewMetadata) -> Result<SamlSettings> {
         let pointer = match &new.document {
             Some(_) => "/metadata",
@@ -162,7 +162,7 @@ impl State {
     /// Rollcall's own metadata at a connection.
     ///
     /// # Errors
-    /// `internal` where requests are to be signed and there is no key.
+    /// `federation_key_missing` where requests are to be signed and there is no key.
     pub async fn service_provider_metadata(
         &self,
         connection: ConnectionId,

@@ -463,9 +463,39 @@ fn what_needs_a_key_is_refused_where_there_is_none() {
             }),
         ] {
             let refused = school.admin.post(&school.path("/connections"), new).await;
-            let told = refused.expect_problem(503, "unavailable");
-            let detail = text(&told["detail"]);
-            assert!(detail.contains("ROLLCALL_FEDERATION_KEY_FILE"), "{detail}");
+            missing(&refused);
         }
+        let anonymous = app.anonymous();
+        missing(&anonymous.get("/v1/lti/jwks").await);
+        // A secret does without.
+        let provider = IdentityProvider::start();
+        let connection = draft(&school, &provider).await;
+        let change = json!({ "client_authentication": "private_key_jwt" });
+        let path = path_of(&school, &connection);
+        missing(&school.admin.patch(&path, change).await);
+        let operator = app.operator().await;
+        let new = json!({
+            "name": "n", "preset": "google", "client_id": "c", "client_authentication": "private_key_jwt",
+        });
+        missing(&operator.post("/v1/apps", new.clone()).await);
+        // Who may not do it is told that, and nothing of keys.
+        let stranger = app.register("stranger@x.example").await;
+        let refused = stranger.post("/v1/apps", new).await;
+        refused.expect_problem(403, "forbidden");
+        let by_key = json!({
+            "name": "n", "kind": "oidc", "preset": "generic", "issuer": "https://idp.example",
+            "client_id": "c", "client_authentication": "private_key_jwt",
+        });
+        let refused = stranger.post(&school.path("/connections"), by_key).await;
+        refused.expect_problem(404, "not_found");
     });
+}
+
+/// Whoever runs the installation has to make it: to wait does not help.
+fn missing(refused: &TestResponse) {
+    let told = refused.expect_problem(409, "federation_key_missing");
+    let detail = text(&told["detail"]);
+    assert!(detail.contains("Ask whoever runs it"), "{detail}");
+    assert!(detail.contains("ROLLCALL_FEDERATION_KEY_FILE"), "{detail}");
+    assert_eq!(refused.header("retry-after"), "");
 }
