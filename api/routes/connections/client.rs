@@ -2,6 +2,7 @@
 
 use crate::domain::connections::ClientAuthentication;
 use crate::domain::timestamp::Timestamp;
+use crate::oidc::shown::is_hidden;
 use crate::routes::extract::Form;
 use crate::services::sso::client_secrets::{ClientSecret, SecretChange};
 
@@ -71,11 +72,13 @@ impl GivenClient {
 
     /// Refuses what is wrong whatever it is a client of.
     pub fn check(&self, form: &mut Form) {
-        if let Some(id) = &self.id {
-            form.text("/client_id", id, MAX_CLIENT_ID);
+        if let Some(id) = &self.id
+            && form.text("/client_id", id, MAX_CLIENT_ID).is_some()
+        {
+            check_visible(form, "/client_id", id);
         }
         if let Some(secret) = &self.secret {
-            check_length(form, secret);
+            check_secret(form, secret);
         }
     }
 
@@ -154,9 +157,22 @@ pub fn trimmed(text: &Option<String>) -> Option<String> {
     text.as_deref().map(|text| text.trim().to_owned())
 }
 
-fn check_length(form: &mut Form, secret: &str) {
+fn check_secret(form: &mut Form, secret: &str) {
     if secret.is_empty() || secret.chars().count() > MAX_SECRET {
         let detail = format!("This has 1 to {MAX_SECRET} characters.");
         form.refuse("/client_secret", "invalid", detail);
+    }
+    check_visible(form, "/client_secret", secret);
+}
+
+/// Refuses what was pasted with characters that nobody sees: the identity provider would call it wrong.
+fn check_visible(form: &mut Form, pointer: &'static str, text: &str) {
+    let is_invisible = |c: char| is_hidden(c) || (c.is_whitespace() && c != ' ');
+    if let Some(before) = text.chars().position(is_invisible) {
+        let detail = format!(
+            "This was pasted with an invisible character at place {}: type it, or copy it anew from the identity provider.",
+            before + 1
+        );
+        form.refuse(pointer, "invisible_character", detail);
     }
 }

@@ -179,6 +179,16 @@ both_databases!(what_a_connection_cannot_be_is_refused, |app| {
         (json!({ "client_id": " " }), "/client_id", "missing"),
         (json!({ "issuer": " " }), "/issuer", "missing"),
         (
+            json!({ "client_secret": "a\u{0}b" }),
+            "/client_secret",
+            "invisible_character",
+        ),
+        (
+            json!({ "client_id": "c\u{200b}" }),
+            "/client_id",
+            "invisible_character",
+        ),
+        (
             json!({ "session_hours": 0 }),
             "/session_hours",
             "out_of_range",

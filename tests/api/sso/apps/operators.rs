@@ -93,6 +93,11 @@ both_databases!(what_an_app_cannot_be_is_refused, |app| {
             "missing",
         ),
         (json!({ "client_secret": " " }), "/client_secret", "invalid"),
+        (
+            json!({ "client_secret": "s\u{feff}" }),
+            "/client_secret",
+            "invisible_character",
+        ),
     ] {
         create(changes).await.expect_fields(&[(field, code)]);
     }
