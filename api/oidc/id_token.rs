@@ -302,16 +302,16 @@ impl Check<'_> {
         let (expires, issued) = (self.moment("exp"), self.moment("iat"));
         let starts = self.moment("nbf");
         let (Some(expires), Some(issued)) = (expires, issued) else {
-            return steps.refuse(self.of_time("both exp and iat, as numbers"));
+            return steps.refuse(self.of_no_time("both exp and iat, in seconds since 1970"));
         };
         if starts.is_none() && self.claims.get("nbf").is_some() {
-            return steps.refuse(self.of_time("nbf, where there is one, as a number"));
+            return steps.refuse(self.of_no_time("nbf, where there is one, in seconds since 1970"));
         }
         if expires <= earliest {
-            return steps.refuse(self.of_time("a token that has not ended (exp)"));
+            return steps.refuse(self.of_time("a token that has not ended (exp)", issued));
         }
         if issued > latest || starts.is_some_and(|starts| starts > latest) {
-            return steps.refuse(self.of_time("a token that holds already (iat, nbf)"));
+            return steps.refuse(self.of_time("a token that holds already (iat, nbf)", issued));
         }
         steps.add(self.compared_clocks(issued));
         Ok(())
@@ -337,7 +337,12 @@ impl Check<'_> {
     }
 
     fn clocks(&self, issued: i64) -> String {
+        const TEN_YEARS: u64 = 10 * 365 * 24 * 60 * 60;
         let differ = issued.saturating_sub(self.expected.now.as_seconds());
+        if differ.unsigned_abs() > TEN_YEARS {
+            return "No clock is so wrong: see that the provider writes iat in seconds since 1970, not in milliseconds"
+                .to_owned();
+        }
         let direction = if differ > 0 { "ahead of" } else { "behind" };
         let seconds = differ.unsigned_abs();
         format!("By this token, the provider's clock is {seconds} seconds {direction} Rollcall's")
@@ -348,7 +353,26 @@ impl Check<'_> {
         Timestamp::from_microseconds(seconds.saturating_mul(1_000_000))
     }
 
-    fn of_time(&self, expected: &str) -> Step {
+    /// The step of a time that is missing, or none: it tells nothing of clocks.
+    fn of_no_time(&self, expected: &str) -> Step {
+        let advice = "Rollcall cannot read the times of this token. Have the identity provider write each as a number of \
+                      seconds since 1970-01-01 (UTC); look there at rules that change claims, and at the lifetime of its \
+                      tokens.";
+        Step::failed(StepName::Time, expected, self.times(), advice)
+    }
+
+    fn of_time(&self, expected: &str, issued: i64) -> Step {
+        let clocks = self.clocks(issued);
+        let skew = self.expected.skew.as_secs();
+        let advice = format!(
+            "{clocks}. Set the clocks of both servers by a time server (NTP): they may differ by {skew} seconds. Where \
+             both are right, start again, since the token may be an old one."
+        );
+        Step::failed(StepName::Time, expected, self.times(), advice)
+    }
+
+    /// The times of the token, beside Rollcall's own.
+    fn times(&self) -> String {
         let told = |name: &str| match self.moment(name) {
             Some(seconds) => {
                 let moment = Timestamp::from_microseconds(seconds.saturating_mul(1_000_000));
@@ -356,23 +380,13 @@ impl Check<'_> {
             }
             None => format!("{name} {}", shown::claim(self.claims.get(name))),
         };
-        let now = self.expected.now;
-        let skew = self.expected.skew.as_secs();
-        let received = format!(
-            "{}, {}, {}, at {now} here",
+        format!(
+            "{}, {}, {}, at {} here",
             told("iat"),
             told("nbf"),
-            told("exp")
-        );
-        let clocks = match self.moment("iat") {
-            Some(issued) => self.clocks(issued),
-            None => "The token has no time by which clocks could be compared".to_owned(),
-        };
-        let advice = format!(
-            "{clocks}. Set the clocks of both servers by a time server (NTP): they may differ by {skew} seconds. Where \
-             both are right, start again, since the token may be an old one."
-        );
-        Step::failed(StepName::Time, expected, received, advice)
+            told("exp"),
+            self.expected.now
+        )
     }
 
     /// A time in seconds; some providers write it with a fraction.

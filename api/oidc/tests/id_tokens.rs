@@ -48,6 +48,7 @@ fn each_fault_of_a_token_is_refused_at_its_step() {
         (json!({ "exp": "2027-03-01" }), StepName::Time),
         (json!({ "exp": now - 180 }), StepName::Time),
         (json!({ "exp": -1.0e300 }), StepName::Time),
+        (json!({ "exp": 1.0e300 }), StepName::Time),
         (json!({ "iat": null }), StepName::Time),
         (json!({ "iat": now + 190 }), StepName::Time),
         (json!({ "nbf": now + 7200 }), StepName::Time),
@@ -62,6 +63,29 @@ fn each_fault_of_a_token_is_refused_at_its_step() {
     ] {
         assert_refused_at(&with(changes), &expected, name);
     }
+}
+
+#[test]
+fn a_time_that_is_none_tells_nothing_of_clocks() {
+    let expected = expecting(Preset::Generic, &[]);
+    let now = now().as_seconds();
+    for (changes, received) in [
+        (json!({ "exp": 1.0e300 }), "exp 1e+300"),
+        (json!({ "exp": null }), "exp nothing"),
+        (json!({ "iat": "soon" }), "iat soon"),
+        (json!({ "nbf": true }), "nbf true"),
+    ] {
+        let told = assert_refused_at(&with(changes), &expected, StepName::Time);
+        assert!(told.expected.unwrap().contains("in seconds since 1970"));
+        let came = told.received.unwrap();
+        assert!(came.contains(received), "{came}");
+        let advice = told.advice.unwrap();
+        assert!(!advice.contains("clock"), "{advice}");
+    }
+    let milliseconds = with(json!({ "iat": now * 1000 }));
+    let told = assert_refused_at(&milliseconds, &expected, StepName::Time);
+    let advice = told.advice.unwrap();
+    assert!(advice.contains("not in milliseconds"), "{advice}");
 }
 
 #[test]
