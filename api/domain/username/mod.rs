@@ -75,7 +75,8 @@ impl Username {
     /// A name for somebody of whom only the address is known: `jane.doe+7a@x.org` gives `Jane Doe`.
     pub fn of_address(address: &EmailAddress) -> Self {
         let local_part = address.local_part();
-        let person = local_part.split('+').next().unwrap_or_default();
+        let person = of_guest(local_part).unwrap_or(local_part);
+        let person = person.split('+').next().unwrap_or_default();
         let words: Vec<_> = person
             .split(['.', '_'])
             .filter(|word| !word.is_empty())
@@ -91,6 +92,14 @@ impl Username {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Who a guest of a tenant of Entra is in the address that they were invited by: the tenant makes
+/// `jane.doe_x.org#EXT#@…` of `jane.doe@x.org`.
+fn of_guest(local_part: &str) -> Option<&str> {
+    let mark = local_part.to_ascii_lowercase().find("#ext#")?;
+    let (person, _domain) = local_part.get(..mark)?.rsplit_once('_')?;
+    Some(person)
 }
 
 /// What spreadsheets and web pages leave around a name: white space of any width, and marks of direction.

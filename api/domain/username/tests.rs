@@ -52,6 +52,19 @@ fn an_address_gives_a_name_that_can_be_shown() {
 }
 
 #[test]
+fn a_guest_of_a_tenant_has_the_name_of_the_address_that_was_invited() {
+    for (address, name) in [
+        ("jane.doe_x.org#EXT#@school.onmicrosoft.com", "Jane Doe"),
+        ("jane_doe_x.org#ext#@school.onmicrosoft.com", "Jane Doe"),
+        ("jane#EXT#@school.onmicrosoft.com", "Jane#ext#"),
+        ("_x.org#EXT#@school.onmicrosoft.com", "_x.org#ext#"),
+    ] {
+        let address = EmailAddress::parse(address).unwrap();
+        assert_eq!(Username::of_address(&address).as_str(), name);
+    }
+}
+
+#[test]
 fn white_space_around_is_trimmed_and_nfc_is_made() {
     for (text, name) in [
         ("  Jane  Doe \r\n", "Jane Doe"),

@@ -167,6 +167,44 @@ both_databases!(guests_of_entra_stand_outside_of_proven_domains, |app| {
     }
 });
 
+both_databases!(guests_of_entra_have_the_name_of_a_person, |app| {
+    const NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
+    const DISPLAY: &str = "http://schemas.microsoft.com/identity/claims/displayname";
+    let upn = |who: &str| format!("{who}_other.example#EXT#@hill.onmicrosoft.com");
+
+    let school = app.school().await;
+    let connection = saml_active(&school).await;
+    for (who, email, display_name, username) in [
+        // Entra sends the name to sign in with as the address, too, where a guest has no mailbox in the tenant.
+        ("mira.stein", upn("mira.stein"), None, "Mira Stein"),
+        ("noah", "noah@other.example".to_owned(), None, "Noah"),
+        (
+            "lena",
+            upn("lena"),
+            Some("Lena Blum (Guest)"),
+            "Lena Blum (Guest)",
+        ),
+    ] {
+        let mut attributes = vec![(NAME, upn(who))];
+        attributes.extend(display_name.map(|name| (DISPLAY, name.to_owned())));
+        let mut said = assertion_of("_a55e", who).replacen(
+            &format!(">{who}</saml:AttributeValue>"),
+            &format!(">{email}</saml:AttributeValue>"),
+            1,
+        );
+        for (name, value) in attributes {
+            let attribute = format!(
+                r#"<saml:Attribute Name="{name}"><saml:AttributeValue>{value}</saml:AttributeValue></saml:Attribute></saml:AttributeStatement>"#
+            );
+            said = said.replace("</saml:AttributeStatement>", &attribute);
+        }
+        let end = come_with(app, &connection, &said).await;
+        let came = exchange(app, &ticket_of(&end)).await.expect_status(200);
+        let me = holder(app, &came).get("/v1/me").await.expect_status(200);
+        assert_eq!(me["username"], username, "{who}");
+    }
+});
+
 both_databases!(a_name_that_changes_names_nobody, |app| {
     let school = app.school().await;
     let connection = saml_draft(&school).await;
