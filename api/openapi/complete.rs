@@ -91,8 +91,14 @@ fn describe_cookie(document: &mut Value) {
         "/components/securitySchemes/refresh_cookie",
         scheme,
     );
-    for path in ["~1v1~1auth~1refresh", "~1v1~1auth~1logout"] {
-        let security = json!([{}, { "refresh_cookie": [] }]);
+    let by_cookie = json!({ "refresh_cookie": [] });
+    for (path, security) in [
+        ("~1v1~1auth~1refresh", json!([{}, by_cookie])),
+        (
+            "~1v1~1auth~1logout",
+            json!([{}, by_cookie, { "access_token": [] }]),
+        ),
+    ] {
         set(document, &format!("/paths/{path}/post/security"), security);
     }
     let ended = document.pointer_mut("/paths/~1v1~1auth~1logout/post/responses/200");

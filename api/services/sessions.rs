@@ -268,16 +268,29 @@ pub fn end_by_token(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Option<C
     let Some(account) = accounts::find(tx.connection, session.account_id)? else {
         return Ok(None);
     };
-    tx.acting_as(Principal::Owner(account), |tx| {
-        tx.transaction(|tx| {
-            let proven_by = session_proofs::latest_connection(tx.connection, session.id)?;
-            // Of two who end it at once, one does.
-            if !sessions::delete(tx.connection, session.account_id, session.id)? {
-                return Ok(None);
-            }
-            publish(tx, session.id, SessionEvent::Ended)?;
-            Ok(proven_by)
-        })
+    let of = (account.id, session.id);
+    tx.acting_as(Principal::Owner(account), |tx| sign_out(tx, of))
+}
+
+/// Ends the session of the signed-in person, and gives the connection by which they signed in last.
+pub fn end_present(tx: &mut UnitOfWork<'_>) -> Result<Option<ConnectionId>> {
+    let current = tx.context.principal.session()?;
+    let of = (current.account.id, current.session);
+    sign_out(tx, of)
+}
+
+fn sign_out(
+    tx: &mut UnitOfWork<'_>,
+    (account, session): (AccountId, SessionId),
+) -> Result<Option<ConnectionId>> {
+    tx.transaction(|tx| {
+        let proven_by = session_proofs::latest_connection(tx.connection, session)?;
+        // Of two who end it at once, one does.
+        if !sessions::delete(tx.connection, account, session)? {
+            return Ok(None);
+        }
+        publish(tx, session, SessionEvent::Ended)?;
+        Ok(proven_by)
     })
 }
 

@@ -8,7 +8,7 @@ use rollcall::domain::ids::AccountId;
 use serde_json::{Value, json};
 
 use crate::support::app::block_on;
-use crate::support::people::{PASSWORD, text};
+use crate::support::people::{PASSWORD, Person, text};
 use crate::support::{App, TestResponse, both_databases};
 
 both_databases!(a_person_registers_and_signs_in_with_any_case, |app| {
@@ -324,6 +324,61 @@ both_databases!(signing_out_holds_at_once, |app| {
         .post("/v1/auth/logout", body)
         .await
         .expect_status(200);
+});
+
+both_databases!(
+    signing_out_by_the_access_token_alone_ends_its_session,
+    |app| {
+        let jane = app.register("jane@x.org").await;
+        let phone = app.sign_in("jane@x.org", PASSWORD).await;
+        let expired = app.sign_in("jane@x.org", PASSWORD).await;
+        // Two at once: one ends it, and the other hears of it or of its end.
+        let (first, second) = tokio::join!(
+            jane.post("/v1/auth/logout", Value::Null),
+            jane.post("/v1/auth/logout", json!({ "refresh_token": null })),
+        );
+        let statuses = [first.status.as_u16(), second.status.as_u16()];
+        assert!(statuses.contains(&200), "{statuses:?}");
+        assert!(statuses.iter().all(|it| [200, 401].contains(it)));
+        for gone in [
+            jane.get("/v1/me").await,
+            jane.post("/v1/auth/logout", Value::Null).await,
+            refresh(app, &json!(jane.refresh_token)).await,
+        ] {
+            gone.expect_problem(401, "not_signed_in");
+        }
+        phone.get("/v1/me").await.expect_status(200);
+        // The refresh token goes before: it says which session.
+        let body = json!({ "refresh_token": phone.refresh_token });
+        let out = expired.post("/v1/auth/logout", body).await;
+        out.expect_status(200);
+        phone
+            .get("/v1/me")
+            .await
+            .expect_problem(401, "not_signed_in");
+        expired.get("/v1/me").await.expect_status(200);
+        // One that is over ends nothing, and says so; the session goes on.
+        app.advance(Duration::from_secs(60 * 60));
+        let out = expired.post("/v1/auth/logout", Value::Null).await;
+        out.expect_problem(401, "not_signed_in");
+        refresh(app, &json!(expired.refresh_token))
+            .await
+            .expect_status(200);
+        let nothing = app.anonymous().post("/v1/auth/logout", Value::Null).await;
+        nothing.expect(200, json!({ "end_session_url": null }));
+    }
+);
+
+both_databases!(an_api_key_has_no_session_to_end, |app| {
+    let school = app.school().await;
+    let new = json!({ "name": "Timetable", "scopes": ["audit:read"] });
+    let created = school.admin.post(&school.path("/api-keys"), new).await;
+    let key = Person {
+        access_token: Some(text(&created.expect_status(201)["key"])),
+        ..Person::anonymous(app)
+    };
+    let refused = key.post("/v1/auth/logout", Value::Null).await;
+    refused.expect_problem(403, "forbidden");
 });
 
 both_databases!(a_person_sees_and_ends_their_own_sessions_only, |app| {

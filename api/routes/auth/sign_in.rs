@@ -1,5 +1,6 @@
 //! Signing in and out, and staying signed in (`docs/accounts.md`).
 
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,11 +9,13 @@ use super::refresh_cookie::{self, CookieErrors};
 use super::tokens::{RefreshRequest, SessionKind, Tokens, presented_token, respond};
 use crate::error::Error;
 use crate::routes::extract::{
-    Anonymous, ClientAddress, Guard as _, Json, OptionalJson, optional_token,
+    Anonymous, BeforePasswordChange, ClientAddress, Guard as _, Json, OptionalJson, optional_token,
 };
 use crate::routes::password_check::compare;
 use crate::routes::problem::{Problem, problems};
-use crate::routes::refusals::{AccountDeactivated, BodyErrors, TooManyTries, WrongCredentials};
+use crate::routes::refusals::{
+    AccountDeactivated, BodyErrors, OpenSessionErrors, TooManyTries, WrongCredentials,
+};
 use crate::services::sessions;
 use crate::services::sessions::not_refreshable;
 use crate::services::sign_in;
@@ -121,39 +124,43 @@ pub struct SignedOut {
 
 /// Sign out
 ///
-/// Ends the session of the refresh token in the body or the cookie. Where its owner signed in by an identity provider that
+/// Ends the session of the refresh token in the body or the cookie; without one, that of the access token. Where its owner signed in by an identity provider that
 /// says where people sign out (OpenID Connect RP-Initiated Logout 1.0), `end_session_url` is that page: without a visit to
-/// it, the session there goes on. Where there is no such session, the answer is the same, with `null`.
+/// it, the session there goes on. Where no session belongs to the refresh token, or nothing is sent at all, the answer is
+/// the same, with `null`; an access token alone that is not good any more gets 401, since its session may go on.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
     request_body = Option<RefreshRequest>,
     responses(
         (status = 200, description = "The session has ended, if there was one.", body = SignedOut),
-        BodyErrors, CookieErrors
+        BodyErrors, CookieErrors, OpenSessionErrors
     )
 )]
 #[post("/v1/auth/logout")]
 pub(super) async fn logout(
     request: Anonymous,
+    bearer: std::result::Result<BeforePasswordChange, Problem>,
     http: HttpRequest,
     OptionalJson(body): OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
     let mut response = HttpResponse::Ok();
     let state = request.scope().state.clone();
     let config = &state.services.config;
-    let Some((token, kind)) = presented_token(&http, body, config)? else {
-        return Ok(response.json(SignedOut::default()));
-    };
-    let signed_in_by = request
-        .run(move |tx, ()| sessions::end_by_token(tx, &token))
-        .await?;
-    match kind {
-        SessionKind::Token => {}
-        SessionKind::Cookie => {
-            response.cookie(refresh_cookie::deleted(config));
+    let signed_in_by = match presented_token(&http, body, config)? {
+        Some((token, kind)) => {
+            if kind == SessionKind::Cookie {
+                response.cookie(refresh_cookie::deleted(config));
+            }
+            request
+                .run(move |tx, ()| sessions::end_by_token(tx, &token))
+                .await?
         }
-    }
+        None if http.headers().contains_key(header::AUTHORIZATION) => {
+            bearer?.run(|tx, ()| sessions::end_present(tx)).await?
+        }
+        None => None,
+    };
     let end_session_url = match signed_in_by {
         Some(connection) => state.end_session_url(connection).await,
         None => None,

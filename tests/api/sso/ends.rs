@@ -58,6 +58,24 @@ both_databases!(signing_out_tells_where_to_sign_out_there, |app| {
     assert_eq!(sign_out(&noah).await["end_session_url"], Value::Null);
 });
 
+both_databases!(
+    the_access_token_alone_tells_where_to_sign_out_there,
+    |app| {
+        let school = app.school().await;
+        let provider = IdentityProvider::start();
+        let connection = active(&school, &provider).await;
+        let came = come(&school, &connection, &provider, json!({ "sub": "mira" })).await;
+        let mira = holder(app, &came.expect_status(200));
+        let out = mira.post("/v1/auth/logout", Value::Null).await;
+        let out = out.expect_status(200);
+        let url = Url::parse(&text(&out["end_session_url"])).unwrap();
+        assert_eq!(url.path(), "/logout");
+        mira.get("/v1/me")
+            .await
+            .expect_problem(401, "not_signed_in");
+    }
+);
+
 /// A provider that says that something has ended, with these claims before those that a good token has.
 async fn ended(
     app: &App,
