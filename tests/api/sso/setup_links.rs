@@ -316,7 +316,7 @@ both_databases!(a_test_is_its_makers, |app| {
     // That of a link which is revoked meanwhile says nothing any more.
     let made = make(&school, &connection, json!({})).await;
     let made = made.expect_status(201);
-    let it = bearer(app, &text(&made["url"]));
+    let it = by_setup_link(app, &text(&made["url"]));
     let begun = it.post("/v1/setup/tests", Value::Null).await;
     let begun = begun.expect_status(201);
     let link = school.path(&format!("/setup-links/{}", text(&made["id"])));
