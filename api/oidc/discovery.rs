@@ -105,7 +105,7 @@ pub fn read(body: &[u8], issuer: &str, steps: &mut Steps) -> Result<Provider, Re
 }
 
 fn unreadable(body: &[u8], problem: &serde_json::Error) -> Step {
-    let received = if body.trim_ascii_start().starts_with(b"<") {
+    let received = if shown::is_web_page(body) {
         "a web page (HTML)".to_owned()
     } else {
         let problem = shown::sentence(&problem.to_string());

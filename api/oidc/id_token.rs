@@ -185,8 +185,9 @@ fn of_signature(error: &SignatureError, algorithm: SignatureAlgorithm) -> Step {
         ),
         SignatureError::Wrong => (
             "a signature by a key that the provider publishes",
-            "a signature that does not hold".to_owned(),
-            "The token was changed, or signed by somebody else: check the provider's keys, and who stands in between.",
+            "a signature that does not hold, by a key whose id is published".to_owned(),
+            "Where the provider has put another key under the same id, have Rollcall read its keys again: `refresh` of the \
+             connection, or a test. Where it stays so, the token was changed on the way, or signed by somebody else.",
         ),
     };
     Step::failed(StepName::Signature, expected, received, advice)
@@ -455,11 +456,28 @@ impl Check<'_> {
         } else {
             claim
         };
-        steps.refuse(Step::failed(
-            StepName::Subject,
-            format!("a text of at most {MAX_LENGTH} characters, none a control character, in {missing}"),
-            shown::claim(self.claims.get(missing)),
-            "Have the provider send this claim in the ID token: without it nobody can be told from others.",
-        ))
+        let claim = self.claims.get(missing);
+        let (received, advice) = match claim {
+            Some(Value::String(text)) if text.len() > MAX_LENGTH => (
+                format!("a longer text: {}", shown::value(text)),
+                "The claim came, and is too long: have the provider send a shorter one that stays the same for a person.",
+            ),
+            Some(Value::String(text)) if !text.is_empty() => (
+                format!("a text with a control character: {}", shown::value(text)),
+                "The claim came with a character that cannot be seen, such as a line break: have the provider take it out.",
+            ),
+            Some(other) if !other.is_null() && !other.is_string() => (
+                format!("no text: {}", shown::claim(Some(other))),
+                "The claim came, and is no text: have the provider send it as one, in quotation marks.",
+            ),
+            _ => (
+                "nothing".to_owned(),
+                "Have the provider send this claim in the ID token: without it nobody can be told from others.",
+            ),
+        };
+        let expected = format!(
+            "a text of at most {MAX_LENGTH} characters, none a control character, in {missing}"
+        );
+        steps.refuse(Step::failed(StepName::Subject, expected, received, advice))
     }
 }

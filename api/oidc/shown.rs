@@ -37,6 +37,11 @@ pub fn is_hidden(character: char) -> bool {
         )
 }
 
+/// Whether an answer is a page for browsers.
+pub fn is_web_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
+}
+
 /// A sentence of a provider, without what may be a token, a code or a secret.
 pub fn sentence(text: &str) -> String {
     let mut shown = String::new();

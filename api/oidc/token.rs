@@ -171,25 +171,32 @@ pub fn read(
     if !response.is_success() {
         return steps.refuse(refusal(response, asked));
     }
-    let answer = serde_json::from_slice(&response.body);
-    let Ok(Answer {
-        id_token: Some(id_token),
-        access_token,
-    }) = answer
-    else {
-        let received = if answer.is_ok() {
-            "an answer without an ID token"
-        } else {
-            "an answer that is no JSON"
-        };
+    let Ok(answer) = serde_json::from_slice::<Answer>(&response.body) else {
+        return steps.refuse(of_another_server(response, asked.endpoint));
+    };
+    let Some(id_token) = answer.id_token else {
         let advice = "Allow the scope openid for the application at the provider.";
-        return steps.refuse(failed(received, advice));
+        return steps.refuse(failed("an answer without an ID token", advice));
     };
     steps.add(Step::ok(StepName::TokenRequest, "an ID token"));
     Ok(Tokens {
         id_token,
-        access_token,
+        access_token: answer.access_token,
     })
+}
+
+/// An answer that no token endpoint gives.
+fn of_another_server(response: &OutboundResponse, endpoint: &Url) -> Step {
+    let received = if shown::is_web_page(&response.body) {
+        "a web page (HTML)"
+    } else {
+        "an answer that is no JSON of a token endpoint"
+    };
+    let advice = format!(
+        "A page, a portal or a proxy answers in place of the provider's token endpoint: check what is between Rollcall and \
+         {endpoint}, and that the provider's document of discovery names the right address."
+    );
+    failed(received, &advice)
 }
 
 fn failed(received: impl Into<String>, advice: &str) -> Step {

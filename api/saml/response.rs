@@ -246,7 +246,7 @@ fn check_encryption(response: Node) -> Result<Step, Step> {
         None => Ok(Step::ok(StepName::Encryption, "nothing is encrypted")),
         Some(node) => Err(Step::failed(
             StepName::Encryption,
-            "an assertion that is signed and not encrypted (the connection is)",
+            "an assertion that is signed, and not encrypted: https keeps it secret on the way",
             shown(node.tag_name().name()),
             "In the identity provider, turn the encryption of assertions off for this application.",
         )),

@@ -52,6 +52,9 @@ impl Source {
         let text =
             std::str::from_utf8(bytes).map_err(|_| refused("UTF-8", "bytes that are not UTF-8"))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if let Some(other) = something_else(text) {
+            return Err(refused("an XML document of SAML 2.0", other));
+        }
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         check_declaration(&text)?;
         tags::check(&text).map_err(|words| refused("a plain document", words))?;
@@ -70,9 +73,26 @@ pub fn parse(source: &Source) -> Result<Document<'_>, Step> {
         ..ParsingOptions::default()
     };
     let document = Document::parse_with_options(&source.text, options)
-        .map_err(|error| refused("well-formed XML", shown(&error.to_string())))?;
+        .map_err(|error| refused("well-formed XML", broken(&error)))?;
     check_nodes(&document, source.limits)?;
     Ok(document)
+}
+
+/// What a text is that does not even begin as XML.
+fn something_else(text: &str) -> Option<&'static str> {
+    let start: String = text.trim_ascii_start().chars().take(14).collect();
+    let start = start.to_ascii_lowercase();
+    match start.as_str() {
+        "" => Some("nothing"),
+        "<!doctype html" => Some("a web page (HTML)"),
+        page if page.starts_with("<html") => Some("a web page (HTML)"),
+        xml if xml.starts_with('<') => None,
+        _ => Some("a text that is no XML"),
+    }
+}
+
+fn broken(error: &roxmltree::Error) -> String {
+    shown(&format!("a document that is broken: {error}"))
 }
 
 /// XML 1.1 has other ends of lines and characters; in another encoding other bytes would have been signed.
@@ -106,7 +126,8 @@ fn check_nodes(document: &Document, limits: Limits) -> Result<(), Step> {
     for node in document.descendants() {
         if !limits.comments && (node.is_comment() || node.is_pi()) {
             let received = "a comment or a processing instruction";
-            return Err(refused("neither", received));
+            let expected = "a document without comments and processing instructions";
+            return Err(refused(expected, received));
         }
         for id in node.attributes().filter(is_id) {
             if !ids.insert(id.value()) {
@@ -124,8 +145,8 @@ fn is_id(attribute: &Attribute) -> bool {
 }
 
 fn refused(expected: impl Into<String>, received: impl Into<String>) -> Step {
-    let advice = "Have the identity provider send a plain SAML 2.0 document: XML 1.0 in UTF-8, without DOCTYPE, \
-                  comments and processing instructions. If a proxy or plug-in changes it on the way, turn that off.";
+    let advice = "Have the identity provider send a plain SAML 2.0 document: XML 1.0 in UTF-8, without a DOCTYPE. If \
+                  a proxy or plug-in changes it on the way, or a page answers in its place, turn that off.";
     Step::failed(StepName::Document, expected, received, advice)
 }
 

@@ -4,11 +4,13 @@ use serde_json::{Map, Value};
 
 use super::arrival::{Arrival, FlowPayload};
 use crate::domain::diagnosis::{Step, StepName, Steps};
-use crate::domain::email_address::EmailAddress;
+use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::email_domain::EmailDomain;
+use crate::domain::generated_address::RESERVED;
 use crate::domain::ids::SessionId;
 use crate::domain::username::Username;
 use crate::error::Result;
+use crate::oidc::shown;
 use crate::saml::person;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::domains;
@@ -61,11 +63,15 @@ pub(super) fn asserted_address(
             steps.add(Step::ok(StepName::Email, email.to_string()));
             Some(email)
         }
+        Err(EmailAddressError::Invalid { reason }) if reason == RESERVED => {
+            steps.add(reserved(text));
+            None
+        }
         Err(_) => {
             let step = Step::warning(
                 StepName::Email,
                 "an email address",
-                "a text that is none",
+                "a text that is no address",
                 "In the identity provider, have the attribute for the address hold the mailbox of the person.",
             );
             steps.add(step);
@@ -86,13 +92,27 @@ pub(super) fn believed_claims(tx: &UnitOfWork<'_>, arrival: &Arrival) -> Map<Str
     claims
 }
 
+/// An address of Rollcall's own login domain.
+fn reserved(text: &str) -> Step {
+    Step::warning(
+        StepName::Email,
+        "the address of a mailbox",
+        format!(
+            "{}, of the domain whose addresses Rollcall gives out",
+            shown::value(text)
+        ),
+        "No mail reaches addresses of this domain, and nobody but Rollcall gives one to a person. In the identity provider, \
+         have the attribute for the address hold the mailbox of the person.",
+    )
+}
+
 fn no_address() -> Step {
     Step::warning(
         StepName::Email,
         "an email address",
         "none that counts",
         "In the identity provider, release the address of people to this application (by OpenID Connect the claim `email`, \
-         by SAML the attribute `mail`). Who has none gets a generated one here, which is nobody's mailbox.",
+         by SAML the attribute `mail`). Who is let in without one gets a generated one here, which is nobody's mailbox.",
     )
 }
 

@@ -65,8 +65,7 @@ pub(super) fn require_expected(
         Arrivals::Everyone => {}
         Arrivals::ProvenDomains => {
             if !comes_from_proven_domain(tx, arriving)? {
-                let has_address = arriving.arrival.email.is_some();
-                return Err(refusals::outside_proven_domains(has_address, steps));
+                return Err(refusals::outside_proven_domains(arriving.arrival, steps));
             }
         }
         Arrivals::Expected => match code {

@@ -1,5 +1,6 @@
 //! Who is not let into an organization: the step that failed, for its admins, and the refusal in words for who signs in.
 
+use super::arrival::Arrival;
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::error::{Code, Error};
 use crate::services::invite_codes::redemption;
@@ -10,40 +11,47 @@ fn refused(steps: &mut Steps, failed: Step, refusal: Error) -> Error {
 }
 
 /// The refusal where people come from proven domains only.
-pub(super) fn outside_proven_domains(has_address: bool, steps: &mut Steps) -> Error {
-    let advice = if has_address {
+pub(super) fn outside_proven_domains(arrival: &Arrival, steps: &mut Steps) -> Error {
+    let advice = if arrival.guest {
+        "The person is a guest of the tenant: guests stand outside of the domains that the organization has proven, whatever \
+         their address. Give them an account of the tenant itself, or set `arrivals` of the connection to `everyone`, or to \
+         `expected` with an invite code."
+    } else if arrival.email.is_some() {
         "Prove the domain of the person's address, or set `arrivals` of the connection to `everyone`."
     } else {
         "No address came that could be in one: see the step `email`. Or set `arrivals` of the connection to `everyone`."
     };
     let expected = "an address in a domain that the organization has proven";
-    not_expected(steps, expected, advice)
+    not_expected(steps, (expected, advice), NOBODY_EXPECTS_YOU)
 }
+
+/// What somebody is told whom the connection lets in under no condition that they could meet by themselves.
+const NOBODY_EXPECTS_YOU: &str =
+    "Nobody expects you in this organization. Ask the people who run it to invite you.";
 
 /// The refusal where people come by a code, and none came.
 pub(super) fn without_code(steps: &mut Steps) -> Error {
     let advice = "Give the person an invite code, or set `arrivals` of the connection to `everyone` or `proven_domains`.";
-    not_expected(steps, CODE_EXPECTED, advice)
+    not_expected(steps, (CODE_EXPECTED, advice), NOBODY_EXPECTS_YOU)
 }
 
 /// The refusal where people come by a code, and one came that leads elsewhere.
 pub(super) fn not_by_foreign_code(steps: &mut Steps) -> Error {
     let advice = "The code that came is none of the organization: it was mistyped, replaced, or is another's. Give the \
                   person the code once more.";
-    not_expected(steps, CODE_EXPECTED, advice)
+    let told = "The invite code that you came with is none of this organization: it was mistyped, replaced, or is \
+                another's. Look at it again, or ask the people who run the organization for theirs.";
+    not_expected(steps, (CODE_EXPECTED, advice), told)
 }
 
 const CODE_EXPECTED: &str = "an invite code of the organization";
 
-fn not_expected(steps: &mut Steps, expected: &str, advice: &str) -> Error {
+fn not_expected(steps: &mut Steps, (expected, advice): (&str, &str), told: &'static str) -> Error {
     let received = "somebody whom nobody here expects";
     refused(
         steps,
         Step::failed(StepName::Account, expected, received, advice),
-        Error::refused(
-            Code::NotExpectedHere,
-            "Nobody expects you in this organization. Ask the people who run it to invite you.",
-        ),
+        Error::refused(Code::NotExpectedHere, told),
     )
 }
 
@@ -57,7 +65,7 @@ pub(super) fn foreign_code_step() -> Step {
     Step::failed(
         StepName::Account,
         CODE_EXPECTED,
-        "a code that is not one of it",
+        "a code that is none of the organization",
         "Give the person the code once more: it was mistyped, replaced, or is another organization's.",
     )
 }

@@ -53,7 +53,7 @@ pub fn of(
         let certificates = certificates(&settings)?;
         // Every one counts: the last that ends matters.
         let last = certificates.iter().map(|one| one.not_after()).max();
-        let detail = "The identity provider's signing certificate ends. Where it has a new one in its metadata, read that \
+        let detail = "The identity provider's signing certificate expires. Where it has a new one in its metadata, read that \
                       anew (`refresh`), or send it.";
         let code = ConnectionWarningCode::CertificateExpires;
         warnings.extend(last.and_then(|at| ends_soon(code, (at, now), detail)));
@@ -73,7 +73,7 @@ pub fn of(
         warnings.push(begun(ConnectionWarningCode::ClockOff, since, detail));
     }
     if let Some(since) = connection.silent_since {
-        let detail = "People used to come by this connection, and nobody has for 30 days. Make a test; where it passes, \
+        let detail = "People used to come by this connection, and nobody has for 30 days. Run a test; where it passes, \
                       see that people find the connection.";
         warnings.push(begun(
             ConnectionWarningCode::Silent,

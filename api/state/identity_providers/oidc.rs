@@ -285,7 +285,7 @@ fn arrival(
                 StepName::Email,
                 "an address that the provider has verified",
                 format!("one that it calls unverified by {by}"),
-                "The person is let in as somebody without an address. Verify the address at the identity provider.",
+                "Verify the address at the identity provider: until then it counts for nothing here, as if none had come.",
             );
             steps.add(step);
             None

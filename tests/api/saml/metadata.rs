@@ -118,7 +118,12 @@ fn metadata_that_is_of_no_use_is_refused_with_words() {
     let redirect = r#"Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example.org/sso""#;
     let many = key("idp", "") + &key("small", "").repeat(40);
     for (what, step, document) in [
-        ("HTML", StepName::Shape, "<html></html>".to_owned()),
+        ("HTML", StepName::Document, "<html></html>".to_owned()),
+        (
+            "another HTML",
+            StepName::Document,
+            "<!DOCTYPE html><title>Sign in</title>".to_owned(),
+        ),
         ("nothing", StepName::Document, String::new()),
         (
             "a DOCTYPE",

@@ -274,6 +274,22 @@ both_databases!(a_token_that_is_not_as_it_has_to_be, |app| {
     let told = Told::at("subject", "sub", "nothing", "");
     told.by("a token that names nobody", &tested);
 
+    for (sub, received, advice) in [
+        (json!(7), "no text: 7", "as one, in quotation marks"),
+        (
+            json!("x".repeat(256)),
+            "a longer text: xxx",
+            "a shorter one",
+        ),
+        (json!("a\nb"), "a control character: ab", "a line break"),
+    ] {
+        let told = Told::at("subject", "at most 255 characters", received, advice);
+        told.by(
+            "a subject that came, and is of no use",
+            &said(json!({ "sub": sub })).await,
+        );
+    }
+
     let opaque = json!({ "id_token": "a.b", "access_token": "at" });
     provider.answer_instead("/token", 200, &opaque.to_string());
     let told = Told::at("signature", "a signed token", "", "signed ID tokens");
@@ -289,6 +305,19 @@ both_databases!(a_token_that_is_not_as_it_has_to_be, |app| {
         "an application without the scope openid",
         &said(json!({})).await,
     );
+    for (answer, received) in [
+        ("<!DOCTYPE html><title>Sign in</title>", "a web page (HTML)"),
+        ("try again later", "no JSON"),
+    ] {
+        provider.answer_instead("/token", 200, answer);
+        let told = Told::at(
+            "token_request",
+            "an ID token",
+            received,
+            "a proxy answers in place",
+        );
+        told.by("a proxy before the token endpoint", &said(json!({})).await);
+    }
 });
 
 both_databases!(a_person_without_an_address, |app| {
@@ -311,6 +340,23 @@ both_databases!(a_person_without_an_address, |app| {
         "an address that is not verified",
         &step_of(&tested, "email"),
     );
+    for (address, received, advice) in [
+        (
+            "mira",
+            "a text that is no address",
+            "the mailbox of the person",
+        ),
+        (
+            "mira@login.invalid",
+            "mira@login.invalid, of the domain",
+            "nobody but Rollcall",
+        ),
+    ] {
+        let claims = json!({ "sub": "mira-1", "email": address });
+        let tested = test(&school, &connection, &provider, claims).await;
+        let told = Told::at("email", "address", received, advice);
+        told.stands_in("a text that names no mailbox", &step_of(&tested, "email"));
+    }
     // Who lets people of their domains in only lets in none of them.
     let path = path_of(&school, &connection);
     let only = json!({ "arrivals": "proven_domains" });
@@ -322,6 +368,15 @@ both_databases!(a_person_without_an_address, |app| {
         "no address, where only those of proven domains come in",
         &step_of(&tested, "account"),
     );
+    let guest = json!({ "sub": "mira-1", "email": "mira@hill.example", "acct": 1 });
+    let tested = test(&school, &connection, &provider, guest).await;
+    let told = Told::at(
+        "account",
+        "proven",
+        "nobody here expects",
+        "a guest of the tenant",
+    );
+    told.stands_in("a guest of the tenant", &step_of(&tested, "account"));
 });
 
 /// The last step with this name.

@@ -113,7 +113,18 @@ both_databases!(a_connection_lets_in_whom_it_is_set_to, |app| {
     school.admin.patch(&path, expected).await.expect_status(200);
     let claims = json!({ "sub": "mira-1", "email": "mira@hill.example" });
     let refused = come(&school, &connection, &provider, claims.clone()).await;
-    refused.expect_problem(403, "not_expected_here");
+    let told = refused.expect_problem(403, "not_expected_here");
+    assert!(
+        text(&told["detail"]).starts_with("Nobody expects you"),
+        "{told}"
+    );
+    // Whoever mistyped a code learns that it is the code.
+    let mistyped = json!({ "invite_code": "AAAA-AAAA-AA" });
+    let by = (&provider, claims.clone());
+    let end = go_round(&app.anonymous(), &connection, by, mistyped).await;
+    let refused = exchange(app, &ticket_of(&end)).await;
+    let told = refused.expect_problem(403, "not_expected_here");
+    assert!(text(&told["detail"]).contains("it was mistyped"), "{told}");
     // By a code of the organization somebody is expected.
     let code = school
         .admin

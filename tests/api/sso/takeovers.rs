@@ -335,14 +335,18 @@ both_databases!(
             panic!("it is told once: {steps:#?}");
         };
         assert_eq!(refused["result"], "failed");
-        assert_eq!(refused["received"], "a code that is not one of it");
+        assert_eq!(
+            refused["received"],
+            "a code that is none of the organization"
+        );
         // Whoever is a member already signs in, and the admins read of the code.
         let came = come(&school, &connection, &provider, mira.clone()).await;
         assert_eq!(came.expect_status(200)["outcome"], "account_created");
         by_code().await.expect_status(200);
         let steps = steps_of_last().await;
         let warned = steps.iter().any(|step| {
-            step["result"] == "warning" && step["received"] == "a code that is not one of it"
+            step["result"] == "warning"
+                && step["received"] == "a code that is none of the organization"
         });
         assert!(warned, "{steps:#?}");
     }
