@@ -60,7 +60,7 @@ pub struct RuleCondition {
     pub value: String,
 }
 
-/// What a rule gives: at least one of both.
+/// What a rule gives: at least one of both. A response names both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleGift {

@@ -148,7 +148,7 @@ string_enum! {
     ConnectionWarningCode {
         /// The client secret ends within 30 days, or has ended.
         SecretExpires = "secret_expires",
-        /// The identity provider's last signing certificate ends within 30 days, or has ended.
+        /// The identity provider's last signing certificate expires within 30 days, or has expired.
         CertificateExpires = "certificate_expires",
         /// The metadata could not be read from its address.
         MetadataUnreachable = "metadata_unreachable",

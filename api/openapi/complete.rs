@@ -37,13 +37,19 @@ fn paragraph(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Says what a form is: the derive knows JSON alone. It has no further fields, which serde would say, and a field
-/// that is left out is no `null`: there is none in a form.
+/// Says what a form is: the derive knows JSON alone. A field that is left out is no `null`: there is none in a form. An
+/// upload has no further fields, which serde would say; what other systems post may have some.
 fn describe_forms(document: &mut Value) {
     let schemas = document.pointer_mut("/components/schemas");
     let schemas = schemas.and_then(Value::as_object_mut).into_iter().flatten();
-    for (_, form) in schemas.filter(|(name, _)| name.ends_with("Upload")) {
-        set(form, "/additionalProperties", json!(false));
+    for (name, form) in schemas {
+        let is_upload = name.ends_with("Upload");
+        if !is_upload && !name.ends_with("Form") {
+            continue;
+        }
+        if is_upload {
+            set(form, "/additionalProperties", json!(false));
+        }
         let fields = form.get_mut("properties").and_then(Value::as_object_mut);
         for (_, field) in fields.into_iter().flatten() {
             take_null_away(field);

@@ -228,11 +228,19 @@ fn first_example(schema: &RefOr<Schema>) -> Option<Value> {
     }
 }
 
+/// What may leave fields out by its name: requests, and what stands in them and in responses alike.
+fn is_of_requests(name: &str) -> bool {
+    ["Request", "Upload", "Form"]
+        .iter()
+        .any(|end| name.ends_with(end))
+        || name == "RuleGift"
+}
+
 /// A response names each of its fields, `null` where there is nothing; only a request may leave
 /// fields out. A problem without faulty fields has no `errors`, one that no connection
 /// would solve no `connections`.
 fn require_what_is_always_there(name: &str, object: &mut Object) {
-    if name.ends_with("Request") || name.ends_with("Upload") {
+    if is_of_requests(name) {
         return;
     }
     let always = object

@@ -70,12 +70,17 @@ fn no_issuer() -> Error {
         "status": "draft",
         "tested_at": null,
         "subject_source": "sub",
+        "rules": [],
+        "apply": "first",
         "arrivals": "everyone",
         "session_hours": 168,
         "has_client_secret": false,
         "client_secret_expires_at": null,
         "service_provider": {
             "redirect_uri": "https://rollcall.school.example/v1/sso/callback/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12",
+            "post_logout_redirect_uri": "https://app.school.example/sign-in",
+            "backchannel_logout_uri": "https://rollcall.school.example/v1/sso/backchannel-logout/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12",
+            "jwks_uri": null,
             "initiate_uri": "https://rollcall.school.example/v1/sso/initiate/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12",
             "entity_id": null,
             "acs_url": null,
@@ -84,6 +89,7 @@ fn no_issuer() -> Error {
         "identity_provider": {
             "issuer": "https://login.school.example",
             "tenant": null,
+            "app": null,
             "client_id": null,
             "client_authentication": "client_secret_basic",
             "metadata_url": null,
@@ -93,6 +99,7 @@ fn no_issuer() -> Error {
             "metadata_valid_until": null
         },
         "missing": ["client_id", "client_secret"],
+        "warnings": [],
         "created_at": "2026-09-01T07:30:00Z"
     },
     "expires_at": "2026-09-08T07:30:00Z"

@@ -49,6 +49,12 @@ fn place_of(http: &HttpRequest) -> Result<CallbackId> {
 /// For browsers only. Sends the browser on to the single-page app: with a ticket in the fragment, or with `problem` and
 /// `reference`. A response that belongs to no sign-in which is under way signs nobody in: the app is asked to start one,
 /// or by an operator's app, to ask by what. One that comes by another method is `response_invalid`.
+///
+/// `problem` is one of `identity_provider_refused` (the person declined, or may not use the application),
+/// `identity_provider_unreachable`, `response_invalid` (what came does not hold), `subject_missing` (it names nobody),
+/// `tenant_wrong` (the person is of another tenant) and `connection_unknown`; `unavailable` and `internal` are faults of this
+/// installation. Why, the admins read by the `reference`. What else keeps somebody out, the app learns when it exchanges the
+/// ticket.
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),

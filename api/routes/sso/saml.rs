@@ -36,7 +36,7 @@ fn no_service_provider() -> Error {
 pub struct SamlResponseForm {
     /// The response, in base64.
     #[serde(rename = "SAMLResponse", default)]
-    #[schema(max_length = 524_288)]
+    #[schema(required = true, max_length = 524_288)]
     response: String,
     /// What the request carried.
     #[serde(rename = "RelayState", default)]
@@ -63,6 +63,11 @@ impl SamlResponseForm {
 /// For browsers only: the assertion consumer service of the connection. Sends the browser on to the single-page app, as
 /// the callback of OpenID Connect does. A response that nobody asked for signs nobody in: the app is asked to start a
 /// sign-in. One of more than a mebibyte, or by another method, is `response_invalid`.
+///
+/// `problem` is one of `identity_provider_refused` (the identity provider let nobody in), `response_invalid` (what came does
+/// not hold), `subject_missing` (it names nobody), `saml_subject_transient` (its name for the person is another one at each
+/// sign-in) and `connection_unknown`; `unavailable` and `internal` are faults of this installation.
+/// Why, the admins read by the `reference`.
 #[utoipa::path(
     tag = "Single sign-on",
     security(()),

@@ -307,7 +307,7 @@ fn is_verifier(text: &str) -> bool {
 pub fn ticket_invalid() -> Error {
     Error::refused(
         Code::TicketInvalid,
-        "This ticket is unknown, was used, or is older than a minute. Sign in again.",
+        "This ticket is unknown, was used, is older than a minute, or was for a session that has ended. Sign in again.",
     )
 }
 
