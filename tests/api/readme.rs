@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rollcall::domain::diagnosis::StepName;
+
 use crate::support::command::command;
 use crate::support::process::Installation;
 
@@ -14,6 +16,7 @@ const README: &str = include_str!("../../README.md");
 const PERMISSIONS: &str = include_str!("../../docs/permissions.md");
 const ENVIRONMENT: &str = include_str!("../../.env.example");
 const LIMITS: &str = include_str!("../../docs/limits.md");
+const DIAGNOSES: &str = include_str!("../../docs/sso/diagnoses.md");
 
 /// What a block needs that a test does not have: the only reasons to mark it `sh no-run`.
 const NOT_HERE: [&str; 12] = [
@@ -319,6 +322,24 @@ fn every_limit_stands_in_the_table_with_its_default() {
             .unwrap_or_else(|| panic!("docs/limits.md has no ROLLCALL_{name}"));
         let last = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         assert_eq!(last, format!("`{default}`"), "{row}");
+    }
+}
+
+/// Steps that fail nowhere: what they say needs nobody's help.
+const FAIL_NOWHERE: [StepName; 4] = [
+    StepName::Identity,
+    StepName::Deployment,
+    StepName::Roles,
+    StepName::Context,
+];
+
+#[test]
+fn every_step_that_can_fail_stands_in_the_tables_of_diagnoses() {
+    let rows = DIAGNOSES.lines().filter(|line| line.starts_with("| `"));
+    let names: String = rows.filter_map(|row| row.split(" | ").next()).collect();
+    for step in StepName::ALL {
+        let stands = names.contains(&format!("`{step}`"));
+        assert_ne!(stands, FAIL_NOWHERE.contains(step), "{step}");
     }
 }
 
