@@ -187,8 +187,8 @@ fn an_answer_without_a_token_is_told_in_words() {
     let expired = r#"{"error":"invalid_client","error_description":"AADSTS7000222: expired"}"#;
     for (status, body, words) in [
         (200, "{}", "openid"),
-        (200, r#"{"id_token":7}"#, "openid"),
-        (200, "<html>", "openid"),
+        (200, r#"{"id_token":7}"#, "token endpoint"),
+        (200, "<html>", "a proxy"),
         (500, "<html>", "log"),
         (400, r#"{"error":"invalid_client"}"#, "client id and secret"),
         (401, expired, "has expired"),

@@ -1,4 +1,5 @@
 DROP TABLE diagnoses;
+DROP TABLE setup_links;
 DROP TABLE pending_links;
 DROP TABLE tickets;
 DROP TABLE flows;

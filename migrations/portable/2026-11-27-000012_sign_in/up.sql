@@ -166,6 +166,28 @@ CREATE INDEX pending_links_connection ON pending_links (connection_id);
 CREATE INDEX pending_links_account ON pending_links (account_id);
 CREATE INDEX pending_links_end ON pending_links (expires_at);
 
+-- Links for whoever runs an identity provider (docs/sso.md#setup-links). They end with their maker's account.
+
+CREATE TABLE setup_links (
+    id uuid PRIMARY KEY NOT NULL,
+    token_hash bytea NOT NULL,
+    organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    created_by_account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    -- What the audit log calls it.
+    name text NOT NULL,
+    email text,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    -- When it was first opened.
+    used_at timestamptz
+);
+CREATE UNIQUE INDEX setup_links_token_key ON setup_links (token_hash);
+CREATE INDEX setup_links_organization ON setup_links (organization_id, id);
+CREATE INDEX setup_links_connection ON setup_links (connection_id);
+CREATE INDEX setup_links_creator ON setup_links (created_by_account_id);
+CREATE INDEX setup_links_end ON setup_links (expires_at);
+
 -- What was checked when somebody came, and in the tests of a connection.
 CREATE TABLE diagnoses (
     id uuid PRIMARY KEY NOT NULL,
@@ -187,6 +209,8 @@ CREATE TABLE diagnoses (
     account_id uuid REFERENCES accounts (id) ON DELETE SET NULL,
     -- Who made a test, where that was an admin.
     made_by_account_id uuid REFERENCES accounts (id) ON DELETE SET NULL,
+    -- The link that made it: its tests end with it.
+    made_by_setup_link_id uuid REFERENCES setup_links (id) ON DELETE CASCADE,
     at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL
 );
@@ -195,4 +219,5 @@ CREATE INDEX diagnoses_organization ON diagnoses (organization_id, id);
 CREATE INDEX diagnoses_connection ON diagnoses (connection_id, id);
 CREATE INDEX diagnoses_account ON diagnoses (account_id);
 CREATE INDEX diagnoses_maker ON diagnoses (made_by_account_id);
+CREATE INDEX diagnoses_setup_link ON diagnoses (made_by_setup_link_id);
 CREATE INDEX diagnoses_end ON diagnoses (expires_at);

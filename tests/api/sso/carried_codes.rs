@@ -32,8 +32,8 @@ pub async fn link_code(app: &App, email: &str) -> String {
         .iter()
         .filter(|mail| mail.to == email)
         .filter_map(|mail| mail.subject.split(' ').next());
-    let code = first_words.filter(|word| word.len() == 9 && word.contains('-'));
-    code.last().expect("no code was mailed").to_owned()
+    let mut code = first_words.filter(|word| word.len() == 9 && word.contains('-'));
+    code.next_back().expect("no code was mailed").to_owned()
 }
 
 pub async fn only_expected(school: &Organization<'_>, connection: &Value) {

@@ -25,6 +25,7 @@ both_databases!(somebody_new_signs_in, |app| {
             "refresh_token": "<text>",
             "confined_to": null,
             "link_token": null,
+            "code_outcome": null,
         }),
     );
     let mira = holder(app, &exchanged);
