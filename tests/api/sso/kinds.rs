@@ -111,6 +111,44 @@ both_databases!(a_session_by_password_is_confined_nowhere, |app| {
     let ids = one_of_everything(&school).await;
     let (_, closed) = refused(&school.admin, &ids, only_looks).await;
     assert_eq!(closed, BTreeSet::new());
+    let (_, closed) = refused(&school.admin, &ids, is_of_organization).await;
+    assert_eq!(closed, BTreeSet::new());
+});
+
+both_databases!(an_operator_is_one_by_password_only, |app| {
+    let school = app.school().await;
+    let ids = one_of_everything(&school).await;
+    let operator = app.operator().await;
+    let operators_only = |it: &Operation| it.path.starts_with("/v1/apps");
+    let (open, closed) = refused(&operator, &ids, |it| {
+        only_looks(it) && (operators_only(it) || is_of_organization(it))
+    })
+    .await;
+    assert_eq!(closed, BTreeSet::new());
+    assert!(open.contains("list_apps") && open.contains("list_members"));
+    // The same account by the identity provider of a club.
+    let club = app.organization("Chess Club", "school").await;
+    let provider = IdentityProvider::start();
+    let connection = active(&club, &provider).await;
+    let claims = json!({ "sub": "operator" });
+    let link = json!({ "purpose": "link" });
+    let by = (&provider, claims.clone());
+    let end = go_round(&operator, &connection, by, link).await;
+    exchange(app, &ticket_of(&end)).await.expect_status(200);
+    let came = come(&club, &connection, &provider, claims).await;
+    let came = came.expect_status(200);
+    assert_eq!(came["confined_to"], club.id);
+    let confined = holder(app, &came);
+    let theirs = |it: &Operation| operators_only(it) || is_of_organization(it);
+    for operation in by_session().into_iter().filter(theirs) {
+        let answer = send(operation.request(&confined, &ids)).await;
+        let code = match is_of_organization(&operation) {
+            // Of the school they are no member: it does not exist for them.
+            true => (404, "not_found"),
+            false => (403, "session_confined"),
+        };
+        answer.expect_problem(code.0, code.1);
+    }
 });
 
 both_databases!(
@@ -169,7 +207,7 @@ both_databases!(required_single_sign_on_asks_for_its_own_proof, |app| {
     let (open, closed) = refused(&own, &ids, is_of_organization).await;
     assert_eq!(open, BTreeSet::new());
     assert_eq!(closed, all_of_it(named(is_of_organization), "sso_required"));
-    // With the proof, or in an emergency, everything is open; so that nothing goes, it is only looked at.
+    // With the proof, or in an emergency, everything is open; so that nothing goes, it is only looked at at first.
     let claims = json!({ "sub": "the-admin" });
     let step_up = json!({ "purpose": "step_up" });
     let end = go_round(&own, &connection, (&provider, claims), step_up).await;
@@ -180,6 +218,8 @@ both_databases!(required_single_sign_on_asks_for_its_own_proof, |app| {
         let (_, closed) = refused(who, &ids, looks).await;
         assert_eq!(closed, BTreeSet::new());
     }
+    let (_, closed) = refused(&own, &ids, is_of_organization).await;
+    assert_eq!(closed, BTreeSet::new());
 });
 
 both_databases!(a_setup_link_opens_the_setup_alone, |app| {
