@@ -1,4 +1,4 @@
-//! Tests of a connection: a round trip that signs nobody in and changes nothing, and tells what it would have done.
+//! Tests of a connection: a flow that signs nobody in and changes nothing, and tells what it would have done.
 
 use serde_json::{Map, Value, json};
 
@@ -88,7 +88,7 @@ pub fn note_sent(tx: &mut UnitOfWork<'_>, test: DiagnosisId, steps: Steps) -> Re
     diagnoses::note_steps(tx.connection, test, &steps)
 }
 
-/// Ends a test whose trip came to its end: the connection works with these settings.
+/// Ends a test whose flow came to its end: the connection works with these settings.
 pub fn pass(
     tx: &mut UnitOfWork<'_>,
     flow: &TakenFlow,

@@ -165,12 +165,7 @@ both_databases!(
         let connection = make(&school, known).await.expect_status(201);
         let link = json!({ "connection_id": connection["id"] });
         let link = school.admin.post(&school.path("/setup-links"), link).await;
-        let url: Url = text(&link.expect_status(201)["url"]).parse().unwrap();
-        let token = url.fragment().unwrap().strip_prefix("token=").unwrap();
-        let it = Person {
-            access_token: Some(token.to_owned()),
-            ..Person::anonymous(app)
-        };
+        let it = by_setup_link(app, &text(&link.expect_status(201)["url"]));
         let early = it.post("/v1/setup/tests", Value::Null).await;
         early.expect_problem(409, "connection_incomplete");
         let theirs = json!({ "issuer": provider.issuer(), "client_id": CLIENT_ID });
