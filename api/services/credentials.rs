@@ -3,7 +3,7 @@
 use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{ApiKeyEvent, DomainEvent, IdentityEvent};
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, IdentityId};
 use crate::error::Result;
 use crate::store::{api_keys, identities, sessions};
 
@@ -15,12 +15,14 @@ pub(super) fn revoke_all(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<
 }
 
 /// Ends what opens an account whose mailbox is read for the first time: whoever registered the address, set the password
-/// or linked an identity before may have been somebody else. The caller sets the password anew, or takes it away.
+/// or linked an identity before may have been somebody else. An identity that is the proof itself stays. The caller sets the
+/// password anew, or takes it away.
 pub(super) fn revoke_before_first_proof(
     tx: &mut UnitOfWork<'_>,
     account: AccountId,
+    proven_by: Option<IdentityId>,
 ) -> Result<usize> {
-    for identity in identities::delete_of_account(tx.connection, account)? {
+    for identity in identities::delete_of_account(tx.connection, account, proven_by)? {
         let event = DomainEvent::Identity {
             organization: identity.organization_id,
             account,

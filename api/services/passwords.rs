@@ -208,7 +208,7 @@ pub fn reset(tx: &mut UnitOfWork<'_>, presented: &str, hash: &str, client: &Clie
 /// Ends every session; where nothing had proved the mailbox, API keys and identities too.
 fn end_sessions(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<usize> {
     if account.email_verified_at.is_none() {
-        return credentials::revoke_before_first_proof(tx, account.id);
+        return credentials::revoke_before_first_proof(tx, account.id, None);
     }
     sessions::delete_all(tx.connection, account.id, None)
 }

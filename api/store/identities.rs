@@ -153,9 +153,15 @@ pub fn delete(
     Ok(diesel::delete(identity).execute(connection)? == 1)
 }
 
-/// Deletes all identities of an account, and gives them.
-pub fn delete_of_account(connection: &mut Connection, account: AccountId) -> Result<Vec<Identity>> {
-    let theirs = identities::table.filter(identities::account_id.eq(account));
+/// Deletes all identities of an account but one, where one stays, and gives them.
+pub fn delete_of_account(
+    connection: &mut Connection,
+    account: AccountId,
+    but: Option<IdentityId>,
+) -> Result<Vec<Identity>> {
+    let theirs = identities::table
+        .filter(identities::account_id.eq(account))
+        .filter(identities::id.ne_all(but));
     let deleted = each_backend!(connection, c => diesel::delete(theirs)
         .returning(Identity::as_select())
         .get_results(c))?;

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::oidc::shown;
 use crate::saml::person;
 use crate::services::unit_of_work::UnitOfWork;
+use crate::store::accounts::Account;
 use crate::store::domains;
 use crate::store::organizations::Organization;
 use crate::store::sso_connections::SsoConnection;
@@ -80,16 +81,27 @@ pub(super) fn asserted_address(
     }
 }
 
-/// What rules may believe of what came: all but an address that does not count here. One that is denied, that is none, or
-/// that a guest brings along from another tenant says nothing of who somebody is.
-pub(super) fn believed_claims(tx: &UnitOfWork<'_>, arrival: &Arrival) -> Map<String, Value> {
-    let login_domain = &tx.services.config.login_domain;
-    let is_address = |text: &str| login_domain.parse_outside(text).is_ok();
+/// What rules may believe of what came for an account: all but an address that does not count. One that is denied, that is
+/// none, that a guest brings along, or that is neither the account's nor in a domain that the organization has proven says
+/// nothing of who somebody is.
+pub(super) fn believed_claims(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+) -> Result<Map<String, Value>> {
+    let arrival = arriving.arrival;
     let mut claims = arrival.claims.clone();
-    if arrival.guest || !arrival.email.as_deref().is_some_and(is_address) {
+    let login_domain = &tx.services.config.login_domain;
+    let email = arrival.email.as_deref();
+    let email = email.and_then(|text| login_domain.parse_outside(text).ok());
+    let counts = match email.filter(|_| !arrival.guest) {
+        Some(email) => email == account.email || is_proven_here(tx, arriving, &email)?,
+        None => false,
+    };
+    if !counts {
         person::withhold_address(&mut claims);
     }
-    claims
+    Ok(claims)
 }
 
 /// An address of Rollcall's own login domain.

@@ -1,6 +1,7 @@
 //! Name and address of accounts that the organization manages follow its identity provider. What it leaves out stays.
 
 use super::arriving::{Arriving, asserted_address, is_proven_here, name_of};
+use super::first_proof::{close_to_others, prove_mailbox};
 use crate::crypto::token::TokenKind;
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::EmailAddress;
@@ -10,7 +11,6 @@ use crate::error::Result;
 use crate::services::context::Principal;
 use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::services::verification::verify_email;
 use crate::store::accounts::{self, Account};
 use crate::store::{mailed_tokens, removed_members};
 
@@ -51,11 +51,7 @@ fn new_address(
         return Ok(None);
     }
     if email == account.email {
-        if account.email_verified_at.is_some() {
-            return Ok(None);
-        }
-        let owner = Principal::Owner(account.clone());
-        tx.acting_as(owner, |tx| verify_email(tx, account))?;
+        prove_mailbox(tx, arriving, account.clone())?;
         return Ok(None);
     }
     let now = tx.now();
@@ -69,6 +65,9 @@ fn new_address(
         );
         steps.add(step);
         return Ok(None);
+    }
+    if !was_theirs(tx, arriving, account)? {
+        close_to_others(tx, arriving, account)?;
     }
     removed_members::carry_along(tx.connection, (&account.email, &email))?;
     // Links that lie in the old mailbox open nothing any more.
@@ -87,6 +86,14 @@ fn new_address(
         ),
     ));
     Ok(Some(email))
+}
+
+/// Whether the address that the account leaves was its person's own: by the word of the same provider, or nobody's mailbox.
+fn was_theirs(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, account: &Account) -> Result<bool> {
+    if account.generated_address {
+        return Ok(true);
+    }
+    Ok(account.email_verified_at.is_some() && is_proven_here(tx, arriving, &account.email)?)
 }
 
 fn publish(

@@ -291,7 +291,7 @@ fn prove_mailbox(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<Account> 
 /// Ends what opens an account that nobody had shown to be theirs: whoever registered the address may have been somebody
 /// else than its owner.
 fn close_to_registrant(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
-    credentials::revoke_before_first_proof(tx, account.id)?;
+    credentials::revoke_before_first_proof(tx, account.id, None)?;
     account_passwords::remove(tx.connection, account.id)?;
     for kind in [TokenKind::SetPassword, TokenKind::DisownAccount] {
         mailed_tokens::delete_of_account(tx.connection, account.id, kind)?;

@@ -4,6 +4,7 @@ use super::arriving::{Arriving, asserted_address, believed_claims, is_proven_her
 use super::carried_invitations::{invited_account, made_unopened, require_none};
 use super::entering::{Entered, enter, is_removed_subject, join, require_expected};
 use super::entry_refusals::removed;
+use super::first_proof::prove_mailbox;
 use super::following::follow;
 use super::{claims, rules};
 use crate::clock::new_id;
@@ -18,8 +19,7 @@ use crate::services::context::Principal;
 use crate::services::invitations;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::verify_email;
-use crate::services::{credentials, events, generated_addresses, takeover};
-use crate::store::account_passwords;
+use crate::services::{events, generated_addresses, takeover};
 use crate::store::accounts::{self, Account};
 use crate::store::identities::{self, Identity};
 use crate::store::invitations::Invitation;
@@ -54,7 +54,7 @@ pub(super) fn resolve(
             identity.id,
             tx.now(),
         )?;
-        let said = believed_claims(tx, arrival);
+        let said = believed_claims(tx, arriving, &account)?;
         claims::keep(tx, (connection, identity.id), &said)?;
         let entered = enter(tx, arriving, &account, steps)?;
         if entered.waits() {
@@ -129,6 +129,7 @@ fn by_invitation(
     let owner = Principal::Owner(account.clone());
     tx.acting_as(owner, |tx| verify_email(tx, &account))?;
     let account = accounts::find(tx.connection, account.id)?.unwrap_or(account);
+    let account = follow(tx, arriving, account, steps)?;
     let entered = entered.told_as(SignInOutcome::Linked);
     Ok(Resolution::Opens(Box::new(account), entered))
 }
@@ -148,7 +149,7 @@ fn by_address(
                 StepName::Account,
                 "The organization manages the account with this address, in a domain that it has proven.",
             ));
-            let account = first_proof(tx, account)?;
+            let account = prove_mailbox(tx, arriving, account)?;
             let mut entered = enter(tx, arriving, &account, steps)?;
             link(tx, arriving, &account, steps)?;
             let account = follow(tx, arriving, account, steps)?;
@@ -171,24 +172,6 @@ fn by_address(
             create(tx, arriving, account, steps)
         }
     }
-}
-
-/// Takes the provider's word, in a domain that the organization has proven, for the first proof of a mailbox. Whoever opened
-/// the account before may have been somebody else, such as a guest who was given its address: it is closed to them. A
-/// password that the organization gave stays its owner's.
-fn first_proof(tx: &mut UnitOfWork<'_>, account: Account) -> Result<Account> {
-    if account.email_verified_at.is_some() {
-        return Ok(account);
-    }
-    let owner = Principal::Owner(account.clone());
-    tx.acting_as(owner, |tx| {
-        credentials::revoke_before_first_proof(tx, account.id)?;
-        if account.password_origin.is_owner() {
-            account_passwords::remove(tx.connection, account.id)?;
-        }
-        verify_email(tx, &account)
-    })?;
-    Ok(accounts::find(tx.connection, account.id)?.unwrap_or(account))
 }
 
 /// Somebody without an address gets a generated one, as people who are created by hand.
@@ -284,7 +267,7 @@ pub(super) fn link(
         events::publish(tx, event)?;
         accept_by_use(tx, account)
     })?;
-    let said = believed_claims(tx, arriving.arrival);
+    let said = believed_claims(tx, arriving, account)?;
     claims::keep(tx, (arriving.connection, identity.id), &said)?;
     rules::apply_first(tx, arriving, account, steps)
 }

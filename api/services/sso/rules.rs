@@ -9,7 +9,7 @@ use super::rule_steps;
 use crate::domain::arrival_rules::{ArrivalRule, RuleGift, RulesApply, evaluate, groups_named};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::events::{AddedBy, DomainEvent, MemberEvent};
-use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::ids::{GroupId, OrganizationId};
 use crate::domain::organization::{AccountType, OrganizationKind};
 use crate::domain::rule_plan::RulePlan;
 use crate::error::{Code, Error, FieldError, Result};
@@ -95,14 +95,14 @@ fn existing(
 
 /// As what a newcomer comes in by the rules, or else by default: as staff only whose account may become that.
 pub(super) fn newcomers_type(
-    tx: &UnitOfWork<'_>,
+    tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
     account: &Account,
     steps: &mut Steps,
 ) -> Result<AccountType> {
     let rules = rules_of(arriving.connection)?;
     let organization = arriving.organization;
-    let claims = believed_claims(tx, arriving.arrival);
+    let claims = believed_claims(tx, arriving, account)?;
     let gift = evaluate(&rules, &claims).gift();
     let named = gift.and_then(|gift| gift.account_type);
     let named = named.filter(|named| organization.kind.has(*named));
@@ -130,7 +130,7 @@ pub(super) fn apply_first(
     if rules_of(arriving.connection)?.is_empty() {
         return Ok(());
     }
-    apply(tx, arriving, account.id, steps)
+    apply(tx, arriving, account, steps)
 }
 
 /// The same where they have come before: only rules that are tried each time change anything.
@@ -147,24 +147,24 @@ pub(super) fn apply_again(
             }
             Ok(())
         }
-        RulesApply::Always => apply(tx, arriving, account.id, steps),
+        RulesApply::Always => apply(tx, arriving, account, steps),
     }
 }
 
 fn apply(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
-    account: AccountId,
+    account: &Account,
     steps: &mut Steps,
 ) -> Result<()> {
     let rules = rules_of(arriving.connection)?;
-    if memberships::find(tx.connection, arriving.organization.id, account)?.is_none() {
+    if memberships::find(tx.connection, arriving.organization.id, account.id)?.is_none() {
         if !rules.is_empty() {
             steps.add(rule_steps::no_member_yet());
         }
         return Ok(());
     }
-    let claims = believed_claims(tx, arriving.arrival);
+    let claims = believed_claims(tx, arriving, account)?;
     let verdict = evaluate(&rules, &claims);
     if !rules.is_empty() {
         steps.add(rule_steps::verdict(verdict));
@@ -175,7 +175,7 @@ fn apply(
     let gift = possible(tx, arriving, gift, steps)?;
     let organization = arriving.organization.id;
     let of = (organization, arriving.connection.id);
-    let (account, membership) = member_changes::lock(tx, organization, account)?;
+    let (account, membership) = member_changes::lock(tx, organization, account.id)?;
     let mut states = MemberStates::read(tx, of, &[account.id], &gift.group_ids)?;
     let member = states.take(&account, &membership);
     let plan = RulePlan::of(&gift, &member, arriving.connection.apply);

@@ -197,3 +197,107 @@ both_databases!(
         assert_eq!(member["account_type"], "student");
     }
 );
+
+/// A rule that makes teachers of whoever has an address in a domain.
+async fn teachers_by_address(school: &Organization<'_>, connection: &Value) {
+    let then = json!({ "account_type": "teacher" });
+    let when = json!({ "claim": "email", "is": "ends_with", "value": "@hill.example" });
+    let rules = json!({ "rules": [{ "when": when, "then": then }], "apply": "always" });
+    set_rules(school, connection, rules).await;
+}
+
+both_databases!(
+    the_first_proof_closes_an_account_that_others_opened,
+    |app| {
+        let school = app.school().await;
+        let provider = IdentityProvider::start();
+        let connection = active(&school, &provider).await;
+        let vera = json!({ "sub": "vera", "email": "vera@hill.example" });
+        let by = || (&provider, vera.clone());
+        let (_, first, account) = came_as(&school, &connection, by()).await;
+        // Somebody who got at a password for her account chooses their own, and links an identity of theirs.
+        let reset = format!("{}/password-reset", school.path_of(&text(&account["id"])));
+        let reset = school
+            .admin
+            .post(&reset, json!({}))
+            .await
+            .expect_status(200);
+        let slip = text(&reset["password"]);
+        let other = app.sign_in("vera@hill.example", &slip).await;
+        let chosen = "seven purple geese 9";
+        let change = json!({ "current_password": slip, "new_password": chosen });
+        let changed = other.post("/v1/auth/password/change", change).await;
+        assert!(changed.status.is_success(), "{}", changed.text);
+        let link = json!({ "purpose": "link" });
+        let theirs = json!({ "sub": "mallory" });
+        let end = go_round(&other, &connection, (&provider, theirs.clone()), link).await;
+        let linked = exchange(app, &ticket_of(&end)).await.expect_status(200);
+        assert_eq!(linked["outcome"], "linked");
+        teachers_by_address(&school, &connection).await;
+        vouched(app, &school, "hill.example").await;
+        let (outcome, _, me) = came_as(&school, &connection, by()).await;
+        assert_eq!((outcome.as_str(), &me["id"]), ("signed_in", &account["id"]));
+        assert_eq!(me["email_verified"], true);
+        for ended in [&first, &other] {
+            ended
+                .get("/v1/me")
+                .await
+                .expect_problem(401, "not_signed_in");
+        }
+        let login = json!({ "email": "vera@hill.example", "password": chosen });
+        let login = app.anonymous().post("/v1/auth/login", login).await;
+        assert_eq!(login.status, 401, "{}", login.text);
+        let (outcome, _, stranger) = came_as(&school, &connection, (&provider, theirs)).await;
+        assert_eq!(outcome, "account_created");
+        assert_ne!(stranger["id"], account["id"]);
+        // She herself stays who she is.
+        let (outcome, _, me) = came_as(&school, &connection, by()).await;
+        assert_eq!((outcome.as_str(), &me["id"]), ("signed_in", &account["id"]));
+    }
+);
+
+both_databases!(
+    an_address_that_is_not_the_accounts_makes_nobody_staff,
+    |app| {
+        let school = app.school().await;
+        let provider = IdentityProvider::start();
+        let connection = active(&school, &provider).await;
+        teachers_by_address(&school, &connection).await;
+        let nameless = json!({ "sub": "pupil" });
+        comes(&school, &connection, (&provider, nameless)).await;
+        let named = json!({ "sub": "pupil", "email": "head@hill.example" });
+        let member = comes(&school, &connection, (&provider, named)).await;
+        assert_eq!(member["account_type"], "student", "{member:#}");
+    }
+);
+
+both_databases!(
+    an_invited_mailbox_keeps_no_account_of_somebody_else,
+    |app| {
+        let school = app.school().await;
+        vouched(app, &school, "hill.example").await;
+        let provider = IdentityProvider::start();
+        let connection = active(&school, &provider).await;
+        let invite = json!({ "emails": ["mallory@else.example"], "account_type": "student" });
+        school.invite_with(invite).await.expect_status(200);
+        let token = app.last_mail_to("mallory@else.example").await.token();
+        // Vera is lured into a flow with the token.
+        let vera = json!({ "sub": "vera", "email": "vera@hill.example" });
+        let carries = json!({ "invitation_token": token });
+        let end = go_round(&app.anonymous(), &connection, (&provider, vera), carries).await;
+        let came = exchange(app, &ticket_of(&end)).await.expect_status(200);
+        let me = holder(app, &came).get("/v1/me").await.expect_status(200);
+        assert_eq!(me["email"], "vera@hill.example", "{came:#}");
+        let forgot = json!({ "email": "mallory@else.example" });
+        let forgot = app
+            .anonymous()
+            .post("/v1/auth/password/forgot", forgot)
+            .await;
+        assert!(forgot.status.is_success());
+        let mails = app.mails().await;
+        let to_mallory = mails
+            .iter()
+            .filter(|mail| mail.to == "mallory@else.example");
+        assert_eq!(to_mallory.count(), 1, "the invitation only");
+    }
+);
