@@ -38,6 +38,14 @@ string_enum! {
 }
 
 impl Preset {
+    /// Whether the preset has one issuer, which nobody chooses.
+    pub const fn has_one_issuer(self) -> bool {
+        match self {
+            Self::Google | Self::Clever | Self::ClassLink => true,
+            Self::Entra | Self::Okta | Self::Generic => false,
+        }
+    }
+
     /// Whether a connection names its provider by a tenant of it.
     pub const fn is_named_by_tenant(self) -> bool {
         match self {

@@ -366,6 +366,7 @@ impl UpdateConnectionRequest {
         }
         Ok(ConnectionChanges {
             name: self.name.map(|name| name.trim().to_owned()),
+            names_issuer: self.issuer.is_some() || self.tenant.is_some(),
             provider: Some(provider),
             client_secret,
             arrivals: self.arrivals,

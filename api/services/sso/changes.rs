@@ -12,12 +12,13 @@ use crate::domain::diagnosis::{Step, StepName};
 use crate::domain::events::ConnectionEvent;
 use crate::domain::ids::ConnectionId;
 use crate::domain::known_provider::KnownProvider;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::context::Principal;
 use crate::services::sign_on_requirement::require_another_connection;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::diagnoses;
+use crate::store::setup_links;
 use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::{self, SsoConnection};
 
@@ -26,6 +27,8 @@ use crate::store::sso_connections::{self, SsoConnection};
 pub struct ConnectionChanges {
     pub name: Option<String>,
     pub provider: Option<KnownProvider>,
+    /// Whether the issuer, or its tenant, is named.
+    pub names_issuer: bool,
     pub client_secret: SecretChange,
     pub arrivals: Option<Arrivals>,
     pub session_hours: Option<i64>,
@@ -48,10 +51,32 @@ pub fn update(
         let mut changed = Changed::of(known.clone());
         changed.set_plain_fields(&changes);
         changed.set_rules(tx, permit, changes.rules)?;
+        if matches!(changes.client_secret, SecretChange::Replaced(_)) && !changes.names_issuer {
+            require_own_issuer(tx, &known)?;
+        }
         changed.set_provider(tx, changes.provider)?;
         changed.set_secret(tx, changes.client_secret)?;
         keep(tx, &known, changed)
     })
+}
+
+/// Refuses the client secret of an admin for an issuer that whoever has a setup link may have named: a secret that comes
+/// alone is for the one that the admin saw last.
+fn require_own_issuer(tx: &mut UnitOfWork<'_>, known: &SsoConnection) -> Result<()> {
+    let is_by_link = tx.context.principal.setup_link().is_ok();
+    if is_by_link || known.preset.has_one_issuer() {
+        return Ok(());
+    }
+    if !setup_links::was_used(tx.connection, known.organization_id, known.id)? {
+        return Ok(());
+    }
+    let pointer = match known.preset.is_named_by_tenant() {
+        true => "/tenant",
+        false => "/issuer",
+    };
+    let detail = "Whoever has a setup link may have named another identity provider meanwhile. Send this beside the secret, so \
+                  that it goes to the one that you mean.";
+    Err(Error::invalid(pointer, "missing", detail))
 }
 
 /// A connection as it is to be, and what of it changes.

@@ -48,7 +48,7 @@ pub fn create(
     Ok(test)
 }
 
-/// A test of a connection, of the last hour.
+/// A test of a connection, of the last hour; a setup link finds those that it made.
 ///
 /// # Errors
 /// `not_found`.
@@ -60,7 +60,11 @@ pub fn find(
     let now = tx.now();
     let of = (permit.organization.id, connection);
     let found = diagnoses::find_test(tx.connection, of, id, now)?;
-    found.ok_or_else(|| Error::not_found("test"))
+    let link = tx.context.principal.setup_link().ok();
+    let is_shown =
+        |test: &Diagnosis| link.is_none_or(|link| test.made_by_setup_link_id == Some(link.id));
+    let shown = found.filter(is_shown);
+    shown.ok_or_else(|| Error::not_found("test"))
 }
 
 /// The test that somebody begins by its address, with its connection; `None` where it was made already, or is too old.

@@ -176,6 +176,24 @@ both_databases!(
         });
         let changed = it.patch("/v1/setup", theirs).await.expect_status(200);
         assert_eq!(changed["missing"], json!([]));
+        // A secret that comes alone is for the issuer that the admin saw last.
+        let path = path_of(&school, &connection);
+        let alone = json!({ "client_secret": "of-the-school" });
+        let refused = school.admin.patch(&path, alone).await;
+        refused.expect_fields(&[("/issuer", "missing")]);
+        let kept = json!({ "client_secret": CLIENT_SECRET });
+        it.patch("/v1/setup", kept).await.expect_status(200);
+        let meant = json!({ "issuer": provider.issuer(), "client_secret": "of-the-school" });
+        school.admin.patch(&path, meant).await.expect_status(200);
+        // An admin's test, with what came of somebody, is not the link's to read.
+        let tests = format!("{path}/tests");
+        let test = school
+            .admin
+            .post(&tests, Value::Null)
+            .await
+            .expect_status(201);
+        let test = format!("/v1/setup/tests/{}", text(&test["id"]));
+        it.get(&test).await.expect_problem(404, "not_found");
     }
 );
 
