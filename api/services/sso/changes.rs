@@ -40,7 +40,9 @@ pub struct ConnectionChanges {
 /// that wait end, and an active connection is paused where another provider would sign people in.
 ///
 /// # Errors
-/// `not_found`; `last_sign_in_method` where that would pause the only one that is active, and single sign-on is required.
+/// `not_found`; `last_sign_in_method` where that would pause the only one that is active, and single sign-on is required;
+/// `validation_failed` for rules and apps that the organization cannot have, and for an admin's secret that comes without
+/// the issuer it is for once a setup link was used.
 pub fn update(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
