@@ -255,9 +255,14 @@ pub fn account_of(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Option<Acc
     Ok(active.map(|(_, account)| account.id))
 }
 
-/// Ends the session that a refresh token belongs to, and gives the connection by which its owner signed in last; does
-/// nothing for an unknown token.
-pub fn end_by_token(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Option<ConnectionId>> {
+/// A session that has ended just now.
+pub struct EndedSession {
+    /// The connection by which its owner signed in last.
+    pub signed_in_by: Option<ConnectionId>,
+}
+
+/// Ends the session that a refresh token belongs to, where there is one.
+pub fn end_by_token(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Option<EndedSession>> {
     let Some(token) = Token::presented(TokenKind::Refresh, presented) else {
         return Ok(None);
     };
@@ -272,8 +277,8 @@ pub fn end_by_token(tx: &mut UnitOfWork<'_>, presented: &str) -> Result<Option<C
     tx.acting_as(Principal::Owner(account), |tx| sign_out(tx, of))
 }
 
-/// Ends the session of the signed-in person, and gives the connection by which they signed in last.
-pub fn end_present(tx: &mut UnitOfWork<'_>) -> Result<Option<ConnectionId>> {
+/// Ends the session of the signed-in person, unless another request does at the same moment.
+pub fn end_present(tx: &mut UnitOfWork<'_>) -> Result<Option<EndedSession>> {
     let current = tx.context.principal.session()?;
     let of = (current.account.id, current.session);
     sign_out(tx, of)
@@ -282,15 +287,15 @@ pub fn end_present(tx: &mut UnitOfWork<'_>) -> Result<Option<ConnectionId>> {
 fn sign_out(
     tx: &mut UnitOfWork<'_>,
     (account, session): (AccountId, SessionId),
-) -> Result<Option<ConnectionId>> {
+) -> Result<Option<EndedSession>> {
     tx.transaction(|tx| {
-        let proven_by = session_proofs::latest_connection(tx.connection, session)?;
+        let signed_in_by = session_proofs::latest_connection(tx.connection, session)?;
         // Of two who end it at once, one does.
         if !sessions::delete(tx.connection, account, session)? {
             return Ok(None);
         }
         publish(tx, session, SessionEvent::Ended)?;
-        Ok(proven_by)
+        Ok(Some(EndedSession { signed_in_by }))
     })
 }
 

@@ -357,6 +357,18 @@ both_databases!(
             .await
             .expect_problem(401, "not_signed_in");
         expired.get("/v1/me").await.expect_status(200);
+        // One that opens nothing leaves it to the access token.
+        let other = app.sign_in("jane@x.org", PASSWORD).await;
+        for token in [&phone.refresh_token, &"rcr_unknown".to_owned()] {
+            let fourth = app.sign_in("jane@x.org", PASSWORD).await;
+            let out = fourth.post("/v1/auth/logout", json!({ "refresh_token": token }));
+            out.await.expect_status(200);
+            fourth
+                .get("/v1/me")
+                .await
+                .expect_problem(401, "not_signed_in");
+        }
+        other.get("/v1/me").await.expect_status(200);
         // One that is over ends nothing, and says so; the session goes on.
         app.advance(Duration::from_secs(60 * 60));
         let out = expired.post("/v1/auth/logout", Value::Null).await;

@@ -1,7 +1,7 @@
 //! Signing in and out, and staying signed in (`docs/accounts.md`).
 
-use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, post};
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,7 +17,7 @@ use crate::routes::refusals::{
     AccountDeactivated, BodyErrors, OpenSessionErrors, TooManyTries, WrongCredentials,
 };
 use crate::services::sessions;
-use crate::services::sessions::not_refreshable;
+use crate::services::sessions::{EndedSession, not_refreshable};
 use crate::services::sign_in;
 
 /// Who signs in.
@@ -124,9 +124,10 @@ pub struct SignedOut {
 
 /// Sign out
 ///
-/// Ends the session of the refresh token in the body or the cookie; without one, that of the access token. Where its owner signed in by an identity provider that
+/// Ends the session of the refresh token in the body or the cookie; where that opens none, or none is sent, that of the
+/// access token. Where its owner signed in by an identity provider that
 /// says where people sign out (OpenID Connect RP-Initiated Logout 1.0), `end_session_url` is that page: without a visit to
-/// it, the session there goes on. Where no session belongs to the refresh token, or nothing is sent at all, the answer is
+/// it, the session there goes on. Where neither opens a session, or nothing is sent at all, the answer is
 /// the same, with `null`; an access token alone that is not good any more gets 401, since its session may go on.
 #[utoipa::path(
     tag = "Signing in",
@@ -147,25 +148,34 @@ pub(super) async fn logout(
     let mut response = HttpResponse::Ok();
     let state = request.scope().state.clone();
     let config = &state.services.config;
-    let signed_in_by = match presented_token(&http, body, config)? {
-        Some((token, kind)) => {
-            if kind == SessionKind::Cookie {
-                response.cookie(refresh_cookie::deleted(config));
-            }
-            request
-                .run(move |tx, ()| sessions::end_by_token(tx, &token))
-                .await?
+    let presented = presented_token(&http, body, config)?;
+    let by_token = presented.is_some();
+    let mut ended = None;
+    if let Some((token, kind)) = presented {
+        if kind == SessionKind::Cookie {
+            response.cookie(refresh_cookie::deleted(config));
         }
-        None if http.headers().contains_key(header::AUTHORIZATION) => {
-            bearer?.run(|tx, ()| sessions::end_present(tx)).await?
-        }
-        None => None,
-    };
-    let end_session_url = match signed_in_by {
+        let ending = request.run(move |tx, ()| sessions::end_by_token(tx, &token));
+        ended = ending.await?;
+    }
+    if ended.is_none() && http.headers().contains_key(header::AUTHORIZATION) {
+        ended = match end_present(bearer).await {
+            // Whoever signs out twice gets the same answer.
+            Err(refused) if by_token && refused.status_code() == StatusCode::UNAUTHORIZED => None,
+            present => present?,
+        };
+    }
+    let end_session_url = match ended.and_then(|session| session.signed_in_by) {
         Some(connection) => state.end_session_url(connection).await,
         None => None,
     };
     Ok(response.json(SignedOut { end_session_url }))
+}
+
+async fn end_present(
+    bearer: std::result::Result<BeforePasswordChange, Problem>,
+) -> Result<Option<EndedSession>, Problem> {
+    Ok(bearer?.run(|tx, ()| sessions::end_present(tx)).await?)
 }
 
 problems! {
