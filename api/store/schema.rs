@@ -538,6 +538,7 @@ table! {
         clock_off_since -> Nullable<UtcTimestamp>,
         clock_off_seconds -> Nullable<BigInt>,
         silent_since -> Nullable<UtcTimestamp>,
+        issuer_named_by_link -> Bool,
         created_at -> UtcTimestamp,
     }
 }

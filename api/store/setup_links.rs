@@ -122,19 +122,6 @@ pub fn note_use(connection: &mut Connection, id: SetupLinkId, now: Timestamp) ->
     Ok(noted == 1)
 }
 
-/// Whether a link of a connection has been used that is there still.
-pub fn was_used(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    provider: ConnectionId,
-) -> Result<bool> {
-    let used = setup_links::table
-        .filter(setup_links::organization_id.eq(organization))
-        .filter(setup_links::connection_id.eq(provider))
-        .filter(setup_links::used_at.is_not_null());
-    Ok(diesel::select(diesel::dsl::exists(used)).get_result(connection)?)
-}
-
 /// Deletes a link; `false` where the organization has none with this id.
 pub fn delete(
     connection: &mut Connection,

@@ -38,6 +38,8 @@ pub struct SsoConnection {
     pub clock_off_since: Option<Timestamp>,
     pub clock_off_seconds: Option<i64>,
     pub silent_since: Option<Timestamp>,
+    /// Whether whoever has a setup link named its issuer or tenant last, and no admin since.
+    pub issuer_named_by_link: bool,
     pub created_at: Timestamp,
 }
 

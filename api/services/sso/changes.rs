@@ -14,11 +14,9 @@ use crate::domain::ids::ConnectionId;
 use crate::domain::known_provider::KnownProvider;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
-use crate::services::context::Principal;
 use crate::services::sign_on_requirement::require_another_connection;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::diagnoses;
-use crate::store::setup_links;
 use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::{self, SsoConnection};
 
@@ -42,7 +40,7 @@ pub struct ConnectionChanges {
 /// # Errors
 /// `not_found`; `last_sign_in_method` where that would pause the only one that is active, and single sign-on is required;
 /// `validation_failed` for rules and apps that the organization cannot have, and for an admin's secret that comes without
-/// the issuer it is for once a setup link was used.
+/// the issuer it is for where a setup link named that.
 pub fn update(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
@@ -53,8 +51,11 @@ pub fn update(
         let mut changed = Changed::of(known.clone());
         changed.set_plain_fields(&changes);
         changed.set_rules(tx, permit, changes.rules)?;
-        if matches!(changes.client_secret, SecretChange::Replaced(_)) && !changes.names_issuer {
-            require_own_issuer(tx, &known)?;
+        if changes.names_issuer {
+            changed.new.issuer_named_by_link = by_setup_link(tx);
+        }
+        if matches!(changes.client_secret, SecretChange::Replaced(_)) {
+            require_own_issuer(tx, &changed.new)?;
         }
         changed.set_provider(tx, changes.provider)?;
         changed.set_secret(tx, changes.client_secret)?;
@@ -62,22 +63,23 @@ pub fn update(
     })
 }
 
-/// Refuses the client secret of an admin for an issuer that whoever has a setup link may have named: a secret that comes
-/// alone is for the one that the admin saw last.
-fn require_own_issuer(tx: &mut UnitOfWork<'_>, known: &SsoConnection) -> Result<()> {
-    let is_by_link = tx.context.principal.setup_link().is_ok();
-    if is_by_link || known.preset.has_one_issuer() {
+/// Whether whoever has a setup link acts.
+fn by_setup_link(tx: &UnitOfWork<'_>) -> bool {
+    tx.context.principal.setup_link().is_ok()
+}
+
+/// Refuses the client secret of an admin for an issuer that whoever has a setup link has named: a secret that comes alone
+/// is for the one that the admin saw last.
+fn require_own_issuer(tx: &UnitOfWork<'_>, new: &SsoConnection) -> Result<()> {
+    if !new.issuer_named_by_link || by_setup_link(tx) || new.preset.has_one_issuer() {
         return Ok(());
     }
-    if !setup_links::was_used(tx.connection, known.organization_id, known.id)? {
-        return Ok(());
-    }
-    let pointer = match known.preset.is_named_by_tenant() {
+    let pointer = match new.preset.is_named_by_tenant() {
         true => "/tenant",
         false => "/issuer",
     };
-    let detail = "Whoever has a setup link may have named another identity provider meanwhile. Send this beside the secret, so \
-                  that it goes to the one that you mean.";
+    let detail = "Whoever has a setup link has named the identity provider. Send this beside the secret, so that it goes to \
+                  the one that you mean.";
     Err(Error::invalid(pointer, "missing", detail))
 }
 
@@ -137,9 +139,9 @@ impl Changed {
         if new.status == ConnectionStatus::Active && !provider.is_same_provider(&old) {
             require_another_connection(tx, new)?;
             // Whoever sets it up by a link goes on with that; what an admin has paused is the admin's to activate.
-            new.status = match tx.context.principal {
-                Principal::SetupLink(_) => ConnectionStatus::Draft,
-                _ => ConnectionStatus::Paused,
+            new.status = match by_setup_link(tx) {
+                true => ConnectionStatus::Draft,
+                false => ConnectionStatus::Paused,
             };
         }
         new.settings = kept(&provider)?;
@@ -187,8 +189,11 @@ fn keep(tx: &mut UnitOfWork<'_>, known: &SsoConnection, changed: Changed) -> Res
         end_waiting_tests(tx, new.id)?;
         sso_connections::reset_test(tx.connection, new.organization_id, new.id)?;
     }
-    if !fields.is_empty() {
+    let takes_issuer = new.issuer_named_by_link != known.issuer_named_by_link;
+    if takes_issuer || !fields.is_empty() {
         sso_connections::update(tx.connection, &new)?;
+    }
+    if !fields.is_empty() {
         publish(tx, &new, ConnectionEvent::Changed { fields })?;
     }
     if new.status != known.status {

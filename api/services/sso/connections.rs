@@ -71,6 +71,7 @@ pub fn create(
         clock_off_since: None,
         clock_off_seconds: None,
         silent_since: None,
+        issuer_named_by_link: false,
         created_at: tx.now(),
     };
     tx.transaction(|tx| {

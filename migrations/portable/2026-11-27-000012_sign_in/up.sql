@@ -44,6 +44,8 @@ CREATE TABLE connections (
     clock_off_seconds bigint,
     -- Since when nobody comes by it any more, where people used to.
     silent_since timestamptz,
+    -- Whether whoever has a setup link named its issuer or tenant last, and no admin since.
+    issuer_named_by_link boolean NOT NULL,
     created_at timestamptz NOT NULL
 );
 CREATE INDEX connections_organization ON connections (organization_id, id);

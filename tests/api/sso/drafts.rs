@@ -185,6 +185,9 @@ both_databases!(
         it.patch("/v1/setup", kept).await.expect_status(200);
         let meant = json!({ "issuer": provider.issuer(), "client_secret": "of-the-school" });
         school.admin.patch(&path, meant).await.expect_status(200);
+        let alone = json!({ "client_secret": "newer-of-the-school" });
+        let kept = school.admin.patch(&path, alone.clone()).await;
+        kept.expect_status(200);
         // An admin's test, with what came of somebody, is not the link's to read.
         let tests = format!("{path}/tests");
         let test = school
@@ -194,6 +197,15 @@ both_databases!(
             .expect_status(201);
         let test = format!("/v1/setup/tests/{}", text(&test["id"]));
         it.get(&test).await.expect_problem(404, "not_found");
+        // What a link has named stays named by it when the link is gone.
+        let theirs = json!({ "issuer": "https://evil.example", "client_secret": "theirs" });
+        it.patch("/v1/setup", theirs).await.expect_status(200);
+        let links = school.path("/setup-links");
+        let all = school.admin.get(&links).await.expect_status(200);
+        let revoke = format!("{links}/{}", text(&all["items"][0]["id"]));
+        school.admin.delete(&revoke).await.expect_status(204);
+        let refused = school.admin.patch(&path, alone).await;
+        refused.expect_fields(&[("/issuer", "missing")]);
     }
 );
 
