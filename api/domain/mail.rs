@@ -37,6 +37,7 @@ string_enum! {
         DomainLapsed = "domain_lapsed",
         ConnectionEnds = "connection_ends",
         ConnectionWarning = "connection_warning",
+        ConnectionSetUp = "connection_set_up",
         AppSecretEnds = "app_secret_ends",
         JoinRequestsWaiting = "join_requests_waiting",
         JoinRequestApproved = "join_request_approved",
@@ -60,6 +61,7 @@ impl MailKind {
             | Self::DomainLapsed
             | Self::ConnectionEnds
             | Self::ConnectionWarning
+            | Self::ConnectionSetUp
             | Self::AppSecretEnds
             | Self::JoinRequestsWaiting
             | Self::JoinRequestApproved

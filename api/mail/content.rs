@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::links::Links;
-use crate::domain::connections::ConnectionWarningCode;
+use crate::domain::connections::{ConnectionStatus, ConnectionWarningCode};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::mail::MailKind;
 use crate::domain::timestamp::Timestamp;
@@ -150,6 +150,15 @@ pub enum MailContent {
         problem: ConnectionWarningCode,
     },
 
+    /// To admins: whoever has a setup link has activated a connection, or given an active one another identity provider.
+    ConnectionSetUp {
+        organization: String,
+        connection: String,
+        /// The link, by its name.
+        setup_link: String,
+        status: ConnectionStatus,
+    },
+
     /// To operators: the client secret of an app ends, or has ended.
     AppSecretEnds {
         app: String,
@@ -188,6 +197,7 @@ impl MailContent {
             Self::DomainLapsed { .. } => MailKind::DomainLapsed,
             Self::ConnectionEnds { .. } => MailKind::ConnectionEnds,
             Self::ConnectionWarning { .. } => MailKind::ConnectionWarning,
+            Self::ConnectionSetUp { .. } => MailKind::ConnectionSetUp,
             Self::AppSecretEnds { .. } => MailKind::AppSecretEnds,
             Self::JoinRequestsWaiting { .. } => MailKind::JoinRequestsWaiting,
             Self::JoinRequestApproved { .. } => MailKind::JoinRequestApproved,
@@ -213,6 +223,7 @@ impl MailContent {
             | Self::DomainLapsed { .. }
             | Self::ConnectionEnds { .. }
             | Self::ConnectionWarning { .. }
+            | Self::ConnectionSetUp { .. }
             | Self::AppSecretEnds { .. }
             | Self::JoinRequestsWaiting { .. }
             | Self::JoinRequestApproved { .. }
@@ -324,6 +335,7 @@ impl Sample<'_> {
             )],
             MailKind::ConnectionEnds => self.connection_ends(),
             MailKind::ConnectionWarning => connection_warnings(),
+            MailKind::ConnectionSetUp => connection_set_up(),
             MailKind::AppSecretEnds => vec![(
                 "",
                 MailContent::AppSecretEnds {
@@ -439,6 +451,19 @@ fn connection_warnings() -> Vec<(&'static str, MailContent)> {
         ("_of_keys", warning(ConnectionWarningCode::KeysUnreachable)),
         ("_of_clock", warning(ConnectionWarningCode::ClockOff)),
         ("_of_silence", warning(ConnectionWarningCode::Silent)),
+    ]
+}
+
+fn connection_set_up() -> Vec<(&'static str, MailContent)> {
+    let set_up = |status| MailContent::ConnectionSetUp {
+        organization: organization(),
+        connection: connection(),
+        setup_link: "it@school.example".to_owned(),
+        status,
+    };
+    vec![
+        ("", set_up(ConnectionStatus::Active)),
+        ("_anew", set_up(ConnectionStatus::Draft)),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Whether a connection signs people in: activating and pausing it.
 
 use super::connections::find;
+use super::notices;
 use super::publication::publish;
 use crate::domain::connections::ConnectionStatus;
 use crate::domain::events::ConnectionEvent;
@@ -68,6 +69,7 @@ fn set_status(
         ConnectionStatus::Paused | ConnectionStatus::Draft => ConnectionEvent::Paused,
     };
     publish(tx, &new, event)?;
+    notices::queue_for_setup(tx, &new)?;
     Ok(new)
 }
 

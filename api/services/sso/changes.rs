@@ -5,7 +5,7 @@ use super::clients::require_app;
 use super::connections::find;
 use super::publication::publish;
 use super::settings::{kept, known_provider};
-use super::{diagnosis, rules};
+use super::{diagnosis, notices, rules};
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{Arrivals, ConnectionStatus};
 use crate::domain::diagnosis::{Step, StepName};
@@ -198,6 +198,7 @@ fn keep(tx: &mut UnitOfWork<'_>, known: &SsoConnection, changed: Changed) -> Res
     }
     if new.status != known.status {
         publish(tx, &new, ConnectionEvent::Paused)?;
+        notices::queue_for_setup(tx, &new)?;
     }
     Ok(new)
 }

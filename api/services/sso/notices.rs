@@ -1,9 +1,12 @@
-//! Mail about warnings: to the admins of an organization of its connections, to operators of their apps.
+//! Mail about connections: to the admins of an organization of their warnings and of what setup links did, to operators of
+//! their apps.
 
 use std::time::Duration;
 
 use super::warnings::{self, Warning};
+use crate::clock::new_id;
 use crate::domain::connections::{ConnectionStatus, ConnectionWarningCode};
+use crate::domain::ids::MailId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::mail::MailContent;
@@ -37,6 +40,23 @@ pub(super) fn queue(tx: &mut UnitOfWork<'_>, connection: &SsoConnection) -> Resu
         admin_notices::queue(tx, connection.organization_id, &cause, content)?;
     }
     Ok(())
+}
+
+/// Queues a mail to admins where whoever has a setup link has decided whether people sign in by a connection.
+pub(super) fn queue_for_setup(tx: &mut UnitOfWork<'_>, connection: &SsoConnection) -> Result<()> {
+    let Ok(link) = tx.context.principal.setup_link() else {
+        return Ok(());
+    };
+    let setup_link = link.name.clone();
+    let cause = format!("connection {} set up {}", connection.id, new_id::<MailId>());
+    let (name, status) = (connection.name.clone(), connection.status);
+    let content = |organization| MailContent::ConnectionSetUp {
+        organization,
+        connection: name,
+        setup_link,
+        status,
+    };
+    admin_notices::queue(tx, connection.organization_id, &cause, content)
 }
 
 /// Queues a mail to operators for the end of an app's secret, where that is due and was not told. Many organizations
