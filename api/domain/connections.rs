@@ -77,7 +77,29 @@ impl From<AppPreset> for Preset {
     }
 }
 
+/// The hosts of the issuers of Entra ID, of its national clouds too (Microsoft, "National clouds", and the entity ids of
+/// its metadata).
+const ISSUERS_OF_ENTRA: [&str; 6] = [
+    "login.microsoftonline.com",
+    "sts.windows.net",
+    "login.microsoftonline.us",
+    "login.partner.microsoftonline.cn",
+    "login.chinacloudapi.cn",
+    "sts.chinacloudapi.cn",
+];
+
 impl Preset {
+    /// The preset whose rules tell guests of this issuer: those of Microsoft are Entra ID, whatever preset was chosen.
+    pub fn of_issuer(self, issuer: &str) -> Self {
+        let host = issuer.strip_prefix("https://").unwrap_or_default();
+        let host = host.split('/').next().unwrap_or_default();
+        if ISSUERS_OF_ENTRA.contains(&host) {
+            Self::Entra
+        } else {
+            self
+        }
+    }
+
     /// Whether a name to sign in with is that of a guest: Entra makes it of the address that the guest has elsewhere.
     pub fn names_guest(self, name: &str) -> bool {
         self == Self::Entra && name.to_ascii_uppercase().contains("#EXT#")
@@ -261,6 +283,30 @@ impl ProviderSettings {
             }
             (Self::Oidc(_), Self::Saml(_)) | (Self::Saml(_), Self::Oidc(_)) => false,
         }
+    }
+}
+
+impl ProviderSettings {
+    /// Who names the people of it: what one issuer calls somebody says nothing of another's people.
+    pub fn subject_issuer(&self) -> String {
+        match self {
+            Self::Oidc(settings) => {
+                let tenant = settings.tenant.as_deref().unwrap_or_default();
+                format!("{} {tenant}", settings.issuer)
+            }
+            Self::Saml(settings) => format!("{} {}", settings.entity_id, settings.subject_source),
+        }
+    }
+
+    /// Whether this is the same identity provider by SAML, which signs by another certificate beside one that is known.
+    pub fn is_rollover_of(&self, other: &Self) -> bool {
+        let (Self::Saml(new), Self::Saml(old)) = (self, other) else {
+            return false;
+        };
+        let is_known = |certificate: &String| old.certificates.contains(certificate);
+        new.entity_id == old.entity_id
+            && new.subject_source == old.subject_source
+            && new.certificates.iter().any(is_known)
     }
 }
 

@@ -27,6 +27,7 @@ use crate::services::domains::{
     taken,
 };
 use crate::services::idempotency::StoredResponse;
+use crate::services::sign_on_requirement::last_domain;
 use crate::store::domains::Domain;
 
 /// Mounts these operations.
@@ -303,13 +304,14 @@ async fn update_domain(
 
 /// Remove an email domain
 ///
-/// Nobody joins by it any more. Whoever has joined stays.
+/// Nobody joins by it any more. Whoever has joined stays; by Google, people of this domain do not get in any more, so that
+/// where single sign-on is required by Google alone it is refused (`last_sign_in_method`).
 #[utoipa::path(
     tag = "Domains",
     params(DomainPath),
     responses(
         (status = 204, description = "Removed."),
-        OrganizationErrors, NoSuchDomain
+        OrganizationErrors, NoSuchDomain, LastDomain
     ),
     extensions(("x-permission" = json!(ManageDomains::NAME)))
 )]
@@ -388,6 +390,8 @@ problems! {
     AddDomainErrors: no_domain added_already for_everybody;
     /// Of what proves a domain.
     ProvenElsewhere: taken;
+    /// Of removing a domain.
+    LastDomain: last_domain;
     /// Of checking a domain.
     CheckDomainErrors: taken no_record;
 }

@@ -3,7 +3,7 @@
 use super::context::Principal;
 use super::events;
 use super::unit_of_work::UnitOfWork;
-use crate::domain::connections::ConnectionStatus;
+use crate::domain::connections::{ConnectionStatus, Preset};
 use crate::domain::events::{DomainEvent, SignInPolicyEvent};
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::sign_in_policy::{SignInConnection, SignInOrganization};
@@ -137,5 +137,30 @@ pub fn last_connection() -> Error {
         Code::LastSignInMethod,
         "Single sign-on is required here, and this is the only active connection. Activate another one, or change the \
          sign-in policy first.",
+    )
+}
+
+/// Refuses to take a proven domain away where single sign-on is required, and by Google alone: it lets in people of
+/// domains that the organization has proven. Call it while the organization is locked.
+///
+/// # Errors
+/// `last_sign_in_method`.
+pub fn require_without_domain(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
+    if !organizations::requires_sso(tx.connection, organization)? {
+        return Ok(());
+    }
+    let active = sso_connections::active_of(tx.connection, organization)?;
+    if active.iter().any(|one| one.preset != Preset::Google) {
+        return Ok(());
+    }
+    Err(last_domain())
+}
+
+/// The refusal to remove a domain by which people sign in.
+pub fn last_domain() -> Error {
+    Error::refused(
+        Code::LastSignInMethod,
+        "Single sign-on is required here, and by Google people sign in whose domain the organization has proven. Change \
+         the sign-in policy, or activate another connection, first.",
     )
 }

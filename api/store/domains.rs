@@ -84,11 +84,14 @@ pub fn find_proven(
         .optional()?)
 }
 
-/// The domains that an organization has proven.
-pub fn proven_of(connection: &mut Connection, organization: OrganizationId) -> Result<Vec<String>> {
+/// The domains that an organization has proven, with those that have lapsed since.
+pub fn ever_proven_of(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> Result<Vec<String>> {
     let proven: Vec<EmailDomain> = domains::table
         .filter(domains::organization_id.eq(organization))
-        .filter(domains::status.eq(DomainStatus::Proven))
+        .filter(domains::status.eq_any([DomainStatus::Proven, DomainStatus::Lapsed]))
         .select(domains::domain)
         .load(connection)?;
     Ok(proven.iter().map(ToString::to_string).collect())

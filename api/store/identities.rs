@@ -1,5 +1,6 @@
 //! Identities: which subject at a connection opens which account.
 
+use diesel::dsl::auto_type;
 use diesel::prelude::*;
 
 use super::backend::each_backend;
@@ -20,6 +21,8 @@ pub struct Identity {
     pub organization_id: OrganizationId,
     pub connection_id: ConnectionId,
     pub account_id: AccountId,
+    /// That of the connection when it was made: as long as another one names its people, the identity opens nothing.
+    pub subject_issuer: Vec<u8>,
     pub subject: String,
     pub last_used_at: Timestamp,
     pub created_at: Timestamp,
@@ -47,10 +50,18 @@ pub fn find_by_subject(
         .inner_join(accounts::table)
         .filter(identities::connection_id.eq(provider.id))
         .filter(identities::organization_id.eq(provider.organization_id))
+        .filter(is_named_by(provider))
         .filter(identities::subject.eq(subject))
         .select((Identity::as_select(), Account::as_select()))
         .first(connection)
         .optional()?)
+}
+
+/// Whether an identity was made for who names the people of a connection now.
+#[auto_type]
+pub(super) fn is_named_by<'a>(provider: &'a SsoConnection) -> _ {
+    let issuer: Option<&'a [u8]> = provider.subject_issuer.as_deref();
+    identities::subject_issuer.nullable().eq(issuer)
 }
 
 /// Notes a use.
@@ -69,15 +80,16 @@ pub fn touch(
     Ok(())
 }
 
-/// Whether an identity of this connection of the organization opens an account.
+/// Whether an identity of this connection opens an account.
 pub fn exists_at(
     connection: &mut Connection,
-    (organization, provider): (OrganizationId, ConnectionId),
+    provider: &SsoConnection,
     account: AccountId,
 ) -> Result<bool> {
     let theirs = identities::table
-        .filter(identities::organization_id.eq(organization))
-        .filter(identities::connection_id.eq(provider))
+        .filter(identities::organization_id.eq(provider.organization_id))
+        .filter(identities::connection_id.eq(provider.id))
+        .filter(is_named_by(provider))
         .filter(identities::account_id.eq(account));
     Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
 }
@@ -120,6 +132,7 @@ pub fn has_other_way_in(
         .inner_join(connections::table)
         .filter(identities::account_id.eq(account))
         .filter(identities::id.ne(except))
+        .filter(connections::subject_issuer.eq(identities::subject_issuer.nullable()))
         .filter(connections::status.eq(ConnectionStatus::Active));
     Ok(diesel::select(diesel::dsl::exists(others)).get_result(connection)?)
 }
@@ -178,6 +191,7 @@ pub fn count_dependent(
     let others = diesel::alias!(identities as others);
     let is_of_active = connections::id
         .eq(others.field(identities::connection_id))
+        .and(connections::subject_issuer.eq(others.field(identities::subject_issuer).nullable()))
         .and(connections::status.eq(ConnectionStatus::Active));
     let another_way = others
         .inner_join(connections::table.on(is_of_active))

@@ -12,8 +12,9 @@ use super::backend::each_backend;
 use super::schema::{
     accounts, groups, identities, removed_group_members, removed_members, removed_subjects,
 };
+use super::sso_connections::SsoConnection;
 use crate::domain::email_address::EmailAddress;
-use crate::domain::ids::{AccountId, ConnectionId, GroupId, OrganizationId};
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -49,16 +50,17 @@ fn insert_subjects(
     (organization, account): (OrganizationId, AccountId),
     at: Timestamp,
 ) -> Result<()> {
-    let theirs: Vec<(ConnectionId, String)> = identities::table
+    let theirs: Vec<(Vec<u8>, String)> = identities::table
         .filter(identities::organization_id.eq(organization))
         .filter(identities::account_id.eq(account))
-        .select((identities::connection_id, identities::subject))
+        .select((identities::subject_issuer, identities::subject))
         .load(connection)?;
     let rows: Vec<_> = theirs
         .into_iter()
-        .map(|(provider, subject)| {
+        .map(|(issuer, subject)| {
             (
-                removed_subjects::connection_id.eq(provider),
+                removed_subjects::organization_id.eq(organization),
+                removed_subjects::subject_issuer.eq(issuer),
                 removed_subjects::subject.eq(subject),
                 removed_subjects::removed_at.eq(at),
             )
@@ -71,24 +73,35 @@ fn insert_subjects(
     Ok(())
 }
 
-/// Whether somebody whom this connection calls so was removed, whether or not they have an account.
+/// Whether somebody was removed from the organization whom the identity provider of a connection calls so, whether or not
+/// they have an account.
 pub fn is_subject(
     connection: &mut Connection,
-    provider: ConnectionId,
+    provider: &SsoConnection,
     subject: &str,
 ) -> Result<bool> {
-    let theirs = removed_subjects::table.find((provider, subject));
+    let theirs = called(provider, subject);
     Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
 }
 
-/// Deletes the note that somebody was removed whom this connection calls so: they are welcome again.
+/// Deletes the note that somebody was removed whom the identity provider of a connection calls so: they are welcome again.
 pub fn delete_subject(
     connection: &mut Connection,
-    provider: ConnectionId,
+    provider: &SsoConnection,
     subject: &str,
 ) -> Result<()> {
-    diesel::delete(removed_subjects::table.find((provider, subject))).execute(connection)?;
+    diesel::delete(called(provider, subject)).execute(connection)?;
     Ok(())
+}
+
+#[auto_type]
+fn called<'a>(provider: &'a SsoConnection, subject: &'a str) -> _ {
+    let organization: OrganizationId = provider.organization_id;
+    let issuer: Option<&'a [u8]> = provider.subject_issuer.as_deref();
+    removed_subjects::table
+        .filter(removed_subjects::organization_id.eq(organization))
+        .filter(removed_subjects::subject_issuer.nullable().eq(issuer))
+        .filter(removed_subjects::subject.eq(subject))
 }
 
 fn addresses(connection: &mut Connection, ids: &[AccountId]) -> Result<Vec<EmailAddress>> {
@@ -147,10 +160,11 @@ pub fn delete(
     let of_accounts = identities::table
         .filter(identities::organization_id.eq(organization))
         .filter(identities::account_id.eq_any(accounts))
-        .select((identities::connection_id, identities::subject));
-    let subjects: Vec<(ConnectionId, String)> = of_accounts.load(connection)?;
-    for (provider, subject) in subjects {
-        delete_subject(connection, provider, &subject)?;
+        .select((identities::subject_issuer, identities::subject));
+    let subjects: Vec<(Vec<u8>, String)> = of_accounts.load(connection)?;
+    for (issuer, subject) in subjects {
+        let noted = removed_subjects::table.find((organization, issuer, subject));
+        diesel::delete(noted).execute(connection)?;
     }
     Ok(())
 }

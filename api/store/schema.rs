@@ -334,8 +334,9 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
-    removed_subjects (connection_id, subject) {
-        connection_id -> Id,
+    removed_subjects (organization_id, subject_issuer, subject) {
+        organization_id -> Id,
+        subject_issuer -> Binary,
         subject -> Text,
         removed_at -> UtcTimestamp,
     }
@@ -525,6 +526,7 @@ table! {
         preset -> Text,
         status -> Text,
         settings -> Document,
+        subject_issuer -> Nullable<Binary>,
         app_id -> Nullable<Id>,
         sealed -> Nullable<Binary>,
         secret_expires_at -> Nullable<UtcTimestamp>,
@@ -566,6 +568,7 @@ table! {
         organization_id -> Id,
         connection_id -> Id,
         account_id -> Id,
+        subject_issuer -> Binary,
         subject -> Text,
         last_used_at -> UtcTimestamp,
         created_at -> UtcTimestamp,

@@ -5,6 +5,7 @@ use diesel::upsert::excluded;
 
 use super::Connection;
 use super::backend::each_backend;
+use super::identities::is_named_by;
 use super::schema::{identities, session_proofs, sessions};
 use super::sso_connections::SsoConnection;
 use crate::domain::ids::{AccountId, ConnectionId, OrganizationId, SessionId};
@@ -90,6 +91,21 @@ pub fn revoke(
     Ok(())
 }
 
+/// Ends all sessions that a connection of the organization made, and takes its proof from the others.
+pub fn revoke_all(connection: &mut Connection, provider: &SsoConnection) -> Result<()> {
+    let proven = session_proofs::table
+        .filter(session_proofs::connection_id.eq(provider.id))
+        .select(session_proofs::session_id);
+    let made = sessions::table
+        .filter(sessions::by_connection.eq(true))
+        .filter(sessions::confined_to_organization_id.eq(provider.organization_id))
+        .filter(sessions::id.eq_any(proven));
+    diesel::delete(made).execute(connection)?;
+    let proofs = session_proofs::table.filter(session_proofs::connection_id.eq(provider.id));
+    diesel::delete(proofs).execute(connection)?;
+    Ok(())
+}
+
 /// The sessions with proof of a connection by this session at its provider.
 pub fn of_provider_session(
     connection: &mut Connection,
@@ -113,6 +129,7 @@ pub fn of_subject(
     let accounts = identities::table
         .filter(identities::connection_id.eq(provider.id))
         .filter(identities::organization_id.eq(provider.organization_id))
+        .filter(is_named_by(provider))
         .filter(identities::subject.eq(subject))
         .select(identities::account_id);
     let theirs = sessions::table

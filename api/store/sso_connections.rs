@@ -22,6 +22,8 @@ pub struct SsoConnection {
     pub preset: Preset,
     pub status: ConnectionStatus,
     pub settings: JsonColumn,
+    /// The SHA-256 of who names the people of it; `None` while that is not known. Identities of another one open nothing.
+    pub subject_issuer: Option<Vec<u8>>,
     /// The app of the settings, where their client is one's.
     pub app_id: Option<AppId>,
     pub sealed: Option<Vec<u8>>,

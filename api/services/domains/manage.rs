@@ -11,6 +11,7 @@ use crate::domain::events::EmailDomainEvent;
 use crate::domain::ids::DomainId;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{self, ManageDomains, Permit, VouchForDomains};
+use crate::services::sign_on_requirement::require_without_domain;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::Page;
 use crate::store::domains::{self, Domain};
@@ -180,10 +181,13 @@ pub fn update(
 /// Removes a domain. Whoever joined by it stays.
 ///
 /// # Errors
-/// `not_found`.
+/// `not_found`; `last_sign_in_method` where people sign in by it, and single sign-on is required.
 pub fn remove(tx: &mut UnitOfWork<'_>, permit: &Permit<ManageDomains>, id: DomainId) -> Result<()> {
     tx.transaction(|tx| {
         let known = find(tx, permit, id)?;
+        if known.status != DomainStatus::Pending {
+            require_without_domain(tx, known.organization_id)?;
+        }
         if !domains::delete(tx.connection, known.organization_id, id)? {
             return Err(no_such_domain());
         }

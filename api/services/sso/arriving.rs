@@ -42,42 +42,35 @@ pub(super) fn name_of(arrival: &Arrival) -> Option<Username> {
     Username::parse(arrival.name.as_deref()?).ok()
 }
 
-/// The address that the provider vouches for, in its canonical form.
+/// The address that the provider vouches for, in its canonical form. The step `email` tells of it once.
 pub(super) fn asserted_address(
     tx: &UnitOfWork<'_>,
     arrival: &Arrival,
     steps: &mut Steps,
 ) -> Option<EmailAddress> {
+    let (email, step) = judged_address(tx, arrival);
+    // An address that came and was denied stands there already.
+    let is_told = steps
+        .as_slice()
+        .iter()
+        .any(|step| step.name == StepName::Email);
+    if !is_told {
+        steps.add(step);
+    }
+    email
+}
+
+fn judged_address(tx: &UnitOfWork<'_>, arrival: &Arrival) -> (Option<EmailAddress>, Step) {
     let Some(text) = &arrival.email else {
-        let is_told = steps
-            .as_slice()
-            .iter()
-            .any(|step| step.name == StepName::Email);
-        // An address that came and was denied stands there already.
-        if !is_told {
-            steps.add(no_address());
-        }
-        return None;
+        return (None, no_address());
     };
     match tx.services.config.login_domain.parse_outside(text) {
         Ok(email) => {
-            steps.add(Step::ok(StepName::Email, email.to_string()));
-            Some(email)
+            let step = Step::ok(StepName::Email, email.to_string());
+            (Some(email), step)
         }
-        Err(EmailAddressError::Invalid { reason }) if reason == RESERVED => {
-            steps.add(reserved(text));
-            None
-        }
-        Err(_) => {
-            let step = Step::warning(
-                StepName::Email,
-                "an email address",
-                "a text that is no address",
-                "In the identity provider, have the attribute for the address hold the mailbox of the person.",
-            );
-            steps.add(step);
-            None
-        }
+        Err(EmailAddressError::Invalid { reason }) if reason == RESERVED => (None, reserved(text)),
+        Err(_) => (None, unreadable()),
     }
 }
 
@@ -118,6 +111,15 @@ fn reserved(text: &str) -> Step {
     )
 }
 
+fn unreadable() -> Step {
+    Step::warning(
+        StepName::Email,
+        "an email address",
+        "a text that is no address",
+        "In the identity provider, have the attribute for the address hold the mailbox of the person.",
+    )
+}
+
 fn no_address() -> Step {
     Step::warning(
         StepName::Email,
@@ -138,7 +140,16 @@ pub(super) fn is_proven_here(
     if arriving.arrival.guest {
         return Ok(false);
     }
-    let Ok(domain) = EmailDomain::parse(email.domain()) else {
+    is_domain_proven(tx, arriving, email.domain())
+}
+
+/// Whether the organization has proven a domain, and it has not lapsed.
+pub(super) fn is_domain_proven(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    name: &str,
+) -> Result<bool> {
+    let Ok(domain) = EmailDomain::parse(name) else {
         return Ok(false);
     };
     let proven = domains::find_proven(tx.connection, &domain)?;

@@ -4,10 +4,10 @@ use super::client_secrets::{KeptSecret, SecretChange, context_of_connection};
 use super::clients::require_app;
 use super::connections::find;
 use super::publication::publish;
-use super::settings::{kept, known_provider};
+use super::settings::{kept, kept_issuer, kept_issuer_by_link, known_provider};
 use super::{diagnosis, notices, rules};
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
-use crate::domain::connections::{Arrivals, ConnectionStatus};
+use crate::domain::connections::{Arrivals, ConnectionKind, ConnectionStatus};
 use crate::domain::diagnosis::{Step, StepName};
 use crate::domain::events::ConnectionEvent;
 use crate::domain::ids::ConnectionId;
@@ -17,6 +17,7 @@ use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::sign_on_requirement::require_another_connection;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::diagnoses;
+use crate::store::session_proofs;
 use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::{self, SsoConnection};
 
@@ -136,7 +137,11 @@ impl Changed {
             return Ok(());
         };
         require_app(tx, new.preset, &provider)?;
-        if new.status == ConnectionStatus::Active && !provider.is_same_provider(&old) {
+        let is_same = is_same_provider(tx, &old, &provider);
+        if !is_same {
+            new.subject_issuer = subject_issuer(tx, &old, &provider)?;
+        }
+        if new.status == ConnectionStatus::Active && !is_same {
             require_another_connection(tx, new)?;
             // Whoever sets it up by a link goes on with that; what an admin has paused is the admin's to activate.
             new.status = match by_setup_link(tx) {
@@ -179,6 +184,30 @@ impl Changed {
     }
 }
 
+/// Whether people are signed in as before. An admin may bring a new certificate beside the old one by hand; whoever has a
+/// setup link could so become the identity provider of a connection that people sign in by, and nobody would test it.
+fn is_same_provider(tx: &UnitOfWork<'_>, old: &KnownProvider, new: &KnownProvider) -> bool {
+    let is_rollover = match (new.complete(), old.complete()) {
+        (Some(new), Some(old)) => new.is_rollover_of(&old),
+        _ => false,
+    };
+    new.is_same_provider(old) || (is_rollover && !by_setup_link(tx))
+}
+
+/// Who names the people of a provider that takes the place of another.
+fn subject_issuer(
+    tx: &UnitOfWork<'_>,
+    old: &KnownProvider,
+    new: &KnownProvider,
+) -> Result<Option<Vec<u8>>> {
+    let is_replaced = new.kind() == ConnectionKind::Saml && old.complete().is_some();
+    if is_replaced && by_setup_link(tx) {
+        let link = tx.context.principal.setup_link()?.id;
+        return Ok(kept_issuer_by_link(new, link));
+    }
+    Ok(kept_issuer(new))
+}
+
 /// Keeps and tells what has changed of a connection.
 fn keep(tx: &mut UnitOfWork<'_>, known: &SsoConnection, changed: Changed) -> Result<SsoConnection> {
     let Changed {
@@ -195,6 +224,9 @@ fn keep(tx: &mut UnitOfWork<'_>, known: &SsoConnection, changed: Changed) -> Res
     }
     if !fields.is_empty() {
         publish(tx, &new, ConnectionEvent::Changed { fields })?;
+    }
+    if new.subject_issuer != known.subject_issuer {
+        session_proofs::revoke_all(tx.connection, &new)?;
     }
     if new.status != known.status {
         publish(tx, &new, ConnectionEvent::Paused)?;

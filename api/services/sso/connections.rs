@@ -3,7 +3,7 @@
 use super::client_secrets::{ClientSecret, KeptSecret, context_of_connection};
 use super::clients::require_app;
 use super::publication::publish;
-use super::settings::kept;
+use super::settings::{kept, kept_issuer};
 use super::{refresh, rules};
 use crate::clock::new_id;
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
@@ -58,6 +58,7 @@ pub fn create(
         preset: new.preset,
         status: ConnectionStatus::Draft,
         settings: kept(&new.provider)?,
+        subject_issuer: kept_issuer(&new.provider),
         app_id: new.provider.app(),
         sealed: secret.sealed,
         secret_expires_at: secret.expires_at,
@@ -94,7 +95,8 @@ pub fn create(
     Ok(connection)
 }
 
-/// Whose people may sign in: the tenant of Entra or ClassLink, the district of Clever, the proven domains for Google.
+/// Whose people may sign in: the tenant of Entra or ClassLink, the district of Clever; for Google the domains that are
+/// proven, and those that were and have lapsed, by which nobody new comes in.
 pub fn tenants_of(
     tx: &mut UnitOfWork<'_>,
     connection: &SsoConnection,
@@ -104,7 +106,7 @@ pub fn tenants_of(
         Preset::Entra | Preset::Clever | Preset::ClassLink => {
             Ok(settings.tenant.clone().into_iter().collect())
         }
-        Preset::Google => domains::proven_of(tx.connection, connection.organization_id),
+        Preset::Google => domains::ever_proven_of(tx.connection, connection.organization_id),
         Preset::Okta | Preset::Generic => Ok(Vec::new()),
     }
 }

@@ -18,8 +18,8 @@ use crate::store::{memberships, removed_members};
 
 /// Whether what the identity provider calls somebody is that of a person whom an admin removed.
 pub(super) fn is_removed_subject(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<bool> {
-    let (provider, subject) = (arriving.connection.id, &arriving.arrival.subject);
-    removed_members::is_subject(tx.connection, provider, subject)
+    let subject = &arriving.arrival.subject;
+    removed_members::is_subject(tx.connection, arriving.connection, subject)
 }
 
 /// What came of entering.
@@ -125,11 +125,8 @@ pub(super) fn enter(
         return join(tx, arriving, (code, account), steps);
     }
     let code = redeem_as_member(tx, arriving, account, steps)?;
-    removed_members::delete_subject(
-        tx.connection,
-        arriving.connection.id,
-        &arriving.arrival.subject,
-    )?;
+    let subject = &arriving.arrival.subject;
+    removed_members::delete_subject(tx.connection, arriving.connection, subject)?;
     let outcome = if has_joined {
         let seat = "A new member, with the seat of an invitation.";
         steps.add(Step::ok(StepName::Seat, seat));

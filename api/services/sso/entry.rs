@@ -138,8 +138,7 @@ fn require_only_identity(
     if !organization.sso_required {
         return Ok(());
     }
-    let of = (organization.id, connection.id);
-    if identities::exists_at(tx.connection, of, account.id)? {
+    if identities::exists_at(tx.connection, connection, account.id)? {
         return Err(linked_to_another());
     }
     Ok(())

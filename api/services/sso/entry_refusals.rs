@@ -160,3 +160,20 @@ pub(super) fn removed(steps: &mut Steps) -> Error {
         ),
     )
 }
+
+/// Somebody new of a Workspace whose domain has lapsed.
+pub(super) fn lapsed(domain: &str, steps: &mut Steps) -> Error {
+    refused(
+        steps,
+        Step::failed(
+            StepName::Tenant,
+            "for somebody new, a domain that is proven now",
+            format!("{domain}, which has lapsed"),
+            "Put the TXT record of the domain back, and have it checked. Whoever has come before signs in as ever.",
+        ),
+        Error::refused(
+            Code::TenantWrong,
+            "Your organization has to prove its domain anew before anybody new comes in. Tell the people who run it.",
+        ),
+    )
+}

@@ -94,6 +94,8 @@ pub struct TakenFlow {
 /// What a ticket says: who came, and what was checked.
 #[derive(Serialize, Deserialize)]
 struct TicketContent {
+    /// Who named the subject: a connection may have got another identity provider since.
+    subject_issuer: Option<Vec<u8>>,
     arrival: Arrival,
     payload: FlowPayload,
     steps: Vec<Step>,
@@ -253,6 +255,7 @@ pub fn issue_ticket(
     let token = Token::generate(TokenKind::Ticket)?;
     let ticket_hash = token.hash().as_bytes().to_vec();
     let content = TicketContent {
+        subject_issuer: flow.connection.subject_issuer.clone(),
         arrival,
         payload: flow.secrets.payload,
         steps,
@@ -286,6 +289,9 @@ pub fn take_ticket(tx: &mut UnitOfWork<'_>, ticket: &str, verifier: &str) -> Res
     let found = sso_connections::find(tx.connection, ticket.connection_id)?;
     let connection = found.ok_or_else(unknown)?;
     let content: TicketContent = open_sealed(tx, "ticket", hash.as_bytes(), &ticket.sealed)?;
+    if content.subject_issuer != connection.subject_issuer {
+        return Err(ticket_invalid());
+    }
     Ok(TakenTicket {
         connection,
         purpose: ticket.purpose,

@@ -48,6 +48,8 @@ const CODE_CHARS: usize = 8;
 
 #[derive(Serialize, Deserialize)]
 struct LinkContent {
+    /// Who named the subject: a connection may have got another identity provider since.
+    subject_issuer: Option<Vec<u8>>,
     arrival: Arrival,
     payload: FlowPayload,
 }
@@ -85,6 +87,7 @@ pub(super) fn request(
     let token = Token::generate(TokenKind::Link)?;
     let token_hash = token.hash().as_bytes().to_vec();
     let content = LinkContent {
+        subject_issuer: arriving.connection.subject_issuer.clone(),
         arrival: arriving.arrival.clone(),
         payload: arriving.payload.clone(),
     };
@@ -263,6 +266,9 @@ fn complete(
         return Err(link_expired());
     }
     let connection = flows::active(tx, waiting.link.connection_id)?;
+    if waiting.content.subject_issuer != connection.subject_issuer {
+        return Err(link_expired());
+    }
     let organization = lock_organization(tx, connection.organization_id)?;
     let session = tx.context.principal.session().ok();
     let session = session.map(|principal| principal.session);

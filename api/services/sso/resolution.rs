@@ -1,14 +1,18 @@
 //! Which account somebody opens who came by an identity provider (`docs/sso.md#who-it-is`).
 
-use super::arriving::{Arriving, asserted_address, believed_claims, is_proven_here, name_of};
+use serde_json::Value;
+
+use super::arriving::{
+    Arriving, asserted_address, believed_claims, is_domain_proven, is_proven_here, name_of,
+};
 use super::carried_invitations::{invited_account, made_unopened, require_none};
 use super::entering::{Entered, enter, is_removed_subject, join, require_expected};
-use super::entry_refusals::removed;
+use super::entry_refusals::{lapsed, removed};
 use super::first_proof::prove_mailbox;
 use super::following::follow;
 use super::{claims, rules};
 use crate::clock::new_id;
-use crate::domain::connections::SignInOutcome;
+use crate::domain::connections::{Preset, SignInOutcome};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{DomainEvent, IdentityEvent};
@@ -241,12 +245,14 @@ pub(super) fn link(
     account: &Account,
     steps: &mut Steps,
 ) -> Result<()> {
+    require_proven_tenant(tx, arriving, steps)?;
     let now = tx.now();
     let identity = Identity {
         id: new_id::<IdentityId>(),
         organization_id: arriving.organization.id,
         connection_id: arriving.connection.id,
         account_id: account.id,
+        subject_issuer: named_by(arriving)?,
         subject: arriving.arrival.subject.clone(),
         last_used_at: now,
         created_at: now,
@@ -270,6 +276,29 @@ pub(super) fn link(
     let said = believed_claims(tx, arriving, account)?;
     claims::keep(tx, (arriving.connection, identity.id), &said)?;
     rules::apply_first(tx, arriving, account, steps)
+}
+
+/// Refuses somebody new of a Google Workspace whose domain has lapsed: it may be another's by now. Who has come before stays
+/// who they are.
+fn require_proven_tenant(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    steps: &mut Steps,
+) -> Result<()> {
+    if arriving.connection.preset != Preset::Google {
+        return Ok(());
+    }
+    let named = arriving.arrival.claims.get("hd").and_then(Value::as_str);
+    let named = named.unwrap_or_default();
+    if is_domain_proven(tx, arriving, named)? {
+        return Ok(());
+    }
+    Err(lapsed(named, steps))
+}
+
+fn named_by(arriving: &Arriving<'_>) -> Result<Vec<u8>> {
+    let issuer = arriving.connection.subject_issuer.clone();
+    issuer.ok_or_else(|| Error::internal("a connection that signs people in names no issuer"))
 }
 
 /// Accepts the invitation that made the account: who comes uses it from now on.

@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 
 use super::diagnosis;
+use crate::crypto::digest::sha256;
 use crate::domain::connections::{ConnectionKind, ProviderSettings};
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{ConnectionId, SetupLinkId};
 use crate::domain::known_provider::{KnownProvider, ProviderField};
 use crate::error::{Code, Error, Result};
 use crate::services::unit_of_work::UnitOfWork;
@@ -77,6 +78,19 @@ pub fn wants_signed_requests(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Resul
 
 fn read<T: DeserializeOwned>(connection: &SsoConnection) -> Result<T> {
     serde_json::from_value(connection.settings.0.clone()).map_err(Error::internal)
+}
+
+/// Who names the people of a provider, as it is kept; `None` while that is not known.
+pub(super) fn kept_issuer(known: &KnownProvider) -> Option<Vec<u8>> {
+    let issuer = known.complete()?.subject_issuer();
+    Some(sha256(issuer.as_bytes()).to_vec())
+}
+
+/// The same of metadata that whoever has a setup link put in place of other metadata. An entity id is what a document says,
+/// so that another one of the same id may be anybody's.
+pub(super) fn kept_issuer_by_link(known: &KnownProvider, link: SetupLinkId) -> Option<Vec<u8>> {
+    let issuer = known.complete()?.subject_issuer();
+    Some(sha256(format!("{issuer} {link}").as_bytes()).to_vec())
 }
 
 /// What is known, as it is kept.

@@ -23,6 +23,8 @@ CREATE TABLE connections (
     status text NOT NULL CHECK (status IN ('draft', 'active', 'paused')),
     -- How the identity provider is reached, and as whom.
     settings jsonb NOT NULL,
+    -- The SHA-256 of who names the people of it: identities of another one open nothing. NULL while that is not known.
+    subject_issuer bytea,
     -- The app of the settings, where their client is one's.
     app_id uuid REFERENCES apps (id),
     -- The client secret, sealed for the connection's id.
@@ -75,11 +77,13 @@ CREATE TABLE identities (
     connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     -- As the identity provider writes it: compared as it is.
+    -- Of its connection when it was made.
+    subject_issuer bytea NOT NULL,
     subject text NOT NULL,
     last_used_at timestamptz NOT NULL,
     created_at timestamptz NOT NULL
 );
-CREATE UNIQUE INDEX identities_subject_key ON identities (connection_id, organization_id, subject);
+CREATE UNIQUE INDEX identities_subject_key ON identities (connection_id, organization_id, subject_issuer, subject);
 CREATE INDEX identities_account ON identities (account_id, id);
 CREATE INDEX identities_organization ON identities (organization_id, account_id);
 
@@ -98,10 +102,11 @@ CREATE INDEX identity_claims_seen ON identity_claims (seen_at);
 
 -- Subjects of people whom an admin removed: their accounts may be gone.
 CREATE TABLE removed_subjects (
-    connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    subject_issuer bytea NOT NULL,
     subject text NOT NULL,
     removed_at timestamptz NOT NULL,
-    PRIMARY KEY (connection_id, subject)
+    PRIMARY KEY (organization_id, subject_issuer, subject)
 );
 
 -- That the owner of a session has signed in by a connection.

@@ -150,7 +150,7 @@ const EXTREMES: &str = r#"
         ('Z@x.example', 'z', 'x.example', 2), ('a@x.example', 'a', 'x.example', 1),
         ('ä"''\@x.example', '', '{}', 9), (' ' || char(9, 10, 13, 27, 127, 8232, 128518), '', 'null', 0);
     INSERT INTO job_turns VALUES ('mail', 'bulk', x'ffffffffffffffffffffffffffffffff', 9007199254740993);
-    INSERT INTO removed_subjects SELECT id, 'somebody', created_at FROM connections;
+    INSERT INTO removed_subjects SELECT organization_id, x'00ff', 'somebody', created_at FROM connections;
     INSERT INTO apps SELECT id, 'Microsoft', 'entra', 'client', 'client_secret_post', x'00ff', -1, created_at
     FROM connections LIMIT 1;
     UPDATE connections SET app_id = (SELECT id FROM apps) WHERE id IN (SELECT id FROM apps);

@@ -26,6 +26,7 @@ mod drafts;
 mod ends;
 mod following;
 mod hanging;
+mod issuers;
 mod kinds;
 mod linking;
 mod misconfigured;

@@ -6,6 +6,7 @@ use rollcall::store::sso_connections;
 
 use super::*;
 use crate::support::app::block_on;
+use crate::support::dns;
 
 mod operators;
 
@@ -235,6 +236,58 @@ both_databases!(
         activate(&school, &connection).await.expect_status(200);
     }
 );
+
+both_databases!(a_workspace_whose_domain_lapsed_sends_nobody_new, |app| {
+    let (mut school, operator) = (app.school().await, app.operator().await);
+    let provider = IdentityProvider::start();
+    let shared = app_of(&operator, "google").await;
+    let connection = by_app(&school, &shared, (&provider, Value::Null)).await;
+    let name = format!("workspace-{}.example", app.address.port());
+    let domain = json!({ "domain": name });
+    let domain = school.admin.post(&school.path("/domains"), domain).await;
+    let domain = domain.expect_status(201);
+    let path = school.path(&format!("/domains/{}", text(&domain["id"])));
+    let record = &domain["record"];
+    let record = (text(&record["name"]), text(&record["value"]));
+    dns::zone().add_text(&record.0, &record.1);
+    let check = format!("{path}/check");
+    let proven = school.admin.post(&check, json!({})).await;
+    proven.expect_status(200);
+    let of = |sub: &str| json!({ "sub": sub, "hd": name });
+    test(&school, &connection, &provider, of("tester")).await;
+    activate(&school, &connection).await.expect_status(200);
+    let came = come(&school, &connection, &provider, of("mira")).await;
+    assert_eq!(came.expect_status(200)["outcome"], "account_created");
+    dns::zone().remove_text(&record.0, &record.1);
+    for _ in 1..=8 {
+        app.advance(Duration::from_secs(24 * 60 * 60));
+        app.drain().await;
+        school.admin = app.sign_in(&school.admin.email, PASSWORD).await;
+    }
+    let lapsed = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(lapsed["status"], "lapsed");
+    let came = come(&school, &connection, &provider, of("mira")).await;
+    assert_eq!(came.expect_status(200)["outcome"], "signed_in");
+    let refused = come(&school, &connection, &provider, of("noah")).await;
+    let refused = refused.expect_problem(403, "tenant_wrong");
+    assert!(
+        text(&refused["detail"]).contains("prove its domain"),
+        "{refused:#}"
+    );
+    let policy =
+        |required: bool| json!({ "required": required, "emergency_admins": [school.admin.id] });
+    let of_policy = school.path("/sign-in-policy");
+    let required = school.admin.put(&of_policy, policy(true)).await;
+    required.expect_status(200);
+    let refused = school.admin.delete(&path).await;
+    refused.expect_problem(409, "last_sign_in_method");
+    school
+        .admin
+        .put(&of_policy, policy(false))
+        .await
+        .expect_status(200);
+    school.admin.delete(&path).await.expect_status(204);
+});
 
 both_databases!(classlink_tells_its_tenant_by_a_number, |app| {
     let (school, operator) = (app.school().await, app.operator().await);
