@@ -78,6 +78,7 @@ impl Claims {
     /// Whether the person is a guest of the tenant: told to be one by `acct` (1), or at Entra by the other identity
     /// provider that they came from (`idp`, which others send of everybody), or by their name to sign in with.
     pub fn is_guest(&self, preset: Preset) -> bool {
+        let preset = preset.of_issuer(self.text("iss").unwrap_or_default());
         let idp = self.get("idp").filter(|_| preset == Preset::Entra);
         let is_of_another = idp.is_some_and(|idp| Some(idp) != self.get("iss"));
         let mut names = SIGN_IN_NAMES.iter().filter_map(|name| self.text(name));
@@ -134,15 +135,20 @@ mod tests {
         let iss = "https://login.microsoftonline.com/t/v2.0";
         let of_another = json!({ "iss": iss, "idp": "https://sts.windows.net/another/" });
         assert_eq!(guest(of_another.clone(), Preset::Entra), Some(true));
+        assert_eq!(guest(of_another, Preset::Generic), Some(true));
         // Okta names the identity provider inside of Okta.
-        assert_eq!(guest(of_another, Preset::Okta), Some(false));
+        let of_okta = json!({ "iss": "https://school.okta.com", "idp": "00o1" });
+        assert_eq!(guest(of_okta, Preset::Okta), Some(false));
         let own = json!({ "iss": iss, "idp": iss, "acct": 0 });
         assert_eq!(guest(own, Preset::Entra), Some(false));
         for claim in SIGN_IN_NAMES {
             let named =
                 json!({ "iss": iss, claim: "ann_else.example#EXT#@contoso.onmicrosoft.com" });
             assert_eq!(guest(named.clone(), Preset::Entra), Some(true), "{claim}");
-            assert_eq!(guest(named, Preset::Generic), Some(false), "{claim}");
+            assert_eq!(guest(named, Preset::Generic), Some(true), "{claim}");
+            let elsewhere =
+                json!({ "iss": "https://idp.example", claim: "ann_else#EXT#@x.example" });
+            assert_eq!(guest(elsewhere, Preset::Generic), Some(false), "{claim}");
             let own = json!({ "iss": iss, claim: "ann@contoso.example" });
             assert_eq!(guest(own, Preset::Entra), Some(false), "{claim}");
         }

@@ -27,6 +27,10 @@ pub enum IssuerError {
     IssuerForm,
     #[error("This preset has an issuer of its own: leave the issuer out.")]
     IssuerGiven,
+    #[error(
+        "This issuer has the preset `{0}`, which tells whose people come. Make a connection with that preset."
+    )]
+    OfPreset(Preset),
     #[error("This preset needs the issuer of the provider.")]
     IssuerMissing,
     #[error("This preset has no tenants: leave the tenant out.")]
@@ -118,10 +122,17 @@ fn typed_issuer(text: &str) -> Result<String, IssuerError> {
     let tenant = url
         .path_segments()
         .and_then(|mut path| path.next().map(str::to_owned));
-    let is_microsoft = url.host_str() == Some("login.microsoftonline.com");
-    match (is_web && !has_more, tenant) {
-        (false, _) => Err(IssuerError::IssuerForm),
-        (true, Some(tenant)) if is_microsoft => entra_tenant(&tenant).map(|_| text.to_owned()),
-        (true, _) => Ok(text.to_owned()),
+    if !is_web || has_more {
+        return Err(IssuerError::IssuerForm);
+    }
+    match url.host_str() {
+        Some("login.microsoftonline.com" | "sts.windows.net") => {
+            entra_tenant(&tenant.unwrap_or_default())?;
+            Err(IssuerError::OfPreset(Preset::Entra))
+        }
+        Some("accounts.google.com") => Err(IssuerError::OfPreset(Preset::Google)),
+        Some("clever.com") => Err(IssuerError::OfPreset(Preset::Clever)),
+        Some("launchpad.classlink.com") => Err(IssuerError::OfPreset(Preset::ClassLink)),
+        _ => Ok(text.to_owned()),
     }
 }

@@ -80,7 +80,7 @@ fn no_issuer() -> Error {
             "redirect_uri": "https://rollcall.school.example/v1/sso/callback/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12",
             "post_logout_redirect_uri": "https://app.school.example/sign-in",
             "backchannel_logout_uri": "https://rollcall.school.example/v1/sso/backchannel-logout/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12",
-            "jwks_uri": null,
+            "jwks_uri": "https://rollcall.school.example/v1/lti/jwks",
             "initiate_uri": "https://rollcall.school.example/v1/sso/initiate/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12",
             "entity_id": null,
             "acs_url": null,

@@ -87,6 +87,7 @@ impl VerifiedAssertion {
     /// Whether the person is a guest of the tenant, as Entra tells: by the other identity provider that they came from, or
     /// by what it makes of their name to sign in with.
     pub fn is_guest(&self, preset: Preset) -> bool {
+        let preset = preset.of_issuer(self.issuer());
         if preset != Preset::Entra {
             return false;
         }

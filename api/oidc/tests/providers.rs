@@ -138,7 +138,6 @@ fn a_preset_names_one_issuer() {
         "https://idp.example/",
         "https://idp.example/realms/a",
         "http://10.0.0.1:8080",
-        &of_tenant,
     ] {
         assert_eq!(generic(good).as_deref(), Ok(good));
     }
@@ -150,6 +149,13 @@ fn a_preset_names_one_issuer() {
         "https://idp.example#x",
     ] {
         assert_eq!(generic(bad), Err(IssuerError::IssuerForm), "{bad}");
+    }
+    for (issuer, preset) in [
+        (of_tenant.as_str(), Preset::Entra),
+        ("https://accounts.google.com", Preset::Google),
+        ("https://clever.com", Preset::Clever),
+    ] {
+        assert_eq!(generic(issuer), Err(IssuerError::OfPreset(preset)));
     }
     let of_all = generic("https://login.microsoftonline.com/common/v2.0");
     assert_eq!(of_all, Err(IssuerError::TenantOfAll));

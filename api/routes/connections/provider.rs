@@ -328,7 +328,7 @@ fn take_issuer(
                 IssuerError::TenantMissing => ("/tenant", "missing"),
                 IssuerError::TenantForm => ("/tenant", "invalid"),
                 IssuerError::IssuerForm => ("/issuer", "invalid"),
-                IssuerError::IssuerGiven => ("/issuer", "not_of_preset"),
+                IssuerError::IssuerGiven | IssuerError::OfPreset(_) => ("/issuer", "not_of_preset"),
                 IssuerError::IssuerMissing => ("/issuer", "missing"),
             };
             form.refuse(pointer, code, error.to_string());

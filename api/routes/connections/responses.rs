@@ -45,7 +45,7 @@ use crate::store::sso_connections::SsoConnection;
     "client_secret_expires_at": "2028-09-01T07:30:00Z",
     "service_provider": {
         "redirect_uri": "https://rollcall.school.example/v1/sso/callback/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
-        "jwks_uri": null,
+        "jwks_uri": "https://rollcall.school.example/v1/lti/jwks",
         "post_logout_redirect_uri": "https://app.school.example/sign-in",
         "backchannel_logout_uri": "https://rollcall.school.example/v1/sso/backchannel-logout/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
         "initiate_uri": "https://rollcall.school.example/v1/sso/initiate/01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
@@ -140,7 +140,7 @@ pub struct ServiceProvider {
     /// by its operators.
     #[schema(max_length = 2000)]
     redirect_uri: Option<String>,
-    /// With `private_key_jwt`: where Rollcall's public keys are.
+    /// Of `oidc`, for `private_key_jwt`: where Rollcall's public keys are. Register it before the client is changed to that.
     #[schema(max_length = 2000)]
     jwks_uri: Option<String>,
     /// Of `oidc`: where people come back to who sign out there. Register it, where the identity provider asks for it.
@@ -288,7 +288,7 @@ impl Described {
         let (state, id) = (&self.0, connection.id);
         let by_saml = connection.kind == ConnectionKind::Saml;
         ServiceProvider {
-            jwks_uri: shows_key(known, app).then(|| state.jwks_uri()),
+            jwks_uri: may_show_key(known, app).then(|| state.jwks_uri()),
             redirect_uri: (!by_saml).then(|| state.redirect_uri(connection.callback())),
             post_logout_redirect_uri: (!by_saml).then(|| state.services.outbox.links.ways_in()),
             backchannel_logout_uri: (!by_saml).then(|| state.backchannel_logout_uri(connection.id)),
@@ -300,13 +300,11 @@ impl Described {
     }
 }
 
-/// Whether Rollcall shows by its own key that it is the client.
-fn shows_key(known: &KnownProvider, app: Option<&App>) -> bool {
+/// Whether Rollcall shows by its own key that it is the client, or a change of the connection can have it do so: the key is
+/// registered before.
+fn may_show_key(known: &KnownProvider, app: Option<&App>) -> bool {
     match known {
-        KnownProvider::Oidc(known) => app.map_or_else(
-            || known.shows_key(),
-            |app| app.client_authentication.shows_key(),
-        ),
+        KnownProvider::Oidc(_) => app.is_none_or(|app| app.client_authentication.shows_key()),
         KnownProvider::Saml(_) => false,
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::arrival::{Arrival, FlowPayload};
-use super::arriving::Arriving;
+use super::arriving::{Arriving, asserted_address};
 use super::diagnosis::{self, TEST_LIFETIME, json_of, names_of, seal_claims};
 use super::entry::lock_organization;
 use super::flows::TakenFlow;
@@ -99,6 +99,8 @@ pub fn pass(
     (arrival, mut steps): (Arrival, Steps),
 ) -> Result<()> {
     warnings::note_arrival(tx, &flow.connection, &arrival)?;
+    // Before who it is here: whoever has a setup link mends what the provider sends, and sees nobody.
+    asserted_address(tx, &arrival, &mut steps);
     let would = would(tx, &flow.connection, &arrival, &mut steps)?;
     let Some(mut test) = test_of(tx, flow)? else {
         return Ok(());

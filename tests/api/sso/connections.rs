@@ -12,7 +12,7 @@ both_databases!(a_connection_is_made_tested_activated_and_paused, |app| {
         "tested_at": null, "subject_source": "sub", "arrivals": "everyone", "session_hours": 168, "rules": [], "apply": "first", "has_client_secret": true,
         "client_secret_expires_at": null,
         "service_provider": {
-            "redirect_uri": "<text>", "jwks_uri": null, "post_logout_redirect_uri": "<text>",
+            "redirect_uri": "<text>", "jwks_uri": "<text>", "post_logout_redirect_uri": "<text>",
             "backchannel_logout_uri": "<text>", "initiate_uri": "<text>", "entity_id": null, "acs_url": null,
             "metadata_url": null,
         },
