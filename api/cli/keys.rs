@@ -129,7 +129,7 @@ fn count(connection: &mut Connection) -> crate::error::Result<Vec<SealedBy>> {
     }
 }
 
-/// The keys of a kind; none where nothing has needed any yet.
+/// The keys of a kind; none where the installation does without.
 fn ring(kind: KeyKind, config: &Config) -> Result<Option<KeyRing>, CommandError> {
     let file = match kind {
         KeyKind::Signing | KeyKind::Sealing => file(kind, config)?,
@@ -147,8 +147,9 @@ fn ring(kind: KeyKind, config: &Config) -> Result<Option<KeyRing>, CommandError>
 
 fn role(kind: KeyKind, place: usize) -> &'static str {
     match (kind, place) {
-        (KeyKind::Signing | KeyKind::Federation, 0) => "signs",
-        (KeyKind::Federation, _) => "is published",
+        (KeyKind::Signing, 0) => "signs",
+        (KeyKind::Federation, 0) => "signs and opens",
+        (KeyKind::Federation, _) => "is published and opens",
         (KeyKind::Signing, _) => "verifies",
         (KeyKind::Sealing, 0) => "seals",
         (KeyKind::Sealing, _) => "opens",
@@ -179,7 +180,7 @@ fn add(kind: KeyKind) -> Result<(), CommandError> {
     ))
 }
 
-/// Makes the file of federation keys, which nothing has needed so far.
+/// Makes the file of federation keys, which no start has made: where replicas share it, or it was lost.
 fn make_first(file: &Path) -> Result<(), CommandError> {
     let keys = FederationKeys::load(file, true)?;
     print(&format!(
@@ -249,7 +250,8 @@ const fn still_used(kind: KeyKind) -> &'static str {
             " One that was not started again since the promotion still signs with it, and the others refuse its tokens."
         }
         KeyKind::Federation => {
-            " One that was not started again since the promotion still signs with it, and foreign systems refuse that."
+            " One that was not started again since the promotion still signs with it, and foreign systems refuse that. \
+             Nothing opens what identity providers of SAML still encrypt for it."
         }
         KeyKind::Sealing => {
             " One that was not started again since the promotion still seals with it, and nothing will open that: \

@@ -217,12 +217,13 @@ settings! {
     }
 
     /// File of the RSA keys, in PEM (PKCS#8), that identify Rollcall to foreign systems: `private_key_jwt`, LTI, SAML. The
-    /// first key signs, every key is published. `openssl genpkey -algorithm rsa` makes one.
+    /// first key signs, and is the one that identity providers of SAML encrypt for; every key is published, and decrypts.
+    /// `openssl genpkey -algorithm rsa` makes one.
     FEDERATION_KEY_FILE: Option<PathBuf> {
         name: "federation_key_file",
         section: Keys,
         parse: |text| optional(text, parsed),
-        default: Unset("`federation.pem` of the data folder on SQLite, made when it is first needed; on PostgreSQL nothing can be set up that needs it"),
+        default: Unset("`federation.pem` of the data folder on SQLite, made at the first start; on PostgreSQL nothing can be set up that needs it"),
         example: "/run/secrets/federation.pem",
         is_secret: false,
     }

@@ -1,7 +1,8 @@
-//! Rollcall's own RSA keys towards foreign systems: they sign `private_key_jwt`, messages of LTI and requests of SAML.
+//! Rollcall's own RSA keys towards foreign systems: they sign `private_key_jwt`, messages of LTI and requests of SAML, and
+//! open what identity providers of SAML encrypt.
 //!
-//! The first key signs, all are published. RSA is what every such system verifies; `rsa` makes the keys, which `ring`
-//! cannot, and `ring` signs.
+//! The first key signs, and is the one to encrypt for; all are published, and open. RSA is what every such system
+//! knows; `rsa` makes the keys and opens ([`super::envelope`]), which `ring` cannot, and `ring` signs.
 
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use ring::rand::SystemRandom;
 use ring::rsa::{KeyPair, PublicKeyComponents};
 use ring::signature::RSA_PKCS1_SHA256;
 use rsa::PrivateKey;
-use rsa::pkcs8::{EncodePrivateKey as _, LineEnding};
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, LineEnding};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde::Serialize;
@@ -33,6 +34,8 @@ pub struct FederationKeys(Vec<FederationKey>);
 struct FederationKey {
     id: String,
     pair: KeyPair,
+    /// The same key as `rsa` has it, for what `ring` cannot do with it.
+    decrypting: PrivateKey,
     n: String,
     e: String,
 }
@@ -166,6 +169,11 @@ impl FederationKeys {
         }
     }
 
+    /// The keys as what decrypts, in the same order.
+    pub(super) fn decrypting(&self) -> impl Iterator<Item = &PrivateKey> {
+        self.0.iter().map(|key| &key.decrypting)
+    }
+
     fn first(&self) -> Result<&FederationKey> {
         let first = self.0.first();
         first.ok_or_else(|| Error::internal("no federation key"))
@@ -180,7 +188,13 @@ impl FederationKey {
         // RFC 7638: the hash of the key's required members in lexicographic order.
         let canonical = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
         let id = URL_SAFE_NO_PAD.encode(sha256(canonical.as_bytes()));
-        Some(Self { id, pair, n, e })
+        Some(Self {
+            id,
+            pair,
+            decrypting: PrivateKey::from_pkcs8_der(der).ok()?,
+            n,
+            e,
+        })
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {

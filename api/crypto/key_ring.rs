@@ -120,7 +120,8 @@ const fn why_to_retire_later(kind: KeyKind) -> &'static str {
             "Its access tokens are good for fifteen minutes, and servers read their keys when they start."
         }
         KeyKind::Federation => {
-            "What it has signed is good for minutes, and servers read their keys when they start."
+            "What it has signed is good for minutes, and servers read their keys when they start. Identity providers of SAML \
+             that encrypt have to have the certificate of the new one first."
         }
         KeyKind::Sealing => {
             "Servers read their keys when they start: one that runs since before still seals with it."

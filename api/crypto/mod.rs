@@ -2,11 +2,13 @@
 //! signatures of foreign systems.
 //!
 //! One crate, `ring`, gives randomness, SHA-2, signatures and the AEAD; `argon2` gives the password hash, `rsa` makes the
-//! keys that `ring` cannot make, and `x509-cert` reads those of certificates.
+//! keys that `ring` cannot make and unwraps with them, `aes`, `cbc` and `sha1` are there for what providers of SAML
+//! encrypt, and `x509-cert` reads the keys of certificates.
 
 pub mod access_token;
 pub mod certificate;
 pub mod digest;
+pub mod envelope;
 pub mod federation_keys;
 pub mod hasher;
 pub mod hashing_lane;

@@ -270,7 +270,7 @@ async fn create_app(
 async fn require_key(request: &ByOperator, authentication: ClientAuthentication) -> Result<()> {
     if authentication.shows_key() {
         request.clone().run(|_, _| Ok(())).await?;
-        request.scope().state.require_federation_keys().await?;
+        request.scope().state.require_federation_keys()?;
     }
     Ok(())
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::crypto::certificate::PublicKey;
+use crate::crypto::federation_keys::FederationKeys;
 use crate::domain::timestamp::Timestamp;
 
 /// What a response has to be, for the flow that waits for it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Expected<'a> {
     /// The keys of the identity provider's metadata, each of which may sign.
     pub keys: &'a [PublicKey],
@@ -18,6 +19,8 @@ pub struct Expected<'a> {
     pub audience: &'a str,
     /// The id of our request.
     pub request_id: &'a str,
+    /// The installation's keys, for which an assertion may be encrypted.
+    pub federation_keys: Option<&'a FederationKeys>,
     pub now: Timestamp,
     /// How far clocks may differ.
     pub skew: Duration,

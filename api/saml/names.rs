@@ -7,6 +7,8 @@ pub const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 pub const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 pub const METADATA: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
 pub const SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
+pub const ENCRYPTION: &str = "http://www.w3.org/2001/04/xmlenc#";
+pub const ENCRYPTION_11: &str = "http://www.w3.org/2009/xmlenc11#";
 pub const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 pub const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
@@ -34,4 +36,14 @@ pub const fn md(name: &'static str) -> Name {
 /// An element of signatures.
 pub const fn ds(name: &'static str) -> Name {
     (SIGNATURE, name)
+}
+
+/// An element of encryption.
+pub const fn xenc(name: &'static str) -> Name {
+    (ENCRYPTION, name)
+}
+
+/// An element of what XML Encryption 1.1 added.
+pub const fn xenc11(name: &'static str) -> Name {
+    (ENCRYPTION_11, name)
 }

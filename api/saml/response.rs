@@ -5,15 +5,17 @@ use base64::engine::general_purpose::STANDARD;
 use roxmltree::Node;
 use serde_json::{Map, Value};
 
+use crate::crypto::envelope::ContentCipher;
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::saml::assertion::{self, Facts, VerifiedAssertion};
 use crate::saml::conditions::{Bearer, Clock, check_audience, check_times, other_request};
 use crate::saml::expected::Expected;
-use crate::saml::names::{Name, SUCCESS, ds, saml, samlp};
-use crate::saml::person;
+use crate::saml::names::{SUCCESS, saml, samlp};
+use crate::saml::shape::misshapen;
 use crate::saml::signature::{self, SignedContent};
 use crate::saml::words::{shown, shown_or_nothing};
 use crate::saml::xml::{self, Source, attribute, named, only, text};
+use crate::saml::{encryption, person, shape};
 
 /// Verifies the form field `SAMLResponse`. Each check adds its step.
 ///
@@ -27,7 +29,7 @@ pub fn verify(
     checked(field, expected, steps).map_err(|refusal| {
         steps.add(refusal.step);
         Unverified {
-            claims: refusal.claims,
+            claims: refusal.content.as_ref().and_then(claims_of),
         }
     })
 }
@@ -42,12 +44,16 @@ pub struct Unverified {
 /// Why a response does not hold.
 struct Refusal {
     step: Step,
-    claims: Option<Map<String, Value>>,
+    /// What was signed, where it may be told to whoever runs the identity provider: they have it already.
+    content: Option<SignedContent>,
 }
 
 impl From<Step> for Refusal {
     fn from(step: Step) -> Self {
-        Self { step, claims: None }
+        Self {
+            step,
+            content: None,
+        }
     }
 }
 
@@ -61,28 +67,137 @@ fn checked(
     let size = format!("{} bytes of XML", document.input_text().len());
     steps.add(Step::ok(StepName::Document, size));
 
-    let response = root(document.root_element())?;
+    let response = shape::root(document.root_element())?;
     steps.add(check_destination(response, expected.acs_url)?);
     steps.add(check_request(response, expected.request_id)?);
     steps.add(check_status(response)?);
-    steps.add(check_encryption(response)?);
-    let assertion = only_assertion(response)?;
+    match shape::encrypted_assertion(response)? {
+        None => check_plain(response, expected, steps),
+        Some(_) => check_encrypted(response, expected, steps),
+    }
+}
+
+fn check_plain(
+    response: Node,
+    expected: &Expected<'_>,
+    steps: &mut Steps,
+) -> Result<VerifiedAssertion, Refusal> {
+    let assertion = shape::only_assertion(response)?;
+    steps.add(Step::ok(StepName::Encryption, "nothing is encrypted"));
     steps.add(Step::ok(StepName::Shape, "one Response with one Assertion"));
     steps.add(check_issuer(response, assertion, expected.issuer)?);
-
     let of_response = signature::verify(response, expected.keys)?;
     let of_assertion = signature::verify(assertion, expected.keys)?;
-    let (content, signed) = match (of_assertion, of_response) {
-        (Some(content), Some(_)) => (content, "the Response and the Assertion"),
-        (Some(content), None) => (content, "the Assertion"),
-        (None, Some(content)) => (content, "the Response"),
+    let signed = match (of_assertion, of_response) {
+        (Some(content), Some(_)) => (content, BOTH_SIGNED),
+        (Some(content), None) => (content, ASSERTION_SIGNED),
+        (None, Some(content)) => (content, RESPONSE_SIGNED),
         (None, None) => return Err(unsigned().into()),
     };
+    check_signed(signed, expected, steps)
+}
+
+/// An assertion that was decrypted, in a Response that somebody signed or that nobody did.
+enum Opened {
+    Signed(SignedContent),
+    Unsigned(String),
+}
+
+impl Opened {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Signed(content) => content.bytes(),
+            Self::Unsigned(document) => document.as_bytes(),
+        }
+    }
+}
+
+/// Decrypts, and then checks what came out as if it had stood there. Who has signed the Response is known before.
+fn check_encrypted(
+    response: Node,
+    expected: &Expected<'_>,
+    steps: &mut Steps,
+) -> Result<VerifiedAssertion, Refusal> {
+    check_issuer_of_response(response, expected.issuer)?;
+    let (opened, cipher) = match signature::verify(response, expected.keys)? {
+        Some(around) => {
+            let (content, cipher) = around.map(|root| decrypted(root, expected, true))?;
+            (Opened::Signed(content), cipher)
+        }
+        None => {
+            let (document, cipher) = decrypted(response, expected, false)?;
+            (Opened::Unsigned(document), cipher)
+        }
+    };
+    let mut inside = Steps::default();
+    let name = encryption::name_of(cipher);
+    inside.add(Step::ok(
+        StepName::Encryption,
+        format!("the Assertion, by {name}"),
+    ));
+    match check_opened((response, opened), expected, &mut inside) {
+        // The key is everybody's here. Who has caught another organization's message could change it, sign it as their
+        // own provider, and learn it from how it fails, unless all failures are one.
+        Err(Refusal { content: None, .. }) if !cipher.is_authenticated() => {
+            Err(encryption::unopened(cipher).into())
+        }
+        judged => {
+            inside.into_vec().into_iter().for_each(|it| steps.add(it));
+            judged
+        }
+    }
+}
+
+/// The document of the encrypted assertion of a response.
+fn decrypted(
+    response: Node,
+    expected: &Expected<'_>,
+    is_signed: bool,
+) -> Result<(String, ContentCipher), Step> {
+    let encrypted = shape::encrypted_assertion(response)?.ok_or_else(unsigned)?;
+    encryption::decrypt(encrypted, expected.federation_keys, is_signed)
+}
+
+fn check_opened(
+    (response, opened): (Node, Opened),
+    expected: &Expected<'_>,
+    steps: &mut Steps,
+) -> Result<VerifiedAssertion, Refusal> {
+    let source = Source::new(opened.bytes(), xml::RESPONSE)?;
+    let document = xml::parse(&source)?;
+    xml::check_common_ids(response.document(), &document)?;
+    let assertion = shape::alone(document.root_element())?;
+    steps.add(Step::ok(StepName::Shape, "one Response with one Assertion"));
+    steps.add(check_issuer(response, assertion, expected.issuer)?);
+    match (signature::verify(assertion, expected.keys)?, opened) {
+        (Some(content), Opened::Signed(_)) => check_signed((content, BOTH_SIGNED), expected, steps),
+        (Some(content), Opened::Unsigned(_)) => {
+            check_signed((content, ASSERTION_SIGNED), expected, steps)
+        }
+        // Who signed around it need not know what it says.
+        (None, Opened::Signed(content)) => {
+            let judged = check_signed((content, RESPONSE_SIGNED), expected, steps);
+            judged.map_err(|refusal| refusal.step.into())
+        }
+        (None, Opened::Unsigned(_)) => Err(unsigned().into()),
+    }
+}
+
+const BOTH_SIGNED: &str = "the Response and the Assertion";
+const ASSERTION_SIGNED: &str = "the Assertion";
+const RESPONSE_SIGNED: &str = "the Response";
+
+/// Judges what was signed, with the words for what that is.
+fn check_signed(
+    (content, signed): (SignedContent, &str),
+    expected: &Expected<'_>,
+    steps: &mut Steps,
+) -> Result<VerifiedAssertion, Refusal> {
     steps.add(Step::ok(StepName::Algorithm, content.algorithm()));
     steps.add(Step::ok(StepName::Signature, signed));
     checked_content(&content, expected, steps).map_err(|step| Refusal {
         step,
-        claims: claims_of(&content),
+        content: Some(content),
     })
 }
 
@@ -99,7 +214,7 @@ fn signed_assertion<'a, 'input>(root: Node<'a, 'input>) -> Result<Node<'a, 'inpu
     if root.has_tag_name(saml("Assertion")) {
         return Ok(root);
     }
-    only_assertion(root)
+    shape::only_assertion(root)
 }
 
 /// Reads what was signed, and nothing else from here on.
@@ -144,46 +259,6 @@ fn decode(field: &str) -> Result<Vec<u8>, Step> {
     STANDARD
         .decode(packed)
         .map_err(|_| wrong("something that is not base64"))
-}
-
-fn root<'a, 'input>(root: Node<'a, 'input>) -> Result<Node<'a, 'input>, Step> {
-    if !root.has_tag_name(samlp("Response")) {
-        return Err(misshapen("a Response", shown(root.tag_name().name())));
-    }
-    match attribute(root, "Version") {
-        Some("2.0") => Ok(root),
-        other => Err(misshapen("SAML 2.0", shown_or_nothing(other))),
-    }
-}
-
-/// The assertion of a response that has nothing signed and no assertion in any other place.
-fn only_assertion<'a, 'input>(response: Node<'a, 'input>) -> Result<Node<'a, 'input>, Step> {
-    let count = named(response, saml("Assertion")).count();
-    let assertion = only(response, saml("Assertion"))
-        .ok_or_else(|| misshapen("exactly one Assertion", format!("{count} of them")))?;
-    if attribute(assertion, "Version") != Some("2.0") {
-        return Err(misshapen("SAML 2.0", "an Assertion of another version"));
-    }
-    let is_element = |node: &Node, name: Name| node.tag_name().name() == name.1;
-    for node in response.descendants().filter(Node::is_element) {
-        let (parent, is_here) = (node.parent(), node == assertion || node == response);
-        let is_signature = is_element(&node, ds("Signature"));
-        let belongs = parent == Some(response) || parent == Some(assertion);
-        if is_signature && !(belongs && node.has_tag_name(ds("Signature"))) {
-            let received = "a Signature in another place";
-            return Err(misshapen(
-                "signatures of Response and Assertion only",
-                received,
-            ));
-        }
-        let is_envelope =
-            is_element(&node, saml("Assertion")) || is_element(&node, samlp("Response"));
-        if is_envelope && !is_here {
-            let received = format!("another {}", shown(node.tag_name().name()));
-            return Err(misshapen("one Response with one Assertion", received));
-        }
-    }
-    Ok(assertion)
 }
 
 fn check_destination(response: Node, acs_url: &str) -> Result<Step, Step> {
@@ -237,37 +312,32 @@ fn check_status(response: Node) -> Result<Step, Step> {
     ))
 }
 
-fn check_encryption(response: Node) -> Result<Step, Step> {
-    let encrypted = ["EncryptedAssertion", "EncryptedID", "EncryptedAttribute"];
-    let found = response
-        .descendants()
-        .find(|node| encrypted.contains(&node.tag_name().name()));
-    match found {
-        None => Ok(Step::ok(StepName::Encryption, "nothing is encrypted")),
-        Some(node) => Err(Step::failed(
-            StepName::Encryption,
-            "an assertion that is signed, and not encrypted: https keeps it secret on the way",
-            shown(node.tag_name().name()),
-            "In the identity provider, turn the encryption of assertions off for this application.",
-        )),
-    }
-}
-
 /// Says early, and in words of its own, that another identity provider has sent a response.
 fn check_issuer(response: Node, assertion: Node, issuer: &str) -> Result<Step, Step> {
-    let of_response: Vec<Node> = named(response, saml("Issuer")).collect();
-    let of_assertion: Vec<Node> = named(assertion, saml("Issuer")).collect();
-    if of_response.len() > 1 || of_assertion.len() != 1 {
+    check_issuer_of_response(response, issuer)?;
+    if named(assertion, saml("Issuer")).count() != 1 {
         return Err(misshapen("one Issuer of the Assertion", "none, or more"));
     }
-    for node in of_response.into_iter().chain(of_assertion) {
+    check_issuers(assertion, issuer)?;
+    Ok(Step::ok(StepName::Issuer, issuer))
+}
+
+fn check_issuer_of_response(response: Node, issuer: &str) -> Result<(), Step> {
+    if named(response, saml("Issuer")).count() > 1 {
+        return Err(misshapen("one Issuer of the Response", "more"));
+    }
+    check_issuers(response, issuer)
+}
+
+fn check_issuers(element: Node, issuer: &str) -> Result<(), Step> {
+    for node in named(element, saml("Issuer")) {
         let received = text(node);
         let received = received.as_deref().map(str::trim_ascii);
         if received != Some(issuer) {
             return Err(other_issuer(issuer, received));
         }
     }
-    Ok(Step::ok(StepName::Issuer, issuer))
+    Ok(())
 }
 
 fn other_issuer(issuer: &str, received: Option<&str>) -> Step {
@@ -286,15 +356,5 @@ fn unsigned() -> Step {
         "a signed Assertion, or a signed Response",
         "neither",
         "In the identity provider, turn the signing of assertions (or responses) on for this application.",
-    )
-}
-
-fn misshapen(expected: &str, received: impl Into<String>) -> Step {
-    Step::failed(
-        StepName::Shape,
-        expected,
-        received,
-        "Have the identity provider send one Response with one Assertion, as the Web Browser SSO profile of SAML 2.0 \
-         has it, and nothing around them.",
     )
 }

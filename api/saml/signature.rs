@@ -23,7 +23,7 @@ use crate::domain::diagnosis::{Step, StepName};
 use crate::saml::c14n::{Form, canonical};
 use crate::saml::names::{ENVELOPED, EXCLUSIVE, Name, ds};
 use crate::saml::words::shown;
-use crate::saml::xml::{attribute, elements, holds_elements_only, named, text};
+use crate::saml::xml::{self, Source, attribute, elements, holds_elements_only, named, text};
 
 /// The most prefixes of a canonicalization.
 const MOST_PREFIXES: usize = 64;
@@ -39,6 +39,21 @@ impl SignedContent {
     /// The canonical form. What is read of a signed document is read from here.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.as_bytes()
+    }
+
+    /// What is made of this content, and of nothing else: it is as signed as this is.
+    ///
+    /// # Errors
+    /// Those of what makes it.
+    pub fn map<T>(
+        &self,
+        make: impl FnOnce(Node) -> Result<(String, T), Step>,
+    ) -> Result<(Self, T), Step> {
+        let source = Source::new(self.bytes(), xml::RESPONSE)?;
+        let document = xml::parse(&source)?;
+        let (bytes, beside) = make(document.root_element())?;
+        let algorithm = self.algorithm;
+        Ok((Self { bytes, algorithm }, beside))
     }
 
     /// The signature's algorithm, for people.

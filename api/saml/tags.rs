@@ -4,6 +4,8 @@
 //! without these limits a small document would keep it busy for minutes. It also takes a default namespace that is
 //! declared twice. What is not well-formed may be read wrongly here, but not before the place where the parser stops.
 
+use crate::saml::c14n::escape_attribute;
+
 /// The most elements inside each other. What descends into a document relies on it.
 const DEPTH: usize = 64;
 /// The most attributes of one element, namespaces among them.
@@ -111,6 +113,34 @@ fn read(markup: &str) -> Result<(Tag<'_>, &str), &'static str> {
         }
         rest = behind;
     }
+}
+
+/// A serialized element as a document of its own: with the namespaces of where it stood, by prefix, but for those that it
+/// declares itself. Some leave them to the elements around.
+pub fn with_namespaces<'a>(
+    element: &str,
+    around: impl Iterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let start = element.trim_ascii_start().strip_prefix('<');
+    let is_end = |c: char| c.is_ascii_whitespace() || "/>".contains(c);
+    let parts = start.and_then(|markup| Some((markup, read(markup).ok()?.0, markup.find(is_end)?)));
+    let Some((markup, tag, end)) = parts.filter(|it| !it.0.starts_with(['?', '!'])) else {
+        return element.to_owned();
+    };
+    let (name, rest) = markup.split_at_checked(end).unwrap_or_default();
+    let mut document = format!("<{name}");
+    for (prefix, uri) in around.filter(|(prefix, _)| *prefix != "xml") {
+        let name = match prefix {
+            "" => "xmlns".to_owned(),
+            prefix => format!("xmlns:{prefix}"),
+        };
+        if !tag.attributes.iter().any(|(known, _)| *known == name) {
+            document.push_str(&format!(" {name}=\""));
+            escape_attribute(uri, &mut document);
+            document.push('"');
+        }
+    }
+    document + rest
 }
 
 /// Whether a namespace is an absolute URI, of characters that every canonicalization writes alike.

@@ -131,12 +131,30 @@ fn check_nodes(document: &Document, limits: Limits) -> Result<(), Step> {
         }
         for id in node.attributes().filter(is_id) {
             if !ids.insert(id.value()) {
-                let received = format!("the ID {} twice", shown(id.value()));
-                return Err(refused("each ID once", received));
+                return Err(id_twice(id.value()));
             }
         }
     }
     Ok(())
+}
+
+/// Refuses an ID that two documents have of which one stood in the other.
+///
+/// # Errors
+/// A failed step `document`.
+pub fn check_common_ids(outer: &Document, inner: &Document) -> Result<(), Step> {
+    let of_outer = outer.descendants().flat_map(|node| node.attributes());
+    let of_outer: HashSet<&str> = of_outer.filter(is_id).map(|id| id.value()).collect();
+    let of_inner = inner.descendants().flat_map(|node| node.attributes());
+    let mut common = of_inner.filter(|id| is_id(id) && of_outer.contains(id.value()));
+    match common.next() {
+        None => Ok(()),
+        Some(id) => Err(id_twice(id.value())),
+    }
+}
+
+fn id_twice(id: &str) -> Step {
+    refused("each ID once", format!("the ID {} twice", shown(id)))
 }
 
 /// Other readers take `ID`, `Id`, `id` or `xml:id` for what a signature refers to.

@@ -1,8 +1,6 @@
-//! The keys that identify Rollcall to foreign systems. Most installations need none: they are read, and made where that
-//! is allowed, when something needs them first.
+//! The keys that identify Rollcall to foreign systems, and that these encrypt for.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use super::start_error::StartError;
 use crate::config::Config;
@@ -11,43 +9,17 @@ use crate::crypto::federation_keys::FederationKeys;
 /// What the file is called in a data folder.
 pub(super) const NAME: &str = "federation.pem";
 
-/// The federation keys, once something has needed them.
-pub struct Federation {
-    file: Option<PathBuf>,
-    may_make: bool,
-    keys: OnceLock<FederationKeys>,
-}
-
-impl Federation {
-    /// Those of the configuration.
-    ///
-    /// # Errors
-    /// Where a file is named that has no usable keys.
-    pub(super) fn configured(config: &Config) -> Result<Self, StartError> {
-        let federation = Self {
-            file: key_file(config).ok(),
-            may_make: config.is_embedded() && config.federation_key_file.is_none(),
-            keys: OnceLock::new(),
-        };
-        if config.federation_key_file.is_some() {
-            federation.keys()?;
-        }
-        Ok(federation)
-    }
-
-    /// The keys. The first call may make one, which takes up to a second.
-    ///
-    /// # Errors
-    /// Where no file is named and none may be made, or it cannot be read or written.
-    pub fn keys(&self) -> Result<&FederationKeys, StartError> {
-        if let Some(keys) = self.keys.get() {
-            return Ok(keys);
-        }
-        let file = self.file.as_ref().ok_or_else(not_set)?;
-        let keys = FederationKeys::load(file, self.may_make)?;
-        // Of two that come at once both have read the same file.
-        Ok(self.keys.get_or_init(|| keys))
-    }
+/// The federation keys of the configuration. In a data folder the first start makes one, which takes up to a second;
+/// where replicas share them and no file is named there are none.
+///
+/// # Errors
+/// Where the file has no usable keys, or cannot be made.
+pub(super) fn load(config: &Config) -> Result<Option<FederationKeys>, StartError> {
+    let may_make = config.is_embedded() && config.federation_key_file.is_none();
+    let Ok(file) = key_file(config) else {
+        return Ok(None);
+    };
+    Ok(Some(FederationKeys::load(&file, may_make)?))
 }
 
 /// Where the federation keys are.
@@ -81,23 +53,24 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_made_when_they_are_needed_where_no_replica_shares_them() {
+    fn a_key_is_made_where_no_replica_shares_it() {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = folder.path().to_str().unwrap();
-        let file = folder.path().join(NAME);
-        let federation = Federation::configured(&configured(&[("data_dir", data_dir)])).unwrap();
-        assert!(!file.exists());
-        let ids = federation.keys().unwrap().ids().len();
-        assert_eq!((ids, file.exists()), (1, true));
+        let embedded = configured(&[("data_dir", data_dir)]);
+        let ids = || {
+            let keys = load(&embedded).unwrap().unwrap();
+            keys.ids()
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let made = ids();
+        assert_eq!((made.len(), folder.path().join(NAME).exists()), (1, true));
+        assert_eq!(ids(), made, "the next start");
         let shared = ("database_url", "postgres://rollcall@db.example/rollcall");
-        let federation = Federation::configured(&configured(&[shared])).unwrap();
-        let told = federation.keys().err().unwrap().to_string();
-        assert!(
-            told.contains("ROLLCALL_FEDERATION_KEY_FILE is not set"),
-            "{told}"
-        );
+        assert!(load(&configured(&[shared])).unwrap().is_none());
         let missing = ("federation_key_file", "/nowhere/federation.pem");
-        let refused = Federation::configured(&configured(&[shared, missing])).err();
+        let refused = load(&configured(&[shared, missing])).err();
         assert!(refused.unwrap().to_string().contains("does not exist"));
     }
 }

@@ -12,7 +12,6 @@ mod upload_rate;
 pub mod uploads;
 
 pub use self::disk::{ROOM, free_bytes, require_usable, require_writable_folder};
-pub use self::federation::Federation;
 pub use self::federation::key_file as federation_key_file;
 pub use self::private_files::make_folder as make_private_folder;
 pub use self::private_files::{is_open_to_others, open_to_others_in};
@@ -31,6 +30,7 @@ use self::uploads::Uploads;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::access_token::SigningKeys;
+use crate::crypto::federation_keys::FederationKeys;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::database_url::DatabaseUrl;
@@ -54,8 +54,8 @@ use crate::telemetry::Metrics;
 pub struct State {
     pub services: Services,
     pub signing: Arc<SigningKeys>,
-    /// The keys that identify Rollcall to foreign systems.
-    pub federation: Arc<Federation>,
+    /// The keys that identify Rollcall to foreign systems, where the installation has any.
+    pub federation: Option<Arc<FederationKeys>>,
     /// How mail leaves.
     pub transport: Arc<Transport>,
     /// How foreign systems are called.
@@ -87,7 +87,7 @@ impl State {
         }
         let keys = Keys::load(&config)?;
         let outbound = Outbound::configured(&config)?;
-        let federation = Federation::configured(&config)?;
+        let federation = federation::load(&config)?;
         if let DatabaseUrl::Sqlite(path) = &config.database_url {
             disk::require_usable(path.as_ref()).map_err(|source| {
                 let path = path.clone();
@@ -125,7 +125,7 @@ impl State {
             }),
             services,
             signing: Arc::new(keys.signing),
-            federation: Arc::new(federation),
+            federation: federation.map(Arc::new),
             outbound,
             migrations: applied.into(),
             uploads: Uploads::default(),
@@ -189,12 +189,10 @@ impl State {
     pub fn key_files(&self) -> Result<Vec<(PathBuf, &'static str)>, StartError> {
         let config = &self.services.config;
         let files = key_files(config)?;
-        let federation = federation_key_file(config)
-            .ok()
-            .filter(|file| file.exists());
         let always = [(files.signing, SIGNING_KEYS), (files.sealing, SEALING_KEYS)];
-        let made = federation.map(|file| (file, federation::NAME));
-        Ok(always.into_iter().chain(made).collect())
+        let federation = federation_key_file(config).ok();
+        let federation = federation.map(|file| (file, federation::NAME));
+        Ok(always.into_iter().chain(federation).collect())
     }
 
     /// What a mail needs on its way.

@@ -38,7 +38,7 @@ const LAYERS: [&str; 21] = [
 ];
 
 /// Libraries that belong to some layers only, by the beginning of their crates' names.
-const LIBRARIES: [(&str, &[&str]); 21] = [
+const LIBRARIES: [(&str, &[&str]); 24] = [
     ("actix", &["cli", "app", "openapi", "routes"]),
     ("utoipa_actix_web", &["openapi", "routes"]),
     ("scalar_api_reference", &["routes"]),
@@ -48,6 +48,9 @@ const LIBRARIES: [(&str, &[&str]); 21] = [
     ("jsonwebtoken", &["crypto"]),
     ("ring", &["crypto"]),
     ("rsa", &["crypto"]),
+    ("aes", &["crypto"]),
+    ("cbc", &["crypto"]),
+    ("sha1", &["crypto"]),
     ("x509_cert", &["crypto"]),
     ("roxmltree", &["saml"]),
     ("flate2", &["saml"]),

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::command::command;
 use super::people::{PASSWORD, send, text};
-use super::settings::key_files;
+use super::settings::{give_federation_key, key_files};
 use super::{TestResponse, postgres};
 
 /// How long anything may take that a process has to do: far longer than on a busy machine.
@@ -172,6 +172,9 @@ impl Installation {
     fn spawn_with_log(&self, data_dir: &str, log: Stdio) -> Starting {
         let folder = self.path(data_dir);
         std::fs::create_dir_all(&folder).expect("no data folder");
+        if matches!(self.database, DatabaseUrl::Sqlite(_)) {
+            give_federation_key(&folder);
+        }
         let listening = folder.join("listening");
         if let Err(error) = std::fs::remove_file(&listening) {
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");

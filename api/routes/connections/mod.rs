@@ -109,7 +109,7 @@ async fn create_connection(
         GivenProvider::Oidc(known) => {
             if known.shows_key() {
                 request.clone().run(|_, _| Ok(())).await?;
-                request.scope().state.require_federation_keys().await?;
+                request.scope().state.require_federation_keys()?;
             }
             KnownProvider::Oidc(known)
         }
@@ -260,7 +260,7 @@ where
         .await?;
     body.require_good_fields(known.kind)?;
     if body.shows_key() {
-        request.scope().state.require_federation_keys().await?;
+        request.scope().state.require_federation_keys()?;
     }
     let read = match body.metadata(&known)? {
         Some(metadata) => Some(read_metadata(&request, metadata).await?),

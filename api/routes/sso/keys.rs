@@ -25,7 +25,8 @@ const KEPT: &str = "public, max-age=3600";
 )]
 #[get("/v1/lti/jwks")]
 pub(super) async fn list_federation_keys(request: Anonymous) -> Result<HttpResponse, Problem> {
-    let keys = request.scope().state.federation_jwks().await?;
+    let state = request.scope().state.clone();
+    let keys = state.require_federation_keys()?.public();
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, KEPT))
         .json(keys))

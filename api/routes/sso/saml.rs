@@ -150,7 +150,7 @@ pub(super) async fn get_saml_metadata(
         .run(move |tx, ()| wants_signed_requests(tx, id))
         .await?;
     let is_signed = found.ok_or_else(no_service_provider)?;
-    let document = state.service_provider_metadata(id, is_signed).await?;
+    let document = state.service_provider_metadata(id, is_signed)?;
     Ok(HttpResponse::Ok()
         .content_type("application/samlmetadata+xml")
         .body(document))

@@ -7,8 +7,8 @@ mod saml;
 
 use serde_json::{Map, Value};
 
-use super::{StartError, State};
-use crate::crypto::federation_keys::FederationJwks;
+use super::State;
+use crate::crypto::federation_keys::FederationKeys;
 use crate::domain::connections::ProviderSettings;
 use crate::domain::diagnosis::{Refused, Step, Steps};
 use crate::domain::ids::{CallbackId, ConnectionId};
@@ -142,27 +142,14 @@ impl State {
         format!("{}/v1/lti/jwks", self.services.config.public_base())
     }
 
-    /// Rollcall's own public keys.
+    /// The federation keys.
     ///
     /// # Errors
-    /// As [`State::require_federation_keys`].
-    pub async fn federation_jwks(&self) -> Result<FederationJwks, Error> {
-        self.require_federation_keys().await?;
-        let keys = self.federation.keys().map_err(Error::internal)?;
-        Ok(keys.public())
-    }
-
-    /// Has the federation keys made, where they are not, on a thread that may take its time.
-    ///
-    /// # Errors
-    /// `federation_key_missing` where there are none, and none may be made.
-    pub async fn require_federation_keys(&self) -> Result<(), Error> {
-        let federation = self.federation.clone();
-        let made = tokio::task::spawn_blocking(move || federation.keys().map(drop)).await;
-        made.map_err(Error::internal)?.map_err(|error| match error {
-            StartError::KeyNotSet { .. } => federation_key_missing(),
-            unusable => Error::internal(unusable),
-        })
+    /// `federation_key_missing` where there are none.
+    pub fn require_federation_keys(&self) -> Result<&FederationKeys, Error> {
+        self.federation
+            .as_deref()
+            .ok_or_else(federation_key_missing)
     }
 
     /// Where a provider of OpenID Connect says that sessions there have ended.

@@ -5,7 +5,7 @@ use super::oidc_documents::fresh_for;
 use super::{IdentityProviderError, Refusal, asker};
 use crate::domain::connections::{ClientAuthentication, FlowPurpose, OidcSettings, Preset};
 use crate::domain::diagnosis::{Step, StepName, Steps};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::oidc::authorization::{self, AuthorizationRequest, PkceVerifier};
 use crate::oidc::callback::Callback;
 use crate::oidc::claims::{AssertedEmail, Claims};
@@ -119,8 +119,7 @@ impl State {
             ClientAuthentication::ClientSecretBasic => ClientProof::SecretBasic(secret),
             ClientAuthentication::ClientSecretPost => ClientProof::SecretPost(secret),
             ClientAuthentication::PrivateKeyJwt => {
-                self.require_federation_keys().await?;
-                let keys = self.federation.keys().map_err(Error::internal)?;
+                let keys = self.require_federation_keys()?;
                 ClientProof::PrivateKey { keys, audience }
             }
         };

@@ -1,10 +1,12 @@
 //! Providers of SAML.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
 use super::{IdentityProviderError, Refusal, asker, told};
+use crate::crypto::federation_keys::FederationKeys;
 use crate::domain::connections::{Preset, SamlSettings, SubjectSource};
 use crate::domain::diagnosis::Steps;
 use crate::domain::ids::ConnectionId;
@@ -34,6 +36,7 @@ struct Awaited {
     acs_url: String,
     audience: String,
     request_id: String,
+    federation_keys: Option<Arc<FederationKeys>>,
     now: Timestamp,
     skew: Duration,
 }
@@ -64,8 +67,7 @@ impl State {
         if !settings.wants_signed_requests {
             return request.url(state, None);
         }
-        self.require_federation_keys().await?;
-        let keys = self.federation.keys().map_err(Error::internal)?;
+        let keys = self.require_federation_keys()?;
         request.url(state, Some(&|message| keys.sign(message)))
     }
 
@@ -85,6 +87,7 @@ impl State {
             acs_url: self.acs_url(flow.connection.id),
             audience: self.entity_id(flow.connection.id),
             request_id: flow.secrets.request_id(),
+            federation_keys: self.federation.clone(),
             now: self.services.clock.now(),
             skew: self.services.config.sso_skew,
         };
@@ -115,7 +118,7 @@ impl State {
         let read = self.try_metadata(asker, new).await?;
         let settings = read.map_err(|(code, words)| Error::invalid(pointer, code, words))?;
         if settings.wants_signed_requests {
-            self.require_federation_keys().await?;
+            self.require_federation_keys()?;
         }
         Ok(settings)
     }
@@ -163,22 +166,21 @@ impl State {
     ///
     /// # Errors
     /// `federation_key_missing` where requests are to be signed and there is no key.
-    pub async fn service_provider_metadata(
+    pub fn service_provider_metadata(
         &self,
         connection: ConnectionId,
         wants_signed_requests: bool,
     ) -> Result<String> {
-        let certificate = if wants_signed_requests {
-            self.require_federation_keys().await?;
-            let keys = self.federation.keys().map_err(Error::internal)?;
-            Some(keys.certificate()?)
-        } else {
-            None
-        };
+        if wants_signed_requests {
+            self.require_federation_keys()?;
+        }
+        let keys = self.federation.as_ref();
+        let certificate = keys.map(|keys| keys.certificate()).transpose()?;
         let service_provider = ServiceProvider {
             entity_id: &self.entity_id(connection),
             acs_url: &self.acs_url(connection),
-            signing_certificate: certificate.as_deref(),
+            certificate: certificate.as_deref(),
+            signs_requests: wants_signed_requests,
         };
         Ok(service_provider.metadata())
     }
@@ -193,6 +195,7 @@ impl Awaited {
             acs_url: &self.acs_url,
             audience: &self.audience,
             request_id: &self.request_id,
+            federation_keys: self.federation_keys.as_deref(),
             now: self.now,
             skew: self.skew,
         };

@@ -16,6 +16,8 @@ use rollcall::saml::metadata::{self, Wanted};
 use rollcall::saml::response::{Unverified, verify};
 use serde::Deserialize;
 
+use super::provider::FEDERATION;
+
 /// What a peer's documents expect of who reads them.
 #[derive(Deserialize)]
 struct Case {
@@ -69,6 +71,7 @@ impl Peer {
             acs_url: &self.case.acs_url,
             audience: &self.case.audiences[name],
             request_id: &request_id,
+            federation_keys: Some(&FEDERATION),
             now: moment(&self.case.now),
             skew: Duration::from_secs(180),
         };
@@ -137,7 +140,7 @@ fn every_mode_of_pysaml2_is_judged_as_it_should_be() {
 #[test]
 fn samlp_is_understood_and_its_sha1_is_not() {
     let peer = Peer::named("samlp");
-    for mode in ["assertion", "response"] {
+    for mode in ["assertion", "response", "encrypted", "encrypted_cbc"] {
         let (result, steps) = peer.judge(mode);
         let assertion = result.unwrap_or_else(|_| panic!("{mode}: {steps:?}"));
         let address = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress";
@@ -160,7 +163,14 @@ fn samlp_is_understood_and_its_sha1_is_not() {
 #[test]
 fn simplesamlphp_is_understood() {
     let peer = Peer::named("simplesamlphp");
-    for mode in ["both", "assertion", "response", "sha512"] {
+    for mode in [
+        "both",
+        "assertion",
+        "response",
+        "sha512",
+        "encrypted",
+        "encrypted_response",
+    ] {
         let (result, mut steps) = peer.judge(mode);
         let assertion = result.unwrap_or_else(|_| panic!("{mode}: {steps:?}"));
         let subject = assertion
@@ -172,7 +182,22 @@ fn simplesamlphp_is_understood() {
         assert_eq!(affiliations, ["member@example.org", "staff@example.org"]);
     }
     assert_eq!(refused_at(&peer.judge("sha1")), StepName::Algorithm);
-    assert_eq!(refused_at(&peer.judge("encrypted")), StepName::Encryption);
+    let judgement = peer.judge("encrypted_assertion");
+    assert_eq!(refused_at(&judgement), StepName::Encryption);
+    let received = judgement.1.as_slice().last().unwrap().received.clone();
+    assert_eq!(received.unwrap(), "AES-CBC in a Response that is not signed");
+}
+
+#[test]
+fn what_xmlsec1_encrypts_is_opened() {
+    let peer = Peer::named("xmlsec1");
+    for mode in ["aes128_gcm", "aes256_gcm"] {
+        let (result, steps) = peer.judge(mode);
+        let assertion = result.unwrap_or_else(|_| panic!("{mode}: {steps:?}"));
+        let address = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress";
+        assert_eq!(assertion.values(address), ["ada@example.org"]);
+    }
+    assert_eq!(refused_at(&peer.judge("aes256_cbc")), StepName::Encryption);
 }
 
 #[test]

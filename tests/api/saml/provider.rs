@@ -1,6 +1,8 @@
 //! An identity provider of the tests, which signs whatever a test has it say. It writes its documents in their
 //! canonical form, so that it needs no canonicalization.
 
+use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -11,7 +13,8 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
     RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaEncoding, RsaKeyPair,
 };
-use rollcall::crypto::certificate::Certificate;
+use rollcall::crypto::certificate::{Certificate, PublicKey};
+use rollcall::crypto::federation_keys::FederationKeys;
 use rollcall::domain::diagnosis::Steps;
 use rollcall::saml::expected::Expected;
 use rollcall::saml::response::verify;
@@ -23,6 +26,12 @@ pub const AUDIENCE: &str = "https://rollcall.example.org/v1/sso/saml/1/metadata"
 pub const ISSUER: &str = "https://idp.example.org/metadata";
 pub const REQUEST: &str = "_f00d";
 pub const NOW: &str = "2026-03-01T12:00:00Z";
+
+/// The key of the installations of the tests.
+pub static FEDERATION: LazyLock<FederationKeys> = LazyLock::new(|| {
+    let file = Path::new("tests/fixtures/saml/keys/other.key.pem");
+    FederationKeys::load(file, false).unwrap()
+});
 
 /// The algorithms of a signature: URIs, and the key that makes it.
 #[derive(Clone, Copy)]
@@ -157,13 +166,29 @@ pub fn judge_at(document: &str, now: &str, key: &str) -> Judgement {
     judge_field(&STANDARD.encode(document), now, key)
 }
 
+/// The same by an installation with these federation keys.
+pub fn judge_with(document: &str, federation_keys: Option<&FederationKeys>) -> Judgement {
+    let keys = [certificate("idp").key().clone()];
+    judge_as(&STANDARD.encode(document), NOW, (&keys, federation_keys))
+}
+
 pub fn judge_field(field: &str, now: &str, key: &str) -> Judgement {
+    let keys = [certificate(key).key().clone()];
+    judge_as(field, now, (&keys, Some(&FEDERATION)))
+}
+
+fn judge_as(
+    field: &str,
+    now: &str,
+    (keys, federation_keys): (&[PublicKey], Option<&FederationKeys>),
+) -> Judgement {
     let expected = Expected {
-        keys: &[certificate(key).key().clone()],
+        keys,
         issuer: ISSUER,
         acs_url: ACS,
         audience: AUDIENCE,
         request_id: REQUEST,
+        federation_keys,
         now: moment(now),
         skew: Duration::from_secs(180),
     };

@@ -13,6 +13,7 @@ use rollcall::saml::request::AuthnRequest;
 use rollcall::saml::service_provider::ServiceProvider;
 use url::Url;
 
+use super::encrypting::{CBC_128, CBC_256, GCM_128, GCM_256, OAEP, OAEP_MGF1P};
 use super::peers::moment;
 use super::provider::{ACS, AUDIENCE, certificate, pem};
 
@@ -131,11 +132,17 @@ fn the_signature_of_a_request_is_of_its_query() {
 
 #[test]
 fn our_metadata_is_what_an_identity_provider_takes() {
-    for certificate in [None, Some(pem("idp.cert"))] {
+    let certificate = pem("idp.cert");
+    for (certificate, signs_requests, uses) in [
+        (None, false, &[][..]),
+        (Some(&certificate), false, &["encryption"]),
+        (Some(&certificate), true, &["signing", "encryption"]),
+    ] {
         let metadata = ServiceProvider {
             entity_id: "https://rollcall.example.org/a?b&c",
             acs_url: ACS,
-            signing_certificate: certificate.as_deref(),
+            certificate: certificate.map(Vec::as_slice),
+            signs_requests,
         }
         .metadata();
         let document = roxmltree::Document::parse(&metadata).unwrap();
@@ -145,24 +152,32 @@ fn our_metadata_is_what_an_identity_provider_takes() {
             Some("https://rollcall.example.org/a?b&c")
         );
         let role = root.first_element_child().unwrap();
-        let signs = role.attribute("AuthnRequestsSigned");
-        assert_eq!(
-            signs,
-            Some(if certificate.is_some() {
-                "true"
-            } else {
-                "false"
-            })
-        );
+        let signs = role.attribute("AuthnRequestsSigned").unwrap();
+        assert_eq!(signs, signs_requests.to_string());
         assert_eq!(role.attribute("WantAssertionsSigned"), Some("true"));
         assert_eq!(
             role.last_element_child().unwrap().attribute("Location"),
             Some(ACS)
         );
-        let key = document
-            .descendants()
-            .find(|it| it.has_tag_name(("http://www.w3.org/2000/09/xmldsig#", "X509Certificate")));
-        let key = key.map(|it| STANDARD.decode(it.text().unwrap()).unwrap());
-        assert_eq!(key, certificate);
+        let named = |name: &'static str| {
+            let nodes = document.descendants();
+            nodes.filter(move |it| it.tag_name().name() == name)
+        };
+        let told: Vec<&str> = named("KeyDescriptor")
+            .map(|it| it.attribute("use").unwrap())
+            .collect();
+        assert_eq!(told, uses);
+        for key in named("X509Certificate") {
+            let der = STANDARD.decode(key.text().unwrap()).unwrap();
+            assert_eq!(Some(&der), certificate);
+        }
+        let methods: Vec<&str> = named("EncryptionMethod")
+            .map(|it| it.attribute("Algorithm").unwrap())
+            .collect();
+        let taken = [GCM_128, GCM_256, CBC_128, CBC_256, OAEP_MGF1P, OAEP];
+        match certificate {
+            Some(_) => assert_eq!(methods, taken),
+            None => assert!(methods.is_empty()),
+        }
     }
 }

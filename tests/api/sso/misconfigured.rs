@@ -3,6 +3,7 @@
 
 use super::saml_flows::*;
 use super::*;
+use crate::saml::encrypting::{CBC, Encryption, GCM};
 use crate::saml::provider::{ACS, AUDIENCE, ISSUER, assertion_of, response, sign};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
@@ -468,18 +469,32 @@ both_databases!(a_provider_of_saml_that_knows_rollcall_wrongly, |app| {
         &test,
     );
 
-    let encrypted = ada.replace("saml:Assertion", "saml:EncryptedAssertion");
-    let test = test_saml(&school, &connection, |asked| {
-        asked.send(&asked.address(&response(&encrypted), now))
-    })
-    .await;
+    let sealed = async |encryption: Encryption| {
+        test_saml(&school, &connection, |asked| {
+            let assertion = sign(&asked.address(&ada, now));
+            asked.send(&asked.address(&response(&encryption.encrypt(&assertion)), now))
+        })
+        .await
+    };
+    let test = sealed(Encryption { key: "idp", ..GCM }).await;
     let told = Told::at(
         "encryption",
-        "not encrypted",
-        "EncryptedAssertion",
-        "turn the encryption of assertions off",
+        "a federation key of Rollcall opens",
+        "none of them opens",
+        "certificate for encryption out of Rollcall's metadata",
     );
-    told.by("assertions that are encrypted", &test);
+    told.by(
+        "assertions that are encrypted for another certificate",
+        &test,
+    );
+    let test = sealed(CBC).await;
+    let told = Told::at(
+        "encryption",
+        "AES-GCM",
+        "AES-CBC in a Response that is not signed",
+        "have it sign the response as well",
+    );
+    told.by("assertions that are encrypted by CBC alone", &test);
 
     let test = test_saml(&school, &connection, |asked| {
         let denied = response("").replace("status:Success", "status:Responder");

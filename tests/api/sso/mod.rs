@@ -39,6 +39,7 @@ mod rule_roads;
 mod rule_seats;
 mod rules;
 mod saml;
+mod saml_encryption;
 pub mod saml_flows;
 mod setup_links;
 mod setup_road;
