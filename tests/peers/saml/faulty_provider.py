@@ -133,6 +133,8 @@ class FaultyProvider:
         around = lambda *parts: RESPONSE.format(**words, assertion="".join(parts))
         if mode.startswith("xsw"):
             return self.wrapped(mode, good)
+        if mode.startswith("encrypted"):
+            return self.hidden(mode, good)
         # A parser reads the same of these, or cuts the name: what is signed has no comment.
         odd = {
             "comment_nameid": lambda signed: signed.replace("@", "<!-- x -->@"),
@@ -149,9 +151,6 @@ class FaultyProvider:
             "xml_1_1": lambda document: f'<?xml version="1.1"?>{document}',
             "deep": lambda document: document.replace("<samlp:Status>", "<a>" * 5000 + "</a>" * 5000 + "<samlp:Status>"),
             "large": lambda document: document.replace("<samlp:Status>", "<!--" + "x" * 300_000 + "--><samlp:Status>"),
-            "encrypted": lambda document: document.replace(assertion, "").replace(
-                "</samlp:Response>", '<saml:EncryptedAssertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">'
-                "</saml:EncryptedAssertion></samlp:Response>"),
         }
         match mode:
             case "unsigned_all":
@@ -166,13 +165,48 @@ class FaultyProvider:
                 return around(self.signed(assertion, sha="1"))
             case "hmac":
                 return around(self.signed(assertion, sha="hmac"))
-            case "encrypted":
-                return whole[mode](around(assertion))
             case "duplicate_id":
                 return around(self.signed(assertion)).replace(words["response"], words["id"])
         signed = self.signed(assertion)
         document = around(odd[mode](signed) if mode in odd else signed)
         return whole[mode](document) if mode in whole else document
+
+    def encrypted(self, element, key="federation.pem", wrapping="rsa-oaep-mgf1p"):
+        """An element by AES-CBC, as Entra and ADFS encrypt: openssl has no AES-GCM for files."""
+        secret, vector = secrets.token_bytes(32), secrets.token_bytes(16)
+        openssl = lambda data, *how: subprocess.run([program("openssl"), *how], check=True, capture_output=True, input=data).stdout
+        content = vector + openssl(element.encode(), "enc", "-aes-256-cbc", "-K", secret.hex(), "-iv", vector.hex())
+        padding = "oaep" if wrapping == "rsa-oaep-mgf1p" else "pkcs1"
+        wrapped = openssl(secret, "pkeyutl", "-encrypt", "-inkey", self.folder / key, "-pkeyopt", f"rsa_padding_mode:{padding}")
+        value = lambda data: (f"<xenc:CipherData><xenc:CipherValue>{base64.b64encode(data).decode()}</xenc:CipherValue>"
+                              "</xenc:CipherData>")
+        method = lambda name: f'<xenc:EncryptionMethod Algorithm="{ENCRYPTION}{name}"></xenc:EncryptionMethod>'
+        return ('<saml:EncryptedAssertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"><xenc:EncryptedData '
+                f'xmlns:xenc="{ENCRYPTION}" Type="{ENCRYPTION}Element">{method("aes256-cbc")}<ds:KeyInfo xmlns:ds="{DSIG}">'
+                f'<xenc:EncryptedKey>{method(wrapping)}{value(wrapped)}</xenc:EncryptedKey></ds:KeyInfo>{value(content)}'
+                '</xenc:EncryptedData></saml:EncryptedAssertion>')
+
+    def hidden(self, mode, good):
+        """A document with an encrypted assertion. Everybody can encrypt: what counts is what is signed."""
+        assertion, words = good
+        around = lambda *parts: RESPONSE.format(**words, assertion="".join(parts))
+        evil = assertion.replace(words["who"], "eve@evil.example").replace(words["id"], "_e111")
+        hidden, signed = self.encrypted(assertion), self.signed(assertion)
+        return {
+            "encrypted": lambda: self.signed(around(self.encrypted(signed))),
+            "encrypted_response_signed_only": lambda: self.signed(around(hidden)),
+            "encrypted_assertion_signed_only": lambda: around(self.encrypted(signed)),
+            "encrypted_unsigned": lambda: around(hidden),
+            "encrypted_for_another": lambda: self.signed(around(self.encrypted(signed, key="foreign.key"))),
+            "encrypted_rsa_1_5": lambda: self.signed(around(self.encrypted(signed, wrapping="rsa-1_5"))),
+            "encrypted_exchanged": lambda: self.signed(around(hidden)).replace(hidden, self.encrypted(evil)),
+            "encrypted_beside": lambda: self.signed(around(signed)).replace("</samlp:Response>",
+                                                                            f"{self.encrypted(evil)}</samlp:Response>"),
+            "encrypted_two": lambda: self.signed(around(hidden, self.encrypted(evil))),
+            "encrypted_tampered": lambda: self.signed(around(self.encrypted(signed.replace(words["who"], "eve@evil.example")))),
+            "encrypted_wrong_audience": lambda: self.signed(around(self.encrypted(self.signed(
+                assertion.replace(words["audience"], "urn:other:sp"))))),
+        }[mode]()
 
     def wrapped(self, mode, good):
         """Signature wrapping: what was signed stands somewhere, and another person where it is read. The eight known
