@@ -123,3 +123,69 @@ fn open_cbc<C: BlockCipherDecrypt + KeyInit>(key: &[u8], content: &[u8]) -> Opti
     let opened = decryptor.decrypt_padded::<Iso10126>(&mut opened).ok()?;
     Some(opened.to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use aes::cipher::BlockModeEncrypt as _;
+    use aes::cipher::block_padding::NoPadding;
+    use ring::aead::MAX_TAG_LEN;
+
+    use super::*;
+
+    /// Whole blocks by AES-256-CBC, behind a vector.
+    fn blocks(plain: &[u8]) -> Vec<u8> {
+        let encryptor = cbc::Encryptor::<Aes256>::new_from_slices(&[7; 32], &[9; 16]).unwrap();
+        let mut space = plain.to_vec();
+        let sealed = encryptor.encrypt_padded::<NoPadding>(&mut space, plain.len());
+        [&[9; 16][..], sealed.unwrap()].concat()
+    }
+
+    #[test]
+    fn the_last_byte_of_cbc_says_how_many_to_leave_out() {
+        let cipher = ContentCipher::Aes256Cbc;
+        let opened = |plain: &[u8]| cipher.open(&[7; 32], &blocks(plain));
+        let ending_with = |last: u8| [&[b'x'; 31][..], &[last]].concat();
+        for padding in 1..=16 {
+            let end = 32 - usize::from(padding);
+            assert_eq!(opened(&ending_with(padding)).unwrap(), vec![b'x'; end]);
+        }
+        for padding in [0, 17, 32, 255] {
+            assert_eq!(opened(&ending_with(padding)), None, "{padding}");
+        }
+        let whole = blocks(&ending_with(1));
+        for length in [0, 1, 15, 16, 17, 31, 47] {
+            assert_eq!(cipher.open(&[7; 32], &whole[..length]), None, "{length}");
+        }
+        assert_eq!(
+            cipher.open(&[7; 16], &whole),
+            None,
+            "a key of another length"
+        );
+        assert_eq!(ContentCipher::Aes128Cbc.open(&[7; 32], &whole), None);
+    }
+
+    #[test]
+    fn gcm_opens_nothing_that_was_changed() {
+        let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &[7; 16]).unwrap());
+        let mut sealed = b"<x/>".to_vec();
+        let nonce = Nonce::assume_unique_for_key([9; NONCE]);
+        key.seal_in_place_append_tag(nonce, Aad::empty(), &mut sealed)
+            .unwrap();
+        let content = [&[9; NONCE][..], &sealed].concat();
+        assert_eq!(content.len(), NONCE + 4 + MAX_TAG_LEN);
+        let cipher = ContentCipher::Aes128Gcm;
+        assert_eq!(cipher.open(&[7; 16], &content).unwrap(), b"<x/>");
+        for place in 0..content.len() {
+            let mut changed = content.clone();
+            changed[place] ^= 1;
+            assert_eq!(cipher.open(&[7; 16], &changed), None);
+            assert_eq!(cipher.open(&[7; 16], &content[..place]), None);
+        }
+        assert_eq!(
+            cipher.open(&[7; 32], &content),
+            None,
+            "a key of another length"
+        );
+        assert_eq!(ContentCipher::Aes256Gcm.open(&[7; 16], &content), None);
+    }
+}

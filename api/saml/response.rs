@@ -44,7 +44,7 @@ pub struct Unverified {
 /// Why a response does not hold.
 struct Refusal {
     step: Step,
-    /// What was signed, where it may be told to whoever runs the identity provider: they have it already.
+    /// What was signed: the Assertion itself, or a Response in which it could be read.
     content: Option<SignedContent>,
 }
 
@@ -143,7 +143,8 @@ fn check_encrypted(
         }
         judged => {
             inside.into_vec().into_iter().for_each(|it| steps.add(it));
-            judged
+            // Nor does a connection with the metadata of that organization's provider tell what it says.
+            judged.map_err(|refusal| refusal.step.into())
         }
     }
 }
@@ -174,7 +175,7 @@ fn check_opened(
         (Some(content), Opened::Unsigned(_)) => {
             check_signed((content, ASSERTION_SIGNED), expected, steps)
         }
-        // Who signed around it need not know what it says.
+        // Who signed around it need not have written it.
         (None, Opened::Signed(content)) => {
             let judged = check_signed((content, RESPONSE_SIGNED), expected, steps);
             judged.map_err(|refusal| refusal.step.into())

@@ -28,7 +28,8 @@ use crate::saml::xml::{self, Source, attribute, elements, holds_elements_only, n
 /// The most prefixes of a canonicalization.
 const MOST_PREFIXES: usize = 64;
 
-/// What was signed: the canonical form of an element, of which a key of the metadata made the signature.
+/// What was signed: the canonical form of an element, of which a key of the metadata made the signature; or what was
+/// encrypted in one.
 #[derive(Debug)]
 pub struct SignedContent {
     bytes: String,
@@ -36,7 +37,7 @@ pub struct SignedContent {
 }
 
 impl SignedContent {
-    /// The canonical form. What is read of a signed document is read from here.
+    /// Its text. What is read of a signed document is read from here.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.as_bytes()
     }

@@ -185,7 +185,10 @@ fn simplesamlphp_is_understood() {
     let judgement = peer.judge("encrypted_assertion");
     assert_eq!(refused_at(&judgement), StepName::Encryption);
     let received = judgement.1.as_slice().last().unwrap().received.clone();
-    assert_eq!(received.unwrap(), "AES-CBC in a Response that is not signed");
+    assert_eq!(
+        received.unwrap(),
+        "AES-CBC in a Response that is not signed"
+    );
 }
 
 #[test]
