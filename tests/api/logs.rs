@@ -340,6 +340,7 @@ fn a_folder_that_others_can_read_is_warned_of_and_what_is_made_in_it_is_private(
         "rollcall.sqlite-shm",
         "signing.pem",
         "sealing.key",
+        "federation.pem",
     ] {
         let found = std::fs::metadata(folder.join(name)).unwrap();
         assert_eq!(found.permissions().mode() & 0o777, 0o600, "{name}");

@@ -100,8 +100,13 @@ fn a_back_up_under_load_is_whole_and_everybody_in_it_signs_in() {
             .map(|entry| mode_of(&entry.expect("an entry").path()))
             .collect();
         kept.sort();
-        let private =
-            ["rollcall.sqlite", "sealing.key", "signing.pem"].map(|name| (name.to_owned(), 0o600));
+        let private = [
+            "federation.pem",
+            "rollcall.sqlite",
+            "sealing.key",
+            "signing.pem",
+        ]
+        .map(|name| (name.to_owned(), 0o600));
         assert_eq!(kept, private);
         assert_eq!(mode_of(&output).1, 0o700);
 
