@@ -57,14 +57,15 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// The content, where one of the keys opens it. The first of them is tried first.
+    /// The content, where the first key of its cipher's length that one of ours unwraps opens it. Were another tried after
+    /// that, whoever adds a key of their own would learn whether the first one had opened it.
     pub fn open(&self, keys: &FederationKeys) -> Option<Vec<u8>> {
         let tried = keys
             .decrypting()
             .flat_map(|own| self.keys.iter().map(move |wrapped| (own, wrapped)));
-        let unwrapped = tried.filter_map(|(own, wrapped)| wrapped.unwrap(own));
-        let mut opened = unwrapped.filter_map(|key| self.cipher.open(&key, &self.content));
-        opened.next()
+        let mut unwrapped = tried.filter_map(|(own, wrapped)| wrapped.unwrap(own));
+        let key = unwrapped.find(|key| key.len() == self.cipher.key_length())?;
+        self.cipher.open(&key, &self.content)
     }
 }
 
@@ -72,6 +73,14 @@ impl ContentCipher {
     /// Whether nobody without the key can change what it encrypts unseen.
     pub fn is_authenticated(self) -> bool {
         matches!(self, Self::Aes128Gcm | Self::Aes256Gcm)
+    }
+
+    /// The bytes of its key.
+    const fn key_length(self) -> usize {
+        match self {
+            Self::Aes128Gcm | Self::Aes128Cbc => 16,
+            Self::Aes256Gcm | Self::Aes256Cbc => 32,
+        }
     }
 
     fn open(self, key: &[u8], content: &[u8]) -> Option<Vec<u8>> {

@@ -25,6 +25,9 @@ use super::digest::sha256;
 use super::key_file::{self, KeyError};
 use crate::error::{Error, Result};
 
+/// The most keys of a file: a key and its successor are two, and each is tried with a message that others encrypted.
+const MOST: usize = 4;
+
 /// How large a new key is: what NIST SP 800-57 takes until 2030, and everybody else.
 const BITS: usize = 2048;
 
@@ -53,7 +56,7 @@ struct FederationKey {
     }]
 })))]
 pub struct FederationJwks {
-    #[schema(max_items = 16)]
+    #[schema(max_items = 4)]
     pub keys: Vec<FederationJwk>,
 }
 
@@ -107,6 +110,9 @@ impl FederationKeys {
             }
         })?;
         match keys(&text) {
+            Some(keys) if keys.len() > MOST => Err(unusable(
+                "it has more than four keys: take those away that nothing knows any more",
+            )),
             Some(keys) if !keys.is_empty() => Ok(Self(keys)),
             _ => Err(unusable(NEEDS)),
         }

@@ -34,6 +34,8 @@ const MOST_PREFIXES: usize = 64;
 pub struct SignedContent {
     bytes: String,
     algorithm: &'static str,
+    /// Which of the keys made the signature.
+    signer: usize,
 }
 
 impl SignedContent {
@@ -53,8 +55,12 @@ impl SignedContent {
         let source = Source::new(self.bytes(), xml::RESPONSE)?;
         let document = xml::parse(&source)?;
         let (bytes, beside) = make(document.root_element())?;
-        let algorithm = self.algorithm;
-        Ok((Self { bytes, algorithm }, beside))
+        Ok((Self { bytes, ..*self }, beside))
+    }
+
+    /// Whether the same key has signed both.
+    pub const fn is_signed_as(&self, other: &Self) -> bool {
+        self.signer == other.signer
     }
 
     /// The signature's algorithm, for people.
@@ -85,9 +91,9 @@ pub fn verify(element: Node, keys: &[PublicKey]) -> Result<Option<SignedContent>
     };
     let message = canonical(parts.info, &form);
     let made_it = |key: &PublicKey| key.verifies(algorithm.0, message.as_bytes(), &parts.value);
-    if !keys.iter().any(made_it) {
+    let Some(signer) = keys.iter().position(made_it) else {
         return Err(unverified("a signature that none of these keys made"));
-    }
+    };
     let form = Form {
         without: Some(signature.id()),
         inclusive: reference.inclusive,
@@ -99,6 +105,7 @@ pub fn verify(element: Node, keys: &[PublicKey]) -> Result<Option<SignedContent>
     Ok(Some(SignedContent {
         bytes: content,
         algorithm: algorithm.1,
+        signer,
     }))
 }
 

@@ -138,18 +138,20 @@ fn check_nodes(document: &Document, limits: Limits) -> Result<(), Step> {
     Ok(())
 }
 
-/// Refuses an ID that two documents have of which one stood in the other.
+/// The IDs of a document.
+pub fn ids<'a>(document: &'a Document) -> HashSet<&'a str> {
+    let attributes = document.descendants().flat_map(|node| node.attributes());
+    attributes.filter(is_id).map(|id| id.value()).collect()
+}
+
+/// Refuses a document that has an ID of another one.
 ///
 /// # Errors
 /// A failed step `document`.
-pub fn check_common_ids(outer: &Document, inner: &Document) -> Result<(), Step> {
-    let of_outer = outer.descendants().flat_map(|node| node.attributes());
-    let of_outer: HashSet<&str> = of_outer.filter(is_id).map(|id| id.value()).collect();
-    let of_inner = inner.descendants().flat_map(|node| node.attributes());
-    let mut common = of_inner.filter(|id| is_id(id) && of_outer.contains(id.value()));
-    match common.next() {
+pub fn check_common_ids(outer: &HashSet<&str>, inner: &Document) -> Result<(), Step> {
+    match outer.intersection(&ids(inner)).next() {
         None => Ok(()),
-        Some(id) => Err(id_twice(id.value())),
+        Some(id) => Err(id_twice(id)),
     }
 }
 

@@ -75,6 +75,26 @@ fn whoever_signs_around_anothers_assertion_learns_nothing_of_it() {
     }
 }
 
+/// A message of somebody else, whose key stands before one of the attacker's own: whether the second one opens it would tell
+/// whether the first one had.
+#[test]
+fn one_key_is_tried_with_the_content() {
+    for encryption in [GCM, CBC] {
+        let own = content_key(encryption.cipher);
+        let others = vec![9; own.len()];
+        let content = encryption.content(sign(&assertion()).as_bytes());
+        let with = |keys: &[&[u8]]| {
+            let keys: Vec<_> = keys.iter().map(|key| encryption.wrapped(key)).collect();
+            judge(&sign(&response(&encryption.around(&content, &keys))))
+        };
+        with(&[&own, &others]).0.unwrap();
+        // One of another length is no key of this cipher.
+        with(&[&[9; 24], &own]).0.unwrap();
+        let refused = with(&[&others, &own]);
+        assert_eq!(refused_at(&refused), StepName::Encryption);
+    }
+}
+
 /// Nobody learns whether it was the key, the tag, the padding or the text.
 #[test]
 fn all_that_does_not_open_is_told_alike() {
