@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rollcall::domain::diagnosis::StepName;
+use rollcall::domain::mail::MailKind;
 
 use crate::support::command::command;
 use crate::support::process::Installation;
@@ -15,11 +16,13 @@ use crate::support::process::Installation;
 const README: &str = include_str!("../../README.md");
 const PERMISSIONS: &str = include_str!("../../docs/permissions.md");
 const ENVIRONMENT: &str = include_str!("../../.env.example");
+const MAIL: &str = include_str!("../../docs/mail.md");
 const LIMITS: &str = include_str!("../../docs/limits.md");
+const SHELL: &str = include_str!("../../docs/sso/README.md");
 const DIAGNOSES: &str = include_str!("../../docs/sso/diagnoses.md");
 
 /// What a block needs that a test does not have: the only reasons to mark it `sh no-run`.
-const NOT_HERE: [&str; 12] = [
+const NOT_HERE: [&str; 14] = [
     "cargo ",
     "docker ",
     "pg_dump ",
@@ -30,9 +33,12 @@ const NOT_HERE: [&str; 12] = [
     ".ci/",
     // An identity provider: its metadata, and somebody who has signed in there.
     "GoogleIDPMetadata.xml",
+    "idp-metadata.xml",
     "@saml.json",
     "/refresh",
     "/activate",
+    // Somebody who has followed the link of a mail.
+    r#""role": "admin""#,
 ];
 
 #[test]
@@ -65,6 +71,26 @@ fn the_commands_of_every_page_run_as_written() {
             eprintln!("{name}");
             run(&format!("{tour}\n{commands}"));
         }
+    }
+}
+
+/// Each guide that begins in the shell of `docs/sso/README.md` runs with nothing set but what that page sets: as
+/// for an admin who did the tour on another day.
+#[test]
+fn the_guides_of_providers_begin_in_the_shell_of_their_first_page() {
+    let opening = format!(
+        "(\n{}\n) > /dev/null\n{}",
+        shell_blocks(README),
+        shell_blocks(SHELL)
+    );
+    let pages = pages().into_iter();
+    let guides: Vec<_> = pages
+        .filter(|(_, page)| page.contains("(README.md#the-shell)"))
+        .collect();
+    assert!(guides.len() >= 6, "{guides:?}");
+    for (name, guide) in guides {
+        eprintln!("{name}");
+        run(&format!("{opening}\n{}", shell_blocks(&guide)));
     }
 }
 
@@ -322,6 +348,18 @@ fn every_limit_stands_in_the_table_with_its_default() {
             .unwrap_or_else(|| panic!("docs/limits.md has no ROLLCALL_{name}"));
         let last = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         assert_eq!(last, format!("`{default}`"), "{row}");
+    }
+}
+
+#[test]
+fn every_mail_stands_in_the_table() {
+    let rows = MAIL.lines().filter(|line| line.starts_with("| `"));
+    let names: String = rows.filter_map(|row| row.split(" | ").next()).collect();
+    for kind in MailKind::ALL {
+        assert!(
+            names.contains(&format!("`{kind}`")),
+            "docs/mail.md has no {kind}"
+        );
     }
 }
 
