@@ -122,6 +122,14 @@ pub fn active_of(
         .load(connection)?)
 }
 
+/// The connections by which people sign in, whose organizations they be.
+pub fn active(connection: &mut Connection) -> Result<Vec<SsoConnection>> {
+    Ok(connections::table
+        .filter(connections::status.eq(ConnectionStatus::Active))
+        .select(SsoConnection::as_select())
+        .load(connection)?)
+}
+
 /// Replaces a connection, of which the organization's lock keeps others away, except when it was tested.
 pub fn update(connection: &mut Connection, new: &SsoConnection) -> Result<()> {
     let row = connections::table

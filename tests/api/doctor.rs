@@ -538,3 +538,39 @@ fn a_name_server_that_does_not_answer_is_no_fault_of_the_domain() {
             ],
         );
 }
+
+/// An active connection, by Rollcall's own key or by SAML with signed requests.
+const OF_THE_KEY: &str = "
+    INSERT INTO organizations VALUES ('01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11', 'Hill Road', 'school', 'hill-road',
+        'student', 1, false, now());
+    INSERT INTO connections (id, organization_id, name, kind, preset, status, settings, arrivals, session_hours, rules,
+        apply, issuer_named_by_link, created_at)
+    VALUES ('01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12', '01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11', 'Accounts', 'oidc',
+        'generic', 'active', '{\"issuer\": \"https://idp.example\", \"tenant\": null, \"app\": null,
+        \"client_id\": \"rollcall\", \"client_authentication\": \"private_key_jwt\"}', 'everyone', 168, '[]', 'always',
+        false, now());";
+
+#[test]
+fn a_federation_key_that_a_connection_takes_and_nobody_has_is_a_failure() {
+    let Some(mut installation) = Installation::on_postgres() else {
+        return;
+    };
+    printed(&installation.run(&["migrate"]));
+    let why = &["no active connection takes one"];
+    Report::of(&installation).tells("federation_key", "skipped", why);
+    let mut connection = installation.pool().get().expect("no connection");
+    connection.batch_execute(OF_THE_KEY).expect("a statement");
+    let words = &[
+        "ROLLCALL_FEDERATION_KEY_FILE is not set",
+        "One active connection takes it",
+        "docs/deployment.md",
+    ];
+    let report = Report::of(&installation);
+    report
+        .ends("failure")
+        .tells("federation_key", "failure", words);
+    let file = installation.path("federation.pem");
+    installation.set("FEDERATION_KEY_FILE", file.display());
+    printed(&installation.run(&["keys", "add", "federation"]));
+    Report::of(&installation).tells("federation_key", "ok", &["shows who Rollcall is"]);
+}

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::federation;
 use super::finding::{Check, Finding};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -34,6 +35,10 @@ fn embedded(path: &str, config: &Config) -> Vec<Finding> {
             Check::Database.ok(format!("{path} can be read and written")),
             told(Check::Schema, schema(&mut connection)),
             told(Check::SealedValues, sealed(&mut connection, config)),
+            told(
+                Check::FederationKey,
+                federation::check(&mut connection, config),
+            ),
             clock(None),
         ],
         Err(error) => vec![away(path, &error), clock(None)],
@@ -101,6 +106,7 @@ fn on_connection(connection: &mut Connection, pooling: Pooling, config: &Config)
         told(Check::Database, writable(connection)),
         told(Check::Schema, schema(connection)),
         told(Check::SealedValues, sealed(connection, config)),
+        told(Check::FederationKey, federation::check(connection, config)),
         told(Check::Pooler, pooler(connection, pooling)),
         told(Check::Clock, inspection::time(connection).map(clock)),
     ]

@@ -33,6 +33,7 @@ string_enum! {
         Schema = "schema",
         Pooler = "pooler",
         SealedValues = "sealed_values",
+        FederationKey = "federation_key",
         Clock = "clock",
         MailServer = "mail_server",
         MailDomain = "mail_domain",

@@ -2,6 +2,7 @@
 //! and prints no secret.
 
 mod database;
+mod federation;
 mod files;
 mod finding;
 mod mail;

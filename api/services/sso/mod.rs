@@ -23,6 +23,7 @@ mod entering;
 pub mod entry;
 mod entry_refusals;
 pub mod exchange;
+pub mod federation_need;
 mod first_proof;
 pub mod flows;
 mod following;
