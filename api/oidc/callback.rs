@@ -3,6 +3,7 @@
 use url::form_urlencoded;
 
 use super::discovery::Provider;
+use super::registration::Registration;
 use super::shown;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
 
@@ -60,13 +61,15 @@ impl Callback {
     pub fn code(
         self,
         (provider, redirect_uri): (&Provider, &str),
+        registration: &Registration<'_>,
         steps: &mut Steps,
     ) -> Result<AuthorizationCode, Refused> {
         self.require_issuer(provider, steps)?;
         match (self.error, self.code) {
             (Some(error), _) => {
                 let description = self.error_description.unwrap_or_default();
-                steps.refuse(refusal((&error, &description), redirect_uri))
+                let step = refusal((&error, &description), (redirect_uri, registration));
+                steps.refuse(step)
             }
             (None, Some(code)) if !code.is_empty() => {
                 steps.add(Step::ok(StepName::Authorization, "a code"));
@@ -114,39 +117,29 @@ fn shortened(words: &str, most: usize) -> String {
     }
 }
 
-fn refusal((error, description): (&str, &str), redirect_uri: &str) -> Step {
-    let registered;
+fn refusal(
+    (error, description): (&str, &str),
+    (redirect_uri, registration): (&str, &Registration<'_>),
+) -> Step {
+    let of_application = |advice: &str| registration.to_its_owner(advice);
     let advice = match error {
         "invalid_request" | "invalid_redirect_uri" | "redirect_uri_mismatch" => {
-            registered = format!(
+            of_application(&format!(
                 "Register exactly this redirect URI for the application at the provider, if another one stands there: \
                  {redirect_uri}"
-            );
-            &registered
+            ))
         }
-        "access_denied" => {
-            "The person, or a rule of the provider, has refused. Check that they are assigned to the application."
-        }
-        "login_required" | "interaction_required" | "account_selection_required" => {
-            "The person has to sign in at the provider: start again."
-        }
-        "consent_required" => {
-            "Have an administrator of the provider consent to the application for everybody."
-        }
-        "invalid_scope" => {
-            "Allow the scopes openid, profile and email for the application at the provider."
-        }
-        "invalid_client" | "unauthorized_client" => {
+        "invalid_scope" => of_application(
+            "Allow the scopes openid, profile and email for the application at the provider.",
+        ),
+        "invalid_client" | "unauthorized_client" => of_application(
             "Check that the connection has the client id of this application, and allow it the authorization code flow at \
-             the provider."
-        }
+             the provider.",
+        ),
         "unsupported_response_type" => {
-            "Allow the authorization code flow for the application at the provider."
+            of_application("Allow the authorization code flow for the application at the provider.")
         }
-        "temporarily_unavailable" | "server_error" => {
-            "The provider has a problem of its own: try again, and look at its log where it stays so."
-        }
-        _ => "Look this error up in the documentation or the log of the provider.",
+        other => at_the_provider(other).to_owned(),
     };
     let error = shortened(error, MAX_ERROR);
     let received = match description {
@@ -156,5 +149,24 @@ fn refusal((error, description): (&str, &str), redirect_uri: &str) -> Step {
             shortened(words, MAX_WORDS)
         ),
     };
-    Step::failed(StepName::Authorization, "a code", received, advice)
+    Step::failed(StepName::Authorization, "a code", received, &advice)
+}
+
+/// What to do about an error that no application causes.
+fn at_the_provider(error: &str) -> &'static str {
+    match error {
+        "access_denied" => {
+            "The person, or a rule of the provider, has refused. Check that they are assigned to the application."
+        }
+        "login_required" | "interaction_required" | "account_selection_required" => {
+            "The person has to sign in at the provider: start again."
+        }
+        "consent_required" => {
+            "Have an administrator of the provider consent to the application for everybody."
+        }
+        "temporarily_unavailable" | "server_error" => {
+            "The provider has a problem of its own: try again, and look at its log where it stays so."
+        }
+        _ => "Look this error up in the documentation or the log of the provider.",
+    }
 }

@@ -12,6 +12,7 @@ pub mod id_token;
 pub mod jwks;
 pub mod logout_token;
 pub mod presets;
+pub mod registration;
 pub mod shown;
 pub mod token;
 pub mod userinfo;

@@ -9,6 +9,7 @@ use url::{Url, form_urlencoded};
 
 use super::authorization::{PkceVerifier, random_text};
 use super::callback::AuthorizationCode;
+use super::registration::Registration;
 use super::shown;
 use crate::crypto::federation_keys::FederationKeys;
 use crate::domain::connections::Preset;
@@ -44,12 +45,13 @@ pub struct Exchange<'a> {
     pub now: Timestamp,
 }
 
-/// What was asked at which address, to tell of it: where people come back to, and the secrets that were sent.
+/// What was asked at which address, to tell of it: where people come back to, the secrets that were sent, and as whom.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
     pub endpoint: &'a Url,
     pub redirect_uri: &'a str,
     pub secrets: &'a [&'a str],
+    pub registration: Registration<'a>,
 }
 
 /// What a provider gives for a code. Nothing of it is verified yet.
@@ -213,30 +215,38 @@ fn refusal(response: &OutboundResponse, asked: &Asked<'_>) -> Step {
         );
         return failed(format!("status {status}"), &advice);
     };
-    let has_expired = problem.error_description.contains("AADSTS7000222");
-    let registered;
     let advice = match problem.error.as_str() {
-        "invalid_client" if has_expired => {
-            "The client secret has expired: make a new one in the Entra admin center and give it to the connection."
-        }
-        "invalid_client" => {
-            "The provider does not take the client's secret or key: give the connection its current client id and \
-             secret (of Entra the secret's value, not its id), and register the way of authentication that the \
-             connection has."
-        }
-        "invalid_grant" | "redirect_uri_mismatch" => {
-            registered = format!(
-                "The code was used before, has expired, or is for another redirect URI: try again. Where it stays so, \
-                 register exactly this redirect URI at the provider: {redirect_uri}"
-            );
-            &registered
-        }
+        "invalid_client" => refused_client(&problem.error_description, asked.registration.jwks_uri),
+        "invalid_grant" | "redirect_uri_mismatch" => format!(
+            "The code was used before, has expired, or is for another redirect URI: try again. Where it stays so, \
+             register exactly this redirect URI at the provider: {redirect_uri}"
+        ),
         "unauthorized_client" | "unsupported_grant_type" => {
-            "Allow the authorization code flow for the application at the provider."
+            "Allow the authorization code flow for the application at the provider.".to_owned()
         }
-        _ => "Look this error up in the documentation or the log of the provider.",
+        _ => "Look this error up in the documentation or the log of the provider.".to_owned(),
     };
+    let advice = asked.registration.to_its_owner(&advice);
     let words = format!("{} {}", problem.error, problem.error_description);
     let words = shown::sentence_without(asked.secrets, &words);
-    failed(format!("status {status}, {words}"), advice)
+    failed(format!("status {status}, {words}"), &advice)
+}
+
+/// What to do where the provider does not take the client's secret, or the key that stands at an address.
+fn refused_client(description: &str, jwks_uri: Option<&str>) -> String {
+    if let Some(jwks_uri) = jwks_uri {
+        return format!(
+            "The provider does not take Rollcall's key (`private_key_jwt`): register the address of its public keys, \
+             {jwks_uri}, for the application, or the keys that are there; see that the provider reaches it, and that the \
+             client id is the application's."
+        );
+    }
+    if description.contains("AADSTS7000222") {
+        return "The client secret has expired: make a new one in the Entra admin center, and send it here as \
+                `client_secret`."
+            .to_owned();
+    }
+    "The provider does not take the client's secret: send the current client id and secret (of Entra the secret's value, \
+     not its id), and have the application authenticate by the same way as here (`client_authentication`)."
+        .to_owned()
 }

@@ -5,6 +5,7 @@ use url::{Url, form_urlencoded};
 use super::super::authorization::{self, AuthorizationRequest, PkceVerifier};
 use super::super::callback::{AuthorizationCode, Callback};
 use super::super::presets::SCOPE;
+use super::super::registration::Registration;
 use super::super::token::{self, Client, ClientProof, Exchange, Tokens};
 use super::*;
 use crate::outbound::OutboundRequest;
@@ -15,6 +16,10 @@ fn find(pairs: &[(String, String)], name: &str) -> String {
     values.join("|")
 }
 
+const OWN: Registration<'_> = Registration {
+    jwks_uri: None,
+    is_app: false,
+};
 const REDIRECT_URI: &str = "https://api.example/v1/sso/callback/7?a=b";
 
 #[test]
@@ -60,7 +65,7 @@ fn come_back(query: &str) -> (Result<AuthorizationCode, Refused>, Vec<Step>) {
     let mut steps = Steps::default();
     let code = Callback::read(query)
         .unwrap()
-        .code((&provider(), REDIRECT_URI), &mut steps);
+        .code((&provider(), REDIRECT_URI), &OWN, &mut steps);
     (code, steps.into_vec())
 }
 
@@ -95,7 +100,7 @@ fn who_comes_back_brings_a_code_of_the_provider_that_was_asked() {
     };
     let code = |query| {
         let callback = Callback::read(query).unwrap();
-        callback.code((&silent, REDIRECT_URI), &mut Steps::default())
+        callback.code((&silent, REDIRECT_URI), &OWN, &mut Steps::default())
     };
     assert!(code("code=c").is_ok() && code("code=c&iss=x").is_err());
 }
@@ -166,11 +171,19 @@ fn a_client_proves_who_it_is() {
 fn tokens(
     answered: &Result<OutboundResponse, OutboundError>,
 ) -> (Result<Tokens, Refused>, Vec<Step>) {
+    tokens_of(OWN, answered)
+}
+
+fn tokens_of(
+    registration: Registration<'_>,
+    answered: &Result<OutboundResponse, OutboundError>,
+) -> (Result<Tokens, Refused>, Vec<Step>) {
     let mut steps = Steps::default();
     let asked = token::Asked {
         endpoint: &"https://idp.example/token".parse().unwrap(),
         redirect_uri: REDIRECT_URI,
         secrets: &["hunter"],
+        registration,
     };
     let read = token::read(answered, &asked, &mut steps);
     (read, steps.into_vec())
@@ -203,4 +216,30 @@ fn an_answer_without_a_token_is_told_in_words() {
     }
     let (_, steps) = tokens(&Err(OutboundError::TimedOut));
     assert_told(&steps, StepName::TokenRequest);
+}
+
+#[test]
+fn a_refused_client_is_told_to_who_can_mend_it() {
+    let expired = r#"{"error":"invalid_client","error_description":"AADSTS7000222: expired"}"#;
+    let by_key = Registration {
+        jwks_uri: Some("https://rollcall.example/v1/lti/jwks"),
+        is_app: false,
+    };
+    let app = Registration {
+        jwks_uri: None,
+        is_app: true,
+    };
+    let advice = |registration| {
+        let (_, steps) = tokens_of(registration, &answered(401, expired));
+        assert_told(&steps, StepName::TokenRequest).advice.clone()
+    };
+    let (key, app) = (advice(by_key).unwrap(), advice(app).unwrap());
+    assert!(
+        key.contains("https://rollcall.example/v1/lti/jwks"),
+        "{key}"
+    );
+    assert!(!key.contains("secret"), "{key}");
+    assert!(
+        app.starts_with("This connection uses an app of this installation's operators: they alone")
+    );
 }

@@ -21,6 +21,13 @@ pub struct Client {
     pub secret: Option<String>,
 }
 
+impl Client {
+    /// Whether Rollcall proves by its own key that it is this client.
+    pub fn is_by_key(&self) -> bool {
+        self.authentication == ClientAuthentication::PrivateKeyJwt
+    }
+}
+
 /// The client of a connection.
 ///
 /// # Errors

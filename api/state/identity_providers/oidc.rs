@@ -13,6 +13,7 @@ use crate::oidc::discovery::Provider;
 use crate::oidc::id_token::{self, Expected, Unverified, VerifiedIdToken};
 use crate::oidc::logout_token::{self, EndedThere};
 use crate::oidc::presets::SCOPE;
+use crate::oidc::registration::Registration;
 use crate::oidc::token::{self, Asked, ClientProof, Exchange};
 use crate::oidc::userinfo;
 use crate::outbound::{OutboundError, OutboundRequest, OutboundResponse};
@@ -69,8 +70,13 @@ impl State {
         let fresh = fresh_for(flow.purpose);
         let provider = self.provider((connection, settings), fresh, steps).await?;
         let redirect_uri = self.redirect_uri(connection.callback());
-        let code = callback.code((&provider, &redirect_uri), steps)?;
         let client = self.client_of(connection, settings).await?;
+        let jwks_uri = self.jwks_uri();
+        let registration = Registration {
+            jwks_uri: client.is_by_key().then_some(&jwks_uri),
+            is_app: connection.app_id.is_some(),
+        };
+        let code = callback.code((&provider, &redirect_uri), &registration, steps)?;
         let pkce = PkceVerifier::kept(flow.secrets.code_verifier.clone());
         let exchange = Exchange {
             code: &code,
@@ -87,6 +93,7 @@ impl State {
             endpoint: &provider.token_endpoint,
             redirect_uri: &redirect_uri,
             secrets: &[code.reveal(), pkce.reveal(), secret],
+            registration,
         };
         let tokens = token::read(&answered, &asked, steps).map_err(|_| no_tokens(&answered))?;
         let verified = self
