@@ -119,6 +119,16 @@ impl Step {
         }
     }
 
+    /// What was expected and what came, as a sentence. Where what came is one already, that alone.
+    pub fn sentence(&self) -> String {
+        let part = |text: &Option<String>| text.clone().unwrap_or_default();
+        let received = part(&self.received);
+        if received.ends_with('.') {
+            return received;
+        }
+        format!("Expected {}, and got {received}.", part(&self.expected))
+    }
+
     /// The same step, which did not stop the arrival.
     #[must_use]
     pub fn as_warning(mut self) -> Self {

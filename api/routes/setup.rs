@@ -12,7 +12,7 @@ use super::domains::{
     self as domain_routes, AddDomainErrors, CheckDomainErrors, DomainBody, DomainPage, parse_domain,
 };
 use super::extract::idempotency::{self, NoBody};
-use super::extract::{BySetupLink, Guard as _, IdempotencyHeader, Json, Query};
+use super::extract::{BySetupLink, Guard as _, IdempotencyHeader, MetadataJson, Query};
 use super::mounting::Mounting;
 use super::names::OrganizationReference;
 use super::page::PageQuery;
@@ -177,6 +177,7 @@ async fn get_setup(
 #[utoipa::path(
     tag = "Setting up by a link",
     security(("setup_link" = [])),
+    request_body = SetUpConnectionRequest,
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
         BodyErrors, SetupErrors, NoSuchConnection, InvalidProvider, NoFederationKey, LastConnection, TooManyTries
@@ -185,7 +186,7 @@ async fn get_setup(
 #[patch("/v1/setup")]
 async fn update_setup(
     request: BySetupLink<ManageConnections>,
-    body: Json<SetUpConnectionRequest>,
+    body: MetadataJson<SetUpConnectionRequest>,
 ) -> Result<web::Json<ConnectionBody>, Problem> {
     let described = Described::of(request.scope());
     let id = request

@@ -26,7 +26,9 @@ pub use self::responses::{ConnectionBody, ConnectionWarning, Described};
 pub use self::set_up::SetUpConnectionRequest;
 pub use self::tests::{Incomplete, NoSuchTest};
 use super::extract::idempotency::{self, NoBody};
-use super::extract::{Guard, IdempotencyHeader, InOrganization, Json, OrganizationPath, Query};
+use super::extract::{
+    Guard, IdempotencyHeader, InOrganization, MetadataJson, OrganizationPath, Query,
+};
 use super::page::{PageQuery, Paged};
 use super::problem::{Problem, problems};
 use super::refusals::{
@@ -93,6 +95,7 @@ fn members_locked_out() -> Error {
 #[utoipa::path(
     tag = "Single sign-on",
     params(OrganizationPath, IdempotencyHeader),
+    request_body = CreateConnectionRequest,
     responses(
         (status = 201, description = "The connection.", body = ConnectionBody),
         BodyErrors, OrganizationErrors, UnusableApp, InvalidName, NoFederationKey, TooManyTries
@@ -102,7 +105,9 @@ fn members_locked_out() -> Error {
 #[post("/v1/organizations/{organization_id}/connections")]
 async fn create_connection(
     request: InOrganization<ManageConnections>,
-    idempotency::Json { idempotency, body }: idempotency::Json<CreateConnectionRequest>,
+    idempotency::MetadataJson { idempotency, body }: idempotency::MetadataJson<
+        CreateConnectionRequest,
+    >,
 ) -> Result<HttpResponse, Problem> {
     let (draft, provider) = body.parse()?;
     let provider = match provider {
@@ -224,6 +229,7 @@ async fn get_connection(
 #[utoipa::path(
     tag = "Single sign-on",
     params(ConnectionPath),
+    request_body = UpdateConnectionRequest,
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
         BodyErrors, OrganizationErrors, NoSuchConnection, UnusableApp, InvalidName, LastConnection, NoFederationKey,
@@ -235,7 +241,7 @@ async fn get_connection(
 async fn update_connection(
     request: InOrganization<ManageConnections>,
     path: web::Path<ConnectionPath>,
-    body: Json<UpdateConnectionRequest>,
+    body: MetadataJson<UpdateConnectionRequest>,
 ) -> Result<web::Json<ConnectionBody>, Problem> {
     let described = Described::by(request.authenticated());
     let connection = change_connection(request, path.connection_id, body.into_inner()).await?;
@@ -367,10 +373,19 @@ async fn refresh_connection(
     let id = path.connection_id;
     let described = Described::by(request.authenticated());
     let state = request.scope().state.clone();
-    let connection = request
+    let asked = request
+        .clone()
         .change(move |tx, permit| refresh::begin(tx, &permit, id))
         .await?;
-    let connection = state.refresh_connection(&connection).await?;
+    // What it changes is the caller's doing, and what happens daily the system's.
+    let connection = match state.published_anew(&asked).await? {
+        Some(read) => {
+            request
+                .change(move |tx, _| refresh::finish(tx, &asked, read))
+                .await?
+        }
+        None => asked,
+    };
     Ok(web::Json(described.apart(connection).await?))
 }
 

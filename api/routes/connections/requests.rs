@@ -66,7 +66,7 @@ pub struct CreateConnectionRequest {
     #[schema(max_length = 2000)]
     metadata_url: Option<String>,
     /// Of `saml`: the metadata itself, where it has no address.
-    #[schema(max_length = 1_000_000)]
+    #[schema(max_length = 5_242_880)]
     metadata: Option<String>,
     /// Of `saml`: the certificate, in PEM, with which a federation signs the metadata. Only what it has signed is read.
     #[schema(max_length = 20_000)]
@@ -121,7 +121,7 @@ pub struct UpdateConnectionRequest {
     #[schema(max_length = 2000)]
     pub(super) metadata_url: Option<String>,
     /// Of `saml`: other metadata, given by hand. It is not read from an address any more.
-    #[schema(max_length = 1_000_000)]
+    #[schema(max_length = 5_242_880)]
     pub(super) metadata: Option<String>,
     /// Of `saml`: the federation's certificate in PEM, together with metadata or its address; `null` for metadata that no
     /// federation signs.

@@ -34,7 +34,7 @@ pub struct SetUpConnectionRequest {
     #[schema(max_length = 2000)]
     metadata_url: Option<String>,
     /// Of `saml`.
-    #[schema(max_length = 1_000_000)]
+    #[schema(max_length = 5_242_880)]
     metadata: Option<String>,
     /// Of `saml`: the federation's certificate in PEM, together with metadata or its address; `null` for metadata that no
     /// federation signs.

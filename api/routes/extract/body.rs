@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::web::Bytes;
+use actix_web::web::{self, Bytes};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
@@ -37,6 +37,26 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let received = receive_json(request, payload);
+        Box::pin(async move { Ok(Self(read_json(&received.await?)?)) })
+    }
+}
+
+/// A JSON body that may hold metadata of an identity provider, which is large where it tells of many.
+pub struct MetadataJson<T>(T);
+
+impl<T> MetadataJson<T> {
+    /// What was sent.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for MetadataJson<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let received = receive_metadata_json(request, payload);
         Box::pin(async move { Ok(Self(read_json(&received.await?)?)) })
     }
 }
@@ -104,6 +124,32 @@ pub(super) fn receive_json(
         }
         received.await
     }
+}
+
+/// Reads a whole body as [`receive_json`] does, with room for metadata: 5 MiB of it, and what JSON adds.
+pub(super) fn receive_metadata_json(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = std::result::Result<Bytes, Problem>> + use<> {
+    const MAX_BODY: usize = 8 * 1024 * 1024;
+    let is_json = is_json(request);
+    let payload = web::Payload::from_request(request, payload);
+    async move {
+        if !is_json {
+            return Err(not_json().into());
+        }
+        let payload = payload.await.map_err(|_| broken_off())?;
+        let received = payload.to_bytes_limited(MAX_BODY).await;
+        let received = received.map_err(|_| metadata_too_large())?;
+        Ok(received.map_err(|_| broken_off())?)
+    }
+}
+
+/// The refusal of metadata that is too large to be sent.
+pub fn metadata_too_large() -> Error {
+    let detail = "The body of this request has at most 8 MiB, with metadata of at most 5 MiB. Of a federation, name the \
+                  address of the metadata as `metadata_url`, best the address for a single entity.";
+    Error::refused(Code::PayloadTooLarge, detail)
 }
 
 fn is_json(request: &HttpRequest) -> bool {

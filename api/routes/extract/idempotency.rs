@@ -12,7 +12,9 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use super::body::{read_optional_json, receive, receive_json, receive_optional_json};
+use super::body::{
+    read_optional_json, receive, receive_json, receive_metadata_json, receive_optional_json,
+};
 use super::fingerprint::of_request;
 use super::reading::read_json;
 use crate::crypto::digest::{Digest, sha256};
@@ -151,6 +153,12 @@ pub struct Json<T> {
     pub body: T,
 }
 
+/// As [`Json`], of a body that may hold metadata of an identity provider.
+pub struct MetadataJson<T> {
+    pub idempotency: Idempotency,
+    pub body: T,
+}
+
 /// As [`Json`], of a body that may be absent.
 pub struct OptionalJson<T> {
     pub idempotency: Idempotency,
@@ -186,6 +194,21 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let unread = UnreadBody::of(request);
         let received = receive_json(request, payload);
+        Box::pin(async move {
+            let (idempotency, bytes) = read_whole(unread, received).await?;
+            let body = read_json(&bytes)?;
+            Ok(Self { idempotency, body })
+        })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for MetadataJson<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let unread = UnreadBody::of(request);
+        let received = receive_metadata_json(request, payload);
         Box::pin(async move {
             let (idempotency, bytes) = read_whole(unread, received).await?;
             let body = read_json(&bytes)?;

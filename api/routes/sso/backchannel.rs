@@ -32,7 +32,7 @@ pub struct LogoutTokenForm {
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "error": "invalid_request",
-    "error_description": "Expected a signed token; this is a text that has not three parts."
+    "error_description": "Expected a signed token, and got a text that has not three parts."
 })))]
 pub struct LogoutRefusal {
     #[schema(max_length = 20)]
@@ -124,14 +124,7 @@ async fn end(
 
 /// The step that failed, in words for the log of the provider.
 fn told(steps: Steps) -> String {
-    let failed = |step: Step| {
-        let part = |text: Option<String>| text.unwrap_or_default();
-        format!(
-            "Expected {}; this is {}.",
-            part(step.expected),
-            part(step.received)
-        )
-    };
     let none = || "There is no such connection by OpenID Connect, or no logout_token.".to_owned();
-    steps.into_vec().pop().map_or_else(none, failed)
+    let last = steps.into_vec().pop();
+    last.as_ref().map_or_else(none, Step::sentence)
 }

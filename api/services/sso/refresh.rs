@@ -32,6 +32,9 @@ pub enum Refreshed {
     Keys,
 }
 
+/// What was read anew, or why nothing could be, in words.
+pub type ReadAnew = std::result::Result<Refreshed, String>;
+
 /// Queues the first look at a connection, for tomorrow.
 pub(super) fn queue(tx: &mut UnitOfWork<'_>, connection: &SsoConnection) -> Result<()> {
     let job = NewJob {
@@ -139,7 +142,7 @@ pub fn wanted(connection: &SsoConnection) -> Result<Option<NewMetadata>> {
 pub fn finish(
     tx: &mut UnitOfWork<'_>,
     asked: &SsoConnection,
-    read: std::result::Result<Refreshed, String>,
+    read: ReadAnew,
 ) -> Result<SsoConnection> {
     tx.transaction(|tx| {
         lock_organization(tx, asked.organization_id)?;

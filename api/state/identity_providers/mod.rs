@@ -15,7 +15,7 @@ use crate::domain::ids::{CallbackId, ConnectionId};
 use crate::error::{Code, Error};
 use crate::outbound::Asker;
 use crate::services::sso::flows::OpenedFlow;
-use crate::services::sso::refresh::{self, Refreshed};
+use crate::services::sso::refresh::{self, ReadAnew, Refreshed};
 use crate::services::sso::settings::{known_provider, provider_settings};
 use crate::store::sso_connections::SsoConnection;
 
@@ -74,10 +74,8 @@ fn asker(connection: &SsoConnection) -> Asker {
 
 /// A step as the words of a refusal.
 fn told(step: &Step) -> String {
-    let part = |text: &Option<String>| text.clone().unwrap_or_default();
-    let (expected, received) = (part(&step.expected), part(&step.received));
-    let advice = part(&step.advice);
-    format!("Expected {expected}; this is {received}. {advice}")
+    let advice = step.advice.as_deref().unwrap_or_default();
+    format!("{} {advice}", step.sentence())
 }
 
 impl State {
@@ -104,14 +102,15 @@ impl State {
         }
     }
 
-    /// Reads anew what the identity provider of a connection publishes, and gives the connection as it is then.
+    /// Reads anew what the identity provider of a connection publishes; nothing where that has no address. Then follows
+    /// [`refresh::finish`], by whoever asked.
     ///
     /// # Errors
-    /// `connection_unknown` where it is deleted meanwhile. That nobody answers is none: it is noted.
-    pub async fn refresh_connection(
+    /// A fault of ours. That nobody answers is none.
+    pub async fn published_anew(
         &self,
         connection: &SsoConnection,
-    ) -> Result<SsoConnection, Error> {
+    ) -> Result<Option<ReadAnew>, Error> {
         let read = match known_provider(connection)?.complete() {
             Some(ProviderSettings::Oidc(settings)) => {
                 let read = self.keys_anew((connection, &settings)).await?;
@@ -119,13 +118,27 @@ impl State {
             }
             Some(ProviderSettings::Saml(_)) => match self.metadata_anew(connection).await? {
                 Some(read) => read.map(Box::new).map(Refreshed::Metadata),
-                None => return Ok(connection.clone()),
+                None => return Ok(None),
             },
-            None => return Ok(connection.clone()),
+            None => return Ok(None),
         };
         if let Err(problem) = &read {
             tracing::info!(connection = %connection.id, problem, "an identity provider could not be read");
         }
+        Ok(Some(read))
+    }
+
+    /// Reads a connection anew as happens daily, and gives it as it is then.
+    ///
+    /// # Errors
+    /// `connection_unknown` where it is deleted meanwhile.
+    pub async fn refresh_connection(
+        &self,
+        connection: &SsoConnection,
+    ) -> Result<SsoConnection, Error> {
+        let Some(read) = self.published_anew(connection).await? else {
+            return Ok(connection.clone());
+        };
         let asked = connection.clone();
         self.unit_of_work_as_system(move |tx| refresh::finish(tx, &asked, read))
             .await

@@ -73,6 +73,9 @@ both_databases!(metadata_is_read_when_somebody_asks, |app| {
     provider.answer_instead("/metadata", 200, &metadata_with("other", ""));
     let fresh = refresh().await;
     assert_eq!(print_of(&fresh), certificate("other").fingerprint());
+    let changed = school.events("connection.changed").await;
+    assert_eq!(changed[0]["actor"]["kind"], "account", "{changed:#}");
+    assert_eq!(changed[0]["actor"]["account_id"], school.admin.id);
     // Another identity provider at the same address is for somebody to decide.
     let elsewhere = metadata_with("idp", "").replace(ISSUER, "https://elsewhere.example");
     provider.answer_instead("/metadata", 200, &elsewhere);
@@ -80,6 +83,12 @@ both_databases!(metadata_is_read_when_somebody_asks, |app| {
     assert_eq!(print_of(&stays), certificate("other").fingerprint());
     assert_eq!(stays["identity_provider"]["entity_id"], ISSUER);
     assert_eq!(stays["warnings"][0]["code"], "metadata_unreachable");
+    let detail = text(&stays["warnings"][0]["detail"]);
+    let told = format!(
+        "Rollcall could not take the metadata from its address: Expected the identity provider {ISSUER} once, and got \
+         metadata of https://elsewhere.example. Name"
+    );
+    assert!(detail.starts_with(&told), "{detail}");
     let by_hand = json!({ "metadata": metadata_with("idp", "") });
     school.admin.patch(&path, by_hand).await.expect_status(200);
     let refused = school
