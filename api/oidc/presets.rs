@@ -8,6 +8,9 @@ use crate::domain::connections::Preset;
 /// The claims that are asked for.
 pub const SCOPE: &str = "openid profile email";
 
+/// Where an issuer has its document.
+const DOCUMENT: &str = "/.well-known/openid-configuration";
+
 /// Why a tenant or an issuer is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerError {
@@ -25,6 +28,16 @@ pub enum IssuerError {
         "An issuer is an https:// URL without a user name, `?` and `#`, as the provider writes it."
     )]
     IssuerForm,
+    #[error(
+        "This is the address of the provider's document. Send what stands before {DOCUMENT} in it, as `issuer` in the \
+         document has it."
+    )]
+    IssuerOfDocument,
+    #[error(
+        "This is the address of Okta's admin console. The issuer is the same without `-admin`, such as \
+         https://school.okta.com."
+    )]
+    IssuerOfAdmins,
     #[error("This preset has an issuer of its own: leave the issuer out.")]
     IssuerGiven,
     #[error(
@@ -133,6 +146,17 @@ fn typed_issuer(text: &str) -> Result<String, IssuerError> {
         Some("accounts.google.com") => Err(IssuerError::OfPreset(Preset::Google)),
         Some("clever.com") => Err(IssuerError::OfPreset(Preset::Clever)),
         Some("launchpad.classlink.com") => Err(IssuerError::OfPreset(Preset::ClassLink)),
+        Some(host) if is_admin_console_of_okta(host) => Err(IssuerError::IssuerOfAdmins),
+        _ if url.path().trim_end_matches('/').ends_with(DOCUMENT) => {
+            Err(IssuerError::IssuerOfDocument)
+        }
         _ => Ok(text.to_owned()),
     }
+}
+
+/// Whoever sets Okta up has this address open in the browser, and no document of discovery is there.
+fn is_admin_console_of_okta(host: &str) -> bool {
+    let domains = ["okta.com", "oktapreview.com", "okta-emea.com"];
+    let name = host.split_once('.');
+    name.is_some_and(|(name, domain)| name.ends_with("-admin") && domains.contains(&domain))
 }

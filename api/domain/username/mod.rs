@@ -144,11 +144,12 @@ fn fault(name: &str) -> Option<&'static str> {
 
 /// Embeddings, overrides and isolates of the Unicode Bidirectional Algorithm (UAX #9, 2.1 to 2.5):
 /// an open one garbles what stands beside the name. Right-to-left letters need none of them.
-const fn is_bidi_control(c: char) -> bool {
+pub const fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn is_visible(c: char) -> bool {
+/// Whether a character shows something.
+pub fn is_visible(c: char) -> bool {
     !c.is_whitespace() && !is_combining_mark(c) && !is_blank(c)
 }
 

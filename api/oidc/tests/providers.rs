@@ -157,6 +157,15 @@ fn a_preset_names_one_issuer() {
     ] {
         assert_eq!(generic(issuer), Err(IssuerError::OfPreset(preset)));
     }
+    for document in [
+        "https://idp.example/realms/a/.well-known/openid-configuration",
+        "https://idp.example/.well-known/openid-configuration/",
+    ] {
+        assert_eq!(generic(document), Err(IssuerError::IssuerOfDocument));
+    }
+    let admins = Preset::Okta.issuer(Some("https://school-admin.okta.com"), None);
+    assert_eq!(admins, Err(IssuerError::IssuerOfAdmins));
+    assert!(generic("https://school-admin.example").is_ok());
     let of_all = generic("https://login.microsoftonline.com/common/v2.0");
     assert_eq!(of_all, Err(IssuerError::TenantOfAll));
 }

@@ -15,6 +15,29 @@ use crate::services::sso::metadata::NewMetadata;
 const NO_CLIENT: &str =
     "Without an operator's app the connection needs a client of its own: send client_id.";
 
+/// Why a secret does not come first.
+const OF_SECRET: &str = "A client secret is kept for the provider that made it: send its issuer or tenant first, or with the secret.";
+
+/// When the issuer has to be known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    Always,
+    /// Now, since a secret comes along.
+    BySecret,
+    /// Before anybody can come by the connection.
+    Later,
+}
+
+impl Needed {
+    /// What is missing, with the reason where it is needed now.
+    fn told(self, missing: &str) -> String {
+        match self {
+            Self::BySecret => format!("{missing} {OF_SECRET}"),
+            Self::Always | Self::Later => missing.to_owned(),
+        }
+    }
+}
+
 const MAX_ISSUER: usize = 1_000;
 const MAX_TENANT: usize = 255;
 const MAX_METADATA_URL: usize = 2_000;
@@ -99,10 +122,15 @@ impl GivenOidc {
     ) -> (KnownOidc, SecretChange) {
         let (old, must_be_complete) = (&before.known, before.is_complete(preset));
         let tenant = self.tenant.clone().or_else(|| old.tenant.clone());
-        // A secret is kept for the issuer that made it.
-        let needs_issuer = must_be_complete || self.client.secret.is_some();
-        let issuer = self.changed_issuer(form, (preset, needs_issuer), (old, tenant.as_deref()));
-        let moves = issuer != old.issuer;
+        let needed = match (must_be_complete, &self.client.secret) {
+            (true, _) => Needed::Always,
+            (false, Some(_)) => Needed::BySecret,
+            (false, None) => Needed::Later,
+        };
+        let issuer = self.changed_issuer(form, (preset, needed), (old, tenant.as_deref()));
+        // One that is refused is no other issuer.
+        let moves = issuer.as_ref().is_ok_and(|issuer| *issuer != old.issuer);
+        let issuer = issuer.unwrap_or_else(|_| old.issuer.clone());
         let app = self.app.unwrap_or(old.app);
         let mut new = KnownOidc {
             issuer,
@@ -135,19 +163,20 @@ impl GivenOidc {
     fn changed_issuer(
         &self,
         form: &mut Form,
-        (preset, is_needed): (Preset, bool),
+        (preset, needed): (Preset, Needed),
         (old, tenant): (&KnownOidc, Option<&str>),
-    ) -> Option<String> {
+    ) -> Result<Option<String>, IssuerError> {
         let is_given = self.issuer.is_some() || self.tenant.is_some();
         if !is_given && old.issuer.is_some() {
-            return old.issuer.clone();
+            return Ok(old.issuer.clone());
         }
+        let needed = if is_given { Needed::Always } else { needed };
         let given = self.issuer.as_deref();
         let issuer = match preset {
             Preset::Okta | Preset::Generic => given.or(old.issuer.as_deref()),
             Preset::Entra | Preset::Google | Preset::Clever | Preset::ClassLink => given,
         };
-        take_issuer(form, (preset, is_given || is_needed), (issuer, tenant))
+        take_issuer(form, (preset, needed), (issuer, tenant))
     }
 }
 
@@ -302,9 +331,9 @@ fn take_url(form: &mut Form, text: &str) -> Option<String> {
 /// The issuer, where it is named, or has to be.
 fn take_issuer(
     form: &mut Form,
-    (preset, is_needed): (Preset, bool),
+    (preset, needed): (Preset, Needed),
     (issuer, tenant): (Option<&str>, Option<&str>),
-) -> Option<String> {
+) -> Result<Option<String>, IssuerError> {
     let named = |text: &&str| !text.is_empty();
     let (issuer, tenant) = (issuer.filter(named), tenant.filter(named));
     if issuer.is_some_and(|issuer| issuer.len() > MAX_ISSUER) {
@@ -315,34 +344,42 @@ fn take_issuer(
         let detail = format!("This has at most {MAX_TENANT} characters.");
         form.refuse("/tenant", "too_long", detail);
     }
-    if tenant.is_none() && is_needed {
-        refuse_missing_district(form, preset);
+    if tenant.is_none() && needed != Needed::Later {
+        refuse_missing_district(form, preset, needed);
     }
     match preset.issuer(issuer, tenant) {
-        Ok(issuer) => Some(issuer),
-        Err(IssuerError::TenantMissing | IssuerError::IssuerMissing) if !is_needed => None,
+        Ok(issuer) => Ok(Some(issuer)),
+        Err(IssuerError::TenantMissing | IssuerError::IssuerMissing) if needed == Needed::Later => {
+            Ok(None)
+        }
         Err(error) => {
             let (pointer, code) = match error {
                 IssuerError::TenantOfAll => ("/tenant", "not_one_tenant"),
                 IssuerError::TenantGiven => ("/tenant", "not_of_preset"),
                 IssuerError::TenantMissing => ("/tenant", "missing"),
                 IssuerError::TenantForm => ("/tenant", "invalid"),
-                IssuerError::IssuerForm => ("/issuer", "invalid"),
+                IssuerError::IssuerForm
+                | IssuerError::IssuerOfDocument
+                | IssuerError::IssuerOfAdmins => ("/issuer", "invalid"),
                 IssuerError::IssuerGiven | IssuerError::OfPreset(_) => ("/issuer", "not_of_preset"),
                 IssuerError::IssuerMissing => ("/issuer", "missing"),
             };
-            form.refuse(pointer, code, error.to_string());
-            None
+            let detail = match code {
+                "missing" => needed.told(&error.to_string()),
+                _ => error.to_string(),
+            };
+            form.refuse(pointer, code, detail);
+            Err(error)
         }
     }
 }
 
 /// Districts are no part of an issuer: all have one.
-fn refuse_missing_district(form: &mut Form, preset: Preset) {
+fn refuse_missing_district(form: &mut Form, preset: Preset, needed: Needed) {
     let detail = match preset {
         Preset::Clever => "Name the district by its id: it stands in the Clever dashboard.",
         Preset::ClassLink => "Name the district by its tenant id, a number: ClassLink says it.",
         Preset::Entra | Preset::Google | Preset::Okta | Preset::Generic => return,
     };
-    form.refuse("/tenant", "missing", detail.to_owned());
+    form.refuse("/tenant", "missing", needed.told(detail));
 }

@@ -7,7 +7,7 @@ use crate::domain::password::PasswordError;
 use crate::domain::resource::ResourceError;
 use crate::domain::row_error::RowError;
 use crate::domain::slug::SlugError;
-use crate::domain::username::UsernameError;
+use crate::domain::username::{UsernameError, is_bidi_control, is_visible};
 use crate::error::{Error, FieldError};
 
 /// Collects what is wrong with a request's fields.
@@ -67,6 +67,13 @@ impl Form {
             );
         } else if text.chars().any(char::is_control) {
             let detail = "This must not contain control characters.".to_owned();
+            self.refuse(pointer, "invalid", detail);
+        } else if text.contains(is_bidi_control) {
+            let detail =
+                "This must not contain invisible characters that turn the direction of text.";
+            self.refuse(pointer, "invalid", detail.to_owned());
+        } else if !text.contains(is_visible) {
+            let detail = "This needs at least one character that can be seen.".to_owned();
             self.refuse(pointer, "invalid", detail);
         } else {
             return Some(text.to_owned());

@@ -146,11 +146,12 @@ pub fn delete(
     let organization = permit.organization.id;
     tx.transaction(|tx| {
         let known = find(tx, permit, id)?;
+        // First what no force changes.
+        require_another_connection(tx, &known)?;
         let dependent = identities::count_dependent(tx.connection, organization, id)?;
         if dependent > 0 && !force {
             return Err(would_lock_out(dependent));
         }
-        require_another_connection(tx, &known)?;
         sso_connections::delete(tx.connection, organization, id)?;
         refresh::delete(tx, id)?;
         group_members::forget_source(tx.connection, organization, SourceId::from(id))?;

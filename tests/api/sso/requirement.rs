@@ -227,7 +227,9 @@ both_databases!(nobody_is_locked_out, |app| {
     refused.expect_problem(409, "last_sign_in_method");
     for query in ["", "?force=true"] {
         let refused = boss.delete(&format!("{path}{query}")).await;
-        refused.expect_problem(409, "last_sign_in_method");
+        let refused = refused.expect_problem(409, "last_sign_in_method");
+        let detail = text(&refused["detail"]);
+        assert!(detail.contains("the only active connection"), "{detail}");
     }
     let ann = {
         let as_whom = (&provider, json!({ "sub": "ann-1" }));
