@@ -74,7 +74,7 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
             "limit_mail_to_address",
             "5/1h",
             "Mails to one address that somebody asked for, for each purpose: password resets, links sent again, \
-             renewed invitations.",
+             renewed invitations, setup links.",
         ),
         Limit::MailFromClient => (
             "limit_mail_from_client",
@@ -112,7 +112,7 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
             "limit_connection_test",
             "30/1h",
             "Tests of one connection to an identity provider. As often, apart from these, Rollcall fetches for one \
-             organization what its identity providers publish.",
+             organization what its identity providers publish: metadata by its address, or a refresh.",
         ),
         Limit::RulesPreview => (
             "limit_rules_preview",

@@ -30,7 +30,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::NotManagedHere => (403, "The account is not managed by this organization"),
         Code::CodeDomainNotAllowed => (403, "The code is for other email domains"),
         Code::CodeBlockedForYou => (403, "The code does not let you in"),
-        Code::NotExpectedHere => (403, "Nobody expects you here"),
+        Code::NotExpectedHere => (403, "You are not invited yet"),
         Code::RemovedByAdmin => (403, "An admin removed you"),
         Code::TicketInvalid => (401, "The ticket is not good"),
         Code::VerifierWrong => (401, "The ticket is another browser's"),
@@ -72,7 +72,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::LastAdmin => (409, "The last admin"),
         Code::ImportNotReady => (409, "The import has not ended yet"),
         Code::ImportFinished => (409, "The import has ended"),
-        Code::SetupLinkExpired => (410, "The setup link is over"),
+        Code::SetupLinkExpired => (410, "The setup link opens nothing"),
         Code::TokenInvalid => (410, "The link is not valid any more"),
         Code::CodeExpired => (410, "The invite code has expired"),
         Code::InvitationExpired => (410, "The invitation has expired"),
@@ -288,7 +288,7 @@ pub fn timed_out() -> Error {
 
 /// The refusal of a body that is larger than those which are read whole.
 pub fn body_too_large() -> Error {
-    let detail = "The request's body is larger than this path takes.";
+    let detail = "The body of this request has at most 1 MiB.";
     Error::refused(Code::PayloadTooLarge, detail)
 }
 

@@ -20,7 +20,8 @@ pub struct Entity<'a, 'input> {
 /// Finds the entity of this id; without one, the only identity provider.
 ///
 /// # Errors
-/// A failed step `issuer` where it is not there, or not alone; `shape` where this is no metadata.
+/// A failed step `issuer` where it is not there, or not alone; `shape` where this is no metadata, or of no identity
+/// provider.
 pub fn find<'a, 'input>(
     root: Node<'a, 'input>,
     id: Option<&str>,
@@ -43,6 +44,7 @@ pub fn find<'a, 'input>(
                 around: node.ancestors().skip(1).filter(Node::is_element).collect(),
             })
         }
+        (None, _) if id.is_none() => Err(no_identity_provider()),
         _ => Err(not_one(id, &all)),
     }
 }
@@ -72,6 +74,17 @@ fn no_metadata(root: Node) -> Step {
     )
 }
 
+/// As when an application's own metadata is given, that of Rollcall too.
+fn no_identity_provider() -> Step {
+    Step::failed(
+        StepName::Shape,
+        "metadata of an identity provider (IDPSSODescriptor)",
+        "metadata of something else, such as an application (a service provider)",
+        "Give Rollcall the metadata of the identity provider, which people sign in with. That of an application, as Rollcall's \
+         own is, goes to the identity provider.",
+    )
+}
+
 fn not_one(id: Option<&str>, all: &[Node]) -> Step {
     let ids: Vec<String> = all
         .iter()
@@ -79,7 +92,10 @@ fn not_one(id: Option<&str>, all: &[Node]) -> Step {
         .take(NAMED)
         .map(shown)
         .collect();
-    let received = format!("{} entities: {}", all.len(), ids.join(", "));
+    let received = match all.len() {
+        1 => format!("metadata of {}", ids.join(", ")),
+        entities => format!("metadata of {entities} entities: {}", ids.join(", ")),
+    };
     let expected = match id {
         Some(id) => format!("the identity provider {} once", shown(id)),
         None => "one identity provider".to_owned(),

@@ -57,19 +57,20 @@ impl IdentityProvider {
 /// # Errors
 /// A failed step that says what is wrong with it.
 pub fn read(bytes: &[u8], wanted: &Wanted<'_>) -> Result<IdentityProvider, Step> {
-    let source = Source::new(bytes, xml::METADATA)?;
+    let source = Source::new(bytes, xml::METADATA).map_err(no_document)?;
     let Some(certificate) = wanted.signed_by else {
         return read_root(&source, wanted);
     };
-    let document = xml::parse(&source)?;
+    let document = xml::parse(&source).map_err(no_document)?;
     let keys = std::slice::from_ref(certificate.key());
-    let signed = signature::verify(document.root_element(), keys)?.ok_or_else(unsigned)?;
+    let signed = signature::verify(document.root_element(), keys).map_err(not_by_federation)?;
+    let signed = signed.ok_or_else(unsigned)?;
     // Like an assertion, it is read from the very bytes that were signed.
     read_root(&Source::new(signed.bytes(), xml::METADATA)?, wanted)
 }
 
 fn read_root(source: &Source, wanted: &Wanted<'_>) -> Result<IdentityProvider, Step> {
-    let document = xml::parse(source)?;
+    let document = xml::parse(source).map_err(no_document)?;
     let entity = entities::find(document.root_element(), wanted.entity_id)?;
     let role = identity_provider_role(entity.node)?;
     let places = entity.around.iter().chain([&entity.node, &role]);
@@ -90,6 +91,17 @@ fn read_root(source: &Source, wanted: &Wanted<'_>) -> Result<IdentityProvider, S
         wants_signed_requests: matches!(flag, Some("true" | "1")),
         name_id_formats: formats.map(|it| it.trim_ascii().to_owned()).collect(),
     })
+}
+
+/// A document that is none, with what to do about metadata instead of a response.
+fn no_document(step: Step) -> Step {
+    let advice = "This is not the document of the identity provider's metadata, or not the whole of it: XML that begins with \
+                  EntityDescriptor or EntitiesDescriptor. Identity providers offer it for download, or at an address, often \
+                  as “federation metadata”: the address goes into `metadata_url`, the document itself into `metadata`.";
+    Step {
+        advice: Some(advice.to_owned()),
+        ..step
+    }
 }
 
 /// The role of an identity provider that speaks SAML 2.0.
@@ -214,6 +226,20 @@ fn unsigned() -> Step {
         "Take the metadata from the federation's own address, or have no certificate of a federation here if the \
          identity provider gives its metadata itself.",
     )
+}
+
+/// A signature that does not hold, where it is the federation's.
+fn not_by_federation(step: Step) -> Step {
+    if step.name != StepName::Signature {
+        return step;
+    }
+    Step {
+        expected: Some("a signature that this certificate of the federation made".to_owned()),
+        advice: Some(
+            "Take the metadata from the federation's own address, and the certificate with which it signs now.".to_owned(),
+        ),
+        ..step
+    }
 }
 
 fn no_certificate(unusable: &[String]) -> Step {

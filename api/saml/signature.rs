@@ -294,8 +294,9 @@ fn unverified(received: &str) -> Step {
         StepName::Signature,
         "a signature by a certificate of the identity provider's metadata",
         received,
-        "Give Rollcall the current metadata of the identity provider. If it has changed its signing certificate, the \
-         metadata must name the new one. If that is right already, look for a proxy that changes documents on the way.",
+        "If the identity provider has changed its signing certificate, have Rollcall read its metadata anew (`refresh` of \
+         the connection), or send the current document (`metadata`): it must name the new one. If that is right already, \
+         look for a proxy that changes documents on the way.",
     )
 }
 

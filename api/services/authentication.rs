@@ -42,6 +42,8 @@ pub enum Credential {
     ApiKey(TokenHash),
     /// A setup link, by the hash of its token.
     SetupLink(TokenHash),
+    /// Part of a setup link, or a mistyped one: it has the beginning of a token of one, and not the form.
+    BrokenSetupLink,
 }
 
 impl Credential {
@@ -64,8 +66,7 @@ impl Credential {
             }
             CredentialKind::SetupLink => {
                 let link = Token::presented(TokenKind::SetupLink, text);
-                let link = link.ok_or_else(takes_a_setup_link)?;
-                Ok(Self::SetupLink(link.hash()))
+                Ok(link.map_or(Self::BrokenSetupLink, |link| Self::SetupLink(link.hash())))
             }
         }
     }
@@ -165,7 +166,7 @@ pub fn authenticate_in(
                 affiliation,
             )
         }
-        Credential::SetupLink(_) => return Err(only_for_setup()),
+        Credential::SetupLink(_) | Credential::BrokenSetupLink => return Err(only_for_setup()),
     };
     tx.context.seen_sender.note(&principal);
     require_own_password(&principal)?;
@@ -196,7 +197,7 @@ pub fn authenticate_before_password_change(
     let principal = match credential {
         Credential::AccessToken(claims) => Principal::Session(session_of(tx, claims)?),
         Credential::ApiKey(hash) => Principal::ApiKey(api_key_of(tx, hash)?),
-        Credential::SetupLink(_) => return Err(only_for_setup()),
+        Credential::SetupLink(_) | Credential::BrokenSetupLink => return Err(only_for_setup()),
     };
     tx.context.seen_sender.note(&principal);
     Ok(principal)
@@ -260,13 +261,14 @@ fn note_use(tx: &mut UnitOfWork<'_>, key: &ApiKey) -> Result<()> {
 /// Whoever brings a setup link. Only what belongs to the set-up asks for one: to everything else a link is no credential.
 ///
 /// # Errors
-/// `not_signed_in` for another credential; `setup_link_expired` where the link is unknown, revoked or over.
+/// `not_signed_in` for another credential; `setup_link_expired` where the link is not whole, unknown, revoked or over.
 pub fn authenticate_setup_link(
     tx: &mut UnitOfWork<'_>,
     credential: &Credential,
 ) -> Result<SetupLinkPrincipal> {
     let hash = match credential {
         Credential::SetupLink(hash) => hash,
+        Credential::BrokenSetupLink => return Err(setup_link_broken()),
         Credential::AccessToken(_) | Credential::ApiKey(_) => return Err(takes_a_setup_link()),
     };
     let found = setup_links::find_usable(tx.connection, hash, tx.context.now)?;
@@ -288,6 +290,15 @@ pub fn setup_link_over() -> Error {
     Error::refused(
         Code::SetupLinkExpired,
         "This setup link is unknown, was revoked, or is over. Ask the admin who sent it for a new one.",
+    )
+}
+
+/// The refusal of a part of a setup link.
+fn setup_link_broken() -> Error {
+    Error::refused(
+        Code::SetupLinkExpired,
+        "This setup link is not whole: its token is `rcu_` and 43 characters, all that stands behind `#token=`. Open the \
+         link once more as it was sent, or ask the admin who sent it for a new one.",
     )
 }
 

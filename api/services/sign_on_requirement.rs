@@ -44,8 +44,9 @@ pub fn require_proof(tx: &mut UnitOfWork<'_>, organization: &Organization) -> Re
 
 /// The refusal of a session without the proof of one of these connections.
 pub fn sso_required(connections: Vec<SignInConnection>) -> Error {
-    let detail = "This organization requires single sign-on, and this session has no proof of its own, or none any more. \
-                  Sign in by one of `connections`, or add its proof to this session with `step_up`.";
+    let detail = "This organization opens only to who signs in by its own identity provider, and in this session nobody \
+                  has, or too long ago. Sign in by one of `connections`; with the purpose `step_up` this session goes on, \
+                  and opens the organization too.";
     Error::refused(Code::SsoRequired, detail).with_connections(connections)
 }
 

@@ -55,12 +55,20 @@ pub(super) fn require_complete(connection: &SsoConnection) -> Result<()> {
 
 /// The refusal of a draft of which this is not known yet.
 pub fn incomplete(missing: &[ProviderField]) -> Error {
-    let fields: Vec<_> = missing.iter().map(|field| format!("`{field}`")).collect();
+    let fields: Vec<_> = missing.iter().map(|field| named(*field)).collect();
     let fields = fields.join(", ");
     let detail = format!(
         "The connection does not know its identity provider yet. Send {fields} by a change of the connection first."
     );
     Error::refused(Code::ConnectionIncomplete, detail)
+}
+
+/// A field that is missing, with the one that does as well.
+fn named(field: ProviderField) -> String {
+    match field {
+        ProviderField::Metadata => "`metadata_url` or `metadata`".to_owned(),
+        field => format!("`{field}`"),
+    }
 }
 
 /// Whether requests to a connection by SAML are to be signed; `None` where it is none. What its provider wants is not known

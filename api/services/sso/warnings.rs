@@ -26,8 +26,30 @@ const CLOCK_TOLERANCE: u64 = 60;
 const SILENCE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const USUAL_PEOPLE: i64 = 5;
 
-const RENEW_SECRET: &str =
-    "Make a new client secret at the identity provider, and send it here before the old one ends.";
+/// What to do about something that ends: while it lasts, and once it has ended.
+struct Advice {
+    before: &'static str,
+    after: &'static str,
+}
+
+const RENEW_SECRET: Advice = Advice {
+    before: "Make a new client secret at the identity provider, and send it here before the old one ends.",
+    after: "The client secret has ended, and nobody signs in by it. Make a new one at the identity provider, and send it \
+            here; where a new one is in use already, correct its end (`client_secret_expires_at`).",
+};
+
+const TELL_OPERATORS: Advice = Advice {
+    before: "The client secret of the operator's app ends: the operators of this installation give it a new one. Tell them.",
+    after: "The client secret of the operator's app has ended, and nobody signs in by it: the operators of this \
+            installation give it a new one. Tell them.",
+};
+
+const RENEW_CERTIFICATE: Advice = Advice {
+    before: "The identity provider's signing certificate ends. Where it has a new one in its metadata, read that anew \
+             (`refresh`), or send it (`metadata`), before the identity provider signs with it.",
+    after: "The identity provider's signing certificate has ended. It counts as long as the metadata names it; where the \
+            metadata has a new one, read that anew (`refresh`), or send it (`metadata`).",
+};
 
 /// A warning of a connection.
 pub struct Warning {
@@ -48,15 +70,14 @@ pub fn of(
 ) -> Result<Vec<Warning>> {
     let mut warnings = Vec::new();
     let secret = (connection.sealed.as_ref()).and(connection.secret_expires_at);
-    warnings.extend(secret.and_then(|at| secret_ends(RENEW_SECRET, at, now)));
+    warnings.extend(secret.and_then(|at| secret_ends(&RENEW_SECRET, at, now)));
     if let KnownProvider::Saml(Some(settings)) = known_provider(connection)? {
         let certificates = certificates(&settings)?;
         // Every one counts: the last that ends matters.
         let last = certificates.iter().map(|one| one.not_after()).max();
-        let detail = "The identity provider's signing certificate expires. Where it has a new one in its metadata, read that \
-                      anew (`refresh`), or send it.";
         let code = ConnectionWarningCode::CertificateExpires;
-        warnings.extend(last.and_then(|at| ends_soon(code, (at, now), detail)));
+        let certificate = last.and_then(|at| ends_soon(code, (at, now), &RENEW_CERTIFICATE));
+        warnings.extend(certificate);
     }
     if let Some(since) = connection.metadata_missing_since {
         warnings.push(unreachable(connection, since));
@@ -86,18 +107,17 @@ pub fn of(
 
 /// The warnings of an operator's app at a time, in the words for its operators or for the admins of a connection by it.
 pub fn of_app(app: &App, now: Timestamp, for_operators: bool) -> Vec<Warning> {
-    let detail = if for_operators {
-        RENEW_SECRET
-    } else {
-        "The client secret of the operator's app ends: the operators of this installation give it a new one."
+    let advice = match for_operators {
+        true => RENEW_SECRET,
+        false => TELL_OPERATORS,
     };
     let secret = app.sealed.as_ref().and(app.secret_expires_at);
-    let warning = secret.and_then(|at| secret_ends(detail, at, now));
+    let warning = secret.and_then(|at| secret_ends(&advice, at, now));
     warning.into_iter().collect()
 }
 
-fn secret_ends(detail: &str, at: Timestamp, now: Timestamp) -> Option<Warning> {
-    ends_soon(ConnectionWarningCode::SecretExpires, (at, now), detail)
+fn secret_ends(advice: &Advice, at: Timestamp, now: Timestamp) -> Option<Warning> {
+    ends_soon(ConnectionWarningCode::SecretExpires, (at, now), advice)
 }
 
 /// The domain of an organization that has lapsed, where one has.
@@ -122,11 +142,11 @@ fn unreachable(connection: &SsoConnection, since: Timestamp) -> Warning {
     let (code, what) = match connection.kind {
         ConnectionKind::Saml => (
             ConnectionWarningCode::MetadataUnreachable,
-            "The metadata could not be read from its address",
+            "Rollcall could not take the metadata from its address",
         ),
         ConnectionKind::Oidc => (
             ConnectionWarningCode::KeysUnreachable,
-            "The document of discovery or the keys could not be read",
+            "Rollcall could not take the document of discovery, or the keys",
         ),
     };
     begun(code, since, format!("{what}: {problem}"))
@@ -184,9 +204,13 @@ pub(super) fn note_silence(
 fn ends_soon(
     code: ConnectionWarningCode,
     (at, now): (Timestamp, Timestamp),
-    detail: &str,
+    advice: &Advice,
 ) -> Option<Warning> {
     let since = at.minus(AHEAD);
+    let detail = match at <= now {
+        true => advice.after,
+        false => advice.before,
+    };
     (since <= now).then(|| Warning {
         code,
         since,

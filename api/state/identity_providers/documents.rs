@@ -36,7 +36,10 @@ pub(super) struct Wanted<'a> {
     pub read_as: &'a str,
     /// Nothing where it is to be asked for in any case.
     pub fresh: Duration,
-    pub advice: &'static str,
+    /// What to do where nobody answers.
+    pub unanswered: &'static str,
+    /// What to do where something else is answered.
+    pub answered: &'static str,
 }
 
 impl Wanted<'_> {
@@ -45,9 +48,13 @@ impl Wanted<'_> {
         sha256(place.as_bytes()).to_vec()
     }
 
-    fn failed(&self, problem: String) -> Step {
+    fn failed(&self, unfetched: Unfetched) -> Step {
         let expected = format!("a document at {}", self.url);
-        Step::failed(self.step, expected, problem, self.advice)
+        let advice = match unfetched.is_answered {
+            true => self.answered,
+            false => self.unanswered,
+        };
+        Step::failed(self.step, expected, unfetched.problem, advice)
     }
 
     /// The document that is kept, where it is fresh enough.
@@ -75,26 +82,48 @@ pub(super) struct Unfetched {
     pub code: &'static str,
     /// In words.
     pub problem: String,
+    /// Whether the server that was asked did answer, with something else.
+    is_answered: bool,
 }
 
 impl Unfetched {
-    fn by(problem: String) -> Self {
+    fn answered(problem: String) -> Self {
         Self {
             code: "unreachable",
             problem,
+            is_answered: true,
         }
+    }
+
+    /// For whoever named the address as that of metadata.
+    pub fn of_metadata(self) -> String {
+        if self.problem.ends_with('.') {
+            return self.problem;
+        }
+        format!(
+            "Expected the document of the metadata, and got {}. Open the address in a browser: it is the right one where \
+             that shows the XML document without asking anybody to sign in.",
+            self.problem
+        )
     }
 }
 
 impl From<OutboundError> for Unfetched {
     fn from(error: OutboundError) -> Self {
-        let unfetched = Self::by(error.to_string());
-        match error {
-            OutboundError::AddressNotAllowed { .. } => Self {
-                code: "address_not_allowed",
-                ..unfetched
-            },
-            _ => unfetched,
+        let code = match error {
+            OutboundError::AddressNotAllowed { .. } => "address_not_allowed",
+            _ => "unreachable",
+        };
+        let is_answered = matches!(
+            error,
+            OutboundError::Redirected { .. }
+                | OutboundError::TooLarge { .. }
+                | OutboundError::Unreadable { .. }
+        );
+        Self {
+            code,
+            problem: error.to_string(),
+            is_answered,
         }
     }
 }
@@ -155,7 +184,7 @@ impl State {
         let request = OutboundRequest::get(wanted.url.clone());
         let request = request.with_header("accept", "application/json");
         let fetched = self.fetch_text(wanted.asker, request).await;
-        let body = fetched.map_err(|unfetched| wanted.failed(unfetched.problem))?;
+        let body = fetched.map_err(|unfetched| wanted.failed(unfetched))?;
         let mut taken = Steps::default();
         match read(body.as_bytes(), &mut taken) {
             Ok(value) => {
@@ -166,7 +195,8 @@ impl State {
                 Ok((value, body))
             }
             Err(Refused) => {
-                let unread = || wanted.failed("what cannot be read".to_owned());
+                let unread =
+                    || wanted.failed(Unfetched::answered("what cannot be read".to_owned()));
                 Err(taken.into_vec().pop().unwrap_or_else(unread))
             }
         }
@@ -187,10 +217,10 @@ impl State {
     ) -> Result<String, Unfetched> {
         let response = self.outbound.send(asker, request).await?;
         if !response.is_success() {
-            return Err(Unfetched::by(format!("status {}", response.status)));
+            return Err(Unfetched::answered(format!("status {}", response.status)));
         }
         String::from_utf8(response.body)
-            .map_err(|_| Unfetched::by("an answer that is no text".to_owned()))
+            .map_err(|_| Unfetched::answered("an answer that is no text".to_owned()))
     }
 
     async fn kept_document(&self, url_hash: Vec<u8>) -> Result<Option<FetchedDocument>> {

@@ -114,8 +114,10 @@ impl State {
             step: StepName::Keys,
             read_as: "keys",
             fresh,
-            advice: "This is the jwks_uri of the provider's document of discovery: see that it answers, and that the server \
-                     that Rollcall runs on may call it (firewall, proxy).",
+            unanswered: "This is the jwks_uri of the provider's document of discovery: see that it answers, and that the \
+                         server that Rollcall runs on may call it (firewall, proxy).",
+            answered: "This is the jwks_uri of the provider's document of discovery, and something else is there: have the \
+                       provider publish its keys at it (JSON, with `keys`), or name the right address in that document.",
         };
         self.document(wanted, jwks::read, steps).await
     }
@@ -133,8 +135,10 @@ fn discovery_of<'a>(
         step: StepName::Discovery,
         read_as: issuer,
         fresh,
-        advice: "Check the issuer of the connection: its document is at <issuer>/.well-known/openid-configuration. Where \
-                 it is right, let the server that Rollcall runs on call this address (firewall, proxy).",
+        unanswered: "Check the issuer of the connection: its document is at <issuer>/.well-known/openid-configuration. Where \
+                     it is right, let the server that Rollcall runs on call this address (firewall, proxy).",
+        answered: "The server answers, and has no such document there. Check the issuer of the connection, every character \
+                   of it: its document is at <issuer>/.well-known/openid-configuration. Open that in a browser.",
     })
 }
 

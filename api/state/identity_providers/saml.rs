@@ -136,7 +136,7 @@ impl State {
                 let url = url.ok_or_else(|| Error::internal("metadata without an address"))?;
                 match self.fetch_metadata(asker, url).await {
                     Ok(document) => document,
-                    Err(unfetched) => return Ok(Err((unfetched.code, unfetched.problem))),
+                    Err(unfetched) => return Ok(Err((unfetched.code, unfetched.of_metadata()))),
                 }
             }
         };

@@ -516,7 +516,7 @@ both_databases!(a_provider_of_saml_that_rollcall_knows_wrongly, |app| {
         test_saml(&school, &connection, |asked| asked.answer(&ada, now)).await
     };
     let test = tested(metadata_with("other", "")).await;
-    let told = Told::at("signature", "certificate", "", "current metadata");
+    let told = Told::at("signature", "certificate", "", "refresh");
     told.by("metadata with an old certificate", &test);
 
     let of_another =

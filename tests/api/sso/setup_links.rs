@@ -208,7 +208,21 @@ both_databases!(a_link_opens_nothing_else, |app| {
     let it = linked(app, &school, &paused).await;
     let refused = it.post("/v1/setup/activate", Value::Null).await;
     refused.expect_problem(409, "connection_not_active");
-    // Nor does anything else open the set-up.
+    // Nor does anything else open the set-up: part of a link is told as that.
+    let token = it.access_token.clone().unwrap();
+    let part = Person {
+        access_token: Some(token[..token.len() - 5].to_owned()),
+        ..Person::anonymous(app)
+    };
+    let refused = part.get("/v1/setup").await;
+    let refused = refused.expect_problem(410, "setup_link_expired");
+    assert!(
+        text(&refused["detail"]).contains("not whole"),
+        "{refused:#}"
+    );
+    part.get("/v1/me")
+        .await
+        .expect_problem(401, "not_signed_in");
     let refused = school.admin.get("/v1/setup").await;
     refused.expect_problem(401, "not_signed_in");
     app.anonymous()
