@@ -172,11 +172,7 @@ both_databases!(what_comes_too_early_is_told_once, |app| {
         let made = school.admin.post(&path, new).await.expect_status(201);
         path_of(&school, &made)
     };
-    for (preset, field) in [
-        ("generic", "/issuer"),
-        ("entra", "/tenant"),
-        ("clever", "/tenant"),
-    ] {
+    for (preset, field) in [("generic", "/issuer"), ("entra", "/tenant")] {
         let secret = json!({ "client_secret": "early" });
         let refused = school.admin.patch(&blank(preset).await, secret).await;
         let refused = refused.expect_problem(422, "validation_failed");
