@@ -232,13 +232,9 @@ pub fn rename(connection: &mut Connection, account: &Account, username: &Usernam
     member_grams::write_anew(connection, account.id, &search_key)
 }
 
-/// Gives the account another address, which is verified; `false` where somebody has that. The database repeats its
+/// Gives the account another address, which the caller has verified; `false` where somebody has that. The database repeats its
 /// search key in the memberships.
-pub fn readdress(
-    connection: &mut Connection,
-    id: AccountId,
-    (email, now): (&EmailAddress, Timestamp),
-) -> Result<bool> {
+pub fn readdress(connection: &mut Connection, id: AccountId, email: &EmailAddress) -> Result<bool> {
     let Some(account) = find(connection, id)? else {
         return Ok(false);
     };
@@ -250,7 +246,6 @@ pub fn readdress(
         .set((
             accounts::email.eq(email),
             accounts::generated_address.eq(false),
-            accounts::email_verified_at.eq(now),
             accounts::search_key.eq(&search_key),
         ))
         .execute(connection)?;

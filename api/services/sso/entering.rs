@@ -145,9 +145,12 @@ fn still_waits(
     arriving: &Arriving<'_>,
     account: &Account,
 ) -> Result<bool> {
-    let is_by_code_only = arriving.connection.arrivals == Arrivals::Expected;
-    let brings_code = arriving.payload.invite_code.is_some();
-    Ok(is_by_code_only && !brings_code && waits(tx, arriving, account)?)
+    Ok(is_by_code_only(arriving) && waits(tx, arriving, account)?)
+}
+
+/// Whether somebody who brings no code is expected by one alone that they have used before.
+pub(super) fn is_by_code_only(arriving: &Arriving<'_>) -> bool {
+    arriving.connection.arrivals == Arrivals::Expected && arriving.payload.invite_code.is_none()
 }
 
 /// Makes an account a member: by a code, or as the connection lets people in. Where the code waits until the address is

@@ -99,6 +99,20 @@ pub(super) fn code_waits() -> Step {
     )
 }
 
+/// The refusal of a code that waited until the address was verified, and lets its person in no more.
+pub(super) fn waiting_code(refusal: Error, steps: &mut Steps) -> Error {
+    if refusal.code() == Code::NoSeat {
+        return without_seat(refusal, "a free seat", steps);
+    }
+    let step = Step::failed(
+        StepName::Account,
+        "an invite code that still lets people in",
+        refusal.to_string(),
+        "Open the code again, or give the person another one.",
+    );
+    refused(steps, step, refusal)
+}
+
 /// A code that was refused to a member, who comes in all the same.
 pub(super) fn code_of_member_refused(refusal: &Error) -> Step {
     Step::warning(

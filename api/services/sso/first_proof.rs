@@ -1,30 +1,71 @@
 //! The provider's word, in a domain that the organization has proven, as the proof of a mailbox.
 
 use super::arriving::Arriving;
+use super::entering::is_by_code_only;
+use super::entry_refusals as refusals;
+use crate::domain::diagnosis::Steps;
 use crate::domain::password::PasswordOrigin;
-use crate::error::Result;
+use crate::error::{Error, Refusal, Result};
 use crate::services::context::Principal;
 use crate::services::credentials;
+use crate::services::invite_codes::pending_joins::SettledJoin;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::verify_email;
 use crate::store::account_passwords;
 use crate::store::accounts::{self, Account};
-use crate::store::identities;
+use crate::store::{identities, memberships};
 
 /// Takes the provider's word for the first proof of the account's mailbox, where there was none, and gives the account as it
 /// is then. Whoever opened it before may have been somebody else, such as a guest who was given its address.
+///
+/// # Errors
+/// As [`verify`].
 pub(super) fn prove_mailbox(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
     account: Account,
+    steps: &mut Steps,
 ) -> Result<Account> {
     if account.email_verified_at.is_some() {
         return Ok(account);
     }
     close_to_others(tx, arriving, &account)?;
-    let owner = Principal::Owner(account.clone());
-    tx.acting_as(owner, |tx| verify_email(tx, &account))?;
+    verify(tx, arriving, &account, steps)?;
     Ok(accounts::find(tx.connection, account.id)?.unwrap_or(account))
+}
+
+/// Marks the address as verified, and has codes take effect that waited for it.
+///
+/// # Errors
+/// Of the code by which alone somebody is expected here, as when it is redeemed.
+pub(super) fn verify(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+    steps: &mut Steps,
+) -> Result<()> {
+    let owner = Principal::Owner(account.clone());
+    let joins = tx.acting_as(owner, |tx| verify_email(tx, account))?;
+    for refusal in joins
+        .into_iter()
+        .filter_map(|join| refused_here(arriving, join))
+    {
+        let refusal = Error::Refused(refusal);
+        let organization = arriving.organization.id;
+        let is_member = memberships::find(tx.connection, organization, account.id)?.is_some();
+        if !is_member && is_by_code_only(arriving) {
+            return Err(refusals::waiting_code(refusal, steps));
+        }
+        steps.add(refusals::code_of_member_refused(&refusal));
+    }
+    Ok(())
+}
+
+fn refused_here(arriving: &Arriving<'_>, join: SettledJoin) -> Option<Box<Refusal>> {
+    let (organization, _) = join.destination.organization;
+    join.result
+        .err()
+        .filter(|_| organization == arriving.organization.id)
 }
 
 /// Ends what opens an account, but for the identity that has come. A password that the organization gave stays its owner's.

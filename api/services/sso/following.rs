@@ -1,7 +1,7 @@
 //! Name and address of accounts that the organization manages follow its identity provider. What it leaves out stays.
 
 use super::arriving::{Arriving, asserted_address, is_proven_here, name_of};
-use super::first_proof::{close_to_others, prove_mailbox};
+use super::first_proof::{close_to_others, prove_mailbox, verify};
 use crate::crypto::token::TokenKind;
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::EmailAddress;
@@ -12,9 +12,12 @@ use crate::services::context::Principal;
 use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
-use crate::store::{mailed_tokens, removed_members};
+use crate::store::{mailed_tokens, memberships, removed_members};
 
-/// Has a member's account follow what the identity provider says, and gives it as it is then.
+/// Has an account follow what the identity provider says, and gives it as it is then.
+///
+/// # Errors
+/// Of a code that waited until the address was verified, by which alone somebody is expected here.
 pub(super) fn follow(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
@@ -51,11 +54,10 @@ fn new_address(
         return Ok(None);
     }
     if email == account.email {
-        prove_mailbox(tx, arriving, account.clone())?;
+        prove_mailbox(tx, arriving, account.clone(), steps)?;
         return Ok(None);
     }
-    let now = tx.now();
-    if !accounts::readdress(tx.connection, account.id, (&email, now))? {
+    if !accounts::readdress(tx.connection, account.id, &email)? {
         let step = Step::warning(
             StepName::Email,
             "an address that nobody else has here",
@@ -85,6 +87,7 @@ fn new_address(
             arriving.said("follows", "would follow")
         ),
     ));
+    verify(tx, arriving, account, steps)?;
     Ok(Some(email))
 }
 
@@ -102,8 +105,13 @@ fn publish(
     account: &Account,
     (username, email): (Option<Username>, Option<EmailAddress>),
 ) -> Result<()> {
+    let organization = arriving.organization.id;
+    // Who waits for a verified address is no member yet.
+    if memberships::find(tx.connection, organization, account.id)?.is_none() {
+        return Ok(());
+    }
     let event = DomainEvent::Member {
-        organization: arriving.organization.id,
+        organization,
         account: account.id,
         event: MemberEvent::Updated {
             role: None,

@@ -50,27 +50,8 @@ pub(super) fn resolve(
 ) -> Result<Resolution> {
     let (connection, arrival) = (arriving.connection, arriving.arrival);
     let known = identities::find_by_subject(tx.connection, connection, &arrival.subject)?;
-    if let Some((identity, account)) = known {
-        steps.add(Step::ok(StepName::Identity, "This person has come before."));
-        identities::touch(
-            tx.connection,
-            connection.organization_id,
-            identity.id,
-            tx.now(),
-        )?;
-        let said = believed_claims(tx, arriving, &account)?;
-        claims::keep(tx, (connection, identity.id), &said)?;
-        let entered = enter(tx, arriving, &account, steps)?;
-        if entered.waits() {
-            return Ok(Resolution::Opens(Box::new(account), entered));
-        }
-        let account = follow(tx, arriving, account, steps)?;
-        if joined_since(tx, &identity)? {
-            rules::apply_first(tx, arriving, &account, steps)?;
-        } else {
-            rules::apply_again(tx, arriving, &account, steps)?;
-        }
-        return Ok(Resolution::Opens(Box::new(account), entered));
+    if let Some(known) = known {
+        return by_identity(tx, arriving, known, steps);
     }
     steps.add(Step::ok(
         StepName::Identity,
@@ -90,6 +71,38 @@ pub(super) fn resolve(
         Some(email) => by_address(tx, arriving, email, steps),
         None => without_address(tx, arriving, steps),
     }
+}
+
+/// Opens the account of somebody who has come before.
+fn by_identity(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    (identity, mut account): (Identity, Account),
+    steps: &mut Steps,
+) -> Result<Resolution> {
+    steps.add(Step::ok(StepName::Identity, "This person has come before."));
+    let organization = identity.organization_id;
+    identities::touch(tx.connection, organization, identity.id, tx.now())?;
+    // Before entering, where it may be the first proof of the mailbox: a code may have waited for that.
+    let is_unproven = account.email_verified_at.is_none();
+    if is_unproven {
+        account = follow(tx, arriving, account, steps)?;
+    }
+    let said = believed_claims(tx, arriving, &account)?;
+    claims::keep(tx, (arriving.connection, identity.id), &said)?;
+    let entered = enter(tx, arriving, &account, steps)?;
+    if entered.waits() {
+        return Ok(Resolution::Opens(Box::new(account), entered));
+    }
+    if !is_unproven {
+        account = follow(tx, arriving, account, steps)?;
+    }
+    if joined_since(tx, &identity)? {
+        rules::apply_first(tx, arriving, &account, steps)?;
+    } else {
+        rules::apply_again(tx, arriving, &account, steps)?;
+    }
+    Ok(Resolution::Opens(Box::new(account), entered))
 }
 
 /// Whether somebody has become a member since they came last, as by a code that waited: no rules were tried then.
@@ -153,7 +166,7 @@ fn by_address(
                 StepName::Account,
                 "The organization manages the account with this address, in a domain that it has proven.",
             ));
-            let account = prove_mailbox(tx, arriving, account)?;
+            let account = prove_mailbox(tx, arriving, account, steps)?;
             let mut entered = enter(tx, arriving, &account, steps)?;
             link(tx, arriving, &account, steps)?;
             let account = follow(tx, arriving, account, steps)?;

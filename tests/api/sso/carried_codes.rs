@@ -41,7 +41,7 @@ pub async fn only_expected(school: &Organization<'_>, connection: &Value) {
 }
 
 /// The code below this path, limited to the addresses of a domain.
-async fn limited(school: &Organization<'_>, path: &str) -> Value {
+pub async fn limited(school: &Organization<'_>, path: &str) -> Value {
     let limit = json!({ "allowed_email_domains": ["hill.example"] });
     let changed = school.admin.patch(&school.path(path), limit).await;
     json!({ "invite_code": changed.expect_status(200)["code"] })
@@ -54,7 +54,7 @@ async fn verifies(who: &Person<'_>, email: &str) -> Value {
     verified.expect_status(200)
 }
 
-async fn memberships_of(who: &Person<'_>) -> Value {
+pub async fn memberships_of(who: &Person<'_>) -> Value {
     let memberships = who.get("/v1/me/memberships").await;
     memberships.expect_status(200)["items"].clone()
 }

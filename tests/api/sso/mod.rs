@@ -45,5 +45,6 @@ mod setup_links;
 mod setup_road;
 mod takeovers;
 mod trust;
+mod waiting;
 mod warning_mails;
 mod words;
