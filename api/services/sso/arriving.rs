@@ -1,5 +1,7 @@
 //! Somebody at the door of an organization, and what their identity provider says of name and address.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::arrival::{Arrival, FlowPayload};
@@ -28,9 +30,52 @@ pub(super) struct Arriving<'a> {
     pub session: Option<SessionId>,
     /// Whether all is undone: the steps say what would be.
     pub is_test: bool,
+    /// The address that came, where it is one.
+    address: Option<EmailAddress>,
+    /// Whether that is of a domain that the organization has proven, and of one of its own people: guests of a tenant
+    /// stand outside.
+    pub is_proven: bool,
 }
 
-impl Arriving<'_> {
+impl<'a> Arriving<'a> {
+    /// Somebody who comes by a connection. Call it in the transaction that decides what comes of it.
+    pub fn new(
+        tx: &mut UnitOfWork<'_>,
+        (organization, connection): (&'a Organization, &'a SsoConnection),
+        (arrival, payload): (&'a Arrival, &'a FlowPayload),
+    ) -> Result<Self> {
+        let login_domain = &tx.services.config.login_domain;
+        let text = arrival.email.as_deref();
+        let address = text.and_then(|text| login_domain.parse_outside(text).ok());
+        let is_proven = match address.as_ref().filter(|_| !arrival.guest) {
+            Some(address) => is_domain_proven(tx, organization, address.domain())?,
+            None => false,
+        };
+        Ok(Self {
+            organization,
+            connection,
+            arrival,
+            payload,
+            session: None,
+            is_test: false,
+            address,
+            is_proven,
+        })
+    }
+
+    /// What rules may believe of what came for an account: all but an address that does not count. One that is denied, that
+    /// is none, that a guest brings along, or that is neither the account's nor in a domain that the organization has proven
+    /// says nothing of who somebody is.
+    pub fn believed_claims(&self, account: &Account) -> Cow<'a, Map<String, Value>> {
+        let is_own = !self.arrival.guest && self.address.as_ref() == Some(&account.email);
+        if self.is_proven || is_own {
+            return Cow::Borrowed(&self.arrival.claims);
+        }
+        let mut claims = self.arrival.claims.clone();
+        person::withhold_address(&mut claims);
+        Cow::Owned(claims)
+    }
+
     /// What is said of something that is done, or in a test would be.
     pub fn said(&self, done: &'static str, would: &'static str) -> &'static str {
         if self.is_test { would } else { done }
@@ -74,29 +119,6 @@ fn judged_address(tx: &UnitOfWork<'_>, arrival: &Arrival) -> (Option<EmailAddres
     }
 }
 
-/// What rules may believe of what came for an account: all but an address that does not count. One that is denied, that is
-/// none, that a guest brings along, or that is neither the account's nor in a domain that the organization has proven says
-/// nothing of who somebody is.
-pub(super) fn believed_claims(
-    tx: &mut UnitOfWork<'_>,
-    arriving: &Arriving<'_>,
-    account: &Account,
-) -> Result<Map<String, Value>> {
-    let arrival = arriving.arrival;
-    let mut claims = arrival.claims.clone();
-    let login_domain = &tx.services.config.login_domain;
-    let email = arrival.email.as_deref();
-    let email = email.and_then(|text| login_domain.parse_outside(text).ok());
-    let counts = match email.filter(|_| !arrival.guest) {
-        Some(email) => email == account.email || is_proven_here(tx, arriving, &email)?,
-        None => false,
-    };
-    if !counts {
-        person::withhold_address(&mut claims);
-    }
-    Ok(claims)
-}
-
 /// An address of Rollcall's own login domain.
 fn reserved(text: &str) -> Step {
     Step::warning(
@@ -130,28 +152,15 @@ fn no_address() -> Step {
     )
 }
 
-/// Whether the address is of a domain that the organization has proven, and of one of its own people: guests of a tenant
-/// stand outside.
-pub(super) fn is_proven_here(
-    tx: &mut UnitOfWork<'_>,
-    arriving: &Arriving<'_>,
-    email: &EmailAddress,
-) -> Result<bool> {
-    if arriving.arrival.guest {
-        return Ok(false);
-    }
-    is_domain_proven(tx, arriving, email.domain())
-}
-
 /// Whether the organization has proven a domain, and it has not lapsed.
 pub(super) fn is_domain_proven(
     tx: &mut UnitOfWork<'_>,
-    arriving: &Arriving<'_>,
+    organization: &Organization,
     name: &str,
 ) -> Result<bool> {
     let Ok(domain) = EmailDomain::parse(name) else {
         return Ok(false);
     };
     let proven = domains::find_proven(tx.connection, &domain)?;
-    Ok(proven.is_some_and(|(_, organization)| organization.id == arriving.organization.id))
+    Ok(proven.is_some_and(|(_, owner)| owner.id == organization.id))
 }

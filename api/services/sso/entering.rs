@@ -1,6 +1,6 @@
 //! Who comes by an identity provider becomes a member: expected, with a seat, and not against an admin's will.
 
-use super::arriving::{Arriving, is_proven_here};
+use super::arriving::Arriving;
 use super::carried_codes::{CarriedCode, carried_code, redeem, redeem_as_member, waits};
 use super::{carried_invitations, entry_refusals as refusals, rules};
 use crate::domain::connections::{Arrivals, SignInOutcome};
@@ -64,7 +64,7 @@ pub(super) fn require_expected(
     match arriving.connection.arrivals {
         Arrivals::Everyone => {}
         Arrivals::ProvenDomains => {
-            if !comes_from_proven_domain(tx, arriving)? {
+            if !arriving.is_proven {
                 return Err(refusals::outside_proven_domains(arriving.arrival, steps));
             }
         }
@@ -78,16 +78,6 @@ pub(super) fn require_expected(
         CarriedCode::None => Ok(None),
         CarriedCode::Valid(code) => Ok(Some(code)),
         CarriedCode::Foreign => Err(refusals::foreign_code(steps)),
-    }
-}
-
-fn comes_from_proven_domain(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<bool> {
-    let Some(text) = &arriving.arrival.email else {
-        return Ok(false);
-    };
-    match tx.services.config.login_domain.parse_outside(text) {
-        Ok(email) => is_proven_here(tx, arriving, &email),
-        Err(_) => Ok(false),
     }
 }
 
@@ -198,7 +188,7 @@ fn admit(
     account: &Account,
     steps: &mut Steps,
 ) -> Result<()> {
-    let account_type = rules::newcomers_type(tx, arriving, account, steps)?;
+    let account_type = rules::newcomers_type(arriving, account, steps)?;
     let admission = Admission {
         organization: arriving.organization.id,
         account_type,

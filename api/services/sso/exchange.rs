@@ -59,14 +59,9 @@ fn settle(
 ) -> Result<Exchanged> {
     flows::require_active(&ticket.connection)?;
     let organization = lock_organization(tx, ticket.connection.organization_id)?;
-    let arriving = Arriving {
-        organization: &organization,
-        connection: &ticket.connection,
-        arrival: &ticket.arrival,
-        payload: &ticket.payload,
-        session: ticket.session,
-        is_test: false,
-    };
+    let by = (&organization, &ticket.connection);
+    let mut arriving = Arriving::new(tx, by, (&ticket.arrival, &ticket.payload))?;
+    arriving.session = ticket.session;
     match ticket.purpose {
         FlowPurpose::SignIn => sign_in(tx, &arriving, steps, user_agent),
         FlowPurpose::Link => {

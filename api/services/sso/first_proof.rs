@@ -4,6 +4,7 @@ use super::arriving::Arriving;
 use super::entering::is_by_code_only;
 use super::entry_refusals as refusals;
 use crate::domain::diagnosis::Steps;
+use crate::domain::ids::IdentityId;
 use crate::domain::password::PasswordOrigin;
 use crate::error::{Error, Refusal, Result};
 use crate::services::context::Principal;
@@ -13,7 +14,7 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::verify_email;
 use crate::store::account_passwords;
 use crate::store::accounts::{self, Account};
-use crate::store::{identities, memberships};
+use crate::store::memberships;
 
 /// Takes the provider's word for the first proof of the account's mailbox, where there was none, and gives the account as it
 /// is then. Whoever opened it before may have been somebody else, such as a guest who was given its address.
@@ -23,13 +24,13 @@ use crate::store::{identities, memberships};
 pub(super) fn prove_mailbox(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
-    account: Account,
+    (account, identity): (Account, Option<IdentityId>),
     steps: &mut Steps,
 ) -> Result<Account> {
     if account.email_verified_at.is_some() {
         return Ok(account);
     }
-    close_to_others(tx, arriving, &account)?;
+    close_to_others(tx, &account, identity)?;
     verify(tx, arriving, &account, steps)?;
     Ok(accounts::find(tx.connection, account.id)?.unwrap_or(account))
 }
@@ -68,18 +69,15 @@ fn refused_here(arriving: &Arriving<'_>, join: SettledJoin) -> Option<Box<Refusa
         .filter(|_| organization == arriving.organization.id)
 }
 
-/// Ends what opens an account, but for the identity that has come. A password that the organization gave stays its owner's.
+/// Ends what opens an account, but for the identity that has come, where it opens it already. A password that the organization gave stays its owner's.
 pub(super) fn close_to_others(
     tx: &mut UnitOfWork<'_>,
-    arriving: &Arriving<'_>,
     account: &Account,
+    identity: Option<IdentityId>,
 ) -> Result<()> {
-    let subject = &arriving.arrival.subject;
-    let own = identities::find_by_subject(tx.connection, arriving.connection, subject)?;
-    let own = own.map(|(identity, _)| identity.id);
     let owner = Principal::Owner(account.clone());
     tx.acting_as(owner, |tx| {
-        credentials::revoke_before_first_proof(tx, account.id, own)
+        credentials::revoke_before_first_proof(tx, account.id, identity)
     })?;
     match account.password_origin {
         PasswordOrigin::Assigned => Ok(()),

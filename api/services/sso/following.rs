@@ -1,11 +1,12 @@
 //! Name and address of accounts that the organization manages follow its identity provider. What it leaves out stays.
 
-use super::arriving::{Arriving, asserted_address, is_proven_here, name_of};
+use super::arriving::{Arriving, asserted_address, is_domain_proven, name_of};
 use super::first_proof::{close_to_others, prove_mailbox, verify};
 use crate::crypto::token::TokenKind;
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{DomainEvent, MemberEvent};
+use crate::domain::ids::IdentityId;
 use crate::domain::username::Username;
 use crate::error::Result;
 use crate::services::context::Principal;
@@ -14,14 +15,14 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
 use crate::store::{mailed_tokens, memberships, removed_members};
 
-/// Has an account follow what the identity provider says, and gives it as it is then.
+/// Has an account follow what the identity provider says of this identity, and gives it as it is then.
 ///
 /// # Errors
 /// Of a code that waited until the address was verified, by which alone somebody is expected here.
 pub(super) fn follow(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
-    account: Account,
+    (account, identity): (Account, IdentityId),
     steps: &mut Steps,
 ) -> Result<Account> {
     if !account.is_managed_by(arriving.organization.id) {
@@ -31,7 +32,7 @@ pub(super) fn follow(
     if let Some(name) = &name {
         accounts::rename(tx.connection, &account, name)?;
     }
-    let address = new_address(tx, arriving, &account, steps)?;
+    let address = new_address(tx, arriving, (&account, identity), steps)?;
     let followed = accounts::find(tx.connection, account.id)?.unwrap_or(account);
     if name.is_none() && address.is_none() {
         return Ok(followed);
@@ -44,17 +45,17 @@ pub(super) fn follow(
 fn new_address(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
-    account: &Account,
+    (account, identity): (&Account, IdentityId),
     steps: &mut Steps,
 ) -> Result<Option<EmailAddress>> {
     let Some(email) = asserted_address(tx, arriving.arrival, &mut Steps::default()) else {
         return Ok(None);
     };
-    if !is_proven_here(tx, arriving, &email)? {
+    if !arriving.is_proven {
         return Ok(None);
     }
     if email == account.email {
-        prove_mailbox(tx, arriving, account.clone(), steps)?;
+        prove_mailbox(tx, arriving, (account.clone(), Some(identity)), steps)?;
         return Ok(None);
     }
     if !accounts::readdress(tx.connection, account.id, &email)? {
@@ -69,7 +70,7 @@ fn new_address(
         return Ok(None);
     }
     if !was_theirs(tx, arriving, account)? {
-        close_to_others(tx, arriving, account)?;
+        close_to_others(tx, account, Some(identity))?;
     }
     removed_members::carry_along(tx.connection, (&account.email, &email))?;
     // Links that lie in the old mailbox open nothing any more.
@@ -96,7 +97,9 @@ fn was_theirs(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, account: &Accoun
     if account.generated_address {
         return Ok(true);
     }
-    Ok(account.email_verified_at.is_some() && is_proven_here(tx, arriving, &account.email)?)
+    Ok(account.email_verified_at.is_some()
+        && !arriving.arrival.guest
+        && is_domain_proven(tx, arriving.organization, account.email.domain())?)
 }
 
 fn publish(

@@ -20,7 +20,7 @@ use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
 use crate::domain::connections::FlowPurpose;
 use crate::domain::diagnosis::{Step, StepName, Steps};
-use crate::domain::ids::{MailId, SessionId};
+use crate::domain::ids::MailId;
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::mailbox_limit::SendTime;
@@ -63,18 +63,10 @@ struct Waiting {
 impl Waiting {
     fn arriving<'a>(
         &'a self,
-        connection: &'a SsoConnection,
-        organization: &'a Organization,
-        session: Option<SessionId>,
-    ) -> Arriving<'a> {
-        Arriving {
-            organization,
-            connection,
-            arrival: &self.content.arrival,
-            payload: &self.content.payload,
-            session,
-            is_test: false,
-        }
+        tx: &mut UnitOfWork<'_>,
+        by: (&'a Organization, &'a SsoConnection),
+    ) -> Result<Arriving<'a>> {
+        Arriving::new(tx, by, (&self.content.arrival, &self.content.payload))
     }
 }
 
@@ -178,7 +170,7 @@ pub fn link_by_code(
         let account = account.ok_or_else(link_expired)?;
         let completed = complete(tx, (&waiting, &account), Proof::Mailbox, steps)?;
         let (mut exchanged, connection, organization) = completed;
-        let arriving = waiting.arriving(&connection, &organization, None);
+        let arriving = waiting.arriving(tx, (&organization, &connection))?;
         let (session, confined_to) = start_session(tx, &arriving, account, user_agent.clone())?;
         exchanged.session = Some(session);
         exchanged.confined_to = confined_to;
@@ -272,7 +264,8 @@ fn complete(
     let organization = lock_organization(tx, connection.organization_id)?;
     let session = tx.context.principal.session().ok();
     let session = session.map(|principal| principal.session);
-    let arriving = waiting.arriving(&connection, &organization, session);
+    let mut arriving = waiting.arriving(tx, (&organization, &connection))?;
+    arriving.session = session;
     let owner = match proof {
         Proof::Session => account.clone(),
         Proof::Mailbox => prove_mailbox(tx, account)?,

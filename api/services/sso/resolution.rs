@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-use super::arriving::{
-    Arriving, asserted_address, believed_claims, is_domain_proven, is_proven_here, name_of,
-};
+use super::arriving::{Arriving, asserted_address, is_domain_proven, name_of};
 use super::carried_invitations::{invited_account, made_unopened, require_none};
 use super::entering::{Entered, enter, is_removed_subject, join, require_expected};
 use super::entry_refusals::{lapsed, removed};
@@ -86,16 +84,16 @@ fn by_identity(
     // Before entering, where it may be the first proof of the mailbox: a code may have waited for that.
     let is_unproven = account.email_verified_at.is_none();
     if is_unproven {
-        account = follow(tx, arriving, account, steps)?;
+        account = follow(tx, arriving, (account, identity.id), steps)?;
     }
-    let said = believed_claims(tx, arriving, &account)?;
+    let said = arriving.believed_claims(&account);
     claims::keep(tx, (arriving.connection, identity.id), &said)?;
     let entered = enter(tx, arriving, &account, steps)?;
     if entered.waits() {
         return Ok(Resolution::Opens(Box::new(account), entered));
     }
     if !is_unproven {
-        account = follow(tx, arriving, account, steps)?;
+        account = follow(tx, arriving, (account, identity.id), steps)?;
     }
     if joined_since(tx, &identity)? {
         rules::apply_first(tx, arriving, &account, steps)?;
@@ -123,10 +121,7 @@ fn invited(
     let named = asserted_address(tx, arriving.arrival, &mut Steps::default());
     let is_named = named.as_ref() == Some(&found.1.email);
     let is_managed_here = found.1.is_managed_by(arriving.organization.id);
-    let is_linked = !made_unopened(&found)
-        && is_named
-        && is_managed_here
-        && is_proven_here(tx, arriving, &found.1.email)?;
+    let is_linked = !made_unopened(&found) && is_named && is_managed_here && arriving.is_proven;
     Ok((!is_linked).then_some(found))
 }
 
@@ -142,11 +137,11 @@ fn by_invitation(
         "The account that an invitation of the organization made.",
     ));
     let entered = enter(tx, arriving, &account, steps)?;
-    link(tx, arriving, &account, steps)?;
+    let identity = link(tx, arriving, &account, steps)?;
     let owner = Principal::Owner(account.clone());
     tx.acting_as(owner, |tx| verify_email(tx, &account))?;
     let account = accounts::find(tx.connection, account.id)?.unwrap_or(account);
-    let account = follow(tx, arriving, account, steps)?;
+    let account = follow(tx, arriving, (account, identity), steps)?;
     let entered = entered.told_as(SignInOutcome::Linked);
     Ok(Resolution::Opens(Box::new(account), entered))
 }
@@ -158,18 +153,17 @@ fn by_address(
     steps: &mut Steps,
 ) -> Result<Resolution> {
     let organization = arriving.organization.id;
-    let is_proven = is_proven_here(tx, arriving, &email)?;
     let found = accounts::find_by_email(tx.connection, &email)?;
     match found {
-        Some(account) if account.is_managed_by(organization) && is_proven => {
+        Some(account) if account.is_managed_by(organization) && arriving.is_proven => {
             steps.add(Step::ok(
                 StepName::Account,
                 "The organization manages the account with this address, in a domain that it has proven.",
             ));
-            let account = prove_mailbox(tx, arriving, account, steps)?;
+            let account = prove_mailbox(tx, arriving, (account, None), steps)?;
             let mut entered = enter(tx, arriving, &account, steps)?;
-            link(tx, arriving, &account, steps)?;
-            let account = follow(tx, arriving, account, steps)?;
+            let identity = link(tx, arriving, &account, steps)?;
+            let account = follow(tx, arriving, (account, identity), steps)?;
             if entered.outcome == SignInOutcome::SignedIn {
                 entered = entered.told_as(SignInOutcome::Linked);
             }
@@ -185,7 +179,7 @@ fn by_address(
         }
         Some(_) | None => {
             let mut account = new_account(tx, arriving, email);
-            account.email_verified_at = is_proven.then_some(tx.now());
+            account.email_verified_at = arriving.is_proven.then_some(tx.now());
             create(tx, arriving, account, steps)
         }
     }
@@ -248,7 +242,7 @@ fn create(
     Ok(Resolution::Opens(Box::new(account), entered))
 }
 
-/// Has the subject open the account from now on, and the rules make of its owner what they say.
+/// Has the subject open the account from now on, and the rules make of its owner what they say. Gives the identity.
 ///
 /// # Errors
 /// `identity_taken` where it opens another one.
@@ -257,7 +251,7 @@ pub(super) fn link(
     arriving: &Arriving<'_>,
     account: &Account,
     steps: &mut Steps,
-) -> Result<()> {
+) -> Result<IdentityId> {
     require_proven_tenant(tx, arriving, steps)?;
     let now = tx.now();
     let identity = Identity {
@@ -286,9 +280,10 @@ pub(super) fn link(
         events::publish(tx, event)?;
         accept_by_use(tx, account)
     })?;
-    let said = believed_claims(tx, arriving, account)?;
+    let said = arriving.believed_claims(account);
     claims::keep(tx, (arriving.connection, identity.id), &said)?;
-    rules::apply_first(tx, arriving, account, steps)
+    rules::apply_first(tx, arriving, account, steps)?;
+    Ok(identity.id)
 }
 
 /// Refuses somebody new of a Google Workspace whose domain has lapsed: it may be another's by now. Who has come before stays
@@ -303,7 +298,7 @@ fn require_proven_tenant(
     }
     let named = arriving.arrival.claims.get("hd").and_then(Value::as_str);
     let named = named.unwrap_or_default();
-    if is_domain_proven(tx, arriving, named)? {
+    if is_domain_proven(tx, arriving.organization, named)? {
         return Ok(());
     }
     Err(lapsed(named, steps))

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::arriving::{Arriving, believed_claims};
+use super::arriving::Arriving;
 use super::diagnosis::json_of;
 use super::member_states::{MemberStates, may_become_staff};
 use super::rule_steps;
@@ -95,14 +95,13 @@ fn existing(
 
 /// As what a newcomer comes in by the rules, or else by default: as staff only whose account may become that.
 pub(super) fn newcomers_type(
-    tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
     account: &Account,
     steps: &mut Steps,
 ) -> Result<AccountType> {
     let rules = rules_of(arriving.connection)?;
     let organization = arriving.organization;
-    let claims = believed_claims(tx, arriving, account)?;
+    let claims = arriving.believed_claims(account);
     let gift = evaluate(&rules, &claims).gift();
     let named = gift.and_then(|gift| gift.account_type);
     let named = named.filter(|named| organization.kind.has(*named));
@@ -164,7 +163,7 @@ fn apply(
         }
         return Ok(());
     }
-    let claims = believed_claims(tx, arriving, account)?;
+    let claims = arriving.believed_claims(account);
     let verdict = evaluate(&rules, &claims);
     if !rules.is_empty() {
         steps.add(rule_steps::verdict(verdict));

@@ -185,14 +185,10 @@ fn would(
 ) -> Result<Value> {
     let undone: Attempt<(), Value> = tx.attempt(|tx| {
         let organization = lock_organization(tx, connection.organization_id)?;
-        let arriving = Arriving {
-            organization: &organization,
-            connection,
-            arrival,
-            payload: &FlowPayload::default(),
-            session: None,
-            is_test: true,
-        };
+        let payload = FlowPayload::default();
+        let by = (&organization, connection);
+        let mut arriving = Arriving::new(tx, by, (arrival, &payload))?;
+        arriving.is_test = true;
         Ok(Attempt::Undo(describe(tx, &arriving, steps)?))
     })?;
     match undone {
