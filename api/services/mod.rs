@@ -24,6 +24,7 @@ pub mod groups;
 pub mod health;
 pub mod idempotency;
 pub mod imports;
+pub mod invitation_ends;
 pub mod invitations;
 pub mod invite_codes;
 pub mod join_requests;

@@ -142,6 +142,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "seats",
             "admission",
             "offboarding",
+            "invitation_ends",
             "memberships",
             "reauthentication",
             "sign_in",

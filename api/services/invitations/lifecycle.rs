@@ -1,58 +1,14 @@
 //! How invitations end, and what ends with them.
 
-use super::publication::publish;
 use crate::domain::events::InvitationEvent;
-use crate::domain::ids::{AccountId, InvitationId, MailId, OrganizationId};
+use crate::domain::ids::{AccountId, InvitationId, OrganizationId};
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
-use crate::domain::timestamp::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::services::context::Principal;
+use crate::services::invitation_ends::{end, lock_unended, publish};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::Invitation;
-use crate::store::{Connection, accounts, invitations, mailed_tokens, seats};
-
-/// Ends a locked invitation and releases the seat that is reserved for it. Its mail is withdrawn if it
-/// was not sent yet. A link to join stays known, so that its bearer learns how the invitation ended; a
-/// link that sets a password is deleted.
-///
-/// # Errors
-/// `unavailable` where the invitation was answered at the same moment.
-pub(super) fn end(
-    tx: &mut UnitOfWork<'_>,
-    invitation: &Invitation,
-    to: InvitationStatus,
-    at: Timestamp,
-) -> Result<()> {
-    if invitation.holds_seat() {
-        let (organization, account_type) = (invitation.organization_id, invitation.account_type);
-        seats::release_reserved(tx.connection, organization, account_type, 1)?;
-    }
-    end_keeping_seat(tx, invitation, to, at)
-}
-
-/// Ends a locked invitation as [`end`] does, but leaves the reserved seat to the caller, who turns it
-/// into a member's.
-///
-/// # Errors
-/// As `end`.
-pub(super) fn end_keeping_seat(
-    tx: &mut UnitOfWork<'_>,
-    invitation: &Invitation,
-    to: InvitationStatus,
-    at: Timestamp,
-) -> Result<()> {
-    if !invitations::end(tx.connection, invitation, to, at)? {
-        return Err(Error::conflict(
-            "the invitation was answered at the same moment",
-        ));
-    }
-    let mail: Vec<MailId> = invitation.mail_id.into_iter().collect();
-    tx.withdraw_mails(&mail)?;
-    if invitation.kind == InvitationKind::NewAccount && to != InvitationStatus::Expired {
-        mailed_tokens::delete_of_invitation(tx.connection, invitation.id)?;
-    }
-    Ok(())
-}
+use crate::store::{Connection, accounts, invitations};
 
 /// Stores that a locked invitation has expired, and publishes it: the system does so, whoever meets
 /// it. Its link can still ask for a new one.
@@ -195,18 +151,4 @@ pub(super) fn lock(connection: &mut Connection, known: &Invitation) -> Result<Op
         accounts::lock(connection, account)?;
     }
     invitations::lock(connection, known.id)
-}
-
-/// Locks an invitation; none where it has been answered or revoked meanwhile.
-pub(super) fn lock_unended(
-    connection: &mut Connection,
-    id: InvitationId,
-) -> Result<Option<Invitation>> {
-    let locked = invitations::lock(connection, id)?;
-    Ok(locked.filter(|invitation| match invitation.status {
-        InvitationStatus::Pending | InvitationStatus::Expired => true,
-        InvitationStatus::Accepted | InvitationStatus::Declined | InvitationStatus::Revoked => {
-            false
-        }
-    }))
 }

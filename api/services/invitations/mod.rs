@@ -12,7 +12,6 @@ mod inviter;
 mod lifecycle;
 mod links;
 mod manage;
-mod publication;
 mod recipient;
 mod renewal;
 mod revocation;
@@ -24,8 +23,8 @@ pub use lifecycle::{
 };
 pub use manage::{find, group_not_managed, list, require_visible, resend};
 pub use recipient::{
-    Acceptance, InvitationKey, ReceivedInvitation, accept, accept_as_member, accept_carried,
-    address_of, carried, decline_mailed, decline_own, of_caller, preview, renew,
+    Acceptance, InvitationKey, ReceivedInvitation, accept, accept_carried, address_of, carried,
+    decline_mailed, decline_own, of_caller, preview, renew,
 };
 pub use revocation::{revoke, revoke_of_staff_by, revoke_of_staff_by_operator};
 pub use view::InvitationView;

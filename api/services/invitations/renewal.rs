@@ -3,12 +3,12 @@
 use super::errors::{ended, without_account};
 use super::inviter::Inviter;
 use super::links::{self, QueuedLink};
-use super::publication::publish;
 use crate::domain::events::InvitationEvent;
 use crate::domain::ids::MailId;
 use crate::domain::invitations::{InvitationKind, InvitationStatus, ValidDays};
 use crate::domain::organization::MembershipStatus;
 use crate::error::{Code, Error, Result};
+use crate::services::invitation_ends::publish;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::invitations::{Invitation, Reopened};

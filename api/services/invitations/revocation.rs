@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::errors::{ended, no_such_invitation};
-use super::lifecycle::{end, lock_unended};
 use super::manage::{find_visible, load};
-use super::publication::publish;
 use super::view::InvitationView;
 use crate::domain::events::InvitationEvent;
 use crate::domain::ids::{AccountId, InvitationId, OrganizationId};
@@ -13,6 +11,8 @@ use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::Role;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{Invite, Permit};
+use crate::services::invitation_ends::publish;
+use crate::services::invitation_ends::{end, lock_unended};
 use crate::services::offboarding::{self, Departure};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::Invitation;

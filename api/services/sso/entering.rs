@@ -8,10 +8,9 @@ use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::events::JoinedBy;
 use crate::domain::invite_code::{CodeOutcome, InviteCode};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::services::admission::{self, Admission, SeatSource};
 use crate::services::context::Principal;
-use crate::services::invitations;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::{memberships, removed_members};
@@ -163,10 +162,6 @@ pub(super) fn join(
     if waits || code.is_none() {
         admit(tx, arriving, account, steps)?;
     }
-    let owner = Principal::Owner(account.clone());
-    tx.acting_as(owner, |tx| {
-        invitations::accept_as_member(tx, arriving.organization.id, account)
-    })?;
     steps.add(Step::ok(StepName::Seat, "A new member, with a seat."));
     let outcome = SignInOutcome::Joined;
     Ok(Entered { outcome, code })
@@ -199,11 +194,25 @@ fn admit(
     };
     let by = JoinedBy::Connection(arriving.connection.id);
     let owner = Principal::Owner(account.clone());
-    tx.acting_as(owner, |tx| {
-        admission::admit(tx, &[(account, by)], &admission)
-    })
-    .map_err(|error| {
-        let seat = format!("a free seat for the account type {account_type}");
-        refusals::without_seat(error, &seat, steps)
-    })
+    let admitted = tx.acting_as(owner, |tx| {
+        tx.transaction(|tx| admission::admit(tx, &[(account, by)], &admission))
+    });
+    match admitted {
+        // They have joined in another way at the same moment, as by the link of an invitation.
+        Err(Error::Refused(_)) if is_active_member(tx, arriving, account)? => Ok(()),
+        Err(error) => {
+            let seat = format!("a free seat for the account type {account_type}");
+            Err(refusals::without_seat(error, &seat, steps))
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+fn is_active_member(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+) -> Result<bool> {
+    let membership = memberships::find(tx.connection, arriving.organization.id, account.id)?;
+    Ok(membership.is_some_and(|it| it.status == MembershipStatus::Active))
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::support::people::{Person, seats_in_total};
 
 /// A school that has proven a domain, by which people join like this.
-pub(super) async fn school_with<'a>(app: &'a App, joining: &str) -> (Organization<'a>, String) {
+pub async fn school_with<'a>(app: &'a App, joining: &str) -> (Organization<'a>, String) {
     let school = app.school().await;
     let name = name_in(app, "hill");
     let domain = prove(&school, &name).await;
@@ -17,13 +17,13 @@ pub(super) async fn school_with<'a>(app: &'a App, joining: &str) -> (Organizatio
 }
 
 /// Somebody with a verified address in a domain.
-pub(super) async fn somebody<'a>(app: &'a App, who: &str, domain: &str) -> Person<'a> {
+pub async fn somebody<'a>(app: &'a App, who: &str, domain: &str) -> Person<'a> {
     let person = app.register_unverified(&format!("{who}@{domain}")).await;
     app.verify_email(&person.id);
     person
 }
 
-pub(super) async fn ask(who: &Person<'_>, school: &Organization<'_>) -> TestResponse {
+pub async fn ask(who: &Person<'_>, school: &Organization<'_>) -> TestResponse {
     let body = json!({ "organization_id": school.id });
     who.post("/v1/me/join-requests", body).await
 }

@@ -9,7 +9,7 @@ use crate::support::people::{Organization, PASSWORD, text};
 use crate::support::{App, TestResponse, both_databases};
 
 mod deciding;
-mod joining;
+pub mod joining;
 mod lapsing;
 mod rules;
 mod taken;

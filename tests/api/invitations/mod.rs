@@ -6,6 +6,7 @@ mod bulk;
 mod idempotency;
 mod joining;
 mod new_accounts;
+mod other_ways;
 mod outcomes;
 mod resend;
 mod senders;

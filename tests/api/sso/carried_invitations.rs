@@ -3,6 +3,7 @@
 use super::carried_codes::{carry, link_code, newest, only_expected};
 use super::rules::{groups_of, member, new_group};
 use super::takeovers::vouched;
+use super::waiting::limit_seats;
 use super::*;
 use crate::support::ReceivedMail;
 
@@ -231,3 +232,24 @@ both_databases!(
         assert_eq!(standing(&school).await, accepted());
     }
 );
+
+both_databases!(the_last_seat_is_that_of_whom_it_is_reserved_for, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let group = new_group(&school, "7A").await;
+    let joe = app.register("joe@else.example").await;
+    app.verify_email(&joe.id);
+    invited(&school, &joe.email, &group).await;
+    limit_seats(&school, 2).await;
+    let claims = |who: &str| json!({ "sub": who, "email": format!("{who}@else.example") });
+    let pip = come(&school, &connection, &provider, claims("pip")).await;
+    pip.expect_problem(409, "no_seat");
+    let came = come(&school, &connection, &provider, claims("joe")).await;
+    let linked = links(&joe, &came.expect_status(200)).await;
+    linked.expect_status(204);
+    assert_eq!(standing(&school).await, accepted());
+    let joined = member(&school, &json!(joe.id)).await;
+    assert_eq!(joined["joined_via"], "sso");
+    assert_eq!(groups_of(&joined), ["7A"]);
+});

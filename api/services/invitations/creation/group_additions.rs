@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::domain::events::{AddedBy, DomainEvent, InvitationEvent};
 use crate::domain::ids::{AccountId, GroupId, InvitationId, OrganizationId};
 use crate::error::Result;
-use crate::services::invitations::publication::event_of;
+use crate::services::invitation_ends::event_of;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::{admission, events};
 use crate::store::invitations::{self, Invitation};

@@ -5,15 +5,15 @@ use super::key::{
 };
 use super::view::{groups_of, organization_of};
 use crate::domain::events::{AddedBy, InvitationEvent, JoinedBy};
-use crate::domain::ids::{AccountId, GroupId, InvitationId, OrganizationId};
+use crate::domain::ids::{AccountId, GroupId, InvitationId};
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::error::{Code, Error, Result};
 use crate::services::admission::{self, Admission, SeatSource};
 use crate::services::authentication::require_own_proof;
+use crate::services::invitation_ends::publish;
+use crate::services::invitation_ends::{end, end_keeping_seat};
 use crate::services::invitations::errors::{ended, expired, unknown};
-use crate::services::invitations::lifecycle::{end, end_keeping_seat, lock_unended};
-use crate::services::invitations::publication::publish;
 use crate::services::invite_codes::pending_joins;
 use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
@@ -21,7 +21,7 @@ use crate::services::verification::verify_email;
 use crate::store::accounts::Account;
 use crate::store::invitations::Invitation;
 use crate::store::organizations::Organization;
-use crate::store::{accounts, invitations, memberships, pending_groups};
+use crate::store::{accounts, invitations, memberships};
 
 /// What came of accepting.
 pub struct Acceptance {
@@ -54,47 +54,6 @@ pub fn accept(tx: &mut UnitOfWork<'_>, key: &InvitationKey) -> Result<Acceptance
 pub fn accept_carried(tx: &mut UnitOfWork<'_>, secret: &str, account: AccountId) -> Result<()> {
     let key = InvitationKey::Token(secret.to_owned());
     accept_once(tx, &key, account).map(drop)
-}
-
-/// Accepts what an organization has offered to an account that has just become its member in another way: the seat that
-/// was reserved is free again. The groups are added, or wait until the address is verified, as of members who are invited.
-///
-/// # Errors
-/// `unavailable` where the invitation is answered at the same moment.
-pub fn accept_as_member(
-    tx: &mut UnitOfWork<'_>,
-    organization: OrganizationId,
-    account: &Account,
-) -> Result<()> {
-    let offers = invitations::unended_of_account(tx.connection, account.id, Some(organization))?;
-    for id in offers {
-        let locked = lock_unended(tx.connection, id)?;
-        let waits = locked
-            .filter(|it| it.holds_seat() && it.status_at(tx.now()) == InvitationStatus::Pending);
-        if let Some(invitation) = waits {
-            accept_locked_as_member(tx, &invitation, account)?;
-        }
-    }
-    Ok(())
-}
-
-fn accept_locked_as_member(
-    tx: &mut UnitOfWork<'_>,
-    invitation: &Invitation,
-    account: &Account,
-) -> Result<()> {
-    let groups = groups_of(tx.connection, invitation)?;
-    let groups: Vec<GroupId> = groups.into_iter().map(|(group, _)| group).collect();
-    if account.email_verified_at.is_some() {
-        return add_groups(tx, invitation, account, &groups);
-    }
-    add_groups(tx, invitation, account, &[])?;
-    pending_groups::insert(
-        tx.connection,
-        invitation.organization_id,
-        account.id,
-        &groups,
-    )
 }
 
 fn accept_once(

@@ -6,7 +6,7 @@ mod key;
 mod renew;
 mod view;
 
-pub use accept::{Acceptance, accept, accept_as_member, accept_carried};
+pub use accept::{Acceptance, accept, accept_carried};
 pub use decline::{decline_mailed, decline_own};
 pub use key::{InvitationKey, address_of, carried};
 pub use renew::renew;

@@ -1,10 +1,15 @@
 //! The one way into an organization and its groups: seat, membership and places in groups, in the
 //! caller's transaction.
 
+mod groups;
+mod offers;
+
+pub use groups::add_to_group;
+
 use super::events;
 use super::unit_of_work::UnitOfWork;
-use crate::domain::events::{AddedBy, DomainEvent, GroupEvent, JoinedBy, MemberEvent};
-use crate::domain::ids::{AccountId, GroupId, OrganizationId, SourceId};
+use crate::domain::events::{DomainEvent, JoinedBy, MemberEvent};
+use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::join_requests::JoinRequestStatus;
 use crate::domain::organization::{AccountType, GroupRole, JoinedVia, OrganizationKind, Role};
 use crate::error::{Code, Error, Result};
@@ -40,7 +45,8 @@ pub type Newcomer<'a> = (&'a Account, JoinedBy);
 
 /// Admits accounts, which are not members yet, to an organization, and publishes it. Whoever was removed
 /// from it is welcome again, and whoever asked to join it has been let in. Who joins another organization
-/// than the one that manages the account is managed by none from then on.
+/// than the one that manages the account is managed by none from then on. Who takes a free seat has accepted what the
+/// organization had offered to them: its seat counts as free.
 ///
 /// # Errors
 /// `account_deactivated` where the account is closed at the same moment, `no_seat` where fewer are free, `already_member` where one has become a member at the same moment;
@@ -54,6 +60,10 @@ pub fn admit(
         return Ok(());
     }
     release_from_others(tx, newcomers, admission.organization)?;
+    let accepted = match admission.seats {
+        SeatSource::Free => offers::accept(tx, (admission.organization, admission.via), newcomers)?,
+        SeatSource::Reserved => Vec::new(),
+    };
     take_seats(tx, newcomers.len(), admission)?;
     let members: Vec<_> = newcomers
         .iter()
@@ -80,7 +90,8 @@ pub fn admit(
         .iter()
         .map(|(account, by)| joined(account.id, *by, admission))
         .collect();
-    events::publish_all(tx, &events)
+    events::publish_all(tx, &events)?;
+    offers::add_groups(tx, &accepted)
 }
 
 /// The accounts before the seats: the order that every transaction keeps.
@@ -144,41 +155,6 @@ fn take_seats(tx: &mut UnitOfWork<'_>, count: usize, admission: &Admission) -> R
             }
         }
     }
-}
-
-/// Adds members of an organization to a group of it, and publishes it; who is in it already stays as
-/// they are. Tells who was new in it.
-pub fn add_to_group(
-    tx: &mut UnitOfWork<'_>,
-    (organization, group): (OrganizationId, GroupId),
-    accounts: &[AccountId],
-    by: AddedBy,
-) -> Result<Vec<AccountId>> {
-    let (role, source) = match by {
-        AddedBy::Manager { role } => (role, None),
-        AddedBy::InviteCode(_) | AddedBy::Invitation => (GroupRole::Member, None),
-        AddedBy::Rule(connection) => (GroupRole::Member, Some(SourceId::from(connection))),
-    };
-    let place = Place { role, source };
-    let added = group_members::insert(tx.connection, (organization, group), accounts, place)?;
-    if source.is_none() {
-        group_members::keep_by_hand(tx.connection, organization, group, accounts)?;
-    }
-    let mut added: Vec<_> = added.into_iter().collect();
-    added.sort_unstable();
-    removed_members::delete_of_groups(tx.connection, &[group], accounts)?;
-    if !added.is_empty() {
-        let event = DomainEvent::Group {
-            organization,
-            group,
-            event: GroupEvent::MembersAdded {
-                accounts: added.clone(),
-                by,
-            },
-        };
-        events::publish(tx, event)?;
-    }
-    Ok(added)
 }
 
 /// Puts new members into the groups that they come with.
