@@ -11,6 +11,7 @@ use crate::domain::ids::{AccountId, GroupId};
 use crate::domain::organization::GroupRole;
 use crate::domain::search_key::{SearchWords, name_key, search_key};
 use crate::error::{Code, Error, Result};
+use crate::services::invite_codes::pending_joins;
 use crate::store::group_members::Place;
 use crate::store::groups::{self, Group, GroupChanges, GroupFilter};
 use crate::store::invite_codes as code_store;
@@ -201,6 +202,7 @@ pub fn delete(tx: &mut UnitOfWork<'_>, permit: &GroupPermit<ManageGroup>) -> Res
         // The code before its group, as whoever joins by it holds them.
         if let Some(code) = code_store::find(tx.connection, organization, Some(id))? {
             code_store::lock(tx.connection, code.id)?;
+            pending_joins::end_of_code(tx, organization, code.id)?;
         }
         grants::revoke_all(tx, organization, id)?;
         if !groups::delete(tx.connection, organization, id)? {

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::Connection;
 use super::schema::{accounts, invitations, mailed_tokens, memberships, pending_joins};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::ids::{AccountId, InviteCodeId, OrganizationId};
 use crate::domain::invitations::InvitationStatus;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
@@ -29,6 +29,31 @@ pub fn delete_unused(
         .filter(accounts::last_active_at.eq(Timestamp::EPOCH))
         .filter(accounts::email_verified_at.is_null());
     Ok(diesel::delete(unused).execute(connection)? == 1)
+}
+
+/// Deletes the accounts that only wait for this code of the organization, which manages them, to take effect: nobody has
+/// shown whose they are, no password opens them, and nothing else leads to them. Lock the code first.
+pub fn delete_waiting(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    code: InviteCodeId,
+) -> Result<()> {
+    let of_account = pending_joins::table.filter(pending_joins::account_id.eq(accounts::id));
+    let for_this = of_account.filter(pending_joins::invite_code_id.eq(code));
+    let for_others = of_account.filter(pending_joins::invite_code_id.ne(code));
+    let joined = memberships::table.filter(memberships::account_id.eq(accounts::id));
+    let invited = invitations::table
+        .filter(invitations::account_id.eq(accounts::id.nullable()))
+        .filter(invitations::status.eq(InvitationStatus::Pending));
+    let waiting = managed_only_by(organization)
+        .filter(accounts::password_hash.is_null())
+        .filter(accounts::email_verified_at.is_null())
+        .filter(diesel::dsl::exists(for_this))
+        .filter(diesel::dsl::not(diesel::dsl::exists(for_others)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(joined)))
+        .filter(diesel::dsl::not(diesel::dsl::exists(invited)));
+    diesel::delete(waiting).execute(connection)?;
+    Ok(())
 }
 
 /// Frees the address of an account that is to be deleted in the same transaction. The id takes its place: it

@@ -18,7 +18,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::invite_code_uses::{self, NamedUse};
 use crate::store::invite_codes::{self, CodeChanges, StoredCode};
-use crate::store::{Connection, invite_code_draws, pending_joins as pending_join_store};
+use crate::store::{Connection, invite_code_draws};
 
 /// Whose code it is: the organization's own or a group's.
 #[derive(Clone, Copy)]
@@ -155,7 +155,7 @@ pub fn reset(tx: &mut UnitOfWork<'_>, code: &ManagedCode) -> Result<StoredCode> 
     tx.transaction(|tx| {
         let now = tx.now();
         invite_code_draws::reset(tx.connection, &known, now)?;
-        pending_join_store::delete_of_code(tx.connection, known.id)?;
+        pending_joins::end_of_code(tx, known.organization_id, known.id)?;
         publish(tx, &known, InviteCodeEvent::Reset)?;
         find(tx, code.0)
     })

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::redemption::{self, Destination};
-use crate::domain::ids::{AccountId, OrganizationId};
+use crate::domain::ids::{AccountId, InviteCodeId, OrganizationId};
 use crate::domain::invite_code::CodeOutcome;
 use crate::error::{Error, Refusal, Result};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::invite_codes::{self, CodeTarget};
-use crate::store::{pending_joins as store, seats};
+use crate::store::{account_deletion, pending_joins as store, seats};
 
 /// How a pending join has ended.
 #[derive(Debug)]
@@ -42,6 +42,17 @@ pub fn lock_seats(
         seats::lock_all(tx.connection, organization)?;
     }
     Ok(())
+}
+
+/// Ends the pending joins of a locked code that lets nobody in any more. Accounts that single sign-on made to wait for it end
+/// too: they belong to no member whom an admin could help.
+pub fn end_of_code(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    code: InviteCodeId,
+) -> Result<()> {
+    account_deletion::delete_waiting(tx.connection, organization, code)?;
+    store::delete_of_code(tx.connection, code)
 }
 
 /// Settles the pending joins of an account whose address has just been verified, each by the rules as

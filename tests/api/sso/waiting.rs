@@ -1,6 +1,7 @@
 //! Who came by a code that waits until their address is verified.
 
 use super::carried_codes::{carry, limited, memberships_of, newest, only_expected};
+use super::rules::new_group;
 use super::takeovers::vouched;
 use super::*;
 
@@ -99,3 +100,51 @@ pub async fn limit_seats(school: &Organization<'_>, total: u32) {
     let set = operator.put(&school.path("/seats"), limits).await;
     set.expect_status(200);
 }
+
+both_databases!(an_account_that_only_waits_for_a_code_goes_with_it, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    only_expected(&school, &connection).await;
+    let group = new_group(&school, "7A").await;
+    let of_group = format!("/groups/{group}");
+    let anonymous = app.anonymous();
+    let comes = async |sub: &str, code: &Value| {
+        let claims = json!({ "sub": sub, "email": format!("{sub}@hill.example") });
+        let came = carry(&anonymous, &connection, (&provider, claims), code.clone()).await;
+        came.expect_status(200)
+    };
+    // Whose account is their own, and who is a member by another code, keep theirs.
+    let ann = app.register_unverified("ann@hill.example").await;
+    let code = limited(&school, "/invite-code").await;
+    let body = json!({ "code": code["invite_code"] });
+    let waits = ann.post("/v1/invite-codes/redeem", body).await;
+    assert_eq!(
+        waits.expect_status(200)["outcome"],
+        "waits_for_verification"
+    );
+    let waits = comes("mira", &code).await;
+    let by_both = comes("bo", &code).await;
+    let in_group = limited(&school, &format!("{of_group}/invite-code")).await;
+    comes("bo", &in_group).await;
+    let by_group = comes("pip", &in_group).await;
+    let reset = school.path("/invite-code/reset");
+    let reset = school.admin.post(&reset, Value::Null).await;
+    let new = json!({ "invite_code": reset.expect_status(200)["code"] });
+    let ended = holder(app, &waits).get("/v1/me").await;
+    ended.expect_problem(401, "not_signed_in");
+    for kept in [&ann, &holder(app, &by_both), &holder(app, &by_group)] {
+        kept.get("/v1/me").await.expect_status(200);
+    }
+    let refused = come(&school, &connection, &provider, mira()).await;
+    refused.expect_problem(403, "not_expected_here");
+    let again = comes("mira", &new).await;
+    assert_eq!(again["outcome"], "waits_for_verification");
+    let deleted = school.admin.delete(&school.path(&of_group)).await;
+    deleted.expect_status(204);
+    for gone in [&by_both, &by_group] {
+        let ended = holder(app, gone).get("/v1/me").await;
+        ended.expect_problem(401, "not_signed_in");
+    }
+    holder(app, &again).get("/v1/me").await.expect_status(200);
+});
