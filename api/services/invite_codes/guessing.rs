@@ -5,12 +5,20 @@ use super::redemption;
 use crate::domain::client_address::Client;
 use crate::domain::ids::AccountId;
 use crate::domain::invite_code::InviteCode;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::services::context::Principal;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::invite_codes;
+
+/// The limits by which unknown codes are counted.
+pub const LIMITS: [Limit; 4] = [
+    Limit::CodeAccount,
+    Limit::CodeFirst,
+    Limit::CodeUnverified,
+    Limit::CodeClient,
+];
 
 /// Who is counted for an unknown code.
 pub enum Guesser {
@@ -48,19 +56,26 @@ impl Guesser {
     }
 
     /// What helps somebody whose limit others may have used up.
-    const fn way_out(&self) -> &'static str {
+    const fn way_out(&self) -> Option<&'static str> {
         match self {
-            Self::Account(_) => {
-                "You have tried too many unknown codes. Wait as long as `Retry-After` says, then try again."
-            }
+            Self::Account(_) => None,
             Self::Unverified(..) => {
-                "Too many unknown codes were tried. Wait as long as `Retry-After` says. Once your address \
-                 is verified, only your own tries count."
+                Some("Once your address is verified, only your own tries count.")
             }
             Self::Client(_) => {
-                "Too many unknown codes were tried from your network. Register or sign in first, and enter \
-                 the code then; or wait as long as `Retry-After` says."
+                Some("Register or sign in first, and enter the code then, if you cannot wait.")
             }
+        }
+    }
+
+    /// The refusal of one try too many: the rule of the limit, and the way out.
+    fn refusal(&self, error: Error) -> Error {
+        match self.way_out() {
+            Some(way_out) if error.code() == Code::RateLimited => {
+                let detail = format!("{error} {way_out}");
+                error.in_other_words(detail)
+            }
+            Some(_) | None => error,
         }
     }
 }
@@ -108,7 +123,7 @@ pub fn counted<T>(
 ) -> Result<T> {
     // Counted before the lookup: a sender without attempts left does not learn which codes exist.
     let attempts = guesser.take(tx);
-    let attempts = attempts.map_err(|error| error.in_other_words(guesser.way_out()))?;
+    let attempts = attempts.map_err(|error| guesser.refusal(error))?;
     let result = work(tx);
     let is_unknown = matches!(&result, Err(error) if error.code() == Code::CodeUnknown);
     if !is_unknown {

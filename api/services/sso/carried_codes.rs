@@ -26,16 +26,19 @@ pub(super) enum CarriedCode {
 }
 
 /// Counts the code that a flow is to carry, as redeeming does, where there is no such code. Whether there is one is told
-/// at the exchange, where it lets nobody in who is no member.
+/// at the exchange, where it lets nobody in who is no member: the response of the start is the same, with its headers.
 ///
 /// # Errors
 /// `rate_limited` after too many, whatever the code.
 pub fn count(tx: &mut UnitOfWork<'_>, typed: &str, client: Client) -> Result<()> {
     let guesser = Guesser::of(&tx.context.principal, client);
     match guessing::known_code(tx, typed, &guesser) {
-        Err(error) if error.code() == Code::CodeUnknown => Ok(()),
-        counted => counted.map(drop),
+        Ok(_) => {}
+        Err(error) if error.code() == Code::CodeUnknown => {}
+        Err(error) => return Err(error),
     }
+    tx.context.limit_states.forget(&guessing::LIMITS);
+    Ok(())
 }
 
 /// The code that the flow carries.

@@ -104,6 +104,7 @@ fn anonymous_guesses_are_limited_by_client_address() {
                     detail.contains("Register or sign in first, and enter the code then"),
                     "{detail}"
                 );
+                assert!(detail.contains("is 20 within one hour"), "{detail}");
             }
             // Who is signed in stands for themselves, and who has no code needs none.
             let jane = app.register("jane@x.org").await;

@@ -306,3 +306,29 @@ fn unknown_codes_of_flows_are_counted_as_those_redeemed() {
         refused.expect_problem(429, "rate_limited");
     });
 }
+
+both_databases!(a_start_does_not_tell_whether_a_code_is_known, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let known = school.admin.get(&school.path("/invite-code")).await;
+    let known = known.expect_status(200)["code"].clone();
+    let ann = app.register_unverified("ann@else.example").await;
+    for (who, purpose) in [
+        (&app.anonymous(), "sign_in"),
+        (&ann, "link"),
+        (&school.admin, "link"),
+    ] {
+        let mut names = Vec::new();
+        for code in [&known, &json!("AAAAA-AAAAA"), &json!("7A")] {
+            let more = json!({ "invite_code": code, "purpose": purpose });
+            let began = start(who, &connection, more).await;
+            let policy = began.headers["ratelimit-policy"].to_str().unwrap();
+            assert!(!policy.contains("code"), "{policy}");
+            let all: Vec<_> = began.headers.keys().map(ToString::to_string).collect();
+            names.push((policy.to_owned(), all));
+            began.expect_status(200);
+        }
+        assert!(names.iter().all(|it| *it == names[0]), "{names:#?}");
+    }
+});
