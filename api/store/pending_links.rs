@@ -44,19 +44,24 @@ pub fn find(
         .optional()?)
 }
 
-/// Gives a link a new code, in place of the one before; the tries stay counted.
+/// Gives a link a new code, in place of the one before; the tries stay counted. `false` where there were as many as there may
+/// be, or the link is gone.
 pub fn set_code(
     connection: &mut Connection,
     token_hash: &[u8],
     (code_hash, expires_at): (&[u8], Timestamp),
-) -> Result<()> {
-    diesel::update(pending_links::table.find(token_hash))
+    max: i64,
+) -> Result<bool> {
+    let left = pending_links::table
+        .find(token_hash)
+        .filter(pending_links::tries.lt(max));
+    let changed = diesel::update(left)
         .set((
             pending_links::code_hash.eq(code_hash),
             pending_links::code_expires_at.eq(expires_at),
         ))
         .execute(connection)?;
-    Ok(())
+    Ok(changed == 1)
 }
 
 /// Counts a try of a code, before it is compared; `false` where there were as many as there may be.

@@ -9,13 +9,15 @@ use crate::domain::ids::OrganizationId;
 use crate::domain::invite_code::CodeOutcome;
 use crate::error::{Error, Result};
 use crate::routes::auth::{SessionKind, Tokens, cookie_of};
-use crate::routes::extract::{Anonymous, ClientAddress, Form, Guard as _, Json};
+use crate::routes::extract::idempotency;
+use crate::routes::extract::{Anonymous, ClientAddress, Form, Guard as _, IdempotencyHeader, Json};
 use crate::routes::identities::{ArrivalErrors, CarriedInvitationErrors};
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
     AccountDeactivated, BodyErrors, InviteCodeErrors, PasswordOfOthers, TooManyTries,
 };
 use crate::services::authentication::session_confined;
+use crate::services::idempotency::StoredResponse;
 use crate::services::sso::entry::Exchanged;
 use crate::services::sso::exchange;
 use crate::services::sso::flows::{ticket_invalid, verifier_wrong};
@@ -250,10 +252,11 @@ pub(super) async fn link_by_code(
 /// Mail a code to link an account
 ///
 /// To the address of the account that the link waits for, in place of an earlier code. The response is the same, whether
-/// or not a mail leaves.
+/// or not a mail leaves: none does once five codes were tried.
 #[utoipa::path(
     tag = "Signing in",
     security(()),
+    params(IdempotencyHeader),
     responses(
         (status = 202, description = "If there is such a link, the code is on its way."),
         BodyErrors, LinkTooLong, TooManyTries
@@ -263,14 +266,16 @@ pub(super) async fn link_by_code(
 pub(super) async fn mail_link_code(
     request: Anonymous,
     ClientAddress(client): ClientAddress,
-    body: Json<LinkMailRequest>,
+    idempotency::Json { idempotency, body }: idempotency::Json<LinkMailRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let link_token = body.into_inner().link_token;
+    let link_token = body.link_token;
     require_length(&[("/link_token", &link_token, MAX_TOKEN)])?;
     request
-        .run(move |tx, ()| linking::mail_code(tx, &link_token, &client))
-        .await?;
-    Ok(HttpResponse::Accepted().finish())
+        .run_once(idempotency, move |tx, ()| {
+            linking::mail_code(tx, &link_token, &client)?;
+            Ok(StoredResponse::accepted_without_body())
+        })
+        .await
 }
 
 fn respond(

@@ -97,8 +97,8 @@ pub(super) fn request(
     Ok(token)
 }
 
-/// Mails a code to the account that a link waits for, in place of an earlier one. An account that nobody can mail to,
-/// and a link that has ended, get none; the response is the same.
+/// Mails a code to the account that a link waits for, in place of an earlier one. An account that nobody can mail to, and a
+/// link that has ended or for which too many codes were tried, get none; the response is the same.
 ///
 /// # Errors
 /// `rate_limited`.
@@ -114,13 +114,15 @@ pub fn mail_code(tx: &mut UnitOfWork<'_>, link_token: &str, client: &Client) -> 
     // By organization: another one that names the address does not use it up here.
     let connection = flows::active(tx, waiting.link.connection_id)?;
     let subject = format!("link {} {}", connection.organization_id, account.email);
-    limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, subject)])?;
     tx.transaction(|tx| {
         let expires_at = tx.now().plus(LIFETIME);
         let code = characters::<CODE_CHARS>()?;
         let hash = tx.services.sealing.mac(&of_code(&waiting.link, &code))?;
         let token_hash = &waiting.link.token_hash;
-        pending_links::set_code(tx.connection, token_hash, (&hash, expires_at))?;
+        if !pending_links::set_code(tx.connection, token_hash, (&hash, expires_at), MAX_TRIES)? {
+            return Ok(());
+        }
+        limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, subject)])?;
         let organization = lock_organization(tx, connection.organization_id)?;
         let mail = QueuedMail {
             to: &account,

@@ -1,6 +1,7 @@
 //! An account that was there is opened by nobody but its owner.
 
 use super::*;
+use crate::support::people::send;
 
 /// Somebody of the provider whose address has an account already, and the link token that they get.
 async fn required(
@@ -82,14 +83,41 @@ both_databases!(five_codes_may_be_tried, |app| {
     let right = json!({ "link_token": token, "code": code });
     let right = anonymous.post("/v1/sign-in/link", right).await;
     right.expect_problem(401, "link_expired");
-    // For a link that is none the answer is the same, and no mail leaves.
+    // Another mail gives no more tries: none leaves, as for a link that is none, and the response is the same.
     let before = app.mails().await.len();
+    let again = json!({ "link_token": token });
+    let again = anonymous.post("/v1/sign-in/link-mail", again).await;
+    again.expect_status(202);
+    let right = json!({ "link_token": token, "code": code });
+    let right = anonymous.post("/v1/sign-in/link", right).await;
+    right.expect_problem(401, "link_expired");
     let none = json!({ "link_token": "rcl_1kq3Rr0s8mJ5QbT7XoV2yWz4Lh6Nc9Pe0UfGiKjMlYw" });
     anonymous
         .post("/v1/sign-in/link-mail", none)
         .await
         .expect_status(202);
     assert_eq!(app.mails().await.len(), before);
+});
+
+both_databases!(a_repeated_request_mails_no_second_code, |app| {
+    let school = app.school().await;
+    app.register("ann@else.example").await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let token = required(&school, &connection, &provider).await;
+    let before = app.mails().await.len();
+    let asks = async |key: &str| {
+        let client = reqwest::Client::new();
+        let body = json!({ "link_token": token });
+        let request = client.post(app.url("/v1/sign-in/link-mail")).json(&body);
+        send(request.header("Idempotency-Key", key)).await
+    };
+    for _ in 0..3 {
+        asks("one").await.expect_status(202);
+    }
+    assert_eq!(app.mails().await.len(), before + 1);
+    asks("two").await.expect_status(202);
+    assert_eq!(app.mails().await.len(), before + 2);
 });
 
 both_databases!(the_owner_links_who_is_signed_in, |app| {
