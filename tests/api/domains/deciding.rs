@@ -138,6 +138,9 @@ both_databases!(who_was_declined_or_withdrew_may_ask_again, |app| {
     let (ann, request) = asked(app, (&school, &name), "ann").await;
     let declined = decide(&school, &request, ("decline", json!({}))).await;
     assert_eq!(declined.expect_status(200)["status"], "declined");
+    let told = school.events("join_request.declined").await;
+    assert_eq!(told.as_array().unwrap().len(), 1);
+    assert_eq!(told[0]["actor"]["id"], school.admin.id, "{told:#}");
     let mail = app.last_mail_to(&ann.email).await;
     assert_eq!(
         mail.subject,

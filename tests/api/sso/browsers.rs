@@ -1,6 +1,9 @@
 //! Browsers in a flow: sent on, whatever comes of it.
 
+use rollcall::oidc::authorization::challenge_of;
+
 use super::*;
+use crate::support::sign_on::VERIFIER;
 
 async fn ask(app: &App, method: reqwest::Method, path: &str, form: &str) -> reqwest::Response {
     let client = reqwest::Client::builder()
@@ -259,4 +262,70 @@ both_databases!(what_cannot_be_read_begins_nothing_anew, |app| {
     }
     // Nothing was used up.
     ticket_of(&follow(app, &back).await);
+});
+
+both_databases!(so_many_flows_may_be_begun_in_a_minute, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let anonymous = app.anonymous();
+    let starts = async || start(&anonymous, &connection, json!({})).await;
+    // The test of the connection has begun one.
+    app.advance(Duration::from_secs(60));
+    for _ in 0..60 {
+        starts().await.expect_status(200);
+    }
+    let refused = starts().await;
+    let wait: u64 = refused.headers["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    let told = refused.expect_problem(429, "rate_limited");
+    let detail = text(&told["detail"]);
+    assert!(detail.contains("`sign_in_flow` is 60"), "{detail}");
+    app.advance(Duration::from_secs(wait));
+    starts().await.expect_status(200);
+});
+
+both_databases!(two_tabs_of_one_browser_end_as_they_began, |app| {
+    const OTHER: &str = "the-verifier-of-the-other-tab-which-nobody-else-keeps";
+
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let anonymous = app.anonymous();
+    let mut urls = Vec::new();
+    for (verifier, page) in [(VERIFIER, "/one"), (OTHER, "/two")] {
+        let more = json!({ "challenge": challenge_of(verifier), "return_to": page });
+        let began = start(&anonymous, &connection, more)
+            .await
+            .expect_status(200);
+        urls.push(text(&began["authorization_url"]));
+    }
+    let mut tickets = Vec::new();
+    for (url, sub) in urls.iter().rev().zip(["two", "one"]) {
+        let back = provider.sign_in(url, (app.now(), json!({ "sub": sub, "name": sub })));
+        tickets.push(ticket_of(&follow(app, &back).await));
+    }
+    let exchanges = async |ticket: &str, verifier: &str| {
+        let body = json!({ "ticket": ticket, "verifier": verifier });
+        anonymous.post("/v1/sign-in/exchange", body).await
+    };
+    for (ticket, verifier, name) in [(&tickets[1], VERIFIER, "one"), (&tickets[0], OTHER, "two")] {
+        let came = exchanges(ticket, verifier).await.expect_status(200);
+        assert_eq!(came["return_to"], format!("/{name}"));
+        let me = holder(app, &came).get("/v1/me").await.expect_status(200);
+        assert_eq!(me["username"], name);
+    }
+    // The ticket of one tab is of no use in the other.
+    let began = start(&anonymous, &connection, json!({}))
+        .await
+        .expect_status(200);
+    let url = text(&began["authorization_url"]);
+    let back = provider.sign_in(&url, (app.now(), json!({ "sub": "one" })));
+    let ticket = ticket_of(&follow(app, &back).await);
+    let refused = exchanges(&ticket, OTHER).await;
+    refused.expect_problem(401, "verifier_wrong");
 });

@@ -15,10 +15,12 @@ use crate::support::sign_on::{
 use crate::support::{App, TestResponse, both_databases};
 
 mod apps;
+mod borrowed_issuers;
 mod browsers;
 mod carried_codes;
 mod carried_invitations;
 mod changes;
+mod clocks;
 mod confinement;
 mod connections;
 mod diagnoses;
@@ -32,6 +34,7 @@ mod linking;
 mod misconfigured;
 mod people;
 mod providers;
+mod races;
 mod refresh;
 mod requirement;
 mod round_trip;
