@@ -21,7 +21,7 @@ use crate::store::identities::IdentityView;
 
 problems! {
     /// Of who it is that comes.
-    ArrivalErrors: not_active not_expected removed_earlier identity_taken;
+    ArrivalErrors: not_active not_expected removed_earlier tenant_lapsed identity_taken;
     /// Of an invitation whose token a flow carries.
     CarriedInvitationErrors: invitation_unknown invitation_expired revoked for_another_address;
     /// Where there is no such identity.
@@ -40,6 +40,12 @@ fn removed_earlier() -> Error {
     let detail = "An admin has removed you from this organization. Ask the people who run it to invite you. \
                   Reference: K7QF2MPDXA.";
     Error::refused(Code::RemovedByAdmin, detail)
+}
+
+fn tenant_lapsed() -> Error {
+    let detail = "Your organization has to prove its domain anew before anybody new comes in. Tell the people who run it. \
+                  Reference: K7QF2MPDXA.";
+    Error::refused(Code::TenantWrong, detail)
 }
 
 fn revoked() -> Error {
