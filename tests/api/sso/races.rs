@@ -136,6 +136,7 @@ both_databases!(a_link_and_the_link_of_an_invitation_let_in_once, |app| {
     for number in 0..4 {
         let joe = app.register(&format!("joe-{number}@else.example")).await;
         app.verify_email(&joe.id);
+        limit_seats(&school, 9).await;
         let body = json!({ "emails": [joe.email], "account_type": "student" });
         school.invite_with(body).await.expect_status(200);
         let mails = app.mails().await;
