@@ -80,18 +80,22 @@ pub fn touch(
     Ok(())
 }
 
-/// Whether an identity of this connection opens an account.
-pub fn exists_at(
+/// The active connections of an organization by which an identity opens an account, the oldest identity first: ids and
+/// names.
+pub fn active_connections_of(
     connection: &mut Connection,
-    provider: &SsoConnection,
+    organization: OrganizationId,
     account: AccountId,
-) -> Result<bool> {
-    let theirs = identities::table
-        .filter(identities::organization_id.eq(provider.organization_id))
-        .filter(identities::connection_id.eq(provider.id))
-        .filter(is_named_by(provider))
-        .filter(identities::account_id.eq(account));
-    Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
+) -> Result<Vec<(ConnectionId, String)>> {
+    Ok(identities::table
+        .inner_join(connections::table)
+        .filter(identities::organization_id.eq(organization))
+        .filter(identities::account_id.eq(account))
+        .filter(connections::subject_issuer.eq(identities::subject_issuer.nullable()))
+        .filter(connections::status.eq(ConnectionStatus::Active))
+        .order(identities::id.asc())
+        .select((connections::id, connections::name))
+        .load(connection)?)
 }
 
 /// A page of an account's identities with their connections, the oldest first; with `organizations`, those of these

@@ -128,20 +128,34 @@ pub(super) fn link_to(
 }
 
 /// Refuses a second subject for an account where single sign-on is required: with the password alone, somebody else
-/// would link their own.
+/// would link their own. A proof by any connection opens the organization, so that an identity at another one counts too;
+/// it gets company in a session that has the proof. At a connection that signs nobody in it counts for nothing.
 fn require_only_identity(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
     account: &Account,
 ) -> Result<()> {
-    let (organization, connection) = (arriving.organization, arriving.connection);
+    let organization = arriving.organization;
     if !organization.sso_required {
         return Ok(());
     }
-    if identities::exists_at(tx.connection, connection, account.id)? {
+    let known = identities::active_connections_of(tx.connection, organization.id, account.id)?;
+    if known.iter().any(|(id, _)| *id == arriving.connection.id) {
         return Err(linked_to_another());
     }
-    Ok(())
+    match known.first() {
+        Some((_, name)) if !has_proof(tx, arriving)? => Err(linked_elsewhere(name)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether the session that began the flow has a proof of the organization.
+fn has_proof(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<bool> {
+    let Some(session) = arriving.session else {
+        return Ok(false);
+    };
+    let now = tx.now();
+    session_proofs::is_proven(tx.connection, arriving.organization.id, session, now)
 }
 
 /// The refusal of a second identity of an account.
@@ -151,6 +165,15 @@ pub fn linked_to_another() -> Error {
         "Another identity of this central system opens your account already, and this organization allows one. Sign in \
          by that one, or ask an admin to unlink it.",
     )
+}
+
+/// The refusal of an identity beside that of another connection, which has to show first whose account it is.
+fn linked_elsewhere(connection: &str) -> Error {
+    let detail = format!(
+        "Your account is opened by `{connection}` already, and this organization requires single sign-on. Sign in by that \
+         one first, then add this one with `step_up` in the same session, or ask an admin to unlink it."
+    );
+    Error::refused(Code::IdentityTaken, detail)
 }
 
 /// The account that the subject opens already.

@@ -323,6 +323,98 @@ both_databases!(a_password_alone_links_nobody_else, |app| {
     tess.delete(&one).await.expect_status(204);
 });
 
+both_databases!(a_second_connection_takes_the_proof_of_the_first, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let first = active(&school, &provider).await;
+    let named = json!({ "name": "Staff accounts" });
+    let of_first = path_of(&school, &first);
+    school
+        .admin
+        .patch(&of_first, named)
+        .await
+        .expect_status(200);
+    let second = active(&school, &provider).await;
+    let tess = member(app, &school, "tess").await;
+    app.verify_email(&tess.id);
+    let own = || (&provider, json!({ "sub": "tess-1" }));
+    step_up(&tess, &first, own()).await.expect_status(200);
+    require(&school).await;
+    // Whoever has learned the password, and is somebody at the other provider.
+    let thief = app.sign_in(&tess.email, PASSWORD).await;
+    let theirs = json!({ "sub": "thief-1", "email": tess.email });
+    let refused = |response: TestResponse| {
+        let problem = response.expect_problem(409, "identity_taken");
+        assert!(
+            text(&problem["detail"]).contains("`Staff accounts`"),
+            "{problem:#}"
+        );
+    };
+    for purpose in ["step_up", "link"] {
+        let more = json!({ "purpose": purpose });
+        let end = go_round(&thief, &second, (&provider, theirs.clone()), more).await;
+        refused(exchange(app, &ticket_of(&end)).await);
+    }
+    let came = come(&school, &second, &provider, theirs.clone()).await;
+    let link = json!({ "link_token": came.expect_status(200)["link_token"] });
+    refused(thief.post("/v1/me/identities", link).await);
+    // Who reads the mailbox has no proof either.
+    let came = come(&school, &second, &provider, theirs).await;
+    let mut link = json!({ "link_token": came.expect_status(200)["link_token"] });
+    let mailed = app
+        .anonymous()
+        .post("/v1/sign-in/link-mail", link.clone())
+        .await;
+    mailed.expect_status(202);
+    let mail = app.last_mail_to(&tess.email).await;
+    link["code"] = json!(mail.subject.split(' ').next().unwrap());
+    refused(app.anonymous().post("/v1/sign-in/link", link).await);
+    let closed = thief.get(&school.path("")).await;
+    closed.expect_problem(403, "sso_required");
+    // The proof of another organization is none of this one.
+    let other = app.organization("Other School", "school").await;
+    let elsewhere = active(&other, &provider).await;
+    app.join(&other, &thief, "teacher").await;
+    step_up(&thief, &elsewhere, own()).await.expect_status(200);
+    let elsewhere = (&provider, json!({ "sub": "thief-2" }));
+    refused(step_up(&thief, &second, elsewhere).await);
+    // The owner has the proof, and brings another.
+    step_up(&tess, &second, own()).await.expect_status(200);
+    let identities = tess.get("/v1/me/identities").await.expect_status(200);
+    assert_eq!(identities["items"].as_array().unwrap().len(), 3);
+});
+
+both_databases!(
+    a_connection_that_is_paused_keeps_nobody_from_another,
+    |app| {
+        let school = app.school().await;
+        let provider = IdentityProvider::start();
+        let first = active(&school, &provider).await;
+        let second = active(&school, &provider).await;
+        let (tess, uma) = (
+            member(app, &school, "tess").await,
+            member(app, &school, "uma").await,
+        );
+        for (who, subject) in [(&tess, "tess-1"), (&uma, "uma-1")] {
+            let as_whom = (&provider, json!({ "sub": subject }));
+            step_up(who, &first, as_whom).await.expect_status(200);
+        }
+        require(&school).await;
+        let of_first = path_of(&school, &first);
+        let pause = format!("{of_first}/pause");
+        let paused = school.admin.post(&pause, Value::Null).await;
+        paused.expect_status(200);
+        let tess = app.sign_in(&tess.email, PASSWORD).await;
+        let moved = step_up(&tess, &second, (&provider, json!({ "sub": "tess-2" }))).await;
+        moved.expect_status(200);
+        school.admin.delete(&of_first).await.expect_status(204);
+        let uma = app.sign_in(&uma.email, PASSWORD).await;
+        let moved = step_up(&uma, &second, (&provider, json!({ "sub": "uma-2" }))).await;
+        moved.expect_status(200);
+        uma.get(&school.path("/groups")).await.expect_status(200);
+    }
+);
+
 both_databases!(joining_opens_nothing_without_the_proof, |app| {
     let school = app.school().await;
     let provider = IdentityProvider::start();
