@@ -3,9 +3,10 @@
 use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::events::{ApiKeyEvent, DomainEvent, IdentityEvent};
-use crate::domain::ids::{AccountId, IdentityId};
+use crate::domain::ids::{AccountId, IdentityId, OrganizationId};
 use crate::error::Result;
-use crate::store::{api_keys, identities, sessions};
+use crate::store::identities::{self, Identity};
+use crate::store::{api_keys, sessions};
 
 /// Ends every session of an account and revokes the API keys that it created; tells how many sessions it
 /// were. Call it in the transaction that has locked the account.
@@ -22,10 +23,28 @@ pub(super) fn revoke_before_first_proof(
     account: AccountId,
     proven_by: Option<IdentityId>,
 ) -> Result<usize> {
-    for identity in identities::delete_of_account(tx.connection, account, proven_by)? {
+    let ended = identities::delete_of_account(tx.connection, account, proven_by)?;
+    publish_unlinked(tx, ended)?;
+    revoke_all(tx, account)
+}
+
+/// Ends what opens an account that was in the hands of somebody else, but for its identities in one organization. The
+/// caller takes the password away.
+pub(super) fn revoke_elsewhere(
+    tx: &mut UnitOfWork<'_>,
+    account: AccountId,
+    organization: OrganizationId,
+) -> Result<usize> {
+    let ended = identities::delete_elsewhere(tx.connection, account, organization)?;
+    publish_unlinked(tx, ended)?;
+    revoke_all(tx, account)
+}
+
+fn publish_unlinked(tx: &mut UnitOfWork<'_>, identities: Vec<Identity>) -> Result<()> {
+    for identity in identities {
         let event = DomainEvent::Identity {
             organization: identity.organization_id,
-            account,
+            account: identity.account_id,
             event: IdentityEvent::Unlinked {
                 identity: identity.id,
                 connection: identity.connection_id,
@@ -33,7 +52,7 @@ pub(super) fn revoke_before_first_proof(
         };
         events::publish(tx, event)?;
     }
-    revoke_all(tx, account)
+    Ok(())
 }
 
 fn revoke_api_keys(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {

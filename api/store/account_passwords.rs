@@ -77,11 +77,12 @@ pub fn set_own(connection: &mut Connection, id: AccountId, hash: &str) -> Result
     Ok(changed == 1)
 }
 
-/// Takes the password away: nobody signs in until the owner of the mailbox has set another.
+/// Takes the password away: nobody signs in by one until the owner of the mailbox has set another. Nobody else's is left.
 pub fn remove(connection: &mut Connection, id: AccountId) -> Result<()> {
     diesel::update(accounts::table.find(id))
         .set((
             accounts::password_hash.eq(None::<String>),
+            accounts::password_origin.eq(PasswordOrigin::Owner),
             accounts::password_used_at.eq(None::<Timestamp>),
             accounts::must_change_password.eq(false),
         ))

@@ -185,6 +185,21 @@ pub fn delete_of_account(
     Ok(deleted)
 }
 
+/// Deletes the identities of an account but those in one organization, and gives them.
+pub fn delete_elsewhere(
+    connection: &mut Connection,
+    account: AccountId,
+    organization: OrganizationId,
+) -> Result<Vec<Identity>> {
+    let theirs = identities::table
+        .filter(identities::account_id.eq(account))
+        .filter(identities::organization_id.ne(organization));
+    let deleted = each_backend!(connection, c => diesel::delete(theirs)
+        .returning(Identity::as_select())
+        .get_results(c))?;
+    Ok(deleted)
+}
+
 /// How many accounts that an organization manages have no password, and no identity at another connection that signs
 /// people in: they could not sign in without this one.
 pub fn count_dependent(

@@ -16,6 +16,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::services::context::Principal;
 use crate::services::sessions::{self, IssuedSession};
+use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::Connection;
 use crate::store::accounts::{self, Account};
@@ -108,7 +109,7 @@ pub(super) fn prove(
 /// Has the subject open this account, and makes it a member, at once or when its address is verified.
 ///
 /// # Errors
-/// `identity_taken`, and those of entering.
+/// `identity_taken`; `email_not_verified` where somebody else has set the password; those of entering.
 pub(super) fn link_to(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
@@ -120,11 +121,27 @@ pub(super) fn link_to(
         Some(known) if known == account.id => apply_again(tx, arriving, account, steps)?,
         Some(_) => return Err(identity_taken()),
         None => {
+            require_own_password(tx, arriving, account)?;
             require_only_identity(tx, arriving, account)?;
             link(tx, arriving, account, steps)?;
         }
     }
     Ok(entered.told_as(SignInOutcome::Linked))
+}
+
+/// Refuses to link an account whose password somebody else has set, as accepting an invitation does: the admins who set it
+/// would be in this organization, too. An account that this one manages is its own to give. Looks at the account anew,
+/// locked: its manager may set a password at this moment.
+fn require_own_password(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: &Account,
+) -> Result<()> {
+    let current = accounts::lock(tx.connection, account.id)?.ok_or_else(Error::not_signed_in)?;
+    if current.is_managed_by(arriving.organization.id) {
+        return Ok(());
+    }
+    trust::require_own_password(&current)
 }
 
 /// Refuses a second subject for an account where single sign-on is required: with the password alone, somebody else

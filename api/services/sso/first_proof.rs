@@ -1,20 +1,20 @@
-//! The provider's word, in a domain that the organization has proven, as the proof of a mailbox.
+//! Proofs of a mailbox: the provider's word, in a domain that the organization has proven, and a code that was mailed.
 
 use super::arriving::Arriving;
 use super::entering::is_by_code_only;
 use super::entry_refusals as refusals;
+use crate::crypto::token::TokenKind;
 use crate::domain::diagnosis::Steps;
-use crate::domain::ids::IdentityId;
+use crate::domain::ids::{IdentityId, OrganizationId};
 use crate::domain::password::PasswordOrigin;
 use crate::error::{Error, Refusal, Result};
 use crate::services::context::Principal;
 use crate::services::credentials;
-use crate::services::invite_codes::pending_joins::SettledJoin;
+use crate::services::invite_codes::pending_joins::{self, SettledJoin};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::verify_email;
-use crate::store::account_passwords;
 use crate::store::accounts::{self, Account};
-use crate::store::memberships;
+use crate::store::{account_passwords, mailed_tokens, memberships};
 
 /// Takes the provider's word for the first proof of the account's mailbox, where there was none, and gives the account as it
 /// is then. Whoever opened it before may have been somebody else, such as a guest who was given its address.
@@ -85,4 +85,48 @@ pub(super) fn close_to_others(
             account_passwords::remove(tx.connection, account.id)
         }
     }
+}
+
+/// Takes a code that somebody read in the account's mailbox for its proof, before anything is asked of the account, and
+/// gives it as it is then, unless it is gone: an invite code that takes a mailbox waits for nothing more. Whoever opened
+/// the account before and never read the mailbox opens it no more.
+pub(super) fn prove_by_code(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    account: &Account,
+) -> Result<Option<Account>> {
+    pending_joins::lock(tx, account.id)?;
+    if account.email_verified_at.is_none() {
+        close_to_registrant(tx, account)?;
+    } else if !account.is_managed_by(organization) && has_password_of_others(account) {
+        close_to_setter(tx, organization, account)?;
+    }
+    verify_email(tx, account)?;
+    accounts::find(tx.connection, account.id)
+}
+
+fn has_password_of_others(account: &Account) -> bool {
+    account.password_hash.is_some() && !account.password_origin.is_owner()
+}
+
+/// Ends what opens an account that nobody had shown to be theirs: whoever registered the address may have been somebody
+/// else than its owner.
+fn close_to_registrant(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
+    credentials::revoke_before_first_proof(tx, account.id, None)?;
+    account_passwords::remove(tx.connection, account.id)?;
+    for kind in [TokenKind::SetPassword, TokenKind::DisownAccount] {
+        mailed_tokens::delete_of_account(tx.connection, account.id, kind)?;
+    }
+    Ok(())
+}
+
+/// Ends what opens an account whose password somebody else has set, such as the organization that managed it: its admins
+/// would come along into this one. Identities here stay, since reading a mailbox is no proof of single sign-on.
+fn close_to_setter(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    account: &Account,
+) -> Result<()> {
+    credentials::revoke_elsewhere(tx, account.id, organization)?;
+    account_passwords::remove(tx.connection, account.id)
 }

@@ -12,6 +12,7 @@ use super::arrival::{Arrival, FlowPayload};
 use super::arriving::Arriving;
 use super::diagnosis;
 use super::entry::{Exchanged, link_to, lock_organization, owner_of, start_session};
+use super::first_proof::prove_by_code;
 use super::flows;
 use super::readable::{characters, typed};
 use super::sealed::{open_sealed, seal};
@@ -26,16 +27,12 @@ use crate::mail::MailContent;
 use crate::mail::mailbox_limit::SendTime;
 use crate::mail::outbox::QueuedMail;
 use crate::services::authentication::require_own_proof;
-use crate::services::credentials;
-use crate::services::invite_codes::pending_joins;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
-use crate::services::verification::verify_email;
 use crate::store::accounts::{self, Account};
 use crate::store::organizations::Organization;
 use crate::store::pending_links::{self, PendingLink};
-use crate::store::sso_connections::SsoConnection;
-use crate::store::{account_passwords, mailed_tokens, sso_connections};
+use crate::store::sso_connections::{self, SsoConnection};
 
 /// How long a link waits for its account's owner, and a code is good.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -270,34 +267,12 @@ fn complete(
     arriving.session = session;
     let owner = match proof {
         Proof::Session => account.clone(),
-        Proof::Mailbox => prove_mailbox(tx, account)?,
+        Proof::Mailbox => prove_by_code(tx, organization.id, account)?.ok_or_else(link_expired)?,
     };
     steps.add(Step::ok(StepName::Identity, proof.told()));
     let entered = link_to(tx, &arriving, &owner, steps)?;
     let exchanged = Exchanged::of(&arriving, Some(owner.id), entered);
     Ok((exchanged, connection, organization))
-}
-
-/// Marks the address as verified before anything is asked of the account, and gives it as it is then: an invite code
-/// that takes a mailbox waits for nothing more.
-fn prove_mailbox(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<Account> {
-    pending_joins::lock(tx, account.id)?;
-    if account.email_verified_at.is_none() {
-        close_to_registrant(tx, account)?;
-    }
-    verify_email(tx, account)?;
-    accounts::find(tx.connection, account.id)?.ok_or_else(link_expired)
-}
-
-/// Ends what opens an account that nobody had shown to be theirs: whoever registered the address may have been somebody
-/// else than its owner.
-fn close_to_registrant(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
-    credentials::revoke_before_first_proof(tx, account.id, None)?;
-    account_passwords::remove(tx.connection, account.id)?;
-    for kind in [TokenKind::SetPassword, TokenKind::DisownAccount] {
-        mailed_tokens::delete_of_account(tx.connection, account.id, kind)?;
-    }
-    Ok(())
 }
 
 fn find(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Waiting> {

@@ -32,6 +32,7 @@ mod issuers;
 mod kinds;
 mod linking;
 mod misconfigured;
+mod passwords_of_others;
 mod people;
 mod providers;
 mod races;

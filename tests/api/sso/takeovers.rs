@@ -19,7 +19,7 @@ async fn redeem_code_of(school: &Organization<'_>, who: &Person<'_>) {
     redeemed.expect_status(200);
 }
 
-async fn link_by_mail(app: &App, link_token: &Value, email: &str) -> TestResponse {
+pub async fn link_by_mail(app: &App, link_token: &Value, email: &str) -> TestResponse {
     let anonymous = app.anonymous();
     let body = json!({ "link_token": link_token });
     let mailed = anonymous.post("/v1/sign-in/link-mail", body).await;
