@@ -111,6 +111,31 @@ pub fn last_emergency_admin() -> Error {
     )
 }
 
+/// Refuses to have taken an account's password where no emergency admin of an organization that requires single sign-on
+/// has one any more. Call it behind the change: of two at the same time, one sees the other.
+///
+/// # Errors
+/// `emergency_admin_required`.
+pub fn require_emergency_password(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
+    for organization in emergency_admins::requiring_of(tx.connection, account)? {
+        organizations::lock(tx.connection, organization)?;
+        if !emergency_admins::any_with_password(tx.connection, organization)? {
+            return Err(last_emergency_password());
+        }
+    }
+    Ok(())
+}
+
+/// The refusal of a mailed code for an account whose password it would take, where that is the last one for emergencies.
+pub fn last_emergency_password() -> Error {
+    Error::refused(
+        Code::EmergencyAdminRequired,
+        "This code would take the account's password away, since nothing has shown yet that the reader of its mailbox has \
+         chosen it, and no other emergency admin has one. Set a password by the link that /v1/auth/password/forgot mails \
+         you, then sign in with it and link the account there.",
+    )
+}
+
 /// Refuses to take away the last connection by which people sign in where single sign-on is required. Call it while the
 /// organization is locked.
 ///

@@ -18,6 +18,7 @@ use crate::routes::refusals::{
 };
 use crate::services::authentication::session_confined;
 use crate::services::idempotency::StoredResponse;
+use crate::services::sign_on_requirement::last_emergency_password;
 use crate::services::sso::entry::Exchanged;
 use crate::services::sso::exchange;
 use crate::services::sso::flows::{ticket_invalid, verifier_wrong};
@@ -171,6 +172,8 @@ problems! {
     OfItsSession: session_ended session_confined;
     /// Of links.
     LinkErrors: link_expired code_wrong;
+    /// Of a code that would take a password away.
+    LastEmergencyPassword: last_emergency_password;
 }
 
 /// Exchange a ticket
@@ -217,14 +220,16 @@ pub(super) async fn exchange_ticket(
 /// Link an account by a mailed code
 ///
 /// Links who came by the central system to the account that has their address, and signs them in. Five codes may be
-/// tried for one `link_token`.
+/// tried for one `link_token`. What opened an account whose mailbox nobody had shown to be theirs ends, and so does a
+/// password that somebody else has set, unless the organization manages the account. The last password of an
+/// organization's emergency admins stays (`emergency_admin_required`).
 #[utoipa::path(
     tag = "Signing in",
     security(()),
     responses(
         (status = 200, description = "Linked.", body = ExchangedTicket),
         BodyErrors, LinkTooLong, LinkErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors,
-        PasswordOfOthers, CarriedInvitationErrors
+        PasswordOfOthers, CarriedInvitationErrors, LastEmergencyPassword
     )
 )]
 #[post("/v1/sign-in/link")]

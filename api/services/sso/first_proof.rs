@@ -11,13 +11,15 @@ use crate::error::{Error, Refusal, Result};
 use crate::services::context::Principal;
 use crate::services::credentials;
 use crate::services::invite_codes::pending_joins::{self, SettledJoin};
+use crate::services::sign_on_requirement::require_emergency_password;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::verify_email;
 use crate::store::accounts::{self, Account};
-use crate::store::{account_passwords, mailed_tokens, memberships};
+use crate::store::{account_passwords, emergency_admins, mailed_tokens, memberships};
 
 /// Takes the provider's word for the first proof of the account's mailbox, where there was none, and gives the account as it
-/// is then. Whoever opened it before may have been somebody else, such as a guest who was given its address.
+/// is then. Whoever opened it before may have been somebody else, such as a guest who was given its address. Of an emergency
+/// admin's account the word proves nothing: they are there for the case that the provider answers wrongly.
 ///
 /// # Errors
 /// As [`verify`].
@@ -27,12 +29,19 @@ pub(super) fn prove_mailbox(
     (account, identity): (Account, Option<IdentityId>),
     steps: &mut Steps,
 ) -> Result<Account> {
-    if account.email_verified_at.is_some() {
+    if account.email_verified_at.is_some() || emergency_admins::is_any(tx.connection, account.id)? {
         return Ok(account);
     }
     close_to_others(tx, &account, identity)?;
     verify(tx, arriving, &account, steps)?;
     Ok(accounts::find(tx.connection, account.id)?.unwrap_or(account))
+}
+
+/// Whether the provider's word does not do for an account, because nobody has shown its mailbox to be theirs and it is an
+/// emergency admin's: its owner has to show that it is theirs.
+pub(super) fn takes_its_owner(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<bool> {
+    let is_unproven = account.email_verified_at.is_none();
+    Ok(is_unproven && emergency_admins::is_any(tx.connection, account.id)?)
 }
 
 /// Marks the address as verified, and has codes take effect that waited for it.
@@ -90,6 +99,9 @@ pub(super) fn close_to_others(
 /// Takes a code that somebody read in the account's mailbox for its proof, before anything is asked of the account, and
 /// gives it as it is then, unless it is gone: an invite code that takes a mailbox waits for nothing more. Whoever opened
 /// the account before and never read the mailbox opens it no more.
+///
+/// # Errors
+/// `emergency_admin_required` where it would take the last password of an organization's emergency admins.
 pub(super) fn prove_by_code(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
@@ -113,7 +125,7 @@ fn has_password_of_others(account: &Account) -> bool {
 /// else than its owner.
 fn close_to_registrant(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
     credentials::revoke_before_first_proof(tx, account.id, None)?;
-    account_passwords::remove(tx.connection, account.id)?;
+    remove_password(tx, account)?;
     for kind in [TokenKind::SetPassword, TokenKind::DisownAccount] {
         mailed_tokens::delete_of_account(tx.connection, account.id, kind)?;
     }
@@ -128,5 +140,14 @@ fn close_to_setter(
     account: &Account,
 ) -> Result<()> {
     credentials::revoke_elsewhere(tx, account.id, organization)?;
-    account_passwords::remove(tx.connection, account.id)
+    remove_password(tx, account)
+}
+
+/// Takes a password away, but not the last one of emergency admins.
+fn remove_password(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
+    if account.password_hash.is_none() {
+        return Ok(());
+    }
+    account_passwords::remove(tx.connection, account.id)?;
+    require_emergency_password(tx, account.id)
 }

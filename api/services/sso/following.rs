@@ -13,7 +13,7 @@ use crate::services::context::Principal;
 use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
-use crate::store::{mailed_tokens, memberships, removed_members};
+use crate::store::{emergency_admins, mailed_tokens, memberships, removed_members};
 
 /// Has an account follow what the identity provider says of this identity, and gives it as it is then.
 ///
@@ -58,6 +58,10 @@ fn new_address(
         prove_mailbox(tx, arriving, (account.clone(), Some(identity)), steps)?;
         return Ok(None);
     }
+    if emergency_admins::is_any(tx.connection, account.id)? {
+        steps.add(kept_for_emergencies(account, &email));
+        return Ok(None);
+    }
     if !accounts::readdress(tx.connection, account.id, &email)? {
         let step = Step::warning(
             StepName::Email,
@@ -92,14 +96,34 @@ fn new_address(
     Ok(Some(email))
 }
 
-/// Whether the address that the account leaves was its person's own: by the word of the same provider, or nobody's mailbox.
+/// An emergency admin comes in when the provider answers wrongly, so that its word moves their mailbox nowhere: whoever
+/// reads that sets their password.
+fn kept_for_emergencies(account: &Account, email: &EmailAddress) -> Step {
+    Step::warning(
+        StepName::Email,
+        format!(
+            "{}, which the account of an emergency admin keeps",
+            account.email
+        ),
+        email.to_string(),
+        "Nothing is wrong: nobody but its owner changes by what an emergency admin signs in. If the address is to follow \
+         the identity provider, take them out of the emergency admins in the sign-in policy first.",
+    )
+}
+
+/// Whether the address that the account leaves was its person's own: nobody's mailbox, one by the word of the same
+/// provider, or one in which they chose the password that they have. Nobody registers an account that is managed.
 fn was_theirs(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, account: &Account) -> Result<bool> {
     if account.generated_address {
         return Ok(true);
     }
-    Ok(account.email_verified_at.is_some()
-        && !arriving.arrival.guest
-        && is_domain_proven(tx, arriving.organization, account.email.domain())?)
+    if account.email_verified_at.is_none() {
+        return Ok(false);
+    }
+    let is_chosen = account.password_hash.is_some() && account.password_origin.is_owner();
+    let is_proven_here = !arriving.arrival.guest
+        && is_domain_proven(tx, arriving.organization, account.email.domain())?;
+    Ok(is_chosen || is_proven_here)
 }
 
 fn publish(

@@ -142,7 +142,8 @@ pub fn mail_code(tx: &mut UnitOfWork<'_>, link_token: &str, client: &Client) -> 
 ///
 /// # Errors
 /// `link_expired` where the link or the code has ended, or too many codes were tried; `validation_failed` for a wrong
-/// code; those of entering the organization, which leave a diagnosis.
+/// code; `emergency_admin_required` where it would take the last password for emergencies; those of entering the
+/// organization, which leave a diagnosis.
 pub fn link_by_code(
     tx: &mut UnitOfWork<'_>,
     (link_token, code): (&str, &str),

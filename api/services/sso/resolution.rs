@@ -6,7 +6,7 @@ use super::arriving::{Arriving, asserted_address, is_domain_proven, name_of};
 use super::carried_invitations::{invited_account, made_unopened, require_none};
 use super::entering::{Entered, enter, is_removed_subject, join, require_expected};
 use super::entry_refusals::{lapsed, removed};
-use super::first_proof::prove_mailbox;
+use super::first_proof::{prove_mailbox, takes_its_owner};
 use super::following::follow;
 use super::{claims, rules};
 use crate::clock::new_id;
@@ -155,7 +155,11 @@ fn by_address(
     let organization = arriving.organization.id;
     let found = accounts::find_by_email(tx.connection, &email)?;
     match found {
-        Some(account) if account.is_managed_by(organization) && arriving.is_proven => {
+        Some(account)
+            if account.is_managed_by(organization)
+                && arriving.is_proven
+                && !takes_its_owner(tx, &account)? =>
+        {
             steps.add(Step::ok(
                 StepName::Account,
                 "The organization manages the account with this address, in a domain that it has proven.",

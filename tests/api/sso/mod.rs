@@ -25,6 +25,7 @@ mod confinement;
 mod connections;
 mod diagnoses;
 mod drafts;
+mod emergencies;
 mod ends;
 mod following;
 mod hanging;
