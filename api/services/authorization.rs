@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use super::authentication::{only_for_setup, setup_link_over};
 use super::confinement::require_opened;
 use super::context::{Principal, SetupLinkPrincipal};
-use super::sign_on_requirement::require_proof;
+use super::sign_on_requirement::{can_bring_proof, require_proof};
 use super::unit_of_work::UnitOfWork;
 use crate::domain::api_key::Scope;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
@@ -291,6 +291,9 @@ pub fn permit_setup_link<P: Permission>(
     let role = role_of(&Principal::Owner(by.maker.clone()), &affiliation);
     let role = role.map_err(|_| setup_link_over())?;
     if ManageSetupLinks::access_level(role) != AccessLevel::All {
+        return Err(setup_link_over());
+    }
+    if role != EffectiveRole::Operator && !can_bring_proof(tx, &affiliation.organization, maker)? {
         return Err(setup_link_over());
     }
     if !P::BY_SETUP_LINK {

@@ -1,6 +1,6 @@
 //! The doors of an organization that requires single sign-on (`docs/sso.md#required-single-sign-on`).
 
-use super::context::Principal;
+use super::context::{Principal, SessionPrincipal};
 use super::events;
 use super::unit_of_work::UnitOfWork;
 use crate::domain::connections::{ConnectionStatus, Preset};
@@ -13,8 +13,8 @@ use crate::store::sso_connections::{self, SsoConnection};
 use crate::store::{emergency_admins, session_proofs};
 
 /// Refuses a session without the proof of an organization that requires single sign-on, unless it is an emergency
-/// admin's own. What acts for an organization without a session (its API keys, its imports) is not asked for one, nor is
-/// an operator.
+/// admin's own, and an API key whose creator could bring none. Imports that have begun are not asked for one, nor is an
+/// operator.
 ///
 /// # Errors
 /// `sso_required`, with the connections.
@@ -22,24 +22,57 @@ pub fn require_proof(tx: &mut UnitOfWork<'_>, organization: &Organization) -> Re
     if !organization.sso_required || tx.context.principal.is_operator() {
         return Ok(());
     }
-    let (session, account, by_connection) = match &tx.context.principal {
-        Principal::Session(session) => (session.session, session.account.id, session.by_connection),
-        Principal::Anonymous
-        | Principal::Owner(_)
+    let refused = match tx.context.principal.clone() {
+        Principal::Session(session) if !is_proven(tx, organization.id, &session)? => sso_required,
+        Principal::ApiKey(key) if !can_bring_proof(tx, organization, key.creator.id)? => {
+            sso_required_of_creator
+        }
+        Principal::Session(_)
         | Principal::ApiKey(_)
+        | Principal::Anonymous
+        | Principal::Owner(_)
         | Principal::SetupLink(_)
         | Principal::CommandLine
         | Principal::System => return Ok(()),
     };
-    let now = tx.now();
-    if session_proofs::is_proven(tx.connection, organization.id, session, now)? {
-        return Ok(());
-    }
-    if !by_connection && emergency_admins::contains(tx.connection, organization.id, account)? {
-        return Ok(());
-    }
     let connections = ways_in(tx, organization)?;
-    Err(sso_required(connections))
+    Err(refused(connections))
+}
+
+fn is_proven(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    by: &SessionPrincipal,
+) -> Result<bool> {
+    let now = tx.now();
+    if session_proofs::is_proven(tx.connection, organization, by.session, now)? {
+        return Ok(true);
+    }
+    Ok(
+        !by.by_connection
+            && emergency_admins::contains(tx.connection, organization, by.account.id)?,
+    )
+}
+
+/// Whether an account could come to the organization: as its emergency admin, or by an identity at a connection that signs
+/// people in. What somebody has made, and goes on without them, is asked this when it is used: who is shut out does not
+/// stay inside by it.
+pub fn can_bring_proof(
+    tx: &mut UnitOfWork<'_>,
+    organization: &Organization,
+    account: AccountId,
+) -> Result<bool> {
+    if !organization.sso_required {
+        return Ok(true);
+    }
+    emergency_admins::contains_or_is_linked(tx.connection, organization.id, account)
+}
+
+/// The refusal of an API key whose creator could bring no proof.
+fn sso_required_of_creator(connections: Vec<SignInConnection>) -> Error {
+    let detail = "This organization requires single sign-on, and whoever created this API key has no identity at one of \
+                  `connections`. Have them sign in by one of these once, or create another key.";
+    Error::refused(Code::SsoRequired, detail).with_connections(connections)
 }
 
 /// The refusal of a session without the proof of one of these connections.

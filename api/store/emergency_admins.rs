@@ -4,7 +4,10 @@ use diesel::prelude::*;
 
 use super::Connection;
 use super::backend::each_backend;
-use super::schema::{accounts, emergency_admins, memberships, organizations};
+use super::schema::{
+    accounts, connections, emergency_admins, identities, memberships, organizations,
+};
+use crate::domain::connections::ConnectionStatus;
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::organization::{MembershipStatus, Role};
 use crate::domain::timestamp::Timestamp;
@@ -33,6 +36,24 @@ pub fn contains(
 pub fn is_any(connection: &mut Connection, account: AccountId) -> Result<bool> {
     let rows = emergency_admins::table.filter(emergency_admins::account_id.eq(account));
     Ok(diesel::select(diesel::dsl::exists(rows)).get_result(connection)?)
+}
+
+/// Whether an account is one of them, or an identity at an active connection of the organization opens it: it can come where
+/// single sign-on is required.
+pub fn contains_or_is_linked(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Result<bool> {
+    let row = emergency_admins::table.find((organization, account));
+    let linked = identities::table
+        .inner_join(connections::table)
+        .filter(identities::organization_id.eq(organization))
+        .filter(identities::account_id.eq(account))
+        .filter(connections::subject_issuer.eq(identities::subject_issuer.nullable()))
+        .filter(connections::status.eq(ConnectionStatus::Active));
+    let either = diesel::dsl::exists(row).or(diesel::dsl::exists(linked));
+    Ok(diesel::select(either).get_result(connection)?)
 }
 
 /// Puts these in the place of all that an organization has.

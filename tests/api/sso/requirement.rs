@@ -40,6 +40,16 @@ async fn admin<'a>(app: &'a App, school: &Organization<'_>, name: &str) -> Perso
     app.sign_in(&admin.email, PASSWORD).await
 }
 
+/// An API key that somebody creates.
+async fn key_of<'a>(who: &Person<'a>, school: &Organization<'_>) -> Person<'a> {
+    let key = json!({ "name": "Timetable", "scopes": ["members:read"] });
+    let created = who.post(&school.path("/api-keys"), key).await;
+    Person {
+        access_token: Some(text(&created.expect_status(201)["key"])),
+        ..Person::anonymous(who.app)
+    }
+}
+
 /// Adds the proof of the school to somebody's session.
 async fn step_up(
     who: &Person<'_>,
@@ -119,12 +129,10 @@ both_databases!(its_doors_open_to_its_own_proof_only, |app| {
         .organization_of(member(app, &school, "tess").await, "Chess Club", "school")
         .await;
     let tess = &club.admin;
-    let key = json!({ "name": "Timetable", "scopes": ["members:read"] });
-    let key = ann.post(&school.path("/api-keys"), key).await;
-    let key = Person {
-        access_token: Some(text(&key.expect_status(201)["key"])),
-        ..Person::anonymous(app)
-    };
+    let (key, of_boss) = (
+        key_of(&ann, &school).await,
+        key_of(&school.admin, &school).await,
+    );
     tess.get(&school.path("/groups")).await.expect_status(200);
     require(&school).await;
     // At once, in the sessions that there are.
@@ -157,8 +165,14 @@ both_databases!(its_doors_open_to_its_own_proof_only, |app| {
     tess.get("/v1/me").await.expect_status(200);
     tess.get("/v1/me/memberships").await.expect_status(200);
     tess.get(&club.path("/members")).await.expect_status(200);
-    // Keys are the organization's own, operators Rollcall's.
-    key.get(&school.path("/members")).await.expect_status(200);
+    // A key goes on whose creator has a way in; operators are Rollcall's.
+    let refused = key.get(&school.path("/members")).await;
+    let problem = refused.expect_problem(403, "sso_required");
+    assert_eq!(problem["connections"][0]["id"], connection["id"]);
+    of_boss
+        .get(&school.path("/members"))
+        .await
+        .expect_status(200);
     let operator = app.operator().await;
     operator
         .get(&school.path("/members"))
@@ -433,6 +447,70 @@ both_databases!(joining_opens_nothing_without_the_proof, |app| {
         .await
         .expect_status(200);
     nora.get(&school.path("")).await.expect_status(200);
+});
+
+both_databases!(what_somebody_made_goes_on_while_they_have_a_way_in, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let (first, second) = (
+        active(&school, &provider).await,
+        active(&school, &provider).await,
+    );
+    let ann = admin(app, &school, "ann").await;
+    let key = key_of(&ann, &school).await;
+    let link = json!({ "connection_id": second["id"] });
+    let link = ann.post(&school.path("/setup-links"), link).await;
+    let link = by_setup_link(app, &text(&link.expect_status(201)["url"]));
+    let operator = app.operator().await;
+    let of_operator = key_of(&operator, &school).await;
+    let works = async || {
+        key.get(&school.path("/members")).await.expect_status(200);
+        link.get("/v1/setup").await.expect_status(200);
+    };
+    let is_over = async || {
+        let refused = key.get(&school.path("/members")).await;
+        refused.expect_problem(403, "sso_required");
+        for path in ["/v1/setup", "/v1/setup/domains"] {
+            let refused = link.get(path).await;
+            refused.expect_problem(410, "setup_link_expired");
+        }
+        let domain = json!({ "domain": "evil.example" });
+        let refused = link.post("/v1/setup/domains", domain).await;
+        refused.expect_problem(410, "setup_link_expired");
+        of_operator
+            .get(&school.path("/members"))
+            .await
+            .expect_status(200);
+    };
+    works().await;
+    require(&school).await;
+    is_over().await;
+    // By an identity, as long as its connection signs people in.
+    let as_whom = (&provider, json!({ "sub": "ann-1" }));
+    step_up(&ann, &first, as_whom).await.expect_status(200);
+    works().await;
+    let pause = format!("{}/pause", path_of(&school, &first));
+    let paused = school.admin.post(&pause, Value::Null).await;
+    paused.expect_status(200);
+    is_over().await;
+    // As an emergency admin.
+    let set = set_policy(&school, true, &[&school.admin, &ann]).await;
+    set.expect_status(200);
+    works().await;
+    // Or where it is not required any more.
+    require(&school).await;
+    is_over().await;
+    let lifted = set_policy(&school, false, &[]).await;
+    lifted.expect_status(200);
+    works().await;
+    // An identity at another organization is no way into this one.
+    let other = app.organization("Other School", "school").await;
+    let elsewhere = active(&other, &provider).await;
+    app.join(&other, &ann, "teacher").await;
+    let as_whom = (&provider, json!({ "sub": "ann-2" }));
+    step_up(&ann, &elsewhere, as_whom).await.expect_status(200);
+    require(&school).await;
+    is_over().await;
 });
 
 both_databases!(imports_go_on_behind_the_doors, |app| {
