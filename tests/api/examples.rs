@@ -127,7 +127,7 @@ both_databases!(every_example_of_a_request_succeeds, |app| {
         }
         let who = match id {
             // Of the registration that is filled in.
-            "login" | "change_password" => {
+            "login" | "change_password" | "logout" => {
                 app.sign_in("jane.doe@school.example", "seven green ducks 7")
                     .await
             }

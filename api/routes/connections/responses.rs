@@ -116,7 +116,7 @@ pub struct ConnectionWarning {
     code: ConnectionWarningCode,
     /// Since when it is so.
     since: Timestamp,
-    /// When it stops to work, where that is known.
+    /// When it ends, where that is known.
     at: Option<Timestamp>,
     #[schema(max_length = 2000)]
     detail: String,

@@ -323,7 +323,7 @@ fn accept_by_use(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
 pub fn identity_taken() -> Error {
     Error::refused(
         Code::IdentityTaken,
-        "You have come by this central system before, and it opens another account. Sign in by it, and unlink it \
-         there first.",
+        "You have come by this central system before, and that opens another account. Sign in with it, and unlink it in that \
+         account first.",
     )
 }
