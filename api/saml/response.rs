@@ -31,7 +31,7 @@ pub fn verify(
     checked(field, expected, steps).map_err(|refusal| {
         steps.add(refusal.step);
         Unverified {
-            claims: refusal.content.as_ref().and_then(claims_of),
+            claims: refusal.content.as_deref().and_then(claims_of),
         }
     })
 }
@@ -47,7 +47,7 @@ pub struct Unverified {
 struct Refusal {
     step: Step,
     /// What was signed: the Assertion itself, or a Response in which it could be read.
-    content: Option<SignedContent>,
+    content: Option<Box<SignedContent>>,
 }
 
 impl From<Step> for Refusal {
@@ -210,7 +210,7 @@ fn check_signed(
     steps.add(Step::ok(StepName::Signature, signed));
     checked_content(&content, expected, steps).map_err(|step| Refusal {
         step,
-        content: Some(content),
+        content: Some(Box::new(content)),
     })
 }
 
