@@ -140,7 +140,7 @@ both_databases!(who_was_declined_or_withdrew_may_ask_again, |app| {
     assert_eq!(declined.expect_status(200)["status"], "declined");
     let told = school.events("join_request.declined").await;
     assert_eq!(told.as_array().unwrap().len(), 1);
-    assert_eq!(told[0]["actor"]["id"], school.admin.id, "{told:#}");
+    assert_eq!(told[0]["actor"]["account_id"], school.admin.id, "{told:#}");
     let mail = app.last_mail_to(&ann.email).await;
     assert_eq!(
         mail.subject,
