@@ -17,6 +17,7 @@ use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::sign_on_requirement::require_another_connection;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::diagnoses;
+use crate::store::identities;
 use crate::store::session_proofs;
 use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::{self, SsoConnection};
@@ -137,9 +138,9 @@ impl Changed {
             return Ok(());
         };
         require_app(tx, new.preset, &provider)?;
-        let is_same = is_same_provider(tx, &old, &provider);
+        let is_same = is_same_provider(tx, (new, &old), &provider);
         if !is_same {
-            new.subject_issuer = subject_issuer(tx, &old, &provider)?;
+            new.subject_issuer = subject_issuer(tx, new, &provider)?;
         }
         if new.status == ConnectionStatus::Active && !is_same {
             require_another_connection(tx, new)?;
@@ -184,26 +185,34 @@ impl Changed {
     }
 }
 
-/// Whether people are signed in as before. An admin may bring a new certificate beside the old one by hand; whoever has a
-/// setup link could so become the identity provider of a connection that people sign in by, and nobody would test it.
-fn is_same_provider(tx: &UnitOfWork<'_>, old: &KnownProvider, new: &KnownProvider) -> bool {
+/// Whether people are signed in as before. An admin may bring a new certificate beside the old one by hand. Whoever has a
+/// setup link may not: they would so become the identity provider of a connection that people sign in by, and nobody would
+/// test it. Nor is an admin's metadata the same as what a link has put in place of other.
+fn is_same_provider(
+    tx: &UnitOfWork<'_>,
+    (connection, old): (&SsoConnection, &KnownProvider),
+    new: &KnownProvider,
+) -> bool {
     let is_rollover = match (new.complete(), old.complete()) {
         (Some(new), Some(old)) => new.is_rollover_of(&old),
         _ => false,
     };
-    new.is_same_provider(old) || (is_rollover && !by_setup_link(tx))
+    let is_of_admins = !by_setup_link(tx) && connection.subject_issuer == kept_issuer(old);
+    new.is_same_provider(old) || (is_rollover && is_of_admins)
 }
 
-/// Who names the people of a provider that takes the place of another.
+/// Who names the people of a connection that gets another provider.
 fn subject_issuer(
-    tx: &UnitOfWork<'_>,
-    old: &KnownProvider,
+    tx: &mut UnitOfWork<'_>,
+    connection: &SsoConnection,
     new: &KnownProvider,
 ) -> Result<Option<Vec<u8>>> {
-    let is_replaced = new.kind() == ConnectionKind::Saml && old.complete().is_some();
-    if is_replaced && by_setup_link(tx) {
+    if new.kind() == ConnectionKind::Saml && by_setup_link(tx) {
+        let (people, _) = identities::uses_of(tx.connection, connection)?;
         let link = tx.context.principal.setup_link()?.id;
-        return Ok(kept_issuer_by_link(new, link));
+        if people > 0 {
+            return Ok(kept_issuer_by_link(new, link));
+        }
     }
     Ok(kept_issuer(new))
 }

@@ -196,12 +196,11 @@ both_databases!(
         assert_eq!(come("mallory@example.org").await, "account_created");
         assert_eq!(come("mallory@example.org").await, "signed_in");
         assert_eq!(come("ada@example.org").await, "link_required");
-        let ours = json!({ "metadata": metadata_with("idp", " ") });
+        let ours = json!({ "metadata": metadata() });
         let ours = school.admin.patch(&path, ours).await.expect_status(200);
-        if ours["status"] == "paused" {
-            test_saml(&school, &connection, |asked| asked.answer(&ada, now)).await;
-            activate(&school, &connection).await.expect_status(200);
-        }
+        assert_eq!(ours["status"], "paused");
+        test_saml(&school, &connection, |asked| asked.answer(&ada, now)).await;
+        activate(&school, &connection).await.expect_status(200);
         assert_eq!(come("ada@example.org").await, "signed_in");
         assert_eq!(come("mallory@example.org").await, "link_required");
     }
