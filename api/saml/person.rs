@@ -100,12 +100,26 @@ impl VerifiedAssertion {
     }
 }
 
-/// Leaves the address out of what was said of a person, by OpenID Connect (`email`) as well.
-pub fn withhold_address(claims: &mut Map<String, Value>) {
+/// Leaves no address in what was said of a person but this one, by OpenID Connect (`email`) as well.
+pub fn leave_address(claims: &mut Map<String, Value>, address: Option<&str>) {
+    let is_it = |value: &Value| {
+        let text = value.as_str().map(str::trim);
+        text.is_some() && text == address
+    };
     for name in EMAIL {
-        claims.remove(name);
+        if let Some(Value::Array(values)) = claims.get_mut(name) {
+            values.retain(is_it);
+        }
+        let is_left = claims.get(name).is_some_and(|value| match value {
+            Value::Array(values) => !values.is_empty(),
+            value => is_it(value),
+        });
+        if !is_left {
+            claims.remove(name);
+        }
     }
-    if claims.get("name_id_format").and_then(Value::as_str) == Some(EMAIL_FORMAT) {
+    let is_address = claims.get("name_id_format").and_then(Value::as_str) == Some(EMAIL_FORMAT);
+    if is_address && !claims.get("name_id").is_some_and(is_it) {
         claims.remove("name_id");
     }
 }
@@ -126,4 +140,32 @@ pub(super) fn claims_of(name_id: Option<&NameId>, attributes: &[Attribute]) -> M
         }
     }
     claims
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_address_is_left_of_several() {
+        let said = json!({
+            "mail": ["own@x.example", " head@hill.example "], "email": "other@x.example", "Email": ["head@hill.example"],
+            "emailAddress": 7, "groups": ["head@hill.example"],
+            "name_id": "own@x.example", "name_id_format": EMAIL_FORMAT,
+        });
+        let left = |address: Option<&str>| {
+            let mut claims = said.as_object().unwrap().clone();
+            leave_address(&mut claims, address);
+            Value::Object(claims)
+        };
+        let expected = json!({
+            "mail": ["own@x.example"], "groups": ["head@hill.example"],
+            "name_id": "own@x.example", "name_id_format": EMAIL_FORMAT,
+        });
+        assert_eq!(left(Some("own@x.example")), expected);
+        let none = json!({ "groups": ["head@hill.example"], "name_id_format": EMAIL_FORMAT });
+        assert_eq!(left(None), none);
+    }
 }

@@ -1,7 +1,5 @@
 //! Somebody at the door of an organization, and what their identity provider says of name and address.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use super::arrival::{Arrival, FlowPayload};
@@ -63,17 +61,15 @@ impl<'a> Arriving<'a> {
         })
     }
 
-    /// What rules may believe of what came for an account: all but an address that does not count. One that is denied, that
-    /// is none, that a guest brings along, or that is neither the account's nor in a domain that the organization has proven
-    /// says nothing of who somebody is.
-    pub fn believed_claims(&self, account: &Account) -> Cow<'a, Map<String, Value>> {
+    /// What rules may believe of what came for an account: all, with the address that counts and no other. One that is
+    /// denied, that is none, that a guest brings along, or that is neither the account's nor in a domain that the
+    /// organization has proven says nothing of who somebody is, nor does a second one beside it.
+    pub fn believed_claims(&self, account: &Account) -> Map<String, Value> {
         let is_own = !self.arrival.guest && self.address.as_ref() == Some(&account.email);
-        if self.is_proven || is_own {
-            return Cow::Borrowed(&self.arrival.claims);
-        }
+        let address = self.arrival.email.as_deref();
         let mut claims = self.arrival.claims.clone();
-        person::withhold_address(&mut claims);
-        Cow::Owned(claims)
+        person::leave_address(&mut claims, address.filter(|_| self.is_proven || is_own));
+        claims
     }
 
     /// What is said of something that is done, or in a test would be.
