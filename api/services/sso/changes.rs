@@ -16,11 +16,9 @@ use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::sign_on_requirement::require_another_connection;
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::diagnoses;
-use crate::store::identities;
-use crate::store::session_proofs;
 use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::{self, SsoConnection};
+use crate::store::{diagnoses, identities, session_proofs};
 
 /// What changes of a connection; absent fields stay.
 #[derive(Clone, Default)]
@@ -76,13 +74,15 @@ fn require_own_issuer(tx: &UnitOfWork<'_>, new: &SsoConnection) -> Result<()> {
     if !new.issuer_named_by_link || by_setup_link(tx) || new.preset.has_one_issuer() {
         return Ok(());
     }
-    let pointer = match new.preset.is_named_by_tenant() {
-        true => "/tenant",
-        false => "/issuer",
+    let field = match new.preset.is_named_by_tenant() {
+        true => "tenant",
+        false => "issuer",
     };
-    let detail = "Whoever has a setup link has named the identity provider. Send this beside the secret, so that it goes to \
-                  the one that you mean.";
-    Err(Error::invalid(pointer, "missing", detail))
+    let detail = format!(
+        "Whoever has a setup link has named the identity provider. Send `{field}` beside `client_secret`, so that the secret \
+         goes to the provider that you mean."
+    );
+    Err(Error::invalid(format!("/{field}"), "missing", detail))
 }
 
 /// A connection as it is to be, and what of it changes.
