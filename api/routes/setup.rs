@@ -6,7 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::connections::{
     ConnectionBody, ConnectionTestBody, Described, Incomplete, LastConnection, NoSuchConnection,
-    NoSuchTest, NotTested, SetUpConnectionRequest, TenantInUse, change_connection,
+    NoSuchTest, NotTested, NothingToRefresh, SetUpConnectionRequest, TenantInUse,
+    change_connection, refresh,
 };
 use super::domains::{
     self as domain_routes, AddDomainErrors, CheckDomainErrors, DomainBody, DomainPage, parse_domain,
@@ -19,7 +20,7 @@ use super::page::PageQuery;
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, NoFederationKey, NoSuchDomain, PageErrors, TooManyTries};
 use crate::domain::domains::Joining;
-use crate::domain::ids::{DiagnosisId, DomainId};
+use crate::domain::ids::{ConnectionId, DiagnosisId, DomainId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::services::authentication::{setup_link_over, takes_a_setup_link};
@@ -36,6 +37,7 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         .service(get_setup)
         .service(update_setup)
         .service(activate_setup)
+        .service(refresh_setup)
         .service(test_setup)
         .service(get_setup_test)
         .service(list_setup_domains)
@@ -189,10 +191,7 @@ async fn update_setup(
     body: MetadataJson<SetUpConnectionRequest>,
 ) -> Result<web::Json<ConnectionBody>, Problem> {
     let described = Described::of(request.scope());
-    let id = request
-        .clone()
-        .run(|tx, _| Ok(tx.context.principal.setup_link()?.connection_id))
-        .await?;
+    let id = connection_of(&request).await?;
     let connection = change_connection(request, id, body.into_inner().into()).await?;
     Ok(web::Json(described.connection(connection)?))
 }
@@ -221,6 +220,35 @@ async fn activate_setup(
             let connection = setup_links::activate(tx, &permit)?;
             StoredResponse::ok(&described.connection(view(tx, connection)?)?)
         })
+        .await
+}
+
+/// Refresh what was set up
+///
+/// Reads anew what the identity provider publishes, as happens daily: its metadata from its address by SAML, its document of
+/// discovery and its keys by OpenID Connect. So a new certificate counts before it is used. Where it cannot be read, what
+/// was read before stays, and `warnings` tell. At most ten times an hour (`connection_test`).
+#[utoipa::path(
+    tag = "Setting up by a link",
+    security(("setup_link" = [])),
+    responses(
+        (status = 200, description = "The connection as it is now.", body = ConnectionBody),
+        SetupErrors, NoSuchConnection, Incomplete, NothingToRefresh, TooManyTries
+    )
+)]
+#[post("/v1/setup/refresh")]
+async fn refresh_setup(
+    request: BySetupLink<ManageConnections>,
+) -> Result<web::Json<ConnectionBody>, Problem> {
+    let id = connection_of(&request).await?;
+    Ok(web::Json(refresh(request, id).await?))
+}
+
+/// The connection that a link is for.
+async fn connection_of(request: &BySetupLink<ManageConnections>) -> Result<ConnectionId> {
+    request
+        .clone()
+        .run(|tx, _| Ok(tx.context.principal.setup_link()?.connection_id))
         .await
 }
 

@@ -567,6 +567,13 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     provider.answer_instead("/metadata", 200, &metadata);
     let refresh = format!("{}/refresh", sign_on::path_of(&hill, &by_saml));
     do_and_see("refresh_connection", ann.request(Method::POST, &refresh)).await;
+    let link = post(&ann, &links, json!({ "connection_id": by_saml["id"] }));
+    let link = send(link).await.expect_status(201);
+    let it = sign_on::by_setup_link(app, &text(&link["url"]));
+    let metadata = saml_flows::metadata_with("idp", "");
+    provider.answer_instead("/metadata", 200, &metadata);
+    let refresh = it.request(Method::POST, "/v1/setup/refresh");
+    do_and_see("refresh_setup", refresh).await;
     let forced = ann.request(Method::DELETE, &format!("{path}?force=true"));
     do_and_see("delete_connection", forced).await;
     do_and_see("delete_organization", ann.request(Method::DELETE, &base)).await;

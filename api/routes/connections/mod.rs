@@ -1,31 +1,35 @@
 //! Connections to identity providers, as admins set them up (`docs/sso.md`).
 
+mod activation;
 mod client;
 mod diagnoses;
 mod path;
 mod provider;
+mod refresh;
 mod requests;
 mod responses;
 mod rule_checks;
 mod rules;
 mod set_up;
-mod tests;
+mod testing;
 
 use crate::routes::mounting::Mounting;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+pub use self::activation::{LastConnection, NotTested, TenantInUse};
 pub use self::client::{GivenClient, SecretBefore, trimmed};
 pub use self::diagnoses::ConnectionTestBody;
 use self::path::ConnectionPath;
 pub use self::path::NoSuchConnection;
+pub use self::refresh::{NothingToRefresh, refresh};
 use self::requests::{CreateConnectionRequest, GivenProvider, UpdateConnectionRequest};
 use self::responses::ConnectionPage;
 pub use self::responses::{ConnectionBody, ConnectionWarning, Described};
 pub use self::set_up::SetUpConnectionRequest;
-pub use self::tests::{Incomplete, NoSuchTest};
-use super::extract::idempotency::{self, NoBody};
+pub use self::testing::{Incomplete, NoSuchTest};
+use super::extract::idempotency;
 use super::extract::{
     Guard, IdempotencyHeader, InOrganization, MetadataJson, OrganizationPath, Query,
 };
@@ -42,12 +46,10 @@ use crate::outbound::Asker;
 use crate::services::authorization::{ManageConnections, Permission as _, Permit};
 use crate::services::idempotency::StoredResponse;
 use crate::services::sign_on_requirement::last_connection;
-use crate::services::sso::activation::{self, not_tested, still_draft, tenant_in_use};
 use crate::services::sso::changes;
 use crate::services::sso::clients::{ConnectionView, unknown_app, view, views};
 use crate::services::sso::connections::{self, would_lock_out};
 use crate::services::sso::metadata::NewMetadata;
-use crate::services::sso::refresh::{self, nothing_to_refresh};
 
 /// Mounts these operations.
 pub fn mount(config: &mut Mounting<'_, '_>) {
@@ -57,26 +59,16 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         .service(get_connection)
         .service(update_connection)
         .service(delete_connection)
-        .service(activate_connection)
-        .service(refresh_connection)
-        .service(pause_connection);
-    tests::mount(config);
+        .service(activation::activate_connection)
+        .service(refresh::refresh_connection)
+        .service(activation::pause_connection);
+    testing::mount(config);
     rules::mount(config);
 }
 
 problems! {
-    /// Of activating.
-    NotTested: not_tested;
-    /// Of activating a second connection with the same tenant by the same app.
-    TenantInUse: tenant_in_use;
     /// Of an app that is named.
     UnusableApp: unknown_app;
-    /// Of pausing.
-    StillDraft: still_draft;
-    /// Of refreshing.
-    NothingToRefresh: nothing_to_refresh;
-    /// Of the only connection where single sign-on is required.
-    LastConnection: last_connection;
     /// Of deleting.
     WouldLockOut: last_connection members_locked_out;
 }
@@ -318,102 +310,4 @@ async fn delete_connection(
         .change(move |tx, permit| connections::delete(tx, &permit, (id, force)))
         .await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// Activate a connection
-///
-/// From now on people sign in by it. Only a connection whose test has passed can be activated
-/// (`connection_not_tested`). Activating again changes nothing. By an operator's app, a tenant has one active connection:
-/// a second one gets `tenant_in_use`.
-#[utoipa::path(
-    tag = "Single sign-on",
-    params(ConnectionPath, IdempotencyHeader),
-    responses(
-        (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        OrganizationErrors, NoSuchConnection, NotTested, TenantInUse
-    ),
-    extensions(("x-permission" = json!(ManageConnections::NAME)))
-)]
-#[post("/v1/organizations/{organization_id}/connections/{connection_id}/activate")]
-async fn activate_connection(
-    request: InOrganization<ManageConnections>,
-    path: web::Path<ConnectionPath>,
-    NoBody(idempotency): NoBody,
-) -> Result<HttpResponse, Problem> {
-    let id = path.connection_id;
-    let described = Described::by(request.authenticated());
-    request
-        .run_once(idempotency, move |tx, permit| {
-            let connection = activation::activate(tx, &permit, id)?;
-            StoredResponse::ok(&described.connection(view(tx, connection)?)?)
-        })
-        .await
-}
-
-/// Refresh a connection
-///
-/// Reads what the identity provider publishes anew, as happens daily: its metadata from its address by SAML, its document
-/// of discovery and its keys by OpenID Connect. A new certificate or key counts at once. Where it cannot be read, what was
-/// read before stays, and `warnings` tell. Metadata of another identity provider is not taken. At most ten times an hour
-/// (`connection_test`).
-#[utoipa::path(
-    tag = "Single sign-on",
-    params(ConnectionPath),
-    responses(
-        (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        OrganizationErrors, NoSuchConnection, Incomplete, NothingToRefresh, TooManyTries
-    ),
-    extensions(("x-permission" = json!(ManageConnections::NAME)))
-)]
-#[post("/v1/organizations/{organization_id}/connections/{connection_id}/refresh")]
-async fn refresh_connection(
-    request: InOrganization<ManageConnections>,
-    path: web::Path<ConnectionPath>,
-) -> Result<web::Json<ConnectionBody>, Problem> {
-    let id = path.connection_id;
-    let described = Described::by(request.authenticated());
-    let state = request.scope().state.clone();
-    let asked = request
-        .clone()
-        .change(move |tx, permit| refresh::begin(tx, &permit, id))
-        .await?;
-    // What it changes is the caller's doing, and what happens daily the system's.
-    let connection = match state.published_anew(&asked).await? {
-        Some(read) => {
-            request
-                .change(move |tx, _| refresh::finish(tx, &asked, read))
-                .await?
-        }
-        None => asked,
-    };
-    Ok(web::Json(described.apart(connection).await?))
-}
-
-/// Pause a connection
-///
-/// It signs nobody in for the time being, and ends no session. Pausing again changes nothing. The only active one stays
-/// where single sign-on is required (`last_sign_in_method`).
-#[utoipa::path(
-    tag = "Single sign-on",
-    params(ConnectionPath, IdempotencyHeader),
-    responses(
-        (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        OrganizationErrors, NoSuchConnection, StillDraft, LastConnection
-    ),
-    extensions(("x-permission" = json!(ManageConnections::NAME)))
-)]
-#[post("/v1/organizations/{organization_id}/connections/{connection_id}/pause")]
-async fn pause_connection(
-    request: InOrganization<ManageConnections>,
-    path: web::Path<ConnectionPath>,
-    NoBody(idempotency): NoBody,
-) -> Result<HttpResponse, Problem> {
-    let id = path.connection_id;
-    let described = Described::by(request.authenticated());
-    request
-        .run_once(idempotency, move |tx, permit| {
-            let connection = activation::pause(tx, &permit, id)?;
-            StoredResponse::ok(&described.connection(view(tx, connection)?)?)
-        })
-        .await
 }

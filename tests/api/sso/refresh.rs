@@ -98,6 +98,34 @@ both_databases!(metadata_is_read_when_somebody_asks, |app| {
     refused.expect_problem(422, "validation_failed");
 });
 
+both_databases!(whoever_has_a_link_has_metadata_read, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = by_address(&school, &provider).await;
+    let link = json!({ "connection_id": connection["id"] });
+    let link = school.admin.post(&school.path("/setup-links"), link).await;
+    let it = by_setup_link(app, &text(&link.expect_status(201)["url"]));
+    provider.answer_instead("/metadata", 200, &metadata_with("other", ""));
+    let fresh = it.post("/v1/setup/refresh", Value::Null).await;
+    let fresh = fresh.expect_status(200);
+    assert_eq!(print_of(&fresh), certificate("other").fingerprint());
+    let changed = school.events("connection.changed").await;
+    assert_eq!(changed[0]["actor"]["kind"], "setup_link", "{changed:#}");
+    // It counts with the tests of the connection, whoever asks.
+    for _ in 0..8 {
+        let again = it.post("/v1/setup/refresh", Value::Null).await;
+        again.expect_status(200);
+    }
+    let path = format!("{}/refresh", path_of(&school, &connection));
+    let last = school.admin.post(&path, Value::Null).await;
+    assert_eq!(last.status, 429, "{}", last.json());
+    let by_hand = json!({ "metadata": metadata_with("idp", "") });
+    it.patch("/v1/setup", by_hand).await.expect_status(200);
+    app.advance(std::time::Duration::from_secs(60 * 60));
+    let nothing = it.post("/v1/setup/refresh", Value::Null).await;
+    nothing.expect_problem(422, "validation_failed");
+});
+
 const ELSEWHERE: &str = "https://elsewhere.example";
 
 /// Metadata of two identity providers, in its canonical form.
