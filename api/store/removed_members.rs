@@ -10,11 +10,14 @@ use diesel::upsert::excluded;
 use super::Connection;
 use super::backend::each_backend;
 use super::schema::{
-    accounts, groups, identities, removed_group_members, removed_members, removed_subjects,
+    accounts, groups, identities, memberships, removed_group_members, removed_members,
+    removed_subjects,
 };
 use super::sso_connections::SsoConnection;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
+use crate::domain::organization::MembershipStatus;
+use crate::domain::search_key::escape_like;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 
@@ -135,6 +138,38 @@ pub fn is_address(
         .filter(removed_members::organization_id.eq(organization))
         .filter(removed_members::email.eq(email));
     Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
+}
+
+/// Whether somebody who reads the mailbox of an address was removed from the organization or deactivated there, by
+/// whichever of its subaddresses they came.
+pub fn is_mailbox(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    email: &EmailAddress,
+) -> Result<bool> {
+    let mailbox = email.mailbox();
+    let subaddresses = match mailbox.rsplit_once('@') {
+        Some((name, domain)) => format!("{}+%@{}", escape_like(name), escape_like(domain)),
+        None => return Ok(false),
+    };
+    let removed = removed_members::table
+        .filter(removed_members::organization_id.eq(organization))
+        .filter(
+            removed_members::email
+                .eq(&mailbox)
+                .or(removed_members::email.like(subaddresses).escape('\\')),
+        );
+    let deactivated = memberships::table
+        .inner_join(accounts::table)
+        .filter(memberships::organization_id.eq(organization))
+        .filter(memberships::status.eq(MembershipStatus::Deactivated))
+        .filter(
+            accounts::email
+                .eq(&mailbox)
+                .or(accounts::subaddress_of.eq(&mailbox)),
+        );
+    let known = diesel::dsl::exists(removed).or(diesel::dsl::exists(deactivated));
+    Ok(diesel::select(known).get_result(connection)?)
 }
 
 #[auto_type]

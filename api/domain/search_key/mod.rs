@@ -120,16 +120,19 @@ pub fn name_key(name: &str) -> String {
 /// A pattern for SQL's `LIKE … ESCAPE '\'` that matches whatever contains `fragment`, taken
 /// literally.
 fn like_pattern(fragment: &str) -> String {
-    let mut pattern = String::with_capacity(fragment.len() + 2);
-    pattern.push('%');
-    for c in fragment.chars() {
+    format!("%{}%", escape_like(fragment))
+}
+
+/// A text that SQL's `LIKE … ESCAPE '\'` takes literally.
+pub fn escape_like(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 2);
+    for c in text.chars() {
         if matches!(c, '\\' | '%' | '_') {
-            pattern.push('\\');
+            escaped.push('\\');
         }
-        pattern.push(c);
+        escaped.push(c);
     }
-    pattern.push('%');
-    pattern
+    escaped
 }
 
 /// Marks that change how a letter sounds or is stressed, in Latin, Greek, Cyrillic, Hebrew, Arabic

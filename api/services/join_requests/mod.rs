@@ -128,11 +128,11 @@ fn require_welcome(
         Some(MembershipStatus::Deactivated) => return Err(removed()),
         None => {}
     }
-    let removed_at = removed_members::find(tx.connection, organization, account.id)?;
-    match removed_at {
-        Some(_) => Err(removed()),
-        None => Ok(()),
+    // Whoever has a mailbox has as many addresses in it as they like.
+    if removed_members::is_mailbox(tx.connection, organization, &account.email)? {
+        return Err(removed());
     }
+    Ok(())
 }
 
 /// The refusal of somebody whom an admin deactivated or removed.

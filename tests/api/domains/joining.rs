@@ -185,6 +185,27 @@ both_databases!(
                 .await
                 .expect_problem(403, "removed_by_admin");
         }
+        // Nor by another address of the same mailbox.
+        let alias = somebody(app, "bob+again", &name).await;
+        let other = somebody(app, "ann+again", &name).await;
+        for who in [&alias, &other] {
+            assert!(joinable(who).await.is_empty());
+            ask(who, &school)
+                .await
+                .expect_problem(403, "removed_by_admin");
+        }
+        let (uma, stranger) = ("uma_x+school", "umaax+school");
+        let uma = somebody(app, uma, &name).await;
+        ask(&uma, &school).await.expect_status(201);
+        school.admin.delete(&of(&uma)).await.expect_status(204);
+        for again in ["uma_x", "uma_x+other"] {
+            let again = somebody(app, again, &name).await;
+            ask(&again, &school)
+                .await
+                .expect_problem(403, "removed_by_admin");
+        }
+        let stranger = somebody(app, stranger, &name).await;
+        ask(&stranger, &school).await.expect_status(201);
         // Who leaves may come back.
         let eve = somebody(app, "eve", &name).await;
         ask(&eve, &school).await.expect_status(201);
