@@ -122,6 +122,11 @@ pub fn evaluate<'a>(rules: &'a [ArrivalRule], claims: &Map<String, Value>) -> Ve
     Verdict::Unmatched
 }
 
+/// Whether the identity provider says anything of a claim: its value, or that it was left out for its size.
+pub fn has_claim(claims: &Map<String, Value>, name: &str) -> bool {
+    values_of(claims, name).is_some() || is_left_out(claims, name)
+}
+
 /// The most dots of a name that is looked for inside of other claims: each may be the border, so that each doubles the
 /// work that a provider can make of it.
 const MAX_DOTS: usize = 8;

@@ -31,7 +31,7 @@ problems! {
 }
 
 fn not_expected() -> Error {
-    let detail = "Nobody expects you in this organization. Ask the people who run it to invite you. Reference: \
+    let detail = "This organization does not know you yet. Ask the people who run it to invite you. Reference: \
                   K7QF2MPDXA.";
     Error::refused(Code::NotExpectedHere, detail)
 }

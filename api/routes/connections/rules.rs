@@ -1,6 +1,6 @@
 //! What rules of connections would change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::{post, web};
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,7 @@ pub struct PreviewRulesRequest {
     "people_changed": 1,
     "people_left_out": 0,
     "people_unreadable": 0,
+    "claims_unseen": [],
     "seats": {
         "student": { "limit": 500, "used": 380, "then_used": 379 },
         "teacher": { "limit": null, "used": 32, "then_used": 33 }
@@ -86,6 +87,10 @@ pub struct RulesPreviewBody {
     /// they are not tried until they come again.
     #[schema(minimum = 0)]
     people_unreadable: usize,
+    /// The claims that the rules name and nobody who was tried has, sorted: mistyped, or not released by the
+    /// identity provider.
+    #[schema(max_items = 100)]
+    claims_unseen: BTreeSet<String>,
     /// The seats of each account type.
     seats: BTreeMap<AccountType, SeatChangeBody>,
     /// For the next page; `null` on the last.
@@ -234,6 +239,7 @@ fn shown(preview: Preview, page: Paged<PreviewedPerson>) -> RulesPreviewBody {
         people_changed: preview.changed,
         people_left_out: preview.left_out,
         people_unreadable: preview.unreadable,
+        claims_unseen: preview.claims_unseen,
         seats: seats.collect(),
         next_cursor,
     }

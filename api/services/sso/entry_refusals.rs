@@ -22,17 +22,17 @@ pub(super) fn outside_proven_domains(arrival: &Arrival, steps: &mut Steps) -> Er
         "No address came that could be in one: see the step `email`. Or set `arrivals` of the connection to `everyone`."
     };
     let expected = "an address in a domain that the organization has proven";
-    not_expected(steps, (expected, advice), NOBODY_EXPECTS_YOU)
+    not_expected(steps, (expected, advice), NOT_KNOWN_YET)
 }
 
 /// What somebody is told whom the connection lets in under no condition that they could meet by themselves.
-const NOBODY_EXPECTS_YOU: &str =
-    "Nobody expects you in this organization. Ask the people who run it to invite you.";
+const NOT_KNOWN_YET: &str =
+    "This organization does not know you yet. Ask the people who run it to invite you.";
 
 /// The refusal where people come by a code, and none came.
 pub(super) fn without_code(steps: &mut Steps) -> Error {
     let advice = "Give the person an invite code, or set `arrivals` of the connection to `everyone` or `proven_domains`.";
-    not_expected(steps, (CODE_EXPECTED, advice), NOBODY_EXPECTS_YOU)
+    not_expected(steps, (CODE_EXPECTED, advice), NOT_KNOWN_YET)
 }
 
 /// The refusal where people come by a code, and one came that leads elsewhere.

@@ -1,6 +1,6 @@
 //! What rules would change, for the people who came by a connection within the last 30 days, or for claims.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,9 @@ use super::claims;
 use super::connections::find;
 use super::member_states::MemberStates;
 use super::rules::{require_possible, rules_of};
-use crate::domain::arrival_rules::{ArrivalRule, RuleGift, RulesApply, evaluate, groups_named};
+use crate::domain::arrival_rules::{
+    ArrivalRule, RuleGift, RulesApply, evaluate, groups_named, has_claim,
+};
 use crate::domain::ids::{AccountId, ConnectionId, GroupId, IdentityId, OrganizationId};
 use crate::domain::organization::{AccountType, MembershipStatus};
 use crate::domain::rule_plan::{MemberState, RulePlan};
@@ -59,6 +61,8 @@ pub struct Preview {
     pub left_out: usize,
     /// Of how many it cannot be read any more what was said: its sealing key is gone. They are not tried.
     pub unreadable: usize,
+    /// The claims that the rules name and nobody who was tried has: mistyped, or not released.
+    pub claims_unseen: BTreeSet<String>,
 }
 
 /// The seats of an account type, now and then.
@@ -155,20 +159,24 @@ impl PreviewRun {
         for rule in &mut rules {
             rule.then.group_ids.retain(|id| names.contains_key(id));
         }
+        let preview = Preview {
+            claims_unseen: rules.iter().map(|rule| rule.when.claim.clone()).collect(),
+            ..Preview::default()
+        };
         Ok(Self {
             organization,
             connection,
             rules,
             names,
-            preview: Preview::default(),
+            preview,
             moved: HashMap::new(),
         })
     }
 
     /// Tries the rules on claims of somebody new.
     fn newcomer(&mut self, default: AccountType, claims: &Map<String, Value>) {
+        self.try_claims(claims);
         let gift = evaluate(&self.rules, claims).gift().cloned();
-        self.preview.checked = 1;
         self.preview.left_out = usize::from(gift.is_none());
         let RuleGift {
             account_type,
@@ -185,6 +193,12 @@ impl PreviewRun {
             now: None,
             then,
         });
+    }
+
+    fn try_claims(&mut self, claims: &Map<String, Value>) {
+        self.preview.checked += 1;
+        let unseen = &mut self.preview.claims_unseen;
+        unseen.retain(|claim| !has_claim(claims, claim));
     }
 
     fn named(&self, ids: &[GroupId]) -> Vec<(GroupId, String)> {
@@ -257,7 +271,7 @@ impl PreviewRun {
             self.preview.unreadable += 1;
             return None;
         };
-        self.preview.checked += 1;
+        self.try_claims(&claims);
         let Some(gift) = evaluate(&self.rules, &claims).gift() else {
             self.preview.left_out += 1;
             return None;

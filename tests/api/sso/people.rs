@@ -115,7 +115,7 @@ both_databases!(a_connection_lets_in_whom_it_is_set_to, |app| {
     let refused = come(&school, &connection, &provider, claims.clone()).await;
     let told = refused.expect_problem(403, "not_expected_here");
     assert!(
-        text(&told["detail"]).starts_with("Nobody expects you"),
+        text(&told["detail"]).starts_with("This organization does not know you"),
         "{told}"
     );
     // Whoever mistyped a code learns that it is the code.

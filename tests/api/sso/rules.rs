@@ -381,7 +381,7 @@ both_databases!(a_preview_tells_what_would_change, |app| {
             .expect_status(200);
     }
     let gift = json!({ "account_type": "teacher", "group_ids": [choir] });
-    let rules = json!([rule("role", "teacher", gift)]);
+    let rules = json!([rule("role", "teacher", gift.clone())]);
     let shown = preview(&school, &connection, json!({ "rules": rules }))
         .await
         .expect_status(200);
@@ -398,6 +398,7 @@ both_databases!(a_preview_tells_what_would_change, |app| {
     assert_eq!(shown["people"][1]["username"], "cat");
     assert_eq!(shown["next_cursor"], Value::Null);
     assert_eq!(shown["people_unreadable"], 0);
+    assert_eq!(shown["claims_unseen"], json!([]));
     let seats = json!({
         "student": { "limit": null, "used": 4, "then_used": 2 },
         "teacher": { "limit": null, "used": 1, "then_used": 3 },
@@ -450,6 +451,18 @@ both_databases!(a_preview_tells_what_would_change, |app| {
         json!({ "account_type": "student", "groups": [] })
     );
     assert_eq!(shown["people_changed"], 0);
+    // A claim that nobody has is named; one that was left out for its size is none of them.
+    let of = |claim: &str| rule(claim, "teacher", gift.clone());
+    let mistyped = json!([of("Role"), of("role"), of("roles.of"), of("roles.of")]);
+    let shown = preview(&school, &connection, json!({ "rules": mistyped }))
+        .await
+        .expect_status(200);
+    assert_eq!(shown["claims_unseen"], json!(["Role", "roles.of"]));
+    let claims = json!({ "rules": mistyped, "claims": { "roles": { "of": "pupil" } } });
+    let shown = preview(&school, &connection, claims)
+        .await
+        .expect_status(200);
+    assert_eq!(shown["claims_unseen"], json!(["Role", "role"]));
     // What is sealed for another place cannot be read, and is counted.
     let mixed_up = app.as_cli(|tx| {
         let mix_up = "UPDATE identity_claims SET sealed =
