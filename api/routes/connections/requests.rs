@@ -339,6 +339,7 @@ impl UpdateConnectionRequest {
     ) -> Result<ConnectionChanges> {
         let mut client_secret = SecretChange::Kept;
         let mut form = Form::new();
+        let names_issuer = self.issuer.is_some() || self.tenant.is_some() || read.is_some();
         let provider = match known_provider(known)? {
             KnownProvider::Oidc(old) => {
                 let before = OidcBefore {
@@ -366,7 +367,7 @@ impl UpdateConnectionRequest {
         }
         Ok(ConnectionChanges {
             name: self.name.map(|name| name.trim().to_owned()),
-            names_issuer: self.issuer.is_some() || self.tenant.is_some(),
+            names_issuer,
             provider: Some(provider),
             client_secret,
             arrivals: self.arrivals,

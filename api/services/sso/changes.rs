@@ -25,7 +25,7 @@ use crate::store::{diagnoses, identities, session_proofs};
 pub struct ConnectionChanges {
     pub name: Option<String>,
     pub provider: Option<KnownProvider>,
-    /// Whether the issuer, or its tenant, is named.
+    /// Whether it is named who names the people: the issuer or its tenant, or metadata.
     pub names_issuer: bool,
     pub client_secret: SecretChange,
     pub arrivals: Option<Arrivals>,
@@ -57,7 +57,9 @@ pub fn update(
         if matches!(changes.client_secret, SecretChange::Replaced(_)) {
             require_own_issuer(tx, &changed.new)?;
         }
-        changed.set_provider(tx, changes.provider)?;
+        if let Some(provider) = changes.provider {
+            changed.set_provider(tx, provider, changes.names_issuer)?;
+        }
         changed.set_secret(tx, changes.client_secret)?;
         keep(tx, &known, changed)
     })
@@ -130,17 +132,21 @@ impl Changed {
     fn set_provider(
         &mut self,
         tx: &mut UnitOfWork<'_>,
-        provider: Option<KnownProvider>,
+        provider: KnownProvider,
+        is_named: bool,
     ) -> Result<()> {
         let new = &mut self.new;
         let old = known_provider(new)?;
-        let Some(provider) = provider.filter(|provider| *provider != old) else {
+        let is_taken_over =
+            is_named && !by_setup_link(tx) && new.subject_issuer != kept_issuer(&provider);
+        if provider == old && !is_taken_over {
             return Ok(());
-        };
+        }
         require_app(tx, new.preset, &provider)?;
         let is_same = is_same_provider(tx, (new, &old), &provider);
-        if !is_same {
-            new.subject_issuer = subject_issuer(tx, new, &provider)?;
+        if is_taken_over || !is_same {
+            let names = (&old, &provider, is_named);
+            new.subject_issuer = subject_issuer(tx, new, names)?;
         }
         if new.status == ConnectionStatus::Active && !is_same {
             require_another_connection(tx, new)?;
@@ -201,20 +207,24 @@ fn is_same_provider(
     new.is_same_provider(old) || (is_rollover && is_of_admins)
 }
 
-/// Who names the people of a connection that gets another provider.
+/// Who names the people of a connection that gets another provider. By SAML, metadata that whoever has a setup link puts in
+/// place of metadata by which people have come names others, until an admin names the metadata.
 fn subject_issuer(
     tx: &mut UnitOfWork<'_>,
     connection: &SsoConnection,
-    new: &KnownProvider,
+    (old, new, is_named): (&KnownProvider, &KnownProvider, bool),
 ) -> Result<Option<Vec<u8>>> {
-    if new.kind() == ConnectionKind::Saml && by_setup_link(tx) {
-        let (people, _) = identities::uses_of(tx.connection, connection)?;
-        let link = tx.context.principal.setup_link()?.id;
-        if people > 0 {
-            return Ok(kept_issuer_by_link(new, link));
-        }
-    }
-    Ok(kept_issuer(new))
+    let is_own = connection.subject_issuer == kept_issuer(old);
+    let is_by_link = match (is_named, by_setup_link(tx)) {
+        (true, false) => false,
+        (true, true) => !is_own || identities::uses_of(tx.connection, connection)?.0 > 0,
+        // Another source of the subject, in the metadata that is there.
+        (false, _) => !is_own,
+    };
+    Ok(match new.kind() {
+        ConnectionKind::Saml if is_by_link => kept_issuer_by_link(new),
+        ConnectionKind::Saml | ConnectionKind::Oidc => kept_issuer(new),
+    })
 }
 
 /// Keeps and tells what has changed of a connection.

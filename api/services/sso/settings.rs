@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use super::diagnosis;
 use crate::crypto::digest::sha256;
 use crate::domain::connections::{ConnectionKind, ProviderSettings};
-use crate::domain::ids::{ConnectionId, SetupLinkId};
+use crate::domain::ids::ConnectionId;
 use crate::domain::known_provider::{KnownProvider, ProviderField};
 use crate::error::{Code, Error, Result};
 use crate::services::unit_of_work::UnitOfWork;
@@ -95,10 +95,16 @@ pub(super) fn kept_issuer(known: &KnownProvider) -> Option<Vec<u8>> {
 }
 
 /// The same of metadata that whoever has a setup link put in place of other metadata. An entity id is what a document says,
-/// so that another one of the same id may be anybody's.
-pub(super) fn kept_issuer_by_link(known: &KnownProvider, link: SetupLinkId) -> Option<Vec<u8>> {
-    let issuer = known.complete()?.subject_issuer();
-    Some(sha256(format!("{issuer} {link}").as_bytes()).to_vec())
+/// so that another one of the same id may be anybody's: whose it is, its certificates tell.
+pub(super) fn kept_issuer_by_link(known: &KnownProvider) -> Option<Vec<u8>> {
+    let provider = known.complete()?;
+    let mut certificates = match &provider {
+        ProviderSettings::Saml(settings) => settings.certificates.clone(),
+        ProviderSettings::Oidc(_) => Vec::new(),
+    };
+    certificates.sort_unstable();
+    let (issuer, certificates) = (provider.subject_issuer(), certificates.join(" "));
+    Some(sha256(format!("{issuer}\0{certificates}").as_bytes()).to_vec())
 }
 
 /// What is known, as it is kept.

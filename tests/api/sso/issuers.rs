@@ -115,6 +115,32 @@ both_databases!(another_source_of_the_subject_names_others, |app| {
     assert_eq!(come().await["outcome"], "signed_in");
 });
 
+both_databases!(a_link_that_sets_back_the_subject_knows_its_people, |app| {
+    let school = app.school().await;
+    let connection = saml_active(&school).await;
+    let ada = assertion_of("_a55e", "ada@example.org");
+    let come = async || {
+        let end = come_with(app, &connection, &ada).await;
+        let came = exchange(app, &ticket_of(&end)).await.expect_status(200);
+        came["outcome"].clone()
+    };
+    assert_eq!(come().await, "account_created");
+    let link = json!({ "connection_id": connection["id"] });
+    let link = school.admin.post(&school.path("/setup-links"), link).await;
+    let it = by_setup_link(app, &text(&link.expect_status(201)["url"]));
+    for (source, outcome) in [
+        (format!("attribute:{MAIL}"), "link_required"),
+        ("name_id".to_owned(), "signed_in"),
+    ] {
+        let chosen = json!({ "subject_source": source });
+        it.patch("/v1/setup", chosen).await.expect_status(200);
+        let now = app.now();
+        test_saml(&school, &connection, |asked| asked.answer(&ada, now)).await;
+        activate(&school, &connection).await.expect_status(200);
+        assert_eq!(come().await, outcome, "{source}");
+    }
+});
+
 /// Metadata with a second certificate beside the one that signs.
 fn with_a_second_certificate() -> String {
     let (first, second) = (metadata(), metadata_with("p256", ""));
@@ -205,3 +231,44 @@ both_databases!(
         assert_eq!(come("mallory@example.org").await, "link_required");
     }
 );
+
+both_databases!(an_admin_takes_the_metadata_of_a_link_over, |app| {
+    let school = app.school().await;
+    let connection = saml_active(&school).await;
+    let path = path_of(&school, &connection);
+    let come = async |who: &str| {
+        let end = come_with(app, &connection, &assertion_of("_a55e", who)).await;
+        exchange(app, &ticket_of(&end)).await.expect_status(200)["outcome"].clone()
+    };
+    assert_eq!(come("ada@example.org").await, "account_created");
+    let link = json!({ "connection_id": connection["id"] });
+    let link = school.admin.post(&school.path("/setup-links"), link).await;
+    let it = by_setup_link(app, &text(&link.expect_status(201)["url"]));
+    let metadata = with_a_second_certificate();
+    let theirs = json!({ "metadata": metadata });
+    it.patch("/v1/setup", theirs.clone())
+        .await
+        .expect_status(200);
+    let (ada, now) = (assertion_of("_a55e", "it@example.org"), app.now());
+    test_saml(&school, &connection, |asked| asked.answer(&ada, now)).await;
+    activate(&school, &connection).await.expect_status(200);
+    assert_eq!(come("ada@example.org").await, "link_required");
+    // Another name of the connection says nothing of its metadata, nor does another source of the subject.
+    for change in [
+        json!({ "name": "University" }),
+        json!({ "subject_source": format!("attribute:{MAIL}") }),
+        json!({ "subject_source": "name_id" }),
+    ] {
+        school.admin.patch(&path, change).await.expect_status(200);
+    }
+    test_saml(&school, &connection, |asked| asked.answer(&ada, now)).await;
+    activate(&school, &connection).await.expect_status(200);
+    assert_eq!(come("ada@example.org").await, "link_required");
+    // The same document by an admin is the admin's word.
+    let taken = school.admin.patch(&path, theirs.clone()).await;
+    assert_eq!(taken.expect_status(200)["status"], "active");
+    assert_eq!(come("ada@example.org").await, "signed_in");
+    let again = school.admin.patch(&path, theirs).await.expect_status(200);
+    assert_eq!(again["status"], "active");
+    assert_eq!(come("ada@example.org").await, "signed_in");
+});
