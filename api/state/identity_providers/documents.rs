@@ -50,9 +50,10 @@ impl Wanted<'_> {
 
     fn failed(&self, unfetched: Unfetched) -> Step {
         let expected = format!("a document at {}", self.url);
-        let advice = match unfetched.is_answered {
-            true => self.answered,
-            false => self.unanswered,
+        let advice = match unfetched.obstacle {
+            Obstacle::Unanswered => self.unanswered,
+            Obstacle::OutOfOrder => OUT_OF_ORDER,
+            Obstacle::Answered => self.answered,
         };
         Step::failed(self.step, expected, unfetched.problem, advice)
     }
@@ -76,14 +77,38 @@ impl Wanted<'_> {
     }
 }
 
+/// What to do where the server of the provider has a fault of its own.
+const OUT_OF_ORDER: &str = "The identity provider answers that it is out of order or has too much to do. Nothing in the \
+                            connection is wrong: look at the provider's own status, and try again in a few minutes.";
+
+/// What stands between Rollcall and a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Obstacle {
+    /// Nobody answers.
+    Unanswered,
+    /// The server that was asked has a fault of its own for the time being.
+    OutOfOrder,
+    /// The server that was asked answers with something else.
+    Answered,
+}
+
+impl Obstacle {
+    /// By the status of the answer (RFC 9110, section 15.6; RFC 6585, section 4).
+    const fn of_status(status: u16) -> Self {
+        match status {
+            429 | 500..=599 => Self::OutOfOrder,
+            _ => Self::Answered,
+        }
+    }
+}
+
 /// Why a document could not be fetched.
 pub(super) struct Unfetched {
     /// For the field that names its address.
     pub code: &'static str,
     /// In words.
     pub problem: String,
-    /// Whether the server that was asked did answer, with something else.
-    is_answered: bool,
+    obstacle: Obstacle,
 }
 
 impl Unfetched {
@@ -91,7 +116,14 @@ impl Unfetched {
         Self {
             code: "unreachable",
             problem,
-            is_answered: true,
+            obstacle: Obstacle::Answered,
+        }
+    }
+
+    fn status(status: u16) -> Self {
+        Self {
+            obstacle: Obstacle::of_status(status),
+            ..Self::answered(format!("status {status}"))
         }
     }
 
@@ -114,16 +146,16 @@ impl From<OutboundError> for Unfetched {
             OutboundError::AddressNotAllowed { .. } => "address_not_allowed",
             _ => "unreachable",
         };
-        let is_answered = matches!(
-            error,
+        let obstacle = match error {
             OutboundError::Redirected { .. }
-                | OutboundError::TooLarge { .. }
-                | OutboundError::Unreadable { .. }
-        );
+            | OutboundError::TooLarge { .. }
+            | OutboundError::Unreadable { .. } => Obstacle::Answered,
+            _ => Obstacle::Unanswered,
+        };
         Self {
             code,
             problem: error.to_string(),
-            is_answered,
+            obstacle,
         }
     }
 }
@@ -217,7 +249,7 @@ impl State {
     ) -> Result<String, Unfetched> {
         let response = self.outbound.send(asker, request).await?;
         if !response.is_success() {
-            return Err(Unfetched::answered(format!("status {}", response.status)));
+            return Err(Unfetched::status(response.status));
         }
         String::from_utf8(response.body)
             .map_err(|_| Unfetched::answered("an answer that is no text".to_owned()))

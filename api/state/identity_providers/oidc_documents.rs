@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::documents::{FRESH, FRESH_FOR_UNKNOWN_KEY, Wanted};
 use super::{IdentityProviderError, asker, told};
 use crate::crypto::public_key::PublicKey;
-use crate::domain::connections::{FlowPurpose, OidcSettings, ProviderSettings};
+use crate::domain::connections::{FlowPurpose, OidcSettings, Preset, ProviderSettings};
 use crate::domain::diagnosis::{StepName, Steps};
 use crate::domain::ids::ConnectionId;
 use crate::error::{Error, Result};
@@ -114,8 +114,8 @@ impl State {
             step: StepName::Keys,
             read_as: "keys",
             fresh,
-            unanswered: "This is the jwks_uri of the provider's document of discovery: see that it answers, and that the \
-                         server that Rollcall runs on may call it (firewall, proxy).",
+            unanswered: "This is the jwks_uri of the provider's document of discovery: see whether the provider runs, and \
+                         try again. Where it does, let the server that Rollcall runs on call this address (firewall, proxy).",
             answered: "This is the jwks_uri of the provider's document of discovery, and something else is there: have the \
                        provider publish its keys at it (JSON, with `keys`), or name the right address in that document.",
         };
@@ -129,17 +129,42 @@ fn discovery_of<'a>(
     fresh: Duration,
 ) -> Result<Wanted<'a>> {
     let url = discovery::document_url(issuer);
+    let (unanswered, answered) = advice_of_discovery(connection.preset);
     Ok(Wanted {
         asker: asker(connection),
         url: url.ok_or_else(|| Error::internal("a connection has no issuer"))?,
         step: StepName::Discovery,
         read_as: issuer,
         fresh,
-        unanswered: "Check the issuer of the connection: its document is at <issuer>/.well-known/openid-configuration. Where \
-                     it is right, let the server that Rollcall runs on call this address (firewall, proxy).",
-        answered: "The server answers, and has no such document there. Check the issuer of the connection, every character \
-                   of it: its document is at <issuer>/.well-known/openid-configuration. Open that in a browser.",
+        unanswered,
+        answered,
     })
+}
+
+/// What to do where nobody answers, and where something else is answered: some presets know the issuer, or take a tenant.
+const fn advice_of_discovery(preset: Preset) -> (&'static str, &'static str) {
+    if preset.has_one_issuer() {
+        return (
+            "See whether the provider runs, and try again. Where it does, let the server that Rollcall runs on call this \
+             address (firewall, proxy).",
+            "The server answers, and has no such document there: something between Rollcall and the provider (a proxy) may \
+             answer in its place. Ask whoever runs this installation.",
+        );
+    }
+    if preset.is_named_by_tenant() {
+        return (
+            "See whether the provider runs, and try again. Where it does, check the `tenant` of the connection, and let the \
+             server that Rollcall runs on call this address (firewall, proxy).",
+            "The server answers, and has no such document there. Check the `tenant` of the connection, every character of it.",
+        );
+    }
+    (
+        "See whether the provider runs, and try again. Where it does, check the issuer of the connection: its document is at \
+         <issuer>/.well-known/openid-configuration; and let the server that Rollcall runs on call this address (firewall, \
+         proxy).",
+        "The server answers, and has no such document there. Check the issuer of the connection, every character of it: its \
+         document is at <issuer>/.well-known/openid-configuration. Open that in a browser.",
+    )
 }
 
 /// A test finds out how the provider is now.

@@ -134,9 +134,24 @@ both_databases!(a_provider_whose_keys_or_answers_do_not_come, |app| {
     };
     provider.answer_instead("/jwks", 503, "");
     let keys = format!("{}/jwks", provider.issuer());
-    let told = Told::at("keys", &keys, "status 503", "jwks_uri");
-    told.by("keys that cannot be read", &tested().await);
+    let told = Told::at("keys", &keys, "status 503", "out of order");
+    told.by("a provider that has a fault", &tested().await);
+    provider.answer_instead("/jwks", 404, "");
+    let told = Told::at("keys", &keys, "status 404", "jwks_uri");
+    told.by("keys that are elsewhere", &tested().await);
     provider.answer_as_before("/jwks");
+    for status in [429, 500, 503] {
+        provider.answer_instead(DISCOVERY, status, "");
+        let (document, received) = (provider.issuer(), format!("status {status}"));
+        let told = Told::at(
+            "discovery",
+            &document,
+            &received,
+            "Nothing in the connection is wrong",
+        );
+        told.by("a provider that has a fault", &tested().await);
+    }
+    provider.answer_as_before(DISCOVERY);
 
     provider.answer_instead("/token", 502, "");
     let token = format!("{}/token", provider.issuer());
@@ -331,7 +346,7 @@ both_databases!(a_person_without_an_address, |app| {
     assert_eq!(tested["status"], "passed", "{tested:#}");
     let email = step_of(&tested, "email");
     assert_eq!(email["result"], "warning", "{tested:#}");
-    let told = Told::at("email", "email address", "none", "claim `email`");
+    let told = Told::at("email", "email address", "no address", "claim `email`");
     told.stands_in("no claim with an address", &email);
     let unverified =
         json!({ "sub": "mira-1", "email": "mira@hill.example", "email_verified": false });
@@ -549,6 +564,6 @@ both_databases!(a_provider_of_saml_that_rollcall_knows_wrongly, |app| {
     let connection = saml_draft(&school).await;
     let test = test_saml(&school, &connection, |asked| asked.answer(&nameless, now)).await;
     assert_eq!(test["status"], "passed", "{test:#}");
-    let told = Told::at("email", "email address", "none", "attribute `mail`");
+    let told = Told::at("email", "email address", "no address", "attribute `mail`");
     told.stands_in("no attribute with an address", &step_of(&test, "email"));
 });
