@@ -402,21 +402,23 @@ impl Check<'_> {
             Preset::Okta | Preset::Generic => return Ok(()),
             Preset::Entra => (
                 "the tenant",
-                "The person is signed in to another tenant: they sign in with an account of this one, or the \
-                 connection gets the Directory (tenant) ID of theirs.",
+                "The person is signed in to another tenant. Have them sign in with an account of this one; or where \
+                 theirs is the right one, send its Directory (tenant) ID as `tenant` of the connection.",
             ),
             Preset::Google => (
                 "a domain that the organization has proven",
-                "The person is signed in with a private account of Google, or one of another Workspace. Where the \
-                 domain is the organization's, prove it in Rollcall.",
+                "Only people of a Workspace whose domain the organization has proven come in by Google: prove the domain in \
+                 Rollcall. Otherwise it is a private account of Google, or one of another Workspace.",
             ),
             Preset::Clever => (
                 "the district",
-                "The person is of another district: the connection gets the id of theirs.",
+                "The person is of another district, or Clever names none. Where theirs is the right one, send its id as \
+                 `tenant` of the connection.",
             ),
             Preset::ClassLink => (
                 "the tenant",
-                "The person is of another district: the connection gets the tenant id of theirs, which ClassLink names.",
+                "The person is of another tenant of ClassLink. Where theirs is the right one, send its id, which ClassLink \
+                 names, as `tenant` of the connection.",
             ),
         };
         let claims = self.expected.preset.tenant_claims();
@@ -426,7 +428,10 @@ impl Check<'_> {
             steps.add(Step::ok(StepName::Tenant, received));
             return Ok(());
         }
-        let tenants = shown::value(&self.expected.tenants.join(", "));
+        let tenants = match self.expected.tenants.is_empty() {
+            true => "there is none".to_owned(),
+            false => shown::value(&self.expected.tenants.join(", ")),
+        };
         let expected = format!("{expected}: {tenants}");
         steps.refuse(Step::failed(StepName::Tenant, expected, received, advice))
     }

@@ -27,7 +27,7 @@ use crate::services::domains::{
     taken,
 };
 use crate::services::idempotency::StoredResponse;
-use crate::services::sign_on_requirement::last_domain;
+use crate::services::sign_on_requirement::{last_domain, members_by_domain};
 use crate::store::domains::Domain;
 
 /// Mounts these operations.
@@ -385,13 +385,17 @@ fn no_domain() -> Error {
     refusal_of(parse_domain("school"))
 }
 
+fn members_without_domain() -> Error {
+    members_by_domain(17)
+}
+
 problems! {
     /// Of adding a domain.
     AddDomainErrors: no_domain added_already for_everybody;
     /// Of what proves a domain.
     ProvenElsewhere: taken;
     /// Of removing a domain.
-    LastDomain: last_domain;
+    LastDomain: last_domain members_without_domain;
     /// Of checking a domain.
     CheckDomainErrors: taken no_record;
 }

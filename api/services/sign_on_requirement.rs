@@ -8,9 +8,10 @@ use crate::domain::events::{DomainEvent, SignInPolicyEvent};
 use crate::domain::ids::{AccountId, OrganizationId};
 use crate::domain::sign_in_policy::{SignInConnection, SignInOrganization};
 use crate::error::{Code, Error, Result};
+use crate::store::domains::{self, Domain};
 use crate::store::organizations::{self, Organization};
 use crate::store::sso_connections::{self, SsoConnection};
-use crate::store::{emergency_admins, session_proofs};
+use crate::store::{emergency_admins, identities, session_proofs};
 
 /// Refuses a session without the proof of an organization that requires single sign-on, unless it is an emergency
 /// admin's own, and an API key whose creator could bring none. Imports that have begun are not asked for one, nor is an
@@ -77,9 +78,9 @@ fn sso_required_of_creator(connections: Vec<SignInConnection>) -> Error {
 
 /// The refusal of a session without the proof of one of these connections.
 pub fn sso_required(connections: Vec<SignInConnection>) -> Error {
-    let detail = "This organization opens only to who signs in by its own identity provider, and in this session nobody \
-                  has, or too long ago. Sign in by one of `connections`; with the purpose `step_up` this session goes on, \
-                  and opens the organization too.";
+    let detail = "This organization requires single sign-on. Sign in by one of `connections`; with the purpose `step_up` \
+                  this session goes on, and opens the organization too. A sign-in holds for the hours that the \
+                  connection says.";
     Error::refused(Code::SsoRequired, detail).with_connections(connections)
 }
 
@@ -199,27 +200,50 @@ pub fn last_connection() -> Error {
     )
 }
 
-/// Refuses to take a proven domain away where single sign-on is required, and by Google alone: it lets in people of
-/// domains that the organization has proven. Call it while the organization is locked.
+/// Refuses to take a proven domain away by which people sign in, who have no other way: Google lets in people of domains
+/// that the organization has proven. Call it while the organization is locked.
 ///
 /// # Errors
 /// `last_sign_in_method`.
-pub fn require_without_domain(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
-    if !organizations::requires_sso(tx.connection, organization)? {
-        return Ok(());
-    }
+pub fn require_without_domain(tx: &mut UnitOfWork<'_>, domain: &Domain) -> Result<()> {
+    let organization = domain.organization_id;
     let active = sso_connections::active_of(tx.connection, organization)?;
-    if active.iter().any(|one| one.preset != Preset::Google) {
+    let by_google = active.iter().filter(|one| one.preset == Preset::Google);
+    let by_google: Vec<_> = by_google.map(|one| one.id).collect();
+    if by_google.is_empty() {
         return Ok(());
     }
-    Err(last_domain())
+    let is_only_way = by_google.len() == active.len();
+    if is_only_way && organizations::requires_sso(tx.connection, organization)? {
+        return Err(last_domain());
+    }
+    // Without any domain, Google lets in nobody, whatever their address.
+    let proven = domains::ever_proven_of(tx.connection, organization)?;
+    let of_domain = Some(&domain.domain).filter(|_| proven.len() > 1);
+    for connection in by_google {
+        let members =
+            identities::count_dependent(tx.connection, organization, connection, of_domain)?;
+        if members > 0 {
+            return Err(members_by_domain(members));
+        }
+    }
+    Ok(())
 }
 
-/// The refusal to remove a domain by which people sign in.
+/// The refusal to remove a domain where single sign-on is required.
 pub fn last_domain() -> Error {
     Error::refused(
         Code::LastSignInMethod,
         "Single sign-on is required here, and by Google people sign in whose domain the organization has proven. Change \
          the sign-in policy, or activate another connection, first.",
     )
+}
+
+/// The refusal to remove a domain without which so many members could not sign in.
+pub fn members_by_domain(members: i64) -> Error {
+    let detail = format!(
+        "{members} of the members sign in by Google with this domain, and have no password and no other way. Give them \
+         passwords or another connection first, or delete the connection."
+    );
+    Error::refused(Code::LastSignInMethod, detail)
 }

@@ -8,7 +8,9 @@ use super::schema::{accounts, connections, identities, organizations};
 use super::sso_connections::SsoConnection;
 use super::{Connection, Page};
 use crate::domain::connections::ConnectionStatus;
+use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{AccountId, ConnectionId, IdentityId, OrganizationId};
+use crate::domain::search_key::escape_like;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::accounts::Account;
@@ -201,11 +203,12 @@ pub fn delete_elsewhere(
 }
 
 /// How many accounts that an organization manages have no password, and no identity at another connection that signs
-/// people in: they could not sign in without this one.
+/// people in: they could not sign in without this one. Of those with an address in a domain only, where one is given.
 pub fn count_dependent(
     connection: &mut Connection,
     organization: OrganizationId,
     provider: ConnectionId,
+    domain: Option<&EmailDomain>,
 ) -> Result<i64> {
     let others = diesel::alias!(identities as others);
     let is_of_active = connections::id
@@ -216,12 +219,17 @@ pub fn count_dependent(
         .inner_join(connections::table.on(is_of_active))
         .filter(others.field(identities::account_id).eq(accounts::id))
         .filter(others.field(identities::connection_id).ne(provider));
+    let pattern = match domain {
+        Some(domain) => format!("%@{}", escape_like(domain.as_str())),
+        None => "%".to_owned(),
+    };
     Ok(identities::table
         .inner_join(accounts::table)
         .filter(identities::organization_id.eq(organization))
         .filter(identities::connection_id.eq(provider))
         .filter(accounts::managed_by_organization_id.eq(organization))
         .filter(accounts::password_hash.is_null())
+        .filter(accounts::email.like(pattern).escape('\\'))
         .filter(diesel::dsl::not(diesel::dsl::exists(another_way)))
         .count()
         .get_result(connection)?)

@@ -181,12 +181,12 @@ pub fn update(
 /// Removes a domain. Whoever joined by it stays.
 ///
 /// # Errors
-/// `not_found`; `last_sign_in_method` where people sign in by it, and single sign-on is required.
+/// `not_found`; `last_sign_in_method` where people sign in by it who have no other way.
 pub fn remove(tx: &mut UnitOfWork<'_>, permit: &Permit<ManageDomains>, id: DomainId) -> Result<()> {
     tx.transaction(|tx| {
         let known = find(tx, permit, id)?;
         if known.status != DomainStatus::Pending {
-            require_without_domain(tx, known.organization_id)?;
+            require_without_domain(tx, &known)?;
         }
         if !domains::delete(tx.connection, known.organization_id, id)? {
             return Err(no_such_domain());

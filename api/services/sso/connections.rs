@@ -148,7 +148,7 @@ pub fn delete(
         let known = find(tx, permit, id)?;
         // First what no force changes.
         require_another_connection(tx, &known)?;
-        let dependent = identities::count_dependent(tx.connection, organization, id)?;
+        let dependent = identities::count_dependent(tx.connection, organization, id, None)?;
         if dependent > 0 && !force {
             return Err(would_lock_out(dependent));
         }

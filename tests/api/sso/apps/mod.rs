@@ -286,6 +286,15 @@ both_databases!(a_workspace_whose_domain_lapsed_sends_nobody_new, |app| {
         .put(&of_policy, policy(false))
         .await
         .expect_status(200);
+    // Mira has neither a password nor another way in.
+    let refused = school.admin.delete(&path).await;
+    let refused = refused.expect_problem(409, "last_sign_in_method");
+    assert!(
+        text(&refused["detail"]).starts_with("1 of the members"),
+        "{refused:#}"
+    );
+    let forced = format!("{}?force=true", path_of(&school, &connection));
+    school.admin.delete(&forced).await.expect_status(204);
     school.admin.delete(&path).await.expect_status(204);
 });
 
