@@ -212,10 +212,9 @@ pub(super) fn lock_organization(
 /// The owner of a session, if it is still active.
 pub(super) fn owner_of(
     connection: &mut Connection,
-    session: Option<SessionId>,
+    session: SessionId,
     now: Timestamp,
 ) -> Result<Account> {
-    let session = session.ok_or_else(Error::not_signed_in)?;
     let found = session_store::find_active(connection, session, now)?;
     let (_, account) = found.ok_or_else(Error::not_signed_in)?;
     Ok(account)

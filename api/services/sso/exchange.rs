@@ -65,8 +65,10 @@ fn settle(
     match ticket.purpose {
         FlowPurpose::SignIn => sign_in(tx, &arriving, steps, user_agent),
         FlowPurpose::Link => {
-            let account = owner_of(tx.connection, ticket.session, tx.context.now)?;
+            let session = ticket.session.ok_or_else(Error::not_signed_in)?;
+            let account = owner_of(tx.connection, session, tx.context.now)?;
             let entered = link_to(tx, &arriving, &account, steps)?;
+            prove(tx, &arriving, session)?;
             Ok(Exchanged::of(&arriving, Some(account.id), entered))
         }
         FlowPurpose::StepUp => step_up(tx, &arriving, ticket.session, steps),

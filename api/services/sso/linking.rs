@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::arrival::{Arrival, FlowPayload};
 use super::arriving::Arriving;
 use super::diagnosis;
-use super::entry::{Exchanged, link_to, lock_organization, owner_of, start_session};
+use super::entry::{Exchanged, link_to, lock_organization, owner_of, prove, start_session};
 use super::first_proof::prove_by_code;
 use super::flows;
 use super::readable::{characters, typed};
@@ -218,7 +218,7 @@ pub fn link_to_own(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Exchange
     let session = tx.context.principal.session()?.session;
     let waiting = find(tx, link_token)?;
     diagnosed(tx, &waiting, |tx, steps| {
-        let account = owner_of(tx.connection, Some(session), tx.context.now)?;
+        let account = owner_of(tx.connection, session, tx.context.now)?;
         if waiting.link.account_id != account.id {
             return Err(of_another_account());
         }
@@ -272,6 +272,9 @@ fn complete(
     };
     steps.add(Step::ok(StepName::Identity, proof.told()));
     let entered = link_to(tx, &arriving, &owner, steps)?;
+    if let (Proof::Session, Some(session)) = (proof, session) {
+        prove(tx, &arriving, session)?;
+    }
     let exchanged = Exchanged::of(&arriving, Some(owner.id), entered);
     Ok((exchanged, connection, organization))
 }

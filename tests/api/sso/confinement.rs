@@ -154,12 +154,12 @@ both_databases!(a_step_up_adds_a_proof, |app| {
     let provider = IdentityProvider::start();
     let connection = active(&school, &provider).await;
     let claims = json!({ "sub": "ann-1", "email": "ann@else.example" });
-    let go = async |purpose: &str| {
+    let go = async |who: &Person<'_>, purpose: &str| {
         let trip = (&provider, claims.clone());
-        let went = again(&ann, purpose, &connection, trip).await;
+        let went = again(who, purpose, &connection, trip).await;
         went.expect_status(200)
     };
-    let linked = go("link").await;
+    let linked = go(&ann, "link").await;
     assert_eq!(linked["outcome"], "linked");
     assert!(linked["access_token"].is_null());
     let policy = json!({ "required": true, "emergency_admins": [school.admin.id] });
@@ -168,9 +168,12 @@ both_databases!(a_step_up_adds_a_proof, |app| {
         .put(&school.path("/sign-in-policy"), policy)
         .await;
     set.expect_status(200);
+    // Whoever links has just come by the connection: that is a proof as well.
+    ann.get(&school.path("")).await.expect_status(200);
+    let ann = app.sign_in("ann@else.example", PASSWORD).await;
     let refused = ann.get(&school.path("")).await;
     refused.expect_problem(403, "sso_required");
-    let stepped = go("step_up").await;
+    let stepped = go(&ann, "step_up").await;
     assert_eq!(stepped["outcome"], "stepped_up");
     ann.get(&school.path("")).await.expect_status(200);
 });
