@@ -88,8 +88,8 @@ impl Timestamp {
 impl<'de> serde::Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let words = "Expected a time such as 2026-09-01T07:30:00Z.";
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(words))
+        let words = "Expected a time such as 2026-09-01T07:30:00Z, or a day such as 2026-09-01.";
+        Self::parse_time_or_day(&text).ok_or_else(|| serde::de::Error::custom(words))
     }
 }
 
