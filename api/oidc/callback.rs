@@ -86,21 +86,29 @@ impl Callback {
 
     /// Who answers says so, where it can (RFC 9207): else a provider could pass on the answer of another one.
     fn require_issuer(&self, provider: &Provider, steps: &mut Steps) -> Result<(), Refused> {
-        let received = match &self.issuer {
-            None if provider.sends_issuer => "nothing".to_owned(),
+        let (received, advice) = match &self.issuer {
+            None if provider.sends_issuer => (
+                "nothing".to_owned(),
+                "The provider's document of discovery says that it sends `iss` beside the code, and it did not \
+                 (`authorization_response_iss_parameter_supported`). Have it send `iss`, or no longer say so; or a proxy on \
+                 the way takes it out of the address.",
+            ),
             None => return Ok(()),
             Some(issuer) if *issuer == provider.issuer => {
                 steps.add(Step::ok(StepName::IssuerParameter, shown::value(issuer)));
                 return Ok(());
             }
-            Some(other) => shown::value(other),
+            Some(other) => (
+                shown::value(other),
+                "The answer comes from another provider than the one that was asked. Try again; where it stays so, see \
+                 whether the other provider has this redirect URI registered, and take it out there.",
+            ),
         };
         steps.refuse(Step::failed(
             StepName::IssuerParameter,
             shown::value(&provider.issuer),
             received,
-            "The answer comes from another provider than the one that was asked, or from in between. Try again; where \
-             it stays so, check the redirect URIs of both.",
+            advice,
         ))
     }
 }

@@ -66,7 +66,7 @@ fn no_such_identity() -> Error {
         "kind": "oidc"
     },
     "organization": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13", "name": "Hill Road School" },
-    "subject_hint": "…4c11",
+    "subject_hint": "7d3a…4c11",
     "last_used_at": "2026-09-01T07:30:00Z",
     "created_at": "2026-09-01T07:30:00Z"
 })))]
@@ -100,12 +100,14 @@ page_body! {
     IdentityPage of IdentityBody
 }
 
-/// By which people tell one subject from another. It may be a name or an address, so that most of it is left out.
+/// By which people tell one subject from another. It may be a name or an address, so that most of it is left out; what
+/// those of one provider end in (`@school.example`) is the same for all.
 fn hint_of(subject: &str) -> String {
     let length = subject.chars().count();
-    let shown = (length / 3).min(4);
-    let last: String = subject.chars().skip(length - shown).collect();
-    format!("…{last}")
+    let shown = (length / 3).min(8);
+    let first: String = subject.chars().take(shown / 2).collect();
+    let last: String = subject.chars().skip(length - shown.div_ceil(2)).collect();
+    format!("{first}…{last}")
 }
 
 #[cfg(test)]
@@ -113,14 +115,15 @@ mod tests {
     use super::hint_of;
 
     #[test]
-    fn a_hint_shows_at_most_a_third_and_four_characters() {
+    fn a_hint_shows_at_most_a_third_and_four_characters_at_each_end() {
         for (subject, hint) in [
             ("", "…"),
             ("ab", "…"),
             ("tina", "…a"),
-            ("jürgen", "…en"),
-            ("ann@hill.example", "…mple"),
-            ("0f6f2a8d-4c11-4d3a-9b52-01990f3b6c1e", "…6c1e"),
+            ("jürgen", "j…n"),
+            ("ann@hill.example", "an…ple"),
+            ("annabelle.lee@hill.example", "anna…mple"),
+            ("0f6f2a8d-4c11-4d3a-9b52-01990f3b6c1e", "0f6f…6c1e"),
         ] {
             assert_eq!(hint_of(subject), hint, "{subject}");
         }

@@ -1,12 +1,13 @@
 //! What rules of connections would change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use actix_web::{post, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::diagnoses::ClaimName;
 use super::path::{ConnectionPath, NoSuchConnection};
 use super::rule_checks::check_rules;
 use crate::domain::arrival_rules::ArrivalRule;
@@ -89,8 +90,8 @@ pub struct RulesPreviewBody {
     people_unreadable: usize,
     /// The claims that the rules name and nobody who was tried has, sorted: mistyped, or not released by the
     /// identity provider.
-    #[schema(max_items = 100)]
-    claims_unseen: BTreeSet<String>,
+    #[schema(value_type = Vec<ClaimName>, max_items = 100)]
+    claims_unseen: Vec<String>,
     /// The seats of each account type.
     seats: BTreeMap<AccountType, SeatChangeBody>,
     /// For the next page; `null` on the last.
@@ -239,7 +240,7 @@ fn shown(preview: Preview, page: Paged<PreviewedPerson>) -> RulesPreviewBody {
         people_changed: preview.changed,
         people_left_out: preview.left_out,
         people_unreadable: preview.unreadable,
-        claims_unseen: preview.claims_unseen,
+        claims_unseen: preview.claims_unseen.into_iter().collect(),
         seats: seats.collect(),
         next_cursor,
     }

@@ -142,7 +142,7 @@ fn no_address() -> Step {
     Step::warning(
         StepName::Email,
         "an email address",
-        "none that counts",
+        "no address",
         "In the identity provider, release the address of people to this application (by OpenID Connect the claim `email`, \
          by SAML the attribute `mail`). Who is let in without one gets a generated one here, which is nobody's mailbox.",
     )

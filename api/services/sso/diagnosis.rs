@@ -130,7 +130,17 @@ fn refused_as_told(error: &Error) -> Step {
         Code::ConnectionNotActive => {
             "The connection was paused while the person was on the way: activate it, then have them sign in again."
         }
-        _ => "The person was told this. Do what it says, then have them sign in again.",
+        Code::CodeDomainNotAllowed => {
+            "The code is for addresses of certain domains: give the person another one, or change `allowed_email_domains` \
+             of this one."
+        }
+        Code::CodePaused | Code::CodeExpired | Code::CodeUsedUp => {
+            "The code lets in nobody now: open it again, or give the person another one."
+        }
+        Code::CodeBlockedForYou => {
+            "An admin or a manager has removed the person: let them in by an invitation, or by a code that is made anew."
+        }
+        _ => "The person was told this, with what they can do. Then they sign in again.",
     };
     let told = error.to_string();
     Step::failed(StepName::Account, "somebody who may come in", told, advice)

@@ -142,11 +142,11 @@ fn unreachable(connection: &SsoConnection, since: Timestamp) -> Warning {
     let (code, what) = match connection.kind {
         ConnectionKind::Saml => (
             ConnectionWarningCode::MetadataUnreachable,
-            "Rollcall could not take the metadata from its address",
+            "Rollcall could not read the metadata from its address",
         ),
         ConnectionKind::Oidc => (
             ConnectionWarningCode::KeysUnreachable,
-            "Rollcall could not take the document of discovery, or the keys",
+            "Rollcall could not read the document of discovery, or the keys",
         ),
     };
     begun(code, since, format!("{what}: {problem}"))

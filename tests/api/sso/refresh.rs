@@ -85,7 +85,7 @@ both_databases!(metadata_is_read_when_somebody_asks, |app| {
     assert_eq!(stays["warnings"][0]["code"], "metadata_unreachable");
     let detail = text(&stays["warnings"][0]["detail"]);
     let told = format!(
-        "Rollcall could not take the metadata from its address: Expected the identity provider {ISSUER} once, and got \
+        "Rollcall could not read the metadata from its address: Expected the identity provider {ISSUER} once, and got \
          metadata of https://elsewhere.example. Name"
     );
     assert!(detail.starts_with(&told), "{detail}");
