@@ -1,5 +1,7 @@
 //! What identity providers call the address and the name of a person: each has its own words for them.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::domain::connections::Preset;
@@ -52,12 +54,21 @@ const SURNAME: [&str; 6] = [
 ];
 
 impl VerifiedAssertion {
-    /// The address that the identity provider asserts: of an attribute, else the name itself where it is one.
-    pub fn email(&self) -> Option<&str> {
+    /// The addresses that the identity provider asserts, each once: of the first attribute that has any, else the name
+    /// itself where it is one. Which of several is the person's nobody can tell: directories keep them in no order, and
+    /// some have those of offices among them.
+    pub fn emails(&self) -> Vec<&str> {
         let named = self.name_id();
         let as_name = named.filter(|name| name.format.as_deref() == Some(EMAIL_FORMAT));
-        self.first_of(&EMAIL)
-            .or_else(|| as_name.map(|name| name.value.trim()))
+        let as_name = as_name.map(|name| name.value.trim());
+        let of_attributes = EMAIL.iter().map(|name| self.filled(name));
+        let mut found: Vec<&str> = of_attributes
+            .chain([as_name.into_iter().collect()])
+            .find(|values| !values.is_empty())
+            .unwrap_or_default();
+        let mut seen = HashSet::new();
+        found.retain(|address| seen.insert(address.to_lowercase()));
+        found
     }
 
     /// What the person is called.
@@ -75,8 +86,14 @@ impl VerifiedAssertion {
     }
 
     fn first_of(&self, names: &[&str]) -> Option<&str> {
-        let values = names.iter().flat_map(|name| self.values(name));
-        values.map(str::trim).find(|value| !value.is_empty())
+        let mut values = names.iter().flat_map(|name| self.filled(name));
+        values.next()
+    }
+
+    /// The values of an attribute that are no blanks.
+    fn filled(&self, name: &str) -> Vec<&str> {
+        let values = self.values(name).into_iter().map(str::trim);
+        values.filter(|value| !value.is_empty()).collect()
     }
 
     /// All that came, by names of attributes; `name_id` and its format beside them.

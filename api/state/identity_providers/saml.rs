@@ -8,7 +8,7 @@ use url::Url;
 use super::{IdentityProviderError, Refusal, asker, told};
 use crate::crypto::federation_keys::FederationKeys;
 use crate::domain::connections::{Preset, SamlSettings, SubjectSource};
-use crate::domain::diagnosis::Steps;
+use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::ids::ConnectionId;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -204,7 +204,7 @@ impl Awaited {
         match assertion.subject(&self.settings.subject_source, steps) {
             Ok(subject) => Ok(Arrival {
                 guest: assertion.is_guest(self.preset),
-                ..arrival((subject, self.now), &assertion)
+                ..arrival((subject, self.now), &assertion, steps)
             }),
             Err(reason) => {
                 let code = match reason {
@@ -221,10 +221,19 @@ impl Awaited {
     }
 }
 
-fn arrival((subject, now): (&str, Timestamp), assertion: &VerifiedAssertion) -> Arrival {
+fn arrival(
+    (subject, now): (&str, Timestamp),
+    assertion: &VerifiedAssertion,
+    steps: &mut Steps,
+) -> Arrival {
+    let emails = assertion.emails();
+    if emails.len() > 1 {
+        steps.add(several_addresses(emails.len()));
+    }
+    let email = emails.first().filter(|_| emails.len() == 1);
     Arrival {
         subject: subject.to_owned(),
-        email: assertion.email().map(str::to_owned),
+        email: email.map(|address| (*address).to_owned()),
         name: assertion.display_name(),
         guest: false,
         session_ends_at: assertion.session().not_on_or_after,
@@ -233,4 +242,14 @@ fn arrival((subject, now): (&str, Timestamp), assertion: &VerifiedAssertion) -> 
         issued_at: assertion.issued_at().filter(|at| *at > now),
         claims: assertion.claims(),
     }
+}
+
+fn several_addresses(number: usize) -> Step {
+    Step::warning(
+        StepName::Email,
+        "one address",
+        format!("{number} addresses"),
+        "Nobody can tell which of them is the person's alone, so that none counts, as if none had come. In the identity \
+         provider, release one: the person's own mailbox.",
+    )
 }

@@ -6,6 +6,7 @@ use rollcall::config::Config;
 use rollcall::crypto::certificate::{Certificate, SignatureAlgorithm};
 
 use super::saml_flows::*;
+use super::takeovers::vouched;
 use super::*;
 use crate::saml::provider::{self as words, ACS, AUDIENCE, ISSUER, assertion_of, response};
 use crate::support::app::block_on;
@@ -537,3 +538,40 @@ fn missing(refused: &TestResponse) {
     assert!(detail.contains("ROLLCALL_FEDERATION_KEY_FILE"), "{detail}");
     assert_eq!(refused.header("retry-after"), "");
 }
+
+both_databases!(of_several_addresses_none_is_somebodys, |app| {
+    let school = app.school().await;
+    let connection = saml_active(&school).await;
+    vouched(app, &school, "example.org").await;
+    let said = |who: &str, addresses: &[&str]| {
+        let one = assertion_of("_a55e", who);
+        let value = |address: &str| format!("<saml:AttributeValue>{address}</saml:AttributeValue>");
+        let values: String = addresses.iter().map(|it| value(it)).collect();
+        one.replace(&value(who), &values)
+    };
+    let come = async |assertion: &str| {
+        let end = come_with(app, &connection, assertion).await;
+        let came = exchange(app, &ticket_of(&end)).await.expect_status(200);
+        assert_eq!(came["outcome"], "account_created");
+        let me = holder(app, &came).get("/v1/me").await.expect_status(200);
+        (text(&me["id"]), text(&me["email"]))
+    };
+    let office = "office@example.org";
+    let (first, address) = come(&said("ada", &[office, "ada@example.org"])).await;
+    assert_ne!(address, office);
+    let (second, address) = come(&said("bea", &[office, "bea@example.org"])).await;
+    assert_ne!(address, office);
+    assert_ne!(first, second);
+    // The same one twice is one.
+    let twice = said("cat", &["cat@example.org", " Cat@example.org "]);
+    assert_eq!(come(&twice).await.1, "cat@example.org");
+    let now = app.now();
+    let several = said("dan", &[office, "dan@example.org"]);
+    let tested = test_saml(&school, &connection, |asked| asked.answer(&several, now)).await;
+    assert_eq!(tested["status"], "passed", "{tested:#}");
+    let steps = tested["steps"].as_array().unwrap();
+    let told: Vec<&Value> = steps.iter().filter(|it| it["name"] == "email").collect();
+    assert_eq!(told.len(), 1, "{tested:#}");
+    assert_eq!(told[0]["result"], "warning");
+    assert_eq!(told[0]["received"], "2 addresses");
+});
