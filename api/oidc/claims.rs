@@ -38,6 +38,19 @@ const DENIALS: [&str; 2] = ["email_verified", "xms_edov"];
 /// The claims in which Entra names by what a person signs in there.
 const SIGN_IN_NAMES: [&str; 2] = ["upn", "preferred_username"];
 
+/// Those that deny the address, of what a provider says of somebody.
+pub fn denials(claims: &Map<String, Value>) -> Map<String, Value> {
+    let denying = DENIALS.into_iter().filter(|name| denies(claims, name));
+    denying
+        .map(|name| (name.to_owned(), Value::Bool(false)))
+        .collect()
+}
+
+fn denies(claims: &Map<String, Value>, name: &str) -> bool {
+    let said = claims.get(name);
+    said.is_some_and(|it| !it.is_null() && !is_yes(it))
+}
+
 impl Claims {
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
@@ -65,10 +78,7 @@ impl Claims {
             return AssertedEmail::Missing;
         };
         let address = address.trim().to_owned();
-        let denial = DENIALS.into_iter().find(|name| {
-            self.get(name)
-                .is_some_and(|it| !it.is_null() && !is_yes(it))
-        });
+        let denial = DENIALS.into_iter().find(|name| denies(&self.0, name));
         match denial {
             Some(by) => AssertedEmail::Denied { address, by },
             None => AssertedEmail::Asserted(address),

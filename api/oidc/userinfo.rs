@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::claims::Claims;
+use super::claims::{Claims, denials};
 use super::id_token::VerifiedIdToken;
 use super::shown;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
@@ -47,9 +47,11 @@ pub fn merge(
         let received = format!("sub {}", shown::claim(more.get("sub")));
         return steps.refuse(failed("the person of the ID token (sub)", received));
     }
+    let denials = denials(&more);
     let mut claims = more;
-    // What was signed goes before.
+    // What was signed goes before; but an address that is denied in either place is denied.
     claims.extend(token.claims().as_map().clone());
+    claims.extend(denials);
     Ok(Claims(claims))
 }
 

@@ -218,6 +218,59 @@ both_databases!(who_does_not_answer_is_told_from_who_refuses, |app| {
     }
 });
 
+both_databases!(an_address_that_is_denied_anywhere_is_denied, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let issuer = provider.issuer();
+    let document = json!({
+        "issuer": issuer, "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"), "jwks_uri": format!("{issuer}/jwks"),
+        "userinfo_endpoint": format!("{issuer}/userinfo"),
+    });
+    provider.answer_instead(DISCOVERY, 200, &document.to_string());
+    let connection = draft(&school, &provider).await;
+    for (signed, more, address) in [
+        (json!({}), json!({}), Some("ada@hill.example")),
+        (
+            json!({ "email_verified": true }),
+            json!({ "email_verified": false }),
+            None,
+        ),
+        (
+            json!({ "xms_edov": true }),
+            json!({ "xms_edov": "0" }),
+            None,
+        ),
+        (json!({ "email_verified": false }), json!({}), None),
+        (
+            json!({ "email_verified": false }),
+            json!({ "email_verified": true }),
+            None,
+        ),
+        (
+            json!({}),
+            json!({ "email_verified": true }),
+            Some("ada@hill.example"),
+        ),
+    ] {
+        let mut claims = json!({ "sub": "mallory" });
+        let mut beside = json!({ "sub": "mallory", "email": "ada@hill.example" });
+        for (all, some) in [(&mut claims, &signed), (&mut beside, &more)] {
+            let all = all.as_object_mut().unwrap();
+            all.extend(some.as_object().unwrap().clone());
+        }
+        provider.answer_instead("/userinfo", 200, &beside.to_string());
+        let tested = test(&school, &connection, &provider, claims).await;
+        assert_eq!(tested["status"], "passed", "{tested:#}");
+        let steps = tested["steps"].as_array().unwrap();
+        let email = steps.iter().find(|it| it["name"] == "email").unwrap();
+        match address {
+            Some(address) => assert_eq!(email["received"], address, "{signed} {more}"),
+            None => assert_eq!(email["result"], "warning", "{signed} {more}"),
+        }
+    }
+});
+
 both_databases!(what_somebody_came_for_stands_in_their_diagnosis, |app| {
     let school = app.school().await;
     let provider = IdentityProvider::start();
