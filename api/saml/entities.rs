@@ -37,7 +37,7 @@ pub fn find<'a, 'input>(
     let mut found = all.iter().copied().filter(is_wanted);
     match (found.next(), found.next()) {
         (Some(node), None) => {
-            let id = attribute(node, "entityID").filter(|id| !id.is_empty());
+            let id = attribute(node, "entityID").filter(|id| is_entity_id(id));
             Ok(Entity {
                 id: id.ok_or_else(|| no_metadata(root))?,
                 node,
@@ -47,6 +47,11 @@ pub fn find<'a, 'input>(
         (None, _) if id.is_none() => Err(no_identity_provider()),
         _ => Err(not_one(id, &all)),
     }
+}
+
+/// SAML Core 2.0, 8.3.6: at most 1,024 characters.
+fn is_entity_id(text: &str) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= 1_024
 }
 
 /// All entities, in the order of the document: those of the root and of its groups, and none of extensions.
