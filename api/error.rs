@@ -136,6 +136,8 @@ pub struct Refusal {
     pub fields: Vec<FieldError>,
     /// The connections to sign in by, where that is what is missing.
     pub connections: Vec<SignInConnection>,
+    /// Under which an admin reads more of it.
+    pub reference: Option<String>,
     /// How long to wait before it makes sense to try again, where that is known.
     pub retry_after: Option<Duration>,
 }
@@ -181,6 +183,7 @@ impl Error {
             detail: detail.into(),
             fields: Vec::new(),
             connections: Vec::new(),
+            reference: None,
             retry_after: None,
         }))
     }
@@ -207,6 +210,7 @@ impl Error {
             detail: detail.into(),
             fields,
             connections: Vec::new(),
+            reference: None,
             retry_after: None,
         }))
     }
@@ -247,6 +251,7 @@ impl Error {
             detail: detail.into(),
             fields: vec![FieldError::new(pointer, code.to_string(), detail)],
             connections: Vec::new(),
+            reference: None,
             retry_after: None,
         }))
     }
@@ -315,6 +320,7 @@ impl Error {
             detail: "Too many tries. Wait as long as `Retry-After` says, then try again.".into(),
             fields: Vec::new(),
             connections: Vec::new(),
+            reference: None,
             retry_after: Some(retry_after),
         }))
     }
@@ -343,6 +349,7 @@ impl Error {
         if let Self::Refused(refusal) = &mut self {
             let detail = format!("{} Reference: {reference}.", refusal.detail);
             refusal.detail = detail.into();
+            refusal.reference = Some(reference.to_owned());
         }
         self
     }

@@ -237,16 +237,16 @@ fn is_of_requests(name: &str) -> bool {
 }
 
 /// A response names each of its fields, `null` where there is nothing; only a request may leave
-/// fields out. A problem without faulty fields has no `errors`, one that no connection
-/// would solve no `connections`.
+/// fields out. A problem without faulty fields has no `errors`, one that no connection would solve no
+/// `connections`, and one of no sign-in no `reference`.
 fn require_what_is_always_there(name: &str, object: &mut Object) {
     if is_of_requests(name) {
         return;
     }
-    let always = object
-        .properties
-        .keys()
-        .filter(|field| name != "Problem" || !["errors", "connections"].contains(&field.as_str()));
+    const NOT_ALWAYS: [&str; 3] = ["errors", "connections", "reference"];
+
+    let is_always = |field: &&String| name != "Problem" || !NOT_ALWAYS.contains(&field.as_str());
+    let always = object.properties.keys().filter(is_always);
     object.required = always.cloned().collect();
 }
 

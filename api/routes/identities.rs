@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::names::{ConnectionReference, OrganizationReference};
 use super::page::page_body;
-use super::problem::problems;
+use super::problem::{EXAMPLE_REFERENCE, problems};
 use crate::domain::ids::IdentityId;
 use crate::domain::invitations::InvitationStatus;
 use crate::domain::timestamp::Timestamp;
@@ -31,21 +31,20 @@ problems! {
 }
 
 fn not_expected() -> Error {
-    let detail = "This organization does not know you yet. Ask the people who run it to invite you. Reference: \
-                  K7QF2MPDXA.";
-    Error::refused(Code::NotExpectedHere, detail)
+    let detail =
+        "This organization does not know you yet. Ask the people who run it to invite you.";
+    Error::refused(Code::NotExpectedHere, detail).with_reference(EXAMPLE_REFERENCE)
 }
 
 fn removed_earlier() -> Error {
-    let detail = "An admin has removed you from this organization. Ask the people who run it to invite you. \
-                  Reference: K7QF2MPDXA.";
-    Error::refused(Code::RemovedByAdmin, detail)
+    let detail =
+        "An admin has removed you from this organization. Ask the people who run it to invite you.";
+    Error::refused(Code::RemovedByAdmin, detail).with_reference(EXAMPLE_REFERENCE)
 }
 
 fn tenant_lapsed() -> Error {
-    let detail = "Your organization has to prove its domain anew before anybody new comes in. Tell the people who run it. \
-                  Reference: K7QF2MPDXA.";
-    Error::refused(Code::TenantWrong, detail)
+    let detail = "Your organization has to prove its domain anew before anybody new comes in. Tell the people who run it.";
+    Error::refused(Code::TenantWrong, detail).with_reference(EXAMPLE_REFERENCE)
 }
 
 fn revoked() -> Error {
@@ -74,7 +73,8 @@ pub struct IdentityBody {
     id: IdentityId,
     connection: ConnectionReference,
     organization: OrganizationReference,
-    /// The end of what the identity provider calls them: at most four characters, and at most a third of it.
+    /// The beginning and the end of what the identity provider calls them: at most four characters each, and at most a
+    /// third of it.
     #[schema(max_length = 10)]
     subject_hint: String,
     last_used_at: Timestamp,

@@ -109,6 +109,9 @@ pub fn whole_seconds(span: Duration) -> u64 {
     span.as_secs().saturating_add(begun)
 }
 
+/// A reference in the examples of the document.
+pub const EXAMPLE_REFERENCE: &str = "K7QF2MPDXA";
+
 /// A problem as clients read it (RFC 9457).
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 #[schema(as = Problem, examples(json!({
@@ -150,6 +153,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 50)]
     connections: Vec<SignInConnection>,
+    /// Of a sign-in that was refused: an admin reads its steps under it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 20, nullable = false)]
+    reference: Option<String>,
 }
 
 /// What a handler ends in when it does not end well.
@@ -201,6 +208,7 @@ impl Problem {
             request_id,
             errors,
             connections: self.connections(),
+            reference: self.reference(),
         }
     }
 
@@ -255,6 +263,16 @@ impl Problem {
                     .into(),
                 Vec::new(),
             ),
+        }
+    }
+
+    fn reference(&self) -> Option<String> {
+        match &self.error {
+            Error::Refused(refusal) => refusal.reference.clone(),
+            Error::Unavailable(_)
+            | Error::Conflict(_)
+            | Error::Deadlock(_)
+            | Error::Internal(_) => None,
         }
     }
 

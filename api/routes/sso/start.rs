@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::routes::extract::{
     Anonymous, ClientAddress, Form, Guard as _, Json, OptionallyConfined,
 };
-use crate::routes::problem::{Problem, problems};
+use crate::routes::problem::{EXAMPLE_REFERENCE, Problem, problems};
 use crate::routes::refusals::{
     BodyErrors, InvalidEmail, NoFederationKey, SessionErrors, TooManyTries,
 };
@@ -104,8 +104,9 @@ problems! {
 fn provider_unreachable() -> Error {
     Error::refused(
         Code::IdentityProviderUnreachable,
-        "The identity provider cannot be reached. Try again in a moment. Reference: K7QF2MPDXA.",
+        "The identity provider cannot be reached. Try again in a moment.",
     )
+    .with_reference(EXAMPLE_REFERENCE)
 }
 
 fn invalid_challenge() -> Error {

@@ -22,6 +22,9 @@ both_databases!(whoever_was_sent_away_does_not_come_back, |app| {
         text(&problem["detail"]).contains("Reference: "),
         "{problem:#}"
     );
+    let diagnosis = format!("/diagnoses/{}", text(&problem["reference"]));
+    let diagnosis = school.admin.get(&school.path(&diagnosis)).await;
+    assert_eq!(diagnosis.expect_status(200)["code"], "account_deactivated");
     school.reactivate(&school.path_of(&id)).await;
     come(&school, &connection, &provider, claims.clone())
         .await
