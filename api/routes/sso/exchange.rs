@@ -37,7 +37,7 @@ pub struct ExchangeRequest {
     #[schema(max_length = 200, format = Password)]
     ticket: String,
     /// That of the challenge, of 43 to 128 characters: another one is `verifier_wrong`, and uses the ticket up.
-    #[schema(max_length = 128, format = Password)]
+    #[schema(max_length = 1000, format = Password)]
     verifier: String,
     #[serde(default)]
     #[schema(inline)]
@@ -128,7 +128,7 @@ pub struct ExchangedOrganization {
 
 /// The most characters of what the browser brings: of a ticket or a link token, of a verifier, of a code.
 const MAX_TOKEN: usize = 200;
-const MAX_VERIFIER: usize = 128;
+const MAX_VERIFIER: usize = 1_000;
 const MAX_CODE: usize = 100;
 
 /// Refuses texts that are longer than any such can be.
