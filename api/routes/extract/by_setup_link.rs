@@ -11,7 +11,9 @@ use super::guard::Guard;
 use super::request_scope::RequestScope;
 use crate::error::Result;
 use crate::routes::problem::Problem;
-use crate::services::authentication::{authenticate_setup_link, lock_by_setup_link};
+use crate::services::authentication::{
+    authenticate_setup_link, lock_by_setup_link, takes_a_setup_link,
+};
 use crate::services::authorization::{Permission, Permit, permit_setup_link};
 use crate::services::context::Principal;
 use crate::services::sso::setup_links;
@@ -59,6 +61,7 @@ impl<P: 'static> FromRequest for BySetupLink<P> {
             authenticated,
             permission: PhantomData,
         });
-        ready(guard.map_err(Problem::from))
+        // Whoever has a link has no account to sign in to.
+        ready(guard.map_err(|_| takes_a_setup_link().into()))
     }
 }
