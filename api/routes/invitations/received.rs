@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::domain::ids::InvitationId;
 use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::AccountType;
+use crate::domain::sign_in_policy::SignInConnection;
 use crate::domain::string_enum::string_enum;
 use crate::domain::timestamp::Timestamp;
 use crate::routes::names::{GroupReference, OrganizationReference};
@@ -41,7 +42,8 @@ pub struct InvitationOffer {
     "invited_by": "Ms Green",
     "note": "Welcome to 7A!",
     "status": "pending",
-    "expires_at": "2026-09-08T07:30:00Z"
+    "expires_at": "2026-09-08T07:30:00Z",
+    "connections": []
 })))]
 pub struct InvitationPreview {
     #[serde(flatten)]
@@ -53,6 +55,10 @@ pub struct InvitationPreview {
     kind: InvitationKind,
     /// `pending`, `accepted`, or `expired`: then a new link can be asked for.
     status: InvitationStatus,
+    /// By which people of the organization sign in: a sign-in that is started by one carries the token
+    /// (`invitation_token`).
+    #[schema(max_items = 50)]
+    connections: Vec<SignInConnection>,
 }
 
 /// One of the caller's own invitations.
@@ -83,13 +89,14 @@ impl From<ReceivedInvitation> for InvitationOffer {
     }
 }
 
-impl From<ReceivedInvitation> for InvitationPreview {
-    fn from(received: ReceivedInvitation) -> Self {
+impl InvitationPreview {
+    pub fn of(received: ReceivedInvitation, connections: Vec<SignInConnection>) -> Self {
         Self {
             email: received.invitation.email.to_string(),
             kind: received.invitation.kind,
             status: received.status,
             offer: received.into(),
+            connections,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::services::idempotency::{Execution, StoredResponse};
 use crate::services::invitations::errors::{for_another_address, mailbox_unproved};
 use crate::services::invitations::{self, InvitationKey};
 use crate::services::limits::{self, Limit, LimitRequest};
+use crate::services::sign_on_requirement::ways_in;
 use crate::services::unit_of_work::UnitOfWork;
 
 /// Mounts these operations.
@@ -48,10 +49,14 @@ async fn preview_invitation(
     body: Json<InvitationTokenRequest>,
 ) -> Result<web::Json<InvitationPreview>, Problem> {
     let token = body.into_inner().token;
-    let received = request
-        .run(move |tx, ()| invitations::preview(tx, &token))
+    let preview = request
+        .run(move |tx, ()| {
+            let received = invitations::preview(tx, &token)?;
+            let connections = ways_in(tx, &received.organization)?;
+            Ok(InvitationPreview::of(received, connections))
+        })
         .await?;
-    Ok(web::Json(received.into()))
+    Ok(web::Json(preview))
 }
 
 /// Accept an invitation

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::invite_code::{CodeOutcome, CodeStatus};
-use crate::domain::timestamp::Timestamp;
+use crate::domain::sign_in_policy::SignInConnection;
 use crate::routes::extract::idempotency;
 use crate::routes::extract::{
     Authenticated, ClientAddress, Guard as _, IdempotencyHeader, Json, OptionallyAuthenticated,
@@ -19,6 +19,8 @@ use crate::routes::refusals::{
 use crate::services::idempotency::StoredResponse;
 use crate::services::invite_codes::guessing::{self, Guesser};
 use crate::services::invite_codes::redemption::{self, Destination, Redeemed};
+use crate::services::sign_on_requirement::ways_in;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invite_codes::CodeTarget;
 
 /// An invite code, as somebody types it.
@@ -37,7 +39,8 @@ pub struct InviteCodeRequest {
     "organization": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c12", "name": "Hill Road School" },
     "group": { "id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c13", "name": "7A" },
     "status": "open",
-    "limited_to_email_domains": false
+    "limited_to_email_domains": false,
+    "connections": []
 })))]
 pub struct InviteCodePreview {
     organization: OrganizationReference,
@@ -47,11 +50,15 @@ pub struct InviteCodePreview {
     status: CodeStatus,
     /// Whether it is only for addresses of certain domains, which have to be verified.
     limited_to_email_domains: bool,
+    /// By which people of the organization sign in: a sign-in that is started by one carries the code (`invite_code`).
+    #[schema(max_items = 50)]
+    connections: Vec<SignInConnection>,
 }
 
 impl InviteCodePreview {
-    fn of(target: CodeTarget, now: Timestamp) -> crate::error::Result<Self> {
-        let status = target.code.status(now);
+    fn of(tx: &mut UnitOfWork<'_>, target: CodeTarget) -> crate::error::Result<Self> {
+        let status = target.code.status(tx.now());
+        let connections = ways_in(tx, &target.organization)?;
         let limited_to_email_domains = !target.code.allowed_email_domains()?.is_empty();
         let destination = Destination::from(target);
         Ok(Self {
@@ -59,6 +66,7 @@ impl InviteCodePreview {
             group: destination.group.map(GroupReference::from),
             status,
             limited_to_email_domains,
+            connections,
         })
     }
 }
@@ -111,7 +119,7 @@ pub(super) async fn preview_invite_code(
         .run(move |tx, ()| {
             let guesser = Guesser::of(&tx.context.principal, client);
             let target = guessing::counted(tx, &guesser, |tx| redemption::preview(tx, &code))?;
-            InviteCodePreview::of(target, tx.now())
+            InviteCodePreview::of(tx, target)
         })
         .await?;
     Ok(web::Json(preview))

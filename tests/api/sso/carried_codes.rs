@@ -161,6 +161,14 @@ both_databases!(a_code_that_is_refused_keeps_no_member_out, |app| {
     let path = school.path(&format!("/groups/{maths}/invite-code"));
     let paused = school.admin.patch(&path, json!({ "paused": true })).await;
     let code = json!({ "invite_code": paused.expect_status(200)["code"] });
+    // Whoever has the code learns by what to begin the sign-in that carries it.
+    let preview = json!({ "code": code["invite_code"] });
+    let preview = app
+        .anonymous()
+        .post("/v1/invite-codes/preview", preview)
+        .await;
+    let preview = preview.expect_status(200);
+    assert_eq!(preview["connections"][0]["id"], connection["id"]);
     let carries = async || {
         let by = (&provider, mira());
         carry(&app.anonymous(), &connection, by, code.clone()).await

@@ -62,6 +62,10 @@ both_databases!(a_token_that_invites_nobody_lets_no_newcomer_in, |app| {
         .expect_status(200);
     let declined = invited(&school, "joe@else.example", &here).await;
     let body = json!({ "token": declined["invitation_token"] });
+    let anonymous = app.anonymous();
+    let preview = anonymous.post("/v1/invitations/preview", body.clone());
+    let preview = preview.await.expect_status(200);
+    assert_eq!(preview["connections"][0]["id"], connection["id"]);
     let ended = joe.post("/v1/invitations/decline", body).await;
     assert!(ended.status.is_success());
     let garbage = json!({ "invitation_token": "garbage" });
