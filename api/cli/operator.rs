@@ -51,6 +51,11 @@ pub fn run(command: OperatorCommand) -> Result<(), CommandError> {
     }
 }
 
+/// What an operator does first where mail leaves by SMTP.
+const VERIFY_NEXT: &str = "\
+    Unless the address is verified already, verify it next: until then the operator can invite nobody and gets no mail \
+    about apps.\nSign in, ask for the link by POST /v1/auth/email/resend, and follow it.\n";
+
 fn create(email: &str, username: Option<&str>, state: &State) -> Result<(), CommandError> {
     let email = state
         .services
@@ -80,7 +85,12 @@ fn create(email: &str, username: Option<&str>, state: &State) -> Result<(), Comm
     } else {
         ". Its account was there: it has the new password, and its sessions have ended."
     };
-    print(&format!("{email} is an operator now{how}\n"))
+    let next = if state.services.config.mail_leaves() {
+        VERIFY_NEXT
+    } else {
+        ""
+    };
+    print(&format!("{email} is an operator now{how}\n{next}"))
 }
 
 fn revoke(email: &str, state: &State) -> Result<(), CommandError> {

@@ -126,7 +126,7 @@ pub fn require_verified_sender(tx: &UnitOfWork<'_>) -> Result<()> {
 pub fn unverified_sender() -> Error {
     Error::refused(
         Code::EmailNotVerified,
-        "Verify your own address first: this sends mail to others in your name. Follow the link that \
-         was mailed to you, or ask for another at /v1/auth/email/resend.",
+        "Verify your own address first: this sends mail to others in your name. Ask for the link at \
+         /v1/auth/email/resend, unless you have it already, and follow it.",
     )
 }

@@ -296,6 +296,19 @@ fn an_operator_is_made_with_a_password_from_standard_input() {
 }
 
 #[test]
+fn an_operator_is_told_to_verify_the_address_where_mail_leaves() {
+    let mut installation = Installation::on_sqlite();
+    installation.set("SMTP_URL", "smtp://127.0.0.1:9");
+    installation.set("MAIL_FROM", "no-reply@rollcall.example");
+    let told = printed(&create_operator(
+        &installation,
+        "op@rollcall.example",
+        PASSWORD,
+    ));
+    assert!(told.contains("POST /v1/auth/email/resend"), "{told}");
+}
+
+#[test]
 fn an_operator_is_unmade_and_signed_out() {
     let installation = Installation::on_sqlite();
     for email in ["zoe@rollcall.example", "op@rollcall.example"] {

@@ -107,8 +107,8 @@ fn require_mailbox(account: &Account) -> Result<()> {
 pub fn unverified() -> Error {
     Error::refused(
         Code::EmailNotVerified,
-        "Verify your address first: it is what lets you join. Follow the link that was mailed to you, or ask for \
-         another at /v1/auth/email/resend.",
+        "Verify your address first: it is what lets you join. Ask for the link at \
+         /v1/auth/email/resend, unless you have it already, and follow it.",
     )
 }
 
