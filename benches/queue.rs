@@ -179,6 +179,7 @@ fn invite(installation: &Installation, school: &School, address: &str, mails: us
                     organization: "Hill Road School".to_owned(),
                     invited_by: None,
                     note: None,
+                    connections: String::new(),
                     link: format!("http://localhost:3000/join?token=rci_{number}"),
                     expires_at: now.plus(Duration::from_secs(24 * 60 * 60)),
                 },

@@ -17,6 +17,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::links::Links;
 use crate::domain::connections::{ConnectionStatus, ConnectionWarningCode};
@@ -43,7 +44,7 @@ pub enum MailContent {
         expires_at: Timestamp,
     },
 
-    /// To a new account: the login address and a link to choose a password.
+    /// To a new account: the login address and a link to choose a password, or to sign in by a connection.
     SignInInstructions {
         organization: String,
         /// The person who invites, if one does.
@@ -52,7 +53,9 @@ pub enum MailContent {
         note: Option<String>,
         /// The address to sign in with.
         login: String,
-        /// Where a password is chosen.
+        /// By what alone one signs in there, by name; empty where the organization requires no single sign-on.
+        connections: String,
+        /// Where a password is chosen, or one of these connections begins.
         link: String,
         #[serde(rename = "date")]
         expires_at: Timestamp,
@@ -64,6 +67,8 @@ pub enum MailContent {
         #[serde(rename = "by")]
         invited_by: Option<String>,
         note: Option<String>,
+        /// As of sign-in instructions.
+        connections: String,
         link: String,
         #[serde(rename = "date")]
         expires_at: Timestamp,
@@ -80,6 +85,8 @@ pub enum MailContent {
         /// The organization whose staff did it; none where the owner did.
         #[serde(rename = "by")]
         by_organization: Option<String>,
+        /// As of sign-in instructions, of this organization.
+        connections: String,
         #[serde(rename = "date")]
         at: Timestamp,
     },
@@ -90,6 +97,8 @@ pub enum MailContent {
         /// The organization that created the new account; none where somebody registered it.
         #[serde(rename = "by")]
         by_organization: Option<String>,
+        /// As of sign-in instructions, of this organization.
+        connections: String,
         /// When the account was registered that is gone.
         #[serde(rename = "date")]
         registered_at: Timestamp,
@@ -174,7 +183,11 @@ pub enum MailContent {
     },
 
     /// To whoever asked to join: they are a member.
-    JoinRequestApproved { organization: String },
+    JoinRequestApproved {
+        organization: String,
+        /// As of sign-in instructions.
+        connections: String,
+    },
 
     /// To whoever asked to join: they are not let in.
     JoinRequestDeclined { organization: String },
@@ -268,17 +281,12 @@ impl Sample<'_> {
             MailKind::SignInInstructions => vec![
                 ("", self.instructions(Some(author()), Some(note()))),
                 ("_without_author", self.instructions(None, None)),
+                ("_by_connection", self.instructions_by_connection()),
             ],
-            MailKind::JoinLink => vec![(
-                "",
-                MailContent::JoinLink {
-                    organization: organization(),
-                    invited_by: Some(author()),
-                    note: Some(note()),
-                    link: self.link("invitation"),
-                    expires_at,
-                },
-            )],
+            MailKind::JoinLink => vec![
+                ("", self.join_link(String::new())),
+                ("_by_connection", self.join_link(connection())),
+            ],
             MailKind::PasswordReset => vec![(
                 "",
                 MailContent::PasswordReset {
@@ -287,14 +295,25 @@ impl Sample<'_> {
                 },
             )],
             MailKind::PasswordChanged => vec![
-                ("", self.password_changed(None)),
-                ("_by_staff", self.password_changed(Some(organization()))),
+                ("", self.password_changed(None, String::new())),
+                (
+                    "_by_staff",
+                    self.password_changed(Some(organization()), String::new()),
+                ),
+                (
+                    "_by_connection",
+                    self.password_changed(Some(organization()), connection()),
+                ),
             ],
             MailKind::AccountReplaced => vec![
-                ("", self.account_replaced(None)),
+                ("", self.account_replaced(None, String::new())),
                 (
                     "_by_organization",
-                    self.account_replaced(Some(organization())),
+                    self.account_replaced(Some(organization()), String::new()),
+                ),
+                (
+                    "_by_connection",
+                    self.account_replaced(Some(organization()), connection()),
                 ),
             ],
             MailKind::LinkCode => vec![(
@@ -350,10 +369,10 @@ impl Sample<'_> {
                     facts: vec![("requests".to_owned(), 3)],
                 },
             )],
-            MailKind::JoinRequestApproved => {
-                let organization = organization();
-                vec![("", MailContent::JoinRequestApproved { organization })]
-            }
+            MailKind::JoinRequestApproved => vec![
+                ("", approved(String::new())),
+                ("_by_connection", approved(connection())),
+            ],
             MailKind::JoinRequestDeclined => {
                 let organization = organization();
                 vec![("", MailContent::JoinRequestDeclined { organization })]
@@ -383,23 +402,57 @@ impl Sample<'_> {
             invited_by,
             note,
             login: self.login(),
+            connections: String::new(),
             link: self.link("set-password"),
             expires_at: self.now.plus(WEEK),
         }
     }
 
-    fn password_changed(&self, by_organization: Option<String>) -> MailContent {
+    fn instructions_by_connection(&self) -> MailContent {
+        MailContent::SignInInstructions {
+            organization: organization(),
+            invited_by: Some(author()),
+            note: None,
+            login: self.login(),
+            connections: connection(),
+            link: self.links.start_as(Uuid::nil().into(), &self.login()),
+            expires_at: self.now.plus(WEEK),
+        }
+    }
+
+    fn join_link(&self, connections: String) -> MailContent {
+        MailContent::JoinLink {
+            organization: organization(),
+            invited_by: Some(author()),
+            note: Some(note()),
+            connections,
+            link: self.link("invitation"),
+            expires_at: self.now.plus(WEEK),
+        }
+    }
+
+    fn password_changed(
+        &self,
+        by_organization: Option<String>,
+        connections: String,
+    ) -> MailContent {
         MailContent::PasswordChanged {
             login: self.login(),
             by_organization,
+            connections,
             at: self.now,
         }
     }
 
-    fn account_replaced(&self, by_organization: Option<String>) -> MailContent {
+    fn account_replaced(
+        &self,
+        by_organization: Option<String>,
+        connections: String,
+    ) -> MailContent {
         MailContent::AccountReplaced {
             login: self.login(),
             by_organization,
+            connections,
             registered_at: self.now,
         }
     }
@@ -438,6 +491,13 @@ fn domain() -> String {
 
 fn connection() -> String {
     "School accounts".to_owned()
+}
+
+fn approved(connections: String) -> MailContent {
+    MailContent::JoinRequestApproved {
+        organization: organization(),
+        connections,
+    }
 }
 
 fn connection_warnings() -> Vec<(&'static str, MailContent)> {

@@ -59,10 +59,31 @@ impl Links {
 
     /// The same for somebody who is known there by this, such as an address.
     pub fn start_as(&self, connection: ConnectionId, login_hint: &str) -> String {
+        let connection = connection.to_string();
+        self.sign_in_with(&[("connection", &connection), ("login_hint", login_hint)])
+    }
+
+    /// The same for somebody with an invitation, whose token the flow carries.
+    pub fn start_invited(
+        &self,
+        connection: ConnectionId,
+        (login_hint, invitation): (&str, &Token),
+    ) -> String {
+        self.sign_in_with(&[
+            ("connection", &connection.to_string()),
+            ("login_hint", login_hint),
+            ("invitation_token", invitation.reveal()),
+        ])
+    }
+
+    /// Asks somebody with an invitation by what to sign in.
+    pub fn sign_in_invited(&self, email: &str, invitation: &Token) -> String {
+        self.sign_in_with(&[("email", email), ("invitation_token", invitation.reveal())])
+    }
+
+    fn sign_in_with(&self, parameters: &[(&str, &str)]) -> String {
         let mut link = self.page("sign-in");
-        link.query_pairs_mut()
-            .append_pair("connection", &connection.to_string())
-            .append_pair("login_hint", login_hint);
+        link.query_pairs_mut().extend_pairs(parameters);
         link.into()
     }
 
@@ -127,6 +148,7 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::token::TokenKind;
 
     #[test]
     fn links_stand_below_the_address_of_the_app() {
@@ -147,6 +169,19 @@ mod tests {
         assert_eq!(
             links.sign_in("a+b@x.org"),
             "https://app.example/sign-in?email=a%2Bb%40x.org"
+        );
+        let token = Token::generate(TokenKind::SetPassword).unwrap();
+        let token_pair = format!("invitation_token={}", token.reveal());
+        let connection = ConnectionId::from(uuid::Uuid::nil());
+        assert_eq!(
+            links.start_invited(connection, ("a+b@x.org", &token)),
+            format!(
+                "https://app.example/sign-in?connection={connection}&login_hint=a%2Bb%40x.org&{token_pair}"
+            )
+        );
+        assert_eq!(
+            links.sign_in_invited("a+b@x.org", &token),
+            format!("https://app.example/sign-in?email=a%2Bb%40x.org&{token_pair}")
         );
     }
 }

@@ -70,6 +70,7 @@ fn mail_change(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
         content: MailContent::PasswordChanged {
             login: account.email.to_string(),
             by_organization: None,
+            connections: String::new(),
             at: now,
         },
     };

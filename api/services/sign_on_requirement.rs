@@ -84,6 +84,24 @@ pub fn sso_required(connections: Vec<SignInConnection>) -> Error {
     Error::refused(Code::SsoRequired, detail).with_connections(connections)
 }
 
+/// The connections by which alone an organization opens, for who is no emergency admin; none where it requires no single
+/// sign-on.
+pub fn only_ways_in(
+    tx: &mut UnitOfWork<'_>,
+    organization: &Organization,
+) -> Result<Vec<SignInConnection>> {
+    if organization.sso_required {
+        return ways_in(tx, organization);
+    }
+    Ok(Vec::new())
+}
+
+/// The names of these connections, as a mail lists them.
+pub fn names_of(connections: &[SignInConnection]) -> String {
+    let names: Vec<_> = connections.iter().map(|one| one.name.as_str()).collect();
+    names.join(", ")
+}
+
 /// The active connections of an organization, as people choose one.
 pub fn ways_in(
     tx: &mut UnitOfWork<'_>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::context::Principal;
 use super::offboarding::{self, Departure};
+use super::sign_on_requirement::{names_of, only_ways_in};
 use super::unit_of_work::UnitOfWork;
 use super::{events, memberships, organization_deletion};
 use crate::domain::events::{AccountEvent, DomainEvent};
@@ -230,6 +231,10 @@ fn mail_owner(tx: &mut UnitOfWork<'_>, old: &Account, new: &Account) -> Result<(
         Some(id) => organizations::find(tx.connection, id)?,
         None => None,
     };
+    let connections = match &manager {
+        Some(manager) => only_ways_in(tx, manager)?,
+        None => Vec::new(),
+    };
     let mail = QueuedMail {
         to: new,
         language: Some(old.language),
@@ -239,6 +244,7 @@ fn mail_owner(tx: &mut UnitOfWork<'_>, old: &Account, new: &Account) -> Result<(
         content: MailContent::AccountReplaced {
             login: new.email.to_string(),
             by_organization: manager.map(|organization| organization.name),
+            connections: names_of(&connections),
             registered_at: old.created_at,
         },
     };

@@ -1,7 +1,10 @@
 //! Who an invitation comes from, as its mail names them.
 
 use crate::domain::ids::AccountId;
+use crate::domain::sign_in_policy::SignInConnection;
 use crate::error::{Error, Result};
+use crate::services::sign_on_requirement::only_ways_in;
+use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::Invitation;
 use crate::store::organizations::Organization;
 use crate::store::{Connection, accounts, organizations};
@@ -11,6 +14,8 @@ pub(super) struct Inviter {
     pub organization: Organization,
     /// None for the command line, and for an account that is deleted.
     pub username: Option<String>,
+    /// The connections by which alone the organization opens; none where it requires no single sign-on.
+    pub connections: Vec<SignInConnection>,
 }
 
 impl Inviter {
@@ -18,11 +23,13 @@ impl Inviter {
     ///
     /// # Errors
     /// `not_found` where the organization is deleted.
-    pub(super) fn of(connection: &mut Connection, invitation: &Invitation) -> Result<Self> {
-        let organization = organizations::find(connection, invitation.organization_id)?;
+    pub(super) fn of(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<Self> {
+        let organization = organizations::find(tx.connection, invitation.organization_id)?;
+        let organization = organization.ok_or_else(|| Error::not_found("organization"))?;
         Ok(Self {
-            organization: organization.ok_or_else(|| Error::not_found("organization"))?,
-            username: username_of_inviter(connection, invitation)?,
+            username: username_of_inviter(tx.connection, invitation)?,
+            connections: only_ways_in(tx, &organization)?,
+            organization,
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::mail::MailContent;
 use crate::mail::links::Links;
 use crate::mail::outbox::QueuedMail;
+use crate::services::sign_on_requirement::names_of;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::invitations::Invitation;
@@ -55,7 +56,7 @@ fn prepare<'a>(
     (invitation, to): (&Invitation, &'a Account),
 ) -> Result<(QueuedMail<'a>, (TokenHash, MailedToken))> {
     let token = Token::generate(token_kind(invitation.kind))?;
-    let link = link_to(&tx.services.outbox.links, invitation.kind, &token);
+    let link = link_to(&tx.services.outbox.links, inviter, (invitation, to, &token));
     let stored = (token.hash(), mailed(tx, invitation, to));
     Ok((mail(inviter, invitation, to, link), stored))
 }
@@ -95,10 +96,19 @@ const fn token_kind(kind: InvitationKind) -> TokenKind {
     }
 }
 
-fn link_to(links: &Links, kind: InvitationKind, token: &Token) -> String {
-    match kind {
-        InvitationKind::NewAccount => links.set_password(token),
-        InvitationKind::Join => links.invitation(token),
+/// Where single sign-on is required, a password opens nothing of the organization: a new account is opened by the flow of
+/// a connection, which carries the token.
+fn link_to(
+    links: &Links,
+    inviter: &Inviter,
+    (invitation, to, token): (&Invitation, &Account, &Token),
+) -> String {
+    let address = to.email.as_str();
+    match (invitation.kind, inviter.connections.as_slice()) {
+        (InvitationKind::Join, _) => links.invitation(token),
+        (InvitationKind::NewAccount, []) => links.set_password(token),
+        (InvitationKind::NewAccount, [only]) => links.start_invited(only.id, (address, token)),
+        (InvitationKind::NewAccount, _) => links.sign_in_invited(address, token),
     }
 }
 
@@ -107,12 +117,14 @@ fn content(inviter: &Inviter, invitation: &Invitation, to: &Account, link: Strin
     let invited_by = inviter.username.clone();
     let note = invitation.note.as_ref().map(ToString::to_string);
     let expires_at = invitation.expires_at;
+    let connections = names_of(&inviter.connections);
     match invitation.kind {
         InvitationKind::NewAccount => MailContent::SignInInstructions {
             organization,
             invited_by,
             note,
             login: to.email.to_string(),
+            connections,
             link,
             expires_at,
         },
@@ -120,6 +132,7 @@ fn content(inviter: &Inviter, invitation: &Invitation, to: &Account, link: Strin
             organization,
             invited_by,
             note,
+            connections,
             link,
             expires_at,
         },

@@ -38,7 +38,7 @@ pub(super) fn renew(tx: &mut UnitOfWork<'_>, invitation: &Invitation) -> Result<
         expires_at: valid_for.after(tx.now()),
         ..invitation.clone()
     };
-    let inviter = Inviter::of(tx.connection, invitation)?;
+    let inviter = Inviter::of(tx, invitation)?;
     let link = links::queue(tx, &inviter, (&renewed, &to))?;
     store(tx.connection, &renewed, link)?;
     publish(tx, invitation, InvitationEvent::Resent)

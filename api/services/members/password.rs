@@ -13,11 +13,12 @@ use crate::mail::MailContent;
 use crate::mail::outbox::QueuedMail;
 use crate::services::authorization::{Permit, ResetPasswords};
 use crate::services::memberships;
+use crate::services::sign_on_requirement::{names_of, only_ways_in};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::{events, invitations, trust};
 use crate::store::accounts::Account;
 use crate::store::managed_accounts::NewPasswordHash;
-use crate::store::{mailed_tokens, managed_accounts, sessions};
+use crate::store::{emergency_admins, mailed_tokens, managed_accounts, sessions};
 
 /// The hash of a password that somebody else sets for an account.
 #[derive(Clone)]
@@ -96,12 +97,29 @@ pub fn reset(
     })
 }
 
+/// By what alone the organization opens to whom the password was set for: an emergency admin's password does open it.
+fn connections_of(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<ResetPasswords>,
+    account: &Account,
+) -> Result<String> {
+    let organization = &permit.organization;
+    let connections = only_ways_in(tx, organization)?;
+    if connections.is_empty()
+        || emergency_admins::contains(tx.connection, organization.id, account.id)?
+    {
+        return Ok(String::new());
+    }
+    Ok(names_of(&connections))
+}
+
 fn tell_owner(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ResetPasswords>,
     account: &Account,
 ) -> Result<()> {
     let at = tx.now();
+    let connections = connections_of(tx, permit, account)?;
     let mail = QueuedMail {
         to: account,
         language: None,
@@ -112,6 +130,7 @@ fn tell_owner(
         content: MailContent::PasswordChanged {
             login: account.email.to_string(),
             by_organization: Some(permit.organization.name.clone()),
+            connections,
             at,
         },
     };

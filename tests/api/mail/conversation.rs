@@ -93,6 +93,7 @@ fn hostile_letter(app: &App) -> MailContent {
                 .to_owned(),
         ),
         login: ADA.to_owned(),
+        connections: String::new(),
         link: "http://localhost:3000/set-password?token=rcp_secret".to_owned(),
         expires_at: app.now().plus(Duration::from_secs(3600)),
     }

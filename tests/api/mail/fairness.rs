@@ -33,6 +33,7 @@ fn invite(app: &App, organization: &str, mails: usize) {
                 organization: organization.to_owned(),
                 invited_by: None,
                 note: None,
+                connections: String::new(),
                 link: format!("http://localhost:3000/join?token={organization}_{number}"),
                 expires_at: app.now().plus(Duration::from_secs(72 * 60 * 60)),
             },

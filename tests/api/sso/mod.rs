@@ -29,6 +29,7 @@ mod emergencies;
 mod ends;
 mod following;
 mod hanging;
+mod invitation_mails;
 mod issuers;
 mod kinds;
 mod linking;

@@ -18,6 +18,7 @@ use crate::services::invitation_ends::event_of;
 use crate::services::invitations::inviter::Inviter;
 use crate::services::invitations::links::{self, QueuedLink};
 use crate::services::limits::{self, Limit, LimitRequest};
+use crate::services::sign_on_requirement::only_ways_in;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::Account;
 use crate::store::invitations::{self, Invitation};
@@ -113,10 +114,12 @@ fn queue_mails(
     permit: &Permit<Invite>,
     invitations: Vec<(Invitation, &Account)>,
 ) -> Result<Vec<Issued>> {
+    let connections = only_ways_in(tx, &permit.organization)?;
     let sender = tx.context.principal.account();
     let inviter = Inviter {
         organization: permit.organization.clone(),
         username: sender.map(|sender| sender.username.to_string()),
+        connections,
     };
     let links = links::queue_all(tx, &inviter, &invitations)?;
     let issued = invitations.into_iter().zip(links);
