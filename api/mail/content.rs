@@ -159,13 +159,16 @@ pub enum MailContent {
         problem: ConnectionWarningCode,
     },
 
-    /// To admins: whoever has a setup link has activated a connection, or given an active one another identity provider.
+    /// To admins: whoever has a setup link has activated a connection, or given an active one another identity
+    /// provider or another source of the subject.
     ConnectionSetUp {
         organization: String,
         connection: String,
         /// The link, by its name.
         setup_link: String,
         status: ConnectionStatus,
+        #[serde(rename = "date")]
+        at: Timestamp,
     },
 
     /// To operators: the client secret of an app ends, or has ended.
@@ -354,7 +357,7 @@ impl Sample<'_> {
             )],
             MailKind::ConnectionEnds => self.connection_ends(),
             MailKind::ConnectionWarning => connection_warnings(),
-            MailKind::ConnectionSetUp => connection_set_up(),
+            MailKind::ConnectionSetUp => self.connection_set_up(),
             MailKind::AppSecretEnds => vec![(
                 "",
                 MailContent::AppSecretEnds {
@@ -393,6 +396,20 @@ impl Sample<'_> {
                 "_of_certificate",
                 ends(ConnectionWarningCode::CertificateExpires),
             ),
+        ]
+    }
+
+    fn connection_set_up(&self) -> Vec<(&'static str, MailContent)> {
+        let set_up = |status| MailContent::ConnectionSetUp {
+            organization: organization(),
+            connection: connection(),
+            setup_link: "it@school.example".to_owned(),
+            status,
+            at: self.now,
+        };
+        vec![
+            ("", set_up(ConnectionStatus::Active)),
+            ("_anew", set_up(ConnectionStatus::Draft)),
         ]
     }
 
@@ -511,19 +528,6 @@ fn connection_warnings() -> Vec<(&'static str, MailContent)> {
         ("_of_keys", warning(ConnectionWarningCode::KeysUnreachable)),
         ("_of_clock", warning(ConnectionWarningCode::ClockOff)),
         ("_of_silence", warning(ConnectionWarningCode::Silent)),
-    ]
-}
-
-fn connection_set_up() -> Vec<(&'static str, MailContent)> {
-    let set_up = |status| MailContent::ConnectionSetUp {
-        organization: organization(),
-        connection: connection(),
-        setup_link: "it@school.example".to_owned(),
-        status,
-    };
-    vec![
-        ("", set_up(ConnectionStatus::Active)),
-        ("_anew", set_up(ConnectionStatus::Draft)),
     ]
 }
 

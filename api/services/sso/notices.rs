@@ -49,12 +49,13 @@ pub(super) fn queue_for_setup(tx: &mut UnitOfWork<'_>, connection: &SsoConnectio
     };
     let setup_link = link.name.clone();
     let cause = format!("connection {} set up {}", connection.id, new_id::<MailId>());
-    let (name, status) = (connection.name.clone(), connection.status);
+    let (name, status, at) = (connection.name.clone(), connection.status, tx.now());
     let content = |organization| MailContent::ConnectionSetUp {
         organization,
         connection: name,
         setup_link,
         status,
+        at,
     };
     admin_notices::queue(tx, connection.organization_id, &cause, content)
 }

@@ -67,7 +67,7 @@ both_databases!(from_the_mail_to_an_active_connection, |app| {
     let active = it.post(activate, Value::Null).await.expect_status(200);
     assert_eq!(active["status"], "active");
     let mail = app.last_mail_to(&school.admin.email).await;
-    let subject = "Hill Road School: people sign in by School accounts now";
+    let subject = "Hill Road School: a setup link activated School accounts";
     assert_eq!(mail.subject, subject);
     assert!(
         mail.text.contains("it@\u{2060}provider.\u{2060}example"),
@@ -107,7 +107,9 @@ both_databases!(another_provider_is_activated_by_the_same_link, |app| {
     let moved = it.patch("/v1/setup", moved).await.expect_status(200);
     assert_eq!(moved["status"], "draft");
     let mail = app.last_mail_to(&school.admin.email).await;
-    assert!(mail.subject.contains("nobody signs in by"), "{mail:?}");
+    assert!(mail.subject.contains("and it is not active"), "{mail:?}");
+    // A draft cannot be paused.
+    assert!(mail.text.contains("2026") && !mail.text.contains("pause"));
     let back = json!({ "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET });
     it.patch("/v1/setup", back).await.expect_status(200);
     let activate = "/v1/setup/activate";
