@@ -35,7 +35,7 @@ struct Advice {
 const RENEW_SECRET: Advice = Advice {
     before: "Make a new client secret at the identity provider, and send it here before the old one ends.",
     after: "The client secret has ended, and nobody signs in by it. Make a new one at the identity provider, and send it \
-            here; where a new one is in use already, correct its end (`client_secret_expires_at`).",
+            here; where a new one is in use already, send its expiry date (`client_secret_expires_at`).",
 };
 
 const TELL_OPERATORS: Advice = Advice {
@@ -94,7 +94,7 @@ pub fn of(
         warnings.push(begun(ConnectionWarningCode::ClockOff, since, detail));
     }
     if let Some(since) = connection.silent_since {
-        let detail = "People used to come by this connection, and nobody has for 30 days. Run a test; where it passes, \
+        let detail = "People used to sign in by this connection, and nobody has for 30 days. Run a test; where it passes, \
                       see that people find the connection.";
         warnings.push(begun(
             ConnectionWarningCode::Silent,
