@@ -19,10 +19,11 @@ const ENVIRONMENT: &str = include_str!("../../.env.example");
 const MAIL: &str = include_str!("../../docs/mail.md");
 const LIMITS: &str = include_str!("../../docs/limits.md");
 const SHELL: &str = include_str!("../../docs/sso/README.md");
+const SETUP_LINK: &str = include_str!("../../docs/sso/setup-link.md");
 const DIAGNOSES: &str = include_str!("../../docs/sso/diagnoses.md");
 
 /// What a block needs that a test does not have: the only reasons to mark it `sh no-run`.
-const NOT_HERE: [&str; 14] = [
+const NOT_HERE: [&str; 15] = [
     "cargo ",
     "docker ",
     "pg_dump ",
@@ -37,6 +38,8 @@ const NOT_HERE: [&str; 14] = [
     "@saml.json",
     "/refresh",
     "/activate",
+    // A record in the DNS.
+    "/check",
     // Somebody who has followed the link of a mail.
     r#""role": "admin""#,
 ];
@@ -92,6 +95,16 @@ fn the_guides_of_providers_begin_in_the_shell_of_their_first_page() {
         eprintln!("{name}");
         run(&format!("{opening}\n{}", shell_blocks(&guide)));
     }
+}
+
+/// The half of the page for whoever has a setup link needs nothing that the admin's half has set, but the link.
+#[test]
+fn whoever_has_a_setup_link_needs_nothing_else() {
+    let (admins, holders) = SETUP_LINK.split_once("\n## Whoever has the link").unwrap();
+    let [tour, shell, admins, holders] = [README, SHELL, admins, holders].map(shell_blocks);
+    run(&format!(
+        "(\n{tour}\n{shell}\n{admins}\necho \"$URL\" > $TMPDIR/url\n) > /dev/null\nURL=$(cat $TMPDIR/url)\n{holders}"
+    ));
 }
 
 /// `sh` is run, `sh no-run` is not; other blocks hold no commands.
