@@ -7,7 +7,7 @@
 //! | the sending | [`sending`] | sends one mail under the lease of its job, at the configured rate |
 //! | the words | [`templates`] | the content in the reader's language, as text and as HTML |
 //! | the form | [`message`] | headers and parts (RFC 5322, MIME) |
-//! | the look | [`preview`] | every mail in every language, and a mail to test the delivery |
+//! | the look | [`preview`], [`samples`] | every mail in every language, and a mail to test the delivery |
 //! | the delivery | [`transport`] | a mail server, or a folder |
 
 pub mod content;
@@ -16,6 +16,7 @@ pub mod mailbox_limit;
 pub mod message;
 pub mod outbox;
 pub mod preview;
+pub mod samples;
 pub mod send_rate;
 pub mod sending;
 pub mod templates;

@@ -1,8 +1,9 @@
 //! Every mail in every language, for whoever wants to see them, and one that tests the delivery.
 
-use super::content::{Recipient, samples};
+use super::content::Recipient;
 use super::links::Links;
 use super::message::{MailHeaders, compose};
+use super::samples::samples;
 use super::templates::{self, Origin, Written};
 use super::transport::{DeliveryError, RenderedMail};
 use crate::clock::new_id;

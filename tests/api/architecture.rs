@@ -225,6 +225,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "templates",
             "outbox",
             "mailbox_limit",
+            "samples",
             "content",
             "links",
         ],

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::content::samples;
+use super::super::samples::samples;
 use super::*;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::mail::MailKind;
