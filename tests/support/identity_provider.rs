@@ -1,9 +1,10 @@
 //! A provider of OpenID Connect on loopback: what it says of whom is the test's.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -25,7 +26,7 @@ pub struct IdentityProvider {
 }
 
 struct Shared {
-    keys: FederationKeys,
+    keys: Arc<FederationKeys>,
     /// What it answers for a code: the claims and the challenge of PKCE.
     codes: HashMap<String, (Value, String)>,
     /// How many codes there were.
@@ -144,9 +145,25 @@ impl IdentityProvider {
     }
 }
 
-fn new_keys() -> FederationKeys {
+/// Keys that no other provider of the test has. A key takes a second to make, so that the first ones of each test, which is
+/// a thread of its own, are those of the other tests.
+fn new_keys() -> Arc<FederationKeys> {
+    static SHARED: [LazyLock<Arc<FederationKeys>>; 4] = [const { LazyLock::new(made_keys) }; 4];
+
+    thread_local! {
+        static TAKEN: Cell<usize> = const { Cell::new(0) };
+    }
+
+    let taken = TAKEN.get();
+    TAKEN.set(taken + 1);
+    SHARED
+        .get(taken)
+        .map_or_else(made_keys, |keys| Arc::clone(keys))
+}
+
+fn made_keys() -> Arc<FederationKeys> {
     let folder = tempfile::tempdir().expect("no folder");
-    FederationKeys::load(&folder.path().join("idp.pem"), true).expect("no keys")
+    Arc::new(FederationKeys::load(&folder.path().join("idp.pem"), true).expect("no keys"))
 }
 
 fn serve(

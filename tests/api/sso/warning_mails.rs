@@ -20,7 +20,7 @@ use crate::support::process::{Installation, Process};
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often the process is killed at each of the times that a mail is due.
-const KILLS: usize = 4;
+const KILLS: usize = 2;
 
 /// What is left until the end, and what the mail is called then.
 const STAGES: [(&str, u32); 4] = [
