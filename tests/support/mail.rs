@@ -118,6 +118,7 @@ fn secret_in(link: &str) -> String {
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
     };
-    let token = named("token").or_else(|| named("code"));
+    let names = ["token", "code", "invitation_token"];
+    let token = names.into_iter().find_map(named);
     token.unwrap_or_else(|| panic!("no token in {link}"))
 }

@@ -61,6 +61,7 @@ both_databases!(a_link_to_join_is_followed_to_its_end, |app| {
         "note": "Welcome!\nSee you.",
         "status": "pending",
         "expires_at": "2026-09-04T07:30:00Z",
+        "connections": [],
     });
     let anonymous = app.anonymous();
     anonymous

@@ -139,6 +139,7 @@ both_databases!(
                     "group": { "id": seven_a, "name": "7A" },
                     "status": "open",
                     "limited_to_email_domains": false,
+                    "connections": [],
                 }),
             );
         let limits = json!({ "allowed_email_domains": ["x.org"], "paused": true });
@@ -151,6 +152,7 @@ both_databases!(
                 "group": null,
                 "status": "paused",
                 "limited_to_email_domains": true,
+                "connections": [],
             }),
         );
         assert_eq!(seats_used(&school).await, 1);
