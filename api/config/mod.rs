@@ -125,6 +125,9 @@ pub struct Config {
     pub outbound_proxy: Option<Url>,
     /// Certificates of authorities that foreign systems may have theirs from besides the system's.
     pub outbound_ca_file: Option<PathBuf>,
+    /// How long a call of one may take, from the question to the last byte of the answer
+    /// (`docs/security.md#calls-to-others`). No setting changes it.
+    pub outbound_timeout: Duration,
     pub log: String,
     pub log_format: LogFormat,
     /// Where traces go; none: none are made.
@@ -135,6 +138,9 @@ pub struct Config {
 
 /// Those of the setting by which a server finds out how its database is.
 const CONNECTIONS_OF_LOOKOUT: u32 = 1;
+
+/// What `outbound_timeout` is.
+const OUTBOUND_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Config {
     /// Loads the configuration of this process.
@@ -249,6 +255,7 @@ impl Config {
             outbound_allow: from.read(&OUTBOUND_ALLOW)?,
             outbound_proxy: from.read(&OUTBOUND_PROXY)?,
             outbound_ca_file: from.read(&OUTBOUND_CA_FILE)?,
+            outbound_timeout: OUTBOUND_TIMEOUT,
             log: from.read(&LOG)?,
             log_format: from.read(&LOG_FORMAT)?,
             traces_endpoint: from.read(&TRACES_ENDPOINT)?,

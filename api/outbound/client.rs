@@ -34,7 +34,8 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn configured(config: &Config, timeout: Duration) -> Result<Self, SetupError> {
+    pub fn configured(config: &Config) -> Result<Self, SetupError> {
+        let timeout = config.outbound_timeout;
         let policy = AddressPolicy::allowing(&config.outbound_allow);
         let further = match &config.outbound_ca_file {
             Some(path) => certificates(path)?,
@@ -96,7 +97,7 @@ impl Client {
     /// Sends a request and waits for its answer.
     pub fn call(&self, request: &OutboundRequest) -> Result<OutboundResponse, OutboundError> {
         let host = self.require_callable(&request.url)?;
-        let failed = |error| told(error, &host, self.has_proxy);
+        let failed = |error| self.told(error, &host);
         let mut response = self.send(request).map_err(failed)?;
         require_no_redirect(&response)?;
         let read = response.body_mut().with_config().limit(request.limit);
@@ -157,6 +158,57 @@ impl Client {
         match &request.body {
             Some(body) => self.agent.run(head.body(body.as_slice())?),
             None => self.agent.run(head.body(())?),
+        }
+    }
+
+    /// What went wrong, in our words.
+    fn told(&self, error: ureq::Error, host: &str) -> OutboundError {
+        let host = host.to_owned();
+        match error {
+            ureq::Error::Other(inner) => match inner.downcast::<OutboundError>() {
+                Ok(ours) => *ours,
+                Err(other) => unreadable(other),
+            },
+            ureq::Error::Timeout(_) => self.timed_out(),
+            ureq::Error::HostNotFound => OutboundError::NameUnknown { host },
+            ureq::Error::BodyExceedsLimit(limit) => OutboundError::TooLarge { limit },
+            ureq::Error::ConnectProxyFailed(problem) => OutboundError::Proxy { host, problem },
+            ureq::Error::Rustls(error) => of_tls(&error, host),
+            ureq::Error::Io(error) => self.of_connection(&error, host),
+            other => unreadable(other),
+        }
+    }
+
+    fn of_connection(&self, error: &std::io::Error, host: String) -> OutboundError {
+        use std::io::ErrorKind;
+
+        let inner = error.get_ref();
+        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return of_tls(tls, host);
+        }
+        let problem = match error.kind() {
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => return self.timed_out(),
+            ErrorKind::ConnectionRefused => "nothing listens at this port".to_owned(),
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+                "it ended the connection before its answer was whole".to_owned()
+            }
+            // What the system says of a name that it cannot resolve has no kind of its own.
+            _ if error.to_string().contains("failed to lookup address") && !self.has_proxy => {
+                return OutboundError::NameUnknown { host };
+            }
+            _ => error.to_string(),
+        };
+        if self.has_proxy {
+            OutboundError::Proxy { host, problem }
+        } else {
+            OutboundError::Unreachable { host, problem }
+        }
+    }
+
+    /// That nobody answered in time.
+    pub fn timed_out(&self) -> OutboundError {
+        OutboundError::TimedOut {
+            within: self.timeout,
         }
     }
 }
@@ -236,53 +288,9 @@ fn shown(location: &str) -> String {
     printable.take(200).collect()
 }
 
-/// What went wrong, in our words.
-fn told(error: ureq::Error, host: &str, has_proxy: bool) -> OutboundError {
-    let host = host.to_owned();
-    match error {
-        ureq::Error::Other(inner) => match inner.downcast::<OutboundError>() {
-            Ok(ours) => *ours,
-            Err(other) => unreadable(other),
-        },
-        ureq::Error::Timeout(_) => OutboundError::TimedOut,
-        ureq::Error::HostNotFound => OutboundError::NameUnknown { host },
-        ureq::Error::BodyExceedsLimit(limit) => OutboundError::TooLarge { limit },
-        ureq::Error::ConnectProxyFailed(problem) => OutboundError::Proxy { host, problem },
-        ureq::Error::Rustls(error) => of_tls(&error, host),
-        ureq::Error::Io(error) => of_connection(&error, host, has_proxy),
-        other => unreadable(other),
-    }
-}
-
 fn unreadable(problem: impl ToString) -> OutboundError {
     let problem = problem.to_string();
     OutboundError::Unreadable { problem }
-}
-
-fn of_connection(error: &std::io::Error, host: String, has_proxy: bool) -> OutboundError {
-    use std::io::ErrorKind;
-
-    let inner = error.get_ref();
-    if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return of_tls(tls, host);
-    }
-    let problem = match error.kind() {
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => return OutboundError::TimedOut,
-        ErrorKind::ConnectionRefused => "nothing listens at this port".to_owned(),
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
-            "it ended the connection before its answer was whole".to_owned()
-        }
-        // What the system says of a name that it cannot resolve has no kind of its own.
-        _ if error.to_string().contains("failed to lookup address") && !has_proxy => {
-            return OutboundError::NameUnknown { host };
-        }
-        _ => error.to_string(),
-    };
-    if has_proxy {
-        OutboundError::Proxy { host, problem }
-    } else {
-        OutboundError::Unreachable { host, problem }
-    }
 }
 
 fn of_tls(error: &rustls::Error, host: String) -> OutboundError {

@@ -1,6 +1,7 @@
 //! Why a foreign system gave no answer, in words for whoever runs it or named it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Why a foreign system gave no answer. No variant holds what was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,8 +34,8 @@ pub enum OutboundError {
     TooLarge { limit: u64 },
     #[error("The answer is no HTTP that can be read: {problem}.")]
     Unreadable { problem: String },
-    #[error("There was no whole answer within ten seconds.")]
-    TimedOut,
+    #[error("There was no whole answer within {} s.", .within.as_secs())]
+    TimedOut { within: Duration },
     #[error(
         "Too many calls are under way, those before this one are not answered: try again in a moment."
     )]

@@ -25,9 +25,6 @@ use self::client::Client;
 use self::lanes::Lanes;
 use crate::config::Config;
 
-/// How long a call may take, from the question to the last byte of the answer (`docs/security.md#calls-to-others`).
-const TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How much of that a call may wait for a place.
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -44,7 +41,7 @@ impl Outbound {
     /// # Errors
     /// Where the file of further roots cannot be used.
     pub fn configured(config: &Config) -> Result<Self, SetupError> {
-        Ok(Self::of(Client::configured(config, TIMEOUT)?))
+        Ok(Self::of(Client::configured(config)?))
     }
 
     fn of(client: Client) -> Self {
@@ -87,7 +84,7 @@ impl Outbound {
             Ok(Err(_)) => Err(OutboundError::Unreadable {
                 problem: "the call was broken off".to_owned(),
             }),
-            Err(_) => Err(OutboundError::TimedOut),
+            Err(_) => Err(self.client.timed_out()),
         }
     }
 }

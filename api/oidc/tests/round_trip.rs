@@ -214,7 +214,8 @@ fn an_answer_without_a_token_is_told_in_words() {
         assert!(advice.contains(words), "{told:?}");
         assert!(!format!("{told:?}").contains(secret));
     }
-    let (_, steps) = tokens(&Err(OutboundError::TimedOut));
+    let within = std::time::Duration::from_secs(10);
+    let (_, steps) = tokens(&Err(OutboundError::TimedOut { within }));
     assert_told(&steps, StepName::TokenRequest);
 }
 

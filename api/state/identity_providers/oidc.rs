@@ -272,7 +272,7 @@ fn unanswered(answered: &Result<OutboundResponse, OutboundError>) -> Option<Code
             | OutboundError::Proxy { .. }
             | OutboundError::Certificate { .. }
             | OutboundError::Tls { .. }
-            | OutboundError::TimedOut
+            | OutboundError::TimedOut { .. }
             | OutboundError::Busy,
         ) => Some(Code::IdentityProviderUnreachable),
     }

@@ -1,8 +1,10 @@
 //! Mistakes that an admin makes when they set a connection up, and what a test of it tells them: the step, what was
 //! expected, what came, and what to change in which system.
 
+use super::hanging::impatient;
 use super::saml_flows::*;
 use super::*;
+use crate::limits::on_both;
 use crate::saml::encrypting::{CBC, Encryption, GCM};
 use crate::saml::provider::{ACS, AUDIENCE, ISSUER, assertion_of, response, sign};
 
@@ -160,11 +162,21 @@ both_databases!(a_provider_whose_keys_or_answers_do_not_come, |app| {
         "a token endpoint with a problem of its own",
         &tested().await,
     );
-
-    provider.hang_at("/token");
-    let told = Told::at("token_request", "an ID token", "ten seconds", &token);
-    told.by("a token endpoint that says nothing", &tested().await);
 });
+
+#[test]
+fn a_provider_that_says_nothing() {
+    on_both(impatient, async |app| {
+        let school = app.school().await;
+        let provider = IdentityProvider::start();
+        provider.hang_at("/token");
+        let connection = draft(&school, &provider).await;
+        let tested = test(&school, &connection, &provider, somebody()).await;
+        let token = format!("{}/token", provider.issuer());
+        let told = Told::at("token_request", "an ID token", "within 1 s", &token);
+        told.by("a token endpoint that says nothing", &tested);
+    });
+}
 
 both_databases!(a_client_that_the_provider_does_not_know, |app| {
     let school = app.school().await;
