@@ -128,6 +128,8 @@ pub struct Config {
     /// How long a call of one may take, from the question to the last byte of the answer
     /// (`docs/security.md#calls-to-others`). No setting changes it.
     pub outbound_timeout: Duration,
+    /// How long calls wait for a place, besides. No setting changes it.
+    pub outbound_wait: Duration,
     pub log: String,
     pub log_format: LogFormat,
     /// Where traces go; none: none are made.
@@ -141,6 +143,10 @@ const CONNECTIONS_OF_LOOKOUT: u32 = 1;
 
 /// What `outbound_timeout` is.
 const OUTBOUND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What `outbound_wait` is: a class that comes at once to a provider that takes half a second has come in by then, and a
+/// request is answered within its minute.
+const OUTBOUND_WAIT: Duration = Duration::from_secs(30);
 
 impl Config {
     /// Loads the configuration of this process.
@@ -256,6 +262,7 @@ impl Config {
             outbound_proxy: from.read(&OUTBOUND_PROXY)?,
             outbound_ca_file: from.read(&OUTBOUND_CA_FILE)?,
             outbound_timeout: OUTBOUND_TIMEOUT,
+            outbound_wait: OUTBOUND_WAIT,
             log: from.read(&LOG)?,
             log_format: from.read(&LOG_FORMAT)?,
             traces_endpoint: from.read(&TRACES_ENDPOINT)?,

@@ -16,7 +16,7 @@ use crate::domain::connections::Preset;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
-use crate::outbound::{OutboundError, OutboundRequest, OutboundResponse};
+use crate::outbound::{BUSY_ADVICE, OutboundError, OutboundRequest, OutboundResponse};
 
 /// What a client proves it with.
 #[derive(Clone, Copy)]
@@ -162,6 +162,9 @@ pub fn read(
 ) -> Result<Tokens, Refused> {
     let response = match answered {
         Ok(response) => response,
+        Err(busy @ OutboundError::Busy) => {
+            return steps.refuse(failed(busy.to_string(), BUSY_ADVICE));
+        }
         Err(error) => {
             let endpoint = asked.endpoint;
             let advice = format!(

@@ -8,7 +8,7 @@ use super::claims::{Claims, denials};
 use super::id_token::VerifiedIdToken;
 use super::shown;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
-use crate::outbound::{OutboundError, OutboundRequest, OutboundResponse};
+use crate::outbound::{BUSY_ADVICE, OutboundError, OutboundRequest, OutboundResponse};
 
 /// The request for it.
 pub fn request(endpoint: &Url, access_token: &str) -> OutboundRequest {
@@ -31,6 +31,11 @@ pub fn merge(
         Ok(response) => {
             let received = format!("status {}", response.status);
             return steps.refuse(failed("what the provider says of the person", received));
+        }
+        Err(busy @ OutboundError::Busy) => {
+            let advice = Some(BUSY_ADVICE.to_owned());
+            let step = failed("what the provider says of the person", busy.to_string());
+            return steps.refuse(Step { advice, ..step });
         }
         Err(error) => {
             let received = error.to_string();

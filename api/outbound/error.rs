@@ -37,10 +37,14 @@ pub enum OutboundError {
     #[error("There was no whole answer within {} s.", .within.as_secs())]
     TimedOut { within: Duration },
     #[error(
-        "Too many calls are under way, those before this one are not answered: try again in a moment."
+        "Too many calls to this provider are under way or wait before this one: none was made."
     )]
     Busy,
 }
+
+/// What to do where there was no place for a call ([`OutboundError::Busy`]).
+pub const BUSY_ADVICE: &str = "Many people came at the same moment, or the provider takes long to answer. Nothing in the \
+                               connection has to change for it: try again in a minute.";
 
 /// Why nobody can be called as configured.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,10 @@
 //! How many calls are made at a time.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
+use url::Url;
 use uuid::Uuid;
 
 use super::error::OutboundError;
@@ -14,8 +15,14 @@ const OF_CONNECTION: usize = 2;
 /// Calls of all connections of one organization at a time.
 const OF_ORGANIZATION: usize = 8;
 
+/// Calls of one host at a time, whosever they are: where it hangs, most places are left for others.
+const OF_HOST: usize = IN_ALL / 4;
+
 /// Calls of all together at a time: each has a thread.
 const IN_ALL: usize = 64;
+
+/// Those of one connection that wait for a place.
+const WAITING: usize = 200;
 
 /// Whose call it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,80 +31,173 @@ pub struct Asker {
     pub connection: Uuid,
 }
 
-/// The places for calls. Clones share them.
-#[derive(Clone)]
-pub struct Lanes {
-    of_connections: Group,
-    of_organizations: Group,
-    in_all: Arc<Semaphore>,
+/// What has so many places.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Lane {
+    Connection(Uuid),
+    Organization(Uuid),
+    /// With its port.
+    Host(String),
+    All,
 }
 
-/// The place of a call, free again when it is dropped.
-pub struct Place {
-    _held: [OwnedSemaphorePermit; 3],
-}
+impl Lane {
+    /// Those that a call takes a place of; that of its connection is the first.
+    fn of_call(asker: Asker, url: &Url) -> [Self; 4] {
+        let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+        let port = url.port_or_known_default().unwrap_or_default();
+        [
+            Self::Connection(asker.connection),
+            Self::Organization(asker.organization),
+            Self::Host(format!("{host}:{port}")),
+            Self::All,
+        ]
+    }
 
-impl Default for Lanes {
-    fn default() -> Self {
-        Self {
-            of_connections: Group::with(OF_CONNECTION),
-            of_organizations: Group::with(OF_ORGANIZATION),
-            in_all: Arc::new(Semaphore::new(IN_ALL)),
+    const fn places(&self) -> usize {
+        match self {
+            Self::Connection(_) => OF_CONNECTION,
+            Self::Organization(_) => OF_ORGANIZATION,
+            Self::Host(_) => OF_HOST,
+            Self::All => IN_ALL,
         }
     }
+}
+
+/// The places for calls. Clones share them.
+///
+/// A call gets its places of all lanes at once: who waits for one of them holds none of another.
+#[derive(Clone, Default)]
+pub struct Lanes(Arc<Mutex<Queue>>);
+
+#[derive(Default)]
+struct Queue {
+    /// The places that are taken, of lanes that have any.
+    taken: HashMap<Lane, usize>,
+    /// In the order in which they came. None of them has places to go to at this moment.
+    waiting: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    lanes: [Lane; 4],
+    call: oneshot::Sender<Place>,
+}
+
+/// The places of a call, free again when it is dropped.
+pub struct Place {
+    lanes: [Lane; 4],
+    of: Lanes,
 }
 
 impl Lanes {
-    /// Waits for a place of the connection, in turn, then for one of the organization, and then for one of all: who
-    /// waits for what is their own keeps nobody else waiting.
+    /// Waits for the places of a call, in turn.
     ///
     /// # Errors
-    /// Never: no places are taken away.
-    pub async fn enter(&self, asker: Asker) -> Result<Place, OutboundError> {
-        let of_connection = place(self.of_connections.lane(asker.connection)).await?;
-        let of_organization = place(self.of_organizations.lane(asker.organization)).await?;
-        let in_all = place(self.in_all.clone()).await?;
-        Ok(Place {
-            _held: [of_connection, of_organization, in_all],
-        })
+    /// `Busy` at once, where as many of the connection wait as may.
+    pub async fn enter(&self, asker: Asker, url: &Url) -> Result<Place, OutboundError> {
+        let lanes = Lane::of_call(asker, url);
+        let called = {
+            let mut queue = self.lock();
+            if queue.take(&lanes) {
+                drop(queue);
+                return Ok(self.place(lanes));
+            }
+            queue.line_up(lanes)?
+        };
+        called.await.map_err(|_| OutboundError::Busy)
     }
-}
 
-async fn place(lane: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, OutboundError> {
-    lane.acquire_owned().await.map_err(|_| OutboundError::Busy)
-}
-
-/// The lanes of all connections, or of all organizations, each with so many places.
-#[derive(Clone)]
-struct Group {
-    places: usize,
-    lanes: Arc<Mutex<HashMap<Uuid, Weak<Semaphore>>>>,
-}
-
-impl Group {
-    fn with(places: usize) -> Self {
-        Self {
-            places,
-            lanes: Arc::default(),
+    /// Gives places back, and calls those who have some to go to now.
+    fn leave(&self, lanes: &[Lane; 4]) {
+        let called = {
+            let mut queue = self.lock();
+            queue.give_back(lanes);
+            queue.call()
+        };
+        for Waiting { lanes, call } in called {
+            // Of whoever has gone meanwhile, they are given back in their turn.
+            let _ = call.send(self.place(lanes));
         }
     }
 
-    /// The lane of one: it is there as long as somebody is in it or waits.
-    fn lane(&self, of: Uuid) -> Arc<Semaphore> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = lanes.get(&of).and_then(Weak::upgrade) {
-            return lane;
+    fn place(&self, lanes: [Lane; 4]) -> Place {
+        Place {
+            lanes,
+            of: self.clone(),
         }
-        lanes.retain(|_, lane| lane.strong_count() > 0);
-        let lane = Arc::new(Semaphore::new(self.places));
-        lanes.insert(of, Arc::downgrade(&lane));
-        lane
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    /// Takes a place of each lane, where each has one.
+    fn take(&mut self, lanes: &[Lane; 4]) -> bool {
+        let has_room = |lane: &Lane| self.taken.get(lane).is_none_or(|it| *it < lane.places());
+        if !lanes.iter().all(has_room) {
+            return false;
+        }
+        for lane in lanes {
+            *self.taken.entry(lane.clone()).or_default() += 1;
+        }
+        true
+    }
+
+    fn give_back(&mut self, lanes: &[Lane; 4]) {
+        for lane in lanes {
+            if let Some(taken) = self.taken.get_mut(lane) {
+                *taken -= 1;
+                if *taken == 0 {
+                    self.taken.remove(lane);
+                }
+            }
+        }
+    }
+
+    fn line_up(&mut self, lanes: [Lane; 4]) -> Result<oneshot::Receiver<Place>, OutboundError> {
+        let [connection, ..] = &lanes;
+        self.waiting.retain(|other| !other.call.is_closed());
+        let own = self.waiting.iter().map(|other| &other.lanes);
+        let own = own.filter(|[other, ..]| other == connection).count();
+        if own >= WAITING {
+            return Err(OutboundError::Busy);
+        }
+        let (call, called) = oneshot::channel();
+        self.waiting.push_back(Waiting { lanes, call });
+        Ok(called)
+    }
+
+    /// Takes places for those who wait, as far as there are any; those who come later go ahead of whoever has to wait on.
+    fn call(&mut self) -> Vec<Waiting> {
+        let mut called = Vec::new();
+        for waiting in std::mem::take(&mut self.waiting) {
+            if waiting.call.is_closed() {
+                continue;
+            }
+            if self.take(&waiting.lanes) {
+                called.push(waiting);
+            } else {
+                self.waiting.push_back(waiting);
+            }
+        }
+        called
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.of.leave(&self.lanes);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use futures_util::future::join_all;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -115,22 +215,30 @@ mod tests {
         }
     }
 
-    async fn has_to_wait(lanes: &Lanes, asker: Asker) -> bool {
-        tokio::time::timeout(SOON, lanes.enter(asker))
-            .await
-            .is_err()
+    /// A host of its own.
+    fn somewhere() -> Url {
+        let host = format!("https://{}.example/", Uuid::now_v7().simple());
+        host.parse().unwrap()
+    }
+
+    async fn enter(lanes: &Lanes, asker: Asker) -> Place {
+        lanes.enter(asker, &somewhere()).await.unwrap()
+    }
+
+    async fn has_to_wait(lanes: &Lanes, asker: Asker, url: &Url) -> bool {
+        timeout(SOON, lanes.enter(asker, url)).await.is_err()
     }
 
     #[tokio::test]
     async fn a_connection_has_two_places_and_others_theirs() {
         let (lanes, one) = (Lanes::default(), somebody());
-        let first = lanes.enter(one).await.unwrap();
-        let _second = lanes.enter(one).await.unwrap();
-        assert!(has_to_wait(&lanes, one).await);
-        lanes.enter(somebody()).await.unwrap();
-        lanes.enter(of(one.organization)).await.unwrap();
+        let first = enter(&lanes, one).await;
+        let _second = enter(&lanes, one).await;
+        assert!(has_to_wait(&lanes, one, &somewhere()).await);
+        enter(&lanes, somebody()).await;
+        enter(&lanes, of(one.organization)).await;
         drop(first);
-        lanes.enter(one).await.unwrap();
+        enter(&lanes, one).await;
     }
 
     #[tokio::test]
@@ -138,29 +246,87 @@ mod tests {
         let (lanes, organization) = (Lanes::default(), Uuid::now_v7());
         let mut places = Vec::new();
         for _ in 0..OF_ORGANIZATION {
-            places.push(lanes.enter(of(organization)).await.unwrap());
+            places.push(enter(&lanes, of(organization)).await);
         }
-        assert!(has_to_wait(&lanes, of(organization)).await);
-        let waiting: Vec<_> = (0..IN_ALL).map(|_| lanes.enter(of(organization))).collect();
-        let everybody = tokio::time::timeout(SOON, futures_util::future::join_all(waiting));
-        assert!(everybody.await.is_err());
-        lanes.enter(somebody()).await.unwrap();
+        let everybody = join_all((0..IN_ALL).map(|_| enter(&lanes, of(organization))));
+        assert!(timeout(SOON, everybody).await.is_err());
+        enter(&lanes, somebody()).await;
         drop(places);
-        lanes.enter(of(organization)).await.unwrap();
+        enter(&lanes, of(organization)).await;
     }
 
     #[tokio::test]
-    async fn all_together_have_so_many_and_no_lane_stays_behind() {
+    async fn a_host_has_a_quarter_and_who_waits_for_it_holds_no_place_of_another() {
+        let (lanes, hangs) = (Lanes::default(), somewhere());
+        let mut places = Vec::new();
+        for _ in 0..OF_HOST {
+            places.push(lanes.enter(somebody(), &hangs).await.unwrap());
+        }
+        let one = somebody();
+        let waiting: Vec<_> = (0..OF_ORGANIZATION)
+            .map(|_| lanes.enter(of(one.organization), &hangs))
+            .chain((0..OF_CONNECTION).map(|_| lanes.enter(one, &hangs)))
+            .collect();
+        let others = async {
+            tokio::task::yield_now().await;
+            let mut theirs = Vec::new();
+            for _ in 0..OF_CONNECTION {
+                theirs.push(enter(&lanes, one).await);
+            }
+            for _ in 0..IN_ALL - OF_HOST - OF_CONNECTION {
+                theirs.push(enter(&lanes, somebody()).await);
+            }
+        };
+        let free = tokio::select! {
+            _ = join_all(waiting) => false,
+            () = others => true,
+        };
+        assert!(free);
+        for same in [":443", ".", ".:443"] {
+            let same = hangs.as_str().trim_end_matches('/').to_owned() + same;
+            assert!(has_to_wait(&lanes, somebody(), &same.parse().unwrap()).await);
+        }
+        let port = hangs.as_str().trim_end_matches('/').to_owned() + ":8443";
+        let of_port = port.parse().unwrap();
+        lanes.enter(somebody(), &of_port).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_come_in_turn_and_are_so_many() {
+        let (lanes, one, url) = (Lanes::default(), somebody(), somewhere());
+        let _first = lanes.enter(one, &url).await.unwrap();
+        let second = lanes.enter(one, &url).await.unwrap();
+        let came = Mutex::new(Vec::new());
+        let turns = (0..WAITING).map(|number| {
+            let (lanes, url, came) = (&lanes, &url, &came);
+            async move {
+                let place = lanes.enter(one, url).await.unwrap();
+                came.lock().unwrap().push(number);
+                drop(place);
+            }
+        });
+        let one_more = async {
+            tokio::task::yield_now().await;
+            let refused = lanes.enter(one, &url).await.err();
+            assert_eq!(refused, Some(OutboundError::Busy));
+            enter(&lanes, somebody()).await;
+            drop(second);
+        };
+        tokio::join!(join_all(turns), one_more);
+        assert_eq!(*came.lock().unwrap(), Vec::from_iter(0..WAITING));
+    }
+
+    #[tokio::test]
+    async fn all_together_have_so_many_and_nothing_stays_behind() {
         let lanes = Lanes::default();
         let mut places = Vec::new();
         for _ in 0..IN_ALL {
-            places.push(lanes.enter(somebody()).await.unwrap());
+            places.push(enter(&lanes, somebody()).await);
         }
-        assert!(has_to_wait(&lanes, somebody()).await);
+        assert!(has_to_wait(&lanes, somebody(), &somewhere()).await);
         drop(places);
-        lanes.enter(somebody()).await.unwrap();
-        for group in [&lanes.of_connections, &lanes.of_organizations] {
-            assert_eq!(group.lanes.lock().unwrap().len(), 1);
-        }
+        enter(&lanes, somebody()).await;
+        let queue = lanes.lock();
+        assert!(queue.taken.is_empty() && queue.waiting.is_empty());
     }
 }

@@ -11,7 +11,7 @@ mod lanes;
 mod message;
 mod resolver;
 
-pub use self::error::{OutboundError, SetupError};
+pub use self::error::{BUSY_ADVICE, OutboundError, SetupError};
 pub use self::lanes::Asker;
 pub use self::message::{DOCUMENT_LIMIT, METADATA_LIMIT, OutboundRequest, OutboundResponse};
 
@@ -25,14 +25,18 @@ use self::client::Client;
 use self::lanes::Lanes;
 use crate::config::Config;
 
-/// How much of that a call may wait for a place.
-const WAIT: Duration = Duration::from_secs(5);
+tokio::task_local! {
+    /// Until when the calls of one piece of work wait.
+    static WAITS_UNTIL: Instant;
+}
 
 /// How foreign systems are called. Clones share it.
 #[derive(Clone)]
 pub struct Outbound {
     client: Arc<Client>,
     lanes: Lanes,
+    /// How long calls wait for a place.
+    wait: Duration,
 }
 
 impl Outbound {
@@ -41,29 +45,39 @@ impl Outbound {
     /// # Errors
     /// Where the file of further roots cannot be used.
     pub fn configured(config: &Config) -> Result<Self, SetupError> {
-        Ok(Self::of(Client::configured(config)?))
+        Ok(Self::of(Client::configured(config)?, config.outbound_wait))
     }
 
-    fn of(client: Client) -> Self {
+    fn of(client: Client, wait: Duration) -> Self {
         Self {
             client: Arc::new(client),
             lanes: Lanes::default(),
+            wait,
         }
     }
 
-    /// Sends a request, and gives the answer whatever its status is, a redirect excepted. Of each
-    /// connection two calls are made at a time, of each organization eight, and others wait.
+    /// Has all calls of one piece of work wait for places as long as a single one would: a request that makes several is
+    /// answered in its time.
+    pub async fn in_one_wait<T>(&self, work: impl Future<Output = T>) -> T {
+        WAITS_UNTIL.scope(Instant::now() + self.wait, work).await
+    }
+
+    /// Sends a request, and gives the answer whatever its status is, a redirect excepted. Of each connection two calls
+    /// are made at a time, of each organization eight, of each host sixteen, and others wait in turn. What a call may
+    /// take counts from when it has its place.
     ///
     /// # Errors
     /// Where the address may not be called, nobody answers in time, the answer is too large or a redirect, or too many
-    /// calls are under way.
+    /// calls wait before this one.
     pub async fn send(
         &self,
         asker: Asker,
         request: OutboundRequest,
     ) -> Result<OutboundResponse, OutboundError> {
-        let began = Instant::now();
-        let place = timeout_at((began + WAIT).into(), self.lanes.enter(asker))
+        let waits_until = WAITS_UNTIL.try_with(|until| *until);
+        let waits_until = waits_until.unwrap_or_else(|_| Instant::now() + self.wait);
+        let entered = self.lanes.enter(asker, &request.url);
+        let place = timeout_at(waits_until.into(), entered)
             .await
             .map_err(|_| OutboundError::Busy)??;
         let (answer, answered) = oneshot::channel();
@@ -78,7 +92,7 @@ impl Outbound {
             .name("outbound".to_owned())
             .spawn(call)
             .map_err(|_| OutboundError::Busy)?;
-        let deadline = began + self.client.timeout();
+        let deadline = Instant::now() + self.client.timeout();
         match timeout_at(deadline.into(), answered).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(OutboundError::Unreadable {

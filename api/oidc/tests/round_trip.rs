@@ -8,7 +8,7 @@ use super::super::presets::SCOPE;
 use super::super::registration::Registration;
 use super::super::token::{self, Client, ClientProof, Exchange, Tokens};
 use super::*;
-use crate::outbound::OutboundRequest;
+use crate::outbound::{BUSY_ADVICE, OutboundRequest};
 
 fn find(pairs: &[(String, String)], name: &str) -> String {
     let values = pairs.iter().filter(|(own, _)| own == name);
@@ -217,6 +217,9 @@ fn an_answer_without_a_token_is_told_in_words() {
     let within = std::time::Duration::from_secs(10);
     let (_, steps) = tokens(&Err(OutboundError::TimedOut { within }));
     assert_told(&steps, StepName::TokenRequest);
+    let (_, steps) = tokens(&Err(OutboundError::Busy));
+    let told = assert_told(&steps, StepName::TokenRequest);
+    assert_eq!(told.advice.as_deref(), Some(BUSY_ADVICE));
 }
 
 #[test]
