@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::IdentityProviderError;
+use super::{IdentityProviderError, Refusal};
 use crate::crypto::digest::sha256;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::outbound::{Asker, METADATA_LIMIT, OutboundError, OutboundRequest};
+use crate::outbound::{
+    Asker, BUSY_ADVICE, METADATA_LIMIT, OutboundError, OutboundRequest, OutboundResponse,
+};
 use crate::state::State;
 use crate::store::fetched_documents::{self, FetchedDocument};
 use crate::store::sql_types::JsonColumn;
@@ -51,6 +53,7 @@ impl Wanted<'_> {
     fn failed(&self, unfetched: Unfetched) -> Step {
         let expected = format!("a document at {}", self.url);
         let advice = match unfetched.obstacle {
+            Obstacle::NoPlace => BUSY_ADVICE,
             Obstacle::Unanswered => self.unanswered,
             Obstacle::OutOfOrder => OUT_OF_ORDER,
             Obstacle::Answered => self.answered,
@@ -84,6 +87,8 @@ const OUT_OF_ORDER: &str = "The identity provider answers that it is out of orde
 /// What stands between Rollcall and a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Obstacle {
+    /// Nobody was asked: too many calls are under way.
+    NoPlace,
     /// Nobody answers.
     Unanswered,
     /// The server that was asked has a fault of its own for the time being.
@@ -127,6 +132,11 @@ impl Unfetched {
         }
     }
 
+    /// Whether nobody was asked, for want of a place: that is no failure of the provider.
+    pub fn has_no_place(&self) -> bool {
+        self.obstacle == Obstacle::NoPlace
+    }
+
     /// For whoever named the address as that of metadata.
     pub fn of_metadata(self) -> String {
         if self.problem.ends_with('.') {
@@ -147,6 +157,7 @@ impl From<OutboundError> for Unfetched {
             _ => "unreachable",
         };
         let obstacle = match error {
+            OutboundError::Busy => Obstacle::NoPlace,
             OutboundError::Redirected { .. }
             | OutboundError::TooLarge { .. }
             | OutboundError::Unreadable { .. } => Obstacle::Answered,
@@ -160,9 +171,36 @@ impl From<OutboundError> for Unfetched {
     }
 }
 
+/// Why there is no document that can be read.
+struct Unread {
+    /// The step that failed.
+    step: Step,
+    has_no_place: bool,
+}
+
+impl Unread {
+    fn refuse(self, steps: &mut Steps) -> IdentityProviderError {
+        steps.add(self.step);
+        let refusal = Refusal {
+            has_no_place: self.has_no_place,
+            ..Refusal::default()
+        };
+        refusal.into()
+    }
+}
+
+impl From<Step> for Unread {
+    fn from(step: Step) -> Self {
+        Self {
+            step,
+            has_no_place: false,
+        }
+    }
+}
+
 impl State {
     /// What a document says: the one that is kept, where it is fresh; else as its provider has it now; else the one that
-    /// is kept, while it is good. Only what could be read is kept.
+    /// is kept, while it is good. Only what could be read is kept, and only a failure of the provider is noted for others.
     pub(super) async fn document<T>(
         &self,
         wanted: Wanted<'_>,
@@ -175,23 +213,24 @@ impl State {
         if let Some(body) = wanted.fresh(kept, now) {
             return Ok(read(body.as_bytes(), steps)?);
         }
-        let failure = match wanted.failed_before(kept, now) {
-            Some(failure) => failure,
+        let unread = match wanted.failed_before(kept, now) {
+            Some(failure) => failure.into(),
             None => match self.read_anew(&wanted, &read, steps).await {
                 Ok((value, body)) => {
                     self.keep_document(key, body, now).await?;
                     return Ok(value);
                 }
-                Err(failure) => {
-                    self.note_failure(key, &failure, now).await?;
-                    failure
+                Err(unread) if unread.has_no_place => unread,
+                Err(unread) => {
+                    self.note_failure(key, &unread.step, now).await?;
+                    unread
                 }
             },
         };
         let Some(body) = wanted.good(kept, now) else {
-            return Ok(steps.refuse(failure)?);
+            return Err(unread.refuse(steps));
         };
-        steps.add(failure.as_warning());
+        steps.add(unread.step.as_warning());
         Ok(read(body.as_bytes(), steps)?)
     }
 
@@ -212,11 +251,14 @@ impl State {
         wanted: &Wanted<'_>,
         read: impl Fn(&[u8], &mut Steps) -> Result<T, Refused>,
         steps: &mut Steps,
-    ) -> Result<(T, String), Step> {
+    ) -> Result<(T, String), Unread> {
         let request = OutboundRequest::get(wanted.url.clone());
         let request = request.with_header("accept", "application/json");
         let fetched = self.fetch_text(wanted.asker, request).await;
-        let body = fetched.map_err(|unfetched| wanted.failed(unfetched))?;
+        let body = fetched.map_err(|unfetched| Unread {
+            has_no_place: unfetched.has_no_place(),
+            step: wanted.failed(unfetched),
+        })?;
         let mut taken = Steps::default();
         match read(body.as_bytes(), &mut taken) {
             Ok(value) => {
@@ -229,7 +271,8 @@ impl State {
             Err(Refused) => {
                 let unread =
                     || wanted.failed(Unfetched::answered("what cannot be read".to_owned()));
-                Err(taken.into_vec().pop().unwrap_or_else(unread))
+                let failure = taken.into_vec().pop().unwrap_or_else(unread);
+                Err(failure.into())
             }
         }
     }

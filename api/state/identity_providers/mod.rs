@@ -34,6 +34,8 @@ pub struct Refusal {
     pub code: Option<Code>,
     /// What the identity provider said, where its signature holds.
     pub claims: Option<Map<String, Value>>,
+    /// Whether the provider was not asked, for want of a place for the call.
+    pub has_no_place: bool,
 }
 
 impl From<Refusal> for IdentityProviderError {
@@ -62,6 +64,11 @@ pub fn federation_key_missing() -> Error {
          none. Ask whoever runs it to make one (`openssl genpkey -algorithm rsa`), and to name its file by \
          ROLLCALL_FEDERATION_KEY_FILE. By OpenID Connect a client secret does without.",
     )
+}
+
+/// The fault of ours where a provider was not asked: what happens later is another attempt, and not noted of it.
+fn no_place() -> Error {
+    Error::unavailable("too many calls to an identity provider wait before this one")
 }
 
 /// A connection as it calls others.
@@ -106,14 +113,15 @@ impl State {
     /// [`refresh::finish`], by whoever asked.
     ///
     /// # Errors
-    /// A fault of ours. That nobody answers is none.
+    /// A fault of ours: `unavailable` where there was no place to ask from. That nobody answers is none.
     pub async fn published_anew(
         &self,
         connection: &SsoConnection,
     ) -> Result<Option<ReadAnew>, Error> {
         let read = match known_provider(connection)?.complete() {
             Some(ProviderSettings::Oidc(settings)) => {
-                let read = self.keys_anew((connection, &settings)).await?;
+                let asked = self.keys_anew((connection, &settings));
+                let read = self.outbound.in_one_wait(asked).await?;
                 read.map(|()| Refreshed::Keys)
             }
             Some(ProviderSettings::Saml(_)) => match self.metadata_anew(connection).await? {

@@ -62,6 +62,16 @@ impl State {
     /// Where the provider refuses, cannot be reached, or says anything that does not hold.
     pub async fn identify_by_oidc(
         &self,
+        about: (&TakenFlow, &OidcSettings),
+        callback: Callback,
+        steps: &mut Steps,
+    ) -> Result<Arrival, IdentityProviderError> {
+        let asked = self.ask_who_came(about, callback, steps);
+        self.outbound.in_one_wait(asked).await
+    }
+
+    async fn ask_who_came(
+        &self,
         (flow, settings): (&TakenFlow, &OidcSettings),
         callback: Callback,
         steps: &mut Steps,
@@ -174,7 +184,11 @@ impl State {
         let verified = id_token::verify(id_token, &keys, &expected, steps);
         verified.map_err(|Unverified { claims }| {
             let claims = claims.map(|claims| claims.as_map().clone());
-            Refusal { code: None, claims }.into()
+            let refusal = Refusal {
+                claims,
+                ..Refusal::default()
+            };
+            refusal.into()
         })
     }
 
@@ -188,9 +202,13 @@ impl State {
         token: &str,
         steps: &mut Steps,
     ) -> Result<EndedThere, IdentityProviderError> {
-        let provider = self.provider((connection, settings), FRESH, steps).await?;
-        let about = (connection, &provider);
-        let keys = self.keys_for(about, (token, FRESH), steps).await?;
+        let asked = async {
+            let provider = self.provider((connection, settings), FRESH, steps).await?;
+            let about = (connection, &provider);
+            let keys = self.keys_for(about, (token, FRESH), steps).await?;
+            Ok::<_, IdentityProviderError>((provider, keys))
+        };
+        let (provider, keys) = self.outbound.in_one_wait(asked).await?;
         let client = self.client_of(connection, settings).await?;
         let expected = Expected {
             issuer: &provider.issuer,
@@ -225,6 +243,7 @@ impl State {
             let refusal = Refusal {
                 code: Some(unanswered(&answered).unwrap_or(Code::ResponseInvalid)),
                 claims: Some(claims.as_map().clone()),
+                ..Refusal::default()
             };
             refusal.into()
         })
@@ -249,7 +268,7 @@ fn no_tokens(answered: &Result<OutboundResponse, OutboundError>) -> Refusal {
     let is_success = answered.as_ref().is_ok_and(OutboundResponse::is_success);
     Refusal {
         code: unanswered(answered).or(is_success.then_some(Code::ResponseInvalid)),
-        claims: None,
+        ..Refusal::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::documents::{FRESH, FRESH_FOR_UNKNOWN_KEY, Wanted};
-use super::{IdentityProviderError, asker, told};
+use super::{IdentityProviderError, asker, no_place, told};
 use crate::crypto::public_key::PublicKey;
 use crate::domain::connections::{FlowPurpose, OidcSettings, Preset, ProviderSettings};
 use crate::domain::diagnosis::{StepName, Steps};
@@ -79,6 +79,7 @@ impl State {
         match read {
             Ok(()) => Ok(Ok(())),
             Err(IdentityProviderError::Fault(fault)) => Err(fault),
+            Err(IdentityProviderError::Refused(refusal)) if refusal.has_no_place => Err(no_place()),
             Err(IdentityProviderError::Refused(_)) => {
                 let last = steps.into_vec().pop();
                 Ok(Err(last.as_ref().map(told).unwrap_or_default()))

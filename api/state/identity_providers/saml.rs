@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{IdentityProviderError, Refusal, asker, told};
+use super::{IdentityProviderError, Refusal, asker, no_place, told};
 use crate::crypto::federation_keys::FederationKeys;
 use crate::domain::connections::{Preset, SamlSettings, SubjectSource};
 use crate::domain::diagnosis::{Step, StepName, Steps};
@@ -136,6 +136,7 @@ impl State {
                 let url = url.ok_or_else(|| Error::internal("metadata without an address"))?;
                 match self.fetch_metadata(asker, url).await {
                     Ok(document) => document,
+                    Err(unfetched) if unfetched.has_no_place() => return Err(no_place()),
                     Err(unfetched) => return Ok(Err((unfetched.code, unfetched.of_metadata()))),
                 }
             }
@@ -199,8 +200,13 @@ impl Awaited {
             now: self.now,
             skew: self.skew,
         };
-        let assertion = response::verify(response, &expected, steps)
-            .map_err(|Unverified { claims }| Refusal { code: None, claims })?;
+        let assertion =
+            response::verify(response, &expected, steps).map_err(|Unverified { claims }| {
+                Refusal {
+                    claims,
+                    ..Refusal::default()
+                }
+            })?;
         match assertion.subject(&self.settings.subject_source, steps) {
             Ok(subject) => Ok(Arrival {
                 guest: assertion.is_guest(self.preset),
@@ -214,6 +220,7 @@ impl Awaited {
                 let refusal = Refusal {
                     code: Some(code),
                     claims: Some(assertion.claims()),
+                    ..Refusal::default()
                 };
                 Err(refusal.into())
             }

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use rollcall::config::Config;
 
 use super::*;
+use crate::limits::on_both;
 
 /// Nobody is waited for longer than a second.
 pub fn impatient(config: &mut Config) {
@@ -71,3 +72,61 @@ both_databases!(a_provider_that_hangs_holds_up_nobody_else, |app| {
         () = others => {}
     }
 });
+
+/// As [`keeps_coming`], once.
+async fn comes_once(connection: &Value, (app, provider): (&App, &IdentityProvider)) {
+    let as_whom = (provider, json!({ "sub": "stuck" }));
+    go_round(&app.anonymous(), connection, as_whom, json!({})).await;
+}
+
+#[test]
+fn whoever_has_too_many_calls_under_way_says_nothing_of_the_provider() {
+    let configure = |config: &mut Config| {
+        config.outbound_timeout = Duration::from_secs(6);
+        config.outbound_wait = Duration::from_millis(200);
+    };
+    on_both(configure, async |app| {
+        let school = app.school().await;
+        let other = app.organization("Other School", "school").await;
+        let provider = IdentityProvider::start();
+        let crowded = active(&school, &provider).await;
+        let quiet = active(&other, &provider).await;
+        provider.hang_at("/token");
+        let by = (app, &provider);
+        let crowd = join_all((0..2).map(|_| comes_once(&crowded, by)));
+        let others = async {
+            provider.wait_until_hanging(2).await;
+            app.advance(Duration::from_secs(25 * 60 * 60));
+            let admin = app.sign_in(&school.admin.email, PASSWORD).await;
+            let anonymous = app.anonymous();
+            let refused = start(&anonymous, &crowded, json!({})).await;
+            refused.expect_problem(503, "identity_provider_unreachable");
+            let diagnoses = school.path("/diagnoses");
+            let diagnoses = admin.get(&diagnoses).await.expect_status(200);
+            let last = last_step(&diagnoses["items"][0]);
+            assert_eq!(last["name"], "discovery");
+            assert!(
+                text(&last["received"]).contains("none was made"),
+                "{last:#}"
+            );
+            assert!(
+                text(&last["advice"]).contains("Many people came"),
+                "{last:#}"
+            );
+            // Nor is it told to admins as one that cannot be read.
+            let path = path_of(&school, &crowded);
+            let refreshed = admin.post(&format!("{path}/refresh"), Value::Null).await;
+            refreshed.expect_problem(503, "unavailable");
+            let connection = admin.get(&path).await.expect_status(200);
+            assert_eq!(connection["warnings"], json!([]));
+            assert_eq!(provider.hanging(), 2, "it took too long");
+            start(&anonymous, &quiet, json!({}))
+                .await
+                .expect_status(200);
+        };
+        tokio::select! {
+            _ = crowd => panic!("it took too long"),
+            () = others => {}
+        }
+    });
+}
