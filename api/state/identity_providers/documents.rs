@@ -278,11 +278,15 @@ impl State {
     }
 
     /// Fetches metadata of SAML. `asker` is whose call it is.
-    pub(super) async fn fetch_metadata(&self, asker: Asker, url: Url) -> Result<String, Unfetched> {
+    pub(super) async fn fetch_metadata(
+        &self,
+        asker: Asker,
+        url: Url,
+    ) -> Result<Vec<u8>, Unfetched> {
         let request = OutboundRequest::get(url)
             .with_header("accept", "application/samlmetadata+xml, application/xml")
             .up_to(METADATA_LIMIT);
-        self.fetch_text(asker, request).await
+        Ok(self.fetch(asker, request).await?.body)
     }
 
     async fn fetch_text(
@@ -290,12 +294,21 @@ impl State {
         asker: Asker,
         request: OutboundRequest,
     ) -> Result<String, Unfetched> {
+        let response = self.fetch(asker, request).await?;
+        String::from_utf8(response.body)
+            .map_err(|_| Unfetched::answered("an answer that is no text".to_owned()))
+    }
+
+    async fn fetch(
+        &self,
+        asker: Asker,
+        request: OutboundRequest,
+    ) -> Result<OutboundResponse, Unfetched> {
         let response = self.outbound.send(asker, request).await?;
         if !response.is_success() {
             return Err(Unfetched::status(response.status));
         }
-        String::from_utf8(response.body)
-            .map_err(|_| Unfetched::answered("an answer that is no text".to_owned()))
+        Ok(response)
     }
 
     async fn kept_document(&self, url_hash: Vec<u8>) -> Result<Option<FetchedDocument>> {

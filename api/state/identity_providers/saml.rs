@@ -130,7 +130,7 @@ impl State {
         new: NewMetadata,
     ) -> Result<Result<SamlSettings, (&'static str, String)>> {
         let document = match (new.document, new.source.url.as_deref()) {
-            (Some(document), _) => document,
+            (Some(document), _) => document.into_bytes(),
             (None, url) => {
                 let url = url.and_then(|url| Url::parse(url).ok());
                 let url = url.ok_or_else(|| Error::internal("metadata without an address"))?;
@@ -143,7 +143,7 @@ impl State {
         };
         let now = self.services.clock.now();
         let chosen = (new.source, new.subject_source);
-        let read = move || metadata::read(document.as_bytes(), chosen, now);
+        let read = move || metadata::read(&document, chosen, now);
         let read = tokio::task::spawn_blocking(read)
             .await
             .map_err(Error::internal)?;

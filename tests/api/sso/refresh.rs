@@ -1,5 +1,8 @@
 //! Metadata that is read anew, and what connections warn of.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
 use super::saml_flows::{ask, metadata_with, saml_active};
 use super::*;
 use crate::saml::provider::{ISSUER, RSA_SHA256, assertion_of, certificate, signature};
@@ -58,6 +61,39 @@ both_databases!(metadata_is_read_daily, |app| {
     app.advance(day);
     app.drain().await;
     assert_eq!(provider.asked_for("/metadata"), asked);
+});
+
+/// The address of a document of these bytes.
+fn published(bytes: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/metadata", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let asked = stream.read(&mut [0; 4096]);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                bytes.len()
+            );
+            let sent = asked.and_then(|_| stream.write_all(head.as_bytes()));
+            let _ = sent.and_then(|()| stream.write_all(&bytes));
+        }
+    });
+    url
+}
+
+both_databases!(metadata_that_is_not_utf_8_is_told_as_such, |app| {
+    let school = app.school().await;
+    let metadata = metadata_with("idp", "").replace("<md:IDP", "<!-- Universität --><md:IDP");
+    let utf_16 = metadata.encode_utf16().flat_map(u16::to_le_bytes);
+    let utf_16 = [0xFF, 0xFE].into_iter().chain(utf_16).collect();
+    let latin_1 = metadata.chars().map(|it| u8::try_from(it).unwrap());
+    for bytes in [utf_16, latin_1.collect()] {
+        let new = json!({ "name": "University", "kind": "saml", "metadata_url": published(bytes) });
+        let refused = school.admin.post(&school.path("/connections"), new).await;
+        refused.expect_fields(&[("/metadata_url", "document")]);
+        let detail = refused.json()["errors"][0]["detail"].clone();
+        assert!(text(&detail).contains("Expected UTF-8"), "{detail}");
+    }
 });
 
 both_databases!(metadata_is_read_when_somebody_asks, |app| {
