@@ -23,6 +23,10 @@ pub struct FetchedDocument {
     pub tried_at: Timestamp,
     /// The step that failed when it was asked for last.
     pub failure: Option<JsonColumn>,
+    /// When it was asked for last because of a key that is not in it.
+    pub asked_for_key_at: Option<Timestamp>,
+    /// Whether the answer to that has not come yet.
+    pub is_key_awaited: bool,
 }
 
 /// The document of an address, however old it is.
@@ -62,6 +66,39 @@ pub fn note_failure(connection: &mut Connection, tried: &FetchedDocument) -> Res
             fetched_documents::failure.eq(excluded(fetched_documents::failure)),
         ))
         .execute(c))?;
+    Ok(())
+}
+
+/// Takes it upon oneself to ask for a document because of a key that is not in it; false where somebody has since then.
+pub fn claim_for_key(
+    connection: &mut Connection,
+    url_hash: &[u8],
+    (now, since): (Timestamp, Timestamp),
+) -> Result<bool> {
+    let asked_at = fetched_documents::asked_for_key_at;
+    let document = fetched_documents::table.find(url_hash);
+    let free = document.filter(asked_at.is_null().or(asked_at.le(since)));
+    let claim = (
+        asked_at.eq(Some(now)),
+        fetched_documents::is_key_awaited.eq(true),
+    );
+    let claimed = diesel::update(free).set(claim).execute(connection)?;
+    Ok(claimed == 1)
+}
+
+/// Notes that who was to ask for a document because of a key has ended, and when it was asked for: never, where nobody
+/// could ask.
+pub fn end_claim_for_key(
+    connection: &mut Connection,
+    url_hash: &[u8],
+    asked_at: Option<Timestamp>,
+) -> Result<()> {
+    let end = (
+        fetched_documents::asked_for_key_at.eq(asked_at),
+        fetched_documents::is_key_awaited.eq(false),
+    );
+    let document = fetched_documents::table.find(url_hash);
+    diesel::update(document).set(end).execute(connection)?;
     Ok(())
 }
 

@@ -556,6 +556,8 @@ table! {
         good_until -> UtcTimestamp,
         tried_at -> UtcTimestamp,
         failure -> Nullable<Document>,
+        asked_for_key_at -> Nullable<UtcTimestamp>,
+        is_key_awaited -> Bool,
     }
 }
 

@@ -19,9 +19,6 @@ use crate::store::sql_types::JsonColumn;
 /// For how long a document is taken without asking whether it has changed.
 pub(super) const FRESH: Duration = Duration::from_secs(60 * 60);
 
-/// How often the keys are asked for again where a token names one that is not among them.
-pub(super) const FRESH_FOR_UNKNOWN_KEY: Duration = Duration::from_secs(60);
-
 /// How long nobody is asked again who gave nothing that can be read.
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -45,7 +42,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn key(&self) -> Vec<u8> {
+    pub fn key(&self) -> Vec<u8> {
         let place = format!("{} {} {}", self.step, self.url, self.read_as);
         sha256(place.as_bytes()).to_vec()
     }
@@ -172,10 +169,10 @@ impl From<OutboundError> for Unfetched {
 }
 
 /// Why there is no document that can be read.
-struct Unread {
+pub(super) struct Unread {
     /// The step that failed.
-    step: Step,
-    has_no_place: bool,
+    pub step: Step,
+    pub has_no_place: bool,
 }
 
 impl Unread {
@@ -246,7 +243,7 @@ impl State {
     }
 
     /// Asks for a document, and reads it; the step that failed, where there is none or it cannot be read.
-    async fn read_anew<T>(
+    pub(super) async fn read_anew<T>(
         &self,
         wanted: &Wanted<'_>,
         read: impl Fn(&[u8], &mut Steps) -> Result<T, Refused>,
@@ -311,12 +308,17 @@ impl State {
         Ok(response)
     }
 
-    async fn kept_document(&self, url_hash: Vec<u8>) -> Result<Option<FetchedDocument>> {
+    pub(super) async fn kept_document(&self, url_hash: Vec<u8>) -> Result<Option<FetchedDocument>> {
         self.unit_of_work_as_system(move |tx| fetched_documents::find(tx.connection, &url_hash))
             .await
     }
 
-    async fn keep_document(&self, url_hash: Vec<u8>, body: String, now: Timestamp) -> Result<()> {
+    pub(super) async fn keep_document(
+        &self,
+        url_hash: Vec<u8>,
+        body: String,
+        now: Timestamp,
+    ) -> Result<()> {
         let document = FetchedDocument {
             url_hash,
             body: Some(body),
@@ -324,12 +326,19 @@ impl State {
             good_until: now.plus(GOOD),
             tried_at: now,
             failure: None,
+            asked_for_key_at: None,
+            is_key_awaited: false,
         };
         self.unit_of_work_as_system(move |tx| fetched_documents::put(tx.connection, &document))
             .await
     }
 
-    async fn note_failure(&self, url_hash: Vec<u8>, failure: &Step, now: Timestamp) -> Result<()> {
+    pub(super) async fn note_failure(
+        &self,
+        url_hash: Vec<u8>,
+        failure: &Step,
+        now: Timestamp,
+    ) -> Result<()> {
         let failure = serde_json::to_value(failure).map_err(Error::internal)?;
         let tried = FetchedDocument {
             url_hash,
@@ -338,6 +347,8 @@ impl State {
             good_until: now.plus(PAUSE),
             tried_at: now,
             failure: Some(JsonColumn(failure)),
+            asked_for_key_at: None,
+            is_key_awaited: false,
         };
         self.unit_of_work_as_system(move |tx| {
             fetched_documents::note_failure(tx.connection, &tried)

@@ -4,6 +4,7 @@ mod documents;
 mod oidc;
 mod oidc_documents;
 mod saml;
+mod unknown_keys;
 
 use serde_json::{Map, Value};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::documents::{FRESH, FRESH_FOR_UNKNOWN_KEY, Wanted};
+use super::documents::{FRESH, Wanted};
 use super::{IdentityProviderError, asker, no_place, told};
 use crate::crypto::public_key::PublicKey;
 use crate::domain::connections::{FlowPurpose, OidcSettings, Preset, ProviderSettings};
@@ -96,11 +96,12 @@ impl State {
     ) -> Result<Vec<PublicKey>, IdentityProviderError> {
         let first = (fresh, &mut *steps);
         let keys = self.keys(connection, provider, first).await?;
-        if !id_token::needs_other_keys(token, &keys) {
+        // Those of a test have just been fetched.
+        if fresh.is_zero() || !id_token::needs_other_keys(token, &keys) {
             return Ok(keys);
         }
-        let again = (FRESH_FOR_UNKNOWN_KEY, steps);
-        self.keys(connection, provider, again).await
+        let wanted = keys_of(connection, provider, fresh);
+        self.keys_with_unknown(wanted, steps).await
     }
 
     async fn keys(
@@ -109,18 +110,23 @@ impl State {
         provider: &Provider,
         (fresh, steps): (Duration, &mut Steps),
     ) -> Result<Vec<PublicKey>, IdentityProviderError> {
-        let wanted = Wanted {
-            asker: asker(connection),
-            url: provider.jwks_uri.clone(),
-            step: StepName::Keys,
-            read_as: "keys",
-            fresh,
-            unanswered: "This is the jwks_uri of the provider's document of discovery: see whether the provider runs, and \
-                         try again. Where it does, let the server that Rollcall runs on call this address (firewall, proxy).",
-            answered: "This is the jwks_uri of the provider's document of discovery, and something else is there: have the \
-                       provider publish its keys at it (JSON, with `keys`), or name the right address in that document.",
-        };
+        let wanted = keys_of(connection, provider, fresh);
         self.document(wanted, jwks::read, steps).await
+    }
+}
+
+/// The keys of the provider of a connection.
+fn keys_of(connection: &SsoConnection, provider: &Provider, fresh: Duration) -> Wanted<'static> {
+    Wanted {
+        asker: asker(connection),
+        url: provider.jwks_uri.clone(),
+        step: StepName::Keys,
+        read_as: "keys",
+        fresh,
+        unanswered: "This is the jwks_uri of the provider's document of discovery: see whether the provider runs, and \
+                     try again. Where it does, let the server that Rollcall runs on call this address (firewall, proxy).",
+        answered: "This is the jwks_uri of the provider's document of discovery, and something else is there: have the \
+                   provider publish its keys at it (JSON, with `keys`), or name the right address in that document.",
     }
 }
 

@@ -66,7 +66,10 @@ CREATE TABLE fetched_documents (
     good_until timestamptz NOT NULL,
     -- When it was asked for last, and the step that failed then.
     tried_at timestamptz NOT NULL,
-    failure jsonb
+    failure jsonb,
+    -- When it was asked for last because of a key that is not in it, and whether the answer has not come yet.
+    asked_for_key_at timestamptz,
+    is_key_awaited boolean NOT NULL
 );
 CREATE INDEX fetched_documents_end ON fetched_documents (good_until);
 

@@ -1,6 +1,9 @@
 //! Providers that say odd things, or nothing: what is kept of them, and what becomes of who comes.
 
+use futures_util::future::join_all;
+
 use super::*;
+use crate::support::app::block_on;
 use crate::support::people::PASSWORD;
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
@@ -114,6 +117,59 @@ both_databases!(
             .expect_status(200);
     }
 );
+
+both_databases!(
+    keys_that_change_a_moment_after_a_fetch_are_asked_for,
+    |app| {
+        let school = app.school().await;
+        let provider = IdentityProvider::start();
+        // The keys have just been fetched, by a test.
+        let connection = active(&school, &provider).await;
+        let mira = || json!({ "sub": "m" });
+        let before = provider.asked_for("/jwks");
+        provider.change_key();
+        let changed = come(&school, &connection, &provider, mira()).await;
+        changed.expect_status(200);
+        assert_eq!(provider.asked_for("/jwks"), before + 1);
+        provider.change_key();
+        for _ in 0..3 {
+            let (diagnosis, last) = came(&school, &connection, (&provider, mira())).await;
+            assert_eq!(diagnosis["code"], "response_invalid", "{diagnosis:#}");
+            assert_eq!(last["name"], "signature");
+        }
+        assert_eq!(provider.asked_for("/jwks"), before + 1);
+        app.advance(MINUTE);
+        let later = come(&school, &connection, &provider, mira()).await;
+        later.expect_status(200);
+        assert_eq!(provider.asked_for("/jwks"), before + 2);
+    }
+);
+
+#[test]
+fn a_class_that_comes_after_the_keys_have_changed_asks_for_them_once() {
+    let apps = [Some(App::on_sqlite()), App::on_postgres()];
+    for app in apps.iter().flatten() {
+        let replica = app.replica();
+        block_on(class_after_a_change([app, &replica]));
+    }
+}
+
+async fn class_after_a_change(servers: [&App; 2]) {
+    let school = servers[0].school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let before = provider.asked_for("/jwks");
+    provider.change_key();
+    let pupils = (0..12).map(|number| {
+        let as_whom = (&provider, json!({ "sub": format!("pupil-{number}") }));
+        let (at, connection) = (servers[number % 2], &connection);
+        async move { go_round(&at.anonymous(), connection, as_whom, json!({})).await }
+    });
+    for end in join_all(pupils).await {
+        ticket_of(&end);
+    }
+    assert_eq!(provider.asked_for("/jwks"), before + 1);
+}
 
 both_databases!(claims_that_no_database_keeps_are_no_fault_of_ours, |app| {
     let school = app.school().await;

@@ -1,0 +1,93 @@
+//! Keys that tokens name and that are not among those of their provider: it may have published them since.
+
+use std::time::{Duration, Instant};
+
+use tracing::Instrument as _;
+
+use super::IdentityProviderError;
+use super::documents::Wanted;
+use crate::crypto::public_key::PublicKey;
+use crate::domain::diagnosis::{Step, Steps};
+use crate::error::Result;
+use crate::oidc::jwks;
+use crate::state::State;
+use crate::store::fetched_documents::{self, FetchedDocument};
+
+/// How often the keys are asked for because of one that is not among them, by all replicas and requests together.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// How much longer than the call itself its answer is awaited by those who come meanwhile.
+const BESIDE_THE_CALL: Duration = Duration::from_secs(5);
+
+impl State {
+    /// The keys after their provider was asked because of one that was not among them. When they were fetched otherwise is
+    /// no matter: it may have changed them a moment later. Whoever comes while it is asked waits for its answer.
+    ///
+    /// # Errors
+    /// Where there are none that can be read.
+    pub(super) async fn keys_with_unknown(
+        &self,
+        wanted: Wanted<'static>,
+        steps: &mut Steps,
+    ) -> Result<Vec<PublicKey>, IdentityProviderError> {
+        let key = wanted.key();
+        if self.claim_for_key(key.clone()).await? {
+            let asking = self.clone().ask_for_key(wanted.clone());
+            // It goes on where this request is broken off: others wait for it.
+            tokio::spawn(asking.instrument(tracing::Span::current()));
+        }
+        let kept = self.kept_once_answered(key).await?;
+        let failure = kept.as_ref().and_then(|kept| kept.failure.clone());
+        let failure = failure.and_then(|step| serde_json::from_value::<Step>(step.0).ok());
+        if let Some(failure) = failure {
+            steps.add(failure.as_warning());
+        }
+        let body = kept.and_then(|kept| kept.body).unwrap_or_default();
+        Ok(jwks::read(body.as_bytes(), steps)?)
+    }
+
+    async fn claim_for_key(&self, key: Vec<u8>) -> Result<bool> {
+        let now = self.services.clock.now();
+        let times = (now, now.minus(PAUSE));
+        self.unit_of_work_as_system(move |tx| {
+            fetched_documents::claim_for_key(tx.connection, &key, times)
+        })
+        .await
+    }
+
+    async fn ask_for_key(self, wanted: Wanted<'static>) {
+        let (key, now) = (wanted.key(), self.services.clock.now());
+        let mut steps = Steps::default();
+        let read = self.read_anew(&wanted, jwks::read, &mut steps).await;
+        let (asked_at, noted) = match read {
+            Ok((_, body)) => (Some(now), self.keep_document(key.clone(), body, now).await),
+            Err(unread) if unread.has_no_place => (None, Ok(())),
+            Err(unread) => {
+                let noted = self.note_failure(key.clone(), &unread.step, now).await;
+                (Some(now), noted)
+            }
+        };
+        let ended = self.unit_of_work_as_system(move |tx| {
+            fetched_documents::end_claim_for_key(tx.connection, &key, asked_at)
+        });
+        if let Err(error) = noted.and(ended.await) {
+            tracing::warn!(%error, "what was asked because of an unknown key is lost");
+        }
+    }
+
+    /// The document once nobody asks for it because of a key any more. Who was to ask may be gone without a word.
+    async fn kept_once_answered(&self, key: Vec<u8>) -> Result<Option<FetchedDocument>> {
+        const LONGEST: Duration = Duration::from_secs(1);
+        let until = Instant::now() + self.services.config.outbound_timeout + BESIDE_THE_CALL;
+        let mut pause = Duration::from_millis(10);
+        loop {
+            let kept = self.kept_document(key.clone()).await?;
+            let is_awaited = kept.as_ref().is_some_and(|kept| kept.is_key_awaited);
+            if !is_awaited || Instant::now() >= until {
+                return Ok(kept);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST);
+        }
+    }
+}
