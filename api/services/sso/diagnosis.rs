@@ -95,14 +95,15 @@ pub fn note_success(
 }
 
 /// Keeps the steps of somebody who was refused, publishes it, and gives the refusal with the reference that they read
-/// out. A fault of ours is no refusal, and leaves none.
+/// out. A fault of ours is no refusal, and leaves none; nor does the refusal of a connection that is deleted, whose diagnoses
+/// are gone with it.
 pub fn note_refusal(
     tx: &mut UnitOfWork<'_>,
     about: About<'_>,
     (steps, claims): (Steps, &Map<String, Value>),
     error: Error,
 ) -> Error {
-    if !matches!(error, Error::Refused(_)) {
+    if !matches!(error, Error::Refused(_)) || error.code() == Code::ConnectionUnknown {
         return error;
     }
     let mut steps = steps;

@@ -24,6 +24,7 @@ use crate::store::identities;
 use crate::store::organizations::{self, Organization};
 use crate::store::session_proofs::{self, SessionProof};
 use crate::store::sessions as session_store;
+use crate::store::sso_connections::SsoConnection;
 
 /// What comes of a ticket.
 pub struct Exchanged {
@@ -198,6 +199,24 @@ pub(super) fn opens(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<
     let subject = &arriving.arrival.subject;
     let known = identities::find_by_subject(tx.connection, arriving.connection, subject)?;
     Ok(known.map(|(identity, _)| identity.account_id))
+}
+
+/// The organization of a connection by which somebody came, locked, and the connection as it is then: whoever changes it
+/// holds the organization. Where another provider names its people by now, what came is refused as `stale`.
+///
+/// # Errors
+/// `connection_unknown`, `connection_not_active`, and `stale`.
+pub(super) fn lock_connection(
+    tx: &mut UnitOfWork<'_>,
+    seen: &SsoConnection,
+    stale: fn() -> Error,
+) -> Result<(Organization, SsoConnection)> {
+    let organization = lock_organization(tx, seen.organization_id)?;
+    let connection = flows::active(tx, seen.id)?;
+    if connection.subject_issuer != seen.subject_issuer {
+        return Err(stale());
+    }
+    Ok((organization, connection))
 }
 
 /// The organization of a connection, locked.

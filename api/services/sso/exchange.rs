@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::arriving::Arriving;
 use super::diagnosis;
 use super::entering::Entered;
-use super::entry::{Exchanged, link_to, lock_organization, opens, owner_of, prove, start_session};
+use super::entry::{Exchanged, link_to, lock_connection, opens, owner_of, prove, start_session};
 use super::flows::{self, TakenTicket};
 use super::linking;
 use super::resolution::{Resolution, resolve};
@@ -57,9 +57,9 @@ fn settle(
     steps: &mut Steps,
     user_agent: Option<String>,
 ) -> Result<Exchanged> {
-    flows::require_active(&ticket.connection)?;
-    let organization = lock_organization(tx, ticket.connection.organization_id)?;
-    let by = (&organization, &ticket.connection);
+    let (organization, connection) =
+        lock_connection(tx, &ticket.connection, flows::ticket_invalid)?;
+    let by = (&organization, &connection);
     let mut arriving = Arriving::new(tx, by, (&ticket.arrival, &ticket.payload))?;
     arriving.session = ticket.session;
     match ticket.purpose {

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::arrival::{Arrival, FlowPayload};
 use super::arriving::Arriving;
 use super::diagnosis;
-use super::entry::{Exchanged, link_to, lock_organization, owner_of, prove, start_session};
+use super::entry::{
+    Exchanged, link_to, lock_connection, lock_organization, owner_of, prove, start_session,
+};
 use super::first_proof::prove_by_code;
 use super::flows;
 use super::readable::{characters, typed};
@@ -54,6 +56,7 @@ struct LinkContent {
 /// A link that waits.
 struct Waiting {
     link: PendingLink,
+    connection: SsoConnection,
     content: LinkContent,
 }
 
@@ -109,7 +112,7 @@ pub fn mail_code(tx: &mut UnitOfWork<'_>, link_token: &str, client: &Client) -> 
         return Ok(());
     };
     // By organization: another one that names the address does not use it up here.
-    let connection = flows::active(tx, waiting.link.connection_id)?;
+    let connection = flows::active(tx, waiting.connection.id)?;
     let subject = format!("link {} {}", connection.organization_id, account.email);
     tx.transaction(|tx| {
         let expires_at = tx.now().plus(LIFETIME);
@@ -192,11 +195,7 @@ fn diagnosed(
         checked.replace(steps);
         linked
     });
-    let found = sso_connections::find(tx.connection, waiting.link.connection_id)?;
-    let Some(connection) = found else {
-        return linked;
-    };
-    let about = (&connection, FlowPurpose::Link);
+    let about = (&waiting.connection, FlowPurpose::Link);
     match linked {
         Ok(exchanged) => {
             diagnosis::note_success(tx, about, checked.take(), exchanged.account)?;
@@ -257,11 +256,7 @@ fn complete(
     if !pending_links::delete(tx.connection, &waiting.link.token_hash)? {
         return Err(link_expired());
     }
-    let connection = flows::active(tx, waiting.link.connection_id)?;
-    if waiting.content.subject_issuer != connection.subject_issuer {
-        return Err(link_expired());
-    }
-    let organization = lock_organization(tx, connection.organization_id)?;
+    let (organization, connection) = lock_connection(tx, &waiting.connection, link_expired)?;
     let session = tx.context.principal.session().ok();
     let session = session.map(|principal| principal.session);
     let mut arriving = waiting.arriving(tx, (&organization, &connection))?;
@@ -284,8 +279,17 @@ fn find(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Waiting> {
     let hash = token.hash();
     let found = pending_links::find(tx.connection, hash.as_bytes(), tx.now())?;
     let link = found.ok_or_else(link_expired)?;
-    let content = open_sealed(tx, "link", hash.as_bytes(), &link.sealed)?;
-    Ok(Waiting { link, content })
+    let content: LinkContent = open_sealed(tx, "link", hash.as_bytes(), &link.sealed)?;
+    let connection = sso_connections::find(tx.connection, link.connection_id)?;
+    let connection = connection.ok_or_else(link_expired)?;
+    if content.subject_issuer != connection.subject_issuer {
+        return Err(link_expired());
+    }
+    Ok(Waiting {
+        link,
+        connection,
+        content,
+    })
 }
 
 /// In two halves, as people read it.
