@@ -66,20 +66,20 @@ pub(super) fn is_named_by<'a>(provider: &'a SsoConnection) -> _ {
     identities::subject_issuer.nullable().eq(issuer)
 }
 
-/// Notes a use.
+/// Notes a use; `false` where the identity is gone.
 pub fn touch(
     connection: &mut Connection,
     organization: OrganizationId,
     id: IdentityId,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<bool> {
     let used = identities::table
         .find(id)
         .filter(identities::organization_id.eq(organization));
-    diesel::update(used)
+    let noted = diesel::update(used)
         .set(identities::last_used_at.eq(now))
         .execute(connection)?;
-    Ok(())
+    Ok(noted == 1)
 }
 
 /// The active connections of an organization by which an identity opens an account, the oldest identity first: ids and

@@ -21,8 +21,21 @@ pub struct SettledJoin {
 /// Locks the codes of an account's pending joins, for a transaction that goes on to lock the account and
 /// to verify its address: a fixed lock order (code, account, seats) prevents deadlocks.
 pub fn lock(tx: &mut UnitOfWork<'_>, account: AccountId) -> Result<()> {
-    for (_, join) in store::of_account(tx.connection, account)? {
-        invite_codes::lock(tx.connection, join.invite_code_id)?;
+    lock_with(tx, account, None)
+}
+
+/// As [`lock`], for a transaction that goes on to use this code too.
+pub fn lock_with(
+    tx: &mut UnitOfWork<'_>,
+    account: AccountId,
+    code: Option<(OrganizationId, InviteCodeId)>,
+) -> Result<()> {
+    let pending = store::of_account(tx.connection, account)?;
+    let pending = pending.into_iter();
+    let of_pending = pending.map(|(organization, join)| (organization, join.invite_code_id));
+    let codes: BTreeSet<_> = of_pending.chain(code).collect();
+    for (_, code) in codes {
+        invite_codes::lock(tx.connection, code)?;
     }
     Ok(())
 }

@@ -4,15 +4,16 @@ use super::arriving::Arriving;
 use super::entry_refusals as refusals;
 use crate::domain::client_address::Client;
 use crate::domain::diagnosis::Steps;
+use crate::domain::ids::{AccountId, InviteCodeId, OrganizationId};
 use crate::domain::invite_code::{CodeOutcome, InviteCode};
 use crate::error::{Code, Error, Result};
 use crate::services::context::Principal;
 use crate::services::invite_codes::guessing::{self, Guesser};
-use crate::services::invite_codes::redemption;
+use crate::services::invite_codes::{pending_joins as joins, redemption};
 use crate::services::limits::Limit;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification;
-use crate::store::accounts::Account;
+use crate::store::accounts::{self, Account};
 use crate::store::{invite_codes, pending_joins};
 
 /// An invite code within a flow.
@@ -59,6 +60,29 @@ pub(super) fn carried_code(
     } else {
         CarriedCode::Foreign
     })
+}
+
+/// Locks the account of who comes, and gives it as it is then; `None` where it is gone. Codes that may be used before are
+/// locked first, and an invitation and seats afterwards: a fixed lock order prevents deadlocks.
+pub(super) fn lock_account(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+    account: AccountId,
+) -> Result<Option<Account>> {
+    let carried = id_of_carried(tx, arriving)?;
+    joins::lock_with(tx, account, carried)?;
+    accounts::lock(tx.connection, account)
+}
+
+fn id_of_carried(
+    tx: &mut UnitOfWork<'_>,
+    arriving: &Arriving<'_>,
+) -> Result<Option<(OrganizationId, InviteCodeId)>> {
+    let CarriedCode::Valid(code) = carried_code(tx, arriving)? else {
+        return Ok(None);
+    };
+    let target = invite_codes::find_target(tx.connection, &code)?;
+    Ok(target.map(|target| (target.organization.id, target.code.id)))
 }
 
 /// Uses a code. Where the join begins to wait until the address is verified, the link for that is mailed.

@@ -107,7 +107,10 @@ pub(super) fn prove(
     session_proofs::put(tx.connection, &proof)
 }
 
-/// Has the subject open this account, and makes it a member, at once or when its address is verified.
+/// Has the subject open this account, which [`lock_account`] has locked, and makes it a member, at once or when its address
+/// is verified.
+///
+/// [`lock_account`]: super::carried_codes::lock_account
 ///
 /// # Errors
 /// `identity_taken`; `email_not_verified` where somebody else has set the password; those of entering.
@@ -122,7 +125,7 @@ pub(super) fn link_to(
         Some(known) if known == account.id => apply_again(tx, arriving, account, steps)?,
         Some(_) => return Err(identity_taken()),
         None => {
-            require_own_password(tx, arriving, account)?;
+            require_own_password(arriving, account)?;
             require_only_identity(tx, arriving, account)?;
             link(tx, arriving, account, steps)?;
         }
@@ -131,18 +134,12 @@ pub(super) fn link_to(
 }
 
 /// Refuses to link an account whose password somebody else has set, as accepting an invitation does: the admins who set it
-/// would be in this organization, too. An account that this one manages is its own to give. Looks at the account anew,
-/// locked: its manager may set a password at this moment.
-fn require_own_password(
-    tx: &mut UnitOfWork<'_>,
-    arriving: &Arriving<'_>,
-    account: &Account,
-) -> Result<()> {
-    let current = accounts::lock(tx.connection, account.id)?.ok_or_else(Error::not_signed_in)?;
-    if current.is_managed_by(arriving.organization.id) {
+/// would be in this organization, too. An account that this one manages is its own to give.
+fn require_own_password(arriving: &Arriving<'_>, account: &Account) -> Result<()> {
+    if account.is_managed_by(arriving.organization.id) {
         return Ok(());
     }
-    trust::require_own_password(&current)
+    trust::require_own_password(account)
 }
 
 /// Refuses a second subject for an account where single sign-on is required: with the password alone, somebody else

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use super::arriving::Arriving;
+use super::carried_codes::lock_account;
 use super::diagnosis;
 use super::entering::Entered;
 use super::entry::{Exchanged, link_to, lock_connection, opens, owner_of, prove, start_session};
@@ -67,6 +68,8 @@ fn settle(
         FlowPurpose::Link => {
             let session = ticket.session.ok_or_else(Error::not_signed_in)?;
             let account = owner_of(tx.connection, session, tx.context.now)?;
+            let account = lock_account(tx, &arriving, account.id)?;
+            let account = account.ok_or_else(Error::not_signed_in)?;
             let entered = link_to(tx, &arriving, &account, steps)?;
             prove(tx, &arriving, session)?;
             Ok(Exchanged::of(&arriving, Some(account.id), entered))
@@ -113,6 +116,7 @@ fn step_up(
     if stored.by_connection && opens(tx, arriving)? != Some(account.id) {
         return Err(session_confined());
     }
+    let account = lock_account(tx, arriving, account.id)?.ok_or_else(Error::not_signed_in)?;
     let entered = link_to(tx, arriving, &account, steps)?;
     prove(tx, arriving, session)?;
     let entered = entered.told_as(SignInOutcome::SteppedUp);

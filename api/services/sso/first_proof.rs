@@ -10,15 +10,15 @@ use crate::domain::password::PasswordOrigin;
 use crate::error::{Error, Refusal, Result};
 use crate::services::context::Principal;
 use crate::services::credentials;
-use crate::services::invite_codes::pending_joins::{self, SettledJoin};
+use crate::services::invite_codes::pending_joins::SettledJoin;
 use crate::services::sign_on_requirement::require_emergency_password;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::services::verification::verify_email;
 use crate::store::accounts::{self, Account};
 use crate::store::{account_passwords, emergency_admins, mailed_tokens, memberships};
 
-/// Takes the provider's word for the first proof of the account's mailbox, where there was none, and gives the account as it
-/// is then. Whoever opened it before may have been somebody else, such as a guest who was given its address. Of an emergency
+/// Takes the provider's word for the first proof of the mailbox of a locked account, where there was none, and gives the
+/// account as it is then. Whoever opened it before may have been somebody else, such as a guest who was given its address. Of an emergency
 /// admin's account the word proves nothing: they are there for the case that the provider answers wrongly.
 ///
 /// # Errors
@@ -96,25 +96,24 @@ pub(super) fn close_to_others(
     }
 }
 
-/// Takes a code that somebody read in the account's mailbox for its proof, before anything is asked of the account, and
-/// gives it as it is then, unless it is gone: an invite code that takes a mailbox waits for nothing more. Whoever opened
-/// the account before and never read the mailbox opens it no more.
+/// Takes a code that somebody read in the mailbox of a locked account for its proof, before anything is asked of the account,
+/// and gives it as it is then: an invite code that takes a mailbox waits for nothing more. Whoever opened the account before
+/// and never read the mailbox opens it no more.
 ///
 /// # Errors
 /// `emergency_admin_required` where it would take the last password of an organization's emergency admins.
 pub(super) fn prove_by_code(
     tx: &mut UnitOfWork<'_>,
     organization: OrganizationId,
-    account: &Account,
-) -> Result<Option<Account>> {
-    pending_joins::lock(tx, account.id)?;
+    account: Account,
+) -> Result<Account> {
     if account.email_verified_at.is_none() {
-        close_to_registrant(tx, account)?;
-    } else if !account.is_managed_by(organization) && has_password_of_others(account) {
-        close_to_setter(tx, organization, account)?;
+        close_to_registrant(tx, &account)?;
+    } else if !account.is_managed_by(organization) && has_password_of_others(&account) {
+        close_to_setter(tx, organization, &account)?;
     }
-    verify_email(tx, account)?;
-    accounts::find(tx.connection, account.id)
+    verify_email(tx, &account)?;
+    Ok(accounts::find(tx.connection, account.id)?.unwrap_or(account))
 }
 
 fn has_password_of_others(account: &Account) -> bool {

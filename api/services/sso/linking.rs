@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::arrival::{Arrival, FlowPayload};
 use super::arriving::Arriving;
+use super::carried_codes::lock_account;
 use super::diagnosis;
-use super::entry::{
-    Exchanged, link_to, lock_connection, lock_organization, owner_of, prove, start_session,
-};
+use super::entry::{Exchanged, link_to, lock_connection, owner_of, prove, start_session};
 use super::first_proof::prove_by_code;
 use super::flows;
 use super::readable::{characters, typed};
@@ -23,7 +22,7 @@ use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
 use crate::domain::connections::FlowPurpose;
 use crate::domain::diagnosis::{Step, StepName, Steps};
-use crate::domain::ids::MailId;
+use crate::domain::ids::{MailId, SessionId};
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::mailbox_limit::SendTime;
@@ -32,7 +31,7 @@ use crate::services::authentication::require_own_proof;
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
-use crate::store::organizations::Organization;
+use crate::store::organizations::{self, Organization};
 use crate::store::pending_links::{self, PendingLink};
 use crate::store::sso_connections::{self, SsoConnection};
 
@@ -123,7 +122,8 @@ pub fn mail_code(tx: &mut UnitOfWork<'_>, link_token: &str, client: &Client) -> 
             return Ok(());
         }
         limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, subject)])?;
-        let organization = lock_organization(tx, connection.organization_id)?;
+        let organization = organizations::find(tx.connection, connection.organization_id)?;
+        let organization = organization.ok_or_else(flows::unknown)?;
         let mail = QueuedMail {
             to: &account,
             language: None,
@@ -168,18 +168,9 @@ pub fn link_by_code(
     if !is_current || !is_right {
         return Err(code_wrong());
     }
-    let by_code = |tx: &mut UnitOfWork<'_>, steps: &mut Steps| {
-        let account = accounts::find(tx.connection, waiting.link.account_id)?;
-        let account = account.ok_or_else(link_expired)?;
-        let completed = complete(tx, (&waiting, &account), Proof::Mailbox, steps)?;
-        let (mut exchanged, connection, organization) = completed;
-        let arriving = waiting.arriving(tx, (&organization, &connection))?;
-        let (session, confined_to) = start_session(tx, &arriving, account, user_agent.clone())?;
-        exchanged.session = Some(session);
-        exchanged.confined_to = confined_to;
-        Ok(exchanged)
-    };
-    diagnosed(tx, &waiting, by_code)
+    diagnosed(tx, &waiting, |tx, steps| {
+        complete(tx, &waiting, Proof::Mailbox(user_agent.clone()), steps)
+    })
 }
 
 /// Runs a link in one transaction; it leaves its diagnosis, as a refusal does.
@@ -221,27 +212,25 @@ pub fn link_to_own(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Exchange
         if waiting.link.account_id != account.id {
             return Err(of_another_account());
         }
-        let (exchanged, ..) = complete(tx, (&waiting, &account), Proof::Session, steps)?;
-        Ok(exchanged)
+        complete(tx, &waiting, Proof::Session(session), steps)
     })
 }
 
-type Completed = (Exchanged, SsoConnection, Organization);
-
 /// By what somebody shows that an account is theirs.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Proof {
-    /// They have signed in to it.
-    Session,
-    /// They read a code in its mailbox.
-    Mailbox,
+    /// They have signed in to it, in this session.
+    Session(SessionId),
+    /// They read a code in its mailbox, and get a session for this browser.
+    Mailbox(Option<String>),
 }
 
 impl Proof {
-    const fn told(self) -> &'static str {
+    const fn told(&self) -> &'static str {
         match self {
-            Self::Session => "The owner of the account has signed in to it.",
-            Self::Mailbox => "The owner of the account has typed the code that was mailed to it.",
+            Self::Session(_) => "The owner of the account has signed in to it.",
+            Self::Mailbox(_) => {
+                "The owner of the account has typed the code that was mailed to it."
+            }
         }
     }
 }
@@ -249,29 +238,36 @@ impl Proof {
 /// Links, in the transaction of the caller.
 fn complete(
     tx: &mut UnitOfWork<'_>,
-    (waiting, account): (&Waiting, &Account),
+    waiting: &Waiting,
     proof: Proof,
     steps: &mut Steps,
-) -> Result<Completed> {
+) -> Result<Exchanged> {
+    let (organization, connection) = lock_connection(tx, &waiting.connection, link_expired)?;
+    let mut arriving = waiting.arriving(tx, (&organization, &connection))?;
+    let account = lock_account(tx, &arriving, waiting.link.account_id)?;
+    let account = account.ok_or_else(link_expired)?;
+    // Behind the account, whose deletion takes its links along.
     if !pending_links::delete(tx.connection, &waiting.link.token_hash)? {
         return Err(link_expired());
     }
-    let (organization, connection) = lock_connection(tx, &waiting.connection, link_expired)?;
-    let session = tx.context.principal.session().ok();
-    let session = session.map(|principal| principal.session);
-    let mut arriving = waiting.arriving(tx, (&organization, &connection))?;
-    arriving.session = session;
-    let owner = match proof {
-        Proof::Session => account.clone(),
-        Proof::Mailbox => prove_by_code(tx, organization.id, account)?.ok_or_else(link_expired)?,
-    };
     steps.add(Step::ok(StepName::Identity, proof.told()));
-    let entered = link_to(tx, &arriving, &owner, steps)?;
-    if let (Proof::Session, Some(session)) = (proof, session) {
-        prove(tx, &arriving, session)?;
+    match proof {
+        Proof::Session(session) => {
+            arriving.session = Some(session);
+            let entered = link_to(tx, &arriving, &account, steps)?;
+            prove(tx, &arriving, session)?;
+            Ok(Exchanged::of(&arriving, Some(account.id), entered))
+        }
+        Proof::Mailbox(user_agent) => {
+            let account = prove_by_code(tx, organization.id, account)?;
+            let entered = link_to(tx, &arriving, &account, steps)?;
+            let mut exchanged = Exchanged::of(&arriving, Some(account.id), entered);
+            let (session, confined_to) = start_session(tx, &arriving, account, user_agent)?;
+            exchanged.session = Some(session);
+            exchanged.confined_to = confined_to;
+            Ok(exchanged)
+        }
     }
-    let exchanged = Exchanged::of(&arriving, Some(owner.id), entered);
-    Ok((exchanged, connection, organization))
 }
 
 fn find(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Waiting> {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::arriving::{Arriving, asserted_address, is_domain_proven, name_of};
+use super::carried_codes::lock_account;
 use super::carried_invitations::{invited_account, made_unopened, require_none};
 use super::entering::{Entered, enter, is_removed_subject, join, require_expected};
 use super::entry_refusals::{lapsed, removed};
@@ -14,7 +15,7 @@ use crate::domain::connections::{Preset, SignInOutcome};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::events::{DomainEvent, IdentityEvent};
-use crate::domain::ids::IdentityId;
+use crate::domain::ids::{AccountId, IdentityId};
 use crate::domain::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::services::context::Principal;
@@ -75,12 +76,15 @@ pub(super) fn resolve(
 fn by_identity(
     tx: &mut UnitOfWork<'_>,
     arriving: &Arriving<'_>,
-    (identity, mut account): (Identity, Account),
+    (identity, account): (Identity, Account),
     steps: &mut Steps,
 ) -> Result<Resolution> {
     steps.add(Step::ok(StepName::Identity, "This person has come before."));
     let organization = identity.organization_id;
-    identities::touch(tx.connection, organization, identity.id, tx.now())?;
+    let mut account = locked(tx, arriving, account.id)?;
+    if !identities::touch(tx.connection, organization, identity.id, tx.now())? {
+        return Err(Error::conflict("the identity was unlinked meanwhile"));
+    }
     // Before entering, where it may be the first proof of the mailbox: a code may have waited for that.
     let is_unproven = account.email_verified_at.is_none();
     if is_unproven {
@@ -101,6 +105,12 @@ fn by_identity(
         rules::apply_again(tx, arriving, &account, steps)?;
     }
     Ok(Resolution::Opens(Box::new(account), entered))
+}
+
+/// The account of who comes, locked; the next try sees one that was deleted at this moment.
+fn locked(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, account: AccountId) -> Result<Account> {
+    let locked = lock_account(tx, arriving, account)?;
+    locked.ok_or_else(|| Error::conflict("the account was deleted meanwhile"))
 }
 
 /// Whether somebody has become a member since they came last, as by a code that waited: no rules were tried then.
@@ -136,6 +146,10 @@ fn by_invitation(
         StepName::Account,
         "The account that an invitation of the organization made.",
     ));
+    let account = locked(tx, arriving, account.id)?;
+    if account.password_hash.is_some() {
+        return Err(Error::conflict("the account was opened meanwhile"));
+    }
     let entered = enter(tx, arriving, &account, steps)?;
     let identity = link(tx, arriving, &account, steps)?;
     let owner = Principal::Owner(account.clone());
@@ -153,13 +167,14 @@ fn by_address(
     steps: &mut Steps,
 ) -> Result<Resolution> {
     let organization = arriving.organization.id;
-    let found = accounts::find_by_email(tx.connection, &email)?;
+    let mut found = accounts::find_by_email(tx.connection, &email)?;
+    let may_be_linked =
+        |account: &Account| account.is_managed_by(organization) && arriving.is_proven;
+    if let Some(account) = found.take_if(|account| may_be_linked(account)) {
+        found = Some(locked(tx, arriving, account.id)?);
+    }
     match found {
-        Some(account)
-            if account.is_managed_by(organization)
-                && arriving.is_proven
-                && !takes_its_owner(tx, &account)? =>
-        {
+        Some(account) if may_be_linked(&account) && !takes_its_owner(tx, &account)? => {
             steps.add(Step::ok(
                 StepName::Account,
                 "The organization manages the account with this address, in a domain that it has proven.",
@@ -282,7 +297,8 @@ pub(super) fn link(
     let owner = Principal::Owner(account.clone());
     tx.acting_as(owner, |tx| {
         events::publish(tx, event)?;
-        accept_by_use(tx, account)
+        // Who comes uses from now on the account that an invitation made.
+        invitations::accept_by_use(tx, account.id)
     })?;
     let said = arriving.believed_claims(account);
     claims::keep(tx, (arriving.connection, identity.id), &said)?;
@@ -311,12 +327,6 @@ fn require_proven_tenant(
 fn named_by(arriving: &Arriving<'_>) -> Result<Vec<u8>> {
     let issuer = arriving.connection.subject_issuer.clone();
     issuer.ok_or_else(|| Error::internal("a connection that signs people in names no issuer"))
-}
-
-/// Accepts the invitation that made the account: who comes uses it from now on.
-fn accept_by_use(tx: &mut UnitOfWork<'_>, account: &Account) -> Result<()> {
-    accounts::lock(tx.connection, account.id)?;
-    invitations::accept_by_use(tx, account.id)
 }
 
 /// The refusal of an identity that opens another account.
