@@ -1,15 +1,19 @@
 //! What every way in ends in: an identity, a membership, a session with its proof.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::arriving::Arriving;
+use super::diagnosis::{self, About};
 use super::entering::{Entered, enter};
 use super::flows;
 use super::resolution::{identity_taken, link};
 use super::rules::apply_again;
 use crate::crypto::token::Token;
 use crate::domain::connections::SignInOutcome;
-use crate::domain::diagnosis::Steps;
+use crate::domain::diagnosis::{Step, Steps};
 use crate::domain::ids::{AccountId, OrganizationId, SessionId};
 use crate::domain::invite_code::CodeOutcome;
 use crate::domain::timestamp::Timestamp;
@@ -61,6 +65,45 @@ impl Exchanged {
             link_token: None,
         }
     }
+
+    /// The same with the session that [`start_session`] gave.
+    pub(super) fn with_session(
+        self,
+        (session, confined_to): (IssuedSession, Option<OrganizationId>),
+    ) -> Self {
+        Self {
+            session: Some(session),
+            confined_to,
+            ..self
+        }
+    }
+}
+
+/// Has somebody enter in one transaction, which keeps the diagnosis of who gets in. A refusal undoes it, and leaves its own.
+/// `first` are the steps that were taken before.
+pub(super) fn diagnosed(
+    tx: &mut UnitOfWork<'_>,
+    about: About<'_>,
+    (first, claims): (&[Step], &Map<String, Value>),
+    work: impl Fn(&mut UnitOfWork<'_>, &mut Steps) -> Result<Exchanged>,
+) -> Result<Exchanged> {
+    // Of the last attempt: a transaction that met another one is run again.
+    let refused = RefCell::new(Steps::default());
+    let entered = tx.repeatable_transaction(|tx| {
+        let mut steps = Steps::from(first.to_vec());
+        match work(tx, &mut steps) {
+            Ok(exchanged) => {
+                diagnosis::note_success(tx, about, steps, exchanged.account)?;
+                Ok(exchanged)
+            }
+            Err(error) => {
+                refused.replace(steps);
+                Err(error)
+            }
+        }
+    });
+    entered
+        .map_err(|error| diagnosis::note_refusal(tx, about, (refused.into_inner(), claims), error))
 }
 
 /// Starts a session with the proof of the connection. It opens this organization only, unless that manages the account.

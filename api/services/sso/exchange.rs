@@ -1,12 +1,11 @@
 //! A ticket with its verifier, exchanged for a session.
 
-use std::cell::RefCell;
-
 use super::arriving::Arriving;
 use super::carried_codes::lock_account;
-use super::diagnosis;
 use super::entering::Entered;
-use super::entry::{Exchanged, link_to, lock_connection, opens, owner_of, prove, start_session};
+use super::entry::{
+    Exchanged, diagnosed, link_to, lock_connection, opens, owner_of, prove, start_session,
+};
 use super::flows::{self, TakenTicket};
 use super::linking;
 use super::resolution::{Resolution, resolve};
@@ -29,27 +28,11 @@ pub fn exchange(
     user_agent: Option<String>,
 ) -> Result<Exchanged> {
     let ticket = flows::take_ticket(tx, ticket, verifier)?;
-    // Of the last attempt: a transaction that met another one is run again.
-    let checked = RefCell::new(Steps::default());
-    let settled = tx.repeatable_transaction(|tx| {
-        let mut steps = Steps::from(ticket.steps.clone());
-        let settled = settle(tx, &ticket, &mut steps, user_agent.clone());
-        checked.replace(steps);
-        settled
-    });
-    let checked = checked.into_inner();
-    match settled {
-        Ok(exchanged) => {
-            let about = (&ticket.connection, ticket.purpose);
-            diagnosis::note_success(tx, about, checked, exchanged.account)?;
-            Ok(exchanged)
-        }
-        Err(error) => {
-            let about = (&ticket.connection, ticket.purpose);
-            let checked = (checked, &ticket.arrival.claims);
-            Err(diagnosis::note_refusal(tx, about, checked, error))
-        }
-    }
+    let about = (&ticket.connection, ticket.purpose);
+    let said = (ticket.steps.as_slice(), &ticket.arrival.claims);
+    diagnosed(tx, about, said, |tx, steps| {
+        settle(tx, &ticket, steps, user_agent.clone())
+    })
 }
 
 fn settle(
@@ -87,11 +70,9 @@ fn sign_in(
 ) -> Result<Exchanged> {
     match resolve(tx, arriving, steps)? {
         Resolution::Opens(account, entered) => {
-            let mut exchanged = Exchanged::of(arriving, Some(account.id), entered);
-            let (session, confined_to) = start_session(tx, arriving, *account, user_agent)?;
-            exchanged.session = Some(session);
-            exchanged.confined_to = confined_to;
-            Ok(exchanged)
+            let exchanged = Exchanged::of(arriving, Some(account.id), entered);
+            let started = start_session(tx, arriving, *account, user_agent)?;
+            Ok(exchanged.with_session(started))
         }
         Resolution::LinkRequired(account) => {
             let entered = Entered::without_code(SignInOutcome::LinkRequired);

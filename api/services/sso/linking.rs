@@ -3,16 +3,18 @@
 //!
 //! Neither the code nor the browser's token does anything alone, so that nobody links a stranger by opening a mail.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::arrival::{Arrival, FlowPayload};
 use super::arriving::Arriving;
 use super::carried_codes::lock_account;
-use super::diagnosis;
-use super::entry::{Exchanged, link_to, lock_connection, owner_of, prove, start_session};
+use super::diagnosis::About;
+use super::entry::{
+    Exchanged, diagnosed, link_to, lock_connection, owner_of, prove, start_session,
+};
 use super::first_proof::prove_by_code;
 use super::flows;
 use super::readable::{characters, typed};
@@ -60,6 +62,15 @@ struct Waiting {
 }
 
 impl Waiting {
+    const fn about(&self) -> About<'_> {
+        (&self.connection, FlowPurpose::Link)
+    }
+
+    /// No steps, since those of the exchange stand in its own diagnosis, and the claims that came.
+    const fn said(&self) -> (&[Step], &Map<String, Value>) {
+        (&[], &self.content.arrival.claims)
+    }
+
     fn arriving<'a>(
         &'a self,
         tx: &mut UnitOfWork<'_>,
@@ -168,35 +179,9 @@ pub fn link_by_code(
     if !is_current || !is_right {
         return Err(code_wrong());
     }
-    diagnosed(tx, &waiting, |tx, steps| {
+    diagnosed(tx, waiting.about(), waiting.said(), |tx, steps| {
         complete(tx, &waiting, Proof::Mailbox(user_agent.clone()), steps)
     })
-}
-
-/// Runs a link in one transaction; it leaves its diagnosis, as a refusal does.
-fn diagnosed(
-    tx: &mut UnitOfWork<'_>,
-    waiting: &Waiting,
-    work: impl Fn(&mut UnitOfWork<'_>, &mut Steps) -> Result<Exchanged>,
-) -> Result<Exchanged> {
-    let checked = RefCell::new(Steps::default());
-    let linked = tx.repeatable_transaction(|tx| {
-        let mut steps = Steps::default();
-        let linked = work(tx, &mut steps);
-        checked.replace(steps);
-        linked
-    });
-    let about = (&waiting.connection, FlowPurpose::Link);
-    match linked {
-        Ok(exchanged) => {
-            diagnosis::note_success(tx, about, checked.take(), exchanged.account)?;
-            Ok(exchanged)
-        }
-        Err(error) => {
-            let checked = (checked.take(), &waiting.content.arrival.claims);
-            Err(diagnosis::note_refusal(tx, about, checked, error))
-        }
-    }
 }
 
 /// Links to the account of the person who is signed in, which has to be the one that the link waits for.
@@ -207,7 +192,7 @@ pub fn link_to_own(tx: &mut UnitOfWork<'_>, link_token: &str) -> Result<Exchange
     require_own_proof(tx)?;
     let session = tx.context.principal.session()?.session;
     let waiting = find(tx, link_token)?;
-    diagnosed(tx, &waiting, |tx, steps| {
+    diagnosed(tx, waiting.about(), waiting.said(), |tx, steps| {
         let account = owner_of(tx.connection, session, tx.context.now)?;
         if waiting.link.account_id != account.id {
             return Err(of_another_account());
@@ -261,11 +246,9 @@ fn complete(
         Proof::Mailbox(user_agent) => {
             let account = prove_by_code(tx, organization.id, account)?;
             let entered = link_to(tx, &arriving, &account, steps)?;
-            let mut exchanged = Exchanged::of(&arriving, Some(account.id), entered);
-            let (session, confined_to) = start_session(tx, &arriving, account, user_agent)?;
-            exchanged.session = Some(session);
-            exchanged.confined_to = confined_to;
-            Ok(exchanged)
+            let exchanged = Exchanged::of(&arriving, Some(account.id), entered);
+            let started = start_session(tx, &arriving, account, user_agent)?;
+            Ok(exchanged.with_session(started))
         }
     }
 }
