@@ -44,7 +44,7 @@ pub fn find(
         .optional()?)
 }
 
-/// Gives a link a new code, in place of the one before; the tries stay counted. `false` where there were as many as there may
+/// Gives a link a new code, in place of the one before, and has it wait until the code ends; the tries stay counted. `false` where there were as many as there may
 /// be, or the link is gone.
 pub fn set_code(
     connection: &mut Connection,
@@ -59,6 +59,7 @@ pub fn set_code(
         .set((
             pending_links::code_hash.eq(code_hash),
             pending_links::code_expires_at.eq(expires_at),
+            pending_links::expires_at.eq(expires_at),
         ))
         .execute(connection)?;
     Ok(changed == 1)
