@@ -16,13 +16,12 @@ use super::entry::{
     Exchanged, diagnosed, link_to, lock_connection, owner_of, prove, start_session,
 };
 use super::first_proof::prove_by_code;
-use super::flows;
 use super::readable::{characters, typed};
 use super::sealed::{open_sealed, seal};
 use crate::clock::new_id;
 use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
-use crate::domain::connections::FlowPurpose;
+use crate::domain::connections::{ConnectionStatus, FlowPurpose};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::ids::{MailId, SessionId};
 use crate::error::{Code, Error, Result};
@@ -107,49 +106,66 @@ pub(super) fn request(
     Ok(token)
 }
 
-/// Mails a code to the account that a link waits for, in place of an earlier one. An account that nobody can mail to, and a
-/// link that has ended or for which too many codes were tried, get none; the response is the same.
+/// Mails a code to the account that a link waits for, in place of an earlier one; the link waits as long as the code is good.
+/// An account that nobody can mail to, or that was mailed to too often, a link that has ended, that is of a connection which
+/// signs nobody in, or for which too many codes were tried, get none; the response is the same.
 ///
 /// # Errors
-/// `rate_limited`.
+/// `rate_limited` after too many of a client, whatever the link.
 pub fn mail_code(tx: &mut UnitOfWork<'_>, link_token: &str, client: &Client) -> Result<()> {
     limits::take(tx, &LimitRequest::by_client(Limit::SignInFlow, client))?;
-    let Ok(waiting) = find(tx, link_token) else {
-        return Ok(());
+    let waiting = match find(tx, link_token) {
+        Ok(waiting) => waiting,
+        Err(Error::Refused(_)) => return Ok(()),
+        Err(fault) => return Err(fault),
     };
     let account = accounts::find(tx.connection, waiting.link.account_id)?;
-    let Some(account) = account.filter(|account| !account.generated_address) else {
+    match account {
+        Some(account) if takes_code(&waiting, &account) => mail_code_to(tx, &waiting, &account),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn takes_code(waiting: &Waiting, account: &Account) -> bool {
+    waiting.connection.status == ConnectionStatus::Active
+        && waiting.link.tries < MAX_TRIES
+        && !account.generated_address
+}
+
+fn mail_code_to(tx: &mut UnitOfWork<'_>, waiting: &Waiting, account: &Account) -> Result<()> {
+    let organization = organizations::find(tx.connection, waiting.connection.organization_id)?;
+    let Some(organization) = organization else {
         return Ok(());
     };
     // By organization: another one that names the address does not use it up here.
-    let connection = flows::active(tx, waiting.connection.id)?;
-    let subject = format!("link {} {}", connection.organization_id, account.email);
-    tx.transaction(|tx| {
-        let expires_at = tx.now().plus(LIFETIME);
-        let code = characters::<CODE_CHARS>()?;
-        let hash = tx.services.sealing.mac(&of_code(&waiting.link, &code))?;
-        let token_hash = &waiting.link.token_hash;
-        if !pending_links::set_code(tx.connection, token_hash, (&hash, expires_at), MAX_TRIES)? {
-            return Ok(());
-        }
-        limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, subject)])?;
-        let organization = organizations::find(tx.connection, connection.organization_id)?;
-        let organization = organization.ok_or_else(flows::unknown)?;
-        let mail = QueuedMail {
-            to: &account,
-            language: None,
-            priority: None,
-            organization: None,
-            cause: format!("link code {}", new_id::<MailId>()),
-            content: MailContent::LinkCode {
-                organization: organization.name,
-                code: shown(&code),
-                expires_at,
-            },
-        };
-        tx.queue_limited_mail(&mail, SendTime::Now)?;
-        Ok(())
-    })
+    let subject = format!("link {} {}", organization.id, account.email);
+    let mailed = limits::take_or_wait(tx, &[LimitRequest::one(Limit::MailToAddress, subject)])?;
+    // Its headers would tell whether there is such a link.
+    tx.context.limit_states.forget(&[Limit::MailToAddress]);
+    if mailed.is_some() {
+        return Ok(());
+    }
+    let expires_at = tx.now().plus(LIFETIME);
+    let code = characters::<CODE_CHARS>()?;
+    let hash = tx.services.sealing.mac(&of_code(&waiting.link, &code))?;
+    let token_hash = &waiting.link.token_hash;
+    if !pending_links::set_code(tx.connection, token_hash, (&hash, expires_at), MAX_TRIES)? {
+        return Ok(());
+    }
+    let mail = QueuedMail {
+        to: account,
+        language: None,
+        priority: None,
+        organization: None,
+        cause: format!("link code {}", new_id::<MailId>()),
+        content: MailContent::LinkCode {
+            organization: organization.name,
+            code: shown(&code),
+            expires_at,
+        },
+    };
+    tx.queue_limited_mail(&mail, SendTime::Now)?;
+    Ok(())
 }
 
 /// Links by the code that was mailed, and signs the owner in.
