@@ -18,7 +18,7 @@ use crate::domain::password::PasswordOrigin;
 use crate::domain::search_key::member_key;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// An account as it is kept.
 #[derive(Clone, Queryable, Selectable, Insertable)]
@@ -234,6 +234,9 @@ pub fn rename(connection: &mut Connection, account: &Account, username: &Usernam
 
 /// Gives the account another address, which the caller has verified; `false` where somebody has that. The database repeats its
 /// search key in the memberships.
+///
+/// # Errors
+/// `conflict` where somebody gets it at this moment: the next try of the transaction sees them.
 pub fn readdress(connection: &mut Connection, id: AccountId, email: &EmailAddress) -> Result<bool> {
     let Some(account) = find(connection, id)? else {
         return Ok(false);
@@ -242,13 +245,17 @@ pub fn readdress(connection: &mut Connection, id: AccountId, email: &EmailAddres
         return Ok(false);
     }
     let search_key = member_key(&account.username, email);
-    diesel::update(accounts::table.find(id))
+    let moved = diesel::update(accounts::table.find(id))
         .set((
             accounts::email.eq(email),
             accounts::generated_address.eq(false),
             accounts::search_key.eq(&search_key),
         ))
-        .execute(connection)?;
+        .execute(connection);
+    match moved {
+        Err(error) if super::is_duplicate(&error) => return Err(Error::conflict(error)),
+        moved => moved?,
+    };
     member_grams::write_anew(connection, id, &search_key)?;
     Ok(true)
 }
