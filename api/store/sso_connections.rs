@@ -37,8 +37,13 @@ pub struct SsoConnection {
     pub tested_at: Option<Timestamp>,
     pub metadata_missing_since: Option<Timestamp>,
     pub metadata_problem: Option<String>,
+    /// Set by [`note_arrival`], so that no change of something else undoes it.
+    #[diesel(skip_update)]
     pub clock_off_since: Option<Timestamp>,
+    #[diesel(skip_update)]
     pub clock_off_seconds: Option<i64>,
+    /// Set by [`note_silence`] and taken back by [`note_arrival`], as that.
+    #[diesel(skip_update)]
     pub silent_since: Option<Timestamp>,
     /// Whether whoever has a setup link named its issuer or tenant last, and no admin since.
     pub issuer_named_by_link: bool,
@@ -130,7 +135,8 @@ pub fn active(connection: &mut Connection) -> Result<Vec<SsoConnection>> {
         .load(connection)?)
 }
 
-/// Replaces a connection, of which the organization's lock keeps others away, except when it was tested.
+/// Replaces a connection, of which the organization's lock keeps others away, except what is noted without it: when it was
+/// tested, and how people come.
 pub fn update(connection: &mut Connection, new: &SsoConnection) -> Result<()> {
     let row = connections::table
         .find(new.id)

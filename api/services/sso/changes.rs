@@ -162,6 +162,8 @@ impl Changed {
         new.metadata_problem = None;
         new.clock_off_since = None;
         new.clock_off_seconds = None;
+        new.silent_since = None;
+        sso_connections::note_arrival(tx.connection, new, None)?;
         self.has_to_be_tested = true;
         self.fields.push("identity_provider");
         Ok(())
