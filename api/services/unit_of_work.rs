@@ -251,8 +251,23 @@ impl<'a> UnitOfWork<'a> {
         &mut self,
         work: impl Fn(&mut UnitOfWork<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.repeat(|tx| tx.transaction(&work))
+    }
+
+    /// Runs `work` as [`UnitOfWork::attempt`] does, and again as [`UnitOfWork::repeatable_transaction`].
+    ///
+    /// # Errors
+    /// The work's own.
+    pub fn repeatable_attempt<K, U>(
+        &mut self,
+        work: impl Fn(&mut UnitOfWork<'_>) -> Result<Attempt<K, U>>,
+    ) -> Result<Attempt<K, U>> {
+        self.repeat(|tx| tx.attempt(&work))
+    }
+
+    fn repeat<T>(&mut self, whole: impl Fn(&mut Self) -> Result<T>) -> Result<T> {
         repeat_on_conflict(|| {
-            let came_to = self.transaction(&work);
+            let came_to = whole(self);
             if matches!(came_to, Err(Error::Deadlock(_))) {
                 self.services.metrics.count_deadlock();
             }

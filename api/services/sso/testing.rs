@@ -1,4 +1,7 @@
-//! Tests of a connection: a flow that signs nobody in and changes nothing, and tells what it would have done.
+//! Tests of a connection: a flow that signs nobody in, changes nothing of people, and tells what it would have done. What it
+//! shows of the provider, such as its clock, is noted of the connection.
+
+use std::convert::Infallible;
 
 use serde_json::{Map, Value, json};
 
@@ -101,7 +104,7 @@ pub fn pass(
     warnings::note_arrival(tx, &flow.connection, &arrival)?;
     // Before who it is here: whoever has a setup link mends what the provider sends, and sees nobody.
     asserted_address(tx, &arrival, &mut steps);
-    let would = would(tx, &flow.connection, &arrival, &mut steps)?;
+    let (would, steps) = would(tx, &flow.connection, (&arrival, steps))?;
     let Some(mut test) = test_of(tx, flow)? else {
         return Ok(());
     };
@@ -176,24 +179,25 @@ fn test_of(tx: &mut UnitOfWork<'_>, flow: &TakenFlow) -> Result<Option<Diagnosis
     diagnoses::find_test(tx.connection, of, id, tx.context.now)
 }
 
-/// What a sign-in would do, found out by doing it and undoing it.
+/// What a sign-in would do, found out by doing it and undoing it, with its steps behind those before.
 fn would(
     tx: &mut UnitOfWork<'_>,
     connection: &SsoConnection,
-    arrival: &Arrival,
-    steps: &mut Steps,
-) -> Result<Value> {
-    let undone: Attempt<(), Value> = tx.attempt(|tx| {
+    (arrival, before): (&Arrival, Steps),
+) -> Result<(Value, Steps)> {
+    let before = before.into_vec();
+    let undone: Attempt<Infallible, _> = tx.repeatable_attempt(|tx| {
+        let mut steps = Steps::from(before.clone());
         let organization = lock_organization(tx, connection.organization_id)?;
         let payload = FlowPayload::default();
         let by = (&organization, connection);
         let mut arriving = Arriving::new(tx, by, (arrival, &payload))?;
         arriving.is_test = true;
-        Ok(Attempt::Undo(describe(tx, &arriving, steps)?))
+        let would = describe(tx, &arriving, &mut steps)?;
+        Ok(Attempt::Undo((would, steps)))
     })?;
     match undone {
         Attempt::Undo(would) => Ok(would),
-        Attempt::Keep(()) => Ok(Value::Null),
     }
 }
 
