@@ -89,7 +89,7 @@ pub(super) fn default_refused(default: AccountType) -> Step {
     Step::warning(
         StepName::Rules,
         format!("a newcomer who can be {default}, as is the default"),
-        "an account whose address nobody has verified",
+        "an account that somebody else may open",
         MAILBOX_FIRST,
     )
 }
