@@ -37,12 +37,12 @@ pub struct SsoConnection {
     pub tested_at: Option<Timestamp>,
     pub metadata_missing_since: Option<Timestamp>,
     pub metadata_problem: Option<String>,
-    /// Set by [`note_arrival`], so that no change of something else undoes it.
+    /// Set by [`note_clock`], so that no change of something else undoes it.
     #[diesel(skip_update)]
     pub clock_off_since: Option<Timestamp>,
     #[diesel(skip_update)]
     pub clock_off_seconds: Option<i64>,
-    /// Set by [`note_silence`] and taken back by [`note_arrival`], as that.
+    /// Set by [`note_silence`], as that.
     #[diesel(skip_update)]
     pub silent_since: Option<Timestamp>,
     /// Whether whoever has a setup link named its issuer or tenant last, and no admin since.
@@ -205,17 +205,16 @@ pub fn note_test(
     Ok(noted == 1)
 }
 
-/// Notes by how many seconds the clock of a provider differs, where it does, and that somebody has come.
-pub fn note_arrival(
+/// Notes by how many seconds the clock of a provider differs, where it does.
+pub fn note_clock(
     connection: &mut Connection,
-    known: &SsoConnection,
+    id: ConnectionId,
     clock_off: Option<(Timestamp, i64)>,
 ) -> Result<()> {
-    diesel::update(connections::table.find(known.id))
+    diesel::update(connections::table.find(id))
         .set((
             connections::clock_off_since.eq(clock_off.map(|(since, _)| since)),
             connections::clock_off_seconds.eq(clock_off.map(|(_, seconds)| seconds)),
-            connections::silent_since.eq(None::<Timestamp>),
         ))
         .execute(connection)?;
     Ok(())

@@ -163,7 +163,8 @@ impl Changed {
         new.clock_off_since = None;
         new.clock_off_seconds = None;
         new.silent_since = None;
-        sso_connections::note_arrival(tx.connection, new, None)?;
+        sso_connections::note_clock(tx.connection, new.id, None)?;
+        sso_connections::note_silence(tx.connection, new.id, None)?;
         self.has_to_be_tested = true;
         self.fields.push("identity_provider");
         Ok(())

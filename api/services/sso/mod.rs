@@ -2,7 +2,7 @@
 //! comes back.
 //!
 //! A flow: [`flows`] opens it, the identity provider is asked elsewhere, [`flows`] takes what came back and
-//! gives a ticket for it, and [`exchange`] gives a session for the ticket. Nothing of ours changes before the exchange:
+//! gives a ticket for it, and [`exchange`] gives a session for the ticket. Nothing of people changes before the exchange:
 //! only then has the browser shown that it began the flow.
 
 pub mod activation;

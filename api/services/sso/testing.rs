@@ -101,7 +101,7 @@ pub fn pass(
     flow: &TakenFlow,
     (arrival, mut steps): (Arrival, Steps),
 ) -> Result<()> {
-    warnings::note_arrival(tx, &flow.connection, &arrival)?;
+    warnings::note_clock(tx, &flow.connection, &arrival)?;
     // Before who it is here: whoever has a setup link mends what the provider sends, and sees nobody.
     asserted_address(tx, &arrival, &mut steps);
     let (would, steps) = would(tx, &flow.connection, (&arrival, steps))?;

@@ -167,6 +167,19 @@ pub(super) fn note_arrival(
     connection: &SsoConnection,
     arrival: &Arrival,
 ) -> Result<()> {
+    note_clock(tx, connection, arrival)?;
+    if connection.silent_since.is_none() {
+        return Ok(());
+    }
+    sso_connections::note_silence(tx.connection, connection.id, None)
+}
+
+/// Notes by how much a provider's clock differs, as also a test shows, which is no sign that people come.
+pub(super) fn note_clock(
+    tx: &mut UnitOfWork<'_>,
+    connection: &SsoConnection,
+    arrival: &Arrival,
+) -> Result<()> {
     let now = tx.now();
     let differs = arrival
         .issued_at
@@ -175,10 +188,10 @@ pub(super) fn note_arrival(
         .filter(|seconds| seconds.unsigned_abs() > CLOCK_TOLERANCE)
         .map(|seconds| (connection.clock_off_since.unwrap_or(now), seconds));
     let known = connection.clock_off_since.zip(connection.clock_off_seconds);
-    if clock_off == known && connection.silent_since.is_none() {
+    if clock_off == known {
         return Ok(());
     }
-    sso_connections::note_arrival(tx.connection, connection, clock_off)
+    sso_connections::note_clock(tx.connection, connection.id, clock_off)
 }
 
 /// Notes since when nobody comes by a connection any more, and gives it with that.
