@@ -14,14 +14,14 @@ use crate::services::invitations::errors::{
     ended as invitation_ended, expired as invitation_expired, for_another_address,
     unknown as invitation_unknown,
 };
-use crate::services::sso::flows::not_active;
+use crate::services::sso::flows::{not_active, unknown as connection_unknown};
 use crate::services::sso::identities::last_way_in;
 use crate::services::sso::identity_taken;
 use crate::store::identities::IdentityView;
 
 problems! {
     /// Of who it is that comes.
-    ArrivalErrors: not_active not_expected removed_earlier tenant_lapsed identity_taken;
+    ArrivalErrors: connection_unknown not_active not_expected removed_earlier tenant_lapsed identity_taken;
     /// Of an invitation whose token a flow carries.
     CarriedInvitationErrors: invitation_unknown invitation_expired revoked for_another_address;
     /// Where there is no such identity.

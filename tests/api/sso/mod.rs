@@ -15,6 +15,7 @@ use crate::support::sign_on::{
 use crate::support::{App, TestResponse, both_databases};
 
 mod apps;
+mod at_once;
 mod borrowed_issuers;
 mod browsers;
 mod carried_codes;
