@@ -256,8 +256,9 @@ pub(super) async fn link_by_code(
 
 /// Mail a code to link an account
 ///
-/// To the address of the account that the link waits for, in place of an earlier code. The response is the same, whether
-/// or not a mail leaves: none does once five codes were tried.
+/// To the address of the account that the link waits for, in place of an earlier code. The code is good for ten minutes, and
+/// the link waits as long. The response is the same, whether or not a mail leaves: none does once five codes were tried,
+/// where the address was mailed to too often, or where the connection signs nobody in at the moment.
 #[utoipa::path(
     tag = "Signing in",
     security(()),

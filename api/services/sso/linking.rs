@@ -36,7 +36,7 @@ use crate::store::organizations::{self, Organization};
 use crate::store::pending_links::{self, PendingLink};
 use crate::store::sso_connections::{self, SsoConnection};
 
-/// How long a link waits for its account's owner, and a code is good.
+/// How long a link waits for its account's owner, and a code is good, as long as which it goes on to wait.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// How many codes may be tried for one link: with a million million codes nobody guesses one.
@@ -302,7 +302,7 @@ fn of_code(link: &PendingLink, code: &str) -> Vec<u8> {
 pub fn link_expired() -> Error {
     Error::refused(
         Code::LinkExpired,
-        "This link is unknown, was used, or is older than ten minutes. Sign in by the central system again.",
+        "This link is unknown, was used, or has waited for longer than ten minutes. Sign in by the central system again.",
     )
 }
 

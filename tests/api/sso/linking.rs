@@ -211,3 +211,71 @@ both_databases!(what_signs_nobody_in_is_no_way_in, |app| {
     let left = admin.get(&path).await.expect_status(200);
     assert_eq!(left["items"].as_array().unwrap().len(), 1);
 });
+
+/// Has a code mailed, and gives how many mails there are then.
+async fn mails_after(app: &App, token: &Value) -> usize {
+    let body = json!({ "link_token": token });
+    let mailed = app.anonymous().post("/v1/sign-in/link-mail", body).await;
+    mailed.expect_status(202);
+    assert_eq!(mailed.text, "");
+    let told = mailed.headers.get_all("ratelimit-policy");
+    for policy in told {
+        assert!(!policy.to_str().unwrap().contains("mail"), "{policy:?}");
+    }
+    app.mails().await.len()
+}
+
+both_databases!(a_code_is_good_for_as_long_as_its_mail_tells, |app| {
+    let school = app.school().await;
+    app.register("ann@else.example").await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let token = required(&school, &connection, &provider).await;
+    let nine_minutes = Duration::from_secs(9 * 60);
+    let code = async || {
+        mails_after(app, &json!(token)).await;
+        app.advance(nine_minutes);
+        let code = code_in(&app.last_mail_to("ann@else.example").await);
+        json!({ "link_token": token, "code": code })
+    };
+    app.advance(nine_minutes);
+    let first = code().await;
+    let second = code().await;
+    let link = async |body: Value| app.anonymous().post("/v1/sign-in/link", body).await;
+    link(first).await.expect_fields(&[("/code", "wrong")]);
+    let linked = link(second).await.expect_status(200);
+    assert_eq!(linked["outcome"], "linked");
+    let token = {
+        let claims = json!({ "sub": "ann-2", "email": "ann@else.example" });
+        let came = come(&school, &connection, &provider, claims).await;
+        came.expect_status(200)["link_token"].clone()
+    };
+    mails_after(app, &token).await;
+    let code = code_in(&app.last_mail_to("ann@else.example").await);
+    app.advance(Duration::from_secs(10 * 60));
+    let late = link(json!({ "link_token": token, "code": code })).await;
+    late.expect_problem(401, "link_expired");
+});
+
+both_databases!(a_link_that_is_mailed_no_code_looks_like_another, |app| {
+    let school = app.school().await;
+    app.register("ann@else.example").await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let token = json!(required(&school, &connection, &provider).await);
+    let before = app.mails().await.len();
+    let pause = format!("{}/pause", path_of(&school, &connection));
+    let paused = school.admin.post(&pause, Value::Null).await;
+    paused.expect_status(200);
+    assert_eq!(mails_after(app, &token).await, before);
+    activate(&school, &connection).await.expect_status(200);
+    for number in 1..=3 {
+        assert_eq!(mails_after(app, &token).await, before + number);
+    }
+    let code = code_in(&app.last_mail_to("ann@else.example").await);
+    // An address gets so many of them, and keeps the last.
+    assert_eq!(mails_after(app, &token).await, before + 3);
+    let body = json!({ "link_token": token, "code": code });
+    let linked = app.anonymous().post("/v1/sign-in/link", body).await;
+    assert_eq!(linked.expect_status(200)["outcome"], "linked");
+});
