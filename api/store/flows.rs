@@ -65,6 +65,20 @@ pub fn take(
     Ok(taken)
 }
 
+/// By which connection a flow was begun that is under way, wherever people come back.
+pub fn connection_of(
+    connection: &mut Connection,
+    state_hash: &[u8],
+    now: Timestamp,
+) -> Result<Option<ConnectionId>> {
+    Ok(flows::table
+        .filter(flows::state_hash.eq(state_hash))
+        .filter(flows::expires_at.gt(now))
+        .select(flows::connection_id)
+        .first(connection)
+        .optional()?)
+}
+
 /// Adds a ticket.
 pub fn insert_ticket(connection: &mut Connection, ticket: &Ticket) -> Result<()> {
     diesel::insert_into(tickets::table)

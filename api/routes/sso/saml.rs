@@ -9,7 +9,7 @@ use super::browser::{SsoConnectionPath, connection_of, sent};
 use super::callback::arrive;
 use super::unreadable::{ReadBody, is_unreadable, unreadable};
 use crate::domain::connections::ProviderSettings;
-use crate::domain::diagnosis::Steps;
+use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::ids::ConnectionId;
 use crate::error::{Error, Result};
 use crate::routes::extract::{Anonymous, Guard as _};
@@ -17,6 +17,7 @@ use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::NoFederationKey;
 use crate::services::sso::flows;
 use crate::services::sso::settings::{provider_settings, wants_signed_requests};
+use crate::state::identity_providers::{IdentityProviderError, Refusal};
 
 problems! {
     /// Where there is no such connection by SAML.
@@ -101,15 +102,16 @@ pub(super) async fn complete_saml_sign_in(
 async fn complete(request: Anonymous, id: ConnectionId, form: SamlResponseForm) -> Result<String> {
     let relay_state = form.relay_state;
     let scope = request.scope().clone();
+    let carried = relay_state.clone();
     let taken = request
+        .clone()
         .run(move |tx, ()| flows::take(tx, id.into(), &relay_state))
         .await?;
-    let start = || scope.state.services.outbox.links.start(id);
     let Some(flow) = taken else {
-        return Ok(start());
+        return complete_misplaced(request, id, carried).await;
     };
     let ProviderSettings::Saml(settings) = provider_settings(&flow.connection)? else {
-        return Ok(start());
+        return Ok(scope.state.services.outbox.links.start(id));
     };
     let mut steps = Steps::default();
     let about = (&flow, settings);
@@ -118,6 +120,31 @@ async fn complete(request: Anonymous, id: ConnectionId, form: SamlResponseForm) 
         .identify_by_saml(about, form.response, &mut steps)
         .await;
     arrive(&scope, flow, (came, steps)).await
+}
+
+/// Where somebody ends who comes to this connection with the flow of another one, or with none.
+async fn complete_misplaced(
+    request: Anonymous,
+    id: ConnectionId,
+    relay_state: String,
+) -> Result<String> {
+    let scope = request.scope().clone();
+    let taken = request
+        .run(move |tx, ()| flows::take_misplaced(tx, &relay_state))
+        .await?;
+    let Some(flow) = taken else {
+        return Ok(scope.state.services.outbox.links.start(id));
+    };
+    let mut steps = Steps::default();
+    steps.add(Step::failed(
+        StepName::Destination,
+        "a response at the ACS address of this connection",
+        "one at the ACS address of another connection",
+        "In the identity provider, set the ACS address (reply URL) of this application to `acs_url` of this connection, every \
+         character of it.",
+    ));
+    let refused = IdentityProviderError::Refused(Refusal::default());
+    arrive(&scope, flow, (Err(refused), steps)).await
 }
 
 /// Get Rollcall's SAML metadata

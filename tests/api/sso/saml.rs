@@ -298,8 +298,21 @@ both_databases!(responses_that_are_not_good_sign_nobody_in, |app| {
     let second = saml_active(&school).await;
     let asked = ask(&nobody, &connection, json!({})).await;
     let mut elsewhere = asked.answer(&ada, now);
-    elsewhere.acs_url = Url::parse(&text(&second["service_provider"]["acs_url"])).unwrap();
-    assert_eq!(elsewhere.post(app).await.path(), "/sign-in");
+    let of_second = Url::parse(&text(&second["service_provider"]["acs_url"])).unwrap();
+    elsewhere.acs_url = of_second.clone();
+    let refused = refused_at(&school, &elsewhere.post(app).await).await;
+    assert_eq!(refused, ("destination".into(), "response_invalid".into()));
+    // Its flow is used up.
+    let again = elsewhere.post(app).await;
+    let own_start = format!("connection={}", text(&second["id"]));
+    assert_eq!(again.query(), Some(own_start.as_str()));
+    let test = test_saml(&school, &connection, |asked| Form {
+        acs_url: of_second,
+        ..asked.answer(&ada, now)
+    });
+    let test = test.await;
+    assert_eq!(test["status"], "failed", "{test:#}");
+    assert_eq!(last_step(&test)["name"], "destination");
 
     // The answer to another request, with the state of this one.
     let (first, other) = (
