@@ -353,8 +353,10 @@ impl UpdateConnectionRequest {
             }
             KnownProvider::Saml(old) => {
                 let given = self.given_saml();
+                // What was chosen while the metadata was read stays.
+                let kept = old.as_ref().map(|old| old.subject_source.clone());
                 let mut new = read.or(old);
-                match (&mut new, given.chosen_subject()) {
+                match (&mut new, given.chosen_subject().or(kept)) {
                     (Some(new), Some(chosen)) => new.subject_source = chosen,
                     (None, _) => given.refuse_subject_alone(&mut form),
                     (Some(_), None) => {}
