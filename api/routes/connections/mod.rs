@@ -31,7 +31,7 @@ pub use self::set_up::SetUpConnectionRequest;
 pub use self::testing::{Incomplete, NoSuchTest};
 use super::extract::idempotency;
 use super::extract::{
-    Guard, IdempotencyHeader, InOrganization, MetadataJson, OrganizationPath, Query,
+    Guard, IdempotencyHeader, InOrganization, MetadataJson, OrganizationPath, Prepared, Query,
 };
 use super::page::{PageQuery, Paged};
 use super::problem::{Problem, problems};
@@ -111,6 +111,10 @@ async fn create_connection(
             KnownProvider::Oidc(known)
         }
         GivenProvider::Saml(Some(metadata)) => {
+            let prepared = request.clone().prepare(&idempotency, |_, _| Ok(()));
+            if let Prepared::Replayed(execution) = prepared.await? {
+                return Ok(execution.into());
+            }
             KnownProvider::Saml(Some(read_metadata(&request, metadata).await?))
         }
         GivenProvider::Saml(None) => KnownProvider::Saml(None),

@@ -8,6 +8,7 @@ use super::*;
 use crate::saml::provider::{ISSUER, RSA_SHA256, assertion_of, certificate, signature};
 use crate::support::app::block_on;
 use crate::support::dns;
+use crate::support::people::send;
 
 /// A draft by SAML whose metadata has an address.
 async fn by_address(school: &Organization<'_>, provider: &IdentityProvider) -> Value {
@@ -132,6 +133,29 @@ both_databases!(metadata_is_read_when_somebody_asks, |app| {
         .post(&format!("{path}/refresh"), Value::Null)
         .await;
     refused.expect_problem(422, "validation_failed");
+});
+
+both_databases!(metadata_is_read_once_for_a_key, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    provider.answer_instead("/metadata", 200, &metadata_with("idp", ""));
+    let url = format!("{}/metadata", provider.issuer());
+    let new = json!({ "name": "University", "kind": "saml", "metadata_url": url });
+    let create = async || {
+        let path = school.path("/connections");
+        let request = school
+            .admin
+            .request(reqwest::Method::POST, &path)
+            .json(&new);
+        send(request.header("Idempotency-Key", "university-1")).await
+    };
+    let first = create().await.expect_status(201);
+    // Whoever lost the answer gets it, whatever has become of the address and the limit.
+    provider.answer_instead("/metadata", 503, "");
+    for _ in 0..12 {
+        assert_eq!(create().await.expect_status(201)["id"], first["id"]);
+    }
+    assert_eq!(provider.asked_for("/metadata"), 1);
 });
 
 both_databases!(whoever_has_a_link_has_metadata_read, |app| {
