@@ -65,14 +65,15 @@ pub fn take(
     Ok(taken)
 }
 
-/// By which connection a flow was begun that is under way, wherever people come back.
-pub fn connection_of(
+/// The connection of a test that is under way, wherever whoever tests comes back.
+pub fn connection_of_test(
     connection: &mut Connection,
     state_hash: &[u8],
     now: Timestamp,
 ) -> Result<Option<ConnectionId>> {
     Ok(flows::table
         .filter(flows::state_hash.eq(state_hash))
+        .filter(flows::purpose.eq(FlowPurpose::Test))
         .filter(flows::expires_at.gt(now))
         .select(flows::connection_id)
         .first(connection)

@@ -122,7 +122,8 @@ async fn complete(request: Anonymous, id: ConnectionId, form: SamlResponseForm) 
     arrive(&scope, flow, (came, steps)).await
 }
 
-/// Where somebody ends who comes to this connection with the flow of another one, or with none.
+/// Where somebody ends who comes to this connection with the flow of another one, or with none: they begin here, but a
+/// test has failed.
 async fn complete_misplaced(
     request: Anonymous,
     id: ConnectionId,
@@ -130,7 +131,7 @@ async fn complete_misplaced(
 ) -> Result<String> {
     let scope = request.scope().clone();
     let taken = request
-        .run(move |tx, ()| flows::take_misplaced(tx, &relay_state))
+        .run(move |tx, ()| flows::take_misplaced_test(tx, &relay_state))
         .await?;
     let Some(flow) = taken else {
         return Ok(scope.state.services.outbox.links.start(id));

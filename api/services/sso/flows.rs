@@ -239,13 +239,13 @@ pub fn take(tx: &mut UnitOfWork<'_>, place: CallbackId, state: &str) -> Result<O
     }))
 }
 
-/// Takes the flow whose `state` was carried to the place of another connection, which the provider was told wrongly; `None`
-/// where none is under way, or people come back by an operator's app.
-pub fn take_misplaced(tx: &mut UnitOfWork<'_>, state: &str) -> Result<Option<TakenFlow>> {
+/// Takes the flow of a test whose `state` was carried to the place of another connection, which the provider was told
+/// wrongly; `None` where none is under way, or people come back by an operator's app.
+pub fn take_misplaced_test(tx: &mut UnitOfWork<'_>, state: &str) -> Result<Option<TakenFlow>> {
     let Some(token) = Token::presented(TokenKind::Flow, state) else {
         return Ok(None);
     };
-    let begun_by = flows::connection_of(tx.connection, token.hash().as_bytes(), tx.now())?;
+    let begun_by = flows::connection_of_test(tx.connection, token.hash().as_bytes(), tx.now())?;
     match begun_by {
         Some(connection) => take(tx, connection.into(), state),
         None => Ok(None),
