@@ -13,9 +13,9 @@ use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::openapi;
 use crate::routes::documentation::{self, Documentation};
+use crate::routes::documented_paths::DocumentedPaths;
 use crate::routes::extract::framework::extract_settings;
 use crate::routes::mounting::Mounting;
-use crate::routes::operation_ids::OperationIds;
 use crate::routes::{self, cors, middleware, security_headers};
 use crate::state::State;
 use crate::state::process_status::ProcessStatus;
@@ -182,7 +182,7 @@ fn connections_of_requests(config: &Config) -> usize {
 
 fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server> {
     let document = openapi::document()?;
-    let operation_ids = web::Data::new(OperationIds::of(&document));
+    let documented_paths = web::Data::new(DocumentedPaths::of(&document)?);
     let public_url = state.services.config.public_url.as_ref();
     let document_3_0 = openapi::document_3_0(&document);
     let documents = [document, document_3_0];
@@ -197,7 +197,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
             .app_data(state.clone())
             .app_data(metrics.clone())
             .app_data(documentation.clone())
-            .app_data(operation_ids.clone())
+            .app_data(documented_paths.clone())
             .configure(extract_settings)
             .configure(documentation::mount)
             .default_service(web::to(documentation::nothing_here))

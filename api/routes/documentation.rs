@@ -1,7 +1,9 @@
 //! `/openapi.json`, `/docs`, and the response where nothing is mounted.
 
+use std::sync::Arc;
+
 use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ResourceDef, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
@@ -9,6 +11,7 @@ use actix_web::{Error as ActixError, HttpMessage as _, HttpResponse, Responder, 
 use serde_json::{Value, json};
 use url::Url;
 
+use super::documented_paths::DocumentedPath;
 use super::problem::Problem;
 use crate::error::Error;
 
@@ -16,18 +19,10 @@ use crate::error::Error;
 const PAGE: &str = include_str!("documentation/page.html");
 const START: &str = include_str!("documentation/start.js");
 
-/// The document as it is served, and what it tells of paths and their methods.
+/// The documents as they are served.
 pub struct Documentation {
     text: Bytes,
     text_3_0: Bytes,
-    paths: Vec<DocumentedPath>,
-}
-
-struct DocumentedPath {
-    pattern: ResourceDef,
-    methods: Vec<&'static str>,
-    /// Whether browsers come here, and are sent on by redirects (303), whatever they bring.
-    is_for_browsers: bool,
 }
 
 impl Documentation {
@@ -45,54 +40,10 @@ impl Documentation {
                 }
             }
         }
-        let items = document.get("paths").and_then(Value::as_object);
-        let items = items.into_iter().flatten();
-        let mut paths: Vec<DocumentedPath> = items.map(DocumentedPath::new).collect();
-        // The literal `usernames` comes before the parameter `{import_id}`, which matches it too.
-        paths.sort_by_key(|path| path.pattern.pattern().map(|it| it.matches('{').count()));
         let text = |document| serde_json::to_vec_pretty(document).map_err(Error::internal);
         Ok(Self {
             text: text(&document)?.into(),
             text_3_0: text(&document_3_0)?.into(),
-            paths,
-        })
-    }
-
-    /// The documented path that is meant, and the methods that it has.
-    fn at(&self, path: &str) -> Option<&DocumentedPath> {
-        self.paths
-            .iter()
-            .find(|documented| documented.pattern.is_match(path))
-    }
-}
-
-impl DocumentedPath {
-    fn new((path, item): (&String, &Value)) -> Self {
-        let has = |method: &str| item.get(method.to_lowercase()).is_some();
-        let methods = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"];
-        Self {
-            pattern: ResourceDef::new(path.as_str()),
-            methods: methods
-                .into_iter()
-                .filter(|method| has(method) || (*method == "HEAD" && has("GET")))
-                .collect(),
-            is_for_browsers: methods
-                .into_iter()
-                .filter_map(|method| item.get(method.to_lowercase()))
-                .any(|operation| operation.pointer("/responses/303").is_some()),
-        }
-    }
-
-    /// The method by which a browser is served that came by one which the path does not have.
-    fn method_for_browsers(&self, came_by: &Method) -> Option<Method> {
-        let is_of_browsers = [Method::GET, Method::HEAD, Method::POST].contains(came_by);
-        if !self.is_for_browsers || !is_of_browsers {
-            return None;
-        }
-        Some(if self.methods.contains(&"GET") {
-            Method::GET
-        } else {
-            Method::POST
         })
     }
 }
@@ -115,13 +66,12 @@ pub async fn require_known_method<B: MessageBody>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, ActixError> {
-    let documentation = request.app_data::<web::Data<Documentation>>();
-    let path = documentation.and_then(|documentation| documentation.at(request.path()));
+    let path = request.extensions().get::<Arc<DocumentedPath>>().cloned();
     if let Some(path) = path
-        && !path.methods.contains(&request.method().as_str())
+        && !path.has(request.method())
     {
         let Some(method) = path.method_for_browsers(request.method()) else {
-            let refusal = Problem::method_not_allowed(path.methods.join(", "));
+            let refusal = Problem::method_not_allowed(path.allowed());
             return Ok(request.error_response(refusal).map_into_right_body());
         };
         request.head_mut().method = method;

@@ -2,6 +2,7 @@
 //! problems are rendered, the framework's own and panics included.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -15,8 +16,8 @@ use tracing::{Instrument as _, Span, field};
 use uuid::Uuid;
 
 use super::arrival::Arrival;
+use super::documented_paths::{DocumentedPath, DocumentedPaths};
 use super::extract::request_info::{Deadline, RequestId};
-use super::operation_ids::OperationIds;
 use super::problem::Problem;
 use super::rate_limit_headers;
 use crate::domain::ids::OrganizationId;
@@ -33,27 +34,31 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 struct Observed {
     id: String,
     method: &'static str,
-    route: String,
-    /// As the document names it; none where nothing is documented.
-    operation: Option<String>,
+    /// None where nothing is documented.
+    path: Option<Arc<DocumentedPath>>,
     started: Instant,
     sender: SeenSender,
 }
 
 impl Observed {
     fn of(request: &ServiceRequest) -> Self {
-        let method = known_method(request.method());
-        let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
-        let ids = request.app_data::<web::Data<OperationIds>>();
-        let operation = ids.and_then(|ids| ids.find(&route, method));
+        let paths = request.app_data::<web::Data<DocumentedPaths>>();
         Self {
             id: request_id(request),
-            method,
-            operation: operation.map(str::to_owned),
-            route,
+            method: known_method(request.method()),
+            path: paths.and_then(|paths| paths.find(request.path())),
             started: Instant::now(),
             sender: SeenSender::default(),
         }
+    }
+
+    fn route(&self) -> &str {
+        self.path.as_ref().map_or("none", |path| &path.pattern)
+    }
+
+    /// As the document names it.
+    fn operation(&self) -> Option<&str> {
+        self.path.as_ref()?.operation(self.method)
     }
 
     /// The span in which everything for the request happens: what is logged there has the request's id.
@@ -64,8 +69,8 @@ impl Observed {
             let begun = Begun {
                 id: &self.id,
                 method: self.method,
-                route: &self.route,
-                operation: self.operation.as_deref(),
+                route: self.route(),
+                operation: self.operation(),
                 parent: parent_of(request),
             };
             traces::begin_request(&span, &begun);
@@ -158,6 +163,9 @@ async fn serve<B: MessageBody + 'static>(
         let mut extensions = request.extensions_mut();
         extensions.insert(RequestId(observed.id.clone()));
         extensions.insert(observed.sender.clone());
+        if let Some(path) = &observed.path {
+            extensions.insert(path.clone());
+        }
         extensions.insert(Deadline(
             deadline.checked_sub(TO_ANSWER).unwrap_or(deadline),
         ));
@@ -269,7 +277,7 @@ fn is_json(response: &ServiceResponse) -> bool {
 
 fn render(problem: &Problem, observed: &Observed) -> actix_web::HttpResponse {
     if let Some(cause) = problem.cause() {
-        tracing::error!(id = observed.id, route = observed.route, %cause, "a request failed");
+        tracing::error!(id = observed.id, route = observed.route(), %cause, "a request failed");
     }
     problem.render(&observed.id)
 }
@@ -314,13 +322,13 @@ impl ResponseError for Rendered {
 fn note(observed: &Observed, status: u16, metrics: Option<&Metrics>) {
     let took = observed.started.elapsed();
     if let Some(metrics) = metrics {
-        metrics.count_request(observed.operation.as_deref(), status, took);
+        metrics.count_request(observed.operation(), status, took);
     }
     tracing::info!(
         id = observed.id,
         method = observed.method,
-        route = observed.route,
-        operation = observed.operation,
+        route = observed.route(),
+        operation = observed.operation(),
         status,
         milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         account = observed.sender.account().map(field::display),
@@ -351,8 +359,7 @@ mod tests {
         let observed = Observed {
             id: String::new(),
             method: "POST",
-            route: String::new(),
-            operation: None,
+            path: None,
             started,
             sender: SeenSender::default(),
         };

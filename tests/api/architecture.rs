@@ -199,7 +199,7 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "security_headers",
             "cors",
             "middleware",
-            "operation_ids",
+            "documented_paths",
             "arrival",
             "rate_limit_headers",
             "password_check",

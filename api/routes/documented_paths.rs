@@ -1,0 +1,97 @@
+//! The paths and operations of the document, found by the path of a request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// Every path of the document. Each request is looked up here once, which costs the same wherever its path stands.
+pub struct DocumentedPaths(matchit::Router<Arc<DocumentedPath>>);
+
+/// A path, and what can be done there.
+pub struct DocumentedPath {
+    /// With its parameters in braces.
+    pub pattern: String,
+    /// The id of each operation by its method. `HEAD` is served wherever `GET` is.
+    operations: HashMap<&'static str, Option<String>>,
+    /// Whether browsers come here, and are sent on by redirects (303), whatever they bring.
+    is_for_browsers: bool,
+}
+
+const METHODS: [&str; 6] = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"];
+
+impl DocumentedPaths {
+    /// Those of a document.
+    ///
+    /// # Errors
+    /// Never, for a document that the generator made: where two paths exclude each other.
+    pub fn of(document: &Value) -> Result<Self> {
+        let items = document.get("paths").and_then(Value::as_object);
+        let mut paths = matchit::Router::new();
+        for (pattern, item) in items.into_iter().flatten() {
+            let path = Arc::new(DocumentedPath::new(pattern, item));
+            paths.insert(pattern, path).map_err(Error::internal)?;
+        }
+        Ok(Self(paths))
+    }
+
+    /// The documented path that a request means: one that stands there literally, before one with a parameter.
+    pub fn find(&self, path: &str) -> Option<Arc<DocumentedPath>> {
+        let found = self.0.at(path).ok()?;
+        Some(found.value.clone())
+    }
+}
+
+impl DocumentedPath {
+    fn new(pattern: &str, item: &Value) -> Self {
+        let operation = |method: &str| item.get(method.to_lowercase());
+        let has = |method| operation(method).is_some();
+        let id = |method| operation(method)?.get("operationId")?.as_str();
+        Self {
+            pattern: pattern.to_owned(),
+            operations: METHODS
+                .into_iter()
+                .filter(|method| has(*method) || (*method == "HEAD" && has("GET")))
+                .map(|method| (method, id(method).map(str::to_owned)))
+                .collect(),
+            is_for_browsers: METHODS
+                .into_iter()
+                .filter_map(operation)
+                .any(|operation| operation.pointer("/responses/303").is_some()),
+        }
+    }
+
+    /// The id of the operation that a request with this method is for.
+    pub fn operation(&self, method: &str) -> Option<&str> {
+        self.operations.get(method)?.as_deref()
+    }
+
+    /// Whether something can be done here by this method.
+    pub fn has(&self, method: &Method) -> bool {
+        self.operations.contains_key(method.as_str())
+    }
+
+    /// The methods that the path has, as the header `Allow` lists them.
+    pub fn allowed(&self) -> String {
+        let allowed = METHODS
+            .into_iter()
+            .filter(|it| self.operations.contains_key(it));
+        allowed.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The method by which a browser is served that came by one which the path does not have.
+    pub fn method_for_browsers(&self, came_by: &Method) -> Option<Method> {
+        let is_of_browsers = [Method::GET, Method::HEAD, Method::POST].contains(came_by);
+        if !self.is_for_browsers || !is_of_browsers {
+            return None;
+        }
+        Some(if self.has(&Method::GET) {
+            Method::GET
+        } else {
+            Method::POST
+        })
+    }
+}
