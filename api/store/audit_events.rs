@@ -48,9 +48,14 @@ const MAX_ROWS: usize = 2_000;
 /// Adds events.
 pub fn insert(connection: &mut Connection, events: &[AuditEvent]) -> Result<()> {
     for some in events.chunks(MAX_ROWS) {
-        each_backend!(connection, c => diesel::insert_into(audit_events::table)
-            .values(some)
-            .execute(c))?;
+        each_backend!(connection, c => {
+            let into = diesel::insert_into(audit_events::table);
+            match some {
+                // As most times; a statement for one row is prepared once, one for several at each use.
+                [one] => into.values(one).execute(c),
+                several => into.values(several).execute(c),
+            }
+        })?;
     }
     Ok(())
 }

@@ -182,6 +182,9 @@ fn sent_to_learners_by(sender: AccountId) -> _ {
 /// Pending, expired or not, as the indexes of these have it.
 const PENDING_AS_INDEXED: AsIndexed = AsIndexed("invitations.status = 'pending'");
 
+/// Pending or expired.
+const UNENDED: AsIndexed = AsIndexed("invitations.status IN ('pending', 'expired')");
+
 /// The condition that an invitation has this status now, as `InvitationStatus::at` defines it.
 fn has_status(
     status: InvitationStatus,
@@ -345,7 +348,7 @@ pub fn unended_of_account(
 ) -> Result<Vec<InvitationId>> {
     let mut query = invitations::table
         .filter(invitations::account_id.eq(account))
-        .filter(invitations::status.eq_any([InvitationStatus::Pending, InvitationStatus::Expired]))
+        .filter(UNENDED)
         .order(invitations::id.asc())
         .select(invitations::id)
         .into_boxed();

@@ -8,6 +8,7 @@ use super::backend::each_backend;
 use super::connection::MultiBackend;
 use super::organizations::Organization;
 use super::schema::{accounts, join_requests, organizations};
+use super::sql_expression::Among;
 use super::{Connection, Page};
 use crate::domain::ids::{AccountId, JoinRequestId, OrganizationId};
 use crate::domain::invitations::Note;
@@ -190,9 +191,10 @@ pub fn end_of_members(
     accounts: &[AccountId],
     decision: Decision,
 ) -> Result<()> {
+    let theirs = Among::accounts(connection, "join_requests.account_id", accounts);
     let open = join_requests::table
         .filter(join_requests::organization_id.eq(organization))
-        .filter(join_requests::account_id.eq_any(accounts))
+        .filter(theirs)
         .filter(join_requests::status.eq(JoinRequestStatus::Open));
     diesel::update(open)
         .set((

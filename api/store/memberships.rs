@@ -117,11 +117,19 @@ impl Membership {
 /// Adds memberships; tells how many were new, since who is a member already stays as they are.
 pub fn insert_all(connection: &mut Connection, new: &[Membership]) -> Result<usize> {
     let new: Vec<_> = new.iter().map(Membership::with_traits).collect();
-    let inserted: Vec<(i64, OrganizationId, AccountId)> = each_backend!(connection, c => diesel::insert_into(memberships::table)
-        .values(&new)
-        .on_conflict_do_nothing()
-        .returning((memberships::number, memberships::organization_id, memberships::account_id))
-        .get_results(c))?;
+    let numbered = (
+        memberships::number,
+        memberships::organization_id,
+        memberships::account_id,
+    );
+    let inserted: Vec<(i64, OrganizationId, AccountId)> = each_backend!(connection, c => {
+        let into = diesel::insert_into(memberships::table);
+        match new.as_slice() {
+            // As most times; a statement for one row is prepared once, one for several at each use.
+            [one] => into.values(one).on_conflict_do_nothing().returning(numbered).get_results(c),
+            several => into.values(several).on_conflict_do_nothing().returning(numbered).get_results(c),
+        }
+    })?;
     let keys: HashMap<_, _> = new
         .iter()
         .map(|new| ((new.organization_id, new.account_id), &new.search_key))

@@ -13,6 +13,7 @@ use super::schema::{
     accounts, groups, identities, memberships, removed_group_members, removed_members,
     removed_subjects,
 };
+use super::sql_expression::Among;
 use super::sso_connections::SsoConnection;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
@@ -186,7 +187,7 @@ pub fn delete(
     accounts: &[AccountId],
 ) -> Result<()> {
     let emails = accounts::table
-        .filter(accounts::id.eq_any(accounts))
+        .filter(Among::accounts(connection, "accounts.id", accounts))
         .select(accounts::email);
     let theirs = removed_members::table
         .filter(removed_members::organization_id.eq(organization))
@@ -194,7 +195,11 @@ pub fn delete(
     diesel::delete(theirs).execute(connection)?;
     let of_accounts = identities::table
         .filter(identities::organization_id.eq(organization))
-        .filter(identities::account_id.eq_any(accounts))
+        .filter(Among::accounts(
+            connection,
+            "identities.account_id",
+            accounts,
+        ))
         .select((identities::subject_issuer, identities::subject));
     let subjects: Vec<(Vec<u8>, String)> = of_accounts.load(connection)?;
     for (issuer, subject) in subjects {

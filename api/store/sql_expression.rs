@@ -1,8 +1,10 @@
 //! Expressions that are written in SQL, because with diesel's own a statement would be prepared anew for each number
 //! of values, or at each use.
 
+use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::serialize::ToSql;
 use diesel::sql_types::Text;
 use uuid::Uuid;
 
@@ -87,8 +89,12 @@ fn joined(values: impl IntoIterator<Item = impl ToString>) -> String {
     values.join(",")
 }
 
-impl QueryFragment<MultiBackend> for Among {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+impl<DB> QueryFragment<DB> for Among
+where
+    DB: Backend,
+    String: ToSql<Text, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let (before, behind) = self.around;
         out.push_sql(self.column);
         out.push_sql(before);
