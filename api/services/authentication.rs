@@ -282,7 +282,8 @@ pub fn authenticate_setup_link(
 /// As [`authenticate_setup_link`].
 pub fn lock_by_setup_link(tx: &mut UnitOfWork<'_>, credential: &Credential) -> Result<()> {
     let by = authenticate_setup_link(tx, credential)?;
-    organizations::lock(tx.connection, by.link.organization_id)
+    organizations::lock(tx.connection, by.link.organization_id)?;
+    Ok(())
 }
 
 /// The refusal of a setup link that opens nothing, or nothing any more.

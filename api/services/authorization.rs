@@ -198,7 +198,8 @@ impl<P: Permission> Permit<P> {
 /// # Errors
 /// `unavailable` where the database is.
 pub fn lock(tx: &mut UnitOfWork<'_>, organization: OrganizationId) -> Result<()> {
-    organizations::lock(tx.connection, organization)
+    organizations::lock(tx.connection, organization)?;
+    Ok(())
 }
 
 /// Asks whether the principal may use the permission `P` in this organization.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::Connection;
-use super::backend::each_backend;
+use super::backend::{each_backend, first_locked};
 use super::member_grams;
 use super::schema::{accounts, memberships};
 use crate::clock::new_id;
@@ -211,13 +211,13 @@ pub fn usernames(
     Ok(rows.into_iter().collect())
 }
 
-/// Locks an account until the transaction ends and gives it as it is then. An update that changes
-/// nothing locks on both databases.
+/// Locks an account until the transaction ends and gives it as it is then.
 pub fn lock(connection: &mut Connection, id: AccountId) -> Result<Option<Account>> {
-    diesel::update(accounts::table.find(id))
-        .set(accounts::operator.eq(accounts::operator))
-        .execute(connection)?;
-    find(connection, id)
+    let account = accounts::table.find(id);
+    Ok(first_locked!(
+        connection,
+        account.select(Account::as_select())
+    )?)
 }
 
 /// Renames the account; the database repeats its search key in the memberships.
@@ -276,10 +276,8 @@ pub fn lock_unverified(connection: &mut Connection, id: AccountId) -> Result<boo
     let unverified = accounts::table
         .find(id)
         .filter(accounts::email_verified_at.is_null());
-    let changed = diesel::update(unverified)
-        .set(accounts::language.eq(accounts::language))
-        .execute(connection)?;
-    Ok(changed == 1)
+    let locked: Option<AccountId> = first_locked!(connection, unverified.select(accounts::id))?;
+    Ok(locked.is_some())
 }
 
 /// Sets the language in which the owner is written to.

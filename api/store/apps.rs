@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 
+use super::backend::first_locked;
 use super::schema::{apps, connections};
 use super::{Connection, Page};
 use crate::domain::connections::{AppPreset, ClientAuthentication};
@@ -47,15 +48,7 @@ pub fn find(connection: &mut Connection, id: AppId) -> Result<Option<App>> {
 /// An app, which nobody else changes before the transaction ends.
 pub fn lock(connection: &mut Connection, id: AppId) -> Result<Option<App>> {
     let app = apps::table.find(id);
-    Ok(match connection {
-        // A transaction that writes is the only one.
-        Connection::Sqlite(sqlite) => app.select(App::as_select()).first(sqlite).optional()?,
-        Connection::Postgres(postgres) => app
-            .select(App::as_select())
-            .for_no_key_update()
-            .first(postgres)
-            .optional()?,
-    })
+    Ok(first_locked!(connection, app.select(App::as_select()))?)
 }
 
 /// Those of these apps that there are.

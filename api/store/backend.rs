@@ -10,4 +10,18 @@ macro_rules! each_backend {
         }
     };
 }
-pub(super) use each_backend;
+
+/// The row of a query, locked until the transaction ends: nobody else changes it, and what was changed before is in it.
+/// On SQLite a transaction that writes is the only one.
+macro_rules! first_locked {
+    ($connection:expr, $query:expr) => {{
+        let row = match $connection {
+            $crate::store::Connection::Sqlite(sqlite) => $query.first(sqlite),
+            $crate::store::Connection::Postgres(postgres) => {
+                $query.for_no_key_update().first(postgres)
+            }
+        };
+        row.optional()
+    }};
+}
+pub(super) use {each_backend, first_locked};

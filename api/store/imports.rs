@@ -5,6 +5,7 @@ use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use super::Connection;
+use super::backend::first_locked;
 use super::connection::MultiBackend;
 use super::schema::{group_memberships, import_groups, imports};
 use super::sql_expression::AsIndexed;
@@ -174,16 +175,12 @@ pub fn begin(connection: &mut Connection, id: ImportId, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// Locks a running import until the transaction ends; `None` where it has ended or is gone. An update
-/// that changes nothing locks on both databases.
+/// Locks a running import until the transaction ends; `None` where it has ended or is gone.
 pub fn lock_running(connection: &mut Connection, id: ImportId) -> Result<Option<Import>> {
-    diesel::update(running(id))
-        .set(imports::rows_prepared.eq(imports::rows_prepared))
-        .execute(connection)?;
-    Ok(running(id)
-        .select(Import::as_select())
-        .first(connection)
-        .optional()?)
+    Ok(first_locked!(
+        connection,
+        running(id).select(Import::as_select())
+    )?)
 }
 
 #[diesel::dsl::auto_type]

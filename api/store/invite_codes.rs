@@ -1,7 +1,7 @@
 //! Invite codes: the organization's own, and one for each group (`docs/invite-codes.md`).
 
 use super::Connection;
-use super::backend::each_backend;
+use super::backend::{each_backend, first_locked};
 use super::groups::Group;
 use super::organizations::Organization;
 use super::schema::{groups, invite_codes, organizations};
@@ -194,9 +194,8 @@ pub fn take_use(connection: &mut Connection, known: &StoredCode, now: Timestamp)
 
 /// Locks a code against concurrent use until the transaction ends.
 pub fn lock(connection: &mut Connection, id: InviteCodeId) -> Result<()> {
-    diesel::update(invite_codes::table.find(id))
-        .set(invite_codes::uses.eq(invite_codes::uses))
-        .execute(connection)?;
+    let code = invite_codes::table.find(id).select(invite_codes::id);
+    let _locked: Option<InviteCodeId> = first_locked!(connection, code)?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::backend::each_backend;
+use super::backend::{each_backend, first_locked};
 use super::schema::{memberships, organizations};
 use super::{Connection, Page};
 use crate::domain::ids::{AccountId, OrganizationId};
@@ -134,13 +134,14 @@ pub fn delete(connection: &mut Connection, id: OrganizationId) -> Result<bool> {
     Ok(diesel::delete(organizations::table.find(id)).execute(connection)? == 1)
 }
 
-/// Holds the organization's memberships as they are until the transaction ends: whoever changes one
-/// holds the organization first. An update that changes nothing locks on both databases.
-pub fn lock(connection: &mut Connection, id: OrganizationId) -> Result<()> {
-    diesel::update(organizations::table.find(id))
-        .set(organizations::active_admins.eq(organizations::active_admins))
-        .execute(connection)?;
-    Ok(())
+/// Holds the organization's memberships as they are until the transaction ends, and gives the organization as it is then:
+/// whoever changes one holds the organization first.
+pub fn lock(connection: &mut Connection, id: OrganizationId) -> Result<Option<Organization>> {
+    let organization = organizations::table.find(id);
+    Ok(first_locked!(
+        connection,
+        organization.select(Organization::as_select())
+    )?)
 }
 
 /// One active admin more.

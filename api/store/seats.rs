@@ -8,7 +8,7 @@
 use diesel::prelude::*;
 
 use super::Connection;
-use super::backend::each_backend;
+use super::backend::{each_backend, first_locked};
 use super::schema::seats;
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::AccountType;
@@ -192,20 +192,19 @@ pub fn lock_all(connection: &mut Connection, organization: OrganizationId) -> Re
 }
 
 /// Locks a line until the transaction ends and tells how many seats it has free; `None` is
-/// unlimited. An update that changes nothing locks on both databases.
+/// unlimited.
 fn lock(
     connection: &mut Connection,
     organization: OrganizationId,
     pool: SeatPool,
 ) -> Result<Option<i64>> {
-    let line = seats::table.find((organization, pool));
-    diesel::update(line)
-        .set(seats::used.eq(seats::used))
-        .execute(connection)?;
-    let (limit, used, reserved): (Option<i64>, i64, i64) = seats::table
-        .find((organization, pool))
-        .select((seats::seat_limit, seats::used, seats::reserved))
-        .first(connection)?;
+    let line = seats::table.find((organization, pool)).select((
+        seats::seat_limit,
+        seats::used,
+        seats::reserved,
+    ));
+    let found: Option<(Option<i64>, i64, i64)> = first_locked!(connection, line)?;
+    let (limit, used, reserved) = found.ok_or(diesel::NotFound)?;
     Ok(SeatCount::new(limit, used, reserved).free)
 }
 

@@ -6,6 +6,7 @@ use reqwest::header::HeaderName;
 use rollcall::domain::ids::{AccountId, OrganizationId};
 use rollcall::domain::organization::{AccountType, Role};
 use rollcall::error::Result;
+use rollcall::services::authorization;
 use rollcall::services::unit_of_work::UnitOfWork;
 use rollcall::store::{memberships, organizations};
 use serde_json::{Value, json};
@@ -134,7 +135,7 @@ both_databases!(
             let organization = pupil.organization;
             let answer = app
                 .during(
-                    move |tx| organizations::lock(tx.connection, organization),
+                    move |tx| authorization::lock(tx, organization),
                     send(request),
                     move |tx| pupil.make(tx),
                 )
@@ -153,7 +154,7 @@ both_databases!(who_loses_the_session_while_waiting_is_refused, |app| {
     );
     let answer = app
         .during(
-            move |tx| organizations::lock(tx.connection, organization),
+            move |tx| authorization::lock(tx, organization),
             school
                 .admin
                 .patch(&school.path(""), json!({ "name": "Hill" })),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rollcall::domain::audit::AuditAction;
 use rollcall::domain::ids::OrganizationId;
-use rollcall::store::{accounts, organizations};
+use rollcall::services::authorization;
+use rollcall::store::accounts;
 use serde_json::{Value, json};
 
 use crate::support::locks::joining;
@@ -536,9 +537,9 @@ with_mail_server!(two_that_wait_for_each_other_both_get_through, |app| {
     let path = school.path("/invitations");
     let invited = app
         .entangled_with(
-            move |tx| organizations::lock(tx.connection, theirs),
+            move |tx| authorization::lock(tx, theirs),
             head.post(&path, body),
-            move |tx| organizations::lock(tx.connection, own),
+            move |tx| authorization::lock(tx, own),
         )
         .await;
     let outcome = &invited.expect_status(200)["results"][0]["outcome"];

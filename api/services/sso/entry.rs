@@ -264,8 +264,7 @@ pub(super) fn lock_organization(
     tx: &mut UnitOfWork<'_>,
     id: OrganizationId,
 ) -> Result<Organization> {
-    organizations::lock(tx.connection, id)?;
-    organizations::find(tx.connection, id)?.ok_or_else(flows::unknown)
+    organizations::lock(tx.connection, id)?.ok_or_else(flows::unknown)
 }
 
 /// The owner of a session, if it is still active.

@@ -364,7 +364,8 @@ both_databases!(what_is_set_at_once_is_one_grant, |app| {
 
 both_databases!(a_group_that_is_deleted_meanwhile_opens_nothing, |app| {
     use rollcall::domain::ids::{GroupId, OrganizationId};
-    use rollcall::store::{groups, organizations};
+    use rollcall::services::authorization;
+    use rollcall::store::groups;
     let school = app.school().await;
     let group = school.new_group("7A").await;
     let organization: OrganizationId = school.id.parse().unwrap();
@@ -372,7 +373,7 @@ both_databases!(a_group_that_is_deleted_meanwhile_opens_nothing, |app| {
     let path = format!("{group}/grants/course/1");
     let answer = app
         .during(
-            move |tx| organizations::lock(tx.connection, organization),
+            move |tx| authorization::lock(tx, organization),
             school.admin.put(&path, json!({})),
             move |tx| groups::delete(tx.connection, organization, id).map(|_| ()),
         )

@@ -4,10 +4,11 @@ use rollcall::domain::email_address::EmailAddress;
 use rollcall::domain::ids::{AccountId, ConnectionId, InvitationId, OrganizationId};
 use rollcall::domain::username::Username;
 use rollcall::error::Result;
+use rollcall::services::authorization;
 use rollcall::services::unit_of_work::UnitOfWork;
 use rollcall::store::accounts::{self, Account};
 use rollcall::store::sso_connections::{self, SsoConnection};
-use rollcall::store::{account_passwords, invitations, organizations, session_proofs};
+use rollcall::store::{account_passwords, invitations, session_proofs};
 
 use super::carried_codes::link_code;
 use super::following::step_of_last;
@@ -23,7 +24,7 @@ async fn while_held(
 ) -> TestResponse {
     let organization: OrganizationId = school.id.parse().unwrap();
     let connection: ConnectionId = text(&connection["id"]).parse().unwrap();
-    let holds = move |tx: &mut UnitOfWork<'_>| organizations::lock(tx.connection, organization);
+    let holds = move |tx: &mut UnitOfWork<'_>| authorization::lock(tx, organization);
     let changes = move |tx: &mut UnitOfWork<'_>| {
         let found = sso_connections::find(tx.connection, connection)?;
         then(tx, found.expect("no connection"))
