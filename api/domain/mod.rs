@@ -37,6 +37,7 @@ pub mod row_error;
 pub mod rule_plan;
 pub mod search_key;
 pub mod seats;
+pub mod shown;
 pub mod sign_in_policy;
 pub mod slug;
 pub mod smtp_url;

@@ -4,8 +4,8 @@ use url::form_urlencoded;
 
 use super::discovery::Provider;
 use super::registration::Registration;
-use super::shown;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
+use crate::domain::shown;
 
 /// How long the parameters may be together.
 const MAX_LENGTH: usize = 16 * 1024;

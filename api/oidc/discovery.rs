@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::shown;
 use crate::crypto::public_key::SignatureAlgorithm;
 use crate::domain::connections::ClientAuthentication;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
+use crate::domain::shown;
 
 /// A provider, as its document of discovery describes it.
 #[derive(Clone, Debug)]

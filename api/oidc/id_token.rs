@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::claims::Claims;
-use super::shown;
 use crate::crypto::jws::{JwsError, SignatureError, UnverifiedJws};
 use crate::crypto::public_key::{PublicKey, SignatureAlgorithm};
 use crate::domain::connections::Preset;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
+use crate::domain::shown;
 use crate::domain::timestamp::Timestamp;
 
 /// What a token has to say.

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::shown;
 use crate::crypto::public_key::PublicKey;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
+use crate::domain::shown;
 
 /// How many keys a set may have.
 const MAX_KEYS: usize = 100;

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::id_token::{Check, Expected, verified_claims};
-use super::shown;
 use crate::crypto::public_key::PublicKey;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
+use crate::domain::shown;
 
 /// The event that makes a token one of logout.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";

@@ -13,7 +13,6 @@ pub mod jwks;
 pub mod logout_token;
 pub mod presets;
 pub mod registration;
-pub mod shown;
 pub mod token;
 pub mod userinfo;
 

@@ -6,8 +6,8 @@ use url::Url;
 
 use super::claims::{Claims, denials};
 use super::id_token::VerifiedIdToken;
-use super::shown;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
+use crate::domain::shown;
 use crate::outbound::{BUSY_ADVICE, OutboundError, OutboundRequest, OutboundResponse};
 
 /// The request for it.

@@ -18,6 +18,7 @@ use super::error::{OutboundError, SetupError};
 use super::message::{OutboundRequest, OutboundResponse};
 use super::resolver::FilteringResolver;
 use crate::config::Config;
+use crate::domain::shown;
 
 /// Connections are kept for this long: many servers close those that are idle for five seconds, and a request that
 /// meets the end of a connection has failed.
@@ -276,16 +277,14 @@ fn require_no_redirect(response: &Response<Body>) -> Result<(), OutboundError> {
     let location = response.headers().get("location");
     let location = location.map_or_else(
         || "no address".to_owned(),
-        |it| shown(&String::from_utf8_lossy(it.as_bytes())),
+        |it| without_parameters(&String::from_utf8_lossy(it.as_bytes())),
     );
     Err(OutboundError::Redirected { status, location })
 }
 
-/// An address without its parameters, which may be secret, in a length that can be read.
-fn shown(location: &str) -> String {
-    let address = location.split(['?', '#']).next().unwrap_or_default();
-    let printable = address.chars().filter(|it| !it.is_control());
-    printable.take(200).collect()
+/// An address as it may be shown: its parameters may be secret.
+fn without_parameters(location: &str) -> String {
+    shown::value(location.split(['?', '#']).next().unwrap_or_default())
 }
 
 fn unreadable(problem: impl ToString) -> OutboundError {

@@ -4,10 +4,10 @@ use roxmltree::Node;
 
 use crate::domain::connections::SubjectSource;
 use crate::domain::diagnosis::{Step, StepName, Steps};
+use crate::domain::shown;
 use crate::domain::timestamp::Timestamp;
 use crate::saml::moment;
 use crate::saml::names::{TRANSIENT, saml};
-use crate::saml::words::shown;
 use crate::saml::xml::{attribute, elements, holds_elements_only, named, only, text};
 
 /// The most characters of a subject (SAML Core 8.3.7).
@@ -116,7 +116,7 @@ impl VerifiedAssertion {
     pub fn subject(&self, source: &SubjectSource, steps: &mut Steps) -> Result<&str, NoSubject> {
         match self.found_subject(source) {
             Ok(subject) => {
-                steps.add(Step::ok(StepName::Subject, shown(subject)));
+                steps.add(Step::ok(StepName::Subject, shown::value(subject)));
                 Ok(subject)
             }
             Err((step, reason)) => {
@@ -244,7 +244,7 @@ fn transient() -> Step {
 }
 
 fn no_attribute(name: &str, found: usize) -> Step {
-    let name = shown(name);
+    let name = shown::value(name);
     Step::failed(
         StepName::Subject,
         format!("one value of the attribute {name}"),
@@ -260,7 +260,7 @@ fn unusable(received: &str) -> Step {
     Step::failed(
         StepName::Subject,
         "a name of 1 to 256 characters, without spaces around it and without control characters",
-        format!("“{}”", shown(received)),
+        format!("“{}”", shown::value(received)),
         "In the identity provider, choose another attribute for what names a person to this application.",
     )
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use roxmltree::Node;
 
 use crate::domain::diagnosis::{Step, StepName};
+use crate::domain::shown;
 use crate::domain::timestamp::Timestamp;
 use crate::saml::assertion::Session;
 use crate::saml::expected::Expected;
 use crate::saml::moment;
 use crate::saml::names::{BEARER, saml};
-use crate::saml::words::{shown, shown_or_nothing};
 use crate::saml::xml::{attribute, elements, named, only, text};
 
 /// The confirmation of a subject that whoever bears the assertion is it (SAML Profiles 4.1.4).
@@ -62,12 +62,12 @@ impl<'a, 'input> Bearer<'a, 'input> {
     pub fn check_recipient(&self, acs_url: &str) -> Result<Step, Step> {
         match attribute(self.data, "Recipient") {
             Some(recipient) if recipient == acs_url => {
-                Ok(Step::ok(StepName::Recipient, shown(recipient)))
+                Ok(Step::ok(StepName::Recipient, shown::value(recipient)))
             }
             other => Err(Step::failed(
                 StepName::Recipient,
                 acs_url,
-                shown_or_nothing(other),
+                shown::value_or_nothing(other),
                 format!(
                     "In the identity provider, set the assertion consumer service (ACS, also reply or single sign-on \
                      URL) of this application to {acs_url}"
@@ -82,7 +82,7 @@ pub fn other_request(request_id: &str, received: Option<&str>) -> Step {
     Step::failed(
         StepName::InResponseTo,
         request_id,
-        shown_or_nothing(received),
+        shown::value_or_nothing(received),
         "Begin the sign-in in Rollcall once more. If it fails again, let the identity provider answer the request that \
          it was sent (SP-initiated), not one of its own.",
     )
@@ -110,7 +110,7 @@ impl Clock {
         };
         let advice =
             "Have the identity provider write times as SAML 2.0 asks: in UTC, with a Z at the end.";
-        let wrong = || Step::failed(StepName::Time, "a time in UTC", shown(text), advice);
+        let wrong = || Step::failed(StepName::Time, "a time in UTC", shown::value(text), advice);
         moment::read(text).map(Some).ok_or_else(wrong)
     }
 
@@ -201,7 +201,7 @@ pub fn check_audience(assertion: Node, audience: &str) -> Result<Step, Step> {
         return Err(Step::failed(
             StepName::Shape,
             "conditions of SAML 2.0 itself",
-            shown(other.tag_name().name()),
+            shown::value(other.tag_name().name()),
             "Have the identity provider put no other conditions into assertions for this application.",
         ));
     }
@@ -220,7 +220,7 @@ pub fn check_audience(assertion: Node, audience: &str) -> Result<Step, Step> {
     Err(Step::failed(
         StepName::Audience,
         audience,
-        shown_or_nothing(received),
+        shown::value_or_nothing(received),
         format!(
             "In the identity provider, set the audience (entity ID, also identifier) of this application to {audience}"
         ),

@@ -21,9 +21,9 @@ use roxmltree::Node;
 use crate::crypto::envelope::{ContentCipher, Envelope, OaepHash, WrappedKey};
 use crate::crypto::federation_keys::FederationKeys;
 use crate::domain::diagnosis::{Step, StepName};
+use crate::domain::shown;
 use crate::saml::names::{Name, ds, saml, xenc, xenc11};
 use crate::saml::tags::with_namespaces;
-use crate::saml::words::{shown, shown_or_nothing};
 use crate::saml::xml::{self, Source, attribute, elements, holds_elements_only, named, only, text};
 
 /// What is encrypted: an element, and not what it holds.
@@ -125,7 +125,7 @@ pub fn unopened(cipher: ContentCipher) -> Step {
 pub fn encrypted_part(name: &str) -> Step {
     refused(
         "a whole assertion that is encrypted, or nothing",
-        shown(name),
+        shown::value(name),
         "In the identity provider, turn the encryption of names and attributes off for this application; it may encrypt \
          the assertion.",
     )
@@ -136,12 +136,15 @@ fn read(encrypted: Node) -> Result<Envelope, Step> {
         .ok_or_else(|| misshapen("an EncryptedAssertion without one EncryptedData"))?;
     let others = elements(encrypted)
         .find(|it| *it != data && !it.has_tag_name(xenc("EncryptedKey")))
-        .map(|it| shown(it.tag_name().name()));
+        .map(|it| shown::value(it.tag_name().name()));
     if let Some(other) = others {
         return Err(misshapen(format!("{other} in an EncryptedAssertion")));
     }
     if let Some(other) = attribute(data, "Type").filter(|kind| *kind != ELEMENT) {
-        return Err(misshapen(format!("EncryptedData of {}", shown(other))));
+        return Err(misshapen(format!(
+            "EncryptedData of {}",
+            shown::value(other)
+        )));
     }
     let method = only(data, xenc("EncryptionMethod"));
     let uri = method.and_then(|it| attribute(it, "Algorithm"));
@@ -254,7 +257,7 @@ fn misshapen(received: impl Into<String>) -> Step {
 fn unknown_cipher(uri: Option<&str>) -> Step {
     refused(
         "AES-GCM of 128 or 256 bits; in a signed Response, AES-CBC too",
-        shown_or_nothing(uri),
+        shown::value_or_nothing(uri),
         "In the identity provider, set the encryption algorithm of this application to AES-128-GCM or AES-256-GCM; or \
          turn the encryption of assertions off.",
     )
@@ -270,7 +273,7 @@ fn unknown_wrapping(uri: Option<&str>) -> Step {
     };
     refused(
         "a key that is wrapped by RSA-OAEP",
-        shown_or_nothing(uri),
+        shown::value_or_nothing(uri),
         advice,
     )
 }

@@ -3,8 +3,8 @@
 use roxmltree::Node;
 
 use crate::domain::diagnosis::{Step, StepName};
+use crate::domain::shown;
 use crate::saml::names::md;
-use crate::saml::words::shown;
 use crate::saml::xml::{attribute, elements, named};
 
 /// The most entity ids that a refusal names.
@@ -73,7 +73,7 @@ fn no_metadata(root: Node) -> Step {
     Step::failed(
         StepName::Shape,
         "metadata: an EntityDescriptor with an entityID, or an EntitiesDescriptor with some",
-        shown(root.tag_name().name()),
+        shown::value(root.tag_name().name()),
         "Give Rollcall the metadata of the identity provider, an XML document that it offers for download or at an \
          address of its own.",
     )
@@ -95,14 +95,14 @@ fn not_one(id: Option<&str>, all: &[Node]) -> Step {
         .iter()
         .filter_map(|it| attribute(*it, "entityID"))
         .take(NAMED)
-        .map(shown)
+        .map(shown::value)
         .collect();
     let received = match all.len() {
         1 => format!("metadata of {}", ids.join(", ")),
         entities => format!("metadata of {entities} entities: {}", ids.join(", ")),
     };
     let expected = match id {
-        Some(id) => format!("the identity provider {} once", shown(id)),
+        Some(id) => format!("the identity provider {} once", shown::value(id)),
         None => "one identity provider".to_owned(),
     };
     let advice = "Name the entity ID of the identity provider that people sign in with, exactly as its metadata has it, or \

@@ -7,9 +7,9 @@ use url::{Host, Url};
 
 use crate::crypto::certificate::{Certificate, PublicKey};
 use crate::domain::diagnosis::{Step, StepName};
+use crate::domain::shown;
 use crate::domain::timestamp::Timestamp;
 use crate::saml::names::{METADATA, POST, PROTOCOL, REDIRECT, ds, md};
-use crate::saml::words::shown;
 use crate::saml::xml::{self, Source, attribute, named, text};
 use crate::saml::{entities, moment, signature};
 
@@ -128,7 +128,7 @@ fn valid_until<'a, 'input: 'a>(
     let mut earliest: Option<Timestamp> = None;
     for text in places.filter_map(|it| attribute(it, "validUntil")) {
         let end = moment::read(text)
-            .ok_or_else(|| misshapen("validUntil as a time in UTC", shown(text)))?;
+            .ok_or_else(|| misshapen("validUntil as a time in UTC", shown::value(text)))?;
         earliest = Some(earliest.map_or(end, |known| known.min(end)));
     }
     Ok(earliest)
@@ -146,7 +146,7 @@ fn sign_in_location(role: Node) -> Result<String, Step> {
         Step::failed(
             StepName::Shape,
             "a SingleSignOnService by HTTP-Redirect, at an https address",
-            shown(received),
+            shown::value(received),
             "In the identity provider, turn on sign-in by the HTTP-Redirect binding, at an https address, and take its \
              metadata once more.",
         )
@@ -245,7 +245,7 @@ fn not_by_federation(step: Step) -> Step {
 fn no_certificate(unusable: &[String]) -> Step {
     let received = match unusable {
         [] => "none".to_owned(),
-        reasons => shown(&reasons.join("; ")),
+        reasons => shown::value(&reasons.join("; ")),
     };
     Step::failed(
         StepName::Keys,
@@ -258,7 +258,7 @@ fn no_certificate(unusable: &[String]) -> Step {
 
 /// Says that metadata has not what it should have.
 fn misshapen(expected: &str, received: impl Into<String>) -> Step {
-    let received = shown(&received.into());
+    let received = shown::value(&received.into());
     let advice = format!(
         "Take the metadata of the identity provider itself (an XML document of the namespace {METADATA}) and give it \
          to Rollcall as it is."

@@ -22,5 +22,4 @@ pub mod service_provider;
 mod shape;
 mod signature;
 mod tags;
-mod words;
 mod xml;

@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 
 use crate::crypto::envelope::ContentCipher;
 use crate::domain::diagnosis::{Step, StepName, Steps};
+use crate::domain::shown;
 use crate::saml::assertion::{self, Facts, VerifiedAssertion};
 use crate::saml::conditions::{Bearer, Clock, check_audience, check_times, other_request};
 use crate::saml::expected::Expected;
 use crate::saml::names::{SUCCESS, saml, samlp};
 use crate::saml::shape::misshapen;
 use crate::saml::signature::{self, SignedContent};
-use crate::saml::words::{shown, shown_or_nothing};
 use crate::saml::xml::{self, Source, attribute, named, only, text};
 use crate::saml::{encryption, person, shape};
 
@@ -278,12 +278,12 @@ fn check_destination(response: Node, acs_url: &str) -> Result<Step, Step> {
     match attribute(response, "Destination") {
         None => Ok(Step::ok(StepName::Destination, "none was named")),
         Some(destination) if destination == acs_url => {
-            Ok(Step::ok(StepName::Destination, shown(destination)))
+            Ok(Step::ok(StepName::Destination, shown::value(destination)))
         }
         Some(other) => Err(Step::failed(
             StepName::Destination,
             acs_url,
-            shown(other),
+            shown::value(other),
             format!(
                 "In the identity provider, set the assertion consumer service (ACS, also reply or single sign-on URL) \
                  of this application to {acs_url}"
@@ -319,7 +319,7 @@ fn check_status(response: Node) -> Result<Step, Step> {
     Err(Step::failed(
         StepName::Status,
         SUCCESS,
-        shown_or_nothing(received.as_deref()),
+        shown::value_or_nothing(received.as_deref()),
         "The identity provider let nobody in. Look into its own log: often the person is not assigned to this \
          application, or it does not know this application by its entity ID.",
     ))
@@ -357,7 +357,7 @@ fn other_issuer(issuer: &str, received: Option<&str>) -> Step {
     Step::failed(
         StepName::Issuer,
         issuer,
-        shown_or_nothing(received),
+        shown::value_or_nothing(received),
         "The response is of another identity provider than this connection's metadata. Give this connection the \
          metadata of the one that people sign in with.",
     )

@@ -3,9 +3,9 @@
 use roxmltree::Node;
 
 use crate::domain::diagnosis::{Step, StepName};
+use crate::domain::shown;
 use crate::saml::encryption::encrypted_part;
 use crate::saml::names::{ds, saml, samlp};
-use crate::saml::words::{shown, shown_or_nothing};
 use crate::saml::xml::{attribute, named, only};
 
 /// What an element is called, in any namespace: other readers may take it for that of SAML.
@@ -18,11 +18,14 @@ const ENCRYPTED_PARTS: [&str; 2] = ["EncryptedAttribute", "EncryptedID"];
 /// A failed step `shape`.
 pub fn root<'a, 'input>(root: Node<'a, 'input>) -> Result<Node<'a, 'input>, Step> {
     if !root.has_tag_name(samlp("Response")) {
-        return Err(misshapen("a Response", shown(root.tag_name().name())));
+        return Err(misshapen(
+            "a Response",
+            shown::value(root.tag_name().name()),
+        ));
     }
     match attribute(root, "Version") {
         Some("2.0") => Ok(root),
-        other => Err(misshapen("SAML 2.0", shown_or_nothing(other))),
+        other => Err(misshapen("SAML 2.0", shown::value_or_nothing(other))),
     }
 }
 
@@ -65,7 +68,10 @@ pub fn only_assertion<'a, 'input>(response: Node<'a, 'input>) -> Result<Node<'a,
 /// As [`encrypted_assertion`].
 pub fn alone<'a, 'input>(root: Node<'a, 'input>) -> Result<Node<'a, 'input>, Step> {
     if !root.has_tag_name(saml("Assertion")) {
-        let received = format!("{} that was encrypted", shown(root.tag_name().name()));
+        let received = format!(
+            "{} that was encrypted",
+            shown::value(root.tag_name().name())
+        );
         return Err(misshapen("one Response with one Assertion", received));
     }
     check_version(root)?;
@@ -103,7 +109,7 @@ fn check_others(root: Node, known: &[Node]) -> Result<(), Step> {
             ));
         }
         if ENVELOPES.contains(&name) && !known.contains(&node) {
-            let received = format!("another {}", shown(name));
+            let received = format!("another {}", shown::value(name));
             return Err(misshapen("one Response with one Assertion", received));
         }
     }

@@ -20,9 +20,9 @@ use roxmltree::Node;
 use crate::crypto::certificate::{PublicKey, SignatureAlgorithm};
 use crate::crypto::digest::Sha2;
 use crate::domain::diagnosis::{Step, StepName};
+use crate::domain::shown;
 use crate::saml::c14n::{Form, canonical};
 use crate::saml::names::{ENVELOPED, EXCLUSIVE, Name, ds};
-use crate::saml::words::shown;
 use crate::saml::xml::{self, Source, attribute, elements, holds_elements_only, named, text};
 
 /// The most prefixes of a canonicalization.
@@ -220,7 +220,7 @@ fn expect(node: Node, name: Name) -> Result<(), Step> {
     if node.has_tag_name(name) {
         return Ok(());
     }
-    let found = shown(node.tag_name().name());
+    let found = shown::value(node.tag_name().name());
     Err(misshapen(format!("{found} where {} belongs", name.1)))
 }
 
@@ -309,5 +309,5 @@ fn unknown_algorithm(uri: &str) -> Step {
         "In the identity provider, set the signature algorithm of this application to RSA-SHA256 and the digest to \
          SHA-256."
     };
-    Step::failed(StepName::Algorithm, expected, shown(uri), advice)
+    Step::failed(StepName::Algorithm, expected, shown::value(uri), advice)
 }

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use roxmltree::{Attribute, Document, Node, ParsingOptions};
 
 use crate::domain::diagnosis::{Step, StepName};
+use crate::domain::shown;
 use crate::saml::names::Name;
 use crate::saml::tags;
-use crate::saml::words::shown;
 
 /// What a kind of document may be.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,7 @@ fn something_else(text: &str) -> Option<&'static str> {
 }
 
 fn broken(error: &roxmltree::Error) -> String {
-    shown(&format!("a document that is broken: {error}"))
+    shown::value(&format!("a document that is broken: {error}"))
 }
 
 /// XML 1.1 has other ends of lines and characters; in another encoding other bytes would have been signed.
@@ -114,7 +114,7 @@ fn check_declaration(text: &str) -> Result<(), Step> {
             _ => false,
         };
         if !is_right {
-            let received = shown(&format!("{name}\"{value}\""));
+            let received = shown::value(&format!("{name}\"{value}\""));
             return Err(refused("XML 1.0 in UTF-8", received));
         }
     }
@@ -156,7 +156,7 @@ pub fn check_common_ids(outer: &HashSet<&str>, inner: &Document) -> Result<(), S
 }
 
 fn id_twice(id: &str) -> Step {
-    refused("each ID once", format!("the ID {} twice", shown(id)))
+    refused("each ID once", format!("the ID {} twice", shown::value(id)))
 }
 
 /// Other readers take `ID`, `Id`, `id` or `xml:id` for what a signature refers to.

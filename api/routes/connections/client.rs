@@ -1,8 +1,8 @@
 //! How the clients are named in requests that identity providers know Rollcall by.
 
 use crate::domain::connections::ClientAuthentication;
+use crate::domain::shown::is_hidden;
 use crate::domain::timestamp::Timestamp;
-use crate::oidc::shown::is_hidden;
 use crate::routes::extract::Form;
 use crate::services::sso::client_secrets::{ClientSecret, SecretChange};
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::domain::shown::is_hidden;
 use crate::domain::timestamp::Timestamp;
-use crate::oidc::shown::is_hidden;
 
 /// Who came, as the identity provider said it. The signature is checked; nothing is compared with what is here yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]

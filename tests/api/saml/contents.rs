@@ -195,6 +195,39 @@ fn the_words_of_a_failure_are_shown_and_cleaned() {
     assert!(received.chars().count() <= 201, "{received}");
 }
 
+/// Whoever reads a diagnosis reads what came, in the order in which it came.
+#[test]
+fn no_value_turns_the_words_around_it() {
+    const TURNED: &str = "https://\u{202e}elpmaxe.loohcs/";
+    let inside = [
+        AUDIENCE,
+        ISSUER,
+        ACS,
+        REQUEST,
+        "_a55e",
+        "2026-03-01T12:05:00Z",
+    ];
+    let inside = inside.map(|from| saying(from, TURNED));
+    let around = [ISSUER, ACS, REQUEST, "status:Success", "2.0", "_4e5b"];
+    let around = around.map(|from| sign(&response(&assertion()).replacen(from, TURNED, 1)));
+    for document in inside.iter().chain(&around) {
+        let (_, steps) = judge(document);
+        for step in steps.as_slice() {
+            let texts = [&step.expected, &step.received, &step.advice];
+            let turns = |text: &String| text.contains('\u{202e}');
+            assert!(!texts.into_iter().flatten().any(turns), "{step:?}");
+        }
+    }
+    let other_audience = judge(&inside[0]).1;
+    let received = other_audience
+        .as_slice()
+        .last()
+        .unwrap()
+        .received
+        .as_deref();
+    assert_eq!(received, Some("https://elpmaxe.loohcs/"));
+}
+
 #[test]
 fn a_subject_has_to_name_somebody_again() {
     let spaces = [

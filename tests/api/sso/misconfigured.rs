@@ -309,7 +309,7 @@ both_databases!(a_token_that_is_not_as_it_has_to_be, |app| {
             "a longer text: xxx",
             "a shorter one",
         ),
-        (json!("a\nb"), "a control character: ab", "a line break"),
+        (json!("a\nb"), "a control character: a b", "a line break"),
     ] {
         let told = Told::at("subject", "at most 255 characters", received, advice);
         told.by(

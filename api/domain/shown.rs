@@ -1,4 +1,4 @@
-//! Values from outside, as they may stand in a step of a diagnosis.
+//! Values from outside, as they may stand in a step of a diagnosis, whichever protocol brought them.
 
 use serde_json::Value;
 
@@ -8,15 +8,22 @@ const LENGTH: usize = 200;
 /// From so many letters and digits on, a word of a foreign sentence may be a token, a code or a secret.
 const SECRET: usize = 24;
 
-/// A value without control characters, in a length that can be read.
+/// A value in one line and a length that can be read, without what is hidden.
 pub fn value(text: &str) -> String {
-    let printable = text.chars().filter(|it| !is_hidden(*it));
+    let is_break = |it: char| is_hidden(it) && it.is_whitespace();
+    let in_one_line = text.chars().map(|it| if is_break(it) { ' ' } else { it });
+    let printable = in_one_line.filter(|it| !is_hidden(*it));
     let mut shown: String = printable.take(LENGTH + 1).collect();
     if shown.chars().count() > LENGTH {
         shown.pop();
         shown.push('…');
     }
     shown
+}
+
+/// The same of a value that may be missing.
+pub fn value_or_nothing(text: Option<&str>) -> String {
+    text.map_or_else(|| "nothing".to_owned(), value)
 }
 
 /// What changes how the text around it looks, or cannot be seen.
@@ -73,7 +80,7 @@ fn may_be_secret(word: &str) -> bool {
 /// A claim as it is compared.
 pub fn claim(claim: Option<&Value>) -> String {
     match claim {
-        None | Some(Value::Null) => "nothing".to_owned(),
+        None | Some(Value::Null) => value_or_nothing(None),
         Some(Value::String(text)) => value(text),
         Some(other) => value(&other.to_string()),
     }
@@ -85,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_read_and_is_no_secret() {
-        assert_eq!(value("a\n\u{202E}b\u{0}"), "ab");
+        assert_eq!(value("a\n\u{202E}b\u{0}"), "a b");
         assert_eq!(value(&"x".repeat(500)).chars().count(), LENGTH + 1);
         let told = sentence(
             "AADSTS7000215: Invalid client secret 'Zx8Q~0123456789abcdefghijklmnop' for app \
