@@ -164,18 +164,15 @@ pub fn set_status(
     }
 }
 
-/// Takes back that a connection was tested.
-pub fn reset_test(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    id: ConnectionId,
-) -> Result<()> {
+/// Takes back that a connection was tested, in the row and here.
+pub fn reset_test(connection: &mut Connection, new: &mut SsoConnection) -> Result<()> {
     let row = connections::table
-        .find(id)
-        .filter(connections::organization_id.eq(organization));
+        .find(new.id)
+        .filter(connections::organization_id.eq(new.organization_id));
     diesel::update(row)
         .set(connections::tested_at.eq(None::<Timestamp>))
         .execute(connection)?;
+    new.tested_at = None;
     Ok(())
 }
 
@@ -229,6 +226,16 @@ pub fn note_silence(
     diesel::update(connections::table.find(id))
         .set(connections::silent_since.eq(since))
         .execute(connection)?;
+    Ok(())
+}
+
+/// Forgets how people came by a connection, of which another provider says who comes: in the row and here.
+pub fn forget_use(connection: &mut Connection, new: &mut SsoConnection) -> Result<()> {
+    note_clock(connection, new.id, None)?;
+    note_silence(connection, new.id, None)?;
+    new.clock_off_since = None;
+    new.clock_off_seconds = None;
+    new.silent_since = None;
     Ok(())
 }
 

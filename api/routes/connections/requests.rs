@@ -370,7 +370,7 @@ impl UpdateConnectionRequest {
         Ok(ConnectionChanges {
             name: self.name.map(|name| name.trim().to_owned()),
             names_issuer,
-            provider: Some(provider),
+            provider,
             client_secret,
             arrivals: self.arrivals,
             session_hours: self.session_hours,

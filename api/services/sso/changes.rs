@@ -21,10 +21,10 @@ use crate::store::sso_connections::{self, SsoConnection};
 use crate::store::{diagnoses, identities, session_proofs};
 
 /// What changes of a connection; absent fields stay.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct ConnectionChanges {
     pub name: Option<String>,
-    pub provider: Option<KnownProvider>,
+    pub provider: KnownProvider,
     /// Whether it is named who names the people: the issuer or its tenant, or metadata.
     pub names_issuer: bool,
     pub client_secret: SecretChange,
@@ -38,9 +38,9 @@ pub struct ConnectionChanges {
 /// that wait end, and an active connection is paused where another provider would sign people in.
 ///
 /// # Errors
-/// `not_found`; `last_sign_in_method` where that would pause the only one that is active, and single sign-on is required;
-/// `validation_failed` for rules and apps that the organization cannot have, and for an admin's secret that comes without
-/// the issuer it is for where a setup link named that.
+/// `not_found`; `last_sign_in_method` where that would pause the only one that is active, and single sign-on is
+/// required; `validation_failed` for rules and apps that the organization cannot have, and for an admin's secret that
+/// comes without the issuer it is for where a setup link named that.
 pub fn update(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
@@ -48,56 +48,57 @@ pub fn update(
 ) -> Result<SsoConnection> {
     tx.transaction(|tx| {
         let known = find(tx, permit, id)?;
-        let mut changed = Changed::of(known.clone());
+        let mut changed = Changed::of(tx, known.clone(), changes.names_issuer);
         changed.set_plain_fields(&changes);
         changed.set_rules(tx, permit, changes.rules)?;
-        if changes.names_issuer {
-            changed.new.issuer_named_by_link = by_setup_link(tx);
-        }
         if matches!(changes.client_secret, SecretChange::Replaced(_)) {
-            require_own_issuer(tx, &changed.new)?;
+            changed.require_own_issuer()?;
         }
-        if let Some(provider) = changes.provider {
-            changed.set_provider(tx, provider, changes.names_issuer)?;
-        }
+        changed.set_provider(tx, changes.provider)?;
         changed.set_secret(tx, changes.client_secret)?;
         keep(tx, &known, changed)
     })
 }
 
-/// Whether whoever has a setup link acts.
-fn by_setup_link(tx: &UnitOfWork<'_>) -> bool {
-    tx.context.principal.setup_link().is_ok()
+/// Who changes a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ChangedBy {
+    Admin,
+    /// Whoever has a setup link.
+    SetupLink,
 }
 
-/// Refuses the client secret of an admin for an issuer that whoever has a setup link has named: a secret that comes alone
-/// is for the one that the admin saw last.
-fn require_own_issuer(tx: &UnitOfWork<'_>, new: &SsoConnection) -> Result<()> {
-    if !new.issuer_named_by_link || by_setup_link(tx) || new.preset.has_one_issuer() {
-        return Ok(());
+impl ChangedBy {
+    fn of(tx: &UnitOfWork<'_>) -> Self {
+        match tx.context.principal.setup_link() {
+            Ok(_) => Self::SetupLink,
+            Err(_) => Self::Admin,
+        }
     }
-    let field = match new.preset.is_named_by_tenant() {
-        true => "tenant",
-        false => "issuer",
-    };
-    let detail = format!(
-        "Whoever has a setup link has named the identity provider. Send `{field}` beside `client_secret`, so that the secret \
-         goes to the provider that you mean."
-    );
-    Err(Error::invalid(format!("/{field}"), "missing", detail))
 }
 
 /// A connection as it is to be, and what of it changes.
 struct Changed {
     new: SsoConnection,
+    by: ChangedBy,
+    /// Whether they name who names the people.
+    names_issuer: bool,
     fields: Vec<&'static str>,
     has_to_be_tested: bool,
 }
 
 impl Changed {
-    const fn of(known: SsoConnection) -> Self {
+    /// What nothing has changed of yet but who named the people last.
+    fn of(tx: &UnitOfWork<'_>, known: SsoConnection, names_issuer: bool) -> Self {
+        let by = ChangedBy::of(tx);
+        let mut new = known;
+        if names_issuer {
+            new.issuer_named_by_link = by == ChangedBy::SetupLink;
+        }
         Self {
-            new: known,
+            new,
+            by,
+            names_issuer,
             fields: Vec::new(),
             has_to_be_tested: false,
         }
@@ -128,46 +129,96 @@ impl Changed {
         Ok(())
     }
 
+    /// Refuses the client secret of an admin for an issuer that whoever has a setup link has named: a secret that comes
+    /// alone is for the one that the admin saw last.
+    fn require_own_issuer(&self) -> Result<()> {
+        let is_own = !self.new.issuer_named_by_link || self.by == ChangedBy::SetupLink;
+        if is_own || self.new.preset.has_one_issuer() {
+            return Ok(());
+        }
+        let field = match self.new.preset.is_named_by_tenant() {
+            true => "tenant",
+            false => "issuer",
+        };
+        let detail = format!(
+            "Whoever has a setup link has named the identity provider. Send `{field}` beside `client_secret`, so that the \
+             secret goes to the provider that you mean."
+        );
+        Err(Error::invalid(format!("/{field}"), "missing", detail))
+    }
+
     /// What was noted of another provider says nothing of this one.
-    fn set_provider(
-        &mut self,
-        tx: &mut UnitOfWork<'_>,
-        provider: KnownProvider,
-        is_named: bool,
-    ) -> Result<()> {
-        let new = &mut self.new;
-        let old = known_provider(new)?;
-        let is_taken_over =
-            is_named && !by_setup_link(tx) && new.subject_issuer != kept_issuer(&provider);
+    fn set_provider(&mut self, tx: &mut UnitOfWork<'_>, provider: KnownProvider) -> Result<()> {
+        let old = known_provider(&self.new)?;
+        let is_taken_over = self.is_taken_over(&provider);
         if provider == old && !is_taken_over {
             return Ok(());
         }
-        require_app(tx, new.preset, &provider)?;
-        let is_same = is_same_provider(tx, (new, &old), &provider);
+        require_app(tx, self.new.preset, &provider)?;
+        let is_same = self.is_same_provider(&old, &provider);
         if is_taken_over || !is_same {
-            let names = (&old, &provider, is_named);
-            new.subject_issuer = subject_issuer(tx, new, names)?;
+            self.new.subject_issuer = self.subject_issuer(tx, &old, &provider)?;
         }
-        if new.status == ConnectionStatus::Active && !is_same {
-            require_another_connection(tx, new)?;
+        if self.new.status == ConnectionStatus::Active && !is_same {
+            require_another_connection(tx, &self.new)?;
             // Whoever sets it up by a link goes on with that; what an admin has paused is the admin's to activate.
-            new.status = match by_setup_link(tx) {
-                true => ConnectionStatus::Draft,
-                false => ConnectionStatus::Paused,
+            self.new.status = match self.by {
+                ChangedBy::SetupLink => ConnectionStatus::Draft,
+                ChangedBy::Admin => ConnectionStatus::Paused,
             };
         }
+        let new = &mut self.new;
         new.settings = kept(&provider)?;
         new.app_id = provider.app();
         new.metadata_missing_since = None;
         new.metadata_problem = None;
-        new.clock_off_since = None;
-        new.clock_off_seconds = None;
-        new.silent_since = None;
-        sso_connections::note_clock(tx.connection, new.id, None)?;
-        sso_connections::note_silence(tx.connection, new.id, None)?;
+        sso_connections::forget_use(tx.connection, new)?;
         self.has_to_be_tested = true;
         self.fields.push("identity_provider");
         Ok(())
+    }
+
+    /// Whether an admin names the provider, where whoever has a setup link has named who names its people.
+    fn is_taken_over(&self, provider: &KnownProvider) -> bool {
+        self.names_issuer
+            && self.by == ChangedBy::Admin
+            && self.new.subject_issuer != kept_issuer(provider)
+    }
+
+    /// Whether people are signed in as before. An admin may bring a new certificate beside the old one by hand. Whoever
+    /// has a setup link may not: they would so become the identity provider of a connection that people sign in by, and
+    /// nobody would test it. Nor is an admin's metadata the same as what a link has put in place of other.
+    fn is_same_provider(&self, old: &KnownProvider, new: &KnownProvider) -> bool {
+        let is_rollover = match (new.complete(), old.complete()) {
+            (Some(new), Some(old)) => new.is_rollover_of(&old),
+            _ => false,
+        };
+        let is_of_admins =
+            self.by == ChangedBy::Admin && self.new.subject_issuer == kept_issuer(old);
+        new.is_same_provider(old) || (is_rollover && is_of_admins)
+    }
+
+    /// Who names the people of a connection that gets another provider. By SAML, metadata that whoever has a setup link
+    /// puts in place of metadata by which people have come names others, until an admin names the metadata.
+    fn subject_issuer(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        old: &KnownProvider,
+        new: &KnownProvider,
+    ) -> Result<Option<Vec<u8>>> {
+        let is_own = self.new.subject_issuer == kept_issuer(old);
+        let is_by_link = match (self.names_issuer, self.by) {
+            (true, ChangedBy::Admin) => false,
+            (true, ChangedBy::SetupLink) => {
+                !is_own || identities::uses_of(tx.connection, &self.new)?.0 > 0
+            }
+            // Another source of the subject, in the metadata that is there.
+            (false, _) => !is_own,
+        };
+        Ok(match new.kind() {
+            ConnectionKind::Saml if is_by_link => kept_issuer_by_link(new),
+            ConnectionKind::Saml | ConnectionKind::Oidc => kept_issuer(new),
+        })
     }
 
     fn set_secret(&mut self, tx: &UnitOfWork<'_>, change: SecretChange) -> Result<()> {
@@ -194,51 +245,14 @@ impl Changed {
     }
 }
 
-/// Whether people are signed in as before. An admin may bring a new certificate beside the old one by hand. Whoever has a
-/// setup link may not: they would so become the identity provider of a connection that people sign in by, and nobody would
-/// test it. Nor is an admin's metadata the same as what a link has put in place of other.
-fn is_same_provider(
-    tx: &UnitOfWork<'_>,
-    (connection, old): (&SsoConnection, &KnownProvider),
-    new: &KnownProvider,
-) -> bool {
-    let is_rollover = match (new.complete(), old.complete()) {
-        (Some(new), Some(old)) => new.is_rollover_of(&old),
-        _ => false,
-    };
-    let is_of_admins = !by_setup_link(tx) && connection.subject_issuer == kept_issuer(old);
-    new.is_same_provider(old) || (is_rollover && is_of_admins)
-}
-
-/// Who names the people of a connection that gets another provider. By SAML, metadata that whoever has a setup link puts in
-/// place of metadata by which people have come names others, until an admin names the metadata.
-fn subject_issuer(
-    tx: &mut UnitOfWork<'_>,
-    connection: &SsoConnection,
-    (old, new, is_named): (&KnownProvider, &KnownProvider, bool),
-) -> Result<Option<Vec<u8>>> {
-    let is_own = connection.subject_issuer == kept_issuer(old);
-    let is_by_link = match (is_named, by_setup_link(tx)) {
-        (true, false) => false,
-        (true, true) => !is_own || identities::uses_of(tx.connection, connection)?.0 > 0,
-        // Another source of the subject, in the metadata that is there.
-        (false, _) => !is_own,
-    };
-    Ok(match new.kind() {
-        ConnectionKind::Saml if is_by_link => kept_issuer_by_link(new),
-        ConnectionKind::Saml | ConnectionKind::Oidc => kept_issuer(new),
-    })
-}
-
 /// Keeps and tells what has changed of a connection.
 fn keep(tx: &mut UnitOfWork<'_>, known: &SsoConnection, changed: Changed) -> Result<SsoConnection> {
     let Changed {
         mut new, fields, ..
     } = changed;
     if changed.has_to_be_tested {
-        new.tested_at = None;
         end_waiting_tests(tx, new.id)?;
-        sso_connections::reset_test(tx.connection, new.organization_id, new.id)?;
+        sso_connections::reset_test(tx.connection, &mut new)?;
     }
     let takes_issuer = new.issuer_named_by_link != known.issuer_named_by_link;
     if takes_issuer || !fields.is_empty() {
