@@ -1,9 +1,9 @@
 //! Operators' apps: one registration with an identity provider, whose client connections of many organizations share.
 //! They are the installation's and no organization's.
 
-use super::app_check;
 use super::changes::{set, test_of_other_settings};
 use super::client_secrets::{ClientSecret, KeptSecret, SecretChange, context_of_app};
+use super::daily_check::DailyCheck;
 use crate::clock::new_id;
 use crate::domain::connections::{AppPreset, ClientAuthentication};
 use crate::domain::events::{AppEvent, DomainEvent};
@@ -56,7 +56,7 @@ pub fn create(tx: &mut UnitOfWork<'_>, _: &OperatorPermit, new: NewApp) -> Resul
     };
     tx.transaction(|tx| {
         apps::insert(tx.connection, &app)?;
-        app_check::queue(tx, id)?;
+        DailyCheck::of_app(id).queue(tx)?;
         let event = AppEvent::Created {
             name: app.name.clone(),
             preset: app.preset,
@@ -111,8 +111,8 @@ pub fn list(
 }
 
 /// Changes an app for all connections that use it, at once. They stay active; with another client they ask for a new
-/// test before they are activated the next time, and tests that wait end. `changes_of` is asked once nobody else changes
-/// the app any more.
+/// test before they are activated the next time, and tests that wait end. `changes_of` is asked once nobody else
+/// changes the app any more.
 ///
 /// # Errors
 /// `not_found`, and those of `changes_of`.
@@ -192,7 +192,7 @@ pub fn delete(tx: &mut UnitOfWork<'_>, permit: &OperatorPermit, id: AppId) -> Re
         if !apps::delete(tx.connection, id)? {
             return Err(no_such_app());
         }
-        app_check::delete(tx, id)?;
+        DailyCheck::of_app(id).delete(tx)?;
         let name = known.app.name;
         publish(tx, id, AppEvent::Deleted { name })
     })

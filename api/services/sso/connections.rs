@@ -2,9 +2,10 @@
 
 use super::client_secrets::{ClientSecret, KeptSecret, context_of_connection};
 use super::clients::require_app;
+use super::daily_check::DailyCheck;
 use super::publication::publish;
+use super::rules;
 use super::settings::{kept, kept_issuer};
-use super::{refresh, rules};
 use crate::clock::new_id;
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{
@@ -83,7 +84,7 @@ pub fn create(
         rules::require_possible(tx, &permit.organization, &rules)?;
         require_app(tx, connection.preset, &new.provider)?;
         sso_connections::insert(tx.connection, &connection)?;
-        refresh::queue(tx, &connection)?;
+        DailyCheck::of_connection(&connection).queue(tx)?;
         let event = ConnectionEvent::Created {
             name: connection.name.clone(),
             kind: connection.kind,
@@ -133,7 +134,8 @@ pub fn list(
     sso_connections::list(tx.connection, permit.organization.id, page)
 }
 
-/// Deletes a connection with the identities of its people; sessions that live by its proof end with their access tokens.
+/// Deletes a connection with the identities of its people; sessions that live by its proof end with their access
+/// tokens.
 ///
 /// # Errors
 /// `not_found`; `last_sign_in_method`, unless it is forced, where members whom the organization manages have no other
@@ -153,7 +155,7 @@ pub fn delete(
             return Err(would_lock_out(dependent));
         }
         sso_connections::delete(tx.connection, organization, id)?;
-        refresh::delete(tx, id)?;
+        DailyCheck::of_connection(&known).delete(tx)?;
         group_members::forget_source(tx.connection, organization, SourceId::from(id))?;
         publish(
             tx,

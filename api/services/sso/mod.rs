@@ -2,8 +2,8 @@
 //! comes back.
 //!
 //! A flow: [`flows`] opens it, the identity provider is asked elsewhere, [`flows`] takes what came back and
-//! gives a ticket for it, and [`exchange`] gives a session for the ticket. Nothing of people changes before the exchange:
-//! only then has the browser shown that it began the flow.
+//! gives a ticket for it, and [`exchange`] gives a session for the ticket. Nothing of people changes before the
+//! exchange: only then has the browser shown that it began the flow.
 
 pub mod activation;
 pub mod app_check;
@@ -18,6 +18,7 @@ pub mod claims;
 pub mod client_secrets;
 pub mod clients;
 pub mod connections;
+mod daily_check;
 pub mod diagnosis;
 mod entering;
 pub mod entry;

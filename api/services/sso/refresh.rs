@@ -1,28 +1,23 @@
 //! What identity providers publish, read anew each day, and when somebody asks: metadata by SAML from its address, the
 //! document of discovery and the keys by OpenID Connect.
 
-use std::time::Duration;
-
 use uuid::Uuid;
 
 use super::entry::lock_organization;
 use super::metadata::NewMetadata;
 use super::publication::publish;
 use super::settings::{kept, known_provider, require_complete};
-use super::{notices, warnings};
+use super::{connections, daily_check, notices, warnings};
 use crate::domain::connections::{ConnectionKind, SamlSettings};
 use crate::domain::events::ConnectionEvent;
-use crate::domain::ids::{ConnectionId, JobSubject};
-use crate::domain::jobs::{JobKind, Priority};
+use crate::domain::ids::ConnectionId;
 use crate::domain::known_provider::KnownProvider;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
 use crate::services::limits::{self, Limit, LimitRequest};
 use crate::services::unit_of_work::UnitOfWork;
-use crate::store::jobs::{self, Lease, NewJob, Schedule};
+use crate::store::jobs::Lease;
 use crate::store::sso_connections::{self, SsoConnection};
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What was read anew.
 #[derive(Clone)]
@@ -35,48 +30,20 @@ pub enum Refreshed {
 /// What was read anew, or why nothing could be, in words.
 pub type ReadAnew = std::result::Result<Refreshed, String>;
 
-/// Queues the first look at a connection, for tomorrow.
-pub(super) fn queue(tx: &mut UnitOfWork<'_>, connection: &SsoConnection) -> Result<()> {
-    let job = NewJob {
-        kind: JobKind::ConnectionCheck,
-        priority: Priority::Bulk,
-        tenant: Some(connection.organization_id),
-        subject: subject_of(connection.id),
-        part: 0,
-    };
-    let tomorrow = Schedule::after(tx.now(), DAY);
-    jobs::enqueue_each(tx.connection, &[(job, tomorrow)])
-}
-
-/// Takes the job of a connection away that is deleted.
-pub(super) fn delete(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Result<()> {
-    jobs::delete(tx.connection, JobKind::ConnectionCheck, subject_of(id))
-}
-
-fn subject_of(id: ConnectionId) -> JobSubject {
-    Uuid::from(id).into()
-}
-
 /// The connection that a job is about; `None` where it is gone.
 pub fn connection_of(tx: &mut UnitOfWork<'_>, lease: &Lease) -> Result<Option<SsoConnection>> {
     let id = ConnectionId::from(Uuid::from(lease.job.subject));
     sso_connections::find(tx.connection, id)
 }
 
-/// Tells admins of what is the matter with a connection, and puts its job off until tomorrow; that of one that is gone is
-/// done. `false` where another worker has taken it over.
+/// Tells admins of what is the matter with a connection. `false` where another worker has taken the job over.
 pub fn finish_check(tx: &mut UnitOfWork<'_>, lease: &Lease) -> Result<bool> {
     tx.transaction(|tx| {
-        let Some(connection) = connection_of(tx, lease)? else {
-            return jobs::finish(tx.connection, lease);
-        };
-        let tomorrow = Schedule::after(tx.now(), DAY);
-        if !jobs::defer(tx.connection, lease, tomorrow)? {
-            return Ok(false);
-        }
-        let connection = warnings::note_silence(tx, connection)?;
-        notices::queue(tx, &connection)?;
-        Ok(true)
+        let connection = connection_of(tx, lease)?;
+        daily_check::again(tx, lease, connection, |tx, connection| {
+            let connection = warnings::note_silence(tx, connection)?;
+            notices::queue(tx, &connection)
+        })
     })
 }
 
@@ -89,8 +56,7 @@ pub fn begin(
     permit: &Permit<ManageConnections>,
     id: ConnectionId,
 ) -> Result<SsoConnection> {
-    let found = sso_connections::find_in(tx.connection, permit.organization.id, id)?;
-    let connection = found.ok_or_else(|| Error::not_found("connection"))?;
+    let connection = connections::find(tx, permit, id)?;
     require_complete(&connection)?;
     if connection.kind == ConnectionKind::Saml && address_of(&connection)?.is_none() {
         return Err(nothing_to_refresh());
@@ -116,8 +82,8 @@ fn address_of(connection: &SsoConnection) -> Result<Option<SamlSettings>> {
     })
 }
 
-/// The metadata that is to be read for a connection. Of another identity provider than before it may not be: that is for
-/// somebody to decide.
+/// The metadata that is to be read for a connection. Of another identity provider than before it may not be: that is
+/// for somebody to decide.
 ///
 /// # Errors
 /// `internal` where the settings cannot be read.
@@ -134,8 +100,8 @@ pub fn wanted(connection: &SsoConnection) -> Result<Option<NewMetadata>> {
     }))
 }
 
-/// Keeps what was read for a connection, or why it could not be read, unless its provider was changed meanwhile. What was
-/// tested stays tested: a provider that changes its certificate is the same provider.
+/// Keeps what was read for a connection, or why it could not be read, unless its provider was changed meanwhile. What
+/// was tested stays tested: a provider that changes its certificate is the same provider.
 ///
 /// # Errors
 /// `connection_unknown` where it was deleted meanwhile.
