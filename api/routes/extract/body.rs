@@ -6,7 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{Either, LocalBoxFuture};
 use serde::de::DeserializeOwned;
 
 use super::reading::read_json;
@@ -14,16 +14,19 @@ use crate::error::{Code, Error};
 use crate::routes::problem::{Problem, body_too_large};
 
 /// A JSON body.
-pub struct Json<T>(T);
+pub struct Json<T, const HAS_METADATA: bool = false>(T);
 
-impl<T> Json<T> {
+/// A JSON body that may hold metadata of an identity provider, which is large where it tells of many.
+pub type MetadataJson<T> = Json<T, true>;
+
+impl<T, const HAS_METADATA: bool> Json<T, HAS_METADATA> {
     /// What was sent.
     pub fn into_inner(self) -> T {
         self.0
     }
 }
 
-impl<T> Deref for Json<T> {
+impl<T, const HAS_METADATA: bool> Deref for Json<T, HAS_METADATA> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -31,32 +34,14 @@ impl<T> Deref for Json<T> {
     }
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+impl<T: DeserializeOwned + 'static, const HAS_METADATA: bool> FromRequest
+    for Json<T, HAS_METADATA>
+{
     type Error = Problem;
     type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let received = receive_json(request, payload);
-        Box::pin(async move { Ok(Self(read_json(&received.await?)?)) })
-    }
-}
-
-/// A JSON body that may hold metadata of an identity provider, which is large where it tells of many.
-pub struct MetadataJson<T>(T);
-
-impl<T> MetadataJson<T> {
-    /// What was sent.
-    pub fn into_inner(self) -> T {
-        self.0
-    }
-}
-
-impl<T: DeserializeOwned + 'static> FromRequest for MetadataJson<T> {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let received = receive_metadata_json(request, payload);
+        let received = receive_json::<HAS_METADATA>(request, payload);
         Box::pin(async move { Ok(Self(read_json(&received.await?)?)) })
     }
 }
@@ -112,12 +97,15 @@ pub(super) fn receive(
 }
 
 /// Reads a whole body that has to say that it is JSON.
-pub(super) fn receive_json(
+pub(super) fn receive_json<const HAS_METADATA: bool>(
     request: &HttpRequest,
     payload: &mut Payload,
-) -> impl Future<Output = std::result::Result<Bytes, Problem>> + use<> {
+) -> impl Future<Output = std::result::Result<Bytes, Problem>> + use<HAS_METADATA> {
     let is_json = is_json(request);
-    let received = receive(request, payload);
+    let received = match HAS_METADATA {
+        true => Either::Left(receive_metadata(request, payload)),
+        false => Either::Right(receive(request, payload)),
+    };
     async move {
         if !is_json {
             return Err(not_json().into());
@@ -126,18 +114,14 @@ pub(super) fn receive_json(
     }
 }
 
-/// Reads a whole body as [`receive_json`] does, with room for metadata: 5 MiB of it, and what JSON adds.
-pub(super) fn receive_metadata_json(
+/// Reads a whole body, with room for metadata: 5 MiB of it, and what JSON adds.
+fn receive_metadata(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> impl Future<Output = std::result::Result<Bytes, Problem>> + use<> {
     const MAX_BODY: usize = 8 * 1024 * 1024;
-    let is_json = is_json(request);
     let payload = web::Payload::from_request(request, payload);
     async move {
-        if !is_json {
-            return Err(not_json().into());
-        }
         let payload = payload.await.map_err(|_| broken_off())?;
         let received = payload.to_bytes_limited(MAX_BODY).await;
         let received = received.map_err(|_| metadata_too_large())?;

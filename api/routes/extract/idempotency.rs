@@ -12,9 +12,7 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use super::body::{
-    read_optional_json, receive, receive_json, receive_metadata_json, receive_optional_json,
-};
+use super::body::{read_optional_json, receive, receive_json, receive_optional_json};
 use super::fingerprint::of_request;
 use super::reading::read_json;
 use crate::crypto::digest::{Digest, sha256};
@@ -148,16 +146,13 @@ pub fn unusable_key() -> Error {
 }
 
 /// A JSON body, read whole, with the request's [`Idempotency`]. By its name utoipa knows that it is a body.
-pub struct Json<T> {
+pub struct Json<T, const HAS_METADATA: bool = false> {
     pub idempotency: Idempotency,
     pub body: T,
 }
 
 /// As [`Json`], of a body that may hold metadata of an identity provider.
-pub struct MetadataJson<T> {
-    pub idempotency: Idempotency,
-    pub body: T,
-}
+pub type MetadataJson<T> = Json<T, true>;
 
 /// As [`Json`], of a body that may be absent.
 pub struct OptionalJson<T> {
@@ -187,28 +182,15 @@ impl FromRequest for UnreadBody {
     }
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+impl<T: DeserializeOwned + 'static, const HAS_METADATA: bool> FromRequest
+    for Json<T, HAS_METADATA>
+{
     type Error = Problem;
     type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let unread = UnreadBody::of(request);
-        let received = receive_json(request, payload);
-        Box::pin(async move {
-            let (idempotency, bytes) = read_whole(unread, received).await?;
-            let body = read_json(&bytes)?;
-            Ok(Self { idempotency, body })
-        })
-    }
-}
-
-impl<T: DeserializeOwned + 'static> FromRequest for MetadataJson<T> {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let unread = UnreadBody::of(request);
-        let received = receive_metadata_json(request, payload);
+        let received = receive_json::<HAS_METADATA>(request, payload);
         Box::pin(async move {
             let (idempotency, bytes) = read_whole(unread, received).await?;
             let body = read_json(&bytes)?;
