@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::connections::{
     ConnectionBody, ConnectionTestBody, Described, Incomplete, LastConnection, NoSuchConnection,
     NoSuchTest, NotTested, NothingToRefresh, SetUpConnectionRequest, TenantInUse,
-    change_connection, refresh,
+    change_connection, change_once, refresh,
 };
 use super::domains::{
     self as domain_routes, AddDomainErrors, CheckDomainErrors, DomainBody, DomainPage, parse_domain,
@@ -214,13 +214,7 @@ async fn activate_setup(
     request: BySetupLink<ManageConnections>,
     NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
-    let described = Described::of(request.scope());
-    request
-        .run_once(idempotency, move |tx, permit| {
-            let connection = setup_links::activate(tx, &permit)?;
-            StoredResponse::ok(&described.connection(view(tx, connection)?)?)
-        })
-        .await
+    change_once(request, idempotency, setup_links::activate).await
 }
 
 /// Refresh what was set up

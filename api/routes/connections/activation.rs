@@ -4,15 +4,18 @@ use actix_web::{HttpResponse, post, web};
 
 use super::path::{ConnectionPath, NoSuchConnection};
 use super::responses::{ConnectionBody, Described};
-use crate::routes::extract::idempotency::NoBody;
-use crate::routes::extract::{Guard as _, IdempotencyHeader, InOrganization};
+use crate::error::Result;
+use crate::routes::extract::idempotency::{Idempotency, NoBody};
+use crate::routes::extract::{Guard, IdempotencyHeader, InOrganization};
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::OrganizationErrors;
-use crate::services::authorization::{ManageConnections, Permission as _};
+use crate::services::authorization::{ManageConnections, Permission as _, Permit};
 use crate::services::idempotency::StoredResponse;
 use crate::services::sign_on_requirement::last_connection;
 use crate::services::sso::activation::{self, not_tested, still_draft, tenant_in_use};
 use crate::services::sso::clients::view;
+use crate::services::unit_of_work::UnitOfWork;
+use crate::store::sso_connections::SsoConnection;
 
 problems! {
     /// Of activating.
@@ -46,13 +49,10 @@ pub(super) async fn activate_connection(
     NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
     let id = path.connection_id;
-    let described = Described::by(request.authenticated());
-    request
-        .run_once(idempotency, move |tx, permit| {
-            let connection = activation::activate(tx, &permit, id)?;
-            StoredResponse::ok(&described.connection(view(tx, connection)?)?)
-        })
-        .await
+    change_once(request, idempotency, move |tx, permit| {
+        activation::activate(tx, permit, id)
+    })
+    .await
 }
 
 /// Pause a connection
@@ -75,10 +75,28 @@ pub(super) async fn pause_connection(
     NoBody(idempotency): NoBody,
 ) -> Result<HttpResponse, Problem> {
     let id = path.connection_id;
-    let described = Described::by(request.authenticated());
+    change_once(request, idempotency, move |tx, permit| {
+        activation::pause(tx, permit, id)
+    })
+    .await
+}
+
+/// Changes whether a connection signs people in, and answers with the connection as it is then.
+pub async fn change_once<G>(
+    request: G,
+    idempotency: Idempotency,
+    change: impl FnOnce(&mut UnitOfWork<'_>, &Permit<ManageConnections>) -> Result<SsoConnection>
+    + Clone
+    + Send
+    + 'static,
+) -> Result<HttpResponse, Problem>
+where
+    G: Guard<Permit = Permit<ManageConnections>>,
+{
+    let described = Described::of(request.scope());
     request
         .run_once(idempotency, move |tx, permit| {
-            let connection = activation::pause(tx, &permit, id)?;
+            let connection = change(tx, &permit)?;
             StoredResponse::ok(&described.connection(view(tx, connection)?)?)
         })
         .await

@@ -18,7 +18,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-pub use self::activation::{LastConnection, NotTested, TenantInUse};
+pub use self::activation::{LastConnection, NotTested, TenantInUse, change_once};
 pub use self::client::{GivenClient, SecretBefore, trimmed};
 pub use self::diagnoses::ConnectionTestBody;
 use self::path::ConnectionPath;
