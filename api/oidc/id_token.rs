@@ -194,7 +194,7 @@ fn of_signature(error: &SignatureError, algorithm: SignatureAlgorithm) -> Step {
 }
 
 /// A claim that has to have a value.
-struct Wanted<'a> {
+struct RequiredClaim<'a> {
     step: StepName,
     claim: &'a str,
     value: &'a str,
@@ -220,14 +220,14 @@ impl Check<'_> {
     }
 
     pub(super) fn issuer(&self, steps: &mut Steps) -> Result<(), Refused> {
-        let wanted = Wanted {
+        let required = RequiredClaim {
             step: StepName::Issuer,
             claim: "iss",
             value: self.expected.issuer,
             advice: "Set the issuer of the connection to the provider's own, or sign in at the provider that the \
                      connection is for.",
         };
-        self.require(&wanted, steps)
+        self.require(&required, steps)
     }
 
     fn nonce(&self, steps: &mut Steps) -> Result<(), Refused> {
@@ -248,14 +248,19 @@ impl Check<'_> {
         ))
     }
 
-    fn require(&self, wanted: &Wanted<'_>, steps: &mut Steps) -> Result<(), Refused> {
-        let received = shown::claim(self.claims.get(wanted.claim));
-        if self.claims.text(wanted.claim) == Some(wanted.value) {
-            steps.add(Step::ok(wanted.step, received));
+    fn require(&self, required: &RequiredClaim<'_>, steps: &mut Steps) -> Result<(), Refused> {
+        let received = shown::claim(self.claims.get(required.claim));
+        if self.claims.text(required.claim) == Some(required.value) {
+            steps.add(Step::ok(required.step, received));
             return Ok(());
         }
-        let expected = shown::value(wanted.value);
-        steps.refuse(Step::failed(wanted.step, expected, received, wanted.advice))
+        let expected = shown::value(required.value);
+        steps.refuse(Step::failed(
+            required.step,
+            expected,
+            received,
+            required.advice,
+        ))
     }
 
     pub(super) fn audience(&self, steps: &mut Steps) -> Result<(), Refused> {
@@ -286,7 +291,7 @@ impl Check<'_> {
         if self.claims.get("azp").is_none() && !is_for_several {
             return Ok(());
         }
-        let wanted = Wanted {
+        let required = RequiredClaim {
             step: StepName::AuthorizedParty,
             claim: "azp",
             value: self.expected.client_id,
@@ -294,7 +299,7 @@ impl Check<'_> {
                      asked. Where the provider adds audiences of others, have it send this application's client id as \
                      azp, or as the only audience.",
         };
-        self.require(&wanted, steps)
+        self.require(&required, steps)
     }
 
     pub(super) fn time(&self, steps: &mut Steps) -> Result<(), Refused> {

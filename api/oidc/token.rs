@@ -31,7 +31,7 @@ pub enum ClientProof<'a> {
 
 /// Rollcall at a provider.
 #[derive(Clone, Copy)]
-pub struct Client<'a> {
+pub struct AuthenticatedClient<'a> {
     pub id: &'a str,
     pub proof: ClientProof<'a>,
 }
@@ -89,7 +89,7 @@ struct Assertion<'a> {
 /// `internal` where the system has no randomness to give.
 pub fn request(
     endpoint: &Url,
-    client: &Client<'_>,
+    client: &AuthenticatedClient<'_>,
     exchange: &Exchange<'_>,
 ) -> Result<OutboundRequest> {
     let mut form = vec![

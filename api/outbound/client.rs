@@ -27,14 +27,14 @@ const KEPT: Duration = Duration::from_secs(4);
 const HEADER_LIMIT: usize = 32 * 1024;
 
 /// What calls. The certificates of the system are read with the first call, since most commands make none.
-pub struct Client {
+pub struct HttpClient {
     agent: LazyLock<Agent, Box<dyn FnOnce() -> Agent + Send>>,
     policy: AddressPolicy,
     has_proxy: bool,
     timeout: Duration,
 }
 
-impl Client {
+impl HttpClient {
     pub fn configured(config: &Config) -> Result<Self, SetupError> {
         let timeout = config.outbound_timeout;
         let policy = AddressPolicy::allowing(&config.outbound_allow);

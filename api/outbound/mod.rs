@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-use self::client::Client;
+use self::client::HttpClient;
 use self::lanes::Lanes;
 use crate::config::Config;
 
@@ -33,7 +33,7 @@ tokio::task_local! {
 /// How foreign systems are called. Clones share it.
 #[derive(Clone)]
 pub struct Outbound {
-    client: Arc<Client>,
+    client: Arc<HttpClient>,
     lanes: Lanes,
     /// How long calls wait for a place.
     wait: Duration,
@@ -45,10 +45,13 @@ impl Outbound {
     /// # Errors
     /// Where the file of further roots cannot be used.
     pub fn configured(config: &Config) -> Result<Self, SetupError> {
-        Ok(Self::of(Client::configured(config)?, config.outbound_wait))
+        Ok(Self::of(
+            HttpClient::configured(config)?,
+            config.outbound_wait,
+        ))
     }
 
-    fn of(client: Client, wait: Duration) -> Self {
+    fn of(client: HttpClient, wait: Duration) -> Self {
         Self {
             client: Arc::new(client),
             lanes: Lanes::default(),

@@ -16,7 +16,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::addresses::AddressPolicy;
-use super::client::Client;
+use super::client::HttpClient;
 use super::*;
 
 const TIMED_OUT: OutboundError = OutboundError::TimedOut {
@@ -139,15 +139,15 @@ fn networks(text: &str) -> Vec<ipnet::IpNet> {
         .collect()
 }
 
-fn client(allowed: &str) -> Client {
-    Client::of_test(DefaultResolver::default(), policy(allowed))
+fn client(allowed: &str) -> HttpClient {
+    HttpClient::of_test(DefaultResolver::default(), policy(allowed))
 }
 
 fn outbound() -> Outbound {
     Outbound::of(client("127.0.0.0/8"), Duration::from_secs(30))
 }
 
-fn error_of(client: &Client, url: Url) -> OutboundError {
+fn error_of(client: &HttpClient, url: Url) -> OutboundError {
     match client.call(&OutboundRequest::get(url.clone())) {
         Ok(answer) => panic!("{url}: {}", answer.status),
         Err(error) => error,
@@ -223,7 +223,7 @@ fn this_machine_is_not_called_however_it_is_spelled() {
 
 #[test]
 fn only_https_is_spoken_outside_and_only_urls_without_users() {
-    let public = Client::of_test(Says::each(&[&["8.8.8.8"]]), policy(""));
+    let public = HttpClient::of_test(Says::each(&[&["8.8.8.8"]]), policy(""));
     let error = error_of(&public, "http://school.example/".parse().unwrap());
     let host = "school.example".to_owned();
     assert_eq!(error, OutboundError::HttpsRequired { host });
@@ -245,7 +245,7 @@ fn only_https_is_spoken_outside_and_only_urls_without_users() {
 fn what_is_checked_is_what_is_connected_to() {
     let server = Hostile::start();
     let mixed = Says::each(&[&["127.0.0.2", "10.0.0.1", "127.0.0.1"], &["127.0.0.2"]]);
-    let client = Client::of_test(mixed, policy("127.0.0.1/32"));
+    let client = HttpClient::of_test(mixed, policy("127.0.0.1/32"));
     let url = server.url("school.example", "/ok");
     let answer = client.call(&OutboundRequest::get(url.clone())).unwrap();
     assert_eq!((answer.status, answer.body), (200, b"ok".to_vec()));
@@ -473,8 +473,8 @@ fn configured(settings: &[(&str, &str)]) -> Config {
     config
 }
 
-fn of(config: &Config) -> Client {
-    Client::configured(config).unwrap()
+fn of(config: &Config) -> HttpClient {
+    HttpClient::configured(config).unwrap()
 }
 
 fn serve(config: Arc<ServerConfig>, stream: TcpStream) {

@@ -32,7 +32,7 @@ const ELEMENT: &str = "http://www.w3.org/2001/04/xmlenc#Element";
 const OAEP_MGF1P: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
 const OAEP: &str = "http://www.w3.org/2009/xmlenc11#rsa-oaep";
 /// The most keys of one message: each is tried with each of ours.
-const MOST_KEYS: usize = 4;
+const MAX_KEYS: usize = 4;
 
 /// The ciphers of contents, in the order in which they are best.
 const CIPHERS: [(&str, ContentCipher); 4] = [
@@ -161,8 +161,8 @@ fn read(encrypted: Node) -> Result<Envelope, Step> {
 fn wrapped_keys(encrypted: Node, data: Node) -> Result<Vec<WrappedKey>, Step> {
     let inside = named(data, ds("KeyInfo")).flat_map(|it| named(it, xenc("EncryptedKey")));
     let beside = named(encrypted, xenc("EncryptedKey"));
-    let nodes: Vec<Node> = inside.chain(beside).take(MOST_KEYS + 1).collect();
-    if nodes.len() > MOST_KEYS {
+    let nodes: Vec<Node> = inside.chain(beside).take(MAX_KEYS + 1).collect();
+    if nodes.len() > MAX_KEYS {
         return Err(misshapen("more than 4 EncryptedKeys"));
     }
     let (mut taken, mut refused) = (Vec::new(), None);

@@ -14,11 +14,11 @@ use crate::saml::xml::{self, Source, attribute, named, text};
 use crate::saml::{entities, moment, signature};
 
 /// The most certificates of one identity provider.
-const MOST_CERTIFICATES: usize = 32;
+const MAX_CERTIFICATES: usize = 32;
 
 /// Which metadata is wanted.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct WantedEntity<'a> {
     /// The entity id. Without one, the document must be about a single identity provider.
     pub entity_id: Option<&'a str>,
     /// The federation's certificate: where there is one, only what it has signed is read.
@@ -56,7 +56,7 @@ impl IdentityProvider {
 ///
 /// # Errors
 /// A failed step that says what is wrong with it.
-pub fn read(bytes: &[u8], wanted: &Wanted<'_>) -> Result<IdentityProvider, Step> {
+pub fn read(bytes: &[u8], wanted: &WantedEntity<'_>) -> Result<IdentityProvider, Step> {
     let source = Source::new(bytes, xml::METADATA).map_err(no_document)?;
     let Some(certificate) = wanted.signed_by else {
         return read_root(&source, wanted);
@@ -69,7 +69,7 @@ pub fn read(bytes: &[u8], wanted: &Wanted<'_>) -> Result<IdentityProvider, Step>
     read_root(&Source::new(signed.bytes(), xml::METADATA)?, wanted)
 }
 
-fn read_root(source: &Source, wanted: &Wanted<'_>) -> Result<IdentityProvider, Step> {
+fn read_root(source: &Source, wanted: &WantedEntity<'_>) -> Result<IdentityProvider, Step> {
     let document = xml::parse(source).map_err(no_document)?;
     let entity = entities::find(document.root_element(), wanted.entity_id)?;
     let role = identity_provider_role(entity.node)?;
@@ -192,7 +192,7 @@ fn certificates(role: Node) -> Result<(Vec<Certificate>, Vec<String>), Step> {
             Ok(certificate) => usable.push(certificate),
             Err(words) => unusable.push(words),
         }
-        if usable.len() + unusable.len() > MOST_CERTIFICATES {
+        if usable.len() + unusable.len() > MAX_CERTIFICATES {
             return Err(misshapen("at most 32 signing certificates", "more"));
         }
     }

@@ -26,7 +26,7 @@ use crate::saml::names::{ENVELOPED, EXCLUSIVE, Name, ds};
 use crate::saml::xml::{self, Source, attribute, elements, holds_elements_only, named, text};
 
 /// The most prefixes of a canonicalization.
-const MOST_PREFIXES: usize = 64;
+const MAX_PREFIXES: usize = 64;
 
 /// What was signed: the canonical form of an element, of which a key of the metadata made the signature; or what was
 /// encrypted in one.
@@ -264,8 +264,8 @@ fn inclusive_prefixes<'a>(method: Node<'a, '_>) -> Result<Vec<&'a str>, Step> {
             prefix => prefix,
         });
     // Each is compared with all namespaces in scope, at each element.
-    let prefixes: Vec<&str> = named.take(MOST_PREFIXES + 1).collect();
-    match prefixes.len() > MOST_PREFIXES {
+    let prefixes: Vec<&str> = named.take(MAX_PREFIXES + 1).collect();
+    match prefixes.len() > MAX_PREFIXES {
         true => Err(misshapen("a transform with more than 64 prefixes")),
         false => Ok(prefixes),
     }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
 use rollcall::crypto::certificate::Certificate;
 use rollcall::domain::timestamp::Timestamp;
-use rollcall::saml::metadata::{Wanted, read};
+use rollcall::saml::metadata::{WantedEntity, read};
 
 /// The certificate of a key that signs no metadata.
 static FEDERATION: LazyLock<Certificate> = LazyLock::new(|| {
@@ -21,7 +21,7 @@ static FEDERATION: LazyLock<Certificate> = LazyLock::new(|| {
 
 fuzz_target!(|document: &[u8]| {
     let now = Timestamp::EPOCH;
-    let wanted = Wanted {
+    let wanted = WantedEntity {
         entity_id: None,
         signed_by: None,
         now,
@@ -30,7 +30,7 @@ fuzz_target!(|document: &[u8]| {
         assert!(!provider.certificates.is_empty());
         assert!(!provider.entity_id.is_empty());
     }
-    let signed = Wanted {
+    let signed = WantedEntity {
         signed_by: Some(&FEDERATION),
         ..wanted
     };

@@ -18,7 +18,7 @@ use rollcall::crypto::federation_keys::FederationKeys;
 use rollcall::domain::diagnosis::Steps;
 use rollcall::domain::timestamp::Timestamp;
 use rollcall::saml::expected::Expected;
-use rollcall::saml::metadata::{self, Wanted};
+use rollcall::saml::metadata::{self, WantedEntity};
 use rollcall::saml::response::verify;
 
 const ISSUER: &str = "urn:idp:pysaml2";
@@ -33,7 +33,7 @@ static NOW: LazyLock<Timestamp> = LazyLock::new(|| {
 });
 
 static KEYS: LazyLock<Vec<PublicKey>> = LazyLock::new(|| {
-    let wanted = Wanted {
+    let wanted = WantedEntity {
         entity_id: Some(ISSUER),
         signed_by: None,
         now: *NOW,

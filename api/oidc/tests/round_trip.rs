@@ -6,7 +6,7 @@ use super::super::authorization::{self, AuthorizationRequest, PkceVerifier};
 use super::super::callback::{AuthorizationCode, Callback};
 use super::super::presets::SCOPE;
 use super::super::registration::Registration;
-use super::super::token::{self, Client, ClientProof, Exchange, Tokens};
+use super::super::token::{self, AuthenticatedClient, ClientProof, Exchange, Tokens};
 use super::*;
 use crate::outbound::{BUSY_ADVICE, OutboundRequest};
 
@@ -128,7 +128,7 @@ fn exchange(proof: ClientProof<'_>) -> (OutboundRequest, Vec<(String, String)>) 
         redirect_uri: "https://api.example/cb",
         now: now(),
     };
-    let client = Client { id: "u:s", proof };
+    let client = AuthenticatedClient { id: "u:s", proof };
     let endpoint = "https://idp.example/token".parse().unwrap();
     let request = token::request(&endpoint, &client, &exchange).unwrap();
     let form = form_urlencoded::parse(request.body())

@@ -101,7 +101,7 @@ async fn create_connection(
         CreateConnectionRequest,
     >,
 ) -> Result<HttpResponse, Problem> {
-    let (draft, provider) = body.parse()?;
+    let (parsed, provider) = body.parse()?;
     let provider = match provider {
         GivenProvider::Oidc(known) => {
             if known.shows_key() {
@@ -119,7 +119,7 @@ async fn create_connection(
         }
         GivenProvider::Saml(None) => KnownProvider::Saml(None),
     };
-    let new = draft.with(provider);
+    let new = parsed.with(provider);
     let described = Described::by(request.authenticated());
     request
         .run_once(idempotency, move |tx, permit| {

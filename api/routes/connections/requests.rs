@@ -145,7 +145,7 @@ pub struct UpdateConnectionRequest {
 }
 
 /// A connection to be made, whose metadata may be yet to read.
-pub struct ConnectionDraft {
+pub struct ParsedConnection {
     name: String,
     preset: Preset,
     client_secret: Option<ClientSecret>,
@@ -161,7 +161,7 @@ pub enum GivenProvider {
     Saml(Option<NewMetadata>),
 }
 
-impl ConnectionDraft {
+impl ParsedConnection {
     /// The connection, with what is known of its provider.
     pub fn with(self, provider: KnownProvider) -> NewConnection {
         NewConnection {
@@ -182,7 +182,7 @@ impl CreateConnectionRequest {
     ///
     /// # Errors
     /// `validation_failed`, with every field at fault.
-    pub fn parse(self) -> Result<(ConnectionDraft, GivenProvider)> {
+    pub fn parse(self) -> Result<(ParsedConnection, GivenProvider)> {
         let mut form = Form::new();
         let name = form.text("/name", &self.name, MAX_CONNECTION_NAME);
         check_hours(&mut form, self.session_hours);
@@ -209,7 +209,7 @@ impl CreateConnectionRequest {
         };
         match name {
             Some(name) if !form.has_errors() => {
-                let draft = ConnectionDraft {
+                let parsed = ParsedConnection {
                     name,
                     preset,
                     client_secret,
@@ -218,7 +218,7 @@ impl CreateConnectionRequest {
                     rules: self.rules,
                     apply: self.apply,
                 };
-                Ok((draft, provider))
+                Ok((parsed, provider))
             }
             _ => Err(form.refusal()),
         }

@@ -15,13 +15,13 @@ use crate::store::sso_connections::SsoConnection;
 
 /// A client as the provider knows it.
 #[derive(Clone)]
-pub struct Client {
+pub struct RegisteredClient {
     pub id: String,
     pub authentication: ClientAuthentication,
     pub secret: Option<String>,
 }
 
-impl Client {
+impl RegisteredClient {
     /// Whether Rollcall proves by its own key that it is this client.
     pub fn is_by_key(&self) -> bool {
         self.authentication == ClientAuthentication::PrivateKeyJwt
@@ -36,11 +36,11 @@ pub fn client_of(
     tx: &mut UnitOfWork<'_>,
     connection: &SsoConnection,
     settings: &OidcSettings,
-) -> Result<Client> {
+) -> Result<RegisteredClient> {
     match &settings.client {
         OidcClient::Own(own) => {
             let context = context_of_connection(connection.id);
-            Ok(Client {
+            Ok(RegisteredClient {
                 id: own.id.clone(),
                 authentication: own.authentication,
                 secret: client_secrets::open(tx, &context, connection.sealed.as_deref())?,
@@ -50,7 +50,7 @@ pub fn client_of(
             let app = apps::find(tx.connection, *id)?;
             let app = app.ok_or_else(|| Error::internal("the app of a connection is gone"))?;
             let context = context_of_app(app.id);
-            Ok(Client {
+            Ok(RegisteredClient {
                 secret: client_secrets::open(tx, &context, app.sealed.as_deref())?,
                 id: app.client_id,
                 authentication: app.client_authentication,

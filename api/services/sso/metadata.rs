@@ -8,7 +8,7 @@ use crate::domain::connections::{MetadataSource, SamlSettings, SubjectSource};
 use crate::domain::diagnosis::{Step, StepName};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
-use crate::saml::metadata::{self, Wanted};
+use crate::saml::metadata::{self, WantedEntity};
 
 /// Metadata that a connection is to have.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub fn read(
 ) -> Result<SamlSettings, Step> {
     let certificate = source.signing_certificate.as_deref();
     let certificate = certificate.map(federation_certificate).transpose()?;
-    let wanted = Wanted {
+    let wanted = WantedEntity {
         entity_id: source.entity_id.as_deref(),
         signed_by: certificate.as_ref(),
         now,

@@ -27,7 +27,7 @@ const GOOD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a document is, and how old it may be.
 #[derive(Clone)]
-pub(super) struct Wanted<'a> {
+pub(super) struct WantedDocument<'a> {
     pub asker: Asker,
     pub url: Url,
     pub step: StepName,
@@ -41,7 +41,7 @@ pub(super) struct Wanted<'a> {
     pub answered: &'static str,
 }
 
-impl Wanted<'_> {
+impl WantedDocument<'_> {
     pub fn key(&self) -> Vec<u8> {
         let place = format!("{} {} {}", self.step, self.url, self.read_as);
         sha256(place.as_bytes()).to_vec()
@@ -200,7 +200,7 @@ impl State {
     /// is kept, while it is good. Only what could be read is kept, and only a failure of the provider is noted for others.
     pub(super) async fn document<T>(
         &self,
-        wanted: Wanted<'_>,
+        wanted: WantedDocument<'_>,
         read: impl Fn(&[u8], &mut Steps) -> Result<T, Refused>,
         steps: &mut Steps,
     ) -> Result<T, IdentityProviderError> {
@@ -234,7 +234,7 @@ impl State {
     /// The document that is kept, however old it is. Nobody is asked.
     pub(super) async fn document_as_kept<T>(
         &self,
-        wanted: &Wanted<'_>,
+        wanted: &WantedDocument<'_>,
         read: impl Fn(&[u8], &mut Steps) -> Result<T, Refused>,
     ) -> Result<Option<T>> {
         let kept = self.kept_document(wanted.key()).await?;
@@ -245,7 +245,7 @@ impl State {
     /// Asks for a document, and reads it; the step that failed, where there is none or it cannot be read.
     pub(super) async fn read_anew<T>(
         &self,
-        wanted: &Wanted<'_>,
+        wanted: &WantedDocument<'_>,
         read: impl Fn(&[u8], &mut Steps) -> Result<T, Refused>,
         steps: &mut Steps,
     ) -> Result<(T, String), Unread> {

@@ -18,7 +18,7 @@ use crate::oidc::token::{self, Asked, ClientProof, Exchange};
 use crate::oidc::userinfo;
 use crate::outbound::{OutboundError, OutboundRequest, OutboundResponse};
 use crate::services::sso::arrival::{Arrival, kept_session};
-use crate::services::sso::clients::{Client, client_of};
+use crate::services::sso::clients::{RegisteredClient, client_of};
 use crate::services::sso::connections::tenants_of;
 use crate::services::sso::diagnosis::sent_to_provider;
 use crate::services::sso::flows::{OpenedFlow, TakenFlow};
@@ -126,7 +126,7 @@ impl State {
     async fn token_request(
         &self,
         connection: &SsoConnection,
-        (registered, provider): (&Client, &Provider),
+        (registered, provider): (&RegisteredClient, &Provider),
         exchange: &Exchange<'_>,
     ) -> Result<OutboundRequest> {
         let endpoint = &provider.token_endpoint;
@@ -140,7 +140,7 @@ impl State {
                 ClientProof::PrivateKey { keys, audience }
             }
         };
-        let client = token::Client {
+        let client = token::AuthenticatedClient {
             id: &registered.id,
             proof,
         };
@@ -151,7 +151,7 @@ impl State {
         &self,
         connection: &SsoConnection,
         settings: &OidcSettings,
-    ) -> Result<Client> {
+    ) -> Result<RegisteredClient> {
         let (connection, settings) = (connection.clone(), settings.clone());
         self.unit_of_work_as_system(move |tx| client_of(tx, &connection, &settings))
             .await

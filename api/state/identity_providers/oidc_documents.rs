@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::documents::{FRESH, Wanted};
+use super::documents::{FRESH, WantedDocument};
 use super::{IdentityProviderError, asker, no_place, told};
 use crate::crypto::public_key::PublicKey;
 use crate::domain::connections::{FlowPurpose, OidcSettings, Preset, ProviderSettings};
@@ -116,8 +116,12 @@ impl State {
 }
 
 /// The keys of the provider of a connection.
-fn keys_of(connection: &SsoConnection, provider: &Provider, fresh: Duration) -> Wanted<'static> {
-    Wanted {
+fn keys_of(
+    connection: &SsoConnection,
+    provider: &Provider,
+    fresh: Duration,
+) -> WantedDocument<'static> {
+    WantedDocument {
         asker: asker(connection),
         url: provider.jwks_uri.clone(),
         step: StepName::Keys,
@@ -134,10 +138,10 @@ fn keys_of(connection: &SsoConnection, provider: &Provider, fresh: Duration) -> 
 fn discovery_of<'a>(
     (connection, issuer): (&SsoConnection, &'a str),
     fresh: Duration,
-) -> Result<Wanted<'a>> {
+) -> Result<WantedDocument<'a>> {
     let url = discovery::document_url(issuer);
     let (unanswered, answered) = advice_of_discovery(connection.preset);
-    Ok(Wanted {
+    Ok(WantedDocument {
         asker: asker(connection),
         url: url.ok_or_else(|| Error::internal("a connection has no issuer"))?,
         step: StepName::Discovery,

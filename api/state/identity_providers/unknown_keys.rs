@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tracing::Instrument as _;
 
 use super::IdentityProviderError;
-use super::documents::Wanted;
+use super::documents::WantedDocument;
 use crate::crypto::public_key::PublicKey;
 use crate::domain::diagnosis::{Step, Steps};
 use crate::error::Result;
@@ -27,7 +27,7 @@ impl State {
     /// Where there are none that can be read.
     pub(super) async fn keys_with_unknown(
         &self,
-        wanted: Wanted<'static>,
+        wanted: WantedDocument<'static>,
         steps: &mut Steps,
     ) -> Result<Vec<PublicKey>, IdentityProviderError> {
         let key = wanted.key();
@@ -55,7 +55,7 @@ impl State {
         .await
     }
 
-    async fn ask_for_key(self, wanted: Wanted<'static>) {
+    async fn ask_for_key(self, wanted: WantedDocument<'static>) {
         let (key, now) = (wanted.key(), self.services.clock.now());
         let mut steps = Steps::default();
         let read = self.read_anew(&wanted, jwks::read, &mut steps).await;

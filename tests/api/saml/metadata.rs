@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rollcall::domain::diagnosis::{Step, StepName};
-use rollcall::saml::metadata::{IdentityProvider, Wanted, read};
+use rollcall::saml::metadata::{IdentityProvider, WantedEntity, read};
 
 use super::peers::moment;
 use super::provider::{ISSUER, NOW, RSA_SHA256, certificate, pem, signature};
@@ -38,7 +38,7 @@ fn federation(entities: &str) -> String {
 }
 
 fn read_as(document: &str, id: Option<&str>) -> Result<IdentityProvider, Step> {
-    let wanted = Wanted {
+    let wanted = WantedEntity {
         entity_id: id,
         signed_by: None,
         now: moment(NOW),
@@ -47,7 +47,7 @@ fn read_as(document: &str, id: Option<&str>) -> Result<IdentityProvider, Step> {
 }
 
 fn read_signed(document: &str, certificate_name: &str) -> Result<IdentityProvider, Step> {
-    let wanted = Wanted {
+    let wanted = WantedEntity {
         entity_id: Some(ISSUER),
         signed_by: Some(&certificate(certificate_name)),
         now: moment(NOW),

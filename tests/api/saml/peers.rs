@@ -12,7 +12,7 @@ use rollcall::domain::diagnosis::{StepName, StepResult, Steps};
 use rollcall::domain::timestamp::Timestamp;
 use rollcall::saml::assertion::{NoSubject, VerifiedAssertion};
 use rollcall::saml::expected::Expected;
-use rollcall::saml::metadata::{self, Wanted};
+use rollcall::saml::metadata::{self, WantedEntity};
 use rollcall::saml::response::{Unverified, verify};
 use serde::Deserialize;
 
@@ -45,7 +45,7 @@ impl Peer {
         let case = std::fs::read(folder.join("case.json")).unwrap();
         let case: Case = serde_json::from_slice(&case).unwrap();
         let metadata = std::fs::read(folder.join("metadata.xml")).unwrap();
-        let wanted = Wanted {
+        let wanted = WantedEntity {
             entity_id: Some(&case.issuer),
             signed_by: None,
             now: moment(&case.now),
