@@ -21,16 +21,6 @@ pub enum AssertedEmail {
     },
 }
 
-/// What a provider says in a claim of several values, such as the groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClaimValues {
-    /// Nothing.
-    Missing,
-    /// That it left them out, since they are too many for a token.
-    LeftOut,
-    Given(Vec<String>),
-}
-
 /// The claims by which providers deny an address: that of OpenID Connect, and that of Entra for addresses outside of
 /// the tenant's own domains.
 const DENIALS: [&str; 2] = ["email_verified", "xms_edov"];
@@ -95,26 +85,6 @@ impl Claims {
         is_of_another
             || self.get("acct").is_some_and(is_yes)
             || names.any(|name| preset.names_guest(name))
-    }
-
-    /// The values of a claim.
-    pub fn values(&self, name: &str) -> ClaimValues {
-        match self.get(name) {
-            Some(Value::Array(values)) => {
-                let texts = values.iter().filter_map(Value::as_str).map(str::to_owned);
-                ClaimValues::Given(texts.collect())
-            }
-            Some(Value::String(value)) => ClaimValues::Given(vec![value.clone()]),
-            _ if self.has_left_out(name) => ClaimValues::LeftOut,
-            _ => ClaimValues::Missing,
-        }
-    }
-
-    /// Whether a claim is to be had elsewhere (OpenID Connect Core, 5.6.2), as Entra does with more than 200 groups.
-    fn has_left_out(&self, name: &str) -> bool {
-        let elsewhere = self.get("_claim_names").and_then(Value::as_object);
-        let has_groups = self.get("hasgroups").is_some_and(is_yes);
-        elsewhere.is_some_and(|names| names.contains_key(name)) || (name == "groups" && has_groups)
     }
 }
 

@@ -49,8 +49,6 @@ pub struct Session {
     pub authenticated_at: Option<Timestamp>,
     /// When a session must end that follows from this.
     pub not_on_or_after: Option<Timestamp>,
-    /// How they signed in (`AuthnContextClassRef`).
-    pub context_class: Option<String>,
 }
 
 /// Why an assertion has no subject. The last step says it in words.

@@ -173,15 +173,12 @@ pub fn check_times(
     let holds = clock.not_over(conditions, "NotOnOrAfter")?;
     let statement = only(assertion, saml("AuthnStatement"));
     let statement = statement.ok_or_else(|| missing("one AuthnStatement"))?;
-    let context = only(statement, saml("AuthnContext"));
-    let class = context.and_then(|it| only(it, saml("AuthnContextClassRef")));
     Ok(Validity {
         not_on_or_after: holds.map_or(confirmed, |end| end.min(confirmed)),
         session: Session {
             index: attribute(statement, "SessionIndex").map(str::to_owned),
             authenticated_at: Clock::moment(statement, "AuthnInstant")?,
             not_on_or_after: clock.not_over(statement, "SessionNotOnOrAfter")?,
-            context_class: class.and_then(text),
         },
     })
 }

@@ -36,8 +36,6 @@ pub struct IdentityProvider {
     pub sign_out_location: Option<String>,
     /// All certificates that sign.
     pub certificates: Vec<Certificate>,
-    /// What is the matter with certificates that are not among them.
-    pub unusable_certificates: Vec<String>,
     /// When the metadata ends to be valid.
     pub valid_until: Option<Timestamp>,
     pub wants_signed_requests: bool,
@@ -78,7 +76,7 @@ fn read_root(source: &Source, wanted: &WantedEntity<'_>) -> Result<IdentityProvi
     if let Some(end) = valid_until.filter(|end| *end <= wanted.now) {
         return Err(expired(wanted.now, end));
     }
-    let (certificates, unusable_certificates) = certificates(role)?;
+    let certificates = certificates(role)?;
     let flag = attribute(role, "WantAuthnRequestsSigned");
     let formats = named(role, md("NameIDFormat")).filter_map(text);
     Ok(IdentityProvider {
@@ -86,7 +84,6 @@ fn read_root(source: &Source, wanted: &WantedEntity<'_>) -> Result<IdentityProvi
         sign_in_location: sign_in_location(role)?,
         sign_out_location: location(role, "SingleLogoutService", REDIRECT).and_then(usable),
         certificates,
-        unusable_certificates,
         valid_until,
         wants_signed_requests: matches!(flag, Some("true" | "1")),
         name_id_formats: formats.map(|it| it.trim_ascii().to_owned()).collect(),
@@ -176,8 +173,8 @@ fn usable(location: &str) -> Option<String> {
     (is_safe && is_plain && is_written_plainly).then(|| location.to_owned())
 }
 
-/// The certificates that sign, and what is the matter with others.
-fn certificates(role: Node) -> Result<(Vec<Certificate>, Vec<String>), Step> {
+/// The certificates that sign, of those that can be used; where there is none, what is the matter with them.
+fn certificates(role: Node) -> Result<Vec<Certificate>, Step> {
     let (mut usable, mut unusable) = (Vec::new(), Vec::new());
     let signs = |key: &Node| attribute(*key, "use").is_none_or(|it| it == "signing");
     let infos = named(role, md("KeyDescriptor"))
@@ -199,7 +196,7 @@ fn certificates(role: Node) -> Result<(Vec<Certificate>, Vec<String>), Step> {
     if usable.is_empty() {
         return Err(no_certificate(&unusable));
     }
-    Ok((usable, unusable))
+    Ok(usable)
 }
 
 fn certificate(node: Node) -> Result<Certificate, String> {

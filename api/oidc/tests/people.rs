@@ -1,6 +1,6 @@
 //! What a provider says of people.
 
-use super::super::claims::{AssertedEmail, ClaimValues, Claims};
+use super::super::claims::{AssertedEmail, Claims};
 use super::super::userinfo;
 use super::*;
 
@@ -61,23 +61,5 @@ fn an_address_is_asserted_unless_it_is_denied() {
         let all = claims.as_object_mut().unwrap();
         all.extend(more.as_object().unwrap().clone());
         assert_eq!(of(&claims).email(), expected, "{claims}");
-    }
-}
-
-#[test]
-fn groups_that_were_left_out_are_not_none() {
-    let groups = |claims: Value| of(&claims).values("groups");
-    assert_eq!(groups(json!({})), ClaimValues::Missing);
-    let none = ClaimValues::Given(Vec::new());
-    assert_eq!(groups(json!({ "groups": [] })), none);
-    let given = ClaimValues::Given(vec!["a".to_owned()]);
-    assert_eq!(groups(json!({ "groups": ["a", 7] })), given);
-    assert_eq!(groups(json!({ "groups": "a" })), given);
-    for left_out in [
-        json!({ "_claim_names": { "groups": "src1" } }),
-        json!({ "hasgroups": true }),
-        json!({ "hasgroups": "true" }),
-    ] {
-        assert_eq!(groups(left_out), ClaimValues::LeftOut);
     }
 }
