@@ -149,13 +149,10 @@ impl From<Assignment> for PreviewedAssignment {
 
 impl From<Previewed> for PreviewedPerson {
     fn from(previewed: Previewed) -> Self {
-        let (account_id, username) = match previewed.person {
-            Some((_, account, username)) => (Some(account), Some(username.to_string())),
-            None => (None, None),
-        };
+        let person = previewed.person;
         Self {
-            account_id,
-            username,
+            account_id: person.as_ref().map(|person| person.account),
+            username: person.map(|person| person.username.to_string()),
             now: previewed.now.map(PreviewedAssignment::from),
             then: previewed.then.into(),
         }
@@ -215,7 +212,7 @@ async fn preview_rules(
         .run(move |tx, permit| rules_preview::preview(tx, &permit, (id, preview_request)))
         .await?;
     let people = std::mem::take(&mut preview.people);
-    let position = |one: &Previewed| one.person.as_ref().map(|(identity, ..)| *identity);
+    let position = |one: &Previewed| one.person.as_ref().map(|person| person.identity);
     let page = Paged::new(people, limit, position, PreviewedPerson::from)?;
     Ok(web::Json(shown(preview, page)))
 }

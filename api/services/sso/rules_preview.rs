@@ -41,10 +41,18 @@ pub struct Assignment {
 /// What would change of one person.
 #[derive(Clone, Debug)]
 pub struct Previewed {
-    /// Nobody's where claims were given.
-    pub person: Option<(IdentityId, AccountId, Username)>,
+    /// Nobody where claims were given.
+    pub person: Option<KnownPerson>,
     pub now: Option<Assignment>,
     pub then: Assignment,
+}
+
+/// Somebody who came by the connection.
+#[derive(Clone, Debug)]
+pub struct KnownPerson {
+    pub identity: IdentityId,
+    pub account: AccountId,
+    pub username: Username,
 }
 
 /// What would change.
@@ -55,7 +63,8 @@ pub struct Preview {
     pub seats: BTreeMap<AccountType, SeatChange>,
     /// How many people were tried.
     pub checked: usize,
-    /// How many of them would change. Of claims that are given: whether the rules give anything that nobody gets without.
+    /// How many of them would change. Of claims that are given: whether the rules give anything that nobody gets
+    /// without.
     pub changed: usize,
     /// Of how many the provider left a claim out for its size, so that nothing changes.
     pub left_out: usize,
@@ -311,7 +320,11 @@ impl PreviewRun {
             };
             self.preview.people.push(Previewed {
                 then: self.then(&now, &plan),
-                person: Some((identity, account.id, account.username)),
+                person: Some(KnownPerson {
+                    identity,
+                    account: account.id,
+                    username: account.username,
+                }),
                 now: Some(now),
             });
         }
