@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rollcall::crypto::certificate::SignatureAlgorithm;
+use rollcall::crypto::public_key::SignatureAlgorithm;
 
 use provider::{NOW, assertion, certificate, judge_field, pem, response, sign};
 
@@ -60,7 +60,7 @@ fn main() {
         whole.push(time(|| {
             judge_field(black_box(&field), NOW, "idp").0.is_ok()
         }));
-        let algorithm = SignatureAlgorithm::RsaSha256;
+        let algorithm = SignatureAlgorithm::Rs256;
         alone.push(time(|| {
             key.verifies(algorithm, black_box(&message), &signature)
         }));

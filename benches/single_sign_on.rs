@@ -35,7 +35,8 @@ use reqwest::redirect::Policy;
 use rollcall::clock::Clock;
 use rollcall::crypto::digest::sha256;
 use rollcall::crypto::federation_keys::FederationKeys;
-use rollcall::crypto::public_key::{PublicKey, SignatureAlgorithm};
+use rollcall::crypto::json_web_key::JsonWebKey;
+use rollcall::crypto::public_key::SignatureAlgorithm;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -67,7 +68,7 @@ fn signature_alone() -> f64 {
     let folder = tempfile::tempdir().unwrap();
     let keys = FederationKeys::load(&folder.path().join("key.pem"), true).unwrap();
     let public = serde_json::to_value(keys.public()).unwrap();
-    let key = PublicKey::from_jwk(&public["keys"][0]).unwrap();
+    let key = JsonWebKey::read(&public["keys"][0]).unwrap();
     let message = vec![b'x'; 600];
     let signature = keys.sign(&message).unwrap();
     let rounds = 2_000;

@@ -1,19 +1,15 @@
 //! Certificates that stand for a key: what SAML's metadata names is trusted because it is named there, whoever signed
-//! it. `ring` verifies; `x509-cert` reads DER.
+//! it. `x509-cert` reads DER.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, UnparsedPublicKey,
-    VerificationAlgorithm,
-};
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::{Decode as _, Reader as _, Result as DerResult, SliceReader};
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 use crate::crypto::digest::sha256;
+use crate::crypto::public_key::PublicKey;
 use crate::domain::timestamp::Timestamp;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -25,31 +21,6 @@ const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 /// What an RSA exponent may be: odd, and what `ring` takes.
 const RSA_EXPONENTS: std::ops::RangeInclusive<u64> = 3..=0x1_ffff_ffff;
-
-/// A signature algorithm. Those of elliptic curves have their values side by side (XML Signature, RFC 7518), not in DER.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignatureAlgorithm {
-    RsaSha256,
-    RsaSha384,
-    RsaSha512,
-    EcdsaP256Sha256,
-    EcdsaP384Sha384,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum KeyKind {
-    Rsa,
-    P256,
-    P384,
-}
-
-/// A key that verifies signatures.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicKey {
-    kind: KeyKind,
-    /// PKCS#1 for RSA, the uncompressed point for a curve.
-    bytes: Vec<u8>,
-}
 
 /// A certificate: its key, and until when it says that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +46,7 @@ impl Certificate {
         let body = certificate.tbs_certificate();
         let not_after = body.validity().not_after.to_unix_duration();
         Ok(Self {
-            key: PublicKey::of(body.subject_public_key_info())?,
+            key: public_key(body.subject_public_key_info())?,
             not_after: Timestamp::EPOCH.plus(not_after),
             der: der.to_vec(),
         })
@@ -114,52 +85,34 @@ impl Certificate {
     }
 }
 
-impl PublicKey {
-    fn of(info: &SubjectPublicKeyInfoOwned) -> Result<Self, UnusableCertificate> {
-        let bytes = info.subject_public_key.as_bytes().unwrap_or_default();
-        let kind = match info.algorithm.oid {
-            RSA => rsa(bytes)?,
-            ELLIPTIC_CURVE => curve(info, bytes)?,
-            other => {
-                let words = format!("a key of the kind {other}, neither RSA nor elliptic curve");
-                return Err(UnusableCertificate(words));
-            }
-        };
-        let bytes = bytes.to_vec();
-        Ok(Self { kind, bytes })
-    }
-
-    /// Whether this key made a signature. A key of another kind than the algorithm's did not.
-    pub fn verifies(
-        &self,
-        algorithm: SignatureAlgorithm,
-        message: &[u8],
-        signature: &[u8],
-    ) -> bool {
-        let (kind, algorithm): (_, &dyn VerificationAlgorithm) = match algorithm {
-            SignatureAlgorithm::RsaSha256 => (KeyKind::Rsa, &RSA_PKCS1_2048_8192_SHA256),
-            SignatureAlgorithm::RsaSha384 => (KeyKind::Rsa, &RSA_PKCS1_2048_8192_SHA384),
-            SignatureAlgorithm::RsaSha512 => (KeyKind::Rsa, &RSA_PKCS1_2048_8192_SHA512),
-            SignatureAlgorithm::EcdsaP256Sha256 => (KeyKind::P256, &ECDSA_P256_SHA256_FIXED),
-            SignatureAlgorithm::EcdsaP384Sha384 => (KeyKind::P384, &ECDSA_P384_SHA384_FIXED),
-        };
-        let key = UnparsedPublicKey::new(algorithm, &self.bytes);
-        self.kind == kind && key.verify(message, signature).is_ok()
+fn public_key(info: &SubjectPublicKeyInfoOwned) -> Result<PublicKey, UnusableCertificate> {
+    let bytes = info.subject_public_key.as_bytes().unwrap_or_default();
+    match info.algorithm.oid {
+        RSA => rsa(bytes),
+        ELLIPTIC_CURVE => curve(info, bytes),
+        other => {
+            let words = format!("a key of the kind {other}, neither RSA nor elliptic curve");
+            Err(UnusableCertificate(words))
+        }
     }
 }
 
-fn rsa(key: &[u8]) -> Result<KeyKind, UnusableCertificate> {
+fn rsa(key: &[u8]) -> Result<PublicKey, UnusableCertificate> {
     let unreadable = || UnusableCertificate("an RSA key that cannot be read".to_owned());
-    let (bits, exponent) = rsa_size(key).ok_or_else(unreadable)?;
+    let (n, e) = rsa_numbers(key).ok_or_else(unreadable)?;
+    let bits = bits(n).ok_or_else(unreadable)?;
     if !RSA_BITS.contains(&bits) {
         let words = format!("an RSA key of {bits} bits, where 2048 to 8192 are allowed");
         return Err(UnusableCertificate(words));
     }
-    if !exponent.is_some_and(|it| RSA_EXPONENTS.contains(&it) && it % 2 == 1) {
+    if !small(e).is_some_and(|it| RSA_EXPONENTS.contains(&it) && it % 2 == 1) {
         let words = "an RSA key with an exponent that nobody should use";
         return Err(UnusableCertificate(words.to_owned()));
     }
-    Ok(KeyKind::Rsa)
+    Ok(PublicKey::Rsa {
+        n: n.to_vec(),
+        e: e.to_vec(),
+    })
 }
 
 /// Modulus and exponent (RFC 8017, A.1.1).
@@ -167,27 +120,31 @@ fn numbers<'a>(reader: &mut SliceReader<'a>) -> DerResult<(UintRef<'a>, UintRef<
     Ok((UintRef::decode(reader)?, UintRef::decode(reader)?))
 }
 
-/// The bits of the modulus, and the exponent where it is small enough to be one.
-fn rsa_size(key: &[u8]) -> Option<(usize, Option<u64>)> {
+/// Modulus and exponent, without zeros before them.
+fn rsa_numbers(key: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut reader = SliceReader::new(key).ok()?;
     let (modulus, exponent) = reader.sequence(numbers).ok()?;
-    let modulus = modulus.as_bytes();
-    let unused = modulus.first()?.leading_zeros();
-    let bits = (modulus.len() * 8).checked_sub(usize::try_from(unused).ok()?)?;
-    let exponent = exponent.as_bytes();
-    let small = (exponent.len() <= 5).then(|| {
-        let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-        exponent.iter().fold(0, add)
-    });
-    Some((bits, small))
+    reader.finish().ok()?;
+    Some((modulus.as_bytes(), exponent.as_bytes()))
 }
 
-fn curve(info: &SubjectPublicKeyInfoOwned, point: &[u8]) -> Result<KeyKind, UnusableCertificate> {
+fn bits(number: &[u8]) -> Option<usize> {
+    let unused = number.first()?.leading_zeros();
+    (number.len() * 8).checked_sub(usize::try_from(unused).ok()?)
+}
+
+/// A number, where it is small enough for an exponent.
+fn small(number: &[u8]) -> Option<u64> {
+    let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+    (number.len() <= 5).then(|| number.iter().fold(0, add))
+}
+
+fn curve(info: &SubjectPublicKeyInfoOwned, point: &[u8]) -> Result<PublicKey, UnusableCertificate> {
     let parameters = info.algorithm.parameters.as_ref();
     let named = parameters.and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
     match (named, point.len()) {
-        (Some(P256), 65) => Ok(KeyKind::P256),
-        (Some(P384), 97) => Ok(KeyKind::P384),
+        (Some(P256), 65) => Ok(PublicKey::P256(point.to_vec())),
+        (Some(P384), 97) => Ok(PublicKey::P384(point.to_vec())),
         _ => {
             let words = "a key on an elliptic curve other than P-256 and P-384";
             Err(UnusableCertificate(words.to_owned()))

@@ -8,7 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use super::public_key::{PublicKey, SignatureAlgorithm};
+use super::json_web_key::JsonWebKey;
+use super::public_key::SignatureAlgorithm;
 
 /// How long a token may be: one with 200 groups has 10 KiB.
 pub const MAX_LENGTH: usize = 128 * 1024;
@@ -94,7 +95,7 @@ impl<'a> UnverifiedJws<'a> {
     }
 
     /// Whether one of the keys may have signed it.
-    pub fn knows_key(&self, keys: &[PublicKey]) -> bool {
+    pub fn knows_key(&self, keys: &[JsonWebKey]) -> bool {
         !self.candidates(keys).is_empty()
     }
 
@@ -102,7 +103,7 @@ impl<'a> UnverifiedJws<'a> {
     ///
     /// # Errors
     /// Where none has.
-    pub fn verify(self, keys: &[PublicKey]) -> Result<VerifiedPayload, SignatureError> {
+    pub fn verify(self, keys: &[JsonWebKey]) -> Result<VerifiedPayload, SignatureError> {
         let named = self.candidates(keys);
         if named.is_empty() {
             let key_id = self.key_id;
@@ -124,9 +125,9 @@ impl<'a> UnverifiedJws<'a> {
 
     /// The keys with the id that the token names. A token that names none may be of any; a key without an id may be
     /// the one that is meant where no key has an id.
-    fn candidates<'keys>(&self, keys: &'keys [PublicKey]) -> Vec<&'keys PublicKey> {
+    fn candidates<'keys>(&self, keys: &'keys [JsonWebKey]) -> Vec<&'keys JsonWebKey> {
         let have_no_ids = keys.iter().all(|key| key.id().is_none());
-        let is_meant = |key: &&PublicKey| match &self.key_id {
+        let is_meant = |key: &&JsonWebKey| match &self.key_id {
             Some(id) => have_no_ids || key.id() == Some(id.as_str()),
             None => true,
         };

@@ -15,8 +15,9 @@ use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 use super::federation_keys;
+use super::json_web_key::{JsonWebKey, UnusableKey};
 use super::jws::{JwsError, MAX_LENGTH, SignatureError, UnverifiedJws};
-use super::public_key::{PublicKey, SignatureAlgorithm, UnusableKey};
+use super::public_key::SignatureAlgorithm;
 
 static RSA: LazyLock<[ring::rsa::KeyPair; 2]> = LazyLock::new(|| {
     [(); 2].map(|()| {
@@ -49,8 +50,8 @@ fn with(mut jwk: Value, name: &str, value: impl Into<Value>) -> Value {
     jwk
 }
 
-fn key(jwk: &Value) -> PublicKey {
-    PublicKey::from_jwk(jwk).unwrap()
+fn key(jwk: &Value) -> JsonWebKey {
+    JsonWebKey::read(jwk).unwrap()
 }
 
 fn head(header: &Value) -> String {
@@ -64,7 +65,7 @@ fn token(header: &Value, place: usize) -> String {
     format!("{signed}.{}", b64(signature))
 }
 
-fn verified(token: &str, keys: &[PublicKey]) -> Result<Vec<u8>, SignatureError> {
+fn verified(token: &str, keys: &[JsonWebKey]) -> Result<Vec<u8>, SignatureError> {
     let parsed = UnverifiedJws::parse(token).unwrap();
     parsed
         .verify(keys)
@@ -216,7 +217,7 @@ fn keys_with_one_id_are_tried_in_turn_and_those_without_where_none_has_one() {
 
 #[test]
 fn a_key_is_used_for_what_it_is() {
-    let refused = |jwk: Value| PublicKey::from_jwk(&jwk).err();
+    let refused = |jwk: Value| JsonWebKey::read(&jwk).err();
     let rsa = || rsa_jwk(0);
     for (jwk, why) in [
         (with(rsa(), "use", "enc"), UnusableKey::OtherUse),

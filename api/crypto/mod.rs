@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod federation_keys;
 pub mod hasher;
 pub mod hashing_lane;
+pub mod json_web_key;
 pub mod jws;
 #[cfg(test)]
 mod jws_tests;

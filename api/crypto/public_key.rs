@@ -1,19 +1,17 @@
-//! Public keys of foreign systems, as JSON Web Keys (RFC 7517), with which their signatures are verified.
+//! Public keys of foreign systems, by which their signatures are verified, whatever they came in. `ring` verifies.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256,
     RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
     RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
     UnparsedPublicKey,
 };
-use serde::Deserialize;
 
 use crate::domain::string_enum::string_enum;
 
 string_enum! {
-    /// How a signature is made (RFC 7518). Nothing else is taken: no `none`, and nothing with a shared secret.
+    /// How a signature is made (RFC 7518). Nothing else is taken: no `none`, and nothing with a shared secret. Those of
+    /// elliptic curves have their values side by side, as XML Signature has them too, not in DER.
     SignatureAlgorithm {
         Rs256 = "RS256",
         Rs384 = "RS384",
@@ -27,89 +25,27 @@ string_enum! {
 }
 
 /// A public key that verifies signatures.
-#[derive(Clone, Debug)]
-pub struct PublicKey {
-    id: Option<String>,
-    /// The one algorithm that it is for, where it says so.
-    algorithm: Option<SignatureAlgorithm>,
-    material: Material,
-}
-
-#[derive(Clone, Debug)]
-enum Material {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublicKey {
+    /// Modulus and exponent, without zeros before them.
     Rsa { n: Vec<u8>, e: Vec<u8> },
+    /// A point in the uncompressed form of SEC 1.
     P256(Vec<u8>),
+    /// As that of P-256.
     P384(Vec<u8>),
 }
 
-/// Why a key of a set is none that verifies here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnusableKey {
-    #[error("it is not for signatures")]
-    OtherUse,
-    #[error("it is of a kind or for an algorithm that is not taken")]
-    OtherKind,
-    #[error("its modulus has less than 2048 or more than 8192 bits")]
-    Size,
-    #[error("it is incomplete or no JSON Web Key")]
-    Broken,
-}
-
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    kid: Option<String>,
-    alg: Option<String>,
-    #[serde(rename = "use")]
-    usage: Option<String>,
-    key_ops: Option<Vec<String>>,
-    crv: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-}
-
 impl PublicKey {
-    /// Reads a JSON Web Key.
-    ///
-    /// # Errors
-    /// Where it is for something else, or no key that is taken.
-    pub fn from_jwk(jwk: &serde_json::Value) -> Result<Self, UnusableKey> {
-        let jwk = Jwk::deserialize(jwk).map_err(|_| UnusableKey::Broken)?;
-        let verifies = |operations: &Vec<String>| operations.iter().any(|it| it == "verify");
-        let is_for_signatures = jwk.usage.as_deref().is_none_or(|usage| usage == "sig")
-            && jwk.key_ops.as_ref().is_none_or(verifies);
-        if !is_for_signatures {
-            return Err(UnusableKey::OtherUse);
-        }
-        let algorithm = jwk
-            .alg
-            .as_deref()
-            .map(str::parse::<SignatureAlgorithm>)
-            .transpose();
-        Ok(Self {
-            algorithm: algorithm.map_err(|_| UnusableKey::OtherKind)?,
-            material: material(&jwk)?,
-            id: jwk.kid,
-        })
-    }
-
-    pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-
-    /// Whether it can verify signatures that are made so.
+    /// Whether it is of the kind of key that makes signatures so.
     pub fn takes(&self, algorithm: SignatureAlgorithm) -> bool {
-        self.algorithm.is_none_or(|own| own == algorithm)
-            && match &self.material {
-                Material::Rsa { .. } => rsa(algorithm).is_some(),
-                Material::P256(_) => algorithm == SignatureAlgorithm::Es256,
-                Material::P384(_) => algorithm == SignatureAlgorithm::Es384,
-            }
+        match self {
+            Self::Rsa { .. } => rsa(algorithm).is_some(),
+            Self::P256(_) => algorithm == SignatureAlgorithm::Es256,
+            Self::P384(_) => algorithm == SignatureAlgorithm::Es384,
+        }
     }
 
-    /// Whether a signature is this key's.
+    /// Whether a signature is this key's. A key of another kind than the algorithm's did not make it.
     pub fn verifies(
         &self,
         algorithm: SignatureAlgorithm,
@@ -119,16 +55,16 @@ impl PublicKey {
         if !self.takes(algorithm) {
             return false;
         }
-        let verified = match &self.material {
-            Material::Rsa { n, e } => {
+        let verified = match self {
+            Self::Rsa { n, e } => {
                 let key = RsaPublicKeyComponents { n, e };
                 rsa(algorithm).map(|parameters| key.verify(parameters, message, signature))
             }
-            Material::P256(point) => {
+            Self::P256(point) => {
                 let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
                 Some(key.verify(message, signature))
             }
-            Material::P384(point) => {
+            Self::P384(point) => {
                 let key = UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point);
                 Some(key.verify(message, signature))
             }
@@ -147,56 +83,4 @@ fn rsa(algorithm: SignatureAlgorithm) -> Option<&'static RsaParameters> {
         SignatureAlgorithm::Ps512 => Some(&RSA_PSS_2048_8192_SHA512),
         SignatureAlgorithm::Es256 | SignatureAlgorithm::Es384 => None,
     }
-}
-
-fn material(jwk: &Jwk) -> Result<Material, UnusableKey> {
-    match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-        ("RSA", _) => {
-            let n = unsigned(jwk.n.as_deref())?;
-            let e = unsigned(jwk.e.as_deref())?;
-            match bits(&n) {
-                2048..=8192 => Ok(Material::Rsa { n, e }),
-                _ => Err(UnusableKey::Size),
-            }
-        }
-        ("EC", Some("P-256")) => point(jwk, 32).map(Material::P256),
-        ("EC", Some("P-384")) => point(jwk, 48).map(Material::P384),
-        _ => Err(UnusableKey::OtherKind),
-    }
-}
-
-fn decoded(text: Option<&str>) -> Result<Vec<u8>, UnusableKey> {
-    let text = text.ok_or(UnusableKey::Broken)?;
-    URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|_| UnusableKey::Broken)
-}
-
-/// A number without the zeros before it, which some write and `ring` refuses.
-fn unsigned(text: Option<&str>) -> Result<Vec<u8>, UnusableKey> {
-    let bytes = decoded(text)?;
-    let number: Vec<u8> = bytes.into_iter().skip_while(|byte| *byte == 0).collect();
-    if number.is_empty() {
-        return Err(UnusableKey::Broken);
-    }
-    Ok(number)
-}
-
-fn bits(number: &[u8]) -> u32 {
-    let zeros = number.first().map_or(0, |first| first.leading_zeros());
-    let bytes = u32::try_from(number.len()).unwrap_or(u32::MAX);
-    bytes.saturating_mul(8).saturating_sub(zeros)
-}
-
-/// A point in the uncompressed form of SEC 1.
-fn point(jwk: &Jwk, length: usize) -> Result<Vec<u8>, UnusableKey> {
-    let mut point = vec![4];
-    for coordinate in [&jwk.x, &jwk.y] {
-        let coordinate = decoded(coordinate.as_deref())?;
-        if coordinate.len() != length {
-            return Err(UnusableKey::Broken);
-        }
-        point.extend(coordinate);
-    }
-    Ok(point)
 }

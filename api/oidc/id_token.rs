@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::claims::Claims;
+use crate::crypto::json_web_key::JsonWebKey;
 use crate::crypto::jws::{JwsError, SignatureError, UnverifiedJws};
-use crate::crypto::public_key::{PublicKey, SignatureAlgorithm};
+use crate::crypto::public_key::SignatureAlgorithm;
 use crate::domain::connections::Preset;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
 use crate::domain::shown;
@@ -75,7 +76,7 @@ impl From<Refused> for Unverified {
 }
 
 /// Whether none of these keys may have signed a token, so that the provider's keys have to be fetched again.
-pub fn needs_other_keys(token: &str, keys: &[PublicKey]) -> bool {
+pub fn needs_other_keys(token: &str, keys: &[JsonWebKey]) -> bool {
     UnverifiedJws::parse(token).is_ok_and(|token| !token.knows_key(keys))
 }
 
@@ -85,7 +86,7 @@ pub fn needs_other_keys(token: &str, keys: &[PublicKey]) -> bool {
 /// Where it is none, its signature does not hold, or it says anything else than it has to.
 pub fn verify(
     token: &str,
-    keys: &[PublicKey],
+    keys: &[JsonWebKey],
     expected: &Expected<'_>,
     steps: &mut Steps,
 ) -> Result<VerifiedIdToken, Unverified> {
@@ -110,7 +111,7 @@ pub fn verify(
 /// What a token says whose signature holds.
 pub(super) fn verified_claims(
     token: &str,
-    keys: &[PublicKey],
+    keys: &[JsonWebKey],
     steps: &mut Steps,
 ) -> Result<Claims, Refused> {
     let jws = match UnverifiedJws::parse(token) {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::crypto::public_key::PublicKey;
+use crate::crypto::json_web_key::JsonWebKey;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
 use crate::domain::shown;
 
@@ -19,7 +19,7 @@ struct KeySet {
 ///
 /// # Errors
 /// Where it cannot be read, has too many keys, or none that verifies signatures.
-pub fn read(body: &[u8], steps: &mut Steps) -> Result<Vec<PublicKey>, Refused> {
+pub fn read(body: &[u8], steps: &mut Steps) -> Result<Vec<JsonWebKey>, Refused> {
     let set: KeySet = match serde_json::from_slice(body) {
         Ok(set) => set,
         Err(problem) => {
@@ -50,12 +50,12 @@ pub fn read(body: &[u8], steps: &mut Steps) -> Result<Vec<PublicKey>, Refused> {
              there, or the jwks_uri in its document of discovery leads to another set.",
         ));
     }
-    let read: Vec<_> = set.keys.iter().map(PublicKey::from_jwk).collect();
+    let read: Vec<_> = set.keys.iter().map(JsonWebKey::read).collect();
     let mut unusable: Vec<String> = read
         .iter()
         .filter_map(|key| key.as_ref().err().map(ToString::to_string))
         .collect();
-    let keys: Vec<PublicKey> = read.into_iter().flatten().collect();
+    let keys: Vec<JsonWebKey> = read.into_iter().flatten().collect();
     if keys.is_empty() {
         unusable.dedup();
         return steps.refuse(failed(

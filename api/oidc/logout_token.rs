@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::id_token::{Check, Expected, verified_claims};
-use crate::crypto::public_key::PublicKey;
+use crate::crypto::json_web_key::JsonWebKey;
 use crate::domain::diagnosis::{Refused, Step, StepName, Steps};
 use crate::domain::shown;
 
@@ -26,7 +26,7 @@ pub enum EndedThere {
 /// Where it is none, its signature does not hold, or it says anything else than it has to.
 pub fn verify(
     token: &str,
-    keys: &[PublicKey],
+    keys: &[JsonWebKey],
     expected: &Expected<'_>,
     steps: &mut Steps,
 ) -> Result<EndedThere, Refused> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::crypto::certificate::PublicKey;
 use crate::crypto::federation_keys::FederationKeys;
+use crate::crypto::public_key::PublicKey;
 use crate::domain::timestamp::Timestamp;
 
 /// What a response has to be, for the flow that waits for it.

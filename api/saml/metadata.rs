@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use roxmltree::Node;
 use url::{Host, Url};
 
-use crate::crypto::certificate::{Certificate, PublicKey};
+use crate::crypto::certificate::Certificate;
+use crate::crypto::public_key::PublicKey;
 use crate::domain::diagnosis::{Step, StepName};
 use crate::domain::shown;
 use crate::domain::timestamp::Timestamp;

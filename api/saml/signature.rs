@@ -17,8 +17,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use roxmltree::Node;
 
-use crate::crypto::certificate::{PublicKey, SignatureAlgorithm};
 use crate::crypto::digest::Sha2;
+use crate::crypto::public_key::{PublicKey, SignatureAlgorithm};
 use crate::domain::diagnosis::{Step, StepName};
 use crate::domain::shown;
 use crate::saml::c14n::{Form, canonical};
@@ -151,19 +151,19 @@ impl Algorithm {
         let [] = exactly(method, "SignatureMethod")?;
         Ok(match uri {
             "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" => {
-                Self(SignatureAlgorithm::RsaSha256, "RSA with SHA-256")
+                Self(SignatureAlgorithm::Rs256, "RSA with SHA-256")
             }
             "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384" => {
-                Self(SignatureAlgorithm::RsaSha384, "RSA with SHA-384")
+                Self(SignatureAlgorithm::Rs384, "RSA with SHA-384")
             }
             "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512" => {
-                Self(SignatureAlgorithm::RsaSha512, "RSA with SHA-512")
+                Self(SignatureAlgorithm::Rs512, "RSA with SHA-512")
             }
             "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256" => {
-                Self(SignatureAlgorithm::EcdsaP256Sha256, "ECDSA with SHA-256")
+                Self(SignatureAlgorithm::Es256, "ECDSA with SHA-256")
             }
             "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384" => {
-                Self(SignatureAlgorithm::EcdsaP384Sha384, "ECDSA with SHA-384")
+                Self(SignatureAlgorithm::Es384, "ECDSA with SHA-384")
             }
             other => return Err(unknown_algorithm(other)),
         })

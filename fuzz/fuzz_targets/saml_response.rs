@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use rollcall::crypto::certificate::PublicKey;
+use rollcall::crypto::public_key::PublicKey;
 use rollcall::crypto::federation_keys::FederationKeys;
 use rollcall::domain::diagnosis::Steps;
 use rollcall::domain::timestamp::Timestamp;

@@ -111,7 +111,7 @@ fn clocks_may_differ_by_three_minutes_and_that_is_told() {
 #[test]
 fn a_signature_is_checked_before_anything_that_a_token_says() {
     let expected = expecting(Preset::Generic, &[]);
-    let told = |token: &str, keys: &[PublicKey], name| {
+    let told = |token: &str, keys: &[JsonWebKey], name| {
         let mut steps = Steps::default();
         assert!(id_token::verify(token, keys, &expected, &mut steps).is_err());
         assert_told(steps.as_slice(), name)

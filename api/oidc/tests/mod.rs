@@ -14,7 +14,7 @@ use super::discovery::{self, Provider};
 use super::id_token::{self, Expected, Unverified, VerifiedIdToken};
 use super::jwks;
 use crate::crypto::federation_keys::FederationKeys;
-use crate::crypto::public_key::PublicKey;
+use crate::crypto::json_web_key::JsonWebKey;
 use crate::domain::connections::Preset;
 use crate::domain::diagnosis::{Refused, Step, StepName, StepResult, Steps};
 use crate::domain::timestamp::Timestamp;
@@ -32,7 +32,7 @@ fn now() -> Timestamp {
     Timestamp::parse_time_or_day("2027-03-01").unwrap()
 }
 
-fn public() -> Vec<PublicKey> {
+fn public() -> Vec<JsonWebKey> {
     let set = serde_json::to_vec(&KEYS.public()).unwrap();
     jwks::read(&set, &mut Steps::default()).unwrap()
 }

@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::crypto::certificate::{Certificate, PublicKey};
+use crate::crypto::certificate::Certificate;
+use crate::crypto::public_key::PublicKey;
 use crate::domain::connections::{MetadataSource, SamlSettings, SubjectSource};
 use crate::domain::diagnosis::{Step, StepName};
 use crate::domain::timestamp::Timestamp;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::documents::{FRESH, WantedDocument};
 use super::{IdentityProviderError, asker, no_place, told};
-use crate::crypto::public_key::PublicKey;
+use crate::crypto::json_web_key::JsonWebKey;
 use crate::domain::connections::{FlowPurpose, OidcSettings, Preset, ProviderSettings};
 use crate::domain::diagnosis::{StepName, Steps};
 use crate::domain::ids::ConnectionId;
@@ -93,7 +93,7 @@ impl State {
         (connection, provider): (&SsoConnection, &Provider),
         (token, fresh): (&str, Duration),
         steps: &mut Steps,
-    ) -> Result<Vec<PublicKey>, IdentityProviderError> {
+    ) -> Result<Vec<JsonWebKey>, IdentityProviderError> {
         let first = (fresh, &mut *steps);
         let keys = self.keys(connection, provider, first).await?;
         // Those of a test have just been fetched.
@@ -109,7 +109,7 @@ impl State {
         connection: &SsoConnection,
         provider: &Provider,
         (fresh, steps): (Duration, &mut Steps),
-    ) -> Result<Vec<PublicKey>, IdentityProviderError> {
+    ) -> Result<Vec<JsonWebKey>, IdentityProviderError> {
         let wanted = keys_of(connection, provider, fresh);
         self.document(wanted, jwks::read, steps).await
     }

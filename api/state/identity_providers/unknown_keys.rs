@@ -6,7 +6,7 @@ use tracing::Instrument as _;
 
 use super::IdentityProviderError;
 use super::documents::WantedDocument;
-use crate::crypto::public_key::PublicKey;
+use crate::crypto::json_web_key::JsonWebKey;
 use crate::domain::diagnosis::{Step, Steps};
 use crate::error::Result;
 use crate::oidc::jwks;
@@ -29,7 +29,7 @@ impl State {
         &self,
         wanted: WantedDocument<'static>,
         steps: &mut Steps,
-    ) -> Result<Vec<PublicKey>, IdentityProviderError> {
+    ) -> Result<Vec<JsonWebKey>, IdentityProviderError> {
         let key = wanted.key();
         if self.claim_for_key(key.clone()).await? {
             let asking = self.clone().ask_for_key(wanted.clone());

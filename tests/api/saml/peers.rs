@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rollcall::crypto::certificate::PublicKey;
+use rollcall::crypto::public_key::PublicKey;
 use rollcall::domain::connections::SubjectSource;
 use rollcall::domain::diagnosis::{StepName, StepResult, Steps};
 use rollcall::domain::timestamp::Timestamp;

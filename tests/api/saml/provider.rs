@@ -13,8 +13,9 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
     RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaEncoding, RsaKeyPair,
 };
-use rollcall::crypto::certificate::{Certificate, PublicKey};
+use rollcall::crypto::certificate::Certificate;
 use rollcall::crypto::federation_keys::FederationKeys;
+use rollcall::crypto::public_key::PublicKey;
 use rollcall::domain::diagnosis::Steps;
 use rollcall::saml::expected::Expected;
 use rollcall::saml::response::verify;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::DeflateDecoder;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
-use rollcall::crypto::certificate::SignatureAlgorithm;
+use rollcall::crypto::public_key::SignatureAlgorithm;
 use rollcall::saml::request::AuthnRequest;
 use rollcall::saml::service_provider::ServiceProvider;
 use url::Url;
@@ -118,7 +118,7 @@ fn the_signature_of_a_request_is_of_its_query() {
     let (signed, _) = signed.split_once("&Signature=").unwrap();
     let signature = STANDARD.decode(&query(&url)["Signature"]).unwrap();
     let key = certificate("idp").key().clone();
-    assert!(key.verifies(SignatureAlgorithm::RsaSha256, signed.as_bytes(), &signature));
+    assert!(key.verifies(SignatureAlgorithm::Rs256, signed.as_bytes(), &signature));
     let names: Vec<&str> = signed
         .split('&')
         .map(|it| it.split('=').next().unwrap())

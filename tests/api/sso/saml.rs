@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rollcall::config::Config;
-use rollcall::crypto::certificate::{Certificate, SignatureAlgorithm};
+use rollcall::crypto::certificate::Certificate;
+use rollcall::crypto::public_key::SignatureAlgorithm;
 
 use super::saml_flows::*;
 use super::takeovers::vouched;
@@ -94,7 +95,7 @@ both_databases!(rollcalls_metadata_says_what_requests_say, |app| {
     let (signed, signature) = query.split_once("&Signature=").unwrap();
     let signature = percent_encoding::percent_decode_str(signature).decode_utf8();
     let signature = STANDARD.decode(signature.unwrap().as_bytes()).unwrap();
-    let algorithm = SignatureAlgorithm::RsaSha256;
+    let algorithm = SignatureAlgorithm::Rs256;
     let key = certificate.key();
     assert!(key.verifies(algorithm, signed.as_bytes(), &signature));
     let again = app.anonymous().get(&ours).await;
