@@ -10,9 +10,6 @@ use rollcall::store::accounts::{self, Account};
 use rollcall::store::sso_connections::{self, SsoConnection};
 use rollcall::store::{account_passwords, invitations, session_proofs};
 
-use super::carried_codes::link_code;
-use super::following::step_of_last;
-use super::takeovers::vouched;
 use super::*;
 
 /// Sends a request while a transaction holds the organization, which then does this to the connection.

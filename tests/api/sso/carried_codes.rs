@@ -3,60 +3,14 @@
 use rollcall::config::Config;
 use rollcall::domain::limits::{Limit, Quota, QuotaSetting};
 
-use super::rules::{groups_of, member, new_group, rule, set_rules};
-use super::takeovers::vouched;
 use super::*;
 use crate::limits::on_both;
-
-/// Comes by a connection with more than the claims in the flow.
-pub async fn carry(
-    who: &Person<'_>,
-    connection: &Value,
-    by: (&IdentityProvider, Value),
-    more: Value,
-) -> TestResponse {
-    let end = go_round(who, connection, by, more).await;
-    exchange(who.app, &ticket_of(&end)).await
-}
-
-/// The steps of the newest diagnosis.
-pub async fn newest(school: &Organization<'_>) -> Value {
-    let list = school.admin.get(&school.path("/diagnoses?limit=1")).await;
-    list.expect_status(200)["items"][0].clone()
-}
-
-/// The code that was mailed to an address to link its account.
-pub async fn link_code(app: &App, email: &str) -> String {
-    let mails = app.mails().await;
-    let first_words = mails
-        .iter()
-        .filter(|mail| mail.to == email)
-        .filter_map(|mail| mail.subject.split(' ').next());
-    let mut code = first_words.filter(|word| word.len() == 9 && word.contains('-'));
-    code.next_back().expect("no code was mailed").to_owned()
-}
-
-pub async fn only_expected(school: &Organization<'_>, connection: &Value) {
-    set_rules(school, connection, json!({ "arrivals": "expected" })).await;
-}
-
-/// The code below this path, limited to the addresses of a domain.
-pub async fn limited(school: &Organization<'_>, path: &str) -> Value {
-    let limit = json!({ "allowed_email_domains": ["hill.example"] });
-    let changed = school.admin.patch(&school.path(path), limit).await;
-    json!({ "invite_code": changed.expect_status(200)["code"] })
-}
 
 async fn verifies(who: &Person<'_>, email: &str) -> Value {
     let token = who.app.last_mail_to(email).await.token();
     let body = json!({ "token": token });
     let verified = who.post("/v1/auth/email/verify", body).await;
     verified.expect_status(200)
-}
-
-pub async fn memberships_of(who: &Person<'_>) -> Value {
-    let memberships = who.get("/v1/me/memberships").await;
-    memberships.expect_status(200)["items"].clone()
 }
 
 const WAITS: &str =

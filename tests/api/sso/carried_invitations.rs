@@ -1,9 +1,5 @@
 //! Invitations whose token a flow carries, which are accepted as when their link is followed.
 
-use super::carried_codes::{carry, link_code, newest, only_expected};
-use super::rules::{groups_of, member, new_group};
-use super::takeovers::vouched;
-use super::waiting::limit_seats;
 use super::*;
 use crate::support::ReceivedMail;
 

@@ -326,7 +326,7 @@ async fn last_step(school: &Organization<'_>, problem: &Value) -> Value {
 
 both_databases!(of_who_got_in_nothing_is_kept_of_what_came, |app| {
     let school = app.school().await;
-    super::takeovers::vouched(app, &school, "hill.example").await;
+    vouched(app, &school, "hill.example").await;
     let provider = IdentityProvider::start();
     let connection = active(&school, &provider).await;
     for address in ["mira@hill.example", "mira.lind@hill.example", "lind"] {

@@ -1,7 +1,5 @@
 //! Emergency admins are there for the case that the identity provider answers wrongly: its word takes nothing of theirs.
 
-use super::following::step_of_last;
-use super::takeovers::{link_by_mail, vouched};
 use super::*;
 use crate::support::members::choose_password;
 

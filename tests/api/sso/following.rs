@@ -1,6 +1,5 @@
 //! What follows the identity provider, and what a flow carries.
 
-use super::takeovers::vouched;
 use super::*;
 
 both_databases!(managed_accounts_follow_the_provider, |app| {
@@ -53,17 +52,6 @@ both_databases!(managed_accounts_follow_the_provider, |app| {
         assert_eq!(stays["email"], "mira@hill.example", "{more}");
     }
 });
-
-/// The step with this name and result of the last diagnosis.
-pub async fn step_of_last(school: &Organization<'_>, name: &str, result: &str) -> Value {
-    let diagnoses = school.admin.get(&school.path("/diagnoses")).await;
-    let diagnoses = diagnoses.expect_status(200);
-    let steps = diagnoses["items"][0]["steps"].as_array().unwrap().clone();
-    let found = steps
-        .iter()
-        .find(|step| step["name"] == name && step["result"] == result);
-    found.unwrap_or_else(|| panic!("{steps:#?}")).clone()
-}
 
 both_databases!(accounts_of_their_owners_own_follow_nobody, |app| {
     let school = app.school().await;

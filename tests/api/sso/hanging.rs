@@ -9,11 +9,6 @@ use rollcall::config::Config;
 use super::*;
 use crate::limits::on_both;
 
-/// Nobody is waited for longer than a second.
-pub fn impatient(config: &mut Config) {
-    config.outbound_timeout = Duration::from_secs(1);
-}
-
 /// So many calls of one organization are under way at once; others of it wait.
 const AT_ONCE: usize = 8;
 

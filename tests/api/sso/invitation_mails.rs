@@ -1,6 +1,5 @@
 //! What invitations say and where their links lead where single sign-on is required.
 
-use super::carried_codes::carry;
 use super::*;
 use crate::support::ReceivedMail;
 

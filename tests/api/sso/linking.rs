@@ -179,7 +179,7 @@ both_databases!(what_signs_nobody_in_is_no_way_in, |app| {
     let (provider, second) = (IdentityProvider::start(), IdentityProvider::start());
     let first = active(&school, &provider).await;
     let other = active(&school, &second).await;
-    super::takeovers::vouched(app, &school, "hill.example").await;
+    vouched(app, &school, "hill.example").await;
     let mira = json!({ "sub": "mira-1", "email": "mira@hill.example" });
     for (connection, provider, outcome) in [
         (&first, &provider, "account_created"),

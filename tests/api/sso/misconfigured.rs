@@ -1,7 +1,6 @@
 //! Mistakes that an admin makes when they set a connection up, and what a test of it tells them: the step, what was
 //! expected, what came, and what to change in which system.
 
-use super::hanging::impatient;
 use super::saml_flows::*;
 use super::*;
 use crate::limits::on_both;

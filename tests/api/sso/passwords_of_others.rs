@@ -1,6 +1,5 @@
 //! Whoever has set an account's password in one organization does not come along into another by single sign-on.
 
-use super::takeovers::{link_by_mail, vouched};
 use super::*;
 use crate::support::members::choose_password;
 

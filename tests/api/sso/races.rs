@@ -3,8 +3,6 @@
 use futures_util::future::join_all;
 use futures_util::join;
 
-use super::carried_codes::link_code;
-use super::waiting::limit_seats;
 use super::*;
 use crate::support::ReceivedMail;
 

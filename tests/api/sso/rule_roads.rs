@@ -1,8 +1,6 @@
 //! Rules on the ways that people come by: SAML, claims of every form, sign-ins while others of theirs are open.
 
-use super::rules::{comes, groups_of, member, new_group, preview, rule, set_rules};
 use super::saml_flows::*;
-use super::takeovers::vouched;
 use super::*;
 use crate::saml::provider::assertion_of;
 

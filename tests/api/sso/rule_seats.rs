@@ -1,6 +1,5 @@
 //! Seats in previews of rules, and what becomes of those for whom none is left.
 
-use super::rules::{comes, preview, rule, set_rules};
 use super::*;
 
 /// The sum over all account types.

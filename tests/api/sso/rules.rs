@@ -2,53 +2,7 @@
 
 use diesel::connection::SimpleConnection as _;
 
-use super::takeovers::vouched;
 use super::*;
-
-/// A rule, shortly.
-pub fn rule(claim: &str, value: &str, then: Value) -> Value {
-    json!({ "when": { "claim": claim, "is": "equals", "value": value }, "then": then })
-}
-
-/// A group's id.
-pub async fn new_group(school: &Organization<'_>, name: &str) -> String {
-    let group = school.new_group(name).await;
-    school.id_of(&group)
-}
-
-pub async fn set_rules(school: &Organization<'_>, connection: &Value, changes: Value) -> Value {
-    let path = path_of(school, connection);
-    let changed = school.admin.patch(&path, changes).await;
-    changed.expect_status(200)
-}
-
-pub async fn member(school: &Organization<'_>, id: &Value) -> Value {
-    let path = school.path_of(&text(id));
-    school.admin.get(&path).await.expect_status(200)
-}
-
-/// The names of a member's groups.
-pub fn groups_of(member: &Value) -> Vec<String> {
-    let groups = member["groups"].as_array().expect("groups");
-    groups.iter().map(|group| text(&group["name"])).collect()
-}
-
-/// Somebody comes, and is looked at as a member.
-pub async fn comes(
-    school: &Organization<'_>,
-    connection: &Value,
-    (provider, claims): (&IdentityProvider, Value),
-) -> Value {
-    let came = come(school, connection, provider, claims).await;
-    let person = holder(school.admin.app, &came.expect_status(200));
-    let me = person.get("/v1/me").await.expect_status(200);
-    member(school, &me["id"]).await
-}
-
-pub async fn preview(school: &Organization<'_>, connection: &Value, body: Value) -> TestResponse {
-    let path = format!("{}/rules/preview", path_of(school, connection));
-    school.admin.post(&path, body).await
-}
 
 both_databases!(the_first_rule_makes_type_and_groups, |app| {
     let school = app.school().await;

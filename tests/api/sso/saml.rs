@@ -7,7 +7,6 @@ use rollcall::crypto::certificate::Certificate;
 use rollcall::crypto::public_key::SignatureAlgorithm;
 
 use super::saml_flows::*;
-use super::takeovers::vouched;
 use super::*;
 use crate::saml::provider::{self as words, ACS, AUDIENCE, ISSUER, assertion_of, response};
 use crate::support::app::block_on;
@@ -131,7 +130,7 @@ both_databases!(guests_of_entra_stand_outside_of_proven_domains, |app| {
     const NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name";
 
     let school = app.school().await;
-    super::takeovers::vouched(app, &school, "hill.example").await;
+    vouched(app, &school, "hill.example").await;
     let new = json!({
         "name": "Entra", "kind": "saml", "preset": "entra", "metadata": metadata(), "subject_source": "name_id",
     });

@@ -2,33 +2,11 @@
 
 use super::*;
 
-pub async fn vouched(app: &App, school: &Organization<'_>, domain: &str) {
-    let added = json!({ "domain": domain });
-    let added = school.admin.post(&school.path("/domains"), added).await;
-    let id = text(&added.expect_status(201)["id"]);
-    let path = school.path(&format!("/domains/{id}"));
-    let operator = app.operator().await;
-    let vouch = json!({ "vouched": true });
-    operator.patch(&path, vouch).await.expect_status(200);
-}
-
 async fn redeem_code_of(school: &Organization<'_>, who: &Person<'_>) {
     let code = school.admin.get(&school.path("/invite-code")).await;
     let code = json!({ "code": code.expect_status(200)["code"] });
     let redeemed = who.post("/v1/invite-codes/redeem", code).await;
     redeemed.expect_status(200);
-}
-
-pub async fn link_by_mail(app: &App, link_token: &Value, email: &str) -> TestResponse {
-    let anonymous = app.anonymous();
-    let body = json!({ "link_token": link_token });
-    let mailed = anonymous.post("/v1/sign-in/link-mail", body).await;
-    mailed.expect_status(202);
-    let mail = app.last_mail_to(email).await;
-    let code = mail.subject.split(' ').next().unwrap();
-    assert!(mail.text.contains(code), "{}", mail.text);
-    let body = json!({ "link_token": link_token, "code": code });
-    anonymous.post("/v1/sign-in/link", body).await
 }
 
 both_databases!(

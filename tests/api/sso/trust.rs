@@ -1,8 +1,6 @@
 //! Whose address, and whose word of an address, makes somebody a member of staff, or opens an account that was there.
 
-use super::rules::{comes, rule, set_rules};
 use super::saml_flows::{MAIL, metadata, test_saml};
-use super::takeovers::vouched;
 use super::*;
 use crate::saml::provider::{ISSUER, assertion_of};
 
@@ -39,7 +37,7 @@ both_databases!(
         let (outcome, _, me) = came_as(&school, &connection, by(&head)).await;
         assert_eq!((outcome.as_str(), &me["id"]), ("linked", &account["id"]));
         assert_eq!(me["email_verified"], true);
-        let member = super::rules::member(&school, &me["id"]).await;
+        let member = super::member(&school, &me["id"]).await;
         assert_eq!(member["account_type"], "teacher");
         // Neither the guest's session nor their identity opens it any more.
         let ended = theirs.get("/v1/me").await;
@@ -179,7 +177,7 @@ both_databases!(
         let came = exchange(app, &ticket_of(&end)).await.expect_status(200);
         assert_eq!(came["outcome"], "linked", "{came:#}");
         let me = squatter.get("/v1/me").await.expect_status(200);
-        let member = super::rules::member(&school, &me["id"]).await;
+        let member = super::member(&school, &me["id"]).await;
         assert_eq!(member["account_type"], "student");
         // Who has no address has no mailbox either, and a proven domain is one's own.
         let nameless = comes(&school, &connection, (&provider, json!({ "sub": "3" }))).await;

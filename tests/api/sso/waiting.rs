@@ -1,8 +1,5 @@
 //! Who came by a code that waits until their address is verified.
 
-use super::carried_codes::{carry, limited, memberships_of, newest, only_expected};
-use super::rules::new_group;
-use super::takeovers::vouched;
 use super::*;
 
 fn mira() -> Value {
@@ -92,14 +89,6 @@ both_databases!(
         assert_eq!(uses(&school).await, 1);
     }
 );
-
-/// Has an operator allow so many seats in all.
-pub async fn limit_seats(school: &Organization<'_>, total: u32) {
-    let operator = school.admin.app.operator().await;
-    let limits = seats_in_total(Some(total));
-    let set = operator.put(&school.path("/seats"), limits).await;
-    set.expect_status(200);
-}
 
 both_databases!(an_account_that_only_waits_for_a_code_goes_with_it, |app| {
     let school = app.school().await;
