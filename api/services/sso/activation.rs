@@ -15,8 +15,8 @@ use crate::store::sso_connections::{self, SsoConnection};
 /// Has a connection sign people in.
 ///
 /// # Errors
-/// `not_found`; `connection_not_tested` where no test has passed since its settings changed; `tenant_in_use` where another
-/// active connection has the same tenant by the same app.
+/// `not_found`; `connection_not_tested` where no test has passed since its settings changed; `tenant_in_use` where
+/// another active connection has the same tenant by the same app.
 pub fn activate(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
@@ -34,8 +34,8 @@ pub fn activate(
 /// Has a connection sign nobody in for the time being. It ends no session.
 ///
 /// # Errors
-/// `not_found`; `connection_not_active` for a draft; `last_sign_in_method` for the only one that is active, where single
-/// sign-on is required.
+/// `not_found`; `connection_not_active` for a draft; `last_sign_in_method` for the only one that is active, where
+/// single sign-on is required.
 pub fn pause(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,

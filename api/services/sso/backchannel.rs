@@ -13,8 +13,8 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::store::sso_connections::{self, SsoConnection};
 use crate::store::{session_proofs, sessions};
 
-/// The connection at which a provider says that something has ended; `None` where there is none by OpenID Connect. Counts
-/// the call, until its token has shown to hold.
+/// The connection at which a provider says that something has ended; `None` where there is none by OpenID Connect.
+/// Counts the call, until its token has shown to hold.
 ///
 /// # Errors
 /// `rate_limited`.

@@ -1,4 +1,5 @@
-//! Who is not let into an organization: the step that failed, for its admins, and the refusal in words for who signs in.
+//! Who is not let into an organization: the step that failed, for its admins, and the refusal in words for who signs
+//! in.
 
 use super::arrival::Arrival;
 use crate::domain::diagnosis::{Step, StepName, Steps};

@@ -106,9 +106,9 @@ pub(super) fn request(
     Ok(token)
 }
 
-/// Mails a code to the account that a link waits for, in place of an earlier one; the link waits as long as the code is good.
-/// An account that nobody can mail to, or that was mailed to too often, a link that has ended, that is of a connection which
-/// signs nobody in, or for which too many codes were tried, get none; the response is the same.
+/// Mails a code to the account that a link waits for, in place of an earlier one; the link waits as long as the code is
+/// good. An account that nobody can mail to, or that was mailed to too often, a link that has ended, that is of a
+/// connection which signs nobody in, or for which too many codes were tried, get none; the response is the same.
 ///
 /// # Errors
 /// `rate_limited` after too many of a client, whatever the link.

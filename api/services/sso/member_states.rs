@@ -52,8 +52,8 @@ impl MemberStates {
 }
 
 /// Whether an account may become staff's by what an identity provider says: it is trusted, or nobody opens it but by
-/// identity providers of the organization, which manages it. Whoever reads a mailbox that nobody has verified could set a
-/// password for its account.
+/// identity providers of the organization, which manages it. Whoever reads a mailbox that nobody has verified could set
+/// a password for its account.
 pub(super) fn may_become_staff(account: &Account, organization: OrganizationId) -> bool {
     let is_by_providers = account.password_hash.is_none() && account.is_managed_by(organization);
     let is_closed_to_others = account.generated_address || account.email_verified_at.is_some();

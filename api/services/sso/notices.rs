@@ -1,5 +1,5 @@
-//! Mail about connections: to the admins of an organization of their warnings and of what setup links did, to operators of
-//! their apps.
+//! Mail about connections: to the admins of an organization of their warnings and of what setup links did, to operators
+//! of their apps.
 
 use std::time::Duration;
 

@@ -71,8 +71,8 @@ fn named(field: ProviderField) -> String {
     }
 }
 
-/// Whether requests to a connection by SAML are to be signed; `None` where it is none. What its provider wants is not known
-/// of a draft.
+/// Whether requests to a connection by SAML are to be signed; `None` where it is none. What its provider wants is not
+/// known of a draft.
 pub fn wants_signed_requests(tx: &mut UnitOfWork<'_>, id: ConnectionId) -> Result<Option<bool>> {
     let found = sso_connections::find(tx.connection, id)?;
     let known = found.as_ref().map(known_provider).transpose()?;
@@ -94,8 +94,8 @@ pub(super) fn kept_issuer(known: &KnownProvider) -> Option<Vec<u8>> {
     Some(sha256(issuer.as_bytes()).to_vec())
 }
 
-/// The same of metadata that whoever has a setup link put in place of other metadata. An entity id is what a document says,
-/// so that another one of the same id may be anybody's: whose it is, its certificates tell.
+/// The same of metadata that whoever has a setup link put in place of other metadata. An entity id is what a document
+/// says, so that another one of the same id may be anybody's: whose it is, its certificates tell.
 pub(super) fn kept_issuer_by_link(known: &KnownProvider) -> Option<Vec<u8>> {
     let provider = known.complete()?;
     let mut certificates = match &provider {

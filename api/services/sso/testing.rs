@@ -1,5 +1,5 @@
-//! Tests of a connection: a flow that signs nobody in, changes nothing of people, and tells what it would have done. What it
-//! shows of the provider, such as its clock, is noted of the connection.
+//! Tests of a connection: a flow that signs nobody in, changes nothing of people, and tells what it would have done.
+//! What it shows of the provider, such as its clock, is noted of the connection.
 
 use std::convert::Infallible;
 
