@@ -26,7 +26,7 @@ use super::key_file::{self, KeyError};
 use crate::error::{Error, Result};
 
 /// The most keys of a file: a key and its successor are two, and each is tried with a message that others encrypted.
-const MOST: usize = 4;
+const MAX_KEYS: usize = 4;
 
 /// How large a new key is: what NIST SP 800-57 takes until 2030, and everybody else.
 const BITS: usize = 2048;
@@ -110,7 +110,7 @@ impl FederationKeys {
             }
         })?;
         match keys(&text) {
-            Some(keys) if keys.len() > MOST => Err(unusable(
+            Some(keys) if keys.len() > MAX_KEYS => Err(unusable(
                 "it has more than four keys: take those away that nothing knows any more",
             )),
             Some(keys) if !keys.is_empty() => Ok(Self(keys)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::documents::Unfetched;
 use super::{IdentityProviderError, Refusal, asker, no_place, told};
 use crate::crypto::federation_keys::FederationKeys;
 use crate::domain::connections::{Preset, SamlSettings, SubjectSource};
@@ -39,6 +40,30 @@ struct Awaited {
     federation_keys: Option<Arc<FederationKeys>>,
     now: Timestamp,
     skew: Duration,
+}
+
+/// What is the matter with metadata, for whoever named it or its address.
+struct MetadataProblem {
+    code: &'static str,
+    words: String,
+}
+
+impl From<Unfetched> for MetadataProblem {
+    fn from(unfetched: Unfetched) -> Self {
+        Self {
+            code: unfetched.code,
+            words: unfetched.of_metadata(),
+        }
+    }
+}
+
+impl From<Step> for MetadataProblem {
+    fn from(failed: Step) -> Self {
+        Self {
+            code: failed.name.as_str(),
+            words: told(&failed),
+        }
+    }
 }
 
 impl State {
@@ -116,19 +141,20 @@ impl State {
             None => "/metadata_url",
         };
         let read = self.try_metadata(asker, new).await?;
-        let settings = read.map_err(|(code, words)| Error::invalid(pointer, code, words))?;
+        let settings =
+            read.map_err(|problem| Error::invalid(pointer, problem.code, problem.words))?;
         if settings.wants_signed_requests {
             self.require_federation_keys()?;
         }
         Ok(settings)
     }
 
-    /// The same; why it could not be read, by a code and in words.
+    /// The same; what is the matter with it, where it cannot be read.
     async fn try_metadata(
         &self,
         asker: Asker,
         new: NewMetadata,
-    ) -> Result<Result<SamlSettings, (&'static str, String)>> {
+    ) -> Result<Result<SamlSettings, MetadataProblem>> {
         let document = match (new.document, new.source.url.as_deref()) {
             (Some(document), _) => document.into_bytes(),
             (None, url) => {
@@ -137,7 +163,7 @@ impl State {
                 match self.fetch_metadata(asker, url).await {
                     Ok(document) => document,
                     Err(unfetched) if unfetched.has_no_place() => return Err(no_place()),
-                    Err(unfetched) => return Ok(Err((unfetched.code, unfetched.of_metadata()))),
+                    Err(unfetched) => return Ok(Err(unfetched.into())),
                 }
             }
         };
@@ -147,7 +173,7 @@ impl State {
         let read = tokio::task::spawn_blocking(read)
             .await
             .map_err(Error::internal)?;
-        Ok(read.map_err(|step| (step.name.as_str(), told(&step))))
+        Ok(read.map_err(MetadataProblem::from))
     }
 
     /// The metadata of a connection as its address has it now; why it could not be read, in words. Nothing where it has no
@@ -160,7 +186,7 @@ impl State {
             return Ok(None);
         };
         let read = self.try_metadata(asker(connection), wanted).await?;
-        Ok(Some(read.map_err(|(_, problem)| problem)))
+        Ok(Some(read.map_err(|problem| problem.words)))
     }
 
     /// Rollcall's own metadata at a connection.
