@@ -8,6 +8,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::error::OutboundError;
+use super::message::OutboundRequest;
 
 /// Calls of one connection at a time.
 const OF_CONNECTION: usize = 2;
@@ -80,6 +81,7 @@ struct Queue {
 
 struct Waiting {
     lanes: [Lane; 4],
+    goes_first: bool,
     call: oneshot::Sender<Place>,
 }
 
@@ -90,19 +92,23 @@ pub struct Place {
 }
 
 impl Lanes {
-    /// Waits for the places of a call, in turn.
+    /// Waits for the places of a call, in turn; one for which others wait goes before the rest of its organization.
     ///
     /// # Errors
     /// `Busy` at once, where as many of the connection wait as may.
-    pub async fn enter(&self, asker: Asker, url: &Url) -> Result<Place, OutboundError> {
-        let lanes = Lane::of_call(asker, url);
+    pub async fn enter(
+        &self,
+        asker: Asker,
+        request: &OutboundRequest,
+    ) -> Result<Place, OutboundError> {
+        let lanes = Lane::of_call(asker, &request.url);
         let called = {
             let mut queue = self.lock();
             if queue.take(&lanes) {
                 drop(queue);
                 return Ok(self.place(lanes));
             }
-            queue.line_up(lanes)?
+            queue.line_up(lanes, request.goes_first)?
         };
         called.await.map_err(|_| OutboundError::Busy)
     }
@@ -114,7 +120,7 @@ impl Lanes {
             queue.give_back(lanes);
             queue.call()
         };
-        for Waiting { lanes, call } in called {
+        for Waiting { lanes, call, .. } in called {
             // Of whoever has gone meanwhile, they are given back in their turn.
             let _ = call.send(self.place(lanes));
         }
@@ -135,14 +141,21 @@ impl Lanes {
 impl Queue {
     /// Takes a place of each lane, where each has one.
     fn take(&mut self, lanes: &[Lane; 4]) -> bool {
-        let has_room = |lane: &Lane| self.taken.get(lane).is_none_or(|it| *it < lane.places());
-        if !lanes.iter().all(has_room) {
+        if !self.has_room(lanes) {
             return false;
         }
         for lane in lanes {
             *self.taken.entry(lane.clone()).or_default() += 1;
         }
         true
+    }
+
+    fn has_room(&self, lanes: &[Lane; 4]) -> bool {
+        lanes.iter().all(|lane| self.taken_of(lane) < lane.places())
+    }
+
+    fn taken_of(&self, lane: &Lane) -> usize {
+        self.taken.get(lane).copied().unwrap_or_default()
     }
 
     fn give_back(&mut self, lanes: &[Lane; 4]) {
@@ -156,7 +169,11 @@ impl Queue {
         }
     }
 
-    fn line_up(&mut self, lanes: [Lane; 4]) -> Result<oneshot::Receiver<Place>, OutboundError> {
+    fn line_up(
+        &mut self,
+        lanes: [Lane; 4],
+        goes_first: bool,
+    ) -> Result<oneshot::Receiver<Place>, OutboundError> {
         let [connection, ..] = &lanes;
         self.waiting.retain(|other| !other.call.is_closed());
         let own = self.waiting.iter().map(|other| &other.lanes);
@@ -165,24 +182,37 @@ impl Queue {
             return Err(OutboundError::Busy);
         }
         let (call, called) = oneshot::channel();
-        self.waiting.push_back(Waiting { lanes, call });
+        self.waiting.push_back(Waiting {
+            lanes,
+            goes_first,
+            call,
+        });
         Ok(called)
     }
 
-    /// Takes places for those who wait, as far as there are any; those who come later go ahead of whoever has to wait on.
+    /// Takes places for those who wait, as far as there are any.
     fn call(&mut self) -> Vec<Waiting> {
+        self.waiting.retain(|waiting| !waiting.call.is_closed());
         let mut called = Vec::new();
-        for waiting in std::mem::take(&mut self.waiting) {
-            if waiting.call.is_closed() {
-                continue;
-            }
-            if self.take(&waiting.lanes) {
-                called.push(waiting);
-            } else {
-                self.waiting.push_back(waiting);
-            }
+        while let Some(next) = self.next().and_then(|next| self.waiting.remove(next)) {
+            self.take(&next.lanes);
+            called.push(next);
         }
         called
+    }
+
+    /// Who goes next of those who have places to go to: of the organization that has the fewest, so that nobody keeps
+    /// others out with many calls; then what others wait for, too; then who came first.
+    fn next(&self) -> Option<usize> {
+        let ready = self.waiting.iter().enumerate();
+        let ready = ready.filter(|(_, waiting)| self.has_room(&waiting.lanes));
+        let turn = |waiting: &Waiting| {
+            let [_, organization, ..] = &waiting.lanes;
+            (self.taken_of(organization), !waiting.goes_first)
+        };
+        ready
+            .min_by_key(|(_, waiting)| turn(waiting))
+            .map(|(place, _)| place)
     }
 }
 
@@ -216,17 +246,20 @@ mod tests {
     }
 
     /// A host of its own.
-    fn somewhere() -> Url {
-        let host = format!("https://{}.example/", Uuid::now_v7().simple());
-        host.parse().unwrap()
+    fn somewhere() -> OutboundRequest {
+        to(&format!("https://{}.example/", Uuid::now_v7().simple()))
+    }
+
+    fn to(url: &str) -> OutboundRequest {
+        OutboundRequest::get(url.parse().unwrap())
     }
 
     async fn enter(lanes: &Lanes, asker: Asker) -> Place {
         lanes.enter(asker, &somewhere()).await.unwrap()
     }
 
-    async fn has_to_wait(lanes: &Lanes, asker: Asker, url: &Url) -> bool {
-        timeout(SOON, lanes.enter(asker, url)).await.is_err()
+    async fn has_to_wait(lanes: &Lanes, asker: Asker, request: &OutboundRequest) -> bool {
+        timeout(SOON, lanes.enter(asker, request)).await.is_err()
     }
 
     #[tokio::test]
@@ -283,12 +316,11 @@ mod tests {
         };
         assert!(free);
         for same in [":443", ".", ".:443"] {
-            let same = hangs.as_str().trim_end_matches('/').to_owned() + same;
-            assert!(has_to_wait(&lanes, somebody(), &same.parse().unwrap()).await);
+            let same = hangs.url.as_str().trim_end_matches('/').to_owned() + same;
+            assert!(has_to_wait(&lanes, somebody(), &to(&same)).await);
         }
-        let port = hangs.as_str().trim_end_matches('/').to_owned() + ":8443";
-        let of_port = port.parse().unwrap();
-        lanes.enter(somebody(), &of_port).await.unwrap();
+        let port = hangs.url.as_str().trim_end_matches('/').to_owned() + ":8443";
+        lanes.enter(somebody(), &to(&port)).await.unwrap();
     }
 
     #[tokio::test]
@@ -314,6 +346,40 @@ mod tests {
         };
         tokio::join!(join_all(turns), one_more);
         assert_eq!(*came.lock().unwrap(), Vec::from_iter(0..WAITING));
+    }
+
+    #[tokio::test]
+    async fn an_organization_without_a_call_goes_before_those_with_many() {
+        let lanes = Lanes::default();
+        let crowd: Vec<_> = (0..IN_ALL / OF_ORGANIZATION)
+            .map(|_| Uuid::now_v7())
+            .collect();
+        let mut places = Vec::new();
+        for organization in crowd.iter().flat_map(|it| [*it; OF_ORGANIZATION]) {
+            places.push(enter(&lanes, of(organization)).await);
+        }
+        let came = Mutex::new(Vec::new());
+        let waits = async |name, asker, request: OutboundRequest| {
+            let place = lanes.enter(asker, &request).await.unwrap();
+            came.lock().unwrap().push(name);
+            drop(place);
+        };
+        let leave = async {
+            tokio::task::yield_now().await;
+            drop(places.remove(0));
+        };
+        tokio::join!(
+            waits("one of many", of(crowd[0]), somewhere()),
+            waits(
+                "what others wait for",
+                of(crowd[0]),
+                somewhere().before_others()
+            ),
+            waits("the only one", somebody(), somewhere()),
+            leave
+        );
+        let expected = ["the only one", "what others wait for", "one of many"];
+        assert_eq!(*came.lock().unwrap(), expected);
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ pub struct OutboundRequest {
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<Vec<u8>>,
     pub(super) limit: u64,
+    pub(super) goes_first: bool,
 }
 
 impl OutboundRequest {
@@ -28,6 +29,7 @@ impl OutboundRequest {
             headers: Vec::new(),
             body: None,
             limit: DOCUMENT_LIMIT,
+            goes_first: false,
         }
     }
 
@@ -39,6 +41,7 @@ impl OutboundRequest {
             headers: vec![("content-type", content_type.to_owned())],
             body: Some(body),
             limit: DOCUMENT_LIMIT,
+            goes_first: false,
         }
     }
 
@@ -61,6 +64,13 @@ impl OutboundRequest {
     #[must_use]
     pub fn up_to(mut self, limit: u64) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// The same for something that more than one call waits for: it goes before the others of its organization.
+    #[must_use]
+    pub fn before_others(mut self) -> Self {
+        self.goes_first = true;
         self
     }
 

@@ -62,7 +62,12 @@ impl Outbound {
     /// Has all calls of one piece of work wait for places as long as a single one would: a request that makes several is
     /// answered in its time.
     pub async fn in_one_wait<T>(&self, work: impl Future<Output = T>) -> T {
-        WAITS_UNTIL.scope(Instant::now() + self.wait, work).await
+        self.waiting_for(self.wait, work).await
+    }
+
+    /// Has all calls of one piece of work wait for places so long at most.
+    pub async fn waiting_for<T>(&self, wait: Duration, work: impl Future<Output = T>) -> T {
+        WAITS_UNTIL.scope(Instant::now() + wait, work).await
     }
 
     /// Sends a request, and gives the answer whatever its status is, a redirect excepted. Of each connection two calls
@@ -79,7 +84,7 @@ impl Outbound {
     ) -> Result<OutboundResponse, OutboundError> {
         let waits_until = WAITS_UNTIL.try_with(|until| *until);
         let waits_until = waits_until.unwrap_or_else(|_| Instant::now() + self.wait);
-        let entered = self.lanes.enter(asker, &request.url);
+        let entered = self.lanes.enter(asker, &request);
         let place = timeout_at(waits_until.into(), entered)
             .await
             .map_err(|_| OutboundError::Busy)??;
