@@ -2,7 +2,7 @@
 
 use super::settings::known_provider;
 use crate::domain::client_address::Client;
-use crate::domain::connections::{OidcSettings, ProviderSettings};
+use crate::domain::connections::{ConnectionStatus, OidcSettings, ProviderSettings};
 use crate::domain::events::{DomainEvent, SessionEvent};
 use crate::domain::ids::ConnectionId;
 use crate::error::Result;
@@ -13,7 +13,8 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::store::sso_connections::{self, SsoConnection};
 use crate::store::{session_proofs, sessions};
 
-/// The connection at which a provider says that something has ended; `None` where there is none by OpenID Connect.
+/// The connection at which a provider says that something has ended; `None` where there is none by OpenID Connect that has
+/// ever signed anybody in: of a draft, nobody's provider is asked on the word of anybody.
 /// Counts the call, until its token has shown to hold.
 ///
 /// # Errors
@@ -24,7 +25,8 @@ pub fn begin(
     client: &Client,
 ) -> Result<Option<(SsoConnection, OidcSettings)>> {
     limits::take(tx, &calls_of(client))?;
-    let Some(connection) = sso_connections::find(tx.connection, id)? else {
+    let found = sso_connections::find(tx.connection, id)?;
+    let Some(connection) = found.filter(|it| it.status != ConnectionStatus::Draft) else {
         return Ok(None);
     };
     Ok(match known_provider(&connection)?.complete() {
