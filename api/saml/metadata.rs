@@ -17,6 +17,9 @@ use crate::saml::{entities, moment, signature};
 /// The most certificates of one identity provider.
 const MAX_CERTIFICATES: usize = 32;
 
+/// How large one may be, in bytes: they are kept with the connection, which every sign-in reads.
+const MAX_CERTIFICATE: usize = 16 * 1024;
+
 /// Which metadata is wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct WantedEntity<'a> {
@@ -204,6 +207,9 @@ fn certificate(node: Node) -> Result<Certificate, String> {
     let packed: Option<String> = text(node).map(|it| it.split_ascii_whitespace().collect());
     let der = packed.and_then(|packed| STANDARD.decode(packed).ok());
     let der = der.ok_or_else(|| "a certificate that is not base64".to_owned())?;
+    if der.len() > MAX_CERTIFICATE {
+        return Err("a certificate of more than 16 KiB".to_owned());
+    }
     Certificate::from_der(&der).map_err(|error| error.to_string())
 }
 

@@ -107,11 +107,11 @@ pub fn ways_in(
     tx: &mut UnitOfWork<'_>,
     organization: &Organization,
 ) -> Result<Vec<SignInConnection>> {
-    let active = sso_connections::active_of(tx.connection, organization.id)?;
-    let shown = active.into_iter().map(|connection| SignInConnection {
-        id: connection.id,
-        name: connection.name,
-        kind: connection.kind,
+    let active = sso_connections::ways_in(tx.connection, organization.id)?;
+    let shown = active.into_iter().map(|(id, name, kind)| SignInConnection {
+        id,
+        name,
+        kind,
         organization: SignInOrganization {
             id: organization.id,
             name: organization.name.clone(),

@@ -127,6 +127,20 @@ pub fn active_of(
         .load(connection)?)
 }
 
+/// The ids, names and kinds of the connections by which the people of an organization sign in, without what is set of them,
+/// which may be large.
+pub fn ways_in(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> Result<Vec<(ConnectionId, String, ConnectionKind)>> {
+    Ok(connections::table
+        .filter(connections::organization_id.eq(organization))
+        .filter(connections::status.eq(ConnectionStatus::Active))
+        .order(connections::id.asc())
+        .select((connections::id, connections::name, connections::kind))
+        .load(connection)?)
+}
+
 /// The connections by which people sign in, whose organizations they be.
 pub fn active(connection: &mut Connection) -> Result<Vec<SsoConnection>> {
     Ok(connections::table

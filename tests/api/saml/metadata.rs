@@ -110,6 +110,7 @@ fn metadata_that_is_of_no_use_is_refused_with_words() {
     let usual = usual();
     let redirect = r#"Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example.org/sso""#;
     let many = key("idp", "") + &key("small", "").repeat(40);
+    let huge = key("idp", "").replace("MII", &("MIIA".repeat(6000) + "MII"));
     for (what, step, document) in [
         ("HTML", StepName::Document, "<html></html>".to_owned()),
         (
@@ -182,6 +183,11 @@ fn metadata_that_is_of_no_use_is_refused_with_words() {
             entity(ISSUER, &key("idp", "").replace("MII", "AAA")),
         ),
         (
+            "one of more than 16 KiB",
+            StepName::Keys,
+            entity(ISSUER, &huge),
+        ),
+        (
             "too many certificates",
             StepName::Shape,
             entity(ISSUER, &many),
@@ -229,6 +235,8 @@ fn metadata_that_is_of_no_use_is_refused_with_words() {
     }
     let short = read_as(&entity(ISSUER, &key("small", "")), None).unwrap_err();
     assert!(short.received.is_some_and(|it| it.contains("1024 bits")));
+    let huge = read_as(&entity(ISSUER, &huge), None).unwrap_err();
+    assert!(huge.received.is_some_and(|it| it.contains("16 KiB")));
     let local = read_as(&usual.replace(SSO, "http://127.0.0.1:8080/sso"), None);
     assert_eq!(local.unwrap().sign_in_location, "http://127.0.0.1:8080/sso");
 }
