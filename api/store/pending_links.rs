@@ -76,6 +76,13 @@ pub fn count_try(connection: &mut Connection, token_hash: &[u8], max: i64) -> Re
     Ok(counted == 1)
 }
 
+/// Ends the links that wait for the owner of an account.
+pub fn delete_of_account(connection: &mut Connection, account: AccountId) -> Result<()> {
+    let theirs = pending_links::table.filter(pending_links::account_id.eq(account));
+    diesel::delete(theirs).execute(connection)?;
+    Ok(())
+}
+
 /// Uses a link up; `false` where it is gone.
 pub fn delete(connection: &mut Connection, token_hash: &[u8]) -> Result<bool> {
     Ok(diesel::delete(pending_links::table.find(token_hash)).execute(connection)? == 1)

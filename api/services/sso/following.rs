@@ -13,7 +13,7 @@ use crate::services::context::Principal;
 use crate::services::events;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
-use crate::store::{emergency_admins, mailed_tokens, memberships, removed_members};
+use crate::store::{emergency_admins, mailed_tokens, memberships, pending_links, removed_members};
 
 /// Has an account follow what the identity provider says of this identity, and gives it as it is then.
 ///
@@ -77,7 +77,8 @@ fn new_address(
         close_to_others(tx, account, Some(identity))?;
     }
     removed_members::carry_along(tx.connection, (&account.email, &email))?;
-    // Links that lie in the old mailbox open nothing any more.
+    // Links and codes that lie in the old mailbox open nothing any more.
+    pending_links::delete_of_account(tx.connection, account.id)?;
     for kind in [
         TokenKind::SetPassword,
         TokenKind::VerifyEmail,

@@ -279,3 +279,33 @@ both_databases!(a_link_that_is_mailed_no_code_looks_like_another, |app| {
     let linked = app.anonymous().post("/v1/sign-in/link", body).await;
     assert_eq!(linked.expect_status(200)["outcome"], "linked");
 });
+
+both_databases!(
+    a_code_in_a_mailbox_that_the_account_has_left_links_nothing,
+    |app| {
+        let school = app.school().await;
+        let provider = IdentityProvider::start();
+        let connection = active(&school, &provider).await;
+        let came = async |claims: Value| {
+            come(&school, &connection, &provider, claims)
+                .await
+                .expect_status(200)
+        };
+        let bob = came(json!({ "sub": "bob", "email": "old@else.example" })).await;
+        assert_eq!(bob["outcome"], "account_created");
+        let reader = came(json!({ "sub": "reader", "email": "old@else.example" })).await;
+        assert_eq!(reader["outcome"], "link_required");
+        let anonymous = app.anonymous();
+        let mailed = json!({ "link_token": reader["link_token"] });
+        let mailed = anonymous.post("/v1/sign-in/link-mail", mailed).await;
+        mailed.expect_status(202);
+        let code = code_in(&app.last_mail_to("old@else.example").await);
+        vouched(app, &school, "hill.example").await;
+        let moved = came(json!({ "sub": "bob", "email": "bob@hill.example" })).await;
+        let me = holder(app, &moved).get("/v1/me").await.expect_status(200);
+        assert_eq!(me["email"], "bob@hill.example");
+        let link = json!({ "link_token": reader["link_token"], "code": code });
+        let link = anonymous.post("/v1/sign-in/link", link).await;
+        link.expect_problem(401, "link_expired");
+    }
+);
