@@ -32,8 +32,8 @@ pub(super) const TEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
 const REFERENCE_CHARS: usize = 10;
 
 /// How many names of claims are kept, and how much of each.
-const MAX_CLAIM_NAMES: usize = 1000;
-const MAX_CLAIM_NAME: usize = 1000;
+const MAX_CLAIM_NAMES: usize = 100;
+const MAX_CLAIM_NAME: usize = 100;
 
 /// A connection, and what somebody came by it for.
 pub type About<'a> = (&'a SsoConnection, FlowPurpose);
