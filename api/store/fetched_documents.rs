@@ -38,7 +38,21 @@ pub fn find(connection: &mut Connection, url_hash: &[u8]) -> Result<Option<Fetch
         .optional()?)
 }
 
-/// Keeps a document in place of the one that is there.
+/// Keeps a document in place of the one that is there, and nothing where there is none.
+pub fn replace(connection: &mut Connection, document: &FetchedDocument) -> Result<()> {
+    diesel::update(fetched_documents::table.find(&document.url_hash))
+        .set((
+            fetched_documents::body.eq(&document.body),
+            fetched_documents::fetched_at.eq(document.fetched_at),
+            fetched_documents::good_until.eq(document.good_until),
+            fetched_documents::tried_at.eq(document.tried_at),
+            fetched_documents::failure.eq(&document.failure),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Keeps a document, in place of the one that may be there.
 pub fn put(connection: &mut Connection, document: &FetchedDocument) -> Result<()> {
     each_backend!(connection, c => diesel::insert_into(fetched_documents::table)
         .values(document)
@@ -69,17 +83,28 @@ pub fn note_failure(connection: &mut Connection, tried: &FetchedDocument) -> Res
     Ok(())
 }
 
-/// Takes it upon oneself to ask for a document because of a key that is not in it; false where somebody has since then.
+/// When somebody wants to ask for a document because of a key that is not in it.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyClaim {
+    pub now: Timestamp,
+    /// Nobody may have asked since then.
+    pub since: Timestamp,
+    /// Who took it upon themselves before then, and has not ended, is gone.
+    pub gone: Timestamp,
+}
+
+/// Takes it upon oneself to ask for a document because of a key that is not in it; false where somebody has, or is about to.
 pub fn claim_for_key(
     connection: &mut Connection,
     url_hash: &[u8],
-    (now, since): (Timestamp, Timestamp),
+    times: KeyClaim,
 ) -> Result<bool> {
     let asked_at = fetched_documents::asked_for_key_at;
     let document = fetched_documents::table.find(url_hash);
-    let free = document.filter(asked_at.is_null().or(asked_at.le(since)));
+    let is_gone = fetched_documents::is_key_awaited.and(asked_at.le(times.gone));
+    let free = document.filter(asked_at.is_null().or(asked_at.le(times.since)).or(is_gone));
     let claim = (
-        asked_at.eq(Some(now)),
+        asked_at.eq(Some(times.now)),
         fetched_documents::is_key_awaited.eq(true),
     );
     let claimed = diesel::update(free).set(claim).execute(connection)?;

@@ -214,7 +214,7 @@ impl State {
             Some(failure) => failure.into(),
             None => match self.read_anew(&wanted, &read, steps).await {
                 Ok((value, body)) => {
-                    self.keep_document(key, body, now).await?;
+                    self.keep_document(&wanted, body, now).await?;
                     return Ok(value);
                 }
                 Err(unread) if unread.has_no_place => unread,
@@ -249,8 +249,9 @@ impl State {
         read: impl Fn(&[u8], &mut Steps) -> Result<T, Refused>,
         steps: &mut Steps,
     ) -> Result<(T, String), Unread> {
-        let request = OutboundRequest::get(wanted.url.clone());
-        let request = request.with_header("accept", "application/json");
+        let request = OutboundRequest::get(wanted.url.clone())
+            .with_header("accept", "application/json")
+            .before_others();
         let fetched = self.fetch_text(wanted.asker, request).await;
         let body = fetched.map_err(|unfetched| Unread {
             has_no_place: unfetched.has_no_place(),
@@ -313,14 +314,16 @@ impl State {
             .await
     }
 
+    /// Keeps a document for others. What a test has read takes the place of what is kept, and no place of its own: the
+    /// next test reads it anew, and whoever changes the address before each would fill the database.
     pub(super) async fn keep_document(
         &self,
-        url_hash: Vec<u8>,
+        wanted: &WantedDocument<'_>,
         body: String,
         now: Timestamp,
     ) -> Result<()> {
         let document = FetchedDocument {
-            url_hash,
+            url_hash: wanted.key(),
             body: Some(body),
             fetched_at: now,
             good_until: now.plus(GOOD),
@@ -329,7 +332,11 @@ impl State {
             asked_for_key_at: None,
             is_key_awaited: false,
         };
-        self.unit_of_work_as_system(move |tx| fetched_documents::put(tx.connection, &document))
+        let keep = match wanted.fresh.is_zero() {
+            true => fetched_documents::replace,
+            false => fetched_documents::put,
+        };
+        self.unit_of_work_as_system(move |tx| keep(tx.connection, &document))
             .await
     }
 

@@ -11,13 +11,13 @@ use crate::domain::diagnosis::{Step, Steps};
 use crate::error::Result;
 use crate::oidc::jwks;
 use crate::state::State;
-use crate::store::fetched_documents::{self, FetchedDocument};
+use crate::store::fetched_documents::{self, FetchedDocument, KeyClaim};
 
 /// How often the keys are asked for because of one that is not among them, by all replicas and requests together.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// How much longer than the call itself its answer is awaited by those who come meanwhile.
-const BESIDE_THE_CALL: Duration = Duration::from_secs(5);
+/// How much longer than its waiting and its call somebody may take who asks.
+const BESIDE_THE_CALL: Duration = Duration::from_secs(2);
 
 impl State {
     /// The keys after their provider was asked because of one that was not among them. When they were fetched otherwise is
@@ -31,12 +31,20 @@ impl State {
         steps: &mut Steps,
     ) -> Result<Vec<JsonWebKey>, IdentityProviderError> {
         let key = wanted.key();
-        if self.claim_for_key(key.clone()).await? {
-            let asking = self.clone().ask_for_key(wanted.clone());
-            // It goes on where this request is broken off: others wait for it.
-            tokio::spawn(asking.instrument(tracing::Span::current()));
-        }
-        let kept = self.kept_once_answered(key).await?;
+        // For somebody else, who may be gone or get no place to ask, and then for oneself.
+        let until = Instant::now() + self.longest_asking() * 2;
+        let kept = loop {
+            if self.claim_for_key(key.clone()).await? {
+                let asking = self.clone().ask_for_key(wanted.clone());
+                // It goes on where this request is broken off: others wait for it.
+                tokio::spawn(asking.instrument(tracing::Span::current()));
+            }
+            let kept = self.kept_once_answered(&key, until).await?;
+            let is_asked = kept.as_ref().is_none_or(|kept| self.was_asked(kept));
+            if is_asked || Instant::now() >= until {
+                break kept;
+            }
+        };
         let failure = kept.as_ref().and_then(|kept| kept.failure.clone());
         let failure = failure.and_then(|step| serde_json::from_value::<Step>(step.0).ok());
         if let Some(failure) = failure {
@@ -46,9 +54,30 @@ impl State {
         Ok(jwks::read(body.as_bytes(), steps)?)
     }
 
+    /// How long somebody takes at most who asks: as long as a call may take for a place, and as long for the call.
+    fn longest_asking(&self) -> Duration {
+        self.services.config.outbound_timeout * 2 + BESIDE_THE_CALL
+    }
+
+    /// Whether the keys were asked for a moment ago.
+    fn was_asked(&self, kept: &FetchedDocument) -> bool {
+        let since = self.services.clock.now().minus(PAUSE);
+        !kept.is_key_awaited && kept.asked_for_key_at.is_some_and(|at| at > since)
+    }
+
+    /// Whether somebody asks at this moment. Who was to ask may be gone without a word.
+    fn is_being_asked(&self, kept: &FetchedDocument) -> bool {
+        let gone = self.services.clock.now().minus(self.longest_asking());
+        kept.is_key_awaited && kept.asked_for_key_at.is_some_and(|at| at > gone)
+    }
+
     async fn claim_for_key(&self, key: Vec<u8>) -> Result<bool> {
         let now = self.services.clock.now();
-        let times = (now, now.minus(PAUSE));
+        let times = KeyClaim {
+            now,
+            since: now.minus(PAUSE),
+            gone: now.minus(self.longest_asking()),
+        };
         self.unit_of_work_as_system(move |tx| {
             fetched_documents::claim_for_key(tx.connection, &key, times)
         })
@@ -58,9 +87,11 @@ impl State {
     async fn ask_for_key(self, wanted: WantedDocument<'static>) {
         let (key, now) = (wanted.key(), self.services.clock.now());
         let mut steps = Steps::default();
-        let read = self.read_anew(&wanted, jwks::read, &mut steps).await;
+        let asking = self.read_anew(&wanted, jwks::read, &mut steps);
+        let wait = self.services.config.outbound_timeout;
+        let read = self.outbound.waiting_for(wait, asking).await;
         let (asked_at, noted) = match read {
-            Ok((_, body)) => (Some(now), self.keep_document(key.clone(), body, now).await),
+            Ok((_, body)) => (Some(now), self.keep_document(&wanted, body, now).await),
             Err(unread) if unread.has_no_place => (None, Ok(())),
             Err(unread) => {
                 let noted = self.note_failure(key.clone(), &unread.step, now).await;
@@ -75,14 +106,17 @@ impl State {
         }
     }
 
-    /// The document once nobody asks for it because of a key any more. Who was to ask may be gone without a word.
-    async fn kept_once_answered(&self, key: Vec<u8>) -> Result<Option<FetchedDocument>> {
+    /// The document once nobody asks for it because of a key any more.
+    async fn kept_once_answered(
+        &self,
+        key: &[u8],
+        until: Instant,
+    ) -> Result<Option<FetchedDocument>> {
         const LONGEST: Duration = Duration::from_secs(1);
-        let until = Instant::now() + self.services.config.outbound_timeout + BESIDE_THE_CALL;
         let mut pause = Duration::from_millis(10);
         loop {
-            let kept = self.kept_document(key.clone()).await?;
-            let is_awaited = kept.as_ref().is_some_and(|kept| kept.is_key_awaited);
+            let kept = self.kept_document(key.to_vec()).await?;
+            let is_awaited = kept.as_ref().is_some_and(|kept| self.is_being_asked(kept));
             if !is_awaited || Instant::now() >= until {
                 return Ok(kept);
             }

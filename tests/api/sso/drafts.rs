@@ -1,8 +1,12 @@
 //! Drafts that do not know their identity provider yet, and get to know it bit by bit.
 
+use diesel::prelude::*;
+use rollcall::store::schema::fetched_documents;
+
 use super::saml_flows::{ask, metadata, saml_active, test_saml};
 use super::*;
 use crate::saml::provider::{ISSUER, assertion_of};
+use crate::support::invariants;
 
 /// Makes a draft of which this is known.
 async fn make(school: &Organization<'_>, known: Value) -> TestResponse {
@@ -270,4 +274,20 @@ both_databases!(nobody_comes_by_a_draft_and_no_day_troubles_it, |app| {
         let kept = admin.get(&path_of(&school, draft)).await;
         assert_eq!(kept.expect_status(200)["warnings"], json!([]));
     }
+});
+
+both_databases!(what_a_test_has_read_is_not_kept, |app| {
+    let school = app.school().await;
+    let provider = IdentityProvider::start();
+    let connection = active(&school, &provider).await;
+    let kept = || {
+        let database = &mut **invariants::connect(&app.state.services.pool);
+        let count = fetched_documents::table.count().get_result::<i64>(database);
+        count.unwrap()
+    };
+    assert_eq!(kept(), 0);
+    come(&school, &connection, &provider, json!({ "sub": "mira" }))
+        .await
+        .expect_status(200);
+    assert_eq!(kept(), 2);
 });

@@ -1,6 +1,10 @@
 //! How sessions end that were made by an identity provider.
 
+use diesel::prelude::*;
+use rollcall::store::schema::fetched_documents;
+
 use super::*;
+use crate::support::invariants;
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
@@ -247,6 +251,13 @@ both_databases!(what_is_no_logout_token_ends_nothing, |app| {
     post_token(app, &id, &stranger.sign(&forged))
         .await
         .expect_status(400);
+    // Of a draft, the provider is asked on nobody's word.
+    let unasked = IdentityProvider::start();
+    let unused = draft(&school, &unasked).await;
+    ended(app, (&unasked, &unused), json!({ "sid": "s-1" }))
+        .await
+        .expect_status(400);
+    assert_eq!(unasked.asked_for("/.well-known/openid-configuration"), 0);
     let nobody = "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11";
     post_token(app, nobody, &provider.sign(&forged))
         .await
@@ -286,3 +297,30 @@ both_databases!(garbage_is_limited_and_good_tokens_are_not, |app| {
     }
     last(2).await.expect_problem(429, "rate_limited");
 });
+
+both_databases!(
+    who_was_to_ask_for_a_new_key_and_is_gone_keeps_nobody_waiting,
+    |app| {
+        let school = app.school().await;
+        let provider = IdentityProvider::start();
+        let connection = active(&school, &provider).await;
+        let came = async |subject: &str| {
+            come(&school, &connection, &provider, json!({ "sub": subject })).await
+        };
+        came("mira").await.expect_status(200);
+        provider.change_key();
+        // A replica that took it upon itself, and was killed.
+        let asked_at = app.now();
+        let database = &mut **invariants::connect(&app.state.services.pool);
+        let claimed = diesel::update(fetched_documents::table)
+            .set((
+                fetched_documents::asked_for_key_at.eq(Some(asked_at)),
+                fetched_documents::is_key_awaited.eq(true),
+            ))
+            .execute(database)
+            .unwrap();
+        assert!(claimed > 0);
+        app.advance(Duration::from_secs(30));
+        came("noah").await.expect_status(200);
+    }
+);

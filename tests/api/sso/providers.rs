@@ -35,6 +35,7 @@ both_databases!(
         let connection = active(&school, &provider).await;
         let anonymous = app.anonymous();
         let starts = async || start(&anonymous, &connection, json!({})).await;
+        starts().await.expect_status(200);
         for bad in [
             "{}",
             "<html>Maintenance</html>",
@@ -97,6 +98,9 @@ both_databases!(
         let school = app.school().await;
         let provider = IdentityProvider::start();
         let connection = active(&school, &provider).await;
+        come(&school, &connection, &provider, json!({ "sub": "m" }))
+            .await
+            .expect_status(200);
         app.advance(MINUTE);
         provider.change_key();
         provider.answer_instead("/jwks", 500, "{}");
@@ -123,9 +127,11 @@ both_databases!(
     |app| {
         let school = app.school().await;
         let provider = IdentityProvider::start();
-        // The keys have just been fetched, by a test.
         let connection = active(&school, &provider).await;
         let mira = || json!({ "sub": "m" });
+        // The keys have just been fetched.
+        let first = come(&school, &connection, &provider, mira()).await;
+        first.expect_status(200);
         let before = provider.asked_for("/jwks");
         provider.change_key();
         let changed = come(&school, &connection, &provider, mira()).await;
@@ -158,6 +164,9 @@ async fn class_after_a_change(servers: [&App; 2]) {
     let school = servers[0].school().await;
     let provider = IdentityProvider::start();
     let connection = active(&school, &provider).await;
+    come(&school, &connection, &provider, json!({ "sub": "teacher" }))
+        .await
+        .expect_status(200);
     let before = provider.asked_for("/jwks");
     provider.change_key();
     let pupils = (0..12).map(|number| {

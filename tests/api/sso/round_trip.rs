@@ -152,6 +152,9 @@ fn each_hop_may_land_on_another_replica() {
             let places = ["/.well-known/openid-configuration", "/jwks"];
             places.map(|path| provider.asked_for(path))
         };
+        come(&school, &connection, &provider, json!({ "sub": "noah" }))
+            .await
+            .expect_status(200);
         let before = asked();
         let started = start(&app.anonymous(), &connection, json!({})).await;
         let url = text(&started.expect_status(200)["authorization_url"]);
@@ -161,7 +164,7 @@ fn each_hop_may_land_on_another_replica() {
         let exchanged = exchange(&app, &ticket_of(&end)).await.expect_status(200);
         let mira = holder(&other, &exchanged);
         mira.get("/v1/me").await.expect_status(200);
-        // Discovery and keys are shared: those of the test are good here, too.
+        // Discovery and keys are shared: those of who came before, by the one, are good at the other.
         assert_eq!(asked(), before);
     });
 }
@@ -221,6 +224,9 @@ both_databases!(a_provider_that_is_away_is_named, |app| {
     let school = app.school().await;
     let provider = IdentityProvider::start();
     let connection = active(&school, &provider).await;
+    start(&app.anonymous(), &connection, json!({}))
+        .await
+        .expect_status(200);
     // What is kept is good for a day; then the provider is missed.
     provider.answer_instead("/.well-known/openid-configuration", 500, "{}");
     app.advance(Duration::from_secs(2 * 60 * 60));
