@@ -85,7 +85,7 @@ const fn row(limit: Limit) -> (&'static str, &'static str, &'static str) {
         Limit::Invitations => (
             "limit_invitations",
             "1000/1d",
-            "Invitations of one organization.",
+            "Invitations of one organization, and setup links that it mails.",
         ),
         Limit::MailToMailbox => (
             "limit_mail_to_mailbox",

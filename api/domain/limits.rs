@@ -33,7 +33,7 @@ string_enum! {
         MailToAddress = "mail_to_address",
         /// Mails that one client address requested without a session: one over the limit goes behind others.
         MailFromClient = "mail_from_client",
-        /// Invitations that one organization sends.
+        /// Invitations that one organization sends, and setup links that it mails.
         Invitations = "invitations",
         /// Mails to one mailbox, whatever its subaddresses, that others than its owner cause.
         MailToMailbox = "mail_to_mailbox",

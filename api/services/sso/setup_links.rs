@@ -101,7 +101,12 @@ fn send(
     };
     require_verified_sender(tx)?;
     let subject = format!("setup link {email}");
-    limits::take(tx, &[LimitRequest::one(Limit::MailToAddress, subject)])?;
+    let organization = permit.organization.id.to_string();
+    let requests = [
+        LimitRequest::one(Limit::MailToAddress, subject),
+        LimitRequest::one(Limit::Invitations, organization),
+    ];
+    limits::take(tx, &requests)?;
     let mut to = tx.context.principal.session()?.account.clone();
     to.email = email.clone();
     to.email_verified_at = None;

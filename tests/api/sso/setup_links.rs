@@ -1,6 +1,10 @@
 //! Setup links: whoever runs an identity provider sets a connection up without an account.
 
+use rollcall::config::Config;
+use rollcall::domain::limits::{Limit, Quota, QuotaSetting};
+
 use super::*;
+use crate::limits::on_both;
 use crate::support::dns;
 
 /// A draft of which nothing is known yet but its protocol.
@@ -412,4 +416,34 @@ async fn goes_round(app: &App, provider: &IdentityProvider, begun: &Value) {
     let claims = json!({ "sub": "tester" });
     let back = provider.sign_in(to_provider.as_str(), (app.now(), claims));
     assert_eq!(follow(app, &back).await.path(), "/sign-in/tested");
+}
+
+#[test]
+fn links_are_mailed_as_often_as_invitations() {
+    let configure = |config: &mut Config| {
+        let quota = Quota {
+            uses: 3,
+            seconds: 86_400,
+        };
+        config
+            .limits
+            .set(Limit::Invitations, QuotaSetting(Some(quota)));
+    };
+    on_both(configure, async |app| {
+        let school = app.school().await;
+        let connection = blank(&school).await;
+        let mail_to = async |number: usize| {
+            let email = json!({ "email": format!("it{number}@provider.example") });
+            make(&school, &connection, email).await
+        };
+        for number in 0..3 {
+            let made = mail_to(number).await.expect_status(201);
+            let path = school.path(&format!("/setup-links/{}", text(&made["id"])));
+            school.admin.delete(&path).await.expect_status(204);
+        }
+        mail_to(3).await.expect_problem(429, "rate_limited");
+        make(&school, &connection, json!({}))
+            .await
+            .expect_status(201);
+    });
 }
