@@ -170,11 +170,16 @@ pub fn keep_refusal(
             reference: reference.clone(),
         },
     };
-    tx.transaction(|tx| {
+    let kept = tx.transaction(|tx| {
         diagnoses::insert(tx.connection, &diagnosis)?;
         events::publish(tx, event)
-    })?;
-    Ok(Some(reference))
+    });
+    match kept {
+        Ok(()) => Ok(Some(reference)),
+        // The connection has just been deleted, and what was kept of it.
+        Err(Error::Conflict(_)) => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 fn is_one_of_few(tx: &mut UnitOfWork<'_>, connection: ConnectionId) -> Result<bool> {

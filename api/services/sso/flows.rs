@@ -282,8 +282,16 @@ pub fn issue_ticket(
         challenge: flow.secrets.challenge,
         expires_at: tx.now().plus(TICKET_LIFETIME),
     };
-    flows::insert_ticket(tx.connection, &ticket)?;
-    Ok(token)
+    match flows::insert_ticket(tx.connection, &ticket) {
+        Err(Error::Conflict(_)) => Err(gone(tx, ticket.connection_id)?),
+        inserted => inserted.map(|()| token),
+    }
+}
+
+/// The refusal of who came back when the connection, or the session that began the flow, had just been deleted.
+fn gone(tx: &mut UnitOfWork<'_>, connection: ConnectionId) -> Result<Error> {
+    let found = sso_connections::find(tx.connection, connection)?;
+    Ok(found.map_or_else(unknown, |_| Error::not_signed_in()))
 }
 
 /// Takes a ticket. Whoever brings it, with whichever verifier, has used it up: call it outside of a transaction, which

@@ -125,3 +125,33 @@ fn whoever_has_too_many_calls_under_way_says_nothing_of_the_provider() {
         }
     });
 }
+
+#[test]
+fn a_connection_that_is_deleted_meanwhile_is_no_fault_of_ours() {
+    let configure = |config: &mut Config| config.outbound_timeout = Duration::from_secs(2);
+    on_both(configure, async |app| {
+        let school = app.school().await;
+        let provider = IdentityProvider::start();
+        let connection = active(&school, &provider).await;
+        provider.hang_at("/token");
+        let anonymous = app.anonymous();
+        let comes = go_round(
+            &anonymous,
+            &connection,
+            (&provider, json!({ "sub": "m" })),
+            json!({}),
+        );
+        let deletes = async {
+            provider.wait_until_hanging(1).await;
+            let path = format!("{}?force=true", path_of(&school, &connection));
+            school.admin.delete(&path).await.expect_status(204);
+        };
+        let (end, ()) = tokio::join!(comes, deletes);
+        let end = end.as_str();
+        assert!(
+            end.contains("problem=identity_provider_unreachable"),
+            "{end}"
+        );
+        assert!(!end.contains("reference="), "{end}");
+    });
+}
