@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::dsl::auto_type;
+use diesel::dsl::{auto_type, exists};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
@@ -85,7 +85,7 @@ pub fn is_subject(
     subject: &str,
 ) -> Result<bool> {
     let theirs = called(provider, subject);
-    Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
+    Ok(diesel::select(exists(theirs)).get_result(connection)?)
 }
 
 /// Deletes the note that somebody was removed whom the identity provider of a connection calls so: they are welcome again.
@@ -138,7 +138,31 @@ pub fn is_address(
     let theirs = removed_members::table
         .filter(removed_members::organization_id.eq(organization))
         .filter(removed_members::email.eq(email));
-    Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
+    Ok(diesel::select(exists(theirs)).get_result(connection)?)
+}
+
+/// When somebody who reads the mailbox of an address was removed last, by whichever of its subaddresses they came.
+pub fn mailbox_removed_at(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    email: &EmailAddress,
+) -> Result<Option<Timestamp>> {
+    let mailbox = email.mailbox();
+    let subaddresses = match mailbox.rsplit_once('@') {
+        Some((name, domain)) => format!("{}+%@{}", escape_like(name), escape_like(domain)),
+        None => return Ok(None),
+    };
+    Ok(removed_members::table
+        .filter(removed_members::organization_id.eq(organization))
+        .filter(
+            removed_members::email
+                .eq(&mailbox)
+                .or(removed_members::email.like(subaddresses).escape('\\')),
+        )
+        .order(removed_members::removed_at.desc())
+        .select(removed_members::removed_at)
+        .first(connection)
+        .optional()?)
 }
 
 /// Whether somebody who reads the mailbox of an address was removed from the organization or deactivated there, by
@@ -148,18 +172,10 @@ pub fn is_mailbox(
     organization: OrganizationId,
     email: &EmailAddress,
 ) -> Result<bool> {
+    if mailbox_removed_at(connection, organization, email)?.is_some() {
+        return Ok(true);
+    }
     let mailbox = email.mailbox();
-    let subaddresses = match mailbox.rsplit_once('@') {
-        Some((name, domain)) => format!("{}+%@{}", escape_like(name), escape_like(domain)),
-        None => return Ok(false),
-    };
-    let removed = removed_members::table
-        .filter(removed_members::organization_id.eq(organization))
-        .filter(
-            removed_members::email
-                .eq(&mailbox)
-                .or(removed_members::email.like(subaddresses).escape('\\')),
-        );
     let deactivated = memberships::table
         .inner_join(accounts::table)
         .filter(memberships::organization_id.eq(organization))
@@ -169,8 +185,7 @@ pub fn is_mailbox(
                 .eq(&mailbox)
                 .or(accounts::subaddress_of.eq(&mailbox)),
         );
-    let known = diesel::dsl::exists(removed).or(diesel::dsl::exists(deactivated));
-    Ok(diesel::select(known).get_result(connection)?)
+    Ok(diesel::select(exists(deactivated)).get_result(connection)?)
 }
 
 #[auto_type]

@@ -5,7 +5,7 @@
 
 use crate::clock::new_id;
 use crate::domain::events::{AddedBy, JoinedBy};
-use crate::domain::ids::{AccountId, GroupId, InviteCodeUseId, OrganizationId};
+use crate::domain::ids::{GroupId, InviteCodeUseId, OrganizationId};
 use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::error::{Code, Error, Result};
@@ -82,7 +82,7 @@ fn enter(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Res
         return Ok(CodeOutcome::AlreadyMember);
     }
     require_open(target.code.status(now))?;
-    require_welcome(tx, target, membership.as_ref(), account.id)?;
+    require_welcome(tx, target, membership.as_ref(), account)?;
     if is_pending(tx, target, account)? {
         return Ok(CodeOutcome::WaitsForVerification);
     }
@@ -152,16 +152,23 @@ fn why_closed(tx: &mut UnitOfWork<'_>, target: &CodeTarget) -> Result<Error> {
     })
 }
 
-/// Refuses people whom an admin deactivated, or removed since the code was issued.
+/// Refuses people whom an admin deactivated, or removed since the code was issued; by a code for certain domains, all
+/// addresses of a mailbox, which are in the same domain.
 fn require_welcome(
     tx: &mut UnitOfWork<'_>,
     target: &CodeTarget,
     membership: Option<&Membership>,
-    account: AccountId,
+    account: &Account,
 ) -> Result<()> {
-    let mut removed_at = removed_members::find(tx.connection, target.organization.id, account)?;
+    let organization = target.organization.id;
+    let mut removed_at = removed_members::find(tx.connection, organization, account.id)?;
+    if !target.code.allowed_email_domains()?.is_empty() {
+        let email = &account.email;
+        let of_mailbox = removed_members::mailbox_removed_at(tx.connection, organization, email)?;
+        removed_at = removed_at.max(of_mailbox);
+    }
     if let Some(group) = &target.group {
-        let of_group = removed_members::find_of_group(tx.connection, group.id, account)?;
+        let of_group = removed_members::find_of_group(tx.connection, group.id, account.id)?;
         removed_at = removed_at.max(of_group);
     }
     let is_deactivated = membership.is_some_and(|m| m.status == MembershipStatus::Deactivated);

@@ -148,6 +148,14 @@ both_databases!(whoever_was_removed_waits_for_nothing, |app| {
     jane.redeem(&code)
         .await
         .expect_problem(403, "code_blocked_for_you");
+    // Nor by another address of the mailbox.
+    let other = app.register("jane+2@x.org").await;
+    other
+        .redeem(&code)
+        .await
+        .expect_problem(403, "code_blocked_for_you");
+    let john = app.register("john@x.org").await;
+    john.redeems(&code, "waits_for_verification").await;
 });
 
 both_databases!(a_reset_of_the_password_proves_the_mailbox_too, |app| {
