@@ -7,6 +7,7 @@ use super::notice;
 use super::publication::publish;
 use crate::domain::domains::{DomainStatus, record_name, record_value};
 use crate::domain::events::EmailDomainEvent;
+use crate::domain::shown::is_hidden;
 use crate::error::{Code, Error, Result};
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::domains::{self, Domain};
@@ -172,7 +173,7 @@ fn why_not_proven(domain: &Domain, answer: &RecordAnswer) -> Error {
 /// Texts that anybody may have written, in quotation marks.
 fn shown(texts: &[String]) -> String {
     let shown = texts.iter().take(MAX_SHOWN).map(|text| {
-        let visible = text.chars().filter(|c| !c.is_control());
+        let visible = text.chars().filter(|it| !is_hidden(*it));
         format!("“{}”", visible.take(MAX_SHOWN_CHARS).collect::<String>())
     });
     shown.collect::<Vec<_>>().join(", ")

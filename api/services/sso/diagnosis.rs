@@ -11,6 +11,7 @@ use crate::domain::connections::{DiagnosisStatus, FlowPurpose};
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::events::{ConnectionEvent, DomainEvent};
 use crate::domain::ids::{AccountId, ConnectionId, DiagnosisId};
+use crate::domain::shown::is_hidden;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageConnections, Permit};
@@ -68,7 +69,7 @@ pub(super) fn new(
 /// The names of claims as they are kept: what a database takes, and people read.
 pub(super) fn names_of(claims: &Map<String, Value>) -> JsonColumn {
     let shown = |name: &String| {
-        let printable = name.chars().filter(|it| !it.is_control());
+        let printable = name.chars().filter(|it| !is_hidden(*it));
         Value::String(printable.take(MAX_CLAIM_NAME).collect())
     };
     let names = claims.keys().take(MAX_CLAIM_NAMES).map(shown);
